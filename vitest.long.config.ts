@@ -1,0 +1,8 @@
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.long.test.ts"],
+    testTimeout: 60 * 60_000
+  }
+})
