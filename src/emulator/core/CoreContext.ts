@@ -1,0 +1,208 @@
+/**
+ * What the parts of the emulator's core share: time, randomness, the way out, verdicts and fault points. The core is a
+ * synchronous state machine: the shell around it hands in connections, messages, datagrams and the time, and gets outputs.
+ *
+ * @since 0.1.0
+ */
+import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { Profile } from "./Profile.ts"
+
+/**
+ * A WebSocket connection, named by the shell that accepted it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ConnectionId = number
+
+/**
+ * A voice server: one voice gateway with one UDP address.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type VoiceServerId = number
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Address {
+  readonly address: string
+  readonly port: number
+}
+
+/**
+ * What the core wants done, in order. The bytes of a `Datagram` are only valid during the call: a shell that keeps them
+ * copies them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Output =
+  | { readonly _tag: "Text"; readonly connection: ConnectionId; readonly text: string }
+  | { readonly _tag: "Binary"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
+  | { readonly _tag: "Close"; readonly connection: ConnectionId; readonly code: number; readonly reason: string }
+  | { readonly _tag: "Terminate"; readonly connection: ConnectionId }
+  | { readonly _tag: "Datagram"; readonly server: VoiceServerId; readonly to: Address; readonly bytes: Uint8Array }
+
+/**
+ * Something that a client did. A `violation` is what Discord would close or drop, an `advice` is what it tolerates but a
+ * careful client would not do.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Verdict {
+  readonly severity: "violation" | "advice"
+  /** A stable name in kebab-case, such as `nonce-repeated`. */
+  readonly code: string
+  readonly message: string
+  readonly userId: UserId | undefined
+  /** Milliseconds of the core's clock. */
+  readonly atMs: number
+}
+
+/**
+ * Where a fault can be put.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FaultPoint =
+  | "gateway-in"
+  | "gateway-out"
+  | "voice-in"
+  | "voice-out"
+  | "datagram-in"
+  | "datagram-out"
+  | "rest"
+
+/**
+ * What passes a fault point: the user it concerns, if known, the opcode of a message (or the dispatch name), the bytes or
+ * text, and a running number of its kind at that point.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FaultSubject {
+  readonly point: FaultPoint
+  readonly userId: UserId | undefined
+  readonly op: number | string | undefined
+  readonly frame: string | Uint8Array
+  readonly index: number
+}
+
+/**
+ * What a fault does to its subject. `delay` is in milliseconds; `duplicate` counts extra copies; `replace` sends
+ * something else; `close` and `terminate` end the WebSocket it came from or goes to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FaultAction =
+  | { readonly _tag: "Drop" }
+  | { readonly _tag: "Delay"; readonly ms: number }
+  | { readonly _tag: "Duplicate"; readonly copies: number }
+  | { readonly _tag: "Replace"; readonly frame: string | Uint8Array }
+  | { readonly _tag: "Close"; readonly code: number; readonly reason: string }
+  | { readonly _tag: "Terminate" }
+
+/**
+ * Decides about a subject; `undefined` lets it pass.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Fault = (subject: FaultSubject, random: Random) => FaultAction | undefined
+
+/**
+ * Seeded randomness: the same seed gives the same run.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Random {
+  /** Uniform in [0, 1). */
+  readonly next: () => number
+  /** Uniform integer in [0, bound). */
+  readonly int: (bound: number) => number
+  readonly bytes: (length: number) => Uint8Array
+}
+
+/**
+ * A due time of the core.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Timers {
+  /** Runs `action` once when the core's time reaches `atMs`; the result cancels it. */
+  readonly at: (atMs: number, action: () => void) => () => void
+}
+
+/**
+ * A voice session that the main gateway has handed out: the token belongs to the session id, the user, the channel and
+ * one voice server. A grant that was replaced or withdrawn is no longer found.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceGrant {
+  readonly guildId: GuildId
+  readonly channelId: ChannelId
+  readonly userId: UserId
+  readonly sessionId: string
+  readonly token: string
+  readonly server: VoiceServerId
+  /** Whether the channel demands end-to-end encryption, allows it, or (stage) never has it. */
+  readonly e2ee: "required" | "optional" | "never"
+}
+
+/**
+ * What the voice half of the core asks of the main half.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Grants {
+  /** The grant with this token, if it is still good. */
+  readonly byToken: (token: string) => VoiceGrant | undefined
+  /** Whether a guild (or call) with this id exists. */
+  readonly knowsServerId: (serverId: string) => boolean
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface CoreContext {
+  readonly profile: Profile
+  readonly random: Random
+  readonly timers: Timers
+  /** Milliseconds; set by the shell through `advance`, monotonic. */
+  readonly now: () => number
+  readonly emit: (output: Output) => void
+  readonly judge: (
+    severity: Verdict["severity"],
+    code: string,
+    message: string,
+    userId: UserId | undefined
+  ) => void
+  /** Counts something that is neither a violation nor advice, by name, for a look from outside. */
+  readonly count: (name: string) => void
+  /**
+   * Puts a subject through the faults of its point and calls `pass` for what comes out: not at all, later, several times
+   * or with another frame. A `Close` or `Terminate` is emitted for `connection`.
+   */
+  readonly through: (
+    point: FaultPoint,
+    subject: {
+      readonly userId: UserId | undefined
+      readonly op: number | string | undefined
+      readonly frame: string | Uint8Array
+      readonly connection: ConnectionId | undefined
+    },
+    pass: (frame: string | Uint8Array) => void
+  ) => void
+}

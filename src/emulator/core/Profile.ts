@@ -1,0 +1,90 @@
+/**
+ * Which Discord the emulator is: gateway versions, encryption modes and habits of a time, as plain data.
+ *
+ * @since 0.1.0
+ */
+import type { EncryptionMode } from "../../protocol/EncryptionMode.ts"
+import type { VoiceVersion } from "../../protocol/VoicePayload.ts"
+
+/**
+ * Durations are in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Profile {
+  readonly name: string
+  /** Voice gateway versions that are accepted. */
+  readonly versions: ReadonlyArray<VoiceVersion>
+  /** The version of a connection whose URL has no `v`, or "refuse" (nobody documents how: HTTP 400 here). */
+  readonly defaultVersion: VoiceVersion | "refuse"
+  /** Modes in the order in which Ready (op 2) lists them. */
+  readonly modes: ReadonlyArray<EncryptionMode>
+  /** Whether channels that demand end-to-end encryption close 4017 to clients without it. */
+  readonly e2ee: boolean
+  /** Forms of IP discovery that are answered. */
+  readonly discovery: ReadonlyArray<"74" | "70">
+  readonly voiceHeartbeatIntervalMs: number
+  /** Real voice gateways have been seen to send 13750.0; it is the same JSON number, written as a float. */
+  readonly floatHeartbeatInterval: boolean
+  /** Heartbeat intervals without a heartbeat after which a voice connection is closed with 4009. */
+  readonly heartbeatTolerance: number
+  readonly gatewayHeartbeatIntervalMs: number
+  /** How long a dropped voice session can be resumed. */
+  readonly resumeWindowMs: number
+  /** Messages kept for replay in a voice session. */
+  readonly replayLimit: number
+  /** Audio before Speaking (op 5): "drop", or "close" the connection as the documentation says (invalid SSRC). */
+  readonly audioBeforeSpeaking: "drop" | "close"
+  /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */
+  readonly headerExtension: boolean
+  /** The greatest RTP padding added to forwarded audio, in bytes; 0 for none. */
+  readonly maxPadding: number
+  /** Whether 8-byte keepalives are echoed, as until March 2023. */
+  readonly echoKeepalive: boolean
+  /** Whether Clients Connect (op 11) lists the receiver too; nobody documents it. */
+  readonly clientsConnectIncludesSelf: boolean
+}
+
+/**
+ * Discord of 2026: versions 4 to 9, the two live modes, end-to-end encryption per channel.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const today: Profile = {
+  name: "today",
+  versions: [4, 5, 6, 7, 8, 9],
+  defaultVersion: "refuse",
+  modes: ["aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"],
+  e2ee: true,
+  discovery: ["74"],
+  voiceHeartbeatIntervalMs: 13_750,
+  floatHeartbeatInterval: false,
+  heartbeatTolerance: 3,
+  gatewayHeartbeatIntervalMs: 41_250,
+  resumeWindowMs: 60_000,
+  replayLimit: 1_000,
+  audioBeforeSpeaking: "drop",
+  headerExtension: true,
+  maxPadding: 0,
+  echoKeepalive: false,
+  clientsConnectIncludesSelf: false
+}
+
+/**
+ * Discord of 2022: versions 1 to 4 (no `v` means 1), the three xsalsa20 modes, no end-to-end encryption.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const year2022: Profile = {
+  ...today,
+  name: "2022",
+  versions: [1, 2, 3, 4],
+  defaultVersion: 1,
+  modes: ["xsalsa20_poly1305", "xsalsa20_poly1305_suffix", "xsalsa20_poly1305_lite"],
+  e2ee: false,
+  discovery: ["74", "70"],
+  echoKeepalive: true
+}
