@@ -166,7 +166,9 @@ export class FrameError extends Schema.TaggedError<FrameError>("effect-discord-v
   }
 ) {
   override get message(): string {
-    return `Binary voice-gateway message${this.op === undefined ? "" : ` (op ${this.op})`} is malformed: ${this.detail}.`
+    return `Binary voice-gateway message${
+      this.op === undefined ? "" : ` (op ${this.op})`
+    } is malformed: ${this.detail}.`
   }
 }
 

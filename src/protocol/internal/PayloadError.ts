@@ -1,0 +1,108 @@
+/**
+ * The error of the JSON codecs and the two steps that they share: text to unknown and back. No message here contains input
+ * values: `JSON.parse` quotes its input when it fails, and that input may be a token.
+ *
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+
+/**
+ * A JSON message of a gateway could not be read or written.
+ *
+ * - `Json`: the text is not JSON, or the message cannot be written as JSON.
+ * - `Shape`: the message breaks the schema of its opcode; `detail` names the first field that does.
+ * - `TooLarge`: the text is longer than its gateway allows.
+ *
+ * `detail` names fields and expectations, never values, so that no token or key ends up in a log.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class PayloadError extends Schema.TaggedError<PayloadError>("effect-discord-voice/protocol/PayloadError")(
+  "PayloadError",
+  {
+    kind: Schema.Literals(["Json", "Shape", "TooLarge"]),
+    op: Schema.optionalKey(Schema.Finite),
+    detail: Schema.String
+  }
+) {
+  override get message(): string {
+    return `Gateway message${this.op === undefined ? "" : ` (op ${this.op})`} is not acceptable: ${this.detail}.`
+  }
+}
+
+/**
+ * A JSON object whose shape is not known yet.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Wire = { readonly [key: string]: unknown }
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isWire = (u: unknown): u is Wire => typeof u === "object" && u !== null && !Array.isArray(u)
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fail = (
+  kind: PayloadError["kind"],
+  detail: string,
+  op?: number
+): Result.Result<never, PayloadError> =>
+  Result.fail(new PayloadError({ kind, detail, ...(op === undefined ? {} : { op }) }))
+
+/**
+ * Text to a JSON object. Never throws.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const parse = (text: string): Result.Result<Wire, PayloadError> => {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return fail("Json", "the text is not JSON")
+  }
+  return isWire(value) ? Result.succeed(value) : fail("Shape", "the message is no object")
+}
+
+/**
+ * A JSON object to text. Fails where `JSON.stringify` throws: cycles, bigint and nesting without end in an opaque field.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const stringify = (wire: Wire, op: number | undefined): Result.Result<string, PayloadError> => {
+  try {
+    return Result.succeed(JSON.stringify(wire))
+  } catch {
+    return fail("Json", "the message cannot be written as JSON", op)
+  }
+}
+
+const toIssues = SchemaIssue.makeFormatterStandardSchemaV1()
+
+/**
+ * A schema's complaint as one short phrase: the path of the first field and what was expected there.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromSchema = (error: Schema.SchemaError, op: number | undefined): PayloadError => {
+  const issue = toIssues(error.issue).issues[0]
+  const path = (issue?.path ?? []).map((segment) => String(typeof segment === "object" ? segment.key : segment))
+  const expectation = issue?.message ?? "the message breaks its schema"
+  return new PayloadError({
+    kind: "Shape",
+    detail: path.length === 0 ? expectation : `${path.join(".")}: ${expectation}`,
+    ...(op === undefined ? {} : { op })
+  })
+}

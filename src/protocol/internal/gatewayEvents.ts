@@ -1,0 +1,152 @@
+/**
+ * The bodies of the main gateway's dispatches that matter for voice.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { ChannelId, GuildId, Snowflake, UserId } from "../Identifier.ts"
+
+const falseIfAbsent = Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false)))
+
+/**
+ * Who is in which channel: the body of VOICE_STATE_UPDATE, and in a guild's list of the occupants, where `guild_id` is
+ * absent. `channel_id: null` means in no channel any more. `deaf` and `mute` are the server's doing, `self_*` the user's
+ * own, `suppress` keeps a listener of a stage silent. Flags that are absent are false.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const VoiceState = Schema.Struct({
+  guild_id: Schema.optionalKey(GuildId),
+  channel_id: Schema.NullOr(ChannelId),
+  user_id: UserId,
+  member: Schema.optionalKey(Schema.Unknown),
+  session_id: Schema.String,
+  deaf: falseIfAbsent,
+  mute: falseIfAbsent,
+  self_deaf: falseIfAbsent,
+  self_mute: falseIfAbsent,
+  self_stream: Schema.optionalKey(Schema.Boolean),
+  self_video: falseIfAbsent,
+  suppress: falseIfAbsent,
+  request_to_speak_timestamp: Schema.optionalKey(Schema.NullOr(Schema.String))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type VoiceState = typeof VoiceState.Type
+
+/**
+ * Where the voice server of a guild is: the body of VOICE_SERVER_UPDATE. `token` is the plain voice token, `endpoint` a
+ * host with port and without scheme. `endpoint: null` means that the server is gone and another is being found: drop the
+ * connection and wait for the next update; this one's token fits no endpoint.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const VoiceServerUpdate = Schema.Struct({
+  token: Schema.String,
+  guild_id: GuildId,
+  endpoint: Schema.NullOr(Schema.String)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type VoiceServerUpdate = typeof VoiceServerUpdate.Type
+
+/**
+ * A user, as far as a client has to know itself.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const User = Schema.Struct({
+  id: UserId,
+  username: Schema.optionalKey(Schema.String),
+  global_name: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  discriminator: Schema.optionalKey(Schema.String),
+  avatar: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  bot: Schema.optionalKey(Schema.Boolean)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type User = typeof User.Type
+
+/**
+ * The body of READY: a new session. `resume_gateway_url` is where to resume it, with the same query string.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Ready = Schema.Struct({
+  v: Schema.Natural,
+  user: User,
+  guilds: Schema.Array(Schema.Struct({ id: GuildId, unavailable: Schema.optionalKey(Schema.Boolean) })),
+  session_id: Schema.String,
+  resume_gateway_url: Schema.String,
+  shard: Schema.optionalKey(Schema.Tuple([Schema.Natural, Schema.Natural])),
+  application: Schema.Struct({ id: Snowflake, flags: Schema.optionalKey(Schema.Int) })
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Ready = typeof Ready.Type
+
+/**
+ * A channel of a guild. Type 2 is a voice channel, 13 a stage channel. Fields that voice does not need are opaque.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const GuildChannel = Schema.Struct({
+  id: ChannelId,
+  type: Schema.Int,
+  name: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  position: Schema.optionalKey(Schema.Unknown),
+  parent_id: Schema.optionalKey(Schema.Unknown),
+  permission_overwrites: Schema.optionalKey(Schema.Unknown),
+  bitrate: Schema.optionalKey(Schema.Unknown),
+  user_limit: Schema.optionalKey(Schema.Unknown),
+  rtc_region: Schema.optionalKey(Schema.Unknown)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type GuildChannel = typeof GuildChannel.Type
+
+/**
+ * The body of GUILD_CREATE: a guild becomes available, with the occupants of its voice channels at this moment. A guild
+ * with `unavailable: true` has nothing but its id. Fields that voice does not need are opaque.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const GuildCreate = Schema.Struct({
+  id: GuildId,
+  unavailable: Schema.optionalKey(Schema.Boolean),
+  voice_states: Schema.optionalKey(Schema.Array(VoiceState)),
+  channels: Schema.optionalKey(Schema.Array(GuildChannel)),
+  name: Schema.optionalKey(Schema.Unknown),
+  owner_id: Schema.optionalKey(Schema.Unknown),
+  member_count: Schema.optionalKey(Schema.Unknown),
+  members: Schema.optionalKey(Schema.Unknown),
+  roles: Schema.optionalKey(Schema.Unknown)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type GuildCreate = typeof GuildCreate.Type
