@@ -479,6 +479,9 @@ const writeBody = (into: Uint8Array, at: number, packet: RtcpPacket): readonly [
       into.set(packet.information, at + 8)
       return [packetType[packet._tag], packet.format]
     case "Unknown":
+      if (packet.packetType >= packetType.SenderReport && packet.packetType <= packetType.PayloadFeedback) {
+        throw new RangeError(`packetType ${packet.packetType} has a form of its own`)
+      }
       into.set(packet.body, at)
       return [requireUint("packetType", packet.packetType, 0xff), packet.count]
   }

@@ -1,0 +1,124 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Result } from "effect"
+import { createDecoder } from "libopus-wasm"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import { fromHex } from "../vectors/hex.ts"
+import vectors from "../vectors/opus-toc.json" with { type: "json" }
+import { bytes, u8, uint } from "./arbitraries.ts"
+
+describe("OpusPacket", () => {
+  it("reads all 32 configurations in mono and stereo", () => {
+    assert.strictEqual(vectors.configs.length, 32)
+    for (const { bandwidth, config, frameSamples, mode } of vectors.configs) {
+      for (const channels of [1, 2]) {
+        const packet = Uint8Array.of((config << 3) | (channels === 2 ? 4 : 0), 0xaa)
+        const result = OpusPacket.decode(packet)
+        assert.isTrue(Result.isSuccess(result))
+        if (Result.isFailure(result)) continue
+        assert.deepEqual<unknown>(
+          result.success,
+          { mode, bandwidth, channels, frameSamples, frameCount: 1, samples: frameSamples }
+        )
+      }
+    }
+  })
+
+  it.each(vectors.valid)("$name", ({ frameCount, hex, samples }) => {
+    const packet = fromHex(hex)
+    const result = OpusPacket.decode(packet)
+    assert.isTrue(Result.isSuccess(result))
+    if (Result.isSuccess(result)) {
+      assert.strictEqual(result.success.frameCount, frameCount)
+      assert.strictEqual(result.success.samples, samples)
+    }
+    assert.strictEqual(OpusPacket.samples(packet), samples)
+  })
+
+  it.each(vectors.invalid)("refuses: $name", ({ hex, kind }) => {
+    const packet = fromHex(hex)
+    const result = OpusPacket.decode(packet)
+    assert.isTrue(Result.isFailure(result))
+    if (Result.isFailure(result)) assert.strictEqual(result.failure.kind, kind)
+    assert.strictEqual(OpusPacket.samples(packet), -1)
+  })
+
+  it("allows every frame count up to 120 ms and none beyond", () => {
+    for (const { config, frameSamples } of vectors.configs) {
+      for (let count = 0; count < 64; count++) {
+        const packet = Uint8Array.of((config << 3) | 3, count)
+        const total = count * frameSamples
+        assert.strictEqual(
+          OpusPacket.samples(packet),
+          count > 0 && total <= OpusPacket.maxPacketSamples ? total : -1
+        )
+      }
+    }
+  })
+
+  it("respects the length", () => {
+    const buffer = new Uint8Array(1500)
+    buffer.set(fromHex("f9 aabb"))
+    assert.strictEqual(OpusPacket.samples(buffer, 3), 1920)
+    assert.strictEqual(OpusPacket.samples(buffer, 2), -1)
+    assert.strictEqual(OpusPacket.samples(buffer, 0), -1)
+    assert.strictEqual(OpusPacket.samples(buffer, 1501), -1)
+    buffer.set(OpusPacket.silenceFrame())
+    assert.isTrue(OpusPacket.isSilence(buffer, 3))
+    assert.isFalse(OpusPacket.isSilence(buffer))
+  })
+
+  it("has a silence that nobody can spoil", () => {
+    const spoiled = OpusPacket.silenceFrame()
+    assert.deepStrictEqual(spoiled, Uint8Array.of(0xf8, 0xff, 0xfe))
+    assert.isTrue(OpusPacket.isSilence(spoiled))
+    assert.strictEqual(OpusPacket.samples(spoiled), OpusPacket.silenceSamples)
+    spoiled.fill(0)
+    assert.isFalse(OpusPacket.isSilence(spoiled))
+    assert.isTrue(OpusPacket.isSilence(OpusPacket.silenceFrame()))
+    for (const hex of ["", "f8", "f8ff", "f8fffe00", "f8ffff", "f8fefe", "fcfffe"]) {
+      assert.isFalse(OpusPacket.isSilence(fromHex(hex)), hex)
+    }
+  })
+
+  it.prop("decode and samples agree", [u8, bytes(60)], ([toc, body]) => {
+    const packet = Uint8Array.of(toc, ...body)
+    const result = OpusPacket.decode(packet)
+    assert.strictEqual(Result.isSuccess(result) ? result.success.samples : -1, OpusPacket.samples(packet))
+    if (Result.isSuccess(result)) {
+      const { frameCount, frameSamples, samples } = result.success
+      assert.strictEqual(samples, frameCount * frameSamples)
+      assert.isAtMost(samples, OpusPacket.maxPacketSamples)
+    }
+  })
+
+  const decoder = Effect.acquireRelease(
+    Effect.promise(() => createDecoder({ sampleRate: 48000, channels: 2 })),
+    (decoder) => Effect.sync(() => decoder.free())
+  )
+
+  it.effect("agrees with libopus on which vectors are packets", () =>
+    Effect.gen(function*() {
+      const reference = yield* decoder
+      for (const { hex, name, samples } of vectors.valid) {
+        assert.strictEqual(reference.decode(fromHex(hex)).length, 2 * samples, name)
+      }
+      for (const { hex, name } of vectors.invalid.filter(({ hex }) => hex !== "")) {
+        assert.throws(() => reference.decode(fromHex(hex)), undefined, undefined, name)
+      }
+    }))
+
+  it.effect.prop("agrees with libopus on arbitrary packets", [uint(31), uint(3), u8, bytes(30)], ([
+    config,
+    code,
+    head,
+    body
+  ]) =>
+    Effect.gen(function*() {
+      const reference = yield* decoder
+      const packet = Uint8Array.of((config << 3) | code, head, ...body)
+      const samples = yield* Effect.try({ try: () => reference.decode(packet).length / 2, catch: () => -1 }).pipe(
+        Effect.catch((failure) => Effect.succeed(failure))
+      )
+      assert.strictEqual(OpusPacket.samples(packet), samples)
+    }))
+})
