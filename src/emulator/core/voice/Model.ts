@@ -1,0 +1,171 @@
+/**
+ * What the voice half of the emulator's core shows to the main half: scripted participants, hooks and the view of its
+ * sessions.
+ *
+ * @since 0.1.0
+ */
+import type { EncryptionMode } from "../../../protocol/EncryptionMode.ts"
+import type { ChannelId, GuildId, UserId } from "../../../protocol/Identifier.ts"
+import type { VoiceVersion } from "../../../protocol/VoicePayload.ts"
+import type { Address, ConnectionId, VoiceServerId } from "../CoreContext.ts"
+
+/**
+ * An Opus packet that a scripted participant received, opened with its own key, without header extension and padding.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HeardFrame {
+  readonly userId: UserId
+  readonly ssrc: number
+  /** 0 to 65535. */
+  readonly sequence: number
+  /** In samples at 48 kHz, an unsigned 32-bit integer. */
+  readonly timestamp: number
+  /** A copy that belongs to the receiver. */
+  readonly payload: Uint8Array
+  /** Milliseconds of the core's clock. */
+  readonly arrivalMs: number
+  /** Whether the payload is the silence frame `F8 FF FE`. */
+  readonly silence: boolean
+}
+
+/**
+ * An Opus packet to be sent by a scripted participant.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SpokenFrame {
+  readonly data: Uint8Array
+  /** Duration in samples at 48 kHz. */
+  readonly samples: number
+}
+
+/**
+ * A member of a channel without a socket, moved by a script.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ParticipantHandle {
+  readonly userId: UserId
+  /** Changes with {@link ParticipantHandle.move}. */
+  readonly ssrc: number
+  /**
+   * Sends Speaking (op 5; `speaking` is 1 unless given) to the others, then each frame at its media time, the first one
+   * now or after what is still being spoken, and five silence frames unless `trailingSilence` is false. `onDone` runs
+   * when the last frame was sent; it never runs if the participant leaves before.
+   */
+  readonly speak: (
+    frames: ReadonlyArray<SpokenFrame>,
+    options?: {
+      readonly speaking?: number | undefined
+      readonly trailingSilence?: boolean | undefined
+      readonly onDone?: (() => void) | undefined
+    }
+  ) => void
+  /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority. */
+  readonly setSpeaking: (flags: number) => void
+  /** Calls `listener` for every frame heard from now on. */
+  readonly onHeard: (listener: (frame: HeardFrame) => void) => void
+  /** Goes on in another channel or on another voice server, with another SSRC and key. What was being spoken ends. */
+  readonly move: (to: { readonly channelId: ChannelId; readonly server: VoiceServerId }) => void
+  /** Tells the others with Client Disconnect (op 13). Leaving twice does nothing. */
+  readonly leave: () => void
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Participants {
+  /** A scripted member, whose voice state the main half has put in place. */
+  readonly join: (where: {
+    readonly userId: UserId
+    readonly guildId: GuildId
+    readonly channelId: ChannelId
+    readonly server: VoiceServerId
+  }) => ParticipantHandle
+}
+
+/**
+ * What the voice half tells the main half and asks of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceHooks {
+  /** A client has identified. */
+  readonly onJoined?: ((userId: UserId, guildId: GuildId) => void) | undefined
+  /** A session of a client is over; `code` is the close code, 1006 if its connection was lost and not resumed. */
+  readonly onLeft?: ((userId: UserId, code: number, guildId: GuildId) => void) | undefined
+  /** Whether audio is forwarded to this user; a deafened one gets none. All are, without this hook. */
+  readonly hears?: ((userId: UserId, guildId: GuildId) => boolean) | undefined
+  /** Whether audio of this user is forwarded; that of a muted or suppressed one is not. All is, without this hook. */
+  readonly speaks?: ((userId: UserId, guildId: GuildId) => boolean) | undefined
+}
+
+/**
+ * A voice session as displays show it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SessionView {
+  readonly userId: UserId
+  readonly guildId: GuildId
+  readonly channelId: ChannelId
+  readonly server: VoiceServerId
+  readonly ssrc: number
+  /** `undefined` until Select Protocol (op 1). */
+  readonly mode: EncryptionMode | undefined
+  /** `undefined` for a scripted participant. */
+  readonly version: VoiceVersion | undefined
+  /** `identified` until the session description (op 4), `lost` while the connection is gone and may be resumed. */
+  readonly state: "identified" | "ready" | "lost" | "scripted"
+  readonly speaking: number
+  /** Where media goes to, if that is known. */
+  readonly address: Address | undefined
+}
+
+/**
+ * The voice half of the core: voice gateways, media relay and scripted participants.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceHalf {
+  /** Makes a voice server known; `udp` is what Ready (op 2) names. Again with the same id: moves its address. */
+  readonly addServer: (id: VoiceServerId, udp: Address) => void
+  /** Takes a connection to the voice gateway of a server and sends Hello (op 8), or refuses with an HTTP status. */
+  readonly accept: (
+    connection: ConnectionId,
+    server: VoiceServerId,
+    search: URLSearchParams
+  ) => void | { readonly reject: number }
+  readonly receive: (connection: ConnectionId, frame: string | Uint8Array) => void
+  /** The peer of a connection went away; 1006 without a close frame. */
+  readonly disconnected: (connection: ConnectionId, code: number) => void
+  /** Takes a datagram that came to a voice server. The bytes are used during the call only. */
+  readonly datagram: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
+  /** Whether the connection was accepted here and has not gone away. */
+  readonly owns: (connection: ConnectionId) => boolean
+  /**
+   * Ends the session of a user in a guild, if there is one: closes its connection with this code and tells the others
+   * with Client Disconnect (op 13). `voluntary` says that the user left, so that closing silence was due.
+   */
+  readonly revoke: (o: {
+    readonly userId: UserId
+    readonly guildId: GuildId
+    readonly code: number
+    readonly reason: string
+    readonly voluntary?: boolean | undefined
+  }) => void
+  /** Closes the user's connections. The sessions can be resumed if the code is one after which a client resumes. */
+  readonly closeUser: (userId: UserId, code: number, reason: string) => void
+  /** Cuts the user's connections without a close frame. The sessions can be resumed. */
+  readonly terminateUser: (userId: UserId) => void
+  readonly participants: Participants
+  readonly sessions: () => ReadonlyArray<SessionView>
+}
