@@ -48,8 +48,8 @@ const clientRules: ReadonlyArray<Rule> = [
   bareNonce(3),
   booleanSpeaking,
   { op: 7, below: 8, lift: without("seq_ack"), lower: without("seq_ack") },
-  { op: 0, below: 9, lift: same, lower: without("channel_id") },
-  { op: 7, below: 9, lift: same, lower: without("channel_id") },
+  { op: 0, below: 9, lift: without("channel_id"), lower: without("channel_id") },
+  { op: 7, below: 9, lift: without("channel_id"), lower: without("channel_id") },
   emptyObject(16),
   emptyObject(32)
 ]
