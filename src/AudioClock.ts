@@ -1,0 +1,261 @@
+/**
+ * The scheduler of due times that all senders of a process share. It keeps one timer on a 1 ms grid of the monotonic
+ * clock; senders are spread over the 20 slots of a frame, so that a thousand of them do not send in one burst.
+ *
+ * Senders are plain objects, called in the beat: what a sender does there must be short and must not throw. A sender says
+ * itself when it is due next, so that frames of any duration (2.5 to 120 ms) share one clock. A late call is passed on as
+ * it is: the sender sees how late it is and re-anchors; the clock never calls twice to catch up.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+
+/**
+ * Something that is called when it is due.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Sender {
+  /**
+   * Called at `nowMs`, at or after the time it asked for. Returns when it is due next, in milliseconds of the same clock,
+   * or `Infinity` to be left alone until {@link Registration.schedule}.
+   */
+  readonly onDue: (nowMs: number) => number
+}
+
+/**
+ * A sender's place at the clock.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Registration {
+  /** Asks to be called at `dueMs`, in place of any time asked for before. */
+  readonly schedule: (dueMs: number) => void
+  /** The first time at or after `fromMs` that lies on this sender's own slot of the 20 ms grid. */
+  readonly align: (fromMs: number) => number
+  /** Leaves the clock. Doing it twice is harmless. */
+  readonly remove: () => void
+}
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class AudioClock extends Context.Service<AudioClock, {
+  /** Milliseconds of a monotonic clock with an origin of its own. */
+  readonly now: () => number
+  readonly register: (sender: Sender) => Registration
+}>()("effect-discord-voice/AudioClock") {}
+
+/**
+ * The length of a frame in milliseconds and the number of slots that senders are spread over.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const frameMs = 20
+
+/**
+ * Where an {@link AudioClock} gets its time and its wake-ups from.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Alarm {
+  readonly now: () => number
+  /** Calls `ring` once at `atMs` or later, in place of an earlier request. */
+  readonly set: (atMs: number, ring: () => void) => void
+  readonly clear: () => void
+}
+
+interface Entry extends Registration {
+  readonly sender: Sender
+  readonly phase: number
+  dueMs: number
+  /** The slot list that holds this entry, or -1. */
+  slot: number
+  removed: boolean
+}
+
+/** Slots of 1 ms; what is due later waits in the last one and is put back when its slot comes. A power of two. */
+const wheelSlots = 256
+
+/**
+ * The clock itself, for an {@link Alarm}. The layers below are made of it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (alarm: Alarm): AudioClock["Service"] => {
+  const wheel: Array<Array<Entry>> = Array.from({ length: wheelSlots }, () => [])
+  const spread = new Uint32Array(frameMs)
+  let waiting = 0
+  let current = Math.floor(alarm.now())
+  let armedFor = Infinity
+  let running = false
+
+  const insert = (entry: Entry): void => {
+    const slot = Math.ceil(Math.min(entry.dueMs, current + wheelSlots - 1))
+    entry.slot = (slot <= current ? current + 1 : slot) & (wheelSlots - 1)
+    wheel[entry.slot]?.push(entry)
+    waiting++
+  }
+
+  const extract = (entry: Entry): void => {
+    if (entry.slot === -1) return
+    const list = wheel[entry.slot]
+    const index = list === undefined ? -1 : list.indexOf(entry)
+    entry.slot = -1
+    if (list === undefined || index === -1) return
+    list.splice(index, 1)
+    waiting--
+  }
+
+  const arm = (): void => {
+    if (running) return
+    if (waiting === 0) {
+      if (armedFor !== Infinity) alarm.clear()
+      armedFor = Infinity
+      return
+    }
+    let next = current + 1
+    while ((wheel[next & (wheelSlots - 1)]?.length ?? 0) === 0) next++
+    if (next === armedFor) return
+    armedFor = next
+    alarm.set(next, ring)
+  }
+
+  const run = (entry: Entry, now: number): void => {
+    if (entry.removed) return
+    entry.dueMs = entry.dueMs > now ? entry.dueMs : entry.sender.onDue(now)
+    if (!entry.removed && entry.slot === -1 && entry.dueMs !== Infinity) insert(entry)
+  }
+
+  const ring = (): void => {
+    armedFor = Infinity
+    running = true
+    const end = Math.floor(alarm.now())
+    const first = Math.max(current + 1, end - wheelSlots + 1)
+    for (let slot = first; slot <= end; slot++) {
+      current = slot
+      const list = wheel[slot & (wheelSlots - 1)]
+      if (list === undefined || list.length === 0) continue
+      wheel[slot & (wheelSlots - 1)] = []
+      waiting -= list.length
+      for (const entry of list) entry.slot = -1
+      for (const entry of list) run(entry, alarm.now())
+    }
+    current = Math.max(current, end)
+    running = false
+    arm()
+  }
+
+  const register = (sender: Sender): Registration => {
+    const phase = spread.indexOf(Math.min(...spread))
+    spread[phase] = (spread[phase] ?? 0) + 1
+    const entry: Entry = {
+      sender,
+      phase,
+      dueMs: Infinity,
+      slot: -1,
+      removed: false,
+      schedule: (dueMs) => {
+        if (entry.removed) return
+        extract(entry)
+        entry.dueMs = dueMs
+        if (waiting === 0 && !running) current = Math.max(current, Math.floor(alarm.now()))
+        if (dueMs !== Infinity) insert(entry)
+        arm()
+      },
+      align: (fromMs) => {
+        const frames = Math.ceil((fromMs - phase) / frameMs)
+        return frames * frameMs + phase
+      },
+      remove: () => {
+        if (entry.removed) return
+        entry.removed = true
+        spread[phase] = (spread[phase] ?? 1) - 1
+        extract(entry)
+        arm()
+      }
+    }
+    return entry
+  }
+
+  return AudioClock.of({ now: alarm.now, register })
+}
+
+/**
+ * The clock of a running process: one `setTimeout` and `performance.now()`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<AudioClock> = Layer.effect(
+  AudioClock,
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      let timer: NodeJS.Timeout | undefined
+      const now = () => performance.now()
+      const clear = () => clearTimeout(timer)
+      return {
+        clear,
+        clock: make({
+          now,
+          clear,
+          set: (atMs, ring) => {
+            clearTimeout(timer)
+            const step = () => {
+              // setTimeout may fire a fraction of a millisecond early
+              const early = atMs - now()
+              if (early > 0) timer = setTimeout(step, early)
+              else ring()
+            }
+            timer = setTimeout(step, atMs - now())
+          }
+        })
+      }
+    }),
+    ({ clear }) => Effect.sync(clear)
+  ).pipe(Effect.map(({ clock }) => clock))
+)
+
+/**
+ * A clock that follows Effect's `Clock`: in tests, `TestClock.adjust` moves it together with everything else. It costs a
+ * fiber a wake-up, so a running process wants {@link layer}.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerEffectClock: Layer.Layer<AudioClock> = Layer.effect(
+  AudioClock,
+  Effect.gen(function*() {
+    const clock = yield* Clock.Clock
+    const fork = Effect.runForkWith(yield* Effect.context())
+    let fiber: Fiber.Fiber<void> | undefined
+    const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    const clear = () => fiber?.interruptUnsafe()
+    yield* Effect.addFinalizer(() => Effect.sync(clear))
+    return make({
+      now,
+      clear,
+      set: (atMs, ring) => {
+        clear()
+        fiber = fork(Effect.andThen(
+          clock.sleep(Duration.millis(Math.max(0, atMs - now()))),
+          Effect.sync(() => {
+            fiber = undefined
+            ring()
+          })
+        ))
+      }
+    })
+  })
+)

@@ -1,0 +1,286 @@
+/**
+ * One record in, one live voice connection out. The driver needs nothing of the main gateway: endpoint, server, channel,
+ * user, session id and token are all it knows. It makes the handshake, keeps the heartbeat, sends what lies ready in a
+ * frame ring and hands up what it receives. What a lost connection means is not decided here but in `VoiceSession`.
+ *
+ * A driver may run in another thread: `layerMessagePort` is a driver behind a `MessagePort`, `serve` its other end.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Engine from "./driver/Engine.ts"
+import type * as FrameRing from "./driver/FrameRing.ts"
+import type * as Line from "./driver/Line.ts"
+import * as MessagePortLine from "./driver/MessagePortLine.ts"
+import * as VoiceError from "./VoiceError.ts"
+
+export {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  type AudioPacket,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  ConnectionInfo,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  type ConnectOptions,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  type Established,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  type Event,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  type Statistics,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  type TrackNumber
+} from "./driver/Line.ts"
+
+/**
+ * A live connection to a voice server. It ends with its scope: audio is closed with silence, and the WebSocket with 1000.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceConnection {
+  readonly info: Line.ConnectionInfo
+  readonly established: Line.Established
+  /** Plays the frames of a ring from its first slot on, in place of what is being played. */
+  readonly attach: (
+    ring: FrameRing.FrameRing,
+    options?: { readonly paused?: boolean | undefined }
+  ) => Effect.Effect<Line.TrackNumber, VoiceError.VoiceError>
+  /** Stops taking frames from that track's ring; silence closes what was playing. */
+  readonly detach: (track: Line.TrackNumber) => Effect.Effect<void>
+  readonly setPaused: (track: Line.TrackNumber, paused: boolean) => Effect.Effect<void>
+  /** While muted, tracks go on but nothing is sent. */
+  readonly setMuted: (muted: boolean) => Effect.Effect<void>
+  /** Announces speaking flags (op 5): 1 microphone, 2 soundshare, 4 priority. */
+  readonly setSpeaking: (flags: number) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Subscribes to what happens, from the moment this effect completes on; ends when the connection has ended. */
+  readonly events: Effect.Effect<Stream.Stream<Line.Event>, never, Scope.Scope>
+  /**
+   * Audio packets of all members. While nobody runs this stream, packets are not even opened. A slow reader loses the
+   * oldest packets of its own copy; {@link VoiceConnection.packetsDropped} counts them.
+   */
+  readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
+  readonly packetsDropped: () => number
+  readonly statistics: Effect.Effect<Line.Statistics, VoiceError.VoiceError>
+  /** Waits for the end of the connection and fails with its reason. */
+  readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
+}
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class VoiceDriver extends Context.Service<VoiceDriver, {
+  /**
+   * Connects. Fails with the reason of the gateway's close code, `SocketOpenFailed`, `PhaseTimedOut`,
+   * `DiscoveryUnanswered`, `UdpFailed`, `NoCommonMode`, `CryptoFailed` or `ProtocolViolated`.
+   */
+  readonly connect: (
+    info: Line.ConnectionInfo,
+    options?: Line.ConnectOptions
+  ) => Effect.Effect<VoiceConnection, VoiceError.VoiceError, Scope.Scope>
+}>()("effect-discord-voice/VoiceDriver") {}
+
+const defaultReceiveCapacity = 256
+
+/**
+ * A connection over the driver line: `open` brings up the other end, which from then on takes commands and emits events.
+ * The driver in this process and the one behind a port are both made of it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeConnection = Effect.fnUntraced(function*<R>(
+  info: Line.ConnectionInfo,
+  options: Line.ConnectOptions,
+  open: (
+    emit: (event: Line.Event) => void
+  ) => Effect.Effect<Engine.Engine, VoiceError.VoiceError, R | Scope.Scope>
+): Effect.fn.Return<VoiceConnection, VoiceError.VoiceError, R | Scope.Scope> {
+  const outer = yield* Effect.scope
+  const scope = yield* Scope.fork(outer)
+  const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
+  const listeners = new Set<(event: Line.Event) => void>()
+  const asked = new Map<number, Deferred.Deferred<Line.Statistics, VoiceError.VoiceError>>()
+  let isOver = false
+
+  const over = (error: VoiceError.VoiceError) => {
+    isOver = true
+    Deferred.doneUnsafe(ended, Effect.fail(error))
+    for (const deferred of asked.values()) Deferred.doneUnsafe(deferred, Effect.fail(error))
+    asked.clear()
+  }
+
+  const emit = (event: Line.Event): void => {
+    for (const listener of listeners) listener(event)
+    if (event._tag === "Statistics") {
+      const deferred = asked.get(event.request)
+      asked.delete(event.request)
+      if (deferred !== undefined) Deferred.doneUnsafe(deferred, Exit.succeed(event.value))
+    } else if (event._tag === "Ended") {
+      over(event.error)
+    }
+  }
+
+  const engine = yield* open(emit).pipe(
+    Scope.provide(scope),
+    Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
+  )
+  yield* Scope.addFinalizer(
+    scope,
+    Effect.sync(() => over(VoiceError.make(new VoiceError.NotConnected({ operation: "The voice connection" }))))
+  )
+
+  let track = 0
+  let request = 0
+  let listening = 0
+  let dropped = 0
+
+  const tell = (command: Line.Command) => Effect.sync(() => engine.command(command))
+  const tellLive = (operation: string, command: Line.Command) =>
+    Effect.suspend(() => isOver ? VoiceError.fail(new VoiceError.NotConnected({ operation })) : tell(command))
+
+  const subscribe = (listener: (event: Line.Event) => void) =>
+    Effect.acquireRelease(
+      Effect.sync(() => listeners.add(listener)),
+      () => Effect.sync(() => listeners.delete(listener))
+    )
+
+  const events = Effect.gen(function*() {
+    const queue = yield* Queue.unbounded<Line.Event, Cause.Done>()
+    yield* subscribe((event) => {
+      if (event._tag === "Packet" || event._tag === "Statistics") return
+      Queue.offerUnsafe(queue, event)
+      if (event._tag === "Ended") Queue.endUnsafe(queue)
+    })
+    if (isOver) yield* Queue.end(queue)
+    return Stream.fromQueue(queue)
+  })
+
+  const capacity = options.receiveCapacity ?? defaultReceiveCapacity
+  const packets = Stream.unwrap(Effect.gen(function*() {
+    const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
+    yield* subscribe((event) => {
+      if (event._tag === "Packet") {
+        if (Queue.sizeUnsafe(queue) >= capacity) dropped++
+        Queue.offerUnsafe(queue, event.packet)
+      } else if (event._tag === "Ended") {
+        Queue.failCauseUnsafe(queue, Cause.fail(event.error))
+      }
+    })
+    yield* Effect.acquireRelease(
+      Effect.suspend(() => ++listening === 1 ? tell({ _tag: "Listen", on: true }) : Effect.void),
+      () => Effect.suspend(() => --listening === 0 ? tell({ _tag: "Listen", on: false }) : Effect.void)
+    )
+    return isOver ? Stream.fromEffect(Deferred.await(ended)) : Stream.fromQueue(queue)
+  }))
+
+  return {
+    info,
+    established: engine.established,
+    attach: (ring, attachOptions) =>
+      Effect.suspend(() => {
+        if (!(ring.buffer instanceof SharedArrayBuffer)) {
+          return VoiceError.fail(
+            new VoiceError.Unsupported({ feature: "a ring on a plain ArrayBuffer", detail: "make it on a shared one" })
+          )
+        }
+        const number = ++track
+        return Effect.as(
+          tellLive("Playing", {
+            _tag: "Attach",
+            track: number,
+            ring: ring.buffer,
+            paused: attachOptions?.paused ?? false
+          }),
+          number
+        )
+      }),
+    detach: (number) => tell({ _tag: "Detach", track: number }),
+    setPaused: (number, paused) => tell({ _tag: "SetPaused", track: number, paused }),
+    setMuted: (muted) => tell({ _tag: "SetMuted", muted }),
+    setSpeaking: (flags) => tellLive("Speaking", { _tag: "SetSpeaking", flags }),
+    events,
+    packets,
+    packetsDropped: () => dropped,
+    statistics: Effect.suspend(() => {
+      if (isOver) return Deferred.await(ended)
+      const number = ++request
+      const deferred = Deferred.makeUnsafe<Line.Statistics, VoiceError.VoiceError>()
+      asked.set(number, deferred)
+      return Effect.andThen(tell({ _tag: "AskStatistics", request: number }), Deferred.await(deferred))
+    }),
+    awaitEnd: Deferred.await(ended)
+  }
+})
+
+/**
+ * The driver in this process.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<VoiceDriver, never, Engine.Services> = Layer.effect(
+  VoiceDriver,
+  Effect.map(Effect.context<Engine.Services>(), (context) =>
+    VoiceDriver.of({
+      connect: (info, options = {}) =>
+        makeConnection(
+          info,
+          options,
+          (emit) => Effect.provideContext(Engine.connect(info, options, emit), context)
+        )
+    }))
+)
+
+/**
+ * A driver at the other end of a `MessagePort`, where {@link serve} runs: in a worker thread, for example. Nothing crosses
+ * but encoded commands and events, and the shared buffers of frame rings.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMessagePort = (port: MessagePortLine.Port): Layer.Layer<VoiceDriver> =>
+  Layer.effect(
+    VoiceDriver,
+    Effect.map(MessagePortLine.makeClient(port), (client) =>
+      VoiceDriver.of({
+        connect: (info, options = {}) => makeConnection(info, options, (emit) => client.open(info, options, emit))
+      }))
+  )
+
+/**
+ * Serves the other end of {@link layerMessagePort}, until interrupted; every connection is closed then.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const serve: (port: MessagePortLine.Port) => Effect.Effect<never, never, Engine.Services> = MessagePortLine.serve

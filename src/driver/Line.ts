@@ -1,0 +1,206 @@
+/**
+ * The driver line: everything that crosses between a session and the driver of its connection. Commands go down, events
+ * come up, and ready frames lie in a `FrameRing` on a shared buffer. All of it is described by schemas, so that the driver
+ * can run in a worker thread or another process; secrets are `Redacted` on this side and plain only in the encoded form.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { EncryptionMode } from "../protocol/EncryptionMode.ts"
+import { ChannelId, GuildId, Ssrc, UserId } from "../protocol/Identifier.ts"
+import { VoiceVersion } from "../protocol/VoicePayload.ts"
+import { VoiceError } from "../VoiceError.ts"
+
+/**
+ * All that a driver has to know to connect: the two voice events of the main gateway in one record.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class ConnectionInfo extends Schema.Class<ConnectionInfo>("effect-discord-voice/VoiceDriver/ConnectionInfo")({
+  /** Host and port as VOICE_SERVER_UPDATE gave them. */
+  endpoint: Schema.String,
+  serverId: GuildId,
+  channelId: ChannelId,
+  userId: UserId,
+  sessionId: Schema.String,
+  token: Schema.RedactedFromValue(Schema.String)
+}) {}
+
+const Milliseconds = Schema.Finite.pipe(Schema.check(Schema.isGreaterThan(0)))
+
+/**
+ * How to connect.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const ConnectOptions = Schema.Struct({
+  /** Voice gateway version. Default 8. */
+  version: Schema.optionalKey(VoiceVersion),
+  /** Encryption modes that are accepted, best first. Default: those of `VoiceCrypto`. */
+  modes: Schema.optionalKey(Schema.Array(EncryptionMode)),
+  /** Speaking flags (op 5) announced before the first packet. Default 1, microphone. */
+  speaking: Schema.optionalKey(Schema.Int),
+  /** Deadline of each phase of the handshake except IP discovery, in milliseconds. Default 10 000. */
+  phaseTimeoutMs: Schema.optionalKey(Milliseconds),
+  /** Received packets held for a slow listener; the oldest are dropped beyond. Default 256. */
+  receiveCapacity: Schema.optionalKey(Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0))))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ConnectOptions = typeof ConnectOptions.Type
+
+/**
+ * Numbers a track within its connection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type TrackNumber = number
+
+/**
+ * What a session tells the driver. A ring crosses as its buffer.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Command = Schema.TaggedUnion({
+  Attach: {
+    track: Schema.Int,
+    ring: Schema.instanceOf(SharedArrayBuffer),
+    paused: Schema.Boolean
+  },
+  Detach: { track: Schema.Int },
+  SetPaused: { track: Schema.Int, paused: Schema.Boolean },
+  SetMuted: { muted: Schema.Boolean },
+  SetSpeaking: { flags: Schema.Int },
+  Listen: { on: Schema.Boolean },
+  AskStatistics: { request: Schema.Int },
+  Disconnect: {}
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Command = typeof Command.Type
+
+/**
+ * What was agreed when the connection came up.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Established = Schema.Struct({
+  version: VoiceVersion,
+  ssrc: Ssrc,
+  mode: Schema.Union([EncryptionMode, Schema.Literal("plain")]),
+  /** Our own address as the voice server sees it. */
+  address: Schema.String,
+  port: Schema.Int
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Established = typeof Established.Type
+
+/**
+ * One received audio packet: opened, without header extension and padding. `userId` is absent while nobody has said whose
+ * SSRC it is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const AudioPacket = Schema.Struct({
+  ssrc: Ssrc,
+  userId: Schema.optionalKey(UserId),
+  sequence: Schema.Int,
+  /** 48 kHz. */
+  timestamp: Schema.Int,
+  /** Opus. The bytes belong to the receiver. */
+  payload: Schema.Uint8Array,
+  /** When it arrived, in milliseconds of the driver's monotonic clock. */
+  arrivalMs: Schema.Finite
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type AudioPacket = typeof AudioPacket.Type
+
+/**
+ * Counters of a connection. Times are in milliseconds; lateness is how much later than due a packet was sent.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Statistics = Schema.Struct({
+  roundTripMs: Schema.optionalKey(Schema.Finite),
+  heartbeatsSent: Schema.Int,
+  packetsSent: Schema.Int,
+  silencePacketsSent: Schema.Int,
+  bytesSent: Schema.Int,
+  sendErrors: Schema.Int,
+  /** Stalls after which the beat was put back on the grid instead of catching up. */
+  reanchored: Schema.Int,
+  latenessP50Ms: Schema.Finite,
+  latenessP99Ms: Schema.Finite,
+  latenessMaxMs: Schema.Finite,
+  packetsReceived: Schema.Int,
+  packetsOpened: Schema.Int,
+  /** Packets that were not passed on, by cause. */
+  failedToOpen: Schema.Int,
+  malformed: Schema.Int,
+  badPadding: Schema.Int,
+  empty: Schema.Int,
+  unheard: Schema.Int,
+  otherMedia: Schema.Int,
+  rtcpReceived: Schema.Int,
+  unknownDatagrams: Schema.Int,
+  malformedMessages: Schema.Int,
+  unknownOpcodes: Schema.Int
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Statistics = typeof Statistics.Type
+
+/**
+ * What the driver tells the session.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Event = Schema.TaggedUnion({
+  /** The first frame of a track was sent. */
+  TrackStarted: { track: Schema.Int },
+  /** The ring ran empty though its producer has not ended. */
+  TrackStarving: { track: Schema.Int },
+  TrackRecovered: { track: Schema.Int },
+  /** The producer has ended, and the media time of its last frame is over. */
+  TrackDrained: { track: Schema.Int },
+  /** Another member's SSRC and speaking flags (op 5). */
+  Speaking: { userId: UserId, ssrc: Ssrc, flags: Schema.Int },
+  UsersConnected: { userIds: Schema.Array(UserId) },
+  UserDisconnected: { userId: UserId },
+  Heartbeat: { roundTripMs: Schema.Finite },
+  Packet: { packet: AudioPacket },
+  Statistics: { request: Schema.Int, value: Statistics },
+  /** The connection is over. Nothing comes after it. */
+  Ended: { error: VoiceError }
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Event = typeof Event.Type
