@@ -1,0 +1,87 @@
+/**
+ * libsodium as a WebAssembly module and the memory it works on. Its functions take addresses, so that a packet that stands
+ * in this memory is sealed without a copy.
+ *
+ * The memory of a WebAssembly module grows by being replaced, which empties all views of it. So it is grown once, when the
+ * module is loaded, and what is handed out afterwards is counted and bounded.
+ *
+ * @since 0.1.0
+ */
+import load, { type SodiumModule } from "libsodium"
+import { randomBytes } from "node:crypto"
+
+/** Grown to at once. Pages that are never touched cost no memory. */
+const reservedBytes = 16 * 1024 * 1024
+
+/** What all buffers of all ciphers may take together. The rest is left to keys and to fragmentation. */
+const bufferBudget = 12 * 1024 * 1024
+
+const totalBudget = 14 * 1024 * 1024
+
+/** What the allocator may add to a block: its header and rounding. */
+const blockOverhead = 16
+
+/** A datagram is never longer. */
+const scratchBytes = 65_536
+
+/** @internal */
+export interface SodiumMemory {
+  readonly module: SodiumModule
+  /** The address of `scratchBytes` bytes for packets that stand elsewhere. */
+  readonly scratch: number
+  readonly scratchBytes: number
+  /** The address of a zeroed block for a key and the like, or 0. */
+  readonly acquire: (size: number) => number
+  /** The address of a zeroed block for packets, or 0. */
+  readonly acquireBuffer: (size: number) => number
+  /** Zeroes a block and gives it back. */
+  readonly release: (address: number, size: number) => void
+}
+
+const make = (module: SodiumModule): SodiumMemory => {
+  let used = 0
+  const scratch = module._malloc(scratchBytes)
+
+  const acquireWithin = (size: number, budget: number): number => {
+    if (used + size + blockOverhead > budget) return 0
+    const address = module._malloc(size)
+    if (address === 0) return 0
+    used += size + blockOverhead
+    module.HEAPU8.fill(0, address, address + size)
+    return address
+  }
+
+  return {
+    module,
+    scratch,
+    scratchBytes,
+    acquire: (size) => acquireWithin(size, totalBudget),
+    acquireBuffer: (size) => acquireWithin(size, bufferBudget),
+    release: (address, size) => {
+      module.HEAPU8.fill(0, address, address + size)
+      module._free(address)
+      used -= size + blockOverhead
+    }
+  }
+}
+
+let loading: Promise<SodiumMemory> | undefined
+
+/**
+ * Loads the module, once in a process. Rejects if it cannot be loaded; the next call tries again.
+ *
+ * @internal
+ */
+export const get = (): Promise<SodiumMemory> => {
+  loading ??= load({ getRandomValue: () => randomBytes(4).readUInt32LE(0) }).then((module) => {
+    if (module._sodium_init() < 0) throw new Error("sodium_init failed")
+    const reserve = module._malloc(reservedBytes)
+    if (reserve === 0) throw new Error(`no memory of ${reservedBytes} bytes`)
+    module._free(reserve)
+    return make(module)
+  }).catch((cause) => {
+    loading = undefined
+    throw cause
+  })
+  return loading
+}
