@@ -10,7 +10,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { requireUint, setU16, setU24, setU32, u16, u24, u32, u8 } from "./internal/bytes.ts"
+import { requireUint, setU16, setU24, setU32, u16, u24, u32, u8, view } from "./internal/bytes.ts"
 
 /**
  * The packet types known here.
@@ -368,7 +368,7 @@ export const decode = (bytes: Uint8Array): Result.Result<ReadonlyArray<RtcpPacke
       bodyEnd = end - padding
       if (end !== bytes.length || padding === 0 || padding % 4 !== 0 || bodyEnd < offset + 4) return fail("BadPadding")
     }
-    const packet = decodeBody(u8(bytes, offset + 1), first & 0x1f, bytes.subarray(offset + 4, bodyEnd))
+    const packet = decodeBody(u8(bytes, offset + 1), first & 0x1f, view(bytes, offset + 4, bodyEnd))
     if (packet === undefined) return fail("BadBody")
     packets.push(packet)
     offset = end

@@ -9,7 +9,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { requireUint, setU16, setU32, u16, u32, u8 } from "./internal/bytes.ts"
+import { requireUint, setU16, setU32, u16, u32, u8, view } from "./internal/bytes.ts"
 
 /**
  * The version in the two highest bits of the first byte.
@@ -306,7 +306,7 @@ export const decode = (bytes: Uint8Array): Result.Result<RtpPacket, RtpError> =>
   if (error !== undefined) return error === badVersion ? failBadVersion : failTooShort
   const payloadOffset = header.clearLength + 4 * header.extensionWords
   if (payloadOffset > bytes.length) return failBadExtension
-  const padded = bytes.subarray(payloadOffset)
+  const padded = view(bytes, payloadOffset, bytes.length)
   const payloadLength = header.padding ? unpad(padded, padded.length) : padded.length
   if (payloadLength < 0) return failBadPadding
   return Result.succeed({
@@ -317,7 +317,7 @@ export const decode = (bytes: Uint8Array): Result.Result<RtpPacket, RtpError> =>
     ssrc: header.ssrc,
     csrcs: Array.from({ length: header.csrcCount }, (_, index) => u32(bytes, fixedHeaderBytes + 4 * index)),
     ...(header.extension
-      ? { extension: { profile: header.extensionProfile, data: bytes.subarray(header.clearLength, payloadOffset) } }
+      ? { extension: { profile: header.extensionProfile, data: view(bytes, header.clearLength, payloadOffset) } }
       : {}),
     payload: padded.subarray(0, payloadLength),
     paddingLength: padded.length - payloadLength
@@ -375,7 +375,7 @@ export const decodeElements = (data: Uint8Array): Result.Result<ReadonlyArray<Rt
     if (id === 0 || id === 15) break
     const end = offset + (head & 0x0f) + 1
     if (end > data.length) return failBadExtension
-    elements.push({ id, data: data.subarray(offset, end) })
+    elements.push({ id, data: view(data, offset, end) })
     offset = end
   }
   return Result.succeed(elements)

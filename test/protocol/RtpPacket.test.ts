@@ -89,6 +89,12 @@ describe("RtpPacket", () => {
       }
     })
 
+    it("gives plain views of a Buffer", () => {
+      const packet = plain({ extension: { profile: RtpPacket.profileOneByte, data: Uint8Array.of(0x10, 1, 0, 0) } })
+      const pool = Buffer.concat([Buffer.of(1, 2, 3), RtpPacket.encode(packet), Buffer.of(4)])
+      assert.deepStrictEqual(RtpPacket.decode(pool.subarray(3, -1)), Result.succeed(packet))
+    })
+
     it("refuses to encode what does not fit", () => {
       const bad: ReadonlyArray<Partial<RtpPacket.RtpPacket>> = [
         { payloadType: 128 },

@@ -37,6 +37,15 @@ export const setU32 = (bytes: Uint8Array, offset: number, value: number): void =
 }
 
 /**
+ * A view of `bytes[from, to)` that is a plain `Uint8Array` also if `bytes` is a Node `Buffer`, whose own `subarray` would
+ * give Buffers, and whose `slice` does not copy.
+ *
+ * @internal
+ */
+export const view = (bytes: Uint8Array, from: number, to: number): Uint8Array =>
+  new Uint8Array(bytes.buffer, bytes.byteOffset + from, to - from)
+
+/**
  * The guard of the encoders: a value that does not fit its field is a bug of the caller, and cutting it to size would
  * put a different value on the wire.
  *

@@ -1,0 +1,17 @@
+/**
+ * The long fuzz run: 1,000,000 inputs for every parser, some minutes in all. `FUZZ_SEED` (an integer) picks other inputs.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { fuzz } from "./engine.ts"
+import { parsers } from "./parsers.ts"
+
+const seed = Number(process.env["FUZZ_SEED"] ?? "2")
+
+describe(`fuzz with seed ${seed}`, () => {
+  it.each(parsers)("$name", (parser) => {
+    assert.isTrue(Number.isInteger(seed), "FUZZ_SEED must be an integer")
+    const { accepted, runs } = fuzz(parser, { inputs: 1_000_000, seed })
+    assert.isAtLeast(runs, 1_000_000)
+    assert.isAbove(accepted, parser.seeds.length)
+  })
+})
