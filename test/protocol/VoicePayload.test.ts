@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Result, Schema } from "effect"
+import { Result, type Schema } from "effect"
 import { inspect } from "node:util"
 import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
@@ -592,7 +592,7 @@ describe("secrets", () => {
       ? [by]
       : Object.keys(value).flatMap((key) =>
         replaced(Reflect.get(value, key), by).map((variant) =>
-          Array.isArray(value) ? value.with(Number(key), variant) : { ...value, [key]: variant }
+          Array.isArray(value) ? value.with(Number(key), variant) : Object.assign({}, value, { [key]: variant })
         )
       )
 
@@ -644,12 +644,35 @@ describe("hostile input", () => {
     JSON.stringify(wire)
   )
   const tokens = [
-    ...["{", "}", "[", "]", ",", ":", "\"", "\\", "null", "true", "-1", "1e999", "0.5", "\"\"", "\"__proto__\":", "{}"],
-    ...["\"op\":", "\"d\":", "\"seq\":", "\"constructor\":", "\ud800", "\u0000", "99999999999999999999", "-0", "[[[["]
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "\"",
+    "\\",
+    "null",
+    "true",
+    "-1",
+    "1e999",
+    "0.5",
+    "\"\"",
+    "\"__proto__\":",
+    "{}",
+    "\"op\":",
+    "\"d\":",
+    "\"seq\":",
+    "\"constructor\":",
+    "\ud800",
+    "\u0000",
+    "99999999999999999999",
+    "-0",
+    "[[[["
   ]
 
   const hostile = (next: () => number): string => {
-    const pick = <A>(from: ReadonlyArray<A>) => from[Math.floor(next() * from.length)] as A
+    const pick = (from: ReadonlyArray<string>) => from[Math.floor(next() * from.length)] ?? ""
     let text = next() < 0.05 ? "" : pick(texts)
     for (let edits = Math.floor(next() * 4); edits >= 0; edits--) {
       const at = Math.floor(next() * (text.length + 1))
