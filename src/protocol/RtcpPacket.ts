@@ -284,11 +284,10 @@ const decodeSourceDescription = (body: Uint8Array, count: number): SourceDescrip
     offset += 4
     while (offset < body.length && u8(body, offset) !== 0) {
       const end = offset + 2 + u8(body, offset + 1)
-      if (offset + 2 > body.length || end > body.length) return undefined
+      if (end > body.length) return undefined
       items.push({ type: u8(body, offset), data: body.subarray(offset + 2, end) })
       offset = end
     }
-    if (offset >= body.length) return undefined
     offset = align(offset + 1)
     chunks.push({ ssrc, items })
   }
