@@ -11,7 +11,7 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto"
 import type { EncryptionModeSpec } from "../protocol/EncryptionMode.ts"
 import { setU32, u8 } from "../protocol/internal/bytes.ts"
-import { canOpen, canSeal, type Cipher, counterLimit, expansionOf, view } from "./Cipher.ts"
+import { canOpen, canSeal, type Cipher, expansionOf, view } from "./Cipher.ts"
 
 const algorithm = "aes-256-gcm"
 const tagBytes = 16
@@ -31,7 +31,7 @@ class AesGcm implements Cipher {
     this.expansionBytes = expansionOf(spec)
     this.#key = createSecretKey(key)
     this.#start = counterStart
-    this.#limit = Math.min(limit, counterLimit)
+    this.#limit = limit
     this.#sealNonce = new Uint8Array(spec.nonceBytes)
     this.#openNonce = new Uint8Array(spec.nonceBytes)
   }

@@ -37,12 +37,20 @@ export interface CipherOptions {
 export const counterLimit = 2 ** 32
 
 /**
- * An RTP header repeats after this many packets: a timestamp that grows by 960, 2^6 times an odd number, comes back to
- * its start then, and with it the sequence number.
+ * An RTP header repeats after this many packets: a timestamp that grows by 960, which is 2^6 times an odd number, is back
+ * at its start then, and the sequence number is too.
  *
  * @internal
  */
 export const headerLimit = 2 ** 26
+
+/**
+ * How many packets may be sealed under a key of this mode, and never more than `requested`.
+ *
+ * @internal
+ */
+export const sealLimit = (spec: EncryptionModeSpec, requested = Infinity): number =>
+  Math.min(requested, spec.nonce === "header" ? headerLimit : counterLimit)
 
 /**
  * Whether `buffer[0, plainLength + expansion)` exists and holds a header of `clearLength` bytes. Written so that NaN does

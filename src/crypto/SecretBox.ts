@@ -14,16 +14,7 @@ import { randomFillSync } from "node:crypto"
 import nacl from "tweetnacl"
 import type { EncryptionModeSpec } from "../protocol/EncryptionMode.ts"
 import { setU32, u8 } from "../protocol/internal/bytes.ts"
-import {
-  canOpen,
-  canSeal,
-  type Cipher,
-  type CipherOptions,
-  counterLimit,
-  expansionOf,
-  headerLimit,
-  view
-} from "./Cipher.ts"
+import { canOpen, canSeal, type Cipher, type CipherOptions, expansionOf, view } from "./Cipher.ts"
 
 /**
  * The functions under `nacl.secretbox`, which work on arrays of the caller. The message has 32 zeros before it, the box 16
@@ -88,7 +79,7 @@ class SecretBox implements Cipher {
     this.#source = spec.nonce
     this.#suffixBytes = spec.suffixBytes
     this.#start = counterStart
-    this.#limit = Math.min(limit, spec.nonce === "header" ? headerLimit : counterLimit)
+    this.#limit = limit
     this.#random = random ?? randomFillSync
     this.#sealNonce = new Uint8Array(spec.nonceBytes)
     this.#openNonce = new Uint8Array(spec.nonceBytes)

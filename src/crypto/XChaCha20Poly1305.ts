@@ -9,7 +9,7 @@
  */
 import type { EncryptionModeSpec } from "../protocol/EncryptionMode.ts"
 import { setU32, u8 } from "../protocol/internal/bytes.ts"
-import { canOpen, canSeal, type Cipher, counterLimit, expansionOf, view } from "./Cipher.ts"
+import { canOpen, canSeal, type Cipher, expansionOf, view } from "./Cipher.ts"
 import type { SodiumMemory } from "./SodiumMemory.ts"
 
 const tagBytes = 16
@@ -44,7 +44,7 @@ class XChaCha20Poly1305 implements Cipher {
     this.#sealNonce = this.#key + keyBytes
     this.#openNonce = this.#sealNonce + nonceBytes
     this.#start = counterStart
-    this.#limit = Math.min(limit, counterLimit)
+    this.#limit = limit
   }
 
   get usable(): boolean {

@@ -9,7 +9,7 @@ import { type EncryptionMode, isEncryptionMode, spec } from "../protocol/Encrypt
 import type { Mode } from "../VoiceCrypto.ts"
 import * as AesGcm from "./AesGcm.ts"
 import type { Cipher, CipherOptions } from "./Cipher.ts"
-import { counterLimit } from "./Cipher.ts"
+import { counterLimit, sealLimit } from "./Cipher.ts"
 import * as Plain from "./Plain.ts"
 import * as SecretBox from "./SecretBox.ts"
 import type { SodiumMemory } from "./SodiumMemory.ts"
@@ -43,7 +43,7 @@ export const make = (mode: Mode, key: Uint8Array, engines: Engines, options: Cip
   const of = spec(mode)
   if (key.length !== of.keyBytes) return `the key has ${key.length} bytes instead of ${of.keyBytes}`
   const start = options.counterStart ?? randomInt(counterLimit)
-  const limit = options.limit ?? Infinity
+  const limit = sealLimit(of, options.limit)
   switch (of.cipher) {
     case "aes256-gcm":
       return AesGcm.make(of, key, start, limit)

@@ -1,0 +1,79 @@
+/**
+ * Runs the benches: `npm run bench -- --help`.
+ */
+import { cpus } from "node:os"
+import { parseArgs } from "node:util"
+import { crypto } from "./crypto.ts"
+import { type Bench, table } from "./measure.ts"
+
+/** A new bench is one more entry. */
+const benches: ReadonlyArray<Bench> = [
+  crypto
+]
+
+const usage = `Usage: npm run bench -- [options]
+
+Options:
+  --only <name>  run one bench; may be given several times
+  --quick        fewer and shorter rounds: shows that a bench works, its figures are not to be quoted
+  --json         print one JSON document instead of tables
+  --help         print this
+
+Benches:
+${benches.map((bench) => `  ${bench.name.padEnd(13)}  ${bench.summary}`).join("\n")}
+`
+
+const machine = () => ({
+  node: process.version,
+  platform: `${process.platform} ${process.arch}`,
+  cpu: cpus()[0]?.model ?? "unknown",
+  cpus: cpus().length
+})
+
+const arguments_ = (() => {
+  try {
+    return parseArgs({
+      options: {
+        only: { type: "string", multiple: true },
+        quick: { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        help: { type: "boolean", default: false }
+      }
+    }).values
+  } catch (cause) {
+    process.stderr.write(`${cause instanceof Error ? cause.message : String(cause)}\n\n${usage}`)
+    return undefined
+  }
+})()
+
+const main = async (options: NonNullable<typeof arguments_>): Promise<number> => {
+  if (options.help) {
+    process.stdout.write(usage)
+    return 0
+  }
+  const unknown = options.only?.filter((name) => !benches.some((bench) => bench.name === name)) ?? []
+  if (unknown.length > 0) {
+    process.stderr.write(`There is no bench "${unknown.join("\", \"")}".\n\n${usage}`)
+    return 2
+  }
+  const chosen = benches.filter((bench) => options.only === undefined || options.only.includes(bench.name))
+  const reports: Array<unknown> = []
+  if (!options.json) {
+    const { cpu, cpus, node, platform } = machine()
+    process.stdout.write(`Node ${node}, ${platform}, ${cpus} x ${cpu}\n`)
+  }
+  for (const bench of chosen) {
+    const report = await bench.run({ quick: options.quick })
+    reports.push({ name: bench.name, ...report })
+    if (!options.json) {
+      process.stdout.write(`\n${bench.name}: ${bench.summary}\n\n${table(report.rows)}\n\n`)
+      for (const note of report.notes) process.stdout.write(`  ${note}\n`)
+    }
+  }
+  if (options.json) {
+    process.stdout.write(`${JSON.stringify({ machine: machine(), quick: options.quick, benches: reports }, null, 2)}\n`)
+  }
+  return 0
+}
+
+process.exitCode = arguments_ === undefined ? 2 : await main(arguments_)
