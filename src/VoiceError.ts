@@ -330,6 +330,7 @@ export class PhaseTimedOut extends Schema.TaggedError<PhaseTimedOut>(`${key}/Pha
 }
 
 const joinHelp = {
+  gateway: "the main gateway did not become ready. Check its token, URL and network",
   both:
     "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE came. Is the channel full, are the permissions View Channel and " +
     "Connect missing, is the channel id wrong, or are we in the channel already",
@@ -350,7 +351,7 @@ const joinHelp = {
 export class JoinTimedOut extends Schema.TaggedError<JoinTimedOut>(`${key}/JoinTimedOut`)("JoinTimedOut", {
   guildId: GuildId,
   channelId: ChannelId,
-  missing: Schema.Literals(["both", "VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE", "endpoint"]),
+  missing: Schema.Literals(["gateway", "both", "VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE", "endpoint"]),
   elapsedMs: Schema.Finite
 }) {
   override get message(): string {

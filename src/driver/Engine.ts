@@ -339,8 +339,6 @@ export const connect = Effect.fnUntraced(function*(
         return media.setListening(command.on)
       case "AskStatistics":
         return emit({ _tag: "Statistics", request: command.request, value: statistics() })
-      case "Disconnect":
-        return player.close()
     }
   }
 

@@ -79,8 +79,7 @@ export const Command = Schema.TaggedUnion({
   SetMuted: { muted: Schema.Boolean },
   SetSpeaking: { flags: Schema.Int },
   Listen: { on: Schema.Boolean },
-  AskStatistics: { request: Schema.Int },
-  Disconnect: {}
+  AskStatistics: { request: Schema.Int }
 })
 
 /**
