@@ -4,12 +4,18 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
-import type * as Queue from "effect/Queue"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import type * as DaveFrame from "./protocol/DaveFrame.ts"
-import type * as VoicePayload from "./protocol/VoicePayload.ts"
-import type { VoiceError } from "./VoiceError.ts"
+import * as DaveFrame from "./protocol/DaveFrame.ts"
+import * as VoicePayload from "./protocol/VoicePayload.ts"
+import * as Transport from "./Transport.ts"
+import { voiceCloseReason } from "./voiceClose.ts"
+import * as VoiceError from "./VoiceError.ts"
+
+export { voiceCloseReason } from "./voiceClose.ts"
 
 /**
  * What arrives, in order. `Malformed` is a message that broke its schema; it is no reason to end the connection.
@@ -25,6 +31,9 @@ export type Incoming =
 /**
  * An open connection to a voice gateway. It is terminated when its scope closes, if it is still open then.
  *
+ * A gateway that sends faster than `incoming` is read is paused, not cut off: 256 messages wait here, a bounded number
+ * more in the transport, the rest in the network. Messages of more than 1 MiB end the connection (1009).
+ *
  * @category models
  * @since 0.1.0
  */
@@ -32,9 +41,9 @@ export interface Connection {
   readonly version: VoicePayload.VoiceVersion
   readonly endpoint: string
   /** Fails after the last message with the reason of the close code, or `ConnectionLost`. */
-  readonly incoming: Queue.Dequeue<Incoming, VoiceError>
-  readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError>
-  readonly sendDave: (frame: DaveFrame.ClientFrame) => Effect.Effect<void, VoiceError>
+  readonly incoming: Queue.Dequeue<Incoming, VoiceError.VoiceError>
+  readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
+  readonly sendDave: (frame: DaveFrame.ClientFrame) => Effect.Effect<void, VoiceError.VoiceError>
   /** The last `seq` received, text or binary; -1 before the first. */
   readonly lastSequence: () => number
   readonly close: (code: number, reason: string) => Effect.Effect<void>
@@ -53,5 +62,111 @@ export class VoiceSocket extends Context.Service<VoiceSocket, {
   readonly open: (options: {
     readonly endpoint: string
     readonly version: VoicePayload.VoiceVersion
-  }) => Effect.Effect<Connection, VoiceError, Scope.Scope>
+  }) => Effect.Effect<Connection, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/VoiceSocket") {}
+
+const waitingMessages = 256
+const maxPayloadBytes = 1024 * 1024
+
+const gatewayUrl = (endpoint: string, version: VoicePayload.VoiceVersion): string => {
+  const base = /^wss?:\/\//.test(endpoint) ? endpoint : `wss://${endpoint}`
+  return `${base.replace(/\/+$/, "")}/?v=${version}`
+}
+
+const decode = (version: VoicePayload.VoiceVersion, frame: Transport.Frame): Incoming => {
+  if (typeof frame === "string") {
+    const decoded = VoicePayload.decodeServer(version, frame)
+    return Result.isSuccess(decoded)
+      ? { _tag: "Message", message: decoded.success }
+      : { _tag: "Malformed", detail: decoded.failure.message }
+  }
+  const decoded = DaveFrame.decodeServer(frame)
+  return Result.isSuccess(decoded)
+    ? { _tag: "Dave", frame: decoded.success }
+    : { _tag: "Malformed", detail: decoded.failure.message }
+}
+
+const sequenceOf = (incoming: Incoming): number | undefined => {
+  switch (incoming._tag) {
+    case "Message":
+      return incoming.message.seq
+    case "Dave":
+      return incoming.frame.seq
+    case "Malformed":
+      return undefined
+  }
+}
+
+const closedError = (closed: Transport.WebSocketClosed) => VoiceError.make(voiceCloseReason(closed.code, closed.reason))
+
+/** What no gateway of this version would take: the caller's fault, known before it is sent. */
+const unsendable = (version: VoicePayload.VoiceVersion, op: number, error: { readonly message: string }) =>
+  VoiceError.make(
+    new VoiceError.Unsupported({
+      feature: `Sending this op ${op} to voice gateway version ${version}`,
+      detail: error.message
+    })
+  )
+
+const make = Effect.gen(function*() {
+  const transport = yield* Transport.WebSocketTransport
+
+  const open = Effect.fnUntraced(function*(options: {
+    readonly endpoint: string
+    readonly version: VoicePayload.VoiceVersion
+  }) {
+    const { endpoint, version } = options
+    const socket = yield* transport.connect(gatewayUrl(endpoint, version), { maxPayloadBytes }).pipe(
+      Effect.mapError(({ detail, kind, status }) =>
+        VoiceError.make(
+          new VoiceError.SocketOpenFailed({ endpoint, kind, detail, ...(status === undefined ? {} : { status }) })
+        )
+      )
+    )
+    // A reader that outlives the scope gets an end, too.
+    const incoming = yield* Effect.acquireRelease(
+      Queue.bounded<Incoming, VoiceError.VoiceError>(waitingMessages),
+      (queue) => Queue.fail(queue, closedError(new Transport.WebSocketClosed({ code: 1006, reason: "" })))
+    )
+    let lastSequence = -1
+
+    yield* Queue.take(socket.frames).pipe(
+      Effect.flatMap((frame) => {
+        const message = decode(version, frame)
+        const sequence = sequenceOf(message)
+        if (sequence !== undefined) lastSequence = sequence
+        return Queue.offer(incoming, message)
+      }),
+      Effect.forever,
+      Effect.catch((closed) => Queue.fail(incoming, closedError(closed))),
+      Effect.forkScoped
+    )
+
+    const send = (op: number, frame: Result.Result<Transport.Frame, { readonly message: string }>) =>
+      Result.isFailure(frame)
+        ? Effect.fail(unsendable(version, op, frame.failure))
+        : Effect.mapError(socket.send(frame.success), closedError)
+
+    const connection: Connection = {
+      version,
+      endpoint,
+      incoming,
+      send: (message) => Effect.suspend(() => send(message.op, VoicePayload.encodeClient(version, message))),
+      sendDave: (frame) => Effect.suspend(() => send(frame.op, DaveFrame.encodeClient(frame))),
+      lastSequence: () => lastSequence,
+      close: socket.close,
+      terminate: socket.terminate
+    }
+    return connection
+  })
+
+  return VoiceSocket.of({ open })
+})
+
+/**
+ * Voice-gateway sockets over any {@link Transport.WebSocketTransport}.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<VoiceSocket, never, Transport.WebSocketTransport> = Layer.effect(VoiceSocket, make)

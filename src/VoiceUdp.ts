@@ -3,11 +3,21 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Datagram from "./protocol/Datagram.ts"
 import type { Ssrc } from "./protocol/Identifier.ts"
-import type { VoiceError } from "./VoiceError.ts"
+import * as IpDiscovery from "./protocol/IpDiscovery.ts"
+import * as Transport from "./Transport.ts"
+import * as VoiceError from "./VoiceError.ts"
 
 /**
  * Counts of datagrams since the socket was opened.
@@ -49,7 +59,7 @@ export interface Socket {
    * Asks the server for the address that it sees us at. Tries 10 times, 1 second apart; type, length and SSRC of the
    * answer are checked. Fails with `DiscoveryUnanswered`.
    */
-  readonly discover: Effect.Effect<{ readonly address: string; readonly port: number }, VoiceError>
+  readonly discover: Effect.Effect<{ readonly address: string; readonly port: number }, VoiceError.VoiceError>
   /** Sends the first `length` bytes of `packet`; the buffer can be used again when it returns. Never throws. */
   readonly send: (packet: Uint8Array, length: number) => void
   /** Sets the one handler of RTP and RTCP datagrams. */
@@ -67,5 +77,143 @@ export class VoiceUdp extends Context.Service<VoiceUdp, {
     readonly address: string
     readonly port: number
     readonly ssrc: Ssrc
-  }) => Effect.Effect<Socket, VoiceError, Scope.Scope>
+  }) => Effect.Effect<Socket, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/VoiceUdp") {}
+
+const discoveryTries = 10
+const discoveryInterval = Duration.seconds(1)
+const keepaliveInterval = Duration.seconds(5)
+/** Pings whose reply is awaited for the round trip; a server that never replies must not make this grow. */
+const awaitedPings = 16
+
+const make = Effect.gen(function*() {
+  const transport = yield* Transport.DatagramTransport
+
+  const open = Effect.fnUntraced(function*(options: {
+    readonly address: string
+    readonly port: number
+    readonly ssrc: Ssrc
+  }) {
+    const { address, port, ssrc } = options
+    const scope = yield* Effect.scope
+    const clock = yield* Clock.Clock
+    const socket = yield* transport.connect({ address, port }).pipe(
+      Effect.mapError(({ detail }) => VoiceError.make(new VoiceError.UdpFailed({ address, port, detail })))
+    )
+
+    let handler: MediaHandler | undefined
+    const discovering = new Set<Deferred.Deferred<{ readonly address: string; readonly port: number }>>()
+    let unknown = 0
+    let dropped = 0
+    let keepalives = 0
+    let pongs = 0
+    let roundTripMs: number | undefined
+    const pingedAt = new Map<number, bigint>()
+
+    const onDiscovery = (datagram: Uint8Array) => {
+      const decoded = IpDiscovery.decodeResponse(datagram, "74")
+      if (discovering.size === 0 || Result.isFailure(decoded) || decoded.success.ssrc !== ssrc) {
+        unknown++
+        return
+      }
+      const { address, port } = decoded.success
+      for (const discovered of discovering) Deferred.doneUnsafe(discovered, Exit.succeed({ address, port }))
+    }
+    const onPing = (datagram: Uint8Array) => {
+      const decoded = Datagram.decodePong(datagram)
+      const since = Result.isSuccess(decoded) ? pingedAt.get(decoded.success) : undefined
+      if (Result.isFailure(decoded) || since === undefined) {
+        unknown++
+        return
+      }
+      pingedAt.delete(decoded.success)
+      pongs++
+      roundTripMs = Number(clock.monotonicTimeNanosUnsafe() - since) / 1e6
+    }
+    socket.onDatagram((datagram) => {
+      const kind = Datagram.classify(datagram)
+      switch (kind) {
+        case "rtp":
+        case "rtcp":
+          if (handler === undefined) dropped++
+          else handler(kind, datagram)
+          return
+        case "discovery":
+          return onDiscovery(datagram)
+        case "ping":
+          return onPing(datagram)
+        case "unknown":
+          unknown++
+      }
+    })
+
+    const keepalive = Effect.sync(() => {
+      const sequence = keepalives++ >>> 0
+      pingedAt.set(sequence, clock.monotonicTimeNanosUnsafe())
+      pingedAt.delete((sequence - awaitedPings) >>> 0)
+      socket.send(Datagram.encodePing(sequence), Datagram.pingBytes)
+    })
+    let keepingAlive = false
+    const startKeepalive = Effect.suspend(() => {
+      if (keepingAlive) return Effect.void
+      keepingAlive = true
+      return keepalive.pipe(
+        Effect.repeat(Schedule.spaced(keepaliveInterval)),
+        Effect.forkIn(scope, { startImmediately: true })
+      )
+    })
+
+    const request = IpDiscovery.encodeRequest(ssrc)
+    const discover = Effect.gen(function*() {
+      yield* startKeepalive
+      const startedAt = clock.monotonicTimeNanosUnsafe()
+      const discovered = yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const discovered = Deferred.makeUnsafe<{ readonly address: string; readonly port: number }>()
+          discovering.add(discovered)
+          return discovered
+        }),
+        (discovered) => Effect.sync(() => discovering.delete(discovered))
+      )
+      const unanswered = Effect.suspend(() =>
+        VoiceError.fail(
+          new VoiceError.DiscoveryUnanswered({
+            address,
+            port,
+            tries: discoveryTries,
+            elapsedMs: Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
+          })
+        )
+      )
+      const requests = Effect.sync(() => socket.send(request, request.length)).pipe(
+        Effect.repeat(Schedule.spaced(discoveryInterval).pipe(Schedule.upTo({ times: discoveryTries - 1 }))),
+        Effect.andThen(Effect.sleep(discoveryInterval)),
+        Effect.andThen(unanswered)
+      )
+      return yield* Effect.raceFirst(Deferred.await(discovered), requests)
+    }).pipe(Effect.scoped)
+
+    const opened: Socket = {
+      discover,
+      send: socket.send,
+      onMedia: (onMedia) => {
+        handler = onMedia
+      },
+      statistics: () => {
+        const { received, sendErrors, sent } = socket.statistics()
+        return { sent, sendErrors, received, unknown, dropped, keepalives, pongs, roundTripMs }
+      }
+    }
+    return opened
+  })
+
+  return VoiceUdp.of({ open })
+})
+
+/**
+ * Voice UDP sockets over any {@link Transport.DatagramTransport}.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<VoiceUdp, never, Transport.DatagramTransport> = Layer.effect(VoiceUdp, make)

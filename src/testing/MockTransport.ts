@@ -1,0 +1,239 @@
+/**
+ * A network in memory: what `VoiceSocket.layer`, `VoiceUdp.layer` and `Gateway.layer` send arrives at a test, which plays
+ * the server. Nothing here waits for real time, so that the layers above follow the `TestClock`.
+ *
+ * **Example** (A server that says Hello)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MockTransport } from "effect-discord-voice/testing"
+ *
+ * const test = Effect.gen(function*() {
+ *   const network = yield* MockTransport.MockWebSockets
+ *   // ... fork the program under test ...
+ *   const peer = yield* network.accept
+ *   yield* peer.send(JSON.stringify({ op: 8, d: { v: 8, heartbeat_interval: 13750 } }))
+ *   const identify = yield* peer.take
+ *   yield* peer.close(4006, "session invalid")
+ * }).pipe(Effect.provide(MockTransport.layer))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import * as Transport from "../Transport.ts"
+
+/**
+ * The server's end of one WebSocket.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WebSocketPeer {
+  readonly url: string
+  /** The next frame that the client sent; waits for it. */
+  readonly take: Effect.Effect<Transport.Frame>
+  /** How many frames were sent that nobody took yet. */
+  readonly waiting: Effect.Effect<number>
+  readonly send: (frame: Transport.Frame) => Effect.Effect<void>
+  /** Ends the connection with a close frame. */
+  readonly close: (code: number, reason?: string) => Effect.Effect<void>
+  /** Ends the connection without a close frame: 1006 at the client. */
+  readonly terminate: Effect.Effect<void>
+  /** Waits for the end. The code is the client's if the client closed; 1006 if it terminated or its scope ended. */
+  readonly closed: Effect.Effect<{ readonly code: number; readonly reason: string }>
+}
+
+/**
+ * Controls of {@link layerWebSocket}.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class MockWebSockets extends Context.Service<MockWebSockets, {
+  /** The next connection that was opened; waits for it. */
+  readonly accept: Effect.Effect<WebSocketPeer>
+  /** How many connections were opened that nobody accepted yet. */
+  readonly waiting: Effect.Effect<number>
+  /** The next attempt to connect fails like this. Can be called several times. */
+  readonly refuse: (kind: Transport.WebSocketOpenError["kind"], status?: number) => Effect.Effect<void>
+}>()("effect-discord-voice/testing/MockTransport/MockWebSockets") {}
+
+const makeWebSockets = Effect.gen(function*() {
+  const accepted = yield* Queue.unbounded<WebSocketPeer>()
+  const refusals: Array<{ readonly kind: Transport.WebSocketOpenError["kind"]; readonly status?: number }> = []
+
+  const connect = Effect.fnUntraced(function*(url: string) {
+    const refusal = refusals.shift()
+    if (refusal !== undefined) {
+      return yield* new Transport.WebSocketOpenError({ url, detail: "refused by the test", ...refusal })
+    }
+    const frames = yield* Queue.unbounded<Transport.Frame, Transport.WebSocketClosed>()
+    const received = yield* Queue.unbounded<Transport.Frame>()
+    const ended = yield* Deferred.make<Transport.WebSocketClosed>()
+    let closed: Transport.WebSocketClosed | undefined
+
+    const end = (code: number, reason: string) =>
+      Effect.suspend(() => {
+        if (closed !== undefined) return Effect.void
+        closed = new Transport.WebSocketClosed({ code, reason })
+        return Effect.andThen(Queue.fail(frames, closed), Deferred.succeed(ended, closed))
+      }).pipe(Effect.asVoid)
+    yield* Effect.addFinalizer(() => end(1006, ""))
+
+    yield* Queue.offer(accepted, {
+      url,
+      take: Queue.take(received),
+      waiting: Queue.size(received),
+      send: (frame) => Effect.asVoid(Queue.offer(frames, frame)),
+      close: (code, reason = "") => end(code, reason),
+      terminate: end(1006, ""),
+      closed: Deferred.await(ended)
+    })
+    const connection: Transport.WebSocketConnection = {
+      frames,
+      send: (frame) =>
+        Effect.suspend(() => closed === undefined ? Effect.asVoid(Queue.offer(received, frame)) : Effect.fail(closed)),
+      close: end,
+      terminate: end(1006, "")
+    }
+    return connection
+  })
+
+  return Context.make(Transport.WebSocketTransport, { connect }).pipe(
+    Context.add(MockWebSockets, {
+      accept: Queue.take(accepted),
+      waiting: Queue.size(accepted),
+      refuse: (kind, status) =>
+        Effect.sync(() => void refusals.push(status === undefined ? { kind } : { kind, status }))
+    })
+  )
+})
+
+/**
+ * WebSockets whose server is the test.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerWebSocket: Layer.Layer<Transport.WebSocketTransport | MockWebSockets> = Layer.effectContext(
+  makeWebSockets
+)
+
+/**
+ * The server's end of one UDP socket.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DatagramPeer {
+  /** Where the client sends to. */
+  readonly remote: { readonly address: string; readonly port: number }
+  /** A copy of the next datagram that the client sent; waits for it. */
+  readonly take: Effect.Effect<Uint8Array>
+  /** How many datagrams were sent that nobody took yet. */
+  readonly waiting: Effect.Effect<number>
+  /** Delivers a datagram to the client, which may keep the bytes. */
+  readonly deliver: (datagram: Uint8Array) => Effect.Effect<void>
+  /** Waits until the client has closed the socket. */
+  readonly closed: Effect.Effect<void>
+}
+
+/**
+ * Controls of {@link layerDatagram}.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class MockDatagrams extends Context.Service<MockDatagrams, {
+  /** The next socket that was opened; waits for it. */
+  readonly accept: Effect.Effect<DatagramPeer>
+  /** The next attempt to open a socket fails. Can be called several times. */
+  readonly refuse: Effect.Effect<void>
+}>()("effect-discord-voice/testing/MockTransport/MockDatagrams") {}
+
+const makeDatagrams = Effect.gen(function*() {
+  const accepted = yield* Queue.unbounded<DatagramPeer>()
+  let refusals = 0
+
+  const connect = Effect.fnUntraced(function*(remote: { readonly address: string; readonly port: number }) {
+    if (refusals > 0) {
+      refusals--
+      return yield* new Transport.DatagramError({ ...remote, detail: "refused by the test" })
+    }
+    const datagrams = yield* Queue.unbounded<Uint8Array>()
+    const ended = yield* Deferred.make<void>()
+    let open = true
+    let handler: ((datagram: Uint8Array) => void) | undefined
+    let sent = 0
+    let sendErrors = 0
+    let received = 0
+    yield* Effect.addFinalizer(() => {
+      open = false
+      handler = undefined
+      return Deferred.succeed(ended, undefined)
+    })
+
+    yield* Queue.offer(accepted, {
+      remote,
+      take: Queue.take(datagrams),
+      waiting: Queue.size(datagrams),
+      deliver: (datagram) =>
+        Effect.sync(() => {
+          if (!open) return
+          received++
+          handler?.(datagram)
+        }),
+      closed: Deferred.await(ended)
+    })
+    const socket: Transport.DatagramSocket = {
+      local: { address: "192.0.2.1", port: 50000 },
+      send: (packet, length) => {
+        if (!open || length < 0 || length > packet.length) {
+          sendErrors++
+          return
+        }
+        sent++
+        Queue.offerUnsafe(datagrams, new Uint8Array(packet.subarray(0, length)))
+      },
+      onDatagram: (onDatagram) => {
+        handler = onDatagram
+      },
+      statistics: () => ({ sent, sendErrors, received, socketErrors: 0 })
+    }
+    return socket
+  })
+
+  return Context.make(Transport.DatagramTransport, { connect }).pipe(
+    Context.add(MockDatagrams, {
+      accept: Queue.take(accepted),
+      refuse: Effect.sync(() => {
+        refusals++
+      })
+    })
+  )
+})
+
+/**
+ * UDP sockets whose server is the test.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerDatagram: Layer.Layer<Transport.DatagramTransport | MockDatagrams> = Layer.effectContext(
+  makeDatagrams
+)
+
+/**
+ * {@link layerWebSocket} and {@link layerDatagram}.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<
+  Transport.WebSocketTransport | MockWebSockets | Transport.DatagramTransport | MockDatagrams
+> = Layer.mergeAll(layerWebSocket, layerDatagram)

@@ -1,0 +1,253 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Layer, Result } from "effect"
+import { TestClock } from "effect/testing"
+import * as Dgram from "node:dgram"
+import * as Datagram from "../src/protocol/Datagram.ts"
+import { Ssrc } from "../src/protocol/Identifier.ts"
+import * as IpDiscovery from "../src/protocol/IpDiscovery.ts"
+import * as MockTransport from "../src/testing/MockTransport.ts"
+import * as Transport from "../src/Transport.ts"
+import * as VoiceUdp from "../src/VoiceUdp.ts"
+
+const TestLayer = VoiceUdp.layer.pipe(Layer.provideMerge(MockTransport.layerDatagram))
+
+const ssrc = Ssrc.make(0x1122_3344)
+const server = { address: "203.0.113.5", port: 50_001 }
+
+const open = Effect.flatMap(VoiceUdp.VoiceUdp, (udp) => udp.open({ ...server, ssrc }))
+
+const pair = Effect.gen(function*() {
+  const network = yield* MockTransport.MockDatagrams
+  const socket = yield* open
+  return { socket, peer: yield* network.accept, network }
+})
+
+const response = (options: Partial<IpDiscovery.Response> = {}) =>
+  IpDiscovery.encodeResponse({ ssrc, address: "198.51.100.7", port: 40_000, ...options })
+
+/** The next discovery request, past the pings. */
+const takeRequest = (peer: MockTransport.DatagramPeer): Effect.Effect<Uint8Array> =>
+  Effect.flatMap(
+    peer.take,
+    (datagram) => Datagram.classify(datagram) === "discovery" ? Effect.succeed(datagram) : takeRequest(peer)
+  )
+
+/** All that was sent and not taken: discovery requests and pings. */
+const takeAll = Effect.fnUntraced(function*(peer: MockTransport.DatagramPeer) {
+  const kinds: Array<Datagram.Kind> = []
+  while ((yield* peer.waiting) > 0) kinds.push(Datagram.classify(yield* peer.take))
+  return {
+    requests: kinds.filter((kind) => kind === "discovery").length,
+    pings: kinds.filter((kind) => kind === "ping").length
+  }
+})
+
+const discover = (socket: VoiceUdp.Socket) => Effect.forkChild(socket.discover, { startImmediately: true })
+
+describe("VoiceUdp", () => {
+  it.effect("opens a socket to the address of Ready, or says why not", () =>
+    Effect.gen(function*() {
+      const { network, peer } = yield* pair
+      assert.deepStrictEqual(peer.remote, { ...server })
+      yield* network.refuse
+      const { reason } = yield* Effect.flip(open)
+      assert(reason._tag === "UdpFailed")
+      assert.strictEqual(reason.port, server.port)
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("discovers the own address with a 74-byte request", () =>
+    Effect.gen(function*() {
+      const { peer, socket } = yield* pair
+      const fiber = yield* discover(socket)
+      const request = Result.getOrThrow(IpDiscovery.decodeRequest(yield* takeRequest(peer), "74"))
+      assert.deepStrictEqual(request, { form: "74", ssrc, zeroed: true })
+      yield* peer.deliver(response())
+      assert.deepStrictEqual(yield* Fiber.join(fiber), { address: "198.51.100.7", port: 40_000 })
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("asks again each second; an answer to the third request is one", () =>
+    Effect.gen(function*() {
+      const { peer, socket } = yield* pair
+      const fiber = yield* discover(socket)
+      assert.strictEqual((yield* takeAll(peer)).requests, 1)
+      yield* TestClock.adjust("999 millis")
+      assert.strictEqual((yield* takeAll(peer)).requests, 0)
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual((yield* takeAll(peer)).requests, 1)
+      yield* TestClock.adjust("1 seconds")
+      assert.strictEqual((yield* takeAll(peer)).requests, 1)
+      yield* peer.deliver(response())
+      assert.strictEqual((yield* Fiber.join(fiber)).port, 40_000)
+      yield* TestClock.adjust("4 seconds")
+      assert.strictEqual((yield* takeAll(peer)).requests, 0)
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("ignores answers for another SSRC, of a wrong shape, requests, media and noise", () =>
+    Effect.gen(function*() {
+      const { peer, socket } = yield* pair
+      const fiber = yield* discover(socket)
+      yield* peer.deliver(response({ ssrc: 1 }))
+      const truncated = response()
+      yield* peer.deliver(truncated.subarray(0, 73))
+      const noLength = response()
+      noLength[3] = 69
+      yield* peer.deliver(noLength)
+      const noAddress = response()
+      noAddress.fill(0, 8, 72)
+      yield* peer.deliver(noAddress)
+      yield* peer.deliver(IpDiscovery.encodeRequest(ssrc))
+      yield* peer.deliver(IpDiscovery.encodeResponse({ ssrc, address: "198.51.100.7", port: 1 }, "70"))
+      yield* peer.deliver(Uint8Array.of(1, 2, 3))
+      yield* Effect.yieldNow
+      assert.isUndefined(fiber.pollUnsafe())
+      assert.strictEqual(socket.statistics().unknown, 7)
+      yield* peer.deliver(response())
+      assert.strictEqual((yield* Fiber.join(fiber)).address, "198.51.100.7")
+      // Duplicates of the answer are nothing to wait for any more.
+      yield* peer.deliver(response())
+      assert.strictEqual(socket.statistics().unknown, 8)
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("gives up when all ten requests stay unanswered, after ten seconds", () =>
+    Effect.gen(function*() {
+      const { peer, socket } = yield* pair
+      const fiber = yield* discover(socket)
+      yield* TestClock.adjust("9999 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      assert.strictEqual((yield* takeAll(peer)).requests, 10)
+      yield* TestClock.adjust("1 millis")
+      const { reason } = yield* Effect.flip(Fiber.join(fiber))
+      assert(reason._tag === "DiscoveryUnanswered")
+      assert.deepStrictEqual(
+        { ...server, tries: 10, elapsedMs: 10_000 },
+        { address: reason.address, port: reason.port, tries: reason.tries, elapsedMs: reason.elapsedMs }
+      )
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* takeAll(peer)).requests, 0)
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("can discover again, and two at the same time", () =>
+    Effect.gen(function*() {
+      const { peer, socket } = yield* pair
+      const first = yield* discover(socket)
+      const second = yield* discover(socket)
+      yield* peer.deliver(response())
+      yield* Fiber.join(first)
+      yield* Fiber.join(second)
+      const third = yield* discover(socket)
+      yield* peer.deliver(response({ port: 41_000 }))
+      assert.strictEqual((yield* Fiber.join(third)).port, 41_000)
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("pings from discovery on, at once and every 5 seconds, until the scope closes", () =>
+    Effect.gen(function*() {
+      const network = yield* MockTransport.MockDatagrams
+      const peer = yield* Effect.scoped(Effect.gen(function*() {
+        const socket = yield* open
+        const peer = yield* network.accept
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual(yield* peer.waiting, 0)
+        const fiber = yield* discover(socket)
+        assert.strictEqual((yield* takeAll(peer)).pings, 1)
+        yield* peer.deliver(response())
+        yield* Fiber.join(fiber)
+        yield* TestClock.adjust("4999 millis")
+        assert.strictEqual((yield* takeAll(peer)).pings, 0)
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual((yield* takeAll(peer)).pings, 1)
+        yield* TestClock.adjust("60 seconds")
+        assert.strictEqual((yield* takeAll(peer)).pings, 12)
+        yield* peer.deliver(response())
+        const again = yield* discover(socket)
+        yield* peer.deliver(response())
+        yield* Fiber.join(again)
+        assert.strictEqual((yield* takeAll(peer)).pings, 0)
+        assert.strictEqual(socket.statistics().keepalives, 14)
+        return peer
+      }))
+      yield* peer.closed
+      yield* TestClock.adjust("60 seconds")
+      assert.strictEqual(yield* peer.waiting, 0)
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("measures the round trip of a ping; strange replies count as unknown", () =>
+    Effect.gen(function*() {
+      const { peer, socket } = yield* pair
+      yield* discover(socket)
+      const ping = Result.getOrThrow(Datagram.decodePing(yield* peer.take))
+      assert.isUndefined(socket.statistics().roundTripMs)
+      yield* TestClock.adjust("37 millis")
+      yield* peer.deliver(Datagram.encodePong(ping))
+      assert.deepInclude(socket.statistics(), { pongs: 1, roundTripMs: 37, unknown: 0 })
+      yield* peer.deliver(Datagram.encodePong(ping))
+      yield* peer.deliver(Datagram.encodePong(4_000_000))
+      yield* peer.deliver(Datagram.encodePing(ping))
+      assert.deepInclude(socket.statistics(), { pongs: 1, roundTripMs: 37, unknown: 3 })
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("forgets pings that stay without a reply", () =>
+    Effect.gen(function*() {
+      const { peer, socket } = yield* pair
+      const fiber = yield* discover(socket)
+      const first = yield* peer.take
+      yield* peer.deliver(response())
+      yield* Fiber.join(fiber)
+      yield* TestClock.adjust("80 seconds")
+      yield* peer.deliver(Datagram.encodePong(Result.getOrThrow(Datagram.decodePing(first))))
+      yield* peer.deliver(Datagram.encodePong(1))
+      assert.deepInclude(socket.statistics(), { pongs: 1, unknown: 1 })
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.effect("hands media to the handler, and counts what comes without one", () =>
+    Effect.gen(function*() {
+      const { peer, socket } = yield* pair
+      const rtp = new Uint8Array(40)
+      rtp.set([0x80, 0x78])
+      const rtcp = new Uint8Array(40)
+      rtcp.set([0x80, 200])
+      yield* peer.deliver(rtp)
+      const heard: Array<readonly [string, Uint8Array]> = []
+      socket.onMedia((kind, datagram) => heard.push([kind, datagram]))
+      yield* peer.deliver(rtp)
+      yield* peer.deliver(rtcp)
+      assert.deepStrictEqual(heard, [["rtp", rtp], ["rtcp", rtcp]])
+      const buffer = Uint8Array.of(1, 2, 3, 4)
+      socket.send(buffer, 3)
+      buffer.fill(0)
+      assert.deepStrictEqual(yield* peer.take, Uint8Array.of(1, 2, 3))
+      assert.deepInclude(socket.statistics(), { sent: 1, sendErrors: 0, received: 3, dropped: 1, unknown: 0 })
+    }).pipe(Effect.provide(TestLayer)))
+
+  it.live("discovers and pings over loopback", () =>
+    Effect.gen(function*() {
+      const echo = yield* Effect.acquireRelease(
+        Effect.callback<Dgram.Socket>((resume) => {
+          const socket = Dgram.createSocket("udp4")
+          socket.bind(0, "127.0.0.1", () => resume(Effect.succeed(socket)))
+        }),
+        (socket) => Effect.callback<void>((resume) => void socket.close(() => resume(Effect.void)))
+      )
+      const pinged = yield* Deferred.make<void>()
+      let requests = 0
+      echo.on("message", (bytes, from) => {
+        const ping = Datagram.decodePing(bytes)
+        if (Result.isSuccess(ping)) {
+          echo.send(Datagram.encodePong(ping.success), from.port, from.address)
+          Deferred.doneUnsafe(pinged, Exit.void)
+        }
+        // The first request is lost.
+        if (Datagram.classify(bytes) === "discovery" && ++requests > 1) {
+          echo.send(IpDiscovery.encodeResponse({ ssrc, address: from.address, port: from.port }), from.port)
+        }
+      })
+      const udp = yield* VoiceUdp.VoiceUdp
+      const socket = yield* udp.open({ address: "127.0.0.1", port: echo.address().port, ssrc })
+      const { address } = yield* socket.discover
+      assert.strictEqual(address, "127.0.0.1")
+      yield* Deferred.await(pinged)
+      const statistics = socket.statistics()
+      assert.strictEqual(statistics.pongs, 1)
+      assert.isAbove(statistics.roundTripMs ?? 0, 0)
+      assert.strictEqual(statistics.sent, 3)
+    }).pipe(Effect.provide(VoiceUdp.layer.pipe(Layer.provide(Transport.layer)))))
+})
