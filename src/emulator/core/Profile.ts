@@ -44,6 +44,39 @@ export interface Profile {
   readonly echoKeepalive: boolean
   /** Whether Clients Connect (op 11) lists the receiver too; nobody documents it. */
   readonly clientsConnectIncludesSelf: boolean
+  /** Main gateway: intervals without a heartbeat after which a connection is closed with 4009 and its session ended. */
+  readonly gatewayHeartbeatTolerance: number
+  /** How long a main gateway session outlives its connection. */
+  readonly gatewayResumeWindowMs: number
+  /** Dispatches kept for replay in a main gateway session. */
+  readonly gatewayReplayLimit: number
+  /**
+   * The least time between two Identify of one bot; an earlier one is answered with Invalid Session. 0 lets all pass;
+   * Discord's `max_concurrency` of 1 means 5000.
+   */
+  readonly identifyIntervalMs: number
+  /** Which of VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE comes first after a join or a move; Discord promises nothing. */
+  readonly voiceEventOrder: "state-first" | "server-first" | "random"
+  /** Between Update Voice State (op 4) and the first of its events. */
+  readonly voiceEventDelayMs: number
+  /** Between the two events. */
+  readonly voiceEventGapMs: number
+  /** When a member is removed or moved: whether its voice connection is closed before or after the gateway's events. */
+  readonly voiceCloseOrder: "close-first" | "event-first" | "random"
+  /** What closes the voice connection in a channel that a member was moved out of. */
+  readonly moveCloseCode: 4006 | 4014 | 4022
+  /**
+   * How long it takes to find a voice server for a channel that has none: meanwhile VOICE_SERVER_UPDATE says `endpoint:
+   * null`. 0: at once, without such an event.
+   */
+  readonly allocationMs: number
+  /**
+   * When op 4 for the channel that the member is in already brings a new voice server update: "when-disconnected", if its
+   * voice connection has ended since, or "never" (a client has to leave first).
+   */
+  readonly rejoinSameChannel: "when-disconnected" | "never"
+  /** Whether a member enters a stage in the audience (`suppress`), where it is not heard. Moderators never do. */
+  readonly stageAudience: boolean
 }
 
 /**
@@ -69,7 +102,19 @@ export const today: Profile = {
   headerExtension: true,
   maxPadding: 0,
   echoKeepalive: false,
-  clientsConnectIncludesSelf: false
+  clientsConnectIncludesSelf: false,
+  gatewayHeartbeatTolerance: 2,
+  gatewayResumeWindowMs: 120_000,
+  gatewayReplayLimit: 500,
+  identifyIntervalMs: 0,
+  voiceEventOrder: "state-first",
+  voiceEventDelayMs: 0,
+  voiceEventGapMs: 0,
+  voiceCloseOrder: "close-first",
+  moveCloseCode: 4014,
+  allocationMs: 0,
+  rejoinSameChannel: "when-disconnected",
+  stageAudience: true
 }
 
 /**

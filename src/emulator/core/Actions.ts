@@ -1,0 +1,174 @@
+/**
+ * What moderators, servers and networks do to a client, as short methods for tests and displays.
+ *
+ * @since 0.1.0
+ */
+import { Intents } from "../../protocol/GatewayPayload.ts"
+import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { CoreContext, VoiceServerId } from "./CoreContext.ts"
+import * as DiscordObject from "./DiscordObject.ts"
+import type { GatewayServer } from "./GatewayServer.ts"
+import type { VoiceHalf } from "./voice/VoiceHalf.ts"
+import type { VoiceStates } from "./VoiceStates.ts"
+import * as World from "./World.ts"
+
+/**
+ * Every method that returns a boolean says whether there was something to act on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Actions {
+  /** A moderator moves a member that is in voice, past limits and permissions. */
+  readonly moveUser: (userId: UserId, channelId: ChannelId) => boolean
+  /** A moderator disconnects a user from voice, in one guild or wherever it is: null state and close 4014. */
+  readonly kick: (userId: UserId, guildId?: GuildId) => boolean
+  /** CHANNEL_DELETE, null states, and close 4022 for everyone in it. */
+  readonly deleteChannel: (channelId: ChannelId) => boolean
+  /**
+   * Moves a channel (or all occupied channels of a guild) to another voice server: the given one, or the next in the
+   * order of creation; with a single server that one again, with new tokens. Voice connections are closed with `code`
+   * (4022 unless given).
+   */
+  readonly moveServer: (target: ChannelId | GuildId, options?: {
+    readonly server?: VoiceServerId | undefined
+    /** Sends VOICE_SERVER_UPDATE with `endpoint: null` first and the new server after `delayMs` (1000 unless given). */
+    readonly nullEndpointFirst?: boolean | undefined
+    readonly delayMs?: number | undefined
+    readonly code?: number | undefined
+  }) => boolean
+  /** Forgets the user's main gateway sessions: Invalid Session (op 9, false), and voice is closed with 4014. */
+  readonly dropGatewaySession: (userId: UserId) => boolean
+  /** Invalid Session (op 9, true): the session waits to be resumed. */
+  readonly suspendGatewaySession: (userId: UserId) => boolean
+  /** Reconnect (op 7): the client is to close and to resume. */
+  readonly reconnectGateway: (userId: UserId) => boolean
+  /** Asks for a heartbeat at once (op 1). */
+  readonly requestHeartbeat: (userId: UserId) => boolean
+  /** Closes the main gateway connections; after 4004, 4007 and 4009 the session is gone too. */
+  readonly closeGateway: (userId: UserId, code: number, reason: string) => boolean
+  /** Cuts the main gateway connections without a close frame. */
+  readonly terminateGateway: (userId: UserId) => boolean
+  /** Closes the user's voice connections. */
+  readonly closeVoice: (userId: UserId, code: number, reason: string) => void
+  /** Cuts the user's voice connections without a close frame. */
+  readonly terminateVoice: (userId: UserId) => void
+  /** Mutes or deafens a member for the whole guild, in one guild or wherever it is in voice. */
+  readonly muteUser: (
+    userId: UserId,
+    flags: { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined },
+    guildId?: GuildId
+  ) => boolean
+  /** In a stage: puts a member into the audience (true) or among the speakers (false). */
+  readonly suppressUser: (userId: UserId, suppress: boolean) => boolean
+  /** Gives or takes MOVE_MEMBERS, MUTE_MEMBERS and MANAGE_CHANNELS, in one guild or in all of the user's. */
+  readonly setModerator: (userId: UserId, moderator: boolean, guildId?: GuildId) => boolean
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: {
+  readonly context: CoreContext
+  readonly world: World.World
+  readonly gateway: GatewayServer
+  readonly voice: VoiceHalf
+  readonly voiceStates: VoiceStates
+}): Actions => {
+  const { gateway, voice, voiceStates, world } = options
+
+  const statesOf = (userId: UserId, guildId: GuildId | undefined) =>
+    World.voiceStatesOf(world, userId).filter((state) => guildId === undefined || state.guildId === guildId)
+
+  const nextServer = (channel: World.Channel): VoiceServerId | undefined => {
+    const ids = Array.from(world.servers.keys())
+    const current = World.serverFor(world, channel)
+    if (current === undefined) return undefined
+    return ids[(ids.indexOf(current.id) + 1) % ids.length]
+  }
+
+  const channelsOf = (target: ChannelId | GuildId): Array<World.Channel> => {
+    for (const channel of world.channels.values()) if (channel.id === target) return [channel]
+    const found: Array<World.Channel> = []
+    for (const channel of world.channels.values()) {
+      if (channel.guildId === target && World.occupants(world, channel).length > 0) found.push(channel)
+    }
+    return found
+  }
+
+  return {
+    moveUser: (userId, channelId) => {
+      const channel = world.channels.get(channelId)
+      const state = channel === undefined ? undefined : World.voiceState(world, channel.guildId, userId)
+      if (channel === undefined || state === undefined) return false
+      voiceStates.move(state, channel)
+      return true
+    },
+    kick: (userId, guildId) => {
+      const states = statesOf(userId, guildId)
+      for (const state of states) voiceStates.remove(state, { code: 4014, reason: "Disconnected." })
+      return states.length > 0
+    },
+    deleteChannel: (channelId) => {
+      const channel = world.channels.get(channelId)
+      if (channel === undefined) return false
+      for (const state of World.occupants(world, channel)) {
+        voiceStates.remove(state, { code: 4022, reason: "Call terminated." })
+      }
+      World.removeChannel(world, channel)
+      gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_DELETE", DiscordObject.channel(channel))
+      return true
+    },
+    moveServer: (target, { code = 4022, delayMs = 1000, nullEndpointFirst = false, server } = {}) => {
+      let moved = false
+      for (const channel of channelsOf(target)) {
+        const to = server ?? nextServer(channel)
+        if (to === undefined || !world.servers.has(to)) continue
+        voiceStates.moveServer(channel, { server: to, nullEndpointFirst, delayMs, code })
+        moved = true
+      }
+      return moved
+    },
+    dropGatewaySession: (userId) => gateway.invalidate(userId, false),
+    suspendGatewaySession: (userId) => gateway.invalidate(userId, true),
+    reconnectGateway: (userId) => gateway.request(userId, 7),
+    requestHeartbeat: (userId) => gateway.request(userId, 1),
+    closeGateway: gateway.close,
+    terminateGateway: gateway.terminate,
+    closeVoice: voice.closeUser,
+    terminateVoice: voice.terminateUser,
+    muteUser: (userId, flags, guildId) => {
+      const states = statesOf(userId, guildId)
+      for (const state of states) {
+        const member = world.guilds.get(state.guildId)?.members.get(userId)
+        if (member === undefined) continue
+        member.mute = flags.mute ?? member.mute
+        member.deaf = flags.deaf ?? member.deaf
+        voiceStates.changed(state)
+      }
+      return states.length > 0
+    },
+    suppressUser: (userId, suppress) => {
+      let found = false
+      for (const state of World.voiceStatesOf(world, userId)) {
+        if (world.channels.get(state.channelId)?.kind !== "stage") continue
+        state.suppress = suppress
+        state.requestToSpeak = undefined
+        voiceStates.changed(state)
+        found = true
+      }
+      return found
+    },
+    setModerator: (userId, moderator, guildId) => {
+      let found = false
+      for (const guild of world.guilds.values()) {
+        const member = guildId === undefined || guild.id === guildId ? guild.members.get(userId) : undefined
+        if (member === undefined) continue
+        member.moderator = moderator
+        found = true
+      }
+      return found
+    }
+  }
+}

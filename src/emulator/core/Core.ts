@@ -1,0 +1,382 @@
+/**
+ * Discord without sockets: main gateway, REST, voice gateways and media relay as one synchronous state machine. A shell
+ * hands in connections, messages, datagrams and the time, and gets outputs. The same seed and the same inputs give the
+ * same outputs.
+ *
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import { Intents } from "../../protocol/GatewayPayload.ts"
+import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import * as Actions from "./Actions.ts"
+import type {
+  Address,
+  ConnectionId,
+  CoreContext,
+  Fault,
+  Output,
+  Verdict,
+  VoiceGrant,
+  VoiceServerId
+} from "./CoreContext.ts"
+import * as DiscordObject from "./DiscordObject.ts"
+import * as Faults from "./Faults.ts"
+import * as GatewayServer from "./GatewayServer.ts"
+import type { Profile } from "./Profile.ts"
+import * as Random from "./Random.ts"
+import * as Rest from "./Rest.ts"
+import type { Participant } from "./Scripted.ts"
+import * as Timers from "./Timers.ts"
+import * as Verdicts from "./Verdicts.ts"
+import { makeVoiceHalf, type SessionView, type VoiceHalf } from "./voice/VoiceHalf.ts"
+import * as VoiceStates from "./VoiceStates.ts"
+import * as World from "./World.ts"
+
+export type { Participant } from "./Scripted.ts"
+
+export type { RestRequest, RestResponse } from "./Rest.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface CoreOptions {
+  readonly profile: Profile
+  readonly seed: number
+  /** Where the core's clock starts, in milliseconds of any monotonic clock. */
+  readonly nowMs: number
+  /** Takes the outputs, in order. Must not call the core back synchronously. */
+  readonly emit: (output: Output) => void
+}
+
+/**
+ * What a WebSocket connection was opened to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type ConnectionKind =
+  | { readonly _tag: "Gateway"; readonly search: URLSearchParams }
+  | { readonly _tag: "Voice"; readonly server: VoiceServerId; readonly search: URLSearchParams }
+
+/**
+ * Why a scripted participant cannot enter a channel.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel"
+
+/**
+ * The world at one moment, as plain data for displays.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Snapshot {
+  readonly nowMs: number
+  readonly guilds: ReadonlyArray<{ readonly id: GuildId; readonly name: string }>
+  readonly channels: ReadonlyArray<{
+    readonly id: ChannelId
+    readonly guildId: GuildId
+    readonly name: string
+    readonly kind: "voice" | "stage"
+    readonly e2ee: VoiceGrant["e2ee"]
+    readonly userLimit: number
+    readonly server: VoiceServerId | undefined
+  }>
+  readonly users: ReadonlyArray<{ readonly id: UserId; readonly name: string; readonly bot: boolean }>
+  readonly voiceServers: ReadonlyArray<{
+    readonly id: VoiceServerId
+    readonly region: string
+    readonly endpoint: string
+    readonly udp: Address
+  }>
+  readonly gatewaySessions: ReadonlyArray<{
+    readonly userId: UserId
+    readonly intents: number
+    readonly connected: boolean
+    readonly seq: number
+  }>
+  readonly voiceStates: ReadonlyArray<{
+    readonly guildId: GuildId
+    readonly channelId: ChannelId
+    readonly userId: UserId
+    readonly scripted: boolean
+    readonly selfMute: boolean
+    readonly selfDeaf: boolean
+    readonly mute: boolean
+    readonly deaf: boolean
+    readonly suppress: boolean
+  }>
+  readonly voiceSessions: ReadonlyArray<SessionView>
+}
+
+/**
+ * The core as its shell sees it. Frames, datagrams and requests may be anything: nothing here throws because of them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Core extends Actions.Actions {
+  /** Also shows it to the sessions of its members (GUILD_CREATE). An id that is taken gives the guild that has it. */
+  readonly createGuild: (options: { readonly name: string; readonly id?: GuildId | undefined }) => GuildId
+  /**
+   * A voice channel without limit at 64 kbit/s and `e2ee: "optional"`, unless said otherwise; a stage never has E2EE.
+   * `undefined` if there is no such guild.
+   */
+  readonly createChannel: (options: {
+    readonly guildId: GuildId
+    readonly name: string
+    readonly id?: ChannelId | undefined
+    readonly kind?: "voice" | "stage" | undefined
+    readonly e2ee?: "required" | "optional" | undefined
+    readonly userLimit?: number | undefined
+    readonly bitrate?: number | undefined
+  }) => ChannelId | undefined
+  /** A member of the given guilds, or of every guild (those of the future too). Any user can log in with its token. */
+  readonly createUser: (options: {
+    readonly name: string
+    readonly id?: UserId | undefined
+    readonly bot?: boolean | undefined
+    readonly token?: string | undefined
+    readonly guilds?: ReadonlyArray<GuildId> | undefined
+    /** Whether it may ask for privileged intents; not unless given. */
+    readonly privilegedIntents?: boolean | undefined
+  }) => { readonly id: UserId; readonly token: string }
+  /** Denies CONNECT or VIEW_CHANNEL; both false allows again. Whether there is such a channel. */
+  readonly deny: (options: {
+    readonly userId: UserId
+    readonly channelId: ChannelId
+    readonly connect?: boolean | undefined
+    readonly view?: boolean | undefined
+  }) => boolean
+  /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
+  readonly createVoiceServer: (options: {
+    readonly region: string
+    readonly endpoint: string
+    readonly udp: Address
+  }) => VoiceServerId
+  /** What `/gateway`, `/gateway/bot` and READY's `resume_gateway_url` say. */
+  readonly setGatewayUrl: (url: string) => void
+
+  /** Takes a connection, or refuses the upgrade with an HTTP status. Ids are never used twice. */
+  readonly accept: (connection: ConnectionId, kind: ConnectionKind) => void | { readonly reject: number }
+  readonly receive: (connection: ConnectionId, frame: string | Uint8Array) => void
+  /** The peer went away; 1006 without a close frame. Harmless for connections that the core has closed itself. */
+  readonly disconnected: (connection: ConnectionId, code: number) => void
+  /** The bytes may be changed in place, and only during the call. */
+  readonly datagram: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
+  readonly rest: (request: Rest.RestRequest) => Rest.RestResponse
+
+  /** Moves the clock, running everything due in order of due time. Call it before handing in what has just arrived. */
+  readonly advance: (nowMs: number) => void
+  readonly nextDueMs: () => number | undefined
+
+  /** Scripted members, who need no socket. */
+  readonly participants: {
+    readonly join: (where: {
+      readonly userId: UserId
+      readonly channelId: ChannelId
+    }) => Result.Result<Participant, JoinRefusal>
+  }
+
+  /** In the order in which they were passed. */
+  readonly verdicts: () => ReadonlyArray<Verdict>
+  readonly counters: () => ReadonlyMap<string, number>
+  /** The result takes the fault out again. */
+  readonly addFault: (fault: Fault) => () => void
+  readonly snapshot: () => Snapshot
+}
+
+/**
+ * Makes a core with an empty world.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: CoreOptions): Core => {
+  const timers = Timers.make(options.nowMs)
+  const verdicts = Verdicts.make(timers.now)
+  const random = Random.make(options.seed)
+  const open = new Set<ConnectionId>()
+
+  const emit = (output: Output) => {
+    if (output._tag !== "Datagram") {
+      if (!open.has(output.connection)) return verdicts.count("output-after-close")
+      if (output._tag === "Close" || output._tag === "Terminate") open.delete(output.connection)
+    }
+    options.emit(output)
+  }
+
+  const faults = Faults.make({
+    random: Random.make(options.seed ^ 0x5f_a0175),
+    timers,
+    now: timers.now,
+    emit,
+    count: verdicts.count,
+    // A fault may end a connection in the middle of its owner's work: the owner learns of it when that is done.
+    onEnded: (connection) => {
+      timers.at(timers.now(), () => lost(connection, 1006))
+    }
+  })
+
+  const context: CoreContext = {
+    profile: options.profile,
+    random,
+    timers,
+    now: timers.now,
+    emit,
+    judge: verdicts.judge,
+    count: verdicts.count,
+    through: faults.through
+  }
+
+  const world = World.make(random)
+
+  const gateway = GatewayServer.make(context, world, {
+    onVoiceState: (session, request) => voiceStates.request(session, request),
+    onSessionEnded: (session) => voiceStates.sessionEnded(session)
+  })
+  // The two halves know each other: the voice half asks for grants, the main half revokes.
+  const voice: VoiceHalf = makeVoiceHalf(
+    context,
+    {
+      byToken: (token) => voiceStates.grants.byToken(token),
+      knowsServerId: (serverId) => voiceStates.grants.knowsServerId(serverId)
+    },
+    {
+      onJoined: (userId, guildId) => voiceStates.hooks.onJoined?.(userId, guildId),
+      onLeft: (userId, code, guildId) => voiceStates.hooks.onLeft?.(userId, code, guildId),
+      hears: (userId, guildId) => voiceStates.hooks.hears?.(userId, guildId) ?? true,
+      speaks: (userId, guildId) => voiceStates.hooks.speaks?.(userId, guildId) ?? true
+    }
+  )
+  const voiceStates: VoiceStates.VoiceStates = VoiceStates.make({ context, world, gateway, voice })
+  const actions = Actions.make({ context, world, gateway, voice, voiceStates })
+  const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults })
+
+  const lost = (connection: ConnectionId, code: number) => {
+    if (gateway.owns(connection)) gateway.disconnected(connection, code)
+    else if (voice.owns(connection)) voice.disconnected(connection, code)
+  }
+
+  return {
+    ...actions,
+    createGuild: ({ id, name }) => {
+      // Ids from the counter are decimal, as the brand wants.
+      const guild = World.addGuild(world, { id: id ?? (world.nextId() as GuildId), name })
+      gateway.showGuild(guild.id)
+      return guild.id
+    },
+    createChannel: ({ bitrate = 64_000, e2ee = "optional", guildId, id, kind = "voice", name, userLimit = 0 }) => {
+      const channel = World.addChannel(world, {
+        id: id ?? (world.nextId() as ChannelId),
+        guildId,
+        name,
+        kind,
+        e2ee: kind === "stage" ? "never" : e2ee,
+        userLimit,
+        bitrate
+      })
+      if (channel === undefined) return undefined
+      gateway.broadcast(guildId, Intents.Guilds, "CHANNEL_CREATE", DiscordObject.channel(channel))
+      return channel.id
+    },
+    createUser: ({ bot = false, guilds, id, name, privilegedIntents = false, token }) => {
+      const user = World.addUser(world, {
+        id: id ?? (world.nextId() as UserId),
+        name,
+        bot,
+        token,
+        guilds,
+        privilegedIntents
+      })
+      return { id: user.id, token: user.token }
+    },
+    deny: ({ channelId, connect = false, userId, view = false }) => {
+      const channel = world.channels.get(channelId)
+      if (channel === undefined) return false
+      if (connect || view) channel.denials.set(userId, { connect, view })
+      else channel.denials.delete(userId)
+      return true
+    },
+    createVoiceServer: (server) => {
+      const id = world.servers.size + 1
+      world.servers.set(id, { ...server, id })
+      voice.addServer(id, server.udp)
+      return id
+    },
+    setGatewayUrl: gateway.setUrl,
+
+    accept: (connection, kind) => {
+      open.add(connection)
+      const result = kind._tag === "Gateway"
+        ? gateway.accept(connection, kind.search)
+        : voice.accept(connection, kind.server, kind.search)
+      if (result !== undefined) open.delete(connection)
+      return result
+    },
+    receive: (connection, frame) => {
+      if (!open.has(connection)) verdicts.count("frame-after-close")
+      else if (gateway.owns(connection)) gateway.receive(connection, frame)
+      else voice.receive(connection, frame)
+    },
+    disconnected: (connection, code) => {
+      open.delete(connection)
+      lost(connection, code)
+    },
+    datagram: voice.datagram,
+    rest,
+
+    advance: timers.advance,
+    nextDueMs: timers.nextDueMs,
+
+    participants: {
+      join: ({ channelId, userId }) => {
+        const channel = world.channels.get(channelId)
+        if (channel === undefined) return Result.fail("unknown-channel")
+        if (!world.users.has(userId)) return Result.fail("unknown-user")
+        const placed = voiceStates.place(channel, userId)
+        return typeof placed === "string" ? Result.fail(placed) : Result.succeed(placed)
+      }
+    },
+
+    verdicts: verdicts.list,
+    counters: verdicts.counters,
+    addFault: faults.add,
+    snapshot: () => ({
+      nowMs: timers.now(),
+      guilds: Array.from(world.guilds.values(), ({ id, name }) => ({ id, name })),
+      channels: Array.from(
+        world.channels.values(),
+        ({ e2ee, guildId, id, kind, name, server, userLimit }) => ({ id, guildId, name, kind, e2ee, userLimit, server })
+      ),
+      users: Array.from(world.users.values(), ({ bot, id, name }) => ({ id, name, bot })),
+      voiceServers: Array.from(world.servers.values()),
+      gatewaySessions: gateway.sessions().map((session) => ({
+        userId: session.user.id,
+        intents: session.intents,
+        connected: session.connection !== undefined,
+        seq: session.seq
+      })),
+      voiceStates: Array.from(world.voiceStates.values()).flatMap((states) =>
+        Array.from(states.values(), (state) => {
+          const member = world.guilds.get(state.guildId)?.members.get(state.userId)
+          return {
+            guildId: state.guildId,
+            channelId: state.channelId,
+            userId: state.userId,
+            scripted: state.owner === undefined,
+            selfMute: state.selfMute,
+            selfDeaf: state.selfDeaf,
+            mute: member?.mute ?? false,
+            deaf: member?.deaf ?? false,
+            suppress: state.suppress
+          }
+        })
+      ),
+      voiceSessions: voice.sessions()
+    })
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The world as Discord's JSON objects: users, members, channels, guilds and voice states, with the fields that bot
+ * libraries expect (Discord docs, the Resources chapters).
+ *
+ * @since 0.1.0
+ */
+import type { GuildId } from "../../protocol/Identifier.ts"
+import type { Channel, Guild, Member, User, VoiceState, World } from "./World.ts"
+
+/**
+ * A JSON object.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Json = { readonly [key: string]: unknown }
+
+const joinedAt = "2023-01-01T00:00:00.000000+00:00"
+
+/** VIEW_CHANNEL, SEND_MESSAGES, CONNECT, SPEAK, USE_VAD, READ_MESSAGE_HISTORY. */
+const everyone = String((1n << 10n) | (1n << 11n) | (1n << 16n) | (1n << 20n) | (1n << 21n) | (1n << 25n))
+
+/** MANAGE_CHANNELS, MUTE_MEMBERS, DEAFEN_MEMBERS, MOVE_MEMBERS. */
+const moderator = String((1n << 4n) | (1n << 22n) | (1n << 23n) | (1n << 24n))
+
+/**
+ * @category codecs
+ * @since 0.1.0
+ */
+export const user = (u: User): Json => ({
+  id: u.id,
+  username: u.name,
+  // Only bots have kept their discriminator.
+  discriminator: u.bot ? String(Number(BigInt(u.id) % 9999n) + 1).padStart(4, "0") : "0",
+  global_name: u.bot ? null : u.name,
+  avatar: null,
+  bot: u.bot,
+  public_flags: 0
+})
+
+/**
+ * The user that a token belongs to, with what only it may see.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const self = (u: User): Json => ({
+  ...user(u),
+  verified: true,
+  mfa_enabled: false,
+  email: null,
+  flags: 0
+})
+
+/**
+ * The application of a bot. Its id is the bot's user id, as it is for all newer applications.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const application = (u: User): Json => ({
+  id: u.id,
+  name: u.name,
+  icon: null,
+  description: "",
+  bot_public: false,
+  bot_require_code_grant: false,
+  verify_key: "0".repeat(64),
+  flags: u.privilegedIntents ? (1 << 12) | (1 << 14) | (1 << 18) : 0,
+  team: null,
+  owner: user(u),
+  bot: user(u)
+})
+
+const moderatorRole = (guildId: GuildId): string => String(BigInt(guildId) + 1n)
+
+const role = (id: string, name: string, position: number, permissions: string): Json => ({
+  id,
+  name,
+  description: null,
+  color: 0,
+  colors: { primary_color: 0, secondary_color: null, tertiary_color: null },
+  hoist: false,
+  icon: null,
+  unicode_emoji: null,
+  position,
+  permissions,
+  managed: false,
+  mentionable: false,
+  flags: 0
+})
+
+/**
+ * @category codecs
+ * @since 0.1.0
+ */
+export const member = (world: World, m: Member): Json => {
+  const u = world.users.get(m.userId)
+  return {
+    ...(u === undefined ? undefined : { user: user(u) }),
+    nick: null,
+    avatar: null,
+    banner: null,
+    roles: m.moderator ? [moderatorRole(m.guildId)] : [],
+    joined_at: joinedAt,
+    premium_since: null,
+    communication_disabled_until: null,
+    pending: false,
+    flags: 0,
+    mute: m.mute,
+    deaf: m.deaf
+  }
+}
+
+/**
+ * A voice channel (type 2) or stage channel (type 13), with denied permissions as overwrites.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const channel = (c: Channel): Json => ({
+  id: c.id,
+  type: c.kind === "stage" ? 13 : 2,
+  guild_id: c.guildId,
+  name: c.name,
+  position: 0,
+  parent_id: null,
+  topic: null,
+  nsfw: false,
+  last_message_id: null,
+  rate_limit_per_user: 0,
+  bitrate: c.bitrate,
+  user_limit: c.userLimit,
+  rtc_region: c.region ?? null,
+  flags: 0,
+  permission_overwrites: Array.from(c.denials, ([id, denial]) => ({
+    id,
+    type: 1,
+    allow: "0",
+    deny: String((denial.connect ? 1n << 20n : 0n) | (denial.view ? 1n << 10n : 0n))
+  }))
+})
+
+/**
+ * A voice state; `channelId` null says that the member has left. Without a `guild_id` it is the form of GUILD_CREATE.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const voiceState = (world: World, state: VoiceState, left = false): Json => {
+  const m = world.guilds.get(state.guildId)?.members.get(state.userId)
+  return {
+    guild_id: state.guildId,
+    channel_id: left ? null : state.channelId,
+    user_id: state.userId,
+    ...(m === undefined ? undefined : { member: member(world, m) }),
+    session_id: state.sessionId,
+    deaf: m?.deaf ?? false,
+    mute: m?.mute ?? false,
+    self_deaf: state.selfDeaf,
+    self_mute: state.selfMute,
+    self_video: false,
+    suppress: state.suppress,
+    request_to_speak_timestamp: state.requestToSpeak ?? null
+  }
+}
+
+/**
+ * A guild as REST gives it.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const guild = (world: World, g: Guild): Json => ({
+  id: g.id,
+  name: g.name,
+  icon: null,
+  splash: null,
+  discovery_splash: null,
+  banner: null,
+  description: null,
+  // Nobody that the world knows: an owner would have every permission.
+  owner_id: String(BigInt(g.id) + 2n),
+  application_id: null,
+  afk_channel_id: null,
+  afk_timeout: 300,
+  widget_enabled: false,
+  widget_channel_id: null,
+  verification_level: 0,
+  default_message_notifications: 0,
+  explicit_content_filter: 0,
+  roles: [
+    role(g.id, "@everyone", 0, everyone),
+    role(moderatorRole(g.id), "moderators", 1, moderator)
+  ],
+  emojis: [],
+  stickers: [],
+  features: [],
+  mfa_level: 0,
+  system_channel_id: null,
+  system_channel_flags: 0,
+  rules_channel_id: null,
+  public_updates_channel_id: null,
+  safety_alerts_channel_id: null,
+  max_presences: null,
+  max_members: 500_000,
+  max_video_channel_users: 25,
+  max_stage_video_channel_users: 50,
+  vanity_url_code: null,
+  premium_tier: 0,
+  premium_subscription_count: 0,
+  premium_progress_bar_enabled: false,
+  preferred_locale: "en-US",
+  nsfw_level: 0,
+  nsfw: false,
+  hub_type: null,
+  region: world.servers.values().next().value?.region ?? "emulated",
+  incidents_data: null
+})
+
+/**
+ * A guild as GUILD_CREATE gives it. Without the intent for voice states `voice_states` is empty, without the one for
+ * members `members` has only the receiver and those who are in voice.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const guildCreate = (
+  world: World,
+  g: Guild,
+  receiver: User,
+  intents: { readonly voiceStates: boolean; readonly members: boolean }
+): Json => {
+  const states = Array.from(world.voiceStates.get(g.id)?.values() ?? [])
+  const shown = new Set([receiver.id, ...(intents.voiceStates ? states.map((state) => state.userId) : [])])
+  return {
+    ...guild(world, g),
+    joined_at: joinedAt,
+    large: false,
+    unavailable: false,
+    member_count: g.members.size,
+    voice_states: intents.voiceStates
+      ? states.map((state) => {
+        const { guild_id: _, ...rest } = voiceState(world, state)
+        return rest
+      })
+      : [],
+    members: Array.from(g.members.values())
+      .filter((m) => intents.members || shown.has(m.userId))
+      .map((m) => member(world, m)),
+    channels: Array.from(g.channels.values(), channel),
+    threads: [],
+    presences: [],
+    stage_instances: [],
+    guild_scheduled_events: [],
+    soundboard_sounds: []
+  }
+}

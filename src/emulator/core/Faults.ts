@@ -1,0 +1,134 @@
+/**
+ * The places where a run can be disturbed. Every message and datagram passes here, on its way in and on its way out; a
+ * fault may drop, delay, repeat or replace it, or end the WebSocket that carries it.
+ *
+ * @since 0.1.0
+ */
+import type { UserId } from "../../protocol/Identifier.ts"
+import type {
+  ConnectionId,
+  CoreContext,
+  Fault,
+  FaultAction,
+  FaultPoint,
+  FaultSubject,
+  Output,
+  Random,
+  Timers
+} from "./CoreContext.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Faults {
+  /** Adds a fault; the result takes it out again. Faults are asked in the order of addition, the first answer counts. */
+  readonly add: (fault: Fault) => () => void
+  readonly through: CoreContext["through"]
+  /** Only asks, for subjects whose answer cannot wait (REST). Counts the subject like `through`. */
+  readonly decide: (subject: Omit<FaultSubject, "index">) => FaultAction | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The dice of the faults: a generator of their own, so that adding a fault does not change the ids of a run. */
+  readonly random: Random
+  readonly timers: Timers
+  readonly now: () => number
+  readonly emit: (output: Output) => void
+  readonly count: (name: string) => void
+  /** Called after a fault has ended a connection, so that its owner learns of it. */
+  readonly onEnded: (connection: ConnectionId) => void
+}
+
+/**
+ * Makes the fault points. `FaultSubject.index` runs from 0 for each point, user and opcode (or dispatch name). Each
+ * action counts as `fault:point:Action`. A `Close` or `Terminate` without a connection drops its subject.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Faults => {
+  const faults: Array<{ readonly fault: Fault }> = []
+  const seen = new Map<FaultPoint, Map<UserId | undefined, Map<number | string | undefined, number>>>()
+
+  const running = (point: FaultPoint, userId: UserId | undefined, op: number | string | undefined) => {
+    let users = seen.get(point)
+    if (users === undefined) seen.set(point, users = new Map())
+    let ops = users.get(userId)
+    if (ops === undefined) users.set(userId, ops = new Map())
+    const index = ops.get(op) ?? 0
+    ops.set(op, index + 1)
+    return index
+  }
+
+  const decide: Faults["decide"] = (subject) => {
+    const index = running(subject.point, subject.userId, subject.op)
+    if (faults.length === 0) return undefined
+    const numbered = { ...subject, index }
+    for (const { fault } of faults.slice()) {
+      const action = fault(numbered, options.random)
+      if (action !== undefined) {
+        options.count(`fault:${subject.point}:${action._tag}`)
+        return action
+      }
+    }
+    return undefined
+  }
+
+  const end = (connection: ConnectionId | undefined, output: (connection: ConnectionId) => Output) => {
+    if (connection === undefined) return
+    options.emit(output(connection))
+    options.onEnded(connection)
+  }
+
+  return {
+    add: (fault) => {
+      const entry = { fault }
+      faults.push(entry)
+      return () => {
+        const at = faults.indexOf(entry)
+        if (at >= 0) faults.splice(at, 1)
+      }
+    },
+    decide,
+    through: (point, subject, pass) => {
+      if (faults.length === 0) {
+        running(point, subject.userId, subject.op)
+        return pass(subject.frame)
+      }
+      const action = decide({ point, userId: subject.userId, op: subject.op, frame: subject.frame })
+      if (action === undefined) return pass(subject.frame)
+      switch (action._tag) {
+        case "Drop":
+          return
+        case "Delay": {
+          // A datagram's bytes are only lent for the call.
+          const frame = typeof subject.frame === "string" ? subject.frame : subject.frame.slice()
+          options.timers.at(options.now() + action.ms, () => pass(frame))
+          return
+        }
+        case "Duplicate":
+          for (let i = 0; i <= action.copies; i++) {
+            // A receiver may work on the bytes in place: each copy but the last is one of its own.
+            pass(typeof subject.frame === "string" || i === action.copies ? subject.frame : subject.frame.slice())
+          }
+          return
+        case "Replace":
+          return pass(action.frame)
+        case "Close":
+          return end(subject.connection, (connection) => ({
+            _tag: "Close",
+            connection,
+            code: action.code,
+            reason: action.reason
+          }))
+        case "Terminate":
+          return end(subject.connection, (connection) => ({ _tag: "Terminate", connection }))
+      }
+    }
+  }
+}

@@ -1,0 +1,543 @@
+/**
+ * The main gateway, version 10 in JSON: connections with heartbeats, Identify and Resume, and sessions that outlive their
+ * connection and replay what was missed (Discord docs, Gateway). What Update Voice State (op 4) does is decided elsewhere.
+ *
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import * as GatewayPayload from "../../protocol/GatewayPayload.ts"
+import type { GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { ConnectionId, CoreContext } from "./CoreContext.ts"
+import * as DiscordObject from "./DiscordObject.ts"
+import { type GatewaySession, knownIntents, privilegedIntents, sees } from "./GatewaySession.ts"
+import * as Random from "./Random.ts"
+import type { User, World } from "./World.ts"
+import * as ZlibStream from "./ZlibStream.ts"
+
+/**
+ * What the gateway tells its owner.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Hooks {
+  readonly onVoiceState: (session: GatewaySession, request: GatewayPayload.UpdateVoiceState) => void
+  /** A session is gone for good: closed with 1000 or 1001, not resumed in time, or invalidated. */
+  readonly onSessionEnded: (session: GatewaySession) => void
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface GatewayServer {
+  /** Takes a connection and sends Hello (op 10), or refuses it with an HTTP status. */
+  readonly accept: (connection: ConnectionId, search: URLSearchParams) => void | { readonly reject: number }
+  readonly receive: (connection: ConnectionId, frame: string | Uint8Array) => void
+  readonly disconnected: (connection: ConnectionId, code: number) => void
+  readonly owns: (connection: ConnectionId) => boolean
+  readonly setUrl: (url: string) => void
+  readonly url: () => string
+  readonly session: (id: string) => GatewaySession | undefined
+  readonly sessions: () => ReadonlyArray<GatewaySession>
+  readonly dispatch: (session: GatewaySession, t: string, d: unknown) => void
+  /** To every session that sees the guild and has the intent. */
+  readonly broadcast: (guildId: GuildId, intent: number, t: string, d: unknown) => void
+  /** Shows a guild to the sessions that see it (GUILD_CREATE). */
+  readonly showGuild: (guildId: GuildId) => void
+  /** Asks the user's connections for something: Heartbeat (1) or Reconnect (7). Whether there was a connection. */
+  readonly request: (userId: UserId, op: 1 | 7) => boolean
+  /** Sends Invalid Session (op 9); a session that is not resumable ends. Whether there was a session. */
+  readonly invalidate: (userId: UserId, resumable: boolean) => boolean
+  /** Closes the user's connections; the sessions can be resumed. Whether there was a connection. */
+  readonly close: (userId: UserId, code: number, reason: string) => boolean
+  /** Cuts the user's connections; the sessions can be resumed. Whether there was a connection. */
+  readonly terminate: (userId: UserId) => boolean
+  /** Identifies left to a bot in the running 24 hours, of {@link identifyLimit}. */
+  readonly identifiesLeft: (userId: UserId) => { readonly remaining: number; readonly resetAfterMs: number }
+}
+
+/**
+ * Messages that a connection may send within {@link sendWindowMs}; more close it with 4008 (Discord docs, Gateway, Rate
+ * Limiting).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const sendLimit = 120
+
+/**
+ * In milliseconds.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const sendWindowMs = 60_000
+
+/**
+ * Identifies that a bot has in 24 hours (Discord docs, Gateway, Session Start Limit).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const identifyLimit = 1000
+
+const dayMs = 86_400_000
+
+interface Connection {
+  readonly id: ConnectionId
+  readonly compress: ((text: string) => Uint8Array) | undefined
+  session: GatewaySession | undefined
+  windowStartMs: number
+  sent: number
+  lastBeatMs: number
+  cancelSupervision: () => void
+}
+
+const utf8 = new TextDecoder()
+
+const asText = (frame: string | Uint8Array) => typeof frame === "string" ? frame : utf8.decode(frame)
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayServer => {
+  const { profile } = context
+  const connections = new Map<ConnectionId, Connection>()
+  const sessions = new Map<string, GatewaySession>()
+  const identifies = new Map<UserId, { windowStartMs: number; count: number; lastMs: number }>()
+  let gatewayUrl = "wss://gateway.discord.gg"
+
+  const userOf = (connection: Connection) => connection.session?.user.id
+
+  const transmit = (connection: Connection, op: number | string, text: string) =>
+    context.through(
+      "gateway-out",
+      { userId: userOf(connection), op, frame: text, connection: connection.id },
+      (frame) => {
+        if (connections.get(connection.id) !== connection) return
+        context.emit(
+          connection.compress !== undefined
+            ? { _tag: "Binary", connection: connection.id, bytes: connection.compress(asText(frame)) }
+            : typeof frame === "string"
+            ? { _tag: "Text", connection: connection.id, text: frame }
+            : { _tag: "Binary", connection: connection.id, bytes: frame }
+        )
+      }
+    )
+
+  const control = (connection: Connection, op: 1 | 7 | 9 | 10 | 11, d: unknown) =>
+    transmit(connection, op, JSON.stringify({ t: null, s: null, op, d }))
+
+  const dispatch: GatewayServer["dispatch"] = (session, t, d) => {
+    const s = ++session.seq
+    const text = JSON.stringify({ t, s, op: 0, d })
+    session.replay.push({ s, t, text })
+    if (session.replay.length > profile.gatewayReplayLimit) session.replay.shift()
+    const connection = session.connection === undefined ? undefined : connections.get(session.connection)
+    if (connection !== undefined) transmit(connection, t, text)
+  }
+
+  const end = (session: GatewaySession) => {
+    if (!sessions.delete(session.id)) return
+    session.cancelExpiry()
+    const connection = session.connection === undefined ? undefined : connections.get(session.connection)
+    if (connection !== undefined) connection.session = undefined
+    session.connection = undefined
+    hooks.onSessionEnded(session)
+  }
+
+  const park = (session: GatewaySession) => {
+    session.connection = undefined
+    session.cancelExpiry()
+    session.cancelExpiry = context.timers.at(context.now() + profile.gatewayResumeWindowMs, () => {
+      context.count("gateway-session-expired")
+      end(session)
+    })
+  }
+
+  const detach = (connection: Connection, ends: boolean) => {
+    connections.delete(connection.id)
+    connection.cancelSupervision()
+    const session = connection.session
+    if (session === undefined || session.connection !== connection.id) return
+    if (ends) end(session)
+    else park(session)
+  }
+
+  // After 4004, 4007 and 4009 there is nothing to resume (Discord docs, Gateway Close Event Codes).
+  const close = (connection: Connection, code: number, reason: string) => {
+    context.emit({ _tag: "Close", connection: connection.id, code, reason })
+    detach(connection, code === 4004 || code === 4007 || code === 4009)
+  }
+
+  const blame = (connection: Connection, code: number, reason: string, verdict: string, message: string) => {
+    context.judge("violation", verdict, message, userOf(connection))
+    close(connection, code, reason)
+  }
+
+  const supervise = (connection: Connection) => {
+    connection.cancelSupervision()
+    connection.lastBeatMs = context.now()
+    connection.cancelSupervision = context.timers.at(
+      context.now() + profile.gatewayHeartbeatIntervalMs * profile.gatewayHeartbeatTolerance,
+      () =>
+        blame(
+          connection,
+          4009,
+          "Session timed out.",
+          "heartbeat-missing",
+          `The main gateway got no heartbeat for ${profile.gatewayHeartbeatTolerance} intervals.`
+        )
+    )
+  }
+
+  const beat = (connection: Connection) => {
+    const since = context.now() - connection.lastBeatMs
+    if (since > profile.gatewayHeartbeatIntervalMs * 1.25) {
+      context.judge(
+        "advice",
+        "late-heartbeat",
+        `A main gateway heartbeat came ${
+          Math.round(since)
+        } ms after the one before; the interval is ${profile.gatewayHeartbeatIntervalMs} ms.`,
+        userOf(connection)
+      )
+    }
+    supervise(connection)
+    control(connection, 11, null)
+  }
+
+  const startOf = (userId: UserId) => {
+    let start = identifies.get(userId)
+    if (start === undefined || context.now() - start.windowStartMs >= dayMs) {
+      start = { windowStartMs: context.now(), count: 0, lastMs: Number.NEGATIVE_INFINITY }
+      identifies.set(userId, start)
+    }
+    return start
+  }
+
+  const visibleGuilds = (session: GatewaySession) =>
+    Array.from(world.guilds.values()).filter((guild) => sees(world, session, guild.id))
+
+  const guildCreate = (session: GatewaySession, guildId: GuildId) => {
+    const guild = world.guilds.get(guildId)
+    if (guild === undefined || (session.intents & GatewayPayload.Intents.Guilds) === 0) return
+    dispatch(
+      session,
+      "GUILD_CREATE",
+      DiscordObject.guildCreate(world, guild, session.user, {
+        voiceStates: (session.intents & GatewayPayload.Intents.GuildVoiceStates) !== 0,
+        members: (session.intents & GatewayPayload.Intents.GuildMembers) !== 0
+      })
+    )
+  }
+
+  const ready = (session: GatewaySession) => {
+    const guilds = visibleGuilds(session)
+    dispatch(session, "READY", {
+      v: 10,
+      user_settings: {},
+      user: DiscordObject.self(session.user),
+      session_type: "normal",
+      session_id: session.id,
+      resume_gateway_url: gatewayUrl,
+      relationships: [],
+      private_channels: [],
+      presences: [],
+      guilds: guilds.map((guild) => ({ id: guild.id, unavailable: true })),
+      guild_join_requests: [],
+      geo_ordered_rtc_regions: Array.from(new Set(Array.from(world.servers.values(), (server) => server.region))),
+      application: { id: session.user.id, flags: session.user.privilegedIntents ? 0x5_1000 : 0 },
+      ...(session.shard === undefined ? undefined : { shard: session.shard })
+    })
+    for (const guild of guilds) guildCreate(session, guild.id)
+  }
+
+  const identify = (connection: Connection, d: GatewayPayload.Identify) => {
+    if (connection.session !== undefined) {
+      return blame(connection, 4005, "Already authenticated.", "double-identify", "Identify was sent twice.")
+    }
+    const user: User | undefined = world.tokens.get(d.token.replace(/^Bot /, ""))
+    if (user === undefined) {
+      return blame(connection, 4004, "Authentication failed.", "bad-token", "Identify has a token that nobody owns.")
+    }
+    const [shardId, shards] = d.shard ?? [0, 1]
+    if (shards < 1 || shardId >= shards) {
+      return blame(connection, 4010, "Invalid shard.", "invalid-shard", `There is no shard ${shardId} of ${shards}.`)
+    }
+    if (d.intents > 0x7fff_ffff || (d.intents & ~knownIntents) !== 0) {
+      return blame(connection, 4013, "Invalid intent(s).", "invalid-intents", `Intents ${d.intents} do not exist.`)
+    }
+    if ((d.intents & privilegedIntents) !== 0 && !user.privilegedIntents) {
+      return blame(
+        connection,
+        4014,
+        "Disallowed intent(s).",
+        "disallowed-intents",
+        `Intents ${d.intents} have privileged ones that this bot does not have.`
+      )
+    }
+    const start = startOf(user.id)
+    if (start.count >= identifyLimit) {
+      return blame(
+        connection,
+        4004,
+        "Authentication failed.",
+        "identify-limit",
+        `More than ${identifyLimit} Identify in 24 hours: Discord resets the token of such a bot.`
+      )
+    }
+    start.count++
+    if (context.now() - start.lastMs < profile.identifyIntervalMs) {
+      context.judge(
+        "violation",
+        "identify-limit",
+        `Identify came less than ${profile.identifyIntervalMs} ms after the one before.`,
+        user.id
+      )
+      return control(connection, 9, false)
+    }
+    start.lastMs = context.now()
+    const session: GatewaySession = {
+      id: Random.hex(context.random, 16),
+      user,
+      intents: d.intents,
+      shard: d.shard,
+      seq: 0,
+      replay: [],
+      connection: connection.id,
+      cancelExpiry: () => {},
+      warnedOfIntents: false
+    }
+    sessions.set(session.id, session)
+    connection.session = session
+    ready(session)
+  }
+
+  const resume = (connection: Connection, d: GatewayPayload.Resume) => {
+    if (connection.session !== undefined) {
+      return blame(connection, 4005, "Already authenticated.", "double-identify", "Resume was sent on a live session.")
+    }
+    const user = world.tokens.get(d.token.replace(/^Bot /, ""))
+    if (user === undefined) {
+      return blame(connection, 4004, "Authentication failed.", "bad-token", "Resume has a token that nobody owns.")
+    }
+    const session = sessions.get(d.session_id)
+    if (session === undefined || session.user.id !== user.id) {
+      context.count("gateway-resume-refused")
+      return control(connection, 9, false)
+    }
+    if (d.seq > session.seq) {
+      context.judge("violation", "invalid-seq", `Resume names ${d.seq}, the last was ${session.seq}.`, user.id)
+      connection.session = session
+      session.connection = connection.id
+      return close(connection, 4007, "Invalid seq.")
+    }
+    const oldest = session.replay[0]?.s ?? session.seq + 1
+    if (d.seq < oldest - 1) {
+      context.count("gateway-replay-overrun")
+      control(connection, 9, false)
+      return end(session)
+    }
+    const previous = session.connection === undefined ? undefined : connections.get(session.connection)
+    session.cancelExpiry()
+    session.connection = connection.id
+    connection.session = session
+    if (previous !== undefined) close(previous, 4000, "The session was resumed elsewhere.")
+    for (const missed of session.replay.slice()) {
+      if (missed.s > d.seq) transmit(connection, missed.t, missed.text)
+    }
+    dispatch(session, "RESUMED", {})
+  }
+
+  // Request Guild Members (op 8): libraries wait for the answer.
+  const requestMembers = (session: GatewaySession, d: unknown) => {
+    if (typeof d !== "object" || d === null) return false
+    const guildId = "guild_id" in d ? d.guild_id : undefined
+    const guild = Array.from(world.guilds.values()).find((g) => g.id === guildId)
+    if (guild === undefined || !sees(world, session, guild.id)) return true
+    const ids = "user_ids" in d ? (Array.isArray(d.user_ids) ? d.user_ids : [d.user_ids]) : undefined
+    const query = "query" in d && typeof d.query === "string" ? d.query.toLowerCase() : ""
+    const found = Array.from(guild.members.values()).filter((m) =>
+      ids !== undefined
+        ? ids.includes(m.userId)
+        : world.users.get(m.userId)?.name.toLowerCase().startsWith(query)
+    )
+    dispatch(session, "GUILD_MEMBERS_CHUNK", {
+      guild_id: guild.id,
+      members: found.map((m) => DiscordObject.member(world, m)),
+      chunk_index: 0,
+      chunk_count: 1,
+      ...("nonce" in d && typeof d.nonce === "string" ? { nonce: d.nonce } : undefined)
+    })
+    return true
+  }
+
+  const unmodelled = (connection: Connection, session: GatewaySession, code: number, d: unknown) => {
+    switch (code) {
+      // Update Presence and Request Soundboard Sounds have no effect on voice.
+      case 3:
+      case 31:
+        return context.count(`gateway-ignored:op${code}`)
+      case 8:
+        return requestMembers(session, d)
+          ? undefined
+          : blame(
+            connection,
+            4002,
+            "Error while decoding payload.",
+            "malformed",
+            "Request Guild Members has no object."
+          )
+      default:
+        return blame(connection, 4001, "Unknown opcode.", "unknown-opcode", `No client sends opcode ${code}.`)
+    }
+  }
+
+  const overLimit = (connection: Connection) => {
+    const now = context.now()
+    if (now - connection.windowStartMs >= sendWindowMs) {
+      connection.windowStartMs = now
+      connection.sent = 0
+    }
+    return ++connection.sent > sendLimit
+  }
+
+  const handle = (connection: Connection, decoded: ReturnType<typeof GatewayPayload.decodeClient>) => {
+    if (overLimit(connection)) {
+      return blame(
+        connection,
+        4008,
+        "You are being rate limited.",
+        "send-limit-exceeded",
+        `More than ${sendLimit} messages in ${sendWindowMs} ms.`
+      )
+    }
+    if (Result.isFailure(decoded)) {
+      const tooLarge = decoded.failure.kind === "TooLarge"
+      return blame(
+        connection,
+        4002,
+        "Error while decoding payload.",
+        tooLarge ? "payload-too-large" : "malformed",
+        decoded.failure.message
+      )
+    }
+    const message = decoded.success
+    if (message.op === 1) return beat(connection)
+    if (message.op === 2) return identify(connection, message.d)
+    if (message.op === 6) return resume(connection, message.d)
+    const session = connection.session
+    if (session === undefined) {
+      return blame(
+        connection,
+        4003,
+        "Not authenticated.",
+        "wrong-order",
+        `Opcode ${message.op === "unknown" ? message.code : message.op} came before Identify.`
+      )
+    }
+    return message.op === "unknown"
+      ? unmodelled(connection, session, message.code, message.d)
+      : hooks.onVoiceState(session, message.d)
+  }
+
+  const sessionsOf = (userId: UserId) => Array.from(sessions.values()).filter((session) => session.user.id === userId)
+
+  const eachConnection = (userId: UserId, f: (connection: Connection) => void) => {
+    const found = Array.from(connections.values()).filter((connection) => userOf(connection) === userId)
+    for (const connection of found) f(connection)
+    return found.length > 0
+  }
+
+  return {
+    accept: (id, search) => {
+      const compress = search.get("compress")
+      if ((search.get("encoding") ?? "json") !== "json" || (compress !== null && compress !== "zlib-stream")) {
+        context.count("gateway-encoding-refused")
+        return { reject: 400 }
+      }
+      const connection: Connection = {
+        id,
+        compress: compress === null ? undefined : ZlibStream.make(),
+        session: undefined,
+        windowStartMs: context.now(),
+        sent: 0,
+        lastBeatMs: context.now(),
+        cancelSupervision: () => {}
+      }
+      connections.set(id, connection)
+      const version = search.get("v")
+      if (version !== null && version !== "10") {
+        return blame(connection, 4012, "Invalid API version.", "unknown-version", "Only version 10 is spoken here.")
+      }
+      supervise(connection)
+      control(connection, 10, { heartbeat_interval: profile.gatewayHeartbeatIntervalMs })
+    },
+    receive: (id, frame) => {
+      const connection = connections.get(id)
+      if (connection === undefined) return
+      const text = asText(frame)
+      const decoded = GatewayPayload.decodeClient(text)
+      const op = Result.isFailure(decoded)
+        ? decoded.failure.op
+        : decoded.success.op === "unknown"
+        ? decoded.success.code
+        : decoded.success.op
+      context.through("gateway-in", { userId: userOf(connection), op, frame: text, connection: id }, (passed) => {
+        if (connections.get(id) !== connection) return
+        handle(connection, passed === text ? decoded : GatewayPayload.decodeClient(asText(passed)))
+      })
+    },
+    disconnected: (id, code) => {
+      const connection = connections.get(id)
+      if (connection !== undefined) detach(connection, code === 1000 || code === 1001)
+    },
+    owns: (id) => connections.has(id),
+    setUrl: (url) => {
+      gatewayUrl = url
+    },
+    url: () => gatewayUrl,
+    session: (id) => sessions.get(id),
+    sessions: () => Array.from(sessions.values()),
+    dispatch,
+    broadcast: (guildId, intent, t, d) => {
+      for (const session of sessions.values()) {
+        if ((session.intents & intent) !== 0 && sees(world, session, guildId)) dispatch(session, t, d)
+      }
+    },
+    showGuild: (guildId) => {
+      for (const session of sessions.values()) if (sees(world, session, guildId)) guildCreate(session, guildId)
+    },
+    request: (userId, op) => eachConnection(userId, (connection) => control(connection, op, null)),
+    invalidate: (userId, resumable) => {
+      const found = sessionsOf(userId)
+      for (const session of found) {
+        const connection = session.connection === undefined ? undefined : connections.get(session.connection)
+        if (connection !== undefined) {
+          control(connection, 9, resumable)
+          // The connection may now identify or resume.
+          connection.session = undefined
+        }
+        if (!resumable) end(session)
+        else if (connection !== undefined) park(session)
+      }
+      return found.length > 0
+    },
+    close: (userId, code, reason) => eachConnection(userId, (connection) => close(connection, code, reason)),
+    terminate: (userId) =>
+      eachConnection(userId, (connection) => {
+        context.emit({ _tag: "Terminate", connection: connection.id })
+        detach(connection, false)
+      }),
+    identifiesLeft: (userId) => {
+      const start = startOf(userId)
+      return {
+        remaining: Math.max(0, identifyLimit - start.count),
+        resetAfterMs: Math.ceil(start.windowStartMs + dayMs - context.now())
+      }
+    }
+  }
+}

@@ -1,0 +1,330 @@
+/**
+ * The part of Discord's REST API that voice bots touch before and beside the gateway, version 10: where the gateway is,
+ * who we are, guilds, channels, members, and moving members. Errors have Discord's bodies.
+ *
+ * @since 0.1.0
+ */
+import { Intents } from "../../protocol/GatewayPayload.ts"
+import type { Actions } from "./Actions.ts"
+import type { CoreContext } from "./CoreContext.ts"
+import * as DiscordObject from "./DiscordObject.ts"
+import type { Faults } from "./Faults.ts"
+import { type GatewayServer, identifyLimit } from "./GatewayServer.ts"
+import type { VoiceStates } from "./VoiceStates.ts"
+import * as World from "./World.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RestRequest {
+  readonly method: string
+  /** With the query, with or without `/api/v10` before it. */
+  readonly path: string
+  /** The value of the header. */
+  readonly authorization: string | undefined
+  readonly body: string | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RestResponse {
+  readonly status: number
+  /** To be written as JSON; `undefined` for an empty body. */
+  readonly body: unknown
+  readonly headers?: { readonly [name: string]: string }
+  /** Milliseconds to wait before answering, if a fault says so. */
+  readonly delayMs?: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly context: CoreContext
+  readonly world: World.World
+  readonly gateway: GatewayServer
+  readonly voiceStates: VoiceStates
+  readonly actions: Actions
+  readonly faults: Faults
+}
+
+interface Call {
+  readonly user: World.User
+  readonly ids: ReadonlyArray<string>
+  readonly body: DiscordObject.Json
+}
+
+interface Route {
+  readonly method: string
+  /** `:` stands for an id, which is passed on. */
+  readonly path: string
+  readonly parts: ReadonlyArray<string>
+  readonly run: (call: Call) => RestResponse
+}
+
+const ok = (body: unknown): RestResponse => ({ status: 200, body })
+
+const nothing: RestResponse = { status: 204, body: undefined }
+
+const error = (status: number, code: number, message: string): RestResponse => ({ status, body: { message, code } })
+
+const notFound = error(404, 0, "404: Not Found")
+const unauthorized = error(401, 0, "401: Unauthorized")
+const unknownGuild = error(404, 10004, "Unknown Guild")
+const unknownChannel = error(404, 10003, "Unknown Channel")
+const unknownMember = error(404, 10007, "Unknown Member")
+const unknownVoiceState = error(404, 10065, "Unknown Voice State")
+const missingPermissions = error(403, 50013, "Missing Permissions")
+const notInVoice = error(400, 40032, "Target user is not connected to voice.")
+const invalidBody = error(400, 50035, "Invalid Form Body")
+
+const parseBody = (text: string | undefined): DiscordObject.Json | undefined => {
+  if (text === undefined || text === "") return {}
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const match = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
+  if (pattern.length !== parts.length) return undefined
+  const ids: Array<string> = []
+  for (const [i, wanted] of pattern.entries()) {
+    const part = parts[i]
+    if (part === undefined) return undefined
+    if (wanted === ":") ids.push(part)
+    else if (wanted !== part) return undefined
+  }
+  return ids
+}
+
+/**
+ * Makes the answerer. Requests without a route are answered 404 and counted as `rest-unknown:METHOD path`, with ids
+ * replaced by `:`; a token that nobody owns is a violation. Never throws.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): (request: RestRequest) => RestResponse => {
+  const { actions, context, faults, gateway, voiceStates, world } = options
+
+  const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
+    for (const thing of things) if (thing.id === id) return thing
+    return undefined
+  }
+
+  const inGuild = ({ ids, user }: Call, f: (guild: World.Guild, me: World.Member) => RestResponse): RestResponse => {
+    const guild = find(world.guilds.values(), ids[0])
+    const me = guild?.members.get(user.id)
+    return guild === undefined || me === undefined ? unknownGuild : f(guild, me)
+  }
+
+  const inChannel = (
+    { ids, user }: Call,
+    f: (channel: World.Channel, me: World.Member) => RestResponse
+  ): RestResponse => {
+    const channel = find(world.channels.values(), ids[0])
+    const me = channel === undefined ? undefined : world.guilds.get(channel.guildId)?.members.get(user.id)
+    if (channel === undefined || me === undefined) return unknownChannel
+    return channel.denials.get(user.id)?.view === true ? error(403, 50001, "Missing Access") : f(channel, me)
+  }
+
+  const memberOf = (guild: World.Guild, id: string | undefined, f: (member: World.Member) => RestResponse) => {
+    for (const member of guild.members.values()) if (member.userId === id) return f(member)
+    return unknownMember
+  }
+
+  const modifyMember = (call: Call) =>
+    inGuild(call, (guild, me) =>
+      memberOf(guild, call.ids[1], (member) => {
+        const { channel_id: channelId, deaf, mute } = call.body
+        if (!me.moderator) return missingPermissions
+        const state = World.voiceState(world, guild.id, member.userId)
+        if (channelId !== undefined || mute !== undefined || deaf !== undefined) {
+          if (state === undefined) return notInVoice
+        }
+        if ((mute !== undefined && typeof mute !== "boolean") || (deaf !== undefined && typeof deaf !== "boolean")) {
+          return invalidBody
+        }
+        if (channelId === null) actions.kick(member.userId, guild.id)
+        else if (channelId !== undefined) {
+          const channel = Array.from(guild.channels.values()).find((c) => c.id === channelId)
+          if (channel === undefined) return unknownChannel
+          actions.moveUser(member.userId, channel.id)
+        }
+        if (mute !== undefined || deaf !== undefined) actions.muteUser(member.userId, { mute, deaf }, guild.id)
+        return ok(DiscordObject.member(world, member))
+      }))
+
+  const modifyVoiceState = (call: Call, own: boolean) =>
+    inGuild(call, (guild, me) =>
+      memberOf(guild, own ? call.user.id : call.ids[1], (member) => {
+        const { channel_id: channelId, request_to_speak_timestamp: request, suppress } = call.body
+        const state = World.voiceState(world, guild.id, member.userId)
+        if (state === undefined) return unknownVoiceState
+        const channel = world.channels.get(state.channelId)
+        if (channel?.kind !== "stage" || (channelId !== undefined && channelId !== channel.id)) return invalidBody
+        // Only stage moderators let somebody speak; anyone may go back to the audience.
+        if ((!own || suppress === false) && !me.moderator) return missingPermissions
+        if (typeof suppress === "boolean") state.suppress = suppress
+        if (request === null || typeof request === "string") state.requestToSpeak = request ?? undefined
+        voiceStates.changed(state)
+        return nothing
+      }))
+
+  const getVoiceState = (call: Call, own: boolean) =>
+    inGuild(call, (guild) => {
+      const id = own ? call.user.id : call.ids[1]
+      const states = world.voiceStates.get(guild.id)?.values() ?? []
+      for (const state of states) if (state.userId === id) return ok(DiscordObject.voiceState(world, state))
+      return unknownVoiceState
+    })
+
+  const modifyChannel = (call: Call) =>
+    inChannel(call, (channel, me) => {
+      if (!me.moderator) return missingPermissions
+      const { bitrate, name, rtc_region: region, user_limit: userLimit } = call.body
+      if (typeof name === "string") channel.name = name
+      if (typeof bitrate === "number") channel.bitrate = bitrate
+      if (typeof userLimit === "number") channel.userLimit = userLimit
+      if (region === null || typeof region === "string") {
+        const before = World.serverFor(world, channel)
+        channel.region = region ?? undefined
+        const after = World.serverFor(world, { ...channel, server: undefined })
+        if (after !== undefined && after.id !== before?.id) actions.moveServer(channel.id, { server: after.id })
+      }
+      gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_UPDATE", DiscordObject.channel(channel))
+      return ok(DiscordObject.channel(channel))
+    })
+
+  const gatewayBot = ({ user }: Call) => {
+    const left = gateway.identifiesLeft(user.id)
+    return ok({
+      url: gateway.url(),
+      shards: 1,
+      session_start_limit: {
+        total: identifyLimit,
+        remaining: left.remaining,
+        reset_after: left.resetAfterMs,
+        max_concurrency: 1
+      }
+    })
+  }
+
+  const regions = () =>
+    ok(
+      Array.from(
+        new Set(Array.from(world.servers.values(), (server) => server.region)),
+        (id, i) => ({ id, name: id, optimal: i === 0, deprecated: false, custom: false })
+      )
+    )
+
+  const route = (method: string, path: string, run: Route["run"]): Route => ({
+    method,
+    path,
+    parts: path.split("/").slice(1),
+    run
+  })
+
+  const routes = [
+    route("GET", "/gateway/bot", gatewayBot),
+    route("GET", "/users/@me", ({ user }) => ok(DiscordObject.self(user))),
+    route("GET", "/users/:", ({ ids }) => {
+      const user = find(world.users.values(), ids[0])
+      return user === undefined ? error(404, 10013, "Unknown User") : ok(DiscordObject.user(user))
+    }),
+    route("GET", "/users/@me/guilds", ({ user }) =>
+      ok(
+        Array.from(world.guilds.values()).filter((guild) => guild.members.has(user.id))
+          .map((guild) => DiscordObject.guild(world, guild))
+      )),
+    route("GET", "/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
+    route("GET", "/oauth2/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
+    route("GET", "/voice/regions", regions),
+    route("GET", "/guilds/:", (call) => inGuild(call, (guild) => ok(DiscordObject.guild(world, guild)))),
+    route(
+      "GET",
+      "/guilds/:/channels",
+      (call) => inGuild(call, (guild) => ok(Array.from(guild.channels.values(), DiscordObject.channel)))
+    ),
+    route("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
+    route(
+      "GET",
+      "/guilds/:/members/:",
+      (call) =>
+        inGuild(
+          call,
+          (guild) => memberOf(guild, call.ids[1], (member) => ok(DiscordObject.member(world, member)))
+        )
+    ),
+    route("PATCH", "/guilds/:/members/:", modifyMember),
+    route("GET", "/guilds/:/voice-states/@me", (call) => getVoiceState(call, true)),
+    route("GET", "/guilds/:/voice-states/:", (call) => getVoiceState(call, false)),
+    route("PATCH", "/guilds/:/voice-states/@me", (call) => modifyVoiceState(call, true)),
+    route("PATCH", "/guilds/:/voice-states/:", (call) => modifyVoiceState(call, false)),
+    route("GET", "/channels/:", (call) => inChannel(call, (channel) => ok(DiscordObject.channel(channel)))),
+    route("PATCH", "/channels/:", modifyChannel),
+    route("DELETE", "/channels/:", (call) =>
+      inChannel(call, (channel, me) => {
+        if (!me.moderator) return missingPermissions
+        const json = DiscordObject.channel(channel)
+        actions.deleteChannel(channel.id)
+        return ok(json)
+      }))
+  ]
+
+  const answer = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
+    if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
+    const parts = path.split("/").slice(1)
+    let other = false
+    for (const entry of routes) {
+      const ids = match(entry.parts, parts)
+      if (ids === undefined) continue
+      if (entry.method !== request.method) {
+        other = true
+        continue
+      }
+      if (user === undefined) {
+        context.judge("violation", "bad-token", `${request.method} ${entry.path} without a token that is known.`, user)
+        return unauthorized
+      }
+      const body = parseBody(request.body)
+      return body === undefined
+        ? error(400, 50109, "The request body contains invalid JSON.")
+        : entry.run({ user, ids, body })
+    }
+    context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
+    return other ? error(405, 0, "405: Method Not Allowed") : notFound
+  }
+
+  return (request) => {
+    context.count("rest")
+    const path = (request.path.split("?", 1)[0] ?? "").replace(/^\/api(\/v\d+)?(?=\/)/, "").replace(/(?<=.)\/$/, "")
+    const user = world.tokens.get((request.authorization ?? "").replace(/^(Bot|Bearer) /, ""))
+    const action = faults.decide({
+      point: "rest",
+      userId: user?.id,
+      op: `${request.method} ${path}`,
+      frame: request.body ?? ""
+    })
+    switch (action?._tag) {
+      case undefined:
+      case "Duplicate":
+        return answer(request, path, user)
+      case "Delay":
+        return { ...answer(request, path, user), delayMs: action.ms }
+      case "Replace":
+        return { status: 200, body: typeof action.frame === "string" ? action.frame : Array.from(action.frame) }
+      case "Drop":
+      case "Close":
+      case "Terminate":
+        return error(503, 0, "503: Service Unavailable")
+    }
+  }
+}

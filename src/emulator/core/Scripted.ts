@@ -1,0 +1,91 @@
+/**
+ * Scripted participants as the main half sees them: a handle that stays the same while the member is moved between
+ * channels and voice servers, waits for one, or is removed.
+ *
+ * @since 0.1.0
+ */
+import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { VoiceServerId } from "./CoreContext.ts"
+import type { HeardFrame, ParticipantHandle, Participants } from "./voice/VoiceHalf.ts"
+
+/**
+ * A scripted member. What it says while it has no voice server (or has left) is counted as
+ * `participant-without-server` and lost; its `onDone` never runs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Participant extends Omit<ParticipantHandle, "move"> {
+  /** Where it is; `undefined` once it has left or was removed. */
+  readonly channelId: ChannelId | undefined
+  /** Goes to another channel of the guild, past limits and permissions. Whether there is such a channel. */
+  readonly move: (channelId: ChannelId) => boolean
+}
+
+/**
+ * The main half's end of a {@link Participant}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Scripted {
+  readonly participant: Participant
+  /** Puts it on a voice server: the first time it joins, later it moves. */
+  readonly attach: (channelId: ChannelId, server: VoiceServerId) => void
+  /** Takes it off its voice server; it can be attached again. */
+  readonly detach: () => void
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: {
+  readonly userId: UserId
+  readonly guildId: GuildId
+  readonly participants: Participants
+  readonly count: (name: string) => void
+  readonly where: () => ChannelId | undefined
+  readonly move: (channelId: ChannelId) => boolean
+  readonly leave: () => void
+}): Scripted => {
+  const { guildId, userId } = options
+  const listeners: Array<(frame: HeardFrame) => void> = []
+  let handle: ParticipantHandle | undefined
+  return {
+    participant: {
+      userId,
+      get ssrc() {
+        return handle?.ssrc ?? 0
+      },
+      get channelId() {
+        return options.where()
+      },
+      speak: (frames, speakOptions) => {
+        if (handle === undefined) options.count("participant-without-server")
+        else handle.speak(frames, speakOptions)
+      },
+      setSpeaking: (flags) => {
+        if (handle === undefined) options.count("participant-without-server")
+        else handle.setSpeaking(flags)
+      },
+      onHeard: (listener) => {
+        listeners.push(listener)
+      },
+      move: options.move,
+      leave: options.leave
+    },
+    attach: (channelId, server) => {
+      if (handle !== undefined) return handle.move({ channelId, server })
+      handle = options.participants.join({ userId, guildId, channelId, server })
+      handle.onHeard((frame) => {
+        for (const listener of listeners) listener(frame)
+      })
+    },
+    detach: () => {
+      const leaving = handle
+      handle = undefined
+      leaving?.leave()
+    }
+  }
+}

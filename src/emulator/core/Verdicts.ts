@@ -1,0 +1,56 @@
+/**
+ * What the emulator noticed: a bounded list of verdicts and counters by name.
+ *
+ * @since 0.1.0
+ */
+import type { UserId } from "../../protocol/Identifier.ts"
+import type { Verdict } from "./CoreContext.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Verdicts {
+  readonly judge: (
+    severity: Verdict["severity"],
+    code: string,
+    message: string,
+    userId: UserId | undefined
+  ) => void
+  readonly count: (name: string) => void
+  /** In the order in which they were passed. */
+  readonly list: () => ReadonlyArray<Verdict>
+  readonly counters: () => ReadonlyMap<string, number>
+}
+
+/**
+ * How many verdicts are kept. Later ones are only counted, by their code and as `verdicts-not-kept`.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const limit = 10_000
+
+/**
+ * Makes an empty list. `now` is in milliseconds. Every verdict also counts under `violation:code` or `advice:code`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (now: () => number): Verdicts => {
+  const kept: Array<Verdict> = []
+  const counters = new Map<string, number>()
+  const count = (name: string) => {
+    counters.set(name, (counters.get(name) ?? 0) + 1)
+  }
+  return {
+    judge: (severity, code, message, userId) => {
+      count(`${severity}:${code}`)
+      if (kept.length >= limit) return count("verdicts-not-kept")
+      kept.push({ severity, code, message, userId, atMs: now() })
+    },
+    count,
+    list: () => kept.slice(),
+    counters: () => new Map(counters)
+  }
+}

@@ -1,0 +1,440 @@
+/**
+ * Who is in which channel, and what the main gateway says about it: Update Voice State (op 4) with its silent refusals,
+ * the two events that answer it, moves, removals, and the voice servers of channels with the tokens for them.
+ *
+ * @since 0.1.0
+ */
+import { Intents, type UpdateVoiceState } from "../../protocol/GatewayPayload.ts"
+import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { CoreContext, Grants, VoiceGrant, VoiceServerId } from "./CoreContext.ts"
+import * as DiscordObject from "./DiscordObject.ts"
+import type { GatewayServer } from "./GatewayServer.ts"
+import type { GatewaySession } from "./GatewaySession.ts"
+import { sees } from "./GatewaySession.ts"
+import * as Random from "./Random.ts"
+import * as Scripted from "./Scripted.ts"
+import type { VoiceHalf, VoiceHooks } from "./voice/VoiceHalf.ts"
+import * as World from "./World.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly context: CoreContext
+  readonly world: World.World
+  readonly gateway: Pick<GatewayServer, "session" | "dispatch" | "broadcast">
+  readonly voice: Pick<VoiceHalf, "revoke" | "participants">
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceStates {
+  /** Update Voice State (op 4). */
+  readonly request: (session: GatewaySession, request: UpdateVoiceState) => void
+  readonly sessionEnded: (session: GatewaySession) => void
+  /** A scripted participant enters a channel, by the same rules as everyone. */
+  readonly place: (channel: World.Channel, userId: UserId) => Scripted.Participant | World.Refusal
+  /** Into another channel of the guild, past limits and permissions. */
+  readonly move: (state: World.VoiceState, channel: World.Channel) => void
+  /** Out of voice; `code` closes the voice connection. `voluntary`: the member left by itself. */
+  readonly remove: (
+    state: World.VoiceState,
+    close: { readonly code: number; readonly reason: string; readonly voluntary?: boolean }
+  ) => void
+  /** Tells the guild that something about a member's state has changed. */
+  readonly changed: (state: World.VoiceState) => void
+  /**
+   * Everyone of a channel to another voice server: closes the voice connections and sends VOICE_SERVER_UPDATE, at once or
+   * first with `endpoint: null` and after `delayMs` with the new one.
+   */
+  readonly moveServer: (channel: World.Channel, options: {
+    readonly server: VoiceServerId
+    readonly nullEndpointFirst: boolean
+    readonly delayMs: number
+    readonly code: number
+  }) => void
+  readonly grants: Grants
+  readonly hooks: VoiceHooks
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): VoiceStates => {
+  const { context, gateway, voice, world } = options
+  const { profile, random } = context
+  const tokens = new Map<string, VoiceGrant>()
+  const scripted = new Map<World.VoiceState, Scripted.Scripted>()
+  // Channels whose voice server is being found, with what calls the search off.
+  const pending = new Map<ChannelId, () => void>()
+  const warnedOfSuppress = new WeakSet<World.VoiceState>()
+  const lastDueMs = { state: 0, server: 0 }
+  let revoking = false
+
+  // Events of one kind never overtake each other, whatever the order of the two kinds.
+  const later = (kind: "state" | "server", afterMs: number, action: () => void) => {
+    const due = Math.max(context.now() + profile.voiceEventDelayMs + afterMs, lastDueMs[kind])
+    if (due <= context.now()) return action()
+    lastDueMs[kind] = due
+    context.timers.at(due, action)
+  }
+
+  const revoke = (state: World.VoiceState, code: number, reason: string, voluntary: boolean) => {
+    revoking = true
+    voice.revoke({ userId: state.userId, guildId: state.guildId, code, reason, voluntary })
+    revoking = false
+  }
+
+  const around = (close: () => void, events: () => void) => {
+    const order = profile.voiceCloseOrder
+    if (order === "close-first" || (order === "random" && random.int(2) === 0)) {
+      close()
+      return events()
+    }
+    events()
+    const due = Math.max(lastDueMs.state, lastDueMs.server)
+    if (due <= context.now()) close()
+    else context.timers.at(due, close)
+  }
+
+  const broadcast = (guildId: GuildId, json: DiscordObject.Json) =>
+    later("state", 0, () => gateway.broadcast(guildId, Intents.GuildVoiceStates, "VOICE_STATE_UPDATE", json))
+
+  const changed = (state: World.VoiceState) => broadcast(state.guildId, DiscordObject.voiceState(world, state))
+
+  const withdraw = (state: World.VoiceState) => {
+    if (state.grant !== undefined) tokens.delete(state.grant.token)
+    state.grant = undefined
+    state.disconnected = false
+  }
+
+  const sendServer = (state: World.VoiceState, token: string, endpoint: string | null) => {
+    const owner = state.owner
+    if (owner === undefined) return
+    const session = gateway.session(owner)
+    if (session === undefined) return
+    gateway.dispatch(session, "VOICE_SERVER_UPDATE", { token, guild_id: state.guildId, endpoint })
+  }
+
+  const issue = (state: World.VoiceState, channel: World.Channel, server: World.VoiceServer) => {
+    const grant: VoiceGrant = {
+      guildId: state.guildId,
+      channelId: channel.id,
+      userId: state.userId,
+      sessionId: state.sessionId,
+      token: Random.hex(random, 8),
+      server: server.id,
+      e2ee: channel.e2ee
+    }
+    withdraw(state)
+    state.grant = grant
+    tokens.set(grant.token, grant)
+    return grant
+  }
+
+  const allocated = (channel: World.Channel, server: World.VoiceServer) => {
+    channel.server = server.id
+    for (const state of World.occupants(world, channel)) {
+      const member = scripted.get(state)
+      if (member !== undefined) member.attach(channel.id, server.id)
+      else {
+        const { token } = issue(state, channel, server)
+        later("server", 0, () => sendServer(state, token, server.endpoint))
+      }
+    }
+  }
+
+  const search = (channel: World.Channel, delayMs: number, server: () => World.VoiceServer | undefined) => {
+    pending.get(channel.id)?.()
+    pending.set(
+      channel.id,
+      context.timers.at(context.now() + delayMs, () => {
+        pending.delete(channel.id)
+        const found = server()
+        if (found !== undefined) allocated(channel, found)
+      })
+    )
+  }
+
+  const serverOf = (channel: World.Channel): World.VoiceServer | undefined => {
+    if (pending.has(channel.id)) return undefined
+    const server = World.serverFor(world, channel)
+    if (server === undefined) {
+      context.count("channel-without-voice-server")
+      return undefined
+    }
+    if (channel.server === undefined && profile.allocationMs > 0) {
+      search(channel, profile.allocationMs, () => server)
+      return undefined
+    }
+    channel.server = server.id
+    return server
+  }
+
+  // What a member gets on the way into a channel, apart from its voice state.
+  const assign = (state: World.VoiceState, channel: World.Channel): () => void => {
+    const server = serverOf(channel)
+    const member = scripted.get(state)
+    if (member !== undefined) {
+      if (server === undefined) member.detach()
+      else member.attach(channel.id, server.id)
+      return () => {}
+    }
+    const token = server === undefined ? Random.hex(random, 8) : issue(state, channel, server).token
+    const endpoint = server?.endpoint ?? null
+    return () => sendServer(state, token, endpoint)
+  }
+
+  const announce = (state: World.VoiceState, channel: World.Channel) => {
+    const send = assign(state, channel)
+    const order = profile.voiceEventOrder
+    const gap = profile.voiceEventGapMs
+    if (order === "server-first" || (order === "random" && random.int(2) === 1)) {
+      later("server", 0, send)
+      const json = DiscordObject.voiceState(world, state)
+      later("state", gap, () => gateway.broadcast(state.guildId, Intents.GuildVoiceStates, "VOICE_STATE_UPDATE", json))
+    } else {
+      changed(state)
+      later("server", gap, send)
+    }
+  }
+
+  const suppressed = (channel: World.Channel, userId: UserId) =>
+    channel.kind === "stage" && profile.stageAudience &&
+    world.guilds.get(channel.guildId)?.members.get(userId)?.moderator !== true
+
+  const emptied = (channel: World.Channel) => {
+    if (World.occupants(world, channel).length > 0) return
+    pending.get(channel.id)?.()
+    pending.delete(channel.id)
+    channel.server = undefined
+  }
+
+  const statesOf = (guildId: GuildId) => {
+    let states = world.voiceStates.get(guildId)
+    if (states === undefined) world.voiceStates.set(guildId, states = new Map())
+    return states
+  }
+
+  const leaveChannel = (state: World.VoiceState) => {
+    statesOf(state.guildId).delete(state.userId)
+    const channel = world.channels.get(state.channelId)
+    if (channel !== undefined) emptied(channel)
+  }
+
+  const remove: VoiceStates["remove"] = (state, { code, reason, voluntary = false }) => {
+    const json = DiscordObject.voiceState(world, state, true)
+    const member = scripted.get(state)
+    withdraw(state)
+    scripted.delete(state)
+    leaveChannel(state)
+    around(
+      () => member === undefined ? revoke(state, code, reason, voluntary) : member.detach(),
+      () => broadcast(state.guildId, json)
+    )
+  }
+
+  const enter = (
+    channel: World.Channel,
+    userId: UserId,
+    owner: string | undefined,
+    flags: { readonly self_mute: boolean; readonly self_deaf: boolean }
+  ): World.VoiceState => {
+    const state: World.VoiceState = {
+      guildId: channel.guildId,
+      userId,
+      channelId: channel.id,
+      sessionId: Random.hex(random, 16),
+      selfMute: flags.self_mute,
+      selfDeaf: flags.self_deaf,
+      suppress: owner !== undefined && suppressed(channel, userId),
+      requestToSpeak: undefined,
+      owner,
+      grant: undefined,
+      disconnected: false
+    }
+    statesOf(channel.guildId).set(userId, state)
+    return state
+  }
+
+  // One user has one voice state in a guild: another session of the same user takes its place.
+  const replace = (current: World.VoiceState) => {
+    const member = scripted.get(current)
+    withdraw(current)
+    scripted.delete(current)
+    leaveChannel(current)
+    if (member === undefined) revoke(current, 4014, "Disconnected.", false)
+    else member.detach()
+  }
+
+  const move: VoiceStates["move"] = (state, channel) => {
+    if (channel.id === state.channelId) return
+    const left = world.channels.get(state.channelId)
+    withdraw(state)
+    // Set anew, so that the member is the last one in its new channel.
+    const states = statesOf(state.guildId)
+    states.delete(state.userId)
+    states.set(state.userId, state)
+    state.channelId = channel.id
+    state.requestToSpeak = undefined
+    state.suppress = state.owner !== undefined && suppressed(channel, state.userId)
+    if (left !== undefined) emptied(left)
+    around(
+      () => {
+        if (!scripted.has(state)) revoke(state, profile.moveCloseCode, "Disconnected.", false)
+      },
+      () => announce(state, channel)
+    )
+  }
+
+  const request: VoiceStates["request"] = (session, o) => {
+    const userId = session.user.id
+    if ((session.intents & Intents.GuildVoiceStates) === 0 && !session.warnedOfIntents) {
+      session.warnedOfIntents = true
+      context.judge(
+        "advice",
+        "missing-intents",
+        `Update Voice State on a session with intents ${session.intents}: without GUILD_VOICE_STATES (128) its VOICE_STATE_UPDATE never comes.`,
+        userId
+      )
+    }
+    if (!sees(world, session, o.guild_id)) return context.count("voice-state-ignored:unknown-guild")
+    const current = World.voiceState(world, o.guild_id, userId)
+    if (o.channel_id === null) {
+      if (current === undefined) return context.count("voice-state-ignored:not-in-voice")
+      return remove(current, { code: 4014, reason: "Disconnected.", voluntary: true })
+    }
+    const channel = world.channels.get(o.channel_id)
+    if (channel === undefined || channel.guildId !== o.guild_id) {
+      return context.count("voice-state-ignored:unknown-channel")
+    }
+    const own = current !== undefined && current.owner === session.id ? current : undefined
+    if (own !== undefined && own.channelId === channel.id) {
+      own.selfMute = o.self_mute
+      own.selfDeaf = o.self_deaf
+      if (own.disconnected && profile.rejoinSameChannel === "when-disconnected") return announce(own, channel)
+      return changed(own)
+    }
+    const refusal = World.refusal(world, channel, userId)
+    if (refusal !== undefined) return context.count(`voice-state-ignored:${refusal}`)
+    if (own !== undefined) {
+      own.selfMute = o.self_mute
+      own.selfDeaf = o.self_deaf
+      return move(own, channel)
+    }
+    if (current !== undefined) replace(current)
+    announce(enter(channel, userId, session.id, o), channel)
+  }
+
+  const place: VoiceStates["place"] = (channel, userId) => {
+    const refusal = World.refusal(world, channel, userId)
+    if (refusal !== undefined) return refusal
+    const current = World.voiceState(world, channel.guildId, userId)
+    if (current !== undefined) replace(current)
+    const state = enter(channel, userId, undefined, { self_mute: false, self_deaf: false })
+    const present = () => World.voiceState(world, state.guildId, state.userId) === state
+    const member = Scripted.make({
+      userId,
+      guildId: channel.guildId,
+      participants: voice.participants,
+      count: context.count,
+      where: () => present() ? state.channelId : undefined,
+      move: (channelId) => {
+        const to = world.channels.get(channelId)
+        if (to === undefined || to.guildId !== state.guildId || !present()) return false
+        move(state, to)
+        return true
+      },
+      leave: () => {
+        if (present()) remove(state, { code: 1000, reason: "Left.", voluntary: true })
+      }
+    })
+    scripted.set(state, member)
+    announce(state, channel)
+    return member.participant
+  }
+
+  const moveServer: VoiceStates["moveServer"] = (channel, { code, delayMs, nullEndpointFirst, server }) => {
+    const target = world.servers.get(server)
+    if (target === undefined) return
+    const states = World.occupants(world, channel)
+    if (states.length === 0) {
+      channel.server = server
+      return
+    }
+    pending.get(channel.id)?.()
+    pending.delete(channel.id)
+    const clients = states.filter((state) => !scripted.has(state))
+    for (const state of clients) withdraw(state)
+    around(
+      () => {
+        for (const state of clients) revoke(state, code, "Call terminated.", false)
+      },
+      () => {
+        if (!nullEndpointFirst) return allocated(channel, target)
+        channel.server = undefined
+        for (const state of states) {
+          const member = scripted.get(state)
+          if (member !== undefined) member.detach()
+          else {
+            const token = Random.hex(random, 8)
+            later("server", 0, () => sendServer(state, token, null))
+          }
+        }
+        search(channel, delayMs, () => target)
+      }
+    )
+  }
+
+  return {
+    request,
+    sessionEnded: (session) => {
+      for (const state of World.voiceStatesOf(world, session.user.id)) {
+        if (state.owner === session.id) remove(state, { code: 4014, reason: "Disconnected." })
+      }
+    },
+    place,
+    move,
+    remove,
+    changed,
+    moveServer,
+    grants: {
+      byToken: (token) => tokens.get(token),
+      // A map with branded keys still takes any text to look for.
+      knowsServerId: (serverId) => world.guilds.has(serverId as GuildId)
+    },
+    hooks: {
+      onJoined: (userId, guildId) => {
+        const state = World.voiceState(world, guildId, userId)
+        if (state !== undefined) state.disconnected = false
+      },
+      onLeft: (userId, _code, guildId) => {
+        const state = World.voiceState(world, guildId, userId)
+        if (state !== undefined && !revoking) state.disconnected = true
+      },
+      hears: (userId, guildId) => {
+        const state = World.voiceState(world, guildId, userId)
+        return state === undefined ||
+          !(state.selfDeaf || world.guilds.get(guildId)?.members.get(userId)?.deaf === true)
+      },
+      speaks: (userId, guildId) => {
+        const state = World.voiceState(world, guildId, userId)
+        if (state === undefined) return true
+        if (state.suppress && !warnedOfSuppress.has(state)) {
+          warnedOfSuppress.add(state)
+          context.judge(
+            "advice",
+            "suppressed-audio",
+            "Audio came from the audience of a stage, which nobody hears: become a speaker first.",
+            userId
+          )
+        }
+        return !state.suppress && world.guilds.get(guildId)?.members.get(userId)?.mute !== true
+      }
+    }
+  }
+}

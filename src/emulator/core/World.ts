@@ -1,0 +1,329 @@
+/**
+ * The emulator's world: guilds, channels, users, members, voice servers and who is where. Data and the rules that only
+ * need data; what is said about it on the wire stands elsewhere.
+ *
+ * @since 0.1.0
+ */
+import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { Address, Random, VoiceGrant, VoiceServerId } from "./CoreContext.ts"
+import { base64 } from "./Random.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface User {
+  readonly id: UserId
+  readonly name: string
+  readonly bot: boolean
+  /** What Identify and `Authorization: Bot` say. */
+  readonly token: string
+  /** Whether the privileged intents (members, presences, message content) may be asked for; otherwise 4014. */
+  readonly privilegedIntents: boolean
+}
+
+/**
+ * A user in a guild. `mute` and `deaf` are those of the server.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Member {
+  readonly userId: UserId
+  readonly guildId: GuildId
+  mute: boolean
+  deaf: boolean
+  /** Whether the member holds MOVE_MEMBERS, MUTE_MEMBERS and MANAGE_CHANNELS. */
+  moderator: boolean
+}
+
+/**
+ * What a member may not do in a channel.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Denial {
+  readonly connect: boolean
+  readonly view: boolean
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Channel {
+  readonly id: ChannelId
+  readonly guildId: GuildId
+  name: string
+  readonly kind: "voice" | "stage"
+  readonly e2ee: VoiceGrant["e2ee"]
+  /** 0: no limit. */
+  userLimit: number
+  /** Bits per second. */
+  bitrate: number
+  /** The region that was asked for; `undefined` is automatic. */
+  region: string | undefined
+  /** Where the call is, once there has been one. */
+  server: VoiceServerId | undefined
+  readonly denials: Map<UserId, Denial>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Guild {
+  readonly id: GuildId
+  readonly name: string
+  readonly channels: Map<ChannelId, Channel>
+  readonly members: Map<UserId, Member>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceServer {
+  readonly id: VoiceServerId
+  readonly region: string
+  /** As VOICE_SERVER_UPDATE writes it. */
+  readonly endpoint: string
+  readonly udp: Address
+}
+
+/**
+ * Where a member is and how. A user has at most one in each guild.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceState {
+  readonly guildId: GuildId
+  readonly userId: UserId
+  channelId: ChannelId
+  /** The same across moves; a new one after leaving. */
+  readonly sessionId: string
+  selfMute: boolean
+  selfDeaf: boolean
+  /** In a stage: whether the member is in the audience. */
+  suppress: boolean
+  requestToSpeak: string | undefined
+  /** The main gateway session that holds it; a scripted participant's has none. */
+  readonly owner: string | undefined
+  /** The voice session that was handed out; none while the channel has no voice server. */
+  grant: VoiceGrant | undefined
+  /** Whether the voice connection of the grant has come and gone. */
+  disconnected: boolean
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface World {
+  readonly guilds: Map<GuildId, Guild>
+  readonly channels: Map<ChannelId, Channel>
+  readonly users: Map<UserId, User>
+  readonly tokens: Map<string, User>
+  readonly servers: Map<VoiceServerId, VoiceServer>
+  /** Users that belong to every guild, those that come later too. */
+  readonly everywhere: Set<UserId>
+  /** By guild, then by user. */
+  readonly voiceStates: Map<GuildId, Map<UserId, VoiceState>>
+  /** A fresh id. Ids look like Discord's: the upper bits are a time, and they ascend. */
+  readonly nextId: () => string
+  readonly random: Random
+}
+
+/**
+ * An empty world. All ids and tokens come from `random`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (random: Random): World => {
+  // Snowflakes count milliseconds since 2015 from bit 22 on; this one lies in 2023.
+  let time = BigInt(252_460_800_000 + random.int(31_536_000_000))
+  return {
+    guilds: new Map(),
+    channels: new Map(),
+    users: new Map(),
+    tokens: new Map(),
+    servers: new Map(),
+    everywhere: new Set(),
+    voiceStates: new Map(),
+    nextId: () => {
+      time += BigInt(1 + random.int(100_000))
+      return String((time << 22n) | BigInt(random.int(0x40_0000)))
+    },
+    random
+  }
+}
+
+const join = (guild: Guild, userId: UserId) => {
+  if (!guild.members.has(userId)) {
+    guild.members.set(userId, { userId, guildId: guild.id, mute: false, deaf: false, moderator: false })
+  }
+}
+
+/**
+ * Adds a guild; an id that is taken gives the guild that has it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const addGuild = (world: World, options: { readonly id: GuildId; readonly name: string }): Guild => {
+  const existing = world.guilds.get(options.id)
+  if (existing !== undefined) return existing
+  const guild: Guild = { ...options, channels: new Map(), members: new Map() }
+  world.guilds.set(guild.id, guild)
+  for (const userId of world.everywhere) join(guild, userId)
+  return guild
+}
+
+/**
+ * Adds a channel to its guild; `undefined` if there is no such guild. An id that is taken gives the channel that has it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const addChannel = (
+  world: World,
+  options: Pick<Channel, "id" | "guildId" | "name" | "kind" | "e2ee" | "userLimit" | "bitrate">
+): Channel | undefined => {
+  const existing = world.channels.get(options.id)
+  if (existing !== undefined) return existing
+  const guild = world.guilds.get(options.guildId)
+  if (guild === undefined) return undefined
+  const channel: Channel = { ...options, region: undefined, server: undefined, denials: new Map() }
+  world.channels.set(channel.id, channel)
+  guild.channels.set(channel.id, channel)
+  return channel
+}
+
+/**
+ * Adds a user, as a member of the given guilds or of every guild. An id that is taken gives the user that has it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const addUser = (
+  world: World,
+  options: Pick<User, "id" | "name" | "bot" | "privilegedIntents"> & {
+    readonly token: string | undefined
+    readonly guilds: ReadonlyArray<GuildId> | undefined
+  }
+): User => {
+  const existing = world.users.get(options.id)
+  if (existing !== undefined) return existing
+  const { guilds, token, ...rest } = options
+  const user: User = {
+    ...rest,
+    // The form of a bot token: the id, a time and a signature, each in base64.
+    token: token ??
+      `${Buffer.from(options.id).toString("base64url")}.${base64(world.random, 4)}.${base64(world.random, 27)}`
+  }
+  world.users.set(user.id, user)
+  world.tokens.set(user.token, user)
+  if (guilds === undefined) {
+    world.everywhere.add(user.id)
+    for (const guild of world.guilds.values()) join(guild, user.id)
+  } else {
+    for (const id of guilds) {
+      const guild = world.guilds.get(id)
+      if (guild !== undefined) join(guild, user.id)
+    }
+  }
+  return user
+}
+
+/**
+ * Takes a channel out of the world. Its voice states have to be gone before.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const removeChannel = (world: World, channel: Channel): void => {
+  world.channels.delete(channel.id)
+  world.guilds.get(channel.guildId)?.channels.delete(channel.id)
+}
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const voiceState = (world: World, guildId: GuildId, userId: UserId): VoiceState | undefined =>
+  world.voiceStates.get(guildId)?.get(userId)
+
+/**
+ * Every voice state of a user, in all guilds.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const voiceStatesOf = (world: World, userId: UserId): Array<VoiceState> => {
+  const found: Array<VoiceState> = []
+  for (const states of world.voiceStates.values()) {
+    const state = states.get(userId)
+    if (state !== undefined) found.push(state)
+  }
+  return found
+}
+
+/**
+ * Who is in a channel, in the order of arrival in the guild's voice.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const occupants = (world: World, channel: Channel): Array<VoiceState> => {
+  const found: Array<VoiceState> = []
+  for (const state of world.voiceStates.get(channel.guildId)?.values() ?? []) {
+    if (state.channelId === channel.id) found.push(state)
+  }
+  return found
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Refusal = "not-a-member" | "no-permission" | "channel-full"
+
+/**
+ * Why a user may not enter a channel, if so. Needs VIEW_CHANNEL and CONNECT; a full channel takes only members who hold
+ * MOVE_MEMBERS (Discord docs, Gateway Events, Update Voice State).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const refusal = (world: World, channel: Channel, userId: UserId): Refusal | undefined => {
+  const member = world.guilds.get(channel.guildId)?.members.get(userId)
+  if (member === undefined) return "not-a-member"
+  const denial = channel.denials.get(userId)
+  if (denial !== undefined && (denial.connect || denial.view)) return "no-permission"
+  if (channel.userLimit > 0 && !member.moderator) {
+    let others = 0
+    for (const state of occupants(world, channel)) if (state.userId !== userId) others++
+    if (others >= channel.userLimit) return "channel-full"
+  }
+  return undefined
+}
+
+/**
+ * The voice server for a channel: where its call is, else the first of the region it asks for, else the first of all.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const serverFor = (world: World, channel: Channel): VoiceServer | undefined => {
+  const current = channel.server === undefined ? undefined : world.servers.get(channel.server)
+  if (current !== undefined) return current
+  let first: VoiceServer | undefined
+  for (const server of world.servers.values()) {
+    if (channel.region === undefined || server.region === channel.region) return server
+    first ??= server
+  }
+  return first
+}
