@@ -38,7 +38,7 @@ export interface Sender {
 export interface Registration {
   /** Asks to be called at `dueMs`, in place of any time asked for before. */
   readonly schedule: (dueMs: number) => void
-  /** The first time at or after `fromMs` that lies on this sender's own slot of the 20 ms grid. */
+  /** The first time to come, at or after `fromMs`, that lies on this sender's own slot of the 20 ms grid. */
   readonly align: (fromMs: number) => number
   /** Leaves the clock. Doing it twice is harmless. */
   readonly remove: () => void
@@ -175,7 +175,8 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
         arm()
       },
       align: (fromMs) => {
-        const frames = Math.ceil((fromMs - phase) / frameMs)
+        const earliest = Math.max(fromMs, current + 1, Math.floor(alarm.now()) + 1)
+        const frames = Math.ceil((earliest - phase) / frameMs)
         return frames * frameMs + phase
       },
       remove: () => {

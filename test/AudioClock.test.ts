@@ -1,0 +1,210 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import * as AudioClock from "../src/AudioClock.ts"
+
+/** An alarm that the test moves by hand, and that can be late. */
+const manualAlarm = () => {
+  let now = 0
+  let at = Infinity
+  let ring: () => void = () => {}
+  return {
+    alarm: {
+      now: () => now,
+      set: (atMs: number, f: () => void) => {
+        at = atMs
+        ring = f
+      },
+      clear: () => {
+        at = Infinity
+      }
+    } satisfies AudioClock.Alarm,
+    /** Moves time on; alarms ring when they are due. */
+    run: (untilMs: number) => {
+      while (at <= untilMs) {
+        now = Math.max(now, at)
+        at = Infinity
+        ring()
+      }
+      now = untilMs
+    },
+    /** Blocks the process: time passes, nothing rings until the end. */
+    stall: (untilMs: number) => {
+      now = untilMs
+      if (at > now) return
+      at = Infinity
+      ring()
+    },
+    pending: () => at
+  }
+}
+
+/** A sender of frames of `frameMs` that records when it was called and when it was due. */
+const recorder = (clock: AudioClock.AudioClock["Service"], frameMs: number) => {
+  const calls: Array<{ readonly now: number; readonly due: number }> = []
+  let due = 0
+  const registration = clock.register({
+    onDue: (now) => {
+      calls.push({ now, due })
+      due += frameMs
+      return due
+    }
+  })
+  return {
+    calls,
+    registration,
+    start: (at: number) => {
+      due = registration.align(at)
+      registration.schedule(due)
+    }
+  }
+}
+
+describe("AudioClock", () => {
+  it("calls a sender on a grid of its own, at the millisecond", () => {
+    const { alarm, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const sender = recorder(clock, 20)
+    sender.start(0)
+    run(1_020)
+    assert.strictEqual(sender.calls.length, 51)
+    assert.deepStrictEqual([...new Set(sender.calls.map(({ due, now }) => now - due))], [0])
+  })
+
+  it("spreads senders over the 20 slots of a frame", () => {
+    const { alarm, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const senders = Array.from({ length: 100 }, () => recorder(clock, 20))
+    for (const sender of senders) sender.start(0)
+    run(20)
+    const perSlot = new Map<number, number>()
+    for (const sender of senders) {
+      for (const { now } of sender.calls) perSlot.set(now, (perSlot.get(now) ?? 0) + 1)
+    }
+    assert.strictEqual(perSlot.size, 20)
+    assert.deepStrictEqual([...new Set(perSlot.values())], [5])
+  })
+
+  it.each([2.5, 5, 10, 20, 40, 60, 120])("serves frames of %d ms at their media time", (frameMs) => {
+    const { alarm, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const sender = recorder(clock, frameMs)
+    sender.start(0)
+    run(1_220)
+    assert.strictEqual(sender.calls.length, 1_200 / frameMs + 1)
+    for (const { due, now } of sender.calls) assert.isTrue(now - due >= 0 && now - due < 1)
+  })
+
+  it("calls once after a stall, and tells how late it is", () => {
+    const { alarm, run, stall } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const late: Array<number> = []
+    let due = 0
+    const registration = clock.register({
+      onDue: (now) => {
+        late.push(now - due)
+        due = now - due >= 20 ? registration.align(now) : due + 20
+        return due
+      }
+    })
+    due = registration.align(0)
+    registration.schedule(due)
+    run(100)
+    const before = late.length
+    stall(3_000)
+    run(3_020)
+    assert.strictEqual(late.length - before, 2)
+    assert.isAbove(late[before] ?? 0, 2_800)
+    assert.strictEqual(late[before + 1], 0)
+  })
+
+  it("keeps due times that lie far ahead", () => {
+    const { alarm, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const sender = recorder(clock, 100_000)
+    sender.start(5_000)
+    run(4_999)
+    assert.strictEqual(sender.calls.length, 0)
+    run(5_001)
+    assert.strictEqual(sender.calls.length, 1)
+  })
+
+  it("lets senders leave, also from within a beat, and then sleeps", () => {
+    const { alarm, pending, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const other = recorder(clock, 20)
+    const registration = clock.register({
+      onDue: (now) => {
+        other.registration.remove()
+        registration.remove()
+        return now + 20
+      }
+    })
+    other.start(0)
+    registration.schedule(0)
+    run(500)
+    assert.isAtMost(other.calls.length, 1)
+    assert.strictEqual(pending(), Infinity)
+    registration.remove()
+  })
+
+  it("parks a sender that returns Infinity until it is scheduled again", () => {
+    const { alarm, pending, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    let calls = 0
+    const registration = clock.register({
+      onDue: () => {
+        calls++
+        return Infinity
+      }
+    })
+    registration.schedule(10)
+    run(10_000)
+    assert.strictEqual(calls, 1)
+    assert.strictEqual(pending(), Infinity)
+    registration.schedule(10_005)
+    run(10_010)
+    assert.strictEqual(calls, 2)
+  })
+
+  it("calls a rescheduled sender at the new time only", () => {
+    const { alarm, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const calls: Array<number> = []
+    const registration = clock.register({
+      onDue: (now) => {
+        calls.push(now)
+        return Infinity
+      }
+    })
+    registration.schedule(10)
+    registration.schedule(40)
+    run(100)
+    assert.deepStrictEqual(calls, [40])
+  })
+
+  it.effect("follows the TestClock", () =>
+    Effect.gen(function*() {
+      const clock = yield* AudioClock.AudioClock
+      const sender = recorder(clock, 20)
+      sender.start(clock.now())
+      yield* TestClock.adjust("1020 millis")
+      assert.strictEqual(sender.calls.length, 51)
+      sender.registration.remove()
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(sender.calls.length, 51)
+    }).pipe(Effect.provide(AudioClock.layerEffectClock)))
+
+  it.live("keeps the rate of a real clock", () =>
+    Effect.gen(function*() {
+      const clock = yield* AudioClock.AudioClock
+      const sender = recorder(clock, 20)
+      const from = clock.now()
+      sender.start(from)
+      yield* Effect.sleep("300 millis")
+      sender.registration.remove()
+      // however slow the machine: never more than one call a frame, never before its time
+      assert.isAtMost(sender.calls.length, Math.floor((clock.now() - from) / 20) + 1)
+      for (const { due, now } of sender.calls) assert.isAtLeast(now, due)
+    }).pipe(Effect.provide(AudioClock.layer)))
+})

@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+
+const frame = (length: number, seed: number) => Uint8Array.from({ length }, (_, i) => (seed + i) & 0xff)
+
+const take = (ring: FrameRing.FrameRing): { readonly data: Uint8Array; readonly samples: number } | undefined => {
+  const into = new Uint8Array(FrameRing.maxFrameBytes + 12)
+  const length = ring.read(into, 12)
+  return length < 0 ? undefined : { data: into.slice(12, 12 + length), samples: ring.samples() }
+}
+
+const Step = Schema.Struct({
+  write: Schema.Boolean,
+  length: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: FrameRing.maxFrameBytes }))),
+  units: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 48 })))
+})
+
+describe("FrameRing", () => {
+  it("gives back what was written, in order, seen from the other side", () => {
+    const producer = FrameRing.make()
+    const consumer = FrameRing.fromBuffer(producer.buffer)
+    assert.isTrue(producer.write(frame(160, 1), 960))
+    assert.isTrue(producer.write(frame(3, 9), 120))
+    assert.strictEqual(consumer.bufferedMs(), 22.5)
+    assert.strictEqual(consumer.next(), 160)
+    assert.deepStrictEqual(take(consumer), { data: frame(160, 1), samples: 960 })
+    assert.deepStrictEqual(take(consumer), { data: frame(3, 9), samples: 120 })
+    assert.isUndefined(take(consumer))
+    assert.strictEqual(consumer.next(), -1)
+    assert.strictEqual(producer.positionMs(), 22.5)
+    assert.strictEqual(producer.framesRead(), 2)
+  })
+
+  it("refuses what does not fit, and takes it when there is room again", () => {
+    const ring = FrameRing.make()
+    let written = 0
+    while (ring.write(frame(1_000, written), 960)) written++
+    assert.isAbove(written, 10)
+    assert.isFalse(ring.write(frame(1_000, 0), 960))
+    assert.isDefined(take(ring))
+    assert.isDefined(take(ring))
+    assert.isTrue(ring.write(frame(1_000, 0), 960))
+    assert.isFalse(ring.write(new Uint8Array(FrameRing.maxFrameBytes + 1), 960))
+  })
+
+  it("is drained when its producer has ended and all was read", () => {
+    const ring = FrameRing.make()
+    assert.isFalse(ring.isDrained())
+    ring.write(frame(10, 0), 960)
+    ring.end()
+    assert.isTrue(ring.isEnded())
+    assert.isFalse(ring.isDrained())
+    take(ring)
+    assert.isTrue(ring.isDrained())
+  })
+
+  it.prop("behaves as a bounded queue for any order of writes and reads", [Schema.Array(Step)], ([steps]) => {
+    const ring = FrameRing.make({ capacityBytes: 1 })
+    const model: Array<{ readonly data: Uint8Array; readonly samples: number }> = []
+    let seed = 0
+    // the steps are repeated so that the indices go around the arena many times
+    for (let round = 0; round < 20; round++) {
+      for (const step of steps) {
+        if (step.write) {
+          const data = frame(step.length, seed++)
+          if (ring.write(data, step.units * 120)) model.push({ data, samples: step.units * 120 })
+          else assert.isAbove(model.length, 0, "an empty ring takes every frame")
+        } else {
+          assert.deepStrictEqual(take(ring), model.shift())
+        }
+        assert.strictEqual(ring.next(), model[0]?.data.length ?? -1)
+        assert.strictEqual(ring.bufferedMs(), model.reduce((ms, { samples }) => ms + samples / 48, 0))
+      }
+    }
+  })
+})

@@ -1,0 +1,278 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import * as AudioClock from "../../src/AudioClock.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as MediaSender from "../../src/driver/MediaSender.ts"
+import { Ssrc } from "../../src/protocol/Identifier.ts"
+import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
+import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
+
+interface Sent {
+  readonly atMs: number
+  readonly sequence: number
+  readonly timestamp: number
+  readonly payload: string
+}
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+const silence = "f8fffe"
+
+/** A sender with the plain cipher on a clock that the test moves. */
+const rig = (options?: { readonly exhaustAfter?: number; readonly sequence?: number; readonly timestamp?: number }) =>
+  Effect.gen(function*() {
+    const crypto = yield* VoiceCrypto.VoiceCrypto
+    const plain = yield* crypto.make("plain", Redacted.make(new Uint8Array(32)))
+    let now = 1_000
+    let at = Infinity
+    let ring: () => void = () => {}
+    const clock = AudioClock.make({
+      now: () => now,
+      set: (atMs, f) => {
+        at = atMs
+        ring = f
+      },
+      clear: () => {
+        at = Infinity
+      }
+    })
+    const sent: Array<Sent> = []
+    const events: Array<string> = []
+    let exhausted = 0
+    let sealed = 0
+    const sender = MediaSender.make({
+      clock,
+      cipher: {
+        ...plain,
+        seal: (buffer, clear, length) =>
+          ++sealed > (options?.exhaustAfter ?? Infinity) ? -1 : plain.seal(buffer, clear, length)
+      },
+      ssrc: Ssrc.make(7),
+      sequence: options?.sequence ?? 65_534,
+      timestamp: options?.timestamp ?? 0xffff_ff00,
+      notBeforeMs: 0,
+      send: (packet, length) => {
+        const header = RtpPacket.makeHeader()
+        assert.isUndefined(RtpPacket.readHeader(packet, length, header))
+        assert.strictEqual(header.ssrc, 7)
+        sent.push({
+          atMs: now,
+          sequence: header.sequence,
+          timestamp: header.timestamp,
+          payload: hex(packet.subarray(12, length))
+        })
+      },
+      onTrack: (tag, track) => events.push(`${tag} ${track}`),
+      onExhausted: () => exhausted++
+    })
+    return {
+      sender,
+      sent,
+      events,
+      exhausted: () => exhausted,
+      now: () => now,
+      run: (untilMs: number) => {
+        while (at <= untilMs) {
+          now = Math.max(now, at)
+          at = Infinity
+          ring()
+        }
+        now = untilMs
+      },
+      stall: (untilMs: number) => {
+        now = untilMs
+      }
+    }
+  })
+
+const filled = (frames: number, samples = 960) => {
+  const ring = FrameRing.make()
+  for (let i = 0; i < frames; i++) ring.write(Uint8Array.of(i, 1, 2, 3), samples)
+  return ring
+}
+
+const test = (
+  name: string,
+  body: () => Effect.Effect<void, unknown, VoiceCrypto.VoiceCrypto | import("effect").Scope.Scope>
+) => it.effect(name, () => Effect.provide(body(), VoiceCrypto.layer))
+
+/** Time and timestamps go together: 48 samples a millisecond. */
+const assertTruthful = (sent: ReadonlyArray<Sent>) => {
+  const first = sent[0]
+  assert.isDefined(first)
+  sent.forEach((packet, index) => {
+    assert.strictEqual(packet.sequence, (first.sequence + index) & 0xffff)
+    const media = RtpPacket.timestampDelta(packet.timestamp, first.timestamp) / 48
+    assert.isAtMost(Math.abs(packet.atMs - first.atMs - media), 1)
+  })
+}
+
+describe("MediaSender", () => {
+  test("sends each frame once when it is due, and closes with five frames of silence", () =>
+    Effect.gen(function*() {
+      const { events, run, sender, sent } = yield* rig()
+      const ring = filled(10)
+      ring.end()
+      sender.attach(1, ring, false)
+      run(2_000)
+      assert.deepStrictEqual(
+        sent.map(({ payload }) => payload),
+        [...Array.from({ length: 10 }, (_, i) => `0${i}010203`), ...Array.from({ length: 5 }, () => silence)]
+      )
+      assertTruthful(sent)
+      assert.deepStrictEqual(events, ["TrackStarted 1", "TrackDrained 1"])
+      assert.strictEqual(sender.statistics().packets, 15)
+      assert.strictEqual(sender.statistics().silencePackets, 5)
+    }))
+
+  for (const samples of [120, 240, 480, 960, 1920, 2880, 5760]) {
+    test(`paces frames of ${samples / 48} ms at their media time`, () =>
+      Effect.gen(function*() {
+        const { run, sender, sent } = yield* rig()
+        const ring = filled(20, samples)
+        ring.end()
+        sender.attach(1, ring, false)
+        run(5_000)
+        assert.strictEqual(sent.length, 25)
+        assertTruthful(sent)
+      }))
+  }
+
+  test("says that a ring is starving, once, and that it has recovered; the timestamp follows the clock", () =>
+    Effect.gen(function*() {
+      const { events, run, sender, sent } = yield* rig()
+      const ring = filled(3)
+      sender.attach(1, ring, false)
+      run(1_500)
+      assert.deepStrictEqual(events, ["TrackStarted 1", "TrackStarving 1"])
+      assert.strictEqual(sent.length, 8)
+      ring.write(Uint8Array.of(9, 9), 960)
+      ring.end()
+      run(3_000)
+      assert.deepStrictEqual(events, ["TrackStarted 1", "TrackStarving 1", "TrackRecovered 1", "TrackDrained 1"])
+      assert.strictEqual(sent.length, 14)
+      assertTruthful(sent)
+    }))
+
+  test("does not catch up after a stall: nothing is sent twice as fast, nothing in a burst", () =>
+    Effect.gen(function*() {
+      const { run, sender, sent, stall } = yield* rig()
+      const ring = filled(100)
+      ring.end()
+      sender.attach(1, ring, false)
+      run(1_200)
+      const before = sent.length
+      stall(1_733)
+      run(2_000)
+      assert.isAtMost(sent.length - before, 14)
+      const gaps = sent.slice(before).map((packet, i) => packet.atMs - (sent[before + i - 1]?.atMs ?? 0))
+      for (const gap of gaps.slice(1)) assert.strictEqual(gap, 20)
+      assertTruthful(sent)
+      assert.strictEqual(sender.statistics().reanchored, 1)
+    }))
+
+  test("does not drop what is late by less than a frame", () =>
+    Effect.gen(function*() {
+      const { run, sender, sent, stall } = yield* rig()
+      sender.attach(1, filled(20), false)
+      run(1_100)
+      stall(1_115)
+      run(1_180)
+      assert.strictEqual(sender.statistics().reanchored, 0)
+      assert.deepStrictEqual(
+        sent.map(({ timestamp }) => RtpPacket.timestampDelta(timestamp, sent[0]?.timestamp ?? 0)),
+        sent.map((_, i) => i * 960)
+      )
+    }))
+
+  test("pauses with silence and goes on with the clock's timestamp", () =>
+    Effect.gen(function*() {
+      const { run, sender, sent } = yield* rig()
+      sender.attach(1, filled(50), false)
+      run(1_100)
+      sender.setPaused(1, true)
+      run(2_000)
+      const paused = sent.length
+      assert.deepStrictEqual(sent.slice(-5).map(({ payload }) => payload), Array.from({ length: 5 }, () => silence))
+      run(3_000)
+      assert.strictEqual(sent.length, paused)
+      sender.setPaused(1, false)
+      run(3_100)
+      assert.isAbove(sent.length, paused)
+      assertTruthful(sent)
+    }))
+
+  test("takes frames at their time but sends none while muted", () =>
+    Effect.gen(function*() {
+      const { events, run, sender, sent } = yield* rig()
+      const ring = filled(30)
+      ring.end()
+      sender.attach(1, ring, false)
+      run(1_100)
+      sender.setMuted(true)
+      run(1_400)
+      const muted = sent.length
+      assert.deepStrictEqual(sent.slice(-5).map(({ payload }) => payload), Array.from({ length: 5 }, () => silence))
+      sender.setMuted(false)
+      run(3_000)
+      assert.isAbove(sent.length, muted)
+      assert.strictEqual(ring.framesRead(), 30)
+      assert.isBelow(sent.length, 30)
+      assertTruthful(sent)
+      assert.deepStrictEqual(events, ["TrackStarted 1", "TrackDrained 1"])
+    }))
+
+  test("replaces a ring without a gap and ignores commands for a track that is gone", () =>
+    Effect.gen(function*() {
+      const { events, run, sender, sent } = yield* rig()
+      sender.attach(1, filled(50), false)
+      run(1_100)
+      sender.attach(2, filled(50), false)
+      sender.detach(1)
+      sender.setPaused(1, true)
+      run(1_200)
+      assert.deepStrictEqual(events, ["TrackStarted 1", "TrackStarted 2"])
+      sent.slice(1).forEach((packet, i) => assert.strictEqual(packet.atMs - (sent[i]?.atMs ?? 0), 20))
+      assertTruthful(sent)
+    }))
+
+  test("closes talking audio at once, and a silent sender without a packet", () =>
+    Effect.gen(function*() {
+      const talking = yield* rig()
+      talking.sender.attach(1, filled(50), false)
+      talking.run(1_100)
+      const before = talking.sent.length
+      talking.sender.close()
+      talking.sender.close()
+      talking.run(3_000)
+      assert.deepStrictEqual(
+        talking.sent.slice(before).map(({ payload }) => payload),
+        Array.from({ length: 5 }, () => silence)
+      )
+      const silent = yield* rig()
+      silent.sender.close()
+      silent.sender.attach(1, filled(5), false)
+      silent.run(3_000)
+      assert.strictEqual(silent.sent.length, 0)
+    }))
+
+  test("stops when the nonces are used up, and says so once", () =>
+    Effect.gen(function*() {
+      const { exhausted, run, sender, sent } = yield* rig({ exhaustAfter: 3 })
+      sender.attach(1, filled(50), false)
+      run(5_000)
+      sender.close()
+      assert.strictEqual(sent.length, 3)
+      assert.strictEqual(exhausted(), 1)
+    }))
+
+  test("sends packets of 120 ms at the highest bitrate", () =>
+    Effect.gen(function*() {
+      const { run, sender, sent } = yield* rig()
+      const ring = FrameRing.make()
+      ring.write(new Uint8Array(FrameRing.maxFrameBytes).fill(5), 5_760)
+      ring.end()
+      sender.attach(1, ring, false)
+      run(2_000)
+      assert.strictEqual(sent[0]?.payload.length, FrameRing.maxFrameBytes * 2)
+    }))
+})
