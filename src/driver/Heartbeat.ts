@@ -50,7 +50,7 @@ export const make = (
         const silentMs = millis(clock.monotonicTimeNanosUnsafe() - answeredAt)
         return VoiceError.fail(new VoiceError.HeartbeatUnanswered({ missed, silentMs }))
       }
-      nonce = Math.max(nonce + 1, clock.currentTimeMillisUnsafe())
+      nonce = Math.max(nonce + 1, Math.trunc(clock.currentTimeMillisUnsafe()))
       sentAt = clock.monotonicTimeNanosUnsafe()
       if (sent === 0) answeredAt = sentAt
       waiting = true

@@ -1,0 +1,61 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { TestClock } from "effect/testing"
+import * as Heartbeat from "../../src/driver/Heartbeat.ts"
+
+describe("Heartbeat", () => {
+  it.effect("beats at once and then once an interval, with growing integer nonces", () =>
+    Effect.gen(function*() {
+      const nonces: Array<number> = []
+      const heartbeat: Heartbeat.Heartbeat = yield* Heartbeat.make((nonce) =>
+        Effect.sync(() => {
+          nonces.push(nonce)
+          heartbeat.acknowledge(nonce)
+        })
+      )
+      yield* Effect.forkScoped(heartbeat.run(13_750.5))
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(nonces.length, 5)
+      assert.strictEqual(heartbeat.sent(), 5)
+      for (const nonce of nonces) assert.isTrue(Number.isInteger(nonce))
+      assert.deepStrictEqual(nonces, [...new Set(nonces)].toSorted((a, b) => a - b))
+    }))
+
+  it.effect("measures the round trip and takes no answer that it does not wait for", () =>
+    Effect.gen(function*() {
+      let last = -1
+      const heartbeat = yield* Heartbeat.make((nonce) =>
+        Effect.sync(() => {
+          last = nonce
+        })
+      )
+      assert.strictEqual(heartbeat.acknowledge(0), -1)
+      yield* Effect.forkScoped(heartbeat.run(10_000))
+      yield* TestClock.adjust("30 millis")
+      assert.strictEqual(heartbeat.acknowledge(last + 1), -1)
+      assert.isUndefined(heartbeat.roundTripMs())
+      assert.strictEqual(heartbeat.acknowledge(last), 30)
+      assert.strictEqual(heartbeat.roundTripMs(), 30)
+      assert.strictEqual(heartbeat.acknowledge(last), -1)
+    }))
+
+  it.effect("fails when a beat was not answered until the next is due", () =>
+    Effect.gen(function*() {
+      let answers = true
+      const heartbeat: Heartbeat.Heartbeat = yield* Heartbeat.make((nonce) =>
+        Effect.sync(() => {
+          if (answers) heartbeat.acknowledge(nonce)
+        })
+      )
+      const fiber = yield* heartbeat.run(10_000).pipe(Effect.flip, Effect.forkScoped)
+      yield* TestClock.adjust("19 seconds")
+      answers = false
+      yield* TestClock.adjust("11 seconds")
+      const { reason } = yield* Fiber.join(fiber)
+      assert.strictEqual(reason._tag, "HeartbeatUnanswered")
+      if (reason._tag === "HeartbeatUnanswered") {
+        assert.strictEqual(reason.missed, 1)
+        assert.strictEqual(reason.silentMs, 20_000)
+      }
+    }))
+})

@@ -1,0 +1,143 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import type * as Line from "../../src/driver/Line.ts"
+import * as MediaReceiver from "../../src/driver/MediaReceiver.ts"
+import * as EncryptionMode from "../../src/protocol/EncryptionMode.ts"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
+import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
+
+const key = Redacted.make(Uint8Array.from({ length: 32 }, (_, i) => i))
+const anna = UserId.make("1")
+const bert = UserId.make("2")
+
+const rig = Effect.fnUntraced(function*(mode: VoiceCrypto.Mode) {
+  const crypto = yield* VoiceCrypto.VoiceCrypto
+  const packets: Array<Line.AudioPacket> = []
+  const receiver = MediaReceiver.make({
+    cipher: yield* crypto.make(mode, key),
+    now: () => 5,
+    onPacket: (packet) => packets.push(packet)
+  })
+  receiver.setListening(true)
+  const remote = yield* crypto.make(mode, key)
+  const clearOf = (plain: Uint8Array) => {
+    const header = RtpPacket.makeHeader()
+    RtpPacket.readHeader(plain, plain.length, header)
+    return mode !== "plain" && EncryptionMode.spec(mode).clearHeader === "rtpsize" ? header.clearLength : 12
+  }
+  const seal = (packet: RtpPacket.RtpPacket) => {
+    const plain = RtpPacket.encode(packet)
+    const buffer = new Uint8Array(plain.length + 64)
+    buffer.set(plain)
+    const length = remote.seal(buffer, clearOf(plain), plain.length)
+    assert.isAbove(length, 0)
+    return buffer.slice(0, length)
+  }
+  return { packets, receiver, seal }
+})
+
+const packet = (payload: Uint8Array, more?: Partial<RtpPacket.RtpPacket>): RtpPacket.RtpPacket => ({
+  marker: false,
+  payloadType: 120,
+  sequence: 65_535,
+  timestamp: 0xffff_ffff,
+  ssrc: 42,
+  csrcs: [],
+  payload,
+  paddingLength: 0,
+  ...more
+})
+
+const opus = Uint8Array.of(0x78, 1, 2, 3, 4, 5)
+
+describe("MediaReceiver", () => {
+  for (const mode of [...EncryptionMode.modes, "plain"] as const) {
+    it.effect(`opens ${mode} and takes extension and padding off`, () =>
+      Effect.gen(function*() {
+        const { packets, receiver, seal } = yield* rig(mode)
+        const extension = { profile: 0xbede, data: Uint8Array.of(0x10, 0xff, 0, 0, 0x90, 2, 0, 0) }
+        const shapes = [
+          packet(opus),
+          packet(opus, { extension }),
+          packet(opus, { csrcs: [1, 2, 3] }),
+          packet(opus, { csrcs: [9], extension, paddingLength: 7 }),
+          packet(opus, { paddingLength: 255 })
+        ]
+        for (const shape of shapes) receiver.receive(seal(shape))
+        assert.strictEqual(packets.length, shapes.length)
+        for (const received of packets) {
+          assert.deepStrictEqual(Uint8Array.from(received.payload), opus)
+          assert.strictEqual(received.sequence, 65_535)
+          assert.strictEqual(received.timestamp, 0xffff_ffff)
+          assert.strictEqual(received.arrivalMs, 5)
+        }
+        assert.strictEqual(receiver.statistics().opened, shapes.length)
+      }).pipe(Effect.provide(VoiceCrypto.layer)))
+  }
+
+  it.effect("counts what it cannot use, by cause, and goes on", () =>
+    Effect.gen(function*() {
+      const { packets, receiver, seal } = yield* rig("aead_aes256_gcm_rtpsize")
+      const forged = seal(packet(opus))
+      forged[20] = (forged[20] ?? 0) ^ 1
+      receiver.receive(forged)
+      receiver.receive(new Uint8Array(5))
+      receiver.receive(seal(packet(new Uint8Array(0))))
+      receiver.receive(seal(packet(new Uint8Array(0), { paddingLength: 4 })))
+      receiver.receive(seal(packet(opus, { payloadType: 101 })))
+      const padded = RtpPacket.encode(packet(Uint8Array.of(1, 2, 200)))
+      padded[0] = (padded[0] ?? 0) | RtpPacket.paddingBit
+      const crypto = yield* VoiceCrypto.VoiceCrypto
+      const remote = yield* crypto.make("aead_aes256_gcm_rtpsize", key)
+      const buffer = new Uint8Array(64)
+      buffer.set(padded)
+      receiver.receive(buffer.slice(0, remote.seal(buffer, 12, padded.length)))
+      assert.deepStrictEqual(packets, [])
+      receiver.receive(seal(packet(opus)))
+      assert.strictEqual(packets.length, 1)
+      assert.deepStrictEqual(receiver.statistics(), {
+        received: 7,
+        opened: 1,
+        failedToOpen: 1,
+        malformed: 1,
+        badPadding: 1,
+        empty: 2,
+        unheard: 0,
+        otherMedia: 1
+      })
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
+  it.effect("does not even open packets while nobody listens", () =>
+    Effect.gen(function*() {
+      const { packets, receiver, seal } = yield* rig("plain")
+      receiver.setListening(false)
+      receiver.receive(seal(packet(opus)))
+      receiver.setListening(true)
+      receiver.receive(seal(packet(opus)))
+      assert.strictEqual(packets.length, 1)
+      assert.strictEqual(receiver.statistics().unheard, 1)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
+  it.effect("knows users by SSRC, through a new SSRC, a reused one and a leave", () =>
+    Effect.gen(function*() {
+      const { packets, receiver, seal } = yield* rig("plain")
+      const userOf = (ssrc: number) => {
+        receiver.receive(seal(packet(opus, { ssrc })))
+        return packets.at(-1)?.userId
+      }
+      assert.isUndefined(userOf(1))
+      receiver.assign(Ssrc.make(1), anna)
+      assert.strictEqual(userOf(1), anna)
+      receiver.assign(Ssrc.make(2), anna)
+      assert.isUndefined(userOf(1))
+      assert.strictEqual(userOf(2), anna)
+      receiver.assign(Ssrc.make(2), bert)
+      assert.strictEqual(userOf(2), bert)
+      receiver.forget(anna)
+      assert.strictEqual(userOf(2), bert)
+      receiver.forget(bert)
+      assert.isUndefined(userOf(2))
+      assert.isUndefined(receiver.userOf(Ssrc.make(2)))
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+})
