@@ -1,10 +1,17 @@
 /**
- * The voice half of the emulator's core, put together.
+ * The voice half of the emulator's core, put together: voice gateways, media relay and scripted participants.
  *
  * @since 0.1.0
  */
-import type { CoreContext, Grants } from "../CoreContext.ts"
-import type { VoiceHalf, VoiceHooks } from "./Model.ts"
+import * as CloseCode from "../../../protocol/CloseCode.ts"
+import type { Address, CoreContext, Grants, VoiceServerId } from "../CoreContext.ts"
+import type { SessionView, VoiceHalf, VoiceHooks } from "./Model.ts"
+import * as Participants from "./Participants.ts"
+import * as Relay from "./Relay.ts"
+import * as Roster from "./Roster.ts"
+import type { Session } from "./Session.ts"
+import * as Signalling from "./Signalling.ts"
+import * as Wire from "./Wire.ts"
 
 export type {
   HeardFrame,
@@ -16,10 +23,83 @@ export type {
   VoiceHooks
 } from "./Model.ts"
 
+const stateOf = (session: Session): SessionView["state"] => {
+  if (session.credentials === undefined) return "scripted"
+  if (session.connection === undefined) return "lost"
+  return session.media === undefined ? "identified" : "ready"
+}
+
+const viewOf = (session: Session): SessionView => ({
+  userId: session.userId,
+  guildId: session.guildId,
+  channelId: session.channelId,
+  server: session.server,
+  ssrc: session.ssrc,
+  mode: session.media?.box.mode,
+  version: session.version,
+  state: stateOf(session),
+  speaking: session.speaking ?? 0,
+  address: session.target
+})
+
 /**
  * Makes the voice half of one core.
  *
  * @category constructors
  * @since 0.1.0
  */
-export declare const makeVoiceHalf: (context: CoreContext, grants: Grants, hooks?: VoiceHooks) => VoiceHalf
+export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: VoiceHooks = {}): VoiceHalf => {
+  const servers = new Map<VoiceServerId, Address>()
+  const wire = Wire.make(context)
+  const roster = Roster.make(context, wire, hooks)
+
+  const expel = (session: Session, code: number, reason: string): void => {
+    if (session.connection !== undefined) wire.close(session.connection, code, reason)
+    roster.end(session, code)
+  }
+
+  const signalling = Signalling.make(context, grants, hooks, wire, roster, (server) => servers.get(server))
+  const relay = Relay.make(context, hooks, roster, expel)
+
+  return {
+    addServer: (id, udp) => {
+      servers.set(id, udp)
+    },
+    accept: signalling.accept,
+    receive: signalling.receive,
+    disconnected: signalling.disconnected,
+    datagram: (server, from, bytes) => {
+      if (servers.has(server)) relay.datagram(server, from, bytes)
+    },
+    owns: signalling.owns,
+    revoke: ({ code, guildId, reason, userId, voluntary }) => {
+      for (const session of roster.ofUser(userId)) {
+        if (session.guildId !== guildId) continue
+        if (voluntary === true) session.conduct?.over()
+        expel(session, code, reason)
+      }
+    },
+    closeUser: (userId, code, reason) => {
+      const resumable = CloseCode.voice(code).reaction === "resume"
+      for (const session of roster.ofUser(userId)) {
+        const { connection } = session
+        if (connection === undefined) continue
+        if (!resumable) expel(session, code, reason)
+        else {
+          wire.close(connection, code, reason)
+          roster.lose(session)
+        }
+      }
+    },
+    terminateUser: (userId) => {
+      for (const session of roster.ofUser(userId)) {
+        const { connection } = session
+        if (connection === undefined) continue
+        wire.terminate(connection)
+        roster.lose(session)
+      }
+    },
+    participants: Participants.make(context, roster, relay),
+    sessions: () => roster.all().map(viewOf)
+  }
+}

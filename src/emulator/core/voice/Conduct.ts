@@ -1,0 +1,264 @@
+/**
+ * Judges how a client sends audio: whether its timestamps follow the clock, its sequence numbers the packets, and whether
+ * it closes every stretch of speech with five silence frames (Discord docs, Voice Connections, Voice Data Interpolation).
+ * It also keeps the numbers of a receiver report (RFC 3550, 6.4.1).
+ *
+ * What the network does must not be held against the sender: lost packets leave gaps in sequence and timestamp alike,
+ * delays end, and only what stays is judged.
+ *
+ * @since 0.1.0
+ */
+import type { UserId } from "../../../protocol/Identifier.ts"
+import type { ReportBlock } from "../../../protocol/RtcpPacket.ts"
+import { sequenceDelta, timestampDelta } from "../../../protocol/RtpPacket.ts"
+import type { CoreContext } from "../CoreContext.ts"
+
+/**
+ * How far media time may be from the clock, in milliseconds, beside the jitter.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const toleranceMs = 60
+
+/**
+ * How long timestamps must be off before that is judged, in milliseconds.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const patienceMs = 100
+
+/**
+ * The pause after the end of a packet, in milliseconds, which needs closing silence before it.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const pauseMs = 200
+
+/**
+ * How far ahead of the clock a stream may come to be in all, in milliseconds: the packets before may have been late.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const leadMs = 250
+
+/** A step of the sequence number that is no loss and no reordering any more. */
+const restartStep = 3000
+
+const closingFrames = 5
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Conduct {
+  /** Takes an authentic audio packet. `samples` is its duration at 48 kHz; -1 (unreadable) counts as 20 ms. */
+  readonly packet: (sequence: number, timestamp: number, samples: number, silence: boolean) => void
+  /** The client has ended the connection by itself: closing silence was due. */
+  readonly over: () => void
+  /** Ends the supervision without a judgement. */
+  readonly stop: () => void
+  /** The report of this receiver since the last call; `undefined` before the first packet. */
+  readonly report: (ssrc: number, lastSenderReport: number) => ReportBlock | undefined
+}
+
+/**
+ * Starts to supervise one stream.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (context: CoreContext, userId: UserId): Conduct => {
+  let started = false
+  let lastSequence = 0
+  let lastTimestamp = 0
+  let lastSamples = 960
+  let lastArrival = 0
+
+  let media = 0
+  let anchor = 0
+  let jitter = 0
+  let offSince: number | undefined
+  let offCount = 0
+  let reported = false
+  let lead = 0
+
+  let open = false
+  let silences = 0
+  let doubtful = false
+  let cancel: (() => void) | undefined
+
+  let baseSequence = 0
+  let highest = 0
+  let received = 0
+  let expectedBefore = 0
+  let receivedBefore = 0
+
+  const advise = (code: string, message: string): void => context.judge("advice", code, message, userId)
+
+  const judgeTimestamps = (off: number): void => {
+    reported = true
+    const direction = off > 0 ? "ahead of" : "behind"
+    advise("timestamp-off-clock", `RTP timestamps are ${Math.round(Math.abs(off))} ms ${direction} the clock`)
+  }
+
+  const anchorAt = (now: number): void => {
+    anchor = now - media / 48
+    offSince = undefined
+    offCount = 0
+  }
+
+  const followClock = (now: number): void => {
+    const off = media / 48 - (now - anchor)
+    if (Math.abs(off) <= toleranceMs + 4 * jitter) {
+      offSince = undefined
+      offCount = 0
+      // Clocks of two machines drift apart by some 0.01 %; a sender at the wrong rate is faster than this.
+      anchor -= off / 1024
+      return
+    }
+    if (off > 0 && lead + off <= leadMs) {
+      lead += off
+      return anchorAt(now)
+    }
+    offSince ??= now
+    offCount++
+    if (offCount >= 3 && now - offSince >= patienceMs) {
+      if (!reported) judgeTimestamps(off)
+      anchorAt(now)
+    }
+  }
+
+  const judgeSilence = (): void =>
+    advise("missing-closing-silence", `audio stopped with ${silences} of ${closingFrames} silence frames`)
+
+  const endStretch = (): void => {
+    if (offSince !== undefined && offCount >= 3 && !reported) {
+      judgeTimestamps(media / 48 - (lastArrival - anchor))
+      anchorAt(lastArrival)
+    }
+    open = false
+    reported = false
+    cancel?.()
+    cancel = undefined
+  }
+
+  const watch = (): void => {
+    const due = lastArrival + lastSamples / 48 + pauseMs
+    cancel = context.timers.at(due, () => {
+      cancel = undefined
+      if (lastArrival + lastSamples / 48 + pauseMs > context.now()) return watch()
+      // With some silence frames there, the rest may be lost; the next sequence number will tell.
+      if (silences === 0) judgeSilence()
+      else doubtful = true
+      endStretch()
+    })
+  }
+
+  const follow = (silence: boolean, step: number): void => {
+    if (doubtful) {
+      doubtful = false
+      if (silences + step - 1 < closingFrames) judgeSilence()
+      silences = 0
+    }
+    if (!silence) {
+      silences = 0
+      if (!open) {
+        open = true
+        watch()
+      }
+    } else if (open) {
+      silences += step
+      if (silences >= closingFrames) endStretch()
+    }
+  }
+
+  const begin = (sequence: number, timestamp: number, samples: number, now: number): void => {
+    started = true
+    lastSequence = sequence
+    lastTimestamp = timestamp
+    lastSamples = samples
+    lastArrival = now
+    baseSequence = sequence
+    highest = sequence
+    received = 0
+    expectedBefore = 0
+    receivedBefore = 0
+  }
+
+  const judgeSequence = (step: number, advance: number, samples: number): void => {
+    const plausible = step >= 1 && step < restartStep && advance >= step * Math.min(samples, lastSamples)
+    if (step !== 1 && !plausible) {
+      advise("sequence-gap", `the sequence number moved by ${step} while the timestamp moved by ${advance} samples`)
+    }
+  }
+
+  return {
+    packet: (sequence, timestamp, unchecked, silence) => {
+      const now = context.now()
+      const samples = unchecked > 0 ? unchecked : 960
+      if (!started) {
+        begin(sequence, timestamp, samples, now)
+        anchorAt(now)
+        received = 1
+        return follow(silence, 1)
+      }
+      received++
+      const step = sequenceDelta(sequence, lastSequence)
+      const advance = timestampDelta(timestamp, lastTimestamp)
+      if (step <= 0 && step > -restartStep && (advance < 0 || (step === 0 && advance === 0))) {
+        context.count("rtp-reordered")
+        return
+      }
+      judgeSequence(step, advance, samples)
+      if (step > 0) highest += step
+      else {
+        baseSequence = sequence
+        highest = sequence
+        received = 1
+        expectedBefore = 0
+        receivedBefore = 0
+      }
+      jitter += (Math.abs(now - lastArrival - advance / 48) - jitter) / 16
+      media += advance
+      lastSequence = sequence
+      lastTimestamp = timestamp
+      lastSamples = samples
+      lastArrival = now
+      followClock(now)
+      follow(silence, Math.max(1, step))
+    },
+    over: () => {
+      if (open || doubtful) judgeSilence()
+      doubtful = false
+      endStretch()
+    },
+    stop: () => {
+      doubtful = false
+      open = false
+      cancel?.()
+      cancel = undefined
+    },
+    report: (ssrc, lastSenderReport) => {
+      if (!started) return undefined
+      const expected = highest - baseSequence + 1
+      const lost = expected - received
+      const expectedNow = expected - expectedBefore
+      const lostNow = expectedNow - (received - receivedBefore)
+      expectedBefore = expected
+      receivedBefore = received
+      return {
+        ssrc,
+        fractionLost: expectedNow <= 0 || lostNow <= 0 ? 0 : Math.min(255, Math.floor((lostNow * 256) / expectedNow)),
+        cumulativeLost: Math.max(-0x80_0000, Math.min(0x7f_ffff, lost)),
+        highestSequence: highest >>> 0,
+        jitter: Math.round(jitter * 48) >>> 0,
+        lastSenderReport,
+        delaySinceLastSenderReport: 0
+      }
+    }
+  }
+}

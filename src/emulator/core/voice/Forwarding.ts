@@ -1,0 +1,135 @@
+/**
+ * Forwards audio to the members of a channel: builds the header that Discord's server writes, with its extension and its
+ * padding, and seals the packet for every listener with that listener's key.
+ *
+ * @since 0.1.0
+ */
+import type { RtpHeader } from "../../../protocol/RtpPacket.ts"
+import * as RtpPacket from "../../../protocol/RtpPacket.ts"
+import type { CoreContext } from "../CoreContext.ts"
+import type { VoiceHooks } from "./Model.ts"
+import * as Sealing from "./Sealing.ts"
+import type { Session } from "./Session.ts"
+
+/**
+ * Bytes of a datagram that are still taken; longer ones are dropped. Nothing longer passes an Ethernet.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxDatagramBytes = 1600
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Forwarding {
+  /** Sends the payload in `plain[from, to)` to all others in the sender's channel. */
+  readonly audio: (
+    sender: Session,
+    header: RtpHeader,
+    plain: Uint8Array,
+    from: number,
+    to: number,
+    silence: boolean
+  ) => void
+  /** Sends a plain RTCP packet to one member. */
+  readonly control: (to: Session, packet: Uint8Array) => void
+}
+
+/** The preamble and one word of elements: 1, the audio level, and 9, the speaker's flags, of one byte each. */
+const extensionBytes = 8
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (context: CoreContext, hooks: VoiceHooks): Forwarding => {
+  const { headerExtension } = context.profile
+  const maxPadding = Math.min(255, context.profile.maxPadding)
+  const plain = new Uint8Array(maxDatagramBytes + extensionBytes + 255)
+  const sealed = new Uint8Array(plain.length + Sealing.maxOverhead)
+  // A view for each length that has been there, so that none is made for each packet.
+  const views: Array<Uint8Array | undefined> = []
+
+  const dispatch = (listener: Session, length: number, op: "rtp" | "rtcp"): void => {
+    const frame = views[length] ??= sealed.subarray(0, length)
+    context.through(
+      "datagram-out",
+      { userId: listener.userId, op, frame, connection: listener.connection?.id },
+      listener.deliver
+    )
+  }
+
+  const reachable = (listener: Session): boolean => {
+    if (listener.hear !== undefined || listener.target !== undefined) return true
+    context.count("datagram-no-address")
+    return false
+  }
+
+  /** The flags of Speaking as element 9 has them: 1 priority, 2 voice, 4 soundshare. */
+  const speakerElement = (flags: number): number => ((flags & 3) << 1) | ((flags & 4) >> 2)
+
+  const build = (
+    sender: Session,
+    header: RtpHeader,
+    from: Uint8Array,
+    start: number,
+    end: number,
+    silence: boolean
+  ) => {
+    let at: number = RtpPacket.writeHeader(
+      plain,
+      header.marker,
+      RtpPacket.payloadTypeOpus,
+      header.sequence,
+      header.timestamp,
+      sender.ssrc
+    )
+    let first = RtpPacket.versionBits
+    // Closing silence has been seen without the extension that other packets have.
+    if (headerExtension && !silence) {
+      first |= RtpPacket.extensionBit
+      plain[at] = RtpPacket.profileOneByte >>> 8
+      plain[at + 1] = RtpPacket.profileOneByte & 0xff
+      plain[at + 2] = 0
+      plain[at + 3] = 1
+      plain[at + 4] = 0x10
+      plain[at + 5] = 0x80 | context.random.int(0x80)
+      plain[at + 6] = 0x90
+      plain[at + 7] = speakerElement(sender.speaking ?? 0)
+      at += extensionBytes
+    }
+    for (let i = start; i < end; i++) plain[at++] = from[i] ?? 0
+    if (maxPadding > 0) {
+      const padding = context.random.int(maxPadding + 1)
+      if (padding > 0) {
+        first |= RtpPacket.paddingBit
+        plain.fill(0, at, at + padding - 1)
+        at += padding
+        plain[at - 1] = padding
+      }
+    }
+    plain[0] = first
+    return at
+  }
+
+  return {
+    audio: (sender, header, from, start, end, silence) => {
+      const { members } = sender.room
+      if (members.length < 2) return
+      const length = build(sender, header, from, start, end, silence)
+      for (const listener of members) {
+        const { media } = listener
+        if (listener === sender || media === undefined || !reachable(listener)) continue
+        if (hooks.hears !== undefined && !hooks.hears(listener.userId, listener.guildId)) continue
+        const clear = Sealing.rtpClearBytes(media.box.mode, plain, length)
+        dispatch(listener, media.box.seal(plain, length, clear, sealed), "rtp")
+      }
+    },
+    control: (to, packet) => {
+      if (to.media === undefined || !reachable(to)) return
+      dispatch(to, to.media.box.seal(packet, packet.length, Sealing.rtcpClearBytes, sealed), "rtcp")
+    }
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * The numbered messages of a voice session, kept for replay after Resume (op 7).
+ *
+ * @since 0.1.0
+ */
+import type { ServerMessage } from "../../../protocol/VoicePayload.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outbox {
+  /** Numbers a message and keeps it. Numbers start at 0 and wrap after 65535, the width of the binary messages' field. */
+  readonly push: (message: ServerMessage) => ServerMessage
+  /**
+   * What was pushed after the message that the client acknowledged last, -1 for none. `undefined` if a message that is
+   * missing is not kept any more, or if the number was never given.
+   */
+  readonly since: (acknowledged: number) => ReadonlyArray<ServerMessage> | undefined
+}
+
+/**
+ * Makes an outbox that keeps the latest `limit` messages.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (limit: number): Outbox => {
+  const kept: Array<ServerMessage & { readonly seq: number }> = []
+  let next = 0
+  let lost: number | undefined
+  return {
+    push: (message) => {
+      const numbered = { ...message, seq: next }
+      next = (next + 1) & 0xffff
+      kept.push(numbered)
+      if (kept.length > limit) lost = kept.shift()?.seq
+      return numbered
+    },
+    since: (acknowledged) => {
+      if (acknowledged === lost || (acknowledged === -1 && lost === undefined)) return kept.slice()
+      for (let i = kept.length - 1; i >= 0; i--) {
+        if (kept[i]?.seq === acknowledged) return kept.slice(i + 1)
+      }
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * Scripted members of a channel. They have no socket, but an SSRC, a key and a mode: what they say is sealed and relayed
+ * like a client's audio, and what they hear is opened with their key.
+ *
+ * @since 0.1.0
+ */
+import * as OpusPacket from "../../../protocol/OpusPacket.ts"
+import * as RtpPacket from "../../../protocol/RtpPacket.ts"
+import type { CoreContext } from "../CoreContext.ts"
+import { maxDatagramBytes } from "./Forwarding.ts"
+import type { HeardFrame, ParticipantHandle, Participants, SpokenFrame } from "./Model.ts"
+import * as NonceMemory from "./NonceMemory.ts"
+import type { Relay } from "./Relay.ts"
+import type { Roster, Where } from "./Roster.ts"
+import * as Sealing from "./Sealing.ts"
+import type { Session } from "./Session.ts"
+
+/** Silence frames that close what was said. */
+const closingFrames = 5
+
+interface Utterance {
+  readonly frames: ReadonlyArray<SpokenFrame>
+  readonly speaking: number
+  readonly onDone: (() => void) | undefined
+}
+
+interface Seat {
+  readonly session: Session
+  /** The participant's side of the key: its counter is its own. */
+  readonly box: Sealing.Box
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (context: CoreContext, roster: Roster, relay: Relay): Participants => {
+  // All participants live in one thread and one call at a time: they share buffers.
+  const opened = new Uint8Array(maxDatagramBytes + 512)
+  const spoken = new Uint8Array(maxDatagramBytes)
+  const sealed = new Uint8Array(maxDatagramBytes + Sealing.maxOverhead)
+  const header = RtpPacket.makeHeader()
+
+  const takeSeat = (where: Where, hear: (packet: Uint8Array, box: Sealing.Box) => void): Seat => {
+    const mode = context.profile.modes[0] ?? "aead_aes256_gcm_rtpsize"
+    const key = context.random.bytes(32)
+    const { bytes, int } = context.random
+    const makeBox = () => Sealing.make(mode, key, { start: int(0x1_0000_0000), random: bytes })
+    const box = makeBox()
+    const session = roster.add(where)
+    session.media = { box: makeBox(), nonces: NonceMemory.make(mode) }
+    session.hear = (packet) => hear(packet, box)
+    roster.introduce(session)
+    return { session, box }
+  }
+
+  const read = (packet: Uint8Array, box: Sealing.Box): HeardFrame | undefined => {
+    if (packet.length > opened.length) return undefined
+    const clear = Sealing.rtpClearBytes(box.mode, packet, packet.length)
+    const length = box.open(packet, packet.length, clear, opened)
+    if (length < 0 || RtpPacket.readHeader(opened, length, header) !== undefined) return undefined
+    const start = header.clearLength + 4 * header.extensionWords
+    const userId = roster.ownerOf(header.ssrc)
+    if (start > length || userId === undefined) return undefined
+    const padded = opened.subarray(start, length)
+    const payloadLength = header.padding ? RtpPacket.unpad(padded, padded.length) : padded.length
+    if (payloadLength < 0) return undefined
+    const payload = padded.slice(0, payloadLength)
+    return {
+      userId,
+      ssrc: header.ssrc,
+      sequence: header.sequence,
+      timestamp: header.timestamp,
+      payload,
+      arrivalMs: context.now(),
+      silence: OpusPacket.isSilence(payload)
+    }
+  }
+
+  const join = (where: Where): ParticipantHandle => {
+    const listeners: Array<(frame: HeardFrame) => void> = []
+    const queue: Array<Utterance> = []
+    const epochMs = context.now()
+    const firstTimestamp = context.random.int(0x1_0000_0000)
+    let sequence = context.random.int(0x1_0000)
+    let speaking = false
+    let cancel: (() => void) | undefined
+
+    const hear = (packet: Uint8Array, box: Sealing.Box): void => {
+      const frame = read(packet, box)
+      if (frame === undefined) return context.count("participant-unreadable")
+      for (const listener of listeners) listener(frame)
+    }
+
+    let seat = takeSeat(where, hear)
+
+    const send = (data: Uint8Array, timestamp: number): void => {
+      const length = RtpPacket.fixedHeaderBytes + data.length
+      if (length > spoken.length) return context.count("participant-frame-too-long")
+      RtpPacket.writeHeader(spoken, false, RtpPacket.payloadTypeOpus, sequence, timestamp, seat.session.ssrc)
+      sequence = RtpPacket.nextSequence(sequence)
+      spoken.set(data, RtpPacket.fixedHeaderBytes)
+      const clear = Sealing.rtpClearBytes(seat.box.mode, spoken, length)
+      relay.scripted(seat.session, sealed.subarray(0, seat.box.seal(spoken, length, clear, sealed)))
+    }
+
+    const hush = (): void => {
+      cancel?.()
+      cancel = undefined
+      queue.length = 0
+      speaking = false
+    }
+
+    /** Says the next utterance, whose first frame is due at `startMs`. */
+    const next = (startMs: number): void => {
+      const utterance = queue.shift()
+      if (utterance === undefined) {
+        speaking = false
+        return
+      }
+      speaking = true
+      const start = RtpPacket.addTimestamp(firstTimestamp, Math.round((startMs - epochMs) * 48))
+      let index = 0
+      let samples = 0
+      const step = (): void => {
+        cancel = undefined
+        if (seat.session.ended) return hush()
+        if (index === 0) roster.setSpeaking(seat.session, utterance.speaking)
+        const frame = utterance.frames[index++]
+        if (frame !== undefined) {
+          send(frame.data, RtpPacket.addTimestamp(start, samples))
+          samples += frame.samples
+        }
+        // A listener may have made this participant leave or move.
+        if (!speaking) return
+        if (index < utterance.frames.length) schedule(step, startMs + samples / 48)
+        else {
+          utterance.onDone?.()
+          if (speaking) next(startMs + samples / 48)
+        }
+      }
+      schedule(step, startMs)
+    }
+
+    const schedule = (step: () => void, atMs: number): void => {
+      cancel = context.timers.at(atMs, step)
+    }
+
+    return {
+      userId: where.userId,
+      get ssrc() {
+        return seat.session.ssrc
+      },
+      speak: (frames, options) => {
+        if (seat.session.ended) return context.count("participant-gone")
+        const closing = options?.trailingSilence === false
+          ? []
+          : Array.from({ length: closingFrames }, () => ({
+            data: OpusPacket.silenceFrame(),
+            samples: OpusPacket.silenceSamples
+          }))
+        queue.push({
+          frames: [...frames, ...closing],
+          speaking: options?.speaking ?? 1,
+          onDone: options?.onDone
+        })
+        if (!speaking) next(context.now())
+      },
+      setSpeaking: (flags) => {
+        if (!seat.session.ended) roster.setSpeaking(seat.session, flags)
+      },
+      onHeard: (listener) => {
+        listeners.push(listener)
+      },
+      move: (to) => {
+        hush()
+        roster.end(seat.session, 1000)
+        seat = takeSeat({ ...where, channelId: to.channelId, server: to.server }, hear)
+      },
+      leave: () => {
+        hush()
+        roster.end(seat.session, 1000)
+      }
+    }
+  }
+
+  return { join }
+}

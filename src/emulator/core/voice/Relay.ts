@@ -1,0 +1,316 @@
+/**
+ * The UDP side of a voice server: answers IP discovery and pings, takes the packets of clients, and forwards them.
+ *
+ * A packet is judged as the client sent it, before the faults, and relayed as it comes out of them, so that no fault is
+ * held against a client.
+ *
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import * as Datagram from "../../../protocol/Datagram.ts"
+import * as IpDiscovery from "../../../protocol/IpDiscovery.ts"
+import * as OpusPacket from "../../../protocol/OpusPacket.ts"
+import * as RtcpPacket from "../../../protocol/RtcpPacket.ts"
+import * as RtpPacket from "../../../protocol/RtpPacket.ts"
+import type { Address, CoreContext, VoiceServerId } from "../CoreContext.ts"
+import * as Forwarding from "./Forwarding.ts"
+import type { VoiceHooks } from "./Model.ts"
+import type { Roster } from "./Roster.ts"
+import * as Sealing from "./Sealing.ts"
+import { learnAddress, type Media, sameAddress, type Session } from "./Session.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Relay {
+  readonly datagram: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
+  /** Takes a sealed RTP packet of a scripted participant, which is not judged. */
+  readonly scripted: (session: Session, packet: Uint8Array) => void
+}
+
+/** How long audio may be ahead of its Speaking (op 5), which comes another way, in milliseconds. */
+const overtakingMs = 250
+
+/** Violations of one kind in a row are judged once in this many milliseconds, and counted in between. */
+const silenceBetweenVerdictsMs = 1_000
+
+/** The SSRC of the server itself, as the sender of receiver reports; members get others. */
+const serverSsrc = 1
+
+type Kind = Datagram.Kind | "keepalive"
+
+const noBytes = new Uint8Array(0)
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  context: CoreContext,
+  hooks: VoiceHooks,
+  roster: Roster,
+  expel: (session: Session, code: number, reason: string) => void
+): Relay => {
+  const { profile } = context
+  const forwarding = Forwarding.make(context, hooks)
+  const plain = new Uint8Array(Forwarding.maxDatagramBytes)
+  const header = RtpPacket.makeHeader()
+  // Says which packet stands in `plain`: it is opened once where no fault changes it.
+  let opening = 0
+  let plainLength = -1
+  let payloadStart = 0
+  let payloadEnd = 0
+
+  const accuse = (session: Session, code: string, message: string): void => {
+    const last = session.judgedMs.get(code)
+    session.judgedMs.set(code, context.now())
+    if (session.conduct === undefined) return
+    if (last !== undefined && context.now() - last < silenceBetweenVerdictsMs) return context.count(`again:${code}`)
+    context.judge("violation", code, message, session.userId)
+  }
+
+  const clearOf = (media: Media, kind: Kind, bytes: Uint8Array): number =>
+    kind === "rtcp" ? Sealing.rtcpClearBytes : Sealing.rtpClearBytes(media.box.mode, bytes, bytes.length)
+
+  const open = (session: Session, kind: Kind, bytes: Uint8Array): Media | undefined => {
+    opening++
+    const { formerMedia, media } = session
+    if (media === undefined || bytes.length > plain.length) return undefined
+    plainLength = media.box.open(bytes, bytes.length, clearOf(media, kind, bytes), plain)
+    if (plainLength >= 0) return media
+    if (formerMedia === undefined || formerMedia.untilMs < context.now()) return undefined
+    const former = formerMedia.media
+    plainLength = former.box.open(bytes, bytes.length, clearOf(former, kind, bytes), plain)
+    return plainLength >= 0 ? former : undefined
+  }
+
+  const ssrcOf = (kind: Kind, bytes: Uint8Array): number => {
+    const at = kind === "rtcp" ? 4 : 8
+    return (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) |
+      (bytes[at + 3] ?? 0)) >>> 0
+  }
+
+  /** A media packet that no key opens, or whose SSRC is nobody's: finds out whose fault that is. */
+  const onStranger = (
+    owner: Session | undefined,
+    server: VoiceServerId,
+    from: Address,
+    kind: Kind,
+    bytes: Uint8Array
+  ) => {
+    const ssrc = ssrcOf(kind, bytes)
+    if (owner === undefined && roster.ownerOf(ssrc) !== undefined) return context.count("datagram-after-leave")
+    const culprit = roster.byAddress(server, from) ?? owner
+    if (culprit === undefined) return context.count("datagram-unknown-source")
+    if (culprit !== owner && open(culprit, kind, bytes) !== undefined) {
+      return accuse(culprit, "wrong-ssrc", `a packet with SSRC ${ssrc}, Ready gave ${culprit.ssrc}`)
+    }
+    accuse(culprit, "unsealed-packet", `a ${kind} packet that does not authenticate`)
+  }
+
+  /** Finds the payload of the audio packet in `plain`; a problem is the code and text of a violation. */
+  const locate = (session: Session): readonly [code: string, message: string] | undefined => {
+    if (RtpPacket.readHeader(plain, plainLength, header) !== undefined) return ["malformed", "a malformed RTP header"]
+    if (header.payloadType !== RtpPacket.payloadTypeOpus) {
+      return ["wrong-payload-type", `payload type ${header.payloadType} on the audio SSRC ${session.ssrc}`]
+    }
+    payloadStart = header.clearLength + 4 * header.extensionWords
+    payloadEnd = plainLength
+    if (payloadStart > payloadEnd) return ["malformed", "a header extension longer than its packet"]
+    if (header.padding) {
+      const length = RtpPacket.unpad(plain.subarray(payloadStart, payloadEnd), payloadEnd - payloadStart)
+      if (length < 0) return ["malformed", "more RTP padding than packet"]
+      payloadEnd = payloadStart + length
+    }
+    return undefined
+  }
+
+  const isSilence = (): boolean =>
+    payloadEnd - payloadStart === 3 && plain[payloadStart] === 0xf8 && plain[payloadStart + 1] === 0xff &&
+    plain[payloadStart + 2] === 0xfe
+
+  const onEarlyAudio = (session: Session): void => {
+    context.count("audio-before-speaking")
+    if (session.judgedMs.has("audio-before-speaking")) return
+    session.judgedMs.set("audio-before-speaking", context.now())
+    context.timers.at(context.now() + overtakingMs, () => {
+      if (session.ended || session.maySend) return
+      session.judgedMs.delete("audio-before-speaking")
+      context.judge("violation", "audio-before-speaking", "audio before Speaking (op 5) with flags", session.userId)
+      if (profile.audioBeforeSpeaking === "close") expel(session, 4020, "Invalid SSRC.")
+    })
+  }
+
+  /** Judges an authentic packet of a client as it was sent; false if it goes no further. */
+  const inspect = (session: Session, media: Media, kind: Kind, from: Address, bytes: Uint8Array): boolean => {
+    // In the mode without nonce bytes, all RTCP packets have one nonce by design.
+    if (kind === "rtp" || media.box.mode !== "xsalsa20_poly1305") {
+      const clear = clearOf(media, kind, bytes)
+      const sight = media.nonces.see(
+        media.box.nonceOf(bytes, bytes.length),
+        media.box.tagOf(bytes, bytes.length, clear)
+      )
+      if (sight === "duplicate") context.count("datagram-duplicate")
+      if (sight === "repeated") accuse(session, "nonce-repeated", "a nonce was used twice under one key")
+      if (sight !== "fresh") return false
+    }
+    learnAddress(session, from)
+    if (kind === "rtcp" || ssrcOf(kind, bytes) !== session.ssrc) return true
+    const problem = locate(session)
+    if (problem !== undefined) {
+      accuse(session, ...problem)
+      return true
+    }
+    if (!session.maySend) onEarlyAudio(session)
+    const payload = plain.subarray(payloadStart, payloadEnd)
+    session.conduct?.packet(header.sequence, header.timestamp, OpusPacket.samples(payload), isSilence())
+    return true
+  }
+
+  const relayAudio = (session: Session, ssrc: number): void => {
+    if (ssrc !== session.ssrc) return context.count("video-dropped")
+    if (locate(session) !== undefined) return context.count("rtp-dropped")
+    if (!session.maySend) return
+    if (payloadEnd === payloadStart) return context.count("rtp-empty")
+    if (hooks.speaks !== undefined && !hooks.speaks(session.userId, session.guildId)) return context.count("rtp-muted")
+    forwarding.audio(session, header, plain, payloadStart, payloadEnd, isSilence())
+  }
+
+  const answerReports = (session: Session): void => {
+    const decoded = RtcpPacket.decode(plain.subarray(0, plainLength))
+    if (Result.isFailure(decoded)) return accuse(session, "malformed", decoded.failure.message)
+    for (const packet of decoded.success) {
+      if (packet._tag !== "SenderReport" || packet.ssrc !== session.ssrc) continue
+      const report = session.conduct?.report(session.ssrc, Number((packet.ntpTimestamp >> 16n) & 0xffff_ffffn))
+      const reports = report === undefined ? [] : [report]
+      forwarding.control(
+        session,
+        RtcpPacket.encode([{ _tag: "ReceiverReport", ssrc: serverSsrc, reports, extension: noBytes }])
+      )
+    }
+  }
+
+  /** Relays the packet in `plain`. */
+  const relay = (session: Session, kind: Kind, ssrc: number): void => {
+    if (kind === "rtcp") answerReports(session)
+    else relayAudio(session, ssrc)
+  }
+
+  const onMedia = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {
+    const session = roster.bySsrc(server, ssrcOf(kind, bytes))
+    const media = session && open(session, kind, bytes)
+    const opened = opening
+    if (session === undefined || media === undefined) onStranger(session, server, from, kind, bytes)
+    else if (!inspect(session, media, kind, from, bytes)) return
+    context.through(
+      "datagram-in",
+      { userId: session?.userId, op: kind, frame: bytes, connection: session?.connection?.id },
+      (frame) => {
+        if (typeof frame === "string") return
+        if (frame === bytes && opening === opened) {
+          if (session !== undefined && media !== undefined && !session.ended) relay(session, kind, ssrcOf(kind, bytes))
+          return
+        }
+        const nowKind = classify(frame)
+        if (nowKind !== "rtp" && nowKind !== "rtcp") return context.count("datagram-replaced")
+        const sender = roster.bySsrc(server, ssrcOf(nowKind, frame))
+        if (sender === undefined || open(sender, nowKind, frame) === undefined) return context.count("datagram-refused")
+        relay(sender, nowKind, ssrcOf(nowKind, frame))
+      }
+    )
+  }
+
+  const isLegacyDiscovery = (bytes: Uint8Array): boolean => {
+    if (bytes.length !== 70) return false
+    for (let i = 4; i < 70; i++) if (bytes[i] !== 0) return false
+    return true
+  }
+
+  const classify = (bytes: Uint8Array): Kind => {
+    if (isLegacyDiscovery(bytes)) return "discovery"
+    const kind = Datagram.classify(bytes)
+    return kind === "unknown" && bytes.length <= 9 ? "keepalive" : kind
+  }
+
+  const reply = (
+    server: VoiceServerId,
+    session: Session | undefined,
+    to: Address,
+    op: Kind,
+    bytes: Uint8Array
+  ): void => {
+    const target = { address: to.address, port: to.port }
+    context.through(
+      "datagram-out",
+      { userId: session?.userId, op, frame: bytes, connection: session?.connection?.id },
+      (frame) => {
+        if (typeof frame !== "string") context.emit({ _tag: "Datagram", server, to: target, bytes: frame })
+      }
+    )
+  }
+
+  const onDiscovery = (server: VoiceServerId, from: Address, bytes: Uint8Array): void => {
+    const decoded = IpDiscovery.decodeRequest(bytes)
+    if (Result.isFailure(decoded)) return context.count("discovery-malformed")
+    const { form, ssrc, zeroed } = decoded.success
+    const session = roster.bySsrc(server, ssrc)
+    if (session === undefined || session.ssrc !== ssrc) return context.count("discovery-unknown-ssrc")
+    if (!zeroed) return accuse(session, "discovery-garbage", "an IP discovery request with bytes that are not zero")
+    session.discovered = { address: from.address, port: from.port }
+    if (session.target === undefined && sameAddress(session.selected, from)) learnAddress(session, from)
+    if (!profile.discovery.includes(form)) return context.count("discovery-unanswered")
+    if (from.port === 0 || from.address === "" || from.address.length > IpDiscovery.addressBytes) {
+      return context.count("discovery-unanswered")
+    }
+    const response = IpDiscovery.encodeResponse({ ssrc, address: from.address, port: from.port }, form)
+    reply(server, session, from, "discovery", response)
+  }
+
+  /** A datagram that says nothing but where it comes from. */
+  const onBeacon = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {
+    for (const session of roster.all()) {
+      if (session.server === server && session.target === undefined && sameAddress(session.selected, from)) {
+        learnAddress(session, from)
+      }
+    }
+    if (kind === "ping") {
+      const ping = Datagram.decodePing(bytes)
+      if (Result.isSuccess(ping)) reply(server, undefined, from, "ping", Datagram.encodePong(ping.success))
+      return
+    }
+    context.count("keepalive")
+    if (profile.echoKeepalive && bytes.length === 8) reply(server, undefined, from, "keepalive", bytes.slice())
+  }
+
+  const onOther = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {
+    if (kind === "discovery") return onDiscovery(server, from, bytes)
+    if (kind === "ping" || kind === "keepalive") return onBeacon(server, from, kind, bytes)
+    context.count("datagram-unknown")
+  }
+
+  return {
+    datagram: (server, from, bytes) => {
+      if (bytes.length > Forwarding.maxDatagramBytes) return context.count("datagram-too-long")
+      const kind = classify(bytes)
+      if (kind === "rtp" || kind === "rtcp") return onMedia(server, from, kind, bytes)
+      const source = { address: from.address, port: from.port }
+      const userId = roster.byAddress(server, from)?.userId
+      context.through("datagram-in", { userId, op: kind, frame: bytes, connection: undefined }, (frame) => {
+        if (typeof frame === "string") return
+        const nowKind = frame === bytes ? kind : classify(frame)
+        if (nowKind !== "rtp" && nowKind !== "rtcp") onOther(server, source, nowKind, frame)
+      })
+    },
+    scripted: (session, packet) =>
+      context.through(
+        "datagram-in",
+        { userId: session.userId, op: "rtp", frame: packet, connection: undefined },
+        (frame) => {
+          if (typeof frame === "string" || frame.length < 12 || session.ended) return
+          if (open(session, "rtp", frame) === undefined) return context.count("datagram-refused")
+          relay(session, "rtp", ssrcOf("rtp", frame))
+        }
+      )
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * Who is where: the sessions of all voice servers, their channels, and what members are told of each other.
+ *
+ * @since 0.1.0
+ */
+import { type ChannelId, type GuildId, Ssrc, type UserId } from "../../../protocol/Identifier.ts"
+import type { ServerMessage, ServerVideo } from "../../../protocol/VoicePayload.ts"
+import type { Address, CoreContext, VoiceServerId } from "../CoreContext.ts"
+import * as Conduct from "./Conduct.ts"
+import type { VoiceHooks } from "./Model.ts"
+import * as Outbox from "./Outbox.ts"
+import { type Connection, type Room, sameAddress, type Session } from "./Session.ts"
+import type { Wire } from "./Wire.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Where {
+  readonly userId: UserId
+  readonly guildId: GuildId
+  readonly channelId: ChannelId
+  readonly server: VoiceServerId
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Roster {
+  /** Makes a session with an SSRC of its own. A client's has a connection, a scripted participant's has not. */
+  readonly add: (
+    where: Where,
+    client?: { readonly connection: Connection; readonly sessionId: string; readonly token: string }
+  ) => Session
+  /** Sends a numbered message, or keeps it for replay while the connection is lost. */
+  readonly tell: (session: Session, message: ServerMessage) => void
+  /** Tells a new member of the others and the others of it. */
+  readonly introduce: (session: Session) => void
+  readonly setSpeaking: (session: Session, flags: number) => void
+  readonly setVideo: (session: Session, video: Omit<ServerVideo["d"], "user_id">) => void
+  /** The connection is gone: the session can be resumed for a while, and its media goes on. */
+  readonly lose: (session: Session) => void
+  /** The session is over: the others are told with Client Disconnect (op 13). */
+  readonly end: (session: Session, code: number) => void
+  readonly all: () => ReadonlyArray<Session>
+  readonly ofUser: (userId: UserId) => ReadonlyArray<Session>
+  readonly byToken: (token: string) => Session | undefined
+  /** Whether a session with this token has been there. */
+  readonly knewToken: (token: string) => boolean
+  /** The session that owns an SSRC, its own or one of the two that follow, which belong to its video. */
+  readonly bySsrc: (server: VoiceServerId, ssrc: number) => Session | undefined
+  /** Who owns or owned an audio SSRC: none is given twice. */
+  readonly ownerOf: (ssrc: number) => UserId | undefined
+  readonly byAddress: (server: VoiceServerId, address: Address) => Session | undefined
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roster => {
+  const sessions = new Set<Session>()
+  const rooms = new Map<string, Room>()
+  const tokens = new Map<string, Session>()
+  const formerTokens = new Set<string>()
+  const ssrcs = new Map<number, Session>()
+  const owners = new Map<number, UserId>()
+
+  const allocateSsrc = (userId: UserId): Ssrc => {
+    while (true) {
+      const ssrc = 2 + context.random.int(0xffff_fffa)
+      // Two more belong to the video, and a 70-byte discovery starting with the SSRC must not look like a ping.
+      const taken = [-2, -1, 0, 1, 2].some((step) => owners.has(ssrc + step))
+      if (taken || ssrc >>> 16 === 0x1337) continue
+      owners.set(ssrc, userId)
+      return Ssrc.make(ssrc)
+    }
+  }
+
+  const roomOf = (where: Where): Room => {
+    const key = `${where.server}/${where.guildId}/${where.channelId}`
+    let room = rooms.get(key)
+    if (room === undefined) rooms.set(key, room = { key, members: [] })
+    return room
+  }
+
+  const tell: Roster["tell"] = (session, message) => {
+    if (session.credentials === undefined) return
+    const numbered = session.outbox.push(message)
+    if (session.connection !== undefined) wire.send(session.connection, numbered)
+  }
+
+  const tellOthers = (session: Session, message: ServerMessage): void => {
+    for (const member of session.room.members) {
+      if (member !== session) tell(member, message)
+    }
+  }
+
+  const describe = (to: Session, about: Session): void => {
+    tell(to, { op: 18, d: { user_id: about.userId, flags: 0 } })
+    tell(to, { op: 20, d: { user_id: about.userId, platform: 0 } })
+  }
+
+  const speakingOf = (session: Session, speaking: number): ServerMessage => ({
+    op: 5,
+    d: { user_id: session.userId, ssrc: session.ssrc, speaking }
+  })
+
+  const deliverer = (server: VoiceServerId, self: () => Session) => (frame: string | Uint8Array): void => {
+    const session = self()
+    if (typeof frame === "string" || session.ended) return
+    if (session.hear !== undefined) session.hear(frame)
+    else if (session.target !== undefined) {
+      context.emit({ _tag: "Datagram", server, to: session.target, bytes: frame })
+    }
+  }
+
+  const end: Roster["end"] = (session, code) => {
+    if (session.ended) return
+    session.ended = true
+    session.cancelExpiry?.()
+    session.conduct?.stop()
+    session.connection = undefined
+    sessions.delete(session)
+    if (session.credentials !== undefined) tokens.delete(session.credentials.token)
+    for (let step = 0; step < 3; step++) ssrcs.delete(session.ssrc + step)
+    session.room.members = session.room.members.filter((member) => member !== session)
+    if (session.room.members.length === 0) rooms.delete(session.room.key)
+    tellOthers(session, { op: 13, d: { user_id: session.userId } })
+    if (session.credentials !== undefined) hooks.onLeft?.(session.userId, code, session.guildId)
+  }
+
+  return {
+    add: (where, client) => {
+      const session: Session = {
+        userId: where.userId,
+        guildId: where.guildId,
+        channelId: where.channelId,
+        server: where.server,
+        ssrc: allocateSsrc(where.userId),
+        room: roomOf(where),
+        credentials: client && { sessionId: client.sessionId, token: client.token },
+        outbox: Outbox.make(context.profile.replayLimit),
+        connection: client?.connection,
+        version: client?.connection.version,
+        ended: false,
+        cancelExpiry: undefined,
+        speaking: undefined,
+        maySend: false,
+        video: undefined,
+        media: undefined,
+        formerMedia: undefined,
+        discovered: undefined,
+        selected: undefined,
+        target: undefined,
+        conduct: client && Conduct.make(context, where.userId),
+        hear: undefined,
+        deliver: deliverer(where.server, () => session),
+        judgedMs: new Map()
+      }
+      sessions.add(session)
+      for (let step = 0; step < 3; step++) ssrcs.set(session.ssrc + step, session)
+      if (client !== undefined) {
+        client.connection.session = session
+        tokens.set(client.token, session)
+        formerTokens.add(client.token)
+      }
+      session.room.members = [...session.room.members, session]
+      return session
+    },
+    tell,
+    introduce: (session) => {
+      const others = session.room.members.filter((member) => member !== session)
+      const listed = context.profile.clientsConnectIncludesSelf ? session.room.members : others
+      if (listed.length > 0) tell(session, { op: 11, d: { user_ids: listed.map((member) => member.userId) } })
+      for (const other of others) {
+        describe(session, other)
+        if (other.video !== undefined) tell(session, { op: 12, d: other.video })
+        if (other.speaking !== undefined) tell(session, speakingOf(other, other.speaking))
+        tell(other, { op: 11, d: { user_ids: [session.userId] } })
+        describe(other, session)
+      }
+    },
+    setSpeaking: (session, flags) => {
+      const before = session.speaking
+      session.speaking = flags
+      if (flags !== 0) session.maySend = true
+      if (before !== flags) tellOthers(session, speakingOf(session, flags))
+    },
+    setVideo: (session, video) => {
+      session.video = { ...video, user_id: session.userId }
+      tellOthers(session, { op: 12, d: session.video })
+    },
+    lose: (session) => {
+      session.connection = undefined
+      session.cancelExpiry?.()
+      session.cancelExpiry = context.timers.at(context.now() + context.profile.resumeWindowMs, () => {
+        context.count("voice-session-expired")
+        end(session, 1006)
+      })
+    },
+    end,
+    all: () => Array.from(sessions),
+    ofUser: (userId) => Array.from(sessions).filter((session) => session.userId === userId),
+    byToken: (token) => tokens.get(token),
+    knewToken: (token) => formerTokens.has(token),
+    bySsrc: (server, ssrc) => {
+      const session = ssrcs.get(ssrc)
+      return session?.server === server ? session : undefined
+    },
+    ownerOf: (ssrc) => owners.get(ssrc),
+    byAddress: (server, address) => {
+      for (const session of sessions) {
+        if (
+          session.server === server &&
+          (sameAddress(session.target, address) || sameAddress(session.discovered, address))
+        ) return session
+      }
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * A voice session, the member of a channel on a voice server: what signalling, relay and scripted participants know of it.
+ *
+ * @since 0.1.0
+ */
+import type { ChannelId, GuildId, Ssrc, UserId } from "../../../protocol/Identifier.ts"
+import type { ServerVideo, VoiceVersion } from "../../../protocol/VoicePayload.ts"
+import type { Address, ConnectionId, VoiceServerId } from "../CoreContext.ts"
+import type { Conduct } from "./Conduct.ts"
+import type { NonceMemory } from "./NonceMemory.ts"
+import type { Outbox } from "./Outbox.ts"
+import type { Box } from "./Sealing.ts"
+
+/**
+ * A connection to the voice gateway.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Connection {
+  readonly id: ConnectionId
+  readonly server: VoiceServerId
+  readonly version: VoiceVersion
+  /** Closed by us; the peer's side of it is still to end. */
+  closed: boolean
+  /** Whether a fault has kept back or changed a message, so that the client cannot be blamed any more. */
+  tampered: boolean
+  session: Session | undefined
+  /** When the last heartbeat came, or Hello went, before and after the faults. */
+  sentBeatMs: number
+  beatMs: number
+  cancelDeadline: (() => void) | undefined
+}
+
+/**
+ * Encryption with the key of one session description (op 4).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Media {
+  readonly box: Box
+  readonly nonces: NonceMemory
+}
+
+/**
+ * The members of one channel on one voice server. The list is replaced, never changed, so that it can be walked while
+ * members come and go.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Room {
+  readonly key: string
+  members: ReadonlyArray<Session>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Session {
+  readonly guildId: GuildId
+  readonly channelId: ChannelId
+  readonly userId: UserId
+  readonly server: VoiceServerId
+  readonly ssrc: Ssrc
+  readonly room: Room
+  /** `undefined` for a scripted participant. */
+  readonly credentials: { readonly sessionId: string; readonly token: string } | undefined
+  readonly outbox: Outbox
+  connection: Connection | undefined
+  version: VoiceVersion | undefined
+  ended: boolean
+  /** Ends the wait for Resume. */
+  cancelExpiry: (() => void) | undefined
+  /** The flags of the last Speaking (op 5); `undefined` before it. */
+  speaking: number | undefined
+  /** Whether a Speaking (op 5) with flags other than 0 has been there. */
+  maySend: boolean
+  video: ServerVideo["d"] | undefined
+  media: Media | undefined
+  /** The key before `media`, for packets under way when the key changed. */
+  formerMedia: { readonly media: Media; readonly untilMs: number } | undefined
+  /** Where IP discovery came from, what Select Protocol (op 1) named, and where media goes to. */
+  discovered: Address | undefined
+  selected: Address | undefined
+  target: Address | undefined
+  conduct: Conduct | undefined
+  /** Receives a sealed packet in place of a socket. The bytes are lent for the call. */
+  hear: ((packet: Uint8Array) => void) | undefined
+  /** Sends a packet that has passed the faults; made once for each session. */
+  readonly deliver: (frame: string | Uint8Array) => void
+  /** When a violation of the relay was judged last, by code, in milliseconds. */
+  readonly judgedMs: Map<string, number>
+}
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const sameAddress = (a: Address | undefined, b: Address | undefined): boolean =>
+  a !== undefined && b !== undefined && a.port === b.port && a.address === b.address
+
+/**
+ * Keeps media going to where a packet with the session's key came from, as a server behind which a NAT changes ports
+ * does.
+ *
+ * @category addresses
+ * @since 0.1.0
+ */
+export const learnAddress = (session: Session, from: Address): void => {
+  if (!sameAddress(session.target, from)) session.target = { address: from.address, port: from.port }
+}

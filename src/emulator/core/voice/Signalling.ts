@@ -1,0 +1,313 @@
+/**
+ * The voice gateway (Discord docs, Voice Connections and Opcodes and Status Codes, Voice): connections, their messages and
+ * their ends. Versions 1 to 9, as the profile allows.
+ *
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import * as CloseCode from "../../../protocol/CloseCode.ts"
+import { type EncryptionMode, isEncryptionMode } from "../../../protocol/EncryptionMode.ts"
+import { Ssrc } from "../../../protocol/Identifier.ts"
+import {
+  type ClientMessage,
+  decodeClient,
+  type Identify,
+  type Resume,
+  type SelectProtocol,
+  type ServerMessage,
+  type VoiceVersion
+} from "../../../protocol/VoicePayload.ts"
+import type { Address, ConnectionId, CoreContext, Grants, VoiceServerId } from "../CoreContext.ts"
+import * as Admission from "./Admission.ts"
+import * as Heartbeats from "./Heartbeats.ts"
+import type { VoiceHooks } from "./Model.ts"
+import * as NonceMemory from "./NonceMemory.ts"
+import type { Roster } from "./Roster.ts"
+import * as Sealing from "./Sealing.ts"
+import { type Connection, type Media, sameAddress, type Session } from "./Session.ts"
+import type { Wire } from "./Wire.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Signalling {
+  readonly accept: (
+    id: ConnectionId,
+    server: VoiceServerId,
+    search: URLSearchParams
+  ) => void | { readonly reject: number }
+  readonly receive: (id: ConnectionId, frame: string | Uint8Array) => void
+  readonly disconnected: (id: ConnectionId, code: number) => void
+  readonly owns: (id: ConnectionId) => boolean
+}
+
+/** How long packets sealed with the key before are still opened after a new session description, in milliseconds. */
+const formerKeyMs = 5_000
+
+/** What a real server said in 2026, more or less: nobody reads it. */
+const backendVersion = { voice: "0.13.4", rtc_worker: "0.5.0" } as const
+
+/** A key and a first counter from the seed. */
+const makeMedia = (
+  context: CoreContext,
+  mode: EncryptionMode
+): { readonly media: Media; readonly key: Uint8Array } => {
+  const key = context.random.bytes(32)
+  const box = Sealing.make(mode, key, {
+    start: context.random.int(0x1_0000_0000),
+    random: context.random.bytes
+  })
+  return { key, media: { box, nonces: NonceMemory.make(mode) } }
+}
+
+const opcodeOf = (frame: string | Uint8Array): number | undefined => {
+  if (typeof frame !== "string") return frame[0]
+  try {
+    const value: unknown = JSON.parse(frame)
+    const op = typeof value === "object" && value !== null && "op" in value ? value.op : undefined
+    return typeof op === "number" ? op : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  context: CoreContext,
+  grants: Grants,
+  hooks: VoiceHooks,
+  wire: Wire,
+  roster: Roster,
+  udpOf: (server: VoiceServerId) => Address | undefined
+): Signalling => {
+  const { profile } = context
+  const connections = new Map<ConnectionId, Connection>()
+
+  /** Closes a connection for a fault of the client, and ends its session. */
+  const expel = (connection: Connection, code: number, reason: string, violation: string | undefined): void => {
+    const session = connection.session
+    if (violation !== undefined) {
+      if (connection.tampered) context.count(`tampered:${violation}`)
+      else context.judge("violation", violation, `voice gateway: ${reason} (${code})`, session?.userId)
+    }
+    wire.close(connection, code, reason)
+    if (session !== undefined) roster.end(session, code)
+  }
+
+  const heartbeats = Heartbeats.make(context, (connection) => expel(connection, 4009, "Session timed out.", undefined))
+
+  const versionOf = (search: URLSearchParams): VoiceVersion | undefined => {
+    const text = search.get("v")
+    if (text === null) return profile.defaultVersion === "refuse" ? undefined : profile.defaultVersion
+    return profile.versions.find((version) => String(version) === text)
+  }
+
+  const onIdentify = (connection: Connection, d: Identify["d"]): void => {
+    const verdict = Admission.identify(context, grants, roster, connection, d)
+    if (verdict._tag === "Refusal") {
+      if (verdict.violation === undefined) context.count("voice-identify-refused")
+      return expel(connection, verdict.code, verdict.reason, verdict.violation)
+    }
+    const { grant } = verdict
+    // One voice connection for each guild: a session of another token is over.
+    for (const former of roster.ofUser(grant.userId)) {
+      if (former.guildId !== grant.guildId) continue
+      if (former.connection !== undefined) wire.close(former.connection, 4014, "Disconnected.")
+      roster.end(former, 4014)
+    }
+    const udp = udpOf(connection.server)
+    if (udp === undefined) return expel(connection, 4011, "Server not found.", undefined)
+    const session = roster.add(grant, { connection, sessionId: grant.sessionId, token: grant.token })
+    wire.send(connection, readyOf(session.ssrc, udp))
+    roster.introduce(session)
+    hooks.onJoined?.(session.userId, session.guildId)
+  }
+
+  const readyOf = (ssrc: Ssrc, udp: Address): ServerMessage => ({
+    op: 2,
+    d: {
+      ssrc,
+      ip: udp.address,
+      port: udp.port,
+      modes: [...profile.modes],
+      experiments: [],
+      streams: [{
+        type: "video",
+        rid: "100",
+        quality: 100,
+        active: false,
+        ssrc: Ssrc.make(ssrc + 1),
+        rtx_ssrc: Ssrc.make(ssrc + 2)
+      }]
+    }
+  })
+
+  const onResume = (connection: Connection, d: Resume["d"]): void => {
+    const verdict = Admission.resume(grants, roster, connection, d)
+    if (verdict._tag === "Refusal") {
+      context.count("voice-resume-refused")
+      return expel(connection, verdict.code, verdict.reason, verdict.violation)
+    }
+    const { session } = verdict
+    const missed = connection.version >= 8 ? session.outbox.since(d.seq_ack ?? -1) : []
+    if (missed === undefined) {
+      context.count("voice-replay-overrun")
+      if (session.connection !== undefined) wire.close(session.connection, 4006, "Session is no longer valid.")
+      roster.end(session, 4006)
+      return expel(connection, 4006, "Session is no longer valid.", undefined)
+    }
+    if (session.connection !== undefined) wire.close(session.connection, 4006, "Session is no longer valid.")
+    session.cancelExpiry?.()
+    session.cancelExpiry = undefined
+    session.connection = connection
+    session.version = connection.version
+    connection.session = session
+    for (const message of missed) wire.send(connection, message)
+    wire.send(connection, { op: 9, d: null })
+    context.count("voice-resumed")
+  }
+
+  const onSelectProtocol = (connection: Connection, session: Session, d: SelectProtocol["d"]): void => {
+    if (d.protocol !== "udp") return expel(connection, 4012, "Unknown protocol.", "unknown-protocol")
+    const { data } = d
+    if (typeof data === "string") return expel(connection, 4002, "Failed to decode payload.", "malformed")
+    const { mode } = data
+    if (!isEncryptionMode(mode) || !profile.modes.includes(mode)) {
+      return expel(connection, 4016, "Unknown encryption mode.", "unknown-mode")
+    }
+    const selected = { address: data.address, port: data.port }
+    session.selected = selected
+    if (sameAddress(session.discovered, selected)) session.target = selected
+    if (session.media !== undefined) {
+      session.formerMedia = { media: session.media, untilMs: context.now() + formerKeyMs }
+    }
+    const { key, media } = makeMedia(context, mode)
+    session.media = media
+    wire.send(connection, {
+      op: 4,
+      d: {
+        mode,
+        secret_key: Array.from(key),
+        ...(profile.e2ee ? { dave_protocol_version: 0 } : {}),
+        audio_codec: "opus",
+        media_session_id: Buffer.from(context.random.bytes(16)).toString("hex")
+      }
+    })
+  }
+
+  const onBound = (connection: Connection, session: Session, message: ClientMessage): void => {
+    switch (message.op) {
+      case 0:
+      case 7:
+        return expel(connection, 4005, "Already authenticated.", "double-identify")
+      case 1:
+        return onSelectProtocol(connection, session, message.d)
+      case 3:
+        return
+      case 5:
+        if (message.d.ssrc !== session.ssrc) {
+          context.judge(
+            "violation",
+            "wrong-ssrc",
+            `Speaking names SSRC ${message.d.ssrc}, Ready gave ${session.ssrc}`,
+            session.userId
+          )
+          return
+        }
+        return roster.setSpeaking(session, message.d.speaking)
+      case 12: {
+        const { audio_ssrc, streams, video_ssrc } = message.d
+        return roster.setVideo(session, { audio_ssrc, video_ssrc, streams })
+      }
+      case 16:
+        return roster.tell(session, { op: 16, d: backendVersion })
+      default:
+        return context.count(`voice-ignored:${message.op}`)
+    }
+  }
+
+  const onMessage = (connection: Connection, message: ClientMessage): void => {
+    if (message.op === 3) {
+      heartbeats.arrived(connection)
+      return wire.send(connection, { op: 6, d: { t: message.d.t } })
+    }
+    const { session } = connection
+    if (session !== undefined) return onBound(connection, session, message)
+    if (message.op === 0) return onIdentify(connection, message.d)
+    if (message.op === 7) return onResume(connection, message.d)
+    return expel(connection, 4003, "Not authenticated.", "wrong-order")
+  }
+
+  const onFrame = (connection: Connection, frame: string | Uint8Array): void => {
+    if (connection.closed) return
+    if (typeof frame !== "string") {
+      const message = `a binary message with opcode ${frame[0] ?? "missing"}, without end-to-end encryption`
+      return context.judge("advice", "unknown-binary", message, connection.session?.userId)
+    }
+    const decoded = decodeClient(connection.version, frame)
+    if (Result.isFailure(decoded)) {
+      return decoded.failure.op === 3
+        ? expel(connection, 4020, "Bad request.", "malformed")
+        : expel(connection, 4002, "Failed to decode payload.", "malformed")
+    }
+    if (decoded.success.op === "unknown") return expel(connection, 4001, "Unknown opcode.", "unknown-opcode")
+    onMessage(connection, decoded.success)
+  }
+
+  return {
+    accept: (id, server, search) => {
+      const version = versionOf(search)
+      if (version === undefined || udpOf(server) === undefined) return { reject: version === undefined ? 400 : 404 }
+      const connection: Connection = {
+        id,
+        server,
+        version,
+        closed: false,
+        tampered: false,
+        session: undefined,
+        sentBeatMs: 0,
+        beatMs: 0,
+        cancelDeadline: undefined
+      }
+      connections.set(id, connection)
+      wire.send(connection, { op: 8, d: { v: version, heartbeat_interval: profile.voiceHeartbeatIntervalMs } })
+      heartbeats.start(connection)
+    },
+    receive: (id, frame) => {
+      const connection = connections.get(id)
+      if (connection === undefined || connection.closed) return
+      const op = opcodeOf(frame)
+      if (op === 3) heartbeats.sent(connection)
+      let passed = 0
+      context.through("voice-in", { userId: connection.session?.userId, op, frame, connection: id }, (arrived) => {
+        passed++
+        if (arrived !== frame || passed > 1) connection.tampered = true
+        onFrame(connection, arrived)
+      })
+      if (passed === 0) connection.tampered = true
+    },
+    disconnected: (id, code) => {
+      const connection = connections.get(id)
+      if (connection === undefined) return
+      connections.delete(id)
+      const { session } = connection
+      const current = session?.connection === connection && !session.ended
+      connection.closed = true
+      connection.cancelDeadline?.()
+      connection.cancelDeadline = undefined
+      if (session === undefined || !current) return
+      if (code === 1000 || code === 1001) {
+        session.conduct?.over()
+        return roster.end(session, code)
+      }
+      const known = CloseCode.voiceTable.find((entry) => entry.code === code)
+      if (known === undefined || known.reaction === "resume") roster.lose(session)
+      else roster.end(session, code)
+    },
+    owns: (id) => connections.has(id)
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * The way out of the voice gateway: encodes a message for the version of a connection, takes it through the faults and
+ * emits it; closes connections.
+ *
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import { encodeServer, type ServerMessage } from "../../../protocol/VoicePayload.ts"
+import type { CoreContext } from "../CoreContext.ts"
+import type { Connection } from "./Session.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Wire {
+  readonly send: (connection: Connection, message: ServerMessage) => void
+  readonly close: (connection: Connection, code: number, reason: string) => void
+  readonly terminate: (connection: Connection) => void
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (context: CoreContext): Wire => {
+  const release = (connection: Connection): boolean => {
+    if (connection.closed) return false
+    connection.closed = true
+    connection.cancelDeadline?.()
+    connection.cancelDeadline = undefined
+    if (connection.session?.connection === connection) connection.session.connection = undefined
+    return true
+  }
+
+  const asFloat = (text: string): string => text.replace(/("heartbeat_interval":\d+)(?![\d.])/, "$1.0")
+
+  return {
+    send: (connection, message) => {
+      if (connection.closed) return
+      const encoded = encodeServer(connection.version, message)
+      if (Result.isFailure(encoded)) return context.count(`voice-unsendable:${message.op}`)
+      const text = message.op === 8 && context.profile.floatHeartbeatInterval
+        ? asFloat(encoded.success)
+        : encoded.success
+      let passed = 0
+      context.through(
+        "voice-out",
+        { userId: connection.session?.userId, op: message.op, frame: text, connection: connection.id },
+        (frame) => {
+          passed++
+          if (frame !== text || passed > 1) connection.tampered = true
+          if (connection.closed) return
+          context.emit(
+            typeof frame === "string"
+              ? { _tag: "Text", connection: connection.id, text: frame }
+              : { _tag: "Binary", connection: connection.id, bytes: frame }
+          )
+        }
+      )
+      if (passed === 0) connection.tampered = true
+    },
+    close: (connection, code, reason) => {
+      if (release(connection)) context.emit({ _tag: "Close", connection: connection.id, code, reason })
+    },
+    terminate: (connection) => {
+      if (release(connection)) context.emit({ _tag: "Terminate", connection: connection.id })
+    }
+  }
+}
