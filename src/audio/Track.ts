@@ -165,12 +165,13 @@ export const make = Effect.fnUntraced(function*<R>(
 
   const open = Effect.provideContext(source.open, context)
 
+  // whoever waits for the end may interrupt the fiber that brings it about
   const end = Effect.fnUntraced(function*(how: TrackEnd) {
     if (!(yield* Deferred.succeed(ended, how))) return
     yield* connection.detach(current.number)
     yield* SubscriptionRef.set(state, { _tag: "Ended", end: how })
     yield* publish({ _tag: "Ended", end: how })
-  })
+  }, Effect.uninterruptible)
 
   const isOver = Effect.map(SubscriptionRef.get(state), (now) => now._tag === "Ended")
 

@@ -1,0 +1,93 @@
+import { Deferred, Effect, PubSub, Stream } from "effect"
+import { Redacted } from "effect"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import type * as Line from "../../src/driver/Line.ts"
+import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as VoiceDriver from "../../src/VoiceDriver.ts"
+import type { VoiceError } from "../../src/VoiceError.ts"
+
+/** A connection whose driver takes one frame of 20 ms off the ring at each step of the test. */
+export const make = Effect.gen(function*() {
+  const hub = yield* PubSub.unbounded<Line.Event>()
+  const ended = yield* Deferred.make<never, VoiceError>()
+  const log: Array<string> = []
+  const taken: Array<{ readonly data: Uint8Array; readonly samples: number }> = []
+  let ring: FrameRing.FrameRing | undefined
+  let number = 0
+  let paused = false
+  let started = false
+  let starving = false
+
+  const publish = (event: Line.Event) => PubSub.publish(hub, event)
+
+  /** One frame's time passes in the driver. */
+  const step = Effect.suspend(() => {
+    if (ring === undefined || paused) return Effect.void
+    const track = number
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    const length = ring.read(into, 0)
+    if (length >= 0) {
+      taken.push({ data: into.slice(0, length), samples: ring.samples() })
+      const events: Array<Line.Event> = []
+      if (!started) events.push({ _tag: "TrackStarted", track })
+      if (starving) events.push({ _tag: "TrackRecovered", track })
+      started = true
+      starving = false
+      return Effect.forEach(events, publish)
+    }
+    if (ring.isDrained()) {
+      ring = undefined
+      return publish({ _tag: "TrackDrained", track })
+    }
+    if (starving || !started) return Effect.void
+    starving = true
+    return publish({ _tag: "TrackStarving", track })
+  })
+
+  const connection: VoiceDriver.VoiceConnection = {
+    info: new VoiceDriver.ConnectionInfo({
+      endpoint: "voice.example:443",
+      serverId: GuildId.make("1"),
+      channelId: ChannelId.make("2"),
+      userId: UserId.make("3"),
+      sessionId: "session",
+      token: Redacted.make("token")
+    }),
+    established: { version: 8, ssrc: Ssrc.make(1), mode: "plain", address: "127.0.0.1", port: 1 },
+    attach: (next, options) =>
+      Effect.sync(() => {
+        number++
+        log.push(`attach ${number}`)
+        ring = next
+        paused = options?.paused ?? false
+        started = false
+        starving = false
+        return number
+      }),
+    detach: (track) =>
+      Effect.sync(() => {
+        log.push(`detach ${track}`)
+        if (track === number) ring = undefined
+      }),
+    setPaused: (track, value) =>
+      Effect.sync(() => {
+        log.push(`${value ? "pause" : "resume"} ${track}`)
+        if (track === number) paused = value
+      }),
+    setMuted: (muted) => Effect.sync(() => log.push(`muted ${muted}`)),
+    setSpeaking: (flags) => Effect.sync(() => log.push(`speaking ${flags}`)),
+    events: Effect.map(PubSub.subscribe(hub), (subscription) => Stream.fromSubscription(subscription)),
+    packets: Stream.empty,
+    packetsDropped: () => 0,
+    statistics: Deferred.await(ended),
+    awaitEnd: Deferred.await(ended)
+  }
+  return {
+    connection,
+    log,
+    taken,
+    step,
+    steps: (count: number) => Effect.repeat(Effect.andThen(step, Effect.yieldNow), { times: count - 1 }),
+    lose: (error: VoiceError) => Deferred.fail(ended, error)
+  }
+})

@@ -1,0 +1,260 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Fiber, Queue, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import type { AudioSource, OpusFrame } from "../../src/audio/AudioSource.ts"
+import * as Track from "../../src/audio/Track.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as FakeConnection from "./FakeConnection.ts"
+
+const frameOf = (index: number): OpusFrame => ({ data: Uint8Array.of(index & 0xff, index >> 8), samples: 960 })
+
+/** A source of `count` frames, in batches of `batch`. */
+const sourceOf = (count: number, batch = 4): AudioSource => ({
+  name: "numbers",
+  open: Effect.sync(() => {
+    let next = 0
+    return {
+      durationMs: count * 20,
+      channels: 2,
+      pull: Effect.suspend(() => {
+        if (next >= count) return Cause.done()
+        const frames = Array.from({ length: Math.min(batch, count - next) }, (_, i) => frameOf(next + i))
+        next += frames.length
+        return Effect.succeed(frames)
+      })
+    }
+  })
+})
+
+const failing = (after: number): AudioSource => ({
+  name: "broken",
+  open: Effect.sync(() => {
+    let next = 0
+    return {
+      durationMs: undefined,
+      channels: 2,
+      pull: Effect.suspend(() =>
+        next < after
+          ? Effect.succeed([frameOf(next++)])
+          : VoiceError.fail(
+            new VoiceError.SourceFailed({ source: "broken", kind: "Truncated", positionMs: after * 20, detail: "cut" })
+          )
+      )
+    }
+  })
+})
+
+const indexOf = ({ data }: { readonly data: Uint8Array }) => (data[0] ?? 0) + ((data[1] ?? 0) << 8)
+
+/** Lets time pass in the track and the driver together. */
+const play = (fake: Effect.Success<typeof FakeConnection.make>, frames: number) =>
+  Effect.forEach(
+    Array.from({ length: frames }),
+    () => Effect.andThen(fake.steps(1), TestClock.adjust("20 millis")),
+    { discard: true }
+  )
+
+describe("Track", () => {
+  it.effect("plays every frame of its source once, in order, and finishes", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* Track.make(sourceOf(200), fake.connection)
+      assert.strictEqual(track.durationMs, 4_000)
+      assert.strictEqual((yield* track.state)._tag, "Buffering")
+      const events = yield* track.events.pipe(
+        Stream.map(({ _tag }) => _tag),
+        Stream.runCollect,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* play(fake, 100)
+      assert.strictEqual((yield* track.state)._tag, "Playing")
+      assert.strictEqual(yield* track.position, fake.taken.length * 20)
+      yield* play(fake, 110)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.deepStrictEqual(fake.taken.map(indexOf), Array.from({ length: 200 }, (_, i) => i))
+      assert.deepStrictEqual(yield* Fiber.join(events), ["Started", "Ended"])
+      assert.isTrue(Track.isFinished(yield* track.awaitEnd))
+    }))
+
+  it.effect("reads ahead no further than its buffer", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      let pulled = 0
+      const endless: AudioSource = {
+        name: "endless",
+        open: Effect.succeed({
+          durationMs: undefined,
+          channels: 2,
+          pull: Effect.sync(() => [frameOf(pulled++)])
+        })
+      }
+      const track = yield* Track.make(endless, fake.connection, { buffer: "500 millis" })
+      yield* TestClock.adjust("10 seconds")
+      assert.isAtMost(pulled, 27)
+      yield* play(fake, 100)
+      assert.strictEqual(fake.taken.length, 100)
+      yield* track.stop
+      yield* track.stop
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Stopped" })
+      const before = pulled
+      yield* play(fake, 50)
+      assert.strictEqual(pulled, before)
+      assert.strictEqual(fake.taken.length, 100)
+    }))
+
+  it.effect("fails to be made when its source cannot be opened", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const source: AudioSource = {
+        name: "none",
+        open: VoiceError.fail(
+          new VoiceError.SourceFailed({ source: "none", kind: "NotFound", positionMs: 0, detail: "no such file" })
+        )
+      }
+      const error = yield* Effect.flip(Track.make(source, fake.connection))
+      assert.strictEqual(error.reason._tag, "SourceFailed")
+      assert.deepStrictEqual(fake.log, [])
+    }))
+
+  it.effect("plays what it has of a source that breaks, and then says why it ended", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* Track.make(failing(30), fake.connection)
+      yield* play(fake, 40)
+      const end = yield* track.awaitEnd
+      assert.strictEqual(end._tag, "Failed")
+      if (end._tag === "Failed") assert.strictEqual(end.error.reason._tag, "SourceFailed")
+      assert.strictEqual(fake.taken.length, 30)
+    }))
+
+  it.effect("names the failure of a source that never gave a frame", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* Track.make(failing(0), fake.connection)
+      yield* play(fake, 2)
+      assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
+    }))
+
+  it.effect("stalls as a state, recovers, and starves only after its time", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const queue = yield* Queue.unbounded<OpusFrame>()
+      const live: AudioSource = {
+        name: "live",
+        open: Effect.succeed({ durationMs: undefined, channels: 2, pull: Queue.takeAll(queue) })
+      }
+      const track = yield* Track.make(live, fake.connection, { starveTimeout: "5 seconds" })
+      const events = yield* track.events.pipe(
+        Stream.map(({ _tag }) => _tag),
+        Stream.runCollect,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* Queue.offerAll(queue, Array.from({ length: 20 }, (_, i) => frameOf(i)))
+      yield* play(fake, 30)
+      assert.strictEqual((yield* track.state)._tag, "Buffering")
+      yield* TestClock.adjust("4 seconds")
+      yield* Queue.offerAll(queue, Array.from({ length: 20 }, (_, i) => frameOf(20 + i)))
+      yield* play(fake, 15)
+      assert.strictEqual((yield* track.state)._tag, "Playing")
+      yield* play(fake, 10)
+      yield* TestClock.adjust("6 seconds")
+      assert.strictEqual((yield* track.awaitEnd)._tag, "Starved")
+      assert.deepStrictEqual(yield* Fiber.join(events), ["Started", "Stalled", "Recovered", "Stalled", "Ended"])
+      assert.strictEqual(fake.taken.length, 40)
+    }))
+
+  it.effect("does not starve while it is paused", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* Track.make(sourceOf(100), fake.connection, { starveTimeout: "1 second", paused: true })
+      yield* play(fake, 200)
+      assert.strictEqual(fake.taken.length, 0)
+      yield* track.resume
+      yield* play(fake, 110)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+    }))
+
+  it.effect("pauses and resumes where it was", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* Track.make(sourceOf(100), fake.connection)
+      yield* play(fake, 30)
+      yield* track.pause
+      yield* track.pause
+      assert.strictEqual((yield* track.state)._tag, "Paused")
+      const position = yield* track.position
+      yield* play(fake, 100)
+      assert.strictEqual(yield* track.position, position)
+      yield* track.resume
+      yield* play(fake, 90)
+      assert.deepStrictEqual(fake.taken.map(indexOf), Array.from({ length: 100 }, (_, i) => i))
+      assert.deepStrictEqual(fake.log, ["attach 1", "pause 1", "resume 1", "detach 1"])
+    }))
+
+  it.effect("seeks to the frame, back and forth", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* Track.make(sourceOf(500), fake.connection)
+      yield* play(fake, 10)
+      yield* track.seek("8 seconds")
+      const before = fake.taken.length
+      yield* play(fake, 20)
+      assert.strictEqual(indexOf(fake.taken[before] ?? frameOf(0)), 400)
+      assert.strictEqual(yield* track.position, 8_000 + (fake.taken.length - before) * 20)
+      yield* track.seek("1 second")
+      const again = fake.taken.length
+      yield* play(fake, 20)
+      assert.strictEqual(indexOf(fake.taken[again] ?? frameOf(0)), 50)
+      yield* track.stop
+      assert.strictEqual((yield* Effect.flip(track.seek(0))).reason._tag, "NotConnected")
+    }))
+
+  it.effect("plays again as often as it is told to", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* Track.make(sourceOf(30), fake.connection, { loop: "forever" })
+      yield* play(fake, 70)
+      assert.strictEqual(yield* track.position, (fake.taken.length % 30) * 20)
+      yield* track.loop(0)
+      yield* play(fake, 200)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.strictEqual(fake.taken.length % 30, 0)
+      fake.taken.forEach((frame, i) => assert.strictEqual(indexOf(frame), i % 30))
+    }))
+
+  it.effect("ends with its connection and with its scope", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const lost = yield* Track.make(sourceOf(100), fake.connection)
+      yield* fake.lose(VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "" })))
+      assert.strictEqual((yield* lost.awaitEnd)._tag, "Failed")
+
+      const other = yield* FakeConnection.make
+      const scope = yield* Scope.make()
+      const scoped = yield* Scope.provide(Track.make(sourceOf(100), other.connection), scope)
+      yield* Scope.close(scope, yield* Effect.exit(Effect.void))
+      assert.deepStrictEqual(yield* scoped.awaitEnd, { _tag: "Stopped" })
+    }))
+
+  it.effect("refuses what needs a mixer, and packets that are not Opus", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* Track.make(sourceOf(100), fake.connection)
+      assert.strictEqual((yield* Effect.flip(track.volume(0.5))).reason._tag, "Unsupported")
+      yield* track.volume(1)
+      assert.strictEqual((yield* Effect.flip(track.fade(0, "1 second"))).reason._tag, "Unsupported")
+      const other = yield* FakeConnection.make
+      const bad: AudioSource = {
+        name: "bad",
+        open: Effect.succeed({
+          durationMs: undefined,
+          channels: 2,
+          pull: Effect.succeed([{ data: new Uint8Array(10_000), samples: 960 }])
+        })
+      }
+      const broken = yield* Track.make(bad, other.connection)
+      yield* play(other, 2)
+      const end = yield* broken.awaitEnd
+      assert.strictEqual(end._tag, "Failed")
+    }))
+})
