@@ -255,7 +255,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     Effect.gen(function*() {
       const first = yield* (error === undefined ? Deferred.succeed(ended, undefined) : Deferred.fail(ended, error))
       if (first) yield* SubscriptionRef.set(state, error === undefined ? { _tag: "Ended" } : { _tag: "Ended", error })
-    })
+    }).pipe(Effect.uninterruptible)
 
   const connect = Effect.gen(function*() {
     yield* claim(gateway, guildId, channelId)

@@ -1,0 +1,23 @@
+/**
+ * Discord voice for Effect programs. One namespace a module; the emulator, the mock layers and the wire's pure values have
+ * entry points of their own: `effect-discord-voice/emulator`, `effect-discord-voice/testing` and
+ * `effect-discord-voice/protocol`.
+ *
+ * @since 0.1.0
+ */
+export * as AudioSource from "./audio/AudioSource.ts"
+export * as Track from "./audio/Track.ts"
+export * as AudioClock from "./AudioClock.ts"
+export * as FrameRing from "./driver/FrameRing.ts"
+export * as Gateway from "./Gateway.ts"
+export * as OpusDecoder from "./OpusDecoder.ts"
+export * as OpusEncoder from "./OpusEncoder.ts"
+export { ChannelId, GuildId, Ssrc, UserId } from "./protocol/Identifier.ts"
+export * as Transport from "./Transport.ts"
+export * as Voice from "./Voice.ts"
+export * as VoiceCrypto from "./VoiceCrypto.ts"
+export * as VoiceDriver from "./VoiceDriver.ts"
+export * as VoiceError from "./VoiceError.ts"
+export * as VoiceSession from "./VoiceSession.ts"
+export * as VoiceSocket from "./VoiceSocket.ts"
+export * as VoiceUdp from "./VoiceUdp.ts"

@@ -1,0 +1,248 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Option, PubSub, Redacted, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as AudioSource from "../src/audio/AudioSource.ts"
+import * as Gateway from "../src/Gateway.ts"
+import { ChannelId, GuildId, UserId } from "../src/protocol/Identifier.ts"
+import * as VoiceDriver from "../src/VoiceDriver.ts"
+import * as VoiceError from "../src/VoiceError.ts"
+import * as VoiceSession from "../src/VoiceSession.ts"
+import * as FakeConnection from "./audio/FakeConnection.ts"
+
+const guildId = GuildId.make("10")
+const channelId = ChannelId.make("20")
+const me = UserId.make("30")
+const someone = UserId.make("31")
+
+const voiceState = (user: UserId, channel: ChannelId | null, session: string): Gateway.GatewayEvent => ({
+  _tag: "VoiceState",
+  state: {
+    guild_id: guildId,
+    channel_id: channel,
+    user_id: user,
+    session_id: session,
+    deaf: false,
+    mute: false,
+    self_deaf: false,
+    self_mute: false,
+    self_video: false,
+    suppress: false
+  }
+})
+
+const voiceServer = (endpoint: string | null, token = "secret-token"): Gateway.GatewayEvent => ({
+  _tag: "VoiceServer",
+  server: { guild_id: guildId, endpoint, token }
+})
+
+/** A gateway and a driver in the test's hands. */
+const rig = Effect.gen(function*() {
+  const hub = yield* PubSub.unbounded<Gateway.GatewayEvent>()
+  const requests: Array<Gateway.VoiceStateRequest> = []
+  const infos: Array<VoiceDriver.ConnectionInfo> = []
+  const released: Array<string> = []
+  const fake = yield* FakeConnection.make
+  let refuse: VoiceError.VoiceError | undefined
+  const layer = Layer.mergeAll(
+    Layer.succeed(Gateway.Gateway, {
+      userId: Effect.succeed(me),
+      updateVoiceState: (request) => Effect.sync(() => requests.push(request)),
+      subscribe: Effect.map(PubSub.subscribe(hub), (subscription) => Stream.fromSubscription(subscription)),
+      lifecycle: Option.none(),
+      initialVoiceState: Option.none()
+    }),
+    Layer.succeed(VoiceDriver.VoiceDriver, {
+      connect: (info) =>
+        Effect.suspend(() => {
+          infos.push(info)
+          return refuse === undefined ? Effect.succeed({ ...fake.connection, info }) : Effect.fail(refuse)
+        }).pipe(Effect.tap(() => Effect.addFinalizer(() => Effect.sync(() => released.push("connection")))))
+    })
+  )
+  const provide = Effect.provide(yield* Layer.build(layer).pipe(Effect.map((context) => Layer.succeedContext(context))))
+  return {
+    fake,
+    requests,
+    infos,
+    released,
+    provide,
+    push: (event: Gateway.GatewayEvent) => PubSub.publish(hub, event),
+    refuse: (error: VoiceError.VoiceError) => {
+      refuse = error
+    }
+  }
+})
+
+const source = AudioSource.fromFrames(Array.from({ length: 100 }, (_, i) => ({
+  data: Uint8Array.of(0xfc, i),
+  samples: 960
+})))
+
+/** Joins with the two events in the given order. */
+const joined = (
+  it: Effect.Success<typeof rig>,
+  events: ReadonlyArray<Gateway.GatewayEvent>,
+  options?: Partial<VoiceSession.JoinOptions>
+) =>
+  Effect.gen(function*() {
+    const fiber = yield* VoiceSession.join({ guildId, channelId, ...options }).pipe(
+      it.provide,
+      Effect.forkScoped({ startImmediately: true })
+    )
+    yield* Effect.yieldNow
+    for (const event of events) yield* it.push(event)
+    return fiber
+  })
+
+const both = [voiceState(me, channelId, "session"), voiceServer("voice.example:2048")]
+
+describe("VoiceSession", () => {
+  for (const order of ["state first", "server first"]) {
+    it.effect(`joins, ${order}`, () =>
+      Effect.gen(function*() {
+        const it = yield* rig
+        const session = yield* Fiber.join(yield* joined(it, order === "state first" ? both : both.toReversed()))
+        assert.deepStrictEqual(it.requests, [
+          { guild_id: guildId, channel_id: channelId, self_mute: false, self_deaf: false }
+        ])
+        const info = it.infos[0]
+        assert.isDefined(info)
+        assert.strictEqual(info.endpoint, "voice.example:2048")
+        assert.strictEqual(info.sessionId, "session")
+        assert.strictEqual(Redacted.value(info.token), "secret-token")
+        assert.strictEqual((yield* session.state)._tag, "Connected")
+      }))
+  }
+
+  it.effect("waits through other members' events and a null endpoint, whose token it never uses", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const fiber = yield* joined(it, [
+        voiceState(someone, channelId, "other"),
+        voiceState(me, ChannelId.make("21"), "elsewhere"),
+        voiceServer(null, "stale"),
+        voiceState(me, channelId, "session")
+      ])
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(it.infos, [])
+      yield* it.push(voiceServer("voice.example:443", "fresh"))
+      yield* Fiber.join(fiber)
+      const info = it.infos[0]
+      assert.isDefined(info)
+      assert.strictEqual(Redacted.value(info.token), "fresh")
+    }))
+
+  const missing = [
+    ["both", []],
+    ["VOICE_SERVER_UPDATE", [voiceState(me, channelId, "session")]],
+    ["VOICE_STATE_UPDATE", [voiceServer("voice.example:443")]],
+    ["endpoint", [voiceState(me, channelId, "session"), voiceServer(null)]]
+  ] as const
+  for (const [what, events] of missing) {
+    it.effect(`times out and says that ${what} did not come`, () =>
+      Effect.gen(function*() {
+        const it = yield* rig
+        const fiber = yield* joined(it, events, { joinTimeout: "10 seconds" })
+        yield* TestClock.adjust("10 seconds")
+        const error = yield* Effect.flip(Fiber.join(fiber))
+        assert.strictEqual(error.reason._tag, "JoinTimedOut")
+        if (error.reason._tag === "JoinTimedOut") {
+          assert.strictEqual(error.reason.missing, what)
+          assert.strictEqual(error.reason.elapsedMs, 10_000)
+          assert.notInclude(error.message, "secret-token")
+        }
+        // what was asked for is taken back, and the guild is free again
+        assert.isNull(it.requests.at(-1)?.channel_id)
+        yield* Fiber.join(yield* joined(it, both))
+      }))
+  }
+
+  it.effect("leaves when its scope closes, and says so in its state", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const scope = yield* Scope.make()
+      const session = yield* Effect.flatMap(joined(it, both), Fiber.join).pipe(Scope.provide(scope))
+      const states = yield* session.changes.pipe(
+        Stream.map(({ _tag }) => _tag),
+        Stream.runCollect,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* Effect.yieldNow
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* Fiber.join(states), ["Connected", "Ended"])
+      yield* session.awaitEnd
+      assert.isNull(it.requests.at(-1)?.channel_id)
+      assert.deepStrictEqual(it.released, ["connection"])
+    }))
+
+  it.effect("refuses a second join in the same guild until the first has ended", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const scope = yield* Scope.make()
+      const first = yield* joined(it, both).pipe(Scope.provide(scope))
+      yield* Fiber.join(first)
+      const error = yield* Effect.flip(VoiceSession.join({ guildId, channelId }).pipe(it.provide))
+      assert.strictEqual(error.reason._tag, "AlreadyJoined")
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(yield* joined(it, both))
+    }))
+
+  it.effect("passes a failure of the driver on and releases the guild", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      it.refuse(VoiceError.make(new VoiceError.E2eeRequired({ code: 4017, detail: "" })))
+      const error = yield* Effect.flip(Fiber.join(yield* joined(it, both)))
+      assert.strictEqual(error.reason._tag, "E2eeRequired")
+      assert.isNull(it.requests.at(-1)?.channel_id)
+      const again = yield* Effect.flip(Fiber.join(yield* joined(it, both)))
+      assert.strictEqual(again.reason._tag, "E2eeRequired")
+    }))
+
+  it.effect("ends with the reason of a lost connection, leaves, and plays no more", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both))
+      const track = yield* session.play(source)
+      yield* it.fake.lose(VoiceError.make(new VoiceError.ServerCrashed({ code: 4015, detail: "" })))
+      const error = yield* Effect.flip(session.awaitEnd)
+      assert.strictEqual(error.reason._tag, "ServerCrashed")
+      yield* TestClock.adjust("1 second")
+      const state = yield* session.state
+      assert.strictEqual(state._tag, "Ended")
+      assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
+      assert.strictEqual((yield* Effect.flip(session.play(source))).reason._tag, "NotConnected")
+      assert.strictEqual((yield* Effect.flip(session.setSpeaking({}))).reason._tag, "NotConnected")
+      assert.deepStrictEqual(it.released, ["connection"])
+      assert.isNull(it.requests.at(-1)?.channel_id)
+    }))
+
+  it.effect("plays one track at a time", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both))
+      const first = yield* session.play(source)
+      const error = yield* Effect.flip(session.play(source))
+      assert.strictEqual(error.reason._tag, "TrackActive")
+      yield* first.stop
+      const second = yield* session.play(source)
+      yield* it.fake.steps(120)
+      assert.deepStrictEqual(yield* second.awaitEnd, { _tag: "Finished" })
+    }))
+
+  it.effect("announces speaking flags and changes its own mute and deaf flags", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both, { selfMute: true }))
+      assert.isTrue(it.requests[0]?.self_mute)
+      yield* session.setSpeaking({})
+      yield* session.setSpeaking({ microphone: false, soundshare: true, priority: true })
+      yield* session.setSelf({ mute: false, deaf: true })
+      assert.deepStrictEqual(it.fake.log, ["muted true", "speaking 1", "speaking 6", "muted false"])
+      assert.deepStrictEqual(it.requests.at(-1), {
+        guild_id: guildId,
+        channel_id: channelId,
+        self_mute: false,
+        self_deaf: true
+      })
+    }))
+})
