@@ -5,9 +5,16 @@
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
+import * as Path from "node:path"
+import type { OpusEncoder } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
+import * as ByteSource from "./ByteSource.ts"
+import * as FrameSource from "./FrameSource.ts"
+import * as OpusContainer from "./OpusContainer.ts"
+import * as PcmSource from "./PcmSource.ts"
 
 /**
  * One Opus packet, ready to be sent. `samples` is its duration at 48 kHz, 120 to 5760 (2.5 to 120 ms).
@@ -43,4 +50,104 @@ export interface AudioSource<out R = never> {
   /** For messages and displays: a file name, or what the source is. */
   readonly name: string
   readonly open: Effect.Effect<OpenSource, VoiceError, R | Scope.Scope>
+}
+
+/**
+ * Opus in Ogg, WebM or Matroska from a file, which is read piece by piece and closed with the scope of whoever opened it.
+ * The packets are passed through untouched; pre-skip and end trimming, which are for a decoder, are not applied.
+ *
+ * Opening fails with `SourceFailed`: `NotFound`, `Unreadable` (a directory, no permission), `Empty`, `UnknownFormat`,
+ * `Unsupported` (another codec or container; more than two channels; an output gain), `Corrupt` or `Truncated` (in the
+ * headers). Reading fails with `Corrupt`, `Unsupported` (a stream that follows another) or `Truncated`: the bytes end inside
+ * a page or an element. All packets before that are given first, and `positionMs` is where it was.
+ *
+ * @example
+ * ```ts
+ * import { AudioSource } from "effect-discord-voice"
+ *
+ * const song = AudioSource.fromFile("song.ogg")
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromFile = (path: string | URL): AudioSource => {
+  const name = Path.basename(path instanceof URL ? path.pathname : path)
+  return { name, open: Effect.flatMap(ByteSource.file(path, name), OpusContainer.open) }
+}
+
+/**
+ * Opus in Ogg, WebM or Matroska from memory. The bytes are not copied. Fails like {@link fromFile}. The name is "bytes" by
+ * default.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromBytes = (bytes: Uint8Array, options?: { readonly name?: string | undefined }): AudioSource => {
+  const name = options?.name ?? "bytes"
+  return { name, open: Effect.suspend(() => OpusContainer.open(ByteSource.memory(bytes, name))) }
+}
+
+/**
+ * Opus in Ogg, WebM or Matroska from a stream of bytes in pieces of any size, such as an HTTP response. Each opening runs the
+ * stream anew, and its packets are there as soon as their bytes are. Fails like {@link fromFile}, and with `Failed` where the
+ * stream fails. The name is "stream" by default.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromStream = <E, R>(
+  stream: Stream.Stream<Uint8Array, E, R>,
+  options?: { readonly name?: string | undefined }
+): AudioSource<R> => {
+  const name = options?.name ?? "stream"
+  return { name, open: Effect.flatMap(ByteSource.stream(stream, name), OpusContainer.open) }
+}
+
+/**
+ * Opus packets that are there already. An iterable is iterated anew at each opening, so a generator object plays once; no
+ * frames at all are an end, not a failure. Fails with `Corrupt` for a frame that is not an Opus packet of `samples` samples,
+ * and with `Failed` where the stream or the iterable fails. The name is "frames" and `channels` 2 by default.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export function fromFrames(frames: Iterable<OpusFrame>, options?: FrameSource.FrameOptions): AudioSource
+export function fromFrames<E, R>(
+  frames: Stream.Stream<OpusFrame, E, R>,
+  options?: FrameSource.FrameOptions
+): AudioSource<R>
+export function fromFrames<E, R>(
+  frames: Iterable<OpusFrame> | Stream.Stream<OpusFrame, E, R>,
+  options?: FrameSource.FrameOptions
+): AudioSource<R> {
+  const name = options?.name ?? "frames"
+  return { name, open: FrameSource.open(frames, name, options) }
+}
+
+/**
+ * Raw PCM: interleaved signed 16-bit samples, as an `Int16Array` or as little-endian bytes, in pieces of any size. It is
+ * encoded by {@link OpusEncoder} as it is pulled, five frames at most at a time; the last frame is filled up with silence.
+ *
+ * Opening fails with `CodecUnavailable`, or with `SourceFailed` and `Unsupported` for another rate than 48000 Hz, which this
+ * version cannot resample. Reading fails with `EncodeFailed`, with `Truncated` if the bytes end inside a sample, and with
+ * `Failed` where the stream or the iterable fails.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export function fromPcm(
+  pcm: PcmSource.Pcm | Iterable<PcmSource.Pcm>,
+  options: PcmSource.PcmOptions
+): AudioSource<OpusEncoder>
+export function fromPcm<E, R>(
+  pcm: Stream.Stream<PcmSource.Pcm, E, R>,
+  options: PcmSource.PcmOptions
+): AudioSource<R | OpusEncoder>
+export function fromPcm<E, R>(
+  pcm: PcmSource.Pcm | Iterable<PcmSource.Pcm> | Stream.Stream<PcmSource.Pcm, E, R>,
+  options: PcmSource.PcmOptions
+): AudioSource<R | OpusEncoder> {
+  const name = options.name ?? "pcm"
+  return { name, open: PcmSource.open(pcm, name, options) }
 }

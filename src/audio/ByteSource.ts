@@ -1,0 +1,215 @@
+/**
+ * The bytes of a container, as its reader wants them: in sequence, and at any place where the source can do that. A file is
+ * read piece by piece; every failure is a `SourceFailed` that names the source.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Fs from "node:fs/promises"
+import * as VoiceError from "../VoiceError.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ByteSource {
+  readonly name: string
+  /** The next bytes, never none; `undefined` at the end, and from then on. */
+  readonly next: Effect.Effect<Uint8Array | undefined, VoiceError.VoiceError>
+  /** Access to any place, where the source has it. */
+  readonly random: RandomAccess | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RandomAccess {
+  /** Bytes. */
+  readonly size: number
+  /** The bytes of `[start, end)`, fewer if the source has become shorter. */
+  readonly read: (start: number, end: number) => Effect.Effect<Uint8Array, VoiceError.VoiceError>
+}
+
+/**
+ * Bytes that are read from a file at once.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const chunkBytes = 16_384
+
+/**
+ * A `SourceFailed` for the source `name`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const failure = (
+  name: string,
+  kind: VoiceError.SourceFailed["kind"],
+  detail: string,
+  positionMs = 0
+): VoiceError.VoiceError => VoiceError.make(new VoiceError.SourceFailed({ source: name, kind, positionMs, detail }))
+
+/**
+ * What a thrown value or a failure of somebody else's says.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const describe = (cause: unknown): string => {
+  if (cause instanceof Error) return cause.message === "" ? cause.name : cause.message
+  if (typeof cause === "string") return cause
+  // A tagged value that is no Error still has a name.
+  if (typeof cause === "object" && cause !== null && "_tag" in cause) return String(cause._tag)
+  return String(cause)
+}
+
+const errnoOf = (cause: unknown): string =>
+  cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
+
+const missing = new Set(["ENOENT", "ENOTDIR"])
+
+const fileFailure = (name: string, cause: unknown): VoiceError.VoiceError => {
+  const code = errnoOf(cause)
+  if (missing.has(code)) return failure(name, "NotFound", "there is no such file")
+  if (code === "EACCES" || code === "EPERM") {
+    return failure(name, "Unreadable", "this process has no permission to read it")
+  }
+  return failure(name, "Unreadable", describe(cause))
+}
+
+const concat = (first: Uint8Array, second: Uint8Array): Uint8Array => {
+  const bytes = new Uint8Array(first.length + second.length)
+  bytes.set(first)
+  bytes.set(second, first.length)
+  return bytes
+}
+
+const ofRandomAccess = (name: string, random: RandomAccess): ByteSource => {
+  let position = 0
+  return {
+    name,
+    random,
+    next: Effect.suspend(() =>
+      Effect.map(random.read(position, position + chunkBytes), (bytes) => {
+        position += bytes.length
+        return bytes.length === 0 ? undefined : bytes
+      })
+    )
+  }
+}
+
+/**
+ * Opens a file; the scope closes it. `NotFound` if there is none, `Unreadable` for a directory, a device or a pipe (use
+ * a stream for those), and where permission is missing.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const file = (
+  path: string | URL,
+  name: string
+): Effect.Effect<ByteSource, VoiceError.VoiceError, Scope.Scope> => {
+  const attempt = <A>(evaluate: () => Promise<A>) =>
+    Effect.tryPromise({ try: evaluate, catch: (cause) => fileFailure(name, cause) })
+  return Effect.gen(function*() {
+    // Before opening, because opening a pipe waits for its writer in a thread that nothing can interrupt.
+    const stats = yield* attempt(() => Fs.stat(path))
+    if (stats.isDirectory()) return yield* Effect.fail(failure(name, "Unreadable", "it is a directory"))
+    if (!stats.isFile()) {
+      return yield* Effect.fail(failure(name, "Unreadable", "it is not a regular file; read it as a stream"))
+    }
+    const handle = yield* Effect.acquireRelease(
+      attempt(() => Fs.open(path, "r")),
+      // A file that was only read has nothing to lose when closing fails.
+      (handle) => Effect.ignore(attempt(() => handle.close()))
+    )
+    const read = Effect.fnUntraced(function*(start: number, end: number) {
+      const bytes = new Uint8Array(end - start)
+      let filled = 0
+      while (filled < bytes.length) {
+        const { bytesRead } = yield* attempt(() => handle.read(bytes, filled, bytes.length - filled, start + filled))
+        if (bytesRead === 0) break
+        filled += bytesRead
+      }
+      return bytes.subarray(0, filled)
+    })
+    return ofRandomAccess(name, { size: stats.size, read })
+  })
+}
+
+/**
+ * Bytes in memory. They are not copied: leave them alone while they play.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const memory = (bytes: Uint8Array, name: string): ByteSource =>
+  ofRandomAccess(name, {
+    size: bytes.length,
+    read: (start, end) => Effect.sync(() => bytes.subarray(start, end))
+  })
+
+/**
+ * Runs a stream of bytes as far as it is read. What it fails with becomes `Failed`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const stream = <E, R>(
+  bytes: Stream.Stream<Uint8Array, E, R>,
+  name: string
+): Effect.Effect<ByteSource, never, R | Scope.Scope> =>
+  Effect.map(Stream.toPull(bytes), (pull) => {
+    let waiting: ReadonlyArray<Uint8Array> = []
+    let index = 0
+    let ended = false
+    const next: ByteSource["next"] = Effect.gen(function*() {
+      while (true) {
+        const bytes = waiting[index++]
+        if (bytes !== undefined) {
+          if (bytes.length > 0) return bytes
+          continue
+        }
+        index = 0
+        waiting = []
+        if (ended) return undefined
+        waiting = yield* pull.pipe(Effect.catch((error) => {
+          ended = true
+          return Cause.isDone(error) ? Effect.succeed([]) : Effect.fail(failure(name, "Failed", describe(error)))
+        }))
+      }
+    })
+    return { name, next, random: undefined }
+  })
+
+/**
+ * Looks at the first bytes, up to `length` of them, and gives a source that still has them.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const peek = (
+  source: ByteSource,
+  length: number
+): Effect.Effect<readonly [first: Uint8Array, source: ByteSource], VoiceError.VoiceError> =>
+  Effect.gen(function*() {
+    let first: Uint8Array = new Uint8Array(0)
+    while (first.length < length) {
+      const bytes = yield* source.next
+      if (bytes === undefined) break
+      first = first.length === 0 ? bytes : concat(first, bytes)
+    }
+    let given = first.length === 0
+    const next = Effect.suspend(() => {
+      if (given) return source.next
+      given = true
+      return Effect.succeed<Uint8Array | undefined>(first)
+    })
+    return [first, { ...source, next }]
+  })

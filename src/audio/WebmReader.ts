@@ -1,0 +1,424 @@
+/**
+ * Opus from WebM and Matroska (RFC 9559, on EBML, RFC 8794) to packets, bit for bit and in order. Of all the format holds, it
+ * reads what leads to the blocks of the first Opus track; the rest is skipped without being kept.
+ *
+ * The reader is our own, because mediabunny (1.61) gives nothing of a cluster that is cut, which is up to some seconds of
+ * sound, leaves out damaged parts without a word, holds back what a live stream sends until the cluster is whole, and never
+ * comes back from a file that goes on with zeros, as broken downloads do.
+ *
+ * What ends how:
+ * - The bytes end inside an element, or before the end that the segment or the cluster has by its size: `Truncated`.
+ * - The bytes end between the elements of a segment of unknown size, as live recordings have it: the end.
+ * - Something that is no element, an element that is larger than the one it is in, a malformed Opus packet: `Corrupt`.
+ * - After the end of the segment: another file that was joined to it is played on, anything else is ignored.
+ *
+ * @since 0.1.0
+ */
+import * as OpusPacket from "../protocol/OpusPacket.ts"
+import type { OpusFrame } from "./AudioSource.ts"
+import * as OpusHead from "./OpusHead.ts"
+import { append, concat, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+
+const idEbml = 0x1a45dfa3
+const idDocType = 0x4282
+const idSegment = 0x18538067
+const idInfo = 0x1549a966
+const idTimestampScale = 0x2ad7b1
+const idDuration = 0x4489
+const idTracks = 0x1654ae6b
+const idTrackEntry = 0xae
+const idTrackNumber = 0xd7
+const idTrackType = 0x83
+const idCodec = 0x86
+const idCodecPrivate = 0x63a2
+const idAudio = 0xe1
+const idChannels = 0x9f
+const idEncodings = 0x6d80
+const idEncoding = 0x6240
+const idEncodingScope = 0x5032
+const idCompression = 0x5034
+const idCompressionAlgorithm = 0x4254
+const idCompressionSettings = 0x4255
+const idCluster = 0x1f43b675
+const idBlockGroup = 0xa0
+const idBlock = 0xa1
+const idSimpleBlock = 0xa3
+
+/** Elements that can only stand in the segment itself, and so end a cluster of unknown size. */
+const levelOne = new Set([idInfo, idTracks, idCluster, 0x114d9b74, 0x1c53bb6b, 0x1254c367, 0x1941a469, 0x1043a770])
+
+/** What can stand outside of a segment; a cluster only where a segment has a size that is too small. */
+const topLevel = new Set([idEbml, idSegment, idCluster, 0xec])
+
+/** Headers are read as a whole. Larger ones than this do not exist in the wild: pictures are not among them. */
+const maxHeaderBytes = 4 * 1024 * 1024
+
+const maxBlockBytes = 1024 * 1024
+
+const unknownSize = Number.POSITIVE_INFINITY
+
+const u8 = (bytes: Uint8Array, offset: number): number => bytes[offset] ?? 0
+
+/** The length of the variable-size integer that begins with `first` (RFC 8794, 4), 9 if it has none. */
+const vintLength = (first: number): number => Math.clz32(first) - 23
+
+/** The value of a variable-size integer of `length` bytes; `unknownSize` if all its bits are ones. */
+const vint = (bytes: Uint8Array, offset: number, length: number): number => {
+  const mask = (1 << (8 - length)) - 1
+  let value = u8(bytes, offset) & mask
+  let ones = value === mask
+  for (let i = 1; i < length; i++) {
+    const byte = u8(bytes, offset + i)
+    ones &&= byte === 255
+    value = value * 256 + byte
+  }
+  return ones ? unknownSize : value
+}
+
+/** The children of an element that was read as a whole, or `undefined` if they do not fit. */
+const children = (bytes: Uint8Array): Array<readonly [id: number, data: Uint8Array]> | undefined => {
+  const found: Array<readonly [number, Uint8Array]> = []
+  let offset = 0
+  while (offset < bytes.length) {
+    const idLength = vintLength(u8(bytes, offset))
+    const sizeLength = vintLength(u8(bytes, offset + idLength))
+    const body = offset + idLength + sizeLength
+    if (idLength > 4 || sizeLength > 8 || body > bytes.length) return undefined
+    const size = vint(bytes, offset + idLength, sizeLength)
+    if (body + size > bytes.length) return undefined
+    found.push([uint(bytes.subarray(offset, offset + idLength)), bytes.subarray(body, body + size)])
+    offset = body + size
+  }
+  return found
+}
+
+const uint = (bytes: Uint8Array): number => {
+  let value = 0
+  for (const byte of bytes) value = value * 256 + byte
+  return value
+}
+
+const float = (bytes: Uint8Array): number => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length === 4) return view.getFloat32(0)
+  return bytes.length === 8 ? view.getFloat64(0) : 0
+}
+
+const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes.subarray(0, 64)).replace(/\0+$/, "")
+
+interface Track {
+  readonly number: number
+  readonly channels: 1 | 2
+  /** Bytes that every packet begins with, and that were left out of the blocks. */
+  readonly stripped: Uint8Array | undefined
+}
+
+const malformedTracks: Problem = { kind: "Corrupt", detail: "the description of the tracks is malformed" }
+
+const strippedBytes = (encodings: Uint8Array): Uint8Array | Problem | undefined => {
+  const list = children(encodings)?.filter(([id]) => id === idEncoding)
+  if (list === undefined) return malformedTracks
+  let stripped: Uint8Array | undefined
+  for (const [, data] of list) {
+    const fields = children(data)
+    if (fields === undefined) return malformedTracks
+    const scope = fields.find(([id]) => id === idEncodingScope)
+    if (scope !== undefined && (uint(scope[1]) & 1) === 0) continue
+    const compression = fields.find(([id]) => id === idCompression)
+    const settings = compression === undefined ? undefined : children(compression[1])
+    const algorithm = settings?.find(([id]) => id === idCompressionAlgorithm)
+    if (settings === undefined || algorithm === undefined || uint(algorithm[1]) !== 3 || stripped !== undefined) {
+      return { kind: "Unsupported", detail: "the Opus track is compressed or encrypted by the container" }
+    }
+    stripped = settings.find(([id]) => id === idCompressionSettings)?.[1]?.slice()
+  }
+  return stripped
+}
+
+/** The first Opus track, or why there is none to play. */
+const chooseTrack = (tracks: Uint8Array): Track | Problem => {
+  const entries = children(tracks)?.filter(([id]) => id === idTrackEntry)
+  if (entries === undefined) return malformedTracks
+  const others: Array<string> = []
+  let refused: Problem | undefined
+  for (const [, data] of entries) {
+    const list = children(data)
+    if (list === undefined) return malformedTracks
+    const fields = new Map(list)
+    if (uint(fields.get(idTrackType) ?? new Uint8Array(0)) !== 2) continue
+    const codec = text(fields.get(idCodec) ?? new Uint8Array(0))
+    if (codec !== "A_OPUS") {
+      others.push(codec.replace(/^A_/, ""))
+      continue
+    }
+    const head = fields.get(idCodecPrivate)
+    const audio = new Map(children(fields.get(idAudio) ?? new Uint8Array(0)))
+    const decoded = head === undefined
+      ? { channels: uint(audio.get(idChannels) ?? Uint8Array.of(1)) === 1 ? 1 as const : 2 as const }
+      : OpusHead.decode(head)
+    const encodings = fields.get(idEncodings)
+    const stripped = encodings === undefined ? undefined : strippedBytes(encodings)
+    if ("kind" in decoded) refused ??= decoded
+    else if (stripped !== undefined && "kind" in stripped) refused ??= stripped
+    else return { number: uint(fields.get(idTrackNumber) ?? new Uint8Array(0)), channels: decoded.channels, stripped }
+  }
+  return refused ?? {
+    kind: "Unsupported",
+    detail: others.length === 0 ? "it holds no audio track" : `its audio is ${others.join(", ")}, not Opus`
+  }
+}
+
+/**
+ * The frames of a block behind its header, by its lacing (RFC 9559, 10.3), or `undefined` if they do not fit.
+ */
+const unlace = (bytes: Uint8Array, lacing: number): Array<Uint8Array> | undefined => {
+  if (lacing === 0) return [bytes]
+  if (bytes.length === 0) return undefined
+  const count = u8(bytes, 0) + 1
+  const sizes: Array<number> = []
+  let offset = 1
+  if (lacing === 2) {
+    if ((bytes.length - 1) % count !== 0) return undefined
+    for (let i = 1; i < count; i++) sizes.push((bytes.length - 1) / count)
+  } else {
+    let previous = 0
+    for (let i = 1; i < count; i++) {
+      if (offset >= bytes.length) return undefined
+      if (lacing === 1) {
+        let size = 0
+        let more = 255
+        while (more === 255) {
+          if (offset >= bytes.length) return undefined
+          more = u8(bytes, offset++)
+          size += more
+        }
+        previous = size
+      } else {
+        const length = vintLength(u8(bytes, offset))
+        if (length > 4) return undefined
+        const value = vint(bytes, offset, length)
+        // The first size is plain, the others are differences to the one before, shifted so that they can be negative.
+        previous = i === 1 ? value : previous + value - (2 ** (7 * length - 1) - 1)
+        offset += length
+      }
+      if (previous < 0 || previous > bytes.length) return undefined
+      sizes.push(previous)
+    }
+  }
+  const frames: Array<Uint8Array> = []
+  for (const size of sizes) {
+    if (offset + size > bytes.length) return undefined
+    frames.push(bytes.subarray(offset, offset + size))
+    offset += size
+  }
+  frames.push(bytes.subarray(offset))
+  return frames
+}
+
+/**
+ * A reader at the start of a file.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): PacketReader => {
+  const input = pending()
+  /** Where in the file `input.start` is. */
+  let position = 0
+  let skipping = 0
+  /** Where the elements end that we are in, outermost first: segment, cluster, block group. */
+  const ends: Array<number> = []
+  let ended = false
+
+  let track: Track | undefined
+  let channels: 1 | 2 | undefined
+  let timestampScale = 1_000_000
+  let duration: number | undefined
+
+  let frames: Array<OpusFrame> = []
+  let problem: Problem | undefined
+
+  const fail = (kind: Problem["kind"], detail: string): void => {
+    problem ??= { kind, detail }
+  }
+
+  const consume = (bytes: number): void => {
+    input.start += bytes
+    position += bytes
+  }
+
+  const onHeader = (id: number, data: Uint8Array): void => {
+    const fields = children(data)
+    if (fields === undefined) return fail("Corrupt", "a header is malformed")
+    if (id === idEbml) {
+      const type = text(fields.find(([id]) => id === idDocType)?.[1] ?? new Uint8Array(0))
+      if (type !== "webm" && type !== "matroska") {
+        fail("Unsupported", `it is an EBML document of type "${type}", neither WebM nor Matroska`)
+      }
+    } else if (id === idInfo) {
+      const scale = fields.find(([id]) => id === idTimestampScale)
+      const length = fields.find(([id]) => id === idDuration)
+      if (scale !== undefined) timestampScale = uint(scale[1])
+      const ms = length === undefined ? 0 : float(length[1]) * timestampScale / 1_000_000
+      if (duration === undefined && Number.isFinite(ms) && ms > 0) duration = ms
+    } else {
+      const chosen = chooseTrack(data)
+      if ("kind" in chosen) return fail(chosen.kind, chosen.detail)
+      track = chosen
+      channels ??= chosen.channels
+    }
+  }
+
+  const onBlock = (block: Uint8Array, header: number): void => {
+    const packets = unlace(block.subarray(header), (u8(block, header - 1) >> 1) & 3)
+    if (packets === undefined) return fail("Corrupt", "a block is malformed")
+    const stripped = track?.stripped
+    for (const packet of packets) {
+      const data = stripped === undefined ? packet.slice() : concat([stripped, packet])
+      const samples = OpusPacket.samples(data)
+      if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid Opus packet`)
+      frames.push({ data, samples })
+    }
+  }
+
+  /** Reads a block, or skips it if it belongs to another track; `false` if it is not there as a whole. */
+  const block = (body: number, size: number): boolean => {
+    const available = input.end - body
+    if (available < Math.min(size, 8)) return false
+    const length = vintLength(u8(input.bytes, body))
+    const header = length + 3
+    if (length > 8 || header > size) {
+      fail("Corrupt", "a block is malformed")
+      return true
+    }
+    if (track === undefined) {
+      fail("Corrupt", "a block comes before the description of the tracks")
+      return true
+    }
+    if (vint(input.bytes, body, length) !== track.number) {
+      skipping = size
+      consume(body - input.start)
+      return true
+    }
+    if (size > maxBlockBytes) {
+      fail("Corrupt", "a block of the Opus track is too large")
+      return true
+    }
+    if (available < size) return false
+    onBlock(input.bytes.subarray(body, body + size), header)
+    consume(body + size - input.start)
+    return true
+  }
+
+  /** Leaves the elements that end here. */
+  const leave = (): void => {
+    const outermost = ends.findIndex((end) => position >= end)
+    if (outermost >= 0) ends.length = outermost
+  }
+
+  /** Behind the end of a segment anything may stand; before the first one, nothing may. */
+  const onForeign = (): void => {
+    if (ends.length > 0) fail("Corrupt", "something that is no element stands between the elements")
+    else if (position === 0) fail("UnknownFormat", "it is not an EBML document")
+    else if (channels === undefined) fail("Corrupt", "the segment is missing")
+    else ended = true
+  }
+
+  /** Reads one element, or goes into it; `false` if more bytes are needed. */
+  const element = (): boolean => {
+    leave()
+    const available = input.end - input.start
+    const idLength = vintLength(u8(input.bytes, input.start))
+    if (idLength > 4) {
+      onForeign()
+      return true
+    }
+    if (available < idLength + 1) return false
+    const sizeLength = vintLength(u8(input.bytes, input.start + idLength))
+    if (available < idLength + sizeLength && sizeLength <= 8) return false
+    const id = uint(input.bytes.subarray(input.start, input.start + idLength))
+    if (ends.length === 0 && !topLevel.has(id)) {
+      onForeign()
+      return true
+    }
+    const header = idLength + sizeLength
+    const size = sizeLength > 8 ? -1 : vint(input.bytes, input.start + idLength, sizeLength)
+
+    // What cannot stand inside ends what has no size: a cluster, or the segment where another file begins.
+    const endsParent = () => id === idEbml || id === idSegment || (ends.length > 1 && levelOne.has(id))
+    while (ends.at(-1) === unknownSize && endsParent()) ends.pop()
+    const limit = Math.min(...ends)
+    const master = id === idSegment || id === idCluster || id === idBlockGroup
+    if (size < 0 || (size === unknownSize && !master) || (size !== unknownSize && position + header + size > limit)) {
+      fail("Corrupt", "an element does not fit into the one it stands in")
+      return true
+    }
+    if (master) {
+      consume(header)
+      ends.push(size === unknownSize ? unknownSize : position + size)
+      return true
+    }
+    const body = input.start + header
+    switch (id) {
+      case idEbml:
+      case idInfo:
+      case idTracks: {
+        if (size > maxHeaderBytes) {
+          fail("Corrupt", "a header is too large")
+          return true
+        }
+        if (input.end - body < size) return false
+        onHeader(id, input.bytes.subarray(body, body + size))
+        consume(header + size)
+        return true
+      }
+      case idSimpleBlock:
+      case idBlock:
+        return block(body, size)
+      default:
+        skipping = size
+        consume(header)
+        return true
+    }
+  }
+
+  const read = (): void => {
+    while (input.start < input.end) {
+      if (problem !== undefined || ended) break
+      if (skipping > 0) {
+        const bytes = Math.min(skipping, input.end - input.start)
+        skipping -= bytes
+        consume(bytes)
+      } else if (!element()) {
+        return
+      }
+    }
+    if (ended) input.start = input.end
+  }
+
+  return {
+    push: (bytes) => {
+      if (problem !== undefined || ended) return
+      append(input, bytes)
+      read()
+    },
+    end: () => {
+      if (problem !== undefined || ended) return
+      leave()
+      if (channels === undefined) fail("Truncated", "it ends in the headers")
+      else if (skipping > 0 || input.start < input.end || ends.some((end) => end !== unknownSize)) {
+        fail("Truncated", "it is shorter than it says")
+      }
+    },
+    take: () => {
+      const taken = frames
+      frames = []
+      return taken
+    },
+    channels: () => channels,
+    durationMs: () => duration,
+    durationByTail: () => undefined,
+    tailBytes: 0,
+    problem: () => problem
+  }
+}
