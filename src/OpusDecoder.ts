@@ -4,9 +4,15 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { VoiceError } from "./VoiceError.ts"
+import type { Codec } from "./codec/Codec.ts"
+import * as errors from "./codec/errors.ts"
+import * as LibOpusWasm from "./codec/LibOpusWasm.ts"
+import * as limits from "./codec/limits.ts"
+import * as OpusScript from "./codec/OpusScript.ts"
+import * as VoiceError from "./VoiceError.ts"
 
 /**
  * One decoder; it carries the state of one stream and is freed with its scope.
@@ -17,14 +23,14 @@ import type { VoiceError } from "./VoiceError.ts"
 export interface Decoder {
   readonly channels: 1 | 2
   /** Decodes one packet to interleaved signed 16-bit samples at 48 kHz. Fails with `EncodeFailed`. */
-  readonly decode: (packet: Uint8Array) => Effect.Effect<Int16Array, VoiceError>
+  readonly decode: (packet: Uint8Array) => Effect.Effect<Int16Array, VoiceError.VoiceError>
   /** Fills in for a lost packet of `samples` a channel (a multiple of 120). */
-  readonly conceal: (samples: number) => Effect.Effect<Int16Array, VoiceError>
+  readonly conceal: (samples: number) => Effect.Effect<Int16Array, VoiceError.VoiceError>
   /**
    * Recovers the packet before `next` from the error correction data in `next`. Fails with `Unsupported` where the
    * library cannot do it (opusscript).
    */
-  readonly recover: (next: Uint8Array, samples: number) => Effect.Effect<Int16Array, VoiceError>
+  readonly recover: (next: Uint8Array, samples: number) => Effect.Effect<Int16Array, VoiceError.VoiceError>
 }
 
 /**
@@ -35,5 +41,56 @@ export class OpusDecoder extends Context.Service<OpusDecoder, {
   /** Fails with `CodecUnavailable`. Default 2 channels. */
   readonly make: (
     options?: { readonly channels?: 1 | 2 | undefined }
-  ) => Effect.Effect<Decoder, VoiceError, Scope.Scope>
+  ) => Effect.Effect<Decoder, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/OpusDecoder") {}
+
+const makeWith = Effect.fnUntraced(function*(codec: Codec) {
+  yield* codec.prepare
+  return OpusDecoder.of({
+    make: Effect.fnUntraced(function*(options: { readonly channels?: 1 | 2 | undefined } = {}) {
+      const channels = options.channels ?? 2
+      const problem = limits.channelsProblem(channels)
+      if (problem !== undefined) return yield* errors.unavailable(codec.name, problem)
+      const raw = yield* codec.decoder(channels)
+      const recover = raw.recover
+      const decoder: Decoder = {
+        channels,
+        decode: (packet) =>
+          errors.attempt(codec.name, () => limits.packetProblem(packet.length), () => raw.decode(packet)),
+        conceal: (samples) => errors.attempt(codec.name, () => limits.gapProblem(samples), () => raw.conceal(samples)),
+        recover: recover === undefined
+          ? () =>
+            VoiceError.fail(
+              new VoiceError.Unsupported({
+                feature: "Recovery from error correction data",
+                detail: `${codec.name} cannot decode it`
+              })
+            )
+          : (next, samples) =>
+            errors.attempt(
+              codec.name,
+              () => limits.packetProblem(next.length) ?? limits.gapProblem(samples),
+              () => recover(next, samples)
+            )
+      }
+      return decoder
+    })
+  })
+})
+
+/**
+ * Decoders of libopus-wasm (libopus 1.6): as many as there is memory for.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<OpusDecoder> = Layer.effect(OpusDecoder, makeWith(LibOpusWasm.codec))
+
+/**
+ * Decoders of opusscript (libopus 1.4), without `recover`. A process can hold 52 of its encoders and decoders at the same
+ * time; the next fails with `CodecUnavailable`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerOpusScript: Layer.Layer<OpusDecoder> = Layer.effect(OpusDecoder, makeWith(OpusScript.codec))

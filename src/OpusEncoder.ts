@@ -4,8 +4,14 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { Codec } from "./codec/Codec.ts"
+import * as errors from "./codec/errors.ts"
+import * as LibOpusWasm from "./codec/LibOpusWasm.ts"
+import * as limits from "./codec/limits.ts"
+import * as OpusScript from "./codec/OpusScript.ts"
 import type { VoiceError } from "./VoiceError.ts"
 
 /**
@@ -56,3 +62,42 @@ export class OpusEncoder extends Context.Service<OpusEncoder, {
   /** Fails with `CodecUnavailable`. */
   readonly make: (options?: EncoderOptions) => Effect.Effect<Encoder, VoiceError, Scope.Scope>
 }>()("effect-discord-voice/OpusEncoder") {}
+
+const makeWith = Effect.fnUntraced(function*(codec: Codec) {
+  yield* codec.prepare
+  return OpusEncoder.of({
+    make: Effect.fnUntraced(function*(options: EncoderOptions = {}) {
+      const problem = limits.optionsProblem(options)
+      if (problem !== undefined) return yield* errors.unavailable(codec.name, problem)
+      const channels = options.channels ?? 2
+      const raw = yield* codec.encoder({ ...options, channels })
+      const encoder: Encoder = {
+        channels,
+        encode: (pcm) =>
+          errors.attempt(codec.name, () => limits.frameProblem(pcm.length, channels), () => raw.encode(pcm)),
+        setBitrate: (bitsPerSecond) =>
+          errors.attempt(codec.name, () => limits.bitrateProblem(bitsPerSecond), () => raw.setBitrate(bitsPerSecond)),
+        setExpectedLoss: (percent) =>
+          errors.attempt(codec.name, () => limits.lossProblem(percent), () => raw.setExpectedLoss(percent))
+      }
+      return encoder
+    })
+  })
+})
+
+/**
+ * Encoders of libopus-wasm (libopus 1.6): as many as there is memory for.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<OpusEncoder> = Layer.effect(OpusEncoder, makeWith(LibOpusWasm.codec))
+
+/**
+ * Encoders of opusscript (libopus 1.4). A process can hold 52 of its encoders and decoders at the same time; the next fails
+ * with `CodecUnavailable`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerOpusScript: Layer.Layer<OpusEncoder> = Layer.effect(OpusEncoder, makeWith(OpusScript.codec))

@@ -67,11 +67,13 @@ const packets: Arbitrary.Arbitrary<RtpPacket.RtpPacket> = Arbitrary.all({
   })),
   extension: list(Arbitrary.all({ profile: Arbitrary.schema(u16), data: bytes(6, 0, 4) }), 1),
   payload: Arbitrary.schema(Schema.Struct({ length: uint(1275), seed: uint(255) }))
-}).pipe(Arbitrary.map(({ extension: [extension], header, payload }) => ({
-  ...header,
-  ...(extension === undefined ? {} : { extension }),
-  payload: Uint8Array.from({ length: payload.length }, (_, i) => (i * 31 + payload.seed) & 0xff)
-})))
+}).pipe(Arbitrary.map(({ extension: [extension], header, payload }) =>
+  Object.assign(
+    { payload: Uint8Array.from({ length: payload.length }, (_, i) => (i * 31 + payload.seed) & 0xff) },
+    header,
+    extension === undefined ? {} : { extension }
+  )
+))
 
 const clearLengthOf = (mode: EncryptionMode, packet: Uint8Array): number => {
   const header = RtpPacket.makeHeader()
