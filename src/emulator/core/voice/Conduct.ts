@@ -45,10 +45,22 @@ export const pauseMs = 200
  */
 export const leadMs = 250
 
+/**
+ * How long nothing may come before a pause is taken for one, in milliseconds. A stalled machine delivers late what was
+ * sent in time, and timestamps tell only when the next packet is there.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const quietMs = 2_000
+
 /** A step of the sequence number that is no loss and no reordering any more. */
 const restartStep = 3000
 
 const closingFrames = 5
+
+/** How long after the third silence frame the other two may be under way when a client leaves, in milliseconds. */
+const underWayMs = 60
 
 /**
  * @category models
@@ -147,10 +159,9 @@ export const make = (context: CoreContext, userId: UserId): Conduct => {
   }
 
   const watch = (): void => {
-    const due = lastArrival + lastSamples / 48 + pauseMs
-    cancel = context.timers.at(due, () => {
+    cancel = context.timers.at(lastArrival + quietMs, () => {
       cancel = undefined
-      if (lastArrival + lastSamples / 48 + pauseMs > context.now()) return watch()
+      if (lastArrival + quietMs > context.now()) return watch()
       // With some silence frames there, the rest may be lost; the next sequence number will tell.
       if (silences === 0) judgeSilence()
       else doubtful = true
@@ -158,7 +169,15 @@ export const make = (context: CoreContext, userId: UserId): Conduct => {
     })
   }
 
-  const follow = (silence: boolean, step: number): void => {
+  /** Whether the sender itself has paused before this packet: by the clock, and by its timestamps. */
+  const hasPaused = (now: number, advance: number): boolean =>
+    now - lastArrival - lastSamples / 48 > pauseMs && (advance - lastSamples) / 48 > pauseMs
+
+  const follow = (silence: boolean, step: number, paused: boolean): void => {
+    if (paused && open) {
+      endStretch()
+      doubtful = true
+    }
     if (doubtful) {
       doubtful = false
       if (silences + step - 1 < closingFrames) judgeSilence()
@@ -204,7 +223,7 @@ export const make = (context: CoreContext, userId: UserId): Conduct => {
         begin(sequence, timestamp, samples, now)
         anchorAt(now)
         received = 1
-        return follow(silence, 1)
+        return follow(silence, 1, false)
       }
       received++
       const step = sequenceDelta(sequence, lastSequence)
@@ -222,6 +241,7 @@ export const make = (context: CoreContext, userId: UserId): Conduct => {
         expectedBefore = 0
         receivedBefore = 0
       }
+      const paused = hasPaused(now, advance)
       jitter += (Math.abs(now - lastArrival - advance / 48) - jitter) / 16
       media += advance
       lastSequence = sequence
@@ -229,10 +249,12 @@ export const make = (context: CoreContext, userId: UserId): Conduct => {
       lastSamples = samples
       lastArrival = now
       followClock(now)
-      follow(silence, Math.max(1, step))
+      follow(silence, Math.max(1, step), paused)
     },
     over: () => {
-      if (open || doubtful) judgeSilence()
+      // The last frames travel by UDP and may still be under way when the WebSocket has already said goodbye.
+      const underWay = silences >= 3 && context.now() - lastArrival <= underWayMs
+      if (doubtful || (open && !underWay)) judgeSilence()
       doubtful = false
       endStretch()
     },

@@ -51,6 +51,7 @@ const makeCounterMemory = (): NonceMemory => {
   const pages = new Map<number, Uint32Array>()
   const recent = makeRecent()
   let first: number | undefined
+  let firstTag = 0
   let order: "unknown" | "big" | "little" = "unknown"
 
   const ordered = (raw: number): number => order === "little" ? reversed(raw) : raw
@@ -67,28 +68,26 @@ const makeCounterMemory = (): NonceMemory => {
     return true
   }
 
-  const detect = (raw: number): void => {
-    if (first === undefined) first = raw
-    else if (raw !== first) {
-      const little = Math.abs(reversed(raw) - reversed(first)) < Math.abs(raw - first)
-      order = little ? "little" : "big"
-      add(ordered(first))
-    }
+  const detect = (raw: number, first: number): void => {
+    order = Math.abs(reversed(raw) - reversed(first)) < Math.abs(raw - first) ? "little" : "big"
+    add(ordered(first))
+    recent.put(ordered(first), firstTag)
   }
 
   return {
     see: (raw, tag) => {
-      if (order === "unknown") {
-        const known = raw === first
-        detect(raw)
-        if (order === "unknown") {
-          if (known) return recent.isSame(raw, tag) ? "duplicate" : "repeated"
-          recent.put(raw, tag)
-          return "fresh"
-        }
+      if (first === undefined) {
+        first = raw
+        firstTag = tag
+        return "fresh"
       }
-      if (!add(ordered(raw))) return recent.isSame(raw, tag) ? "duplicate" : "repeated"
-      recent.put(raw, tag)
+      if (order === "unknown") {
+        if (raw === first) return tag === firstTag ? "duplicate" : "repeated"
+        detect(raw, first)
+      }
+      const nonce = ordered(raw)
+      if (!add(nonce)) return recent.isSame(nonce, tag) ? "duplicate" : "repeated"
+      recent.put(nonce, tag)
       return "fresh"
     }
   }

@@ -1,0 +1,242 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Conduct from "../../../../src/emulator/core/voice/Conduct.ts"
+import * as Random from "../../../../src/emulator/core/Random.ts"
+import * as Timers from "../../../../src/emulator/core/Timers.ts"
+import * as Verdicts from "../../../../src/emulator/core/Verdicts.ts"
+import { today } from "../../../../src/emulator/core/Profile.ts"
+import { UserId } from "../../../../src/protocol/Identifier.ts"
+
+const make = () => {
+  const timers = Timers.make(50_000)
+  const verdicts = Verdicts.make(timers.now)
+  const conduct = Conduct.make({
+    profile: today,
+    random: Random.make(1),
+    timers,
+    now: timers.now,
+    emit: () => assert.fail("nothing to emit"),
+    judge: verdicts.judge,
+    count: verdicts.count,
+    through: () => assert.fail("nothing to send")
+  }, UserId.make("1"))
+  const state = { sequence: 65_530, timestamp: 0xffff_fc00 }
+  const send = (silence = false, samples = 960) => {
+    conduct.packet(state.sequence, state.timestamp, samples, silence)
+    state.sequence = (state.sequence + 1) & 0xffff
+    state.timestamp = (state.timestamp + samples) >>> 0
+  }
+  const wait = (ms: number) => timers.advance(timers.now() + ms)
+  const talk = (frames: number, o: { closing?: number; everyMs?: number; samples?: number } = {}) => {
+    const { closing = 5, everyMs = 20, samples = 960 } = o
+    for (let i = 0; i < frames; i++) {
+      send(false, samples)
+      wait(everyMs)
+    }
+    for (let i = 0; i < closing; i++) {
+      send(true)
+      wait(20)
+    }
+  }
+  return {
+    conduct,
+    state,
+    send,
+    wait,
+    talk,
+    /** Lets the timestamp follow a pause. */
+    pause: (ms: number) => {
+      wait(ms)
+      state.timestamp = (state.timestamp + ms * 48) >>> 0
+    },
+    advice: () => verdicts.list().map(({ code }) => code)
+  }
+}
+
+describe("Conduct", () => {
+  it("has nothing to say about a careful sender, over wraps and pauses", () => {
+    const sender = make()
+    for (let i = 0; i < 5; i++) {
+      sender.talk(100)
+      sender.pause(3_000 + i)
+    }
+    sender.talk(20, { samples: 2880, everyMs: 60 })
+    sender.conduct.over()
+    sender.wait(10_000)
+    assert.deepStrictEqual(sender.advice(), [])
+  })
+
+  it("tolerates jitter, stalls with bursts behind them, and a late first packet", () => {
+    const random = Random.make(3)
+    for (const firstLate of [0, 40, 150]) {
+      const sender = make()
+      let clock = 0
+      for (let i = 0; i < 500; i++) {
+        const due = i * 20
+        const stall = i > 200 && i < 215 ? 300 - (i - 200) * 20 : 0
+        const arrival = Math.max(clock, due + (i === 0 ? firstLate : random.int(25)) + stall)
+        sender.wait(arrival - clock)
+        clock = arrival
+        sender.send()
+      }
+      for (let i = 0; i < 5; i++) sender.send(true)
+      assert.deepStrictEqual(sender.advice(), [])
+    }
+  })
+
+  it("tolerates losses and reordering", () => {
+    const sender = make()
+    const { conduct, state } = sender
+    for (let i = 0; i < 200; i++) {
+      if (i % 7 === 3) {
+        state.sequence = (state.sequence + 1) & 0xffff
+        state.timestamp = (state.timestamp + 960) >>> 0
+      } else if (i % 11 === 5) {
+        const late = { ...state }
+        state.sequence = (state.sequence + 1) & 0xffff
+        state.timestamp = (state.timestamp + 960) >>> 0
+        sender.send()
+        conduct.packet(late.sequence, late.timestamp, 960, false)
+        sender.wait(20)
+        i++
+      } else sender.send()
+      sender.wait(20)
+    }
+    sender.talk(0)
+    sender.wait(1_000)
+    assert.deepStrictEqual(sender.advice(), [])
+  })
+
+  it("notices timestamps that stand still over a pause, once a stretch", () => {
+    const sender = make()
+    sender.talk(50)
+    sender.wait(2_000)
+    sender.talk(50)
+    assert.deepStrictEqual(sender.advice(), ["timestamp-off-clock"])
+    sender.pause(2_000)
+    sender.talk(50)
+    assert.deepStrictEqual(sender.advice(), ["timestamp-off-clock"])
+    sender.wait(2_000)
+    sender.talk(5)
+    assert.deepStrictEqual(sender.advice(), ["timestamp-off-clock", "timestamp-off-clock"])
+  })
+
+  it("notices a sender that is too fast or too slow", () => {
+    const fast = make()
+    fast.talk(1_000, { everyMs: 19 })
+    assert.include(fast.advice(), "timestamp-off-clock")
+    const slow = make()
+    slow.talk(1_000, { everyMs: 21 })
+    assert.include(slow.advice(), "timestamp-off-clock")
+  })
+
+  it("notices a burst", () => {
+    const sender = make()
+    sender.talk(40, { everyMs: 0 })
+    sender.pause(1_000)
+    sender.talk(50)
+    assert.include(sender.advice(), "timestamp-off-clock")
+  })
+
+  it("follows a clock that drifts by 0.02 % for hours", () => {
+    const sender = make()
+    for (let i = 0; i < 3 * 3600 * 50; i++) {
+      sender.send()
+      sender.wait(20.004)
+    }
+    sender.talk(0)
+    assert.deepStrictEqual(sender.advice(), [])
+  })
+
+  it("wants five silence frames before a pause of more than 200 ms", () => {
+    for (const [pause, expected] of [[190, 0], [220, 1]] as const) {
+      const sender = make()
+      sender.talk(10, { closing: 0 })
+      sender.pause(pause)
+      sender.talk(10)
+      assert.strictEqual(sender.advice().length, expected)
+      sender.pause(pause)
+      sender.talk(10)
+      assert.strictEqual(sender.advice().length, expected)
+    }
+  })
+
+  it("does not wait for the next packet for ever", () => {
+    const sender = make()
+    sender.talk(10, { closing: 0 })
+    sender.wait(Conduct.quietMs - 21)
+    assert.deepStrictEqual(sender.advice(), [])
+    sender.wait(2)
+    assert.deepStrictEqual(sender.advice(), ["missing-closing-silence"])
+    sender.wait(10_000)
+    assert.deepStrictEqual(sender.advice(), ["missing-closing-silence"])
+  })
+
+  it("notices too few silence frames with the next packet", () => {
+    const sender = make()
+    sender.talk(10, { closing: 4 })
+    sender.pause(1_000)
+    assert.deepStrictEqual(sender.advice(), [])
+    sender.talk(1)
+    assert.deepStrictEqual(sender.advice(), ["missing-closing-silence"])
+  })
+
+  it("blames nobody for a lost silence frame", () => {
+    const sender = make()
+    for (let at = 0; at < 5; at++) {
+      sender.talk(10, { closing: at })
+      sender.state.sequence = (sender.state.sequence + 1) & 0xffff
+      sender.state.timestamp = (sender.state.timestamp + 960) >>> 0
+      sender.wait(20)
+      sender.talk(0, { closing: 4 - at })
+      sender.pause(1_000)
+    }
+    sender.talk(1)
+    assert.deepStrictEqual(sender.advice(), [])
+  })
+
+  it("wants silence before the client leaves, but not for an end from outside", () => {
+    const leaving = make()
+    leaving.talk(10, { closing: 0 })
+    leaving.conduct.over()
+    assert.deepStrictEqual(leaving.advice(), ["missing-closing-silence"])
+    const cut = make()
+    cut.talk(10, { closing: 0 })
+    cut.conduct.stop()
+    cut.wait(1_000)
+    assert.deepStrictEqual(cut.advice(), [])
+  })
+
+  it("notices sequence numbers that jump, stand still or start again", () => {
+    for (const change of [1, 7, -1, -2, -30_000, 20_000]) {
+      const sender = make()
+      sender.talk(10, { closing: 0 })
+      sender.state.sequence = (sender.state.sequence + change) & 0xffff
+      sender.talk(10)
+      assert.deepStrictEqual(sender.advice(), ["sequence-gap"], `change ${change}`)
+    }
+  })
+
+  it("reports what was received and lost", () => {
+    const sender = make()
+    assert.isUndefined(sender.conduct.report(5, 0))
+    sender.state.sequence = 65_534
+    sender.talk(8, { closing: 0 })
+    sender.state.sequence += 2
+    sender.state.timestamp = (sender.state.timestamp + 1920) >>> 0
+    sender.wait(40)
+    sender.talk(1)
+    const report = sender.conduct.report(5, 77)
+    // 65534 and 65535, then 0 to 13 in the next cycle, without 6 and 7.
+    assert.deepStrictEqual(report, {
+      ssrc: 5,
+      fractionLost: 32,
+      cumulativeLost: 2,
+      highestSequence: 65_536 + 13,
+      jitter: 0,
+      lastSenderReport: 77,
+      delaySinceLastSenderReport: 0
+    })
+    sender.talk(1)
+    assert.strictEqual(sender.conduct.report(5, 0)?.fractionLost, 0)
+  })
+})
