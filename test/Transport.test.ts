@@ -33,11 +33,12 @@ const listen = (server: Net.Server) =>
 /** A WebSocket server on loopback. */
 const serve = Effect.fnUntraced(function*(http: Http.Server | Https.Server = Http.createServer()) {
   const accepted = yield* Queue.unbounded<Accepted>()
+  const runSync = Effect.runSyncWith(yield* Effect.context())
   const server = new WebSocketServer({ server: http })
   server.on("connection", (socket) => {
     const connection: Accepted = {
       socket,
-      received: Effect.runSync(Queue.unbounded<Transport.Frame>()),
+      received: runSync(Queue.unbounded<Transport.Frame>()),
       closed: Deferred.makeUnsafe()
     }
     socket.on("error", () => {})

@@ -1,0 +1,243 @@
+/**
+ * Our own client of the main gateway: keeps one connection up, across resumes and new sessions, and turns its messages
+ * into the {@link Gateway} service.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import * as Pull from "effect/Pull"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type * as Take from "effect/Take"
+import type { Gateway, GatewayEvent, GatewayOptions, Lifecycle, VoiceStateRequest } from "../Gateway.ts"
+import * as GatewayPayload from "../protocol/GatewayPayload.ts"
+import type { GuildId, UserId } from "../protocol/Identifier.ts"
+import * as Transport from "../Transport.ts"
+import * as VoiceError from "../VoiceError.ts"
+import * as Connection from "./Connection.ts"
+import type * as End from "./End.ts"
+import * as Outbox from "./Outbox.ts"
+import * as Rest from "./Rest.ts"
+
+const defaultRestUrl = "https://discord.com/api/v10"
+const library = "effect-discord-voice"
+const waitingRequests = 64
+const waitingEvents = 4096
+const waitingLifecycles = 64
+/** A connection that was up this long has nothing to do with the failures before it. */
+const stableMs = 60_000
+/** After so many attempts a session is given up: its resume URL may be gone. */
+const resumeAttempts = 3
+const guildPatience = Duration.seconds(5)
+
+/**
+ * 1 second, doubling up to 1 minute, with jitter; gives up after 10 attempts in a row.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultReconnect: Schedule.Schedule<unknown, VoiceError.VoiceError> = Schedule.min([
+  Schedule.exponential("1 second", 2),
+  Schedule.spaced("1 minute")
+]).pipe(Schedule.jittered, Schedule.upTo({ times: 10 }), Schedule.setInputType<VoiceError.VoiceError>())
+
+/** Both are common in a `.env` file, and each makes the token a wrong one. */
+const cleanToken = (token: Redacted.Redacted): Redacted.Redacted =>
+  Redacted.make(Redacted.value(token).trim().replace(/^Bot\s+/i, ""))
+
+/**
+ * Starts a client in the background; it ends with the scope.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
+  const transport = yield* Transport.WebSocketTransport
+  const token = cleanToken(options.token)
+  const intents = options.intents ?? GatewayPayload.voiceIntents
+  const identify: Omit<GatewayPayload.Identify, "token"> = {
+    intents,
+    properties: options.properties ?? { os: process.platform, browser: library, device: library },
+    ...(options.shard === undefined ? {} : { shard: options.shard })
+  }
+
+  const events = yield* PubSub.sliding<Take.Take<GatewayEvent, VoiceError.VoiceError>>(waitingEvents)
+  const lifecycles = yield* PubSub.sliding<Take.Take<Lifecycle>>(waitingLifecycles)
+  const outbox = Outbox.make(waitingRequests)
+  const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
+  let finalError: VoiceError.VoiceError | undefined
+  let ownId: UserId | undefined
+  let session: Connection.Session | undefined
+  let upSinceMs: number | undefined
+  const voiceStates = new Map<GuildId, GatewayPayload.VoiceState>()
+  const awaitedGuilds = new Map<GuildId, Deferred.Deferred<void>>()
+
+  const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+  const publishEvent = (event: GatewayEvent) => Effect.asVoid(PubSub.publish(events, [event]))
+  const publishLifecycle = (lifecycle: Lifecycle) => Effect.asVoid(PubSub.publish(lifecycles, [lifecycle]))
+
+  /** Nothing comes after this: whoever waits or asks later gets the error. */
+  const finish = Effect.fnUntraced(function*(error: VoiceError.VoiceError) {
+    if (finalError !== undefined) return
+    finalError = error
+    yield* Deferred.fail(self, error)
+    yield* PubSub.end(events, Exit.fail(error))
+    yield* PubSub.end(lifecycles, Exit.void)
+    yield* outbox.fail(error)
+    yield* Effect.forEach(awaitedGuilds.values(), (awaited) => Deferred.succeed(awaited, undefined), { discard: true })
+  })
+
+  const remember = (guildId: GuildId, state: GatewayPayload.VoiceState) => {
+    if (state.user_id !== ownId) return
+    if (state.channel_id === null) voiceStates.delete(guildId)
+    else voiceStates.set(guildId, { ...state, guild_id: guildId })
+  }
+
+  const onReady = Effect.fnUntraced(function*(next: Connection.Session, ready: GatewayPayload.Ready) {
+    const isFirst = ownId === undefined
+    session = next
+    ownId = ready.user.id
+    upSinceMs = yield* nowMs
+    voiceStates.clear()
+    for (const awaited of awaitedGuilds.values()) Deferred.doneUnsafe(awaited, Exit.void)
+    awaitedGuilds.clear()
+    for (const guild of ready.guilds) awaitedGuilds.set(guild.id, Deferred.makeUnsafe())
+    yield* Effect.logDebug("The main gateway has begun a session")
+    yield* Deferred.succeed(self, ready.user.id)
+    if (!isFirst) yield* publishLifecycle("NewSession")
+  })
+
+  const onResumed = Effect.gen(function*() {
+    upSinceMs = yield* nowMs
+    yield* Effect.logDebug("The main gateway has resumed the session")
+    yield* publishLifecycle("Resumed")
+  })
+
+  const onDispatch = Effect.fnUntraced(function*(dispatch: GatewayPayload.Dispatch) {
+    switch (dispatch.t) {
+      case "GUILD_CREATE": {
+        const { id, voice_states } = dispatch.d
+        for (const state of voice_states ?? []) remember(id, state)
+        const awaited = awaitedGuilds.get(id)
+        awaitedGuilds.delete(id)
+        if (awaited !== undefined) yield* Deferred.succeed(awaited, undefined)
+        return
+      }
+      case "VOICE_STATE_UPDATE":
+        if (dispatch.d.guild_id !== undefined) remember(dispatch.d.guild_id, dispatch.d)
+        return yield* publishEvent({ _tag: "VoiceState", state: dispatch.d })
+      case "VOICE_SERVER_UPDATE":
+        return yield* publishEvent({ _tag: "VoiceServer", server: dispatch.d })
+    }
+  })
+
+  const gatewayUrl = Effect.suspend(() => {
+    if (session !== undefined) return Effect.succeed(session.resumeUrl)
+    if (options.url !== undefined) return Effect.succeed(options.url)
+    return Rest.gatewayUrl({
+      token,
+      restUrl: options.restUrl ?? defaultRestUrl,
+      fetch: options.fetch ?? globalThis.fetch
+    })
+  })
+
+  const attempt: Effect.Effect<End.End> = gatewayUrl.pipe(
+    Effect.flatMap((url) =>
+      Connection.run({ transport, url, token, identify, session, outbox, onReady, onResumed, onDispatch })
+    ),
+    Effect.catch(Effect.succeed),
+    Effect.scoped
+  )
+
+  const supervise = Effect.gen(function*() {
+    const reconnect = options.reconnect ?? defaultReconnect
+    let step = yield* Schedule.toStep(reconnect)
+    let failures = 0
+    while (true) {
+      upSinceMs = undefined
+      const end = yield* attempt
+      const wasUp: number | undefined = upSinceMs
+      if (wasUp !== undefined) yield* publishLifecycle("Lost")
+      const wasStable = wasUp !== undefined && (yield* nowMs) - wasUp >= stableMs
+      if (wasStable) {
+        step = yield* Schedule.toStep(reconnect)
+        failures = 0
+      }
+      failures++
+      if (end.next === "stop") return yield* finish(end.error)
+      if (end.next === "new-session" || failures > resumeAttempts) session = undefined
+
+      const backoff = yield* Pull.matchEffect(step(yield* Clock.currentTimeMillis, end.error), {
+        onSuccess: ([, delay]) => Effect.succeed(delay),
+        onFailure: Effect.failCause,
+        onDone: () => Effect.undefined
+      })
+      if (backoff === undefined) return yield* finish(end.error)
+      const delayMs = end.immediately && wasStable ? 0 : Math.max(Duration.toMillis(backoff), end.minDelayMs)
+      yield* Effect.logDebug(`Connecting to the main gateway again in ${Math.round(delayMs)} ms: ${end.error.message}`)
+      yield* Effect.sleep(delayMs)
+    }
+  })
+
+  yield* Effect.addFinalizer(() =>
+    finish(VoiceError.make(new VoiceError.NotConnected({ operation: "The main gateway client" })))
+  )
+  if ((intents & GatewayPayload.Intents.GuildVoiceStates) === 0) {
+    yield* Effect.logWarning("The intents lack GuildVoiceStates (1 << 7): no VOICE_STATE_UPDATE will come")
+  }
+  yield* supervise.pipe(
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.failCause(cause)
+        : Effect.andThen(
+          Effect.logError("The main gateway client failed", cause),
+          finish(VoiceError.make(new VoiceError.GatewayFailed({ detail: "the client failed; see the log" })))
+        )
+    ),
+    Effect.forkScoped
+  )
+
+  const unlessFinished = <A>(effect: Effect.Effect<A, VoiceError.VoiceError>) =>
+    Effect.suspend(() => finalError === undefined ? effect : Effect.fail(finalError))
+
+  const updateVoiceState = (request: VoiceStateRequest) =>
+    unlessFinished(Effect.suspend(() => {
+      const encoded = GatewayPayload.encodeClient({ op: 4, d: request })
+      return Result.isFailure(encoded)
+        ? VoiceError.fail(new VoiceError.GatewayFailed({ detail: encoded.failure.message }))
+        : outbox.send(encoded.success)
+    }))
+
+  const initialVoiceState = Effect.fnUntraced(function*(guildId: GuildId) {
+    yield* Effect.ignore(Deferred.await(self))
+    const awaited = awaitedGuilds.get(guildId)
+    if (awaited !== undefined) yield* Effect.timeoutOption(Deferred.await(awaited), guildPatience)
+    return Option.fromNullishOr(voiceStates.get(guildId))
+  })
+
+  const gateway: Gateway["Service"] = {
+    userId: unlessFinished(Deferred.await(self)),
+    updateVoiceState,
+    subscribe: Effect.map(
+      PubSub.subscribe(events),
+      (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
+    ),
+    lifecycle: Option.some(
+      Effect.map(
+        PubSub.subscribe(lifecycles),
+        (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
+      )
+    ),
+    initialVoiceState: Option.some(initialVoiceState)
+  }
+  return gateway
+})

@@ -1,0 +1,58 @@
+/**
+ * How an attempt to be connected to the main gateway ended, and what follows from it.
+ *
+ * @since 0.1.0
+ */
+import * as CloseCode from "../protocol/CloseCode.ts"
+import * as VoiceError from "../VoiceError.ts"
+
+/**
+ * `next` says how to go on: take the session up again if there is one, begin a new one, or not at all. `error` is what the
+ * program sees if it does not go on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface End {
+  readonly next: CloseCode.GatewayReaction
+  readonly error: VoiceError.VoiceError
+  /** The backoff is not to be shorter, in milliseconds. */
+  readonly minDelayMs: number
+  /** Discord asked for it: no backoff, if the connection was up long enough. */
+  readonly immediately: boolean
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  next: End["next"],
+  reason: VoiceError.Reason,
+  options: { readonly minDelayMs?: number; readonly immediately?: boolean } = {}
+): End => ({
+  next,
+  error: VoiceError.make(reason),
+  minDelayMs: options.minDelayMs ?? 0,
+  immediately: options.immediately ?? false
+})
+
+/**
+ * The reason of a close code, one of Discord's or 1006 for an end without one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const closedReason = (code: number, detail: string): VoiceError.Reason => {
+  const { name, remedy } = CloseCode.gateway(code)
+  return new VoiceError.GatewayClosed({ code, name, remedy, detail })
+}
+
+/**
+ * The end that a close code of the gateway stands for, by the table of close codes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromClose = (code: number, detail: string): End =>
+  make(CloseCode.gateway(code).reaction, closedReason(code, detail))

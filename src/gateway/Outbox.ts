@@ -1,0 +1,84 @@
+/**
+ * Messages that wait to be sent, across connections: what one connection could not send, the next one does.
+ *
+ * @since 0.1.0
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as VoiceError from "../VoiceError.ts"
+
+/**
+ * One message and who waits for it to be sent.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outgoing {
+  readonly text: string
+  readonly sent: Deferred.Deferred<void, VoiceError.VoiceError>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outbox {
+  /** Waits until the message has been sent; interruption withdraws it. Fails with `GatewayFailed` if too many wait. */
+  readonly send: (text: string) => Effect.Effect<void, VoiceError.VoiceError>
+  /** The first message, which stays; waits for it. */
+  readonly first: Effect.Effect<Outgoing>
+  /** Removes a message that was sent. */
+  readonly done: (outgoing: Outgoing) => Effect.Effect<void>
+  /** Fails everything that waits. */
+  readonly fail: (error: VoiceError.VoiceError) => Effect.Effect<void>
+}
+
+/**
+ * An outbox for at most `capacity` messages.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (capacity: number): Outbox => {
+  const waiting: Array<Outgoing> = []
+  const filled = Latch.makeUnsafe()
+
+  const remove = (outgoing: Outgoing) => {
+    const index = waiting.indexOf(outgoing)
+    if (index >= 0) waiting.splice(index, 1)
+    if (waiting.length === 0) filled.closeUnsafe()
+  }
+
+  return {
+    send: (text) =>
+      Effect.suspend(() => {
+        if (waiting.length >= capacity) {
+          return VoiceError.fail(
+            new VoiceError.GatewayFailed({ detail: `${capacity} messages wait for the connection already` })
+          )
+        }
+        const outgoing: Outgoing = { text, sent: Deferred.makeUnsafe() }
+        waiting.push(outgoing)
+        filled.openUnsafe()
+        return Effect.onInterrupt(Deferred.await(outgoing.sent), () => Effect.sync(() => remove(outgoing)))
+      }),
+    first: Effect.gen(function*() {
+      while (true) {
+        yield* filled.await
+        const outgoing = waiting[0]
+        if (outgoing !== undefined) return outgoing
+      }
+    }),
+    done: (outgoing) =>
+      Effect.suspend(() => {
+        remove(outgoing)
+        return Effect.asVoid(Deferred.succeed(outgoing.sent, undefined))
+      }),
+    fail: (error) =>
+      Effect.suspend(() => {
+        filled.closeUnsafe()
+        return Effect.forEach(waiting.splice(0), (outgoing) => Deferred.fail(outgoing.sent, error), { discard: true })
+      })
+  }
+}

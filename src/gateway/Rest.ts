@@ -1,0 +1,94 @@
+/**
+ * `GET /gateway/bot`: where the main gateway is, and how many sessions may still be started today.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as VoiceError from "../VoiceError.ts"
+import * as End from "./End.ts"
+
+const GatewayBot = Schema.Struct({
+  url: Schema.String,
+  session_start_limit: Schema.optionalKey(Schema.Struct({ remaining: Schema.Finite, reset_after: Schema.Finite }))
+})
+
+const decode = Schema.decodeUnknownResult(Schema.fromJsonString(GatewayBot))
+
+const userAgent = "DiscordBot (https://www.npmjs.com/package/effect-discord-voice, 0.1.0)"
+
+/** What went wrong, without the message: an error about an invalid header quotes it, and there the token is. */
+const describe = (error: unknown): string => {
+  if (!(error instanceof Error)) return "the request failed"
+  const { cause } = error
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined
+  return typeof code === "string" ? `the request failed with ${code}` : `the request failed with a ${error.name}`
+}
+
+const retryAfterMs = (response: Response): number => {
+  const seconds = Number(response.headers.get("retry-after"))
+  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) * 1000 : 0
+}
+
+/**
+ * Asks for the URL of the gateway. Statuses of 400 to 499 but 429 stop, everything else may be tried again. Stops as well
+ * when no session may be started any more: Discord resets the token of a bot that goes on (1000 in 24 hours).
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const gatewayUrl = Effect.fnUntraced(function*(options: {
+  readonly restUrl: string
+  readonly token: Redacted.Redacted
+  readonly fetch: typeof globalThis.fetch
+}) {
+  const url = `${options.restUrl.replace(/\/+$/, "")}/gateway/bot`
+  const fail = (
+    next: End.End["next"],
+    detail: string,
+    more: { readonly status?: number; readonly minDelayMs?: number } = {}
+  ) =>
+    Effect.fail(End.make(
+      next,
+      new VoiceError.GatewayUnreachable({
+        url,
+        detail,
+        ...(more.status === undefined ? {} : { status: more.status })
+      }),
+      more
+    ))
+
+  const { response, text } = yield* Effect.tryPromise({
+    try: async (signal) => {
+      const response = await options.fetch(url, {
+        headers: { "Authorization": `Bot ${Redacted.value(options.token)}`, "User-Agent": userAgent },
+        signal
+      })
+      return { response, text: await response.text() }
+    },
+    catch: describe
+  }).pipe(
+    Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.fail("no answer came within 10 seconds") }),
+    Effect.catch((detail) => fail("resume", detail))
+  )
+  const { status } = response
+  if (status !== 200) {
+    const temporary = status === 429 || status < 400 || status >= 500
+    return yield* fail(temporary ? "resume" : "stop", `GET /gateway/bot was answered with ${status}`, {
+      status,
+      minDelayMs: retryAfterMs(response)
+    })
+  }
+  const decoded = decode(text)
+  if (Result.isFailure(decoded)) {
+    return yield* fail("resume", "GET /gateway/bot was answered with something else", { status })
+  }
+  const limit = decoded.success.session_start_limit
+  if (limit !== undefined && limit.remaining <= 0) {
+    const minutes = Math.ceil(limit.reset_after / 60_000)
+    return yield* fail("stop", `no session may be started any more today; the limit is reset in ${minutes} minutes`)
+  }
+  return decoded.success.url
+})

@@ -1,0 +1,55 @@
+/**
+ * Keeps one gateway connection below the limit of 120 messages in 60 seconds, beyond which Discord closes it with 4008
+ * (Discord docs, Gateway, Rate Limiting). Heartbeats must not wait, so that ordinary messages leave room for them.
+ *
+ * @since 0.1.0
+ */
+
+const windowMs = 60_000
+
+/**
+ * Messages of all kinds in 60 seconds; five below Discord's limit, since its clock is not ours.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const total = 115
+
+/**
+ * Messages other than heartbeats in 60 seconds.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const ordinary = 110
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface SendLimit {
+  /** Milliseconds until a message fits into `capacity` messages in 60 seconds; 0 if it does now. */
+  readonly waitMs: (capacity: number, nowMs: number) => number
+  /** Counts a message as sent. */
+  readonly record: (nowMs: number) => void
+}
+
+/**
+ * A limit for a new connection. Times are milliseconds of a monotonic clock.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): SendLimit => {
+  const sentAt: Array<number> = []
+  return {
+    waitMs: (capacity, nowMs) => {
+      while (sentAt[0] !== undefined && sentAt[0] + windowMs <= nowMs) sentAt.shift()
+      const blocking = sentAt[sentAt.length - capacity]
+      return blocking === undefined ? 0 : blocking + windowMs - nowMs
+    },
+    record: (nowMs) => {
+      sentAt.push(nowMs)
+    }
+  }
+}
