@@ -250,7 +250,8 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
  */
 export const layer: Layer.Layer<VoiceDriver, never, Engine.Services> = Layer.effect(
   VoiceDriver,
-  Effect.map(Effect.context<Engine.Services>(), (context) =>
+  // the layer's own scope stays behind: a connection belongs to the scope of whoever connects
+  Effect.map(Effect.map(Effect.context<Engine.Services>(), Context.omit(Scope.Scope)), (context) =>
     VoiceDriver.of({
       connect: (info, options = {}) =>
         makeConnection(

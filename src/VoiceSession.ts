@@ -281,17 +281,19 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   let selfDeaf = options.selfDeaf ?? false
   if (selfMute) yield* connection.setMuted(true)
 
+  let active: Track.Track | undefined
+
   // The one place that decides what the loss of a connection means. It lives outside the session's own scope, because
-  // it closes that scope.
+  // it closes that scope; a track has named its own end by then.
   yield* connection.awaitEnd.pipe(
     Effect.catch((error) => end(error)),
+    Effect.andThen(Effect.suspend(() => active === undefined ? Effect.void : Effect.asVoid(active.awaitEnd))),
     Effect.andThen(Scope.close(scope, Exit.void)),
     Effect.forkIn(outer, { startImmediately: true })
   )
   yield* Scope.addFinalizer(scope, end())
 
   const oneAtATime = yield* Semaphore.make(1)
-  let active: Track.Track | undefined
 
   const live = <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>) =>
     Effect.flatMap(

@@ -225,7 +225,8 @@ describe("VoiceSession", () => {
       assert.strictEqual(error.reason._tag, "TrackActive")
       yield* first.stop
       const second = yield* session.play(source)
-      yield* it.fake.steps(120)
+      yield* Effect.forEach(Array.from({ length: 120 }), () =>
+        Effect.andThen(it.fake.steps(1), TestClock.adjust("20 millis")))
       assert.deepStrictEqual(yield* second.awaitEnd, { _tag: "Finished" })
     }))
 

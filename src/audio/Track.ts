@@ -9,12 +9,13 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import * as PubSub from "effect/PubSub"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import * as FrameRing from "../driver/FrameRing.ts"
@@ -144,7 +145,9 @@ export const make = Effect.fnUntraced(function*<R>(
   connection: VoiceConnection,
   options: TrackOptions = {}
 ): Effect.fn.Return<Track, VoiceError.VoiceError, R | Scope.Scope> {
-  const context = yield* Effect.context<R>()
+  // A source is opened in the scope of one reading, which is not that of the track. Without its scope the context is one
+  // of R, which the compiler cannot see while R is open.
+  const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
   const clock = yield* Clock.Clock
   const bufferMs = Math.max(leadMs, Duration.toMillis(Duration.fromInputUnsafe(options.buffer ?? "1 second")))
   const starveMs = Duration.toMillis(Duration.fromInputUnsafe(options.starveTimeout ?? "30 seconds"))

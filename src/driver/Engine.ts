@@ -135,7 +135,8 @@ export const connect = Effect.fnUntraced(function*(
     switch (message.op) {
       case 8:
         heartbeatIntervalMs = message.d.heartbeat_interval
-        return Effect.andThen(Deferred.succeed(hello, heartbeatIntervalMs), startHeartbeat)
+        // in this order: whoever waits for Hello starts the first heartbeat itself
+        return Effect.andThen(startHeartbeat, Deferred.succeed(hello, heartbeatIntervalMs))
       case 2:
         return Deferred.succeed(ready, message.d)
       case 4:

@@ -15,7 +15,7 @@ import * as VoiceError from "../VoiceError.ts"
  * @since 0.1.0
  */
 export interface Heartbeat {
-  /** Beats for ever at `intervalMs`; fails with `HeartbeatUnanswered`, or with what `send` fails with. */
+  /** Beats for ever at `intervalMs`, with nothing owed from before; fails with `HeartbeatUnanswered`, or with what `send` fails with. */
   readonly run: (intervalMs: number) => Effect.Effect<never, VoiceError.VoiceError>
   /** Takes the nonce of an acknowledgement. Returns the round trip in milliseconds, or -1 if no beat waits for it. */
   readonly acknowledge: (nonce: number) => number
@@ -60,10 +60,13 @@ export const make = (
 
     return {
       run: (intervalMs) =>
-        beat.pipe(
-          Effect.repeat(Schedule.spaced(Duration.millis(intervalMs))),
-          Effect.andThen(Effect.never)
-        ),
+        Effect.suspend(() => {
+          waiting = false
+          return beat.pipe(
+            Effect.repeat(Schedule.spaced(Duration.millis(intervalMs))),
+            Effect.andThen(Effect.never)
+          )
+        }),
       acknowledge: (answer) => {
         if (!waiting || answer !== nonce) return -1
         waiting = false
