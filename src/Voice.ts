@@ -1,0 +1,61 @@
+/**
+ * Everything that a voice program needs, in one layer: sockets, transport encryption, Opus, the beat and the driver. What
+ * is left open is the `Gateway`, since every program brings its own Discord library.
+ *
+ * @since 0.1.0
+ */
+import * as Layer from "effect/Layer"
+import * as AudioClock from "./AudioClock.ts"
+import * as OpusDecoder from "./OpusDecoder.ts"
+import * as OpusEncoder from "./OpusEncoder.ts"
+import * as Transport from "./Transport.ts"
+import * as VoiceCrypto from "./VoiceCrypto.ts"
+import * as VoiceDriver from "./VoiceDriver.ts"
+import * as VoiceSocket from "./VoiceSocket.ts"
+import * as VoiceUdp from "./VoiceUdp.ts"
+
+/**
+ * What {@link layer} provides.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Voice =
+  | AudioClock.AudioClock
+  | OpusDecoder.OpusDecoder
+  | OpusEncoder.OpusEncoder
+  | VoiceCrypto.VoiceCrypto
+  | VoiceDriver.VoiceDriver
+  | VoiceSocket.VoiceSocket
+  | VoiceUdp.VoiceUdp
+
+/**
+ * The layer without its floor: transports and the clock of the beat are the caller's, as in tests that stay in memory.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerNoDeps: Layer.Layer<
+  Exclude<Voice, AudioClock.AudioClock>,
+  never,
+  AudioClock.AudioClock | Transport.DatagramTransport | Transport.WebSocketTransport
+> = VoiceDriver.layer.pipe(
+  Layer.provideMerge(Layer.mergeAll(
+    VoiceSocket.layer,
+    VoiceUdp.layer,
+    VoiceCrypto.layer,
+    OpusEncoder.layer,
+    OpusDecoder.layer
+  ))
+)
+
+/**
+ * Voice for Node: `ws`, `node:dgram`, the system's monotonic clock, libopus in WebAssembly.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<Voice> = layerNoDeps.pipe(
+  Layer.provide(Transport.layer),
+  Layer.provideMerge(AudioClock.layer)
+)
