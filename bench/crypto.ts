@@ -157,21 +157,22 @@ const run = Effect.fnUntraced(function*(quick: boolean) {
     if (found === undefined) throw new Error(`no figures of ${name}`)
     return found
   }
-  const rows = modes.flatMap((mode) =>
+  const pairs = modes.flatMap((mode) =>
     ["seal", "open"].map((what) => {
       const ours = of(`${mode} ${what} ours`)
       const bare = of(`${mode} ${what} bare`)
-      return {
-        mode,
-        what,
-        "ours us": show(ours),
-        "bare us": show(bare),
-        ratio: Number(ratio(ours, bare).toFixed(2))
-      }
+      return { mode, what, ours, bare, ratio: ratio(ours, bare) }
     })
   )
   const report: Report = {
-    rows,
+    rows: pairs.map(({ bare, mode, ours, ratio, what }) => ({
+      mode,
+      what,
+      "ours us": show(ours),
+      "bare us": show(bare),
+      ratio: ratio.toFixed(2)
+    })),
+    figures: { unit: "microseconds a packet", headerBytes, frameBytes, rounds, operations: batch, modes: pairs },
     notes: [
       `${frameBytes}-byte frames, ${headerBytes}-byte headers; medians (minimum-maximum) of ${rounds} interleaved rounds of ${batch} packets`,
       "ours writes the RTP header, draws the nonce and works in place; bare is the library's call with everything at hand"

@@ -3,12 +3,14 @@
  */
 import { cpus } from "node:os"
 import { parseArgs } from "node:util"
+import { beat } from "./beat.ts"
 import { crypto } from "./crypto.ts"
 import { type Bench, table } from "./measure.ts"
 
 /** A new bench is one more entry. */
 const benches: ReadonlyArray<Bench> = [
-  crypto
+  crypto,
+  beat
 ]
 
 const usage = `Usage: npm run bench -- [options]
@@ -64,7 +66,7 @@ const main = async (options: NonNullable<typeof arguments_>): Promise<number> =>
   }
   for (const bench of chosen) {
     const report = await bench.run({ quick: options.quick })
-    reports.push({ name: bench.name, ...report })
+    reports.push({ name: bench.name, figures: report.figures, notes: report.notes })
     if (!options.json) {
       process.stdout.write(`\n${bench.name}: ${bench.summary}\n\n${table(report.rows)}\n\n`)
       for (const note of report.notes) process.stdout.write(`  ${note}\n`)

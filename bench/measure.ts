@@ -15,7 +15,10 @@ export type Row = { readonly [column: string]: string | number }
 
 /** What a bench found out. */
 export interface Report {
+  /** The table that is printed. */
   readonly rows: ReadonlyArray<Row>
+  /** What `--json` prints: the figures as numbers, in any form that JSON has. */
+  readonly figures: unknown
   /** What a reader of the figures should know. */
   readonly notes: ReadonlyArray<string>
 }

@@ -24,7 +24,7 @@ export interface Decoder {
   readonly channels: 1 | 2
   /** Decodes one packet to interleaved signed 16-bit samples at 48 kHz. Fails with `EncodeFailed`. */
   readonly decode: (packet: Uint8Array) => Effect.Effect<Int16Array, VoiceError.VoiceError>
-  /** Fills in for a lost packet of `samples` a channel (a multiple of 120). */
+  /** Fills in for a lost packet of `samples` a channel (a multiple of 120, up to 5760). Fails with `EncodeFailed`. */
   readonly conceal: (samples: number) => Effect.Effect<Int16Array, VoiceError.VoiceError>
   /**
    * Recovers the packet before `next` from the error correction data in `next`. Fails with `Unsupported` where the
@@ -34,6 +34,8 @@ export interface Decoder {
 }
 
 /**
+ * Makes decoders.
+ *
  * @category services
  * @since 0.1.0
  */

@@ -15,6 +15,8 @@ import * as OpusScript from "./codec/OpusScript.ts"
 import type { VoiceError } from "./VoiceError.ts"
 
 /**
+ * How to encode.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -55,11 +57,24 @@ export interface Encoder {
 }
 
 /**
+ * Makes encoders.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { OpusEncoder } from "effect-discord-voice"
+ *
+ * const program = Effect.gen(function*() {
+ *   const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ bitrate: 96_000 })
+ *   return yield* encoder.encode(new Int16Array(1920)) // 20 ms of silence in two channels
+ * }).pipe(Effect.scoped, Effect.provide(OpusEncoder.layer))
+ * ```
+ *
  * @category services
  * @since 0.1.0
  */
 export class OpusEncoder extends Context.Service<OpusEncoder, {
-  /** Fails with `CodecUnavailable`. */
+  /** Fails with `CodecUnavailable`, also if an option is out of its range. */
   readonly make: (options?: EncoderOptions) => Effect.Effect<Encoder, VoiceError, Scope.Scope>
 }>()("effect-discord-voice/OpusEncoder") {}
 

@@ -62,6 +62,8 @@ export interface PacketCipher {
 }
 
 /**
+ * Chooses a mode and makes ciphers.
+ *
  * @category services
  * @since 0.1.0
  */

@@ -289,7 +289,11 @@ for (const { layer, name, recovers } of libraries) {
           const gap = yield* decoder.conceal(samples)
           assert.strictEqual(gap.length, samples * 2)
           if (samples <= 960) assert.isAbove(energy(gap), energy(tones(0)) / 10)
-          if (samples === 960) assert.strictEqual(loudest(channelOf(gap, 2, 0), [110, 220, 440, 880, 1760]), 440)
+          if (samples === 960) {
+            const candidates = [110, 220, 440, 880, 1760]
+            assert.strictEqual(loudest(channelOf(gap, 2, 0), candidates), 440)
+            assert.strictEqual(loudest(channelOf(gap, 2, 1), candidates), 880)
+          }
           assert.strictEqual((yield* decoder.decode(packets[0] ?? new Uint8Array(0))).length, 1920)
         }
         const fresh = yield* decoders.make({ channels: 1 })

@@ -135,7 +135,8 @@ const acquire = (channels: 1 | 2, application: number) =>
 
 /**
  * The decoder's only way to conceal is a packet that says nothing but its duration: libopus fills in for a frame without
- * bytes as it does for a lost one. These are the first bytes of CELT fullband packets of one frame (RFC 6716, 3.1).
+ * bytes as it does for a lost one, in the mode and the channels of the packet before. These are the first bytes of CELT fullband
+ * packets of one frame (RFC 6716, 3.1).
  */
 const gaps = [
   { samples: 960, toc: 31 << 3 },
@@ -144,13 +145,11 @@ const gaps = [
   { samples: unitSamples, toc: 28 << 3 }
 ] as const
 
-const stereoBit = 4
-
 const conceal = (codec: OpusScript, channels: 1 | 2, samples: number): Int16Array => {
   const out = new Int16Array(samples * channels)
   let done = 0
   for (const gap of gaps) {
-    const packet = Uint8Array.of(channels === 2 ? gap.toc | stereoBit : gap.toc)
+    const packet = Uint8Array.of(gap.toc)
     for (; done + gap.samples <= samples; done += gap.samples) out.set(codec.decode(packet), done * channels)
   }
   return out
