@@ -47,6 +47,8 @@ export interface CoreOptions {
   readonly nowMs: number
   /** Takes the outputs, in order. Must not call the core back synchronously. */
   readonly emit: (output: Output) => void
+  /** Another voice half than the emulator's own, for tests of the main half alone. */
+  readonly voiceHalf?: typeof makeVoiceHalf | undefined
 }
 
 /**
@@ -239,7 +241,7 @@ export const make = (options: CoreOptions): Core => {
     onSessionEnded: (session) => voiceStates.sessionEnded(session)
   })
   // The two halves know each other: the voice half asks for grants, the main half revokes.
-  const voice: VoiceHalf = makeVoiceHalf(
+  const voice: VoiceHalf = (options.voiceHalf ?? makeVoiceHalf)(
     context,
     {
       byToken: (token) => voiceStates.grants.byToken(token),

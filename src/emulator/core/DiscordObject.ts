@@ -52,6 +52,9 @@ export const self = (u: User): Json => ({
   flags: 0
 })
 
+// GATEWAY_PRESENCE, GATEWAY_GUILD_MEMBERS and GATEWAY_MESSAGE_CONTENT: what a verified bot may ask for.
+const applicationFlags = (u: User) => u.privilegedIntents ? (1 << 12) | (1 << 14) | (1 << 18) : 0
+
 /**
  * The application of a bot. Its id is the bot's user id, as it is for all newer applications.
  *
@@ -66,7 +69,7 @@ export const application = (u: User): Json => ({
   bot_public: false,
   bot_require_code_grant: false,
   verify_key: "0".repeat(64),
-  flags: u.privilegedIntents ? (1 << 12) | (1 << 14) | (1 << 18) : 0,
+  flags: applicationFlags(u),
   team: null,
   owner: user(u),
   bot: user(u)
@@ -254,5 +257,62 @@ export const guildCreate = (
     stage_instances: [],
     guild_scheduled_events: [],
     soundboard_sounds: []
+  }
+}
+
+/**
+ * The body of READY. The guilds come as GUILD_CREATE afterwards.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const ready = (
+  world: World,
+  guilds: ReadonlyArray<Guild>,
+  session: { readonly id: string; readonly user: User; readonly shard: readonly [number, number] | undefined },
+  resumeUrl: string
+): Json => ({
+  v: 10,
+  user_settings: {},
+  user: self(session.user),
+  session_type: "normal",
+  session_id: session.id,
+  resume_gateway_url: resumeUrl,
+  relationships: [],
+  private_channels: [],
+  presences: [],
+  guilds: guilds.map(({ id }) => ({ id, unavailable: true })),
+  guild_join_requests: [],
+  geo_ordered_rtc_regions: Array.from(new Set(Array.from(world.servers.values(), (server) => server.region))),
+  application: { id: session.user.id, flags: applicationFlags(session.user) },
+  ...(session.shard === undefined ? undefined : { shard: session.shard })
+})
+
+/**
+ * The body of GUILD_MEMBERS_CHUNK: the members that Request Guild Members (op 8) asked for, by ids or by the start of
+ * their names, all in one chunk.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const membersChunk = (world: World, g: Guild, request: unknown): Json => {
+  const { nonce, query, user_ids: userIds }: Json = typeof request === "object" ? { ...request } : {}
+  const ids: ReadonlyArray<unknown> | undefined = userIds === undefined
+    ? undefined
+    : Array.isArray(userIds)
+    ? userIds
+    : [userIds]
+  const prefix = typeof query === "string" ? query.toLowerCase() : ""
+  const found = Array.from(g.members.values()).filter((m) =>
+    ids === undefined
+      ? world.users.get(m.userId)?.name.toLowerCase().startsWith(prefix) === true
+      : ids.includes(m.userId)
+  )
+  return {
+    guild_id: g.id,
+    members: found.map((m) => member(world, m)),
+    chunk_index: 0,
+    chunk_count: 1,
+    ...(typeof nonce === "string" ? { nonce } : undefined)
   }
 }

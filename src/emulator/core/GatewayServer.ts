@@ -9,9 +9,10 @@ import * as GatewayPayload from "../../protocol/GatewayPayload.ts"
 import type { GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { ConnectionId, CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
-import { type GatewaySession, knownIntents, privilegedIntents, sees } from "./GatewaySession.ts"
+import * as GatewayLogin from "./GatewayLogin.ts"
+import { type GatewaySession, sees } from "./GatewaySession.ts"
 import * as Random from "./Random.ts"
-import type { User, World } from "./World.ts"
+import type { World } from "./World.ts"
 import * as ZlibStream from "./ZlibStream.ts"
 
 /**
@@ -53,7 +54,7 @@ export interface GatewayServer {
   readonly close: (userId: UserId, code: number, reason: string) => boolean
   /** Cuts the user's connections; the sessions can be resumed. Whether there was a connection. */
   readonly terminate: (userId: UserId) => boolean
-  /** Identifies left to a bot in the running 24 hours, of {@link identifyLimit}. */
+  /** Identifies left to a bot in the running 24 hours, of {@link GatewayLogin.identifyLimit}. */
   readonly identifiesLeft: (userId: UserId) => { readonly remaining: number; readonly resetAfterMs: number }
 }
 
@@ -74,16 +75,6 @@ export const sendLimit = 120
  */
 export const sendWindowMs = 60_000
 
-/**
- * Identifies that a bot has in 24 hours (Discord docs, Gateway, Session Start Limit).
- *
- * @category constants
- * @since 0.1.0
- */
-export const identifyLimit = 1000
-
-const dayMs = 86_400_000
-
 interface Connection {
   readonly id: ConnectionId
   readonly compress: ((text: string) => Uint8Array) | undefined
@@ -96,6 +87,9 @@ interface Connection {
 
 const utf8 = new TextDecoder()
 
+const hasGuildId = (d: unknown, guildId: GuildId) =>
+  typeof d === "object" && d !== null && "guild_id" in d && d.guild_id === guildId
+
 const asText = (frame: string | Uint8Array) => typeof frame === "string" ? frame : utf8.decode(frame)
 
 /**
@@ -106,7 +100,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
   const { profile } = context
   const connections = new Map<ConnectionId, Connection>()
   const sessions = new Map<string, GatewaySession>()
-  const identifies = new Map<UserId, { windowStartMs: number; count: number; lastMs: number }>()
+  const budget = GatewayLogin.makeBudget(context.now, profile.identifyIntervalMs)
   let gatewayUrl = "wss://gateway.discord.gg"
 
   const userOf = (connection: Connection) => connection.session?.user.id
@@ -209,15 +203,6 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     control(connection, 11, null)
   }
 
-  const startOf = (userId: UserId) => {
-    let start = identifies.get(userId)
-    if (start === undefined || context.now() - start.windowStartMs >= dayMs) {
-      start = { windowStartMs: context.now(), count: 0, lastMs: Number.NEGATIVE_INFINITY }
-      identifies.set(userId, start)
-    }
-    return start
-  }
-
   const visibleGuilds = (session: GatewaySession) =>
     Array.from(world.guilds.values()).filter((guild) => sees(world, session, guild.id))
 
@@ -236,22 +221,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
 
   const ready = (session: GatewaySession) => {
     const guilds = visibleGuilds(session)
-    dispatch(session, "READY", {
-      v: 10,
-      user_settings: {},
-      user: DiscordObject.self(session.user),
-      session_type: "normal",
-      session_id: session.id,
-      resume_gateway_url: gatewayUrl,
-      relationships: [],
-      private_channels: [],
-      presences: [],
-      guilds: guilds.map((guild) => ({ id: guild.id, unavailable: true })),
-      guild_join_requests: [],
-      geo_ordered_rtc_regions: Array.from(new Set(Array.from(world.servers.values(), (server) => server.region))),
-      application: { id: session.user.id, flags: session.user.privilegedIntents ? 0x5_1000 : 0 },
-      ...(session.shard === undefined ? undefined : { shard: session.shard })
-    })
+    dispatch(session, "READY", DiscordObject.ready(world, guilds, session, gatewayUrl))
     for (const guild of guilds) guildCreate(session, guild.id)
   }
 
@@ -259,47 +229,28 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     if (connection.session !== undefined) {
       return blame(connection, 4005, "Already authenticated.", "double-identify", "Identify was sent twice.")
     }
-    const user: User | undefined = world.tokens.get(d.token.replace(/^Bot /, ""))
-    if (user === undefined) {
-      return blame(connection, 4004, "Authentication failed.", "bad-token", "Identify has a token that nobody owns.")
+    const user = GatewayLogin.examine(world, d)
+    if ("closeCode" in user) return blame(connection, user.closeCode, user.reason, user.verdict, user.message)
+    switch (budget.spend(user.id)) {
+      case "exhausted":
+        return blame(
+          connection,
+          4004,
+          "Authentication failed.",
+          "identify-limit",
+          `More than ${GatewayLogin.identifyLimit} Identify in 24 hours: Discord resets the token of such a bot.`
+        )
+      case "too-early":
+        context.judge(
+          "violation",
+          "identify-limit",
+          `Identify came less than ${profile.identifyIntervalMs} ms after the one before.`,
+          user.id
+        )
+        return control(connection, 9, false)
+      case "granted":
+        break
     }
-    const [shardId, shards] = d.shard ?? [0, 1]
-    if (shards < 1 || shardId >= shards) {
-      return blame(connection, 4010, "Invalid shard.", "invalid-shard", `There is no shard ${shardId} of ${shards}.`)
-    }
-    if (d.intents > 0x7fff_ffff || (d.intents & ~knownIntents) !== 0) {
-      return blame(connection, 4013, "Invalid intent(s).", "invalid-intents", `Intents ${d.intents} do not exist.`)
-    }
-    if ((d.intents & privilegedIntents) !== 0 && !user.privilegedIntents) {
-      return blame(
-        connection,
-        4014,
-        "Disallowed intent(s).",
-        "disallowed-intents",
-        `Intents ${d.intents} have privileged ones that this bot does not have.`
-      )
-    }
-    const start = startOf(user.id)
-    if (start.count >= identifyLimit) {
-      return blame(
-        connection,
-        4004,
-        "Authentication failed.",
-        "identify-limit",
-        `More than ${identifyLimit} Identify in 24 hours: Discord resets the token of such a bot.`
-      )
-    }
-    start.count++
-    if (context.now() - start.lastMs < profile.identifyIntervalMs) {
-      context.judge(
-        "violation",
-        "identify-limit",
-        `Identify came less than ${profile.identifyIntervalMs} ms after the one before.`,
-        user.id
-      )
-      return control(connection, 9, false)
-    }
-    start.lastMs = context.now()
     const session: GatewaySession = {
       id: Random.hex(context.random, 16),
       user,
@@ -320,7 +271,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     if (connection.session !== undefined) {
       return blame(connection, 4005, "Already authenticated.", "double-identify", "Resume was sent on a live session.")
     }
-    const user = world.tokens.get(d.token.replace(/^Bot /, ""))
+    const user = GatewayLogin.userOf(world, d.token)
     if (user === undefined) {
       return blame(connection, 4004, "Authentication failed.", "bad-token", "Resume has a token that nobody owns.")
     }
@@ -352,45 +303,18 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     dispatch(session, "RESUMED", {})
   }
 
-  // Request Guild Members (op 8): libraries wait for the answer.
-  const requestMembers = (session: GatewaySession, d: unknown) => {
-    if (typeof d !== "object" || d === null) return false
-    const guildId = "guild_id" in d ? d.guild_id : undefined
-    const guild = Array.from(world.guilds.values()).find((g) => g.id === guildId)
-    if (guild === undefined || !sees(world, session, guild.id)) return true
-    const ids = "user_ids" in d ? (Array.isArray(d.user_ids) ? d.user_ids : [d.user_ids]) : undefined
-    const query = "query" in d && typeof d.query === "string" ? d.query.toLowerCase() : ""
-    const found = Array.from(guild.members.values()).filter((m) =>
-      ids !== undefined
-        ? ids.includes(m.userId)
-        : world.users.get(m.userId)?.name.toLowerCase().startsWith(query)
-    )
-    dispatch(session, "GUILD_MEMBERS_CHUNK", {
-      guild_id: guild.id,
-      members: found.map((m) => DiscordObject.member(world, m)),
-      chunk_index: 0,
-      chunk_count: 1,
-      ...("nonce" in d && typeof d.nonce === "string" ? { nonce: d.nonce } : undefined)
-    })
-    return true
-  }
-
   const unmodelled = (connection: Connection, session: GatewaySession, code: number, d: unknown) => {
     switch (code) {
       // Update Presence and Request Soundboard Sounds have no effect on voice.
       case 3:
       case 31:
         return context.count(`gateway-ignored:op${code}`)
-      case 8:
-        return requestMembers(session, d)
-          ? undefined
-          : blame(
-            connection,
-            4002,
-            "Error while decoding payload.",
-            "malformed",
-            "Request Guild Members has no object."
-          )
+      // Request Guild Members: libraries wait for the answer.
+      case 8: {
+        const guild = visibleGuilds(session).find((g) => hasGuildId(d, g.id))
+        if (guild === undefined) return context.count("gateway-ignored:op8")
+        return dispatch(session, "GUILD_MEMBERS_CHUNK", DiscordObject.membersChunk(world, guild, d))
+      }
       default:
         return blame(connection, 4001, "Unknown opcode.", "unknown-opcode", `No client sends opcode ${code}.`)
     }
@@ -532,12 +456,6 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         context.emit({ _tag: "Terminate", connection: connection.id })
         detach(connection, false)
       }),
-    identifiesLeft: (userId) => {
-      const start = startOf(userId)
-      return {
-        remaining: Math.max(0, identifyLimit - start.count),
-        resetAfterMs: Math.ceil(start.windowStartMs + dayMs - context.now())
-      }
-    }
+    identifiesLeft: budget.left
   }
 }

@@ -1,0 +1,130 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { VoiceServerId } from "../../../src/emulator/core/CoreContext.ts"
+import * as Harness from "./Harness.ts"
+
+const setup = (profile: Parameters<typeof Harness.make>[0] = {}) => {
+  const h = Harness.make(profile)
+  const client = h.login()
+  h.join(client, h.lobby)
+  client.take()
+  h.happenings.length = 0
+  const order = () =>
+    h.happenings.map((happening) =>
+      happening._tag === "Revoked"
+        ? `close ${happening.revocation.code}`
+        : Harness.names([happening.message]).join()
+    )
+  const secondServer = (): VoiceServerId =>
+    h.core.createVoiceServer({ region: "there", endpoint: "voice2.test:443", udp: { address: "127.0.0.1", port: 2 } })
+  return { h, client, order, secondServer }
+}
+
+const token = (client: Harness.Client): string => String(client.events("VOICE_SERVER_UPDATE").at(-1)?.["token"])
+
+describe("Actions", () => {
+  it("kick: null state and close 4014, in the order of the profile", () => {
+    const first = setup()
+    const granted = token(first.client)
+    assert.isTrue(first.h.core.kick(first.h.bot.id))
+    assert.deepStrictEqual(first.order(), ["close 4014", "VOICE_STATE_UPDATE"])
+    assert.deepInclude(first.client.events("VOICE_STATE_UPDATE").at(-1), { channel_id: null, user_id: first.h.bot.id })
+    assert.isUndefined(first.h.grant(granted))
+    assert.isFalse(first.h.core.kick(first.h.bot.id))
+    const second = setup({ profile: { voiceCloseOrder: "event-first" } })
+    second.h.core.kick(second.h.bot.id)
+    assert.deepStrictEqual(second.order(), ["VOICE_STATE_UPDATE", "close 4014"])
+  })
+
+  it("moveUser: both events with a new token, past a full channel", () => {
+    const { client, h, order } = setup()
+    const before = token(client)
+    const full = h.core.createChannel({ guildId: h.guildId, name: "full", userLimit: 1 })
+    const guest = h.core.createUser({ name: "guest" })
+    if (full === undefined) throw new Error("no channel")
+    h.core.participants.join({ userId: guest.id, channelId: full })
+    h.happenings.length = 0
+    assert.isTrue(h.core.moveUser(h.bot.id, full))
+    assert.deepStrictEqual(order(), ["close 4014", "VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"])
+    assert.notStrictEqual(token(client), before)
+    assert.strictEqual(h.grant(token(client))?.channelId, full)
+    assert.isFalse(h.core.moveUser(h.core.createUser({ name: "away" }).id, full))
+  })
+
+  it("deleteChannel: null states and close 4022 for all", () => {
+    const { client, h, order } = setup()
+    assert.isTrue(h.core.deleteChannel(h.lobby))
+    assert.deepStrictEqual(order(), ["close 4022", "VOICE_STATE_UPDATE", "CHANNEL_DELETE"])
+    h.join(client, h.lobby)
+    assert.strictEqual(h.core.counters().get("voice-state-ignored:unknown-channel"), 1)
+    assert.isFalse(h.core.deleteChannel(h.lobby))
+  })
+
+  it("moveServer: closes 4022 and names the next server, with the session id unchanged and no state", () => {
+    const { client, h, order, secondServer } = setup()
+    const server = secondServer()
+    const before = h.grant(token(client))
+    assert.isTrue(h.core.moveServer(h.lobby))
+    assert.deepStrictEqual(order(), ["close 4022", "VOICE_SERVER_UPDATE"])
+    assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice2.test:443" })
+    const after = h.grant(token(client))
+    assert.strictEqual(after?.server, server)
+    assert.strictEqual(after?.sessionId, before?.sessionId)
+    assert.notStrictEqual(after?.token, before?.token)
+    assert.isUndefined(h.grant(String(before?.token)))
+    // A member that comes later goes there too, until the channel is empty.
+    const other = h.login({ token: h.core.createUser({ name: "second" }).token })
+    h.join(other, h.lobby)
+    assert.strictEqual(h.grant(token(other))?.server, server)
+    h.join(other, null)
+    h.join(client, null)
+    h.join(client, h.lobby)
+    assert.strictEqual(h.grant(token(client))?.server, 1)
+    assert.isTrue(h.core.moveServer(h.guildId))
+    assert.strictEqual(h.grant(token(client))?.server, server)
+    assert.isFalse(h.core.moveServer(h.lobby, { server: 99 }))
+    assert.isFalse(h.core.moveServer("1" as typeof h.lobby))
+  })
+
+  it("moveServer with a single server gives the same endpoint and a new token", () => {
+    const { client, h } = setup()
+    const before = token(client)
+    h.core.moveServer(h.lobby)
+    assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice1.test:2048" })
+    assert.notStrictEqual(token(client), before)
+  })
+
+  it("moveServer with a null endpoint first: its token never matches, the server comes later", () => {
+    const { client, h, order } = setup()
+    h.core.moveServer(h.lobby, { nullEndpointFirst: true, delayMs: 500 })
+    assert.deepStrictEqual(order(), ["close 4022", "VOICE_SERVER_UPDATE"])
+    assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: null })
+    assert.isUndefined(h.grant(token(client)))
+    const late = h.login({ token: h.core.createUser({ name: "late" }).token })
+    h.join(late, h.lobby)
+    assert.deepInclude(late.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: null })
+    client.take()
+    h.core.advance(499)
+    assert.deepStrictEqual(client.take(), [])
+    h.core.advance(500)
+    for (const each of [client, late]) {
+      assert.deepInclude(each.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice1.test:2048" })
+      assert.isDefined(h.grant(token(each)))
+    }
+    assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE"])
+  })
+
+  it("muteUser: state with the server's flags, and the relay is told", () => {
+    const { client, h } = setup()
+    h.core.muteUser(h.bot.id, { mute: true })
+    assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { mute: true, deaf: false })
+    assert.isFalse(h.hooks.speaks?.(h.bot.id, h.guildId))
+    assert.isTrue(h.hooks.hears?.(h.bot.id, h.guildId))
+    h.core.muteUser(h.bot.id, { mute: false, deaf: true })
+    assert.isTrue(h.hooks.speaks?.(h.bot.id, h.guildId))
+    assert.isFalse(h.hooks.hears?.(h.bot.id, h.guildId))
+    h.core.muteUser(h.bot.id, { deaf: false })
+    h.join(client, h.lobby, { deaf: true })
+    assert.isFalse(h.hooks.hears?.(h.bot.id, h.guildId))
+    assert.isFalse(h.core.suppressUser(h.bot.id, true))
+  })
+})

@@ -1,0 +1,99 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Fault, Output } from "../../../src/emulator/core/CoreContext.ts"
+import * as Faults from "../../../src/emulator/core/Faults.ts"
+import * as Random from "../../../src/emulator/core/Random.ts"
+import * as Timers from "../../../src/emulator/core/Timers.ts"
+import type { UserId } from "../../../src/protocol/Identifier.ts"
+
+const setup = () => {
+  const timers = Timers.make(0)
+  const emitted: Array<Output> = []
+  const ended: Array<number> = []
+  const counted: Array<string> = []
+  const passed: Array<readonly [at: number, frame: string | Uint8Array]> = []
+  const faults = Faults.make({
+    random: Random.make(1),
+    timers,
+    now: timers.now,
+    emit: (output) => emitted.push(output),
+    count: (name) => counted.push(name),
+    onEnded: (connection) => ended.push(connection)
+  })
+  const send = (frame: string | Uint8Array, op: number | undefined = 1, userId: string | undefined = undefined) =>
+    faults.through(
+      "gateway-in",
+      { userId: userId as UserId | undefined, op, frame, connection: 9 },
+      (out) => passed.push([timers.now(), out])
+    )
+  return { timers, emitted, ended, counted, passed, faults, send }
+}
+
+describe("Faults", () => {
+  it("lets everything pass without a fault, and again after it was taken out", () => {
+    const { counted, faults, passed, send } = setup()
+    send("a")
+    const remove = faults.add(() => ({ _tag: "Drop" }))
+    send("b")
+    remove()
+    remove()
+    send("c")
+    assert.deepStrictEqual(passed.map(([, frame]) => frame), ["a", "c"])
+    assert.deepStrictEqual(counted, ["fault:gateway-in:Drop"])
+  })
+
+  it("delays on the clock and copies lent bytes", () => {
+    const { faults, passed, send, timers } = setup()
+    faults.add((subject) => subject.op === 1 ? { _tag: "Delay", ms: 50 } : undefined)
+    const bytes = Uint8Array.of(1, 2)
+    send(bytes)
+    bytes.fill(0)
+    send("through", 2)
+    timers.advance(49)
+    assert.deepStrictEqual(passed, [[0, "through"]])
+    timers.advance(60)
+    assert.deepStrictEqual(passed[1], [50, Uint8Array.of(1, 2)])
+  })
+
+  it("repeats with bytes of their own, replaces", () => {
+    const { faults, passed, send } = setup()
+    const remove = faults.add(() => ({ _tag: "Duplicate", copies: 2 }))
+    send(Uint8Array.of(7))
+    assert.strictEqual(passed.length, 3)
+    assert.strictEqual(new Set(passed.map(([, frame]) => frame)).size, 3)
+    remove()
+    faults.add(() => ({ _tag: "Replace", frame: "other" }))
+    send("one")
+    assert.deepStrictEqual(passed[3], [0, "other"])
+  })
+
+  it("closes and terminates the connection instead of passing", () => {
+    const { emitted, ended, faults, passed, send } = setup()
+    faults.add((subject) => subject.op === 1 ? { _tag: "Close", code: 4000, reason: "why" } : { _tag: "Terminate" })
+    send("a", 1)
+    send("b", 2)
+    assert.deepStrictEqual(passed, [])
+    assert.deepStrictEqual(emitted, [
+      { _tag: "Close", connection: 9, code: 4000, reason: "why" },
+      { _tag: "Terminate", connection: 9 }
+    ])
+    assert.deepStrictEqual(ended, [9, 9])
+  })
+
+  it("numbers by user and opcode, and asks in order until one answers", () => {
+    const { faults, send } = setup()
+    const seen: Array<string> = []
+    const note: Fault = (subject) => {
+      seen.push(`${subject.userId}/${subject.op}/${subject.index}`)
+      return undefined
+    }
+    send("before")
+    faults.add(note)
+    faults.add((subject) => subject.op === 2 ? { _tag: "Drop" } : undefined)
+    faults.add(note)
+    send("x", 1)
+    send("x", 2, "5")
+    send("x", 1, "5")
+    send("x", 2, "5")
+    assert.deepStrictEqual(seen, ["undefined/1/1", "undefined/1/1", "5/2/0", "5/1/0", "5/1/0", "5/2/1"])
+  })
+})

@@ -1,0 +1,247 @@
+/**
+ * The core with a voice half that only records, and clients of the main gateway that are driven by hand.
+ */
+import { assert } from "@effect/vitest"
+import { Result } from "effect"
+import * as Core from "../../../src/emulator/core/Core.ts"
+import type { Output, VoiceGrant } from "../../../src/emulator/core/CoreContext.ts"
+import { type Profile, today } from "../../../src/emulator/core/Profile.ts"
+import type { HeardFrame, VoiceHalf, VoiceHooks } from "../../../src/emulator/core/voice/VoiceHalf.ts"
+import * as GatewayPayload from "../../../src/protocol/GatewayPayload.ts"
+import type { ChannelId, GuildId, UserId } from "../../../src/protocol/Identifier.ts"
+
+export type Body = { readonly [key: string]: unknown }
+
+export interface Message {
+  readonly op: number
+  readonly t: string | null
+  readonly s: number | null
+  readonly d: unknown
+}
+
+export type Revocation = Parameters<VoiceHalf["revoke"]>[0]
+
+/** In the order of their happening: what a gateway client saw, and what the voice half was told. */
+export type Happening =
+  | { readonly _tag: "Message"; readonly client: Client; readonly message: Message }
+  | { readonly _tag: "Revoked"; readonly revocation: Revocation }
+
+export interface Scripted {
+  readonly userId: UserId
+  readonly calls: Array<string>
+  readonly hear: (frame: HeardFrame) => void
+}
+
+export interface Client {
+  readonly id: number
+  readonly messages: Array<Message>
+  /** `undefined` until the core has closed it. */
+  readonly closeCode: () => number | undefined
+  terminated: boolean
+  readonly send: (message: unknown) => void
+  readonly sendRaw: (frame: string | Uint8Array) => void
+  readonly disconnect: (code: number) => void
+  /** The messages since the last call. */
+  readonly take: () => Array<Message>
+  /** The bodies of all dispatches of that name. */
+  readonly events: (t: string) => Array<Body>
+}
+
+export interface Harness {
+  readonly core: Core.Core
+  readonly outputs: Array<Output>
+  readonly happenings: Array<Happening>
+  readonly hooks: VoiceHooks
+  readonly grant: (token: string) => VoiceGrant | undefined
+  readonly scripted: Array<Scripted>
+  readonly voiceFrames: Array<string | Uint8Array>
+  readonly voiceGone: Array<number>
+  readonly revocations: () => Array<Revocation>
+  readonly guildId: GuildId
+  readonly lobby: ChannelId
+  readonly other: ChannelId
+  readonly bot: { readonly id: UserId; readonly token: string }
+  readonly connect: (search?: string) => Client
+  /** A connection to the first voice server. */
+  readonly connectVoice: (search?: string) => Client
+  /** Connects, identifies and forgets the messages until then. */
+  readonly login: (options?: { readonly token?: string; readonly intents?: number }) => Client
+  readonly join: (client: Client, channelId: ChannelId | null, flags?: { mute?: boolean; deaf?: boolean }) => void
+  readonly violations: () => Array<string>
+  readonly advice: () => Array<string>
+}
+
+export const make = (options: {
+  readonly profile?: Partial<Profile>
+  readonly seed?: number
+  /** The emulator's own voice half instead of the one that records. */
+  readonly realVoice?: boolean
+} = {}): Harness => {
+  const outputs: Array<Output> = []
+  const happenings: Array<Happening> = []
+  const closeCodes = new Map<number, number>()
+  const clients = new Map<number, Client>()
+  const voiceConnections = new Set<number>()
+  const voiceFrames: Array<string | Uint8Array> = []
+  const voiceGone: Array<number> = []
+  const scripted: Array<Scripted> = []
+  let hooks: VoiceHooks = {}
+  let grant: Harness["grant"] = () => undefined
+  let nextConnection = 1
+
+  const core = Core.make({
+    profile: { ...today, ...options.profile },
+    seed: options.seed ?? 1,
+    nowMs: 0,
+    emit: (output) => {
+      outputs.push(output)
+      if (output._tag === "Datagram") return
+      const client = clients.get(output.connection)
+      if (client === undefined) return
+      switch (output._tag) {
+        case "Text": {
+          const message: Message = JSON.parse(output.text)
+          // Everything the main gateway says has to be readable by the schemas.
+          if (message.t !== undefined) {
+            assert.isTrue(Result.isSuccess(GatewayPayload.decodeServer(output.text)), output.text)
+          }
+          client.messages.push(message)
+          return happenings.push({ _tag: "Message", client, message })
+        }
+        case "Close":
+          return closeCodes.set(output.connection, output.code)
+        case "Terminate":
+          client.terminated = true
+          return
+        case "Binary":
+          return
+      }
+    },
+    voiceHalf: options.realVoice === true ? undefined : (_context, grants, given = {}) => {
+      hooks = given
+      grant = grants.byToken
+      return {
+        addServer: () => {},
+        accept: (id) => void voiceConnections.add(id),
+        receive: (_, frame) => void voiceFrames.push(frame),
+        disconnected: (id) => {
+          voiceConnections.delete(id)
+          voiceGone.push(id)
+        },
+        datagram: () => {},
+        owns: (id) => voiceConnections.has(id),
+        revoke: (revocation) => {
+          happenings.push({ _tag: "Revoked", revocation })
+          hooks.onLeft?.(revocation.userId, revocation.code, revocation.guildId)
+        },
+        closeUser: () => {},
+        terminateUser: () => {},
+        participants: {
+          join: (where) => {
+            const calls = [`join ${where.channelId} ${where.server}`]
+            const listeners: Array<(frame: HeardFrame) => void> = []
+            scripted.push({
+              userId: where.userId,
+              calls,
+              hear: (frame) => {
+                for (const listener of listeners) listener(frame)
+              }
+            })
+            return {
+              userId: where.userId,
+              ssrc: scripted.length,
+              speak: (frames) => void calls.push(`speak ${frames.length}`),
+              setSpeaking: (flags) => void calls.push(`speaking ${flags}`),
+              onHeard: (listener) => void listeners.push(listener),
+              move: (to) => void calls.push(`move ${to.channelId} ${to.server}`),
+              leave: () => void calls.push("leave")
+            }
+          }
+        },
+        sessions: () => []
+      }
+    }
+  })
+
+  const guildId = core.createGuild({ name: "guild" })
+  const channel = (name: string) => {
+    const id = core.createChannel({ guildId, name })
+    if (id === undefined) throw new Error("no such guild")
+    return id
+  }
+  const lobby = channel("lobby")
+  const other = channel("other")
+  const bot = core.createUser({ name: "bot", bot: true })
+  core.createVoiceServer({ region: "here", endpoint: "voice1.test:2048", udp: { address: "127.0.0.1", port: 1 } })
+
+  const open = (kind: Core.ConnectionKind): Client => {
+    const id = nextConnection++
+    let taken = 0
+    const client: Client = {
+      id,
+      messages: [],
+      closeCode: () => closeCodes.get(id),
+      terminated: false,
+      send: (message) => core.receive(id, JSON.stringify(message)),
+      sendRaw: (frame) => core.receive(id, frame),
+      disconnect: (code) => core.disconnected(id, code),
+      take: () => {
+        const fresh = client.messages.slice(taken)
+        taken = client.messages.length
+        return fresh
+      },
+      events: (t) =>
+        client.messages.flatMap((message) =>
+          message.t === t && typeof message.d === "object" && message.d !== null ? [{ ...message.d }] : []
+        )
+    }
+    clients.set(id, client)
+    core.accept(id, kind)
+    return client
+  }
+  const connect: Harness["connect"] = (search = "v=10&encoding=json") =>
+    open({ _tag: "Gateway", search: new URLSearchParams(search) })
+
+  const codes = (severity: string) =>
+    core.verdicts().filter((verdict) => verdict.severity === severity).map((verdict) => verdict.code)
+
+  return {
+    core,
+    outputs,
+    happenings,
+    get hooks() {
+      return hooks
+    },
+    grant: (token) => grant(token),
+    scripted,
+    voiceFrames,
+    voiceGone,
+    revocations: () => happenings.flatMap((happening) => happening._tag === "Revoked" ? [happening.revocation] : []),
+    guildId,
+    lobby,
+    other,
+    bot,
+    connect,
+    connectVoice: (search = "v=8") => open({ _tag: "Voice", server: 1, search: new URLSearchParams(search) }),
+    login: ({ intents = GatewayPayload.voiceIntents, token = bot.token } = {}) => {
+      const client = connect()
+      client.send(identify(token, intents))
+      assert.strictEqual(client.events("READY").length, 1)
+      client.take()
+      return client
+    },
+    join: (client, channelId, { deaf = false, mute = false } = {}) =>
+      client.send({ op: 4, d: { guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf } }),
+    violations: () => codes("violation"),
+    advice: () => codes("advice")
+  }
+}
+
+export const identify = (token: string, intents: number = GatewayPayload.voiceIntents) => ({
+  op: 2,
+  d: { token, intents, properties: { os: "linux", browser: "test", device: "test" } }
+})
+
+/** `T` of dispatches, `op` of others. */
+export const names = (messages: ReadonlyArray<Message>): Array<string> =>
+  messages.map((message) => message.t ?? `op${message.op}`)

@@ -1,0 +1,31 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Verdicts from "../../../src/emulator/core/Verdicts.ts"
+
+describe("Verdicts", () => {
+  it("keeps what was judged with its time, and counts it", () => {
+    let now = 5
+    const verdicts = Verdicts.make(() => now)
+    verdicts.judge("violation", "bad-token", "why", undefined)
+    now = 7
+    verdicts.judge("advice", "late-heartbeat", "why", undefined)
+    verdicts.count("rest")
+    verdicts.count("rest")
+    assert.deepStrictEqual(verdicts.list().map(({ atMs, code, severity }) => [severity, code, atMs]), [
+      ["violation", "bad-token", 5],
+      ["advice", "late-heartbeat", 7]
+    ])
+    assert.deepStrictEqual(Array.from(verdicts.counters()), [
+      ["violation:bad-token", 1],
+      ["advice:late-heartbeat", 1],
+      ["rest", 2]
+    ])
+  })
+
+  it("is bounded, and says so", () => {
+    const verdicts = Verdicts.make(() => 0)
+    for (let i = 0; i < Verdicts.limit + 3; i++) verdicts.judge("violation", "malformed", "why", undefined)
+    assert.strictEqual(verdicts.list().length, Verdicts.limit)
+    assert.strictEqual(verdicts.counters().get("verdicts-not-kept"), 3)
+    assert.strictEqual(verdicts.counters().get("violation:malformed"), Verdicts.limit + 3)
+  })
+})

@@ -1,0 +1,356 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Result } from "effect"
+import { Intents } from "../../../src/protocol/GatewayPayload.ts"
+import * as Harness from "./Harness.ts"
+
+const pair = ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"]
+
+const token = (client: Harness.Client): string => String(client.events("VOICE_SERVER_UPDATE").at(-1)?.["token"])
+
+const sessionId = (client: Harness.Client) => client.events("VOICE_STATE_UPDATE").at(-1)?.["session_id"]
+
+/** Messages and revocations of one client's sight, in order. */
+const story = (h: Harness.Harness, client: Harness.Client) =>
+  h.happenings.flatMap((happening) =>
+    happening._tag === "Revoked"
+      ? [`close ${happening.revocation.code}`]
+      : happening.client === client
+      ? Harness.names([happening.message])
+      : []
+  ).filter((name) => name.startsWith("VOICE") || name.startsWith("close"))
+
+describe("VoiceStates join", () => {
+  it("answers with a state for everyone who listens and a server for the joiner, whose token is a grant", () => {
+    const h = Harness.make()
+    const client = h.login()
+    const watcher = h.login({ token: h.core.createUser({ name: "watcher" }).token })
+    const deaf = h.login({ token: h.core.createUser({ name: "other bot" }).token, intents: Intents.Guilds })
+    const stranger = h.login({ token: h.core.createUser({ name: "stranger", guilds: [] }).token })
+    h.join(client, h.lobby, { deaf: true })
+    assert.deepStrictEqual(Harness.names(client.take()), pair)
+    assert.deepStrictEqual(Harness.names(watcher.take()), ["VOICE_STATE_UPDATE"])
+    assert.deepStrictEqual([deaf.take(), stranger.take()], [[], []])
+    const [state] = client.events("VOICE_STATE_UPDATE")
+    assert.deepInclude(state, {
+      guild_id: h.guildId,
+      channel_id: h.lobby,
+      user_id: h.bot.id,
+      self_deaf: true,
+      self_mute: false,
+      suppress: false
+    })
+    assert.match(String(state?.["session_id"]), /^[0-9a-f]{32}$/)
+    const [server] = client.events("VOICE_SERVER_UPDATE")
+    assert.deepInclude(server, { guild_id: h.guildId, endpoint: "voice1.test:2048" })
+    assert.strictEqual(h.core.snapshot().channels[0]?.server, 1)
+    assert.deepStrictEqual(h.grant(token(client)), {
+      guildId: h.guildId,
+      channelId: h.lobby,
+      userId: h.bot.id,
+      sessionId: String(state?.["session_id"]),
+      token: token(client),
+      server: 1,
+      e2ee: "optional"
+    })
+    assert.deepStrictEqual(h.core.verdicts(), [])
+  })
+
+  it("in the other order, in a random one, and later, when the profile says so", () => {
+    const reversed = pair.toReversed()
+    const first = Harness.make({ profile: { voiceEventOrder: "server-first" } })
+    const client = first.login()
+    first.join(client, first.lobby)
+    assert.deepStrictEqual(Harness.names(client.take()), reversed)
+
+    const random = Harness.make({ profile: { voiceEventOrder: "random" } })
+    const orders = new Set<string>()
+    const mover = random.login()
+    for (let i = 0; i < 20; i++) {
+      random.join(mover, i % 2 === 0 ? random.lobby : random.other)
+      orders.add(Harness.names(mover.take()).join())
+    }
+    assert.deepStrictEqual(orders, new Set([pair.join(), reversed.join()]))
+
+    const slow = Harness.make({ profile: { voiceEventDelayMs: 300, voiceEventGapMs: 50 } })
+    const waiting = slow.login()
+    slow.join(waiting, slow.lobby)
+    slow.core.advance(299)
+    assert.deepStrictEqual(waiting.take(), [])
+    slow.core.advance(300)
+    assert.deepStrictEqual(Harness.names(waiting.take()), ["VOICE_STATE_UPDATE"])
+    slow.core.advance(349)
+    assert.deepStrictEqual(waiting.take(), [])
+    slow.core.advance(350)
+    assert.deepStrictEqual(Harness.names(waiting.take()), ["VOICE_SERVER_UPDATE"])
+  })
+
+  it("never lets a later state overtake an earlier one", () => {
+    for (let seed = 0; seed < 10; seed++) {
+      const h = Harness.make({
+        seed,
+        profile: { voiceEventOrder: "random", voiceEventDelayMs: 20, voiceEventGapMs: 100, voiceCloseOrder: "random" }
+      })
+      const client = h.login()
+      h.join(client, h.lobby)
+      h.core.advance(1)
+      h.join(client, h.other)
+      h.core.advance(2)
+      h.join(client, null)
+      h.core.advance(1000)
+      assert.deepStrictEqual(
+        client.events("VOICE_STATE_UPDATE").map((state) => state["channel_id"]),
+        [h.lobby, h.other, null]
+      )
+      assert.strictEqual(client.events("VOICE_SERVER_UPDATE").length, 2)
+      assert.deepStrictEqual(h.core.snapshot().voiceStates, [])
+    }
+  })
+
+  it("is silent about full, forbidden and unknown channels, and stays where it was", () => {
+    const h = Harness.make()
+    const client = h.login()
+    const full = h.core.createChannel({ guildId: h.guildId, name: "full", userLimit: 1 })
+    const secret = h.core.createChannel({ guildId: h.guildId, name: "secret" })
+    if (full === undefined || secret === undefined) throw new Error("no channel")
+    const guest = h.core.createUser({ name: "guest" })
+    h.core.participants.join({ userId: guest.id, channelId: full })
+    h.join(client, h.lobby)
+    client.take()
+    h.join(client, full)
+    for (const denial of [{ connect: true }, { view: true }]) {
+      h.core.deny({ userId: h.bot.id, channelId: secret, ...denial })
+      h.join(client, secret)
+    }
+    client.send({ op: 4, d: { guild_id: "1", channel_id: h.lobby, self_mute: false, self_deaf: false } })
+    client.send({ op: 4, d: { guild_id: h.guildId, channel_id: "1", self_mute: false, self_deaf: false } })
+    assert.deepStrictEqual(client.take(), [])
+    assert.deepStrictEqual(h.core.snapshot().voiceStates.map((state) => state.channelId), [full, h.lobby])
+    const counters = h.core.counters()
+    assert.deepStrictEqual(
+      ["channel-full", "no-permission", "unknown-guild", "unknown-channel"].map((why) =>
+        counters.get(`voice-state-ignored:${why}`)
+      ),
+      [1, 2, 1, 1]
+    )
+
+    h.core.deny({ userId: h.bot.id, channelId: secret })
+    h.join(client, secret)
+    assert.deepStrictEqual(Harness.names(client.take()), pair)
+    h.core.setModerator(h.bot.id, true)
+    h.join(client, full)
+    assert.deepStrictEqual(Harness.names(client.take()), pair)
+    assert.deepStrictEqual(
+      h.core.participants.join({ userId: guest.id, channelId: "1" as typeof full }),
+      Result.fail("unknown-channel")
+    )
+  })
+
+  it("without GUILD_VOICE_STATES brings only the server, and advice once", () => {
+    const h = Harness.make()
+    const client = h.login({ intents: Intents.Guilds })
+    h.join(client, h.lobby)
+    h.join(client, h.other)
+    assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE", "VOICE_SERVER_UPDATE"])
+    assert.deepStrictEqual([h.advice(), h.violations()], [["missing-intents"], []])
+  })
+
+  it("into a stage means into its audience, where nobody is heard, except for moderators", () => {
+    const h = Harness.make()
+    const stage = h.core.createChannel({ guildId: h.guildId, name: "stage", kind: "stage", e2ee: "required" })
+    if (stage === undefined) throw new Error("no channel")
+    const client = h.login()
+    h.join(client, stage)
+    assert.deepInclude(client.events("VOICE_STATE_UPDATE")[0], { suppress: true })
+    assert.strictEqual(h.grant(token(client))?.e2ee, "never")
+    assert.deepStrictEqual([h.hooks.speaks?.(h.bot.id, h.guildId), h.hooks.speaks?.(h.bot.id, h.guildId)], [
+      false,
+      false
+    ])
+    assert.deepStrictEqual(h.advice(), ["suppressed-audio"])
+    assert.isTrue(h.core.suppressUser(h.bot.id, false))
+    assert.isTrue(h.hooks.speaks?.(h.bot.id, h.guildId))
+    h.core.setModerator(h.bot.id, true)
+    h.join(client, h.lobby)
+    h.join(client, stage)
+    assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { suppress: false })
+  })
+
+  it("with a voice server that is still being found says so first", () => {
+    const h = Harness.make({ profile: { allocationMs: 2000 } })
+    const client = h.login()
+    h.join(client, h.lobby)
+    assert.deepInclude(client.events("VOICE_SERVER_UPDATE")[0], { endpoint: null })
+    const early = token(client)
+    assert.isUndefined(h.grant(early))
+    h.core.advance(2000)
+    assert.strictEqual(client.events("VOICE_SERVER_UPDATE").length, 2)
+    assert.deepInclude(client.events("VOICE_SERVER_UPDATE")[1], { endpoint: "voice1.test:2048" })
+    assert.notStrictEqual(token(client), early)
+    assert.isDefined(h.grant(token(client)))
+    // Who leaves in the meantime hears no more of it, and who comes back waits anew.
+    h.join(client, h.other)
+    h.join(client, null)
+    client.take()
+    h.core.advance(3000)
+    h.join(client, h.other)
+    client.take()
+    h.core.advance(4999)
+    assert.deepStrictEqual(client.take(), [])
+    h.core.advance(5000)
+    assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE"])
+    assert.strictEqual(h.core.snapshot().channels.find((channel) => channel.id === h.other)?.server, 1)
+  })
+})
+
+describe("VoiceStates again", () => {
+  it("the same channel with other flags brings a state, and no server", () => {
+    const h = Harness.make()
+    const client = h.login()
+    h.join(client, h.lobby)
+    const before = token(client)
+    client.take()
+    h.join(client, h.lobby, { mute: true, deaf: true })
+    assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_STATE_UPDATE"])
+    assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { self_mute: true, self_deaf: true })
+    assert.isDefined(h.grant(before))
+    assert.deepStrictEqual(h.revocations(), [])
+  })
+
+  it("the same channel after the voice connection has ended brings a new token, unless the profile says never", () => {
+    for (const rejoinSameChannel of ["when-disconnected", "never"] as const) {
+      const h = Harness.make({ profile: { rejoinSameChannel } })
+      const client = h.login()
+      h.join(client, h.lobby)
+      const before = [sessionId(client), token(client)]
+      h.hooks.onJoined?.(h.bot.id, h.guildId)
+      h.hooks.onLeft?.(h.bot.id, 1006, h.guildId)
+      client.take()
+      h.join(client, h.lobby)
+      const again = rejoinSameChannel === "never" ? ["VOICE_STATE_UPDATE"] : pair
+      assert.deepStrictEqual(Harness.names(client.take()), again)
+      assert.strictEqual(sessionId(client), before[0])
+      assert.strictEqual(token(client) === before[1], rejoinSameChannel === "never")
+      assert.strictEqual(h.grant(String(before[1])) === undefined, rejoinSameChannel === "when-disconnected")
+    }
+  })
+
+  it("another channel keeps the session id, changes the token and closes the old connection", () => {
+    const h = Harness.make({ profile: { moveCloseCode: 4022 } })
+    const client = h.login()
+    h.join(client, h.lobby)
+    const before = [sessionId(client), token(client)]
+    h.join(client, h.other)
+    assert.deepStrictEqual(story(h, client), [...pair, "close 4022", ...pair])
+    assert.strictEqual(sessionId(client), before[0])
+    assert.notStrictEqual(token(client), before[1])
+    assert.isUndefined(h.grant(String(before[1])))
+    assert.strictEqual(h.grant(token(client))?.channelId, h.other)
+  })
+
+  it("a move that closes the old connection last does not take the new one for lost", () => {
+    const h = Harness.make({ profile: { voiceCloseOrder: "event-first" } })
+    const client = h.login()
+    h.join(client, h.lobby)
+    h.join(client, h.other)
+    assert.deepStrictEqual(story(h, client), [...pair, ...pair, "close 4014"])
+    client.take()
+    h.join(client, h.other)
+    assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_STATE_UPDATE"])
+  })
+
+  it("leaving brings a null state and closes; coming back makes a new session id", () => {
+    const h = Harness.make({ profile: { voiceCloseOrder: "event-first" } })
+    const client = h.login()
+    h.join(client, h.lobby)
+    const before = sessionId(client)
+    const old = token(client)
+    h.join(client, null)
+    h.join(client, null)
+    assert.deepStrictEqual(story(h, client), [...pair, "VOICE_STATE_UPDATE", "close 4014"])
+    assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { channel_id: null, session_id: before })
+    assert.isTrue(h.revocations()[0]?.voluntary)
+    assert.isUndefined(h.grant(old))
+    h.join(client, h.lobby)
+    assert.notStrictEqual(sessionId(client), before)
+    assert.strictEqual(h.core.counters().get("voice-state-ignored:not-in-voice"), 1)
+  })
+
+  it("another gateway session of the same user takes over, or removes the ghost", () => {
+    const h = Harness.make()
+    const first = h.login()
+    h.join(first, h.lobby)
+    const second = h.login()
+    h.join(second, h.lobby)
+    assert.deepStrictEqual(Harness.names(second.take()), pair)
+    assert.strictEqual(h.revocations().length, 1)
+    assert.notStrictEqual(first.events("VOICE_STATE_UPDATE")[0]?.["session_id"], sessionId(second))
+    assert.strictEqual(h.core.snapshot().voiceStates.length, 1)
+    // The first session has nothing to take along.
+    first.disconnect(1000)
+    assert.strictEqual(h.core.snapshot().voiceStates.length, 1)
+    // Its own ghost does not make a channel full.
+    const narrow = h.core.createChannel({ guildId: h.guildId, name: "narrow", userLimit: 1 })
+    if (narrow === undefined) throw new Error("no channel")
+    h.join(second, narrow)
+    const heir = h.login()
+    h.join(heir, narrow)
+    assert.deepStrictEqual(Harness.names(heir.take()), pair)
+    const third = h.login()
+    h.join(third, null)
+    assert.deepStrictEqual(Harness.names(third.take()), ["VOICE_STATE_UPDATE"])
+    assert.deepStrictEqual(h.core.snapshot().voiceStates, [])
+  })
+})
+
+describe("VoiceStates scripted participants", () => {
+  const setup = () => {
+    const h = Harness.make()
+    const client = h.login()
+    const guest = h.core.createUser({ name: "guest" })
+    const joined = h.core.participants.join({ userId: guest.id, channelId: h.lobby })
+    if (Result.isFailure(joined)) throw new Error(joined.failure)
+    return { h, client, guest, participant: joined.success, calls: () => h.scripted[0]?.calls ?? [] }
+  }
+
+  it("join, speak, hear, move and leave, seen by the others", () => {
+    const { calls, client, guest, h, participant } = setup()
+    const heard: Array<number> = []
+    participant.onHeard((frame) => heard.push(frame.sequence))
+    participant.speak([{ data: Uint8Array.of(1), samples: 960 }])
+    assert.isTrue(participant.move(h.other))
+    assert.strictEqual(participant.channelId, h.other)
+    h.scripted[0]?.hear({
+      userId: h.bot.id,
+      ssrc: 1,
+      sequence: 7,
+      timestamp: 0,
+      payload: Uint8Array.of(),
+      arrivalMs: 0,
+      silence: false
+    })
+    assert.deepStrictEqual(heard, [7])
+    participant.leave()
+    participant.leave()
+    participant.setSpeaking(1)
+    assert.deepStrictEqual(calls(), [`join ${h.lobby} 1`, "speak 1", `move ${h.other} 1`, "leave"])
+    assert.isUndefined(participant.channelId)
+    assert.deepStrictEqual(
+      client.events("VOICE_STATE_UPDATE").map((state) => [state["user_id"], state["channel_id"]]),
+      [[guest.id, h.lobby], [guest.id, h.other], [guest.id, null]]
+    )
+    assert.strictEqual(h.core.counters().get("participant-without-server"), 1)
+  })
+
+  it("can be kicked and moved to another server, first without an endpoint", () => {
+    const { calls, guest, h } = setup()
+    h.core.createVoiceServer({ region: "there", endpoint: "voice2.test:2048", udp: { address: "127.0.0.1", port: 2 } })
+    h.core.moveServer(h.lobby)
+    h.core.moveServer(h.lobby, { nullEndpointFirst: true, delayMs: 10 })
+    h.core.advance(10)
+    h.core.kick(guest.id)
+    assert.deepStrictEqual(calls(), [`join ${h.lobby} 1`, `move ${h.lobby} 2`, "leave"])
+    assert.deepStrictEqual(h.scripted[1]?.calls, [`join ${h.lobby} 1`, "leave"])
+    assert.deepStrictEqual(h.core.snapshot().voiceStates, [])
+    assert.deepStrictEqual(h.revocations(), [])
+  })
+})
