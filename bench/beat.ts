@@ -54,7 +54,7 @@ const burst = (senders: number, ms: number): Effect.Effect<Round> =>
       for (let i = 0; i < senders; i++) late.push(performance.now() - due)
       due += frameMs
       if (due - start > ms) return resume(Effect.succeed(summarise(late)))
-      setTimeout(step, due - performance.now())
+      setTimeout(step, Math.max(0, due - performance.now()))
     }
     setTimeout(step, frameMs)
   })

@@ -219,7 +219,7 @@ export const layer: Layer.Layer<AudioClock> = Layer.effect(
               if (early > 0) timer = setTimeout(step, early)
               else ring()
             }
-            timer = setTimeout(step, atMs - now())
+            timer = setTimeout(step, Math.max(0, atMs - now()))
           }
         })
       }
