@@ -90,7 +90,7 @@ export const moveStack = (binary: Uint8Array): Uint8Array | undefined => {
         && [0x01, 0x7f, 0x01, 0x41].every((byte, index) => at(offset + index) === byte)
         && at(offset + 4) >= 0x80 && at(offset + 5) >= 0x80 && at(offset + 6) < 0x40 && at(offset + 7) === 0x0b
       if (!expected) return undefined
-      const moved = binary.slice()
+      const moved = Uint8Array.from(binary)
       moved[offset + 4] = 0x80 | (stackTop & 0x7f)
       moved[offset + 5] = 0x80 | ((stackTop >> 7) & 0x7f)
       moved[offset + 6] = stackTop >> 14
