@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Conduct from "../../../../src/emulator/core/voice/Conduct.ts"
+import { today } from "../../../../src/emulator/core/Profile.ts"
 import * as Random from "../../../../src/emulator/core/Random.ts"
 import * as Timers from "../../../../src/emulator/core/Timers.ts"
 import * as Verdicts from "../../../../src/emulator/core/Verdicts.ts"
-import { today } from "../../../../src/emulator/core/Profile.ts"
+import * as Conduct from "../../../../src/emulator/core/voice/Conduct.ts"
 import { UserId } from "../../../../src/protocol/Identifier.ts"
 
 const make = () => {

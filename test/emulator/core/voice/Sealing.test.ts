@@ -24,9 +24,9 @@ const openWith = (box: Sealing.Box, packet: Uint8Array, clear: number) => {
 
 /** Headers without and with extension, CSRCs, and payloads around the block sizes of the ciphers. */
 const samples = [0, 1, 15, 16, 17, 63, 64, 65, 160, 1275].flatMap((length) =>
-  ["80780001000003c011223344", "90780001000003c011223344bede000110ff0000", "81780001000003c01122334455667788"].map((head) =>
-    Uint8Array.from([...bytes(head), ...random.bytes(length)])
-  )
+  ["80780001000003c011223344", "90780001000003c011223344bede000110ff0000", "81780001000003c01122334455667788"].map((
+    head
+  ) => Uint8Array.from([...bytes(head), ...random.bytes(length)]))
 )
 
 describe("Sealing", () => {

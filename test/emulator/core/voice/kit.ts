@@ -2,10 +2,10 @@
  * A voice half with a clock of its own, and clients that know the wire independently of the source: their ciphers are
  * those of @noble/ciphers, their RTP reader is written here.
  */
+import { assert } from "@effect/vitest"
 import { gcm } from "@noble/ciphers/aes.js"
 import { xchacha20poly1305 } from "@noble/ciphers/chacha.js"
 import { xsalsa20poly1305 } from "@noble/ciphers/salsa.js"
-import { assert } from "@effect/vitest"
 import type { Address, CoreContext, Output, VoiceGrant } from "../../../../src/emulator/core/CoreContext.ts"
 import * as Faults from "../../../../src/emulator/core/Faults.ts"
 import { type Profile, today } from "../../../../src/emulator/core/Profile.ts"
@@ -191,6 +191,8 @@ export const readRtp = (bytes: Uint8Array): Heard => {
 
 export const silence = Uint8Array.of(0xf8, 0xff, 0xfe)
 
+export const closingSilence = (count = 5): ReadonlyArray<Uint8Array> => Array.from({ length: count }, () => silence)
+
 /** An Opus packet of 20 ms with recognisable content. */
 export const opus = (n: number) => Uint8Array.of(0x78, n & 0xff, n >>> 8, 1, 2, 3)
 
@@ -199,7 +201,11 @@ const isRecord = (u: unknown): u is { readonly [key: string]: unknown } => typeo
 export const field = (u: unknown, name: string): unknown => isRecord(u) ? u[name] : undefined
 
 /** A client of one connection after the other, one session. */
-export const makeClient = (world: World, user: string, options: { readonly version?: number; readonly port?: number } = {}) => {
+export const makeClient = (
+  world: World,
+  user: string,
+  options: { readonly version?: number; readonly port?: number } = {}
+) => {
   const version = options.version ?? 8
   const address: Address = { address: "10.0.0.2", port: options.port ?? 40000 + Number(user) }
   let connection = 0
@@ -221,10 +227,10 @@ export const makeClient = (world: World, user: string, options: { readonly versi
     return undefined
   }
 
-  const connect = (v: number | undefined = version) => {
+  const connect = (v: number | "missing" = version) => {
     connection = world.nextConnection()
     read = 0
-    const result = world.half.accept(connection, server, new URLSearchParams(v === undefined ? "" : `v=${v}`))
+    const result = world.half.accept(connection, server, new URLSearchParams(v === "missing" ? "" : `v=${v}`))
     return result ?? undefined
   }
 
@@ -257,8 +263,7 @@ export const makeClient = (world: World, user: string, options: { readonly versi
 
   const datagram = (bytes: Uint8Array, from: Address = address) => world.half.datagram(server, from, bytes)
 
-  const discoveryRequest = () =>
-    Uint8Array.from([0, 1, 0, 70, ...word(state.ssrc), ...new Array<number>(66).fill(0)])
+  const discoveryRequest = () => Uint8Array.from([0, 1, 0, 70, ...word(state.ssrc), ...new Uint8Array(66)])
 
   const select = (mode: string, overrides: object = {}) => {
     send(1, { protocol: "udp", data: { address: address.address, port: address.port, mode, ...overrides } })
@@ -291,7 +296,7 @@ export const makeClient = (world: World, user: string, options: { readonly versi
 
   /** One frame every 20 ms, then silence; the time has moved on behind the last frame. */
   const talk = (frames: ReadonlyArray<Uint8Array>, closing = 5) => {
-    for (const frame of [...frames, ...new Array<Uint8Array>(closing).fill(silence)]) {
+    for (const frame of [...frames, ...closingSilence(closing)]) {
       say(frame)
       world.wait(20)
     }
@@ -338,7 +343,7 @@ export const makeClient = (world: World, user: string, options: { readonly versi
     /** Plain RTP packets that came to this client's address. */
     heard: (): ReadonlyArray<Heard> =>
       world.datagrams
-        .filter(({ bytes, to }) => to.port === address.port && bytes.length !== 74 && (bytes[1] ?? 0) === 120)
+        .filter(({ bytes, to }) => to.port === address.port && (bytes[1] ?? 0) === 120)
         .map(({ bytes }) => readRtp(open(state.mode, state.key, bytes)))
   }
 }

@@ -1,0 +1,154 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Profile, today } from "../../../../src/emulator/core/Profile.ts"
+import { GuildId } from "../../../../src/protocol/Identifier.ts"
+import { guildId, makeClient, makeWorld, otherChannelId } from "./kit.ts"
+
+describe("close codes", () => {
+  const unready = (profile: Profile = today, version = 8) => {
+    const world = makeWorld(profile)
+    const client = makeClient(world, "1", { version })
+    world.grant("1")
+    client.connect()
+    return { world, client }
+  }
+  const identified = () => {
+    const made = unready()
+    made.client.identify()
+    made.client.takeReady()
+    return made
+  }
+
+  it("4001 for an unknown opcode", () => {
+    const { client, world } = identified()
+    client.send(99, {})
+    assert.strictEqual(client.closed(), 4001)
+    assert.deepStrictEqual(world.violations(), ["unknown-opcode"])
+    assert.deepStrictEqual(world.half.sessions(), [])
+  })
+
+  it("4002 for what is no message, 4020 for a heartbeat without an integer", () => {
+    for (const frame of ["", "{", "[]", "7", "null", "{}", `{"op":"0"}`, `{"op":0}`, `{"op":0,"d":{}}`]) {
+      const { client, world } = unready()
+      client.raw(frame)
+      assert.strictEqual(client.closed(), 4002, frame)
+      assert.deepStrictEqual(world.violations(), ["malformed"])
+    }
+    for (const t of [1.5, "1", null]) {
+      const { client } = unready()
+      client.send(3, { t })
+      assert.strictEqual(client.closed(), 4020)
+    }
+  })
+
+  it("4002 for an Identify without a channel in version 9", () => {
+    const { client } = unready(today, 9)
+    client.identify({ channel_id: undefined })
+    assert.strictEqual(client.closed(), 4002)
+  })
+
+  it("4003 for anything else before Identify", () => {
+    const { client, world } = unready()
+    client.speaking()
+    assert.strictEqual(client.closed(), 4003)
+    assert.deepStrictEqual(world.violations(), ["wrong-order"])
+  })
+
+  it("4004 for a token that nobody gave, or that is of another guild", () => {
+    const wrong = unready()
+    wrong.client.identify({ token: "wrong" })
+    assert.strictEqual(wrong.client.closed(), 4004)
+    assert.deepStrictEqual(wrong.world.violations(), ["bad-token"])
+    const foreign = unready()
+    foreign.world.grant("1", { guildId: GuildId.make("101") })
+    foreign.client.identify()
+    assert.strictEqual(foreign.client.closed(), 4004)
+  })
+
+  it("4005 for Identify or Resume on a connection that has a session", () => {
+    for (const again of ["identify", "resume"] as const) {
+      const { client, world } = identified()
+      client[again]()
+      assert.strictEqual(client.closed(), 4005)
+      assert.deepStrictEqual(world.violations(), ["double-identify"])
+    }
+  })
+
+  it("4006 for another user, session, channel or server than the token's", () => {
+    for (const other of [{ user_id: "2" }, { session_id: "x" }]) {
+      const { client, world } = unready()
+      client.identify(other)
+      assert.strictEqual(client.closed(), 4006)
+      assert.deepStrictEqual(world.violations(), ["session-mismatch"])
+    }
+    const nine = unready(today, 9)
+    nine.client.identify({ channel_id: otherChannelId })
+    assert.strictEqual(nine.client.closed(), 4006)
+    const elsewhere = unready()
+    elsewhere.world.grant("1", { server: 2 })
+    elsewhere.client.identify()
+    assert.strictEqual(elsewhere.client.closed(), 4006)
+  })
+
+  it("4006 for a token that was withdrawn, without blame", () => {
+    const { client, world } = identified()
+    world.half.revoke({ userId: client.userId, guildId, code: 4014, reason: "Disconnected." })
+    world.grants.clear()
+    client.connect()
+    client.identify()
+    assert.strictEqual(client.closed(), 4006)
+    assert.deepStrictEqual(world.violations(), [])
+  })
+
+  it("4006 for Identify where Resume is due", () => {
+    const { client, world } = identified()
+    client.drop()
+    client.connect()
+    client.identify()
+    assert.strictEqual(client.closed(), 4006)
+    assert.deepStrictEqual(world.violations(), ["identify-for-resume"])
+  })
+
+  it("4009 when heartbeats are missing", () => {
+    const { client, world } = identified()
+    world.wait(3 * 13_750 - 1)
+    assert.isUndefined(client.closed())
+    world.wait(1)
+    assert.strictEqual(client.closed(), 4009)
+    assert.deepStrictEqual(world.violations(), ["heartbeat-missing"])
+    assert.deepStrictEqual(world.half.sessions(), [])
+  })
+
+  it("4011 for a server that does not exist", () => {
+    const { client, world } = unready()
+    client.identify({ server_id: "999" })
+    assert.strictEqual(client.closed(), 4011)
+    assert.deepStrictEqual(world.violations(), ["unknown-server"])
+  })
+
+  it("4012 for another protocol than UDP, 4016 for a mode that is not offered", () => {
+    const webrtc = identified()
+    webrtc.client.send(1, { protocol: "webrtc", data: "sdp" })
+    assert.strictEqual(webrtc.client.closed(), 4012)
+    for (const mode of ["xsalsa20_poly1305", "rot13"]) {
+      const { client, world } = identified()
+      client.select(mode)
+      assert.strictEqual(client.closed(), 4016)
+      assert.deepStrictEqual(world.violations(), ["unknown-mode"])
+    }
+  })
+
+  it("4017 without end-to-end encryption where the channel demands it", () => {
+    const attempt = (profile: Profile, e2ee: "required" | "optional" | "never", dave: object) => {
+      const { client, world } = unready(profile)
+      world.grant("1", { e2ee })
+      client.identify(dave)
+      return client.closed()
+    }
+    assert.strictEqual(attempt(today, "required", {}), 4017)
+    assert.strictEqual(attempt(today, "required", { max_dave_protocol_version: 0 }), 4017)
+    assert.isUndefined(attempt(today, "required", { max_dave_protocol_version: 1 }))
+    assert.isUndefined(attempt(today, "optional", {}))
+    assert.isUndefined(attempt(today, "never", {}))
+    assert.isUndefined(attempt({ ...today, e2ee: false }, "required", {}))
+  })
+})

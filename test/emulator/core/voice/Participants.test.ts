@@ -1,0 +1,168 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { HeardFrame } from "../../../../src/emulator/core/voice/VoiceHalf.ts"
+import { UserId } from "../../../../src/protocol/Identifier.ts"
+import { channelId, closingSilence, guildId, makeClient, makeWorld, opus, otherChannelId, server } from "./kit.ts"
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
+
+const make = () => {
+  const world = makeWorld()
+  const join = (user: string) => {
+    const guest = world.half.participants.join({ userId: UserId.make(user), guildId, channelId, server })
+    const heard: Array<HeardFrame> = []
+    guest.onHeard((frame) => heard.push(frame))
+    return { guest, heard }
+  }
+  return { world, join }
+}
+
+const frames = (count: number, samples = 960) => Array.from({ length: count }, (_, i) => ({ data: opus(i), samples }))
+
+describe("Participants", () => {
+  it("speak at the media time of every frame and close with silence", () => {
+    const { join, world } = make()
+    const { guest } = join("8")
+    const { heard } = join("9")
+    const start = world.timers.now()
+    let done = -1
+    const spoken = [...frames(3), ...frames(2, 120), ...frames(2, 2880)]
+    guest.speak(spoken, { onDone: () => done = world.timers.now() })
+    world.wait(1_000)
+    assert.deepStrictEqual(heard.map(({ arrivalMs }) => arrivalMs - start), [
+      0,
+      20,
+      40,
+      60,
+      62.5,
+      65,
+      125,
+      185,
+      205,
+      225,
+      245,
+      265
+    ])
+    assert.strictEqual(done - start, 265)
+    const first = heard[0]?.timestamp ?? 0
+    assert.deepStrictEqual(
+      heard.map(({ arrivalMs, timestamp }) => ((timestamp - first) >>> 0) / 48 - (arrivalMs - start)),
+      heard.map(() => 0)
+    )
+    assert.deepStrictEqual(heard.map(({ payload }) => hex(payload)), [
+      ...spoken.map(({ data }) => hex(data)),
+      ...closingSilence().map(hex)
+    ])
+    assert.deepStrictEqual(heard.map((frame) => frame.silence), [
+      ...spoken.map(() => false),
+      ...closingSilence().map(() => true)
+    ])
+    assert.isTrue(heard.every((frame) => frame.userId === "8" && frame.ssrc === guest.ssrc))
+  })
+
+  it("say one thing after the other, and let the timestamp follow the clock in between", () => {
+    const { join, world } = make()
+    const { guest } = join("8")
+    const { heard } = join("9")
+    const start = world.timers.now()
+    guest.speak(frames(2), { trailingSilence: false })
+    guest.speak(frames(1), { trailingSilence: false })
+    world.wait(1_003)
+    guest.speak(frames(1))
+    world.wait(1_000)
+    assert.deepStrictEqual(heard.slice(0, 4).map(({ arrivalMs }) => arrivalMs - start), [0, 20, 40, 1_003])
+    const [first] = heard
+    assert.deepStrictEqual(
+      heard.slice(0, 4).map(({ sequence, timestamp }) => [
+        (sequence - (first?.sequence ?? 0)) & 0xffff,
+        (timestamp - (first?.timestamp ?? 0)) >>> 0
+      ]),
+      [[0, 0], [1, 960], [2, 1920], [3, 1_003 * 48]]
+    )
+  })
+
+  it("are heard by clients, which learn of them", () => {
+    const { join, world } = make()
+    const client = makeClient(world, "1")
+    client.join()
+    client.news()
+    const { guest } = join("9")
+    assert.deepStrictEqual<unknown>(client.last(11), { user_ids: ["9"] })
+    guest.speak(frames(10), { speaking: 5 })
+    world.wait(1_000)
+    assert.deepStrictEqual<unknown>(client.last(5), { user_id: "9", ssrc: guest.ssrc, speaking: 5 })
+    assert.deepStrictEqual(
+      client.heard().map(({ payload }) => hex(payload)),
+      [...frames(10).map(({ data }) => hex(data)), ...closingSilence().map(hex)]
+    )
+    guest.setSpeaking(0)
+    assert.deepStrictEqual<unknown>(client.last(5), { user_id: "9", ssrc: guest.ssrc, speaking: 0 })
+    guest.leave()
+    guest.leave()
+    assert.deepStrictEqual<unknown>(client.last(13), { user_id: "9" })
+    assert.strictEqual(client.messages().filter(({ op }) => op === 13).length, 1)
+  })
+
+  it("stop in the middle when they leave or are removed", () => {
+    const { join, world } = make()
+    const { heard } = join("9")
+    for (const end of ["leave", "revoke"] as const) {
+      heard.length = 0
+      const { guest } = join("8")
+      guest.speak(frames(100), { onDone: () => assert.fail("it never got to say all") })
+      world.wait(50)
+      if (end === "leave") guest.leave()
+      else world.half.revoke({ userId: UserId.make("8"), guildId, code: 4014, reason: "Disconnected." })
+      world.wait(1_000)
+      assert.lengthOf(heard, 3)
+      guest.speak(frames(1))
+      assert.isUndefined(world.timers.nextDueMs())
+    }
+  })
+
+  it("move with another SSRC and are heard there only", () => {
+    const { join, world } = make()
+    const { guest } = join("8")
+    const here = join("9")
+    const there = join("10")
+    there.guest.move({ channelId: otherChannelId, server })
+    const before = guest.ssrc
+    guest.move({ channelId: otherChannelId, server })
+    assert.notStrictEqual(guest.ssrc, before)
+    guest.speak(frames(2))
+    world.wait(500)
+    assert.lengthOf(here.heard, 0)
+    assert.lengthOf(there.heard, 7)
+    assert.isTrue(there.heard.every(({ ssrc }) => ssrc === guest.ssrc))
+  })
+
+  it("may answer while they listen", () => {
+    const { join, world } = make()
+    const { guest, heard } = join("8")
+    const echo = join("9")
+    echo.guest.onHeard((frame) => {
+      if (!frame.silence) echo.guest.speak([{ data: frame.payload, samples: 960 }], { trailingSilence: false })
+      else echo.guest.leave()
+    })
+    guest.speak(frames(4))
+    world.wait(1_000)
+    assert.deepStrictEqual(heard.map(({ payload }) => payload[1]), [0, 1, 2, 3])
+  })
+
+  it("are faulted like clients", () => {
+    const { join, world } = make()
+    const { guest } = join("8")
+    const { heard } = join("9")
+    world.faults.add(({ index, point, userId }) =>
+      point === "datagram-in" && userId === "8" && index < 3 ? { _tag: "Drop" } : undefined
+    )
+    world.faults.add(({ index, point, userId }) =>
+      point === "datagram-out" && userId === "9" && index === 0
+        ? { _tag: "Replace", frame: new Uint8Array(40) }
+        : undefined
+    )
+    guest.speak(frames(10))
+    world.wait(1_000)
+    assert.lengthOf(heard, 15 - 3 - 1)
+    assert.strictEqual(world.counter("participant-unreadable"), 1)
+  })
+})
