@@ -1,0 +1,156 @@
+/**
+ * A main gateway that does what the test says: it records what the program asks for and delivers the events that the test
+ * pushes, or answers by itself with {@link answerWith}.
+ *
+ * **Example** (A join that is answered)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MockGateway } from "effect-discord-voice/testing"
+ *
+ * const test = Effect.gen(function*() {
+ *   const discord = yield* MockGateway.MockGateway
+ *   // ... fork the program under test ...
+ *   const request = yield* discord.take
+ *   yield* discord.push({ _tag: "VoiceServer", server: { guild_id: request.guild_id, token: "t", endpoint: null } })
+ *   yield* discord.pushLifecycle("Lost")
+ * }).pipe(Effect.provide(MockGateway.layer()))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
+import type * as Take from "effect/Take"
+import * as Gateway from "../Gateway.ts"
+import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
+import { type GuildId, UserId } from "../protocol/Identifier.ts"
+import * as VoiceError from "../VoiceError.ts"
+
+/**
+ * Controls of {@link layer}.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class MockGateway extends Context.Service<MockGateway, {
+  /** The next request of the program; waits for it. */
+  readonly take: Effect.Effect<Gateway.VoiceStateRequest>
+  /** How many requests were made that nobody took yet. */
+  readonly waiting: Effect.Effect<number>
+  /** Delivers an event to every subscriber. */
+  readonly push: (event: Gateway.GatewayEvent) => Effect.Effect<void>
+  readonly pushLifecycle: (lifecycle: Gateway.Lifecycle) => Effect.Effect<void>
+  /** Our voice state in a guild from before, as `initialVoiceState` tells it. */
+  readonly setInitialVoiceState: (guildId: GuildId, state: GatewayPayload.VoiceState) => Effect.Effect<void>
+  /** The next request fails like this. Can be called several times. */
+  readonly refuse: (reason: VoiceError.Reason) => Effect.Effect<void>
+  /** The gateway ends for good: everything fails like this from now on. */
+  readonly end: (reason: VoiceError.Reason) => Effect.Effect<void>
+}>()("effect-discord-voice/testing/MockGateway") {}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface MockGatewayOptions {
+  /** Our own user id. Default "1". */
+  readonly userId?: UserId | undefined
+  /** Events that answer a request by themselves, in this order. Default: none, the test pushes them. */
+  readonly answer?: ((request: Gateway.VoiceStateRequest) => ReadonlyArray<Gateway.GatewayEvent>) | undefined
+}
+
+/**
+ * An answer as Discord gives it: our voice state, and the voice server unless we leave.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const answerWith = (options: {
+  readonly userId: UserId
+  readonly sessionId: string
+  readonly token: string
+  readonly endpoint: string
+}): (request: Gateway.VoiceStateRequest) => ReadonlyArray<Gateway.GatewayEvent> =>
+({ channel_id, guild_id, self_deaf, self_mute }) => {
+  const state: Gateway.GatewayEvent = {
+    _tag: "VoiceState",
+    state: {
+      guild_id,
+      channel_id,
+      user_id: options.userId,
+      session_id: options.sessionId,
+      deaf: false,
+      mute: false,
+      self_deaf,
+      self_mute,
+      self_video: false,
+      suppress: false
+    }
+  }
+  const { endpoint, token } = options
+  return channel_id === null ? [state] : [state, { _tag: "VoiceServer", server: { guild_id, token, endpoint } }]
+}
+
+const make = Effect.fnUntraced(function*(options: MockGatewayOptions) {
+  const userId = options.userId ?? UserId.make("1")
+  const requests = yield* Queue.unbounded<Gateway.VoiceStateRequest>()
+  const events = yield* PubSub.unbounded<Take.Take<Gateway.GatewayEvent, VoiceError.VoiceError>>()
+  const lifecycles = yield* PubSub.unbounded<Take.Take<Gateway.Lifecycle>>()
+  const initial = new Map<GuildId, GatewayPayload.VoiceState>()
+  const refusals: Array<VoiceError.Reason> = []
+  let ended: VoiceError.VoiceError | undefined
+
+  const push = (event: Gateway.GatewayEvent) => Effect.asVoid(PubSub.publish(events, [event]))
+
+  const updateVoiceState = Effect.fnUntraced(function*(request: Gateway.VoiceStateRequest) {
+    if (ended !== undefined) return yield* Effect.fail(ended)
+    const refusal = refusals.shift()
+    if (refusal !== undefined) return yield* VoiceError.fail(refusal)
+    yield* Queue.offer(requests, request)
+    yield* Effect.forEach(options.answer?.(request) ?? [], push, { discard: true })
+  })
+
+  return Context.make(Gateway.Gateway, {
+    userId: Effect.suspend(() => ended === undefined ? Effect.succeed(userId) : Effect.fail(ended)),
+    updateVoiceState,
+    subscribe: Effect.map(
+      PubSub.subscribe(events),
+      (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
+    ),
+    lifecycle: Option.some(Effect.map(
+      PubSub.subscribe(lifecycles),
+      (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
+    )),
+    initialVoiceState: Option.some((guildId: GuildId) => Effect.sync(() => Option.fromNullishOr(initial.get(guildId))))
+  }).pipe(
+    Context.add(MockGateway, {
+      take: Queue.take(requests),
+      waiting: Queue.size(requests),
+      push,
+      pushLifecycle: (lifecycle) => Effect.asVoid(PubSub.publish(lifecycles, [lifecycle])),
+      setInitialVoiceState: (guildId, state) => Effect.sync(() => void initial.set(guildId, state)),
+      refuse: (reason) => Effect.sync(() => void refusals.push(reason)),
+      end: (reason) =>
+        Effect.suspend(() => {
+          ended = VoiceError.make(reason)
+          return Effect.andThen(PubSub.end(events, Exit.fail(ended)), Effect.asVoid(PubSub.end(lifecycles, Exit.void)))
+        })
+    })
+  )
+})
+
+/**
+ * A main gateway whose other side is the test.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: MockGatewayOptions = {}): Layer.Layer<Gateway.Gateway | MockGateway> =>
+  Layer.effectContext(make(options))

@@ -1,0 +1,173 @@
+/**
+ * Voice UDP sockets whose other side is the test. Discovery is answered at once, without datagrams, and nothing is sent
+ * that the program did not send. To test discovery and keepalives as well, use `VoiceUdp.layer` over
+ * `MockTransport.layerDatagram`.
+ *
+ * **Example** (What was sent, and a packet in return)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MockVoiceUdp } from "effect-discord-voice/testing"
+ *
+ * const test = Effect.gen(function*() {
+ *   const servers = yield* MockVoiceUdp.MockVoiceUdp
+ *   // ... fork the program under test ...
+ *   const peer = yield* servers.accept
+ *   const packet = yield* peer.take
+ *   yield* peer.deliver("rtp", packet)
+ * }).pipe(Effect.provide(MockVoiceUdp.layer()))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
+import type { Ssrc } from "../protocol/Identifier.ts"
+import * as VoiceError from "../VoiceError.ts"
+import * as VoiceUdp from "../VoiceUdp.ts"
+
+/**
+ * The voice server's end of one socket.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Peer {
+  /** Where the client sends to. */
+  readonly remote: { readonly address: string; readonly port: number }
+  readonly ssrc: Ssrc
+  /** A copy of the next packet that the client sent; waits for it. */
+  readonly take: Effect.Effect<Uint8Array>
+  /** How many packets were sent that nobody took yet. */
+  readonly waiting: Effect.Effect<number>
+  /** Hands a packet to the client's media handler, which may keep the bytes. */
+  readonly deliver: (kind: "rtp" | "rtcp", packet: Uint8Array) => Effect.Effect<void>
+  /** Waits until the client has closed the socket. */
+  readonly closed: Effect.Effect<void>
+}
+
+/**
+ * Controls of {@link layer}.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class MockVoiceUdp extends Context.Service<MockVoiceUdp, {
+  /** The next socket that was opened; waits for it. */
+  readonly accept: Effect.Effect<Peer>
+  /** How many sockets were opened that nobody accepted yet. */
+  readonly waiting: Effect.Effect<number>
+  /** The next attempt to open a socket fails. Can be called several times. */
+  readonly refuse: Effect.Effect<void>
+  /** The next discovery fails. Can be called several times. */
+  readonly loseDiscovery: Effect.Effect<void>
+}>()("effect-discord-voice/testing/MockVoiceUdp") {}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface MockVoiceUdpOptions {
+  /** What discovery finds out. Default 192.0.2.1:50000. */
+  readonly discovered?: { readonly address: string; readonly port: number } | undefined
+}
+
+const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
+  const discovered = mockOptions.discovered ?? { address: "192.0.2.1", port: 50000 }
+  const accepted = yield* Queue.unbounded<Peer>()
+  let refusals = 0
+  let losses = 0
+
+  const open = Effect.fnUntraced(function*(options: {
+    readonly address: string
+    readonly port: number
+    readonly ssrc: Ssrc
+  }) {
+    const { address, port, ssrc } = options
+    if (refusals > 0) {
+      refusals--
+      return yield* VoiceError.fail(new VoiceError.UdpFailed({ address, port, detail: "refused by the test" }))
+    }
+    const packets = yield* Queue.unbounded<Uint8Array>()
+    const ended = yield* Deferred.make<void>()
+    let isOpen = true
+    let handler: VoiceUdp.MediaHandler | undefined
+    let sent = 0
+    let sendErrors = 0
+    let received = 0
+    let dropped = 0
+    yield* Effect.addFinalizer(() => {
+      isOpen = false
+      return Deferred.succeed(ended, undefined)
+    })
+
+    yield* Queue.offer(accepted, {
+      remote: { address, port },
+      ssrc,
+      take: Queue.take(packets),
+      waiting: Queue.size(packets),
+      deliver: (kind, packet) =>
+        Effect.sync(() => {
+          if (!isOpen) return
+          received++
+          if (handler === undefined) dropped++
+          else handler(kind, packet)
+        }),
+      closed: Deferred.await(ended)
+    })
+    const socket: VoiceUdp.Socket = {
+      discover: Effect.suspend(() => {
+        if (losses === 0) return Effect.succeed(discovered)
+        losses--
+        return VoiceError.fail(new VoiceError.DiscoveryUnanswered({ address, port, tries: 10, elapsedMs: 10_000 }))
+      }),
+      send: (packet, length) => {
+        if (!isOpen) {
+          sendErrors++
+          return
+        }
+        sent++
+        Queue.offerUnsafe(packets, new Uint8Array(packet.subarray(0, length)))
+      },
+      onMedia: (onMedia) => {
+        handler = onMedia
+      },
+      statistics: () => ({
+        sent,
+        sendErrors,
+        received,
+        unknown: 0,
+        dropped,
+        keepalives: 0,
+        pongs: 0,
+        roundTripMs: undefined
+      })
+    }
+    return socket
+  })
+
+  return Context.make(VoiceUdp.VoiceUdp, { open }).pipe(
+    Context.add(MockVoiceUdp, {
+      accept: Queue.take(accepted),
+      waiting: Queue.size(accepted),
+      refuse: Effect.sync(() => {
+        refusals++
+      }),
+      loseDiscovery: Effect.sync(() => {
+        losses++
+      })
+    })
+  )
+})
+
+/**
+ * Voice UDP sockets whose other side is the test.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: MockVoiceUdpOptions = {}): Layer.Layer<VoiceUdp.VoiceUdp | MockVoiceUdp> =>
+  Layer.effectContext(make(options))

@@ -1,0 +1,14 @@
+/**
+ * Layers for the tests of programs that use this library: each stands for one service and brings the controls with which a
+ * test plays the other side. For a whole Discord in a test use `effect-discord-voice/emulator`.
+ *
+ * @since 0.1.0
+ */
+export * as MockGateway from "./MockGateway.ts"
+export * as MockOpusDecoder from "./MockOpusDecoder.ts"
+export * as MockOpusEncoder from "./MockOpusEncoder.ts"
+export * as MockTransport from "./MockTransport.ts"
+export * as MockVoiceCrypto from "./MockVoiceCrypto.ts"
+export * as MockVoiceSocket from "./MockVoiceSocket.ts"
+export * as MockVoiceUdp from "./MockVoiceUdp.ts"
+export * as Time from "./Time.ts"

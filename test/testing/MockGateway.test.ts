@@ -1,0 +1,70 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Option, Stream } from "effect"
+import * as Gateway from "../../src/Gateway.ts"
+import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
+import { MockGateway } from "../../src/testing/index.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+
+const guildId = GuildId.make("200")
+const userId = UserId.make("7")
+
+const request = (channel: string | null): Gateway.VoiceStateRequest => ({
+  guild_id: guildId,
+  channel_id: channel === null ? null : ChannelId.make(channel),
+  self_mute: false,
+  self_deaf: true
+})
+
+describe("MockGateway", () => {
+  it.effect("records requests and delivers events and lifecycle", () =>
+    Effect.gen(function*() {
+      const gateway = yield* Gateway.Gateway
+      const discord = yield* MockGateway.MockGateway
+      assert.strictEqual(yield* gateway.userId, "1")
+      const events = yield* gateway.subscribe
+      const lifecycle = yield* Option.getOrThrow(gateway.lifecycle)
+      yield* gateway.updateVoiceState(request("300"))
+      assert.deepStrictEqual(yield* discord.take, request("300"))
+      const event: Gateway.GatewayEvent = {
+        _tag: "VoiceServer",
+        server: { guild_id: guildId, token: "t", endpoint: null }
+      }
+      yield* discord.push(event)
+      yield* discord.pushLifecycle("NewSession")
+      assert.deepStrictEqual(yield* Stream.runHead(events), Option.some(event))
+      assert.deepStrictEqual(yield* Stream.runHead(lifecycle), Option.some("NewSession"))
+    }).pipe(Effect.provide(MockGateway.layer())))
+
+  it.effect("answers as Discord does", () =>
+    Effect.gen(function*() {
+      const gateway = yield* Gateway.Gateway
+      const events = yield* gateway.subscribe
+      yield* gateway.updateVoiceState(request("300"))
+      yield* gateway.updateVoiceState(request(null))
+      const heard = yield* events.pipe(Stream.take(3), Stream.runCollect)
+      assert.deepStrictEqual(heard.map((event) => event._tag), ["VoiceState", "VoiceServer", "VoiceState"])
+      const [state, server] = heard
+      assert(state?._tag === "VoiceState" && server?._tag === "VoiceServer")
+      assert.deepInclude(state.state, { user_id: userId, session_id: "s", channel_id: ChannelId.make("300") })
+      assert.deepStrictEqual(server.server, { guild_id: guildId, token: "t", endpoint: "host:1" })
+    }).pipe(Effect.provide(MockGateway.layer({
+      userId,
+      answer: MockGateway.answerWith({ userId, sessionId: "s", token: "t", endpoint: "host:1" })
+    }))))
+
+  it.effect("fails on demand, once or for good", () =>
+    Effect.gen(function*() {
+      const gateway = yield* Gateway.Gateway
+      const discord = yield* MockGateway.MockGateway
+      const events = yield* gateway.subscribe
+      const reader = yield* Effect.forkChild(Effect.flip(Stream.runDrain(events)))
+      yield* discord.refuse(new VoiceError.GatewayFailed({ detail: "no" }))
+      assert.strictEqual((yield* Effect.flip(gateway.updateVoiceState(request("1")))).reason._tag, "GatewayFailed")
+      yield* gateway.updateVoiceState(request("1"))
+      assert.strictEqual(yield* discord.waiting, 1)
+      yield* discord.end(new VoiceError.GatewayClosed({ code: 4004, name: "n", remedy: "r", detail: "" }))
+      assert.strictEqual((yield* Fiber.join(reader)).reason._tag, "GatewayClosed")
+      assert.strictEqual((yield* Effect.flip(gateway.userId)).reason._tag, "GatewayClosed")
+      assert.strictEqual((yield* Effect.flip(gateway.updateVoiceState(request("1")))).reason._tag, "GatewayClosed")
+    }).pipe(Effect.provide(MockGateway.layer())))
+})
