@@ -161,6 +161,8 @@ describe("GatewayServer close codes", () => {
     h.core.advance(h.core.snapshot().nowMs + 60_000)
     for (let i = 0; i < 120; i++) patient.send(heartbeat)
     assert.isUndefined(patient.closeCode())
+    patient.send(heartbeat)
+    assert.strictEqual(patient.closeCode(), 4008)
   })
 
   it("4013 unknown intents, 4014 privileged ones that were not enabled", () => {
@@ -258,6 +260,16 @@ describe("GatewayServer resume", () => {
     assert.deepStrictEqual(h.revocations(), [])
     h.join(second, h.lobby, { mute: true })
     assert.deepStrictEqual(Harness.names(second.take()), ["VOICE_STATE_UPDATE"])
+    for (let i = 1; i <= 10; i++) {
+      h.core.advance(i * today.gatewayHeartbeatIntervalMs)
+      second.send(heartbeat)
+    }
+    assert.deepInclude(h.core.snapshot().gatewaySessions, {
+      userId: h.bot.id,
+      intents: 129,
+      connected: true,
+      seq: lastSeq(second)
+    })
     assert.deepStrictEqual(h.core.verdicts(), [])
   })
 
@@ -306,6 +318,16 @@ describe("GatewayServer resume", () => {
     assert.deepStrictEqual(late.take().slice(1).map(({ d, op }) => [op, d]), [[9, false]])
     assert.deepStrictEqual(h.core.snapshot().gatewaySessions, [])
     assert.strictEqual(h.revocations().length, 1)
+  })
+
+  it("leaves the connection of a session that has ended unidentified", () => {
+    const h = Harness.make({ profile: { gatewayReplayLimit: 1 } })
+    const first = h.login()
+    h.connect().send(resume(h.bot.token, first, 0))
+    assert.deepStrictEqual(h.core.snapshot().gatewaySessions, [])
+    h.join(first, h.lobby)
+    assert.strictEqual(first.closeCode(), 4003)
+    assert.deepStrictEqual(h.core.snapshot().voiceStates, [])
   })
 
   it("ends the session at 1000 and 1001 at once, otherwise after the window, and voice with it", () => {

@@ -122,7 +122,11 @@ describe("VoiceStates join", () => {
       h.join(client, secret)
     }
     client.send({ op: 4, d: { guild_id: "1", channel_id: h.lobby, self_mute: false, self_deaf: false } })
-    client.send({ op: 4, d: { guild_id: h.guildId, channel_id: "1", self_mute: false, self_deaf: false } })
+    const elsewhere = h.core.createChannel({ guildId: h.core.createGuild({ name: "second" }), name: "elsewhere" })
+    client.take()
+    for (const channel_id of ["1", elsewhere]) {
+      client.send({ op: 4, d: { guild_id: h.guildId, channel_id, self_mute: false, self_deaf: false } })
+    }
     assert.deepStrictEqual(client.take(), [])
     assert.deepStrictEqual(h.core.snapshot().voiceStates.map((state) => state.channelId), [full, h.lobby])
     const counters = h.core.counters()
@@ -130,7 +134,7 @@ describe("VoiceStates join", () => {
       ["channel-full", "no-permission", "unknown-guild", "unknown-channel"].map((why) =>
         counters.get(`voice-state-ignored:${why}`)
       ),
-      [1, 2, 1, 1]
+      [1, 2, 1, 2]
     )
 
     h.core.deny({ userId: h.bot.id, channelId: secret })
@@ -169,10 +173,15 @@ describe("VoiceStates join", () => {
     assert.deepStrictEqual(h.advice(), ["suppressed-audio"])
     assert.isTrue(h.core.suppressUser(h.bot.id, false))
     assert.isTrue(h.hooks.speaks?.(h.bot.id, h.guildId))
+    const suppressed = () => client.events("VOICE_STATE_UPDATE").at(-1)?.["suppress"]
+    h.core.moveUser(h.bot.id, h.lobby)
+    assert.isFalse(suppressed())
+    h.core.moveUser(h.bot.id, stage)
+    assert.isTrue(suppressed())
     h.core.setModerator(h.bot.id, true)
     h.join(client, h.lobby)
     h.join(client, stage)
-    assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1), { suppress: false })
+    assert.isFalse(suppressed())
   })
 
   it("with a voice server that is still being found says so first", () => {
