@@ -72,8 +72,17 @@ export interface AudioSource<out R = never> {
  * @since 0.1.0
  */
 export const fromFile = (path: string | URL): AudioSource => {
-  const name = Path.basename(path instanceof URL ? path.pathname : path)
+  const name = Path.basename(path instanceof URL ? decoded(path.pathname) : path)
   return { name, open: Effect.flatMap(ByteSource.file(path, name), OpusContainer.open) }
+}
+
+/** A URL may hold a percent sign that encodes nothing. */
+const decoded = (pathname: string): string => {
+  try {
+    return decodeURIComponent(pathname)
+  } catch {
+    return pathname
+  }
 }
 
 /**

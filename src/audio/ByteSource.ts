@@ -120,9 +120,9 @@ export const file = (
   return Effect.gen(function*() {
     // Before opening, because opening a pipe waits for its writer in a thread that nothing can interrupt.
     const stats = yield* attempt(() => Fs.stat(path))
-    if (stats.isDirectory()) return yield* Effect.fail(failure(name, "Unreadable", "it is a directory"))
+    if (stats.isDirectory()) return yield* failure(name, "Unreadable", "it is a directory")
     if (!stats.isFile()) {
-      return yield* Effect.fail(failure(name, "Unreadable", "it is not a regular file; read it as a stream"))
+      return yield* failure(name, "Unreadable", "it is not a regular file; read it as a stream")
     }
     const handle = yield* Effect.acquireRelease(
       attempt(() => Fs.open(path, "r")),

@@ -90,7 +90,7 @@ export const open = <E, R>(
     let problem: VoiceError | undefined
 
     const pull: OpenSource["pull"] = Effect.gen(function*() {
-      if (problem !== undefined) return yield* Effect.fail(problem)
+      if (problem !== undefined) return yield* problem
       const items = yield* next
       for (let i = 0; i < items.length; i++) {
         const frame = items[i]
@@ -98,7 +98,7 @@ export const open = <E, R>(
         if (OpusPacket.samples(frame.data) !== frame.samples || frame.samples <= 0) {
           const detail = `a frame of ${frame.data.length} bytes is not an Opus packet of ${frame.samples} samples`
           problem = ByteSource.failure(name, "Corrupt", detail, playedSamples / 48)
-          return i === 0 ? yield* Effect.fail(problem) : items.slice(0, i)
+          return i === 0 ? yield* problem : items.slice(0, i)
         }
         playedSamples += frame.samples
       }

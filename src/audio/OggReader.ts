@@ -52,6 +52,7 @@ export const make = (): PacketReader => {
    * page of a link.
    */
   let state: "streams" | "tags" | "audio" | "ended" = "streams"
+  let links = 0
   let selected = false
   let channels: 1 | 2 | undefined
   let preSkip = 0
@@ -93,6 +94,7 @@ export const make = (): PacketReader => {
       return
     }
     selected = true
+    links++
     channels ??= decoded.channels
     preSkip = decoded.preSkip
     serial = page.serial
@@ -245,9 +247,9 @@ export const make = (): PacketReader => {
     },
     channels: () => channels,
     durationMs: () => undefined,
-    // Only one stream can be measured by the end of the file: a chained file ends in a stream with another serial number.
+    // Only one stream can be measured by the end of the file: a chained file ends in another.
     durationByTail: (tail) => {
-      const last = OggPage.lastGranule(tail, serial)
+      const last = links === 1 ? OggPage.lastGranule(tail, serial) : undefined
       return last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - preSkip) / 48
     },
     tailBytes: OggPage.maxPageBytes,

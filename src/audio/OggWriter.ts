@@ -135,7 +135,8 @@ export const make = (options?: WriterOptions): OggWriter => {
 
   const fill = (position: number): void => {
     for (const [samples, packet] of silences) {
-      while (position - granule >= samples) write(packet, samples)
+      const count = Math.floor((position - granule) / samples)
+      for (let i = 0; i < count; i++) write(packet, samples)
     }
   }
 

@@ -60,14 +60,14 @@ const readerFor = (first: Uint8Array): PacketReader | Problem => {
 export const open = (bytes: ByteSource.ByteSource): Effect.Effect<OpenSource, VoiceError> =>
   Effect.gen(function*() {
     const [first, source] = yield* ByteSource.peek(bytes, 12)
-    if (first.length === 0) return yield* Effect.fail(ByteSource.failure(source.name, "Empty", "it holds no bytes"))
+    if (first.length === 0) return yield* ByteSource.failure(source.name, "Empty", "it holds no bytes")
 
     let playedSamples = 0
     const failure = (problem: Problem): VoiceError =>
       ByteSource.failure(source.name, problem.kind, problem.detail, playedSamples / 48)
 
     const reader = readerFor(first)
-    if ("kind" in reader) return yield* Effect.fail(failure(reader))
+    if ("kind" in reader) return yield* failure(reader)
 
     let ended = false
     const advance = Effect.map(source.next, (chunk) => {
@@ -83,9 +83,7 @@ export const open = (bytes: ByteSource.ByteSource): Effect.Effect<OpenSource, Vo
     while (headerPending()) yield* advance
     const channels = reader.channels()
     if (channels === undefined) {
-      return yield* Effect.fail(
-        failure(reader.problem() ?? { kind: "Unsupported", detail: "there is no Opus in it" })
-      )
+      return yield* failure(reader.problem() ?? { kind: "Unsupported", detail: "there is no Opus in it" })
     }
 
     const pull: OpenSource["pull"] = Effect.gen(function*() {
@@ -96,7 +94,7 @@ export const open = (bytes: ByteSource.ByteSource): Effect.Effect<OpenSource, Vo
           return frames
         }
         const problem = reader.problem()
-        if (problem !== undefined) return yield* Effect.fail(failure(problem))
+        if (problem !== undefined) return yield* failure(problem)
         if (ended) return yield* Cause.done()
         yield* advance
       }

@@ -56,21 +56,17 @@ export const open = <E, R>(
   Effect.gen(function*() {
     const { channels, rate } = options
     if (rate !== 48_000) {
-      return yield* Effect.fail(
-        ByteSource.failure(
-          name,
-          "Unsupported",
-          `PCM at ${rate} Hz needs a resampler, which this version has not; give 48000 Hz`
-        )
+      return yield* ByteSource.failure(
+        name,
+        "Unsupported",
+        `PCM at ${rate} Hz needs a resampler, which this version has not; give 48000 Hz`
       )
     }
     if (channels !== 1 && channels !== 2) {
-      return yield* Effect.fail(
-        ByteSource.failure(
-          name,
-          "Unsupported",
-          `PCM of ${String(channels)} channels needs a downmix, which this version has not`
-        )
+      return yield* ByteSource.failure(
+        name,
+        "Unsupported",
+        `PCM of ${String(channels)} channels needs a downmix, which this version has not`
       )
     }
     const encoder = yield* (yield* OpusEncoder).make({ ...options.encoder, channels })
@@ -157,9 +153,7 @@ export const open = <E, R>(
           frames.push(yield* encode)
           return frames
         } else if (oddByte >= 0) {
-          return yield* Effect.fail(
-            ByteSource.failure(name, "Truncated", "its bytes end inside a sample", playedSamples / 48)
-          )
+          return yield* ByteSource.failure(name, "Truncated", "its bytes end inside a sample", playedSamples / 48)
         } else {
           return yield* Cause.done()
         }

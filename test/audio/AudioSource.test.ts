@@ -1,0 +1,375 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Fiber, Layer, Queue, Stream } from "effect"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { pathToFileURL } from "node:url"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { OpusEncoder } from "../../src/OpusEncoder.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import { ascii, concat, mixed, ogg, opusHead, type Packet, packet, segment, shown, webm } from "./samples.ts"
+
+interface Played {
+  readonly channels: number
+  readonly durationMs: number | undefined
+  readonly frames: Array<string>
+  /** The kind of the failure, or "Done". */
+  readonly end: string
+  readonly positionMs: number
+}
+
+const kindOf = (error: VoiceError.VoiceError): string =>
+  error.reason._tag === "SourceFailed" ? error.reason.kind : error.reason._tag
+
+const play = <R>(source: AudioSource.AudioSource<R>) =>
+  Effect.gen(function*() {
+    const { channels, durationMs, pull } = yield* source.open
+    const packets: Array<Packet> = []
+    const collect = Effect.map(pull, (frames) => {
+      assert.isAbove(frames.length, 0)
+      packets.push(...frames)
+    })
+    const error = yield* Effect.flip(Effect.forever(collect))
+    // An end stays the end.
+    const again = yield* Effect.flip(pull)
+    assert.deepStrictEqual(Cause.isDone(again), Cause.isDone(error))
+    const reason = Cause.isDone(error) ? undefined : error.reason
+    const played: Played = {
+      channels,
+      durationMs,
+      frames: shown(packets),
+      end: Cause.isDone(error) ? "Done" : kindOf(error),
+      positionMs: reason?._tag === "SourceFailed" ? reason.positionMs : 0
+    }
+    return played
+  }).pipe(Effect.scoped)
+
+const failureOf = <R>(source: AudioSource.AudioSource<R>) =>
+  source.open.pipe(Effect.scoped, Effect.flip, Effect.map((error) => [kindOf(error), error.message] as const))
+
+const directory = Effect.acquireRelease(
+  Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "audio-source-"))),
+  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true }))
+)
+
+const fileOf = (bytes: Uint8Array, name = "song.ogg") =>
+  Effect.map(directory, (path) => {
+    const file = Path.join(path, name)
+    Fs.writeFileSync(file, bytes)
+    return file
+  })
+
+const openDescriptors = (path: string): number =>
+  Fs.readdirSync("/proc/self/fd").filter((fd) => {
+    try {
+      return Fs.readlinkSync(`/proc/self/fd/${fd}`) === path
+    } catch {
+      return false
+    }
+  }).length
+
+describe("AudioSource", () => {
+  describe("fromFile", () => {
+    it.effect("plays Ogg and WebM", () =>
+      Effect.gen(function*() {
+        const packets = mixed(1, 200)
+        const samples = packets.reduce((sum, { samples }) => sum + samples, 0)
+        const song = AudioSource.fromFile(yield* fileOf(ogg(packets, { segments: 100 })))
+        assert.strictEqual(song.name, "song.ogg")
+        const expected = { channels: 2, frames: shown(packets), end: "Done", positionMs: 0 }
+        assert.deepStrictEqual(yield* play(song), { ...expected, durationMs: (samples - 312) / 48 })
+        const clip = AudioSource.fromFile(pathToFileURL(yield* fileOf(webm(packets), "a clip.webm")))
+        assert.strictEqual(clip.name, "a clip.webm")
+        assert.deepStrictEqual(yield* play(clip), { ...expected, durationMs: 1234 })
+      }))
+
+    it.effect("can be opened many times, also at the same time", () =>
+      Effect.gen(function*() {
+        const packets = mixed(1, 100)
+        const source = AudioSource.fromFile(yield* fileOf(ogg(packets)))
+        const plays = yield* Effect.all([play(source), play(source), play(source)], { concurrency: "unbounded" })
+        for (const { frames } of plays) assert.deepStrictEqual(frames, shown(packets))
+      }))
+
+    it.effect("reads a file piece by piece, and closes it with the scope", () =>
+      Effect.gen(function*() {
+        const packets = Array.from({ length: 2000 }, (_, i) => packet(i, 3, 200))
+        const path = yield* fileOf(ogg(packets))
+        yield* Effect.scoped(Effect.gen(function*() {
+          const { pull } = yield* AudioSource.fromFile(path).open
+          assert.strictEqual(openDescriptors(path), 1)
+          const frames = yield* pull
+          assert.isBelow(frames.length, 200)
+        }))
+        assert.strictEqual(openDescriptors(path), 0)
+        yield* failureOf(AudioSource.fromFile(yield* fileOf(ascii("garbage garbage"))))
+        assert.strictEqual(openDescriptors(path), 0)
+      }))
+
+    it.effect("names what is wrong", () =>
+      Effect.gen(function*() {
+        const path = yield* directory
+        const kind = (source: AudioSource.AudioSource) => Effect.map(failureOf(source), ([kind]) => kind)
+        assert.strictEqual(yield* kind(AudioSource.fromFile(Path.join(path, "nothing.ogg"))), "NotFound")
+        assert.strictEqual(yield* kind(AudioSource.fromFile(Path.join(path, "no", "where.ogg"))), "NotFound")
+        assert.strictEqual(yield* kind(AudioSource.fromFile(path)), "Unreadable")
+        assert.strictEqual(yield* kind(AudioSource.fromFile("/dev/null")), "Unreadable")
+        assert.strictEqual(yield* kind(AudioSource.fromFile("\0")), "Unreadable")
+        assert.strictEqual(yield* kind(AudioSource.fromFile(yield* fileOf(new Uint8Array(0)))), "Empty")
+        const [, message] = yield* failureOf(AudioSource.fromFile(Path.join(path, "nothing.ogg")))
+        assert.match(message, /nothing\.ogg.*NotFound.*no such file/)
+      }))
+  })
+
+  describe("fromBytes", () => {
+    it.effect("plays, and gives what it has before it says how it ended", () =>
+      Effect.gen(function*() {
+        const packets = Array.from({ length: 100 }, (_, i) => packet(i))
+        const file = ogg(packets, { segments: 10 })
+        assert.deepStrictEqual((yield* play(AudioSource.fromBytes(file))).frames, shown(packets))
+        const cut = yield* play(AudioSource.fromBytes(file.slice(0, -1)))
+        assert.deepStrictEqual([cut.end, cut.frames.length, cut.positionMs], ["Truncated", 90, 1800])
+        file[file.length - 1] = (file.at(-1) ?? 0) ^ 1
+        const damaged = yield* play(AudioSource.fromBytes(file))
+        assert.deepStrictEqual([damaged.end, damaged.frames.length, damaged.positionMs], ["Corrupt", 90, 1800])
+        const joined = yield* play(
+          AudioSource.fromBytes(concat(ogg(packets), ogg([], { head: opusHead({ gain: 1 }) })))
+        )
+        assert.deepStrictEqual([joined.end, joined.positionMs], ["Unsupported", 2000])
+      }))
+
+    it.effect("names what it is that cannot be played", () =>
+      Effect.gen(function*() {
+        const rest = new Uint8Array(100)
+        const cases = [
+          [concat(ascii("RIFF\0\0\0\0WAVEfmt "), rest), "Unsupported", /WAV/],
+          [concat(ascii("fLaC"), rest), "Unsupported", /FLAC/],
+          [concat(ascii("\0\0\0\x20ftypM4A "), rest), "Unsupported", /MP4/],
+          [concat(ascii("ID3\x04"), rest), "Unsupported", /MP3/],
+          [concat(Uint8Array.of(0xff, 0xfb, 0x90, 0x64), rest), "Unsupported", /MP3/],
+          [concat(Uint8Array.of(0xff, 0xf1, 0x50, 0x80), rest), "Unsupported", /AAC/],
+          [concat(Uint8Array.of(0xff, 0xff, 0xff, 0xff), rest), "UnknownFormat", /neither/],
+          [ogg([], { head: concat(ascii("\x01vorbis"), rest) }), "Unsupported", /Vorbis/],
+          [ascii("what is this?"), "UnknownFormat", /neither/],
+          [ascii("Og"), "UnknownFormat", /neither/],
+          [ascii("OggS"), "Truncated", /headers|page/],
+          [segment([]), "UnknownFormat", /neither/],
+          [new Uint8Array(0), "Empty", /no bytes/]
+        ] as const
+        for (const [bytes, kind, detail] of cases) {
+          const [actual, message] = yield* failureOf(AudioSource.fromBytes(bytes, { name: "it" }))
+          assert.strictEqual(actual, kind, message)
+          assert.match(message, detail)
+          assert.match(message, /source it failed/)
+        }
+      }))
+  })
+
+  describe("fromStream", () => {
+    it.effect("plays pieces of any size, none among them", () =>
+      Effect.gen(function*() {
+        const packets = mixed(3, 50)
+        for (const file of [ogg(packets), webm(packets)]) {
+          const pieces: Array<Uint8Array> = []
+          for (let i = 0; i < file.length; i += 333) pieces.push(file.slice(i, i + 333), new Uint8Array(0))
+          const source = AudioSource.fromStream(Stream.fromIterable(pieces))
+          assert.strictEqual(source.name, "stream")
+          const { end, frames } = yield* play(source)
+          assert.deepStrictEqual([end, frames], ["Done", shown(packets)])
+          assert.deepStrictEqual((yield* play(source)).frames, frames)
+        }
+      }))
+
+    it.effect("gives packets as soon as their bytes are there", () =>
+      Effect.gen(function*() {
+        const queue = yield* Queue.make<Uint8Array, Cause.Done>({ capacity: 100 })
+        const pages = ogg([packet(1), packet(2), packet(3)], { segments: 1 })
+        const half = Buffer.from(pages).lastIndexOf("OggS")
+        yield* Queue.offer(queue, pages.slice(0, half))
+        const { pull } = yield* AudioSource.fromStream(Stream.fromQueue(queue)).open
+        assert.deepStrictEqual(shown(yield* pull), shown([packet(1), packet(2)]))
+        const waiting = yield* Effect.forkChild(pull, { startImmediately: true })
+        yield* Queue.offer(queue, pages.slice(half))
+        assert.deepStrictEqual(shown(yield* Fiber.join(waiting)), shown([packet(3)]))
+      }))
+
+    it.effect("fails with what the stream fails with, behind the packets before it", () =>
+      Effect.gen(function*() {
+        const file = ogg([packet(1), packet(2)], { segments: 1 })
+        const source = AudioSource.fromStream(
+          Stream.concat(Stream.make(file.slice(0, -5)), Stream.fail(new Error("the line is dead")))
+        )
+        const { pull } = yield* source.open
+        assert.deepStrictEqual(shown(yield* pull), shown([packet(1)]))
+        const error = yield* Effect.flip(pull)
+        assert.isFalse(Cause.isDone(error))
+        if (!Cause.isDone(error)) assert.match(error.message, /Failed.*the line is dead/)
+        const [kind] = yield* failureOf(AudioSource.fromStream(Stream.fail("no line")))
+        assert.strictEqual(kind, "Failed")
+        assert.strictEqual((yield* failureOf(AudioSource.fromStream(Stream.empty)))[0], "Empty")
+      }))
+
+    it.effect("ends the stream with the scope", () =>
+      Effect.gen(function*() {
+        let closed = false
+        const bytes = Stream.concat(Stream.make(ogg([packet(1)])), Stream.never).pipe(
+          Stream.ensuring(Effect.sync(() => closed = true))
+        )
+        yield* Effect.scoped(AudioSource.fromStream(bytes).open)
+        assert.isTrue(closed)
+      }))
+  })
+
+  describe("fromFrames", () => {
+    it.effect("plays arrays, generators and streams", () =>
+      Effect.gen(function*() {
+        const packets = mixed(2, 120)
+        const generate = {
+          *[Symbol.iterator]() {
+            yield* packets
+          }
+        }
+        for (const source of [AudioSource.fromFrames(packets), AudioSource.fromFrames(generate)]) {
+          assert.deepStrictEqual((yield* play(source)).frames, shown(packets))
+          assert.deepStrictEqual((yield* play(source)).frames, shown(packets))
+        }
+        const streamed = yield* play(AudioSource.fromFrames(Stream.fromIterable(packets), { channels: 1 }))
+        assert.deepStrictEqual([streamed.frames, streamed.channels, streamed.end], [shown(packets), 1, "Done"])
+        assert.strictEqual((yield* play(AudioSource.fromFrames([packet(1), packet(2, 0)]))).durationMs, 22.5)
+        assert.strictEqual((yield* play(AudioSource.fromFrames([]))).end, "Done")
+      }))
+
+    it.effect("takes an endless generator piece by piece", () =>
+      Effect.gen(function*() {
+        const endless = function*() {
+          while (true) yield packet(1)
+        }
+        const { pull } = yield* AudioSource.fromFrames(endless()).open
+        assert.isAtMost((yield* pull).length, 50)
+        yield* pull
+      }))
+
+    it.effect("says Corrupt for a frame that is not what it says, and Failed for an iterator that throws", () =>
+      Effect.gen(function*() {
+        for (const bad of [{ data: packet(1).data, samples: 480 }, { data: new Uint8Array(0), samples: 960 }]) {
+          const result = yield* play(AudioSource.fromFrames([packet(1), packet(2), bad, packet(3)]))
+          assert.deepStrictEqual([result.end, result.positionMs, result.frames.length], ["Corrupt", 40, 2])
+        }
+        const throwing = {
+          *[Symbol.iterator](): Generator<Packet> {
+            throw new Error("no more tape")
+          }
+        }
+        const { pull } = yield* AudioSource.fromFrames(throwing).open
+        const error = yield* Effect.flip(pull)
+        assert.isFalse(Cause.isDone(error))
+        if (!Cause.isDone(error)) assert.match(error.message, /Failed.*no more tape/)
+      }))
+  })
+
+  describe("fromPcm", () => {
+    /** "Encodes" by writing the samples behind a TOC byte, so that a test sees what was encoded. */
+    const Encoder = Layer.succeed(OpusEncoder, {
+      make: (options) =>
+        Effect.sync(() => {
+          const channels = options?.channels ?? 2
+          const encode = (pcm: Int16Array) =>
+            Effect.sync(() => {
+              const toc = { 120: 28, 240: 29, 480: 30, 960: 31, 1920: 2, 2880: 3 }[pcm.length / channels] ?? 0
+              return concat(Uint8Array.of(toc << 3), new Uint8Array(pcm.slice().buffer))
+            })
+          return { channels, encode, setBitrate: () => Effect.void, setExpectedLoss: () => Effect.void }
+        })
+    })
+
+    const encoded = (source: AudioSource.AudioSource<OpusEncoder>) =>
+      Effect.gen(function*() {
+        const { channels, durationMs, pull } = yield* source.open
+        const samples: Array<number> = []
+        let frames = 0
+        const error = yield* Effect.flip(Effect.forever(Effect.map(pull, (list) => {
+          assert.isAtMost(list.length, 5)
+          for (const { data } of list) {
+            frames++
+            samples.push(...new Int16Array(data.slice(1).buffer))
+          }
+        })))
+        return { channels, durationMs, frames, samples, end: Cause.isDone(error) ? "Done" : kindOf(error) }
+      }).pipe(Effect.scoped, Effect.provide(Encoder))
+
+    const ramp = (length: number) => Int16Array.from({ length }, (_, i) => i * 37 - 20_000)
+    const padded = (pcm: Int16Array, frame: number) => [
+      ...pcm,
+      ...Array.from({ length: Math.ceil(pcm.length / frame) * frame - pcm.length }, () => 0)
+    ]
+
+    it.effect("cuts samples into frames and fills up the last with silence", () =>
+      Effect.gen(function*() {
+        const pcm = ramp(1920 * 12 + 100)
+        const result = yield* encoded(AudioSource.fromPcm(pcm, { channels: 2, rate: 48_000 }))
+        assert.deepStrictEqual(result.samples, padded(pcm, 1920))
+        assert.deepStrictEqual([result.frames, result.end, result.channels], [13, "Done", 2])
+        assert.strictEqual(result.durationMs, pcm.length / 96)
+      }))
+
+    it.effect("takes pieces of any size, of samples and of bytes", () =>
+      Effect.gen(function*() {
+        const pcm = ramp(480 * 7 + 1)
+        const bytes = new Uint8Array(pcm.buffer)
+        for (const size of [1, 3, 480, 961, 10_000]) {
+          const pieces: Array<Int16Array> = []
+          for (let i = 0; i < pcm.length; i += size) pieces.push(pcm.slice(i, i + size))
+          const bytePieces: Array<Uint8Array> = []
+          for (let i = 0; i < bytes.length; i += size) bytePieces.push(bytes.slice(i, i + size))
+          const options = { channels: 1, rate: 48_000, frameMs: 10 } as const
+          for (
+            const source of [
+              AudioSource.fromPcm(pieces, options),
+              AudioSource.fromPcm(Stream.fromIterable(pieces), options),
+              AudioSource.fromPcm(bytePieces, options),
+              AudioSource.fromPcm(Stream.fromIterable(bytePieces), options)
+            ]
+          ) {
+            const { end, frames, samples } = yield* encoded(source)
+            assert.deepStrictEqual([samples, frames, end], [padded(pcm, 480), 8, "Done"])
+          }
+        }
+      }))
+
+    it.effect("plays nothing, and says Truncated for half a sample", () =>
+      Effect.gen(function*() {
+        const options = { channels: 1, rate: 48_000 } as const
+        assert.deepStrictEqual((yield* encoded(AudioSource.fromPcm([], options))).frames, 0)
+        const half = yield* encoded(AudioSource.fromPcm(new Uint8Array(961 * 2 + 1), options))
+        assert.deepStrictEqual([half.frames, half.end], [2, "Truncated"])
+      }))
+
+    it.effect("names what is missing for another rate", () =>
+      Effect.gen(function*() {
+        const source = AudioSource.fromPcm([], { channels: 2, rate: 44_100 })
+        const [kind, message] = yield* failureOf(source).pipe(Effect.provide(Encoder))
+        assert.strictEqual(kind, "Unsupported")
+        assert.match(message, /44100 Hz needs a resampler/)
+      }))
+
+    it.effect("passes on what the encoder and the stream fail with", () =>
+      Effect.gen(function*() {
+        const broken = Layer.mock(OpusEncoder)({
+          make: () =>
+            Effect.succeed({
+              channels: 2 as const,
+              encode: () => VoiceError.fail(new VoiceError.EncodeFailed({ codec: "test", detail: "no" })),
+              setBitrate: () => Effect.void,
+              setExpectedLoss: () => Effect.void
+            })
+        })
+        const result = yield* play(AudioSource.fromPcm(ramp(2000), { channels: 2, rate: 48_000 })).pipe(
+          Effect.provide(broken)
+        )
+        assert.strictEqual(result.end, "EncodeFailed")
+        const failing = Stream.concat(Stream.make(ramp(1920)), Stream.fail({ _tag: "TapeTorn" }))
+        const torn = yield* encoded(AudioSource.fromPcm(failing, { channels: 2, rate: 48_000 }))
+        assert.deepStrictEqual([torn.frames, torn.end], [1, "Failed"])
+      }))
+  })
+})
