@@ -413,6 +413,21 @@ describe("Gateway", () => {
         }
       ))
 
+    it.effect("fails with a type, not silently, when a part that was passed in breaks", () =>
+      run(
+        Effect.gen(function*() {
+          const network = yield* MockTransport.MockWebSockets
+          yield* network.refuse("Refused")
+          const gateway = yield* Gateway.Gateway
+          assert.strictEqual((yield* reasonOf(gateway.userId))._tag, "GatewayFailed")
+        }).pipe(Effect.provide(Logger.layer([]))),
+        {
+          reconnect: Schedule.forever.pipe(Schedule.while(() => {
+            throw new Error("broken")
+          }))
+        }
+      ))
+
     it.effect("gives a session up whose resume URL does not answer", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
@@ -757,11 +772,13 @@ describe("Gateway", () => {
           token: Config.Redacted("DISCORD_TOKEN"),
           url: Config.String("GATEWAY_URL"),
           intents: Config.Int("INTENTS")
-        }).pipe(Layer.provideMerge(MockTransport.layerWebSocket))
-      ),
-      Effect.provide(ConfigProvider.layer(
-        ConfigProvider.fromUnknown({ DISCORD_TOKEN: token, GATEWAY_URL: url, INTENTS: 641 })
-      ))
+        }).pipe(
+          Layer.provideMerge(MockTransport.layerWebSocket),
+          Layer.provide(ConfigProvider.layer(
+            ConfigProvider.fromUnknown({ DISCORD_TOKEN: token, GATEWAY_URL: url, INTENTS: 641 })
+          ))
+        )
+      )
     ))
 
   it.live("logs in over loopback, by REST and WebSocket", () =>

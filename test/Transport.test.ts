@@ -219,7 +219,11 @@ describe("Transport", () => {
           more()
         })
         yield* Effect.forkScoped(flood)
-        yield* Effect.sleep("300 millis")
+        let before = -1
+        while (before < i) {
+          before = i
+          yield* Effect.sleep("100 millis")
+        }
         assert.isBelow(i, count)
         for (let n = 0; n < count; n++) assert.strictEqual(yield* Queue.take(client.frames), `${n}${filler}`)
         peer.socket.close(4000, "done")

@@ -27,9 +27,10 @@ const response = (options: Partial<IpDiscovery.Response> = {}) =>
 
 /** The next discovery request, past the pings. */
 const takeRequest = (peer: MockTransport.DatagramPeer): Effect.Effect<Uint8Array> =>
-  Effect.flatMap(
+  Effect.filterOrElse(
     peer.take,
-    (datagram) => Datagram.classify(datagram) === "discovery" ? Effect.succeed(datagram) : takeRequest(peer)
+    (datagram) => Datagram.classify(datagram) === "discovery",
+    () => takeRequest(peer)
   )
 
 /** All that was sent and not taken: discovery requests and pings. */

@@ -195,10 +195,10 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     yield* Effect.logWarning("The intents lack GuildVoiceStates (1 << 7): no VOICE_STATE_UPDATE will come")
   }
   yield* supervise.pipe(
-    Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause)
-        ? Effect.failCause(cause)
-        : Effect.andThen(
+    Effect.catchCauseIf(
+      (cause) => !Cause.hasInterruptsOnly(cause),
+      (cause) =>
+        Effect.andThen(
           Effect.logError("The main gateway client failed", cause),
           finish(VoiceError.make(new VoiceError.GatewayFailed({ detail: "the client failed; see the log" })))
         )

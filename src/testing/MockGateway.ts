@@ -110,7 +110,7 @@ const make = Effect.fnUntraced(function*(options: MockGatewayOptions) {
   const push = (event: Gateway.GatewayEvent) => Effect.asVoid(PubSub.publish(events, [event]))
 
   const updateVoiceState = Effect.fnUntraced(function*(request: Gateway.VoiceStateRequest) {
-    if (ended !== undefined) return yield* Effect.fail(ended)
+    if (ended !== undefined) return yield* ended
     const refusal = refusals.shift()
     if (refusal !== undefined) return yield* VoiceError.fail(refusal)
     yield* Queue.offer(requests, request)
