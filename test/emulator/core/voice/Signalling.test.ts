@@ -101,7 +101,9 @@ describe("Signalling", () => {
       const client = makeClient(world, "1")
       client.join()
       for (let i = 0; i < 20; i++) {
-        world.wait(13_750 + (i === 10 ? 3_600 : 0))
+        world.wait(13_750)
+        client.speaking()
+        if (i === 10) world.wait(3_600)
         client.send(3, { t: i, seq_ack: -1 })
       }
       assert.isUndefined(client.closed())
@@ -122,6 +124,23 @@ describe("Signalling", () => {
       assert.deepStrictEqual(world.violations(), [])
       assert.deepStrictEqual(world.advice(), [])
     })
+  })
+
+  it("holds nothing against a client whose messages were changed", () => {
+    for (const point of ["voice-in", "voice-out"] as const) {
+      const world = makeWorld()
+      const client = makeClient(world, "1")
+      client.join()
+      world.faults.add((subject) =>
+        subject.point === point && (subject.op === 3 || subject.op === 6)
+          ? { _tag: "Replace", frame: `{"op":3,"d":{"t":"x"}}` }
+          : undefined
+      )
+      client.send(3, { t: 1, seq_ack: -1 })
+      client.send(99, {})
+      assert.strictEqual(client.closed(), point === "voice-in" ? 4020 : 4001)
+      assert.deepStrictEqual(world.violations(), [])
+    }
   })
 
   describe("presence", () => {
@@ -183,6 +202,9 @@ describe("Signalling", () => {
         { op: 12, d: { user_id: "2", audio_ssrc: second.state.ssrc, video_ssrc: 0, streams: [] } },
         { op: 13, d: { user_id: "2" } }
       ])
+      const third = makeClient(world, "3")
+      third.join()
+      assert.deepStrictEqual<unknown>(third.last(11), { user_ids: ["1"] })
     })
 
     it("separates channels", () => {
@@ -288,6 +310,29 @@ describe("Signalling", () => {
       other.say(silence)
       assert.lengthOf(other.heard(), 3)
       assert.lengthOf(client.heard(), 1)
+      assert.deepStrictEqual(world.violations(), [])
+    })
+
+    it("ends the wait for it", () => {
+      const { client, world } = pair(8)
+      client.drop()
+      client.connect()
+      client.resume()
+      for (let i = 0; i < 10; i++) {
+        world.wait(13_750)
+        client.send(3, { t: i, seq_ack: 3 })
+      }
+      assert.isUndefined(client.closed())
+      assert.strictEqual(world.half.sessions()[0]?.state, "ready")
+    })
+
+    it("is refused with 4006 where the grant was withdrawn", () => {
+      const { client, world } = pair(8)
+      client.drop()
+      world.grants.delete("token-1")
+      client.connect()
+      client.resume()
+      assert.strictEqual(client.closed(), 4006)
       assert.deepStrictEqual(world.violations(), [])
     })
 
