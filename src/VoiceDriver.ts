@@ -32,6 +32,11 @@ export {
    * @category models
    * @since 0.1.0
    */
+  type Command,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
   ConnectionInfo,
   /**
    * @category models

@@ -1,0 +1,187 @@
+/**
+ * A driver without a network: connections come up at once, frames are taken when they are due by the clock of the test,
+ * and the test says what the other side does.
+ *
+ * **Example** (What a bot played)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MockVoiceDriver, Time } from "effect-discord-voice/testing"
+ *
+ * const test = Effect.gen(function*() {
+ *   const driver = yield* MockVoiceDriver.MockVoiceDriver
+ *   // ... fork the program under test ...
+ *   yield* Time.advance("2 seconds")
+ *   const frames = yield* driver.frames
+ *   yield* driver.end(new VoiceError.ServerCrashed({ code: 4015, detail: "" }))
+ * }).pipe(Effect.provide(MockVoiceDriver.layer))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as AudioClock from "../AudioClock.ts"
+import * as Plain from "../crypto/Plain.ts"
+import type * as Engine from "../driver/Engine.ts"
+import * as FrameRing from "../driver/FrameRing.ts"
+import type * as Line from "../driver/Line.ts"
+import * as MediaSender from "../driver/MediaSender.ts"
+import { Ssrc } from "../protocol/Identifier.ts"
+import * as OpusPacket from "../protocol/OpusPacket.ts"
+import * as RtpPacket from "../protocol/RtpPacket.ts"
+import * as VoicePayload from "../protocol/VoicePayload.ts"
+import * as VoiceDriver from "../VoiceDriver.ts"
+import * as VoiceError from "../VoiceError.ts"
+
+/**
+ * Controls of {@link layer}.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class MockVoiceDriver extends Context.Service<MockVoiceDriver, {
+  /** The records that connections were asked for with, in order. */
+  readonly connections: Effect.Effect<ReadonlyArray<VoiceDriver.ConnectionInfo>>
+  /** The Opus packets sent so far on any connection, without the closing silence. */
+  readonly frames: Effect.Effect<ReadonlyArray<Uint8Array>>
+  /** What connections were told, apart from the frames: speaking flags, mute, pause and so on. */
+  readonly commands: Effect.Effect<ReadonlyArray<VoiceDriver.Command>>
+  /** Lets something happen on every live connection, such as `Speaking` or `Packet`. */
+  readonly emit: (event: VoiceDriver.Event) => Effect.Effect<void>
+  /** Every live connection ends for this reason. */
+  readonly end: (reason: VoiceError.Reason) => Effect.Effect<void>
+  /** The next connection cannot be made. Can be called several times. */
+  readonly refuse: (reason: VoiceError.Reason) => Effect.Effect<void>
+}>()("effect-discord-voice/testing/MockVoiceDriver") {}
+
+const zeroStatistics: Line.Statistics = {
+  heartbeatsSent: 0,
+  packetsSent: 0,
+  silencePacketsSent: 0,
+  bytesSent: 0,
+  sendErrors: 0,
+  reanchored: 0,
+  latenessP50Ms: 0,
+  latenessP99Ms: 0,
+  latenessMaxMs: 0,
+  packetsReceived: 0,
+  packetsOpened: 0,
+  failedToOpen: 0,
+  malformed: 0,
+  badPadding: 0,
+  empty: 0,
+  unheard: 0,
+  otherMedia: 0,
+  rtcpReceived: 0,
+  unknownDatagrams: 0,
+  malformedMessages: 0,
+  unknownOpcodes: 0
+}
+
+const make = Effect.gen(function*() {
+  const clock = yield* AudioClock.AudioClock
+  const infos: Array<VoiceDriver.ConnectionInfo> = []
+  const frames: Array<Uint8Array> = []
+  const commands: Array<VoiceDriver.Command> = []
+  const refusals: Array<VoiceError.Reason> = []
+  const live = new Set<(event: Line.Event) => void>()
+
+  const open = (options: Line.ConnectOptions) => (emit: (event: Line.Event) => void) =>
+    Effect.gen(function*() {
+      const refusal = refusals.shift()
+      if (refusal !== undefined) return yield* VoiceError.fail(refusal)
+      const ssrc = Ssrc.make(infos.length)
+      const sender = yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          MediaSender.make({
+            clock,
+            cipher: Plain.make(),
+            ssrc,
+            sequence: 0,
+            timestamp: 0,
+            notBeforeMs: clock.now(),
+            send: (packet, length) => {
+              const payload = packet.slice(RtpPacket.fixedHeaderBytes, length)
+              if (!OpusPacket.isSilence(payload)) frames.push(payload)
+            },
+            onTrack: (_tag, track) => emit({ _tag, track }),
+            onExhausted: () => {}
+          })
+        ),
+        (made) => Effect.sync(made.close)
+      )
+      yield* Effect.acquireRelease(
+        Effect.sync(() => live.add(emit)),
+        () => Effect.sync(() => live.delete(emit))
+      )
+      const engine: Engine.Engine = {
+        established: {
+          version: options.version ?? VoicePayload.recommendedVersion,
+          ssrc,
+          mode: "plain",
+          address: "127.0.0.1",
+          port: 1
+        },
+        command: (command) => {
+          commands.push(command)
+          switch (command._tag) {
+            case "Attach":
+              return sender.attach(command.track, FrameRing.fromBuffer(command.ring), command.paused)
+            case "Detach":
+              return sender.detach(command.track)
+            case "SetPaused":
+              return sender.setPaused(command.track, command.paused)
+            case "SetMuted":
+              return sender.setMuted(command.muted)
+            case "AskStatistics": {
+              const { bytes, packets, silencePackets } = sender.statistics()
+              const value = {
+                ...zeroStatistics,
+                packetsSent: packets,
+                silencePacketsSent: silencePackets,
+                bytesSent: bytes
+              }
+              return emit({ _tag: "Statistics", request: command.request, value })
+            }
+            case "Listen":
+            case "SetSpeaking":
+              return
+          }
+        }
+      }
+      return engine
+    })
+
+  return Context.make(VoiceDriver.VoiceDriver, {
+    connect: (info, options = {}) =>
+      Effect.suspend(() => {
+        infos.push(info)
+        return VoiceDriver.makeConnection(info, options, open(options))
+      })
+  }).pipe(
+    Context.add(MockVoiceDriver, {
+      connections: Effect.sync(() => [...infos]),
+      frames: Effect.sync(() => [...frames]),
+      commands: Effect.sync(() => [...commands]),
+      emit: (event) => Effect.sync(() => live.forEach((emit) => emit(event))),
+      end: (reason) =>
+        Effect.sync(() => {
+          const error = VoiceError.make(reason)
+          for (const emit of live) emit({ _tag: "Ended", error })
+        }),
+      refuse: (reason) => Effect.sync(() => void refusals.push(reason))
+    })
+  )
+})
+
+/**
+ * A driver whose other side is the test. Its beat follows Effect's `Clock`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<MockVoiceDriver | VoiceDriver.VoiceDriver> = Layer.effectContext(make).pipe(
+  Layer.provide(AudioClock.layerEffectClock)
+)

@@ -1,0 +1,71 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Stream } from "effect"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as MockGateway from "../../src/testing/MockGateway.ts"
+import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
+import * as Time from "../../src/testing/Time.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
+
+const userId = UserId.make("3")
+const where = { guildId: GuildId.make("1"), channelId: ChannelId.make("2") }
+
+const layer = Layer.merge(
+  MockVoiceDriver.layer,
+  MockGateway.layer({
+    userId,
+    answer: MockGateway.answerWith({ userId, sessionId: "s", token: "t", endpoint: "voice.example:443" })
+  })
+)
+
+const frames = Array.from({ length: 75 }, (_, i) => ({ data: Uint8Array.of(0xfc, i), samples: 960 }))
+
+describe("MockVoiceDriver", () => {
+  it.effect("takes what a session plays, at its time", () =>
+    Effect.gen(function*() {
+      const driver = yield* MockVoiceDriver.MockVoiceDriver
+      const session = yield* VoiceSession.join(where)
+      const track = yield* session.play(AudioSource.fromFrames(frames))
+      yield* Time.advance("520 millis")
+      assert.isAtMost((yield* driver.frames).length, 26)
+      assert.isAtLeast((yield* driver.frames).length, 24)
+      yield* Time.advance("2 seconds")
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.deepStrictEqual(yield* driver.frames, frames.map(({ data }) => data))
+      assert.strictEqual((yield* session.statistics).silencePacketsSent, 5)
+      assert.strictEqual((yield* driver.connections)[0]?.endpoint, "voice.example:443")
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("says what the test says, and ends when it says so", () =>
+    Effect.gen(function*() {
+      const driver = yield* MockVoiceDriver.MockVoiceDriver
+      const session = yield* VoiceSession.join(where)
+      const heard = yield* session.packets.pipe(
+        Stream.map(({ userId }) => userId),
+        Stream.runHead,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* Time.advance(0)
+      const packet = {
+        ssrc: Ssrc.make(9),
+        userId: UserId.make("4"),
+        sequence: 1,
+        timestamp: 1,
+        payload: Uint8Array.of(1),
+        arrivalMs: 0
+      }
+      yield* driver.emit({ _tag: "Packet", packet })
+      assert.deepInclude(yield* Fiber.join(heard), { value: "4" })
+      yield* driver.end(new VoiceError.ServerCrashed({ code: 4015, detail: "" }))
+      assert.strictEqual((yield* Effect.flip(session.awaitEnd)).reason._tag, "ServerCrashed")
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("refuses when it is told to", () =>
+    Effect.gen(function*() {
+      const driver = yield* MockVoiceDriver.MockVoiceDriver
+      yield* driver.refuse(new VoiceError.E2eeRequired({ code: 4017, detail: "" }))
+      assert.strictEqual((yield* Effect.flip(VoiceSession.join(where))).reason._tag, "E2eeRequired")
+      yield* Effect.scoped(VoiceSession.join(where))
+    }).pipe(Effect.provide(layer)))
+})
