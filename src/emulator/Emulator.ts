@@ -1,0 +1,553 @@
+/**
+ * Discord in a scope: main gateway, REST, voice gateways and UDP relay for programs and tests that need no account, no
+ * token and no network. {@link layer} listens on loopback for any client; {@link layerMemory} stays in memory and follows
+ * Effect's `Clock`, so that a test on the `TestClock` sees minutes pass in milliseconds.
+ *
+ * There is a world from the start: the guild "guild" with the channels "lobby" (voice), "secure" (voice that demands
+ * end-to-end encryption) and "stage", and the bot "bot". Names are handles: wherever a guild, channel or user is asked
+ * for, its name or its id will do.
+ *
+ * @example
+ * ```ts
+ * import { assert, it } from "@effect/vitest"
+ * import { Effect } from "effect"
+ * import { Emulator } from "effect-discord-voice/emulator"
+ *
+ * it.effect("a guest speaks to another", () =>
+ *   Effect.gen(function*() {
+ *     const discord = yield* Emulator.Emulator
+ *     const speaker = yield* discord.join({ user: "speaker", channel: "lobby" })
+ *     const listener = yield* discord.join({ user: "listener", channel: "lobby" })
+ *     yield* Effect.forkScoped(speaker.speak(frames))
+ *     yield* TestClock.adjust("1 second")
+ *     assert.lengthOf(yield* listener.awaitFrames(50), 50)
+ *     assert.deepStrictEqual(yield* discord.violations, [])
+ *   }).pipe(Effect.provide(Emulator.layerMemory())))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as AudioClock from "../AudioClock.ts"
+import * as Gateway from "../Gateway.ts"
+import { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
+import * as Transport from "../Transport.ts"
+import * as Voice from "../Voice.ts"
+import type { VoiceError } from "../VoiceError.ts"
+import type * as Core from "./core/Core.ts"
+import type { Address, Fault, Verdict } from "./core/CoreContext.ts"
+import * as Profile from "./core/Profile.ts"
+import { EmulatorError, InvalidOption, make as makeError, NothingToDo, NotJoinable } from "./shell/EmulatorError.ts"
+import * as Loopback from "./shell/Loopback.ts"
+import * as Memory from "./shell/Memory.ts"
+import * as Names from "./shell/Names.ts"
+import type { NetworkOptions } from "./shell/Network.ts"
+import * as Participant from "./shell/Participant.ts"
+import type { Shell, ShellOptions } from "./shell/Shell.ts"
+
+export type { RestRequest, RestResponse, Snapshot } from "./core/Core.ts"
+export type { Address, Fault, FaultAction, FaultPoint, FaultSubject, Verdict } from "./core/CoreContext.ts"
+export type { HeardFrame, SpokenFrame } from "./core/voice/VoiceHalf.ts"
+export type { Ports } from "./shell/Loopback.ts"
+export type { NetworkOptions } from "./shell/Network.ts"
+export type { Participant, SpeakOptions } from "./shell/Participant.ts"
+export { EmulatorError }
+
+/**
+ * A channel to create.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChannelOptions {
+  /** The guild's name or id. Default "guild". */
+  readonly guild?: string | undefined
+  readonly name: string
+  /** Default: a fresh id. */
+  readonly id?: string | undefined
+  /** Default "voice". */
+  readonly kind?: "voice" | "stage" | undefined
+  /** Whether end-to-end encryption is demanded or allowed. Default "optional"; a stage never has it. */
+  readonly e2ee?: "required" | "optional" | undefined
+  /** The greatest number of members; 0 is no limit. Default 0. */
+  readonly userLimit?: number | undefined
+  /** Bits per second. Default 64000. */
+  readonly bitrate?: number | undefined
+}
+
+/**
+ * A user to create.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface UserOptions {
+  readonly name: string
+  /** Default: a fresh id. */
+  readonly id?: string | undefined
+  /** Default false. */
+  readonly bot?: boolean | undefined
+  /** What Identify has to say. Default: a fresh token. */
+  readonly token?: string | undefined
+}
+
+/**
+ * More than the default world. What has the name of something there takes its place: `{ guilds: [{ name: "guild", id }] }`
+ * gives the default guild another id.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WorldOptions {
+  readonly guilds?: ReadonlyArray<{ readonly name: string; readonly id?: string | undefined }> | undefined
+  readonly channels?: ReadonlyArray<ChannelOptions> | undefined
+  readonly users?: ReadonlyArray<UserOptions> | undefined
+}
+
+/**
+ * What both layers understand.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EmulatorOptions {
+  /** Which Discord it is: "today", "2022", or a profile of your own. Default "today". */
+  readonly profile?: "today" | "2022" | Profile.Profile | undefined
+  /** The same seed gives the same ids, tokens, keys and dice. Default 1. */
+  readonly seed?: number | undefined
+  /** The regions of the voice servers, one server each. Default two: "one" and "two". */
+  readonly voiceServers?: ReadonlyArray<string> | undefined
+  /**
+   * Whether the URLs are `wss` and `https`, and voice endpoints `host:port` as Discord writes them. Default false. On
+   * loopback a certificate is made; in memory only the names change.
+   */
+  readonly tls?: boolean | undefined
+  readonly world?: WorldOptions | undefined
+}
+
+/**
+ * Options of {@link layer}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LoopbackOptions extends EmulatorOptions {
+  readonly ports?: Loopback.Ports | undefined
+}
+
+/**
+ * Options of {@link layerMemory}.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MemoryOptions extends EmulatorOptions {
+  readonly network?: NetworkOptions | undefined
+}
+
+/**
+ * A user and the token that it identifies with.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface User {
+  readonly id: UserId
+  readonly token: Redacted.Redacted
+}
+
+/**
+ * Where the emulator can be reached.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Urls {
+  /** The main gateway: `ws://127.0.0.1:port`, `wss` with TLS. */
+  readonly gateway: string
+  /** The REST API: `http://127.0.0.1:port/api/v10`, `https` with TLS. */
+  readonly rest: string
+  /** The certificate (PEM) that clients have to trust, on loopback with TLS. */
+  readonly cert: string | undefined
+  readonly voice: ReadonlyArray<{
+    readonly region: string
+    /** As in VOICE_SERVER_UPDATE. */
+    readonly endpoint: string
+    readonly udp: Address
+  }>
+}
+
+/**
+ * What moderators, servers and networks do to a client. Everything happens at once. What finds nothing to act on fails
+ * with the reason `NothingToDo`, what does not know a name with `UnknownName`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Faults {
+  /**
+   * Asks a function about every message and datagram (see `FaultSubject`) until the scope closes. It has to be pure, or at
+   * least fast: it runs within the emulator.
+   */
+  readonly add: (fault: Fault) => Effect.Effect<void, never, Scope.Scope>
+  /**
+   * Moves a channel to another voice server: the one of the given region, or the next. Voice connections are closed with
+   * `code`, 4022 unless given. With `nullEndpointFirst` clients hear of the new server `delayMs` (1000) later.
+   */
+  readonly moveServer: (channel: string, options?: {
+    readonly region?: string | undefined
+    readonly nullEndpointFirst?: boolean | undefined
+    readonly delayMs?: number | undefined
+    readonly code?: number | undefined
+  }) => Effect.Effect<void, EmulatorError>
+  /** A moderator disconnects a user from voice. */
+  readonly kick: (user: string) => Effect.Effect<void, EmulatorError>
+  /** A moderator moves a user to another channel of the guild. */
+  readonly moveUser: (user: string, channel: string) => Effect.Effect<void, EmulatorError>
+  /** Deletes a channel; its name is free afterwards. */
+  readonly deleteChannel: (channel: string) => Effect.Effect<void, EmulatorError>
+  /** Closes the voice WebSocket of a user with a code. */
+  readonly closeVoice: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
+  /** Cuts the voice WebSocket of a user without a close frame. */
+  readonly terminateVoice: (user: string) => Effect.Effect<void, EmulatorError>
+  /** Forgets the main gateway session of a user: Invalid Session (op 9), and voice is closed with 4014. */
+  readonly dropGatewaySession: (user: string) => Effect.Effect<void, EmulatorError>
+  /** Sends Reconnect (op 7): the main gateway session is to be resumed. */
+  readonly reconnectGateway: (user: string) => Effect.Effect<void, EmulatorError>
+  /** Closes the main gateway connection of a user with a code. */
+  readonly closeGateway: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
+  /** Cuts the main gateway connection of a user without a close frame. */
+  readonly terminateGateway: (user: string) => Effect.Effect<void, EmulatorError>
+  /** Mutes or deafens a user for the whole guild. */
+  readonly muteUser: (
+    user: string,
+    flags: { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined }
+  ) => Effect.Effect<void, EmulatorError>
+  /** In a stage: puts a user into the audience (true) or among the speakers (false). */
+  readonly suppressUser: (user: string, suppress: boolean) => Effect.Effect<void, EmulatorError>
+  /** Denies a user to connect to a channel or to see it; both false allows again. */
+  readonly deny: (user: string, channel: string, what: {
+    readonly connect?: boolean | undefined
+    readonly view?: boolean | undefined
+  }) => Effect.Effect<void, EmulatorError>
+}
+
+/**
+ * A running emulator.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Emulator extends Context.Service<Emulator, {
+  readonly urls: Urls
+  /** Fails with `NameTaken` or `InvalidOption`, like the other two. */
+  readonly createGuild: (
+    options: { readonly name: string; readonly id?: string | undefined }
+  ) => Effect.Effect<GuildId, EmulatorError>
+  readonly createChannel: (options: ChannelOptions) => Effect.Effect<ChannelId, EmulatorError>
+  /** A member of every guild. */
+  readonly createUser: (options: UserOptions) => Effect.Effect<User, EmulatorError>
+  /** The id behind a name. Fails with `UnknownName`, like the other two. */
+  readonly guild: (name: string) => Effect.Effect<GuildId, EmulatorError>
+  readonly channel: (name: string) => Effect.Effect<ChannelId, EmulatorError>
+  readonly user: (name: string) => Effect.Effect<User, EmulatorError>
+  /**
+   * Lets a scripted participant join a channel until the scope closes. A user who is not known is created. Fails with
+   * `UnknownName` and `NotJoinable`.
+   */
+  readonly join: (where: {
+    readonly user: string
+    readonly channel: string
+  }) => Effect.Effect<Participant.Participant, EmulatorError, Scope.Scope>
+  /** What clients did that Discord would close or drop, in order. */
+  readonly violations: Effect.Effect<ReadonlyArray<Verdict>>
+  /** What clients did that Discord tolerates, but a careful client would not do, in order. */
+  readonly advice: Effect.Effect<ReadonlyArray<Verdict>>
+  /** Everything else that was counted, by name: hostile input and the work of faults among it. */
+  readonly counters: Effect.Effect<ReadonlyMap<string, number>>
+  readonly faults: Faults
+  /**
+   * In memory: waits until nothing moves any more without the clock. A test calls it between forking a client and moving
+   * the `TestClock`, which would otherwise overtake the first messages; `join` and the faults do it by themselves.
+   * On loopback it returns at once.
+   */
+  readonly settle: Effect.Effect<void>
+  /** Calls the REST API without a socket. */
+  readonly rest: (request: Core.RestRequest) => Effect.Effect<Core.RestResponse>
+  /** The world at this moment, as plain data. */
+  readonly snapshot: Effect.Effect<Core.Snapshot>
+  /** The way to the emulator: the memory transports, or those of the machine, which then trust its certificate. */
+  readonly transport: Layer.Layer<Transport.WebSocketTransport | Transport.DatagramTransport>
+  /** Our own gateway client, logged in as this user; one who is not known is created as a bot. */
+  readonly layerGateway: (user: string) => Layer.Layer<Gateway.Gateway, VoiceError>
+  /**
+   * All that a program with a `VoiceSession` needs, as this user: the gateway of {@link layerGateway}, and voice over
+   * `transport`. In memory its beat follows Effect's `Clock`, as everything else does.
+   */
+  readonly layerVoice: (user: string) => Layer.Layer<Gateway.Gateway | Voice.Voice, VoiceError>
+}>()("effect-discord-voice/emulator/Emulator") {}
+
+const defaultGuilds: NonNullable<WorldOptions["guilds"]> = [{ name: "guild" }]
+const defaultChannels: ReadonlyArray<ChannelOptions> = [
+  { name: "lobby" },
+  { name: "secure", e2ee: "required" },
+  { name: "stage", kind: "stage" }
+]
+const defaultUsers: ReadonlyArray<UserOptions> = [{ name: "bot", bot: true }]
+
+/** Entries of the caller take the place of those with the same name, field by field. */
+const override = <A extends { readonly name: string }>(
+  defaults: ReadonlyArray<A>,
+  entries: ReadonlyArray<A> = []
+): ReadonlyArray<A> => [
+  ...defaults.map((entry) => ({ ...entry, ...entries.find(({ name }) => name === entry.name) })),
+  ...entries.filter(({ name }) => !defaults.some((entry) => entry.name === name))
+]
+
+const shellOptions = Effect.fnUntraced(function*(options: EmulatorOptions) {
+  const { profile = "today", seed = 1, tls = false, voiceServers: regions = ["one", "two"] } = options
+  if (regions.length === 0) {
+    return yield* makeError(new InvalidOption({ option: "voiceServers", detail: "at least one is needed" }))
+  }
+  if (new Set(regions).size < regions.length) {
+    return yield* makeError(new InvalidOption({ option: "voiceServers", detail: "each needs a region of its own" }))
+  }
+  const known = { today: Profile.today, 2022: Profile.year2022 }
+  const result: ShellOptions = { profile: typeof profile === "string" ? known[profile] : profile, seed, tls, regions }
+  return result
+})
+
+const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
+  "not-a-member": "it is not a member of the guild",
+  "no-permission": "it has no permission to connect there",
+  "channel-full": "the channel is full",
+  "unknown-user": "there is no such user any more",
+  "unknown-channel": "there is no such channel any more"
+}
+
+const makeEmulator = Effect.fnUntraced(function*(
+  shell: Shell,
+  transport: Emulator["Service"]["transport"],
+  beat: Layer.Layer<AudioClock.AudioClock>,
+  world: WorldOptions
+) {
+  const { driver } = shell
+  const guilds = Names.make<{ readonly id: GuildId }>("guild")
+  const channels = Names.make<{ readonly id: ChannelId; readonly guild: GuildId }>("channel")
+  const users = Names.make<User>("user")
+
+  const createGuild: Emulator["Service"]["createGuild"] = Effect.fnUntraced(function*({ id, name }) {
+    yield* guilds.claim(name)
+    const checked = yield* Names.freshId(GuildId, guilds, id)
+    const guild = yield* driver.call((core) => core.createGuild({ name, id: checked }))
+    guilds.add(name, { id: guild })
+    return guild
+  })
+
+  const createChannel: Emulator["Service"]["createChannel"] = Effect.fnUntraced(function*(options) {
+    yield* channels.claim(options.name)
+    const guild = yield* guilds.find(options.guild ?? "guild")
+    const checked = yield* Names.freshId(ChannelId, channels, options.id)
+    const id = yield* driver.call((core) => core.createChannel({ ...options, guildId: guild.id, id: checked }))
+    if (id === undefined) return yield* Effect.die(new Error(`The emulator has lost the guild ${guild.id}.`))
+    channels.add(options.name, { id, guild: guild.id })
+    return id
+  })
+
+  const createUser: Emulator["Service"]["createUser"] = Effect.fnUntraced(function*(options) {
+    yield* users.claim(options.name)
+    const checked = yield* Names.freshId(UserId, users, options.id)
+    const { id, token } = yield* driver.call((core) => core.createUser({ ...options, id: checked }))
+    const user = { id, token: Redacted.make(token) }
+    users.add(options.name, user)
+    return user
+  })
+
+  const userOrNew = (options: UserOptions) =>
+    Effect.suspend(() => {
+      const user = users.get(options.name)
+      return user === undefined ? createUser(options) : Effect.succeed(user)
+    })
+
+  const join: Emulator["Service"]["join"] = Effect.fnUntraced(function*(where) {
+    const channel = yield* channels.find(where.channel)
+    const user = yield* userOrNew({ name: where.user })
+    const enter = driver.call((core) => core.participants.join({ userId: user.id, channelId: channel.id })).pipe(
+      Effect.flatMap(Effect.fromResult),
+      Effect.mapError((refusal) => makeError(new NotJoinable({ ...where, detail: refusals[refusal] })))
+    )
+    const participant = yield* Participant.make(driver, where.user, enter)
+    yield* shell.settle("first")
+    return participant
+  })
+
+  const act = (action: keyof Faults, target: string, detail: string, f: (core: Core.Core) => boolean) =>
+    Effect.flatMap(
+      driver.call(f),
+      (done) => done ? shell.settle("first") : Effect.fail(makeError(new NothingToDo({ action, target, detail })))
+    )
+  const actOnUser = (action: keyof Faults, name: string, detail: string, f: (core: Core.Core, id: UserId) => boolean) =>
+    Effect.flatMap(users.find(name), ({ id }) => act(action, name, detail, (core) => f(core, id)))
+  const notInVoice = "it is not in voice"
+  const notConnectedToVoice = "it has no connection to a voice gateway"
+  const notConnected = "it has no connection to the main gateway"
+  const hasVoiceSession = (core: Core.Core, id: UserId) =>
+    core.snapshot().voiceSessions.some(({ state, userId }) =>
+      userId === id && (state === "identified" || state === "ready")
+    )
+
+  const faults: Faults = {
+    add: (fault) =>
+      Effect.asVoid(Effect.acquireRelease(
+        driver.call((core) => core.addFault(fault)),
+        (remove) => Effect.sync(() => driver.run(remove))
+      )),
+    moveServer: Effect.fnUntraced(function*(channel, { region, ...options } = {}) {
+      const { id } = yield* channels.find(channel)
+      const server = region === undefined ? undefined : shell.voice.find((candidate) => candidate.region === region)
+      if (region !== undefined && server === undefined) {
+        return yield* makeError(
+          new NothingToDo({ action: "moveServer", target: channel, detail: `no voice server has the region ${region}` })
+        )
+      }
+      yield* act(
+        "moveServer",
+        channel,
+        "it is gone",
+        (core) => core.moveServer(id, { ...options, server: server?.id })
+      )
+    }),
+    kick: (user) => actOnUser("kick", user, notInVoice, (core, id) => core.kick(id)),
+    moveUser: (user, channel) =>
+      Effect.flatMap(
+        channels.find(channel),
+        (to) => actOnUser("moveUser", user, notInVoice, (core, id) => core.moveUser(id, to.id))
+      ),
+    deleteChannel: (channel) =>
+      Effect.flatMap(channels.find(channel), ({ id }) => {
+        channels.remove(channel)
+        return act("deleteChannel", channel, "it is gone", (core) => core.deleteChannel(id))
+      }),
+    closeVoice: (user, code, reason = "") =>
+      actOnUser("closeVoice", user, notConnectedToVoice, (core, id) => {
+        const found = hasVoiceSession(core, id)
+        core.closeVoice(id, code, reason)
+        return found
+      }),
+    terminateVoice: (user) =>
+      actOnUser("terminateVoice", user, notConnectedToVoice, (core, id) => {
+        const found = hasVoiceSession(core, id)
+        core.terminateVoice(id)
+        return found
+      }),
+    dropGatewaySession: (user) =>
+      actOnUser("dropGatewaySession", user, notConnected, (core, id) => core.dropGatewaySession(id)),
+    reconnectGateway: (user) =>
+      actOnUser("reconnectGateway", user, notConnected, (core, id) => core.reconnectGateway(id)),
+    closeGateway: (user, code, reason = "") =>
+      actOnUser("closeGateway", user, notConnected, (core, id) => core.closeGateway(id, code, reason)),
+    terminateGateway: (user) =>
+      actOnUser("terminateGateway", user, notConnected, (core, id) => core.terminateGateway(id)),
+    muteUser: (user, flags) => actOnUser("muteUser", user, notInVoice, (core, id) => core.muteUser(id, flags)),
+    suppressUser: (user, suppress) =>
+      actOnUser("suppressUser", user, "it is in no stage", (core, id) => core.suppressUser(id, suppress)),
+    deny: (user, channel, what) =>
+      Effect.flatMap(
+        channels.find(channel),
+        (to) =>
+          actOnUser("deny", user, "the channel is gone", (core, userId) =>
+            core.deny({ userId, channelId: to.id, ...what }))
+      )
+  }
+
+  for (const guild of override(defaultGuilds, world.guilds)) yield* createGuild(guild)
+  for (const channel of override(defaultChannels, world.channels)) yield* createChannel(channel)
+  for (const user of override(defaultUsers, world.users)) yield* createUser(user)
+
+  const verdicts = (severity: Verdict["severity"]) =>
+    driver.call((core) => core.verdicts().filter((verdict) => verdict.severity === severity))
+
+  // A user that does not exist is created without an id of its own choice: nothing there can fail.
+  const layerGateway: Emulator["Service"]["layerGateway"] = (name) =>
+    Layer.unwrap(
+      Effect.map(
+        Effect.orDie(userOrNew({ name, bot: true })),
+        ({ token }) => Gateway.layer({ token, url: shell.gateway })
+      )
+    ).pipe(Layer.provide(transport))
+
+  return Emulator.of({
+    urls: {
+      gateway: shell.gateway,
+      rest: shell.rest,
+      cert: shell.certificate,
+      voice: shell.voice.map(({ endpoint, region, udp }) => ({ endpoint, region, udp }))
+    },
+    createGuild,
+    createChannel,
+    createUser,
+    guild: (name) => Effect.map(guilds.find(name), ({ id }) => id),
+    channel: (name) => Effect.map(channels.find(name), ({ id }) => id),
+    user: users.find,
+    join,
+    violations: verdicts("violation"),
+    advice: verdicts("advice"),
+    counters: driver.call((core) => new Map([...core.counters(), ...shell.counters()])),
+    faults,
+    settle: shell.settle("last"),
+    rest: (request) => driver.call((core) => core.rest(request)),
+    snapshot: driver.call((core) => core.snapshot()),
+    transport,
+    layerGateway,
+    layerVoice: (name) =>
+      Layer.merge(
+        layerGateway(name),
+        Voice.layerNoDeps.pipe(Layer.provide(transport), Layer.provideMerge(beat))
+      )
+  })
+})
+
+/**
+ * The emulator on 127.0.0.1, for any client, at free ports unless told otherwise. Everything closes with the layer. Fails
+ * with the reasons `ListenFailed`, `CertificateFailed`, `InvalidOption` and, for a world of one's own, `NameTaken` and
+ * `UnknownName`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: LoopbackOptions = {}): Layer.Layer<Emulator, EmulatorError> =>
+  Layer.effect(
+    Emulator,
+    Effect.gen(function*() {
+      const shell = yield* Loopback.make({ ...yield* shellOptions(options), ports: options.ports ?? {} })
+      const transport = shell.certificate === undefined
+        ? Transport.layer
+        : Layer.mergeAll(Transport.layerWebSocketWith({ ca: shell.certificate }), Transport.layerDatagram)
+      return yield* makeEmulator(shell, transport, AudioClock.layer, options.world ?? {})
+    })
+  )
+
+/**
+ * The emulator without sockets, on Effect's `Clock`. Its transports keep the rules of the real ones. Fails with the
+ * reasons `InvalidOption`, `NameTaken` and `UnknownName`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerMemory = (options: MemoryOptions = {}): Layer.Layer<Emulator, EmulatorError> =>
+  Layer.effect(
+    Emulator,
+    Effect.gen(function*() {
+      const shell = yield* Memory.make({ ...yield* shellOptions(options), network: options.network ?? {} })
+      return yield* makeEmulator(
+        shell,
+        Layer.succeedContext(shell.transport),
+        AudioClock.layerEffectClock,
+        options.world ?? {}
+      )
+    })
+  )

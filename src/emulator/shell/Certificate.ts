@@ -1,0 +1,58 @@
+/**
+ * A certificate for loopback, made when the emulator starts: an authority of its own and, signed by it, the certificate
+ * of `localhost` and 127.0.0.1. Two, because some TLS libraries refuse a server certificate that is its own authority.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import { CertificateFailed, type EmulatorError, make as makeError } from "./EmulatorError.ts"
+
+/**
+ * PEM texts.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Certificate {
+  /** The certificate of the authority, which clients have to trust. */
+  readonly authority: string
+  /** The certificate that the servers show. */
+  readonly certificate: string
+  /** The private key of `certificate`. */
+  readonly privateKey: string
+}
+
+/**
+ * Makes an authority and a certificate: P-256, SHA-256, valid for a year from now by the system's clock. The key of the
+ * authority is forgotten at once. Fails with the reason `CertificateFailed`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: Effect.Effect<Certificate, EmulatorError> = Effect.tryPromise({
+  try: async () => {
+    // Only here, because the library takes a tenth of a second to load and most runs have no TLS.
+    const { generate } = await import("selfsigned")
+    const authority = await generate([{ name: "commonName", value: "effect-discord-voice emulator" }], {
+      keyType: "ec",
+      algorithm: "sha256",
+      extensions: [
+        { name: "basicConstraints", cA: true, critical: true },
+        { name: "keyUsage", keyCertSign: true, cRLSign: true, critical: true }
+      ]
+    })
+    const server = await generate([{ name: "commonName", value: "localhost" }], {
+      keyType: "ec",
+      algorithm: "sha256",
+      ca: { key: authority.private, cert: authority.cert },
+      extensions: [
+        { name: "basicConstraints", cA: false, critical: true },
+        { name: "keyUsage", digitalSignature: true, critical: true },
+        { name: "extKeyUsage", serverAuth: true },
+        { name: "subjectAltName", altNames: [{ type: 2, value: "localhost" }, { type: 7, ip: "127.0.0.1" }] }
+      ]
+    })
+    return { authority: authority.cert, certificate: server.cert, privateKey: server.private }
+  },
+  catch: (cause) => makeError(new CertificateFailed({ detail: cause instanceof Error ? cause.message : String(cause) }))
+})

@@ -1,0 +1,120 @@
+/**
+ * Owns a core in a scope: gives it the time before every input, wakes it when something is due, hands its outputs to the
+ * shell, and keeps it from being entered while it is inside itself. Inputs are plain functions, because they come from
+ * callbacks of sockets.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Core } from "../core/Core.ts"
+import type { Output } from "../core/CoreContext.ts"
+import * as DueTimes from "./DueTimes.ts"
+
+/**
+ * A core that is being driven.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Driver {
+  /** The core's time in milliseconds: 0 at the start, monotonic. */
+  readonly nowMs: () => number
+  /**
+   * Advances the core to now and hands it to `input`, at once, or after the running input if there is one. After the
+   * scope has closed nothing happens. Never throws.
+   */
+  readonly run: (input: (core: Core) => void) => void
+  /**
+   * The same as an effect with a result. It dies with the first defect that the core, an input or the shell's delivery
+   * ever had, so that a broken emulator cannot look like a well-behaved client.
+   */
+  readonly call: <A>(f: (core: Core) => A) => Effect.Effect<A>
+}
+
+/**
+ * What {@link make} needs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DriverOptions {
+  readonly core: (options: { readonly nowMs: number; readonly emit: (output: Output) => void }) => Core
+  /** Carries out an output. It may call `run`, which waits until the core is free. */
+  readonly deliver: (output: Output) => void
+}
+
+/**
+ * Makes a core and drives it until the scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(
+  function*(options: DriverOptions): Effect.fn.Return<Driver, never, Scope.Scope> {
+    const context = yield* Effect.context<never>()
+    const time = yield* DueTimes.milliseconds
+    const inputs: Array<(core: Core) => void> = []
+    let busy = false
+    let stopped = false
+    const defects: Array<unknown> = []
+
+    const broken = (cause: unknown) => {
+      defects.push(cause)
+      Effect.runForkWith(context)(Effect.logError("The emulator is broken", Cause.die(cause)))
+    }
+    const emit = (output: Output) => {
+      if (stopped) return
+      try {
+        options.deliver(output)
+      } catch (cause) {
+        broken(cause)
+      }
+    }
+    const core = options.core({ nowMs: time.now(), emit })
+
+    const step = (input: (core: Core) => void) => {
+      try {
+        core.advance(time.now())
+        input(core)
+      } catch (cause) {
+        broken(cause)
+      }
+    }
+    const run = (input: (core: Core) => void) => {
+      if (stopped) return
+      inputs.push(input)
+      if (busy) return
+      busy = true
+      for (let next = inputs.shift(); next !== undefined; next = inputs.shift()) step(next)
+      busy = false
+      dueTimes.poke()
+    }
+    const dueTimes = yield* DueTimes.make({
+      time,
+      nextDueMs: () => defects.length === 0 ? core.nextDueMs() : undefined,
+      runDue: () => run(() => {})
+    })
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        stopped = true
+        inputs.length = 0
+      })
+    )
+
+    const call = <A>(f: (core: Core) => A): Effect.Effect<A> =>
+      Effect.suspend(() => {
+        if (defects.length > 0) return Effect.die(defects[0])
+        // A fiber can be resumed from within the core, by a callback of a participant.
+        if (busy) return Effect.andThen(Effect.yieldNow, call(f))
+        let result: Effect.Effect<A> = Effect.die(new Error("The scope of the emulator has closed."))
+        run((core) => {
+          result = Effect.succeed(f(core))
+        })
+        return defects.length === 0 ? result : Effect.die(defects[0])
+      })
+
+    return { nowMs: time.now, run, call }
+  }
+)

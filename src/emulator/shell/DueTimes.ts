@@ -1,0 +1,112 @@
+/**
+ * One fiber that waits for due times: it sleeps on Effect's `Clock` until the earliest one, runs what is due, and looks
+ * again. The core's timers and the datagrams that a virtual network holds back are both driven by it, under the live
+ * clock and the `TestClock` alike.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+
+/**
+ * The part of a millisecond below which a due time counts as reached: a clock reading in nanoseconds, made into
+ * milliseconds, can miss it by a rounding error, and no clock can sleep for so short a time.
+ */
+const roundingMs = 1e-4
+
+/**
+ * A monotonic clock that starts at 0 when it is made.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Milliseconds {
+  /** Milliseconds since the start, with fractions; never goes back. */
+  readonly now: () => number
+  /** Lets `now` be no less than `ms`. */
+  readonly reach: (ms: number) => void
+}
+
+/**
+ * Reads the monotonic time of Effect's `Clock` as milliseconds.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const milliseconds: Effect.Effect<Milliseconds> = Clock.clockWith((clock) =>
+  Effect.sync(() => {
+    const origin = clock.monotonicTimeNanosUnsafe()
+    let last = 0
+    return {
+      now: () => {
+        last = Math.max(last, Number(clock.monotonicTimeNanosUnsafe() - origin) / 1e6)
+        return last
+      },
+      reach: (ms) => {
+        last = Math.max(last, ms)
+      }
+    }
+  })
+)
+
+/**
+ * What {@link make} waits for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DueTimesOptions {
+  readonly time: Milliseconds
+  /** The earliest due time in milliseconds, if there is one. */
+  readonly nextDueMs: () => number | undefined
+  /** Runs everything that is due by `time.now()`. Afterwards `nextDueMs` must be later. */
+  readonly runDue: () => void
+}
+
+/**
+ * Wakes the fiber when something is due earlier than what it waits for. Never runs anything itself, so that it can be
+ * called from anywhere.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DueTimes {
+  readonly poke: () => void
+}
+
+/**
+ * Starts the fiber; it ends with the scope.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(
+  function*(options: DueTimesOptions): Effect.fn.Return<DueTimes, never, Scope.Scope> {
+    const { nextDueMs, runDue, time } = options
+    const wake = yield* Queue.sliding<void>(1)
+    let waitingFor = Number.POSITIVE_INFINITY
+
+    const turn: Effect.Effect<unknown> = Effect.suspend(() => {
+      const due = nextDueMs()
+      waitingFor = due ?? Number.POSITIVE_INFINITY
+      if (due === undefined) return Queue.take(wake)
+      const wait = due - time.now()
+      if (wait > roundingMs) return Effect.raceFirst(Effect.sleep(wait), Queue.take(wake))
+      time.reach(due)
+      runDue()
+      return Effect.yieldNow
+    })
+    yield* Effect.forever(turn, { disableYield: true }).pipe(Effect.forkScoped)
+
+    return {
+      poke: () => {
+        const due = nextDueMs()
+        if (due === undefined || due >= waitingFor) return
+        waitingFor = due
+        Queue.offerUnsafe(wake, undefined)
+      }
+    }
+  }
+)

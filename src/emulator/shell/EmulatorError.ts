@@ -1,0 +1,188 @@
+/**
+ * What can go wrong with the emulator itself, as one error with a tagged reason. What a client does wrong is never an
+ * error here: it is counted, judged and answered as Discord answers it.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+const key = "effect-discord-voice/EmulatorError"
+
+/**
+ * A listener on loopback could not be opened. `code` is the operating system's, such as `EADDRINUSE`.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ListenFailed extends Schema.TaggedError<ListenFailed>(`${key}/ListenFailed`)("ListenFailed", {
+  protocol: Schema.Literals(["TCP", "UDP"]),
+  address: Schema.String,
+  port: Schema.Int,
+  code: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    const where = `${this.protocol} port ${this.port} of ${this.address}`
+    if (this.code === "EADDRINUSE") {
+      return `${where} is in use. Stop the program that has it, or choose another port; 0 takes a free one.`
+    }
+    if (this.code === "EACCES") {
+      return `${where} may not be used by this process. Choose a port above 1023; 0 takes a free one.`
+    }
+    return `${where} could not be opened: ${this.detail}. Choose another port; 0 takes a free one.`
+  }
+}
+
+/**
+ * The certificate for TLS could not be made.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class CertificateFailed
+  extends Schema.TaggedError<CertificateFailed>(`${key}/CertificateFailed`)("CertificateFailed", {
+    detail: Schema.String
+  })
+{
+  override get message(): string {
+    return `The certificate of the emulator could not be made: ${this.detail}. Run it without TLS.`
+  }
+}
+
+/**
+ * Nothing has this name or id.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class UnknownName extends Schema.TaggedError<UnknownName>(`${key}/UnknownName`)("UnknownName", {
+  kind: Schema.Literals(["guild", "channel", "user"]),
+  name: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    const known = this.known.length === 0 ? "There is none" : `There are: ${this.known.join(", ")}`
+    return `The emulator has no ${this.kind} "${this.name}". ${known}. Create it first, or use its name or id.`
+  }
+}
+
+/**
+ * A name is a handle, so it can be given only once.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NameTaken extends Schema.TaggedError<NameTaken>(`${key}/NameTaken`)("NameTaken", {
+  kind: Schema.Literals(["guild", "channel", "user"]),
+  name: Schema.String
+}) {
+  override get message(): string {
+    return `The emulator already has a ${this.kind} named "${this.name}". Names are handles: choose another.`
+  }
+}
+
+/**
+ * A scripted participant could not join a channel.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NotJoinable extends Schema.TaggedError<NotJoinable>(`${key}/NotJoinable`)("NotJoinable", {
+  user: Schema.String,
+  channel: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `"${this.user}" cannot join "${this.channel}": ${this.detail}.`
+  }
+}
+
+/**
+ * A user is not where it would have to be.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NotInVoice extends Schema.TaggedError<NotInVoice>(`${key}/NotInVoice`)("NotInVoice", {
+  user: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `"${this.user}" is not in voice: ${this.detail}.`
+  }
+}
+
+/**
+ * What was to be disturbed is not there.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NothingToDo extends Schema.TaggedError<NothingToDo>(`${key}/NothingToDo`)("NothingToDo", {
+  action: Schema.String,
+  target: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `"${this.action}" found nothing to do for "${this.target}": ${this.detail}.`
+  }
+}
+
+/**
+ * An option cannot be used.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class InvalidOption extends Schema.TaggedError<InvalidOption>(`${key}/InvalidOption`)("InvalidOption", {
+  option: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `The emulator's option ${this.option} cannot be used: ${this.detail}.`
+  }
+}
+
+/**
+ * Every reason.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Reason = Schema.Union([
+  ListenFailed,
+  CertificateFailed,
+  UnknownName,
+  NameTaken,
+  NotJoinable,
+  NotInVoice,
+  NothingToDo,
+  InvalidOption
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Reason = typeof Reason.Type
+
+/**
+ * The one error of the emulator. `message` is the reason's. Handle a reason with
+ * `Effect.catchReason("EmulatorError", "ListenFailed", ...)`.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class EmulatorError extends Schema.TaggedError<EmulatorError>(key)("EmulatorError", { reason: Reason }) {
+  override get message(): string {
+    return this.reason.message
+  }
+}
+
+/**
+ * Wraps a reason.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (reason: Reason): EmulatorError => new EmulatorError({ reason })

@@ -1,0 +1,147 @@
+/**
+ * A virtual network: a list of deliveries in the order of their due times, carried out by one fiber and never by whoever
+ * sent. Without latency a delivery is due at once and happens in the order of sending. Its dice come from a seed.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { Random } from "../core/CoreContext.ts"
+import * as DueTimes from "./DueTimes.ts"
+
+/**
+ * How the virtual network treats what is sent. Times are in milliseconds, chances in [0, 1]. Default: everything arrives
+ * once, at once and in order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NetworkOptions {
+  /** The time of one way. Default 0. */
+  readonly latencyMs?: number | undefined
+  /** Greatest addition to the latency, uniform; by itself it changes no order. Default 0. */
+  readonly jitterMs?: number | undefined
+  /** Chance that a datagram is lost. Default 0. */
+  readonly loss?: number | undefined
+  /** Chance that a datagram arrives twice. Default 0. */
+  readonly duplicate?: number | undefined
+  /** Chance that a datagram is held back, so that later ones overtake it. Default 0. */
+  readonly reorder?: number | undefined
+  /** How long a datagram is held back. Default 40: two frames of 20 ms. */
+  readonly reorderMs?: number | undefined
+}
+
+/**
+ * One direction between two ends. What goes through it keeps its order.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Lane {
+  lastDueMs: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Network {
+  readonly lane: () => Lane
+  /** Delivers after the latency, after everything that was sent through the lane before. */
+  readonly reliable: (lane: Lane, deliver: () => void) => void
+  /** Delivers as a datagram: perhaps never, perhaps twice, perhaps late. */
+  readonly datagram: (lane: Lane, deliver: () => void) => void
+  /**
+   * Waits until nothing has been sent or delivered for a number of turns of the scheduler: whoever is still going to react
+   * waits for the clock, or for something outside of the program. The "last" to settle wait for the "first" too, and for
+   * what these go on to do.
+   */
+  readonly settle: (turn: "first" | "last") => Effect.Effect<void>
+}
+
+/** One turn runs every fiber that is ready, so that these are many steps of many fibers. */
+const quietTurns = 32
+
+interface Delivery {
+  readonly dueMs: number
+  readonly deliver: () => void
+}
+
+/**
+ * Makes a network that works until the scope closes. What is under way then never arrives.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(
+  function*(options: NetworkOptions, random: Random): Effect.fn.Return<Network, never, Scope.Scope> {
+    const { duplicate = 0, jitterMs = 0, latencyMs = 0, loss = 0, reorder = 0, reorderMs = 40 } = options
+    const time = yield* DueTimes.milliseconds
+    // Sorted by due time, equal ones by the order of sending. Nearly all additions go to the end.
+    const waiting: Array<Delivery> = []
+
+    let activity = 0
+    let settling = 0
+
+    const add = (dueMs: number, deliver: () => void) => {
+      activity++
+      let index = waiting.length
+      for (let before = waiting[index - 1]; before !== undefined && before.dueMs > dueMs; before = waiting[index - 1]) {
+        index--
+      }
+      waiting.splice(index, 0, { dueMs, deliver })
+      dueTimes.poke()
+    }
+    const inOrder = (lane: Lane) => {
+      const jitter = jitterMs > 0 ? random.next() * jitterMs : 0
+      lane.lastDueMs = Math.max(lane.lastDueMs, time.now() + latencyMs + jitter)
+      return lane.lastDueMs
+    }
+    const happens = (chance: number) => chance > 0 && random.next() < chance
+
+    const dueTimes = yield* DueTimes.make({
+      time,
+      nextDueMs: () => waiting[0]?.dueMs,
+      runDue: () => {
+        const now = time.now()
+        for (let first = waiting[0]; first !== undefined && first.dueMs <= now; first = waiting[0]) {
+          waiting.shift()
+          activity++
+          first.deliver()
+        }
+      }
+    })
+
+    const quiet = Effect.fnUntraced(function*(othersAreQuiet: () => boolean) {
+      for (let turns = 0, seen = activity; turns < quietTurns; turns++) {
+        yield* Effect.yieldNow
+        if (seen === activity && othersAreQuiet()) continue
+        seen = activity
+        turns = 0
+      }
+    })
+
+    return {
+      lane: () => ({ lastDueMs: 0 }),
+      reliable: (lane, deliver) => add(inOrder(lane), deliver),
+      datagram: (lane, deliver) => {
+        if (happens(loss)) return
+        const copies = happens(duplicate) ? 2 : 1
+        for (let copy = 0; copy < copies; copy++) {
+          if (happens(reorder)) add(time.now() + latencyMs + reorderMs, deliver)
+          else add(inOrder(lane), deliver)
+        }
+      },
+      settle: (turn) =>
+        turn === "last" ? quiet(() => settling === 0) : Effect.acquireUseRelease(
+          Effect.sync(() => settling++),
+          () => quiet(() => true),
+          () =>
+            Effect.sync(() => {
+              settling--
+              activity++
+            })
+        )
+    }
+  }
+)

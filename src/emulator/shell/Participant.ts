@@ -1,0 +1,134 @@
+/**
+ * A scripted participant as a program holds it: a member of a channel that has no socket, speaks what it is given and
+ * remembers what it hears.
+ *
+ * @since 0.1.0
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { UserId } from "../../protocol/Identifier.ts"
+import type * as Scripted from "../core/Scripted.ts"
+import type { HeardFrame, SpokenFrame } from "../core/voice/VoiceHalf.ts"
+import type { Driver } from "./Driver.ts"
+import { type EmulatorError, make as makeError, NotInVoice } from "./EmulatorError.ts"
+
+/**
+ * How a participant speaks.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SpeakOptions {
+  /** Flags of Speaking (op 5): 1 microphone, 2 soundshare, 4 priority. Default 1. */
+  readonly speaking?: number | undefined
+  /** Whether five frames of silence follow. Default true. */
+  readonly trailingSilence?: boolean | undefined
+}
+
+/**
+ * A scripted participant. It leaves when the scope closes in which it joined.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Participant {
+  readonly userId: UserId
+  /** Its SSRC at the moment: another one after a move, 0 while it is on no voice server. */
+  readonly ssrc: Effect.Effect<number>
+  /** Everything heard so far, frames of silence too, in the order of arrival. */
+  readonly heard: Effect.Effect<ReadonlyArray<HeardFrame>>
+  /**
+   * Waits until `count` frames have been heard that are not silence, counted from the join on, and gives these. It has no
+   * deadline of its own; it can be interrupted.
+   */
+  readonly awaitFrames: (count: number) => Effect.Effect<ReadonlyArray<HeardFrame>>
+  /**
+   * Sends Opus packets at their media time, after what it is still saying, and returns when the last one was sent. Fails
+   * with `NotInVoice` if it is on no voice server, or was moved or removed before the end. Interruption stops the waiting,
+   * not the speaking.
+   */
+  readonly speak: (frames: ReadonlyArray<SpokenFrame>, options?: SpeakOptions) => Effect.Effect<void, EmulatorError>
+  /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority; 0 none. */
+  readonly setSpeaking: (flags: number) => Effect.Effect<void>
+  /** Leaves the channel. Leaving twice is harmless. */
+  readonly leave: Effect.Effect<void>
+}
+
+const silenceMs = 100
+const marginMs = 1000
+
+interface Waiter {
+  readonly count: number
+  readonly done: Deferred.Deferred<ReadonlyArray<HeardFrame>>
+}
+
+/**
+ * Wraps a participant of the core.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(
+  function*(
+    driver: Driver,
+    user: string,
+    enter: Effect.Effect<Scripted.Participant, EmulatorError>
+  ): Effect.fn.Return<Participant, EmulatorError, Scope.Scope> {
+    const scripted = yield* Effect.acquireRelease(
+      enter,
+      // The emulator may have ended before, and everyone in it.
+      (participant) => Effect.sync(() => driver.run(() => participant.leave()))
+    )
+    const heard: Array<HeardFrame> = []
+    const voiced: Array<HeardFrame> = []
+    const waiters = new Set<Waiter>()
+    let speakingUntilMs = 0
+
+    yield* driver.call(() =>
+      scripted.onHeard((frame) => {
+        heard.push(frame)
+        if (frame.silence) return
+        voiced.push(frame)
+        for (const waiter of waiters) {
+          if (voiced.length >= waiter.count) {
+            waiters.delete(waiter)
+            Deferred.doneUnsafe(waiter.done, Effect.succeed(voiced.slice(0, waiter.count)))
+          }
+        }
+      })
+    )
+    const notInVoice = (detail: string) => makeError(new NotInVoice({ user, detail }))
+
+    return {
+      userId: scripted.userId,
+      ssrc: driver.call(() => scripted.ssrc),
+      heard: Effect.sync(() => heard.slice()),
+      awaitFrames: Effect.fnUntraced(function*(count: number) {
+        if (voiced.length >= count) return voiced.slice(0, count)
+        const waiter = { count, done: yield* Deferred.make<ReadonlyArray<HeardFrame>>() }
+        waiters.add(waiter)
+        return yield* Effect.ensuring(Deferred.await(waiter.done), Effect.sync(() => waiters.delete(waiter)))
+      }),
+      speak: Effect.fnUntraced(function*(frames: ReadonlyArray<SpokenFrame>, options: SpeakOptions = {}) {
+        const done = yield* Deferred.make<void>()
+        const waitMs = yield* driver.call(() => {
+          if (scripted.ssrc === 0) return undefined
+          let durationMs = options.trailingSilence === false ? 0 : silenceMs
+          for (const frame of frames) durationMs += frame.samples / 48
+          const now = driver.nowMs()
+          speakingUntilMs = Math.max(now, speakingUntilMs) + durationMs
+          scripted.speak(frames, { ...options, onDone: () => void Deferred.doneUnsafe(done, Effect.void) })
+          return speakingUntilMs - now + marginMs
+        })
+        if (waitMs === undefined) return yield* notInVoice("it is on no voice server, so nobody can hear it")
+        yield* Effect.timeoutOrElse(Deferred.await(done), {
+          duration: waitMs,
+          orElse: () => Effect.fail(notInVoice("it was moved or removed while it was speaking"))
+        })
+      }),
+      setSpeaking: (flags) => driver.call(() => scripted.setSpeaking(flags)),
+      leave: driver.call(() => scripted.leave())
+    }
+  }
+)

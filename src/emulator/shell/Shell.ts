@@ -1,0 +1,74 @@
+/**
+ * What a shell is to the public face of the emulator: a driven core and the places where it can be reached.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type { Address, VoiceServerId } from "../core/CoreContext.ts"
+import type { Profile } from "../core/Profile.ts"
+import type { Driver } from "./Driver.ts"
+
+/**
+ * A voice server as a client finds it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceServer {
+  readonly id: VoiceServerId
+  readonly region: string
+  /** As in VOICE_SERVER_UPDATE: `host:port` with TLS, `ws://host:port` without. */
+  readonly endpoint: string
+  readonly udp: Address
+}
+
+/**
+ * A core with listeners.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Shell {
+  readonly driver: Driver
+  /** The URL of the main gateway, without a query. */
+  readonly gateway: string
+  /** The URL of the REST API, up to and with its version. */
+  readonly rest: string
+  /** The certificate (PEM) that clients have to trust, if there is TLS. */
+  readonly certificate: string | undefined
+  readonly voice: ReadonlyArray<VoiceServer>
+  /** Waits until nothing moves any more without the clock. On loopback, where nobody knows, it returns at once. */
+  readonly settle: (turn: "first" | "last") => Effect.Effect<void>
+  /** What the shell counted by name, hostile input above all. */
+  readonly counters: () => ReadonlyMap<string, number>
+}
+
+/**
+ * What every shell needs.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ShellOptions {
+  readonly profile: Profile
+  readonly seed: number
+  /** One voice server for each, in this order. */
+  readonly regions: ReadonlyArray<string>
+  readonly tls: boolean
+}
+
+/**
+ * Counters by name.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeCounters = () => {
+  const counts = new Map<string, number>()
+  return {
+    add: (name: string) => {
+      counts.set(name, (counts.get(name) ?? 0) + 1)
+    },
+    read: (): ReadonlyMap<string, number> => new Map(counts)
+  }
+}

@@ -1,0 +1,32 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { createPrivateKey, X509Certificate } from "node:crypto"
+import * as Certificate from "../../src/emulator/shell/Certificate.ts"
+
+describe("Certificate", () => {
+  it.live("is for loopback and signed by its authority, which is an authority", () =>
+    Effect.gen(function*() {
+      const { authority, certificate, privateKey } = yield* Certificate.make
+      const ca = new X509Certificate(authority)
+      const server = new X509Certificate(certificate)
+      assert.isTrue(ca.ca)
+      assert.isFalse(server.ca)
+      assert.isTrue(server.checkIssued(ca))
+      assert.isTrue(server.verify(ca.publicKey))
+      assert.isTrue(ca.verify(ca.publicKey))
+      assert.isTrue(server.checkPrivateKey(createPrivateKey(privateKey)))
+      assert.strictEqual(server.checkHost("localhost"), "localhost")
+      assert.strictEqual(server.checkIP("127.0.0.1"), "127.0.0.1")
+      assert.isUndefined(server.checkHost("discord.media"))
+      assert.isUndefined(server.checkIP("10.0.0.1"))
+    }))
+
+  it.live("is another one every time", () =>
+    Effect.gen(function*() {
+      const one = yield* Certificate.make
+      const two = yield* Certificate.make
+      assert.notStrictEqual(one.authority, two.authority)
+      assert.notStrictEqual(one.privateKey, two.privateKey)
+      assert.isFalse(new X509Certificate(two.certificate).verify(new X509Certificate(one.authority).publicKey))
+    }))
+})
