@@ -63,6 +63,8 @@ const closingFrames = 5
 const underWayMs = 60
 
 /**
+ * The judge of one stream of audio.
+ *
  * @category models
  * @since 0.1.0
  */

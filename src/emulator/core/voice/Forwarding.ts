@@ -20,6 +20,8 @@ import type { Session } from "./Session.ts"
 export const maxDatagramBytes = 1600
 
 /**
+ * The way from the relay to the members of a channel.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -41,6 +43,8 @@ export interface Forwarding {
 const extensionBytes = 8
 
 /**
+ * Makes the forwarding of one core. `hooks.hears` is asked for every listener and packet.
+ *
  * @category constructors
  * @since 0.1.0
  */

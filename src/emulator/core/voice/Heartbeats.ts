@@ -7,6 +7,8 @@ import type { CoreContext } from "../CoreContext.ts"
 import type { Connection } from "./Session.ts"
 
 /**
+ * What a connection tells its supervision.
+ *
  * @category models
  * @since 0.1.0
  */

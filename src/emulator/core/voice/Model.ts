@@ -76,6 +76,8 @@ export interface ParticipantHandle {
 }
 
 /**
+ * Makes scripted participants.
+ *
  * @category models
  * @since 0.1.0
  */

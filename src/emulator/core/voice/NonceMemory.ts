@@ -16,6 +16,8 @@ import type { EncryptionMode } from "../../../protocol/EncryptionMode.ts"
 export type Sight = "fresh" | "duplicate" | "repeated"
 
 /**
+ * The memory of one key.
+ *
  * @category models
  * @since 0.1.0
  */

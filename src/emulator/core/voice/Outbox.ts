@@ -6,6 +6,8 @@
 import type { ServerMessage } from "../../../protocol/VoicePayload.ts"
 
 /**
+ * The numbered messages of one session.
+ *
  * @category models
  * @since 0.1.0
  */

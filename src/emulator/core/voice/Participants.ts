@@ -31,6 +31,8 @@ interface Seat {
 }
 
 /**
+ * Makes the scripted participants of one core. Their mode is the first that the profile offers.
+ *
  * @category constructors
  * @since 0.1.0
  */

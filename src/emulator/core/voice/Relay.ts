@@ -20,6 +20,8 @@ import * as Sealing from "./Sealing.ts"
 import { learnAddress, type Media, sameAddress, type Session } from "./Session.ts"
 
 /**
+ * What comes to the UDP side of the voice servers.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -43,6 +45,8 @@ type Kind = Datagram.Kind | "keepalive"
 const noBytes = new Uint8Array(0)
 
 /**
+ * Makes the relay of one core. `expel` closes the connection of a session and ends it.
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -13,6 +13,8 @@ import { type Connection, type Room, sameAddress, type Session } from "./Session
 import type { Wire } from "./Wire.ts"
 
 /**
+ * The place of a member.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -24,6 +26,8 @@ export interface Where {
 }
 
 /**
+ * All sessions, by everything that they are looked up by.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -56,6 +60,8 @@ export interface Roster {
 }
 
 /**
+ * Makes an empty roster.
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -56,6 +56,8 @@ export interface Room {
 }
 
 /**
+ * One member of a channel. Signalling, relay and participants change it in place.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -96,6 +98,8 @@ export interface Session {
 }
 
 /**
+ * Whether both addresses are known and the same.
+ *
  * @category guards
  * @since 0.1.0
  */

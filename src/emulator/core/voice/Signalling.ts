@@ -28,6 +28,8 @@ import { type Connection, type Media, sameAddress, type Session } from "./Sessio
 import type { Wire } from "./Wire.ts"
 
 /**
+ * What comes to the voice gateways.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -73,6 +75,8 @@ const opcodeOf = (frame: string | Uint8Array): number | undefined => {
 }
 
 /**
+ * Makes the voice gateways of one core. `udpOf` is the address of a voice server, if there is such a server.
+ *
  * @category constructors
  * @since 0.1.0
  */

@@ -10,6 +10,8 @@ import type { CoreContext } from "../CoreContext.ts"
 import type { Connection } from "./Session.ts"
 
 /**
+ * What can be done to a connection. Nothing happens to one that is closed already.
+ *
  * @category models
  * @since 0.1.0
  */
@@ -20,6 +22,8 @@ export interface Wire {
 }
 
 /**
+ * Makes the way out of one core.
+ *
  * @category constructors
  * @since 0.1.0
  */
