@@ -1,0 +1,260 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Context, Effect, Fiber, Layer, Stream } from "effect"
+import { UserId } from "../../src/protocol/Identifier.ts"
+import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
+import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
+import type * as VoiceDriver from "../../src/VoiceDriver.ts"
+import * as Rig from "../integration/rig.ts"
+import * as Mock from "./mockServer.ts"
+
+const guest = UserId.make("31")
+const frames = Rig.frames(20)
+
+/** Collects packets while the scope is open. */
+const listen = (connection: VoiceDriver.VoiceConnection) =>
+  Effect.gen(function*() {
+    const packets: Array<VoiceDriver.AudioPacket> = []
+    yield* connection.packets.pipe(
+      Stream.runForEach((packet) => Effect.sync(() => packets.push(packet))),
+      Effect.forkScoped({ startImmediately: true })
+    )
+    return packets
+  })
+
+/** Ciphers that seal seven packets. */
+const exhausting = Layer.effectContext(Effect.map(
+  VoiceCrypto.VoiceCrypto,
+  (crypto) =>
+    Context.make(VoiceCrypto.VoiceCrypto, {
+      ...crypto,
+      make: (mode, key) =>
+        Effect.map(crypto.make(mode, key), (cipher) => ({
+          ...cipher,
+          seal: (buffer: Uint8Array, clear: number, length: number) =>
+            cipher.sealed() === 7 ? -1 : cipher.seal(buffer, clear, length)
+        }))
+    })
+)).pipe(Layer.provide(VoiceCrypto.layer))
+
+describe("Engine, what a server may do", () => {
+  it.effect("lives through malformed JSON, unknown opcodes and binary garbage, and counts them", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, peer, say } = yield* Mock.connect()
+      const malformed = [
+        "",
+        "{",
+        "null",
+        "[]",
+        "{\"op\":\"2\"}",
+        "{\"op\":2,\"d\":{\"ssrc\":-1}}",
+        "{\"op\":5,\"d\":null}",
+        "{\"op\":6,\"d\":{\"t\":\"x\"}}",
+        "{\"op\":8,\"d\":{\"heartbeat_interval\":0}}",
+        "{\"op\":8,\"d\":{\"heartbeat_interval\":-5}}",
+        new Uint8Array(0),
+        Uint8Array.of(1),
+        Uint8Array.of(0, 1, 250, 3)
+      ]
+      for (const frame of malformed) yield* peer.send(frame)
+      const unknown = ["{\"op\":99}", "{\"op\":200,\"d\":{\"x\":1},\"seq\":4}", "{\"op\":-1,\"d\":null}"]
+      for (const frame of unknown) yield* peer.send(frame)
+      yield* say({ op: 11, d: { user_ids: [guest] } })
+      yield* Effect.sleep("1 second")
+      const statistics = yield* connection.statistics
+      assert.strictEqual(statistics.malformedMessages + statistics.unknownOpcodes, malformed.length + unknown.length)
+      assert.isAtLeast(statistics.unknownOpcodes, 2)
+      // it still plays
+      yield* connection.attach(Mock.ringOf(frames))
+      yield* Effect.sleep("1 second")
+      assert.strictEqual((yield* connection.statistics).packetsSent, frames.length + 5)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("answers a heartbeat that the server asks for", () =>
+    Rig.run(Effect.gen(function*() {
+      const { peer, say } = yield* Mock.connect()
+      while ((yield* peer.waiting) > 0) yield* peer.take
+      yield* say({ op: 11, d: { user_ids: [guest] }, seq: 41 })
+      yield* say({ op: 3, d: { t: 77 } })
+      assert.strictEqual(yield* peer.take, "{\"op\":3,\"d\":{\"t\":77,\"seq_ack\":41}}")
+    })).pipe(Effect.provide(Mock.layer)))
+
+  for (const version of [4, 7, 8, 9] as const) {
+    it.effect(`sends heartbeats of version ${version}`, () =>
+      Rig.run(Effect.gen(function*() {
+        const { beats } = yield* Mock.connect({ version })
+        const { d, op } = JSON.parse(beats[0] ?? "")
+        assert.strictEqual(op, 3)
+        assert.isTrue(Number.isInteger(version < 8 ? d : d.t))
+        assert.strictEqual(d.seq_ack, version < 8 ? undefined : -1)
+      })).pipe(Effect.provide(Mock.layer)))
+  }
+
+  it.effect("keeps one heartbeat when Hello comes again, with the new interval", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, peer, say } = yield* Mock.connect()
+      yield* Effect.forever(Effect.flatMap(peer.take, (frame) => {
+        const { d, op } = JSON.parse(String(frame))
+        return op === 3 ? say({ op: 6, d: { t: d.t } }) : Effect.void
+      })).pipe(Effect.forkScoped({ startImmediately: true }))
+      for (let i = 0; i < 3; i++) yield* say({ op: 8, d: { v: 8, heartbeat_interval: 1_000 } })
+      yield* Effect.sleep("1 millis")
+      const before = (yield* connection.statistics).heartbeatsSent
+      yield* Effect.sleep("10 seconds")
+      assert.strictEqual((yield* connection.statistics).heartbeatsSent - before, 10)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("goes on without loss under a new key", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, say, takeDatagram, udp } = yield* Mock.connect()
+      const [former, next] = [yield* Mock.cipher(0), yield* Mock.cipher(1)]
+      const packets = yield* listen(connection)
+      yield* connection.attach(Mock.ringOf(frames))
+      yield* Effect.sleep("200 millis")
+      yield* udp.deliver(Mock.sealed(former, 9, 1, Uint8Array.of(0xfc, 1)))
+      yield* say({ op: 4, d: { mode: Mock.mode, secret_key: Mock.key(1), dave_protocol_version: 0 } })
+      yield* Effect.sleep("1 second")
+      yield* udp.deliver(Mock.sealed(next, 9, 2, Uint8Array.of(0xfc, 2)))
+      yield* udp.deliver(Mock.sealed(former, 9, 3, Uint8Array.of(0xfc, 3)))
+      yield* Effect.sleep("1 millis")
+
+      const sent: Array<{ readonly byFormer: boolean; readonly payload: Uint8Array; readonly sequence: number }> = []
+      while (sent.length < frames.length) {
+        const packet = yield* takeDatagram
+        const byFormer = Mock.opened(packet.slice(), former)
+        const byNext = Mock.opened(packet.slice(), next)
+        assert.isTrue((byFormer === undefined) !== (byNext === undefined))
+        const found = byFormer ?? byNext
+        if (found !== undefined) sent.push({ ...found, byFormer: byFormer !== undefined })
+      }
+      assert.deepStrictEqual(sent.map(({ payload }) => payload), Rig.payloads(frames))
+      const switched = sent.findIndex(({ byFormer }) => !byFormer)
+      assert.isAtLeast(switched, 5)
+      assert.isTrue(sent.slice(switched).every(({ byFormer }) => !byFormer))
+      sent.forEach(({ sequence }, i) => {
+        const before = sent[i - 1]
+        if (before !== undefined) assert.strictEqual(RtpPacket.sequenceDelta(sequence, before.sequence), 1)
+      })
+      assert.deepStrictEqual(packets.map(({ payload }) => payload[1]), [1, 2])
+      assert.strictEqual((yield* connection.statistics).failedToOpen, 1)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("ends when a new key comes with another mode", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, say } = yield* Mock.connect()
+      yield* say({ op: 4, d: { mode: "aead_xchacha20_poly1305_rtpsize", secret_key: Mock.key(1) } })
+      const reason = yield* Rig.reasonOf(connection.awaitEnd)
+      assert.strictEqual(reason._tag, "ProtocolViolated")
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("gives packets without a user until somebody says whose they are, and follows changes", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, say, udp } = yield* Mock.connect()
+      const cipher = yield* Mock.cipher(0)
+      const packets = yield* listen(connection)
+      let sequence = 0
+      const hear = Effect.fnUntraced(function*(from: number) {
+        yield* udp.deliver(Mock.sealed(cipher, from, ++sequence, Uint8Array.of(0xfc, sequence)))
+        yield* Effect.sleep("1 millis")
+        return packets.at(-1)
+      })
+      assert.isFalse(Object.hasOwn((yield* hear(9)) ?? {}, "userId"))
+      yield* say({ op: 5, d: { user_id: guest, ssrc: 9 as never, speaking: 1 } })
+      yield* Effect.sleep("1 millis")
+      assert.strictEqual((yield* hear(9))?.userId, guest)
+      // after a rejoin under another SSRC, the former belongs to nobody
+      yield* say({ op: 12, d: { user_id: guest, audio_ssrc: 10 as never, video_ssrc: 0 as never, streams: [] } })
+      yield* Effect.sleep("1 millis")
+      assert.strictEqual((yield* hear(10))?.userId, guest)
+      assert.isUndefined((yield* hear(9))?.userId)
+      yield* say({ op: 13, d: { user_id: guest } })
+      yield* Effect.sleep("1 millis")
+      assert.isUndefined((yield* hear(10))?.userId)
+      assert.strictEqual(packets.length, sequence)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("counts what is no audio and what does not open", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, udp } = yield* Mock.connect()
+      const cipher = yield* Mock.cipher(0)
+      const stranger = yield* Mock.cipher(5)
+      yield* udp.deliver(Mock.sealed(cipher, 9, 1, Uint8Array.of(0xfc)))
+      const packets = yield* listen(connection)
+      yield* udp.deliver(Mock.sealed(stranger, 9, 2, Uint8Array.of(0xfc)))
+      yield* udp.deliver(Mock.sealed(cipher, 9, 3, Uint8Array.of(0xfc), 105))
+      yield* udp.deliver(Mock.sealed(cipher, 9, 4, new Uint8Array(0)))
+      yield* udp.deliver(Mock.sealed(cipher, 9, 5, Uint8Array.of(0xfc)).subarray(0, 13))
+      yield* udp.deliver(new Uint8Array(3))
+      yield* udp.deliver(Uint8Array.of(0x80, 201, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0))
+      yield* Effect.sleep("1 millis")
+      const {
+        empty,
+        failedToOpen,
+        otherMedia,
+        packetsOpened,
+        packetsReceived,
+        rtcpReceived,
+        unheard,
+        unknownDatagrams
+      } = yield* connection.statistics
+      assert.deepStrictEqual(
+        { empty, failedToOpen, otherMedia, packetsOpened, packetsReceived, rtcpReceived, unheard, unknownDatagrams },
+        {
+          empty: 1,
+          failedToOpen: 2,
+          otherMedia: 1,
+          packetsOpened: 0,
+          packetsReceived: 5,
+          rtcpReceived: 1,
+          unheard: 1,
+          unknownDatagrams: 1
+        }
+      )
+      assert.deepStrictEqual(packets, [])
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("holds a bounded number of packets for a slow reader and counts the lost ones", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, udp } = yield* Mock.connect({ receiveCapacity: 10 })
+      const cipher = yield* Mock.cipher(0)
+      const fiber = yield* connection.packets.pipe(
+        Stream.mapEffect((packet) => Effect.as(Effect.sleep("1 second"), packet.sequence)),
+        Stream.take(5),
+        Stream.runCollect,
+        Effect.forkChild({ startImmediately: true })
+      )
+      yield* Effect.yieldNow
+      for (let i = 0; i < 100; i++) yield* udp.deliver(Mock.sealed(cipher, 9, i, Uint8Array.of(0xfc, i)))
+      const sequences = yield* Fiber.join(fiber)
+      assert.isAtLeast(connection.packetsDropped(), 80)
+      assert.isAtMost(connection.packetsDropped(), 90)
+      // what it gets last are the newest
+      assert.isAtLeast(sequences.at(-1) ?? 0, 90)
+      assert.deepStrictEqual(sequences, sequences.toSorted((a, b) => a - b))
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("closes with 1000 when its scope closes, after five frames of silence", () =>
+    Effect.gen(function*() {
+      const [peer, udp] = yield* Rig.run(Effect.gen(function*() {
+        const { connection, peer, udp } = yield* Mock.connect()
+        yield* connection.attach(Mock.ringOf(frames))
+        yield* Effect.sleep("200 millis")
+        return [peer, udp] as const
+      }))
+      assert.strictEqual((yield* peer.closed).code, 1000)
+      yield* udp.closed
+      const cipher = yield* Mock.cipher(0)
+      const sent: Array<Uint8Array | undefined> = []
+      while ((yield* udp.waiting) > 0) sent.push(Mock.opened(yield* udp.take, cipher)?.payload)
+      assert.deepStrictEqual(sent.slice(-5), Array.from({ length: 5 }, () => Rig.silence))
+      assert.deepStrictEqual(sent.at(-6), frames[sent.filter((payload) => payload !== undefined).length - 6]?.data)
+    }).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("ends with CryptoFailed when the nonces of its key are used up", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection } = yield* Mock.connect()
+      yield* connection.attach(Mock.ringOf(frames))
+      const reason = yield* Rig.reasonOf(connection.awaitEnd)
+      assert(reason._tag === "CryptoFailed")
+      assert.strictEqual(reason.mode, Mock.mode)
+    })).pipe(Effect.provide(Mock.layerWith(exhausting))))
+})

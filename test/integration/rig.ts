@@ -1,0 +1,150 @@
+import { assert } from "@effect/vitest"
+import { Clock, Effect, Fiber, Layer, Redacted, type Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as AudioClock from "../../src/AudioClock.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import * as Time from "../../src/testing/Time.ts"
+import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
+import * as VoiceDriver from "../../src/VoiceDriver.ts"
+import type { VoiceError } from "../../src/VoiceError.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
+import * as VoiceSocket from "../../src/VoiceSocket.ts"
+import * as VoiceUdp from "../../src/VoiceUdp.ts"
+
+/** Everything for the bot, on the emulator's transports: what a program needs besides itself. */
+const bot = Layer.unwrap(
+  Emulator.Emulator.useSync((discord) =>
+    VoiceDriver.layer.pipe(
+      Layer.provideMerge(Layer.mergeAll(VoiceSocket.layer, VoiceUdp.layer, VoiceCrypto.layer)),
+      Layer.provideMerge(discord.transport),
+      Layer.merge(discord.layerGateway("bot"))
+    )
+  )
+)
+
+export const latencyMs = 1
+
+/** The bot and its Discord in memory, on virtual time. */
+export const memory = (options: Emulator.MemoryOptions = {}) =>
+  bot.pipe(
+    Layer.provideMerge(Emulator.layerMemory({ network: { latencyMs }, ...options })),
+    Layer.provideMerge(AudioClock.layerEffectClock)
+  )
+
+/** The bot and its Discord on 127.0.0.1. */
+export const loopback = (options: Emulator.LoopbackOptions = {}) =>
+  bot.pipe(Layer.provideMerge(Emulator.layer(options)), Layer.provideMerge(AudioClock.layer))
+
+const stepMs = 250
+
+/**
+ * Runs a program while virtual time passes, and the closing of its scope too: closing handshakes need time. A program that
+ * has not ended after `limitMs` hangs, and so does one that cannot be interrupted then.
+ */
+export const run = Effect.fnUntraced(function*<A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  limitMs = 300_000
+) {
+  const fiber = yield* Effect.forkChild(Effect.scoped(program), { startImmediately: true })
+  yield* Time.advance(0)
+  for (let passed = 0; passed < limitMs && fiber.pollUnsafe() === undefined; passed += stepMs) {
+    yield* TestClock.adjust(stepMs)
+  }
+  if (fiber.pollUnsafe() === undefined) {
+    const interrupting = yield* Effect.forkChild(Fiber.interrupt(fiber), { startImmediately: true })
+    for (let i = 0; i < 100 && fiber.pollUnsafe() === undefined; i++) yield* TestClock.adjust(stepMs)
+    const interrupted = interrupting.pollUnsafe() !== undefined
+    return assert.fail(`hangs: not at its end after ${limitMs} ms, ${interrupted ? "" : "not even "}interrupted`)
+  }
+  return yield* Fiber.join(fiber)
+}) as <A, E, R>(
+  program: Effect.Effect<A, E, R>,
+  limitMs?: number
+) => Effect.Effect<A, E, Exclude<R, Scope.Scope>>
+
+/** Opus packets of 20 ms that are all different, and as they could be. */
+export const frames = (count: number, seed = 0): ReadonlyArray<AudioSource.OpusFrame> =>
+  Array.from({ length: count }, (_, i) => {
+    const data = new Uint8Array(4 + ((i * 37 + seed * 11) % 120))
+    for (let at = 0; at < data.length; at++) data[at] = (at * 7 + i * 13 + seed * 29) & 0xff
+    data[0] = 0xfc
+    data[1] = i >>> 8
+    data[2] = i & 0xff
+    data[3] = seed
+    return { data, samples: 960 }
+  })
+
+export const source = (count: number, seed = 0) => AudioSource.fromFrames(frames(count, seed))
+
+export const payloads = (list: ReadonlyArray<AudioSource.OpusFrame>) => list.map(({ data }) => data)
+
+export const silence = OpusPacket.silenceFrame()
+
+/** The bot joins a channel. */
+export const join = Effect.fnUntraced(function*(channel: string, options?: Partial<VoiceSession.JoinOptions>) {
+  const discord = yield* Emulator.Emulator
+  const guildId = yield* Effect.orDie(discord.guild("guild"))
+  const channelId = yield* Effect.orDie(discord.channel(channel))
+  return yield* VoiceSession.join({ guildId, channelId, ...options })
+})
+
+/** The place in a channel that the main gateway gives the bot, as a driver wants it. Kept until the scope closes. */
+export const grant = Effect.fnUntraced(function*(channel: string) {
+  const discord = yield* Emulator.Emulator
+  const gateway = yield* Gateway.Gateway
+  const serverId = yield* Effect.orDie(discord.guild("guild"))
+  const channelId = yield* Effect.orDie(discord.channel(channel))
+  const userId = yield* gateway.userId
+  const events = yield* gateway.subscribe
+  const state = { guild_id: serverId, self_mute: false, self_deaf: false }
+  yield* Effect.acquireRelease(
+    gateway.updateVoiceState({ ...state, channel_id: channelId }),
+    () => Effect.ignore(gateway.updateVoiceState({ ...state, channel_id: null }))
+  )
+  const both = yield* events.pipe(Stream.take(2), Stream.runCollect)
+  const voiceState = both.find((event) => event._tag === "VoiceState")
+  const voiceServer = both.find((event) => event._tag === "VoiceServer")
+  assert.isDefined(voiceState)
+  assert.isDefined(voiceServer)
+  return new VoiceDriver.ConnectionInfo({
+    endpoint: voiceServer.server.endpoint ?? assert.fail("no endpoint"),
+    serverId,
+    channelId,
+    userId,
+    sessionId: voiceState.state.session_id,
+    token: Redacted.make(voiceServer.server.token)
+  })
+})
+
+/** How long something took, in milliseconds of virtual time, and what came of it. */
+export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const from = yield* Clock.currentTimeMillis
+    const value = yield* effect
+    return [value, (yield* Clock.currentTimeMillis) - from] as const
+  })
+
+export const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError, R>) =>
+  Effect.map(Effect.flip(effect), ({ reason }) => reason)
+
+export const guest = (channel = "lobby", user = "guest") =>
+  Effect.orDie(Emulator.Emulator.use((discord) => discord.join({ user, channel })))
+
+/** Discord found nothing to complain of. */
+export const blameless = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  assert.deepStrictEqual(yield* discord.violations, [])
+  assert.deepStrictEqual(yield* discord.advice, [])
+})
+
+/** The bot is in no channel and on no voice server. */
+export const left = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  const { id } = yield* Effect.orDie(discord.user("bot"))
+  const { voiceSessions, voiceStates } = yield* discord.snapshot
+  assert.deepStrictEqual(voiceStates.filter(({ userId }) => userId === id), [])
+  assert.deepStrictEqual(voiceSessions.filter(({ userId }) => userId === id), [])
+})
