@@ -1,8 +1,18 @@
+import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
+const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+
 export default defineConfig({
+  resolve: {
+    // the examples import the package by its name, as its users do; here that means the sources
+    alias: [
+      { find: /^effect-discord-voice$/, replacement: src("index.ts") },
+      { find: /^effect-discord-voice\/(emulator|testing|protocol)$/, replacement: src("$1/index.ts") }
+    ]
+  },
   test: {
-    include: ["test/**/*.test.ts"],
+    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["test/**/*.long.test.ts"],
     testTimeout: 30_000
   }

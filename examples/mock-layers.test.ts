@@ -1,0 +1,69 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { AudioClock, ChannelId, GuildId, Ssrc, UserId, VoiceDriver, VoiceError } from "effect-discord-voice"
+import {
+  MockGateway,
+  MockOpusEncoder,
+  MockVoiceCrypto,
+  MockVoiceSocket,
+  MockVoiceUdp,
+  Time
+} from "effect-discord-voice/testing"
+import { greeter } from "./greeter.ts"
+
+const where = { guildId: GuildId.make("10"), channelId: ChannelId.make("20") }
+
+describe("with mock layers", () => {
+  it.effect("passes on what a driver says, without a connection", () =>
+    Effect.gen(function*() {
+      const full = VoiceError.make(new VoiceError.RateLimited({ code: 4021, detail: "too many" }))
+      const Driver = Layer.succeed(VoiceDriver.VoiceDriver, { connect: () => Effect.fail(full) })
+      const error = yield* greeter(where).pipe(Effect.provide([Driver, MockOpusEncoder.layer]), Effect.flip)
+      assert.strictEqual(error.reason._tag, "RateLimited")
+
+      const discord = yield* MockGateway.MockGateway
+      assert.strictEqual((yield* discord.take).channel_id, where.channelId)
+      assert.isNull((yield* discord.take).channel_id, "it leaves the channel again")
+    }).pipe(Effect.provide(GatewayTest)))
+
+  it.effect("sends what was encoded, to a voice server that the test plays", () =>
+    Effect.gen(function*() {
+      const bot = yield* greeter(where).pipe(Effect.forkScoped)
+      const gateway = yield* (yield* MockVoiceSocket.MockVoiceSocket).accept
+      yield* gateway.push({ op: 8, d: { v: 8, heartbeat_interval: 13_750 } })
+      assert.strictEqual((yield* gateway.take).op, 0, "Identify")
+      yield* gateway.push({ op: 2, d: { ssrc: Ssrc.make(7), ip: "192.0.2.2", port: 50_000, modes: [mode] } })
+      assert.strictEqual((yield* gateway.take).op, 3, "the first heartbeat")
+      assert.strictEqual((yield* gateway.take).op, 1, "Select Protocol")
+      yield* gateway.push({ op: 4, d: { mode, secret_key: Array.from({ length: 32 }, () => 1) } })
+
+      const server = yield* (yield* MockVoiceUdp.MockVoiceUdp).accept
+      yield* Time.advance("2 seconds")
+      const packet = yield* server.take
+      assert.strictEqual(new DataView(packet.buffer).getUint32(8), 7, "our SSRC")
+      assert.strictEqual(yield* server.waiting, 49 + 5, "a second of sound, and the silence that closes it")
+
+      yield* gateway.close(4015)
+      const error = yield* Effect.flip(Fiber.join(bot))
+      assert.strictEqual(error.reason._tag, "ServerCrashed")
+      assert.strictEqual(yield* (yield* MockOpusEncoder.MockOpusEncoder).live, 0, "the encoder is freed")
+    }).pipe(Effect.scoped, Effect.provide([GatewayTest, DriverTest, MockOpusEncoder.layer])))
+})
+
+const mode = "aead_aes256_gcm_rtpsize"
+
+/** A main gateway that lets everybody in. */
+const GatewayTest = MockGateway.layer({
+  answer: MockGateway.answerWith({
+    userId: UserId.make("1"),
+    sessionId: "session",
+    token: "token",
+    endpoint: "voice.example:443"
+  })
+})
+
+/** The real driver, on a voice server that the test plays. */
+const DriverTest = VoiceDriver.layer.pipe(
+  Layer.provideMerge([MockVoiceSocket.layer, MockVoiceUdp.layer(), MockVoiceCrypto.layer]),
+  Layer.provide(AudioClock.layerEffectClock)
+)

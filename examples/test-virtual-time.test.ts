@@ -1,0 +1,72 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { Emulator } from "effect-discord-voice/emulator"
+import { Time } from "effect-discord-voice/testing"
+import { greeter } from "./greeter.ts"
+
+/** The bot in the lobby, with a guest who hears it. */
+const setup = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
+  const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+  const bot = yield* greeter(where).pipe(Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
+  return { bot, discord, guest }
+})
+
+describe("on virtual time", () => {
+  it.effect("greets once and stays for an hour", () =>
+    Effect.gen(function*() {
+      const { bot, discord, guest } = yield* setup
+      yield* Time.advance("1 hour")
+      const voiced = (yield* guest.heard).filter(({ silence }) => !silence)
+      assert.lengthOf(voiced, 50)
+      assert.isUndefined(bot.pollUnsafe())
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("ends with Disconnected when it is kicked", () =>
+    Effect.gen(function*() {
+      const { bot, discord } = yield* setup
+      yield* Time.advance("10 seconds")
+      yield* discord.faults.kick("bot")
+      const error = yield* Effect.flip(Fiber.join(bot))
+      assert.strictEqual(error.reason._tag, "Disconnected")
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("ends with ConnectionLost when the connection is cut", () =>
+    Effect.gen(function*() {
+      const { bot, discord } = yield* setup
+      yield* Time.advance("500 millis")
+      yield* discord.faults.terminateVoice("bot")
+      const error = yield* Effect.flip(Fiber.join(bot))
+      assert.strictEqual(error.reason._tag, "ConnectionLost")
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("gives up when the voice gateway does not answer", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* discord.faults.add(({ op, point }) => point === "voice-out" && op === 2 ? { _tag: "Drop" } : undefined)
+      const { bot } = yield* setup
+      yield* Time.advance("15 seconds")
+      const error = yield* Effect.flip(Fiber.join(bot))
+      assert.strictEqual(error.reason._tag, "PhaseTimedOut")
+      assert.include(error.message, "\"ready\"")
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("is heard over a bad network", () =>
+    Effect.gen(function*() {
+      const { bot, discord, guest } = yield* setup
+      yield* Time.advance("5 seconds")
+      const voiced = (yield* guest.heard).filter(({ silence }) => !silence)
+      assert.isTrue(voiced.length > 30 && voiced.length < 50, `heard ${voiced.length} of 50 frames`)
+      assert.deepStrictEqual(yield* discord.violations, [])
+
+      // to leave takes a message and its answer, and so time, which only the test can give
+      const leaving = yield* Effect.forkChild(Fiber.interrupt(bot))
+      yield* Time.advance("1 second")
+      yield* Fiber.join(leaving)
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Emulator.layerMemory({ seed: 7, network: { latencyMs: 60, jitterMs: 40, loss: 0.1 } }))
+    ))
+})
