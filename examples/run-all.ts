@@ -6,8 +6,8 @@ import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
-/** What is not a program of its own: parts of others, and what others start. */
-const parts = new Set(["bot.ts", "greeter.ts", "run-all.ts", "tone.ts", "worker-driver-entry.ts"])
+/** Parts of others, what others start, and what writes into the repository. */
+const parts = new Set(["bot.ts", "greeter.ts", "make-music.ts", "run-all.ts", "tone.ts", "worker-driver-entry.ts"])
 
 const timeoutMs = 60_000
 
