@@ -22,12 +22,18 @@ const flags = {
     Flag.withDefault(0),
     Flag.withDescription("Port of the main gateway and of REST; 0 takes a free one")
   ),
-  tls: Flag.Boolean("tls").pipe(Flag.withDescription("wss and https, with a certificate made for this run")),
+  tls: Flag.Boolean("tls").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("wss and https, with a certificate made for this run")
+  ),
   cert: Flag.String("cert").pipe(
     Flag.optional,
     Flag.withDescription("With --tls: write the certificate to this file, for NODE_EXTRA_CA_CERTS and the like")
   ),
-  json: Flag.Boolean("json").pipe(Flag.withDescription("Print one JSON object instead of the summary")),
+  json: Flag.Boolean("json").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Print one JSON object instead of the summary")
+  ),
   profile: Flag.Literals("profile", ["today", "2022"]).pipe(
     Flag.withDefault("today"),
     Flag.withDescription("Which Discord it is")
@@ -139,7 +145,7 @@ export const emulatorCommand = Command.make(
       )
       return yield* Effect.never
     })
-    yield* Effect.provide(main, layer)
+    return yield* Effect.provide(main, layer)
   })
 ).pipe(
   Command.withDescription("Run an emulator of Discord voice on this machine"),

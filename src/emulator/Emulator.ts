@@ -39,9 +39,10 @@ import * as Transport from "../Transport.ts"
 import * as Voice from "../Voice.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import type * as Core from "./core/Core.ts"
-import type { Address, Fault, Verdict } from "./core/CoreContext.ts"
+import type { Address, Verdict } from "./core/CoreContext.ts"
 import * as Profile from "./core/Profile.ts"
-import { EmulatorError, InvalidOption, make as makeError, NothingToDo, NotJoinable } from "./shell/EmulatorError.ts"
+import { EmulatorError, InvalidOption, make as makeError, NotJoinable } from "./shell/EmulatorError.ts"
+import * as Faults from "./shell/Faults.ts"
 import * as Loopback from "./shell/Loopback.ts"
 import * as Memory from "./shell/Memory.ts"
 import * as Names from "./shell/Names.ts"
@@ -52,6 +53,7 @@ import type { Shell, ShellOptions } from "./shell/Shell.ts"
 export type { RestRequest, RestResponse, Snapshot } from "./core/Core.ts"
 export type { Address, Fault, FaultAction, FaultPoint, FaultSubject, Verdict } from "./core/CoreContext.ts"
 export type { HeardFrame, SpokenFrame } from "./core/voice/VoiceHalf.ts"
+export type { Faults } from "./shell/Faults.ts"
 export type { Ports } from "./shell/Loopback.ts"
 export type { NetworkOptions } from "./shell/Network.ts"
 export type { Participant, SpeakOptions } from "./shell/Participant.ts"
@@ -182,61 +184,6 @@ export interface Urls {
 }
 
 /**
- * What moderators, servers and networks do to a client. Everything happens at once. What finds nothing to act on fails
- * with the reason `NothingToDo`, what does not know a name with `UnknownName`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Faults {
-  /**
-   * Asks a function about every message and datagram (see `FaultSubject`) until the scope closes. It has to be pure, or at
-   * least fast: it runs within the emulator.
-   */
-  readonly add: (fault: Fault) => Effect.Effect<void, never, Scope.Scope>
-  /**
-   * Moves a channel to another voice server: the one of the given region, or the next. Voice connections are closed with
-   * `code`, 4022 unless given. With `nullEndpointFirst` clients hear of the new server `delayMs` (1000) later.
-   */
-  readonly moveServer: (channel: string, options?: {
-    readonly region?: string | undefined
-    readonly nullEndpointFirst?: boolean | undefined
-    readonly delayMs?: number | undefined
-    readonly code?: number | undefined
-  }) => Effect.Effect<void, EmulatorError>
-  /** A moderator disconnects a user from voice. */
-  readonly kick: (user: string) => Effect.Effect<void, EmulatorError>
-  /** A moderator moves a user to another channel of the guild. */
-  readonly moveUser: (user: string, channel: string) => Effect.Effect<void, EmulatorError>
-  /** Deletes a channel; its name is free afterwards. */
-  readonly deleteChannel: (channel: string) => Effect.Effect<void, EmulatorError>
-  /** Closes the voice WebSocket of a user with a code. */
-  readonly closeVoice: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
-  /** Cuts the voice WebSocket of a user without a close frame. */
-  readonly terminateVoice: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Forgets the main gateway session of a user: Invalid Session (op 9), and voice is closed with 4014. */
-  readonly dropGatewaySession: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Sends Reconnect (op 7): the main gateway session is to be resumed. */
-  readonly reconnectGateway: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Closes the main gateway connection of a user with a code. */
-  readonly closeGateway: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
-  /** Cuts the main gateway connection of a user without a close frame. */
-  readonly terminateGateway: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Mutes or deafens a user for the whole guild. */
-  readonly muteUser: (
-    user: string,
-    flags: { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined }
-  ) => Effect.Effect<void, EmulatorError>
-  /** In a stage: puts a user into the audience (true) or among the speakers (false). */
-  readonly suppressUser: (user: string, suppress: boolean) => Effect.Effect<void, EmulatorError>
-  /** Denies a user to connect to a channel or to see it; both false allows again. */
-  readonly deny: (user: string, channel: string, what: {
-    readonly connect?: boolean | undefined
-    readonly view?: boolean | undefined
-  }) => Effect.Effect<void, EmulatorError>
-}
-
-/**
  * A running emulator.
  *
  * @category services
@@ -269,7 +216,7 @@ export class Emulator extends Context.Service<Emulator, {
   readonly advice: Effect.Effect<ReadonlyArray<Verdict>>
   /** Everything else that was counted, by name: hostile input and the work of faults among it. */
   readonly counters: Effect.Effect<ReadonlyMap<string, number>>
-  readonly faults: Faults
+  readonly faults: Faults.Faults
   /**
    * In memory: waits until nothing moves any more without the clock. A test calls it between forking a client and moving
    * the `TestClock`, which would otherwise overtake the first messages; `join` and the faults do it by themselves.
@@ -385,84 +332,7 @@ const makeEmulator = Effect.fnUntraced(function*(
     return participant
   })
 
-  const act = (action: keyof Faults, target: string, detail: string, f: (core: Core.Core) => boolean) =>
-    Effect.flatMap(
-      driver.call(f),
-      (done) => done ? shell.settle("first") : Effect.fail(makeError(new NothingToDo({ action, target, detail })))
-    )
-  const actOnUser = (action: keyof Faults, name: string, detail: string, f: (core: Core.Core, id: UserId) => boolean) =>
-    Effect.flatMap(users.find(name), ({ id }) => act(action, name, detail, (core) => f(core, id)))
-  const notInVoice = "it is not in voice"
-  const notConnectedToVoice = "it has no connection to a voice gateway"
-  const notConnected = "it has no connection to the main gateway"
-  const hasVoiceSession = (core: Core.Core, id: UserId) =>
-    core.snapshot().voiceSessions.some(({ state, userId }) =>
-      userId === id && (state === "identified" || state === "ready")
-    )
-
-  const faults: Faults = {
-    add: (fault) =>
-      Effect.asVoid(Effect.acquireRelease(
-        driver.call((core) => core.addFault(fault)),
-        (remove) => Effect.sync(() => driver.run(remove))
-      )),
-    moveServer: Effect.fnUntraced(function*(channel, { region, ...options } = {}) {
-      const { id } = yield* channels.find(channel)
-      const server = region === undefined ? undefined : shell.voice.find((candidate) => candidate.region === region)
-      if (region !== undefined && server === undefined) {
-        return yield* makeError(
-          new NothingToDo({ action: "moveServer", target: channel, detail: `no voice server has the region ${region}` })
-        )
-      }
-      yield* act(
-        "moveServer",
-        channel,
-        "it is gone",
-        (core) => core.moveServer(id, { ...options, server: server?.id })
-      )
-    }),
-    kick: (user) => actOnUser("kick", user, notInVoice, (core, id) => core.kick(id)),
-    moveUser: (user, channel) =>
-      Effect.flatMap(
-        channels.find(channel),
-        (to) => actOnUser("moveUser", user, notInVoice, (core, id) => core.moveUser(id, to.id))
-      ),
-    deleteChannel: (channel) =>
-      Effect.flatMap(channels.find(channel), ({ id }) => {
-        channels.remove(channel)
-        return act("deleteChannel", channel, "it is gone", (core) => core.deleteChannel(id))
-      }),
-    closeVoice: (user, code, reason = "") =>
-      actOnUser("closeVoice", user, notConnectedToVoice, (core, id) => {
-        const found = hasVoiceSession(core, id)
-        core.closeVoice(id, code, reason)
-        return found
-      }),
-    terminateVoice: (user) =>
-      actOnUser("terminateVoice", user, notConnectedToVoice, (core, id) => {
-        const found = hasVoiceSession(core, id)
-        core.terminateVoice(id)
-        return found
-      }),
-    dropGatewaySession: (user) =>
-      actOnUser("dropGatewaySession", user, notConnected, (core, id) => core.dropGatewaySession(id)),
-    reconnectGateway: (user) =>
-      actOnUser("reconnectGateway", user, notConnected, (core, id) => core.reconnectGateway(id)),
-    closeGateway: (user, code, reason = "") =>
-      actOnUser("closeGateway", user, notConnected, (core, id) => core.closeGateway(id, code, reason)),
-    terminateGateway: (user) =>
-      actOnUser("terminateGateway", user, notConnected, (core, id) => core.terminateGateway(id)),
-    muteUser: (user, flags) => actOnUser("muteUser", user, notInVoice, (core, id) => core.muteUser(id, flags)),
-    suppressUser: (user, suppress) =>
-      actOnUser("suppressUser", user, "it is in no stage", (core, id) => core.suppressUser(id, suppress)),
-    deny: (user, channel, what) =>
-      Effect.flatMap(
-        channels.find(channel),
-        (to) =>
-          actOnUser("deny", user, "the channel is gone", (core, userId) =>
-            core.deny({ userId, channelId: to.id, ...what }))
-      )
-  }
+  const faults = Faults.make(shell, { users, channels })
 
   for (const guild of override(defaultGuilds, world.guilds)) yield* createGuild(guild)
   for (const channel of override(defaultChannels, world.channels)) yield* createChannel(channel)

@@ -2,11 +2,13 @@
  * A Discord voice client as someone else might have written it: it shares no line with the library. It speaks through a
  * `Wire`, which is real sockets in one test and the memory transports in another.
  */
-import { Effect, Queue, type Scope } from "effect"
+import { Data, Effect, Queue, type Scope } from "effect"
 import * as Crypto from "node:crypto"
 import * as Dgram from "node:dgram"
 import { WebSocket } from "ws"
 import { DatagramTransport, WebSocketTransport } from "../../src/Transport.ts"
+
+export class Unexpected extends Data.TaggedError("Unexpected")<{ readonly message: string }> {}
 
 export interface Closed {
   readonly closed: number
@@ -105,9 +107,24 @@ export const transportWire: Effect.Effect<Wire, never, WebSocketTransport | Data
   }
 )
 
+/** Whatever of this a message has. */
+interface Body {
+  readonly endpoint: string
+  readonly heartbeat_interval: number
+  readonly ip: string
+  readonly port: number
+  readonly resume_gateway_url: string
+  readonly secret_key: ReadonlyArray<number>
+  readonly session_id: string
+  readonly ssrc: number
+  readonly token: string
+  readonly user: { readonly id: string }
+  readonly user_id: string
+}
+
 interface Message {
   readonly op: number
-  readonly d: any
+  readonly d: Body
   readonly t?: string
   readonly s?: number
   readonly seq?: number
@@ -122,7 +139,7 @@ export const expect = (socket: Socket, what: string, fits: (message: Message) =>
         const message: Message = JSON.parse(frame)
         if (fits(message)) return message
       } else if ("closed" in frame) {
-        return yield* Effect.fail(new Error(`closed ${frame.closed} ${frame.reason} while waiting for ${what}`))
+        return yield* new Unexpected({ message: `closed ${frame.closed} ${frame.reason} while waiting for ${what}` })
       }
     }
   })
@@ -151,8 +168,8 @@ export const login = Effect.fnUntraced(function*(wire: Wire, gateway: string, to
   yield* beat(socket, hello.d.heartbeat_interval, () => null, 1)
   json(socket, 2, { token, intents: 129, properties: { os: "linux", browser: "foreign", device: "foreign" } })
   const ready = yield* expect(socket, "READY", (message) => message.t === "READY")
-  const userId: string = ready.d.user.id
-  return { socket, userId, resumeUrl: String(ready.d.resume_gateway_url) }
+  const userId = ready.d.user.id
+  return { socket, userId, resumeUrl: ready.d.resume_gateway_url }
 })
 
 export interface Server {
@@ -174,7 +191,7 @@ export const ask = Effect.fnUntraced(
         ({ d, t }) => t === "VOICE_STATE_UPDATE" && d.user_id === main.userId || t === "VOICE_SERVER_UPDATE"
       )
       if (message.t === "VOICE_STATE_UPDATE") sessionId = message.d.session_id
-      else if (message.d.endpoint !== null) server = message.d
+      else server = message.d
     }
     return { sessionId, token: server.token, endpoint: server.endpoint }
   }
@@ -237,7 +254,7 @@ export const joinVoice = Effect.fnUntraced(function*(
     max_dave_protocol_version: 0
   })
   const ready = yield* expectOp(socket, 2)
-  const ssrc: number = ready.d.ssrc
+  const ssrc = ready.d.ssrc
 
   const udp = yield* wire.udp({ address: ready.d.ip, port: ready.d.port })
   const request = Buffer.alloc(74)
@@ -288,3 +305,6 @@ export const joinVoice = Effect.fnUntraced(function*(
 
 export const opus = (count: number): Array<{ data: Uint8Array; samples: number }> =>
   Array.from({ length: count }, (_, index) => ({ data: Uint8Array.of(0xfc, index & 0xff, 1, 2, 3), samples: 960 }))
+
+/** The next frame, whatever it is. */
+export const expectAny = (socket: Socket) => Queue.take(socket.incoming)

@@ -10,7 +10,7 @@ import * as Foreign from "./ForeignClient.ts"
 import { foreignVisit } from "./scenario.ts"
 
 const get = (url: string, options: Https.RequestOptions & { body?: string } = {}) =>
-  Effect.callback<{ status: number; body: any }, Error>((resume) => {
+  Effect.callback<{ status: number; body: { readonly url?: string } }, Error>((resume) => {
     const { body = "", ...rest } = options
     const request = (url.startsWith("https") ? Https : Http).request(url, { agent: false, ...rest }, (response) => {
       const parts: Array<Buffer> = []
@@ -18,7 +18,7 @@ const get = (url: string, options: Https.RequestOptions & { body?: string } = {}
       response.on("error", (error) => resume(Effect.fail(error)))
       response.on("end", () => {
         const text = Buffer.concat(parts).toString()
-        resume(Effect.succeed({ status: response.statusCode ?? 0, body: text === "" ? undefined : JSON.parse(text) }))
+        resume(Effect.succeed({ status: response.statusCode ?? 0, body: text === "" ? {} : JSON.parse(text) }))
       })
     })
     request.on("error", (error) => resume(Effect.fail(error)))

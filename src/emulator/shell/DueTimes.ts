@@ -93,7 +93,9 @@ export const make = Effect.fnUntraced(
       waitingFor = due ?? Number.POSITIVE_INFINITY
       if (due === undefined) return Queue.take(wake)
       const wait = due - time.now()
-      if (wait > roundingMs) return Effect.raceFirst(Effect.sleep(wait), Queue.take(wake))
+      if (wait > roundingMs) {
+        return Effect.timeoutOrElse(Queue.take(wake), { duration: wait, orElse: () => Effect.void })
+      }
       time.reach(due)
       runDue()
       return Effect.yieldNow

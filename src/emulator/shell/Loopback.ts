@@ -310,11 +310,9 @@ export const make = Effect.fnUntraced(
       )
       yield* listening("UDP", port, socket, (done) => socket.bind({ port, address: host, exclusive: true }, done))
       socket.on("error", (error) => counters.add(`datagram-error ${codeOf(error)}`))
-      try {
-        socket.setRecvBufferSize(receiveBufferBytes)
-      } catch {
-        counters.add("receive-buffer-is-small")
-      }
+      yield* Effect.try(() => socket.setRecvBufferSize(receiveBufferBytes)).pipe(
+        Effect.catch(() => Effect.sync(() => counters.add("receive-buffer-is-small")))
+      )
       return socket
     })
 

@@ -1,0 +1,361 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import * as Foreign from "./ForeignClient.ts"
+import { enter } from "./scenario.ts"
+
+const memory = (options?: Emulator.MemoryOptions) =>
+  Layer.unwrap(Emulator.Emulator.useSync(({ transport }) => transport)).pipe(
+    Layer.provideMerge(Emulator.layerMemory(options))
+  )
+
+const reason = <A, R>(effect: Effect.Effect<A, Emulator.EmulatorError, R>) =>
+  Effect.map(Effect.flip(effect), (error) => error.reason)
+
+const silence = Uint8Array.of(0xf8, 0xff, 0xfe)
+
+describe("Emulator", () => {
+  it.effect("has a world from the start", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const { channels, guilds, users, voiceServers } = yield* discord.snapshot
+      assert.deepStrictEqual(guilds.map(({ name }) => name), ["guild"])
+      assert.deepStrictEqual(channels.map(({ e2ee, kind, name }) => [name, kind, e2ee]), [
+        ["lobby", "voice", "optional"],
+        ["secure", "voice", "required"],
+        ["stage", "stage", "never"]
+      ])
+      assert.deepStrictEqual(users.map(({ bot, name }) => [name, bot]), [["bot", true]])
+      assert.deepStrictEqual(voiceServers.map(({ region }) => region), ["one", "two"])
+      assert.strictEqual(yield* discord.guild("guild"), guilds[0]?.id)
+    }).pipe(Effect.provide(Emulator.layerMemory())))
+
+  it.effect("takes names and ids as handles, and gives a name only once", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guild = yield* discord.createGuild({ name: "second", id: "77" })
+      assert.strictEqual(guild, "77")
+      const channel = yield* discord.createChannel({ guild: "77", name: "den", userLimit: 1 })
+      assert.strictEqual(yield* discord.channel(channel), channel)
+      const user = yield* discord.createUser({ name: "ann", token: "ann's token" })
+      assert.strictEqual(Redacted.value(user.token), "ann's token")
+      assert.strictEqual((yield* discord.user(user.id)).id, user.id)
+
+      assert.deepInclude(yield* reason(discord.createGuild({ name: "guild" })), { _tag: "NameTaken", kind: "guild" })
+      assert.deepInclude(yield* reason(discord.createChannel({ name: "den" })), { _tag: "NameTaken", kind: "channel" })
+      assert.deepInclude(yield* reason(discord.createUser({ name: "ann" })), { _tag: "NameTaken", kind: "user" })
+      assert.deepInclude(yield* reason(discord.createUser({ name: "x", id: user.id })), { _tag: "InvalidOption" })
+      assert.deepInclude(yield* reason(discord.createUser({ name: "x", id: "me" })), { _tag: "InvalidOption" })
+      const unknown = yield* Effect.flip(discord.channel("loby"))
+      assert.deepInclude(unknown.reason, { _tag: "UnknownName", kind: "channel", name: "loby" })
+      assert.include(unknown.message, "lobby, secure, stage, den")
+      assert.deepInclude(yield* reason(discord.createChannel({ guild: "no", name: "x" })), { _tag: "UnknownName" })
+    }).pipe(Effect.provide(Emulator.layerMemory())))
+
+  it.effect("lets the options add to the world and replace parts of it", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      assert.strictEqual(yield* discord.guild("guild"), "1")
+      assert.strictEqual(yield* discord.channel("lobby"), "2")
+      assert.strictEqual(Redacted.value((yield* discord.user("bot")).token), "token")
+      const { channels, users } = yield* discord.snapshot
+      assert.deepStrictEqual(channels.map(({ name }) => name), ["lobby", "secure", "stage", "den"])
+      assert.strictEqual(channels.find(({ name }) => name === "secure")?.e2ee, "required")
+      assert.deepStrictEqual(users.map(({ bot }) => bot), [true, false])
+    }).pipe(Effect.provide(Emulator.layerMemory({
+      world: {
+        guilds: [{ name: "guild", id: "1" }],
+        channels: [{ name: "lobby", id: "2" }, { name: "den" }],
+        users: [{ name: "bot", token: "token" }, { name: "ann" }]
+      }
+    }))))
+
+  it.effect("says what is wrong with its options", () =>
+    Effect.gen(function*() {
+      const start = (options: Emulator.EmulatorOptions) =>
+        reason(Effect.provide(Emulator.Emulator, Emulator.layerMemory(options), { local: true }))
+      assert.deepInclude(yield* start({ voiceServers: [] }), { _tag: "InvalidOption", option: "voiceServers" })
+      assert.deepInclude(yield* start({ voiceServers: ["a", "a"] }), { _tag: "InvalidOption", option: "voiceServers" })
+      assert.deepInclude(yield* start({ world: { users: [{ name: "ann", id: "x" }] } }), { _tag: "InvalidOption" })
+      assert.deepInclude(
+        yield* start({ world: { channels: [{ name: "den", guild: "none" }] } }),
+        { _tag: "UnknownName", kind: "guild" }
+      )
+    }))
+
+  it.effect("carries what one participant says to another at its media time", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const speaker = yield* discord.join({ user: "speaker", channel: "lobby" })
+      const listener = yield* discord.join({ user: "listener", channel: "lobby" })
+      const frames = Foreign.opus(50)
+      const speaking = yield* Effect.forkScoped(speaker.speak(frames), { startImmediately: true })
+      const waiting = yield* Effect.forkScoped(listener.awaitFrames(50), { startImmediately: true })
+      yield* TestClock.adjust("979 millis")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      const heard = yield* Fiber.join(waiting)
+      assert.deepStrictEqual(heard.map(({ payload }) => payload), frames.map(({ data }) => data))
+      assert.deepStrictEqual(heard.map(({ arrivalMs }) => arrivalMs), frames.map((_, index) => index * 20))
+      assert.isUndefined(speaking.pollUnsafe())
+      yield* TestClock.adjust("100 millis")
+      yield* Fiber.join(speaking)
+      const everything = yield* listener.heard
+      assert.deepStrictEqual(everything.slice(50).map(({ payload }) => payload), Array(5).fill(silence))
+      assert.isTrue(everything.every(({ silence }, index) => silence === (index >= 50)))
+      assert.deepStrictEqual(yield* listener.awaitFrames(3), heard.slice(0, 3))
+      assert.deepStrictEqual(yield* speaker.heard, [])
+      assert.deepStrictEqual(yield* discord.violations, [])
+      assert.deepStrictEqual(yield* discord.advice, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("can be interrupted while it waits for frames", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const listener = yield* discord.join({ user: "listener", channel: "lobby" })
+      const waiting = yield* Effect.forkScoped(listener.awaitFrames(1), { startImmediately: true })
+      yield* Fiber.interrupt(waiting)
+      assert.deepStrictEqual(yield* listener.awaitFrames(0), [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("says why a participant cannot join", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* discord.createChannel({ name: "tiny", userLimit: 1 })
+      yield* discord.join({ user: "first", channel: "tiny" })
+      const full = yield* reason(discord.join({ user: "second", channel: "tiny" }))
+      assert.deepInclude(full, { _tag: "NotJoinable", user: "second", detail: "the channel is full" })
+      yield* discord.faults.deny("second", "lobby", { connect: true })
+      const denied = yield* reason(discord.join({ user: "second", channel: "lobby" }))
+      assert.strictEqual(denied._tag === "NotJoinable" ? denied.detail : "", "it has no permission to connect there")
+      yield* discord.faults.deny("second", "lobby", {})
+      yield* discord.join({ user: "second", channel: "lobby" })
+      const nowhere = yield* reason(discord.join({ user: "second", channel: "nowhere" }))
+      assert.deepInclude(nowhere, { _tag: "UnknownName", kind: "channel" })
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("lets a participant leave with its scope, once", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const present = Effect.map(discord.snapshot, ({ voiceStates }) => voiceStates.length)
+      const scope = yield* Scope.make()
+      const guest = yield* Scope.provide(discord.join({ user: "guest", channel: "lobby" }), scope)
+      assert.strictEqual(yield* present, 1)
+      yield* guest.leave
+      yield* guest.leave
+      assert.strictEqual(yield* present, 0)
+      yield* Scope.close(scope, Exit.void)
+      const again = yield* Scope.make()
+      yield* Scope.provide(discord.join({ user: "guest", channel: "lobby" }), again)
+      assert.strictEqual(yield* present, 1)
+      yield* Scope.close(again, Exit.void)
+      assert.strictEqual(yield* present, 0)
+    }).pipe(Effect.provide(Emulator.layerMemory())))
+
+  it.effect("outlives no emulator: a participant may leave after its end", () =>
+    Emulator.Emulator.use((discord) => discord.join({ user: "guest", channel: "lobby" })).pipe(
+      Effect.provide(Emulator.layerMemory())
+    ))
+
+  it.effect("does not let a speaker wait for ever who was removed, or who is nowhere", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+      const speaking = yield* Effect.forkScoped(reason(guest.speak(Foreign.opus(50))), { startImmediately: true })
+      yield* TestClock.adjust("500 millis")
+      yield* discord.faults.kick("guest")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* Fiber.join(speaking))._tag, "NotInVoice")
+      assert.strictEqual(yield* guest.ssrc, 0)
+      assert.strictEqual((yield* reason(guest.speak(Foreign.opus(1))))._tag, "NotInVoice")
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("says when a fault finds nothing to do", () =>
+    Effect.gen(function*() {
+      const { faults } = yield* Emulator.Emulator
+      const nothing = (effect: Effect.Effect<void, Emulator.EmulatorError>) =>
+        Effect.map(reason(effect), (found) => assert.strictEqual(found._tag, "NothingToDo"))
+      yield* nothing(faults.kick("bot"))
+      yield* nothing(faults.moveUser("bot", "secure"))
+      yield* nothing(faults.closeVoice("bot", 4006))
+      yield* nothing(faults.terminateVoice("bot"))
+      yield* nothing(faults.dropGatewaySession("bot"))
+      yield* nothing(faults.reconnectGateway("bot"))
+      yield* nothing(faults.closeGateway("bot", 4000))
+      yield* nothing(faults.terminateGateway("bot"))
+      yield* nothing(faults.muteUser("bot", { mute: true }))
+      yield* nothing(faults.suppressUser("bot", false))
+      yield* nothing(faults.moveServer("lobby", { region: "three" }))
+      assert.strictEqual((yield* reason(faults.kick("nobody")))._tag, "UnknownName")
+      assert.strictEqual((yield* reason(faults.deleteChannel("nowhere")))._tag, "UnknownName")
+    }).pipe(Effect.provide(Emulator.layerMemory())))
+
+  describe("faults", () => {
+    /** A foreign bot in the lobby, with what it gets from the main gateway and how its voice connection ends. */
+    const withBot = <A, E>(
+      body: (bot: Effect.Success<ReturnType<typeof enter>>) => Effect.Effect<A, E, Scope.Scope>,
+      options?: Emulator.MemoryOptions
+    ) =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const entering = yield* Effect.forkScoped(enter(yield* Foreign.transportWire), { startImmediately: true })
+        yield* discord.settle
+        yield* body(yield* Fiber.join(entering))
+      }).pipe(Effect.scoped, Effect.provide(memory(options)))
+
+    const dispatch = (bot: { main: { socket: Foreign.Socket } }, t: string) =>
+      Effect.map(Foreign.expect(bot.main.socket, t, (message) => message.t === t), ({ d }) => d)
+
+    it.effect("moves a channel to the next voice server, or to that of a region", () =>
+      withBot((bot) =>
+        Effect.gen(function*() {
+          yield* bot.discord.faults.moveServer("lobby")
+          assert.strictEqual((yield* Foreign.expectClose(bot.voice.socket)).closed, 4022)
+          assert.strictEqual((yield* dispatch(bot, "VOICE_SERVER_UPDATE")).endpoint, "ws://voice-2.emulator")
+          yield* bot.discord.faults.moveServer("lobby", { region: "one", nullEndpointFirst: true, delayMs: 3000 })
+          assert.isNull((yield* dispatch(bot, "VOICE_SERVER_UPDATE")).endpoint)
+          yield* TestClock.adjust("3 seconds")
+          assert.strictEqual((yield* dispatch(bot, "VOICE_SERVER_UPDATE")).endpoint, "ws://voice-1.emulator")
+        })
+      ))
+
+    it.effect("kicks, moves, closes and terminates by name", () =>
+      withBot((bot) =>
+        Effect.gen(function*() {
+          const { faults } = bot.discord
+          yield* faults.closeVoice("bot", 4015, "crashed")
+          assert.deepStrictEqual(yield* Foreign.expectClose(bot.voice.socket), { closed: 4015, reason: "crashed" })
+          yield* faults.moveUser("bot", "secure")
+          const moved = yield* bot.discord.snapshot
+          assert.strictEqual(moved.voiceStates[0]?.channelId, yield* bot.discord.channel("secure"))
+          yield* faults.kick("bot")
+          assert.deepStrictEqual((yield* bot.discord.snapshot).voiceStates, [])
+          yield* faults.terminateGateway("bot")
+          assert.strictEqual((yield* Foreign.expectClose(bot.main.socket)).closed, 1006)
+        })
+      ))
+
+    it.effect("cuts voice without a close frame", () =>
+      withBot((bot) =>
+        Effect.gen(function*() {
+          yield* bot.discord.faults.terminateVoice("bot")
+          assert.strictEqual((yield* Foreign.expectClose(bot.voice.socket)).closed, 1006)
+        })
+      ))
+
+    it.effect("frees the name of a deleted channel", () =>
+      withBot((bot) =>
+        Effect.gen(function*() {
+          yield* bot.discord.faults.deleteChannel("lobby")
+          assert.strictEqual((yield* Foreign.expectClose(bot.voice.socket)).closed, 4022)
+          assert.strictEqual((yield* reason(bot.discord.channel("lobby")))._tag, "UnknownName")
+          yield* bot.discord.createChannel({ name: "lobby" })
+        })
+      ))
+
+    it.effect("asks a fault about every datagram until its scope closes", () =>
+      withBot((bot) =>
+        Effect.gen(function*() {
+          const guest = yield* bot.discord.join({ user: "guest", channel: "lobby" })
+          const say = (byte: number) =>
+            Effect.andThen(
+              Effect.sync(() => bot.voice.speak(Uint8Array.of(0xfc, byte))),
+              TestClock.adjust("20 millis")
+            )
+          yield* say(1)
+          yield* Effect.scoped(Effect.gen(function*() {
+            yield* bot.discord.faults.add(({ point }) => point === "datagram-in" ? { _tag: "Drop" } : undefined)
+            yield* say(2)
+          }))
+          yield* say(3)
+          yield* bot.discord.settle
+          assert.deepStrictEqual((yield* guest.awaitFrames(2)).map(({ payload }) => payload[1]), [1, 3])
+        })
+      ))
+  })
+
+  it.effect("shows what a client did wrong, once as violation and once as advice", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const wire = yield* Foreign.transportWire
+      const socket = yield* wire.webSocket(`${discord.urls.gateway}/?v=10&encoding=json`)
+      socket.send(JSON.stringify({ op: 4, d: {} }))
+      yield* discord.settle
+      const [violation, ...others] = yield* discord.violations
+      assert.strictEqual(violation?.severity, "violation")
+      assert.deepStrictEqual(others, [])
+      assert.isTrue((yield* discord.advice).every(({ severity }) => severity === "advice"))
+    }).pipe(Effect.scoped, Effect.provide(memory())))
+
+  it.effect("answers REST without a socket", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const { token } = yield* discord.user("bot")
+      const answer = yield* discord.rest({
+        method: "GET",
+        path: "/gateway/bot",
+        authorization: `Bot ${Redacted.value(token)}`,
+        body: undefined
+      })
+      assert.strictEqual(answer.status, 200)
+      assert.deepInclude(answer.body, { url: "ws://gateway.emulator" })
+    }).pipe(Effect.provide(Emulator.layerMemory())))
+
+  it.effect("is the Discord of 2022 on request", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const wire = yield* Foreign.transportWire
+      const voice = yield* wire.webSocket("ws://voice-1.emulator")
+      yield* discord.settle
+      assert.notInclude(String(yield* Effect.map(Foreign.expectAny(voice), String)), "\"op\":8")
+    }).pipe(Effect.scoped, Effect.provide(memory({ profile: "2022" }))))
+
+  describe("layerGateway", () => {
+    const joined = Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const gateway = yield* Gateway.Gateway
+      const { id } = yield* discord.user("bot")
+      assert.strictEqual(yield* gateway.userId, id)
+      const events = yield* gateway.subscribe
+      yield* gateway.updateVoiceState({
+        guild_id: yield* discord.guild("guild"),
+        channel_id: yield* discord.channel("lobby"),
+        self_mute: false,
+        self_deaf: false
+      })
+      const both = yield* events.pipe(Stream.take(2), Stream.runCollect)
+      assert.deepStrictEqual(both.map(({ _tag }) => _tag), ["VoiceState", "VoiceServer"])
+      assert.deepStrictEqual(yield* discord.violations, [])
+      return both
+    })
+
+    const withGateway = (user: string) =>
+      Layer.unwrap(Emulator.Emulator.useSync((discord) => discord.layerGateway(user)))
+
+    it.effect("is our own client, in memory", () =>
+      Effect.gen(function*() {
+        const fiber = yield* Effect.forkScoped(joined, { startImmediately: true })
+        yield* Emulator.Emulator.use((discord) => discord.settle)
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(fiber)
+      }).pipe(Effect.scoped, Effect.provide(withGateway("bot").pipe(Layer.provideMerge(Emulator.layerMemory())))))
+
+    it.live("is our own client, over TLS on loopback", () =>
+      joined.pipe(
+        Effect.scoped,
+        Effect.provide(withGateway("bot").pipe(Layer.provideMerge(Emulator.layer({ tls: true }))))
+      ))
+
+    it.live("creates a bot that is not known yet", () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const gateway = yield* Gateway.Gateway
+        const userId = yield* gateway.userId
+        assert.strictEqual(userId, (yield* discord.user("other")).id)
+        const other = (yield* discord.snapshot).users.find(({ id }) => id === userId)
+        assert.deepInclude(other, { name: "other", bot: true })
+      }).pipe(Effect.provide(withGateway("other").pipe(Layer.provideMerge(Emulator.layer())))))
+  })
+})

@@ -1,0 +1,163 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Logger, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import type { Core } from "../../../src/emulator/core/Core.ts"
+import type { Output } from "../../../src/emulator/core/CoreContext.ts"
+import * as Timers from "../../../src/emulator/core/Timers.ts"
+import * as Driver from "../../../src/emulator/shell/Driver.ts"
+
+/** The part of a core that a driver touches; the rest stays away. */
+const makeCore = () => {
+  const log: Array<string> = []
+  const timers = Timers.make(0)
+  let emit: (output: Output) => void = () => {}
+  const core = {
+    advance: (nowMs: number) => {
+      log.push(`advance ${nowMs}`)
+      timers.advance(nowMs)
+    },
+    nextDueMs: timers.nextDueMs
+  }
+  return {
+    log,
+    at: (atMs: number, name: string) => timers.at(atMs, () => log.push(`${name} ${timers.now()}`)),
+    emit: (text: string) => emit({ _tag: "Text", connection: 1, text }),
+    make: (options: { readonly nowMs: number; readonly emit: (output: Output) => void }) => {
+      emit = options.emit
+      // The driver calls nothing else.
+      return core as unknown as Core
+    }
+  }
+}
+
+describe("Driver", () => {
+  it.effect("advances the core to the clock before every input", () =>
+    Effect.gen(function*() {
+      const core = makeCore()
+      yield* TestClock.adjust("5 seconds")
+      const driver = yield* Driver.make({ core: core.make, deliver: () => {} })
+      driver.run(() => core.log.push("one"))
+      yield* TestClock.adjust("1500 millis")
+      driver.run(() => core.log.push("two"))
+      assert.deepStrictEqual(core.log, ["advance 0", "one", "advance 1500", "two"])
+      assert.strictEqual(driver.nowMs(), 1500)
+    }))
+
+  it.effect("runs what is due at its time, also what becomes due earlier than what it waits for", () =>
+    Effect.gen(function*() {
+      const core = makeCore()
+      const driver = yield* Driver.make({ core: core.make, deliver: () => {} })
+      driver.run(() => core.at(1000, "late"))
+      yield* Effect.yieldNow
+      yield* TestClock.adjust("100 millis")
+      driver.run(() => {
+        core.at(250.5, "early")
+        core.at(20_000, "never")
+      })
+      yield* Effect.yieldNow
+      yield* TestClock.adjust("10 seconds")
+      const times = core.log.filter((line) => !line.startsWith("advance"))
+      assert.deepStrictEqual(times, ["early 250.5", "late 1000"])
+    }))
+
+  it.live("runs what is due on the live clock, never too early", () =>
+    Effect.gen(function*() {
+      const core = makeCore()
+      const driver = yield* Driver.make({ core: core.make, deliver: () => {} })
+      driver.run(() => {
+        core.at(1.25, "one")
+        core.at(12.75, "two")
+      })
+      while (core.log.filter((line) => /^(one|two)/.test(line)).length < 2) yield* Effect.sleep("1 millis")
+      assert.isAtLeast(driver.nowMs(), 12.75)
+      const advances = core.log.slice(0, core.log.findIndex((line) => line.startsWith("two")))
+      const last = advances.toReversed().find((line) => line.startsWith("advance"))
+      assert.isAtLeast(Number(last?.split(" ")[1]), 12.75)
+    }))
+
+  it.effect("takes an input that comes from within the core after the one that runs", () =>
+    Effect.gen(function*() {
+      const core = makeCore()
+      const driver: Driver.Driver = yield* Driver.make({
+        core: core.make,
+        deliver: () => driver.run(() => core.log.push("inner"))
+      })
+      driver.run(() => {
+        core.emit("x")
+        core.log.push("outer")
+      })
+      assert.deepStrictEqual(core.log, ["advance 0", "outer", "advance 0", "inner"])
+    }))
+
+  it.effect("returns what the core says, and waits while the core is busy", () =>
+    Effect.gen(function*() {
+      const core = makeCore()
+      const context = yield* Effect.context<never>()
+      const driver: Driver.Driver = yield* Driver.make({
+        core: core.make,
+        deliver: () =>
+          void Effect.runForkWith(context)(
+            Effect.map(driver.call(() => "answer"), (answer) => core.log.push(answer))
+          )
+      })
+      const result = yield* driver.call(() => {
+        core.emit("x")
+        core.log.push("outer")
+        return 7
+      })
+      assert.strictEqual(result, 7)
+      yield* Effect.yieldNow
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(core.log.filter((line) => !line.startsWith("advance")), ["outer", "answer"])
+    }))
+
+  it.effect("is loud about a defect, and goes on", () =>
+    Effect.gen(function*() {
+      const messages: Array<unknown> = []
+      const core = makeCore()
+      const driver = yield* Driver.make({ core: core.make, deliver: () => {} }).pipe(
+        Effect.provide(Logger.layer([Logger.make(({ message }) => messages.push(message))]))
+      )
+      driver.run(() => {
+        throw new Error("a bug")
+      })
+      driver.run(() => core.log.push("next"))
+      assert.include(core.log, "next")
+      const exit = yield* Effect.exit(driver.call(() => 1))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.include(String(messages), "The emulator is broken")
+    }))
+
+  it.effect("catches what the delivery of an output throws", () =>
+    Effect.gen(function*() {
+      const core = makeCore()
+      const driver = yield* Driver.make({
+        core: core.make,
+        deliver: () => {
+          throw new Error("no such socket")
+        }
+      }).pipe(Effect.provide(Logger.layer([])))
+      driver.run(() => {
+        core.emit("x")
+        core.log.push("went on")
+      })
+      assert.include(core.log, "went on")
+      const exit = yield* Effect.exit(driver.call(() => 1))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+    }))
+
+  it.effect("does nothing after its scope has closed", () =>
+    Effect.gen(function*() {
+      const core = makeCore()
+      const scope = yield* Scope.make()
+      const driver = yield* Scope.provide(Driver.make({ core: core.make, deliver: () => core.log.push("out") }), scope)
+      driver.run(() => core.at(1000, "due"))
+      yield* Scope.close(scope, Exit.void)
+      driver.run(() => core.log.push("input"))
+      core.emit("x")
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(core.log, ["advance 0"])
+      const exit = yield* Effect.exit(driver.call(() => 1))
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+    }))
+})
