@@ -169,11 +169,15 @@ export const make = Effect.fnUntraced(function*<R>(
   const open = Effect.provideContext(source.open, context)
 
   // whoever waits for the end may interrupt the fiber that brings it about
+  let ending = false
   const end = Effect.fnUntraced(function*(how: TrackEnd) {
-    if (!(yield* Deferred.succeed(ended, how))) return
+    if (ending) return
+    ending = true
     yield* connection.detach(current.number)
     yield* SubscriptionRef.set(state, { _tag: "Ended", end: how })
     yield* publish({ _tag: "Ended", end: how })
+    // last, so that whoever waited for the end finds everything at its end
+    yield* Deferred.succeed(ended, how)
   }, Effect.uninterruptible)
 
   const isOver = Effect.map(SubscriptionRef.get(state), (now) => now._tag === "Ended")
