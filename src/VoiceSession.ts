@@ -37,7 +37,7 @@ export interface JoinOptions extends VoiceDriver.ConnectOptions {
   readonly selfMute?: boolean | undefined
   /** Shows us as deaf; nothing is received while it is so. Default false. */
   readonly selfDeaf?: boolean | undefined
-  /** How long the main gateway may take to send both voice events. Default 15 seconds. */
+  /** How long the main gateway may take to be ready and to send both voice events. Default 15 seconds. */
   readonly joinTimeout?: Duration.Input | undefined
 }
 
@@ -109,13 +109,13 @@ export interface VoiceSession {
   /** Who speaks, comes and goes, and heartbeats. See `VoiceConnection.events`. */
   readonly events: Effect.Effect<Stream.Stream<VoiceDriver.Event>, never, Scope.Scope>
   readonly statistics: Effect.Effect<VoiceDriver.Statistics, VoiceError.VoiceError>
-  /** Waits for the end: succeeds when we left, fails with the reason of any other end. */
+  /** Waits until everything is released: succeeds when we left, fails with the reason of any other end. */
   readonly awaitEnd: Effect.Effect<void, VoiceError.VoiceError>
 }
 
 const defaultJoinTimeout = Duration.seconds(15)
 
-/** How long the main gateway may take to accept that we leave. */
+/** How long the main gateway may take to take note that we leave. */
 const leaveTimeout = Duration.seconds(2)
 
 /** The guilds in which a gateway's user has a session. A bot has one voice connection in a guild. */
@@ -136,83 +136,119 @@ const claim = (gateway: Gateway.Gateway["Service"], guildId: GuildId, channelId:
     (taken) => Effect.sync(() => taken.delete(guildId))
   )
 
+/**
+ * Watches whether Discord has us in a channel of the guild. The result leaves: it says so, and waits until Discord says so
+ * too, because what Discord said before must not be taken for an answer to the next join.
+ */
+const makeLeaving = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], guildId: GuildId) {
+  const present = yield* SubscriptionRef.make(false)
+  const events = yield* gateway.subscribe
+  yield* gateway.userId.pipe(
+    Effect.flatMap((userId) =>
+      Stream.runForEach(
+        events,
+        (event) =>
+          event._tag === "VoiceState" && event.state.user_id === userId && event.state.guild_id === guildId
+            ? SubscriptionRef.set(present, event.state.channel_id !== null)
+            : Effect.void
+      )
+    ),
+    Effect.ignore,
+    Effect.ensuring(SubscriptionRef.set(present, false)),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return gateway.updateVoiceState({ guild_id: guildId, channel_id: null, self_mute: false, self_deaf: false }).pipe(
+    Effect.andThen(
+      SubscriptionRef.changes(present).pipe(Stream.filter((isPresent) => !isPresent), Stream.take(1), Stream.runDrain)
+    ),
+    Effect.timeoutOption(leaveTimeout),
+    Effect.tapError((error) => Effect.logDebug(`leaving was not announced: ${error.message}`)),
+    Effect.ignore
+  )
+})
+
 /** Asks for a place in the channel and waits for both answers, in whatever order they come. */
 const signal = Effect.fnUntraced(function*(
   gateway: Gateway.Gateway["Service"],
   options: JoinOptions
-): Effect.fn.Return<VoiceDriver.ConnectionInfo, VoiceError.VoiceError, Scope.Scope> {
+): Effect.fn.Return<VoiceDriver.ConnectionInfo, VoiceError.VoiceError> {
   const { channelId, guildId } = options
   const clock = yield* Clock.Clock
   const startedAt = clock.monotonicTimeNanosUnsafe()
-  const timeout = options.joinTimeout ?? defaultJoinTimeout
-  const timedOut = (missing: VoiceError.JoinTimedOut["missing"]) =>
-    Effect.suspend(() => {
-      const elapsedMs = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
-      return VoiceError.fail(new VoiceError.JoinTimedOut({ guildId, channelId, missing, elapsedMs }))
-    })
-  const userId = yield* Effect.timeoutOrElse(gateway.userId, { duration: timeout, orElse: () => timedOut("gateway") })
-  const events = yield* gateway.subscribe
-  const answer = yield* Deferred.make<VoiceDriver.ConnectionInfo, VoiceError.VoiceError>()
+  let asked = false
   let sessionId: string | undefined
   let server: { readonly token: string; readonly endpoint: string } | undefined
   let withoutEndpoint = false
 
-  const complete = Effect.suspend(() =>
-    sessionId === undefined || server === undefined ? Effect.void : Deferred.succeed(
-      answer,
-      new VoiceDriver.ConnectionInfo({
-        endpoint: server.endpoint,
-        serverId: guildId,
-        channelId,
-        userId,
-        sessionId,
-        token: Redacted.make(server.token)
-      })
-    )
-  )
+  const missing = (): VoiceError.JoinTimedOut["missing"] => {
+    if (!asked) return "gateway"
+    if (sessionId !== undefined) return withoutEndpoint ? "endpoint" : "VOICE_SERVER_UPDATE"
+    return server === undefined && !withoutEndpoint ? "both" : "VOICE_STATE_UPDATE"
+  }
 
-  const fiber = yield* events.pipe(
-    Stream.runForEach((event) => {
-      if (event._tag === "VoiceState") {
-        const { state } = event
-        if (state.user_id !== userId || state.guild_id !== guildId || state.channel_id !== channelId) return Effect.void
-        sessionId = state.session_id
-      } else {
-        if (event.server.guild_id !== guildId) return Effect.void
-        const { endpoint, token } = event.server
-        withoutEndpoint = endpoint === null
-        // the token beside a null endpoint never fits the endpoint that follows
-        server = endpoint === null ? undefined : { endpoint, token }
-      }
-      return complete
-    }),
-    Effect.andThen(
-      Effect.suspend(() => VoiceError.fail(new VoiceError.GatewayFailed({ detail: "its events have ended" })))
-    ),
-    Effect.catch((error) => Deferred.fail(answer, error)),
-    Effect.forkScoped({ startImmediately: true })
-  )
+  const ask = Effect.gen(function*() {
+    const userId = yield* gateway.userId
+    const events = yield* gateway.subscribe
+    const answer = yield* Deferred.make<VoiceDriver.ConnectionInfo, VoiceError.VoiceError>()
 
-  yield* gateway.updateVoiceState({
-    guild_id: guildId,
-    channel_id: channelId,
-    self_mute: options.selfMute ?? false,
-    self_deaf: options.selfDeaf ?? false
-  })
-  const info = yield* Deferred.await(answer).pipe(
-    Effect.timeoutOrElse({
-      duration: timeout,
-      orElse: () =>
-        Effect.suspend(() => {
-          if (sessionId === undefined) {
-            return timedOut(server === undefined && !withoutEndpoint ? "both" : "VOICE_STATE_UPDATE")
-          }
-          return timedOut(withoutEndpoint ? "endpoint" : "VOICE_SERVER_UPDATE")
+    const complete = Effect.suspend(() =>
+      sessionId === undefined || server === undefined ? Effect.void : Deferred.succeed(
+        answer,
+        new VoiceDriver.ConnectionInfo({
+          endpoint: server.endpoint,
+          serverId: guildId,
+          channelId,
+          userId,
+          sessionId,
+          token: Redacted.make(server.token)
         })
+      )
+    )
+
+    const fiber = yield* events.pipe(
+      Stream.runForEach((event) => {
+        if (event._tag === "VoiceState") {
+          const { state } = event
+          if (state.user_id !== userId || state.guild_id !== guildId || state.channel_id !== channelId) {
+            return Effect.void
+          }
+          sessionId = state.session_id
+        } else {
+          if (event.server.guild_id !== guildId) return Effect.void
+          const { endpoint, token } = event.server
+          withoutEndpoint = endpoint === null
+          // the token beside a null endpoint never fits the endpoint that follows
+          server = endpoint === null ? undefined : { endpoint, token }
+        }
+        return complete
+      }),
+      Effect.andThen(
+        Effect.suspend(() => VoiceError.fail(new VoiceError.GatewayFailed({ detail: "its events have ended" })))
+      ),
+      Effect.catch((error) => Deferred.fail(answer, error)),
+      Effect.forkScoped({ startImmediately: true })
+    )
+
+    yield* gateway.updateVoiceState({
+      guild_id: guildId,
+      channel_id: channelId,
+      self_mute: options.selfMute ?? false,
+      self_deaf: options.selfDeaf ?? false
     })
-  )
-  yield* Fiber.interrupt(fiber)
-  return info
+    asked = true
+    const info = yield* Deferred.await(answer)
+    yield* Fiber.interrupt(fiber)
+    return info
+  })
+
+  return yield* Effect.timeoutOrElse(Effect.scoped(ask), {
+    duration: options.joinTimeout ?? defaultJoinTimeout,
+    orElse: () =>
+      Effect.suspend(() => {
+        const elapsedMs = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
+        return VoiceError.fail(new VoiceError.JoinTimedOut({ guildId, channelId, missing: missing(), elapsedMs }))
+      })
+  })
 })
 
 /**
@@ -251,22 +287,25 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   const state = yield* SubscriptionRef.make<State>({ _tag: "Signalling" })
   const ended = yield* Deferred.make<void, VoiceError.VoiceError>()
 
+  let over: { readonly error?: VoiceError.VoiceError } | undefined
   const end = (error?: VoiceError.VoiceError) =>
-    Effect.gen(function*() {
-      const first = yield* (error === undefined ? Deferred.succeed(ended, undefined) : Deferred.fail(ended, error))
-      if (first) yield* SubscriptionRef.set(state, error === undefined ? { _tag: "Ended" } : { _tag: "Ended", error })
-    }).pipe(Effect.uninterruptible)
+    Effect.suspend(() => {
+      if (over !== undefined) return Effect.void
+      over = error === undefined ? {} : { error }
+      return SubscriptionRef.set(state, { _tag: "Ended", ...over })
+    })
+  // the first finalizer runs last: whoever waits for the end can join again at once
+  yield* Scope.addFinalizer(
+    scope,
+    Effect.suspend(() =>
+      over?.error === undefined ? Deferred.succeed(ended, undefined) : Deferred.fail(ended, over.error)
+    )
+  )
 
   const connect = Effect.gen(function*() {
     yield* claim(gateway, guildId, channelId)
-    yield* Effect.addFinalizer(() =>
-      gateway.updateVoiceState({ guild_id: guildId, channel_id: null, self_mute: false, self_deaf: false }).pipe(
-        Effect.timeoutOption(leaveTimeout),
-        Effect.tapError((error) => Effect.logDebug(`leaving was not announced: ${error.message}`)),
-        Effect.ignore
-      )
-    )
-    const info = yield* Effect.scoped(signal(gateway, options))
+    yield* Effect.flatMap(makeLeaving(gateway, guildId), (leave) => Effect.addFinalizer(() => leave))
+    const info = yield* signal(gateway, options)
     yield* SubscriptionRef.set(state, { _tag: "Connecting", endpoint: info.endpoint })
     return yield* driver.connect(info, options)
   })
@@ -288,7 +327,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   yield* connection.awaitEnd.pipe(
     Effect.catch((error) => end(error)),
     Effect.andThen(Effect.suspend(() => active === undefined ? Effect.void : Effect.asVoid(active.awaitEnd))),
-    Effect.andThen(Scope.close(scope, Exit.void)),
+    Effect.andThen(Effect.uninterruptible(Scope.close(scope, Exit.void))),
     Effect.forkIn(outer, { startImmediately: true })
   )
   yield* Scope.addFinalizer(scope, end())

@@ -46,7 +46,11 @@ const rig = Effect.gen(function*() {
   const layer = Layer.mergeAll(
     Layer.succeed(Gateway.Gateway, {
       userId: Effect.succeed(me),
-      updateVoiceState: (request) => Effect.sync(() => requests.push(request)),
+      updateVoiceState: (request) =>
+        Effect.suspend(() => {
+          requests.push(request)
+          return request.channel_id === null ? PubSub.publish(hub, voiceState(me, null, "session")) : Effect.void
+        }),
       subscribe: Effect.map(PubSub.subscribe(hub), (subscription) => Stream.fromSubscription(subscription)),
       lifecycle: Option.none(),
       initialVoiceState: Option.none()
