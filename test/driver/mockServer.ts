@@ -49,13 +49,15 @@ export const connect = Effect.fnUntraced(function*(options: VoiceDriver.ConnectO
 
   const beats: Array<string> = []
   /** The next message that is not a heartbeat. */
-  const take: Effect.Effect<VoicePayload.ClientMessage> = Effect.flatMap(peer.take, (frame) => {
-    assert(typeof frame === "string")
-    const message = Result.getOrThrow(VoicePayload.decodeClient(version, frame))
-    assert(message.op !== "unknown")
-    if (message.op !== 3) return Effect.succeed(message)
-    beats.push(frame)
-    return take
+  const take = Effect.gen(function*() {
+    while (true) {
+      const frame = yield* peer.take
+      assert(typeof frame === "string")
+      const message = Result.getOrThrow(VoicePayload.decodeClient(version, frame))
+      assert(message.op !== "unknown")
+      if (message.op !== 3) return message
+      beats.push(frame)
+    }
   })
 
   yield* say({ op: 8, d: { v: version, heartbeat_interval: 10_000 } })

@@ -1,0 +1,429 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
+import * as Profile from "../../src/emulator/core/Profile.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import { Intents } from "../../src/protocol/GatewayPayload.ts"
+import { sequenceDelta, timestampDelta } from "../../src/protocol/RtpPacket.ts"
+import * as Rig from "./rig.ts"
+
+const faults = Emulator.Emulator.useSync((discord) => discord.faults)
+
+/** The bot with another gateway connection than the usual. */
+const withGateway = (options: { readonly token?: string; readonly intents?: number }) =>
+  Layer.unwrap(
+    Emulator.Emulator.use((discord) =>
+      Effect.map(Effect.orDie(discord.user("bot")), ({ token }) =>
+        Gateway.layer({
+          url: discord.urls.gateway,
+          intents: options.intents,
+          token: options.token === undefined ? token : Redacted.make(options.token)
+        }).pipe(Layer.provide(discord.transport)))
+    )
+  )
+
+const joining = (
+  tag: string,
+  channel: string,
+  ...options: Parameters<typeof Rig.join> extends [string, ...infer O] ? O : never
+) =>
+  Effect.gen(function*() {
+    const [reason, elapsedMs] = yield* Rig.timed(Rig.reasonOf(Effect.scoped(Rig.join(channel, ...options))))
+    assert.strictEqual(reason._tag, tag)
+    return [reason, elapsedMs] as const
+  })
+
+const timedOut = (
+  missing: string,
+  channel: string,
+  ...options: Parameters<typeof Rig.join> extends [string, ...infer O] ? O : never
+) =>
+  Effect.gen(function*() {
+    const [reason, elapsedMs] = yield* joining("JoinTimedOut", channel, ...options)
+    assert(reason._tag === "JoinTimedOut")
+    assert.strictEqual(reason.missing, missing)
+    assert.strictEqual(reason.elapsedMs, 15_000)
+    // and two seconds to take it back, if the gateway is away
+    assert.isAtMost(elapsedMs, missing === "gateway" ? 17_000 : 15_020)
+    yield* Effect.sleep("10 millis")
+    yield* Rig.left
+  })
+
+/** The numbers of the frames that somebody heard, and "-" for silence. */
+const numbers = (heard: ReadonlyArray<Emulator.HeardFrame>) =>
+  heard.map(({ payload, silence }) => silence ? "-" : ((payload[1] ?? 0) << 8) | (payload[2] ?? 0))
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
+const closing = ["-", "-", "-", "-", "-"]
+
+describe("session", () => {
+  describe("joining", () => {
+    it.effect("a full channel", () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        yield* discord.createChannel({ name: "full", userLimit: 1 })
+        yield* Rig.run(Effect.andThen(Rig.guest("full"), timedOut("both", "full")))
+      }).pipe(Effect.provide(Rig.memory())))
+
+    for (const what of [{ connect: true }, { view: true }]) {
+      it.effect(`without permission to ${Object.keys(what)[0]}`, () =>
+        Effect.gen(function*() {
+          yield* (yield* faults).deny("bot", "lobby", what)
+          yield* Rig.run(timedOut("both", "lobby"))
+          // and once it is there, it works
+          yield* (yield* faults).deny("bot", "lobby", { connect: false, view: false })
+          yield* Rig.run(Rig.join("lobby"))
+        }).pipe(Effect.provide(Rig.memory())))
+    }
+
+    it.effect("without the intent for voice states", () =>
+      Rig.run(timedOut("VOICE_STATE_UPDATE", "lobby")).pipe(
+        Effect.provide(withGateway({ intents: Intents.Guilds })),
+        Effect.provide(Rig.memory())
+      ))
+
+    it.effect("with a wrong bot token", () =>
+      Rig.run(Effect.gen(function*() {
+        const [reason, elapsedMs] = yield* joining("GatewayClosed", "lobby")
+        assert(reason._tag === "GatewayClosed")
+        assert.strictEqual(reason.code, 4004)
+        assert.notInclude(reason.message, "a-wrong-token")
+        assert.isAtMost(elapsedMs, 20)
+      })).pipe(
+        Effect.provide(withGateway({ token: "a-wrong-token" })),
+        Effect.provide(Rig.memory())
+      ))
+
+    const orders: ReadonlyArray<Partial<Profile.Profile>> = [
+      { voiceEventOrder: "state-first" },
+      { voiceEventOrder: "server-first" },
+      { voiceEventOrder: "state-first", voiceEventGapMs: 3_000, voiceEventDelayMs: 500 },
+      { voiceEventOrder: "server-first", voiceEventGapMs: 3_000, voiceEventDelayMs: 500 },
+      { allocationMs: 4_000 },
+      { allocationMs: 4_000, voiceEventOrder: "server-first", clientsConnectIncludesSelf: true }
+    ]
+    for (const order of orders) {
+      it.effect(`when Discord answers with ${JSON.stringify(order)}`, () =>
+        Effect.gen(function*() {
+          yield* Rig.run(Effect.gen(function*() {
+            const [session] = yield* Rig.timed(Rig.join("lobby"))
+            assert.strictEqual((yield* session.state)._tag, "Connected")
+          }))
+          yield* Rig.left
+          yield* Rig.blameless
+        }).pipe(Effect.provide(Rig.memory({ profile: { ...Profile.today, ...order } }))))
+    }
+
+    it.effect("when no voice server is found in time", () =>
+      Rig.run(timedOut("endpoint", "lobby")).pipe(
+        Effect.provide(Rig.memory({ profile: { ...Profile.today, allocationMs: 60_000 } }))
+      ))
+
+    for (const afterMs of [0, 1, 2, 3, 5, 8, 12]) {
+      it.effect(`and being interrupted ${afterMs} ms later`, () =>
+        Effect.gen(function*() {
+          const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
+            const fiber = yield* Effect.forkChild(Effect.scoped(Effect.andThen(Rig.join("lobby"), Effect.never)), {
+              startImmediately: true
+            })
+            yield* Effect.sleep(afterMs)
+            const interrupted = yield* Rig.timed(Fiber.interrupt(fiber))
+            yield* Effect.sleep("100 millis")
+            return interrupted
+          }))
+          assert.isAtMost(elapsedMs, 10)
+          yield* Rig.left
+          yield* Rig.blameless
+          // the guild is free again
+          yield* Rig.run(Rig.join("lobby"))
+        }).pipe(Effect.provide(Rig.memory())))
+    }
+  })
+
+  describe("leaving", () => {
+    it.effect("by closing the scope in the middle of a track", () =>
+      Effect.gen(function*() {
+        const guest = yield* Rig.guest()
+        const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
+          const scope = yield* Scope.make()
+          const session = yield* Rig.join("lobby").pipe(Scope.provide(scope))
+          const track = yield* session.play(Rig.source(500))
+          yield* Effect.sleep("1 second")
+          const closed = yield* Rig.timed(Scope.close(scope, Exit.void))
+          assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Stopped" })
+          assert.deepStrictEqual(yield* session.state, { _tag: "Ended" })
+          yield* session.awaitEnd
+          return closed
+        }))
+        assert.isAtMost(elapsedMs, 10)
+        yield* Rig.left
+        const heard = numbers(yield* guest.heard)
+        assert.deepStrictEqual(heard, [...range(0, heard.length - 5), ...closing])
+        yield* Rig.blameless
+      }).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("while Discord answers nothing any more", () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
+          const scope = yield* Scope.make()
+          const session = yield* Rig.join("lobby").pipe(Scope.provide(scope))
+          yield* session.play(Rig.source(500))
+          yield* Effect.sleep("1 second")
+          yield* discord.faults.add(() => ({ _tag: "Drop" }))
+          return yield* Rig.timed(Scope.close(scope, Exit.void))
+        }))
+        assert.isAtMost(elapsedMs, 4_000)
+      }).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("while the main gateway is away", () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
+          const scope = yield* Scope.make()
+          yield* Rig.join("lobby").pipe(Scope.provide(scope))
+          yield* discord.faults.add(({ point }) => point === "gateway-in" ? { _tag: "Terminate" } : undefined)
+          yield* discord.faults.terminateGateway("bot")
+          return yield* Rig.timed(Scope.close(scope, Exit.void))
+        }))
+        assert.isAtMost(elapsedMs, 4_000)
+      }).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("by interruption of whoever waits", () =>
+      Effect.gen(function*() {
+        yield* Rig.run(Effect.gen(function*() {
+          const fiber = yield* Effect.gen(function*() {
+            const session = yield* Rig.join("lobby")
+            yield* session.play(Rig.source(500))
+            return yield* session.awaitEnd
+          }).pipe(Effect.scoped, Effect.forkChild({ startImmediately: true }))
+          yield* Effect.sleep("500 millis")
+          yield* Fiber.interrupt(fiber)
+        }))
+        yield* Rig.left
+        yield* Rig.blameless
+      }).pipe(Effect.provide(Rig.memory())))
+  })
+
+  describe("ends with the reason", () => {
+    const ends = [
+      ["kick", "Disconnected", (faults: Emulator.Faults) => faults.kick("bot")],
+      ["a deleted channel", "CallTerminated", (faults: Emulator.Faults) => faults.deleteChannel("lobby")],
+      ["a moved server", "CallTerminated", (faults: Emulator.Faults) => faults.moveServer("lobby")],
+      ["a crash", "ServerCrashed", (faults: Emulator.Faults) => faults.closeVoice("bot", 4015)],
+      ["a lost connection", "ConnectionLost", (faults: Emulator.Faults) => faults.terminateVoice("bot")],
+      ["a lost main session", "Disconnected", (faults: Emulator.Faults) => faults.dropGatewaySession("bot")]
+    ] as const
+    for (const [what, tag, happen] of ends) {
+      it.effect(what, () =>
+        Effect.gen(function*() {
+          yield* Rig.run(Effect.gen(function*() {
+            const session = yield* Rig.join("lobby")
+            const states = yield* session.changes.pipe(
+              Stream.map(({ _tag }) => _tag),
+              Stream.runCollect,
+              Effect.forkChild({ startImmediately: true })
+            )
+            const track = yield* session.play(Rig.source(500))
+            yield* Effect.sleep("1 second")
+            yield* happen(yield* faults)
+            const reason = yield* Rig.reasonOf(session.awaitEnd)
+            assert.strictEqual(reason._tag, tag)
+            assert.deepStrictEqual(yield* Fiber.join(states), ["Connected", "Ended"])
+            const end = yield* track.awaitEnd
+            assert(end._tag === "Failed")
+            assert.strictEqual(end.error.reason._tag, tag)
+            // it has left by itself, while its scope is still open
+            if (what !== "a deleted channel") yield* Rig.join("lobby")
+          }))
+          yield* Rig.left
+        }).pipe(Effect.provide(Rig.memory())))
+    }
+  })
+
+  it.effect("releases everything when its scope closes while it leaves a lost connection behind", () =>
+    Effect.gen(function*() {
+      const [, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const scope = yield* Scope.make()
+        const session = yield* Rig.join("lobby").pipe(Scope.provide(scope))
+        yield* discord.faults.add(({ point }) => point === "gateway-in" ? { _tag: "Terminate" } : undefined)
+        yield* discord.faults.terminateGateway("bot")
+        yield* discord.faults.terminateVoice("bot")
+        yield* Effect.sleep("1 second")
+        assert.strictEqual((yield* session.state)._tag, "Ended")
+        return yield* Rig.timed(Scope.close(scope, Exit.void))
+      }))
+      assert.isAbove(elapsedMs, 500)
+      assert.isAtMost(elapsedMs, 2_000)
+      // Discord was never told: it keeps our place until the voice session is no longer to be resumed
+      yield* Rig.run(Effect.andThen(Effect.sleep("61 seconds"), Rig.join("lobby")))
+    }).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("asks no longer than its deadline for a gateway that is away", () =>
+    Rig.run(Effect.gen(function*() {
+      const gateway = yield* Gateway.Gateway
+      yield* gateway.userId
+      const discord = yield* Emulator.Emulator
+      yield* discord.faults.add(({ point }) => point === "gateway-out" ? { _tag: "Drop" } : undefined)
+      yield* discord.faults.terminateGateway("bot")
+      yield* Effect.sleep("100 millis")
+      yield* timedOut("gateway", "lobby")
+    })).pipe(Effect.provide(Rig.memory())))
+
+  describe("in the channel", () => {
+    it.effect("sends nothing while it is muted, and its tracks go on", () =>
+      Effect.gen(function*() {
+        const guest = yield* Rig.guest()
+        yield* Rig.run(Effect.gen(function*() {
+          const session = yield* Rig.join("lobby", { selfMute: true })
+          const track = yield* session.play(Rig.source(100))
+          yield* Effect.sleep("700 millis")
+          assert.deepStrictEqual(yield* guest.heard, [])
+          yield* session.setSelf({ mute: false })
+          yield* Effect.sleep("600 millis")
+          yield* session.setSelf({ mute: true })
+          yield* track.awaitEnd
+          yield* Effect.sleep("1 second")
+          const discord = yield* Emulator.Emulator
+          assert.isTrue((yield* discord.snapshot).voiceStates.some(({ selfMute }) => selfMute))
+        }))
+        const heard = numbers(yield* guest.heard)
+        const from = Number(heard[0])
+        assert.isAbove(from, 20)
+        assert.isBelow(from, 45)
+        assert.isAtLeast(heard.length, 30)
+        assert.deepStrictEqual(heard, [...range(from, from + heard.length - 5), ...closing])
+        yield* Rig.blameless
+      }).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("shows its speaking flags", () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const { id } = yield* discord.user("bot")
+        yield* Rig.run(Effect.gen(function*() {
+          const session = yield* Rig.join("lobby")
+          const flags = Effect.andThen(
+            Effect.sleep("10 millis"),
+            Effect.map(discord.snapshot, ({ voiceSessions }) =>
+              voiceSessions.find(({ userId }) => userId === id)?.speaking)
+          )
+          assert.strictEqual(yield* flags, 1)
+          yield* session.setSpeaking({ microphone: false, soundshare: true })
+          assert.strictEqual(yield* flags, 2)
+          yield* session.setSpeaking({ priority: true })
+          assert.strictEqual(yield* flags, 5)
+        }))
+        yield* Rig.blameless
+      }).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("pauses and goes on at the same frame, at the truthful time", () =>
+      Effect.gen(function*() {
+        const guest = yield* Rig.guest()
+        yield* Rig.run(Effect.gen(function*() {
+          const session = yield* Rig.join("lobby")
+          const track = yield* session.play(Rig.source(100))
+          yield* Effect.sleep("1 second")
+          yield* track.pause
+          yield* Effect.sleep("3 seconds")
+          yield* track.resume
+          assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+          yield* Effect.sleep("1 second")
+        }))
+        const heard = yield* guest.heard
+        const found = numbers(heard)
+        const paused = found.indexOf("-")
+        assert.isAbove(paused, 40)
+        assert.deepStrictEqual(found, [...range(0, paused), ...closing, ...range(paused, 100), ...closing])
+        heard.forEach((frame, i) => {
+          const before = heard[i - 1]
+          if (before === undefined) return
+          assert.strictEqual(sequenceDelta(frame.sequence, before.sequence), 1)
+          // what the clock says is what the timestamp says
+          assert.strictEqual(timestampDelta(frame.timestamp, before.timestamp) / 48, frame.arrivalMs - before.arrivalMs)
+        })
+        assert.isAbove((heard.at(-1)?.arrivalMs ?? 0) - (heard[0]?.arrivalMs ?? 0), 4_900)
+        yield* Rig.blameless
+      }).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("seeks to the frame", () =>
+      Effect.gen(function*() {
+        const guest = yield* Rig.guest()
+        yield* Rig.run(Effect.gen(function*() {
+          const session = yield* Rig.join("lobby")
+          const track = yield* session.play(Rig.source(200))
+          yield* Effect.sleep("500 millis")
+          yield* track.seek("3 seconds")
+          yield* Effect.sleep("500 millis")
+          yield* track.seek("1 second")
+          assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+          yield* Effect.sleep("1 second")
+        }))
+        const heard = numbers(yield* guest.heard).filter((number) => number !== "-")
+        const first = heard.indexOf(150)
+        const second = heard.indexOf(50, first)
+        assert.isAbove(first, 15)
+        assert.isAbove(second, first + 15)
+        assert.deepStrictEqual(heard, [...range(0, first), ...range(150, 150 + second - first), ...range(50, 200)])
+        yield* Rig.blameless
+      }).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("plays in a loop, without a gap", () =>
+      Effect.gen(function*() {
+        const guest = yield* Rig.guest()
+        yield* Rig.run(Effect.gen(function*() {
+          const session = yield* Rig.join("lobby")
+          const track = yield* session.play(Rig.source(20), { loop: 2 })
+          assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+          yield* Effect.sleep("1 second")
+        }))
+        const heard = yield* guest.heard
+        assert.deepStrictEqual(numbers(heard), [...range(0, 20), ...range(0, 20), ...range(0, 20), ...closing])
+        assert.strictEqual((heard.at(-1)?.arrivalMs ?? 0) - (heard[0]?.arrivalMs ?? 0), 64 * 20)
+        yield* Rig.blameless
+      }).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("plays one track after the other, and in a stage among the speakers", () =>
+      Effect.gen(function*() {
+        const guest = yield* Rig.guest("stage")
+        yield* Rig.run(Effect.gen(function*() {
+          const session = yield* Rig.join("stage")
+          yield* (yield* faults).suppressUser("bot", false)
+          for (const count of [10, 1, 30]) {
+            const track = yield* session.play(Rig.source(count))
+            assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+          }
+          yield* Effect.sleep("1 second")
+        }))
+        const heard = numbers(yield* guest.heard).filter((number) => number !== "-")
+        assert.deepStrictEqual(heard, [...range(0, 10), ...range(0, 1), ...range(0, 30)])
+        yield* Rig.blameless
+      }).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("tells who is there, who speaks and who goes", () =>
+      Effect.gen(function*() {
+        const first = yield* Rig.guest("lobby", "first")
+        yield* Rig.run(Effect.gen(function*() {
+          const session = yield* Rig.join("lobby")
+          const seen: Array<unknown> = []
+          const events = yield* session.events
+          yield* events.pipe(
+            Stream.runForEach((event) => Effect.sync(() => seen.push(event))),
+            Effect.forkScoped({ startImmediately: true })
+          )
+          const second = yield* Rig.guest("lobby", "second")
+          yield* Effect.sleep("10 millis")
+          yield* second.setSpeaking(4)
+          const ssrc = yield* second.ssrc
+          yield* Effect.sleep("10 millis")
+          yield* first.leave
+          yield* Effect.sleep("10 millis")
+          assert.deepStrictEqual(seen, [
+            { _tag: "UsersConnected", userIds: [second.userId] },
+            { _tag: "Speaking", userId: second.userId, ssrc, flags: 4 },
+            { _tag: "UserDisconnected", userId: first.userId }
+          ])
+        }))
+      }).pipe(Effect.provide(Rig.memory())))
+  })
+})
