@@ -9,11 +9,12 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Command } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
+import { demoCommand } from "./demo.ts"
 import { emulatorCommand } from "./emulator.ts"
 
 const cli = Command.make("effect-discord-voice").pipe(
   Command.withDescription("Discord voice for Effect programs, and an emulator of Discord to run and test them against"),
-  Command.withSubcommands([emulatorCommand])
+  Command.withSubcommands([demoCommand, emulatorCommand])
 )
 
 /** The version stands in package.json alone, two folders up from `src/cli` and from `dist/cli`. */

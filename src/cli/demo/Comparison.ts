@@ -1,0 +1,137 @@
+/**
+ * Holds what a listener heard against what a source gave: which frames came, whether they are the same to the bit, and how
+ * evenly.
+ *
+ * @since 0.1.0
+ */
+import type { OpusFrame } from "../../audio/AudioSource.ts"
+import type { HeardFrame } from "../../emulator/Emulator.ts"
+import { sequenceDelta } from "../../protocol/RtpPacket.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Comparison {
+  /** Frames that the source gave. */
+  readonly sent: number
+  /** Frames of the source that were heard, unchanged and in order. */
+  readonly heard: number
+  /** Frames that were heard and are neither the source's nor silence. */
+  readonly foreign: number
+  /** Frames that were heard more than once. */
+  readonly repeated: number
+  /** The longest time between two frames of the source, in milliseconds. */
+  readonly largestGapMs: number
+  /** How much later than the evenest beat the frames came, in milliseconds: half of them, 99 of 100, and the latest. */
+  readonly delayP50Ms: number
+  readonly delayP99Ms: number
+  readonly delayMaxMs: number
+  /** Every frame of the source was heard, unchanged and in order, once, and nothing else but silence. */
+  readonly intact: boolean
+}
+
+/** How many lost frames in a row are looked over to find out which frame was heard: ten seconds. */
+const lookAhead = 500
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
+/**
+ * The value that `share` (0 to 1) of the values do not exceed; 0 for no values.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const percentile = (values: ReadonlyArray<number>, share: number): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0
+}
+
+/**
+ * The frames of one speaker in the order they were sent, and how many came more than once.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const inOrder = (
+  heard: ReadonlyArray<HeardFrame>
+): { readonly frames: ReadonlyArray<HeardFrame>; readonly repeated: number } => {
+  const first = heard[0]
+  if (first === undefined) return { frames: [], repeated: 0 }
+  let previous = first.sequence
+  let position = 0
+  const byPosition = new Map<number, HeardFrame>()
+  for (const frame of heard) {
+    // Sequence numbers wrap around; the distance to the one before tells which round it is.
+    position += sequenceDelta(frame.sequence, previous)
+    previous = frame.sequence
+    if (!byPosition.has(position)) byPosition.set(position, frame)
+  }
+  const frames = [...byPosition].toSorted(([a], [b]) => a - b).map(([, frame]) => frame)
+  return { frames, repeated: heard.length - frames.length }
+}
+
+/**
+ * Compares. Silence that the source did not give does not count: it closes what is said, and bridges a stall.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const compare = (sent: ReadonlyArray<OpusFrame>, heard: ReadonlyArray<HeardFrame>): Comparison => {
+  const { frames, repeated } = inOrder(heard)
+  const arrivals: Array<number> = []
+  const delays: Array<number> = []
+  let next = 0
+  let dueMs = 0
+  let foreign = 0
+  for (const frame of frames) {
+    const found = indexOf(sent, frame.payload, next, frame.silence ? next + 1 : next + lookAhead)
+    if (found < 0) {
+      if (!frame.silence) foreign++
+      continue
+    }
+    for (; next < found; next++) dueMs += (sent[next]?.samples ?? 0) / 48
+    arrivals.push(frame.arrivalMs)
+    delays.push(frame.arrivalMs - dueMs)
+    dueMs += (sent[next]?.samples ?? 0) / 48
+    next++
+  }
+  let largestGapMs = 0
+  for (let i = 1; i < arrivals.length; i++) {
+    largestGapMs = Math.max(largestGapMs, (arrivals[i] ?? 0) - (arrivals[i - 1] ?? 0))
+  }
+  const earliest = delays.reduce((least, delay) => Math.min(least, delay), Number.POSITIVE_INFINITY)
+  const late = delays.map((delay) => delay - earliest)
+  return {
+    sent: sent.length,
+    heard: arrivals.length,
+    foreign,
+    repeated,
+    largestGapMs,
+    delayP50Ms: percentile(late, 0.5),
+    delayP99Ms: percentile(late, 0.99),
+    delayMaxMs: percentile(late, 1),
+    intact: arrivals.length === sent.length && foreign === 0 && repeated === 0
+  }
+}
+
+const indexOf = (sent: ReadonlyArray<OpusFrame>, payload: Uint8Array, from: number, to: number): number => {
+  for (let i = from; i < to; i++) {
+    const frame = sent[i]
+    if (frame === undefined) return -1
+    if (same(frame.data, payload)) return i
+  }
+  return -1
+}
+
+/**
+ * The exit code of the demo: 0 only if the listener heard every frame of the source intact, and there was one.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const exitCode = (comparison: Comparison): 0 | 1 => comparison.intact && comparison.sent > 0 ? 0 : 1

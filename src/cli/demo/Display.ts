@@ -1,0 +1,117 @@
+/**
+ * What the demo shows: one line while it plays, redrawn on a terminal and printed now and then elsewhere, and a summary.
+ * All of it is plain text from plain data.
+ *
+ * @since 0.1.0
+ */
+import type { Comparison } from "./Comparison.ts"
+
+/**
+ * Where the demo is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Progress {
+  readonly positionMs: number
+  /** `undefined` if the source does not say. */
+  readonly durationMs: number | undefined
+  readonly packetsSent: number
+  /** Of the last heartbeat; `undefined` before the first answer. */
+  readonly roundTripMs: number | undefined
+  readonly latenessP50Ms: number
+  readonly latenessP99Ms: number
+}
+
+/**
+ * What the demo found out.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Summary {
+  readonly comparison: Comparison
+  /** How the track ended, in a word or a sentence. */
+  readonly end: string
+  /** Where the recording is. */
+  readonly recording: string | undefined
+  /** What the emulator has to say against the client. */
+  readonly objections: ReadonlyArray<string>
+}
+
+const two = (value: number): string => String(value).padStart(2, "0")
+
+/**
+ * Minutes, seconds and tenths, as in `1:02.3`; hours where there are any.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const time = (ms: number): string => {
+  const tenths = Math.max(0, Math.floor(ms / 100))
+  const seconds = Math.floor(tenths / 10)
+  const minutes = Math.floor(seconds / 60)
+  const hours = Math.floor(minutes / 60)
+  const head = hours > 0 ? `${hours}:${two(minutes % 60)}` : String(minutes)
+  return `${head}:${two(seconds % 60)}.${tenths % 10}`
+}
+
+const ms = (value: number): string => `${value.toFixed(1)} ms`
+
+const barWidth = 20
+
+const bar = (share: number): string => {
+  const filled = Math.round(Math.min(1, Math.max(0, share)) * barWidth)
+  return `[${"#".repeat(filled)}${"-".repeat(barWidth - filled)}]`
+}
+
+/**
+ * One line. It is cut to `columns`, if given, so that redrawing it never leaves a line behind.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const progressLine = (progress: Progress, columns?: number): string => {
+  const { durationMs, positionMs } = progress
+  const parts = [
+    durationMs === undefined || durationMs <= 0
+      ? time(positionMs)
+      : `${bar(positionMs / durationMs)} ${time(positionMs)} / ${time(durationMs)}`,
+    `${progress.packetsSent} packets`,
+    `heartbeat ${progress.roundTripMs === undefined ? "-" : ms(progress.roundTripMs)}`,
+    `late p50 ${ms(progress.latenessP50Ms)}, p99 ${ms(progress.latenessP99Ms)}`
+  ]
+  const line = parts.join("  ")
+  return columns === undefined || columns <= 1 ? line : line.slice(0, columns - 1)
+}
+
+/**
+ * The line, and what makes a terminal draw it over the one before.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const redraw = (line: string): string => `\r${line}\u001B[K`
+
+/**
+ * The summary, some lines.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const summary = ({ comparison: c, end, objections, recording }: Summary): string => {
+  const faults: Array<string> = []
+  if (c.heard < c.sent) faults.push(`${c.sent - c.heard} missing or changed`)
+  if (c.foreign > 0) faults.push(`${c.foreign} that nobody sent`)
+  if (c.repeated > 0) faults.push(`${c.repeated} more than once`)
+  const verdict = c.sent === 0 ? "nothing was sent" : c.intact ? "bit-exact" : `not intact: ${faults.join(", ")}`
+  const lines = [
+    `  track      ${end}`,
+    `  heard      ${c.heard} of ${c.sent} frames, ${verdict}`,
+    `  gap        ${ms(c.largestGapMs)} at most between two frames`,
+    `  delay      p50 ${ms(c.delayP50Ms)}, p99 ${ms(c.delayP99Ms)}, at most ${ms(c.delayMaxMs)} at the listener`
+  ]
+  if (recording !== undefined) lines.push(`  recording  ${recording}`)
+  for (const objection of objections) lines.push(`  objection  ${objection}`)
+  return lines.join("\n")
+}
