@@ -1,0 +1,101 @@
+import { NodeServices } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Command } from "effect/cli"
+import { TestConsole } from "effect/testing"
+import * as Fs from "node:fs"
+import * as Os from "node:os"
+import * as Path from "node:path"
+import { OggOpusDecoder } from "ogg-opus-decoder"
+import { demoCommand, music } from "../../src/cli/demo.ts"
+import { longPacket, ogg, packet, readPackets, readPages, webm } from "../audio/samples.ts"
+
+const run = Command.runWith(demoCommand, { version: "test" })
+
+const directory = Effect.acquireRelease(
+  Effect.sync(() => Fs.mkdtempSync(Path.join(Os.tmpdir(), "demo-"))),
+  (path) => Effect.sync(() => Fs.rmSync(path, { recursive: true }))
+)
+
+/** Runs the demo over loopback and gives what it printed, and the packets of the recording. */
+const demo = Effect.fnUntraced(function*(bytes: Uint8Array, ...args: ReadonlyArray<string>) {
+  const path = yield* directory
+  const file = Path.join(path, "song.ogg")
+  const recording = Path.join(path, "heard.ogg")
+  Fs.writeFileSync(file, bytes)
+  const exit = yield* Effect.result(run([file, "--record", recording, ...args]))
+  const output = (yield* TestConsole.logLines).join("\n")
+  const errors = (yield* TestConsole.errorLines).join("\n")
+  const recorded = Fs.existsSync(recording) ? readPackets(new Uint8Array(Fs.readFileSync(recording)), 1).slice(2) : []
+  return { well: exit._tag === "Success", output, errors, recorded, recording }
+})
+
+const silence = Uint8Array.of(0xf8, 0xff, 0xfe)
+const packets = [...Array.from({ length: 12 }, (_, i) => packet(i, 3, 60 + i)), packet(50, 2), longPacket(60, 600)]
+const expected = packets.map(({ data }) => data)
+
+describe("demo", () => {
+  for (
+    const args of [
+      [],
+      ["--mode", "aead_aes256_gcm_rtpsize", "--voice-version", "9"],
+      ["--mode", "xsalsa20_poly1305_lite"],
+      ["--voice-version", "2"]
+    ]
+  ) {
+    it.live(`plays so that every frame is heard ${args.join(" ")}`, () =>
+      Effect.gen(function*() {
+        const { errors, output, recorded, recording, well } = yield* demo(ogg(packets), ...args)
+        assert.isTrue(well, output + errors)
+        assert.match(output, /^Playing song\.ogg/)
+        assert.match(output, /track {6}finished/)
+        assert.match(output, /14 of 14 frames, bit-exact/)
+        assert.include(output, `recording  ${recording}`)
+        assert.notInclude(output, "objection")
+        if (args[0] === "--mode") assert.include(output, args[1] ?? "")
+        assert.deepStrictEqual(recorded.slice(0, expected.length), expected)
+        assert.isTrue(recorded.slice(expected.length).every((data) => Buffer.compare(data, silence) === 0))
+      }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
+  }
+
+  it.live("plays WebM", () =>
+    Effect.gen(function*() {
+      const { output, recorded, well } = yield* demo(webm(packets))
+      assert.isTrue(well, output)
+      assert.deepStrictEqual(recorded.slice(0, expected.length), expected)
+    }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
+
+  it.live("fails for a file that is cut, and still says what was heard", () =>
+    Effect.gen(function*() {
+      const { output, well } = yield* demo(ogg(packets, { segments: 4 }).slice(0, -1))
+      assert.isFalse(well)
+      assert.match(output, /track .*song\.ogg failed at .*Truncated/)
+      assert.match(output, /(\d+) of \1 frames, bit-exact/)
+    }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
+
+  it.live("says what is wrong with a file in one line", () =>
+    Effect.gen(function*() {
+      const { errors, output, recorded, well } = yield* demo(new TextEncoder().encode("something else"))
+      assert.isFalse(well)
+      assert.match(errors, /song\.ogg failed \(UnknownFormat\)/)
+      assert.strictEqual(errors.split("\n").length, 1)
+      assert.strictEqual(output, "")
+      assert.deepStrictEqual(recorded, [])
+    }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
+
+  it("has music of its own: stereo, some fifteen seconds, small, well-formed", async () => {
+    const bytes = new Uint8Array(Fs.readFileSync(music))
+    assert.isBelow(bytes.length, 250_000)
+    assert.isAbove(readPages(bytes).length, 10)
+    const decoder = new OggOpusDecoder()
+    await decoder.ready
+    const { channelData, errors, samplesDecoded } = await decoder.decodeFile(bytes)
+    decoder.free()
+    assert.deepStrictEqual([errors, channelData.length, samplesDecoded], [[], 2, 14 * 48_000])
+    const [left = new Float32Array(1), right = new Float32Array(1)] = channelData
+    const power = (samples: Float32Array) => samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length
+    assert.isAbove(power(left), 0.005)
+    assert.isAbove(power(left.map((sample, i) => sample - (right[i] ?? 0))), 0.0005)
+    assert.isBelow(left.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0), 1)
+  })
+})

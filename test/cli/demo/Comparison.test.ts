@@ -1,0 +1,102 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Comparison from "../../../src/cli/demo/Comparison.ts"
+import { packet } from "../../audio/samples.ts"
+import { closing, frames, hear, silence } from "./heard.ts"
+
+describe("Comparison", () => {
+  it("finds nothing wrong where all is heard, closing silence or not", () => {
+    const sent = frames(50)
+    for (const heard of [hear(sent), hear([...sent, ...closing])]) {
+      assert.deepStrictEqual(Comparison.compare(sent, heard), {
+        sent: 50,
+        heard: 50,
+        foreign: 0,
+        repeated: 0,
+        largestGapMs: 20,
+        delayP50Ms: 0,
+        delayP99Ms: 0,
+        delayMaxMs: 0,
+        intact: true
+      })
+      assert.strictEqual(Comparison.exitCode(Comparison.compare(sent, heard)), 0)
+    }
+  })
+
+  it("finds every lost frame", () => {
+    const sent = frames(30)
+    for (let lost = 0; lost < 30; lost++) {
+      const heard = hear([...sent, ...closing]).filter((_, i) => i !== lost)
+      const comparison = Comparison.compare(sent, heard)
+      assert.deepStrictEqual([comparison.heard, comparison.foreign, comparison.intact], [29, 0, false])
+      assert.strictEqual(Comparison.exitCode(comparison), 1)
+    }
+  })
+
+  it("finds every changed frame, and does not lose the thread", () => {
+    const sent = frames(30)
+    for (let changed = 0; changed < 30; changed++) {
+      const heard = hear(sent)
+      const payload = heard[changed]?.payload ?? new Uint8Array(1)
+      payload[payload.length - 1] = (payload.at(-1) ?? 0) ^ 1
+      const comparison = Comparison.compare(sent, heard)
+      assert.deepStrictEqual([comparison.heard, comparison.foreign, comparison.intact], [29, 1, false])
+    }
+  })
+
+  it("finds repeated frames and frames of others", () => {
+    const sent = frames(10)
+    const heard = hear(sent)
+    const twice = Comparison.compare(sent, [...heard.slice(0, 4), ...heard.slice(3)])
+    assert.deepStrictEqual([twice.heard, twice.repeated, twice.intact], [10, 1, false])
+    const foreign = Comparison.compare(sent, hear([...sent.slice(0, 5), packet(999), ...sent.slice(5)]))
+    assert.deepStrictEqual([foreign.heard, foreign.foreign, foreign.intact], [10, 1, false])
+  })
+
+  it("puts frames that overtook each other into their order, across the wrap of the sequence number", () => {
+    const sent = frames(12)
+    const heard = hear(sent, { sequence: 65_533 })
+    const swapped = [2, 1, 0, 3, 5, 4, 6, 7, 8, 9, 11, 10].flatMap((i) => heard.slice(i, i + 1))
+    assert.isTrue(Comparison.compare(sent, swapped).intact)
+  })
+
+  it("does not count silence that bridges a stall, and counts silence of the source", () => {
+    const sent = frames(10)
+    const stalled = hear([...sent.slice(0, 5), ...closing, ...sent.slice(5)])
+    assert.isTrue(Comparison.compare(sent, stalled).intact)
+    const quiet = [...sent.slice(0, 5), ...closing, ...sent.slice(5)]
+    assert.isTrue(Comparison.compare(quiet, hear([...quiet, ...closing])).intact)
+    const comparison = Comparison.compare(quiet, hear(quiet).filter((_, i) => i !== 7))
+    assert.deepStrictEqual([comparison.heard, comparison.intact], [14, false])
+    assert.isTrue(Comparison.compare([{ data: silence, samples: 960 }], hear(closing)).intact)
+  })
+
+  it("measures gaps and delays, whatever the frames' lengths", () => {
+    const sent = frames(200)
+    const heard = hear(sent).map((frame, i) =>
+      Object.assign(frame, { arrivalMs: frame.arrivalMs + (i === 100 ? 9 : Number(i % 4 === 1)) })
+    )
+    const comparison = Comparison.compare(sent, heard)
+    assert.deepStrictEqual([comparison.delayP50Ms, comparison.delayP99Ms, comparison.delayMaxMs], [0, 1, 9])
+    assert.strictEqual(comparison.largestGapMs, 29)
+  })
+
+  it("says no to hearing nothing", () => {
+    const nothing = Comparison.compare(frames(3), [])
+    assert.deepStrictEqual([nothing.heard, nothing.largestGapMs, nothing.delayP99Ms], [0, 0, 0])
+    assert.strictEqual(Comparison.exitCode(nothing), 1)
+    assert.strictEqual(Comparison.exitCode(Comparison.compare([], hear(closing))), 1)
+  })
+
+  it("takes percentiles by the nearest rank", () => {
+    const values = [5, 1, 4, 2, 3]
+    assert.deepStrictEqual([0, 0.2, 0.21, 0.5, 0.99, 1].map((p) => Comparison.percentile(values, p)), [
+      1,
+      1,
+      2,
+      3,
+      5,
+      5
+    ])
+    assert.strictEqual(Comparison.percentile([], 0.5), 0)
+  })
+})

@@ -1,0 +1,87 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Display from "../../../src/cli/demo/Display.ts"
+
+const progress: Display.Progress = {
+  positionMs: 3512,
+  durationMs: 14_000,
+  packetsSent: 176,
+  roundTripMs: 1.26,
+  latenessP50Ms: 0.42,
+  latenessP99Ms: 1.18
+}
+
+const comparison = {
+  sent: 700,
+  heard: 700,
+  foreign: 0,
+  repeated: 0,
+  largestGapMs: 23.44,
+  delayP50Ms: 0.3,
+  delayP99Ms: 1.2,
+  delayMaxMs: 4.44,
+  intact: true
+}
+
+describe("Display", () => {
+  it("writes times", () => {
+    const times = [0, 99, 100, 59_999, 62_300, 3_600_000, 36_061_900, -5].map(Display.time)
+    assert.deepStrictEqual(times, [
+      "0:00.0",
+      "0:00.0",
+      "0:00.1",
+      "0:59.9",
+      "1:02.3",
+      "1:00:00.0",
+      "10:01:01.9",
+      "0:00.0"
+    ])
+  })
+
+  it("writes a line of progress", () => {
+    assert.strictEqual(
+      Display.progressLine(progress),
+      "[#####---------------] 0:03.5 / 0:14.0  176 packets  heartbeat 1.3 ms  late p50 0.4 ms, p99 1.2 ms"
+    )
+    assert.strictEqual(
+      Display.progressLine({ ...progress, durationMs: undefined, roundTripMs: undefined }),
+      "0:03.5  176 packets  heartbeat -  late p50 0.4 ms, p99 1.2 ms"
+    )
+    assert.match(Display.progressLine({ ...progress, positionMs: 99_999 }), /^\[#{20}\] 1:39\.9/)
+  })
+
+  it("cuts a line to the terminal, and draws over the one before", () => {
+    assert.strictEqual(Display.progressLine(progress, 31), "[#####---------------] 0:03.5 ")
+    assert.strictEqual(Display.progressLine(progress, 0), Display.progressLine(progress))
+    assert.strictEqual(Display.redraw("abc"), "\rabc\u001B[K")
+  })
+
+  it("sums up what went well", () => {
+    assert.strictEqual(
+      Display.summary({ comparison, end: "finished", recording: "/tmp/heard.ogg", objections: [] }),
+      [
+        "  track      finished",
+        "  heard      700 of 700 frames, bit-exact",
+        "  gap        23.4 ms at most between two frames",
+        "  delay      p50 0.3 ms, p99 1.2 ms, at most 4.4 ms at the listener",
+        "  recording  /tmp/heard.ogg"
+      ].join("\n")
+    )
+  })
+
+  it("sums up what did not", () => {
+    const text = Display.summary({
+      comparison: { ...comparison, heard: 690, foreign: 2, repeated: 1, intact: false },
+      end: "failed",
+      recording: undefined,
+      objections: ["violation nonce-repeated: twice"]
+    })
+    assert.include(text, "690 of 700 frames, not intact: 10 missing or changed, 2 that nobody sent, 1 more than once")
+    assert.include(text, "  objection  violation nonce-repeated: twice")
+    assert.notInclude(text, "recording")
+    const nothing = { ...comparison, sent: 0, heard: 0 }
+    assert.include(
+      Display.summary({ comparison: nothing, end: "failed", recording: undefined, objections: [] }),
+      "0 of 0 frames, nothing was sent"
+    )
+  })
+})
