@@ -12,6 +12,9 @@
  * import { assert, it } from "@effect/vitest"
  * import { Effect } from "effect"
  * import { Emulator } from "effect-discord-voice/emulator"
+ * import { TestClock } from "effect/testing"
+ *
+ * const frames = Array.from({ length: 50 }, (_, i) => ({ data: Uint8Array.of(0xfc, i), samples: 960 }))
  *
  * it.effect("a guest speaks to another", () =>
  *   Effect.gen(function*() {
@@ -19,10 +22,11 @@
  *     const speaker = yield* discord.join({ user: "speaker", channel: "lobby" })
  *     const listener = yield* discord.join({ user: "listener", channel: "lobby" })
  *     yield* Effect.forkScoped(speaker.speak(frames))
+ *     yield* discord.settle
  *     yield* TestClock.adjust("1 second")
  *     assert.lengthOf(yield* listener.awaitFrames(50), 50)
  *     assert.deepStrictEqual(yield* discord.violations, [])
- *   }).pipe(Effect.provide(Emulator.layerMemory())))
+ *   }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
  * ```
  *
  * @since 0.1.0

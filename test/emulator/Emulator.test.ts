@@ -276,7 +276,7 @@ describe("Emulator", () => {
       ))
   })
 
-  it.effect("shows what a client did wrong, once as violation and once as advice", () =>
+  it.effect("keeps what a client did wrong apart from mere advice", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const wire = yield* Foreign.transportWire
