@@ -2,7 +2,7 @@
  * Ogg Opus (RFC 7845) to Opus packets, bit for bit and in order. Bytes are pushed in as they come, in pieces of any size, and
  * packets come out as soon as they are whole; nothing is kept but one page and one packet.
  *
- * The reader is our own, because mediabunny, which reads the other containers, treats an Ogg file as done where this
+ * The reader is our own, because mediabunny (1.61), which tests hold it against, treats an Ogg file as done where this
  * library must tell the difference: it ends without a word at a cut page, at a damaged page (it checks no checksum) and at
  * an empty packet, and it never sees the second stream of a chained file.
  *
