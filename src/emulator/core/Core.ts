@@ -7,7 +7,7 @@
  */
 import * as Result from "effect/Result"
 import { Intents } from "../../protocol/GatewayPayload.ts"
-import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import * as Actions from "./Actions.ts"
 import type {
   Address,
@@ -267,13 +267,13 @@ export const make = (options: CoreOptions): Core => {
     ...actions,
     createGuild: ({ id, name }) => {
       // Ids from the counter are decimal, as the brand wants.
-      const guild = World.addGuild(world, { id: id ?? (world.nextId() as GuildId), name })
+      const guild = World.addGuild(world, { id: id ?? GuildId.make(world.nextId()), name })
       gateway.showGuild(guild.id)
       return guild.id
     },
     createChannel: ({ bitrate = 64_000, e2ee = "optional", guildId, id, kind = "voice", name, userLimit = 0 }) => {
       const channel = World.addChannel(world, {
-        id: id ?? (world.nextId() as ChannelId),
+        id: id ?? ChannelId.make(world.nextId()),
         guildId,
         name,
         kind,
@@ -287,7 +287,7 @@ export const make = (options: CoreOptions): Core => {
     },
     createUser: ({ bot = false, guilds, id, name, privilegedIntents = false, token }) => {
       const user = World.addUser(world, {
-        id: id ?? (world.nextId() as UserId),
+        id: id ?? UserId.make(world.nextId()),
         name,
         bot,
         token,
