@@ -31,7 +31,7 @@ const target = (file: string, specifier: string) =>
 /** The rooms from the ground up; a room knows only those at its own height or below. */
 const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   [/^protocol\//],
-  [/^VoiceError\.ts$/, /^voiceClose\.ts$/],
+  [/^VoiceError\.ts$/, /^reason\//, /^voiceClose\.ts$/],
   [/^Transport\.ts$/, /^AudioClock\.ts$/],
   [
     /^(Gateway|VoiceSocket|VoiceUdp|VoiceCrypto|OpusEncoder|OpusDecoder)\.ts$/,

@@ -1,0 +1,417 @@
+/**
+ * The reasons that are not close codes of the voice gateway: what the main gateway, the network, the other side, the codecs
+ * and the sources can do, and what a program asked for that cannot be.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { ChannelId, GuildId } from "../protocol/Identifier.ts"
+import { said } from "./CloseReason.ts"
+
+const key = "effect-discord-voice/VoiceError"
+
+/**
+ * The parts of bringing a voice connection up, each with a deadline of its own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Phase = Schema.Literals(["open", "hello", "ready", "discovery", "session-description", "resume"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Phase = typeof Phase.Type
+
+const phaseHelp: Record<Phase, string> = {
+  open: "the WebSocket did not open: check endpoint and port, and that outgoing TCP is allowed",
+  hello: "the voice gateway sent no Hello (op 8): check that the endpoint is a voice gateway",
+  ready: "the voice gateway did not answer Identify with Ready (op 2): check server id, user id, session id and token",
+  discovery: "no answer to IP discovery came: check that outgoing UDP and its answers pass the firewall",
+  "session-description": "the voice gateway did not answer Select Protocol (op 1) with a Session Description (op 4)",
+  resume: "the voice gateway did not answer Resume (op 7) with Resumed (op 9): the session is gone, connect anew"
+}
+
+/**
+ * A part of bringing the voice connection up took longer than its deadline. Milliseconds.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class PhaseTimedOut extends Schema.TaggedError<PhaseTimedOut>(`${key}/PhaseTimedOut`)("PhaseTimedOut", {
+  phase: Phase,
+  elapsedMs: Schema.Finite
+}) {
+  override get message(): string {
+    return `The voice connection did not get past "${this.phase}" within ${Math.round(this.elapsedMs)} ms: ${
+      phaseHelp[this.phase]
+    }.`
+  }
+}
+
+const joinHelp = {
+  gateway: "the main gateway did not become ready. Check its token, URL and network",
+  both:
+    "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE came. Is the channel full, are the permissions View Channel and " +
+    "Connect missing, is the channel id wrong, or are we in the channel already",
+  VOICE_STATE_UPDATE: "our own VOICE_STATE_UPDATE did not come. The gateway connection most likely lacks the intent " +
+    "GuildVoiceStates (1 << 7)",
+  VOICE_SERVER_UPDATE:
+    "no VOICE_SERVER_UPDATE came. Are we in this channel already, from an earlier process? Leave it first",
+  endpoint:
+    "VOICE_SERVER_UPDATE came without an endpoint: Discord is looking for a voice server and did not find one in time"
+} as const
+
+/**
+ * The main gateway did not send both voice events in time. `missing` says which did not come. Milliseconds.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class JoinTimedOut extends Schema.TaggedError<JoinTimedOut>(`${key}/JoinTimedOut`)("JoinTimedOut", {
+  guildId: GuildId,
+  channelId: ChannelId,
+  missing: Schema.Literals(["gateway", "both", "VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE", "endpoint"]),
+  elapsedMs: Schema.Finite
+}) {
+  override get message(): string {
+    return `Joining channel ${this.channelId} of guild ${this.guildId} did not finish within ${
+      Math.round(this.elapsedMs)
+    } ms: ${joinHelp[this.missing]}.`
+  }
+}
+
+/**
+ * There is a session in this guild already. Discord allows a bot one voice connection in a guild.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class AlreadyJoined extends Schema.TaggedError<AlreadyJoined>(`${key}/AlreadyJoined`)("AlreadyJoined", {
+  guildId: GuildId,
+  channelId: ChannelId
+}) {
+  override get message(): string {
+    return `There is a voice session in guild ${this.guildId} already (channel ${this.channelId}). A bot has one voice connection in a guild: close that session first, or move it.`
+  }
+}
+
+/**
+ * A moderator removed us from the channel.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class Kicked
+  extends Schema.TaggedError<Kicked>(`${key}/Kicked`)("Kicked", { guildId: GuildId, channelId: ChannelId })
+{
+  override get message(): string {
+    return `We were removed from channel ${this.channelId} of guild ${this.guildId}. Stay out until somebody asks us back.`
+  }
+}
+
+/**
+ * The channel that we were in is gone.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class CallEnded
+  extends Schema.TaggedError<CallEnded>(`${key}/CallEnded`)("CallEnded", { guildId: GuildId, channelId: ChannelId })
+{
+  override get message(): string {
+    return `The call in channel ${this.channelId} of guild ${this.guildId} has ended: the channel was most likely deleted.`
+  }
+}
+
+/**
+ * Something was asked of a session or connection that has ended.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NotConnected
+  extends Schema.TaggedError<NotConnected>(`${key}/NotConnected`)("NotConnected", { operation: Schema.String })
+{
+  override get message(): string {
+    return `${this.operation} needs a live voice connection, and this one has ended. Look at the session's state for the reason.`
+  }
+}
+
+/**
+ * The WebSocket to the voice gateway could not be opened. `status` is the HTTP status of a refused upgrade.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class SocketOpenFailed
+  extends Schema.TaggedError<SocketOpenFailed>(`${key}/SocketOpenFailed`)("SocketOpenFailed", {
+    endpoint: Schema.String,
+    kind: Schema.Literals(["InvalidUrl", "Refused", "TimedOut", "Rejected", "Tls", "Failed"]),
+    status: Schema.optionalKey(Schema.Int),
+    detail: Schema.String
+  })
+{
+  override get message(): string {
+    const status = this.status === undefined ? "" : `, HTTP ${this.status}`
+    return `The voice gateway at ${this.endpoint} could not be reached (${this.kind}${status}): ${this.detail}. Check endpoint, port, certificate and network.`
+  }
+}
+
+/**
+ * The voice gateway did not acknowledge our heartbeats: the connection is dead though it is open. Milliseconds.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class HeartbeatUnanswered
+  extends Schema.TaggedError<HeartbeatUnanswered>(`${key}/HeartbeatUnanswered`)("HeartbeatUnanswered", {
+    missed: Schema.Int,
+    silentMs: Schema.Finite
+  })
+{
+  override get message(): string {
+    return `The voice gateway did not acknowledge ${this.missed} heartbeats in ${
+      Math.round(this.silentMs)
+    } ms: the connection is dead. Reconnect.`
+  }
+}
+
+/**
+ * The voice gateway sent something that breaks the protocol at a point where we cannot go on.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ProtocolViolated
+  extends Schema.TaggedError<ProtocolViolated>(`${key}/ProtocolViolated`)("ProtocolViolated", { detail: Schema.String })
+{
+  override get message(): string {
+    return `The voice gateway broke the protocol: ${this.detail}. Try again; if it repeats, report it with the gateway version.`
+  }
+}
+
+/**
+ * The UDP socket could not be opened.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class UdpFailed extends Schema.TaggedError<UdpFailed>(`${key}/UdpFailed`)("UdpFailed", {
+  address: Schema.String,
+  port: Schema.Int,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `The UDP socket to ${this.address}:${this.port} could not be opened: ${this.detail}. Check that this host may send UDP.`
+  }
+}
+
+/**
+ * IP discovery got no valid answer. Milliseconds.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class DiscoveryUnanswered
+  extends Schema.TaggedError<DiscoveryUnanswered>(`${key}/DiscoveryUnanswered`)("DiscoveryUnanswered", {
+    address: Schema.String,
+    port: Schema.Int,
+    tries: Schema.Int,
+    elapsedMs: Schema.Finite
+  })
+{
+  override get message(): string {
+    return `No answer to ${this.tries} IP discovery datagrams to ${this.address}:${this.port} in ${
+      Math.round(this.elapsedMs)
+    } ms. Check that UDP passes the firewall in both directions.`
+  }
+}
+
+/**
+ * The server offers no transport encryption mode that we accept.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NoCommonMode extends Schema.TaggedError<NoCommonMode>(`${key}/NoCommonMode`)("NoCommonMode", {
+  offered: Schema.Array(Schema.String),
+  accepted: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `No common encryption mode: the server offers [${this.offered.join(", ")}], we accept [${
+      this.accepted.join(", ")
+    }]. Widen the mode preference.`
+  }
+}
+
+/**
+ * A cipher could not be made or may no longer be used (its nonces are used up).
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class CryptoFailed extends Schema.TaggedError<CryptoFailed>(`${key}/CryptoFailed`)("CryptoFailed", {
+  mode: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `The cipher ${this.mode} cannot be used: ${this.detail}.`
+  }
+}
+
+/**
+ * An Opus encoder or decoder could not be made. `limit` is the number a process can have, where that is the cause.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class CodecUnavailable
+  extends Schema.TaggedError<CodecUnavailable>(`${key}/CodecUnavailable`)("CodecUnavailable", {
+    codec: Schema.String,
+    limit: Schema.optionalKey(Schema.Int),
+    detail: Schema.String
+  })
+{
+  override get message(): string {
+    const limit = this.limit === undefined ? "" : ` This library can hold ${this.limit} codecs in a process.`
+    return `No Opus codec from ${this.codec}: ${this.detail}.${limit} Close codecs that are not needed, or provide another codec layer.`
+  }
+}
+
+/**
+ * Opus refused to encode or decode.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class EncodeFailed extends Schema.TaggedError<EncodeFailed>(`${key}/EncodeFailed`)("EncodeFailed", {
+  codec: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${this.codec} failed: ${this.detail}.`
+  }
+}
+
+/**
+ * An audio source could not be opened or read. `positionMs` is how much of it was read before.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class SourceFailed extends Schema.TaggedError<SourceFailed>(`${key}/SourceFailed`)("SourceFailed", {
+  source: Schema.String,
+  kind: Schema.Literals([
+    "NotFound",
+    "Unreadable",
+    "Empty",
+    "UnknownFormat",
+    "Unsupported",
+    "Corrupt",
+    "Truncated",
+    "Failed"
+  ]),
+  positionMs: Schema.Finite,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    const position = this.positionMs > 0 ? ` at ${(this.positionMs / 1000).toFixed(2)} s` : ""
+    return `The audio source ${this.source} failed${position} (${this.kind}): ${this.detail}.`
+  }
+}
+
+/**
+ * A track is playing already; this version plays one at a time.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class TrackActive
+  extends Schema.TaggedError<TrackActive>(`${key}/TrackActive`)("TrackActive", { position: Schema.String })
+{
+  override get message(): string {
+    return `A track is playing already (${this.position}). Stop it, or await its end, before the next.`
+  }
+}
+
+/**
+ * Something that this version does not do.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class Unsupported extends Schema.TaggedError<Unsupported>(`${key}/Unsupported`)("Unsupported", {
+  feature: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${this.feature} is not supported: ${this.detail}.`
+  }
+}
+
+/**
+ * End-to-end encryption (DAVE) failed for good.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class E2eeFailed
+  extends Schema.TaggedError<E2eeFailed>(`${key}/E2eeFailed`)("E2eeFailed", { detail: Schema.String })
+{
+  override get message(): string {
+    return `End-to-end encryption failed: ${this.detail}.`
+  }
+}
+
+/**
+ * The main gateway closed for good. `name` is the close code's name; `remedy` says what to do.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class GatewayClosed extends Schema.TaggedError<GatewayClosed>(`${key}/GatewayClosed`)("GatewayClosed", {
+  code: Schema.Int,
+  name: Schema.String,
+  remedy: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `The main gateway closed: ${this.name} ${said(this)}. ${this.remedy}`
+  }
+}
+
+/**
+ * The main gateway could not be reached. `status` is an HTTP status, where there was one.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class GatewayUnreachable
+  extends Schema.TaggedError<GatewayUnreachable>(`${key}/GatewayUnreachable`)("GatewayUnreachable", {
+    url: Schema.String,
+    status: Schema.optionalKey(Schema.Int),
+    detail: Schema.String
+  })
+{
+  override get message(): string {
+    const status = this.status === undefined ? "" : ` (HTTP ${this.status})`
+    const hint = this.status === 401 ? " The bot token is wrong." : " Check the network and the URL."
+    return `The main gateway at ${this.url} could not be reached${status}: ${this.detail}.${hint}`
+  }
+}
+
+/**
+ * The Discord library below could not send for us.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class GatewayFailed
+  extends Schema.TaggedError<GatewayFailed>(`${key}/GatewayFailed`)("GatewayFailed", { detail: Schema.String })
+{
+  override get message(): string {
+    return `The main gateway could not send our voice state: ${this.detail}.`
+  }
+}

@@ -1,0 +1,47 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import * as CloseCode from "../src/protocol/CloseCode.ts"
+import { ChannelId, GuildId } from "../src/protocol/Identifier.ts"
+import * as VoiceError from "../src/VoiceError.ts"
+
+const encode = Schema.encodeUnknownEffect(VoiceError.VoiceError)
+const decode = Schema.decodeUnknownEffect(VoiceError.VoiceError)
+
+describe("VoiceError", () => {
+  it("has a reason for every voice close code, with the words of the table", () => {
+    for (const { code, meaning, name, remedy } of CloseCode.voiceTable) {
+      const reason = VoiceError.Reason.members.find((member) => member.identifier.endsWith(`/${name}`))
+      assert.isDefined(reason, name)
+      const made = VoiceError.make(Schema.decodeUnknownSync(VoiceError.Reason)({ _tag: name, code, detail: "why" }))
+      assert.strictEqual(made.reason._tag, name)
+      assert.include(made.message, meaning)
+      assert.include(made.message, remedy)
+      assert.include(made.message, `${code}: why`)
+    }
+  })
+
+  it.effect.prop("crosses a border and comes back the same", [VoiceError.Reason], ([reason]) =>
+    Effect.gen(function*() {
+      const error = VoiceError.make(reason)
+      const back = yield* decode(structuredClone(yield* encode(error)))
+      assert.deepStrictEqual(back.reason, reason)
+      assert.strictEqual(back.message, error.message)
+    }))
+
+  it.effect("is handled by the name of its reason", () =>
+    Effect.gen(function*() {
+      const kicked = VoiceError.fail(
+        new VoiceError.Kicked({ guildId: GuildId.make("1"), channelId: ChannelId.make("2") })
+      )
+      const program = kicked.pipe(
+        Effect.as("never"),
+        Effect.catchReasons("VoiceError", {
+          Kicked: (reason) => Effect.succeed(`kicked from ${reason.channelId}`),
+          JoinTimedOut: (reason) => Effect.succeed(reason.message)
+        })
+      )
+      assert.strictEqual(yield* program, "kicked from 2")
+      const unwrapped = yield* kicked.pipe(Effect.unwrapReason("VoiceError"), Effect.flip)
+      assert.strictEqual(unwrapped._tag, "Kicked")
+    }))
+})
