@@ -14,21 +14,30 @@ import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import { VoiceError } from "../VoiceError.ts"
+import * as VoiceError from "../VoiceError.ts"
 import * as Engine from "./Engine.ts"
 import * as Line from "./Line.ts"
 
 /**
- * What is needed of a `MessagePort` or a `Worker` of node:worker_threads.
+ * What is needed of a `MessagePort` or a `Worker` of node:worker_threads. A port that has events of its own for the end of
+ * the other side, as those two have, lets connections end with it.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Port {
   readonly postMessage: (message: unknown) => void
-  readonly on: (event: "message", listener: (message: unknown) => void) => unknown
-  readonly off: (event: "message", listener: (message: unknown) => void) => unknown
+  readonly on: (event: PortEvent, listener: (message: unknown) => void) => unknown
+  readonly off: (event: PortEvent, listener: (message: unknown) => void) => unknown
 }
+
+/**
+ * `close` is the end of a `MessagePort`, `exit` that of a `Worker`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type PortEvent = "message" | "close" | "exit"
 
 const Downward = Schema.TaggedUnion({
   Connect: { id: Schema.Int, info: Line.ConnectionInfo, options: Line.ConnectOptions },
@@ -38,9 +47,13 @@ const Downward = Schema.TaggedUnion({
 
 const Upward = Schema.TaggedUnion({
   Connected: { id: Schema.Int, established: Line.Established },
-  Failed: { id: Schema.Int, error: VoiceError },
+  Failed: { id: Schema.Int, error: VoiceError.VoiceError },
   Event: { id: Schema.Int, event: Line.Event },
-  Closed: { id: Schema.Int }
+  Closed: { id: Schema.Int },
+  /** The driver's end listens. */
+  Serving: {},
+  /** It does not any more: nothing that is sent will be answered. */
+  Stopped: {}
 })
 
 const encodeDownward = Schema.encodeSync(Downward)
@@ -51,9 +64,29 @@ const decodeUpward = Schema.decodeUnknownOption(Upward)
 /** How long to wait until the other end has closed a connection. */
 const closeTimeoutMs = 2_000
 
+const lost = (detail: string) => VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail }))
+
+const unreachable = (endpoint: string, detail: string) =>
+  VoiceError.make(new VoiceError.SocketOpenFailed({ endpoint, kind: "Failed", detail }))
+
+const driverStopped = "the driver at the other end of the port has stopped"
+
+const listen = (port: Port, event: PortEvent, listener: (message: unknown) => void) =>
+  Effect.acquireRelease(
+    Effect.sync(() => port.on(event, listener)),
+    () => Effect.sync(() => port.off(event, listener))
+  )
+
+/** A view is cloned with all of its buffer: of a packet nothing but its payload is to cross. */
+const detach = (event: Line.Event): Line.Event =>
+  event._tag === "Packet"
+    ? { ...event, packet: { ...event.packet, payload: new Uint8Array(event.packet.payload) } }
+    : event
+
 interface Opening {
+  readonly endpoint: string
   readonly emit: (event: Line.Event) => void
-  readonly opened: Deferred.Deferred<Line.Established, VoiceError>
+  readonly opened: Deferred.Deferred<Line.Established, VoiceError.VoiceError>
   readonly closed: Deferred.Deferred<void>
 }
 
@@ -67,9 +100,24 @@ export const makeClient = Effect.fnUntraced(function*(port: Port) {
   const openings = new Map<number, Opening>()
   let lastId = 0
 
+  let stopped = false
+  const onStop = (): void => {
+    stopped = true
+    for (const { closed, emit, endpoint, opened } of openings.values()) {
+      Deferred.doneUnsafe(opened, Exit.fail(unreachable(endpoint, driverStopped)))
+      Deferred.doneUnsafe(closed, Exit.void)
+      emit({ _tag: "Ended", error: lost(driverStopped) })
+    }
+  }
+
   const onMessage = (message: unknown): void => {
     const decoded = decodeUpward(message)
     if (Option.isNone(decoded)) return
+    if (decoded.value._tag === "Stopped") return onStop()
+    if (decoded.value._tag === "Serving") {
+      stopped = false
+      return
+    }
     const opening = openings.get(decoded.value.id)
     if (opening === undefined) return
     switch (decoded.value._tag) {
@@ -83,19 +131,20 @@ export const makeClient = Effect.fnUntraced(function*(port: Port) {
         return void Deferred.doneUnsafe(opening.closed, Exit.void)
     }
   }
-  yield* Effect.acquireRelease(
-    Effect.sync(() => port.on("message", onMessage)),
-    () => Effect.sync(() => port.off("message", onMessage))
-  )
+  yield* listen(port, "message", onMessage)
+  yield* listen(port, "close", onStop)
+  yield* listen(port, "exit", onStop)
   const post = (message: typeof Downward.Type) => port.postMessage(encodeDownward(message))
 
   const open = Effect.fnUntraced(function*(
     info: Line.ConnectionInfo,
     options: Line.ConnectOptions,
     emit: (event: Line.Event) => void
-  ): Effect.fn.Return<Engine.Engine, VoiceError, Scope.Scope> {
+  ): Effect.fn.Return<Engine.Engine, VoiceError.VoiceError, Scope.Scope> {
+    if (stopped) return yield* unreachable(info.endpoint, driverStopped)
     const id = ++lastId
     const opening: Opening = {
+      endpoint: info.endpoint,
       emit,
       opened: Deferred.makeUnsafe(),
       closed: Deferred.makeUnsafe()
@@ -127,33 +176,51 @@ export const makeClient = Effect.fnUntraced(function*(port: Port) {
 export const serve = Effect.fnUntraced(
   function*(port: Port): Effect.fn.Return<never, never, Engine.Services | Scope.Scope> {
     const messages = yield* Queue.unbounded<unknown>()
-    const onMessage = (message: unknown) => void Queue.offerUnsafe(messages, message)
-    yield* Effect.acquireRelease(
-      Effect.sync(() => port.on("message", onMessage)),
-      () => Effect.sync(() => port.off("message", onMessage))
-    )
+    yield* listen(port, "message", (message) => void Queue.offerUnsafe(messages, message))
     const post = (message: typeof Upward.Type) => port.postMessage(encodeUpward(message))
+    yield* Effect.acquireRelease(
+      Effect.sync(() => post({ _tag: "Serving" })),
+      () => Effect.sync(() => post({ _tag: "Stopped" }))
+    )
     const engines = new Map<number, Engine.Engine>()
     const fibers = new Map<number, Fiber.Fiber<void>>()
+    const leaving = new Set<number>()
 
     const run = (id: number, info: Line.ConnectionInfo, options: Line.ConnectOptions) =>
       Effect.gen(function*() {
-        const engine = yield* Engine.connect(info, options, (event) => post({ _tag: "Event", id, event }))
+        const engine = yield* Engine.connect(
+          info,
+          options,
+          (event) => post({ _tag: "Event", id, event: detach(event) })
+        )
         engines.set(id, engine)
         post({ _tag: "Connected", id, established: engine.established })
         return yield* Effect.never
       }).pipe(
         Effect.scoped,
         Effect.catch((error) => Effect.sync(() => post({ _tag: "Failed", id, error }))),
-        Effect.tapCause((cause) =>
-          Cause.hasInterruptsOnly(cause) ? Effect.void : Effect.logError("a voice connection died", cause)
-        ),
-        Effect.ensuring(Effect.sync(() => {
-          engines.delete(id)
+        Effect.onExit(Effect.fnUntraced(function*(exit) {
+          const isConnected = engines.delete(id)
           fibers.delete(id)
+          if (leaving.delete(id) || Exit.isSuccess(exit)) return
+          if (!Cause.hasInterruptsOnly(exit.cause)) yield* Effect.logError("a voice connection died", exit.cause)
+          if (isConnected) post({ _tag: "Event", id, event: { _tag: "Ended", error: lost(driverStopped) } })
+          else post({ _tag: "Failed", id, error: unreachable(info.endpoint, driverStopped) })
         })),
         Effect.asVoid
       )
+
+    const close = (id: number) =>
+      Effect.suspend(() => {
+        leaving.add(id)
+        const fiber = fibers.get(id)
+        return fiber === undefined ? Effect.void : Fiber.interrupt(fiber)
+      }).pipe(Effect.ensuring(Effect.sync(() => leaving.delete(id))))
+
+    // nobody is left who could close them
+    yield* listen(port, "close", () => {
+      for (const fiber of fibers.values()) fiber.interruptUnsafe()
+    })
 
     while (true) {
       const decoded = decodeDownward(yield* Queue.take(messages))
@@ -174,8 +241,7 @@ export const serve = Effect.fnUntraced(
         }
         case "Close": {
           const { id } = message
-          const fiber = fibers.get(id)
-          yield* (fiber === undefined ? Effect.void : Fiber.interrupt(fiber)).pipe(
+          yield* close(id).pipe(
             Effect.andThen(Effect.sync(() => post({ _tag: "Closed", id }))),
             Effect.forkScoped
           )
