@@ -148,3 +148,43 @@ export const left = Effect.gen(function*() {
   assert.deepStrictEqual(voiceStates.filter(({ userId }) => userId === id), [])
   assert.deepStrictEqual(voiceSessions.filter(({ userId }) => userId === id), [])
 })
+
+/**
+ * The bot joins, plays to a guest, listens to the guest and leaves. Says nothing of time, so that it holds on the wall
+ * clock too.
+ */
+export const visit = Effect.gen(function*() {
+  const host = yield* guest()
+  const spoken = frames(25, 1)
+  yield* Effect.scoped(Effect.gen(function*() {
+    const session = yield* join("lobby")
+    const listening = yield* session.packets.pipe(
+      Stream.take(spoken.length + 5),
+      Stream.runCollect,
+      Effect.forkChild({ startImmediately: true })
+    )
+    // the other side has to hear that somebody listens
+    yield* Effect.sleep("100 millis")
+    yield* Effect.forkChild(Effect.orDie(host.speak(spoken)), { startImmediately: true })
+    const track = yield* session.play(source(25))
+    assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+    const heard = yield* Fiber.join(listening)
+    assert.deepStrictEqual(
+      heard.map(({ payload }) => new Uint8Array(payload)),
+      [...payloads(spoken), ...Array.from({ length: 5 }, () => silence)]
+    )
+    assert.strictEqual(heard.at(-1)?.userId, host.userId)
+    assert.strictEqual(
+      session.userId,
+      (yield* Effect.orDie(Emulator.Emulator.use((discord) => discord.user("bot")))).id
+    )
+    yield* session.setSpeaking({ priority: true })
+    const statistics = yield* session.statistics
+    assert.isAtLeast(statistics.packetsSent, 25)
+    assert.strictEqual(statistics.packetsOpened, 30)
+    assert.isAbove(statistics.roundTripMs ?? 0, 0)
+  }))
+  const heard = yield* host.awaitFrames(25)
+  assert.deepStrictEqual(heard.map(({ payload }) => payload), payloads(frames(25)))
+  yield* blameless
+})
