@@ -248,8 +248,7 @@ describe("MessagePortLine", () => {
             new Uint8Array(4)
           ]
         ) {
-          ports.near.postMessage(message)
-          ports.far.postMessage(message)
+          for (const post of [ports.near.postMessage, ports.far.postMessage]) post(message)
         }
         yield* Rig.run(Rig.visit)
       }).pipe(Effect.provide(line))

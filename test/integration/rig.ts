@@ -188,3 +188,9 @@ export const visit = Effect.gen(function*() {
   assert.deepStrictEqual(heard.map(({ payload }) => payload), payloads(frames(25)))
   yield* blameless
 })
+
+/** On the wall clock: asks again until it holds. The test's own deadline is the only one. */
+export const settled = <R>(check: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
+  Effect.suspend(() => check).pipe(
+    Effect.catchDefect(() => Effect.andThen(Effect.sleep("5 millis"), settled(check)))
+  )

@@ -1,0 +1,7 @@
+/** A worker thread with nothing but a driver in it, as a program would start it. */
+import { Effect } from "effect"
+import { parentPort } from "node:worker_threads"
+import * as Voice from "../../src/Voice.ts"
+import * as VoiceDriver from "../../src/VoiceDriver.ts"
+
+if (parentPort !== null) Effect.runFork(VoiceDriver.serve(parentPort).pipe(Effect.provide(Voice.layer)))

@@ -1,0 +1,56 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Worker } from "node:worker_threads"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as VoiceDriver from "../../src/VoiceDriver.ts"
+import * as Rig from "./rig.ts"
+
+const worker = Effect.acquireRelease(
+  Effect.sync(() => new Worker(new URL("./driver-worker.ts", import.meta.url))),
+  (worker) => Effect.promise(() => worker.terminate())
+)
+
+describe("a driver in a worker thread", () => {
+  it.live("carries a whole visit", () =>
+    Effect.gen(function*() {
+      const line = VoiceDriver.layerMessagePort(yield* worker)
+      yield* Effect.provide(Rig.visit, line)
+      yield* Rig.settled(Rig.left)
+    }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
+
+  it.live("carries two connections at once, and the same after them", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* discord.createGuild({ name: "second" })
+      yield* discord.createChannel({ name: "attic", guild: "second" })
+      const line = VoiceDriver.layerMessagePort(yield* worker)
+      const play = Effect.fnUntraced(function*(guild: string, channel: string, seed: number) {
+        const guest = yield* Rig.guest(channel, `guest of ${channel}`)
+        const guildId = yield* discord.guild(guild)
+        const session = yield* Rig.join(channel, { guildId })
+        const track = yield* session.play(Rig.source(25, seed))
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+        const heard = yield* guest.awaitFrames(25)
+        assert.deepStrictEqual(heard.map(({ payload }) => payload), Rig.payloads(Rig.frames(25, seed)))
+      }, Effect.scoped)
+      yield* Effect.gen(function*() {
+        yield* Effect.all([play("guild", "lobby", 1), play("second", "attic", 2)], { concurrency: 2, discard: true })
+        yield* play("guild", "lobby", 3)
+      }).pipe(Effect.provide(line))
+      yield* Rig.blameless
+    }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
+
+  it.live("ends the session when the thread dies", () =>
+    Effect.gen(function*() {
+      const thread = yield* worker
+      yield* Effect.gen(function*() {
+        const session = yield* Rig.join("lobby")
+        const track = yield* session.play(Rig.source(500))
+        yield* Effect.forkChild(Effect.promise(() => thread.terminate()))
+        const reason = yield* Rig.reasonOf(session.awaitEnd)
+        assert.strictEqual(reason._tag, "ConnectionLost")
+        assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
+        assert.strictEqual((yield* Rig.reasonOf(Rig.join("lobby")))._tag, "SocketOpenFailed")
+      }).pipe(Effect.scoped, Effect.provide(VoiceDriver.layerMessagePort(thread)))
+    }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
+})
