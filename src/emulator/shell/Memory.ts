@@ -122,7 +122,8 @@ export const make = Effect.fnUntraced(
           const socket = sockets.get(addressKey(output.to))
           if (socket === undefined || socket.server !== output.server) return counters.add("datagram-to-nobody")
           const bytes = copyBytes(output.bytes)
-          return network.datagram(socket.lane, () => socket.arrived(bytes))
+          // Receivers work on the bytes in place, and a datagram may arrive twice.
+          return network.datagram(socket.lane, () => socket.arrived(bytes.slice()))
         }
       }
     }
@@ -313,7 +314,7 @@ export const make = Effect.fnUntraced(
           sent++
           if (server === undefined || !open) return
           const bytes = copyBytes(packet.subarray(0, length))
-          network.datagram(lane, () => driver.run((core) => core.datagram(server.id, local, bytes)))
+          network.datagram(lane, () => driver.run((core) => core.datagram(server.id, local, bytes.slice())))
         },
         onDatagram: (onDatagram) => {
           handler = onDatagram
