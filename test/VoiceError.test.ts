@@ -12,7 +12,9 @@ describe("VoiceError", () => {
     for (const { code, meaning, name, remedy } of CloseCode.voiceTable) {
       const reason = VoiceError.Reason.members.find((member) => member.identifier.endsWith(`/${name}`))
       assert.isDefined(reason, name)
-      const made = VoiceError.make(Schema.decodeUnknownSync(VoiceError.Reason)({ _tag: name, code, detail: "why" }))
+      const made = VoiceError.make(
+        Schema.decodeUnknownSync(VoiceError.Reason)({ _tag: name, code, detail: "why" } as unknown)
+      )
       assert.strictEqual(made.reason._tag, name)
       assert.include(made.message, meaning)
       assert.include(made.message, remedy)

@@ -213,9 +213,7 @@ export const make = Effect.fnUntraced(function*<R>(
       let skip = Math.round(fromMs * 48)
       let writtenMs = 0
       while (true) {
-        const frames = yield* opened.pull.pipe(
-          Effect.catch((error) => Cause.isDone(error) ? Effect.succeed(undefined) : Effect.fail(error))
-        )
+        const frames = yield* Effect.catchIf(opened.pull, Cause.isDone, () => Effect.undefined)
         if (frames === undefined) return writtenMs
         for (const frame of frames) {
           if (skip >= frame.samples) {

@@ -152,6 +152,7 @@ export const make = (options: Options): MediaSender => {
   }
 
   const transmitSilence = (): void => {
+    if (closed) return
     ensure(silence.length)
     packet.set(silence, RtpPacket.fixedHeaderBytes)
     silenceLeft--
@@ -268,11 +269,12 @@ export const make = (options: Options): MediaSender => {
     close: () => {
       if (closed) return
       beginSilence()
-      while (silenceLeft > 0 && !closed) {
+      const left = silenceLeft
+      for (let i = 0; i < left; i++) {
         transmitSilence()
         advance(OpusPacket.silenceSamples)
       }
-      if (!closed) stop()
+      stop()
     },
     statistics: () => ({ packets, silencePackets, bytes, reanchored, lateness })
   }

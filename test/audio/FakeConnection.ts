@@ -1,5 +1,4 @@
-import { Deferred, Effect, PubSub, Stream } from "effect"
-import { Redacted } from "effect"
+import { Deferred, Effect, PubSub, Redacted, Stream } from "effect"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import type * as Line from "../../src/driver/Line.ts"
 import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"

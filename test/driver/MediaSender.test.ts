@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Redacted } from "effect"
+import { Effect, Redacted, type Scope } from "effect"
 import * as AudioClock from "../../src/AudioClock.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import * as MediaSender from "../../src/driver/MediaSender.ts"
@@ -92,7 +92,7 @@ const filled = (frames: number, samples = 960) => {
 
 const test = (
   name: string,
-  body: () => Effect.Effect<void, unknown, VoiceCrypto.VoiceCrypto | import("effect").Scope.Scope>
+  body: () => Effect.Effect<void, unknown, VoiceCrypto.VoiceCrypto | Scope.Scope>
 ) => it.effect(name, () => Effect.provide(body(), VoiceCrypto.layer))
 
 /** Time and timestamps go together: 48 samples a millisecond. */
