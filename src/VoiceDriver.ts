@@ -86,11 +86,15 @@ export interface VoiceConnection {
   readonly setMuted: (muted: boolean) => Effect.Effect<void>
   /** Announces speaking flags (op 5): 1 microphone, 2 soundshare, 4 priority. */
   readonly setSpeaking: (flags: number) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Subscribes to what happens, from the moment this effect completes on; ends when the connection has ended. */
+  /**
+   * Subscribes to what happens, from the moment this effect completes on; ends when the connection has ended, behind
+   * `Ended` if it was lost.
+   */
   readonly events: Effect.Effect<Stream.Stream<Line.Event>, never, Scope.Scope>
   /**
    * Audio packets of all members. While nobody runs this stream, packets are not even opened. A slow reader loses the
-   * oldest packets of its own copy; {@link VoiceConnection.packetsDropped} counts them.
+   * oldest packets of its own copy; {@link VoiceConnection.packetsDropped} counts them. Fails with the reason of the end,
+   * which is `NotConnected` when the scope has closed.
    */
   readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
   readonly packetsDropped: () => number
@@ -116,6 +120,12 @@ export class VoiceDriver extends Context.Service<VoiceDriver, {
 
 const defaultReceiveCapacity = 256
 
+/** One that has subscribed. `onOver` comes last, whether the connection was lost or closed here. */
+interface Listener {
+  readonly onEvent: (event: Line.Event) => void
+  readonly onOver: (error: VoiceError.VoiceError) => void
+}
+
 /**
  * A connection over the driver line: `open` brings up the other end, which from then on takes commands and emits events.
  * The driver in this process and the one behind a port are both made of it.
@@ -133,19 +143,22 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   const outer = yield* Effect.scope
   const scope = yield* Scope.fork(outer)
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
-  const listeners = new Set<(event: Line.Event) => void>()
+  const listeners = new Set<Listener>()
   const asked = new Map<number, Deferred.Deferred<Line.Statistics, VoiceError.VoiceError>>()
   let isOver = false
 
   const over = (error: VoiceError.VoiceError) => {
+    if (isOver) return
     isOver = true
     Deferred.doneUnsafe(ended, Effect.fail(error))
+    for (const { onOver } of listeners) onOver(error)
     for (const deferred of asked.values()) Deferred.doneUnsafe(deferred, Effect.fail(error))
     asked.clear()
   }
 
   const emit = (event: Line.Event): void => {
-    for (const listener of listeners) listener(event)
+    if (isOver) return
+    for (const { onEvent } of listeners) onEvent(event)
     if (event._tag === "Statistics") {
       const deferred = asked.get(event.request)
       asked.delete(event.request)
@@ -173,7 +186,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   const tellLive = (operation: string, command: Line.Command) =>
     Effect.suspend(() => isOver ? VoiceError.fail(new VoiceError.NotConnected({ operation })) : tell(command))
 
-  const subscribe = (listener: (event: Line.Event) => void) =>
+  const subscribe = (listener: Listener) =>
     Effect.acquireRelease(
       Effect.sync(() => listeners.add(listener)),
       () => Effect.sync(() => listeners.delete(listener))
@@ -181,10 +194,11 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
 
   const events = Effect.gen(function*() {
     const queue = yield* Queue.unbounded<Line.Event, Cause.Done>()
-    yield* subscribe((event) => {
-      if (event._tag === "Packet" || event._tag === "Statistics") return
-      Queue.offerUnsafe(queue, event)
-      if (event._tag === "Ended") Queue.endUnsafe(queue)
+    yield* subscribe({
+      onEvent: (event) => {
+        if (event._tag !== "Packet" && event._tag !== "Statistics") Queue.offerUnsafe(queue, event)
+      },
+      onOver: () => void Queue.endUnsafe(queue)
     })
     if (isOver) yield* Queue.end(queue)
     return Stream.fromQueue(queue)
@@ -193,13 +207,13 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   const capacity = options.receiveCapacity ?? defaultReceiveCapacity
   const packets = Stream.unwrap(Effect.gen(function*() {
     const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
-    yield* subscribe((event) => {
-      if (event._tag === "Packet") {
+    yield* subscribe({
+      onEvent: (event) => {
+        if (event._tag !== "Packet") return
         if (Queue.sizeUnsafe(queue) >= capacity) dropped++
         Queue.offerUnsafe(queue, event.packet)
-      } else if (event._tag === "Ended") {
-        Queue.failCauseUnsafe(queue, Cause.fail(event.error))
-      }
+      },
+      onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
     })
     yield* Effect.acquireRelease(
       Effect.suspend(() => ++listening === 1 ? tell({ _tag: "Listen", on: true }) : Effect.void),

@@ -1,0 +1,205 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as FrameRing from "../src/driver/FrameRing.ts"
+import type * as Line from "../src/driver/Line.ts"
+import { Ssrc, UserId } from "../src/protocol/Identifier.ts"
+import * as VoiceDriver from "../src/VoiceDriver.ts"
+import * as VoiceError from "../src/VoiceError.ts"
+import * as Mock from "./driver/mockServer.ts"
+
+const crash = VoiceError.make(new VoiceError.ServerCrashed({ code: 4015, detail: "" }))
+
+const statistics: Line.Statistics = {
+  heartbeatsSent: 1,
+  packetsSent: 2,
+  silencePacketsSent: 0,
+  bytesSent: 0,
+  sendErrors: 0,
+  reanchored: 0,
+  latenessP50Ms: 0,
+  latenessP99Ms: 0,
+  latenessMaxMs: 0,
+  packetsReceived: 0,
+  packetsOpened: 0,
+  failedToOpen: 0,
+  malformed: 0,
+  badPadding: 0,
+  empty: 0,
+  unheard: 0,
+  otherMedia: 0,
+  rtcpReceived: 0,
+  unknownDatagrams: 0,
+  malformedMessages: 0,
+  unknownOpcodes: 0
+}
+
+const packet = (sequence: number): Line.Event => ({
+  _tag: "Packet",
+  packet: { ssrc: Ssrc.make(9), sequence, timestamp: sequence * 960, payload: Uint8Array.of(0xfc), arrivalMs: 0 }
+})
+
+/** A connection whose other end is the test. */
+const make = Effect.fnUntraced(function*(options: VoiceDriver.ConnectOptions = {}) {
+  const commands: Array<Line.Command> = []
+  let emit: (event: Line.Event) => void = () => {}
+  let closed = false
+  const connection = yield* VoiceDriver.makeConnection(Mock.info, options, (emitter) =>
+    Effect.gen(function*() {
+      emit = emitter
+      yield* Effect.addFinalizer(() => Effect.sync(() => closed = true))
+      return {
+        established: { version: 8, ssrc: Mock.ssrc, mode: Mock.mode, address: "198.51.100.1", port: 1 },
+        command: (command) => void commands.push(command)
+      } as const
+    }))
+  return { connection, commands, emit: (event: Line.Event) => emit(event), isClosed: () => closed }
+})
+
+const tags = (commands: ReadonlyArray<Line.Command>) => commands.map(({ _tag }) => _tag)
+const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError.VoiceError, R>) =>
+  Effect.map(Effect.flip(effect), ({ reason }) => reason._tag)
+
+describe("VoiceConnection", () => {
+  it.effect("numbers tracks and passes commands on in order", () =>
+    Effect.gen(function*() {
+      const { commands, connection } = yield* make()
+      const ring = FrameRing.make()
+      const first = yield* connection.attach(ring)
+      const second = yield* connection.attach(ring, { paused: true })
+      assert.notStrictEqual(first, second)
+      yield* connection.setPaused(second, false)
+      yield* connection.setMuted(true)
+      yield* connection.setSpeaking(5)
+      yield* connection.detach(second)
+      assert.deepStrictEqual(commands, [
+        { _tag: "Attach", track: first, ring: ring.buffer as SharedArrayBuffer, paused: false },
+        { _tag: "Attach", track: second, ring: ring.buffer as SharedArrayBuffer, paused: true },
+        { _tag: "SetPaused", track: second, paused: false },
+        { _tag: "SetMuted", muted: true },
+        { _tag: "SetSpeaking", flags: 5 },
+        { _tag: "Detach", track: second }
+      ])
+    }))
+
+  it.effect("takes only rings that can cross", () =>
+    Effect.gen(function*() {
+      const { commands, connection } = yield* make()
+      assert.strictEqual(yield* reasonOf(connection.attach(FrameRing.make({ shared: false }))), "Unsupported")
+      assert.deepStrictEqual(commands, [])
+    }))
+
+  it.effect("gives each asker its own statistics, whatever the order of answers", () =>
+    Effect.gen(function*() {
+      const { commands, connection, emit } = yield* make()
+      const one = yield* Effect.forkChild(connection.statistics, { startImmediately: true })
+      const other = yield* Effect.forkChild(connection.statistics, { startImmediately: true })
+      const requests = commands.map((command) => command._tag === "AskStatistics" ? command.request : -1)
+      assert.strictEqual(new Set(requests).size, 2)
+      emit({ _tag: "Statistics", request: requests[1] ?? -1, value: { ...statistics, packetsSent: 11 } })
+      emit({ _tag: "Statistics", request: requests[0] ?? -1, value: { ...statistics, packetsSent: 10 } })
+      emit({ _tag: "Statistics", request: 99, value: statistics })
+      assert.deepStrictEqual([(yield* Fiber.join(one)).packetsSent, (yield* Fiber.join(other)).packetsSent], [10, 11])
+    }))
+
+  it.effect("listens while somebody does, and not longer", () =>
+    Effect.gen(function*() {
+      const { commands, connection, emit } = yield* make()
+      const listener = (count: number) =>
+        Effect.forkChild(connection.packets.pipe(Stream.take(count), Stream.runCollect), { startImmediately: true })
+      const one = yield* listener(1)
+      const two = yield* listener(2)
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(commands, [{ _tag: "Listen", on: true }])
+      emit(packet(1))
+      assert.strictEqual((yield* Fiber.join(one)).length, 1)
+      assert.strictEqual(commands.length, 1)
+      emit(packet(2))
+      assert.deepStrictEqual((yield* Fiber.join(two)).map(({ sequence }) => sequence), [1, 2])
+      assert.deepStrictEqual(commands.slice(1), [{ _tag: "Listen", on: false }])
+      const interrupted = yield* listener(1)
+      yield* Effect.yieldNow
+      yield* Fiber.interrupt(interrupted)
+      assert.deepStrictEqual(tags(commands), ["Listen", "Listen", "Listen", "Listen"])
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Listen", on: false })
+    }))
+
+  it.effect("keeps the newest packets for a slow reader and counts the others", () =>
+    Effect.gen(function*() {
+      const { connection, emit } = yield* make({ receiveCapacity: 4 })
+      const gate = yield* Effect.forkChild(
+        connection.packets.pipe(
+          Stream.tap(({ sequence }) => sequence === 0 ? Effect.sleep("1 minute") : Effect.void),
+          Stream.map(({ sequence }) => sequence),
+          Stream.takeUntil((sequence) => sequence === 19),
+          Stream.runCollect
+        ),
+        { startImmediately: true }
+      )
+      yield* Effect.yieldNow
+      emit(packet(0))
+      yield* Effect.yieldNow
+      for (let i = 1; i < 20; i++) emit(packet(i))
+      yield* Effect.yieldNow
+      assert.strictEqual(connection.packetsDropped(), 15)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual(yield* Fiber.join(gate), [0, 16, 17, 18, 19])
+    }))
+
+  it.effect("ends everything with the reason of the end, once", () =>
+    Effect.gen(function*() {
+      const { connection, emit, isClosed } = yield* make()
+      const events = yield* connection.events
+      const asking = yield* Effect.forkChild(reasonOf(connection.statistics), { startImmediately: true })
+      const listening = yield* Effect.forkChild(reasonOf(Stream.runDrain(connection.packets)), {
+        startImmediately: true
+      })
+      yield* Effect.yieldNow
+      emit({ _tag: "Speaking", userId: UserId.make("31"), ssrc: Ssrc.make(9), flags: 1 })
+      emit({ _tag: "Ended", error: crash })
+      emit({ _tag: "Ended", error: VoiceError.make(new VoiceError.NotConnected({ operation: "x" })) })
+      assert.strictEqual(yield* Fiber.join(asking), "ServerCrashed")
+      assert.strictEqual(yield* Fiber.join(listening), "ServerCrashed")
+      assert.strictEqual(yield* reasonOf(connection.awaitEnd), "ServerCrashed")
+      assert.strictEqual(yield* reasonOf(connection.statistics), "ServerCrashed")
+      assert.strictEqual(yield* reasonOf(Stream.runDrain(connection.packets)), "ServerCrashed")
+      assert.strictEqual(yield* reasonOf(connection.attach(FrameRing.make())), "NotConnected")
+      assert.deepStrictEqual((yield* Stream.runCollect(events)).map(({ _tag }) => _tag), ["Speaking", "Ended"])
+      // who comes too late gets an end, too
+      assert.deepStrictEqual(yield* Stream.runCollect(yield* connection.events), [])
+      // what it holds is released by its scope
+      assert.isFalse(isClosed())
+    }))
+
+  it.effect("ends with its scope", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { connection, isClosed } = yield* Scope.provide(make(), scope)
+      const waiting = yield* Effect.forkChild(reasonOf(connection.awaitEnd), { startImmediately: true })
+      const asking = yield* Effect.forkChild(reasonOf(connection.statistics), { startImmediately: true })
+      const listening = yield* Effect.forkChild(reasonOf(Stream.runDrain(connection.packets)), {
+        startImmediately: true
+      })
+      yield* Effect.yieldNow
+      yield* Scope.close(scope, Exit.void)
+      assert.isTrue(isClosed())
+      assert.strictEqual(yield* Fiber.join(waiting), "NotConnected")
+      assert.strictEqual(yield* Fiber.join(asking), "NotConnected")
+      assert.strictEqual(yield* Fiber.join(listening), "NotConnected")
+      // commands to a connection that is over go nowhere, and do no harm
+      yield* connection.detach(1)
+      yield* connection.setMuted(true)
+    }))
+
+  it.effect("does not let one subscriber that has gone disturb another", () =>
+    Effect.gen(function*() {
+      const { connection, emit } = yield* make()
+      const scope = yield* Scope.make()
+      yield* Scope.provide(connection.events, scope)
+      const events = yield* connection.events
+      yield* Scope.close(scope, Exit.void)
+      emit({ _tag: "Heartbeat", roundTripMs: 3 })
+      emit({ _tag: "Ended", error: crash })
+      assert.deepStrictEqual((yield* Stream.runCollect(events)).map(({ _tag }) => _tag), ["Heartbeat", "Ended"])
+    }))
+})
