@@ -3,6 +3,7 @@ import { Clock, Effect, Fiber, Layer, Redacted, type Scope, Stream } from "effec
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as AudioClock from "../../src/AudioClock.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
@@ -15,7 +16,7 @@ import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as VoiceUdp from "../../src/VoiceUdp.ts"
 
 /** Everything for the bot, on the emulator's transports: what a program needs besides itself. */
-const bot = Layer.unwrap(
+export const bot = Layer.unwrap(
   Emulator.Emulator.useSync((discord) =>
     VoiceDriver.layer.pipe(
       Layer.provideMerge(Layer.mergeAll(VoiceSocket.layer, VoiceUdp.layer, VoiceCrypto.layer)),
@@ -34,9 +35,11 @@ export const memory = (options: Emulator.MemoryOptions = {}) =>
     Layer.provideMerge(AudioClock.layerEffectClock)
   )
 
+/** Discord on 127.0.0.1 without the bot. */
+export const floor = (options: Emulator.LoopbackOptions = {}) => Layer.merge(Emulator.layer(options), AudioClock.layer)
+
 /** The bot and its Discord on 127.0.0.1. */
-export const loopback = (options: Emulator.LoopbackOptions = {}) =>
-  bot.pipe(Layer.provideMerge(Emulator.layer(options)), Layer.provideMerge(AudioClock.layer))
+export const loopback = (options: Emulator.LoopbackOptions = {}) => bot.pipe(Layer.provideMerge(floor(options)))
 
 const stepMs = 250
 
@@ -118,6 +121,13 @@ export const grant = Effect.fnUntraced(function*(channel: string) {
     token: Redacted.make(voiceServer.server.token)
   })
 })
+
+export const ringOf = (list: ReadonlyArray<AudioSource.OpusFrame>) => {
+  const ring = FrameRing.make()
+  for (const { data, samples } of list) assert.isTrue(ring.write(data, samples))
+  ring.end()
+  return ring
+}
 
 /** How long something took, in milliseconds of virtual time, and what came of it. */
 export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
