@@ -1,0 +1,112 @@
+import { assert, describe, it } from "@effect/vitest"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Statistics } from "../src/driver/Line.ts"
+import * as VoiceError from "../src/VoiceError.ts"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+const read = (path: string) => readFileSync(join(root, path), "utf8")
+
+const documents = [
+  "README.md",
+  "ARCHITECTURE.md",
+  "bench/README.md",
+  ...readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md")).map((file) => `docs/${file}`)
+]
+
+const examples = readdirSync(join(root, "examples")).filter((file) => file.endsWith(".ts"))
+
+/** Takes away the indentation that all lines share, and blank lines at both ends. */
+const dedent = (lines: ReadonlyArray<string>): string => {
+  const indents = lines.filter((line) => line.trim() !== "").map((line) => line.length - line.trimStart().length)
+  const common = Math.min(...indents)
+  return lines.map((line) => line.slice(common).trimEnd()).join("\n").replace(/^\n+|\n+$/g, "")
+}
+
+interface Fence {
+  readonly language: string
+  readonly line: number
+  readonly code: string
+}
+
+const fencesOf = (text: string): ReadonlyArray<Fence> => {
+  const fences: Array<Fence> = []
+  let open: { readonly language: string; readonly line: number; readonly lines: Array<string> } | undefined
+  for (const [index, line] of text.split("\n").entries()) {
+    const mark = /^\s*```(\w*)/.exec(line)
+    if (mark === null) open?.lines.push(line)
+    else if (open === undefined) open = { language: mark[1] ?? "", line: index + 1, lines: [] }
+    else {
+      fences.push({ language: open.language, line: open.line, code: dedent(open.lines) })
+      open = undefined
+    }
+  }
+  return fences
+}
+
+/** Whether some lines of a file, one after another, are this code at another indentation. */
+const contains = (file: string, code: string): boolean => {
+  const lines = file.split("\n")
+  const length = code.split("\n").length
+  for (let at = 0; at + length <= lines.length; at++) {
+    if (dedent(lines.slice(at, at + length)) === code) return true
+  }
+  return false
+}
+
+/** The anchor that GitHub gives a heading. */
+const anchor = (heading: string) =>
+  heading.trim().toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-")
+
+const anchorsOf = (text: string) => [...text.matchAll(/^#+ (.*)$/gm)].map((match) => anchor(match[1] ?? ""))
+
+/** What stands in the first column of the tables of a document, where it is code. */
+const rowsOf = (text: string) => [...text.matchAll(/^\| `([^`]+)`/gm)].map((match) => match[1] ?? "")
+
+describe("documents", () => {
+  it("finds code at another indentation, and nothing else", () => {
+    assert.isTrue(contains("a\n  if (b) {\n    c()\n  }\n", "if (b) {\n  c()\n}"))
+    assert.isFalse(contains("a\n  if (b) {\n    c()\n  }\n", "if (b) {\n  d()\n}"))
+    assert.isFalse(contains("a\n  if (b) {\n    c()\n  }\n", "if (b) {\nc()\n}"))
+  })
+
+  for (const document of documents) {
+    it(`${document} shows only code that runs`, () => {
+      const sources = examples.map((file) => read(`examples/${file}`))
+      const strange = fencesOf(read(document))
+        .filter(({ code, language }) => language === "ts" && !sources.some((source) => contains(source, code)))
+        .map(({ code, line }) => `${document}:${line}\n${code}`)
+      assert.deepStrictEqual(strange, [])
+    })
+
+    it(`${document} has no dead links`, () => {
+      const text = read(document)
+      const dead: Array<string> = []
+      for (const [, target = ""] of text.replaceAll(/```[\s\S]*?```/g, "").matchAll(/\]\(([^)\s]+)\)/g)) {
+        if (/^[a-z]+:/.test(target)) continue
+        const [path = "", fragment] = target.split("#")
+        const file = path === "" ? document : relative(root, join(root, dirname(document), path))
+        if (!existsSync(join(root, file))) dead.push(target)
+        else if (fragment !== undefined && !anchorsOf(read(file)).includes(fragment)) dead.push(target)
+      }
+      assert.deepStrictEqual(dead, [])
+    })
+
+    it(`${document} names only scripts that exist`, () => {
+      const { scripts } = JSON.parse(read("package.json"))
+      const names = [...read(document).matchAll(/npm run (?:--silent )?([\w:-]+)/g)].map((match) => match[1] ?? "")
+      assert.deepStrictEqual(names.filter((name) => !(name in scripts)), [])
+    })
+  }
+
+  it("list every reason of VoiceError, and no other", () => {
+    const reasons = VoiceError.Reason.members.map((member) => member.fields._tag.schema.literal)
+    assert.sameMembers(rowsOf(read("docs/errors.md")), reasons)
+  })
+
+  it("list every field of the statistics, and no other", () => {
+    assert.sameMembers(rowsOf(read("docs/driver.md")), Object.keys(Statistics.fields))
+  })
+})
