@@ -195,7 +195,7 @@ describe("VoiceConnection", () => {
     Effect.gen(function*() {
       const { connection, emit } = yield* make()
       const scope = yield* Scope.make()
-      yield* Scope.provide(connection.events, scope)
+      yield* Effect.asVoid(Scope.provide(connection.events, scope))
       const events = yield* connection.events
       yield* Scope.close(scope, Exit.void)
       emit({ _tag: "Heartbeat", roundTripMs: 3 })

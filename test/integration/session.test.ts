@@ -78,8 +78,7 @@ describe("session", () => {
 
     it.effect("without the intent for voice states", () =>
       Rig.run(timedOut("VOICE_STATE_UPDATE", "lobby")).pipe(
-        Effect.provide(withGateway({ intents: Intents.Guilds })),
-        Effect.provide(Rig.memory())
+        Effect.provide(Layer.provideMerge(withGateway({ intents: Intents.Guilds }), Rig.memory()))
       ))
 
     it.effect("with a wrong bot token", () =>
@@ -90,8 +89,7 @@ describe("session", () => {
         assert.notInclude(reason.message, "a-wrong-token")
         assert.isAtMost(elapsedMs, 20)
       })).pipe(
-        Effect.provide(withGateway({ token: "a-wrong-token" })),
-        Effect.provide(Rig.memory())
+        Effect.provide(Layer.provideMerge(withGateway({ token: "a-wrong-token" }), Rig.memory()))
       ))
 
     const orders: ReadonlyArray<Partial<Profile.Profile>> = [
