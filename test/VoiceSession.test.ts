@@ -3,7 +3,7 @@ import { Effect, Exit, Fiber, Layer, Option, PubSub, Redacted, Scope, Stream } f
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../src/audio/AudioSource.ts"
 import * as Gateway from "../src/Gateway.ts"
-import { ChannelId, GuildId, UserId } from "../src/protocol/Identifier.ts"
+import { ChannelId, GuildId, Ssrc, UserId } from "../src/protocol/Identifier.ts"
 import * as VoiceDriver from "../src/VoiceDriver.ts"
 import * as VoiceError from "../src/VoiceError.ts"
 import * as VoiceSession from "../src/VoiceSession.ts"
@@ -35,6 +35,14 @@ const voiceServer = (endpoint: string | null, token = "secret-token"): Gateway.G
   server: { guild_id: guildId, endpoint, token }
 })
 
+const packet: VoiceDriver.AudioPacket = {
+  ssrc: Ssrc.make(9),
+  sequence: 1,
+  timestamp: 960,
+  payload: Uint8Array.of(0xfc),
+  arrivalMs: 0
+}
+
 /** A gateway and a driver in the test's hands. */
 const rig = Effect.gen(function*() {
   const hub = yield* PubSub.unbounded<Gateway.GatewayEvent>()
@@ -59,7 +67,9 @@ const rig = Effect.gen(function*() {
       connect: (info) =>
         Effect.suspend(() => {
           infos.push(info)
-          return refuse === undefined ? Effect.succeed({ ...fake.connection, info }) : Effect.fail(refuse)
+          return refuse === undefined
+            ? Effect.succeed({ ...fake.connection, info, packets: Stream.make(packet) })
+            : Effect.fail(refuse)
         }).pipe(Effect.tap(() => Effect.addFinalizer(() => Effect.sync(() => released.push("connection")))))
     })
   )
@@ -134,6 +144,30 @@ describe("VoiceSession", () => {
       const info = it.infos[0]
       assert.isDefined(info)
       assert.strictEqual(Redacted.value(info.token), "fresh")
+    }))
+
+  it.effect("forgets a server that was taken back", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const fiber = yield* joined(it, [
+        voiceServer("old.example:443", "old"),
+        voiceServer(null, "stale"),
+        voiceState(me, channelId, "session")
+      ])
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(it.infos, [])
+      yield* it.push(voiceServer("voice.example:443", "fresh"))
+      yield* Fiber.join(fiber)
+      assert.strictEqual(it.infos[0]?.endpoint, "voice.example:443")
+    }))
+
+  it.effect("hears nothing while it is deaf, even what is still under way", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both, { selfDeaf: true }))
+      assert.deepStrictEqual(yield* Stream.runCollect(session.packets), [])
+      yield* session.setSelf({ deaf: false })
+      assert.deepStrictEqual(yield* Stream.runCollect(session.packets), [packet])
     }))
 
   const missing = [

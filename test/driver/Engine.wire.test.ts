@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Stream } from "effect"
-import { UserId } from "../../src/protocol/Identifier.ts"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
@@ -158,11 +158,11 @@ describe("Engine, what a server may do", () => {
         return packets.at(-1)
       })
       assert.isFalse(Object.hasOwn((yield* hear(9)) ?? {}, "userId"))
-      yield* say({ op: 5, d: { user_id: guest, ssrc: 9 as never, speaking: 1 } })
+      yield* say({ op: 5, d: { user_id: guest, ssrc: Ssrc.make(9), speaking: 1 } })
       yield* Effect.sleep("1 millis")
       assert.strictEqual((yield* hear(9))?.userId, guest)
       // after a rejoin under another SSRC, the former belongs to nobody
-      yield* say({ op: 12, d: { user_id: guest, audio_ssrc: 10 as never, video_ssrc: 0 as never, streams: [] } })
+      yield* say({ op: 12, d: { user_id: guest, audio_ssrc: Ssrc.make(10), video_ssrc: Ssrc.make(0), streams: [] } })
       yield* Effect.sleep("1 millis")
       assert.strictEqual((yield* hear(10))?.userId, guest)
       assert.isUndefined((yield* hear(9))?.userId)
@@ -170,6 +170,30 @@ describe("Engine, what a server may do", () => {
       yield* Effect.sleep("1 millis")
       assert.isUndefined((yield* hear(10))?.userId)
       assert.strictEqual(packets.length, sequence)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("remembers who was introduced before the session was described", () =>
+    Rig.run(Effect.gen(function*() {
+      const other = UserId.make("32")
+      const { connection, udp } = yield* Mock.connect({}, [
+        { op: 5, d: { user_id: guest, ssrc: Ssrc.make(9), speaking: 1 } },
+        { op: 12, d: { user_id: other, audio_ssrc: Ssrc.make(10), video_ssrc: Ssrc.make(11), streams: [] } }
+      ])
+      const cipher = yield* Mock.cipher(0)
+      const packets = yield* listen(connection)
+      yield* udp.deliver(Mock.sealed(cipher, 9, 1, Uint8Array.of(0xfc)))
+      yield* udp.deliver(Mock.sealed(cipher, 10, 1, Uint8Array.of(0xfc)))
+      yield* Effect.sleep("1 millis")
+      assert.deepStrictEqual(packets.map(({ userId }) => userId), [guest, other])
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("gives Speaking a lead over the first packet", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, takeDatagram } = yield* Mock.connect()
+      yield* connection.attach(Mock.ringOf(frames))
+      const [, elapsedMs] = yield* Rig.timed(takeDatagram)
+      assert.isAtLeast(elapsedMs, 20)
+      assert.isAtMost(elapsedMs, 40)
     })).pipe(Effect.provide(Mock.layer)))
 
   it.effect("counts what is no audio and what does not open", () =>

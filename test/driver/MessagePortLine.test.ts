@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, Redacted, Scope, Stream } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
+import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as Rig from "../integration/rig.ts"
 import * as Ports from "./ports.ts"
 
@@ -212,6 +213,22 @@ describe("MessagePortLine", () => {
         assert.strictEqual((yield* Fiber.join(connecting))._tag, "SocketOpenFailed")
         assert.deepStrictEqual((yield* discord.snapshot).voiceSessions, [])
       })).pipe(Effect.provide(Rig.memory())))
+
+    it.effect("an attempt whose driver dies of a defect", () =>
+      Rig.run(Effect.gen(function*() {
+        const { connect, info } = yield* served
+        assert.strictEqual(
+          (yield* Rig.reasonOf(connect(info)))
+            ._tag,
+          "SocketOpenFailed"
+        )
+        // the others live on
+        assert.strictEqual((yield* Rig.reasonOf(connect(info)))._tag, "SocketOpenFailed")
+      })).pipe(
+        Effect.provide(Layer.succeed(VoiceSocket.VoiceSocket, { open: () => Effect.die("broken") })),
+        Effect.provide(Logger.layer([])),
+        Effect.provide(Rig.memory())
+      ))
 
     it.effect("both sides when the port closes", () =>
       Rig.run(Effect.gen(function*() {

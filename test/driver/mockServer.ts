@@ -37,7 +37,11 @@ export const mode = "aead_aes256_gcm_rtpsize"
 export const key = (n: number) => Array.from({ length: 32 }, (_, i) => (i * 7 + n) & 0xff)
 
 /** A connection and the server's end of it. */
-export const connect = Effect.fnUntraced(function*(options: VoiceDriver.ConnectOptions = {}) {
+export const connect = Effect.fnUntraced(function*(
+  options: VoiceDriver.ConnectOptions = {},
+  /** What the server says right behind Ready. */
+  early: ReadonlyArray<VoicePayload.ServerMessage> = []
+) {
   const driver = yield* VoiceDriver.VoiceDriver
   const webSockets = yield* MockTransport.MockWebSockets
   const datagrams = yield* MockTransport.MockDatagrams
@@ -64,6 +68,7 @@ export const connect = Effect.fnUntraced(function*(options: VoiceDriver.ConnectO
   const identify = yield* take
   assert.strictEqual(identify.op, 0)
   yield* say({ op: 2, d: { ssrc, ip: "203.0.113.1", port: 50_001, modes: [mode] } })
+  yield* Effect.forEach(early, say)
   const udp = yield* datagrams.accept
   /** The next datagram that is no ping. */
   const takeDatagram: Effect.Effect<Uint8Array> = Effect.flatMap(
