@@ -77,6 +77,14 @@ describe("OggReader", () => {
     assert.strictEqual(run(cut).reader.durationByTail(cut), (3 * 960 - 312) / 48)
   })
 
+  it("knows the duration up to the last packet that ends, where pages follow on which none does", () => {
+    const packets = [packet(1), longPacket(2)]
+    const pages = pagesOf(packets, { segments: 1 }).slice(0, 10)
+    assert.strictEqual(pages.at(-1)?.granule, -1n)
+    const file = concat(...pages.map(writePage))
+    assert.strictEqual(run(file).reader.durationByTail(file), (960 - 312) / 48)
+  })
+
   it("does not know the duration of a chained file", () => {
     const file = concat(ogg([packet(1)], { serial: 1 }), ogg([packet(2)], { serial: 2 }))
     assert.strictEqual(run(file).reader.durationByTail(file), undefined)
@@ -108,7 +116,7 @@ describe("OggReader", () => {
     assert.deepStrictEqual(outcome(file), well(packets))
   })
 
-  it("skips comments of any length, keeping nothing of them", () => {
+  it("skips comments of any length", () => {
     const packets = mixed(6, 5)
     for (const padding of [0, 239, 255 * 255 - 16, 300_000]) {
       const file = ogg(packets, { tags: opusTags(padding), segments: 255 })
@@ -175,6 +183,26 @@ describe("OggReader", () => {
     const file = concat(...pages.filter((_, i) => i !== 4).map(writePage))
     assert.strictEqual(outcome(file).kind, "Corrupt")
     assert.match(outcome(file).detail ?? "", /page 4 is missing/)
+  })
+
+  it("says Corrupt for a packet without its beginning or its end, though no page is missing", () => {
+    const packets = [packet(1), packet(2), longPacket(3, 1200)]
+    const pages = pagesOf(packets, { segments: 1 })
+    const numbered = (kept: typeof pages) => {
+      kept.forEach((page, i) => page.sequence = i)
+      return concat(...kept.map(writePage))
+    }
+    const noBeginning = outcome(numbered(pagesOf(packets, { segments: 1 }).filter((_, i) => i !== 4)))
+    assert.deepStrictEqual([noBeginning.frames, noBeginning.detail], [
+      shown(packets.slice(0, 2)),
+      "a packet has no beginning"
+    ])
+    const other = pagesOf([packet(9)], { segments: 1 }).slice(2)
+    const noEnd = outcome(numbered([...pages.slice(0, 6), ...other]))
+    assert.deepStrictEqual([noEnd.frames, noEnd.kind], [shown(packets.slice(0, 2)), "Corrupt"])
+    assert.strictEqual(noEnd.detail, "a packet has no end")
+    const newStream = outcome(concat(numbered(pages.slice(0, 6)), ogg([packet(9)], { serial: 9 })))
+    assert.deepStrictEqual([newStream.frames, newStream.kind], [shown(packets.slice(0, 2)), "Corrupt"])
   })
 
   it("joins a live stream in the middle: any page number, and half a packet first", () => {

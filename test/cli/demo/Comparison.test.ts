@@ -65,6 +65,7 @@ describe("Comparison", () => {
     assert.isTrue(Comparison.compare(sent, stalled).intact)
     const quiet = [...sent.slice(0, 5), ...closing, ...sent.slice(5)]
     assert.isTrue(Comparison.compare(quiet, hear([...quiet, ...closing])).intact)
+    assert.isTrue(Comparison.compare(quiet, hear([...sent.slice(0, 2), ...closing, ...quiet.slice(2)])).intact)
     const comparison = Comparison.compare(quiet, hear(quiet).filter((_, i) => i !== 7))
     assert.deepStrictEqual([comparison.heard, comparison.intact], [14, false])
     assert.isTrue(Comparison.compare([{ data: silence, samples: 960 }], hear(closing)).intact)
