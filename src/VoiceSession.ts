@@ -157,14 +157,16 @@ const makeLeaving = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Servic
     Effect.ensuring(SubscriptionRef.set(present, false)),
     Effect.forkScoped({ startImmediately: true })
   )
-  return gateway.updateVoiceState({ guild_id: guildId, channel_id: null, self_mute: false, self_deaf: false }).pipe(
-    Effect.andThen(
-      SubscriptionRef.changes(present).pipe(Stream.filter((isPresent) => !isPresent), Stream.take(1), Stream.runDrain)
-    ),
-    Effect.timeoutOption(leaveTimeout),
-    Effect.tapError((error) => Effect.logDebug(`leaving was not announced: ${error.message}`)),
-    Effect.ignore
-  )
+  const leave = gateway.updateVoiceState({ guild_id: guildId, channel_id: null, self_mute: false, self_deaf: false })
+    .pipe(
+      Effect.andThen(
+        SubscriptionRef.changes(present).pipe(Stream.filter((isPresent) => !isPresent), Stream.take(1), Stream.runDrain)
+      ),
+      Effect.timeoutOption(leaveTimeout),
+      Effect.tapError((error) => Effect.logDebug(`leaving was not announced: ${error.message}`)),
+      Effect.ignore
+    )
+  return { leave }
 })
 
 /** Asks for a place in the channel and waits for both answers, in whatever order they come. */
@@ -304,7 +306,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
 
   const connect = Effect.gen(function*() {
     yield* claim(gateway, guildId, channelId)
-    yield* Effect.flatMap(makeLeaving(gateway, guildId), (leave) => Effect.addFinalizer(() => leave))
+    yield* Effect.flatMap(makeLeaving(gateway, guildId), ({ leave }) => Effect.addFinalizer(() => leave))
     const info = yield* signal(gateway, options)
     yield* SubscriptionRef.set(state, { _tag: "Connecting", endpoint: info.endpoint })
     return yield* driver.connect(info, options)

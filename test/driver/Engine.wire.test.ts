@@ -189,6 +189,8 @@ describe("Engine, what a server may do", () => {
 
   it.effect("gives Speaking a lead over the first packet", () =>
     Rig.run(Effect.gen(function*() {
+      // so that the grid of the beat does not give it by chance
+      yield* Effect.sleep("10 millis")
       const { connection, takeDatagram } = yield* Mock.connect()
       yield* connection.attach(Mock.ringOf(frames))
       const [, elapsedMs] = yield* Rig.timed(takeDatagram)

@@ -71,10 +71,12 @@ export const connect = Effect.fnUntraced(function*(
   yield* Effect.forEach(early, say)
   const udp = yield* datagrams.accept
   /** The next datagram that is no ping. */
-  const takeDatagram: Effect.Effect<Uint8Array> = Effect.flatMap(
-    udp.take,
-    (datagram) => Datagram.classify(datagram) === "ping" ? takeDatagram : Effect.succeed(datagram)
-  )
+  const takeDatagram = Effect.gen(function*() {
+    while (true) {
+      const datagram = yield* udp.take
+      if (Datagram.classify(datagram) !== "ping") return datagram
+    }
+  })
   yield* takeDatagram
   yield* udp.deliver(IpDiscovery.encodeResponse({ ssrc, address: "198.51.100.1", port: 40_000 }))
   const select = yield* take
