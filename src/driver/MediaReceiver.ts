@@ -1,14 +1,15 @@
 /**
- * The receiving half of a connection: opens RTP packets and takes header extension and padding off, in this order, and
- * keeps the map of SSRCs to users. Packets that cannot be used are counted, never failures.
+ * The receiving half of a connection: opens RTP packets and takes header extension and padding off, in this order. Packets
+ * that cannot be used are counted, never failures.
  *
  * @since 0.1.0
  */
 import * as EncryptionMode from "../protocol/EncryptionMode.ts"
-import { type Ssrc, Ssrc as SsrcSchema, type UserId } from "../protocol/Identifier.ts"
+import { Ssrc } from "../protocol/Identifier.ts"
 import * as RtpPacket from "../protocol/RtpPacket.ts"
 import type { PacketCipher } from "../VoiceCrypto.ts"
 import type { AudioPacket } from "./Line.ts"
+import type * as SsrcMap from "./SsrcMap.ts"
 
 /**
  * Counts of packets.
@@ -38,11 +39,6 @@ export interface MediaReceiver {
   readonly receive: (datagram: Uint8Array) => void
   readonly setListening: (on: boolean) => void
   readonly setCipher: (cipher: PacketCipher) => void
-  /** Says whose SSRC it is (op 5, op 12). A user has one audio SSRC: an earlier one is forgotten. */
-  readonly assign: (ssrc: Ssrc, userId: UserId) => void
-  /** Forgets a user who has left (op 13). */
-  readonly forget: (userId: UserId) => void
-  readonly userOf: (ssrc: Ssrc) => UserId | undefined
   readonly statistics: () => Statistics
 }
 
@@ -54,13 +50,12 @@ const extensionPreambleBytes = 4
  */
 export const make = (options: {
   readonly cipher: PacketCipher
+  readonly users: SsrcMap.SsrcMap
   readonly now: () => number
   readonly onPacket: (packet: AudioPacket) => void
 }): MediaReceiver => {
-  const { now, onPacket } = options
+  const { now, onPacket, users } = options
   const header = RtpPacket.makeHeader()
-  const users = new Map<number, UserId>()
-  const ssrcs = new Map<UserId, Ssrc>()
   let cipher = options.cipher
   let listening = false
   let received = 0
@@ -121,8 +116,8 @@ export const make = (options: {
       return
     }
     opened++
-    const ssrc = SsrcSchema.make(header.ssrc, { disableChecks: true })
-    const userId = users.get(ssrc)
+    const ssrc = Ssrc.make(header.ssrc, { disableChecks: true })
+    const userId = users.userOf(ssrc)
     const packet = {
       ssrc,
       sequence: header.sequence,
@@ -142,20 +137,6 @@ export const make = (options: {
       cipher = next
       rtpSize = isRtpSize()
     },
-    assign: (ssrc, userId) => {
-      const former = ssrcs.get(userId)
-      if (former !== undefined && former !== ssrc && users.get(former) === userId) users.delete(former)
-      const previousOwner = users.get(ssrc)
-      if (previousOwner !== undefined && previousOwner !== userId) ssrcs.delete(previousOwner)
-      ssrcs.set(userId, ssrc)
-      users.set(ssrc, userId)
-    },
-    forget: (userId) => {
-      const ssrc = ssrcs.get(userId)
-      ssrcs.delete(userId)
-      if (ssrc !== undefined) users.delete(ssrc)
-    },
-    userOf: (ssrc) => users.get(ssrc),
     statistics: () => ({ received, opened, failedToOpen, malformed, badPadding, empty, unheard, otherMedia })
   }
 }
