@@ -2,9 +2,9 @@
  * Ogg Opus (RFC 7845) to Opus packets, bit for bit and in order. Bytes are pushed in as they come, in pieces of any size, and
  * packets come out as soon as they are whole; nothing is kept but one page and one packet.
  *
- * The reader is our own, because mediabunny (1.61), which tests hold it against, treats an Ogg file as done where this
- * library must tell the difference: it ends without a word at a cut page, at a damaged page (it checks no checksum) and at
- * an empty packet, and it never sees the second stream of a chained file.
+ * The reader is our own, because mediabunny (1.61) does not tell apart what this library must: it checks no checksum and
+ * gives damaged bytes as sound, ends without a word at a page whose header is damaged, at an empty packet and after the
+ * first stream of a chained file, and throws a bare assertion where a page is cut.
  *
  * What ends how:
  * - The bytes end inside a page or a packet: `Truncated`. The packets before the cut are played.
