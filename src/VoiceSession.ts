@@ -5,13 +5,9 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
-import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -21,6 +17,7 @@ import type { AudioSource } from "./audio/AudioSource.ts"
 import * as Track from "./audio/Track.ts"
 import * as Gateway from "./Gateway.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
+import * as Presence from "./session/Presence.ts"
 import * as VoiceDriver from "./VoiceDriver.ts"
 import * as VoiceError from "./VoiceError.ts"
 
@@ -30,16 +27,7 @@ import * as VoiceError from "./VoiceError.ts"
  * @category models
  * @since 0.1.0
  */
-export interface JoinOptions extends VoiceDriver.ConnectOptions {
-  readonly guildId: GuildId
-  readonly channelId: ChannelId
-  /** Shows us as muted; nothing is sent while it is so. Default false. */
-  readonly selfMute?: boolean | undefined
-  /** Shows us as deaf; nothing is received while it is so. Default false. */
-  readonly selfDeaf?: boolean | undefined
-  /** How long the main gateway may take to be ready and to send both voice events. Default 15 seconds. */
-  readonly joinTimeout?: Duration.Input | undefined
-}
+export interface JoinOptions extends Presence.Request, VoiceDriver.ConnectOptions {}
 
 /**
  * What a session is doing. This version passes through `Signalling`, `Connecting`, `Connected` and `Ended`; the others are
@@ -113,146 +101,6 @@ export interface VoiceSession {
   readonly awaitEnd: Effect.Effect<void, VoiceError.VoiceError>
 }
 
-const defaultJoinTimeout = Duration.seconds(15)
-
-/** How long the main gateway may take to take note that we leave. */
-const leaveTimeout = Duration.seconds(2)
-
-/** The guilds in which a gateway's user has a session. A bot has one voice connection in a guild. */
-const claims = new WeakMap<Gateway.Gateway["Service"], Map<GuildId, ChannelId>>()
-
-const claim = (gateway: Gateway.Gateway["Service"], guildId: GuildId, channelId: ChannelId) =>
-  Effect.acquireRelease(
-    Effect.suspend(() => {
-      const taken = claims.get(gateway) ?? new Map<GuildId, ChannelId>()
-      claims.set(gateway, taken)
-      const other = taken.get(guildId)
-      if (other !== undefined) {
-        return VoiceError.fail(new VoiceError.AlreadyJoined({ guildId, channelId: other }))
-      }
-      taken.set(guildId, channelId)
-      return Effect.succeed(taken)
-    }),
-    (taken) => Effect.sync(() => taken.delete(guildId))
-  )
-
-/**
- * Watches whether Discord has us in a channel of the guild. The result leaves: it says so, and waits until Discord says so
- * too, because what Discord said before must not be taken for an answer to the next join.
- */
-const makeLeaving = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], guildId: GuildId) {
-  const present = yield* SubscriptionRef.make(false)
-  const events = yield* gateway.subscribe
-  yield* gateway.userId.pipe(
-    Effect.flatMap((userId) =>
-      Stream.runForEach(
-        events,
-        (event) =>
-          event._tag === "VoiceState" && event.state.user_id === userId && event.state.guild_id === guildId
-            ? SubscriptionRef.set(present, event.state.channel_id !== null)
-            : Effect.void
-      )
-    ),
-    Effect.ignore,
-    Effect.ensuring(SubscriptionRef.set(present, false)),
-    Effect.forkScoped({ startImmediately: true })
-  )
-  const leave = gateway.updateVoiceState({ guild_id: guildId, channel_id: null, self_mute: false, self_deaf: false })
-    .pipe(
-      Effect.andThen(
-        SubscriptionRef.changes(present).pipe(Stream.filter((isPresent) => !isPresent), Stream.take(1), Stream.runDrain)
-      ),
-      Effect.timeoutOption(leaveTimeout),
-      Effect.tapError((error) => Effect.logDebug(`leaving was not announced: ${error.message}`)),
-      Effect.ignore
-    )
-  return { leave }
-})
-
-/** Asks for a place in the channel and waits for both answers, in whatever order they come. */
-const signal = Effect.fnUntraced(function*(
-  gateway: Gateway.Gateway["Service"],
-  options: JoinOptions
-): Effect.fn.Return<VoiceDriver.ConnectionInfo, VoiceError.VoiceError> {
-  const { channelId, guildId } = options
-  const clock = yield* Clock.Clock
-  const startedAt = clock.monotonicTimeNanosUnsafe()
-  let asked = false
-  let sessionId: string | undefined
-  let server: { readonly token: string; readonly endpoint: string } | undefined
-  let withoutEndpoint = false
-
-  const missing = (): VoiceError.JoinTimedOut["missing"] => {
-    if (!asked) return "gateway"
-    if (sessionId !== undefined) return withoutEndpoint ? "endpoint" : "VOICE_SERVER_UPDATE"
-    return server === undefined && !withoutEndpoint ? "both" : "VOICE_STATE_UPDATE"
-  }
-
-  const ask = Effect.gen(function*() {
-    const userId = yield* gateway.userId
-    const events = yield* gateway.subscribe
-    const answer = yield* Deferred.make<VoiceDriver.ConnectionInfo, VoiceError.VoiceError>()
-
-    const complete = Effect.suspend(() =>
-      sessionId === undefined || server === undefined ? Effect.void : Deferred.succeed(
-        answer,
-        new VoiceDriver.ConnectionInfo({
-          endpoint: server.endpoint,
-          serverId: guildId,
-          channelId,
-          userId,
-          sessionId,
-          token: Redacted.make(server.token)
-        })
-      )
-    )
-
-    const fiber = yield* events.pipe(
-      Stream.runForEach((event) => {
-        if (event._tag === "VoiceState") {
-          const { state } = event
-          if (state.user_id !== userId || state.guild_id !== guildId || state.channel_id !== channelId) {
-            return Effect.void
-          }
-          sessionId = state.session_id
-        } else {
-          if (event.server.guild_id !== guildId) return Effect.void
-          const { endpoint, token } = event.server
-          withoutEndpoint = endpoint === null
-          // the token beside a null endpoint never fits the endpoint that follows
-          server = endpoint === null ? undefined : { endpoint, token }
-        }
-        return complete
-      }),
-      Effect.andThen(
-        Effect.suspend(() => VoiceError.fail(new VoiceError.GatewayFailed({ detail: "its events have ended" })))
-      ),
-      Effect.catch((error) => Deferred.fail(answer, error)),
-      Effect.forkScoped({ startImmediately: true })
-    )
-
-    yield* gateway.updateVoiceState({
-      guild_id: guildId,
-      channel_id: channelId,
-      self_mute: options.selfMute ?? false,
-      self_deaf: options.selfDeaf ?? false
-    })
-    asked = true
-    const info = yield* Deferred.await(answer)
-    yield* Fiber.interrupt(fiber)
-    return info
-  })
-
-  return yield* Effect.timeoutOrElse(Effect.scoped(ask), {
-    duration: options.joinTimeout ?? defaultJoinTimeout,
-    orElse: () =>
-      Effect.suspend(() => {
-        const elapsedMs = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
-        return VoiceError.fail(new VoiceError.JoinTimedOut({ guildId, channelId, missing: missing(), elapsedMs }))
-      })
-  })
-})
-
 /**
  * Joins a voice channel. The session lives until the scope closes, and then leaves: Discord is told, and every socket and
  * timer is released.
@@ -305,9 +153,9 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   )
 
   const connect = Effect.gen(function*() {
-    yield* claim(gateway, guildId, channelId)
-    yield* Effect.flatMap(makeLeaving(gateway, guildId), ({ leave }) => Effect.addFinalizer(() => leave))
-    const info = yield* signal(gateway, options)
+    yield* Presence.claim(gateway, guildId, channelId)
+    yield* Effect.flatMap(Presence.makeLeaving(gateway, guildId), ({ leave }) => Effect.addFinalizer(() => leave))
+    const info = yield* Presence.request(gateway, options)
     yield* SubscriptionRef.set(state, { _tag: "Connecting", endpoint: info.endpoint })
     return yield* driver.connect(info, options)
   })

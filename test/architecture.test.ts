@@ -41,7 +41,7 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   ],
   [/^driver\//, /^VoiceDriver\.ts$/],
   [/^audio\//, /^receive\//],
-  [/^VoiceSession\.ts$/],
+  [/^VoiceSession\.ts$/, /^session\//],
   [/^Voice\.ts$/],
   [/^index\.ts$/, /^cli\//, /^testing\//, /^emulator\/(Emulator|index)\.ts$/]
 ]
