@@ -3,8 +3,8 @@
  * packets come out as soon as they are whole; nothing is kept but one page and one packet.
  *
  * The reader is our own, because mediabunny (1.61) does not tell apart what this library must: it checks no checksum and
- * gives damaged bytes as sound, ends without a word at a page whose header is damaged, at an empty packet and after the
- * first stream of a chained file, and throws a bare assertion where a page is cut.
+ * gives damaged bytes as sound, ends without a word at a last page whose header is damaged and at an empty packet, and
+ * throws a bare assertion where a page is cut.
  *
  * What ends how:
  * - The bytes end inside a page or a packet: `Truncated`. The packets before the cut are played.
