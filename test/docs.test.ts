@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Statistics } from "../src/driver/Line.ts"
+import * as CloseCode from "../src/protocol/CloseCode.ts"
 import * as VoiceError from "../src/VoiceError.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -104,6 +105,14 @@ describe("documents", () => {
   it("list every reason of VoiceError, and no other", () => {
     const reasons = VoiceError.Reason.members.map((member) => member.fields._tag.schema.literal)
     assert.sameMembers(rowsOf(read("docs/errors.md")), reasons)
+  })
+
+  it("give each close code the name that the table gives it", () => {
+    const rows = [...read("docs/errors.md").matchAll(/^\| `(\w+)` \| (\d{4}) \|/gm)]
+    assert.deepStrictEqual(
+      rows.map(([, name, code]) => ({ code, name })),
+      CloseCode.voiceTable.map(({ code, name }) => ({ code: String(code), name }))
+    )
   })
 
   it("list every field of the statistics, and no other", () => {
