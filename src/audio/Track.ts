@@ -13,7 +13,9 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as FiberHandle from "effect/FiberHandle"
+import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -229,6 +231,20 @@ export const make = Effect.fnUntraced(function*<R>(
     }
   )
 
+  /** A source that dies is the failure of a track, not of the program. */
+  const failureOf = (reading: Reading, cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError =>
+    Option.getOrElse(Cause.findErrorOption(cause), () => {
+      const defect = Cause.squash(cause)
+      return VoiceError.make(
+        new VoiceError.SourceFailed({
+          source: source.name,
+          kind: "Failed",
+          positionMs: positionOf(reading),
+          detail: defect instanceof Error ? defect.message : String(defect)
+        })
+      )
+    })
+
   const readAll = (reading: Reading, first: Effect.Success<typeof open>, fromMs: number) =>
     Effect.gen(function*() {
       let atMs = yield* readPass(reading, first, fromMs)
@@ -244,12 +260,11 @@ export const make = Effect.fnUntraced(function*<R>(
       }
       yield* attach(reading)
     }).pipe(
-      Effect.catch((error) =>
-        Effect.suspend(() => {
-          reading.failure = error
-          return Effect.ignore(attach(reading))
-        })
-      ),
+      Effect.catchCause((cause) => {
+        if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
+        reading.failure = failureOf(reading, cause)
+        return Effect.ignore(attach(reading))
+      }),
       Effect.andThen(Effect.sync(reading.ring.end)),
       // a failure without a frame never reaches the driver
       Effect.andThen(Effect.suspend(() => reading.number === -1 ? finish(reading) : Effect.void))
@@ -275,7 +290,15 @@ export const make = Effect.fnUntraced(function*<R>(
     yield* FiberHandle.run(
       reader,
       Effect.scoped(Effect.gen(function*() {
-        const opened = yield* open.pipe(Effect.tapCause((cause) => Deferred.failCause(ready, cause)))
+        const opened = yield* Effect.onExit(open, (exit) => {
+          if (Exit.isSuccess(exit)) return Effect.void
+          // another seek has taken the place of this one
+          if (Cause.hasInterruptsOnly(exit.cause)) return Deferred.succeed(ready, undefined)
+          // nobody reads for the former reading any more: it ends with what it has
+          former.failure = failureOf(former, exit.cause)
+          former.ring.end()
+          return Deferred.failCause(ready, exit.cause)
+        })
         current = reading
         durationMs = opened.durationMs
         yield* Deferred.succeed(ready, undefined)

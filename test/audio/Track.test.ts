@@ -135,6 +135,61 @@ describe("Track", () => {
       assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
     }))
 
+  it.effect("takes a source that dies for one that fails", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      let pulls = 0
+      const dying: AudioSource = {
+        name: "dying",
+        open: Effect.succeed({
+          durationMs: undefined,
+          channels: 2,
+          pull: Effect.suspend(() => pulls++ < 20 ? Effect.succeed([frameOf(pulls)]) : Effect.die(new Error("boom")))
+        })
+      }
+      const track = yield* Track.make(dying, fake.connection)
+      yield* play(fake, 30)
+      const end = yield* track.awaitEnd
+      assert(end._tag === "Failed" && end.error.reason._tag === "SourceFailed")
+      assert.strictEqual(end.error.reason.kind, "Failed")
+      assert.include(end.error.message, "boom")
+      assert.strictEqual(fake.taken.length, 20)
+    }))
+
+  it.effect("fails a seek in a source that cannot be opened again, plays what it has, and ends", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const gone = new VoiceError.SourceFailed({ source: "once", kind: "NotFound", positionMs: 0, detail: "gone" })
+      let opened = 0
+      const once: AudioSource = {
+        name: "once",
+        open: Effect.suspend(() => opened++ === 0 ? sourceOf(500).open : VoiceError.fail(gone))
+      }
+      const track = yield* Track.make(once, fake.connection)
+      yield* play(fake, 10)
+      assert.strictEqual((yield* Effect.flip(track.seek("5 seconds"))).reason._tag, "SourceFailed")
+      yield* play(fake, 80)
+      assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
+      assert.deepStrictEqual(fake.taken.map(indexOf), fake.taken.map((_, i) => i))
+    }))
+
+  it.effect("goes where the last of many seeks goes", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const slow: AudioSource = { name: "slow", open: Effect.delay(sourceOf(500).open, "100 millis") }
+      const making = yield* Effect.forkScoped(Track.make(slow, fake.connection))
+      yield* TestClock.adjust("100 millis")
+      const track = yield* Fiber.join(making)
+      yield* play(fake, 10)
+      const seeks = yield* Effect.forEach([1, 2, 3, 4], (seconds) =>
+        Effect.forkScoped(track.seek(`${seconds} seconds`), { startImmediately: true }))
+      yield* TestClock.adjust("1 second")
+      yield* Effect.forEach(seeks, Fiber.join)
+      const before = fake.taken.length
+      yield* play(fake, 5)
+      assert.strictEqual(indexOf(fake.taken[before] ?? frameOf(0)), 200)
+    }))
+
   it.effect("stalls as a state, recovers, and starves only after its time", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
