@@ -211,6 +211,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
           Scope.provide(trackScope),
           Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
         )
+        // the session may have ended while the source was being opened
+        yield* live("Playing", Effect.void)
         active = track
         yield* track.awaitEnd.pipe(
           Effect.andThen(Scope.close(trackScope, Exit.void)),

@@ -254,6 +254,18 @@ describe("VoiceSession", () => {
       assert.isNull(it.requests.at(-1)?.channel_id)
     }))
 
+  it.effect("does not play in a session that ends while the source is being opened", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both))
+      const slow = { ...source, open: Effect.delay(source.open, "10 seconds") }
+      const playing = yield* Effect.forkScoped(session.play(slow), { startImmediately: true })
+      yield* it.fake.lose(VoiceError.make(new VoiceError.SessionInvalid({ code: 4006, detail: "" })))
+      yield* TestClock.adjust("20 seconds")
+      assert.strictEqual((yield* Effect.flip(Fiber.join(playing))).reason._tag, "NotConnected")
+      assert.strictEqual((yield* Effect.flip(session.awaitEnd)).reason._tag, "SessionInvalid")
+    }))
+
   it.effect("plays one track at a time", () =>
     Effect.gen(function*() {
       const it = yield* rig
