@@ -159,18 +159,24 @@ const run = Effect.fnUntraced(function*(
   )
   const heard = (yield* listener.heard).filter(({ userId }) => userId === bot.id)
   const comparison = Comparison.compare(tap.frames(), heard)
-  const recording = heard.length === 0 ? undefined : resolve(options.record)
-  if (recording !== undefined) {
+  const path = resolve(options.record)
+  const write = Effect.fnUntraced(function*() {
     const files = yield* FileSystem.FileSystem
     const title = `${basename(options.file)} as it was heard`
-    yield* files.writeFile(recording, Recording.encode(heard, { title, channels: tap.channels() }))
-  }
+    yield* files.writeFile(path, Recording.encode(heard, { title, channels: tap.channels() }))
+    return path
+  })
+  // what was measured is worth more than the file: it is shown even if that cannot be written
+  const recording = heard.length === 0 ? undefined : yield* write().pipe(
+    Effect.catch((error) => Effect.as(Console.error(`No recording at ${path}: ${error.message}`), undefined))
+  )
   const verdicts = [...yield* discord.violations, ...yield* discord.advice]
   const objections = verdicts.map(({ code, message, severity }) => `${severity} ${code}: ${message}`)
   yield* Console.log(Display.summary({ comparison, end: describeEnd(end), recording, objections }))
   if (end._tag !== "Finished" || Comparison.exitCode(comparison) !== 0) {
     return yield* new DemoFailed({ detail: "The listener did not hear all of the source." })
   }
+  if (recording === undefined) return yield* new DemoFailed({ detail: "The recording could not be written." })
 }, Effect.scoped)
 
 /**
