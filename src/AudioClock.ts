@@ -141,6 +141,16 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
   const ring = (): void => {
     armedFor = Infinity
     running = true
+    try {
+      turn()
+    } finally {
+      // a sender that throws breaks a rule, but it must not silence all others for good
+      running = false
+      arm()
+    }
+  }
+
+  const turn = (): void => {
     const end = Math.floor(alarm.now())
     const first = Math.max(current + 1, end - wheelSlots + 1)
     for (let slot = first; slot <= end; slot++) {
@@ -153,8 +163,6 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
       for (const entry of list) run(entry, alarm.now())
     }
     current = Math.max(current, end)
-    running = false
-    arm()
   }
 
   const register = (sender: Sender): Registration => {

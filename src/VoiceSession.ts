@@ -228,13 +228,15 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       Effect.gen(function*() {
         selfMute = flags.mute ?? selfMute
         selfDeaf = flags.deaf ?? selfDeaf
+        // silence does not wait for the main gateway, sound does
+        if (selfMute) yield* connection.setMuted(true)
         yield* gateway.updateVoiceState({
           guild_id: guildId,
           channel_id: channelId,
           self_mute: selfMute,
           self_deaf: selfDeaf
         })
-        yield* connection.setMuted(selfMute)
+        if (!selfMute) yield* connection.setMuted(false)
       })
     )
 

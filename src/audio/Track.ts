@@ -72,7 +72,7 @@ export type TrackEvent =
 export interface TrackOptions {
   /** Media time that is read ahead. Default 1 second. */
   readonly buffer?: Duration.Input | undefined
-  /** How long a source may give nothing before the track ends `Starved`. Default 30 seconds. */
+  /** How long a source may take to open, or give nothing before the track ends `Starved`. Default 30 seconds. */
   readonly starveTimeout?: Duration.Input | undefined
   /** How often the source is played again from its start; "forever" for no end. Default 0. */
   readonly loop?: number | "forever" | undefined
@@ -91,7 +91,7 @@ export interface Track {
   /** Milliseconds, where the source knows it. */
   readonly durationMs: number | undefined
   readonly state: Effect.Effect<TrackState>
-  /** The state now and each one after it. */
+  /** The state now and each one after it, up to and including `Ended`. */
   readonly changes: Stream.Stream<TrackState>
   /** All events from the start on (the last 64), up to and including the end. */
   readonly events: Stream.Stream<TrackEvent>
@@ -153,7 +153,9 @@ export const make = Effect.fnUntraced(function*<R>(
   const clock = yield* Clock.Clock
   const bufferMs = Math.max(leadMs, Duration.toMillis(Duration.fromInputUnsafe(options.buffer ?? "1 second")))
   const starveMs = Duration.toMillis(Duration.fromInputUnsafe(options.starveTimeout ?? "30 seconds"))
-  const refill = Duration.millis(bufferMs / 2)
+  // a ring can be full by its bytes long before it holds all the media time that is wanted
+  const refill = (reading: Reading) =>
+    Effect.suspend(() => Effect.sleep(Duration.millis(Math.max(20, Math.min(bufferMs, reading.ring.bufferedMs()) / 2))))
 
   const ended = yield* Deferred.make<TrackEnd>()
   const state = yield* SubscriptionRef.make<TrackState>({ _tag: "Buffering" })
@@ -168,7 +170,18 @@ export const make = Effect.fnUntraced(function*<R>(
   let hungryMs: number | undefined = undefined
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-  const open = Effect.provideContext(source.open, context)
+  const open = Effect.timeoutOrElse(Effect.provideContext(source.open, context), {
+    duration: Duration.millis(starveMs),
+    orElse: () =>
+      VoiceError.fail(
+        new VoiceError.SourceFailed({
+          source: source.name,
+          kind: "Failed",
+          positionMs: 0,
+          detail: `it did not open within ${Math.round(starveMs)} ms`
+        })
+      )
+  })
 
   // whoever waits for the end may interrupt the fiber that brings it about
   let ending = false
@@ -200,7 +213,7 @@ export const make = Effect.fnUntraced(function*<R>(
       if (reading.ring.bufferedMs() < bufferMs && reading.ring.write(frame.data, frame.samples)) return Effect.void
       return Effect.andThen(
         attach(reading),
-        Effect.andThen(Effect.sleep(refill), Effect.suspend(() => write(reading, frame)))
+        Effect.andThen(refill(reading), Effect.suspend(() => write(reading, frame)))
       )
     })
 
@@ -250,6 +263,8 @@ export const make = Effect.fnUntraced(function*<R>(
       let atMs = yield* readPass(reading, first, fromMs)
       while (loopsLeft > 0) {
         loopsLeft--
+        // drops the passes that are over, too
+        positionOf(reading)
         reading.passes.push({ atMs, positionMs: 0 })
         const writtenMs = yield* Effect.scoped(
           Effect.flatMap(open, (opened) => readPass(reading, opened, 0))
@@ -300,6 +315,7 @@ export const make = Effect.fnUntraced(function*<R>(
           return Deferred.failCause(ready, exit.cause)
         })
         current = reading
+        hungryMs = nowMs()
         durationMs = opened.durationMs
         yield* Deferred.succeed(ready, undefined)
         yield* readAll(reading, opened, fromMs)
@@ -383,7 +399,7 @@ export const make = Effect.fnUntraced(function*<R>(
     name: source.name,
     durationMs,
     state: SubscriptionRef.get(state),
-    changes: SubscriptionRef.changes(state),
+    changes: SubscriptionRef.changes(state).pipe(Stream.takeUntil((now) => now._tag === "Ended")),
     events: Stream.fromPubSub(events).pipe(Stream.takeUntil((event) => event._tag === "Ended")),
     position: Effect.sync(() => positionOf(current)),
     pause: setPaused(true),

@@ -106,6 +106,8 @@ export const connect = Effect.fnUntraced(function*(
     op: 1,
     d: { protocol: "udp", data: { address: self.address, port: self.port, mode } }
   })
+  // keys outlive the sender, whose last packets are sealed when the scope closes
+  const keys = yield* Scope.fork(scope)
   const makeCipher = Effect.fnUntraced(function*(d: Signalling.Description) {
     if (!("secret_key" in d)) {
       return yield* VoiceError.fail(new VoiceError.ProtocolViolated({ detail: "the session is not one over UDP" }))
@@ -116,7 +118,7 @@ export const connect = Effect.fnUntraced(function*(
       )
     }
     return yield* crypto.make(mode, Redacted.make(Uint8Array.from(d.secret_key)))
-  })
+  }, Scope.provide(keys))
   const cipher = yield* makeCipher(
     yield* within("session-description", Queue.take(gateway.descriptions))
   )
@@ -157,7 +159,7 @@ export const connect = Effect.fnUntraced(function*(
 
   // a later Session Description brings a new key, and nonces start anew with it
   yield* Queue.take(gateway.descriptions).pipe(
-    Effect.flatMap((d) => Scope.provide(makeCipher(d), scope)),
+    Effect.flatMap(makeCipher),
     Effect.tap((next) =>
       Effect.sync(() => {
         player.setCipher(next)
