@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option, PubSub, Redacted, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Latch, Layer, Option, PubSub, Redacted, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../src/audio/AudioSource.ts"
 import * as Gateway from "../src/Gateway.ts"
@@ -51,14 +51,19 @@ const rig = Effect.gen(function*() {
   const released: Array<string> = []
   const fake = yield* FakeConnection.make
   let refuse: VoiceError.VoiceError | undefined
+  /** Closed while the main gateway is away: requests wait. */
+  const reachable = yield* Latch.make(true)
   const layer = Layer.mergeAll(
     Layer.succeed(Gateway.Gateway, {
       userId: Effect.succeed(me),
       updateVoiceState: (request) =>
-        Effect.suspend(() => {
-          requests.push(request)
-          return request.channel_id === null ? PubSub.publish(hub, voiceState(me, null, "session")) : Effect.void
-        }),
+        Effect.andThen(
+          reachable.await,
+          Effect.suspend(() => {
+            requests.push(request)
+            return request.channel_id === null ? PubSub.publish(hub, voiceState(me, null, "session")) : Effect.void
+          })
+        ),
       subscribe: Effect.map(PubSub.subscribe(hub), (subscription) => Stream.fromSubscription(subscription)),
       lifecycle: Option.none(),
       initialVoiceState: Option.none()
@@ -76,6 +81,7 @@ const rig = Effect.gen(function*() {
   const provide = Effect.provide(yield* Layer.build(layer).pipe(Effect.map((context) => Layer.succeedContext(context))))
   return {
     fake,
+    reachable,
     requests,
     infos,
     released,
@@ -211,6 +217,33 @@ describe("VoiceSession", () => {
       yield* session.awaitEnd
       assert.isNull(it.requests.at(-1)?.channel_id)
       assert.deepStrictEqual(it.released, ["connection"])
+    }))
+
+  it.effect("leaves in bounded time while the main gateway is away, and says so when it is back", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const scope = yield* Scope.make()
+      yield* Effect.flatMap(joined(it, both), Fiber.join).pipe(Scope.provide(scope))
+      yield* it.reachable.close
+      const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(closing)
+      assert.strictEqual(it.requests.at(-1)?.channel_id, channelId)
+      yield* it.reachable.open
+      yield* TestClock.adjust("1 second")
+      assert.isNull(it.requests.at(-1)?.channel_id)
+    }))
+
+  it.effect("is silent at once when it mutes itself, whatever the main gateway does", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both))
+      yield* it.reachable.close
+      const muting = yield* Effect.forkScoped(session.setSelf({ mute: true }), { startImmediately: true })
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(it.fake.log, ["muted true"])
+      yield* it.reachable.open
+      yield* Fiber.join(muting)
     }))
 
   it.effect("refuses a second join in the same guild until the first has ended", () =>

@@ -8,6 +8,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -86,15 +87,25 @@ export const makeLeaving = Effect.fnUntraced(function*(gateway: Gateway.Gateway[
     Effect.ensuring(SubscriptionRef.set(present, false)),
     Effect.forkScoped({ startImmediately: true })
   )
-  const leave = gateway.updateVoiceState({ guild_id: guildId, channel_id: null, self_mute: false, self_deaf: false })
-    .pipe(
-      Effect.andThen(
-        SubscriptionRef.changes(present).pipe(Stream.filter((isPresent) => !isPresent), Stream.take(1), Stream.runDrain)
-      ),
-      Effect.timeoutOption(leaveTimeout),
-      Effect.tapError((error) => Effect.logDebug(`leaving was not announced: ${error.message}`)),
-      Effect.ignore
+  const gone = SubscriptionRef.changes(present).pipe(
+    Stream.filter((isPresent) => !isPresent),
+    Stream.take(1),
+    Stream.runDrain
+  )
+  const leave = Effect.gen(function*() {
+    // Only the waiting has a limit: a gateway that is away or at its send limit says it when it can.
+    const saying = yield* Effect.forkDetach(
+      gateway.updateVoiceState({ guild_id: guildId, channel_id: null, self_mute: false, self_deaf: false }),
+      { startImmediately: true }
     )
+    const left = yield* Effect.timeoutOption(Effect.andThen(Fiber.join(saying), gone), leaveTimeout)
+    if (Option.isNone(left)) {
+      yield* Effect.logWarning(`Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`)
+    }
+  }).pipe(
+    Effect.tapError((error) => Effect.logDebug(`leaving was not announced: ${error.message}`)),
+    Effect.ignore
+  )
   return { leave }
 })
 

@@ -173,6 +173,50 @@ describe("Track", () => {
       assert.deepStrictEqual(fake.taken.map(indexOf), fake.taken.map((_, i) => i))
     }))
 
+  it.effect("starves when a source gives nothing after a seek, and fails when it does not open", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      let opened = 0
+      const silent: AudioSource = {
+        name: "silent",
+        open: Effect.suspend(() =>
+          opened++ === 0
+            ? sourceOf(500).open
+            : Effect.succeed({ durationMs: undefined, channels: 2, pull: Effect.never })
+        )
+      }
+      const track = yield* Track.make(silent, fake.connection, { starveTimeout: "5 seconds" })
+      yield* play(fake, 10)
+      yield* track.seek("1 second")
+      yield* TestClock.adjust("6 seconds")
+      assert.strictEqual((yield* track.awaitEnd)._tag, "Starved")
+
+      const never: AudioSource = { name: "never", open: Effect.never }
+      const making = yield* Effect.forkScoped(
+        Effect.flip(Track.make(never, fake.connection, { starveTimeout: "5 seconds" })),
+        { startImmediately: true }
+      )
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Fiber.join(making)).reason._tag, "SourceFailed")
+    }))
+
+  it.effect("never lets a large buffer make it stutter", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const heavy: AudioSource = {
+        name: "heavy",
+        open: Effect.succeed({
+          durationMs: undefined,
+          channels: 2,
+          pull: Effect.sync(() => [{ data: new Uint8Array(1_275).fill(1), samples: 960 }])
+        })
+      }
+      const track = yield* Track.make(heavy, fake.connection, { buffer: "30 seconds" })
+      yield* play(fake, 500)
+      assert.strictEqual(fake.taken.length, 500)
+      yield* track.stop
+    }))
+
   it.effect("goes where the last of many seeks goes", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
