@@ -11,7 +11,9 @@ const bot = Effect.gen(function*() {
   const channelId = yield* Config.schema(ChannelId, "CHANNEL_ID")
   const session = yield* VoiceSession.join({ guildId, channelId })
   const track = yield* session.play(AudioSource.fromFile(new URL("song.ogg", import.meta.url)))
-  yield* Effect.log(yield* track.awaitEnd)
+  const end = yield* track.awaitEnd
+  if (end._tag === "Failed") return yield* end.error
+  yield* Effect.log(end)
 }).pipe(Effect.scoped)
 
 const GatewayLive = Gateway.layerConfig({

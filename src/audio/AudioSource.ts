@@ -139,7 +139,8 @@ export function fromFrames<E, R>(
  * encoded by {@link OpusEncoder} as it is pulled, five frames at most at a time; the last frame is filled up with silence.
  *
  * Opening fails with `CodecUnavailable`, or with `SourceFailed` and `Unsupported` for another rate than 48000 Hz, which this
- * version cannot resample. Reading fails with `EncodeFailed`, with `Truncated` if the bytes end inside a sample, and with
+ * version cannot resample. Reading fails with `EncodeFailed`, with `Unsupported` for anything but 16-bit PCM, with
+ * `Truncated` if it ends inside a sample (of all channels), and with
  * `Failed` where the stream or the iterable fails.
  *
  * @category constructors

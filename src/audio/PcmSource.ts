@@ -83,6 +83,7 @@ export const open = <E, R>(
     let piece = 0
     let offset = 0
     let oddByte = -1
+    let cutSample = false
     let ended = false
     let playedSamples = 0
 
@@ -127,10 +128,20 @@ export const open = <E, R>(
     })
 
     const more = Effect.catch(
-      Effect.map(next, (items) => {
+      Effect.flatMap(next, (items) => {
+        // a caller without types can hand in anything that is iterable, such as a Float32Array
+        if (!items.every(isPcm)) {
+          return ByteSource.failure(
+            name,
+            "Unsupported",
+            "PCM is signed 16-bit: an Int16Array, or its bytes as a Uint8Array",
+            playedSamples / 48
+          )
+        }
         pieces = items
         piece = 0
         offset = 0
+        return Effect.void
       }),
       (error) => {
         if (!Cause.isDone(error)) return Effect.fail(error)
@@ -149,11 +160,12 @@ export const open = <E, R>(
         } else if (!ended) {
           yield* more
         } else if (filled > 0) {
+          cutSample = filled % channels !== 0
           frame.fill(0, filled)
           frames.push(yield* encode)
           return frames
-        } else if (oddByte >= 0) {
-          return yield* ByteSource.failure(name, "Truncated", "its bytes end inside a sample", playedSamples / 48)
+        } else if (oddByte >= 0 || cutSample) {
+          return yield* ByteSource.failure(name, "Truncated", "it ends inside a sample", playedSamples / 48)
         } else {
           return yield* Cause.done()
         }

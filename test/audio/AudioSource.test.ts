@@ -336,6 +336,23 @@ describe("AudioSource", () => {
         }
       }))
 
+    it.effect("refuses what is no 16-bit PCM, though the types were argued down", () =>
+      Effect.gen(function*() {
+        const options = { channels: 2, rate: 48_000 } as const
+        // what a caller without types can do
+        const floats = Array.from(new Float32Array(9_600), (sample) => sample as never)
+        const result = yield* encoded(AudioSource.fromPcm(floats, options))
+        assert.deepStrictEqual([result.frames, result.end], [0, "Unsupported"])
+        const streamed = yield* encoded(AudioSource.fromPcm(Stream.fromIterable(floats), options))
+        assert.deepStrictEqual([streamed.frames, streamed.end], [0, "Unsupported"])
+      }))
+
+    it.effect("says Truncated where one channel of the last sample is missing", () =>
+      Effect.gen(function*() {
+        const cut = yield* encoded(AudioSource.fromPcm(new Int16Array(961), { channels: 2, rate: 48_000 }))
+        assert.deepStrictEqual([cut.frames, cut.end], [1, "Truncated"])
+      }))
+
     it.effect("plays nothing, and says Truncated for half a sample", () =>
       Effect.gen(function*() {
         const options = { channels: 1, rate: 48_000 } as const
