@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { AudioSource } from "./audio/AudioSource.ts"
@@ -75,7 +74,8 @@ export interface VoiceSession {
   readonly changes: Stream.Stream<State>
   /**
    * Opens a source and plays it. Fails with `SourceFailed` when it cannot be opened, with `TrackActive` while another
-   * track plays, and with `NotConnected` after the session's end.
+   * track plays or is being opened, and with `NotConnected` after the session's end, or the
+   * reason of an end that comes while the source is being opened.
    */
   readonly play: <R>(
     source: AudioSource<R>,
@@ -94,6 +94,8 @@ export interface VoiceSession {
   }) => Effect.Effect<void, VoiceError.VoiceError>
   /** Audio packets of all members; nothing while we are deaf. See `VoiceConnection.packets`. */
   readonly packets: Stream.Stream<VoiceDriver.AudioPacket, VoiceError.VoiceError>
+  /** How many packets slow readers of `packets` have lost. */
+  readonly packetsDropped: () => number
   /** Who speaks, comes and goes, and heartbeats. See `VoiceConnection.events`. */
   readonly events: Effect.Effect<Stream.Stream<VoiceDriver.Event>, never, Scope.Scope>
   readonly statistics: Effect.Effect<VoiceDriver.Statistics, VoiceError.VoiceError>
@@ -182,7 +184,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   )
   yield* Scope.addFinalizer(scope, end())
 
-  const oneAtATime = yield* Semaphore.make(1)
+  /** The name of a source that is being opened. */
+  let opening: string | undefined
 
   const live = <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>) =>
     Effect.flatMap(
@@ -191,36 +194,46 @@ export const join = Effect.fn("VoiceSession.join")(function*(
         now._tag === "Ended" ? VoiceError.fail(new VoiceError.NotConnected({ operation })) : effect
     )
 
-  const playable = Effect.gen(function*() {
-    if (active === undefined) return
-    const now = yield* active.state
-    if (now._tag === "Ended") return
-    const position = yield* active.position
-    return yield* VoiceError.fail(
-      new VoiceError.TrackActive({ position: `${active.name}, at ${(position / 1000).toFixed(1)} s` })
-    )
-  })
+  /** Takes the one place for a track, while its source is being opened. */
+  const takePlace = (name: string) =>
+    Effect.gen(function*() {
+      const isFree = active === undefined || (yield* active.state)._tag === "Ended"
+      if (isFree && opening === undefined) {
+        opening = name
+        return
+      }
+      const position = active === undefined || isFree
+        ? `${opening}, which is being opened`
+        : `${active.name}, at ${((yield* active.position) / 1000).toFixed(1)} s`
+      return yield* VoiceError.fail(new VoiceError.TrackActive({ position }))
+    })
 
   const play = <R>(source: AudioSource<R>, trackOptions?: Track.TrackOptions) =>
-    oneAtATime.withPermits(1)(live(
+    live(
       "Playing",
-      Effect.gen(function*() {
-        yield* playable
-        const trackScope = yield* Scope.fork(scope)
-        const track = yield* Track.make(source, connection, trackOptions).pipe(
-          Scope.provide(trackScope),
-          Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
-        )
-        // the session may have ended while the source was being opened
-        yield* live("Playing", Effect.void)
-        active = track
-        yield* track.awaitEnd.pipe(
-          Effect.andThen(Scope.close(trackScope, Exit.void)),
-          Effect.forkIn(scope, { startImmediately: true })
-        )
-        return track
-      })
-    ))
+      Effect.acquireUseRelease(
+        takePlace(source.name),
+        Effect.fnUntraced(function*() {
+          const trackScope = yield* Scope.fork(scope)
+          const track = yield* Track.make(source, connection, trackOptions).pipe(
+            Scope.provide(trackScope),
+            Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
+          )
+          // the session may have ended while the source was being opened
+          yield* live("Playing", Effect.void)
+          active = track
+          yield* track.awaitEnd.pipe(
+            Effect.andThen(Scope.close(trackScope, Exit.void)),
+            Effect.forkIn(scope, { startImmediately: true })
+          )
+          return track
+        }),
+        () =>
+          Effect.sync(() => {
+            opening = undefined
+          })
+      )
+    )
 
   const setSelf: VoiceSession["setSelf"] = (flags) =>
     live(
@@ -251,6 +264,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       live("Speaking", connection.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
     setSelf,
     packets: connection.packets.pipe(Stream.filter(() => !selfDeaf)),
+    packetsDropped: connection.packetsDropped,
     events: connection.events,
     statistics: connection.statistics,
     awaitEnd: Deferred.await(ended)

@@ -294,9 +294,22 @@ describe("VoiceSession", () => {
       const slow = { ...source, open: Effect.delay(source.open, "10 seconds") }
       const playing = yield* Effect.forkScoped(session.play(slow), { startImmediately: true })
       yield* it.fake.lose(VoiceError.make(new VoiceError.SessionInvalid({ code: 4006, detail: "" })))
-      yield* TestClock.adjust("20 seconds")
-      assert.strictEqual((yield* Effect.flip(Fiber.join(playing))).reason._tag, "NotConnected")
+      assert.strictEqual((yield* Effect.flip(Fiber.join(playing))).reason._tag, "SessionInvalid")
       assert.strictEqual((yield* Effect.flip(session.awaitEnd)).reason._tag, "SessionInvalid")
+    }))
+
+  it.effect("says at once that another source is being opened, and is free when that was interrupted", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both))
+      const playing = yield* Effect.forkScoped(session.play({ name: "slow", open: Effect.never }), {
+        startImmediately: true
+      })
+      const error = yield* Effect.flip(session.play(source))
+      assert.strictEqual(error.reason._tag, "TrackActive")
+      assert.include(error.message, "slow, which is being opened")
+      yield* Fiber.interrupt(playing)
+      yield* (yield* session.play(source)).stop
     }))
 
   it.effect("plays one track at a time", () =>

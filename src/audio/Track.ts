@@ -7,7 +7,6 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -15,15 +14,15 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberHandle from "effect/FiberHandle"
-import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
-import * as FrameRing from "../driver/FrameRing.ts"
 import type { VoiceConnection } from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
-import type { AudioSource, OpusFrame } from "./AudioSource.ts"
+import type { AudioSource } from "./AudioSource.ts"
+import * as Reading from "./Reading.ts"
 
 /**
  * How a track ended. `Starved` means that the source gave nothing for longer than it was allowed to.
@@ -101,7 +100,10 @@ export interface Track {
   readonly resume: Effect.Effect<void>
   /** Ends the track as `Stopped`. Doing it twice is harmless. */
   readonly stop: Effect.Effect<void>
-  /** Goes on at a position, to the frame. Fails with `SourceFailed` when the source cannot be opened again. */
+  /**
+   * Goes on at a position, to the frame that holds it. What plays goes on until the source is open there; where that fails,
+   * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another.
+   */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /** How often to play again after the current pass. */
   readonly loop: (times: number | "forever") => Effect.Effect<void>
@@ -113,26 +115,10 @@ export interface Track {
   readonly awaitEnd: Effect.Effect<TrackEnd>
 }
 
-/** One run of reading the source into a ring: a new one begins with every seek. */
-interface Reading {
-  readonly ring: FrameRing.FrameRing
-  /** Source position of ring position `atMs`; the last entry that is not ahead of the ring counts. */
-  readonly passes: Array<{ readonly atMs: number; readonly positionMs: number }>
+/** A reading, and the number that the driver knows it by; -1 before it was handed over. */
+interface Playing {
+  readonly reading: Reading.Reading
   number: number
-  failure: VoiceError.VoiceError | undefined
-}
-
-/** Media time in the ring before it is handed to the driver. */
-const leadMs = 200
-
-const ringBytes = 32_768
-
-const positionOf = (reading: Reading): number => {
-  const at = reading.ring.positionMs()
-  const { passes } = reading
-  while (passes.length > 1 && (passes[1]?.atMs ?? Infinity) <= at) passes.shift()
-  const pass = passes[0]
-  return pass === undefined ? at : pass.positionMs + at - pass.atMs
 }
 
 /**
@@ -151,12 +137,9 @@ export const make = Effect.fnUntraced(function*<R>(
   // of R, which the compiler cannot see while R is open.
   const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
   const clock = yield* Clock.Clock
-  const bufferMs = Math.max(leadMs, Duration.toMillis(Duration.fromInputUnsafe(options.buffer ?? "1 second")))
+  const scope = yield* Effect.scope
+  const bufferMs = Duration.toMillis(Duration.fromInputUnsafe(options.buffer ?? "1 second"))
   const starveMs = Duration.toMillis(Duration.fromInputUnsafe(options.starveTimeout ?? "30 seconds"))
-  // a ring can be full by its bytes long before it holds all the media time that is wanted
-  const refill = (reading: Reading) =>
-    Effect.suspend(() => Effect.sleep(Duration.millis(Math.max(20, Math.min(bufferMs, reading.ring.bufferedMs()) / 2))))
-
   const ended = yield* Deferred.make<TrackEnd>()
   const state = yield* SubscriptionRef.make<TrackState>({ _tag: "Buffering" })
   const events = yield* PubSub.sliding<TrackEvent>({ capacity: 64, replay: 64 })
@@ -167,28 +150,33 @@ export const make = Effect.fnUntraced(function*<R>(
   let paused = options.paused ?? false
   let everStarted = false
   /** Of the monotonic clock, while the track waits for its source. */
-  let hungryMs: number | undefined = undefined
+  let hungryMs: number | undefined
+  let durationMs: number | undefined
+  let current: Playing | undefined
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-  const open = Effect.timeoutOrElse(Effect.provideContext(source.open, context), {
-    duration: Duration.millis(starveMs),
-    orElse: () =>
-      VoiceError.fail(
-        new VoiceError.SourceFailed({
-          source: source.name,
-          kind: "Failed",
-          positionMs: 0,
-          detail: `it did not open within ${Math.round(starveMs)} ms`
-        })
-      )
-  })
+  const open = Effect.raceFirst(
+    Effect.timeoutOrElse(Effect.provideContext(source.open, context), {
+      duration: Duration.millis(starveMs),
+      orElse: () =>
+        VoiceError.fail(
+          new VoiceError.SourceFailed({
+            source: source.name,
+            kind: "Failed",
+            positionMs: 0,
+            detail: `it did not open within ${Math.round(starveMs)} ms`
+          })
+        )
+    }),
+    connection.awaitEnd
+  )
 
   // whoever waits for the end may interrupt the fiber that brings it about
   let ending = false
   const end = Effect.fnUntraced(function*(how: TrackEnd) {
     if (ending) return
     ending = true
-    yield* connection.detach(current.number)
+    if (current !== undefined) yield* connection.detach(current.number)
     yield* SubscriptionRef.set(state, { _tag: "Ended", end: how })
     yield* publish({ _tag: "Ended", end: how })
     // last, so that whoever waited for the end finds everything at its end
@@ -197,139 +185,73 @@ export const make = Effect.fnUntraced(function*<R>(
 
   const isOver = Effect.map(SubscriptionRef.get(state), (now) => now._tag === "Ended")
 
-  /** Writes one frame, waiting for room. */
-  const write = (reading: Reading, frame: OpusFrame): Effect.Effect<void, VoiceError.VoiceError> =>
-    Effect.suspend(() => {
-      if (frame.data.length > FrameRing.maxFrameBytes || frame.samples % FrameRing.unitSamples !== 0) {
-        return VoiceError.fail(
-          new VoiceError.SourceFailed({
-            source: source.name,
-            kind: "Corrupt",
-            positionMs: positionOf(reading),
-            detail: `a packet of ${frame.data.length} bytes and ${frame.samples} samples is not Opus`
-          })
-        )
-      }
-      if (reading.ring.bufferedMs() < bufferMs && reading.ring.write(frame.data, frame.samples)) return Effect.void
-      return Effect.andThen(
-        attach(reading),
-        Effect.andThen(refill(reading), Effect.suspend(() => write(reading, frame)))
-      )
-    })
+  const finish = ({ reading }: Playing) => {
+    const error = reading.failure()
+    return end(error === undefined ? { _tag: "Finished" } : { _tag: "Failed", error })
+  }
 
-  const attach = (reading: Reading): Effect.Effect<void, VoiceError.VoiceError> =>
-    reading.number !== -1 ? Effect.void : Effect.map(connection.attach(reading.ring, { paused }), (number) => {
-      reading.number = number
-    })
+  const again = Effect.suspend(() => {
+    if (loopsLeft <= 0) return Effect.succeed(false)
+    loopsLeft--
+    return Effect.as(publish({ _tag: "Looped", times: ++looped }), true)
+  })
 
-  /** Reads one pass of the source, from `fromMs` on. */
-  const readPass = Effect.fnUntraced(
-    function*(reading: Reading, opened: Effect.Success<typeof open>, fromMs: number) {
-      let skip = Math.round(fromMs * 48)
-      let writtenMs = 0
-      while (true) {
-        const frames = yield* Effect.catchIf(opened.pull, Cause.isDone, () => Effect.undefined)
-        if (frames === undefined) return writtenMs
-        for (const frame of frames) {
-          if (skip >= frame.samples) {
-            skip -= frame.samples
-            continue
-          }
-          skip = 0
-          yield* write(reading, frame)
-          writtenMs += frame.samples / 48
-        }
-        if (reading.ring.bufferedMs() >= leadMs) yield* attach(reading)
-      }
-    }
-  )
-
-  /** A source that dies is the failure of a track, not of the program. */
-  const failureOf = (reading: Reading, cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError =>
-    Option.getOrElse(Cause.findErrorOption(cause), () => {
-      const defect = Cause.squash(cause)
-      return VoiceError.make(
-        new VoiceError.SourceFailed({
-          source: source.name,
-          kind: "Failed",
-          positionMs: positionOf(reading),
-          detail: defect instanceof Error ? defect.message : String(defect)
+  const attach = (playing: Playing): Effect.Effect<void, VoiceError.VoiceError> =>
+    Effect.suspend(() =>
+      playing.number !== -1 ?
+        Effect.void :
+        Effect.map(connection.attach(playing.reading.ring, { paused }), (number) => {
+          playing.number = number
         })
-      )
-    })
-
-  const readAll = (reading: Reading, first: Effect.Success<typeof open>, fromMs: number) =>
-    Effect.gen(function*() {
-      let atMs = yield* readPass(reading, first, fromMs)
-      while (loopsLeft > 0) {
-        loopsLeft--
-        // drops the passes that are over, too
-        positionOf(reading)
-        reading.passes.push({ atMs, positionMs: 0 })
-        const writtenMs = yield* Effect.scoped(
-          Effect.flatMap(open, (opened) => readPass(reading, opened, 0))
-        )
-        if (writtenMs === 0) break
-        atMs += writtenMs
-        yield* publish({ _tag: "Looped", times: ++looped })
-      }
-      yield* attach(reading)
-    }).pipe(
-      Effect.catchCause((cause) => {
-        if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause)
-        reading.failure = failureOf(reading, cause)
-        return Effect.ignore(attach(reading))
-      }),
-      Effect.andThen(Effect.sync(reading.ring.end)),
-      // a failure without a frame never reaches the driver
-      Effect.andThen(Effect.suspend(() => reading.number === -1 ? finish(reading) : Effect.void))
     )
 
-  const finish = (reading: Reading) =>
-    end(reading.failure === undefined ? { _tag: "Finished" } : { _tag: "Failed", error: reading.failure })
-
-  const makeReading = (fromMs: number): Reading => ({
-    ring: FrameRing.make({ capacityBytes: ringBytes }),
-    passes: [{ atMs: 0, positionMs: fromMs }],
-    number: -1,
-    failure: undefined
-  })
+  const positionMs = () => current?.reading.positionMs() ?? 0
 
   const reader = yield* FiberHandle.make<void>()
-  let current = makeReading(0)
+  const oneStart = yield* Semaphore.make(1)
 
-  const start = Effect.fnUntraced(function*(fromMs: number) {
-    const ready = yield* Deferred.make<void, VoiceError.VoiceError>()
-    const reading = makeReading(fromMs)
-    const former = current
-    yield* FiberHandle.run(
-      reader,
-      Effect.scoped(Effect.gen(function*() {
-        const opened = yield* Effect.onExit(open, (exit) => {
-          if (Exit.isSuccess(exit)) return Effect.void
-          // another seek has taken the place of this one
-          if (Cause.hasInterruptsOnly(exit.cause)) return Deferred.succeed(ready, undefined)
-          // nobody reads for the former reading any more: it ends with what it has
-          former.failure = failureOf(former, exit.cause)
-          former.ring.end()
-          return Deferred.failCause(ready, exit.cause)
-        })
-        current = reading
-        hungryMs = nowMs()
+  /** Begins to read at a position. What plays goes on until the source is open there; if that fails, nothing changes. */
+  const start = (fromMs: number) =>
+    oneStart.withPermits(1)(Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const readingScope = yield* Scope.fork(scope)
+        const opened = yield* restore(Scope.provide(open, readingScope)).pipe(
+          Effect.onError((cause) => Scope.close(readingScope, Exit.failCause(cause)))
+        )
+        const former = current
+        const playing: Playing = {
+          reading: Reading.make({
+            name: source.name,
+            opened,
+            open,
+            fromMs,
+            bufferMs,
+            onReady: Effect.suspend(() => attach(playing)),
+            again
+          }),
+          number: -1
+        }
+        current = playing
         durationMs = opened.durationMs
-        yield* Deferred.succeed(ready, undefined)
-        yield* readAll(reading, opened, fromMs)
-      })).pipe(Effect.ignoreCause)
-    )
-    yield* Deferred.await(ready)
-    if (former.number !== -1) yield* connection.detach(former.number)
-  })
-  let durationMs: number | undefined = undefined
-  const startedAt = nowMs()
+        hungryMs = nowMs()
+        yield* FiberHandle.run(
+          reader,
+          Effect.interruptible(playing.reading.run).pipe(
+            // what has no frame at all is over at once, also while it is paused
+            Effect.andThen(Effect.suspend(() => {
+              const { ring } = playing.reading
+              return ring.isDrained() && ring.framesRead() === 0 ? finish(playing) : Effect.void
+            })),
+            Effect.onExit((exit) => Scope.close(readingScope, exit))
+          )
+        )
+        if (former !== undefined) yield* connection.detach(former.number)
+      })
+    ))
 
   const onEvent = Effect.fnUntraced(function*(event: { readonly _tag: string; readonly track?: number }) {
-    if (event.track === undefined || event.track !== current.number || (yield* isOver)) return
-    const positionMs = positionOf(current)
+    if (current === undefined || event.track !== current.number || (yield* isOver)) return
+    const at = { positionMs: positionMs() }
     switch (event._tag) {
       case "TrackStarted":
         hungryMs = undefined
@@ -338,14 +260,14 @@ export const make = Effect.fnUntraced(function*<R>(
         return yield* SubscriptionRef.set(state, { _tag: paused ? "Paused" : "Playing" })
       case "TrackStarving":
         // an ended ring that runs empty is drained, not starving
-        if (current.ring.isEnded()) return
+        if (current.reading.ring.isEnded()) return
         hungryMs = nowMs()
         yield* SubscriptionRef.set(state, { _tag: "Buffering" })
-        return yield* publish({ _tag: "Stalled", positionMs })
+        return yield* publish({ _tag: "Stalled", ...at })
       case "TrackRecovered":
         hungryMs = undefined
         yield* SubscriptionRef.set(state, { _tag: paused ? "Paused" : "Playing" })
-        return yield* publish({ _tag: "Recovered", positionMs })
+        return yield* publish({ _tag: "Recovered", ...at })
       case "TrackDrained":
         return yield* finish(current)
     }
@@ -362,7 +284,6 @@ export const make = Effect.fnUntraced(function*<R>(
   )
   yield* Effect.addFinalizer(() => end({ _tag: "Stopped" }))
   yield* start(0)
-  hungryMs = startedAt
 
   const watch = Effect.suspend(() => {
     if (hungryMs === undefined || paused) return Effect.void
@@ -379,9 +300,8 @@ export const make = Effect.fnUntraced(function*<R>(
       if (paused === value || (yield* isOver)) return
       paused = value
       if (hungryMs !== undefined) hungryMs = nowMs()
-      if (current.number !== -1) yield* connection.setPaused(current.number, value)
-      const positionMs = positionOf(current)
-      yield* publish(value ? { _tag: "Paused", positionMs } : { _tag: "Resumed", positionMs })
+      if (current !== undefined && current.number !== -1) yield* connection.setPaused(current.number, value)
+      yield* publish({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
       yield* SubscriptionRef.set(state, {
         _tag: value ? "Paused" : hungryMs === undefined && everStarted ? "Playing" : "Buffering"
       })
@@ -401,7 +321,7 @@ export const make = Effect.fnUntraced(function*<R>(
     state: SubscriptionRef.get(state),
     changes: SubscriptionRef.changes(state).pipe(Stream.takeUntil((now) => now._tag === "Ended")),
     events: Stream.fromPubSub(events).pipe(Stream.takeUntil((event) => event._tag === "Ended")),
-    position: Effect.sync(() => positionOf(current)),
+    position: Effect.sync(positionMs),
     pause: setPaused(true),
     resume: setPaused(false),
     stop: end({ _tag: "Stopped" }),
@@ -410,9 +330,9 @@ export const make = Effect.fnUntraced(function*<R>(
         if (yield* isOver) {
           return yield* VoiceError.fail(new VoiceError.NotConnected({ operation: "Seeking in an ended track" }))
         }
-        const positionMs = Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(position)))
-        yield* start(positionMs)
-        yield* publish({ _tag: "Sought", positionMs })
+        const fromMs = Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(position)))
+        yield* start(fromMs)
+        yield* publish({ _tag: "Sought", positionMs: fromMs })
       }),
     loop: (times) =>
       Effect.sync(() => {

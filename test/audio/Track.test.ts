@@ -156,7 +156,7 @@ describe("Track", () => {
       assert.strictEqual(fake.taken.length, 20)
     }))
 
-  it.effect("fails a seek in a source that cannot be opened again, plays what it has, and ends", () =>
+  it.effect("fails a seek in a source that cannot be opened again, and plays on", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const gone = new VoiceError.SourceFailed({ source: "once", kind: "NotFound", positionMs: 0, detail: "gone" })
@@ -168,9 +168,9 @@ describe("Track", () => {
       const track = yield* Track.make(once, fake.connection)
       yield* play(fake, 10)
       assert.strictEqual((yield* Effect.flip(track.seek("5 seconds"))).reason._tag, "SourceFailed")
-      yield* play(fake, 80)
-      assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
-      assert.deepStrictEqual(fake.taken.map(indexOf), fake.taken.map((_, i) => i))
+      yield* play(fake, 510)
+      assert.strictEqual((yield* track.awaitEnd)._tag, "Finished")
+      assert.deepStrictEqual(fake.taken.map(indexOf), Array.from({ length: 500 }, (_, i) => i))
     }))
 
   it.effect("starves when a source gives nothing after a seek, and fails when it does not open", () =>
@@ -215,6 +215,33 @@ describe("Track", () => {
       yield* play(fake, 500)
       assert.strictEqual(fake.taken.length, 500)
       yield* track.stop
+    }))
+
+  it.effect("plays on while a seek opens the source, and as if nothing were when that is interrupted", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      let opened = 0
+      const slow: AudioSource = {
+        name: "slow",
+        open: Effect.suspend(() => opened++ === 0 ? sourceOf(100).open : Effect.never)
+      }
+      const track = yield* Track.make(slow, fake.connection)
+      const seeking = yield* Effect.forkScoped(track.seek("1 second"), { startImmediately: true })
+      yield* play(fake, 50)
+      assert.isAbove(fake.taken.length, 40)
+      yield* Fiber.interrupt(seeking)
+      yield* play(fake, 60)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.deepStrictEqual(fake.taken.map(indexOf), Array.from({ length: 100 }, (_, i) => i))
+    }))
+
+  it.effect("tells the place of the frame that holds the position it sought", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* Track.make(sourceOf(500), fake.connection, { paused: true })
+      yield* track.seek("1015 millis")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* track.position, 1_000)
     }))
 
   it.effect("goes where the last of many seeks goes", () =>
