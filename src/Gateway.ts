@@ -119,7 +119,7 @@ export interface GatewayOptions extends GatewayConfig, GatewayClientOptions {}
  * subscribed streams: `GatewayClosed`, `GatewayUnreachable`, `GatewayFailed`, or `NotConnected` once the layer's scope has
  * closed. Until then lost connections are resumed, or begun anew where Discord says so.
  *
- * While the connection is down, up to 64 voice state requests wait for the next one; interruption withdraws a request. A
+ * While the connection is down, up to 4096 voice state requests wait for the next one; interruption withdraws a request. A
  * subscriber that falls 4096 events behind loses the oldest. `NewSession` is every READY but the first. The initial voice
  * state follows our later ones; where READY names the guild, it waits up to 5 seconds for the guild to arrive.
  *

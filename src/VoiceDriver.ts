@@ -88,7 +88,7 @@ export interface VoiceConnection {
   readonly setSpeaking: (flags: number) => Effect.Effect<void, VoiceError.VoiceError>
   /**
    * Subscribes to what happens, from the moment this effect completes on; ends when the connection has ended, behind
-   * `Ended` if it was lost.
+   * `Ended` if it was lost. A subscriber that falls 4096 events behind loses the oldest.
    */
   readonly events: Effect.Effect<Stream.Stream<Line.Event>, never, Scope.Scope>
   /**
@@ -119,6 +119,9 @@ export class VoiceDriver extends Context.Service<VoiceDriver, {
 }>()("effect-discord-voice/VoiceDriver") {}
 
 const defaultReceiveCapacity = 256
+
+/** Events held for a subscriber that does not read. */
+const eventCapacity = 4_096
 
 /** One that has subscribed. `onOver` comes last, whether the connection was lost or closed here. */
 interface Listener {
@@ -193,7 +196,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     )
 
   const events = Effect.gen(function*() {
-    const queue = yield* Queue.unbounded<Line.Event, Cause.Done>()
+    const queue = yield* Queue.make<Line.Event, Cause.Done>({ capacity: eventCapacity, strategy: "sliding" })
     yield* subscribe({
       onEvent: (event) => {
         if (event._tag !== "Packet" && event._tag !== "Statistics") Queue.offerUnsafe(queue, event)

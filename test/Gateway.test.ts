@@ -537,10 +537,10 @@ describe("Gateway", () => {
       run(Effect.gen(function*() {
         const gateway = yield* Gateway.Gateway
         const waiting = yield* Effect.forEach(
-          Array.from({ length: 64 }, (_, i) => i),
+          Array.from({ length: 4096 }, (_, i) => i),
           (i) => Effect.forkChild(gateway.updateVoiceState(request(i)), { startImmediately: true })
         )
-        const reason = yield* reasonOf(gateway.updateVoiceState(request(64)))
+        const reason = yield* reasonOf(gateway.updateVoiceState(request(4096)))
         assert.strictEqual(reason._tag, "GatewayFailed")
         yield* Fiber.interruptAll(waiting)
         const { peer } = yield* connected()

@@ -10,6 +10,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
@@ -117,11 +118,14 @@ export const connect = Effect.fnUntraced(function*(
         new VoiceError.ProtocolViolated({ detail: `mode ${d.mode} was given though ${mode} was selected` })
       )
     }
-    return yield* crypto.make(mode, Redacted.make(Uint8Array.from(d.secret_key)))
-  }, Scope.provide(keys))
-  const cipher = yield* makeCipher(
+    const keyScope = yield* Scope.fork(keys)
+    const made = crypto.make(mode, Redacted.make(Uint8Array.from(d.secret_key)))
+    return { cipher: yield* Scope.provide(made, keyScope), keyScope }
+  })
+  let key = yield* makeCipher(
     yield* within("session-description", Queue.take(gateway.descriptions))
   )
+  const { cipher } = key
 
   const media = MediaReceiver.make({
     cipher,
@@ -160,12 +164,13 @@ export const connect = Effect.fnUntraced(function*(
   // a later Session Description brings a new key, and nonces start anew with it
   yield* Queue.take(gateway.descriptions).pipe(
     Effect.flatMap(makeCipher),
-    Effect.tap((next) =>
-      Effect.sync(() => {
-        player.setCipher(next)
-        media.setCipher(next)
-      })
-    ),
+    Effect.flatMap((next) => {
+      const former = key
+      key = next
+      player.setCipher(next.cipher)
+      media.setCipher(next.cipher)
+      return Scope.close(former.keyScope, Exit.void)
+    }),
     Effect.forever,
     Effect.catch((error) => Deferred.fail(ended, error)),
     Effect.forkScoped({ startImmediately: true })

@@ -174,7 +174,7 @@ export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => {
     // the end is read first: a frame written before it was set is then seen by `used`
     isDrained: () => Atomics.load(header, endIndex) === 1 && used() === 0,
     bufferedMs: () => msOf((Atomics.load(header, writtenUnits) - Atomics.load(header, readUnits)) | 0),
-    positionMs: () => msOf(Atomics.load(header, readUnits)),
-    framesRead: () => Atomics.load(header, framesReadIndex)
+    positionMs: () => msOf(Atomics.load(header, readUnits) >>> 0),
+    framesRead: () => Atomics.load(header, framesReadIndex) >>> 0
   }
 }

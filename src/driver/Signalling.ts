@@ -60,6 +60,9 @@ export interface Signalling {
   }
 }
 
+/** A server that asks for more than a beat a second is not obeyed. */
+const leastHeartbeatMs = 1_000
+
 /** How long to wait for the other side's close frame when we leave. */
 const closeTimeoutMs = 1_000
 
@@ -114,7 +117,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const onMessage = (message: VoicePayload.ServerMessage): Effect.Effect<unknown> => {
     switch (message.op) {
       case 8:
-        heartbeatIntervalMs = message.d.heartbeat_interval
+        heartbeatIntervalMs = Math.max(leastHeartbeatMs, message.d.heartbeat_interval)
         // in this order: whoever waits for Hello starts the first heartbeat itself
         return Effect.andThen(isBeating ? startHeartbeat : Effect.void, Deferred.succeed(hello, undefined))
       case 2:

@@ -30,7 +30,8 @@ import * as Rest from "./Rest.ts"
 
 const defaultRestUrl = "https://discord.com/api/v10"
 const library = "effect-discord-voice"
-const waitingRequests = 64
+/** A bot may ask for a place in each of its guilds at once; beyond this something asks without end. */
+const waitingRequests = 4096
 const waitingEvents = 4096
 const waitingLifecycles = 64
 /** A connection that was up this long has nothing to do with the failures before it. */
@@ -183,7 +184,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
       })
       if (backoff === undefined) return yield* finish(end.error)
       const delayMs = end.immediately && wasStable ? 0 : Math.max(Duration.toMillis(backoff), end.minDelayMs)
-      yield* Effect.logDebug(`Connecting to the main gateway again in ${Math.round(delayMs)} ms: ${end.error.message}`)
+      yield* Effect.logWarning(`Connecting to the main gateway again in ${Math.round(delayMs)} ms: ${end.error.message}`)
       yield* Effect.sleep(delayMs)
     }
   })

@@ -51,7 +51,9 @@ export class PhaseTimedOut extends Schema.TaggedError<PhaseTimedOut>(`${key}/Pha
 }
 
 const joinHelp = {
-  gateway: "the main gateway did not become ready. Check its token, URL and network",
+  gateway:
+    "the main gateway has not taken our request: it is not connected, or holds the request back because of its " +
+    "send limit. Its warnings in the log say which; check token, URL and network",
   both:
     "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE came. Is the channel full, are the permissions View Channel and " +
     "Connect missing, is the channel id wrong, or are we in the channel already",

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
@@ -101,6 +102,42 @@ describe("Engine, what a server may do", () => {
       const before = (yield* connection.statistics).heartbeatsSent
       yield* Effect.sleep("10 seconds")
       assert.strictEqual((yield* connection.statistics).heartbeatsSent - before, 10)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("does not beat faster than once a second, whatever Hello says", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, peer, say } = yield* Mock.connect()
+      yield* Effect.forever(Effect.flatMap(peer.take, (frame) => {
+        const { d, op } = JSON.parse(String(frame))
+        return op === 3 ? say({ op: 6, d: { t: d.t } }) : Effect.void
+      })).pipe(Effect.forkScoped({ startImmediately: true }))
+      yield* say({ op: 8, d: { v: 8, heartbeat_interval: 0.01 } })
+      yield* Effect.sleep("1 millis")
+      const before = (yield* connection.statistics).heartbeatsSent
+      yield* Effect.sleep("10 seconds")
+      assert.strictEqual((yield* connection.statistics).heartbeatsSent - before, 10)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("closes its audio with silence under the newest key", () =>
+    Rig.run(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { connection, say, takeDatagram } = yield* Scope.provide(Mock.connect(), scope)
+      const [former, next] = [yield* Mock.cipher(0), yield* Mock.cipher(1)]
+      yield* connection.attach(Mock.ringOf(frames))
+      yield* Effect.sleep("100 millis")
+      yield* say({ op: 4, d: { mode: Mock.mode, secret_key: Mock.key(1), dave_protocol_version: 0 } })
+      yield* Effect.sleep("200 millis")
+      yield* Scope.close(scope, Exit.void)
+      const payloads: Array<Uint8Array> = []
+      let packet = yield* Effect.timeoutOption(takeDatagram, "1 second")
+      while (Option.isSome(packet)) {
+        const found = Mock.opened(packet.value.slice(), next) ?? Mock.opened(packet.value.slice(), former)
+        assert.isDefined(found)
+        payloads.push(found.payload)
+        packet = yield* Effect.timeoutOption(takeDatagram, "1 second")
+      }
+      assert.isTrue(payloads.slice(-5).every((payload) => OpusPacket.isSilence(payload)))
+      assert.isFalse(OpusPacket.isSilence(payloads.at(-6) ?? new Uint8Array(0)))
     })).pipe(Effect.provide(Mock.layer)))
 
   it.effect("goes on without loss under a new key", () =>
