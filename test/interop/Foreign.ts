@@ -1,0 +1,134 @@
+/**
+ * A foreign client in a process of its own: a script that drives a library as its users do, and tells the test what it
+ * sees. The library is unmodified, and trusts the emulator's certificate as it would any other CA.
+ */
+import { Data, Deferred, Effect, type Scope } from "effect"
+import { fork } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+/** What a script tells: anything that JSON can say, with a tag. */
+export interface Told {
+  readonly _tag: string
+  readonly [field: string]: unknown
+}
+
+/** A script that ended, or did not tell what was waited for. Its last words are in the message. */
+export class ForeignFailed extends Data.TaggedError("ForeignFailed")<{ readonly message: string }> {}
+
+export interface Foreign {
+  /** All that was told so far, in order. */
+  readonly told: () => ReadonlyArray<Told>
+  /**
+   * The first thing told that fits, from `after` (a number of things told) on. Fails when the script ends before, or when it
+   * takes longer than 20 seconds.
+   */
+  readonly until: <A extends Told>(
+    fits: (told: Told) => told is A,
+    after?: number
+  ) => Effect.Effect<A, ForeignFailed>
+  /** The same for a tag. */
+  readonly untilTag: (tag: string, after?: number) => Effect.Effect<Told, ForeignFailed>
+  /** Tells the script something. */
+  readonly tell: (command: Told) => Effect.Effect<void>
+  /** Waits until the script has ended, and gives its exit code. */
+  readonly ended: Effect.Effect<number | null>
+  /** What it wrote to standard output and standard error. */
+  readonly output: () => string
+}
+
+const patience = "20 seconds"
+
+/**
+ * Starts `script`, a file of this folder, on the Node of the tests. `args` is what it gets as its one argument, in JSON. The
+ * process ends with the scope.
+ */
+export const start = Effect.fnUntraced(function*(script: string, options: {
+  readonly args: unknown
+  /** A certificate to trust beside those that Node trusts. */
+  readonly ca?: string | undefined
+  readonly env?: { readonly [name: string]: string } | undefined
+  readonly execArgv?: ReadonlyArray<string> | undefined
+}): Effect.fn.Return<Foreign, never, Scope.Scope> {
+  const folder = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "foreign-"))),
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+  )
+  const caFile = join(folder, "ca.pem")
+  if (options.ca !== undefined) writeFileSync(caFile, options.ca)
+
+  const told: Array<Told> = []
+  const output: Array<string> = []
+  const waiting = new Set<() => void>()
+  const ended = Deferred.makeUnsafe<number | null>()
+  let isOver = false
+
+  const child = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      fork(fileURLToPath(new URL(script, import.meta.url)), [JSON.stringify(options.args)], {
+        stdio: ["ignore", "pipe", "pipe", "ipc"],
+        execArgv: ["--disable-warning=ExperimentalWarning", ...options.execArgv ?? []],
+        env: {
+          PATH: process.env["PATH"],
+          HOME: folder,
+          ...(options.ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: caFile }),
+          ...options.env
+        }
+      })
+    ),
+    (child) =>
+      Effect.andThen(
+        Effect.sync(() => {
+          if (!isOver) child.kill("SIGKILL")
+        }),
+        Deferred.await(ended)
+      )
+  )
+  const look = () => {
+    for (const wake of waiting) wake()
+  }
+  child.stdout?.on("data", (part) => output.push(String(part)))
+  child.stderr?.on("data", (part) => output.push(String(part)))
+  child.on("message", (message) => {
+    // scripts tell what `Told` says, through `tell` of `script.ts`
+    told.push(message as Told)
+    look()
+  })
+  child.on("error", (error) => output.push(String(error)))
+  child.on("close", (code) => {
+    isOver = true
+    Deferred.doneUnsafe(ended, Effect.succeed(code))
+    look()
+  })
+
+  const lastWords = () => `${JSON.stringify(told.slice(-5))} ${output.join("").slice(-2000)}`
+
+  const until: Foreign["until"] = <A extends Told>(fits: (told: Told) => told is A, after = 0) =>
+    Effect.callback<A, ForeignFailed>((resume) => {
+      const check = () => {
+        const found = told.slice(after).find(fits)
+        if (found !== undefined) resume(Effect.succeed(found))
+        else if (isOver) resume(Effect.fail(new ForeignFailed({ message: `${script} has ended: ${lastWords()}` })))
+        else return
+        waiting.delete(check)
+      }
+      waiting.add(check)
+      check()
+      return Effect.sync(() => waiting.delete(check))
+    }).pipe(Effect.timeoutOrElse({
+      duration: patience,
+      orElse: () =>
+        Effect.fail(new ForeignFailed({ message: `${script} did not tell what was waited for: ${lastWords()}` }))
+    }))
+
+  return {
+    told: () => told,
+    until,
+    untilTag: (tag, after) => until((one): one is Told => one._tag === tag, after),
+    tell: (command) => Effect.sync(() => void child.send(command)),
+    ended: Deferred.await(ended),
+    output: () => output.join("")
+  }
+})
