@@ -184,7 +184,9 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
       })
       if (backoff === undefined) return yield* finish(end.error)
       const delayMs = end.immediately && wasStable ? 0 : Math.max(Duration.toMillis(backoff), end.minDelayMs)
-      yield* Effect.logWarning(`Connecting to the main gateway again in ${Math.round(delayMs)} ms: ${end.error.message}`)
+      yield* Effect.logWarning(
+        `Connecting to the main gateway again in ${Math.round(delayMs)} ms: ${end.error.message}`
+      )
       yield* Effect.sleep(delayMs)
     }
   })
