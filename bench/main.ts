@@ -6,11 +6,17 @@ import { parseArgs } from "node:util"
 import { beat } from "./beat.ts"
 import { crypto } from "./crypto.ts"
 import { type Bench, table } from "./measure.ts"
+import { memory } from "./memory.ts"
+import { soak } from "./soak.ts"
+import { streams } from "./streams.ts"
 
 /** A new bench is one more entry. */
 const benches: ReadonlyArray<Bench> = [
   crypto,
-  beat
+  beat,
+  streams,
+  memory,
+  soak
 ]
 
 const usage = `Usage: npm run bench -- [options]
@@ -19,6 +25,7 @@ Options:
   --only <name>  run one bench; may be given several times
   --quick        fewer and shorter rounds: shows that a bench works, its figures are not to be quoted
   --json         print one JSON document instead of tables
+  --node <v>     run other processes on this version of Node, too; may be given several times (default 24.17.0)
   --help         print this
 
 Benches:
@@ -39,6 +46,7 @@ const arguments_ = (() => {
         only: { type: "string", multiple: true },
         quick: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        node: { type: "string", multiple: true, default: ["24.17.0"] },
         help: { type: "boolean", default: false }
       }
     }).values
@@ -47,6 +55,11 @@ const arguments_ = (() => {
     return undefined
   }
 })()
+
+/** One line on a terminal, rewritten; nothing elsewhere, where standard error is a log. */
+const progress = (text: string): void => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`)
+}
 
 const main = async (options: NonNullable<typeof arguments_>): Promise<number> => {
   if (options.help) {
@@ -65,7 +78,8 @@ const main = async (options: NonNullable<typeof arguments_>): Promise<number> =>
     process.stdout.write(`Node ${node}, ${platform}, ${cpus} x ${cpu}\n`)
   }
   for (const bench of chosen) {
-    const report = await bench.run({ quick: options.quick })
+    const report = await bench.run({ quick: options.quick, nodes: options.node, progress })
+    progress("")
     reports.push({ name: bench.name, figures: report.figures, notes: report.notes })
     if (!options.json) {
       process.stdout.write(`\n${bench.name}: ${bench.summary}\n\n${table(report.rows)}\n\n`)

@@ -8,6 +8,10 @@
 export interface Options {
   /** Fewer and shorter rounds: to see that it works, not to quote. */
   readonly quick: boolean
+  /** Versions of Node on which those benches that run other processes run them, too. */
+  readonly nodes: ReadonlyArray<string>
+  /** Says what is being measured, to a person who waits. */
+  readonly progress: (text: string) => void
 }
 
 /** One line of a table. */

@@ -96,6 +96,7 @@ const wheelSlots = 256
 export const make = (alarm: Alarm): AudioClock["Service"] => {
   const wheel: Array<Array<Entry>> = Array.from({ length: wheelSlots }, () => [])
   const spread = new Uint32Array(frameMs)
+  let turning: Array<Entry> = []
   let waiting = 0
   let current = Math.floor(alarm.now())
   let armedFor = Infinity
@@ -157,10 +158,19 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
       current = slot
       const list = wheel[slot & (wheelSlots - 1)]
       if (list === undefined || list.length === 0) continue
-      wheel[slot & (wheelSlots - 1)] = []
+      // two lists change places, so that no garbage is made fifty times a second
+      turning.length = 0
+      wheel[slot & (wheelSlots - 1)] = turning
+      turning = list
       waiting -= list.length
-      for (const entry of list) entry.slot = -1
-      for (const entry of list) run(entry, alarm.now())
+      for (let i = 0; i < list.length; i++) {
+        const entry = list[i]
+        if (entry !== undefined) entry.slot = -1
+      }
+      for (let i = 0; i < list.length; i++) {
+        const entry = list[i]
+        if (entry !== undefined) run(entry, alarm.now())
+      }
     }
     current = Math.max(current, end)
   }

@@ -13,6 +13,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as registry from "./crypto/registry.ts"
 import * as SodiumMemory from "./crypto/SodiumMemory.ts"
+import * as Workspaces from "./crypto/Workspaces.ts"
 import { type EncryptionMode, isEncryptionMode } from "./protocol/EncryptionMode.ts"
 import * as VoiceError from "./VoiceError.ts"
 
@@ -23,6 +24,28 @@ import * as VoiceError from "./VoiceError.ts"
  * @since 0.1.0
  */
 export type Mode = EncryptionMode | "plain"
+
+/**
+ * One buffer of {@link workspaceBytes} in which all senders of a process make their packets, in the memory of the cipher's
+ * engine where it has one. Whoever makes the next packet overwrites it: fill, seal and send it in one synchronous piece.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Workspace {
+  /** The buffer as it is now. Do not keep it. */
+  readonly buffer: () => Uint8Array
+  /** Says that somebody still reads the buffer (a datagram that waits in Node), so that another takes its place. */
+  readonly replace: () => void
+}
+
+/**
+ * Size of a {@link Workspace} in bytes: room for the longest Opus packet (7680) with header, tag and nonce.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const workspaceBytes: number = Workspaces.bytes
 
 /**
  * Seals and opens the packets of one connection under one key. Plain code for the 20 ms beat: nothing is allocated per
@@ -41,6 +64,8 @@ export interface PacketCipher {
    * packets may stand there. When the engine's memory is used up (some thousand connections) it is an ordinary buffer.
    */
   readonly allocate: (size: number) => Uint8Array
+  /** Where packets are made, shared by all ciphers of an engine. */
+  readonly workspace: Workspace
   /**
    * Seals the packet in `buffer[0, plainLength)` in place: header first, then the payload. `clearLength` is the length of
    * the part that stays readable: 12 + 4 * CSRC count (+ 4 with an extension) in the rtpsize modes, 12 in the others, 8

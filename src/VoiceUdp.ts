@@ -60,8 +60,8 @@ export interface Socket {
    * answer are checked. Fails with `DiscoveryUnanswered`.
    */
   readonly discover: Effect.Effect<{ readonly address: string; readonly port: number }, VoiceError.VoiceError>
-  /** Sends the first `length` bytes of `packet`; the buffer can be used again when it returns. Never throws. */
-  readonly send: (packet: Uint8Array, length: number) => void
+  /** Sends the first `length` bytes of `packet`. See `DatagramSocket.send`: whether the buffer can be used again. */
+  readonly send: (packet: Uint8Array, length: number) => boolean
   /** Sets the one handler of RTP and RTCP datagrams. */
   readonly onMedia: (handler: MediaHandler) => void
   readonly statistics: () => Statistics

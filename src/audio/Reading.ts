@@ -82,15 +82,22 @@ export const make = (options: Options): Reading => {
     Effect.sleep(Duration.millis(Math.max(leastRefillMs, Math.min(bufferMs, ring.bufferedMs()) / 2)))
   )
 
+  const fits = (frame: OpusFrame): boolean =>
+    frame.data.length <= FrameRing.maxFrameBytes && frame.samples % FrameRing.unitSamples === 0
+
+  /** Writes one frame if there is room for it. Plain code: most frames need no effect. */
+  const tryWrite = (frame: OpusFrame): boolean =>
+    fits(frame) && ring.bufferedMs() < bufferMs && ring.write(frame.data, frame.samples)
+
   /** Writes one frame, waiting for room. */
   const write = (frame: OpusFrame): Effect.Effect<void, VoiceError.VoiceError> =>
     Effect.suspend(() => {
-      if (frame.data.length > FrameRing.maxFrameBytes || frame.samples % FrameRing.unitSamples !== 0) {
+      if (!fits(frame)) {
         return Effect.fail(
           failed("Corrupt", `a packet of ${frame.data.length} bytes and ${frame.samples} samples is not Opus`)
         )
       }
-      if (ring.bufferedMs() < bufferMs && ring.write(frame.data, frame.samples)) return Effect.void
+      if (tryWrite(frame)) return Effect.void
       return Effect.andThen(onReady, Effect.andThen(refill, Effect.suspend(() => write(frame))))
     })
 
@@ -111,7 +118,7 @@ export const make = (options: Options): Reading => {
           passes[0] = { atMs: 0, positionMs: skipMs - skip / 48 }
           skip = 0
         }
-        yield* write(frame)
+        if (!tryWrite(frame)) yield* write(frame)
         writtenMs += frame.samples / 48
       }
       if (ring.bufferedMs() >= leadMs) yield* onReady

@@ -12,6 +12,7 @@ import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } fro
 import type { EncryptionModeSpec } from "../protocol/EncryptionMode.ts"
 import { setU32, u8 } from "../protocol/internal/bytes.ts"
 import { canOpen, canSeal, type Cipher, expansionOf, view } from "./Cipher.ts"
+import * as Workspaces from "./Workspaces.ts"
 
 const algorithm = "aes-256-gcm"
 const tagBytes = 16
@@ -37,6 +38,8 @@ class AesGcm implements Cipher {
   }
 
   readonly allocate = (size: number): Uint8Array => new Uint8Array(size)
+
+  readonly workspace = Workspaces.ordinary
 
   readonly seal = (buffer: Uint8Array, clearLength: number, plainLength: number): number => {
     const key = this.#key

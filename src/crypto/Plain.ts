@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { canOpen, canSeal, type Cipher } from "./Cipher.ts"
+import * as Workspaces from "./Workspaces.ts"
 
 /** @internal */
 export const make = (): Cipher => {
@@ -13,6 +14,7 @@ export const make = (): Cipher => {
     mode: "plain",
     expansionBytes: 0,
     allocate: (size) => new Uint8Array(size),
+    workspace: Workspaces.ordinary,
     seal: (buffer, clearLength, plainLength) => {
       if (closed || !canSeal(buffer, clearLength, plainLength, 0)) return -1
       sealed += 1

@@ -15,6 +15,7 @@ import nacl from "tweetnacl"
 import type { EncryptionModeSpec } from "../protocol/EncryptionMode.ts"
 import { setU32, u8 } from "../protocol/internal/bytes.ts"
 import { canOpen, canSeal, type Cipher, type CipherOptions, expansionOf, view } from "./Cipher.ts"
+import * as Workspaces from "./Workspaces.ts"
 
 /**
  * The functions under `nacl.secretbox`, which work on arrays of the caller. The message has 32 zeros before it, the box 16
@@ -88,6 +89,8 @@ class SecretBox implements Cipher {
   }
 
   readonly allocate = (size: number): Uint8Array => new Uint8Array(size)
+
+  readonly workspace = Workspaces.ordinary
 
   readonly seal = (buffer: Uint8Array, clearLength: number, plainLength: number): number => {
     if (this.#closed || !canSeal(buffer, clearLength, plainLength, this.expansionBytes)) return -1

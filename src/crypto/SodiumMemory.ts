@@ -9,6 +9,8 @@
  */
 import load, { type SodiumModule } from "libsodium"
 import { randomBytes } from "node:crypto"
+import type { Workspace } from "../VoiceCrypto.ts"
+import * as Workspaces from "./Workspaces.ts"
 
 /** Grown to at once. Pages that are never touched cost no memory. */
 const reservedBytes = 16 * 1024 * 1024
@@ -24,12 +26,16 @@ const blockOverhead = 16
 /** A datagram is never longer. */
 const scratchBytes = 65_536
 
+/** Workspaces that are used in turn. A datagram that has to wait has left long before its turn comes again. */
+const workspaces = 16
+
 /** @internal */
 export interface SodiumMemory {
   readonly module: SodiumModule
   /** The address of `scratchBytes` bytes for packets that stand elsewhere. */
   readonly scratch: number
   readonly scratchBytes: number
+  readonly workspace: Workspace
   /** The address of a zeroed block for a key and the like, or 0. */
   readonly acquire: (size: number) => number
   /** The address of a zeroed block for packets, or 0. */
@@ -41,6 +47,15 @@ export interface SodiumMemory {
 const make = (module: SodiumModule): SodiumMemory => {
   let used = 0
   const scratch = module._malloc(scratchBytes)
+  const workspaceBlock = module._malloc(workspaces * Workspaces.bytes)
+  let turn = 0
+  const workspace = Workspaces.make(() =>
+    new Uint8Array(
+      module.HEAPU8.buffer,
+      workspaceBlock + (turn++ % workspaces) * Workspaces.bytes,
+      Workspaces.bytes
+    )
+  )
 
   const acquireWithin = (size: number, budget: number): number => {
     if (used + size + blockOverhead > budget) return 0
@@ -55,6 +70,7 @@ const make = (module: SodiumModule): SodiumMemory => {
     module,
     scratch,
     scratchBytes,
+    workspace,
     acquire: (size) => acquireWithin(size, totalBudget),
     acquireBuffer: (size) => acquireWithin(size, bufferBudget),
     release: (address, size) => {

@@ -51,6 +51,10 @@ class XChaCha20Poly1305 implements Cipher {
     return this.#key !== 0
   }
 
+  get workspace() {
+    return this.#memory.workspace
+  }
+
   readonly allocate = (size: number): Uint8Array => {
     if (this.#key === 0 || !(size > 0)) return new Uint8Array(size)
     const address = this.#memory.acquireBuffer(size)

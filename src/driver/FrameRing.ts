@@ -41,6 +41,41 @@ export const unitSamples = 120
 
 const skipMarker = 0xffff
 
+/** The buffer that was read into last, which is the same for all senders of a process, and its view as 32-bit words. */
+let lastInto: Uint8Array | undefined
+let lastWords: Int32Array | undefined
+
+const wordsOf = (into: Uint8Array): Int32Array | undefined => {
+  if (into !== lastInto) {
+    lastInto = into
+    lastWords = (into.byteOffset & 3) === 0
+      ? new Int32Array(into.buffer, into.byteOffset, into.length >>> 2)
+      : undefined
+  }
+  return lastWords
+}
+
+/** Copies a record's bytes: by words where that is possible, which takes a quarter of the time. */
+const copy = (
+  arena: Uint8Array,
+  arenaWords: Int32Array,
+  from: number,
+  length: number,
+  into: Uint8Array,
+  offset: number
+): void => {
+  const words = wordsOf(into)
+  const count = (length + 3) >>> 2
+  if (words !== undefined && (offset & 3) === 0 && (offset >>> 2) + count <= words.length) {
+    // records are padded to whole words
+    const source = from >>> 2
+    const target = offset >>> 2
+    for (let i = 0; i < count; i++) words[target + i] = arenaWords[source + i] ?? 0
+  } else {
+    for (let i = 0; i < length; i++) into[offset + i] = arena[from + i] ?? 0
+  }
+}
+
 /**
  * Either end of a ring. The producer calls `write` and `end`, the consumer `read`; everything else is for both.
  *
@@ -61,7 +96,7 @@ export interface FrameRing {
   readonly next: () => number
   /**
    * Takes the oldest frame: copies it into `into` from `offset` on and returns its length in bytes, or -1 when the ring is
-   * empty. {@link FrameRing.samples} then tells its duration.
+   * empty. {@link FrameRing.samples} then tells its duration. Up to three bytes behind the frame may be overwritten.
    */
   readonly read: (into: Uint8Array, offset: number) => number
   /** Duration of the frame that `read` took last, in samples. */
@@ -102,6 +137,7 @@ export const make = (options?: {
 export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => {
   const header = new Int32Array(buffer, 0, headerInts)
   const arena = new Uint8Array(buffer, headerBytes)
+  const arenaWords = new Int32Array(buffer, headerBytes)
   const capacity = arena.length
   const mask = capacity - 1
   let lastSamples = 0
@@ -142,8 +178,9 @@ export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => {
   }
 
   const read = (into: Uint8Array, offset: number): number => {
-    if (used() === 0) return -1
-    let index = Atomics.load(header, readIndex) >>> 0
+    // only this side writes the index of reading
+    let index = (header[readIndex] ?? 0) >>> 0
+    if (Atomics.load(header, writeIndex) >>> 0 === index) return -1
     let at = index & mask
     if (lengthAt(at) === skipMarker) {
       index += capacity - at
@@ -151,10 +188,10 @@ export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => {
     }
     const length = lengthAt(at)
     lastSamples = ((arena[at + 2] ?? 0) << 8) | (arena[at + 3] ?? 0)
-    const from = at + 4
-    for (let i = 0; i < length; i++) into[offset + i] = arena[from + i] ?? 0
-    Atomics.add(header, readUnits, lastSamples / unitSamples)
-    Atomics.add(header, framesReadIndex, 1)
+    copy(arena, arenaWords, at + 4, length, into, offset)
+    // only this side writes these two; the store of the index publishes them
+    header[readUnits] = (header[readUnits] ?? 0) + lastSamples / unitSamples
+    header[framesReadIndex] = (header[framesReadIndex] ?? 0) + 1
     Atomics.store(header, readIndex, (index + ((4 + length + 3) & ~3)) | 0)
     return length
   }

@@ -1,6 +1,6 @@
 /**
  * The sending half of a connection: takes ready frames from a ring when they are due, and makes sealed RTP packets of
- * them. Plain code on one buffer, called by the shared `AudioClock`.
+ * them. Plain code on a buffer that all senders share, called by the shared `AudioClock`.
  *
  * Time is truthful: a packet is due at its track's start plus its media time, the RTP timestamp (RFC 3550, 5.1) advances
  * by the samples sent and, over gaps, pauses and stalls, by the clock. After a stall the sender goes back to its own slot
@@ -39,8 +39,8 @@ export interface Options {
   readonly timestamp: number
   /** No packet is sent before this time, in milliseconds of the clock. */
   readonly notBeforeMs: number
-  /** Sends the first `length` bytes of `packet`; the buffer is used again afterwards. */
-  readonly send: (packet: Uint8Array, length: number) => void
+  /** Sends the first `length` bytes of `packet`, and says whether the buffer can be used again at once. */
+  readonly send: (packet: Uint8Array, length: number) => boolean
   readonly onTrack: (tag: TrackEventTag, track: TrackNumber) => void
   /** The cipher refused: its nonces are used up. The sender has stopped. */
   readonly onExhausted: () => void
@@ -80,11 +80,6 @@ export interface MediaSender {
 
 const closingFrames = 5
 
-/** Room for the RTP header in front and the longest nonce and tag behind a packet. */
-const overheadBytes = 128
-
-const usualPacketBytes = 1_500
-
 /**
  * @category constructors
  * @since 0.1.0
@@ -94,7 +89,6 @@ export const make = (options: Options): MediaSender => {
   const silence = OpusPacket.silenceFrame()
   const lateness = Lateness.make()
   let cipher = options.cipher
-  let packet = cipher.allocate(usualPacketBytes)
   let sequence = options.sequence
   let timestamp = options.timestamp
 
@@ -130,14 +124,8 @@ export const make = (options: Options): MediaSender => {
     return dueMs
   }
 
-  const ensure = (payloadBytes: number): void => {
-    // a buffer in WebAssembly memory is detached (empty) when that memory grows
-    const wanted = payloadBytes + overheadBytes
-    if (packet.length < wanted) packet = cipher.allocate(Math.max(wanted, usualPacketBytes))
-  }
-
   /** Seals and sends the packet whose payload lies behind the header already. */
-  const transmit = (payloadBytes: number): void => {
+  const transmit = (packet: Uint8Array, payloadBytes: number): void => {
     const clear = RtpPacket.writeHeader(packet, false, RtpPacket.payloadTypeOpus, sequence, timestamp, ssrc)
     const length = cipher.seal(packet, clear, clear + payloadBytes)
     if (length < 0) {
@@ -148,16 +136,16 @@ export const make = (options: Options): MediaSender => {
     sequence = RtpPacket.nextSequence(sequence)
     packets++
     bytes += length
-    send(packet, length)
+    if (!send(packet, length)) cipher.workspace.replace()
   }
 
   const transmitSilence = (): void => {
     if (closed) return
-    ensure(silence.length)
+    const packet = cipher.workspace.buffer()
     packet.set(silence, RtpPacket.fixedHeaderBytes)
     silenceLeft--
     silencePackets++
-    transmit(silence.length)
+    transmit(packet, silence.length)
   }
 
   const beginSilence = (): void => {
@@ -168,10 +156,9 @@ export const make = (options: Options): MediaSender => {
 
   /** Takes one frame off the ring and sends it. Returns its samples, or 0 when there is none. */
   const takeFrame = (source: FrameRing.FrameRing): number => {
-    const length = source.next()
+    const packet = cipher.workspace.buffer()
+    const length = source.read(packet, RtpPacket.fixedHeaderBytes)
     if (length < 0) return 0
-    ensure(length)
-    source.read(packet, RtpPacket.fixedHeaderBytes)
     const samples = source.samples()
     if (!started) {
       started = true
@@ -188,7 +175,7 @@ export const make = (options: Options): MediaSender => {
     }
     silenceLeft = 0
     talking = true
-    transmit(length)
+    transmit(packet, length)
     return samples
   }
 
@@ -264,7 +251,6 @@ export const make = (options: Options): MediaSender => {
     },
     setCipher: (next) => {
       cipher = next
-      packet = cipher.allocate(usualPacketBytes)
     },
     close: () => {
       if (closed) return

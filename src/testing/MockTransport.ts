@@ -195,10 +195,11 @@ const makeDatagrams = Effect.gen(function*() {
       send: (packet, length) => {
         if (!open || length < 0 || length > packet.length) {
           sendErrors++
-          return
+          return true
         }
         sent++
         Queue.offerUnsafe(datagrams, new Uint8Array(packet.subarray(0, length)))
+        return true
       },
       onDatagram: (onDatagram) => {
         handler = onDatagram

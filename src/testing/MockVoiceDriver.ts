@@ -105,6 +105,7 @@ const make = Effect.gen(function*() {
             send: (packet, length) => {
               const payload = packet.slice(RtpPacket.fixedHeaderBytes, length)
               if (!OpusPacket.isSilence(payload)) frames.push(payload)
+              return true
             },
             onTrack: (_tag, track) => emit({ _tag, track }),
             onExhausted: () => {}

@@ -127,10 +127,11 @@ const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
       send: (packet, length) => {
         if (!isOpen) {
           sendErrors++
-          return
+          return true
         }
         sent++
         Queue.offerUnsafe(packets, new Uint8Array(packet.subarray(0, length)))
+        return true
       },
       onMedia: (onMedia) => {
         handler = onMedia

@@ -60,6 +60,7 @@ const rig = (options?: { readonly exhaustAfter?: number; readonly sequence?: num
           timestamp: header.timestamp,
           payload: hex(packet.subarray(12, length))
         })
+        return true
       },
       onTrack: (tag, track) => events.push(`${tag} ${track}`),
       onExhausted: () => exhausted++

@@ -309,12 +309,13 @@ export const make = Effect.fnUntraced(
         send: (packet, length) => {
           if (!isOpen) {
             sendErrors++
-            return
+            return true
           }
           sent++
-          if (server === undefined || !open) return
+          if (server === undefined || !open) return true
           const bytes = copyBytes(packet.subarray(0, length))
           network.datagram(lane, () => driver.run((core) => core.datagram(server.id, local, bytes.slice())))
+          return true
         },
         onDatagram: (onDatagram) => {
           handler = onDatagram

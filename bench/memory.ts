@@ -1,0 +1,67 @@
+/**
+ * What a connection takes of memory, idle and playing, beside @discordjs/voice: resident memory of the process after a
+ * garbage collection, less that of the same process without connections.
+ */
+import { type Bench, median } from "./measure.ts"
+import type { Memory } from "./streams/messages.ts"
+import * as Rig from "./streams/rig.ts"
+
+const mode = "aead_xchacha20_poly1305_rtpsize"
+
+const subjects: ReadonlyArray<Rig.Subject> = [
+  { name: "ours, packets", script: "ours", source: "packets" },
+  { name: "ours, Ogg", script: "ours", source: "ogg" },
+  { name: "@discordjs/voice, packets", script: "discordjs", source: "packets" },
+  { name: "@discordjs/voice, Ogg", script: "discordjs", source: "ogg" },
+  { name: "dysnomia, Ogg", script: "dysnomia", source: "ogg" }
+]
+
+const kib = (memory: Memory, before: Memory, count: number) => (memory.rss - before.rss) / 1024 / count
+
+export const memory: Bench = {
+  name: "memory",
+  summary: "memory of a connection, idle and playing",
+  run: async ({ progress, quick }) => {
+    const count = quick ? 20 : 200
+    const rounds = quick ? 1 : 7
+    const playMs = quick ? 1_000 : 3_000
+    const results = subjects.map((subject) => ({ subject, idle: Array<number>(), playing: Array<number>() }))
+    const rig = await Rig.open({ maxStreams: count, maxSeconds: 1 })
+    try {
+      for (let n = 0; n < rounds; n++) {
+        for (const { idle, playing, subject } of n % 2 === 0 ? results : results.toReversed()) {
+          progress(`memory: round ${n + 1}/${rounds}: ${count} x ${subject.name}`)
+          const cell: Rig.Cell = { subject, count, modes: [mode], node: Rig.ownNode }
+          const before = await rig.memoryBefore(cell)
+          await rig.with(cell, async (running) => {
+            idle.push(kib(await running.memory(), before, count))
+            await running.play()
+            await Rig.pause(playMs)
+            playing.push(kib(await running.memory(), before, count))
+          })
+        }
+      }
+    } finally {
+      await rig.close()
+    }
+    const shown = (values: ReadonlyArray<number>) =>
+      `${median(values).toFixed(0)} (${Math.min(...values).toFixed(0)}-${Math.max(...values).toFixed(0)})`
+    return {
+      rows: results.map(({ idle, playing, subject }) => ({
+        player: subject.name,
+        "idle KiB": shown(idle),
+        "playing KiB": shown(playing)
+      })),
+      figures: {
+        connections: count,
+        rounds,
+        players: results.map(({ idle, playing, subject }) => ({ player: subject.name, idle, playing }))
+      },
+      notes: [
+        `a connection of ${count}: resident memory after garbage collection, less that without connections; ` +
+        `medians (least-greatest) of ${rounds} rounds`,
+        `Node ${process.version}, ${mode}, over TLS`
+      ]
+    }
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * @discordjs/voice, as its guide says to use it, without end-to-end encryption: a connection and a player each.
+ */
+import {
+  AudioPlayerStatus,
+  createAudioPlayer,
+  createAudioResource,
+  entersState,
+  joinVoiceChannel,
+  NoSubscriberBehavior,
+  StreamType,
+  type VoiceConnection,
+  VoiceConnectionStatus
+} from "@discordjs/voice"
+import { Readable } from "node:stream"
+import { arguments_, each, frame, ogg, run } from "./player.ts"
+
+const { count, endpoint } = arguments_
+const connections: Array<VoiceConnection> = []
+const fromOgg = process.argv[3] === "ogg"
+
+const packet = frame()
+
+const resource = () =>
+  fromOgg
+    ? createAudioResource(ogg(), { inputType: StreamType.OggOpus })
+    : createAudioResource(
+      new Readable({
+        objectMode: true,
+        read() {
+          this.push(packet)
+        }
+      }),
+      { inputType: StreamType.Opus }
+    )
+
+const connect = async () => {
+  const joinMs: Array<number> = []
+  await each(count, 50, async (index) => {
+    const guildId = String(200000000000000001n + BigInt(index))
+    const startedAt = performance.now()
+    const connection = joinVoiceChannel({
+      guildId,
+      channelId: "300000000000000001",
+      selfDeaf: false,
+      daveEncryption: false,
+      adapterCreator: (methods) => ({
+        sendPayload: () => {
+          setImmediate(() => {
+            const state = {
+              guild_id: guildId,
+              channel_id: "300000000000000001",
+              user_id: "400000000000000001",
+              session_id: "session"
+            }
+            // the library reads no more of a voice state than this
+            methods.onVoiceStateUpdate(state as Parameters<typeof methods.onVoiceStateUpdate>[0])
+            methods.onVoiceServerUpdate({ guild_id: guildId, token: "token", endpoint })
+          })
+          return true
+        },
+        destroy: () => {}
+      })
+    })
+    connections[index] = connection
+    await entersState(connection, VoiceConnectionStatus.Ready, 60_000)
+    joinMs[index] = performance.now() - startedAt
+  })
+  return joinMs
+}
+
+const play = () =>
+  each(count, 50, async (index) => {
+    const player = createAudioPlayer({ behaviors: { noSubscriber: NoSubscriberBehavior.Play } })
+    connections[index]?.subscribe(player)
+    player.on("error", (error) => process.emitWarning(error))
+    player.on(AudioPlayerStatus.Idle, () => player.play(resource()))
+    player.play(resource())
+    await entersState(player, AudioPlayerStatus.Playing, 60_000)
+  })
+
+run({ connect, play })

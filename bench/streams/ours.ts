@@ -1,0 +1,93 @@
+/**
+ * This library: sessions on a gateway of its own that answers at once, each with a track.
+ */
+import { Deferred, Effect, Exit, Layer, Option, PubSub, type Scope, Stream } from "effect"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
+import * as Voice from "../../src/Voice.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
+import { arguments_, each, frame, run } from "./player.ts"
+
+const { count, endpoint } = arguments_
+const channelId = ChannelId.make("300000000000000001")
+const userId = UserId.make("400000000000000001")
+
+/** Says yes to everything, in the same turn. */
+const GatewayLive = Layer.effect(
+  Gateway.Gateway,
+  Effect.gen(function*() {
+    const events = yield* PubSub.unbounded<Gateway.GatewayEvent>()
+    return Gateway.Gateway.of({
+      userId: Effect.succeed(userId),
+      updateVoiceState: ({ channel_id, guild_id, self_deaf, self_mute }) =>
+        Effect.sync(() => {
+          PubSub.publishUnsafe(events, {
+            _tag: "VoiceState",
+            state: {
+              guild_id,
+              channel_id,
+              user_id: userId,
+              session_id: "session",
+              deaf: false,
+              mute: false,
+              self_deaf,
+              self_mute,
+              self_video: false,
+              suppress: false,
+              request_to_speak_timestamp: null
+            }
+          })
+          if (channel_id !== null) {
+            PubSub.publishUnsafe(events, { _tag: "VoiceServer", server: { guild_id, token: "token", endpoint } })
+          }
+        }),
+      subscribe: Effect.map(PubSub.subscribe(events), Stream.fromSubscription),
+      lifecycle: Option.none(),
+      initialVoiceState: Option.none()
+    })
+  })
+)
+
+const packet = { data: frame(), samples: 960 }
+
+const endless: Iterable<AudioSource.OpusFrame> = {
+  [Symbol.iterator]: () => ({ next: () => ({ done: false, value: packet }) })
+}
+
+const source = process.argv[3] === "ogg"
+  ? AudioSource.fromFile(arguments_.ogg)
+  : AudioSource.fromFrames(endless)
+
+const program = Effect.gen(function*() {
+  const context = yield* Effect.context<Gateway.Gateway | Voice.Voice | Scope.Scope>()
+  const runPromise = Effect.runPromiseWith(context)
+  const sessions: Array<VoiceSession.VoiceSession> = []
+  run({
+    connect: async () => {
+      const joinMs: Array<number> = []
+      await each(count, 50, async (index) => {
+        const guildId = GuildId.make(String(200000000000000001n + BigInt(index)))
+        const startedAt = performance.now()
+        sessions[index] = await runPromise(VoiceSession.join({ guildId, channelId }))
+        joinMs[index] = performance.now() - startedAt
+      })
+      return joinMs
+    },
+    play: async () => {
+      await each(count, 50, (index) =>
+        runPromise(
+          Effect.asVoid(sessions[index]?.play(source, { loop: "forever" }) ?? Effect.die(new Error("no session")))
+        ))
+    }
+  })
+  yield* Effect.never
+})
+
+const done = Deferred.makeUnsafe<void>()
+Effect.runFork(
+  Effect.scoped(program).pipe(
+    Effect.provide([GatewayLive, Voice.layer]),
+    Effect.onExit((exit) => Deferred.done(done, Exit.asVoid(exit)))
+  )
+)

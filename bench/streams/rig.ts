@@ -1,0 +1,201 @@
+/**
+ * Runs the processes of the streams bench: one sink for all rounds, and for each cell a player of its own.
+ */
+import { Effect } from "effect"
+import { type ChildProcess, execFileSync, fork } from "node:child_process"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as OggWriter from "../../src/audio/OggWriter.ts"
+import * as Certificate from "../../src/emulator/shell/Certificate.ts"
+import type { Arrivals, FromPlayer, FromSink, Memory, PlayerArguments, ToPlayer, ToSink } from "./messages.ts"
+
+export const frameBytes = 160
+
+/** Seconds of the Ogg file that is played over and over. */
+const oggSeconds = 60
+
+/** A player: its script, and what it plays. */
+export interface Subject {
+  readonly name: string
+  readonly script: "ours" | "bare" | "discordjs" | "dysnomia"
+  readonly source: "packets" | "ogg"
+}
+
+/** A Node to run players on. */
+export interface Node {
+  readonly version: string
+  readonly path: string
+}
+
+export interface Cell {
+  readonly subject: Subject
+  readonly count: number
+  /** Modes that the sink offers, in this order. */
+  readonly modes: ReadonlyArray<string>
+  readonly node: Node
+}
+
+/** The Node that runs the bench. */
+export const ownNode: Node = { version: process.version, path: process.execPath }
+
+/** Another version of Node, from the npm registry. */
+export const fetchNode = (version: string): Node => {
+  const path = execFileSync(
+    "npx",
+    ["--yes", "--package", `node@${version}`, "--call", "node --print process.execPath"],
+    { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }
+  ).trim()
+  return { version: execFileSync(path, ["--version"], { encoding: "utf8" }).trim(), path }
+}
+
+const start = (script: string, args: ReadonlyArray<string>, options: { node: Node; ca: string }) =>
+  fork(fileURLToPath(new URL(script, import.meta.url)), [...args], {
+    execPath: options.node.path,
+    execArgv: [
+      ...(process.env["BENCH_ARGV"] ?? "").split(" ").filter(Boolean),
+      "--expose-gc",
+      "--disable-warning=ExperimentalWarning"
+    ],
+    env: { PATH: process.env["PATH"], NODE_EXTRA_CA_CERTS: options.ca },
+    stdio: ["ignore", "inherit", "inherit", "ipc"]
+  })
+
+/** The next message with this tag. Rejects when the process fails or ends first. */
+const hear = <A extends { readonly _tag: string }, T extends A["_tag"]>(child: ChildProcess, tag: T) =>
+  new Promise<Extract<A, { readonly _tag: T }>>((resolve, reject) => {
+    const done = () => {
+      child.off("message", onMessage)
+      child.off("close", onClose)
+    }
+    const onMessage = (message: unknown) => {
+      // the scripts of this folder say what `messages.ts` says
+      const said = message as A
+      if (said._tag === tag) {
+        done()
+        resolve(said as Extract<A, { readonly _tag: T }>)
+      } else if (said._tag === "Failed") {
+        done()
+        reject(new Error(`${child.spawnargs.slice(-2)[0]}: ${JSON.stringify(said)}`))
+      }
+    }
+    const onClose = (code: number | null) => {
+      done()
+      reject(new Error(`${child.spawnargs.slice(-3).join(" ").slice(0, 200)} ended with ${code}`))
+    }
+    child.on("message", onMessage)
+    child.on("close", onClose)
+  })
+
+const end = (child: ChildProcess) =>
+  new Promise<void>((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve()
+    child.once("close", () => resolve())
+    child.kill("SIGKILL")
+  })
+
+export const pause = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms))
+
+/** A player that has connected. */
+export interface Running {
+  readonly joinMs: ReadonlyArray<number>
+  readonly play: () => Promise<void>
+  readonly memory: () => Promise<Memory>
+  /** Lets it play for `ms`, and counts on both sides. */
+  readonly measure: (ms: number) => Promise<{ readonly arrivals: Arrivals; readonly cpuMicros: number }>
+}
+
+export interface Rig {
+  /** Connects a player, uses it, and ends its process. */
+  readonly with: <A>(cell: Cell, use: (running: Running) => Promise<A>) => Promise<A>
+  /** A player before it connects, for its own memory. */
+  readonly memoryBefore: (cell: Cell) => Promise<Memory>
+  readonly close: () => Promise<void>
+}
+
+const oggFile = (path: string) => {
+  const writer = OggWriter.make()
+  const data = Buffer.alloc(frameBytes, 0x5a)
+  data[0] = 0xfc
+  const parts: Array<Uint8Array> = []
+  for (let i = 0; i < oggSeconds * 50; i++) parts.push(writer.add({ data }) ?? new Uint8Array(0))
+  parts.push(writer.finish())
+  writeFileSync(path, Buffer.concat(parts))
+}
+
+export const open = async (options: { readonly maxStreams: number; readonly maxSeconds: number }): Promise<Rig> => {
+  const folder = mkdtempSync(join(tmpdir(), "streams-"))
+  const ca = join(folder, "ca.pem")
+  const ogg = join(folder, "frames.ogg")
+  const { authority, certificate, privateKey } = await Effect.runPromise(Certificate.make)
+  writeFileSync(ca, authority)
+  oggFile(ogg)
+  const sinkArguments = { certificate, privateKey, sockets: 8, ...options }
+  const sink = start("sink.ts", [JSON.stringify(sinkArguments)], { node: ownNode, ca })
+  const { port, udp } = await hear<FromSink, "Listening">(sink, "Listening")
+
+  const ask = <T extends FromSink["_tag"]>(message: ToSink, tag: T) => {
+    const answer = hear<FromSink, T>(sink, tag)
+    sink.send(message)
+    return answer
+  }
+
+  const player = async <A>(cell: Cell, use: (child: ChildProcess) => Promise<A>): Promise<A> => {
+    await ask({ _tag: "Offer", modes: cell.modes }, "Offered")
+    const args: PlayerArguments = {
+      count: cell.count,
+      endpoint: `127.0.0.1:${port}`,
+      ports: udp,
+      mode: cell.modes[0] ?? "",
+      frameBytes,
+      ogg
+    }
+    const child = start(`${cell.subject.script}.ts`, [JSON.stringify(args), cell.subject.source], {
+      node: cell.node,
+      ca
+    })
+    try {
+      return await use(child)
+    } finally {
+      await end(child)
+    }
+  }
+
+  const tell = <T extends FromPlayer["_tag"]>(child: ChildProcess, message: ToPlayer, tag: T) => {
+    const answer = hear<FromPlayer, T>(child, tag)
+    child.send(message)
+    return answer
+  }
+
+  return {
+    with: (cell, use) =>
+      player(cell, async (child) => {
+        const { joinMs } = await hear<FromPlayer, "Ready">(child, "Ready")
+        return use({
+          joinMs,
+          play: async () => void await tell(child, { _tag: "Play" }, "Playing"),
+          memory: async () => (await tell(child, { _tag: "Measure" }, "Memory")).memory,
+          measure: async (ms) => {
+            await ask({ _tag: "Begin" }, "Begun")
+            child.send({ _tag: "Begin" })
+            await pause(ms)
+            const [{ cpuMicros }, { arrivals }] = await Promise.all([
+              tell(child, { _tag: "End" }, "Used"),
+              ask({ _tag: "End", streams: cell.count }, "Ended")
+            ])
+            return { arrivals, cpuMicros }
+          }
+        })
+      }),
+    memoryBefore: (cell) =>
+      player({ ...cell, count: 0 }, async (child) => {
+        await hear<FromPlayer, "Ready">(child, "Ready")
+        return (await tell(child, { _tag: "Measure" }, "Memory")).memory
+      }),
+    close: async () => {
+      await end(sink)
+      rmSync(folder, { recursive: true })
+    }
+  }
+}
