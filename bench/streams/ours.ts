@@ -81,7 +81,7 @@ const program = Effect.gen(function*() {
         ))
     }
   })
-  yield* Effect.never
+  return yield* Effect.never
 })
 
 const done = Deferred.makeUnsafe<void>()
