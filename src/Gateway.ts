@@ -20,7 +20,9 @@ import type { WebSocketTransport } from "./Transport.ts"
 import type { VoiceError } from "./VoiceError.ts"
 
 /**
- * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's.
+ * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's. `Detached`
+ * comes from gateways that stand on another Discord library: it serves this guild no longer, so that nothing that was asked
+ * for there is answered any more.
  *
  * @category models
  * @since 0.1.0
@@ -28,6 +30,7 @@ import type { VoiceError } from "./VoiceError.ts"
 export type GatewayEvent =
   | { readonly _tag: "VoiceState"; readonly state: GatewayPayload.VoiceState }
   | { readonly _tag: "VoiceServer"; readonly server: GatewayPayload.VoiceServerUpdate }
+  | { readonly _tag: "Detached"; readonly guildId: GuildId; readonly error: VoiceError }
 
 /**
  * What happens to the gateway connection itself: `Resumed` leaves voice alone, `NewSession` means that every voice
@@ -51,7 +54,7 @@ export type VoiceStateRequest = GatewayPayload.UpdateVoiceState
  * @since 0.1.0
  */
 export class Gateway extends Context.Service<Gateway, {
-  /** Our own user id; waits until it is known. */
+  /** Our own user id; waits until it is known. Some gateways learn it from the answer to the first request. */
   readonly userId: Effect.Effect<UserId, VoiceError>
   readonly updateVoiceState: (request: VoiceStateRequest) => Effect.Effect<void, VoiceError>
   /** Subscribes: from the moment this effect completes on, no event is missed. */
