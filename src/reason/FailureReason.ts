@@ -55,7 +55,8 @@ const joinHelp = {
     "the main gateway has not taken our request: it is not connected, or holds the request back because of its " +
     "send limit. Its warnings in the log, or those of the Discord library that stands for it, say which; check token, " +
     "URL and network",
-  userId: "the gateway does not know which user we are, so that it cannot tell our own VOICE_STATE_UPDATE from those of " +
+  userId:
+    "the gateway does not know which user we are, so that it cannot tell our own VOICE_STATE_UPDATE from those of " +
     "others. It has most likely missed READY: give its layer the option userId",
   both:
     "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE came. Is the channel full, are the permissions View Channel and " +

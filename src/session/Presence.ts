@@ -73,21 +73,32 @@ export const claim = (gateway: Gateway.Gateway["Service"], guildId: GuildId, cha
 export const makeLeaving = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], guildId: GuildId) {
   const present = yield* SubscriptionRef.make(false)
   const events = yield* gateway.subscribe
-  // until the id is known the events wait in the subscription
+  let self: UserId | undefined
+  /** Who is in a channel of the guild, as long as we may be any of them. */
+  const members = new Set<UserId>()
   yield* gateway.userId.pipe(
-    Effect.flatMap((userId) =>
-      Stream.runForEach(
-        events,
-        (event) => {
-          if (event._tag === "Detached") {
-            return event.guildId === guildId ? SubscriptionRef.set(present, false) : Effect.void
-          }
-          return event._tag === "VoiceState" && event.state.user_id === userId && event.state.guild_id === guildId
-            ? SubscriptionRef.set(present, event.state.channel_id !== null)
-            : Effect.void
-        }
-      )
-    ),
+    Effect.flatMap((userId) => {
+      self = userId
+      const isPresent = members.has(userId)
+      members.clear()
+      return SubscriptionRef.set(present, isPresent)
+    }),
+    Effect.ignore,
+    Effect.forkScoped({ startImmediately: true })
+  )
+  yield* Stream.runForEach(events, (event) => {
+    if (event._tag === "Detached" && event.guildId === guildId) {
+      members.clear()
+      return SubscriptionRef.set(present, false)
+    }
+    if (event._tag !== "VoiceState" || event.state.guild_id !== guildId) return Effect.void
+    const { channel_id, user_id } = event.state
+    if (self === undefined) {
+      if (channel_id === null) members.delete(user_id)
+      else members.add(user_id)
+    }
+    return user_id === self ? SubscriptionRef.set(present, channel_id !== null) : Effect.void
+  }).pipe(
     Effect.ignore,
     Effect.ensuring(SubscriptionRef.set(present, false)),
     Effect.forkScoped({ startImmediately: true })
