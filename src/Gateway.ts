@@ -219,8 +219,8 @@ export interface AdapterOptions {
  *
  * An adapter is made when a guild is first asked for. It is given back (`destroy`) when Discord says that we are in no
  * channel of the guild, 5 seconds after a request to leave that is not answered, after a request that failed, and when the
- * layer's scope closes. A library that takes its adapter back first (the shard is gone for good, the client destroyed, the
- * bot removed from the guild) tells all subscribers `Detached`, and fails joins there with `GatewayDetached`; the next
+ * layer's scope closes. A library that takes its adapter back first (the shard is gone for good, the bot was removed from the
+ * guild) tells all subscribers `Detached`, and fails joins there with `GatewayDetached`; the next
  * request asks `find` again.
  *
  * `userId` waits for the first voice state, unless the option says it. Payloads that break their schema are dropped with a

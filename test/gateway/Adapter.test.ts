@@ -316,6 +316,8 @@ describe("Gateway.layerAdapter", () => {
         const { gateway, host } = yield* setup()
         host.onSend = ({ d }) => d.guild_id !== guildId
         const first = yield* Effect.forkScoped(gateway.updateVoiceState(request(channelId)), { startImmediately: true })
+        // the first is tried again every second by now, the second would be after 100 ms
+        yield* TestClock.adjust("5 seconds")
         const second = yield* Effect.forkScoped(gateway.updateVoiceState(request(null)), { startImmediately: true })
         yield* gateway.updateVoiceState(request(channelId, otherGuildId))
         host.onSend = () => true
