@@ -420,7 +420,7 @@ export class GatewayDetached
   extends Schema.TaggedError<GatewayDetached>(`${key}/GatewayDetached`)("GatewayDetached", { guildId: GuildId })
 {
   override get message(): string {
-    return `The Discord library has given up voice in guild ${this.guildId}: its shard is disconnected for good, or the bot is no member of the guild any more. Join again once the library is connected.`
+    return `The Discord library has given up voice in guild ${this.guildId}: its shard is disconnected for good, the guild is unavailable, or the bot is no member of it any more. Join again once the library is connected.`
   }
 }
 

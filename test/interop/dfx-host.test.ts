@@ -16,10 +16,11 @@ const GatewayLive = Layer.unwrap(Effect.gen(function*() {
   const { gateway, rest } = discord.urls
   const bot = yield* Foreign.start("dfx/bridge.ts", { args: { gateway, rest, token: Redacted.value(token) } })
   yield* bot.untilTag("Dispatch")
+  const context = yield* Effect.context<never>()
   let requests = 0
   return Gateway.layerCallbacks({
     listen: (onDispatch, ended) => {
-      void Effect.runPromise(bot.ended).then(() => ended(new Error("the bot has ended")))
+      void Effect.runPromiseWith(context)(bot.ended).then(() => ended(new Error("the bot has ended")))
       const hear = (told: Foreign.Told) => {
         if (told._tag === "Dispatch") onDispatch(told["dispatch"])
       }
@@ -29,7 +30,7 @@ const GatewayLive = Layer.unwrap(Effect.gen(function*() {
     },
     send: (payload, guildId) => {
       const request = ++requests
-      return Effect.runPromise(
+      return Effect.runPromiseWith(context)(
         bot.tell({ _tag: "Send", id: request, guildId, payload }).pipe(
           Effect.andThen(bot.until((told): told is Foreign.Told => told["id"] === request)),
           Effect.map((told) => told["isTaken"])
