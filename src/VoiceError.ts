@@ -45,6 +45,7 @@ export {
   E2eeFailed,
   EncodeFailed,
   GatewayClosed,
+  GatewayDetached,
   GatewayFailed,
   GatewayUnreachable,
   HeartbeatUnanswered,
@@ -108,6 +109,7 @@ export const Reason = Schema.Union([
   Failure.Unsupported,
   Failure.E2eeFailed,
   Failure.GatewayClosed,
+  Failure.GatewayDetached,
   Failure.GatewayUnreachable,
   Failure.GatewayFailed
 ])

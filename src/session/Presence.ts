@@ -13,7 +13,7 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type * as Gateway from "../Gateway.ts"
-import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
+import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 
@@ -73,16 +73,32 @@ export const claim = (gateway: Gateway.Gateway["Service"], guildId: GuildId, cha
 export const makeLeaving = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], guildId: GuildId) {
   const present = yield* SubscriptionRef.make(false)
   const events = yield* gateway.subscribe
+  let self: UserId | undefined
+  /** Who is in a channel of the guild, as long as we may be any of them. */
+  const members = new Set<UserId>()
   yield* gateway.userId.pipe(
-    Effect.flatMap((userId) =>
-      Stream.runForEach(
-        events,
-        (event) =>
-          event._tag === "VoiceState" && event.state.user_id === userId && event.state.guild_id === guildId
-            ? SubscriptionRef.set(present, event.state.channel_id !== null)
-            : Effect.void
-      )
-    ),
+    Effect.flatMap((userId) => {
+      self = userId
+      const isPresent = members.has(userId)
+      members.clear()
+      return SubscriptionRef.set(present, isPresent)
+    }),
+    Effect.ignore,
+    Effect.forkScoped({ startImmediately: true })
+  )
+  yield* Stream.runForEach(events, (event) => {
+    if (event._tag === "Detached" && event.guildId === guildId) {
+      members.clear()
+      return SubscriptionRef.set(present, false)
+    }
+    if (event._tag !== "VoiceState" || event.state.guild_id !== guildId) return Effect.void
+    const { channel_id, user_id } = event.state
+    if (self === undefined) {
+      if (channel_id === null) members.delete(user_id)
+      else members.add(user_id)
+    }
+    return user_id === self ? SubscriptionRef.set(present, channel_id !== null) : Effect.void
+  }).pipe(
     Effect.ignore,
     Effect.ensuring(SubscriptionRef.set(present, false)),
     Effect.forkScoped({ startImmediately: true })
@@ -110,8 +126,9 @@ export const makeLeaving = Effect.fnUntraced(function*(gateway: Gateway.Gateway[
 })
 
 /**
- * Asks for a place in the channel and waits for both answers, in whatever order they come. Fails with `JoinTimedOut`, which
- * says what did not come, and with what the gateway fails with.
+ * Asks for a place in the channel and waits for both answers, in whatever order they come. Our user id is not needed for
+ * asking: a gateway may learn it from the answer. Fails with `JoinTimedOut`, which says what did not come, and with what the
+ * gateway fails with.
  *
  * @category constructors
  * @since 0.1.0
@@ -124,23 +141,29 @@ export const request = Effect.fnUntraced(function*(
   const clock = yield* Clock.Clock
   const startedAt = clock.monotonicTimeNanosUnsafe()
   let asked = false
-  let sessionId: string | undefined
+  let userId: UserId | undefined
+  /** The voice sessions in the channel by user, since whose they are may become known later. */
+  const sessionIds = new Map<UserId, string>()
   let server: { readonly token: string; readonly endpoint: string } | undefined
   let withoutEndpoint = false
 
+  const ownSessionId = () => userId === undefined ? undefined : sessionIds.get(userId)
+
   const missing = (): VoiceError.JoinTimedOut["missing"] => {
     if (!asked) return "gateway"
-    if (sessionId !== undefined) return withoutEndpoint ? "endpoint" : "VOICE_SERVER_UPDATE"
+    if (userId === undefined && sessionIds.size > 0) return "userId"
+    if (ownSessionId() !== undefined) return withoutEndpoint ? "endpoint" : "VOICE_SERVER_UPDATE"
     return server === undefined && !withoutEndpoint ? "both" : "VOICE_STATE_UPDATE"
   }
 
   const ask = Effect.gen(function*() {
-    const userId = yield* gateway.userId
     const events = yield* gateway.subscribe
     const answer = yield* Deferred.make<VoiceDriver.ConnectionInfo, VoiceError.VoiceError>()
 
-    const complete = Effect.suspend(() =>
-      sessionId === undefined || server === undefined ? Effect.void : Deferred.succeed(
+    const complete = Effect.suspend(() => {
+      const sessionId = ownSessionId()
+      if (userId === undefined || sessionId === undefined || server === undefined) return Effect.void
+      return Deferred.succeed(
         answer,
         new VoiceDriver.ConnectionInfo({
           endpoint: server.endpoint,
@@ -151,24 +174,37 @@ export const request = Effect.fnUntraced(function*(
           token: Redacted.make(server.token)
         })
       )
+    })
+
+    yield* gateway.userId.pipe(
+      Effect.flatMap((id) => {
+        userId = id
+        return complete
+      }),
+      Effect.catch((error) => Deferred.fail(answer, error)),
+      Effect.forkScoped({ startImmediately: true })
     )
 
     const fiber = yield* events.pipe(
       Stream.runForEach((event) => {
-        if (event._tag === "VoiceState") {
-          const { state } = event
-          if (state.user_id !== userId || state.guild_id !== guildId || state.channel_id !== channelId) {
-            return Effect.void
+        switch (event._tag) {
+          case "VoiceState": {
+            const { state } = event
+            if (state.guild_id !== guildId || state.channel_id !== channelId) return Effect.void
+            sessionIds.set(state.user_id, state.session_id)
+            return complete
           }
-          sessionId = state.session_id
-        } else {
-          if (event.server.guild_id !== guildId) return Effect.void
-          const { endpoint, token } = event.server
-          withoutEndpoint = endpoint === null
-          // the token beside a null endpoint never fits the endpoint that follows
-          server = endpoint === null ? undefined : { endpoint, token }
+          case "VoiceServer": {
+            if (event.server.guild_id !== guildId) return Effect.void
+            const { endpoint, token } = event.server
+            withoutEndpoint = endpoint === null
+            // the token beside a null endpoint never fits the endpoint that follows
+            server = endpoint === null ? undefined : { endpoint, token }
+            return complete
+          }
+          case "Detached":
+            return event.guildId === guildId ? Deferred.fail(answer, event.error) : Effect.void
         }
-        return complete
       }),
       Effect.andThen(
         Effect.suspend(() => VoiceError.fail(new VoiceError.GatewayFailed({ detail: "its events have ended" })))
