@@ -60,6 +60,7 @@ export {
   SourceFailed,
   TrackActive,
   UdpFailed,
+  UdpLost,
   Unsupported
 } from "./reason/FailureReason.ts"
 
@@ -99,6 +100,7 @@ export const Reason = Schema.Union([
   Failure.HeartbeatUnanswered,
   Failure.ProtocolViolated,
   Failure.UdpFailed,
+  Failure.UdpLost,
   Failure.DiscoveryUnanswered,
   Failure.NoCommonMode,
   Failure.CryptoFailed,

@@ -76,7 +76,11 @@ const makeRig = Effect.fnUntraced(function*(userId: Gateway.Gateway["Service"]["
         Effect.suspend(() => {
           infos.push(info)
           return refuse === undefined
-            ? Effect.succeed({ ...fake.connection, info, packets: Stream.make(packet) })
+            ? Effect.succeed({
+              ...fake.connection,
+              info,
+              listen: (onPacket: (packet: VoiceDriver.AudioPacket) => void) => Effect.sync(() => onPacket(packet))
+            })
             : Effect.fail(refuse)
         }).pipe(Effect.tap(() => Effect.addFinalizer(() => Effect.sync(() => released.push("connection")))))
     })
@@ -139,7 +143,7 @@ describe("VoiceSession", () => {
         assert.strictEqual(info.endpoint, "voice.example:2048")
         assert.strictEqual(info.sessionId, "session")
         assert.strictEqual(Redacted.value(info.token), "secret-token")
-        assert.strictEqual((yield* session.state)._tag, "Connected")
+        assert.strictEqual((yield* session.state)._tag, "Ready")
       }))
   }
 
@@ -180,9 +184,12 @@ describe("VoiceSession", () => {
     Effect.gen(function*() {
       const it = yield* rig
       const session = yield* Fiber.join(yield* joined(it, both, { selfDeaf: true }))
-      assert.deepStrictEqual(yield* Stream.runCollect(session.packets), [])
+      const heard = yield* session.packets.pipe(Stream.take(1), Stream.runCollect, Effect.forkScoped)
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(heard.pollUnsafe())
+      yield* Fiber.interrupt(heard)
       yield* session.setSelf({ deaf: false })
-      assert.deepStrictEqual(yield* Stream.runCollect(session.packets), [packet])
+      assert.deepStrictEqual(yield* session.packets.pipe(Stream.take(1), Stream.runCollect), [packet])
     }))
 
   it.effect("asks before it knows who it is, and takes the session that is its own, whatever came before", () =>
@@ -293,8 +300,8 @@ describe("VoiceSession", () => {
       )
       yield* Effect.yieldNow
       yield* Scope.close(scope, Exit.void)
-      assert.deepStrictEqual(yield* Fiber.join(states), ["Connected", "Ended"])
-      yield* session.awaitEnd
+      assert.deepStrictEqual(yield* Fiber.join(states), ["Ready", "Closed"])
+      yield* session.awaitClosed
       assert.isNull(it.requests.at(-1)?.channel_id)
       assert.deepStrictEqual(it.released, ["connection"])
     }))
@@ -352,14 +359,14 @@ describe("VoiceSession", () => {
   it.effect("ends with the reason of a lost connection, leaves, and plays no more", () =>
     Effect.gen(function*() {
       const it = yield* rig
-      const session = yield* Fiber.join(yield* joined(it, both))
+      const session = yield* Fiber.join(yield* joined(it, both, { policy: VoiceSession.policyNever }))
       const track = yield* session.play(source)
       yield* it.fake.lose(VoiceError.make(new VoiceError.ServerCrashed({ code: 4015, detail: "" })))
-      const error = yield* Effect.flip(session.awaitEnd)
+      const error = yield* Effect.flip(session.awaitClosed)
       assert.strictEqual(error.reason._tag, "ServerCrashed")
       yield* TestClock.adjust("1 second")
       const state = yield* session.state
-      assert.strictEqual(state._tag, "Ended")
+      assert.strictEqual(state._tag, "Closed")
       assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
       assert.strictEqual((yield* Effect.flip(session.play(source))).reason._tag, "NotConnected")
       assert.strictEqual((yield* Effect.flip(session.setSpeaking({}))).reason._tag, "NotConnected")
@@ -370,12 +377,12 @@ describe("VoiceSession", () => {
   it.effect("does not play in a session that ends while the source is being opened", () =>
     Effect.gen(function*() {
       const it = yield* rig
-      const session = yield* Fiber.join(yield* joined(it, both))
+      const session = yield* Fiber.join(yield* joined(it, both, { policy: VoiceSession.policyNever }))
       const slow = { ...source, open: Effect.delay(source.open, "10 seconds") }
       const playing = yield* Effect.forkScoped(session.play(slow), { startImmediately: true })
       yield* it.fake.lose(VoiceError.make(new VoiceError.SessionInvalid({ code: 4006, detail: "" })))
       assert.strictEqual((yield* Effect.flip(Fiber.join(playing))).reason._tag, "SessionInvalid")
-      assert.strictEqual((yield* Effect.flip(session.awaitEnd)).reason._tag, "SessionInvalid")
+      assert.strictEqual((yield* Effect.flip(session.awaitClosed)).reason._tag, "SessionInvalid")
     }))
 
   it.effect("says at once that another source is being opened, and is free when that was interrupted", () =>

@@ -150,6 +150,11 @@ export const connect = Effect.fnUntraced(function*(
   })
   yield* Effect.addFinalizer(() => Effect.sync(player.close))
 
+  yield* udp.awaitLoss.pipe(
+    Effect.catch((error) => Deferred.fail(ended, error)),
+    Effect.forkScoped({ startImmediately: true })
+  )
+
   // a later Session Description brings a new key, and nonces start anew with it
   yield* Queue.take(gateway.descriptions).pipe(
     Effect.flatMap(makeCipher),

@@ -215,6 +215,31 @@ export class UdpFailed extends Schema.TaggedError<UdpFailed>(`${key}/UdpFailed`)
   }
 }
 
+const udpHelp = {
+  "send-errors": "the operating system takes no datagrams for it any more: the network of this machine is gone",
+  "no-replies":
+    "the voice server answered before and does not any more, though we send: a firewall or an address translator has lost the way",
+  "address-gone": "this machine has lost the address that the socket is bound to: it is in another network now"
+} as const
+
+/**
+ * The UDP socket does not lead to the voice server any more. `sign` says what showed it.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class UdpLost extends Schema.TaggedError<UdpLost>(`${key}/UdpLost`)("UdpLost", {
+  address: Schema.String,
+  port: Schema.Int,
+  sign: Schema.Literals(["send-errors", "no-replies", "address-gone"])
+}) {
+  override get message(): string {
+    return `The UDP socket to ${this.address}:${this.port} is dead: ${
+      udpHelp[this.sign]
+    }. A new connection mends it as soon as there is a network.`
+  }
+}
+
 /**
  * IP discovery got no valid answer. Milliseconds.
  *

@@ -29,12 +29,19 @@ export type Event = Line.Event | { readonly _tag: "Moved"; readonly channelId: C
  * @category models
  * @since 0.1.0
  */
-export interface Conduit
-  extends
-    Pick<
-      VoiceConnection,
-      "attach" | "detach" | "setPaused" | "setMuted" | "setSpeaking" | "packets" | "packetsDropped" | "statistics" | "awaitEnd"
-    >
+export interface Conduit extends
+  Pick<
+    VoiceConnection,
+    | "attach"
+    | "detach"
+    | "setPaused"
+    | "setMuted"
+    | "setSpeaking"
+    | "packets"
+    | "packetsDropped"
+    | "statistics"
+    | "awaitEnd"
+  >
 {
   readonly events: Effect.Effect<Stream.Stream<Event>, never, Scope.Scope>
   readonly publish: (event: Event) => void
@@ -72,7 +79,7 @@ export const make = Effect.fnUntraced(function*(
   capacity: number
 ): Effect.fn.Return<Conduit, never, Scope.Scope> {
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
-  const pump = yield* FiberHandle.make<void, VoiceError.VoiceError>()
+  const listening = yield* FiberHandle.make<never>()
   const listeners = new Set<Listener>()
   const readers = new Set<Queue.Queue<Line.AudioPacket, VoiceError.VoiceError>>()
   let over: VoiceError.VoiceError | undefined
@@ -110,23 +117,23 @@ export const make = Effect.fnUntraced(function*(
     return attached !== undefined && event.track === attached.inner ? { ...event, track: attached.number } : undefined
   }
 
-  const startPump = Effect.suspend(() => {
+  const onPacket = (packet: Line.AudioPacket): void => {
+    for (const reader of readers) {
+      if (Queue.sizeUnsafe(reader) >= capacity) dropped++
+      Queue.offerUnsafe(reader, packet)
+    }
+  }
+
+  /** Listens to the connection of the moment while somebody reads: a connection that nobody listens to opens no packet. */
+  const listen = Effect.suspend(() => {
     const connection = current
-    if (connection === undefined || readers.size === 0) return FiberHandle.clear(pump)
-    return Effect.asVoid(FiberHandle.run(
-      pump,
-      connection.packets.pipe(
-        Stream.runForEach((packet) =>
-          Effect.sync(() => {
-            for (const reader of readers) {
-              if (Queue.sizeUnsafe(reader) >= capacity) dropped++
-              Queue.offerUnsafe(reader, packet)
-            }
-          })
-        ),
-        Effect.ignore
-      )
-    ))
+    return connection === undefined || readers.size === 0
+      ? FiberHandle.clear(listening)
+      : Effect.asVoid(FiberHandle.run(
+        listening,
+        Effect.scoped(Effect.andThen(connection.listen(onPacket), Effect.never)),
+        { startImmediately: true }
+      ))
   })
 
   const use: Conduit["use"] = Effect.fnUntraced(function*(connection: VoiceConnection) {
@@ -146,13 +153,13 @@ export const make = Effect.fnUntraced(function*(
         if (current !== connection) return Effect.void
         current = undefined
         if (attached !== undefined) attached.inner = undefined
-        return FiberHandle.clear(pump)
+        return FiberHandle.clear(listening)
       })
     )
     if (muted) yield* connection.setMuted(true)
     if (speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(speaking))
     if (attached !== undefined) yield* attachTo(connection, attached)
-    yield* startPump
+    yield* listen
   })
 
   const events = Effect.gen(function*() {
@@ -172,8 +179,8 @@ export const make = Effect.fnUntraced(function*(
   const packets = Stream.unwrap(Effect.gen(function*() {
     const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
     yield* Effect.acquireRelease(
-      Effect.suspend(() => readers.add(queue).size === 1 ? startPump : Effect.void),
-      () => Effect.suspend(() => readers.delete(queue) && readers.size === 0 ? startPump : Effect.void)
+      Effect.suspend(() => readers.add(queue).size === 1 ? listen : Effect.void),
+      () => Effect.suspend(() => readers.delete(queue) && readers.size === 0 ? listen : Effect.void)
     )
     if (over !== undefined) Queue.failCauseUnsafe(queue, Cause.fail(over))
     return Stream.fromQueue(queue)
@@ -224,7 +231,7 @@ export const make = Effect.fnUntraced(function*(
       }),
     events,
     packets,
-    packetsDropped: () => dropped + (current?.packetsDropped() ?? 0),
+    packetsDropped: () => dropped,
     statistics: Effect.suspend(() => current === undefined ? notConnected("Statistics") : current.statistics),
     awaitEnd: Deferred.await(ended),
     end: (error, lost) =>

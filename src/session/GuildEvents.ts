@@ -74,7 +74,7 @@ const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], h
   const scope = yield* Scope.make()
   hub.scope = scope
   const all = (f: (listener: Listener) => void) => {
-    for (const listeners of hub.listeners.values()) { for (const listener of listeners) f(listener) }
+    for (const listeners of hub.listeners.values()) for (const listener of listeners) f(listener)
   }
   const run = Effect.gen(function*() {
     const events = yield* gateway.subscribe

@@ -39,8 +39,8 @@ export interface Policy {
 }
 
 /**
- * Reasons that are no close codes and that a new attempt may mend: the network, the other side, or used-up nonces. All
- * others stay what they are however often one tries.
+ * Reasons that are no close codes and that a new attempt may mend: the network, the other side, used-up nonces, a Discord
+ * library that is not connected at the moment. All others stay what they are however often one tries.
  */
 const passing: ReadonlySet<Reason["_tag"]> = new Set([
   "PhaseTimedOut",
@@ -51,7 +51,8 @@ const passing: ReadonlySet<Reason["_tag"]> = new Set([
   "UdpFailed",
   "UdpLost",
   "DiscoveryUnanswered",
-  "CryptoFailed"
+  "CryptoFailed",
+  "GatewayFailed"
 ])
 
 /**

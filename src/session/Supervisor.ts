@@ -29,7 +29,8 @@ import * as Whereabouts from "./Whereabouts.ts"
  * @since 0.1.0
  */
 export interface Options {
-  readonly channelId: ChannelId
+  /** The channel that we want to be in. It follows where we are moved to. */
+  readonly target: { channelId: ChannelId }
   readonly driver: VoiceDriver.VoiceDriver["Service"]
   readonly connect: VoiceDriver.ConnectOptions
   readonly whereabouts: Whereabouts.Whereabouts
@@ -39,15 +40,15 @@ export interface Options {
   readonly joinTimeout: Duration.Duration
   /** How we want to be shown; asked again for each request. */
   readonly flags: () => Whereabouts.Flags
-  /** Whether to leave first, because an earlier process of ours may still be there. */
-  readonly anew: boolean
+  /** Whether to leave before the first request, because an earlier process of ours may still be there. */
+  readonly hasGhost: Effect.Effect<boolean>
   /** Done when the first connection stands. */
   readonly joined: Deferred.Deferred<VoiceDriver.VoiceConnection, VoiceError.VoiceError>
 }
 
 /** What to do next. */
 type Step =
-  | { readonly _tag: "Request"; readonly anew: boolean }
+  | { readonly _tag: "Request"; readonly anew: Effect.Effect<boolean> }
   | { readonly _tag: "Connect"; readonly place: Whereabouts.Place }
 
 /** What the main gateway says while we are connected or connecting. */
@@ -69,8 +70,7 @@ const wordAfter = (since: Whereabouts.Now) => (now: Whereabouts.Now): Word | und
   return now.states > since.states && now.channelId === null ? "removed" : undefined
 }
 
-const disconnected = (code: number, detail: string) =>
-  VoiceError.make(new VoiceError.Disconnected({ code, detail }))
+const disconnected = (code: number, detail: string) => VoiceError.make(new VoiceError.Disconnected({ code, detail }))
 
 /**
  * Runs until the session is over, and fails with the reason.
@@ -81,7 +81,7 @@ const disconnected = (code: number, detail: string) =>
 export const run = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<never, VoiceError.VoiceError, Scope.Scope> {
-  const { conduit, driver, joined, policy, state, whereabouts } = options
+  const { conduit, driver, joined, policy, state, target, whereabouts } = options
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
@@ -89,7 +89,8 @@ export const run = Effect.fnUntraced(function*(
   const gatewayPatience = Duration.fromInputUnsafe(policy.gatewayPatience)
   const serverPatience = Duration.fromInputUnsafe(policy.serverPatience)
 
-  let channelId = options.channelId
+  /** The channel of the last connection. */
+  let channelId: ChannelId | undefined
   let nextDelay = yield* Schedule.toStep(policy.backoff)
   let attempt = 0
   /** Whether the failure before this one allowed one more attempt only. */
@@ -101,6 +102,8 @@ export const run = Effect.fnUntraced(function*(
     attempt = 0
     wasLastChance = false
   })
+
+  const request = (anew: boolean): Step => ({ _tag: "Request", anew: Effect.succeed(anew) })
 
   /** Waits for the next attempt, or fails with the reason if there is none. The main gateway can cut the waiting short. */
   const backOff = Effect.fnUntraced(function*(error: VoiceError.VoiceError, since: Whereabouts.Now) {
@@ -127,8 +130,6 @@ export const run = Effect.fnUntraced(function*(
     )
     return word === undefined ? request(true) : yield* follow(word, since)
   })
-
-  const request = (anew: boolean): Step => ({ _tag: "Request", anew })
 
   /** Waits for a server, or for whatever else decides. */
   const awaitServer = Effect.fnUntraced(function*(
@@ -174,18 +175,24 @@ export const run = Effect.fnUntraced(function*(
         const { newSessions, states } = whereabouts.now()
         const gone = VoiceError.make(
           new VoiceError.JoinTimedOut({
-            guildId: options.whereabouts.guildId,
-            channelId,
+            guildId: whereabouts.guildId,
+            channelId: target.channelId,
             missing: "endpoint",
             elapsedMs: Duration.toMillis(serverPatience)
           })
         )
-        return yield* awaitServer({ ...since, newSessions, states }, serverPatience, gone, () =>
-          Effect.fail(disconnected(4014, "")))
+        return yield* awaitServer(
+          { ...since, newSessions, states },
+          serverPatience,
+          gone,
+          () => Effect.fail(disconnected(4014, ""))
+        )
       }
       case "server": {
         // a move has a voice state, too, which may be behind the server
-        if (whereabouts.now().channelId === channelId) yield* Whereabouts.companion(whereabouts, whereabouts.now())
+        if (whereabouts.now().channelId === target.channelId) {
+          yield* Whereabouts.companion(whereabouts, whereabouts.now())
+        }
         const place = whereabouts.place()
         if (place === undefined) return yield* follow("parked", since)
         return { _tag: "Connect", place }
@@ -196,8 +203,9 @@ export const run = Effect.fnUntraced(function*(
   /** What a close code that leaves the decision to the main gateway meant. */
   const awaitGateway = (reason: VoiceError.Reason, since: Whereabouts.Now) => {
     const { code, detail } = "code" in reason && "detail" in reason ? reason : { code: 4014, detail: "" }
+    const where = { guildId: whereabouts.guildId, channelId: target.channelId }
     const removed = () =>
-      VoiceError.fail(code === 4022 ? new VoiceError.CallEnded({}) : new VoiceError.Kicked({}))
+      VoiceError.fail(code === 4022 ? new VoiceError.CallEnded(where) : new VoiceError.Kicked(where))
     return awaitServer(since, gatewayPatience, disconnected(code, detail), removed)
   }
 
@@ -237,27 +245,25 @@ export const run = Effect.fnUntraced(function*(
       return yield* awaitGateway(closed.reason, { ...since, servers: whereabouts.now().servers })
     })
 
-  const acquire = (anew: boolean): Effect.Effect<Step, VoiceError.VoiceError> =>
+  const acquire = (anew: Effect.Effect<boolean>): Effect.Effect<Step, VoiceError.VoiceError> =>
     Effect.gen(function*() {
+      const { channelId } = target
       yield* SubscriptionRef.set(state, { _tag: "Joining", channelId })
       const since = whereabouts.now()
       return yield* whereabouts.request({ channelId, flags: options.flags(), anew, timeout: options.joinTimeout }).pipe(
         Effect.map((place): Step => ({ _tag: "Connect", place })),
-        Effect.catch((error) => {
-          const isFirst = !hasJoined && attempt === 0
-          return isFirst || error.reason._tag !== "JoinTimedOut" ? Effect.fail(error) : onLost(error, since)
-        })
+        // whoever is not let in at first will not be later: only what stood before is kept up
+        Effect.catch((error) => !hasJoined && attempt === 0 ? Effect.fail(error) : onLost(error, since))
       )
     })
 
   /** Connects at a place and stays there. Gives what is to be done after that. */
   const stay = Effect.fnUntraced(function*(place: Whereabouts.Place): Effect.fn.Return<Step, VoiceError.VoiceError> {
     const { info, since } = place
-    if (info.channelId !== channelId) {
-      channelId = info.channelId
-      conduit.publish({ _tag: "Moved", channelId })
-    }
-    yield* SubscriptionRef.set(state, { _tag: "Connecting", endpoint: info.endpoint, channelId })
+    const hasMoved = channelId !== undefined && channelId !== info.channelId
+    target.channelId = channelId = info.channelId
+    if (hasMoved) conduit.publish({ _tag: "Moved", channelId: info.channelId })
+    yield* SubscriptionRef.set(state, { _tag: "Connecting", endpoint: info.endpoint, channelId: info.channelId })
     const connectionScope = yield* Scope.fork(scope)
     let connection: VoiceDriver.VoiceConnection | undefined
     let readyMs: number | undefined
@@ -267,7 +273,7 @@ export const run = Effect.fnUntraced(function*(
       const up = yield* driver.connect(info, options.connect)
       connection = up
       const { mode, ssrc, version } = up.established
-      const ready: State = { _tag: "Ready", endpoint: info.endpoint, channelId, ssrc, mode, version }
+      const ready: State = { _tag: "Ready", endpoint: info.endpoint, channelId: info.channelId, ssrc, mode, version }
       const events = yield* up.events
       yield* events.pipe(
         Stream.runForEach((event) => {
@@ -276,7 +282,7 @@ export const run = Effect.fnUntraced(function*(
               return SubscriptionRef.set(state, {
                 _tag: "Resuming",
                 endpoint: info.endpoint,
-                channelId,
+                channelId: info.channelId,
                 error: event.error
               })
             case "Resumed":
@@ -312,6 +318,6 @@ export const run = Effect.fnUntraced(function*(
       : yield* follow(outcome.word, since)
   })
 
-  let step: Step = request(options.anew)
+  let step: Step = { _tag: "Request", anew: options.hasGhost }
   while (true) step = step._tag === "Request" ? yield* acquire(step.anew) : yield* stay(step.place)
 })

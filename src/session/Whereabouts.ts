@@ -69,6 +69,7 @@ export interface Flags {
  * @since 0.1.0
  */
 export interface Whereabouts {
+  readonly guildId: GuildId
   readonly now: () => Now
   /** Waits until `look` finds something in what is known. */
   readonly until: <A>(look: (now: Now) => A | undefined) => Effect.Effect<A>
@@ -81,8 +82,8 @@ export interface Whereabouts {
   readonly request: (options: {
     readonly channelId: ChannelId
     readonly flags: Flags
-    /** Leaves before, so that Discord gives out new credentials. */
-    readonly anew: boolean
+    /** Whether to leave before, so that Discord gives out new credentials. */
+    readonly anew: Effect.Effect<boolean>
     readonly timeout: Duration.Duration
   }) => Effect.Effect<Place, VoiceError.VoiceError>
   /** Says which channel we want and how we are shown there, and waits for nothing. */
@@ -154,8 +155,10 @@ export const make = Effect.fnUntraced(function*(
     onEvent: (event) => {
       switch (event._tag) {
         case "VoiceState":
-          if (userId === undefined) candidates.set(event.state.user_id, event.state)
-          else if (event.state.user_id === userId) onOwnState(event.state)
+          if (userId === undefined) {
+            candidates.set(event.state.user_id, event.state)
+            set({})
+          } else if (event.state.user_id === userId) onOwnState(event.state)
           return
         case "VoiceServer": {
           const { endpoint, token } = event.server
@@ -205,7 +208,7 @@ export const make = Effect.fnUntraced(function*(
     if (
       userId === undefined || sessionId === undefined || channelId === undefined || channelId === null ||
       server === undefined || server.endpoint === null
-    ) { return undefined }
+    ) return undefined
     const { endpoint, token } = server
     const info = new VoiceDriver.ConnectionInfo({
       endpoint,
@@ -218,12 +221,16 @@ export const make = Effect.fnUntraced(function*(
     return { info, since: now }
   }
 
-  const isGone = ({ channelId, failure }: Now) => channelId === null || failure !== undefined ? true : undefined
+  const isInVoice = () =>
+    userId === undefined
+      ? Array.from(candidates.values()).some(({ channel_id }) => channel_id !== null)
+      : now.channelId !== undefined && now.channelId !== null
+
+  const isGone = ({ failure }: Now) => failure !== undefined || !isInVoice() ? true : undefined
 
   const leave = Effect.gen(function*() {
     // Only the waiting has a limit: a gateway that is away or at its send limit says it when it can.
     const saying = yield* Effect.forkDetach(tell(null, { mute: false, deaf: false }), { startImmediately: true })
-    if (now.channelId === undefined && candidates.size === 0) return yield* Fiber.join(saying)
     yield* Fiber.join(saying)
     yield* until(isGone)
   }).pipe(
@@ -238,12 +245,13 @@ export const make = Effect.fnUntraced(function*(
   const request: Whereabouts["request"] = Effect.fnUntraced(function*({ anew, channelId, flags, timeout }) {
     const startedAt = clock.monotonicTimeNanosUnsafe()
     let asked = false
+    let wasStuck = false
     let before = now
 
     const missing = (): VoiceError.JoinTimedOut["missing"] => {
       if (!asked) return "gateway"
-      if (userId === undefined && candidates.size > 0) return "userId"
-      const hasState = now.states > before.states && now.channelId === channelId
+      if (userId === undefined && isInVoice()) return "userId"
+      const hasState = wasStuck || (now.states > before.states && now.channelId === channelId)
       const hasServer = now.servers > before.servers
       if (hasState) return hasServer ? "endpoint" : "VOICE_SERVER_UPDATE"
       return hasServer ? "VOICE_STATE_UPDATE" : "both"
@@ -275,7 +283,7 @@ export const make = Effect.fnUntraced(function*(
       asked && states > before.states && current === channelId && servers === before.servers ? true : undefined
 
     const run = Effect.gen(function*() {
-      if (anew) yield* leave
+      if (yield* anew) yield* leave
       yield* ask
       const stuck = Effect.gen(function*() {
         while (true) {
@@ -287,6 +295,7 @@ export const make = Effect.fnUntraced(function*(
       // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
       const first = yield* Effect.raceFirst(until(answered), stuck)
       if (first !== undefined) return yield* first
+      wasStuck = true
       yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
       yield* leave
       yield* ask
@@ -303,7 +312,7 @@ export const make = Effect.fnUntraced(function*(
     })
   })
 
-  return { now: () => now, until, place, request, tell, leave }
+  return { guildId, now: () => now, until, place, request, tell, leave }
 })
 
 /**

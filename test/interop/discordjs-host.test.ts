@@ -66,7 +66,7 @@ describe("inside a bot on discord.js", () => {
       yield* Effect.gen(function*() {
         const session = yield* VoiceSession.join(yield* where)
         yield* discord.faults.kick("bot")
-        const error = yield* Effect.flip(session.awaitEnd)
+        const error = yield* Effect.flip(session.awaitClosed)
         assert.strictEqual(error.reason._tag, "Disconnected")
       }).pipe(Effect.scoped, Effect.provide(layer(client)))
       assert.strictEqual(client.voice.adapters.size, 0)
