@@ -218,8 +218,8 @@ export interface AdapterOptions {
  * if the library does not know the guild, which fails the request with `GatewayFailed`, as does whatever the library throws.
  *
  * An adapter is made when a guild is first asked for. It is given back (`destroy`) when Discord says that we are in no
- * channel of the guild, 5 seconds after a request to leave that is not answered, after a request that failed, and when the
- * layer's scope closes. A library that takes its adapter back first (the shard is gone for good, the bot was removed from the
+ * channel of the guild, 5 seconds after a request to leave that is not answered, after a first request or one to leave that
+ * failed, and when the layer's scope closes. A library that takes its adapter back first (the shard is gone for good, the bot was removed from the
  * guild) tells all subscribers `Detached`, and fails joins there with `GatewayDetached`; the next
  * request asks `find` again.
  *

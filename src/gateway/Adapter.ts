@@ -35,11 +35,12 @@ interface Held {
   readonly guildId: GuildId
   host: AdapterHost | undefined
   isHeld: boolean
+  /** How many were sent, or tried to be. */
+  requests: number
   /** What the last request that was taken asked for. */
   wanted: "channel" | "nothing" | undefined
   /** Discord has answered that request with a channel. */
   isPresent: boolean
-  requests: number
 }
 
 /**
@@ -64,16 +65,17 @@ export const make = Effect.fnUntraced(function*(
         VoiceError.make(new VoiceError.GatewayFailed({ detail: `${what} threw: ${Sending.describe(thrown)}` }))
     })
 
+  /** Says so to the host, which may be at its own end. */
+  const letGo = (host: AdapterHost) =>
+    guarded("destroy", () => host.destroy()).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
+
   /** The host's map lets go of us; nothing that comes afterwards is heard. */
   const giveBack = (one: Held): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (!one.isHeld) return Effect.void
       one.isHeld = false
       if (held.get(one.guildId) === one) held.delete(one.guildId)
-      const { host } = one
-      return host === undefined ? Effect.void : guarded("destroy", () => host.destroy()).pipe(
-        Effect.catch((error) => Effect.logWarning(error.message))
-      )
+      return one.host === undefined ? Effect.void : letGo(one.host)
     })
 
   const dropped = (name: string, guildId: GuildId, error: Schema.SchemaError) =>
@@ -147,7 +149,7 @@ export const make = Effect.fnUntraced(function*(
     one.host = host
     if (one.isHeld) return one
     // the host has taken it back while it was being made
-    yield* Effect.ignore(guarded("destroy", () => host.destroy()))
+    yield* letGo(host)
     return yield* detached(guildId)
   })
 
