@@ -336,6 +336,35 @@ describe("Relay", () => {
       assert.lengthOf(bob.heard(), 0)
     })
 
+    const silentClient = (audioBeforeSpeaking: "drop" | "close") => {
+      const world = makeWorld({ ...today, audioBeforeSpeaking })
+      const bob = makeClient(world, "2")
+      bob.join()
+      const alice = makeClient(world, "1")
+      world.grant("1")
+      alice.connect()
+      alice.identify()
+      alice.takeReady()
+      alice.select("aead_aes256_gcm_rtpsize")
+      alice.speaking(0)
+      return { alice, bob, world }
+    }
+
+    it("a frame of silence before Speaking only draws advice, and goes no further", () => {
+      for (const audioBeforeSpeaking of ["drop", "close"] as const) {
+        const { alice, bob, world } = silentClient(audioBeforeSpeaking)
+        alice.say(Uint8Array.of(0xf8, 0xff, 0xfe))
+        world.wait(300)
+        assert.deepStrictEqual([world.violations(), world.advice()], [[], ["silence-before-speaking"]])
+        assert.isUndefined(alice.closed())
+        assert.lengthOf(bob.heard(), 0)
+        alice.say(opus(1))
+        world.wait(300)
+        assert.deepStrictEqual(world.violations(), ["audio-before-speaking"])
+        assert.strictEqual(alice.closed(), audioBeforeSpeaking === "close" ? 4020 : undefined)
+      }
+    })
+
     it("audio before Speaking, unless it only overtook it", () => {
       for (
         const [audioBeforeSpeaking, late, expected, code] of [
@@ -344,16 +373,7 @@ describe("Relay", () => {
           ["close", false, [], undefined]
         ] as const
       ) {
-        const world = makeWorld({ ...today, audioBeforeSpeaking })
-        const bob = makeClient(world, "2")
-        bob.join()
-        const alice = makeClient(world, "1")
-        world.grant("1")
-        alice.connect()
-        alice.identify()
-        alice.takeReady()
-        alice.select("aead_aes256_gcm_rtpsize")
-        alice.speaking(0)
+        const { alice, bob, world } = silentClient(audioBeforeSpeaking)
         alice.say(opus(1))
         if (!late) alice.speaking(1)
         world.wait(300)
