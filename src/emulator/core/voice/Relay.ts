@@ -265,7 +265,11 @@ export const make = (
     const { form, ssrc, zeroed } = decoded.success
     const session = roster.bySsrc(server, ssrc)
     if (session === undefined || session.ssrc !== ssrc) return context.count("discovery-unknown-ssrc")
-    if (!zeroed) return accuse(session, "discovery-garbage", "an IP discovery request with bytes that are not zero")
+    if (!zeroed) {
+      const message = "an IP discovery request with bytes that are not zero"
+      if (profile.discoveryGarbage === "refuse") return accuse(session, "discovery-garbage", message)
+      context.judge("advice", "discovery-garbage", message, session.userId)
+    }
     session.discovered = { address: from.address, port: from.port }
     if (session.target === undefined && sameAddress(session.selected, from)) learnAddress(session, from)
     if (!profile.discovery.includes(form)) return context.count("discovery-unanswered")

@@ -74,7 +74,23 @@ describe("Relay", () => {
       garbage[40] = 1
       alice.datagram(garbage)
       assert.deepStrictEqual(world.datagrams, [])
-      assert.deepStrictEqual(world.violations(), ["discovery-garbage"])
+      assert.deepStrictEqual([world.violations(), world.advice()], [["discovery-garbage"], []])
+    })
+
+    it("answers garbage where the profile does", () => {
+      const world = makeWorld(year2022)
+      const client = makeClient(world, "1", { version: 4 })
+      world.grant("1")
+      client.connect()
+      client.identify()
+      client.takeReady()
+      const garbage = client.discoveryRequest()
+      garbage.fill(0x55, 8)
+      client.datagram(garbage, { address: "192.0.2.7", port: 54_321 })
+      const address = Buffer.concat([Buffer.from("192.0.2.7"), Buffer.alloc(64 - 9)]).toString("hex")
+      const ssrc = client.state.ssrc.toString(16).padStart(8, "0")
+      assert.strictEqual(hex(world.datagrams[0]?.bytes), `00020046${ssrc}${address}d431`)
+      assert.deepStrictEqual([world.violations(), world.advice()], [[], ["discovery-garbage"]])
     })
   })
 
