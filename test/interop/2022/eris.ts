@@ -65,7 +65,10 @@ onTold(async (command) => {
     case "Play": {
       // the test sends base64
       const packets = command["packets"] as ReadonlyArray<string>
-      const source = Readable.from(packets.map((packet) => Buffer.from(packet, "base64")))
+      // all of it lies ready: the library takes waiting for a pause
+      const source = new Readable({ objectMode: true, highWaterMark: packets.length + 1, read: () => {} })
+      for (const packet of packets) source.push(Buffer.from(packet, "base64"))
+      source.push(null)
       return connection?.play(source, { format: "opusPackets" })
     }
     case "PlayFile":
