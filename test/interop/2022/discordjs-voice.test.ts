@@ -52,7 +52,7 @@ describe(title, () => {
 
         yield* Scene.leave(foreign)
         yield* Scene.judged(title)
-      }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))))
+      }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))), Scene.limit)
   }
   it.live("resumes when its socket is cut, and is heard and hears on", () =>
     Effect.gen(function*() {
@@ -96,7 +96,7 @@ describe(title, () => {
 
       yield* Scene.leave(foreign)
       yield* Scene.judged(title)
-    }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))))
+    }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))), Scene.limit)
 
   it.live("follows a move, is let out by a kick, and comes back", () =>
     Effect.gen(function*() {
@@ -142,14 +142,18 @@ describe(title, () => {
 
       yield* Scene.leave(foreign)
       yield* Scene.judged(title)
-    }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))))
+    }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))), Scene.limit)
 
-  it.live("dies at its first frame in xsalsa20_poly1305_suffix with libsodium-wrappers (no thread is known)", () =>
-    Effect.gen(function*() {
-      const { foreign } = yield* meet("xsalsa20_poly1305_suffix", { secretbox: "libsodium-wrappers" })
-      yield* Scene.play(foreign, Rig.frames(10, 1))
-      assert.notStrictEqual(yield* foreign.ended, 0)
-      assert.include(foreign.output(), "randombytes_buf")
-      yield* Scene.judged(title)
-    }).pipe(Effect.scoped, Effect.provide(Scene.layer("xsalsa20_poly1305_suffix"))))
+  it.live(
+    "dies at its first frame in xsalsa20_poly1305_suffix with libsodium-wrappers (no thread is known)",
+    () =>
+      Effect.gen(function*() {
+        const { foreign } = yield* meet("xsalsa20_poly1305_suffix", { secretbox: "libsodium-wrappers" })
+        yield* Scene.play(foreign, Rig.frames(10, 1))
+        assert.notStrictEqual(yield* foreign.ended, 0)
+        assert.include(foreign.output(), "randombytes_buf")
+        yield* Scene.judged(title)
+      }).pipe(Effect.scoped, Effect.provide(Scene.layer("xsalsa20_poly1305_suffix"))),
+    Scene.limit
+  )
 })

@@ -80,7 +80,7 @@ describe(title, () => {
 
       yield* Scene.leave(foreign)
       yield* Scene.judged(title)
-    }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))))
+    }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))), Scene.limit)
   it.live("plays an Ogg file frame for frame", () =>
     Effect.gen(function*() {
       const { foreign, ours } = yield* meet
@@ -90,68 +90,76 @@ describe(title, () => {
       assert.deepStrictEqual(ours.packets.map(({ payload }) => payload), Scene.closed(said, silences))
       yield* Scene.leave(foreign)
       yield* Scene.judged(title)
-    }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))))
+    }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))), Scene.limit)
 
-  it.live("follows a move, with one packet spoilt by itself (no thread is known), is let out by a kick, and comes back", () =>
-    Effect.gen(function*() {
-      const discord = yield* Emulator.Emulator
-      const guest = yield* Effect.orDie(discord.join({ user: "guest", channel: "other" }))
-      const { foreign, ours } = yield* meet
-      const said = Rig.frames(100, 1)
-      yield* Scene.play(foreign, said)
-      yield* Scene.untilSync("it is in the middle", () => ours.packets.length >= 20)
-      const stayed = foreign.told().length
-      yield* discord.faults.moveUser(Scene.foreignName, "other")
-      yield* foreign.untilTag("Connection:ready", stayed)
-      yield* foreign.untilTag("Player:idle", stayed)
-      yield* Scene.until(
-        "the end is heard in the other channel",
-        Effect.map(guest.heard, (heard) => Scene.endsWith(heard, Scene.closed(said.slice(-1), silences)))
-      )
-      const here = Scene.positions(said, ours.packets.map(({ payload }) => payload))
-      const there = Scene.positions(said, (yield* guest.heard).map(({ payload }) => payload))
-      assert.deepStrictEqual(here, Scene.range(0, here.length))
-      assert.deepStrictEqual(there, Scene.range(there[0] ?? 0, said.length))
-      assert.isAtLeast(there[0] ?? 0, here.length)
+  it.live(
+    "follows a move, with one packet spoilt by itself (no thread is known), is let out by a kick, and comes back",
+    () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const guest = yield* Effect.orDie(discord.join({ user: "guest", channel: "other" }))
+        const { foreign, ours } = yield* meet
+        const said = Rig.frames(100, 1)
+        yield* Scene.play(foreign, said)
+        yield* Scene.untilSync("it is in the middle", () => ours.packets.length >= 20)
+        const stayed = foreign.told().length
+        yield* discord.faults.moveUser(Scene.foreignName, "other")
+        yield* foreign.untilTag("Connection:ready", stayed)
+        yield* foreign.untilTag("Player:idle", stayed)
+        yield* Scene.until(
+          "the end is heard in the other channel",
+          Effect.map(guest.heard, (heard) => Scene.endsWith(heard, Scene.closed(said.slice(-1), silences)))
+        )
+        const here = Scene.positions(said, ours.packets.map(({ payload }) => payload))
+        const there = Scene.positions(said, (yield* guest.heard).map(({ payload }) => payload))
+        assert.deepStrictEqual(here, Scene.range(0, here.length))
+        assert.deepStrictEqual(there, Scene.range(there[0] ?? 0, said.length))
+        assert.isAtLeast(there[0] ?? 0, here.length)
 
-      yield* Scene.listen(foreign, guest.userId)
-      yield* guest.setSpeaking(1)
-      yield* foreign.until((told): told is Foreign.Told => told._tag === "Knows" && told["userId"] === guest.userId)
-      yield* Effect.orDie(guest.speak(Rig.frames(30, 2)))
-      yield* Scene.untilSync("the guest is heard there", () => Scene.heardBy(foreign, guest.userId).length >= 35)
-      assert.deepStrictEqual(Scene.heardBy(foreign, guest.userId), Scene.closed(Rig.frames(30, 2)))
+        yield* Scene.listen(foreign, guest.userId)
+        yield* guest.setSpeaking(1)
+        yield* foreign.until((told): told is Foreign.Told => told._tag === "Knows" && told["userId"] === guest.userId)
+        yield* Effect.orDie(guest.speak(Rig.frames(30, 2)))
+        yield* Scene.untilSync("the guest is heard there", () => Scene.heardBy(foreign, guest.userId).length >= 35)
+        assert.deepStrictEqual(Scene.heardBy(foreign, guest.userId), Scene.closed(Rig.frames(30, 2)))
 
-      const moved = foreign.told().length
-      yield* discord.faults.kick(Scene.foreignName)
-      yield* foreign.untilTag("Connection:disconnect", moved)
-      yield* Scene.untilGone("it is out", foreign)
-      yield* foreign.tell({ _tag: "Rejoin" })
-      yield* foreign.untilTag("Connection:ready", moved)
-      yield* heardAgain(foreign, ours)
+        const moved = foreign.told().length
+        yield* discord.faults.kick(Scene.foreignName)
+        yield* foreign.untilTag("Connection:disconnect", moved)
+        yield* Scene.untilGone("it is out", foreign)
+        yield* foreign.tell({ _tag: "Rejoin" })
+        yield* foreign.untilTag("Connection:ready", moved)
+        yield* heardAgain(foreign, ours)
 
-      yield* Scene.leave(foreign)
-      // once connected again it writes its next frame over the silence in the buffer that `dgram` has not read yet
-      yield* Scene.judged(title, ["unsealed-packet"])
-    }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))))
+        yield* Scene.leave(foreign)
+        // once connected again it writes its next frame over the silence in the buffer that `dgram` has not read yet
+        yield* Scene.judged(title, ["unsealed-packet"])
+      }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))),
+    Scene.limit
+  )
 
-  it.live("identifies where it should resume (abalabahaha/eris#1448), is refused, and can be called back", () =>
-    Effect.gen(function*() {
-      const discord = yield* Emulator.Emulator
-      const { foreign, ours } = yield* meet
-      yield* Scene.play(foreign, Rig.frames(500, 1))
-      yield* Scene.untilSync("it is in the middle", () => ours.packets.length >= 20)
-      yield* discord.faults.terminateVoice(Scene.foreignName)
-      const { error } = yield* foreign.untilTag("Connection:disconnect")
-      assert.match(String(error), /^4006: /)
-      assert.deepStrictEqual(sent(foreign, 7), [])
-      yield* Scene.untilGone("it is out", foreign)
+  it.live(
+    "identifies where it should resume (abalabahaha/eris#1448), is refused, and can be called back",
+    () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const { foreign, ours } = yield* meet
+        yield* Scene.play(foreign, Rig.frames(500, 1))
+        yield* Scene.untilSync("it is in the middle", () => ours.packets.length >= 20)
+        yield* discord.faults.terminateVoice(Scene.foreignName)
+        const { error } = yield* foreign.untilTag("Connection:disconnect")
+        assert.match(String(error), /^4006: /)
+        assert.deepStrictEqual(sent(foreign, 7), [])
+        yield* Scene.untilGone("it is out", foreign)
 
-      const out = foreign.told().length
-      yield* foreign.tell({ _tag: "Rejoin" })
-      yield* foreign.untilTag("Connection:ready", out)
-      yield* heardAgain(foreign, ours)
+        const out = foreign.told().length
+        yield* foreign.tell({ _tag: "Rejoin" })
+        yield* foreign.untilTag("Connection:ready", out)
+        yield* heardAgain(foreign, ours)
 
-      yield* Scene.leave(foreign)
-      yield* Scene.judged(title, ["identify-for-resume"])
-    }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))))
+        yield* Scene.leave(foreign)
+        yield* Scene.judged(title, ["identify-for-resume"])
+      }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))),
+    Scene.limit
+  )
 })
