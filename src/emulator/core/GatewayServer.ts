@@ -1,6 +1,6 @@
 /**
- * The main gateway, version 10 in JSON: connections with heartbeats, Identify and Resume, and sessions that outlive their
- * connection and replay what was missed (Discord docs, Gateway). What Update Voice State (op 4) does is decided elsewhere.
+ * The main gateway, versions 9 and 10 in JSON: connections with heartbeats, Identify and Resume, and sessions that outlive
+ * their connection and replay what was missed (Discord docs, Gateway). What Update Voice State (op 4) does is decided elsewhere.
  *
  * @since 0.1.0
  */
@@ -74,6 +74,15 @@ export const sendLimit = 120
  * @since 0.1.0
  */
 export const sendWindowMs = 60_000
+
+/**
+ * The versions that are available and not deprecated (Discord docs, Reference, API Versions). What is modelled here is the
+ * same in both.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const versions: ReadonlyArray<number> = [9, 10]
 
 interface Connection {
   readonly id: ConnectionId
@@ -394,8 +403,9 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
       }
       connections.set(id, connection)
       const version = search.get("v")
-      if (version !== null && version !== "10") {
-        return blame(connection, 4012, "Invalid API version.", "unknown-version", "Only version 10 is spoken here.")
+      if (version !== null && !versions.some((known) => String(known) === version)) {
+        const message = `Only versions ${versions.join(" and ")} are spoken here.`
+        return blame(connection, 4012, "Invalid API version.", "unknown-version", message)
       }
       supervise(connection)
       control(connection, 10, { heartbeat_interval: profile.gatewayHeartbeatIntervalMs })

@@ -248,7 +248,7 @@ export const make = (options: Options): VoiceStates => {
       guildId: channel.guildId,
       userId,
       channelId: channel.id,
-      sessionId: Random.hex(random, 16),
+      sessionId: owner ?? Random.hex(random, 16),
       selfMute: flags.self_mute,
       selfDeaf: flags.self_deaf,
       suppress: owner !== undefined && suppressed(channel, userId),

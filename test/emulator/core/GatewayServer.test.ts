@@ -78,7 +78,8 @@ describe("GatewayServer login", () => {
     const accept = (search: string) => h.core.accept(99, { _tag: "Gateway", search: new URLSearchParams(search) })
     assert.deepStrictEqual(accept("v=10&encoding=etf"), { reject: 400 })
     assert.deepStrictEqual(accept("v=10&compress=zstd-stream"), { reject: 400 })
-    assert.strictEqual(h.connect("v=6").closeCode(), 4012)
+    for (const version of ["6", "8", "11", "010", ""]) assert.strictEqual(h.connect(`v=${version}`).closeCode(), 4012)
+    for (const version of ["9", "10"]) assert.isUndefined(h.connect(`v=${version}`).closeCode())
     assert.isUndefined(h.connect("").closeCode())
   })
 

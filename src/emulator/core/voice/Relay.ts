@@ -134,14 +134,18 @@ export const make = (
     payloadEnd - payloadStart === 3 && plain[payloadStart] === 0xf8 && plain[payloadStart + 1] === 0xff &&
     plain[payloadStart + 2] === 0xfe
 
-  const onEarlyAudio = (session: Session): void => {
+  /** Audio that a client may not send yet goes no further, whatever it is. */
+  const onEarlyAudio = (session: Session, silence: boolean): void => {
     context.count("audio-before-speaking")
-    if (session.judgedMs.has("audio-before-speaking")) return
-    session.judgedMs.set("audio-before-speaking", context.now())
+    const code = silence ? "silence-before-speaking" : "audio-before-speaking"
+    if (session.judgedMs.has(code)) return
+    session.judgedMs.set(code, context.now())
     context.timers.at(context.now() + overtakingMs, () => {
       if (session.ended || session.maySend) return
-      session.judgedMs.delete("audio-before-speaking")
-      context.judge("violation", "audio-before-speaking", "audio before Speaking (op 5) with flags", session.userId)
+      session.judgedMs.delete(code)
+      // What opens the way for receiving (discord/discord-api-docs#808) has never closed a connection.
+      if (silence) return context.judge("advice", code, "a frame of silence before Speaking (op 5)", session.userId)
+      context.judge("violation", code, "audio before Speaking (op 5) with flags", session.userId)
       if (profile.audioBeforeSpeaking === "close") expel(session, 4020, "Invalid SSRC.")
     })
   }
@@ -166,9 +170,10 @@ export const make = (
       accuse(session, ...problem)
       return true
     }
-    if (!session.maySend) onEarlyAudio(session)
+    const silence = isSilence()
+    if (!session.maySend) onEarlyAudio(session, silence)
     const payload = plain.subarray(payloadStart, payloadEnd)
-    session.conduct?.packet(header.sequence, header.timestamp, OpusPacket.samples(payload), isSilence())
+    session.conduct?.packet(header.sequence, header.timestamp, OpusPacket.samples(payload), silence)
     return true
   }
 
@@ -260,7 +265,11 @@ export const make = (
     const { form, ssrc, zeroed } = decoded.success
     const session = roster.bySsrc(server, ssrc)
     if (session === undefined || session.ssrc !== ssrc) return context.count("discovery-unknown-ssrc")
-    if (!zeroed) return accuse(session, "discovery-garbage", "an IP discovery request with bytes that are not zero")
+    if (!zeroed) {
+      const message = "an IP discovery request with bytes that are not zero"
+      if (profile.discoveryGarbage === "refuse") return accuse(session, "discovery-garbage", message)
+      context.judge("advice", "discovery-garbage", message, session.userId)
+    }
     session.discovered = { address: from.address, port: from.port }
     if (session.target === undefined && sameAddress(session.selected, from)) learnAddress(session, from)
     if (!profile.discovery.includes(form)) return context.count("discovery-unanswered")
