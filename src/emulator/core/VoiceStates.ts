@@ -248,7 +248,8 @@ export const make = (options: Options): VoiceStates => {
       guildId: channel.guildId,
       userId,
       channelId: channel.id,
-      sessionId: Random.hex(random, 16),
+      // The id of the main gateway session, which libraries use without looking (discord/discord-api-docs#1724).
+      sessionId: owner ?? Random.hex(random, 16),
       selfMute: flags.self_mute,
       selfDeaf: flags.self_deaf,
       suppress: owner !== undefined && suppressed(channel, userId),
