@@ -23,6 +23,8 @@ import * as ZlibStream from "./ZlibStream.ts"
  */
 export interface Hooks {
   readonly onVoiceState: (session: GatewaySession, request: GatewayPayload.UpdateVoiceState) => void
+  /** A client has identified, and READY and its guilds were sent. */
+  readonly onSessionStarted: (session: GatewaySession) => void
   /** A session is gone for good: closed with 1000 or 1001, not resumed in time, or invalidated. */
   readonly onSessionEnded: (session: GatewaySession) => void
 }
@@ -284,6 +286,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     // With transport compression this is ignored: the two cannot be had together.
     connection.compressPayloads = d.compress === true
     ready(session)
+    hooks.onSessionStarted(session)
   }
 
   const resume = (connection: Connection, d: GatewayPayload.Resume) => {
