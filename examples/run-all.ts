@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url"
 /** Parts of others, what others start, and what writes into the repository. */
 const parts = new Set([
   "bot.ts",
+  "discord.js-bot.ts",
   "discordjs-bot.ts",
   "greeter.ts",
   "make-music.ts",

@@ -23,6 +23,8 @@ import * as ZlibStream from "./ZlibStream.ts"
  */
 export interface Hooks {
   readonly onVoiceState: (session: GatewaySession, request: GatewayPayload.UpdateVoiceState) => void
+  /** A client has identified, and READY and its guilds were sent. */
+  readonly onSessionStarted: (session: GatewaySession) => void
   /** A session is gone for good: closed with 1000 or 1001, not resumed in time, or invalidated. */
   readonly onSessionEnded: (session: GatewaySession) => void
 }
@@ -84,9 +86,20 @@ export const sendWindowMs = 60_000
  */
 export const versions: ReadonlyArray<number> = [9, 10]
 
+/**
+ * Characters from which on a message is compressed for a client that asked for payload compression. Discord compresses
+ * some messages, and does not say which.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const compressedFrom = 1024
+
 interface Connection {
   readonly id: ConnectionId
   readonly compress: ((text: string) => Uint8Array) | undefined
+  /** Whether Identify has asked for payload compression. */
+  compressPayloads: boolean
   session: GatewaySession | undefined
   windowStartMs: number
   sent: number
@@ -120,9 +133,15 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
       { userId: userOf(connection), op, frame: text, connection: connection.id },
       (frame) => {
         if (connections.get(connection.id) !== connection) return
+        const compressed = connection.compress !== undefined
+          ? connection.compress(asText(frame))
+          : connection.compressPayloads && typeof frame === "string" && frame.length >= compressedFrom
+          ? ZlibStream.whole(frame)
+          : undefined
+        if (compressed !== undefined && connection.compress === undefined) context.count("gateway-payload-compressed")
         context.emit(
-          connection.compress !== undefined
-            ? { _tag: "Binary", connection: connection.id, bytes: connection.compress(asText(frame)) }
+          compressed !== undefined
+            ? { _tag: "Binary", connection: connection.id, bytes: compressed }
             : typeof frame === "string"
             ? { _tag: "Text", connection: connection.id, text: frame }
             : { _tag: "Binary", connection: connection.id, bytes: frame }
@@ -273,7 +292,10 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     }
     sessions.set(session.id, session)
     connection.session = session
+    // With transport compression this is ignored: the two cannot be had together.
+    connection.compressPayloads = d.compress === true
     ready(session)
+    hooks.onSessionStarted(session)
   }
 
   const resume = (connection: Connection, d: GatewayPayload.Resume) => {
@@ -395,6 +417,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
       const connection: Connection = {
         id,
         compress: compress === null ? undefined : ZlibStream.make(),
+        compressPayloads: false,
         session: undefined,
         windowStartMs: context.now(),
         sent: 0,

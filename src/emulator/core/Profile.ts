@@ -40,8 +40,8 @@ export interface Profile {
   /** Messages kept for replay in a voice session. */
   readonly replayLimit: number
   /**
-   * Audio before Speaking (op 5): "drop", or "close" the connection as the documentation says (invalid SSRC). Frames of
-   * silence are only dropped.
+   * Audio before Speaking (op 5), unless it has just overtaken it: "drop", or "close" the connection as the documentation
+   * says (invalid SSRC). Frames of silence are only dropped.
    */
   readonly audioBeforeSpeaking: "drop" | "close"
   /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */

@@ -268,7 +268,7 @@ describe("VoiceStates again", () => {
     assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_STATE_UPDATE"])
   })
 
-  it("leaving brings a null state and closes; coming back brings a new token for the session id of the main gateway", () => {
+  it("leaving brings a null state and closes; coming back keeps the session id, which is that of the main gateway, and makes a new token", () => {
     const h = Harness.make({ profile: { voiceCloseOrder: "event-first" } })
     const client = h.login()
     h.join(client, h.lobby)
@@ -282,6 +282,7 @@ describe("VoiceStates again", () => {
     assert.isUndefined(h.grant(old))
     h.join(client, h.lobby)
     assert.strictEqual(sessionId(client), before)
+    assert.strictEqual(client.events("READY")[0]?.["session_id"], before)
     assert.notStrictEqual(token(client), old)
     assert.strictEqual(h.core.counters().get("voice-state-ignored:not-in-voice"), 1)
   })

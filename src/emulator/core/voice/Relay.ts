@@ -29,10 +29,15 @@ export interface Relay {
   readonly datagram: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
   /** Takes a sealed RTP packet of a scripted participant, which is not judged. */
   readonly scripted: (session: Session, packet: Uint8Array) => void
+  /** Forwards the audio that has overtaken the first Speaking (op 5) of a session. */
+  readonly release: (session: Session) => void
 }
 
 /** How long audio may be ahead of its Speaking (op 5), which comes another way, in milliseconds. */
 const overtakingMs = 250
+
+/** How many packets may do so. */
+const overtakingPackets = 64
 
 /** Violations of one kind in a row are judged once in this many milliseconds, and counted in between. */
 const silenceBetweenVerdictsMs = 1_000
@@ -180,7 +185,12 @@ export const make = (
   const relayAudio = (session: Session, ssrc: number): void => {
     if (ssrc !== session.ssrc) return context.count("video-dropped")
     if (locate(session) !== undefined) return context.count("rtp-dropped")
-    if (!session.maySend) return
+    if (!session.maySend) {
+      if (isSilence()) return
+      session.early.push({ plain: plain.slice(0, plainLength), untilMs: context.now() + overtakingMs })
+      if (session.early.length > overtakingPackets) session.early.shift()
+      return
+    }
     if (payloadEnd === payloadStart) return context.count("rtp-empty")
     if (hooks.speaks !== undefined && !hooks.speaks(session.userId, session.guildId)) return context.count("rtp-muted")
     forwarding.audio(session, header, plain, payloadStart, payloadEnd, isSilence())
@@ -324,6 +334,18 @@ export const make = (
           if (open(session, "rtp", frame) === undefined) return context.count("datagram-refused")
           relay(session, "rtp", ssrcOf("rtp", frame))
         }
-      )
+      ),
+    release: (session) => {
+      const { early } = session
+      if (!session.maySend || early.length === 0) return
+      session.early = []
+      for (const packet of early) {
+        if (packet.untilMs < context.now()) continue
+        opening++
+        plain.set(packet.plain)
+        plainLength = packet.plain.length
+        relayAudio(session, session.ssrc)
+      }
+    }
   }
 }
