@@ -56,7 +56,9 @@ describe(page, () => {
 
   it("gives the libraries the versions that are installed", () => {
     const { devDependencies } = JSON.parse(read("package.json"))
-    const installed = Object.entries(devDependencies).map(([name, range]) =>
+    // dfx lives apart, with the Effect that it was made for
+    const { dependencies } = JSON.parse(read("test/interop/dfx/package.json"))
+    const installed = Object.entries({ ...devDependencies, ...dependencies }).map(([name, range]) =>
       /^npm:(.+)@([^@]+)$/.exec(String(range))?.slice(1) ?? [name, String(range)]
     )
     const stated = new Set(

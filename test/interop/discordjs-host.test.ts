@@ -67,7 +67,7 @@ describe("inside a bot on discord.js", () => {
         const session = yield* VoiceSession.join(yield* where)
         yield* discord.faults.kick("bot")
         const error = yield* Effect.flip(session.awaitClosed)
-        assert.strictEqual(error.reason._tag, "Disconnected")
+        assert.strictEqual(error.reason._tag, "Kicked")
       }).pipe(Effect.scoped, Effect.provide(layer(client)))
       assert.strictEqual(client.voice.adapters.size, 0)
       assert.deepStrictEqual(yield* discord.violations, [])

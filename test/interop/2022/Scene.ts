@@ -27,10 +27,7 @@ export const layer = (mode: EncryptionMode) =>
   )
 
 /** Starts a script as the foreign client, with the addresses that it needs, and says which user it is. */
-export const start = Effect.fnUntraced(function*(script: string, options: {
-  /** What it may encrypt with. Default `tweetnacl`. */
-  readonly secretbox?: "tweetnacl" | "libsodium-wrappers"
-} = {}) {
+export const start = Effect.fnUntraced(function*(script: string) {
   const discord = yield* Emulator.Emulator
   const { id, token } = yield* Effect.orDie(discord.user(foreignName))
   const client = yield* Foreign.start(`2022/${script}`, {
@@ -41,10 +38,7 @@ export const start = Effect.fnUntraced(function*(script: string, options: {
       guildId: yield* Effect.orDie(discord.guild("guild")),
       channelId: yield* Effect.orDie(discord.channel("lobby"))
     },
-    ca: discord.urls.cert,
-    execArgv: options.secretbox === "libsodium-wrappers"
-      ? []
-      : ["--import", new URL("without-libsodium.ts", import.meta.url).href]
+    ca: discord.urls.cert
   })
   return { ...client, userId: id }
 })

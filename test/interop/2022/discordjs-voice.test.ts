@@ -21,9 +21,9 @@ const sent = (foreign: Scene.Client, op: number) =>
   foreign.told().filter((told) => told._tag === "Sent" && told["op"] === op)
 
 /** Both are in the lobby and know of each other; the foreign client listens. */
-const meet = Effect.fnUntraced(function*(mode: EncryptionMode, options: Parameters<typeof Scene.start>[1] = {}) {
+const meet = Effect.fnUntraced(function*(mode: EncryptionMode) {
   const ours = yield* Scene.ours(mode)
-  const foreign = yield* Scene.start("discordjs-voice.ts", options)
+  const foreign = yield* Scene.start("discordjs-voice.ts")
   yield* foreign.untilTag("Connection:ready")
   yield* foreign.until((told): told is Foreign.Told => told._tag === "Knows" && told["userId"] === ours.session.userId)
   yield* Scene.listen(foreign, ours.session.userId)
@@ -143,17 +143,4 @@ describe(title, () => {
       yield* Scene.leave(foreign)
       yield* Scene.judged(title)
     }).pipe(Effect.scoped, Effect.provide(Scene.layer(mode))), Scene.limit)
-
-  it.live(
-    "dies at its first frame in xsalsa20_poly1305_suffix with libsodium-wrappers (no thread is known)",
-    () =>
-      Effect.gen(function*() {
-        const { foreign } = yield* meet("xsalsa20_poly1305_suffix", { secretbox: "libsodium-wrappers" })
-        yield* Scene.play(foreign, Rig.frames(10, 1))
-        assert.notStrictEqual(yield* foreign.ended, 0)
-        assert.include(foreign.output(), "randombytes_buf")
-        yield* Scene.judged(title)
-      }).pipe(Effect.scoped, Effect.provide(Scene.layer("xsalsa20_poly1305_suffix"))),
-    Scene.limit
-  )
 })
