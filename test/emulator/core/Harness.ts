@@ -136,6 +136,19 @@ export const make = (options: {
         },
         closeUser: () => {},
         terminateUser: () => {},
+        ended: (id) => {
+          voiceConnections.delete(id)
+          voiceGone.push(id)
+        },
+        disturbance: {
+          requestHeartbeat: () => false,
+          rekey: () => false,
+          overrunReplay: () => false,
+          expire: () => false,
+          startSequence: () => {},
+          pin: () => [],
+          unpin: () => {}
+        },
         participants: {
           join: (where) => {
             const calls = [`join ${where.channelId} ${where.server}`]

@@ -8,6 +8,7 @@ import type { EncryptionMode } from "../../../protocol/EncryptionMode.ts"
 import type { ChannelId, GuildId, UserId } from "../../../protocol/Identifier.ts"
 import type { VoiceVersion } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, VoiceServerId } from "../CoreContext.ts"
+import type { Disturbance } from "./Disturbance.ts"
 
 /**
  * An Opus packet that a scripted participant received, opened with its own key, without header extension and padding.
@@ -168,6 +169,9 @@ export interface VoiceHalf {
   readonly closeUser: (userId: UserId, code: number, reason: string) => void
   /** Cuts the user's connections without a close frame. The sessions can be resumed. */
   readonly terminateUser: (userId: UserId) => void
+  /** We have closed or cut a connection: 1006 without a close frame. */
+  readonly ended: (connection: ConnectionId, code: number) => void
+  readonly disturbance: Disturbance
   readonly participants: Participants
   readonly sessions: () => ReadonlyArray<SessionView>
 }

@@ -70,6 +70,7 @@ export const make = (
     const last = session.judgedMs.get(code)
     session.judgedMs.set(code, context.now())
     if (session.conduct === undefined) return
+    if (session.tampered) return context.count(`tampered:${code}`)
     if (last !== undefined && context.now() - last < silenceBetweenVerdictsMs) return context.count(`again:${code}`)
     context.judge("violation", code, message, session.userId)
   }
@@ -141,7 +142,8 @@ export const make = (
     context.timers.at(context.now() + overtakingMs, () => {
       if (session.ended || session.maySend) return
       session.judgedMs.delete("audio-before-speaking")
-      context.judge("violation", "audio-before-speaking", "audio before Speaking (op 5) with flags", session.userId)
+      if (session.tampered) context.count("tampered:audio-before-speaking")
+      else context.judge("violation", "audio-before-speaking", "audio before Speaking (op 5) with flags", session.userId)
       if (profile.audioBeforeSpeaking === "close") expel(session, 4020, "Invalid SSRC.")
     })
   }
@@ -225,6 +227,13 @@ export const make = (
     )
   }
 
+  /** Whose a datagram is that is not sealed. */
+  const senderOf = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): Session | undefined => {
+    if (kind !== "discovery") return roster.byAddress(server, from)
+    const request = IpDiscovery.decodeRequest(bytes)
+    return Result.isFailure(request) ? undefined : roster.bySsrc(server, request.success.ssrc)
+  }
+
   const isLegacyDiscovery = (bytes: Uint8Array): boolean => {
     if (bytes.length !== 70) return false
     for (let i = 4; i < 70; i++) if (bytes[i] !== 0) return false
@@ -280,11 +289,11 @@ export const make = (
     }
     if (kind === "ping") {
       const ping = Datagram.decodePing(bytes)
-      if (Result.isSuccess(ping)) reply(server, undefined, from, "ping", Datagram.encodePong(ping.success))
+      if (Result.isSuccess(ping)) reply(server, roster.byAddress(server, from), from, "ping", Datagram.encodePong(ping.success))
       return
     }
     context.count("keepalive")
-    if (profile.echoKeepalive && bytes.length === 8) reply(server, undefined, from, "keepalive", bytes.slice())
+    if (profile.echoKeepalive && bytes.length === 8) reply(server, roster.byAddress(server, from), from, "keepalive", bytes.slice())
   }
 
   const onOther = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {
@@ -299,7 +308,7 @@ export const make = (
       const kind = classify(bytes)
       if (kind === "rtp" || kind === "rtcp") return onMedia(server, from, kind, bytes)
       const source = { address: from.address, port: from.port }
-      const userId = roster.byAddress(server, from)?.userId
+      const userId = senderOf(server, from, kind, bytes)?.userId
       context.through("datagram-in", { userId, op: kind, frame: bytes, connection: undefined }, (frame) => {
         if (typeof frame === "string") return
         const nowKind = frame === bytes ? kind : classify(frame)

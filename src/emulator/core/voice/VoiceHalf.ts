@@ -5,6 +5,7 @@
  */
 import * as CloseCode from "../../../protocol/CloseCode.ts"
 import type { Address, CoreContext, Grants, VoiceServerId } from "../CoreContext.ts"
+import * as Disturbance from "./Disturbance.ts"
 import type { SessionView, VoiceHalf, VoiceHooks } from "./Model.ts"
 import * as Participants from "./Participants.ts"
 import * as Relay from "./Relay.ts"
@@ -99,6 +100,8 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
         roster.lose(session)
       }
     },
+    ended: signalling.ended,
+    disturbance: Disturbance.make(context, wire, roster, signalling),
     participants: Participants.make(context, roster, relay),
     sessions: () => roster.all().map(viewOf)
   }

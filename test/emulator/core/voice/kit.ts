@@ -45,7 +45,7 @@ export const makeWorld = (profile: Profile = today, hooks: VoiceHooks = {}, seed
     now: timers.now,
     emit,
     count: verdicts.count,
-    onEnded: (connection) => half.disconnected(connection, 1006)
+    onEnded: (connection, code) => half.ended(connection, code)
   })
   const context: CoreContext = {
     profile,
@@ -59,7 +59,12 @@ export const makeWorld = (profile: Profile = today, hooks: VoiceHooks = {}, seed
   }
   const half = makeVoiceHalf(
     context,
-    { byToken: (token) => grants.get(token), knowsServerId: (id) => id === guildId },
+    {
+      byToken: (token) => grants.get(token),
+      knewToken: () => false,
+      knowsServerId: (id) => id === guildId,
+      forServer: (id) => Array.from(grants.values()).filter((grant) => grant.server === id)
+    },
     hooks
   )
   half.addServer(server, udp)
