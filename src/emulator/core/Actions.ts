@@ -45,6 +45,8 @@ export interface Actions {
   }) => boolean
   /** Takes the voice server away: `endpoint: null`, and none is found until the channel is moved to a server. */
   readonly parkChannel: (channelId: ChannelId) => boolean
+  /** Finds the next voice server for a channel that waits for one. Whether it did. */
+  readonly unparkChannel: (channelId: ChannelId) => boolean
   /** Lets nobody in any more but moderators, or lets members in again. */
   readonly fillChannel: (channelId: ChannelId, full: boolean) => boolean
   /** Forgets the user's main gateway sessions: Invalid Session (op 9, false), and voice is closed with 4014. */
@@ -60,9 +62,9 @@ export interface Actions {
   /** Cuts the main gateway connections without a close frame. */
   readonly terminateGateway: (userId: UserId) => boolean
   /** Closes the user's voice connections. */
-  readonly closeVoice: (userId: UserId, code: number, reason: string) => void
+  readonly closeVoice: (userId: UserId, code: number, reason: string) => boolean
   /** Cuts the user's voice connections without a close frame. */
-  readonly terminateVoice: (userId: UserId) => void
+  readonly terminateVoice: (userId: UserId) => boolean
   /** Asks for a heartbeat on the voice gateway at once (op 3). */
   readonly requestVoiceHeartbeat: (userId: UserId) => boolean
   /** Sends another session description (op 4) with a new key. */
@@ -168,6 +170,13 @@ export const make = (options: {
         delayMs: Number.POSITIVE_INFINITY,
         code: 4022
       })
+      return true
+    },
+    unparkChannel: (channelId) => {
+      const channel = world.channels.get(channelId)
+      const server = channel && nextServer(channel)
+      if (channel === undefined || server === undefined || !voiceStates.isSearching(channelId)) return false
+      voiceStates.moveServer(channel, { server, nullEndpointFirst: false, delayMs: 0, code: 4022 })
       return true
     },
     fillChannel: (channelId, full) => {

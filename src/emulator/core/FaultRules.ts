@@ -7,8 +7,8 @@ import type { UserId } from "../../protocol/Identifier.ts"
 import type { Fault, FaultAction, FaultPoint, FaultSubject, Random } from "./CoreContext.ts"
 
 /**
- * What a rule is about. Everything that is left out fits; all that is given has to. A number of `nth` or `from` counts what
- * the rest fits, from 1, since the rule was made.
+ * What a rule is about. Everything that is left out fits; all that is given has to. `nth`, `from` and `to` count what the
+ * rest fits, from 1, since the rule was made.
  *
  * @category models
  * @since 0.1.0
@@ -28,6 +28,8 @@ export interface When {
   readonly nth?: number | undefined
   /** Only the ones from this number on. */
   readonly from?: number | undefined
+  /** Only the ones up to this number. */
+  readonly to?: number | undefined
   /** The chance of each, in [0, 1], by the emulator's seed. */
   readonly rate?: number | undefined
 }
@@ -109,9 +111,11 @@ const actionOf = (what: What, subject: FaultSubject, random: Random): FaultActio
 }
 
 /** Whether a value is wanted; without a wish, every one is. */
-const among = <A>(wanted: A | ReadonlyArray<A> | undefined): (value: A) => boolean => {
+const among = <A extends number | string>(
+  wanted: A | ReadonlyArray<A> | undefined
+): (value: A | undefined) => boolean => {
   if (wanted === undefined) return () => true
-  const set = new Set<A>(Array.isArray(wanted) ? wanted : [wanted])
+  const set = new Set<A | undefined>(typeof wanted === "object" ? wanted : [wanted])
   return (value) => set.has(value)
 }
 
@@ -129,20 +133,55 @@ export const make = (
   onHit: () => void
 ): Fault => {
   const points = among(when.point)
-  const ops = among<number | string | undefined>(when.op)
-  const { from = 1, nth, rate, test } = when
+  const ops = among(when.op)
+  const { nth, rate, test } = when
+  const from = nth ?? when.from ?? 1
+  const to = nth ?? when.to ?? Number.POSITIVE_INFINITY
   let count = 0
   return (subject, random) => {
     if (!points(subject.point) || !ops(subject.op)) return undefined
     if (userId !== undefined && subject.userId !== userId) return undefined
     if (test !== undefined && !test(subject)) return undefined
     count++
-    if (count < from || (nth !== undefined && count !== nth)) return undefined
+    if (count < from || count > to) return undefined
     if (rate !== undefined && random.next() >= rate) return undefined
     onHit()
     return actionOf(what, subject, random)
   }
 }
+
+/**
+ * The acknowledgements of heartbeats on the voice gateway or on the main one.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const acknowledgements = (on: "voice" | "gateway"): When =>
+  on === "voice" ? { point: "voice-out", op: 6 } : { point: "gateway-out", op: 11 }
+
+/**
+ * The answers to IP discovery, or only those from a number on.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const discoveryAnswers = (from?: number): When => ({ point: "datagram-out", op: "discovery", from })
+
+/**
+ * VOICE_SERVER_UPDATE.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const serverUpdates: When = { point: "gateway-out", op: "VOICE_SERVER_UPDATE" }
+
+/**
+ * The two events of the main gateway that answer Update Voice State (op 4).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const voiceEvents: When = { point: "gateway-out", op: ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"] }
 
 /**
  * Makes the fault of a bad network between a user and the voice servers.
@@ -155,7 +194,7 @@ export const makeDatagrams = (options: DatagramFaults, userId: UserId, onHit: ()
   const choose = (subject: FaultSubject, random: Random): What | undefined => {
     const happens = (chance: number) => chance > 0 && random.next() < chance
     if (happens(loss)) return "drop"
-    if (subject.frame.length > 0 && happens(corrupt)) return "corrupt"
+    if (happens(corrupt)) return "corrupt"
     if (happens(duplicate)) return { duplicate: 1 }
     if (happens(reorder)) return { holdBehind: 2 }
     return delayMs > 0 || jitterMs > 0 ? { delayMs, jitterMs } : undefined

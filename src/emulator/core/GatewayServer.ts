@@ -487,7 +487,9 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     dispatch,
     broadcast: (guildId, intent, t, d, except) => {
       for (const session of sessions.values()) {
-        if (session.user.id !== except && (session.intents & intent) !== 0 && sees(world, session, guildId)) dispatch(session, t, d)
+        if (session.user.id !== except && (session.intents & intent) !== 0 && sees(world, session, guildId)) {
+          dispatch(session, t, d)
+        }
       }
     },
     showGuild: (guildId) => {

@@ -75,6 +75,8 @@ export interface VoiceStates {
     readonly code: number
     readonly only?: Half | undefined
   }) => void
+  /** Whether a voice server is being found for a channel. */
+  readonly isSearching: (channelId: ChannelId) => boolean
   readonly grants: Grants
   readonly hooks: VoiceHooks
 }
@@ -440,6 +442,7 @@ export const make = (options: Options): VoiceStates => {
     remove,
     changed,
     moveServer,
+    isSearching: (channelId) => pending.has(channelId),
     grants: {
       byToken: (token) => tokens.get(token),
       knewToken: (token) => formerTokens.has(token),

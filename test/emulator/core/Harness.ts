@@ -134,8 +134,8 @@ export const make = (options: {
           happenings.push({ _tag: "Revoked", revocation })
           hooks.onLeft?.(revocation.userId, revocation.code, revocation.guildId)
         },
-        closeUser: () => {},
-        terminateUser: () => {},
+        closeUser: () => false,
+        terminateUser: () => false,
         ended: (id) => {
           voiceConnections.delete(id)
           voiceGone.push(id)

@@ -56,7 +56,9 @@ export const identify = (
   ) return refuse(4006, "Session is no longer valid.", "session-mismatch")
   // The session is still there: it is to be resumed, not begun again, unless a fault has kept Ready from the client.
   const former = roster.byToken(d.token)
-  if (former !== undefined && !former.unannounced) return refuse(4006, "Session is no longer valid.", "identify-for-resume")
+  if (former !== undefined && !former.unannounced) {
+    return refuse(4006, "Session is no longer valid.", "identify-for-resume")
+  }
   if (context.profile.e2ee && grant.e2ee === "required" && (d.max_dave_protocol_version ?? 0) === 0) {
     return refuse(4017, "E2EE/DAVE protocol required.", "e2ee-required")
   }

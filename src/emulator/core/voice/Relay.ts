@@ -143,7 +143,12 @@ export const make = (
       if (session.ended || session.maySend) return
       session.judgedMs.delete("audio-before-speaking")
       if (session.tampered) context.count("tampered:audio-before-speaking")
-      else context.judge("violation", "audio-before-speaking", "audio before Speaking (op 5) with flags", session.userId)
+      else {context.judge(
+          "violation",
+          "audio-before-speaking",
+          "audio before Speaking (op 5) with flags",
+          session.userId
+        )}
       if (profile.audioBeforeSpeaking === "close") expel(session, 4020, "Invalid SSRC.")
     })
   }
@@ -289,11 +294,15 @@ export const make = (
     }
     if (kind === "ping") {
       const ping = Datagram.decodePing(bytes)
-      if (Result.isSuccess(ping)) reply(server, roster.byAddress(server, from), from, "ping", Datagram.encodePong(ping.success))
+      if (Result.isSuccess(ping)) {
+        reply(server, roster.byAddress(server, from), from, "ping", Datagram.encodePong(ping.success))
+      }
       return
     }
     context.count("keepalive")
-    if (profile.echoKeepalive && bytes.length === 8) reply(server, roster.byAddress(server, from), from, "keepalive", bytes.slice())
+    if (profile.echoKeepalive && bytes.length === 8) {
+      reply(server, roster.byAddress(server, from), from, "keepalive", bytes.slice())
+    }
   }
 
   const onOther = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {

@@ -82,23 +82,29 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
     },
     closeUser: (userId, code, reason) => {
       const resumable = CloseCode.voice(code).reaction === "resume"
+      let found = false
       for (const session of roster.ofUser(userId)) {
         const { connection } = session
         if (connection === undefined) continue
+        found = true
         if (!resumable) expel(session, code, reason)
         else {
           wire.close(connection, code, reason)
           roster.lose(session)
         }
       }
+      return found
     },
     terminateUser: (userId) => {
+      let found = false
       for (const session of roster.ofUser(userId)) {
         const { connection } = session
         if (connection === undefined) continue
+        found = true
         wire.terminate(connection)
         roster.lose(session)
       }
+      return found
     },
     ended: signalling.ended,
     disturbance: Disturbance.make(context, wire, roster, signalling),
