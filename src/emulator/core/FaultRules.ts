@@ -42,7 +42,7 @@ export interface When {
  * - `delayMs`: it arrives later, by up to `jitterMs` more; later ones may overtake it.
  * - `duplicate`: it arrives that many times more.
  * - `holdBehind`: it arrives behind that many later ones of its kind, or after `atMostMs` (1000).
- * - `replace`: something else arrives.
+ * - `replaceWith`: something else arrives.
  * - `cut`: its WebSocket ends without a close frame, before it arrives or just after.
  * - `close`: its WebSocket is closed with a code, before it arrives (unless given) or just after.
  *
@@ -57,7 +57,7 @@ export type What =
   | { readonly delayMs: number; readonly jitterMs?: number | undefined }
   | { readonly duplicate: number }
   | { readonly holdBehind: number; readonly atMostMs?: number | undefined }
-  | { readonly replace: string | Uint8Array | ((frame: string | Uint8Array) => string | Uint8Array) }
+  | { readonly replaceWith: string | Uint8Array | ((frame: string | Uint8Array) => string | Uint8Array) }
   | { readonly cut: "before" | "after" }
   | { readonly close: number; readonly reason?: string | undefined; readonly at?: "before" | "after" | undefined }
 
@@ -106,8 +106,8 @@ const actionOf = (what: What, subject: FaultSubject, random: Random): FaultActio
   if ("holdBehind" in what) return { _tag: "Hold", behind: what.holdBehind, ms: what.atMostMs ?? heldAtMostMs }
   if ("cut" in what) return { _tag: "Terminate", at: what.cut }
   if ("close" in what) return { _tag: "Close", code: what.close, reason: what.reason ?? "", at: what.at }
-  const { replace } = what
-  return { _tag: "Replace", frame: typeof replace === "function" ? replace(subject.frame) : replace }
+  const { replaceWith } = what
+  return { _tag: "Replace", frame: typeof replaceWith === "function" ? replaceWith(subject.frame) : replaceWith }
 }
 
 /** Whether a value is wanted; without a wish, every one is. */

@@ -23,7 +23,12 @@ export const udp: Address = { address: "10.0.0.1", port: 50000 }
 
 export type Message = { readonly op?: number; readonly d?: unknown; readonly seq?: number }
 
-export const makeWorld = (profile: Profile = today, hooks: VoiceHooks = {}, seed = 1) => {
+export const makeWorld = (
+  profile: Profile = today,
+  hooks: VoiceHooks = {},
+  seed = 1,
+  knewToken: (token: string) => boolean = () => false
+) => {
   const timers = Timers.make(1_000)
   const random = Random.make(seed)
   const verdicts = Verdicts.make(timers.now)
@@ -61,7 +66,7 @@ export const makeWorld = (profile: Profile = today, hooks: VoiceHooks = {}, seed
     context,
     {
       byToken: (token) => grants.get(token),
-      knewToken: () => false,
+      knewToken,
       knowsServerId: (id) => id === guildId,
       forServer: (id) => Array.from(grants.values()).filter((grant) => grant.server === id)
     },
