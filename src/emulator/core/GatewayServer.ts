@@ -77,6 +77,9 @@ export const sendLimit = 120
  */
 export const sendWindowMs = 60_000
 
+/** How long messages may be under way, in milliseconds. */
+const underWayMs = 2_000
+
 interface Connection {
   readonly id: ConnectionId
   readonly compress: ((text: string) => Uint8Array) | undefined
@@ -87,6 +90,8 @@ interface Connection {
   claimant: UserId | undefined
   windowStartMs: number
   sent: number
+  /** Until when messages may come that were sent before the client heard of Invalid Session (op 9). */
+  underWayUntilMs: number
   /** When the last heartbeat came, or Hello went, before the faults. */
   sentBeatMs: number
   cancelSupervision: () => void
@@ -387,6 +392,8 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     if (message.op === 6) return resume(connection, message.d)
     const session = connection.session
     if (session === undefined) {
+      // It was sent before the client heard that its session is invalid.
+      if (context.now() < connection.underWayUntilMs) return context.count("gateway-under-way-to-invalid-session")
       return blame(
         connection,
         4003,
@@ -427,6 +434,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         claimant: expected(),
         windowStartMs: context.now(),
         sent: 0,
+        underWayUntilMs: 0,
         sentBeatMs: context.now(),
         cancelSupervision: () => {}
       }
@@ -505,6 +513,8 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
           control(connection, 9, resumable)
           // The connection may now identify or resume.
           connection.session = undefined
+          connection.claimant = userId
+          connection.underWayUntilMs = context.now() + underWayMs
         }
         if (!resumable) end(session)
         else if (connection !== undefined) park(session)

@@ -34,7 +34,10 @@ export interface Profile {
   readonly resumeWindowMs: number
   /** Messages kept for replay in a voice session. */
   readonly replayLimit: number
-  /** Audio before Speaking (op 5): "drop", or "close" the connection as the documentation says (invalid SSRC). */
+  /**
+   * Audio before Speaking (op 5): "drop", or "close" the connection as the documentation says, with "an invalid SSRC error".
+   * It names no code; here it is 4020.
+   */
   readonly audioBeforeSpeaking: "drop" | "close"
   /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */
   readonly headerExtension: boolean

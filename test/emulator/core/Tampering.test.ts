@@ -94,6 +94,22 @@ describe("a fault of the main gateway is not held against the client:", () => {
     assert.deepStrictEqual(h.judged(), [])
   })
 
+  it("what was under way when the session became invalid, but not what comes long after", () => {
+    for (
+      const [waitMs, violations] of [[500, []], [5_000, ["wrong-order"]]] satisfies ReadonlyArray<
+        readonly [number, Array<string>]
+      >
+    ) {
+      const h = make()
+      const client = h.login()
+      h.core.suspendGatewaySession(h.bot.id)
+      h.core.advance(waitMs)
+      h.join(client, h.lobby)
+      assert.deepStrictEqual(h.judged(), violations)
+      assert.strictEqual(client.closeCode(), violations.length === 0 ? undefined : 4003)
+    }
+  })
+
   it("a token for voice that was taken back before it arrived", () => {
     const h = Harness.make({ realVoice: true })
     const client = h.login()

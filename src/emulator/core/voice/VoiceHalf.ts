@@ -76,7 +76,8 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
     revoke: ({ code, guildId, reason, userId, voluntary }) => {
       for (const session of roster.ofUser(userId)) {
         if (session.guildId !== guildId) continue
-        if (voluntary === true) session.conduct?.over()
+        // Whoever has lost its connection leaves at once, and the closing silence may be under way.
+        if (voluntary === true && session.connection !== undefined) session.conduct?.over()
         expel(session, code, reason)
       }
     },

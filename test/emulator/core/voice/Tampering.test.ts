@@ -128,6 +128,19 @@ describe("a fault is not held against the client:", () => {
     }
   })
 
+  it("closing silence that may be under way when a client leaves whose connection is gone", () => {
+    for (const cut of [true, false]) {
+      const w = world()
+      const client = Kit.makeClient(w, "1")
+      client.join()
+      client.talk([frame, frame, frame], 0)
+      if (cut) w.half.terminateUser(client.userId)
+      const { guildId } = Kit
+      w.half.revoke({ userId: client.userId, guildId, code: 4014, reason: "", voluntary: true })
+      assert.deepStrictEqual(w.advice(), cut ? [] : ["missing-closing-silence"])
+    }
+  })
+
   it("a token that was good when it was sent", () => {
     const made = Kit.makeWorld(today, {}, 1, () => true)
     const client = Kit.makeClient(made, "1")
