@@ -13,7 +13,7 @@ export default defineConfig({
   },
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-    exclude: ["test/**/*.long.test.ts"],
+    exclude: ["**/node_modules/**", "test/**/*.long.test.ts"],
     testTimeout: 30_000
   }
 })

@@ -30,7 +30,7 @@ const record = Effect.fnUntraced(function*(guildId: GuildId, channelId: ChannelI
   const events = yield* gateway.subscribe
   yield* gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: false, self_deaf: false })
   const answers = yield* events.pipe(
-    Stream.filter((event) => event._tag === "VoiceServer" || event.state.user_id === userId),
+    Stream.filter((event) => event._tag !== "VoiceState" || event.state.user_id === userId),
     Stream.take(2),
     Stream.runCollect
   )

@@ -10,5 +10,5 @@ export const greeter = Effect.fnUntraced(function*(where: VoiceSession.JoinOptio
   const greeting = AudioSource.fromPcm(tone.pcm(1), { channels: 2, rate: 48_000, name: "greeting" })
   const track = yield* session.play(greeting)
   yield* track.awaitEnd
-  yield* session.awaitEnd
+  yield* session.awaitClosed
 }, Effect.scoped)

@@ -13,7 +13,7 @@ const stay = <E>(where: VoiceSession.JoinOptions, whenJoined: Effect.Effect<void
   Effect.gen(function*() {
     const session = yield* VoiceSession.join(where)
     yield* whenJoined
-    yield* session.awaitEnd
+    yield* session.awaitClosed
     return "left"
   }).pipe(
     Effect.scoped,

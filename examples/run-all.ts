@@ -7,7 +7,17 @@ import { existsSync, readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
 /** Parts of others, what others start, and what writes into the repository. */
-const parts = new Set(["bot.ts", "greeter.ts", "make-music.ts", "run-all.ts", "tone.ts", "worker-driver-entry.ts"])
+const parts = new Set([
+  "bot.ts",
+  "discord.js-bot.ts",
+  "discordjs-bot.ts",
+  "greeter.ts",
+  "make-music.ts",
+  "raw-connection.ts",
+  "run-all.ts",
+  "tone.ts",
+  "worker-driver-entry.ts"
+])
 
 const timeoutMs = 60_000
 

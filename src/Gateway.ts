@@ -13,14 +13,19 @@ import type * as Redacted from "effect/Redacted"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as Adapter from "./gateway/Adapter.ts"
 import * as Client from "./gateway/Client.ts"
+import * as Dispatch from "./gateway/Dispatch.ts"
+import type { VoiceStatePayload } from "./gateway/Sending.ts"
 import type * as GatewayPayload from "./protocol/GatewayPayload.ts"
 import type { GuildId, UserId } from "./protocol/Identifier.ts"
 import type { WebSocketTransport } from "./Transport.ts"
 import type { VoiceError } from "./VoiceError.ts"
 
 /**
- * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's.
+ * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's. `Detached`
+ * comes from gateways that stand on another Discord library: it serves this guild no longer, so that nothing that was asked
+ * for there is answered any more.
  *
  * @category models
  * @since 0.1.0
@@ -28,6 +33,7 @@ import type { VoiceError } from "./VoiceError.ts"
 export type GatewayEvent =
   | { readonly _tag: "VoiceState"; readonly state: GatewayPayload.VoiceState }
   | { readonly _tag: "VoiceServer"; readonly server: GatewayPayload.VoiceServerUpdate }
+  | { readonly _tag: "Detached"; readonly guildId: GuildId; readonly error: VoiceError }
 
 /**
  * What happens to the gateway connection itself: `Resumed` leaves voice alone, `NewSession` means that every voice
@@ -46,12 +52,14 @@ export type Lifecycle = "Resumed" | "NewSession" | "Lost"
  */
 export type VoiceStateRequest = GatewayPayload.UpdateVoiceState
 
+export type { VoiceStatePayload } from "./gateway/Sending.ts"
+
 /**
  * @category services
  * @since 0.1.0
  */
 export class Gateway extends Context.Service<Gateway, {
-  /** Our own user id; waits until it is known. */
+  /** Our own user id; waits until it is known. Some gateways learn it from the answer to the first request. */
   readonly userId: Effect.Effect<UserId, VoiceError>
   readonly updateVoiceState: (request: VoiceStateRequest) => Effect.Effect<void, VoiceError>
   /** Subscribes: from the moment this effect completes on, no event is missed. */
@@ -156,3 +164,217 @@ export const layerConfig = (
   options: GatewayClientOptions = {}
 ): Layer.Layer<Gateway, Config.ConfigError, WebSocketTransport> =>
   Layer.unwrap(Effect.map(Config.unwrap(config), (values) => layer({ ...options, ...values })))
+
+/**
+ * What we hand to a Discord library for a guild: it calls the first two with the bodies of the dispatches, and `destroy` when
+ * it serves the guild no longer.
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export interface AdapterMethods {
+  onVoiceServerUpdate(data: unknown): void
+  onVoiceStateUpdate(data: unknown): void
+  destroy(): void
+}
+
+/**
+ * What the library hands back: a way to send op 4 (`false`: not now), and one to say that we need the guild no longer.
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export interface AdapterHost {
+  sendPayload(payload: VoiceStatePayload): boolean
+  destroy(): void
+}
+
+/**
+ * The convention of discord.js, which Oceanic and others follow: what their guilds have as `voiceAdapterCreator`.
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export type AdapterCreator = (methods: AdapterMethods) => AdapterHost
+
+/**
+ * @category adapters
+ * @since 0.1.0
+ */
+export interface AdapterOptions {
+  /**
+   * Our own user id. Without it the first voice state that the library hands over says who we are: libraries that follow the
+   * convention hand over no others. One that hands over those of all members needs it.
+   */
+  readonly userId?: UserId | undefined
+  /**
+   * When to ask again after `sendPayload` has returned false. Default: 100 ms, doubling up to 1 second, for 10 seconds.
+   */
+  readonly retry?: Schedule.Schedule<unknown, VoiceError> | undefined
+}
+
+/**
+ * A gateway over the voice adapters of another Discord library. `find` gives what makes the adapter of a guild, or nothing
+ * if the library does not know the guild, which fails the request with `GatewayFailed`, as does whatever the library throws.
+ *
+ * An adapter is made when a guild is first asked for. It is given back (`destroy`) when Discord says that we are in no
+ * channel of the guild, 5 seconds after a request to leave that is not answered, after a first request or one to leave that
+ * failed, and when the layer's scope closes. A library that takes its adapter back first (the shard is gone for good, the bot was removed from the
+ * guild) tells all subscribers `Detached`, and fails joins there with `GatewayDetached`; the next
+ * request asks `find` again.
+ *
+ * `userId` waits for the first voice state, unless the option says it. Payloads that break their schema are dropped with a
+ * warning. There is no `lifecycle` and no initial voice state.
+ *
+ * **Example** (Inside a bot on discord.js)
+ *
+ * ```ts
+ * import { Gateway } from "effect-discord-voice"
+ *
+ * const GatewayLive = Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator)
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerAdapter = (
+  find: (guildId: GuildId) => AdapterCreator | undefined,
+  options: AdapterOptions = {}
+): Layer.Layer<Gateway> => Layer.effect(Gateway, Adapter.make(find, options))
+
+/**
+ * What {@link layerDispatch} and {@link layerCallbacks} share.
+ *
+ * @category dispatches
+ * @since 0.1.0
+ */
+export interface DispatchOptions {
+  /** Our own user id. Needed if the layer may be built after READY has passed by; otherwise READY says it. */
+  readonly userId?: UserId | undefined
+  /** When to ask again after `send` has answered false. Default: 100 ms, doubling up to 1 second, for 10 seconds. */
+  readonly retry?: Schedule.Schedule<unknown, VoiceError> | undefined
+}
+
+/**
+ * Options of {@link layerDispatch}.
+ *
+ * @category dispatches
+ * @since 0.1.0
+ */
+export interface DispatchStreamOptions<E, E2, R> extends DispatchOptions {
+  /**
+   * The dispatches as they come: `{ t, d }` and whatever else, of any kind. A stream is run once, from when the layer is
+   * built; an effect that subscribes is waited for.
+   */
+  readonly dispatches: Stream.Stream<unknown, E, R> | Effect.Effect<Stream.Stream<unknown, E, R>, E, R | Scope.Scope>
+  /** Sends op 4 on the shard of the guild. `false` means not now; any other answer that it was sent. */
+  readonly send: (payload: VoiceStatePayload, guildId: GuildId) => Effect.Effect<unknown, E2, R>
+}
+
+/**
+ * A gateway over a stream of dispatches and a way to send: for whoever has a connection to Discord of their own.
+ *
+ * READY says who we are, and every READY of a shard but its first is `NewSession`, as is the first one that follows other
+ * dispatches; RESUMED is `Resumed`. GUILD_CREATE has our initial voice state. The two voice events are passed on in order.
+ * Anything else is ignored, and what breaks its schema is dropped with a warning. `Lost` cannot be seen. In a stream of
+ * several shards the new session of one is told like that of all.
+ *
+ * The end of the stream, or its failure, is the `GatewayFailed` of everybody who waits or asks later; so is a failed `send`
+ * to whoever asked.
+ *
+ * **Example** (A connection of one's own)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Gateway } from "effect-discord-voice"
+ *
+ * const GatewayLive = Gateway.layerDispatch({
+ *   dispatches: connection.dispatches,
+ *   send: (payload) => connection.send(JSON.stringify(payload))
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerDispatch = <E, E2, R = never>(
+  options: DispatchStreamOptions<E, E2, R>
+): Layer.Layer<Gateway, never, Exclude<R, Scope.Scope>> => Layer.effect(Gateway, Dispatch.fromStream(options))
+
+/**
+ * Options of {@link layerCallbacks}.
+ *
+ * @category dispatches
+ * @since 0.1.0
+ */
+export interface CallbackOptions extends DispatchOptions {
+  /**
+   * Registers a listener, once, when the layer is built. It is called with each dispatch (`{ t, d }` and whatever else) and
+   * never throws; `ended` says that nothing will come any more. What is returned is called when the layer's scope closes.
+   */
+  readonly listen: (onDispatch: (dispatch: unknown) => void, ended: (reason?: unknown) => void) => void | (() => void)
+  /** Sends op 4 on the shard of the guild. `false` means not now; whatever it throws or rejects with fails the request. */
+  readonly send: (payload: VoiceStatePayload, guildId: GuildId) => unknown
+}
+
+/**
+ * {@link layerDispatch} over plain functions: for a gateway that is written without Effect, on another version of it, or in
+ * another process.
+ *
+ * **Example** (An event emitter)
+ *
+ * ```ts
+ * import { Gateway } from "effect-discord-voice"
+ *
+ * const GatewayLive = Gateway.layerCallbacks({
+ *   listen: (onDispatch) => {
+ *     emitter.on("dispatch", onDispatch)
+ *     return () => emitter.off("dispatch", onDispatch)
+ *   },
+ *   send: (payload) => emitter.send(payload)
+ * })
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerCallbacks = (options: CallbackOptions): Layer.Layer<Gateway> =>
+  Layer.effect(Gateway, Dispatch.fromCallbacks(options))
+
+/**
+ * The parts of dfx's `DiscordGateway` that voice needs.
+ *
+ * @category dispatches
+ * @since 0.1.0
+ */
+export interface DfxGateway {
+  readonly dispatch: Stream.Stream<unknown>
+  readonly shards: Effect.Effect<
+    ReadonlySet<{
+      readonly id: readonly [id: number, count: number]
+      readonly write: (payload: VoiceStatePayload) => Effect.Effect<void>
+    }>
+  >
+}
+
+/**
+ * A gateway over dfx's `DiscordGateway`, on the shard of each guild. It needs a dfx that runs on the Effect of this package,
+ * which 1.0.13 does not; {@link layerCallbacks} bridges to one in another process. dfx replays nothing: give `userId` unless
+ * the layer is built before dfx has connected.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerDfx = (gateway: DfxGateway, options: DispatchOptions = {}): Layer.Layer<Gateway> =>
+  layerDispatch({
+    ...options,
+    dispatches: gateway.dispatch,
+    // not `gateway.send`: all shards take from its one queue
+    send: (payload, guildId) =>
+      Effect.flatMap(gateway.shards, (shards) => {
+        for (const { id: [id, count], write } of shards) {
+          if (Dispatch.shardOf(guildId, count) === id) return Effect.as(write(payload), true)
+        }
+        return Effect.succeed(false)
+      })
+  })

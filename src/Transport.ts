@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Dgram from "node:dgram"
 import * as Net from "node:net"
+import { networkInterfaces } from "node:os"
 import { WebSocket } from "ws"
 
 /**
@@ -164,6 +165,8 @@ export interface DatagramSocket {
    * datagrams are dropped.
    */
   readonly onDatagram: (handler: (datagram: Uint8Array) => void) => void
+  /** Whether the machine still has the address that the socket is bound to. */
+  readonly hasAddress: () => boolean
   readonly statistics: () => DatagramStatistics
 }
 
@@ -254,6 +257,7 @@ const makeWebSocket = (layerOptions: WebSocketLayerOptions): WebSocketTransport[
     const overflowing = yield* Latch.make()
     const sending = new Set<(exit: Exit.Exit<void, WebSocketClosed>) => void>()
     let closed: WebSocketClosed | undefined
+    let released = false
     let brokenBy: { readonly code: number; readonly reason: string } | undefined
 
     // Not an object literal in the call: the types of `ws` do not know `closeTimeout` yet.
@@ -273,8 +277,8 @@ const makeWebSocket = (layerOptions: WebSocketLayerOptions): WebSocketTransport[
         if (code !== undefined) brokenBy = { code, reason: error.message }
       })
       socket.on("message", (data, isBinary) => {
-        // With the default `binaryType` the bytes always come as one Buffer.
-        if (!Buffer.isBuffer(data)) return
+        // With the default `binaryType` the bytes always come as one Buffer. Nobody carries on what comes after the release.
+        if (!Buffer.isBuffer(data) || released) return
         const frame = isBinary ? data : data.toString()
         if (overflow.length === 0 && Queue.offerUnsafe(frames, frame)) return
         overflow.push(frame)
@@ -297,6 +301,7 @@ const makeWebSocket = (layerOptions: WebSocketLayerOptions): WebSocketTransport[
     const release = (socket: WebSocket) =>
       Effect.suspend(() => {
         if (closed === undefined && socket.readyState !== WebSocket.CLOSING) socket.terminate()
+        released = true
         overflow.length = 0
         endFrames()
         return Effect.asVoid(Deferred.await(ended))
@@ -416,6 +421,9 @@ const growReceiveBuffer = (socket: Dgram.Socket, bytes: number) => {
   }
 }
 
+const hasAddress = (address: string): boolean =>
+  Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === address) === true)
+
 const makeDatagram = (layerOptions: DatagramLayerOptions): DatagramTransport["Service"] => {
   const receiveBufferBytes = layerOptions.receiveBufferBytes ?? defaultReceiveBufferBytes
 
@@ -462,6 +470,8 @@ const makeDatagram = (layerOptions: DatagramLayerOptions): DatagramTransport["Se
     growReceiveBuffer(socket, receiveBufferBytes)
     socketErrors = 0
     const { address, port } = socket.address()
+    // an address that the system writes in two ways must not seem to be gone
+    const isListed = hasAddress(address)
 
     // Only a send with a callback says that it failed, and the callback costs a tenth of the whole. One in so many has it,
     // and each one from a failure on until one succeeds.
@@ -497,6 +507,7 @@ const makeDatagram = (layerOptions: DatagramLayerOptions): DatagramTransport["Se
       onDatagram: (onDatagram) => {
         handler = onDatagram
       },
+      hasAddress: () => !isListed || hasAddress(address),
       statistics: () => ({ sent, sendErrors, received, socketErrors })
     }
     return connected

@@ -97,6 +97,8 @@ export interface VoiceConnection {
    * which is `NotConnected` when the scope has closed.
    */
   readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
+  /** The same for plain code, until the scope closes: called for every packet as it comes, it must be short and not throw. */
+  readonly listen: (onPacket: (packet: Line.AudioPacket) => void) => Effect.Effect<void, never, Scope.Scope>
   readonly packetsDropped: () => number
   readonly statistics: Effect.Effect<Line.Statistics, VoiceError.VoiceError>
   /** Waits for the end of the connection and fails with its reason. */
@@ -207,20 +209,30 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     return Stream.fromQueue(queue)
   })
 
+  const listenWhile = Effect.acquireRelease(
+    Effect.suspend(() => ++listening === 1 ? tell({ _tag: "Listen", on: true }) : Effect.void),
+    () => Effect.suspend(() => --listening === 0 ? tell({ _tag: "Listen", on: false }) : Effect.void)
+  )
+  const listenWith = (onPacket: (packet: Line.AudioPacket) => void, onOver: Listener["onOver"]) =>
+    Effect.andThen(
+      subscribe({
+        onEvent: (event) => {
+          if (event._tag === "Packet") onPacket(event.packet)
+        },
+        onOver
+      }),
+      listenWhile
+    )
+
   const capacity = options.receiveCapacity ?? defaultReceiveCapacity
   const packets = Stream.unwrap(Effect.gen(function*() {
     const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
-    yield* subscribe({
-      onEvent: (event) => {
-        if (event._tag !== "Packet") return
+    yield* listenWith(
+      (packet) => {
         if (Queue.sizeUnsafe(queue) >= capacity) dropped++
-        Queue.offerUnsafe(queue, event.packet)
+        Queue.offerUnsafe(queue, packet)
       },
-      onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
-    })
-    yield* Effect.acquireRelease(
-      Effect.suspend(() => ++listening === 1 ? tell({ _tag: "Listen", on: true }) : Effect.void),
-      () => Effect.suspend(() => --listening === 0 ? tell({ _tag: "Listen", on: false }) : Effect.void)
+      (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
     )
     return isOver ? Stream.fromEffect(Deferred.await(ended)) : Stream.fromQueue(queue)
   }))
@@ -252,6 +264,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     setSpeaking: (flags) => tellLive("Speaking", { _tag: "SetSpeaking", flags }),
     events,
     packets,
+    listen: (onPacket) => listenWith(onPacket, () => {}),
     packetsDropped: () => dropped,
     statistics: Effect.suspend(() => {
       if (isOver) return Deferred.await(ended)

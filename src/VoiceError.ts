@@ -45,6 +45,7 @@ export {
   E2eeFailed,
   EncodeFailed,
   GatewayClosed,
+  GatewayDetached,
   GatewayFailed,
   GatewayUnreachable,
   HeartbeatUnanswered,
@@ -59,6 +60,7 @@ export {
   SourceFailed,
   TrackActive,
   UdpFailed,
+  UdpLost,
   Unsupported
 } from "./reason/FailureReason.ts"
 
@@ -98,6 +100,7 @@ export const Reason = Schema.Union([
   Failure.HeartbeatUnanswered,
   Failure.ProtocolViolated,
   Failure.UdpFailed,
+  Failure.UdpLost,
   Failure.DiscoveryUnanswered,
   Failure.NoCommonMode,
   Failure.CryptoFailed,
@@ -108,6 +111,7 @@ export const Reason = Schema.Union([
   Failure.Unsupported,
   Failure.E2eeFailed,
   Failure.GatewayClosed,
+  Failure.GatewayDetached,
   Failure.GatewayUnreachable,
   Failure.GatewayFailed
 ])

@@ -1,14 +1,17 @@
 /**
  * The program: join a voice channel, play and listen, leave when the scope closes. A session asks the `Gateway` for a
- * place in the channel, hands what it answers to a `VoiceDriver`, and watches the connection. Its state is there to be
- * subscribed to, and every way in which it can end is a reason of `VoiceError`.
+ * place in the channel, hands what it answers to a `VoiceDriver`, and keeps itself there: a lost WebSocket is resumed, a lost
+ * connection is made anew, and a move is followed, while tracks go on where they were. Its state is there to be subscribed
+ * to, and every way in which it can end is a reason of `VoiceError`.
  *
  * @since 0.1.0
  */
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
@@ -16,9 +19,30 @@ import type { AudioSource } from "./audio/AudioSource.ts"
 import * as Track from "./audio/Track.ts"
 import * as Gateway from "./Gateway.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
-import * as Presence from "./session/Presence.ts"
+import * as Claim from "./session/Claim.ts"
+import * as Conduit from "./session/Conduit.ts"
+import * as Policy from "./session/Policy.ts"
+import type { State } from "./session/State.ts"
+import * as Supervisor from "./session/Supervisor.ts"
+import * as Whereabouts from "./session/Whereabouts.ts"
 import * as VoiceDriver from "./VoiceDriver.ts"
 import * as VoiceError from "./VoiceError.ts"
+
+export {
+  /**
+   * @category schemas
+   * @since 0.1.0
+   */
+  State
+} from "./session/State.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Event
+} from "./session/Conduit.ts"
 
 /**
  * Where to go and how.
@@ -26,51 +50,53 @@ import * as VoiceError from "./VoiceError.ts"
  * @category models
  * @since 0.1.0
  */
-export interface JoinOptions extends Presence.Request, VoiceDriver.ConnectOptions {}
+export interface JoinOptions extends VoiceDriver.ConnectOptions {
+  readonly guildId: GuildId
+  readonly channelId: ChannelId
+  /** Shows us as muted; nothing is sent while it is so. Default false. */
+  readonly selfMute?: boolean | undefined
+  /** Shows us as deaf; nothing is received while it is so. Default false. */
+  readonly selfDeaf?: boolean | undefined
+  /** How long the main gateway may take to be ready and to send both voice events, each time. Default 15 seconds. */
+  readonly joinTimeout?: Duration.Input | undefined
+  /** What losses mean and how often to try again. Parts that are left out are those of {@link policy}. */
+  readonly policy?: Partial<Policy.Policy> | undefined
+  /**
+   * What to do where Discord still has us in a channel of the guild, from an earlier process: "leave" before joining (the
+   * default), or "adopt" the place. Only a gateway that tells our initial voice state can know.
+   */
+  readonly ghost?: "leave" | "adopt" | undefined
+}
 
 /**
- * What a session is doing. This version passes through `Signalling`, `Connecting`, `Connected` and `Ended`; the others are
- * the states of a session that mends a lost connection.
+ * What a session does about losses: the reactions of the table of close codes, and delays between attempts.
  *
- * - `Signalling`: the main gateway was asked for a place in the channel.
- * - `Connecting`: the voice server is known and the handshake is under way.
- * - `Connected`: audio flows.
- * - `Resuming`: the WebSocket was lost and is being resumed; audio still flows.
- * - `AwaitingServer`: Discord is looking for another voice server; tracks are held.
- * - `Reconnecting`: a new connection will be tried in `delayMs`.
- * - `Ended`: for good; without an error, because we left.
- *
- * @category models
+ * @category constants
  * @since 0.1.0
  */
-export const State = Schema.TaggedUnion({
-  Signalling: {},
-  Connecting: { endpoint: Schema.String },
-  Connected: { endpoint: Schema.String, ssrc: Schema.Int, mode: Schema.String, version: Schema.Int },
-  Resuming: { endpoint: Schema.String, error: VoiceError.VoiceError },
-  AwaitingServer: {},
-  Reconnecting: { attempt: Schema.Int, delayMs: Schema.Finite, error: VoiceError.VoiceError },
-  Ended: { error: Schema.optionalKey(VoiceError.VoiceError) }
-})
+export const policy: Policy.Policy = Policy.standard
 
 /**
- * @category models
+ * A policy that never connects again: the first loss that cannot be resumed ends the session.
+ *
+ * @category constants
  * @since 0.1.0
  */
-export type State = typeof State.Type
+export const policyNever: Policy.Policy = Policy.never
 
 /**
- * A joined voice channel. It ends when the scope it was joined in closes, or when the connection is lost for good.
+ * A joined voice channel. It ends when the scope it was joined in closes, or when it is lost for good.
  *
  * @category models
  * @since 0.1.0
  */
 export interface VoiceSession {
   readonly guildId: GuildId
-  readonly channelId: ChannelId
+  /** The channel that we are in, or on the way to. */
+  readonly channelId: Effect.Effect<ChannelId>
   readonly userId: UserId
   readonly state: Effect.Effect<State>
-  /** The state now and each one after it; ends behind `Ended`. */
+  /** The state now and each one after it; ends behind `Closed`. */
   readonly changes: Stream.Stream<State>
   /**
    * Opens a source and plays it. Fails with `SourceFailed` when it cannot be opened, with `TrackActive` while another
@@ -81,6 +107,11 @@ export interface VoiceSession {
     source: AudioSource<R>,
     options?: Track.TrackOptions
   ) => Effect.Effect<Track.Track, VoiceError.VoiceError, R>
+  /**
+   * Goes to another channel of the guild, and waits until audio flows there; tracks go on where they were. Fails with
+   * `JoinTimedOut` if Discord does not let us in: we stay where we are then.
+   */
+  readonly move: (channelId: ChannelId) => Effect.Effect<void, VoiceError.VoiceError>
   /** The speaking flags shown to others (op 5). `microphone` is on unless it is set to false. */
   readonly setSpeaking: (flags: {
     readonly microphone?: boolean | undefined
@@ -96,19 +127,23 @@ export interface VoiceSession {
   readonly packets: Stream.Stream<VoiceDriver.AudioPacket, VoiceError.VoiceError>
   /** How many packets slow readers of `packets` have lost. */
   readonly packetsDropped: () => number
-  /** Who speaks, comes and goes, and heartbeats. See `VoiceConnection.events`. */
-  readonly events: Effect.Effect<Stream.Stream<VoiceDriver.Event>, never, Scope.Scope>
+  /** Who speaks, comes and goes, heartbeats, resumes and moves. See `VoiceConnection.events`. */
+  readonly events: Effect.Effect<Stream.Stream<Conduit.Event>, never, Scope.Scope>
+  /** Those of the connection of the moment. Fails with `NotConnected` while there is none. */
   readonly statistics: Effect.Effect<VoiceDriver.Statistics, VoiceError.VoiceError>
   /** Waits until everything is released: succeeds when we left, fails with the reason of any other end. */
-  readonly awaitEnd: Effect.Effect<void, VoiceError.VoiceError>
+  readonly awaitClosed: Effect.Effect<void, VoiceError.VoiceError>
 }
 
+const defaultJoinTimeout = Duration.seconds(15)
+const defaultReceiveCapacity = 256
+
 /**
- * Joins a voice channel. The session lives until the scope closes, and then leaves: Discord is told, and every socket and
- * timer is released.
+ * Joins a voice channel. The session lives until the scope closes, and then leaves: audio is closed with silence, Discord is
+ * told, and every socket and timer is released, in bounded time even if nothing answers.
  *
  * Fails with `AlreadyJoined`, with `JoinTimedOut` (which says what is missing and the likely cause), with what the gateway
- * fails with, or with what `VoiceDriver.connect` fails with.
+ * fails with, or with the reason for which connecting was given up.
  *
  * @example
  * ```ts
@@ -135,54 +170,84 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   const driver = yield* VoiceDriver.VoiceDriver
   const outer = yield* Effect.scope
   const scope = yield* Scope.fork(outer)
-  const { channelId, guildId } = options
-  const state = yield* SubscriptionRef.make<State>({ _tag: "Signalling" })
-  const ended = yield* Deferred.make<void, VoiceError.VoiceError>()
+  const { guildId } = options
+  const target = { channelId: options.channelId }
+  const joinTimeout = Duration.fromInputUnsafe(options.joinTimeout ?? defaultJoinTimeout)
+  const state = yield* SubscriptionRef.make<State>({ _tag: "Joining", channelId: options.channelId })
+  const closed = yield* Deferred.make<void, VoiceError.VoiceError>()
+  let selfMute = options.selfMute ?? false
+  let selfDeaf = options.selfDeaf ?? false
+  const flags = (): Whereabouts.Flags => ({ mute: selfMute, deaf: selfDeaf })
 
   let over: { readonly error?: VoiceError.VoiceError } | undefined
   const end = (error?: VoiceError.VoiceError) =>
     Effect.suspend(() => {
       if (over !== undefined) return Effect.void
       over = error === undefined ? {} : { error }
-      return SubscriptionRef.set(state, { _tag: "Ended", ...over })
+      return SubscriptionRef.set(state, { _tag: "Closed", ...over })
     })
   // the first finalizer runs last: whoever waits for the end can join again at once
   yield* Scope.addFinalizer(
     scope,
     Effect.suspend(() =>
-      over?.error === undefined ? Deferred.succeed(ended, undefined) : Deferred.fail(ended, over.error)
+      over?.error === undefined ? Deferred.succeed(closed, undefined) : Deferred.fail(closed, over.error)
     )
   )
 
-  const connect = Effect.gen(function*() {
-    yield* Presence.claim(gateway, guildId, channelId)
-    yield* Effect.flatMap(Presence.makeLeaving(gateway, guildId), ({ leave }) => Effect.addFinalizer(() => leave))
-    const info = yield* Presence.request(gateway, options)
-    yield* SubscriptionRef.set(state, { _tag: "Connecting", endpoint: info.endpoint })
-    return yield* driver.connect(info, options)
+  /** Whether Discord has us in the guild already, as far as the gateway can tell. */
+  const hasGhost = Effect.suspend(() =>
+    options.ghost === "adopt" || Option.isNone(gateway.initialVoiceState)
+      ? Effect.succeed(false)
+      : Effect.map(gateway.initialVoiceState.value(guildId), Option.isSome)
+  )
+
+  const start = Effect.gen(function*() {
+    yield* Claim.claim(gateway, guildId, options.channelId)
+    const whereabouts = yield* Whereabouts.make(gateway, guildId)
+    yield* Effect.addFinalizer(() => whereabouts.leave)
+    const conduit = yield* Conduit.make(options.receiveCapacity ?? defaultReceiveCapacity)
+    if (selfMute) yield* conduit.setMuted(true)
+    const joined = yield* Deferred.make<VoiceDriver.VoiceConnection, VoiceError.VoiceError>()
+    const running = yield* Supervisor.run({
+      target,
+      driver,
+      connect: options,
+      whereabouts,
+      conduit,
+      state,
+      policy: { ...Policy.standard, ...options.policy },
+      joinTimeout,
+      flags,
+      hasGhost,
+      joined
+    }).pipe(
+      Effect.onError((cause) => Effect.sync(() => Deferred.doneUnsafe(joined, Exit.failCause(cause)))),
+      Effect.forkScoped({ startImmediately: true })
+    )
+    const { info } = yield* Deferred.await(joined)
+    return { conduit, running, userId: info.userId, whereabouts }
   })
-  const connection = yield* connect.pipe(
+  const { conduit, running, userId, whereabouts } = yield* start.pipe(
     Scope.provide(scope),
     Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
   )
-  const { endpoint, userId } = connection.info
-  const { mode, ssrc, version } = connection.established
-  yield* SubscriptionRef.set(state, { _tag: "Connected", endpoint, ssrc, mode, version })
-  let selfMute = options.selfMute ?? false
-  let selfDeaf = options.selfDeaf ?? false
-  if (selfMute) yield* connection.setMuted(true)
 
   let active: Track.Track | undefined
 
-  // The one place that decides what the loss of a connection means. It lives outside the session's own scope, because
-  // it closes that scope; a track has named its own end by then.
-  yield* connection.awaitEnd.pipe(
-    Effect.catch((error) => end(error)),
+  // It lives outside the session's own scope, because it closes that scope; a track has named its own end by then.
+  yield* Fiber.join(running).pipe(
+    Effect.catch((error) => Effect.andThen(end(error), conduit.end(error, true))),
     Effect.andThen(Effect.suspend(() => active === undefined ? Effect.void : Effect.asVoid(active.awaitEnd))),
     Effect.andThen(Effect.uninterruptible(Scope.close(scope, Exit.void))),
     Effect.forkIn(outer, { startImmediately: true })
   )
-  yield* Scope.addFinalizer(scope, end())
+  yield* Scope.addFinalizer(
+    scope,
+    Effect.andThen(
+      conduit.end(VoiceError.make(new VoiceError.NotConnected({ operation: "The voice session" })), false),
+      end()
+    )
+  )
 
   /** The name of a source that is being opened. */
   let opening: string | undefined
@@ -191,7 +256,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     Effect.flatMap(
       SubscriptionRef.get(state),
       (now): Effect.Effect<A, E | VoiceError.VoiceError, R> =>
-        now._tag === "Ended" ? VoiceError.fail(new VoiceError.NotConnected({ operation })) : effect
+        now._tag === "Closed" ? VoiceError.fail(new VoiceError.NotConnected({ operation })) : effect
     )
 
   /** Takes the one place for a track, while its source is being opened. */
@@ -215,7 +280,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
         takePlace(source.name),
         Effect.fnUntraced(function*() {
           const trackScope = yield* Scope.fork(scope)
-          const track = yield* Track.make(source, connection, trackOptions).pipe(
+          const track = yield* Track.make(source, conduit, trackOptions).pipe(
             Scope.provide(trackScope),
             Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
           )
@@ -235,38 +300,68 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       )
     )
 
-  const setSelf: VoiceSession["setSelf"] = (flags) =>
+  const setSelf: VoiceSession["setSelf"] = (change) =>
     live(
       "Muting",
       Effect.gen(function*() {
-        selfMute = flags.mute ?? selfMute
-        selfDeaf = flags.deaf ?? selfDeaf
+        selfMute = change.mute ?? selfMute
+        selfDeaf = change.deaf ?? selfDeaf
         // silence does not wait for the main gateway, sound does
-        if (selfMute) yield* connection.setMuted(true)
-        yield* gateway.updateVoiceState({
-          guild_id: guildId,
-          channel_id: channelId,
-          self_mute: selfMute,
-          self_deaf: selfDeaf
+        if (selfMute) yield* conduit.setMuted(true)
+        yield* whereabouts.tell(target.channelId, flags())
+        if (!selfMute) yield* conduit.setMuted(false)
+      })
+    )
+
+  const isThere = (channelId: ChannelId) =>
+    SubscriptionRef.changes(state).pipe(
+      Stream.filter((now) => now._tag === "Closed" || (now._tag === "Ready" && now.channelId === channelId)),
+      Stream.runHead,
+      Effect.andThen(live("Moving", Effect.void))
+    )
+
+  const move: VoiceSession["move"] = (channelId) =>
+    live(
+      "Moving",
+      Effect.gen(function*() {
+        const now = yield* SubscriptionRef.get(state)
+        if (now._tag === "Ready" || now._tag === "Resuming") {
+          if (now.channelId === channelId) return
+          yield* whereabouts.tell(channelId, flags())
+        } else {
+          // the next request is for this one
+          target.channelId = channelId
+        }
+        yield* Effect.timeoutOrElse(isThere(channelId), {
+          duration: joinTimeout,
+          orElse: () =>
+            VoiceError.fail(
+              new VoiceError.JoinTimedOut({
+                guildId,
+                channelId,
+                missing: "both",
+                elapsedMs: Duration.toMillis(joinTimeout)
+              })
+            )
         })
-        if (!selfMute) yield* connection.setMuted(false)
       })
     )
 
   return {
     guildId,
-    channelId,
+    channelId: Effect.sync(() => target.channelId),
     userId,
     state: SubscriptionRef.get(state),
-    changes: SubscriptionRef.changes(state).pipe(Stream.takeUntil((now) => now._tag === "Ended")),
+    changes: SubscriptionRef.changes(state).pipe(Stream.takeUntil((now) => now._tag === "Closed")),
     play,
+    move,
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
-      live("Speaking", connection.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
+      live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
     setSelf,
-    packets: connection.packets.pipe(Stream.filter(() => !selfDeaf)),
-    packetsDropped: connection.packetsDropped,
-    events: connection.events,
-    statistics: connection.statistics,
-    awaitEnd: Deferred.await(ended)
+    packets: conduit.packets.pipe(Stream.filter(() => !selfDeaf)),
+    packetsDropped: conduit.packetsDropped,
+    events: conduit.events,
+    statistics: conduit.statistics,
+    awaitClosed: Deferred.await(closed)
   }
 })

@@ -64,6 +64,12 @@ export interface Socket {
   readonly send: (packet: Uint8Array, length: number) => boolean
   /** Sets the one handler of RTP and RTCP datagrams. */
   readonly onMedia: (handler: MediaHandler) => void
+  /**
+   * Waits until the socket is found dead, and fails with `UdpLost`: nothing could be sent for 10 seconds, the machine has
+   * lost the socket's address, or answers that came before (to pings, or receiver reports while we send) have stopped.
+   * Silence where there never was an answer proves nothing.
+   */
+  readonly awaitLoss: Effect.Effect<never, VoiceError.VoiceError>
   readonly statistics: () => Statistics
 }
 
@@ -83,6 +89,16 @@ export class VoiceUdp extends Context.Service<VoiceUdp, {
 const discoveryTries = 10
 const discoveryInterval = Duration.seconds(1)
 const keepaliveInterval = Duration.seconds(5)
+/** Looks in a row, a keepalive apart, at which nothing could be sent, before the socket counts as dead. */
+const failedLooks = 2
+/** Pings in a row without a reply, where replies came before. */
+const unansweredPings = 4
+/** Packets without a receiver report, where reports came before: at least so many, and so many times the longest gap. */
+const unreportedPackets = 1_500
+const unreportedGaps = 5
+
+const receiverReport = 201
+
 /** Pings whose reply is awaited for the round trip; a server that never replies must not make this grow. */
 const awaitedPings = 16
 
@@ -109,6 +125,10 @@ const make = Effect.gen(function*() {
     let pongs = 0
     let roundTripMs: number | undefined
     const pingedAt = new Map<number, bigint>()
+    let lastPongAt = 0
+    let reports = 0
+    let sentAtReport = 0
+    let longestGap = 0
 
     const onDiscovery = (datagram: Uint8Array) => {
       const decoded = IpDiscovery.decodeResponse(datagram, "74")
@@ -128,6 +148,7 @@ const make = Effect.gen(function*() {
       }
       pingedAt.delete(decoded.success)
       pongs++
+      lastPongAt = keepalives
       roundTripMs = Number(clock.monotonicTimeNanosUnsafe() - since) / 1e6
     }
     socket.onDatagram((datagram) => {
@@ -135,6 +156,11 @@ const make = Effect.gen(function*() {
       switch (kind) {
         case "rtp":
         case "rtcp":
+          if (kind === "rtcp" && datagram[1] === receiverReport) {
+            const { sent } = socket.statistics()
+            if (reports++ > 0) longestGap = Math.max(longestGap, sent - sentAtReport)
+            sentAtReport = sent
+          }
           if (handler === undefined) dropped++
           else handler(kind, datagram)
           return
@@ -161,6 +187,27 @@ const make = Effect.gen(function*() {
         Effect.repeat(Schedule.spaced(keepaliveInterval)),
         Effect.forkIn(scope, { startImmediately: true })
       )
+    })
+
+    const lost = (sign: VoiceError.UdpLost["sign"]) => VoiceError.fail(new VoiceError.UdpLost({ address, port, sign }))
+
+    const isUnreported = (sent: number) =>
+      reports > 1 && sent - sentAtReport > Math.max(unreportedPackets, unreportedGaps * longestGap)
+
+    const awaitLoss = Effect.gen(function*() {
+      let before = socket.statistics()
+      let failed = 0
+      while (true) {
+        yield* Effect.sleep(keepaliveInterval)
+        if (!socket.hasAddress()) return yield* lost("address-gone")
+        const now = socket.statistics()
+        failed = now.sendErrors > before.sendErrors && now.sent === before.sent ? failed + 1 : 0
+        before = now
+        if (failed >= failedLooks) return yield* lost("send-errors")
+        if ((pongs > 0 && keepalives - lastPongAt > unansweredPings) || isUnreported(now.sent)) {
+          return yield* lost("no-replies")
+        }
+      }
     })
 
     const request = IpDiscovery.encodeRequest(ssrc)
@@ -199,6 +246,7 @@ const make = Effect.gen(function*() {
       onMedia: (onMedia) => {
         handler = onMedia
       },
+      awaitLoss,
       statistics: () => {
         const { received, sendErrors, sent } = socket.statistics()
         return { sent, sendErrors, received, unknown, dropped, keepalives, pongs, roundTripMs }

@@ -12,6 +12,7 @@ const crash = VoiceError.make(new VoiceError.ServerCrashed({ code: 4015, detail:
 
 const statistics: Line.Statistics = {
   heartbeatsSent: 1,
+  resumes: 0,
   packetsSent: 2,
   silencePacketsSent: 0,
   bytesSent: 0,

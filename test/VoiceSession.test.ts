@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Layer, Option, PubSub, Redacted, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Latch, Layer, Option, PubSub, Redacted, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../src/audio/AudioSource.ts"
 import * as Gateway from "../src/Gateway.ts"
@@ -44,24 +44,27 @@ const packet: VoiceDriver.AudioPacket = {
 }
 
 /** A gateway and a driver in the test's hands. */
-const rig = Effect.gen(function*() {
+const makeRig = Effect.fnUntraced(function*(userId: Gateway.Gateway["Service"]["userId"]) {
   const hub = yield* PubSub.unbounded<Gateway.GatewayEvent>()
   const requests: Array<Gateway.VoiceStateRequest> = []
   const infos: Array<VoiceDriver.ConnectionInfo> = []
   const released: Array<string> = []
   const fake = yield* FakeConnection.make
   let refuse: VoiceError.VoiceError | undefined
+  let answers = true
   /** Closed while the main gateway is away: requests wait. */
   const reachable = yield* Latch.make(true)
   const layer = Layer.mergeAll(
     Layer.succeed(Gateway.Gateway, {
-      userId: Effect.succeed(me),
+      userId,
       updateVoiceState: (request) =>
         Effect.andThen(
           reachable.await,
           Effect.suspend(() => {
             requests.push(request)
-            return request.channel_id === null ? PubSub.publish(hub, voiceState(me, null, "session")) : Effect.void
+            return request.channel_id === null && answers
+              ? PubSub.publish(hub, voiceState(me, null, "session"))
+              : Effect.void
           })
         ),
       subscribe: Effect.map(PubSub.subscribe(hub), (subscription) => Stream.fromSubscription(subscription)),
@@ -73,7 +76,11 @@ const rig = Effect.gen(function*() {
         Effect.suspend(() => {
           infos.push(info)
           return refuse === undefined
-            ? Effect.succeed({ ...fake.connection, info, packets: Stream.make(packet) })
+            ? Effect.succeed({
+              ...fake.connection,
+              info,
+              listen: (onPacket: (packet: VoiceDriver.AudioPacket) => void) => Effect.sync(() => onPacket(packet))
+            })
             : Effect.fail(refuse)
         }).pipe(Effect.tap(() => Effect.addFinalizer(() => Effect.sync(() => released.push("connection")))))
     })
@@ -87,11 +94,17 @@ const rig = Effect.gen(function*() {
     released,
     provide,
     push: (event: Gateway.GatewayEvent) => PubSub.publish(hub, event),
+    /** Leaving is answered no more. */
+    mute: () => {
+      answers = false
+    },
     refuse: (error: VoiceError.VoiceError) => {
       refuse = error
     }
   }
 })
+
+const rig = makeRig(Effect.succeed(me))
 
 const source = AudioSource.fromFrames(Array.from({ length: 100 }, (_, i) => ({
   data: Uint8Array.of(0xfc, i),
@@ -100,7 +113,7 @@ const source = AudioSource.fromFrames(Array.from({ length: 100 }, (_, i) => ({
 
 /** Joins with the two events in the given order. */
 const joined = (
-  it: Effect.Success<typeof rig>,
+  it: Effect.Success<ReturnType<typeof makeRig>>,
   events: ReadonlyArray<Gateway.GatewayEvent>,
   options?: Partial<VoiceSession.JoinOptions>
 ) =>
@@ -130,7 +143,7 @@ describe("VoiceSession", () => {
         assert.strictEqual(info.endpoint, "voice.example:2048")
         assert.strictEqual(info.sessionId, "session")
         assert.strictEqual(Redacted.value(info.token), "secret-token")
-        assert.strictEqual((yield* session.state)._tag, "Connected")
+        assert.strictEqual((yield* session.state)._tag, "Ready")
       }))
   }
 
@@ -171,9 +184,83 @@ describe("VoiceSession", () => {
     Effect.gen(function*() {
       const it = yield* rig
       const session = yield* Fiber.join(yield* joined(it, both, { selfDeaf: true }))
-      assert.deepStrictEqual(yield* Stream.runCollect(session.packets), [])
+      const heard = yield* session.packets.pipe(Stream.take(1), Stream.runCollect, Effect.forkScoped)
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(heard.pollUnsafe())
+      yield* Fiber.interrupt(heard)
       yield* session.setSelf({ deaf: false })
-      assert.deepStrictEqual(yield* Stream.runCollect(session.packets), [packet])
+      assert.deepStrictEqual(yield* session.packets.pipe(Stream.take(1), Stream.runCollect), [packet])
+    }))
+
+  it.effect("asks before it knows who it is, and takes the session that is its own, whatever came before", () =>
+    Effect.gen(function*() {
+      const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
+      const it = yield* makeRig(Deferred.await(self))
+      const fiber = yield* joined(it, [
+        voiceServer("voice.example:443"),
+        voiceState(me, channelId, "ours"),
+        voiceState(someone, channelId, "theirs")
+      ])
+      yield* TestClock.adjust("5 seconds")
+      assert.lengthOf(it.requests, 1)
+      assert.deepStrictEqual(it.infos, [])
+      yield* Deferred.succeed(self, me)
+      const session = yield* Fiber.join(fiber)
+      assert.strictEqual(session.userId, me)
+      assert.strictEqual(it.infos[0]?.sessionId, "ours")
+    }))
+
+  it.effect("waits when it leaves for what Discord says, though it learned who it is from the answer", () =>
+    Effect.gen(function*() {
+      const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
+      const it = yield* makeRig(Deferred.await(self))
+      const scope = yield* Scope.make()
+      const fiber = yield* joined(it, both).pipe(Scope.provide(scope))
+      yield* Deferred.succeed(self, me)
+      yield* Fiber.join(fiber)
+      it.mute()
+      const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.isNull(it.requests.at(-1)?.channel_id)
+      assert.isUndefined(closing.pollUnsafe())
+      yield* it.push(voiceState(me, null, "session"))
+      yield* Fiber.join(closing)
+    }))
+
+  it.effect("fails with what the gateway fails with instead of its id", () =>
+    Effect.gen(function*() {
+      const it = yield* makeRig(VoiceError.fail(new VoiceError.GatewayFailed({ detail: "gone" })))
+      const error = yield* Effect.flip(Fiber.join(yield* joined(it, [])))
+      assert.strictEqual(error.reason._tag, "GatewayFailed")
+    }))
+
+  it.effect("says when it does not know who it is", () =>
+    Effect.gen(function*() {
+      const it = yield* makeRig(Effect.never)
+      const fiber = yield* joined(it, both)
+      yield* TestClock.adjust("15 seconds")
+      const error = yield* Effect.flip(Fiber.join(fiber))
+      assert(error.reason._tag === "JoinTimedOut")
+      assert.strictEqual(error.reason.missing, "userId")
+      assert.include(error.message, "option userId")
+    }))
+
+  it.effect("fails when the Discord library gives this guild up, and does not mind others", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const detached = (guildId: GuildId): Gateway.GatewayEvent => ({
+        _tag: "Detached",
+        guildId,
+        error: VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+      })
+      const fiber = yield* joined(it, [voiceState(me, channelId, "session"), detached(GuildId.make("11"))])
+      yield* TestClock.adjust("1 second")
+      assert.isUndefined(fiber.pollUnsafe())
+      it.mute()
+      yield* it.push(detached(guildId))
+      // and does not wait for an answer of a library that has none
+      const error = yield* Effect.flip(Fiber.join(fiber))
+      assert.strictEqual(error.reason._tag, "GatewayDetached")
     }))
 
   const missing = [
@@ -213,8 +300,8 @@ describe("VoiceSession", () => {
       )
       yield* Effect.yieldNow
       yield* Scope.close(scope, Exit.void)
-      assert.deepStrictEqual(yield* Fiber.join(states), ["Connected", "Ended"])
-      yield* session.awaitEnd
+      assert.deepStrictEqual(yield* Fiber.join(states), ["Ready", "Closed"])
+      yield* session.awaitClosed
       assert.isNull(it.requests.at(-1)?.channel_id)
       assert.deepStrictEqual(it.released, ["connection"])
     }))
@@ -272,14 +359,14 @@ describe("VoiceSession", () => {
   it.effect("ends with the reason of a lost connection, leaves, and plays no more", () =>
     Effect.gen(function*() {
       const it = yield* rig
-      const session = yield* Fiber.join(yield* joined(it, both))
+      const session = yield* Fiber.join(yield* joined(it, both, { policy: VoiceSession.policyNever }))
       const track = yield* session.play(source)
       yield* it.fake.lose(VoiceError.make(new VoiceError.ServerCrashed({ code: 4015, detail: "" })))
-      const error = yield* Effect.flip(session.awaitEnd)
+      const error = yield* Effect.flip(session.awaitClosed)
       assert.strictEqual(error.reason._tag, "ServerCrashed")
       yield* TestClock.adjust("1 second")
       const state = yield* session.state
-      assert.strictEqual(state._tag, "Ended")
+      assert.strictEqual(state._tag, "Closed")
       assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
       assert.strictEqual((yield* Effect.flip(session.play(source))).reason._tag, "NotConnected")
       assert.strictEqual((yield* Effect.flip(session.setSpeaking({}))).reason._tag, "NotConnected")
@@ -290,12 +377,12 @@ describe("VoiceSession", () => {
   it.effect("does not play in a session that ends while the source is being opened", () =>
     Effect.gen(function*() {
       const it = yield* rig
-      const session = yield* Fiber.join(yield* joined(it, both))
+      const session = yield* Fiber.join(yield* joined(it, both, { policy: VoiceSession.policyNever }))
       const slow = { ...source, open: Effect.delay(source.open, "10 seconds") }
       const playing = yield* Effect.forkScoped(session.play(slow), { startImmediately: true })
       yield* it.fake.lose(VoiceError.make(new VoiceError.SessionInvalid({ code: 4006, detail: "" })))
       assert.strictEqual((yield* Effect.flip(Fiber.join(playing))).reason._tag, "SessionInvalid")
-      assert.strictEqual((yield* Effect.flip(session.awaitEnd)).reason._tag, "SessionInvalid")
+      assert.strictEqual((yield* Effect.flip(session.awaitClosed)).reason._tag, "SessionInvalid")
     }))
 
   it.effect("says at once that another source is being opened, and is free when that was interrupted", () =>

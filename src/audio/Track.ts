@@ -115,6 +115,20 @@ export interface Track {
   readonly awaitEnd: Effect.Effect<TrackEnd>
 }
 
+/**
+ * Where a track plays: a connection, or what stands for one connection after another.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outlet extends Pick<VoiceConnection, "attach" | "detach" | "setPaused" | "awaitEnd"> {
+  readonly events: Effect.Effect<
+    Stream.Stream<{ readonly _tag: string; readonly track?: number }>,
+    never,
+    Scope.Scope
+  >
+}
+
 /** A reading, and the number that the driver knows it by; -1 before it was handed over. */
 interface Playing {
   readonly reading: Reading.Reading
@@ -130,7 +144,7 @@ interface Playing {
  */
 export const make = Effect.fnUntraced(function*<R>(
   source: AudioSource<R>,
-  connection: VoiceConnection,
+  connection: Outlet,
   options: TrackOptions = {}
 ): Effect.fn.Return<Track, VoiceError.VoiceError, R | Scope.Scope> {
   // A source is opened in the scope of one reading, which is not that of the track. Without its scope the context is one

@@ -116,7 +116,7 @@ const perform = Effect.fnUntraced(function*(
   const track = yield* session.play(tap.source)
   yield* Console.log(
     `Playing ${track.name} in an emulator of Discord (${profile})` +
-      (state._tag === "Connected" ? `: voice gateway v${state.version}, ${state.mode}` : "")
+      (state._tag === "Ready" ? `: voice gateway v${state.version}, ${state.mode}` : "")
   )
   const show = Effect.flatMap(progressOf(session, track), (progress) =>
     interactive
@@ -132,7 +132,7 @@ const perform = Effect.fnUntraced(function*(
     Effect.ignore,
     Effect.forkScoped
   )
-  const end = yield* Effect.raceFirst(track.awaitEnd, Effect.andThen(session.awaitEnd, track.awaitEnd))
+  const end = yield* Effect.raceFirst(track.awaitEnd, Effect.andThen(session.awaitClosed, track.awaitEnd))
   const voiced = tap.frames().filter(({ data }) => !OpusPacket.isSilence(data)).length
   yield* Effect.timeoutOption(awaitFrames(voiced), patience)
   yield* show

@@ -1,18 +1,48 @@
 /**
- * The command `emulator`: runs the emulator on loopback until it is interrupted, and says where it listens, for a person
- * or, with `--json`, for a program.
+ * The command `emulator`: runs the emulator on loopback until it is interrupted, says where it listens and what happens
+ * there, and does what it is told, for a person or, with `--json`, for a program in any language.
  *
  * @since 0.1.0
  */
 import { Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FileSystem from "effect/FileSystem"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as Result from "effect/Result"
+import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import * as Stdio from "effect/Stdio"
+import * as Stream from "effect/Stream"
+import * as AudioSource from "../audio/AudioSource.ts"
 import * as Emulator from "../emulator/Emulator.ts"
 import { Snowflake } from "../protocol/Identifier.ts"
+import * as Frames from "./emulator/Frames.ts"
+import * as Guests from "./emulator/Guests.ts"
+import * as Order from "./emulator/Order.ts"
+import * as Performer from "./emulator/Performer.ts"
+import * as Report from "./emulator/Report.ts"
+import * as ExitCode from "./ExitCode.ts"
+
+/**
+ * The emulator could not start, or with `--strict` there were violations. What happened was printed before.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class EmulatorFailed extends Schema.TaggedError<EmulatorFailed>("effect-discord-voice/cli/EmulatorFailed")(
+  "EmulatorFailed",
+  { detail: Schema.String }
+) {
+  override readonly [Runtime.errorExitCode] = 1
+  override readonly [Runtime.errorReported] = false
+  override get message(): string {
+    return this.detail
+  }
+}
 
 const port = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })))
 
@@ -32,7 +62,21 @@ const flags = {
   ),
   json: Flag.Boolean("json").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("Print one JSON object instead of the summary")
+    Flag.withDescription(
+      "Print JSON, one object a line: first where it listens, then what happens; read orders from stdin"
+    )
+  ),
+  strict: Flag.Boolean("strict").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Exit with 1 if there were violations, and with 0 if there were none")
+  ),
+  users: Flag.String("user").pipe(
+    Flag.atLeast(0),
+    Flag.withDescription("A guest in the lobby, who remembers what it hears; can be given several times")
+  ),
+  play: Flag.String("play").pipe(
+    Flag.optional,
+    Flag.withDescription("A guest \"player\" in the lobby plays this file (Opus in Ogg or WebM) over and over")
   ),
   profile: Flag.Literals("profile", ["today", "2022"]).pipe(
     Flag.withDefault("today"),
@@ -82,10 +126,131 @@ const summary = (o: {
   return lines.join("\n")
 }
 
+/** Says a line, in the form that was asked for. */
+type Say = (line: Report.Line) => Effect.Effect<void>
+
+const listening = Effect.fnUntraced(function*(json: boolean, certFile: string | undefined) {
+  const discord = yield* Emulator.Emulator
+  const { urls } = discord
+  if (certFile !== undefined && urls.cert !== undefined) {
+    const files = yield* FileSystem.FileSystem
+    yield* files.writeFileString(certFile, urls.cert)
+  }
+  const guild = yield* discord.guild("guild")
+  const channel = yield* discord.channel("lobby")
+  const bot = yield* discord.user("bot")
+  const token = Redacted.value(bot.token)
+  yield* Console.log(
+    json
+      ? JSON.stringify({
+        event: "listening",
+        gateway: urls.gateway,
+        rest: urls.rest,
+        voice: urls.voice.map(({ endpoint, udp }) => ({ endpoint, udp: `${udp.address}:${udp.port}` })),
+        cert: urls.cert ?? null,
+        guild,
+        channel,
+        token,
+        user: bot.id
+      })
+      : summary({ urls, certFile, guild, channel, user: bot.id, token })
+  )
+})
+
+/** Says what happens, until the scope closes. */
+const report = Effect.fnUntraced(function*(say: Say) {
+  const discord = yield* Emulator.Emulator
+  const names = Report.makeNames()
+  names.learn(yield* discord.snapshot)
+  yield* discord.happenings.pipe(
+    Stream.runForEach(Effect.fnUntraced(function*(happening) {
+      names.learn(yield* discord.snapshot)
+      yield* say(Report.line(happening, names))
+    })),
+    Effect.forkScoped({ startImmediately: true })
+  )
+})
+
+/** Orders that wait for something to be said or heard. They keep no other waiting. */
+const patient: ReadonlySet<Order.Order["do"]> = new Set(["speak", "heard"])
+
+/** Reads orders and answers each when it is done. `stop` is run when the order of that name has been answered. */
+const obey = Effect.fnUntraced(function*(performer: Performer.Performer, stop: Effect.Effect<void>, say: Say) {
+  const { stdin } = yield* Stdio.Stdio
+  const answer = (id: unknown, fields: { readonly [name: string]: unknown }) =>
+    say({ event: "answer", ...(id === undefined ? {} : { id }), ...fields })
+  const onLine = (line: string) => {
+    const order = Order.read(line)
+    if (Result.isFailure(order)) return answer(order.failure.id, { ok: false, message: order.failure.message })
+    const { success } = order
+    return performer.perform(success).pipe(
+      Effect.matchEffect({
+        onSuccess: (fields) => answer(success.id, { ok: true, ...fields }),
+        onFailure: ({ message }) => answer(success.id, { ok: false, message })
+      }),
+      Effect.andThen(success.do === "stop" ? stop : Effect.void),
+      (answered) => patient.has(success.do) ? Effect.asVoid(Effect.forkScoped(answered)) : answered
+    )
+  }
+  yield* stdin.pipe(
+    Stream.decodeText,
+    Stream.splitLines,
+    Stream.filter((line) => line.trim() !== ""),
+    Stream.runForEach(onLine),
+    Effect.catch(({ message }) => answer(undefined, { ok: false, message: `No orders any more: ${message}` })),
+    Effect.forkScoped
+  )
+})
+
+interface Options {
+  readonly json: boolean
+  readonly strict: boolean
+  readonly users: ReadonlyArray<string>
+  readonly play: string | undefined
+  readonly certFile: string | undefined
+}
+
+const run = Effect.fnUntraced(function*(options: Options, say: Say) {
+  const discord = yield* Emulator.Emulator
+  const whenInterrupted = yield* ExitCode.WhenInterrupted
+  const stopped = yield* Deferred.make<void>()
+  const guests = yield* Guests.make()
+  const performer = yield* Performer.make(guests)
+  const end = Effect.gen(function*() {
+    const violations = (yield* discord.violations).length
+    const advice = (yield* discord.advice).length
+    if (options.strict) whenInterrupted.code = violations === 0 ? 0 : 1
+    yield* say({ event: "end", violations, advice })
+    return violations
+  })
+  const music = options.play === undefined
+    ? undefined
+    : yield* Effect.scoped(Frames.readAll(AudioSource.fromFile(options.play)))
+  yield* listening(options.json, options.certFile)
+  yield* report(say)
+  const work = Effect.gen(function*() {
+    for (const user of options.users) yield* guests.join(user, "lobby")
+    if (music !== undefined) yield* (yield* guests.join("player", "lobby")).loop(music)
+    if (options.json && !(yield* (yield* Stdio.Stdio).stdinIsTerminal)) {
+      yield* obey(performer, Effect.asVoid(Deferred.succeed(stopped, undefined)), say)
+    }
+    yield* Deferred.await(stopped)
+  })
+  yield* Effect.onInterrupt(work, () => end)
+  const violations = yield* end
+  if (options.strict && violations > 0) {
+    return yield* new EmulatorFailed({ detail: `There were ${violations} violations.` })
+  }
+}, Effect.scoped)
+
 /**
- * `emulator [--port N] [--tls] [--cert FILE] [--json] [--profile today|2022] [--token T] [--guild ID] [--channel ID]
- * [--seed N]`. With `--json` the first line on standard output is one object: `gateway`, `rest`, `voice` (a list of
- * `endpoint` and `udp`, the latter as `address:port`), `cert` (PEM or null), `guild`, `channel`, `token` and `user`.
+ * `emulator [--port N] [--tls] [--cert FILE] [--json] [--strict] [--user NAME]... [--play FILE] [--profile today|2022]
+ * [--token T] [--guild ID] [--channel ID] [--seed N]`.
+ *
+ * With `--json` every line on standard output is an object with an `event`. The first is `listening`: `gateway`, `rest`,
+ * `voice` (a list of `endpoint` and `udp`, the latter as `address:port`), `cert` (PEM or null), `guild`, `channel`, `token`
+ * and `user`; or `failed`, with a `message`. Then come those of {@link Report.line}, an `answer` for each order on standard
+ * input ({@link Order.Order}), and at last `end`. What is logged goes to standard error.
  *
  * @category commands
  * @since 0.1.0
@@ -94,6 +259,16 @@ export const emulatorCommand = Command.make(
   "emulator",
   flags,
   Effect.fnUntraced(function*(options) {
+    const certFile = Option.getOrUndefined(options.cert)
+    const say: Say = (line) => Console.log(options.json ? JSON.stringify(line) : Report.text(line))
+    const fail = Effect.fnUntraced(function*(message: string) {
+      if (options.json) yield* say({ event: "failed", message })
+      yield* Console.error(message)
+      return yield* new EmulatorFailed({ detail: message })
+    })
+    if (certFile !== undefined && !options.tls) {
+      return yield* fail("--cert is for the certificate of --tls: without --tls there is none.")
+    }
     const world: Emulator.WorldOptions = {
       guilds: [{ name: "guild", id: Option.getOrUndefined(options.guild) }],
       channels: [{ name: "lobby", id: Option.getOrUndefined(options.channel) }],
@@ -110,48 +285,24 @@ export const emulatorCommand = Command.make(
       ports: { gateway: options.port },
       world
     })
-    const main = Effect.gen(function*() {
-      const discord = yield* Emulator.Emulator
-      const { urls } = discord
-      const certFile = Option.getOrUndefined(options.cert)
-      if (certFile !== undefined && urls.cert !== undefined) {
-        const files = yield* FileSystem.FileSystem
-        yield* files.writeFileString(certFile, urls.cert)
-      }
-      const guild = yield* discord.guild("guild")
-      const channel = yield* discord.channel("lobby")
-      const bot = yield* discord.user("bot")
-      const token = Redacted.value(bot.token)
-      yield* Console.log(
-        options.json
-          ? JSON.stringify({
-            gateway: urls.gateway,
-            rest: urls.rest,
-            voice: urls.voice.map(({ endpoint, udp }) => ({ endpoint, udp: `${udp.address}:${udp.port}` })),
-            cert: urls.cert ?? null,
-            guild,
-            channel,
-            token,
-            user: bot.id
-          })
-          : summary({
-            urls,
-            certFile: urls.cert === undefined ? undefined : certFile,
-            guild,
-            channel,
-            user: bot.id,
-            token
-          })
-      )
-      return yield* Effect.never
-    })
-    return yield* Effect.provide(main, layer)
+    const { json, strict, users } = options
+    yield* run({ json, strict, users, play: Option.getOrUndefined(options.play), certFile }, say).pipe(
+      Effect.provide(layer),
+      Effect.catchIf((error) => error._tag !== "EmulatorFailed", ({ message }) => fail(message)),
+      Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]))
+    )
   })
 ).pipe(
   Command.withDescription("Run an emulator of Discord voice on this machine"),
   Command.withExamples([
-    { command: "effect-discord-voice emulator", description: "Listen at free ports and say where" },
-    { command: "effect-discord-voice emulator --port 8080 --json", description: "The same for a program" },
-    { command: "effect-discord-voice emulator --tls --cert ca.pem", description: "With TLS" }
+    { command: "effect-discord-voice emulator", description: "Listen at free ports, and say where and what happens" },
+    {
+      command: "effect-discord-voice emulator --tls --cert ca.pem --user guest --play song.ogg",
+      description: "With TLS, a guest who listens, and one who plays"
+    },
+    {
+      command: "effect-discord-voice emulator --json --strict",
+      description: "For a program, which reads events from stdout and writes orders to stdin"
+    }
   ])
 )

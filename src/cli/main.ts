@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { demoCommand } from "./demo.ts"
 import { emulatorCommand } from "./emulator.ts"
+import * as ExitCode from "./ExitCode.ts"
 
 const cli = Command.make("effect-discord-voice").pipe(
   Command.withDescription("Discord voice for Effect programs, and an emulator of Discord to run and test them against"),
@@ -24,11 +25,37 @@ const version = (): string => {
 }
 
 /**
+ * Ends the process when nobody reads what it writes any more, as the signal SIGPIPE ends other programs. Node ignores the
+ * signal, and would end with a stack.
+ */
+const endWithReader = (stream: NodeJS.WriteStream): void => {
+  stream.on("error", (error) => {
+    if (!("code" in error) || error.code !== "EPIPE") throw error
+    process.exit(141)
+  })
+}
+
+/**
  * Runs the command line of this process. Exit codes: 0 when all went well, 1 for a failure or wrong usage, 130 when it was
- * interrupted.
+ * interrupted (but see the command's own options), 141 when its reader has gone.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const run = (): void =>
-  cli.pipe(Command.run({ version: version() }), Effect.provide(NodeServices.layer), NodeRuntime.runMain)
+export const run = (): void => {
+  endWithReader(process.stdout)
+  endWithReader(process.stderr)
+  const whenInterrupted: ExitCode.WhenInterrupted = { code: undefined }
+  cli.pipe(
+    Command.run({ version: version() }),
+    Effect.provideService(ExitCode.WhenInterrupted, whenInterrupted),
+    Effect.provide(NodeServices.layer),
+    NodeRuntime.runMain({
+      teardown: (exit, onExit) => {
+        // whoever writes there keeps it open, and an open one keeps the process
+        process.stdin.destroy()
+        ExitCode.teardown(whenInterrupted)(exit, onExit)
+      }
+    })
+  )
+}

@@ -8,7 +8,6 @@
  * @since 0.1.0
  */
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
@@ -48,6 +47,7 @@ export interface Engine {
 export type Services = AudioClock | VoiceCrypto.VoiceCrypto | VoiceSocket.VoiceSocket | VoiceUdp.VoiceUdp
 
 const defaultPhaseTimeoutMs = 10_000
+const defaultResumeAttempts = 5
 
 /** Time for Speaking (op 5) on the WebSocket to overtake the first packet on UDP. */
 const speakingLeadMs = 20
@@ -74,30 +74,19 @@ export const connect = Effect.fnUntraced(function*(
 
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
   const within = <A, R>(phase: VoiceError.Phase, effect: Effect.Effect<A, VoiceError.VoiceError, R>) =>
-    Effect.raceFirst(effect, Deferred.await(ended)).pipe(
-      Effect.timeoutOrElse({
-        duration: Duration.millis(phaseTimeoutMs),
-        orElse: () => VoiceError.fail(new VoiceError.PhaseTimedOut({ phase, elapsedMs: phaseTimeoutMs }))
-      })
-    )
+    Signalling.within(phase, phaseTimeoutMs, ended, effect)
 
   const users = SsrcMap.make()
-  const socket = yield* within("open", sockets.open({ endpoint: info.endpoint, version }))
-  const gateway = yield* Signalling.make({ socket, ended, users, emit })
-
-  yield* within("hello", gateway.hello)
-  yield* gateway.send({
-    op: 0,
-    d: {
-      server_id: info.serverId,
-      user_id: info.userId,
-      session_id: info.sessionId,
-      token: Redacted.value(info.token),
-      ...(version >= 9 ? { channel_id: info.channelId } : {}),
-      ...(version >= 8 ? { max_dave_protocol_version: 0 } : {})
-    }
+  const gateway = yield* Signalling.make({
+    info,
+    version,
+    sockets,
+    users,
+    emit,
+    ended,
+    phaseTimeoutMs,
+    resumeAttempts: options.resumeAttempts ?? defaultResumeAttempts
   })
-  yield* gateway.startHeartbeat
   const { ip, modes, port, ssrc } = yield* within("ready", gateway.ready)
   const mode = yield* crypto.choose(modes, options.modes)
 
@@ -139,8 +128,8 @@ export const connect = Effect.fnUntraced(function*(
     else rtcpReceived++
   })
 
-  const speaking = (flags: number): VoicePayload.ClientMessage => ({ op: 5, d: { speaking: flags, delay: 0, ssrc } })
-  yield* gateway.send(speaking(options.speaking ?? VoicePayload.SpeakingFlag.Microphone))
+  gateway.setSpeaking(options.speaking ?? VoicePayload.SpeakingFlag.Microphone, ssrc)
+  yield* gateway.established
 
   const player = MediaSender.make({
     clock,
@@ -160,6 +149,11 @@ export const connect = Effect.fnUntraced(function*(
       )
   })
   yield* Effect.addFinalizer(() => Effect.sync(player.close))
+
+  yield* udp.awaitLoss.pipe(
+    Effect.catch((error) => Deferred.fail(ended, error)),
+    Effect.forkScoped({ startImmediately: true })
+  )
 
   // a later Session Description brings a new key, and nonces start anew with it
   yield* Queue.take(gateway.descriptions).pipe(
@@ -190,10 +184,11 @@ export const connect = Effect.fnUntraced(function*(
     const out = player.statistics()
     const into = media.statistics()
     const datagrams = udp.statistics()
-    const { heartbeatsSent, malformedMessages, roundTripMs, unknownOpcodes } = gateway.statistics()
+    const { heartbeatsSent, malformedMessages, resumes, roundTripMs, unknownOpcodes } = gateway.statistics()
     return {
       ...(roundTripMs === undefined ? {} : { roundTripMs }),
       heartbeatsSent,
+      resumes,
       packetsSent: out.packets,
       silencePacketsSent: out.silencePackets,
       bytesSent: out.bytes,
@@ -228,7 +223,7 @@ export const connect = Effect.fnUntraced(function*(
       case "SetMuted":
         return player.setMuted(command.muted)
       case "SetSpeaking":
-        return gateway.post(speaking(command.flags))
+        return gateway.setSpeaking(command.flags, ssrc)
       case "Listen":
         return media.setListening(command.on)
       case "AskStatistics":

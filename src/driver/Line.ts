@@ -44,6 +44,8 @@ export const ConnectOptions = Schema.Struct({
   speaking: Schema.optionalKey(Schema.Int),
   /** Deadline of each phase of the handshake except IP discovery, in milliseconds. Default 10 000. */
   phaseTimeoutMs: Schema.optionalKey(Milliseconds),
+  /** How often to try to resume after the WebSocket was lost, before the connection is given up. Default 5; 0 never. */
+  resumeAttempts: Schema.optionalKey(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 100 })))),
   /** Received packets held for a slow listener; the oldest are dropped beyond. Default 256. */
   receiveCapacity: Schema.optionalKey(Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0))))
 })
@@ -143,6 +145,8 @@ export type AudioPacket = typeof AudioPacket.Type
 export const Statistics = Schema.Struct({
   roundTripMs: Schema.optionalKey(Schema.Finite),
   heartbeatsSent: Schema.Int,
+  /** How often a lost WebSocket was replaced (op 7). */
+  resumes: Schema.Int,
   packetsSent: Schema.Int,
   silencePacketsSent: Schema.Int,
   bytesSent: Schema.Int,
@@ -192,6 +196,10 @@ export const Event = Schema.TaggedUnion({
   UsersConnected: { userIds: Schema.Array(UserId) },
   UserDisconnected: { userId: UserId },
   Heartbeat: { roundTripMs: Schema.Finite },
+  /** The WebSocket was lost and is being replaced; media goes on. */
+  Resuming: { error: VoiceError },
+  /** It was replaced. */
+  Resumed: { elapsedMs: Schema.Finite },
   Packet: { packet: AudioPacket },
   Statistics: { request: Schema.Int, value: Statistics },
   /** The connection is over. Nothing comes after it. */

@@ -1,20 +1,26 @@
 /**
- * The voice gateway's half of a connection: reads what it says, keeps the heartbeat, and tells the rest of the driver what
- * matters. It knows nothing of media, so that a socket can be replaced beneath a connection whose audio goes on.
+ * The voice gateway's half of a connection: what it says, over as many sockets as it takes. A socket that is lost is
+ * replaced beneath the connection by Resume (op 7) where Discord allows it, while media goes on; it knows nothing of media
+ * itself.
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Redacted from "effect/Redacted"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import * as CloseCode from "../protocol/CloseCode.ts"
+import type { Ssrc } from "../protocol/Identifier.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
-import type { VoiceError } from "../VoiceError.ts"
+import * as VoiceError from "../VoiceError.ts"
 import type * as VoiceSocket from "../VoiceSocket.ts"
-import * as Heartbeat from "./Heartbeat.ts"
 import type * as Line from "./Line.ts"
+import * as Link from "./Link.ts"
 import type * as SsrcMap from "./SsrcMap.ts"
 
 type Data<Op extends VoicePayload.ServerMessage["op"]> = Extract<VoicePayload.ServerMessage, { op: Op }>["d"]
@@ -40,97 +46,132 @@ export type Description = Data<4>
  * @since 0.1.0
  */
 export interface Signalling {
-  /** Waits for the first Hello (op 8). */
-  readonly hello: Effect.Effect<void>
   /** Waits for Ready (op 2). */
   readonly ready: Effect.Effect<Ready>
   /** Every Session Description (op 4) in order; a later one brings a new key. */
   readonly descriptions: Queue.Dequeue<Description>
-  /** Starts the heartbeat at Hello's interval: after Identify, and of itself whenever Hello comes again. */
-  readonly startHeartbeat: Effect.Effect<void>
-  /** Sends, and waits until the message has left. */
-  readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError>
-  /** Sends from plain code, in order. */
-  readonly post: (message: VoicePayload.ClientMessage) => void
+  /** Sends on the socket of the moment, and waits until the message has left. */
+  readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Announces speaking flags (op 5), from plain code; again after each resume. */
+  readonly setSpeaking: (flags: number, ssrc: Ssrc) => void
+  /** From now on a lost socket is resumed. */
+  readonly established: Effect.Effect<void>
   readonly statistics: () => {
     readonly heartbeatsSent: number
     readonly roundTripMs: number | undefined
+    readonly resumes: number
     readonly malformedMessages: number
     readonly unknownOpcodes: number
   }
 }
 
-/** A server that asks for more than a beat a second is not obeyed. */
-const leastHeartbeatMs = 1_000
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly info: Line.ConnectionInfo
+  readonly version: VoicePayload.VoiceVersion
+  readonly sockets: VoiceSocket.VoiceSocket["Service"]
+  readonly users: SsrcMap.SsrcMap
+  readonly emit: (event: Line.Event) => void
+  /** Fails when the connection is over. */
+  readonly ended: Deferred.Deferred<never, VoiceError.VoiceError>
+  readonly phaseTimeoutMs: number
+  /** How often to try to resume after a loss. 0: never. */
+  readonly resumeAttempts: number
+}
 
 /** How long to wait for the other side's close frame when we leave. */
 const closeTimeoutMs = 1_000
 
+/** A resumed socket that was lost again sooner counts as a failed attempt. */
+const stableMs = 1_000
+
+/** The first attempt is made at once. */
+const retryDelay = Duration.millis(500)
+const greatestRetryDelay = Duration.seconds(10)
+
+const retries = Schedule.min([Schedule.exponential(retryDelay, 2), Schedule.spaced(greatestRetryDelay)]).pipe(
+  Schedule.jittered
+)
+
 /**
- * Takes over an open socket until the scope closes, and then closes it with 1000. `ended` fails with the reason when the
- * socket or the heartbeat dies.
+ * Whether Resume (op 7) is the answer to the loss of a socket (Discord docs, Voice Close Event Codes, and {@link CloseCode}).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isResumable = ({ reason }: VoiceError.VoiceError): boolean =>
+  reason._tag === "HeartbeatUnanswered" ||
+  ("code" in reason && reason._tag !== "GatewayClosed" && CloseCode.voice(reason.code).reaction === "resume")
+
+/** Whether another attempt to resume may fare better. One that the gateway refuses, or does not answer, never will. */
+const isPassing = (error: VoiceError.VoiceError): boolean => {
+  const { reason } = error
+  return isResumable(error) ||
+    (reason._tag === "SocketOpenFailed" && reason.kind !== "InvalidUrl") ||
+    (reason._tag === "PhaseTimedOut" && reason.phase !== "resume")
+}
+
+/** A link and the scope that it lives in. */
+interface Current {
+  readonly link: Link.Link
+  readonly scope: Scope.Closeable
+}
+
+/**
+ * Runs one phase against its deadline and against the end of what it depends on.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const within = <A, R>(
+  phase: VoiceError.Phase,
+  timeoutMs: number,
+  ended: Deferred.Deferred<never, VoiceError.VoiceError>,
+  effect: Effect.Effect<A, VoiceError.VoiceError, R>
+): Effect.Effect<A, VoiceError.VoiceError, R> =>
+  Effect.raceFirst(effect, Deferred.await(ended)).pipe(
+    Effect.timeoutOrElse({
+      duration: Duration.millis(timeoutMs),
+      orElse: () => VoiceError.fail(new VoiceError.PhaseTimedOut({ phase, elapsedMs: timeoutMs }))
+    })
+  )
+
+/**
+ * Opens the socket, waits for Hello and identifies. From then on it goes on by itself until the scope closes, which closes
+ * the socket with 1000. `ended` fails when a socket is lost that cannot be resumed.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*(options: {
-  readonly socket: VoiceSocket.Connection
-  readonly ended: Deferred.Deferred<never, VoiceError>
-  readonly users: SsrcMap.SsrcMap
-  readonly emit: (event: Line.Event) => void
-}): Effect.fn.Return<Signalling, never, Scope.Scope> {
-  const { emit, ended, socket, users } = options
+export const make = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<Signalling, VoiceError.VoiceError, Scope.Scope> {
+  const { emit, ended, info, phaseTimeoutMs, resumeAttempts, sockets, users, version } = options
   const scope = yield* Effect.scope
-  const fail = (error: VoiceError) => Deferred.fail(ended, error)
+  const clock = yield* Clock.Clock
+  const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-  const heartbeat = yield* Heartbeat.make((t) =>
-    socket.send({ op: 3, d: socket.version >= 8 ? { t, seq_ack: socket.lastSequence() } : { t } })
-  )
-  const hello = yield* Deferred.make<void>()
   const ready = yield* Deferred.make<Ready>()
   const descriptions = yield* Queue.unbounded<Description>()
-  const outgoing = yield* Queue.unbounded<VoicePayload.ClientMessage>()
-  let heartbeatIntervalMs: number | undefined
-  let heartbeatFiber: Fiber.Fiber<unknown, unknown> | undefined
-  let isBeating = false
+  const announcements = yield* Queue.sliding<VoicePayload.ClientMessage>(1)
+  let lastSequence = -1
+  let speaking: VoicePayload.ClientMessage | undefined
+  let isEstablished = false
+  let heartbeatsSent = 0
+  let roundTripMs: number | undefined
+  let resumes = 0
   let malformedMessages = 0
   let unknownOpcodes = 0
 
-  const startHeartbeat = Effect.suspend(() => {
-    isBeating = true
-    if (heartbeatIntervalMs === undefined) return Effect.void
-    const former = heartbeatFiber
-    return heartbeat.run(heartbeatIntervalMs).pipe(
-      Effect.catch(fail),
-      Effect.forkIn(scope, { startImmediately: true }),
-      Effect.tap((fiber) =>
-        Effect.sync(() => {
-          heartbeatFiber = fiber
-        })
-      ),
-      // Hello may come again; there is never more than one heartbeat
-      Effect.andThen(former === undefined ? Effect.void : Fiber.interrupt(former)),
-      Effect.asVoid
-    )
-  })
-
   const onMessage = (message: VoicePayload.ServerMessage): Effect.Effect<unknown> => {
     switch (message.op) {
-      case 8:
-        heartbeatIntervalMs = Math.max(leastHeartbeatMs, message.d.heartbeat_interval)
-        // in this order: whoever waits for Hello starts the first heartbeat itself
-        return Effect.andThen(isBeating ? startHeartbeat : Effect.void, Deferred.succeed(hello, undefined))
       case 2:
         return Deferred.succeed(ready, message.d)
       case 4:
         return Queue.offer(descriptions, message.d)
-      case 3:
-        return Effect.ignore(socket.send({ op: 3, d: { t: message.d?.t ?? 0, seq_ack: socket.lastSequence() } }))
-      case 6: {
-        const roundTripMs = heartbeat.acknowledge(message.d.t)
-        if (roundTripMs >= 0) emit({ _tag: "Heartbeat", roundTripMs })
-        return Effect.void
-      }
       case 5: {
         const { speaking: flags, ssrc, user_id: userId } = message.d
         users.assign(ssrc, userId)
@@ -152,43 +193,133 @@ export const make = Effect.fnUntraced(function*(options: {
     }
   }
 
-  const read = Effect.flatMap(Queue.take(socket.incoming), (incoming) => {
-    switch (incoming._tag) {
-      case "Malformed":
-        malformedMessages++
-        return Effect.logDebug(`malformed message from the voice gateway: ${incoming.detail}`)
-      case "Dave":
-        return Effect.void
-      case "Message":
-        if (incoming.message.op !== "unknown") return onMessage(incoming.message)
-        unknownOpcodes++
-        return Effect.void
+  const listener: Link.Listener = {
+    onMessage,
+    onSequence: (sequence) => {
+      lastSequence = sequence
+    },
+    lastSequence: () => lastSequence,
+    onHeartbeat: () => {
+      heartbeatsSent++
+    },
+    onRoundTrip: (milliseconds) => {
+      roundTripMs = milliseconds
+      emit({ _tag: "Heartbeat", roundTripMs: milliseconds })
+    },
+    onMalformed: (detail) => {
+      malformedMessages++
+      return Effect.logDebug(`malformed message from the voice gateway: ${detail}`)
+    },
+    onUnknown: () => {
+      unknownOpcodes++
     }
-  })
-  yield* Effect.forever(read).pipe(Effect.catch(fail), Effect.forkScoped({ startImmediately: true }))
-  yield* Effect.flatMap(Queue.take(outgoing), socket.send).pipe(
-    Effect.forever,
-    Effect.catch(fail),
-    Effect.forkScoped({ startImmediately: true })
-  )
-  yield* Effect.addFinalizer(() =>
-    socket.close(1000, "").pipe(
-      Effect.andThen(Deferred.await(ended)),
+  }
+
+  // later sockets are closed as late as the first one: behind the last packets
+  const links = yield* Scope.fork(scope)
+
+  /** Tells a socket that is alive that we go. One that is lost must not hear of it: 1000 could end the voice session. */
+  const leave = (link: Link.Link) =>
+    Effect.suspend(() => Deferred.isDoneUnsafe(link.ended) ? Effect.void : link.close(1000)).pipe(
+      Effect.andThen(Deferred.await(link.ended)),
       Effect.timeoutOption(Duration.millis(closeTimeoutMs)),
       Effect.ignore
     )
+
+  /** Opens a socket, waits for Hello and introduces us; the socket is gone if any of it fails. */
+  const open = (introduce: (link: Link.Link) => Effect.Effect<void, VoiceError.VoiceError>) =>
+    Effect.gen(function*() {
+      const linkScope = yield* Scope.fork(links)
+      const opening = Effect.gen(function*() {
+        const socket = yield* within("open", phaseTimeoutMs, ended, sockets.open({ endpoint: info.endpoint, version }))
+        const link = yield* Link.make(socket, listener)
+        yield* Effect.addFinalizer(() => leave(link))
+        yield* within("hello", phaseTimeoutMs, link.ended, link.hello)
+        yield* introduce(link)
+        yield* link.startHeartbeat
+        return link
+      })
+      const link = yield* opening.pipe(
+        Scope.provide(linkScope),
+        Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(linkScope, exit) : Effect.void)
+      )
+      return { link, scope: linkScope }
+    })
+
+  const credentials = {
+    server_id: info.serverId,
+    session_id: info.sessionId,
+    token: Redacted.value(info.token),
+    ...(version >= 9 ? { channel_id: info.channelId } : {})
+  }
+
+  let current: Current = yield* open((link) =>
+    link.send({
+      op: 0,
+      d: { ...credentials, user_id: info.userId, ...(version >= 8 ? { max_dave_protocol_version: 0 } : {}) }
+    })
   )
 
+  const resume = open((link) =>
+    Effect.gen(function*() {
+      yield* link.send({ op: 7, d: { ...credentials, ...(version >= 8 ? { seq_ack: lastSequence } : {}) } })
+      yield* within("resume", phaseTimeoutMs, link.ended, link.resumed)
+      if (speaking !== undefined) yield* link.send(speaking)
+    })
+  )
+
+  /** Replaces lost sockets until one cannot be; gives the reason of that. */
+  const supervise = Effect.gen(function*() {
+    let sinceMs = nowMs()
+    /** Sockets in a row that were lost soon after they were resumed. */
+    let unstable = 0
+    while (true) {
+      const error = yield* Effect.flip(Deferred.await(current.link.ended))
+      yield* Scope.close(current.scope, Exit.void)
+      if (!isEstablished || !isResumable(error)) return error
+      const lostMs = nowMs()
+      unstable = resumes > 0 && lostMs - sinceMs < stableMs ? unstable + 1 : 0
+      if (unstable >= resumeAttempts) return error
+      emit({ _tag: "Resuming", error })
+      yield* Effect.logDebug(`the voice gateway was lost and is being resumed: ${error.message}`)
+      if (unstable > 0) yield* Effect.sleep(Duration.times(retryDelay, unstable))
+      const next = yield* resume.pipe(
+        Effect.retry({ while: isPassing, schedule: Schedule.upTo(retries, { times: resumeAttempts - 1 }) }),
+        Effect.result
+      )
+      if (next._tag === "Failure") return next.failure
+      current = next.success
+      resumes++
+      sinceMs = nowMs()
+      emit({ _tag: "Resumed", elapsedMs: sinceMs - lostMs })
+    }
+  })
+  yield* supervise.pipe(
+    Effect.flatMap((error) => Deferred.fail(ended, error)),
+    Effect.forkScoped({ startImmediately: true })
+  )
+
+  // one that fails is lost with its socket, and sent again on the next
+  yield* Queue.take(announcements).pipe(
+    Effect.flatMap((message) => Effect.ignore(current.link.send(message))),
+    Effect.forever,
+    Effect.forkScoped({ startImmediately: true })
+  )
   return {
-    hello: Deferred.await(hello),
     ready: Deferred.await(ready),
     descriptions,
-    startHeartbeat,
-    send: socket.send,
-    post: (message) => void Queue.offerUnsafe(outgoing, message),
+    send: (message) => Effect.suspend(() => current.link.send(message)),
+    setSpeaking: (flags, ssrc) => {
+      speaking = { op: 5, d: { speaking: flags, delay: 0, ssrc } }
+      Queue.offerUnsafe(announcements, speaking)
+    },
+    established: Effect.sync(() => {
+      isEstablished = true
+    }),
     statistics: () => ({
-      heartbeatsSent: heartbeat.sent(),
-      roundTripMs: heartbeat.roundTripMs(),
+      heartbeatsSent,
+      roundTripMs,
+      resumes,
       malformedMessages,
       unknownOpcodes
     })

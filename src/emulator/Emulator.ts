@@ -34,8 +34,10 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as AudioClock from "../AudioClock.ts"
 import * as Gateway from "../Gateway.ts"
 import { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
@@ -54,7 +56,7 @@ import type { NetworkOptions } from "./shell/Network.ts"
 import * as Participant from "./shell/Participant.ts"
 import type { Shell, ShellOptions } from "./shell/Shell.ts"
 
-export type { RestRequest, RestResponse, Snapshot } from "./core/Core.ts"
+export type { Happening, RestRequest, RestResponse, Snapshot } from "./core/Core.ts"
 export type { Address, Fault, FaultAction, FaultPoint, FaultSubject, Verdict } from "./core/CoreContext.ts"
 export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
 export type { HeardFrame, SpokenFrame } from "./core/voice/VoiceHalf.ts"
@@ -223,6 +225,11 @@ export class Emulator extends Context.Service<Emulator, {
   readonly advice: Effect.Effect<ReadonlyArray<Verdict>>
   /** Everything else that was counted, by name: hostile input and the work of faults among it. */
   readonly counters: Effect.Effect<ReadonlyMap<string, number>>
+  /**
+   * What happens from now on, in order: verdicts, logins, who joins, moves and leaves, and voice connections. It does not
+   * end by itself. A reader that is 4096 behind loses the oldest.
+   */
+  readonly happenings: Stream.Stream<Core.Happening>
   readonly faults: Faults.Faults
   /**
    * In memory: waits until nothing moves any more without the clock. A test calls it between forking a client and moving
@@ -274,6 +281,8 @@ const shellOptions = Effect.fnUntraced(function*(options: EmulatorOptions) {
   const result: ShellOptions = { profile: typeof profile === "string" ? known[profile] : profile, seed, tls, regions }
   return result
 })
+
+const happeningsKept = 4096
 
 const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
   "not-a-member": "it is not a member of the guild",
@@ -373,6 +382,11 @@ const makeEmulator = Effect.fnUntraced(function*(
     join,
     violations: verdicts("violation"),
     advice: verdicts("advice"),
+    happenings: Stream.callback((queue) =>
+      Effect.acquireRelease(
+        driver.call((core) => core.observe((happening) => Queue.offerUnsafe(queue, happening))),
+        (stop) => Effect.sync(stop)
+      ), { bufferSize: happeningsKept, strategy: "sliding" }),
     counters: driver.call((core) => new Map([...core.counters(), ...shell.counters()])),
     faults,
     settle: shell.settle("last"),

@@ -6,25 +6,20 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
 import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
-import * as Stream from "effect/Stream"
-import type * as Take from "effect/Take"
-import type { Gateway, GatewayEvent, GatewayOptions, Lifecycle, VoiceStateRequest } from "../Gateway.ts"
+import type { Gateway, GatewayOptions, VoiceStateRequest } from "../Gateway.ts"
 import * as GatewayPayload from "../protocol/GatewayPayload.ts"
-import type { GuildId, UserId } from "../protocol/Identifier.ts"
 import * as Transport from "../Transport.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Connection from "./Connection.ts"
 import type * as End from "./End.ts"
+import * as Hub from "./Hub.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Rest from "./Rest.ts"
 
@@ -32,13 +27,10 @@ const defaultRestUrl = "https://discord.com/api/v10"
 const library = "effect-discord-voice"
 /** A bot may ask for a place in each of its guilds at once; beyond this something asks without end. */
 const waitingRequests = 4096
-const waitingEvents = 4096
-const waitingLifecycles = 64
 /** A connection that was up this long has nothing to do with the failures before it. */
 const stableMs = 60_000
 /** After so many attempts a session is given up: its resume URL may be gone. */
 const resumeAttempts = 3
-const guildPatience = Duration.seconds(5)
 
 /**
  * 1 second, doubling up to 1 minute, with jitter; gives up after 10 attempts in a row.
@@ -71,75 +63,42 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     ...(options.shard === undefined ? {} : { shard: options.shard })
   }
 
-  const events = yield* PubSub.sliding<Take.Take<GatewayEvent, VoiceError.VoiceError>>(waitingEvents)
-  const lifecycles = yield* PubSub.sliding<Take.Take<Lifecycle>>(waitingLifecycles)
+  const hub = yield* Hub.make
   const outbox = Outbox.make(waitingRequests)
-  const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
-  let finalError: VoiceError.VoiceError | undefined
-  let ownId: UserId | undefined
   let session: Connection.Session | undefined
   let upSinceMs: number | undefined
-  const voiceStates = new Map<GuildId, GatewayPayload.VoiceState>()
-  const awaitedGuilds = new Map<GuildId, Deferred.Deferred<void>>()
 
   const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
-  const publishEvent = (event: GatewayEvent) => Effect.asVoid(PubSub.publish(events, [event]))
-  const publishLifecycle = (lifecycle: Lifecycle) => Effect.asVoid(PubSub.publish(lifecycles, [lifecycle]))
-
   /** Nothing comes after this: whoever waits or asks later gets the error. */
-  const finish = Effect.fnUntraced(function*(error: VoiceError.VoiceError) {
-    if (finalError !== undefined) return
-    finalError = error
-    yield* Deferred.fail(self, error)
-    yield* PubSub.end(events, Exit.fail(error))
-    yield* PubSub.end(lifecycles, Exit.void)
-    yield* outbox.fail(error)
-    yield* Effect.forEach(awaitedGuilds.values(), (awaited) => Deferred.succeed(awaited, undefined), { discard: true })
-  })
-
-  const remember = (guildId: GuildId, state: GatewayPayload.VoiceState) => {
-    if (state.user_id !== ownId) return
-    if (state.channel_id === null) voiceStates.delete(guildId)
-    else voiceStates.set(guildId, { ...state, guild_id: guildId })
-  }
+  const finish = (error: VoiceError.VoiceError) => Effect.andThen(hub.finish(error), outbox.fail(error))
 
   const onReady = Effect.fnUntraced(function*(next: Connection.Session, ready: GatewayPayload.Ready) {
-    const isFirst = ownId === undefined
     session = next
-    ownId = ready.user.id
     upSinceMs = yield* nowMs
-    voiceStates.clear()
-    for (const awaited of awaitedGuilds.values()) Deferred.doneUnsafe(awaited, Exit.void)
-    awaitedGuilds.clear()
-    for (const guild of ready.guilds) awaitedGuilds.set(guild.id, Deferred.makeUnsafe())
     yield* Effect.logDebug("The main gateway has begun a session")
-    yield* Deferred.succeed(self, ready.user.id)
-    if (!isFirst) yield* publishLifecycle("NewSession")
+    yield* hub.onReady(ready)
   })
 
   const onResumed = Effect.gen(function*() {
     upSinceMs = yield* nowMs
     yield* Effect.logDebug("The main gateway has resumed the session")
-    yield* publishLifecycle("Resumed")
+    yield* hub.publishLifecycle("Resumed")
   })
 
-  const onDispatch = Effect.fnUntraced(function*(dispatch: GatewayPayload.Dispatch) {
+  const onDispatch = (dispatch: GatewayPayload.Dispatch) => {
     switch (dispatch.t) {
-      case "GUILD_CREATE": {
-        const { id, voice_states } = dispatch.d
-        for (const state of voice_states ?? []) remember(id, state)
-        const awaited = awaitedGuilds.get(id)
-        awaitedGuilds.delete(id)
-        if (awaited !== undefined) yield* Deferred.succeed(awaited, undefined)
-        return
-      }
+      case "GUILD_CREATE":
+        return hub.onGuildCreate(dispatch.d)
       case "VOICE_STATE_UPDATE":
-        if (dispatch.d.guild_id !== undefined) remember(dispatch.d.guild_id, dispatch.d)
-        return yield* publishEvent({ _tag: "VoiceState", state: dispatch.d })
+        return hub.onVoiceState(dispatch.d)
       case "VOICE_SERVER_UPDATE":
-        return yield* publishEvent({ _tag: "VoiceServer", server: dispatch.d })
+        return hub.publish({ _tag: "VoiceServer", server: dispatch.d })
+      // the connection tells these two apart from the rest
+      case "READY":
+      case "RESUMED":
+        return Effect.void
     }
-  })
+  }
 
   const gatewayUrl = Effect.suspend(() => {
     if (session !== undefined) return Effect.succeed(session.resumeUrl)
@@ -167,7 +126,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
       upSinceMs = undefined
       const end = yield* attempt
       const wasUp: number | undefined = upSinceMs
-      if (wasUp !== undefined) yield* publishLifecycle("Lost")
+      if (wasUp !== undefined) yield* hub.publishLifecycle("Lost")
       const wasStable = wasUp !== undefined && (yield* nowMs) - wasUp >= stableMs
       if (wasStable) {
         step = yield* Schedule.toStep(reconnect)
@@ -209,38 +168,20 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     Effect.forkScoped
   )
 
-  const unlessFinished = <A>(effect: Effect.Effect<A, VoiceError.VoiceError>) =>
-    Effect.suspend(() => finalError === undefined ? effect : Effect.fail(finalError))
-
   const updateVoiceState = (request: VoiceStateRequest) =>
-    unlessFinished(Effect.suspend(() => {
+    hub.unlessFinished(Effect.suspend(() => {
       const encoded = GatewayPayload.encodeClient({ op: 4, d: request })
       return Result.isFailure(encoded)
         ? VoiceError.fail(new VoiceError.GatewayFailed({ detail: encoded.failure.message }))
         : outbox.send(encoded.success)
     }))
 
-  const initialVoiceState = Effect.fnUntraced(function*(guildId: GuildId) {
-    yield* Effect.ignore(Deferred.await(self))
-    const awaited = awaitedGuilds.get(guildId)
-    if (awaited !== undefined) yield* Effect.timeoutOption(Deferred.await(awaited), guildPatience)
-    return Option.fromNullishOr(voiceStates.get(guildId))
-  })
-
   const gateway: Gateway["Service"] = {
-    userId: unlessFinished(Deferred.await(self)),
+    userId: hub.userId,
     updateVoiceState,
-    subscribe: Effect.map(
-      PubSub.subscribe(events),
-      (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
-    ),
-    lifecycle: Option.some(
-      Effect.map(
-        PubSub.subscribe(lifecycles),
-        (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
-      )
-    ),
-    initialVoiceState: Option.some(initialVoiceState)
+    subscribe: hub.subscribe,
+    lifecycle: Option.some(hub.lifecycle),
+    initialVoiceState: Option.some(hub.initialVoiceState)
   }
   return gateway
 })

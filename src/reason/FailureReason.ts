@@ -53,12 +53,16 @@ export class PhaseTimedOut extends Schema.TaggedError<PhaseTimedOut>(`${key}/Pha
 const joinHelp = {
   gateway:
     "the main gateway has not taken our request: it is not connected, or holds the request back because of its " +
-    "send limit. Its warnings in the log say which; check token, URL and network",
+    "send limit. Its warnings in the log, or those of the Discord library that stands for it, say which; check token, " +
+    "URL and network",
+  userId:
+    "the gateway does not know which user we are, so that it cannot tell our own VOICE_STATE_UPDATE from those of " +
+    "others. It has most likely missed READY: give its layer the option userId",
   both:
     "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE came. Is the channel full, are the permissions View Channel and " +
     "Connect missing, is the channel id wrong, or are we in the channel already",
   VOICE_STATE_UPDATE: "our own VOICE_STATE_UPDATE did not come. The gateway connection most likely lacks the intent " +
-    "GuildVoiceStates (1 << 7)",
+    "GuildVoiceStates (1 << 7), or the Discord library that stands for it does not pass the event on",
   VOICE_SERVER_UPDATE:
     "no VOICE_SERVER_UPDATE came. Are we in this channel already, from an earlier process? Leave it first",
   endpoint:
@@ -66,7 +70,8 @@ const joinHelp = {
 } as const
 
 /**
- * The main gateway did not send both voice events in time. `missing` says which did not come. Milliseconds.
+ * The main gateway did not send both voice events in time. `missing` says which did not come; `userId` is what the gateway
+ * does not know of us, `gateway` that it has not taken the request. Milliseconds.
  *
  * @category reasons
  * @since 0.1.0
@@ -74,7 +79,7 @@ const joinHelp = {
 export class JoinTimedOut extends Schema.TaggedError<JoinTimedOut>(`${key}/JoinTimedOut`)("JoinTimedOut", {
   guildId: GuildId,
   channelId: ChannelId,
-  missing: Schema.Literals(["gateway", "both", "VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE", "endpoint"]),
+  missing: Schema.Literals(["gateway", "userId", "both", "VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE", "endpoint"]),
   elapsedMs: Schema.Finite
 }) {
   override get message(): string {
@@ -207,6 +212,31 @@ export class UdpFailed extends Schema.TaggedError<UdpFailed>(`${key}/UdpFailed`)
 }) {
   override get message(): string {
     return `The UDP socket to ${this.address}:${this.port} could not be opened: ${this.detail}. Check that this host may send UDP.`
+  }
+}
+
+const udpHelp = {
+  "send-errors": "the operating system takes no datagrams for it any more: the network of this machine is gone",
+  "no-replies":
+    "the voice server answered before and does not any more, though we send: a firewall or an address translator has lost the way",
+  "address-gone": "this machine has lost the address that the socket is bound to: it is in another network now"
+} as const
+
+/**
+ * The UDP socket does not lead to the voice server any more. `sign` says what showed it.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class UdpLost extends Schema.TaggedError<UdpLost>(`${key}/UdpLost`)("UdpLost", {
+  address: Schema.String,
+  port: Schema.Int,
+  sign: Schema.Literals(["send-errors", "no-replies", "address-gone"])
+}) {
+  override get message(): string {
+    return `The UDP socket to ${this.address}:${this.port} is dead: ${
+      udpHelp[this.sign]
+    }. A new connection mends it as soon as there is a network.`
   }
 }
 
@@ -405,7 +435,22 @@ export class GatewayUnreachable
 }
 
 /**
- * The Discord library below could not send for us.
+ * The Discord library below has given our guild up: no voice event of this guild comes any more, and whatever session we had
+ * there is gone at Discord's side or will be. The next request begins anew.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class GatewayDetached
+  extends Schema.TaggedError<GatewayDetached>(`${key}/GatewayDetached`)("GatewayDetached", { guildId: GuildId })
+{
+  override get message(): string {
+    return `The Discord library has given up voice in guild ${this.guildId}: its shard is disconnected for good, the guild is unavailable, or the bot is no member of it any more. Join again once the library is connected.`
+  }
+}
+
+/**
+ * The main gateway, or the Discord library that stands for it, could not take our request or has ended its events.
  *
  * @category reasons
  * @since 0.1.0
@@ -414,6 +459,6 @@ export class GatewayFailed
   extends Schema.TaggedError<GatewayFailed>(`${key}/GatewayFailed`)("GatewayFailed", { detail: Schema.String })
 {
   override get message(): string {
-    return `The main gateway could not send our voice state: ${this.detail}.`
+    return `The main gateway failed us: ${this.detail}.`
   }
 }

@@ -139,6 +139,10 @@ export interface DatagramPeer {
   readonly waiting: Effect.Effect<number>
   /** Delivers a datagram to the client, which may keep the bytes. */
   readonly deliver: (datagram: Uint8Array) => Effect.Effect<void>
+  /** From now on sending fails, or works again. */
+  readonly setSending: (works: boolean) => Effect.Effect<void>
+  /** The machine has lost the socket's address. */
+  readonly loseAddress: Effect.Effect<void>
   /** Waits until the client has closed the socket. */
   readonly closed: Effect.Effect<void>
 }
@@ -168,6 +172,8 @@ const makeDatagrams = Effect.gen(function*() {
     const datagrams = yield* Queue.unbounded<Uint8Array>()
     const ended = yield* Deferred.make<void>()
     let open = true
+    let works = true
+    let addressGone = false
     let handler: ((datagram: Uint8Array) => void) | undefined
     let sent = 0
     let sendErrors = 0
@@ -188,12 +194,19 @@ const makeDatagrams = Effect.gen(function*() {
           received++
           handler?.(datagram)
         }),
+      setSending: (value) =>
+        Effect.sync(() => {
+          works = value
+        }),
+      loseAddress: Effect.sync(() => {
+        addressGone = true
+      }),
       closed: Deferred.await(ended)
     })
     const socket: Transport.DatagramSocket = {
       local: { address: "192.0.2.1", port: 50000 },
       send: (packet, length) => {
-        if (!open || length < 0 || length > packet.length) {
+        if (!open || !works || length < 0 || length > packet.length) {
           sendErrors++
           return true
         }
@@ -204,6 +217,7 @@ const makeDatagrams = Effect.gen(function*() {
       onDatagram: (onDatagram) => {
         handler = onDatagram
       },
+      hasAddress: () => !addressGone,
       statistics: () => ({ sent, sendErrors, received, socketErrors: 0 })
     }
     return socket

@@ -58,6 +58,7 @@ export class MockVoiceDriver extends Context.Service<MockVoiceDriver, {
 
 const zeroStatistics: Line.Statistics = {
   heartbeatsSent: 0,
+  resumes: 0,
   packetsSent: 0,
   silencePacketsSent: 0,
   bytesSent: 0,

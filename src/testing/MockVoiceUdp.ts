@@ -136,6 +136,7 @@ const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
       onMedia: (onMedia) => {
         handler = onMedia
       },
+      awaitLoss: Effect.never,
       statistics: () => ({
         sent,
         sendErrors,

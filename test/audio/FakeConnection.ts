@@ -77,6 +77,7 @@ export const make = Effect.gen(function*() {
     setSpeaking: (flags) => Effect.sync(() => log.push(`speaking ${flags}`)),
     events: Effect.map(PubSub.subscribe(hub), (subscription) => Stream.fromSubscription(subscription)),
     packets: Stream.empty,
+    listen: () => Effect.void,
     packetsDropped: () => 0,
     statistics: Deferred.await(ended),
     awaitEnd: Deferred.await(ended)

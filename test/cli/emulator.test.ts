@@ -1,16 +1,20 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Schema } from "effect"
+import { Cause, Console, Effect, Exit, Fiber, Layer, Queue, Schema, Stdio, Stream } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { emulatorCommand } from "../../src/cli/emulator.ts"
+import * as Frames from "../../src/cli/emulator/Frames.ts"
+import * as ExitCode from "../../src/cli/ExitCode.ts"
 import * as Foreign from "../emulator/ForeignClient.ts"
 
 const Announcement = Schema.Struct({
+  event: Schema.Literal("listening"),
   gateway: Schema.String,
   rest: Schema.String,
   voice: Schema.Array(Schema.Struct({ endpoint: Schema.String, udp: Schema.String })),
@@ -23,8 +27,12 @@ const Announcement = Schema.Struct({
 
 const decode = Schema.decodeUnknownEffect(Schema.fromJsonString(Announcement), { onExcessProperty: "error" })
 
-const run = (args: ReadonlyArray<string>) =>
-  Command.runWith(emulatorCommand, { version: "0.0.0" })(args).pipe(Effect.provide(NodeServices.layer))
+const run = (args: ReadonlyArray<string>, stdin: Stream.Stream<Uint8Array> = Stream.never) =>
+  Command.runWith(emulatorCommand, { version: "0.0.0" })(args).pipe(
+    Effect.provide(
+      Layer.merge(NodeServices.layer, Stdio.layerTest({ stdin, stdinIsTerminal: Effect.succeed(false) }))
+    )
+  )
 
 const bin = Path.resolve(import.meta.dirname, "../../src/cli/bin.ts")
 
@@ -42,8 +50,70 @@ const start = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
   }
 })
 
+const song = Path.resolve(import.meta.dirname, "../../examples/song.ogg")
+
+const temporary = Effect.acquireRelease(
+  Effect.promise(() => Fs.mkdtemp(Path.join(Os.tmpdir(), "emulator-"))),
+  (path) => Effect.promise(() => Fs.rm(path, { recursive: true }))
+)
+
+type Line = { readonly [field: string]: unknown }
+
+/** Runs the command with `--json`, and talks to it. */
+const told = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
+  const stdin = yield* Queue.unbounded<Uint8Array>()
+  const lines: Array<Line> = []
+  const waiting = new Set<() => void>()
+  const console = yield* Console.Console
+  const recording: Console.Console = Object.assign(Object.create(console), {
+    log: (text: unknown) => {
+      lines.push(JSON.parse(String(text)))
+      for (const wake of waiting) wake()
+    }
+  })
+  const fiber = yield* run(args, Stream.fromQueue(stdin)).pipe(
+    Effect.provideService(Console.Console, recording),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  const until = (fits: (line: Line) => boolean, after = 0) =>
+    Effect.callback<Line>((resume) => {
+      const check = () => {
+        const found = lines.slice(after).find(fits)
+        if (found !== undefined) {
+          waiting.delete(check)
+          resume(Effect.succeed(found))
+        }
+      }
+      waiting.add(check)
+      check()
+      return Effect.sync(() => waiting.delete(check))
+    }).pipe(Effect.timeoutOrElse({
+      duration: "20 seconds",
+      orElse: () => Effect.die(new Error(`not said: ${fits} in ${JSON.stringify(lines.slice(-5))}`))
+    }))
+  yield* until(({ event }) => event === "listening")
+  let ids = 0
+  const write = (text: string, id?: number) =>
+    Effect.suspend(() => {
+      const after = lines.length
+      Queue.offerUnsafe(stdin, new TextEncoder().encode(`${text}\n`))
+      return until((line) => line["event"] === "answer" && line["id"] === id, after)
+    })
+  return {
+    fiber,
+    events: () => lines,
+    until,
+    write,
+    order: (order: Line) =>
+      Effect.suspend(() => {
+        const id = ids++
+        return write(JSON.stringify({ ...order, id }), id)
+      })
+  }
+})
+
 describe("emulator", () => {
-  it.effect("prints exactly one JSON object with --json, which leads a client in", () =>
+  it.effect("prints a JSON object with --json, which leads a client in", () =>
     Effect.gen(function*() {
       const { fiber, lines, text } = yield* start([
         "--json",
@@ -94,10 +164,7 @@ describe("emulator", () => {
 
   it.effect("prints a summary for people, and writes the certificate to a file", () =>
     Effect.gen(function*() {
-      const directory = yield* Effect.acquireRelease(
-        Effect.promise(() => Fs.mkdtemp(Path.join(Os.tmpdir(), "emulator-"))),
-        (path) => Effect.promise(() => Fs.rm(path, { recursive: true }))
-      )
+      const directory = yield* temporary
       const file = Path.join(directory, "ca.pem")
       const { text } = yield* start(["--tls", "--cert", file, "--token", "my-token", "--channel", "222"])
       assert.match(text, /gateway +wss:\/\/127\.0\.0\.1:\d+\n/)
@@ -134,34 +201,163 @@ describe("emulator", () => {
       }
     }))
 
-  it.live("ends cleanly on SIGTERM and SIGINT in a process of its own", () =>
-    Effect.forEach(["SIGTERM", "SIGINT"] as const, (signal) =>
-      Effect.gen(function*() {
-        const child = yield* Effect.acquireRelease(
-          Effect.sync(() =>
-            spawn(process.execPath, [bin, "emulator", "--json"], { stdio: ["ignore", "pipe", "pipe"] })
-          ),
-          (child) => Effect.sync(() => child.kill("SIGKILL"))
-        )
-        const out: Array<string> = []
-        const ended = new Promise<number | null>((resolve) => child.on("close", resolve))
-        const line = yield* Effect.promise(() =>
-          new Promise<string>((resolve) => {
-            child.stderr.on("data", (part) => out.push(String(part)))
-            child.stdout.on("data", (part) => {
-              out.push(String(part))
-              const text = out.join("")
-              if (text.includes("\n")) resolve(text.slice(0, text.indexOf("\n")))
+  it.live("ends cleanly on SIGTERM, SIGINT and the order to stop, in a process of its own", () =>
+    // 130 is what runMain gives an interrupted program
+    Effect.forEach(
+      [["SIGTERM", 130, []], ["SIGINT", 0, ["--strict"]], ["stop", 0, []]] as const,
+      ([how, code, flags]) =>
+        Effect.gen(function*() {
+          const child = yield* Effect.acquireRelease(
+            Effect.sync(() =>
+              spawn(process.execPath, [bin, "emulator", "--json", ...flags], { stdio: ["pipe", "pipe", "pipe"] })
+            ),
+            (child) => Effect.sync(() => child.kill("SIGKILL"))
+          )
+          const out: Array<string> = []
+          const ended = new Promise<number | null>((resolve) => child.on("close", resolve))
+          const line = yield* Effect.promise(() =>
+            new Promise<string>((resolve) => {
+              child.stderr.on("data", (part) => out.push(String(part)))
+              child.stdout.on("data", (part) => {
+                out.push(String(part))
+                const text = out.join("")
+                if (text.includes("\n")) resolve(text.slice(0, text.indexOf("\n")))
+              })
+              child.on("close", () => resolve(out.join("")))
             })
-            child.on("close", () => resolve(out.join("")))
-          })
+          )
+          const said = yield* decode(line)
+          const { socket } = yield* Foreign.login(Foreign.realWire(), said.gateway, said.token)
+          if (how === "stop") child.stdin.write("{\"do\":\"stop\"}\n")
+          else child.kill(how)
+          assert.strictEqual((yield* Foreign.expectClose(socket)).closed, 1006)
+          assert.strictEqual(yield* Effect.promise(() => ended), code)
+          const lines = out.join("").trim().split("\n").map((line) => JSON.parse(line))
+          assert.deepStrictEqual(lines.map(({ event }) => event), [
+            "listening",
+            "login",
+            ...how === "stop" ? ["answer"] : [],
+            "end"
+          ])
+        }).pipe(Effect.scoped),
+      { discard: true }
+    ))
+
+  it.live("says what happens and does what it is told, as JSON a line", () =>
+    Effect.gen(function*() {
+      const { events, order, until } = yield* told(["--json", "--strict", "--user", "guest", "--play", song])
+      const said = yield* decode(JSON.stringify(events()[0]))
+      yield* until(({ event, user }) => event === "join" && user === "player")
+
+      const main = yield* Foreign.login(Foreign.realWire(), said.gateway, said.token)
+      yield* Foreign.ask(main, said.guild, said.channel)
+      yield* until(({ event, user }) => event === "join" && user === "bot")
+      assert.deepInclude(yield* order({ do: "createChannel", name: "other" }), { ok: true })
+      assert.deepInclude(yield* order({ do: "moveUser", user: "bot", channel: "other" }), { ok: true })
+      assert.deepStrictEqual(yield* until(({ event }) => event === "move"), {
+        event: "move",
+        user: "bot",
+        from: "lobby",
+        channel: "other"
+      })
+      assert.deepInclude(yield* order({ do: "kick", user: "bot" }), { ok: true })
+      yield* until(({ event, user }) => event === "leave" && user === "bot")
+
+      const heard = yield* order({ do: "heard", user: "guest", from: "player", frames: 150, file: song })
+      assert.deepNestedInclude(heard, { ok: true, frames: 150, "file.heard": 150, "file.intact": true })
+      assert.deepInclude(yield* order({ do: "join", user: "late" }), { ok: true })
+      assert.deepInclude(yield* order({ do: "speak", user: "late", file: song }), { ok: true, frames: 150 })
+      assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "late", frames: 150 }), { ok: true })
+      assert.deepInclude(yield* order({ do: "forget", user: "guest" }), { ok: true })
+      assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "late" }), { frames: 0, silence: 0 })
+      const missing = yield* order({ do: "heard", user: "guest", from: "late", frames: 1, timeoutMs: 1 })
+      assert.deepInclude(missing, { ok: false, message: "\"guest\" has heard 0 of 1 frames of \"late\"." })
+
+      yield* Foreign.login(Foreign.realWire(), said.gateway, "wrong").pipe(Effect.exit)
+      const violation = yield* until(({ event }) => event === "violation")
+      assert.deepInclude(violation, { code: "bad-token", user: null })
+      const verdicts = yield* order({ do: "verdicts" })
+      assert.deepNestedInclude(verdicts, { "violations[0].code": "bad-token" })
+    }).pipe(Effect.scoped))
+
+  it.live("records what a guest has heard, and says what is wrong with an order", () =>
+    Effect.gen(function*() {
+      const directory = yield* temporary
+      const file = Path.join(directory, "heard.ogg")
+      const { order, write } = yield* told(["--json", "--user", "guest", "--play", song])
+      yield* order({ do: "heard", user: "guest", from: "player", frames: 20 })
+      const recorded = yield* order({ do: "record", user: "guest", from: "player", file })
+      assert.isTrue(Number(recorded["frames"]) >= 20)
+      const frames = yield* Frames.readAll(AudioSource.fromFile(file))
+      assert.lengthOf(frames, Number(recorded["frames"]))
+
+      for (
+        const [bad, message] of [
+          [{ do: "kik" }, "\"do\" has to be one of join, leave, speak"],
+          [{ do: "kick" }, "Missing key"],
+          [{ do: "kick", user: "bot", usr: "bot" }, "[\"usr\"]"],
+          [{ do: "kick", user: "bot" }, "it is not in voice"],
+          [{ do: "kick", user: "nobody" }, "nobody"],
+          [{ do: "speak", user: "guest", file: "none.ogg" }, "none.ogg"],
+          [{ do: "leave", user: "nobody" }, "\"nobody\" is no guest here"]
+        ] as const
+      ) {
+        const answer = yield* order(bad)
+        assert.isFalse(answer["ok"])
+        assert.include(answer["message"], message)
+      }
+      assert.deepInclude(yield* write("no JSON"), { event: "answer", ok: false })
+    }).pipe(Effect.scoped))
+
+  it.live("with --strict fails if there were violations, and only then", () =>
+    Effect.forEach([false, true], (guilty) =>
+      Effect.gen(function*() {
+        const whenInterrupted: ExitCode.WhenInterrupted = { code: undefined }
+        const { events, fiber, order } = yield* told(["--json", "--strict"]).pipe(
+          Effect.provideService(ExitCode.WhenInterrupted, whenInterrupted)
         )
-        const said = yield* decode(line)
-        const { socket } = yield* Foreign.login(Foreign.realWire(), said.gateway, said.token)
-        child.kill(signal)
-        assert.strictEqual((yield* Foreign.expectClose(socket)).closed, 1006)
-        // What runMain gives an interrupted program.
-        assert.strictEqual(yield* Effect.promise(() => ended), 130)
-        assert.strictEqual(out.join("").trim(), line)
-      }).pipe(Effect.scoped), { discard: true }))
+        const said = yield* decode(JSON.stringify(events()[0]))
+        if (guilty) yield* Foreign.login(Foreign.realWire(), said.gateway, "wrong").pipe(Effect.exit)
+        yield* order({ do: "stop" })
+        const exit = yield* Fiber.await(fiber)
+        assert.strictEqual(Exit.isFailure(exit), guilty)
+        assert.strictEqual(whenInterrupted.code, guilty ? 1 : 0)
+        assert.deepStrictEqual(events().at(-1), { event: "end", violations: guilty ? 1 : 0, advice: 0 })
+      }).pipe(Effect.scoped, Effect.provide(TestConsole.layer, { local: true })), { discard: true }))
+
+  it.effect("says what failed as JSON, too, and refuses --cert without --tls", () =>
+    Effect.gen(function*() {
+      for (const [args, message] of [[["--cert", "ca.pem"], "--tls"], [["--play", "none.ogg"], "none.ogg"]] as const) {
+        const exit = yield* Effect.exit(run(["--json", ...args]))
+        assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", message)
+        const last = JSON.parse(String((yield* TestConsole.logLines).at(-1)))
+        assert.strictEqual(last.event, "failed")
+        assert.include(last.message, message)
+        assert.include(String((yield* TestConsole.errorLines).at(-1)), message)
+      }
+    }))
+
+  it.live("ends without a word when its reader has gone", () =>
+    Effect.gen(function*() {
+      const code = yield* Effect.callback<number | null>((resume) => {
+        const child = spawn(process.execPath, [bin, "emulator", "--json"], { stdio: ["pipe", "pipe", "pipe"] })
+        const errors: Array<string> = []
+        child.stderr.on("data", (part) => errors.push(String(part)))
+        child.stdout.once("data", () => {
+          child.stdout.destroy()
+          const ask = () =>
+            child.stdin.write("{\"do\":\"counters\"}\n", (error) => {
+              if (error === null || error === undefined) setImmediate(ask)
+            })
+          child.stdin.on("error", () => {})
+          ask()
+        })
+        child.on("close", (code) => {
+          assert.strictEqual(errors.join(""), "")
+          resume(Effect.succeed(code))
+        })
+        return Effect.sync(() => child.kill("SIGKILL"))
+      })
+      assert.strictEqual(code, 141)
+    }))
 })

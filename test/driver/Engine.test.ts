@@ -109,7 +109,7 @@ describe("Engine", () => {
     it.effect("a heartbeat that is not acknowledged", () =>
       Effect.gen(function*() {
         const [reason, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
-          const [connection] = yield* connect()
+          const [connection] = yield* connect({ resumeAttempts: 0 })
           yield* losing(6)
           return yield* Rig.timed(Rig.reasonOf(connection.awaitEnd))
         }))
@@ -259,7 +259,7 @@ describe("Engine", () => {
         const discord = yield* Emulator.Emulator
         for (const end of ends) {
           const [reason, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
-            const [connection] = yield* connect()
+            const [connection] = yield* connect({ resumeAttempts: 0 })
             yield* end.code === 1006
               ? discord.faults.terminateVoice("bot")
               : discord.faults.closeVoice("bot", end.code, "the test")

@@ -124,11 +124,11 @@ describe("MessagePortLine", () => {
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const connection = yield* connect()
-        yield* discord.faults.closeVoice("bot", 4015, "crash")
+        yield* discord.faults.closeVoice("bot", 4011, "gone")
         const reason = yield* Rig.reasonOf(connection.awaitEnd)
-        assert(reason._tag === "ServerCrashed")
-        assert.strictEqual(reason.detail, "crash")
-        assert.strictEqual((yield* Rig.reasonOf(connection.statistics))._tag, "ServerCrashed")
+        assert(reason._tag === "ServerNotFound")
+        assert.strictEqual(reason.detail, "gone")
+        assert.strictEqual((yield* Rig.reasonOf(connection.statistics))._tag, "ServerNotFound")
         assert.strictEqual((yield* Rig.reasonOf(connection.setSpeaking(1)))._tag, "NotConnected")
       })).pipe(Effect.provide(memory(Ports.virtual))))
   })

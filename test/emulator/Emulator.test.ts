@@ -32,6 +32,28 @@ describe("Emulator", () => {
       assert.strictEqual(yield* discord.guild("guild"), guilds[0]?.id)
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
+  it.effect("gives what happens as a stream", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const happenings = yield* discord.happenings.pipe(
+        Stream.take(3),
+        Stream.runCollect,
+        Effect.forkChild({ startImmediately: true })
+      )
+      const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+      yield* discord.faults.moveUser("guest", "stage")
+      yield* guest.leave
+      const { userId } = guest
+      const guildId = yield* discord.guild("guild")
+      const lobby = yield* discord.channel("lobby")
+      const stage = yield* discord.channel("stage")
+      assert.deepStrictEqual(yield* Fiber.join(happenings), [
+        { _tag: "Joined", userId, guildId, channelId: lobby },
+        { _tag: "Moved", userId, guildId, from: lobby, channelId: stage },
+        { _tag: "Left", userId, guildId, channelId: stage }
+      ])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
   it.effect("takes names and ids as handles, and gives a name only once", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator

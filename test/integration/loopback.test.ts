@@ -149,13 +149,17 @@ describe("over loopback", () => {
       assert.deepStrictEqual(heard, [])
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
-  it.live("ends with a typed reason when its WebSocket is cut", () =>
+  it.live("resumes when its WebSocket is cut, and nothing of what plays is lost", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
+      const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
-      yield* session.play(Rig.source(500))
+      const track = yield* session.play(Rig.source(100))
+      yield* guest.awaitFrames(20)
       yield* discord.faults.terminateVoice("bot")
-      const reason = yield* Rig.reasonOf(session.awaitEnd)
-      assert.strictEqual(reason._tag, "ConnectionLost")
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.strictEqual((yield* session.statistics).resumes, 1)
+      const heard = yield* guest.awaitFrames(100)
+      assert.deepStrictEqual(heard.map(({ payload }) => payload), Rig.payloads(Rig.frames(100)))
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 })

@@ -11,7 +11,7 @@ const visit = (version: VoiceVersion, mode: EncryptionMode) =>
     const guest = yield* Rig.guest()
     const session = yield* Rig.join("lobby", { version, modes: [mode] })
     const state = yield* session.state
-    assert(state._tag === "Connected")
+    assert(state._tag === "Ready")
     assert.strictEqual(state.mode, mode)
     assert.strictEqual(state.version, version)
     const track = yield* session.play(Rig.source(30))

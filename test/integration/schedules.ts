@@ -12,7 +12,7 @@ const persistent = Effect.gen(function*() {
   yield* session.packets.pipe(Stream.runDrain, Effect.ignore, Effect.forkScoped({ startImmediately: true }))
   const track = yield* session.play(Rig.source(150))
   yield* track.awaitEnd
-  yield* session.awaitEnd
+  yield* session.awaitClosed
 }).pipe(Effect.scoped, Effect.ignore, Effect.andThen(Effect.sleep("1 second")), Effect.forever)
 
 /**

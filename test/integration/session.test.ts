@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import { Intents } from "../../src/protocol/GatewayPayload.ts"
 import { sequenceDelta, timestampDelta } from "../../src/protocol/RtpPacket.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 
 const faults = Emulator.Emulator.useSync((discord) => discord.faults)
@@ -52,6 +54,16 @@ const timedOut = (
 /** The numbers of the frames that somebody heard, and "-" for silence. */
 const numbers = (heard: ReadonlyArray<Emulator.HeardFrame>) =>
   heard.map(({ payload, silence }) => silence ? "-" : ((payload[1] ?? 0) << 8) | (payload[2] ?? 0))
+
+/** The states that a session passes through, as they come. */
+const statesOf = (session: VoiceSession.VoiceSession) => {
+  const tags: Array<string> = []
+  return session.changes.pipe(
+    Stream.runForEach(({ _tag }) => Effect.sync(() => tags.push(_tag))),
+    Effect.forkChild({ startImmediately: true }),
+    Effect.as(tags)
+  )
+}
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
 const closing = ["-", "-", "-", "-", "-"]
@@ -105,7 +117,7 @@ describe("session", () => {
         Effect.gen(function*() {
           yield* Rig.run(Effect.gen(function*() {
             const [session] = yield* Rig.timed(Rig.join("lobby"))
-            assert.strictEqual((yield* session.state)._tag, "Connected")
+            assert.strictEqual((yield* session.state)._tag, "Ready")
           }))
           yield* Rig.left
           yield* Rig.blameless
@@ -149,8 +161,8 @@ describe("session", () => {
           yield* Effect.sleep("1 second")
           const closed = yield* Rig.timed(Scope.close(scope, Exit.void))
           assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Stopped" })
-          assert.deepStrictEqual(yield* session.state, { _tag: "Ended" })
-          yield* session.awaitEnd
+          assert.deepStrictEqual(yield* session.state, { _tag: "Closed" })
+          yield* session.awaitClosed
           return closed
         }))
         assert.isAtMost(elapsedMs, 10)
@@ -193,7 +205,7 @@ describe("session", () => {
           const fiber = yield* Effect.gen(function*() {
             const session = yield* Rig.join("lobby")
             yield* session.play(Rig.source(500))
-            return yield* session.awaitEnd
+            return yield* session.awaitClosed
           }).pipe(Effect.scoped, Effect.forkChild({ startImmediately: true }))
           yield* Effect.sleep("500 millis")
           yield* Fiber.interrupt(fiber)
@@ -205,34 +217,91 @@ describe("session", () => {
 
   describe("ends with the reason", () => {
     const ends = [
-      ["kick", "Disconnected", (faults: Emulator.Faults) => faults.kick("bot")],
-      ["a deleted channel", "CallTerminated", (faults: Emulator.Faults) => faults.deleteChannel("lobby")],
-      ["a moved server", "CallTerminated", (faults: Emulator.Faults) => faults.moveServer("lobby")],
-      ["a crash", "ServerCrashed", (faults: Emulator.Faults) => faults.closeVoice("bot", 4015)],
-      ["a lost connection", "ConnectionLost", (faults: Emulator.Faults) => faults.terminateVoice("bot")],
-      ["a lost main session", "Disconnected", (faults: Emulator.Faults) => faults.dropGatewaySession("bot")]
+      ["kick", "Kicked", (faults: Emulator.Faults) => faults.kick("bot")],
+      ["a deleted channel", "CallEnded", (faults: Emulator.Faults) => faults.deleteChannel("lobby")],
+      ["a demand for encryption", "E2eeRequired", (faults: Emulator.Faults) => faults.closeVoice("bot", 4017)],
+      ["too many connections", "RateLimited", (faults: Emulator.Faults) => faults.closeVoice("bot", 4021)]
     ] as const
     for (const [what, tag, happen] of ends) {
       it.effect(what, () =>
         Effect.gen(function*() {
           yield* Rig.run(Effect.gen(function*() {
             const session = yield* Rig.join("lobby")
-            const states = yield* session.changes.pipe(
-              Stream.map(({ _tag }) => _tag),
-              Stream.runCollect,
-              Effect.forkChild({ startImmediately: true })
-            )
+            const states = yield* statesOf(session)
             const track = yield* session.play(Rig.source(500))
             yield* Effect.sleep("1 second")
             yield* happen(yield* faults)
-            const reason = yield* Rig.reasonOf(session.awaitEnd)
+            const reason = yield* Rig.reasonOf(session.awaitClosed)
             assert.strictEqual(reason._tag, tag)
-            assert.deepStrictEqual(yield* Fiber.join(states), ["Connected", "Ended"])
+            const waits = tag === "Kicked" || tag === "CallEnded" ? ["AwaitingServer"] : []
+            assert.deepStrictEqual(states, ["Ready", ...waits, "Closed"])
             const end = yield* track.awaitEnd
             assert(end._tag === "Failed")
             assert.strictEqual(end.error.reason._tag, tag)
             // it has left by itself, while its scope is still open
             if (what !== "a deleted channel") yield* Rig.join("lobby")
+          }))
+          yield* Rig.left
+        }).pipe(Effect.provide(Rig.memory())))
+    }
+  })
+
+  describe("goes on", () => {
+    const losses: ReadonlyArray<
+      readonly [string, ReadonlyArray<string>, (faults: Emulator.Faults) => Effect.Effect<void, Emulator.EmulatorError>]
+    > = [
+      ["after a crash", ["Resuming"], (faults) => faults.closeVoice("bot", 4015)],
+      ["after a lost WebSocket", ["Resuming"], (faults) => faults.terminateVoice("bot")],
+      [
+        "after its voice session was called invalid",
+        ["Reconnecting", "Joining", "Connecting"],
+        (faults) => faults.closeVoice("bot", 4006)
+      ],
+      ["on another server", ["AwaitingServer", "Connecting"], (faults) => faults.moveServer("lobby")],
+      [
+        "on another server that has to be found first",
+        ["AwaitingServer", "Connecting"],
+        (faults) => faults.moveServer("lobby", { nullEndpointFirst: true, delayMs: 3_000 })
+      ],
+      ["in another channel", ["AwaitingServer", "Connecting"], (faults) => faults.moveUser("bot", "other")],
+      [
+        "after the main gateway has begun a new session",
+        ["AwaitingServer", "Joining", "Connecting"],
+        (faults) => faults.dropGatewaySession("bot")
+      ]
+    ]
+    for (const [what, between, happen] of losses) {
+      it.effect(what, () =>
+        Effect.gen(function*() {
+          yield* Rig.run(Effect.gen(function*() {
+            const discord = yield* Emulator.Emulator
+            yield* discord.createChannel({ name: "other" })
+            const [guest, elsewhere] = [yield* Rig.guest(), yield* Rig.guest("other", "second guest")]
+            const session = yield* Rig.join("lobby")
+            const states = yield* statesOf(session)
+            const spoken = Rig.frames(500)
+            const track = yield* session.play(AudioSource.fromFrames(spoken))
+            yield* Effect.sleep("2 seconds")
+            yield* happen(yield* faults)
+            assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+            assert.strictEqual((yield* session.state)._tag, "Ready")
+            yield* Effect.sleep("1 second")
+
+            // each frame at most once, in order, and only the few that were under way are lost
+            const heard = [...yield* guest.heard, ...yield* elsewhere.heard]
+              .filter(({ silence }) => !silence)
+              .toSorted((a, b) => a.arrivalMs - b.arrivalMs)
+              .map(({ payload }) => ((payload[1] ?? 0) << 8) | (payload[2] ?? 0))
+            for (const [index, number] of heard.entries()) {
+              if (index > 0) assert.isAbove(number, heard[index - 1] ?? 0)
+              assert.deepStrictEqual(spoken[number]?.data.length, 4 + ((number * 37) % 120))
+            }
+            assert.strictEqual(heard.at(-1), spoken.length - 1)
+            assert.isAtLeast(heard.length, spoken.length - 15)
+            yield* Rig.blameless
+            assert.deepStrictEqual(states, ["Ready", ...between, "Ready"])
+            const channel = yield* discord.channel(what === "in another channel" ? "other" : "lobby")
+            assert.strictEqual(yield* session.channelId, channel)
           }))
           yield* Rig.left
         }).pipe(Effect.provide(Rig.memory())))
@@ -249,7 +318,7 @@ describe("session", () => {
         yield* discord.faults.terminateGateway("bot")
         yield* discord.faults.terminateVoice("bot")
         yield* Effect.sleep("1 second")
-        assert.strictEqual((yield* session.state)._tag, "Ended")
+        assert.strictEqual((yield* session.state)._tag, "Ready")
         return yield* Rig.timed(Scope.close(scope, Exit.void))
       }))
       assert.isAbove(elapsedMs, 500)

@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { Worker } from "node:worker_threads"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 
 const worker = Effect.acquireRelease(
@@ -44,13 +45,16 @@ describe("a driver in a worker thread", () => {
     Effect.gen(function*() {
       const thread = yield* worker
       yield* Effect.gen(function*() {
-        const session = yield* Rig.join("lobby")
+        const session = yield* Rig.join("lobby", { policy: VoiceSession.policyNever })
         const track = yield* session.play(Rig.source(500))
         yield* Effect.forkChild(Effect.promise(() => thread.terminate()))
-        const reason = yield* Rig.reasonOf(session.awaitEnd)
+        const reason = yield* Rig.reasonOf(session.awaitClosed)
         assert.strictEqual(reason._tag, "ConnectionLost")
         assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
-        assert.strictEqual((yield* Rig.reasonOf(Rig.join("lobby")))._tag, "SocketOpenFailed")
+        assert.strictEqual(
+          (yield* Rig.reasonOf(Rig.join("lobby", { policy: VoiceSession.policyNever })))._tag,
+          "SocketOpenFailed"
+        )
       }).pipe(Effect.scoped, Effect.provide(VoiceDriver.layerMessagePort(thread)))
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 })

@@ -31,6 +31,8 @@ export interface Foreign {
   ) => Effect.Effect<A, ForeignFailed>
   /** The same for a tag. */
   readonly untilTag: (tag: string, after?: number) => Effect.Effect<Told, ForeignFailed>
+  /** Calls the listener with everything that is told from now on; the result ends that. */
+  readonly listen: (listener: (told: Told) => void) => () => void
   /** Tells the script something. */
   readonly tell: (command: Told) => Effect.Effect<void>
   /** Waits until the script has ended, and gives its exit code. */
@@ -62,6 +64,7 @@ export const start = Effect.fnUntraced(function*(script: string, options: {
   const told: Array<Told> = []
   const output: Array<string> = []
   const waiting = new Set<() => void>()
+  const listeners = new Set<(told: Told) => void>()
   const ended = Deferred.makeUnsafe<number | null>()
   let isOver = false
 
@@ -93,7 +96,9 @@ export const start = Effect.fnUntraced(function*(script: string, options: {
   child.stderr?.on("data", (part) => output.push(String(part)))
   child.on("message", (message) => {
     // scripts tell what `Told` says, through `tell` of `script.ts`
-    told.push(message as Told)
+    const one = message as Told
+    told.push(one)
+    for (const listener of listeners) listener(one)
     look()
   })
   child.on("error", (error) => output.push(String(error)))
@@ -127,6 +132,10 @@ export const start = Effect.fnUntraced(function*(script: string, options: {
     told: () => told,
     until,
     untilTag: (tag, after) => until((one): one is Told => one._tag === tag, after),
+    listen: (listener) => {
+      listeners.add(listener)
+      return () => void listeners.delete(listener)
+    },
     tell: (command) => Effect.sync(() => void child.send(command)),
     ended: Deferred.await(ended),
     output: () => output.join("")

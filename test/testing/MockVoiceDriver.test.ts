@@ -40,7 +40,7 @@ describe("MockVoiceDriver", () => {
   it.effect("says what the test says, and ends when it says so", () =>
     Effect.gen(function*() {
       const driver = yield* MockVoiceDriver.MockVoiceDriver
-      const session = yield* VoiceSession.join(where)
+      const session = yield* VoiceSession.join({ ...where, policy: VoiceSession.policyNever })
       const heard = yield* session.packets.pipe(
         Stream.map(({ userId }) => userId),
         Stream.runHead,
@@ -58,7 +58,7 @@ describe("MockVoiceDriver", () => {
       yield* driver.emit({ _tag: "Packet", packet })
       assert.strictEqual(Option.getOrUndefined(yield* Fiber.join(heard)), "4")
       yield* driver.end(new VoiceError.ServerCrashed({ code: 4015, detail: "" }))
-      assert.strictEqual((yield* Effect.flip(session.awaitEnd)).reason._tag, "ServerCrashed")
+      assert.strictEqual((yield* Effect.flip(session.awaitClosed)).reason._tag, "ServerCrashed")
     }).pipe(Effect.provide(layer)))
 
   it.effect("refuses when it is told to", () =>

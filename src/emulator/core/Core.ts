@@ -23,6 +23,7 @@ import * as DiscordObject from "./DiscordObject.ts"
 import * as Faults from "./Faults.ts"
 import * as GatewayServer from "./GatewayServer.ts"
 import * as Nat from "./Nat.ts"
+import * as Observers from "./Observers.ts"
 import type { Profile } from "./Profile.ts"
 import * as Random from "./Random.ts"
 import * as Rest from "./Rest.ts"
@@ -32,6 +33,8 @@ import * as Verdicts from "./Verdicts.ts"
 import { makeVoiceHalf, type SessionView, type VoiceHalf } from "./voice/VoiceHalf.ts"
 import * as VoiceStates from "./VoiceStates.ts"
 import * as World from "./World.ts"
+
+export type { Happening } from "./Observers.ts"
 
 export type { Participant } from "./Scripted.ts"
 
@@ -187,6 +190,8 @@ export interface Core extends Actions.Actions {
   /** In the order in which they were passed. */
   readonly verdicts: () => ReadonlyArray<Verdict>
   readonly counters: () => ReadonlyMap<string, number>
+  /** Calls `observer` for all that happens from now on; the result takes it out again. It must not call the core. */
+  readonly observe: Observers.Observers["observe"]
   /** The result takes the fault out again. */
   readonly addFault: (fault: Fault) => () => void
   readonly snapshot: () => Snapshot
@@ -200,7 +205,8 @@ export interface Core extends Actions.Actions {
  */
 export const make = (options: CoreOptions): Core => {
   const timers = Timers.make(options.nowMs)
-  const verdicts = Verdicts.make(timers.now)
+  const observers = Observers.make()
+  const verdicts = Verdicts.make(timers.now, (verdict) => observers.tell({ _tag: "Verdict", verdict }))
   const random = Random.make(options.seed)
   const nat = Nat.make()
   const open = new Set<ConnectionId>()
@@ -246,7 +252,11 @@ export const make = (options: CoreOptions): Core => {
 
   const gateway = GatewayServer.make(context, world, {
     onVoiceState: (session, request) => voiceStates.request(session, request),
-    onSessionEnded: (session) => voiceStates.sessionEnded(session)
+    onSessionStarted: ({ user }) => observers.tell({ _tag: "LoggedIn", userId: user.id }),
+    onSessionEnded: (session) => {
+      voiceStates.sessionEnded(session)
+      observers.tell({ _tag: "LoggedOut", userId: session.user.id })
+    }
   })
   // The two halves know each other: the voice half asks for grants, the main half revokes.
   const voice: VoiceHalf = (options.voiceHalf ?? makeVoiceHalf)(
@@ -258,13 +268,25 @@ export const make = (options: CoreOptions): Core => {
       knowsServerId: (serverId) => voiceStates.grants.knowsServerId(serverId)
     },
     {
-      onJoined: (userId, guildId) => voiceStates.hooks.onJoined?.(userId, guildId),
-      onLeft: (userId, code, guildId) => voiceStates.hooks.onLeft?.(userId, code, guildId),
+      onJoined: (userId, guildId) => {
+        voiceStates.hooks.onJoined?.(userId, guildId)
+        observers.tell({ _tag: "VoiceConnected", userId, guildId })
+      },
+      onLeft: (userId, code, guildId) => {
+        voiceStates.hooks.onLeft?.(userId, code, guildId)
+        observers.tell({ _tag: "VoiceEnded", userId, guildId, code })
+      },
       hears: (userId, guildId) => voiceStates.hooks.hears?.(userId, guildId) ?? true,
       speaks: (userId, guildId) => voiceStates.hooks.speaks?.(userId, guildId) ?? true
     }
   )
-  const voiceStates: VoiceStates.VoiceStates = VoiceStates.make({ context, world, gateway, voice })
+  const voiceStates: VoiceStates.VoiceStates = VoiceStates.make({
+    context,
+    world,
+    gateway,
+    voice,
+    tell: observers.tell
+  })
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, nat })
   const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults })
 
@@ -356,6 +378,7 @@ export const make = (options: CoreOptions): Core => {
 
     verdicts: verdicts.list,
     counters: verdicts.counters,
+    observe: observers.observe,
     addFault: faults.add,
     snapshot: () => ({
       nowMs: timers.now(),

@@ -1,6 +1,6 @@
 /**
- * The main gateway, version 10 in JSON: connections with heartbeats, Identify and Resume, and sessions that outlive their
- * connection and replay what was missed (Discord docs, Gateway). What Update Voice State (op 4) does is decided elsewhere.
+ * The main gateway, versions 9 and 10 in JSON: connections with heartbeats, Identify and Resume, and sessions that outlive
+ * their connection and replay what was missed (Discord docs, Gateway). What Update Voice State (op 4) does is decided elsewhere.
  *
  * @since 0.1.0
  */
@@ -23,6 +23,8 @@ import * as ZlibStream from "./ZlibStream.ts"
  */
 export interface Hooks {
   readonly onVoiceState: (session: GatewaySession, request: GatewayPayload.UpdateVoiceState) => void
+  /** A client has identified, and READY and its guilds were sent. */
+  readonly onSessionStarted: (session: GatewaySession) => void
   /** A session is gone for good: closed with 1000 or 1001, not resumed in time, or invalidated. */
   readonly onSessionEnded: (session: GatewaySession) => void
 }
@@ -77,12 +79,32 @@ export const sendLimit = 120
  */
 export const sendWindowMs = 60_000
 
+/**
+ * The versions that are available and not deprecated (Discord docs, Reference, API Versions). What is modelled here is the
+ * same in both.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const versions: ReadonlyArray<number> = [9, 10]
+
+/**
+ * Characters from which on a message is compressed for a client that asked for payload compression. Discord compresses
+ * some messages, and does not say which.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const compressedFrom = 1024
+
 /** How long messages may be under way, in milliseconds. */
 const underWayMs = 2_000
 
 interface Connection {
   readonly id: ConnectionId
   readonly compress: ((text: string) => Uint8Array) | undefined
+  /** Whether Identify has asked for payload compression. */
+  compressPayloads: boolean
   session: GatewaySession | undefined
   /** Whether a fault has kept back or changed a message, so that the client cannot be blamed any more. */
   tampered: boolean
@@ -143,9 +165,15 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         passed++
         if (frame !== text || passed > 1) taint(connection)
         if (connections.get(connection.id) !== connection) return
+        const compressed = connection.compress !== undefined
+          ? connection.compress(asText(frame))
+          : connection.compressPayloads && typeof frame === "string" && frame.length >= compressedFrom
+          ? ZlibStream.whole(frame)
+          : undefined
+        if (compressed !== undefined && connection.compress === undefined) context.count("gateway-payload-compressed")
         context.emit(
-          connection.compress !== undefined
-            ? { _tag: "Binary", connection: connection.id, bytes: connection.compress(asText(frame)) }
+          compressed !== undefined
+            ? { _tag: "Binary", connection: connection.id, bytes: compressed }
             : typeof frame === "string"
             ? { _tag: "Text", connection: connection.id, text: frame }
             : { _tag: "Binary", connection: connection.id, bytes: frame }
@@ -303,7 +331,10 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     }
     sessions.set(session.id, session)
     connection.session = session
+    // With transport compression this is ignored: the two cannot be had together.
+    connection.compressPayloads = d.compress === true
     ready(session)
+    hooks.onSessionStarted(session)
   }
 
   const resume = (connection: Connection, d: GatewayPayload.Resume) => {
@@ -429,6 +460,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
       const connection: Connection = {
         id,
         compress: compress === null ? undefined : ZlibStream.make(),
+        compressPayloads: false,
         session: undefined,
         tampered: false,
         claimant: expected(),
@@ -440,8 +472,9 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
       }
       connections.set(id, connection)
       const version = search.get("v")
-      if (version !== null && version !== "10") {
-        return blame(connection, 4012, "Invalid API version.", "unknown-version", "Only version 10 is spoken here.")
+      if (version !== null && !versions.some((known) => String(known) === version)) {
+        const message = `Only versions ${versions.join(" and ")} are spoken here.`
+        return blame(connection, 4012, "Invalid API version.", "unknown-version", message)
       }
       supervise(connection)
       control(connection, 10, { heartbeat_interval: profile.gatewayHeartbeatIntervalMs })

@@ -24,6 +24,11 @@ export interface Profile {
   readonly e2ee: boolean
   /** Forms of IP discovery that are answered. */
   readonly discovery: ReadonlyArray<"74" | "70">
+  /**
+   * IP discovery requests with bytes that are not zero where an address will stand: "answer" them as voice servers did for
+   * long, or "refuse" them as since 2025 (abalabahaha/eris#1589, projectdysnomia/dysnomia#205).
+   */
+  readonly discoveryGarbage: "answer" | "refuse"
   readonly voiceHeartbeatIntervalMs: number
   /** Real voice gateways have been seen to send 13750.0; it is the same JSON number, written as a float. */
   readonly floatHeartbeatInterval: boolean
@@ -35,8 +40,8 @@ export interface Profile {
   /** Messages kept for replay in a voice session. */
   readonly replayLimit: number
   /**
-   * Audio before Speaking (op 5): "drop", or "close" the connection as the documentation says, with "an invalid SSRC error".
-   * It names no code; here it is 4020.
+   * Audio before Speaking (op 5), unless it has just overtaken it: "drop", or "close" the connection as the documentation
+   * says, with "an invalid SSRC error". It names no code; here it is 4020. Frames of silence are only dropped.
    */
   readonly audioBeforeSpeaking: "drop" | "close"
   /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */
@@ -95,6 +100,7 @@ export const today: Profile = {
   modes: ["aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"],
   e2ee: true,
   discovery: ["74"],
+  discoveryGarbage: "refuse",
   voiceHeartbeatIntervalMs: 13_750,
   floatHeartbeatInterval: false,
   heartbeatTolerance: 3,
@@ -134,5 +140,6 @@ export const year2022: Profile = {
   modes: ["xsalsa20_poly1305", "xsalsa20_poly1305_suffix", "xsalsa20_poly1305_lite"],
   e2ee: false,
   discovery: ["74", "70"],
+  discoveryGarbage: "answer",
   echoKeepalive: true
 }

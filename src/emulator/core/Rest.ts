@@ -1,6 +1,6 @@
 /**
- * The part of Discord's REST API that voice bots touch before and beside the gateway, version 10: where the gateway is,
- * who we are, guilds, channels, members, and moving members. Errors have Discord's bodies.
+ * The part of Discord's REST API that voice bots touch before and beside the gateway, the same in versions 9 and 10: where
+ * the gateway is, who we are, guilds, channels, members, and moving members. Errors have Discord's bodies.
  *
  * @since 0.1.0
  */

@@ -32,12 +32,13 @@ export interface Verdicts {
 export const limit = 10_000
 
 /**
- * Makes an empty list. `now` is in milliseconds. Every verdict also counts under `violation:code` or `advice:code`.
+ * Makes an empty list. `now` is in milliseconds. Every verdict also counts under `violation:code` or `advice:code`, and
+ * goes to `onVerdict`, whether it is kept or not.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (now: () => number): Verdicts => {
+export const make = (now: () => number, onVerdict: (verdict: Verdict) => void = () => {}): Verdicts => {
   const kept: Array<Verdict> = []
   const counters = new Map<string, number>()
   const count = (name: string) => {
@@ -46,8 +47,10 @@ export const make = (now: () => number): Verdicts => {
   return {
     judge: (severity, code, message, userId) => {
       count(`${severity}:${code}`)
-      if (kept.length >= limit) return count("verdicts-not-kept")
-      kept.push({ severity, code, message, userId, atMs: now() })
+      const verdict = { severity, code, message, userId, atMs: now() }
+      if (kept.length >= limit) count("verdicts-not-kept")
+      else kept.push(verdict)
+      onVerdict(verdict)
     },
     count,
     list: () => kept.slice(),

@@ -11,6 +11,7 @@ import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { GatewaySession } from "./GatewaySession.ts"
 import { sees } from "./GatewaySession.ts"
+import type { Observers } from "./Observers.ts"
 import * as Random from "./Random.ts"
 import * as Scripted from "./Scripted.ts"
 import type { VoiceHalf, VoiceHooks } from "./voice/VoiceHalf.ts"
@@ -25,6 +26,8 @@ export interface Options {
   readonly world: World.World
   readonly gateway: Pick<GatewayServer, "session" | "dispatch" | "broadcast">
   readonly voice: Pick<VoiceHalf, "revoke" | "participants">
+  /** Is told who joins, moves and leaves. */
+  readonly tell: Observers["tell"]
 }
 
 /**
@@ -262,12 +265,16 @@ export const make = (options: Options): VoiceStates => {
     if (channel !== undefined) emptied(channel)
   }
 
+  const tellLeft = ({ channelId, guildId, userId }: World.VoiceState) =>
+    options.tell({ _tag: "Left", userId, guildId, channelId })
+
   const remove: VoiceStates["remove"] = (state, { code, only, reason, voluntary = false }) => {
     const json = DiscordObject.voiceState(world, state, true)
     const member = scripted.get(state)
     withdraw(state)
     scripted.delete(state)
     leaveChannel(state)
+    tellLeft(state)
     around(
       () => {
         if (member !== undefined) member.detach()
@@ -287,7 +294,8 @@ export const make = (options: Options): VoiceStates => {
       guildId: channel.guildId,
       userId,
       channelId: channel.id,
-      sessionId: Random.hex(random, 16),
+      // The id of the main gateway session, which libraries use without looking (discord/discord-api-docs#1724).
+      sessionId: owner ?? Random.hex(random, 16),
       selfMute: flags.self_mute,
       selfDeaf: flags.self_deaf,
       suppress: owner !== undefined && suppressed(channel, userId),
@@ -297,6 +305,7 @@ export const make = (options: Options): VoiceStates => {
       disconnected: false
     }
     statesOf(channel.guildId).set(userId, state)
+    options.tell({ _tag: "Joined", userId, guildId: channel.guildId, channelId: channel.id })
     return state
   }
 
@@ -306,6 +315,7 @@ export const make = (options: Options): VoiceStates => {
     withdraw(current)
     scripted.delete(current)
     leaveChannel(current)
+    tellLeft(current)
     if (member === undefined) revoke(current, 4014, "Disconnected.", false)
     else member.detach()
   }
@@ -318,6 +328,13 @@ export const make = (options: Options): VoiceStates => {
     const states = statesOf(state.guildId)
     states.delete(state.userId)
     states.set(state.userId, state)
+    options.tell({
+      _tag: "Moved",
+      userId: state.userId,
+      guildId: state.guildId,
+      from: state.channelId,
+      channelId: channel.id
+    })
     state.channelId = channel.id
     state.requestToSpeak = undefined
     state.suppress = state.owner !== undefined && suppressed(channel, state.userId)

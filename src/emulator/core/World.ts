@@ -104,7 +104,10 @@ export interface VoiceState {
   readonly guildId: GuildId
   readonly userId: UserId
   channelId: ChannelId
-  /** The same across moves; a new one after leaving. */
+  /**
+   * The id of the main gateway session that holds the state, which some libraries rely on (discord/discord-api-docs#1724); a
+   * scripted participant has one of its own.
+   */
   readonly sessionId: string
   selfMute: boolean
   selfDeaf: boolean

@@ -320,6 +320,7 @@ export const make = Effect.fnUntraced(
         onDatagram: (onDatagram) => {
           handler = onDatagram
         },
+        hasAddress: () => true,
         statistics: () => ({ sent, sendErrors, received, socketErrors: 0 })
       }
       return socket

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { constants, inflateSync } from "node:zlib"
+import { compressedFrom } from "../../../src/emulator/core/GatewayServer.ts"
 import { today } from "../../../src/emulator/core/Profile.ts"
 import { Intents } from "../../../src/protocol/GatewayPayload.ts"
 import * as Harness from "./Harness.ts"
@@ -78,8 +79,29 @@ describe("GatewayServer login", () => {
     const accept = (search: string) => h.core.accept(99, { _tag: "Gateway", search: new URLSearchParams(search) })
     assert.deepStrictEqual(accept("v=10&encoding=etf"), { reject: 400 })
     assert.deepStrictEqual(accept("v=10&compress=zstd-stream"), { reject: 400 })
-    assert.strictEqual(h.connect("v=6").closeCode(), 4012)
+    for (const version of ["6", "8", "11", "010", ""]) assert.strictEqual(h.connect(`v=${version}`).closeCode(), 4012)
+    for (const version of ["9", "10"]) assert.isUndefined(h.connect(`v=${version}`).closeCode())
     assert.isUndefined(h.connect("").closeCode())
+  })
+
+  it("compresses what is long for a client whose Identify asks for it", () => {
+    const h = Harness.make()
+    const client = h.connect("v=10&encoding=json")
+    client.send({ op: 2, d: { ...Harness.identify(h.bot.token).d, compress: true } })
+    client.send({ op: 1, d: 2 })
+    assert.deepStrictEqual(client.messages.map(({ op, t }) => t ?? op), [10, "READY", 11])
+    const long = h.outputs.flatMap((output) => output._tag === "Binary" ? [inflateSync(output.bytes).toString()] : [])
+    assert.match(long.at(-1) ?? "", /"t":"GUILD_CREATE"/)
+    assert.isTrue(long.every((text) => text.length >= compressedFrom))
+    assert.strictEqual(h.core.counters().get("gateway-payload-compressed"), long.length)
+
+    const both = h.connect("v=10&encoding=json&compress=zlib-stream")
+    both.send({ op: 2, d: { ...Harness.identify(h.bot.token).d, compress: true } })
+    const bytes = h.outputs.flatMap((output) =>
+      output._tag === "Binary" && output.connection === both.id ? [output.bytes] : []
+    )
+    const text = inflateSync(Buffer.concat(bytes), { finishFlush: constants.Z_SYNC_FLUSH }).toString()
+    assert.match(text, /"t":"GUILD_CREATE"/)
   })
 
   it("answers Request Guild Members", () => {

@@ -21,10 +21,12 @@ describe("Verdicts", () => {
     ])
   })
 
-  it("is bounded, and says so", () => {
-    const verdicts = Verdicts.make(() => 0)
+  it("is bounded, and says so; a listener is told of all", () => {
+    let told = 0
+    const verdicts = Verdicts.make(() => 0, () => told++)
     for (let i = 0; i < Verdicts.limit + 3; i++) verdicts.judge("violation", "malformed", "why", undefined)
     assert.strictEqual(verdicts.list().length, Verdicts.limit)
+    assert.strictEqual(told, Verdicts.limit + 3)
     assert.strictEqual(verdicts.counters().get("verdicts-not-kept"), 3)
     assert.strictEqual(verdicts.counters().get("violation:malformed"), Verdicts.limit + 3)
   })

@@ -40,6 +40,7 @@ describe("VoiceStates join", () => {
       suppress: false
     })
     assert.match(String(state?.["session_id"]), /^[0-9a-f]{32}$/)
+    assert.strictEqual(state?.["session_id"], client.events("READY")[0]?.["session_id"])
     const [server] = client.events("VOICE_SERVER_UPDATE")
     assert.deepInclude(server, { guild_id: h.guildId, endpoint: "voice1.test:2048" })
     assert.strictEqual(h.core.snapshot().channels[0]?.server, 1)
@@ -267,7 +268,7 @@ describe("VoiceStates again", () => {
     assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_STATE_UPDATE"])
   })
 
-  it("leaving brings a null state and closes; coming back makes a new session id", () => {
+  it("leaving brings a null state and closes; coming back keeps the session id, which is that of the main gateway, and makes a new token", () => {
     const h = Harness.make({ profile: { voiceCloseOrder: "event-first" } })
     const client = h.login()
     h.join(client, h.lobby)
@@ -280,7 +281,9 @@ describe("VoiceStates again", () => {
     assert.isTrue(h.revocations()[0]?.voluntary)
     assert.isUndefined(h.grant(old))
     h.join(client, h.lobby)
-    assert.notStrictEqual(sessionId(client), before)
+    assert.strictEqual(sessionId(client), before)
+    assert.strictEqual(client.events("READY")[0]?.["session_id"], before)
+    assert.notStrictEqual(token(client), old)
     assert.strictEqual(h.core.counters().get("voice-state-ignored:not-in-voice"), 1)
   })
 

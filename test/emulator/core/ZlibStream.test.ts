@@ -13,4 +13,10 @@ describe("ZlibStream", () => {
     const inflated = inflateSync(Buffer.concat(chunks), { finishFlush: constants.Z_SYNC_FLUSH }).toString("utf8")
     assert.strictEqual(inflated, texts.join(""))
   })
+
+  it("is a whole zlib stream for a single message, checksum and all", () => {
+    for (const text of ["", "{}", "ä".repeat(100_000)]) {
+      assert.strictEqual(inflateSync(ZlibStream.whole(text)).toString("utf8"), text)
+    }
+  })
 })

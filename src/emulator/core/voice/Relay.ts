@@ -12,7 +12,7 @@ import * as IpDiscovery from "../../../protocol/IpDiscovery.ts"
 import * as OpusPacket from "../../../protocol/OpusPacket.ts"
 import * as RtcpPacket from "../../../protocol/RtcpPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
-import type { Address, CoreContext, VoiceServerId } from "../CoreContext.ts"
+import type { Address, CoreContext, Verdict, VoiceServerId } from "../CoreContext.ts"
 import * as Forwarding from "./Forwarding.ts"
 import type { VoiceHooks } from "./Model.ts"
 import type { Roster } from "./Roster.ts"
@@ -29,10 +29,15 @@ export interface Relay {
   readonly datagram: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
   /** Takes a sealed RTP packet of a scripted participant, which is not judged. */
   readonly scripted: (session: Session, packet: Uint8Array) => void
+  /** Forwards the audio that has overtaken the first Speaking (op 5) of a session. */
+  readonly release: (session: Session) => void
 }
 
 /** How long audio may be ahead of its Speaking (op 5), which comes another way, in milliseconds. */
 const overtakingMs = 250
+
+/** How many packets may do so. */
+const overtakingPackets = 64
 
 /** Violations of one kind in a row are judged once in this many milliseconds, and counted in between. */
 const silenceBetweenVerdictsMs = 1_000
@@ -135,20 +140,22 @@ export const make = (
     payloadEnd - payloadStart === 3 && plain[payloadStart] === 0xf8 && plain[payloadStart + 1] === 0xff &&
     plain[payloadStart + 2] === 0xfe
 
-  const onEarlyAudio = (session: Session): void => {
+  /** Audio that a client may not send yet goes no further, whatever it is. */
+  const onEarlyAudio = (session: Session, silence: boolean): void => {
     context.count("audio-before-speaking")
-    if (session.judgedMs.has("audio-before-speaking")) return
-    session.judgedMs.set("audio-before-speaking", context.now())
+    const code = silence ? "silence-before-speaking" : "audio-before-speaking"
+    if (session.judgedMs.has(code)) return
+    session.judgedMs.set(code, context.now())
     context.timers.at(context.now() + overtakingMs, () => {
       if (session.ended || session.maySend) return
-      session.judgedMs.delete("audio-before-speaking")
-      if (session.tampered) context.count("tampered:audio-before-speaking")
-      else {context.judge(
-          "violation",
-          "audio-before-speaking",
-          "audio before Speaking (op 5) with flags",
-          session.userId
-        )}
+      session.judgedMs.delete(code)
+      const judge = (severity: Verdict["severity"], message: string): void => {
+        if (session.tampered) context.count(`tampered:${code}`)
+        else context.judge(severity, code, message, session.userId)
+      }
+      // What opens the way for receiving (discord/discord-api-docs#808) has never closed a connection.
+      if (silence) return judge("advice", "a frame of silence before Speaking (op 5)")
+      judge("violation", "audio before Speaking (op 5) with flags")
       if (profile.audioBeforeSpeaking === "close") expel(session, 4020, "Invalid SSRC.")
     })
   }
@@ -173,16 +180,22 @@ export const make = (
       accuse(session, ...problem)
       return true
     }
-    if (!session.maySend) onEarlyAudio(session)
+    const silence = isSilence()
+    if (!session.maySend) onEarlyAudio(session, silence)
     const payload = plain.subarray(payloadStart, payloadEnd)
-    session.conduct?.packet(header.sequence, header.timestamp, OpusPacket.samples(payload), isSilence())
+    session.conduct?.packet(header.sequence, header.timestamp, OpusPacket.samples(payload), silence)
     return true
   }
 
   const relayAudio = (session: Session, ssrc: number): void => {
     if (ssrc !== session.ssrc) return context.count("video-dropped")
     if (locate(session) !== undefined) return context.count("rtp-dropped")
-    if (!session.maySend) return
+    if (!session.maySend) {
+      if (isSilence()) return
+      session.early.push({ plain: plain.slice(0, plainLength), untilMs: context.now() + overtakingMs })
+      if (session.early.length > overtakingPackets) session.early.shift()
+      return
+    }
     if (payloadEnd === payloadStart) return context.count("rtp-empty")
     if (hooks.speaks !== undefined && !hooks.speaks(session.userId, session.guildId)) return context.count("rtp-muted")
     forwarding.audio(session, header, plain, payloadStart, payloadEnd, isSilence())
@@ -274,7 +287,11 @@ export const make = (
     const { form, ssrc, zeroed } = decoded.success
     const session = roster.bySsrc(server, ssrc)
     if (session === undefined || session.ssrc !== ssrc) return context.count("discovery-unknown-ssrc")
-    if (!zeroed) return accuse(session, "discovery-garbage", "an IP discovery request with bytes that are not zero")
+    if (!zeroed) {
+      const message = "an IP discovery request with bytes that are not zero"
+      if (profile.discoveryGarbage === "refuse") return accuse(session, "discovery-garbage", message)
+      context.judge("advice", "discovery-garbage", message, session.userId)
+    }
     session.discovered = { address: from.address, port: from.port }
     if (session.target === undefined && sameAddress(session.selected, from)) learnAddress(session, from)
     if (!profile.discovery.includes(form)) return context.count("discovery-unanswered")
@@ -333,6 +350,18 @@ export const make = (
           if (open(session, "rtp", frame) === undefined) return context.count("datagram-refused")
           relay(session, "rtp", ssrcOf("rtp", frame))
         }
-      )
+      ),
+    release: (session) => {
+      const { early } = session
+      if (!session.maySend || early.length === 0) return
+      session.early = []
+      for (const packet of early) {
+        if (packet.untilMs < context.now()) continue
+        opening++
+        plain.set(packet.plain)
+        plainLength = packet.plain.length
+        relayAudio(session, session.ssrc)
+      }
+    }
   }
 }

@@ -160,6 +160,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roste
         cancelExpiry: undefined,
         speaking: undefined,
         maySend: false,
+        early: [],
         video: undefined,
         media: undefined,
         formerMedia: undefined,

@@ -88,6 +88,8 @@ export interface Session {
   speaking: number | undefined
   /** Whether a Speaking (op 5) with flags other than 0 has been there. */
   maySend: boolean
+  /** Opened packets of audio that came before that, and how long they are kept. */
+  early: Array<{ readonly plain: Uint8Array; readonly untilMs: number }>
   video: ServerVideo["d"] | undefined
   media: Media | undefined
   /** The key before `media`, for packets under way when the key changed. */

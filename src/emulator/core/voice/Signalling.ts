@@ -92,7 +92,8 @@ const tokenOf = ({ d, op }: Envelope): string | undefined =>
     : undefined
 
 /**
- * Makes the voice gateways of one core. `udpOf` is the address of a voice server, if there is such a server.
+ * Makes the voice gateways of one core. `udpOf` is the address of a voice server, if there is such a server;
+ * `onSpeaking` is called when the others know of a Speaking (op 5).
  *
  * @category constructors
  * @since 0.1.0
@@ -103,7 +104,8 @@ export const make = (
   hooks: VoiceHooks,
   wire: Wire,
   roster: Roster,
-  udpOf: (server: VoiceServerId) => Address | undefined
+  udpOf: (server: VoiceServerId) => Address | undefined,
+  onSpeaking: (session: Session) => void
 ): Signalling => {
   const { profile } = context
   const connections = new Map<ConnectionId, Connection>()
@@ -244,7 +246,8 @@ export const make = (
           )
           return
         }
-        return roster.setSpeaking(session, message.d.speaking)
+        roster.setSpeaking(session, message.d.speaking)
+        return onSpeaking(session)
       case 12: {
         const { audio_ssrc, streams, video_ssrc } = message.d
         return roster.setVideo(session, { audio_ssrc, video_ssrc, streams })

@@ -59,8 +59,16 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
     roster.end(session, code)
   }
 
-  const signalling = Signalling.make(context, grants, hooks, wire, roster, (server) => servers.get(server))
   const relay = Relay.make(context, hooks, roster, expel)
+  const signalling = Signalling.make(
+    context,
+    grants,
+    hooks,
+    wire,
+    roster,
+    (server) => servers.get(server),
+    relay.release
+  )
 
   return {
     addServer: (id, udp) => {

@@ -74,7 +74,23 @@ describe("Relay", () => {
       garbage[40] = 1
       alice.datagram(garbage)
       assert.deepStrictEqual(world.datagrams, [])
-      assert.deepStrictEqual(world.violations(), ["discovery-garbage"])
+      assert.deepStrictEqual([world.violations(), world.advice()], [["discovery-garbage"], []])
+    })
+
+    it("answers garbage where the profile does", () => {
+      const world = makeWorld(year2022)
+      const client = makeClient(world, "1", { version: 4 })
+      world.grant("1")
+      client.connect()
+      client.identify()
+      client.takeReady()
+      const garbage = client.discoveryRequest()
+      garbage.fill(0x55, 8)
+      client.datagram(garbage, { address: "192.0.2.7", port: 54_321 })
+      const address = Buffer.concat([Buffer.from("192.0.2.7"), Buffer.alloc(64 - 9)]).toString("hex")
+      const ssrc = client.state.ssrc.toString(16).padStart(8, "0")
+      assert.strictEqual(hex(world.datagrams[0]?.bytes), `00020046${ssrc}${address}d431`)
+      assert.deepStrictEqual([world.violations(), world.advice()], [[], ["discovery-garbage"]])
     })
   })
 
@@ -336,6 +352,35 @@ describe("Relay", () => {
       assert.lengthOf(bob.heard(), 0)
     })
 
+    const silentClient = (audioBeforeSpeaking: "drop" | "close") => {
+      const world = makeWorld({ ...today, audioBeforeSpeaking })
+      const bob = makeClient(world, "2")
+      bob.join()
+      const alice = makeClient(world, "1")
+      world.grant("1")
+      alice.connect()
+      alice.identify()
+      alice.takeReady()
+      alice.select("aead_aes256_gcm_rtpsize")
+      alice.speaking(0)
+      return { alice, bob, world }
+    }
+
+    it("a frame of silence before Speaking only draws advice, and goes no further", () => {
+      for (const audioBeforeSpeaking of ["drop", "close"] as const) {
+        const { alice, bob, world } = silentClient(audioBeforeSpeaking)
+        alice.say(Uint8Array.of(0xf8, 0xff, 0xfe))
+        world.wait(300)
+        assert.deepStrictEqual([world.violations(), world.advice()], [[], ["silence-before-speaking"]])
+        assert.isUndefined(alice.closed())
+        assert.lengthOf(bob.heard(), 0)
+        alice.say(opus(1))
+        world.wait(300)
+        assert.deepStrictEqual(world.violations(), ["audio-before-speaking"])
+        assert.strictEqual(alice.closed(), audioBeforeSpeaking === "close" ? 4020 : undefined)
+      }
+    })
+
     it("audio before Speaking, unless it only overtook it", () => {
       for (
         const [audioBeforeSpeaking, late, expected, code] of [
@@ -344,25 +389,16 @@ describe("Relay", () => {
           ["close", false, [], undefined]
         ] as const
       ) {
-        const world = makeWorld({ ...today, audioBeforeSpeaking })
-        const bob = makeClient(world, "2")
-        bob.join()
-        const alice = makeClient(world, "1")
-        world.grant("1")
-        alice.connect()
-        alice.identify()
-        alice.takeReady()
-        alice.select("aead_aes256_gcm_rtpsize")
-        alice.speaking(0)
+        const { alice, bob, world } = silentClient(audioBeforeSpeaking)
         alice.say(opus(1))
         if (!late) alice.speaking(1)
         world.wait(300)
         assert.deepStrictEqual(world.violations(), [...expected])
         assert.strictEqual(alice.closed(), code)
-        assert.lengthOf(bob.heard(), 0)
+        assert.lengthOf(bob.heard(), late ? 0 : 1)
         if (!late) {
           alice.say(opus(2))
-          assert.lengthOf(bob.heard(), 1)
+          assert.lengthOf(bob.heard(), 2)
         }
       }
     })

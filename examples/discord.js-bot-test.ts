@@ -1,0 +1,97 @@
+/**
+ * Tests the bot of `discord.js-bot.ts` against the command `effect-discord-voice emulator`, with nothing but Node: the same
+ * can be written in any language. Run with `node --test`, or as a program.
+ */
+import assert from "node:assert/strict"
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { test } from "node:test"
+import { fileURLToPath } from "node:url"
+
+const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+
+/** The command of the installed package; in its own repository the one that was built. */
+const cli = fileURLToPath(new URL("cli/bin.js", import.meta.resolve("effect-discord-voice")))
+
+/** A line of the emulator: which fields there are depends on the event. */
+interface Line {
+  readonly event: string
+  readonly id?: number
+  readonly ok?: boolean
+  readonly message?: string
+  readonly user?: string
+  readonly file?: { readonly intact: boolean }
+  readonly cert?: string
+  readonly rest?: string
+  readonly channel?: string
+  readonly token?: string
+}
+
+/** Starts the emulator, and gives all that it says, a way to tell it something, and its exit code at the end. */
+const startEmulator = async (...flags: Array<string>) => {
+  const child = spawn(process.execPath, [cli, "emulator", "--json", "--strict", ...flags], {
+    stdio: ["pipe", "pipe", "inherit"]
+  })
+  const ended = once(child, "close")
+  const said: Array<Line> = []
+  const lines = createInterface({ input: child.stdout })
+  lines.on("line", (line) => said.push(JSON.parse(line)))
+  await once(lines, "line")
+
+  const tell = async (order: { readonly do: string; readonly [option: string]: unknown }): Promise<Line> => {
+    const id = said.length
+    child.stdin.write(`${JSON.stringify({ ...order, id })}\n`)
+    while (true) {
+      const answer = said.find((line) => line.event === "answer" && line.id === id)
+      if (answer !== undefined) return answer
+      await once(lines, "line")
+    }
+  }
+  const exitCode = async (): Promise<number> => {
+    const [code] = await ended
+    return code
+  }
+  return { said, tell, exitCode }
+}
+
+const exitOf = async (child: ChildProcess): Promise<number> => {
+  const [code] = await once(child, "close")
+  return code
+}
+
+test("the bot plays the whole song to whoever is in the channel, and leaves", async (t) => {
+  const emulator = await startEmulator("--tls", "--user", "guest")
+  const { cert = "", channel, rest = "", token } = emulator.said[0] ?? {}
+
+  // Node trusts the emulator's certificate because of a file that this variable names
+  const folder = mkdtempSync(join(tmpdir(), "bot-test-"))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const ca = join(folder, "ca.pem")
+  writeFileSync(ca, cert)
+  const bot = spawn(process.execPath, [file("discord.js-bot.ts")], {
+    stdio: "inherit",
+    env: {
+      ...process.env,
+      NODE_EXTRA_CA_CERTS: ca,
+      DISCORD_API: rest.replace("/v10", ""),
+      DISCORD_TOKEN: token,
+      CHANNEL_ID: channel
+    }
+  })
+  assert.equal(await exitOf(bot), 0)
+
+  const heard = await emulator.tell({ do: "heard", user: "guest", from: "bot", frames: 150, file: file("song.ogg") })
+  assert.equal(heard.ok, true, heard.message)
+  assert.equal(heard.file?.intact, true)
+
+  await emulator.tell({ do: "stop" })
+  // with --strict the exit code says whether there were violations
+  assert.equal(await emulator.exitCode(), 0, JSON.stringify(emulator.said))
+  const happened = new Set(emulator.said.map(({ event, user }) => `${event} ${user}`))
+  assert.ok(happened.has("join bot"))
+  assert.ok(happened.has("leave bot"))
+})

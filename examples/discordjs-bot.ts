@@ -1,0 +1,42 @@
+/**
+ * A bot on discord.js whose voice is ours: discord.js logs in and does everything else. It needs DISCORD_TOKEN, GUILD_ID and
+ * CHANNEL_ID in the environment. With DISCORD_REST it talks to another API than Discord's; `run-discordjs-bot.ts` runs it
+ * against the emulator.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Client, Events, GatewayIntentBits } from "discord.js"
+import { Config, Effect, Layer, Redacted } from "effect"
+import { AudioSource, ChannelId, Gateway, GuildId, Voice, VoiceSession } from "effect-discord-voice"
+import { once } from "node:events"
+
+/** A client that is ready; it is destroyed when the scope closes. */
+const login = Effect.gen(function*() {
+  const token = yield* Config.Redacted("DISCORD_TOKEN")
+  const api = yield* Config.String("DISCORD_REST").pipe(Config.withDefault("https://discord.com/api"))
+  const client = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      new Client({ intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates], rest: { api } })
+    ),
+    (client) => Effect.promise(() => client.destroy())
+  )
+  yield* Effect.tryPromise(() => Promise.all([once(client, Events.ClientReady), client.login(Redacted.value(token))]))
+  return client
+})
+
+const play = Effect.gen(function*() {
+  const guildId = yield* Config.schema(GuildId, "GUILD_ID")
+  const channelId = yield* Config.schema(ChannelId, "CHANNEL_ID")
+  const session = yield* VoiceSession.join({ guildId, channelId })
+  const track = yield* session.play(AudioSource.fromFile(new URL("song.ogg", import.meta.url)))
+  const end = yield* track.awaitEnd
+  if (end._tag === "Failed") return yield* end.error
+  yield* Effect.log(end)
+}).pipe(Effect.scoped)
+
+const bot = Effect.gen(function*() {
+  const client = yield* login
+  const GatewayLive = Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator)
+  yield* Effect.provide(play, Layer.merge(GatewayLive, Voice.layer))
+}).pipe(Effect.scoped)
+
+NodeRuntime.runMain(bot)

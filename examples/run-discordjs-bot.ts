@@ -1,0 +1,38 @@
+/**
+ * Runs `discordjs-bot.ts`, unchanged and in a process of its own, against an emulator of Discord.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect, Redacted } from "effect"
+import { Emulator } from "effect-discord-voice/emulator"
+import assert from "node:assert/strict"
+import { spawn } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+const program = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+  const { token } = yield* discord.user("bot")
+  const env = {
+    ...process.env,
+    DISCORD_TOKEN: Redacted.value(token),
+    // discord.js adds the version by itself
+    DISCORD_REST: discord.urls.rest.replace("/v10", ""),
+    GUILD_ID: yield* discord.guild("guild"),
+    CHANNEL_ID: yield* discord.channel("lobby")
+  }
+
+  const exitCode = yield* Effect.callback<number | null>((resume) => {
+    const script = fileURLToPath(new URL("discordjs-bot.ts", import.meta.url))
+    const child = spawn(process.execPath, [script], { env, stdio: "inherit" })
+    child.on("exit", (code) => resume(Effect.succeed(code)))
+    return Effect.sync(() => child.kill())
+  })
+
+  const heard = yield* guest.heard
+  yield* Effect.log(`The bot exited with ${exitCode}. The guest heard ${heard.length} frames.`)
+  assert.equal(exitCode, 0)
+  assert.ok(heard.length >= 150, "three seconds in frames of 20 ms")
+  assert.deepEqual(yield* discord.violations, [])
+}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+
+NodeRuntime.runMain(program)

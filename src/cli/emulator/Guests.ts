@@ -1,0 +1,117 @@
+/**
+ * The scripted participants of the command `emulator`, by name: they come and go, speak files, and remember what they hear.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type { OpusFrame } from "../../audio/AudioSource.ts"
+import * as Emulator from "../../emulator/Emulator.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Guests {
+  /** One who is there already comes anew, with nothing heard. Fails with `NotJoinable` and `UnknownName`. */
+  readonly join: (user: string, channel: string) => Effect.Effect<Guest, Emulator.EmulatorError>
+  /** `undefined` if nobody of that name has joined, or has left. */
+  readonly get: (user: string) => Guest | undefined
+  /** Whether there was such a guest. */
+  readonly leave: (user: string) => Effect.Effect<boolean>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Guest {
+  readonly participant: Emulator.Participant
+  /** Speaks the frames over and over until it leaves; where it is not heard, it tries again every second. */
+  readonly loop: (frames: ReadonlyArray<OpusFrame>) => Effect.Effect<void>
+  /** What it heard of a user, without what was forgotten. */
+  readonly heard: (userId: string) => Effect.Effect<ReadonlyArray<Emulator.HeardFrame>>
+  /**
+   * The same, once there are `count` frames that are not silence. `None` if that takes longer than `timeoutMs`.
+   */
+  readonly hears: (
+    userId: string,
+    count: number,
+    timeoutMs: number
+  ) => Effect.Effect<Option.Option<ReadonlyArray<Emulator.HeardFrame>>>
+  /** What was heard so far counts no more. */
+  readonly forget: Effect.Effect<void>
+}
+
+const voicedIn = (frames: ReadonlyArray<Emulator.HeardFrame>) => frames.filter(({ silence }) => !silence).length
+
+const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope): Guest => {
+  let forgotten = 0
+  const heard = (userId: string) =>
+    Effect.map(participant.heard, (frames) => frames.slice(forgotten).filter((frame) => frame.userId === userId))
+  const awaitVoiced = (
+    userId: string,
+    count: number
+  ): Effect.Effect<ReadonlyArray<Emulator.HeardFrame>> =>
+    Effect.gen(function*() {
+      while (true) {
+        const frames = yield* heard(userId)
+        const missing = count - voicedIn(frames)
+        if (missing <= 0) return frames
+        yield* participant.awaitFrames(voicedIn(yield* participant.heard) + missing)
+      }
+    })
+  return {
+    participant,
+    loop: (frames) =>
+      participant.speak(frames).pipe(
+        Effect.catch(() => Effect.sleep("1 second")),
+        Effect.forever,
+        Effect.forkIn(scope),
+        Effect.asVoid
+      ),
+    heard,
+    hears: (userId, count, timeoutMs) => Effect.timeoutOption(awaitVoiced(userId, count), timeoutMs),
+    forget: Effect.map(participant.heard, (frames) => {
+      forgotten = frames.length
+    })
+  }
+}
+
+/**
+ * Nobody yet. All leave with the scope.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(
+  function*(): Effect.fn.Return<Guests, never, Emulator.Emulator | Scope.Scope> {
+    const discord = yield* Emulator.Emulator
+    const parent = yield* Effect.scope
+    const guests = new Map<string, { readonly guest: Guest; readonly scope: Scope.Closeable }>()
+    const leave: Guests["leave"] = Effect.fnUntraced(function*(user: string) {
+      const entry = guests.get(user)
+      if (entry === undefined) return false
+      guests.delete(user)
+      yield* Scope.close(entry.scope, Exit.void)
+      return true
+    })
+    return {
+      join: Effect.fnUntraced(function*(user: string, channel: string) {
+        yield* leave(user)
+        const scope = yield* Scope.fork(parent)
+        const participant = yield* discord.join({ user, channel }).pipe(
+          Scope.provide(scope),
+          Effect.onError(() => Scope.close(scope, Exit.void))
+        )
+        const guest = makeGuest(participant, scope)
+        guests.set(user, { guest, scope })
+        return guest
+      }),
+      get: (user) => guests.get(user)?.guest,
+      leave
+    }
+  }
+)

@@ -1,0 +1,109 @@
+/**
+ * What a program may tell the command `emulator` while it runs: one JSON object a line, in which `do` says what to do. A
+ * field `id` of any kind comes back in the answer.
+ *
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+
+const id = Schema.optionalKey(Schema.Unknown)
+const user = Schema.String
+const channel = Schema.String
+const file = Schema.String
+const reason = Schema.optionalKey(Schema.String)
+const code = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1000, maximum: 4999 })))
+const flag = Schema.optionalKey(Schema.Boolean)
+const count = Schema.optionalKey(Schema.Natural)
+
+const order = <const Do extends string, const Fields extends Schema.Struct.Fields>(name: Do, fields: Fields) =>
+  Schema.Struct({ do: Schema.Literal(name), id, ...fields })
+
+/**
+ * Every order.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Order = Schema.Union([
+  // guests
+  order("join", { user, channel: Schema.optionalKey(channel) }),
+  order("leave", { user }),
+  order("speak", { user, file, loop: flag }),
+  order("heard", {
+    user,
+    from: Schema.optionalKey(user),
+    frames: count,
+    timeoutMs: count,
+    file: Schema.optionalKey(file)
+  }),
+  order("record", { user, from: Schema.optionalKey(user), file }),
+  order("forget", { user }),
+  // the world
+  order("createUser", { name: Schema.String, bot: flag }),
+  order("createChannel", {
+    name: Schema.String,
+    kind: Schema.optionalKey(Schema.Literals(["voice", "stage"])),
+    e2ee: Schema.optionalKey(Schema.Literals(["required", "optional"])),
+    userLimit: count
+  }),
+  // faults, by the names that a program in Effect has for them
+  order("kick", { user }),
+  order("moveUser", { user, channel }),
+  order("muteUser", { user, mute: flag, deaf: flag }),
+  order("suppressUser", { user, suppress: Schema.Boolean }),
+  order("deny", { user, channel, connect: flag, view: flag }),
+  order("moveServer", { channel, region: Schema.optionalKey(Schema.String), nullEndpointFirst: flag, delayMs: count }),
+  order("deleteChannel", { channel }),
+  order("closeVoice", { user, code, reason }),
+  order("terminateVoice", { user }),
+  order("dropGatewaySession", { user }),
+  order("reconnectGateway", { user }),
+  order("closeGateway", { user, code, reason }),
+  order("terminateGateway", { user }),
+  // what it knows
+  order("verdicts", {}),
+  order("counters", {}),
+  order("snapshot", {}),
+  order("stop", {})
+]).pipe(Schema.toTaggedUnion("do"))
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Order = typeof Order.Type
+
+const decode = Schema.decodeUnknownResult(Order, { onExcessProperty: "error" })
+
+/** What can be told. */
+const names: ReadonlyArray<string> = Order.members.map((member) => member.fields.do.literal)
+
+const parse = (line: string): unknown => {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Reads a line. A failure says what is wrong with it, and has the `id` if that could be read.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const read = (line: string): Result.Result<Order, { readonly id: unknown; readonly message: string }> => {
+  const value = parse(line)
+  if (typeof value !== "object" || value === null) {
+    return Result.fail({
+      id: undefined,
+      message: "An order is a JSON object on one line, such as {\"do\":\"kick\",\"user\":\"bot\"}."
+    })
+  }
+  const id = "id" in value ? value.id : undefined
+  if (!("do" in value) || !names.some((name) => name === value.do)) {
+    return Result.fail({ id, message: `"do" has to be one of ${names.join(", ")}.` })
+  }
+  return Result.mapError(decode(value), ({ message }) => ({ id, message }))
+}

@@ -1,0 +1,197 @@
+/**
+ * Does what the orders say.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Option from "effect/Option"
+import type { PlatformError } from "effect/PlatformError"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import * as AudioSource from "../../audio/AudioSource.ts"
+import * as Emulator from "../../emulator/Emulator.ts"
+import type { VoiceError } from "../../VoiceError.ts"
+import * as Comparison from "../demo/Comparison.ts"
+import * as Recording from "../demo/Recording.ts"
+import * as Frames from "./Frames.ts"
+import type * as Guests from "./Guests.ts"
+import type { Order } from "./Order.ts"
+
+/**
+ * An order could not be carried out.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class OrderFailed
+  extends Schema.TaggedError<OrderFailed>("effect-discord-voice/cli/OrderFailed")("OrderFailed", {
+    detail: Schema.String
+  })
+{
+  override get message(): string {
+    return this.detail
+  }
+}
+
+/**
+ * What an answer says besides that all went well.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Answer = { readonly [field: string]: unknown }
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Performer {
+  readonly perform: (
+    order: Order
+  ) => Effect.Effect<Answer, Emulator.EmulatorError | OrderFailed | PlatformError | VoiceError, FileSystem.FileSystem>
+}
+
+/** How long `heard` waits for frames unless it is told, in milliseconds. */
+const patienceMs = 10_000
+
+const nothing: Answer = {}
+
+/**
+ * Makes a performer in the emulator of the context. The order `stop` is left to whoever asked for it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  guests: Guests.Guests
+): Effect.fn.Return<Performer, never, Emulator.Emulator> {
+  const discord = yield* Emulator.Emulator
+  const { faults } = discord
+
+  const guest = (user: string) =>
+    Effect.suspend(() => {
+      const found = guests.get(user)
+      return found === undefined
+        ? Effect.fail(new OrderFailed({ detail: `"${user}" is no guest here: let it join first.` }))
+        : Effect.succeed(found)
+    })
+
+  const framesOf = (file: string) => Effect.scoped(Frames.readAll(AudioSource.fromFile(file)))
+
+  const heard = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "heard" }>) {
+    const listener = yield* guest(order.user)
+    const { id } = yield* discord.user(order.from ?? "bot")
+    const wanted = order.frames ?? 0
+    const found = yield* listener.hears(id, wanted, order.timeoutMs ?? patienceMs)
+    const frames = Option.isSome(found) ? found.value : yield* listener.heard(id)
+    const voiced = frames.filter(({ silence }) => !silence).length
+    if (voiced < wanted) {
+      return yield* new OrderFailed({
+        detail: `"${order.user}" has heard ${voiced} of ${wanted} frames of "${order.from ?? "bot"}".`
+      })
+    }
+    const answer = { frames: voiced, silence: frames.length - voiced }
+    if (order.file === undefined) return answer
+    const { foreign, heard, intact, largestGapMs, repeated, sent } = Comparison.compare(
+      yield* framesOf(order.file),
+      frames
+    )
+    return { ...answer, file: { frames: sent, heard, foreign, repeated, intact, largestGapMs } }
+  })
+
+  const record = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "record" }>) {
+    const listener = yield* guest(order.user)
+    const { id } = yield* discord.user(order.from ?? "bot")
+    const frames = yield* listener.heard(id)
+    const files = yield* FileSystem.FileSystem
+    const title = `${order.from ?? "bot"} as ${order.user} heard it`
+    yield* files.writeFile(order.file, Recording.encode(frames, { title, channels: 2 }))
+    return { frames: frames.length }
+  })
+
+  const speak = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "speak" }>) {
+    const speaker = yield* guest(order.user)
+    const frames = yield* framesOf(order.file)
+    if (order.loop === true) yield* speaker.loop(frames)
+    else yield* speaker.participant.speak(frames)
+    return { frames: frames.length }
+  })
+
+  // An `id` that a channel shall have is something else than the `id` of an order.
+  const createChannel = ({ e2ee, kind, name, userLimit }: Extract<Order, { readonly do: "createChannel" }>) =>
+    Effect.map(discord.createChannel({ name, kind, e2ee, userLimit }), (channel) => ({ channel }))
+
+  const moveServer = (
+    { channel, delayMs, nullEndpointFirst, region }: Extract<Order, { readonly do: "moveServer" }>
+  ) => faults.moveServer(channel, { region, delayMs, nullEndpointFirst })
+
+  const leave = Effect.fnUntraced(function*(user: string) {
+    yield* guest(user)
+    yield* guests.leave(user)
+  })
+
+  const done = <E, R>(effect: Effect.Effect<unknown, E, R>) => Effect.as(effect, nothing)
+
+  const perform: Performer["perform"] = (order) => {
+    switch (order.do) {
+      case "join":
+        return Effect.map(
+          guests.join(order.user, order.channel ?? "lobby"),
+          ({ participant }) => ({ user: participant.userId })
+        )
+      case "leave":
+        return done(leave(order.user))
+      case "speak":
+        return speak(order)
+      case "heard":
+        return heard(order)
+      case "record":
+        return record(order)
+      case "forget":
+        return done(Effect.flatMap(guest(order.user), ({ forget }) => forget))
+      case "createUser":
+        return Effect.map(
+          discord.createUser({ name: order.name, bot: order.bot }),
+          ({ id, token }) => ({ user: id, token: Redacted.value(token) })
+        )
+      case "createChannel":
+        return createChannel(order)
+      case "kick":
+        return done(faults.kick(order.user))
+      case "moveUser":
+        return done(faults.moveUser(order.user, order.channel))
+      case "muteUser":
+        return done(faults.muteUser(order.user, { mute: order.mute, deaf: order.deaf }))
+      case "suppressUser":
+        return done(faults.suppressUser(order.user, order.suppress))
+      case "deny":
+        return done(faults.deny(order.user, order.channel, { connect: order.connect, view: order.view }))
+      case "moveServer":
+        return done(moveServer(order))
+      case "deleteChannel":
+        return done(faults.deleteChannel(order.channel))
+      case "closeVoice":
+        return done(faults.closeVoice(order.user, order.code, order.reason))
+      case "terminateVoice":
+        return done(faults.terminateVoice(order.user))
+      case "dropGatewaySession":
+        return done(faults.dropGatewaySession(order.user))
+      case "reconnectGateway":
+        return done(faults.reconnectGateway(order.user))
+      case "closeGateway":
+        return done(faults.closeGateway(order.user, order.code, order.reason))
+      case "terminateGateway":
+        return done(faults.terminateGateway(order.user))
+      case "verdicts":
+        return Effect.all({ violations: discord.violations, advice: discord.advice })
+      case "counters":
+        return Effect.map(discord.counters, (counters) => ({ counters: Object.fromEntries(counters) }))
+      case "snapshot":
+        return Effect.map(discord.snapshot, (snapshot) => ({ snapshot }))
+      case "stop":
+        return Effect.succeed(nothing)
+    }
+  }
+  return { perform }
+})

@@ -1,0 +1,216 @@
+/**
+ * A {@link Gateway} over the voice adapters of another Discord library: one adapter a guild, made when the guild is asked
+ * for and given back when we have left it.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type {
+  AdapterCreator,
+  AdapterHost,
+  AdapterMethods,
+  AdapterOptions,
+  Gateway,
+  VoiceStateRequest
+} from "../Gateway.ts"
+import * as GatewayPayload from "../protocol/GatewayPayload.ts"
+import type { GuildId } from "../protocol/Identifier.ts"
+import * as VoiceError from "../VoiceError.ts"
+import * as Callback from "./Callback.ts"
+import * as Hub from "./Hub.ts"
+import * as Sending from "./Sending.ts"
+
+/** Discord says nothing when somebody leaves who was in no channel. */
+const farewell = Duration.seconds(5)
+
+const readState = Schema.decodeUnknownResult(GatewayPayload.VoiceState)
+const readServer = Schema.decodeUnknownResult(GatewayPayload.VoiceServerUpdate)
+
+/** An adapter in use. */
+interface Held {
+  readonly guildId: GuildId
+  host: AdapterHost | undefined
+  isHeld: boolean
+  /** How many were sent, or tried to be. */
+  requests: number
+  /** What the last request that was taken asked for. */
+  wanted: "channel" | "nothing" | undefined
+  /** Discord has answered that request with a channel. */
+  isPresent: boolean
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  find: (guildId: GuildId) => AdapterCreator | undefined,
+  options: AdapterOptions
+) {
+  const hub = yield* Hub.make
+  const scope = yield* Effect.scope
+  const run = yield* Callback.makeRun("A voice event was lost")
+  const send = Sending.make(options.retry)
+  const held = new Map<GuildId, Held>()
+  if (options.userId !== undefined) yield* hub.learn(options.userId)
+
+  const guarded = <A>(what: string, f: () => A): Effect.Effect<A, VoiceError.VoiceError> =>
+    Effect.try({
+      try: f,
+      catch: (thrown) =>
+        VoiceError.make(new VoiceError.GatewayFailed({ detail: `${what} threw: ${Sending.describe(thrown)}` }))
+    })
+
+  /** Says so to the host, which may be at its own end. */
+  const letGo = (host: AdapterHost) =>
+    guarded("destroy", () => host.destroy()).pipe(Effect.catch((error) => Effect.logWarning(error.message)))
+
+  /** The host's map lets go of us; nothing that comes afterwards is heard. */
+  const giveBack = (one: Held): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (!one.isHeld) return Effect.void
+      one.isHeld = false
+      if (held.get(one.guildId) === one) held.delete(one.guildId)
+      return one.host === undefined ? Effect.void : letGo(one.host)
+    })
+
+  const dropped = (name: string, guildId: GuildId, error: Schema.SchemaError) =>
+    Effect.logWarning(`A ${name} for guild ${guildId} is malformed and was dropped: ${error.message}`)
+
+  const onState = Effect.fnUntraced(function*(one: Held, data: unknown) {
+    const decoded = readState(data)
+    if (Result.isFailure(decoded)) return yield* dropped("VOICE_STATE_UPDATE", one.guildId, decoded.failure)
+    const state = { ...decoded.success, guild_id: decoded.success.guild_id ?? one.guildId }
+    if (state.guild_id !== one.guildId) return
+    // without the option hosts hand us our own states alone
+    const self = hub.self() ?? options.userId ?? state.user_id
+    if (state.user_id === self) {
+      // before anybody hears of it: who does may ask for the next place at once
+      if (state.channel_id !== null) one.isPresent = true
+      // an answer to an earlier request, while a later one is under way, is no reason to let go
+      else if (one.wanted !== "channel" || one.isPresent) yield* giveBack(one)
+    }
+    yield* hub.learn(self)
+    yield* hub.onVoiceState(state)
+  })
+
+  const onServer = Effect.fnUntraced(function*(one: Held, data: unknown) {
+    const decoded = readServer(data)
+    if (Result.isFailure(decoded)) return yield* dropped("VOICE_SERVER_UPDATE", one.guildId, decoded.failure)
+    if (decoded.success.guild_id !== one.guildId) return
+    yield* hub.publish({ _tag: "VoiceServer", server: decoded.success })
+  })
+
+  const detached = (guildId: GuildId) => VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+
+  const methodsOf = (one: Held): AdapterMethods => ({
+    onVoiceStateUpdate: (data) => {
+      if (one.isHeld) run(onState(one, data))
+    },
+    onVoiceServerUpdate: (data) => {
+      if (one.isHeld) run(onServer(one, data))
+    },
+    destroy: () => {
+      if (!one.isHeld) return
+      const { guildId } = one
+      run(Effect.andThen(giveBack(one), hub.publish({ _tag: "Detached", guildId, error: detached(guildId) })))
+    }
+  })
+
+  const take = Effect.fnUntraced(function*(guildId: GuildId) {
+    const present = held.get(guildId)
+    if (present !== undefined) return present
+    const creator = yield* guarded("what finds the adapter of a guild", () => find(guildId))
+    if (creator === undefined) {
+      return yield* VoiceError.fail(
+        new VoiceError.GatewayFailed({
+          detail: `the Discord library has no voice adapter for guild ${guildId}: it is not ready yet, the bot is no ` +
+            "member of the guild, or the id is wrong"
+        })
+      )
+    }
+    const one: Held = {
+      guildId,
+      host: undefined,
+      isHeld: true,
+      wanted: undefined,
+      isPresent: false,
+      requests: 0
+    }
+    held.set(guildId, one)
+    const host = yield* Effect.tapError(
+      guarded("what makes an adapter", () => creator(methodsOf(one))),
+      () => giveBack(one)
+    )
+    one.host = host
+    if (one.isHeld) return one
+    // the host has taken it back while it was being made
+    yield* letGo(host)
+    return yield* detached(guildId)
+  })
+
+  /** Takes the adapter back from a guild that we asked to leave, when Discord does not say that we have left. */
+  const part = (one: Held) => {
+    const { requests } = one
+    return Effect.sleep(farewell).pipe(
+      Effect.andThen(Effect.suspend(() => one.requests === requests ? giveBack(one) : Effect.void)),
+      Effect.forkIn(scope)
+    )
+  }
+
+  const attempt = (request: VoiceStateRequest) =>
+    hub.unlessFinished(Effect.gen(function*() {
+      const one = yield* take(request.guild_id)
+      const { host } = one
+      if (host === undefined) return false
+      const { isPresent, wanted } = one
+      // before it is sent: the answer may come while it is
+      one.requests++
+      one.wanted = request.channel_id === null ? "nothing" : "channel"
+      one.isPresent = false
+      const isTaken = yield* guarded("sendPayload", () => host.sendPayload(Sending.payload(request)) !== false).pipe(
+        Effect.onError(() =>
+          Effect.sync(() => {
+            one.wanted = wanted
+            one.isPresent = isPresent
+          })
+        )
+      )
+      if (!isTaken) {
+        one.wanted = wanted
+        one.isPresent = isPresent
+      } else if (one.wanted === "nothing" && one.isHeld) yield* part(one)
+      return isTaken
+    }))
+
+  const updateVoiceState = (request: VoiceStateRequest) =>
+    send(
+      request.guild_id,
+      attempt(request),
+      Effect.suspend(() => {
+        const one = held.get(request.guild_id)
+        const isNeeded = one?.wanted !== undefined && request.channel_id !== null
+        return one === undefined || isNeeded ? Effect.void : giveBack(one)
+      })
+    )
+
+  yield* Effect.addFinalizer(() =>
+    Effect.andThen(
+      hub.finish(VoiceError.make(new VoiceError.NotConnected({ operation: "The gateway of voice adapters" }))),
+      Effect.suspend(() => Effect.forEach(Array.from(held.values()), giveBack, { discard: true }))
+    )
+  )
+
+  const gateway: Gateway["Service"] = {
+    userId: hub.userId,
+    updateVoiceState,
+    subscribe: hub.subscribe,
+    lifecycle: Option.none(),
+    initialVoiceState: Option.none()
+  }
+  return gateway
+})

@@ -1,0 +1,22 @@
+/**
+ * Effects from the callbacks of other libraries.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+
+/**
+ * Runs effects at once, in the order of the calls; they must be synchronous. Whoever calls back never sees what goes wrong:
+ * a defect is logged as an error that begins with `what`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeRun = (what: string): Effect.Effect<(effect: Effect.Effect<void>) => void, never, Scope.Scope> =>
+  Effect.map(Effect.map(Effect.context<Scope.Scope>(), Context.omit(Scope.Scope)), (context) => (effect) => {
+    const exit = Effect.runSyncExitWith(context)(effect)
+    if (Exit.isFailure(exit)) Effect.runForkWith(context)(Effect.logError(what, exit.cause))
+  })

@@ -1,0 +1,174 @@
+/**
+ * The half of the {@link Gateway} service that does not depend on who speaks with Discord: our id, who listens, our voice
+ * states from before, and the end that everybody who waits or asks later is told.
+ *
+ * @since 0.1.0
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Take from "effect/Take"
+import type { GatewayEvent, Lifecycle } from "../Gateway.ts"
+import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
+import type { GuildId, UserId } from "../protocol/Identifier.ts"
+import type { VoiceError } from "../VoiceError.ts"
+
+const waitingEvents = 4096
+const waitingLifecycles = 64
+const guildPatience = Duration.seconds(5)
+
+/**
+ * What voice needs of READY.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Ready {
+  readonly user: { readonly id: UserId }
+  readonly guilds: ReadonlyArray<{ readonly id: GuildId }>
+  /** Shard id and number of shards; absent: there is one. */
+  readonly shard?: readonly [number, number]
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Hub {
+  /** The first call decides; whoever waits for our id gets it. */
+  readonly learn: (userId: UserId) => Effect.Effect<void>
+  /** Our id, as far as it is known. */
+  readonly self: () => UserId | undefined
+  /** The connection was up before we listened: the READY that comes next is not its first. */
+  readonly missedReady: () => void
+  /** A session has begun on a shard: what was known of its guilds is void. */
+  readonly onReady: (ready: Ready) => Effect.Effect<void>
+  readonly onGuildCreate: (guild: GatewayPayload.GuildCreate) => Effect.Effect<void>
+  readonly onVoiceState: (state: GatewayPayload.VoiceState) => Effect.Effect<void>
+  readonly publish: (event: GatewayEvent) => Effect.Effect<void>
+  readonly publishLifecycle: (lifecycle: Lifecycle) => Effect.Effect<void>
+  /** Nothing comes after this. Only the first call has an effect. */
+  readonly finish: (error: VoiceError) => Effect.Effect<void>
+  /** Fails with the error of `finish` once there is one. */
+  readonly unlessFinished: <A>(effect: Effect.Effect<A, VoiceError>) => Effect.Effect<A, VoiceError>
+  readonly userId: Effect.Effect<UserId, VoiceError>
+  readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError>, never, Scope.Scope>
+  readonly lifecycle: Effect.Effect<Stream.Stream<Lifecycle>, never, Scope.Scope>
+  readonly initialVoiceState: (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
+}
+
+/**
+ * Which of so many shards gets the events of a guild (Discord docs, Gateway, Sharding).
+ *
+ * @category sharding
+ * @since 0.1.0
+ */
+export const shardOf = (guildId: GuildId, shards: number): number => Number((BigInt(guildId) >> 22n) % BigInt(shards))
+
+/**
+ * A subscriber that falls 4096 events behind loses the oldest.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: Effect.Effect<Hub> = Effect.gen(function*() {
+  const events = yield* PubSub.sliding<Take.Take<GatewayEvent, VoiceError>>(waitingEvents)
+  const lifecycles = yield* PubSub.sliding<Take.Take<Lifecycle>>(waitingLifecycles)
+  const self = yield* Deferred.make<UserId, VoiceError>()
+  const voiceStates = new Map<GuildId, GatewayPayload.VoiceState>()
+  const awaitedGuilds = new Map<GuildId, Deferred.Deferred<void>>()
+  /** The shards that have had a READY. */
+  const begun = new Set<number>()
+  let upBefore = false
+  let finalError: VoiceError | undefined
+  let ownId: UserId | undefined
+
+  const learn: Hub["learn"] = (userId) =>
+    Effect.suspend(() => {
+      ownId ??= userId
+      return Effect.asVoid(Deferred.succeed(self, ownId))
+    })
+
+  const publish: Hub["publish"] = (event) => Effect.asVoid(PubSub.publish(events, [event]))
+  const publishLifecycle: Hub["publishLifecycle"] = (lifecycle) =>
+    Effect.asVoid(PubSub.publish(lifecycles, [lifecycle]))
+
+  const remember = (guildId: GuildId, state: GatewayPayload.VoiceState) => {
+    if (state.user_id !== ownId) return
+    if (state.channel_id === null) voiceStates.delete(guildId)
+    else voiceStates.set(guildId, { ...state, guild_id: guildId })
+  }
+
+  const arrived = (guildId: GuildId) => {
+    const awaited = awaitedGuilds.get(guildId)
+    awaitedGuilds.delete(guildId)
+    if (awaited !== undefined) Deferred.doneUnsafe(awaited, Exit.void)
+  }
+
+  const onReady: Hub["onReady"] = Effect.fnUntraced(function*(ready) {
+    const [shard, shards] = ready.shard ?? [0, 1]
+    const isFirst = !begun.has(shard) && !(upBefore && shards === 1)
+    begun.add(shard)
+    const isItsOwn = (guildId: GuildId) => shardOf(guildId, shards) === shard
+    for (const guildId of voiceStates.keys()) if (isItsOwn(guildId)) voiceStates.delete(guildId)
+    for (const guildId of awaitedGuilds.keys()) if (isItsOwn(guildId)) arrived(guildId)
+    for (const guild of ready.guilds) awaitedGuilds.set(guild.id, Deferred.makeUnsafe())
+    yield* learn(ready.user.id)
+    if (!isFirst) yield* publishLifecycle("NewSession")
+  })
+
+  const finish: Hub["finish"] = Effect.fnUntraced(function*(error) {
+    if (finalError !== undefined) return
+    finalError = error
+    yield* Deferred.fail(self, error)
+    yield* PubSub.end(events, Exit.fail(error))
+    yield* PubSub.end(lifecycles, Exit.void)
+    for (const guildId of awaitedGuilds.keys()) arrived(guildId)
+  })
+
+  const unlessFinished: Hub["unlessFinished"] = (effect) =>
+    Effect.suspend(() => finalError === undefined ? effect : Effect.fail(finalError))
+
+  return {
+    learn,
+    self: () => ownId,
+    missedReady: () => {
+      if (begun.size === 0) upBefore = true
+    },
+    onReady,
+    onGuildCreate: (guild) =>
+      Effect.sync(() => {
+        for (const state of guild.voice_states ?? []) remember(guild.id, state)
+        arrived(guild.id)
+      }),
+    onVoiceState: (state) =>
+      Effect.suspend(() => {
+        if (state.guild_id !== undefined) remember(state.guild_id, state)
+        return publish({ _tag: "VoiceState", state })
+      }),
+    publish,
+    publishLifecycle,
+    finish,
+    unlessFinished,
+    userId: unlessFinished(Deferred.await(self)),
+    subscribe: Effect.map(
+      PubSub.subscribe(events),
+      (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
+    ),
+    lifecycle: Effect.map(
+      PubSub.subscribe(lifecycles),
+      (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
+    ),
+    initialVoiceState: Effect.fnUntraced(function*(guildId: GuildId) {
+      yield* Effect.ignore(Deferred.await(self))
+      const awaited = awaitedGuilds.get(guildId)
+      if (awaited !== undefined) yield* Effect.timeoutOption(Deferred.await(awaited), guildPatience)
+      return Option.fromNullishOr(voiceStates.get(guildId))
+    })
+  }
+})

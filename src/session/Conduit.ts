@@ -1,0 +1,247 @@
+/**
+ * What the tracks and listeners of a session hold on to: it looks like a connection, and stays the same while connections
+ * come and go. While there is none, what plays is held: nobody takes frames from its ring.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberHandle from "effect/FiberHandle"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as FrameRing from "../driver/FrameRing.ts"
+import type * as Line from "../driver/Line.ts"
+import type { ChannelId } from "../protocol/Identifier.ts"
+import type { VoiceConnection } from "../VoiceDriver.ts"
+import * as VoiceError from "../VoiceError.ts"
+
+/**
+ * What happens in a session: everything that happens on its connections, and `Moved` when it is in another channel.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Event = Line.Event | { readonly _tag: "Moved"; readonly channelId: ChannelId }
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Conduit extends
+  Pick<
+    VoiceConnection,
+    | "attach"
+    | "detach"
+    | "setPaused"
+    | "setMuted"
+    | "setSpeaking"
+    | "packets"
+    | "packetsDropped"
+    | "statistics"
+    | "awaitEnd"
+  >
+{
+  readonly events: Effect.Effect<Stream.Stream<Event>, never, Scope.Scope>
+  readonly publish: (event: Event) => void
+  /** Works on this connection until the scope closes. */
+  readonly use: (connection: VoiceConnection) => Effect.Effect<void, never, Scope.Scope>
+  /** There will be no connection any more. `lost`: not because we left. */
+  readonly end: (error: VoiceError.VoiceError, lost: boolean) => Effect.Effect<void>
+}
+
+/** Events held for a subscriber that does not read. */
+const eventCapacity = 4_096
+
+interface Listener {
+  readonly onEvent: (event: Event) => void
+  readonly onEnd: () => void
+}
+
+/** What is being played: the ring outlives the connections, its number on each of them does not. */
+interface Attached {
+  readonly number: number
+  readonly ring: FrameRing.FrameRing
+  paused: boolean
+  inner: number | undefined
+}
+
+const notConnected = (operation: string) => VoiceError.fail(new VoiceError.NotConnected({ operation }))
+
+/**
+ * A conduit without a connection. `capacity` is how many packets are held for a slow reader.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  capacity: number
+): Effect.fn.Return<Conduit, never, Scope.Scope> {
+  const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
+  const listening = yield* FiberHandle.make<never>()
+  const listeners = new Set<Listener>()
+  const readers = new Set<Queue.Queue<Line.AudioPacket, VoiceError.VoiceError>>()
+  let over: VoiceError.VoiceError | undefined
+  let current: VoiceConnection | undefined
+  let attached: Attached | undefined
+  let muted = false
+  let speaking: number | undefined
+  let tracks = 0
+  let dropped = 0
+
+  const publish = (event: Event): void => {
+    for (const { onEvent } of listeners) onEvent(event)
+  }
+
+  const live = (operation: string) =>
+    Effect.suspend((): Effect.Effect<void, VoiceError.VoiceError> =>
+      over === undefined ? Effect.void : notConnected(operation)
+    )
+
+  /** Hands what plays to the connection of the moment. One that is ending takes nothing any more; the next one will. */
+  const attachTo = (connection: VoiceConnection, to: Attached) =>
+    connection.attach(to.ring, { paused: to.paused }).pipe(
+      Effect.map((inner) => {
+        to.inner = inner
+      }),
+      Effect.ignore
+    )
+
+  const detachFrom = (connection: VoiceConnection, { inner }: Attached) =>
+    inner === undefined ? Effect.void : connection.detach(inner)
+
+  /** The event in the numbers of this conduit; what comes from a former track is not told. */
+  const translated = (event: Line.Event): Event | undefined => {
+    if (!("track" in event)) return event
+    return attached !== undefined && event.track === attached.inner ? { ...event, track: attached.number } : undefined
+  }
+
+  const onPacket = (packet: Line.AudioPacket): void => {
+    for (const reader of readers) {
+      if (Queue.sizeUnsafe(reader) >= capacity) dropped++
+      Queue.offerUnsafe(reader, packet)
+    }
+  }
+
+  /** Listens to the connection of the moment while somebody reads: a connection that nobody listens to opens no packet. */
+  const listen = Effect.suspend(() => {
+    const connection = current
+    return connection === undefined || readers.size === 0
+      ? FiberHandle.clear(listening)
+      : Effect.asVoid(FiberHandle.run(
+        listening,
+        Effect.scoped(Effect.andThen(connection.listen(onPacket), Effect.never)),
+        { startImmediately: true }
+      ))
+  })
+
+  const use: Conduit["use"] = Effect.fnUntraced(function*(connection: VoiceConnection) {
+    const events = yield* connection.events
+    yield* events.pipe(
+      Stream.runForEach((event) =>
+        Effect.sync(() => {
+          const told = event._tag === "Ended" ? undefined : translated(event)
+          if (told !== undefined) publish(told)
+        })
+      ),
+      Effect.forkScoped({ startImmediately: true })
+    )
+    current = connection
+    yield* Effect.addFinalizer(() =>
+      Effect.suspend(() => {
+        if (current !== connection) return Effect.void
+        current = undefined
+        if (attached !== undefined) attached.inner = undefined
+        return FiberHandle.clear(listening)
+      })
+    )
+    if (muted) yield* connection.setMuted(true)
+    if (speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(speaking))
+    if (attached !== undefined) yield* attachTo(connection, attached)
+    yield* listen
+  })
+
+  const events = Effect.gen(function*() {
+    const queue = yield* Queue.make<Event, Cause.Done>({ capacity: eventCapacity, strategy: "sliding" })
+    const listener: Listener = {
+      onEvent: (event) => void Queue.offerUnsafe(queue, event),
+      onEnd: () => void Queue.endUnsafe(queue)
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => listeners.add(listener)),
+      () => Effect.sync(() => listeners.delete(listener))
+    )
+    if (over !== undefined) listener.onEnd()
+    return Stream.fromQueue(queue)
+  })
+
+  const packets = Stream.unwrap(Effect.gen(function*() {
+    const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
+    yield* Effect.acquireRelease(
+      Effect.suspend(() => readers.add(queue).size === 1 ? listen : Effect.void),
+      () => Effect.suspend(() => readers.delete(queue) && readers.size === 0 ? listen : Effect.void)
+    )
+    if (over !== undefined) Queue.failCauseUnsafe(queue, Cause.fail(over))
+    return Stream.fromQueue(queue)
+  }))
+
+  return {
+    publish,
+    use,
+    attach: (ring, options) =>
+      Effect.gen(function*() {
+        yield* live("Playing")
+        const former = attached
+        const next: Attached = { number: ++tracks, ring, paused: options?.paused ?? false, inner: undefined }
+        attached = next
+        if (current !== undefined) {
+          if (former !== undefined) former.inner = undefined
+          yield* attachTo(current, next)
+        }
+        return next.number
+      }),
+    detach: (number) =>
+      Effect.suspend(() => {
+        if (attached?.number !== number) return Effect.void
+        const former = attached
+        attached = undefined
+        return current === undefined ? Effect.void : detachFrom(current, former)
+      }),
+    setPaused: (number, paused) =>
+      Effect.suspend(() => {
+        if (attached?.number !== number) return Effect.void
+        attached.paused = paused
+        return current === undefined || attached.inner === undefined
+          ? Effect.void
+          : current.setPaused(attached.inner, paused)
+      }),
+    setMuted: (value) =>
+      Effect.suspend(() => {
+        muted = value
+        return current === undefined ? Effect.void : current.setMuted(value)
+      }),
+    setSpeaking: (flags) =>
+      Effect.suspend(() => {
+        speaking = flags
+        return Effect.andThen(
+          live("Speaking"),
+          current === undefined ? Effect.void : Effect.ignore(current.setSpeaking(flags))
+        )
+      }),
+    events,
+    packets,
+    packetsDropped: () => dropped,
+    statistics: Effect.suspend(() => current === undefined ? notConnected("Statistics") : current.statistics),
+    awaitEnd: Deferred.await(ended),
+    end: (error, lost) =>
+      Effect.sync(() => {
+        if (over !== undefined) return
+        over = error
+        Deferred.doneUnsafe(ended, Effect.fail(error))
+        if (lost) publish({ _tag: "Ended", error })
+        for (const { onEnd } of listeners) onEnd()
+        for (const reader of readers) Queue.failCauseUnsafe(reader, Cause.fail(error))
+      })
+  }
+})

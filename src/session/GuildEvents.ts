@@ -1,0 +1,145 @@
+/**
+ * What the main gateway says of one guild. All sessions of a gateway share one subscription: a bot in a thousand channels
+ * does not look at each event a thousand times.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import type * as Gateway from "../Gateway.ts"
+import type { GuildId } from "../protocol/Identifier.ts"
+import * as VoiceError from "../VoiceError.ts"
+
+/**
+ * Takes the events of a guild, in order. Plain code.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Listener {
+  readonly onEvent: (event: Gateway.GatewayEvent) => void
+  readonly onLifecycle: (lifecycle: Gateway.Lifecycle) => void
+  /** The gateway has ended. Nothing comes after it. */
+  readonly onEnd: (error: VoiceError.VoiceError) => void
+}
+
+interface Hub {
+  readonly listeners: Map<GuildId, Set<Listener>>
+  readonly oneAtATime: Semaphore.Semaphore
+  sessions: number
+  scope: Scope.Closeable | undefined
+  /** Why nothing comes any more. */
+  ended: VoiceError.VoiceError | undefined
+}
+
+const hubs = new WeakMap<Gateway.Gateway["Service"], Hub>()
+
+const hubOf = (gateway: Gateway.Gateway["Service"]): Hub => {
+  const known = hubs.get(gateway)
+  if (known !== undefined) return known
+  const hub: Hub = {
+    listeners: new Map(),
+    oneAtATime: Semaphore.makeUnsafe(1),
+    sessions: 0,
+    scope: undefined,
+    ended: undefined
+  }
+  hubs.set(gateway, hub)
+  return hub
+}
+
+const guildOf = (event: Gateway.GatewayEvent): GuildId | undefined => {
+  switch (event._tag) {
+    case "VoiceState":
+      return event.state.guild_id
+    case "VoiceServer":
+      return event.server.guild_id
+    case "Detached":
+      return event.guildId
+  }
+}
+
+const endOf = (cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError =>
+  Option.getOrElse(
+    Cause.findErrorOption(cause),
+    () => VoiceError.make(new VoiceError.GatewayFailed({ detail: "its events have ended" }))
+  )
+
+const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], hub: Hub) {
+  const scope = yield* Scope.make()
+  hub.scope = scope
+  const all = (f: (listener: Listener) => void) => {
+    for (const listeners of hub.listeners.values()) for (const listener of listeners) f(listener)
+  }
+  const run = Effect.gen(function*() {
+    const events = yield* gateway.subscribe
+    if (Option.isSome(gateway.lifecycle)) {
+      const lifecycles = yield* gateway.lifecycle.value
+      yield* lifecycles.pipe(
+        Stream.runForEach((lifecycle) => Effect.sync(() => all(({ onLifecycle }) => onLifecycle(lifecycle)))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+    }
+    yield* events.pipe(
+      Stream.runForEach((event) =>
+        Effect.sync(() => {
+          const guildId = guildOf(event)
+          const listeners = guildId === undefined ? undefined : hub.listeners.get(guildId)
+          if (listeners !== undefined) { for (const { onEvent } of listeners) onEvent(event) }
+        })
+      ),
+      Effect.exit,
+      Effect.flatMap((exit) =>
+        Effect.sync(() => {
+          const error = Exit.isSuccess(exit)
+            ? VoiceError.make(new VoiceError.GatewayFailed({ detail: "its events have ended" }))
+            : endOf(exit.cause)
+          hub.ended = error
+          all(({ onEnd }) => onEnd(error))
+        })
+      ),
+      Effect.forkScoped({ startImmediately: true })
+    )
+  })
+  yield* Scope.provide(run, scope)
+})
+
+/**
+ * Hears of a guild until the scope closes: from the moment this effect completes on, nothing is missed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const listen = (
+  gateway: Gateway.Gateway["Service"],
+  guildId: GuildId,
+  listener: Listener
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const hub = hubOf(gateway)
+    return Effect.acquireRelease(
+      hub.oneAtATime.withPermit(Effect.suspend(() => {
+        const listeners = hub.listeners.get(guildId) ?? new Set()
+        hub.listeners.set(guildId, listeners.add(listener))
+        hub.sessions++
+        if (hub.ended !== undefined) listener.onEnd(hub.ended)
+        return hub.scope === undefined ? start(gateway, hub) : Effect.void
+      })),
+      () =>
+        hub.oneAtATime.withPermit(Effect.suspend(() => {
+          const listeners = hub.listeners.get(guildId)
+          listeners?.delete(listener)
+          if (listeners?.size === 0) hub.listeners.delete(guildId)
+          const scope = hub.scope
+          if (--hub.sessions > 0 || scope === undefined) return Effect.void
+          hub.scope = undefined
+          hub.ended = undefined
+          return Scope.close(scope, Exit.void)
+        }))
+    )
+  })

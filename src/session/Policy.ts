@@ -1,0 +1,103 @@
+/**
+ * What the loss of a connection means, as a value: a reaction to each reason, delays between attempts, and how long to wait
+ * for the main gateway's word. Every part can be replaced.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Schedule from "effect/Schedule"
+import * as CloseCode from "../protocol/CloseCode.ts"
+import type { Reason, VoiceError } from "../VoiceError.ts"
+
+/**
+ * How a session reacts to the end of a connection, or to the failure of an attempt to connect.
+ *
+ * - `rejoin`: leave and ask the main gateway for new credentials, after a delay of {@link Policy.backoff}.
+ * - `rejoin-once`: the same, but a second time in a row is final.
+ * - `await-gateway`: do nothing by itself; the main gateway's next word decides.
+ * - `stop`: the session ends with this reason.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Reaction = "rejoin" | "rejoin-once" | "await-gateway" | "stop"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Policy {
+  readonly react: (reason: Reason) => Reaction
+  /** Delays between attempts in a row, by what went wrong; the session ends with its reason when there is none left. */
+  readonly backoff: Schedule.Schedule<unknown, VoiceError>
+  /** A connection that was up for so long has nothing to do with the failures before it. */
+  readonly stableAfter: Duration.Input
+  /** How long to wait for the main gateway's word after `await-gateway`. */
+  readonly gatewayPatience: Duration.Input
+  /** How long to wait for a voice server that Discord is looking for, or for a main gateway that is away. */
+  readonly serverPatience: Duration.Input
+}
+
+/**
+ * Reasons that are no close codes and that a new attempt may mend: the network, the other side, used-up nonces, a Discord
+ * library that is not connected at the moment. All others stay what they are however often one tries.
+ */
+const passing: ReadonlySet<Reason["_tag"]> = new Set([
+  "PhaseTimedOut",
+  "JoinTimedOut",
+  "SocketOpenFailed",
+  "HeartbeatUnanswered",
+  "ProtocolViolated",
+  "UdpFailed",
+  "UdpLost",
+  "DiscoveryUnanswered",
+  "CryptoFailed",
+  "GatewayFailed"
+])
+
+/**
+ * The reaction of the table of close codes, and `rejoin` to everything else that may pass. What a table calls `resume` has
+ * been tried by the driver already, and is `rejoin` here.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const react = (reason: Reason): Reaction => {
+  if (!("code" in reason) || reason._tag === "GatewayClosed") return passing.has(reason._tag) ? "rejoin" : "stop"
+  const { reaction } = CloseCode.voice(reason.code)
+  return reaction === "resume" ? "rejoin" : reaction
+}
+
+/**
+ * A quarter of a second, doubling up to half a minute, with jitter, ten times in a row.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const backoff: Schedule.Schedule<unknown, VoiceError> = Schedule.min([
+  Schedule.exponential("250 millis", 2),
+  Schedule.spaced("30 seconds")
+]).pipe(Schedule.jittered, Schedule.upTo({ times: 10 }), Schedule.setInputType<VoiceError>())
+
+/**
+ * {@link react} and {@link backoff}; a connection is stable after a second, the main gateway has 5 seconds for its word and
+ * Discord a minute for another voice server.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const standard: Policy = {
+  react,
+  backoff,
+  stableAfter: Duration.seconds(1),
+  gatewayPatience: Duration.seconds(5),
+  serverPatience: Duration.minutes(1)
+}
+
+/**
+ * Never connects again: the first loss that cannot be resumed is the end.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const never: Policy = { ...standard, react: () => "stop" }

@@ -1,0 +1,323 @@
+/**
+ * Keeps a session in its channel: asks the main gateway for a place, has the driver connect there, and decides what each
+ * loss and each word of the main gateway means, until we leave or nothing can be done any more.
+ *
+ * There is one connection at most at any time. The former one is released before the next is asked for.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as SubscriptionRef from "effect/SubscriptionRef"
+import type { ChannelId } from "../protocol/Identifier.ts"
+import type * as VoiceDriver from "../VoiceDriver.ts"
+import * as VoiceError from "../VoiceError.ts"
+import type * as Conduit from "./Conduit.ts"
+import type { Policy } from "./Policy.ts"
+import type { State } from "./State.ts"
+import * as Whereabouts from "./Whereabouts.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The channel that we want to be in. It follows where we are moved to. */
+  readonly target: { channelId: ChannelId }
+  readonly driver: VoiceDriver.VoiceDriver["Service"]
+  readonly connect: VoiceDriver.ConnectOptions
+  readonly whereabouts: Whereabouts.Whereabouts
+  readonly conduit: Conduit.Conduit
+  readonly state: SubscriptionRef.SubscriptionRef<State>
+  readonly policy: Policy
+  readonly joinTimeout: Duration.Duration
+  /** How we want to be shown; asked again for each request. */
+  readonly flags: () => Whereabouts.Flags
+  /** Whether to leave before the first request, because an earlier process of ours may still be there. */
+  readonly hasGhost: Effect.Effect<boolean>
+  /** Done when the first connection stands. */
+  readonly joined: Deferred.Deferred<VoiceDriver.VoiceConnection, VoiceError.VoiceError>
+}
+
+/** What to do next. */
+type Step =
+  | { readonly _tag: "Request"; readonly anew: Effect.Effect<boolean> }
+  | { readonly _tag: "Connect"; readonly place: Whereabouts.Place }
+
+/** What the main gateway says while we are connected or connecting. */
+type Word = "server" | "parked" | "removed" | "new-session" | "detached"
+
+/** What ended an attempt or a connection. */
+type Outcome =
+  | { readonly _tag: "Word"; readonly word: Word }
+  | { readonly _tag: "Lost"; readonly error: VoiceError.VoiceError }
+
+/** How long the voice gateway may take to close after the main gateway has said that we are in no channel. */
+const closePatience = Duration.seconds(1)
+
+/** The first word that is newer than `since`. */
+const wordAfter = (since: Whereabouts.Now) => (now: Whereabouts.Now): Word | undefined => {
+  if (now.detached !== undefined && now.detached.times > (since.detached?.times ?? 0)) return "detached"
+  if (now.newSessions > since.newSessions) return "new-session"
+  if (now.servers > since.servers) return now.server?.endpoint === null ? "parked" : "server"
+  return now.states > since.states && now.channelId === null ? "removed" : undefined
+}
+
+const disconnected = (code: number, detail: string) => VoiceError.make(new VoiceError.Disconnected({ code, detail }))
+
+/**
+ * Runs until the session is over, and fails with the reason.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const run = Effect.fnUntraced(function*(
+  options: Options
+): Effect.fn.Return<never, VoiceError.VoiceError, Scope.Scope> {
+  const { conduit, driver, joined, policy, state, target, whereabouts } = options
+  const scope = yield* Effect.scope
+  const clock = yield* Clock.Clock
+  const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const stableMs = Duration.toMillis(Duration.fromInputUnsafe(policy.stableAfter))
+  const gatewayPatience = Duration.fromInputUnsafe(policy.gatewayPatience)
+  const serverPatience = Duration.fromInputUnsafe(policy.serverPatience)
+
+  /** The channel of the last connection. */
+  let channelId: ChannelId | undefined
+  let nextDelay = yield* Schedule.toStep(policy.backoff)
+  let attempt = 0
+  /** Whether the failure before this one allowed one more attempt only. */
+  let wasLastChance = false
+  let hasJoined = false
+
+  const settle = Effect.gen(function*() {
+    nextDelay = yield* Schedule.toStep(policy.backoff)
+    attempt = 0
+    wasLastChance = false
+  })
+
+  const request = (anew: boolean): Step => ({ _tag: "Request", anew: Effect.succeed(anew) })
+
+  /** Waits for the next attempt, or fails with the reason if there is none. The main gateway can cut the waiting short. */
+  const backOff = Effect.fnUntraced(function*(error: VoiceError.VoiceError, since: Whereabouts.Now) {
+    const delay = yield* Pull.matchEffect(nextDelay(yield* Clock.currentTimeMillis, error), {
+      onSuccess: ([, duration]) => Effect.succeed(duration),
+      onFailure: Effect.failCause,
+      onDone: () => Effect.undefined
+    })
+    if (delay === undefined) return yield* error
+    attempt++
+    yield* SubscriptionRef.set(state, {
+      _tag: "Reconnecting",
+      attempt,
+      delayMs: Duration.toMillis(delay),
+      error
+    })
+    yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
+    const word = yield* Effect.raceFirst(
+      whereabouts.until((now) => {
+        const heard = wordAfter(since)(now)
+        return heard === "server" || heard === "new-session" || heard === "detached" ? heard : undefined
+      }),
+      Effect.as(Effect.sleep(delay), undefined)
+    )
+    return word === undefined ? request(true) : yield* follow(word, since)
+  })
+
+  /** Waits for a server, or for whatever else decides. */
+  const awaitServer = Effect.fnUntraced(function*(
+    since: Whereabouts.Now,
+    patience: Duration.Duration,
+    expired: VoiceError.VoiceError,
+    removed: () => Effect.Effect<Step, VoiceError.VoiceError>
+  ): Effect.fn.Return<Step, VoiceError.VoiceError> {
+    yield* SubscriptionRef.set(state, { _tag: "AwaitingServer" })
+    const decisive = (now: Whereabouts.Now) => {
+      const word = wordAfter(since)(now)
+      return word === "parked" ? undefined : word
+    }
+    const isParked = (now: Whereabouts.Now) => now.servers > since.servers && now.server?.endpoint === null
+    let word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
+      duration: patience,
+      orElse: () => Effect.undefined
+    })
+    const now = whereabouts.now()
+    // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
+    if (word === undefined && (now.isAway || isParked(now))) {
+      word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
+        duration: serverPatience,
+        orElse: () => Effect.undefined
+      })
+    }
+    if (word === undefined) return yield* expired
+    return word === "removed" ? yield* removed() : yield* follow(word, since)
+  })
+
+  const follow = Effect.fnUntraced(function*(
+    word: Exclude<Word, "removed">,
+    since: Whereabouts.Now
+  ): Effect.fn.Return<Step, VoiceError.VoiceError> {
+    switch (word) {
+      case "detached": {
+        const { detached } = whereabouts.now()
+        return yield* detached === undefined ? disconnected(4014, "") : detached.error
+      }
+      case "new-session":
+        return request(false)
+      case "parked": {
+        const { newSessions, states } = whereabouts.now()
+        const gone = VoiceError.make(
+          new VoiceError.JoinTimedOut({
+            guildId: whereabouts.guildId,
+            channelId: target.channelId,
+            missing: "endpoint",
+            elapsedMs: Duration.toMillis(serverPatience)
+          })
+        )
+        return yield* awaitServer(
+          { ...since, newSessions, states },
+          serverPatience,
+          gone,
+          () => Effect.fail(disconnected(4014, ""))
+        )
+      }
+      case "server": {
+        // a move has a voice state, too, which may be behind the server
+        if (whereabouts.now().channelId === target.channelId) {
+          yield* Whereabouts.companion(whereabouts, whereabouts.now())
+        }
+        const place = whereabouts.place()
+        if (place === undefined) return yield* follow("parked", since)
+        return { _tag: "Connect", place }
+      }
+    }
+  })
+
+  /** What a close code that leaves the decision to the main gateway meant. */
+  const awaitGateway = (reason: VoiceError.Reason, since: Whereabouts.Now) => {
+    const { code, detail } = "code" in reason && "detail" in reason ? reason : { code: 4014, detail: "" }
+    const where = { guildId: whereabouts.guildId, channelId: target.channelId }
+    const removed = () =>
+      VoiceError.fail(code === 4022 ? new VoiceError.CallEnded(where) : new VoiceError.Kicked(where))
+    return awaitServer(since, gatewayPatience, disconnected(code, detail), removed)
+  }
+
+  const onLost = Effect.fnUntraced(function*(
+    error: VoiceError.VoiceError,
+    since: Whereabouts.Now
+  ): Effect.fn.Return<Step, VoiceError.VoiceError> {
+    const { failure } = whereabouts.now()
+    const { reason } = error
+    switch (policy.react(reason)) {
+      case "stop":
+        return yield* error
+      case "await-gateway":
+        return yield* awaitGateway(reason, since)
+      case "rejoin-once":
+        yield* Effect.logError(`voice has to be joined anew because of a fault of the client: ${error.message}`)
+        if (wasLastChance) return yield* error
+        wasLastChance = true
+        break
+      case "rejoin":
+        wasLastChance = false
+    }
+    if (failure !== undefined) return yield* failure
+    return yield* backOff(error, since)
+  })
+
+  /** The main gateway says that we are in no channel: the voice gateway's close code, if it comes, says why. */
+  const onRemoved = (connection: VoiceDriver.VoiceConnection | undefined, since: Whereabouts.Now) =>
+    Effect.gen(function*() {
+      const none = disconnected(4014, "the main gateway says that we are in no channel")
+      if (connection === undefined) return yield* none
+      const closed = yield* Effect.timeoutOrElse(Effect.flip(connection.awaitEnd), {
+        duration: closePatience,
+        orElse: () => Effect.undefined
+      })
+      if (closed === undefined || policy.react(closed.reason) !== "await-gateway") return yield* none
+      return yield* awaitGateway(closed.reason, { ...since, servers: whereabouts.now().servers })
+    })
+
+  const acquire = (anew: Effect.Effect<boolean>): Effect.Effect<Step, VoiceError.VoiceError> =>
+    Effect.gen(function*() {
+      const { channelId } = target
+      yield* SubscriptionRef.set(state, { _tag: "Joining", channelId })
+      const since = whereabouts.now()
+      return yield* whereabouts.request({ channelId, flags: options.flags(), anew, timeout: options.joinTimeout }).pipe(
+        Effect.map((place): Step => ({ _tag: "Connect", place })),
+        // whoever is not let in at first will not be later: only what stood before is kept up
+        Effect.catch((error) => !hasJoined && attempt === 0 ? Effect.fail(error) : onLost(error, since))
+      )
+    })
+
+  /** Connects at a place and stays there. Gives what is to be done after that. */
+  const stay = Effect.fnUntraced(function*(place: Whereabouts.Place): Effect.fn.Return<Step, VoiceError.VoiceError> {
+    const { info, since } = place
+    const hasMoved = channelId !== undefined && channelId !== info.channelId
+    target.channelId = channelId = info.channelId
+    if (hasMoved) conduit.publish({ _tag: "Moved", channelId: info.channelId })
+    yield* SubscriptionRef.set(state, { _tag: "Connecting", endpoint: info.endpoint, channelId: info.channelId })
+    const connectionScope = yield* Scope.fork(scope)
+    let connection: VoiceDriver.VoiceConnection | undefined
+    let readyMs: number | undefined
+
+    const heard = Effect.map(whereabouts.until(wordAfter(since)), (word): Outcome => ({ _tag: "Word", word }))
+    const visit = Effect.gen(function*() {
+      const up = yield* driver.connect(info, options.connect)
+      connection = up
+      const { mode, ssrc, version } = up.established
+      const ready: State = { _tag: "Ready", endpoint: info.endpoint, channelId: info.channelId, ssrc, mode, version }
+      const events = yield* up.events
+      yield* events.pipe(
+        Stream.runForEach((event) => {
+          switch (event._tag) {
+            case "Resuming":
+              return SubscriptionRef.set(state, {
+                _tag: "Resuming",
+                endpoint: info.endpoint,
+                channelId: info.channelId,
+                error: event.error
+              })
+            case "Resumed":
+              return SubscriptionRef.set(state, ready)
+            default:
+              return Effect.void
+          }
+        }),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* conduit.use(up)
+      readyMs = nowMs()
+      hasJoined = true
+      yield* SubscriptionRef.set(state, ready)
+      yield* Deferred.succeed(joined, up)
+      return yield* up.awaitEnd
+    }).pipe(
+      Scope.provide(connectionScope),
+      Effect.catch((error) => Effect.succeed<Outcome>({ _tag: "Lost", error }))
+    )
+
+    const outcome = yield* Effect.raceFirst(visit, heard)
+    if (readyMs !== undefined && nowMs() - readyMs >= stableMs) yield* settle
+    // what the close code of a removal says is still to be heard
+    const removal = outcome._tag === "Word" && outcome.word === "removed"
+      ? yield* Effect.exit(onRemoved(connection, since))
+      : undefined
+    yield* Scope.close(connectionScope, Exit.void)
+    if (removal !== undefined) return yield* removal
+    if (outcome._tag === "Lost") return yield* onLost(outcome.error, since)
+    return outcome.word === "removed"
+      ? yield* disconnected(4014, "")
+      : yield* follow(outcome.word, since)
+  })
+
+  let step: Step = { _tag: "Request", anew: options.hasGhost }
+  while (true) step = step._tag === "Request" ? yield* acquire(step.anew) : yield* stay(step.place)
+})

@@ -1,0 +1,328 @@
+/**
+ * Where Discord has us in a guild, as the main gateway tells it, and the two things that we can say to it: which channel we
+ * want, and that we leave.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import type * as Gateway from "../Gateway.ts"
+import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
+import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
+import * as VoiceDriver from "../VoiceDriver.ts"
+import * as VoiceError from "../VoiceError.ts"
+import * as GuildEvents from "./GuildEvents.ts"
+
+/**
+ * What is known at the moment. Counters only grow: what is newer than a place is what counts more than the place does.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Now {
+  /** `null` when we are in no channel; `undefined` before Discord has said anything. */
+  readonly channelId: ChannelId | null | undefined
+  readonly sessionId: string | undefined
+  /** Voice states of ours that have come. */
+  readonly states: number
+  /** What the last VOICE_SERVER_UPDATE said. */
+  readonly server: { readonly endpoint: string | null; readonly token: string } | undefined
+  readonly servers: number
+  /** Main gateway sessions that have begun after the first. */
+  readonly newSessions: number
+  /** Whether the main gateway is away at the moment. */
+  readonly isAway: boolean
+  /** Why the main gateway will say nothing any more. */
+  readonly failure: VoiceError.VoiceError | undefined
+  /** Times the gateway has given this guild up. */
+  readonly detached: { readonly times: number; readonly error: VoiceError.VoiceError } | undefined
+}
+
+/**
+ * A voice server's place for us, and how much was known when it was given.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Place {
+  readonly info: VoiceDriver.ConnectionInfo
+  readonly since: Now
+}
+
+/**
+ * How we are shown in the channel.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Flags {
+  readonly mute: boolean
+  readonly deaf: boolean
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Whereabouts {
+  readonly guildId: GuildId
+  readonly now: () => Now
+  /** Waits until `look` finds something in what is known. */
+  readonly until: <A>(look: (now: Now) => A | undefined) => Effect.Effect<A>
+  /** The place that what is known now amounts to, if we are in a channel and have a voice server. */
+  readonly place: () => Place | undefined
+  /**
+   * Asks for a place in a channel and waits for both answers. Fails with `JoinTimedOut`, which says what did not come, and
+   * with what the gateway fails with.
+   */
+  readonly request: (options: {
+    readonly channelId: ChannelId
+    readonly flags: Flags
+    /** Whether to leave before, so that Discord gives out new credentials. */
+    readonly anew: Effect.Effect<boolean>
+    readonly timeout: Duration.Duration
+  }) => Effect.Effect<Place, VoiceError.VoiceError>
+  /** Says which channel we want and how we are shown there, and waits for nothing. */
+  readonly tell: (channelId: ChannelId | null, flags: Flags) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Leaves, and waits until Discord has taken note, for 2 seconds at most. Never fails. */
+  readonly leave: Effect.Effect<void>
+}
+
+/** How long the main gateway may take to take note that we leave. */
+const leaveTimeout = Duration.seconds(2)
+
+/** A voice state without a voice server for so long means that Discord sends none: we leave and come again. */
+const stuckAfter = Duration.seconds(5)
+
+/** The two events of one move come close together, in any order. */
+const companionWait = Duration.millis(100)
+
+const unknown: Now = {
+  channelId: undefined,
+  sessionId: undefined,
+  states: 0,
+  server: undefined,
+  servers: 0,
+  newSessions: 0,
+  isAway: false,
+  failure: undefined,
+  detached: undefined
+}
+
+/**
+ * Follows a guild until the scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  gateway: Gateway.Gateway["Service"],
+  guildId: GuildId
+): Effect.fn.Return<Whereabouts, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  let now = unknown
+  let userId: UserId | undefined
+  /** The last voice state of each member, as long as we may be any of them. */
+  const candidates = new Map<UserId, GatewayPayload.VoiceState>()
+  const watchers = new Set<() => void>()
+
+  const set = (change: Partial<Now>): void => {
+    now = { ...now, ...change }
+    for (const watch of Array.from(watchers)) watch()
+  }
+
+  const until: Whereabouts["until"] = (look) =>
+    Effect.callback((resume) => {
+      const watch = () => {
+        const found = look(now)
+        if (found === undefined) return
+        watchers.delete(watch)
+        resume(Effect.succeed(found))
+      }
+      watchers.add(watch)
+      watch()
+      return Effect.sync(() => watchers.delete(watch))
+    })
+
+  const onOwnState = ({ channel_id: channelId, session_id: sessionId }: GatewayPayload.VoiceState): void =>
+    set({ channelId, sessionId, states: now.states + 1 })
+
+  yield* GuildEvents.listen(gateway, guildId, {
+    onEvent: (event) => {
+      switch (event._tag) {
+        case "VoiceState":
+          if (userId === undefined) {
+            candidates.set(event.state.user_id, event.state)
+            set({})
+          } else if (event.state.user_id === userId) onOwnState(event.state)
+          return
+        case "VoiceServer": {
+          const { endpoint, token } = event.server
+          return set({ server: { endpoint, token }, servers: now.servers + 1 })
+        }
+        case "Detached":
+          candidates.clear()
+          return set({
+            channelId: null,
+            states: now.states + 1,
+            detached: { times: (now.detached?.times ?? 0) + 1, error: event.error }
+          })
+      }
+    },
+    onLifecycle: (lifecycle) => {
+      switch (lifecycle) {
+        case "Lost":
+          return set({ isAway: true })
+        case "Resumed":
+          return set({ isAway: false })
+        case "NewSession":
+          return set({ isAway: false, newSessions: now.newSessions + 1 })
+      }
+    },
+    onEnd: (failure) => set({ failure })
+  })
+
+  yield* gateway.userId.pipe(
+    Effect.flatMap((id) =>
+      Effect.sync(() => {
+        userId = id
+        const state = candidates.get(id)
+        candidates.clear()
+        if (state !== undefined) onOwnState(state)
+        else set({})
+      })
+    ),
+    Effect.catch((failure) => Effect.sync(() => set({ failure }))),
+    Effect.forkScoped({ startImmediately: true })
+  )
+
+  const tell: Whereabouts["tell"] = (channelId, { deaf, mute }) =>
+    gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf })
+
+  const place = (): Place | undefined => {
+    const { channelId, server, sessionId } = now
+    if (
+      userId === undefined || sessionId === undefined || channelId === undefined || channelId === null ||
+      server === undefined || server.endpoint === null
+    ) return undefined
+    const { endpoint, token } = server
+    const info = new VoiceDriver.ConnectionInfo({
+      endpoint,
+      serverId: guildId,
+      channelId,
+      userId,
+      sessionId,
+      token: Redacted.make(token)
+    })
+    return { info, since: now }
+  }
+
+  const isInVoice = () =>
+    userId === undefined
+      ? Array.from(candidates.values()).some(({ channel_id }) => channel_id !== null)
+      : now.channelId !== undefined && now.channelId !== null
+
+  const isGone = ({ failure }: Now) => failure !== undefined || !isInVoice() ? true : undefined
+
+  const leave = Effect.gen(function*() {
+    // Only the waiting has a limit: a gateway that is away or at its send limit says it when it can.
+    const saying = yield* Effect.forkDetach(tell(null, { mute: false, deaf: false }), { startImmediately: true })
+    yield* Fiber.join(saying)
+    yield* until(isGone)
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: leaveTimeout,
+      orElse: () =>
+        Effect.logWarning(`Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`)
+    }),
+    Effect.catch((error) => Effect.logDebug(`leaving was not announced: ${error.message}`))
+  )
+
+  const request: Whereabouts["request"] = Effect.fnUntraced(function*({ anew, channelId, flags, timeout }) {
+    const startedAt = clock.monotonicTimeNanosUnsafe()
+    let asked = false
+    let wasStuck = false
+    let before = now
+
+    const missing = (): VoiceError.JoinTimedOut["missing"] => {
+      if (!asked) return "gateway"
+      if (userId === undefined && isInVoice()) return "userId"
+      const hasState = wasStuck || (now.states > before.states && now.channelId === channelId)
+      const hasServer = now.servers > before.servers
+      if (hasState) return hasServer ? "endpoint" : "VOICE_SERVER_UPDATE"
+      return hasServer ? "VOICE_STATE_UPDATE" : "both"
+    }
+
+    const answered = (current: Now): Effect.Effect<Place, VoiceError.VoiceError> | undefined => {
+      if (current.failure !== undefined) return Effect.fail(current.failure)
+      if (current.detached !== undefined && current.detached.times > (before.detached?.times ?? 0)) {
+        return Effect.fail(current.detached.error)
+      }
+      if (current.servers === before.servers || current.states === before.states) return undefined
+      if (current.channelId !== channelId) return undefined
+      const found = place()
+      return found === undefined ? undefined : Effect.succeed(found)
+    }
+
+    const ask = Effect.suspend(() => {
+      before = now
+      asked = false
+      return Effect.andThen(
+        tell(channelId, flags),
+        Effect.sync(() => {
+          asked = true
+        })
+      )
+    })
+
+    const isStuck = ({ channelId: current, servers, states }: Now) =>
+      asked && states > before.states && current === channelId && servers === before.servers ? true : undefined
+
+    const run = Effect.gen(function*() {
+      if (yield* anew) yield* leave
+      yield* ask
+      const stuck = Effect.gen(function*() {
+        while (true) {
+          yield* until(isStuck)
+          yield* Effect.sleep(stuckAfter)
+          if (isStuck(now) === true) return
+        }
+      })
+      // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
+      const first = yield* Effect.raceFirst(until(answered), stuck)
+      if (first !== undefined) return yield* first
+      wasStuck = true
+      yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
+      yield* leave
+      yield* ask
+      return yield* Effect.flatten(until(answered))
+    })
+
+    return yield* Effect.timeoutOrElse(run, {
+      duration: timeout,
+      orElse: () =>
+        Effect.suspend(() => {
+          const elapsedMs = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
+          return VoiceError.fail(new VoiceError.JoinTimedOut({ guildId, channelId, missing: missing(), elapsedMs }))
+        })
+    })
+  })
+
+  return { guildId, now: () => now, until, place, request, tell, leave }
+})
+
+/**
+ * Waits a moment for the other one of two events that belong together.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const companion = (whereabouts: Whereabouts, since: Now): Effect.Effect<void> =>
+  whereabouts.until(({ states }) => states > since.states ? true : undefined).pipe(
+    Effect.timeoutOption(companionWait),
+    Effect.asVoid
+  )

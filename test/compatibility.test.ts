@@ -1,0 +1,71 @@
+import { assert, describe, it } from "@effect/vitest"
+import { readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { modes } from "../src/protocol/EncryptionMode.ts"
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+
+const read = (path: string) => readFileSync(join(root, path), "utf8")
+
+const page = "docs/compatibility.md"
+
+interface Claim {
+  readonly line: string
+  readonly file: string
+  readonly test: string
+}
+
+/** A link to a test file and, in quotes behind it, the name of a test. */
+const claimsOf = (text: string): ReadonlyArray<Claim> =>
+  [...text.matchAll(/^.*\]\(([^)]+\.test\.ts)\) "([^"]+)".*$/gm)].map(([line, target = "", test = ""]) => ({
+    line,
+    file: join(dirname(page), target),
+    test
+  }))
+
+/** The names of the tests of a file as they stand there: with the variables of a template. */
+const testsOf = (file: string): ReadonlyArray<string> =>
+  [...read(file).matchAll(/\bit(?:\.\w+)?\(\s*(["`])(.+?)\1/g)].map(([, , name = ""]) => name)
+
+/** What a template can become. Only modes are filled in: other variables stand in the page as they stand in the file. */
+const namesOf = (template: string): ReadonlyArray<string> =>
+  template.includes("${mode}") ? modes.map((mode) => template.replace("${mode}", mode)) : [template]
+
+const claims = claimsOf(read(page))
+const files = [...new Set(claims.map(({ file }) => file))]
+
+describe(page, () => {
+  it("makes claims, each in a row of its own", () => {
+    assert.isAbove(claims.length, 0)
+    const rows = [...read(page).matchAll(/^\| (?!client|---).*$/gm)].map(([line]) => line)
+    assert.deepStrictEqual(rows.filter((row) => !claims.some(({ line }) => line === row)), [])
+  })
+
+  it("names only tests that exist", () => {
+    const missing = claims.filter(({ file, test }) => !testsOf(file).flatMap(namesOf).includes(test))
+    assert.deepStrictEqual(missing.map(({ file, test }) => `${file}: ${test}`), [])
+  })
+
+  for (const file of files) {
+    it(`names every test of ${file}`, () => {
+      const named = new Set(claims.filter((claim) => claim.file === file).map(({ test }) => test))
+      assert.deepStrictEqual(testsOf(file).filter((template) => !namesOf(template).some((name) => named.has(name))), [])
+    })
+  }
+
+  it("gives the libraries the versions that are installed", () => {
+    const { devDependencies } = JSON.parse(read("package.json"))
+    // dfx lives apart, with the Effect that it was made for
+    const { dependencies } = JSON.parse(read("test/interop/dfx/package.json"))
+    const installed = Object.entries({ ...devDependencies, ...dependencies }).map(([name, range]) =>
+      /^npm:(.+)@([^@]+)$/.exec(String(range))?.slice(1) ?? [name, String(range)]
+    )
+    const stated = new Set(
+      [...read(page).matchAll(/^\| `([^`]+)` (\S+) \|/gm)].map(([, name, version]) => `${name} ${version}`)
+    )
+    assert.isAbove(stated.size, 0)
+    const known = new Set(installed.map(([name, range = ""]) => `${name} ${range.replace(/^[\^~]/, "")}`))
+    assert.deepStrictEqual([...stated].filter((one) => !known.has(one)), [])
+  })
+})

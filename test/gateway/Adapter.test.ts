@@ -1,0 +1,503 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Logger, References, Result, Schedule, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as Gateway from "../../src/Gateway.ts"
+import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
+import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
+import type { VoiceError } from "../../src/VoiceError.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
+
+const guildId = GuildId.make("10")
+const otherGuildId = GuildId.make("11")
+const channelId = ChannelId.make("20")
+const me = UserId.make("30")
+const someone = UserId.make("31")
+
+const state = (channel: ChannelId | null, more: object = {}) => ({
+  guild_id: guildId,
+  channel_id: channel,
+  user_id: me,
+  session_id: "session",
+  deaf: false,
+  mute: false,
+  self_deaf: false,
+  self_mute: false,
+  self_video: false,
+  suppress: false,
+  ...more
+})
+
+const server = (more: object = {}) => ({
+  guild_id: guildId,
+  token: "secret-token",
+  endpoint: "voice.example:443",
+  ...more
+})
+
+const request = (channel: ChannelId | null, guild = guildId): Gateway.VoiceStateRequest => ({
+  guild_id: guild,
+  channel_id: channel,
+  self_mute: false,
+  self_deaf: false
+})
+
+/** A library that follows the convention, in the test's hands. */
+const makeHost = () => {
+  const adapters = new Map<string, Gateway.AdapterMethods>()
+  const sent: Array<Gateway.VoiceStatePayload> = []
+  const log: Array<string> = []
+  const host = {
+    adapters,
+    sent,
+    log,
+    /** What `sendPayload` does. */
+    onSend: (_payload: Gateway.VoiceStatePayload): boolean => true,
+    onDestroy: () => {},
+    knows: new Set<string>([guildId, otherGuildId]),
+    find: (guild: GuildId): Gateway.AdapterCreator | undefined =>
+      host.knows.has(guild) ? host.create(guild) : undefined,
+    create: (guild: GuildId): Gateway.AdapterCreator => (methods) => {
+      log.push(`made ${guild}`)
+      adapters.set(guild, methods)
+      return {
+        sendPayload: (payload) => {
+          const isTaken = host.onSend(payload)
+          if (isTaken) sent.push(payload)
+          return isTaken
+        },
+        destroy: () => {
+          log.push(`destroyed ${guild}`)
+          adapters.delete(guild)
+          host.onDestroy()
+        }
+      }
+    },
+    methods: (guild = guildId) => {
+      const methods = adapters.get(guild)
+      assert.isDefined(methods)
+      return methods
+    }
+  }
+  return host
+}
+
+type Host = ReturnType<typeof makeHost>
+
+const build = (host: Host, options: Gateway.AdapterOptions = {}) =>
+  Effect.map(Layer.build(Gateway.layerAdapter((guild) => host.find(guild), options)), (context) => {
+    const layer = Layer.succeedContext(context)
+    return { layer, gateway: Gateway.Gateway.pipe(Effect.provide(layer)) }
+  })
+
+const setup = Effect.fnUntraced(function*(options: Gateway.AdapterOptions = {}) {
+  const host = makeHost()
+  const { gateway, layer } = yield* build(host, options)
+  return { host, layer, gateway: yield* gateway }
+})
+
+const collect = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"]) {
+  const heard: Array<Gateway.GatewayEvent> = []
+  const stream = yield* gateway.subscribe
+  const fiber = yield* stream.pipe(
+    Stream.runForEach((event) => Effect.sync(() => heard.push(event))),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return { heard, fiber }
+})
+
+const settle = Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, { discard: true })
+
+const tagOf = <A, R>(effect: Effect.Effect<A, VoiceError, R>) =>
+  Effect.map(Effect.flip(effect), ({ reason }) => reason._tag)
+
+describe("Gateway.layerAdapter", () => {
+  it.effect("makes an adapter when a guild is first asked for, and sends op 4 through it", () =>
+    Effect.gen(function*() {
+      const { gateway, host } = yield* setup()
+      assert.deepStrictEqual(host.log, [])
+      yield* gateway.updateVoiceState({ ...request(channelId), self_deaf: true })
+      yield* gateway.updateVoiceState(request(channelId))
+      assert.deepStrictEqual(host.log, ["made 10"])
+      assert.deepStrictEqual(host.sent, [
+        { op: 4, d: { guild_id: guildId, channel_id: channelId, self_mute: false, self_deaf: true } },
+        { op: 4, d: { guild_id: guildId, channel_id: channelId, self_mute: false, self_deaf: false } }
+      ])
+    }))
+
+  it.effect("learns who we are from the first state, and passes events on in order", () =>
+    Effect.gen(function*() {
+      const { gateway, host } = yield* setup()
+      const id = yield* Effect.forkScoped(gateway.userId, { startImmediately: true })
+      const { heard } = yield* collect(gateway)
+      yield* gateway.updateVoiceState(request(channelId))
+      assert.isUndefined(id.pollUnsafe())
+      const methods = host.methods()
+      methods.onVoiceServerUpdate(server())
+      const { guild_id: _, ...withoutGuild } = state(channelId, { extra: 1 })
+      methods.onVoiceStateUpdate(withoutGuild)
+      methods.onVoiceServerUpdate(server({ endpoint: null }))
+      assert.strictEqual(yield* Fiber.join(id), me)
+      yield* settle
+      assert.deepStrictEqual(heard.map((event) => event._tag), ["VoiceServer", "VoiceState", "VoiceServer"])
+      assert(heard[1]?._tag === "VoiceState")
+      assert.strictEqual(heard[1].state.guild_id, guildId)
+      assert(heard[2]?._tag === "VoiceServer")
+      assert.isNull(heard[2].server.endpoint)
+    }))
+
+  it.effect("tells our states from others' where the id is given, and keeps the adapter when others leave", () =>
+    Effect.gen(function*() {
+      const { gateway, host } = yield* setup({ userId: me })
+      assert.strictEqual(yield* gateway.userId, me)
+      const { heard } = yield* collect(gateway)
+      yield* gateway.updateVoiceState(request(channelId))
+      host.methods().onVoiceStateUpdate(state(null, { user_id: someone }))
+      host.methods().onVoiceStateUpdate(state(channelId))
+      host.methods().onVoiceStateUpdate(state(null, { user_id: someone }))
+      yield* settle
+      assert.lengthOf(heard, 3)
+      assert.strictEqual(yield* gateway.userId, me)
+      assert.deepStrictEqual(host.log, ["made 10"])
+    }))
+
+  it.effect("hears an answer that comes while the request is being sent", () =>
+    Effect.gen(function*() {
+      const { gateway, host } = yield* setup()
+      const { heard } = yield* collect(gateway)
+      host.onSend = ({ d }) => {
+        host.methods().onVoiceStateUpdate(state(d.channel_id))
+        return true
+      }
+      yield* gateway.updateVoiceState(request(channelId))
+      yield* gateway.updateVoiceState(request(null))
+      yield* settle
+      assert.lengthOf(heard, 2)
+      assert.deepStrictEqual(host.log, ["made 10", "destroyed 10"])
+    }))
+
+  describe("gives the adapter back", () => {
+    it.effect("before anybody hears that we have left, who may ask again at once", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        const events = yield* gateway.subscribe
+        const again = yield* events.pipe(
+          Stream.filter((event) => event._tag === "VoiceState" && event.state.channel_id === null),
+          Stream.take(1),
+          Stream.runForEach(() => gateway.updateVoiceState(request(channelId))),
+          Effect.forkScoped({ startImmediately: true })
+        )
+        yield* gateway.updateVoiceState(request(channelId))
+        host.methods().onVoiceStateUpdate(state(channelId))
+        yield* gateway.updateVoiceState(request(null))
+        host.methods().onVoiceStateUpdate(state(null))
+        yield* Fiber.join(again)
+        assert.deepStrictEqual(host.log, ["made 10", "destroyed 10", "made 10"])
+      }))
+
+    it.effect("when we have left, and makes another when the guild is asked for again", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        const { heard } = yield* collect(gateway)
+        yield* gateway.updateVoiceState(request(channelId))
+        const methods = host.methods()
+        methods.onVoiceStateUpdate(state(channelId))
+        yield* gateway.updateVoiceState(request(null))
+        assert.strictEqual(host.adapters.size, 1)
+        methods.onVoiceStateUpdate(state(null))
+        assert.strictEqual(host.adapters.size, 0)
+        // nothing of a host that does not let go
+        methods.onVoiceStateUpdate(state(channelId))
+        methods.destroy()
+        yield* settle
+        assert.lengthOf(heard, 2)
+        yield* gateway.updateVoiceState(request(channelId))
+        assert.deepStrictEqual(host.log, ["made 10", "destroyed 10", "made 10"])
+      }))
+
+    it.effect("when we are sent away", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        yield* gateway.updateVoiceState(request(channelId))
+        host.methods().onVoiceStateUpdate(state(channelId))
+        host.methods().onVoiceStateUpdate(state(null))
+        assert.strictEqual(host.adapters.size, 0)
+      }))
+
+    it.effect("but not when what we asked for before is answered late", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        yield* gateway.updateVoiceState(request(channelId))
+        host.methods().onVoiceStateUpdate(state(channelId))
+        yield* gateway.updateVoiceState(request(null))
+        yield* gateway.updateVoiceState(request(channelId))
+        host.methods().onVoiceStateUpdate(state(null))
+        assert.strictEqual(host.adapters.size, 1)
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(host.adapters.size, 1)
+      }))
+
+    it.effect("after a while when leaving is not answered", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        yield* gateway.updateVoiceState(request(null))
+        yield* TestClock.adjust("4900 millis")
+        assert.strictEqual(host.adapters.size, 1)
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual(host.adapters.size, 0)
+      }))
+
+    it.effect("when the layer's scope closes; then everything fails, and nothing is made any more", () =>
+      Effect.gen(function*() {
+        const host = makeHost()
+        const scope = yield* Scope.make()
+        const gateway = yield* Effect.flatMap(build(host), ({ gateway }) => gateway).pipe(Scope.provide(scope))
+        const { fiber } = yield* collect(gateway)
+        yield* gateway.updateVoiceState(request(channelId))
+        yield* gateway.updateVoiceState(request(channelId, otherGuildId))
+        const methods = host.methods()
+        host.onDestroy = () => {
+          throw new Error("not now")
+        }
+        yield* Scope.close(scope, Exit.void)
+        assert.deepStrictEqual(host.log, ["made 10", "made 11", "destroyed 10", "destroyed 11"])
+        methods.onVoiceStateUpdate(state(channelId))
+        assert.strictEqual(yield* tagOf(Fiber.join(fiber)), "NotConnected")
+        assert.strictEqual(yield* tagOf(gateway.userId), "NotConnected")
+        assert.strictEqual(yield* tagOf(gateway.updateVoiceState(request(channelId))), "NotConnected")
+        const late = yield* collect(gateway)
+        assert.strictEqual(yield* tagOf(Fiber.join(late.fiber)), "NotConnected")
+        assert.lengthOf(host.log, 4)
+      }))
+  })
+
+  describe("when the library cannot send", () => {
+    it.effect("asks again until it can", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        host.onSend = () => false
+        const asking = yield* Effect.forkScoped(gateway.updateVoiceState(request(channelId)), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust("3 seconds")
+        assert.isUndefined(asking.pollUnsafe())
+        host.onSend = () => true
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(asking)
+        assert.lengthOf(host.sent, 1)
+        assert.deepStrictEqual(host.log, ["made 10"])
+      }))
+
+    it.effect("fails when it never can, and lets go of it", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        host.onSend = () => false
+        const asking = yield* Effect.forkScoped(Effect.flip(gateway.updateVoiceState(request(channelId))))
+        yield* TestClock.adjust("12 seconds")
+        const error = yield* Fiber.join(asking)
+        assert.strictEqual(error.reason._tag, "GatewayFailed")
+        assert.include(error.message, "did not take our voice state of guild 10")
+        assert.strictEqual(host.adapters.size, 0)
+      }))
+
+    it.effect("follows the schedule that it is given", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup({ retry: Schedule.recurs(2) })
+        let asked = 0
+        host.onSend = () => {
+          asked++
+          return false
+        }
+        assert.strictEqual(yield* tagOf(gateway.updateVoiceState(request(channelId))), "GatewayFailed")
+        assert.strictEqual(asked, 3)
+      }))
+
+    it.effect("lets no request overtake another of the guild, and none wait for another guild", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        host.onSend = ({ d }) => d.guild_id !== guildId
+        const first = yield* Effect.forkScoped(gateway.updateVoiceState(request(channelId)), { startImmediately: true })
+        // the first is tried again every second by now, the second would be after 100 ms
+        yield* TestClock.adjust("5 seconds")
+        const second = yield* Effect.forkScoped(gateway.updateVoiceState(request(null)), { startImmediately: true })
+        yield* gateway.updateVoiceState(request(channelId, otherGuildId))
+        host.onSend = () => true
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(first)
+        yield* Fiber.join(second)
+        assert.deepStrictEqual(
+          host.sent.map(({ d }) => [d.guild_id, d.channel_id]),
+          [[otherGuildId, channelId], [guildId, channelId], [guildId, null]]
+        )
+      }))
+
+    it.effect("stops asking when it is interrupted, and lets the next one pass", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        host.onSend = () => false
+        const asking = yield* Effect.forkScoped(gateway.updateVoiceState(request(channelId)), {
+          startImmediately: true
+        })
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.interrupt(asking)
+        assert.strictEqual(host.adapters.size, 0)
+        host.onSend = () => true
+        yield* gateway.updateVoiceState(request(null))
+        assert.deepStrictEqual(host.sent.map(({ d }) => d.channel_id), [null])
+      }))
+  })
+
+  it.effect("says so when the guild is not known, and finds it later", () =>
+    Effect.gen(function*() {
+      const { gateway, host } = yield* setup()
+      host.knows.delete(guildId)
+      const error = yield* Effect.flip(gateway.updateVoiceState(request(channelId)))
+      assert.strictEqual(error.reason._tag, "GatewayFailed")
+      assert.include(error.message, "no voice adapter for guild 10")
+      host.knows.add(guildId)
+      yield* gateway.updateVoiceState(request(channelId))
+      assert.lengthOf(host.sent, 1)
+    }))
+
+  for (const where of ["find", "create", "onSend"] as const) {
+    it.effect(`turns what the library throws in ${where} into an error`, () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        host[where] = () => {
+          throw new Error("boom")
+        }
+        const error = yield* Effect.flip(gateway.updateVoiceState(request(channelId)))
+        assert.strictEqual(error.reason._tag, "GatewayFailed")
+        assert.include(error.message, "threw: boom")
+        assert.strictEqual(host.adapters.size, 0)
+      }))
+  }
+
+  it.effect("drops what it cannot read with a warning that shows no token, and throws nothing at the library", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function*() {
+      const { gateway, host } = yield* setup()
+      const { heard } = yield* collect(gateway)
+      yield* gateway.updateVoiceState(request(channelId))
+      const methods = host.methods()
+      for (const bad of [undefined, null, 1, "text", [], {}, state(channelId, { user_id: 30 })]) {
+        methods.onVoiceStateUpdate(bad)
+        methods.onVoiceServerUpdate(bad)
+      }
+      methods.onVoiceServerUpdate(server({ endpoint: 7 }))
+      // of another guild: that guild's own adapter passes it on
+      methods.onVoiceStateUpdate(state(channelId, { guild_id: otherGuildId }))
+      methods.onVoiceServerUpdate(server({ guild_id: otherGuildId }))
+      methods.onVoiceServerUpdate(server())
+      yield* settle
+      assert.deepStrictEqual(heard.map((event) => event._tag), ["VoiceServer"])
+      assert.lengthOf(lines, 15)
+      assert.isTrue(lines.every((line) => line.includes("malformed")))
+      assert.notInclude(lines.join(), "secret-token")
+    }).pipe(
+      Effect.provideService(References.MinimumLogLevel, "Warn"),
+      Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))]))
+    )
+  })
+
+  describe("when the library takes its adapter back", () => {
+    it.effect("tells the subscribers which guild, gives the adapter back, and makes another on request", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        const { heard } = yield* collect(gateway)
+        yield* gateway.updateVoiceState(request(channelId))
+        yield* gateway.updateVoiceState(request(channelId, otherGuildId))
+        host.onDestroy = () => host.adapters.get(guildId)?.destroy()
+        host.methods().destroy()
+        yield* settle
+        const event = heard[0]
+        assert(event?._tag === "Detached")
+        assert.strictEqual(event.guildId, guildId)
+        assert.strictEqual(event.error.reason._tag, "GatewayDetached")
+        assert.lengthOf(heard, 1)
+        assert.deepStrictEqual([...host.adapters.keys()], [otherGuildId])
+        yield* gateway.updateVoiceState(request(channelId))
+        assert.deepStrictEqual(host.log, ["made 10", "made 11", "destroyed 10", "made 10"])
+      }))
+
+    it.effect("while it is being made", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        const create = host.create
+        host.create = (guild) => (methods) => {
+          const made = create(guild)(methods)
+          methods.destroy()
+          return made
+        }
+        assert.strictEqual(yield* tagOf(gateway.updateVoiceState(request(channelId))), "GatewayDetached")
+        assert.strictEqual(host.adapters.size, 0)
+      }))
+  })
+
+  describe("carries a session", () => {
+    const join = VoiceSession.join({ guildId, channelId })
+
+    /** A library whose Discord lets us in and out. */
+    const answering = (host: Host) => {
+      host.onSend = ({ d }) => {
+        // like Discord: after the request, and the server first
+        queueMicrotask(() => {
+          const methods = host.adapters.get(d.guild_id)
+          if (d.channel_id !== null) methods?.onVoiceServerUpdate(server({ guild_id: d.guild_id }))
+          methods?.onVoiceStateUpdate(state(d.channel_id, { guild_id: d.guild_id }))
+        })
+        return true
+      }
+    }
+
+    it.effect("that joins before the id is known, in several guilds at once, and leaves nothing behind", () =>
+      Effect.gen(function*() {
+        const { host, layer } = yield* setup()
+        answering(host)
+        yield* Effect.scoped(Effect.gen(function*() {
+          const sessions = yield* Effect.all([
+            join,
+            VoiceSession.join({ guildId: otherGuildId, channelId })
+          ], { concurrency: 2 })
+          assert.deepStrictEqual(sessions.map(({ userId }) => userId), [me, me])
+          assert.strictEqual(host.adapters.size, 2)
+        })).pipe(Effect.provide([layer, MockVoiceDriver.layer]))
+        assert.strictEqual(host.adapters.size, 0)
+        assert.deepStrictEqual(
+          host.sent.filter(({ d }) => d.channel_id === null).map(({ d }) => d.guild_id).toSorted(),
+          [guildId, otherGuildId]
+        )
+      }))
+
+    it.effect("that fails when the library gives the guild up", () =>
+      Effect.gen(function*() {
+        const { host, layer } = yield* setup()
+        const joining = yield* join.pipe(
+          Effect.scoped,
+          Effect.provide([layer, MockVoiceDriver.layer]),
+          Effect.forkScoped({ startImmediately: true })
+        )
+        yield* settle
+        host.methods().destroy()
+        assert.strictEqual(yield* tagOf(Fiber.join(joining)), "GatewayDetached")
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(host.adapters.size, 0)
+      }))
+
+    it.effect("that is told what is missing", () =>
+      Effect.gen(function*() {
+        const { host, layer } = yield* setup()
+        const joining = yield* Effect.result(join).pipe(
+          Effect.scoped,
+          Effect.provide([layer, MockVoiceDriver.layer]),
+          Effect.forkScoped({ startImmediately: true })
+        )
+        yield* settle
+        host.methods().onVoiceServerUpdate(server())
+        yield* TestClock.adjust("15 seconds")
+        const result = yield* Fiber.join(joining)
+        assert(Result.isFailure(result) && result.failure.reason._tag === "JoinTimedOut")
+        assert.strictEqual(result.failure.reason.missing, "VOICE_STATE_UPDATE")
+        assert.include(result.failure.message, "GuildVoiceStates")
+      }))
+  })
+})

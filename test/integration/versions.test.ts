@@ -1,0 +1,61 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Stream } from "effect"
+import * as Profile from "../../src/emulator/core/Profile.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import type { EncryptionMode } from "../../src/protocol/EncryptionMode.ts"
+import { sequenceDelta } from "../../src/protocol/RtpPacket.ts"
+import type { VoiceVersion } from "../../src/protocol/VoicePayload.ts"
+import * as Rig from "./rig.ts"
+
+const closing = Array.from({ length: 5 }, () => Rig.silence)
+
+/** Over real sockets, the bot plays to a guest while it hears the guest. */
+const visit = (version: VoiceVersion, mode: EncryptionMode) =>
+  Effect.gen(function*() {
+    const guest = yield* Rig.guest()
+    const session = yield* Rig.join("lobby", { version, modes: [mode] })
+    const state = yield* session.state
+    assert(state._tag === "Ready")
+    assert.deepStrictEqual([state.version, state.mode], [version, mode])
+    const spoken = Rig.frames(30, 1)
+    const listening = yield* session.packets.pipe(
+      Stream.take(spoken.length + closing.length),
+      Stream.runCollect,
+      Effect.forkChild({ startImmediately: true })
+    )
+    // from here on packets are opened
+    yield* session.statistics
+    yield* Effect.forkChild(Effect.orDie(guest.speak(spoken)), { startImmediately: true })
+    const track = yield* session.play(Rig.source(30, 2))
+    assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+
+    const received = yield* Fiber.join(listening)
+    assert.deepStrictEqual(received.map(({ payload }) => payload), [...Rig.payloads(spoken), ...closing])
+    assert.strictEqual(received.at(-1)?.userId, guest.userId)
+    yield* Rig.settled(Effect.map(guest.heard, (heard) => assert.lengthOf(heard, 30 + closing.length)))
+    const heard = yield* guest.heard
+    assert.deepStrictEqual(heard.map(({ payload }) => payload), [...Rig.payloads(Rig.frames(30, 2)), ...closing])
+    // timestamps follow the wall clock here, and so does advice about them: see the tests on virtual time
+    assert.deepStrictEqual(
+      heard.map(({ sequence }) => sequenceDelta(sequence, heard[0]?.sequence ?? 0)),
+      heard.map((_, i) => i)
+    )
+    assert.deepStrictEqual(yield* Emulator.Emulator.use(({ violations }) => violations), [])
+  })
+
+const suite = (profile: Profile.Profile) => {
+  for (const version of profile.versions) {
+    it.live(`version ${version}, each mode`, () =>
+      Effect.forEach(profile.modes, (mode) =>
+        visit(version, mode).pipe(
+          Effect.scoped,
+          Effect.andThen(Rig.settled(Rig.left)),
+          Effect.provide(Rig.loopback({ profile }), { local: true })
+        ), { concurrency: "unbounded", discard: true }))
+  }
+}
+
+describe("both directions over real sockets", () => {
+  describe("Discord of today", () => suite(Profile.today))
+  describe("Discord of 2022", () => suite(Profile.year2022))
+})

@@ -1,0 +1,67 @@
+/**
+ * What a script of a whole voice client offers to the test, whatever its library: join, play, listen, leave. The test
+ * says what to do through `Trial.ts`.
+ */
+import type { Told } from "./Foreign.ts"
+import { args, fail, onTold, tell } from "./script.ts"
+
+/** Where the emulator is, and who the bot is in it. */
+export interface Place {
+  readonly gateway: string
+  readonly rest: string
+  readonly guild: string
+  readonly user: string
+  readonly token: string
+}
+
+/** A client in the words of its library. */
+export interface Bot {
+  /** Into a channel, or from the one it is in into another; done when the library says that it is connected. */
+  readonly join: (channel: string) => Promise<void>
+  /** Plays Opus packets of 20 ms; done when the library says that they are through. */
+  readonly play: (packets: ReadonlyArray<Buffer>) => Promise<void>
+  /** Plays an Ogg file with Opus in it. */
+  readonly playFile: (path: string) => Promise<void>
+  /** Begins to tell with `heard` what a user says. */
+  readonly listen: (user: string) => void
+  readonly leave: () => Promise<void> | void
+}
+
+export const place = args<Place>()
+
+export const heard = (user: string, packet: Uint8Array): void =>
+  tell({ _tag: "Heard", user, packet: Buffer.from(packet).toString("base64") })
+
+/** The library's own state of the connection, as it changes. */
+export const state = (name: string): void => tell({ _tag: "State", name })
+
+const perform = async (bot: Bot, { _tag, argument }: Told): Promise<void> => {
+  switch (_tag) {
+    case "Join":
+      return bot.join(String(argument))
+    case "Play": {
+      const packets = Array.isArray(argument) ? argument : []
+      return bot.play(packets.map((packet) => Buffer.from(String(packet), "base64")))
+    }
+    case "PlayFile":
+      return bot.playFile(String(argument))
+    case "Listen":
+      return bot.listen(String(argument))
+    case "Leave":
+      return bot.leave()
+    default:
+      throw new Error(`There is no command ${_tag}.`)
+  }
+}
+
+/** Does what the test says, one command after another. */
+export const serve = (bot: Bot): void => {
+  onTold(async (command) => {
+    await perform(bot, command)
+    tell({ _tag: "Done", id: command["id"] })
+  })
+  tell({ _tag: "Ready" })
+}
+
+process.on("uncaughtException", fail)
+process.on("unhandledRejection", fail)

@@ -1,0 +1,144 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Client, Events, GatewayIntentBits } from "discord.js"
+import { Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import { GuildId } from "../../src/protocol/Identifier.ts"
+import * as Voice from "../../src/Voice.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
+import * as Rig from "../integration/rig.ts"
+
+/** A bot on discord.js, unmodified, that is ready; it ends with the scope. */
+const bot = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  const { token } = yield* discord.user("bot")
+  const client = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      new Client({
+        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates],
+        rest: { api: discord.urls.rest.replace(/\/v\d+$/, ""), version: "10" }
+      })
+    ),
+    (client) => Effect.promise(() => client.destroy())
+  )
+  yield* Effect.callback<void>((resume) => {
+    client.once(Events.ClientReady, () => resume(Effect.void))
+    client.login(Redacted.value(token)).catch((error: unknown) => resume(Effect.die(error)))
+  }).pipe(Effect.timeout("20 seconds"))
+  return client
+})
+
+const where = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  return { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
+})
+
+const layer = (client: Client) =>
+  Layer.merge(
+    Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator),
+    Voice.layer
+  )
+
+describe("inside a bot on discord.js", () => {
+  it.live("joins, plays bit by bit, leaves, and leaves nothing behind", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const client = yield* bot
+      const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+      yield* Effect.gen(function*() {
+        const session = yield* VoiceSession.join(yield* where)
+        assert.strictEqual(session.userId, (yield* discord.user("bot")).id)
+        assert.strictEqual(client.voice.adapters.size, 1)
+        const track = yield* session.play(Rig.source(30))
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+        const heard = yield* guest.awaitFrames(30)
+        assert.deepStrictEqual(heard.slice(0, 30).map(({ payload }) => payload), Rig.payloads(Rig.frames(30)))
+      }).pipe(Effect.scoped, Effect.provide(layer(client)))
+      yield* Rig.settled(Rig.left)
+      assert.strictEqual(client.voice.adapters.size, 0)
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live("is given back when a moderator sends us away", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const client = yield* bot
+      yield* Effect.gen(function*() {
+        const session = yield* VoiceSession.join(yield* where)
+        yield* discord.faults.kick("bot")
+        const error = yield* Effect.flip(session.awaitClosed)
+        assert.strictEqual(error.reason._tag, "Kicked")
+      }).pipe(Effect.scoped, Effect.provide(layer(client)))
+      assert.strictEqual(client.voice.adapters.size, 0)
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live("hears that a shard is gone for good", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const client = yield* bot
+      const { channelId, guildId } = yield* where
+      yield* Effect.gen(function*() {
+        const gateway = yield* Gateway.Gateway
+        const events = yield* gateway.subscribe
+        yield* gateway.updateVoiceState({
+          guild_id: guildId,
+          channel_id: channelId,
+          self_mute: false,
+          self_deaf: false
+        })
+        const detached = yield* events.pipe(
+          Stream.filter((event) => event._tag === "Detached"),
+          Stream.runHead,
+          Effect.forkScoped({ startImmediately: true })
+        )
+        yield* gateway.userId
+        // it is an error of the client as well, which ends the process where nobody listens
+        client.on(Events.Error, () => {})
+        yield* discord.faults.closeGateway("bot", 4014)
+        const event = Option.getOrThrow(yield* Fiber.join(detached))
+        assert.strictEqual(event.guildId, guildId)
+        assert.strictEqual(client.voice.adapters.size, 0)
+      }).pipe(Effect.scoped, Effect.provide(layer(client)))
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live("says that it does not know a guild", () =>
+    Effect.gen(function*() {
+      const client = yield* bot
+      const { channelId } = yield* where
+      const error = yield* VoiceSession.join({ guildId: GuildId.make("1"), channelId }).pipe(
+        Effect.scoped,
+        Effect.provide(layer(client)),
+        Effect.flip
+      )
+      assert.include(error.message, "no voice adapter for guild 1")
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live("joins over its raw events too, which tell of the session", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const client = yield* bot
+      const { id } = yield* discord.user("bot")
+      const GatewayLive = Gateway.layerCallbacks({
+        userId: id,
+        listen: (onDispatch) => {
+          client.on(Events.Raw, onDispatch)
+          return () => client.off(Events.Raw, onDispatch)
+        },
+        send: (payload, guildId) => client.guilds.cache.get(guildId)?.shard.send(payload)
+      })
+      yield* Effect.gen(function*() {
+        const gateway = yield* Gateway.Gateway
+        const lifecycle = yield* Option.getOrThrow(gateway.lifecycle)
+        const resumed = yield* lifecycle.pipe(
+          Stream.runHead,
+          Effect.forkScoped({ startImmediately: true })
+        )
+        const session = yield* VoiceSession.join(yield* where)
+        assert.strictEqual(session.userId, id)
+        yield* discord.faults.terminateGateway("bot")
+        assert.deepStrictEqual(yield* Fiber.join(resumed), Option.some("Resumed"))
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(GatewayLive, Voice.layer)))
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+})
