@@ -121,13 +121,14 @@ export const run = Effect.fnUntraced(function*(
       error
     })
     yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
-    const word = yield* Effect.raceFirst(
-      whereabouts.until((now) => {
-        const heard = wordAfter(since)(now)
-        return heard === "server" || heard === "new-session" || heard === "detached" ? heard : undefined
-      }),
-      Effect.as(Effect.sleep(delay), undefined)
-    )
+    const decisive = (now: Whereabouts.Now) => {
+      const heard = wordAfter(since)(now)
+      return heard === "server" || heard === "new-session" || heard === "detached" ? heard : undefined
+    }
+    const word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
+      duration: delay,
+      orElse: () => Effect.undefined
+    })
     return word === undefined ? request(true) : yield* follow(word, since)
   })
 
