@@ -135,7 +135,12 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
 
   const run = (entry: Entry, now: number): void => {
     if (entry.removed) return
-    entry.dueMs = entry.dueMs > now ? entry.dueMs : entry.sender.onDue(now)
+    if (entry.dueMs <= now) {
+      const next = entry.sender.onDue(now)
+      // what it says now counts more than what it, or another one, asked for meanwhile
+      extract(entry)
+      entry.dueMs = next
+    }
     if (!entry.removed && entry.slot === -1 && entry.dueMs !== Infinity) insert(entry)
   }
 
@@ -167,9 +172,18 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
         const entry = list[i]
         if (entry !== undefined) entry.slot = -1
       }
-      for (let i = 0; i < list.length; i++) {
-        const entry = list[i]
-        if (entry !== undefined) run(entry, alarm.now())
+      let i = 0
+      try {
+        while (i < list.length) {
+          const entry = list[i++]
+          if (entry !== undefined) run(entry, alarm.now())
+        }
+      } finally {
+        // behind one that throws, the others of its slot are still waiting
+        while (i < list.length) {
+          const entry = list[i++]
+          if (entry !== undefined && !entry.removed && entry.slot === -1) insert(entry)
+        }
       }
     }
     current = Math.max(current, end)
