@@ -150,7 +150,7 @@ export const run = Effect.fnUntraced(function*(
     // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
     if (word === undefined && (now.isAway || isParked(now))) {
       word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
-        duration: serverPatience,
+        duration: Duration.subtract(serverPatience, patience),
         orElse: () => Effect.undefined
       })
     }
