@@ -187,7 +187,12 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
 
   const run = (entry: Entry, now: number): void => {
     if (entry.removed) return
-    entry.dueMs = entry.dueMs > now ? entry.dueMs : entry.sender.onDue(now)
+    if (entry.dueMs <= now) {
+      const next = entry.sender.onDue(now)
+      // what it says now counts more than what it, or another one, asked for meanwhile
+      extract(entry)
+      entry.dueMs = next
+    }
     if (!entry.removed && entry.slot === -1 && entry.dueMs !== Infinity) insert(entry)
   }
 
@@ -221,11 +226,20 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
         if (entry !== undefined) entry.slot = -1
       }
       let now = 0
-      for (let i = 0; i < list.length; i++) {
-        const entry = list[i]
-        // asking for the time costs as much as much else that a sender does
-        if (i % readsOfTheClock === 0) now = alarm.now()
-        if (entry !== undefined) run(entry, now)
+      let i = 0
+      try {
+        while (i < list.length) {
+          // asking for the time costs as much as much else that a sender does
+          if (i % readsOfTheClock === 0) now = alarm.now()
+          const entry = list[i++]
+          if (entry !== undefined) run(entry, now)
+        }
+      } finally {
+        // behind one that throws, the others of its slot are still waiting
+        while (i < list.length) {
+          const entry = list[i++]
+          if (entry !== undefined && !entry.removed && entry.slot === -1) insert(entry)
+        }
       }
       flush()
     }

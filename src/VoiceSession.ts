@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -13,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { AudioSource } from "./audio/AudioSource.ts"
@@ -109,7 +111,7 @@ export interface VoiceSession {
   ) => Effect.Effect<Track.Track, VoiceError.VoiceError, R>
   /**
    * Goes to another channel of the guild, and waits until audio flows there; tracks go on where they were. Fails with
-   * `JoinTimedOut` if Discord does not let us in: we stay where we are then.
+   * `JoinTimedOut` if Discord does not let us in: we stay where we are then. Moves that overlap happen one after another.
    */
   readonly move: (channelId: ChannelId) => Effect.Effect<void, VoiceError.VoiceError>
   /** The speaking flags shown to others (op 5). `microphone` is on unless it is set to false. */
@@ -118,7 +120,10 @@ export interface VoiceSession {
     readonly soundshare?: boolean | undefined
     readonly priority?: boolean | undefined
   }) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Changes our own mute and deaf flags; what is left out stays as it is. */
+  /**
+   * Changes our own mute and deaf flags; what is left out stays as it is. While there is no connection, Discord hears of it
+   * with the next one.
+   */
   readonly setSelf: (flags: {
     readonly mute?: boolean | undefined
     readonly deaf?: boolean | undefined
@@ -131,9 +136,14 @@ export interface VoiceSession {
   readonly events: Effect.Effect<Stream.Stream<Conduit.Event>, never, Scope.Scope>
   /** Those of the connection of the moment. Fails with `NotConnected` while there is none. */
   readonly statistics: Effect.Effect<VoiceDriver.Statistics, VoiceError.VoiceError>
-  /** Waits until everything is released: succeeds when we left, fails with the reason of any other end. */
+  /**
+   * Waits until everything is released: succeeds when we left, fails with the reason of any other end, and dies with what a
+   * policy, gateway or driver died with.
+   */
   readonly awaitClosed: Effect.Effect<void, VoiceError.VoiceError>
 }
+
+const notConnected = (operation: string) => VoiceError.make(new VoiceError.NotConnected({ operation }))
 
 const defaultJoinTimeout = Duration.seconds(15)
 const defaultReceiveCapacity = 256
@@ -186,12 +196,16 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       over = error === undefined ? {} : { error }
       return SubscriptionRef.set(state, { _tag: "Closed", ...over })
     })
+  const show = (next: State) =>
+    Effect.suspend(() => over === undefined ? SubscriptionRef.set(state, next) : Effect.void)
+  let died: Cause.Cause<never> | undefined
   // the first finalizer runs last: whoever waits for the end can join again at once
   yield* Scope.addFinalizer(
     scope,
-    Effect.suspend(() =>
-      over?.error === undefined ? Deferred.succeed(closed, undefined) : Deferred.fail(closed, over.error)
-    )
+    Effect.suspend(() => {
+      if (died !== undefined) return Deferred.failCause(closed, died)
+      return over?.error === undefined ? Deferred.succeed(closed, undefined) : Deferred.fail(closed, over.error)
+    })
   )
 
   /** Whether Discord has us in the guild already, as far as the gateway can tell. */
@@ -208,19 +222,22 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     const conduit = yield* Conduit.make(options.receiveCapacity ?? defaultReceiveCapacity)
     if (selfMute) yield* conduit.setMuted(true)
     const joined = yield* Deferred.make<VoiceDriver.VoiceConnection, VoiceError.VoiceError>()
+    // made before the fiber is: what decides about losses ends before the connection that it would miss
+    const connections = yield* Scope.fork(scope)
     const running = yield* Supervisor.run({
       target,
       driver,
       connect: options,
       whereabouts,
       conduit,
-      state,
+      show,
       policy: { ...Policy.standard, ...options.policy },
       joinTimeout,
       flags,
       hasGhost,
       joined
     }).pipe(
+      Scope.provide(connections),
       Effect.onError((cause) => Effect.sync(() => Deferred.doneUnsafe(joined, Exit.failCause(cause)))),
       Effect.forkScoped({ startImmediately: true })
     )
@@ -234,20 +251,32 @@ export const join = Effect.fn("VoiceSession.join")(function*(
 
   let active: Track.Track | undefined
 
+  const onOver = Effect.fnUntraced(function*(exit: Exit.Exit<never, VoiceError.VoiceError>) {
+    // the scope is closing by itself already
+    if (over !== undefined || Exit.isSuccess(exit)) return
+    const failure = Cause.findErrorOption(exit.cause)
+    if (Option.isNone(failure)) {
+      died = Cause.die(Cause.squash(exit.cause))
+      yield* Effect.logError(`The voice session in guild ${guildId} has died`, exit.cause)
+    }
+    const error = Option.getOrElse(failure, () => notConnected("The voice session"))
+    yield* end(error)
+    yield* conduit.end(error, true)
+    if (active !== undefined) yield* active.awaitEnd
+    yield* Effect.uninterruptible(Scope.close(scope, Exit.void))
+  })
   // It lives outside the session's own scope, because it closes that scope; a track has named its own end by then.
-  yield* Fiber.join(running).pipe(
-    Effect.catch((error) => Effect.andThen(end(error), conduit.end(error, true))),
-    Effect.andThen(Effect.suspend(() => active === undefined ? Effect.void : Effect.asVoid(active.awaitEnd))),
-    Effect.andThen(Effect.uninterruptible(Scope.close(scope, Exit.void))),
-    Effect.forkIn(outer, { startImmediately: true })
-  )
+  yield* Fiber.await(running).pipe(Effect.flatMap(onOver), Effect.forkIn(outer, { startImmediately: true }))
   yield* Scope.addFinalizer(
     scope,
     Effect.andThen(
-      conduit.end(VoiceError.make(new VoiceError.NotConnected({ operation: "The voice session" })), false),
+      conduit.end(notConnected("The voice session"), false),
       end()
     )
   )
+
+  /** Where Discord was asked to move us to. */
+  let movingTo: ChannelId | undefined
 
   /** The name of a source that is being opened. */
   let opening: string | undefined
@@ -256,7 +285,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     Effect.flatMap(
       SubscriptionRef.get(state),
       (now): Effect.Effect<A, E | VoiceError.VoiceError, R> =>
-        now._tag === "Closed" ? VoiceError.fail(new VoiceError.NotConnected({ operation })) : effect
+        now._tag === "Closed" ? Effect.fail(notConnected(operation)) : effect
     )
 
   /** Takes the one place for a track, while its source is being opened. */
@@ -308,31 +337,50 @@ export const join = Effect.fn("VoiceSession.join")(function*(
         selfDeaf = change.deaf ?? selfDeaf
         // silence does not wait for the main gateway, sound does
         if (selfMute) yield* conduit.setMuted(true)
-        yield* whereabouts.tell(target.channelId, flags())
+        const now = yield* SubscriptionRef.get(state)
+        const { channelId } = whereabouts.now()
+        // a request has the flags with it, and a connection that comes up shows them where they were changed since
+        if ((now._tag === "Ready" || now._tag === "Resuming") && channelId !== undefined && channelId !== null) {
+          yield* whereabouts.tell(movingTo ?? channelId, flags())
+        }
         if (!selfMute) yield* conduit.setMuted(false)
       })
     )
 
-  const isThere = (channelId: ChannelId) =>
-    SubscriptionRef.changes(state).pipe(
-      Stream.filter((now) => now._tag === "Closed" || (now._tag === "Ready" && now.channelId === channelId)),
-      Stream.runHead,
-      Effect.andThen(live("Moving", Effect.void))
-    )
+  /** Follows the session until it is in a channel, and asks Discord for it wherever the session does not by itself. */
+  const goTo = Effect.fnUntraced(function*(channelId: ChannelId) {
+    let asked = false
+    const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
+      switch (now._tag) {
+        case "Closed":
+          return Effect.succeed(true)
+        case "Ready":
+        case "Resuming":
+          if (now.channelId === channelId || asked) {
+            return Effect.succeed(now._tag === "Ready" && now.channelId === channelId)
+          }
+          asked = true
+          return Effect.as(whereabouts.tell(channelId, flags()), false)
+        default:
+          // the next request is for this one; where there is none, the next connection is only on the way
+          asked = false
+          target.channelId = channelId
+          return Effect.succeed(false)
+      }
+    }
+    yield* SubscriptionRef.changes(state).pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
+    yield* live("Moving", Effect.void)
+  })
+
+  const oneMove = Semaphore.makeUnsafe(1)
 
   const move: VoiceSession["move"] = (channelId) =>
     live(
       "Moving",
-      Effect.gen(function*() {
-        const now = yield* SubscriptionRef.get(state)
-        if (now._tag === "Ready" || now._tag === "Resuming") {
-          if (now.channelId === channelId) return
-          yield* whereabouts.tell(channelId, flags())
-        } else {
-          // the next request is for this one
-          target.channelId = channelId
-        }
-        yield* Effect.timeoutOrElse(isThere(channelId), {
+      oneMove.withPermit(Effect.suspend(() => {
+        const former = target.channelId
+        movingTo = channelId
+        return Effect.timeoutOrElse(goTo(channelId), {
           duration: joinTimeout,
           orElse: () =>
             VoiceError.fail(
@@ -343,8 +391,14 @@ export const join = Effect.fn("VoiceSession.join")(function*(
                 elapsedMs: Duration.toMillis(joinTimeout)
               })
             )
-        })
-      })
+        }).pipe(Effect.onExit((exit) =>
+          Effect.sync(() => {
+            movingTo = undefined
+            // nobody waits to be there any more
+            if (Exit.isFailure(exit) && target.channelId === channelId) target.channelId = former
+          })
+        ))
+      }))
     )
 
   return {

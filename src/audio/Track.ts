@@ -301,6 +301,8 @@ export const make = Effect.fnUntraced(function*<R>(
 
   const watch = Effect.suspend(() => {
     if (hungryMs === undefined || paused) return Effect.void
+    // frames that nobody takes, because there is no connection, are no fault of the source
+    if (current !== undefined && current.number !== -1 && current.reading.ring.bufferedMs() > 0) hungryMs = nowMs()
     const silentMs = nowMs() - hungryMs
     return silentMs >= starveMs ? end({ _tag: "Starved", silentMs }) : Effect.void
   })

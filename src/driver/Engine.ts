@@ -111,10 +111,14 @@ export const connect = Effect.fnUntraced(function*(
     const made = crypto.make(mode, Redacted.make(Uint8Array.from(d.secret_key)))
     return { cipher: yield* Scope.provide(made, keyScope), keyScope }
   })
-  let key = yield* makeCipher(
-    yield* within("session-description", Queue.take(gateway.descriptions))
-  )
+  const description = yield* within("session-description", Queue.take(gateway.descriptions))
+  let key = yield* makeCipher(description)
   const { cipher } = key
+  let given = description
+  /** A key that is given again keeps its cipher: another one would count nonces from 0, and use them twice. */
+  const isGivenAgain = (next: Signalling.Description) =>
+    "secret_key" in given && "secret_key" in next && given.mode === next.mode &&
+    Buffer.from(given.secret_key).equals(Buffer.from(next.secret_key))
 
   const media = MediaReceiver.make({
     cipher,
@@ -156,16 +160,19 @@ export const connect = Effect.fnUntraced(function*(
   )
 
   // a later Session Description brings a new key, and nonces start anew with it
-  yield* Queue.take(gateway.descriptions).pipe(
-    Effect.flatMap(makeCipher),
-    Effect.flatMap((next) => {
+  yield* Effect.gen(function*() {
+    while (true) {
+      const description = yield* Queue.take(gateway.descriptions)
+      if (isGivenAgain(description)) continue
+      const next = yield* makeCipher(description)
+      given = description
       const former = key
       key = next
       player.setCipher(next.cipher)
       media.setCipher(next.cipher)
-      return Scope.close(former.keyScope, Exit.void)
-    }),
-    Effect.forever,
+      yield* Scope.close(former.keyScope, Exit.void)
+    }
+  }).pipe(
     Effect.catch((error) => Deferred.fail(ended, error)),
     Effect.forkScoped({ startImmediately: true })
   )

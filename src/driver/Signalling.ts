@@ -86,7 +86,7 @@ export interface Options {
 const closeTimeoutMs = 1_000
 
 /** A resumed socket that was lost again sooner counts as a failed attempt. */
-const stableMs = 1_000
+const stableMs = 10_000
 
 /** The first attempt is made at once. */
 const retryDelay = Duration.millis(500)
@@ -264,7 +264,6 @@ export const make = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       yield* link.send({ op: 7, d: { ...credentials, ...(version >= 8 ? { seq_ack: lastSequence } : {}) } })
       yield* within("resume", phaseTimeoutMs, link.ended, link.resumed)
-      if (speaking !== undefined) yield* link.send(speaking)
     })
   )
 
@@ -289,6 +288,8 @@ export const make = Effect.fnUntraced(function*(
       )
       if (next._tag === "Failure") return next.failure
       current = next.success
+      // only now: what is announced from here on goes to this socket, too
+      if (speaking !== undefined) Queue.offerUnsafe(announcements, speaking)
       resumes++
       sinceMs = nowMs()
       emit({ _tag: "Resumed", elapsedMs: sinceMs - lostMs })

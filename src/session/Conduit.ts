@@ -147,7 +147,6 @@ export const make = Effect.fnUntraced(function*(
       ),
       Effect.forkScoped({ startImmediately: true })
     )
-    current = connection
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         if (current !== connection) return Effect.void
@@ -156,6 +155,7 @@ export const make = Effect.fnUntraced(function*(
         return FiberHandle.clear(listening)
       })
     )
+    current = connection
     if (muted) yield* connection.setMuted(true)
     if (speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(speaking))
     if (attached !== undefined) yield* attachTo(connection, attached)

@@ -80,8 +80,8 @@ export const backoff: Schedule.Schedule<unknown, VoiceError> = Schedule.min([
 ]).pipe(Schedule.jittered, Schedule.upTo({ times: 10 }), Schedule.setInputType<VoiceError>())
 
 /**
- * {@link react} and {@link backoff}; a connection is stable after a second, the main gateway has 5 seconds for its word and
- * Discord a minute for another voice server.
+ * {@link react} and {@link backoff}; a connection is stable after a minute, the main gateway has 5 seconds for its word
+ * and Discord a minute for another voice server.
  *
  * @category constants
  * @since 0.1.0
@@ -89,7 +89,7 @@ export const backoff: Schedule.Schedule<unknown, VoiceError> = Schedule.min([
 export const standard: Policy = {
   react,
   backoff,
-  stableAfter: Duration.seconds(1),
+  stableAfter: Duration.minutes(1),
   gatewayPatience: Duration.seconds(5),
   serverPatience: Duration.minutes(1)
 }

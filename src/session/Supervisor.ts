@@ -15,7 +15,6 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { ChannelId } from "../protocol/Identifier.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
@@ -35,7 +34,8 @@ export interface Options {
   readonly connect: VoiceDriver.ConnectOptions
   readonly whereabouts: Whereabouts.Whereabouts
   readonly conduit: Conduit.Conduit
-  readonly state: SubscriptionRef.SubscriptionRef<State>
+  /** Shows what the session is doing. */
+  readonly show: (state: State) => Effect.Effect<void>
   readonly policy: Policy
   readonly joinTimeout: Duration.Duration
   /** How we want to be shown; asked again for each request. */
@@ -62,12 +62,14 @@ type Outcome =
 /** How long the voice gateway may take to close after the main gateway has said that we are in no channel. */
 const closePatience = Duration.seconds(1)
 
-/** The first word that is newer than `since`. */
+/** What the main gateway has said since, in one word. */
 const wordAfter = (since: Whereabouts.Now) => (now: Whereabouts.Now): Word | undefined => {
   if (now.detached !== undefined && now.detached.times > (since.detached?.times ?? 0)) return "detached"
   if (now.newSessions > since.newSessions) return "new-session"
+  // a server is a place only for who is in a channel
+  if (now.channelId === null) return now.states > since.states ? "removed" : undefined
   if (now.servers > since.servers) return now.server?.endpoint === null ? "parked" : "server"
-  return now.states > since.states && now.channelId === null ? "removed" : undefined
+  return undefined
 }
 
 const disconnected = (code: number, detail: string) => VoiceError.make(new VoiceError.Disconnected({ code, detail }))
@@ -81,7 +83,7 @@ const disconnected = (code: number, detail: string) => VoiceError.make(new Voice
 export const run = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<never, VoiceError.VoiceError, Scope.Scope> {
-  const { conduit, driver, joined, policy, state, target, whereabouts } = options
+  const { conduit, driver, joined, policy, show, target, whereabouts } = options
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
@@ -114,16 +116,12 @@ export const run = Effect.fnUntraced(function*(
     })
     if (delay === undefined) return yield* error
     attempt++
-    yield* SubscriptionRef.set(state, {
-      _tag: "Reconnecting",
-      attempt,
-      delayMs: Duration.toMillis(delay),
-      error
-    })
+    yield* show({ _tag: "Reconnecting", attempt, delayMs: Duration.toMillis(delay), error })
     yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
     const decisive = (now: Whereabouts.Now) => {
       const heard = wordAfter(since)(now)
-      return heard === "server" || heard === "new-session" || heard === "detached" ? heard : undefined
+      // a voice session that is lost may take us out of the channel: that is no reason to stay out
+      return heard === "parked" || heard === "removed" ? undefined : heard
     }
     const word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
       duration: delay,
@@ -139,7 +137,7 @@ export const run = Effect.fnUntraced(function*(
     expired: VoiceError.VoiceError,
     removed: () => Effect.Effect<Step, VoiceError.VoiceError>
   ): Effect.fn.Return<Step, VoiceError.VoiceError> {
-    yield* SubscriptionRef.set(state, { _tag: "AwaitingServer" })
+    yield* show({ _tag: "AwaitingServer" })
     const decisive = (now: Whereabouts.Now) => {
       const word = wordAfter(since)(now)
       return word === "parked" ? undefined : word
@@ -153,7 +151,7 @@ export const run = Effect.fnUntraced(function*(
     // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
     if (word === undefined && (now.isAway || isParked(now))) {
       word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
-        duration: serverPatience,
+        duration: Duration.subtract(serverPatience, patience),
         orElse: () => Effect.undefined
       })
     }
@@ -162,7 +160,7 @@ export const run = Effect.fnUntraced(function*(
   })
 
   const follow = Effect.fnUntraced(function*(
-    word: Exclude<Word, "removed">,
+    word: Word,
     since: Whereabouts.Now
   ): Effect.fn.Return<Step, VoiceError.VoiceError> {
     switch (word) {
@@ -172,8 +170,9 @@ export const run = Effect.fnUntraced(function*(
       }
       case "new-session":
         return request(false)
+      case "removed":
+        return yield* disconnected(4014, "the main gateway says that we are in no channel")
       case "parked": {
-        const { newSessions, states } = whereabouts.now()
         const gone = VoiceError.make(
           new VoiceError.JoinTimedOut({
             guildId: whereabouts.guildId,
@@ -182,21 +181,19 @@ export const run = Effect.fnUntraced(function*(
             elapsedMs: Duration.toMillis(serverPatience)
           })
         )
-        return yield* awaitServer(
-          { ...since, newSessions, states },
-          serverPatience,
-          gone,
-          () => Effect.fail(disconnected(4014, ""))
-        )
+        return yield* awaitServer(since, serverPatience, gone, () => follow("removed", since))
       }
       case "server": {
         // a move has a voice state, too, which may be behind the server
-        if (whereabouts.now().channelId === target.channelId) {
+        if (whereabouts.now().channelId === channelId) {
           yield* Whereabouts.companion(whereabouts, whereabouts.now())
         }
+        // and more may have been said while it was waited for
+        const latest = wordAfter(since)(whereabouts.now()) ?? "removed"
         const place = whereabouts.place()
-        if (place === undefined) return yield* follow("parked", since)
-        return { _tag: "Connect", place }
+        return latest === "server" && place !== undefined
+          ? { _tag: "Connect", place }
+          : yield* follow(latest === "server" ? "removed" : latest, since)
       }
     }
   })
@@ -214,8 +211,10 @@ export const run = Effect.fnUntraced(function*(
     error: VoiceError.VoiceError,
     since: Whereabouts.Now
   ): Effect.fn.Return<Step, VoiceError.VoiceError> {
-    const { failure } = whereabouts.now()
+    const { channelId: where, failure } = whereabouts.now()
     const { reason } = error
+    // somebody has moved us meanwhile
+    if (where !== undefined && where !== null && where !== since.channelId) target.channelId = where
     switch (policy.react(reason)) {
       case "stop":
         return yield* error
@@ -236,21 +235,22 @@ export const run = Effect.fnUntraced(function*(
   /** The main gateway says that we are in no channel: the voice gateway's close code, if it comes, says why. */
   const onRemoved = (connection: VoiceDriver.VoiceConnection | undefined, since: Whereabouts.Now) =>
     Effect.gen(function*() {
-      const none = disconnected(4014, "the main gateway says that we are in no channel")
-      if (connection === undefined) return yield* none
+      if (connection === undefined) return yield* follow("removed", since)
       const closed = yield* Effect.timeoutOrElse(Effect.flip(connection.awaitEnd), {
         duration: closePatience,
         orElse: () => Effect.undefined
       })
-      if (closed === undefined || policy.react(closed.reason) !== "await-gateway") return yield* none
-      return yield* awaitGateway(closed.reason, { ...since, servers: whereabouts.now().servers })
+      return yield* closed === undefined || policy.react(closed.reason) !== "await-gateway"
+        ? follow("removed", since)
+        : awaitGateway(closed.reason, since)
     })
 
   const acquire = (anew: Effect.Effect<boolean>): Effect.Effect<Step, VoiceError.VoiceError> =>
     Effect.gen(function*() {
       const { channelId } = target
-      yield* SubscriptionRef.set(state, { _tag: "Joining", channelId })
-      const since = whereabouts.now()
+      yield* show({ _tag: "Joining", channelId })
+      // that we are in no channel is our own doing from here on
+      const since = { ...whereabouts.now(), states: Infinity }
       return yield* whereabouts.request({ channelId, flags: options.flags(), anew, timeout: options.joinTimeout }).pipe(
         Effect.map((place): Step => ({ _tag: "Connect", place })),
         // whoever is not let in at first will not be later: only what stood before is kept up
@@ -258,13 +258,18 @@ export const run = Effect.fnUntraced(function*(
       )
     })
 
+  const enter = (next: ChannelId) =>
+    Effect.sync(() => {
+      const hasMoved = channelId !== undefined && channelId !== next
+      target.channelId = channelId = next
+      if (hasMoved) conduit.publish({ _tag: "Moved", channelId: next })
+    })
+
   /** Connects at a place and stays there. Gives what is to be done after that. */
   const stay = Effect.fnUntraced(function*(place: Whereabouts.Place): Effect.fn.Return<Step, VoiceError.VoiceError> {
     const { info, since } = place
-    const hasMoved = channelId !== undefined && channelId !== info.channelId
-    target.channelId = channelId = info.channelId
-    if (hasMoved) conduit.publish({ _tag: "Moved", channelId: info.channelId })
-    yield* SubscriptionRef.set(state, { _tag: "Connecting", endpoint: info.endpoint, channelId: info.channelId })
+    yield* enter(info.channelId)
+    yield* show({ _tag: "Connecting", endpoint: info.endpoint, channelId: info.channelId })
     const connectionScope = yield* Scope.fork(scope)
     let connection: VoiceDriver.VoiceConnection | undefined
     let readyMs: number | undefined
@@ -274,20 +279,17 @@ export const run = Effect.fnUntraced(function*(
       const up = yield* driver.connect(info, options.connect)
       connection = up
       const { mode, ssrc, version } = up.established
-      const ready: State = { _tag: "Ready", endpoint: info.endpoint, channelId: info.channelId, ssrc, mode, version }
+      const { endpoint } = info
+      const here = () => channelId ?? info.channelId
+      const ready = Effect.suspend(() => show({ _tag: "Ready", endpoint, channelId: here(), ssrc, mode, version }))
       const events = yield* up.events
       yield* events.pipe(
         Stream.runForEach((event) => {
           switch (event._tag) {
             case "Resuming":
-              return SubscriptionRef.set(state, {
-                _tag: "Resuming",
-                endpoint: info.endpoint,
-                channelId: info.channelId,
-                error: event.error
-              })
+              return show({ _tag: "Resuming", endpoint, channelId: here(), error: event.error })
             case "Resumed":
-              return SubscriptionRef.set(state, ready)
+              return ready
             default:
               return Effect.void
           }
@@ -297,8 +299,25 @@ export const run = Effect.fnUntraced(function*(
       yield* conduit.use(up)
       readyMs = nowMs()
       hasJoined = true
-      yield* SubscriptionRef.set(state, ready)
+      yield* ready
       yield* Deferred.succeed(joined, up)
+      yield* whereabouts.show(here, options.flags).pipe(
+        Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* Effect.gen(function*() {
+        while (true) {
+          const elsewhere = ({ channelId: where }: Whereabouts.Now) =>
+            where !== undefined && where !== null && where !== channelId ? where : undefined
+          yield* whereabouts.until(elsewhere)
+          // a move brings another server, and the end of this connection; one that was here before the state is ours already
+          yield* Effect.sleep(gatewayPatience)
+          const where = elsewhere(whereabouts.now())
+          if (where === undefined) continue
+          yield* enter(where)
+          yield* ready
+        }
+      }).pipe(Effect.forkScoped({ startImmediately: true }))
       return yield* up.awaitEnd
     }).pipe(
       Scope.provide(connectionScope),
@@ -313,10 +332,10 @@ export const run = Effect.fnUntraced(function*(
       : undefined
     yield* Scope.close(connectionScope, Exit.void)
     if (removal !== undefined) return yield* removal
-    if (outcome._tag === "Lost") return yield* onLost(outcome.error, since)
-    return outcome.word === "removed"
-      ? yield* disconnected(4014, "")
-      : yield* follow(outcome.word, since)
+    return outcome._tag === "Lost"
+      ? yield* onLost(outcome.error, since)
+      // more may have been said while the connection was closed
+      : yield* follow(wordAfter(since)(whereabouts.now()) ?? outcome.word, since)
   })
 
   let step: Step = { _tag: "Request", anew: options.hasGhost }

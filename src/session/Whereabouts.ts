@@ -88,6 +88,8 @@ export interface Whereabouts {
   }) => Effect.Effect<Place, VoiceError.VoiceError>
   /** Says which channel we want and how we are shown there, and waits for nothing. */
   readonly tell: (channelId: ChannelId | null, flags: Flags) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Says how we are shown where we are, unless that was the last thing said. */
+  readonly show: (channelId: () => ChannelId, flags: () => Flags) => Effect.Effect<void, VoiceError.VoiceError>
   /** Leaves, and waits until Discord has taken note, for 2 seconds at most. Never fails. */
   readonly leave: Effect.Effect<void>
 }
@@ -200,8 +202,19 @@ export const make = Effect.fnUntraced(function*(
     Effect.forkScoped({ startImmediately: true })
   )
 
-  const tell: Whereabouts["tell"] = (channelId, { deaf, mute }) =>
-    gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf })
+  let told: Flags | undefined
+  const tell: Whereabouts["tell"] = (channelId, flags) =>
+    Effect.suspend(() => {
+      told = flags
+      const { deaf, mute } = flags
+      return gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf })
+    })
+
+  const show: Whereabouts["show"] = (channelId, flags) =>
+    Effect.suspend(() => {
+      const wanted = flags()
+      return told?.deaf === wanted.deaf && told.mute === wanted.mute ? Effect.void : tell(channelId(), wanted)
+    })
 
   const place = (): Place | undefined => {
     const { channelId, server, sessionId } = now
@@ -289,17 +302,24 @@ export const make = Effect.fnUntraced(function*(
         while (true) {
           yield* until(isStuck)
           yield* Effect.sleep(stuckAfter)
-          if (isStuck(now) === true) return
+          if (isStuck(now) === true) return "stuck" as const
         }
       })
-      // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
-      const first = yield* Effect.raceFirst(until(answered), stuck)
-      if (first !== undefined) return yield* first
-      wasStuck = true
-      yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
-      yield* leave
-      yield* ask
-      return yield* Effect.flatten(until(answered))
+      // a new session knows nothing of what the one before was asked
+      const isForgotten = until(({ newSessions }) =>
+        newSessions > before.newSessions ? "forgotten" as const : undefined
+      )
+      while (true) {
+        // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
+        const first = yield* Effect.raceAllFirst([until(answered), isForgotten, wasStuck ? Effect.never : stuck])
+        if (Effect.isEffect(first)) return yield* first
+        if (first === "stuck") {
+          wasStuck = true
+          yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
+          yield* leave
+        }
+        yield* ask
+      }
     })
 
     return yield* Effect.timeoutOrElse(run, {
@@ -312,7 +332,7 @@ export const make = Effect.fnUntraced(function*(
     })
   })
 
-  return { guildId, now: () => now, until, place, request, tell, leave }
+  return { guildId, now: () => now, until, place, request, tell, show, leave }
 })
 
 /**

@@ -322,7 +322,8 @@ describe("session", () => {
         return yield* Rig.timed(Scope.close(scope, Exit.void))
       }))
       assert.isAbove(elapsedMs, 500)
-      assert.isAtMost(elapsedMs, 2_100)
+      // two seconds to leave, and what the closing handshake takes
+      assert.isAtMost(elapsedMs, 2_010)
       // Discord was never told: it keeps our place until the voice session is no longer to be resumed
       yield* Rig.run(Effect.andThen(Effect.sleep("61 seconds"), Rig.join("lobby")))
     }).pipe(Effect.provide(Rig.memory())))

@@ -1,0 +1,367 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber, Redacted, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import type * as Line from "../../src/driver/Line.ts"
+import * as Signalling from "../../src/driver/Signalling.ts"
+import * as SsrcMap from "../../src/driver/SsrcMap.ts"
+import * as CloseCode from "../../src/protocol/CloseCode.ts"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import type * as VoicePayload from "../../src/protocol/VoicePayload.ts"
+import * as MockVoiceSocket from "../../src/testing/MockVoiceSocket.ts"
+import { voiceCloseReason } from "../../src/voiceClose.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as VoiceSocket from "../../src/VoiceSocket.ts"
+import * as Mock from "./mockServer.ts"
+
+const { info, ssrc } = Mock
+const guest = UserId.make("31")
+
+/** The next message that is no heartbeat; those are answered. */
+const take = (peer: MockVoiceSocket.Peer): Effect.Effect<VoicePayload.ClientMessage> =>
+  Effect.flatMap(peer.take, (message) => {
+    assert(typeof message.op === "number" && "d" in message)
+    if (message.op !== 3) return Effect.succeed(message)
+    return Effect.andThen(peer.push({ op: 6, d: { t: message.d.t } }), take(peer))
+  })
+
+const hello: VoicePayload.ServerMessage = { op: 8, d: { v: 8, heartbeat_interval: 13_750 } }
+
+/** Answers beats for as long as the scope lasts, and collects the rest. */
+const attend = Effect.fnUntraced(function*(peer: MockVoiceSocket.Peer) {
+  const messages: Array<VoicePayload.ClientMessage> = []
+  yield* take(peer).pipe(
+    Effect.flatMap((message) => Effect.sync(() => messages.push(message))),
+    Effect.forever,
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return messages
+})
+
+/** The gateway's half of a connection that is up, and the server's end of its first socket. */
+const rig = Effect.fnUntraced(function*(
+  options: { readonly version?: VoicePayload.VoiceVersion; readonly resumeAttempts?: number } = {}
+) {
+  const network = yield* MockVoiceSocket.MockVoiceSocket
+  const sockets = yield* VoiceSocket.VoiceSocket
+  const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
+  const events: Array<Line.Event> = []
+  const users = SsrcMap.make()
+  const making = yield* Effect.forkScoped(
+    Signalling.make({
+      info,
+      version: options.version ?? 8,
+      sockets,
+      users,
+      emit: (event) => events.push(event),
+      ended,
+      phaseTimeoutMs: 5_000,
+      resumeAttempts: options.resumeAttempts ?? 5
+    }),
+    { startImmediately: true }
+  )
+  const first = yield* network.accept
+  yield* first.push(hello)
+  const identify = yield* take(first)
+  assert.strictEqual(identify.op, 0)
+  const gateway = yield* Fiber.join(making)
+  return {
+    network,
+    gateway,
+    first,
+    users,
+    ended,
+    tags: () => events.map(({ _tag }) => _tag).filter((tag) => tag === "Resuming" || tag === "Resumed"),
+    reason: Effect.map(Effect.flip(Deferred.await(ended)), ({ reason }) => reason)
+  }
+})
+
+/** A server that takes the session up again. */
+const accept = Effect.fnUntraced(function*(
+  network: MockVoiceSocket.MockVoiceSocket["Service"],
+  replayed: ReadonlyArray<VoicePayload.ServerMessage> = []
+) {
+  const peer = yield* network.accept
+  yield* peer.push(hello)
+  const resume = yield* take(peer)
+  yield* Effect.forEach(replayed, peer.push)
+  yield* peer.push({ op: 9, d: null })
+  return { peer, resume }
+})
+
+const test = (name: string, body: Effect.Effect<unknown, unknown, Services>) =>
+  it.effect(name, () => Effect.asVoid(body).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+type Services = MockVoiceSocket.MockVoiceSocket | VoiceSocket.VoiceSocket | Scope.Scope
+
+describe("Signalling", () => {
+  const resumable = [1000, 1001, 1005, 1006, 1011, 4013, 4015]
+  for (const code of [...resumable.slice(0, 5), ...CloseCode.voiceTable.map(({ code }) => code), 4444]) {
+    test(
+      `${code} is ${resumable.includes(code) ? "" : "not "}resumed`,
+      Effect.gen(function*() {
+        const { ended, first, gateway, network, reason, tags } = yield* rig()
+        yield* gateway.established
+        yield* first.close(code)
+        yield* TestClock.adjust("1 millis")
+        if (resumable.includes(code)) {
+          const { resume } = yield* accept(network)
+          assert.strictEqual(resume.op, 7)
+          yield* TestClock.adjust("1 millis")
+          assert.deepStrictEqual(tags(), ["Resuming", "Resumed"])
+          assert.isFalse(Deferred.isDoneUnsafe(ended))
+        } else {
+          assert.strictEqual((yield* reason)._tag, voiceCloseReason(code, "")._tag)
+          assert.strictEqual(yield* network.waiting, 0)
+          assert.deepStrictEqual(tags(), [])
+        }
+      })
+    )
+  }
+
+  test(
+    "an unanswered heartbeat is resumed, without a close frame that would end the session",
+    Effect.gen(function*() {
+      const { first, gateway, network, tags } = yield* rig()
+      yield* gateway.established
+      yield* TestClock.adjust("28 seconds")
+      assert.strictEqual((yield* first.closed).code, 1006)
+      yield* accept(network)
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(tags(), ["Resuming", "Resumed"])
+    })
+  )
+
+  for (const [version, seq] of [[7, undefined], [8, undefined], [8, 0], [8, 12], [9, 3]] as const) {
+    test(
+      `resumes at version ${version} behind message ${seq ?? "none"}`,
+      Effect.gen(function*() {
+        const { first, gateway, network } = yield* rig({ version })
+        yield* gateway.established
+        if (seq !== undefined) yield* first.push({ op: 11, d: { user_ids: [guest] }, seq })
+        yield* TestClock.adjust("1 millis")
+        yield* first.terminate
+        const { peer, resume } = yield* accept(network)
+        assert.strictEqual(peer.endpoint, info.endpoint)
+        assert.deepStrictEqual(resume, {
+          op: 7,
+          d: {
+            server_id: info.serverId,
+            session_id: info.sessionId,
+            token: Redacted.value(info.token),
+            ...(version >= 9 ? { channel_id: info.channelId } : {}),
+            ...(version >= 8 ? { seq_ack: seq ?? -1 } : {})
+          }
+        })
+      })
+    )
+  }
+
+  test(
+    "handles what is replayed, and says its speaking flags again on the new socket",
+    Effect.gen(function*() {
+      const { first, gateway, network, users } = yield* rig()
+      yield* gateway.established
+      gateway.setSpeaking(5, ssrc)
+      assert.strictEqual((yield* take(first)).op, 5)
+      yield* first.terminate
+      const replayed = [{ op: 5, d: { user_id: guest, ssrc: Ssrc.make(9), speaking: 1 }, seq: 4 }] as const
+      const { peer } = yield* accept(network, replayed)
+      assert.deepStrictEqual(yield* take(peer), { op: 5, d: { speaking: 5, delay: 0, ssrc } })
+      assert.strictEqual(users.userOf(Ssrc.make(9)), guest)
+      // and the one after acknowledges what was replayed
+      yield* peer.terminate
+      const { resume } = yield* accept(network)
+      assert(resume.op === 7)
+      assert.strictEqual(resume.d.seq_ack, 4)
+      assert.strictEqual(gateway.statistics().resumes, 2)
+    })
+  )
+
+  test(
+    "says speaking flags that were set while it resumed, the last ones only",
+    Effect.gen(function*() {
+      const { first, gateway, network } = yield* rig()
+      yield* gateway.established
+      gateway.setSpeaking(1, ssrc)
+      yield* take(first)
+      yield* first.terminate
+      const peer = yield* network.accept
+      gateway.setSpeaking(2, ssrc)
+      yield* TestClock.adjust("1 millis")
+      yield* peer.push(hello)
+      assert.strictEqual((yield* take(peer)).op, 7)
+      gateway.setSpeaking(4, ssrc)
+      yield* TestClock.adjust("1 millis")
+      yield* peer.push({ op: 9, d: null })
+      const messages = yield* attend(peer)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(messages, [{ op: 5, d: { speaking: 4, delay: 0, ssrc } }])
+    })
+  )
+
+  test(
+    "has one heartbeat after a resume",
+    Effect.gen(function*() {
+      const { first, gateway, network } = yield* rig()
+      yield* gateway.established
+      for (let times = 0; times < 3; times++) {
+        if (times === 0) yield* first.terminate
+        const { peer } = yield* accept(network)
+        if (times < 2) {
+          yield* TestClock.adjust("1 millis")
+          yield* peer.terminate
+          yield* TestClock.adjust("20 seconds")
+          continue
+        }
+        yield* attend(peer)
+        yield* TestClock.adjust("1 millis")
+        const before = gateway.statistics().heartbeatsSent
+        yield* TestClock.adjust("27500 millis")
+        assert.strictEqual(gateway.statistics().heartbeatsSent - before, 2)
+      }
+    })
+  )
+
+  test(
+    "tries to reach a gateway that is not there, with growing delays, as often as it may",
+    Effect.gen(function*() {
+      const { ended, first, gateway, network, reason } = yield* rig({ resumeAttempts: 3 })
+      yield* gateway.established
+      for (let times = 0; times < 3; times++) yield* network.refuse("Refused")
+      yield* first.terminate
+      yield* TestClock.adjust("300 millis")
+      assert.isFalse(Deferred.isDoneUnsafe(ended))
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* reason)._tag, "SocketOpenFailed")
+      assert.strictEqual(yield* network.waiting, 0)
+    })
+  )
+
+  test(
+    "resumes when the gateway is there again",
+    Effect.gen(function*() {
+      const { first, gateway, network, tags } = yield* rig()
+      yield* gateway.established
+      for (let times = 0; times < 4; times++) yield* network.refuse("Refused")
+      yield* first.terminate
+      yield* TestClock.adjust("30 seconds")
+      yield* accept(network)
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(tags(), ["Resuming", "Resumed"])
+    })
+  )
+
+  test(
+    "gives up at once when the session is refused",
+    Effect.gen(function*() {
+      const { first, gateway, network, reason } = yield* rig()
+      yield* gateway.established
+      yield* first.terminate
+      const peer = yield* network.accept
+      yield* peer.push(hello)
+      yield* take(peer)
+      yield* peer.close(4006)
+      assert.strictEqual((yield* reason)._tag, "SessionInvalid")
+      assert.strictEqual(yield* network.waiting, 0)
+    })
+  )
+
+  test(
+    "gives up when Resume stays unanswered, and closes that socket",
+    Effect.gen(function*() {
+      const { first, gateway, network, reason } = yield* rig()
+      yield* gateway.established
+      yield* first.terminate
+      const peer = yield* network.accept
+      yield* peer.push(hello)
+      yield* take(peer)
+      yield* TestClock.adjust("5 seconds")
+      const why = yield* reason
+      assert(why._tag === "PhaseTimedOut")
+      assert.strictEqual(why.phase, "resume")
+      yield* peer.closed
+      assert.strictEqual(yield* network.waiting, 0)
+    })
+  )
+
+  test(
+    "gives up when resumed sockets do not last, however often they can be resumed",
+    Effect.gen(function*() {
+      const { first, gateway, network, reason } = yield* rig({ resumeAttempts: 3 })
+      yield* gateway.established
+      const resumed = yield* accept(network).pipe(
+        // long enough to look alive
+        Effect.tap(({ peer }) => Effect.delay(peer.terminate, "3 seconds")),
+        Effect.forever,
+        Effect.forkScoped
+      )
+      yield* first.terminate
+      const why = yield* Effect.forkScoped(reason)
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual((yield* Fiber.join(why))._tag, "ConnectionLost")
+      assert.strictEqual(gateway.statistics().resumes, 3)
+      yield* Fiber.interrupt(resumed)
+    })
+  )
+
+  test(
+    "resumes for ever what lasts in between",
+    Effect.gen(function*() {
+      const { ended, first, gateway, network } = yield* rig({ resumeAttempts: 1 })
+      yield* gateway.established
+      yield* first.terminate
+      for (let times = 0; times < 10; times++) {
+        const { peer } = yield* accept(network)
+        yield* TestClock.adjust("12 seconds")
+        yield* peer.terminate
+      }
+      yield* TestClock.adjust("1 millis")
+      assert.isFalse(Deferred.isDoneUnsafe(ended))
+    })
+  )
+
+  test(
+    "does not resume before it is established, nor when it may not",
+    Effect.gen(function*() {
+      const early = yield* rig()
+      yield* early.first.terminate
+      assert.strictEqual((yield* early.reason)._tag, "ConnectionLost")
+      const never = yield* rig({ resumeAttempts: 0 })
+      yield* never.gateway.established
+      yield* never.first.terminate
+      assert.strictEqual((yield* never.reason)._tag, "ConnectionLost")
+      assert.strictEqual(yield* never.network.waiting, 0)
+    })
+  )
+
+  test(
+    "closes with 1000 when it leaves, and a socket that it was resuming on, too",
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { first, gateway, network } = yield* Scope.provide(rig(), scope)
+      yield* gateway.established
+      yield* first.terminate
+      const peer = yield* network.accept
+      yield* peer.push(hello)
+      assert.strictEqual((yield* take(peer)).op, 7)
+      const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(closing)
+      assert.strictEqual((yield* peer.closed).code, 1000)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* network.waiting, 0)
+    })
+  )
+
+  test(
+    "shows no secret in its errors",
+    Effect.gen(function*() {
+      const { first, gateway, network, reason } = yield* rig({ resumeAttempts: 1 })
+      yield* gateway.established
+      yield* network.refuse("Refused")
+      yield* first.terminate
+      const why = yield* reason
+      assert.notInclude(JSON.stringify(why) + why.message, Redacted.value(info.token))
+    })
+  )
+})

@@ -1,0 +1,502 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Schedule, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import * as CloseCode from "../../src/protocol/CloseCode.ts"
+import { UserId } from "../../src/protocol/Identifier.ts"
+import * as Policy from "../../src/session/Policy.ts"
+import { voiceCloseReason } from "../../src/voiceClose.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as Rig from "./rig.ts"
+
+const minute = TestClock.adjust("1 minute")
+const second = TestClock.adjust("1 second")
+
+describe("Supervisor", () => {
+  describe("what a close code leads to", () => {
+    for (const { code, name, reaction } of CloseCode.voiceTable) {
+      it.effect(`${code} ${name}: ${reaction}`, () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          const states = yield* Rig.statesOf(session)
+          yield* it.driver.end(voiceCloseReason(code, ""))
+          yield* minute
+          const back = [Rig.home, null, Rig.home]
+          switch (reaction) {
+            // the driver has tried to resume
+            case "resume":
+            case "rejoin":
+            case "rejoin-once":
+              assert.deepStrictEqual(states, ["Ready", "Reconnecting", "Joining", "Connecting", "Ready"])
+              assert.deepStrictEqual(it.channels(), back)
+              assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
+              return
+            case "await-gateway":
+              assert.deepStrictEqual(states, ["Ready", "AwaitingServer", "Closed"])
+              break
+            case "stop":
+              assert.deepStrictEqual(states, ["Ready", "Closed"])
+          }
+          assert.strictEqual((yield* Rig.endOf(session))._tag, reaction === "stop" ? name : "Disconnected")
+          assert.deepStrictEqual(yield* it.tokens, ["token-1"])
+          assert.deepStrictEqual(it.channels(), [Rig.home, null])
+        }))
+    }
+
+    it.effect("rejoins once after a fault of ours, and not again while the connection is young", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        for (let times = 0; times < 2; times++) {
+          // as long as a heartbeat takes to be malformed
+          yield* TestClock.adjust("20 seconds")
+          yield* it.lose(4004, "AuthenticationFailed")
+          yield* second
+        }
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "AuthenticationFailed")
+        assert.lengthOf(yield* it.tokens, 2)
+      }))
+
+    it.effect("begins to count anew after a connection that was stable", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        for (let times = 0; times < 3; times++) {
+          yield* minute
+          yield* it.lose(4004, "AuthenticationFailed")
+          yield* second
+          assert.strictEqual((yield* session.state)._tag, "Ready")
+        }
+      }))
+
+    it.effect("gives up after ten connections in a row that did not last", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        let losses = 0
+        while ((yield* session.state)._tag === "Ready") {
+          losses++
+          yield* TestClock.adjust("2 seconds")
+          yield* it.lose(4006, "SessionInvalid")
+          yield* TestClock.adjust("50 seconds")
+        }
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "SessionInvalid")
+        assert.strictEqual(losses, 11)
+        const tokens = yield* it.tokens
+        assert.strictEqual(new Set(tokens).size, tokens.length)
+      }))
+  })
+
+  describe("a first connection that fails", () => {
+    it.effect("is tried again with other credentials", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        yield* it.driver.refuse(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
+        const joining = yield* Effect.forkScoped(it.join, { startImmediately: true })
+        yield* second
+        yield* Fiber.join(joining)
+        assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
+        assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
+      }))
+
+    it.effect("ends the join with its own reason when there is no delay left", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({ policy: { backoff: Schedule.recurs(0) } })
+        yield* it.driver.refuse(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
+        const error = yield* Effect.flip(it.join)
+        assert.strictEqual(error.reason._tag, "SessionInvalid")
+      }))
+  })
+
+  describe("the main gateway's word", () => {
+    const removals = [[4014, "Disconnected", "Kicked"], [4022, "CallTerminated", "CallEnded"]] as const
+    for (const [code, tag, reason] of removals) {
+      it.effect(`${code}, then no channel: ${reason}`, () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          yield* it.lose(code, tag)
+          yield* second
+          yield* it.say(Rig.voiceState(null))
+          assert.strictEqual((yield* Rig.endOf(session))._tag, reason)
+        }))
+
+      it.effect(`no channel, then ${code}: ${reason}`, () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          yield* it.say(Rig.voiceState(null))
+          yield* TestClock.adjust("100 millis")
+          yield* it.lose(code, tag)
+          assert.strictEqual((yield* Rig.endOf(session))._tag, reason)
+        }))
+
+      it.effect(`${code}, then another server: goes on there`, () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make()
+          const session = yield* it.join
+          yield* it.lose(code, tag)
+          yield* second
+          yield* it.say(Rig.voiceServer("moved"))
+          yield* second
+          assert.strictEqual((yield* session.state)._tag, "Ready")
+          assert.deepStrictEqual(yield* it.tokens, ["token-1", "moved"])
+          assert.deepStrictEqual(it.channels(), [Rig.home])
+        }))
+    }
+
+    it.effect("no channel and nothing else: Disconnected", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceState(null))
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
+      }))
+
+    it.effect("waits longer while the main gateway is away, and joins in its new session", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.pushLifecycle("Lost")
+        yield* it.lose(4014, "Disconnected")
+        yield* TestClock.adjust("20 seconds")
+        assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+        yield* it.pushLifecycle("NewSession")
+        yield* second
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.deepStrictEqual(it.channels(), [Rig.home, Rig.home])
+      }))
+
+    it.effect("leaves voice alone when the main gateway resumes", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        const states = yield* Rig.statesOf(session)
+        yield* it.pushLifecycle("Lost")
+        yield* minute
+        yield* it.pushLifecycle("Resumed")
+        yield* minute
+        assert.deepStrictEqual(states, ["Ready"])
+        assert.deepStrictEqual(it.channels(), [Rig.home])
+      }))
+
+    it.effect("parks where there is no server, for a minute at most", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceServer("stale", null))
+        yield* TestClock.adjust("59 seconds")
+        assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+        yield* second
+        const reason = yield* Rig.endOf(session)
+        assert(reason._tag === "JoinTimedOut")
+        assert.strictEqual(reason.missing, "endpoint")
+        assert.deepStrictEqual(yield* it.tokens, ["token-1"])
+      }))
+
+    it.effect("ends at once when it is removed while it is parked", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceServer("stale", null))
+        yield* second
+        yield* it.say(Rig.voiceState(null))
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
+      }))
+
+    it.effect("names a kick while the server was being taken away", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.lose(4014, "Disconnected")
+        yield* it.say(Rig.voiceServer("stale", null), Rig.voiceState(null))
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "Kicked")
+      }))
+
+    it.effect("takes the last of two servers that come close together, and connects once at a time", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceServer("first"))
+        yield* TestClock.adjust("50 millis")
+        yield* it.say(Rig.voiceServer("stale", null), Rig.voiceServer("second"))
+        yield* second
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.deepStrictEqual(yield* it.tokens, ["token-1", "second"])
+      }))
+
+    it.effect("hears of a new session while it waits for the state of a move", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceServer("dead"))
+        yield* TestClock.adjust("50 millis")
+        yield* it.pushLifecycle("NewSession")
+        yield* second
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
+      }))
+
+    it.effect("does not wait for a server that no channel goes with", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        // the state is lost on the way: the server alone is no place
+        it.discord.answer = ({ channel_id }) => [channel_id === null ? Rig.voiceState(null) : Rig.voiceServer("half")]
+        yield* it.lose(4006, "SessionInvalid")
+        yield* TestClock.adjust("17 seconds")
+        it.discord.answer = Rig.answering()
+        yield* minute
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.notInclude(yield* it.tokens, "half")
+      }))
+
+    it.effect("follows a moderator's move, whatever comes first", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        for (
+          const [token, ...events] of [
+            ["a", Rig.voiceState(Rig.other), Rig.voiceServer("a")],
+            ["b", Rig.voiceServer("b"), Rig.voiceState(Rig.home)]
+          ] as const
+        ) {
+          yield* it.say(...events)
+          yield* second
+          const info = (yield* it.driver.connections).at(-1)
+          assert.isDefined(info)
+          assert.strictEqual(info.channelId, token === "a" ? Rig.other : Rig.home)
+          assert.strictEqual((yield* session.state)._tag, "Ready")
+          assert.strictEqual(yield* session.channelId, info.channelId)
+        }
+        assert.deepStrictEqual(it.channels(), [Rig.home])
+      }))
+
+    it.effect("is in the channel that a state names long after its server", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceServer("b"))
+        yield* TestClock.adjust("3 seconds")
+        yield* it.say(Rig.voiceState(Rig.other))
+        yield* TestClock.adjust("5 seconds")
+        const state = yield* session.state
+        assert(state._tag === "Ready")
+        assert.strictEqual(state.channelId, Rig.other)
+        assert.strictEqual(yield* session.channelId, Rig.other)
+        assert.lengthOf(yield* it.tokens, 2)
+      }))
+
+    it.effect("comes back to the channel that it was moved to while its connection was lost", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceState(Rig.other))
+        yield* it.lose(4006, "SessionInvalid")
+        yield* second
+        assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.other])
+        assert.strictEqual(yield* session.channelId, Rig.other)
+      }))
+
+    it.effect("ends when the gateway gives the guild up", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId: Rig.guildId }))
+        yield* it.push({ _tag: "Detached", guildId: Rig.guildId, error })
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "GatewayDetached")
+      }))
+
+    it.effect("stays while the main gateway has ended, and ends with its reason when the connection is lost", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.end(new VoiceError.GatewayFailed({ detail: "gone" }))
+        yield* minute
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        yield* it.lose(4006, "SessionInvalid")
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "GatewayFailed")
+      }))
+
+    it.effect("does not mind other members", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceState(null, UserId.make("2")), Rig.voiceState(Rig.other, UserId.make("3")))
+        yield* minute
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.strictEqual(yield* session.channelId, Rig.home)
+      }))
+  })
+
+  describe("a policy of one's own", () => {
+    it.effect("that dies ends the session, which says so", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({
+          policy: {
+            react: () => {
+              throw new Error("odd")
+            }
+          }
+        })
+        const session = yield* it.join
+        const track = yield* session.play(Rig.source(500))
+        const closed = yield* Effect.forkScoped(Effect.exit(session.awaitClosed), { startImmediately: true })
+        yield* it.lose(4006, "SessionInvalid")
+        yield* second
+        const exit = yield* Fiber.join(closed)
+        assert(Exit.isFailure(exit))
+        assert.isTrue(Cause.hasDies(exit.cause))
+        assert.strictEqual((yield* session.state)._tag, "Closed")
+        assert.strictEqual((yield* track.awaitEnd)._tag, "Failed")
+        assert.isNull(it.channels().at(-1))
+        // the guild is free again
+        yield* it.join
+      }))
+
+    it.effect("with delays of its own, which the main gateway cuts short", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("1 hour") } })
+        const session = yield* it.join
+        yield* it.lose(4006, "SessionInvalid")
+        yield* minute
+        const state = yield* session.state
+        assert(state._tag === "Reconnecting")
+        assert.strictEqual(state.delayMs, 3_600_000)
+        yield* it.say(Rig.voiceServer("sooner"))
+        yield* second
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.deepStrictEqual(yield* it.tokens, ["token-1", "sooner"])
+      }))
+
+    it.effect("without delay and end: one attempt after another, until it works", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({ policy: { backoff: Schedule.forever } })
+        const session = yield* it.join
+        for (let i = 0; i < 50; i++) yield* it.driver.refuse(new VoiceError.ServerNotFound({ code: 4011, detail: "" }))
+        yield* it.lose(4006, "SessionInvalid")
+        yield* second
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        const tokens = yield* it.tokens
+        assert.lengthOf(tokens, 52)
+        assert.strictEqual(new Set(tokens).size, tokens.length)
+      }))
+
+    it.effect("that never tries again", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({ policy: Policy.never })
+        const session = yield* it.join
+        yield* it.lose(4006, "SessionInvalid")
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "SessionInvalid")
+      }))
+
+    it.effect("that would go on when we leave is not asked", () =>
+      Effect.gen(function*() {
+        const asked: Array<string> = []
+        const it = yield* Rig.make({
+          policy: {
+            react: ({ _tag }) => {
+              asked.push(_tag)
+              return "rejoin"
+            }
+          }
+        })
+        const scope = yield* Scope.make()
+        const session = yield* Scope.provide(it.join, scope)
+        const states = yield* Rig.statesOf(session)
+        yield* Effect.yieldNow
+        yield* Scope.close(scope, Exit.void)
+        yield* minute
+        assert.deepStrictEqual(asked, [])
+        assert.deepStrictEqual(states, ["Ready", "Closed"])
+        assert.deepStrictEqual(yield* session.state, { _tag: "Closed" })
+        assert.deepStrictEqual(it.channels(), [Rig.home, null])
+      }))
+  })
+
+  describe("while nothing can be sent", () => {
+    it.effect("holds a track for longer than it may starve, and goes on with the next frame", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        const track = yield* session.play(Rig.source(100), { starveTimeout: "5 seconds" })
+        yield* second
+        yield* it.say(Rig.voiceServer("stale", null))
+        yield* TestClock.adjust("50 seconds")
+        assert.notStrictEqual((yield* track.state)._tag, "Ended")
+        yield* it.say(Rig.voiceServer("fresh"))
+        yield* TestClock.adjust("5 seconds")
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+        assert.deepStrictEqual(yield* it.driver.frames, Rig.frames(100).map(({ data }) => data))
+      }))
+
+    it.effect("begins to play when there is a connection again, however long it takes", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceServer("stale", null))
+        yield* second
+        assert.strictEqual((yield* Effect.flip(session.statistics)).reason._tag, "NotConnected")
+        yield* session.setSpeaking({ priority: true })
+        const track = yield* session.play(Rig.source(50), { starveTimeout: "5 seconds" })
+        yield* TestClock.adjust("40 seconds")
+        yield* it.say(Rig.voiceServer("fresh"))
+        yield* TestClock.adjust("3 seconds")
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+        assert.deepStrictEqual(yield* it.driver.frames, Rig.frames(50).map(({ data }) => data))
+        assert.isTrue(
+          (yield* it.driver.commands).some((command) => command._tag === "SetSpeaking" && command.flags === 5)
+        )
+        assert.isAtLeast((yield* session.statistics).packetsSent, 50)
+      }))
+
+    it.effect("still ends a track whose source gives nothing", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        const dry = {
+          name: "dry",
+          open: Effect.succeed({ durationMs: undefined, channels: 2 as const, pull: Effect.never })
+        }
+        const track = yield* session.play(dry, { starveTimeout: "5 seconds" })
+        yield* it.say(Rig.voiceServer("stale", null))
+        yield* TestClock.adjust("6 seconds")
+        assert.strictEqual((yield* track.awaitEnd)._tag, "Starved")
+      }))
+  })
+
+  for (
+    const [what, break_] of [
+      ["joining", (it: Effect.Success<ReturnType<typeof Rig.make>>) =>
+        Effect.andThen(
+          Effect.sync(() => {
+            it.discord.answer = () => []
+          }),
+          it.lose(4006, "SessionInvalid")
+        )],
+      ["parked", (it: Effect.Success<ReturnType<typeof Rig.make>>) => it.say(Rig.voiceServer("stale", null))],
+      [
+        "waiting for the main gateway",
+        (it: Effect.Success<ReturnType<typeof Rig.make>>) => it.lose(4014, "Disconnected")
+      ]
+    ] as const
+  ) {
+    it.effect(`leaves in bounded time while it is ${what}`, () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const scope = yield* Scope.make()
+        const session = yield* Scope.provide(it.join, scope)
+        yield* break_(it)
+        yield* second
+        const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void), { startImmediately: true })
+        yield* TestClock.adjust("2 seconds")
+        yield* Fiber.join(closing)
+        assert.deepStrictEqual(yield* session.state, { _tag: "Closed" })
+        yield* session.awaitClosed
+        assert.isNull(it.channels().at(-1))
+        const requests = it.channels().length
+        yield* minute
+        assert.lengthOf(it.channels(), requests)
+      }))
+  }
+})

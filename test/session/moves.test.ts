@@ -1,0 +1,237 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { ChannelId } from "../../src/protocol/Identifier.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as Rig from "./rig.ts"
+
+const second = TestClock.adjust("1 second")
+const third = ChannelId.make("22")
+
+const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
+
+describe("VoiceSession, moving", () => {
+  it.effect("goes to another channel with new credentials, says so, and its track goes on", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const events = yield* session.events
+      const moved = yield* start(events.pipe(Stream.filter(({ _tag }) => _tag === "Moved"), Stream.runHead))
+      const track = yield* session.play(Rig.source(100))
+      yield* second
+      const moving = yield* start(session.move(Rig.other))
+      yield* TestClock.adjust("3 seconds")
+      yield* Fiber.join(moving)
+      assert.strictEqual(yield* session.channelId, Rig.other)
+      assert.deepStrictEqual(it.channels(), [Rig.home, Rig.other])
+      assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
+      assert.deepInclude(yield* Fiber.join(moved), { value: { _tag: "Moved", channelId: Rig.other } })
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.deepStrictEqual(yield* it.driver.frames, Rig.frames(100).map(({ data }) => data))
+    }))
+
+  it.effect("is there at once where it is already", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* session.move(Rig.home)
+      assert.deepStrictEqual(it.channels(), [Rig.home])
+    }))
+
+  it.effect("stays where it is when Discord does not let it in", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      it.discord.answer = Rig.refusing
+      const moving = yield* start(Effect.flip(session.move(Rig.other)))
+      yield* TestClock.adjust("15 seconds")
+      const { reason } = yield* Fiber.join(moving)
+      assert(reason._tag === "JoinTimedOut")
+      assert.strictEqual(reason.channelId, Rig.other)
+      assert.strictEqual(yield* session.channelId, Rig.home)
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+      // and mutes there
+      yield* session.setSelf({ mute: true })
+      assert.deepInclude(it.discord.requests.at(-1), { channel_id: Rig.home, self_mute: true })
+    }))
+
+  it.effect("moves back after a move that it still waits for", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const answer = it.discord.answer
+      it.discord.answer = Rig.refusing
+      const there = yield* start(session.move(Rig.other))
+      const back = yield* start(session.move(Rig.home))
+      yield* second
+      it.discord.answer = answer
+      yield* it.say(Rig.voiceState(Rig.other), Rig.voiceServer("late"))
+      yield* second
+      yield* Fiber.join(there)
+      yield* Fiber.join(back)
+      assert.strictEqual(yield* session.channelId, Rig.home)
+      assert.deepStrictEqual(it.channels(), [Rig.home, Rig.other, Rig.home])
+    }))
+
+  it.effect("asks for the new channel when it is connected again", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.lose(4006, "SessionInvalid")
+      yield* Effect.yieldNow
+      assert.strictEqual((yield* session.state)._tag, "Reconnecting")
+      const moving = yield* start(session.move(Rig.other))
+      yield* second
+      yield* Fiber.join(moving)
+      assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.other])
+      assert.strictEqual(yield* session.channelId, Rig.other)
+    }))
+
+  it.effect("goes on from the channel that was asked for before it", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const answer = it.discord.answer
+      it.discord.answer = (request) => request.channel_id === null ? answer(request) : []
+      yield* it.lose(4006, "SessionInvalid")
+      yield* second
+      assert.strictEqual((yield* session.state)._tag, "Joining")
+      const moving = yield* start(session.move(Rig.other))
+      it.discord.answer = answer
+      yield* it.say(Rig.voiceState(Rig.home), Rig.voiceServer("again"))
+      yield* second
+      yield* Fiber.join(moving)
+      assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home, Rig.other])
+      const info = (yield* it.driver.connections).at(-1)
+      assert.strictEqual(info?.channelId, Rig.other)
+    }))
+
+  it.effect("moves on from a server that was awaited", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.say(Rig.voiceServer("stale", null))
+      yield* second
+      assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+      const moving = yield* start(session.move(Rig.other))
+      yield* second
+      yield* it.say(Rig.voiceServer("found"))
+      yield* second
+      yield* Fiber.join(moving)
+      const channels = (yield* it.driver.connections).map(({ channelId }) => channelId)
+      assert.deepStrictEqual(channels, [Rig.home, Rig.home, Rig.other])
+    }))
+
+  it.effect("comes back to its channel when it was not let into another one while it reconnected", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const answer = it.discord.answer
+      it.discord.answer = (request) => request.channel_id === Rig.other ? [] : answer(request)
+      yield* it.lose(4006, "SessionInvalid")
+      yield* Effect.yieldNow
+      const moving = yield* start(Effect.flip(session.move(Rig.other)))
+      yield* TestClock.adjust("15 seconds")
+      assert.strictEqual((yield* Fiber.join(moving)).reason._tag, "JoinTimedOut")
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+      assert.strictEqual(yield* session.channelId, Rig.home)
+    }))
+
+  it.effect("fails when the session is closed meanwhile, and when it is lost", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const scope = yield* Scope.make()
+      const session = yield* Scope.provide(it.join, scope)
+      it.discord.answer = () => []
+      const moving = yield* start(Effect.flip(session.move(Rig.other)))
+      const closing = yield* start(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(closing)
+      assert.strictEqual((yield* Fiber.join(moving)).reason._tag, "NotConnected")
+      assert.strictEqual((yield* Effect.flip(session.move(third))).reason._tag, "NotConnected")
+      assert.strictEqual((yield* Effect.flip(session.setSelf({ mute: true }))).reason._tag, "NotConnected")
+    }))
+
+  it.effect("is free for another move when one was interrupted", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const answer = it.discord.answer
+      it.discord.answer = Rig.refusing
+      yield* Effect.flatMap(start(session.move(Rig.other)), Fiber.interrupt)
+      it.discord.answer = answer
+      const moving = yield* start(session.move(third))
+      yield* second
+      yield* Fiber.join(moving)
+      assert.strictEqual(yield* session.channelId, third)
+    }))
+
+  it.effect("passes on what the gateway fails with", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
+      assert.strictEqual((yield* Effect.flip(session.move(Rig.other))).reason._tag, "GatewayFailed")
+      assert.strictEqual(yield* session.channelId, Rig.home)
+    }))
+})
+
+describe("VoiceSession, muting", () => {
+  it.effect("is shown in the channel that it is being moved to", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const answer = it.discord.answer
+      it.discord.answer = Rig.refusing
+      const moving = yield* start(session.move(Rig.other))
+      yield* session.setSelf({ mute: true })
+      assert.deepStrictEqual(it.channels(), [Rig.home, Rig.other, Rig.other])
+      it.discord.answer = answer
+      yield* it.say(Rig.voiceState(Rig.other), Rig.voiceServer("moved"))
+      yield* second
+      yield* Fiber.join(moving)
+    }))
+
+  it.effect("does not undo a moderator's move", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      it.discord.answer = Rig.refusing
+      yield* it.say(Rig.voiceState(Rig.other))
+      yield* second
+      yield* session.setSelf({ deaf: true })
+      assert.deepStrictEqual(it.channels(), [Rig.home, Rig.other])
+    }))
+
+  it.effect("does not come back by itself after a kick", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.lose(4014, "Disconnected")
+      yield* second
+      assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+      yield* session.setSelf({ mute: true })
+      assert.deepStrictEqual(it.channels(), [Rig.home])
+      yield* it.say(Rig.voiceState(null))
+      assert.strictEqual((yield* Rig.endOf(session))._tag, "Kicked")
+    }))
+
+  it.effect("is shown by the next connection, once, if it was changed without one", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      yield* it.say(Rig.voiceServer("stale", null))
+      yield* second
+      yield* session.setSelf({ mute: true })
+      yield* it.say(Rig.voiceServer("fresh"))
+      yield* second
+      assert.lengthOf(it.discord.requests, 2)
+      assert.deepInclude(it.discord.requests[1], { channel_id: Rig.home, self_mute: true })
+      assert.isTrue((yield* it.driver.commands).some((command) => command._tag === "SetMuted" && command.muted))
+      // the answer has brought another server, and a connection that has nothing more to say
+      yield* second
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+      assert.lengthOf(it.discord.requests, 2)
+    }))
+})

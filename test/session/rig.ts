@@ -1,0 +1,107 @@
+import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import type * as Gateway from "../../src/Gateway.ts"
+import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
+import * as MockGateway from "../../src/testing/MockGateway.ts"
+import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
+
+export const guildId = GuildId.make("10")
+export const home = ChannelId.make("20")
+export const other = ChannelId.make("21")
+export const me = UserId.make("1")
+
+export const voiceState = (channel: ChannelId | null, user: UserId = me): Gateway.GatewayEvent => ({
+  _tag: "VoiceState",
+  state: {
+    guild_id: guildId,
+    channel_id: channel,
+    user_id: user,
+    session_id: "session",
+    deaf: false,
+    mute: false,
+    self_deaf: false,
+    self_mute: false,
+    self_video: false,
+    suppress: false
+  }
+})
+
+export const voiceServer = (token: string, endpoint: string | null = "voice.example:443"): Gateway.GatewayEvent => ({
+  _tag: "VoiceServer",
+  server: { guild_id: guildId, endpoint, token }
+})
+
+/** What the main gateway does with requests; a test changes it as it goes. */
+export interface Discord {
+  readonly requests: Array<Gateway.VoiceStateRequest>
+  answer: (request: Gateway.VoiceStateRequest) => ReadonlyArray<Gateway.GatewayEvent>
+}
+
+/** As Discord answers: a new token each time. */
+export const answering = (): Discord["answer"] => {
+  let tokens = 0
+  return ({ channel_id }) =>
+    channel_id === null ? [voiceState(null)] : [voiceState(channel_id), voiceServer(`token-${++tokens}`)]
+}
+
+/** As Discord does where it does not let us in: nothing, unless we leave. */
+export const refusing: Discord["answer"] = ({ channel_id }) => channel_id === null ? [voiceState(null)] : []
+
+/** A session in `home`, with the gateway and the driver in the test's hands. */
+export const make = Effect.fnUntraced(function*(options: Partial<VoiceSession.JoinOptions> = {}) {
+  const discord: Discord = { requests: [], answer: answering() }
+  const context = yield* Layer.build(Layer.mergeAll(
+    MockGateway.layer({
+      answer: (request) => {
+        discord.requests.push(request)
+        return discord.answer(request)
+      }
+    }),
+    MockVoiceDriver.layer
+  ))
+  const [gateway, driver] = yield* Effect.provideContext(
+    Effect.all([MockGateway.MockGateway, MockVoiceDriver.MockVoiceDriver]),
+    context
+  )
+  const join = VoiceSession.join({ guildId, channelId: home, ...options }).pipe(Effect.provideContext(context))
+  return {
+    ...gateway,
+    discord,
+    driver,
+    join,
+    say: (...events: ReadonlyArray<Gateway.GatewayEvent>) => Effect.forEach(events, gateway.push, { discard: true }),
+    channels: () => discord.requests.map(({ channel_id }) => channel_id),
+    /** The tokens of the connections that were asked for. */
+    tokens: Effect.map(driver.connections, (infos) => infos.map(({ token }) => Redacted.value(token))),
+    lose: (code: number, tag: "SessionInvalid" | "Disconnected" | "CallTerminated" | "AuthenticationFailed") =>
+      driver.end(new VoiceError[tag]({ code, detail: "" }))
+  }
+})
+
+/** The states of a session from now on, as they come. */
+export const statesOf = (session: VoiceSession.VoiceSession) => {
+  const tags: Array<VoiceSession.State["_tag"]> = []
+  return session.changes.pipe(
+    Stream.runForEach(({ _tag }) => Effect.sync(() => tags.push(_tag))),
+    Effect.forkScoped({ startImmediately: true }),
+    Effect.as(tags)
+  )
+}
+
+/** Why a session ended. It must have. */
+export const endOf = (session: VoiceSession.VoiceSession) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(Effect.flip(session.awaitClosed), { startImmediately: true })
+    yield* TestClock.adjust("10 seconds")
+    yield* Fiber.interrupt(fiber)
+    return (yield* Fiber.join(fiber)).reason
+  })
+
+/** Frames that say their number. */
+export const frames = (count: number): ReadonlyArray<AudioSource.OpusFrame> =>
+  Array.from({ length: count }, (_, i) => ({ data: Uint8Array.of(0xfc, i >> 8, i & 0xff), samples: 960 }))
+
+export const source = (count: number) => AudioSource.fromFrames(frames(count))
