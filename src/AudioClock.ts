@@ -137,13 +137,11 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
   let posted = 0
 
   const flush = (): void => {
-    const count = posted
-    // what is posted while these are delivered comes after them
-    posted = 0
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < posted; i++) {
       const packet = packets[i]
       if (packet !== undefined) outlets[i]?.deliver(packet, lengths[i] ?? 0)
     }
+    posted = 0
   }
 
   const post = (outlet: Outlet, packet: Uint8Array, length: number): void => {

@@ -151,7 +151,7 @@ export const make = (options: Options): Reading => {
       })
     ),
     Effect.andThen(Effect.ignore(onReady)),
-    Effect.andThen(Effect.sync(ring.end))
+    Effect.andThen(Effect.sync(() => ring.end()))
   )
 
   return { ring, run, failure: () => failure, positionMs }

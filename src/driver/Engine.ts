@@ -152,7 +152,7 @@ export const connect = Effect.fnUntraced(function*(
         )
       )
   })
-  yield* Effect.addFinalizer(() => Effect.sync(player.close))
+  yield* Effect.addFinalizer(() => Effect.sync(() => player.close()))
 
   yield* udp.awaitLoss.pipe(
     Effect.catch((error) => Deferred.fail(ended, error)),

@@ -3,8 +3,8 @@
  * (the beat, on the driver's side). It lives on a buffer that can be shared between threads, so that nothing but this
  * buffer has to cross from one side to the other.
  *
- * Records lie one after another in a byte arena: `u16 length | u16 samples | length bytes`, padded to 4 bytes; a record
- * never wraps around the end. The header is eight 32-bit integers, read and written atomically.
+ * Records lie one after another behind a header: a 32-bit word (`length << 16 | samples`) and `length` bytes, padded to 4
+ * bytes; a record never wraps around the end. The header is eight 32-bit integers in the byte order of the machine.
  *
  * @since 0.1.0
  */
@@ -41,39 +41,21 @@ export const unitSamples = 120
 
 const skipMarker = 0xffff
 
-/** The buffer that was read into last, which is the same for all senders of a process, and its view as 32-bit words. */
+/** The buffer that was read into last, and its view as 32-bit words: all senders of a process use the same few. */
 let lastInto: Uint8Array | undefined
 let lastWords: Int32Array | undefined
+const views = new WeakMap<Uint8Array, Int32Array>()
 
 const wordsOf = (into: Uint8Array): Int32Array | undefined => {
   if (into !== lastInto) {
     lastInto = into
-    lastWords = (into.byteOffset & 3) === 0
-      ? new Int32Array(into.buffer, into.byteOffset, into.length >>> 2)
-      : undefined
+    lastWords = (into.byteOffset & 3) === 0 ? views.get(into) : undefined
+    if (lastWords === undefined && (into.byteOffset & 3) === 0) {
+      lastWords = new Int32Array(into.buffer, into.byteOffset, into.length >>> 2)
+      views.set(into, lastWords)
+    }
   }
   return lastWords
-}
-
-/** Copies a record's bytes: by words where that is possible, which takes a quarter of the time. */
-const copy = (
-  arena: Uint8Array,
-  arenaWords: Int32Array,
-  from: number,
-  length: number,
-  into: Uint8Array,
-  offset: number
-): void => {
-  const words = wordsOf(into)
-  const count = (length + 3) >>> 2
-  if (words !== undefined && (offset & 3) === 0 && (offset >>> 2) + count <= words.length) {
-    // records are padded to whole words
-    const source = from >>> 2
-    const target = offset >>> 2
-    for (let i = 0; i < count; i++) words[target + i] = arenaWords[source + i] ?? 0
-  } else {
-    for (let i = 0; i < length; i++) into[offset + i] = arena[from + i] ?? 0
-  }
 }
 
 /**
@@ -128,101 +110,141 @@ export const make = (options?: {
   return fromBuffer(options?.shared === false ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes))
 }
 
+/** One object and one view, so that taking a frame touches little memory besides the frame itself. */
+class Ring implements FrameRing {
+  readonly buffer: ArrayBufferLike
+  /** The whole buffer, header first. */
+  readonly #words: Int32Array
+  readonly #arena: Uint8Array
+  readonly #capacity: number
+  #lastSamples = 0
+  /** The writer's index as it was last seen: as long as it is ahead of the reader's there is no need to look again. */
+  #seenWrite: number
+
+  constructor(buffer: ArrayBufferLike) {
+    this.buffer = buffer
+    this.#words = new Int32Array(buffer)
+    this.#arena = new Uint8Array(buffer, headerBytes)
+    this.#capacity = this.#arena.length
+    this.#seenWrite = Atomics.load(this.#words, writeIndex)
+  }
+
+  write(data: Uint8Array, samples: number): boolean {
+    const length = data.length
+    if (length > maxFrameBytes) return false
+    const words = this.#words
+    const size = (4 + length + 3) & ~3
+    const index = Atomics.load(words, writeIndex) >>> 0
+    const free = this.#capacity - this.#used()
+    let at = index & (this.#capacity - 1)
+    const toEnd = this.#capacity - at
+    const skipped = toEnd < size ? toEnd : 0
+    if (free < size + skipped) return false
+    if (skipped > 0) {
+      words[headerInts + (at >>> 2)] = skipMarker << 16
+      at = 0
+    }
+    words[headerInts + (at >>> 2)] = (length << 16) | samples
+    this.#arena.set(data, at + 4)
+    Atomics.add(words, writtenUnits, samples / unitSamples)
+    Atomics.store(words, writeIndex, (index + size + skipped) | 0)
+    return true
+  }
+
+  next(): number {
+    if (this.#isEmpty()) return -1
+    const length = this.#lengthAt((this.#words[readIndex] ?? 0) & (this.#capacity - 1))
+    return length === skipMarker ? this.#lengthAt(0) : length
+  }
+
+  read(into: Uint8Array, offset: number): number {
+    if (this.#isEmpty()) return -1
+    const words = this.#words
+    // only this side writes the index of reading
+    let index = words[readIndex] ?? 0
+    let at = index & (this.#capacity - 1)
+    let record = words[headerInts + (at >>> 2)] ?? 0
+    if (record >>> 16 === skipMarker) {
+      index += this.#capacity - at
+      at = 0
+      record = words[headerInts] ?? 0
+    }
+    const length = record >>> 16
+    this.#lastSamples = record & 0xffff
+    this.#copy(at + 4, length, into, offset)
+    // only this side writes these two as well; the store of the index publishes them
+    words[readUnits] = (words[readUnits] ?? 0) + this.#lastSamples / unitSamples
+    words[framesReadIndex] = (words[framesReadIndex] ?? 0) + 1
+    Atomics.store(words, readIndex, (index + ((4 + length + 3) & ~3)) | 0)
+    return length
+  }
+
+  end(): void {
+    Atomics.store(this.#words, endIndex, 1)
+  }
+
+  samples(): number {
+    return this.#lastSamples
+  }
+
+  isEnded(): boolean {
+    return Atomics.load(this.#words, endIndex) === 1
+  }
+
+  isDrained(): boolean {
+    // the end is read first: a frame written before it was set is then seen by what follows
+    return this.isEnded() && this.#used() === 0
+  }
+
+  bufferedMs(): number {
+    return msOf((Atomics.load(this.#words, writtenUnits) - Atomics.load(this.#words, readUnits)) | 0)
+  }
+
+  positionMs(): number {
+    return msOf(Atomics.load(this.#words, readUnits) >>> 0)
+  }
+
+  framesRead(): number {
+    return Atomics.load(this.#words, framesReadIndex) >>> 0
+  }
+
+  #used(): number {
+    return (Atomics.load(this.#words, writeIndex) - Atomics.load(this.#words, readIndex)) >>> 0
+  }
+
+  #isEmpty(): boolean {
+    const index = this.#words[readIndex] ?? 0
+    if (index !== this.#seenWrite) return false
+    this.#seenWrite = Atomics.load(this.#words, writeIndex)
+    return index === this.#seenWrite
+  }
+
+  #lengthAt(at: number): number {
+    return (this.#words[headerInts + (at >>> 2)] ?? 0) >>> 16
+  }
+
+  /** Copies a record's bytes: by words where that is possible, which takes a quarter of the time. */
+  #copy(from: number, length: number, into: Uint8Array, offset: number): void {
+    const target = wordsOf(into)
+    const count = (length + 3) >>> 2
+    if (target !== undefined && (offset & 3) === 0 && (offset >>> 2) + count <= target.length) {
+      // records are padded to whole words
+      const words = this.#words
+      const source = headerInts + (from >>> 2)
+      const to = offset >>> 2
+      for (let i = 0; i < count; i++) target[to + i] = words[source + i] ?? 0
+    } else {
+      for (let i = 0; i < length; i++) into[offset + i] = this.#arena[from + i] ?? 0
+    }
+  }
+}
+
+const msOf = (units: number): number => (units * unitSamples) / 48
+
 /**
  * The ring that lies in a buffer made by {@link make}, on this side or another.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => {
-  const header = new Int32Array(buffer, 0, headerInts)
-  const arena = new Uint8Array(buffer, headerBytes)
-  const arenaWords = new Int32Array(buffer, headerBytes)
-  const capacity = arena.length
-  const mask = capacity - 1
-  let lastSamples = 0
-
-  const used = () => (Atomics.load(header, writeIndex) - Atomics.load(header, readIndex)) >>> 0
-
-  const write = (data: Uint8Array, samples: number): boolean => {
-    const length = data.length
-    if (length > maxFrameBytes) return false
-    const size = (4 + length + 3) & ~3
-    const index = Atomics.load(header, writeIndex) >>> 0
-    const free = capacity - used()
-    let at = index & mask
-    const toEnd = capacity - at
-    const skipped = toEnd < size ? toEnd : 0
-    if (free < size + skipped) return false
-    if (skipped > 0) {
-      arena[at] = skipMarker >> 8
-      arena[at + 1] = skipMarker & 0xff
-      at = 0
-    }
-    arena[at] = length >> 8
-    arena[at + 1] = length & 0xff
-    arena[at + 2] = samples >> 8
-    arena[at + 3] = samples & 0xff
-    arena.set(data, at + 4)
-    Atomics.add(header, writtenUnits, samples / unitSamples)
-    Atomics.store(header, writeIndex, (index + size + skipped) | 0)
-    return true
-  }
-
-  const lengthAt = (at: number) => ((arena[at] ?? 0) << 8) | (arena[at + 1] ?? 0)
-
-  /** The other side's index as it was last seen: as long as it is ahead of ours there is no need to look again. */
-  let seenWrite = Atomics.load(header, writeIndex)
-
-  // only this side writes the index of reading
-  const next = (): number => {
-    const index = header[readIndex] ?? 0
-    if (index === seenWrite) {
-      seenWrite = Atomics.load(header, writeIndex)
-      if (index === seenWrite) return -1
-    }
-    const length = lengthAt(index & mask)
-    return length === skipMarker ? lengthAt(0) : length
-  }
-
-  const read = (into: Uint8Array, offset: number): number => {
-    let index = header[readIndex] ?? 0
-    if (index === seenWrite) {
-      seenWrite = Atomics.load(header, writeIndex)
-      if (index === seenWrite) return -1
-    }
-    let at = index & mask
-    let length = lengthAt(at)
-    if (length === skipMarker) {
-      index += capacity - at
-      at = 0
-      length = lengthAt(0)
-    }
-    lastSamples = ((arena[at + 2] ?? 0) << 8) | (arena[at + 3] ?? 0)
-    copy(arena, arenaWords, at + 4, length, into, offset)
-    // only this side writes these two; the store of the index publishes them
-    header[readUnits] = (header[readUnits] ?? 0) + lastSamples / unitSamples
-    header[framesReadIndex] = (header[framesReadIndex] ?? 0) + 1
-    Atomics.store(header, readIndex, (index + ((4 + length + 3) & ~3)) | 0)
-    return length
-  }
-
-  const msOf = (units: number) => (units * unitSamples) / 48
-
-  return {
-    buffer,
-    write,
-    next,
-    read,
-    end: () => {
-      Atomics.store(header, endIndex, 1)
-    },
-    samples: () => lastSamples,
-    isEnded: () => Atomics.load(header, endIndex) === 1,
-    // the end is read first: a frame written before it was set is then seen by `used`
-    isDrained: () => Atomics.load(header, endIndex) === 1 && used() === 0,
-    bufferedMs: () => msOf((Atomics.load(header, writtenUnits) - Atomics.load(header, readUnits)) | 0),
-    positionMs: () => msOf(Atomics.load(header, readUnits) >>> 0),
-    framesRead: () => Atomics.load(header, framesReadIndex) >>> 0
-  }
-}
+export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => new Ring(buffer)

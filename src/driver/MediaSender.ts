@@ -80,199 +80,233 @@ export interface MediaSender {
 
 const closingFrames = 5
 
+const silence = OpusPacket.silenceFrame()
+
 /** Room for the RTP header in front and the longest nonce and tag behind a packet. */
 const overheadBytes = 128
+
+/**
+ * One object with everything that a packet needs, and methods that all senders share: what is looked at fifty times a second
+ * for each of a thousand streams should lie together.
+ */
+class Sender implements MediaSender, Outlet {
+  readonly #clock: AudioClock["Service"]
+  readonly #registration: Registration
+  readonly #options: Options
+  readonly #lateness = Lateness.make()
+  #cipher: PacketCipher
+  #ring: FrameRing.FrameRing | undefined
+  #sequence: number
+  /** As a signed integer: it is kept without an object of its own then. */
+  #timestamp: number
+  /** When the packet with `timestamp` is due; the two belong together. */
+  #dueMs: number
+  #track: TrackNumber = -1
+  #paused = false
+  #started = false
+  #starving = false
+  #muted = false
+  /** Whether the last packet was audio that no silence has closed yet. */
+  #talking = false
+  #silenceLeft = 0
+  #closed = false
+  #idle = true
+  #packets = 0
+  #silencePackets = 0
+  #bytes = 0
+  #reanchored = 0
+
+  constructor(options: Options) {
+    this.#options = options
+    this.#clock = options.clock
+    this.#cipher = options.cipher
+    this.#sequence = options.sequence
+    this.#timestamp = options.timestamp | 0
+    this.#dueMs = options.clock.now()
+    this.#registration = options.clock.register(this)
+  }
+
+  onDue(nowMs: number): number {
+    if (this.#closed) return Infinity
+    const late = nowMs - this.#dueMs
+    if (late >= frameMs) {
+      this.#reanchored++
+      this.#anchor(nowMs)
+      return this.#dueMs
+    }
+    const ring = this.#ring
+    if (ring !== undefined && !this.#paused) {
+      const samples = this.#takeFrame(ring)
+      if (samples > 0) {
+        this.#lateness.record(late)
+        return this.#advance(samples)
+      }
+      if (ring.isDrained()) {
+        this.#ring = undefined
+        this.#options.onTrack("TrackDrained", this.#track)
+      } else if (!this.#starving && this.#started) {
+        this.#starving = true
+        this.#options.onTrack("TrackStarving", this.#track)
+      }
+    }
+    this.#beginSilence()
+    if (this.#silenceLeft > 0) {
+      this.#lateness.record(late)
+      this.#transmitSilence()
+      return this.#advance(OpusPacket.silenceSamples)
+    }
+    // an empty ring may be filled at any moment, so its track is looked at every frame
+    if (this.#ring !== undefined && !this.#paused) return this.#advance(OpusPacket.silenceSamples)
+    this.#idle = true
+    return Infinity
+  }
+
+  deliver(packet: Uint8Array, length: number): void {
+    if (!this.#options.send(packet, length)) this.#cipher.workspace.replace(packet)
+  }
+
+  attach(track: TrackNumber, ring: FrameRing.FrameRing, paused: boolean): void {
+    if (this.#closed) return
+    this.#track = track
+    this.#ring = ring
+    this.#paused = paused
+    this.#started = false
+    this.#starving = false
+    if (!paused) this.#wake()
+  }
+
+  detach(track: TrackNumber): void {
+    if (this.#track === track) this.#ring = undefined
+  }
+
+  setPaused(track: TrackNumber, paused: boolean): void {
+    if (this.#track !== track) return
+    this.#paused = paused
+    if (!paused && this.#ring !== undefined) this.#wake()
+  }
+
+  setMuted(muted: boolean): void {
+    this.#muted = muted
+  }
+
+  setCipher(cipher: PacketCipher): void {
+    this.#cipher = cipher
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#beginSilence()
+    const left = this.#silenceLeft
+    for (let i = 0; i < left; i++) {
+      this.#transmitSilence()
+      this.#advance(OpusPacket.silenceSamples)
+    }
+    this.#clock.flush()
+    this.#stop()
+  }
+
+  statistics(): Statistics {
+    return {
+      packets: this.#packets,
+      silencePackets: this.#silencePackets,
+      bytes: this.#bytes,
+      reanchored: this.#reanchored,
+      lateness: this.#lateness
+    }
+  }
+
+  /** Moves the due time to the sender's own slot at or after `fromMs`, and the timestamp by the time in between. */
+  #anchor(fromMs: number): void {
+    const next = this.#registration.align(Math.max(fromMs, this.#dueMs))
+    this.#timestamp = (this.#timestamp + Math.round((next - this.#dueMs) * 48)) | 0
+    this.#dueMs = next
+  }
+
+  #advance(samples: number): number {
+    this.#timestamp = (this.#timestamp + samples) | 0
+    this.#dueMs += samples / 48
+    return this.#dueMs
+  }
+
+  /** Seals and posts the packet whose payload lies behind the header already. */
+  #transmit(packet: Uint8Array, payloadBytes: number): void {
+    const clear = RtpPacket.writeHeader(
+      packet,
+      false,
+      RtpPacket.payloadTypeOpus,
+      this.#sequence,
+      this.#timestamp >>> 0,
+      this.#options.ssrc
+    )
+    const length = this.#cipher.seal(packet, clear, clear + payloadBytes)
+    if (length < 0) {
+      this.#stop()
+      this.#options.onExhausted()
+      return
+    }
+    this.#sequence = RtpPacket.nextSequence(this.#sequence)
+    this.#packets++
+    this.#bytes += length
+    this.#clock.post(this, packet, length)
+  }
+
+  #transmitSilence(): void {
+    if (this.#closed) return
+    const packet = this.#cipher.workspace.next(silence.length + overheadBytes)
+    packet.set(silence, RtpPacket.fixedHeaderBytes)
+    this.#silenceLeft--
+    this.#silencePackets++
+    this.#transmit(packet, silence.length)
+  }
+
+  #beginSilence(): void {
+    if (!this.#talking) return
+    this.#talking = false
+    this.#silenceLeft = closingFrames
+  }
+
+  /** Takes one frame off the ring and sends it. Returns its samples, or 0 when there is none. */
+  #takeFrame(source: FrameRing.FrameRing): number {
+    const length = source.next()
+    if (length < 0) return 0
+    const packet = this.#cipher.workspace.next(length + overheadBytes)
+    source.read(packet, RtpPacket.fixedHeaderBytes)
+    const samples = source.samples()
+    if (!this.#started) {
+      this.#started = true
+      this.#options.onTrack("TrackStarted", this.#track)
+    }
+    if (this.#starving) {
+      this.#starving = false
+      this.#options.onTrack("TrackRecovered", this.#track)
+    }
+    if (this.#muted) {
+      this.#beginSilence()
+      if (this.#silenceLeft > 0) this.#transmitSilence()
+      return samples
+    }
+    this.#silenceLeft = 0
+    this.#talking = true
+    this.#transmit(packet, length)
+    return samples
+  }
+
+  #wake(): void {
+    if (this.#closed || !this.#idle) return
+    this.#idle = false
+    this.#anchor(Math.max(this.#clock.now(), this.#options.notBeforeMs))
+    this.#registration.schedule(this.#dueMs)
+  }
+
+  #stop(): void {
+    this.#closed = true
+    this.#ring = undefined
+    this.#registration.remove()
+  }
+}
 
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): MediaSender => {
-  const { clock, onExhausted, onTrack, send, ssrc } = options
-  const silence = OpusPacket.silenceFrame()
-  const lateness = Lateness.make()
-  let cipher = options.cipher
-  let sequence = options.sequence
-  let timestamp = options.timestamp
-
-  let ring: FrameRing.FrameRing | undefined
-  let track: TrackNumber = -1
-  let paused = false
-  let started = false
-  let starving = false
-  let muted = false
-  /** Whether the last packet was audio that no silence has closed yet. */
-  let talking = false
-  let silenceLeft = 0
-  let closed = false
-  /** When the packet with `timestamp` is due; the two belong together. */
-  let dueMs = clock.now()
-  let idle = true
-
-  let packets = 0
-  let silencePackets = 0
-  let bytes = 0
-  let reanchored = 0
-
-  /** Moves the due time to the sender's own slot at or after `fromMs`, and the timestamp by the time in between. */
-  const anchor = (fromMs: number): void => {
-    const next = registration.align(Math.max(fromMs, dueMs))
-    timestamp = RtpPacket.addTimestamp(timestamp, Math.round((next - dueMs) * 48))
-    dueMs = next
-  }
-
-  const advance = (samples: number): number => {
-    timestamp = RtpPacket.addTimestamp(timestamp, samples)
-    dueMs += samples / 48
-    return dueMs
-  }
-
-  const outlet: Outlet = {
-    deliver: (packet, length) => {
-      if (!send(packet, length)) cipher.workspace.replace(packet)
-    }
-  }
-
-  /** Seals and posts the packet whose payload lies behind the header already. */
-  const transmit = (packet: Uint8Array, payloadBytes: number): void => {
-    const clear = RtpPacket.writeHeader(packet, false, RtpPacket.payloadTypeOpus, sequence, timestamp, ssrc)
-    const length = cipher.seal(packet, clear, clear + payloadBytes)
-    if (length < 0) {
-      stop()
-      onExhausted()
-      return
-    }
-    sequence = RtpPacket.nextSequence(sequence)
-    packets++
-    bytes += length
-    clock.post(outlet, packet, length)
-  }
-
-  const transmitSilence = (): void => {
-    if (closed) return
-    const packet = cipher.workspace.next(silence.length + overheadBytes)
-    packet.set(silence, RtpPacket.fixedHeaderBytes)
-    silenceLeft--
-    silencePackets++
-    transmit(packet, silence.length)
-  }
-
-  const beginSilence = (): void => {
-    if (!talking) return
-    talking = false
-    silenceLeft = closingFrames
-  }
-
-  /** Takes one frame off the ring and sends it. Returns its samples, or 0 when there is none. */
-  const takeFrame = (source: FrameRing.FrameRing): number => {
-    const length = source.next()
-    if (length < 0) return 0
-    const packet = cipher.workspace.next(length + overheadBytes)
-    source.read(packet, RtpPacket.fixedHeaderBytes)
-    const samples = source.samples()
-    if (!started) {
-      started = true
-      onTrack("TrackStarted", track)
-    }
-    if (starving) {
-      starving = false
-      onTrack("TrackRecovered", track)
-    }
-    if (muted) {
-      beginSilence()
-      if (silenceLeft > 0) transmitSilence()
-      return samples
-    }
-    silenceLeft = 0
-    talking = true
-    transmit(packet, length)
-    return samples
-  }
-
-  const onDue = (nowMs: number): number => {
-    if (closed) return Infinity
-    const late = nowMs - dueMs
-    if (late >= frameMs) {
-      reanchored++
-      anchor(nowMs)
-      return dueMs
-    }
-    if (ring !== undefined && !paused) {
-      const samples = takeFrame(ring)
-      if (samples > 0) {
-        lateness.record(late)
-        return advance(samples)
-      }
-      if (ring.isDrained()) {
-        ring = undefined
-        onTrack("TrackDrained", track)
-      } else if (!starving && started) {
-        starving = true
-        onTrack("TrackStarving", track)
-      }
-    }
-    beginSilence()
-    if (silenceLeft > 0) {
-      lateness.record(late)
-      transmitSilence()
-      return advance(OpusPacket.silenceSamples)
-    }
-    // an empty ring may be filled at any moment, so its track is looked at every frame
-    if (ring !== undefined && !paused) return advance(OpusPacket.silenceSamples)
-    idle = true
-    return Infinity
-  }
-
-  const registration: Registration = clock.register({ onDue })
-
-  const wake = (): void => {
-    if (closed || !idle) return
-    idle = false
-    anchor(Math.max(clock.now(), options.notBeforeMs))
-    registration.schedule(dueMs)
-  }
-
-  const stop = (): void => {
-    closed = true
-    ring = undefined
-    registration.remove()
-  }
-
-  return {
-    attach: (number, frames, startPaused) => {
-      if (closed) return
-      track = number
-      ring = frames
-      paused = startPaused
-      started = false
-      starving = false
-      if (!paused) wake()
-    },
-    detach: (number) => {
-      if (track === number) ring = undefined
-    },
-    setPaused: (number, value) => {
-      if (track !== number) return
-      paused = value
-      if (!paused && ring !== undefined) wake()
-    },
-    setMuted: (value) => {
-      muted = value
-    },
-    setCipher: (next) => {
-      cipher = next
-    },
-    close: () => {
-      if (closed) return
-      beginSilence()
-      const left = silenceLeft
-      for (let i = 0; i < left; i++) {
-        transmitSilence()
-        advance(OpusPacket.silenceSamples)
-      }
-      clock.flush()
-      stop()
-    },
-    statistics: () => ({ packets, silencePackets, bytes, reanchored, lateness })
-  }
-}
+export const make = (options: Options): MediaSender => new Sender(options)
