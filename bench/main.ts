@@ -5,6 +5,7 @@ import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { beat } from "./beat.ts"
 import { crypto } from "./crypto.ts"
+import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
 import { memory } from "./memory.ts"
 import { soak } from "./soak.ts"
@@ -15,6 +16,7 @@ const benches: ReadonlyArray<Bench> = [
   crypto,
   beat,
   streams,
+  join,
   memory,
   soak
 ]
@@ -25,6 +27,7 @@ Options:
   --only <name>  run one bench; may be given several times
   --quick        fewer and shorter rounds: shows that a bench works, its figures are not to be quoted
   --json         print one JSON document instead of tables
+  --rounds <n>   rounds of the benches that run other processes (default 7)
   --node <v>     run other processes on this version of Node, too; may be given several times (default 24.17.0)
   --help         print this
 
@@ -46,6 +49,7 @@ const arguments_ = (() => {
         only: { type: "string", multiple: true },
         quick: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
+        rounds: { type: "string" },
         node: { type: "string", multiple: true, default: ["24.17.0"] },
         help: { type: "boolean", default: false }
       }
@@ -71,6 +75,11 @@ const main = async (options: NonNullable<typeof arguments_>): Promise<number> =>
     process.stderr.write(`There is no bench "${unknown.join("\", \"")}".\n\n${usage}`)
     return 2
   }
+  const rounds = options.rounds === undefined ? undefined : Number(options.rounds)
+  if (rounds !== undefined && (!Number.isInteger(rounds) || rounds < 1)) {
+    process.stderr.write(`--rounds takes a number of 1 or more, not "${options.rounds}".\n\n${usage}`)
+    return 2
+  }
   const chosen = benches.filter((bench) => options.only === undefined || options.only.includes(bench.name))
   const reports: Array<unknown> = []
   if (!options.json) {
@@ -78,7 +87,7 @@ const main = async (options: NonNullable<typeof arguments_>): Promise<number> =>
     process.stdout.write(`Node ${node}, ${platform}, ${cpus} x ${cpu}\n`)
   }
   for (const bench of chosen) {
-    const report = await bench.run({ quick: options.quick, nodes: options.node, progress })
+    const report = await bench.run({ quick: options.quick, rounds, nodes: options.node, progress })
     progress("")
     reports.push({ name: bench.name, figures: report.figures, notes: report.notes })
     if (!options.json) {

@@ -8,6 +8,8 @@
 export interface Options {
   /** Fewer and shorter rounds: to see that it works, not to quote. */
   readonly quick: boolean
+  /** Rounds of those benches that run other processes, in place of their own number. */
+  readonly rounds: number | undefined
   /** Versions of Node on which those benches that run other processes run them, too. */
   readonly nodes: ReadonlyArray<string>
   /** Says what is being measured, to a person who waits. */

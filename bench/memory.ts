@@ -21,9 +21,9 @@ const kib = (memory: Memory, before: Memory, count: number) => (memory.rss - bef
 export const memory: Bench = {
   name: "memory",
   summary: "memory of a connection, idle and playing",
-  run: async ({ progress, quick }) => {
+  run: async ({ progress, quick, rounds: wanted }) => {
     const count = quick ? 20 : 200
-    const rounds = quick ? 1 : 7
+    const rounds = wanted ?? (quick ? 1 : 7)
     const playMs = quick ? 1_000 : 3_000
     const results = subjects.map((subject) => ({ subject, idle: Array<number>(), playing: Array<number>() }))
     const rig = await Rig.open({ maxStreams: count, maxSeconds: 1 })

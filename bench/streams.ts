@@ -54,9 +54,9 @@ const cpu = ({ cpuMicros }: Round) => cpuMicros
 export const streams: Bench = {
   name: "streams",
   summary: "1 to 1,000 passthrough streams in a process: cost of a packet, lateness, packets a second",
-  run: async ({ nodes, progress, quick }) => {
+  run: async ({ nodes, progress, quick, rounds: wanted }) => {
     const counts = quick ? [1, 20] : [1, 100, 500, 1_000]
-    const rounds = quick ? 1 : 7
+    const rounds = wanted ?? (quick ? 1 : 7)
     const ms = quick ? 1_000 : 5_000
     const others = quick ? [] : nodes.map(Rig.fetchNode)
     const cellsOf = (node: Rig.Node, counts: ReadonlyArray<number>, pairs: ReadonlyArray<[Rig.Subject, string]>) =>

@@ -1,0 +1,54 @@
+/** Joins with @discordjs/voice, on the gateway of the bench, without end-to-end encryption. */
+import {
+  type DiscordGatewayAdapterLibraryMethods,
+  entersState,
+  joinVoiceChannel,
+  VoiceConnectionStatus
+} from "@discordjs/voice"
+import { login, run } from "./gateway.ts"
+
+await run(async () => {
+  const adapters = new Map<string, DiscordGatewayAdapterLibraryMethods>()
+  let userId = ""
+  const gateway = await login(({ d, t }) => {
+    const adapter = adapters.get(String(d["guild_id"]))
+    // the bodies of dispatches are what the library says that it takes
+    if (t === "VOICE_SERVER_UPDATE") {
+      adapter?.onVoiceServerUpdate(d as unknown as Parameters<typeof adapter.onVoiceServerUpdate>[0])
+    }
+    if (t === "VOICE_STATE_UPDATE" && d["user_id"] === userId) {
+      adapter?.onVoiceStateUpdate(d as unknown as Parameters<typeof adapter.onVoiceStateUpdate>[0])
+    }
+  })
+  userId = gateway.userId
+  return {
+    join: async (guildId, channelId) => {
+      const startedAt = performance.now()
+      const connection = joinVoiceChannel({
+        guildId,
+        channelId,
+        selfDeaf: false,
+        daveEncryption: false,
+        adapterCreator: (methods) => {
+          adapters.set(guildId, methods)
+          return {
+            sendPayload: (payload) => {
+              gateway.send(payload)
+              return true
+            },
+            destroy: () => void adapters.delete(guildId)
+          }
+        }
+      })
+      await entersState(connection, VoiceConnectionStatus.Ready, 20_000)
+      const ms = performance.now() - startedAt
+      return {
+        ms,
+        leave: async () => {
+          connection.destroy()
+          await new Promise((resolve) => setTimeout(resolve, 5))
+        }
+      }
+    }
+  }
+})
