@@ -10,7 +10,7 @@ import type * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockVoiceSocket from "../../src/testing/MockVoiceSocket.ts"
 import * as Time from "../../src/testing/Time.ts"
 import { voiceCloseReason } from "../../src/voiceClose.ts"
-import * as VoiceError from "../../src/VoiceError.ts"
+import type * as VoiceError from "../../src/VoiceError.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as Mock from "./mockServer.ts"
 

@@ -6,7 +6,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import { Intents } from "../../src/protocol/GatewayPayload.ts"
 import { sequenceDelta, timestampDelta } from "../../src/protocol/RtpPacket.ts"
-import * as VoiceSession from "../../src/VoiceSession.ts"
+import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 
 const faults = Emulator.Emulator.useSync((discord) => discord.faults)
