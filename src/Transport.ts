@@ -421,8 +421,19 @@ const growReceiveBuffer = (socket: Dgram.Socket, bytes: number) => {
   }
 }
 
-const hasAddress = (address: string): boolean =>
-  Object.values(networkInterfaces()).some((list) => list?.some((entry) => entry.address === address) === true)
+/** The machine's addresses, which all sockets ask for: reading them anew for each would cost more than all keepalives. */
+let addresses: ReadonlySet<string> = new Set()
+let addressesReadMs = -Infinity
+const addressesStaleMs = 1_000
+
+const hasAddress = (address: string): boolean => {
+  const nowMs = performance.now()
+  if (nowMs - addressesReadMs > addressesStaleMs) {
+    addressesReadMs = nowMs
+    addresses = new Set(Object.values(networkInterfaces()).flatMap((list) => list?.map((entry) => entry.address) ?? []))
+  }
+  return addresses.has(address)
+}
 
 const makeDatagram = (layerOptions: DatagramLayerOptions): DatagramTransport["Service"] => {
   const receiveBufferBytes = layerOptions.receiveBufferBytes ?? defaultReceiveBufferBytes

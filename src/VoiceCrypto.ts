@@ -26,26 +26,26 @@ import * as VoiceError from "./VoiceError.ts"
 export type Mode = EncryptionMode | "plain"
 
 /**
- * One buffer of {@link workspaceBytes} in which all senders of a process make their packets, in the memory of the cipher's
- * engine where it has one. Whoever makes the next packet overwrites it: fill, seal and send it in one synchronous piece.
+ * Buffers in which all senders of a process make their packets, in the memory of the cipher's engine where it has one. A
+ * buffer is used again after {@link workspaceBuffers} others: fill, seal and send it before that.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Workspace {
-  /** The buffer as it is now. Do not keep it. */
-  readonly buffer: () => Uint8Array
-  /** Says that somebody still reads the buffer (a datagram that waits in Node), so that another takes its place. */
-  readonly replace: () => void
+  /** A buffer of `size` bytes or more. What stood in it is of no use. */
+  readonly next: (size: number) => Uint8Array
+  /** Says that somebody will read the buffer later (a datagram that waits in Node), so that another takes its place. */
+  readonly replace: (buffer: Uint8Array) => void
 }
 
 /**
- * Size of a {@link Workspace} in bytes: room for the longest Opus packet (7680) with header, tag and nonce.
+ * How many buffers of a {@link Workspace} are in use before the first one's turn comes again.
  *
  * @category constants
  * @since 0.1.0
  */
-export const workspaceBytes: number = Workspaces.bytes
+export const workspaceBuffers: number = Workspaces.buffers
 
 /**
  * Seals and opens the packets of one connection under one key. Plain code for the 20 ms beat: nothing is allocated per

@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Statistics } from "../src/driver/Line.ts"
+import * as FaultSchedule from "../src/emulator/core/FaultSchedule.ts"
+import * as Emulator from "../src/emulator/Emulator.ts"
 import * as CloseCode from "../src/protocol/CloseCode.ts"
 import * as VoiceError from "../src/VoiceError.ts"
 
@@ -25,6 +28,10 @@ const dedent = (lines: ReadonlyArray<string>): string => {
   const common = Math.min(...indents)
   return lines.map((line) => line.slice(common).trimEnd()).join("\n").replace(/^\n+|\n+$/g, "")
 }
+
+/** A word, or the first key of each object in a union. */
+type NameOf<A> = A extends string ? A : A extends unknown ? RequiredKeys<A> : never
+type RequiredKeys<A> = { [key in keyof A]-?: object extends Pick<A, key> ? never : key }[keyof A]
 
 interface Fence {
   readonly language: string
@@ -62,6 +69,12 @@ const anchor = (heading: string) =>
   heading.trim().toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-")
 
 const anchorsOf = (text: string) => [...text.matchAll(/^#+ (.*)$/gm)].map((match) => anchor(match[1] ?? ""))
+
+/** A section of a document, from its heading to the next one. */
+const section = (text: string, heading: string): string => {
+  const [, body = ""] = text.split(new RegExp(`^#+ ${heading}$`, "m"))
+  return body.split(/^#+ /m)[0] ?? ""
+}
 
 /** What stands in the first column of the tables of a document, where it is code. */
 const rowsOf = (text: string) => [...text.matchAll(/^\| `([^`]+)`/gm)].map((match) => match[1] ?? "")
@@ -113,6 +126,33 @@ describe("documents", () => {
       rows.map(([, name, code]) => ({ code, name })),
       CloseCode.voiceTable.map(({ code, name }) => ({ code: String(code), name }))
     )
+  })
+
+  it.effect("list every fault, and no other", () =>
+    Effect.gen(function*() {
+      const { faults } = yield* Emulator.Emulator
+      assert.sameMembers(rowsOf(section(read("docs/emulator.md"), "By name")), Object.keys(faults))
+    }).pipe(Effect.provide(Emulator.layerMemory())))
+
+  it("list everything that a rule can do, and every incident", () => {
+    const text = read("docs/emulator.md")
+    assert.sameMembers(
+      rowsOf(section(text, "By rule")).map((row) => row.replaceAll(/[{}"?]/g, "").trim().split(", ")[0] ?? ""),
+      // The compiler holds this against the type.
+      Object.keys(
+        {
+          drop: "drop",
+          corrupt: "corrupt",
+          delayMs: { delayMs: 1 },
+          duplicate: { duplicate: 1 },
+          holdBehind: { holdBehind: 1 },
+          replaceWith: { replaceWith: "" },
+          cut: { cut: "before" },
+          close: { close: 4000 }
+        } satisfies { readonly [name in NameOf<Emulator.What>]: Emulator.What }
+      )
+    )
+    assert.sameMembers(rowsOf(section(text, "By chance")), [...FaultSchedule.kinds])
   })
 
   it("list every field of the statistics, and no other", () => {

@@ -26,9 +26,6 @@ const blockOverhead = 16
 /** A datagram is never longer. */
 const scratchBytes = 65_536
 
-/** Workspaces that are used in turn. A datagram that has to wait has left long before its turn comes again. */
-const workspaces = 16
-
 /** @internal */
 export interface SodiumMemory {
   readonly module: SodiumModule
@@ -47,15 +44,8 @@ export interface SodiumMemory {
 const make = (module: SodiumModule): SodiumMemory => {
   let used = 0
   const scratch = module._malloc(scratchBytes)
-  const workspaceBlock = module._malloc(workspaces * Workspaces.bytes)
-  let turn = 0
-  const workspace = Workspaces.make(() =>
-    new Uint8Array(
-      module.HEAPU8.buffer,
-      workspaceBlock + (turn++ % workspaces) * Workspaces.bytes,
-      Workspaces.bytes
-    )
-  )
+  const workspaceBlock = module._malloc(Workspaces.buffers * Workspaces.bytes)
+  const workspace = Workspaces.make(() => Workspaces.cut(module.HEAPU8.buffer, workspaceBlock))
 
   const acquireWithin = (size: number, budget: number): number => {
     if (used + size + blockOverhead > budget) return 0

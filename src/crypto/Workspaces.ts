@@ -1,38 +1,63 @@
 /**
- * The buffers in which packets are made. One serves all senders of a process, because a packet has left when `send`
- * returns; so it stays in the processor's cache, and a connection needs no buffer of its own.
+ * The buffers in which packets are made. They are used in turn by all senders of a process, so that they stay in the
+ * processor's cache and a connection needs none of its own.
  *
  * @since 0.1.0
  */
 import type { Workspace } from "../VoiceCrypto.ts"
 
 /**
- * @internal
- */
-export const bytes = 8_192
-
-/**
- * A workspace whose buffers are made by `next`.
+ * Size of one buffer: a packet of 20 ms has some hundred bytes, and 1,500 at most.
  *
  * @internal
  */
-export const make = (next: () => Uint8Array): Workspace => {
-  let current: Uint8Array | undefined
+export const bytes = 2_048
+
+/**
+ * More than may wait for being sent, so that no buffer is used again before.
+ *
+ * @internal
+ */
+export const buffers = 256
+
+/**
+ * A workspace whose buffers are made all at once, and anew should they be gone.
+ *
+ * @internal
+ */
+export const make = (allocate: () => ReadonlyArray<Uint8Array>): Workspace => {
+  let all: Array<Uint8Array> = []
+  let turn = 0
   return {
-    buffer: () => {
+    next: (size) => {
+      if (size > bytes) return new Uint8Array(size)
+      turn = (turn + 1) % buffers
+      let buffer = all[turn]
       // a buffer in WebAssembly memory is detached (empty) when that memory grows
-      if (current === undefined || current.length === 0) current = next()
-      return current
+      if (buffer === undefined || buffer.length === 0) {
+        all = [...allocate()]
+        buffer = all[turn]
+      }
+      return buffer ?? new Uint8Array(bytes)
     },
-    replace: () => {
-      current = next()
+    replace: (buffer) => {
+      const index = all.indexOf(buffer)
+      if (index >= 0) all[index] = new Uint8Array(bytes)
     }
   }
 }
+
+/**
+ * Buffers of `bytes` bytes, one behind the other in a block.
+ *
+ * @internal
+ */
+export const cut = (block: ArrayBufferLike, offset: number): ReadonlyArray<Uint8Array> =>
+  Array.from({ length: buffers }, (_, i) => new Uint8Array(block, offset + i * bytes, bytes))
 
 /**
  * The one for ciphers that work on any memory.
  *
  * @internal
  */
-export const ordinary: Workspace = make(() => new Uint8Array(bytes))
+export const ordinary: Workspace = make(() => cut(new ArrayBuffer(buffers * bytes), 0))

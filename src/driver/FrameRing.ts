@@ -171,22 +171,33 @@ export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => {
 
   const lengthAt = (at: number) => ((arena[at] ?? 0) << 8) | (arena[at + 1] ?? 0)
 
+  /** The other side's index as it was last seen: as long as it is ahead of ours there is no need to look again. */
+  let seenWrite = Atomics.load(header, writeIndex)
+
+  // only this side writes the index of reading
   const next = (): number => {
-    if (used() === 0) return -1
-    const length = lengthAt(Atomics.load(header, readIndex) & mask)
+    const index = header[readIndex] ?? 0
+    if (index === seenWrite) {
+      seenWrite = Atomics.load(header, writeIndex)
+      if (index === seenWrite) return -1
+    }
+    const length = lengthAt(index & mask)
     return length === skipMarker ? lengthAt(0) : length
   }
 
   const read = (into: Uint8Array, offset: number): number => {
-    // only this side writes the index of reading
-    let index = (header[readIndex] ?? 0) >>> 0
-    if (Atomics.load(header, writeIndex) >>> 0 === index) return -1
+    let index = header[readIndex] ?? 0
+    if (index === seenWrite) {
+      seenWrite = Atomics.load(header, writeIndex)
+      if (index === seenWrite) return -1
+    }
     let at = index & mask
-    if (lengthAt(at) === skipMarker) {
+    let length = lengthAt(at)
+    if (length === skipMarker) {
       index += capacity - at
       at = 0
+      length = lengthAt(0)
     }
-    const length = lengthAt(at)
     lastSamples = ((arena[at + 2] ?? 0) << 8) | (arena[at + 3] ?? 0)
     copy(arena, arenaWords, at + 4, length, into, offset)
     // only this side writes these two; the store of the index publishes them

@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import { type AudioClock, frameMs, type Registration } from "../AudioClock.ts"
+import { type AudioClock, frameMs, type Outlet, type Registration } from "../AudioClock.ts"
 import type { Ssrc } from "../protocol/Identifier.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import * as RtpPacket from "../protocol/RtpPacket.ts"
@@ -80,6 +80,9 @@ export interface MediaSender {
 
 const closingFrames = 5
 
+/** Room for the RTP header in front and the longest nonce and tag behind a packet. */
+const overheadBytes = 128
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -124,7 +127,13 @@ export const make = (options: Options): MediaSender => {
     return dueMs
   }
 
-  /** Seals and sends the packet whose payload lies behind the header already. */
+  const outlet: Outlet = {
+    deliver: (packet, length) => {
+      if (!send(packet, length)) cipher.workspace.replace(packet)
+    }
+  }
+
+  /** Seals and posts the packet whose payload lies behind the header already. */
   const transmit = (packet: Uint8Array, payloadBytes: number): void => {
     const clear = RtpPacket.writeHeader(packet, false, RtpPacket.payloadTypeOpus, sequence, timestamp, ssrc)
     const length = cipher.seal(packet, clear, clear + payloadBytes)
@@ -136,12 +145,12 @@ export const make = (options: Options): MediaSender => {
     sequence = RtpPacket.nextSequence(sequence)
     packets++
     bytes += length
-    if (!send(packet, length)) cipher.workspace.replace()
+    clock.post(outlet, packet, length)
   }
 
   const transmitSilence = (): void => {
     if (closed) return
-    const packet = cipher.workspace.buffer()
+    const packet = cipher.workspace.next(silence.length + overheadBytes)
     packet.set(silence, RtpPacket.fixedHeaderBytes)
     silenceLeft--
     silencePackets++
@@ -156,9 +165,10 @@ export const make = (options: Options): MediaSender => {
 
   /** Takes one frame off the ring and sends it. Returns its samples, or 0 when there is none. */
   const takeFrame = (source: FrameRing.FrameRing): number => {
-    const packet = cipher.workspace.buffer()
-    const length = source.read(packet, RtpPacket.fixedHeaderBytes)
+    const length = source.next()
     if (length < 0) return 0
+    const packet = cipher.workspace.next(length + overheadBytes)
+    source.read(packet, RtpPacket.fixedHeaderBytes)
     const samples = source.samples()
     if (!started) {
       started = true
@@ -260,6 +270,7 @@ export const make = (options: Options): MediaSender => {
         transmitSilence()
         advance(OpusPacket.silenceSamples)
       }
+      clock.flush()
       stop()
     },
     statistics: () => ({ packets, silencePackets, bytes, reanchored, lateness })

@@ -19,6 +19,13 @@ export * as Emulator from "./Emulator.ts"
 export * as EmulatorError from "./shell/EmulatorError.ts"
 
 /**
+ * Faults on a timetable, drawn from a seed.
+ *
+ * @since 0.1.0
+ */
+export * as FaultSchedule from "./core/FaultSchedule.ts"
+
+/**
  * Which Discord it is.
  *
  * @since 0.1.0

@@ -118,14 +118,15 @@ export const run = Effect.fnUntraced(function*(
     attempt++
     yield* show({ _tag: "Reconnecting", attempt, delayMs: Duration.toMillis(delay), error })
     yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
-    const word = yield* Effect.raceFirst(
-      whereabouts.until((now) => {
-        const heard = wordAfter(since)(now)
-        // a voice session that is lost may take us out of the channel: that is no reason to stay out
-        return heard === "parked" || heard === "removed" ? undefined : heard
-      }),
-      Effect.as(Effect.sleep(delay), undefined)
-    )
+    const decisive = (now: Whereabouts.Now) => {
+      const heard = wordAfter(since)(now)
+      // a voice session that is lost may take us out of the channel: that is no reason to stay out
+      return heard === "parked" || heard === "removed" ? undefined : heard
+    }
+    const word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
+      duration: delay,
+      orElse: () => Effect.undefined
+    })
     return word === undefined ? request(true) : yield* follow(word, since)
   })
 

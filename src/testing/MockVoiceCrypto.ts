@@ -47,12 +47,11 @@ export class MockVoiceCrypto extends Context.Service<MockVoiceCrypto, {
  */
 export const plainCipher = (): VoiceCrypto.PacketCipher => {
   let sealed = 0
-  let workspace = new Uint8Array(VoiceCrypto.workspaceBytes)
   return {
     mode: "plain",
     expansionBytes: 0,
     allocate: (size) => new Uint8Array(size),
-    workspace: { buffer: () => workspace, replace: () => void (workspace = new Uint8Array(workspace.length)) },
+    workspace: { next: (size) => new Uint8Array(size), replace: () => {} },
     seal: (buffer, _, plainLength) => {
       if (plainLength > buffer.length) return -1
       sealed++

@@ -15,7 +15,7 @@ import * as Emulator from "../../emulator/Emulator.ts"
  * @since 0.1.0
  */
 export interface Guests {
-  /** Fails with `NotJoinable`, also for one who is there already, and with `UnknownName`. */
+  /** One who is there already comes anew, with nothing heard. Fails with `NotJoinable` and `UnknownName`. */
   readonly join: (user: string, channel: string) => Effect.Effect<Guest, Emulator.EmulatorError>
   /** `undefined` if nobody of that name has joined, or has left. */
   readonly get: (user: string) => Guest | undefined

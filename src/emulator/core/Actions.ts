@@ -8,8 +8,9 @@ import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { CoreContext, VoiceServerId } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
+import type { Nat } from "./Nat.ts"
 import type { VoiceHalf } from "./voice/VoiceHalf.ts"
-import type { VoiceStates } from "./VoiceStates.ts"
+import type { Half, VoiceStates } from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
 /**
@@ -21,8 +22,11 @@ import * as World from "./World.ts"
 export interface Actions {
   /** A moderator moves a member that is in voice, past limits and permissions. */
   readonly moveUser: (userId: UserId, channelId: ChannelId) => boolean
-  /** A moderator disconnects a user from voice, in one guild or wherever it is: null state and close 4014. */
-  readonly kick: (userId: UserId, guildId?: GuildId) => boolean
+  /**
+   * A moderator disconnects a user from voice, in one guild or wherever it is: null state and close 4014, or `only` one of
+   * them.
+   */
+  readonly kick: (userId: UserId, guildId?: GuildId, only?: Half) => boolean
   /** CHANNEL_DELETE, null states, and close 4022 for everyone in it. */
   readonly deleteChannel: (channelId: ChannelId) => boolean
   /**
@@ -36,7 +40,15 @@ export interface Actions {
     readonly nullEndpointFirst?: boolean | undefined
     readonly delayMs?: number | undefined
     readonly code?: number | undefined
+    /** Only the close of the voice connections, or only the event, which leaves them open. */
+    readonly only?: Half | undefined
   }) => boolean
+  /** Takes the voice server away: `endpoint: null`, and none is found until the channel is moved to a server. */
+  readonly parkChannel: (channelId: ChannelId) => boolean
+  /** Finds the next voice server for a channel that waits for one. Whether it did. */
+  readonly unparkChannel: (channelId: ChannelId) => boolean
+  /** Lets nobody in any more but moderators, or lets members in again. */
+  readonly fillChannel: (channelId: ChannelId, full: boolean) => boolean
   /** Forgets the user's main gateway sessions: Invalid Session (op 9, false), and voice is closed with 4014. */
   readonly dropGatewaySession: (userId: UserId) => boolean
   /** Invalid Session (op 9, true): the session waits to be resumed. */
@@ -50,9 +62,26 @@ export interface Actions {
   /** Cuts the main gateway connections without a close frame. */
   readonly terminateGateway: (userId: UserId) => boolean
   /** Closes the user's voice connections. */
-  readonly closeVoice: (userId: UserId, code: number, reason: string) => void
+  readonly closeVoice: (userId: UserId, code: number, reason: string) => boolean
   /** Cuts the user's voice connections without a close frame. */
-  readonly terminateVoice: (userId: UserId) => void
+  readonly terminateVoice: (userId: UserId) => boolean
+  /** Asks for a heartbeat on the voice gateway at once (op 3). */
+  readonly requestVoiceHeartbeat: (userId: UserId) => boolean
+  /** Sends another session description (op 4) with a new key. */
+  readonly rekeyVoice: (userId: UserId) => boolean
+  /** From now on a Resume of the user's voice session is answered with 4006, as if too much had been missed. */
+  readonly overrunReplay: (userId: UserId) => boolean
+  /** Cuts the user's voice connections, and ends the sessions as if the time to resume were over. */
+  readonly expireVoice: (userId: UserId) => boolean
+  /** Which number the first numbered message has in the voice sessions that the user begins from now on. */
+  readonly startSequence: (userId: UserId, first: number) => void
+  /**
+   * Lets the user's datagrams come from another address from now on; what goes to the former one is lost. Media goes there
+   * until Select Protocol (op 1) names another one.
+   */
+  readonly changeNat: (userId: UserId) => boolean
+  /** Sends media to where the user is seen now. */
+  readonly healNat: (userId: UserId) => void
   /** Mutes or deafens a member for the whole guild, in one guild or wherever it is in voice. */
   readonly muteUser: (
     userId: UserId,
@@ -75,8 +104,9 @@ export const make = (options: {
   readonly gateway: GatewayServer
   readonly voice: VoiceHalf
   readonly voiceStates: VoiceStates
+  readonly nat: Nat
 }): Actions => {
-  const { gateway, voice, voiceStates, world } = options
+  const { gateway, nat, voice, voiceStates, world } = options
 
   const statesOf = (userId: UserId, guildId: GuildId | undefined) =>
     World.voiceStatesOf(world, userId).filter((state) => guildId === undefined || state.guildId === guildId)
@@ -105,9 +135,9 @@ export const make = (options: {
       voiceStates.move(state, channel)
       return true
     },
-    kick: (userId, guildId) => {
+    kick: (userId, guildId, only) => {
       const states = statesOf(userId, guildId)
-      for (const state of states) voiceStates.remove(state, { code: 4014, reason: "Disconnected." })
+      for (const state of states) voiceStates.remove(state, { code: 4014, reason: "Disconnected.", only })
       return states.length > 0
     },
     deleteChannel: (channelId) => {
@@ -120,15 +150,40 @@ export const make = (options: {
       gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_DELETE", DiscordObject.channel(channel))
       return true
     },
-    moveServer: (target, { code = 4022, delayMs = 1000, nullEndpointFirst = false, server } = {}) => {
+    moveServer: (target, { code = 4022, delayMs = 1000, nullEndpointFirst = false, only, server } = {}) => {
       let moved = false
       for (const channel of channelsOf(target)) {
         const to = server ?? nextServer(channel)
         if (to === undefined || !world.servers.has(to)) continue
-        voiceStates.moveServer(channel, { server: to, nullEndpointFirst, delayMs, code })
+        voiceStates.moveServer(channel, { server: to, nullEndpointFirst, delayMs, code, only })
         moved = true
       }
       return moved
+    },
+    parkChannel: (channelId) => {
+      const channel = world.channels.get(channelId)
+      const server = channel && World.serverFor(world, channel)
+      if (channel === undefined || server === undefined) return false
+      voiceStates.moveServer(channel, {
+        server: server.id,
+        nullEndpointFirst: true,
+        delayMs: Number.POSITIVE_INFINITY,
+        code: 4022
+      })
+      return true
+    },
+    unparkChannel: (channelId) => {
+      const channel = world.channels.get(channelId)
+      const server = channel && nextServer(channel)
+      if (channel === undefined || server === undefined || !voiceStates.isSearching(channelId)) return false
+      voiceStates.moveServer(channel, { server, nullEndpointFirst: false, delayMs: 0, code: 4022 })
+      return true
+    },
+    fillChannel: (channelId, full) => {
+      const channel = world.channels.get(channelId)
+      if (channel === undefined) return false
+      channel.full = full
+      return true
     },
     dropGatewaySession: (userId) => gateway.invalidate(userId, false),
     suspendGatewaySession: (userId) => gateway.invalidate(userId, true),
@@ -138,6 +193,17 @@ export const make = (options: {
     terminateGateway: gateway.terminate,
     closeVoice: voice.closeUser,
     terminateVoice: voice.terminateUser,
+    requestVoiceHeartbeat: voice.disturbance.requestHeartbeat,
+    rekeyVoice: voice.disturbance.rekey,
+    overrunReplay: voice.disturbance.overrunReplay,
+    expireVoice: voice.disturbance.expire,
+    startSequence: voice.disturbance.startSequence,
+    changeNat: (userId) => {
+      const addresses = voice.disturbance.pin(userId)
+      for (const address of addresses) nat.change(address)
+      return addresses.length > 0
+    },
+    healNat: (userId) => voice.disturbance.unpin(userId, nat.latest),
     muteUser: (userId, flags, guildId) => {
       const states = statesOf(userId, guildId)
       for (const state of states) {

@@ -22,6 +22,7 @@ import type {
 import * as DiscordObject from "./DiscordObject.ts"
 import * as Faults from "./Faults.ts"
 import * as GatewayServer from "./GatewayServer.ts"
+import * as Nat from "./Nat.ts"
 import * as Observers from "./Observers.ts"
 import type { Profile } from "./Profile.ts"
 import * as Random from "./Random.ts"
@@ -207,6 +208,7 @@ export const make = (options: CoreOptions): Core => {
   const observers = Observers.make()
   const verdicts = Verdicts.make(timers.now, (verdict) => observers.tell({ _tag: "Verdict", verdict }))
   const random = Random.make(options.seed)
+  const nat = Nat.make()
   const open = new Set<ConnectionId>()
 
   const emit = (output: Output) => {
@@ -214,7 +216,10 @@ export const make = (options: CoreOptions): Core => {
       if (!open.has(output.connection)) return verdicts.count("output-after-close")
       if (output._tag === "Close" || output._tag === "Terminate") open.delete(output.connection)
     }
-    options.emit(output)
+    if (output._tag !== "Datagram") return options.emit(output)
+    const to = nat.outbound(output.to)
+    if (to === undefined) verdicts.count("datagram-to-former-mapping")
+    else options.emit(to === output.to ? output : { ...output, to })
   }
 
   const faults = Faults.make({
@@ -224,8 +229,11 @@ export const make = (options: CoreOptions): Core => {
     emit,
     count: verdicts.count,
     // A fault may end a connection in the middle of its owner's work: the owner learns of it when that is done.
-    onEnded: (connection) => {
-      timers.at(timers.now(), () => lost(connection, 1006))
+    onEnded: (connection, code) => {
+      timers.at(timers.now(), () => {
+        if (gateway.owns(connection)) gateway.ended(connection, code)
+        else if (voice.owns(connection)) voice.ended(connection, code)
+      })
     }
   })
 
@@ -255,6 +263,8 @@ export const make = (options: CoreOptions): Core => {
     context,
     {
       byToken: (token) => voiceStates.grants.byToken(token),
+      knewToken: (token) => voiceStates.grants.knewToken(token),
+      forServer: (server) => voiceStates.grants.forServer(server),
       knowsServerId: (serverId) => voiceStates.grants.knowsServerId(serverId)
     },
     {
@@ -277,7 +287,7 @@ export const make = (options: CoreOptions): Core => {
     voice,
     tell: observers.tell
   })
-  const actions = Actions.make({ context, world, gateway, voice, voiceStates })
+  const actions = Actions.make({ context, world, gateway, voice, voiceStates, nat })
   const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults })
 
   const lost = (connection: ConnectionId, code: number) => {
@@ -350,7 +360,7 @@ export const make = (options: CoreOptions): Core => {
       open.delete(connection)
       lost(connection, code)
     },
-    datagram: voice.datagram,
+    datagram: (server, from, bytes) => voice.datagram(server, nat.inbound(from), bytes),
     rest,
 
     advance: timers.advance,

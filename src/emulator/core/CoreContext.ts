@@ -79,8 +79,12 @@ export type FaultPoint =
   | "rest"
 
 /**
- * What passes a fault point: the user it concerns, if known, the opcode of a message (or the dispatch name), the bytes or
- * text, and a running number of its kind at that point.
+ * What passes a fault point: the user it concerns, if known, the opcode of a message (or the dispatch name, or the kind of
+ * a datagram), the bytes or text, and a running number of its kind at that point.
+ *
+ * A connection says whose it is with Identify or Resume. Before that it counts for the one user who is expected: on a voice
+ * gateway the only one who was sent there and is not connected, on the main gateway the only bot without a connection. With
+ * several such users it is nobody's.
  *
  * @category models
  * @since 0.1.0
@@ -94,8 +98,10 @@ export interface FaultSubject {
 }
 
 /**
- * What a fault does to its subject. `delay` is in milliseconds; `duplicate` counts extra copies; `replace` sends
- * something else; `close` and `terminate` end the WebSocket it came from or goes to.
+ * What a fault does to its subject. `Delay` is in milliseconds; `Duplicate` counts extra copies; `Replace` sends something
+ * else; `Hold` keeps it back until `behind` later ones of its kind have passed, or for `ms` milliseconds; `Close` and
+ * `Terminate` end the WebSocket it came from or goes to, before the subject passes (which it then does not) unless said
+ * otherwise.
  *
  * @category models
  * @since 0.1.0
@@ -105,8 +111,14 @@ export type FaultAction =
   | { readonly _tag: "Delay"; readonly ms: number }
   | { readonly _tag: "Duplicate"; readonly copies: number }
   | { readonly _tag: "Replace"; readonly frame: string | Uint8Array }
-  | { readonly _tag: "Close"; readonly code: number; readonly reason: string }
-  | { readonly _tag: "Terminate" }
+  | { readonly _tag: "Hold"; readonly behind: number; readonly ms: number }
+  | {
+    readonly _tag: "Close"
+    readonly code: number
+    readonly reason: string
+    readonly at?: "before" | "after" | undefined
+  }
+  | { readonly _tag: "Terminate"; readonly at?: "before" | "after" | undefined }
 
 /**
  * Decides about a subject; `undefined` lets it pass.
@@ -168,8 +180,12 @@ export interface VoiceGrant {
 export interface Grants {
   /** The grant with this token, if it is still good. */
   readonly byToken: (token: string) => VoiceGrant | undefined
+  /** Whether a grant with this token has been there, good or not any more. */
+  readonly knewToken: (token: string) => boolean
   /** Whether a guild (or call) with this id exists. */
   readonly knowsServerId: (serverId: string) => boolean
+  /** The good grants for a voice server. */
+  readonly forServer: (server: VoiceServerId) => ReadonlyArray<VoiceGrant>
 }
 
 /**

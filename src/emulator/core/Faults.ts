@@ -40,9 +40,25 @@ export interface Options {
   readonly now: () => number
   readonly emit: (output: Output) => void
   readonly count: (name: string) => void
-  /** Called after a fault has ended a connection, so that its owner learns of it. */
-  readonly onEnded: (connection: ConnectionId) => void
+  /** Called after a fault has ended a connection, so that its owner learns of it. 1006 without a close frame. */
+  readonly onEnded: (connection: ConnectionId, code: number) => void
 }
+
+/** What is numbered together, and what overtakes what. */
+interface Kind {
+  readonly point: FaultPoint
+  readonly userId: UserId | undefined
+  readonly op: number | string | undefined
+}
+
+interface Held extends Kind {
+  behind: number
+  readonly release: () => void
+}
+
+/** The bytes of a datagram are only lent for the call. The `slice` of a Buffer would be no copy. */
+const copyOf = (frame: string | Uint8Array): string | Uint8Array =>
+  typeof frame === "string" ? frame : new Uint8Array(frame)
 
 /**
  * Makes the fault points. `FaultSubject.index` runs from 0 for each point, user and opcode (or dispatch name). Each
@@ -79,10 +95,73 @@ export const make = (options: Options): Faults => {
     return undefined
   }
 
-  const end = (connection: ConnectionId | undefined, output: (connection: ConnectionId) => Output) => {
+  const end = (connection: ConnectionId | undefined, action: Extract<FaultAction, { _tag: "Close" | "Terminate" }>) => {
     if (connection === undefined) return
-    options.emit(output(connection))
-    options.onEnded(connection)
+    if (action._tag === "Close") {
+      options.emit({ _tag: "Close", connection, code: action.code, reason: action.reason })
+      return options.onEnded(connection, action.code)
+    }
+    options.emit({ _tag: "Terminate", connection })
+    options.onEnded(connection, 1006)
+  }
+
+  const held = new Set<Held>()
+
+  const hold = (kind: Kind, action: Extract<FaultAction, { _tag: "Hold" }>, pass: () => void) => {
+    const entry: Held = {
+      ...kind,
+      behind: action.behind,
+      release: () => {
+        if (!held.delete(entry)) return
+        cancel()
+        pass()
+      }
+    }
+    held.add(entry)
+    const cancel = options.timers.at(options.now() + action.ms, entry.release)
+  }
+
+  /** Lets go of what was held back until this one has passed. */
+  const overtaken = ({ op, point, userId }: Kind) => {
+    for (const entry of Array.from(held)) {
+      if (entry.point !== point || entry.userId !== userId || entry.op !== op) continue
+      entry.behind--
+      if (entry.behind <= 0) entry.release()
+    }
+  }
+
+  const act = (
+    action: FaultAction,
+    subject: Parameters<CoreContext["through"]>[1],
+    point: FaultPoint,
+    pass: (frame: string | Uint8Array) => void
+  ) => {
+    const { connection, frame, op, userId } = subject
+    switch (action._tag) {
+      case "Drop":
+        return
+      case "Delay": {
+        const copy = copyOf(frame)
+        options.timers.at(options.now() + action.ms, () => pass(copy))
+        return
+      }
+      case "Hold": {
+        const copy = copyOf(frame)
+        return hold({ point, userId, op }, action, () => pass(copy))
+      }
+      case "Duplicate":
+        for (let i = 0; i <= action.copies; i++) {
+          // A receiver may work on the bytes in place: each copy but the last is one of its own.
+          pass(i === action.copies ? frame : copyOf(frame))
+        }
+        return
+      case "Replace":
+        return pass(action.frame)
+      case "Close":
+      case "Terminate":
+        if (action.at === "after") pass(frame)
+        return end(connection, action)
+    }
   }
 
   return {
@@ -96,39 +175,12 @@ export const make = (options: Options): Faults => {
     },
     decide,
     through: (point, subject, pass) => {
-      if (faults.length === 0) {
-        running(point, subject.userId, subject.op)
-        return pass(subject.frame)
-      }
-      const action = decide({ point, userId: subject.userId, op: subject.op, frame: subject.frame })
-      if (action === undefined) return pass(subject.frame)
-      switch (action._tag) {
-        case "Drop":
-          return
-        case "Delay": {
-          // A datagram's bytes are only lent for the call.
-          const frame = typeof subject.frame === "string" ? subject.frame : subject.frame.slice()
-          options.timers.at(options.now() + action.ms, () => pass(frame))
-          return
-        }
-        case "Duplicate":
-          for (let i = 0; i <= action.copies; i++) {
-            // A receiver may work on the bytes in place: each copy but the last is one of its own.
-            pass(typeof subject.frame === "string" || i === action.copies ? subject.frame : subject.frame.slice())
-          }
-          return
-        case "Replace":
-          return pass(action.frame)
-        case "Close":
-          return end(subject.connection, (connection) => ({
-            _tag: "Close",
-            connection,
-            code: action.code,
-            reason: action.reason
-          }))
-        case "Terminate":
-          return end(subject.connection, (connection) => ({ _tag: "Terminate", connection }))
-      }
+      let action: FaultAction | undefined
+      if (faults.length === 0) running(point, subject.userId, subject.op)
+      else action = decide({ point, userId: subject.userId, op: subject.op, frame: subject.frame })
+      if (action === undefined) pass(subject.frame)
+      else act(action, subject, point, pass)
+      if (held.size > 0 && action?._tag !== "Hold") overtaken({ point, userId: subject.userId, op: subject.op })
     }
   }
 }

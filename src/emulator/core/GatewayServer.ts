@@ -7,7 +7,7 @@
 import * as Result from "effect/Result"
 import * as GatewayPayload from "../../protocol/GatewayPayload.ts"
 import type { GuildId, UserId } from "../../protocol/Identifier.ts"
-import type { ConnectionId, CoreContext } from "./CoreContext.ts"
+import type { ConnectionId, CoreContext, Verdict } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import * as GatewayLogin from "./GatewayLogin.ts"
 import { type GatewaySession, sees } from "./GatewaySession.ts"
@@ -38,14 +38,16 @@ export interface GatewayServer {
   readonly accept: (connection: ConnectionId, search: URLSearchParams) => void | { readonly reject: number }
   readonly receive: (connection: ConnectionId, frame: string | Uint8Array) => void
   readonly disconnected: (connection: ConnectionId, code: number) => void
+  /** We have closed or cut the connection; after 4004, 4007 and 4009 its session is gone too. */
+  readonly ended: (connection: ConnectionId, code: number) => void
   readonly owns: (connection: ConnectionId) => boolean
   readonly setUrl: (url: string) => void
   readonly url: () => string
   readonly session: (id: string) => GatewaySession | undefined
   readonly sessions: () => ReadonlyArray<GatewaySession>
   readonly dispatch: (session: GatewaySession, t: string, d: unknown) => void
-  /** To every session that sees the guild and has the intent. */
-  readonly broadcast: (guildId: GuildId, intent: number, t: string, d: unknown) => void
+  /** To every session that sees the guild and has the intent, but to none of the user `except`. */
+  readonly broadcast: (guildId: GuildId, intent: number, t: string, d: unknown, except?: UserId) => void
   /** Shows a guild to the sessions that see it (GUILD_CREATE). */
   readonly showGuild: (guildId: GuildId) => void
   /** Asks the user's connections for something: Heartbeat (1) or Reconnect (7). Whether there was a connection. */
@@ -95,15 +97,25 @@ export const versions: ReadonlyArray<number> = [9, 10]
  */
 export const compressedFrom = 1024
 
+/** How long messages may be under way, in milliseconds. */
+const underWayMs = 2_000
+
 interface Connection {
   readonly id: ConnectionId
   readonly compress: ((text: string) => Uint8Array) | undefined
   /** Whether Identify has asked for payload compression. */
   compressPayloads: boolean
   session: GatewaySession | undefined
+  /** Whether a fault has kept back or changed a message, so that the client cannot be blamed any more. */
+  tampered: boolean
+  /** Whose connection it is, by its first message, or by who is expected, until it has a session. */
+  claimant: UserId | undefined
   windowStartMs: number
   sent: number
-  lastBeatMs: number
+  /** Until when messages may come that were sent before the client heard of Invalid Session (op 9). */
+  underWayUntilMs: number
+  /** When the last heartbeat came, or Hello went, before the faults. */
+  sentBeatMs: number
   cancelSupervision: () => void
 }
 
@@ -125,13 +137,33 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
   const budget = GatewayLogin.makeBudget(context.now, profile.identifyIntervalMs)
   let gatewayUrl = "wss://gateway.discord.gg"
 
-  const userOf = (connection: Connection) => connection.session?.user.id
+  const userOf = (connection: Connection) => connection.session?.user.id ?? connection.claimant
 
-  const transmit = (connection: Connection, op: number | string, text: string) =>
+  const taint = (connection: Connection) => {
+    connection.tampered = true
+    if (connection.session !== undefined) connection.session.tampered = true
+  }
+
+  const judge = (connection: Connection, severity: Verdict["severity"], code: string, message: string) => {
+    if (connection.tampered) context.count(`tampered:${code}`)
+    else context.judge(severity, code, message, connection.session?.user.id)
+  }
+
+  /** The only bot without a connection, if it is only one. */
+  const expected = (): UserId | undefined => {
+    const busy = new Set(Array.from(connections.values(), (connection) => connection.session?.user.id))
+    const waiting = Array.from(world.users.values()).filter(({ bot, id }) => bot && !busy.has(id))
+    return waiting.length === 1 ? waiting[0]?.id : undefined
+  }
+
+  const transmit = (connection: Connection, op: number | string, text: string) => {
+    let passed = 0
     context.through(
       "gateway-out",
       { userId: userOf(connection), op, frame: text, connection: connection.id },
       (frame) => {
+        passed++
+        if (frame !== text || passed > 1) taint(connection)
         if (connections.get(connection.id) !== connection) return
         const compressed = connection.compress !== undefined
           ? connection.compress(asText(frame))
@@ -148,6 +180,8 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         )
       }
     )
+    if (passed === 0) taint(connection)
+  }
 
   const control = (connection: Connection, op: 1 | 7 | 9 | 10 | 11, d: unknown) =>
     transmit(connection, op, JSON.stringify({ t: null, s: null, op, d }))
@@ -189,19 +223,20 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
   }
 
   // After 4004, 4007 and 4009 there is nothing to resume (Discord docs, Gateway Close Event Codes).
+  const endsSession = (code: number) => code === 4004 || code === 4007 || code === 4009
+
   const close = (connection: Connection, code: number, reason: string) => {
     context.emit({ _tag: "Close", connection: connection.id, code, reason })
-    detach(connection, code === 4004 || code === 4007 || code === 4009)
+    detach(connection, endsSession(code))
   }
 
   const blame = (connection: Connection, code: number, reason: string, verdict: string, message: string) => {
-    context.judge("violation", verdict, message, userOf(connection))
+    judge(connection, "violation", verdict, message)
     close(connection, code, reason)
   }
 
   const supervise = (connection: Connection) => {
     connection.cancelSupervision()
-    connection.lastBeatMs = context.now()
     connection.cancelSupervision = context.timers.at(
       context.now() + profile.gatewayHeartbeatIntervalMs * profile.gatewayHeartbeatTolerance,
       () =>
@@ -216,19 +251,22 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
   }
 
   const beat = (connection: Connection) => {
-    const since = context.now() - connection.lastBeatMs
-    if (since > profile.gatewayHeartbeatIntervalMs * 1.25) {
-      context.judge(
-        "advice",
-        "late-heartbeat",
-        `A main gateway heartbeat came ${
-          Math.round(since)
-        } ms after the one before; the interval is ${profile.gatewayHeartbeatIntervalMs} ms.`,
-        userOf(connection)
-      )
-    }
     supervise(connection)
     control(connection, 11, null)
+  }
+
+  const beatSent = (connection: Connection) => {
+    const since = context.now() - connection.sentBeatMs
+    connection.sentBeatMs = context.now()
+    if (since <= profile.gatewayHeartbeatIntervalMs * 1.25) return
+    judge(
+      connection,
+      "advice",
+      "late-heartbeat",
+      `A main gateway heartbeat came ${
+        Math.round(since)
+      } ms after the one before; the interval is ${profile.gatewayHeartbeatIntervalMs} ms.`
+    )
   }
 
   const visibleGuilds = (session: GatewaySession) =>
@@ -288,7 +326,8 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
       replay: [],
       connection: connection.id,
       cancelExpiry: () => {},
-      warnedOfIntents: false
+      warnedOfIntents: false,
+      tampered: connection.tampered
     }
     sessions.set(session.id, session)
     connection.session = session
@@ -312,9 +351,10 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
       return control(connection, 9, false)
     }
     if (d.seq > session.seq) {
-      context.judge("violation", "invalid-seq", `Resume names ${d.seq}, the last was ${session.seq}.`, user.id)
       connection.session = session
       session.connection = connection.id
+      if (session.tampered) taint(connection)
+      judge(connection, "violation", "invalid-seq", `Resume names ${d.seq}, the last was ${session.seq}.`)
       return close(connection, 4007, "Invalid seq.")
     }
     const oldest = session.replay[0]?.s ?? session.seq + 1
@@ -360,16 +400,13 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     return ++connection.sent > sendLimit
   }
 
+  const claimantOf = (decoded: ReturnType<typeof GatewayPayload.decodeClient>): UserId | undefined => {
+    if (Result.isFailure(decoded)) return undefined
+    const message = decoded.success
+    return message.op === 2 || message.op === 6 ? GatewayLogin.userOf(world, message.d.token)?.id : undefined
+  }
+
   const handle = (connection: Connection, decoded: ReturnType<typeof GatewayPayload.decodeClient>) => {
-    if (overLimit(connection)) {
-      return blame(
-        connection,
-        4008,
-        "You are being rate limited.",
-        "send-limit-exceeded",
-        `More than ${sendLimit} messages in ${sendWindowMs} ms.`
-      )
-    }
     if (Result.isFailure(decoded)) {
       const tooLarge = decoded.failure.kind === "TooLarge"
       return blame(
@@ -386,6 +423,8 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     if (message.op === 6) return resume(connection, message.d)
     const session = connection.session
     if (session === undefined) {
+      // It was sent before the client heard that its session is invalid.
+      if (context.now() < connection.underWayUntilMs) return context.count("gateway-under-way-to-invalid-session")
       return blame(
         connection,
         4003,
@@ -401,8 +440,12 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
 
   const sessionsOf = (userId: UserId) => Array.from(sessions.values()).filter((session) => session.user.id === userId)
 
-  const eachConnection = (userId: UserId, f: (connection: Connection) => void) => {
-    const found = Array.from(connections.values()).filter((connection) => userOf(connection) === userId)
+  const eachConnection = (
+    userId: UserId,
+    f: (connection: Connection) => void,
+    owner: (connection: Connection) => UserId | undefined = userOf
+  ) => {
+    const found = Array.from(connections.values()).filter((connection) => owner(connection) === userId)
     for (const connection of found) f(connection)
     return found.length > 0
   }
@@ -419,9 +462,12 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         compress: compress === null ? undefined : ZlibStream.make(),
         compressPayloads: false,
         session: undefined,
+        tampered: false,
+        claimant: expected(),
         windowStartMs: context.now(),
         sent: 0,
-        lastBeatMs: context.now(),
+        underWayUntilMs: 0,
+        sentBeatMs: context.now(),
         cancelSupervision: () => {}
       }
       connections.set(id, connection)
@@ -443,14 +489,34 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         : decoded.success.op === "unknown"
         ? decoded.success.code
         : decoded.success.op
-      context.through("gateway-in", { userId: userOf(connection), op, frame: text, connection: id }, (passed) => {
+      // What the client has sent counts, not what a fault makes of it.
+      if (overLimit(connection)) {
+        return blame(
+          connection,
+          4008,
+          "You are being rate limited.",
+          "send-limit-exceeded",
+          `More than ${sendLimit} messages in ${sendWindowMs} ms.`
+        )
+      }
+      if (op === 1) beatSent(connection)
+      if (connection.session === undefined) connection.claimant = claimantOf(decoded) ?? connection.claimant
+      let passed = 0
+      context.through("gateway-in", { userId: userOf(connection), op, frame: text, connection: id }, (frame) => {
+        passed++
+        if (frame !== text || passed > 1) taint(connection)
         if (connections.get(id) !== connection) return
-        handle(connection, passed === text ? decoded : GatewayPayload.decodeClient(asText(passed)))
+        handle(connection, frame === text ? decoded : GatewayPayload.decodeClient(asText(frame)))
       })
+      if (passed === 0) taint(connection)
     },
     disconnected: (id, code) => {
       const connection = connections.get(id)
       if (connection !== undefined) detach(connection, code === 1000 || code === 1001)
+    },
+    ended: (id, code) => {
+      const connection = connections.get(id)
+      if (connection !== undefined) detach(connection, endsSession(code))
     },
     owns: (id) => connections.has(id),
     setUrl: (url) => {
@@ -460,15 +526,18 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     session: (id) => sessions.get(id),
     sessions: () => Array.from(sessions.values()),
     dispatch,
-    broadcast: (guildId, intent, t, d) => {
+    broadcast: (guildId, intent, t, d, except) => {
       for (const session of sessions.values()) {
-        if ((session.intents & intent) !== 0 && sees(world, session, guildId)) dispatch(session, t, d)
+        if (session.user.id !== except && (session.intents & intent) !== 0 && sees(world, session, guildId)) {
+          dispatch(session, t, d)
+        }
       }
     },
     showGuild: (guildId) => {
       for (const session of sessions.values()) if (sees(world, session, guildId)) guildCreate(session, guildId)
     },
-    request: (userId, op) => eachConnection(userId, (connection) => control(connection, op, null)),
+    request: (userId, op) =>
+      eachConnection(userId, (connection) => control(connection, op, null), ({ session }) => session?.user.id),
     invalidate: (userId, resumable) => {
       const found = sessionsOf(userId)
       for (const session of found) {
@@ -477,6 +546,8 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
           control(connection, 9, resumable)
           // The connection may now identify or resume.
           connection.session = undefined
+          connection.claimant = userId
+          connection.underWayUntilMs = context.now() + underWayMs
         }
         if (!resumable) end(session)
         else if (connection !== undefined) park(session)

@@ -25,6 +25,8 @@ export interface GatewaySession {
   connection: ConnectionId | undefined
   cancelExpiry: () => void
   warnedOfIntents: boolean
+  /** Whether a fault has kept back or changed a message, so that the client cannot be blamed any more. */
+  tampered: boolean
 }
 
 /**

@@ -41,7 +41,7 @@ export interface Profile {
   readonly replayLimit: number
   /**
    * Audio before Speaking (op 5), unless it has just overtaken it: "drop", or "close" the connection as the documentation
-   * says (invalid SSRC). Frames of silence are only dropped.
+   * says, with "an invalid SSRC error". It names no code; here it is 4020. Frames of silence are only dropped.
    */
   readonly audioBeforeSpeaking: "drop" | "close"
   /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */

@@ -319,6 +319,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       case "Duplicate":
         return answer(request, path, user)
       case "Delay":
+      case "Hold":
         return { ...answer(request, path, user), delayMs: action.ms }
       case "Replace":
         return { status: 200, body: typeof action.frame === "string" ? action.frame : Array.from(action.frame) }

@@ -31,6 +31,15 @@ export interface Options {
 }
 
 /**
+ * One half of what a removal or a move of the server shows to a client: the close of the voice connection, or the events of
+ * the main gateway.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Half = "close" | "event"
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -42,23 +51,35 @@ export interface VoiceStates {
   readonly place: (channel: World.Channel, userId: UserId) => Scripted.Participant | World.Refusal
   /** Into another channel of the guild, past limits and permissions. */
   readonly move: (state: World.VoiceState, channel: World.Channel) => void
-  /** Out of voice; `code` closes the voice connection. `voluntary`: the member left by itself. */
+  /**
+   * Out of voice; `code` closes the voice connection. `voluntary`: the member left by itself. `only` the close: the member
+   * is not told by the main gateway; `only` the event: its voice connection stays open.
+   */
   readonly remove: (
     state: World.VoiceState,
-    close: { readonly code: number; readonly reason: string; readonly voluntary?: boolean }
+    close: {
+      readonly code: number
+      readonly reason: string
+      readonly voluntary?: boolean
+      readonly only?: Half | undefined
+    }
   ) => void
   /** Tells the guild that something about a member's state has changed. */
   readonly changed: (state: World.VoiceState) => void
   /**
    * Everyone of a channel to another voice server: closes the voice connections and sends VOICE_SERVER_UPDATE, at once or
-   * first with `endpoint: null` and after `delayMs` with the new one.
+   * first with `endpoint: null` and after `delayMs` with the new one (never, if it is infinite). `only` one half of it as
+   * with `remove`.
    */
   readonly moveServer: (channel: World.Channel, options: {
     readonly server: VoiceServerId
     readonly nullEndpointFirst: boolean
     readonly delayMs: number
     readonly code: number
+    readonly only?: Half | undefined
   }) => void
+  /** Whether a voice server is being found for a channel. */
+  readonly isSearching: (channelId: ChannelId) => boolean
   readonly grants: Grants
   readonly hooks: VoiceHooks
 }
@@ -71,6 +92,7 @@ export const make = (options: Options): VoiceStates => {
   const { context, gateway, voice, world } = options
   const { profile, random } = context
   const tokens = new Map<string, VoiceGrant>()
+  const formerTokens = new Set<string>()
   const scripted = new Map<World.VoiceState, Scripted.Scripted>()
   // Channels whose voice server is being found, with what calls the search off.
   const pending = new Map<ChannelId, () => void>()
@@ -104,13 +126,16 @@ export const make = (options: Options): VoiceStates => {
     else context.timers.at(due, close)
   }
 
-  const broadcast = (guildId: GuildId, json: DiscordObject.Json) =>
-    later("state", 0, () => gateway.broadcast(guildId, Intents.GuildVoiceStates, "VOICE_STATE_UPDATE", json))
+  const broadcast = (guildId: GuildId, json: DiscordObject.Json, except?: UserId) =>
+    later("state", 0, () => gateway.broadcast(guildId, Intents.GuildVoiceStates, "VOICE_STATE_UPDATE", json, except))
 
   const changed = (state: World.VoiceState) => broadcast(state.guildId, DiscordObject.voiceState(world, state))
 
   const withdraw = (state: World.VoiceState) => {
-    if (state.grant !== undefined) tokens.delete(state.grant.token)
+    if (state.grant !== undefined) {
+      tokens.delete(state.grant.token)
+      formerTokens.add(state.grant.token)
+    }
     state.grant = undefined
     state.disconnected = false
   }
@@ -139,26 +164,37 @@ export const make = (options: Options): VoiceStates => {
     return grant
   }
 
-  const allocated = (channel: World.Channel, server: World.VoiceServer) => {
+  const allocated = (channel: World.Channel, server: World.VoiceServer, tell = true) => {
     channel.server = server.id
     for (const state of World.occupants(world, channel)) {
       const member = scripted.get(state)
       if (member !== undefined) member.attach(channel.id, server.id)
       else {
         const { token } = issue(state, channel, server)
-        later("server", 0, () => sendServer(state, token, server.endpoint))
+        if (tell) later("server", 0, () => sendServer(state, token, server.endpoint))
+        // Whoever was closed and told nothing can ask.
+        else state.disconnected = true
       }
     }
   }
 
-  const search = (channel: World.Channel, delayMs: number, server: () => World.VoiceServer | undefined) => {
+  const search = (
+    channel: World.Channel,
+    delayMs: number,
+    server: () => World.VoiceServer | undefined,
+    tell = true
+  ) => {
     pending.get(channel.id)?.()
+    if (delayMs === Number.POSITIVE_INFINITY) {
+      pending.set(channel.id, () => {})
+      return
+    }
     pending.set(
       channel.id,
       context.timers.at(context.now() + delayMs, () => {
         pending.delete(channel.id)
         const found = server()
-        if (found !== undefined) allocated(channel, found)
+        if (found !== undefined) allocated(channel, found, tell)
       })
     )
   }
@@ -232,7 +268,7 @@ export const make = (options: Options): VoiceStates => {
   const tellLeft = ({ channelId, guildId, userId }: World.VoiceState) =>
     options.tell({ _tag: "Left", userId, guildId, channelId })
 
-  const remove: VoiceStates["remove"] = (state, { code, reason, voluntary = false }) => {
+  const remove: VoiceStates["remove"] = (state, { code, only, reason, voluntary = false }) => {
     const json = DiscordObject.voiceState(world, state, true)
     const member = scripted.get(state)
     withdraw(state)
@@ -240,8 +276,11 @@ export const make = (options: Options): VoiceStates => {
     leaveChannel(state)
     tellLeft(state)
     around(
-      () => member === undefined ? revoke(state, code, reason, voluntary) : member.detach(),
-      () => broadcast(state.guildId, json)
+      () => {
+        if (member !== undefined) member.detach()
+        else if (only !== "event") revoke(state, code, reason, voluntary)
+      },
+      () => broadcast(state.guildId, json, only === "close" ? state.userId : undefined)
     )
   }
 
@@ -375,7 +414,7 @@ export const make = (options: Options): VoiceStates => {
     return member.participant
   }
 
-  const moveServer: VoiceStates["moveServer"] = (channel, { code, delayMs, nullEndpointFirst, server }) => {
+  const moveServer: VoiceStates["moveServer"] = (channel, { code, delayMs, nullEndpointFirst, only, server }) => {
     const target = world.servers.get(server)
     if (target === undefined) return
     const states = World.occupants(world, channel)
@@ -389,20 +428,21 @@ export const make = (options: Options): VoiceStates => {
     for (const state of clients) withdraw(state)
     around(
       () => {
+        if (only === "event") return
         for (const state of clients) revoke(state, code, "Call terminated.", false)
       },
       () => {
-        if (!nullEndpointFirst) return allocated(channel, target)
+        if (!nullEndpointFirst) return allocated(channel, target, only !== "close")
         channel.server = undefined
         for (const state of states) {
           const member = scripted.get(state)
           if (member !== undefined) member.detach()
           else {
             const token = Random.hex(random, 8)
-            later("server", 0, () => sendServer(state, token, null))
+            if (only !== "close") later("server", 0, () => sendServer(state, token, null))
           }
         }
-        search(channel, delayMs, () => target)
+        search(channel, delayMs, () => target, only !== "close")
       }
     )
   }
@@ -419,8 +459,11 @@ export const make = (options: Options): VoiceStates => {
     remove,
     changed,
     moveServer,
+    isSearching: (channelId) => pending.has(channelId),
     grants: {
       byToken: (token) => tokens.get(token),
+      knewToken: (token) => formerTokens.has(token),
+      forServer: (server) => Array.from(tokens.values()).filter((grant) => grant.server === server),
       // A map with branded keys still takes any text to look for.
       knowsServerId: (serverId) => world.guilds.has(serverId as GuildId)
     },

@@ -60,6 +60,8 @@ export interface Channel {
   readonly e2ee: VoiceGrant["e2ee"]
   /** 0: no limit. */
   userLimit: number
+  /** Whether it takes nobody, whatever its limit. */
+  full: boolean
   /** Bits per second. */
   bitrate: number
   /** The region that was asked for; `undefined` is automatic. */
@@ -199,7 +201,7 @@ export const addChannel = (
   if (existing !== undefined) return existing
   const guild = world.guilds.get(options.guildId)
   if (guild === undefined) return undefined
-  const channel: Channel = { ...options, region: undefined, server: undefined, denials: new Map() }
+  const channel: Channel = { ...options, full: false, region: undefined, server: undefined, denials: new Map() }
   world.channels.set(channel.id, channel)
   guild.channels.set(channel.id, channel)
   return channel
@@ -306,6 +308,7 @@ export const refusal = (world: World, channel: Channel, userId: UserId): Refusal
   if (member === undefined) return "not-a-member"
   const denial = channel.denials.get(userId)
   if (denial !== undefined && (denial.connect || denial.view)) return "no-permission"
+  if (channel.full && !member.moderator) return "channel-full"
   if (channel.userLimit > 0 && !member.moderator) {
     let others = 0
     for (const state of occupants(world, channel)) if (state.userId !== userId) others++

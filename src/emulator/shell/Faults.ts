@@ -8,13 +8,22 @@ import type * as Scope from "effect/Scope"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type * as Core from "../core/Core.ts"
 import type { Fault } from "../core/CoreContext.ts"
-import { type EmulatorError, make as makeError, NothingToDo } from "./EmulatorError.ts"
+import type { DatagramFaults, What, When } from "../core/FaultRules.ts"
+import * as FaultRules from "../core/FaultRules.ts"
+import type { DrawOptions, Schedule } from "../core/FaultSchedule.ts"
+import * as FaultSchedule from "../core/FaultSchedule.ts"
+import { type EmulatorError, InvalidOption, make as makeError, NothingToDo } from "./EmulatorError.ts"
+import * as FaultPlayer from "./FaultPlayer.ts"
+import * as FaultRule from "./FaultRule.ts"
 import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
 
 /**
- * What moderators, servers and networks do to a client. Everything happens at once. What finds nothing to act on fails
- * with the reason `NothingToDo`, what does not know a name with `UnknownName`.
+ * What moderators, servers and networks do to a client. What is done to a user at once fails with the reason `NothingToDo`
+ * if there is nothing to act on. What lasts ends with the scope. Names that are not known fail with `UnknownName`, numbers
+ * that make no sense with `InvalidOption`.
+ *
+ * Nothing of it is ever held against the client: what a fault has kept back, changed or repeated is not judged.
  *
  * @category models
  * @since 0.1.0
@@ -25,34 +34,73 @@ export interface Faults {
    * least fast: it runs within the emulator.
    */
   readonly add: (fault: Fault) => Effect.Effect<void, never, Scope.Scope>
+  /** Does something to every message or datagram of a kind, or to the nth one. The first fault that answers counts. */
+  readonly when: (when: When, what: What) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
+
+  /** Closes the voice WebSocket of a user with a code. The session can be resumed if the code is one of those. */
+  readonly closeVoice: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
+  /** Cuts the voice WebSocket of a user without a close frame. */
+  readonly terminateVoice: (user: string) => Effect.Effect<void, EmulatorError>
+  /** Closes the main gateway connection of a user with a code. After 4004, 4007 and 4009 its session is gone too. */
+  readonly closeGateway: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
+  /** Cuts the main gateway connection of a user without a close frame. */
+  readonly terminateGateway: (user: string) => Effect.Effect<void, EmulatorError>
+
+  /** Does not acknowledge heartbeats of a user, on one of its two connections. */
+  readonly ignoreHeartbeats: (
+    user: string,
+    on: "voice" | "gateway"
+  ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
+  /** Asks a user for a heartbeat at once: op 3 of the voice gateway, op 1 of the main gateway. */
+  readonly requestHeartbeat: (user: string, on: "voice" | "gateway") => Effect.Effect<void, EmulatorError>
+
+  /** Lets datagrams of a user be lost, spoilt, repeated, reordered or late, by chance from the emulator's seed. */
+  readonly datagrams: (
+    user: string,
+    options: DatagramFaults
+  ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
+  /** Does not answer IP discovery of a user, or only from the nth request on (`from`, counted from 1). */
+  readonly silenceDiscovery: (
+    user: string,
+    options?: { readonly from?: number | undefined }
+  ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
+  /**
+   * From now on the datagrams of a user come from another address, as if a router had restarted, and what goes to the
+   * former one is lost. The voice server does not follow: it sends where Select Protocol (op 1) said, until that comes
+   * again with what a new IP discovery gives.
+   */
+  readonly changeNat: (user: string) => Effect.Effect<void, EmulatorError>
+  /** Lets the voice server send where a user is seen now. Harmless if its address was not changed. */
+  readonly healNat: (user: string) => Effect.Effect<void, EmulatorError>
+
+  /**
+   * A moderator disconnects a user from voice: null state and close 4014. With `only` "close" its client hears nothing
+   * from the main gateway, with "event" its voice connection stays open.
+   */
+  readonly kick: (
+    user: string,
+    options?: { readonly only?: "close" | "event" | undefined }
+  ) => Effect.Effect<void, EmulatorError>
+  /** A moderator moves a user to another channel of the guild. */
+  readonly moveUser: (user: string, channel: string) => Effect.Effect<void, EmulatorError>
+  /** Deletes a channel; its name is free afterwards. */
+  readonly deleteChannel: (channel: string) => Effect.Effect<void, EmulatorError>
+  /** Lets nobody in any more, whatever the limit: a request (op 4) gets no answer at all. `false` lets members in again. */
+  readonly fillChannel: (channel: string, full?: boolean) => Effect.Effect<void, EmulatorError>
+  /** Takes the voice server away (close 4022, `endpoint: null`), until `moveServer` gives the channel one. */
+  readonly parkChannel: (channel: string) => Effect.Effect<void, EmulatorError>
   /**
    * Moves a channel to another voice server: the one of the given region, or the next. Voice connections are closed with
-   * `code`, 4022 unless given. With `nullEndpointFirst` clients hear of the new server `delayMs` (1000) later.
+   * `code`, 4022 unless given. With `nullEndpointFirst` clients hear of the new server `delayMs` (1000) later. With `only`
+   * "close" they do not hear of it, with "event" their voice connections stay open.
    */
   readonly moveServer: (channel: string, options?: {
     readonly region?: string | undefined
     readonly nullEndpointFirst?: boolean | undefined
     readonly delayMs?: number | undefined
     readonly code?: number | undefined
+    readonly only?: "close" | "event" | undefined
   }) => Effect.Effect<void, EmulatorError>
-  /** A moderator disconnects a user from voice. */
-  readonly kick: (user: string) => Effect.Effect<void, EmulatorError>
-  /** A moderator moves a user to another channel of the guild. */
-  readonly moveUser: (user: string, channel: string) => Effect.Effect<void, EmulatorError>
-  /** Deletes a channel; its name is free afterwards. */
-  readonly deleteChannel: (channel: string) => Effect.Effect<void, EmulatorError>
-  /** Closes the voice WebSocket of a user with a code. */
-  readonly closeVoice: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
-  /** Cuts the voice WebSocket of a user without a close frame. */
-  readonly terminateVoice: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Forgets the main gateway session of a user: Invalid Session (op 9), and voice is closed with 4014. */
-  readonly dropGatewaySession: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Sends Reconnect (op 7): the main gateway session is to be resumed. */
-  readonly reconnectGateway: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Closes the main gateway connection of a user with a code. */
-  readonly closeGateway: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
-  /** Cuts the main gateway connection of a user without a close frame. */
-  readonly terminateGateway: (user: string) => Effect.Effect<void, EmulatorError>
   /** Mutes or deafens a user for the whole guild. */
   readonly muteUser: (
     user: string,
@@ -65,16 +113,96 @@ export interface Faults {
     readonly connect?: boolean | undefined
     readonly view?: boolean | undefined
   }) => Effect.Effect<void, EmulatorError>
+
+  /** Sends Reconnect (op 7): the main gateway session is to be resumed. */
+  readonly reconnectGateway: (user: string) => Effect.Effect<void, EmulatorError>
+  /** Sends Invalid Session (op 9, true): the main gateway session is to be resumed on the same connection or another. */
+  readonly suspendGatewaySession: (user: string) => Effect.Effect<void, EmulatorError>
+  /** Forgets the main gateway session of a user: Invalid Session (op 9, false), and voice is closed with 4014. */
+  readonly dropGatewaySession: (user: string) => Effect.Effect<void, EmulatorError>
+  /** Loses the next VOICE_SERVER_UPDATE to a user, or the next few. */
+  readonly loseServerUpdate: (
+    user: string,
+    options?: { readonly times?: number | undefined }
+  ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
+  /** Delays VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE to a user, in milliseconds. */
+  readonly delayEvents: (
+    user: string,
+    delayMs: number
+  ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
+
+  /** Sends another session description (op 4) with a new key. What was sealed with the former one is opened for 5 s. */
+  readonly rekeyVoice: (user: string) => Effect.Effect<void, EmulatorError>
+  /**
+   * Lets every Resume of the user's voice session end with 4006, as if it had missed more than is kept. Needs version 8:
+   * earlier ones miss nothing.
+   */
+  readonly overrunReplay: (user: string) => Effect.Effect<void, EmulatorError>
+  /** Cuts the voice WebSocket of a user, if it is there, and ends the session as if the time to resume were over. */
+  readonly expireVoice: (user: string) => Effect.Effect<void, EmulatorError>
+  /** The number (`seq`) of the first numbered message, 0 to 65535, in the voice sessions that a user begins from now on. */
+  readonly startSequence: (user: string, first: number) => Effect.Effect<void, EmulatorError>
+
+  /** Draws a schedule from a seed (`FaultSchedule.draw`) and plays it. */
+  readonly random: (options: DrawOptions) => Effect.Effect<FaultPlayer.Playing, EmulatorError, Scope.Scope>
+  /** Plays a schedule from now on, as time passes. */
+  readonly play: (schedule: Schedule) => Effect.Effect<FaultPlayer.Playing, EmulatorError, Scope.Scope>
 }
 
 const notInVoice = "it is not in voice"
 const notConnectedToVoice = "it has no connection to a voice gateway"
 const notConnected = "it has no connection to the main gateway"
 
-const hasVoiceSession = (core: Core.Core, id: UserId) =>
-  core.snapshot().voiceSessions.some(({ state, userId }) =>
-    userId === id && (state === "identified" || state === "ready")
-  )
+const chances = ["loss", "corrupt", "duplicate", "reorder"] as const
+
+/** What is wrong with a number, if something is. */
+const checked = (
+  option: string,
+  value: number | undefined,
+  least: number,
+  most: number,
+  whole: boolean
+): ReadonlyArray<InvalidOption> =>
+  value === undefined || (value >= least && value <= most && (!whole || Number.isInteger(value)))
+    ? []
+    : [
+      new InvalidOption({
+        option,
+        detail: `${value} is not ${whole ? "a whole number" : "a number"} from ${least} to ${most}`
+      })
+    ]
+
+/** Only these can stand in a close frame (RFC 6455, 7.4). */
+const checkedCode = (option: string, code: number): ReadonlyArray<InvalidOption> =>
+  Number.isInteger(code) && ((code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) ||
+      (code >= 3000 && code <= 4999))
+    ? []
+    : [new InvalidOption({ option, detail: `no close frame can have the code ${code}; to cut needs none` })]
+
+const most = Number.MAX_SAFE_INTEGER
+
+const problemsOf = (what: What): ReadonlyArray<InvalidOption> => {
+  if (typeof what === "string") return []
+  if ("delayMs" in what) {
+    return [
+      ...checked("delayMs", what.delayMs, 0, most, false),
+      ...checked("jitterMs", what.jitterMs, 0, most, false)
+    ]
+  }
+  if ("duplicate" in what) return checked("duplicate", what.duplicate, 1, most, true)
+  if ("holdBehind" in what) {
+    return [
+      ...checked("holdBehind", what.holdBehind, 1, most, true),
+      ...checked("atMostMs", what.atMostMs, 0, most, false)
+    ]
+  }
+  return "close" in what ? checkedCode("close", what.close) : []
+}
+
+const valid = (...problems: ReadonlyArray<InvalidOption>): Effect.Effect<void, EmulatorError> => {
+  const [problem] = problems
+  return problem === undefined ? Effect.void : Effect.fail(makeError(problem))
+}
 
 /**
  * Makes the faults of a shell. What they do has had its first effects when they return.
@@ -96,8 +224,91 @@ export const make = (shell: Shell, names: {
     )
   const actOnUser = (action: keyof Faults, name: string, detail: string, f: (core: Core.Core, id: UserId) => boolean) =>
     Effect.flatMap(users.find(name), ({ id }) => act(action, name, detail, (core) => f(core, id)))
+  const actOnChannel = (
+    action: keyof Faults,
+    name: string,
+    detail: string,
+    f: (core: Core.Core, id: ChannelId) => boolean
+  ) => Effect.flatMap(channels.find(name), ({ id }) => act(action, name, detail, (core) => f(core, id)))
+
+  const when: Faults["when"] = Effect.fnUntraced(function*(rule, what) {
+    yield* valid(
+      ...checked("nth", rule.nth, 1, most, true),
+      ...checked("from", rule.from, 1, most, true),
+      ...checked("to", rule.to, 1, most, true),
+      ...checked("rate", rule.rate, 0, 1, false),
+      ...problemsOf(what)
+    )
+    const id = rule.user === undefined ? undefined : (yield* users.find(rule.user)).id
+    return yield* FaultRule.make(driver, (onHit) => FaultRules.make(rule, id, what, onHit))
+  })
+
+  const play: Faults["play"] = Effect.fnUntraced(function*(schedule) {
+    const steps = yield* Effect.forEach(
+      schedule,
+      (step) => Effect.map(users.find(step.incident.user), ({ id }) => ({ step, userId: id }))
+    )
+    return yield* FaultPlayer.make(driver, steps)
+  })
 
   return {
+    when,
+    play,
+    random: Effect.fnUntraced(function*(options) {
+      yield* valid(
+        ...checked("meanIntervalMs", options.meanIntervalMs, 1, most, false),
+        ...checked("durationMs", options.durationMs, 0, most, false)
+      )
+      return yield* play(FaultSchedule.draw(options))
+    }),
+    ignoreHeartbeats: (user, on) => when({ user, ...FaultRules.acknowledgements(on) }, "drop"),
+    requestHeartbeat: (user, on) =>
+      on === "voice"
+        ? actOnUser("requestHeartbeat", user, notConnectedToVoice, (core, id) => core.requestVoiceHeartbeat(id))
+        : actOnUser("requestHeartbeat", user, notConnected, (core, id) => core.requestHeartbeat(id)),
+    datagrams: Effect.fnUntraced(function*(user, options) {
+      yield* valid(
+        ...chances.flatMap((name) => checked(name, options[name], 0, 1, false)),
+        ...checked("delayMs", options.delayMs, 0, most, false),
+        ...checked("jitterMs", options.jitterMs, 0, most, false)
+      )
+      const { id } = yield* users.find(user)
+      return yield* FaultRule.make(driver, (onHit) => FaultRules.makeDatagrams(options, id, onHit))
+    }),
+    silenceDiscovery: (user, { from } = {}) => when({ user, ...FaultRules.discoveryAnswers(from) }, "drop"),
+    changeNat: (user) => actOnUser("changeNat", user, "no address of it is known", (core, id) => core.changeNat(id)),
+    healNat: (user) =>
+      Effect.flatMap(
+        users.find(user),
+        ({ id }) => driver.call((core) => core.healNat(id))
+      ),
+    fillChannel: (channel, full = true) =>
+      actOnChannel("fillChannel", channel, "it is gone", (core, id) => core.fillChannel(id, full)),
+    parkChannel: (channel) => actOnChannel("parkChannel", channel, "it is gone", (core, id) => core.parkChannel(id)),
+    suspendGatewaySession: (user) =>
+      actOnUser("suspendGatewaySession", user, notConnected, (core, id) => core.suspendGatewaySession(id)),
+    loseServerUpdate: (user, { times = 1 } = {}) =>
+      Effect.andThen(
+        valid(...checked("times", times, 1, most, true)),
+        when({ user, ...FaultRules.serverUpdates, to: times }, "drop")
+      ),
+    delayEvents: (user, delayMs) => when({ user, ...FaultRules.voiceEvents }, { delayMs }),
+    rekeyVoice: (user) =>
+      actOnUser("rekeyVoice", user, "it has no key on a voice connection", (core, id) => core.rekeyVoice(id)),
+    overrunReplay: (user) =>
+      actOnUser(
+        "overrunReplay",
+        user,
+        "it has no voice session of version 8 or later",
+        (core, id) => core.overrunReplay(id)
+      ),
+    expireVoice: (user) =>
+      actOnUser("expireVoice", user, "it has no voice session", (core, id) => core.expireVoice(id)),
+    startSequence: (user, first) =>
+      Effect.andThen(
+        valid(...checked("first", first, 0, 0xffff, true)),
+        Effect.flatMap(users.find(user), ({ id }) => driver.call((core) => core.startSequence(id, first)))
+      ),
     add: (fault) =>
       Effect.asVoid(Effect.acquireRelease(
         driver.call((core) => core.addFault(fault)),
@@ -118,7 +329,7 @@ export const make = (shell: Shell, names: {
         (core) => core.moveServer(id, { ...options, server: server?.id })
       )
     }),
-    kick: (user) => actOnUser("kick", user, notInVoice, (core, id) => core.kick(id)),
+    kick: (user, { only } = {}) => actOnUser("kick", user, notInVoice, (core, id) => core.kick(id, undefined, only)),
     moveUser: (user, channel) =>
       Effect.flatMap(
         channels.find(channel),
@@ -130,23 +341,21 @@ export const make = (shell: Shell, names: {
         return act("deleteChannel", channel, "it is gone", (core) => core.deleteChannel(id))
       }),
     closeVoice: (user, code, reason = "") =>
-      actOnUser("closeVoice", user, notConnectedToVoice, (core, id) => {
-        const found = hasVoiceSession(core, id)
-        core.closeVoice(id, code, reason)
-        return found
-      }),
+      Effect.andThen(
+        valid(...checkedCode("code", code)),
+        actOnUser("closeVoice", user, notConnectedToVoice, (core, id) => core.closeVoice(id, code, reason))
+      ),
     terminateVoice: (user) =>
-      actOnUser("terminateVoice", user, notConnectedToVoice, (core, id) => {
-        const found = hasVoiceSession(core, id)
-        core.terminateVoice(id)
-        return found
-      }),
+      actOnUser("terminateVoice", user, notConnectedToVoice, (core, id) => core.terminateVoice(id)),
     dropGatewaySession: (user) =>
       actOnUser("dropGatewaySession", user, notConnected, (core, id) => core.dropGatewaySession(id)),
     reconnectGateway: (user) =>
       actOnUser("reconnectGateway", user, notConnected, (core, id) => core.reconnectGateway(id)),
     closeGateway: (user, code, reason = "") =>
-      actOnUser("closeGateway", user, notConnected, (core, id) => core.closeGateway(id, code, reason)),
+      Effect.andThen(
+        valid(...checkedCode("code", code)),
+        actOnUser("closeGateway", user, notConnected, (core, id) => core.closeGateway(id, code, reason))
+      ),
     terminateGateway: (user) =>
       actOnUser("terminateGateway", user, notConnected, (core, id) => core.terminateGateway(id)),
     muteUser: (user, flags) => actOnUser("muteUser", user, notInVoice, (core, id) => core.muteUser(id, flags)),

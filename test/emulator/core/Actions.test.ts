@@ -113,6 +113,80 @@ describe("Actions", () => {
     assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE"])
   })
 
+  it("kick: only the close, or only the event", () => {
+    const closed = setup()
+    const witness = closed.h.login({ token: closed.h.core.createUser({ name: "witness" }).token })
+    closed.h.core.kick(closed.h.bot.id, undefined, "close")
+    assert.deepStrictEqual(closed.h.revocations().map(({ code }) => code), [4014])
+    assert.deepStrictEqual(closed.client.take(), [])
+    assert.deepInclude(witness.events("VOICE_STATE_UPDATE").at(-1), { user_id: closed.h.bot.id, channel_id: null })
+    closed.h.join(closed.client, closed.h.lobby)
+    assert.deepStrictEqual(Harness.names(closed.client.take()), ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"])
+
+    const told = setup()
+    told.h.core.kick(told.h.bot.id, undefined, "event")
+    assert.deepStrictEqual(told.order(), ["VOICE_STATE_UPDATE"])
+    assert.isUndefined(told.h.grant(token(told.client)))
+  })
+
+  it("moveServer: only the close, or only the event", () => {
+    const closed = setup()
+    closed.secondServer()
+    closed.h.core.moveServer(closed.h.lobby, { only: "close" })
+    assert.deepStrictEqual(closed.order(), ["close 4022"])
+    // Whoever asks is told.
+    closed.h.join(closed.client, closed.h.lobby)
+    assert.deepInclude(closed.client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice2.test:443" })
+
+    const told = setup()
+    told.secondServer()
+    told.h.core.moveServer(told.h.lobby, { only: "event" })
+    assert.deepStrictEqual(told.order(), ["VOICE_SERVER_UPDATE"])
+    assert.isDefined(told.h.grant(token(told.client)))
+  })
+
+  it("parkChannel: no voice server until one is found again", () => {
+    const { client, h, order, secondServer } = setup()
+    assert.isTrue(h.core.parkChannel(h.lobby))
+    assert.deepStrictEqual(order(), ["close 4022", "VOICE_SERVER_UPDATE"])
+    assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: null })
+    h.core.advance(80_000)
+    const late = h.login({ token: h.core.createUser({ name: "late" }).token })
+    h.join(late, h.lobby)
+    assert.deepInclude(late.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: null })
+    secondServer()
+    assert.isTrue(h.core.unparkChannel(h.lobby))
+    for (const each of [client, late]) {
+      assert.deepInclude(each.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice2.test:443" })
+      assert.isDefined(h.grant(token(each)))
+    }
+    assert.isFalse(h.core.unparkChannel(h.lobby))
+    assert.isFalse(h.core.parkChannel("1" as typeof h.lobby))
+    h.core.parkChannel(h.lobby)
+    h.core.moveServer(h.lobby, { server: 1 })
+    assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice1.test:2048" })
+  })
+
+  it("fillChannel: no answer at all, but for moderators", () => {
+    const { client, h } = setup()
+    h.join(client, null)
+    assert.isTrue(h.core.fillChannel(h.lobby, true))
+    client.take()
+    h.join(client, h.lobby)
+    assert.deepStrictEqual(client.take(), [])
+    assert.strictEqual(h.core.counters().get("voice-state-ignored:channel-full"), 1)
+    h.core.setModerator(h.bot.id, true)
+    h.join(client, h.lobby)
+    assert.lengthOf(client.take(), 2)
+    h.core.setModerator(h.bot.id, false)
+    h.join(client, null)
+    h.core.fillChannel(h.lobby, false)
+    client.take()
+    h.join(client, h.lobby)
+    assert.lengthOf(client.take(), 2)
+    assert.isFalse(h.core.fillChannel("1" as typeof h.lobby, true))
+  })
+
   it("muteUser: state with the server's flags, and the relay is told", () => {
     const { client, h } = setup()
     h.core.muteUser(h.bot.id, { mute: true })

@@ -114,8 +114,9 @@ describe("Core faults", () => {
     )
   })
 
-  it("know the user once there is one", () => {
+  it.for([1, 2])("know the user of Identify, and before it the only one of %i bots that is expected", (bots) => {
     const h = Harness.make()
+    if (bots > 1) h.core.createUser({ name: "second", bot: true })
     const seen: Array<string> = []
     h.core.addFault((subject) => {
       seen.push(`${subject.point} ${subject.op} ${subject.userId === h.bot.id}`)
@@ -124,8 +125,8 @@ describe("Core faults", () => {
     const client = h.login({ intents: 0 })
     client.send({ op: 1, d: null })
     assert.deepStrictEqual(seen, [
-      "gateway-out 10 false",
-      "gateway-in 2 false",
+      `gateway-out 10 ${bots === 1}`,
+      "gateway-in 2 true",
       "gateway-out READY true",
       "gateway-in 1 true",
       "gateway-out 11 true"

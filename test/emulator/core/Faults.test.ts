@@ -9,6 +9,7 @@ const setup = () => {
   const timers = Timers.make(0)
   const emitted: Array<Output> = []
   const ended: Array<number> = []
+  const codes: Array<number> = []
   const counted: Array<string> = []
   const passed: Array<readonly [at: number, frame: string | Uint8Array]> = []
   const faults = Faults.make({
@@ -17,7 +18,10 @@ const setup = () => {
     now: timers.now,
     emit: (output) => emitted.push(output),
     count: (name) => counted.push(name),
-    onEnded: (connection) => ended.push(connection)
+    onEnded: (connection, code) => {
+      ended.push(connection)
+      codes.push(code)
+    }
   })
   const send = (frame: string | Uint8Array, op: number | undefined = 1, userId: string | undefined = undefined) =>
     faults.through(
@@ -25,7 +29,7 @@ const setup = () => {
       { userId: userId as UserId | undefined, op, frame, connection: 9 },
       (out) => passed.push([timers.now(), out])
     )
-  return { timers, emitted, ended, counted, passed, faults, send }
+  return { timers, emitted, ended, codes, counted, passed, faults, send }
 }
 
 describe("Faults", () => {
@@ -77,6 +81,49 @@ describe("Faults", () => {
       { _tag: "Terminate", connection: 9 }
     ])
     assert.deepStrictEqual(ended, [9, 9])
+  })
+
+  it("closes and terminates after the subject has passed, if that is wanted", () => {
+    const { codes, emitted, ended, faults, passed, send } = setup()
+    faults.add((subject) =>
+      subject.op === 1
+        ? { _tag: "Close", code: 4000, reason: "why", at: "after" }
+        : { _tag: "Terminate", at: "after" }
+    )
+    send("a", 1)
+    assert.deepStrictEqual(emitted, [{ _tag: "Close", connection: 9, code: 4000, reason: "why" }])
+    send("b", 2)
+    assert.deepStrictEqual(passed.map(([, frame]) => frame), ["a", "b"])
+    assert.deepStrictEqual(emitted.at(-1), { _tag: "Terminate", connection: 9 })
+    assert.deepStrictEqual(ended, [9, 9])
+    assert.deepStrictEqual(codes, [4000, 1006])
+  })
+
+  it("holds back until others of the kind have passed, or for a time", () => {
+    const { faults, passed, send, timers } = setup()
+    const remove = faults.add(({ frame }) =>
+      typeof frame === "string" ? undefined : { _tag: "Hold", behind: 2, ms: 100 }
+    )
+    const bytes = Uint8Array.of(1)
+    send(bytes)
+    bytes.fill(0)
+    send("other", 2)
+    send("b")
+    send("other user", 1, "5")
+    assert.deepStrictEqual(passed.map(([, frame]) => frame), ["other", "b", "other user"])
+    send("c")
+    assert.deepStrictEqual(passed.slice(3), [[0, "c"], [0, Uint8Array.of(1)]])
+    timers.advance(200)
+    assert.lengthOf(passed, 5)
+
+    remove()
+    faults.add(({ frame }) => frame === "late" ? { _tag: "Hold", behind: 2, ms: 100 } : undefined)
+    send("late")
+    send("d")
+    timers.advance(299)
+    assert.deepStrictEqual(passed.slice(5), [[200, "d"]])
+    timers.advance(300)
+    assert.deepStrictEqual(passed.slice(6), [[300, "late"]])
   })
 
   it("numbers by user and opcode, and asks in order until one answers", () => {

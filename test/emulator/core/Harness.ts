@@ -134,8 +134,21 @@ export const make = (options: {
           happenings.push({ _tag: "Revoked", revocation })
           hooks.onLeft?.(revocation.userId, revocation.code, revocation.guildId)
         },
-        closeUser: () => {},
-        terminateUser: () => {},
+        closeUser: () => false,
+        terminateUser: () => false,
+        ended: (id) => {
+          voiceConnections.delete(id)
+          voiceGone.push(id)
+        },
+        disturbance: {
+          requestHeartbeat: () => false,
+          rekey: () => false,
+          overrunReplay: () => false,
+          expire: () => false,
+          startSequence: () => {},
+          pin: () => [],
+          unpin: () => {}
+        },
         participants: {
           join: (where) => {
             const calls = [`join ${where.channelId} ${where.server}`]

@@ -45,7 +45,7 @@ export const identify = (
   if (!grants.knowsServerId(d.server_id)) return refuse(4011, "Server not found.", "unknown-server")
   const grant = grants.byToken(d.token)
   if (grant === undefined) {
-    return roster.knewToken(d.token)
+    return roster.knewToken(d.token) || grants.knewToken(d.token)
       ? refuse(4006, "Session is no longer valid.")
       : refuse(4004, "Authentication failed.", "bad-token")
   }
@@ -54,8 +54,11 @@ export const identify = (
     grant.userId !== d.user_id || grant.sessionId !== d.session_id || grant.server !== connection.server ||
     (d.channel_id !== undefined && d.channel_id !== grant.channelId)
   ) return refuse(4006, "Session is no longer valid.", "session-mismatch")
-  // The session is still there: it is to be resumed, not begun again.
-  if (roster.byToken(d.token) !== undefined) return refuse(4006, "Session is no longer valid.", "identify-for-resume")
+  // The session is still there: it is to be resumed, not begun again, unless a fault has kept Ready from the client.
+  const former = roster.byToken(d.token)
+  if (former !== undefined && !former.unannounced) {
+    return refuse(4006, "Session is no longer valid.", "identify-for-resume")
+  }
   if (context.profile.e2ee && grant.e2ee === "required" && (d.max_dave_protocol_version ?? 0) === 0) {
     return refuse(4017, "E2EE/DAVE protocol required.", "e2ee-required")
   }

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { CoreContext } from "../CoreContext.ts"
+import type { CoreContext, Verdict } from "../CoreContext.ts"
 import type { Connection } from "./Session.ts"
 
 /**
@@ -34,17 +34,18 @@ export const make = (context: CoreContext, onMissing: (connection: Connection) =
   const { heartbeatTolerance, voiceHeartbeatIntervalMs } = context.profile
   const limitMs = heartbeatTolerance * voiceHeartbeatIntervalMs
 
+  const judge = (connection: Connection, severity: Verdict["severity"], code: string, message: string): void => {
+    // Without Hello, or with one that came late, nobody can keep the interval.
+    if (connection.tampered) context.count(`tampered:${code}`)
+    else context.judge(severity, code, message, connection.session?.userId)
+  }
+
   const watch = (connection: Connection): void => {
     connection.cancelDeadline = context.timers.at(connection.beatMs + limitMs, () => {
       connection.cancelDeadline = undefined
       if (context.now() < connection.beatMs + limitMs) return watch(connection)
       if (context.now() >= connection.sentBeatMs + limitMs) {
-        context.judge(
-          "violation",
-          "heartbeat-missing",
-          `no heartbeat on the voice gateway for ${limitMs} ms`,
-          connection.session?.userId
-        )
+        judge(connection, "violation", "heartbeat-missing", `no heartbeat on the voice gateway for ${limitMs} ms`)
       }
       onMissing(connection)
     })
@@ -59,11 +60,11 @@ export const make = (context: CoreContext, onMissing: (connection: Connection) =
     sent: (connection) => {
       const since = context.now() - connection.sentBeatMs
       if (since > lateness * voiceHeartbeatIntervalMs) {
-        context.judge(
+        judge(
+          connection,
           "advice",
           "late-heartbeat",
-          `a heartbeat on the voice gateway came after ${Math.round(since)} of ${voiceHeartbeatIntervalMs} ms`,
-          connection.session?.userId
+          `a heartbeat on the voice gateway came after ${Math.round(since)} of ${voiceHeartbeatIntervalMs} ms`
         )
       }
       connection.sentBeatMs = context.now()

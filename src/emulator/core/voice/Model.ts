@@ -8,6 +8,7 @@ import type { EncryptionMode } from "../../../protocol/EncryptionMode.ts"
 import type { ChannelId, GuildId, UserId } from "../../../protocol/Identifier.ts"
 import type { VoiceVersion } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, VoiceServerId } from "../CoreContext.ts"
+import type { Disturbance } from "./Disturbance.ts"
 
 /**
  * An Opus packet that a scripted participant received, opened with its own key, without header extension and padding.
@@ -165,9 +166,12 @@ export interface VoiceHalf {
     readonly voluntary?: boolean | undefined
   }) => void
   /** Closes the user's connections. The sessions can be resumed if the code is one after which a client resumes. */
-  readonly closeUser: (userId: UserId, code: number, reason: string) => void
+  readonly closeUser: (userId: UserId, code: number, reason: string) => boolean
   /** Cuts the user's connections without a close frame. The sessions can be resumed. */
-  readonly terminateUser: (userId: UserId) => void
+  readonly terminateUser: (userId: UserId) => boolean
+  /** We have closed or cut a connection: 1006 without a close frame. */
+  readonly ended: (connection: ConnectionId, code: number) => void
+  readonly disturbance: Disturbance
   readonly participants: Participants
   readonly sessions: () => ReadonlyArray<SessionView>
 }

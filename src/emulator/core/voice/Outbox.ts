@@ -12,25 +12,29 @@ import type { ServerMessage } from "../../../protocol/VoicePayload.ts"
  * @since 0.1.0
  */
 export interface Outbox {
-  /** Numbers a message and keeps it. Numbers start at 0 and wrap after 65535, the width of the binary messages' field. */
+  /** Numbers a message and keeps it. Numbers wrap after 65535, the width of the binary messages' field. */
   readonly push: (message: ServerMessage) => ServerMessage
   /**
    * What was pushed after the message that the client acknowledged last, -1 for none. `undefined` if a message that is
    * missing is not kept any more, or if the number was never given.
    */
   readonly since: (acknowledged: number) => ReadonlyArray<ServerMessage> | undefined
+  /** Behaves as if more messages had been missed than are kept, whatever is acknowledged. */
+  readonly overrun: () => void
 }
 
 /**
- * Makes an outbox that keeps the latest `limit` messages.
+ * Makes an outbox that keeps the latest `limit` messages. The first one gets the number `first`, 0 unless given, as seen of
+ * Discord's.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (limit: number): Outbox => {
+export const make = (limit: number, first = 0): Outbox => {
   const kept: Array<ServerMessage & { readonly seq: number }> = []
-  let next = 0
+  let next = first & 0xffff
   let lost: number | undefined
+  let overrun = false
   return {
     push: (message) => {
       const numbered = { ...message, seq: next }
@@ -39,7 +43,11 @@ export const make = (limit: number): Outbox => {
       if (kept.length > limit) lost = kept.shift()?.seq
       return numbered
     },
+    overrun: () => {
+      overrun = true
+    },
     since: (acknowledged) => {
+      if (overrun) return undefined
       if (acknowledged === lost || (acknowledged === -1 && lost === undefined)) return kept.slice()
       for (let i = kept.length - 1; i >= 0; i--) {
         if (kept[i]?.seq === acknowledged) return kept.slice(i + 1)

@@ -12,7 +12,7 @@ import * as IpDiscovery from "../../../protocol/IpDiscovery.ts"
 import * as OpusPacket from "../../../protocol/OpusPacket.ts"
 import * as RtcpPacket from "../../../protocol/RtcpPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
-import type { Address, CoreContext, VoiceServerId } from "../CoreContext.ts"
+import type { Address, CoreContext, Verdict, VoiceServerId } from "../CoreContext.ts"
 import * as Forwarding from "./Forwarding.ts"
 import type { VoiceHooks } from "./Model.ts"
 import type { Roster } from "./Roster.ts"
@@ -75,6 +75,7 @@ export const make = (
     const last = session.judgedMs.get(code)
     session.judgedMs.set(code, context.now())
     if (session.conduct === undefined) return
+    if (session.tampered) return context.count(`tampered:${code}`)
     if (last !== undefined && context.now() - last < silenceBetweenVerdictsMs) return context.count(`again:${code}`)
     context.judge("violation", code, message, session.userId)
   }
@@ -148,9 +149,13 @@ export const make = (
     context.timers.at(context.now() + overtakingMs, () => {
       if (session.ended || session.maySend) return
       session.judgedMs.delete(code)
+      const judge = (severity: Verdict["severity"], message: string): void => {
+        if (session.tampered) context.count(`tampered:${code}`)
+        else context.judge(severity, code, message, session.userId)
+      }
       // What opens the way for receiving (discord/discord-api-docs#808) has never closed a connection.
-      if (silence) return context.judge("advice", code, "a frame of silence before Speaking (op 5)", session.userId)
-      context.judge("violation", code, "audio before Speaking (op 5) with flags", session.userId)
+      if (silence) return judge("advice", "a frame of silence before Speaking (op 5)")
+      judge("violation", "audio before Speaking (op 5) with flags")
       if (profile.audioBeforeSpeaking === "close") expel(session, 4020, "Invalid SSRC.")
     })
   }
@@ -240,6 +245,13 @@ export const make = (
     )
   }
 
+  /** Whose a datagram is that is not sealed. */
+  const senderOf = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): Session | undefined => {
+    if (kind !== "discovery") return roster.byAddress(server, from)
+    const request = IpDiscovery.decodeRequest(bytes)
+    return Result.isFailure(request) ? undefined : roster.bySsrc(server, request.success.ssrc)
+  }
+
   const isLegacyDiscovery = (bytes: Uint8Array): boolean => {
     if (bytes.length !== 70) return false
     for (let i = 4; i < 70; i++) if (bytes[i] !== 0) return false
@@ -299,11 +311,15 @@ export const make = (
     }
     if (kind === "ping") {
       const ping = Datagram.decodePing(bytes)
-      if (Result.isSuccess(ping)) reply(server, undefined, from, "ping", Datagram.encodePong(ping.success))
+      if (Result.isSuccess(ping)) {
+        reply(server, roster.byAddress(server, from), from, "ping", Datagram.encodePong(ping.success))
+      }
       return
     }
     context.count("keepalive")
-    if (profile.echoKeepalive && bytes.length === 8) reply(server, undefined, from, "keepalive", bytes.slice())
+    if (profile.echoKeepalive && bytes.length === 8) {
+      reply(server, roster.byAddress(server, from), from, "keepalive", bytes.slice())
+    }
   }
 
   const onOther = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {
@@ -318,7 +334,7 @@ export const make = (
       const kind = classify(bytes)
       if (kind === "rtp" || kind === "rtcp") return onMedia(server, from, kind, bytes)
       const source = { address: from.address, port: from.port }
-      const userId = roster.byAddress(server, from)?.userId
+      const userId = senderOf(server, from, kind, bytes)?.userId
       context.through("datagram-in", { userId, op: kind, frame: bytes, connection: undefined }, (frame) => {
         if (typeof frame === "string") return
         const nowKind = frame === bytes ? kind : classify(frame)

@@ -57,6 +57,8 @@ export interface Roster {
   /** Who owns or owned an audio SSRC: none is given twice. */
   readonly ownerOf: (ssrc: number) => UserId | undefined
   readonly byAddress: (server: VoiceServerId, address: Address) => Session | undefined
+  /** Which number the first message gets in the sessions that a user begins from now on; 0 unless it was said. */
+  readonly setFirstSequence: (userId: UserId, first: number) => void
 }
 
 /**
@@ -72,6 +74,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roste
   const formerTokens = new Set<string>()
   const ssrcs = new Map<number, Session>()
   const owners = new Map<number, UserId>()
+  const firstSequences = new Map<UserId, number>()
 
   const allocateSsrc = (userId: UserId): Ssrc => {
     while (true) {
@@ -147,10 +150,13 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roste
         ssrc: allocateSsrc(where.userId),
         room: roomOf(where),
         credentials: client && { sessionId: client.sessionId, token: client.token },
-        outbox: Outbox.make(context.profile.replayLimit),
+        outbox: Outbox.make(context.profile.replayLimit, firstSequences.get(where.userId)),
         connection: client?.connection,
         version: client?.connection.version,
         ended: false,
+        tampered: false,
+        unannounced: false,
+        pinned: false,
         cancelExpiry: undefined,
         speaking: undefined,
         maySend: false,
@@ -225,6 +231,9 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roste
         ) return session
       }
       return undefined
+    },
+    setFirstSequence: (userId, first) => {
+      firstSequences.set(userId, first)
     }
   }
 }

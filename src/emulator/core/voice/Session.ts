@@ -25,6 +25,8 @@ export interface Connection {
   closed: boolean
   /** Whether a fault has kept back or changed a message, so that the client cannot be blamed any more. */
   tampered: boolean
+  /** Whose connection it is, by its first message, or by who is expected, until it has a session. */
+  claimant: UserId | undefined
   session: Session | undefined
   /** When the last heartbeat came, or Hello went, before and after the faults. */
   sentBeatMs: number
@@ -74,6 +76,12 @@ export interface Session {
   connection: Connection | undefined
   version: VoiceVersion | undefined
   ended: boolean
+  /** Whether a fault has kept back or changed what media depends on: Ready, Select Protocol, the key, or Speaking. */
+  tampered: boolean
+  /** Whether a fault has kept Ready back, so that the client cannot know that there is something to resume. */
+  unannounced: boolean
+  /** Whether media goes where Select Protocol (op 1) said, even if packets come from elsewhere. */
+  pinned: boolean
   /** Ends the wait for Resume. */
   cancelExpiry: (() => void) | undefined
   /** The flags of the last Speaking (op 5); `undefined` before it. */
@@ -108,13 +116,29 @@ export interface Session {
 export const sameAddress = (a: Address | undefined, b: Address | undefined): boolean =>
   a !== undefined && b !== undefined && a.port === b.port && a.address === b.address
 
+/** What media depends on: Ready and the key on the way out, Select Protocol and Speaking on the way in. */
+const mediaOps = { in: new Set([1, 5]), out: new Set([2, 4]) } as const
+
+/**
+ * Notes that a fault has kept back or changed a message with this opcode.
+ *
+ * @category tampering
+ * @since 0.1.0
+ */
+export const taint = (connection: Connection, direction: "in" | "out", op: number | undefined): void => {
+  connection.tampered = true
+  const { session } = connection
+  if (session !== undefined && op !== undefined && mediaOps[direction].has(op)) session.tampered = true
+}
+
 /**
  * Keeps media going to where a packet with the session's key came from, as a server behind which a NAT changes ports
- * does.
+ * does; not for a pinned session.
  *
  * @category addresses
  * @since 0.1.0
  */
 export const learnAddress = (session: Session, from: Address): void => {
+  if (session.pinned && session.target !== undefined) return
   if (!sameAddress(session.target, from)) session.target = { address: from.address, port: from.port }
 }

@@ -7,7 +7,7 @@
 import * as Result from "effect/Result"
 import * as CloseCode from "../../../protocol/CloseCode.ts"
 import { type EncryptionMode, isEncryptionMode } from "../../../protocol/EncryptionMode.ts"
-import { Ssrc } from "../../../protocol/Identifier.ts"
+import { Ssrc, type UserId } from "../../../protocol/Identifier.ts"
 import {
   type ClientMessage,
   decodeClient,
@@ -24,7 +24,7 @@ import type { VoiceHooks } from "./Model.ts"
 import * as NonceMemory from "./NonceMemory.ts"
 import type { Roster } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
-import { type Connection, type Media, sameAddress, type Session } from "./Session.ts"
+import { type Connection, type Media, sameAddress, type Session, taint } from "./Session.ts"
 import type { Wire } from "./Wire.ts"
 
 /**
@@ -42,6 +42,10 @@ export interface Signalling {
   readonly receive: (id: ConnectionId, frame: string | Uint8Array) => void
   readonly disconnected: (id: ConnectionId, code: number) => void
   readonly owns: (id: ConnectionId) => boolean
+  /** We have closed or cut the connection: the session can be resumed if the code is one after which a client resumes. */
+  readonly ended: (id: ConnectionId, code: number) => void
+  /** Sends a session description (op 4) with a new key. Whether there is a connection and a key to replace. */
+  readonly rekey: (session: Session) => boolean
 }
 
 /** How long packets sealed with the key before are still opened after a new session description, in milliseconds. */
@@ -63,16 +67,29 @@ const makeMedia = (
   return { key, media: { box, nonces: NonceMemory.make(mode) } }
 }
 
-const opcodeOf = (frame: string | Uint8Array): number | undefined => {
-  if (typeof frame !== "string") return frame[0]
+interface Envelope {
+  readonly op: number | undefined
+  readonly d: unknown
+}
+
+const envelopeOf = (frame: string | Uint8Array): Envelope => {
+  if (typeof frame !== "string") return { op: frame[0], d: undefined }
   try {
     const value: unknown = JSON.parse(frame)
-    const op = typeof value === "object" && value !== null && "op" in value ? value.op : undefined
-    return typeof op === "number" ? op : undefined
+    if (typeof value !== "object" || value === null) return { op: undefined, d: undefined }
+    return {
+      op: "op" in value && typeof value.op === "number" ? value.op : undefined,
+      d: "d" in value ? value.d : undefined
+    }
   } catch {
-    return undefined
+    return { op: undefined, d: undefined }
   }
 }
+
+const tokenOf = ({ d, op }: Envelope): string | undefined =>
+  (op === 0 || op === 7) && typeof d === "object" && d !== null && "token" in d && typeof d.token === "string"
+    ? d.token
+    : undefined
 
 /**
  * Makes the voice gateways of one core. `udpOf` is the address of a voice server, if there is such a server;
@@ -187,7 +204,12 @@ export const make = (
     }
     const selected = { address: data.address, port: data.port }
     session.selected = selected
+    session.pinned = false
     if (sameAddress(session.discovered, selected)) session.target = selected
+    describe(connection, session, mode)
+  }
+
+  const describe = (connection: Connection, session: Session, mode: EncryptionMode): void => {
     if (session.media !== undefined) {
       session.formerMedia = { media: session.media, untilMs: context.now() + formerKeyMs }
     }
@@ -249,6 +271,12 @@ export const make = (
     return expel(connection, 4003, "Not authenticated.", "wrong-order")
   }
 
+  /** The only one who was sent to this server and is not connected, if it is only one. */
+  const expected = (server: VoiceServerId): UserId | undefined => {
+    const waiting = grants.forServer(server).filter(({ token }) => roster.byToken(token)?.connection === undefined)
+    return waiting.length === 1 ? waiting[0]?.userId : undefined
+  }
+
   const onFrame = (connection: Connection, frame: string | Uint8Array): void => {
     if (connection.closed) return
     if (typeof frame !== "string") {
@@ -265,6 +293,18 @@ export const make = (
     onMessage(connection, decoded.success)
   }
 
+  /** Forgets a connection; the session that it still carries, if there is one. */
+  const release = (id: ConnectionId): Session | undefined => {
+    const connection = connections.get(id)
+    if (connection === undefined) return undefined
+    connections.delete(id)
+    connection.closed = true
+    connection.cancelDeadline?.()
+    connection.cancelDeadline = undefined
+    const { session } = connection
+    return session?.connection === connection && !session.ended ? session : undefined
+  }
+
   return {
     accept: (id, server, search) => {
       const version = versionOf(search)
@@ -275,6 +315,7 @@ export const make = (
         version,
         closed: false,
         tampered: false,
+        claimant: expected(server),
         session: undefined,
         sentBeatMs: 0,
         beatMs: 0,
@@ -287,26 +328,27 @@ export const make = (
     receive: (id, frame) => {
       const connection = connections.get(id)
       if (connection === undefined || connection.closed) return
-      const op = opcodeOf(frame)
+      const envelope = envelopeOf(frame)
+      const { op } = envelope
       if (op === 3) heartbeats.sent(connection)
+      const token = connection.session === undefined ? tokenOf(envelope) : undefined
+      const claimant = token === undefined ? undefined : grants.byToken(token)?.userId ?? roster.byToken(token)?.userId
+      if (claimant !== undefined) connection.claimant = claimant
       let passed = 0
-      context.through("voice-in", { userId: connection.session?.userId, op, frame, connection: id }, (arrived) => {
-        passed++
-        if (arrived !== frame || passed > 1) connection.tampered = true
-        onFrame(connection, arrived)
-      })
-      if (passed === 0) connection.tampered = true
+      context.through(
+        "voice-in",
+        { userId: connection.session?.userId ?? connection.claimant, op, frame, connection: id },
+        (arrived) => {
+          passed++
+          if (arrived !== frame || passed > 1) taint(connection, "in", op)
+          onFrame(connection, arrived)
+        }
+      )
+      if (passed === 0) taint(connection, "in", op)
     },
     disconnected: (id, code) => {
-      const connection = connections.get(id)
-      if (connection === undefined) return
-      connections.delete(id)
-      const { session } = connection
-      const current = session?.connection === connection && !session.ended
-      connection.closed = true
-      connection.cancelDeadline?.()
-      connection.cancelDeadline = undefined
-      if (session === undefined || !current) return
+      const session = release(id)
+      if (session === undefined) return
       if (code === 1000 || code === 1001) {
         session.conduct?.over()
         return roster.end(session, code)
@@ -315,6 +357,18 @@ export const make = (
       if (known === undefined || known.reaction === "resume") roster.lose(session)
       else roster.end(session, code)
     },
-    owns: (id) => connections.has(id)
+    owns: (id) => connections.has(id),
+    ended: (id, code) => {
+      const session = release(id)
+      if (session === undefined) return
+      if (CloseCode.voice(code).reaction === "resume") roster.lose(session)
+      else roster.end(session, code)
+    },
+    rekey: (session) => {
+      const { connection, media } = session
+      if (connection === undefined || media === undefined) return false
+      describe(connection, session, media.box.mode)
+      return true
+    }
   }
 }

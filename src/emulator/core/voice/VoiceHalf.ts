@@ -5,6 +5,7 @@
  */
 import * as CloseCode from "../../../protocol/CloseCode.ts"
 import type { Address, CoreContext, Grants, VoiceServerId } from "../CoreContext.ts"
+import * as Disturbance from "./Disturbance.ts"
 import type { SessionView, VoiceHalf, VoiceHooks } from "./Model.ts"
 import * as Participants from "./Participants.ts"
 import * as Relay from "./Relay.ts"
@@ -83,30 +84,39 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
     revoke: ({ code, guildId, reason, userId, voluntary }) => {
       for (const session of roster.ofUser(userId)) {
         if (session.guildId !== guildId) continue
-        if (voluntary === true) session.conduct?.over()
+        // Whoever has lost its connection leaves at once, and the closing silence may be under way.
+        if (voluntary === true && session.connection !== undefined) session.conduct?.over()
         expel(session, code, reason)
       }
     },
     closeUser: (userId, code, reason) => {
       const resumable = CloseCode.voice(code).reaction === "resume"
+      let found = false
       for (const session of roster.ofUser(userId)) {
         const { connection } = session
         if (connection === undefined) continue
+        found = true
         if (!resumable) expel(session, code, reason)
         else {
           wire.close(connection, code, reason)
           roster.lose(session)
         }
       }
+      return found
     },
     terminateUser: (userId) => {
+      let found = false
       for (const session of roster.ofUser(userId)) {
         const { connection } = session
         if (connection === undefined) continue
+        found = true
         wire.terminate(connection)
         roster.lose(session)
       }
+      return found
     },
+    ended: signalling.ended,
+    disturbance: Disturbance.make(context, wire, roster, signalling),
     participants: Participants.make(context, roster, relay),
     sessions: () => roster.all().map(viewOf)
   }

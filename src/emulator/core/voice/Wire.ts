@@ -7,7 +7,7 @@
 import * as Result from "effect/Result"
 import { encodeServer, type ServerMessage } from "../../../protocol/VoicePayload.ts"
 import type { CoreContext } from "../CoreContext.ts"
-import type { Connection } from "./Session.ts"
+import { type Connection, taint } from "./Session.ts"
 
 /**
  * What can be done to a connection. Nothing happens to one that is closed already.
@@ -50,10 +50,15 @@ export const make = (context: CoreContext): Wire => {
       let passed = 0
       context.through(
         "voice-out",
-        { userId: connection.session?.userId, op: message.op, frame: text, connection: connection.id },
+        {
+          userId: connection.session?.userId ?? connection.claimant,
+          op: message.op,
+          frame: text,
+          connection: connection.id
+        },
         (frame) => {
           passed++
-          if (frame !== text || passed > 1) connection.tampered = true
+          if (frame !== text || passed > 1) taint(connection, "out", message.op)
           if (connection.closed) return
           context.emit(
             typeof frame === "string"
@@ -62,7 +67,9 @@ export const make = (context: CoreContext): Wire => {
           )
         }
       )
-      if (passed === 0) connection.tampered = true
+      if (passed > 0) return
+      taint(connection, "out", message.op)
+      if (message.op === 2 && connection.session !== undefined) connection.session.unannounced = true
     },
     close: (connection, code, reason) => {
       if (release(connection)) context.emit({ _tag: "Close", connection: connection.id, code, reason })

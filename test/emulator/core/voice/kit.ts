@@ -23,7 +23,12 @@ export const udp: Address = { address: "10.0.0.1", port: 50000 }
 
 export type Message = { readonly op?: number; readonly d?: unknown; readonly seq?: number }
 
-export const makeWorld = (profile: Profile = today, hooks: VoiceHooks = {}, seed = 1) => {
+export const makeWorld = (
+  profile: Profile = today,
+  hooks: VoiceHooks = {},
+  seed = 1,
+  knewToken: (token: string) => boolean = () => false
+) => {
   const timers = Timers.make(1_000)
   const random = Random.make(seed)
   const verdicts = Verdicts.make(timers.now)
@@ -45,7 +50,7 @@ export const makeWorld = (profile: Profile = today, hooks: VoiceHooks = {}, seed
     now: timers.now,
     emit,
     count: verdicts.count,
-    onEnded: (connection) => half.disconnected(connection, 1006)
+    onEnded: (connection, code) => half.ended(connection, code)
   })
   const context: CoreContext = {
     profile,
@@ -59,7 +64,12 @@ export const makeWorld = (profile: Profile = today, hooks: VoiceHooks = {}, seed
   }
   const half = makeVoiceHalf(
     context,
-    { byToken: (token) => grants.get(token), knowsServerId: (id) => id === guildId },
+    {
+      byToken: (token) => grants.get(token),
+      knewToken,
+      knowsServerId: (id) => id === guildId,
+      forServer: (id) => Array.from(grants.values()).filter((grant) => grant.server === id)
+    },
     hooks
   )
   half.addServer(server, udp)

@@ -1,0 +1,84 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { Emulator, FaultSchedule } from "effect-discord-voice/emulator"
+import { Time } from "effect-discord-voice/testing"
+import { greeter } from "./greeter.ts"
+
+/** The bot on its way into the lobby, where a guest hears it. */
+const setup = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
+  const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+  const bot = yield* greeter(where).pipe(Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
+  return { bot, discord, guest }
+})
+
+const frames = (count: number) =>
+  Array.from({ length: count }, (_, i) => ({ data: Uint8Array.of(0xfc, i), samples: 960 }))
+
+describe("faults by rule", () => {
+  it.effect("waits for a slow voice server", () =>
+    Effect.gen(function*() {
+      const { faults } = yield* Emulator.Emulator
+      yield* faults.when({ user: "bot", point: "voice-out", op: 4, nth: 1 }, { delayMs: 3_000 })
+      const { discord, guest } = yield* setup
+      yield* Time.advance("2 seconds")
+      assert.lengthOf(yield* guest.heard, 0)
+      yield* Time.advance("5 seconds")
+      assert.lengthOf(yield* guest.awaitFrames(50), 50)
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.live("is heard over loopback although every third packet is lost", () =>
+    Effect.gen(function*() {
+      const { faults } = yield* Emulator.Emulator
+      const network = yield* faults.datagrams("bot", { direction: "in", loss: 0.3, duplicate: 0.1, reorder: 0.1 })
+      const { discord, guest } = yield* setup
+      yield* guest.awaitFrames(20)
+      assert.isAbove(yield* network.hits, 0)
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ seed: 3 }))))
+})
+
+describe("faults by chance", () => {
+  it.effect("survives a bad minute, and the same minute again", () =>
+    Effect.gen(function*() {
+      const kinds = ["Datagrams", "RekeyVoice", "RequestHeartbeat", "ChangeNat"] as const
+      const schedule = FaultSchedule.draw({ seed: 11, users: "bot", meanIntervalMs: 3_000, durationMs: 60_000, kinds })
+      const minute = Effect.gen(function*() {
+        const { bot, discord } = yield* setup
+        const playing = yield* discord.faults.play(schedule)
+        yield* Time.advance("2 minutes")
+        yield* playing.awaitEnd
+        assert.isUndefined(bot.pollUnsafe())
+        assert.deepStrictEqual(yield* discord.violations, [])
+        return yield* playing.played
+      }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory(), { local: true }))
+      assert.deepStrictEqual(yield* minute, yield* minute)
+    }))
+})
+
+describe("faults at once", () => {
+  it.effect("gives up where nobody is let in any more", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* discord.faults.fillChannel("stage")
+      const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("stage") }
+      const bot = yield* greeter(where).pipe(Effect.provide(discord.layerVoice("bot")), Effect.flip, Effect.forkScoped)
+      yield* Time.advance("1 minute")
+      assert.strictEqual((yield* Fiber.join(bot)).reason._tag, "JoinTimedOut")
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("hears nothing behind a router that has restarted, until the way is mended", () =>
+    Effect.gen(function*() {
+      const { bot, discord, guest } = yield* setup
+      yield* Time.advance("10 seconds")
+      yield* discord.faults.changeNat("bot")
+      const speaking = yield* Effect.forkScoped(guest.speak(frames(10), { trailingSilence: false }))
+      yield* Time.advance("1 second")
+      yield* Fiber.join(speaking)
+      assert.strictEqual((yield* discord.counters).get("datagram-to-former-mapping"), 10)
+      yield* discord.faults.healNat("bot")
+      assert.isUndefined(bot.pollUnsafe())
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+})

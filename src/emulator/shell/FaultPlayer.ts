@@ -1,0 +1,82 @@
+/**
+ * Plays a fault schedule as time passes.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type { UserId } from "../../protocol/Identifier.ts"
+import * as FaultPlay from "../core/FaultPlay.ts"
+import type { Schedule, Step } from "../core/FaultSchedule.ts"
+import type { Driver } from "./Driver.ts"
+
+/**
+ * A step that was carried out; `found` says whether there was something to act on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PlayedStep extends Step {
+  readonly found: boolean
+}
+
+/**
+ * A schedule under way. The end of the scope in which it was begun ends it, and mends what it has broken.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Playing {
+  /** What is played, to be printed and kept. */
+  readonly schedule: Schedule
+  /** The steps so far, in their order. */
+  readonly played: Effect.Effect<ReadonlyArray<PlayedStep>>
+  /** Waits until everything has happened and what lasts is over. */
+  readonly awaitEnd: Effect.Effect<void>
+}
+
+/**
+ * Plays a schedule from now on. Every step comes with the id of its user.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  driver: Driver,
+  steps: ReadonlyArray<{ readonly step: Step; readonly userId: UserId }>
+): Effect.fn.Return<Playing, never, Scope.Scope> {
+  const startMs = driver.nowMs()
+  const played: Array<PlayedStep> = []
+  const broken = new Set<() => void>()
+  const mend = (heal: () => void) => {
+    if (broken.delete(heal)) driver.run(heal)
+  }
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      for (const heal of broken) mend(heal)
+    })
+  )
+
+  const perform = ({ step, userId }: (typeof steps)[number]) =>
+    Effect.gen(function*() {
+      yield* Effect.sleep(Math.max(0, startMs + step.atMs - driver.nowMs()))
+      const { forMs, found, heal } = yield* driver.call((core) => FaultPlay.start(core, step.incident, userId))
+      played.push({ ...step, found })
+      broken.add(heal)
+      if (forMs === undefined) return
+      yield* Effect.sleep(forMs)
+      mend(heal)
+    })
+
+  const fiber = yield* Effect.forEach(
+    steps.toSorted((a, b) => a.step.atMs - b.step.atMs),
+    perform,
+    { concurrency: "unbounded", discard: true }
+  ).pipe(Effect.forkScoped({ startImmediately: true }))
+  return {
+    schedule: steps.map(({ step }) => step),
+    played: Effect.sync(() => played.slice()),
+    awaitEnd: Fiber.join(fiber)
+  }
+})
