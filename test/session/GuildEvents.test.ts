@@ -90,6 +90,21 @@ describe("GuildEvents", () => {
       assert.deepStrictEqual(yield* listen(gateway, theirs), ["GatewayUnreachable"])
     }).pipe(Effect.provide(MockGateway.layer())))
 
+  it.effect("begins anew with a gateway that had ended, once nobody listens", () =>
+    Effect.gen(function*() {
+      const { gateway } = yield* counted
+      const streams = [Stream.empty, Stream.never]
+      const subscribe = Effect.sync(() => streams.shift() ?? Stream.never)
+      const again = { ...gateway, subscribe, lifecycle: Option.none() }
+      const scope = yield* Scope.make()
+      const before = yield* Scope.provide(listen(again, ours), scope)
+      yield* turns
+      yield* Scope.close(scope, Exit.void)
+      const after = yield* listen(again, ours)
+      yield* turns
+      assert.deepStrictEqual([before, after], [["GatewayFailed"], []])
+    }).pipe(Effect.provide(MockGateway.layer())))
+
   for (
     const [how, subscribe] of [
       ["has ended", Effect.succeed(Stream.empty)],
