@@ -273,13 +273,13 @@ describe("MediaSender", () => {
           return false
         }
       })
-      const ring = filled(60)
+      const ring = filled(507)
       ring.end()
       sender.attach(1, ring, false)
-      run(4_000)
-      assert.strictEqual(sent.length, 65)
-      assert.strictEqual(waiting.length, 22)
-      assert.strictEqual(new Set(waiting.map(({ packet }) => packet)).size, 22)
+      run(13140)
+      assert.strictEqual(sent.length, 512)
+      assert.strictEqual(waiting.length, 171)
+      assert.strictEqual(new Set(waiting.map(({ packet }) => packet)).size, 171)
       for (const { hex: before, length, packet } of waiting) {
         assert.strictEqual(hex(packet.subarray(0, length)), before)
       }
