@@ -130,6 +130,9 @@ const make = Effect.gen(function*() {
     let sentAtReport = 0
     let longestGap = 0
 
+    /** Keepalives are reported by nobody. */
+    const mediaSent = () => socket.statistics().sent - keepalives
+
     const onDiscovery = (datagram: Uint8Array) => {
       const decoded = IpDiscovery.decodeResponse(datagram, "74")
       if (discovering.size === 0 || Result.isFailure(decoded) || decoded.success.ssrc !== ssrc) {
@@ -157,7 +160,7 @@ const make = Effect.gen(function*() {
         case "rtp":
         case "rtcp":
           if (kind === "rtcp" && datagram[1] === receiverReport) {
-            const { sent } = socket.statistics()
+            const sent = mediaSent()
             if (reports++ > 0) longestGap = Math.max(longestGap, sent - sentAtReport)
             sentAtReport = sent
           }
@@ -191,8 +194,8 @@ const make = Effect.gen(function*() {
 
     const lost = (sign: VoiceError.UdpLost["sign"]) => VoiceError.fail(new VoiceError.UdpLost({ address, port, sign }))
 
-    const isUnreported = (sent: number) =>
-      reports > 1 && sent - sentAtReport > Math.max(unreportedPackets, unreportedGaps * longestGap)
+    const isUnreported = () =>
+      reports > 1 && mediaSent() - sentAtReport > Math.max(unreportedPackets, unreportedGaps * longestGap)
 
     const awaitLoss = Effect.gen(function*() {
       let before = socket.statistics()
@@ -204,7 +207,7 @@ const make = Effect.gen(function*() {
         failed = now.sendErrors > before.sendErrors && now.sent === before.sent ? failed + 1 : 0
         before = now
         if (failed >= failedLooks) return yield* lost("send-errors")
-        if ((pongs > 0 && keepalives - lastPongAt > unansweredPings) || isUnreported(now.sent)) {
+        if ((pongs > 0 && keepalives - lastPongAt > unansweredPings) || isUnreported()) {
           return yield* lost("no-replies")
         }
       }

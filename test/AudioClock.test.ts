@@ -183,6 +183,83 @@ describe("AudioClock", () => {
     assert.deepStrictEqual(calls, [40])
   })
 
+  it("goes on with the others of a slot when one of them throws", () => {
+    const { alarm, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const calls: Array<string> = []
+    const register = (name: string, throws = false) => {
+      const registration = clock.register({
+        onDue: (now) => {
+          calls.push(name)
+          if (throws) throw new Error("broken")
+          return now + 20
+        }
+      })
+      registration.schedule(10)
+      return registration
+    }
+    register("first")
+    register("broken", true)
+    register("last")
+    assert.throws(() => run(10), "broken")
+    assert.deepStrictEqual(calls, ["first", "broken"])
+    run(30)
+    assert.deepStrictEqual(calls, ["first", "broken", "last", "first"])
+    run(1_000)
+    assert.strictEqual(calls.filter((name) => name === "broken").length, 1)
+    for (const name of ["first", "last"]) assert.strictEqual(calls.filter((call) => call === name).length, 50)
+  })
+
+  it("lets what a sender returns count, whatever it asked for while it ran", () => {
+    const { alarm, pending, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const calls: Array<number> = []
+    const answers = [130, 160, Infinity]
+    const registration = clock.register({
+      onDue: (now) => {
+        calls.push(now)
+        registration.schedule(now + 5)
+        registration.schedule(now + 200)
+        return answers.shift() ?? Infinity
+      }
+    })
+    registration.schedule(100)
+    run(2_000)
+    assert.deepStrictEqual(calls, [100, 130, 160])
+    assert.strictEqual(pending(), Infinity)
+  })
+
+  it("lets a sender remove and schedule others of its own slot", () => {
+    const { alarm, pending, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const calls: Array<string> = []
+    const leader = clock.register({
+      onDue: (now) => {
+        calls.push(`leader ${now}`)
+        removed.registration.remove()
+        postponed.registration.schedule(now + 30)
+        return Infinity
+      }
+    })
+    const follower = (name: string) => ({
+      registration: clock.register({
+        onDue: (now) => {
+          calls.push(`${name} ${now}`)
+          return Infinity
+        }
+      })
+    })
+    const removed = follower("removed")
+    const postponed = follower("postponed")
+    const untouched = follower("untouched")
+    for (const { schedule } of [leader, removed.registration, postponed.registration, untouched.registration]) {
+      schedule(10)
+    }
+    run(1_000)
+    assert.deepStrictEqual(calls, ["leader 10", "untouched 10", "postponed 40"])
+    assert.strictEqual(pending(), Infinity)
+  })
+
   it.effect("follows the TestClock", () =>
     Effect.gen(function*() {
       const clock = yield* AudioClock.AudioClock

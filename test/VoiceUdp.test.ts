@@ -219,6 +219,119 @@ describe("VoiceUdp", () => {
       assert.deepInclude(socket.statistics(), { sent: 1, sendErrors: 0, received: 3, dropped: 1, unknown: 0 })
     }).pipe(Effect.provide(TestLayer)))
 
+  describe("a socket that is dead", () => {
+    /** A socket that keeps alive, and why it was lost, if it was. */
+    const watched = Effect.gen(function*() {
+      const { peer, socket } = yield* pair
+      const discovering = yield* discover(socket)
+      yield* peer.deliver(response())
+      yield* Fiber.join(discovering)
+      const fiber = yield* Effect.forkChild(Effect.flip(socket.awaitLoss), { startImmediately: true })
+      yield* TestClock.adjust("1 millis")
+      const sign = Effect.gen(function*() {
+        if (fiber.pollUnsafe() === undefined) return undefined
+        const { reason } = yield* Fiber.join(fiber)
+        assert(reason._tag === "UdpLost")
+        assert.deepInclude(reason, server)
+        return reason.sign
+      })
+      const pong = Effect.gen(function*() {
+        while ((yield* peer.waiting) > 0) {
+          const ping = Datagram.decodePing(yield* peer.take)
+          if (Result.isSuccess(ping)) yield* peer.deliver(Datagram.encodePong(ping.success))
+        }
+      })
+      return { peer, socket, sign, pong }
+    })
+    const speak = (socket: VoiceUdp.Socket, packets: number) =>
+      Effect.sync(() => {
+        for (let i = 0; i < packets; i++) socket.send(new Uint8Array(12), 12)
+      })
+    const report = Uint8Array.of(0x80, 201, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0)
+
+    it.effect("is not one that is silent and never was anything else", () =>
+      Effect.gen(function*() {
+        const { sign, socket } = yield* watched
+        for (let i = 0; i < 100; i++) {
+          yield* speak(socket, 250)
+          yield* TestClock.adjust("5 seconds")
+        }
+        assert.isUndefined(yield* sign)
+      }).pipe(Effect.provide(TestLayer)))
+
+    it.effect("has lost its address", () =>
+      Effect.gen(function*() {
+        const { peer, sign } = yield* watched
+        yield* peer.loseAddress
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* sign, "address-gone")
+      }).pipe(Effect.provide(TestLayer)))
+
+    it.effect("could send nothing for ten seconds, and not for less", () =>
+      Effect.gen(function*() {
+        const { peer, sign } = yield* watched
+        yield* peer.setSending(false)
+        yield* TestClock.adjust("5 seconds")
+        yield* peer.setSending(true)
+        yield* TestClock.adjust("5 seconds")
+        yield* peer.setSending(false)
+        yield* TestClock.adjust("5 seconds")
+        assert.isUndefined(yield* sign)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* sign, "send-errors")
+      }).pipe(Effect.provide(TestLayer)))
+
+    it.effect("is answered no more, though its pings were", () =>
+      Effect.gen(function*() {
+        const { pong, sign } = yield* watched
+        for (let i = 0; i < 10; i++) {
+          yield* pong
+          yield* TestClock.adjust("5 seconds")
+        }
+        // three that stay unanswered are no sign yet
+        yield* TestClock.adjust("15 seconds")
+        yield* pong
+        yield* TestClock.adjust("20 seconds")
+        assert.isUndefined(yield* sign)
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual(yield* sign, "no-replies")
+      }).pipe(Effect.provide(TestLayer)))
+
+    it.effect("gets no reports any more for what it sends, though it did", () =>
+      Effect.gen(function*() {
+        const { peer, sign, socket } = yield* watched
+        for (let i = 0; i < 5; i++) {
+          yield* speak(socket, 250)
+          yield* peer.deliver(report)
+          yield* TestClock.adjust("5 seconds")
+        }
+        // while it is silent, nothing is reported, however long that takes
+        yield* TestClock.adjust("3 hours")
+        assert.isUndefined(yield* sign)
+        yield* speak(socket, 1_000)
+        yield* TestClock.adjust("5 seconds")
+        assert.isUndefined(yield* sign)
+        yield* speak(socket, 501)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* sign, "no-replies")
+      }).pipe(Effect.provide(TestLayer)))
+
+    it.effect("is waited for as long as reports were apart before", () =>
+      Effect.gen(function*() {
+        const { peer, sign, socket } = yield* watched
+        for (let i = 0; i < 3; i++) {
+          yield* speak(socket, 1_000)
+          yield* peer.deliver(report)
+        }
+        yield* speak(socket, 4_000)
+        yield* TestClock.adjust("5 seconds")
+        assert.isUndefined(yield* sign)
+        yield* speak(socket, 1_001)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* sign, "no-replies")
+      }).pipe(Effect.provide(TestLayer)))
+  })
+
   it.live("discovers and pings over loopback", () =>
     Effect.gen(function*() {
       const echo = yield* Effect.acquireRelease(

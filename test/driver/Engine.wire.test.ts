@@ -175,6 +175,22 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual((yield* connection.statistics).failedToOpen, 1)
     })).pipe(Effect.provide(Mock.layer)))
 
+  it.effect("goes on counting nonces when the key that it has is given again", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, say, takeDatagram } = yield* Mock.connect()
+      yield* connection.attach(Mock.ringOf(frames))
+      yield* Effect.sleep("200 millis")
+      yield* say({ op: 4, d: { mode: Mock.mode, secret_key: Mock.key(0), dave_protocol_version: 0 } })
+      yield* Effect.sleep("1 second")
+      // the counter is the last four bytes of a packet
+      const counters: Array<number> = []
+      while (counters.length < frames.length) {
+        const packet = Buffer.from(yield* takeDatagram)
+        counters.push(packet.readUInt32BE(packet.length - 4))
+      }
+      for (const [i, counter] of counters.entries()) assert.strictEqual(counter, ((counters[0] ?? 0) + i) >>> 0)
+    })).pipe(Effect.provide(Mock.layer)))
+
   it.effect("ends when a new key comes with another mode", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, say } = yield* Mock.connect()

@@ -55,6 +55,48 @@ describe("FrameRing", () => {
     assert.isTrue(ring.isDrained())
   })
 
+  it("copies to any offset, and up to the end of the buffer", () => {
+    for (let offset = 0; offset < 8; offset++) {
+      for (let length = 1; length <= 9; length++) {
+        for (const base of [0, 1, 2, 4]) {
+          const ring = FrameRing.make()
+          ring.write(frame(length, 7), 960)
+          // not a byte longer than it has to be
+          const into = new Uint8Array(new ArrayBuffer(base + offset + length), base).fill(0xee)
+          assert.strictEqual(ring.read(into, offset), length)
+          assert.deepStrictEqual(
+            into,
+            Uint8Array.of(...Array.from({ length: offset }, () => 0xee), ...frame(length, 7))
+          )
+        }
+      }
+    }
+  })
+
+  it("overwrites at most three bytes behind the frame, and none before it", () => {
+    const ring = FrameRing.make()
+    for (let length = 1; length <= 8; length++) ring.write(frame(length, 1), 960)
+    for (let length = 1; length <= 8; length++) {
+      const into = new Uint8Array(64).fill(0xee)
+      ring.read(into, 12)
+      assert.isTrue(into.subarray(0, 12).every((byte) => byte === 0xee))
+      assert.deepStrictEqual(into.slice(12, 12 + length), frame(length, 1))
+      assert.isTrue(into.subarray(12 + length + 3).every((byte) => byte === 0xee))
+    }
+  })
+
+  it("copies into one buffer after another", () => {
+    const ring = FrameRing.make()
+    const buffers = [new Uint8Array(32), new Uint8Array(new ArrayBuffer(64), 2, 32), new Uint8Array(32)]
+    for (let i = 0; i < 9; i++) ring.write(frame(10, i), 960)
+    for (let i = 0; i < 9; i++) {
+      const into = buffers[i % 3]
+      assert.isDefined(into)
+      ring.read(into, 12)
+      assert.deepStrictEqual(into.slice(12, 22), frame(10, i))
+    }
+  })
+
   it.prop("behaves as a bounded queue for any order of writes and reads", [Schema.Array(Step)], ([steps]) => {
     const ring = FrameRing.make({ capacityBytes: 1 })
     const model: Array<{ readonly data: Uint8Array; readonly samples: number }> = []

@@ -6,6 +6,7 @@ import type * as DaveFrame from "../../src/protocol/DaveFrame.ts"
 import { UserId } from "../../src/protocol/Identifier.ts"
 import type * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockVoiceSocket from "../../src/testing/MockVoiceSocket.ts"
+import * as Time from "../../src/testing/Time.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 
 const rig = Effect.fnUntraced(function*(
@@ -46,13 +47,9 @@ const rig = Effect.fnUntraced(function*(
 
 const hello = (heartbeat_interval: number): VoicePayload.ServerMessage => ({ op: 8, d: { v: 8, heartbeat_interval } })
 const connected = (seq: number): VoicePayload.ServerMessage => ({ op: 11, d: { user_ids: [UserId.make("31")] }, seq })
-const dave: DaveFrame.ServerFrame = {
-  op: 25,
-  seq: 7,
-  externalSender: Uint8Array.of(1)
-} as DaveFrame.ServerFrame // the link looks at nothing but `seq`
+const dave: DaveFrame.ServerFrame = { op: 25, seq: 7, externalSender: Uint8Array.of(1) }
 
-const settle = TestClock.adjust("1 millis")
+const settle = Time.advance("1 millis")
 
 describe("Link", () => {
   it.effect("waits for Hello, and beats at once and in its interval when it is told to", () =>

@@ -18,7 +18,13 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 const silence = "f8fffe"
 
 /** A sender with the plain cipher on a clock that the test moves. */
-const rig = (options?: { readonly exhaustAfter?: number; readonly sequence?: number; readonly timestamp?: number }) =>
+const rig = (options?: {
+  readonly exhaustAfter?: number
+  readonly sequence?: number
+  readonly timestamp?: number
+  /** Takes each buffer that is sent; says whether it can be used again. */
+  readonly onBuffer?: (packet: Uint8Array, length: number) => boolean
+}) =>
   Effect.gen(function*() {
     const crypto = yield* VoiceCrypto.VoiceCrypto
     const plain = yield* crypto.make("plain", Redacted.make(new Uint8Array(32)))
@@ -60,7 +66,7 @@ const rig = (options?: { readonly exhaustAfter?: number; readonly sequence?: num
           timestamp: header.timestamp,
           payload: hex(packet.subarray(12, length))
         })
-        return true
+        return options?.onBuffer?.(packet, length) ?? true
       },
       onTrack: (tag, track) => events.push(`${tag} ${track}`),
       onExhausted: () => exhausted++
@@ -254,6 +260,29 @@ describe("MediaSender", () => {
       silent.sender.attach(1, filled(5), false)
       silent.run(3_000)
       assert.strictEqual(silent.sent.length, 0)
+    }))
+
+  test("leaves the bytes of a datagram that waits as they are, even when all buffers have had their turn", () =>
+    Effect.gen(function*() {
+      const waiting: Array<{ readonly packet: Uint8Array; readonly length: number; readonly hex: string }> = []
+      let sends = 0
+      const { run, sender, sent } = yield* rig({
+        onBuffer: (packet, length) => {
+          if (sends++ % 3 !== 0) return true
+          waiting.push({ packet, length, hex: hex(packet.subarray(0, length)) })
+          return false
+        }
+      })
+      const ring = filled(507)
+      ring.end()
+      sender.attach(1, ring, false)
+      run(13140)
+      assert.strictEqual(sent.length, 512)
+      assert.strictEqual(waiting.length, 171)
+      assert.strictEqual(new Set(waiting.map(({ packet }) => packet)).size, 171)
+      for (const { hex: before, length, packet } of waiting) {
+        assert.strictEqual(hex(packet.subarray(0, length)), before)
+      }
     }))
 
   test("stops when the nonces are used up, and says so once", () =>

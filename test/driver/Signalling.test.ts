@@ -8,8 +8,9 @@ import * as CloseCode from "../../src/protocol/CloseCode.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import type * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockVoiceSocket from "../../src/testing/MockVoiceSocket.ts"
+import * as Time from "../../src/testing/Time.ts"
 import { voiceCloseReason } from "../../src/voiceClose.ts"
-import * as VoiceError from "../../src/VoiceError.ts"
+import type * as VoiceError from "../../src/VoiceError.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as Mock from "./mockServer.ts"
 
@@ -75,12 +76,21 @@ const rig = Effect.fnUntraced(function*(
   }
 })
 
+/** The next socket, however long it takes to be opened. */
+const acceptSocket = Effect.fnUntraced(function*(network: MockVoiceSocket.MockVoiceSocket["Service"]) {
+  for (let waited = 0; (yield* network.waiting) === 0; waited += 50) {
+    assert.isBelow(waited, 60_000, "no socket was opened")
+    yield* Time.advance("50 millis")
+  }
+  return yield* network.accept
+})
+
 /** A server that takes the session up again. */
 const accept = Effect.fnUntraced(function*(
   network: MockVoiceSocket.MockVoiceSocket["Service"],
   replayed: ReadonlyArray<VoicePayload.ServerMessage> = []
 ) {
-  const peer = yield* network.accept
+  const peer = yield* acceptSocket(network)
   yield* peer.push(hello)
   const resume = yield* take(peer)
   yield* Effect.forEach(replayed, peer.push)
@@ -102,11 +112,11 @@ describe("Signalling", () => {
         const { ended, first, gateway, network, reason, tags } = yield* rig()
         yield* gateway.established
         yield* first.close(code)
-        yield* TestClock.adjust("1 millis")
+        yield* Time.advance("1 millis")
         if (resumable.includes(code)) {
           const { resume } = yield* accept(network)
           assert.strictEqual(resume.op, 7)
-          yield* TestClock.adjust("1 millis")
+          yield* Time.advance("1 millis")
           assert.deepStrictEqual(tags(), ["Resuming", "Resumed"])
           assert.isFalse(Deferred.isDoneUnsafe(ended))
         } else {
@@ -123,10 +133,10 @@ describe("Signalling", () => {
     Effect.gen(function*() {
       const { first, gateway, network, tags } = yield* rig()
       yield* gateway.established
-      yield* TestClock.adjust("28 seconds")
+      yield* TestClock.adjust("13750 millis")
       assert.strictEqual((yield* first.closed).code, 1006)
       yield* accept(network)
-      yield* TestClock.adjust("1 millis")
+      yield* Time.advance("1 millis")
       assert.deepStrictEqual(tags(), ["Resuming", "Resumed"])
     })
   )
@@ -138,7 +148,7 @@ describe("Signalling", () => {
         const { first, gateway, network } = yield* rig({ version })
         yield* gateway.established
         if (seq !== undefined) yield* first.push({ op: 11, d: { user_ids: [guest] }, seq })
-        yield* TestClock.adjust("1 millis")
+        yield* Time.advance("1 millis")
         yield* first.terminate
         const { peer, resume } = yield* accept(network)
         assert.strictEqual(peer.endpoint, info.endpoint)
@@ -173,6 +183,7 @@ describe("Signalling", () => {
       const { resume } = yield* accept(network)
       assert(resume.op === 7)
       assert.strictEqual(resume.d.seq_ack, 4)
+      yield* Time.advance("1 millis")
       assert.strictEqual(gateway.statistics().resumes, 2)
     })
   )
@@ -187,14 +198,14 @@ describe("Signalling", () => {
       yield* first.terminate
       const peer = yield* network.accept
       gateway.setSpeaking(2, ssrc)
-      yield* TestClock.adjust("1 millis")
+      yield* Time.advance("1 millis")
       yield* peer.push(hello)
       assert.strictEqual((yield* take(peer)).op, 7)
       gateway.setSpeaking(4, ssrc)
-      yield* TestClock.adjust("1 millis")
+      yield* Time.advance("1 millis")
       yield* peer.push({ op: 9, d: null })
       const messages = yield* attend(peer)
-      yield* TestClock.adjust("1 second")
+      yield* Time.advance("1 second")
       assert.deepStrictEqual(messages, [{ op: 5, d: { speaking: 4, delay: 0, ssrc } }])
     })
   )
@@ -204,21 +215,14 @@ describe("Signalling", () => {
     Effect.gen(function*() {
       const { first, gateway, network } = yield* rig()
       yield* gateway.established
-      for (let times = 0; times < 3; times++) {
-        if (times === 0) yield* first.terminate
-        const { peer } = yield* accept(network)
-        if (times < 2) {
-          yield* TestClock.adjust("1 millis")
-          yield* peer.terminate
-          yield* TestClock.adjust("20 seconds")
-          continue
-        }
-        yield* attend(peer)
-        yield* TestClock.adjust("1 millis")
-        const before = gateway.statistics().heartbeatsSent
-        yield* TestClock.adjust("27500 millis")
-        assert.strictEqual(gateway.statistics().heartbeatsSent - before, 2)
-      }
+      yield* first.terminate
+      yield* Effect.flatMap(accept(network), ({ peer }) => Effect.andThen(Time.advance("1 millis"), peer.terminate))
+      const { peer } = yield* accept(network)
+      yield* attend(peer)
+      yield* Time.advance("1 millis")
+      const before = gateway.statistics().heartbeatsSent
+      yield* Time.advance("27500 millis")
+      assert.strictEqual(gateway.statistics().heartbeatsSent - before, 2)
     })
   )
 
@@ -244,9 +248,8 @@ describe("Signalling", () => {
       yield* gateway.established
       for (let times = 0; times < 4; times++) yield* network.refuse("Refused")
       yield* first.terminate
-      yield* TestClock.adjust("30 seconds")
       yield* accept(network)
-      yield* TestClock.adjust("1 millis")
+      yield* Time.advance("1 millis")
       assert.deepStrictEqual(tags(), ["Resuming", "Resumed"])
     })
   )
@@ -289,18 +292,16 @@ describe("Signalling", () => {
     Effect.gen(function*() {
       const { first, gateway, network, reason } = yield* rig({ resumeAttempts: 3 })
       yield* gateway.established
-      const resumed = yield* accept(network).pipe(
-        // long enough to look alive
-        Effect.tap(({ peer }) => Effect.delay(peer.terminate, "3 seconds")),
-        Effect.forever,
-        Effect.forkScoped
-      )
       yield* first.terminate
-      const why = yield* Effect.forkScoped(reason)
-      yield* TestClock.adjust("2 minutes")
-      assert.strictEqual((yield* Fiber.join(why))._tag, "ConnectionLost")
+      for (let times = 0; times < 3; times++) {
+        const { peer } = yield* accept(network)
+        // long enough to look alive
+        yield* Time.advance("3 seconds")
+        yield* peer.terminate
+      }
+      assert.strictEqual((yield* reason)._tag, "ConnectionLost")
       assert.strictEqual(gateway.statistics().resumes, 3)
-      yield* Fiber.interrupt(resumed)
+      assert.strictEqual(yield* network.waiting, 0)
     })
   )
 
@@ -315,7 +316,7 @@ describe("Signalling", () => {
         yield* TestClock.adjust("12 seconds")
         yield* peer.terminate
       }
-      yield* TestClock.adjust("1 millis")
+      yield* Time.advance("1 millis")
       assert.isFalse(Deferred.isDoneUnsafe(ended))
     })
   )

@@ -172,6 +172,33 @@ describe("session", () => {
         yield* Rig.blameless
       }).pipe(Effect.provide(Rig.memory())))
 
+    it.effect("without asking what the end of the connection means, and into one state", () =>
+      Effect.gen(function*() {
+        const asked: Array<string> = []
+        const states: Array<string> = []
+        yield* Rig.run(Effect.gen(function*() {
+          const scope = yield* Scope.make()
+          const session = yield* Rig.join("lobby", {
+            policy: {
+              react: ({ _tag }) => {
+                asked.push(_tag)
+                return "rejoin"
+              }
+            }
+          }).pipe(Scope.provide(scope))
+          const closing = yield* Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+          for (let i = 0; i < 200; i++) {
+            states.push((yield* session.state)._tag)
+            yield* Effect.sleep("10 millis")
+          }
+          yield* Fiber.join(closing)
+        }))
+        assert.deepStrictEqual(asked, [])
+        assert.deepStrictEqual([...new Set(states)], ["Closed"])
+        yield* Rig.left
+        yield* Rig.blameless
+      }).pipe(Effect.provide(Rig.memory())))
+
     it.effect("while Discord answers nothing any more", () =>
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator

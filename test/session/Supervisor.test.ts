@@ -4,7 +4,6 @@ import { TestClock } from "effect/testing"
 import * as CloseCode from "../../src/protocol/CloseCode.ts"
 import { UserId } from "../../src/protocol/Identifier.ts"
 import * as Policy from "../../src/session/Policy.ts"
-import { voiceCloseReason } from "../../src/voiceClose.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as Rig from "./rig.ts"
 
@@ -19,7 +18,7 @@ describe("Supervisor", () => {
           const it = yield* Rig.make()
           const session = yield* it.join
           const states = yield* Rig.statesOf(session)
-          yield* it.driver.end(voiceCloseReason(code, ""))
+          yield* it.lose(code)
           yield* minute
           const back = [Rig.home, null, Rig.home]
           switch (reaction) {
@@ -50,7 +49,7 @@ describe("Supervisor", () => {
         for (let times = 0; times < 2; times++) {
           // as long as a heartbeat takes to be malformed
           yield* TestClock.adjust("20 seconds")
-          yield* it.lose(4004, "AuthenticationFailed")
+          yield* it.lose(4004)
           yield* second
         }
         assert.strictEqual((yield* Rig.endOf(session))._tag, "AuthenticationFailed")
@@ -63,7 +62,7 @@ describe("Supervisor", () => {
         const session = yield* it.join
         for (let times = 0; times < 3; times++) {
           yield* minute
-          yield* it.lose(4004, "AuthenticationFailed")
+          yield* it.lose(4004)
           yield* second
           assert.strictEqual((yield* session.state)._tag, "Ready")
         }
@@ -77,7 +76,7 @@ describe("Supervisor", () => {
         while ((yield* session.state)._tag === "Ready") {
           losses++
           yield* TestClock.adjust("2 seconds")
-          yield* it.lose(4006, "SessionInvalid")
+          yield* it.lose(4006)
           yield* TestClock.adjust("50 seconds")
         }
         assert.strictEqual((yield* Rig.endOf(session))._tag, "SessionInvalid")
@@ -109,13 +108,13 @@ describe("Supervisor", () => {
   })
 
   describe("the main gateway's word", () => {
-    const removals = [[4014, "Disconnected", "Kicked"], [4022, "CallTerminated", "CallEnded"]] as const
-    for (const [code, tag, reason] of removals) {
+    const removals = [[4014, "Kicked"], [4022, "CallEnded"]] as const
+    for (const [code, reason] of removals) {
       it.effect(`${code}, then no channel: ${reason}`, () =>
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const session = yield* it.join
-          yield* it.lose(code, tag)
+          yield* it.lose(code)
           yield* second
           yield* it.say(Rig.voiceState(null))
           assert.strictEqual((yield* Rig.endOf(session))._tag, reason)
@@ -127,7 +126,7 @@ describe("Supervisor", () => {
           const session = yield* it.join
           yield* it.say(Rig.voiceState(null))
           yield* TestClock.adjust("100 millis")
-          yield* it.lose(code, tag)
+          yield* it.lose(code)
           assert.strictEqual((yield* Rig.endOf(session))._tag, reason)
         }))
 
@@ -135,7 +134,7 @@ describe("Supervisor", () => {
         Effect.gen(function*() {
           const it = yield* Rig.make()
           const session = yield* it.join
-          yield* it.lose(code, tag)
+          yield* it.lose(code)
           yield* second
           yield* it.say(Rig.voiceServer("moved"))
           yield* second
@@ -158,7 +157,7 @@ describe("Supervisor", () => {
         const it = yield* Rig.make()
         const session = yield* it.join
         yield* it.pushLifecycle("Lost")
-        yield* it.lose(4014, "Disconnected")
+        yield* it.lose(4014)
         yield* TestClock.adjust("20 seconds")
         assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
         yield* it.pushLifecycle("NewSession")
@@ -208,7 +207,7 @@ describe("Supervisor", () => {
       Effect.gen(function*() {
         const it = yield* Rig.make()
         const session = yield* it.join
-        yield* it.lose(4014, "Disconnected")
+        yield* it.lose(4014)
         yield* it.say(Rig.voiceServer("stale", null), Rig.voiceState(null))
         assert.strictEqual((yield* Rig.endOf(session))._tag, "Kicked")
       }))
@@ -243,7 +242,7 @@ describe("Supervisor", () => {
         const session = yield* it.join
         // the state is lost on the way: the server alone is no place
         it.discord.answer = ({ channel_id }) => [channel_id === null ? Rig.voiceState(null) : Rig.voiceServer("half")]
-        yield* it.lose(4006, "SessionInvalid")
+        yield* it.lose(4006)
         yield* TestClock.adjust("17 seconds")
         it.discord.answer = Rig.answering()
         yield* minute
@@ -292,7 +291,7 @@ describe("Supervisor", () => {
         const it = yield* Rig.make()
         const session = yield* it.join
         yield* it.say(Rig.voiceState(Rig.other))
-        yield* it.lose(4006, "SessionInvalid")
+        yield* it.lose(4006)
         yield* second
         assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.other])
         assert.strictEqual(yield* session.channelId, Rig.other)
@@ -314,7 +313,7 @@ describe("Supervisor", () => {
         yield* it.end(new VoiceError.GatewayFailed({ detail: "gone" }))
         yield* minute
         assert.strictEqual((yield* session.state)._tag, "Ready")
-        yield* it.lose(4006, "SessionInvalid")
+        yield* it.lose(4006)
         assert.strictEqual((yield* Rig.endOf(session))._tag, "GatewayFailed")
       }))
 
@@ -342,7 +341,7 @@ describe("Supervisor", () => {
         const session = yield* it.join
         const track = yield* session.play(Rig.source(500))
         const closed = yield* Effect.forkScoped(Effect.exit(session.awaitClosed), { startImmediately: true })
-        yield* it.lose(4006, "SessionInvalid")
+        yield* it.lose(4006)
         yield* second
         const exit = yield* Fiber.join(closed)
         assert(Exit.isFailure(exit))
@@ -358,7 +357,7 @@ describe("Supervisor", () => {
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("1 hour") } })
         const session = yield* it.join
-        yield* it.lose(4006, "SessionInvalid")
+        yield* it.lose(4006)
         yield* minute
         const state = yield* session.state
         assert(state._tag === "Reconnecting")
@@ -374,7 +373,7 @@ describe("Supervisor", () => {
         const it = yield* Rig.make({ policy: { backoff: Schedule.forever } })
         const session = yield* it.join
         for (let i = 0; i < 50; i++) yield* it.driver.refuse(new VoiceError.ServerNotFound({ code: 4011, detail: "" }))
-        yield* it.lose(4006, "SessionInvalid")
+        yield* it.lose(4006)
         yield* second
         assert.strictEqual((yield* session.state)._tag, "Ready")
         const tokens = yield* it.tokens
@@ -386,7 +385,7 @@ describe("Supervisor", () => {
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: Policy.never })
         const session = yield* it.join
-        yield* it.lose(4006, "SessionInvalid")
+        yield* it.lose(4006)
         assert.strictEqual((yield* Rig.endOf(session))._tag, "SessionInvalid")
       }))
 
@@ -472,12 +471,12 @@ describe("Supervisor", () => {
           Effect.sync(() => {
             it.discord.answer = () => []
           }),
-          it.lose(4006, "SessionInvalid")
+          it.lose(4006)
         )],
       ["parked", (it: Effect.Success<ReturnType<typeof Rig.make>>) => it.say(Rig.voiceServer("stale", null))],
       [
         "waiting for the main gateway",
-        (it: Effect.Success<ReturnType<typeof Rig.make>>) => it.lose(4014, "Disconnected")
+        (it: Effect.Success<ReturnType<typeof Rig.make>>) => it.lose(4014)
       ]
     ] as const
   ) {

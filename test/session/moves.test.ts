@@ -77,7 +77,7 @@ describe("VoiceSession, moving", () => {
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
-      yield* it.lose(4006, "SessionInvalid")
+      yield* it.lose(4006)
       yield* Effect.yieldNow
       assert.strictEqual((yield* session.state)._tag, "Reconnecting")
       const moving = yield* start(session.move(Rig.other))
@@ -93,7 +93,7 @@ describe("VoiceSession, moving", () => {
       const session = yield* it.join
       const answer = it.discord.answer
       it.discord.answer = (request) => request.channel_id === null ? answer(request) : []
-      yield* it.lose(4006, "SessionInvalid")
+      yield* it.lose(4006)
       yield* second
       assert.strictEqual((yield* session.state)._tag, "Joining")
       const moving = yield* start(session.move(Rig.other))
@@ -128,7 +128,7 @@ describe("VoiceSession, moving", () => {
       const session = yield* it.join
       const answer = it.discord.answer
       it.discord.answer = (request) => request.channel_id === Rig.other ? [] : answer(request)
-      yield* it.lose(4006, "SessionInvalid")
+      yield* it.lose(4006)
       yield* Effect.yieldNow
       const moving = yield* start(Effect.flip(session.move(Rig.other)))
       yield* TestClock.adjust("15 seconds")
@@ -208,7 +208,7 @@ describe("VoiceSession, muting", () => {
     Effect.gen(function*() {
       const it = yield* Rig.make()
       const session = yield* it.join
-      yield* it.lose(4014, "Disconnected")
+      yield* it.lose(4014)
       yield* second
       assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
       yield* session.setSelf({ mute: true })

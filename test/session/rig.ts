@@ -5,7 +5,7 @@ import type * as Gateway from "../../src/Gateway.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
-import * as VoiceError from "../../src/VoiceError.ts"
+import { voiceCloseReason } from "../../src/voiceClose.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 
 export const guildId = GuildId.make("10")
@@ -76,8 +76,8 @@ export const make = Effect.fnUntraced(function*(options: Partial<VoiceSession.Jo
     channels: () => discord.requests.map(({ channel_id }) => channel_id),
     /** The tokens of the connections that were asked for. */
     tokens: Effect.map(driver.connections, (infos) => infos.map(({ token }) => Redacted.value(token))),
-    lose: (code: number, tag: "SessionInvalid" | "Disconnected" | "CallTerminated" | "AuthenticationFailed") =>
-      driver.end(new VoiceError[tag]({ code, detail: "" }))
+    /** The voice gateway closes every live connection with this code. */
+    lose: (code: number) => driver.end(voiceCloseReason(code, ""))
   }
 })
 

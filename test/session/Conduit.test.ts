@@ -1,0 +1,183 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import { Ssrc } from "../../src/protocol/Identifier.ts"
+import * as Conduit from "../../src/session/Conduit.ts"
+import type * as VoiceDriver from "../../src/VoiceDriver.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as FakeConnection from "../audio/FakeConnection.ts"
+
+const left = VoiceError.make(new VoiceError.NotConnected({ operation: "The test" }))
+const lost = VoiceError.make(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
+
+const packet: VoiceDriver.AudioPacket = {
+  ssrc: Ssrc.make(9),
+  sequence: 1,
+  timestamp: 960,
+  payload: Uint8Array.of(0xfc),
+  arrivalMs: 0
+}
+
+const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
+const turns = Effect.repeat(Effect.yieldNow, { times: 20 })
+
+/** A connection that is used until `release`. */
+const using = Effect.fnUntraced(function*(
+  conduit: Conduit.Conduit,
+  change: Partial<VoiceDriver.VoiceConnection> = {}
+) {
+  const fake = yield* FakeConnection.make
+  const scope = yield* Scope.make()
+  yield* conduit.use({ ...fake.connection, ...change }).pipe(Scope.provide(scope))
+  return { fake, release: Scope.close(scope, Exit.void) }
+})
+
+const filled = (count: number) => {
+  const ring = FrameRing.make()
+  for (let i = 0; i < count; i++) ring.write(Uint8Array.of(0xfc, i), 960)
+  return ring
+}
+
+describe("Conduit", () => {
+  it.effect("hands what plays from one connection to the next, and holds it in between", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const ring = filled(6)
+      const number = yield* conduit.attach(ring)
+      const first = yield* using(conduit)
+      yield* first.fake.steps(2)
+      yield* first.release
+      yield* first.fake.steps(1)
+      const second = yield* using(conduit)
+      yield* second.fake.steps(1)
+      yield* conduit.setPaused(number, true)
+      yield* second.fake.steps(1)
+      yield* second.release
+      const third = yield* using(conduit)
+      yield* third.fake.steps(1)
+      yield* conduit.setPaused(number, false)
+      yield* third.fake.steps(1)
+      const taken = ({ fake }: { readonly fake: { readonly taken: ReadonlyArray<{ readonly data: Uint8Array }> } }) =>
+        fake.taken.map(({ data }) => data[1])
+      assert.deepStrictEqual([first, second, third].map(taken), [[0, 1, 2], [3], [4]])
+    }))
+
+  it.effect("tells what happens in its own numbers, and nothing of a track that is gone", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const seen: Array<Conduit.Event> = []
+      const events = yield* conduit.events
+      yield* start(Stream.runForEach(events, (event) => Effect.sync(() => seen.push(event))))
+      const { fake } = yield* using(conduit)
+      const first = yield* conduit.attach(filled(5))
+      yield* fake.steps(1)
+      yield* turns
+      yield* conduit.attach(filled(5))
+      const another = yield* using(conduit)
+      yield* another.fake.steps(1)
+      yield* turns
+      assert.deepStrictEqual(seen, [
+        { _tag: "TrackStarted", track: first },
+        { _tag: "TrackStarted", track: first + 1 }
+      ])
+      yield* conduit.detach(first)
+      assert.notInclude(another.fake.log, "detach 1")
+      yield* conduit.detach(first + 1)
+      assert.include(another.fake.log, "detach 1")
+    }))
+
+  it.effect("tells each connection how it is muted and what it speaks", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      yield* conduit.setMuted(true)
+      yield* conduit.setSpeaking(5)
+      const first = yield* using(conduit)
+      assert.deepStrictEqual(first.fake.log, ["muted true", "speaking 5"])
+      yield* conduit.setMuted(false)
+      yield* first.release
+      const second = yield* using(conduit)
+      assert.deepStrictEqual(second.fake.log, ["speaking 5"])
+    }))
+
+  it.effect("listens on every connection while somebody reads, and on none otherwise", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      let listening = 0
+      let said: ((packet: VoiceDriver.AudioPacket) => void) | undefined
+      const listen: VoiceDriver.VoiceConnection["listen"] = (onPacket) =>
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            listening++
+            said = onPacket
+          }),
+          () => Effect.sync(() => listening--)
+        )
+      const first = yield* using(conduit, { listen })
+      assert.strictEqual(listening, 0)
+      const reading = yield* start(conduit.packets.pipe(Stream.take(2), Stream.runCollect))
+      yield* turns
+      assert.strictEqual(listening, 1)
+      said?.(packet)
+      yield* first.release
+      assert.strictEqual(listening, 0)
+      yield* using(conduit, { listen })
+      yield* turns
+      assert.strictEqual(listening, 1)
+      said?.(packet)
+      assert.deepStrictEqual(yield* Fiber.join(reading), [packet, packet])
+      yield* turns
+      assert.strictEqual(listening, 0)
+    }))
+
+  it.effect("holds a bounded number of packets for each reader", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(4)
+      let said: ((packet: VoiceDriver.AudioPacket) => void) | undefined
+      yield* using(conduit, {
+        listen: (onPacket) =>
+          Effect.sync(() => {
+            said = onPacket
+          })
+      })
+      const reading = yield* start(
+        conduit.packets.pipe(
+          Stream.mapEffect((read) => Effect.as(turns, read.sequence)),
+          Stream.take(4),
+          Stream.runCollect
+        )
+      )
+      yield* Effect.yieldNow
+      for (let sequence = 0; sequence < 100; sequence++) said?.({ ...packet, sequence })
+      const sequences = yield* Fiber.join(reading)
+      assert.isAbove(conduit.packetsDropped(), 80)
+      assert.isAtLeast(sequences.at(-1) ?? 0, 97)
+    }))
+
+  it.effect("has no statistics without a connection", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      assert.strictEqual((yield* Effect.flip(conduit.statistics)).reason._tag, "NotConnected")
+    }))
+
+  for (const [how, error, isLost] of [["leaves", left, false], ["is lost", lost, true]] as const) {
+    it.effect(`ends for everybody when the session ${how}`, () =>
+      Effect.gen(function*() {
+        const conduit = yield* Conduit.make(16)
+        const events = yield* conduit.events
+        const heard = yield* start(Stream.runCollect(events))
+        const read = yield* start(Effect.flip(Stream.runCollect(conduit.packets)))
+        const ended = yield* start(Effect.flip(conduit.awaitEnd))
+        yield* turns
+        yield* conduit.end(error, isLost)
+        // only the first end counts
+        yield* conduit.end(left, true)
+        assert.deepStrictEqual(yield* Fiber.join(heard), isLost ? [{ _tag: "Ended", error }] : [])
+        assert.strictEqual(yield* Fiber.join(read), error)
+        assert.strictEqual(yield* Fiber.join(ended), error)
+        assert.deepStrictEqual(yield* Effect.flatMap(conduit.events, Stream.runCollect), [])
+        assert.strictEqual(yield* Effect.flip(Stream.runCollect(conduit.packets)), error)
+        assert.strictEqual((yield* Effect.flip(conduit.attach(filled(1)))).reason._tag, "NotConnected")
+        assert.strictEqual((yield* Effect.flip(conduit.setSpeaking(1))).reason._tag, "NotConnected")
+      }))
+  }
+})

@@ -1,0 +1,58 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Pull, Schedule } from "effect"
+import * as CloseCode from "../../src/protocol/CloseCode.ts"
+import { GuildId } from "../../src/protocol/Identifier.ts"
+import * as Policy from "../../src/session/Policy.ts"
+import { voiceCloseReason } from "../../src/voiceClose.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+
+describe("Policy", () => {
+  it("reacts to close codes as the table says, and rejoins where resuming has failed", () => {
+    for (const { code, reaction } of CloseCode.voiceTable) {
+      const reason = voiceCloseReason(code, "")
+      assert.strictEqual(Policy.react(reason), reaction === "resume" ? "rejoin" : reaction)
+    }
+    for (const code of [1000, 1005, 1006]) assert.strictEqual(Policy.react(voiceCloseReason(code, "")), "rejoin")
+    assert.strictEqual(Policy.react(voiceCloseReason(4444, "")), "rejoin-once")
+  })
+
+  const others: ReadonlyArray<readonly [Policy.Reaction, VoiceError.Reason]> = [
+    ["rejoin", new VoiceError.PhaseTimedOut({ phase: "resume", elapsedMs: 1 })],
+    ["rejoin", new VoiceError.UdpLost({ address: "192.0.2.1", port: 1, sign: "address-gone" })],
+    ["rejoin", new VoiceError.HeartbeatUnanswered({ missed: 1, silentMs: 1 })],
+    ["rejoin", new VoiceError.GatewayFailed({ detail: "" })],
+    ["stop", new VoiceError.NoCommonMode({ offered: [], accepted: [] })],
+    ["stop", new VoiceError.GatewayDetached({ guildId: GuildId.make("1") })],
+    ["stop", new VoiceError.NotConnected({ operation: "" })],
+    // its code is one of the other gateway
+    ["stop", new VoiceError.GatewayClosed({ code: 4006, name: "", remedy: "", detail: "" })]
+  ]
+  for (const [reaction, reason] of others) {
+    it(`reacts to ${reason._tag} with ${reaction}`, () => {
+      assert.strictEqual(Policy.react(reason), reaction)
+      assert.strictEqual(Policy.never.react(reason), "stop")
+    })
+  }
+
+  it.effect("delays ever longer, half a minute at most, ten times", () =>
+    Effect.gen(function*() {
+      const error = VoiceError.make(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
+      const step = yield* Schedule.toStep(Policy.backoff)
+      const delays: Array<number> = []
+      while (true) {
+        const delay = yield* Pull.matchEffect(step(0, error), {
+          onSuccess: ([, delay]) => Effect.succeed(Duration.toMillis(delay)),
+          onFailure: Effect.failCause,
+          onDone: () => Effect.undefined
+        })
+        if (delay === undefined) break
+        delays.push(delay)
+      }
+      assert.lengthOf(delays, 10)
+      for (const [i, delay] of delays.entries()) {
+        // with jitter
+        assert.isAtLeast(delay, Math.min(30_000, 250 * 2 ** i) * 0.8)
+        assert.isAtMost(delay, Math.min(30_000, 250 * 2 ** i) * 1.2)
+      }
+    }))
+})

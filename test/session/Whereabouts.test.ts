@@ -1,0 +1,203 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Deferred, Duration, Effect, Fiber, Redacted } from "effect"
+import { TestClock } from "effect/testing"
+import * as Gateway from "../../src/Gateway.ts"
+import { type ChannelId, UserId } from "../../src/protocol/Identifier.ts"
+import * as Whereabouts from "../../src/session/Whereabouts.ts"
+import * as MockGateway from "../../src/testing/MockGateway.ts"
+import * as Time from "../../src/testing/Time.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import { guildId, home, me, other, voiceServer, voiceState } from "./rig.ts"
+
+const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
+const silent = { mute: false, deaf: false }
+const someone = UserId.make("2")
+
+const rig = Effect.fnUntraced(function*(userId?: Gateway.Gateway["Service"]["userId"]) {
+  const gateway = yield* Gateway.Gateway
+  const mock = yield* MockGateway.MockGateway
+  const whereabouts = yield* Whereabouts.make({ ...gateway, userId: userId ?? gateway.userId }, guildId)
+  return {
+    ...mock,
+    whereabouts,
+    request: (channelId: ChannelId, anew = false) =>
+      start(Effect.result(
+        whereabouts.request({ channelId, flags: silent, anew: Effect.succeed(anew), timeout: Duration.seconds(15) })
+      )),
+    say: (...events: ReadonlyArray<Gateway.GatewayEvent>) =>
+      Effect.andThen(Effect.forEach(events, mock.push, { discard: true }), Time.advance("1 millis"))
+  }
+})
+
+const test = (name: string, body: Effect.Effect<unknown, unknown, Services>) =>
+  it.effect(name, () => Effect.asVoid(body).pipe(Effect.provide(MockGateway.layer())))
+
+type Services = Effect.Services<ReturnType<typeof rig>>
+
+/** The token of the place that was given, or why there was none. */
+const outcome = (fiber: Effect.Success<ReturnType<Effect.Success<ReturnType<typeof rig>>["request"]>>) =>
+  Effect.map(
+    Fiber.join(fiber),
+    (result) => result._tag === "Success" ? Redacted.value(result.success.info.token) : result.failure.reason._tag
+  )
+
+describe("Whereabouts", () => {
+  test(
+    "counts what comes, and knows no place without both halves",
+    Effect.gen(function*() {
+      const { say, whereabouts } = yield* rig()
+      assert.isUndefined(whereabouts.place())
+      yield* say(voiceServer("a"))
+      assert.isUndefined(whereabouts.place())
+      yield* say(voiceState(home))
+      const place = whereabouts.place()
+      assert.isDefined(place)
+      assert.deepInclude(place.info, { channelId: home, userId: me, sessionId: "session", serverId: guildId })
+      yield* say(voiceServer("b", null))
+      assert.isUndefined(whereabouts.place())
+      yield* say(voiceServer("c"), voiceState(null))
+      assert.isUndefined(whereabouts.place())
+      assert.deepInclude(whereabouts.now(), { states: 2, servers: 3, channelId: null })
+    })
+  )
+
+  test(
+    "gives the place that the answers make, and none of before",
+    Effect.gen(function*() {
+      const { request, say, take } = yield* rig()
+      yield* say(voiceState(home), voiceServer("before"))
+      const fiber = yield* request(home)
+      assert.deepInclude(yield* take, { channel_id: home, guild_id: guildId })
+      yield* say(voiceState(home), voiceState(other, someone))
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* say(voiceServer("after"))
+      assert.strictEqual(yield* outcome(fiber), "after")
+    })
+  )
+
+  test(
+    "leaves first where it has to, and waits for Discord to take note",
+    Effect.gen(function*() {
+      const { request, say, take, waiting } = yield* rig()
+      yield* say(voiceState(home), voiceServer("before"))
+      const fiber = yield* request(home, true)
+      assert.isNull((yield* take).channel_id)
+      yield* Time.advance("1 second")
+      assert.strictEqual(yield* waiting, 0)
+      yield* say(voiceState(null))
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home), voiceServer("after"))
+      assert.strictEqual(yield* outcome(fiber), "after")
+    })
+  )
+
+  test(
+    "asks all the same when Discord takes no note for two seconds",
+    Effect.gen(function*() {
+      const { request, say, take } = yield* rig()
+      yield* say(voiceState(home))
+      yield* request(home, true)
+      assert.isNull((yield* take).channel_id)
+      yield* Time.advance("2 seconds")
+      assert.strictEqual((yield* take).channel_id, home)
+    })
+  )
+
+  test(
+    "leaves and comes again, once, where no server is named",
+    Effect.gen(function*() {
+      const { request, say, take, waiting } = yield* rig()
+      const fiber = yield* request(home)
+      yield* take
+      yield* say(voiceState(home))
+      yield* Time.advance("4900 millis")
+      assert.strictEqual(yield* waiting, 0)
+      yield* Time.advance("100 millis")
+      assert.isNull((yield* take).channel_id)
+      yield* say(voiceState(null))
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home))
+      yield* Time.advance("9 seconds")
+      assert.strictEqual(yield* waiting, 0)
+      yield* say(voiceServer("late"))
+      assert.strictEqual(yield* outcome(fiber), "late")
+    })
+  )
+
+  test(
+    "asks again in a new session, which knows nothing of the request",
+    Effect.gen(function*() {
+      const { pushLifecycle, request, say, take } = yield* rig()
+      const fiber = yield* request(home)
+      yield* take
+      yield* pushLifecycle("NewSession")
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home), voiceServer("new"))
+      assert.strictEqual(yield* outcome(fiber), "new")
+    })
+  )
+
+  test(
+    "fails with what the gateway fails with",
+    Effect.gen(function*() {
+      const { end, push, refuse, request } = yield* rig()
+      yield* refuse(new VoiceError.GatewayUnreachable({ url: "wss://gateway.example", detail: "" }))
+      assert.strictEqual(yield* outcome(yield* request(home)), "GatewayUnreachable")
+      const detached = yield* request(home)
+      const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+      yield* push({ _tag: "Detached", guildId, error })
+      assert.strictEqual(yield* outcome(detached), "GatewayDetached")
+      const ended = yield* request(home)
+      yield* end(new VoiceError.GatewayFailed({ detail: "gone" }))
+      assert.strictEqual(yield* outcome(ended), "GatewayFailed")
+    })
+  )
+
+  test(
+    "learns who it is from a gateway that learns it late, and leaves as whoever is in voice until then",
+    Effect.gen(function*() {
+      const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
+      const { say, take, whereabouts } = yield* rig(Deferred.await(self))
+      yield* say(voiceState(home), voiceState(other, someone), voiceServer("a"))
+      assert.isUndefined(whereabouts.place())
+      yield* Deferred.succeed(self, me)
+      yield* Time.advance("1 millis")
+      assert.strictEqual(whereabouts.place()?.info.channelId, home)
+      const leaving = yield* start(whereabouts.leave)
+      assert.isNull((yield* take).channel_id)
+      yield* Time.advance("1 second")
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* say(voiceState(null))
+      yield* Fiber.join(leaving)
+    })
+  )
+
+  test(
+    "never fails to leave, and takes two seconds at most",
+    Effect.gen(function*() {
+      const { end, refuse, say, whereabouts } = yield* rig()
+      yield* whereabouts.leave
+      yield* refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
+      yield* whereabouts.leave
+      yield* say(voiceState(home))
+      const leaving = yield* start(whereabouts.leave)
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(leaving)
+      yield* end(new VoiceError.GatewayFailed({ detail: "gone" }))
+      yield* whereabouts.leave
+    })
+  )
+
+  test(
+    "shows what was not said yet, and nothing twice",
+    Effect.gen(function*() {
+      const { take, waiting, whereabouts } = yield* rig()
+      yield* whereabouts.tell(home, silent)
+      yield* take
+      yield* whereabouts.show(() => home, () => silent)
+      assert.strictEqual(yield* waiting, 0)
+      yield* whereabouts.show(() => other, () => ({ mute: true, deaf: false }))
+      assert.deepInclude(yield* take, { channel_id: other, self_mute: true, self_deaf: false })
+    })
+  )
+})
