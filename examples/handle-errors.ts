@@ -18,7 +18,7 @@ const stay = <E>(where: VoiceSession.JoinOptions, whenJoined: Effect.Effect<void
   }).pipe(
     Effect.scoped,
     Effect.catchReasons("VoiceError", {
-      Disconnected: () => Effect.succeed("kicked or moved: stay away until somebody asks"),
+      Kicked: () => Effect.succeed("kicked: stay away until somebody asks"),
       JoinTimedOut: (reason) => Effect.succeed(`not let in (missing: ${reason.missing})`),
       E2eeRequired: () => Effect.succeed("this channel is only for clients with end-to-end encryption")
     })

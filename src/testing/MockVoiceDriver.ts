@@ -112,7 +112,7 @@ const make = Effect.gen(function*() {
             onExhausted: () => {}
           })
         ),
-        (made) => Effect.sync(made.close)
+        (made) => Effect.sync(() => made.close())
       )
       yield* Effect.acquireRelease(
         Effect.sync(() => live.add(emit)),
