@@ -43,9 +43,9 @@ describe("with mock layers", () => {
       assert.strictEqual(new DataView(packet.buffer).getUint32(8), 7, "our SSRC")
       assert.strictEqual(yield* server.waiting, 49 + 5, "a second of sound, and the silence that closes it")
 
-      yield* gateway.close(4015)
+      yield* gateway.close(4017)
       const error = yield* Effect.flip(Fiber.join(bot))
-      assert.strictEqual(error.reason._tag, "ServerCrashed")
+      assert.strictEqual(error.reason._tag, "E2eeRequired")
       assert.strictEqual(yield* (yield* MockOpusEncoder.MockOpusEncoder).live, 0, "the encoder is freed")
     }).pipe(Effect.scoped, Effect.provide([GatewayTest, DriverTest, MockOpusEncoder.layer])))
 })
