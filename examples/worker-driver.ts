@@ -19,25 +19,25 @@ const WorkerDriver = Layer.unwrap(Effect.map(
 
 const song = AudioSource.fromFile(new URL("song.ogg", import.meta.url))
 
-const play = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
+/** How many packets leave while the bot's own thread is busy for half a second. */
+const playWhileBusy = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   const session = yield* VoiceSession.join(where)
   const track = yield* session.play(song)
   yield* Effect.sleep("1 second")
+  const before = yield* session.statistics
   const until = performance.now() + 500
-  while (performance.now() < until); // the bot's thread is busy
+  while (performance.now() < until);
+  const after = yield* session.statistics
   yield* track.awaitEnd
-  return yield* session.statistics
+  return after.packetsSent - before.packetsSent
 }, Effect.scoped)
 
 const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
-  const { latenessMaxMs, packetsSent, reanchored } = yield* play(where).pipe(
-    Effect.provide([WorkerDriver, discord.layerGateway("bot")])
-  )
-  yield* Effect.log(`${packetsSent} packets sent, the latest ${latenessMaxMs.toFixed(1)} ms behind its time`)
-  assert.ok(packetsSent >= 150)
-  assert.ok(latenessMaxMs < 400 && reanchored === 0, "500 ms of work in the bot's thread were heard")
+  const packets = yield* playWhileBusy(where).pipe(Effect.provide([WorkerDriver, discord.layerGateway("bot")]))
+  yield* Effect.log(`${packets} packets left while the bot's thread was busy for 500 ms`)
+  assert.ok(packets >= 5, "the beat stood still with the bot's thread")
 }).pipe(Effect.provide(Emulator.layer()))
 
 NodeRuntime.runMain(program)
