@@ -203,11 +203,12 @@ export const run = Effect.fnUntraced(function*(
 
   /** What a close code that leaves the decision to the main gateway meant. */
   const awaitGateway = (reason: VoiceError.Reason, since: Whereabouts.Now) => {
-    const { code, detail } = "code" in reason && "detail" in reason ? reason : { code: 4014, detail: "" }
     const where = { guildId: whereabouts.guildId, channelId: target.channelId }
     const removed = () =>
-      VoiceError.fail(code === 4022 ? new VoiceError.CallEnded(where) : new VoiceError.Kicked(where))
-    return awaitServer(since, gatewayPatience, disconnected(code, detail), removed)
+      VoiceError.fail(
+        reason._tag === "CallTerminated" ? new VoiceError.CallEnded(where) : new VoiceError.Kicked(where)
+      )
+    return awaitServer(since, gatewayPatience, VoiceError.make(reason), removed)
   }
 
   const onLost = Effect.fnUntraced(function*(
