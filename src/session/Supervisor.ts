@@ -151,7 +151,7 @@ export const run = Effect.fnUntraced(function*(
     })
     const now = whereabouts.now()
     // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
-    if (word === undefined && (now.isAway || isParked(now))) {
+    if (word === undefined && patience !== serverPatience && (now.isAway || isParked(now))) {
       word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
         duration: serverPatience,
         orElse: () => Effect.undefined

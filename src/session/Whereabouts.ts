@@ -98,6 +98,9 @@ const leaveTimeout = Duration.seconds(2)
 /** A voice state without a voice server for so long means that Discord sends none: we leave and come again. */
 const stuckAfter = Duration.seconds(5)
 
+/** How long after a request the voice state that grants it may come, for whoever leaves meanwhile. */
+const grantWait = Duration.seconds(1)
+
 /** The two events of one move come close together, in any order. */
 const companionWait = Duration.millis(100)
 
@@ -200,8 +203,16 @@ export const make = Effect.fnUntraced(function*(
     Effect.forkScoped({ startImmediately: true })
   )
 
+  /** The last request for a channel while we were in none: when it was made, and how many voice states had come by then. */
+  let requested: { readonly atNanos: bigint; readonly states: number } | undefined
+
   const tell: Whereabouts["tell"] = (channelId, { deaf, mute }) =>
-    gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf })
+    Effect.suspend(() => {
+      if (channelId !== null && !isInVoice()) {
+        requested = { atNanos: clock.monotonicTimeNanosUnsafe(), states: now.states }
+      }
+      return gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf })
+    })
 
   const place = (): Place | undefined => {
     const { channelId, server, sessionId } = now
@@ -228,10 +239,21 @@ export const make = Effect.fnUntraced(function*(
 
   const isGone = ({ failure }: Now) => failure !== undefined || !isInVoice() ? true : undefined
 
+  /** What was asked for a moment ago may still be granted: it can only be taken back then. */
+  const granted = Effect.suspend(() => {
+    if (requested === undefined) return Effect.void
+    const { atNanos, states } = requested
+    const elapsed = Duration.nanos(clock.monotonicTimeNanosUnsafe() - atNanos)
+    return until((current) => current.states > states || current.failure !== undefined ? true : undefined).pipe(
+      Effect.timeoutOption(Duration.max(Duration.zero, Duration.subtract(grantWait, elapsed)))
+    )
+  })
+
   const leave = Effect.gen(function*() {
     // Only the waiting has a limit: a gateway that is away or at its send limit says it when it can.
     const saying = yield* Effect.forkDetach(tell(null, { mute: false, deaf: false }), { startImmediately: true })
     yield* Fiber.join(saying)
+    yield* granted
     yield* until(isGone)
   }).pipe(
     Effect.timeoutOrElse({
