@@ -226,7 +226,7 @@ export const make = Effect.fnUntraced(function*(
       serverId: guildId,
       channelId,
       userId,
-      sessionId,
+      sessionId: Redacted.make(sessionId),
       token: Redacted.make(token)
     })
     return { info, since: now }

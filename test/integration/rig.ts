@@ -123,7 +123,7 @@ export const grant = Effect.fnUntraced(function*(channel: string) {
     serverId,
     channelId,
     userId,
-    sessionId: voiceState.state.session_id,
+    sessionId: Redacted.make(voiceState.state.session_id),
     token: Redacted.make(voiceServer.server.token)
   })
 })
