@@ -195,8 +195,9 @@ export const run = Effect.fnUntraced(function*(
           yield* Whereabouts.companion(whereabouts, whereabouts.now())
         }
         const place = whereabouts.place()
-        if (place === undefined) return yield* follow("parked", since)
-        return { _tag: "Connect", place }
+        if (place !== undefined) return { _tag: "Connect", place }
+        // a server without a voice state of the same main gateway session
+        return whereabouts.now().sessionId === undefined ? request(true) : yield* follow("parked", since)
       }
     }
   })

@@ -101,6 +101,9 @@ const stuckAfter = Duration.seconds(5)
 /** How long after a request the voice state that grants it may come, for whoever leaves meanwhile. */
 const grantWait = Duration.seconds(1)
 
+/** How late Discord may say that we have left, for it to be told from being removed. */
+const echoWait = Duration.seconds(10)
+
 /** The two events of one move come close together, in any order. */
 const companionWait = Duration.millis(100)
 
@@ -151,8 +154,19 @@ export const make = Effect.fnUntraced(function*(
       return Effect.sync(() => watchers.delete(watch))
     })
 
-  const onOwnState = ({ channel_id: channelId, session_id: sessionId }: GatewayPayload.VoiceState): void =>
-    set({ channelId, sessionId, states: now.states + 1 })
+  /** When we last said that we leave, until Discord says so too, and whether we have asked for a channel since. */
+  let leaving: { readonly atNanos: bigint; askedSince: boolean } | undefined
+
+  /** Whether being in no channel is the late answer to our own leaving, which a request has followed already. */
+  const isEcho = (): boolean =>
+    leaving !== undefined && leaving.askedSince &&
+    clock.monotonicTimeNanosUnsafe() - leaving.atNanos < Duration.toNanosUnsafe(echoWait)
+
+  const onOwnState = ({ channel_id: channelId, session_id: sessionId }: GatewayPayload.VoiceState): void => {
+    const states = channelId === null && isEcho() ? now.states : now.states + 1
+    if (channelId === null) leaving = undefined
+    set({ channelId, sessionId, states })
+  }
 
   yield* GuildEvents.listen(gateway, guildId, {
     onEvent: (event) => {
@@ -183,7 +197,9 @@ export const make = Effect.fnUntraced(function*(
         case "Resumed":
           return set({ isAway: false })
         case "NewSession":
-          return set({ isAway: false, newSessions: now.newSessions + 1 })
+          leaving = undefined
+          // the id of the former session is no longer ours: until a voice state brings another, there is no place
+          return set({ isAway: false, newSessions: now.newSessions + 1, sessionId: undefined })
       }
     },
     onEnd: (failure) => set({ failure })
@@ -208,8 +224,12 @@ export const make = Effect.fnUntraced(function*(
 
   const tell: Whereabouts["tell"] = (channelId, { deaf, mute }) =>
     Effect.suspend(() => {
-      if (channelId !== null && !isInVoice()) {
-        requested = { atNanos: clock.monotonicTimeNanosUnsafe(), states: now.states }
+      const atNanos = clock.monotonicTimeNanosUnsafe()
+      if (channelId === null) {
+        if (isInVoice() || requested?.states === now.states) leaving = { atNanos, askedSince: false }
+      } else {
+        if (leaving !== undefined) leaving.askedSince = true
+        if (!isInVoice()) requested = { atNanos, states: now.states }
       }
       return gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf })
     })

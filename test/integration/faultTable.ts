@@ -182,7 +182,9 @@ export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
     const { faults } = discord
     const guest = yield* Rig.guest()
     yield* faults.add(({ frame, op, point }) => {
-      if (point === "gateway-in" && op === 4 && typeof frame === "string" && !frame.includes("\"channel_id\":null")) joins++
+      if (point === "gateway-in" && op === 4 && typeof frame === "string" && !frame.includes("\"channel_id\":null")) {
+        joins++
+      }
       return undefined
     })
     const deadline = Effect.sleep(deadlineMs(step, fault))

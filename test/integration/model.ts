@@ -5,6 +5,7 @@ import type * as Track from "../../src/audio/Track.ts"
 import * as FaultSchedule from "../../src/emulator/core/FaultSchedule.ts"
 import * as EmulatorRandom from "../../src/emulator/core/Random.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as CloseCode from "../../src/protocol/CloseCode.ts"
 import type { EncryptionMode } from "../../src/protocol/EncryptionMode.ts"
 import { sequenceDelta, timestampDelta } from "../../src/protocol/RtpPacket.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
@@ -25,7 +26,7 @@ export type Deed =
   | { readonly _tag: "Play" }
   | { readonly _tag: "Close" }
   | { readonly _tag: "MoveUser"; readonly channel: string }
-  | { readonly _tag: "Spoil"; readonly forMs: number; readonly rate: number }
+  | { readonly _tag: "Storm"; readonly forMs: number; readonly rate: number; readonly seed: number }
 
 /** Everything that happens in a run. It is plain data, and its seed gives it again. */
 export interface Plan {
@@ -41,8 +42,11 @@ export interface Plan {
 /** Faults begin before this time and are over then, whatever they are. */
 const faultyMs = 57_000
 
-/** How long a session may take from then on to be in a channel and to be heard: the longest delay between two attempts. */
-const recoveryMs = 75_000
+/**
+ * How long a session may take from then on to be in a channel and to be heard, in milliseconds: the longest delay between
+ * two attempts at the main gateway (a minute and a fifth), one between two attempts at voice (half of it), and a join.
+ */
+const recoveryMs = 135_000
 
 const channels = ["lobby", "other"] as const
 
@@ -59,8 +63,39 @@ const deeds: ReadonlyArray<(random: Random) => Deed> = [
   () => ({ _tag: "Stop" }),
   () => ({ _tag: "Play" }),
   (random) => ({ _tag: "MoveUser", channel: pick(random, channels) }),
-  (random) => ({ _tag: "Spoil", forMs: 1_000 + random.int(5_000), rate: 0.05 })
+  (random) => ({
+    _tag: "Storm",
+    forMs: 500 + random.int(5_000),
+    rate: pick(random, [0.01, 0.05, 0.2]),
+    seed: random.int(0x7fff_ffff)
+  })
 ]
+
+/** A message or datagram with one thing wrong with it. */
+const spoilt = (random: Random, frame: string | Uint8Array): string | Uint8Array => {
+  if (typeof frame === "string") {
+    const at = random.int(frame.length + 1)
+    return pick<() => string | Uint8Array>(random, [
+      () => frame.slice(0, at),
+      () => frame.slice(0, at) + String.fromCharCode(32 + random.int(96)) + frame.slice(at + 1),
+      () => frame.replace(/\d+/, String(random.int(1_000_000) - 1_000)),
+      () => "null",
+      () => random.bytes(at % 64)
+    ])()
+  }
+  const bytes = frame.slice(0, random.next() < 0.5 ? frame.length : random.int(frame.length + 1))
+  if (bytes.length > 0) bytes[random.int(bytes.length)] = random.int(256)
+  return bytes
+}
+
+/** Whatever a network and a server can do to a message or a datagram. */
+const harm = (random: Random, frame: string | Uint8Array): Emulator.FaultAction =>
+  pick<() => Emulator.FaultAction>(random, [
+    () => ({ _tag: "Drop" }),
+    () => ({ _tag: "Delay", ms: random.int(3_000) }),
+    () => ({ _tag: "Duplicate", copies: 1 + random.int(3) }),
+    () => ({ _tag: "Replace", frame: spoilt(random, frame) })
+  ])()
 
 /** Draws a run. */
 export const draw = (seed: number): Plan => {
@@ -97,7 +132,11 @@ export const draw = (seed: number): Plan => {
     bots,
     frameMs: random.next() < 0.02 ? 20 : 120,
     mode: random.next() < 0.05 ? "aead_aes256_gcm_rtpsize" : "aead_xchacha20_poly1305_rtpsize",
-    network: pick<Emulator.NetworkOptions>(random, [{ latencyMs: 1 }, { latencyMs: 20, jitterMs: 10 }, { latencyMs: 40, jitterMs: 20, loss: 0.02 }]),
+    network: pick<Emulator.NetworkOptions>(random, [{ latencyMs: 1 }, { latencyMs: 20, jitterMs: 10 }, {
+      latencyMs: 40,
+      jitterMs: 20,
+      loss: 0.02
+    }]),
     faults: [...drawn, ...losses].toSorted((a, b) => a.atMs - b.atMs),
     deeds: acts.toSorted((a, b) => a.atMs - b.atMs)
   }
@@ -161,12 +200,10 @@ const perform = Effect.fnUntraced(function*(
     case "MoveUser":
       // it may be in no channel at the moment
       return yield* Effect.ignore(faults.moveUser(name, deed.channel))
-    case "Spoil": {
-      const rule = yield* Effect.orDie(
-        faults.when({ user: name, point: ["voice-out", "gateway-out"], rate: deed.rate }, "corrupt")
-      )
-      yield* Effect.sleep(deed.forMs)
-      return yield* rule.stop
+    case "Storm": {
+      const random = EmulatorRandom.make(deed.seed)
+      const storm = faults.add(({ frame }) => random.next() < deed.rate ? harm(random, frame) : undefined)
+      return yield* Effect.scoped(Effect.andThen(storm, Effect.sleep(deed.forMs)))
     }
     case "Close":
       return
@@ -176,7 +213,8 @@ const perform = Effect.fnUntraced(function*(
 /** Waits for something, asking again as virtual time passes. */
 const becomes = (what: string, withinMs: number, check: Effect.Effect<boolean>) =>
   Effect.gen(function*() {
-    for (let waited = 0; waited <= withinMs; waited += 250) {
+    const startedMs = yield* Clock.currentTimeMillis
+    while ((yield* Clock.currentTimeMillis) - startedMs <= withinMs) {
       if (yield* check) return
       yield* Effect.sleep(250)
     }
@@ -208,6 +246,7 @@ const live = (
       Stream.runForEach((state) => Effect.sync(() => look(state))),
       Effect.forkScoped({ startImmediately: true })
     )
+    yield* session.packets.pipe(Stream.runDrain, Effect.ignore, Effect.forkScoped({ startImmediately: true }))
     const source = makeSource(index, plan.frameMs)
     const first = yield* Effect.result(session.play(source))
     if (first._tag === "Success") {
@@ -236,23 +275,33 @@ const live = (
       // all faults are over now
       const isSettled = Effect.map(session.state, ({ _tag }) => _tag === "Ready" || _tag === "Closed")
       yield* becomes("neither Ready nor Closed", recoveryMs, isSettled)
+      /** Nothing is missing for two seconds but what the network loses. */
+      const isWell = Effect.gen(function*() {
+        const from = (yield* heardOf).length
+        yield* Effect.sleep("2 seconds")
+        if ((yield* session.state)._tag === "Closed") return true
+        const heard = (yield* heardOf).slice(from)
+        const lossMs = plan.network.loss === undefined ? 0 : 3 * plan.frameMs
+        const wanted = (plan.network.loss === undefined ? 0.9 : 0.6) * 2_000 / plan.frameMs
+        return heard.length >= wanted &&
+          heard.every(({ arrivalMs }, i) =>
+            arrivalMs - (heard[i - 1]?.arrivalMs ?? arrivalMs) <= plan.frameMs + lossMs + 45
+          )
+      })
       const audible = Effect.gen(function*() {
         yield* session.setSelf({ mute: false, deaf: false })
+        // a WebSocket loses no single message, but the faults do: without Speaking nobody is heard
+        yield* session.setSpeaking({})
         if ((yield* playing.track.state)._tag === "Ended") playing.track = yield* session.play(source)
         yield* playing.track.resume
         const before = (yield* heardOf).length
-        yield* becomes("not heard", recoveryMs, Effect.map(heardOf, ({ length }) => length > before + 1))
-        yield* Effect.sleep("1 second")
-        const from = (yield* heardOf).length
-        yield* Effect.sleep("2 seconds")
-        // all is well again: nothing is missing but what the network loses
-        const heard = (yield* heardOf).slice(from)
-        for (const [i, { arrivalMs }] of heard.entries()) {
-          const gapMs = arrivalMs - (heard[i - 1]?.arrivalMs ?? arrivalMs)
-          const lossMs = plan.network.loss === undefined ? 0 : 3 * plan.frameMs
-          assert.isAtMost(gapMs, plan.frameMs + lossMs + 45, "a gap though all is well")
-        }
-        assert.isAtLeast(heard.length, (plan.network.loss === undefined ? 0.9 : 0.6) * 2_000 / plan.frameMs)
+        const isHeardOrOver = (count: number) =>
+          Effect.gen(function*() {
+            return (yield* heardOf).length > count + 1 || (yield* session.state)._tag === "Closed"
+          })
+        yield* becomes("not heard", recoveryMs, isHeardOrOver(before))
+        // what was broken before may still come to light: an unanswered heartbeat, for one
+        yield* becomes("a gap though all is well, again and again", recoveryMs, isWell)
       })
       yield* Effect.catch(
         audible,
@@ -283,7 +332,7 @@ const deafening = [
   "CutMessage",
   "WithholdMessage",
   "IgnoreHeartbeats",
-  "Spoil"
+  "Storm"
 ]
 
 /** What takes a bot out of where it is, so that the main gateway has to say where to go. */
@@ -292,9 +341,20 @@ const displacing = ["Kick", "MoveServer", "ParkChannel", "DropGateway", "MoveUse
 /** With which reasons a session may end, by what was done to it: one of each list. */
 const grounds: { readonly [reason: string]: ReadonlyArray<ReadonlyArray<string>> } = {
   Kicked: [["Kick"]],
-  Disconnected: [["Kick", "MoveServer", "ParkChannel", "DropGateway", "MoveUser"], deafening],
+  Disconnected: [displacing, deafening],
   CallTerminated: [["MoveServer", "ParkChannel"], deafening],
-  JoinTimedOut: [[...deafening, ...displacing]]
+  JoinTimedOut: [[...deafening, ...displacing]],
+  // what a storm has made of our messages, or of those of the servers
+  GatewayClosed: [["Storm"]],
+  ProtocolViolated: [["Storm"]],
+  NoCommonMode: [["Storm"]],
+  UdpFailed: [["Storm"]],
+  SocketOpenFailed: [["Storm"]],
+  ...Object.fromEntries(
+    CloseCode.voiceTable
+      .filter(({ reaction }) => reaction === "rejoin-once" || reaction === "stop")
+      .map(({ name }) => [name, [["Storm"]]])
+  )
 }
 
 const judgeEnd = (plan: Plan, { ended, name }: Life) => {
@@ -310,7 +370,9 @@ const judgeEnd = (plan: Plan, { ended, name }: Life) => {
 /** The voice heartbeat of the emulator. */
 const heartbeatMs = 13_750
 
-const judgeSignalling = ({ name, tap }: Life, solicited: ReadonlyArray<number>) => {
+const judgeSignalling = (plan: Plan, { name, tap }: Life, solicited: ReadonlyArray<number>) => {
+  // a storm repeats Hello and requests for a heartbeat, and each is answered
+  const isPlain = !kindsOf(plan).has("Storm")
   const dead = new Set<unknown>()
   const unasked = new Map<number, number>()
   const requests = new Map<number, number>()
@@ -324,7 +386,7 @@ const judgeSignalling = ({ name, tap }: Life, solicited: ReadonlyArray<number>) 
       }
       assert.isFalse(dead.has(d["token"]), `${name} uses a token again that was refused with 4006`)
     }
-    if (op !== 3) continue
+    if (op !== 3 || !isPlain) continue
     const t = Number(d["t"])
     const left = requests.get(t) ?? 0
     if (left > 0) {
@@ -375,9 +437,7 @@ const judgeHeard = (name: string, tap: Tap.Tap, heard: ReadonlyArray<Emulator.He
     frame,
     stream: order.get(frame.ssrc) ?? assert.fail("heard what was not sent"),
     number: numberOf(frame)
-  })).toSorted((a, b) =>
-    a.stream - b.stream || sequenceDelta(a.frame.sequence, b.frame.sequence)
-  )
+  })).toSorted((a, b) => a.stream - b.stream || sequenceDelta(a.frame.sequence, b.frame.sequence))
   for (const [index, { frame, number, stream }] of bySequence.entries()) {
     const before = bySequence[index - 1]
     if (before === undefined) continue
@@ -430,7 +490,7 @@ export const play = (plan: Plan, onlooker = nobody) => {
     yield* onlooker.attend
     yield* discord.createChannel({ name: "other" })
     for (const name of plan.bots) if (name !== "bot") yield* discord.createUser({ name, bot: true })
-    const guests = [yield* Rig.guest("lobby"), yield* Rig.guest("other", "second guest")]
+    const guests = [yield* Rig.guest("lobby"), yield* Rig.guest("other", "second guest")] as const
     const ids = new Map<string, string>()
     for (const name of plan.bots) ids.set(name, (yield* discord.user(name)).id)
     const heardOf = (name: string) =>
@@ -446,30 +506,40 @@ export const play = (plan: Plan, onlooker = nobody) => {
       for (const [name, id] of ids) if (id === userId) solicited.get(name)?.push(d.t)
       return undefined
     })
+    yield* Effect.forkScoped(
+      guests[0].speak(Rig.frames(25, 1)).pipe(Effect.ignore, Effect.andThen(Effect.sleep("20 seconds")), Effect.forever)
+    )
     const faultScope = yield* Scope.fork(yield* Effect.scope)
     const playing = yield* discord.faults.play(plan.faults).pipe(Scope.provide(faultScope))
     yield* Effect.forkScoped(Effect.andThen(Effect.sleep(faultyMs), Scope.close(faultScope, Exit.void)), {
       startImmediately: true
     })
-    yield* Effect.forEach(lives, (life, index) =>
-      Effect.scoped(live(plan, life, index, heardOf(life.name), onlooker.look)).pipe(
-        Effect.provide(life.tap.layer, { local: true }),
-        Effect.provideService(Metric.FiberRuntimeMetrics, fibers.service)
-      ), { concurrency: "unbounded", discard: true })
+    yield* Effect.forEach(
+      lives,
+      (life, index) =>
+        Effect.scoped(live(plan, life, index, heardOf(life.name), onlooker.look)).pipe(
+          Effect.provide(life.tap.layer, { local: true }),
+          Effect.provideService(Metric.FiberRuntimeMetrics, fibers.service)
+        ),
+      { concurrency: "unbounded", discard: true }
+    )
     yield* Effect.sleep(10)
     for (const life of lives) {
       judgeEnd(plan, life)
-      judgeSignalling(life, solicited.get(life.name) ?? [])
+      judgeSignalling(plan, life, solicited.get(life.name) ?? [])
       judgeMedia(plan, life)
       judgeHeard(life.name, life.tap, yield* heardOf(life.name))
       const { datagram, gateway, voice } = life.tap
       assert.deepStrictEqual([voice.open, datagram.open, gateway.open], [0, 0, 0], "sockets stay open")
-      assert.deepStrictEqual([voice.most, datagram.most, gateway.most], [1, 1, 1], "two connections at once")
+      assert.isAtMost(Math.max(voice.most, datagram.most, gateway.most), 1, "two connections at once")
     }
     assert.strictEqual(fibers.running(), 0, "fibers stay")
     // where datagrams can be late or lost, the goodbye on the WebSocket may overtake the silence before it
     const isFaithful = plan.network.jitterMs === undefined && plan.network.loss === undefined
-    const advice = (yield* discord.advice).filter(({ code }) => isFaithful || code !== "missing-closing-silence")
+    // and a storm spoils what advice is about
+    const advice = (yield* discord.advice).filter(({ code }) =>
+      !kindsOf(plan).has("Storm") && (isFaithful || code !== "missing-closing-silence")
+    )
     const verdicts = [...(yield* discord.violations), ...advice]
     assert.deepStrictEqual(verdicts, [], JSON.stringify(verdicts))
     return (yield* playing.played).filter(({ found }) => found).map(({ incident }) => incident._tag)
@@ -482,7 +552,7 @@ export const play = (plan: Plan, onlooker = nobody) => {
     })),
     Effect.provide(Rig.inMemory(Layer.empty, { seed: plan.seed, network: plan.network }), { local: true }),
     onlooker.around,
-    (run) => Effect.andThen(started, VirtualTime.run(run, 300_000)),
+    (run) => Effect.andThen(started, VirtualTime.run(run, 600_000)),
     Effect.catchCause((cause) => Effect.die(new Error(explain(plan, cause))))
   )
 }
