@@ -112,7 +112,7 @@ export const draw = (seed: number): Plan => {
     meanIntervalMs: pick(random, [2_000, 5_000, 12_000, 30_000]) / bots.length,
     durationMs: calm - fromMs,
     kinds
-  }).map((step) => ({ ...step, atMs: step.atMs + fromMs }))
+  }).map(({ atMs, incident }) => ({ atMs: atMs + fromMs, incident }))
   // there is one loss in each run
   const losses = bots.map((user): FaultSchedule.Step => ({
     atMs: 1_000 + random.int(calm - 1_000),

@@ -118,17 +118,21 @@ export const run = <A, E>(
     }
 
     const effect = typeof program === "function" ? program(() => asleep) : program
+    /** Libraries may still have to start, which takes turns of the event loop. */
+    const starting = async () => {
+      for (let turn = 0; turn < 5; turn++) {
+        await new Promise((resolve) => setImmediate(resolve))
+        settle()
+      }
+    }
+
     const fiber = Effect.runFork(Effect.provideService(effect, Clock.Clock, clock), { scheduler })
     let interrupted = false
     /** Turns of the event loop in a row in which nothing happened: a library may still have to start. */
     let idle = 0
     while (true) {
       settle()
-      // libraries may still have to start, which takes turns of the event loop
-      for (let turn = 0; turn < 5 && nowMs < startMs; turn++) {
-        await new Promise((resolve) => setImmediate(resolve))
-        settle()
-      }
+      if (nowMs < startMs) await starting()
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) {
         if (interrupted) return Exit.die(new Error(`hangs: not at its end after ${Math.round(nowMs)} ms`))
