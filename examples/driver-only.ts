@@ -42,7 +42,7 @@ const record = Effect.fnUntraced(function*(guildId: GuildId, channelId: ChannelI
     serverId: guildId,
     channelId,
     userId,
-    sessionId: state.session_id,
+    sessionId: Redacted.make(state.session_id),
     token: Redacted.make(server.token)
   })
 }, Effect.scoped)

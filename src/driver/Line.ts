@@ -23,7 +23,7 @@ export class ConnectionInfo extends Schema.Class<ConnectionInfo>("effect-discord
   serverId: GuildId,
   channelId: ChannelId,
   userId: UserId,
-  sessionId: Schema.String,
+  sessionId: Schema.RedactedFromValue(Schema.String),
   token: Schema.RedactedFromValue(Schema.String)
 }) {}
 

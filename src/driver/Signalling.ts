@@ -248,7 +248,7 @@ export const make = Effect.fnUntraced(function*(
 
   const credentials = {
     server_id: info.serverId,
-    session_id: info.sessionId,
+    session_id: Redacted.value(info.sessionId),
     token: Redacted.value(info.token),
     ...(version >= 9 ? { channel_id: info.channelId } : {})
   }

@@ -149,7 +149,7 @@ export const run = Effect.fnUntraced(function*(
     })
     const now = whereabouts.now()
     // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
-    if (word === undefined && (now.isAway || isParked(now))) {
+    if (word === undefined && patience !== serverPatience && (now.isAway || isParked(now))) {
       word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
         duration: Duration.subtract(serverPatience, patience),
         orElse: () => Effect.undefined
@@ -191,19 +191,22 @@ export const run = Effect.fnUntraced(function*(
         // and more may have been said while it was waited for
         const latest = wordAfter(since)(whereabouts.now()) ?? "removed"
         const place = whereabouts.place()
-        return latest === "server" && place !== undefined
-          ? { _tag: "Connect", place }
-          : yield* follow(latest === "server" ? "removed" : latest, since)
+        if (latest === "server" && place !== undefined) return { _tag: "Connect", place }
+        // a server without a voice state of the same main gateway session
+        if (latest === "server" && whereabouts.now().sessionId === undefined) return request(true)
+        return yield* follow(latest === "server" ? "removed" : latest, since)
       }
     }
   })
 
   /** What a close code that leaves the decision to the main gateway meant. */
   const awaitGateway = (reason: VoiceError.Reason, since: Whereabouts.Now) => {
-    const { code, detail } = "code" in reason && "detail" in reason ? reason : { code: 4014, detail: "" }
     const where = { guildId: whereabouts.guildId, channelId: target.channelId }
     const removed = () =>
-      VoiceError.fail(code === 4022 ? new VoiceError.CallEnded(where) : new VoiceError.Kicked(where))
+      VoiceError.fail(
+        reason._tag === "CallTerminated" ? new VoiceError.CallEnded(where) : new VoiceError.Kicked(where)
+      )
+    const { code, detail } = "code" in reason && "detail" in reason ? reason : { code: 4014, detail: "" }
     return awaitServer(since, gatewayPatience, disconnected(code, detail), removed)
   }
 

@@ -100,6 +100,12 @@ const leaveTimeout = Duration.seconds(2)
 /** A voice state without a voice server for so long means that Discord sends none: we leave and come again. */
 const stuckAfter = Duration.seconds(5)
 
+/** How long after a request the voice state that grants it may come, for whoever leaves meanwhile. */
+const grantWait = Duration.seconds(1)
+
+/** How late Discord may say that we have left, for it to be told from being removed. */
+const echoWait = Duration.seconds(10)
+
 /** The two events of one move come close together, in any order. */
 const companionWait = Duration.millis(100)
 
@@ -150,8 +156,19 @@ export const make = Effect.fnUntraced(function*(
       return Effect.sync(() => watchers.delete(watch))
     })
 
-  const onOwnState = ({ channel_id: channelId, session_id: sessionId }: GatewayPayload.VoiceState): void =>
-    set({ channelId, sessionId, states: now.states + 1 })
+  /** When we last said that we leave, until Discord says so too, and whether we have asked for a channel since. */
+  let leaving: { readonly atNanos: bigint; askedSince: boolean } | undefined
+
+  /** Whether being in no channel is the late answer to our own leaving, which a request has followed already. */
+  const isEcho = (): boolean =>
+    leaving !== undefined && leaving.askedSince &&
+    clock.monotonicTimeNanosUnsafe() - leaving.atNanos < Duration.toNanosUnsafe(echoWait)
+
+  const onOwnState = ({ channel_id: channelId, session_id: sessionId }: GatewayPayload.VoiceState): void => {
+    const states = channelId === null && isEcho() ? now.states : now.states + 1
+    if (channelId === null) leaving = undefined
+    set({ channelId, sessionId, states })
+  }
 
   yield* GuildEvents.listen(gateway, guildId, {
     onEvent: (event) => {
@@ -182,7 +199,9 @@ export const make = Effect.fnUntraced(function*(
         case "Resumed":
           return set({ isAway: false })
         case "NewSession":
-          return set({ isAway: false, newSessions: now.newSessions + 1 })
+          leaving = undefined
+          // the id of the former session is no longer ours: until a voice state brings another, there is no place
+          return set({ isAway: false, newSessions: now.newSessions + 1, sessionId: undefined })
       }
     },
     onEnd: (failure) => set({ failure })
@@ -202,9 +221,19 @@ export const make = Effect.fnUntraced(function*(
     Effect.forkScoped({ startImmediately: true })
   )
 
+  /** The last request for a channel while we were in none: when it was made, and how many voice states had come by then. */
+  let requested: { readonly atNanos: bigint; readonly states: number } | undefined
   let told: Flags | undefined
+
   const tell: Whereabouts["tell"] = (channelId, flags) =>
     Effect.suspend(() => {
+      const atNanos = clock.monotonicTimeNanosUnsafe()
+      if (channelId === null) {
+        if (isInVoice() || requested?.states === now.states) leaving = { atNanos, askedSince: false }
+      } else {
+        if (leaving !== undefined) leaving.askedSince = true
+        if (!isInVoice()) requested = { atNanos, states: now.states }
+      }
       told = flags
       const { deaf, mute } = flags
       return gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf })
@@ -228,7 +257,7 @@ export const make = Effect.fnUntraced(function*(
       serverId: guildId,
       channelId,
       userId,
-      sessionId,
+      sessionId: Redacted.make(sessionId),
       token: Redacted.make(token)
     })
     return { info, since: now }
@@ -241,10 +270,21 @@ export const make = Effect.fnUntraced(function*(
 
   const isGone = ({ failure }: Now) => failure !== undefined || !isInVoice() ? true : undefined
 
+  /** What was asked for a moment ago may still be granted: it can only be taken back then. */
+  const granted = Effect.suspend(() => {
+    if (requested === undefined) return Effect.void
+    const { atNanos, states } = requested
+    const elapsed = Duration.nanos(clock.monotonicTimeNanosUnsafe() - atNanos)
+    return until((current) => current.states > states || current.failure !== undefined ? true : undefined).pipe(
+      Effect.timeoutOption(Duration.max(Duration.zero, Duration.subtract(grantWait, elapsed)))
+    )
+  })
+
   const leave = Effect.gen(function*() {
     // Only the waiting has a limit: a gateway that is away or at its send limit says it when it can.
     const saying = yield* Effect.forkDetach(tell(null, { mute: false, deaf: false }), { startImmediately: true })
     yield* Fiber.join(saying)
+    yield* granted
     yield* until(isGone)
   }).pipe(
     Effect.timeoutOrElse({

@@ -49,7 +49,7 @@ export const make = Effect.gen(function*() {
       serverId: GuildId.make("1"),
       channelId: ChannelId.make("2"),
       userId: UserId.make("3"),
-      sessionId: "session",
+      sessionId: Redacted.make("session"),
       token: Redacted.make("token")
     }),
     established: { version: 8, ssrc: Ssrc.make(1), mode: "plain", address: "127.0.0.1", port: 1 },

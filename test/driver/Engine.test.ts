@@ -166,7 +166,7 @@ describe("Engine", () => {
       ["nobody at the endpoint", { endpoint: "ws://nobody.emulator" }, "SocketOpenFailed"],
       ["an endpoint that is none", { endpoint: "//" }, "SocketOpenFailed"],
       ["a wrong token", { token: Redacted.make("wrong") }, "AuthenticationFailed"],
-      ["a wrong session id", { sessionId: "wrong" }, "SessionInvalid"],
+      ["a wrong session id", { sessionId: Redacted.make("wrong") }, "SessionInvalid"],
       ["a wrong server", { serverId: GuildId.make("1") }, "ServerNotFound"]
     ] as const
     for (const [what, change, tag] of refused) {

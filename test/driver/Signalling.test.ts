@@ -156,7 +156,7 @@ describe("Signalling", () => {
           op: 7,
           d: {
             server_id: info.serverId,
-            session_id: info.sessionId,
+            session_id: Redacted.value(info.sessionId),
             token: Redacted.value(info.token),
             ...(version >= 9 ? { channel_id: info.channelId } : {}),
             ...(version >= 8 ? { seq_ack: seq ?? -1 } : {})

@@ -28,7 +28,7 @@ export const info = new VoiceDriver.ConnectionInfo({
   serverId: GuildId.make("10"),
   channelId: ChannelId.make("20"),
   userId: UserId.make("30"),
-  sessionId: "session",
+  sessionId: Redacted.make("session"),
   token: Redacted.make("secret-token")
 })
 

@@ -28,12 +28,18 @@ export const bot = Layer.unwrap(
 
 export const latencyMs = 1
 
-/** The bot and its Discord in memory, on virtual time. */
-export const memory = (options: Emulator.MemoryOptions = {}) =>
-  bot.pipe(
+/** A bot and its Discord in memory, on virtual time. */
+export const inMemory = <A, E>(
+  layer: Layer.Layer<A, E, AudioClock.AudioClock | Emulator.Emulator>,
+  options: Emulator.MemoryOptions = {}
+) =>
+  layer.pipe(
     Layer.provideMerge(Emulator.layerMemory({ network: { latencyMs }, ...options })),
     Layer.provideMerge(AudioClock.layerEffectClock)
   )
+
+/** The bot and its Discord in memory, on virtual time. */
+export const memory = (options: Emulator.MemoryOptions = {}) => inMemory(bot, options)
 
 /** Discord on 127.0.0.1 without the bot. */
 export const floor = (options: Emulator.LoopbackOptions = {}) => Layer.merge(Emulator.layer(options), AudioClock.layer)
@@ -117,7 +123,7 @@ export const grant = Effect.fnUntraced(function*(channel: string) {
     serverId,
     channelId,
     userId,
-    sessionId: voiceState.state.session_id,
+    sessionId: Redacted.make(voiceState.state.session_id),
     token: Redacted.make(voiceServer.server.token)
   })
 })

@@ -355,6 +355,53 @@ describe("session", () => {
       yield* Rig.run(Effect.andThen(Effect.sleep("61 seconds"), Rig.join("lobby")))
     }).pipe(Effect.provide(Rig.memory())))
 
+  it.effect("can be left in the middle of joining anew, and joined again", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      for (const closeAfterMs of [200, 220, 240, 260, 280, 300, 320]) {
+        yield* Rig.run(Effect.gen(function*() {
+          yield* Effect.scoped(Effect.gen(function*() {
+            yield* Rig.join("lobby")
+            yield* discord.faults.closeVoice("bot", 4006)
+            yield* Effect.sleep(closeAfterMs)
+          }))
+          const session = yield* Rig.join("lobby")
+          yield* Effect.sleep("1 second")
+          assert.strictEqual((yield* session.state)._tag, "Ready")
+        }))
+        yield* Rig.left
+      }
+    }).pipe(Effect.provide(Rig.memory({ network: { latencyMs: 40 } }))))
+
+  it.effect("does not take the late answer to its own leaving for a removal", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const session = yield* Rig.join("lobby")
+      // longer than leaving waits
+      yield* discord.faults.delayEvents("bot", 2_700)
+      yield* discord.faults.closeVoice("bot", 4006)
+      yield* Effect.sleep("20 seconds")
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("takes no voice server together with the session id of a former main gateway session", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const session = yield* Rig.join("lobby")
+      const withheld = yield* discord.faults.when(
+        { user: "bot", point: "gateway-out", op: "VOICE_STATE_UPDATE" },
+        "drop"
+      )
+      yield* discord.faults.dropGatewaySession("bot")
+      yield* Effect.sleep("22 seconds")
+      yield* discord.faults.moveServer("lobby")
+      yield* Effect.sleep("1 second")
+      yield* withheld.stop
+      yield* Effect.sleep("20 seconds")
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+      assert.deepStrictEqual(yield* discord.violations, [])
+    })).pipe(Effect.provide(Rig.memory())))
+
   it.effect("asks no longer than its deadline for a gateway that is away", () =>
     Rig.run(Effect.gen(function*() {
       const gateway = yield* Gateway.Gateway

@@ -281,7 +281,7 @@ export const make = (
     )
   }
 
-  const onDiscovery = (server: VoiceServerId, from: Address, bytes: Uint8Array): void => {
+  const onDiscovery = (server: VoiceServerId, from: Address, bytes: Uint8Array, asSent: boolean): void => {
     const decoded = IpDiscovery.decodeRequest(bytes)
     if (Result.isFailure(decoded)) return context.count("discovery-malformed")
     const { form, ssrc, zeroed } = decoded.success
@@ -289,8 +289,10 @@ export const make = (
     if (session === undefined || session.ssrc !== ssrc) return context.count("discovery-unknown-ssrc")
     if (!zeroed) {
       const message = "an IP discovery request with bytes that are not zero"
-      if (profile.discoveryGarbage === "refuse") return accuse(session, "discovery-garbage", message)
-      context.judge("advice", "discovery-garbage", message, session.userId)
+      if (!asSent) context.count("tampered:discovery-garbage")
+      else if (profile.discoveryGarbage === "refuse") accuse(session, "discovery-garbage", message)
+      else context.judge("advice", "discovery-garbage", message, session.userId)
+      if (profile.discoveryGarbage === "refuse") return
     }
     session.discovered = { address: from.address, port: from.port }
     if (session.target === undefined && sameAddress(session.selected, from)) learnAddress(session, from)
@@ -322,8 +324,9 @@ export const make = (
     }
   }
 
-  const onOther = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {
-    if (kind === "discovery") return onDiscovery(server, from, bytes)
+  /** `asSent`: no fault has changed it. */
+  const onOther = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array, asSent: boolean): void => {
+    if (kind === "discovery") return onDiscovery(server, from, bytes, asSent)
     if (kind === "ping" || kind === "keepalive") return onBeacon(server, from, kind, bytes)
     context.count("datagram-unknown")
   }
@@ -338,7 +341,7 @@ export const make = (
       context.through("datagram-in", { userId, op: kind, frame: bytes, connection: undefined }, (frame) => {
         if (typeof frame === "string") return
         const nowKind = frame === bytes ? kind : classify(frame)
-        if (nowKind !== "rtp" && nowKind !== "rtcp") onOther(server, source, nowKind, frame)
+        if (nowKind !== "rtp" && nowKind !== "rtcp") onOther(server, source, nowKind, frame, frame === bytes)
       })
     },
     scripted: (session, packet) =>

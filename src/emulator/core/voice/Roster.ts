@@ -207,6 +207,8 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roste
     },
     lose: (session) => {
       session.connection = undefined
+      // Speaking (op 5) may have been under way, while audio goes on
+      if (!session.maySend) session.tampered = true
       session.cancelExpiry?.()
       session.cancelExpiry = context.timers.at(context.now() + context.profile.resumeWindowMs, () => {
         context.count("voice-session-expired")

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Profile, today, year2022 } from "../../../../src/emulator/core/Profile.ts"
 import { type EncryptionMode, modes } from "../../../../src/protocol/EncryptionMode.ts"
+import { UserId } from "../../../../src/protocol/Identifier.ts"
 import {
   channelId,
   closingSilence,
@@ -75,6 +76,12 @@ describe("Relay", () => {
       alice.datagram(garbage)
       assert.deepStrictEqual(world.datagrams, [])
       assert.deepStrictEqual([world.violations(), world.advice()], [["discovery-garbage"], []])
+      // what a fault has made of a request is not the client's
+      world.wait(1_001)
+      world.faults.add(({ op }) => op === "discovery" ? { _tag: "Replace", frame: garbage } : undefined)
+      alice.datagram(alice.discoveryRequest())
+      assert.deepStrictEqual(world.violations(), ["discovery-garbage"])
+      assert.strictEqual(world.counter("tampered:discovery-garbage"), 1)
     })
 
     it("answers garbage where the profile does", () => {
@@ -379,6 +386,15 @@ describe("Relay", () => {
         assert.deepStrictEqual(world.violations(), ["audio-before-speaking"])
         assert.strictEqual(alice.closed(), audioBeforeSpeaking === "close" ? 4020 : undefined)
       }
+    })
+
+    it("audio before a Speaking that may have been lost with its connection is not held against anybody", () => {
+      const { alice, world } = silentClient("close")
+      alice.say(opus(1))
+      assert.isTrue(world.half.terminateUser(UserId.make("1")))
+      world.wait(300)
+      assert.deepStrictEqual(world.violations(), [])
+      assert.strictEqual(world.counter("tampered:audio-before-speaking"), 1)
     })
 
     it("audio before Speaking, unless it only overtook it", () => {

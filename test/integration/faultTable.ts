@@ -1,0 +1,290 @@
+import { assert } from "@effect/vitest"
+import { Effect, Fiber, References } from "effect"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as CloseCode from "../../src/protocol/CloseCode.ts"
+import { voiceCloseReason } from "../../src/voiceClose.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
+import * as Rig from "./rig.ts"
+import * as Tap from "./tap.ts"
+
+/**
+ * What is done to a voice connection: its WebSocket is closed with a code or cut without a close frame, or it falls silent,
+ * so that nothing comes through any more in either direction though it stays open.
+ */
+export type Fault =
+  | { readonly _tag: "Close"; readonly code: number }
+  | { readonly _tag: "Cut" }
+  | { readonly _tag: "Silence" }
+
+/** A moment in the life of a voice connection. */
+export interface Step {
+  readonly name: string
+  /** The message at which it happens, and whether before or after it; without it, while audio flows. */
+  readonly at?: {
+    readonly point: Emulator.FaultPoint
+    readonly op: number | string
+    readonly side: "before" | "after"
+  }
+  /** `join`: in the handshake of the first connection; `resume`: on the WebSocket that replaces a lost one. */
+  readonly during: "join" | "call" | "resume"
+  /** Whether the session description has come by then, so that there is something to resume. */
+  readonly established: boolean
+  /** What the bot waits for when it falls silent then. */
+  readonly awaits: "hello" | "handshake" | "resumed" | "heartbeat"
+}
+
+export const codes: ReadonlyArray<number> = [1000, 1001, ...CloseCode.voiceTable.map(({ code }) => code), 4999]
+
+export const faults: ReadonlyArray<Fault> = [
+  { _tag: "Silence" },
+  { _tag: "Cut" },
+  ...codes.map((code): Fault => ({ _tag: "Close", code }))
+]
+
+const messages = [
+  ["Hello", "voice-out", 8],
+  ["Identify", "voice-in", 0],
+  ["Ready", "voice-out", 2],
+  ["IP discovery", "datagram-out", "discovery"],
+  ["Select Protocol", "voice-in", 1],
+  ["Session Description", "voice-out", 4],
+  ["Speaking", "voice-in", 5]
+] as const
+
+const resumeMessages = [
+  ["Hello", "voice-out", 8],
+  ["Resume", "voice-in", 7],
+  ["replayed message", "voice-out", 5],
+  ["Resumed", "voice-out", 9]
+] as const
+
+const sides = ["before", "after"] as const
+
+export const steps: ReadonlyArray<Step> = [
+  ...messages.flatMap(([name, point, op]) =>
+    sides.map((side): Step => {
+      const isDescribed = name === "Speaking" || (name === "Session Description" && side === "after")
+      return {
+        name: `${side} ${name}`,
+        at: { point, op, side },
+        during: "join",
+        // the answer to Select Protocol goes out before a close that comes after it, but not into silence
+        established: isDescribed || (name === "Select Protocol" && side === "after"),
+        awaits: isDescribed ? "heartbeat" : "handshake"
+      }
+    })
+  ),
+  { name: "while audio flows", during: "call", established: true, awaits: "heartbeat" },
+  ...resumeMessages.flatMap(([name, point, op]) =>
+    sides.map((side): Step => ({
+      name: `resuming, ${side} ${name}`,
+      at: { point, op, side },
+      during: "resume",
+      established: true,
+      awaits: side === "before" && name === "Hello"
+        ? "hello"
+        : side === "after" && name === "Resumed"
+        ? "heartbeat"
+        : "resumed"
+    }))
+  )
+]
+
+/** "resumes", "rejoins", or the reason with which the session ends. */
+export type Outcome = string
+
+/**
+ * What has to come of it, by the table of close codes and the policy alone. Nothing else than the close comes from Discord:
+ * where the main gateway's word decides, the lack of it is the end.
+ */
+export const expected = (step: Step, fault: Fault): Outcome => {
+  if (fault._tag === "Silence") {
+    // a Resume without an answer is not tried again
+    return step.awaits === "heartbeat" || step.awaits === "hello" ? "resumes" : "rejoins"
+  }
+  const code = fault._tag === "Close" ? fault.code : 1006
+  if (step.established && CloseCode.voice(code).reaction === "resume") return "resumes"
+  const reason = voiceCloseReason(code, "")
+  switch (VoiceSession.policy.react(reason)) {
+    case "rejoin":
+    case "rejoin-once":
+      return "rejoins"
+    case "await-gateway":
+      // without a word of the main gateway nobody knows why
+      return "Disconnected"
+    case "stop":
+      return reason._tag
+  }
+}
+
+/** The voice heartbeat of the emulator, and the deadline of a part of a handshake. */
+const heartbeatMs = 13_750
+const phaseMs = 10_000
+
+/** A delay before a second attempt, closing and leaving, the handshake, and the first frame. */
+const attemptMs = 2_000
+
+/** How long it may take, in milliseconds, until audio flows again or the session has ended. */
+export const deadlineMs = (step: Step, fault: Fault): number => {
+  // one that is not answered, and the one at which that is found
+  if (fault._tag === "Silence") return (step.awaits === "heartbeat" ? 2 * heartbeatMs : phaseMs) + attemptMs
+  if (fault._tag === "Cut") return attemptMs
+  return CloseCode.voice(fault.code).reaction === "await-gateway" ? 5_000 + attemptMs : attemptMs
+}
+
+const frameMs = 120
+
+/** Opus packets of 120 ms (two of 60) that are numbered. */
+const frames: ReadonlyArray<AudioSource.OpusFrame> = Array.from({ length: 500 }, (_, i) => ({
+  data: Uint8Array.of(0x1b, 0x02, i >>> 8, i & 0xff),
+  samples: 48 * frameMs
+}))
+
+const numbersOf = (heard: ReadonlyArray<Emulator.HeardFrame>) =>
+  heard.filter(({ silence }) => !silence).map(({ payload }) => ((payload[2] ?? 0) << 8) | (payload[3] ?? 0))
+
+const label = (fault: Fault) => fault._tag === "Close" ? String(fault.code) : fault._tag
+
+/** The rule by which a step is met, or `undefined` where it is not a message. */
+const strike = Effect.fnUntraced(function*(step: Step, fault: Fault) {
+  const { faults } = yield* Emulator.Emulator
+  const { at } = step
+  if (fault._tag === "Silence") {
+    let struck = at === undefined
+    let silent = struck
+    // until another WebSocket is greeted
+    return yield* faults.add(({ op, point, userId }) => {
+      if (point !== "voice-in" && point !== "voice-out" && point !== at?.point) return undefined
+      if (userId === undefined) return undefined
+      if (!struck && point === at?.point && op === at.op) {
+        struck = silent = true
+        return at.side === "before" ? { _tag: "Drop" } : undefined
+      }
+      if (silent && point === "voice-out" && op === 8) silent = false
+      return silent ? { _tag: "Drop" } : undefined
+    })
+  }
+  if (at === undefined) {
+    return yield* fault._tag === "Cut" ? faults.terminateVoice("bot") : faults.closeVoice("bot", fault.code)
+  }
+  yield* faults.when(
+    { user: "bot", point: at.point, op: at.op, nth: 1 },
+    fault._tag === "Cut" ? { cut: at.side } : { close: fault.code, at: at.side }
+  )
+})
+
+/** Plays one cell. Gives what came of it; everything else that has to hold is checked. */
+export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
+  const tap = Tap.make()
+  let joins = 0
+
+  const program = Effect.gen(function*() {
+    const discord = yield* Emulator.Emulator
+    const { faults } = discord
+    const guest = yield* Rig.guest()
+    yield* faults.add(({ frame, op, point }) => {
+      if (point === "gateway-in" && op === 4 && typeof frame === "string" && !frame.includes("\"channel_id\":null")) {
+        joins++
+      }
+      return undefined
+    })
+    const deadline = Effect.sleep(deadlineMs(step, fault))
+
+    if (step.during === "join") yield* strike(step, fault)
+    const joining = yield* Effect.forkChild(Effect.result(Rig.join("lobby")), { startImmediately: true })
+    if (step.during === "join") yield* deadline
+    else yield* Effect.sleep("1 second")
+    const result = joining.pollUnsafe() === undefined
+      ? assert.fail("neither in the channel nor at an end")
+      : yield* Fiber.join(joining)
+    if (result._tag === "Failure") return result.failure.reason._tag
+    const session = result.success
+    if ((yield* session.state)._tag === "Closed") return (yield* Rig.reasonOf(session.awaitClosed))._tag
+    const track = yield* session.play(AudioSource.fromFrames(frames))
+    if (step.during !== "join") {
+      yield* Effect.sleep("1 second")
+      yield* strike(step, fault)
+      if (step.during === "resume") {
+        yield* faults.terminateVoice("bot")
+        // something happens meanwhile
+        yield* guest.setSpeaking(2)
+      }
+      yield* deadline
+    }
+    const state = yield* session.state
+    if (state._tag === "Closed") {
+      const reason = yield* Rig.reasonOf(session.awaitClosed)
+      const end = yield* track.awaitEnd
+      assert(end._tag === "Failed")
+      assert.strictEqual(end.error.reason, reason)
+      assert.isAbove(numbersOf(yield* guest.heard).length, 5)
+      return reason._tag
+    }
+    assert.strictEqual(state._tag, "Ready")
+    const before = numbersOf(yield* guest.heard).length
+    yield* Effect.sleep(10 * frameMs)
+    const heard = numbersOf(yield* guest.heard)
+    assert.isAtLeast(heard.length - before, step.during === "join" ? 7 : 9, "audio does not flow")
+    for (const [index, number] of heard.entries()) if (index > 0) assert.isAbove(number, heard[index - 1] ?? 0)
+    if (joins > 1) return "rejoins"
+    return tap.sent.some(({ op }) => op === 7) ? "resumes" : "goes on"
+  })
+
+  return Effect.gen(function*() {
+    const outcome = yield* Rig.run(program, 60_000)
+    yield* Rig.left
+    const discord = yield* Emulator.Emulator
+    assert.deepStrictEqual(yield* discord.violations, [])
+    assert.deepStrictEqual([tap.voice.open, tap.datagram.open], [0, 0], "sockets stay open")
+    assert.isAtMost(tap.voice.most, 1)
+    assert.isAtMost(tap.datagram.most, 1)
+    return outcome
+  }).pipe(
+    Effect.provide(Rig.inMemory(tap.layer), { local: true }),
+    Effect.provideService(References.MinimumLogLevel, "None"),
+    Effect.catchCause((cause) => Effect.die(new Error(`${step.name}, ${label(fault)}`, { cause })))
+  )
+}
+
+const stated = (outcomes: ReadonlyArray<Outcome>) =>
+  outcomes.map((outcome) => outcome === "resumes" || outcome === "rejoins" ? outcome : `\`${outcome}\``)
+
+/** The page, from what has come of every cell. Faults that make no difference to each other share a column. */
+export const document = (outcomeOf: (step: Step, fault: Fault) => Outcome): string => {
+  const columns = new Map<string, { readonly labels: Array<string>; readonly cells: ReadonlyArray<string> }>()
+  for (const fault of faults) {
+    const cells = stated(steps.map((step) => outcomeOf(step, fault)))
+    const key = cells.join()
+    const column = columns.get(key) ?? { labels: [], cells }
+    columns.set(key, column)
+    column.labels.push(fault._tag === "Close" ? String(fault.code) : fault._tag === "Cut" ? "cut" : "silence")
+  }
+  const all = Array.from(columns.values())
+  const row = (cells: ReadonlyArray<string>) => `| ${cells.join(" | ")} |`
+  return [
+    "# What becomes of a voice connection",
+    "",
+    "A voice connection is struck at every step of its life, in every way in which a WebSocket can end: closed with a code,",
+    "cut without a close frame (1006), or silent, so that it stays open and nothing comes through any more. 4999 stands for a",
+    "code that nobody knows. The table is written by the test that plays each cell on virtual time",
+    "(`test/integration/faultTable.test.ts`), and the test fails when something else comes of it.",
+    "",
+    "- *resumes*: the WebSocket is replaced beneath the connection, audio goes on.",
+    "- *rejoins*: the session asks the main gateway for new credentials and connects anew; tracks go on where they were.",
+    "- a reason: the session ends with it, see [errors](errors.md).",
+    "",
+    "In every cell the close is all that Discord says. Where its main gateway speaks, too, that word decides: after 4014 and",
+    "4022 a session follows to another voice server or channel, and ends with `Kicked` or `CallEnded` when it was removed.",
+    "After a close, all is well again or at its end within two seconds; the main gateway's word is waited for 5 seconds, a",
+    "silent handshake is given up after 10 seconds, and a silent call after two heartbeats.",
+    "",
+    row(["struck", ...all.map(({ labels }) => labels.join(", "))]),
+    row(["---", ...all.map(() => "---")]),
+    ...steps.map((step, index) => row([step.name, ...all.map(({ cells }) => cells[index] ?? "")])),
+    "",
+    "A session that is refused for a fault of its own (4001 to 4005, 4020, a code that nobody knows) joins once more; the",
+    "second time in a row it ends with that reason.",
+    ""
+  ].join("\n")
+}
