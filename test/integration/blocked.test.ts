@@ -5,6 +5,9 @@
  * everywhere: a packet leaves at its due time or less than a frame later (one that is later than that is given a new due
  * time), or as much later as the system held it, which the sender notes; it arrives between the two times that the sink
  * notes; and due times are what RTP timestamps say. A process that sleeps only widens the bounds.
+ *
+ * In place of our sender, @discordjs/voice 0.19.2 fails all of them: after the block it sends 170 packets within 400 ms, after
+ * a step forward 207, and after a step back none for as long; its timestamps go on by 20 ms a packet through all of it.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
