@@ -8,6 +8,7 @@ import { crypto } from "./crypto.ts"
 import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
 import { memory } from "./memory.ts"
+import { recovery } from "./recovery.ts"
 import { soak } from "./soak.ts"
 import { streams } from "./streams.ts"
 
@@ -17,6 +18,7 @@ const benches: ReadonlyArray<Bench> = [
   beat,
   streams,
   join,
+  recovery,
   memory,
   soak
 ]

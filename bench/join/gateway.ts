@@ -17,9 +17,10 @@ export interface Dispatch {
   readonly d: { readonly [field: string]: unknown }
 }
 
-/** Logs in, and then hands on every dispatch. */
+/** Logs in, with the token of the arguments unless another is given, and then hands on every dispatch. */
 export const login = (
-  onDispatch: (dispatch: Dispatch) => void
+  onDispatch: (dispatch: Dispatch) => void,
+  token = arguments_.token
 ): Promise<{ readonly send: (payload: unknown) => void; readonly userId: string }> =>
   new Promise((resolve, reject) => {
     const socket = new WebSocket(`${arguments_.gateway}/?v=10&encoding=json`)
@@ -32,7 +33,7 @@ export const login = (
       if (op === 10) {
         setInterval(() => send({ op: 1, d: sequence }), d.heartbeat_interval).unref()
         const properties = { os: "linux", browser: "bench", device: "bench" }
-        send({ op: 2, d: { token: arguments_.token, intents: 129, properties } })
+        send({ op: 2, d: { token, intents: 129, properties } })
       }
       if (op !== 0) return
       onDispatch({ t, d })

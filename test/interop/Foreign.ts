@@ -44,7 +44,7 @@ export interface Foreign {
 const patience = "20 seconds"
 
 /**
- * Starts `script`, a file of this folder, on the Node of the tests. `args` is what it gets as its one argument, in JSON. The
+ * Starts `script`, a path from this folder, on the Node of the tests. `args` is what it gets as its one argument, in JSON. The
  * process ends with the scope.
  */
 export const start = Effect.fnUntraced(function*(script: string, options: {

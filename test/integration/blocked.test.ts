@@ -1,0 +1,190 @@
+/**
+ * Time as others see it: a bot in a process of its own, and in another one a sink that notes when its packets arrive.
+ *
+ * Any machine may let either process wait at any moment, so nothing here asks for a packet at a certain time. What holds
+ * everywhere: a packet leaves at its due time or less than a frame later (one that is later than that is given a new due
+ * time), or as much later as the system held it, which the sender notes; it arrives between the two times that the sink
+ * notes; and due times are what RTP timestamps say. A process that sleeps only widens the bounds.
+ *
+ * In place of our sender, @discordjs/voice 0.19.2 fails all of them: after the block it sends 170 packets within 400 ms, after
+ * a step forward 207, and after a step back none for as long; its timestamps go on by 20 ms a packet through all of it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { fileURLToPath } from "node:url"
+import * as Foreign from "../interop/Foreign.ts"
+import type { Blocked, Log, Packet, Report, Stepped } from "./blocked/messages.ts"
+
+const frameMs = 20
+const samplesPerMs = 48
+
+/** The clocks of two processes are one, but they are read a moment apart, and timers count in whole milliseconds. */
+const readingMs = 2
+
+/** Packets of the sender, which has noted how long the system held some of them. */
+interface Seen {
+  readonly packets: ReadonlyArray<Packet>
+  readonly held: ReadonlyMap<number, number>
+}
+
+const heldMs = ({ held }: Seen, packet: Packet | undefined) => packet === undefined ? 0 : held.get(packet.sequence) ?? 0
+
+/** By how many milliseconds the timestamp of each packet is ahead of the one before. */
+const steps = ({ packets }: Seen) =>
+  packets.slice(1).map(({ timestamp }, i) => ((timestamp - (packets[i]?.timestamp ?? 0)) >>> 0) / samplesPerMs)
+
+/** The greatest number of packets that were certainly sent within `windowMs`. */
+const most = (seen: Seen, windowMs: number) =>
+  seen.packets.reduce((greatest, first, i) => {
+    const after = seen.packets.slice(i)
+    const inside = after.findIndex(({ atMs }) => atMs - first.sinceMs + heldMs(seen, first) + readingMs >= windowMs)
+    return Math.max(greatest, inside === -1 ? after.length : inside)
+  }, 0)
+
+/** Pairs of packets that are certainly nearer to each other, or farther apart, than their timestamps say. */
+const untruthful = (seen: Seen) => {
+  const { packets } = seen
+  const media = steps(seen)
+  return packets.flatMap((one, i) => {
+    let mediaMs = 0
+    return packets.slice(i + 1).flatMap((other, n) => {
+      mediaMs += media[i + n] ?? 0
+      const atMost = other.atMs - one.sinceMs
+      const atLeast = other.sinceMs - one.atMs
+      return atMost < mediaMs - frameMs - heldMs(seen, one) - readingMs ||
+          atLeast > mediaMs + frameMs + heldMs(seen, other) + readingMs
+        ? [{ from: i, to: i + 1 + n, mediaMs, atLeast, atMost }]
+        : []
+    })
+  })
+}
+
+/** What holds of every sender that keeps to the clock, whatever happened to its process. */
+const assertTruthful = (seen: Seen) => {
+  const sequences = seen.packets.map(({ sequence }) => sequence)
+  const first = sequences[0] ?? 0
+  assert.deepStrictEqual(sequences, sequences.map((_, i) => (first + i) & 0xffff))
+  assert.deepStrictEqual(steps(seen).filter((ms) => ms < frameMs || ms % frameMs !== 0), [])
+  assert.isAtMost(most(seen, frameMs), 2)
+  assert.isAtMost(most(seen, 1_000), 51)
+  assert.deepStrictEqual(untruthful(seen).slice(0, 3), [])
+}
+
+const heartbeatMs = 1_500
+
+/** The longest that a step of timestamps can be for a process of which no timer ran for so long: its own slot is a frame away. */
+const stepAfter = (stallMs: number) => stallMs + 3 * frameMs
+
+// the scripts of `blocked/` tell what `messages.ts` says
+const isReport = (told: Foreign.Told): told is Foreign.Told & Report => told._tag === "Report"
+const isLog = (told: Foreign.Told): told is Foreign.Told & Log => told._tag === "Log"
+const isBlocked = (told: Foreign.Told): told is Foreign.Told & Blocked => told._tag === "Blocked"
+const isStepped = (told: Foreign.Told): told is Foreign.Told & Stepped => told._tag === "Stepped"
+
+/** A sender that plays and a sink that hears it. */
+const playing = Effect.gen(function*() {
+  const sink = yield* Foreign.start("../integration/blocked/sink.ts", { args: { heartbeatMs } })
+  const { endpoint } = yield* sink.untilTag("Listening")
+  const sender = yield* Foreign.start("../integration/blocked/sender.ts", {
+    args: { endpoint },
+    execArgv: ["--import", fileURLToPath(new URL("blocked/date.ts", import.meta.url))]
+  })
+  let heard = 0
+  /** Waits until so many packets more have arrived, and so many heartbeats in all. */
+  const hear = Effect.fnUntraced(function*(packets: number, beats = 0) {
+    const told = sink.told().length
+    yield* sink.tell({ _tag: "Await", packets: heard + packets, beats })
+    heard = Number((yield* sink.untilTag("Heard", told))["packets"])
+  })
+  const judge = Effect.gen(function*() {
+    yield* sender.tell({ _tag: "Log" })
+    const log = yield* sender.until(isLog)
+    yield* hear(0, log.beats.length)
+    yield* sink.tell({ _tag: "Report" })
+    const report = yield* sink.until(isReport)
+    return { log, report, seen: { packets: report.packets, held: new Map(log.held) } }
+  })
+  return { sender, hear, judge }
+})
+
+describe("a sender whose event loop is blocked for three seconds", () => {
+  it.live(
+    "goes on with the next packet, at the same pace, at the time that the clock says",
+    () =>
+      Effect.gen(function*() {
+        const { hear, judge, sender } = yield* playing
+        yield* hear(75)
+        yield* sender.tell({ _tag: "Block", ms: 3_000 })
+        const { fromMs, untilMs } = yield* sender.until(isBlocked)
+        yield* hear(200)
+        const { log, report, seen } = yield* judge
+        assertTruthful(seen)
+        const jump = Math.max(...steps(seen))
+        assert.isAtLeast(jump, untilMs - fromMs)
+        assert.isAtMost(jump, stepAfter(log.longestStallMs))
+        assert.strictEqual(report.connections, 1)
+      }).pipe(Effect.scoped),
+    120_000
+  )
+})
+
+describe("a wall clock that is moved", () => {
+  it.live.each([4_000, -4_000])("by %i ms changes nothing", (ms) =>
+    Effect.gen(function*() {
+      const { hear, judge, sender } = yield* playing
+      yield* hear(75)
+      yield* sender.tell({ _tag: "Step", ms })
+      const { after, before } = yield* sender.until(isStepped)
+      assert.strictEqual(Math.sign(after - before), Math.sign(ms))
+      yield* hear(250)
+      const { log, report, seen } = yield* judge
+      assertTruthful(seen)
+      // a gap is there only if the process did nothing at all for so long
+      assert.isAtMost(Math.max(...steps(seen)), stepAfter(log.longestStallMs))
+
+      const beats = log.beats.slice(1).map(({ atMs, packets }, i) => ({
+        ms: atMs - (log.beats[i]?.atMs ?? 0),
+        packets: packets - (log.beats[i]?.packets ?? 0)
+      }))
+      assert.isAtLeast(beats.length, 2)
+      // a heartbeat is early or doubled by the clock, and missed if the same process went on to send packets meanwhile
+      assert.deepStrictEqual(beats.filter((beat) => beat.ms < heartbeatMs - readingMs), [])
+      assert.deepStrictEqual(beats.filter(({ packets }) => packets > heartbeatMs / frameMs + 25), [])
+      assert.lengthOf(report.nonces, log.beats.length)
+      assert.deepStrictEqual(report.nonces.filter((nonce, i) => nonce <= (report.nonces[i - 1] ?? 0)), [])
+      assert.strictEqual(report.connections, 1)
+    }).pipe(Effect.scoped), 120_000)
+})
+
+describe("the judgement of the tests above", () => {
+  /** Packets of a sender that has these due times, seen by a sink that never sleeps. */
+  const sent = (packets: ReadonlyArray<{ readonly dueMs: number; readonly atMs: number }>): Seen => ({
+    packets: packets.map(({ atMs, dueMs }, i) => ({
+      sequence: i,
+      timestamp: dueMs * samplesPerMs,
+      sinceMs: atMs - 0.5,
+      atMs
+    })),
+    held: new Map()
+  })
+  const until = (blockedMs: number, i: number) => i < 50 ? 0 : blockedMs
+
+  it("lets pass who goes on with the clock, and nobody who catches up or says another time", () => {
+    const at = (i: number) => i * frameMs
+    const truthful = sent(Array.from({ length: 200 }, (_, i) => {
+      const dueMs = at(i) + until(3_000, i)
+      return { dueMs, atMs: dueMs + (i * 7) % 20 }
+    }))
+    assertTruthful(truthful)
+    const catchingUp = sent(Array.from({ length: 300 }, (_, i) => ({
+      dueMs: at(i),
+      atMs: i < 50 ? at(i) : Math.max(at(i), 4_000 + i)
+    })))
+    assert.isAbove(most(catchingUp, frameMs), 2)
+    assert.isAbove(most(catchingUp, 1_000), 51)
+    assert.isNotEmpty(untruthful(catchingUp))
+    const standing = sent(Array.from({ length: 200 }, (_, i) => ({ dueMs: at(i), atMs: at(i) + until(3_000, i) })))
+    assert.isAtMost(most(standing, frameMs), 2)
+    assert.isNotEmpty(untruthful(standing))
+  })
+})
