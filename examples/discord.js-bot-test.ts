@@ -40,15 +40,23 @@ const startEmulator = async (...flags: Array<string>) => {
   const said: Array<Line> = []
   const lines = createInterface({ input: child.stdout })
   lines.on("line", (line) => said.push(JSON.parse(line)))
-  await once(lines, "line")
+  const over = ended.then(() => {
+    throw new Error(`the emulator has ended: ${JSON.stringify(said.at(-1))}`)
+  })
+  // it is looked at only while something is waited for
+  over.catch(() => {})
+  const nextLine = () => Promise.race([once(lines, "line"), over])
+  await nextLine()
+  assert.equal(said[0]?.event, "listening")
 
+  let orders = 0
   const tell = async (order: { readonly do: string; readonly [option: string]: unknown }): Promise<Line> => {
-    const id = said.length
+    const id = ++orders
     child.stdin.write(`${JSON.stringify({ ...order, id })}\n`)
     while (true) {
       const answer = said.find((line) => line.event === "answer" && line.id === id)
       if (answer !== undefined) return answer
-      await once(lines, "line")
+      await nextLine()
     }
   }
   const exitCode = async (): Promise<number> => {

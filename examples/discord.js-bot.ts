@@ -31,6 +31,8 @@ client.once(Events.ClientReady, async () => {
     daveEncryption: false
   })
   await entersState(connection, VoiceConnectionStatus.Ready, 20_000)
+  // sent away: there is nobody to play to
+  connection.on(VoiceConnectionStatus.Disconnected, () => process.exit(0))
 
   const player = createAudioPlayer()
   connection.subscribe(player)

@@ -221,7 +221,8 @@ export const voiceTable: ReadonlyArray<VoiceCloseCode> = [
     code: 4017,
     name: "E2eeRequired",
     meaning: "The channel takes only clients with end-to-end encryption",
-    remedy: "Provide end-to-end encryption (DAVE): only stage channels admit clients without it since March 2026.",
+    remedy:
+      "This version has no end-to-end encryption (DAVE), which only stage channels do without since March 2026: join a stage channel.",
     reaction: "stop"
   },
   {

@@ -140,7 +140,8 @@ export const run = Effect.fnUntraced(function*(
     yield* show({ _tag: "AwaitingServer" })
     const decisive = (now: Whereabouts.Now) => {
       const word = wordAfter(since)(now)
-      return word === "parked" ? undefined : word
+      if (word !== undefined && word !== "parked") return word
+      return now.failure === undefined ? undefined : "over"
     }
     const isParked = (now: Whereabouts.Now) => now.servers > since.servers && now.server?.endpoint === null
     let word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
@@ -155,7 +156,8 @@ export const run = Effect.fnUntraced(function*(
         orElse: () => Effect.undefined
       })
     }
-    if (word === undefined) return yield* expired
+    // a main gateway that has ended says no more, and why it has ended is what there is to know
+    if (word === undefined || word === "over") return yield* whereabouts.now().failure ?? expired
     return word === "removed" ? yield* removed() : yield* follow(word, since)
   })
 

@@ -51,18 +51,9 @@ export const percentile = (values: ReadonlyArray<number>, share: number): number
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0
 }
 
-/**
- * The frames of one speaker in the order they were sent, and how many came more than once.
- *
- * @category combinators
- * @since 0.1.0
- */
-export const inOrder = (
-  heard: ReadonlyArray<HeardFrame>
-): { readonly frames: ReadonlyArray<HeardFrame>; readonly repeated: number } => {
-  const first = heard[0]
-  if (first === undefined) return { frames: [], repeated: 0 }
-  let previous = first.sequence
+/** The frames of one connection in the order they were sent. */
+const sortStretch = (heard: ReadonlyArray<HeardFrame>): ReadonlyArray<HeardFrame> => {
+  let previous = heard[0]?.sequence ?? 0
   let position = 0
   const byPosition = new Map<number, HeardFrame>()
   for (const frame of heard) {
@@ -71,7 +62,26 @@ export const inOrder = (
     previous = frame.sequence
     if (!byPosition.has(position)) byPosition.set(position, frame)
   }
-  const frames = [...byPosition].toSorted(([a], [b]) => a - b).map(([, frame]) => frame)
+  return [...byPosition].toSorted(([a], [b]) => a - b).map(([, frame]) => frame)
+}
+
+/**
+ * The frames of one speaker in the order they were sent, and how many came more than once. A new connection has an SSRC and
+ * sequence numbers of its own, so that each is put in order by itself.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const inOrder = (
+  heard: ReadonlyArray<HeardFrame>
+): { readonly frames: ReadonlyArray<HeardFrame>; readonly repeated: number } => {
+  const stretches = new Map<number, Array<HeardFrame>>()
+  for (const frame of heard) {
+    const stretch = stretches.get(frame.ssrc)
+    if (stretch === undefined) stretches.set(frame.ssrc, [frame])
+    else stretch.push(frame)
+  }
+  const frames = [...stretches.values()].flatMap(sortStretch)
   return { frames, repeated: heard.length - frames.length }
 }
 

@@ -32,6 +32,16 @@ describe("Comparison", () => {
     }
   })
 
+  it("puts the frames of each connection in order by itself, wherever its sequence begins", () => {
+    const sent = frames(20)
+    for (const sequence of [500, 1_004, 40_000]) {
+      const before = hear(sent.slice(0, 8), { sequence: 1_000 })
+      const after = hear(sent.slice(8), { sequence, atMs: 1_000 }).map((frame) => ({ ...frame, ssrc: 9 }))
+      const { foreign, heard, intact, repeated } = Comparison.compare(sent, [...before, ...after])
+      assert.deepStrictEqual({ foreign, heard, intact, repeated }, { foreign: 0, heard: 20, intact: true, repeated: 0 })
+    }
+  })
+
   it("finds every changed frame, and does not lose the thread", () => {
     const sent = frames(30)
     for (let changed = 0; changed < 30; changed++) {
