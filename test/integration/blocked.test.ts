@@ -7,7 +7,7 @@
  * notes; and due times are what RTP timestamps say. A process that sleeps only widens the bounds.
  *
  * In place of our sender, @discordjs/voice 0.19.2 fails all of them: after the block it sends 170 packets within 400 ms, after
- * a step forward 207, and after a step back none for as long; its timestamps go on by 20 ms a packet through all of it.
+ * a step forward 207, and its timestamps go on by 20 ms a packet through block and steps, whenever the packets come.
  */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
