@@ -138,7 +138,7 @@ export const run = Effect.fnUntraced(function*(
     removed: () => Effect.Effect<Step, VoiceError.VoiceError>
   ): Effect.fn.Return<Step, VoiceError.VoiceError> {
     yield* show({ _tag: "AwaitingServer" })
-    const decisive = (now: Whereabouts.Now) => {
+    const decisive = (now: Whereabouts.Now): Word | "over" | undefined => {
       const word = wordAfter(since)(now)
       if (word !== undefined && word !== "parked") return word
       return now.failure === undefined ? undefined : "over"
