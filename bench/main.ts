@@ -30,7 +30,9 @@ Options:
   --quick        fewer and shorter rounds: shows that a bench works, its figures are not to be quoted
   --json         print one JSON document instead of tables
   --rounds <n>   rounds of the benches that run other processes (default 7)
-  --node <v>     run other processes on this version of Node, too; may be given several times (default 24.17.0)
+  --streams <n>  numbers of streams of the bench "streams"; may be given several times (default 1, 100, 500, 1000)
+  --node <v>     run other processes on this version of Node, too; may be given several times (default 24.17.0; "none" for
+                 no other)
   --help         print this
 
 Benches:
@@ -52,6 +54,7 @@ const arguments_ = (() => {
         quick: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         rounds: { type: "string" },
+        streams: { type: "string", multiple: true },
         node: { type: "string", multiple: true, default: ["24.17.0"] },
         help: { type: "boolean", default: false }
       }
@@ -77,11 +80,14 @@ const main = async (options: NonNullable<typeof arguments_>): Promise<number> =>
     process.stderr.write(`There is no bench "${unknown.join("\", \"")}".\n\n${usage}`)
     return 2
   }
-  const rounds = options.rounds === undefined ? undefined : Number(options.rounds)
-  if (rounds !== undefined && (!Number.isInteger(rounds) || rounds < 1)) {
-    process.stderr.write(`--rounds takes a number of 1 or more, not "${options.rounds}".\n\n${usage}`)
+  const numbers = [options.rounds ?? [], options.streams ?? []].flat().map(Number)
+  if (numbers.some((number) => !Number.isInteger(number) || number < 1)) {
+    process.stderr.write(`--rounds and --streams take numbers of 1 or more.\n\n${usage}`)
     return 2
   }
+  const rounds = options.rounds === undefined ? undefined : Number(options.rounds)
+  const counts = options.streams?.map(Number)
+  const nodes = options.node.filter((version) => version !== "none")
   const chosen = benches.filter((bench) => options.only === undefined || options.only.includes(bench.name))
   const reports: Array<unknown> = []
   if (!options.json) {
@@ -89,7 +95,7 @@ const main = async (options: NonNullable<typeof arguments_>): Promise<number> =>
     process.stdout.write(`Node ${node}, ${platform}, ${cpus} x ${cpu}\n`)
   }
   for (const bench of chosen) {
-    const report = await bench.run({ quick: options.quick, rounds, nodes: options.node, progress })
+    const report = await bench.run({ quick: options.quick, rounds, counts, nodes, progress })
     progress("")
     reports.push({ name: bench.name, figures: report.figures, notes: report.notes })
     if (!options.json) {

@@ -10,6 +10,8 @@ export interface Options {
   readonly quick: boolean
   /** Rounds of those benches that run other processes, in place of their own number. */
   readonly rounds: number | undefined
+  /** How many streams to play at once, in place of a bench's own numbers. */
+  readonly counts: ReadonlyArray<number> | undefined
   /** Versions of Node on which those benches that run other processes run them, too. */
   readonly nodes: ReadonlyArray<string>
   /** Says what is being measured, to a person who waits. */

@@ -54,8 +54,8 @@ const cpu = ({ cpuMicros }: Round) => cpuMicros
 export const streams: Bench = {
   name: "streams",
   summary: "1 to 1,000 passthrough streams in a process: cost of a packet, lateness, packets a second",
-  run: async ({ nodes, progress, quick, rounds: wanted }) => {
-    const counts = quick ? [20] : [1, 100, 500, 1_000]
+  run: async ({ counts: wantedCounts, nodes, progress, quick, rounds: wanted }) => {
+    const counts = wantedCounts ?? (quick ? [20] : [1, 100, 500, 1_000])
     const rounds = wanted ?? (quick ? 1 : 7)
     const ms = quick ? 1_000 : 5_000
     const others = quick ? [] : nodes.map(Rig.fetchNode)
