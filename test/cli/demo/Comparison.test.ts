@@ -36,7 +36,7 @@ describe("Comparison", () => {
     const sent = frames(20)
     for (const sequence of [500, 1_004, 40_000]) {
       const before = hear(sent.slice(0, 8), { sequence: 1_000 })
-      const after = hear(sent.slice(8), { sequence, atMs: 1_000 }).map((frame) => ({ ...frame, ssrc: 9 }))
+      const after = hear(sent.slice(8), { ssrc: 9, sequence, atMs: 1_000 })
       const { foreign, heard, intact, repeated } = Comparison.compare(sent, [...before, ...after])
       assert.deepStrictEqual({ foreign, heard, intact, repeated }, { foreign: 0, heard: 20, intact: true, repeated: 0 })
     }

@@ -10,13 +10,13 @@ export const frames = (count: number): Array<Packet> =>
 
 export const hear = (
   sent: ReadonlyArray<Packet>,
-  options?: { readonly sequence?: number; readonly timestamp?: number; readonly atMs?: number }
+  options?: { readonly ssrc?: number; readonly sequence?: number; readonly timestamp?: number; readonly atMs?: number }
 ): Array<HeardFrame> => {
   let samples = 0
   return sent.map(({ data, samples: length }, i) => {
     const frame: HeardFrame = {
       userId: UserId.make("1"),
-      ssrc: 1,
+      ssrc: options?.ssrc ?? 1,
       sequence: ((options?.sequence ?? 65_530) + i) & 0xffff,
       timestamp: ((options?.timestamp ?? 0xffff_f000) + samples) >>> 0,
       payload: data.slice(),
