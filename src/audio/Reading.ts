@@ -55,6 +55,12 @@ const leastRefillMs = 20
 
 const ringBytes = 32_768
 
+/** Multiples of it spread evenly between 0 and 1, however many there are. */
+const goldenRatio = (Math.sqrt(5) - 1) / 2
+
+/** All readings of this process so far. */
+let readings = 0
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -77,10 +83,16 @@ export const make = (options: Options): Reading => {
   const failed = (kind: VoiceError.SourceFailed["kind"], detail: string) =>
     VoiceError.make(new VoiceError.SourceFailed({ source: name, kind, positionMs: positionMs(), detail }))
 
+  const phase = (readings++ * goldenRatio) % 1
+  let isFirstRefill = true
+
   // a ring can be full by its bytes long before it holds all the media time that is wanted
-  const refill = Effect.suspend(() =>
-    Effect.sleep(Duration.millis(Math.max(leastRefillMs, Math.min(bufferMs, ring.bufferedMs()) / 2)))
-  )
+  const refill = Effect.suspend(() => {
+    // tracks that begin together shall not be refilled together ever after: the beat would stand still meanwhile
+    const share = isFirstRefill ? 0.25 + phase / 2 : 0.5
+    isFirstRefill = false
+    return Effect.sleep(Duration.millis(Math.max(leastRefillMs, Math.min(bufferMs, ring.bufferedMs()) * share)))
+  })
 
   const fits = (frame: OpusFrame): boolean =>
     frame.data.length <= FrameRing.maxFrameBytes && frame.samples % FrameRing.unitSamples === 0
