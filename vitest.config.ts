@@ -14,6 +14,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["**/node_modules/**", "test/**/*.long.test.ts"],
+    // without this one core of two would wait
+    maxWorkers: "100%",
     testTimeout: 30_000
   }
 })
