@@ -80,12 +80,13 @@ export interface Conduct {
 }
 
 /**
- * Starts to supervise one stream.
+ * Starts to supervise one stream. While `isConnected` says no, the client has lost its WebSocket and may go without a
+ * word: it need not know what has come of its session.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (context: CoreContext, userId: UserId): Conduct => {
+export const make = (context: CoreContext, userId: UserId, isConnected: () => boolean = () => true): Conduct => {
   let started = false
   let lastSequence = 0
   let lastTimestamp = 0
@@ -165,8 +166,8 @@ export const make = (context: CoreContext, userId: UserId): Conduct => {
       cancel = undefined
       if (lastArrival + quietMs > context.now()) return watch()
       // With some silence frames there, the rest may be lost; the next sequence number will tell.
-      if (silences === 0) judgeSilence()
-      else doubtful = true
+      if (silences > 0) doubtful = true
+      else if (isConnected()) judgeSilence()
       endStretch()
     })
   }

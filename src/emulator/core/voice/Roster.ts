@@ -167,7 +167,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roste
         discovered: undefined,
         selected: undefined,
         target: undefined,
-        conduct: client && Conduct.make(context, where.userId),
+        conduct: client && Conduct.make(context, where.userId, () => session.connection !== undefined),
         hear: undefined,
         deliver: deliverer(where.server, () => session),
         judgedMs: new Map()

@@ -6,7 +6,7 @@ import * as Verdicts from "../../../../src/emulator/core/Verdicts.ts"
 import * as Conduct from "../../../../src/emulator/core/voice/Conduct.ts"
 import { UserId } from "../../../../src/protocol/Identifier.ts"
 
-const make = () => {
+const make = (isConnected?: () => boolean) => {
   const timers = Timers.make(50_000)
   const verdicts = Verdicts.make(timers.now)
   const conduct = Conduct.make({
@@ -18,7 +18,7 @@ const make = () => {
     judge: verdicts.judge,
     count: verdicts.count,
     through: () => assert.fail("nothing to send")
-  }, UserId.make("1"))
+  }, UserId.make("1"), isConnected)
   const state = { sequence: 65_530, timestamp: 0xffff_fc00 }
   const send = (silence = false, samples = 960) => {
     conduct.packet(state.sequence, state.timestamp, samples, silence)
@@ -53,6 +53,19 @@ const make = () => {
 }
 
 describe("Conduct", () => {
+  it("lets a sender that has lost its WebSocket go without a word", () => {
+    let connected = true
+    const sender = make(() => connected)
+    sender.talk(100, { closing: 0 })
+    connected = false
+    sender.wait(Conduct.quietMs + 1)
+    assert.deepStrictEqual(sender.advice(), [])
+    connected = true
+    sender.talk(100, { closing: 0 })
+    sender.wait(Conduct.quietMs + 1)
+    assert.include(sender.advice(), "missing-closing-silence")
+  })
+
   it("has nothing to say about a careful sender, over wraps and pauses", () => {
     const sender = make()
     for (let i = 0; i < 5; i++) {
