@@ -1,5 +1,5 @@
 import { assert } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Layer, Metric, References, Scope, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Layer, Metric, Random, References, Scope, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Track from "../../src/audio/Track.ts"
 import * as FaultSchedule from "../../src/emulator/core/FaultSchedule.ts"
@@ -50,11 +50,11 @@ const recoveryMs = 135_000
 
 const channels = ["lobby", "other"] as const
 
-type Random = ReturnType<typeof EmulatorRandom.make>
+type Dice = ReturnType<typeof EmulatorRandom.make>
 
-const pick = <A>(random: Random, list: readonly [A, ...ReadonlyArray<A>]): A => list[random.int(list.length)] ?? list[0]
+const pick = <A>(random: Dice, list: readonly [A, ...ReadonlyArray<A>]): A => list[random.int(list.length)] ?? list[0]
 
-const deeds: ReadonlyArray<(random: Random) => Deed> = [
+const deeds: ReadonlyArray<(random: Dice) => Deed> = [
   () => ({ _tag: "Pause" }),
   () => ({ _tag: "Resume" }),
   (random) => ({ _tag: "Seek", toMs: random.int(60_000) }),
@@ -72,7 +72,7 @@ const deeds: ReadonlyArray<(random: Random) => Deed> = [
 ]
 
 /** A message or datagram with one thing wrong with it. */
-const spoilt = (random: Random, frame: string | Uint8Array): string | Uint8Array => {
+const spoilt = (random: Dice, frame: string | Uint8Array): string | Uint8Array => {
   if (typeof frame === "string") {
     const at = random.int(frame.length + 1)
     return pick<() => string | Uint8Array>(random, [
@@ -89,7 +89,7 @@ const spoilt = (random: Random, frame: string | Uint8Array): string | Uint8Array
 }
 
 /** Whatever a network and a server can do to a message or a datagram. */
-const harm = (random: Random, frame: string | Uint8Array): Emulator.FaultAction =>
+const harm = (random: Dice, frame: string | Uint8Array): Emulator.FaultAction =>
   pick<() => Emulator.FaultAction>(random, [
     () => ({ _tag: "Drop" }),
     () => ({ _tag: "Delay", ms: random.int(3_000) }),
@@ -547,6 +547,8 @@ export const play = (plan: Plan, onlooker = nobody) => {
   })
 
   return Effect.scoped(program).pipe(
+    // the backoff and the jitter of the sessions too
+    Random.withSeed(plan.seed),
     Effect.map((happened) => ({
       happened,
       ends: lives.map(({ ended }) => ended === undefined || ended === "left" ? "left" : ended.reason._tag)

@@ -9,16 +9,20 @@ import { UserId } from "../../../../src/protocol/Identifier.ts"
 const make = (isConnected?: () => boolean) => {
   const timers = Timers.make(50_000)
   const verdicts = Verdicts.make(timers.now)
-  const conduct = Conduct.make({
-    profile: today,
-    random: Random.make(1),
-    timers,
-    now: timers.now,
-    emit: () => assert.fail("nothing to emit"),
-    judge: verdicts.judge,
-    count: verdicts.count,
-    through: () => assert.fail("nothing to send")
-  }, UserId.make("1"), isConnected)
+  const conduct = Conduct.make(
+    {
+      profile: today,
+      random: Random.make(1),
+      timers,
+      now: timers.now,
+      emit: () => assert.fail("nothing to emit"),
+      judge: verdicts.judge,
+      count: verdicts.count,
+      through: () => assert.fail("nothing to send")
+    },
+    UserId.make("1"),
+    isConnected
+  )
   const state = { sequence: 65_530, timestamp: 0xffff_fc00 }
   const send = (silence = false, samples = 960) => {
     conduct.packet(state.sequence, state.timestamp, samples, silence)
