@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { AudioClock, ChannelId, GuildId, Ssrc, UserId, VoiceDriver, VoiceError } from "effect-discord-voice"
+import { AudioClock, ChannelId, Dave, GuildId, Ssrc, UserId, VoiceDriver, VoiceError } from "effect-discord-voice"
 import {
   MockGateway,
   MockOpusEncoder,
@@ -64,6 +64,6 @@ const GatewayTest = MockGateway.layer({
 
 /** The real driver, on a voice server that the test plays. */
 const DriverTest = VoiceDriver.layer.pipe(
-  Layer.provideMerge([MockVoiceSocket.layer, MockVoiceUdp.layer(), MockVoiceCrypto.layer]),
+  Layer.provideMerge([MockVoiceSocket.layer, MockVoiceUdp.layer(), MockVoiceCrypto.layer, Dave.layerDisabled]),
   Layer.provide(AudioClock.layerEffectClock)
 )

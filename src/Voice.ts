@@ -6,6 +6,7 @@
  */
 import * as Layer from "effect/Layer"
 import * as AudioClock from "./AudioClock.ts"
+import * as Dave from "./Dave.ts"
 import * as OpusDecoder from "./OpusDecoder.ts"
 import * as OpusEncoder from "./OpusEncoder.ts"
 import * as Transport from "./Transport.ts"
@@ -22,6 +23,7 @@ import * as VoiceUdp from "./VoiceUdp.ts"
  */
 export type Voice =
   | AudioClock.AudioClock
+  | Dave.Dave
   | OpusDecoder.OpusDecoder
   | OpusEncoder.OpusEncoder
   | VoiceCrypto.VoiceCrypto
@@ -44,6 +46,7 @@ export const layerNoDeps: Layer.Layer<
     VoiceSocket.layer,
     VoiceUdp.layer,
     VoiceCrypto.layer,
+    Dave.layer,
     OpusEncoder.layer,
     OpusDecoder.layer
   ))

@@ -20,6 +20,7 @@ import * as Engine from "./driver/Engine.ts"
 import type * as FrameRing from "./driver/FrameRing.ts"
 import type * as Line from "./driver/Line.ts"
 import * as MessagePortLine from "./driver/MessagePortLine.ts"
+import type { UserId } from "./protocol/Identifier.ts"
 import * as VoiceError from "./VoiceError.ts"
 
 export {
@@ -43,6 +44,11 @@ export {
    * @since 0.1.0
    */
   type ConnectOptions,
+  /**
+   * @category schemas
+   * @since 0.1.0
+   */
+  E2ee,
   /**
    * @category models
    * @since 0.1.0
@@ -101,6 +107,13 @@ export interface VoiceConnection {
   readonly listen: (onPacket: (packet: Line.AudioPacket) => void) => Effect.Effect<void, never, Scope.Scope>
   readonly packetsDropped: () => number
   readonly statistics: Effect.Effect<Line.Statistics, VoiceError.VoiceError>
+  /** How the connection stands with end-to-end encryption; an event, `E2eeChanged`, tells of each change. */
+  readonly e2ee: Effect.Effect<Line.E2ee>
+  /**
+   * The 45 digits by which we and another member can make sure, over another channel, that nobody stands in between. Fails
+   * with `E2eeFailed` if the user is not in our group.
+   */
+  readonly verificationCode: (userId: UserId) => Effect.Effect<string, VoiceError.VoiceError>
   /** Waits for the end of the connection and fails with its reason. */
   readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
 }
@@ -150,6 +163,8 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
   const listeners = new Set<Listener>()
   const asked = new Map<number, Deferred.Deferred<Line.Statistics, VoiceError.VoiceError>>()
+  const codesAsked = new Map<number, Deferred.Deferred<string, VoiceError.VoiceError>>()
+  let e2ee: Line.E2ee = { version: 0, transitioning: false }
   let isOver = false
 
   const over = (error: VoiceError.VoiceError) => {
@@ -158,18 +173,37 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     Deferred.doneUnsafe(ended, Effect.fail(error))
     for (const { onOver } of listeners) onOver(error)
     for (const deferred of asked.values()) Deferred.doneUnsafe(deferred, Effect.fail(error))
+    for (const deferred of codesAsked.values()) Deferred.doneUnsafe(deferred, Effect.fail(error))
     asked.clear()
+    codesAsked.clear()
   }
 
   const emit = (event: Line.Event): void => {
     if (isOver) return
+    if (event._tag === "E2eeChanged") e2ee = event.e2ee
     for (const { onEvent } of listeners) onEvent(event)
-    if (event._tag === "Statistics") {
-      const deferred = asked.get(event.request)
-      asked.delete(event.request)
-      if (deferred !== undefined) Deferred.doneUnsafe(deferred, Exit.succeed(event.value))
-    } else if (event._tag === "Ended") {
-      over(event.error)
+    switch (event._tag) {
+      case "Statistics": {
+        const deferred = asked.get(event.request)
+        asked.delete(event.request)
+        if (deferred !== undefined) Deferred.doneUnsafe(deferred, Exit.succeed(event.value))
+        return
+      }
+      case "VerificationCode": {
+        const deferred = codesAsked.get(event.request)
+        codesAsked.delete(event.request)
+        if (deferred === undefined) return
+        const { code, failure } = event
+        Deferred.doneUnsafe(
+          deferred,
+          code === undefined
+            ? VoiceError.fail(new VoiceError.E2eeFailed({ kind: "Verification", detail: failure }))
+            : Exit.succeed(code)
+        )
+        return
+      }
+      case "Ended":
+        return over(event.error)
     }
   }
 
@@ -201,7 +235,9 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     const queue = yield* Queue.make<Line.Event, Cause.Done>({ capacity: eventCapacity, strategy: "sliding" })
     yield* subscribe({
       onEvent: (event) => {
-        if (event._tag !== "Packet" && event._tag !== "Statistics") Queue.offerUnsafe(queue, event)
+        if (event._tag !== "Packet" && event._tag !== "Statistics" && event._tag !== "VerificationCode") {
+          Queue.offerUnsafe(queue, event)
+        }
       },
       onOver: () => void Queue.endUnsafe(queue)
     })
@@ -273,6 +309,18 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
       asked.set(number, deferred)
       return Effect.andThen(tell({ _tag: "AskStatistics", request: number }), Deferred.await(deferred))
     }),
+    e2ee: Effect.sync(() => e2ee),
+    verificationCode: (userId) =>
+      Effect.suspend(() => {
+        if (isOver) return Deferred.await(ended)
+        const number = ++request
+        const deferred = Deferred.makeUnsafe<string, VoiceError.VoiceError>()
+        codesAsked.set(number, deferred)
+        return Effect.andThen(
+          tell({ _tag: "AskVerificationCode", request: number, userId }),
+          Deferred.await(deferred)
+        )
+      }),
     awaitEnd: Deferred.await(ended)
   }
 })

@@ -137,6 +137,16 @@ export interface VoiceSession {
   /** Those of the connection of the moment. Fails with `NotConnected` while there is none. */
   readonly statistics: Effect.Effect<VoiceDriver.Statistics, VoiceError.VoiceError>
   /**
+   * How the call stands with end-to-end encryption: the version (0 is none), and our group with its epoch, voice privacy
+   * code and members. An event, `E2eeChanged`, tells of each change. While there is no connection it is version 0.
+   */
+  readonly e2ee: Effect.Effect<VoiceDriver.E2ee>
+  /**
+   * The 45 digits that another member sees for us, too, if nobody stands in between. Fails with `E2eeFailed` if the user is
+   * not in our group, and with `NotConnected` while there is no connection.
+   */
+  readonly verificationCode: (userId: UserId) => Effect.Effect<string, VoiceError.VoiceError>
+  /**
    * Waits until everything is released: succeeds when we left, fails with the reason of any other end, and dies with what a
    * policy, gateway or driver died with.
    */
@@ -416,6 +426,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     packetsDropped: conduit.packetsDropped,
     events: conduit.events,
     statistics: conduit.statistics,
+    e2ee: conduit.e2ee,
+    verificationCode: conduit.verificationCode,
     awaitClosed: Deferred.await(closed)
   }
 })

@@ -8,6 +8,7 @@
 export * as AudioSource from "./audio/AudioSource.ts"
 export * as Track from "./audio/Track.ts"
 export * as AudioClock from "./AudioClock.ts"
+export * as Dave from "./Dave.ts"
 export * as FrameRing from "./driver/FrameRing.ts"
 export * as Gateway from "./Gateway.ts"
 export * as OpusDecoder from "./OpusDecoder.ts"

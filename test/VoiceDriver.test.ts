@@ -32,7 +32,18 @@ const statistics: Line.Statistics = {
   rtcpReceived: 0,
   unknownDatagrams: 0,
   malformedMessages: 0,
-  unknownOpcodes: 0
+  unknownOpcodes: 0,
+  framesEncrypted: 0,
+  failedToEncrypt: 0,
+  framesWithheld: 0,
+  framesDecrypted: 0,
+  undecryptable: 0,
+  fromNonMembers: 0,
+  unencrypted: 0,
+  unknownSenders: 0,
+  e2eeTransitions: 0,
+  e2eeRejections: 0,
+  e2eeRecoveries: 0
 }
 
 const packet = (sequence: number): Line.Event => ({

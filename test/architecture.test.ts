@@ -34,10 +34,11 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   [/^VoiceError\.ts$/, /^reason\//, /^voiceClose\.ts$/],
   [/^Transport\.ts$/, /^AudioClock\.ts$/],
   [
-    /^(Gateway|VoiceSocket|VoiceUdp|VoiceCrypto|OpusEncoder|OpusDecoder)\.ts$/,
+    /^(Gateway|VoiceSocket|VoiceUdp|VoiceCrypto|OpusEncoder|OpusDecoder|Dave)\.ts$/,
     /^gateway\//,
     /^crypto\//,
-    /^codec\//
+    /^codec\//,
+    /^dave\//
   ],
   [/^driver\//, /^VoiceDriver\.ts$/],
   [/^audio\//, /^receive\//],

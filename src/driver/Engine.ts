@@ -15,11 +15,14 @@ import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import { AudioClock } from "../AudioClock.ts"
+import * as Dave from "../Dave.ts"
+import type { UserId } from "../protocol/Identifier.ts"
 import * as VoicePayload from "../protocol/VoicePayload.ts"
 import * as VoiceCrypto from "../VoiceCrypto.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as VoiceSocket from "../VoiceSocket.ts"
 import * as VoiceUdp from "../VoiceUdp.ts"
+import * as E2ee from "./E2ee.ts"
 import * as FrameRing from "./FrameRing.ts"
 import type * as Line from "./Line.ts"
 import * as MediaReceiver from "./MediaReceiver.ts"
@@ -44,7 +47,7 @@ export interface Engine {
  * @category models
  * @since 0.1.0
  */
-export type Services = AudioClock | VoiceCrypto.VoiceCrypto | VoiceSocket.VoiceSocket | VoiceUdp.VoiceUdp
+export type Services = AudioClock | Dave.Dave | VoiceCrypto.VoiceCrypto | VoiceSocket.VoiceSocket | VoiceUdp.VoiceUdp
 
 const defaultPhaseTimeoutMs = 10_000
 const defaultResumeAttempts = 5
@@ -68,6 +71,7 @@ export const connect = Effect.fnUntraced(function*(
   const sockets = yield* VoiceSocket.VoiceSocket
   const udps = yield* VoiceUdp.VoiceUdp
   const crypto = yield* VoiceCrypto.VoiceCrypto
+  const dave = yield* Dave.Dave
   const scope = yield* Effect.scope
   const version = options.version ?? VoicePayload.recommendedVersion
   const phaseTimeoutMs = options.phaseTimeoutMs ?? defaultPhaseTimeoutMs
@@ -77,6 +81,29 @@ export const connect = Effect.fnUntraced(function*(
     Signalling.within(phase, phaseTimeoutMs, ended, effect)
 
   const users = SsrcMap.make()
+  const outgoing = yield* Queue.unbounded<Signalling.Outgoing>()
+  let gate: MediaSender.Gate = { _tag: "open" }
+  let player: MediaSender.MediaSender | undefined
+  const onPacket = (packet: Line.AudioPacket) => emit({ _tag: "Packet", packet })
+  const maxDaveVersion = version >= 8 ? dave.maxVersion : 0
+  const group = maxDaveVersion === 0
+    ? undefined
+    : yield* dave.open({ userId: info.userId, channelId: info.channelId })
+  const e2ee = group === undefined ? undefined : yield* E2ee.make({
+    group,
+    self: info.userId,
+    maxVersion: maxDaveVersion,
+    users,
+    now: clock.now,
+    send: (message) => void Queue.offerUnsafe(outgoing, message),
+    onGate: (next) => {
+      gate = next
+      player?.setGate(next)
+    },
+    onPacket,
+    onChange: (state) => emit({ _tag: "E2eeChanged", e2ee: state }),
+    onFailed: (error) => void Deferred.doneUnsafe(ended, Effect.fail(error))
+  })
   const gateway = yield* Signalling.make({
     info,
     version,
@@ -85,7 +112,10 @@ export const connect = Effect.fnUntraced(function*(
     emit,
     ended,
     phaseTimeoutMs,
-    resumeAttempts: options.resumeAttempts ?? defaultResumeAttempts
+    resumeAttempts: options.resumeAttempts ?? defaultResumeAttempts,
+    maxDaveVersion,
+    e2ee,
+    outgoing
   })
   const { ip, modes, port, ssrc } = yield* within("ready", gateway.ready)
   const mode = yield* crypto.choose(modes, options.modes)
@@ -124,7 +154,7 @@ export const connect = Effect.fnUntraced(function*(
     cipher,
     users,
     now: clock.now,
-    onPacket: (packet) => emit({ _tag: "Packet", packet })
+    onPacket: e2ee === undefined ? onPacket : e2ee.receive
   })
   let rtcpReceived = 0
   udp.onMedia((kind, datagram) => {
@@ -135,7 +165,7 @@ export const connect = Effect.fnUntraced(function*(
   gateway.setSpeaking(options.speaking ?? VoicePayload.SpeakingFlag.Microphone, ssrc)
   yield* gateway.established
 
-  const player = MediaSender.make({
+  const sender = MediaSender.make({
     clock,
     cipher,
     ssrc,
@@ -152,7 +182,9 @@ export const connect = Effect.fnUntraced(function*(
         )
       )
   })
-  yield* Effect.addFinalizer(() => Effect.sync(() => player.close()))
+  player = sender
+  sender.setGate(gate)
+  yield* Effect.addFinalizer(() => Effect.sync(() => sender.close()))
 
   yield* udp.awaitLoss.pipe(
     Effect.catch((error) => Deferred.fail(ended, error)),
@@ -168,7 +200,7 @@ export const connect = Effect.fnUntraced(function*(
       given = description
       const former = key
       key = next
-      player.setCipher(next.cipher)
+      sender.setCipher(next.cipher)
       media.setCipher(next.cipher)
       yield* Scope.close(former.keyScope, Exit.void)
     }
@@ -180,7 +212,7 @@ export const connect = Effect.fnUntraced(function*(
   yield* Deferred.await(ended).pipe(
     Effect.catch((error) =>
       Effect.sync(() => {
-        player.close()
+        sender.close()
         emit({ _tag: "Ended", error })
       })
     ),
@@ -188,9 +220,10 @@ export const connect = Effect.fnUntraced(function*(
   )
 
   const statistics = (): Line.Statistics => {
-    const out = player.statistics()
+    const out = sender.statistics()
     const into = media.statistics()
     const datagrams = udp.statistics()
+    const encryption = e2ee?.statistics()
     const { heartbeatsSent, malformedMessages, resumes, roundTripMs, unknownOpcodes } = gateway.statistics()
     return {
       ...(roundTripMs === undefined ? {} : { roundTripMs }),
@@ -215,26 +248,53 @@ export const connect = Effect.fnUntraced(function*(
       rtcpReceived,
       unknownDatagrams: datagrams.unknown,
       malformedMessages,
-      unknownOpcodes
+      unknownOpcodes,
+      framesWithheld: out.withheld,
+      framesEncrypted: encryption?.encrypted ?? 0,
+      failedToEncrypt: encryption?.failedToEncrypt ?? 0,
+      framesDecrypted: encryption?.decrypted ?? 0,
+      undecryptable: encryption?.undecryptable ?? 0,
+      fromNonMembers: encryption?.fromNonMembers ?? 0,
+      unencrypted: encryption?.unencrypted ?? 0,
+      unknownSenders: encryption?.unknownSenders ?? 0,
+      e2eeTransitions: encryption?.transitions ?? 0,
+      e2eeRejections: encryption?.rejections ?? 0,
+      e2eeRecoveries: encryption?.recoveries ?? 0
     }
   }
+
+  const attach = (track: Line.TrackNumber, ring: FrameRing.FrameRing, paused: boolean): void =>
+    sender.attach(track, e2ee === undefined ? ring : e2ee.protect(ring), paused)
+
+  const tellVerificationCode = (request: number, userId: UserId) =>
+    (group === undefined
+      ? Effect.succeed({ failure: "the call is not end-to-end encrypted" })
+      : group.verificationCode(userId).pipe(
+        Effect.map((code) => ({ code, failure: "" })),
+        Effect.catch(({ detail }) => Effect.succeed({ failure: detail }))
+      )).pipe(
+        Effect.map((answer) => emit({ _tag: "VerificationCode", request, ...answer })),
+        Effect.forkIn(scope)
+      )
 
   const command = (command: Line.Command): void => {
     switch (command._tag) {
       case "Attach":
-        return player.attach(command.track, FrameRing.fromBuffer(command.ring), command.paused)
+        return attach(command.track, FrameRing.fromBuffer(command.ring), command.paused)
       case "Detach":
-        return player.detach(command.track)
+        return sender.detach(command.track)
       case "SetPaused":
-        return player.setPaused(command.track, command.paused)
+        return sender.setPaused(command.track, command.paused)
       case "SetMuted":
-        return player.setMuted(command.muted)
+        return sender.setMuted(command.muted)
       case "SetSpeaking":
         return gateway.setSpeaking(command.flags, ssrc)
       case "Listen":
         return media.setListening(command.on)
       case "AskStatistics":
         return emit({ _tag: "Statistics", request: command.request, value: statistics() })
+      case "AskVerificationCode":
+        return void Effect.runFork(tellVerificationCode(command.request, command.userId))
     }
   }
 

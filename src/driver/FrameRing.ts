@@ -81,7 +81,9 @@ export interface FrameRing {
    * empty. {@link FrameRing.samples} then tells its duration. Up to three bytes behind the frame may be overwritten.
    */
   readonly read: (into: Uint8Array, offset: number) => number
-  /** Duration of the frame that `read` took last, in samples. */
+  /** Takes the oldest frame, if there is one, and forgets it. {@link FrameRing.samples} then tells its duration. */
+  readonly discard: () => void
+  /** Duration of the frame that was taken last, in samples. */
   readonly samples: () => number
   /** Whether the producer has ended and everything was read. */
   readonly isDrained: () => boolean
@@ -158,25 +160,11 @@ class Ring implements FrameRing {
   }
 
   read(into: Uint8Array, offset: number): number {
-    if (this.#isEmpty()) return -1
-    const words = this.#words
-    // only this side writes the index of reading
-    let index = words[readIndex] ?? 0
-    let at = index & (this.#capacity - 1)
-    let record = words[headerInts + (at >>> 2)] ?? 0
-    if (record >>> 16 === skipMarker) {
-      index += this.#capacity - at
-      at = 0
-      record = words[headerInts] ?? 0
-    }
-    const length = record >>> 16
-    this.#lastSamples = record & 0xffff
-    this.#copy(at + 4, length, into, offset)
-    // only this side writes these two as well; the store of the index publishes them
-    words[readUnits] = (words[readUnits] ?? 0) + this.#lastSamples / unitSamples
-    words[framesReadIndex] = (words[framesReadIndex] ?? 0) + 1
-    Atomics.store(words, readIndex, (index + ((4 + length + 3) & ~3)) | 0)
-    return length
+    return this.#take(into, offset)
+  }
+
+  discard(): void {
+    this.#take(undefined, 0)
   }
 
   end(): void {
@@ -206,6 +194,28 @@ class Ring implements FrameRing {
 
   framesRead(): number {
     return Atomics.load(this.#words, framesReadIndex) >>> 0
+  }
+
+  #take(into: Uint8Array | undefined, offset: number): number {
+    if (this.#isEmpty()) return -1
+    const words = this.#words
+    // only this side writes the index of reading
+    let index = words[readIndex] ?? 0
+    let at = index & (this.#capacity - 1)
+    let record = words[headerInts + (at >>> 2)] ?? 0
+    if (record >>> 16 === skipMarker) {
+      index += this.#capacity - at
+      at = 0
+      record = words[headerInts] ?? 0
+    }
+    const length = record >>> 16
+    this.#lastSamples = record & 0xffff
+    if (into !== undefined) this.#copy(at + 4, length, into, offset)
+    // only this side writes these two as well; the store of the index publishes them
+    words[readUnits] = (words[readUnits] ?? 0) + this.#lastSamples / unitSamples
+    words[framesReadIndex] = (words[framesReadIndex] ?? 0) + 1
+    Atomics.store(words, readIndex, (index + ((4 + length + 3) & ~3)) | 0)
+    return length
   }
 
   #used(): number {

@@ -81,7 +81,8 @@ export const Command = Schema.TaggedUnion({
   SetMuted: { muted: Schema.Boolean },
   SetSpeaking: { flags: Schema.Int },
   Listen: { on: Schema.Boolean },
-  AskStatistics: { request: Schema.Int }
+  AskStatistics: { request: Schema.Int },
+  AskVerificationCode: { request: Schema.Int, userId: UserId }
 })
 
 /**
@@ -89,6 +90,33 @@ export const Command = Schema.TaggedUnion({
  * @since 0.1.0
  */
 export type Command = typeof Command.Type
+
+/**
+ * How a connection stands with end-to-end encryption (DAVE).
+ *
+ * - `version`: the version of the protocol that is in use; 0 is none, and audio is readable for Discord then.
+ * - `membership`: the group that we are in. Without one nothing but silence is sent while the version is not 0.
+ * - `transitioning`: a change was announced and is not executed yet.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const E2ee = Schema.Struct({
+  version: Schema.Int,
+  membership: Schema.optionalKey(Schema.Struct({
+    epoch: Schema.Int,
+    /** The voice privacy code: 30 digits, the same for all members. */
+    privacyCode: Schema.String,
+    members: Schema.Array(UserId)
+  })),
+  transitioning: Schema.Boolean
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type E2ee = typeof E2ee.Type
 
 /**
  * What was agreed when the connection came up.
@@ -168,7 +196,22 @@ export const Statistics = Schema.Struct({
   rtcpReceived: Schema.Int,
   unknownDatagrams: Schema.Int,
   malformedMessages: Schema.Int,
-  unknownOpcodes: Schema.Int
+  unknownOpcodes: Schema.Int,
+  /** End-to-end encryption. Frames that were sent encrypted, and those that the engine refused to encrypt. */
+  framesEncrypted: Schema.Int,
+  failedToEncrypt: Schema.Int,
+  /** Frames that were taken at their time but not sent, because nobody could have read them. */
+  framesWithheld: Schema.Int,
+  framesDecrypted: Schema.Int,
+  /** Frames that were not passed on: no key fits; the sender is not in our group; not encrypted though it had to be; nobody said in time whose they are. */
+  undecryptable: Schema.Int,
+  fromNonMembers: Schema.Int,
+  unencrypted: Schema.Int,
+  unknownSenders: Schema.Int,
+  /** Transitions that were executed, messages of the group that were refused, and how often we asked to be added anew. */
+  e2eeTransitions: Schema.Int,
+  e2eeRejections: Schema.Int,
+  e2eeRecoveries: Schema.Int
 })
 
 /**
@@ -200,6 +243,10 @@ export const Event = Schema.TaggedUnion({
   Resuming: { error: VoiceError },
   /** It was replaced. */
   Resumed: { elapsedMs: Schema.Finite },
+  /** Something about end-to-end encryption has changed. */
+  E2eeChanged: { e2ee: E2ee },
+  /** Without a code, `failure` says why there is none. */
+  VerificationCode: { request: Schema.Int, code: Schema.optionalKey(Schema.String), failure: Schema.String },
   Packet: { packet: AudioPacket },
   Statistics: { request: Schema.Int, value: Statistics },
   /** The connection is over. Nothing comes after it. */

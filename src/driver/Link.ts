@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
+import type * as DaveFrame from "../protocol/DaveFrame.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import type * as VoiceSocket from "../VoiceSocket.ts"
@@ -23,6 +24,8 @@ import * as Heartbeat from "./Heartbeat.ts"
 export interface Listener {
   /** Every message but heartbeats, their acknowledgements, Hello and Resumed. */
   readonly onMessage: (message: VoicePayload.ServerMessage) => Effect.Effect<unknown>
+  /** Every binary message. */
+  readonly onDave: (frame: DaveFrame.ServerFrame) => Effect.Effect<unknown>
   /** The sequence number of a message that was handled. */
   readonly onSequence: (sequence: number) => void
   /** The last sequence number handled, over all links; -1 if there is none. */
@@ -46,6 +49,7 @@ export interface Link {
   readonly startHeartbeat: Effect.Effect<void>
   /** Sends, and waits until the message has left. */
   readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError>
+  readonly sendDave: (frame: DaveFrame.ClientFrame) => Effect.Effect<void, VoiceError>
   readonly close: (code: number) => Effect.Effect<void>
   /** Fails with the reason when the socket or the heartbeat dies. */
   readonly ended: Deferred.Deferred<never, VoiceError>
@@ -127,7 +131,7 @@ export const make = Effect.fnUntraced(function*(
       case "Malformed":
         return listener.onMalformed(incoming.detail)
       case "Dave":
-        return handled(incoming.frame.seq)
+        return Effect.andThen(listener.onDave(incoming.frame), handled(incoming.frame.seq))
       case "Message": {
         const { message } = incoming
         // only what was handled is acknowledged: a resume has the rest sent again
@@ -144,6 +148,7 @@ export const make = Effect.fnUntraced(function*(
     resumed: Deferred.await(resumed),
     startHeartbeat,
     send: socket.send,
+    sendDave: socket.sendDave,
     close: (code) => socket.close(code, ""),
     ended
   }

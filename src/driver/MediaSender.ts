@@ -47,6 +47,28 @@ export interface Options {
 }
 
 /**
+ * What happens to audio while end-to-end encryption is not ready for it. `open`: it is sent. `drop`: frames are taken at
+ * their time and not sent. `hold`: the track waits until `untilMs` of the clock, and then goes on as `then` says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Gate =
+  | { readonly _tag: "open" }
+  | { readonly _tag: "drop" }
+  | { readonly _tag: "hold"; readonly untilMs: number; readonly then: "open" | "drop" }
+
+/**
+ * Where frames are taken from: the consumer's end of a ring, or what stands in front of it and changes them on their way.
+ * `read` may write up to {@link growthBytes} more than `next` said. It gives 0 for a frame that must not be sent: its time
+ * passes in silence.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FrameSource = Pick<FrameRing.FrameRing, "next" | "read" | "discard" | "samples" | "isDrained">
+
+/**
  * Counters of a sender.
  *
  * @category models
@@ -55,6 +77,8 @@ export interface Options {
 export interface Statistics {
   readonly packets: number
   readonly silencePackets: number
+  /** Frames that were taken at their time and not sent because of the gate or their source. */
+  readonly withheld: number
   readonly bytes: number
   readonly reanchored: number
   readonly lateness: Lateness.Lateness
@@ -66,11 +90,12 @@ export interface Statistics {
  */
 export interface MediaSender {
   /** Plays the frames of a ring, in place of a ring that is being played. */
-  readonly attach: (track: TrackNumber, ring: FrameRing.FrameRing, paused: boolean) => void
+  readonly attach: (track: TrackNumber, frames: FrameSource, paused: boolean) => void
   readonly detach: (track: TrackNumber) => void
   readonly setPaused: (track: TrackNumber, paused: boolean) => void
   /** While muted, frames are taken at their time but not sent. */
   readonly setMuted: (muted: boolean) => void
+  readonly setGate: (gate: Gate) => void
   /** A new key was given (op 4): later packets are sealed with it. */
   readonly setCipher: (cipher: PacketCipher) => void
   /** Stops for good. Audio that is being sent is closed with silence at once, since no later beat will come. */
@@ -82,8 +107,16 @@ const closingFrames = 5
 
 const silence = OpusPacket.silenceFrame()
 
-/** Room for the RTP header in front and the longest nonce and tag behind a packet. */
-const overheadBytes = 128
+/**
+ * By how much a {@link FrameSource} may lengthen a frame.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const growthBytes = 64
+
+/** Room for the RTP header in front, a longer frame, and the longest nonce and tag behind a packet. */
+const overheadBytes = 128 + growthBytes
 
 /**
  * One object with everything that a packet needs, and methods that all senders share: what is looked at fifty times a second
@@ -95,7 +128,7 @@ class Sender implements MediaSender, Outlet {
   readonly #options: Options
   readonly #lateness = Lateness.make()
   #cipher: PacketCipher
-  #ring: FrameRing.FrameRing | undefined
+  #ring: FrameSource | undefined
   #sequence: number
   /** As a signed integer: it is kept without an object of its own then. */
   #timestamp: number
@@ -106,6 +139,7 @@ class Sender implements MediaSender, Outlet {
   #started = false
   #starving = false
   #muted = false
+  #gate: Gate = { _tag: "open" }
   /** Whether the last packet was audio that no silence has closed yet. */
   #talking = false
   #silenceLeft = 0
@@ -113,6 +147,7 @@ class Sender implements MediaSender, Outlet {
   #idle = true
   #packets = 0
   #silencePackets = 0
+  #withheld = 0
   #bytes = 0
   #reanchored = 0
 
@@ -135,7 +170,7 @@ class Sender implements MediaSender, Outlet {
       return this.#dueMs
     }
     const ring = this.#ring
-    if (ring !== undefined && !this.#paused) {
+    if (ring !== undefined && !this.#paused && !this.#isHeld(nowMs)) {
       const samples = this.#takeFrame(ring)
       if (samples > 0) {
         this.#lateness.record(late)
@@ -165,7 +200,7 @@ class Sender implements MediaSender, Outlet {
     if (!this.#options.send(packet, length)) this.#cipher.workspace.replace(packet)
   }
 
-  attach(track: TrackNumber, ring: FrameRing.FrameRing, paused: boolean): void {
+  attach(track: TrackNumber, ring: FrameSource, paused: boolean): void {
     if (this.#closed) return
     this.#track = track
     this.#ring = ring
@@ -189,6 +224,10 @@ class Sender implements MediaSender, Outlet {
     this.#muted = muted
   }
 
+  setGate(gate: Gate): void {
+    this.#gate = gate
+  }
+
   setCipher(cipher: PacketCipher): void {
     this.#cipher = cipher
   }
@@ -209,6 +248,7 @@ class Sender implements MediaSender, Outlet {
     return {
       packets: this.#packets,
       silencePackets: this.#silencePackets,
+      withheld: this.#withheld,
       bytes: this.#bytes,
       reanchored: this.#reanchored,
       lateness: this.#lateness
@@ -265,13 +305,46 @@ class Sender implements MediaSender, Outlet {
     this.#silenceLeft = closingFrames
   }
 
+  #isHeld(nowMs: number): boolean {
+    const gate = this.#gate
+    if (gate._tag !== "hold") return false
+    if (nowMs < gate.untilMs) return true
+    this.#gate = { _tag: gate.then }
+    return false
+  }
+
   /** Takes one frame off the ring and sends it. Returns its samples, or 0 when there is none. */
-  #takeFrame(source: FrameRing.FrameRing): number {
+  #takeFrame(source: FrameSource): number {
     const length = source.next()
     if (length < 0) return 0
+    const isGated = this.#gate._tag !== "open"
+    if (isGated || this.#muted) {
+      source.discard()
+      if (isGated) this.#withheld++
+      return this.#pass(source.samples())
+    }
     const packet = this.#cipher.workspace.next(length + overheadBytes)
-    source.read(packet, RtpPacket.fixedHeaderBytes)
-    const samples = source.samples()
+    const written = source.read(packet, RtpPacket.fixedHeaderBytes)
+    if (written <= 0) {
+      this.#withheld++
+      return this.#pass(source.samples())
+    }
+    this.#taken()
+    this.#silenceLeft = 0
+    this.#talking = true
+    this.#transmit(packet, written)
+    return source.samples()
+  }
+
+  /** A frame's time passes, and it is not sent. */
+  #pass(samples: number): number {
+    this.#taken()
+    this.#beginSilence()
+    if (this.#silenceLeft > 0) this.#transmitSilence()
+    return samples
+  }
+
+  #taken(): void {
     if (!this.#started) {
       this.#started = true
       this.#options.onTrack("TrackStarted", this.#track)
@@ -280,15 +353,6 @@ class Sender implements MediaSender, Outlet {
       this.#starving = false
       this.#options.onTrack("TrackRecovered", this.#track)
     }
-    if (this.#muted) {
-      this.#beginSilence()
-      if (this.#silenceLeft > 0) this.#transmitSilence()
-      return samples
-    }
-    this.#silenceLeft = 0
-    this.#talking = true
-    this.#transmit(packet, length)
-    return samples
   }
 
   #wake(): void {

@@ -15,10 +15,12 @@ import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as CloseCode from "../protocol/CloseCode.ts"
+import type * as DaveFrame from "../protocol/DaveFrame.ts"
 import type { Ssrc } from "../protocol/Identifier.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type * as VoiceSocket from "../VoiceSocket.ts"
+import type { E2ee } from "./E2ee.ts"
 import type * as Line from "./Line.ts"
 import * as Link from "./Link.ts"
 import type * as SsrcMap from "./SsrcMap.ts"
@@ -80,7 +82,21 @@ export interface Options {
   readonly phaseTimeoutMs: number
   /** How often to try to resume after a loss. 0: never. */
   readonly resumeAttempts: number
+  /** The highest version of end-to-end encryption to announce; 0 is none. */
+  readonly maxDaveVersion: number
+  /** Takes part in what the gateway says, and answers by {@link Options.outgoing}. */
+  readonly e2ee: Pick<E2ee, "onMessage" | "onFrame" | "resumed"> | undefined
+  /** Messages that are sent in order, on the socket of the moment; one that is lost with its socket stays lost. */
+  readonly outgoing: Queue.Queue<Outgoing>
 }
+
+/**
+ * What can be sent without waiting for it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outgoing = VoicePayload.ClientMessage | DaveFrame.ClientFrame
 
 /** How long to wait for the other side's close frame when we leave. */
 const closeTimeoutMs = 1_000
@@ -149,14 +165,13 @@ export const within = <A, R>(
 export const make = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Signalling, VoiceError.VoiceError, Scope.Scope> {
-  const { emit, ended, info, phaseTimeoutMs, resumeAttempts, sockets, users, version } = options
+  const { e2ee, emit, ended, info, outgoing, phaseTimeoutMs, resumeAttempts, sockets, users, version } = options
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
   const ready = yield* Deferred.make<Ready>()
   const descriptions = yield* Queue.unbounded<Description>()
-  const announcements = yield* Queue.sliding<VoicePayload.ClientMessage>(1)
   let lastSequence = -1
   let speaking: VoicePayload.ClientMessage | undefined
   let isEstablished = false
@@ -194,7 +209,9 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const listener: Link.Listener = {
-    onMessage,
+    onMessage: (message) =>
+      e2ee === undefined ? onMessage(message) : Effect.andThen(onMessage(message), e2ee.onMessage(message)),
+    onDave: (frame) => e2ee === undefined ? Effect.void : e2ee.onFrame(frame),
     onSequence: (sequence) => {
       lastSequence = sequence
     },
@@ -256,7 +273,11 @@ export const make = Effect.fnUntraced(function*(
   let current: Current = yield* open((link) =>
     link.send({
       op: 0,
-      d: { ...credentials, user_id: info.userId, ...(version >= 8 ? { max_dave_protocol_version: 0 } : {}) }
+      d: {
+        ...credentials,
+        user_id: info.userId,
+        ...(version >= 8 ? { max_dave_protocol_version: options.maxDaveVersion } : {})
+      }
     })
   )
 
@@ -289,7 +310,8 @@ export const make = Effect.fnUntraced(function*(
       if (next._tag === "Failure") return next.failure
       current = next.success
       // only now: what is announced from here on goes to this socket, too
-      if (speaking !== undefined) Queue.offerUnsafe(announcements, speaking)
+      if (speaking !== undefined) Queue.offerUnsafe(outgoing, speaking)
+      e2ee?.resumed()
       resumes++
       sinceMs = nowMs()
       emit({ _tag: "Resumed", elapsedMs: sinceMs - lostMs })
@@ -300,9 +322,13 @@ export const make = Effect.fnUntraced(function*(
     Effect.forkScoped({ startImmediately: true })
   )
 
-  // one that fails is lost with its socket, and sent again on the next
-  yield* Queue.take(announcements).pipe(
-    Effect.flatMap((message) => Effect.ignore(current.link.send(message))),
+  // one that fails is lost with its socket; what still matters is said again on the next
+  yield* Queue.take(outgoing).pipe(
+    Effect.flatMap((message) =>
+      Effect.ignore(
+        message.op === 26 || message.op === 28 ? current.link.sendDave(message) : current.link.send(message)
+      )
+    ),
     Effect.forever,
     Effect.forkScoped({ startImmediately: true })
   )
@@ -312,7 +338,7 @@ export const make = Effect.fnUntraced(function*(
     send: (message) => Effect.suspend(() => current.link.send(message)),
     setSpeaking: (flags, ssrc) => {
       speaking = { op: 5, d: { speaking: flags, delay: 0, ssrc } }
-      Queue.offerUnsafe(announcements, speaking)
+      Queue.offerUnsafe(outgoing, speaking)
     },
     established: Effect.sync(() => {
       isEstablished = true

@@ -222,7 +222,7 @@ export const voiceTable: ReadonlyArray<VoiceCloseCode> = [
     name: "E2eeRequired",
     meaning: "The channel takes only clients with end-to-end encryption",
     remedy:
-      "This version has no end-to-end encryption (DAVE), which only stage channels do without since March 2026: join a stage channel.",
+      "Provide Dave.layer and use voice gateway version 8 or later; only stage channels do without encryption (DAVE) since March 2026.",
     reaction: "stop"
   },
   {

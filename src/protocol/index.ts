@@ -6,6 +6,7 @@
 export * as CloseCode from "./CloseCode.ts"
 export * as Datagram from "./Datagram.ts"
 export * as DaveFrame from "./DaveFrame.ts"
+export * as E2eeFrame from "./E2eeFrame.ts"
 export * as EncryptionMode from "./EncryptionMode.ts"
 export * as GatewayPayload from "./GatewayPayload.ts"
 export * as Identifier from "./Identifier.ts"

@@ -383,17 +383,30 @@ export class Unsupported extends Schema.TaggedError<Unsupported>(`${key}/Unsuppo
   }
 }
 
+const e2eeRemedies = {
+  Engine: "Install @snazzah/davey, or provide Dave.layerDisabled where no encryption is needed.",
+  Version: "Update this library.",
+  Group: "Join again; if it happens again, another member or the voice server is at fault.",
+  Verification: "Only members of the same encrypted call have a verification code for each other."
+} as const
+
 /**
  * End-to-end encryption (DAVE) failed for good.
+ *
+ * - `Engine`: the library that does it cannot be loaded, or cannot make a key.
+ * - `Version`: the voice gateway wants a version of the protocol that this library does not know.
+ * - `Group`: we could not get into the channel's group, however often we asked to be added anew.
+ * - `Verification`: there is no verification code for a user.
  *
  * @category reasons
  * @since 0.1.0
  */
-export class E2eeFailed
-  extends Schema.TaggedError<E2eeFailed>(`${key}/E2eeFailed`)("E2eeFailed", { detail: Schema.String })
-{
+export class E2eeFailed extends Schema.TaggedError<E2eeFailed>(`${key}/E2eeFailed`)("E2eeFailed", {
+  kind: Schema.Literals(["Engine", "Version", "Group", "Verification"]),
+  detail: Schema.String
+}) {
   override get message(): string {
-    return `End-to-end encryption failed: ${this.detail}.`
+    return `End-to-end encryption failed: ${this.detail}. ${e2eeRemedies[this.kind]}`
   }
 }
 

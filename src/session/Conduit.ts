@@ -40,6 +40,8 @@ export interface Conduit extends
     | "packets"
     | "packetsDropped"
     | "statistics"
+    | "e2ee"
+    | "verificationCode"
     | "awaitEnd"
   >
 {
@@ -233,6 +235,13 @@ export const make = Effect.fnUntraced(function*(
     packets,
     packetsDropped: () => dropped,
     statistics: Effect.suspend(() => current === undefined ? notConnected("Statistics") : current.statistics),
+    e2ee: Effect.suspend(() =>
+      current === undefined ? Effect.succeed({ version: 0, transitioning: false }) : current.e2ee
+    ),
+    verificationCode: (userId) =>
+      Effect.suspend(() =>
+        current === undefined ? notConnected("The verification code") : current.verificationCode(userId)
+      ),
     awaitEnd: Deferred.await(ended),
     end: (error, lost) =>
       Effect.sync(() => {

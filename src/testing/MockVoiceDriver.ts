@@ -78,7 +78,18 @@ const zeroStatistics: Line.Statistics = {
   rtcpReceived: 0,
   unknownDatagrams: 0,
   malformedMessages: 0,
-  unknownOpcodes: 0
+  unknownOpcodes: 0,
+  framesEncrypted: 0,
+  failedToEncrypt: 0,
+  framesWithheld: 0,
+  framesDecrypted: 0,
+  undecryptable: 0,
+  fromNonMembers: 0,
+  unencrypted: 0,
+  unknownSenders: 0,
+  e2eeTransitions: 0,
+  e2eeRejections: 0,
+  e2eeRecoveries: 0
 }
 
 const make = Effect.gen(function*() {
@@ -147,6 +158,12 @@ const make = Effect.gen(function*() {
               }
               return emit({ _tag: "Statistics", request: command.request, value })
             }
+            case "AskVerificationCode":
+              return emit({
+                _tag: "VerificationCode",
+                request: command.request,
+                failure: "the call is not end-to-end encrypted"
+              })
             case "Listen":
             case "SetSpeaking":
               return

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+export * as MockDave from "./MockDave.ts"
 export * as MockGateway from "./MockGateway.ts"
 export * as MockOpusDecoder from "./MockOpusDecoder.ts"
 export * as MockOpusEncoder from "./MockOpusEncoder.ts"

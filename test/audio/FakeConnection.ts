@@ -80,6 +80,8 @@ export const make = Effect.gen(function*() {
     listen: () => Effect.void,
     packetsDropped: () => 0,
     statistics: Deferred.await(ended),
+    e2ee: Effect.succeed({ version: 0, transitioning: false }),
+    verificationCode: () => Deferred.await(ended),
     awaitEnd: Deferred.await(ended)
   }
   return {

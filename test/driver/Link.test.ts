@@ -25,6 +25,7 @@ const rig = Effect.fnUntraced(function*(
   let lastSequence = options.lastSequence ?? -1
   const link = yield* Link.make(socket, {
     onMessage: options.onMessage ?? (({ op }) => Effect.sync(() => log.push(`message ${op}`))),
+    onDave: ({ op }) => Effect.sync(() => log.push(`dave ${op}`)),
     onSequence: (sequence) => {
       lastSequence = sequence
       log.push(`handled ${sequence}`)
@@ -121,7 +122,7 @@ describe("Link", () => {
       assert.deepStrictEqual(log, [])
       yield* Deferred.succeed(gate, undefined)
       yield* settle
-      assert.deepStrictEqual(log, ["handled 0", "handled 7", "malformed spoilt"])
+      assert.deepStrictEqual(log, ["handled 0", "dave 25", "handled 7", "malformed spoilt"])
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
   for (const [lastSequence, version] of [[-1, 8], [0, 8], [41, 9], [41, 7]] as const) {

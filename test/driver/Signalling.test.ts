@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Redacted, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Queue, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type * as Line from "../../src/driver/Line.ts"
 import * as Signalling from "../../src/driver/Signalling.ts"
@@ -56,7 +56,10 @@ const rig = Effect.fnUntraced(function*(
       emit: (event) => events.push(event),
       ended,
       phaseTimeoutMs: 5_000,
-      resumeAttempts: options.resumeAttempts ?? 5
+      resumeAttempts: options.resumeAttempts ?? 5,
+      maxDaveVersion: 0,
+      e2ee: undefined,
+      outgoing: yield* Queue.unbounded<Signalling.Outgoing>()
     }),
     { startImmediately: true }
   )

@@ -1,6 +1,7 @@
 import { assert } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Result } from "effect"
 import * as AudioClock from "../../src/AudioClock.ts"
+import * as Dave from "../../src/Dave.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import * as Datagram from "../../src/protocol/Datagram.ts"
 import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
@@ -14,9 +15,12 @@ import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as VoiceUdp from "../../src/VoiceUdp.ts"
 
 /** A driver whose server is the test. */
-export const layerWith = (crypto: Layer.Layer<VoiceCrypto.VoiceCrypto>) =>
+export const layerWith = (
+  crypto: Layer.Layer<VoiceCrypto.VoiceCrypto>,
+  dave: Layer.Layer<Dave.Dave> = Dave.layerDisabled
+) =>
   VoiceDriver.layer.pipe(
-    Layer.provideMerge(Layer.mergeAll(VoiceSocket.layer, VoiceUdp.layer, crypto)),
+    Layer.provideMerge(Layer.mergeAll(VoiceSocket.layer, VoiceUdp.layer, crypto, dave)),
     Layer.provideMerge(MockTransport.layer),
     Layer.provideMerge(AudioClock.layerEffectClock)
   )

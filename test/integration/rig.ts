@@ -3,6 +3,7 @@ import { Clock, Effect, Fiber, Layer, Redacted, type Scope, Stream } from "effec
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as AudioClock from "../../src/AudioClock.ts"
+import * as Dave from "../../src/Dave.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -19,7 +20,7 @@ import * as VoiceUdp from "../../src/VoiceUdp.ts"
 export const bot = Layer.unwrap(
   Emulator.Emulator.useSync((discord) =>
     VoiceDriver.layer.pipe(
-      Layer.provideMerge(Layer.mergeAll(VoiceSocket.layer, VoiceUdp.layer, VoiceCrypto.layer)),
+      Layer.provideMerge(Layer.mergeAll(VoiceSocket.layer, VoiceUdp.layer, VoiceCrypto.layer, Dave.layer)),
       Layer.provideMerge(discord.transport),
       Layer.merge(discord.layerGateway("bot"))
     )

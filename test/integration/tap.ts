@@ -1,5 +1,6 @@
 import { Clock, Effect, Layer, Queue } from "effect"
 import type * as AudioClock from "../../src/AudioClock.ts"
+import * as Dave from "../../src/Dave.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
@@ -146,7 +147,7 @@ export const make = (user = "bot"): Tap => {
     const { token } = yield* Effect.orDie(discord.user(user))
     const transports = Layer.merge(webSocketTransport, datagramTransport).pipe(Layer.provide(discord.transport))
     return VoiceDriver.layer.pipe(
-      Layer.provide(Layer.mergeAll(VoiceSocket.layer, VoiceUdp.layer, VoiceCrypto.layer)),
+      Layer.provide(Layer.mergeAll(VoiceSocket.layer, VoiceUdp.layer, VoiceCrypto.layer, Dave.layer)),
       Layer.merge(Gateway.layer({ token, url: discord.urls.gateway })),
       Layer.provide(transports)
     )

@@ -1,0 +1,170 @@
+/**
+ * End-to-end encryption (DAVE): our membership in the MLS group of a voice channel, and the keys that follow from it. A
+ * group takes the binary messages of the voice gateway and gives ours: messages in, messages out. When to ask it for
+ * what is the driver's business (`driver/E2ee`).
+ *
+ * {@link layer} does it with `@snazzah/davey`, the engine that discord.js uses, too; {@link layerDisabled} announces that we
+ * cannot, which today's Discord takes in stage channels only.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Davey from "./dave/Davey.ts"
+import type { ChannelId, UserId } from "./protocol/Identifier.ts"
+import * as VoiceError from "./VoiceError.ts"
+
+/**
+ * The group did not take a message. `operation` is what was asked for, `detail` the engine's word for why not, such as
+ * `UnexpectedUser`, `WrongEpoch` or `InvalidSignature`. The group is as it was before.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DaveError extends Schema.TaggedError<DaveError>("effect-discord-voice/Dave/DaveError")("DaveError", {
+  operation: Schema.Literals(["create", "external-sender", "proposals", "commit", "welcome", "verification-code"]),
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `End-to-end encryption: ${this.operation} failed: ${this.detail}.`
+  }
+}
+
+/**
+ * A group that we are in.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Membership {
+  /** Counts the changes of the group, from 1. */
+  readonly epoch: number
+  /** The voice privacy code: 30 digits that are the same for all members of the epoch (DAVE whitepaper, Displayable Codes). */
+  readonly privacyCode: string
+  /** Everybody in the group, ourselves among them. */
+  readonly members: ReadonlyArray<UserId>
+}
+
+/**
+ * Why a frame could not be decrypted. `NotMember`: its sender is not in our group. `Undecryptable`: no key of the sender fits,
+ * or the frame was repeated or damaged.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type DecryptFailure = "NotMember" | "Undecryptable"
+
+/**
+ * Our place in the group of one channel. The MLS structures are opaque bytes here. What is handed in is not kept.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Group {
+  /** Forgets the group there was and gives a new KeyPackage (op 26), with which the others can add us. */
+  readonly create: (protocolVersion: number) => Effect.Effect<Uint8Array, DaveError>
+  /** Op 25. Has to come before proposals; it outlives {@link Group.create}. */
+  readonly setExternalSender: (externalSender: Uint8Array) => Effect.Effect<void, DaveError>
+  /**
+   * Op 27. Gives what to answer with (op 28: a commit, and a Welcome if it adds somebody), or nothing. Users who are to be
+   * added have to be among `recognised`, or all of it fails.
+   */
+  readonly proposals: (
+    operation: "append" | "revoke",
+    payload: Uint8Array,
+    recognised: ReadonlyArray<UserId>
+  ) => Effect.Effect<Uint8Array | undefined, DaveError>
+  /** Op 29: the next epoch. Frames are encrypted with its keys from now on; those of the former open for 10 more seconds. */
+  readonly commit: (commit: Uint8Array) => Effect.Effect<void, DaveError>
+  /** Op 30: we are in the group. */
+  readonly welcome: (welcome: Uint8Array) => Effect.Effect<void, DaveError>
+  /** `undefined` while we are in no group. */
+  readonly membership: () => Membership | undefined
+  /**
+   * The 45 digits that another member sees for us, too, if nobody stands in between (DAVE whitepaper, Verification
+   * Fingerprint). Takes some 100 ms of a thread that is not ours.
+   */
+  readonly verificationCode: (userId: UserId) => Effect.Effect<string, DaveError>
+  /** Encrypts an Opus packet; `undefined` while we are in no group. Plain code for the beat. */
+  readonly encrypt: (frame: Uint8Array) => Uint8Array | undefined
+  /** Decrypts an Opus packet of another member. Plain code; what it gives is of the caller's own. */
+  readonly decrypt: (userId: UserId, frame: Uint8Array) => Uint8Array | DecryptFailure
+}
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class Dave extends Context.Service<Dave, {
+  /** The highest version of the protocol that we can do; 0 is none. What Identify (op 0) announces. */
+  readonly maxVersion: number
+  /** Begins without a group. Fails with `E2eeFailed` if the engine cannot be loaded. */
+  readonly open: (options: {
+    readonly userId: UserId
+    readonly channelId: ChannelId
+  }) => Effect.Effect<Group, VoiceError.VoiceError, Scope.Scope>
+}>()("effect-discord-voice/Dave") {}
+
+const fail = (operation: DaveError["operation"]) => (cause: unknown) =>
+  Effect.fail(new DaveError({ operation, detail: Davey.causeOf(cause) }))
+
+/** The engine's groups as they are described here. */
+const wrap = (engine: Davey.Engine): Group => {
+  const attempt = <A>(operation: DaveError["operation"], run: () => A) =>
+    Effect.suspend(() => {
+      try {
+        return Effect.succeed(run())
+      } catch (cause) {
+        return fail(operation)(cause)
+      }
+    })
+  return {
+    create: (protocolVersion) => attempt("create", () => engine.create(protocolVersion)),
+    setExternalSender: (bytes) => attempt("external-sender", () => engine.setExternalSender(bytes)),
+    proposals: (operation, payload, recognised) =>
+      attempt("proposals", () => engine.proposals(operation, payload, recognised)),
+    commit: (commit) => attempt("commit", () => engine.commit(commit)),
+    welcome: (welcome) => attempt("welcome", () => engine.welcome(welcome)),
+    membership: engine.membership,
+    verificationCode: (userId) =>
+      Effect.tryPromise({ try: () => engine.verificationCode(userId), catch: (cause) => cause }).pipe(
+        Effect.catch(fail("verification-code"))
+      ),
+    encrypt: engine.encrypt,
+    decrypt: engine.decrypt
+  }
+}
+
+/**
+ * Groups by `@snazzah/davey`. It is loaded with the first group, from a prebuilt binary or, where there is none for the
+ * machine, as WebAssembly.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<Dave> = Layer.succeed(Dave, {
+  maxVersion: Davey.maxVersion,
+  open: ({ channelId, userId }) =>
+    Effect.suspend(() => {
+      const engine = Davey.make(userId, channelId)
+      return "failure" in engine
+        ? VoiceError.fail(new VoiceError.E2eeFailed({ kind: "Engine", detail: engine.failure }))
+        : Effect.acquireRelease(Effect.succeed(wrap(engine)), () => Effect.sync(engine.close))
+    })
+})
+
+/**
+ * No end-to-end encryption: version 0 is announced. Discord lets such a client into stage channels; elsewhere it closes with
+ * 4017, which is `E2eeRequired`.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerDisabled: Layer.Layer<Dave> = Layer.succeed(Dave, {
+  maxVersion: 0,
+  open: () =>
+    VoiceError.fail(new VoiceError.E2eeFailed({ kind: "Engine", detail: "end-to-end encryption is disabled" }))
+})

@@ -1,0 +1,151 @@
+/**
+ * The engine of end-to-end encryption, `@snazzah/davey`, behind plain functions. It is loaded when it is first needed, so
+ * that a machine without it can do everything else.
+ *
+ * What it does not say of itself: its encryptor is in the new epoch as soon as a commit or Welcome was processed; a
+ * session that was reset goes on encrypting with its old key, so that a new one is begun instead; the external sender
+ * outlives that.
+ *
+ * @since 0.1.0
+ */
+import type { DAVESession } from "@snazzah/davey"
+import { createRequire } from "node:module"
+import { type ChannelId, UserId } from "../protocol/Identifier.ts"
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxVersion = 1
+
+/** The engine's enums exist in its types only. */
+const audio = 0
+const append = 0
+const revoke = 1
+const active = 3
+
+interface Module {
+  readonly DAVESession: new(version: number, userId: string, channelId: string) => DAVESession
+}
+
+/**
+ * One session of the engine. All but the last three throw what the engine throws.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Engine {
+  readonly create: (version: number) => Uint8Array
+  readonly setExternalSender: (bytes: Uint8Array) => void
+  readonly proposals: (
+    operation: "append" | "revoke",
+    payload: Uint8Array,
+    recognised: ReadonlyArray<UserId>
+  ) => Uint8Array | undefined
+  readonly commit: (bytes: Uint8Array) => void
+  readonly welcome: (bytes: Uint8Array) => void
+  readonly verificationCode: (userId: UserId) => Promise<string>
+  readonly membership: () =>
+    | { readonly epoch: number; readonly privacyCode: string; readonly members: ReadonlyArray<UserId> }
+    | undefined
+  readonly encrypt: (frame: Uint8Array) => Uint8Array | undefined
+  readonly decrypt: (userId: UserId, frame: Uint8Array) => Uint8Array | "NotMember" | "Undecryptable"
+  readonly close: () => void
+}
+
+/**
+ * The engine's own word for what went wrong, without the sentence around it.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const causeOf = (cause: unknown): string => {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  return text.replace(/^Failed to [^:]*: /, "")
+}
+
+let loaded: Module | { readonly failure: string } | undefined
+
+const load = (): Module | { readonly failure: string } => {
+  if (loaded === undefined) {
+    try {
+      // the module's shape is that of its types, as far as it is used here
+      loaded = createRequire(import.meta.url)("@snazzah/davey") as Module
+    } catch (cause) {
+      loaded = { failure: `@snazzah/davey cannot be loaded: ${causeOf(cause).split("\n")[0] ?? ""}` }
+    }
+  }
+  return loaded
+}
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+
+/**
+ * A session without a group, or why there is none.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (userId: UserId, channelId: ChannelId): Engine | { readonly failure: string } => {
+  const module = load()
+  if ("failure" in module) return module
+  let session: DAVESession | undefined
+  let externalSender: Buffer | undefined
+
+  /** Users are asked of by string, a member on each frame: the engine counts as one that is gone what it does not know. */
+  const begun = (): DAVESession => {
+    if (session === undefined) throw new Error("NoGroup")
+    return session
+  }
+
+  return {
+    create: (version) => {
+      const next = new module.DAVESession(version, userId, channelId)
+      if (externalSender !== undefined) next.setExternalSender(externalSender)
+      session = next
+      return next.getSerializedKeyPackage()
+    },
+    setExternalSender: (bytes) => {
+      const sender = Buffer.from(bytes)
+      session?.setExternalSender(sender)
+      externalSender = sender
+    },
+    proposals: (operation, payload, recognised) => {
+      const { commit, welcome } = begun().processProposals(
+        operation === "append" ? append : revoke,
+        bufferOf(payload),
+        [...recognised]
+      )
+      return commit === undefined ? undefined : welcome === undefined ? commit : Buffer.concat([commit, welcome])
+    },
+    commit: (bytes) => begun().processCommit(bufferOf(bytes)),
+    welcome: (bytes) => begun().processWelcome(bufferOf(bytes)),
+    verificationCode: async (other) => await begun().getVerificationCode(other),
+    membership: () => {
+      if (session === undefined || (session.status as number) !== active) return undefined
+      const { epoch, voicePrivacyCode } = session
+      return epoch === null ? undefined : {
+        epoch: Number(epoch),
+        privacyCode: voicePrivacyCode,
+        members: session.getUserIds().map((id) => UserId.make(id))
+      }
+    },
+    encrypt: (frame) => {
+      try {
+        return session?.encryptOpus(bufferOf(frame))
+      } catch {
+        return undefined
+      }
+    },
+    decrypt: (sender, frame) => {
+      try {
+        return session === undefined ? "NotMember" : session.decrypt(sender, audio, bufferOf(frame))
+      } catch (cause) {
+        return causeOf(cause).startsWith("NoDecryptorForUser") ? "NotMember" : "Undecryptable"
+      }
+    },
+    close: () => {
+      session = undefined
+    }
+  }
+}

@@ -1,0 +1,417 @@
+/**
+ * The end-to-end encryption of one connection: what the voice gateway says of it (ops 4, 11, 13, 21, 22, 24, 25, 27, 29, 30),
+ * what we answer (ops 23, 26, 28, 31), and what it means for audio (DAVE whitepaper, Protocol Overview).
+ *
+ * A group begins with a key package of ours. Others are added and removed by commits, of which the voice gateway chooses
+ * one; a transition makes the change valid for all at the same time. A transition with the id 0 is valid at once. When a
+ * commit or Welcome cannot be used, we ask to be added anew (op 31), with a new key package.
+ *
+ * Until we are in a group nothing can be encrypted, and nothing but silence is sent. A track waits for the group while
+ * somebody else is there, for a few seconds at most, and goes on unheard where nobody is.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type * as Dave from "../Dave.ts"
+import type * as DaveFrame from "../protocol/DaveFrame.ts"
+import type { UserId } from "../protocol/Identifier.ts"
+import type * as VoicePayload from "../protocol/VoicePayload.ts"
+import * as VoiceError from "../VoiceError.ts"
+import * as E2eeMedia from "./E2eeMedia.ts"
+import type * as Line from "./Line.ts"
+import type { FrameSource, Gate } from "./MediaSender.ts"
+import type * as SsrcMap from "./SsrcMap.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly group: Dave.Group
+  readonly self: UserId
+  readonly maxVersion: number
+  readonly users: SsrcMap.SsrcMap
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number
+  /** Sends a message; it may be lost with its socket, {@link E2ee.resumed} sends again what was not answered. */
+  readonly send: (message: VoicePayload.ClientMessage | DaveFrame.ClientFrame) => void
+  readonly onGate: (gate: Gate) => void
+  readonly onPacket: (packet: Line.AudioPacket) => void
+  readonly onChange: (e2ee: Line.E2ee) => void
+  /** It has failed for good. */
+  readonly onFailed: (error: VoiceError.VoiceError) => void
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Statistics extends E2eeMedia.Statistics {
+  readonly transitions: number
+  readonly rejections: number
+  readonly recoveries: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface E2ee {
+  /** Takes every message of the voice gateway; those that have nothing to do with encryption are left alone. */
+  readonly onMessage: (message: VoicePayload.ServerMessage) => Effect.Effect<void>
+  readonly onFrame: (frame: DaveFrame.ServerFrame) => Effect.Effect<void>
+  /** The socket was replaced: what was lost with the former one is said again. */
+  readonly resumed: () => void
+  readonly protect: (frames: FrameSource) => FrameSource
+  readonly receive: (packet: Line.AudioPacket) => void
+  readonly statistics: () => Statistics
+}
+
+/**
+ * How many frames in a row have to be unreadable before we ask to be added to the group anew: 0.72 s of one speaker.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const failureTolerance = 36
+
+/** The messages that have to do with the group. */
+type E2eeOp = 4 | 11 | 13 | 21 | 22 | 24
+
+/** How long a track waits for a group while somebody is there. */
+const holdMs = 5_000
+
+/** How long a track waits for the others to be ready for a group that is new. The voice gateway waits for 2 s. */
+const openingMs = 2_500
+
+/** Members that are late to learn of an upgrade send plain frames for so long (DAVE whitepaper, Transitions). */
+const plainGraceMs = 10_000
+
+/** Recoveries that are not followed by a group before we give up, and the least time between two for unreadable frames. */
+const maxRecoveries = 5
+const recoveryIntervalMs = 10_000
+const maxRecoveryIntervalMs = 300_000
+
+/**
+ * Without a group, at version 0, until Session Description (op 4) says otherwise.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<E2ee, never, Scope.Scope> {
+  const { group, maxVersion, now, onChange, onFailed, onGate, self, send, users } = options
+  const scope = yield* Effect.scope
+  const context = yield* Effect.context<never>()
+  // recovery comes from the packets, everything else from the voice gateway
+  const mutex = yield* Semaphore.make(1)
+
+  /** Who else is in the channel: those whom proposals may add. */
+  const others = new Set<UserId>()
+  /** The version in force, and the one of the group that is being made or that we are in. */
+  let version = 0
+  let groupVersion = 0
+  let membership: Dave.Membership | undefined
+  /** Announced transitions by id, and the version that each leads to. */
+  const pending = new Map<number, number>()
+  let lastTransition = 0
+  /** A group began anew and there was no commit or Welcome since. */
+  let isBeginning = false
+  /** We are in a new group, and the others may not be yet. */
+  let isOpening = false
+  let openingUntilMs = 0
+  let plainUntilMs = Infinity
+  let heldSinceMs: number | undefined
+
+  /** What the voice gateway has not answered yet. */
+  let keyPackage: Uint8Array | undefined
+  let commit: Uint8Array | undefined
+  let invalid: number | undefined
+
+  let unreadable = 0
+  let recoveriesInRow = 0
+  let lastRecoveryMs = -Infinity
+  let recoveryInterval = recoveryIntervalMs
+  let isRecovering = false
+  let transitions = 0
+  let rejections = 0
+  let recoveries = 0
+
+  const gate = (): Gate => {
+    const isWaiting = version > 0 && (membership === undefined ? others.size > 0 : isOpening)
+    if (!isWaiting) {
+      heldSinceMs = undefined
+      return version === 0 || membership !== undefined ? { _tag: "open" } : { _tag: "drop" }
+    }
+    heldSinceMs ??= now()
+    return membership === undefined
+      ? { _tag: "hold", untilMs: heldSinceMs + holdMs, then: "drop" }
+      : { _tag: "hold", untilMs: openingUntilMs, then: "open" }
+  }
+
+  let shown = ""
+  const update = (): void => {
+    onGate(gate())
+    const e2ee: Line.E2ee = {
+      version,
+      ...(membership === undefined ? {} : { membership }),
+      transitioning: pending.size > 0
+    }
+    const text = JSON.stringify(e2ee)
+    if (text !== shown) {
+      shown = text
+      onChange(e2ee)
+    }
+  }
+
+  const isKnown = (wanted: number): boolean => {
+    if (wanted <= maxVersion) return true
+    onFailed(VoiceError.make(
+      new VoiceError.E2eeFailed({
+        kind: "Version",
+        detail: `the voice gateway wants version ${wanted} of DAVE, and this library knows ${maxVersion}`
+      })
+    ))
+    return false
+  }
+
+  const rejected = (error: Dave.DaveError) => {
+    rejections++
+    return Effect.logDebug(error.message)
+  }
+
+  /** Begins a group: the voice gateway gets a key package, with which the others can add us. */
+  const begin = (wanted: number): Effect.Effect<void> => {
+    membership = undefined
+    commit = undefined
+    keyPackage = undefined
+    isOpening = false
+    groupVersion = wanted
+    if (wanted === 0) return Effect.void
+    return group.create(wanted).pipe(
+      Effect.map((made) => {
+        isBeginning = true
+        keyPackage = made
+        send({ op: 26, keyPackage: made })
+      }),
+      Effect.catch((error) =>
+        Effect.sync(() =>
+          onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Engine", detail: error.detail })))
+        )
+      )
+    )
+  }
+
+  /**
+   * The version is in force from now on. Plain frames are taken while nobody encrypts, or is about to stop, and for a while
+   * after that has changed.
+   */
+  const enforce = (next: number): void => {
+    version = next
+    if (next === 0 || Array.from(pending.values()).includes(0)) plainUntilMs = Infinity
+    else if (plainUntilMs === Infinity) plainUntilMs = now() + plainGraceMs
+  }
+
+  const execute = (transition: number): void => {
+    const next = pending.get(transition)
+    if (next === undefined) return
+    pending.delete(transition)
+    transitions++
+    lastTransition = transition
+    isOpening = false
+    enforce(next)
+  }
+
+  /** A transition was announced that leads to a version. */
+  const prepare = (transition: number, next: number): void => {
+    pending.set(transition, next)
+    if (transition === 0) return execute(0)
+    send({ op: 23, d: { transition_id: transition } })
+  }
+
+  /** A commit or Welcome took us to another epoch. */
+  const joined = (transition: number): void => {
+    const former = membership
+    membership = group.membership()
+    keyPackage = undefined
+    commit = undefined
+    invalid = undefined
+    isBeginning = false
+    unreadable = 0
+    recoveriesInRow = 0
+    // what the others cannot read yet is better held than lost; where a group goes on, they follow in no time
+    isOpening = former === undefined && version > 0 && transition !== 0
+    openingUntilMs = now() + openingMs
+    prepare(transition, groupVersion)
+  }
+
+  const recover = (transition: number): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (++recoveriesInRow > maxRecoveries) {
+        onFailed(VoiceError.make(
+          new VoiceError.E2eeFailed({
+            kind: "Group",
+            detail: `no commit or welcome could be used after asking ${maxRecoveries} times to be added anew`
+          })
+        ))
+        return Effect.void
+      }
+      recoveries++
+      invalid = transition
+      unreadable = 0
+      lastRecoveryMs = now()
+      send({ op: 31, d: { transition_id: transition } })
+      return begin(groupVersion)
+    })
+
+  const onDecrypted = (isReadable: boolean): void => {
+    if (isReadable) {
+      unreadable = 0
+      recoveryInterval = recoveryIntervalMs
+      return
+    }
+    unreadable++
+    if (unreadable < failureTolerance || isBeginning || isRecovering || pending.size > 0) return
+    if (now() - lastRecoveryMs < recoveryInterval) return
+    // one member who sends rubbish must not make us leave and come back for ever
+    recoveryInterval = Math.min(maxRecoveryIntervalMs, recoveryInterval * 2)
+    isRecovering = true
+    Effect.runForkWith(context)(
+      Effect.suspend(() => isBeginning ? Effect.void : recover(lastTransition)).pipe(
+        Effect.andThen(Effect.sync(update)),
+        mutex.withPermit,
+        Effect.ensuring(Effect.sync(() => {
+          isRecovering = false
+        })),
+        Effect.forkIn(scope)
+      )
+    )
+  }
+
+  const media = E2eeMedia.make({
+    group,
+    users,
+    now,
+    isEncrypting: () => version > 0,
+    takesPlain: (nowMs) => nowMs <= plainUntilMs,
+    isMember: () => membership !== undefined,
+    onPacket: options.onPacket,
+    onDecrypted
+  })
+
+  const onDescription = (wanted: number): Effect.Effect<void> => {
+    // a later description brings a new transport key; the group has nothing to do with it
+    if (!isKnown(wanted) || (wanted === groupVersion && (isBeginning || membership !== undefined))) return Effect.void
+    pending.clear()
+    enforce(wanted)
+    // whoever was here before us encrypts already
+    if (wanted > 0) plainUntilMs = -Infinity
+    return begin(wanted)
+  }
+
+  const onPrepareEpoch = (epoch: number, wanted: number): Effect.Effect<void> => {
+    if (!isKnown(wanted)) return Effect.void
+    if (epoch !== 1) {
+      groupVersion = wanted
+      return Effect.void
+    }
+    invalid = undefined
+    pending.clear()
+    // where nobody encrypts yet, that goes on until a transition to the new group
+    if (version > 0) enforce(wanted)
+    return begin(wanted)
+  }
+
+  const onPrepareTransition = (transition: number, wanted: number): void => {
+    if (!isKnown(wanted)) return
+    // the reset of a sole member is executed at once, and says nothing of the version: Prepare Epoch has
+    const next = transition === 0 && isBeginning ? groupVersion : wanted
+    if (next === 0) plainUntilMs = Infinity
+    prepare(transition, next)
+  }
+
+  const handleMessage = (message: Extract<VoicePayload.ServerMessage, { op: E2eeOp }>): Effect.Effect<void> => {
+    switch (message.op) {
+      case 4:
+        return onDescription(message.d.dave_protocol_version ?? 0)
+      case 11:
+        for (const userId of message.d.user_ids) {
+          if (userId !== self) others.add(userId)
+        }
+        return Effect.void
+      case 13:
+        others.delete(message.d.user_id)
+        return Effect.void
+      case 21:
+        onPrepareTransition(message.d.transition_id, message.d.protocol_version)
+        return Effect.void
+      case 22:
+        execute(message.d.transition_id)
+        return Effect.void
+      case 24:
+        return onPrepareEpoch(message.d.epoch, message.d.protocol_version)
+    }
+  }
+
+  const handleFrame = (frame: DaveFrame.ServerFrame): Effect.Effect<void> => {
+    switch (frame.op) {
+      case 25:
+        return Effect.catch(group.setExternalSender(frame.externalSender), rejected)
+      case 27:
+        return group.proposals(frame.operation, frame.payload, [self, ...others]).pipe(
+          Effect.map((payload) => {
+            commit = payload
+            if (payload !== undefined) send({ op: 28, payload })
+          }),
+          Effect.catch(rejected)
+        )
+      case 29:
+      case 30: {
+        const taking = frame.op === 29 ? group.commit(frame.commit) : group.welcome(frame.welcome)
+        return taking.pipe(
+          Effect.map(() => joined(frame.transitionId)),
+          Effect.catch((error) =>
+            Effect.andThen(
+              rejected(error),
+              // a commit of the group that we have asked to be added to anew is not for us
+              frame.op === 29 && isBeginning && invalid !== undefined ? Effect.void : recover(frame.transitionId)
+            )
+          )
+        )
+      }
+    }
+  }
+
+  const handled = (effect: () => Effect.Effect<void>) =>
+    Effect.suspend(effect).pipe(Effect.andThen(Effect.sync(update)), mutex.withPermit)
+
+  return {
+    onMessage: (message) => {
+      switch (message.op) {
+        case 5:
+        case 12:
+          return Effect.sync(media.onSender)
+        case 4:
+        case 11:
+        case 13:
+        case 21:
+        case 22:
+        case 24:
+          return handled(() => handleMessage(message))
+        default:
+          return Effect.void
+      }
+    },
+    onFrame: (frame) => handled(() => handleFrame(frame)),
+    resumed: () => {
+      if (invalid !== undefined) send({ op: 31, d: { transition_id: invalid } })
+      if (keyPackage !== undefined) send({ op: 26, keyPackage })
+      if (commit !== undefined) send({ op: 28, payload: commit })
+      for (const transition of pending.keys()) send({ op: 23, d: { transition_id: transition } })
+    },
+    protect: media.protect,
+    receive: media.receive,
+    statistics: () => ({ ...media.statistics(), transitions, rejections, recoveries })
+  }
+})

@@ -1,0 +1,179 @@
+/**
+ * End-to-end encryption of the frames of a connection, in both directions (DAVE whitepaper, Payload Format). Plain code for
+ * the beat. Which version is in force and whether plain frames are taken is decided in `E2ee`.
+ *
+ * Frames of silence (`F8 FF FE`) are never encrypted, and always taken.
+ *
+ * @since 0.1.0
+ */
+import type * as Dave from "../Dave.ts"
+import * as E2eeFrame from "../protocol/E2eeFrame.ts"
+import * as OpusPacket from "../protocol/OpusPacket.ts"
+import * as FrameRing from "./FrameRing.ts"
+import type { AudioPacket } from "./Line.ts"
+import type { FrameSource } from "./MediaSender.ts"
+import type * as SsrcMap from "./SsrcMap.ts"
+
+/**
+ * What the two directions have to know.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly group: Dave.Group
+  readonly users: SsrcMap.SsrcMap
+  readonly now: () => number
+  /** Whether what we send has to be encrypted. */
+  readonly isEncrypting: () => boolean
+  /** Whether a plain frame may be passed on at this time. */
+  readonly takesPlain: (nowMs: number) => boolean
+  /** Whether we are in a group, so that encrypted frames can be read. */
+  readonly isMember: () => boolean
+  readonly onPacket: (packet: AudioPacket) => void
+  /** An encrypted frame was read, or could not be. */
+  readonly onDecrypted: (isReadable: boolean) => void
+}
+
+/**
+ * Counts of frames.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Statistics {
+  readonly encrypted: number
+  readonly failedToEncrypt: number
+  readonly decrypted: number
+  readonly undecryptable: number
+  readonly fromNonMembers: number
+  readonly unencrypted: number
+  readonly unknownSenders: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface E2eeMedia {
+  /** What stands in front of a ring: its frames, encrypted while they have to be. */
+  readonly protect: (frames: FrameSource) => FrameSource
+  /** Takes a received packet and passes it on decrypted, now or when it is known whose it is; or counts why not. */
+  readonly receive: (packet: AudioPacket) => void
+  /** Somebody's SSRC has become known. */
+  readonly onSender: () => void
+  readonly statistics: () => Statistics
+}
+
+/** Packets of unknown senders that wait, and for how long. */
+const waitingPackets = 100
+const waitingMs = 1_000
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): E2eeMedia => {
+  const { group, isEncrypting, isMember, now, onDecrypted, onPacket, takesPlain, users } = options
+  let encrypted = 0
+  let failedToEncrypt = 0
+  let decrypted = 0
+  let undecryptable = 0
+  let fromNonMembers = 0
+  let unencrypted = 0
+  let unknownSenders = 0
+  const waiting: Array<AudioPacket> = []
+
+  // one frame at a time: all sources share it
+  const plain = new Uint8Array(FrameRing.maxFrameBytes + 4)
+
+  const protect = (frames: FrameSource): FrameSource => ({
+    next: () => frames.next(),
+    read: (into, offset) => {
+      if (!isEncrypting()) return frames.read(into, offset)
+      const length = frames.read(plain, 0)
+      if (length < 0) return length
+      const frame = plain.subarray(0, length)
+      if (OpusPacket.isSilence(frame)) {
+        into.set(frame, offset)
+        return length
+      }
+      const made = group.encrypt(frame)
+      if (made === undefined) {
+        failedToEncrypt++
+        return 0
+      }
+      encrypted++
+      into.set(made, offset)
+      return made.length
+    },
+    discard: () => frames.discard(),
+    samples: () => frames.samples(),
+    isDrained: () => frames.isDrained()
+  })
+
+  const decrypt = (packet: AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }): void => {
+    const payload = group.decrypt(packet.userId, packet.payload)
+    if (typeof payload !== "string") {
+      decrypted++
+      onPacket({ ...packet, payload })
+      return onDecrypted(true)
+    }
+    if (payload === "NotMember") fromNonMembers++
+    else undecryptable++
+    onDecrypted(false)
+  }
+
+  const dropStale = (nowMs: number): void => {
+    while (
+      waiting[0] !== undefined && (nowMs - waiting[0].arrivalMs > waitingMs || waiting.length > waitingPackets)
+    ) {
+      waiting.shift()
+      unknownSenders++
+    }
+  }
+
+  const receive = (packet: AudioPacket): void => {
+    if (OpusPacket.isSilence(packet.payload)) return onPacket(packet)
+    const nowMs = now()
+    if (!E2eeFrame.isProtected(packet.payload)) {
+      if (takesPlain(nowMs)) return onPacket(packet)
+      unencrypted++
+      return
+    }
+    if (!isMember()) {
+      // where nobody encrypts, it only looks like it
+      if (takesPlain(nowMs)) return onPacket(packet)
+      undecryptable++
+      return
+    }
+    const { userId } = packet
+    if (userId !== undefined) return decrypt({ ...packet, userId })
+    waiting.push(packet)
+    dropStale(nowMs)
+  }
+
+  return {
+    protect,
+    receive,
+    onSender: () => {
+      if (waiting.length === 0) return
+      dropStale(now())
+      const packets = waiting.splice(0)
+      for (const packet of packets) {
+        const userId = users.userOf(packet.ssrc)
+        if (userId === undefined) waiting.push(packet)
+        else decrypt({ ...packet, userId })
+      }
+    },
+    statistics: () => ({
+      encrypted,
+      failedToEncrypt,
+      decrypted,
+      undecryptable,
+      fromNonMembers,
+      unencrypted,
+      unknownSenders
+    })
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * End-to-end encryption without cryptography: groups that take every message, and frames that only look encrypted. What a
+ * group is asked for is there to be read, and it can be told to refuse.
+ *
+ * A key package is the one byte of its version. A commit is the proposals themselves. Each commit or Welcome leads to the
+ * next epoch, with all recognised users as members. An encrypted frame is the frame, the first byte of its tag telling the
+ * epoch, and the rest of a trailer as it has to look like.
+ *
+ * **Example** (A group that does not take a Welcome)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { MockDave } from "effect-discord-voice/testing"
+ *
+ * const test = Effect.gen(function*() {
+ *   const dave = yield* MockDave.MockDave
+ *   yield* dave.refuse("welcome")
+ *   // ... run the program under test ...
+ *   const asked = yield* dave.operations
+ * }).pipe(Effect.provide(MockDave.layer))
+ * ```
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Dave from "../Dave.ts"
+import type { ChannelId, UserId } from "../protocol/Identifier.ts"
+
+/**
+ * Something that a group was asked for.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Operation {
+  readonly channelId: ChannelId
+  readonly operation: Dave.DaveError["operation"]
+  readonly bytes: Uint8Array
+}
+
+/**
+ * Controls of {@link layer}.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class MockDave extends Context.Service<MockDave, {
+  /** What all groups were asked for, in order. */
+  readonly operations: Effect.Effect<ReadonlyArray<Operation>>
+  /** The next operation of this kind fails. Can be called several times. */
+  readonly refuse: (operation: Dave.DaveError["operation"], detail?: string) => Effect.Effect<void>
+}>()("effect-discord-voice/testing/MockDave") {}
+
+const nonceBytes = [1]
+const trailerBytes = 8 + nonceBytes.length + 3
+
+/**
+ * A frame as a mock group encrypts it in an epoch.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const protect = (frame: Uint8Array, epoch: number): Uint8Array => {
+  const made = new Uint8Array(frame.length + trailerBytes)
+  made.set(frame)
+  made[frame.length] = epoch
+  made.set([...nonceBytes, trailerBytes, 0xfa, 0xfa], frame.length + 8)
+  return made
+}
+
+const make = Effect.sync(() => {
+  const operations: Array<Operation> = []
+  const refusals: Array<{ readonly operation: Dave.DaveError["operation"]; readonly detail: string }> = []
+
+  const open = (userId: UserId, channelId: ChannelId): Dave.Group => {
+    let members: ReadonlyArray<UserId> = [userId]
+    let membership: Dave.Membership | undefined
+
+    const asked = (operation: Dave.DaveError["operation"], bytes: Uint8Array) =>
+      Effect.suspend(() => {
+        operations.push({ channelId, operation, bytes: Uint8Array.from(bytes) })
+        const at = refusals.findIndex((refusal) => refusal.operation === operation)
+        const refusal = refusals[at]
+        if (refusal === undefined) return Effect.void
+        refusals.splice(at, 1)
+        return Effect.fail(new Dave.DaveError(refusal))
+      })
+    const advance = Effect.sync(() => {
+      const epoch = (membership?.epoch ?? 0) + 1
+      membership = { epoch, privacyCode: String(epoch).padStart(30, "0"), members }
+    })
+
+    return {
+      create: (version) =>
+        Effect.as(asked("create", Uint8Array.of(version)), Uint8Array.of(version)).pipe(
+          Effect.tap(Effect.sync(() => {
+            membership = undefined
+          }))
+        ),
+      setExternalSender: (bytes) => asked("external-sender", bytes),
+      proposals: (operation, payload, recognised) =>
+        Effect.map(asked("proposals", payload), () => {
+          members = recognised
+          return operation === "append" ? Uint8Array.from(payload) : undefined
+        }),
+      commit: (bytes) => Effect.andThen(asked("commit", bytes), advance),
+      welcome: (bytes) => Effect.andThen(asked("welcome", bytes), advance),
+      membership: () => membership,
+      verificationCode: (other) =>
+        Effect.flatMap(asked("verification-code", new Uint8Array()), () =>
+          membership?.members.includes(other) === true
+            ? Effect.succeed(other.padStart(45, "0"))
+            : Effect.fail(new Dave.DaveError({ operation: "verification-code", detail: "NotMember" }))),
+      encrypt: (frame) => membership === undefined ? undefined : protect(frame, membership.epoch),
+      decrypt: (sender, frame) => {
+        if (membership?.members.includes(sender) !== true) return "NotMember"
+        const length = frame.length - trailerBytes
+        return frame[length] === membership.epoch ? frame.slice(0, length) : "Undecryptable"
+      }
+    }
+  }
+
+  return Context.make(Dave.Dave, {
+    maxVersion: 1,
+    open: ({ channelId, userId }) => Effect.sync(() => open(userId, channelId))
+  }).pipe(
+    Context.add(MockDave, {
+      operations: Effect.sync(() => [...operations]),
+      refuse: (operation, detail = "refused by the test") =>
+        Effect.sync(() => void refusals.push({ operation, detail }))
+    })
+  )
+})
+
+/**
+ * Groups that only look encrypted.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<Dave.Dave | MockDave> = Layer.effectContext(make)

@@ -1,0 +1,198 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Scope } from "effect"
+import * as Dave from "../../src/Dave.ts"
+import * as E2eeMedia from "../../src/driver/E2eeMedia.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import type * as Line from "../../src/driver/Line.ts"
+import * as SsrcMap from "../../src/driver/SsrcMap.ts"
+import * as E2eeFrame from "../../src/protocol/E2eeFrame.ts"
+import { ChannelId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import * as MockDave from "../../src/testing/MockDave.ts"
+
+const self = UserId.make("30")
+const guest = UserId.make("31")
+const stranger = UserId.make("32")
+const guestSsrc = Ssrc.make(7)
+const frame = Uint8Array.of(0xfc, 1, 2, 3)
+
+/** A group in its first epoch, with the guest, unless it is to be without one. */
+const rig = Effect.fnUntraced(function*(options: { readonly isMember?: boolean } = {}) {
+  const dave = yield* Dave.Dave
+  const group = yield* dave.open({ userId: self, channelId: ChannelId.make("20") })
+  if (options.isMember !== false) {
+    yield* group.create(1)
+    yield* group.proposals("append", new Uint8Array(), [self, guest])
+    yield* group.commit(new Uint8Array())
+  }
+  const users = SsrcMap.make()
+  const state = { nowMs: 0, isEncrypting: true, takesPlain: false, isMember: options.isMember !== false }
+  const heard: Array<Line.AudioPacket> = []
+  const outcomes: Array<boolean> = []
+  const media = E2eeMedia.make({
+    group,
+    users,
+    now: () => state.nowMs,
+    isEncrypting: () => state.isEncrypting,
+    takesPlain: () => state.takesPlain,
+    isMember: () => state.isMember,
+    onPacket: (packet) => heard.push(packet),
+    onDecrypted: (isReadable) => outcomes.push(isReadable)
+  })
+  const receive = (payload: Uint8Array, userId?: UserId, ssrc = guestSsrc) =>
+    media.receive({
+      ssrc,
+      sequence: heard.length,
+      timestamp: 0,
+      payload,
+      arrivalMs: state.nowMs,
+      ...(userId === undefined ? {} : { userId })
+    })
+  return { group, users, state, heard, outcomes, media, receive, payloads: () => heard.map(({ payload }) => payload) }
+})
+
+const test = (name: string, body: Effect.Effect<unknown, unknown, Dave.Dave | MockDave.MockDave | Scope.Scope>) =>
+  it.effect(name, () => Effect.asVoid(body).pipe(Effect.provide(MockDave.layer)))
+
+describe("E2eeMedia", () => {
+  describe("sending", () => {
+    test(
+      "frames are encrypted on their way out of the ring, silence is not",
+      Effect.gen(function*() {
+        const { media, state } = yield* rig()
+        const ring = FrameRing.make({ shared: false })
+        const source = media.protect(ring)
+        const into = new Uint8Array(256)
+        assert.strictEqual(source.next(), -1)
+        assert.strictEqual(source.read(into, 12), -1)
+        ring.write(frame, 960)
+        ring.write(OpusPacket.silenceFrame(), 480)
+        ring.write(frame, 1_920)
+        ring.write(frame, 120)
+        ring.end()
+
+        assert.strictEqual(source.next(), frame.length)
+        const length = source.read(into, 12)
+        assert.strictEqual(source.samples(), 960)
+        assert.deepStrictEqual(into.slice(12, 12 + length), MockDave.protect(frame, 1))
+
+        assert.strictEqual(source.read(into, 12), 3)
+        assert.isTrue(OpusPacket.isSilence(into.slice(12, 15)))
+        assert.strictEqual(source.samples(), 480)
+
+        source.discard()
+        assert.strictEqual(source.samples(), 1_920)
+        assert.isFalse(source.isDrained())
+
+        state.isEncrypting = false
+        assert.strictEqual(source.read(into, 12), frame.length)
+        assert.deepStrictEqual(into.slice(12, 16), frame)
+        assert.isTrue(source.isDrained())
+        assert.strictEqual(media.statistics().encrypted, 1)
+      })
+    )
+
+    test(
+      "what cannot be encrypted is not sent",
+      Effect.gen(function*() {
+        const { media } = yield* rig({ isMember: false })
+        const ring = FrameRing.make({ shared: false })
+        ring.write(frame, 960)
+        assert.strictEqual(media.protect(ring).read(new Uint8Array(256), 0), 0)
+        assert.strictEqual(ring.next(), -1, "its time is over all the same")
+        assert.strictEqual(media.statistics().failedToEncrypt, 1)
+      })
+    )
+  })
+
+  describe("receiving", () => {
+    test(
+      "encrypted frames of members are read",
+      Effect.gen(function*() {
+        const { heard, media, outcomes, receive } = yield* rig()
+        receive(MockDave.protect(frame, 1), guest)
+        assert.deepStrictEqual(heard.map(({ payload, userId }) => [userId, payload]), [[guest, frame]])
+        assert.deepStrictEqual(outcomes, [true])
+        assert.strictEqual(media.statistics().decrypted, 1)
+      })
+    )
+
+    test(
+      "silence is passed on as it is, plain frames only where they are taken",
+      Effect.gen(function*() {
+        const { heard, media, payloads, receive, state } = yield* rig()
+        receive(OpusPacket.silenceFrame(), stranger)
+        assert.lengthOf(heard, 1)
+        receive(frame, guest)
+        assert.lengthOf(heard, 1)
+        assert.strictEqual(media.statistics().unencrypted, 1)
+        state.takesPlain = true
+        receive(frame, guest)
+        assert.deepStrictEqual(payloads()[1], frame)
+      })
+    )
+
+    test(
+      "what cannot be read is counted by its cause",
+      Effect.gen(function*() {
+        const { heard, media, outcomes, receive } = yield* rig()
+        receive(MockDave.protect(frame, 2), guest)
+        receive(MockDave.protect(frame, 1), stranger)
+        assert.deepStrictEqual(heard, [])
+        assert.deepStrictEqual(outcomes, [false, false])
+        assert.deepInclude(media.statistics(), { undecryptable: 1, fromNonMembers: 1, decrypted: 0 })
+      })
+    )
+
+    test(
+      "without a group an encrypted frame is read by nobody, and passed on where nobody encrypts",
+      Effect.gen(function*() {
+        const { heard, media, receive, state } = yield* rig({ isMember: false })
+        receive(MockDave.protect(frame, 1), guest)
+        assert.deepInclude(media.statistics(), { undecryptable: 1 })
+        state.takesPlain = true
+        receive(MockDave.protect(frame, 1), guest)
+        assert.lengthOf(heard, 1)
+      })
+    )
+
+    test(
+      "frames of an unknown SSRC wait until it is known whose it is, in their order",
+      Effect.gen(function*() {
+        const { heard, media, payloads, receive, state, users } = yield* rig()
+        const second = Uint8Array.of(0xfc, 9)
+        receive(MockDave.protect(frame, 1))
+        state.nowMs = 900
+        receive(MockDave.protect(second, 1))
+        receive(MockDave.protect(frame, 1), undefined, Ssrc.make(8))
+        media.onSender()
+        assert.deepStrictEqual(heard, [])
+        users.assign(guestSsrc, guest)
+        media.onSender()
+        assert.deepStrictEqual(payloads(), [frame, second])
+        assert.strictEqual(heard[0]?.userId, guest)
+        users.assign(Ssrc.make(8), guest)
+        media.onSender()
+        assert.lengthOf(heard, 3)
+      })
+    )
+
+    test(
+      "they do not wait for ever, nor all of them",
+      Effect.gen(function*() {
+        const { heard, media, receive, state, users } = yield* rig()
+        for (let i = 0; i < 130; i++) receive(MockDave.protect(frame, 1))
+        assert.strictEqual(media.statistics().unknownSenders, 30)
+        state.nowMs = 1_001
+        users.assign(guestSsrc, guest)
+        media.onSender()
+        assert.deepStrictEqual(heard, [])
+        assert.strictEqual(media.statistics().unknownSenders, 130)
+      })
+    )
+  })
+
+  it("makes what a frame test takes for encrypted", () => {
+    assert.isTrue(E2eeFrame.isProtected(MockDave.protect(frame, 1)))
+  })
+})
