@@ -19,6 +19,7 @@ import type {
   VoiceGrant,
   VoiceServerId
 } from "./CoreContext.ts"
+import type { DaveMemberFactory } from "./dave/Seat.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import * as Faults from "./Faults.ts"
 import * as GatewayServer from "./GatewayServer.ts"
@@ -30,7 +31,7 @@ import * as Rest from "./Rest.ts"
 import type { Participant } from "./Scripted.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
-import { makeVoiceHalf, type SessionView, type VoiceHalf } from "./voice/VoiceHalf.ts"
+import { type DaveView, makeVoiceHalf, type SessionView, type VoiceHalf } from "./voice/VoiceHalf.ts"
 import * as VoiceStates from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
@@ -53,6 +54,8 @@ export interface CoreOptions {
   readonly emit: (output: Output) => void
   /** Another voice half than the emulator's own, for tests of the main half alone. */
   readonly voiceHalf?: typeof makeVoiceHalf | undefined
+  /** Makes the encrypting half of scripted members; without it they take no part in end-to-end encryption. */
+  readonly daveMember?: DaveMemberFactory | undefined
 }
 
 /**
@@ -116,6 +119,8 @@ export interface Snapshot {
     readonly suppress: boolean
   }>
   readonly voiceSessions: ReadonlyArray<SessionView>
+  /** The channels with members on a voice server, each with its state of end-to-end encryption. */
+  readonly daveGroups: ReadonlyArray<DaveView>
 }
 
 /**
@@ -239,6 +244,7 @@ export const make = (options: CoreOptions): Core => {
 
   const context: CoreContext = {
     profile: options.profile,
+    daveMember: options.daveMember,
     random,
     timers,
     now: timers.now,
@@ -277,7 +283,8 @@ export const make = (options: CoreOptions): Core => {
         observers.tell({ _tag: "VoiceEnded", userId, guildId, code })
       },
       hears: (userId, guildId) => voiceStates.hooks.hears?.(userId, guildId) ?? true,
-      speaks: (userId, guildId) => voiceStates.hooks.speaks?.(userId, guildId) ?? true
+      speaks: (userId, guildId) => voiceStates.hooks.speaks?.(userId, guildId) ?? true,
+      e2ee: (channelId) => world.channels.get(channelId)?.e2ee ?? "optional"
     }
   )
   const voiceStates: VoiceStates.VoiceStates = VoiceStates.make({
@@ -411,7 +418,8 @@ export const make = (options: CoreOptions): Core => {
           }
         })
       ),
-      voiceSessions: voice.sessions()
+      voiceSessions: voice.sessions(),
+      daveGroups: voice.groups()
     })
   }
 }

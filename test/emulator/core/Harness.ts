@@ -171,7 +171,8 @@ export const make = (options: {
             }
           }
         },
-        sessions: () => []
+        sessions: () => [],
+        groups: () => []
       }
     }
   })

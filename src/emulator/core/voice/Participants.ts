@@ -7,8 +7,10 @@
 import * as OpusPacket from "../../../protocol/OpusPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { CoreContext } from "../CoreContext.ts"
+import * as Dave from "../dave/Dave.ts"
+import type { DaveMember, DaveMemberFactory } from "../dave/Seat.ts"
 import { maxDatagramBytes } from "./Forwarding.ts"
-import type { HeardFrame, ParticipantHandle, Participants, SpokenFrame } from "./Model.ts"
+import type { HeardFrame, ParticipantHandle, Participants, SpokenFrame, VoiceHooks } from "./Model.ts"
 import * as NonceMemory from "./NonceMemory.ts"
 import type { Relay } from "./Relay.ts"
 import type { Roster, Where } from "./Roster.ts"
@@ -36,12 +38,28 @@ interface Seat {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (context: CoreContext, roster: Roster, relay: Relay): Participants => {
+export const make = (
+  context: CoreContext,
+  hooks: VoiceHooks,
+  roster: Roster,
+  relay: Relay,
+  dave: Dave.Dave
+): Participants => {
   // All participants live in one thread and one call at a time: they share buffers.
   const opened = new Uint8Array(maxDatagramBytes + 512)
   const spoken = new Uint8Array(maxDatagramBytes)
   const sealed = new Uint8Array(maxDatagramBytes + Sealing.maxOverhead)
   const header = RtpPacket.makeHeader()
+
+  const makeMember = (
+    { channelId, userId }: Where,
+    send: Parameters<DaveMemberFactory>[0]["send"]
+  ): { readonly maxVersion: number; readonly member: DaveMember | undefined } => {
+    const e2ee = hooks.e2ee?.(channelId) ?? "optional"
+    const maxVersion = Dave.versionOf(context, e2ee, Dave.newestVersion, 8)
+    const member = maxVersion === 0 ? undefined : context.daveMember?.({ userId, channelId, maxVersion, send })
+    return { maxVersion: member === undefined ? 0 : maxVersion, member }
+  }
 
   const takeSeat = (where: Where, hear: (packet: Uint8Array, box: Sealing.Box) => void): Seat => {
     const mode = context.profile.modes[0] ?? "aead_aes256_gcm_rtpsize"
@@ -49,10 +67,17 @@ export const make = (context: CoreContext, roster: Roster, relay: Relay): Partic
     const { bytes, int } = context.random
     const makeBox = () => Sealing.make(mode, key, { start: int(0x1_0000_0000), random: bytes })
     const box = makeBox()
-    const session = roster.add(where)
+    // The member can only answer once it is there.
+    let seated: Session | undefined
+    const { maxVersion, member } = makeMember(where, dave.answers(() => seated))
+    const session = seated = roster.add(where, undefined, { version: maxVersion, member })
     session.media = { box: makeBox(), nonces: NonceMemory.make(mode) }
     session.hear = (packet) => hear(packet, box)
     roster.introduce(session)
+    dave.described(session, {
+      op: 4,
+      d: { mode, secret_key: Array.from(key), dave_protocol_version: dave.prepare(session) }
+    })
     return { session, box }
   }
 
@@ -89,19 +114,26 @@ export const make = (context: CoreContext, roster: Roster, relay: Relay): Partic
     let cancel: (() => void) | undefined
 
     const hear = (packet: Uint8Array, box: Sealing.Box): void => {
-      const frame = read(packet, box)
-      if (frame === undefined) return context.count("participant-unreadable")
+      const received = read(packet, box)
+      if (received === undefined) return context.count("participant-unreadable")
+      const { member } = seat.session
+      const payload = member === undefined ? received.payload : member.decrypt(received.userId, received.payload)
+      if (payload === undefined) return context.count("participant-not-decrypted")
+      const frame = { ...received, payload, silence: OpusPacket.isSilence(payload) }
       for (const listener of listeners) listener(frame)
     }
 
     let seat = takeSeat(where, hear)
 
     const send = (data: Uint8Array, timestamp: number): void => {
-      const length = RtpPacket.fixedHeaderBytes + data.length
+      const { member } = seat.session
+      const payload = member === undefined ? data : member.encrypt(data)
+      if (payload === undefined) return context.count("participant-not-encrypted")
+      const length = RtpPacket.fixedHeaderBytes + payload.length
       if (length > spoken.length) return context.count("participant-frame-too-long")
       RtpPacket.writeHeader(spoken, false, RtpPacket.payloadTypeOpus, sequence, timestamp, seat.session.ssrc)
       sequence = RtpPacket.nextSequence(sequence)
-      spoken.set(data, RtpPacket.fixedHeaderBytes)
+      spoken.set(payload, RtpPacket.fixedHeaderBytes)
       const clear = Sealing.rtpClearBytes(seat.box.mode, spoken, length)
       relay.scripted(seat.session, sealed.subarray(0, seat.box.seal(spoken, length, clear, sealed)))
     }
