@@ -326,7 +326,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const onPrepareTransition = (transition: number, wanted: number): void => {
     if (!isKnown(wanted)) return
     // the reset of a sole member is executed at once, and says nothing of the version: Prepare Epoch has
-    const next = transition === 0 && isBeginning ? groupVersion : wanted
+    const next = transition === 0 && isBeginning && others.size === 0 ? groupVersion : wanted
     if (next === 0) plainUntilMs = Infinity
     prepare(transition, next)
   }

@@ -243,6 +243,19 @@ describe("E2ee", () => {
   }
 
   test(
+    "a plain member who joins the last one makes the call plain at once",
+    Effect.gen(function*() {
+      const { gate, say, state, take } = yield* rig()
+      yield* say(description(1))
+      take()
+      yield* say(connected(guest), prepare(0, 0))
+      assert.deepStrictEqual(take(), [])
+      assert.strictEqual(state()?.version, 0)
+      assert.deepStrictEqual(gate(), { _tag: "open" })
+    })
+  )
+
+  test(
     "a later epoch with another version leaves the group alone",
     Effect.gen(function*() {
       const { commit, failures, say, state, take } = yield* member()
