@@ -14,6 +14,10 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Davey from "./dave/Davey.ts"
+import type { Ask } from "./dave/messages.ts"
+import * as Protected from "./dave/Protected.ts"
+import * as Thread from "./dave/Thread.ts"
+import type { FrameRing } from "./driver/FrameRing.ts"
 import type { ChannelId, UserId } from "./protocol/Identifier.ts"
 import * as VoiceError from "./VoiceError.ts"
 
@@ -47,6 +51,19 @@ export interface Membership {
   /** Everybody in the group, ourselves among them. */
   readonly members: ReadonlyArray<UserId>
 }
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  ProtectedFrames,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  ProtectOptions
+} from "./dave/Protected.ts"
 
 /**
  * Why a frame could not be decrypted. `NotMember`: its sender is not in our group. `Undecryptable`: no key of the sender fits,
@@ -88,10 +105,13 @@ export interface Group {
    * Fingerprint). Takes some 100 ms of a thread that is not ours.
    */
   readonly verificationCode: (userId: UserId) => Effect.Effect<string, DaveError>
-  /** Encrypts an Opus packet; `undefined` while we are in no group. Plain code for the beat. */
-  readonly encrypt: (frame: Uint8Array) => Uint8Array | undefined
-  /** Decrypts an Opus packet of another member. Plain code; what it gives is of the caller's own. */
-  readonly decrypt: (userId: UserId, frame: Uint8Array) => Uint8Array | DecryptFailure
+  /**
+   * Stands in front of a ring of Opus packets and gives them encrypted, except for silence. A packet that cannot be
+   * encrypted is not sent. Plain code for the beat.
+   */
+  readonly protect: (ring: FrameRing, options: Protected.ProtectOptions) => Protected.ProtectedFrames
+  /** Decrypts an Opus packet of another member, and calls `done` with one of its own: now or soon, in the order of calls. */
+  readonly decrypt: (userId: UserId, frame: Uint8Array, done: (result: Uint8Array | DecryptFailure) => void) => void
 }
 
 /**
@@ -111,8 +131,10 @@ export class Dave extends Context.Service<Dave, {
 const fail = (operation: DaveError["operation"]) => (cause: unknown) =>
   Effect.fail(new DaveError({ operation, detail: Davey.causeOf(cause) }))
 
-/** The engine's groups as they are described here. */
-const wrap = (engine: Davey.Engine): Group => {
+const engineFailed = (detail: string) => VoiceError.fail(new VoiceError.E2eeFailed({ kind: "Engine", detail }))
+
+/** A group of this thread. */
+const local = (engine: Davey.Engine): Group => {
   const attempt = <A>(operation: DaveError["operation"], run: () => A) =>
     Effect.suspend(() => {
       try {
@@ -133,14 +155,37 @@ const wrap = (engine: Davey.Engine): Group => {
       Effect.tryPromise({ try: () => engine.verificationCode(userId), catch: (cause) => cause }).pipe(
         Effect.catch(fail("verification-code"))
       ),
-    encrypt: engine.encrypt,
-    decrypt: engine.decrypt
+    protect: (ring, options) => Protected.whenTaken(ring, options, engine.encrypt),
+    decrypt: (userId, frame, done) => done(engine.decrypt(userId, frame))
+  }
+}
+
+/** A group of the other thread. */
+const remote = (group: Thread.RemoteGroup): Group => {
+  const ask = (ask: Ask) =>
+    Effect.tryPromise({ try: () => group.ask(ask), catch: (cause) => cause }).pipe(Effect.catch(fail(ask._tag)))
+  const askBytes = (question: Ask) =>
+    Effect.map(ask(question), (value) => value instanceof Uint8Array ? value : undefined)
+  return {
+    create: (version) =>
+      Effect.flatMap(
+        askBytes({ _tag: "create", version }),
+        (made) => made === undefined ? fail("create")("no key package") : Effect.succeed(made)
+      ),
+    setExternalSender: (bytes) => Effect.asVoid(ask({ _tag: "external-sender", bytes })),
+    proposals: (operation, bytes, recognised) => askBytes({ _tag: "proposals", operation, bytes, recognised }),
+    commit: (bytes) => Effect.asVoid(ask({ _tag: "commit", bytes })),
+    welcome: (bytes) => Effect.asVoid(ask({ _tag: "welcome", bytes })),
+    membership: group.membership,
+    verificationCode: (userId) => Effect.map(ask({ _tag: "verification-code", userId }), String),
+    protect: group.protect,
+    decrypt: group.decrypt
   }
 }
 
 /**
- * Groups by `@snazzah/davey`. It is loaded with the first group, from a prebuilt binary or, where there is none for the
- * machine, as WebAssembly.
+ * Groups by `@snazzah/davey`, in this thread: a change of a large group holds it up for some ten milliseconds. It is loaded
+ * with the first group, from a prebuilt binary or, where there is none for the machine, as WebAssembly.
  *
  * @category layers
  * @since 0.1.0
@@ -151,10 +196,37 @@ export const layer: Layer.Layer<Dave> = Layer.succeed(Dave, {
     Effect.suspend(() => {
       const engine = Davey.make(userId, channelId)
       return "failure" in engine
-        ? VoiceError.fail(new VoiceError.E2eeFailed({ kind: "Engine", detail: engine.failure }))
-        : Effect.acquireRelease(Effect.succeed(wrap(engine)), () => Effect.sync(engine.close))
+        ? engineFailed(engine.failure)
+        : Effect.acquireRelease(Effect.succeed(local(engine)), () => Effect.sync(engine.close))
     })
 })
+
+/**
+ * The same in a thread of its own, which all groups share, so that changes of a group hold up no beat. Frames are encrypted
+ * there up to 120 ms ahead; received ones take the way there and back. It runs in real time: where a test's clock stands
+ * still, it does not.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerThread: Layer.Layer<Dave> = Layer.effect(
+  Dave,
+  Effect.map(
+    Effect.acquireRelease(Effect.sync(Thread.make), (thread) => Effect.promise(thread.close)),
+    (thread) =>
+      Dave.of({
+        maxVersion: Davey.maxVersion,
+        open: ({ channelId, userId }) =>
+          Effect.acquireRelease(
+            Effect.tryPromise({ try: () => thread.open(userId, channelId), catch: (cause) => cause }),
+            (group) => Effect.sync(group.close)
+          ).pipe(
+            Effect.map(remote),
+            Effect.catch((cause) => engineFailed(Davey.causeOf(cause)))
+          )
+      })
+  )
+)
 
 /**
  * No end-to-end encryption: version 0 is announced. Discord lets such a client into stage channels; elsewhere it closes with
@@ -165,6 +237,5 @@ export const layer: Layer.Layer<Dave> = Layer.succeed(Dave, {
  */
 export const layerDisabled: Layer.Layer<Dave> = Layer.succeed(Dave, {
   maxVersion: 0,
-  open: () =>
-    VoiceError.fail(new VoiceError.E2eeFailed({ kind: "Engine", detail: "end-to-end encryption is disabled" }))
+  open: () => engineFailed("end-to-end encryption is disabled")
 })

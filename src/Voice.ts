@@ -31,8 +31,21 @@ export type Voice =
   | VoiceSocket.VoiceSocket
   | VoiceUdp.VoiceUdp
 
+const over = (dave: Layer.Layer<Dave.Dave>) =>
+  VoiceDriver.layer.pipe(
+    Layer.provideMerge(Layer.mergeAll(
+      VoiceSocket.layer,
+      VoiceUdp.layer,
+      VoiceCrypto.layer,
+      dave,
+      OpusEncoder.layer,
+      OpusDecoder.layer
+    ))
+  )
+
 /**
  * The layer without its floor: transports and the clock of the beat are the caller's, as in tests that stay in memory.
+ * End-to-end encryption stays in this thread, so that it follows that clock.
  *
  * @category layers
  * @since 0.1.0
@@ -41,24 +54,16 @@ export const layerNoDeps: Layer.Layer<
   Exclude<Voice, AudioClock.AudioClock>,
   never,
   AudioClock.AudioClock | Transport.DatagramTransport | Transport.WebSocketTransport
-> = VoiceDriver.layer.pipe(
-  Layer.provideMerge(Layer.mergeAll(
-    VoiceSocket.layer,
-    VoiceUdp.layer,
-    VoiceCrypto.layer,
-    Dave.layer,
-    OpusEncoder.layer,
-    OpusDecoder.layer
-  ))
-)
+> = over(Dave.layer)
 
 /**
- * Voice for Node: `ws`, `node:dgram`, the system's monotonic clock, libopus in WebAssembly.
+ * Voice for Node: `ws`, `node:dgram`, the system's monotonic clock, libopus in WebAssembly, and a thread for end-to-end
+ * encryption.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<Voice> = layerNoDeps.pipe(
+export const layer: Layer.Layer<Voice> = over(Dave.layerThread).pipe(
   Layer.provide(Transport.layer),
   Layer.provideMerge(AudioClock.layer)
 )

@@ -34,13 +34,12 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   [/^VoiceError\.ts$/, /^reason\//, /^voiceClose\.ts$/],
   [/^Transport\.ts$/, /^AudioClock\.ts$/],
   [
-    /^(Gateway|VoiceSocket|VoiceUdp|VoiceCrypto|OpusEncoder|OpusDecoder|Dave)\.ts$/,
+    /^(Gateway|VoiceSocket|VoiceUdp|VoiceCrypto|OpusEncoder|OpusDecoder)\.ts$/,
     /^gateway\//,
     /^crypto\//,
-    /^codec\//,
-    /^dave\//
+    /^codec\//
   ],
-  [/^driver\//, /^VoiceDriver\.ts$/],
+  [/^driver\//, /^VoiceDriver\.ts$/, /^dave\//, /^Dave\.ts$/],
   [/^audio\//, /^receive\//],
   [/^VoiceSession\.ts$/, /^session\//],
   [/^Voice\.ts$/],

@@ -21,7 +21,7 @@ import type * as VoicePayload from "../protocol/VoicePayload.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as E2eeMedia from "./E2eeMedia.ts"
 import type * as Line from "./Line.ts"
-import type { FrameSource, Gate } from "./MediaSender.ts"
+import type { Gate } from "./MediaSender.ts"
 import type * as SsrcMap from "./SsrcMap.ts"
 
 /**
@@ -64,7 +64,8 @@ export interface E2ee {
   readonly onFrame: (frame: DaveFrame.ServerFrame) => Effect.Effect<void>
   /** The socket was replaced: what was lost with the former one is said again. */
   readonly resumed: () => void
-  readonly protect: (frames: FrameSource) => FrameSource
+  readonly protect: E2eeMedia.E2eeMedia["protect"]
+  readonly unprotect: () => void
   readonly receive: (packet: Line.AudioPacket) => void
   readonly statistics: () => Statistics
 }
@@ -300,6 +301,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     onDecrypted
   })
 
+  yield* Effect.addFinalizer(() => Effect.sync(media.close))
+
   const onDescription = (wanted: number): Effect.Effect<void> => {
     // a later description brings a new transport key; the group has nothing to do with it
     if (!isKnown(wanted) || (wanted === groupVersion && (isBeginning || membership !== undefined))) return Effect.void
@@ -411,6 +414,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       for (const transition of pending.keys()) send({ op: 23, d: { transition_id: transition } })
     },
     protect: media.protect,
+    unprotect: media.unprotect,
     receive: media.receive,
     statistics: () => ({ ...media.statistics(), transitions, rejections, recoveries })
   }

@@ -9,9 +9,8 @@
 import type * as Dave from "../Dave.ts"
 import * as E2eeFrame from "../protocol/E2eeFrame.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
-import * as FrameRing from "./FrameRing.ts"
+import type { FrameRing, FrameSource } from "./FrameRing.ts"
 import type { AudioPacket } from "./Line.ts"
-import type { FrameSource } from "./MediaSender.ts"
 import type * as SsrcMap from "./SsrcMap.ts"
 
 /**
@@ -56,10 +55,14 @@ export interface Statistics {
  * @since 0.1.0
  */
 export interface E2eeMedia {
-  /** What stands in front of a ring: its frames, encrypted while they have to be. */
-  readonly protect: (frames: FrameSource) => FrameSource
+  /** What stands in front of the ring that is played: its frames, encrypted while they have to be. */
+  readonly protect: (ring: FrameRing) => FrameSource
   /** Takes a received packet and passes it on decrypted, now or when it is known whose it is; or counts why not. */
   readonly receive: (packet: AudioPacket) => void
+  /** The track is not played any more. */
+  readonly unprotect: () => void
+  /** The connection is over. */
+  readonly close: () => void
   /** Somebody's SSRC has become known. */
   readonly onSender: () => void
   readonly statistics: () => Statistics
@@ -84,45 +87,32 @@ export const make = (options: Options): E2eeMedia => {
   let unknownSenders = 0
   const waiting: Array<AudioPacket> = []
 
-  // one frame at a time: all sources share it
-  const plain = new Uint8Array(FrameRing.maxFrameBytes + 4)
+  let isOver = false
+  let current: Dave.ProtectedFrames | undefined
 
-  const protect = (frames: FrameSource): FrameSource => ({
-    next: () => frames.next(),
-    read: (into, offset) => {
-      if (!isEncrypting()) return frames.read(into, offset)
-      const length = frames.read(plain, 0)
-      if (length < 0) return length
-      const frame = plain.subarray(0, length)
-      if (OpusPacket.isSilence(frame)) {
-        into.set(frame, offset)
-        return length
+  const protect = (ring: FrameRing): FrameSource => {
+    current?.close()
+    return current = group.protect(ring, {
+      isEncrypting,
+      onFrame: (isEncrypted) => {
+        if (isEncrypted) encrypted++
+        else failedToEncrypt++
       }
-      const made = group.encrypt(frame)
-      if (made === undefined) {
-        failedToEncrypt++
-        return 0
-      }
-      encrypted++
-      into.set(made, offset)
-      return made.length
-    },
-    discard: () => frames.discard(),
-    samples: () => frames.samples(),
-    isDrained: () => frames.isDrained()
-  })
-
-  const decrypt = (packet: AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }): void => {
-    const payload = group.decrypt(packet.userId, packet.payload)
-    if (typeof payload !== "string") {
-      decrypted++
-      onPacket({ ...packet, payload })
-      return onDecrypted(true)
-    }
-    if (payload === "NotMember") fromNonMembers++
-    else undecryptable++
-    onDecrypted(false)
+    })
   }
+
+  const decrypt = (packet: AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }): void =>
+    group.decrypt(packet.userId, packet.payload, (payload) => {
+      if (isOver) return
+      if (typeof payload !== "string") {
+        decrypted++
+        onPacket({ ...packet, payload })
+        return onDecrypted(true)
+      }
+      if (payload === "NotMember") fromNonMembers++
+      else undecryptable++
+      onDecrypted(false)
+    })
 
   const dropStale = (nowMs: number): void => {
     while (
@@ -155,6 +145,14 @@ export const make = (options: Options): E2eeMedia => {
 
   return {
     protect,
+    unprotect: () => {
+      current?.close()
+      current = undefined
+    },
+    close: () => {
+      isOver = true
+      current?.close()
+    },
     receive,
     onSender: () => {
       if (waiting.length === 0) return

@@ -263,8 +263,15 @@ export const connect = Effect.fnUntraced(function*(
     }
   }
 
-  const attach = (track: Line.TrackNumber, ring: FrameRing.FrameRing, paused: boolean): void =>
+  let attached: Line.TrackNumber | undefined
+  const attach = (track: Line.TrackNumber, ring: FrameRing.FrameRing, paused: boolean): void => {
+    attached = track
     sender.attach(track, e2ee === undefined ? ring : e2ee.protect(ring), paused)
+  }
+  const detach = (track: Line.TrackNumber): void => {
+    sender.detach(track)
+    if (track === attached) e2ee?.unprotect()
+  }
 
   const tellVerificationCode = (request: number, userId: UserId) =>
     (group === undefined
@@ -282,7 +289,7 @@ export const connect = Effect.fnUntraced(function*(
       case "Attach":
         return attach(command.track, FrameRing.fromBuffer(command.ring), command.paused)
       case "Detach":
-        return sender.detach(command.track)
+        return detach(command.track)
       case "SetPaused":
         return sender.setPaused(command.track, command.paused)
       case "SetMuted":

@@ -94,6 +94,46 @@ export interface FrameRing {
   readonly positionMs: () => number
   /** Frames read from the ring so far. */
   readonly framesRead: () => number
+  /** Names the oldest frame, or the place where the next one will be: another one for each frame of the last 4 GiB. */
+  readonly index: () => number
+}
+
+/**
+ * Where frames are taken from when they are due: the consumer's end of a ring, or what stands in front of it and changes
+ * them on their way. `read` may write up to {@link growthBytes} more than `next` said. It gives 0 for a frame that must not
+ * be sent: its time passes in silence.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type FrameSource = Pick<FrameRing, "next" | "read" | "discard" | "samples" | "isDrained">
+
+/**
+ * By how much a {@link FrameSource} may lengthen a frame.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const growthBytes = 64
+
+/**
+ * Looks at the frames of a ring before its consumer takes them, from any thread. What it gives of a frame that the consumer
+ * took meanwhile may be damaged: {@link Follower.index} tells which frame it was.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Follower {
+  /** Copies the next frame to the start of `into`, and gives its length, or -1 if there is none. */
+  readonly take: (into: Uint8Array) => number
+  /** Names the frame that was taken last, as {@link FrameRing.index} does. */
+  readonly index: () => number
+  /** The duration of that frame in samples. */
+  readonly samples: () => number
+  /** Media time between the consumer and the follower, in milliseconds. */
+  readonly aheadMs: () => number
+  /** Goes back to where the consumer is. */
+  readonly restart: () => void
 }
 
 /**
@@ -196,6 +236,10 @@ class Ring implements FrameRing {
     return Atomics.load(this.#words, framesReadIndex) >>> 0
   }
 
+  index(): number {
+    return Atomics.load(this.#words, readIndex)
+  }
+
   #take(into: Uint8Array | undefined, offset: number): number {
     if (this.#isEmpty()) return -1
     const words = this.#words
@@ -258,3 +302,56 @@ const msOf = (units: number): number => (units * unitSamples) / 48
  * @since 0.1.0
  */
 export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => new Ring(buffer)
+
+/**
+ * Follows the ring in a buffer, from where its consumer is.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const follow = (buffer: ArrayBufferLike): Follower => {
+  const words = new Int32Array(buffer)
+  const arena = new Uint8Array(buffer, headerBytes)
+  const capacity = arena.length
+  let cursor = 0
+  let units = 0
+  let lastIndex = 0
+  let lastSamples = 0
+
+  const restart = (): void => {
+    // the consumer moves the two one after the other
+    do {
+      cursor = Atomics.load(words, readIndex)
+      units = Atomics.load(words, readUnits)
+    } while (cursor !== Atomics.load(words, readIndex))
+  }
+  restart()
+
+  return {
+    take: (into) => {
+      if (((Atomics.load(words, readIndex) - cursor) | 0) > 0) restart()
+      if (cursor === Atomics.load(words, writeIndex)) return -1
+      let at = cursor & (capacity - 1)
+      let skipped = 0
+      let record = words[headerInts + (at >>> 2)] ?? 0
+      if (record >>> 16 === skipMarker) {
+        skipped = capacity - at
+        at = 0
+        record = words[headerInts] ?? 0
+      }
+      const length = record >>> 16
+      // overwritten under our eyes: the consumer is past it
+      if (length > maxFrameBytes || at + 4 + length > capacity) return -1
+      into.set(arena.subarray(at + 4, at + 4 + length))
+      lastIndex = cursor
+      lastSamples = record & 0xffff
+      cursor = (cursor + skipped + ((4 + length + 3) & ~3)) | 0
+      units = (units + lastSamples / unitSamples) | 0
+      return length
+    },
+    index: () => lastIndex,
+    samples: () => lastSamples,
+    aheadMs: () => msOf((units - Atomics.load(words, readUnits)) | 0),
+    restart
+  }
+}

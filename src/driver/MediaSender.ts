@@ -14,7 +14,7 @@ import type { Ssrc } from "../protocol/Identifier.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import * as RtpPacket from "../protocol/RtpPacket.ts"
 import type { PacketCipher } from "../VoiceCrypto.ts"
-import type * as FrameRing from "./FrameRing.ts"
+import * as FrameRing from "./FrameRing.ts"
 import * as Lateness from "./Lateness.ts"
 import type { TrackNumber } from "./Line.ts"
 
@@ -59,16 +59,6 @@ export type Gate =
   | { readonly _tag: "hold"; readonly untilMs: number; readonly then: "open" | "drop" }
 
 /**
- * Where frames are taken from: the consumer's end of a ring, or what stands in front of it and changes them on their way.
- * `read` may write up to {@link growthBytes} more than `next` said. It gives 0 for a frame that must not be sent: its time
- * passes in silence.
- *
- * @category models
- * @since 0.1.0
- */
-export type FrameSource = Pick<FrameRing.FrameRing, "next" | "read" | "discard" | "samples" | "isDrained">
-
-/**
  * Counters of a sender.
  *
  * @category models
@@ -90,7 +80,7 @@ export interface Statistics {
  */
 export interface MediaSender {
   /** Plays the frames of a ring, in place of a ring that is being played. */
-  readonly attach: (track: TrackNumber, frames: FrameSource, paused: boolean) => void
+  readonly attach: (track: TrackNumber, frames: FrameRing.FrameSource, paused: boolean) => void
   readonly detach: (track: TrackNumber) => void
   readonly setPaused: (track: TrackNumber, paused: boolean) => void
   /** While muted, frames are taken at their time but not sent. */
@@ -107,16 +97,8 @@ const closingFrames = 5
 
 const silence = OpusPacket.silenceFrame()
 
-/**
- * By how much a {@link FrameSource} may lengthen a frame.
- *
- * @category constants
- * @since 0.1.0
- */
-export const growthBytes = 64
-
 /** Room for the RTP header in front, a longer frame, and the longest nonce and tag behind a packet. */
-const overheadBytes = 128 + growthBytes
+const overheadBytes = 128 + FrameRing.growthBytes
 
 /**
  * One object with everything that a packet needs, and methods that all senders share: what is looked at fifty times a second
@@ -128,7 +110,7 @@ class Sender implements MediaSender, Outlet {
   readonly #options: Options
   readonly #lateness = Lateness.make()
   #cipher: PacketCipher
-  #ring: FrameSource | undefined
+  #ring: FrameRing.FrameSource | undefined
   #sequence: number
   /** As a signed integer: it is kept without an object of its own then. */
   #timestamp: number
@@ -200,7 +182,7 @@ class Sender implements MediaSender, Outlet {
     if (!this.#options.send(packet, length)) this.#cipher.workspace.replace(packet)
   }
 
-  attach(track: TrackNumber, ring: FrameSource, paused: boolean): void {
+  attach(track: TrackNumber, ring: FrameRing.FrameSource, paused: boolean): void {
     if (this.#closed) return
     this.#track = track
     this.#ring = ring
@@ -314,7 +296,7 @@ class Sender implements MediaSender, Outlet {
   }
 
   /** Takes one frame off the ring and sends it. Returns its samples, or 0 when there is none. */
-  #takeFrame(source: FrameSource): number {
+  #takeFrame(source: FrameRing.FrameSource): number {
     const length = source.next()
     if (length < 0) return 0
     const isGated = this.#gate._tag !== "open"

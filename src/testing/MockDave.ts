@@ -26,6 +26,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Dave from "../Dave.ts"
+import * as Protected from "../dave/Protected.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
 
 /**
@@ -113,11 +114,16 @@ const make = Effect.sync(() => {
           membership?.members.includes(other) === true
             ? Effect.succeed(other.padStart(45, "0"))
             : Effect.fail(new Dave.DaveError({ operation: "verification-code", detail: "NotMember" }))),
-      encrypt: (frame) => membership === undefined ? undefined : protect(frame, membership.epoch),
-      decrypt: (sender, frame) => {
-        if (membership?.members.includes(sender) !== true) return "NotMember"
+      protect: (ring, options) =>
+        Protected.whenTaken(
+          ring,
+          options,
+          (frame) => membership === undefined ? undefined : protect(frame, membership.epoch)
+        ),
+      decrypt: (sender, frame, done) => {
+        if (membership?.members.includes(sender) !== true) return done("NotMember")
         const length = frame.length - trailerBytes
-        return frame[length] === membership.epoch ? frame.slice(0, length) : "Undecryptable"
+        done(frame[length] === membership.epoch ? frame.slice(0, length) : "Undecryptable")
       }
     }
   }

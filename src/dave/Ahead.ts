@@ -1,0 +1,204 @@
+/**
+ * Frames that were encrypted before they are due, by a thread that may be busy with the group at that moment: the beat must
+ * not wait for it. The frames stay in their own ring until they are taken, so that its position is true, and nothing is lost
+ * when they have to be encrypted again; what lies here is only a copy that is ready to be sent.
+ *
+ * Records lie one after another behind a header, like those of a `FrameRing`: three 32-bit words (the frame's index in its
+ * own ring, the generation, and the length or `failed`) and the bytes, padded to 4 bytes; one that does not fit before the
+ * end begins at the start. A new epoch begins a generation, and records of another than the current one are passed over.
+ *
+ * @since 0.1.0
+ */
+import * as FrameRing from "../driver/FrameRing.ts"
+import * as OpusPacket from "../protocol/OpusPacket.ts"
+import type { ProtectedFrames, ProtectOptions } from "./Protected.ts"
+
+const headerInts = 4
+const headerBytes = headerInts * 4
+
+/** Bytes ever written and ever read, modulo 2^32. */
+const writeIndex = 0
+const readIndex = 1
+const generationIndex = 2
+/** 1 while the beat wants encrypted frames. */
+const wantedIndex = 3
+
+const recordInts = 3
+const recordBytes = recordInts * 4
+/** Instead of a length: the record is at the start of the ring. */
+const skip = -1
+/** Instead of a length: the frame could not be encrypted. */
+const failed = -2
+/** Beside a length: the frame is silence, which is not encrypted. */
+const silenceBit = 0x1_0000
+
+/** How far ahead of the beat frames are encrypted, in milliseconds of media time: more than the longest change of a group. */
+const aheadMs = 120
+
+/** Two of the longest frames. */
+const capacity = 32_768
+
+/**
+ * A buffer for {@link source} and {@link writer}.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeBuffer = (): SharedArrayBuffer => new SharedArrayBuffer(headerBytes + capacity)
+
+/**
+ * The side that encrypts.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Writer {
+  /** Encrypts what is missing. `encrypt` gives `undefined` if it cannot. */
+  readonly fill: (encrypt: (frame: Uint8Array) => Uint8Array | undefined) => void
+  /** There is another epoch: what was encrypted and not taken is encrypted again. */
+  readonly restart: () => void
+}
+
+const plain = new Uint8Array(FrameRing.maxFrameBytes)
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const writer = (ring: SharedArrayBuffer, ahead: SharedArrayBuffer): Writer => {
+  const follower = FrameRing.follow(ring)
+  const words = new Int32Array(ahead)
+  const arena = new Uint8Array(ahead, headerBytes)
+  let isWanted = false
+  /** A frame for which there was no room: the follower has passed it already. */
+  let pending: { readonly bytes: Uint8Array | undefined; readonly flags: number } | undefined
+
+  const restart = (): void => {
+    pending = undefined
+    follower.restart()
+    Atomics.add(words, generationIndex, 1)
+  }
+
+  /** Whether there was room. `undefined` is a frame that failed. */
+  const write = (bytes: Uint8Array | undefined, flags: number): boolean => {
+    const length = bytes?.length ?? 0
+    const size = (recordBytes + length + 3) & ~3
+    const index = Atomics.load(words, writeIndex)
+    const free = capacity - ((index - Atomics.load(words, readIndex)) >>> 0)
+    let at = index & (capacity - 1)
+    const toEnd = capacity - at
+    const skipped = toEnd < size ? toEnd : 0
+    if (free < size + skipped) return false
+    if (skipped > 0) {
+      words[headerInts + (at >>> 2) + 2] = skip
+      at = 0
+    }
+    const word = headerInts + (at >>> 2)
+    words[word] = follower.index()
+    words[word + 1] = Atomics.load(words, generationIndex)
+    words[word + 2] = bytes === undefined ? failed : length | flags
+    if (bytes !== undefined) arena.set(bytes, at + recordBytes)
+    Atomics.store(words, writeIndex, (index + size + skipped) | 0)
+    return true
+  }
+
+  return {
+    restart,
+    fill: (encrypt) => {
+      const wanted = Atomics.load(words, wantedIndex) === 1
+      if (wanted && !isWanted) restart()
+      isWanted = wanted
+      if (!wanted) return
+      if (pending !== undefined) {
+        if (!write(pending.bytes, pending.flags)) return
+        pending = undefined
+      }
+      while (follower.aheadMs() < aheadMs) {
+        const length = follower.take(plain)
+        if (length < 0) return
+        const frame = plain.subarray(0, length)
+        const isSilence = OpusPacket.isSilence(frame)
+        const made = isSilence ? frame : encrypt(frame)
+        const flags = isSilence ? silenceBit : 0
+        if (!write(made, flags)) {
+          pending = { bytes: made === undefined ? undefined : Uint8Array.from(made), flags }
+          return
+        }
+      }
+    }
+  }
+}
+
+/**
+ * The side of the beat: the frames of the ring, encrypted ones from `ahead`. A frame that is not ready when it
+ * is due is waited for.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const source = (
+  ring: FrameRing.FrameRing,
+  ahead: SharedArrayBuffer,
+  { isEncrypting, onFrame }: ProtectOptions,
+  onClose: () => void
+): ProtectedFrames => {
+  const words = new Int32Array(ahead)
+  const arena = new Uint8Array(ahead, headerBytes)
+  let isWanted = false
+
+  const want = (wanted: boolean): void => {
+    if (wanted === isWanted) return
+    isWanted = wanted
+    Atomics.store(words, wantedIndex, wanted ? 1 : 0)
+  }
+
+  /** The place of the record for the ring's oldest frame, or -1 if it is not ready. */
+  const find = (): number => {
+    while (true) {
+      const index = Atomics.load(words, readIndex)
+      if (index === Atomics.load(words, writeIndex)) return -1
+      const at = index & (capacity - 1)
+      const word = headerInts + (at >>> 2)
+      if (capacity - at < recordBytes || (words[word + 2] ?? 0) === skip) {
+        Atomics.store(words, readIndex, (index + capacity - at) | 0)
+        continue
+      }
+      if (words[word] === ring.index() && words[word + 1] === Atomics.load(words, generationIndex)) return at
+      advance(index, words[word + 2] ?? 0)
+    }
+  }
+
+  const lengthOf = (entry: number): number => entry < 0 ? 0 : entry & (silenceBit - 1)
+
+  const advance = (index: number, entry: number): void => {
+    Atomics.store(words, readIndex, (index + ((recordBytes + lengthOf(entry) + 3) & ~3)) | 0)
+  }
+
+  return {
+    next: () => {
+      const wanted = isEncrypting()
+      want(wanted)
+      const length = ring.next()
+      return length < 0 || !wanted || find() >= 0 ? length : -1
+    },
+    read: (into, offset) => {
+      if (!isWanted) return ring.read(into, offset)
+      const at = find()
+      if (at < 0) return -1
+      const entry = words[headerInts + (at >>> 2) + 2] ?? 0
+      const length = lengthOf(entry)
+      into.set(arena.subarray(at + recordBytes, at + recordBytes + length), offset)
+      ring.discard()
+      advance(Atomics.load(words, readIndex), entry)
+      if (entry === failed || (entry & silenceBit) === 0) onFrame(entry !== failed)
+      return length
+    },
+    discard: () => ring.discard(),
+    samples: () => ring.samples(),
+    isDrained: () => ring.isDrained(),
+    close: () => {
+      want(false)
+      onClose()
+    }
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * This side of the thread that keeps the groups (`worker.ts`). The thread is started with the first group and serves all of
+ * them.
+ *
+ * @since 0.1.0
+ */
+import { Worker } from "node:worker_threads"
+import type { FrameRing } from "../driver/FrameRing.ts"
+import type { ChannelId, UserId } from "../protocol/Identifier.ts"
+import * as Ahead from "./Ahead.ts"
+import type { Ask, FromGroups, MembershipState, Sealed, ToGroups } from "./messages.ts"
+import * as Protected from "./Protected.ts"
+
+type Decrypted = Uint8Array | "NotMember" | "Undecryptable"
+
+/**
+ * A group in the other thread.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface RemoteGroup {
+  /** Rejects with why it failed, as a string; also when the thread ends. */
+  readonly ask: (ask: Ask) => Promise<Uint8Array | string | undefined>
+  /** As it was with the last answer. */
+  readonly membership: () => MembershipState | undefined
+  readonly protect: (ring: FrameRing, options: Protected.ProtectOptions) => Protected.ProtectedFrames
+  readonly decrypt: (userId: UserId, frame: Uint8Array, done: (result: Decrypted) => void) => void
+  readonly close: () => void
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Thread {
+  /** Rejects with why there is no group, as a string. */
+  readonly open: (userId: UserId, channelId: ChannelId) => Promise<RemoteGroup>
+  readonly close: () => Promise<void>
+}
+
+interface Waiting<A> {
+  readonly resolve: (value: A) => void
+  readonly reject: (failure: string) => void
+}
+
+interface Entry {
+  readonly opened: Waiting<void>
+  readonly requests: Map<number, Waiting<Uint8Array | string | undefined>>
+  readonly decrypting: Map<number, (result: Decrypted) => void>
+  membership: MembershipState | undefined
+}
+
+/** The file that this one's build has beside it. */
+const workerUrl = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
+
+const ended = "the thread that keeps the groups has ended"
+
+/** Bytes of their own: a view would be sent with all of its buffer. */
+const own = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
+
+const detached = (ask: Ask): Ask => "bytes" in ask ? { ...ask, bytes: own(ask.bytes) } : ask
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): Thread => {
+  let worker: Worker | undefined
+  const entries = new Map<number, Entry>()
+  let lastId = 0
+
+  const onMessage = (message: FromGroups): void => {
+    const entry = entries.get(message.group)
+    if (entry === undefined) return
+    switch (message._tag) {
+      case "Opened":
+        return message.failure === undefined ? entry.opened.resolve() : entry.opened.reject(message.failure)
+      case "Answer": {
+        entry.membership = message.membership
+        const waiting = entry.requests.get(message.request)
+        entry.requests.delete(message.request)
+        if (waiting === undefined) return
+        return "failure" in message.result
+          ? waiting.reject(message.result.failure)
+          : waiting.resolve(message.result.value)
+      }
+      case "Decrypted":
+        for (const { frame, id } of message.frames) {
+          const done = entry.decrypting.get(id)
+          entry.decrypting.delete(id)
+          done?.(frame)
+        }
+    }
+  }
+
+  const onEnd = (): void => {
+    worker = undefined
+    for (const entry of entries.values()) {
+      entry.membership = undefined
+      entry.opened.reject(ended)
+      for (const waiting of entry.requests.values()) waiting.reject(ended)
+      for (const done of entry.decrypting.values()) done("Undecryptable")
+      entry.requests.clear()
+      entry.decrypting.clear()
+    }
+  }
+
+  const started = (): Worker => {
+    if (worker !== undefined) return worker
+    const next = new Worker(workerUrl, { name: "effect-discord-voice groups" })
+    const isCurrent = () => worker === next
+    // what the other side sends is of that type
+    next.on("message", (message) => onMessage(message as FromGroups))
+    next.on("error", () => isCurrent() && onEnd())
+    next.on("exit", () => isCurrent() && onEnd())
+    // a program whose connections are closed may end
+    next.unref()
+    worker = next
+    return next
+  }
+
+  const post = (message: ToGroups): void => worker?.postMessage(message)
+
+  const remote = (id: number, entry: Entry): RemoteGroup => {
+    let request = 0
+    let frame = 0
+    let lane = 0
+    let batch: Array<Sealed> = []
+
+    const flush = (): void => {
+      const frames = batch
+      batch = []
+      if (worker !== undefined) return post({ _tag: "Decrypt", group: id, frames })
+      for (const { id: number } of frames) {
+        const done = entry.decrypting.get(number)
+        entry.decrypting.delete(number)
+        done?.("Undecryptable")
+      }
+    }
+
+    return {
+      ask: (ask) =>
+        new Promise((resolve, reject) => {
+          if (worker === undefined) return reject(ended)
+          const number = ++request
+          entry.requests.set(number, { resolve, reject })
+          post({ _tag: "Ask", group: id, request: number, ask: detached(ask) })
+        }),
+      membership: () => entry.membership,
+      protect: (ring, options) => {
+        const number = ++lane
+        const { buffer } = ring
+        // a ring that cannot be shared stays plain, and a plain frame is not sent where it has to be encrypted
+        if (!(buffer instanceof SharedArrayBuffer)) return Protected.whenTaken(ring, options, () => undefined)
+        const ahead = Ahead.makeBuffer()
+        post({ _tag: "Protect", group: id, lane: number, ring: buffer, ahead })
+        return Ahead.source(ring, ahead, options, () => post({ _tag: "Unprotect", group: id, lane: number }))
+      },
+      decrypt: (userId, bytes, done) => {
+        const number = ++frame
+        entry.decrypting.set(number, done)
+        batch.push({ id: number, userId, frame: own(bytes) })
+        // all that came in this turn goes in one message
+        if (batch.length === 1) setImmediate(flush)
+      },
+      close: () => {
+        post({ _tag: "Close", group: id })
+        entries.delete(id)
+      }
+    }
+  }
+
+  return {
+    open: async (userId, channelId) => {
+      const id = ++lastId
+      started()
+      const entry = await new Promise<Entry>((resolve, reject) => {
+        const made: Entry = {
+          opened: { resolve: () => resolve(made), reject },
+          requests: new Map(),
+          decrypting: new Map(),
+          membership: undefined
+        }
+        entries.set(id, made)
+        post({ _tag: "Open", group: id, userId, channelId })
+      }).catch((failure: unknown) => {
+        entries.delete(id)
+        throw failure
+      })
+      return remote(id, entry)
+    },
+    close: async () => {
+      const former = worker
+      onEnd()
+      await former?.terminate()
+    }
+  }
+}

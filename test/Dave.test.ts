@@ -1,0 +1,179 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, type Layer, type Scope } from "effect"
+import * as Dave from "../src/Dave.ts"
+import * as FrameRing from "../src/driver/FrameRing.ts"
+import * as E2eeFrame from "../src/protocol/E2eeFrame.ts"
+import { ChannelId, UserId } from "../src/protocol/Identifier.ts"
+import * as OpusPacket from "../src/protocol/OpusPacket.ts"
+import * as Server from "./dave/server.ts"
+
+const ann = UserId.make("1001")
+const bob = UserId.make("1002")
+const cid = UserId.make("1003")
+const ids = [ann, bob, cid]
+
+/** What a group makes of a frame: as it would be sent. Waits for the other thread. */
+const encrypted = Effect.fnUntraced(function*(group: Dave.Group, frames: ReadonlyArray<Uint8Array>) {
+  const ring = FrameRing.make()
+  const counts = { encrypted: 0, failed: 0 }
+  const source = group.protect(ring, {
+    isEncrypting: () => true,
+    onFrame: (isEncrypted) => {
+      if (isEncrypted) counts.encrypted++
+      else counts.failed++
+    }
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(source.close))
+  for (const frame of frames) assert.isTrue(ring.write(frame, 960))
+  ring.end()
+  const into = new Uint8Array(2_048)
+  const made: Array<Uint8Array> = []
+  while (!source.isDrained()) {
+    if (source.next() < 0) yield* Effect.sleep("1 millis")
+    else made.push(into.slice(8, 8 + source.read(into, 8)))
+  }
+  return { made, counts }
+})
+
+const decrypted = (group: Dave.Group, from: UserId, frame: Uint8Array) =>
+  Effect.callback<Uint8Array | Dave.DecryptFailure>((resume) =>
+    group.decrypt(from, frame, (result) => resume(Effect.succeed(result)))
+  )
+
+const frames = Array.from({ length: 40 }, (_, i) => Uint8Array.of(0xfc, i, ...Array.from({ length: i * 3 }, () => i)))
+
+const layers: ReadonlyArray<readonly [string, Layer.Layer<Dave.Dave>]> = [
+  ["in this thread", Dave.layer],
+  ["in a thread of its own", Dave.layerThread]
+]
+
+for (const [where, layer] of layers) {
+  const test = (name: string, body: Effect.Effect<unknown, unknown, Dave.Dave | Scope.Scope>) =>
+    it.live(name, () => Effect.asVoid(body).pipe(Effect.provide(layer)))
+
+  describe(`groups ${where}`, () => {
+    test(
+      "members share epoch, code and audio; who is removed does not",
+      Effect.gen(function*() {
+        const server = yield* Server.make(ids)
+        const group = server.group
+        assert.isUndefined(group(ann).membership())
+        yield* server.add(bob)
+        yield* server.add(cid)
+        const membership = group(ann).membership()
+        assert(membership !== undefined)
+        assert.deepStrictEqual(group(bob).membership(), membership)
+        assert.deepStrictEqual(group(cid).membership(), membership)
+        assert.strictEqual(membership.epoch, 2)
+        assert.match(membership.privacyCode, /^\d{30}$/)
+        assert.sameMembers([...membership.members], ids)
+
+        const { counts, made } = yield* encrypted(group(ann), [...frames, OpusPacket.silenceFrame()])
+        assert.deepStrictEqual(counts, { encrypted: 40, failed: 0 })
+        assert.isTrue(OpusPacket.isSilence(made.at(-1) ?? new Uint8Array()))
+        for (const [i, frame] of made.slice(0, -1).entries()) {
+          assert.isTrue(E2eeFrame.isProtected(frame))
+          for (const listener of [bob, cid]) {
+            const heard = yield* decrypted(group(listener), ann, frame)
+            assert(typeof heard !== "string")
+            assert.deepStrictEqual(Uint8Array.from(heard), frames[i])
+          }
+        }
+        assert.strictEqual(
+          yield* decrypted(group(bob), ann, made[0] ?? new Uint8Array()),
+          "Undecryptable",
+          "a repetition"
+        )
+        assert.strictEqual(yield* decrypted(group(bob), UserId.make("1009"), made[1] ?? new Uint8Array()), "NotMember")
+
+        yield* server.remove(cid)
+        assert.deepStrictEqual(group(ann).membership(), group(bob).membership())
+        assert.strictEqual(group(ann).membership()?.epoch, 3)
+        const [secret] = (yield* encrypted(group(bob), frames.slice(0, 1))).made
+        assert(secret !== undefined)
+        assert.strictEqual(yield* decrypted(group(cid), bob, secret), "Undecryptable")
+        assert.isNotString(yield* decrypted(group(ann), bob, secret))
+      })
+    )
+
+    test(
+      "two members see the same verification code for each other, and none for strangers",
+      Effect.gen(function*() {
+        const server = yield* Server.make(ids)
+        yield* server.add(bob)
+        const code = yield* server.group(ann).verificationCode(bob)
+        assert.match(code, /^\d{45}$/)
+        assert.strictEqual(yield* server.group(bob).verificationCode(ann), code)
+        const failure = yield* Effect.flip(server.group(ann).verificationCode(cid))
+        assert.strictEqual(failure.operation, "verification-code")
+      })
+    )
+
+    test(
+      "what is no MLS is refused with its operation, and does no harm",
+      Effect.gen(function*() {
+        const server = yield* Server.make(ids)
+        yield* server.add(bob)
+        const group = server.group(ann)
+        const noise = Uint8Array.of(1, 2, 3)
+        const refusals = yield* Effect.forEach([
+          group.setExternalSender(noise),
+          group.proposals("append", noise, ids),
+          group.proposals("revoke", noise, ids),
+          group.commit(noise),
+          group.welcome(noise),
+          group.commit(new Uint8Array()),
+          group.proposals("append", new Uint8Array(), ids)
+        ], Effect.flip)
+        assert.deepStrictEqual(refusals.map(({ operation }) => operation), [
+          "external-sender",
+          "proposals",
+          "proposals",
+          "commit",
+          "welcome",
+          "commit",
+          "proposals"
+        ])
+        for (const { detail } of refusals) assert.notStrictEqual(detail, "")
+        assert.strictEqual(yield* decrypted(group, bob, noise), "Undecryptable")
+        yield* server.add(cid)
+        assert.deepStrictEqual(group.membership(), server.group(cid).membership())
+      })
+    )
+
+    test(
+      "a stranger is not added",
+      Effect.gen(function*() {
+        const server = yield* Server.make([ann, cid])
+        const failure = yield* Effect.flip(server.add(bob))
+        assert(failure._tag === "DaveError")
+        assert.strictEqual(failure.operation, "proposals")
+        assert.match(failure.detail, /UnexpectedUser/)
+      })
+    )
+
+    test(
+      "nothing can be encrypted without a group",
+      Effect.gen(function*() {
+        const dave = yield* Dave.Dave
+        assert.strictEqual(dave.maxVersion, 1)
+        const group = yield* dave.open({ userId: ann, channelId: ChannelId.make("3001") })
+        const { counts, made } = yield* encrypted(group, frames.slice(0, 2))
+        assert.deepStrictEqual(made.map(({ length }) => length), [0, 0])
+        assert.deepStrictEqual(counts, { encrypted: 0, failed: 2 })
+        assert.strictEqual(yield* decrypted(group, bob, frames[0] ?? new Uint8Array()), "NotMember")
+      })
+    )
+  })
+}
+
+describe("layerDisabled", () => {
+  it.effect("announces nothing and opens nothing", () =>
+    Effect.gen(function*() {
+      const dave = yield* Dave.Dave
+      assert.strictEqual(dave.maxVersion, 0)
+      const error = yield* Effect.flip(dave.open({ userId: ann, channelId: ChannelId.make("1") }))
+      assert(error.reason._tag === "E2eeFailed")
+      assert.strictEqual(error.reason.kind, "Engine")
+    }).pipe(Effect.scoped, Effect.provide(Dave.layerDisabled)))
+})

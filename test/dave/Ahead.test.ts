@@ -1,0 +1,189 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Schema } from "effect"
+import * as Ahead from "../../src/dave/Ahead.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import { uint } from "../protocol/arbitraries.ts"
+
+/** Both sides in one thread. A frame is "encrypted" by the epoch in front of it. */
+const rig = () => {
+  const ring = FrameRing.make()
+  assert(ring.buffer instanceof SharedArrayBuffer)
+  const buffer = Ahead.makeBuffer()
+  const writer = Ahead.writer(ring.buffer, buffer)
+  const state = { encrypting: true, epoch: 1, fails: false, encrypted: 0, failed: 0, closed: 0 }
+  const source = Ahead.source(ring, buffer, {
+    isEncrypting: () => state.encrypting,
+    onFrame: (isEncrypted) => {
+      if (isEncrypted) state.encrypted++
+      else state.failed++
+    }
+  }, () => state.closed++)
+  const into = new Uint8Array(FrameRing.maxFrameBytes + 64)
+  return {
+    ring,
+    state,
+    source,
+    fill: () => writer.fill((frame) => state.fails ? undefined : Uint8Array.of(state.epoch, ...frame)),
+    restart: () => writer.restart(),
+    take: () => {
+      if (source.next() < 0) return undefined
+      const length = source.read(into, 12)
+      return Array.from(into.subarray(12, 12 + length))
+    }
+  }
+}
+
+const frame = (n: number, length = 3) => Uint8Array.from({ length }, () => n)
+
+describe("Ahead", () => {
+  it("gives frames when they are ready, and leaves them in their ring until they are taken", () => {
+    const { fill, ring, source, state, take } = rig()
+    for (let i = 1; i <= 10; i++) ring.write(frame(i), 960)
+    assert.isUndefined(take(), "not encrypted yet")
+    fill()
+    assert.strictEqual(ring.framesRead(), 0)
+    assert.deepStrictEqual(take(), [1, 1, 1, 1])
+    assert.strictEqual(source.samples(), 960)
+    assert.strictEqual(ring.positionMs(), 20)
+    for (let i = 2; i <= 6; i++) assert.deepStrictEqual(take(), [1, i, i, i])
+    assert.isUndefined(take(), "120 ms are encrypted ahead")
+    fill()
+    for (let i = 7; i <= 10; i++) assert.deepStrictEqual(take(), [1, i, i, i])
+    assert.isFalse(source.isDrained())
+    ring.end()
+    assert.isTrue(source.isDrained())
+    assert.strictEqual(state.encrypted, 10)
+  })
+
+  it("encrypts again what was not taken when the epoch changes", () => {
+    const { fill, restart, ring, state, take } = rig()
+    for (let i = 1; i <= 3; i++) ring.write(frame(i), 960)
+    take()
+    fill()
+    assert.deepStrictEqual(take(), [1, 1, 1, 1])
+    state.epoch = 2
+    restart()
+    assert.isUndefined(take(), "a frame of the former epoch is not sent")
+    fill()
+    assert.deepStrictEqual(take(), [2, 2, 2, 2])
+    assert.deepStrictEqual(take(), [2, 3, 3, 3])
+  })
+
+  it("passes plain frames while nothing has to be encrypted, and finds its place again", () => {
+    const { fill, ring, state, take } = rig()
+    for (let i = 1; i <= 6; i++) ring.write(frame(i), 960)
+    take()
+    fill()
+    state.encrypting = false
+    assert.deepStrictEqual(take(), [1, 1, 1])
+    fill()
+    assert.deepStrictEqual(take(), [2, 2, 2])
+    state.encrypting = true
+    assert.deepStrictEqual(take(), [1, 3, 3, 3], "of the same epoch still")
+    state.encrypting = false
+    assert.deepStrictEqual(take(), [4, 4, 4])
+    fill()
+    state.encrypting = true
+    take()
+    fill()
+    assert.deepStrictEqual(take(), [1, 6, 6, 6])
+  })
+
+  it("skips what is discarded", () => {
+    const { fill, ring, source, take } = rig()
+    for (let i = 1; i <= 12; i++) ring.write(frame(i), 960)
+    take()
+    fill()
+    for (let i = 0; i < 9; i++) source.discard()
+    assert.isUndefined(take())
+    fill()
+    assert.deepStrictEqual(take(), [1, 10, 10, 10])
+  })
+
+  it("leaves silence as it is, and says which frames failed", () => {
+    const { fill, ring, state, take } = rig()
+    ring.write(OpusPacket.silenceFrame(), 960)
+    ring.write(frame(1), 960)
+    take()
+    fill()
+    assert.deepStrictEqual(take(), Array.from(OpusPacket.silenceFrame()))
+    assert.strictEqual(state.encrypted, 0)
+    assert.deepStrictEqual(take(), [1, 1, 1, 1])
+    state.fails = true
+    ring.write(frame(2), 960)
+    fill()
+    assert.deepStrictEqual(take(), [], "its time passes, and it is not sent")
+    assert.strictEqual(state.failed, 1)
+  })
+
+  it("tells the other side that nobody takes frames any more", () => {
+    const { fill, ring, source, state } = rig()
+    ring.write(frame(1), 960)
+    source.next()
+    source.close()
+    assert.strictEqual(state.closed, 1)
+    fill()
+    state.encrypting = true
+    assert.strictEqual(source.next(), -1)
+  })
+
+  const Step = Schema.Union([
+    Schema.Struct({ _tag: Schema.tag("write"), length: uint(2_000) }),
+    Schema.Struct({ _tag: Schema.tag("fill") }),
+    Schema.Struct({ _tag: Schema.tag("take") }),
+    Schema.Struct({ _tag: Schema.tag("discard") }),
+    Schema.Struct({ _tag: Schema.tag("epoch") }),
+    Schema.Struct({ _tag: Schema.tag("switch") })
+  ])
+
+  it.prop("never loses, repeats, mixes or mislabels a frame", [
+    Arbitrary.array(Arbitrary.schema(Step), { maxLength: 400 })
+  ], ([steps]) => {
+    const { fill, restart, ring, source, state, take } = rig()
+    const waiting: Array<Array<number>> = []
+    let written = 0
+    for (const step of steps) {
+      switch (step._tag) {
+        case "write": {
+          const data = Uint8Array.from({ length: 1 + step.length }, (_, i) => (written * 31 + i) & 0xff)
+          if (ring.write(data, 960)) {
+            waiting.push(Array.from(data))
+            written++
+          }
+          break
+        }
+        case "fill":
+          fill()
+          break
+        case "take": {
+          const taken = take()
+          if (taken === undefined) break
+          const expected = waiting.shift()
+          assert(expected !== undefined)
+          const isSilence = OpusPacket.isSilence(Uint8Array.from(expected))
+          assert.deepStrictEqual(taken, state.encrypting && !isSilence ? [state.epoch, ...expected] : expected)
+          break
+        }
+        case "discard":
+          source.discard()
+          waiting.shift()
+          break
+        case "epoch":
+          state.epoch = (state.epoch + 1) & 0xff
+          restart()
+          break
+        case "switch":
+          state.encrypting = !state.encrypting
+          break
+      }
+    }
+    // whatever has happened, the rest comes out
+    for (let i = 0; i < 10_000 && waiting.length > 0; i++) {
+      fill()
+      const taken = take()
+      if (taken !== undefined) assert.strictEqual(taken.at(-1), waiting.shift()?.at(-1))
+    }
+    assert.deepStrictEqual(waiting, [])
+  })
+})
