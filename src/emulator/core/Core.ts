@@ -30,7 +30,7 @@ import * as Rest from "./Rest.ts"
 import type { Participant } from "./Scripted.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
-import { makeVoiceHalf, type SessionView, type VoiceHalf } from "./voice/VoiceHalf.ts"
+import { type EncryptionOptions, makeVoiceHalf, type SessionView, type VoiceHalf } from "./voice/VoiceHalf.ts"
 import * as VoiceStates from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
@@ -71,7 +71,7 @@ export type ConnectionKind =
  * @category models
  * @since 0.1.0
  */
-export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel"
+export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel" | "e2ee-required"
 
 /**
  * The world at one moment, as plain data for displays.
@@ -184,7 +184,9 @@ export interface Core extends Actions.Actions {
     readonly join: (where: {
       readonly userId: UserId
       readonly channelId: ChannelId
-    }) => Result.Result<Participant, JoinRefusal>
+    }, encryption?: EncryptionOptions) => Result.Result<Participant, JoinRefusal>
+    /** Those who are in a channel, in the order in which they came. */
+    readonly inChannel: (channelId: ChannelId) => ReadonlyArray<Participant>
   }
 
   /** In the order in which they were passed. */
@@ -367,13 +369,16 @@ export const make = (options: CoreOptions): Core => {
     nextDueMs: timers.nextDueMs,
 
     participants: {
-      join: ({ channelId, userId }) => {
+      join: ({ channelId, userId }, encryption = {}) => {
         const channel = world.channels.get(channelId)
         if (channel === undefined) return Result.fail("unknown-channel")
         if (!world.users.has(userId)) return Result.fail("unknown-user")
-        const placed = voiceStates.place(channel, userId)
+        const demanded = channel.e2ee === "required" && options.profile.e2ee
+        if (demanded && encryption.e2ee === false) return Result.fail("e2ee-required")
+        const placed = voiceStates.place(channel, userId, encryption)
         return typeof placed === "string" ? Result.fail(placed) : Result.succeed(placed)
-      }
+      },
+      inChannel: voiceStates.scriptedIn
     },
 
     verdicts: verdicts.list,

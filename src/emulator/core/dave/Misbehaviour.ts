@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Schema from "effect/Schema"
 
 /**
  * Each field is one thing that goes wrong; without it the member does what it should.
@@ -14,13 +15,19 @@
  * - `frames`: "garbage" have the layout of encrypted frames and bytes that no key opens, "plain" are not encrypted.
  * - `keyPackage`: "bad" is signed wrongly; `delayMs` lets it come late (op 26).
  *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Misbehaviour = Schema.Struct({
+  commits: Schema.optionalKey(Schema.Literals(["malformed", "forged", "none"])),
+  ready: Schema.optionalKey(Schema.Literal("never")),
+  epoch: Schema.optionalKey(Schema.Literal("stale")),
+  frames: Schema.optionalKey(Schema.Literals(["garbage", "plain"])),
+  keyPackage: Schema.optionalKey(Schema.Union([Schema.Literal("bad"), Schema.Struct({ delayMs: Schema.Natural })]))
+})
+
+/**
  * @category models
  * @since 0.1.0
  */
-export interface Misbehaviour {
-  readonly commits?: "malformed" | "forged" | "none" | undefined
-  readonly ready?: "never" | undefined
-  readonly epoch?: "stale" | undefined
-  readonly frames?: "garbage" | "plain" | undefined
-  readonly keyPackage?: "bad" | { readonly delayMs: number } | undefined
-}
+export type Misbehaviour = typeof Misbehaviour.Type

@@ -15,6 +15,7 @@ import * as Signalling from "./Signalling.ts"
 import * as Wire from "./Wire.ts"
 
 export type {
+  EncryptionOptions,
   HeardFrame,
   ParticipantHandle,
   Participants,
