@@ -19,6 +19,7 @@ import type {
   VoiceGrant,
   VoiceServerId
 } from "./CoreContext.ts"
+import * as Member from "./dave/Member.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import * as Faults from "./Faults.ts"
 import * as GatewayServer from "./GatewayServer.ts"
@@ -30,7 +31,13 @@ import * as Rest from "./Rest.ts"
 import type { Participant } from "./Scripted.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
-import { type EncryptionOptions, makeVoiceHalf, type SessionView, type VoiceHalf } from "./voice/VoiceHalf.ts"
+import {
+  type DaveView,
+  type EncryptionOptions,
+  makeVoiceHalf,
+  type SessionView,
+  type VoiceHalf
+} from "./voice/VoiceHalf.ts"
 import * as VoiceStates from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
@@ -116,6 +123,8 @@ export interface Snapshot {
     readonly suppress: boolean
   }>
   readonly voiceSessions: ReadonlyArray<SessionView>
+  /** The channels with members on a voice server, each with its state of end-to-end encryption. */
+  readonly daveGroups: ReadonlyArray<DaveView>
 }
 
 /**
@@ -241,6 +250,7 @@ export const make = (options: CoreOptions): Core => {
 
   const context: CoreContext = {
     profile: options.profile,
+    daveMember: Member.make,
     random,
     timers,
     now: timers.now,
@@ -279,7 +289,8 @@ export const make = (options: CoreOptions): Core => {
         observers.tell({ _tag: "VoiceEnded", userId, guildId, code })
       },
       hears: (userId, guildId) => voiceStates.hooks.hears?.(userId, guildId) ?? true,
-      speaks: (userId, guildId) => voiceStates.hooks.speaks?.(userId, guildId) ?? true
+      speaks: (userId, guildId) => voiceStates.hooks.speaks?.(userId, guildId) ?? true,
+      e2ee: (channelId) => world.channels.get(channelId)?.e2ee ?? "optional"
     }
   )
   const voiceStates: VoiceStates.VoiceStates = VoiceStates.make({
@@ -416,7 +427,8 @@ export const make = (options: CoreOptions): Core => {
           }
         })
       ),
-      voiceSessions: voice.sessions()
+      voiceSessions: voice.sessions(),
+      daveGroups: voice.groups()
     })
   }
 }

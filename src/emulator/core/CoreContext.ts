@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { DaveMemberFactory } from "./dave/Seat.ts"
 import type { Profile } from "./Profile.ts"
 
 /**
@@ -194,6 +195,8 @@ export interface Grants {
  */
 export interface CoreContext {
   readonly profile: Profile
+  /** Makes the encrypting half of scripted members; without it they take no part in end-to-end encryption. */
+  readonly daveMember?: DaveMemberFactory | undefined
   readonly random: Random
   readonly timers: Timers
   /** Milliseconds; set by the shell through `advance`, monotonic. */

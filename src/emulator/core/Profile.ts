@@ -85,6 +85,17 @@ export interface Profile {
   readonly rejoinSameChannel: "when-disconnected" | "never"
   /** Whether a member enters a stage in the audience (`suppress`), where it is not heard. Moderators never do. */
   readonly stageAudience: boolean
+  /**
+   * The first transition id after a group has begun or begun anew: "zero", which is executed at once, as clients have seen
+   * it, or "counted", like those that follow.
+   */
+  readonly daveFirstTransition: "zero" | "counted"
+  /** How long all members have to be ready (op 23) for a transition. Discord names about two seconds. */
+  readonly daveTransitionTimeoutMs: number
+  /** Whether the external sender (op 25) comes before or after the session description (op 4); nobody documents it. */
+  readonly daveExternalSender: "before-description" | "after-description"
+  /** What Prepare Transition (op 21) to the last member of a group names: the "same" version, or "zero"; not documented. */
+  readonly daveSoleMemberVersion: "same" | "zero"
 }
 
 /**
@@ -123,7 +134,11 @@ export const today: Profile = {
   moveCloseCode: 4014,
   allocationMs: 0,
   rejoinSameChannel: "when-disconnected",
-  stageAudience: true
+  stageAudience: true,
+  daveFirstTransition: "zero",
+  daveTransitionTimeoutMs: 2_000,
+  daveExternalSender: "after-description",
+  daveSoleMemberVersion: "same"
 }
 
 /**

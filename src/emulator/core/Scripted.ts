@@ -6,7 +6,7 @@
  */
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { VoiceServerId } from "./CoreContext.ts"
-import type { Undecryptable } from "./dave/Member.ts"
+import type { Undecryptable } from "./dave/Seat.ts"
 import type { EncryptionOptions, HeardFrame, ParticipantHandle, Participants } from "./voice/VoiceHalf.ts"
 
 /**

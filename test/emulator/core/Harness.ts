@@ -5,9 +5,14 @@ import { assert } from "@effect/vitest"
 import { Result } from "effect"
 import * as Core from "../../../src/emulator/core/Core.ts"
 import type { Output, VoiceGrant } from "../../../src/emulator/core/CoreContext.ts"
-import type { Undecryptable } from "../../../src/emulator/core/dave/Member.ts"
+import type { Undecryptable } from "../../../src/emulator/core/dave/Seat.ts"
 import { type Profile, today } from "../../../src/emulator/core/Profile.ts"
-import type { EncryptionOptions, HeardFrame, VoiceHalf, VoiceHooks } from "../../../src/emulator/core/voice/VoiceHalf.ts"
+import type {
+  EncryptionOptions,
+  HeardFrame,
+  VoiceHalf,
+  VoiceHooks
+} from "../../../src/emulator/core/voice/VoiceHalf.ts"
 import * as GatewayPayload from "../../../src/protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../../../src/protocol/Identifier.ts"
 
@@ -183,7 +188,8 @@ export const make = (options: {
             }
           }
         },
-        sessions: () => []
+        sessions: () => [],
+        groups: () => []
       }
     }
   })

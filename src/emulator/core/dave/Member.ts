@@ -10,81 +10,11 @@
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
-import type { ClientFrame, ServerFrame } from "../../../protocol/DaveFrame.ts"
-import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
+import type { UserId } from "../../../protocol/Identifier.ts"
 import * as OpusPacket from "../../../protocol/OpusPacket.ts"
-import type { ClientMessage, ServerMessage } from "../../../protocol/VoicePayload.ts"
-import type { CoreContext } from "../CoreContext.ts"
 import * as Engine from "./Engine.ts"
-import * as FrameCheck from "./FrameCheck.ts"
-import type { Misbehaviour } from "./Misbehaviour.ts"
-
-/**
- * The group as one of its members knows it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Membership {
-  /** Of the DAVE protocol, which is in use: above 0. */
-  readonly version: number
-  readonly epoch: number
-  /** 30 digits, the same for all who are in the same epoch of the same group. */
-  readonly privacyCode: string
-  /** In ascending order, itself included. */
-  readonly members: ReadonlyArray<UserId>
-}
-
-/**
- * Why a frame could not be decrypted:
- *
- * - `no-group`: it is encrypted, and the receiver is in no group;
- * - `unencrypted`: it is in the clear where encryption is due;
- * - `not-a-member`: it is encrypted, and the sender is not in the receiver's group;
- * - `no-key`: no key of the sender opens it: another epoch, other bytes, or the same frame again.
- *
- * @category models
- * @since 0.1.0
- */
-export type Undecryptable = "no-group" | "unencrypted" | "not-a-member" | "no-key"
-
-/**
- * One scripted member, from its session description (op 4) on.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Member {
-  /** Takes a message of the voice gateway; those that do not concern encryption are ignored. */
-  readonly receive: (message: ServerMessage | ServerFrame) => void
-  /** What is to be sent for an Opus packet; `undefined` while encryption is due and there is no group. */
-  readonly encrypt: (frame: Uint8Array) => Uint8Array | undefined
-  /** The Opus packet in a frame, and whether it came encrypted. */
-  readonly open: (
-    userId: UserId,
-    payload: Uint8Array
-  ) => Result.Result<{ readonly frame: Uint8Array; readonly encrypted: boolean }, Undecryptable>
-  /** `undefined` while it is in no group, or the channel is not encrypted. */
-  readonly membership: () => Membership | undefined
-  /** 45 digits that both sides see, whoever of the two is asked; `undefined` if the other is not in the group. */
-  readonly verificationCode: (userId: UserId) => Promise<string | undefined>
-  /** Takes the place of what it did wrong before. Whoever kept behind or was not let in now asks to be taken in anew. */
-  readonly misbehave: (how: Misbehaviour) => void
-  /** Ends it. What comes afterwards is ignored. */
-  readonly close: () => void
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Options {
-  readonly context: Pick<CoreContext, "now" | "timers" | "random" | "count">
-  readonly userId: UserId
-  readonly channelId: ChannelId
-  readonly misbehaviour?: Misbehaviour | undefined
-  readonly send: (message: ClientMessage | ClientFrame) => void
-}
+import * as MediaFrame from "./MediaFrame.ts"
+import type { DaveMember, DaveMemberOptions, Undecryptable } from "./Seat.ts"
 
 /** How long plain frames are still taken after the change to encryption: they may be under way. */
 const plainGraceMs = 10_000
@@ -116,11 +46,11 @@ const bySender: { readonly [cause: string]: Undecryptable } = { "no-decryptor-fo
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Member => {
+export const make = (options: DaveMemberOptions): DaveMember => {
   const { channelId, context, userId } = options
   const recognized = new Set<UserId>([userId])
   const transitions = new Map<number, number>()
-  let misbehaviour = options.misbehaviour ?? {}
+  let { misbehaviour } = options
   let engine: Engine.Engine | undefined
   let externalSender: Uint8Array | undefined
   /** The version in use, and that of the group to come. */
@@ -134,7 +64,7 @@ export const make = (options: Options): Member => {
   let cancelOffer: (() => void) | undefined
   let closed = false
 
-  const send: Options["send"] = (message) => {
+  const send: DaveMemberOptions["send"] = (message) => {
     if (!closed) options.send(message)
   }
 
@@ -305,7 +235,7 @@ export const make = (options: Options): Member => {
     },
     open: (from, payload) => {
       if (OpusPacket.isSilence(payload)) return Result.succeed({ frame: payload, encrypted: false })
-      if (!FrameCheck.isEncrypted(payload)) {
+      if (MediaFrame.decode(payload) === undefined) {
         const due = version > 0 && context.now() > plainUntilMs && !Array.from(transitions.values()).includes(0)
         return due ? Result.fail("unencrypted") : Result.succeed({ frame: payload, encrypted: false })
       }

@@ -7,6 +7,8 @@
 import type { RtpHeader } from "../../../protocol/RtpPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { CoreContext } from "../CoreContext.ts"
+import type { Dave } from "../dave/Dave.ts"
+import * as MediaFrame from "../dave/MediaFrame.ts"
 import type { VoiceHooks } from "./Model.ts"
 import * as Sealing from "./Sealing.ts"
 import type { Session } from "./Session.ts"
@@ -26,7 +28,10 @@ export const maxDatagramBytes = 1600
  * @since 0.1.0
  */
 export interface Forwarding {
-  /** Sends the payload in `plain[from, to)` to all others in the sender's channel. */
+  /**
+   * Sends the payload in `plain[from, to)` to all others in the sender's channel. A frame of end-to-end encryption goes only
+   * to those who are in the sender's group.
+   */
   readonly audio: (
     sender: Session,
     header: RtpHeader,
@@ -48,7 +53,7 @@ const extensionBytes = 8
  * @category constructors
  * @since 0.1.0
  */
-export const make = (context: CoreContext, hooks: VoiceHooks): Forwarding => {
+export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwarding => {
   const { headerExtension } = context.profile
   const maxPadding = Math.min(255, context.profile.maxPadding)
   const plain = new Uint8Array(maxDatagramBytes + extensionBytes + 255)
@@ -123,10 +128,16 @@ export const make = (context: CoreContext, hooks: VoiceHooks): Forwarding => {
       const { members } = sender.room
       if (members.length < 2) return
       const length = build(sender, header, from, start, end, silence)
+      const encrypted = MediaFrame.isFrame(from, start, end)
+      const group = encrypted ? dave.group(sender.room) : undefined
       for (const listener of members) {
         const { media } = listener
         if (listener === sender || media === undefined || !reachable(listener)) continue
         if (hooks.hears !== undefined && !hooks.hears(listener.userId, listener.guildId)) continue
+        if (encrypted && group?.reads(sender, listener) !== true) {
+          context.count("dave-frame-withheld")
+          continue
+        }
         const clear = Sealing.rtpClearBytes(media.box.mode, plain, length)
         dispatch(listener, media.box.seal(plain, length, clear, sealed), "rtp")
       }

@@ -7,9 +7,10 @@
 import type { EncryptionMode } from "../../../protocol/EncryptionMode.ts"
 import type { ChannelId, GuildId, UserId } from "../../../protocol/Identifier.ts"
 import type { VoiceVersion } from "../../../protocol/VoicePayload.ts"
-import type { Address, ConnectionId, VoiceServerId } from "../CoreContext.ts"
-import type { Membership, Undecryptable } from "../dave/Member.ts"
+import type { Address, ConnectionId, VoiceGrant, VoiceServerId } from "../CoreContext.ts"
+import type { GroupView } from "../dave/Group.ts"
 import type { Misbehaviour } from "../dave/Misbehaviour.ts"
+import type { Membership, Undecryptable } from "../dave/Seat.ts"
 import type { Disturbance } from "./Disturbance.ts"
 
 /**
@@ -133,6 +134,20 @@ export interface VoiceHooks {
   readonly hears?: ((userId: UserId, guildId: GuildId) => boolean) | undefined
   /** Whether audio of this user is forwarded; that of a muted or suppressed one is not. All is, without this hook. */
   readonly speaks?: ((userId: UserId, guildId: GuildId) => boolean) | undefined
+  /** What a channel says about end-to-end encryption, for scripted members. It is optional, without this hook. */
+  readonly e2ee?: ((channelId: ChannelId) => VoiceGrant["e2ee"]) | undefined
+}
+
+/**
+ * The end-to-end encryption of one channel.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DaveView extends GroupView {
+  readonly server: VoiceServerId
+  readonly guildId: GuildId
+  readonly channelId: ChannelId
 }
 
 /**
@@ -200,4 +215,5 @@ export interface VoiceHalf {
   readonly disturbance: Disturbance
   readonly participants: Participants
   readonly sessions: () => ReadonlyArray<SessionView>
+  readonly groups: () => ReadonlyArray<DaveView>
 }

@@ -3,7 +3,16 @@
  *
  * @since 0.1.0
  */
+import type { ServerFrame } from "../../../protocol/DaveFrame.ts"
 import type { ServerMessage } from "../../../protocol/VoicePayload.ts"
+
+/**
+ * A message of the voice gateway, JSON or binary. Both kinds are numbered together.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Message = ServerMessage | ServerFrame
 
 /**
  * The numbered messages of one session.
@@ -13,12 +22,12 @@ import type { ServerMessage } from "../../../protocol/VoicePayload.ts"
  */
 export interface Outbox {
   /** Numbers a message and keeps it. Numbers wrap after 65535, the width of the binary messages' field. */
-  readonly push: (message: ServerMessage) => ServerMessage
+  readonly push: (message: Message) => Message
   /**
    * What was pushed after the message that the client acknowledged last, -1 for none. `undefined` if a message that is
    * missing is not kept any more, or if the number was never given.
    */
-  readonly since: (acknowledged: number) => ReadonlyArray<ServerMessage> | undefined
+  readonly since: (acknowledged: number) => ReadonlyArray<Message> | undefined
   /** Behaves as if more messages had been missed than are kept, whatever is acknowledged. */
   readonly overrun: () => void
 }
@@ -31,7 +40,7 @@ export interface Outbox {
  * @since 0.1.0
  */
 export const make = (limit: number, first = 0): Outbox => {
-  const kept: Array<ServerMessage & { readonly seq: number }> = []
+  const kept: Array<Message & { readonly seq: number }> = []
   let next = first & 0xffff
   let lost: number | undefined
   let overrun = false

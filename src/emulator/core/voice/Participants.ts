@@ -4,11 +4,15 @@
  *
  * @since 0.1.0
  */
+import * as Result from "effect/Result"
+import type { UserId } from "../../../protocol/Identifier.ts"
 import * as OpusPacket from "../../../protocol/OpusPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { CoreContext } from "../CoreContext.ts"
+import * as Dave from "../dave/Dave.ts"
+import type { DaveMember, DaveMemberOptions, Undecryptable } from "../dave/Seat.ts"
 import { maxDatagramBytes } from "./Forwarding.ts"
-import type { HeardFrame, ParticipantHandle, Participants, SpokenFrame } from "./Model.ts"
+import type { EncryptionOptions, HeardFrame, Participants, SpokenFrame, VoiceHooks } from "./Model.ts"
 import * as NonceMemory from "./NonceMemory.ts"
 import type { Relay } from "./Relay.ts"
 import type { Roster, Where } from "./Roster.ts"
@@ -36,27 +40,56 @@ interface Seat {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (context: CoreContext, roster: Roster, relay: Relay): Participants => {
+export const make = (
+  context: CoreContext,
+  hooks: VoiceHooks,
+  roster: Roster,
+  relay: Relay,
+  dave: Dave.Dave
+): Participants => {
   // All participants live in one thread and one call at a time: they share buffers.
   const opened = new Uint8Array(maxDatagramBytes + 512)
   const spoken = new Uint8Array(maxDatagramBytes)
   const sealed = new Uint8Array(maxDatagramBytes + Sealing.maxOverhead)
   const header = RtpPacket.makeHeader()
 
-  const takeSeat = (where: Where, hear: (packet: Uint8Array, box: Sealing.Box) => void): Seat => {
+  const makeMember = (
+    { channelId, userId }: Where,
+    { e2ee = true, misbehave }: EncryptionOptions,
+    send: DaveMemberOptions["send"]
+  ): { readonly version: number; readonly member: DaveMember | undefined } => {
+    const demand = hooks.e2ee?.(channelId) ?? "optional"
+    const version = e2ee ? Dave.versionOf(context, demand, Dave.newestVersion, 8) : 0
+    const misbehaviour = misbehave ?? {}
+    const member = version === 0 ? undefined : context.daveMember?.({ context, userId, channelId, misbehaviour, send })
+    return { version: member === undefined ? 0 : version, member }
+  }
+
+  const takeSeat = (
+    where: Where,
+    encryption: EncryptionOptions,
+    hear: (packet: Uint8Array, box: Sealing.Box) => void
+  ): Seat => {
     const mode = context.profile.modes[0] ?? "aead_aes256_gcm_rtpsize"
     const key = context.random.bytes(32)
     const { bytes, int } = context.random
     const makeBox = () => Sealing.make(mode, key, { start: int(0x1_0000_0000), random: bytes })
     const box = makeBox()
-    const session = roster.add(where)
+    // The member can only answer once it is there.
+    let seated: Session | undefined
+    const encrypting = makeMember(where, encryption, dave.answers(() => seated))
+    const session = seated = roster.add(where, undefined, encrypting)
     session.media = { box: makeBox(), nonces: NonceMemory.make(mode) }
     session.hear = (packet) => hear(packet, box)
     roster.introduce(session)
+    dave.described(session, {
+      op: 4,
+      d: { mode, secret_key: Array.from(key), dave_protocol_version: dave.prepare(session) }
+    })
     return { session, box }
   }
 
-  const read = (packet: Uint8Array, box: Sealing.Box): HeardFrame | undefined => {
+  const read = (packet: Uint8Array, box: Sealing.Box): Omit<HeardFrame, "encrypted" | "silence"> | undefined => {
     if (packet.length > opened.length) return undefined
     const clear = Sealing.rtpClearBytes(box.mode, packet, packet.length)
     const length = box.open(packet, packet.length, clear, opened)
@@ -67,20 +100,19 @@ export const make = (context: CoreContext, roster: Roster, relay: Relay): Partic
     const padded = opened.subarray(start, length)
     const payloadLength = header.padding ? RtpPacket.unpad(padded, padded.length) : padded.length
     if (payloadLength < 0) return undefined
-    const payload = padded.slice(0, payloadLength)
     return {
       userId,
       ssrc: header.ssrc,
       sequence: header.sequence,
       timestamp: header.timestamp,
-      payload,
-      arrivalMs: context.now(),
-      silence: OpusPacket.isSilence(payload)
+      payload: padded.slice(0, payloadLength),
+      arrivalMs: context.now()
     }
   }
 
-  const join = (where: Where): ParticipantHandle => {
+  const join: Participants["join"] = (where, options = {}) => {
     const listeners: Array<(frame: HeardFrame) => void> = []
+    const undecryptable: Array<(cause: Undecryptable, userId: UserId) => void> = []
     const queue: Array<Utterance> = []
     const epochMs = context.now()
     const firstTimestamp = context.random.int(0x1_0000_0000)
@@ -89,19 +121,32 @@ export const make = (context: CoreContext, roster: Roster, relay: Relay): Partic
     let cancel: (() => void) | undefined
 
     const hear = (packet: Uint8Array, box: Sealing.Box): void => {
-      const frame = read(packet, box)
-      if (frame === undefined) return context.count("participant-unreadable")
-      for (const listener of listeners) listener(frame)
+      const received = read(packet, box)
+      if (received === undefined) return context.count("participant-unreadable")
+      const { payload, userId } = received
+      const opened = seat.session.member?.open(userId, payload) ?? Result.succeed({ frame: payload, encrypted: false })
+      if (Result.isFailure(opened)) {
+        context.count(`participant-undecryptable:${opened.failure}`)
+        for (const listener of undecryptable) listener(opened.failure, userId)
+        return
+      }
+      const { encrypted, frame } = opened.success
+      const heard = { ...received, payload: frame, silence: OpusPacket.isSilence(frame), encrypted }
+      for (const listener of listeners) listener(heard)
     }
 
-    let seat = takeSeat(where, hear)
+    let encryption = options
+    let seat = takeSeat(where, encryption, hear)
 
     const send = (data: Uint8Array, timestamp: number): void => {
-      const length = RtpPacket.fixedHeaderBytes + data.length
+      const { member } = seat.session
+      const payload = member === undefined ? data : member.encrypt(data)
+      if (payload === undefined) return
+      const length = RtpPacket.fixedHeaderBytes + payload.length
       if (length > spoken.length) return context.count("participant-frame-too-long")
       RtpPacket.writeHeader(spoken, false, RtpPacket.payloadTypeOpus, sequence, timestamp, seat.session.ssrc)
       sequence = RtpPacket.nextSequence(sequence)
-      spoken.set(data, RtpPacket.fixedHeaderBytes)
+      spoken.set(payload, RtpPacket.fixedHeaderBytes)
       const clear = Sealing.rtpClearBytes(seat.box.mode, spoken, length)
       relay.scripted(seat.session, sealed.subarray(0, seat.box.seal(spoken, length, clear, sealed)))
     }
@@ -174,10 +219,19 @@ export const make = (context: CoreContext, roster: Roster, relay: Relay): Partic
       onHeard: (listener) => {
         listeners.push(listener)
       },
+      onUndecryptable: (listener) => {
+        undecryptable.push(listener)
+      },
+      membership: () => seat.session.member?.membership(),
+      verificationCode: (userId) => seat.session.member?.verificationCode(userId) ?? Promise.resolve(undefined),
+      misbehave: (how) => {
+        encryption = { ...encryption, misbehave: how }
+        seat.session.member?.misbehave(how)
+      },
       move: (to) => {
         hush()
         roster.end(seat.session, 1000)
-        seat = takeSeat({ ...where, channelId: to.channelId, server: to.server }, hear)
+        seat = takeSeat({ ...where, channelId: to.channelId, server: to.server }, encryption, hear)
       },
       leave: () => {
         hush()

@@ -13,6 +13,8 @@ import * as OpusPacket from "../../../protocol/OpusPacket.ts"
 import * as RtcpPacket from "../../../protocol/RtcpPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { Address, CoreContext, Verdict, VoiceServerId } from "../CoreContext.ts"
+import type { Dave } from "../dave/Dave.ts"
+import * as MediaFrame from "../dave/MediaFrame.ts"
 import * as Forwarding from "./Forwarding.ts"
 import type { VoiceHooks } from "./Model.ts"
 import type { Roster } from "./Roster.ts"
@@ -42,6 +44,9 @@ const overtakingPackets = 64
 /** Violations of one kind in a row are judged once in this many milliseconds, and counted in between. */
 const silenceBetweenVerdictsMs = 1_000
 
+/** How long a client may go on in the clear when it should encrypt: what is under way, in milliseconds. */
+const plainGraceMs = 2_000
+
 /** The SSRC of the server itself, as the sender of receiver reports; members get others. */
 const serverSsrc = 1
 
@@ -59,10 +64,11 @@ export const make = (
   context: CoreContext,
   hooks: VoiceHooks,
   roster: Roster,
+  dave: Dave,
   expel: (session: Session, code: number, reason: string) => void
 ): Relay => {
   const { profile } = context
-  const forwarding = Forwarding.make(context, hooks)
+  const forwarding = Forwarding.make(context, hooks, dave)
   const plain = new Uint8Array(Forwarding.maxDatagramBytes)
   const header = RtpPacket.makeHeader()
   // Says which packet stands in `plain`: it is opened once where no fault changes it.
@@ -160,6 +166,20 @@ export const make = (
     })
   }
 
+  /**
+   * Audio in the clear is a violation once a group's transition was executed: no listener plays it any more, and the server
+   * can hear it.
+   */
+  const judgeEncryption = (session: Session, payload: Uint8Array): void => {
+    const since = dave.group(session.room)?.securedMs(session)
+    if (since === undefined || context.now() - since < plainGraceMs) return
+    if (MediaFrame.isFrame(payload, 0, payload.length)) return
+    if (session.daveTampered || session.connection?.tampered === true) return context.count("tampered:dave-plain-audio")
+    // It may have missed that its group has come about.
+    if (session.connection === undefined) return context.count("dave-plain-audio-while-lost")
+    accuse(session, "dave-plain-audio", "audio in the clear, though the channel is end-to-end encrypted")
+  }
+
   /** Judges an authentic packet of a client as it was sent; false if it goes no further. */
   const inspect = (session: Session, media: Media, kind: Kind, from: Address, bytes: Uint8Array): boolean => {
     // In the mode without nonce bytes, all RTCP packets have one nonce by design.
@@ -183,6 +203,7 @@ export const make = (
     const silence = isSilence()
     if (!session.maySend) onEarlyAudio(session, silence)
     const payload = plain.subarray(payloadStart, payloadEnd)
+    if (!silence && payload.length > 0) judgeEncryption(session, payload)
     session.conduct?.packet(header.sequence, header.timestamp, OpusPacket.samples(payload), silence)
     return true
   }

@@ -6,6 +6,8 @@
 import { type ChannelId, type GuildId, Ssrc, type UserId } from "../../../protocol/Identifier.ts"
 import type { ServerMessage, ServerVideo } from "../../../protocol/VoicePayload.ts"
 import type { Address, CoreContext, VoiceServerId } from "../CoreContext.ts"
+import type { Dave } from "../dave/Dave.ts"
+import type { DaveMember } from "../dave/Seat.ts"
 import * as Conduct from "./Conduct.ts"
 import type { VoiceHooks } from "./Model.ts"
 import * as Outbox from "./Outbox.ts"
@@ -35,10 +37,14 @@ export interface Roster {
   /** Makes a session with an SSRC of its own. A client's has a connection, a scripted participant's has not. */
   readonly add: (
     where: Where,
-    client?: { readonly connection: Connection; readonly sessionId: string; readonly token: string }
+    client?: { readonly connection: Connection; readonly sessionId: string; readonly token: string },
+    dave?: { readonly version: number; readonly member?: DaveMember | undefined }
   ) => Session
-  /** Sends a numbered message, or keeps it for replay while the connection is lost. */
-  readonly tell: (session: Session, message: ServerMessage) => void
+  /**
+   * Sends a numbered message, or keeps it for replay while the connection is lost. A scripted participant's encrypting half
+   * gets what concerns it.
+   */
+  readonly tell: (session: Session, message: Outbox.Message) => void
   /** Tells a new member of the others and the others of it. */
   readonly introduce: (session: Session) => void
   readonly setSpeaking: (session: Session, flags: number) => void
@@ -67,7 +73,7 @@ export interface Roster {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roster => {
+export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: Dave): Roster => {
   const sessions = new Set<Session>()
   const rooms = new Map<string, Room>()
   const tokens = new Map<string, Session>()
@@ -95,9 +101,10 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roste
   }
 
   const tell: Roster["tell"] = (session, message) => {
-    if (session.credentials === undefined) return
+    if (session.credentials === undefined && session.member === undefined) return
     const numbered = session.outbox.push(message)
     if (session.connection !== undefined) wire.send(session.connection, numbered)
+    else if (session.member !== undefined) dave.post(session, numbered)
   }
 
   const tellOthers = (session: Session, message: ServerMessage): void => {
@@ -136,12 +143,28 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roste
     for (let step = 0; step < 3; step++) ssrcs.delete(session.ssrc + step)
     session.room.members = session.room.members.filter((member) => member !== session)
     if (session.room.members.length === 0) rooms.delete(session.room.key)
-    tellOthers(session, { op: 13, d: { user_id: session.userId } })
+    dave.together(() => {
+      tellOthers(session, { op: 13, d: { user_id: session.userId } })
+      dave.leave(session)
+    })
     if (session.credentials !== undefined) hooks.onLeft?.(session.userId, code, session.guildId)
   }
 
+  const introduce = (session: Session): void => {
+    const others = session.room.members.filter((member) => member !== session)
+    const listed = context.profile.clientsConnectIncludesSelf ? session.room.members : others
+    if (listed.length > 0) tell(session, { op: 11, d: { user_ids: listed.map((member) => member.userId) } })
+    for (const other of others) {
+      describe(session, other)
+      if (other.video !== undefined) tell(session, { op: 12, d: other.video })
+      if (other.speaking !== undefined) tell(session, speakingOf(other, other.speaking))
+      tell(other, { op: 11, d: { user_ids: [session.userId] } })
+      describe(other, session)
+    }
+  }
+
   return {
-    add: (where, client) => {
+    add: (where, client, encryption) => {
       const session: Session = {
         userId: where.userId,
         guildId: where.guildId,
@@ -170,6 +193,9 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roste
         conduct: client && Conduct.make(context, where.userId, () => session.connection !== undefined),
         hear: undefined,
         deliver: deliverer(where.server, () => session),
+        daveVersion: encryption?.version ?? 0,
+        member: encryption?.member,
+        daveTampered: false,
         judgedMs: new Map()
       }
       sessions.add(session)
@@ -184,16 +210,8 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks): Roste
     },
     tell,
     introduce: (session) => {
-      const others = session.room.members.filter((member) => member !== session)
-      const listed = context.profile.clientsConnectIncludesSelf ? session.room.members : others
-      if (listed.length > 0) tell(session, { op: 11, d: { user_ids: listed.map((member) => member.userId) } })
-      for (const other of others) {
-        describe(session, other)
-        if (other.video !== undefined) tell(session, { op: 12, d: other.video })
-        if (other.speaking !== undefined) tell(session, speakingOf(other, other.speaking))
-        tell(other, { op: 11, d: { user_ids: [session.userId] } })
-        describe(other, session)
-      }
+      dave.together(() => introduce(session))
+      dave.enter(session)
     },
     setSpeaking: (session, flags) => {
       const before = session.speaking

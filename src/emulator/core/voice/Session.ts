@@ -6,6 +6,7 @@
 import type { ChannelId, GuildId, Ssrc, UserId } from "../../../protocol/Identifier.ts"
 import type { ServerVideo, VoiceVersion } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, VoiceServerId } from "../CoreContext.ts"
+import type { DaveMember } from "../dave/Seat.ts"
 import type { Conduct } from "./Conduct.ts"
 import type { NonceMemory } from "./NonceMemory.ts"
 import type { Outbox } from "./Outbox.ts"
@@ -103,6 +104,12 @@ export interface Session {
   hear: ((packet: Uint8Array) => void) | undefined
   /** Sends a packet that has passed the faults; made once for each session. */
   readonly deliver: (frame: string | Uint8Array) => void
+  /** The newest version of end-to-end encryption that it can have here; 0 for none. */
+  readonly daveVersion: number
+  /** The encrypting half of a scripted participant, if it has one. */
+  readonly member: DaveMember | undefined
+  /** Whether a fault has kept back or changed what end-to-end encryption depends on. */
+  daveTampered: boolean
   /** When a violation of the relay was judged last, by code, in milliseconds. */
   readonly judgedMs: Map<string, number>
 }
@@ -119,6 +126,9 @@ export const sameAddress = (a: Address | undefined, b: Address | undefined): boo
 /** What media depends on: Ready and the key on the way out, Select Protocol and Speaking on the way in. */
 const mediaOps = { in: new Set([1, 5]), out: new Set([2, 4]) } as const
 
+/** What end-to-end encryption depends on: the version, who is there, and everything about groups. */
+const daveOps = { in: new Set([23, 26, 28, 31]), out: new Set([4, 11, 13, 21, 22, 24, 25, 27, 29, 30]) } as const
+
 /**
  * Notes that a fault has kept back or changed a message with this opcode.
  *
@@ -128,7 +138,9 @@ const mediaOps = { in: new Set([1, 5]), out: new Set([2, 4]) } as const
 export const taint = (connection: Connection, direction: "in" | "out", op: number | undefined): void => {
   connection.tampered = true
   const { session } = connection
-  if (session !== undefined && op !== undefined && mediaOps[direction].has(op)) session.tampered = true
+  if (session === undefined || op === undefined) return
+  if (mediaOps[direction].has(op)) session.tampered = true
+  if (daveOps[direction].has(op)) session.daveTampered = true
 }
 
 /**

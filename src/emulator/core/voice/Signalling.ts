@@ -6,6 +6,7 @@
  */
 import * as Result from "effect/Result"
 import * as CloseCode from "../../../protocol/CloseCode.ts"
+import * as DaveFrame from "../../../protocol/DaveFrame.ts"
 import { type EncryptionMode, isEncryptionMode } from "../../../protocol/EncryptionMode.ts"
 import { Ssrc, type UserId } from "../../../protocol/Identifier.ts"
 import {
@@ -15,9 +16,11 @@ import {
   type Resume,
   type SelectProtocol,
   type ServerMessage,
+  type SessionDescription,
   type VoiceVersion
 } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, CoreContext, Grants, VoiceServerId } from "../CoreContext.ts"
+import * as Dave from "../dave/Dave.ts"
 import * as Admission from "./Admission.ts"
 import * as Heartbeats from "./Heartbeats.ts"
 import type { VoiceHooks } from "./Model.ts"
@@ -104,6 +107,7 @@ export const make = (
   hooks: VoiceHooks,
   wire: Wire,
   roster: Roster,
+  dave: Dave.Dave,
   udpOf: (server: VoiceServerId) => Address | undefined,
   onSpeaking: (session: Session) => void
 ): Signalling => {
@@ -144,7 +148,11 @@ export const make = (
     }
     const udp = udpOf(connection.server)
     if (udp === undefined) return expel(connection, 4011, "Server not found.", undefined)
-    const session = roster.add(grant, { connection, sessionId: grant.sessionId, token: grant.token })
+    const session = roster.add(
+      grant,
+      { connection, sessionId: grant.sessionId, token: grant.token },
+      { version: Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version, connection.version) }
+    )
     wire.send(connection, readyOf(session.ssrc, udp))
     roster.introduce(session)
     hooks.onJoined?.(session.userId, session.guildId)
@@ -215,16 +223,18 @@ export const make = (
     }
     const { key, media } = makeMedia(context, mode)
     session.media = media
-    wire.send(connection, {
+    const description: SessionDescription = {
       op: 4,
       d: {
         mode,
         secret_key: Array.from(key),
-        ...(profile.e2ee ? { dave_protocol_version: 0 } : {}),
+        ...(profile.e2ee ? { dave_protocol_version: dave.prepare(session) } : {}),
         audio_codec: "opus",
         media_session_id: Buffer.from(context.random.bytes(16)).toString("hex")
       }
-    })
+    }
+    wire.send(connection, description)
+    dave.described(session, description)
   }
 
   const onBound = (connection: Connection, session: Session, message: ClientMessage): void => {
@@ -255,6 +265,7 @@ export const make = (
       case 16:
         return roster.tell(session, { op: 16, d: backendVersion })
       default:
+        if ((message.op === 23 || message.op === 31) && dave.receive(session, message)) return
         return context.count(`voice-ignored:${message.op}`)
     }
   }
@@ -277,12 +288,21 @@ export const make = (
     return waiting.length === 1 ? waiting[0]?.userId : undefined
   }
 
+  const onBinary = (connection: Connection, frame: Uint8Array): void => {
+    const { session } = connection
+    // A frame of `ws` lives on in its buffer, which others write to.
+    const decoded = DaveFrame.decodeClient(frame.slice())
+    if (session !== undefined && Result.isSuccess(decoded) && dave.receive(session, decoded.success)) return
+    const reason = session === undefined || session.daveVersion === 0
+      ? "without end-to-end encryption"
+      : "which is none of a client's"
+    const message = `a binary message with opcode ${frame[0] ?? "missing"}, ${reason}`
+    context.judge("advice", "unknown-binary", message, session?.userId)
+  }
+
   const onFrame = (connection: Connection, frame: string | Uint8Array): void => {
     if (connection.closed) return
-    if (typeof frame !== "string") {
-      const message = `a binary message with opcode ${frame[0] ?? "missing"}, without end-to-end encryption`
-      return context.judge("advice", "unknown-binary", message, connection.session?.userId)
-    }
+    if (typeof frame !== "string") return onBinary(connection, frame)
     const decoded = decodeClient(connection.version, frame)
     if (Result.isFailure(decoded)) {
       return decoded.failure.op === 3

@@ -5,6 +5,7 @@
  */
 import * as CloseCode from "../../../protocol/CloseCode.ts"
 import type { Address, CoreContext, Grants, VoiceServerId } from "../CoreContext.ts"
+import * as Dave from "../dave/Dave.ts"
 import * as Disturbance from "./Disturbance.ts"
 import type { SessionView, VoiceHalf, VoiceHooks } from "./Model.ts"
 import * as Participants from "./Participants.ts"
@@ -15,6 +16,7 @@ import * as Signalling from "./Signalling.ts"
 import * as Wire from "./Wire.ts"
 
 export type {
+  DaveView,
   EncryptionOptions,
   HeardFrame,
   ParticipantHandle,
@@ -53,20 +55,23 @@ const viewOf = (session: Session): SessionView => ({
 export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: VoiceHooks = {}): VoiceHalf => {
   const servers = new Map<VoiceServerId, Address>()
   const wire = Wire.make(context)
-  const roster = Roster.make(context, wire, hooks)
+  // Each tells the other: the roster who is there, encryption what they are to hear.
+  const dave: Dave.Dave = Dave.make(context, (session, message) => roster.tell(session, message))
+  const roster: Roster.Roster = Roster.make(context, wire, hooks, dave)
 
   const expel = (session: Session, code: number, reason: string): void => {
     if (session.connection !== undefined) wire.close(session.connection, code, reason)
     roster.end(session, code)
   }
 
-  const relay = Relay.make(context, hooks, roster, expel)
+  const relay = Relay.make(context, hooks, roster, dave, expel)
   const signalling = Signalling.make(
     context,
     grants,
     hooks,
     wire,
     roster,
+    dave,
     (server) => servers.get(server),
     relay.release
   )
@@ -118,7 +123,8 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
     },
     ended: signalling.ended,
     disturbance: Disturbance.make(context, wire, roster, signalling),
-    participants: Participants.make(context, roster, relay),
-    sessions: () => roster.all().map(viewOf)
+    participants: Participants.make(context, hooks, roster, relay, dave),
+    sessions: () => roster.all().map(viewOf),
+    groups: dave.views
   }
 }

@@ -5,8 +5,10 @@
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
-import { encodeServer, type ServerMessage } from "../../../protocol/VoicePayload.ts"
+import * as DaveFrame from "../../../protocol/DaveFrame.ts"
+import { encodeServer, type VoiceVersion } from "../../../protocol/VoicePayload.ts"
 import type { CoreContext } from "../CoreContext.ts"
+import type { Message } from "./Outbox.ts"
 import { type Connection, taint } from "./Session.ts"
 
 /**
@@ -16,9 +18,27 @@ import { type Connection, taint } from "./Session.ts"
  * @since 0.1.0
  */
 export interface Wire {
-  readonly send: (connection: Connection, message: ServerMessage) => void
+  readonly send: (connection: Connection, message: Message) => void
   readonly close: (connection: Connection, code: number, reason: string) => void
   readonly terminate: (connection: Connection) => void
+}
+
+const isBinary = (message: Message): message is DaveFrame.ServerFrame => {
+  switch (message.op) {
+    case 25:
+    case 27:
+    case 29:
+    case 30:
+      return true
+    default:
+      return false
+  }
+}
+
+/** `undefined` if the version has no such message. */
+const encode = (version: VoiceVersion, message: Message): string | Uint8Array | undefined => {
+  if (isBinary(message)) return version < 8 ? undefined : Result.getOrUndefined(DaveFrame.encodeServer(message))
+  return Result.getOrUndefined(encodeServer(version, message))
 }
 
 /**
@@ -42,23 +62,23 @@ export const make = (context: CoreContext): Wire => {
   return {
     send: (connection, message) => {
       if (connection.closed) return
-      const encoded = encodeServer(connection.version, message)
-      if (Result.isFailure(encoded)) return context.count(`voice-unsendable:${message.op}`)
-      const text = message.op === 8 && context.profile.floatHeartbeatInterval
-        ? asFloat(encoded.success)
-        : encoded.success
+      const encoded = encode(connection.version, message)
+      if (encoded === undefined) return context.count(`voice-unsendable:${message.op}`)
+      const sent = typeof encoded === "string" && message.op === 8 && context.profile.floatHeartbeatInterval
+        ? asFloat(encoded)
+        : encoded
       let passed = 0
       context.through(
         "voice-out",
         {
           userId: connection.session?.userId ?? connection.claimant,
           op: message.op,
-          frame: text,
+          frame: sent,
           connection: connection.id
         },
         (frame) => {
           passed++
-          if (frame !== text || passed > 1) taint(connection, "out", message.op)
+          if (frame !== sent || passed > 1) taint(connection, "out", message.op)
           if (connection.closed) return
           context.emit(
             typeof frame === "string"

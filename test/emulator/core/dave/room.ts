@@ -5,6 +5,7 @@
 import type { CoreContext } from "../../../../src/emulator/core/CoreContext.ts"
 import * as Member from "../../../../src/emulator/core/dave/Member.ts"
 import type { Misbehaviour } from "../../../../src/emulator/core/dave/Misbehaviour.ts"
+import type { DaveMember } from "../../../../src/emulator/core/dave/Seat.ts"
 import * as Random from "../../../../src/emulator/core/Random.ts"
 import * as Timers from "../../../../src/emulator/core/Timers.ts"
 import type { ClientFrame, ServerFrame } from "../../../../src/protocol/DaveFrame.ts"
@@ -42,7 +43,7 @@ const voicePrefix = "participant-"
 export const makeRoom = () => {
   const { context, counters, wait } = makeContext()
   const hand = HandServer.make(channelId)
-  const members = new Map<string, { readonly member: Member.Member; readonly sent: Array<Sent> }>()
+  const members = new Map<string, { readonly member: DaveMember; readonly sent: Array<Sent> }>()
   let leaves: Array<string | undefined> = []
   let epoch = 0
 

@@ -4,7 +4,7 @@ import type { ServerMessage } from "../../../../src/protocol/VoicePayload.ts"
 
 const message: ServerMessage = { op: 9, d: null }
 
-const seqs = (messages: ReadonlyArray<ServerMessage> | undefined) => messages?.map(({ seq }) => seq)
+const seqs = (messages: ReadonlyArray<Outbox.Message> | undefined) => messages?.map(({ seq }) => seq)
 
 describe("Outbox", () => {
   it("numbers from 0 and replays what was not acknowledged", () => {

@@ -1,0 +1,184 @@
+/**
+ * End-to-end encryption as the rest of the voice half sees it: the groups of all channels, and the mail of scripted members.
+ *
+ * @since 0.1.0
+ */
+import type { ClientFrame, ServerFrame } from "../../../protocol/DaveFrame.ts"
+import type { ClientMessage, ServerMessage, SessionDescription, VoiceVersion } from "../../../protocol/VoicePayload.ts"
+import type { CoreContext, VoiceGrant, VoiceServerId } from "../CoreContext.ts"
+import type { Room, Session } from "../voice/Session.ts"
+import * as ExternalSender from "./ExternalSender.ts"
+import * as Group from "./Group.ts"
+
+/**
+ * The newest version of DAVE, and the only one so far.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const newestVersion = 1
+
+/**
+ * The version that a session can have: none in channels that never have end-to-end encryption, nor below version 8 of the
+ * voice gateway, whose binary messages have no `seq`.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const versionOf = (
+  context: CoreContext,
+  e2ee: VoiceGrant["e2ee"],
+  announced: number | undefined,
+  version: VoiceVersion
+): number =>
+  context.profile.e2ee && e2ee !== "never" && version >= 8 ? Math.min(newestVersion, Math.max(0, announced ?? 0)) : 0
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Dave {
+  /** A session has been introduced to the others. */
+  readonly enter: (session: Session) => void
+  /** A session is over, and the others know. */
+  readonly leave: (session: Session) => void
+  /** The version that a session description for this session has to name. What has to come before it is sent now. */
+  readonly prepare: (session: Session) => number
+  /** The session description is on its way. A scripted member gets it here. */
+  readonly described: (session: Session, description: SessionDescription) => void
+  /** A binary message of a client, or a Ready or Invalid (ops 23 and 31). False if it takes no part in encryption. */
+  readonly receive: (session: Session, message: ClientFrame | ClientMessage) => boolean
+  /** Hands a numbered message to a scripted member, when whatever goes on now is done. */
+  readonly post: (session: Session, message: ServerMessage | ServerFrame) => void
+  /** Does something that tells several members, whose answers wait until it is done. */
+  readonly together: (work: () => void) => void
+  /** What takes the answers of a scripted member. */
+  readonly answers: (session: () => Session | undefined) => (message: ClientMessage | ClientFrame) => void
+  readonly group: (room: Room) => Group.Group | undefined
+  readonly views: () => ReadonlyArray<Group.GroupView & Pick<Session, "server" | "guildId" | "channelId">>
+}
+
+/** What scripted members are told: the rest has nothing to do with encryption. */
+const postedOps = new Set<number>([4, 11, 13, 21, 22, 24, 25, 27, 29, 30])
+
+/** More than the members of a full channel can cause at once: beyond it, they keep each other busy for ever. */
+const mostTasks = 50_000
+
+interface Entry {
+  readonly group: Group.Group
+  readonly where: Pick<Session, "server" | "guildId" | "channelId">
+}
+
+/**
+ * Makes the groups of one core. `tell` numbers a message and sends it, or posts it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  context: CoreContext,
+  tell: (session: Session, message: ServerMessage | ServerFrame) => void
+): Dave => {
+  const groups = new Map<Room, Entry>()
+  const senders = new Map<VoiceServerId, ExternalSender.ExternalSender>()
+  const tasks: Array<() => void> = []
+  let busy = false
+
+  const senderOf = (server: VoiceServerId): ExternalSender.ExternalSender => {
+    let sender = senders.get(server)
+    if (sender === undefined) senders.set(server, sender = ExternalSender.make(context.random))
+    return sender
+  }
+
+  const together: Dave["together"] = (work) => {
+    tasks.push(work)
+    if (busy) return
+    busy = true
+    try {
+      let done = 0
+      for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) {
+        task()
+        if (++done < mostTasks) continue
+        context.count("dave-runaway")
+        tasks.length = 0
+      }
+    } finally {
+      busy = false
+    }
+  }
+
+  const entryOf = (session: Session): Entry => {
+    let entry = groups.get(session.room)
+    if (entry === undefined) {
+      const { channelId, guildId, server } = session
+      entry = {
+        group: Group.make(context, channelId, () => senderOf(server), tell),
+        where: { channelId, guildId, server }
+      }
+      groups.set(session.room, entry)
+    }
+    return entry
+  }
+
+  const groupOf = (session: Session): Group.Group | undefined => groups.get(session.room)?.group
+
+  const handle = (session: Session, message: ClientFrame | ClientMessage): void => {
+    const group = groupOf(session)
+    if (session.ended || group === undefined) return
+    switch (message.op) {
+      case 23:
+        return group.ready(session, message.d.transition_id)
+      case 26:
+        return group.keyPackage(session, message.keyPackage)
+      case 28:
+        return group.commit(session, message.payload)
+      case 31:
+        return group.invalid(session, message.d.transition_id)
+    }
+  }
+
+  const receive: Dave["receive"] = (session, message) => {
+    if (session.daveVersion === 0) return false
+    together(() => handle(session, message))
+    return true
+  }
+
+  const post: Dave["post"] = (session, message) => {
+    const { member } = session
+    if (member === undefined || !postedOps.has(message.op)) return
+    together(() => {
+      if (!session.ended) member.receive(message)
+    })
+  }
+
+  return {
+    enter: (session) => together(() => entryOf(session).group.enter(session)),
+    leave: (session) =>
+      together(() => {
+        const group = groupOf(session)
+        group?.leave(session)
+        session.member?.close()
+        if (group?.isEmpty() === true) groups.delete(session.room)
+      }),
+    prepare: (session) => {
+      const group = groupOf(session)
+      if (group === undefined) return 0
+      if (context.profile.daveExternalSender === "before-description") group.sendSender(session)
+      return group.version()
+    },
+    described: (session, description) =>
+      together(() => {
+        post(session, description)
+        groupOf(session)?.described(session)
+      }),
+    receive,
+    post,
+    together,
+    answers: (self) => (message) => {
+      const session = self()
+      if (session !== undefined) receive(session, message)
+    },
+    group: (room) => groups.get(room)?.group,
+    views: () => Array.from(groups.values(), ({ group, where }) => ({ ...where, ...group.view() }))
+  }
+}

@@ -1,0 +1,385 @@
+/**
+ * The group of one channel on one voice server (DAVE whitepaper, Voice Gateway and MLS): which protocol version its members
+ * can have in common, who is in the group, what is proposed, which commit wins, and when a transition is executed.
+ *
+ * Proposals are sent as soon as there is a reason. What changes before a commit has won is revoked or added within the
+ * epoch, and a commit that could not know of it is dropped; the client makes another one. The next epoch does not wait for
+ * the transition of the last one.
+ *
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import type { ServerFrame } from "../../../protocol/DaveFrame.ts"
+import type { UserId } from "../../../protocol/Identifier.ts"
+import type { ServerMessage } from "../../../protocol/VoicePayload.ts"
+import type { CoreContext } from "../CoreContext.ts"
+import type { Session } from "../voice/Session.ts"
+import * as Agenda from "./Agenda.ts"
+import { hex, u64 } from "./Bytes.ts"
+import * as Commit from "./Commit.ts"
+import * as CommitCheck from "./CommitCheck.ts"
+import * as ExternalSender from "./ExternalSender.ts"
+import * as KeyPackage from "./KeyPackage.ts"
+import * as Standing from "./Standing.ts"
+import * as Transitions from "./Transitions.ts"
+import * as Tree from "./Tree.ts"
+
+/**
+ * A group as displays and tests see it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface GroupView {
+  /** The version that all have in common, 0 for none. Session descriptions (op 4) say it. */
+  readonly version: number
+  /** 0 while there is no group. */
+  readonly epoch: number
+  readonly members: ReadonlyArray<{ readonly userId: UserId; readonly leaf: number }>
+  /** Who has sent a key package and is not in the group. */
+  readonly pending: ReadonlyArray<UserId>
+  /** How many proposals wait for a commit. */
+  readonly proposals: number
+  readonly transitions: ReadonlyArray<{
+    readonly id: number
+    readonly version: number
+    readonly waiting: ReadonlyArray<UserId>
+  }>
+}
+
+/**
+ * The group of one channel. Nothing in it may be called from within `tell`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Group {
+  readonly enter: (session: Session) => void
+  readonly leave: (session: Session) => void
+  readonly isEmpty: () => boolean
+  /** What the session description says. */
+  readonly version: () => number
+  /** Sends op 25, if the session needs it and has not got it. */
+  readonly sendSender: (session: Session) => void
+  /** The session description was sent. */
+  readonly described: (session: Session) => void
+  readonly keyPackage: (session: Session, payload: Uint8Array) => void
+  readonly commit: (session: Session, payload: Uint8Array) => void
+  readonly ready: (session: Session, transitionId: number) => void
+  readonly invalid: (session: Session, transitionId: number) => void
+  /** Whether encrypted frames of one session are of use to the other. */
+  readonly reads: (sender: Session, listener: Session) => boolean
+  /** Since when the session has had to encrypt, in milliseconds; `undefined` if it has not. */
+  readonly securedMs: (session: Session) => number | undefined
+  readonly view: () => GroupView
+}
+
+/**
+ * Makes the group of a channel that nobody is in yet. `tell` sends a numbered message.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  context: CoreContext,
+  channelId: string,
+  sender: () => ExternalSender.ExternalSender,
+  tell: (session: Session, message: ServerMessage | ServerFrame) => void
+): Group => {
+  const { profile } = context
+  const groupId = u64(BigInt.asUintN(64, BigInt(channelId)))
+  const standings = new Map<Session, Standing.Standing>()
+  const proposer = Agenda.make(sender, groupId)
+  const transitions = Transitions.make(context, (session, transition_id) => {
+    tell(session, { op: 22, d: { transition_id } })
+  })
+  let version = 0
+  let epoch = 0n
+  let tree: Tree.Tree = []
+  let items: ReadonlyMap<string, Agenda.Item> = new Map()
+
+  const forget = (): void => {
+    transitions.clear()
+    tree = []
+    epoch = 0n
+    items = new Map()
+  }
+
+  /** Begins anew: everybody needs a new key package. */
+  const reset = (): void => {
+    forget()
+    for (const standing of standings.values()) Standing.reset(standing)
+  }
+
+  const giveSender = (standing: Standing.Standing): void => {
+    if (standing.hasSender || standing.session.daveVersion === 0) return
+    standing.hasSender = true
+    tell(standing.session, { op: 25, seq: 0, externalSender: sender().bytes })
+  }
+
+  const prepareEpoch = (standing: Standing.Standing): void => {
+    giveSender(standing)
+    tell(standing.session, { op: 24, d: { protocol_version: version, epoch: 1 } })
+  }
+
+  /** Those who have been told a protocol version and know what to do with it. */
+  const informed = (): ReadonlyArray<Standing.Standing> =>
+    Array.from(standings.values()).filter(({ described, session }) => described && session.daveVersion > 0)
+
+  /** Encryption ends when all have heard of it; the group stays readable until another one begins. */
+  const downgrade = (): void => {
+    context.count("dave-downgrade")
+    transitions.clear()
+    for (const standing of standings.values()) standing.securedMs = undefined
+    const id = transitions.nextId()
+    const recipients = informed()
+    for (const { session } of recipients) tell(session, { op: 21, d: { protocol_version: 0, transition_id: id } })
+    transitions.begin(id, 0, recipients, () => {})
+  }
+
+  const upgrade = (): void => {
+    context.count("dave-upgrade")
+    reset()
+    for (const standing of informed()) prepareEpoch(standing)
+  }
+
+  /** Whether the version has changed. */
+  const negotiate = (): boolean => {
+    const before = version
+    version = Math.min(...Array.from(standings.keys(), ({ daveVersion }) => daveVersion))
+    if (version === before) return false
+    if (informed().length === 0) return true
+    if (version === 0) downgrade()
+    else upgrade()
+    return true
+  }
+
+  const resetSole = (standing: Standing.Standing): void => {
+    context.count("dave-reset")
+    reset()
+    prepareEpoch(standing)
+    const protocol_version = profile.daveSoleMemberVersion === "zero" ? 0 : version
+    tell(standing.session, { op: 21, d: { protocol_version, transition_id: 0 } })
+    transitions.begin(0, version, [standing], () => {})
+  }
+
+  const offer = (standing: Standing.Standing, wanted: ReadonlyMap<string, ExternalSender.Proposal>): void => {
+    const { offered, session } = standing
+    const revoked = Array.from(offered.values()).filter(({ id }) => !wanted.has(id))
+    if (revoked.length > 0) {
+      context.count("dave-revoked")
+      tell(session, { op: 27, seq: 0, operation: "revoke", payload: ExternalSender.revoking(revoked) })
+      Standing.offer(standing, epoch, new Map(Array.from(offered).filter(([id]) => wanted.has(id))))
+    }
+    const appended = Array.from(wanted.values()).filter(({ id }) => !offered.has(id))
+    if (appended.length === 0) return
+    giveSender(standing)
+    tell(session, { op: 27, seq: 0, operation: "append", payload: ExternalSender.appending(appended) })
+    Standing.offer(standing, epoch, wanted)
+  }
+
+  /** Brings what everybody was offered in line with what is to be done. */
+  const propose = (): void => {
+    if (version === 0) return
+    const agenda = proposer.agenda(epoch, tree, Array.from(standings.values()))
+    if (agenda.stranded) {
+      context.count("dave-stranded")
+      forget()
+      for (const standing of standings.values()) {
+        const { keyPackage } = standing
+        Standing.reset(standing)
+        standing.keyPackage = keyPackage
+      }
+      return propose()
+    }
+    items = agenda.items
+    for (const standing of standings.values()) {
+      if (agenda.committers.includes(standing)) offer(standing, Agenda.offerTo(agenda, standing))
+      // It is out of the group, in its own eyes too.
+      else standing.offered = new Map()
+    }
+  }
+
+  const secure = (members: Iterable<Standing.Standing>): void => {
+    for (const standing of members) {
+      if (Tree.indexOf(tree, standing) < 0) continue
+      standing.reads = true
+      standing.securedMs ??= context.now()
+    }
+  }
+
+  /** Lets a commit that has passed all checks win its epoch. */
+  const execute = (committer: Standing.Standing, { commit, welcome }: Commit.CommitWelcome): void => {
+    const removed: Array<number> = []
+    const added: Array<Tree.Leaf & { readonly keyPackage: KeyPackage.KeyPackage }> = []
+    for (const ref of commit.refs) {
+      const item = items.get(ref)
+      if (item?._tag === "Remove") removed.push(item.leaf)
+      else if (item?._tag === "Add") {
+        const { keyPackage, standing } = item
+        added.push({ standing, keyPackage, signatureKey: keyPackage.signatureKey })
+      }
+    }
+    const founder = committer.keyPackage
+    const before = epoch === 0n && founder !== undefined
+      ? [{ standing: committer, signatureKey: founder.signatureKey }]
+      : tree
+    const stayed = before.flatMap((leaf, index) => leaf === undefined || removed.includes(index) ? [] : [leaf.standing])
+    tree = Tree.change(before, removed, added)
+    epoch++
+    items = new Map()
+    context.count("dave-epoch")
+    for (const standing of standings.values()) standing.offered = new Map()
+    committer.keyPackage = undefined
+    const id = transitions.nextId()
+    for (const { session } of stayed) {
+      tell(session, { op: 29, seq: 0, transitionId: id, commit: commit.bytes.slice() })
+    }
+    for (const { keyPackage, standing } of added) {
+      standing.keyPackage = undefined
+      standing.lapsed = false
+      standing.reads = false
+      const bytes = welcome && Commit.target(welcome, keyPackage.ref)
+      if (bytes !== undefined) tell(standing.session, { op: 30, seq: 0, transitionId: id, welcome: bytes })
+    }
+    // Who cannot follow will not be ready.
+    const members = [...stayed, ...added.map(({ standing }) => standing)].filter(({ lapsed }) => !lapsed)
+    transitions.begin(id, version, members, secure)
+    propose()
+  }
+
+  const judge = (standing: Standing.Standing, message: Commit.CommitWelcome): CommitCheck.Outcome => {
+    const index = Tree.indexOf(tree, standing)
+    const { keyPackage, lapsed, offered } = standing
+    const added = new Map<string, KeyPackage.KeyPackage>()
+    for (const [id, item] of items) {
+      if (item._tag === "Add" && offered.has(id)) added.set(id, item.keyPackage)
+    }
+    const mayCommit = epoch === 0n ? keyPackage !== undefined : index >= 0 && !lapsed && keyPackage === undefined
+    return CommitCheck.check(message, {
+      groupId,
+      epoch,
+      standing,
+      leaf: !mayCommit ? -1 : epoch === 0n ? 0 : index,
+      signatureKey: epoch === 0n ? keyPackage?.signatureKey : tree[index]?.signatureKey,
+      added
+    })
+  }
+
+  return {
+    enter: (session) => {
+      standings.set(session, Standing.make(session))
+      negotiate()
+    },
+    leave: (session) => {
+      const standing = standings.get(session)
+      if (standing === undefined) return
+      standings.delete(session)
+      transitions.dismiss(standing)
+      const [last] = standings.values()
+      if (last === undefined) return forget()
+      if (negotiate() || version === 0) return
+      if (standings.size === 1 && epoch > 0n && Tree.indexOf(tree, last) >= 0) resetSole(last)
+      else propose()
+    },
+    isEmpty: () => standings.size === 0,
+    version: () => version,
+    sendSender: (session) => {
+      const standing = standings.get(session)
+      if (standing !== undefined && version > 0) giveSender(standing)
+    },
+    described: (session) => {
+      const standing = standings.get(session)
+      if (standing === undefined) return
+      standing.described = true
+      if (version > 0) giveSender(standing)
+    },
+    keyPackage: (session, payload) => {
+      const standing = standings.get(session)
+      if (standing === undefined) return
+      if (version === 0 || !standing.described) return context.count("dave-key-package-ignored")
+      const decoded = KeyPackage.decode(payload, session.userId)
+      if (Result.isFailure(decoded)) {
+        const code = `dave-key-package-${decoded.failure}`
+        return Standing.accuse(context, session, code, `a key package that cannot be used: ${decoded.failure}`)
+      }
+      const keyPackage = decoded.success
+      const ref = hex(keyPackage.ref)
+      if (standing.packages.has(ref)) {
+        const message = "a key package was sent twice: it is good for one addition"
+        return Standing.accuse(context, session, "dave-key-package-reused", message)
+      }
+      standing.packages.add(ref)
+      if (Tree.indexOf(tree, standing) >= 0) {
+        standing.lapsed = true
+        standing.reads = false
+        standing.securedMs = undefined
+        transitions.dismiss(standing)
+        context.count("dave-readded")
+      }
+      standing.keyPackage = keyPackage
+      propose()
+    },
+    commit: (session, payload) => {
+      const standing = standings.get(session)
+      if (standing === undefined) return
+      const decoded = Commit.decode(payload)
+      if (Result.isFailure(decoded)) {
+        const code = `dave-commit-${decoded.failure}`
+        return Standing.accuse(context, session, code, `op 28 cannot be read: ${decoded.failure}`)
+      }
+      const outcome = judge(standing, decoded.success)
+      if (outcome._tag === "Wrong") return Standing.accuse(context, session, outcome.code, outcome.message)
+      if (outcome._tag === "Late" || version === 0) return context.count("dave-commit-dropped")
+      execute(standing, decoded.success)
+    },
+    ready: (session, id) => {
+      const standing = standings.get(session)
+      if (standing === undefined || transitions.ready(standing, id)) return
+      if (standing.transitions.has(id)) return context.count("dave-ready-late")
+      Standing.accuse(
+        context,
+        session,
+        "dave-unknown-transition",
+        `ready for transition ${id}, which it was not told of`
+      )
+    },
+    invalid: (session, id) => {
+      const standing = standings.get(session)
+      if (standing === undefined) return
+      context.count("dave-invalid-commit")
+      if (!standing.transitions.has(id)) {
+        const message = `transition ${id} is said to be invalid, but it was not told of it`
+        Standing.accuse(context, session, "dave-unknown-transition", message)
+      }
+      standing.keyPackage = undefined
+      standing.reads = false
+      standing.securedMs = undefined
+      standing.lapsed = Tree.indexOf(tree, standing) >= 0
+      transitions.dismiss(standing)
+      propose()
+    },
+    reads: (from, to) => {
+      const sending = standings.get(from)
+      const listening = standings.get(to)
+      return sending !== undefined && listening !== undefined && sending.reads && listening.reads
+    },
+    securedMs: (session) => standings.get(session)?.securedMs,
+    view: () => ({
+      version,
+      epoch: Number(epoch),
+      members: tree.flatMap((leaf, index) =>
+        leaf === undefined ? [] : [{ userId: leaf.standing.session.userId, leaf: index }]
+      ),
+      pending: Array.from(standings.values()).flatMap(({ keyPackage, session }) =>
+        keyPackage === undefined ? [] : [session.userId]
+      ),
+      proposals: items.size,
+      transitions: transitions.pending().map(({ id, version, waiting }) => ({
+        id,
+        version,
+        waiting: Array.from(waiting, ({ session }) => session.userId)
+      }))
+    })
+  }
+}

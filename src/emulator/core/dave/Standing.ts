@@ -1,0 +1,111 @@
+/**
+ * What the group of a channel knows of one session.
+ *
+ * @since 0.1.0
+ */
+import type { CoreContext } from "../CoreContext.ts"
+import type { Session } from "../voice/Session.ts"
+import type { Proposal } from "./ExternalSender.ts"
+import type { KeyPackage } from "./KeyPackage.ts"
+
+/**
+ * A session from its entry to its end. The group changes it in place.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Standing {
+  readonly session: Session
+  /** Whether a session description (op 4) has told it the protocol version. Before that it is told nothing. */
+  described: boolean
+  /** Whether it has the external sender (op 25). */
+  hasSender: boolean
+  /** The key package that it is to be added with. */
+  keyPackage: KeyPackage | undefined
+  /** Refs of the key packages that it has sent. */
+  readonly packages: Set<string>
+  /** Whether it is in the tree, but has said (op 31) that it cannot follow. */
+  lapsed: boolean
+  /** Whether the transition that brought it in was executed: it reads what the others send. */
+  reads: boolean
+  /** Since when it has had to encrypt. */
+  securedMs: number | undefined
+  /** The proposals of this epoch that it has and that were not revoked. */
+  offered: ReadonlyMap<string, Proposal>
+  /** Epochs and sets of proposals that it could have committed, the latest last. */
+  readonly offers: Array<string>
+  /** The transition ids that it was told. */
+  readonly transitions: Set<number>
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (session: Session): Standing => ({
+  session,
+  described: false,
+  hasSender: false,
+  keyPackage: undefined,
+  packages: new Set(),
+  lapsed: false,
+  reads: false,
+  securedMs: undefined,
+  offered: new Map(),
+  offers: [],
+  transitions: new Set()
+})
+
+/**
+ * Forgets everything that belongs to one group.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const reset = (standing: Standing): void => {
+  standing.keyPackage = undefined
+  standing.lapsed = false
+  standing.reads = false
+  standing.securedMs = undefined
+  standing.offered = new Map()
+}
+
+/** More sets than can be under way. */
+const keptOffers = 64
+
+const keyOf = (epoch: bigint, refs: Iterable<string>): string => `${epoch}|${Array.from(refs).toSorted().join()}`
+
+/**
+ * Notes what it can commit now.
+ *
+ * @category mutations
+ * @since 0.1.0
+ */
+export const offer = (standing: Standing, epoch: bigint, proposals: ReadonlyMap<string, Proposal>): void => {
+  standing.offered = proposals
+  if (proposals.size === 0) return
+  standing.offers.push(keyOf(epoch, proposals.keys()))
+  if (standing.offers.length > keptOffers) standing.offers.shift()
+}
+
+/**
+ * Whether it could have committed this at some time, so that it cannot know yet that the time is over.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const wasOffered = (standing: Standing, epoch: bigint, refs: Iterable<string>): boolean =>
+  standing.offers.includes(keyOf(epoch, refs))
+
+/**
+ * Judges a violation, unless it is that of a scripted member or a fault has touched what its client has seen or said:
+ * these are counted.
+ *
+ * @category verdicts
+ * @since 0.1.0
+ */
+export const accuse = (context: CoreContext, session: Session, code: string, message: string): void => {
+  if (session.credentials === undefined) context.count(`scripted:${code}`)
+  else if (session.daveTampered || session.connection?.tampered === true) context.count(`tampered:${code}`)
+  else context.judge("violation", code, message, session.userId)
+}

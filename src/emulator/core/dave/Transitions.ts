@@ -1,0 +1,122 @@
+/**
+ * The transitions of one channel (DAVE whitepaper, Protocol Transitions): announced, made ready for (op 23), executed
+ * (op 22). Several can be under way.
+ *
+ * @since 0.1.0
+ */
+import type { CoreContext } from "../CoreContext.ts"
+import type { Session } from "../voice/Session.ts"
+import type { Standing } from "./Standing.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Transition {
+  readonly id: number
+  /** The protocol version after it. */
+  readonly version: number
+  readonly waiting: ReadonlySet<Standing>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Transitions {
+  /** The id of the next transition: 0 after (re)initialisation, if the profile says so, else counted from 1. */
+  readonly nextId: () => number
+  /**
+   * Begins a transition that its recipients are told of. `onExecuted` runs when all are ready or time is up; at once with
+   * id 0, which has no ops 22 and 23. It gets the recipients that were not dismissed.
+   */
+  readonly begin: (
+    id: number,
+    version: number,
+    recipients: ReadonlyArray<Standing>,
+    onExecuted: (recipients: Iterable<Standing>) => void
+  ) => void
+  /** Ready (op 23): whether a transition waits for it. */
+  readonly ready: (standing: Standing, id: number) => boolean
+  /** Waits for this one no longer, nor tells it anything. */
+  readonly dismiss: (standing: Standing) => void
+  /** Forgets all transitions: the group begins anew. */
+  readonly clear: () => void
+  readonly pending: () => ReadonlyArray<Transition>
+}
+
+interface Entry extends Transition {
+  readonly waiting: Set<Standing>
+  readonly recipients: Set<Standing>
+  readonly onExecuted: (recipients: Iterable<Standing>) => void
+  readonly cancel: () => void
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (context: CoreContext, execute: (session: Session, id: number) => void): Transitions => {
+  const { profile } = context
+  const entries = new Map<number, Entry>()
+  let first = true
+  let last = 0
+
+  const finish = (entry: Entry): void => {
+    entry.cancel()
+    if (entries.get(entry.id) === entry) entries.delete(entry.id)
+    for (const { session } of entry.recipients) execute(session, entry.id)
+    entry.onExecuted(entry.recipients)
+  }
+
+  const strike = (entry: Entry, standing: Standing): void => {
+    if (entry.waiting.delete(standing) && entry.waiting.size === 0) finish(entry)
+  }
+
+  return {
+    nextId: () => {
+      const isFirst = first
+      first = false
+      if (isFirst && profile.daveFirstTransition === "zero") return 0
+      last = last === 0xffff ? 1 : last + 1
+      return last
+    },
+    begin: (id, version, recipients, onExecuted) => {
+      context.count("dave-transition")
+      for (const { transitions } of recipients) transitions.add(id)
+      if (id === 0) return onExecuted(recipients)
+      const cancel = context.timers.at(context.now() + profile.daveTransitionTimeoutMs, () => {
+        context.count("dave-transition-timeout")
+        finish(entry)
+      })
+      const entry: Entry = {
+        id,
+        version,
+        waiting: new Set(recipients),
+        recipients: new Set(recipients),
+        onExecuted,
+        cancel
+      }
+      entries.set(id, entry)
+      if (entry.waiting.size === 0) finish(entry)
+    },
+    ready: (standing, id) => {
+      const entry = entries.get(id)
+      if (entry === undefined || !entry.waiting.has(standing)) return false
+      strike(entry, standing)
+      return true
+    },
+    dismiss: (standing) => {
+      for (const entry of Array.from(entries.values())) {
+        entry.recipients.delete(standing)
+        strike(entry, standing)
+      }
+    },
+    clear: () => {
+      for (const entry of entries.values()) entry.cancel()
+      entries.clear()
+      first = true
+    },
+    pending: () => Array.from(entries.values())
+  }
+}

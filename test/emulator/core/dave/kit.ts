@@ -1,0 +1,219 @@
+/**
+ * Clients with the engine that bots use, @snazzah/davey, wired as discord.js wires it.
+ */
+import { assert } from "@effect/vitest"
+import { DAVESession } from "@snazzah/davey"
+import type { Output, VoiceGrant } from "../../../../src/emulator/core/CoreContext.ts"
+import { channelId, field, makeClient, type World } from "../voice/kit.ts"
+
+type Wire = ReturnType<typeof makeClient>
+
+/** A server's message as it stands on the wire. */
+export type Received =
+  | { readonly op: number; readonly d: unknown; readonly seq: number | undefined }
+  | { readonly op: number; readonly seq: number; readonly body: Buffer }
+
+const read = (output: Output): Received | undefined => {
+  if (output._tag === "Text") {
+    const message: unknown = JSON.parse(output.text)
+    const seq = field(message, "seq")
+    return {
+      op: Number(field(message, "op")),
+      d: field(message, "d"),
+      seq: typeof seq === "number" ? seq : undefined
+    }
+  }
+  if (output._tag !== "Binary") return undefined
+  const bytes = Buffer.from(output.bytes)
+  return { op: bytes.readUInt8(2), seq: bytes.readUInt16BE(0), body: bytes.subarray(3) }
+}
+
+export interface DaveClient extends Wire {
+  readonly session: () => DAVESession
+  readonly hasSession: () => boolean
+  /** Everything that it has processed, in order. */
+  readonly log: Array<Received>
+  readonly errors: Array<string>
+  /** The protocol version that it uses now. */
+  readonly version: () => number
+  /** Takes the next message, if there is one. */
+  readonly step: () => boolean
+  readonly enter: (overrides?: Partial<VoiceGrant>) => void
+  readonly sendKeyPackage: () => void
+  readonly code: () => string
+  readonly ops: () => Array<number>
+  /** Connects again and resumes behind the last message that it has taken. */
+  readonly comeBack: () => void
+  /** What becomes of a message before it is sent, and whether it is. */
+  intercept: (op: number, body: Buffer) => Buffer | undefined
+  muteReady: boolean
+}
+
+/** A client of the voice gateway with version 1 of DAVE. */
+export const makeDaveClient = (
+  world: World,
+  user: string,
+  options: { readonly max?: number; readonly version?: number } = {}
+): DaveClient => {
+  const max = options.max ?? 1
+  const wire = makeClient(world, user, options.version === undefined ? {} : { version: options.version })
+  const recognised = new Set<string>()
+  const pending = new Map<number, number>()
+  const log: Array<Received> = []
+  const errors: Array<string> = []
+  let session: DAVESession | undefined
+  let sender: Buffer | undefined
+  let version = 0
+  let at = 0
+  let lastSeq = -1
+
+  const theSession = () => {
+    assert.isDefined(session, `${user} has no session`)
+    return session
+  }
+
+  const binary = (op: number, ...parts: ReadonlyArray<Uint8Array>) => {
+    const body = client.intercept(op, Buffer.concat(parts))
+    if (body !== undefined) wire.raw(Uint8Array.from([op, ...body]))
+  }
+
+  const sendKeyPackage = () => binary(26, theSession().getSerializedKeyPackage())
+
+  const begin = () => {
+    if (session === undefined) session = new DAVESession(1, user, channelId)
+    else session.reinit(1, user, channelId)
+    if (sender !== undefined) session.setExternalSender(sender)
+    sendKeyPackage()
+  }
+
+  const executed = (id: number) => {
+    const next = pending.get(id)
+    if (next === undefined) return
+    pending.delete(id)
+    version = next
+  }
+
+  const announced = (id: number, next: number) => {
+    pending.set(id, next)
+    if (id === 0) executed(id)
+    else if (!client.muteReady) wire.send(23, { transition_id: id })
+  }
+
+  const attempt = (id: number, work: () => void) => {
+    try {
+      work()
+    } catch (error) {
+      errors.push(String(error))
+      wire.send(31, { transition_id: id })
+      return begin()
+    }
+    announced(id, 1)
+  }
+
+  const onBinary = (op: number, body: Buffer) => {
+    if (op === 25) {
+      sender = body
+      session?.setExternalSender(body)
+    } else if (op === 27) {
+      const ids = [...recognised, user]
+      const { commit, welcome } = theSession().processProposals(body.readUInt8(0), body.subarray(1), ids)
+      if (commit !== undefined) binary(28, commit, welcome ?? Buffer.alloc(0))
+    } else if (op === 29) attempt(body.readUInt16BE(0), () => theSession().processCommit(body.subarray(2)))
+    else if (op === 30) attempt(body.readUInt16BE(0), () => theSession().processWelcome(body.subarray(2)))
+  }
+
+  const onText = (op: number, d: unknown) => {
+    const id = Number(field(d, "transition_id"))
+    switch (op) {
+      case 4:
+        version = Number(field(d, "dave_protocol_version"))
+        if (version > 0) begin()
+        return
+      case 11: {
+        const ids = field(d, "user_ids")
+        if (Array.isArray(ids)) { for (const id of ids) recognised.add(String(id)) }
+        return
+      }
+      case 13:
+        return void recognised.delete(String(field(d, "user_id")))
+      case 21:
+        return announced(id, Number(field(d, "protocol_version")))
+      case 22:
+        return executed(id)
+      case 24:
+        if (field(d, "epoch") === 1) {
+          version = Number(field(d, "protocol_version"))
+          begin()
+        }
+        return
+    }
+  }
+
+  const client: DaveClient = {
+    ...wire,
+    get connection() {
+      return wire.connection
+    },
+    session: theSession,
+    hasSession: () => session !== undefined,
+    log,
+    errors,
+    version: () => version,
+    step: () => {
+      const output = world.inbox(wire.connection)[at]
+      if (output === undefined) return false
+      at++
+      const message = read(output)
+      if (message === undefined) return true
+      log.push(message)
+      if (message.seq !== undefined) lastSeq = message.seq
+      if ("body" in message) onBinary(message.op, message.body)
+      else onText(message.op, message.d)
+      return true
+    },
+    enter: (overrides) => {
+      world.grant(user, overrides)
+      assert.strictEqual(wire.connect(), undefined)
+      at = 0
+      wire.identify(max === 0 ? {} : { max_dave_protocol_version: max })
+      wire.takeReady()
+      wire.datagram(wire.discoveryRequest())
+      wire.select("aead_aes256_gcm_rtpsize")
+      wire.speaking()
+    },
+    sendKeyPackage,
+    code: () => theSession().voicePrivacyCode,
+    ops: () => log.map(({ op }) => op).filter((op) => op >= 21),
+    comeBack: () => {
+      assert.strictEqual(wire.connect(), undefined)
+      at = 0
+      wire.resume({ seq_ack: lastSeq })
+    },
+    intercept: (_, body) => body,
+    muteReady: false
+  }
+  return client
+}
+
+/** Lets the clients take turns until nobody has anything left to read. */
+export const settle = (...clients: ReadonlyArray<DaveClient>) => {
+  while (clients.some((client) => client.step()));
+}
+
+/** All of them are in one group at this epoch, and see the same privacy code. */
+export const assertTogether = (world: World, epoch: number, ...clients: ReadonlyArray<DaveClient>) => {
+  const [view] = world.half.groups()
+  assert.isDefined(view)
+  assert.strictEqual(view.epoch, epoch)
+  assert.sameMembers(
+    view.members.map(({ userId }) => String(userId)),
+    clients.map(({ userId }) => String(userId))
+  )
+  for (const client of clients) {
+    assert.strictEqual(client.session().epoch, BigInt(epoch), client.userId)
+    assert.strictEqual(client.session().ownLeafIndex, view.members.find(({ userId }) => userId === client.userId)?.leaf)
+  }
+  const codes = new Set(clients.map((client) => client.code()))
+  assert.strictEqual(codes.size, 1)
+  assert.notInclude([...codes], "")
+}
