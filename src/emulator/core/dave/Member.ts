@@ -57,6 +57,8 @@ export const make = (options: DaveMemberOptions): DaveMember => {
   let version = 0
   let groupVersion = 0
   let inGroup = false
+  /** Whether the last message was Prepare Epoch (op 24) for a new group. */
+  let epochPrepared = false
   let plainUntilMs = Number.NEGATIVE_INFINITY
   /** The transition that a stale member has not taken up. */
   let missed: number | undefined
@@ -182,13 +184,25 @@ export const make = (options: DaveMemberOptions): DaveMember => {
   }
 
   const onEpoch = (next: number, epoch: number): void => {
-    if (epoch === 1) begin(next)
-    else groupVersion = next
+    if (epoch !== 1) {
+      groupVersion = next
+      return
+    }
+    epochPrepared = true
+    begin(next)
+  }
+
+  const onPrepare = (transition: number, next: number, afterEpoch: boolean): void => {
+    // To the last member of a group a server may say version 0, in passing: the channel stays encrypted.
+    if (afterEpoch && transition === 0 && next === 0) return
+    prepare(transition, next)
   }
 
   return {
     receive: (message) => {
       if (closed) return
+      const afterEpoch = epochPrepared
+      epochPrepared = false
       switch (message.op) {
         case 4: {
           const next = message.d.dave_protocol_version ?? 0
@@ -203,7 +217,7 @@ export const make = (options: DaveMemberOptions): DaveMember => {
           if (message.d.user_id !== userId) recognized.delete(message.d.user_id)
           return
         case 21:
-          return prepare(message.d.transition_id, message.d.protocol_version)
+          return onPrepare(message.d.transition_id, message.d.protocol_version, afterEpoch)
         case 22:
           return execute(message.d.transition_id)
         case 24:

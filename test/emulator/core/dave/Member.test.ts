@@ -194,6 +194,15 @@ describe("Member", () => {
     assert.isUndefined(room.member("11").encrypt(frame))
   })
 
+  it("encrypts no less when op 21 says version 0 right after op 24, as some servers do", () => {
+    const room = pair()
+    room.tell("11", { op: 24, d: { protocol_version: 1, epoch: 1 } })
+    room.tell("11", { op: 21, d: { protocol_version: 0, transition_id: 0 } })
+    assert.isUndefined(room.member("11").encrypt(frame))
+    room.tell("11", { op: 21, d: { protocol_version: 0, transition_id: 0 } })
+    assert.deepStrictEqual(room.member("11").encrypt(frame), frame)
+  })
+
   it("takes plain frames and stops to encrypt when the channel does, and takes them for a while when it begins again", () => {
     const room = pair()
     const downgrade = { protocol_version: 0, transition_id: 3 }
