@@ -46,6 +46,7 @@ import * as Voice from "../Voice.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import type * as Core from "./core/Core.ts"
 import type { Address, Verdict } from "./core/CoreContext.ts"
+import type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
 import * as Profile from "./core/Profile.ts"
 import { EmulatorError, InvalidOption, make as makeError, NotJoinable } from "./shell/EmulatorError.ts"
 import * as Faults from "./shell/Faults.ts"
@@ -58,6 +59,8 @@ import type { Shell, ShellOptions } from "./shell/Shell.ts"
 
 export type { Happening, RestRequest, RestResponse, Snapshot } from "./core/Core.ts"
 export type { Address, Fault, FaultAction, FaultPoint, FaultSubject, Verdict } from "./core/CoreContext.ts"
+export type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
+export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
 export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
 export type { HeardFrame, SpokenFrame } from "./core/voice/VoiceHalf.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
@@ -172,6 +175,26 @@ export interface User {
 }
 
 /**
+ * Who joins which channel, and how.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface JoinOptions {
+  /** A name or id. */
+  readonly user: string
+  /** A name or id. */
+  readonly channel: string
+  /**
+   * Whether it can encrypt end to end: then it is a full member of the channel's group, where channel and profile have one.
+   * A single participant without it keeps an "optional" channel unencrypted. Default true.
+   */
+  readonly e2ee?: boolean | undefined
+  /** What it does wrong in that group from the start. Default nothing. */
+  readonly misbehave?: Misbehaviour | undefined
+}
+
+/**
  * Where the emulator can be reached.
  *
  * @category models
@@ -215,10 +238,15 @@ export class Emulator extends Context.Service<Emulator, {
    * Lets a scripted participant join a channel until the scope closes. A user who is not known is created. Fails with
    * `UnknownName` and `NotJoinable`.
    */
-  readonly join: (where: {
-    readonly user: string
-    readonly channel: string
-  }) => Effect.Effect<Participant.Participant, EmulatorError, Scope.Scope>
+  readonly join: (options: JoinOptions) => Effect.Effect<Participant.Participant, EmulatorError, Scope.Scope>
+  /**
+   * The voice privacy code of every scripted participant in a channel, by user id; `undefined` for one that is in no end-to-end
+   * encrypted group. All have the same code when all are in the same epoch: that there is one value, and which, is what to
+   * assert. Fails with `UnknownName`.
+   */
+  readonly privacyCodes: (
+    channel: string
+  ) => Effect.Effect<ReadonlyMap<UserId, string | undefined>, EmulatorError>
   /** What clients did that Discord would close or drop, in order. */
   readonly violations: Effect.Effect<ReadonlyArray<Verdict>>
   /** What clients did that Discord tolerates, but a careful client would not do, in order. */
@@ -289,7 +317,8 @@ const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
   "no-permission": "it has no permission to connect there",
   "channel-full": "the channel is full",
   "unknown-user": "there is no such user any more",
-  "unknown-channel": "there is no such channel any more"
+  "unknown-channel": "there is no such channel any more",
+  "e2ee-required": "the channel demands end-to-end encryption, which it shall not have"
 }
 
 const makeEmulator = Effect.fnUntraced(function*(
@@ -336,16 +365,24 @@ const makeEmulator = Effect.fnUntraced(function*(
       return user === undefined ? createUser(options) : Effect.succeed(user)
     })
 
-  const join: Emulator["Service"]["join"] = Effect.fnUntraced(function*(where) {
-    const channel = yield* channels.find(where.channel)
-    const user = yield* userOrNew({ name: where.user })
-    const enter = driver.call((core) => core.participants.join({ userId: user.id, channelId: channel.id })).pipe(
+  const join: Emulator["Service"]["join"] = Effect.fnUntraced(function*({ channel: channelName, user: name, ...how }) {
+    const channel = yield* channels.find(channelName)
+    const user = yield* userOrNew({ name })
+    const enter = driver.call((core) => core.participants.join({ userId: user.id, channelId: channel.id }, how)).pipe(
       Effect.flatMap(Effect.fromResult),
-      Effect.mapError((refusal) => makeError(new NotJoinable({ ...where, detail: refusals[refusal] })))
+      Effect.mapError((refusal) =>
+        makeError(new NotJoinable({ user: name, channel: channelName, detail: refusals[refusal] }))
+      )
     )
-    const participant = yield* Participant.make(driver, where.user, enter)
+    const participant = yield* Participant.make(driver, name, enter, users.find)
     yield* shell.settle("first")
     return participant
+  })
+
+  const privacyCodes: Emulator["Service"]["privacyCodes"] = Effect.fnUntraced(function*(name) {
+    const { id } = yield* channels.find(name)
+    const members = yield* driver.call((core) => core.participants.inChannel(id))
+    return new Map(members.map((member) => [member.userId, member.membership()?.privacyCode]))
   })
 
   const faults = Faults.make(shell, { users, channels })
@@ -380,6 +417,7 @@ const makeEmulator = Effect.fnUntraced(function*(
     channel: (name) => Effect.map(channels.find(name), ({ id }) => id),
     user: users.find,
     join,
+    privacyCodes,
     violations: verdicts("violation"),
     advice: verdicts("advice"),
     happenings: Stream.callback((queue) =>

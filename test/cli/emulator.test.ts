@@ -280,6 +280,26 @@ describe("emulator", () => {
       assert.deepNestedInclude(verdicts, { "violations[0].code": "bad-token" })
     }).pipe(Effect.scoped))
 
+  it.live("lets guests encrypt end to end, or not, or wrongly", () =>
+    Effect.gen(function*() {
+      const { order } = yield* told(["--json", "--user", "guest", "--play", song])
+      assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "player", frames: 10 }), { ok: true })
+      const heard = yield* order({ do: "heard", user: "guest", from: "player" })
+      assert.strictEqual(heard["encrypted"], heard["frames"])
+      const group = yield* order({ do: "e2ee", user: "guest" })
+      assert.deepNestedInclude(group, { ok: true, "group.version": 1, "group.epoch": 1 })
+      assert.deepInclude(yield* order({ do: "misbehave", user: "player", how: { frames: "plain" } }), { ok: true })
+      assert.deepInclude(yield* order({ do: "misbehave", user: "player", how: { frames: "loud" } }), { ok: false })
+      assert.deepInclude(yield* order({ do: "join", user: "old", e2ee: false }), { ok: true })
+      assert.deepInclude(yield* order({ do: "heard", user: "old", from: "player", frames: 10 }), {
+        ok: true,
+        encrypted: 0
+      })
+      assert.deepInclude(yield* order({ do: "e2ee", user: "guest" }), { group: null })
+      const { message } = yield* order({ do: "join", user: "older", channel: "secure", e2ee: false })
+      assert.include(String(message), "end-to-end encryption")
+    }).pipe(Effect.scoped))
+
   it.live("records what a guest has heard, and says what is wrong with an order", () =>
     Effect.gen(function*() {
       const directory = yield* temporary

@@ -6,6 +6,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import { Misbehaviour } from "../../emulator/core/dave/Misbehaviour.ts"
 
 const id = Schema.optionalKey(Schema.Unknown)
 const user = Schema.String
@@ -27,7 +28,7 @@ const order = <const Do extends string, const Fields extends Schema.Struct.Field
  */
 export const Order = Schema.Union([
   // guests
-  order("join", { user, channel: Schema.optionalKey(channel) }),
+  order("join", { user, channel: Schema.optionalKey(channel), e2ee: flag }),
   order("leave", { user }),
   order("speak", { user, file, loop: flag }),
   order("heard", {
@@ -39,6 +40,8 @@ export const Order = Schema.Union([
   }),
   order("record", { user, from: Schema.optionalKey(user), file }),
   order("forget", { user }),
+  order("e2ee", { user }),
+  order("misbehave", { user, how: Misbehaviour }),
   // the world
   order("createUser", { name: Schema.String, bot: flag }),
   order("createChannel", {

@@ -91,7 +91,8 @@ export const make = Effect.fnUntraced(function*(
         detail: `"${order.user}" has heard ${voiced} of ${wanted} frames of "${order.from ?? "bot"}".`
       })
     }
-    const answer = { frames: voiced, silence: frames.length - voiced }
+    const encrypted = frames.filter((frame) => frame.encrypted).length
+    const answer = { frames: voiced, silence: frames.length - voiced, encrypted }
     if (order.file === undefined) return answer
     const { foreign, heard, intact, largestGapMs, repeated, sent } = Comparison.compare(
       yield* framesOf(order.file),
@@ -137,7 +138,7 @@ export const make = Effect.fnUntraced(function*(
     switch (order.do) {
       case "join":
         return Effect.map(
-          guests.join(order.user, order.channel ?? "lobby"),
+          guests.join(order.user, order.channel ?? "lobby", order.e2ee),
           ({ participant }) => ({ user: participant.userId })
         )
       case "leave":
@@ -150,6 +151,13 @@ export const make = Effect.fnUntraced(function*(
         return record(order)
       case "forget":
         return done(Effect.flatMap(guest(order.user), ({ forget }) => forget))
+      case "e2ee":
+        return Effect.map(
+          Effect.flatMap(guest(order.user), ({ participant }) => participant.e2ee),
+          (group) => ({ group: group ?? null })
+        )
+      case "misbehave":
+        return done(Effect.flatMap(guest(order.user), ({ participant }) => participant.misbehave(order.how)))
       case "createUser":
         return Effect.map(
           discord.createUser({ name: order.name, bot: order.bot }),

@@ -19,7 +19,7 @@ import type {
   VoiceGrant,
   VoiceServerId
 } from "./CoreContext.ts"
-import type { DaveMemberFactory } from "./dave/Seat.ts"
+import * as Member from "./dave/Member.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import * as Faults from "./Faults.ts"
 import * as GatewayServer from "./GatewayServer.ts"
@@ -31,7 +31,13 @@ import * as Rest from "./Rest.ts"
 import type { Participant } from "./Scripted.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
-import { type DaveView, makeVoiceHalf, type SessionView, type VoiceHalf } from "./voice/VoiceHalf.ts"
+import {
+  type DaveView,
+  type EncryptionOptions,
+  makeVoiceHalf,
+  type SessionView,
+  type VoiceHalf
+} from "./voice/VoiceHalf.ts"
 import * as VoiceStates from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
@@ -54,8 +60,6 @@ export interface CoreOptions {
   readonly emit: (output: Output) => void
   /** Another voice half than the emulator's own, for tests of the main half alone. */
   readonly voiceHalf?: typeof makeVoiceHalf | undefined
-  /** Makes the encrypting half of scripted members; without it they take no part in end-to-end encryption. */
-  readonly daveMember?: DaveMemberFactory | undefined
 }
 
 /**
@@ -74,7 +78,7 @@ export type ConnectionKind =
  * @category models
  * @since 0.1.0
  */
-export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel"
+export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel" | "e2ee-required"
 
 /**
  * The world at one moment, as plain data for displays.
@@ -189,7 +193,9 @@ export interface Core extends Actions.Actions {
     readonly join: (where: {
       readonly userId: UserId
       readonly channelId: ChannelId
-    }) => Result.Result<Participant, JoinRefusal>
+    }, encryption?: EncryptionOptions) => Result.Result<Participant, JoinRefusal>
+    /** Those who are in a channel, in the order in which they came. */
+    readonly inChannel: (channelId: ChannelId) => ReadonlyArray<Participant>
   }
 
   /** In the order in which they were passed. */
@@ -244,7 +250,7 @@ export const make = (options: CoreOptions): Core => {
 
   const context: CoreContext = {
     profile: options.profile,
-    daveMember: options.daveMember,
+    daveMember: Member.make,
     random,
     timers,
     now: timers.now,
@@ -374,13 +380,16 @@ export const make = (options: CoreOptions): Core => {
     nextDueMs: timers.nextDueMs,
 
     participants: {
-      join: ({ channelId, userId }) => {
+      join: ({ channelId, userId }, encryption = {}) => {
         const channel = world.channels.get(channelId)
         if (channel === undefined) return Result.fail("unknown-channel")
         if (!world.users.has(userId)) return Result.fail("unknown-user")
-        const placed = voiceStates.place(channel, userId)
+        const demanded = channel.e2ee === "required" && options.profile.e2ee
+        if (demanded && encryption.e2ee === false) return Result.fail("e2ee-required")
+        const placed = voiceStates.place(channel, userId, encryption)
         return typeof placed === "string" ? Result.fail(placed) : Result.succeed(placed)
-      }
+      },
+      inChannel: voiceStates.scriptedIn
     },
 
     verdicts: verdicts.list,

@@ -6,7 +6,8 @@
  */
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { VoiceServerId } from "./CoreContext.ts"
-import type { HeardFrame, ParticipantHandle, Participants } from "./voice/VoiceHalf.ts"
+import type { Undecryptable } from "./dave/Seat.ts"
+import type { EncryptionOptions, HeardFrame, ParticipantHandle, Participants } from "./voice/VoiceHalf.ts"
 
 /**
  * A scripted member. What it says while it has no voice server (or has left) is counted as
@@ -15,9 +16,11 @@ import type { HeardFrame, ParticipantHandle, Participants } from "./voice/VoiceH
  * @category models
  * @since 0.1.0
  */
-export interface Participant extends Omit<ParticipantHandle, "move"> {
+export interface Participant extends Omit<ParticipantHandle, "move" | "onUndecryptable"> {
   /** Where it is; `undefined` once it has left or was removed. */
   readonly channelId: ChannelId | undefined
+  /** How many frames it could not decrypt so far, by cause. */
+  readonly undecryptable: () => ReadonlyMap<Undecryptable, number>
   /** Goes to another channel of the guild, past limits and permissions. Whether there is such a channel. */
   readonly move: (channelId: ChannelId) => boolean
 }
@@ -44,13 +47,17 @@ export const make = (options: {
   readonly userId: UserId
   readonly guildId: GuildId
   readonly participants: Participants
+  readonly encryption: EncryptionOptions
   readonly count: (name: string) => void
   readonly where: () => ChannelId | undefined
   readonly move: (channelId: ChannelId) => boolean
   readonly leave: () => void
 }): Scripted => {
   const { guildId, userId } = options
+  const { e2ee } = options.encryption
+  const undecryptable = new Map<Undecryptable, number>()
   const listeners: Array<(frame: HeardFrame) => void> = []
+  let { misbehave } = options.encryption
   let handle: ParticipantHandle | undefined
   return {
     participant: {
@@ -72,15 +79,23 @@ export const make = (options: {
       onHeard: (listener) => {
         listeners.push(listener)
       },
+      undecryptable: () => new Map(undecryptable),
+      membership: () => handle?.membership(),
+      verificationCode: (other) => handle?.verificationCode(other) ?? Promise.resolve(undefined),
+      misbehave: (how) => {
+        misbehave = how
+        handle?.misbehave(how)
+      },
       move: options.move,
       leave: options.leave
     },
     attach: (channelId, server) => {
       if (handle !== undefined) return handle.move({ channelId, server })
-      handle = options.participants.join({ userId, guildId, channelId, server })
+      handle = options.participants.join({ userId, guildId, channelId, server }, { e2ee, misbehave })
       handle.onHeard((frame) => {
         for (const listener of listeners) listener(frame)
       })
+      handle.onUndecryptable((cause) => void undecryptable.set(cause, (undecryptable.get(cause) ?? 0) + 1))
     },
     detach: () => {
       const leaving = handle

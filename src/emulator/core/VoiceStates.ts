@@ -14,7 +14,7 @@ import { sees } from "./GatewaySession.ts"
 import type { Observers } from "./Observers.ts"
 import * as Random from "./Random.ts"
 import * as Scripted from "./Scripted.ts"
-import type { VoiceHalf, VoiceHooks } from "./voice/VoiceHalf.ts"
+import type { EncryptionOptions, VoiceHalf, VoiceHooks } from "./voice/VoiceHalf.ts"
 import * as World from "./World.ts"
 
 /**
@@ -48,7 +48,13 @@ export interface VoiceStates {
   readonly request: (session: GatewaySession, request: UpdateVoiceState) => void
   readonly sessionEnded: (session: GatewaySession) => void
   /** A scripted participant enters a channel, by the same rules as everyone. */
-  readonly place: (channel: World.Channel, userId: UserId) => Scripted.Participant | World.Refusal
+  readonly place: (
+    channel: World.Channel,
+    userId: UserId,
+    encryption: EncryptionOptions
+  ) => Scripted.Participant | World.Refusal
+  /** The scripted participants of a channel, in the order in which they came. */
+  readonly scriptedIn: (channelId: ChannelId) => ReadonlyArray<Scripted.Participant>
   /** Into another channel of the guild, past limits and permissions. */
   readonly move: (state: World.VoiceState, channel: World.Channel) => void
   /**
@@ -386,7 +392,7 @@ export const make = (options: Options): VoiceStates => {
     announce(enter(channel, userId, session.id, o), channel)
   }
 
-  const place: VoiceStates["place"] = (channel, userId) => {
+  const place: VoiceStates["place"] = (channel, userId, encryption) => {
     const refusal = World.refusal(world, channel, userId)
     if (refusal !== undefined) return refusal
     const current = World.voiceState(world, channel.guildId, userId)
@@ -397,6 +403,7 @@ export const make = (options: Options): VoiceStates => {
       userId,
       guildId: channel.guildId,
       participants: voice.participants,
+      encryption,
       count: context.count,
       where: () => present() ? state.channelId : undefined,
       move: (channelId) => {
@@ -455,6 +462,8 @@ export const make = (options: Options): VoiceStates => {
       }
     },
     place,
+    scriptedIn: (channelId) =>
+      Array.from(scripted).flatMap(([state, { participant }]) => state.channelId === channelId ? [participant] : []),
     move,
     remove,
     changed,

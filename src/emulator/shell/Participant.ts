@@ -8,6 +8,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { UserId } from "../../protocol/Identifier.ts"
+import type { Misbehaviour } from "../core/dave/Misbehaviour.ts"
+import type { Membership, Undecryptable } from "../core/dave/Seat.ts"
 import type * as Scripted from "../core/Scripted.ts"
 import type { HeardFrame, SpokenFrame } from "../core/voice/VoiceHalf.ts"
 import type { Driver } from "./Driver.ts"
@@ -36,7 +38,7 @@ export interface Participant {
   readonly userId: UserId
   /** Its SSRC at the moment: another one after a move, 0 while it is on no voice server. */
   readonly ssrc: Effect.Effect<number>
-  /** Everything heard so far, frames of silence too, in the order of arrival. */
+  /** Everything heard so far, frames of silence too, in the order of arrival. What cannot be decrypted is not heard. */
   readonly heard: Effect.Effect<ReadonlyArray<HeardFrame>>
   /**
    * Waits until `count` frames have been heard that are not silence, counted from the join on, and gives these. It has no
@@ -51,6 +53,24 @@ export interface Participant {
   readonly speak: (frames: ReadonlyArray<SpokenFrame>, options?: SpeakOptions) => Effect.Effect<void, EmulatorError>
   /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority; 0 none. */
   readonly setSpeaking: (flags: number) => Effect.Effect<void>
+  /**
+   * The end-to-end encrypted group of its channel as it knows it: `version` of the DAVE protocol, `epoch`, `privacyCode` (30
+   * digits, the same for all who are in the same epoch) and `members`. `undefined` while it is in no group, or the channel
+   * is not encrypted.
+   */
+  readonly e2ee: Effect.Effect<Membership | undefined>
+  /**
+   * The 45 digits by which it and another user can compare their keys, the same on both sides; `undefined` if they are not
+   * in one group. A name or an id; fails with `UnknownName`. It takes a moment of the machine's own time.
+   */
+  readonly verificationCode: (user: string) => Effect.Effect<string | undefined, EmulatorError>
+  /** How many frames it could not decrypt so far, by cause: `no-group`, `unencrypted`, `not-a-member`, `no-key`. */
+  readonly undecryptable: Effect.Effect<ReadonlyMap<Undecryptable, number>>
+  /**
+   * Does these things wrong in the end-to-end encrypted group from now on, and nothing else; `{}` lets it behave again.
+   * Moves and removals do not change that.
+   */
+  readonly misbehave: (how: Misbehaviour) => Effect.Effect<void>
   /** Leaves the channel. Leaving twice is harmless. */
   readonly leave: Effect.Effect<void>
 }
@@ -64,7 +84,7 @@ interface Waiter {
 }
 
 /**
- * Wraps a participant of the core.
+ * Wraps a participant of the core. `find` knows the names of users.
  *
  * @category constructors
  * @since 0.1.0
@@ -73,7 +93,8 @@ export const make = Effect.fnUntraced(
   function*(
     driver: Driver,
     user: string,
-    enter: Effect.Effect<Scripted.Participant, EmulatorError>
+    enter: Effect.Effect<Scripted.Participant, EmulatorError>,
+    find: (user: string) => Effect.Effect<{ readonly id: UserId }, EmulatorError>
   ): Effect.fn.Return<Participant, EmulatorError, Scope.Scope> {
     const scripted = yield* Effect.acquireRelease(
       enter,
@@ -128,6 +149,14 @@ export const make = Effect.fnUntraced(
         })
       }),
       setSpeaking: (flags) => driver.call(() => scripted.setSpeaking(flags)),
+      e2ee: driver.call(() => scripted.membership()),
+      verificationCode: Effect.fnUntraced(function*(other: string) {
+        const { id } = yield* find(other)
+        const code = yield* driver.call(() => scripted.verificationCode(id))
+        return yield* Effect.promise(() => code)
+      }),
+      undecryptable: driver.call(() => scripted.undecryptable()),
+      misbehave: (how) => driver.call(() => scripted.misbehave(how)),
       leave: driver.call(() => scripted.leave())
     }
   }

@@ -21,7 +21,8 @@ export const hear = (
       timestamp: ((options?.timestamp ?? 0xffff_f000) + samples) >>> 0,
       payload: data.slice(),
       arrivalMs: (options?.atMs ?? 500) + samples / 48,
-      silence: Buffer.compare(data, silence) === 0
+      silence: Buffer.compare(data, silence) === 0,
+      encrypted: false
     }
     samples += length
     return frame

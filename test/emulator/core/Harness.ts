@@ -5,8 +5,14 @@ import { assert } from "@effect/vitest"
 import { Result } from "effect"
 import * as Core from "../../../src/emulator/core/Core.ts"
 import type { Output, VoiceGrant } from "../../../src/emulator/core/CoreContext.ts"
+import type { Undecryptable } from "../../../src/emulator/core/dave/Seat.ts"
 import { type Profile, today } from "../../../src/emulator/core/Profile.ts"
-import type { HeardFrame, VoiceHalf, VoiceHooks } from "../../../src/emulator/core/voice/VoiceHalf.ts"
+import type {
+  EncryptionOptions,
+  HeardFrame,
+  VoiceHalf,
+  VoiceHooks
+} from "../../../src/emulator/core/voice/VoiceHalf.ts"
 import * as GatewayPayload from "../../../src/protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../../../src/protocol/Identifier.ts"
 
@@ -29,7 +35,9 @@ export type Happening =
 export interface Scripted {
   readonly userId: UserId
   readonly calls: Array<string>
+  readonly encryption: EncryptionOptions
   readonly hear: (frame: HeardFrame) => void
+  readonly miss: (cause: Undecryptable) => void
 }
 
 export interface Client {
@@ -150,14 +158,19 @@ export const make = (options: {
           unpin: () => {}
         },
         participants: {
-          join: (where) => {
+          join: (where, encryption = {}) => {
             const calls = [`join ${where.channelId} ${where.server}`]
             const listeners: Array<(frame: HeardFrame) => void> = []
+            const undecryptable: Array<(cause: Undecryptable, userId: UserId) => void> = []
             scripted.push({
               userId: where.userId,
               calls,
+              encryption,
               hear: (frame) => {
                 for (const listener of listeners) listener(frame)
+              },
+              miss: (cause) => {
+                for (const listener of undecryptable) listener(cause, where.userId)
               }
             })
             return {
@@ -166,6 +179,10 @@ export const make = (options: {
               speak: (frames) => void calls.push(`speak ${frames.length}`),
               setSpeaking: (flags) => void calls.push(`speaking ${flags}`),
               onHeard: (listener) => void listeners.push(listener),
+              onUndecryptable: (listener) => void undecryptable.push(listener),
+              membership: () => undefined,
+              verificationCode: () => Promise.resolve(`code of ${where.userId}`),
+              misbehave: (how) => void calls.push(`misbehave ${Object.keys(how).join()}`),
               move: (to) => void calls.push(`move ${to.channelId} ${to.server}`),
               leave: () => void calls.push("leave")
             }

@@ -338,7 +338,8 @@ describe("VoiceStates scripted participants", () => {
       timestamp: 0,
       payload: Uint8Array.of(),
       arrivalMs: 0,
-      silence: false
+      silence: false,
+      encrypted: false
     })
     assert.deepStrictEqual(heard, [7])
     participant.leave()
@@ -364,5 +365,45 @@ describe("VoiceStates scripted participants", () => {
     assert.deepStrictEqual(h.scripted[1]?.calls, [`join ${h.lobby} 1`, "leave"])
     assert.deepStrictEqual(h.core.snapshot().voiceStates, [])
     assert.deepStrictEqual(h.revocations(), [])
+  })
+
+  it("keep what they do wrong, and what they could not decrypt, when they change servers", async () => {
+    const h = Harness.make()
+    const guest = h.core.createUser({ name: "guest" })
+    const joined = h.core.participants.join(
+      { userId: guest.id, channelId: h.lobby },
+      { e2ee: true, misbehave: { ready: "never" } }
+    )
+    if (Result.isFailure(joined)) throw new Error(joined.failure)
+    const participant = joined.success
+    assert.deepStrictEqual(h.scripted[0]?.encryption, { e2ee: true, misbehave: { ready: "never" } })
+    participant.misbehave({ frames: "plain" })
+    assert.include(h.scripted[0]?.calls ?? [], "misbehave frames")
+    h.scripted[0]?.miss("no-key")
+    assert.strictEqual(await participant.verificationCode(guest.id), `code of ${guest.id}`)
+    h.core.moveServer(h.lobby, { nullEndpointFirst: true, delayMs: 10 })
+    participant.misbehave({ epoch: "stale" })
+    assert.isUndefined(participant.membership())
+    assert.isUndefined(await participant.verificationCode(guest.id))
+    h.core.advance(10)
+    assert.deepStrictEqual(h.scripted[1]?.encryption, { e2ee: true, misbehave: { epoch: "stale" } })
+    h.scripted[1]?.miss("no-key")
+    h.scripted[1]?.miss("unencrypted")
+    assert.deepStrictEqual(Array.from(participant.undecryptable()), [["no-key", 2], ["unencrypted", 1]])
+    assert.deepStrictEqual(h.core.participants.inChannel(h.lobby), [participant])
+    assert.deepStrictEqual(h.core.participants.inChannel(h.other), [])
+    participant.leave()
+    assert.deepStrictEqual(h.core.participants.inChannel(h.lobby), [])
+  })
+
+  it("without encryption do not come into a channel that demands it, unless the time knows none", () => {
+    for (const e2ee of [true, false]) {
+      const h = Harness.make({ profile: { e2ee } })
+      const guest = h.core.createUser({ name: "guest" })
+      const secure = h.core.createChannel({ guildId: h.guildId, name: "secure", e2ee: "required" })
+      if (secure === undefined) throw new Error("no channel")
+      const joined = h.core.participants.join({ userId: guest.id, channelId: secure }, { e2ee: false })
+      assert.strictEqual(Result.isFailure(joined) ? joined.failure : "joined", e2ee ? "e2ee-required" : "joined")
+    }
   })
 })

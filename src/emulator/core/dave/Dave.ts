@@ -46,6 +46,8 @@ export interface Dave {
   readonly prepare: (session: Session) => number
   /** The session description is on its way. A scripted member gets it here. */
   readonly described: (session: Session, description: SessionDescription) => void
+  /** A session has been resumed, and what it has missed was replayed. */
+  readonly resumed: (session: Session) => void
   /** A binary message of a client, or a Ready or Invalid (ops 23 and 31). False if it takes no part in encryption. */
   readonly receive: (session: Session, message: ClientFrame | ClientMessage) => boolean
   /** Hands a numbered message to a scripted member, when whatever goes on now is done. */
@@ -139,6 +141,7 @@ export const make = (
 
   const receive: Dave["receive"] = (session, message) => {
     if (session.daveVersion === 0) return false
+    // The bytes are used at once: a client is never heard while work is going on, and a member's are its own.
     together(() => handle(session, message))
     return true
   }
@@ -171,6 +174,7 @@ export const make = (
         post(session, description)
         groupOf(session)?.described(session)
       }),
+    resumed: (session) => together(() => groupOf(session)?.resumed(session)),
     receive,
     post,
     together,

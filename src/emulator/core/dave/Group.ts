@@ -63,6 +63,11 @@ export interface Group {
   readonly sendSender: (session: Session) => void
   /** The session description was sent. */
   readonly described: (session: Session) => void
+  /**
+   * The session was resumed. A commit may have been lost with the connection, and nobody else may be there to make one: it is
+   * offered the proposals again.
+   */
+  readonly resumed: (session: Session) => void
   readonly keyPackage: (session: Session, payload: Uint8Array) => void
   readonly commit: (session: Session, payload: Uint8Array) => void
   readonly ready: (session: Session, transitionId: number) => void
@@ -293,6 +298,13 @@ export const make = (
       if (standing === undefined) return
       standing.described = true
       if (version > 0) giveSender(standing)
+    },
+    resumed: (session) => {
+      const standing = standings.get(session)
+      if (standing === undefined || version === 0 || standing.offered.size === 0) return
+      const { offered } = standing
+      offer(standing, new Map())
+      offer(standing, offered)
     },
     keyPackage: (session, payload) => {
       const standing = standings.get(session)

@@ -9,10 +9,13 @@ import type { ChannelId, GuildId, UserId } from "../../../protocol/Identifier.ts
 import type { VoiceVersion } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, VoiceGrant, VoiceServerId } from "../CoreContext.ts"
 import type { GroupView } from "../dave/Group.ts"
+import type { Misbehaviour } from "../dave/Misbehaviour.ts"
+import type { Membership, Undecryptable } from "../dave/Seat.ts"
 import type { Disturbance } from "./Disturbance.ts"
 
 /**
- * An Opus packet that a scripted participant received, opened with its own key, without header extension and padding.
+ * An Opus packet that a scripted participant received, opened with its own key, without header extension and padding, and
+ * decrypted where it was end-to-end encrypted.
  *
  * @category models
  * @since 0.1.0
@@ -30,6 +33,8 @@ export interface HeardFrame {
   readonly arrivalMs: number
   /** Whether the payload is the silence frame `F8 FF FE`. */
   readonly silence: boolean
+  /** Whether it came end-to-end encrypted. Silence never does. */
+  readonly encrypted: boolean
 }
 
 /**
@@ -71,10 +76,31 @@ export interface ParticipantHandle {
   readonly setSpeaking: (flags: number) => void
   /** Calls `listener` for every frame heard from now on. */
   readonly onHeard: (listener: (frame: HeardFrame) => void) => void
+  /** Calls `listener` for every frame that is not heard from now on, because it cannot be decrypted. */
+  readonly onUndecryptable: (listener: (cause: Undecryptable, userId: UserId) => void) => void
+  /** The end-to-end encrypted group as it knows it; `undefined` while it is in none. */
+  readonly membership: () => Membership | undefined
+  /** 45 digits that both sides see; `undefined` if the other is not in its group. */
+  readonly verificationCode: (userId: UserId) => Promise<string | undefined>
+  /** From now on it does these things wrong in the end-to-end encrypted group, in place of others before. */
+  readonly misbehave: (how: Misbehaviour) => void
   /** Goes on in another channel or on another voice server, with another SSRC and key. What was being spoken ends. */
   readonly move: (to: { readonly channelId: ChannelId; readonly server: VoiceServerId }) => void
   /** Tells the others with Client Disconnect (op 13). Leaving twice does nothing. */
   readonly leave: () => void
+}
+
+/**
+ * How a scripted participant takes part in end-to-end encryption.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EncryptionOptions {
+  /** Whether it can encrypt; true unless given. A channel is encrypted as long as all in it can. */
+  readonly e2ee?: boolean | undefined
+  /** What it does wrong from the start. */
+  readonly misbehave?: Misbehaviour | undefined
 }
 
 /**
@@ -90,7 +116,7 @@ export interface Participants {
     readonly guildId: GuildId
     readonly channelId: ChannelId
     readonly server: VoiceServerId
-  }) => ParticipantHandle
+  }, options?: EncryptionOptions) => ParticipantHandle
 }
 
 /**

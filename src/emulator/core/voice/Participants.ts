@@ -4,13 +4,15 @@
  *
  * @since 0.1.0
  */
+import * as Result from "effect/Result"
+import type { UserId } from "../../../protocol/Identifier.ts"
 import * as OpusPacket from "../../../protocol/OpusPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import * as Dave from "../dave/Dave.ts"
-import type { DaveMember, DaveMemberFactory } from "../dave/Seat.ts"
+import type { DaveMember, DaveMemberOptions, Undecryptable } from "../dave/Seat.ts"
 import { maxDatagramBytes } from "./Forwarding.ts"
-import type { HeardFrame, ParticipantHandle, Participants, SpokenFrame, VoiceHooks } from "./Model.ts"
+import type { EncryptionOptions, HeardFrame, Participants, SpokenFrame, VoiceHooks } from "./Model.ts"
 import * as NonceMemory from "./NonceMemory.ts"
 import type { Relay } from "./Relay.ts"
 import type { Roster, Where } from "./Roster.ts"
@@ -53,15 +55,21 @@ export const make = (
 
   const makeMember = (
     { channelId, userId }: Where,
-    send: Parameters<DaveMemberFactory>[0]["send"]
-  ): { readonly maxVersion: number; readonly member: DaveMember | undefined } => {
-    const e2ee = hooks.e2ee?.(channelId) ?? "optional"
-    const maxVersion = Dave.versionOf(context, e2ee, Dave.newestVersion, 8)
-    const member = maxVersion === 0 ? undefined : context.daveMember?.({ userId, channelId, maxVersion, send })
-    return { maxVersion: member === undefined ? 0 : maxVersion, member }
+    { e2ee = true, misbehave }: EncryptionOptions,
+    send: DaveMemberOptions["send"]
+  ): { readonly version: number; readonly member: DaveMember | undefined } => {
+    const demand = hooks.e2ee?.(channelId) ?? "optional"
+    const version = e2ee ? Dave.versionOf(context, demand, Dave.newestVersion, 8) : 0
+    const misbehaviour = misbehave ?? {}
+    const member = version === 0 ? undefined : context.daveMember?.({ context, userId, channelId, misbehaviour, send })
+    return { version: member === undefined ? 0 : version, member }
   }
 
-  const takeSeat = (where: Where, hear: (packet: Uint8Array, box: Sealing.Box) => void): Seat => {
+  const takeSeat = (
+    where: Where,
+    encryption: EncryptionOptions,
+    hear: (packet: Uint8Array, box: Sealing.Box) => void
+  ): Seat => {
     const mode = context.profile.modes[0] ?? "aead_aes256_gcm_rtpsize"
     const key = context.random.bytes(32)
     const { bytes, int } = context.random
@@ -69,8 +77,8 @@ export const make = (
     const box = makeBox()
     // The member can only answer once it is there.
     let seated: Session | undefined
-    const { maxVersion, member } = makeMember(where, dave.answers(() => seated))
-    const session = seated = roster.add(where, undefined, { version: maxVersion, member })
+    const encrypting = makeMember(where, encryption, dave.answers(() => seated))
+    const session = seated = roster.add(where, undefined, encrypting)
     session.media = { box: makeBox(), nonces: NonceMemory.make(mode) }
     session.hear = (packet) => hear(packet, box)
     roster.introduce(session)
@@ -81,7 +89,7 @@ export const make = (
     return { session, box }
   }
 
-  const read = (packet: Uint8Array, box: Sealing.Box): HeardFrame | undefined => {
+  const read = (packet: Uint8Array, box: Sealing.Box): Omit<HeardFrame, "encrypted" | "silence"> | undefined => {
     if (packet.length > opened.length) return undefined
     const clear = Sealing.rtpClearBytes(box.mode, packet, packet.length)
     const length = box.open(packet, packet.length, clear, opened)
@@ -92,20 +100,19 @@ export const make = (
     const padded = opened.subarray(start, length)
     const payloadLength = header.padding ? RtpPacket.unpad(padded, padded.length) : padded.length
     if (payloadLength < 0) return undefined
-    const payload = padded.slice(0, payloadLength)
     return {
       userId,
       ssrc: header.ssrc,
       sequence: header.sequence,
       timestamp: header.timestamp,
-      payload,
-      arrivalMs: context.now(),
-      silence: OpusPacket.isSilence(payload)
+      payload: padded.slice(0, payloadLength),
+      arrivalMs: context.now()
     }
   }
 
-  const join = (where: Where): ParticipantHandle => {
+  const join: Participants["join"] = (where, options = {}) => {
     const listeners: Array<(frame: HeardFrame) => void> = []
+    const undecryptable: Array<(cause: Undecryptable, userId: UserId) => void> = []
     const queue: Array<Utterance> = []
     const epochMs = context.now()
     const firstTimestamp = context.random.int(0x1_0000_0000)
@@ -116,19 +123,25 @@ export const make = (
     const hear = (packet: Uint8Array, box: Sealing.Box): void => {
       const received = read(packet, box)
       if (received === undefined) return context.count("participant-unreadable")
-      const { member } = seat.session
-      const payload = member === undefined ? received.payload : member.decrypt(received.userId, received.payload)
-      if (payload === undefined) return context.count("participant-not-decrypted")
-      const frame = { ...received, payload, silence: OpusPacket.isSilence(payload) }
-      for (const listener of listeners) listener(frame)
+      const { payload, userId } = received
+      const opened = seat.session.member?.open(userId, payload) ?? Result.succeed({ frame: payload, encrypted: false })
+      if (Result.isFailure(opened)) {
+        context.count(`participant-undecryptable:${opened.failure}`)
+        for (const listener of undecryptable) listener(opened.failure, userId)
+        return
+      }
+      const { encrypted, frame } = opened.success
+      const heard = { ...received, payload: frame, silence: OpusPacket.isSilence(frame), encrypted }
+      for (const listener of listeners) listener(heard)
     }
 
-    let seat = takeSeat(where, hear)
+    let encryption = options
+    let seat = takeSeat(where, encryption, hear)
 
     const send = (data: Uint8Array, timestamp: number): void => {
       const { member } = seat.session
       const payload = member === undefined ? data : member.encrypt(data)
-      if (payload === undefined) return context.count("participant-not-encrypted")
+      if (payload === undefined) return
       const length = RtpPacket.fixedHeaderBytes + payload.length
       if (length > spoken.length) return context.count("participant-frame-too-long")
       RtpPacket.writeHeader(spoken, false, RtpPacket.payloadTypeOpus, sequence, timestamp, seat.session.ssrc)
@@ -206,10 +219,19 @@ export const make = (
       onHeard: (listener) => {
         listeners.push(listener)
       },
+      onUndecryptable: (listener) => {
+        undecryptable.push(listener)
+      },
+      membership: () => seat.session.member?.membership(),
+      verificationCode: (userId) => seat.session.member?.verificationCode(userId) ?? Promise.resolve(undefined),
+      misbehave: (how) => {
+        encryption = { ...encryption, misbehave: how }
+        seat.session.member?.misbehave(how)
+      },
       move: (to) => {
         hush()
         roster.end(seat.session, 1000)
-        seat = takeSeat({ ...where, channelId: to.channelId, server: to.server }, hear)
+        seat = takeSeat({ ...where, channelId: to.channelId, server: to.server }, encryption, hear)
       },
       leave: () => {
         hush()

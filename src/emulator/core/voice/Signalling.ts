@@ -200,6 +200,7 @@ export const make = (
     for (const message of missed) wire.send(connection, message)
     wire.send(connection, { op: 9, d: null })
     context.count("voice-resumed")
+    dave.resumed(session)
   }
 
   const onSelectProtocol = (connection: Connection, session: Session, d: SelectProtocol["d"]): void => {
@@ -290,8 +291,7 @@ export const make = (
 
   const onBinary = (connection: Connection, frame: Uint8Array): void => {
     const { session } = connection
-    // A frame of `ws` lives on in its buffer, which others write to.
-    const decoded = DaveFrame.decodeClient(frame.slice())
+    const decoded = DaveFrame.decodeClient(frame)
     if (session !== undefined && Result.isSuccess(decoded) && dave.receive(session, decoded.success)) return
     const reason = session === undefined || session.daveVersion === 0
       ? "without end-to-end encryption"

@@ -17,6 +17,7 @@ import * as Wire from "./Wire.ts"
 
 export type {
   DaveView,
+  EncryptionOptions,
   HeardFrame,
   ParticipantHandle,
   Participants,
