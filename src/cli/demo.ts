@@ -25,6 +25,7 @@ import { VoiceVersion } from "../protocol/VoicePayload.ts"
 import * as VoiceSession from "../VoiceSession.ts"
 import * as Comparison from "./demo/Comparison.ts"
 import * as Display from "./demo/Display.ts"
+import * as Encryption from "./demo/Encryption.ts"
 import * as Recording from "./demo/Recording.ts"
 import * as Setting from "./demo/Setting.ts"
 import * as Tap from "./demo/Tap.ts"
@@ -118,6 +119,8 @@ const perform = Effect.fnUntraced(function*(
     `Playing ${track.name} in an emulator of Discord (${profile})` +
       (state._tag === "Ready" ? `: voice gateway v${state.version}, ${state.mode}` : "")
   )
+  const e2ee = yield* Encryption.settled(session)
+  yield* Console.log(Display.encryptionLine(e2ee))
   const show = Effect.flatMap(progressOf(session, track), (progress) =>
     interactive
       ? Effect.flatMap(
@@ -137,7 +140,7 @@ const perform = Effect.fnUntraced(function*(
   yield* Effect.timeoutOption(awaitFrames(voiced), patience)
   yield* show
   if (interactive) yield* terminal.display("\n")
-  return end
+  return { end, e2ee }
 }, Effect.scoped)
 
 const run = Effect.fnUntraced(function*(
@@ -146,15 +149,22 @@ const run = Effect.fnUntraced(function*(
 ) {
   const discord = yield* Emulator.Emulator
   const bot = yield* discord.user("bot")
-  const listener = yield* discord.join({ user: "listener", channel: "lobby" })
+  const listener = yield* discord.join({ user: "listener", channel: setting.channel })
   const tap = Tap.make(AudioSource.fromFile(options.file))
   const where: VoiceSession.JoinOptions = {
     guildId: yield* discord.guild("guild"),
-    channelId: yield* discord.channel("lobby"),
+    channelId: yield* discord.channel(setting.channel),
     version: setting.version,
     ...setting.modes === undefined ? {} : { modes: setting.modes }
   }
-  const end = yield* perform(where, tap, setting.profile.name, listener.awaitFrames).pipe(
+  let listenerCode: string | undefined
+  const awaitFrames = (count: number) =>
+    Effect.andThen(listener.awaitFrames(count), listener.e2ee).pipe(
+      Effect.map((membership) => {
+        listenerCode = membership?.privacyCode
+      })
+    )
+  const { e2ee, end } = yield* perform(where, tap, setting.profile.name, awaitFrames).pipe(
     Effect.provide(discord.layerVoice("bot"))
   )
   const heard = (yield* listener.heard).filter(({ userId }) => userId === bot.id)
@@ -172,7 +182,13 @@ const run = Effect.fnUntraced(function*(
   )
   const verdicts = [...yield* discord.violations, ...yield* discord.advice]
   const objections = verdicts.map(({ code, message, severity }) => `${severity} ${code}: ${message}`)
-  yield* Console.log(Display.summary({ comparison, end: describeEnd(end), recording, objections }))
+  yield* Console.log(Display.summary({
+    comparison,
+    end: describeEnd(end),
+    privacy: e2ee.version === 0 ? undefined : { bot: e2ee.membership?.privacyCode, listener: listenerCode },
+    recording,
+    objections
+  }))
   if (end._tag !== "Finished" || Comparison.exitCode(comparison) !== 0) {
     return yield* new DemoFailed({ detail: "The listener did not hear all of the source." })
   }

@@ -48,6 +48,9 @@ describe("demo", () => {
         const { errors, output, recorded, recording, well } = yield* demo(ogg(packets), ...args)
         assert.isTrue(well, output + errors)
         assert.match(output, /^Playing song\.ogg/)
+        const isEncrypted = args.length === 0 || args[3] === "9"
+        assert.match(output, isEncrypted ? /^End-to-end encrypted \(DAVE 1\)/m : /^Not end-to-end encrypted$/m)
+        assert.strictEqual(output.includes("the listener saw the same code"), isEncrypted)
         assert.match(output, /track {6}finished/)
         assert.match(output, /14 of 14 frames, bit-exact/)
         assert.include(output, `recording  ${recording}`)

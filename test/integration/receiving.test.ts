@@ -73,6 +73,7 @@ describe("receiving", () => {
       Effect.gen(function*() {
         const guest = yield* Rig.guest()
         const session = yield* Rig.join("lobby")
+        yield* Rig.encrypted(session)
         const packets = yield* listen(session)
         // a sequence starts anywhere: this many packets pass its end in any case
         const spoken = Array.from({ length: 0x1_0000 }, (_, i) => ({
@@ -96,7 +97,8 @@ describe("receiving", () => {
       const discord = yield* Emulator.Emulator
       yield* Effect.scoped(Effect.gen(function*() {
         yield* discord.faults.add(({ op, point }) => point === "voice-out" && op === 5 ? { _tag: "Drop" } : undefined)
-        const guest = yield* Rig.guest("lobby", "quiet")
+        // an encrypted frame could not be read
+        const guest = yield* Rig.guest("lobby", "quiet", { e2ee: false })
         const session = yield* Rig.join("lobby")
         const packets = yield* listen(session)
         yield* guest.speak(Rig.frames(10))
@@ -110,7 +112,7 @@ describe("receiving", () => {
       yield* discord.faults.add(({ op, point }) =>
         point === "voice-out" && op === 5 && withheld ? { _tag: "Delay", ms: 100 } : undefined
       )
-      const guest = yield* Rig.guest("lobby", "late")
+      const guest = yield* Rig.guest("lobby", "late", { e2ee: false })
       const session = yield* Rig.join("lobby")
       const packets = yield* listen(session)
       yield* guest.speak(Rig.frames(20))
@@ -156,6 +158,7 @@ describe("receiving", () => {
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
+      yield* Rig.encrypted(session)
       yield* guest.speak(Rig.frames(20))
       yield* Effect.sleep("100 millis")
       const before = yield* session.statistics
@@ -179,6 +182,7 @@ describe("receiving", () => {
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
+      yield* Rig.encrypted(session)
       const one = yield* listen(session)
       const other = yield* listen(session)
       yield* guest.speak(Rig.frames(20))

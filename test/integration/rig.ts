@@ -147,8 +147,19 @@ export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 export const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason)
 
-export const guest = (channel = "lobby", user = "guest") =>
-  Effect.orDie(Emulator.Emulator.use((discord) => discord.join({ user, channel })))
+export const guest = (channel = "lobby", user = "guest", options: { readonly e2ee?: boolean } = {}) =>
+  Effect.orDie(Emulator.Emulator.use((discord) => discord.join({ user, channel, ...options })))
+
+/** Waits until the session is in the group of its channel, if there has to be one, and every change of it is executed. */
+export const encrypted = Effect.fnUntraced(function*(
+  session: Pick<VoiceSession.VoiceSession | VoiceDriver.VoiceConnection, "e2ee">
+) {
+  while (true) {
+    const { membership, transitioning, version } = yield* session.e2ee
+    if (version === 0 || (membership !== undefined && !transitioning)) return membership
+    yield* Effect.sleep("10 millis")
+  }
+})
 
 /** Discord found nothing to complain of. */
 export const blameless = Effect.gen(function*() {
@@ -182,6 +193,7 @@ export const visit = Effect.gen(function*() {
     )
     // the other side has to hear that somebody listens
     yield* Effect.sleep("100 millis")
+    yield* encrypted(session)
     yield* Effect.forkChild(Effect.orDie(host.speak(spoken)), { startImmediately: true })
     const track = yield* session.play(source(25))
     assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { E2ee } from "../../VoiceDriver.ts"
 import type { Comparison } from "./Comparison.ts"
 
 /**
@@ -33,6 +34,8 @@ export interface Summary {
   readonly comparison: Comparison
   /** How the track ended, in a word or a sentence. */
   readonly end: string
+  /** The voice privacy code that each side saw, if the call was end-to-end encrypted. */
+  readonly privacy: { readonly bot: string | undefined; readonly listener: string | undefined } | undefined
   /** Where the recording is. */
   readonly recording: string | undefined
   /** What the emulator has to say against the client. */
@@ -86,6 +89,27 @@ export const progressLine = (progress: Progress, columns?: number): string => {
 }
 
 /**
+ * A displayable code in groups of five digits.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const code = (digits: string): string => digits.replaceAll(/\d{5}(?=\d)/g, "$& ")
+
+/**
+ * How the call stands with end-to-end encryption, in a line.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const encryptionLine = ({ membership, version }: E2ee): string =>
+  version === 0
+    ? "Not end-to-end encrypted"
+    : membership === undefined
+    ? `End-to-end encryption (DAVE ${version}) is demanded, and there is no group yet`
+    : `End-to-end encrypted (DAVE ${version}), voice privacy code ${code(membership.privacyCode)}`
+
+/**
  * The line, and what makes a terminal draw it over the one before.
  *
  * @category combinators
@@ -99,7 +123,7 @@ export const redraw = (line: string): string => `\r${line}\u001B[K`
  * @category combinators
  * @since 0.1.0
  */
-export const summary = ({ comparison: c, end, objections, recording }: Summary): string => {
+export const summary = ({ comparison: c, end, objections, privacy, recording }: Summary): string => {
   const faults: Array<string> = []
   if (c.heard < c.sent) faults.push(`${c.sent - c.heard} missing or changed`)
   if (c.foreign > 0) faults.push(`${c.foreign} that nobody sent`)
@@ -111,6 +135,12 @@ export const summary = ({ comparison: c, end, objections, recording }: Summary):
     `  gap        ${ms(c.largestGapMs)} at most between two frames`,
     `  delay      p50 ${ms(c.delayP50Ms)}, p99 ${ms(c.delayP99Ms)}, at most ${ms(c.delayMaxMs)} at the listener`
   ]
+  if (privacy !== undefined) {
+    const isSame = privacy.bot !== undefined && privacy.bot === privacy.listener
+    lines.push(
+      `  privacy    ${isSame ? "the listener saw the same code" : "the listener saw another code: not the same group"}`
+    )
+  }
   if (recording !== undefined) lines.push(`  recording  ${recording}`)
   for (const objection of objections) lines.push(`  objection  ${objection}`)
   return lines.join("\n")

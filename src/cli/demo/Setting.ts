@@ -17,6 +17,8 @@ export interface Setting {
   readonly version: VoiceVersion
   /** `undefined`: what the client prefers. */
   readonly modes: ReadonlyArray<EncryptionMode> | undefined
+  /** The channel: one that demands end-to-end encryption, wherever that is possible. */
+  readonly channel: "secure" | "lobby"
 }
 
 /**
@@ -35,9 +37,11 @@ export const make = (mode: EncryptionMode | undefined, version: VoiceVersion | u
     versions: version === undefined ? Profile.today.versions : [version]
   }
   const newest = profile.versions.reduce((a, b) => a > b ? a : b, 1)
+  const chosen = version ?? (profile.versions.includes(recommendedVersion) ? recommendedVersion : newest)
   return {
     profile,
-    version: version ?? (profile.versions.includes(recommendedVersion) ? recommendedVersion : newest),
+    version: chosen,
+    channel: profile.e2ee && chosen >= recommendedVersion ? "secure" : "lobby",
     modes: mode === undefined ? undefined : [mode]
   }
 }

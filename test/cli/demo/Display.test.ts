@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Display from "../../../src/cli/demo/Display.ts"
+import { UserId } from "../../../src/protocol/Identifier.ts"
 
 const progress: Display.Progress = {
   positionMs: 3512,
@@ -57,12 +58,19 @@ describe("Display", () => {
 
   it("sums up what went well", () => {
     assert.strictEqual(
-      Display.summary({ comparison, end: "finished", recording: "/tmp/heard.ogg", objections: [] }),
+      Display.summary({
+        comparison,
+        end: "finished",
+        privacy: { bot: "1".repeat(30), listener: "1".repeat(30) },
+        recording: "/tmp/heard.ogg",
+        objections: []
+      }),
       [
         "  track      finished",
         "  heard      700 of 700 frames, bit-exact",
         "  gap        23.4 ms at most between two frames",
         "  delay      p50 0.3 ms, p99 1.2 ms, at most 4.4 ms at the listener",
+        "  privacy    the listener saw the same code",
         "  recording  /tmp/heard.ogg"
       ].join("\n")
     )
@@ -72,16 +80,35 @@ describe("Display", () => {
     const text = Display.summary({
       comparison: { ...comparison, heard: 690, foreign: 2, repeated: 1, intact: false },
       end: "failed",
+      privacy: { bot: "1".repeat(30), listener: undefined },
       recording: undefined,
       objections: ["violation nonce-repeated: twice"]
     })
     assert.include(text, "690 of 700 frames, not intact: 10 missing or changed, 2 that nobody sent, 1 more than once")
     assert.include(text, "  objection  violation nonce-repeated: twice")
     assert.notInclude(text, "recording")
+    assert.include(text, "the listener saw another code")
     const nothing = { ...comparison, sent: 0, heard: 0 }
     assert.include(
-      Display.summary({ comparison: nothing, end: "failed", recording: undefined, objections: [] }),
+      Display.summary({
+        comparison: nothing,
+        end: "failed",
+        privacy: undefined,
+        recording: undefined,
+        objections: []
+      }),
       "0 of 0 frames, nothing was sent"
     )
+  })
+
+  it("says how the call is encrypted", () => {
+    const members = [UserId.make("1")]
+    const membership = { epoch: 1, privacyCode: "012345678901234567890123456789", members }
+    assert.strictEqual(
+      Display.encryptionLine({ version: 1, membership, transitioning: false }),
+      "End-to-end encrypted (DAVE 1), voice privacy code 01234 56789 01234 56789 01234 56789"
+    )
+    assert.match(Display.encryptionLine({ version: 1, transitioning: true }), /no group yet/)
+    assert.strictEqual(Display.encryptionLine({ version: 0, transitioning: false }), "Not end-to-end encrypted")
   })
 })
