@@ -336,6 +336,32 @@ describe("session", () => {
     }
   })
 
+  for (const profile of [Profile.today, Profile.year2022]) {
+    for (const version of profile.versions) {
+      it.effect(`resumes at version ${version} of the Discord of ${profile.name}, and plays on`, () => {
+        const tap = Tap.make()
+        return Effect.gen(function*() {
+          const guest = yield* Rig.guest()
+          yield* Rig.run(Effect.gen(function*() {
+            const session = yield* Rig.join("lobby", { version, modes: profile.modes })
+            const track = yield* session.play(Rig.source(150))
+            yield* Effect.sleep("1 second")
+            yield* (yield* faults).terminateVoice("bot")
+            assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+            assert.strictEqual((yield* session.statistics).resumes, 1)
+          }))
+          const resume = tap.sent.find(({ op }) => op === 7)?.d ?? assert.fail("nothing was resumed")
+          assert.strictEqual("seq_ack" in resume, version >= 8)
+          assert.strictEqual("channel_id" in resume, version >= 9)
+          const heard = numbers(yield* guest.heard)
+          assert.deepStrictEqual(heard, [...range(0, 150), ...closing])
+          yield* Rig.left
+          yield* Rig.blameless
+        }).pipe(Effect.provide(Rig.inMemory(tap.layer, { profile })))
+      })
+    }
+  }
+
   it.effect("resumes where the sequence of the voice gateway wraps, behind what it has handled", () => {
     const tap = Tap.make()
     return Effect.gen(function*() {
