@@ -6,8 +6,8 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as FaultSchedule from "../../emulator/core/FaultSchedule.ts"
 import { Misbehaviour } from "../../emulator/core/dave/Misbehaviour.ts"
+import * as FaultSchedule from "../../emulator/core/FaultSchedule.ts"
 
 const id = Schema.optionalKey(Schema.Unknown)
 const user = Schema.String
