@@ -19,7 +19,7 @@ import {
 
 const players = ["ours", "discordjs"] as const
 
-type Player = typeof players[number]
+export type Player = typeof players[number]
 
 const names = { ours: "ours", discordjs: "@discordjs/voice" }
 
@@ -38,16 +38,18 @@ const end = (child: ChildProcess) =>
     child.kill("SIGKILL")
   })
 
-interface Options {
+export interface Options {
   readonly sessions: number
+  /** No cycle of faults begins later. */
   readonly seconds: number
+  /** In how many cycles the event loop is blocked once. */
   readonly blockEvery: number
 }
 
-type Done = Extract<FromEmulator, { readonly _tag: "Done" }>
+export type Done = Extract<FromEmulator, { readonly _tag: "Done" }>
 
 /** One player, for one round. */
-const round = async (player: Player, options: Options, ca: string): Promise<Done> => {
+export const round = async (player: Player, options: Options, ca: string): Promise<Done> => {
   const emulator = start("emulator", options)
   let child: ChildProcess | undefined
   try {

@@ -1,12 +1,76 @@
 /**
  * What can go wrong has a name: a bot that is kicked, one without permission, and one in a channel that demands end-to-end
- * encryption.
+ * encryption. And what a bot can do about each reason there is.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
-import { VoiceSession } from "effect-discord-voice"
+import { VoiceError, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
+
+/** What a bot does when a session is over for good, or was not to be had. The compiler says when a reason is missing. */
+const whatNext = (reason: VoiceError.Reason): string => {
+  switch (reason._tag) {
+    // somebody wanted it so
+    case "Kicked":
+    case "CallEnded":
+    case "CallTerminated":
+    case "Disconnected":
+      return "stay away until somebody asks"
+    // the session has tried again and again by itself: it is the network, or Discord
+    case "ConnectionLost":
+    case "SessionInvalid":
+    case "SessionTimedOut":
+    case "ServerNotFound":
+    case "ServerCrashed":
+    case "WebRtcCrashed":
+    case "HeartbeatUnanswered":
+    case "PhaseTimedOut":
+    case "SocketOpenFailed":
+    case "DiscoveryUnanswered":
+    case "UdpFailed":
+    case "UdpLost":
+    case "ProtocolViolated":
+    case "CryptoFailed":
+    case "GatewayUnreachable":
+    case "GatewayDetached":
+    case "GatewayFailed":
+      return "join again in a few minutes, and tell whoever runs the bot if that goes on"
+    case "RateLimited":
+      return "join again in an hour, and less often"
+    // whoever runs the bot, or the guild, has to do something
+    case "JoinTimedOut":
+      return `ask a moderator to let the bot in (missing: ${reason.missing})`
+    case "GatewayClosed":
+      return reason.remedy
+    case "E2eeRequired":
+    case "E2eeFailed":
+    case "NoCommonMode":
+    case "UnknownEncryptionMode":
+      return `look at how the bot encrypts: ${reason.message}`
+    case "CodecUnavailable":
+      return `install what is missing: ${reason.message}`
+    // the program asked for what cannot be
+    case "AlreadyJoined":
+    case "NotConnected":
+    case "TrackActive":
+    case "Unsupported":
+    case "EncodeFailed":
+      return `mend the program: ${reason.message}`
+    case "SourceFailed":
+      return "skip it, and play the next"
+    // a defect of the library, or of Discord
+    case "UnknownOpcode":
+    case "PayloadRejected":
+    case "NotAuthenticated":
+    case "AuthenticationFailed":
+    case "AlreadyAuthenticated":
+    case "UnknownProtocol":
+    case "BadRequest":
+    case "UnknownCloseCode":
+      return `report it: ${reason.message}`
+  }
+}
 
 /** Stays in a channel until something ends it, and says what that was. */
 const stay = <E>(where: VoiceSession.JoinOptions, whenJoined: Effect.Effect<void, E> = Effect.void) =>
@@ -38,12 +102,27 @@ const program = Effect.gen(function*() {
   const refused = yield* asBot(stay({ guildId, channelId, joinTimeout: "500 millis" }))
   yield* Effect.log(refused)
 
-  const encrypted = yield* asBot(stay({ guildId, channelId: secure }))
+  // older versions of the voice gateway know nothing of encryption
+  const encrypted = yield* asBot(stay({ guildId, channelId: secure, version: 7 }))
   yield* Effect.log(encrypted)
+
+  const limited = yield* asBot(
+    Effect.gen(function*() {
+      const session = yield* VoiceSession.join({ guildId, channelId: yield* discord.createChannel({ name: "attic" }) })
+      yield* discord.faults.closeVoice("bot", 4021)
+      return yield* session.awaitClosed
+    }).pipe(
+      Effect.scoped,
+      Effect.as("left"),
+      Effect.catchTag("VoiceError", ({ reason }) => Effect.succeed(whatNext(reason)))
+    )
+  )
+  yield* Effect.log(limited)
 
   assert.match(kicked, /^kicked/)
   assert.match(refused, /^not let in \(missing: both\)/)
   assert.match(encrypted, /end-to-end/)
+  assert.match(limited, /in an hour/)
 }).pipe(Effect.provide(Emulator.layer()))
 
 NodeRuntime.runMain(program)

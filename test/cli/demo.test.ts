@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
+import { spawn } from "node:child_process"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
@@ -75,6 +76,21 @@ describe("demo", () => {
       assert.match(output, /track .*song\.ogg failed at .*Truncated/)
       assert.match(output, /(\d+) of \1 frames, bit-exact/)
     }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
+
+  it.live("leaves and ends when SIGTERM comes in the middle", () =>
+    Effect.gen(function*() {
+      const path = yield* directory
+      const bin = Path.resolve(import.meta.dirname, "../../src/cli/bin.ts")
+      const code = yield* Effect.callback<number | null>((resume) => {
+        const child = spawn(process.execPath, [bin, "demo", "--record", Path.join(path, "heard.ogg")], {
+          stdio: ["ignore", "pipe", "inherit"]
+        })
+        child.stdout.once("data", () => child.kill("SIGTERM"))
+        child.on("close", (code) => resume(Effect.succeed(code)))
+        return Effect.sync(() => child.kill("SIGKILL"))
+      })
+      assert.strictEqual(code, 130)
+    }).pipe(Effect.scoped))
 
   it.live("says what is wrong with a file in one line", () =>
     Effect.gen(function*() {

@@ -10,7 +10,9 @@ import * as Path from "node:path"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { emulatorCommand } from "../../src/cli/emulator.ts"
 import * as Frames from "../../src/cli/emulator/Frames.ts"
+import * as Order from "../../src/cli/emulator/Order.ts"
 import * as ExitCode from "../../src/cli/ExitCode.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Foreign from "../emulator/ForeignClient.ts"
 
 const Announcement = Schema.Struct({
@@ -327,6 +329,85 @@ describe("emulator", () => {
         assert.include(answer["message"], message)
       }
       assert.deepInclude(yield* write("no JSON"), { event: "answer", ok: false })
+    }).pipe(Effect.scoped))
+
+  it.effect("has an order for every fault, but for the one that is a function", () =>
+    Effect.gen(function*() {
+      const { faults } = yield* Emulator.Emulator
+      const orders = new Set<string>(Order.Order.members.map((member) => member.fields.do.literal))
+      assert.deepStrictEqual(Object.keys(faults).filter((name) => !orders.has(name)), ["add"])
+    }).pipe(Effect.provide(Emulator.layerMemory())))
+
+  it.live("does to a client what it is told, for as long as it is told", () =>
+    Effect.gen(function*() {
+      const { events, order, until } = yield* told(["--json", "--user", "guest"])
+      const said = yield* decode(JSON.stringify(events()[0]))
+      const wire = Foreign.realWire()
+      const main = yield* Foreign.login(wire, said.gateway, said.token)
+      const enter = Effect.gen(function*() {
+        const server = yield* Foreign.ask(main, said.guild, said.channel)
+        return yield* Foreign.joinVoice(wire, main, said.guild, said.channel, server)
+      })
+      assert.deepInclude(yield* order({ do: "startSequence", user: "bot", first: 1_000 }), { ok: true })
+      const voice = yield* enter
+      yield* order({ do: "join", user: "late" })
+      assert.isAtLeast((yield* Foreign.expectOp(voice.socket, 11)).seq ?? 0, 1_000)
+
+      const losing = yield* order({ do: "datagrams", user: "bot", direction: "in", loss: 1 })
+      for (let i = 0; i < 5; i++) voice.speak(Uint8Array.of(0xfc, 1, i))
+      while ((yield* order({ do: "fault", fault: losing["fault"] }))["hits"] !== 5) yield* Effect.sleep("10 millis")
+      assert.deepInclude(yield* order({ do: "endFault", fault: losing["fault"] }), { ok: true, hits: 5 })
+      voice.speak(Uint8Array.of(0xfc, 2))
+      assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "bot", frames: 1 }), { frames: 1 })
+
+      const silent = yield* order({ do: "ignoreHeartbeats", user: "bot", on: "voice", forMs: 60_000 })
+      assert.deepInclude(yield* order({ do: "requestHeartbeat", user: "bot", on: "voice" }), { ok: true })
+      yield* Foreign.expectOp(voice.socket, 3)
+      assert.deepInclude(yield* order({ do: "rekeyVoice", user: "bot" }), { ok: true })
+      yield* Foreign.expectOp(voice.socket, 4)
+      assert.isTrue(Number((yield* order({ do: "endFault", fault: silent["fault"] }))["hits"]) <= 2)
+
+      const rule = { point: "voice-in", op: 5, user: "bot", nth: 1, what: { close: 4015, at: "after" } }
+      assert.isTrue((yield* order({ do: "when", ...rule }))["ok"])
+      voice.socket.send(JSON.stringify({ op: 5, d: { speaking: 1, delay: 0, ssrc: voice.ssrc } }))
+      assert.strictEqual((yield* Foreign.expectClose(voice.socket)).closed, 4015)
+
+      // only who comes anew is given a voice server
+      yield* order({ do: "kick", user: "bot" })
+      const second = yield* enter
+      const schedule = [{ atMs: 0, incident: { _tag: "CloseVoice", user: "bot", code: 4006 } }]
+      const playing = yield* order({ do: "play", schedule })
+      assert.strictEqual((yield* Foreign.expectClose(second.socket)).closed, 4006)
+      const played = yield* order({ do: "endFault", fault: playing["fault"] })
+      assert.deepNestedInclude(played, { ok: true, "played[0].found": true })
+
+      const drawing = {
+        do: "random",
+        users: "bot",
+        seed: 3,
+        meanIntervalMs: 1_000,
+        durationMs: 60_000,
+        kinds: ["Kick"]
+      }
+      const drawn = yield* order(drawing)
+      assert.isAbove(Object.keys(Object(drawn["schedule"])).length, 10)
+      assert.deepStrictEqual((yield* order(drawing))["schedule"], drawn["schedule"])
+
+      assert.deepInclude(yield* order({ do: "parkChannel", channel: "lobby" }), { ok: true })
+      assert.deepInclude(yield* order({ do: "fillChannel", channel: "lobby" }), { ok: true })
+      for (
+        const [bad, message] of [
+          [{ do: "endFault", fault: 99 }, "No fault has the number 99."],
+          [{ do: "when", point: "voice", what: "drop" }, "Expected"],
+          [{ do: "when", point: "voice-in", what: { close: 1 } }, "no close frame can have the code 1"],
+          [{ do: "datagrams", user: "bot", loss: 2 }, "loss"]
+        ] as const
+      ) {
+        const answer = yield* order(bad)
+        assert.isFalse(answer["ok"])
+        assert.include(answer["message"], message)
+      }
+      yield* until(({ event }) => event === "voice-ended")
     }).pipe(Effect.scoped))
 
   it.live("with --strict fails if there were violations, and only then", () =>

@@ -26,6 +26,8 @@ export interface Step {
     readonly op: number | string
     readonly side: "before" | "after"
   }
+  /** What makes the message come while audio flows. */
+  readonly cause?: "request" | "speaking" | "arrival" | "departure"
   /** `join`: in the handshake of the first connection; `resume`: on the WebSocket that replaces a lost one. */
   readonly during: "join" | "call" | "resume"
   /** Whether the session description has come by then, so that there is something to resume. */
@@ -52,11 +54,21 @@ const messages = [
   ["Speaking", "voice-in", 5]
 ] as const
 
+const callMessages = [
+  ["request for a heartbeat", "voice-out", 3, "request"],
+  ["Heartbeat", "voice-in", 3, "request"],
+  ["Heartbeat Acknowledgement", "voice-out", 6, "request"],
+  ["another's Speaking", "voice-out", 5, "speaking"],
+  ["another's coming", "voice-out", 11, "arrival"],
+  ["another's going", "voice-out", 13, "departure"]
+] as const
+
 const resumeMessages = [
   ["Hello", "voice-out", 8],
   ["Resume", "voice-in", 7],
   ["replayed message", "voice-out", 5],
-  ["Resumed", "voice-out", 9]
+  ["Resumed", "voice-out", 9],
+  ["Speaking", "voice-in", 5]
 ] as const
 
 const sides = ["before", "after"] as const
@@ -76,6 +88,16 @@ export const steps: ReadonlyArray<Step> = [
     })
   ),
   { name: "while audio flows", during: "call", established: true, awaits: "heartbeat" },
+  ...callMessages.flatMap(([name, point, op, cause]) =>
+    sides.map((side): Step => ({
+      name: `in the call, ${side} ${name}`,
+      at: { point, op, side },
+      cause,
+      during: "call",
+      established: true,
+      awaits: "heartbeat"
+    }))
+  ),
   ...resumeMessages.flatMap(([name, point, op]) =>
     sides.map((side): Step => ({
       name: `resuming, ${side} ${name}`,
@@ -84,7 +106,7 @@ export const steps: ReadonlyArray<Step> = [
       established: true,
       awaits: side === "before" && name === "Hello"
         ? "hello"
-        : side === "after" && name === "Resumed"
+        : name === "Speaking" || (side === "after" && name === "Resumed")
         ? "heartbeat"
         : "resumed"
     }))
@@ -174,6 +196,21 @@ const strike = Effect.fnUntraced(function*(step: Step, fault: Fault) {
   )
 })
 
+/** Makes the message of a step come. */
+const bring = Effect.fnUntraced(function*(step: Step, guest: Emulator.Participant, other: Emulator.Participant) {
+  const discord = yield* Emulator.Emulator
+  switch (step.cause) {
+    case "request":
+      return yield* discord.faults.requestHeartbeat("bot", "voice")
+    case "speaking":
+      return yield* guest.setSpeaking(2)
+    case "arrival":
+      return yield* Effect.asVoid(Rig.guest("lobby", "third guest"))
+    case "departure":
+      return yield* other.leave
+  }
+})
+
 /** Plays one cell. Gives what came of it; everything else that has to hold is checked. */
 export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
   const tap = Tap.make()
@@ -183,6 +220,7 @@ export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
     const discord = yield* Emulator.Emulator
     const { faults } = discord
     const guest = yield* Rig.guest()
+    const other = yield* Rig.guest("lobby", "other guest")
     yield* faults.add(({ frame, op, point }) => {
       if (point === "gateway-in" && op === 4 && typeof frame === "string" && !frame.includes("\"channel_id\":null")) {
         joins++
@@ -205,6 +243,7 @@ export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
     if (step.during !== "join") {
       yield* Effect.sleep("1 second")
       yield* strike(step, fault)
+      yield* bring(step, guest, other)
       if (step.during === "resume") {
         yield* faults.terminateVoice("bot")
         // something happens meanwhile

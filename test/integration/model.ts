@@ -1,5 +1,5 @@
 import { assert } from "@effect/vitest"
-import { Cause, Clock, Effect, Exit, Layer, Metric, Random, References, Scope, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Layer, Metric, Random, References, Schedule, Scope, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Track from "../../src/audio/Track.ts"
 import * as FaultSchedule from "../../src/emulator/core/FaultSchedule.ts"
@@ -24,6 +24,7 @@ export type Deed =
   | { readonly _tag: "Go"; readonly channel: string }
   | { readonly _tag: "Stop" }
   | { readonly _tag: "Play" }
+  | { readonly _tag: "Cut" }
   | { readonly _tag: "Close" }
   | { readonly _tag: "MoveUser"; readonly channel: string }
   | { readonly _tag: "Storm"; readonly forMs: number; readonly rate: number; readonly seed: number }
@@ -41,6 +42,12 @@ export interface Plan {
 
 /** Faults begin before this time and are over then, whatever they are. */
 const faultyMs = 57_000
+
+/** No run is shorter, however its sessions end. */
+const leastMs = 60_000
+
+/** Time to lose a connection before a session closes. */
+const leastVisitMs = 3_000
 
 /**
  * How long a session may take from then on to be in a channel and to be heard, in milliseconds: the longest delay between
@@ -113,19 +120,20 @@ export const draw = (seed: number): Plan => {
     durationMs: calm - fromMs,
     kinds
   }).map(({ atMs, incident }) => ({ atMs: atMs + fromMs, incident }))
-  // there is one loss in each run
-  const losses = bots.map((user): FaultSchedule.Step => ({
-    atMs: 1_000 + random.int(calm - 1_000),
-    incident: FaultSchedule.Incident.cases.CutVoice.make({ user })
-  }))
+  const lossesMs = bots.map(() => 1_000 + random.int(calm - 1_000))
   const wanted = pick(random, [0, 1, 3, 8])
-  const acts = bots.flatMap((bot) => {
+  const acts = bots.flatMap((bot, index) => {
     const list = Array.from({ length: wanted }, () => ({
       atMs: random.int(calm),
       bot,
       deed: deeds[random.int(deeds.length)]?.(random) ?? assert.fail("there are deeds")
     }))
-    return random.next() < 0.08 ? [...list, { atMs: random.int(calm), bot, deed: { _tag: "Close" } as const }] : list
+    const closeMs = random.next() < 0.08 ? Math.max(leastVisitMs, random.int(calm)) : undefined
+    // there is one loss in each life at least
+    const loss = { atMs: Math.min(lossesMs[index] ?? 0, (closeMs ?? calm) / 2), bot, deed: { _tag: "Cut" } as const }
+    return closeMs === undefined
+      ? [...list, loss]
+      : [...list, loss, { atMs: closeMs, bot, deed: { _tag: "Close" } as const }]
   })
   return {
     seed,
@@ -137,7 +145,7 @@ export const draw = (seed: number): Plan => {
       jitterMs: 20,
       loss: 0.02
     }]),
-    faults: [...drawn, ...losses].toSorted((a, b) => a.atMs - b.atMs),
+    faults: drawn,
     deeds: acts.toSorted((a, b) => a.atMs - b.atMs)
   }
 }
@@ -168,6 +176,7 @@ const numberOf = ({ payload }: Emulator.HeardFrame): number =>
 interface Life {
   readonly name: string
   readonly tap: Tap.Tap
+  joined: boolean
   ended: VoiceError | "left" | undefined
 }
 
@@ -178,7 +187,7 @@ const perform = Effect.fnUntraced(function*(
   session: VoiceSession.VoiceSession,
   source: AudioSource.AudioSource,
   playing: { track: Track.Track },
-  name: string
+  { name, tap }: Life
 ) {
   const { channel, faults } = yield* Emulator.Emulator
   switch (deed._tag) {
@@ -200,6 +209,15 @@ const perform = Effect.fnUntraced(function*(
     case "MoveUser":
       // it may be in no channel at the moment
       return yield* Effect.ignore(faults.moveUser(name, deed.channel))
+    case "Cut":
+      // there may be no connection at the moment, and one may have been lost by itself since
+      return yield* faults.terminateVoice(name).pipe(
+        Effect.retry({
+          while: ({ reason }) => reason._tag === "NothingToDo" && tap.codes.size === 0,
+          schedule: Schedule.spaced("100 millis")
+        }),
+        Effect.ignore
+      )
     case "Storm": {
       const random = EmulatorRandom.make(deed.seed)
       const storm = faults.add(({ frame }) => random.next() < deed.rate ? harm(random, frame) : undefined)
@@ -221,6 +239,51 @@ const becomes = (what: string, withinMs: number, check: Effect.Effect<boolean>) 
     return assert.fail(`${what} within ${withinMs} ms`)
   })
 
+/** A session after all faults are over: it is there again and is heard, or it has ended. */
+const outlive = (
+  plan: Plan,
+  session: VoiceSession.VoiceSession,
+  source: AudioSource.AudioSource,
+  playing: { track: Track.Track },
+  heardOf: Effect.Effect<ReadonlyArray<Emulator.HeardFrame>>
+) =>
+  Effect.gen(function*() {
+    const isSettled = Effect.map(session.state, ({ _tag }) => _tag === "Ready" || _tag === "Closed")
+    yield* becomes("neither Ready nor Closed", recoveryMs, isSettled)
+    /** Nothing is missing for two seconds but what the network loses. */
+    const isWell = Effect.gen(function*() {
+      const from = (yield* heardOf).length
+      yield* Effect.sleep("2 seconds")
+      if ((yield* session.state)._tag === "Closed") return true
+      const heard = (yield* heardOf).slice(from)
+      const lossMs = plan.network.loss === undefined ? 0 : 3 * plan.frameMs
+      const wanted = (plan.network.loss === undefined ? 0.9 : 0.6) * 2_000 / plan.frameMs
+      return heard.length >= wanted &&
+        heard.every(({ arrivalMs }, i) =>
+          arrivalMs - (heard[i - 1]?.arrivalMs ?? arrivalMs) <= plan.frameMs + lossMs + 45
+        )
+    })
+    const audible = Effect.gen(function*() {
+      yield* session.setSelf({ mute: false, deaf: false })
+      // a WebSocket loses no single message, but the faults do: without Speaking nobody is heard
+      yield* session.setSpeaking({})
+      if ((yield* playing.track.state)._tag === "Ended") playing.track = yield* session.play(source)
+      yield* playing.track.resume
+      const before = (yield* heardOf).length
+      const isHeardOrOver = (count: number) =>
+        Effect.gen(function*() {
+          return (yield* heardOf).length > count + 1 || (yield* session.state)._tag === "Closed"
+        })
+      yield* becomes("not heard", recoveryMs, isHeardOrOver(before))
+      // what was broken before may still come to light: an unanswered heartbeat, for one
+      yield* becomes("a gap though all is well, again and again", recoveryMs, isWell)
+    })
+    yield* Effect.catch(
+      audible,
+      ({ reason }) => reason._tag === "NotConnected" ? Effect.void : assert.fail(`${reason._tag} at the end`)
+    )
+  })
+
 /** One bot from its join to its end. */
 const live = (
   plan: Plan,
@@ -240,6 +303,7 @@ const live = (
       look(life.ended)
       return
     }
+    life.joined = true
     const session = joined.success
     look(session)
     yield* session.changes.pipe(
@@ -258,7 +322,7 @@ const live = (
         if (deed._tag === "Close") closeAtMs = Math.min(closeAtMs, atMs)
         yield* remaining(atMs).pipe(
           Effect.flatMap(Effect.sleep),
-          Effect.andThen(perform(deed, session, source, playing, life.name)),
+          Effect.andThen(perform(deed, session, source, playing, life)),
           Effect.catch(({ reason }) =>
             reasonsOfUsers.has(reason._tag) ? Effect.void : assert.fail(`${deed._tag} fails with ${reason._tag}`)
           ),
@@ -267,46 +331,9 @@ const live = (
       }
       yield* Effect.flatMap(remaining(Math.min(closeAtMs, faultyMs)), Effect.sleep)
       if (closeAtMs < faultyMs) {
-        const [, elapsedMs] = yield* Rig.timed(Scope.close(scope, Exit.void))
-        assert.isAtMost(elapsedMs, 4_000, "leaving takes too long")
-        life.ended = "left"
-        return
-      }
-      // all faults are over now
-      const isSettled = Effect.map(session.state, ({ _tag }) => _tag === "Ready" || _tag === "Closed")
-      yield* becomes("neither Ready nor Closed", recoveryMs, isSettled)
-      /** Nothing is missing for two seconds but what the network loses. */
-      const isWell = Effect.gen(function*() {
-        const from = (yield* heardOf).length
-        yield* Effect.sleep("2 seconds")
-        if ((yield* session.state)._tag === "Closed") return true
-        const heard = (yield* heardOf).slice(from)
-        const lossMs = plan.network.loss === undefined ? 0 : 3 * plan.frameMs
-        const wanted = (plan.network.loss === undefined ? 0.9 : 0.6) * 2_000 / plan.frameMs
-        return heard.length >= wanted &&
-          heard.every(({ arrivalMs }, i) =>
-            arrivalMs - (heard[i - 1]?.arrivalMs ?? arrivalMs) <= plan.frameMs + lossMs + 45
-          )
-      })
-      const audible = Effect.gen(function*() {
-        yield* session.setSelf({ mute: false, deaf: false })
-        // a WebSocket loses no single message, but the faults do: without Speaking nobody is heard
-        yield* session.setSpeaking({})
-        if ((yield* playing.track.state)._tag === "Ended") playing.track = yield* session.play(source)
-        yield* playing.track.resume
-        const before = (yield* heardOf).length
-        const isHeardOrOver = (count: number) =>
-          Effect.gen(function*() {
-            return (yield* heardOf).length > count + 1 || (yield* session.state)._tag === "Closed"
-          })
-        yield* becomes("not heard", recoveryMs, isHeardOrOver(before))
-        // what was broken before may still come to light: an unanswered heartbeat, for one
-        yield* becomes("a gap though all is well, again and again", recoveryMs, isWell)
-      })
-      yield* Effect.catch(
-        audible,
-        ({ reason }) => reason._tag === "NotConnected" ? Effect.void : assert.fail(`${reason._tag} at the end`)
-      )
+        const hasLost = Effect.map(session.state, ({ _tag }) => life.tap.codes.size > 0 || _tag === "Closed")
+        yield* becomes("loses no connection", recoveryMs, hasLost)
+      } else yield* outlive(plan, session, source, playing, heardOf)
     }
     if ((yield* session.state)._tag === "Closed") {
       life.ended = yield* Effect.flip(session.awaitClosed)
@@ -482,6 +509,7 @@ export const play = (plan: Plan, onlooker = nobody) => {
   const lives = plan.bots.map((name): Life => ({
     name,
     tap: Tap.make(name),
+    joined: false,
     ended: undefined
   }))
   const fibers = countingFibers()
@@ -524,8 +552,10 @@ export const play = (plan: Plan, onlooker = nobody) => {
         ),
       { concurrency: "unbounded", discard: true }
     )
-    yield* Effect.sleep(10)
+    yield* Effect.sleep(Math.max(10, leastMs - (yield* Clock.currentTimeMillis)))
     for (const life of lives) {
+      const { ended, joined, tap } = life
+      if (joined && ended === "left") assert.isAbove(tap.codes.size, 0, `${life.name} has lost no connection`)
       judgeEnd(plan, life)
       judgeSignalling(plan, life, solicited.get(life.name) ?? [])
       judgeMedia(plan, life)

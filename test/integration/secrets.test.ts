@@ -1,9 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Logger, Predicate, Redacted, References, type Scope, Tracer } from "effect"
+import {
+  Cause,
+  Effect,
+  Layer,
+  Logger,
+  Option,
+  Predicate,
+  Redacted,
+  References,
+  Schedule,
+  type Scope,
+  Stream,
+  Tracer
+} from "effect"
 import { inspect } from "node:util"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Gateway from "../../src/Gateway.ts"
 import { VoiceDriver } from "../../src/VoiceDriver.ts"
 import { VoiceError } from "../../src/VoiceError.ts"
+import * as FaultTable from "./faultTable.ts"
 import * as Model from "./model.ts"
 import * as Rig from "./rig.ts"
 
@@ -128,6 +143,66 @@ describe("secrets", () => {
       assert.deepStrictEqual(auditor.findings(), [])
     }).pipe(Effect.provide(Rig.memory()), auditor.around)
   })
+
+  it.live("are in nothing over real sockets either, whichever close code comes, and whatever token is wrong", () => {
+    const auditor = makeAuditor()
+    const gateway = (options: { readonly restUrl?: string; readonly url?: string; readonly token?: string }) =>
+      Layer.unwrap(
+        Emulator.Emulator.use((discord) =>
+          Effect.map(
+            Effect.orDie(discord.user("bot")),
+            ({ token }) =>
+              Gateway.layer({ ...options, token: options.token === undefined ? token : Redacted.make(options.token) })
+                .pipe(
+                  Layer.provide(discord.transport)
+                )
+          )
+        )
+      )
+    const policy = { backoff: Schedule.upTo(Schedule.spaced("10 millis"), { times: 3 }), gatewayPatience: 50 }
+    return Effect.gen(function*() {
+      const { faults, urls } = yield* Emulator.Emulator
+      yield* auditor.attend
+      for (const code of [...FaultTable.codes, 1006]) {
+        yield* Effect.gen(function*() {
+          const session = yield* Rig.join("lobby", { policy })
+          auditor.look(session)
+          yield* session.changes.pipe(
+            Stream.runForEach((state) => Effect.sync(() => auditor.look(state))),
+            Effect.forkScoped({ startImmediately: true })
+          )
+          const track = yield* session.play(Rig.source(5))
+          yield* code === 1006 ? faults.terminateVoice("bot") : faults.closeVoice("bot", code)
+          auditor.look(yield* track.awaitEnd)
+          auditor.look(yield* Effect.exit(session.statistics))
+          const closed = yield* Effect.timeoutOption(Effect.exit(session.awaitClosed), "100 millis")
+          auditor.look(Option.getOrUndefined(closed))
+        }).pipe(Effect.scoped)
+      }
+      const wrong = "a-wrong-token-that-nobody-may-see"
+      auditor.secrets.set(wrong, "wrong token")
+      for (const how of [{ restUrl: urls.rest }, { url: urls.gateway }]) {
+        const exit = yield* Effect.exit(Rig.join("lobby")).pipe(
+          Effect.scoped,
+          Effect.provide(gateway({ ...how, token: wrong }), { local: true })
+        )
+        assert.strictEqual(exit._tag, "Failure")
+        auditor.look(exit)
+      }
+      const kinds = ["bot token", "session id", "voice token", "key", "wrong token"]
+      assert.sameMembers([...new Set(auditor.secrets.values())], kinds)
+      assert.isAbove(auditor.texts.size, 100)
+      assert.deepStrictEqual(auditor.findings(), [])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        Layer.unwrap(Emulator.Emulator.useSync(({ urls }) => gateway({ restUrl: urls.rest }))).pipe(
+          Layer.provideMerge(Rig.loopback())
+        )
+      ),
+      auditor.around
+    )
+  }, 120_000)
 
   it("would be found", () => {
     const auditor = makeAuditor()

@@ -8,6 +8,7 @@ import { Intents } from "../../src/protocol/GatewayPayload.ts"
 import { sequenceDelta, timestampDelta } from "../../src/protocol/RtpPacket.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
+import * as Tap from "./tap.ts"
 
 const faults = Emulator.Emulator.useSync((discord) => discord.faults)
 
@@ -333,6 +334,66 @@ describe("session", () => {
           yield* Rig.left
         }).pipe(Effect.provide(Rig.memory())))
     }
+  })
+
+  for (const profile of [Profile.today, Profile.year2022]) {
+    for (const version of profile.versions) {
+      it.effect(`resumes at version ${version} of the Discord of ${profile.name}, and plays on`, () => {
+        const tap = Tap.make()
+        return Effect.gen(function*() {
+          const guest = yield* Rig.guest()
+          yield* Rig.run(Effect.gen(function*() {
+            const session = yield* Rig.join("lobby", { version, modes: profile.modes })
+            const track = yield* session.play(Rig.source(150))
+            yield* Effect.sleep("1 second")
+            yield* (yield* faults).terminateVoice("bot")
+            assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+            assert.strictEqual((yield* session.statistics).resumes, 1)
+          }))
+          const resume = tap.sent.find(({ op }) => op === 7)?.d ?? assert.fail("nothing was resumed")
+          assert.strictEqual("seq_ack" in resume, version >= 8)
+          assert.strictEqual("channel_id" in resume, version >= 9)
+          const heard = numbers(yield* guest.heard)
+          assert.deepStrictEqual(heard, [...range(0, 150), ...closing])
+          yield* Rig.left
+          yield* Rig.blameless
+        }).pipe(Effect.provide(Rig.inMemory(tap.layer, { profile })))
+      })
+    }
+  }
+
+  it.effect("resumes where the sequence of the voice gateway wraps, behind what it has handled", () => {
+    const tap = Tap.make()
+    return Effect.gen(function*() {
+      yield* (yield* faults).startSequence("bot", 65_530)
+      yield* Rig.run(Effect.gen(function*() {
+        const session = yield* Rig.join("lobby")
+        const seen: Array<string> = []
+        const events = yield* session.events
+        yield* events.pipe(
+          Stream.runForEach(({ _tag }) => Effect.sync(() => seen.push(_tag))),
+          Effect.forkScoped({ startImmediately: true })
+        )
+        const guest = yield* Rig.guest()
+        const acknowledged: Array<unknown> = []
+        for (let flags = 1; flags <= 12; flags++) {
+          yield* guest.setSpeaking(flags % 2 === 0 ? 1 : 2)
+          yield* Effect.sleep("1 second")
+          yield* (yield* faults).terminateVoice("bot")
+          yield* Effect.sleep("11 seconds")
+          acknowledged.push(tap.sent.findLast(({ op }) => op === 7)?.d["seq_ack"])
+        }
+        const numbers = acknowledged.map(Number)
+        assert.deepStrictEqual(numbers.slice(1).map((n, at) => (n - (numbers[at] ?? 0)) & 0xffff), Array(11).fill(1))
+        assert.isAbove(Math.max(...numbers), 65_000)
+        assert.isBelow(Math.min(...numbers), 12)
+        assert.strictEqual((yield* session.statistics).resumes, 12)
+        // each was said once, and nothing is replayed that was handled
+        assert.lengthOf(seen.filter((tag) => tag === "Speaking"), 12)
+        yield* Rig.blameless
+      }))
+      yield* Rig.left
+    }).pipe(Effect.provide(Rig.inMemory(tap.layer)))
   })
 
   it.effect("releases everything when its scope closes while it leaves a lost connection behind", () =>

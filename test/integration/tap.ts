@@ -1,4 +1,4 @@
-import { Clock, Effect, Layer, Queue } from "effect"
+import { Clock, Effect, Exit, Layer, Option } from "effect"
 import type * as AudioClock from "../../src/AudioClock.ts"
 import * as Dave from "../../src/Dave.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -97,9 +97,15 @@ export const make = (user = "bot"): Tap => {
           yield* counted(voice)
           const socket = ++voice.made
           const connection = yield* transport.connect(url, options)
-          yield* Queue.await(connection.frames).pipe(
-            Effect.catch(({ code }) => Effect.sync(() => codes.set(socket, code))),
-            Effect.forkScoped({ startImmediately: true })
+          let left = false
+          // a socket that has ended is released at once: a fiber that waits for its code would come too late
+          yield* Effect.addFinalizer(() =>
+            Effect.sync(() => {
+              const { state } = connection.frames
+              if (state._tag === "Open" || left) return
+              const closed = Exit.findErrorOption(state.exit)
+              if (Option.isSome(closed)) codes.set(socket, closed.value.code)
+            })
           )
           return {
             ...connection,
@@ -107,7 +113,12 @@ export const make = (user = "bot"): Tap => {
               const message = messageOf(frame)
               if (message !== undefined) sent.push({ socket, atMs: nowMs(), ...message })
               return connection.send(frame)
-            }
+            },
+            close: (code: number, reason: string) =>
+              Effect.suspend(() => {
+                left = true
+                return connection.close(code, reason)
+              })
           }
         })
       }

@@ -35,6 +35,7 @@ export interface Foreign {
   readonly listen: (listener: (told: Told) => void) => () => void
   /** Tells the script something. */
   readonly tell: (command: Told) => Effect.Effect<void>
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Waits until the script has ended, and gives its exit code. */
   readonly ended: Effect.Effect<number | null>
   /** What it wrote to standard output and standard error. */
@@ -137,6 +138,7 @@ export const start = Effect.fnUntraced(function*(script: string, options: {
       return () => void listeners.delete(listener)
     },
     tell: (command) => Effect.sync(() => void child.send(command)),
+    signal: (signal) => Effect.sync(() => void child.kill(signal)),
     ended: Deferred.await(ended),
     output: () => output.join("")
   }

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as CloseCode from "../../src/protocol/CloseCode.ts"
-import { UserId } from "../../src/protocol/Identifier.ts"
+import { GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as Policy from "../../src/session/Policy.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as Rig from "./rig.ts"
@@ -104,6 +104,29 @@ describe("Supervisor", () => {
         yield* it.driver.refuse(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
         const error = yield* Effect.flip(it.join)
         assert.strictEqual(error.reason._tag, "SessionInvalid")
+      }))
+  })
+
+  describe("a ghost of an earlier process", () => {
+    const requests = [["leave", [null, Rig.home]], [undefined, [null, Rig.home]], ["adopt", [Rig.home]]] as const
+    for (const [ghost, expected] of requests) {
+      it.effect(`is told to ${ghost ?? "leave, unless something else is wanted"}`, () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make({ ghost })
+          yield* it.setInitialVoiceState(Rig.guildId, Rig.stateOf(Rig.other))
+          const session = yield* it.join
+          assert.deepStrictEqual(it.channels(), [...expected])
+          assert.strictEqual((yield* session.state)._tag, "Ready")
+          assert.lengthOf(yield* it.tokens, 1)
+        }))
+    }
+
+    it.effect("is looked for in the guild of the session only", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        yield* it.setInitialVoiceState(GuildId.make("11"), Rig.stateOf(Rig.other))
+        yield* it.join
+        assert.deepStrictEqual(it.channels(), [Rig.home])
       }))
   })
 

@@ -2,6 +2,7 @@ import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Gateway from "../../src/Gateway.ts"
+import type * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
@@ -13,20 +14,22 @@ export const home = ChannelId.make("20")
 export const other = ChannelId.make("21")
 export const me = UserId.make("1")
 
+export const stateOf = (channel: ChannelId | null, user: UserId = me): GatewayPayload.VoiceState => ({
+  guild_id: guildId,
+  channel_id: channel,
+  user_id: user,
+  session_id: "session",
+  deaf: false,
+  mute: false,
+  self_deaf: false,
+  self_mute: false,
+  self_video: false,
+  suppress: false
+})
+
 export const voiceState = (channel: ChannelId | null, user: UserId = me): Gateway.GatewayEvent => ({
   _tag: "VoiceState",
-  state: {
-    guild_id: guildId,
-    channel_id: channel,
-    user_id: user,
-    session_id: "session",
-    deaf: false,
-    mute: false,
-    self_deaf: false,
-    self_mute: false,
-    self_video: false,
-    suppress: false
-  }
+  state: stateOf(channel, user)
 })
 
 export const voiceServer = (token: string, endpoint: string | null = "voice.example:443"): Gateway.GatewayEvent => ({

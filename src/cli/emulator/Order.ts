@@ -7,6 +7,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { Misbehaviour } from "../../emulator/core/dave/Misbehaviour.ts"
+import * as FaultSchedule from "../../emulator/core/FaultSchedule.ts"
 
 const id = Schema.optionalKey(Schema.Unknown)
 const user = Schema.String
@@ -16,6 +17,32 @@ const reason = Schema.optionalKey(Schema.String)
 const code = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1000, maximum: 4999 })))
 const flag = Schema.optionalKey(Schema.Boolean)
 const count = Schema.optionalKey(Schema.Natural)
+const number = Schema.optionalKey(Schema.Finite)
+/** How long a fault lasts, in milliseconds. */
+const forMs = count
+const half = Schema.optionalKey(Schema.Literals(["close", "event"]))
+const connection = Schema.Literals(["voice", "gateway"])
+const op = Schema.Union([Schema.Int, Schema.String])
+const point = Schema.Literals([
+  "gateway-in",
+  "gateway-out",
+  "voice-in",
+  "voice-out",
+  "datagram-in",
+  "datagram-out",
+  "rest"
+])
+
+/** What becomes of what a rule is about; what arrives in its place is a text here. */
+const what = Schema.Union([
+  Schema.Literals(["drop", "corrupt"]),
+  Schema.Struct({ delayMs: Schema.Finite, jitterMs: number }),
+  Schema.Struct({ duplicate: Schema.Finite }),
+  Schema.Struct({ holdBehind: Schema.Finite, atMostMs: number }),
+  Schema.Struct({ replaceWith: Schema.String }),
+  Schema.Struct({ cut: Schema.Literals(["before", "after"]) }),
+  Schema.Struct({ close: Schema.Int, reason, at: Schema.optionalKey(Schema.Literals(["before", "after"])) })
+])
 
 const order = <const Do extends string, const Fields extends Schema.Struct.Fields>(name: Do, fields: Fields) =>
   Schema.Struct({ do: Schema.Literal(name), id, ...fields })
@@ -51,12 +78,21 @@ export const Order = Schema.Union([
     userLimit: count
   }),
   // faults, by the names that a program in Effect has for them
-  order("kick", { user }),
+  order("kick", { user, only: half }),
   order("moveUser", { user, channel }),
   order("muteUser", { user, mute: flag, deaf: flag }),
   order("suppressUser", { user, suppress: Schema.Boolean }),
   order("deny", { user, channel, connect: flag, view: flag }),
-  order("moveServer", { channel, region: Schema.optionalKey(Schema.String), nullEndpointFirst: flag, delayMs: count }),
+  order("moveServer", {
+    channel,
+    region: Schema.optionalKey(Schema.String),
+    nullEndpointFirst: flag,
+    delayMs: count,
+    code: Schema.optionalKey(code),
+    only: half
+  }),
+  order("parkChannel", { channel }),
+  order("fillChannel", { channel, full: flag }),
   order("deleteChannel", { channel }),
   order("closeVoice", { user, code, reason }),
   order("terminateVoice", { user }),
@@ -64,6 +100,51 @@ export const Order = Schema.Union([
   order("reconnectGateway", { user }),
   order("closeGateway", { user, code, reason }),
   order("terminateGateway", { user }),
+  order("suspendGatewaySession", { user }),
+  order("requestHeartbeat", { user, on: connection }),
+  order("changeNat", { user }),
+  order("healNat", { user }),
+  order("rekeyVoice", { user }),
+  order("overrunReplay", { user }),
+  order("expireVoice", { user }),
+  order("startSequence", { user, first: Schema.Natural }),
+  // faults that last, until they are ended
+  order("when", {
+    point: Schema.Union([point, Schema.Array(point)]),
+    user: Schema.optionalKey(user),
+    op: Schema.optionalKey(Schema.Union([op, Schema.Array(op)])),
+    nth: count,
+    from: count,
+    to: count,
+    rate: number,
+    what,
+    forMs
+  }),
+  order("ignoreHeartbeats", { user, on: connection, forMs }),
+  order("datagrams", {
+    user,
+    direction: Schema.optionalKey(Schema.Literals(["in", "out", "both"])),
+    loss: number,
+    corrupt: number,
+    duplicate: number,
+    reorder: number,
+    delayMs: number,
+    jitterMs: number,
+    forMs
+  }),
+  order("silenceDiscovery", { user, from: count, forMs }),
+  order("loseServerUpdate", { user, times: count, forMs }),
+  order("delayEvents", { user, delayMs: Schema.Finite, forMs }),
+  order("play", { schedule: FaultSchedule.Schedule }),
+  order("random", {
+    seed: Schema.Int,
+    users: Schema.Union([user, Schema.Array(user)]),
+    meanIntervalMs: Schema.Finite,
+    durationMs: Schema.Finite,
+    kinds: Schema.optionalKey(Schema.Array(Schema.Literals([...FaultSchedule.kinds])))
+  }),
+  order("fault", { fault: Schema.Int }),
+  order("endFault", { fault: Schema.Int }),
   // what it knows
   order("verdicts", {}),
   order("counters", {}),

@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import * as AudioSource from "../../audio/AudioSource.ts"
 import * as Emulator from "../../emulator/Emulator.ts"
 import type { VoiceError } from "../../VoiceError.ts"
@@ -16,6 +17,7 @@ import * as Comparison from "../demo/Comparison.ts"
 import * as Recording from "../demo/Recording.ts"
 import * as Frames from "./Frames.ts"
 import type * as Guests from "./Guests.ts"
+import * as Lasting from "./Lasting.ts"
 import type { Order } from "./Order.ts"
 
 /**
@@ -65,9 +67,10 @@ const nothing: Answer = {}
  */
 export const make = Effect.fnUntraced(function*(
   guests: Guests.Guests
-): Effect.fn.Return<Performer, never, Emulator.Emulator> {
+): Effect.fn.Return<Performer, never, Emulator.Emulator | Scope.Scope> {
   const discord = yield* Emulator.Emulator
   const { faults } = discord
+  const lasting = yield* Lasting.make
 
   const guest = (user: string) =>
     Effect.suspend(() => {
@@ -123,9 +126,23 @@ export const make = Effect.fnUntraced(function*(
   const createChannel = ({ e2ee, kind, name, userLimit }: Extract<Order, { readonly do: "createChannel" }>) =>
     Effect.map(discord.createChannel({ name, kind, e2ee, userLimit }), (channel) => ({ channel }))
 
-  const moveServer = (
-    { channel, delayMs, nullEndpointFirst, region }: Extract<Order, { readonly do: "moveServer" }>
-  ) => faults.moveServer(channel, { region, delayMs, nullEndpointFirst })
+  const rule = (begin: Lasting.Begin<Emulator.FaultRule>, forMs: number | undefined) =>
+    Effect.map(
+      lasting.begin(begin, ({ hits }) => Effect.map(hits, (hits) => ({ hits })), forMs),
+      ({ number }) => ({ fault: number })
+    )
+
+  const schedule = (begin: Lasting.Begin<Emulator.Playing>) =>
+    Effect.map(
+      lasting.begin(begin, ({ played }) => Effect.map(played, (played) => ({ played })), undefined),
+      ({ fault, number }) => ({ fault: number, schedule: fault.schedule })
+    )
+
+  const known = (fault: number, summary: Effect.Effect<Lasting.Summary | undefined>) =>
+    Effect.flatMap(summary, (found) =>
+      found === undefined
+        ? Effect.fail(new OrderFailed({ detail: `No fault has the number ${fault}.` }))
+        : Effect.succeed(found))
 
   const leave = Effect.fnUntraced(function*(user: string) {
     yield* guest(user)
@@ -166,7 +183,7 @@ export const make = Effect.fnUntraced(function*(
       case "createChannel":
         return createChannel(order)
       case "kick":
-        return done(faults.kick(order.user))
+        return done(faults.kick(order.user, { only: order.only }))
       case "moveUser":
         return done(faults.moveUser(order.user, order.channel))
       case "muteUser":
@@ -176,7 +193,11 @@ export const make = Effect.fnUntraced(function*(
       case "deny":
         return done(faults.deny(order.user, order.channel, { connect: order.connect, view: order.view }))
       case "moveServer":
-        return done(moveServer(order))
+        return done(faults.moveServer(order.channel, order))
+      case "parkChannel":
+        return done(faults.parkChannel(order.channel))
+      case "fillChannel":
+        return done(faults.fillChannel(order.channel, order.full))
       case "deleteChannel":
         return done(faults.deleteChannel(order.channel))
       case "closeVoice":
@@ -191,6 +212,42 @@ export const make = Effect.fnUntraced(function*(
         return done(faults.closeGateway(order.user, order.code, order.reason))
       case "terminateGateway":
         return done(faults.terminateGateway(order.user))
+      case "suspendGatewaySession":
+        return done(faults.suspendGatewaySession(order.user))
+      case "requestHeartbeat":
+        return done(faults.requestHeartbeat(order.user, order.on))
+      case "changeNat":
+        return done(faults.changeNat(order.user))
+      case "healNat":
+        return done(faults.healNat(order.user))
+      case "rekeyVoice":
+        return done(faults.rekeyVoice(order.user))
+      case "overrunReplay":
+        return done(faults.overrunReplay(order.user))
+      case "expireVoice":
+        return done(faults.expireVoice(order.user))
+      case "startSequence":
+        return done(faults.startSequence(order.user, order.first))
+      case "when":
+        return rule(faults.when(order, order.what), order.forMs)
+      case "ignoreHeartbeats":
+        return rule(faults.ignoreHeartbeats(order.user, order.on), order.forMs)
+      case "datagrams":
+        return rule(faults.datagrams(order.user, order), order.forMs)
+      case "silenceDiscovery":
+        return rule(faults.silenceDiscovery(order.user, order), order.forMs)
+      case "loseServerUpdate":
+        return rule(faults.loseServerUpdate(order.user, order), order.forMs)
+      case "delayEvents":
+        return rule(faults.delayEvents(order.user, order.delayMs), order.forMs)
+      case "play":
+        return schedule(faults.play(order.schedule))
+      case "random":
+        return schedule(faults.random(order))
+      case "fault":
+        return known(order.fault, lasting.look(order.fault))
+      case "endFault":
+        return known(order.fault, lasting.end(order.fault))
       case "verdicts":
         return Effect.all({ violations: discord.violations, advice: discord.advice })
       case "counters":

@@ -1,0 +1,32 @@
+/**
+ * The script of the recovery bench, for half a minute of real time: twenty sessions of one process over real sockets and TLS,
+ * a fault every two seconds for each. How long they take is for the bench to say.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { round } from "../../bench/recovery.ts"
+import { kinds } from "../../bench/recovery/messages.ts"
+
+const sessions = 20
+
+describe("twenty sessions under faults", () => {
+  it("come back from every one of them", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "recovery-"))
+    try {
+      const { outcomes, violations } = await round(
+        "ours",
+        { sessions, seconds: 30, blockEvery: 2 },
+        join(folder, "ca.pem")
+      )
+      assert.strictEqual(violations, 0)
+      assert.deepStrictEqual(outcomes.filter(({ silentMs }) => silentMs === null), [])
+      assert.sameMembers([...new Set(outcomes.map(({ kind }) => kind))], [...kinds])
+      // two cycles and more fit into the time, if the machine is not very busy; one always does
+      assert.isAtLeast(outcomes.length, sessions * kinds.length)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  }, 240_000)
+})
