@@ -4,7 +4,7 @@
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
-import { VoiceError, VoiceSession } from "effect-discord-voice"
+import { type VoiceError, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 

@@ -12,7 +12,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as Dave from "../Dave.ts"
 import type * as DaveFrame from "../protocol/DaveFrame.ts"
@@ -147,8 +147,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     }
     heldSinceMs ??= now()
     return membership === undefined
-      ? { _tag: "hold", untilMs: heldSinceMs + holdMs, then: "drop" }
-      : { _tag: "hold", untilMs: openingUntilMs, then: "open" }
+      ? { _tag: "hold", untilMs: heldSinceMs + holdMs, afterwards: "drop" }
+      : { _tag: "hold", untilMs: openingUntilMs, afterwards: "open" }
   }
 
   let shown = ""

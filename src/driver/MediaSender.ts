@@ -48,7 +48,7 @@ export interface Options {
 
 /**
  * What happens to audio while end-to-end encryption is not ready for it. `open`: it is sent. `drop`: frames are taken at
- * their time and not sent. `hold`: the track waits until `untilMs` of the clock, and then goes on as `then` says.
+ * their time and not sent. `hold`: the track waits until `untilMs` of the clock, and then goes on as `afterwards` says.
  *
  * @category models
  * @since 0.1.0
@@ -56,7 +56,7 @@ export interface Options {
 export type Gate =
   | { readonly _tag: "open" }
   | { readonly _tag: "drop" }
-  | { readonly _tag: "hold"; readonly untilMs: number; readonly then: "open" | "drop" }
+  | { readonly _tag: "hold"; readonly untilMs: number; readonly afterwards: "open" | "drop" }
 
 /**
  * Counters of a sender.
@@ -291,7 +291,7 @@ class Sender implements MediaSender, Outlet {
     const gate = this.#gate
     if (gate._tag !== "hold") return false
     if (nowMs < gate.untilMs) return true
-    this.#gate = { _tag: gate.then }
+    this.#gate = { _tag: gate.afterwards }
     return false
   }
 

@@ -153,13 +153,13 @@ describe("E2ee", () => {
       yield* say(description(1))
       assert.deepStrictEqual(gate(), { _tag: "drop" })
       yield* say(connected(guest))
-      const held: Gate = { _tag: "hold", untilMs: clock.nowMs + 5_000, then: "drop" }
+      const held: Gate = { _tag: "hold", untilMs: clock.nowMs + 5_000, afterwards: "drop" }
       assert.deepStrictEqual(gate(), held)
       clock.nowMs += 3_000
       yield* say(connected(UserId.make("33")))
       assert.deepStrictEqual(gate(), held, "the wait is not prolonged")
       yield* welcome(7)
-      assert.deepStrictEqual(gate(), { _tag: "hold", untilMs: clock.nowMs + 2_500, then: "open" })
+      assert.deepStrictEqual(gate(), { _tag: "hold", untilMs: clock.nowMs + 2_500, afterwards: "open" })
       yield* say(execute(7))
       assert.deepStrictEqual(gate(), { _tag: "open" })
     })
