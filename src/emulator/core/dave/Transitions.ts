@@ -83,7 +83,7 @@ export const make = (context: CoreContext, execute: (session: Session, id: numbe
     },
     begin: (id, version, recipients, onExecuted) => {
       context.count("dave-transition")
-      for (const { transitions } of recipients) transitions.add(id)
+      for (const { transitions, welcomes } of recipients) transitions.set(id, welcomes)
       if (id === 0) return onExecuted(recipients)
       const cancel = context.timers.at(context.now() + profile.daveTransitionTimeoutMs, () => {
         context.count("dave-transition-timeout")
