@@ -105,7 +105,7 @@ export const make = (
   let items: ReadonlyMap<string, Agenda.Item> = new Map()
 
   const forget = (): void => {
-    transitions.clear()
+    transitions.restart()
     tree = []
     epoch = 0n
     items = new Map()
@@ -135,7 +135,7 @@ export const make = (
   /** Encryption ends when all have heard of it; the group stays readable until another one begins. */
   const downgrade = (): void => {
     context.count("dave-downgrade")
-    transitions.clear()
+    transitions.cancel()
     for (const standing of standings.values()) standing.securedMs = undefined
     const id = transitions.nextId()
     const recipients = informed()

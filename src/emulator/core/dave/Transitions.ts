@@ -40,8 +40,10 @@ export interface Transitions {
   readonly ready: (standing: Standing, id: number) => boolean
   /** Waits for this one no longer, nor tells it anything. */
   readonly dismiss: (standing: Standing) => void
-  /** Forgets all transitions: the group begins anew. */
-  readonly clear: () => void
+  /** Forgets what is under way. */
+  readonly cancel: () => void
+  /** The group begins anew: also the ids do. */
+  readonly restart: () => void
   readonly pending: () => ReadonlyArray<Transition>
 }
 
@@ -71,6 +73,11 @@ export const make = (context: CoreContext, execute: (session: Session, id: numbe
 
   const strike = (entry: Entry, standing: Standing): void => {
     if (entry.waiting.delete(standing) && entry.waiting.size === 0) finish(entry)
+  }
+
+  const cancel = (): void => {
+    for (const entry of entries.values()) entry.cancel()
+    entries.clear()
   }
 
   return {
@@ -112,9 +119,9 @@ export const make = (context: CoreContext, execute: (session: Session, id: numbe
         strike(entry, standing)
       }
     },
-    clear: () => {
-      for (const entry of entries.values()) entry.cancel()
-      entries.clear()
+    cancel,
+    restart: () => {
+      cancel()
       first = true
     },
     pending: () => Array.from(entries.values())

@@ -4,7 +4,8 @@
 import { assert } from "@effect/vitest"
 import { DAVESession } from "@snazzah/davey"
 import type { Output, VoiceGrant } from "../../../../src/emulator/core/CoreContext.ts"
-import { channelId, field, makeClient, type World } from "../voice/kit.ts"
+import { type Profile, today } from "../../../../src/emulator/core/Profile.ts"
+import { channelId, field, makeClient, makeWorld, type World } from "../voice/kit.ts"
 
 type Wire = ReturnType<typeof makeClient>
 
@@ -247,4 +248,34 @@ export const assertTogether = (world: World, epoch: number, ...clients: Readonly
   const codes = new Set(clients.map((client) => client.code()))
   assert.strictEqual(codes.size, 1)
   assert.notInclude([...codes], "")
+}
+
+/** A world with members 1, 2 and so on in one group. */
+export const together = (count: number, profile: Profile = today) => {
+  const world = makeWorld(profile)
+  const members: Array<DaveClient> = []
+  for (let i = 1; i <= count; i++) {
+    const client = makeDaveClient(world, String(i))
+    members.push(client)
+    client.enter()
+    settle(...members)
+  }
+  const [a, b, c] = members
+  assert.isDefined(a)
+  assert.isDefined(b)
+  return { world, a, b, c: c ?? b, members }
+}
+
+/** What a client has processed with this opcode. */
+export const messages = (client: DaveClient, op: number) => client.log.filter((message) => message.op === op)
+
+/** The bodies of its JSON messages with this opcode. */
+export const body = (client: DaveClient, op: number) =>
+  messages(client, op).flatMap((message) => "d" in message ? [message.d] : [])
+
+/** The only group. */
+export const view = (world: World) => {
+  const [group] = world.half.groups()
+  assert.isDefined(group)
+  return group
 }
