@@ -152,8 +152,7 @@ export const make = Effect.fnUntraced(
       e2ee: driver.call(() => scripted.membership()),
       verificationCode: Effect.fnUntraced(function*(other: string) {
         const { id } = yield* find(other)
-        const code = yield* driver.call(() => scripted.verificationCode(id))
-        return yield* Effect.promise(() => code)
+        return yield* Effect.promise(() => scripted.verificationCode(id))
       }),
       undecryptable: driver.call(() => scripted.undecryptable()),
       misbehave: (how) => driver.call(() => scripted.misbehave(how)),

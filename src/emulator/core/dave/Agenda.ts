@@ -38,6 +38,8 @@ export interface Agenda {
  * @since 0.1.0
  */
 export interface Proposer {
+  /** From now on all proposals are signed anew. */
+  readonly renew: () => void
   readonly agenda: (epoch: bigint, tree: Tree, standings: ReadonlyArray<Standing>) => Agenda
 }
 
@@ -60,7 +62,7 @@ export const offerTo = ({ items }: Agenda, standing: Standing): ReadonlyMap<stri
  * @since 0.1.0
  */
 export const make = (sender: () => ExternalSender, groupId: Uint8Array): Proposer => {
-  const additions = new WeakMap<KeyPackage, { readonly epoch: bigint; readonly proposal: Proposal }>()
+  let additions = new WeakMap<KeyPackage, { readonly epoch: bigint; readonly proposal: Proposal }>()
   let removals: { readonly tree: Tree; readonly proposals: Map<number, Proposal> } | undefined
 
   const add = (epoch: bigint, keyPackage: KeyPackage): Proposal => {
@@ -82,6 +84,10 @@ export const make = (sender: () => ExternalSender, groupId: Uint8Array): Propose
   }
 
   return {
+    renew: () => {
+      additions = new WeakMap()
+      removals = undefined
+    },
     agenda: (epoch, tree, standings) => {
       const pending = standings.filter(({ keyPackage }) => keyPackage !== undefined)
       const items = new Map<string, Item>()

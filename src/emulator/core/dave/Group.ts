@@ -3,7 +3,8 @@
  * can have in common, who is in the group, what is proposed, which commit wins, and when a transition is executed.
  *
  * Proposals are sent as soon as there is a reason. What changes before a commit has won is revoked or added within the
- * epoch, and a commit that could not know of it is dropped; the client makes another one. The next epoch does not wait for
+ * epoch, and a commit that could not know of it is dropped; the client makes another one. Where a difference would not do,
+ * everything is revoked and proposed anew. The next epoch does not wait for
  * the transition of the last one.
  *
  * @since 0.1.0
@@ -64,8 +65,8 @@ export interface Group {
   /** The session description was sent. */
   readonly described: (session: Session) => void
   /**
-   * The session was resumed. A commit may have been lost with the connection, and nobody else may be there to make one: it is
-   * offered the proposals again.
+   * The session was resumed. A commit may have been lost with the connection, and nobody else may be there to make one: what
+   * is open is proposed anew.
    */
   readonly resumed: (session: Session) => void
   readonly keyPackage: (session: Session, payload: Uint8Array) => void
@@ -104,7 +105,7 @@ export const make = (
   let items: ReadonlyMap<string, Agenda.Item> = new Map()
 
   const forget = (): void => {
-    transitions.clear()
+    transitions.restart()
     tree = []
     epoch = 0n
     items = new Map()
@@ -134,7 +135,7 @@ export const make = (
   /** Encryption ends when all have heard of it; the group stays readable until another one begins. */
   const downgrade = (): void => {
     context.count("dave-downgrade")
-    transitions.clear()
+    transitions.cancel()
     for (const standing of standings.values()) standing.securedMs = undefined
     const id = transitions.nextId()
     const recipients = informed()
@@ -183,10 +184,34 @@ export const make = (
     Standing.offer(standing, epoch, wanted)
   }
 
+  /**
+   * Whether the difference to what somebody has must not be told alone. Either it had the same set before, with something
+   * else in between: the commit of the first time may be under way, would win, and its sender would take it for that of the
+   * second time, which has other secrets. Or it keeps an addition and gets no other: the engine that bots use
+   * (@snazzah/davey 0.1.12) then commits the addition without a Welcome.
+   */
+  const needsRenewal = (agenda: Agenda.Agenda): boolean =>
+    agenda.committers.some((standing) => {
+      const { offered } = standing
+      const wanted = Agenda.offerTo(agenda, standing)
+      const ids = Array.from(wanted.keys())
+      if (ids.length === offered.size && ids.every((id) => offered.has(id))) return false
+      const additions = ids.filter((id) => agenda.items.get(id)?._tag === "Add")
+      return Standing.wasOffered(standing, epoch, ids) ||
+        (additions.length > 0 && additions.every((id) => offered.has(id)))
+    })
+
+  const makeAgenda = (): Agenda.Agenda => proposer.agenda(epoch, tree, Array.from(standings.values()))
+
   /** Brings what everybody was offered in line with what is to be done. */
   const propose = (): void => {
     if (version === 0) return
-    const agenda = proposer.agenda(epoch, tree, Array.from(standings.values()))
+    let agenda = makeAgenda()
+    if (needsRenewal(agenda)) {
+      context.count("dave-reproposed")
+      proposer.renew()
+      agenda = makeAgenda()
+    }
     if (agenda.stranded) {
       context.count("dave-stranded")
       forget()
@@ -244,6 +269,7 @@ export const make = (
       standing.keyPackage = undefined
       standing.lapsed = false
       standing.reads = false
+      standing.welcomes++
       const bytes = welcome && Commit.target(welcome, keyPackage.ref)
       if (bytes !== undefined) tell(standing.session, { op: 30, seq: 0, transitionId: id, welcome: bytes })
     }
@@ -301,15 +327,18 @@ export const make = (
     },
     resumed: (session) => {
       const standing = standings.get(session)
-      if (standing === undefined || version === 0 || standing.offered.size === 0) return
-      const { offered } = standing
-      offer(standing, new Map())
-      offer(standing, offered)
+      if (standing === undefined || standing.offered.size === 0) return
+      proposer.renew()
+      propose()
     },
     keyPackage: (session, payload) => {
       const standing = standings.get(session)
       if (standing === undefined) return
       if (version === 0 || !standing.described) return context.count("dave-key-package-ignored")
+      if (standing.outdated) {
+        standing.outdated = false
+        return context.count("dave-key-package-ignored")
+      }
       const decoded = KeyPackage.decode(payload, session.userId)
       if (Result.isFailure(decoded)) {
         const code = `dave-key-package-${decoded.failure}`
@@ -360,10 +389,15 @@ export const make = (
       const standing = standings.get(session)
       if (standing === undefined) return
       context.count("dave-invalid-commit")
-      if (!standing.transitions.has(id)) {
+      const welcomes = standing.transitions.get(id)
+      if (welcomes === undefined) {
         const message = `transition ${id} is said to be invalid, but it was not told of it`
         Standing.accuse(context, session, "dave-unknown-transition", message)
       }
+      // It was added again since, and has still to say what it makes of that. To answer each complaint about what was under
+      // way with another Welcome would never come to an end.
+      standing.outdated = welcomes !== undefined && welcomes < standing.welcomes
+      if (standing.outdated) return context.count("dave-invalid-outdated")
       standing.keyPackage = undefined
       standing.reads = false
       standing.securedMs = undefined

@@ -34,8 +34,12 @@ export interface Standing {
   offered: ReadonlyMap<string, Proposal>
   /** Epochs and sets of proposals that it could have committed, the latest last. */
   readonly offers: Array<string>
-  /** The transition ids that it was told. */
-  readonly transitions: Set<number>
+  /** How many Welcomes (op 30) it was sent. */
+  welcomes: number
+  /** The transition ids that it was told, and how many Welcomes it had then. */
+  readonly transitions: Map<number, number>
+  /** Whether its next key package belongs to a complaint that was out of date. */
+  outdated: boolean
 }
 
 /**
@@ -53,7 +57,9 @@ export const make = (session: Session): Standing => ({
   securedMs: undefined,
   offered: new Map(),
   offers: [],
-  transitions: new Set()
+  welcomes: 0,
+  transitions: new Map(),
+  outdated: false
 })
 
 /**
@@ -65,6 +71,7 @@ export const make = (session: Session): Standing => ({
 export const reset = (standing: Standing): void => {
   standing.keyPackage = undefined
   standing.lapsed = false
+  standing.outdated = false
   standing.reads = false
   standing.securedMs = undefined
   standing.offered = new Map()

@@ -40,8 +40,10 @@ export interface Transitions {
   readonly ready: (standing: Standing, id: number) => boolean
   /** Waits for this one no longer, nor tells it anything. */
   readonly dismiss: (standing: Standing) => void
-  /** Forgets all transitions: the group begins anew. */
-  readonly clear: () => void
+  /** Forgets what is under way. */
+  readonly cancel: () => void
+  /** The group begins anew: also the ids do. */
+  readonly restart: () => void
   readonly pending: () => ReadonlyArray<Transition>
 }
 
@@ -73,6 +75,11 @@ export const make = (context: CoreContext, execute: (session: Session, id: numbe
     if (entry.waiting.delete(standing) && entry.waiting.size === 0) finish(entry)
   }
 
+  const cancel = (): void => {
+    for (const entry of entries.values()) entry.cancel()
+    entries.clear()
+  }
+
   return {
     nextId: () => {
       const isFirst = first
@@ -83,7 +90,7 @@ export const make = (context: CoreContext, execute: (session: Session, id: numbe
     },
     begin: (id, version, recipients, onExecuted) => {
       context.count("dave-transition")
-      for (const { transitions } of recipients) transitions.add(id)
+      for (const { transitions, welcomes } of recipients) transitions.set(id, welcomes)
       if (id === 0) return onExecuted(recipients)
       const cancel = context.timers.at(context.now() + profile.daveTransitionTimeoutMs, () => {
         context.count("dave-transition-timeout")
@@ -112,9 +119,9 @@ export const make = (context: CoreContext, execute: (session: Session, id: numbe
         strike(entry, standing)
       }
     },
-    clear: () => {
-      for (const entry of entries.values()) entry.cancel()
-      entries.clear()
+    cancel,
+    restart: () => {
+      cancel()
       first = true
     },
     pending: () => Array.from(entries.values())

@@ -275,6 +275,10 @@ describe("Member", () => {
     member.misbehave({ keyPackage: "bad" })
     assert.lengthOf(room.sent("11"), 0)
     assert.isUndefined(member.membership())
+    const late = room.seat("13", { keyPackage: { delayMs: 3_000 } })
+    assert.isDefined(room.timers.nextDueMs())
+    late.close()
+    assert.isUndefined(room.timers.nextDueMs())
   })
 })
 

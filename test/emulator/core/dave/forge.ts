@@ -1,7 +1,7 @@
 /**
  * Key packages and commits with whatever is wrong with them, written with buffers alone.
  */
-import { createPrivateKey, createSign, generateKeyPairSync, type KeyObject } from "node:crypto"
+import { createSign, generateKeyPairSync, type KeyObject } from "node:crypto"
 
 export const V = (...parts: ReadonlyArray<Uint8Array>): Buffer => {
   const content = Buffer.concat(parts)
@@ -19,7 +19,7 @@ export const u64 = (value: bigint): Buffer => {
   return bytes
 }
 
-const pair = () => {
+export const pair = () => {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" })
   const { x = "", y = "" } = publicKey.export({ format: "jwk" })
   return {
@@ -74,19 +74,6 @@ export const keyPackage = (user: string, wrong: Wrong = {}): Buffer => {
   const signer = wrong.signer === "other" ? other.privateKey : keys.privateKey
   return Buffer.concat([signed, V(sign(signer, "KeyPackageTBS", signed))])
 }
-
-/** The private key of a pair that davey takes. */
-export const privateKeyOf = (pair: { readonly private: Buffer; readonly public: Buffer }): KeyObject =>
-  createPrivateKey({
-    key: {
-      kty: "EC",
-      crv: "P-256",
-      x: pair.public.subarray(1, 33).toString("base64url"),
-      y: pair.public.subarray(33).toString("base64url"),
-      d: pair.private.toString("base64url")
-    },
-    format: "jwk"
-  })
 
 /** A commit without path; its signature and tags are made up, because the server cannot check them. */
 export const commit = (options: {

@@ -4,7 +4,8 @@
 import { assert } from "@effect/vitest"
 import { DAVESession } from "@snazzah/davey"
 import type { Output, VoiceGrant } from "../../../../src/emulator/core/CoreContext.ts"
-import { channelId, field, makeClient, type World } from "../voice/kit.ts"
+import { type Profile, today } from "../../../../src/emulator/core/Profile.ts"
+import { channelId, field, makeClient, makeWorld, type World } from "../voice/kit.ts"
 
 type Wire = ReturnType<typeof makeClient>
 
@@ -34,12 +35,17 @@ export interface DaveClient extends Wire {
   /** Everything that it has processed, in order. */
   readonly log: Array<Received>
   readonly errors: Array<string>
+  readonly stale: Array<string>
   /** The protocol version that it uses now. */
   readonly version: () => number
   /** Takes the next message, if there is one. */
   readonly step: () => boolean
   readonly enter: (overrides?: Partial<VoiceGrant>) => void
   readonly sendKeyPackage: () => void
+  /** Whether a commit or Welcome has brought it into a group since it began. */
+  readonly transitioned: () => boolean
+  /** Behaves as if the last commit or Welcome were of no use. */
+  readonly fail: () => void
   readonly code: () => string
   readonly ops: () => Array<number>
   /** Connects again and resumes behind the last message that it has taken. */
@@ -61,11 +67,15 @@ export const makeDaveClient = (
   const pending = new Map<number, number>()
   const log: Array<Received> = []
   const errors: Array<string> = []
+  const stale: Array<string> = []
   let session: DAVESession | undefined
   let sender: Buffer | undefined
   let version = 0
   let at = 0
   let lastSeq = -1
+  let lastTransition = 0
+  let joined = false
+  let gaveUp = false
 
   const theSession = () => {
     assert.isDefined(session, `${user} has no session`)
@@ -80,6 +90,7 @@ export const makeDaveClient = (
   const sendKeyPackage = () => binary(26, theSession().getSerializedKeyPackage())
 
   const begin = () => {
+    joined = false
     if (session === undefined) session = new DAVESession(1, user, channelId)
     else session.reinit(1, user, channelId)
     if (sender !== undefined) session.setExternalSender(sender)
@@ -99,14 +110,23 @@ export const makeDaveClient = (
     else if (!client.muteReady) wire.send(23, { transition_id: id })
   }
 
+  // What was on its way to a member that has given up belongs to the group before.
+  const failed = (error: unknown) => void (gaveUp ? stale : errors).push(String(error))
+
+  const giveUp = (id: number) => {
+    wire.send(31, { transition_id: id })
+    begin()
+  }
+
   const attempt = (id: number, work: () => void) => {
     try {
       work()
     } catch (error) {
-      errors.push(String(error))
-      wire.send(31, { transition_id: id })
-      return begin()
+      failed(error)
+      return giveUp(id)
     }
+    lastTransition = id
+    joined = true
     announced(id, 1)
   }
 
@@ -116,8 +136,12 @@ export const makeDaveClient = (
       session?.setExternalSender(body)
     } else if (op === 27) {
       const ids = [...recognised, user]
-      const { commit, welcome } = theSession().processProposals(body.readUInt8(0), body.subarray(1), ids)
-      if (commit !== undefined) binary(28, commit, welcome ?? Buffer.alloc(0))
+      try {
+        const { commit, welcome } = theSession().processProposals(body.readUInt8(0), body.subarray(1), ids)
+        if (commit !== undefined) binary(28, commit, welcome ?? Buffer.alloc(0))
+      } catch (error) {
+        failed(error)
+      }
     } else if (op === 29) attempt(body.readUInt16BE(0), () => theSession().processCommit(body.subarray(2)))
     else if (op === 30) attempt(body.readUInt16BE(0), () => theSession().processWelcome(body.subarray(2)))
   }
@@ -158,6 +182,7 @@ export const makeDaveClient = (
     hasSession: () => session !== undefined,
     log,
     errors,
+    stale,
     version: () => version,
     step: () => {
       const output = world.inbox(wire.connection)[at]
@@ -182,6 +207,11 @@ export const makeDaveClient = (
       wire.speaking()
     },
     sendKeyPackage,
+    transitioned: () => joined,
+    fail: () => {
+      gaveUp = true
+      giveUp(lastTransition)
+    },
     code: () => theSession().voicePrivacyCode,
     ops: () => log.map(({ op }) => op).filter((op) => op >= 21),
     comeBack: () => {
@@ -197,7 +227,9 @@ export const makeDaveClient = (
 
 /** Lets the clients take turns until nobody has anything left to read. */
 export const settle = (...clients: ReadonlyArray<DaveClient>) => {
-  while (clients.some((client) => client.step()));
+  for (let rounds = 0; clients.filter((client) => client.step()).length > 0; rounds++) {
+    assert.isBelow(rounds, 500, "the clients keep each other busy")
+  }
 }
 
 /** All of them are in one group at this epoch, and see the same privacy code. */
@@ -216,4 +248,34 @@ export const assertTogether = (world: World, epoch: number, ...clients: Readonly
   const codes = new Set(clients.map((client) => client.code()))
   assert.strictEqual(codes.size, 1)
   assert.notInclude([...codes], "")
+}
+
+/** A world with members 1, 2 and so on in one group. */
+export const together = (count: number, profile: Profile = today) => {
+  const world = makeWorld(profile)
+  const members: Array<DaveClient> = []
+  for (let i = 1; i <= count; i++) {
+    const client = makeDaveClient(world, String(i))
+    members.push(client)
+    client.enter()
+    settle(...members)
+  }
+  const [a, b, c] = members
+  assert.isDefined(a)
+  assert.isDefined(b)
+  return { world, a, b, c: c ?? b, members }
+}
+
+/** What a client has processed with this opcode. */
+export const messages = (client: DaveClient, op: number) => client.log.filter((message) => message.op === op)
+
+/** The bodies of its JSON messages with this opcode. */
+export const body = (client: DaveClient, op: number) =>
+  messages(client, op).flatMap((message) => "d" in message ? [message.d] : [])
+
+/** The only group. */
+export const view = (world: World) => {
+  const [group] = world.half.groups()
+  assert.isDefined(group)
+  return group
 }

@@ -24,7 +24,7 @@ export const makeContext = () => {
     random: Random.make(1),
     count: (name) => void counters.set(name, (counters.get(name) ?? 0) + 1)
   }
-  return { context, counters, wait: (ms: number) => timers.advance(timers.now() + ms) }
+  return { context, timers, counters, wait: (ms: number) => timers.advance(timers.now() + ms) }
 }
 
 export type Sent = ClientMessage | ClientFrame
@@ -41,7 +41,7 @@ export const sessionDescription = (version: number): ServerMessage => ({
 const voicePrefix = "participant-"
 
 export const makeRoom = () => {
-  const { context, counters, wait } = makeContext()
+  const { context, counters, timers, wait } = makeContext()
   const hand = HandServer.make(channelId)
   const members = new Map<string, { readonly member: DaveMember; readonly sent: Array<Sent> }>()
   let leaves: Array<string | undefined> = []
@@ -131,7 +131,7 @@ export const makeRoom = () => {
 
   return {
     hand,
-    context,
+    timers,
     wait,
     seat,
     member: (user: string) => of(user).member,

@@ -1,0 +1,313 @@
+import { assert, describe, it } from "@effect/vitest"
+import { type Profile, today } from "../../../../src/emulator/core/Profile.ts"
+import { channelId, field, guildId, makeClient, makeWorld, server } from "../voice/kit.ts"
+import { assertTogether, body, makeDaveClient, messages, settle, together, view } from "./kit.ts"
+
+describe("Negotiation", () => {
+  const described = (
+    options: { readonly max?: number; readonly version?: number },
+    e2ee: "required" | "optional" | "never",
+    profile: Profile = today
+  ) => {
+    const world = makeWorld(profile)
+    const client = makeDaveClient(world, "1", options)
+    world.grant("1", { e2ee })
+    client.connect()
+    client.identify({ max_dave_protocol_version: options.max ?? 1, channel_id: channelId })
+    client.takeReady()
+    if (client.closed() !== undefined) return client.closed()
+    client.select("aead_aes256_gcm_rtpsize")
+    return field(client.last(4), "dave_protocol_version")
+  }
+
+  it("names the version that client, channel and gateway have in common", () => {
+    assert.strictEqual(described({}, "optional"), 1)
+    assert.strictEqual(described({}, "required"), 1)
+    assert.strictEqual(described({ max: 7 }, "required"), 1)
+    assert.strictEqual(described({ version: 9 }, "required"), 1)
+    assert.strictEqual(described({}, "never"), 0)
+    assert.strictEqual(described({ version: 7 }, "optional"), 0)
+    assert.strictEqual(described({ max: 0 }, "optional"), 0)
+    assert.strictEqual(described({ max: 0 }, "required"), 4017)
+    assert.strictEqual(described({}, "required", { ...today, e2ee: false }), undefined)
+  })
+
+  it("sends the external sender after the session description, or before it", () => {
+    const order = (profile: Profile) => {
+      const world = makeWorld(profile)
+      const a = makeDaveClient(world, "1")
+      a.enter()
+      settle(a)
+      return a.log.map(({ op }) => op).filter((op) => op === 4 || op === 25)
+    }
+    assert.deepStrictEqual(order(today), [4, 25])
+    assert.deepStrictEqual(order({ ...today, daveExternalSender: "before-description" }), [25, 4])
+  })
+
+  it("goes without encryption beside a plain client, and begins again without it", () => {
+    const { a, b, world } = together(2)
+    const plain = makeDaveClient(world, "9", { max: 0 })
+    plain.enter()
+    assert.strictEqual(field(plain.last(4), "dave_protocol_version"), 0)
+    assert.deepStrictEqual(view(world).transitions, [{ id: 1, version: 0, waiting: [a.userId, b.userId] }])
+    settle(a, b, plain)
+    assert.deepStrictEqual([a.version(), b.version()], [0, 0])
+    assert.deepStrictEqual(body(a, 21), [{ protocol_version: 0, transition_id: 1 }])
+    assert.deepStrictEqual(plain.ops(), [])
+    const late = makeDaveClient(world, "3")
+    late.enter()
+    settle(a, b, late, plain)
+    assert.strictEqual(field(late.last(4), "dave_protocol_version"), 0)
+    plain.drop(1000)
+    settle(a, b, late)
+    assert.deepStrictEqual(body(a, 24), [{ protocol_version: 1, epoch: 1 }])
+    assert.deepStrictEqual([a.version(), b.version(), late.version()], [1, 1, 1])
+    assertTogether(world, view(world).epoch, a, b, late)
+    assert.deepStrictEqual(world.violations(), [])
+    assert.strictEqual(world.counter("dave-downgrade"), 1)
+    assert.strictEqual(world.counter("dave-upgrade"), 1)
+  })
+
+  it("takes a downgrade back when the plain client has left before it was executed", () => {
+    const { a, b, world } = together(2)
+    a.muteReady = true
+    const plain = makeDaveClient(world, "9", { max: 0 })
+    plain.enter()
+    settle(a, b)
+    plain.drop(1000)
+    settle(a, b)
+    world.wait(5_000)
+    settle(a, b)
+    assertTogether(world, 1, a, b)
+    assert.notInclude(a.ops(), 22)
+    assert.strictEqual(world.counter("dave-transition-timeout"), 0)
+  })
+})
+
+describe("Transitions", () => {
+  it("are executed when all are ready, or after two seconds", () => {
+    const { a, b, world } = together(2)
+    a.muteReady = true
+    const c = makeDaveClient(world, "3")
+    c.enter()
+    settle(a, b, c)
+    assert.deepStrictEqual(view(world).transitions, [{ id: 1, version: 1, waiting: [a.userId] }])
+    world.wait(1_999)
+    assert.isFalse(a.step())
+    world.wait(1)
+    settle(a, b, c)
+    for (const client of [a, b, c]) assert.deepStrictEqual(body(client, 22), [{ transition_id: 1 }])
+    assert.strictEqual(world.counter("dave-transition-timeout"), 1)
+    a.send(23, { transition_id: 1 })
+    assert.strictEqual(world.counter("dave-ready-late"), 1)
+    assert.deepStrictEqual(world.violations(), [])
+    a.send(23, { transition_id: 77 })
+    a.send(31, { transition_id: 78 })
+    assert.deepStrictEqual(world.violations(), ["dave-unknown-transition", "dave-unknown-transition"])
+  })
+
+  it("can be under way one beside the other", () => {
+    const { a, b, world } = together(2)
+    a.muteReady = true
+    const c = makeDaveClient(world, "3")
+    const d = makeDaveClient(world, "4")
+    c.enter()
+    settle(a, b, c)
+    d.enter()
+    settle(a, b, c, d)
+    assert.deepStrictEqual(view(world).transitions.map(({ id }) => id), [1, 2])
+    assertTogether(world, 3, a, b, c, d)
+    world.wait(2_000)
+    settle(a, b, c, d)
+    assert.deepStrictEqual(body(b, 22), [{ transition_id: 1 }, { transition_id: 2 }])
+  })
+
+  it("count from 1 if the profile wants it so", () => {
+    const { a, b, world } = together(2, { ...today, daveFirstTransition: "counted" })
+    assertTogether(world, 1, a, b)
+    assert.deepStrictEqual(body(a, 22), [{ transition_id: 1 }])
+    assert.deepStrictEqual(body(b, 22), [{ transition_id: 1 }])
+  })
+
+  it("do not wait for somebody who leaves", () => {
+    const { a, b, world } = together(2)
+    a.muteReady = true
+    const c = makeDaveClient(world, "3")
+    c.enter()
+    settle(a, b, c)
+    a.drop(1000)
+    settle(b, c)
+    assert.deepStrictEqual(body(b, 22), [{ transition_id: 1 }, { transition_id: 2 }])
+    assertTogether(world, 3, b, c)
+  })
+})
+
+describe("The last member", () => {
+  it.each([["same", 1], ["zero", 0]] as const)(
+    "begins anew, op 21 with the %s version",
+    (daveSoleMemberVersion, version) => {
+      const { a, b, world } = together(2, { ...today, daveSoleMemberVersion })
+      b.drop(1000)
+      settle(a)
+      assert.deepStrictEqual(a.ops().slice(-2), [24, 21])
+      assert.deepStrictEqual(body(a, 24), [{ protocol_version: 1, epoch: 1 }])
+      assert.deepStrictEqual(body(a, 21), [{ protocol_version: version, transition_id: 0 }])
+      assert.deepStrictEqual(view(world).pending, [a.userId])
+      assert.strictEqual(view(world).epoch, 0)
+      const c = makeDaveClient(world, "3")
+      c.enter()
+      settle(a, c)
+      assertTogether(world, 1, a, c)
+      assert.deepStrictEqual(world.violations(), [])
+      assert.strictEqual(world.counter("dave-reset"), 1)
+    }
+  )
+})
+
+describe("Recovery", () => {
+  it("removes and adds a member in one epoch, on the leaf that it had", () => {
+    const { a, b, c, world } = together(3)
+    const before = messages(a, 27).length
+    b.fail()
+    settle(a, b, c)
+    assertTogether(world, 3, a, b, c)
+    assert.strictEqual(messages(a, 27).length, before + 1)
+    assert.strictEqual(messages(b, 30).length, 2)
+    assert.strictEqual(view(world).members.find(({ userId }) => userId === b.userId)?.leaf, 1)
+    assert.deepStrictEqual(world.violations(), [])
+  })
+
+  it("makes a new group when nobody is left in the old one", () => {
+    const { a, b, c, world } = together(3)
+    for (const client of [a, b, c]) client.fail()
+    settle(a, b, c)
+    assertTogether(world, 1, a, b, c)
+    assert.strictEqual(world.counter("dave-stranded"), 1)
+  })
+
+  it("also takes a key package without a complaint for one", () => {
+    const { a, b, c, world } = together(3)
+    c.session().reinit(1, c.userId, channelId)
+    c.sendKeyPackage()
+    settle(a, b, c)
+    assertTogether(world, 3, a, b, c)
+    assert.strictEqual(world.counter("dave-readded"), 1)
+  })
+
+  it("answers a Welcome that a fault has spoilt, and blames nobody", () => {
+    const { a, b, world } = together(2)
+    const c = makeDaveClient(world, "3")
+    let spoilt = 0
+    world.faults.add(({ frame, op, point }) => {
+      if (point !== "voice-out" || op !== 30 || typeof frame === "string" || spoilt++ > 0) return undefined
+      const other = new Uint8Array(frame)
+      other.fill(0, 20, 60)
+      return { _tag: "Replace", frame: other }
+    })
+    c.enter()
+    settle(a, b, c)
+    assertTogether(world, 3, a, b, c)
+    assert.strictEqual(c.errors.length, 1)
+    assert.strictEqual(world.counter("dave-invalid-commit"), 1)
+    assert.deepStrictEqual(world.violations(), [])
+  })
+})
+
+describe("Proposals", () => {
+  it("are revoked when somebody leaves before the commit, which is then late", () => {
+    const { a, b, world } = together(2)
+    const c = makeDaveClient(world, "3")
+    c.enter()
+    settle(c)
+    c.drop(1000)
+    settle(a, b)
+    assert.strictEqual(view(world).epoch, 1)
+    assert.strictEqual(view(world).proposals, 0)
+    const [append, revoke] = messages(a, 27).slice(-2).map((message) => "body" in message ? message.body : undefined)
+    assert.strictEqual(append?.readUInt8(0), 0)
+    assert.strictEqual(revoke?.readUInt8(0), 1)
+    assert.strictEqual(revoke?.length, 1 + 1 + 33)
+    assert.deepStrictEqual([a.errors, b.errors, world.violations()], [[], [], []])
+    assert.strictEqual(world.counter("dave-revoked"), 2)
+    const d = makeDaveClient(world, "4")
+    d.enter()
+    settle(a, b, d)
+    assertTogether(world, 2, a, b, d)
+  })
+
+  it("of an addition beside a removal go out together, so that there is a Welcome", () => {
+    const { a, b, c, world } = together(3)
+    const d = makeDaveClient(world, "4")
+    d.enter()
+    settle(d)
+    c.drop(1000)
+    settle(a, b, d)
+    assertTogether(world, 3, a, b, d)
+    assert.deepStrictEqual(world.violations(), [])
+    assert.isAbove(world.counter("dave-reproposed"), 0)
+  })
+
+  it("do not wait for somebody who sends no key package", () => {
+    const world = makeWorld()
+    const a = makeDaveClient(world, "1")
+    const b = makeDaveClient(world, "2")
+    const idle = makeDaveClient(world, "3")
+    idle.intercept = (op, bytes) => op === 26 ? undefined : bytes
+    for (const client of [idle, a, b]) client.enter()
+    settle(a, b, idle)
+    assertTogether(world, 1, a, b)
+    assert.deepStrictEqual(idle.ops(), [25])
+  })
+})
+
+describe("A lost connection", () => {
+  it("is made up for by a replay in which both kinds of messages are numbered together", () => {
+    const { a, b, world } = together(2)
+    b.drop(1006)
+    const c = makeDaveClient(world, "3")
+    c.enter()
+    settle(a, c)
+    world.wait(3_000)
+    settle(a, c)
+    assert.deepStrictEqual(body(a, 22), [{ transition_id: 1 }])
+    b.comeBack()
+    settle(a, b, c)
+    assertTogether(world, 2, a, b, c)
+    const numbers = b.log.flatMap(({ seq }) => seq === undefined ? [] : [seq])
+    assert.deepStrictEqual(numbers, numbers.map((_, i) => i))
+    assert.deepStrictEqual([b.errors, world.violations()], [[], []])
+    assert.isTrue(messages(b, 29).length === 1 && messages(b, 9).length === 1)
+  })
+
+  it("takes a commit with it, which is then asked for again", () => {
+    const { a, b, world } = together(2)
+    const c = makeDaveClient(world, "3")
+    for (const client of [a, b]) client.intercept = (op, bytes) => op === 28 ? undefined : bytes
+    c.enter()
+    settle(a, b, c)
+    assert.strictEqual(view(world).proposals, 1)
+    a.intercept = (_, bytes) => bytes
+    a.drop(1006)
+    a.comeBack()
+    settle(a, b, c)
+    assertTogether(world, 2, a, b, c)
+    assert.deepStrictEqual(world.violations(), [])
+  })
+
+  it("ends in a removal if nobody comes back", () => {
+    const { a, b, c, world } = together(3, { ...today, resumeWindowMs: 1_000 })
+    b.drop(1006)
+    world.wait(1_000)
+    settle(a, c)
+    assertTogether(world, 3, a, c)
+  })
+})
+
+describe("A scripted participant without a member", () => {
+  it("is a plain client", () => {
+    const { a, b, world } = together(2)
+    world.half.participants.join({ userId: makeClient(world, "8").userId, guildId, channelId, server })
+    settle(a, b)
+    assert.deepStrictEqual([a.version(), b.version()], [0, 0])
+  })
+})

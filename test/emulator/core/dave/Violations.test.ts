@@ -1,0 +1,153 @@
+import { assert, describe, it } from "@effect/vitest"
+import { channelId, makeClient, makeWorld } from "../voice/kit.ts"
+import * as Forge from "./forge.ts"
+import { assertTogether, makeDaveClient, settle, together, view } from "./kit.ts"
+
+describe("What is wrong", () => {
+  it("with a key package is named, and does not keep the others", () => {
+    const wrongs: ReadonlyArray<readonly [string, Forge.Wrong | Uint8Array]> = [
+      ["wrong-suite", { suite: 1 }],
+      ["wrong-credential", { identity: Forge.u64(7n) }],
+      ["wrong-lifetime", { notAfter: 1n }],
+      ["wrong-extensions", { extensions: Buffer.of(0, 1, 0) }],
+      ["wrong-key", { initKey: Buffer.alloc(65) }],
+      ["bad-signature", { signer: "other" }],
+      ["malformed", Buffer.of(0, 1, 0, 2, 9)]
+    ]
+    for (const [problem, wrong] of wrongs) {
+      const world = makeWorld()
+      const bad = makeDaveClient(world, "3")
+      bad.intercept = () => wrong instanceof Uint8Array ? Buffer.from(wrong) : Forge.keyPackage("3", wrong)
+      const a = makeDaveClient(world, "1")
+      const b = makeDaveClient(world, "2")
+      for (const client of [bad, a, b]) client.enter()
+      settle(bad, a, b)
+      assert.deepStrictEqual(world.violations(), [`dave-key-package-${problem}`])
+      assertTogether(world, 1, a, b)
+    }
+  })
+
+  it("with a key package that is sent twice is named too", () => {
+    const world = makeWorld()
+    const a = makeDaveClient(world, "1")
+    a.enter()
+    settle(a)
+    const keyPackage = a.session().getSerializedKeyPackage()
+    a.raw(Uint8Array.from([26, ...keyPackage]))
+    a.raw(Uint8Array.from([26, ...keyPackage]))
+    assert.deepStrictEqual(world.violations(), ["dave-key-package-reused"])
+  })
+
+  /** Two members and one that wants to come in; the first one's commit is replaced. */
+  const replaced = (replace: (commit: Buffer, ref: Buffer) => Buffer) => {
+    const { a, b, world } = together(2)
+    const refs = () => {
+      // The commit of the other one names the same proposal, 32 bytes behind its type and length.
+      const commit = saved ?? Buffer.alloc(0)
+      return commit.subarray(4 + 9 + 8 + 5 + 1 + 1 + 1 + 2, 4 + 9 + 8 + 5 + 1 + 1 + 1 + 2 + 32)
+    }
+    let saved: Buffer | undefined
+    a.intercept = (op, bytes) => {
+      if (op !== 28) return bytes
+      saved = bytes
+      return replace(bytes, Buffer.from(refs()))
+    }
+    b.intercept = (op, bytes) => op === 28 ? undefined : bytes
+    const c = makeDaveClient(world, "3")
+    c.enter()
+    settle(a, b, c)
+    return { a, b, c, world }
+  }
+
+  const verdictsOn = (replace: (commit: Buffer, ref: Buffer) => Buffer) => {
+    const { world } = replaced(replace)
+    assert.strictEqual(view(world).epoch, 1)
+    return world.violations()
+  }
+
+  const forged = (options: Partial<Parameters<typeof Forge.commit>[0]>) =>
+    Forge.commit({ group: channelId, epoch: 1n, leaf: 0, proposals: [], ...options })
+
+  it("with a commit is named, and another one can win", () => {
+    const any = Buffer.alloc(32, 5)
+    const proposals = (ref: Buffer) => [Forge.byReference(ref)]
+    const cases: ReadonlyArray<readonly [string, (commit: Buffer, ref: Buffer) => Buffer]> = [
+      ["malformed", (commit) => commit.subarray(0, 60)],
+      ["not-a-commit", (commit) => Buffer.concat([Buffer.of(0, 1, 0, 2), commit.subarray(4)])],
+      ["malformed-welcome", (commit) => Buffer.concat([commit, Buffer.of(0)])],
+      ["wrong-group", (_, ref) => forged({ group: "7", proposals: proposals(ref) })],
+      ["by-value", () => forged({ proposals: [Buffer.of(1, 0, 3, 0, 0, 0, 1)] })],
+      ["empty", () => forged({})],
+      ["repeated-proposal", (_, ref) => forged({ proposals: [...proposals(ref), ...proposals(ref)] })],
+      ["wrong-epoch", (_, ref) => forged({ epoch: 2n, proposals: proposals(ref) })],
+      ["unknown-proposal", () => forged({ proposals: proposals(any) })],
+      ["unknown-proposal", (_, ref) => forged({ proposals: [...proposals(ref), ...proposals(any)] })],
+      ["wrong-leaf", (_, ref) => forged({ leaf: 1, proposals: proposals(ref) })],
+      ["missing-welcome", (_, ref) => forged({ proposals: proposals(ref) })],
+      ["incomplete-welcome", (_, ref) => Buffer.concat([forged({ proposals: proposals(ref) }), Buffer.of(0, 2, 0, 0)])],
+      ["changed-identity", (_, ref) => forged({ proposals: proposals(ref), path: pathOf("1") })]
+    ]
+    for (const [problem, replace] of cases) {
+      assert.deepStrictEqual(verdictsOn(replace), [`dave-commit-${problem}`], problem)
+    }
+  })
+
+  /** The path of a commit by somebody else's key. */
+  const pathOf = (user: string): Buffer => {
+    const { point, privateKey } = Forge.pair()
+    const identity = Forge.u64(BigInt(user))
+    return Forge.path({ group: channelId, leaf: 0, identity, signatureKey: point, signer: privateKey })
+  }
+
+  it("with a set of proposals that is not complete is named", () => {
+    const { a, b, c, world } = together(3)
+    for (const client of [a, b]) client.intercept = (op, bytes) => op === 28 ? undefined : bytes
+    const refs: Array<Buffer> = []
+    a.intercept = (op, bytes) => {
+      if (op !== 28) return bytes
+      const from = 4 + 9 + 8 + 5 + 1 + 1
+      const count = (bytes.readUInt16BE(from) & 0x3fff) / 34
+      refs.length = 0
+      if ((bytes[from] ?? 0) >= 0x40) {
+        for (let i = 0; i < count; i++) refs.push(bytes.subarray(from + 4 + 34 * i, from + 36 + 34 * i))
+      }
+      return undefined
+    }
+    // One of two removals.
+    const d = makeDaveClient(world, "4")
+    const e = makeDaveClient(world, "5")
+    d.enter()
+    e.enter()
+    c.drop(1000)
+    settle(d, e)
+    settle(a, b)
+    const [first] = refs
+    assert.isDefined(first)
+    a.intercept = (_, bytes) => bytes
+    a.raw(Uint8Array.from([28, ...forged({ epoch: 2n, proposals: [Forge.byReference(first)] })]))
+    assert.deepStrictEqual(world.violations(), ["dave-commit-incomplete"])
+  })
+
+  it("is not held against a client whose messages a fault has changed", () => {
+    const { a, b, world } = together(2)
+    world.faults.add(({ op, point, userId }) =>
+      point === "voice-out" && op === 27 && userId === a.userId ? { _tag: "Drop" } : undefined
+    )
+    const c = makeDaveClient(world, "3")
+    c.enter()
+    settle(a, b, c)
+    a.raw(Uint8Array.from([28, ...forged({ proposals: [Forge.byReference(Buffer.alloc(32))] })]))
+    assert.deepStrictEqual(world.violations(), [])
+    assert.isAbove(world.counter("tampered:dave-commit-wrong-epoch"), 0)
+  })
+
+  it("with a binary message is advice, as for a client without encryption", () => {
+    const { a, world } = together(2)
+    a.raw(Uint8Array.of(99, 1))
+    a.raw(new Uint8Array(0))
+    const plain = makeClient(world, "9")
+    plain.join()
+    plain.raw(Uint8Array.of(26, 1))
+    assert.deepStrictEqual(world.advice(), ["unknown-binary", "unknown-binary", "unknown-binary"])
+  })
+})
