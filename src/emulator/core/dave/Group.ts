@@ -80,6 +80,9 @@ export interface Group {
   readonly view: () => GroupView
 }
 
+/** A member that complains more often in a row is not added any more: each time would cost all others an epoch. */
+const mostComplaints = 32
+
 /**
  * Makes the group of a channel that nobody is in yet. `tell` sends a numbered message.
  *
@@ -254,7 +257,10 @@ export const make = (
     const before = epoch === 0n && founder !== undefined
       ? [{ standing: committer, signatureKey: founder.signatureKey }]
       : tree
-    const stayed = before.flatMap((leaf, index) => leaf === undefined || removed.includes(index) ? [] : [leaf.standing])
+    // Who has complained has left the group by itself, though its leaf may still be there.
+    const stayed = before.flatMap((leaf, index) =>
+      leaf === undefined || leaf.standing.lapsed || removed.includes(index) ? [] : [leaf.standing]
+    )
     tree = Tree.change(before, removed, added)
     epoch++
     items = new Map()
@@ -273,9 +279,7 @@ export const make = (
       const bytes = welcome && Commit.target(welcome, keyPackage.ref)
       if (bytes !== undefined) tell(standing.session, { op: 30, seq: 0, transitionId: id, welcome: bytes })
     }
-    // Who cannot follow will not be ready.
-    const members = [...stayed, ...added.map(({ standing }) => standing)].filter(({ lapsed }) => !lapsed)
-    transitions.begin(id, version, members, secure)
+    transitions.begin(id, version, [...stayed, ...added.map(({ standing }) => standing)], secure)
     propose()
   }
 
@@ -335,7 +339,7 @@ export const make = (
       const standing = standings.get(session)
       if (standing === undefined) return
       if (version === 0 || !standing.described) return context.count("dave-key-package-ignored")
-      if (standing.outdated) {
+      if (standing.outdated || standing.complaints > mostComplaints) {
         standing.outdated = false
         return context.count("dave-key-package-ignored")
       }
@@ -376,7 +380,9 @@ export const make = (
     },
     ready: (session, id) => {
       const standing = standings.get(session)
-      if (standing === undefined || transitions.ready(standing, id)) return
+      if (standing === undefined) return
+      standing.complaints = 0
+      if (transitions.ready(standing, id)) return
       if (standing.transitions.has(id)) return context.count("dave-ready-late")
       Standing.accuse(
         context,
@@ -396,6 +402,7 @@ export const make = (
       }
       // It was added again since, and has still to say what it makes of that. To answer each complaint about what was under
       // way with another Welcome would never come to an end.
+      standing.complaints++
       standing.outdated = welcomes !== undefined && welcomes < standing.welcomes
       if (standing.outdated) return context.count("dave-invalid-outdated")
       standing.keyPackage = undefined

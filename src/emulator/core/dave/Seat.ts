@@ -8,7 +8,7 @@ import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
 import type { ClientMessage, ServerMessage } from "../../../protocol/VoicePayload.ts"
 
 /**
- * The E2EE half of a scripted member: takes what the voice gateway sends and answers. Synchronous.
+ * The E2EE half of a scripted member: takes what the voice gateway sends and answers. Synchronous; nothing of it throws.
  *
  * @category models
  * @since 0.1.0
