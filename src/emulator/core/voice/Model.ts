@@ -8,7 +8,7 @@ import type { EncryptionMode } from "../../../protocol/EncryptionMode.ts"
 import type { ChannelId, GuildId, UserId } from "../../../protocol/Identifier.ts"
 import type { VoiceVersion } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, VoiceGrant, VoiceServerId } from "../CoreContext.ts"
-import type { GroupView } from "../dave/Group.ts"
+import type { GroupView } from "../dave/Model.ts"
 import type { Disturbance } from "./Disturbance.ts"
 
 /**
