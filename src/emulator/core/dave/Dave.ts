@@ -9,6 +9,7 @@ import type { CoreContext, VoiceGrant, VoiceServerId } from "../CoreContext.ts"
 import type { Room, Session } from "../voice/Session.ts"
 import * as ExternalSender from "./ExternalSender.ts"
 import * as Group from "./Group.ts"
+import type { Group as OneGroup, GroupView } from "./Model.ts"
 
 /**
  * The newest version of DAVE, and the only one so far.
@@ -56,8 +57,8 @@ export interface Dave {
   readonly together: (work: () => void) => void
   /** What takes the answers of a scripted member. */
   readonly answers: (session: () => Session | undefined) => (message: ClientMessage | ClientFrame) => void
-  readonly group: (room: Room) => Group.Group | undefined
-  readonly views: () => ReadonlyArray<Group.GroupView & Pick<Session, "server" | "guildId" | "channelId">>
+  readonly group: (room: Room) => OneGroup | undefined
+  readonly views: () => ReadonlyArray<GroupView & Pick<Session, "server" | "guildId" | "channelId">>
 }
 
 /** What scripted members are told: the rest has nothing to do with encryption. */
@@ -67,7 +68,7 @@ const postedOps = new Set<number>([4, 11, 13, 21, 22, 24, 25, 27, 29, 30])
 const mostTasks = 50_000
 
 interface Entry {
-  readonly group: Group.Group
+  readonly group: OneGroup
   readonly where: Pick<Session, "server" | "guildId" | "channelId">
 }
 
@@ -122,7 +123,7 @@ export const make = (
     return entry
   }
 
-  const groupOf = (session: Session): Group.Group | undefined => groups.get(session.room)?.group
+  const groupOf = (session: Session): OneGroup | undefined => groups.get(session.room)?.group
 
   const handle = (session: Session, message: ClientFrame | ClientMessage): void => {
     const group = groupOf(session)

@@ -11,7 +11,6 @@
  */
 import * as Result from "effect/Result"
 import type { ServerFrame } from "../../../protocol/DaveFrame.ts"
-import type { UserId } from "../../../protocol/Identifier.ts"
 import type { ServerMessage } from "../../../protocol/VoicePayload.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import type { Session } from "../voice/Session.ts"
@@ -21,64 +20,13 @@ import * as Commit from "./Commit.ts"
 import * as CommitCheck from "./CommitCheck.ts"
 import * as ExternalSender from "./ExternalSender.ts"
 import * as KeyPackage from "./KeyPackage.ts"
+import type { Group } from "./Model.ts"
 import * as Standing from "./Standing.ts"
 import * as Transitions from "./Transitions.ts"
 import * as Tree from "./Tree.ts"
 
-/**
- * A group as displays and tests see it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface GroupView {
-  /** The version that all have in common, 0 for none. Session descriptions (op 4) say it. */
-  readonly version: number
-  /** 0 while there is no group. */
-  readonly epoch: number
-  readonly members: ReadonlyArray<{ readonly userId: UserId; readonly leaf: number }>
-  /** Who has sent a key package and is not in the group. */
-  readonly pending: ReadonlyArray<UserId>
-  /** How many proposals wait for a commit. */
-  readonly proposals: number
-  readonly transitions: ReadonlyArray<{
-    readonly id: number
-    readonly version: number
-    readonly waiting: ReadonlyArray<UserId>
-  }>
-}
-
-/**
- * The group of one channel. Nothing in it may be called from within `tell`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Group {
-  readonly enter: (session: Session) => void
-  readonly leave: (session: Session) => void
-  readonly isEmpty: () => boolean
-  /** What the session description says. */
-  readonly version: () => number
-  /** Sends op 25, if the session needs it and has not got it. */
-  readonly sendSender: (session: Session) => void
-  /** The session description was sent. */
-  readonly described: (session: Session) => void
-  /**
-   * The session was resumed. A commit may have been lost with the connection, and nobody else may be there to make one: what
-   * is open is proposed anew.
-   */
-  readonly resumed: (session: Session) => void
-  readonly keyPackage: (session: Session, payload: Uint8Array) => void
-  readonly commit: (session: Session, payload: Uint8Array) => void
-  readonly ready: (session: Session, transitionId: number) => void
-  readonly invalid: (session: Session, transitionId: number) => void
-  /** Whether encrypted frames of one session are of use to the other. */
-  readonly reads: (sender: Session, listener: Session) => boolean
-  /** Since when the session has had to encrypt, in milliseconds; `undefined` if it has not. */
-  readonly securedMs: (session: Session) => number | undefined
-  readonly view: () => GroupView
-}
+/** A member that complains more often in a row is not added any more: each time would cost all others an epoch. */
+const mostComplaints = 32
 
 /**
  * Makes the group of a channel that nobody is in yet. `tell` sends a numbered message.
@@ -254,7 +202,10 @@ export const make = (
     const before = epoch === 0n && founder !== undefined
       ? [{ standing: committer, signatureKey: founder.signatureKey }]
       : tree
-    const stayed = before.flatMap((leaf, index) => leaf === undefined || removed.includes(index) ? [] : [leaf.standing])
+    // Who has complained has left the group by itself, though its leaf may still be there.
+    const stayed = before.flatMap((leaf, index) =>
+      leaf === undefined || leaf.standing.lapsed || removed.includes(index) ? [] : [leaf.standing]
+    )
     tree = Tree.change(before, removed, added)
     epoch++
     items = new Map()
@@ -273,9 +224,7 @@ export const make = (
       const bytes = welcome && Commit.target(welcome, keyPackage.ref)
       if (bytes !== undefined) tell(standing.session, { op: 30, seq: 0, transitionId: id, welcome: bytes })
     }
-    // Who cannot follow will not be ready.
-    const members = [...stayed, ...added.map(({ standing }) => standing)].filter(({ lapsed }) => !lapsed)
-    transitions.begin(id, version, members, secure)
+    transitions.begin(id, version, [...stayed, ...added.map(({ standing }) => standing)], secure)
     propose()
   }
 
@@ -335,7 +284,7 @@ export const make = (
       const standing = standings.get(session)
       if (standing === undefined) return
       if (version === 0 || !standing.described) return context.count("dave-key-package-ignored")
-      if (standing.outdated) {
+      if (standing.outdated || standing.complaints > mostComplaints) {
         standing.outdated = false
         return context.count("dave-key-package-ignored")
       }
@@ -376,7 +325,9 @@ export const make = (
     },
     ready: (session, id) => {
       const standing = standings.get(session)
-      if (standing === undefined || transitions.ready(standing, id)) return
+      if (standing === undefined) return
+      standing.complaints = 0
+      if (transitions.ready(standing, id)) return
       if (standing.transitions.has(id)) return context.count("dave-ready-late")
       Standing.accuse(
         context,
@@ -396,6 +347,7 @@ export const make = (
       }
       // It was added again since, and has still to say what it makes of that. To answer each complaint about what was under
       // way with another Welcome would never come to an end.
+      standing.complaints++
       standing.outdated = welcomes !== undefined && welcomes < standing.welcomes
       if (standing.outdated) return context.count("dave-invalid-outdated")
       standing.keyPackage = undefined

@@ -38,6 +38,8 @@ export interface Standing {
   welcomes: number
   /** The transition ids that it was told, and how many Welcomes it had then. */
   readonly transitions: Map<number, number>
+  /** How often it has complained (op 31) since it was last ready for a transition. */
+  complaints: number
   /** Whether its next key package belongs to a complaint that was out of date. */
   outdated: boolean
 }
@@ -59,6 +61,7 @@ export const make = (session: Session): Standing => ({
   offers: [],
   welcomes: 0,
   transitions: new Map(),
+  complaints: 0,
   outdated: false
 })
 

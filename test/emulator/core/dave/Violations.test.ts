@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as Random from "../../../../src/emulator/core/Random.ts"
 import { channelId, makeClient, makeWorld } from "../voice/kit.ts"
 import * as Forge from "./forge.ts"
 import { assertTogether, makeDaveClient, settle, together, view } from "./kit.ts"
@@ -139,6 +140,33 @@ describe("What is wrong", () => {
     a.raw(Uint8Array.from([28, ...forged({ proposals: [Forge.byReference(Buffer.alloc(32))] })]))
     assert.deepStrictEqual(world.violations(), [])
     assert.isAbove(world.counter("tampered:dave-commit-wrong-epoch"), 0)
+  })
+
+  it("with any bytes whatsoever does no harm", () => {
+    const { a, b, world } = together(2)
+    const random = Random.make(3)
+    const commits: Array<Buffer> = []
+    a.intercept = (op, bytes) => {
+      if (op === 28) commits.push(bytes)
+      return bytes
+    }
+    const c = makeDaveClient(world, "3")
+    c.enter()
+    settle(a, b, c)
+    const pattern = [...commits, Forge.keyPackage("1")]
+    for (let i = 0; i < 2_000; i++) {
+      const frame = Buffer.from(pattern[random.int(pattern.length)] ?? "")
+      const length = 1 + random.int(frame.length)
+      const at = random.int(length)
+      frame[at] = (frame[at] ?? 0) ^ (1 + random.int(255))
+      a.raw(Uint8Array.from([25 + random.int(6), ...frame.subarray(0, length)]))
+    }
+    for (let id = 0; id < 4; id++) a.send(23, { transition_id: id })
+    assertTogether(world, 2, a, b, c)
+    const d = makeDaveClient(world, "4")
+    d.enter()
+    settle(a, b, c, d)
+    assertTogether(world, 3, a, b, c, d)
   })
 
   it("with a binary message is advice, as for a client without encryption", () => {
