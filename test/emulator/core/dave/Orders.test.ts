@@ -5,7 +5,7 @@ import { assertTogether, type DaveClient, makeDaveClient, settle } from "./kit.t
 
 const most = 6
 
-/** Members come, go, lose their connection, come back, give up on a commit and are slow, in an order drawn from a seed. */
+/** Members, some of them without encryption, come, go, lose their connection, come back, give up on a commit and are slow, in an order drawn from a seed. */
 const play = (seed: number) => {
   const world = makeWorld()
   const random = Random.make(seed)
@@ -20,8 +20,9 @@ const play = (seed: number) => {
     const choice = random.int(10)
     const client = pick()
     if (here.length < most && (client === undefined || choice < 4)) {
-      const joiner = makeDaveClient(world, String(next++))
-      trace.push(`${joiner.userId} enters`)
+      const max = random.int(8) === 0 ? 0 : 1
+      const joiner = makeDaveClient(world, String(next++), { max })
+      trace.push(`${joiner.userId} enters${max === 0 ? " in the clear" : ""}`)
       here.push(joiner)
       return joiner.enter()
     }
@@ -61,7 +62,9 @@ const play = (seed: number) => {
     assert.deepStrictEqual(world.violations(), [])
     for (const client of here) assert.deepStrictEqual(client.errors, [], client.userId)
     const [view] = world.half.groups()
-    if (here.length >= 2) assertTogether(world, view?.epoch ?? -1, ...here)
+    const version = here.some((client) => client.max === 0) ? 0 : 1
+    for (const client of here) assert.strictEqual(client.version(), version, client.userId)
+    if (here.length >= 2 && version === 1) assertTogether(world, view?.epoch ?? -1, ...here)
     assert.deepStrictEqual(view?.transitions ?? [], [])
   }
 

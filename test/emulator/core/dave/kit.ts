@@ -30,6 +30,7 @@ const read = (output: Output): Received | undefined => {
 }
 
 export interface DaveClient extends Wire {
+  readonly max: number
   readonly session: () => DAVESession
   readonly hasSession: () => boolean
   /** Everything that it has processed, in order. */
@@ -178,6 +179,7 @@ export const makeDaveClient = (
     get connection() {
       return wire.connection
     },
+    max,
     session: theSession,
     hasSession: () => session !== undefined,
     log,
