@@ -304,7 +304,7 @@ export const make = (
         standing.lapsed = true
         standing.reads = false
         standing.securedMs = undefined
-        transitions.dismiss(standing)
+        transitions.excuse(standing)
         context.count("dave-readded")
       }
       standing.keyPackage = keyPackage
@@ -354,7 +354,7 @@ export const make = (
       standing.reads = false
       standing.securedMs = undefined
       standing.lapsed = Tree.indexOf(tree, standing) >= 0
-      transitions.dismiss(standing)
+      transitions.excuse(standing)
       propose()
     },
     reads: (from, to) => {

@@ -40,6 +40,8 @@ export interface Transitions {
   readonly ready: (standing: Standing, id: number) => boolean
   /** Waits for this one no longer, nor tells it anything. */
   readonly dismiss: (standing: Standing) => void
+  /** The same for the transitions of a group: a downgrade is for those outside of it too. */
+  readonly excuse: (standing: Standing) => void
   /** Forgets what is under way. */
   readonly cancel: () => void
   /** The group begins anew: also the ids do. */
@@ -73,6 +75,14 @@ export const make = (context: CoreContext, execute: (session: Session, id: numbe
 
   const strike = (entry: Entry, standing: Standing): void => {
     if (entry.waiting.delete(standing) && entry.waiting.size === 0) finish(entry)
+  }
+
+  const remove = (standing: Standing, leastVersion: number): void => {
+    for (const entry of Array.from(entries.values())) {
+      if (entry.version < leastVersion) continue
+      entry.recipients.delete(standing)
+      strike(entry, standing)
+    }
   }
 
   const cancel = (): void => {
@@ -113,12 +123,8 @@ export const make = (context: CoreContext, execute: (session: Session, id: numbe
       strike(entry, standing)
       return true
     },
-    dismiss: (standing) => {
-      for (const entry of Array.from(entries.values())) {
-        entry.recipients.delete(standing)
-        strike(entry, standing)
-      }
-    },
+    dismiss: (standing) => remove(standing, 0),
+    excuse: (standing) => remove(standing, 1),
     cancel,
     restart: () => {
       cancel()

@@ -68,6 +68,17 @@ describe("Negotiation", () => {
     assert.strictEqual(world.counter("dave-upgrade"), 1)
   })
 
+  it("tells also somebody who has just complained of a downgrade", () => {
+    const { a, b, world } = together(2)
+    const plain = makeDaveClient(world, "9", { max: 0 })
+    plain.enter()
+    b.fail()
+    settle(a, b, plain)
+    world.wait(2_000)
+    settle(a, b, plain)
+    assert.deepStrictEqual([a.version(), b.version()], [0, 0])
+  })
+
   it("takes a downgrade back when the plain client has left before it was executed", () => {
     const { a, b, world } = together(2)
     a.muteReady = true
