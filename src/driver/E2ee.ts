@@ -190,6 +190,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     isOpening = false
     groupVersion = wanted
     if (wanted === 0) return Effect.void
+    // a group may take its time, and audio must know at once
+    update()
     return group.create(wanted).pipe(
       Effect.map((made) => {
         isBeginning = true
@@ -241,6 +243,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     isBeginning = false
     unreadable = 0
     recoveriesInRow = 0
+    media.onEpoch()
     // what the others cannot read yet is better held than lost; where a group goes on, they follow in no time
     isOpening = former === undefined && version > 0 && transition !== 0
     openingUntilMs = now() + openingMs

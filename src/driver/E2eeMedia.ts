@@ -61,6 +61,8 @@ export interface E2eeMedia {
   readonly receive: (packet: AudioPacket) => void
   /** The track is not played any more. */
   readonly unprotect: () => void
+  /** We are in another epoch: what came too early for the former one is tried again. */
+  readonly onEpoch: () => void
   /** The connection is over. */
   readonly close: () => void
   /** Somebody's SSRC has become known. */
@@ -71,6 +73,15 @@ export interface E2eeMedia {
 /** Packets of unknown senders that wait, and for how long. */
 const waitingPackets = 100
 const waitingMs = 1_000
+
+/**
+ * Unreadable packets that wait for the next epoch, and for how long. A sender is in the new epoch as soon as it has processed
+ * a commit, and its frames overtake that commit on its way to us. Discord waits for two seconds until all are.
+ */
+const earlyPackets = 250
+const earlyMs = 2_000
+
+type Attributed = AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }
 
 /**
  * @category constructors
@@ -86,6 +97,7 @@ export const make = (options: Options): E2eeMedia => {
   let unencrypted = 0
   let unknownSenders = 0
   const waiting: Array<AudioPacket> = []
+  const early: Array<{ readonly packet: Attributed; readonly failure: Dave.DecryptFailure }> = []
 
   let isOver = false
   let current: Dave.ProtectedFrames | undefined
@@ -101,17 +113,30 @@ export const make = (options: Options): E2eeMedia => {
     })
   }
 
-  const decrypt = (packet: AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }): void =>
+  const giveUp = (failure: Dave.DecryptFailure): void => {
+    if (failure === "NotMember") fromNonMembers++
+    else undecryptable++
+    onDecrypted(false)
+  }
+
+  const dropEarly = (nowMs: number): void => {
+    while (
+      early[0] !== undefined && (nowMs - early[0].packet.arrivalMs > earlyMs || early.length > earlyPackets)
+    ) giveUp(early.shift()?.failure ?? "Undecryptable")
+  }
+
+  const wait = (packet: Attributed, failure: Dave.DecryptFailure): void => {
+    early.push({ packet, failure })
+    dropEarly(now())
+  }
+
+  const decrypt = (packet: Attributed): void =>
     group.decrypt(packet.userId, packet.payload, (payload) => {
       if (isOver) return
-      if (typeof payload !== "string") {
-        decrypted++
-        onPacket({ ...packet, payload })
-        return onDecrypted(true)
-      }
-      if (payload === "NotMember") fromNonMembers++
-      else undecryptable++
-      onDecrypted(false)
+      if (typeof payload === "string") return wait(packet, payload)
+      decrypted++
+      onPacket({ ...packet, payload })
+      onDecrypted(true)
     })
 
   const dropStale = (nowMs: number): void => {
@@ -131,14 +156,14 @@ export const make = (options: Options): E2eeMedia => {
       unencrypted++
       return
     }
-    if (!isMember()) {
-      // where nobody encrypts, it only looks like it
-      if (takesPlain(nowMs)) return onPacket(packet)
-      undecryptable++
-      return
-    }
+    // where nobody encrypts, it only looks like it
+    if (!isMember() && takesPlain(nowMs)) return onPacket(packet)
+    dropEarly(nowMs)
     const { userId } = packet
-    if (userId !== undefined) return decrypt({ ...packet, userId })
+    if (userId !== undefined) {
+      const attributed = { ...packet, userId }
+      return isMember() ? decrypt(attributed) : wait(attributed, "Undecryptable")
+    }
     waiting.push(packet)
     dropStale(nowMs)
   }
@@ -161,8 +186,12 @@ export const make = (options: Options): E2eeMedia => {
       for (const packet of packets) {
         const userId = users.userOf(packet.ssrc)
         if (userId === undefined) waiting.push(packet)
-        else decrypt({ ...packet, userId })
+        else if (isMember()) decrypt({ ...packet, userId })
+        else wait({ ...packet, userId }, "Undecryptable")
       }
+    },
+    onEpoch: () => {
+      for (const { packet } of early.splice(0)) decrypt(packet)
     },
     statistics: () => ({
       encrypted,
