@@ -143,6 +143,8 @@ export const make = (): Thread => {
       ask: (ask) =>
         new Promise((resolve, reject) => {
           if (worker === undefined) return reject(ended)
+          // what came before a commit belongs before it
+          if (batch.length > 0) flush()
           const number = ++request
           entry.requests.set(number, { resolve, reject })
           post({ _tag: "Ask", group: id, request: number, ask: detached(ask) })
@@ -162,7 +164,7 @@ export const make = (): Thread => {
         entry.decrypting.set(number, done)
         batch.push({ id: number, userId, frame: own(bytes) })
         // all that came in this turn goes in one message
-        if (batch.length === 1) setImmediate(flush)
+        if (batch.length === 1) setImmediate(() => batch.length > 0 && flush())
       },
       close: () => {
         post({ _tag: "Close", group: id })

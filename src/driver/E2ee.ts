@@ -243,7 +243,6 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     isBeginning = false
     unreadable = 0
     recoveriesInRow = 0
-    media.onEpoch()
     // what the others cannot read yet is better held than lost; where a group goes on, they follow in no time
     isOpening = former === undefined && version > 0 && transition !== 0
     openingUntilMs = now() + openingMs
@@ -375,6 +374,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       case 29:
       case 30: {
         const taking = frame.op === 29 ? group.commit(frame.commit) : group.welcome(frame.welcome)
+        media.beginEpoch()
         return taking.pipe(
           Effect.map(() => joined(frame.transitionId)),
           Effect.catch((error) =>
@@ -383,7 +383,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
               // a commit of the group that we have asked to be added to anew is not for us
               frame.op === 29 && isBeginning && invalid !== undefined ? Effect.void : recover(frame.transitionId)
             )
-          )
+          ),
+          Effect.ensuring(Effect.sync(media.endEpoch))
         )
       }
     }

@@ -61,8 +61,13 @@ export interface E2eeMedia {
   readonly receive: (packet: AudioPacket) => void
   /** The track is not played any more. */
   readonly unprotect: () => void
-  /** We are in another epoch: what came too early for the former one is tried again. */
-  readonly onEpoch: () => void
+  /**
+   * A commit or Welcome is being processed, maybe in another thread: what comes from now on waits for that, because an engine
+   * that has read a frame of an epoch takes none of that epoch that was sent before.
+   */
+  readonly beginEpoch: () => void
+  /** It was processed, or refused: what came too early is tried again, and then what has come meanwhile. */
+  readonly endEpoch: () => void
   /** The connection is over. */
   readonly close: () => void
   /** Somebody's SSRC has become known. */
@@ -99,6 +104,8 @@ export const make = (options: Options): E2eeMedia => {
   const waiting: Array<AudioPacket> = []
   const early: Array<{ readonly packet: Attributed; readonly failure: Dave.DecryptFailure }> = []
 
+  /** What has come while a commit is being processed. */
+  let held: Array<Attributed> | undefined
   let isOver = false
   let current: Dave.ProtectedFrames | undefined
 
@@ -139,6 +146,12 @@ export const make = (options: Options): E2eeMedia => {
       onDecrypted(true)
     })
 
+  const take = (packet: Attributed): void => {
+    if (held !== undefined) held.push(packet)
+    else if (isMember()) decrypt(packet)
+    else wait(packet, "Undecryptable")
+  }
+
   const dropStale = (nowMs: number): void => {
     while (
       waiting[0] !== undefined && (nowMs - waiting[0].arrivalMs > waitingMs || waiting.length > waitingPackets)
@@ -160,10 +173,7 @@ export const make = (options: Options): E2eeMedia => {
     if (!isMember() && takesPlain(nowMs)) return onPacket(packet)
     dropEarly(nowMs)
     const { userId } = packet
-    if (userId !== undefined) {
-      const attributed = { ...packet, userId }
-      return isMember() ? decrypt(attributed) : wait(attributed, "Undecryptable")
-    }
+    if (userId !== undefined) return take({ ...packet, userId })
     waiting.push(packet)
     dropStale(nowMs)
   }
@@ -186,12 +196,17 @@ export const make = (options: Options): E2eeMedia => {
       for (const packet of packets) {
         const userId = users.userOf(packet.ssrc)
         if (userId === undefined) waiting.push(packet)
-        else if (isMember()) decrypt({ ...packet, userId })
-        else wait({ ...packet, userId }, "Undecryptable")
+        else take({ ...packet, userId })
       }
     },
-    onEpoch: () => {
-      for (const { packet } of early.splice(0)) decrypt(packet)
+    beginEpoch: () => {
+      held ??= []
+    },
+    endEpoch: () => {
+      const later = held ?? []
+      held = undefined
+      for (const { packet } of early.splice(0)) take(packet)
+      for (const packet of later) take(packet)
     },
     statistics: () => ({
       encrypted,

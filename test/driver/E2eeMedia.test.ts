@@ -174,13 +174,28 @@ describe("E2eeMedia", () => {
         receive(MockDave.protect(second, 1), guest)
         assert.lengthOf(heard, 1, "what can be read does not wait for it")
         yield* group.commit(new Uint8Array())
-        media.onEpoch()
+        media.endEpoch()
         assert.deepStrictEqual(payloads(), [second, frame, second])
         yield* group.commit(new Uint8Array())
-        media.onEpoch()
+        media.endEpoch()
         assert.lengthOf(heard, 4)
         assert.deepStrictEqual(outcomes, [true, true, true, true])
         assert.deepInclude(media.statistics(), { decrypted: 4, undecryptable: 0 })
+      })
+    )
+
+    test(
+      "what comes while a commit is being processed waits behind what came before",
+      Effect.gen(function*() {
+        const { group, heard, media, payloads, receive } = yield* rig()
+        const second = Uint8Array.of(0xfc, 9)
+        receive(MockDave.protect(frame, 2), guest)
+        media.beginEpoch()
+        yield* group.commit(new Uint8Array())
+        receive(MockDave.protect(second, 2), guest)
+        assert.deepStrictEqual(heard, [])
+        media.endEpoch()
+        assert.deepStrictEqual(payloads(), [frame, second])
       })
     )
 
