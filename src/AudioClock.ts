@@ -281,6 +281,32 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
 }
 
 /**
+ * An alarm by Effect's `Clock`. It costs a fiber a wake-up.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const alarm = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>): Alarm => {
+  let fiber: Fiber.Fiber<void> | undefined
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const clear = () => fiber?.interruptUnsafe()
+  return {
+    now,
+    clear,
+    set: (atMs, ring) => {
+      clear()
+      fiber = fork(Effect.andThen(
+        clock.sleep(Duration.millis(Math.max(0, atMs - now()))),
+        Effect.sync(() => {
+          fiber = undefined
+          ring()
+        })
+      ))
+    }
+  }
+}
+
+/**
  * The clock of a running process: one `setTimeout` and `performance.now()`.
  *
  * @category layers
@@ -326,24 +352,8 @@ export const layerEffectClock: Layer.Layer<AudioClock> = Layer.effect(
   AudioClock,
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
-    const fork = Effect.runForkWith(yield* Effect.context())
-    let fiber: Fiber.Fiber<void> | undefined
-    const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-    const clear = () => fiber?.interruptUnsafe()
+    const { clear, now, set } = alarm(clock, Effect.runForkWith(yield* Effect.context()))
     yield* Effect.addFinalizer(() => Effect.sync(clear))
-    return make({
-      now,
-      clear,
-      set: (atMs, ring) => {
-        clear()
-        fiber = fork(Effect.andThen(
-          clock.sleep(Duration.millis(Math.max(0, atMs - now()))),
-          Effect.sync(() => {
-            fiber = undefined
-            ring()
-          })
-        ))
-      }
-    })
+    return make({ now, set, clear })
   })
 )

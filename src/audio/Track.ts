@@ -235,6 +235,7 @@ export const make = Effect.fnUntraced(function*<R>(
         const former = current
         const playing: Playing = {
           reading: Reading.make({
+            clock,
             name: source.name,
             opened,
             open,
