@@ -7,7 +7,6 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
@@ -62,10 +61,7 @@ export const make = (
       run: (intervalMs) =>
         Effect.suspend(() => {
           waiting = false
-          return beat.pipe(
-            Effect.repeat(Schedule.spaced(Duration.millis(intervalMs))),
-            Effect.andThen(Effect.never)
-          )
+          return Effect.forever(Effect.andThen(beat, Effect.sleep(Duration.millis(intervalMs))))
         }),
       acknowledge: (answer) => {
         if (!waiting || answer !== nonce) return -1

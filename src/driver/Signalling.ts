@@ -156,7 +156,6 @@ export const make = Effect.fnUntraced(function*(
 
   const ready = yield* Deferred.make<Ready>()
   const descriptions = yield* Queue.unbounded<Description>()
-  const announcements = yield* Queue.sliding<VoicePayload.ClientMessage>(1)
   let lastSequence = -1
   let speaking: VoicePayload.ClientMessage | undefined
   let isEstablished = false
@@ -267,6 +266,24 @@ export const make = Effect.fnUntraced(function*(
     })
   )
 
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  let isAnnouncing = false
+  let announcement: VoicePayload.ClientMessage | undefined
+  /** Sends the last announcement, one at a time. One that fails is lost with its socket, and sent again on the next. */
+  const announce = (message: VoicePayload.ClientMessage): void => {
+    announcement = message
+    if (isAnnouncing) return
+    isAnnouncing = true
+    const send = Effect.gen(function*() {
+      for (let next = announcement; next !== undefined; next = announcement) {
+        announcement = undefined
+        yield* Effect.ignore(current.link.send(next))
+      }
+      isAnnouncing = false
+    })
+    fork(Effect.forkIn(send, scope))
+  }
+
   /** Replaces lost sockets until one cannot be; gives the reason of that. */
   const supervise = Effect.gen(function*() {
     let sinceMs = nowMs()
@@ -289,7 +306,7 @@ export const make = Effect.fnUntraced(function*(
       if (next._tag === "Failure") return next.failure
       current = next.success
       // only now: what is announced from here on goes to this socket, too
-      if (speaking !== undefined) Queue.offerUnsafe(announcements, speaking)
+      if (speaking !== undefined) announce(speaking)
       resumes++
       sinceMs = nowMs()
       emit({ _tag: "Resumed", elapsedMs: sinceMs - lostMs })
@@ -300,19 +317,13 @@ export const make = Effect.fnUntraced(function*(
     Effect.forkScoped({ startImmediately: true })
   )
 
-  // one that fails is lost with its socket, and sent again on the next
-  yield* Queue.take(announcements).pipe(
-    Effect.flatMap((message) => Effect.ignore(current.link.send(message))),
-    Effect.forever,
-    Effect.forkScoped({ startImmediately: true })
-  )
   return {
     ready: Deferred.await(ready),
     descriptions,
     send: (message) => Effect.suspend(() => current.link.send(message)),
     setSpeaking: (flags, ssrc) => {
       speaking = { op: 5, d: { speaking: flags, delay: 0, ssrc } }
-      Queue.offerUnsafe(announcements, speaking)
+      announce(speaking)
     },
     established: Effect.sync(() => {
       isEstablished = true
