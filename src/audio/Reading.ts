@@ -55,7 +55,8 @@ const leadMs = 200
 
 const leastRefillMs = 20
 
-const ringBytes = 32_768
+/** Bytes of the ring for each millisecond that is read ahead: 128 kbit/s. What is denser is read ahead for a shorter time. */
+const ringBytesPerMs = 16
 
 /** Multiples of it spread evenly between 0 and 1, however many there are. */
 const goldenRatio = (Math.sqrt(5) - 1) / 2
@@ -70,7 +71,7 @@ let readings = 0
 export const make = (options: Options): Reading => {
   const { again, clock, fromMs, name, onReady, open } = options
   const bufferMs = Math.max(leadMs, options.bufferMs)
-  const ring = FrameRing.make({ capacityBytes: ringBytes })
+  const ring = FrameRing.make({ capacityBytes: bufferMs * ringBytesPerMs })
   /** Where each pass begins: in the ring and in the source. The last one that is not ahead of the ring counts. */
   const passes = [{ atMs: 0, positionMs: fromMs }]
   let failure: VoiceError.VoiceError | undefined
