@@ -89,7 +89,11 @@ export const connect = Effect.fnUntraced(function*(
   const maxDaveVersion = version >= 8 ? dave.maxVersion : 0
   const group = maxDaveVersion === 0
     ? undefined
-    : yield* dave.open({ userId: info.userId, channelId: info.channelId })
+    : yield* dave.open({
+      userId: info.userId,
+      channelId: info.channelId,
+      onLost: (error) => void Deferred.doneUnsafe(ended, Effect.fail(error))
+    })
   const e2ee = group === undefined ? undefined : yield* E2ee.make({
     group,
     self: info.userId,
