@@ -21,6 +21,10 @@ export interface Client {
   readonly playFile: (path: string) => Effect.Effect<void, Foreign.ForeignFailed>
   readonly listen: (userId: string) => Effect.Effect<void, Foreign.ForeignFailed>
   readonly leave: Effect.Effect<void, Foreign.ForeignFailed>
+  /** What the library shows as the voice privacy code, if it has one. */
+  readonly privacyCode: Effect.Effect<unknown, Foreign.ForeignFailed>
+  /** What the library shows as the verification code of another user. */
+  readonly verificationCode: (userId: string) => Effect.Effect<unknown, Foreign.ForeignFailed>
   /** What it heard of a user so far, without the silence that closes a speech. */
   readonly heard: (userId: string) => ReadonlyArray<Uint8Array>
 }
@@ -57,13 +61,19 @@ export const start = Effect.fnUntraced(function*(script: string, extra: { readon
       after
     )
     if (answer._tag === "Failed") return yield* failed(answer)
+    return answer["value"]
   })
 
-  const heard = (userId: string) =>
-    foreign.told()
-      .filter(({ _tag, user }) => _tag === "Heard" && user === userId)
-      .map(({ packet }) => new Uint8Array(Buffer.from(String(packet), "base64")))
-      .filter(voiced)
+  const heardOf = new Map<string, Array<Uint8Array>>()
+  foreign.listen(({ _tag, packet, user }) => {
+    if (_tag !== "Heard") return
+    const payload = new Uint8Array(Buffer.from(String(packet), "base64"))
+    if (!voiced(payload)) return
+    const heard = heardOf.get(String(user)) ?? []
+    heardOf.set(String(user), heard)
+    heard.push(payload)
+  })
+  const heard = (userId: string) => heardOf.get(userId) ?? []
 
   const client: Client = {
     foreign,
@@ -71,10 +81,12 @@ export const start = Effect.fnUntraced(function*(script: string, extra: { readon
     join: Effect.fnUntraced(function*(channel: string) {
       yield* command("Join", yield* Effect.orDie(discord.channel(channel)))
     }),
-    play: (frames) => command("Play", frames.map(({ data }) => Buffer.from(data).toString("base64"))),
-    playFile: (path) => command("PlayFile", path),
-    listen: (userId) => command("Listen", userId),
-    leave: command("Leave"),
+    play: (frames) => Effect.asVoid(command("Play", frames.map(({ data }) => Buffer.from(data).toString("base64")))),
+    playFile: (path) => Effect.asVoid(command("PlayFile", path)),
+    listen: (userId) => Effect.asVoid(command("Listen", userId)),
+    leave: Effect.asVoid(command("Leave")),
+    privacyCode: command("PrivacyCode"),
+    verificationCode: (userId) => command("VerificationCode", userId),
     heard
   }
   return client

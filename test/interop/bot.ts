@@ -12,6 +12,8 @@ export interface Place {
   readonly guild: string
   readonly user: string
   readonly token: string
+  /** Whether the library's end-to-end encryption is left on, as it is by default. */
+  readonly e2ee?: boolean | undefined
 }
 
 /** A client in the words of its library. */
@@ -25,6 +27,10 @@ export interface Bot {
   /** Begins to tell with `heard` what a user says. */
   readonly listen: (user: string) => void
   readonly leave: () => Promise<void> | void
+  /** The voice privacy code as the library shows it to its users; nothing while there is none. */
+  readonly privacyCode?: (() => string | undefined) | undefined
+  /** The code that shall be the same on the user's side. */
+  readonly verificationCode?: ((user: string) => Promise<string>) | undefined
 }
 
 export const place = args<Place>()
@@ -35,7 +41,7 @@ export const heard = (user: string, packet: Uint8Array): void =>
 /** The library's own state of the connection, as it changes. */
 export const state = (name: string): void => tell({ _tag: "State", name })
 
-const perform = async (bot: Bot, { _tag, argument }: Told): Promise<void> => {
+const perform = async (bot: Bot, { _tag, argument }: Told): Promise<unknown> => {
   switch (_tag) {
     case "Join":
       return bot.join(String(argument))
@@ -49,6 +55,10 @@ const perform = async (bot: Bot, { _tag, argument }: Told): Promise<void> => {
       return bot.listen(String(argument))
     case "Leave":
       return bot.leave()
+    case "PrivacyCode":
+      return bot.privacyCode?.()
+    case "VerificationCode":
+      return bot.verificationCode?.(String(argument))
     default:
       throw new Error(`There is no command ${_tag}.`)
   }
@@ -57,8 +67,7 @@ const perform = async (bot: Bot, { _tag, argument }: Told): Promise<void> => {
 /** Does what the test says, one command after another. */
 export const serve = (bot: Bot): void => {
   onTold(async (command) => {
-    await perform(bot, command)
-    tell({ _tag: "Done", id: command["id"] })
+    tell({ _tag: "Done", id: command["id"], value: await perform(bot, command) })
   })
   tell({ _tag: "Ready" })
 }

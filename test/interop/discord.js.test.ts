@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Group from "./Group.ts"
 import * as Trial from "./Trial.ts"
 
 const script = "discord.js.script.ts"
@@ -67,4 +68,32 @@ describe.concurrent("discord.js 14", () => {
       yield* Trial.until(Effect.sync(() => assert.deepStrictEqual(moves(client, client.userId), [lobby, null])))
       yield* Trial.blameless
     }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(discord)))
+
+  it.live(
+    "is encrypted end to end by default: plays a file, listens, and shows the codes that the others show",
+    () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const guest = yield* discord.join({ user: "guest", channel: "secure" })
+        const client = yield* Trial.start(script, { compress: false, e2ee: true })
+        const us = yield* Trial.ours("secure")
+        yield* client.join("secure")
+        for (const { userId } of [guest, us]) yield* client.listen(userId)
+        yield* Group.agreed("secure", client, [guest], us)
+        yield* client.playFile(song)
+        const packets = yield* Trial.packetsOf(song)
+        yield* Trial.until(Effect.gen(function*() {
+          const heard = (yield* guest.heard).filter(({ silence, userId }) => !silence && userId === client.userId)
+          assert.isTrue(heard.every(({ encrypted }) => encrypted))
+          assert.deepStrictEqual(heard.map(({ payload }) => payload), packets)
+          assert.deepStrictEqual(us.heard(client.userId), packets)
+        }))
+        yield* Trial.listens(client, guest, 2, us)
+        yield* Group.verified(client, [guest], us)
+        yield* client.leave
+        yield* Trial.gone(client)
+        yield* Trial.blameless
+      }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord)),
+    120_000
+  )
 })

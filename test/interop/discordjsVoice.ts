@@ -34,7 +34,7 @@ export const make = (place: Place, adapterCreator: DiscordGatewayAdapterCreator)
       adapterCreator,
       selfDeaf: false,
       selfMute: false,
-      daveEncryption: false
+      ...place.e2ee === true ? {} : { daveEncryption: false }
     })
     if (joining === connection) return joining
     connection = joining
@@ -66,6 +66,7 @@ export const make = (place: Place, adapterCreator: DiscordGatewayAdapterCreator)
     playFile: (path) => play(createAudioResource(createReadStream(path), { inputType: StreamType.OggOpus })),
     listen: (user) => {
       if (connection === undefined) throw new Error("not in a channel")
+      if (connection.receiver.subscriptions.has(user)) return
       const stream = connection.receiver.subscribe(user, { end: { behavior: EndBehaviorType.Manual } })
       stream.on("data", (packet: Buffer) => heard(user, packet))
       stream.on("error", fail)
@@ -74,6 +75,11 @@ export const make = (place: Place, adapterCreator: DiscordGatewayAdapterCreator)
     leave: () => {
       connection?.destroy()
       connection = undefined
+    },
+    privacyCode: () => connection?.voicePrivacyCode,
+    verificationCode: async (user) => {
+      if (connection === undefined) throw new Error("not in a channel")
+      return connection.getVerificationCode(user)
     }
   }
 }

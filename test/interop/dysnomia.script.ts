@@ -10,7 +10,7 @@ const rest = new URL(place.rest)
 const client = new Client(`Bot ${place.token}`, {
   gateway: { intents: ["guilds", "guildVoiceStates"] },
   rest: { domain: rest.hostname, port: Number(rest.port), baseURL: rest.pathname, https: rest.protocol === "https:" },
-  voice: { daveEncryption: false, opusOnly: true }
+  voice: { opusOnly: true, ...place.e2ee === true ? {} : { daveEncryption: false } }
 })
 client.on("error", fail)
 client.on("warn", (message) => tell({ _tag: "Warning", message: String(message) }))
@@ -71,6 +71,11 @@ client.on("ready", () => {
     leave: () => {
       if (connection?.channelID != null) client.leaveVoiceChannel(connection.channelID)
       connection = undefined
+    },
+    privacyCode: () => connection?.voicePrivacyCode,
+    verificationCode: async (user) => {
+      if (connection === undefined) throw new Error("not in a channel")
+      return connection.getVerificationCode(user)
     }
   })
 })
