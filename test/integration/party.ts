@@ -2,12 +2,14 @@
  * A bot among guests in end-to-end encrypted channels. Everybody can be heard by everybody, or a test fails.
  */
 import { assert } from "@effect/vitest"
-import { Clock, Effect, Exit, Scope, Stream } from "effect"
+import { Clock, Effect, Exit, Layer, References, Scope, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
+import * as VirtualTime from "./virtualTime.ts"
 
 export const frameMs = 20
 
@@ -36,6 +38,8 @@ const ascending = (a: string, b: string) => a.length - b.length || (a < b ? -1 :
 
 /** No channel needs longer to come to rest: a transition that somebody does not answer lasts two seconds. */
 const restMs = 6_000
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex")
 
 export const makeParty = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
@@ -157,7 +161,7 @@ export const makeParty = Effect.gen(function*() {
       )
 
   /** Everybody in a channel says a few frames, and everybody else there has heard exactly these. */
-  const talk = Effect.fnUntraced(function*(channel: string, count: number, isLossy = false) {
+  const talk = Effect.fnUntraced(function*(channel: string, count: number) {
     const there = inChannel(channel)
     const here: ReadonlyArray<Guest | Bot> = bot !== undefined && bot.channel === channel ? [...there, bot] : there
     if (here.length < 2) return
@@ -187,12 +191,11 @@ export const makeParty = Effect.gen(function*() {
     yield* Effect.sleep("100 millis")
     for (const [listener, speaker] of pairs) {
       const heard = (yield* heardBy(listener, idOf(speaker))).slice(before.get(key(listener, speaker)))
-      const all = Rig.payloads(saidBy(speaker))
-      if (isLossy) {
-        const known = new Set(all.map((payload) => Buffer.from(payload).toString("hex")))
-        for (const { payload } of heard) assert.isTrue(known.has(Buffer.from(payload).toString("hex")))
-        assert.isAtLeast(heard.length, 1, key(listener, speaker))
-      } else assert.deepStrictEqual(heard.map(({ payload }) => payload), all, key(listener, speaker))
+      assert.strictEqual(
+        heard.map(({ payload }) => hex(payload)).join(" "),
+        saidBy(speaker).map(({ data }) => hex(data)).join(" "),
+        key(listener, speaker)
+      )
     }
   })
 
@@ -229,3 +232,18 @@ export const makeParty = Effect.gen(function*() {
 })
 
 export type Party = Effect.Success<typeof makeParty>
+
+/** The libraries of the ciphers take time of the machine to start. */
+const started = Effect.scoped(Layer.build(VoiceCrypto.layer))
+
+/** Runs a program of a bot and its guests in memory, on virtual time that passes by itself. */
+export const run = <A, E>(
+  program: Effect.Effect<A, E, Layer.Success<ReturnType<typeof Rig.memory>> | Scope.Scope>,
+  options: Emulator.MemoryOptions = {}
+): Effect.Effect<A, E> =>
+  Effect.scoped(program).pipe(
+    Effect.provide(Rig.memory(options), { local: true }),
+    Effect.orDie,
+    Effect.provideService(References.MinimumLogLevel, "None"),
+    (run) => Effect.andThen(started, VirtualTime.run(run, 300_000))
+  )
