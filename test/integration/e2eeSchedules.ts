@@ -44,7 +44,7 @@ export interface Loss {
  */
 export const bounds: { readonly [network in "steady" | "unsteady"]: Omit<Loss, "kind"> } = {
   steady: { old: 0, joiner: 2, fromJoiner: 2 },
-  unsteady: { old: 2, joiner: 8, fromJoiner: 8 }
+  unsteady: { old: 4, joiner: 8, fromJoiner: 8 }
 }
 
 const within = (loss: Loss, bound: Omit<Loss, "kind">) => {
