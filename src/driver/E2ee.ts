@@ -219,7 +219,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const execute = (transition: number): void => {
     const next = pending.get(transition)
     if (next === undefined) return
-    pending.delete(transition)
+    // what a downgrade overtakes is not executed any more
+    if (next === 0) pending.clear()
+    else pending.delete(transition)
     transitions++
     lastTransition = transition
     isOpening = false
@@ -261,6 +263,10 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         return Effect.void
       }
       recoveries++
+      // the group goes on without us; a downgrade is for all in the channel
+      for (const [id, next] of pending) {
+        if (next > 0) pending.delete(id)
+      }
       invalid = transition
       unreadable = 0
       lastRecoveryMs = now()

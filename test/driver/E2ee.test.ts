@@ -302,6 +302,38 @@ describe("E2ee", () => {
   }
 
   test(
+    "transitions of a group that goes on without us are forgotten, a downgrade is not",
+    Effect.gen(function*() {
+      const { commit, mock, say, state, take, welcome } = yield* member()
+      yield* commit(3)
+      yield* say(prepare(4, 0))
+      yield* mock.refuse("commit")
+      yield* commit(5)
+      assert.deepStrictEqual(take(), ["23:3", "23:4", "31:5", "26"])
+      assert.isTrue(state()?.transitioning)
+      yield* say(execute(4))
+      assert.deepStrictEqual([state()?.version, state()?.transitioning], [0, false])
+
+      const other = yield* member()
+      yield* other.commit(3)
+      yield* other.mock.refuse("commit")
+      yield* other.commit(4)
+      assert.isFalse(other.state()?.transitioning)
+      yield* welcome(6)
+    })
+  )
+
+  test(
+    "a downgrade ends what is under way",
+    Effect.gen(function*() {
+      const { commit, say, state } = yield* member()
+      yield* commit(3)
+      yield* say(prepare(4, 0), execute(4))
+      assert.isFalse(state()?.transitioning)
+    })
+  )
+
+  test(
     "gives up when no welcome can ever be used",
     Effect.gen(function*() {
       const { failures, mock, take, welcome } = yield* member()

@@ -144,16 +144,21 @@ export const makeParty = Effect.gen(function*() {
     while (true) {
       const why = yield* unrest(channel)
       if (why === undefined) return (yield* Clock.currentTimeMillis) - from
-      if ((yield* Clock.currentTimeMillis) - from > restMs) return assert.fail(`${channel} does not come to rest: ${why}`)
+      if ((yield* Clock.currentTimeMillis) - from > restMs) {
+        return assert.fail(`${channel} does not come to rest: ${why}`)
+      }
       yield* Effect.sleep(frameMs)
     }
   })
 
   const heardBy = (listener: Guest | Bot, speaker: string): Effect.Effect<ReadonlyArray<Heard>> =>
     "participant" in listener
-      ? Effect.map(listener.participant.heard, (heard) =>
-        heard.filter(({ silence, userId }) => !silence && userId === speaker)
-          .map(({ arrivalMs, payload }) => ({ atMs: arrivalMs, payload })))
+      ? Effect.map(
+        listener.participant.heard,
+        (heard) =>
+          heard.filter(({ silence, userId }) => !silence && userId === speaker)
+            .map(({ arrivalMs, payload }) => ({ atMs: arrivalMs, payload }))
+      )
       : Effect.sync(() =>
         listener.packets.filter(({ payload, userId }) =>
           userId === speaker && Buffer.compare(payload, Rig.silence) !== 0
