@@ -132,10 +132,11 @@ export class Dave extends Context.Service<Dave, {
   }) => Effect.Effect<Group, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/Dave") {}
 
-const fail = (operation: DaveError["operation"]) => (cause: unknown) =>
-  Effect.fail(new DaveError({ operation, detail: Davey.causeOf(cause) }))
+const failed = (operation: DaveError["operation"]) => (cause: unknown) =>
+  new DaveError({ operation, detail: Davey.causeOf(cause) })
 
-const engineFailed = (detail: string) => VoiceError.fail(new VoiceError.E2eeFailed({ kind: "Engine", detail }))
+const engineFailed = (cause: unknown) =>
+  VoiceError.make(new VoiceError.E2eeFailed({ kind: "Engine", detail: Davey.causeOf(cause) }))
 
 /** A group of this thread. */
 const local = (engine: Davey.Engine): Group => {
@@ -144,7 +145,7 @@ const local = (engine: Davey.Engine): Group => {
       try {
         return Effect.succeed(run())
       } catch (cause) {
-        return fail(operation)(cause)
+        return Effect.fail(failed(operation)(cause))
       }
     })
   return {
@@ -156,9 +157,7 @@ const local = (engine: Davey.Engine): Group => {
     welcome: (welcome) => attempt("welcome", () => engine.welcome(welcome)),
     membership: engine.membership,
     verificationCode: (userId) =>
-      Effect.tryPromise({ try: () => engine.verificationCode(userId), catch: (cause) => cause }).pipe(
-        Effect.catch(fail("verification-code"))
-      ),
+      Effect.tryPromise({ try: () => engine.verificationCode(userId), catch: failed("verification-code") }),
     protect: (ring, options) => Protected.whenTaken(ring, options, engine.encrypt),
     decrypt: (userId, frame, done) => done(engine.decrypt(userId, frame))
   }
@@ -166,15 +165,14 @@ const local = (engine: Davey.Engine): Group => {
 
 /** A group of the other thread. */
 const remote = (group: Thread.RemoteGroup): Group => {
-  const ask = (ask: Ask) =>
-    Effect.tryPromise({ try: () => group.ask(ask), catch: (cause) => cause }).pipe(Effect.catch(fail(ask._tag)))
+  const ask = (ask: Ask) => Effect.tryPromise({ try: () => group.ask(ask), catch: failed(ask._tag) })
   const askBytes = (question: Ask) =>
     Effect.map(ask(question), (value) => value instanceof Uint8Array ? value : undefined)
   return {
     create: (version) =>
       Effect.flatMap(
         askBytes({ _tag: "create", version }),
-        (made) => made === undefined ? fail("create")("no key package") : Effect.succeed(made)
+        (made) => Effect.fromNullishOr(made).pipe(Effect.mapError(() => failed("create")("no key package")))
       ),
     setExternalSender: (bytes) => Effect.asVoid(ask({ _tag: "external-sender", bytes })),
     proposals: (operation, bytes, recognised) => askBytes({ _tag: "proposals", operation, bytes, recognised }),
@@ -200,7 +198,7 @@ export const layer: Layer.Layer<Dave> = Layer.succeed(Dave, {
     Effect.suspend(() => {
       const engine = Davey.make(userId, channelId)
       return "failure" in engine
-        ? engineFailed(engine.failure)
+        ? Effect.fail(engineFailed(engine.failure))
         : Effect.acquireRelease(Effect.succeed(local(engine)), () => Effect.sync(engine.close))
     })
 })
@@ -229,13 +227,10 @@ export const layerThread: Layer.Layer<Dave> = Layer.effect(
                   channelId,
                   (detail) => onLost?.(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Thread", detail })))
                 ),
-              catch: (cause) => cause
+              catch: engineFailed
             }),
             (group) => Effect.sync(group.close)
-          ).pipe(
-            Effect.map(remote),
-            Effect.catch((cause) => engineFailed(Davey.causeOf(cause)))
-          )
+          ).pipe(Effect.map(remote))
       })
   )
 )
@@ -249,5 +244,5 @@ export const layerThread: Layer.Layer<Dave> = Layer.effect(
  */
 export const layerDisabled: Layer.Layer<Dave> = Layer.succeed(Dave, {
   maxVersion: 0,
-  open: () => engineFailed("end-to-end encryption is disabled")
+  open: () => Effect.fail(engineFailed("end-to-end encryption is disabled"))
 })

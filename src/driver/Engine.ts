@@ -73,6 +73,7 @@ export const connect = Effect.fnUntraced(function*(
   const crypto = yield* VoiceCrypto.VoiceCrypto
   const dave = yield* Dave.Dave
   const scope = yield* Effect.scope
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
   const version = options.version ?? VoicePayload.recommendedVersion
   const phaseTimeoutMs = options.phaseTimeoutMs ?? defaultPhaseTimeoutMs
 
@@ -307,7 +308,7 @@ export const connect = Effect.fnUntraced(function*(
       case "AskStatistics":
         return emit({ _tag: "Statistics", request: command.request, value: statistics() })
       case "AskVerificationCode":
-        return void Effect.runFork(tellVerificationCode(command.request, command.userId))
+        return void fork(tellVerificationCode(command.request, command.userId))
     }
   }
 

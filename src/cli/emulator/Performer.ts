@@ -139,10 +139,11 @@ export const make = Effect.fnUntraced(function*(
     )
 
   const known = (fault: number, summary: Effect.Effect<Lasting.Summary | undefined>) =>
-    Effect.flatMap(summary, (found) =>
-      found === undefined
-        ? Effect.fail(new OrderFailed({ detail: `No fault has the number ${fault}.` }))
-        : Effect.succeed(found))
+    Effect.filterOrFail(
+      summary,
+      (found) => found !== undefined,
+      () => new OrderFailed({ detail: `No fault has the number ${fault}.` })
+    )
 
   const leave = Effect.fnUntraced(function*(user: string) {
     yield* guest(user)
