@@ -27,6 +27,12 @@ export interface Sender {
    * or `Infinity` to be left alone until {@link Registration.schedule}.
    */
   readonly onDue: (nowMs: number) => number
+  /**
+   * Reads what `onDue` is about to need, and returns some number made of it. All senders of a slot are asked before the
+   * first of them is called: a thousand are more than the processor's caches hold, and what is read here for one waits for
+   * memory together with what is read for the next.
+   */
+  readonly prefetch?: (() => number) | undefined
 }
 
 /**
@@ -101,13 +107,33 @@ export interface Alarm {
   readonly clear: () => void
 }
 
-interface Entry extends Registration {
+/** What a place at the clock needs of it. */
+interface Wheel {
+  readonly schedule: (place: Place, dueMs: number) => void
+  readonly align: (place: Place, fromMs: number) => number
+  readonly remove: (place: Place) => void
+}
+
+/** One object a sender: what is looked at for each packet should lie together. */
+class Place implements Registration {
   readonly sender: Sender
+  /** The millisecond of the grid at which it is due, or `Infinity`. */
+  due = Infinity
+  /** The slot list that holds this place, or -1. */
+  slot = -1
+  removed = false
   readonly phase: number
-  dueMs: number
-  /** The slot list that holds this entry, or -1. */
-  slot: number
-  removed: boolean
+  readonly schedule: (dueMs: number) => void
+  readonly align: (fromMs: number) => number
+  readonly remove: () => void
+
+  constructor(sender: Sender, phase: number, wheel: Wheel) {
+    this.sender = sender
+    this.phase = phase
+    this.schedule = (dueMs) => wheel.schedule(this, dueMs)
+    this.align = (fromMs) => wheel.align(this, fromMs)
+    this.remove = () => wheel.remove(this)
+  }
 }
 
 /** Senders of one slot that are called with the same time: together they take a tenth of a millisecond. */
@@ -123,9 +149,11 @@ const wheelSlots = 256
  * @since 0.1.0
  */
 export const make = (alarm: Alarm): AudioClock["Service"] => {
-  const wheel: Array<Array<Entry>> = Array.from({ length: wheelSlots }, () => [])
+  const wheel: Array<Array<Place>> = Array.from({ length: wheelSlots }, () => [])
   const spread = new Uint32Array(frameMs)
-  let turning: Array<Entry> = []
+  let turning: Array<Place> = []
+  /** Nobody wants the sum, but what nobody keeps need not be read. */
+  let prefetched = 0
   let waiting = 0
   let current = Math.floor(alarm.now())
   let armedFor = Infinity
@@ -152,18 +180,18 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
     posted++
   }
 
-  const insert = (entry: Entry): void => {
-    const slot = Math.ceil(Math.min(entry.dueMs, current + wheelSlots - 1))
-    entry.slot = (slot <= current ? current + 1 : slot) & (wheelSlots - 1)
-    wheel[entry.slot]?.push(entry)
+  const insert = (place: Place): void => {
+    const slot = Math.min(place.due, current + wheelSlots - 1)
+    place.slot = (slot <= current ? current + 1 : slot) & (wheelSlots - 1)
+    wheel[place.slot]?.push(place)
     waiting++
   }
 
-  const extract = (entry: Entry): void => {
-    if (entry.slot === -1) return
-    const list = wheel[entry.slot]
-    const index = list === undefined ? -1 : list.indexOf(entry)
-    entry.slot = -1
+  const extract = (place: Place): void => {
+    if (place.slot === -1) return
+    const list = wheel[place.slot]
+    const index = list === undefined ? -1 : list.indexOf(place)
+    place.slot = -1
     if (list === undefined || index === -1) return
     list.splice(index, 1)
     waiting--
@@ -183,15 +211,15 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
     alarm.set(next, ring)
   }
 
-  const run = (entry: Entry, now: number): void => {
-    if (entry.removed) return
-    if (entry.dueMs <= now) {
-      const next = entry.sender.onDue(now)
+  const run = (place: Place, now: number): void => {
+    if (place.removed) return
+    if (place.due <= now) {
+      const next = place.sender.onDue(now)
       // what it says now counts more than what it, or another one, asked for meanwhile
-      extract(entry)
-      entry.dueMs = next
+      extract(place)
+      place.due = Math.ceil(next)
     }
-    if (!entry.removed && entry.slot === -1 && entry.dueMs !== Infinity) insert(entry)
+    if (!place.removed && place.slot === -1 && place.due !== Infinity) insert(place)
   }
 
   const ring = (): void => {
@@ -220,23 +248,24 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
       turning = list
       waiting -= list.length
       for (let i = 0; i < list.length; i++) {
-        const entry = list[i]
-        if (entry !== undefined) entry.slot = -1
+        const place = list[i]
+        if (place !== undefined) place.slot = -1
       }
+      for (let i = 0; i < list.length; i++) prefetched = (prefetched + (list[i]?.sender.prefetch?.() ?? 0)) | 0
       let now = 0
       let i = 0
       try {
         while (i < list.length) {
           // asking for the time costs as much as much else that a sender does
           if (i % readsOfTheClock === 0) now = alarm.now()
-          const entry = list[i++]
-          if (entry !== undefined) run(entry, now)
+          const place = list[i++]
+          if (place !== undefined) run(place, now)
         }
       } finally {
         // behind one that throws, the others of its slot are still waiting
         while (i < list.length) {
-          const entry = list[i++]
-          if (entry !== undefined && !entry.removed && entry.slot === -1) insert(entry)
+          const place = list[i++]
+          if (place !== undefined && !place.removed && place.slot === -1) insert(place)
         }
       }
       flush()
@@ -244,40 +273,61 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
     current = Math.max(current, end)
   }
 
+  const places: Wheel = {
+    schedule: (place, dueMs) => {
+      if (place.removed) return
+      extract(place)
+      place.due = Math.ceil(dueMs)
+      if (waiting === 0 && !running) current = Math.max(current, Math.floor(alarm.now()))
+      if (dueMs !== Infinity) insert(place)
+      arm()
+    },
+    align: ({ phase }, fromMs) => {
+      const earliest = Math.max(fromMs, current + 1, Math.floor(alarm.now()) + 1)
+      return Math.ceil((earliest - phase) / frameMs) * frameMs + phase
+    },
+    remove: (place) => {
+      if (place.removed) return
+      place.removed = true
+      spread[place.phase] = (spread[place.phase] ?? 1) - 1
+      extract(place)
+      arm()
+    }
+  }
+
   const register = (sender: Sender): Registration => {
     const phase = spread.indexOf(Math.min(...spread))
     spread[phase] = (spread[phase] ?? 0) + 1
-    const entry: Entry = {
-      sender,
-      phase,
-      dueMs: Infinity,
-      slot: -1,
-      removed: false,
-      schedule: (dueMs) => {
-        if (entry.removed) return
-        extract(entry)
-        entry.dueMs = dueMs
-        if (waiting === 0 && !running) current = Math.max(current, Math.floor(alarm.now()))
-        if (dueMs !== Infinity) insert(entry)
-        arm()
-      },
-      align: (fromMs) => {
-        const earliest = Math.max(fromMs, current + 1, Math.floor(alarm.now()) + 1)
-        const frames = Math.ceil((earliest - phase) / frameMs)
-        return frames * frameMs + phase
-      },
-      remove: () => {
-        if (entry.removed) return
-        entry.removed = true
-        spread[phase] = (spread[phase] ?? 1) - 1
-        extract(entry)
-        arm()
-      }
-    }
-    return entry
+    return new Place(sender, phase, places)
   }
 
   return AudioClock.of({ now: alarm.now, register, post, flush })
+}
+
+/**
+ * An alarm by Effect's `Clock`. It costs a fiber a wake-up.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const alarm = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>): Alarm => {
+  let fiber: Fiber.Fiber<void> | undefined
+  const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const clear = () => fiber?.interruptUnsafe()
+  return {
+    now,
+    clear,
+    set: (atMs, ring) => {
+      clear()
+      fiber = fork(Effect.andThen(
+        clock.sleep(Duration.millis(Math.max(0, atMs - now()))),
+        Effect.sync(() => {
+          fiber = undefined
+          ring()
+        })
+      ))
+    }
+  }
 }
 
 /**
@@ -326,24 +376,8 @@ export const layerEffectClock: Layer.Layer<AudioClock> = Layer.effect(
   AudioClock,
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
-    const fork = Effect.runForkWith(yield* Effect.context())
-    let fiber: Fiber.Fiber<void> | undefined
-    const now = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-    const clear = () => fiber?.interruptUnsafe()
+    const { clear, now, set } = alarm(clock, Effect.runForkWith(yield* Effect.context()))
     yield* Effect.addFinalizer(() => Effect.sync(clear))
-    return make({
-      now,
-      clear,
-      set: (atMs, ring) => {
-        clear()
-        fiber = fork(Effect.andThen(
-          clock.sleep(Duration.millis(Math.max(0, atMs - now()))),
-          Effect.sync(() => {
-            fiber = undefined
-            ring()
-          })
-        ))
-      }
-    })
+    return make({ now, set, clear })
   })
 )

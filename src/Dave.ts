@@ -121,10 +121,14 @@ export interface Group {
 export class Dave extends Context.Service<Dave, {
   /** The highest version of the protocol that we can do; 0 is none. What Identify (op 0) announces. */
   readonly maxVersion: number
-  /** Begins without a group. Fails with `E2eeFailed` if the engine cannot be loaded. */
+  /**
+   * Begins without a group. Fails with `E2eeFailed` if the engine cannot be loaded. `onLost` is called if the group is gone
+   * for good without having been asked for anything, because its thread has ended.
+   */
   readonly open: (options: {
     readonly userId: UserId
     readonly channelId: ChannelId
+    readonly onLost?: ((error: VoiceError.VoiceError) => void) | undefined
   }) => Effect.Effect<Group, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/Dave") {}
 
@@ -216,9 +220,17 @@ export const layerThread: Layer.Layer<Dave> = Layer.effect(
     (thread) =>
       Dave.of({
         maxVersion: Davey.maxVersion,
-        open: ({ channelId, userId }) =>
+        open: ({ channelId, onLost, userId }) =>
           Effect.acquireRelease(
-            Effect.tryPromise({ try: () => thread.open(userId, channelId), catch: (cause) => cause }),
+            Effect.tryPromise({
+              try: () =>
+                thread.open(
+                  userId,
+                  channelId,
+                  (detail) => onLost?.(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Thread", detail })))
+                ),
+              catch: (cause) => cause
+            }),
             (group) => Effect.sync(group.close)
           ).pipe(
             Effect.map(remote),

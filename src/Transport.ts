@@ -10,7 +10,6 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
@@ -254,7 +253,7 @@ const makeWebSocket = (layerOptions: WebSocketLayerOptions): WebSocketTransport[
     const frames = yield* Queue.bounded<Frame, WebSocketClosed>(waitingFrames)
     const ended = yield* Deferred.make<WebSocketClosed>()
     const overflow: Array<Frame> = []
-    const overflowing = yield* Latch.make()
+    const fork = Effect.runForkWith(yield* Effect.context<Scope.Scope>())
     const sending = new Set<(exit: Exit.Exit<void, WebSocketClosed>) => void>()
     let closed: WebSocketClosed | undefined
     let released = false
@@ -270,6 +269,15 @@ const makeWebSocket = (layerOptions: WebSocketLayerOptions): WebSocketTransport[
     const endFrames = () => {
       if (closed !== undefined && overflow.length === 0) Queue.failCauseUnsafe(frames, Cause.fail(closed))
     }
+    /** Waits for room for what has overflowed. */
+    const passOn = Effect.fnUntraced(function*(socket: WebSocket) {
+      for (let frame = overflow[0]; frame !== undefined; frame = overflow[0]) {
+        yield* Queue.offer(frames, frame)
+        overflow.shift()
+      }
+      socket.resume()
+      endFrames()
+    })
     // Listeners are there from the start: an "error" event without one would end the process.
     const listen = (socket: WebSocket) => {
       socket.on("error", (error) => {
@@ -284,7 +292,7 @@ const makeWebSocket = (layerOptions: WebSocketLayerOptions): WebSocketTransport[
         overflow.push(frame)
         if (overflow.length === 1) {
           socket.pause()
-          overflowing.openUnsafe()
+          fork(Effect.forkScoped(passOn(socket)))
         }
       })
       socket.on("close", (code, reason) => {
@@ -313,19 +321,6 @@ const makeWebSocket = (layerOptions: WebSocketLayerOptions): WebSocketTransport[
       }),
       release
     )
-
-    yield* Effect.gen(function*() {
-      while (true) {
-        yield* overflowing.await
-        for (let frame = overflow[0]; frame !== undefined; frame = overflow[0]) {
-          yield* Queue.offer(frames, frame)
-          overflow.shift()
-        }
-        overflowing.closeUnsafe()
-        socket.resume()
-        endFrames()
-      }
-    }).pipe(Effect.forkScoped)
 
     yield* Effect.callback<void, WebSocketOpenError>((resume) => {
       socket.once("open", () => resume(Effect.void))

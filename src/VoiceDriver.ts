@@ -72,6 +72,18 @@ export {
 } from "./driver/Line.ts"
 
 /**
+ * Hears of what happens on a connection as it happens, be it in the middle of the beat: it must be short and not throw.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Observer<Event = Line.Event> {
+  readonly onEvent: (event: Event) => void
+  /** The last that is told, whether the connection was lost or closed here. */
+  readonly onOver: (error: VoiceError.VoiceError) => void
+}
+
+/**
  * A live connection to a voice server. It ends with its scope: audio is closed with silence, and the WebSocket with 1000.
  *
  * @category models
@@ -97,6 +109,8 @@ export interface VoiceConnection {
    * `Ended` if it was lost. A subscriber that falls 4096 events behind loses the oldest.
    */
   readonly events: Effect.Effect<Stream.Stream<Line.Event>, never, Scope.Scope>
+  /** The same for plain code, until the scope closes. An end that has come already is told at once. */
+  readonly observe: (observer: Observer) => Effect.Effect<void, never, Scope.Scope>
   /**
    * Audio packets of all members. While nobody runs this stream, packets are not even opened. A slow reader loses the
    * oldest packets of its own copy; {@link VoiceConnection.packetsDropped} counts them. Fails with the reason of the end,
@@ -138,12 +152,6 @@ const defaultReceiveCapacity = 256
 /** Events held for a subscriber that does not read. */
 const eventCapacity = 4_096
 
-/** One that has subscribed. `onOver` comes last, whether the connection was lost or closed here. */
-interface Listener {
-  readonly onEvent: (event: Line.Event) => void
-  readonly onOver: (error: VoiceError.VoiceError) => void
-}
-
 /**
  * A connection over the driver line: `open` brings up the other end, which from then on takes commands and emits events.
  * The driver in this process and the one behind a port are both made of it.
@@ -161,15 +169,17 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   const outer = yield* Effect.scope
   const scope = yield* Scope.fork(outer)
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
-  const listeners = new Set<Listener>()
+  const listeners = new Set<Observer>()
   const asked = new Map<number, Deferred.Deferred<Line.Statistics, VoiceError.VoiceError>>()
   const codesAsked = new Map<number, Deferred.Deferred<string, VoiceError.VoiceError>>()
   let e2ee: Line.E2ee = { version: 0, transitioning: false }
   let isOver = false
+  let end: VoiceError.VoiceError | undefined
 
   const over = (error: VoiceError.VoiceError) => {
     if (isOver) return
     isOver = true
+    end = error
     Deferred.doneUnsafe(ended, Effect.fail(error))
     for (const { onOver } of listeners) onOver(error)
     for (const deferred of asked.values()) Deferred.doneUnsafe(deferred, Effect.fail(error))
@@ -225,23 +235,33 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   const tellLive = (operation: string, command: Line.Command) =>
     Effect.suspend(() => isOver ? VoiceError.fail(new VoiceError.NotConnected({ operation })) : tell(command))
 
-  const subscribe = (listener: Listener) =>
+  const subscribe = (listener: Observer) =>
     Effect.acquireRelease(
       Effect.sync(() => listeners.add(listener)),
       () => Effect.sync(() => listeners.delete(listener))
     )
 
+  const observe: VoiceConnection["observe"] = ({ onEvent, onOver }) =>
+    Effect.andThen(
+      subscribe({
+        onEvent: (event) => {
+          if (event._tag !== "Packet" && event._tag !== "Statistics" && event._tag !== "VerificationCode") {
+            onEvent(event)
+          }
+        },
+        onOver
+      }),
+      Effect.sync(() => {
+        if (end !== undefined) onOver(end)
+      })
+    )
+
   const events = Effect.gen(function*() {
     const queue = yield* Queue.make<Line.Event, Cause.Done>({ capacity: eventCapacity, strategy: "sliding" })
-    yield* subscribe({
-      onEvent: (event) => {
-        if (event._tag !== "Packet" && event._tag !== "Statistics" && event._tag !== "VerificationCode") {
-          Queue.offerUnsafe(queue, event)
-        }
-      },
+    yield* observe({
+      onEvent: (event) => void Queue.offerUnsafe(queue, event),
       onOver: () => void Queue.endUnsafe(queue)
     })
-    if (isOver) yield* Queue.end(queue)
     return Stream.fromQueue(queue)
   })
 
@@ -249,7 +269,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     Effect.suspend(() => ++listening === 1 ? tell({ _tag: "Listen", on: true }) : Effect.void),
     () => Effect.suspend(() => --listening === 0 ? tell({ _tag: "Listen", on: false }) : Effect.void)
   )
-  const listenWith = (onPacket: (packet: Line.AudioPacket) => void, onOver: Listener["onOver"]) =>
+  const listenWith = (onPacket: (packet: Line.AudioPacket) => void, onOver: Observer["onOver"]) =>
     Effect.andThen(
       subscribe({
         onEvent: (event) => {
@@ -299,6 +319,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     setMuted: (muted) => tell({ _tag: "SetMuted", muted }),
     setSpeaking: (flags) => tellLive("Speaking", { _tag: "SetSpeaking", flags }),
     events,
+    observe,
     packets,
     listen: (onPacket) => listenWith(onPacket, () => {}),
     packetsDropped: () => dropped,

@@ -16,8 +16,8 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
 import type { AudioSource } from "./audio/AudioSource.ts"
+import * as Broadcast from "./audio/Broadcast.ts"
 import * as Track from "./audio/Track.ts"
 import * as Gateway from "./Gateway.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
@@ -193,7 +193,13 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   const { guildId } = options
   const target = { channelId: options.channelId }
   const joinTimeout = Duration.fromInputUnsafe(options.joinTimeout ?? defaultJoinTimeout)
-  const state = yield* SubscriptionRef.make<State>({ _tag: "Joining", channelId: options.channelId })
+  let state: State = { _tag: "Joining", channelId: options.channelId }
+  const states = Broadcast.make<State>(1)
+  const become = (next: State): void => {
+    state = next
+    states.publish(next)
+  }
+  become(state)
   const closed = yield* Deferred.make<void, VoiceError.VoiceError>()
   let selfMute = options.selfMute ?? false
   let selfDeaf = options.selfDeaf ?? false
@@ -201,13 +207,14 @@ export const join = Effect.fn("VoiceSession.join")(function*(
 
   let over: { readonly error?: VoiceError.VoiceError } | undefined
   const end = (error?: VoiceError.VoiceError) =>
-    Effect.suspend(() => {
-      if (over !== undefined) return Effect.void
+    Effect.sync(() => {
+      if (over !== undefined) return
       over = error === undefined ? {} : { error }
-      return SubscriptionRef.set(state, { _tag: "Closed", ...over })
+      become({ _tag: "Closed", ...over })
     })
-  const show = (next: State) =>
-    Effect.suspend(() => over === undefined ? SubscriptionRef.set(state, next) : Effect.void)
+  const show = (next: State): void => {
+    if (over === undefined) become(next)
+  }
   let died: Cause.Cause<never> | undefined
   // the first finalizer runs last: whoever waits for the end can join again at once
   yield* Scope.addFinalizer(
@@ -273,6 +280,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     yield* end(error)
     yield* conduit.end(error, true)
     if (active !== undefined) yield* active.awaitEnd
+    // who watches the session hears of its end before who waits for it
+    yield* Effect.yieldNow
     yield* Effect.uninterruptible(Scope.close(scope, Exit.void))
   })
   // It lives outside the session's own scope, because it closes that scope; a track has named its own end by then.
@@ -292,10 +301,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   let opening: string | undefined
 
   const live = <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>) =>
-    Effect.flatMap(
-      SubscriptionRef.get(state),
-      (now): Effect.Effect<A, E | VoiceError.VoiceError, R> =>
-        now._tag === "Closed" ? Effect.fail(notConnected(operation)) : effect
+    Effect.suspend((): Effect.Effect<A, E | VoiceError.VoiceError, R> =>
+      state._tag === "Closed" ? Effect.fail(notConnected(operation)) : effect
     )
 
   /** Takes the one place for a track, while its source is being opened. */
@@ -347,7 +354,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
         selfDeaf = change.deaf ?? selfDeaf
         // silence does not wait for the main gateway, sound does
         if (selfMute) yield* conduit.setMuted(true)
-        const now = yield* SubscriptionRef.get(state)
+        const now = state
         const { channelId } = whereabouts.now()
         // a request has the flags with it, and a connection that comes up shows them where they were changed since
         if ((now._tag === "Ready" || now._tag === "Resuming") && channelId !== undefined && channelId !== null) {
@@ -378,7 +385,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
           return Effect.succeed(false)
       }
     }
-    yield* SubscriptionRef.changes(state).pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
+    yield* states.stream.pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
     yield* live("Moving", Effect.void)
   })
 
@@ -415,14 +422,18 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     guildId,
     channelId: Effect.sync(() => target.channelId),
     userId,
-    state: SubscriptionRef.get(state),
-    changes: SubscriptionRef.changes(state).pipe(Stream.takeUntil((now) => now._tag === "Closed")),
+    state: Effect.sync(() => state),
+    get changes() {
+      return states.stream.pipe(Stream.takeUntil((now) => now._tag === "Closed"))
+    },
     play,
     move,
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
       live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
     setSelf,
-    packets: conduit.packets.pipe(Stream.filter(() => !selfDeaf)),
+    get packets() {
+      return conduit.packets.pipe(Stream.filter(() => !selfDeaf))
+    },
     packetsDropped: conduit.packetsDropped,
     events: conduit.events,
     statistics: conduit.statistics,

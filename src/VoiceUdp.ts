@@ -187,7 +187,8 @@ const make = Effect.gen(function*() {
       if (keepingAlive) return Effect.void
       keepingAlive = true
       return keepalive.pipe(
-        Effect.repeat(Schedule.spaced(keepaliveInterval)),
+        Effect.andThen(Effect.sleep(keepaliveInterval)),
+        Effect.forever,
         Effect.forkIn(scope, { startImmediately: true })
       )
     })

@@ -229,6 +229,23 @@ describe("AudioClock", () => {
     assert.strictEqual(pending(), Infinity)
   })
 
+  it("has all senders of a slot look ahead before the first is called", () => {
+    const { alarm, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const calls: Array<string> = []
+    const sender = (name: string): AudioClock.Sender => ({
+      prefetch: () => calls.push(`ahead ${name}`),
+      onDue: () => {
+        calls.push(name)
+        return Infinity
+      }
+    })
+    for (const name of ["a", "b"]) clock.register(sender(name)).schedule(10)
+    clock.register(sender("c")).schedule(11)
+    run(20)
+    assert.deepStrictEqual(calls, ["ahead a", "ahead b", "a", "b", "ahead c", "c"])
+  })
+
   it("lets a sender remove and schedule others of its own slot", () => {
     const { alarm, pending, run } = manualAlarm()
     const clock = AudioClock.make(alarm)

@@ -183,6 +183,28 @@ describe("VoiceConnection", () => {
       assert.isFalse(isClosed())
     }))
 
+  it.effect("tells plain code what happens as it happens, and the end last and to the late", () =>
+    Effect.gen(function*() {
+      const { connection, emit } = yield* make()
+      const heard: Array<string> = []
+      const observer = (name: string): VoiceDriver.Observer => ({
+        onEvent: ({ _tag }) => heard.push(`${name} ${_tag}`),
+        onOver: ({ reason }) => heard.push(`${name} over ${reason._tag}`)
+      })
+      yield* connection.observe(observer("first"))
+      yield* Effect.scoped(connection.observe(observer("gone")))
+      emit(packet(0))
+      emit({ _tag: "Heartbeat", roundTripMs: 1 })
+      emit({ _tag: "Ended", error: crash })
+      yield* connection.observe(observer("late"))
+      assert.deepStrictEqual(heard, [
+        "first Heartbeat",
+        "first Ended",
+        "first over ServerCrashed",
+        "late over ServerCrashed"
+      ])
+    }))
+
   it.effect("ends with its scope", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()

@@ -5,19 +5,21 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import * as Duration from "effect/Duration"
+import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as FrameRing from "../driver/FrameRing.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { OpenSource, OpusFrame } from "./AudioSource.ts"
+import * as Pump from "./Pump.ts"
 
 /**
  * @category models
  * @since 0.1.0
  */
 export interface Options {
+  readonly clock: Clock.Clock
   /** Name of the source, for messages. */
   readonly name: string
   /** The source, open for this reading. */
@@ -53,7 +55,8 @@ const leadMs = 200
 
 const leastRefillMs = 20
 
-const ringBytes = 32_768
+/** Bytes of the ring for each millisecond that is read ahead: 128 kbit/s. What is denser is read ahead for a shorter time. */
+const ringBytesPerMs = 16
 
 /** Multiples of it spread evenly between 0 and 1, however many there are. */
 const goldenRatio = (Math.sqrt(5) - 1) / 2
@@ -66,9 +69,9 @@ let readings = 0
  * @since 0.1.0
  */
 export const make = (options: Options): Reading => {
-  const { again, fromMs, name, onReady, open } = options
+  const { again, clock, fromMs, name, onReady, open } = options
   const bufferMs = Math.max(leadMs, options.bufferMs)
-  const ring = FrameRing.make({ capacityBytes: ringBytes })
+  const ring = FrameRing.make({ capacityBytes: bufferMs * ringBytesPerMs })
   /** Where each pass begins: in the ring and in the source. The last one that is not ahead of the ring counts. */
   const passes = [{ atMs: 0, positionMs: fromMs }]
   let failure: VoiceError.VoiceError | undefined
@@ -86,31 +89,51 @@ export const make = (options: Options): Reading => {
   const phase = (readings++ * goldenRatio) % 1
   let isFirstRefill = true
 
-  // a ring can be full by its bytes long before it holds all the media time that is wanted
-  const refill = Effect.suspend(() => {
+  /** When to fill up the ring. It can be full by its bytes long before it holds all the media time that is wanted. */
+  const refillMs = (): number => {
     // tracks that begin together shall not be refilled together ever after: the beat would stand still meanwhile
     const share = isFirstRefill ? 0.25 + phase / 2 : 0.5
     isFirstRefill = false
-    return Effect.sleep(Duration.millis(Math.max(leastRefillMs, Math.min(bufferMs, ring.bufferedMs()) * share)))
-  })
+    return Math.max(leastRefillMs, Math.min(bufferMs, ring.bufferedMs()) * share)
+  }
 
   const fits = (frame: OpusFrame): boolean =>
     frame.data.length <= FrameRing.maxFrameBytes && frame.samples % FrameRing.unitSamples === 0
 
-  /** Writes one frame if there is room for it. Plain code: most frames need no effect. */
-  const tryWrite = (frame: OpusFrame): boolean =>
-    fits(frame) && ring.bufferedMs() < bufferMs && ring.write(frame.data, frame.samples)
+  /** Writes frames from `index` on, as far as there is room for them. Gives the index of the first that was not written. */
+  const writeFrom = (frames: ReadonlyArray<OpusFrame>, index: number): number => {
+    let at = index
+    for (; at < frames.length; at++) {
+      const frame = frames[at]
+      if (frame === undefined) continue
+      if (!fits(frame) || ring.bufferedMs() >= bufferMs || !ring.write(frame.data, frame.samples)) break
+    }
+    return at
+  }
 
-  /** Writes one frame, waiting for room. */
-  const write = (frame: OpusFrame): Effect.Effect<void, VoiceError.VoiceError> =>
+  /** Writes frames from `index` on, waiting for room. */
+  const writeAll = (
+    frames: ReadonlyArray<OpusFrame>,
+    index: number
+  ): Effect.Effect<void, VoiceError.VoiceError> =>
     Effect.suspend(() => {
-      if (!fits(frame)) {
+      let at = writeFrom(frames, index)
+      const next = frames[at]
+      if (next === undefined) return Effect.void
+      if (!fits(next)) {
         return Effect.fail(
-          failed("Corrupt", `a packet of ${frame.data.length} bytes and ${frame.samples} samples is not Opus`)
+          failed("Corrupt", `a packet of ${next.data.length} bytes and ${next.samples} samples is not Opus`)
         )
       }
-      if (tryWrite(frame)) return Effect.void
-      return Effect.andThen(onReady, Effect.andThen(refill, Effect.suspend(() => write(frame))))
+      const fill = () => {
+        at = writeFrom(frames, at)
+        const frame = frames[at]
+        return frame !== undefined && fits(frame) ? refillMs() : 0
+      }
+      return onReady.pipe(
+        Effect.andThen(Effect.suspend(() => Pump.refill(clock, refillMs(), fill))),
+        Effect.andThen(Effect.suspend(() => writeAll(frames, at)))
+      )
     })
 
   /** Reads one pass, without its first `skipMs`. Gives the media time that was written, in milliseconds. */
@@ -120,19 +143,18 @@ export const make = (options: Options): Reading => {
     while (true) {
       const frames = yield* Effect.catchIf(opened.pull, Cause.isDone, () => Effect.undefined)
       if (frames === undefined) return writtenMs
-      for (const frame of frames) {
-        if (skip >= frame.samples) {
-          skip -= frame.samples
-          continue
-        }
-        if (skip > 0) {
-          // the frame that holds the position is played whole
-          passes[0] = { atMs: 0, positionMs: skipMs - skip / 48 }
-          skip = 0
-        }
-        if (!tryWrite(frame)) yield* write(frame)
-        writtenMs += frame.samples / 48
+      let first = 0
+      for (let frame = frames[0]; frame !== undefined && skip >= frame.samples; frame = frames[++first]) {
+        skip -= frame.samples
       }
+      if (first === frames.length) continue
+      if (skip > 0) {
+        // the frame that holds the position is played whole
+        passes[0] = { atMs: 0, positionMs: skipMs - skip / 48 }
+        skip = 0
+      }
+      yield* writeAll(frames, first)
+      for (let i = first; i < frames.length; i++) writtenMs += (frames[i]?.samples ?? 0) / 48
       if (ring.bufferedMs() >= leadMs) yield* onReady
     }
   })

@@ -13,15 +13,14 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberHandle from "effect/FiberHandle"
-import * as PubSub from "effect/PubSub"
+import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import * as SubscriptionRef from "effect/SubscriptionRef"
-import type { VoiceConnection } from "../VoiceDriver.ts"
+import type { Observer, VoiceConnection } from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { AudioSource } from "./AudioSource.ts"
+import * as Broadcast from "./Broadcast.ts"
 import * as Reading from "./Reading.ts"
 
 /**
@@ -115,6 +114,11 @@ export interface Track {
   readonly awaitEnd: Effect.Effect<TrackEnd>
 }
 
+interface Happening {
+  readonly _tag: string
+  readonly track?: number
+}
+
 /**
  * Where a track plays: a connection, or what stands for one connection after another.
  *
@@ -122,12 +126,10 @@ export interface Track {
  * @since 0.1.0
  */
 export interface Outlet extends Pick<VoiceConnection, "attach" | "detach" | "setPaused" | "awaitEnd"> {
-  readonly events: Effect.Effect<
-    Stream.Stream<{ readonly _tag: string; readonly track?: number }>,
-    never,
-    Scope.Scope
-  >
+  readonly observe: (observer: Observer<Happening>) => Effect.Effect<void, never, Scope.Scope>
 }
+
+const eventsKept = 64
 
 /** A reading, and the number that the driver knows it by; -1 before it was handed over. */
 interface Playing {
@@ -155,9 +157,15 @@ export const make = Effect.fnUntraced(function*<R>(
   const bufferMs = Duration.toMillis(Duration.fromInputUnsafe(options.buffer ?? "1 second"))
   const starveMs = Duration.toMillis(Duration.fromInputUnsafe(options.starveTimeout ?? "30 seconds"))
   const ended = yield* Deferred.make<TrackEnd>()
-  const state = yield* SubscriptionRef.make<TrackState>({ _tag: "Buffering" })
-  const events = yield* PubSub.sliding<TrackEvent>({ capacity: 64, replay: 64 })
-  const publish = (event: TrackEvent) => PubSub.publish(events, event)
+  const fork = Effect.runForkWith(context)
+  let state: TrackState = { _tag: "Buffering" }
+  const states = Broadcast.make<TrackState>(1)
+  const become = (next: TrackState): void => {
+    state = next
+    states.publish(next)
+  }
+  become(state)
+  const events = Broadcast.make<TrackEvent>(eventsKept, eventsKept)
 
   let loopsLeft: number = options.loop === "forever" ? Infinity : options.loop ?? 0
   let looped = 0
@@ -167,6 +175,7 @@ export const make = Effect.fnUntraced(function*<R>(
   let hungryMs: number | undefined
   let durationMs: number | undefined
   let current: Playing | undefined
+  let reader: Fiber.Fiber<void> | undefined
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
   const open = Effect.raceFirst(
@@ -191,13 +200,14 @@ export const make = Effect.fnUntraced(function*<R>(
     if (ending) return
     ending = true
     if (current !== undefined) yield* connection.detach(current.number)
-    yield* SubscriptionRef.set(state, { _tag: "Ended", end: how })
-    yield* publish({ _tag: "Ended", end: how })
+    become({ _tag: "Ended", end: how })
+    events.publish({ _tag: "Ended", end: how })
+    reader?.interruptUnsafe()
     // last, so that whoever waited for the end finds everything at its end
     yield* Deferred.succeed(ended, how)
   }, Effect.uninterruptible)
 
-  const isOver = Effect.map(SubscriptionRef.get(state), (now) => now._tag === "Ended")
+  const isOver = () => state._tag === "Ended"
 
   const finish = ({ reading }: Playing) => {
     const error = reading.failure()
@@ -207,7 +217,8 @@ export const make = Effect.fnUntraced(function*<R>(
   const again = Effect.suspend(() => {
     if (loopsLeft <= 0) return Effect.succeed(false)
     loopsLeft--
-    return Effect.as(publish({ _tag: "Looped", times: ++looped }), true)
+    events.publish({ _tag: "Looped", times: ++looped })
+    return Effect.succeed(true)
   })
 
   const attach = (playing: Playing): Effect.Effect<void, VoiceError.VoiceError> =>
@@ -221,7 +232,30 @@ export const make = Effect.fnUntraced(function*<R>(
 
   const positionMs = () => current?.reading.positionMs() ?? 0
 
-  const reader = yield* FiberHandle.make<void>()
+  const isStarving = () => hungryMs !== undefined && !paused && !ending
+
+  let isWatched = false
+  /** There is nothing to watch, and no timer, while the track plays. */
+  const watch = Effect.gen(function*() {
+    while (isStarving()) {
+      yield* Effect.sleep(Duration.millis(Math.max(20, starveMs / 20)))
+      if (hungryMs === undefined || !isStarving()) continue
+      // frames that nobody takes, because there is no connection, are no fault of the source
+      if (current !== undefined && current.number !== -1 && current.reading.ring.bufferedMs() > 0) hungryMs = nowMs()
+      const silentMs = nowMs() - hungryMs
+      if (silentMs >= starveMs) yield* end({ _tag: "Starved", silentMs })
+    }
+  }).pipe(Effect.ensuring(Effect.sync(() => {
+    isWatched = false
+  })))
+
+  const beHungry = Effect.suspend(() => {
+    hungryMs = nowMs()
+    if (isWatched || paused) return Effect.void
+    isWatched = true
+    return Effect.asVoid(Effect.forkIn(watch, scope, { startImmediately: true }))
+  })
+
   const oneStart = yield* Semaphore.make(1)
 
   /** Begins to read at a position. What plays goes on until the source is open there; if that fails, nothing changes. */
@@ -235,6 +269,7 @@ export const make = Effect.fnUntraced(function*<R>(
         const former = current
         const playing: Playing = {
           reading: Reading.make({
+            clock,
             name: source.name,
             opened,
             open,
@@ -247,9 +282,9 @@ export const make = Effect.fnUntraced(function*<R>(
         }
         current = playing
         durationMs = opened.durationMs
-        hungryMs = nowMs()
-        yield* FiberHandle.run(
-          reader,
+        yield* beHungry
+        const formerReader = reader
+        reader = yield* Effect.forkIn(
           Effect.interruptible(playing.reading.run).pipe(
             // what has no frame at all is over at once, also while it is paused
             Effect.andThen(Effect.suspend(() => {
@@ -257,70 +292,67 @@ export const make = Effect.fnUntraced(function*<R>(
               return ring.isDrained() && ring.framesRead() === 0 ? finish(playing) : Effect.void
             })),
             Effect.onExit((exit) => Scope.close(readingScope, exit))
-          )
+          ),
+          scope,
+          { startImmediately: true }
         )
+        formerReader?.interruptUnsafe()
         if (former !== undefined) yield* connection.detach(former.number)
       })
     ))
 
-  const onEvent = Effect.fnUntraced(function*(event: { readonly _tag: string; readonly track?: number }) {
-    if (current === undefined || event.track !== current.number || (yield* isOver)) return
+  const onHappening = Effect.fnUntraced(function*(event: Happening) {
+    if (current === undefined || event.track !== current.number || isOver()) return
     const at = { positionMs: positionMs() }
     switch (event._tag) {
       case "TrackStarted":
         hungryMs = undefined
-        if (!everStarted) yield* publish({ _tag: "Started" })
+        if (!everStarted) events.publish({ _tag: "Started" })
         everStarted = true
-        return yield* SubscriptionRef.set(state, { _tag: paused ? "Paused" : "Playing" })
+        return become({ _tag: paused ? "Paused" : "Playing" })
       case "TrackStarving":
         // an ended ring that runs empty is drained, not starving
         if (current.reading.ring.isEnded()) return
-        hungryMs = nowMs()
-        yield* SubscriptionRef.set(state, { _tag: "Buffering" })
-        return yield* publish({ _tag: "Stalled", ...at })
+        yield* beHungry
+        become({ _tag: "Buffering" })
+        return events.publish({ _tag: "Stalled", ...at })
       case "TrackRecovered":
         hungryMs = undefined
-        yield* SubscriptionRef.set(state, { _tag: paused ? "Paused" : "Playing" })
-        return yield* publish({ _tag: "Recovered", ...at })
+        become({ _tag: paused ? "Paused" : "Playing" })
+        return events.publish({ _tag: "Recovered", ...at })
       case "TrackDrained":
         return yield* finish(current)
     }
   })
 
-  const happenings = yield* connection.events
-  yield* happenings.pipe(
-    Stream.runForEach(onEvent),
-    Effect.forkScoped({ startImmediately: true })
-  )
-  yield* connection.awaitEnd.pipe(
-    Effect.catch((error) => end({ _tag: "Failed", error })),
-    Effect.forkScoped({ startImmediately: true })
-  )
+  const happenings: Array<Happening> = []
+  const handle = Effect.gen(function*() {
+    for (let event = happenings[0]; event !== undefined; event = happenings[0]) {
+      yield* onHappening(event)
+      happenings.shift()
+    }
+  })
+
+  yield* connection.observe({
+    onEvent: (event) => {
+      if (event.track === undefined) return
+      happenings.push(event)
+      // the beat, in the middle of which it comes, does not wait for those who wait for the track
+      if (happenings.length === 1) fork(Effect.andThen(Effect.yieldNow, handle))
+    },
+    onOver: (error) => void fork(end({ _tag: "Failed", error }))
+  })
   yield* Effect.addFinalizer(() => end({ _tag: "Stopped" }))
   yield* start(0)
 
-  const watch = Effect.suspend(() => {
-    if (hungryMs === undefined || paused) return Effect.void
-    // frames that nobody takes, because there is no connection, are no fault of the source
-    if (current !== undefined && current.number !== -1 && current.reading.ring.bufferedMs() > 0) hungryMs = nowMs()
-    const silentMs = nowMs() - hungryMs
-    return silentMs >= starveMs ? end({ _tag: "Starved", silentMs }) : Effect.void
-  })
-  yield* Effect.raceFirst(
-    Effect.forever(Effect.andThen(Effect.sleep(Duration.millis(Math.max(20, starveMs / 20))), watch)),
-    Deferred.await(ended)
-  ).pipe(Effect.andThen(FiberHandle.clear(reader)), Effect.forkScoped({ startImmediately: true }))
-
   const setPaused = (value: boolean) =>
     Effect.gen(function*() {
-      if (paused === value || (yield* isOver)) return
+      if (paused === value || isOver()) return
       paused = value
-      if (hungryMs !== undefined) hungryMs = nowMs()
+      if (hungryMs !== undefined) yield* beHungry
       if (current !== undefined && current.number !== -1) yield* connection.setPaused(current.number, value)
-      yield* publish({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
-      yield* SubscriptionRef.set(state, {
-        _tag: value ? "Paused" : hungryMs === undefined && everStarted ? "Playing" : "Buffering"
-      })
+      events.publish({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
+      become({ _tag: value ? "Paused" : hungryMs === undefined && everStarted ? "Playing" : "Buffering" })
     })
 
   const needsMixer = (feature: string) =>
@@ -334,21 +366,25 @@ export const make = Effect.fnUntraced(function*<R>(
   return {
     name: source.name,
     durationMs,
-    state: SubscriptionRef.get(state),
-    changes: SubscriptionRef.changes(state).pipe(Stream.takeUntil((now) => now._tag === "Ended")),
-    events: Stream.fromPubSub(events).pipe(Stream.takeUntil((event) => event._tag === "Ended")),
+    state: Effect.sync(() => state),
+    get changes() {
+      return states.stream.pipe(Stream.takeUntil((now) => now._tag === "Ended"))
+    },
+    get events() {
+      return events.stream.pipe(Stream.takeUntil((event) => event._tag === "Ended"))
+    },
     position: Effect.sync(positionMs),
     pause: setPaused(true),
     resume: setPaused(false),
     stop: end({ _tag: "Stopped" }),
     seek: (position) =>
       Effect.gen(function*() {
-        if (yield* isOver) {
+        if (isOver()) {
           return yield* VoiceError.fail(new VoiceError.NotConnected({ operation: "Seeking in an ended track" }))
         }
         const fromMs = Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(position)))
         yield* start(fromMs)
-        yield* publish({ _tag: "Sought", positionMs: fromMs })
+        events.publish({ _tag: "Sought", positionMs: fromMs })
       }),
     loop: (times) =>
       Effect.sync(() => {

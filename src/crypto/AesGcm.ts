@@ -41,7 +41,7 @@ class AesGcm implements Cipher {
 
   readonly workspace = Workspaces.ordinary
 
-  readonly seal = (buffer: Uint8Array, clearLength: number, plainLength: number): number => {
+  seal(buffer: Uint8Array, clearLength: number, plainLength: number): number {
     const key = this.#key
     if (key === undefined || !canSeal(buffer, clearLength, plainLength, this.expansionBytes)) return -1
     if (this.#sealed >= this.#limit) return -1
@@ -65,7 +65,7 @@ class AesGcm implements Cipher {
     return suffix + 4
   }
 
-  readonly open = (buffer: Uint8Array, clearLength: number, length: number): number => {
+  open(buffer: Uint8Array, clearLength: number, length: number): number {
     const key = this.#key
     if (key === undefined || !canOpen(buffer, clearLength, length, this.expansionBytes)) return -1
     const suffix = length - 4
@@ -88,7 +88,9 @@ class AesGcm implements Cipher {
     return plainLength
   }
 
-  readonly sealed = (): number => this.#sealed
+  sealed(): number {
+    return this.#sealed
+  }
 
   readonly close = (): void => {
     this.#key = undefined

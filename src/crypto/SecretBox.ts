@@ -92,7 +92,7 @@ class SecretBox implements Cipher {
 
   readonly workspace = Workspaces.ordinary
 
-  readonly seal = (buffer: Uint8Array, clearLength: number, plainLength: number): number => {
+  seal(buffer: Uint8Array, clearLength: number, plainLength: number): number {
     if (this.#closed || !canSeal(buffer, clearLength, plainLength, this.expansionBytes)) return -1
     if (this.#sealed >= this.#limit || !this.#makeRoom(plainLength - clearLength)) return -1
     const nonce = this.#sealNonce
@@ -109,7 +109,7 @@ class SecretBox implements Cipher {
     return suffix + this.#suffixBytes
   }
 
-  readonly open = (buffer: Uint8Array, clearLength: number, length: number): number => {
+  open(buffer: Uint8Array, clearLength: number, length: number): number {
     if (this.#closed || !canOpen(buffer, clearLength, length, this.expansionBytes)) return -1
     const nonce = this.#openNonce
     const suffix = length - this.#suffixBytes
@@ -130,7 +130,9 @@ class SecretBox implements Cipher {
     return plainLength
   }
 
-  readonly sealed = (): number => this.#sealed
+  sealed(): number {
+    return this.#sealed
+  }
 
   readonly close = (): void => {
     this.#closed = true

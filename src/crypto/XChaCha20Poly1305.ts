@@ -63,7 +63,11 @@ class XChaCha20Poly1305 implements Cipher {
     return new Uint8Array(this.#module.HEAPU8.buffer, address, size)
   }
 
-  readonly seal = (buffer: Uint8Array, clearLength: number, plainLength: number): number => {
+  prefetch(): number {
+    return (this.#module.HEAPU8[this.#key] ?? 0) + this.#limit + this.#sealed
+  }
+
+  seal(buffer: Uint8Array, clearLength: number, plainLength: number): number {
     const key = this.#key
     if (key === 0 || !canSeal(buffer, clearLength, plainLength, this.expansionBytes)) return -1
     if (this.#sealed >= this.#limit) return -1
@@ -86,7 +90,7 @@ class XChaCha20Poly1305 implements Cipher {
     return sealedLength + 4
   }
 
-  readonly open = (buffer: Uint8Array, clearLength: number, length: number): number => {
+  open(buffer: Uint8Array, clearLength: number, length: number): number {
     const key = this.#key
     if (key === 0 || !canOpen(buffer, clearLength, length, this.expansionBytes)) return -1
     const heap = this.#module.HEAPU8
@@ -108,7 +112,9 @@ class XChaCha20Poly1305 implements Cipher {
     return plainLength
   }
 
-  readonly sealed = (): number => this.#sealed
+  sealed(): number {
+    return this.#sealed
+  }
 
   readonly close = (): void => {
     if (this.#key === 0) return

@@ -175,6 +175,7 @@ export const source = (
   }
 
   return {
+    prefetch: () => ring.prefetch(),
     next: () => {
       const wanted = isEncrypting()
       want(wanted)

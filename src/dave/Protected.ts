@@ -44,6 +44,7 @@ export const whenTaken = (
   { isEncrypting, onFrame }: ProtectOptions,
   encrypt: (frame: Uint8Array) => Uint8Array | undefined
 ): ProtectedFrames => ({
+  prefetch: () => ring.prefetch(),
   next: () => ring.next(),
   read: (into, offset) => {
     if (!isEncrypting()) return ring.read(into, offset)

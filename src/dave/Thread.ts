@@ -34,8 +34,8 @@ export interface RemoteGroup {
  * @since 0.1.0
  */
 export interface Thread {
-  /** Rejects with why there is no group, as a string. */
-  readonly open: (userId: UserId, channelId: ChannelId) => Promise<RemoteGroup>
+  /** Rejects with why there is no group, as a string. `onLost` is called when the thread ends while the group is open. */
+  readonly open: (userId: UserId, channelId: ChannelId, onLost: (detail: string) => void) => Promise<RemoteGroup>
   readonly close: () => Promise<void>
 }
 
@@ -45,6 +45,7 @@ interface Waiting<A> {
 }
 
 interface Entry {
+  readonly onLost: (detail: string) => void
   readonly opened: Waiting<void>
   readonly requests: Map<number, Waiting<Uint8Array | string | undefined>>
   readonly decrypting: Map<number, (result: Decrypted) => void>
@@ -96,13 +97,16 @@ export const make = (): Thread => {
 
   const onEnd = (): void => {
     worker = undefined
-    for (const entry of entries.values()) {
+    const lost = Array.from(entries.values())
+    entries.clear()
+    for (const entry of lost) {
       entry.membership = undefined
       entry.opened.reject(ended)
       for (const waiting of entry.requests.values()) waiting.reject(ended)
       for (const done of entry.decrypting.values()) done("Undecryptable")
       entry.requests.clear()
       entry.decrypting.clear()
+      entry.onLost(ended)
     }
   }
 
@@ -143,6 +147,8 @@ export const make = (): Thread => {
       ask: (ask) =>
         new Promise((resolve, reject) => {
           if (worker === undefined) return reject(ended)
+          // what came before a commit belongs before it
+          if (batch.length > 0) flush()
           const number = ++request
           entry.requests.set(number, { resolve, reject })
           post({ _tag: "Ask", group: id, request: number, ask: detached(ask) })
@@ -162,7 +168,7 @@ export const make = (): Thread => {
         entry.decrypting.set(number, done)
         batch.push({ id: number, userId, frame: own(bytes) })
         // all that came in this turn goes in one message
-        if (batch.length === 1) setImmediate(flush)
+        if (batch.length === 1) setImmediate(() => batch.length > 0 && flush())
       },
       close: () => {
         post({ _tag: "Close", group: id })
@@ -172,11 +178,12 @@ export const make = (): Thread => {
   }
 
   return {
-    open: async (userId, channelId) => {
+    open: async (userId, channelId, onLost) => {
       const id = ++lastId
       started()
       const entry = await new Promise<Entry>((resolve, reject) => {
         const made: Entry = {
+          onLost,
           opened: { resolve: () => resolve(made), reject },
           requests: new Map(),
           decrypting: new Map(),

@@ -191,6 +191,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     isOpening = false
     groupVersion = wanted
     if (wanted === 0) return Effect.void
+    // a group may take its time, and audio must know at once
+    update()
     return group.create(wanted).pipe(
       Effect.map((made) => {
         isBeginning = true
@@ -218,7 +220,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const execute = (transition: number): void => {
     const next = pending.get(transition)
     if (next === undefined) return
-    pending.delete(transition)
+    // what a downgrade overtakes is not executed any more
+    if (next === 0) pending.clear()
+    else pending.delete(transition)
     transitions++
     lastTransition = transition
     isOpening = false
@@ -260,6 +264,10 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         return Effect.void
       }
       recoveries++
+      // the group goes on without us; a downgrade is for all in the channel
+      for (const [id, next] of pending) {
+        if (next > 0) pending.delete(id)
+      }
       invalid = transition
       unreadable = 0
       lastRecoveryMs = now()
@@ -373,6 +381,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       case 29:
       case 30: {
         const taking = frame.op === 29 ? group.commit(frame.commit) : group.welcome(frame.welcome)
+        media.beginEpoch()
         return taking.pipe(
           Effect.map(() => joined(frame.transitionId)),
           Effect.catch((error) =>
@@ -381,7 +390,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
               // a commit of the group that we have asked to be added to anew is not for us
               frame.op === 29 && isBeginning && invalid !== undefined ? Effect.void : recover(frame.transitionId)
             )
-          )
+          ),
+          Effect.ensuring(Effect.sync(media.endEpoch))
         )
       }
     }

@@ -61,6 +61,13 @@ export interface E2eeMedia {
   readonly receive: (packet: AudioPacket) => void
   /** The track is not played any more. */
   readonly unprotect: () => void
+  /**
+   * A commit or Welcome is being processed, maybe in another thread: what comes from now on waits for that, because an engine
+   * that has read a frame of an epoch takes none of that epoch that was sent before.
+   */
+  readonly beginEpoch: () => void
+  /** It was processed, or refused: what came too early is tried again, and then what has come meanwhile. */
+  readonly endEpoch: () => void
   /** The connection is over. */
   readonly close: () => void
   /** Somebody's SSRC has become known. */
@@ -71,6 +78,15 @@ export interface E2eeMedia {
 /** Packets of unknown senders that wait, and for how long. */
 const waitingPackets = 100
 const waitingMs = 1_000
+
+/**
+ * Unreadable packets that wait for the next epoch, and for how long. A sender is in the new epoch as soon as it has processed
+ * a commit, and its frames overtake that commit on its way to us. Discord waits for two seconds until all are.
+ */
+const earlyPackets = 250
+const earlyMs = 2_000
+
+type Attributed = AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }
 
 /**
  * @category constructors
@@ -86,7 +102,10 @@ export const make = (options: Options): E2eeMedia => {
   let unencrypted = 0
   let unknownSenders = 0
   const waiting: Array<AudioPacket> = []
+  const early: Array<{ readonly packet: Attributed; readonly failure: Dave.DecryptFailure }> = []
 
+  /** What has come while a commit is being processed. */
+  let held: Array<Attributed> | undefined
   let isOver = false
   let current: Dave.ProtectedFrames | undefined
 
@@ -101,18 +120,37 @@ export const make = (options: Options): E2eeMedia => {
     })
   }
 
-  const decrypt = (packet: AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }): void =>
+  const giveUp = (failure: Dave.DecryptFailure): void => {
+    if (failure === "NotMember") fromNonMembers++
+    else undecryptable++
+    onDecrypted(false)
+  }
+
+  const dropEarly = (nowMs: number): void => {
+    while (
+      early[0] !== undefined && (nowMs - early[0].packet.arrivalMs > earlyMs || early.length > earlyPackets)
+    ) giveUp(early.shift()?.failure ?? "Undecryptable")
+  }
+
+  const wait = (packet: Attributed, failure: Dave.DecryptFailure): void => {
+    early.push({ packet, failure })
+    dropEarly(now())
+  }
+
+  const decrypt = (packet: Attributed): void =>
     group.decrypt(packet.userId, packet.payload, (payload) => {
       if (isOver) return
-      if (typeof payload !== "string") {
-        decrypted++
-        onPacket({ ...packet, payload })
-        return onDecrypted(true)
-      }
-      if (payload === "NotMember") fromNonMembers++
-      else undecryptable++
-      onDecrypted(false)
+      if (typeof payload === "string") return wait(packet, payload)
+      decrypted++
+      onPacket({ ...packet, payload })
+      onDecrypted(true)
     })
+
+  const take = (packet: Attributed): void => {
+    if (held !== undefined) held.push(packet)
+    else if (isMember()) decrypt(packet)
+    else wait(packet, "Undecryptable")
+  }
 
   const dropStale = (nowMs: number): void => {
     while (
@@ -131,14 +169,11 @@ export const make = (options: Options): E2eeMedia => {
       unencrypted++
       return
     }
-    if (!isMember()) {
-      // where nobody encrypts, it only looks like it
-      if (takesPlain(nowMs)) return onPacket(packet)
-      undecryptable++
-      return
-    }
+    // where nobody encrypts, it only looks like it
+    if (!isMember() && takesPlain(nowMs)) return onPacket(packet)
+    dropEarly(nowMs)
     const { userId } = packet
-    if (userId !== undefined) return decrypt({ ...packet, userId })
+    if (userId !== undefined) return take({ ...packet, userId })
     waiting.push(packet)
     dropStale(nowMs)
   }
@@ -161,8 +196,17 @@ export const make = (options: Options): E2eeMedia => {
       for (const packet of packets) {
         const userId = users.userOf(packet.ssrc)
         if (userId === undefined) waiting.push(packet)
-        else decrypt({ ...packet, userId })
+        else take({ ...packet, userId })
       }
+    },
+    beginEpoch: () => {
+      held ??= []
+    },
+    endEpoch: () => {
+      const later = held ?? []
+      held = undefined
+      for (const { packet } of early.splice(0)) take(packet)
+      for (const packet of later) take(packet)
     },
     statistics: () => ({
       encrypted,

@@ -81,21 +81,26 @@ export const connect = Effect.fnUntraced(function*(
     Signalling.within(phase, phaseTimeoutMs, ended, effect)
 
   const users = SsrcMap.make()
-  const outgoing = yield* Queue.unbounded<Signalling.Outgoing>()
+  const early: Array<Signalling.Outgoing> = []
+  let post = (message: Signalling.Outgoing): void => void early.push(message)
   let gate: MediaSender.Gate = { _tag: "open" }
   let player: MediaSender.MediaSender | undefined
   const onPacket = (packet: Line.AudioPacket) => emit({ _tag: "Packet", packet })
   const maxDaveVersion = version >= 8 ? dave.maxVersion : 0
   const group = maxDaveVersion === 0
     ? undefined
-    : yield* dave.open({ userId: info.userId, channelId: info.channelId })
+    : yield* dave.open({
+      userId: info.userId,
+      channelId: info.channelId,
+      onLost: (error) => void Deferred.doneUnsafe(ended, Effect.fail(error))
+    })
   const e2ee = group === undefined ? undefined : yield* E2ee.make({
     group,
     self: info.userId,
     maxVersion: maxDaveVersion,
     users,
     now: clock.now,
-    send: (message) => void Queue.offerUnsafe(outgoing, message),
+    send: (message) => post(message),
     onGate: (next) => {
       gate = next
       player?.setGate(next)
@@ -114,9 +119,10 @@ export const connect = Effect.fnUntraced(function*(
     phaseTimeoutMs,
     resumeAttempts: options.resumeAttempts ?? defaultResumeAttempts,
     maxDaveVersion,
-    e2ee,
-    outgoing
+    e2ee
   })
+  post = gateway.post
+  early.forEach(post)
   const { ip, modes, port, ssrc } = yield* within("ready", gateway.ready)
   const mode = yield* crypto.choose(modes, options.modes)
 

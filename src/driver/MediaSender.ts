@@ -143,6 +143,11 @@ class Sender implements MediaSender, Outlet {
     this.#registration = options.clock.register(this)
   }
 
+  prefetch(): number {
+    return (this.#ring?.prefetch() ?? 0) + (this.#cipher.prefetch?.() ?? 0) + this.#lateness.prefetch() +
+      (this.#options.ssrc & 1) + (this.#dueMs > 0 ? 1 : 0) + this.#reanchored
+  }
+
   onDue(nowMs: number): number {
     if (this.#closed) return Infinity
     const late = nowMs - this.#dueMs

@@ -54,6 +54,8 @@ export interface Signalling {
   readonly descriptions: Queue.Dequeue<Description>
   /** Sends on the socket of the moment, and waits until the message has left. */
   readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Sends from plain code, in order, on the socket of the moment; what is lost with its socket stays lost. */
+  readonly post: (message: Outgoing) => void
   /** Announces speaking flags (op 5), from plain code; again after each resume. */
   readonly setSpeaking: (flags: number, ssrc: Ssrc) => void
   /** From now on a lost socket is resumed. */
@@ -84,10 +86,8 @@ export interface Options {
   readonly resumeAttempts: number
   /** The highest version of end-to-end encryption to announce; 0 is none. */
   readonly maxDaveVersion: number
-  /** Takes part in what the gateway says, and answers by {@link Options.outgoing}. */
+  /** Takes part in what the gateway says, and answers by {@link Signalling.post}. */
   readonly e2ee: Pick<E2ee, "onMessage" | "onFrame" | "resumed"> | undefined
-  /** Messages that are sent in order, on the socket of the moment; one that is lost with its socket stays lost. */
-  readonly outgoing: Queue.Queue<Outgoing>
 }
 
 /**
@@ -165,7 +165,7 @@ export const within = <A, R>(
 export const make = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Signalling, VoiceError.VoiceError, Scope.Scope> {
-  const { e2ee, emit, ended, info, outgoing, phaseTimeoutMs, resumeAttempts, sockets, users, version } = options
+  const { e2ee, emit, ended, info, phaseTimeoutMs, resumeAttempts, sockets, users, version } = options
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
@@ -288,6 +288,24 @@ export const make = Effect.fnUntraced(function*(
     })
   )
 
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const waiting: Array<Outgoing> = []
+  let isPosting = false
+  /** Sends in order, one at a time. What fails is lost with its socket; what still matters is said again on the next. */
+  const post = (message: Outgoing): void => {
+    if (message.op === 5 && waiting.at(-1)?.op === 5) waiting.pop()
+    waiting.push(message)
+    if (isPosting) return
+    isPosting = true
+    const send = Effect.gen(function*() {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        yield* Effect.ignore(next.op === 26 || next.op === 28 ? current.link.sendDave(next) : current.link.send(next))
+      }
+      isPosting = false
+    })
+    fork(Effect.forkIn(send, scope))
+  }
+
   /** Replaces lost sockets until one cannot be; gives the reason of that. */
   const supervise = Effect.gen(function*() {
     let sinceMs = nowMs()
@@ -310,7 +328,7 @@ export const make = Effect.fnUntraced(function*(
       if (next._tag === "Failure") return next.failure
       current = next.success
       // only now: what is announced from here on goes to this socket, too
-      if (speaking !== undefined) Queue.offerUnsafe(outgoing, speaking)
+      if (speaking !== undefined) post(speaking)
       e2ee?.resumed()
       resumes++
       sinceMs = nowMs()
@@ -322,23 +340,14 @@ export const make = Effect.fnUntraced(function*(
     Effect.forkScoped({ startImmediately: true })
   )
 
-  // one that fails is lost with its socket; what still matters is said again on the next
-  yield* Queue.take(outgoing).pipe(
-    Effect.flatMap((message) =>
-      Effect.ignore(
-        message.op === 26 || message.op === 28 ? current.link.sendDave(message) : current.link.send(message)
-      )
-    ),
-    Effect.forever,
-    Effect.forkScoped({ startImmediately: true })
-  )
   return {
     ready: Deferred.await(ready),
     descriptions,
     send: (message) => Effect.suspend(() => current.link.send(message)),
+    post,
     setSpeaking: (flags, ssrc) => {
       speaking = { op: 5, d: { speaking: flags, delay: 0, ssrc } }
-      Queue.offerUnsafe(outgoing, speaking)
+      post(speaking)
     },
     established: Effect.sync(() => {
       isEstablished = true

@@ -386,6 +386,7 @@ export class Unsupported extends Schema.TaggedError<Unsupported>(`${key}/Unsuppo
 const e2eeRemedies = {
   Engine: "Install @snazzah/davey, or provide Dave.layerDisabled where no encryption is needed.",
   Version: "Update this library.",
+  Thread: "Join again; if it happens again, look at what the process runs out of.",
   Group: "Join again; if it happens again, another member or the voice server is at fault.",
   Verification: "Only members of the same encrypted call have a verification code for each other."
 } as const
@@ -395,6 +396,7 @@ const e2eeRemedies = {
  *
  * - `Engine`: the library that does it cannot be loaded, or cannot make a key.
  * - `Version`: the voice gateway wants a version of the protocol that this library does not know.
+ * - `Thread`: the thread that keeps the groups has ended; the next connection starts another one.
  * - `Group`: we could not get into the channel's group, however often we asked to be added anew.
  * - `Verification`: there is no verification code for a user.
  *
@@ -402,7 +404,7 @@ const e2eeRemedies = {
  * @since 0.1.0
  */
 export class E2eeFailed extends Schema.TaggedError<E2eeFailed>(`${key}/E2eeFailed`)("E2eeFailed", {
-  kind: Schema.Literals(["Engine", "Version", "Group", "Verification"]),
+  kind: Schema.Literals(["Engine", "Version", "Thread", "Group", "Verification"]),
   detail: Schema.String
 }) {
   override get message(): string {

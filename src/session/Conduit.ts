@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 import type * as FrameRing from "../driver/FrameRing.ts"
 import type * as Line from "../driver/Line.ts"
 import type { ChannelId } from "../protocol/Identifier.ts"
-import type { VoiceConnection } from "../VoiceDriver.ts"
+import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
@@ -31,7 +31,7 @@ export type Event = Line.Event | { readonly _tag: "Moved"; readonly channelId: C
  */
 export interface Conduit extends
   Pick<
-    VoiceConnection,
+    VoiceDriver.VoiceConnection,
     | "attach"
     | "detach"
     | "setPaused"
@@ -46,20 +46,17 @@ export interface Conduit extends
   >
 {
   readonly events: Effect.Effect<Stream.Stream<Event>, never, Scope.Scope>
+  /** The same for plain code, until the scope closes. */
+  readonly observe: (observer: VoiceDriver.Observer<Event>) => Effect.Effect<void, never, Scope.Scope>
   readonly publish: (event: Event) => void
   /** Works on this connection until the scope closes. */
-  readonly use: (connection: VoiceConnection) => Effect.Effect<void, never, Scope.Scope>
+  readonly use: (connection: VoiceDriver.VoiceConnection) => Effect.Effect<void, never, Scope.Scope>
   /** There will be no connection any more. `lost`: not because we left. */
   readonly end: (error: VoiceError.VoiceError, lost: boolean) => Effect.Effect<void>
 }
 
 /** Events held for a subscriber that does not read. */
 const eventCapacity = 4_096
-
-interface Listener {
-  readonly onEvent: (event: Event) => void
-  readonly onEnd: () => void
-}
 
 /** What is being played: the ring outlives the connections, its number on each of them does not. */
 interface Attached {
@@ -82,10 +79,10 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Conduit, never, Scope.Scope> {
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
   const listening = yield* FiberHandle.make<never>()
-  const listeners = new Set<Listener>()
+  const listeners = new Set<VoiceDriver.Observer<Event>>()
   const readers = new Set<Queue.Queue<Line.AudioPacket, VoiceError.VoiceError>>()
   let over: VoiceError.VoiceError | undefined
-  let current: VoiceConnection | undefined
+  let current: VoiceDriver.VoiceConnection | undefined
   let attached: Attached | undefined
   let muted = false
   let speaking: number | undefined
@@ -102,7 +99,7 @@ export const make = Effect.fnUntraced(function*(
     )
 
   /** Hands what plays to the connection of the moment. One that is ending takes nothing any more; the next one will. */
-  const attachTo = (connection: VoiceConnection, to: Attached) =>
+  const attachTo = (connection: VoiceDriver.VoiceConnection, to: Attached) =>
     connection.attach(to.ring, { paused: to.paused }).pipe(
       Effect.map((inner) => {
         to.inner = inner
@@ -110,7 +107,7 @@ export const make = Effect.fnUntraced(function*(
       Effect.ignore
     )
 
-  const detachFrom = (connection: VoiceConnection, { inner }: Attached) =>
+  const detachFrom = (connection: VoiceDriver.VoiceConnection, { inner }: Attached) =>
     inner === undefined ? Effect.void : connection.detach(inner)
 
   /** The event in the numbers of this conduit; what comes from a former track is not told. */
@@ -138,17 +135,14 @@ export const make = Effect.fnUntraced(function*(
       ))
   })
 
-  const use: Conduit["use"] = Effect.fnUntraced(function*(connection: VoiceConnection) {
-    const events = yield* connection.events
-    yield* events.pipe(
-      Stream.runForEach((event) =>
-        Effect.sync(() => {
-          const told = event._tag === "Ended" ? undefined : translated(event)
-          if (told !== undefined) publish(told)
-        })
-      ),
-      Effect.forkScoped({ startImmediately: true })
-    )
+  const use: Conduit["use"] = Effect.fnUntraced(function*(connection: VoiceDriver.VoiceConnection) {
+    yield* connection.observe({
+      onEvent: (event) => {
+        const told = event._tag === "Ended" ? undefined : translated(event)
+        if (told !== undefined) publish(told)
+      },
+      onOver: () => {}
+    })
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         if (current !== connection) return Effect.void
@@ -164,17 +158,21 @@ export const make = Effect.fnUntraced(function*(
     yield* listen
   })
 
+  const observe: Conduit["observe"] = (observer) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        listeners.add(observer)
+        if (over !== undefined) observer.onOver(over)
+      }),
+      () => Effect.sync(() => listeners.delete(observer))
+    )
+
   const events = Effect.gen(function*() {
     const queue = yield* Queue.make<Event, Cause.Done>({ capacity: eventCapacity, strategy: "sliding" })
-    const listener: Listener = {
+    yield* observe({
       onEvent: (event) => void Queue.offerUnsafe(queue, event),
-      onEnd: () => void Queue.endUnsafe(queue)
-    }
-    yield* Effect.acquireRelease(
-      Effect.sync(() => listeners.add(listener)),
-      () => Effect.sync(() => listeners.delete(listener))
-    )
-    if (over !== undefined) listener.onEnd()
+      onOver: () => void Queue.endUnsafe(queue)
+    })
     return Stream.fromQueue(queue)
   })
 
@@ -232,6 +230,7 @@ export const make = Effect.fnUntraced(function*(
         )
       }),
     events,
+    observe,
     packets,
     packetsDropped: () => dropped,
     statistics: Effect.suspend(() => current === undefined ? notConnected("Statistics") : current.statistics),
@@ -249,7 +248,7 @@ export const make = Effect.fnUntraced(function*(
         over = error
         Deferred.doneUnsafe(ended, Effect.fail(error))
         if (lost) publish({ _tag: "Ended", error })
-        for (const { onEnd } of listeners) onEnd()
+        for (const { onOver } of listeners) onOver(error)
         for (const reader of readers) Queue.failCauseUnsafe(reader, Cause.fail(error))
       })
   }

@@ -63,6 +63,8 @@ const passing: ReadonlySet<Reason["_tag"]> = new Set([
  * @since 0.1.0
  */
 export const react = (reason: Reason): Reaction => {
+  // another engine or version does not come by itself; a group or a thread can
+  if (reason._tag === "E2eeFailed") return reason.kind === "Group" || reason.kind === "Thread" ? "rejoin" : "stop"
   if (!("code" in reason) || reason._tag === "GatewayClosed") return passing.has(reason._tag) ? "rejoin" : "stop"
   const { reaction } = CloseCode.voice(reason.code)
   return reaction === "resume" ? "rejoin" : reaction

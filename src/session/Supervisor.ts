@@ -14,7 +14,6 @@ import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import type { ChannelId } from "../protocol/Identifier.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
@@ -35,7 +34,7 @@ export interface Options {
   readonly whereabouts: Whereabouts.Whereabouts
   readonly conduit: Conduit.Conduit
   /** Shows what the session is doing. */
-  readonly show: (state: State) => Effect.Effect<void>
+  readonly show: (state: State) => void
   readonly policy: Policy
   readonly joinTimeout: Duration.Duration
   /** How we want to be shown; asked again for each request. */
@@ -116,7 +115,7 @@ export const run = Effect.fnUntraced(function*(
     })
     if (delay === undefined) return yield* error
     attempt++
-    yield* show({ _tag: "Reconnecting", attempt, delayMs: Duration.toMillis(delay), error })
+    show({ _tag: "Reconnecting", attempt, delayMs: Duration.toMillis(delay), error })
     yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
     const decisive = (now: Whereabouts.Now) => {
       const heard = wordAfter(since)(now)
@@ -137,7 +136,7 @@ export const run = Effect.fnUntraced(function*(
     expired: VoiceError.VoiceError,
     removed: () => Effect.Effect<Step, VoiceError.VoiceError>
   ): Effect.fn.Return<Step, VoiceError.VoiceError> {
-    yield* show({ _tag: "AwaitingServer" })
+    show({ _tag: "AwaitingServer" })
     const decisive = (now: Whereabouts.Now): Word | "over" | undefined => {
       const word = wordAfter(since)(now)
       if (word !== undefined && word !== "parked") return word
@@ -253,7 +252,7 @@ export const run = Effect.fnUntraced(function*(
   const acquire = (anew: Effect.Effect<boolean>): Effect.Effect<Step, VoiceError.VoiceError> =>
     Effect.gen(function*() {
       const { channelId } = target
-      yield* show({ _tag: "Joining", channelId })
+      show({ _tag: "Joining", channelId })
       // that we are in no channel is our own doing from here on
       const since = { ...whereabouts.now(), states: Infinity }
       return yield* whereabouts.request({ channelId, flags: options.flags(), anew, timeout: options.joinTimeout }).pipe(
@@ -274,62 +273,97 @@ export const run = Effect.fnUntraced(function*(
   const stay = Effect.fnUntraced(function*(place: Whereabouts.Place): Effect.fn.Return<Step, VoiceError.VoiceError> {
     const { info, since } = place
     yield* enter(info.channelId)
-    yield* show({ _tag: "Connecting", endpoint: info.endpoint, channelId: info.channelId })
+    show({ _tag: "Connecting", endpoint: info.endpoint, channelId: info.channelId })
     const connectionScope = yield* Scope.fork(scope)
     let connection: VoiceDriver.VoiceConnection | undefined
     let readyMs: number | undefined
 
     const heard = Effect.map(whereabouts.until(wordAfter(since)), (word): Outcome => ({ _tag: "Word", word }))
-    const visit = Effect.gen(function*() {
+    const here = () => channelId ?? info.channelId
+    let lost: VoiceError.VoiceError | undefined
+    let look: (() => void) | undefined
+
+    const bringUp = Effect.gen(function*() {
       const up = yield* driver.connect(info, options.connect)
       connection = up
       const { mode, ssrc, version } = up.established
       const { endpoint } = info
-      const here = () => channelId ?? info.channelId
-      const ready = Effect.suspend(() => show({ _tag: "Ready", endpoint, channelId: here(), ssrc, mode, version }))
-      const events = yield* up.events
-      yield* events.pipe(
-        Stream.runForEach((event) => {
-          switch (event._tag) {
-            case "Resuming":
-              return show({ _tag: "Resuming", endpoint, channelId: here(), error: event.error })
-            case "Resumed":
-              return ready
-            default:
-              return Effect.void
-          }
-        }),
-        Effect.forkScoped({ startImmediately: true })
-      )
+      const ready = () => show({ _tag: "Ready", endpoint, channelId: here(), ssrc, mode, version })
+      yield* up.observe({
+        onEvent: (event) => {
+          if (event._tag === "Resumed") ready()
+          if (event._tag === "Resuming") show({ _tag: "Resuming", endpoint, channelId: here(), error: event.error })
+        },
+        onOver: (error) => {
+          lost = error
+          look?.()
+        }
+      })
       yield* conduit.use(up)
       readyMs = nowMs()
       hasJoined = true
-      yield* ready
+      ready()
       yield* Deferred.succeed(joined, up)
       yield* whereabouts.show(here, options.flags).pipe(
         Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
         Effect.forkScoped({ startImmediately: true })
       )
-      yield* Effect.gen(function*() {
-        while (true) {
-          const elsewhere = ({ channelId: where }: Whereabouts.Now) =>
-            where !== undefined && where !== null && where !== channelId ? where : undefined
-          yield* whereabouts.until(elsewhere)
-          // a move brings another server, and the end of this connection; one that was here before the state is ours already
-          yield* Effect.sleep(gatewayPatience)
-          const where = elsewhere(whereabouts.now())
-          if (where === undefined) continue
-          yield* enter(where)
-          yield* ready
-        }
-      }).pipe(Effect.forkScoped({ startImmediately: true }))
-      return yield* up.awaitEnd
+      return ready
     }).pipe(
       Scope.provide(connectionScope),
       Effect.catch((error) => Effect.succeed<Outcome>({ _tag: "Lost", error }))
     )
 
-    const outcome = yield* Effect.raceFirst(visit, heard)
+    const elsewhere = () => {
+      const { channelId: where } = whereabouts.now()
+      return where !== undefined && where !== null && where !== channelId ? where : undefined
+    }
+
+    /** What comes next, in one wait: a session that is up has no other fiber than this. */
+    const next = (withMoves: boolean) =>
+      Effect.callback<Outcome | "moved">((resume) => {
+        const find = (): Outcome | "moved" | undefined => {
+          if (lost !== undefined) return { _tag: "Lost", error: lost }
+          const word = wordAfter(since)(whereabouts.now())
+          if (word !== undefined) return { _tag: "Word", word }
+          return withMoves && elsewhere() !== undefined ? "moved" : undefined
+        }
+        const stop = () => {
+          look = undefined
+          unwatch()
+        }
+        const unwatch = whereabouts.watch(
+          look = () => {
+            const found = find()
+            if (found === undefined) return
+            stop()
+            resume(Effect.succeed(found))
+          }
+        )
+        look()
+        return Effect.sync(stop)
+      })
+
+    const remain = Effect.fnUntraced(function*(ready: () => void): Effect.fn.Return<Outcome> {
+      while (true) {
+        let found: Outcome | "moved" | undefined = yield* next(true)
+        // a move brings another server, and the end of this connection; one that was here before the state is ours already
+        if (found === "moved") {
+          found = yield* Effect.timeoutOrElse(next(false), {
+            duration: gatewayPatience,
+            orElse: () => Effect.undefined
+          })
+        }
+        if (found !== undefined && found !== "moved") return found
+        const where = elsewhere()
+        if (where === undefined) continue
+        yield* enter(where)
+        ready()
+      }
+    })
+
+    const up = yield* Effect.raceFirst(bringUp, heard)
+    const outcome = typeof up === "function" ? yield* remain(up) : up
     if (readyMs !== undefined && nowMs() - readyMs >= stableMs) yield* settle
     // what the close code of a removal says is still to be heard
     const removal = outcome._tag === "Word" && outcome.word === "removed"

@@ -71,6 +71,8 @@ export interface Flags {
 export interface Whereabouts {
   readonly guildId: GuildId
   readonly now: () => Now
+  /** Calls `look` whenever something new is known, until the function that it returns is called. Plain code. */
+  readonly watch: (look: () => void) => () => void
   /** Waits until `look` finds something in what is known. */
   readonly until: <A>(look: (now: Now) => A | undefined) => Effect.Effect<A>
   /** The place that what is known now amounts to, if we are in a channel and have a voice server. */
@@ -141,6 +143,11 @@ export const make = Effect.fnUntraced(function*(
   const set = (change: Partial<Now>): void => {
     now = { ...now, ...change }
     for (const watch of Array.from(watchers)) watch()
+  }
+
+  const watch: Whereabouts["watch"] = (look) => {
+    watchers.add(look)
+    return () => void watchers.delete(look)
   }
 
   const until: Whereabouts["until"] = (look) =>
@@ -372,7 +379,7 @@ export const make = Effect.fnUntraced(function*(
     })
   })
 
-  return { guildId, now: () => now, until, place, request, tell, show, leave }
+  return { guildId, now: () => now, watch, until, place, request, tell, show, leave }
 })
 
 /**

@@ -17,7 +17,13 @@ export const make = Effect.gen(function*() {
   let started = false
   let starving = false
 
-  const publish = (event: Line.Event) => PubSub.publish(hub, event)
+  const observers = new Set<VoiceDriver.Observer>()
+
+  const publish = (event: Line.Event) =>
+    Effect.suspend(() => {
+      for (const { onEvent } of observers) onEvent(event)
+      return PubSub.publish(hub, event)
+    })
 
   /** One frame's time passes in the driver. */
   const step = Effect.suspend(() => {
@@ -76,6 +82,11 @@ export const make = Effect.gen(function*() {
     setMuted: (muted) => Effect.sync(() => log.push(`muted ${muted}`)),
     setSpeaking: (flags) => Effect.sync(() => log.push(`speaking ${flags}`)),
     events: Effect.map(PubSub.subscribe(hub), (subscription) => Stream.fromSubscription(subscription)),
+    observe: (observer) =>
+      Effect.acquireRelease(
+        Effect.sync(() => observers.add(observer)),
+        () => Effect.sync(() => observers.delete(observer))
+      ),
     packets: Stream.empty,
     listen: () => Effect.void,
     packetsDropped: () => 0,
@@ -90,6 +101,10 @@ export const make = Effect.gen(function*() {
     taken,
     step,
     steps: (count: number) => Effect.repeat(Effect.andThen(step, Effect.yieldNow), { times: count - 1 }),
-    lose: (error: VoiceError) => Deferred.fail(ended, error)
+    lose: (error: VoiceError) =>
+      Effect.suspend(() => {
+        for (const { onOver } of observers) onOver(error)
+        return Deferred.fail(ended, error)
+      })
   }
 })

@@ -304,6 +304,38 @@ describe("E2ee", () => {
   }
 
   test(
+    "transitions of a group that goes on without us are forgotten, a downgrade is not",
+    Effect.gen(function*() {
+      const { commit, mock, say, state, take, welcome } = yield* member()
+      yield* commit(3)
+      yield* say(prepare(4, 0))
+      yield* mock.refuse("commit")
+      yield* commit(5)
+      assert.deepStrictEqual(take(), ["23:3", "23:4", "31:5", "26"])
+      assert.isTrue(state()?.transitioning)
+      yield* say(execute(4))
+      assert.deepStrictEqual([state()?.version, state()?.transitioning], [0, false])
+
+      const other = yield* member()
+      yield* other.commit(3)
+      yield* other.mock.refuse("commit")
+      yield* other.commit(4)
+      assert.isFalse(other.state()?.transitioning)
+      yield* welcome(6)
+    })
+  )
+
+  test(
+    "a downgrade ends what is under way",
+    Effect.gen(function*() {
+      const { commit, say, state } = yield* member()
+      yield* commit(3)
+      yield* say(prepare(4, 0), execute(4))
+      assert.isFalse(state()?.transitioning)
+    })
+  )
+
+  test(
     "gives up when no welcome can ever be used",
     Effect.gen(function*() {
       const { failures, mock, take, welcome } = yield* member()
@@ -345,15 +377,24 @@ describe("E2ee", () => {
     Effect.gen(function*() {
       const { clock, e2ee, hear, take, welcome } = yield* member()
       const spoilt = MockDave.protect(frame, 99)
-      for (let i = 0; i < 35; i++) hear(spoilt)
+      /** They come every 20 ms, and are given up when they have waited for two seconds. */
+      const hearSpoilt = (count: number) => {
+        for (let i = 0; i < count; i++) {
+          clock.nowMs += 20
+          hear(spoilt)
+        }
+      }
+      hearSpoilt(100 + 35)
+      yield* settle
+      assert.deepStrictEqual(take(), [])
       hear(MockDave.protect(frame, 1))
-      for (let i = 0; i < 35; i++) hear(spoilt)
+      hearSpoilt(35)
       yield* settle
       assert.deepStrictEqual(take(), [], "one that is read begins the count anew")
-      hear(spoilt)
+      hearSpoilt(1)
       yield* settle
       assert.deepStrictEqual(take(), ["31:0", "26"])
-      for (let i = 0; i < 100; i++) hear(spoilt)
+      hearSpoilt(100)
       yield* settle
       assert.deepStrictEqual(take(), [])
       yield* welcome(3)
@@ -362,8 +403,7 @@ describe("E2ee", () => {
 
       let recoveries = 0
       for (let second = 0; second < 600; second++) {
-        clock.nowMs += 1_000
-        for (let i = 0; i < 50; i++) hear(spoilt)
+        hearSpoilt(50)
         yield* settle
         if (take().includes("31:3")) {
           recoveries++

@@ -135,10 +135,13 @@ describe("E2eeMedia", () => {
     test(
       "what cannot be read is counted by its cause",
       Effect.gen(function*() {
-        const { heard, media, outcomes, receive } = yield* rig()
+        const { heard, media, outcomes, receive, state } = yield* rig()
         receive(MockDave.protect(frame, 2), guest)
         receive(MockDave.protect(frame, 1), stranger)
         assert.deepStrictEqual(heard, [])
+        assert.deepStrictEqual(outcomes, [], "the next epoch may be on its way")
+        state.nowMs = 2_001
+        receive(MockDave.protect(Uint8Array.of(0xfc), 3), guest)
         assert.deepStrictEqual(outcomes, [false, false])
         assert.deepInclude(media.statistics(), { undecryptable: 1, fromNonMembers: 1, decrypted: 0 })
       })
@@ -149,10 +152,59 @@ describe("E2eeMedia", () => {
       Effect.gen(function*() {
         const { heard, media, receive, state } = yield* rig({ isMember: false })
         receive(MockDave.protect(frame, 1), guest)
+        state.nowMs = 2_001
+        receive(MockDave.protect(frame, 1), guest)
+        assert.deepStrictEqual(heard, [])
         assert.deepInclude(media.statistics(), { undecryptable: 1 })
         state.takesPlain = true
         receive(MockDave.protect(frame, 1), guest)
         assert.lengthOf(heard, 1)
+      })
+    )
+
+    test(
+      "frames that overtake the commit of their epoch are read when it is here, in their order",
+      Effect.gen(function*() {
+        const { group, heard, media, outcomes, payloads, receive, state } = yield* rig()
+        const second = Uint8Array.of(0xfc, 9)
+        receive(MockDave.protect(frame, 2), guest)
+        state.nowMs = 20
+        receive(MockDave.protect(second, 2), guest)
+        receive(MockDave.protect(second, 3), guest)
+        receive(MockDave.protect(second, 1), guest)
+        assert.lengthOf(heard, 1, "what can be read does not wait for it")
+        yield* group.commit(new Uint8Array())
+        media.endEpoch()
+        assert.deepStrictEqual(payloads(), [second, frame, second])
+        yield* group.commit(new Uint8Array())
+        media.endEpoch()
+        assert.lengthOf(heard, 4)
+        assert.deepStrictEqual(outcomes, [true, true, true, true])
+        assert.deepInclude(media.statistics(), { decrypted: 4, undecryptable: 0 })
+      })
+    )
+
+    test(
+      "what comes while a commit is being processed waits behind what came before",
+      Effect.gen(function*() {
+        const { group, heard, media, payloads, receive } = yield* rig()
+        const second = Uint8Array.of(0xfc, 9)
+        receive(MockDave.protect(frame, 2), guest)
+        media.beginEpoch()
+        yield* group.commit(new Uint8Array())
+        receive(MockDave.protect(second, 2), guest)
+        assert.deepStrictEqual(heard, [])
+        media.endEpoch()
+        assert.deepStrictEqual(payloads(), [frame, second])
+      })
+    )
+
+    test(
+      "rubbish does not fill the memory",
+      Effect.gen(function*() {
+        const { media, receive } = yield* rig()
+        for (let i = 0; i < 400; i++) receive(MockDave.protect(frame, 9), guest)
+        assert.strictEqual(media.statistics().undecryptable, 150)
       })
     )
 

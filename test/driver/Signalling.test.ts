@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Queue, Redacted, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type * as Line from "../../src/driver/Line.ts"
 import * as Signalling from "../../src/driver/Signalling.ts"
@@ -58,8 +58,7 @@ const rig = Effect.fnUntraced(function*(
       phaseTimeoutMs: 5_000,
       resumeAttempts: options.resumeAttempts ?? 5,
       maxDaveVersion: 0,
-      e2ee: undefined,
-      outgoing: yield* Queue.unbounded<Signalling.Outgoing>()
+      e2ee: undefined
     }),
     { startImmediately: true }
   )

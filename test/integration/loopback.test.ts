@@ -70,6 +70,7 @@ const between = Effect.gen(function*() {
 
 const playsTo = Effect.fnUntraced(function*(connection: VoiceDriver.VoiceConnection, seed: number) {
   const guest = yield* Rig.guest("lobby", `guest ${seed}`)
+  yield* Rig.encrypted(connection, guest.userId)
   yield* connection.attach(Rig.ringOf(Rig.frames(20, seed)))
   const heard = yield* guest.awaitFrames(20)
   assert.deepStrictEqual(heard.map(({ payload }) => payload), Rig.payloads(Rig.frames(20, seed)))

@@ -36,6 +36,8 @@ export interface Plan {
   readonly frameMs: number
   readonly mode: EncryptionMode
   readonly network: Emulator.NetworkOptions
+  /** Whether the guests can encrypt end to end: then all is encrypted. */
+  readonly encrypted: boolean
   readonly faults: FaultSchedule.Schedule
   readonly deeds: ReadonlyArray<{ readonly atMs: number; readonly bot: string; readonly deed: Deed }>
 }
@@ -145,6 +147,7 @@ export const draw = (seed: number): Plan => {
       jitterMs: 20,
       loss: 0.02
     }]),
+    encrypted: random.next() < 0.4,
     faults: drawn,
     deeds: acts.toSorted((a, b) => a.atMs - b.atMs)
   }
@@ -248,6 +251,7 @@ const outlive = (
   heardOf: Effect.Effect<ReadonlyArray<Emulator.HeardFrame>>
 ) =>
   Effect.gen(function*() {
+    const { privacyCodes } = yield* Emulator.Emulator
     const isSettled = Effect.map(session.state, ({ _tag }) => _tag === "Ready" || _tag === "Closed")
     yield* becomes("neither Ready nor Closed", recoveryMs, isSettled)
     /** Nothing is missing for two seconds but what the network loses. */
@@ -263,6 +267,14 @@ const outlive = (
           arrivalMs - (heard[i - 1]?.arrivalMs ?? arrivalMs) <= plan.frameMs + lossMs + 45
         )
     })
+    /** Everybody in the channel has the same privacy code, if the guests can encrypt, or nobody encrypts. */
+    const isTogether = Effect.gen(function*() {
+      if ((yield* session.state)._tag === "Closed") return true
+      const { membership, version } = yield* session.e2ee
+      const codes = yield* Effect.orDie(privacyCodes(yield* session.channelId))
+      return version === (plan.encrypted ? 1 : 0) &&
+        Array.from(codes.values()).every((code) => code === (plan.encrypted ? membership?.privacyCode : undefined))
+    })
     const audible = Effect.gen(function*() {
       yield* session.setSelf({ mute: false, deaf: false })
       // a WebSocket loses no single message, but the faults do: without Speaking nobody is heard
@@ -277,6 +289,7 @@ const outlive = (
       yield* becomes("not heard", recoveryMs, isHeardOrOver(before))
       // what was broken before may still come to light: an unanswered heartbeat, for one
       yield* becomes("a gap though all is well, again and again", recoveryMs, isWell)
+      yield* becomes("not in the group of the others", recoveryMs, isTogether)
     })
     yield* Effect.catch(
       audible,
@@ -458,7 +471,11 @@ const judgeMedia = (plan: Plan, { name, tap }: Life) => {
   }
 }
 
-const judgeHeard = (name: string, tap: Tap.Tap, heard: ReadonlyArray<Emulator.HeardFrame>) => {
+const judgeHeard = (plan: Plan, { name, tap }: Life, heard: ReadonlyArray<Emulator.HeardFrame>) => {
+  assert.isTrue(
+    heard.every(({ encrypted, silence }) => silence || encrypted === plan.encrypted),
+    `${name} in the clear`
+  )
   const order = new Map<number, number>()
   for (const { ssrc } of tap.packets) if (!order.has(ssrc)) order.set(ssrc, order.size)
   const bySequence = heard.filter(({ silence }) => !silence).map((frame) => ({
@@ -519,7 +536,11 @@ export const play = (plan: Plan, onlooker = nobody) => {
     yield* onlooker.attend
     yield* discord.createChannel({ name: "other" })
     for (const name of plan.bots) if (name !== "bot") yield* discord.createUser({ name, bot: true })
-    const guests = [yield* Rig.guest("lobby"), yield* Rig.guest("other", "second guest")] as const
+    const can = { e2ee: plan.encrypted }
+    const guests = [
+      yield* Rig.guest("lobby", "guest", can),
+      yield* Rig.guest("other", "second guest", can)
+    ] as const
     const ids = new Map<string, string>()
     for (const name of plan.bots) ids.set(name, (yield* discord.user(name)).id)
     const heardOf = (name: string) =>
@@ -559,7 +580,7 @@ export const play = (plan: Plan, onlooker = nobody) => {
       judgeEnd(plan, life)
       judgeSignalling(plan, life, solicited.get(life.name) ?? [])
       judgeMedia(plan, life)
-      judgeHeard(life.name, life.tap, yield* heardOf(life.name))
+      judgeHeard(plan, life, yield* heardOf(life.name))
       const { datagram, gateway, voice } = life.tap
       assert.deepStrictEqual([voice.open, datagram.open, gateway.open], [0, 0, 0], "sockets stay open")
       assert.isAtMost(Math.max(voice.most, datagram.most, gateway.most), 1, "two connections at once")

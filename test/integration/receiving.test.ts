@@ -71,9 +71,9 @@ describe("receiving", () => {
   it.effect("goes through the wraparound of the sequence number", () =>
     Rig.run(
       Effect.gen(function*() {
-        const guest = yield* Rig.guest()
+        // 65 536 frames end to end would take their time
+        const guest = yield* Rig.guest("lobby", "guest", { e2ee: false })
         const session = yield* Rig.join("lobby")
-        yield* Rig.encrypted(session)
         const packets = yield* listen(session)
         // a sequence starts anywhere: this many packets pass its end in any case
         const spoken = Array.from({ length: 0x1_0000 }, (_, i) => ({

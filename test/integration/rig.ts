@@ -7,6 +7,7 @@ import * as Dave from "../../src/Dave.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
+import type { UserId } from "../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as Time from "../../src/testing/Time.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
@@ -150,13 +151,18 @@ export const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError, R>) =>
 export const guest = (channel = "lobby", user = "guest", options: { readonly e2ee?: boolean } = {}) =>
   Effect.orDie(Emulator.Emulator.use((discord) => discord.join({ user, channel, ...options })))
 
-/** Waits until the session is in the group of its channel, if there has to be one, and every change of it is executed. */
+/**
+ * Waits until the session is in the group of its channel, with this member, if there has to be one, and every change of it is
+ * executed.
+ */
 export const encrypted = Effect.fnUntraced(function*(
-  session: Pick<VoiceSession.VoiceSession | VoiceDriver.VoiceConnection, "e2ee">
+  session: Pick<VoiceSession.VoiceSession | VoiceDriver.VoiceConnection, "e2ee">,
+  withMember?: UserId
 ) {
   while (true) {
     const { membership, transitioning, version } = yield* session.e2ee
-    if (version === 0 || (membership !== undefined && !transitioning)) return membership
+    const isThere = withMember === undefined || membership?.members.includes(withMember) === true
+    if (version === 0 || (membership !== undefined && isThere && !transitioning)) return membership
     yield* Effect.sleep("10 millis")
   }
 })

@@ -21,6 +21,10 @@ describe("Policy", () => {
     ["rejoin", new VoiceError.UdpLost({ address: "192.0.2.1", port: 1, sign: "address-gone" })],
     ["rejoin", new VoiceError.HeartbeatUnanswered({ missed: 1, silentMs: 1 })],
     ["rejoin", new VoiceError.GatewayFailed({ detail: "" })],
+    ["rejoin", new VoiceError.E2eeFailed({ kind: "Group", detail: "" })],
+    ["rejoin", new VoiceError.E2eeFailed({ kind: "Thread", detail: "" })],
+    ["stop", new VoiceError.E2eeFailed({ kind: "Engine", detail: "" })],
+    ["stop", new VoiceError.E2eeFailed({ kind: "Version", detail: "" })],
     ["stop", new VoiceError.NoCommonMode({ offered: [], accepted: [] })],
     ["stop", new VoiceError.GatewayDetached({ guildId: GuildId.make("1") })],
     ["stop", new VoiceError.NotConnected({ operation: "" })],
@@ -28,7 +32,8 @@ describe("Policy", () => {
     ["stop", new VoiceError.GatewayClosed({ code: 4006, name: "", remedy: "", detail: "" })]
   ]
   for (const [reaction, reason] of others) {
-    it(`reacts to ${reason._tag} with ${reaction}`, () => {
+    const kind = "kind" in reason ? ` (${reason.kind})` : ""
+    it(`reacts to ${reason._tag}${kind} with ${reaction}`, () => {
       assert.strictEqual(Policy.react(reason), reaction)
       assert.strictEqual(Policy.never.react(reason), "stop")
     })

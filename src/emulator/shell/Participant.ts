@@ -76,7 +76,8 @@ export interface Participant {
 }
 
 const silenceMs = 100
-const marginMs = 1000
+/** What is said may wait for the group for 5 s. */
+const marginMs = 6_000
 
 interface Waiter {
   readonly count: number

@@ -189,6 +189,8 @@ export const make = (options: DaveMemberOptions): DaveMember => {
       return
     }
     epochPrepared = true
+    // What was announced to the group before is never executed.
+    transitions.clear()
     begin(next)
   }
 

@@ -61,7 +61,7 @@ export interface ParticipantHandle {
   readonly ssrc: number
   /**
    * Sends Speaking (op 5; `speaking` is 1 unless given) to the others, then each frame at its media time, the first one
-   * now or after what is still being spoken, and five silence frames unless `trailingSilence` is false. `onDone` runs
+   * now, after what is still being spoken, or (for 5 seconds at most) when it can be encrypted, and five silence frames unless `trailingSilence` is false. `onDone` runs
    * when the last frame was sent; it never runs if the participant leaves before.
    */
   readonly speak: (

@@ -19,6 +19,10 @@ import type { Roster, Where } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
 import type { Session } from "./Session.ts"
 
+/** How long an utterance waits for its first frame to be encrypted, and how often that is tried, in milliseconds. */
+const groupPatienceMs = 5_000
+const groupStepMs = 10
+
 /** Silence frames that close what was said. */
 const closingFrames = 5
 
@@ -138,17 +142,22 @@ export const make = (
     let encryption = options
     let seat = takeSeat(where, encryption, hear)
 
-    const send = (data: Uint8Array, timestamp: number): void => {
+    /** Whether there was anything to send: without a group, an encrypting member sends nothing. */
+    const send = (data: Uint8Array, timestamp: number): boolean => {
       const { member } = seat.session
       const payload = member === undefined ? data : member.encrypt(data)
-      if (payload === undefined) return
+      if (payload === undefined) return false
       const length = RtpPacket.fixedHeaderBytes + payload.length
-      if (length > spoken.length) return context.count("participant-frame-too-long")
+      if (length > spoken.length) {
+        context.count("participant-frame-too-long")
+        return true
+      }
       RtpPacket.writeHeader(spoken, false, RtpPacket.payloadTypeOpus, sequence, timestamp, seat.session.ssrc)
       sequence = RtpPacket.nextSequence(sequence)
       spoken.set(payload, RtpPacket.fixedHeaderBytes)
       const clear = Sealing.rtpClearBytes(seat.box.mode, spoken, length)
       relay.scripted(seat.session, sealed.subarray(0, seat.box.seal(spoken, length, clear, sealed)))
+      return true
     }
 
     const hush = (): void => {
@@ -166,24 +175,32 @@ export const make = (
         return
       }
       speaking = true
-      const start = RtpPacket.addTimestamp(firstTimestamp, Math.round((startMs - epochMs) * 48))
+      let beginMs = startMs
       let index = 0
       let samples = 0
       const step = (): void => {
         cancel = undefined
         if (seat.session.ended) return hush()
         if (index === 0) roster.setSpeaking(seat.session, utterance.speaking)
-        const frame = utterance.frames[index++]
+        const frame = utterance.frames[index]
         if (frame !== undefined) {
-          send(frame.data, RtpPacket.addTimestamp(start, samples))
+          const start = RtpPacket.addTimestamp(firstTimestamp, Math.round((beginMs - epochMs) * 48))
+          const isSent = send(frame.data, RtpPacket.addTimestamp(start, samples))
+          // who has just come in may have to wait for the group; where nobody listens, there is nothing to wait for
+          const mayWait = seat.session.room.members.length > 1 && beginMs - startMs < groupPatienceMs
+          if (!isSent && index === 0 && mayWait) {
+            beginMs += groupStepMs
+            return schedule(step, beginMs)
+          }
           samples += frame.samples
         }
+        index++
         // A listener may have made this participant leave or move.
         if (!speaking) return
-        if (index < utterance.frames.length) schedule(step, startMs + samples / 48)
+        if (index < utterance.frames.length) schedule(step, beginMs + samples / 48)
         else {
           utterance.onDone?.()
-          if (speaking) next(startMs + samples / 48)
+          if (speaking) next(beginMs + samples / 48)
         }
       }
       schedule(step, startMs)

@@ -47,6 +47,9 @@ const silenceBetweenVerdictsMs = 1_000
 /** How long a client may go on in the clear when it should encrypt: what is under way, in milliseconds. */
 const plainGraceMs = 2_000
 
+/** The shortest Opus frame, in samples at 48 kHz. */
+const leastSamples = 120
+
 /** The SSRC of the server itself, as the sender of receiver reports; members get others. */
 const serverSsrc = 1
 
@@ -204,7 +207,10 @@ export const make = (
     if (!session.maySend) onEarlyAudio(session, silence)
     const payload = plain.subarray(payloadStart, payloadEnd)
     if (!silence && payload.length > 0) judgeEncryption(session, payload)
-    session.conduct?.packet(header.sequence, header.timestamp, OpusPacket.samples(payload), silence)
+    // What is encrypted end to end does not say how long it is.
+    const isEncrypted = MediaFrame.isFrame(payload, 0, payload.length)
+    const samples = isEncrypted ? leastSamples : OpusPacket.samples(payload)
+    session.conduct?.packet(header.sequence, header.timestamp, samples, silence)
     return true
   }
 

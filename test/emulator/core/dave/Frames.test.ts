@@ -55,6 +55,22 @@ describe("Frames", () => {
     assert.deepStrictEqual(world.violations(), ["dave-plain-audio"])
   })
 
+  it("may be lost under way, though nobody can see how long they are", () => {
+    const { a, world } = together(2)
+    const frame = encrypted(a, opus(1))
+    // ciphertext can begin like a packet of 60 ms
+    frame[0] = 0x18
+    for (let i = 0; i < 20; i++) {
+      if (i % 5 === 4) {
+        a.state.sequence++
+        a.state.timestamp += 960
+      }
+      a.say(frame)
+      world.wait(20)
+    }
+    assert.deepStrictEqual(world.advice(), [])
+  })
+
   it("in the clear are right when a downgrade is due", () => {
     const { a, world } = together(2)
     const plain = makeDaveClient(world, "9", { max: 0 })

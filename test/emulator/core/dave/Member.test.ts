@@ -233,6 +233,18 @@ describe("Member", () => {
     assert.deepStrictEqual(room.counted(), {})
   })
 
+  it("forgets a downgrade that a new group has overtaken", () => {
+    const room = pair()
+    const listener = room.member("12")
+    room.tell("12", { op: 21, d: { protocol_version: 0, transition_id: 3 } })
+    assert.deepStrictEqual(listener.open(UserId.make("11"), frame), plain())
+    room.tell("12", { op: 24, d: { protocol_version: 1, epoch: 1 } })
+    assert.deepStrictEqual(listener.open(UserId.make("11"), frame), Result.fail("unencrypted"))
+    room.tell("12", { op: 22, d: { transition_id: 3 } })
+    assert.isUndefined(listener.encrypt(frame))
+    assert.deepStrictEqual(room.counted(), { "transition-unknown": 1, "frame-withheld": 1 })
+  })
+
   it("does nothing of all this in a channel without encryption", () => {
     const room = makeRoom()
     const member = room.seat("11")

@@ -1,0 +1,46 @@
+/**
+ * What refills the rings of all tracks of a process, so that a track's own fiber is woken only when it has to pull frames
+ * from its source: to wake a fiber and a timer for each ring costs more than to move all the frames.
+ *
+ * @since 0.1.0
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as AudioClock from "../AudioClock.ts"
+
+/** Rings that are due within the same frame are refilled in one turn. */
+const turnMs = AudioClock.frameMs
+
+const pumps = new WeakMap<Clock.Clock, AudioClock.AudioClock["Service"]>()
+
+const pumpOf = (clock: Clock.Clock): AudioClock.AudioClock["Service"] => {
+  const known = pumps.get(clock)
+  if (known !== undefined) return known
+  const pump = AudioClock.make(AudioClock.alarm(clock, Effect.runFork))
+  pumps.set(clock, pump)
+  return pump
+}
+
+/**
+ * Calls `fill` after `firstMs` milliseconds or a little later, and again after as many as it returns each time, until it
+ * returns 0. It is plain code and must not throw.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const refill = (clock: Clock.Clock, firstMs: number, fill: () => number): Effect.Effect<void> =>
+  Effect.callback((resume) => {
+    const pump = pumpOf(clock)
+    const turnAfter = (ms: number) => Math.ceil((pump.now() + ms) / turnMs) * turnMs
+    const registration = pump.register({
+      onDue: () => {
+        const ms = fill()
+        if (ms > 0) return turnAfter(ms)
+        registration.remove()
+        resume(Effect.void)
+        return Infinity
+      }
+    })
+    registration.schedule(turnAfter(firstMs))
+    return Effect.sync(() => registration.remove())
+  })

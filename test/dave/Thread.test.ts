@@ -1,0 +1,47 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Thread from "../../src/dave/Thread.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import { ChannelId, UserId } from "../../src/protocol/Identifier.ts"
+
+const ann = UserId.make("1001")
+const channelId = ChannelId.make("3001")
+
+describe("Thread", () => {
+  it.live("tells its groups when it ends, and starts anew with the next one", () =>
+    Effect.gen(function*() {
+      const thread = Thread.make()
+      const lost: Array<string> = []
+      const group = yield* Effect.promise(() => thread.open(ann, channelId, (detail) => lost.push(detail)))
+      const made = yield* Effect.promise(() => group.ask({ _tag: "create", version: 1 }))
+      assert.instanceOf(made, Uint8Array)
+      const pending = group.ask({ _tag: "verification-code", userId: ann }).then(String, String)
+      const decrypting = new Promise((resolve) => group.decrypt(ann, Uint8Array.of(1, 2, 3), resolve))
+      yield* Effect.promise(thread.close)
+      assert.match(yield* Effect.promise(() => pending), /ended|NoEstablishedGroup/)
+      assert.strictEqual(yield* Effect.promise(() => decrypting), "Undecryptable")
+      assert.lengthOf(lost, 1)
+      assert.match(
+        yield* Effect.promise(() => group.ask({ _tag: "create", version: 1 }).then(String, String)),
+        /ended/
+      )
+      group.close()
+
+      const next = yield* Effect.promise(() => thread.open(ann, channelId, (detail) => lost.push(detail)))
+      assert.instanceOf(yield* Effect.promise(() => next.ask({ _tag: "create", version: 1 })), Uint8Array)
+      next.close()
+      yield* Effect.promise(thread.close)
+      assert.lengthOf(lost, 1, "one that was closed is not lost")
+    }))
+
+  it.live("does not send a frame in the clear from a ring that cannot be shared", () =>
+    Effect.gen(function*() {
+      const thread = Thread.make()
+      const group = yield* Effect.promise(() => thread.open(ann, channelId, () => {}))
+      const ring = FrameRing.make({ shared: false })
+      ring.write(Uint8Array.of(0xfc, 1), 960)
+      const source = group.protect(ring, { isEncrypting: () => true, onFrame: () => {} })
+      assert.strictEqual(source.read(new Uint8Array(64), 0), 0)
+      yield* Effect.promise(thread.close)
+    }))
+})
