@@ -156,7 +156,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     onGate(gate())
     const e2ee: Line.E2ee = {
       version,
-      ...(membership === undefined ? {} : { membership }),
+      // at version 0 there may be a former group, or one that is being made; its codes would say that nobody listens in
+      ...(membership === undefined || version === 0 ? {} : { membership }),
       transitioning: pending.size > 0
     }
     const text = JSON.stringify(e2ee)

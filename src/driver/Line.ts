@@ -95,7 +95,8 @@ export type Command = typeof Command.Type
  * How a connection stands with end-to-end encryption (DAVE).
  *
  * - `version`: the version of the protocol that is in use; 0 is none, and audio is readable for Discord then.
- * - `membership`: the group that we are in. Without one nothing but silence is sent while the version is not 0.
+ * - `membership`: the group that we are in, never at version 0. Without one nothing but silence is sent while the version is
+ *   not 0.
  * - `transitioning`: a change was announced and is not executed yet.
  *
  * @category schemas

@@ -365,7 +365,7 @@ describe("session", () => {
   it.effect("resumes where the sequence of the voice gateway wraps, behind what it has handled", () => {
     const tap = Tap.make()
     return Effect.gen(function*() {
-      yield* (yield* faults).startSequence("bot", 65_530)
+      yield* (yield* faults).startSequence("bot", 65_524)
       yield* Rig.run(Effect.gen(function*() {
         const session = yield* Rig.join("lobby")
         const seen: Array<string> = []

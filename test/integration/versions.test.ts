@@ -9,6 +9,9 @@ import * as Rig from "./rig.ts"
 
 const closing = Array.from({ length: 5 }, () => Rig.silence)
 
+/** End-to-end encryption came with version 8. */
+const isEncrypted = (version: VoiceVersion) => version >= 8
+
 /** Over real sockets, the bot plays to a guest while it hears the guest. */
 const visit = (version: VoiceVersion, mode: EncryptionMode) =>
   Effect.gen(function*() {
@@ -17,6 +20,9 @@ const visit = (version: VoiceVersion, mode: EncryptionMode) =>
     const state = yield* session.state
     assert(state._tag === "Ready")
     assert.deepStrictEqual([state.version, state.mode], [version, mode])
+    const group = yield* Rig.encrypted(session)
+    assert.strictEqual(group !== undefined, isEncrypted(version))
+    yield* Rig.settled(Effect.map(guest.e2ee, (theirs) => assert.strictEqual(theirs?.privacyCode, group?.privacyCode)))
     const spoken = Rig.frames(30, 1)
     const listening = yield* session.packets.pipe(
       Stream.take(spoken.length + closing.length),
@@ -35,6 +41,7 @@ const visit = (version: VoiceVersion, mode: EncryptionMode) =>
     yield* Rig.settled(Effect.map(guest.heard, (heard) => assert.lengthOf(heard, 30 + closing.length)))
     const heard = yield* guest.heard
     assert.deepStrictEqual(heard.map(({ payload }) => payload), [...Rig.payloads(Rig.frames(30, 2)), ...closing])
+    assert.isTrue(heard.every(({ encrypted, silence }) => encrypted === (isEncrypted(version) && !silence)))
     // timestamps follow the wall clock here, and so does advice about them: see the tests on virtual time
     assert.deepStrictEqual(
       heard.map(({ sequence }) => sequenceDelta(sequence, heard[0]?.sequence ?? 0)),

@@ -264,3 +264,82 @@ export const speaksTooEarly = Effect.fnUntraced(
   Effect.scoped,
   Effect.provide(discord)
 )
+
+/** Waits until a channel goes without encryption, and our client knows it. */
+const plain = Effect.fnUntraced(function*(channel: string, us: Trial.Ours) {
+  const discord = yield* Emulator.Emulator
+  const channelId = yield* Effect.orDie(discord.channel(channel))
+  yield* until(Effect.gen(function*() {
+    const group = (yield* discord.snapshot).daveGroups.find((one) => one.channelId === channelId)
+    assert.deepStrictEqual([group?.version, group?.transitions], [0, []])
+    assert.deepStrictEqual(yield* us.session.e2ee, { version: 0, transitioning: false })
+  }))
+})
+
+/** Somebody comes who cannot encrypt, and goes again: the call goes without, and is encrypted afterwards. */
+export const goesWithout = Effect.fnUntraced(
+  function*(script: string) {
+    const discord = yield* Emulator.Emulator
+    const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+    const us = yield* Trial.ours("lobby")
+    const client = yield* Trial.start(script, { e2ee: true })
+    yield* client.join("lobby")
+    for (const { userId } of [guest, us]) yield* client.listen(userId)
+    yield* agreed("lobby", client, [guest], us)
+    yield* Trial.speaks(client, guest, 1, us)
+    yield* Trial.listens(client, guest, 2, us)
+
+    yield* Effect.scoped(Effect.gen(function*() {
+      const old = yield* discord.join({ user: "old", channel: "lobby", e2ee: false })
+      yield* client.listen(old.userId)
+      yield* plain("lobby", us)
+      // nothing shows when the client has executed the transition, too
+      const heard = Effect.map(old.heard, (all) => all.filter(({ userId }) => userId === client.userId))
+      while ((yield* heard).every(({ silence }) => silence)) yield* client.play(Rig.frames(5, 53))
+      yield* Trial.speaks(client, old, 3, us)
+      yield* Trial.listens(client, old, 4, us)
+      yield* Trial.listens(client, guest, 5)
+      assert.isTrue((yield* heard).every(({ encrypted }) => !encrypted))
+    }))
+
+    yield* agreed("lobby", client, [guest], us)
+    const before = (yield* guest.heard).length
+    yield* Trial.speaks(client, guest, 6, us)
+    yield* Trial.listens(client, guest, 7, us)
+    assert.isTrue((yield* guest.heard).slice(before).every(({ encrypted, silence }) => encrypted !== silence))
+    yield* Trial.blameless
+  },
+  Effect.provide(Trial.us),
+  Effect.scoped,
+  Effect.provide(discord)
+)
+
+/** The client cannot encrypt: while it is there nobody does. */
+export const makesPlain = Effect.fnUntraced(
+  function*(script: string) {
+    const discord = yield* Emulator.Emulator
+    const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+    const us = yield* Trial.ours("lobby")
+    const together = until(Effect.gen(function*() {
+      const theirs = yield* guest.e2ee
+      const { membership, transitioning } = yield* us.session.e2ee
+      assert.isFalse(transitioning)
+      assert.match(membership?.privacyCode ?? "", /^\d{30}$/)
+      assert.strictEqual(theirs?.privacyCode, membership?.privacyCode)
+    }))
+    yield* together
+    const client = yield* Trial.start(script)
+    yield* client.join("lobby")
+    for (const { userId } of [guest, us]) yield* client.listen(userId)
+    yield* plain("lobby", us)
+    yield* Trial.speaks(client, guest, 1, us)
+    yield* Trial.listens(client, guest, 2, us)
+    yield* client.leave
+    yield* Trial.gone(client)
+    yield* together
+    yield* Trial.blameless
+  },
+  Effect.provide(Trial.us),
+  Effect.scoped,
+  Effect.provide(discord)
+)

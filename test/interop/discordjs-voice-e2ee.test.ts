@@ -19,6 +19,14 @@ describe("@discordjs/voice 0.19.2, encrypted end to end", () => {
   )
 
   it.live(
+    "goes without while somebody is there who cannot, and is encrypted afterwards",
+    () => Group.goesWithout(script),
+    120_000
+  )
+
+  it.live("makes a call plain with its encryption off, until it leaves", () => Group.makesPlain(script), 120_000)
+
+  it.live(
     "moves, is moved, cut off, kicked, leaves and comes back, and is in the group each time",
     () =>
       Effect.gen(function*() {
