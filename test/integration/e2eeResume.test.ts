@@ -30,7 +30,10 @@ const messages: { readonly [cause in Cause]: ReadonlyArray<readonly [Emulator.Fa
     ["voice-out", 22]
   ],
   "first handshake, our commit": [["voice-in", 28], ["voice-out", 29], ["voice-in", 23], ["voice-out", 22]],
-  arrival: [["voice-out", 11], ["voice-out", 27], ["voice-in", 28], ["voice-out", 29], ["voice-in", 23], ["voice-out", 22]],
+  arrival: [["voice-out", 11], ["voice-out", 27], ["voice-in", 28], ["voice-out", 29], ["voice-in", 23], [
+    "voice-out",
+    22
+  ]],
   departure: [
     ["voice-out", 13],
     ["voice-out", 27],
@@ -50,7 +53,10 @@ const messages: { readonly [cause in Cause]: ReadonlyArray<readonly [Emulator.Fa
     ["voice-out", 22]
   ],
   downgrade: [["voice-out", 21], ["voice-in", 23], ["voice-out", 22]],
-  upgrade: [["voice-out", 24], ["voice-in", 26], ["voice-out", 27], ["voice-in", 28], ["voice-out", 30], ["voice-in", 23], [
+  upgrade: [["voice-out", 24], ["voice-in", 26], ["voice-out", 27], ["voice-in", 28], ["voice-out", 30], [
+    "voice-in",
+    23
+  ], [
     "voice-out",
     22
   ]],
@@ -75,14 +81,23 @@ const play = (cause: Cause, point: Emulator.FaultPoint, op: number, cut: "before
     const isPlain = cause === "downgrade" || cause === "upgrade"
     const channel = isPlain ? "lobby" : "secure"
 
-    const host = yield* party.arrive("host", channel, cause === "first handshake, our commit" ? {
-      misbehave: { commits: "none" }
-    } : {})
+    const host = yield* party.arrive(
+      "host",
+      channel,
+      cause === "first handshake, our commit" ?
+        {
+          misbehave: { commits: "none" }
+        } :
+        {}
+    )
     const first = isFirst ? yield* strike : undefined
     yield* party.enter(channel)
     yield* party.rest(channel)
     yield* host.participant.misbehave({})
-    const version = Effect.map(party.botHere().session.e2ee, ({ transitioning, version }) => transitioning ? -1 : version)
+    const version = Effect.map(
+      party.botHere().session.e2ee,
+      ({ transitioning, version }) => transitioning ? -1 : version
+    )
     if (cause === "departure") yield* party.arrive("other", channel)
     if (cause === "upgrade") {
       yield* party.arrive("plain", channel, { e2ee: false })

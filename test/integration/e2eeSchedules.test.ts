@@ -9,8 +9,11 @@ const most = 10
 
 describe("members that come and go in any order", () => {
   if (seed !== undefined) {
-    it.effect(`seed ${seed} alone`, () =>
-      Effect.map(Schedules.run({ seed: Number(seed), most }), (losses) => console.log(losses)), 120_000)
+    it.effect(
+      `seed ${seed} alone`,
+      () => Effect.map(Schedules.run({ seed: Number(seed), most }), (losses) => console.log(losses)),
+      120_000
+    )
     return
   }
   const losses: Array<Schedules.Loss> = []

@@ -246,17 +246,22 @@ const play = (options: Options, trace: Array<string>) =>
 
       const [{ atMs = 0, joiner, kind }] = [done[0] ?? assert.fail("something happens")]
       const stay = before.filter((guest) => party.inChannel(here).includes(guest) && guest !== joiner)
-      if (several || kind === "elsewhere") losses.push({ kind: several ? "several at once" : kind, old: 0, joiner: 0, fromJoiner: 0 })
-      else {
+      if (several || kind === "elsewhere") {
+        losses.push({ kind: several ? "several at once" : kind, old: 0, joiner: 0, fromJoiner: 0 })
+      } else {
         let [old, late, fromJoiner] = [0, 0, 0]
         const isOld = (one: Party.Guest | Party.Bot) =>
           "participant" in one ? stay.includes(one) : one === oldBot && joiner !== "bot"
         const listeners: ReadonlyArray<Party.Guest | Party.Bot> = bot.channel === here ? [...stay, bot] : stay
         const said = [...(joiner === "bot" ? [] : [botSpeech]), ...(hostSpeech === undefined ? [] : [hostSpeech])]
         for (const speech of said) {
-          if (!isOld(speech.one)) continue
+          if (!isOld(speech.one)) {
+            continue
+          }
           for (const listener of listeners) {
-            if (listener === speech.one) continue
+            if (listener === speech.one) {
+              continue
+            }
             if (isOld(listener)) old = Math.max(old, yield* missed(speech, [listener], 0))
             else late = Math.max(late, yield* missed(speech, [listener], atMs))
           }
@@ -317,7 +322,9 @@ export const run = (options: Options): Effect.Effect<ReadonlyArray<Loss>> => {
 }
 
 /** The greatest losses of each kind. */
-export const table = (losses: ReadonlyArray<Loss>): ReadonlyMap<Kind, Omit<Loss, "kind"> & { readonly times: number }> => {
+export const table = (
+  losses: ReadonlyArray<Loss>
+): ReadonlyMap<Kind, Omit<Loss, "kind"> & { readonly times: number }> => {
   const rows = new Map<Kind, Omit<Loss, "kind"> & { readonly times: number }>()
   for (const { fromJoiner, joiner, kind, old } of losses) {
     const row = rows.get(kind) ?? { times: 0, old: 0, joiner: 0, fromJoiner: 0 }
