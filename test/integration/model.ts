@@ -472,7 +472,10 @@ const judgeMedia = (plan: Plan, { name, tap }: Life) => {
 }
 
 const judgeHeard = (plan: Plan, { name, tap }: Life, heard: ReadonlyArray<Emulator.HeardFrame>) => {
-  assert.isTrue(heard.every(({ encrypted, silence }) => silence || encrypted === plan.encrypted), `${name} in the clear`)
+  assert.isTrue(
+    heard.every(({ encrypted, silence }) => silence || encrypted === plan.encrypted),
+    `${name} in the clear`
+  )
   const order = new Map<number, number>()
   for (const { ssrc } of tap.packets) if (!order.has(ssrc)) order.set(ssrc, order.size)
   const bySequence = heard.filter(({ silence }) => !silence).map((frame) => ({
