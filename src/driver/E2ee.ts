@@ -4,7 +4,8 @@
  *
  * A group begins with a key package of ours. Others are added and removed by commits, of which the voice gateway chooses
  * one; a transition makes the change valid for all at the same time. A transition with the id 0 is valid at once. When a
- * commit or Welcome cannot be used, we ask to be added anew (op 31), with a new key package.
+ * commit or Welcome cannot be used, we ask to be added anew (op 31), with a new key package; and with another key package
+ * when one leads to nothing for a while although somebody is there.
  *
  * Until we are in a group nothing can be encrypted, and nothing but silence is sent. A track waits for the group while
  * somebody else is there, for a few seconds at most, and goes on unheard where nobody is.
@@ -22,6 +23,7 @@ import * as VoiceError from "../VoiceError.ts"
 import * as E2eeMedia from "./E2eeMedia.ts"
 import type * as Line from "./Line.ts"
 import type { Gate } from "./MediaSender.ts"
+import * as Patience from "./Patience.ts"
 import type * as SsrcMap from "./SsrcMap.ts"
 
 /**
@@ -151,9 +153,19 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       : { _tag: "hold", untilMs: openingUntilMs, afterwards: "open" }
   }
 
+  // a server may have refused a key package, or have lost track of us: it does not say so
+  const patience = yield* Patience.make((unanswered: Uint8Array) =>
+    handled(() => {
+      if (keyPackage !== unanswered) return Effect.void
+      recoveries++
+      return begin(groupVersion)
+    })
+  )
+
   let shown = ""
   const update = (): void => {
     onGate(gate())
+    patience.await(others.size > 0 ? keyPackage : undefined)
     const e2ee: Line.E2ee = {
       version,
       // at version 0 there may be a former group, or one that is being made; its codes would say that nobody listens in
@@ -397,7 +409,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     }
   }
 
-  const handled = (effect: () => Effect.Effect<void>) =>
+  const handled = (effect: () => Effect.Effect<void>): Effect.Effect<void> =>
     Effect.suspend(effect).pipe(Effect.andThen(Effect.sync(update)), mutex.withPermit)
 
   return {

@@ -122,6 +122,31 @@ describe("E2ee", () => {
   )
 
   test(
+    "a key package that leads to nothing is sent anew while somebody is there, each time after twice the time",
+    Effect.gen(function*() {
+      const { e2ee, propose, say, take, welcome } = yield* rig()
+      yield* say(description(1))
+      assert.deepStrictEqual(take(), ["26"])
+      yield* Time.advance(60_000)
+      assert.deepStrictEqual(take(), [], "nobody is there who could add us")
+      yield* say(connected(guest))
+      for (const waitMs of [10_000, 20_000, 40_000]) {
+        yield* Time.advance(waitMs - 1)
+        assert.deepStrictEqual(take(), [])
+        yield* Time.advance(1)
+        assert.deepStrictEqual(take(), ["26"])
+      }
+      assert.strictEqual(e2ee.statistics().recoveries, 3)
+      yield* e2ee.onFrame({ op: 25, seq: 0, externalSender: bytes })
+      yield* propose
+      yield* welcome(0)
+      take()
+      yield* Time.advance(600_000)
+      assert.deepStrictEqual(take(), [])
+    })
+  )
+
+  test(
     "a key package follows Session Description at once, and a commit the proposals",
     Effect.gen(function*() {
       const { changes, commit, e2ee, mock, propose, say, take } = yield* rig()
