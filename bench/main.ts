@@ -5,6 +5,7 @@ import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { beat } from "./beat.ts"
 import { crypto } from "./crypto.ts"
+import { dave } from "./dave.ts"
 import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
 import { memory } from "./memory.ts"
@@ -15,6 +16,7 @@ import { streams } from "./streams.ts"
 /** A new bench is one more entry. */
 const benches: ReadonlyArray<Bench> = [
   crypto,
+  dave,
   beat,
   streams,
   join,
