@@ -110,7 +110,8 @@ const decrypting = Effect.fnUntraced(function*(bytes: number) {
         userId: guest,
         sequence,
         timestamp: sequence * frameSamples,
-        payload: new Uint8Array(session.encryptOpus(frame)),
+        // a copy in memory that Node has at hand, as for the bare call
+        payload: Buffer.from(session.encryptOpus(frame)),
         arrivalMs: performance.now()
       }))
     },
