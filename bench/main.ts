@@ -6,6 +6,7 @@ import { parseArgs } from "node:util"
 import { beat } from "./beat.ts"
 import { crypto } from "./crypto.ts"
 import { dave } from "./dave.ts"
+import { daveStreams } from "./daveStreams.ts"
 import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
 import { memory } from "./memory.ts"
@@ -19,6 +20,7 @@ const benches: ReadonlyArray<Bench> = [
   dave,
   beat,
   streams,
+  daveStreams,
   join,
   recovery,
   memory,

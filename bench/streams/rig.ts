@@ -34,6 +34,8 @@ export interface Cell {
   readonly count: number
   /** Modes that the sink offers, in this order. */
   readonly modes: ReadonlyArray<string>
+  /** Whether calls are end-to-end encrypted. Default false. */
+  readonly e2ee?: boolean | undefined
   readonly node: Node
 }
 
@@ -142,11 +144,13 @@ export const open = async (options: { readonly maxStreams: number; readonly maxS
   }
 
   const player = async <A>(cell: Cell, use: (child: ChildProcess) => Promise<A>): Promise<A> => {
-    await ask({ _tag: "Offer", modes: cell.modes }, "Offered")
+    const e2ee = cell.e2ee === true
+    await ask({ _tag: "Offer", modes: cell.modes, e2ee }, "Offered")
     const args: PlayerArguments = {
       count: cell.count,
       endpoint: `127.0.0.1:${port}`,
       ports: udp,
+      e2ee,
       mode: cell.modes[0] ?? "",
       frameBytes,
       ogg
@@ -172,6 +176,7 @@ export const open = async (options: { readonly maxStreams: number; readonly maxS
     with: (cell, use) =>
       player(cell, async (child) => {
         const { joinMs } = await hear<FromPlayer, "Ready">(child, "Ready")
+        if (cell.e2ee === true) await ask({ _tag: "AwaitGroups", count: cell.count }, "Grouped")
         return use({
           joinMs,
           play: async () => void await tell(child, { _tag: "Play" }, "Playing"),
