@@ -6,6 +6,7 @@ import { parseArgs } from "node:util"
 import { beat } from "./beat.ts"
 import { crypto } from "./crypto.ts"
 import { dave } from "./dave.ts"
+import { daveChanges } from "./daveChanges.ts"
 import { daveStreams } from "./daveStreams.ts"
 import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
@@ -18,6 +19,7 @@ import { streams } from "./streams.ts"
 const benches: ReadonlyArray<Bench> = [
   crypto,
   dave,
+  daveChanges,
   beat,
   streams,
   daveStreams,
