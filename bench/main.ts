@@ -5,6 +5,9 @@ import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { beat } from "./beat.ts"
 import { crypto } from "./crypto.ts"
+import { dave } from "./dave.ts"
+import { daveChanges } from "./daveChanges.ts"
+import { daveStreams } from "./daveStreams.ts"
 import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
 import { memory } from "./memory.ts"
@@ -15,8 +18,11 @@ import { streams } from "./streams.ts"
 /** A new bench is one more entry. */
 const benches: ReadonlyArray<Bench> = [
   crypto,
+  dave,
+  daveChanges,
   beat,
   streams,
+  daveStreams,
   join,
   recovery,
   memory,

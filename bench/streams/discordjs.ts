@@ -1,5 +1,5 @@
 /**
- * @discordjs/voice, as its guide says to use it, without end-to-end encryption: a connection and a player each.
+ * @discordjs/voice, as its guide says to use it: a connection and a player each.
  */
 import {
   AudioPlayerStatus,
@@ -13,6 +13,7 @@ import {
   VoiceConnectionStatus
 } from "@discordjs/voice"
 import { Readable } from "node:stream"
+import { channelId, userId } from "./messages.ts"
 import { arguments_, each, frame, ogg, run } from "./player.ts"
 
 const { count, endpoint } = arguments_
@@ -41,16 +42,16 @@ const connect = async () => {
     const startedAt = performance.now()
     const connection = joinVoiceChannel({
       guildId,
-      channelId: "300000000000000001",
+      channelId,
       selfDeaf: false,
-      daveEncryption: false,
+      daveEncryption: arguments_.e2ee,
       adapterCreator: (methods) => ({
         sendPayload: () => {
           setImmediate(() => {
             const state = {
               guild_id: guildId,
-              channel_id: "300000000000000001",
-              user_id: "400000000000000001",
+              channel_id: channelId,
+              user_id: userId,
               session_id: "session"
             }
             // the library reads no more of a voice state than this

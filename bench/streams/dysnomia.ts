@@ -3,6 +3,7 @@
  * all at once.
  */
 import { VoiceConnection } from "@projectdysnomia/dysnomia"
+import { channelId, userId } from "./messages.ts"
 import { arguments_, each, ogg, run } from "./player.ts"
 
 const { count, endpoint } = arguments_
@@ -19,11 +20,11 @@ const connect = async () => {
       connection.once("ready", () => resolve())
       connection.on("error", reject)
       connection.connect({
-        channel_id: "300000000000000001",
+        channel_id: channelId,
         endpoint,
         session_id: "session",
         token: "token",
-        user_id: "400000000000000001"
+        user_id: userId
       })
     })
     joinMs[index] = performance.now() - startedAt

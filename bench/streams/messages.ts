@@ -2,6 +2,10 @@
  * What the processes of the streams bench say to each other: the bench tells, the sink and the players answer.
  */
 
+/** The channel of every stream, each in a guild of its own, and who plays there. */
+export const channelId = "300000000000000001"
+export const userId = "400000000000000001"
+
 /** What a player is given as its one argument, in JSON. */
 export interface PlayerArguments {
   /** Streams to play at once. */
@@ -10,6 +14,8 @@ export interface PlayerArguments {
   readonly endpoint: string
   /** Ports of the sink's UDP sockets on 127.0.0.1; stream `i` of a player without gateway sends to port `i % ports`. */
   readonly ports: ReadonlyArray<number>
+  /** Whether to encrypt end to end. */
+  readonly e2ee: boolean
   /** The cipher of a player without gateway. The others take what the sink offers. */
   readonly mode: string
   /** Bytes of one Opus frame. */
@@ -50,8 +56,10 @@ export interface SinkArguments {
 }
 
 export type ToSink =
-  /** Modes that Ready lists from now on; forgets all streams. */
-  | { readonly _tag: "Offer"; readonly modes: ReadonlyArray<string> }
+  /** Modes that Ready lists from now on, and whether connections get a group of two; forgets all streams. */
+  | { readonly _tag: "Offer"; readonly modes: ReadonlyArray<string>; readonly e2ee: boolean }
+  /** Answered when so many connections have said that they are in their group. */
+  | { readonly _tag: "AwaitGroups"; readonly count: number }
   | { readonly _tag: "Begin" }
   | { readonly _tag: "End"; readonly streams: number }
 
@@ -61,6 +69,8 @@ export interface Arrivals {
   readonly streams: number
   /** Sequence numbers missing between the first and the last of each stream. */
   readonly lost: number
+  /** Bytes of the shortest packet. */
+  readonly shortest: number
   /** Milliseconds; see the README of the benches. */
   readonly p50: number
   readonly p99: number
@@ -73,5 +83,6 @@ export interface Arrivals {
 export type FromSink =
   | { readonly _tag: "Listening"; readonly port: number; readonly udp: ReadonlyArray<number> }
   | { readonly _tag: "Offered" }
+  | { readonly _tag: "Grouped" }
   | { readonly _tag: "Begun" }
   | { readonly _tag: "Ended"; readonly arrivals: Arrivals }

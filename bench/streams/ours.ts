@@ -7,11 +7,12 @@ import * as Gateway from "../../src/Gateway.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
+import * as Place from "./messages.ts"
 import { arguments_, each, frame, run } from "./player.ts"
 
 const { count, endpoint } = arguments_
-const channelId = ChannelId.make("300000000000000001")
-const userId = UserId.make("400000000000000001")
+const channelId = ChannelId.make(Place.channelId)
+const userId = UserId.make(Place.userId)
 
 /** Says yes to everything, in the same turn. */
 const GatewayLive = Layer.effect(

@@ -2,13 +2,13 @@
  * Runs the processes of the streams bench: one sink for all rounds, and for each cell a player of its own.
  */
 import { Effect } from "effect"
-import { type ChildProcess, execFileSync, fork } from "node:child_process"
+import { type ChildProcess, execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import * as OggWriter from "../../src/audio/OggWriter.ts"
 import * as Certificate from "../../src/emulator/shell/Certificate.ts"
+import * as Child from "../child.ts"
 import type { Arrivals, FromPlayer, FromSink, Memory, PlayerArguments, ToPlayer, ToSink } from "./messages.ts"
 
 export const frameBytes = 160
@@ -34,6 +34,8 @@ export interface Cell {
   readonly count: number
   /** Modes that the sink offers, in this order. */
   readonly modes: ReadonlyArray<string>
+  /** Whether calls are end-to-end encrypted. Default false. */
+  readonly e2ee?: boolean | undefined
   readonly node: Node
 }
 
@@ -50,50 +52,8 @@ export const fetchNode = (version: string): Node => {
   return { version: execFileSync(path, ["--version"], { encoding: "utf8" }).trim(), path }
 }
 
-const start = (script: string, args: ReadonlyArray<string>, options: { node: Node; ca: string }) =>
-  fork(fileURLToPath(new URL(script, import.meta.url)), [...args], {
-    execPath: options.node.path,
-    execArgv: [
-      ...(process.env["BENCH_ARGV"] ?? "").split(" ").filter(Boolean),
-      "--expose-gc",
-      "--disable-warning=ExperimentalWarning"
-    ],
-    env: { PATH: process.env["PATH"], NODE_EXTRA_CA_CERTS: options.ca },
-    stdio: ["ignore", "inherit", "inherit", "ipc"]
-  })
-
-/** The next message with this tag. Rejects when the process fails or ends first. */
-const hear = <A extends { readonly _tag: string }, T extends A["_tag"]>(child: ChildProcess, tag: T) =>
-  new Promise<Extract<A, { readonly _tag: T }>>((resolve, reject) => {
-    const done = () => {
-      child.off("message", onMessage)
-      child.off("close", onClose)
-    }
-    const onMessage = (message: unknown) => {
-      // the scripts of this folder say what `messages.ts` says
-      const said = message as A
-      if (said._tag === tag) {
-        done()
-        resolve(said as Extract<A, { readonly _tag: T }>)
-      } else if (said._tag === "Failed") {
-        done()
-        reject(new Error(`${child.spawnargs.slice(-2)[0]}: ${JSON.stringify(said)}`))
-      }
-    }
-    const onClose = (code: number | null) => {
-      done()
-      reject(new Error(`${child.spawnargs.slice(-3).join(" ").slice(0, 200)} ended with ${code}`))
-    }
-    child.on("message", onMessage)
-    child.on("close", onClose)
-  })
-
-const end = (child: ChildProcess) =>
-  new Promise<void>((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resolve()
-    child.once("close", () => resolve())
-    child.kill("SIGKILL")
-  })
+const start = (script: string, args: ReadonlyArray<string>, { ca, node }: { node: Node; ca: string }) =>
+  Child.start(new URL(script, import.meta.url), args, { execPath: node.path, ca })
 
 export const pause = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms))
 
@@ -133,20 +93,22 @@ export const open = async (options: { readonly maxStreams: number; readonly maxS
   oggFile(ogg)
   const sinkArguments = { certificate, privateKey, sockets: 8, ...options }
   const sink = start("sink.ts", [JSON.stringify(sinkArguments)], { node: ownNode, ca })
-  const { port, udp } = await hear<FromSink, "Listening">(sink, "Listening")
+  const { port, udp } = await Child.hear<FromSink, "Listening">(sink, "Listening")
 
   const ask = <T extends FromSink["_tag"]>(message: ToSink, tag: T) => {
-    const answer = hear<FromSink, T>(sink, tag)
+    const answer = Child.hear<FromSink, T>(sink, tag)
     sink.send(message)
     return answer
   }
 
   const player = async <A>(cell: Cell, use: (child: ChildProcess) => Promise<A>): Promise<A> => {
-    await ask({ _tag: "Offer", modes: cell.modes }, "Offered")
+    const e2ee = cell.e2ee === true
+    await ask({ _tag: "Offer", modes: cell.modes, e2ee }, "Offered")
     const args: PlayerArguments = {
       count: cell.count,
       endpoint: `127.0.0.1:${port}`,
       ports: udp,
+      e2ee,
       mode: cell.modes[0] ?? "",
       frameBytes,
       ogg
@@ -158,12 +120,12 @@ export const open = async (options: { readonly maxStreams: number; readonly maxS
     try {
       return await use(child)
     } finally {
-      await end(child)
+      await Child.end(child)
     }
   }
 
   const tell = <T extends FromPlayer["_tag"]>(child: ChildProcess, message: ToPlayer, tag: T) => {
-    const answer = hear<FromPlayer, T>(child, tag)
+    const answer = Child.hear<FromPlayer, T>(child, tag)
     child.send(message)
     return answer
   }
@@ -171,7 +133,8 @@ export const open = async (options: { readonly maxStreams: number; readonly maxS
   return {
     with: (cell, use) =>
       player(cell, async (child) => {
-        const { joinMs } = await hear<FromPlayer, "Ready">(child, "Ready")
+        const { joinMs } = await Child.hear<FromPlayer, "Ready">(child, "Ready")
+        if (cell.e2ee === true) await ask({ _tag: "AwaitGroups", count: cell.count }, "Grouped")
         return use({
           joinMs,
           play: async () => void await tell(child, { _tag: "Play" }, "Playing"),
@@ -190,11 +153,11 @@ export const open = async (options: { readonly maxStreams: number; readonly maxS
       }),
     memoryBefore: (cell) =>
       player({ ...cell, count: 0 }, async (child) => {
-        await hear<FromPlayer, "Ready">(child, "Ready")
+        await Child.hear<FromPlayer, "Ready">(child, "Ready")
         return (await tell(child, { _tag: "Measure" }, "Memory")).memory
       }),
     close: async () => {
-      await end(sink)
+      await Child.end(sink)
       rmSync(folder, { recursive: true })
     }
   }

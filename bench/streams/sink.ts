@@ -1,12 +1,14 @@
 /**
  * Where the packets of the streams bench go: a process with as much of a voice server as a client needs to come up (a
- * gateway that says yes, IP discovery), and UDP sockets that note which packet arrived when. It opens nothing: what it
- * costs must not depend on who sends.
+ * gateway that says yes, IP discovery, and where calls are end-to-end encrypted another member for each), and UDP sockets
+ * that note which packet arrived when. It opens nothing: what it costs must not depend on who sends.
  */
 import { createSocket } from "node:dgram"
 import { createServer } from "node:https"
 import { type WebSocket, WebSocketServer } from "ws"
-import type { Arrivals, FromSink, SinkArguments, ToSink } from "./messages.ts"
+import { UserId } from "../../src/protocol/Identifier.ts"
+import * as DaveServer from "../dave/server.ts"
+import { type Arrivals, channelId, type FromSink, type SinkArguments, type ToSink, userId } from "./messages.ts"
 
 const { certificate, maxSeconds, maxStreams, privateKey, sockets }: SinkArguments = JSON.parse(process.argv[2] ?? "")
 
@@ -16,7 +18,15 @@ const discoveryBytes = 74
 const heartbeatIntervalMs = 13_750
 const frameMs = 20
 
+/** The other member of each group. */
+const guest = UserId.make("500000000000000001")
+const client = UserId.make(userId)
+const transitionId = 1
+
 let modes: ReadonlyArray<string> = []
+let e2ee = false
+let groups = 0
+let awaited: number | undefined
 let nextSsrc = 1
 const udpPorts: Array<number> = []
 
@@ -26,6 +36,7 @@ const arrivedMs = new Float64Array(capacity)
 const streamOf = new Uint32Array(capacity)
 const sequenceOf = new Uint16Array(capacity)
 let noted = 0
+let shortest = Infinity
 let recording = false
 
 const onDatagram = (socket: ReturnType<typeof createSocket>) => (datagram: Buffer, from: { port: number }) => {
@@ -36,6 +47,7 @@ const onDatagram = (socket: ReturnType<typeof createSocket>) => (datagram: Buffe
       streamOf[noted] = datagram.readUInt32BE(8)
       sequenceOf[noted] = datagram.readUInt16BE(2)
       noted++
+      shortest = Math.min(shortest, datagram.length)
     }
     return
   }
@@ -95,6 +107,7 @@ const arrivals = (expected: number): Arrivals => {
     packets: noted,
     streams: streams.size,
     lost,
+    shortest,
     p50: percentile(sorted, 0.5),
     p99: percentile(sorted, 0.99),
     max: sorted.at(-1) ?? Number.NaN,
@@ -103,24 +116,48 @@ const arrivals = (expected: number): Arrivals => {
   }
 }
 
+const onGroup = () => {
+  if (awaited === undefined || groups < awaited) return
+  awaited = undefined
+  say({ _tag: "Grouped" })
+}
+
 const serve = (socket: WebSocket) => {
   const ssrc = nextSsrc++
+  const hasGroup = e2ee
+  let sequence = 0
   const send = (op: number, d: unknown) => socket.send(JSON.stringify({ op, d }))
+  /** `u16 seq | u8 op | payload` */
+  const sendBinary = (op: number, ...parts: ReadonlyArray<Uint8Array>) =>
+    socket.send(Buffer.concat([Buffer.of(0, ++sequence, op), ...parts]))
   send(8, { v: 8, heartbeat_interval: heartbeatIntervalMs })
   socket.on("error", () => socket.terminate())
-  socket.on("message", (data) => {
+  socket.on("message", (data, isBinary) => {
+    if (isBinary) {
+      // `u8 op | payload`; with the default `binaryType` of `ws` the bytes always come as one Buffer
+      if (!hasGroup || !Buffer.isBuffer(data) || data[0] !== 26) return
+      const { welcome } = DaveServer.pair(channelId, guest, client, data.subarray(1))
+      return sendBinary(30, Buffer.of(0, transitionId), welcome)
+    }
     const { d, op } = JSON.parse(String(data))
     switch (op) {
       case 0:
         return send(2, { ssrc, ip: "127.0.0.1", port: udpPorts[ssrc % udpPorts.length], modes })
       case 1:
-        return send(4, {
+        send(4, {
           mode: d.data.mode,
           secret_key: Array.from({ length: 32 }, (_, i) => (i * 7 + ssrc) & 0xff),
-          dave_protocol_version: 0
+          dave_protocol_version: hasGroup ? 1 : 0
         })
+        if (!hasGroup) return
+        send(11, { user_ids: [guest] })
+        return sendBinary(25, DaveServer.externalSender)
       case 3:
         return send(6, { t: d.t })
+      case 23:
+        send(22, { transition_id: transitionId })
+        groups++
+        return onGroup()
     }
   })
 }
@@ -147,10 +184,16 @@ process.on("message", (message) => {
   switch (told._tag) {
     case "Offer":
       modes = told.modes
+      e2ee = told.e2ee
+      groups = 0
       nextSsrc = 1
       return say({ _tag: "Offered" })
+    case "AwaitGroups":
+      awaited = told.count
+      return onGroup()
     case "Begin":
       noted = 0
+      shortest = Infinity
       recording = true
       stayAwake()
       return say({ _tag: "Begun" })

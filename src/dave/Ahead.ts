@@ -59,7 +59,8 @@ export interface Writer {
   readonly restart: () => void
 }
 
-const plain = new Uint8Array(FrameRing.maxFrameBytes)
+/** A `Buffer`, because that is what the engine takes. */
+const plain: Uint8Array = Buffer.alloc(FrameRing.maxFrameBytes)
 
 /**
  * @category constructors

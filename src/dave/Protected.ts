@@ -30,8 +30,8 @@ export interface ProtectOptions {
   readonly onFrame: (isEncrypted: boolean) => void
 }
 
-/** One frame at a time: all sources of a thread share it. */
-const plain = new Uint8Array(FrameRing.maxFrameBytes + 4)
+/** One frame at a time: all sources of a thread share it. A `Buffer`, because that is what the engine takes. */
+const plain: Uint8Array = Buffer.alloc(FrameRing.maxFrameBytes + 4)
 
 /**
  * Encrypts each frame when it is taken. `encrypt` gives `undefined` if it cannot.

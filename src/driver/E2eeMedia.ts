@@ -88,6 +88,8 @@ const earlyMs = 2_000
 
 type Attributed = AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }
 
+const isAttributed = (packet: AudioPacket): packet is Attributed => packet.userId !== undefined
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -172,8 +174,7 @@ export const make = (options: Options): E2eeMedia => {
     // where nobody encrypts, it only looks like it
     if (!isMember() && takesPlain(nowMs)) return onPacket(packet)
     dropEarly(nowMs)
-    const { userId } = packet
-    if (userId !== undefined) return take({ ...packet, userId })
+    if (isAttributed(packet)) return take(packet)
     waiting.push(packet)
     dropStale(nowMs)
   }

@@ -1,0 +1,56 @@
+/**
+ * Processes that a bench starts, and what they say.
+ */
+import { type ChildProcess, fork } from "node:child_process"
+import { fileURLToPath } from "node:url"
+
+/** Runs a script; `ca` is the file of a certificate that it shall trust. */
+export const start = (
+  script: URL,
+  args: ReadonlyArray<string>,
+  { ca, execPath }: { readonly execPath: string; readonly ca?: string | undefined }
+): ChildProcess =>
+  fork(fileURLToPath(script), [...args], {
+    execPath,
+    execArgv: [
+      ...(process.env["BENCH_ARGV"] ?? "").split(" ").filter(Boolean),
+      "--expose-gc",
+      "--disable-warning=ExperimentalWarning"
+    ],
+    env: { PATH: process.env["PATH"], ...(ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca }) },
+    stdio: ["ignore", "inherit", "inherit", "ipc"]
+  })
+
+/** The next message with this tag. Rejects when the process fails or ends first. */
+export const hear = <A extends { readonly _tag: string }, T extends A["_tag"]>(child: ChildProcess, tag: T) =>
+  new Promise<Extract<A, { readonly _tag: T }>>((resolve, reject) => {
+    const done = () => {
+      child.off("message", onMessage)
+      child.off("close", onClose)
+    }
+    const onMessage = (message: unknown) => {
+      // the scripts of a bench say what its `messages.ts` says
+      const said = message as A
+      if (said._tag === tag) {
+        done()
+        resolve(said as Extract<A, { readonly _tag: T }>)
+      } else if (said._tag === "Failed") {
+        done()
+        reject(new Error(`${child.spawnargs.slice(-2)[0]}: ${JSON.stringify(said)}`))
+      }
+    }
+    const onClose = (code: number | null) => {
+      done()
+      reject(new Error(`${child.spawnargs.slice(-3).join(" ").slice(0, 200)} ended with ${code}`))
+    }
+    child.on("message", onMessage)
+    child.on("close", onClose)
+  })
+
+/** Ends a process, and waits until it has ended. */
+export const end = (child: ChildProcess) =>
+  new Promise<void>((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve()
+    child.once("close", () => resolve())
+    child.kill("SIGKILL")
+  })
