@@ -75,7 +75,7 @@ const settings = ({ atStart, most, rounds, seed }: Options) => {
     random,
     network: networks[random.int(networks.length)] ?? networks[0],
     firstTransition: random.next() < 0.5 ? "zero" as const : "counted" as const,
-    rounds: rounds ?? 1 + Math.min(1, random.int(3)),
+    rounds: rounds ?? 1 + random.int(3),
     // most are few, since what a change takes grows with the square
     atStart: atStart ?? (random.next() < 0.05 ? most - 2 : random.int(Math.min(4, most))),
     most
