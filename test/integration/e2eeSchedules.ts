@@ -3,28 +3,28 @@
  * leaves, comes back and loses its connection now and then. After every change everybody hears everybody.
  */
 import { assert } from "@effect/vitest"
-import { Cause, Clock, Effect, Fiber, Layer, Random, References } from "effect"
+import { Cause, Clock, Effect, Fiber, Random } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as EmulatorRandom from "../../src/emulator/core/Random.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
-import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import * as Party from "./party.ts"
-import * as Rig from "./rig.ts"
-import * as VirtualTime from "./virtualTime.ts"
+
+export const kinds = [
+  "a guest joins",
+  "a guest leaves",
+  "a guest moves away",
+  "a guest moves here",
+  "a guest leaves and joins",
+  "the bot moves",
+  "the bot leaves and joins",
+  "the bot is cut",
+  "elsewhere",
+  "several at once"
+] as const
 
 /** What happens in the channel of the bot, or to it. */
-export type Kind =
-  | "a guest joins"
-  | "a guest leaves"
-  | "a guest moves away"
-  | "a guest moves here"
-  | "a guest leaves and joins"
-  | "the bot moves"
-  | "the bot leaves and joins"
-  | "the bot is cut"
-  | "elsewhere"
-  | "several at once"
+export type Kind = (typeof kinds)[number]
 
 /** Frames that were said and not heard. */
 export interface Loss {
@@ -292,24 +292,15 @@ const play = (options: Options, trace: Array<string>) =>
     return losses
   })
 
-const started = Effect.scoped(Layer.build(VoiceCrypto.layer))
-
 /** Plays a seed, and gives what was lost. */
 export const run = (options: Options): Effect.Effect<ReadonlyArray<Loss>> => {
   const { firstTransition, network } = settings(options)
   const trace: Array<string> = []
-  return Effect.scoped(play(options, trace)).pipe(
-    Random.withSeed(options.seed),
-    Effect.provide(
-      Rig.memory({
-        seed: options.seed,
-        network,
-        profile: { ...Profile.today, daveFirstTransition: firstTransition }
-      }),
-      { local: true }
-    ),
-    Effect.provideService(References.MinimumLogLevel, "None"),
-    (run) => Effect.andThen(started, VirtualTime.run(run, 300_000)),
+  return Party.run(Random.withSeed(play(options, trace), options.seed), {
+    seed: options.seed,
+    network,
+    profile: { ...Profile.today, daveFirstTransition: firstTransition }
+  }).pipe(
     Effect.catchCause((cause) =>
       Effect.die(
         new Error(

@@ -92,6 +92,26 @@ describe("one who cannot encrypt", () => {
   }
 })
 
+describe("silence in a track", () => {
+  it.effect("is never encrypted", () =>
+    Party.run(Effect.gen(function*() {
+      const party = yield* Party.makeParty
+      const host = yield* party.arrive("host", "secure")
+      const { session } = yield* party.enter("secure")
+      yield* party.rest("secure")
+      const [first, second] = Rig.frames(2)
+      assert(first !== undefined && second !== undefined)
+      const track = yield* session.play(AudioSource.fromFrames([first, { data: Rig.silence, samples: 960 }, second]))
+      yield* track.awaitEnd
+      yield* Effect.sleep("200 millis")
+      const heard = yield* host.participant.heard
+      assert.deepStrictEqual(
+        heard.map(({ encrypted, silence }) => [encrypted, silence]),
+        [[true, false], [false, true], [true, false], ...Array.from({ length: 5 }, () => [false, true])]
+      )
+    })))
+})
+
 describe("alone in an encrypted channel", () => {
   it.effect("music goes on unheard, and a guest hears it again, and another one after that", () =>
     Party.run(Effect.gen(function*() {

@@ -50,11 +50,11 @@ const someFaults = faults.filter((fault) =>
 )
 
 /** The messages of end-to-end encryption. */
-const groupOps: ReadonlyArray<number | string> = [21, 22, 23, 24, 25, 26, 27, 28, 29, 30]
+const groupOps: ReadonlySet<number | string> = new Set([21, 22, 23, 24, 25, 26, 27, 28, 29, 30])
 
 /** The faults that are played at a step. */
 export const faultsAt = ({ at }: Step): ReadonlyArray<Fault> =>
-  at !== undefined && groupOps.includes(at.op) ? someFaults : faults
+  at !== undefined && groupOps.has(at.op) ? someFaults : faults
 
 const messages = [
   ["Hello", "voice-out", 8],
