@@ -54,3 +54,5 @@ export const end = (child: ChildProcess) =>
     child.once("close", () => resolve())
     child.kill("SIGKILL")
   })
+
+export const pause = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms))

@@ -36,7 +36,8 @@ Options:
   --quick        fewer and shorter rounds: shows that a bench works, its figures are not to be quoted
   --json         print one JSON document instead of tables
   --rounds <n>   rounds of the benches that run other processes (default 7)
-  --streams <n>  numbers of streams of the bench "streams"; may be given several times (default 1, 100, 500, 1000)
+  --streams <n>  numbers of streams of the benches "streams" (default 1, 100, 500, 1000) and "dave-streams" (default 20, 100,
+                 500); may be given several times
   --node <v>     run other processes on this version of Node, too; may be given several times (default 24.17.0; "none" for
                  no other)
   --help         print this

@@ -58,7 +58,7 @@ const program = Effect.gen(function*() {
   }
 
   const changes = Effect.fnUntraced(function*({ ms, place, size }: ToEmulator) {
-    const until = performance.now() + ms
+    const until = place === "nowhere" ? -Infinity : performance.now() + ms
     const channel = `group ${size}`
     const staying = place === "here" ? size : size - 1
     let count = 0

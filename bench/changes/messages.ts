@@ -59,9 +59,11 @@ export type ToPlayer =
 export interface Seen {
   /** The most CPU time that its main thread spent between two ticks of a 1 ms timer. */
   readonly workMs: number
+  /** The third longest of these stretches. */
+  readonly thirdWorkMs: number
   /** The event loop's longest delay. */
   readonly delayMs: number
-  /** How late packets of the plain streams left, from each stream's earliest. */
+  /** How much later than 20 ms after the one before it packets of the plain streams left. */
   readonly p99: number
   readonly max: number
   readonly packets: number

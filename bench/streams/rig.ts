@@ -55,7 +55,7 @@ export const fetchNode = (version: string): Node => {
 const start = (script: string, args: ReadonlyArray<string>, { ca, node }: { node: Node; ca: string }) =>
   Child.start(new URL(script, import.meta.url), args, { execPath: node.path, ca })
 
-export const pause = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, ms))
+export const pause = Child.pause
 
 /** A player that has connected. */
 export interface Running {
