@@ -147,7 +147,7 @@ export const draw = (seed: number): Plan => {
       jitterMs: 20,
       loss: 0.02
     }]),
-    encrypted: random.next() < 0.4,
+    encrypted: random.next() < 0.1,
     faults: drawn,
     deeds: acts.toSorted((a, b) => a.atMs - b.atMs)
   }
