@@ -141,8 +141,8 @@ export const daveChanges: Bench = {
       figures: { rounds, ms, streams, cells: figures },
       notes: [
         `medians (least-greatest) of ${rounds} rounds of ${ms} ms or a little more; ${streams} plain streams play meanwhile`,
-        "longest work: the most CPU time of the main thread between two ticks of a 1 ms timer, and the third longest, for a " +
-        "garbage collection or two may be among them; other processes add nothing",
+        "longest work: the most CPU time of the main thread between two ticks of a 1 ms timer, and the third longest, because " +
+        "single long stretches are there without changes, too; other processes add nothing",
         "longest delay: of the event loop, as monitorEventLoopDelay sees it; late: how much later than 20 ms after the one " +
         "before it a packet of a plain stream leaves. Both grow where the machine has no core to spare",
         "withheld: frames of the encrypted stream that were not sent for want of a group"

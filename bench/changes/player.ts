@@ -66,7 +66,7 @@ const lateness = (): Float64Array =>
     notes.flatMap((sent) => sent.slice(1).map((leftMs, i) => Math.max(0, leftMs - (sent[i] ?? 0) - frameMs)))
   ).toSorted()
 
-/** The third longest, because a garbage collection or two are in every minute. */
+/** The third longest is told besides: single long stretches are there without any change, too. */
 const ranks = 3
 
 /** The most CPU time that this thread has spent between two ticks: unlike a delay, no other process adds to it. */
