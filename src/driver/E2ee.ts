@@ -163,9 +163,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   )
 
   let shown = ""
-  const update = (): void => {
+  const show = (): void => {
     onGate(gate())
-    patience.await(others.size > 0 ? keyPackage : undefined)
     const e2ee: Line.E2ee = {
       version,
       // at version 0 there may be a former group, or one that is being made; its codes would say that nobody listens in
@@ -177,6 +176,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       shown = text
       onChange(e2ee)
     }
+  }
+
+  const update = (): void => {
+    show()
+    patience.await(others.size > 0 ? keyPackage : undefined)
   }
 
   const isKnown = (wanted: number): boolean => {
@@ -204,7 +208,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     groupVersion = wanted
     if (wanted === 0) return Effect.void
     // a group may take its time, and audio must know at once
-    update()
+    show()
     return group.create(wanted).pipe(
       Effect.map((made) => {
         isBeginning = true

@@ -81,10 +81,13 @@ const waitingMs = 1_000
 
 /**
  * Unreadable packets that wait for the next epoch, and for how long. A sender is in the new epoch as soon as it has processed
- * a commit, and its frames overtake that commit on its way to us. Discord waits for two seconds until all are.
+ * a commit, and its frames overtake that commit on its way to us.
  */
 const earlyPackets = 250
-const earlyMs = 2_000
+const earlyMs = 1_000
+
+/** A packet that was given up later than that was given up because nothing has come since: it says nothing of our keys now. */
+const promptMs = 200
 
 type Attributed = AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }
 
@@ -122,16 +125,21 @@ export const make = (options: Options): E2eeMedia => {
     })
   }
 
-  const giveUp = (failure: Dave.DecryptFailure): void => {
+  const giveUp = (failure: Dave.DecryptFailure, waitedMs: number): void => {
     if (failure === "NotMember") fromNonMembers++
     else undecryptable++
-    onDecrypted(false)
+    if (waitedMs <= earlyMs + promptMs) onDecrypted(false)
   }
 
   const dropEarly = (nowMs: number): void => {
-    while (
-      early[0] !== undefined && (nowMs - early[0].packet.arrivalMs > earlyMs || early.length > earlyPackets)
-    ) giveUp(early.shift()?.failure ?? "Undecryptable")
+    while (true) {
+      const [oldest] = early
+      if (oldest === undefined) return
+      const waitedMs = nowMs - oldest.packet.arrivalMs
+      if (waitedMs <= earlyMs && early.length <= earlyPackets) return
+      early.shift()
+      giveUp(oldest.failure, waitedMs)
+    }
   }
 
   const wait = (packet: Attributed, failure: Dave.DecryptFailure): void => {
@@ -209,14 +217,19 @@ export const make = (options: Options): E2eeMedia => {
       for (const { packet } of early.splice(0)) take(packet)
       for (const packet of later) take(packet)
     },
-    statistics: () => ({
-      encrypted,
-      failedToEncrypt,
-      decrypted,
-      undecryptable,
-      fromNonMembers,
-      unencrypted,
-      unknownSenders
-    })
+    statistics: () => {
+      const nowMs = now()
+      dropEarly(nowMs)
+      dropStale(nowMs)
+      return {
+        encrypted,
+        failedToEncrypt,
+        decrypted,
+        undecryptable,
+        fromNonMembers,
+        unencrypted,
+        unknownSenders
+      }
+    }
   }
 }

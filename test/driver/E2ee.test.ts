@@ -402,14 +402,14 @@ describe("E2ee", () => {
     Effect.gen(function*() {
       const { clock, e2ee, hear, take, welcome } = yield* member()
       const spoilt = MockDave.protect(frame, 99)
-      /** They come every 20 ms, and are given up when they have waited for two seconds. */
+      /** They come every 20 ms, and are given up when they have waited for a second. */
       const hearSpoilt = (count: number) => {
         for (let i = 0; i < count; i++) {
           clock.nowMs += 20
           hear(spoilt)
         }
       }
-      hearSpoilt(100 + 35)
+      hearSpoilt(50 + 35)
       yield* settle
       assert.deepStrictEqual(take(), [])
       hear(MockDave.protect(frame, 1))

@@ -140,7 +140,7 @@ describe("E2eeMedia", () => {
         receive(MockDave.protect(frame, 1), stranger)
         assert.deepStrictEqual(heard, [])
         assert.deepStrictEqual(outcomes, [], "the next epoch may be on its way")
-        state.nowMs = 2_001
+        state.nowMs = 1_001
         receive(MockDave.protect(Uint8Array.of(0xfc), 3), guest)
         assert.deepStrictEqual(outcomes, [false, false])
         assert.deepInclude(media.statistics(), { undecryptable: 1, fromNonMembers: 1, decrypted: 0 })
@@ -152,7 +152,7 @@ describe("E2eeMedia", () => {
       Effect.gen(function*() {
         const { heard, media, receive, state } = yield* rig({ isMember: false })
         receive(MockDave.protect(frame, 1), guest)
-        state.nowMs = 2_001
+        state.nowMs = 1_001
         receive(MockDave.protect(frame, 1), guest)
         assert.deepStrictEqual(heard, [])
         assert.deepInclude(media.statistics(), { undecryptable: 1 })
