@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
@@ -243,14 +244,22 @@ export const make = Effect.fnUntraced(function*(
       Effect.ignore
     )
 
-  /** Opens a socket, waits for Hello and introduces us; the socket is gone if any of it fails. */
-  const open = (introduce: (link: Link.Link) => Effect.Effect<void, VoiceError.VoiceError>) =>
+  /**
+   * Opens a socket, waits for Hello and introduces us; the socket is gone if any of it fails. One on which a resume has failed
+   * is cut: 1000 would say that we leave, while audio still flows.
+   */
+  const open = (
+    kind: "identify" | "resume",
+    introduce: (link: Link.Link) => Effect.Effect<void, VoiceError.VoiceError>
+  ) =>
     Effect.gen(function*() {
       const linkScope = yield* Scope.fork(links)
       const opening = Effect.gen(function*() {
         const socket = yield* within("open", phaseTimeoutMs, ended, sockets.open({ endpoint: info.endpoint, version }))
         const link = yield* Link.make(socket, listener)
-        yield* Effect.addFinalizer(() => leave(link))
+        yield* Effect.addFinalizer((exit) =>
+          kind === "resume" && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.void : leave(link)
+        )
         yield* within("hello", phaseTimeoutMs, link.ended, link.hello)
         yield* introduce(link)
         yield* link.startHeartbeat
@@ -270,7 +279,7 @@ export const make = Effect.fnUntraced(function*(
     ...(version >= 9 ? { channel_id: info.channelId } : {})
   }
 
-  let current: Current = yield* open((link) =>
+  let current: Current = yield* open("identify", (link) =>
     link.send({
       op: 0,
       d: {
@@ -278,15 +287,13 @@ export const make = Effect.fnUntraced(function*(
         user_id: info.userId,
         ...(version >= 8 ? { max_dave_protocol_version: options.maxDaveVersion } : {})
       }
-    })
-  )
+    }))
 
-  const resume = open((link) =>
+  const resume = open("resume", (link) =>
     Effect.gen(function*() {
       yield* link.send({ op: 7, d: { ...credentials, ...(version >= 8 ? { seq_ack: lastSequence } : {}) } })
       yield* within("resume", phaseTimeoutMs, link.ended, link.resumed)
-    })
-  )
+    }))
 
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const waiting: Array<Outgoing> = []

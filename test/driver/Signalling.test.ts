@@ -357,6 +357,21 @@ describe("Signalling", () => {
   )
 
   test(
+    "cuts a socket on which a resume was not answered: 1000 would say that we leave while audio flows",
+    Effect.gen(function*() {
+      const { first, gateway, network, reason } = yield* rig()
+      yield* gateway.established
+      yield* first.terminate
+      const peer = yield* network.accept
+      yield* peer.push(hello)
+      assert.strictEqual((yield* take(peer)).op, 7)
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* peer.closed).code, 1006)
+      assert.strictEqual((yield* reason)._tag, "PhaseTimedOut")
+    })
+  )
+
+  test(
     "shows no secret in its errors",
     Effect.gen(function*() {
       const { first, gateway, network, reason } = yield* rig({ resumeAttempts: 1 })

@@ -36,13 +36,6 @@ describe("members that come and go in any order", () => {
     )
   }
 
-  // fifty of them take a minute for the joins alone: see e2eeSchedules.long.test.ts
-  it.effect(
-    "hear each other in a crowd of twenty",
-    () => Effect.asVoid(Schedules.run({ seed: 1, most: 19, atStart: 18, rounds: 2 })),
-    120_000
-  )
-
   it("lose no more than stated while something happens, of which there was some of everything", () => {
     const table = Schedules.table(losses)
     print(table)

@@ -77,7 +77,7 @@ const settings = ({ atStart, most, rounds, seed }: Options) => {
     firstTransition: random.next() < 0.5 ? "zero" as const : "counted" as const,
     rounds: rounds ?? 1 + random.int(3),
     // most are few, since what a change takes grows with the square
-    atStart: atStart ?? (random.next() < 0.05 ? most - 2 : random.int(Math.min(4, most))),
+    atStart: atStart ?? (random.next() < 0.03 ? most - 2 : random.int(Math.min(4, most))),
     most
   }
 }
