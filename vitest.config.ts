@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
 
@@ -14,8 +15,8 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
     exclude: ["**/node_modules/**", "test/**/*.long.test.ts"],
-    // without this one core of two would wait
-    maxWorkers: "100%",
+    // a third of the time goes into tests that wait for sockets and other processes
+    maxWorkers: Math.max(3, availableParallelism()),
     testTimeout: 30_000
   }
 })
