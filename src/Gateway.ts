@@ -211,6 +211,12 @@ export interface AdapterOptions {
    * When to ask again after `sendPayload` has returned false. Default: 100 ms, doubling up to 1 second, for 10 seconds.
    */
   readonly retry?: Schedule.Schedule<unknown, VoiceError> | undefined
+  /**
+   * How to hear of the library's own connection, which adapters do not tell: calls `listener` from now on, until what it
+   * returns is called. A library says "NewSession" for each READY after the first. Without it there is no `lifecycle`, and a
+   * session cannot tell a lost main session from a kick.
+   */
+  readonly lifecycle?: ((listener: (lifecycle: Lifecycle) => void) => () => void) | undefined
 }
 
 /**
@@ -224,7 +230,7 @@ export interface AdapterOptions {
  * request asks `find` again.
  *
  * `userId` waits for the first voice state, unless the option says it. Payloads that break their schema are dropped with a
- * warning. There is no `lifecycle` and no initial voice state.
+ * warning. There is no `lifecycle` without the option, and no initial voice state.
  *
  * **Example** (Inside a bot on discord.js)
  *

@@ -57,6 +57,13 @@ export const make = Effect.fnUntraced(function*(
   const send = Sending.make(options.retry)
   const held = new Map<GuildId, Held>()
   if (options.userId !== undefined) yield* hub.learn(options.userId)
+  const { lifecycle } = options
+  if (lifecycle !== undefined) {
+    yield* Effect.acquireRelease(
+      Effect.sync(() => lifecycle((change) => run(hub.publishLifecycle(change)))),
+      (stop) => Effect.sync(stop)
+    )
+  }
 
   const guarded = <A>(what: string, f: () => A): Effect.Effect<A, VoiceError.VoiceError> =>
     Effect.try({
@@ -209,7 +216,7 @@ export const make = Effect.fnUntraced(function*(
     userId: hub.userId,
     updateVoiceState,
     subscribe: hub.subscribe,
-    lifecycle: Option.none(),
+    lifecycle: lifecycle === undefined ? Option.none() : Option.some(hub.lifecycle),
     initialVoiceState: Option.none()
   }
   return gateway

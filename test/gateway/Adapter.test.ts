@@ -468,6 +468,36 @@ describe("Gateway.layerAdapter", () => {
         )
       }))
 
+    it.effect("that joins anew when the library says that its main session is a new one", () =>
+      Effect.gen(function*() {
+        let tell: ((lifecycle: Gateway.Lifecycle) => void) | undefined
+        let stopped = 0
+        yield* Effect.scoped(Effect.gen(function*() {
+          const { host, layer } = yield* setup({
+            lifecycle: (listener) => {
+              tell = listener
+              return () => stopped++
+            }
+          })
+          answering(host)
+          const requests = () => host.sent.filter(({ d }) => d.channel_id === channelId).length
+          yield* Effect.gen(function*() {
+            const session = yield* join
+            const driver = yield* MockVoiceDriver.MockVoiceDriver
+            assert(tell !== undefined)
+            tell("Lost")
+            tell("Resumed")
+            yield* TestClock.adjust("10 seconds")
+            assert.deepStrictEqual([requests(), (yield* driver.connections).length], [1, 1])
+            tell("NewSession")
+            yield* TestClock.adjust("10 seconds")
+            assert.deepStrictEqual([requests(), (yield* driver.connections).length], [2, 2])
+            assert.strictEqual((yield* session.state)._tag, "Ready")
+          }).pipe(Effect.scoped, Effect.provide([layer, MockVoiceDriver.layer]))
+        }))
+        assert.strictEqual(stopped, 1)
+      }))
+
     it.effect("that fails when the library gives the guild up", () =>
       Effect.gen(function*() {
         const { host, layer } = yield* setup()
