@@ -55,6 +55,9 @@ interface Entry {
 /** The file that this one's build has beside it. */
 const workerUrl = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
 
+/** Frames of a group that the thread has not answered. */
+const framesUnderWay = 5_000
+
 const ended = "the thread that keeps the groups has ended"
 
 /** Bytes of their own: a view would be sent with all of its buffer. */
@@ -164,6 +167,8 @@ export const make = (): Thread => {
         return Ahead.source(ring, ahead, options, () => post({ _tag: "Unprotect", group: id, lane: number }))
       },
       decrypt: (userId, bytes, done) => {
+        // a thread that does not answer is not fed for ever
+        if (entry.decrypting.size >= framesUnderWay) return done("Undecryptable")
         const number = ++frame
         entry.decrypting.set(number, done)
         batch.push({ id: number, userId, frame: own(bytes) })

@@ -21,6 +21,7 @@ import type { UserId } from "../protocol/Identifier.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as E2eeMedia from "./E2eeMedia.ts"
+import * as E2eeVersions from "./E2eeVersions.ts"
 import type * as Line from "./Line.ts"
 import type { Gate } from "./MediaSender.ts"
 import * as Patience from "./Patience.ts"
@@ -89,9 +90,6 @@ const holdMs = 5_000
 /** How long a track waits for the others to be ready for a group that is new. The voice gateway waits for 2 s. */
 const openingMs = 2_500
 
-/** Members that are late to learn of an upgrade send plain frames for so long (DAVE whitepaper, Transitions). */
-const plainGraceMs = 10_000
-
 /** Recoveries that are not followed by a group before we give up, and the least time between two for unreadable frames. */
 const maxRecoveries = 5
 const recoveryIntervalMs = 10_000
@@ -112,19 +110,15 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   /** Who else is in the channel: those whom proposals may add. */
   const others = new Set<UserId>()
-  /** The version in force, and the one of the group that is being made or that we are in. */
-  let version = 0
+  const versions = E2eeVersions.make(now)
+  /** Of the group that is being made or that we are in. */
   let groupVersion = 0
   let membership: Dave.Membership | undefined
-  /** Announced transitions by id, and the version that each leads to. */
-  const pending = new Map<number, number>()
-  let lastTransition = 0
   /** A group began anew and there was no commit or Welcome since. */
   let isBeginning = false
   /** We are in a new group, and the others may not be yet. */
   let isOpening = false
   let openingUntilMs = 0
-  let plainUntilMs = Infinity
   let heldSinceMs: number | undefined
 
   /** What the voice gateway has not answered yet. */
@@ -137,11 +131,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   let lastRecoveryMs = -Infinity
   let recoveryInterval = recoveryIntervalMs
   let isRecovering = false
-  let transitions = 0
   let rejections = 0
   let recoveries = 0
 
   const gate = (): Gate => {
+    const version = versions.inForce()
     const isWaiting = version > 0 && (membership === undefined ? others.size > 0 : isOpening)
     if (!isWaiting) {
       heldSinceMs = undefined
@@ -165,11 +159,12 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   let shown = ""
   const show = (): void => {
     onGate(gate())
+    const version = versions.inForce()
     const e2ee: Line.E2ee = {
       version,
       // at version 0 there may be a former group, or one that is being made; its codes would say that nobody listens in
       ...(membership === undefined || version === 0 ? {} : { membership }),
-      transitioning: pending.size > 0
+      transitioning: versions.announced().length > 0
     }
     const text = JSON.stringify(e2ee)
     if (text !== shown) {
@@ -223,33 +218,14 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     )
   }
 
-  /**
-   * The version is in force from now on. Plain frames are taken while nobody encrypts, or is about to stop, and for a while
-   * after that has changed.
-   */
-  const enforce = (next: number): void => {
-    version = next
-    if (next === 0 || Array.from(pending.values()).includes(0)) plainUntilMs = Infinity
-    else if (plainUntilMs === Infinity) plainUntilMs = now() + plainGraceMs
-  }
-
   const execute = (transition: number): void => {
-    const next = pending.get(transition)
-    if (next === undefined) return
-    // what a downgrade overtakes is not executed any more
-    if (next === 0) pending.clear()
-    else pending.delete(transition)
-    transitions++
-    lastTransition = transition
-    isOpening = false
-    enforce(next)
+    if (versions.execute(transition)) isOpening = false
   }
 
   /** A transition was announced that leads to a version. */
   const prepare = (transition: number, next: number): void => {
-    pending.set(transition, next)
-    if (transition === 0) return execute(0)
-    send({ op: 23, d: { transition_id: transition } })
+    if (versions.announce(transition, next)) isOpening = false
+    else send({ op: 23, d: { transition_id: transition } })
   }
 
   /** A commit or Welcome took us to another epoch. */
@@ -263,7 +239,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     unreadable = 0
     recoveriesInRow = 0
     // what the others cannot read yet is better held than lost; where a group goes on, they follow in no time
-    isOpening = former === undefined && version > 0 && transition !== 0
+    isOpening = former === undefined && versions.inForce() > 0 && transition !== 0
     openingUntilMs = now() + openingMs
     prepare(transition, groupVersion)
   }
@@ -280,10 +256,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         return Effect.void
       }
       recoveries++
-      // the group goes on without us; a downgrade is for all in the channel
-      for (const [id, next] of pending) {
-        if (next > 0) pending.delete(id)
-      }
+      versions.forget(false)
       invalid = transition
       unreadable = 0
       lastRecoveryMs = now()
@@ -298,13 +271,14 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       return
     }
     unreadable++
-    if (unreadable < failureTolerance || isBeginning || isRecovering || pending.size > 0) return
+    if (unreadable < failureTolerance || isBeginning || isRecovering) return
+    if (versions.announced().length > 0) return
     if (now() - lastRecoveryMs < recoveryInterval) return
     // one member who sends rubbish must not make us leave and come back for ever
     recoveryInterval = Math.min(maxRecoveryIntervalMs, recoveryInterval * 2)
     isRecovering = true
     Effect.runForkWith(context)(
-      Effect.suspend(() => isBeginning ? Effect.void : recover(lastTransition)).pipe(
+      Effect.suspend(() => isBeginning ? Effect.void : recover(versions.lastExecuted())).pipe(
         Effect.andThen(Effect.sync(update)),
         mutex.withPermit,
         Effect.ensuring(Effect.sync(() => {
@@ -319,8 +293,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     group,
     users,
     now,
-    isEncrypting: () => version > 0,
-    takesPlain: (nowMs) => nowMs <= plainUntilMs,
+    isEncrypting: () => versions.inForce() > 0,
+    takesPlain: versions.takesPlain,
     isMember: () => membership !== undefined,
     onPacket: options.onPacket,
     onDecrypted
@@ -331,10 +305,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const onDescription = (wanted: number): Effect.Effect<void> => {
     // a later description brings a new transport key; the group has nothing to do with it
     if (!isKnown(wanted) || (wanted === groupVersion && (isBeginning || membership !== undefined))) return Effect.void
-    pending.clear()
-    enforce(wanted)
-    // whoever was here before us encrypts already
-    if (wanted > 0) plainUntilMs = -Infinity
+    versions.begin(wanted)
     return begin(wanted)
   }
 
@@ -345,9 +316,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       return Effect.void
     }
     invalid = undefined
-    pending.clear()
+    versions.forget(true)
     // where nobody encrypts yet, that goes on until a transition to the new group
-    if (version > 0) enforce(wanted)
+    if (versions.inForce() > 0) versions.enforce(wanted)
     return begin(wanted)
   }
 
@@ -355,7 +326,6 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     if (!isKnown(wanted)) return
     // the reset of a sole member is executed at once, and says nothing of the version: Prepare Epoch has
     const next = transition === 0 && isBeginning && others.size === 0 ? groupVersion : wanted
-    if (next === 0) plainUntilMs = Infinity
     prepare(transition, next)
   }
 
@@ -438,11 +408,16 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       if (invalid !== undefined) send({ op: 31, d: { transition_id: invalid } })
       if (keyPackage !== undefined) send({ op: 26, keyPackage })
       if (commit !== undefined) send({ op: 28, payload: commit })
-      for (const transition of pending.keys()) send({ op: 23, d: { transition_id: transition } })
+      for (const transition of versions.announced()) send({ op: 23, d: { transition_id: transition } })
     },
     protect: media.protect,
     unprotect: media.unprotect,
     receive: media.receive,
-    statistics: () => ({ ...media.statistics(), transitions, rejections, recoveries })
+    statistics: () => ({
+      ...media.statistics(),
+      transitions: versions.executions(),
+      rejections,
+      recoveries
+    })
   }
 })

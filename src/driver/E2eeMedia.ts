@@ -86,6 +86,9 @@ const waitingMs = 1_000
 const earlyPackets = 250
 const earlyMs = 1_000
 
+/** Packets that wait while a commit is being processed; those beyond take their chance. */
+const heldPackets = 1_000
+
 /** A packet that was given up later than that was given up because nothing has come since: it says nothing of our keys now. */
 const promptMs = 200
 
@@ -157,7 +160,7 @@ export const make = (options: Options): E2eeMedia => {
     })
 
   const take = (packet: Attributed): void => {
-    if (held !== undefined) held.push(packet)
+    if (held !== undefined && held.length < heldPackets) held.push(packet)
     else if (isMember()) decrypt(packet)
     else wait(packet, "Undecryptable")
   }
