@@ -4,47 +4,14 @@ import { TestClock } from "effect/testing"
 import * as FrameRing from "../src/driver/FrameRing.ts"
 import type * as Line from "../src/driver/Line.ts"
 import { Ssrc, UserId } from "../src/protocol/Identifier.ts"
+import * as MockVoiceDriver from "../src/testing/MockVoiceDriver.ts"
 import * as VoiceDriver from "../src/VoiceDriver.ts"
 import * as VoiceError from "../src/VoiceError.ts"
 import * as Mock from "./driver/mockServer.ts"
 
 const crash = VoiceError.make(new VoiceError.ServerCrashed({ code: 4015, detail: "" }))
 
-const statistics: Line.Statistics = {
-  heartbeatsSent: 1,
-  resumes: 0,
-  packetsSent: 2,
-  silencePacketsSent: 0,
-  bytesSent: 0,
-  sendErrors: 0,
-  reanchored: 0,
-  latenessP50Ms: 0,
-  latenessP99Ms: 0,
-  latenessMaxMs: 0,
-  packetsReceived: 0,
-  packetsOpened: 0,
-  failedToOpen: 0,
-  malformed: 0,
-  badPadding: 0,
-  empty: 0,
-  unheard: 0,
-  otherMedia: 0,
-  rtcpReceived: 0,
-  unknownDatagrams: 0,
-  malformedMessages: 0,
-  unknownOpcodes: 0,
-  framesEncrypted: 0,
-  failedToEncrypt: 0,
-  framesWithheld: 0,
-  framesDecrypted: 0,
-  undecryptable: 0,
-  fromNonMembers: 0,
-  unencrypted: 0,
-  unknownSenders: 0,
-  e2eeTransitions: 0,
-  e2eeRejections: 0,
-  e2eeRecoveries: 0
-}
+const statistics: Line.Statistics = { ...MockVoiceDriver.zeroStatistics, heartbeatsSent: 1, packetsSent: 2 }
 
 const packet = (sequence: number): Line.Event => ({
   _tag: "Packet",

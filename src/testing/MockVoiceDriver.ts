@@ -56,7 +56,13 @@ export class MockVoiceDriver extends Context.Service<MockVoiceDriver, {
   readonly refuse: (reason: VoiceError.Reason) => Effect.Effect<void>
 }>()("effect-discord-voice/testing/MockVoiceDriver") {}
 
-const zeroStatistics: Line.Statistics = {
+/**
+ * The statistics of a connection on which nothing has happened.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const zeroStatistics: Line.Statistics = {
   heartbeatsSent: 0,
   resumes: 0,
   packetsSent: 0,
