@@ -28,17 +28,60 @@ export interface OpusFrame {
 }
 
 /**
- * A source that is open. `pull` gives the next frames (never none) and ends with `Cause.Done`; it fails with `SourceFailed`.
+ * What a source says of itself: title, artist, album and whatever else its container tells, by lower-case name.
  *
  * @category models
  * @since 0.1.0
  */
-export interface OpenSource {
+export type Tags = Readonly<Record<string, string>>
+
+interface OpenBase {
   /** Milliseconds, where it is known before the end. */
   readonly durationMs: number | undefined
+  readonly tags: Tags
+  /**
+   * Goes to a place, in milliseconds of the source; left out by a source that cannot. What is pulled next holds that place.
+   * Gives where that begins: at the place itself for PCM, and at the frame that holds it for Opus.
+   */
+  readonly seek?: ((positionMs: number) => Effect.Effect<number, VoiceError>) | undefined
+  /**
+   * It has no end and comes as it happens: what is not taken in time is lost, and there is nothing to read ahead. Default
+   * false.
+   */
+  readonly live?: boolean | undefined
+}
+
+/**
+ * A source of Opus that is open; its packets can be passed through untouched. `pull` gives the next frames (never none) and
+ * ends with `Cause.Done`; it fails with `SourceFailed`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OpenOpus extends OpenBase {
+  readonly format: "opus"
   readonly channels: 1 | 2
   readonly pull: Effect.Effect<ReadonlyArray<OpusFrame>, VoiceError | Cause.Done>
 }
+
+/**
+ * A source of PCM that is open: whatever it was, it is 48 kHz in two channels here. `pull` gives the next samples, left and
+ * right in turn, 1.0 at full scale; never none, some 100 ms at most, and the array is the caller's. It ends with `Cause.Done`
+ * and fails with `SourceFailed`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OpenPcm extends OpenBase {
+  readonly format: "pcm"
+  readonly pull: Effect.Effect<Float32Array, VoiceError | Cause.Done>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type OpenSource = OpenOpus | OpenPcm
 
 /**
  * Something to play. It can be opened many times, also at the same time.

@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenSource, OpusFrame } from "./AudioSource.ts"
+import type { OpenOpus, OpusFrame } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
 
 /**
@@ -83,13 +83,13 @@ export const open = <E, R>(
   frames: Iterable<OpusFrame> | Stream.Stream<OpusFrame, E, R>,
   name: string,
   options?: FrameOptions
-): Effect.Effect<OpenSource, VoiceError, R | Scope.Scope> =>
+): Effect.Effect<OpenOpus, VoiceError, R | Scope.Scope> =>
   Effect.gen(function*() {
     const next = isIterable(frames) ? pullIterable(frames, batch, name) : yield* pullStream(frames, name)
     let playedSamples = 0
     let problem: VoiceError | undefined
 
-    const pull: OpenSource["pull"] = Effect.gen(function*() {
+    const pull: OpenOpus["pull"] = Effect.gen(function*() {
       if (problem !== undefined) return yield* problem
       const items = yield* next
       for (let i = 0; i < items.length; i++) {
@@ -105,7 +105,7 @@ export const open = <E, R>(
       return items
     })
 
-    return { channels: options?.channels ?? 2, durationMs: duration(frames), pull }
+    return { format: "opus", channels: options?.channels ?? 2, durationMs: duration(frames), tags: {}, pull }
   })
 
 const isIterable = <A>(value: Iterable<A> | Stream.Stream<A, unknown, unknown>): value is Iterable<A> =>

@@ -7,7 +7,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenSource } from "./AudioSource.ts"
+import type { OpenOpus } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as OggReader from "./OggReader.ts"
 import type { PacketReader, Problem } from "./PacketReader.ts"
@@ -57,7 +57,7 @@ const readerFor = (first: Uint8Array): PacketReader | Problem => {
  * @category constructors
  * @since 0.1.0
  */
-export const open = (bytes: ByteSource.ByteSource): Effect.Effect<OpenSource, VoiceError> =>
+export const open = (bytes: ByteSource.ByteSource): Effect.Effect<OpenOpus, VoiceError> =>
   Effect.gen(function*() {
     const [first, source] = yield* ByteSource.peek(bytes, 12)
     if (first.length === 0) return yield* ByteSource.failure(source.name, "Empty", "it holds no bytes")
@@ -86,7 +86,7 @@ export const open = (bytes: ByteSource.ByteSource): Effect.Effect<OpenSource, Vo
       return yield* failure(reader.problem() ?? { kind: "Unsupported", detail: "there is no Opus in it" })
     }
 
-    const pull: OpenSource["pull"] = Effect.gen(function*() {
+    const pull: OpenOpus["pull"] = Effect.gen(function*() {
       while (true) {
         const frames = reader.take()
         if (frames.length > 0) {
@@ -100,7 +100,7 @@ export const open = (bytes: ByteSource.ByteSource): Effect.Effect<OpenSource, Vo
       }
     })
 
-    return { channels, durationMs: yield* duration(source, reader), pull }
+    return { format: "opus", channels, durationMs: yield* duration(source, reader), tags: {}, pull }
   })
 
 const duration = (

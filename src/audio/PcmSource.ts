@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type EncoderOptions, OpusEncoder } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenSource, OpusFrame } from "./AudioSource.ts"
+import type { OpenOpus, OpusFrame } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as FrameSource from "./FrameSource.ts"
 
@@ -52,7 +52,7 @@ export const open = <E, R>(
   pcm: Pcm | Iterable<Pcm> | Stream.Stream<Pcm, E, R>,
   name: string,
   options: PcmOptions
-): Effect.Effect<OpenSource, VoiceError, R | OpusEncoder | Scope.Scope> =>
+): Effect.Effect<OpenOpus, VoiceError, R | OpusEncoder | Scope.Scope> =>
   Effect.gen(function*() {
     const { channels, rate } = options
     if (rate !== 48_000) {
@@ -150,7 +150,7 @@ export const open = <E, R>(
       }
     )
 
-    const pull: OpenSource["pull"] = Effect.gen(function*() {
+    const pull: OpenOpus["pull"] = Effect.gen(function*() {
       const frames: Array<OpusFrame> = []
       while (frames.length < framesAtOnce) {
         if (fill()) {
@@ -174,5 +174,5 @@ export const open = <E, R>(
     })
 
     const durationMs = isPcm(pcm) ? (pcm.byteLength / (2 * channels)) / 48 : undefined
-    return { channels, durationMs, pull }
+    return { format: "opus", channels, durationMs, tags: {}, pull }
   })

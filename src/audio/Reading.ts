@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as FrameRing from "../driver/FrameRing.ts"
 import * as VoiceError from "../VoiceError.ts"
-import type { OpenSource, OpusFrame } from "./AudioSource.ts"
+import type { OpenOpus, OpusFrame } from "./AudioSource.ts"
 import * as Pump from "./Pump.ts"
 
 /**
@@ -23,9 +23,9 @@ export interface Options {
   /** Name of the source, for messages. */
   readonly name: string
   /** The source, open for this reading. */
-  readonly opened: OpenSource
+  readonly opened: OpenOpus
   /** Opens it once more, for another pass. */
-  readonly open: Effect.Effect<OpenSource, VoiceError.VoiceError, Scope.Scope>
+  readonly open: Effect.Effect<OpenOpus, VoiceError.VoiceError, Scope.Scope>
   /** Where to begin, in milliseconds of the source; what lies before is read and left out, to the frame. */
   readonly fromMs: number
   /** Media time to read ahead, in milliseconds. */
@@ -137,7 +137,7 @@ export const make = (options: Options): Reading => {
     })
 
   /** Reads one pass, without its first `skipMs`. Gives the media time that was written, in milliseconds. */
-  const readPass = Effect.fnUntraced(function*(opened: OpenSource, skipMs: number) {
+  const readPass = Effect.fnUntraced(function*(opened: OpenOpus, skipMs: number) {
     let skip = Math.round(skipMs * 48)
     let writtenMs = 0
     while (true) {

@@ -192,7 +192,11 @@ export const make = Effect.fnUntraced(function*<R>(
         )
     }),
     connection.awaitEnd
-  )
+  ).pipe(Effect.flatMap((opened) =>
+    opened.format === "opus" ? Effect.succeed(opened) : VoiceError.fail(
+      new VoiceError.Unsupported({ feature: "PCM", detail: "there is no mixer to encode it" })
+    )
+  ))
 
   // whoever waits for the end may interrupt the fiber that brings it about
   let ending = false

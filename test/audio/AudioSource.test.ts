@@ -21,9 +21,12 @@ interface Played {
 const kindOf = (error: VoiceError.VoiceError): string =>
   error.reason._tag === "SourceFailed" ? error.reason.kind : error.reason._tag
 
+const openOpus = <R>(source: AudioSource.AudioSource<R>) =>
+  Effect.map(source.open, (opened) => opened.format === "opus" ? opened : assert.fail("it is not Opus"))
+
 const play = <R>(source: AudioSource.AudioSource<R>) =>
   Effect.gen(function*() {
-    const { channels, durationMs, pull } = yield* source.open
+    const { channels, durationMs, pull } = yield* openOpus(source)
     const packets: Array<Packet> = []
     const collect = Effect.map(pull, (frames) => {
       assert.isAbove(frames.length, 0)
@@ -186,7 +189,7 @@ describe("AudioSource", () => {
         const pages = ogg([packet(1), packet(2), packet(3)], { segments: 1 })
         const half = Buffer.from(pages).lastIndexOf("OggS")
         yield* Queue.offer(queue, pages.slice(0, half))
-        const { pull } = yield* AudioSource.fromStream(Stream.fromQueue(queue)).open
+        const { pull } = yield* openOpus(AudioSource.fromStream(Stream.fromQueue(queue)))
         assert.deepStrictEqual(shown(yield* pull), shown([packet(1), packet(2)]))
         const waiting = yield* Effect.forkChild(pull, { startImmediately: true })
         yield* Queue.offer(queue, pages.slice(half))
@@ -199,7 +202,7 @@ describe("AudioSource", () => {
         const source = AudioSource.fromStream(
           Stream.concat(Stream.make(file.slice(0, -5)), Stream.fail(new Error("the line is dead")))
         )
-        const { pull } = yield* source.open
+        const { pull } = yield* openOpus(source)
         assert.deepStrictEqual(shown(yield* pull), shown([packet(1)]))
         const error = yield* Effect.flip(pull)
         assert.isFalse(Cause.isDone(error))
@@ -260,7 +263,7 @@ describe("AudioSource", () => {
             throw new Error("no more tape")
           }
         }
-        const { pull } = yield* AudioSource.fromFrames(throwing).open
+        const { pull } = yield* openOpus(AudioSource.fromFrames(throwing))
         const error = yield* Effect.flip(pull)
         assert.isFalse(Cause.isDone(error))
         if (!Cause.isDone(error)) assert.match(error.message, /Failed.*no more tape/)
@@ -284,7 +287,7 @@ describe("AudioSource", () => {
 
     const encoded = (source: AudioSource.AudioSource<OpusEncoder>) =>
       Effect.gen(function*() {
-        const { channels, durationMs, pull } = yield* source.open
+        const { channels, durationMs, pull } = yield* openOpus(source)
         const samples: Array<number> = []
         let frames = 0
         const error = yield* Effect.flip(Effect.forever(Effect.map(pull, (list) => {

@@ -14,7 +14,9 @@ const sourceOf = (count: number, batch = 4): AudioSource => ({
   open: Effect.sync(() => {
     let next = 0
     return {
+      format: "opus",
       durationMs: count * 20,
+      tags: {},
       channels: 2,
       pull: Effect.suspend(() => {
         if (next >= count) return Cause.done()
@@ -31,7 +33,9 @@ const failing = (after: number): AudioSource => ({
   open: Effect.sync(() => {
     let next = 0
     return {
+      format: "opus",
       durationMs: undefined,
+      tags: {},
       channels: 2,
       pull: Effect.suspend(() =>
         next < after
@@ -83,7 +87,9 @@ describe("Track", () => {
       const endless: AudioSource = {
         name: "endless",
         open: Effect.succeed({
+          format: "opus",
           durationMs: undefined,
+          tags: {},
           channels: 2,
           pull: Effect.sync(() => [frameOf(pulled++)])
         })
@@ -142,7 +148,9 @@ describe("Track", () => {
       const dying: AudioSource = {
         name: "dying",
         open: Effect.succeed({
+          format: "opus",
           durationMs: undefined,
+          tags: {},
           channels: 2,
           pull: Effect.suspend(() => pulls++ < 20 ? Effect.succeed([frameOf(pulls)]) : Effect.die(new Error("boom")))
         })
@@ -179,10 +187,10 @@ describe("Track", () => {
       let opened = 0
       const silent: AudioSource = {
         name: "silent",
-        open: Effect.suspend(() =>
+        open: Effect.suspend((): AudioSource["open"] =>
           opened++ === 0
             ? sourceOf(500).open
-            : Effect.succeed({ durationMs: undefined, channels: 2, pull: Effect.never })
+            : Effect.succeed({ format: "opus", durationMs: undefined, tags: {}, channels: 2, pull: Effect.never })
         )
       }
       const track = yield* Track.make(silent, fake.connection, { starveTimeout: "5 seconds" })
@@ -206,7 +214,9 @@ describe("Track", () => {
       const heavy: AudioSource = {
         name: "heavy",
         open: Effect.succeed({
+          format: "opus",
           durationMs: undefined,
+          tags: {},
           channels: 2,
           pull: Effect.sync(() => [{ data: new Uint8Array(1_275).fill(1), samples: 960 }])
         })
@@ -267,7 +277,13 @@ describe("Track", () => {
       const queue = yield* Queue.unbounded<OpusFrame>()
       const live: AudioSource = {
         name: "live",
-        open: Effect.succeed({ durationMs: undefined, channels: 2, pull: Queue.takeAll(queue) })
+        open: Effect.succeed({
+          format: "opus",
+          durationMs: undefined,
+          tags: {},
+          channels: 2,
+          pull: Queue.takeAll(queue)
+        })
       }
       const track = yield* Track.make(live, fake.connection, { starveTimeout: "5 seconds" })
       const events = yield* track.events.pipe(
@@ -373,7 +389,9 @@ describe("Track", () => {
       const bad: AudioSource = {
         name: "bad",
         open: Effect.succeed({
+          format: "opus",
           durationMs: undefined,
+          tags: {},
           channels: 2,
           pull: Effect.succeed([{ data: new Uint8Array(10_000), samples: 960 }])
         })

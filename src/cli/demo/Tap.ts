@@ -33,6 +33,7 @@ export const make = <R>(source: AudioSource<R>): Tap<R> => {
       open: Effect.map(source.open, (opened) => {
         const frames: Array<OpusFrame> = []
         given = frames
+        if (opened.format !== "opus") return opened
         channels = opened.channels
         return {
           ...opened,

@@ -7,7 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { AudioSource, OpusFrame } from "../../audio/AudioSource.ts"
-import type { VoiceError } from "../../VoiceError.ts"
+import * as VoiceError from "../../VoiceError.ts"
 
 /**
  * Opens a source and reads it to its end. Fails like the source.
@@ -18,8 +18,14 @@ import type { VoiceError } from "../../VoiceError.ts"
 export const readAll = Effect.fnUntraced(
   function*<R>(
     source: AudioSource<R>
-  ): Effect.fn.Return<ReadonlyArray<OpusFrame>, VoiceError, R | Scope.Scope> {
-    const { pull } = yield* source.open
+  ): Effect.fn.Return<ReadonlyArray<OpusFrame>, VoiceError.VoiceError, R | Scope.Scope> {
+    const opened = yield* source.open
+    if (opened.format !== "opus") {
+      return yield* VoiceError.fail(
+        new VoiceError.Unsupported({ feature: "PCM", detail: "what a participant says is Opus already" })
+      )
+    }
+    const { pull } = opened
     const frames: Array<OpusFrame> = []
     while (true) {
       const next = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
