@@ -478,7 +478,13 @@ describe("Supervisor", () => {
         const session = yield* it.join
         const dry = {
           name: "dry",
-          open: Effect.succeed({ durationMs: undefined, channels: 2 as const, pull: Effect.never })
+          open: Effect.succeed({
+            format: "opus" as const,
+            durationMs: undefined,
+            tags: {},
+            channels: 2 as const,
+            pull: Effect.never
+          })
         }
         const track = yield* session.play(dry, { starveTimeout: "5 seconds" })
         yield* it.say(Rig.voiceServer("stale", null))
