@@ -21,6 +21,7 @@ import * as Broadcast from "./audio/Broadcast.ts"
 import * as Track from "./audio/Track.ts"
 import * as Gateway from "./Gateway.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
+import type * as Receive from "./receive/Receive.ts"
 import * as Claim from "./session/Claim.ts"
 import * as Conduit from "./session/Conduit.ts"
 import * as Policy from "./session/Policy.ts"
@@ -68,6 +69,8 @@ export interface JoinOptions extends VoiceDriver.ConnectOptions {
    * default), or "adopt" the place. Only a gateway that tells our initial voice state can know.
    */
   readonly ghost?: "leave" | "adopt" | undefined
+  /** Depths and capacities of what is received. */
+  readonly receive?: Receive.Options | undefined
 }
 
 /**
@@ -132,6 +135,8 @@ export interface VoiceSession {
   readonly packets: Stream.Stream<VoiceDriver.AudioPacket, VoiceError.VoiceError>
   /** How many packets slow readers of `packets` have lost. */
   readonly packetsDropped: () => number
+  /** What is heard, in order and in step: per user, in ticks of 20 ms, and mixed. */
+  readonly receive: Receive.Receive
   /** Who speaks, comes and goes, heartbeats, resumes and moves. See `VoiceConnection.events`. */
   readonly events: Effect.Effect<Stream.Stream<Conduit.Event>, never, Scope.Scope>
   /** Those of the connection of the moment. Fails with `NotConnected` while there is none. */
