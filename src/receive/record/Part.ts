@@ -108,7 +108,8 @@ interface Held extends Received, Timeline.Seen {
 
 const pauseSamples = 200 * 48
 const maxHeld = 1_024
-const maxGaps = 1_000
+const silenceAtOnce = 600 * 48_000
+const maxGaps = 500
 const maxLost = 3_000
 const maxDoubtful = 8
 /** SSRCs whose clocks are kept: packets of the former one may still be under way. */
@@ -279,13 +280,20 @@ export const make = (options: {
   }
 
   const advance: Part["advance"] = (now) => {
+    if (!isOpen()) {
+      // what waited long enough is left out, so that it takes no memory
+      while (held[0] !== undefined && held[0].arrival + hold <= now) writeFirst()
+      return
+    }
+    // whoever comes after hours has as much silence to catch up on: not in one go
+    const goal = held[0] === undefined ? now - hold : timeOf(held[0])
+    if (goal - written > silenceAtOnce) return silence(silenceAtOnce / Silence.unitSamples)
     for (let first = held[0]; first !== undefined; first = held[0]) {
       if (first.extended !== first.lane.end && first.arrival + hold > now) break
       writeFirst()
     }
     const first = held[0]
     const reachable = first === undefined ? now - hold : Math.min(now - hold, timeOf(first))
-    if (!isOpen()) return
     const units = Math.floor((reachable - written) / Silence.unitSamples)
     if (units > 0 && leftOut > 0) {
       noteGap(units * Silence.unitSamples, leftOut, "dropped")
