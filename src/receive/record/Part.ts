@@ -98,6 +98,8 @@ interface Lane {
   end: number | undefined
   sequence: number
   lastArrival: number
+  /** The sequence numbers that were written of late, plus one, each at its remainder. */
+  readonly recent: Uint32Array
 }
 
 interface Held extends Received, Timeline.Seen {
@@ -106,6 +108,7 @@ interface Held extends Received, Timeline.Seen {
   readonly afterPause: boolean
 }
 
+const recentPackets = 512
 const pauseSamples = 200 * 48
 const maxHeld = 1_024
 const silenceAtOnce = 600 * 48_000
@@ -145,10 +148,19 @@ export const make = (options: {
   /** Packets that were left out since something was written. */
   let leftOut = 0
 
+  const newLane = (timeline: Timeline.Timeline, epoch: number): Lane => ({
+    timeline,
+    epoch,
+    end: undefined,
+    sequence: 0,
+    lastArrival: -Infinity,
+    recent: new Uint32Array(recentPackets)
+  })
+
   const laneOf = (ssrc: number): Lane => {
     const known = lanes.get(ssrc)
     if (known !== undefined) return known
-    const lane: Lane = { timeline: Timeline.make(), epoch: 0, end: undefined, sequence: 0, lastArrival: -Infinity }
+    const lane = newLane(Timeline.make(), 0)
     lanes.set(ssrc, lane)
     for (const oldest of lanes.keys()) {
       if (lanes.size <= maxLanes) break
@@ -176,7 +188,7 @@ export const make = (options: {
     const afterPause = packet.arrival - lane.lastArrival > pauseSamples
     lane.lastArrival = Math.max(lane.lastArrival, packet.arrival)
     if (lane.end !== undefined && seen.extended < lane.end) {
-      if (packet.sequence === lane.sequence) counts.duplicates++
+      if (lane.recent[packet.sequence % recentPackets] === packet.sequence + 1) counts.duplicates++
       else counts.late++
       return
     }
@@ -202,7 +214,7 @@ export const make = (options: {
     const waiting = doubtful
     doubtful = []
     if (seen.epoch !== lane.epoch) {
-      lane = { timeline: lane.timeline, epoch: seen.epoch, end: undefined, sequence: 0, lastArrival: -Infinity }
+      lane = newLane(lane.timeline, seen.epoch)
       lanes.set(packet.ssrc, lane)
       for (const before of waiting) if (before.ssrc === packet.ssrc) take(before)
     } else counts.malformed += waiting.length
@@ -250,6 +262,7 @@ export const make = (options: {
     const lost = lostBefore(packet)
     lane.end = extended + samples
     lane.sequence = sequence
+    lane.recent[sequence % recentPackets] = sequence + 1
     counts.lost += lost
     if (!isOpen()) {
       counts.dropped++
