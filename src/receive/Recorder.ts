@@ -327,8 +327,10 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
 
   const fail = Effect.fnUntraced(function*(error: VoiceError.VoiceError) {
     state = { state: "failed", failure: error.message }
-    const last = Outputs.attempt(folder, () =>
-      storage.replace(`${folder}/${Manifest.fileName}`, Manifest.encode(manifest())))
+    const last = Outputs.attempt(
+      folder,
+      () => storage.replace(`${folder}/${Manifest.fileName}`, Manifest.encode(manifest()))
+    )
     // the disk that failed may not take this either: the manifest before stays, then
     yield* Effect.ignore(inTime(last))
     yield* Effect.ignore(inTime(outputs.close))

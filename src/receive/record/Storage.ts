@@ -77,7 +77,12 @@ const stored = (handle: Fs.FileHandle, size: number): StoredFile => {
  */
 export const fileSystem: Storage = {
   makeFolder: async (path) => {
-    await Fs.mkdir(path, { recursive: true })
+    try {
+      await Fs.mkdir(path, { recursive: true })
+    } catch (cause) {
+      if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw cause
+      throw Object.assign(new Error(`${path} is there, and is no folder`), { code: "ENOTDIR" })
+    }
   },
   create: async (path) => stored(await Fs.open(path, "wx"), 0),
   open: async (path) => {

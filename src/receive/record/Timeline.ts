@@ -108,7 +108,10 @@ export const make = (): Timeline => {
     const delay = arrival - at
     if (delay < base - farAhead || delay > base + farBehind) {
       const fits = strange !== undefined && Math.abs(delay - strange.delay) < farAhead
-      strange = { delay: fits && strange !== undefined ? strange.delay : delay, count: fits ? (strange?.count ?? 0) + 1 : 1 }
+      strange = {
+        delay: fits && strange !== undefined ? strange.delay : delay,
+        count: fits ? (strange?.count ?? 0) + 1 : 1
+      }
       if (strange.count < jumpPackets) return undefined
       formerBases[epoch] = base
       epoch++
