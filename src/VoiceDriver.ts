@@ -193,7 +193,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
 
   const onMember = (event: Line.Event): void => {
     if (event._tag === "Speaking") members.add(event.userId)
-    else if (event._tag === "UsersConnected") for (const userId of event.userIds) members.add(userId)
+    else if (event._tag === "UsersConnected") { for (const userId of event.userIds) members.add(userId) }
     else if (event._tag === "UserDisconnected") members.delete(event.userId)
     else return
     members.delete(info.userId)

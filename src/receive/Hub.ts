@@ -55,7 +55,9 @@ export interface Listener {
   readonly userId?: UserId | undefined
   readonly onFrame?: ((frame: ReceivedFrame) => void) | undefined
   /** Hears of each packet as it comes. */
-  readonly onArrival?: ((userId: UserId, packet: AudioPacket, isSilence: boolean, arrivalMs: number) => void) | undefined
+  readonly onArrival?:
+    | ((userId: UserId, packet: AudioPacket, isSilence: boolean, arrivalMs: number) => void)
+    | undefined
   readonly onGone?: ((userId: UserId) => void) | undefined
   /** Called when the time of `nextMs` has come, behind all frames that were due by then. */
   readonly advance?: ((nowMs: number) => void) | undefined

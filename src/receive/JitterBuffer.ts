@@ -205,7 +205,16 @@ export const make = (options: Partial<Options> = {}): JitterBuffer => {
     data: Uint8Array
   ): Output => {
     const atMs = Math.max(lastAtMs, usualMs(nextPosition))
-    const output = { ssrc: head.ssrc, sequence: nextIndex, timestamp: nextTimestamp, samples, atMs, kind, data, packets }
+    const output = {
+      ssrc: head.ssrc,
+      sequence: nextIndex,
+      timestamp: nextTimestamp,
+      samples,
+      atMs,
+      kind,
+      data,
+      packets
+    }
     lastAtMs = atMs
     nextTimestamp += samples
     nextPosition += samples

@@ -135,10 +135,13 @@ describe("JitterBuffer", () => {
     const input = { ssrc: Ssrc.make(7), payload: OpusPacket.silenceFrame() }
     buffer.push({ ...input, sequence: 10, timestamp: 9_600 }, 200)
     const later = Schedule.sender({ sequence: 11, timestamp: 10_560, startMs: 5_000 })
-    given.push(...Schedule.play(buffer, Array.from({ length: 5 }, () => later.send(960)).map((sent) => ({
-      sent,
-      atMs: sent.sentMs
-    }))))
+    given.push(...Schedule.play(
+      buffer,
+      Array.from({ length: 5 }, () => later.send(960)).map((sent) => ({
+        sent,
+        atMs: sent.sentMs
+      }))
+    ))
     check(given, buffer.statistics())
     const [gap] = given.filter(({ output }) => output.packets === 0)
     assert.closeTo(gap?.output.samples ?? 0, 4_780 * 48, 60)
@@ -285,9 +288,13 @@ describe("JitterBuffer", () => {
         ssrc: Ssrc.make(next() < 0.99 ? 1 : 2),
         sequence: near ? (i + Math.floor(next() * 8)) & 0xffff : Math.floor(next() * 0x1_0000),
         timestamp: near ? (i * 960) >>> 0 : Math.floor(next() * 0x1_0000_0000),
-        payload: next() < 0.9 ? Schedule.opus(960, i) : Uint8Array.from({ length: Math.floor(next() * 5) }, () => next() * 256)
+        payload: next() < 0.9
+          ? Schedule.opus(960, i)
+          : Uint8Array.from({ length: Math.floor(next() * 5) }, () => next() * 256)
       }, nowMs - next() * 10)
-      for (let output = buffer.pop(nowMs); output !== undefined; output = buffer.pop(nowMs)) given.push({ output, nowMs })
+      for (let output = buffer.pop(nowMs); output !== undefined; output = buffer.pop(nowMs)) {
+        given.push({ output, nowMs })
+      }
     }
     check(given.map((one) => ({ ...one, nowMs: Infinity })), buffer.statistics())
     assert.isAbove(given.length, 1_000)
