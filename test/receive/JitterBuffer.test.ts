@@ -104,12 +104,10 @@ describe("JitterBuffer", () => {
   it("counts what comes after its place was given up as late, and what comes twice as a duplicate", () => {
     const sent = Schedule.many(100)
     const arrivals = Schedule.through(sent, perfect)
-    const late = arrivals.map((arrival) =>
-      arrival.sent.number === 30 ? { ...arrival, atMs: arrival.atMs + 400 } : arrival
-    )
-    const twice = arrivals.filter(({ sent }) => sent.number === 50).map((arrival) => ({
-      ...arrival,
-      atMs: arrival.atMs + 300
+    const late = arrivals.map(({ atMs, sent }) => ({ sent, atMs: sent.number === 30 ? atMs + 400 : atMs }))
+    const twice = arrivals.filter(({ sent }) => sent.number === 50).map(({ atMs, sent }) => ({
+      sent,
+      atMs: atMs + 300
     }))
     const { given, statistics } = run([...late, ...twice].toSorted((a, b) => a.atMs - b.atMs))
     assert.deepInclude(statistics, { late: 1, duplicates: 1, lost: 1, delivered: 99 })
@@ -118,7 +116,7 @@ describe("JitterBuffer", () => {
 
   it("tells a pause by the timestamp as silence, not as loss", () => {
     const from = Schedule.sender()
-    const sent = [...Array.from({ length: 10 }, () => from.send(960))]
+    const sent = Array.from({ length: 10 }, () => from.send(960))
     from.pause(48_000)
     for (let i = 0; i < 10; i++) sent.push(from.send(960))
     const { given, statistics } = run(Schedule.through(sent, perfect))
@@ -143,7 +141,7 @@ describe("JitterBuffer", () => {
       }))
     ))
     check(given, buffer.statistics())
-    const [gap] = given.filter(({ output }) => output.packets === 0)
+    const gap = given.find(({ output }) => output.packets === 0)
     assert.closeTo(gap?.output.samples ?? 0, 4_780 * 48, 60)
     assert.closeTo(given.at(-1)?.output.atMs ?? 0, 5_080, 3)
     assert.deepInclude(buffer.statistics(), { lost: 0, delivered: 16 })
@@ -207,9 +205,10 @@ describe("JitterBuffer", () => {
 
   it("lives through a stall of the network: nothing is lost, and the time is right again behind it", () => {
     const sent = Schedule.many(1_500)
-    const arrivals = Schedule.through(sent, perfect).map((arrival) =>
-      arrival.atMs > 2_000 && arrival.atMs < 2_700 ? { ...arrival, atMs: 2_700 } : arrival
-    )
+    const arrivals = Schedule.through(sent, perfect).map(({ atMs, sent }) => ({
+      sent,
+      atMs: atMs > 2_000 && atMs < 2_700 ? 2_700 : atMs
+    }))
     const { given, statistics } = run(arrivals)
     assert.deepInclude(statistics, { lost: 0, late: 0, delivered: 1_500, resyncs: 0 })
     given.forEach(({ output }, i) => assert.closeTo(output.atMs, (sent[i]?.sentMs ?? 0) + 5, 1e-3))
