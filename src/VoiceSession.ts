@@ -21,7 +21,7 @@ import * as Broadcast from "./audio/Broadcast.ts"
 import * as Track from "./audio/Track.ts"
 import * as Gateway from "./Gateway.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
-import type * as Receive from "./receive/Receive.ts"
+import * as Receive from "./receive/Receive.ts"
 import * as Claim from "./session/Claim.ts"
 import * as Conduit from "./session/Conduit.ts"
 import * as Policy from "./session/Policy.ts"
@@ -243,6 +243,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     yield* Effect.addFinalizer(() => whereabouts.leave)
     const conduit = yield* Conduit.make(options.receiveCapacity ?? defaultReceiveCapacity)
     if (selfMute) yield* conduit.setMuted(true)
+    if (selfDeaf) yield* conduit.setDeaf(true)
+    const receive = yield* Receive.make(conduit, options.receive)
     const joined = yield* Deferred.make<VoiceDriver.VoiceConnection, VoiceError.VoiceError>()
     // made before the fiber is: what decides about losses ends before the connection that it would miss
     const connections = yield* Scope.fork(scope)
@@ -264,9 +266,9 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       Effect.forkScoped({ startImmediately: true })
     )
     const { info } = yield* Deferred.await(joined)
-    return { conduit, running, userId: info.userId, whereabouts }
+    return { conduit, receive, running, userId: info.userId, whereabouts }
   })
-  const { conduit, running, userId, whereabouts } = yield* start.pipe(
+  const { conduit, receive, running, userId, whereabouts } = yield* start.pipe(
     Scope.provide(scope),
     Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
   )
@@ -359,6 +361,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
         selfDeaf = change.deaf ?? selfDeaf
         // silence does not wait for the main gateway, sound does
         if (selfMute) yield* conduit.setMuted(true)
+        yield* conduit.setDeaf(selfDeaf)
         const now = state
         const { channelId } = whereabouts.now()
         // a request has the flags with it, and a connection that comes up shows them where they were changed since
@@ -436,9 +439,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
       live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
     setSelf,
-    get packets() {
-      return conduit.packets.pipe(Stream.filter(() => !selfDeaf))
-    },
+    packets: conduit.packets,
+    receive,
     packetsDropped: conduit.packetsDropped,
     events: conduit.events,
     statistics: conduit.statistics,

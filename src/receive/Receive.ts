@@ -4,13 +4,71 @@
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
-import type * as Stream from "effect/Stream"
-import type { OpusDecoder } from "../OpusDecoder.ts"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as AudioClock from "../AudioClock.ts"
+import { OpusDecoder } from "../OpusDecoder.ts"
 import type { UserId } from "../protocol/Identifier.ts"
 import type { VoiceError } from "../VoiceError.ts"
+import * as Hub from "./Hub.ts"
+import * as Inbox from "./Inbox.ts"
+import * as JitterBuffer from "./JitterBuffer.ts"
+import * as Pcm from "./Pcm.ts"
+import * as PcmTicks from "./PcmTicks.ts"
 import type { MixedFrame, PcmFrame, PcmOptions, PcmTick, ReceivedFrame, Speaking, Tick } from "./ReceivedFrame.ts"
+import * as Speakers from "./Speakers.ts"
+import * as Ticker from "./Ticker.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  MixedFrame,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PcmFrame,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PcmOptions,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PcmPart,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PcmTick,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  ReceivedFrame,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Speaking,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Tick,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  TickPart
+} from "./ReceivedFrame.ts"
 
 /**
  * How to listen.
@@ -119,3 +177,110 @@ export interface Receive {
     (userId: UserId): Statistics | undefined
   }
 }
+
+const defaultCapacity = 256
+
+const tickSamples = 960
+
+const milliseconds = (duration: Duration.Input | undefined, otherwise: number): number =>
+  duration === undefined ? otherwise : Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(duration)))
+
+/**
+ * The listening half of a session, for the scope of the session. It costs nothing until somebody listens.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  intake: Hub.Intake,
+  options: Options = {}
+): Effect.fn.Return<Receive, never, Scope.Scope> {
+  const { defaults } = JitterBuffer
+  const maxDepthMs = milliseconds(options.maxDepth, defaults.maxDepthMs)
+  const tickDelayMs = milliseconds(options.tickDelay, maxDepthMs)
+  const capacity = options.capacity ?? defaultCapacity
+  const clock = yield* Clock.Clock
+  const alarm = AudioClock.alarm(clock, Effect.runForkWith(yield* Effect.context<never>()))
+  const hub = yield* Hub.make(intake, {
+    maxDepthMs,
+    minDepthMs: Math.min(maxDepthMs, milliseconds(options.minDepth, defaults.minDepthMs)),
+    startDepthMs: Math.min(maxDepthMs, milliseconds(options.startDepth, defaults.startDepthMs)),
+    capacity: options.bufferPackets ?? defaults.capacity
+  }, alarm)
+  let dropped = 0
+
+  /** A stream of what a listener puts into its inbox. */
+  const listen = <A extends { readonly dropped?: number | undefined }>(
+    makeListener: (inbox: Inbox.Inbox<A>, nowMs: number) => Omit<Hub.Listener, "onOver">
+  ): Stream.Stream<A, VoiceError> =>
+    Stream.unwrap(Effect.gen(function*() {
+      const inbox = Inbox.make<A>(capacity, () => {
+        dropped++
+      })
+      yield* hub.listen((nowMs) => ({ ...makeListener(inbox, nowMs), onOver: inbox.end }))
+      return inbox.stream
+    }))
+
+  const opus = (userId?: UserId): Stream.Stream<ReceivedFrame, VoiceError> =>
+    listen<ReceivedFrame>((inbox) => ({ userId, onFrame: inbox.offer }))
+
+  const pcm = (userId: UserId, pcmOptions: PcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder> =>
+    Stream.unwrap(Effect.gen(function*() {
+      const decoder = yield* (yield* OpusDecoder).make(pcmOptions)
+      return opus(userId).pipe(
+        Stream.mapEffect((frame) => Pcm.decode(decoder, frame)),
+        Stream.flattenIterable
+      )
+    }))
+
+  function user(userId: UserId): Stream.Stream<ReceivedFrame, VoiceError>
+  function user(userId: UserId, pcmOptions: PcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder>
+  function user(
+    userId: UserId,
+    pcmOptions?: PcmOptions
+  ): Stream.Stream<ReceivedFrame, VoiceError> | Stream.Stream<PcmFrame, VoiceError, OpusDecoder> {
+    return pcmOptions === undefined ? opus(userId) : pcm(userId, pcmOptions)
+  }
+
+  const ticks = listen<Tick>((inbox, startMs) =>
+    Ticker.make({ startMs, delayMs: tickDelayMs, participants: hub.participants, onTick: inbox.offer })
+  )
+
+  const ticksPcm = (pcmOptions?: PcmOptions): Stream.Stream<PcmTick, VoiceError, OpusDecoder> =>
+    Stream.unwrap(Effect.map(PcmTicks.make(pcmOptions), (toPcm) => Stream.mapEffect(ticks, toPcm)))
+
+  const speaking = Stream.map(
+    listen<Speaking & { readonly dropped?: number }>((inbox) => {
+      const speakers = Speakers.make(hub.jitterMs, inbox.offer)
+      return {
+        onArrival: (userId, { sequence, ssrc }, isSilence, arrivalMs) =>
+          speakers.onPacket(userId, ssrc, sequence, isSilence, arrivalMs),
+        onGone: speakers.onGone,
+        advance: speakers.advance,
+        nextMs: speakers.nextMs
+      }
+    }),
+    ({ atMs, speaking: isSpeaking, userId }): Speaking => ({ userId, speaking: isSpeaking, atMs })
+  )
+
+  function statistics(): Totals
+  function statistics(userId: UserId): Statistics | undefined
+  function statistics(userId?: UserId): Totals | Statistics | undefined {
+    return userId === undefined ? { ...hub.totals(), dropped } : hub.statistics(userId)
+  }
+
+  return {
+    user,
+    frames: opus(),
+    ticks,
+    ticksPcm,
+    speaking,
+    mixed: (pcmOptions = {}) =>
+      Stream.map(
+        ticksPcm(pcmOptions),
+        (tick) => PcmTicks.mix(tick, tickSamples * (pcmOptions.rate ?? 48_000) / 48_000 * (pcmOptions.channels ?? 2))
+      ),
+    participants: Effect.sync(() => [...hub.participants()]),
+    statistics
+  }
+})

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { Rate } from "../OpusDecoder.ts"
 import type { Ssrc, UserId } from "../protocol/Identifier.ts"
 
 /**
@@ -50,14 +51,6 @@ export interface ReceivedFrame {
   /** How many frames this subscription has lost right before this one, because it was not read in time. Absent for none. */
   readonly dropped?: number | undefined
 }
-
-/**
- * Rates of PCM in hertz: those that Opus decodes to.
- *
- * @category models
- * @since 0.1.0
- */
-export type Rate = 8_000 | 12_000 | 16_000 | 24_000 | 48_000
 
 /**
  * The form of PCM.
