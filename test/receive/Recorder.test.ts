@@ -21,11 +21,6 @@ const memory = (options?: Emulator.MemoryOptions) => Layer.merge(Rig.memory(opti
 
 const hex = (packets: ReadonlyArray<Uint8Array>) => packets.map((data) => Buffer.from(data).toString("hex"))
 
-const recordable = (session: VoiceSession.VoiceSession): Recorder.Session => ({
-  ...session,
-  receive: { participants: Effect.succeed([]) }
-})
-
 const temporary = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "recorder-"))),
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
@@ -36,7 +31,7 @@ const start = (
   disk: Kit.Disk,
   options?: Partial<Recorder.Options<never, never>>
 ) =>
-  Recorder.start(recordable(session), { folder: "/recording", ...options }).pipe(
+  Recorder.start(session, { folder: "/recording", ...options }).pipe(
     Effect.provideService(Recorder.Storage, disk)
   )
 
@@ -277,7 +272,7 @@ describe("Recorder", () => {
         const ada = yield* discord.join({ user: "ada", channel: "lobby" })
         const session = yield* Rig.join("lobby")
         const disk = Kit.disk()
-        const refused = yield* Recorder.start(recordable(session), {
+        const refused = yield* Recorder.start(session, {
           folder: "/recording",
           onStart: Effect.fail("no consent" as const)
         }).pipe(Effect.provideService(Recorder.Storage, disk), Effect.flip)
@@ -317,13 +312,13 @@ describe("Recorder", () => {
       const ada = yield* discord.join({ user: "ada", channel: "lobby" })
       const session = yield* Rig.join("lobby")
       const onRealDisk = (folder: string) =>
-        Effect.flip(Recorder.start(recordable(session), { folder, mixed: "none" })).pipe(
+        Effect.flip(Recorder.start(session, { folder, mixed: "none" })).pipe(
           Effect.map(({ reason }) => reason)
         )
       assert.deepInclude(yield* onRealDisk("/dev/full"), { _tag: "RecordingFailed", kind: "Unwritable" })
-      assert.deepInclude(yield* onRealDisk("/proc/recording"), { _tag: "RecordingFailed", kind: "Unwritable" })
+      assert.deepInclude(yield* onRealDisk("/dev/full/folder"), { _tag: "RecordingFailed", kind: "Unwritable" })
       const folder = yield* temporary
-      const recording = yield* Recorder.start(recordable(session), { folder, mixed: "none" }).pipe(
+      const recording = yield* Recorder.start(session, { folder, mixed: "none" }).pipe(
         Effect.provideService(Recorder.Storage, {
           ...fileSystem,
           create: () => fileSystem.open("/dev/full")

@@ -23,7 +23,7 @@ const { channelId, folder, guildId, mixed, token, url } = args<Place>()
 
 const bot = Effect.gen(function*() {
   const session = yield* VoiceSession.join({ guildId, channelId })
-  yield* Recorder.start({ ...session, receive: { participants: Effect.succeed([]) } }, { folder, mixed })
+  yield* Recorder.start(session, { folder, mixed })
   tell({ _tag: "Recording" })
   yield* session.awaitClosed
 }).pipe(
