@@ -32,6 +32,13 @@ import * as Storage from "./record/Storage.ts"
 export type { RecordedFile, RecordedUser } from "./record/Manifest.ts"
 export {
   /**
+   * The name of the manifest in the recording's folder.
+   *
+   * @category constants
+   * @since 0.1.0
+   */
+  fileName as manifestFile,
+  /**
    * What a recording says of itself: `recording.json` in its folder.
    *
    * @category schemas

@@ -48,7 +48,12 @@ export const withPauses = Effect.fnUntraced(
       to += at - from + samples
       from = at
     }
-    const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ channels: 1, bitrate: 48_000, application: "voip" })
+    const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({
+      channels: 1,
+      bitrate: 48_000,
+      application: "voip",
+      complexity: 3
+    })
     const frames: Array<{ readonly data: Uint8Array; readonly samples: number }> = []
     for (let at = 0; at < pcm.length; at += 960) {
       const frame = Int16Array.from(pcm.subarray(at, at + 960), (sample) => Math.round(sample * 32_767))

@@ -156,7 +156,8 @@ export const hold = Effect.fnUntraced(function*(options: {
   yield* track.awaitEnd
   const beganMs = yield* nowMs
   yield* guest.speak(said)
-  for (let i = 0; i < patienceSteps && (open > 0 || utterances.length === 0); i++) yield* Effect.sleep(step)
+  const isHeard = () => open === 0 && utterances.length > 0
+  for (let i = 0; i < patienceSteps && !isHeard(); i++) yield* Effect.sleep(step)
   const result: Answer = { utterances, noticedMs: started === undefined ? undefined : started - beganMs }
   return result
 }, Effect.scoped)

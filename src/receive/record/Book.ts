@@ -81,6 +81,9 @@ interface Span {
   toMs?: number
 }
 
+/** As it is now. */
+const spanOf = ({ fromMs, toMs }: Span): Span => toMs === undefined ? { fromMs } : { fromMs, toMs }
+
 const nothing: Part.Counts = { written: 0, lost: 0, duplicates: 0, late: 0, malformed: 0, dropped: 0 }
 
 /** The last one of a list that has not ended. */
@@ -153,7 +156,7 @@ export const make = (options: {
     return {
       userId,
       ...recorded === undefined ? {} : { file: recorded.output.written() },
-      present: present.map((span) => ({ ...span })),
+      present: present.map(spanOf),
       ssrcs: [...part?.ssrcs ?? []],
       packets: { ...part?.counts ?? nothing },
       gaps: (part?.gaps ?? []).map(({ at, cause, packets, samples }) => ({
@@ -215,7 +218,7 @@ export const make = (options: {
     manifest: (now) => ({
       channels: channels.slice(),
       durationMs: ms(now),
-      interruptions: interruptions.map((span) => ({ ...span })),
+      interruptions: interruptions.map(spanOf),
       unknownPackets: senders.unknown(),
       users: [...users.values()].map(describe)
     }),

@@ -17,6 +17,11 @@ const isSeamless = (written: ReadonlyArray<Speaker.Written>) => {
   return at
 }
 
+const changed = (packet: Speaker.Spoken, changes: Partial<Speaker.Spoken>): Speaker.Spoken => ({
+  ...packet,
+  ...changes
+})
+
 const worst = (values: ReadonlyArray<number>) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
 
 /** Ten seconds of speech in each two minutes. */
@@ -43,7 +48,7 @@ describe("Part", () => {
     it(`corrects in silence that is sent where there is no pause, ${ppm} ppm`, () => {
       // a click each second, and frames of silence in between, for twenty minutes
       const packets = Speaker.speak({ ppm, speech: [[1, 1_200]] }).map((packet, i) =>
-        i % 50 === 0 ? packet : { ...packet, payload: Speaker.silentFrame }
+        i % 50 === 0 ? packet : changed(packet, { payload: Speaker.silentFrame })
       )
       const { written } = Speaker.record(packets, { length: 1_200 * 48_000 })
       isSeamless(written)
@@ -122,7 +127,7 @@ describe("Part", () => {
     const before = Speaker.speak({ speech: [[1, 3]] })
     const other = Speaker.speak({ speech: [[5, 7]], ssrc: 8, firstTimestamp: 77, firstSequence: 3 })
     const jumped = Speaker.speak({ speech: [[9, 11]], ssrc: 8, firstTimestamp: 1_900_000_000, firstSequence: 203 })
-    const packets = [...before, ...other, ...jumped].map((packet, i) => ({ ...packet, payload: Speaker.sound(i) }))
+    const packets = [...before, ...other, ...jumped].map((packet, i) => changed(packet, { payload: Speaker.sound(i) }))
     const { part, written } = Speaker.record(packets)
     isSeamless(written)
     assert.strictEqual(part.counts.written, 300)
@@ -132,7 +137,7 @@ describe("Part", () => {
 
   it("goes on in its place when a sender's timestamps stand still in a pause", () => {
     const packets = Speaker.speak({ speech: [[1, 3], [10, 12]] }).map((packet, i) =>
-      i < 100 ? packet : { ...packet, timestamp: (packet.timestamp - 7 * 48_000) >>> 0 }
+      i < 100 ? packet : changed(packet, { timestamp: (packet.timestamp - 7 * 48_000) >>> 0 })
     )
     const { written } = Speaker.record(packets)
     isSeamless(written)
@@ -141,7 +146,7 @@ describe("Part", () => {
 
   it("takes one damaged timestamp for what it is", () => {
     const packets = Speaker.speak({ speech: [[1, 5]] }).map((packet, i) =>
-      i === 100 ? { ...packet, timestamp: (packet.timestamp + 9_000_000) >>> 0 } : packet
+      i === 100 ? changed(packet, { timestamp: (packet.timestamp + 9_000_000) >>> 0 }) : packet
     )
     const { part, written } = Speaker.record(packets)
     isSeamless(written)
