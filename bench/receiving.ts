@@ -16,7 +16,7 @@ import type { FromListener, FromSource, ListenerArguments, ToListener, ToSource 
 interface Cell {
   readonly name: string
   readonly script: "ours" | "bare" | "discordjs"
-  readonly take: "opus" | "pcm"
+  readonly take: ListenerArguments["take"]
   readonly speakers: number
   /** One packet in so many does not authenticate; 0 for none. */
   readonly badEvery: number
@@ -28,6 +28,8 @@ interface Round {
   readonly died: number
   readonly cpuMicros: number
   readonly lateMs: number
+  /** How late ticks came, 99th percentile. */
+  readonly tickMs: number
 }
 
 const packetsPerSpeaker = 50
@@ -90,8 +92,8 @@ const open = async () => {
       await tell(child, { _tag: "Begin" }, "Begun")
       const { bad, lateMs, packets } = await ask({ _tag: "Send", ms, badEvery }, "Sent")
       await Child.pause(500)
-      const { cpuMicros, died, frames } = await tell(child, { _tag: "End" }, "Heard")
-      return { sent: packets - bad, frames, died, lateMs, cpuMicros: cpuMicros / packets }
+      const { cpuMicros, died, frames, tickMs } = await tell(child, { _tag: "End" }, "Heard")
+      return { sent: packets - bad, frames, died, lateMs, tickMs, cpuMicros: cpuMicros / packets }
     } finally {
       await Child.end(child)
     }
@@ -121,6 +123,7 @@ export const receiving: Bench = {
       ]),
       ...(quick ? [] : [
         cell("ours, PCM", "ours", 20, { take: "pcm" }),
+        cell("ours, ticks", "ours", 50, { take: "ticks" }),
         cell("ours, one in ten spoilt", "ours", 20, { badEvery: 10 }),
         cell("@discordjs/voice, one in ten spoilt", "discordjs", 20, { badEvery: 10 })
       ])
@@ -138,14 +141,20 @@ export const receiving: Bench = {
       await rig.close()
     }
     const figures = results.map(({ rounds: measured, subject }) => ({
-      ...subject,
+      name: subject.name,
+      script: subject.script,
+      take: subject.take,
+      speakers: subject.speakers,
+      badEvery: subject.badEvery,
       packetsPerSecond: subject.speakers * packetsPerSpeaker,
       lost: median(measured.map(({ frames, sent }) => 1 - frames / sent)),
       cpuMicros: median(measured.map(({ cpuMicros }) => cpuMicros)),
       died: median(measured.map(({ died }) => died)),
-      lateMs: Math.max(...measured.map(({ lateMs }) => lateMs))
+      lateMs: Math.max(...measured.map(({ lateMs }) => lateMs)),
+      tickMs: median(measured.map(({ tickMs }) => tickMs))
     }))
     const opus = figures.find(({ name, speakers: count }) => name === "ours" && count === 20)
+    const ticks = figures.find(({ take }) => take === "ticks")
     const pcm = figures.find(({ name }) => name === "ours, PCM")
     return {
       rows: figures.map((figure): Row => ({
@@ -160,6 +169,9 @@ export const receiving: Bench = {
       notes: [
         "packets with a header extension, AES-256-GCM, 50 a second from each speaker; CPU: the whole process of the listener",
         "each listener has the operating system's default receive buffer: what is lost did not fit there, or came too late",
+        ...(ticks === undefined
+          ? []
+          : [`ticks of ${ticks.speakers} speakers came ${ticks.tickMs.toFixed(1)} ms late at p99`]),
         ...(opus === undefined || pcm === undefined
           ? []
           : [

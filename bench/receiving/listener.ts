@@ -9,6 +9,9 @@ const say = (message: FromListener) => process.send?.(message)
 
 export const counts = { frames: 0, died: 0 }
 
+/** How late each tick came, in milliseconds. */
+export const lateness: Array<number> = []
+
 /** Runs a listener until the bench is gone. `connect` is done when it listens to all. */
 export const run = (connect: () => Promise<void>): void => {
   const fail = (error: unknown) =>
@@ -22,11 +25,14 @@ export const run = (connect: () => Promise<void>): void => {
     if ((message as ToListener)._tag === "Begin") {
       counts.frames = 0
       counts.died = 0
+      lateness.length = 0
       before = process.cpuUsage()
       return say({ _tag: "Begun" })
     }
     const { system, user } = process.cpuUsage(before)
-    say({ _tag: "Heard", ...counts, cpuMicros: system + user })
+    const sorted = lateness.toSorted((a, b) => a - b)
+    const tickMs = sorted[Math.floor(sorted.length * 0.99)] ?? 0
+    say({ _tag: "Heard", ...counts, tickMs, cpuMicros: system + user })
   })
   say({ _tag: "Started" })
   connect().then(() => say({ _tag: "Ready" }), fail)

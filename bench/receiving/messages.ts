@@ -17,8 +17,8 @@ export interface ListenerArguments {
   readonly endpoint: string
   /** The UDP port of a listener without a gateway. */
   readonly udp: number
-  /** "opus": packets as they are; "pcm": decoded, 48 kHz in two channels. */
-  readonly take: "opus" | "pcm"
+  /** "opus": packets as they are; "pcm": decoded, 48 kHz in two channels; "ticks": all in step. */
+  readonly take: "opus" | "pcm" | "ticks"
 }
 
 export type ToListener = { readonly _tag: "Begin" } | { readonly _tag: "End" }
@@ -27,7 +27,14 @@ export type FromListener =
   | { readonly _tag: "Started" }
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Begun" }
-  | { readonly _tag: "Heard"; readonly frames: number; readonly cpuMicros: number; readonly died: number }
+  | {
+    readonly _tag: "Heard"
+    readonly frames: number
+    readonly cpuMicros: number
+    readonly died: number
+    /** How late ticks came, 99th percentile; 0 without ticks. */
+    readonly tickMs: number
+  }
   | { readonly _tag: "Failed"; readonly detail: string }
 
 export type ToSource =

@@ -4,9 +4,10 @@
 import { Effect, Layer, Option, PubSub, type Scope, Stream } from "effect"
 import * as Gateway from "../../src/Gateway.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
+import type * as Receive from "../../src/receive/Receive.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
-import { arguments_, counts, run } from "./listener.ts"
+import { arguments_, counts, lateness, run } from "./listener.ts"
 import * as Place from "./messages.ts"
 
 const { endpoint, speakers, take } = arguments_
@@ -55,11 +56,26 @@ const countAudio = ({ kind }: { readonly kind: string }) =>
     if (kind === "audio") counts.frames++
   })
 
+let firstMs: number | undefined
+
+const onTick = ({ index, participants }: { readonly index: number; readonly participants: Receive.Tick["participants"] }) =>
+  Effect.sync(() => {
+    const sinceMs = performance.now() - index * 20
+    // the first ones come while the program is being compiled
+    if (index >= 50) firstMs = Math.min(firstMs ?? Infinity, sinceMs)
+    lateness.push(sinceMs - (firstMs ?? sinceMs))
+    for (const { frames } of participants.values()) counts.frames += frames.filter(({ kind }) => kind === "audio").length
+  })
+
 const program = Effect.gen(function*() {
   const runPromise = Effect.runPromiseWith(yield* Effect.context<Gateway.Gateway | Voice.Voice | Scope.Scope>())
   run(() =>
     runPromise(Effect.gen(function*() {
       const session = yield* VoiceSession.join({ guildId, channelId })
+      if (take === "ticks") {
+        yield* Effect.forkScoped(Stream.runForEach(session.receive.ticks, onTick), { startImmediately: true })
+        return
+      }
       for (let i = 0; i < speakers; i++) {
         const speaker = UserId.make(Place.speakerId(i))
         const listen = take === "opus"
