@@ -58,13 +58,17 @@ const countAudio = ({ kind }: { readonly kind: string }) =>
 
 let firstMs: number | undefined
 
-const onTick = ({ index, participants }: { readonly index: number; readonly participants: Receive.Tick["participants"] }) =>
+const onTick = (
+  { index, participants }: { readonly index: number; readonly participants: Receive.Tick["participants"] }
+) =>
   Effect.sync(() => {
     const sinceMs = performance.now() - index * 20
     // the first ones come while the program is being compiled
     if (index >= 50) firstMs = Math.min(firstMs ?? Infinity, sinceMs)
     lateness.push(sinceMs - (firstMs ?? sinceMs))
-    for (const { frames } of participants.values()) counts.frames += frames.filter(({ kind }) => kind === "audio").length
+    for (const { frames } of participants.values()) {
+      counts.frames += frames.filter(({ kind }) => kind === "audio").length
+    }
   })
 
 const program = Effect.gen(function*() {

@@ -99,6 +99,8 @@ interface Source {
   readonly buffer: JitterBuffer.JitterBuffer
   /** Has left. The buffer stays for a while: who comes back goes on in the same stream. */
   isGone: boolean
+  /** What `nextDueMs` said last: it changes with what goes in or out. */
+  dueMs: number
 }
 
 const sum = (
@@ -187,13 +189,14 @@ export const make = Effect.fnUntraced(function*(
     }
   }
 
-  const drain = (userId: UserId, { buffer }: Source, nowMs: number): void => {
+  const drain = (userId: UserId, source: Source, nowMs: number): void => {
+    const { buffer } = source
     const alone = wanted.get(userId)
-    for (let output = buffer.pop(nowMs); output !== undefined; output = buffer.pop(nowMs)) {
-      const frame = { userId, ...output }
+    for (let frame = buffer.pop(nowMs); frame !== undefined; frame = buffer.pop(nowMs)) {
       for (const { onFrame } of toAll) onFrame?.(frame)
       if (alone !== undefined) { for (const { onFrame } of alone) onFrame?.(frame) }
     }
+    source.dueMs = buffer.nextDueMs()
   }
 
   const arm = (atMs: number): void => {
@@ -216,12 +219,12 @@ export const make = Effect.fnUntraced(function*(
     armedMs = Infinity
     dropUnknown(nowMs)
     for (const [userId, source] of sources) {
-      if (source.buffer.nextDueMs() <= nowMs) drain(userId, source, nowMs)
+      if (source.dueMs <= nowMs) drain(userId, source, nowMs)
     }
     let nextMs = unknown.length === 0 ? Infinity : nowMs + unknownMs
     for (const { advance } of timed) advance?.(nowMs)
     nextMs = Math.min(nextMs, nextOfListeners())
-    for (const { buffer } of sources.values()) nextMs = Math.min(nextMs, buffer.nextDueMs())
+    for (const { dueMs } of sources.values()) if (dueMs < nextMs) nextMs = dueMs
     if (nextMs !== Infinity) arm(nextMs)
   }
 
@@ -230,16 +233,16 @@ export const make = Effect.fnUntraced(function*(
     if (!isWanted(userId)) return
     let source = sources.get(userId)
     if (source === undefined) {
-      source = { buffer: JitterBuffer.make(options), isGone: false }
+      source = { buffer: JitterBuffer.make(userId, options), isGone: false, dueMs: Infinity }
       sources.set(userId, source)
     }
     source.isGone = false
     const isSilence = OpusPacket.isSilence(packet.payload)
     source.buffer.push(packet, arrivalMs)
     for (const { onArrival } of toAll) onArrival?.(userId, packet, isSilence, arrivalMs)
-    const dueMs = source.buffer.nextDueMs()
-    if (dueMs <= nowMs) drain(userId, source, nowMs)
-    arm(armedMs === Infinity ? Math.min(dueMs, nextOfListeners()) : dueMs)
+    source.dueMs = source.buffer.nextDueMs()
+    if (source.dueMs <= nowMs) drain(userId, source, nowMs)
+    arm(armedMs === Infinity ? Math.min(source.dueMs, nextOfListeners()) : source.dueMs)
   }
 
   const nextOfListeners = (): number => {

@@ -103,8 +103,7 @@ describe("Receive", () => {
       const hand = Intake.make()
       const receive = yield* Receive.make(hand.intake)
       const { values } = yield* keep(receive.frames)
-      const unnamed = (n: number) =>
-        Effect.map(nowMs, (arrivalMs) => hand.push(packet(n, { arrivalMs, userId: null })))
+      const unnamed = (n: number) => Effect.map(nowMs, (arrivalMs) => hand.push(packet(n, { arrivalMs, userId: null })))
       for (let n = 0; n < 5; n++) {
         yield* unnamed(n)
         yield* TestClock.adjust(20)

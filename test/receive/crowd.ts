@@ -118,7 +118,8 @@ export const talks = (speakers: number, seconds: number) =>
       const until = Number(yield* Clock.monotonicTimeNanos) / 1e6
       assert.closeTo(ticks, (until - start) / 20, 1)
       assert.deepStrictEqual([dropped, partial], [0, 0])
-      const { delivered, duplicates, late, lost, malformed, overflowed, received, strays, waiting } = receive.statistics()
+      const { delivered, duplicates, late, lost, malformed, overflowed, received, strays, waiting } = receive
+        .statistics()
       assert.strictEqual(received, pushed)
       assert.strictEqual(delivered + duplicates + late + malformed + overflowed + strays + waiting, received)
       assert.isAbove(delivered, received * 0.98)
