@@ -11,6 +11,7 @@ import { daveStreams } from "./daveStreams.ts"
 import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
 import { memory } from "./memory.ts"
+import { receiving } from "./receiving.ts"
 import { recovery } from "./recovery.ts"
 import { soak } from "./soak.ts"
 import { streams } from "./streams.ts"
@@ -24,6 +25,7 @@ const benches: ReadonlyArray<Bench> = [
   streams,
   daveStreams,
   join,
+  receiving,
   recovery,
   memory,
   soak

@@ -52,6 +52,7 @@ export interface Intake {
  * @since 0.1.0
  */
 export interface Listener {
+  /** Without it to all; what is said of arrivals, leaving and time is for those. */
   readonly userId?: UserId | undefined
   readonly onFrame?: ((frame: ReceivedFrame) => void) | undefined
   /** Hears of each packet as it comes. */
@@ -98,6 +99,8 @@ interface Source {
   readonly buffer: JitterBuffer.JitterBuffer
   /** Has left. The buffer stays for a while: who comes back goes on in the same stream. */
   isGone: boolean
+  /** What `nextDueMs` said last: it changes with what goes in or out. */
+  dueMs: number
 }
 
 const sum = (
@@ -149,9 +152,10 @@ export const make = Effect.fnUntraced(function*(
   const listeners = new Set<Listener>()
   const sources = new Map<UserId, Source>()
   /** Who listens to this user alone. */
-  const wanted = new Map<UserId, number>()
-  /** How many listen to all. */
-  let toAll = 0
+  const wanted = new Map<UserId, Set<Listener>>()
+  const toAll = new Set<Listener>()
+  /** Those who want to be called at a time. */
+  const timed = new Set<Listener>()
   const heard = new Set<UserId>()
   let unknown: Array<Waiting> = []
   let unknownSenders = 0
@@ -163,7 +167,7 @@ export const make = Effect.fnUntraced(function*(
   let armedMs = Infinity
   let ranMs = -Infinity
 
-  const isWanted = (userId: UserId): boolean => toAll > 0 || wanted.has(userId)
+  const isWanted = (userId: UserId): boolean => toAll.size > 0 || wanted.has(userId)
 
   const retire = (userId: UserId): void => {
     const source = sources.get(userId)
@@ -185,13 +189,14 @@ export const make = Effect.fnUntraced(function*(
     }
   }
 
-  const drain = (userId: UserId, { buffer }: Source, nowMs: number): void => {
-    for (let output = buffer.pop(nowMs); output !== undefined; output = buffer.pop(nowMs)) {
-      const frame = { userId, ...output }
-      for (const { onFrame, userId: only } of listeners) {
-        if (onFrame !== undefined && (only === undefined || only === userId)) onFrame(frame)
-      }
+  const drain = (userId: UserId, source: Source, nowMs: number): void => {
+    const { buffer } = source
+    const alone = wanted.get(userId)
+    for (let frame = buffer.pop(nowMs); frame !== undefined; frame = buffer.pop(nowMs)) {
+      for (const { onFrame } of toAll) onFrame?.(frame)
+      if (alone !== undefined) { for (const { onFrame } of alone) onFrame?.(frame) }
     }
+    source.dueMs = buffer.nextDueMs()
   }
 
   const arm = (atMs: number): void => {
@@ -214,14 +219,12 @@ export const make = Effect.fnUntraced(function*(
     armedMs = Infinity
     dropUnknown(nowMs)
     for (const [userId, source] of sources) {
-      if (source.buffer.nextDueMs() <= nowMs) drain(userId, source, nowMs)
+      if (source.dueMs <= nowMs) drain(userId, source, nowMs)
     }
     let nextMs = unknown.length === 0 ? Infinity : nowMs + unknownMs
-    for (const listener of listeners) {
-      listener.advance?.(nowMs)
-      if (listener.nextMs !== undefined) nextMs = Math.min(nextMs, listener.nextMs())
-    }
-    for (const { buffer } of sources.values()) nextMs = Math.min(nextMs, buffer.nextDueMs())
+    for (const { advance } of timed) advance?.(nowMs)
+    nextMs = Math.min(nextMs, nextOfListeners())
+    for (const { dueMs } of sources.values()) if (dueMs < nextMs) nextMs = dueMs
     if (nextMs !== Infinity) arm(nextMs)
   }
 
@@ -230,23 +233,21 @@ export const make = Effect.fnUntraced(function*(
     if (!isWanted(userId)) return
     let source = sources.get(userId)
     if (source === undefined) {
-      source = { buffer: JitterBuffer.make(options), isGone: false }
+      source = { buffer: JitterBuffer.make(userId, options), isGone: false, dueMs: Infinity }
       sources.set(userId, source)
     }
     source.isGone = false
     const isSilence = OpusPacket.isSilence(packet.payload)
     source.buffer.push(packet, arrivalMs)
-    for (const { onArrival } of listeners) onArrival?.(userId, packet, isSilence, arrivalMs)
-    const dueMs = source.buffer.nextDueMs()
-    if (dueMs <= nowMs) drain(userId, source, nowMs)
-    arm(armedMs === Infinity ? Math.min(dueMs, nextOfListeners()) : dueMs)
+    for (const { onArrival } of toAll) onArrival?.(userId, packet, isSilence, arrivalMs)
+    source.dueMs = source.buffer.nextDueMs()
+    if (source.dueMs <= nowMs) drain(userId, source, nowMs)
+    arm(armedMs === Infinity ? Math.min(source.dueMs, nextOfListeners()) : source.dueMs)
   }
 
   const nextOfListeners = (): number => {
     let nextMs = Infinity
-    for (const listener of listeners) {
-      if (listener.nextMs !== undefined) nextMs = Math.min(nextMs, listener.nextMs())
-    }
+    for (const listener of timed) nextMs = Math.min(nextMs, listener.nextMs?.() ?? Infinity)
     return nextMs
   }
 
@@ -292,7 +293,7 @@ export const make = Effect.fnUntraced(function*(
         case "UserDisconnected": {
           const { userId } = event
           heard.delete(userId)
-          for (const { onGone } of listeners) onGone?.(userId)
+          for (const { onGone } of toAll) onGone?.(userId)
           const source = sources.get(userId)
           return source === undefined ? undefined : leave(userId, source)
         }
@@ -321,22 +322,25 @@ export const make = Effect.fnUntraced(function*(
     listeners.add(listener)
     if (over !== undefined) listener.onOver(over)
     const { userId } = listener
-    if (userId === undefined) toAll++
-    else wanted.set(userId, (wanted.get(userId) ?? 0) + 1)
-    if (listener.nextMs !== undefined) arm(listener.nextMs())
+    if (userId === undefined) toAll.add(listener)
+    else wanted.set(userId, (wanted.get(userId) ?? new Set()).add(listener))
+    if (listener.nextMs === undefined) return
+    timed.add(listener)
+    arm(listener.nextMs())
   }
 
   const remove = (listener: Listener): void => {
     if (!listeners.delete(listener)) return
     const { userId } = listener
-    if (userId === undefined) toAll--
-    else {
-      const others = (wanted.get(userId) ?? 1) - 1
-      if (others === 0) wanted.delete(userId)
-      else wanted.set(userId, others)
-    }
-    for (const known of sources.keys()) {
-      if (!isWanted(known)) retire(known)
+    timed.delete(listener)
+    toAll.delete(listener)
+    if (userId !== undefined) {
+      const others = wanted.get(userId)
+      others?.delete(listener)
+      if (others?.size === 0) wanted.delete(userId)
+      if (!isWanted(userId)) retire(userId)
+    } else if (toAll.size === 0) {
+      for (const known of sources.keys()) if (!isWanted(known)) retire(known)
     }
   }
 

@@ -9,8 +9,9 @@
  *
  * @since 0.1.0
  */
-import type { Ssrc } from "../protocol/Identifier.ts"
+import type { Ssrc, UserId } from "../protocol/Identifier.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
+import type { ReceivedFrame } from "./ReceivedFrame.ts"
 import * as Transit from "./Transit.ts"
 import * as Unwrap from "./Unwrap.ts"
 
@@ -47,24 +48,6 @@ export interface Input {
 }
 
 /**
- * What comes out: a frame without the name of its user. See `ReceivedFrame`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Output {
-  readonly ssrc: Ssrc
-  readonly sequence: number
-  readonly timestamp: number
-  readonly samples: number
-  readonly atMs: number
-  readonly kind: "audio" | "lost" | "silence"
-  readonly data: Uint8Array
-  readonly packets: number
-  readonly recovery?: Uint8Array
-}
-
-/**
  * Counts of packets, and the state of the buffer. See `Receive.Statistics`.
  *
  * @category models
@@ -93,7 +76,7 @@ export interface Statistics {
 export interface JitterBuffer {
   readonly push: (packet: Input, arrivalMs: number) => void
   /** The next frame that is due, if there is one. To be asked until there is none. */
-  readonly pop: (nowMs: number) => Output | undefined
+  readonly pop: (nowMs: number) => ReceivedFrame | undefined
   /** When `pop` has something next, as far as is known; `Infinity` while nothing waits. */
   readonly nextDueMs: () => number
   /** How late packets have been in the last seconds, in milliseconds. */
@@ -124,12 +107,12 @@ const nothing = new Uint8Array(0)
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Partial<Options> = {}): JitterBuffer => {
+export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuffer => {
   const { capacity, maxDepthMs, minDepthMs, startDepthMs } = { ...defaults, ...options }
   const transit = Transit.make()
   const unwrap = Unwrap.make(transit.least)
   /** In order of their index. */
-  const held: Array<Unwrap.Placed> = []
+  const held: Array<Unwrap.Packet> = []
   const wasDelivered = new Uint8Array(remembered)
   let isStarted = false
   let nextIndex = 0
@@ -158,14 +141,14 @@ export const make = (options: Partial<Options> = {}): JitterBuffer => {
 
   const usualMs = (position: number): number => originMs + position / 48
 
-  const observe = ({ arrivalMs, position }: Unwrap.Placed): void => {
+  const observe = ({ arrivalMs, position }: Unwrap.Packet): void => {
     transit.add(arrivalMs, arrivalMs - position / 48)
     if (arrivalMs - lastArrivalMs > pauseMs) isLoose = true
     if (arrivalMs > lastArrivalMs) lastArrivalMs = arrivalMs
     if (isLoose) originMs = transit.least() ?? originMs
   }
 
-  const insert = (packet: Unwrap.Placed): void => {
+  const insert = (packet: Unwrap.Packet): void => {
     observe(packet)
     const { index } = packet
     if (isStarted && index < nextIndex) {
@@ -187,7 +170,7 @@ export const make = (options: Partial<Options> = {}): JitterBuffer => {
   }
 
   /** Where what is missing in front of a packet begins: right behind what was given out, or right before the packet. */
-  const missingFrom = (head: Unwrap.Placed): number =>
+  const missingFrom = (head: Unwrap.Packet): number =>
     Math.max(nextPosition, head.position - (head.index - nextIndex) * lastSamples)
 
   const nextDueMs = (): number => {
@@ -198,14 +181,15 @@ export const make = (options: Partial<Options> = {}): JitterBuffer => {
   }
 
   const give = (
-    head: Unwrap.Placed,
-    kind: Output["kind"],
+    head: Unwrap.Packet,
+    kind: ReceivedFrame["kind"],
     samples: number,
     packets: number,
     data: Uint8Array
-  ): Output => {
+  ): ReceivedFrame => {
     const atMs = Math.max(lastAtMs, usualMs(nextPosition))
     const output = {
+      userId,
       ssrc: head.ssrc,
       sequence: nextIndex,
       timestamp: nextTimestamp,
@@ -225,7 +209,7 @@ export const make = (options: Partial<Options> = {}): JitterBuffer => {
     return output
   }
 
-  const giveUp = (head: Unwrap.Placed): Output => {
+  const giveUp = (head: Unwrap.Packet): ReceivedFrame => {
     const missing = head.index - nextIndex
     const span = Math.max(0, head.position - nextPosition)
     lost += missing > maxRun ? missing : 1
@@ -237,7 +221,7 @@ export const make = (options: Partial<Options> = {}): JitterBuffer => {
     return { ...output, recovery: head.data }
   }
 
-  const pop = (nowMs: number): Output | undefined => {
+  const pop = (nowMs: number): ReceivedFrame | undefined => {
     const [head] = held
     if (head === undefined || nowMs < nextDueMs()) return undefined
     if (!isStarted) {
@@ -270,7 +254,7 @@ export const make = (options: Partial<Options> = {}): JitterBuffer => {
         return
       }
       const isSilence = OpusPacket.isSilence(payload)
-      const packet = { ssrc, sequence, timestamp, data: payload, samples, isSilence, arrivalMs }
+      const packet = { ssrc, sequence, timestamp, data: payload, samples, isSilence, arrivalMs, index: 0, position: 0 }
       for (const placed of unwrap.place(packet)) insert(placed)
     },
     pop,

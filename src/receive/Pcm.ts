@@ -30,7 +30,7 @@ const orZeros = (
   timestamp: number,
   samples: number,
   pcm: Effect.Effect<Int16Array, VoiceError>
-): Effect.Effect<Int16Array> => Effect.catch(pcm, () => Effect.succeed(zeros(decoder, timestamp, samples)))
+): Effect.Effect<Int16Array> => Effect.orElseSucceed(pcm, () => zeros(decoder, timestamp, samples))
 
 /** Fills in for up to 100 ms; silence behind. */
 const concealed = Effect.fnUntraced(function*(decoder: Decoder, timestamp: number, samples: number) {

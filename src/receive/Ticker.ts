@@ -4,7 +4,7 @@
  * ticks that are due.
  *
  * A frame begins in the tick whose beginning is nearest to its time. Behind it frames follow each other by their length, until
- * they are off by a tick: the sender's clock runs at another rate, or something came late. Then one tick is `missing`, or has
+ * they are off by 15 ms: the sender's clock runs at another rate, or something came late. Then one tick is `missing`, or has
  * one frame more.
  *
  * @since 0.1.0
@@ -40,6 +40,9 @@ interface Line {
   /** Whether silence was taken last. */
   isQuiet: boolean
 }
+
+/** A frame begins within half a tick of its time. How far off it may come to be behind that, in milliseconds. */
+const toleranceMs = 15
 
 /** After this many ticks without anything it is a pause. */
 const patience = 5
@@ -84,12 +87,12 @@ export const make = (options: {
         line.untilMs = fromMs
       }
       const offMs = head.atMs - line.untilMs
-      if (offMs > tickMs) {
+      if (offMs > toleranceMs) {
         line.untilMs = undefined
         slipped = true
         continue
       }
-      const isBehind = offMs < -tickMs
+      const isBehind = offMs < -toleranceMs
       if (!isBehind && line.untilMs >= toMs - epsilonMs) break
       waiting.shift()
       frames.push(head)

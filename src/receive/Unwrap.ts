@@ -29,19 +29,10 @@ export interface Packet {
   readonly isSilence: boolean
   /** When it arrived, in milliseconds. */
   readonly arrivalMs: number
-}
-
-/**
- * A packet in its place.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Placed extends Packet {
-  /** Grows by 1 a packet. */
-  readonly index: number
-  /** Where it begins on the line, in samples. */
-  readonly position: number
+  /** Its place, which is set by {@link Unwrap.place}: grows by 1 a packet. */
+  index: number
+  /** Where it begins on the line, in samples; set together with `index`. */
+  position: number
 }
 
 /**
@@ -50,7 +41,7 @@ export interface Placed extends Packet {
  */
 export interface Unwrap {
   /** Gives the packets that have found their place with this one: none while a restart is in doubt. */
-  readonly place: (packet: Packet) => ReadonlyArray<Placed>
+  readonly place: (packet: Packet) => ReadonlyArray<Packet>
   readonly statistics: () => { readonly resyncs: number; readonly strays: number; readonly doubtful: 0 | 1 }
 }
 
@@ -84,7 +75,7 @@ const inUnits = (samples: number): number => Math.max(0, Math.round(samples / un
  */
 export const make = (usualTransitMs: () => number | undefined): Unwrap => {
   /** The newest packet in place. */
-  let newest: Placed | undefined
+  let newest: Packet | undefined
   let suspect: Packet | undefined
   let formerSsrc: Ssrc | undefined
   let changedMs = 0
@@ -94,26 +85,28 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
   let resyncs = 0
   let strays = 0
 
-  const keep = (placed: Placed): Placed => {
-    if (newest === undefined || placed.index > newest.index) newest = placed
-    return placed
+  const put = (packet: Packet, index: number, position: number): Packet => {
+    packet.index = index
+    packet.position = position
+    if (newest === undefined || index > newest.index) newest = packet
+    return packet
   }
 
   /** The place of a packet that starts anew: behind everything before, and as far behind as the clock says. */
-  const anew = (packet: Packet, after: Placed): Placed => {
+  const anew = (packet: Packet, after: Packet): Packet => {
     const end = after.position + after.samples
     const transitMs = usualTransitMs()
     const position = transitMs === undefined ? end : (packet.arrivalMs - transitMs) * 48
-    return keep({ ...packet, index: after.index + 1, position: end + inUnits(position - end) })
+    return put(packet, after.index + 1, end + inUnits(position - end))
   }
 
-  const restart = (packet: Packet, after: Placed): Placed => {
+  const restart = (packet: Packet, after: Packet): Packet => {
     resyncs++
     oldRun = 0
     return anew(packet, after)
   }
 
-  const onJump = (packet: Packet, after: Placed): ReadonlyArray<Placed> => {
+  const onJump = (packet: Packet, after: Packet): ReadonlyArray<Packet> => {
     const first = suspect
     suspect = undefined
     if (first !== undefined && sequenceDelta(packet.sequence, first.sequence) === 1) {
@@ -125,9 +118,9 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
     return []
   }
 
-  const place = (packet: Packet): ReadonlyArray<Placed> => {
+  const place = (packet: Packet): ReadonlyArray<Packet> => {
     const after = newest
-    if (after === undefined) return [keep({ ...packet, index: packet.sequence, position: packet.timestamp })]
+    if (after === undefined) return [put(packet, packet.sequence, packet.timestamp)]
     if (packet.ssrc !== after.ssrc) {
       if (packet.ssrc === formerSsrc && packet.arrivalMs - changedMs < stragglerMs) {
         strays++
@@ -147,7 +140,7 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
       lastOld = packet.sequence
       // one in the place of another, or of old ones: a sender that began anew just behind where it was
       if (oldRun >= restartPackets && packet.arrivalMs - after.arrivalMs > stragglerMs) return [restart(packet, after)]
-      return [{ ...packet, index: after.index + step, position }]
+      return [put(packet, after.index + step, position)]
     }
     oldRun = 0
     const passedMs = packet.arrivalMs - after.arrivalMs
@@ -158,7 +151,7 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
     // some senders let their timestamps rest while they pause
     const rested = passedMs - movedMs > pauseMs && after.isSilence && step === 1 &&
       position - after.position <= after.samples
-    return [rested ? anew(packet, after) : keep({ ...packet, index: after.index + step, position })]
+    return [rested ? anew(packet, after) : put(packet, after.index + step, position)]
   }
 
   return { place, statistics: () => ({ resyncs, strays, doubtful: suspect === undefined ? 0 : 1 }) }

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { Ssrc } from "../../src/protocol/Identifier.ts"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as JitterBuffer from "../../src/receive/JitterBuffer.ts"
 import * as Schedule from "./schedule.ts"
+
+const user = UserId.make("100000000000000001")
 
 const perfect: Schedule.Network = { loss: 0, duplicate: 0, jitterMs: 0, reorders: false, seed: 1 }
 
@@ -35,7 +37,7 @@ const run = (
   options?: Partial<JitterBuffer.Options>,
   how?: Parameters<typeof Schedule.play>[2]
 ) => {
-  const buffer = JitterBuffer.make(options)
+  const buffer = JitterBuffer.make(user, options)
   const given = Schedule.play(buffer, arrivals, how)
   const statistics = buffer.statistics()
   check(given, statistics)
@@ -83,7 +85,7 @@ describe("JitterBuffer", () => {
   })
 
   it("gives up a packet no sooner than its time, and takes it before", () => {
-    const buffer = JitterBuffer.make()
+    const buffer = JitterBuffer.make(user)
     const sent = Schedule.many(6)
     const [, , missing] = sent
     for (const packet of sent) if (packet !== missing) buffer.push(Schedule.inputOf(packet), packet.sentMs)
@@ -127,7 +129,7 @@ describe("JitterBuffer", () => {
 
   it("puts a sender back to the clock whose timestamps rest while it pauses", () => {
     const first = Schedule.many(10)
-    const buffer = JitterBuffer.make()
+    const buffer = JitterBuffer.make(user)
     const arrivals = first.map((sent) => ({ sent, atMs: sent.sentMs }))
     const given = [...Schedule.play(buffer, arrivals, { tailMs: 0 })]
     const input = { ssrc: Ssrc.make(7), payload: OpusPacket.silenceFrame() }
@@ -171,7 +173,7 @@ describe("JitterBuffer", () => {
   })
 
   it("counts bytes that are no Opus, and tells their place as lost", () => {
-    const buffer = JitterBuffer.make()
+    const buffer = JitterBuffer.make(user)
     const sent = Schedule.many(20)
     const given: Array<Schedule.Given> = []
     for (const packet of sent) {
@@ -198,7 +200,7 @@ describe("JitterBuffer", () => {
   })
 
   it("holds no more than it may", () => {
-    const buffer = JitterBuffer.make({ capacity: 10 })
+    const buffer = JitterBuffer.make(user, { capacity: 10 })
     for (const sent of Schedule.many(30)) buffer.push(Schedule.inputOf(sent), 0)
     assert.deepInclude(buffer.statistics(), { waiting: 10, overflowed: 20 })
   })
@@ -277,7 +279,7 @@ describe("JitterBuffer", () => {
 
   it("survives anything that can be pushed", () => {
     const next = Schedule.dice(42)
-    const buffer = JitterBuffer.make()
+    const buffer = JitterBuffer.make(user)
     let nowMs = 0
     const given: Array<Schedule.Given> = []
     for (let i = 0; i < 20_000; i++) {

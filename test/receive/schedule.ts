@@ -1,6 +1,7 @@
 import type { Ssrc } from "../../src/protocol/Identifier.ts"
 import { Ssrc as SsrcOf } from "../../src/protocol/Identifier.ts"
 import type * as JitterBuffer from "../../src/receive/JitterBuffer.ts"
+import type { ReceivedFrame } from "../../src/receive/ReceivedFrame.ts"
 
 /** Dice from a seed (mulberry32). */
 export const dice = (seed: number) => {
@@ -123,7 +124,7 @@ export const inputOf = ({ number, samples, sequence, ssrc, timestamp }: Sent): J
 })
 
 export interface Given {
-  readonly output: JitterBuffer.Output
+  readonly output: ReceivedFrame
   readonly nowMs: number
 }
 

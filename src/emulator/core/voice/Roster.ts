@@ -192,6 +192,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         target: undefined,
         conduct: client && Conduct.make(context, where.userId, () => session.connection !== undefined),
         hear: undefined,
+        padding: undefined,
         deliver: deliverer(where.server, () => session),
         daveVersion: encryption?.version ?? 0,
         member: encryption?.member,
