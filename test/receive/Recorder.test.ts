@@ -15,9 +15,13 @@ import * as Rig from "../integration/rig.ts"
 import * as Foreign from "../interop/Foreign.ts"
 import type { Place } from "./process/recorder.ts"
 import * as Kit from "./record/kit.ts"
+import { dice } from "./record/speaker.ts"
 
 const codecs = Layer.merge(OpusDecoder.layer, OpusEncoder.layer)
 const memory = (options?: Emulator.MemoryOptions) => Layer.merge(Rig.memory(options), codecs)
+
+/** The two pages of headers are shorter. */
+const readableHeader = 400
 
 const hex = (packets: ReadonlyArray<Uint8Array>) => packets.map((data) => Buffer.from(data).toString("hex"))
 
@@ -408,5 +412,35 @@ describe("Recorder", () => {
       yield* Effect.sleep("1 second")
       yield* discord.faults.kick("bot")
       assert.strictEqual((yield* recording.awaitEnd).state, "complete")
+    })).pipe(Effect.provide(memory())), 60_000)
+
+  it.effect("repairs whatever is left of a file", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const disk = Kit.disk()
+      const recording = yield* start(session, disk, { mixed: "none" })
+      yield* ada.speak(Rig.frames(100))
+      const running = yield* recording.manifest
+      yield* recording.stop
+      const name = `${ada.userId}.ogg`
+      const whole = disk.file(name)
+      const random = dice(7)
+      for (let i = 0; i < 30; i++) {
+        const cut = whole.slice(0, Math.floor(random() * whole.length))
+        // the end may be anything: a disk that was not told to sync gives blocks of zeros
+        const left = i % 3 === 0 ? new Uint8Array(Buffer.concat([cut, new Uint8Array(500)])) : cut
+        disk.files.set(`/recording/${name}`, left)
+        disk.files.set("/recording/recording.json", new TextEncoder().encode(JSON.stringify(running)))
+        const repaired = yield* Effect.provideService(Recorder.repair("/recording"), Recorder.Storage, disk)
+        assert.strictEqual(repaired.state, "repaired")
+        const bytes = disk.file(name)
+        if (readableHeader > cut.length) continue
+        const pages = readPages(bytes)
+        assert.strictEqual(pages.at(-1)?.flags, 4)
+        assert.deepStrictEqual(pages.map(({ sequence }) => sequence), pages.map((_, at) => at))
+        assert.closeTo((yield* Kit.demux(bytes)).seconds, repaired.durationMs / 1000, 0.01)
+      }
     })).pipe(Effect.provide(memory())), 60_000)
 })
