@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -27,6 +28,8 @@ import * as FrameRing from "./FrameRing.ts"
 import type * as Line from "./Line.ts"
 import * as MediaReceiver from "./MediaReceiver.ts"
 import * as MediaSender from "./MediaSender.ts"
+import * as Reception from "./Reception.ts"
+import * as Rtcp from "./Rtcp.ts"
 import * as Signalling from "./Signalling.ts"
 import * as SsrcMap from "./SsrcMap.ts"
 
@@ -157,16 +160,13 @@ export const connect = Effect.fnUntraced(function*(
     "secret_key" in given && "secret_key" in next && given.mode === next.mode &&
     Buffer.from(given.secret_key).equals(Buffer.from(next.secret_key))
 
+  const reception = Reception.make()
   const media = MediaReceiver.make({
     cipher,
     users,
+    reception,
     now: clock.now,
     onPacket: e2ee === undefined ? onPacket : e2ee.receive
-  })
-  let rtcpReceived = 0
-  udp.onMedia((kind, datagram) => {
-    if (kind === "rtp") media.receive(datagram)
-    else rtcpReceived++
   })
 
   gateway.setSpeaking(options.speaking ?? VoicePayload.SpeakingFlag.Microphone, ssrc)
@@ -190,6 +190,19 @@ export const connect = Effect.fnUntraced(function*(
       )
   })
   player = sender
+  const rtcp = Rtcp.make({
+    cipher,
+    ssrc,
+    users,
+    reception,
+    sender,
+    now: clock.now,
+    unixMs: yield* Clock.currentTimeMillis,
+    reports: options.reports ?? "sender",
+    send: udp.sendReport
+  })
+  udp.onMedia((kind, datagram) => kind === "rtp" ? media.receive(datagram) : rtcp.receive(datagram))
+  yield* Effect.forkScoped(Rtcp.run(rtcp))
   sender.setGate(gate)
   yield* Effect.addFinalizer(() => Effect.sync(() => sender.close()))
 
@@ -209,6 +222,7 @@ export const connect = Effect.fnUntraced(function*(
       key = next
       sender.setCipher(next.cipher)
       media.setCipher(next.cipher)
+      rtcp.setCipher(next.cipher)
       yield* Scope.close(former.keyScope, Exit.void)
     }
   }).pipe(
@@ -230,10 +244,17 @@ export const connect = Effect.fnUntraced(function*(
     const out = sender.statistics()
     const into = media.statistics()
     const datagrams = udp.statistics()
+    const control = rtcp.statistics()
+    const { heard } = control
     const encryption = e2ee?.statistics()
     const { heartbeatsSent, malformedMessages, resumes, roundTripMs, unknownOpcodes } = gateway.statistics()
     return {
       ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      ...(control.roundTripMs === undefined ? {} : { mediaRoundTripMs: control.roundTripMs }),
+      ...(datagrams.roundTripMs === undefined ? {} : { pingRoundTripMs: datagrams.roundTripMs }),
+      ...(heard === undefined
+        ? {}
+        : { sentLossShare: heard.lossShare, sentLost: heard.lost, sentJitterMs: heard.jitterMs }),
       heartbeatsSent,
       resumes,
       packetsSent: out.packets,
@@ -252,7 +273,16 @@ export const connect = Effect.fnUntraced(function*(
       empty: into.empty,
       unheard: into.unheard,
       otherMedia: into.otherMedia,
-      rtcpReceived,
+      packetsLost: reception.lost(),
+      packetsReordered: reception.reordered(),
+      sources: reception.sources().map((source) => {
+        const userId = users.userOf(source.ssrc)
+        return userId === undefined ? source : { ...source, userId }
+      }),
+      rtcpSent: control.sent,
+      rtcpReceived: control.received,
+      rtcpFailedToOpen: control.failedToOpen,
+      rtcpMalformed: control.malformed,
       unknownDatagrams: datagrams.unknown,
       malformedMessages,
       unknownOpcodes,

@@ -88,6 +88,8 @@ export interface MediaSender {
   readonly setGate: (gate: Gate) => void
   /** A new key was given (op 4): later packets are sealed with it. */
   readonly setCipher: (cipher: PacketCipher) => void
+  /** The RTP timestamp of a moment on the clock, whether something is sent then or not. */
+  readonly timestampAt: (ms: number) => number
   /** Stops for good. Audio that is being sent is closed with silence at once, since no later beat will come. */
   readonly close: () => void
   readonly statistics: () => Statistics
@@ -217,6 +219,10 @@ class Sender implements MediaSender, Outlet {
 
   setCipher(cipher: PacketCipher): void {
     this.#cipher = cipher
+  }
+
+  timestampAt(ms: number): number {
+    return (this.#timestamp + Math.round((ms - this.#dueMs) * 48)) >>> 0
   }
 
   close(): void {

@@ -118,21 +118,23 @@ const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
         }),
       closed: Deferred.await(ended)
     })
+    const send = (packet: Uint8Array, length: number): boolean => {
+      if (!isOpen) {
+        sendErrors++
+        return true
+      }
+      sent++
+      Queue.offerUnsafe(packets, new Uint8Array(packet.subarray(0, length)))
+      return true
+    }
     const socket: VoiceUdp.Socket = {
       discover: Effect.suspend(() => {
         if (losses === 0) return Effect.succeed(discovered)
         losses--
         return VoiceError.fail(new VoiceError.DiscoveryUnanswered({ address, port, tries: 10, elapsedMs: 10_000 }))
       }),
-      send: (packet, length) => {
-        if (!isOpen) {
-          sendErrors++
-          return true
-        }
-        sent++
-        Queue.offerUnsafe(packets, new Uint8Array(packet.subarray(0, length)))
-        return true
-      },
+      send,
+      sendReport: send,
       onMedia: (onMedia) => {
         handler = onMedia
       },

@@ -183,6 +183,19 @@ export const make = (
     accuse(session, "dave-plain-audio", "audio in the clear, though the channel is end-to-end encrypted")
   }
 
+  /** Judges the compound packet of RTCP in `plain`. */
+  const judgeReports = (session: Session): void => {
+    const decoded = RtcpPacket.decode(plain.subarray(0, plainLength))
+    if (Result.isFailure(decoded)) return accuse(session, "malformed", decoded.failure.message)
+    for (const packet of decoded.success) {
+      if (packet._tag !== "SenderReport" && packet._tag !== "ReceiverReport") continue
+      const step = packet.ssrc - session.ssrc
+      if (step < 0 || step > 2) {
+        accuse(session, "wrong-ssrc", `a report of SSRC ${packet.ssrc}, Ready gave ${session.ssrc}`)
+      } else if (step === 0 && packet._tag === "SenderReport") session.conduct?.report(packet)
+    }
+  }
+
   /** Judges an authentic packet of a client as it was sent; false if it goes no further. */
   const inspect = (session: Session, media: Media, kind: Kind, from: Address, bytes: Uint8Array): boolean => {
     // In the mode without nonce bytes, all RTCP packets have one nonce by design.
@@ -197,7 +210,11 @@ export const make = (
       if (sight !== "fresh") return false
     }
     learnAddress(session, from)
-    if (kind === "rtcp" || ssrcOf(kind, bytes) !== session.ssrc) return true
+    if (kind === "rtcp") {
+      judgeReports(session)
+      return true
+    }
+    if (ssrcOf(kind, bytes) !== session.ssrc) return true
     const problem = locate(session)
     if (problem !== undefined) {
       accuse(session, ...problem)
@@ -230,22 +247,30 @@ export const make = (
 
   const answerReports = (session: Session): void => {
     const decoded = RtcpPacket.decode(plain.subarray(0, plainLength))
-    if (Result.isFailure(decoded)) return accuse(session, "malformed", decoded.failure.message)
+    if (Result.isFailure(decoded)) return context.count("rtcp-dropped")
     for (const packet of decoded.success) {
+      context.count(`rtcp:${packet._tag}`)
       if (packet._tag !== "SenderReport" || packet.ssrc !== session.ssrc) continue
-      const report = session.conduct?.report(session.ssrc, Number((packet.ntpTimestamp >> 16n) & 0xffff_ffffn))
+      const report = session.reception.report(session.ssrc, Number((packet.ntpTimestamp >> 16n) & 0xffff_ffffn))
       const reports = report === undefined ? [] : [report]
       forwarding.control(
         session,
         RtcpPacket.encode([{ _tag: "ReceiverReport", ssrc: serverSsrc, reports, extension: noBytes }])
       )
+      if (!profile.relaySenderReports) continue
+      if (hooks.speaks !== undefined && !hooks.speaks(session.userId, session.guildId)) continue
+      // what it says of others is about its own way from the server
+      forwarding.controlOthers(session, RtcpPacket.encode([{ ...packet, reports: [], extension: noBytes }]))
     }
   }
 
   /** Relays the packet in `plain`. */
   const relay = (session: Session, kind: Kind, ssrc: number): void => {
-    if (kind === "rtcp") answerReports(session)
-    else relayAudio(session, ssrc)
+    if (kind === "rtcp") return answerReports(session)
+    if (ssrc === session.ssrc && RtpPacket.readHeader(plain, plainLength, header) === undefined) {
+      session.reception.packet(header.sequence, header.timestamp, context.now())
+    }
+    relayAudio(session, ssrc)
   }
 
   const onMedia = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {

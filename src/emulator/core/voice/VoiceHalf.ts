@@ -19,6 +19,7 @@ export type {
   DaveView,
   EncryptionOptions,
   HeardFrame,
+  HeardReport,
   ParticipantHandle,
   Participants,
   SessionView,
