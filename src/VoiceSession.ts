@@ -23,9 +23,11 @@ import * as Gateway from "./Gateway.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
 import * as Claim from "./session/Claim.ts"
 import * as Conduit from "./session/Conduit.ts"
+import { Observation } from "./session/Observation.ts"
 import * as Policy from "./session/Policy.ts"
 import type { State } from "./session/State.ts"
 import * as Supervisor from "./session/Supervisor.ts"
+import * as Traces from "./session/Traces.ts"
 import * as Whereabouts from "./session/Whereabouts.ts"
 import * as VoiceDriver from "./VoiceDriver.ts"
 import * as VoiceError from "./VoiceError.ts"
@@ -134,7 +136,10 @@ export interface VoiceSession {
   readonly packetsDropped: () => number
   /** Who speaks, comes and goes, heartbeats, resumes and moves. See `VoiceConnection.events`. */
   readonly events: Effect.Effect<Stream.Stream<Conduit.Event>, never, Scope.Scope>
-  /** Those of the connection of the moment. Fails with `NotConnected` while there is none. */
+  /**
+   * Those of the connection of the moment, with the round trip of the main gateway where it tells one. Fails with
+   * `NotConnected` while there is none.
+   */
   readonly statistics: Effect.Effect<VoiceDriver.Statistics, VoiceError.VoiceError>
   /**
    * How the call stands with end-to-end encryption: the version (0 is none), and our group with its epoch, voice privacy
@@ -333,7 +338,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
           // the session may have ended while the source was being opened
           yield* live("Playing", Effect.void)
           active = track
-          yield* track.awaitEnd.pipe(
+          yield* Traces.track(source.name, track.awaitEnd).pipe(
             Effect.andThen(Scope.close(trackScope, Exit.void)),
             Effect.forkIn(scope, { startImmediately: true })
           )
@@ -418,7 +423,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       }))
     )
 
-  return {
+  const session: VoiceSession = {
     guildId,
     channelId: Effect.sync(() => target.channelId),
     userId,
@@ -436,9 +441,16 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     },
     packetsDropped: conduit.packetsDropped,
     events: conduit.events,
-    statistics: conduit.statistics,
+    statistics: Effect.zipWith(
+      conduit.statistics,
+      gateway.roundTripMs ?? Effect.undefined,
+      (statistics, ms) => ms === undefined ? statistics : { ...statistics, gatewayRoundTripMs: ms }
+    ),
     e2ee: conduit.e2ee,
     verificationCode: conduit.verificationCode,
     awaitClosed: Deferred.await(closed)
   }
+  const observe = yield* Observation
+  yield* Scope.provide(observe(session), scope)
+  return session
 })

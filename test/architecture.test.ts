@@ -42,7 +42,7 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   [/^driver\//, /^VoiceDriver\.ts$/, /^dave\//, /^Dave\.ts$/],
   [/^audio\//, /^receive\//],
   [/^VoiceSession\.ts$/, /^session\//],
-  [/^Voice\.ts$/],
+  [/^Voice\.ts$/, /^Metrics\.ts$/, /^metrics\//],
   [/^index\.ts$/, /^cli\//, /^testing\//, /^emulator\/(Emulator|index)\.ts$/]
 ]
 

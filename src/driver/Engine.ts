@@ -131,7 +131,9 @@ export const connect = Effect.fnUntraced(function*(
   const mode = yield* crypto.choose(modes, options.modes)
 
   const udp = yield* udps.open({ address: ip, port, ssrc })
-  const self = yield* Effect.raceFirst(udp.discover, Deferred.await(ended))
+  const self = yield* Effect.raceFirst(udp.discover, Deferred.await(ended)).pipe(
+    Effect.withSpan("VoiceDriver.phase.discovery")
+  )
   yield* gateway.send({
     op: 1,
     d: { protocol: "udp", data: { address: self.address, port: self.port, mode } }
@@ -342,8 +344,12 @@ export const connect = Effect.fnUntraced(function*(
     }
   }
 
+  yield* Effect.annotateCurrentSpan({ version, mode })
   return {
     established: { version, ssrc, mode, address: self.address, port: self.port },
     command
   }
-})
+}, (effect, { channelId, endpoint, serverId }) =>
+  Effect.withSpan(effect, "VoiceDriver.connect", {
+    attributes: { guild: serverId, channel: channelId, endpoint }
+  }))

@@ -153,7 +153,8 @@ export const within = <A, R>(
     Effect.timeoutOrElse({
       duration: Duration.millis(timeoutMs),
       orElse: () => VoiceError.fail(new VoiceError.PhaseTimedOut({ phase, elapsedMs: timeoutMs }))
-    })
+    }),
+    Effect.withSpan(`VoiceDriver.phase.${phase}`)
   )
 
 /**
@@ -272,6 +273,7 @@ export const make = Effect.fnUntraced(function*(
       return { link, scope: linkScope }
     })
 
+  const place = { guild: info.serverId, channel: info.channelId, endpoint: info.endpoint }
   const credentials = {
     server_id: info.serverId,
     session_id: Redacted.value(info.sessionId),
@@ -330,6 +332,7 @@ export const make = Effect.fnUntraced(function*(
       if (unstable > 0) yield* Effect.sleep(Duration.times(retryDelay, unstable))
       const next = yield* resume.pipe(
         Effect.retry({ while: isPassing, schedule: Schedule.upTo(retries, { times: resumeAttempts - 1 }) }),
+        Effect.withSpan("VoiceDriver.resume", { root: true, attributes: { ...place, reason: error.reason._tag } }),
         Effect.result
       )
       if (next._tag === "Failure") return next.failure
