@@ -31,6 +31,7 @@ import * as MediaSender from "./MediaSender.ts"
 import * as Reception from "./Reception.ts"
 import * as Rtcp from "./Rtcp.ts"
 import * as Signalling from "./Signalling.ts"
+import * as Span from "./Span.ts"
 import * as SsrcMap from "./SsrcMap.ts"
 
 /**
@@ -132,7 +133,7 @@ export const connect = Effect.fnUntraced(function*(
 
   const udp = yield* udps.open({ address: ip, port, ssrc })
   const self = yield* Effect.raceFirst(udp.discover, Deferred.await(ended)).pipe(
-    Effect.withSpan("VoiceDriver.phase.discovery")
+    Span.around("VoiceDriver.phase.discovery")
   )
   yield* gateway.send({
     op: 1,
@@ -350,6 +351,6 @@ export const connect = Effect.fnUntraced(function*(
     command
   }
 }, (effect, { channelId, endpoint, serverId }) =>
-  Effect.withSpan(effect, "VoiceDriver.connect", {
+  Span.around("VoiceDriver.connect", {
     attributes: { guild: serverId, channel: channelId, endpoint }
-  }))
+  })(effect))

@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import * as Span from "../driver/Span.ts"
 import type { ChannelId } from "../protocol/Identifier.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
@@ -260,7 +261,7 @@ export const run = Effect.fnUntraced(function*(
       // that we are in no channel is our own doing from here on
       const since = { ...whereabouts.now(), states: Infinity }
       return yield* whereabouts.request({ channelId, flags: options.flags(), anew, timeout: options.joinTimeout }).pipe(
-        Effect.withSpan("VoiceSession.request", { attributes: { guild: whereabouts.guildId, channel: channelId } }),
+        Span.around("VoiceSession.request", { attributes: { guild: whereabouts.guildId, channel: channelId } }),
         reconnection.within,
         Effect.map((place): Step => ({ _tag: "Connect", place })),
         // whoever is not let in at first will not be later: only what stood before is kept up
