@@ -278,10 +278,7 @@ export const connect = Effect.fnUntraced(function*(
       otherMedia: into.otherMedia,
       packetsLost: reception.lost(),
       packetsReordered: reception.reordered(),
-      sources: reception.sources().map((source) => {
-        const userId = users.userOf(source.ssrc)
-        return userId === undefined ? source : { ...source, userId }
-      }),
+      sources: reception.sources(users.userOf),
       rtcpSent: control.sent,
       rtcpReceived: control.received,
       rtcpFailedToOpen: control.failedToOpen,

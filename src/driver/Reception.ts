@@ -6,28 +6,9 @@
  *
  * @since 0.1.0
  */
-import { Ssrc } from "../protocol/Identifier.ts"
+import { Ssrc, type UserId } from "../protocol/Identifier.ts"
 import type { ReportBlock } from "../protocol/RtcpPacket.ts"
-
-/**
- * What is known of one source. Counts are since it was first heard.
- *
- * @category models
- * @since 0.1.0
- */
-export interface SourceStatistics {
-  readonly ssrc: Ssrc
-  readonly packets: number
-  /** Expected and not there; below 0 where more duplicates came than packets were lost. */
-  readonly lost: number
-  /** Behind a later one, or twice. */
-  readonly reordered: number
-  /** Lost of those expected in the last whole interval, 0 to 1. */
-  readonly lossShare: number
-  readonly jitterMs: number
-  /** The last sender report: one moment on the sender's clock, in Unix milliseconds, and as an RTP timestamp. */
-  readonly senderReport?: { readonly unixMs: number; readonly timestamp: number }
-}
+import type { SourceStatistics } from "./Line.ts"
 
 /**
  * @category models
@@ -51,11 +32,14 @@ export interface Reception {
    * were heard in it, at most `limit`, in turn.
    */
   readonly interval: (nowMs: number, limit: number) => ReadonlyArray<ReportBlock>
-  readonly sources: () => ReadonlyArray<SourceStatistics>
+  /** What is known of each source, since it was first heard. */
+  readonly sources: (userOf?: UserOf) => ReadonlyArray<SourceStatistics>
   /** Lost of all sources that ever were. */
   readonly lost: () => number
   readonly reordered: () => number
 }
+
+type UserOf = (ssrc: Ssrc) => UserId | undefined
 
 /** A step forward that is loss, and one back that is reordering (RFC 3550, A.1). What is further starts the source anew. */
 const greatestDropout = 3_000
@@ -166,11 +150,14 @@ class Source {
     }
   }
 
-  statistics(): SourceStatistics {
+  statistics(userOf: UserOf): SourceStatistics {
     const { report } = this
+    // what a header holds fits
+    const ssrc = Ssrc.make(this.ssrc, { disableChecks: true })
+    const userId = userOf(ssrc)
     return {
-      // what a header holds fits
-      ssrc: Ssrc.make(this.ssrc, { disableChecks: true }),
+      ssrc,
+      ...(userId === undefined ? {} : { userId }),
       packets: this.#packetsBefore + this.#received,
       lost: this.lost(),
       reordered: this.reordered,
@@ -254,7 +241,8 @@ export const make = (): Reception => {
       turn = from + limit
       return [...blocks.slice(from), ...blocks.slice(0, from)].slice(0, limit)
     },
-    sources: () => [...sources.values()].map((source) => source.statistics()).filter(({ packets }) => packets > 0),
+    sources: (userOf = () => undefined) =>
+      [...sources.values()].map((source) => source.statistics(userOf)).filter(({ packets }) => packets > 0),
     lost: () => {
       let lost = lostBefore
       for (const source of sources.values()) lost += source.lost()

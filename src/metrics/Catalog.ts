@@ -68,10 +68,16 @@ const gauge = <A>(name: string, description: string, read: Entry<A>["read"]): En
   read
 })
 
-const counter = <A>(name: string, description: string, read: Entry<A>["read"]): Entry<A> => ({
+const counter = <A>(
+  name: string,
+  description: string,
+  read: Entry<A>["read"],
+  attributes?: Readonly<Record<string, string>>
+): Entry<A> => ({
   name: `discord_voice_${name}_total`,
   kind: "counter",
   description,
+  attributes,
   read
 })
 
@@ -82,10 +88,7 @@ const counters = <A>(
   description: string,
   reads: Readonly<Record<string, (from: A) => number>>
 ): ReadonlyArray<Entry<A>> =>
-  Object.entries(reads).map(([value, read]) => ({
-    ...counter(name, description, read),
-    attributes: { [attribute]: value }
-  }))
+  Object.entries(reads).map(([value, read]) => counter(name, description, read, { [attribute]: value }))
 
 /**
  * What comes of `session.statistics`.

@@ -3,7 +3,7 @@ import { Effect, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Rtcp from "../../src/driver/Rtcp.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
-import * as VoiceSession from "../../src/VoiceSession.ts"
+import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 
 const seconds = 30
