@@ -305,4 +305,24 @@ describe("MediaSender", () => {
       run(2_000)
       assert.strictEqual(sent[0]?.payload.length, FrameRing.maxFrameBytes * 2)
     }))
+
+  test("knows the timestamp of every moment", () =>
+    Effect.gen(function*() {
+      const { now, run, sender, sent } = yield* rig()
+      sender.attach(1, filled(10), false)
+      run(1_150)
+      const expected = () => {
+        const last = sent.at(-1) ?? assert.fail("nothing was sent")
+        return (last.timestamp + 48 * (now() - last.atMs)) >>> 0
+      }
+      assert.strictEqual(sender.timestampAt(now()), expected())
+      sender.setPaused(1, true)
+      run(100_000)
+      assert.strictEqual(sender.timestampAt(now()), expected())
+      const before = sender.timestampAt(now())
+      sender.setPaused(1, false)
+      run(100_100)
+      const next = sent.find(({ atMs }) => atMs >= 100_000) ?? assert.fail("it does not go on")
+      assert.strictEqual(next.timestamp, (before + 48 * (next.atMs - 100_000)) >>> 0)
+    }))
 })
