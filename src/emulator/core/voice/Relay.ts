@@ -10,13 +10,13 @@ import * as Result from "effect/Result"
 import * as Datagram from "../../../protocol/Datagram.ts"
 import * as IpDiscovery from "../../../protocol/IpDiscovery.ts"
 import * as OpusPacket from "../../../protocol/OpusPacket.ts"
-import * as RtcpPacket from "../../../protocol/RtcpPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { Address, CoreContext, Verdict, VoiceServerId } from "../CoreContext.ts"
 import type { Dave } from "../dave/Dave.ts"
 import * as MediaFrame from "../dave/MediaFrame.ts"
 import * as Forwarding from "./Forwarding.ts"
 import type { VoiceHooks } from "./Model.ts"
+import * as Reports from "./Reports.ts"
 import type { Roster } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
 import { learnAddress, type Media, sameAddress, type Session } from "./Session.ts"
@@ -50,12 +50,7 @@ const plainGraceMs = 2_000
 /** The shortest Opus frame, in samples at 48 kHz. */
 const leastSamples = 120
 
-/** The SSRC of the server itself, as the sender of receiver reports; members get others. */
-const serverSsrc = 1
-
 type Kind = Datagram.Kind | "keepalive"
-
-const noBytes = new Uint8Array(0)
 
 /**
  * Makes the relay of one core. `expel` closes the connection of a session and ends it.
@@ -88,6 +83,8 @@ export const make = (
     if (last !== undefined && context.now() - last < silenceBetweenVerdictsMs) return context.count(`again:${code}`)
     context.judge("violation", code, message, session.userId)
   }
+
+  const reports = Reports.make(context, hooks, forwarding, accuse)
 
   const clearOf = (media: Media, kind: Kind, bytes: Uint8Array): number =>
     kind === "rtcp" ? Sealing.rtcpClearBytes : Sealing.rtpClearBytes(media.box.mode, bytes, bytes.length)
@@ -183,19 +180,6 @@ export const make = (
     accuse(session, "dave-plain-audio", "audio in the clear, though the channel is end-to-end encrypted")
   }
 
-  /** Judges the compound packet of RTCP in `plain`. */
-  const judgeReports = (session: Session): void => {
-    const decoded = RtcpPacket.decode(plain.subarray(0, plainLength))
-    if (Result.isFailure(decoded)) return accuse(session, "malformed", decoded.failure.message)
-    for (const packet of decoded.success) {
-      if (packet._tag !== "SenderReport" && packet._tag !== "ReceiverReport") continue
-      const step = packet.ssrc - session.ssrc
-      if (step < 0 || step > 2) {
-        accuse(session, "wrong-ssrc", `a report of SSRC ${packet.ssrc}, Ready gave ${session.ssrc}`)
-      } else if (step === 0 && packet._tag === "SenderReport") session.conduct?.report(packet)
-    }
-  }
-
   /** Judges an authentic packet of a client as it was sent; false if it goes no further. */
   const inspect = (session: Session, media: Media, kind: Kind, from: Address, bytes: Uint8Array): boolean => {
     // In the mode without nonce bytes, all RTCP packets have one nonce by design.
@@ -211,7 +195,7 @@ export const make = (
     }
     learnAddress(session, from)
     if (kind === "rtcp") {
-      judgeReports(session)
+      reports.judge(session, plain.subarray(0, plainLength))
       return true
     }
     if (ssrcOf(kind, bytes) !== session.ssrc) return true
@@ -245,28 +229,9 @@ export const make = (
     forwarding.audio(session, header, plain, payloadStart, payloadEnd, isSilence())
   }
 
-  const answerReports = (session: Session): void => {
-    const decoded = RtcpPacket.decode(plain.subarray(0, plainLength))
-    if (Result.isFailure(decoded)) return context.count("rtcp-dropped")
-    for (const packet of decoded.success) {
-      context.count(`rtcp:${packet._tag}`)
-      if (packet._tag !== "SenderReport" || packet.ssrc !== session.ssrc) continue
-      const report = session.reception.report(session.ssrc, Number((packet.ntpTimestamp >> 16n) & 0xffff_ffffn))
-      const reports = report === undefined ? [] : [report]
-      forwarding.control(
-        session,
-        RtcpPacket.encode([{ _tag: "ReceiverReport", ssrc: serverSsrc, reports, extension: noBytes }])
-      )
-      if (!profile.relaySenderReports) continue
-      if (hooks.speaks !== undefined && !hooks.speaks(session.userId, session.guildId)) continue
-      // what it says of others is about its own way from the server
-      forwarding.controlOthers(session, RtcpPacket.encode([{ ...packet, reports: [], extension: noBytes }]))
-    }
-  }
-
   /** Relays the packet in `plain`. */
   const relay = (session: Session, kind: Kind, ssrc: number): void => {
-    if (kind === "rtcp") return answerReports(session)
+    if (kind === "rtcp") return reports.answer(session, plain.subarray(0, plainLength))
     if (ssrc === session.ssrc && RtpPacket.readHeader(plain, plainLength, header) === undefined) {
       session.reception.packet(header.sequence, header.timestamp, context.now())
     }
