@@ -142,6 +142,14 @@ export const observe = Effect.fnUntraced(function*(
       return to.counter(entry, now - before)
     }, { discard: true })
 
+  /** Without a connection there are no statistics. */
+  const hide = (of: Series): Effect.Effect<void> =>
+    Effect.forEach(
+      Catalog.connection.filter(({ kind }) => kind === "gauge"),
+      (entry) => of.gauge(entry, undefined),
+      { discard: true }
+    )
+
   const look = Effect.gen(function*() {
     if (isOver) return
     const state = yield* session.state
@@ -158,9 +166,9 @@ export const observe = Effect.fnUntraced(function*(
     }
     const isUp = state._tag === "Ready" || state._tag === "Resuming"
     yield* series.gauge(Catalog.up, isUp ? 1 : 0)
-    // without a connection there are no statistics
     const statistics = yield* Effect.option(session.statistics)
     if (statistics._tag === "Some") yield* show(series, Catalog.connection, statistics.value)
+    else yield* hide(series)
     if (session.receive !== undefined) yield* show(series, Catalog.buffering, session.receive.statistics())
   })
 

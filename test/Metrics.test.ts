@@ -103,12 +103,14 @@ describe("Metrics", () => {
       yield* Metrics.observe(session, { interval: "1 second" })
       state.statistics = { ...zeroStatistics, packetsSent: 100, packetsLost: 7 }
       yield* TestClock.adjust("1 second")
-      state.statistics = { ...zeroStatistics, packetsSent: 110, packetsLost: 5 }
+      state.statistics = { ...zeroStatistics, packetsSent: 110, packetsLost: 5, mediaRoundTripMs: 7 }
       yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* series("discord_voice_media_round_trip_seconds"), new Map([["20", 0.007]]))
       state.statistics = undefined
       state.session = { _tag: "AwaitingServer" }
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* series("discord_voice_session_up"), new Map([["20", 0]]))
+      assert.deepStrictEqual(yield* series("discord_voice_media_round_trip_seconds"), new Map())
       state.session = ready(2)
       state.statistics = { ...zeroStatistics, packetsSent: 200, packetsLost: 1 }
       yield* TestClock.adjust("1 second")
