@@ -265,9 +265,13 @@ export const make = Effect.fnUntraced(function*<R = never>(
     return halted === undefined ? Deferred.succeed(idle, undefined) : Deferred.fail(idle, halted)
   })
 
+  const isFree = () => current === undefined && halted === undefined
+  const isCurrent = (playing: Playing<R>) => current === playing
+  const canPrepare = () => prepared === undefined && halted === undefined
+
   /** Plays the next entry, where nothing plays. */
   const advance: Effect.Effect<void> = Effect.gen(function*() {
-    while (current === undefined && halted === undefined) {
+    while (isFree()) {
       const item = upcoming[0]
       if (item === undefined) break
       const playing = yield* open(item, undefined)
@@ -286,7 +290,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   const prepare: Effect.Effect<void> = Effect.gen(function*() {
     const playing = current
-    while (playing !== undefined && prepared === undefined && halted === undefined) {
+    if (playing === undefined) return
+    while (canPrepare()) {
       const item = next()
       if (item === undefined) return
       const opened = yield* open(item, playing.track)
@@ -305,14 +310,14 @@ export const make = Effect.fnUntraced(function*<R = never>(
     Effect.gen(function*() {
       preparing?.interruptUnsafe()
       const wait = Effect.gen(function*() {
-        while (current === playing) {
+        while (isCurrent(playing)) {
           const { durationMs } = playing.track
           const state = yield* playing.track.state
           if (state._tag === "Ended") return
           const leftMs = durationMs === undefined ? 0 : durationMs - (yield* playing.track.position)
           const waitMs = leftMs - openAheadMs - crossfadeMs
           if (waitMs <= 0) {
-            return yield* lock.withPermit(Effect.suspend(() => current === playing ? prepare : Effect.void))
+            return yield* lock.withPermit(Effect.suspend(() => isCurrent(playing) ? prepare : Effect.void))
           }
           // a pause or a seek moves the end
           yield* Effect.sleep(Duration.millis(Math.max(20, Math.min(waitMs, 1_000))))
