@@ -61,7 +61,8 @@ const leadMs = 200
 const liveLeadMs = 60
 
 const defaultBufferMs = 1_000
-const defaultPcmBufferMs = 500
+/** What a power of two of samples holds. */
+const defaultPcmBufferMs = 680
 const defaultLiveBufferMs = 200
 
 const leastRefillMs = 20
@@ -172,10 +173,13 @@ export const make = (options: Options): Reading => {
   const phase = (readings++ * goldenRatio) % 1
   let isFirstRefill = true
 
-  /** When to fill up the ring. It can be full by its bytes long before it holds all the media time that is wanted. */
+  /**
+   * When to fill up the ring. It can be full by its bytes long before it holds all the media time that is wanted. One of
+   * samples is filled more often: it is short.
+   */
   const refillMs = (): number => {
     // tracks that begin together shall not be refilled together ever after: the beat would stand still meanwhile
-    const share = isFirstRefill ? 0.25 + phase / 2 : 0.5
+    const share = (isFirstRefill ? 0.25 + phase / 2 : 0.5) * (format === "pcm" ? 0.5 : 1)
     isFirstRefill = false
     return Math.max(leastRefillMs, Math.min(bufferMs, ring.bufferedMs()) * share)
   }

@@ -78,7 +78,7 @@ export type TrackEvent =
  */
 export interface TrackOptions {
   /**
-   * Media time that is read ahead. Default 1 second; 500 ms of a source of PCM, whose samples are large; 200 ms of a live one,
+   * Media time that is read ahead. Default 1 second; 680 ms of a source of PCM, whose samples are large; 200 ms of a live one,
    * which is the most that is heard of it too late.
    */
   readonly buffer?: Duration.Input | undefined
@@ -252,6 +252,9 @@ export const make = Effect.fnUntraced(function*<R>(
           (number) => {
             playing.number = number
           }
+        ).pipe(
+          // the fiber that finds out is interrupted by the end
+          Effect.tapError((error) => Effect.sync(() => void fork(end({ _tag: "Failed", error }))))
         )
     )
 

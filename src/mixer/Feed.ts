@@ -18,6 +18,8 @@ export interface Feed {
   readonly take: (into: Float32Array, at: number, count: number) => void
   /** Whether nothing comes behind what is ready. */
   readonly isEnding: () => boolean
+  /** Whether all has been taken. */
+  readonly isDrained: () => boolean
   /** Media time that was taken from the ring, in milliseconds. */
   readonly positionMs: () => number
   /** Something in place of what did not come, if it can make that up. */
@@ -128,7 +130,7 @@ export const opus = (
 
   return {
     prepare: (count) => {
-      while (length < count) {
+      for (let missing = count - length; missing > 0; missing = count - length) {
         const samples = next()
         if (samples === undefined) break
         push(samples)
@@ -141,6 +143,7 @@ export const opus = (
       length -= count
     },
     isEnding: () => isExhausted,
+    isDrained: () => owned && length === 0 && ring.isDrained(),
     positionMs: () => follower.positionMs() - length / 48,
     conceal: (count) => {
       if (length > 0) return undefined
@@ -191,6 +194,7 @@ export const pcm = (ring: PcmRing): Feed => {
     },
     take: (into, at, count) => void ring.read(into, at, count),
     isEnding: () => isExhausted,
+    isDrained: ring.isDrained,
     positionMs: ring.positionMs,
     conceal: () => undefined,
     concealed: () => 0,

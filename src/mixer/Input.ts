@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Feed from "./Feed.ts"
+import type * as Feed from "./Feed.ts"
 import * as Heard from "./Heard.ts"
 import type { Ducking, NewInput } from "./messages.ts"
 import { type Curve, Ramp } from "./Ramp.ts"
@@ -109,7 +109,10 @@ export class Input {
     this.feed.take(scratch, 0, count)
     const peak = this.#add(into, from, count, duckFrom, duckTo, comesIn)
     if (this.feed.concealed() > 0) this.flags |= Heard.Flag.Concealed
-    if (count < wanted || (this.#endsWithGain && this.#gain.isSettled) || this.#leaving === "remove") {
+    if (
+      count < wanted || this.feed.isDrained() || (this.#endsWithGain && this.#gain.isSettled) ||
+      this.#leaving === "remove"
+    ) {
       this.isOver = true
       this.endedAt = from + count
       this.flags |= Heard.Flag.Over

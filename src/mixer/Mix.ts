@@ -251,13 +251,15 @@ class Mixing implements Mix {
         const former = this.#inputs.get(input.after)
         if (former !== undefined && !former.isOver) return
         from = former?.endedAt ?? 0
+        // it begins with the next unit
+        if (from >= unit) return
         input.after = undefined
       }
       if (input.paused || input.isOver) {
         input.flags = input.isOver ? Heard.Flag.Over : Heard.Flag.Paused
         return
       }
-      const peak = input.render(into, Math.min(from, unit), duckFrom, duckTo)
+      const peak = input.render(into, from, duckFrom, duckTo)
       if (input.duck !== undefined) this.#duck.hear(input.duck, input.flags, peak)
     }
     for (const input of this.#inputs.values()) if (input.duck !== undefined) render(input, 1, 1)
