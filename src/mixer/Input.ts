@@ -22,6 +22,17 @@ const edge = 240
 const scratch = new Float32Array(unit * 2)
 const gains = new Float32Array(unit)
 
+/** Adds what was taken last at a gain. */
+const add = (into: Float32Array, from: number, count: number, gain: number): void => {
+  for (let i = 0, at = from; i < count; i++, at++) into[at] = (into[at] ?? 0) + (scratch[i] ?? 0) * gain
+}
+
+const peakOf = (count: number): number => {
+  let peak = 0
+  for (let i = 0; i < count; i++) peak = Math.max(peak, Math.abs(scratch[i] ?? 0))
+  return peak
+}
+
 /**
  * @category models
  * @since 0.1.0
@@ -96,7 +107,8 @@ export class Input {
   }
 
   /**
-   * Adds a unit to `into` from sample `from` on, at a gain that goes from `duckFrom` to `duckTo`, and gives its peak.
+   * Adds a unit to `into` from sample `from` on, at a gain that goes from `duckFrom` to `duckTo`. Gives its peak, if it makes
+   * others step back.
    */
   render(into: Float32Array, from: number, duckFrom: number, duckTo: number): number {
     const wanted = unit - from
@@ -132,17 +144,9 @@ export class Input {
     duckTo: number,
     comesIn: boolean
   ): number {
-    const plain = this.#gain.isSettled && !comesIn && this.#leaving === "none" && duckFrom === duckTo
-    let peak = 0
-    if (plain) {
-      const gain = this.#gain.target * duckTo
-      for (let i = 0, at = from * 2; i < count * 2; i++, at++) {
-        const value = (scratch[i] ?? 0) * gain
-        const size = value < 0 ? -value : value
-        if (size > peak) peak = size
-        into[at] = (into[at] ?? 0) + value
-      }
-    } else {
+    const isSteady = this.#gain.isSettled && !comesIn && this.#leaving === "none" && duckFrom === duckTo
+    if (isSteady) add(into, from * 2, count * 2, this.#gain.target * duckTo)
+    else {
       gains.fill(1)
       this.#gain.apply(gains, 0, count)
       if (duckFrom !== duckTo || duckTo !== 1) {
@@ -156,12 +160,8 @@ export class Input {
       }
       for (let i = 0, at = from * 2; i < count; i++, at += 2) {
         const gain = gains[i] ?? 0
-        const left = (scratch[i * 2] ?? 0) * gain
-        const right = (scratch[i * 2 + 1] ?? 0) * gain
-        const size = Math.max(Math.abs(left), Math.abs(right))
-        if (size > peak) peak = size
-        into[at] = (into[at] ?? 0) + left
-        into[at + 1] = (into[at + 1] ?? 0) + right
+        into[at] = (into[at] ?? 0) + (scratch[i * 2] ?? 0) * gain
+        into[at + 1] = (into[at + 1] ?? 0) + (scratch[i * 2 + 1] ?? 0) * gain
       }
     }
     if (count > 0) {
@@ -170,7 +170,7 @@ export class Input {
       this.#lastLeft = (scratch[count * 2 - 2] ?? 0) * gain
       this.#lastRight = (scratch[count * 2 - 1] ?? 0) * gain
     }
-    return peak
+    return this.duck === undefined ? 0 : peakOf(count * 2) * this.#gain.target
   }
 
   /** Nothing has come: what was heard last dies away once, and then there is silence. */

@@ -157,7 +157,7 @@ describe("mixing", () => {
         })
       )
       assert.strictEqual(value.at, value.later)
-      assert.isAtLeast(value.at, 1_000)
+      assert.isAtLeast(value.at, 960)
       assert.isAtMost(value.at, 1_160)
       assert.strictEqual(value.high, 3_000)
       assert.isBelow(Hearing.levelOf(sound.left, 1_000, frame * 65, frame * 20), 0.001)
