@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Worker } from "node:worker_threads"
+import { vi } from "vitest"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { codec } from "../../src/codec/FloatCodec.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Mixer from "../../src/Mixer.ts"
 import { sequenceDelta } from "../../src/protocol/RtpPacket.ts"
@@ -137,6 +139,38 @@ describe("a mix", () => {
         }).pipe(Effect.provide(Rig.memory())))
     }
   })
+
+  it.effect("that breaks ends its tracks with the error, and no others", () =>
+    Effect.gen(function*() {
+      let isBroken = false
+      const { encoder } = codec
+      const spy = vi.spyOn(codec, "encoder").mockImplementation(async (options) => {
+        const made = await encoder(options)
+        return {
+          ...made,
+          encode: (pcm) => {
+            if (isBroken) throw new Error("it is worn out")
+            return made.encode(pcm)
+          }
+        }
+      })
+      yield* Effect.addFinalizer(() => Effect.sync(() => spy.mockRestore()))
+      yield* Rig.run(Effect.gen(function*() {
+        const session = yield* Rig.join("lobby")
+        const frames = yield* Hearing.encode(Hearing.music, 3_000)
+        const track = yield* session.play(AudioSource.fromFrames(frames))
+        const second = yield* session.play(Hearing.pcm(Hearing.music, 3_000))
+        const third = yield* session.play(AudioSource.fromFrames(frames), { after: second })
+        yield* Effect.sleep("1 second")
+        isBroken = true
+        for (const end of [yield* track.awaitEnd, yield* second.awaitEnd]) {
+          assert(end._tag === "Failed")
+          assert.strictEqual(end.error.reason._tag, "EncodeFailed")
+        }
+        // Opus needs no encoder
+        assert.deepStrictEqual(yield* third.awaitEnd, { _tag: "Finished" })
+      }))
+    }).pipe(Effect.scoped, Effect.provide(Rig.memory())))
 
   it.effect("leaves nothing behind: 50 random plays, stops and interruptions", () => randomPlays(50, 1))
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Stream } from "effect"
-import * as AudioSource from "../../src/audio/AudioSource.ts"
+import type * as AudioSource from "../../src/audio/AudioSource.ts"
 import { timestampDelta } from "../../src/protocol/RtpPacket.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as Hearing from "../mixer/hearing.ts"

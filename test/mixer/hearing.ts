@@ -1,5 +1,5 @@
 import { Cause, Effect } from "effect"
-import * as AudioSource from "../../src/audio/AudioSource.ts"
+import type * as AudioSource from "../../src/audio/AudioSource.ts"
 import { codec, type FloatDecoder } from "../../src/codec/FloatCodec.ts"
 import { timestampDelta } from "../../src/protocol/RtpPacket.ts"
 
