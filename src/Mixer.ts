@@ -124,7 +124,7 @@ const openWith = Effect.fnUntraced(function*(
   open: Opener
 ): Effect.fn.Return<Mixing, VoiceError.VoiceError, Scope.Scope> {
   const problem = limits.optionsProblem(encoder)
-  if (problem !== undefined) return yield* Effect.fail(unavailable(problem))
+  if (problem !== undefined) return yield* unavailable(problem)
   const ring = FrameRing.make({ capacityBytes: Math.ceil(aheadMs / 20 + 2) * frameBytes })
   const heard = Heard.makeBuffer()
   const { buffer } = ring

@@ -14,8 +14,8 @@ import * as Seat from "./Seat.ts"
 /** @internal */
 export interface Desk {
   readonly ring: FrameRing
-  /** `from`: the driver reads its ring until that frame. */
-  readonly add: (entry: Seat.Entry, from: number | undefined) => void
+  /** `from`: the driver reads its ring until that frame. Gives why it cannot be mixed. */
+  readonly add: (entry: Seat.Entry, from: number | undefined) => VoiceError.VoiceError | undefined
   readonly remove: (entry: Seat.Entry) => void
   readonly setGain: (entry: Seat.Entry) => void
   readonly setPaused: (entry: Seat.Entry) => void
@@ -64,6 +64,8 @@ export const open = Effect.fnUntraced(function*(
     }
     if ((flags & Heard.Flag.Concealed) !== 0) seat.concealed++
     if ((flags & Heard.Flag.Over) !== 0) entry.overAt = frame
+    // the frame that said so was forgotten before anybody looked
+    else if (flags === 0 && entry.isStarted && entry.media.ring.isDrained()) entry.overAt ??= frame
   }
 
   const forget = (entry: Seat.Entry): void => {
@@ -83,15 +85,15 @@ export const open = Effect.fnUntraced(function*(
     add: (entry, from) => {
       const slot = slots.shift()
       if (slot === undefined) {
-        const error = VoiceError.make(
+        return VoiceError.make(
           new VoiceError.Unsupported({ feature: "mixing", detail: `more than ${Heard.maxInputs} tracks at a time` })
         )
-        return Seat.fail(entry.seat, error)
       }
       const { media, seat } = entry
       const { buffer } = media.ring
-      // rings of readings are always made on shared memory
-      if (!(buffer instanceof SharedArrayBuffer)) return
+      if (!(buffer instanceof SharedArrayBuffer)) {
+        return VoiceError.make(new VoiceError.Unsupported({ feature: "mixing", detail: "a ring is not shared" }))
+      }
       entry.input = ++lastInput
       entry.slot = slot
       entry.overAt = undefined
@@ -125,6 +127,7 @@ export const open = Effect.fnUntraced(function*(
           ...seat.ramp ?? { rampMs: 0, curve: "linear", end: false }
         })
       }
+      return undefined
     },
     remove: (entry) => {
       command({ _tag: "Remove", input: entry.input })

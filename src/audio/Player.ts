@@ -15,12 +15,13 @@ import * as Semaphore from "effect/Semaphore"
 import type * as FrameRing from "../driver/FrameRing.ts"
 import type { TrackNumber } from "../driver/Line.ts"
 import type { Mixer } from "../Mixer.ts"
-import type { Ducking } from "../mixer/messages.ts"
 import type { Observer, VoiceConnection } from "../VoiceDriver.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import * as Desk from "./Desk.ts"
+import * as Place from "./Place.ts"
 import * as Pump from "./Pump.ts"
 import * as Seat from "./Seat.ts"
+import * as Succession from "./Succession.ts"
 
 /**
  * Where to play: a connection, or what stands for one connection after another.
@@ -36,46 +37,8 @@ export interface Outlet extends Pick<VoiceConnection, "attach" | "detach" | "set
  * @category models
  * @since 0.1.0
  */
-export interface PlaceOptions {
-  readonly gain: number
-  readonly fadeInMs: number
-  readonly duck: Ducking | undefined
-  /** Waits until the track of this place has ended. */
-  readonly after: Place | undefined
-  /** How long before its end it begins. */
-  readonly crossfadeMs: number
-}
-
-/**
- * The place of one track.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Place {
-  /** Plays a ring. Fails with what the mixer fails with, or `NotConnected`. */
-  readonly attach: (
-    media: Seat.Media,
-    options: Seat.AttachOptions
-  ) => Effect.Effect<TrackNumber, VoiceError.VoiceError>
-  readonly detach: (track: TrackNumber) => Effect.Effect<void>
-  readonly setPaused: (track: TrackNumber, paused: boolean) => Effect.Effect<void>
-  readonly setGain: (gain: number, rampMs: number) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Media time of the ring that was sent, in milliseconds. */
-  readonly heardMs: (track: TrackNumber) => number | undefined
-  readonly metrics: () => Seat.TrackMetrics
-  readonly observe: (observer: Observer<Seat.Happening>) => Effect.Effect<void, never, Scope.Scope>
-  readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
-  /** The track has ended: whoever waits for it begins. */
-  readonly leave: Effect.Effect<void>
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
 export interface Player {
-  readonly place: (options: PlaceOptions) => Place
+  readonly place: (options: Place.PlaceOptions) => Place.Place
   /** Nothing of what plays now is heard any more. The tracks have to be stopped then. */
   readonly silence: Effect.Effect<void>
 }
@@ -100,12 +63,6 @@ type Lane =
     successor: { readonly entry: Seat.Entry; readonly number: TrackNumber } | undefined
   }
 
-/** How long a ring is passed through until the mix takes over, in milliseconds: the decoder gets used to it meanwhile. */
-const leadMs = 160
-
-/** How often what was heard is looked at, in milliseconds. */
-const lookMs = 20
-
 /**
  * @category constructors
  * @since 0.1.0
@@ -125,15 +82,12 @@ export const make = Effect.fnUntraced(function*(
   const taken = new Set<Seat.Seat>()
   let over: VoiceError.VoiceError | undefined
   let lane: Lane = { _tag: "nothing" }
-  let numbers = 0
   let isLooking = false
+  /** How often all was silenced. */
+  let silences = 0
 
   const live = () => Array.from(entries).filter(({ place }) => place !== "waiting")
   const waiting = () => Array.from(entries).filter(({ place }) => place === "waiting")
-
-  /** Whether an entry sounds as its source does. */
-  const isPlain = ({ media, seat }: Seat.Entry): boolean =>
-    media.format === "opus" && seat.gain === 1 && seat.fadeInMs === 0
 
   const heardMs = (entry: Seat.Entry): number => {
     if (entry.place === "mix" && lane._tag === "mix" && lane.from !== entry) {
@@ -166,15 +120,6 @@ export const make = Effect.fnUntraced(function*(
     lane = { _tag: "direct", entry, number, next: undefined }
   })
 
-  /** The frame of a ring with which a mix can take over. */
-  const changeOverAt = (ring: FrameRing.FrameRing, isPaused: boolean): number => {
-    const read = ring.framesRead()
-    const ahead = ring.framesWritten() - read
-    if (isPaused || ahead === 0) return read
-    const frameMs = ring.bufferedMs() / ahead
-    return read + Math.min(ahead, Math.ceil(leadMs / frameMs))
-  }
-
   const onBroken = (broken: Desk.Desk, error: VoiceError.VoiceError) =>
     onePermit.withPermit(Effect.gen(function*() {
       if (lane._tag !== "mix" || lane.desk !== broken) return
@@ -188,7 +133,15 @@ export const make = Effect.fnUntraced(function*(
       }
     }))
 
+  const add = (desk: Desk.Desk, entry: Seat.Entry, from: number | undefined): void => {
+    const error = desk.add(entry, from)
+    if (error === undefined) return
+    leaveOut(entry)
+    Seat.fail(entry.seat, error)
+  }
+
   const startMix = Effect.fnUntraced(function*() {
+    const before = silences
     const ofMix = yield* Scope.fork(scope)
     const desk: Desk.Desk = yield* Desk.open(mixer, encoder, (error) => void fork(onBroken(desk, error))).pipe(
       Scope.provide(ofMix),
@@ -197,13 +150,13 @@ export const make = Effect.fnUntraced(function*(
     // some time has passed
     const all = live()
     const direct = lane._tag === "direct" && entries.has(lane.entry) ? lane : undefined
-    if (all.length === 0) return yield* Scope.close(ofMix, Exit.void)
+    if (all.length === 0 || silences !== before) return yield* Scope.close(ofMix, Exit.void)
     if (direct?.next !== undefined) direct.next.entry.place = "waiting"
     const after = direct?.entry.media.format === "opus"
-      ? changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
+      ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
       : undefined
-    if (direct !== undefined) desk.add(direct.entry, after)
-    for (const entry of all) if (entry !== direct?.entry) desk.add(entry, undefined)
+    if (direct !== undefined) add(desk, direct.entry, after)
+    for (const entry of all) if (entry !== direct?.entry) add(desk, entry, undefined)
     const number = yield* outlet.attach(desk.ring, { after })
     lane = { _tag: "mix", desk, scope: ofMix, number, from: direct?.entry, successor: undefined }
     look()
@@ -220,50 +173,22 @@ export const make = Effect.fnUntraced(function*(
   /** What waits for a track that is passed through, and can be, follows it without a gap. */
   const prepareNext = Effect.fnUntraced(function*(direct: Extract<Lane, { readonly _tag: "direct" }>) {
     if (direct.next !== undefined) {
-      if (entries.has(direct.next.entry) && isPlain(direct.next.entry)) return
+      if (entries.has(direct.next.entry) && Succession.isPlain(direct.next.entry)) return
       yield* outlet.detach(direct.next.number)
       direct.next.entry.place = entries.has(direct.next.entry) ? "waiting" : "out"
       direct.next = undefined
     }
     const entry = waiting().find(({ seat }) => seat.after === direct.entry.seat && seat.crossfadeMs === 0)
-    if (entry === undefined || !isPlain(entry) || entry.media.format !== "opus") return
+    if (entry === undefined || !Succession.isPlain(entry) || entry.media.format !== "opus") return
     entry.counted = entry.media.ring.framesRead()
     const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
     direct.next = { entry, number }
   })
 
-  /** Media time to the end of what plays at a place, in milliseconds, as far as it is known. */
-  const remainingMs = (seat: Seat.Seat): number => {
-    const entry = seat.entry
-    if (entry === undefined || entry.place === "out") return Infinity
-    if (entry.media.ring.isEnded()) return entry.media.ring.bufferedMs()
-    const left = entry.remainingMs() ?? Infinity
-    // what was mixed and not heard is past changing
-    return entry.place === "mix" ? left - mixer.aheadMs : left
-  }
-
-  /** Whether an entry does not wait any more; a crossfade begins then. */
-  const isDue = (entry: Seat.Entry): boolean => {
-    const { after: former, crossfadeMs } = entry.seat
-    if (former === undefined || former.isOver) return true
-    const playing = former.entry
-    if (playing === undefined || playing.place === "waiting" || playing.place === "out") return false
-    if (crossfadeMs > 0) {
-      const lead = lane._tag === "mix" ? lookMs : leadMs + lookMs
-      const left = remainingMs(former)
-      if (left > crossfadeMs + lead) return false
-      const rampMs = Math.max(lookMs, Math.min(crossfadeMs, left - lead))
-      former.gain = 0
-      former.ramp = { rampMs, curve: "power", end: true }
-      if (playing.place === "mix" && lane._tag === "mix") lane.desk.setGain(playing)
-      entry.seat.fadeInMs = rampMs
-      entry.seat.curve = "power"
-      entry.seat.after = undefined
-      return true
-    }
-    // the mix begins with the sample behind its last one
-    return playing.media.ring.isEnded() && (playing.place === "mix" || !isPlain(entry))
-  }
+  const isDue = (entry: Seat.Entry): boolean =>
+    Succession.isDue(entry, mixer.aheadMs, (fading) => {
+      if (fading.place === "mix" && lane._tag === "mix") lane.desk.setGain(fading)
+    })
 
   const release = (): void => {
     for (const entry of waiting()) {
@@ -281,20 +206,20 @@ export const make = Effect.fnUntraced(function*(
     switch (lane._tag) {
       case "nothing":
         if (first === undefined) break
-        if (all.length === 1 && isPlain(first) && first.media.format === "opus") {
+        if (all.length === 1 && Succession.isPlain(first) && first.media.format === "opus") {
           yield* pass(first, first.media.ring)
           yield* settle
         } else yield* startMix()
         break
       case "direct":
-        if (all.length > 1 || !isPlain(lane.entry)) yield* startMix()
+        if (all.length > 1 || !Succession.isPlain(lane.entry)) yield* startMix()
         else yield* prepareNext(lane)
         break
       case "mix":
         if (lane.desk.isEnded()) {
           if (lane.successor === undefined) yield* handOver(lane)
         } else {
-          for (const entry of all) if (entry.place === "ready") lane.desk.add(entry, undefined)
+          for (const entry of all) if (entry.place === "ready") add(lane.desk, entry, undefined)
         }
     }
     look()
@@ -321,13 +246,13 @@ export const make = Effect.fnUntraced(function*(
     }
     if (waiting().some((entry) => (lane._tag !== "direct" || lane.next?.entry !== entry) && isDue(entry))) settleLater()
     isLooking = lane._tag === "mix" || waiting().length > 0
-    return isLooking ? lookMs : 0
+    return isLooking ? Succession.lookMs : 0
   }
 
   const look = (): void => {
     if (isLooking || (lane._tag !== "mix" && waiting().length === 0)) return
     isLooking = true
-    fork(Effect.forkIn(Pump.refill(clock, lookMs, onTick), scope, { startImmediately: true }))
+    fork(Effect.forkIn(Pump.refill(clock, Succession.lookMs, onTick), scope, { startImmediately: true }))
   }
 
   const onDirect = (_tag: string, direct: Extract<Lane, { readonly _tag: "direct" }>): void => {
@@ -428,6 +353,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const silence = Effect.suspend(() => {
+    silences++
     const now = lane
     if (now._tag === "nothing") return Effect.void
     const next = now._tag === "direct" ? now.next : now.successor
@@ -439,119 +365,47 @@ export const make = Effect.fnUntraced(function*(
 
   const alone = <A, E>(effect: Effect.Effect<A, E>) => onePermit.withPermit(Effect.uninterruptible(effect))
 
-  const place = (options: PlaceOptions): Place => {
-    const seat: Seat.Seat = {
-      gain: options.gain,
-      ramp: undefined,
-      fadeInMs: options.fadeInMs,
-      curve: "linear",
-      duck: options.duck,
-      after: options.after === undefined ? undefined : seats.get(options.after),
-      crossfadeMs: options.crossfadeMs,
-      isOver: false,
-      entry: undefined,
-      observers: new Set(),
-      sent: 0,
-      late: 0,
-      missed: 0,
-      concealed: 0
-    }
-    const mine = (track: TrackNumber) =>
-      seat.entry !== undefined && seat.entry.number === track ? seat.entry : undefined
-
-    const made: Place = {
-      attach: (media, attachOptions) =>
-        alone(Effect.gen(function*() {
-          const entry: Seat.Entry = {
-            ...attachOptions,
-            number: ++numbers,
-            media,
-            seat,
-            isPaused: attachOptions.paused,
-            place: seat.after === undefined ? "ready" : "waiting",
-            input: 0,
-            slot: -1,
-            isStarted: false,
-            starvingMs: undefined,
-            overAt: undefined,
-            counted: 0,
-            heardMs: 0
-          }
-          const former = seat.entry
-          if (former !== undefined && entries.has(former)) yield* makeRoom(former)
-          seat.entry = entry
-          entries.add(entry)
-          yield* settle.pipe(Effect.tapError(() => Effect.sync(() => leaveOut(entry))))
-          return entry.number
-        })),
-      detach: (track) =>
-        alone(Effect.suspend(() => {
-          const entry = mine(track)
-          if (entry === undefined || !entries.has(entry)) return Effect.void
-          return Effect.andThen(remove(entry), Effect.ignore(settled))
-        })),
-      setPaused: (track, paused) =>
-        alone(Effect.suspend(() => {
-          const entry = mine(track)
-          if (entry === undefined || !entries.has(entry)) return Effect.void
-          entry.isPaused = paused
-          if (paused) entry.starvingMs = undefined
-          if (lane._tag === "direct") {
-            if (lane.entry === entry) return outlet.setPaused(lane.number, paused)
-            return lane.next?.entry === entry ? outlet.setPaused(lane.next.number, paused) : Effect.void
-          }
-          if (lane._tag !== "mix") return Effect.void
-          if (lane.successor?.entry === entry) return outlet.setPaused(lane.successor.number, paused)
-          if (entry.place === "mix") lane.desk.setPaused(entry)
-          return Effect.void
-        })),
-      setGain: (gain, rampMs) =>
-        alone(Effect.suspend(() => {
-          const former = seat.gain
-          seat.gain = gain
-          seat.ramp = { rampMs, curve: "linear", end: false }
-          const { entry } = seat
-          if (entry?.place === "mix" && lane._tag === "mix") lane.desk.setGain(entry)
-          return settle.pipe(Effect.tapError(() =>
-            Effect.sync(() => {
-              seat.gain = former
-            })
-          ))
-        })),
-      heardMs: (track) => {
-        const entry = mine(track)
-        return entry === undefined ? undefined : heardMs(entry)
-      },
-      metrics: () => {
-        const { entry } = seat
-        if (entry?.place === "direct") Seat.count(entry)
-        const { concealed, late, missed, sent } = seat
-        return { sent, late, missed, concealed }
-      },
-      observe: (observer) =>
-        Effect.acquireRelease(
+  const host: Place.Host = {
+    awaitEnd: outlet.awaitEnd,
+    enter: (entry, former) =>
+      alone(Effect.gen(function*() {
+        if (former !== undefined && entries.has(former)) yield* makeRoom(former)
+        entry.place = entry.seat.after === undefined ? "ready" : "waiting"
+        entries.add(entry)
+        yield* settle.pipe(Effect.tapError(() => Effect.sync(() => leaveOut(entry))))
+      })),
+    remove: (entry) => alone(Effect.andThen(remove(entry), Effect.ignore(settled))),
+    pausing: (entry) =>
+      alone(Effect.suspend(() => {
+        if (lane._tag === "nothing") return Effect.void
+        const follower = lane._tag === "direct" ? lane.next : lane.successor
+        if (follower?.entry === entry) return outlet.setPaused(follower.number, entry.isPaused)
+        if (lane._tag === "direct" && lane.entry === entry) return outlet.setPaused(lane.number, entry.isPaused)
+        if (lane._tag === "mix" && entry.place === "mix") lane.desk.setPaused(entry)
+        return Effect.void
+      })),
+    levelling: ({ entry }) =>
+      alone(Effect.suspend(() => {
+        if (entry?.place === "mix" && lane._tag === "mix") lane.desk.setGain(entry)
+        return settle
+      })),
+    left: alone(Effect.ignore(settled)),
+    heardMs,
+    isIn: (entry) => entries.has(entry),
+    observe: (seat, observer) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          seat.observers.add(observer)
+          taken.add(seat)
+          if (over !== undefined) observer.onOver(over)
+        }),
+        () =>
           Effect.sync(() => {
-            seat.observers.add(observer)
-            taken.add(seat)
-            if (over !== undefined) observer.onOver(over)
-          }),
-          () =>
-            Effect.sync(() => {
-              seat.observers.delete(observer)
-              if (seat.observers.size === 0) taken.delete(seat)
-            })
-        ),
-      awaitEnd: outlet.awaitEnd,
-      leave: alone(Effect.suspend(() => {
-        seat.isOver = true
-        return Effect.ignore(settled)
-      }))
-    }
-    seats.set(made, seat)
-    return made
+            seat.observers.delete(observer)
+            if (seat.observers.size === 0) taken.delete(seat)
+          })
+      )
   }
 
-  const seats = new WeakMap<Place, Seat.Seat>()
-
-  return { place, silence }
+  return { place: (options) => Place.make(host, options), silence }
 })

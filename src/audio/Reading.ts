@@ -210,7 +210,7 @@ export const make = (options: Options): Reading => {
   /** Reads one pass, without its first `skipMs`. Gives the media time that was written, in milliseconds. */
   const readPass = Effect.fnUntraced(function*(source: OpenSource, skipMs: number) {
     if (source.format !== format) {
-      return yield* Effect.fail(failed("Failed", `it was ${format} before and is ${source.format} now`))
+      return yield* failed("Failed", `it was ${format} before and is ${source.format} now`)
     }
     const pull = source.format === "opus" ? pullOpus(source) : pullPcm(source)
     let skip = Math.round(skipMs * 48)

@@ -20,7 +20,7 @@ import * as Stream from "effect/Stream"
 import * as VoiceError from "../VoiceError.ts"
 import type { AudioSource } from "./AudioSource.ts"
 import * as Broadcast from "./Broadcast.ts"
-import type { Place } from "./Player.ts"
+import type { Place } from "./Place.ts"
 import * as Reading from "./Reading.ts"
 import type { Happening, TrackMetrics } from "./Seat.ts"
 

@@ -35,6 +35,9 @@ export interface Mix {
 /** With so much left, an input that stalls is not waited for any more, in milliseconds. */
 const patienceMs = 40
 
+/** Units that are mixed at a time: where this thread has a beat, it goes on in between. */
+const unitsAtOnce = 3
+
 /** Units that have to be plain before the mix gives way to its only input. */
 const plainUnits = 10
 
@@ -103,7 +106,7 @@ class Mixing implements Mix {
   fill(): void {
     if (this.#isBusy || this.#isClosed || this.#isEnded) return
     try {
-      while (this.#ring.bufferedMs() < this.#aheadMs && this.#step());
+      for (let i = 0; i < unitsAtOnce && this.#ring.bufferedMs() < this.#aheadMs && this.#step(); i++);
     } catch (cause) {
       this.#break(cause)
     }

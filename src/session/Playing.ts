@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { AudioSource } from "../audio/AudioSource.ts"
+import type { Place } from "../audio/Place.ts"
 import * as Player from "../audio/Player.ts"
 import * as Track from "../audio/Track.ts"
 import type { Mixer } from "../Mixer.ts"
@@ -103,7 +104,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Playing, never, Scope.Scope> {
   const scope = yield* Effect.scope
   const player = yield* Player.make(outlet, mixer, encoder)
-  const places = new Map<Track.Track, Player.Place>()
+  const places = new Map<Track.Track, Place>()
 
   const play = Effect.fnUntraced(function*<R>(source: AudioSource<R>, options: PlayOptions = {}) {
     const gain = options.gain ?? 1

@@ -1,5 +1,6 @@
 import { Deferred, Effect, PubSub, Redacted, Stream } from "effect"
 import type { AudioSource } from "../../src/audio/AudioSource.ts"
+import type { PlaceOptions } from "../../src/audio/Place.ts"
 import * as Player from "../../src/audio/Player.ts"
 import * as Track from "../../src/audio/Track.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
@@ -101,7 +102,7 @@ export const make = Effect.gen(function*() {
   }
   const mixer = yield* Effect.provide(Mixer.Mixer, Mixer.layer)
   const player = yield* Player.make(connection, mixer, undefined)
-  const alone: Player.PlaceOptions = { gain: 1, fadeInMs: 0, duck: undefined, after: undefined, crossfadeMs: 0 }
+  const alone: PlaceOptions = { gain: 1, fadeInMs: 0, duck: undefined, after: undefined, crossfadeMs: 0 }
   return {
     connection,
     /** A track of a player on this connection. */
