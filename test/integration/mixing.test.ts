@@ -77,6 +77,35 @@ describe("mixing", () => {
       assert.isAtMost(Hearing.steepest(sound.left, frame, frame * 198), Hearing.steepest(alone.left) * 1.02)
     }))
 
+  for (const ms of [2.5, 10, 60] as const) {
+    it.effect(`does so between frames of ${ms} ms`, () =>
+      Effect.gen(function*() {
+        const wave = Hearing.sine(440)
+        const frames = yield* Hearing.encodeIn(wave, 3_000, ms)
+        const { heard, sound, value } = yield* playing((session) =>
+          Effect.gen(function*() {
+            const track = yield* session.play(AudioSource.fromFrames(frames))
+            yield* Effect.sleep("510 millis")
+            const second = yield* session.play(Hearing.pcm(() => 0, 500))
+            yield* second.awaitEnd
+            yield* track.awaitEnd
+            return yield* track.position
+          })
+        )
+        assert.strictEqual(value, 3_000)
+        assert.deepStrictEqual(sound.gaps, [])
+        const theirs = new Set(frames.map(({ data }) => Buffer.from(data).toString("hex")))
+        const same = heard.filter(isVoiced).map(({ payload }) => theirs.has(Buffer.from(payload).toString("hex")))
+        const first = same.indexOf(false)
+        const last = same.lastIndexOf(false)
+        assert.isAbove(first, 500 / ms)
+        assert.isAtLeast(last - first, 25)
+        assert.isAtMost(last - first, 60)
+        assert.isTrue(same.slice(last + 1).length * ms > 1_000)
+        assert.isAbove(Hearing.ratio(sound.left, (i) => wave(i - 312), frame * 5, frame * 140), 25)
+      }))
+  }
+
   it.effect("mixes two tones, each at its level", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>

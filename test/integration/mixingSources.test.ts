@@ -164,7 +164,7 @@ describe("a source that is mixed", () => {
       const heard = yield* Rig.run(Effect.gen(function*() {
         const guest = yield* Rig.guest()
         const session = yield* Rig.join("lobby")
-        for (let i = 0; i < 6; i++) {
+        for (let i = 0; i < 3; i++) {
           const track = yield* session.play(Hearing.pcm(Hearing.sine(200), 3_000))
           yield* Effect.sleep("1 second")
           yield* track.pause

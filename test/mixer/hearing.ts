@@ -1,4 +1,5 @@
 import { Cause, Effect } from "effect"
+import * as LibOpus from "libopus-wasm"
 import type * as AudioSource from "../../src/audio/AudioSource.ts"
 import { codec, type FloatDecoder } from "../../src/codec/FloatCodec.ts"
 import { timestampDelta } from "../../src/protocol/RtpPacket.ts"
@@ -60,6 +61,19 @@ export const pcm = (
     }
   })
 })
+
+/** Frames of Opus of any duration. */
+export const encodeIn = (wave: (sample: number) => number, ms: number, frameMs: number) =>
+  Effect.promise(async (): Promise<ReadonlyArray<AudioSource.OpusFrame>> => {
+    const encoder = await LibOpus.createEncoder({ channels: 2, sampleRate: rate, bitrate: 128_000 })
+    const samples = frameMs * 48
+    const frames: Array<AudioSource.OpusFrame> = []
+    for (let at = 0; at < ms; at += frameMs) {
+      frames.push({ data: encoder.encodeFloat(samplesOf(wave, frameMs, at), { frameSize: samples }), samples })
+    }
+    encoder.free()
+    return frames
+  })
 
 /** Frames of Opus of 20 ms. */
 export const encode = (wave: (sample: number) => number, ms: number) =>
