@@ -8,9 +8,11 @@ import { crypto } from "./crypto.ts"
 import { dave } from "./dave.ts"
 import { daveChanges } from "./daveChanges.ts"
 import { daveStreams } from "./daveStreams.ts"
+import { encoded } from "./encoded.ts"
 import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
 import { memory } from "./memory.ts"
+import { mixing } from "./mixing.ts"
 import { recovery } from "./recovery.ts"
 import { soak } from "./soak.ts"
 import { streams } from "./streams.ts"
@@ -23,6 +25,8 @@ const benches: ReadonlyArray<Bench> = [
   beat,
   streams,
   daveStreams,
+  mixing,
+  encoded,
   join,
   recovery,
   memory,

@@ -58,7 +58,6 @@ export {
   ProtocolViolated,
   SocketOpenFailed,
   SourceFailed,
-  TrackActive,
   UdpFailed,
   UdpLost,
   Unsupported
@@ -107,7 +106,6 @@ export const Reason = Schema.Union([
   Failure.CodecUnavailable,
   Failure.EncodeFailed,
   Failure.SourceFailed,
-  Failure.TrackActive,
   Failure.Unsupported,
   Failure.E2eeFailed,
   Failure.GatewayClosed,

@@ -40,7 +40,7 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
     /^codec\//
   ],
   [/^driver\//, /^VoiceDriver\.ts$/, /^dave\//, /^Dave\.ts$/],
-  [/^audio\//, /^receive\//],
+  [/^audio\//, /^receive\//, /^mixer\//, /^Mixer\.ts$/],
   [/^VoiceSession\.ts$/, /^session\//],
   [/^Voice\.ts$/, /^Metrics\.ts$/, /^metrics\//],
   [/^index\.ts$/, /^cli\//, /^testing\//, /^emulator\/(Emulator|index)\.ts$/]

@@ -300,14 +300,11 @@ export const connect = Effect.fnUntraced(function*(
     }
   }
 
-  let attached: Line.TrackNumber | undefined
-  const attach = (track: Line.TrackNumber, ring: FrameRing.FrameRing, paused: boolean): void => {
-    attached = track
-    sender.attach(track, e2ee === undefined ? ring : e2ee.protect(ring), paused)
-  }
-  const detach = (track: Line.TrackNumber): void => {
-    sender.detach(track)
-    if (track === attached) e2ee?.unprotect()
+  const attach = ({ after, paused, ring, track }: Extract<Line.Command, { readonly _tag: "Attach" }>): void => {
+    const plain = FrameRing.fromBuffer(ring)
+    const frames = e2ee === undefined ? plain : e2ee.protect(plain)
+    if (after === undefined) sender.attach(track, frames, paused)
+    else sender.attachAfter(track, frames, paused, after)
   }
 
   const tellVerificationCode = (request: number, userId: UserId) =>
@@ -324,9 +321,9 @@ export const connect = Effect.fnUntraced(function*(
   const command = (command: Line.Command): void => {
     switch (command._tag) {
       case "Attach":
-        return attach(command.track, FrameRing.fromBuffer(command.ring), command.paused)
+        return attach(command)
       case "Detach":
-        return detach(command.track)
+        return sender.detach(command.track)
       case "SetPaused":
         return sender.setPaused(command.track, command.paused)
       case "SetMuted":

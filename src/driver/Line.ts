@@ -95,7 +95,12 @@ export const Command = Schema.TaggedUnion({
   Attach: {
     track: Schema.Int,
     ring: Schema.instanceOf(SharedArrayBuffer),
-    paused: Schema.Boolean
+    paused: Schema.Boolean,
+    /**
+     * When to go over to it from what is played: when that many of its frames have been read, or at its end. At once where it
+     * is left out.
+     */
+    after: Schema.optionalKey(Schema.Union([Schema.Int, Schema.Literal("drained")]))
   },
   Detach: { track: Schema.Int },
   SetPaused: { track: Schema.Int, paused: Schema.Boolean },

@@ -153,7 +153,14 @@ const make = Effect.gen(function*() {
           commands.push(command)
           switch (command._tag) {
             case "Attach":
-              return sender.attach(command.track, FrameRing.fromBuffer(command.ring), command.paused)
+              return command.after === undefined
+                ? sender.attach(command.track, FrameRing.fromBuffer(command.ring), command.paused)
+                : sender.attachAfter(
+                  command.track,
+                  FrameRing.fromBuffer(command.ring),
+                  command.paused,
+                  command.after
+                )
             case "Detach":
               return sender.detach(command.track)
             case "SetPaused":
