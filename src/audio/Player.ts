@@ -101,7 +101,7 @@ type Lane =
   }
 
 /** How long a ring is passed through until the mix takes over, in milliseconds: the decoder gets used to it meanwhile. */
-const leadMs = 100
+const leadMs = 160
 
 /** How often what was heard is looked at, in milliseconds. */
 const lookMs = 20

@@ -72,7 +72,7 @@ describe("mixing", () => {
       assert.isFalse(same.slice(first, last).includes(true))
       // no click and no shift, at neither end
       for (let at = 2; at < 198; at++) {
-        assert.isAbove(Hearing.ratio(sound.left, (i) => alone.left[i] ?? 0, at * frame, frame), 20, `frame ${at}`)
+        assert.isAbove(Hearing.ratio(sound.left, (i) => alone.left[i] ?? 0, at * frame, frame), 22, `frame ${at}`)
       }
       assert.isAtMost(Hearing.steepest(sound.left, frame, frame * 198), Hearing.steepest(alone.left) * 1.02)
     }))
