@@ -146,8 +146,8 @@ describe("Metrics", () => {
         const session = yield* Rig.join("lobby")
         yield* Effect.forkScoped(Stream.runDrain(session.packets), { startImmediately: true })
         yield* discord.faults.datagrams("bot", { direction: "out", loss: 0.25 })
-        yield* Effect.forkScoped(guest.speak(Rig.frames(400)), { startImmediately: true })
-        yield* (yield* session.play(Rig.source(400))).awaitEnd
+        yield* Effect.forkScoped(guest.speak(Rig.frames(1_500)), { startImmediately: true })
+        yield* (yield* session.play(Rig.source(1_500))).awaitEnd
         yield* Effect.sleep("200 millis")
         const mine = `${yield* discord.channel("lobby")} mine`
         assert.approximately((yield* series("discord_voice_media_round_trip_seconds")).get(mine) ?? 0, 0.002, 0.0001)
@@ -155,6 +155,6 @@ describe("Metrics", () => {
         assert.strictEqual((yield* series("discord_voice_sources")).get(mine), 1)
       }).pipe(Effect.scoped, Effect.provide(Metrics.layer({ attributes: { bot: "mine" } })))
       const channel = yield* discord.channel("lobby")
-      assert.strictEqual((yield* series("discord_voice_packets_sent_total")).get(`${channel} mine`), 405)
+      assert.strictEqual((yield* series("discord_voice_packets_sent_total")).get(`${channel} mine`), 1_505)
     })).pipe(Effect.provide(Rig.memory()), fresh))
 })

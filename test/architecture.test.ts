@@ -41,7 +41,7 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   ],
   [/^driver\//, /^VoiceDriver\.ts$/, /^dave\//, /^Dave\.ts$/],
   [/^audio\//, /^receive\//, /^mixer\//, /^Mixer\.ts$/],
-  [/^VoiceSession\.ts$/, /^session\//],
+  [/^VoiceSession\.ts$/, /^Station\.ts$/, /^session\//],
   [/^Voice\.ts$/, /^Metrics\.ts$/, /^metrics\//],
   [/^index\.ts$/, /^cli\//, /^testing\//, /^emulator\/(Emulator|index)\.ts$/]
 ]
