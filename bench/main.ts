@@ -13,6 +13,7 @@ import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
 import { memory } from "./memory.ts"
 import { mixing } from "./mixing.ts"
+import { receiving } from "./receiving.ts"
 import { recovery } from "./recovery.ts"
 import { soak } from "./soak.ts"
 import { streams } from "./streams.ts"
@@ -28,6 +29,7 @@ const benches: ReadonlyArray<Bench> = [
   mixing,
   encoded,
   join,
+  receiving,
   recovery,
   memory,
   soak

@@ -1,5 +1,5 @@
 /**
- * Listens: counts the audio packets of every member of the channel.
+ * Listens: says who speaks, and counts what comes from every member of the channel, and what is lost on the way.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Stream } from "effect"
@@ -10,14 +10,17 @@ import * as tone from "./tone.ts"
 
 const listen = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, total: number) {
   const session = yield* VoiceSession.join(where)
-  const counts = new Map<string, number>()
-  yield* session.packets.pipe(
-    Stream.take(total),
-    Stream.runForEach(({ ssrc, userId = `ssrc ${ssrc}` }) =>
-      Effect.sync(() => counts.set(userId, (counts.get(userId) ?? 0) + 1))
-    )
+  yield* session.receive.speaking.pipe(
+    Stream.runForEach(({ speaking, userId }) => Effect.log(`${userId} ${speaking ? "speaks" : "is silent"}`)),
+    Effect.forkScoped
   )
-  return counts
+  const counts = new Map<string, number>()
+  yield* session.receive.frames.pipe(
+    Stream.filter(({ kind }) => kind === "audio"),
+    Stream.take(total),
+    Stream.runForEach(({ userId }) => Effect.sync(() => counts.set(userId, (counts.get(userId) ?? 0) + 1)))
+  )
+  return { counts, ...session.receive.statistics() }
 }, Effect.scoped)
 
 const program = Effect.gen(function*() {
@@ -27,9 +30,10 @@ const program = Effect.gen(function*() {
   const guests = yield* Effect.forEach(["ada", "bob"], (user) => discord.join({ user, channel: "lobby" }))
   for (const guest of guests) yield* Effect.forkScoped(Effect.forever(guest.speak(frames)))
 
-  const counts = yield* listen(where, 100).pipe(Effect.provide(discord.layerVoice("bot")))
+  const { counts, lost, received } = yield* listen(where, 100).pipe(Effect.provide(discord.layerVoice("bot")))
 
-  for (const { userId } of guests) yield* Effect.log(`${counts.get(userId)} packets from ${userId}`)
+  for (const { userId } of guests) yield* Effect.log(`${counts.get(userId)} frames from ${userId}`)
+  yield* Effect.log(`${received} packets came, ${lost} were lost`)
   assert.deepEqual(new Set(counts.keys()), new Set(guests.map(({ userId }) => userId)))
 }).pipe(Effect.scoped, Effect.provide([Emulator.layer(), OpusEncoder.layer]))
 

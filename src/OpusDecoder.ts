@@ -1,5 +1,5 @@
 /**
- * Opus to PCM, 48 kHz. `layer` is libopus-wasm, `layerOpusScript` is opusscript; both run in WebAssembly.
+ * Opus to PCM, at 48 kHz or less. `layer` is libopus-wasm, `layerOpusScript` is opusscript; both run in WebAssembly.
  *
  * @since 0.1.0
  */
@@ -15,6 +15,25 @@ import * as OpusScript from "./codec/OpusScript.ts"
 import * as VoiceError from "./VoiceError.ts"
 
 /**
+ * Samples a second that Opus decodes to.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Rate = 8_000 | 12_000 | 16_000 | 24_000 | 48_000
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface DecoderOptions {
+  /** Default 2. */
+  readonly channels?: 1 | 2 | undefined
+  /** Default 48 000. A lower rate costs less: the decoder works at that rate. */
+  readonly rate?: Rate | undefined
+}
+
+/**
  * One decoder; it carries the state of one stream and is freed with its scope.
  *
  * @category models
@@ -22,12 +41,13 @@ import * as VoiceError from "./VoiceError.ts"
  */
 export interface Decoder {
   readonly channels: 1 | 2
-  /** Decodes one packet to interleaved signed 16-bit samples at 48 kHz. Fails with `EncodeFailed`. */
+  readonly rate: Rate
+  /** Decodes one packet to interleaved signed 16-bit samples. Fails with `EncodeFailed`. */
   readonly decode: (packet: Uint8Array) => Effect.Effect<Int16Array, VoiceError.VoiceError>
-  /** Fills in for a lost packet of `samples` a channel (a multiple of 120, up to 5760). Fails with `EncodeFailed`. */
+  /** Fills in for a lost packet of `samples` a channel at 48 kHz (a multiple of 120, up to 5760), whatever the rate. Fails with `EncodeFailed`. */
   readonly conceal: (samples: number) => Effect.Effect<Int16Array, VoiceError.VoiceError>
   /**
-   * Recovers the packet before `next` from the error correction data in `next`. Fails with `Unsupported` where the
+   * Recovers the packet of `samples` at 48 kHz before `next` from the error correction data in `next`. Fails with `Unsupported` where the
    * library cannot do it (opusscript).
    */
   readonly recover: (next: Uint8Array, samples: number) => Effect.Effect<Int16Array, VoiceError.VoiceError>
@@ -40,23 +60,25 @@ export interface Decoder {
  * @since 0.1.0
  */
 export class OpusDecoder extends Context.Service<OpusDecoder, {
-  /** Fails with `CodecUnavailable`. Default 2 channels. */
+  /** Fails with `CodecUnavailable`, also if an option is out of its range. */
   readonly make: (
-    options?: { readonly channels?: 1 | 2 | undefined }
+    options?: DecoderOptions
   ) => Effect.Effect<Decoder, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/OpusDecoder") {}
 
 const makeWith = Effect.fnUntraced(function*(codec: Codec) {
   yield* codec.prepare
   return OpusDecoder.of({
-    make: Effect.fnUntraced(function*(options: { readonly channels?: 1 | 2 | undefined } = {}) {
+    make: Effect.fnUntraced(function*(options: DecoderOptions = {}) {
       const channels = options.channels ?? 2
-      const problem = limits.channelsProblem(channels)
+      const rate = options.rate ?? limits.sampleRate
+      const problem = limits.channelsProblem(channels) ?? limits.rateProblem(rate)
       if (problem !== undefined) return yield* errors.unavailable(codec.name, problem)
-      const raw = yield* codec.decoder(channels)
+      const raw = yield* codec.decoder(channels, rate)
       const recover = raw.recover
       const decoder: Decoder = {
         channels,
+        rate,
         decode: (packet) =>
           errors.attempt(codec.name, () => limits.packetProblem(packet.length), () => raw.decode(packet)),
         conceal: (samples) => errors.attempt(codec.name, () => limits.gapProblem(samples), () => raw.conceal(samples)),

@@ -132,6 +132,8 @@ export interface VoiceConnection {
    * with `E2eeFailed` if the user is not in our group.
    */
   readonly verificationCode: (userId: UserId) => Effect.Effect<string, VoiceError.VoiceError>
+  /** Who else is in the channel, as the voice gateway has told (ops 5, 11 and 13). */
+  readonly members: () => ReadonlyArray<UserId>
   /** Waits for the end of the connection and fails with its reason. */
   readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
 }
@@ -176,6 +178,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   const listeners = new Set<Observer>()
   const asked = new Map<number, Deferred.Deferred<Line.Statistics, VoiceError.VoiceError>>()
   const codesAsked = new Map<number, Deferred.Deferred<string, VoiceError.VoiceError>>()
+  const members = new Set<UserId>()
   let e2ee: Line.E2ee = { version: 0, transitioning: false }
   let isOver = false
   let end: VoiceError.VoiceError | undefined
@@ -192,8 +195,17 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     codesAsked.clear()
   }
 
+  const onMember = (event: Line.Event): void => {
+    if (event._tag === "Speaking") members.add(event.userId)
+    else if (event._tag === "UsersConnected") { for (const userId of event.userIds) members.add(userId) }
+    else if (event._tag === "UserDisconnected") members.delete(event.userId)
+    else return
+    members.delete(info.userId)
+  }
+
   const emit = (event: Line.Event): void => {
     if (isOver) return
+    if (event._tag !== "Packet") onMember(event)
     if (event._tag === "E2eeChanged") e2ee = event.e2ee
     for (const { onEvent } of listeners) onEvent(event)
     switch (event._tag) {
@@ -348,6 +360,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
           Deferred.await(deferred)
         )
       }),
+    members: () => [...members],
     awaitEnd: Deferred.await(ended)
   }
 })

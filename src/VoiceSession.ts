@@ -23,6 +23,7 @@ import * as Gateway from "./Gateway.ts"
 import { Mixer } from "./Mixer.ts"
 import type { EncoderOptions } from "./OpusEncoder.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
+import * as Receive from "./receive/Receive.ts"
 import * as Claim from "./session/Claim.ts"
 import * as Conduit from "./session/Conduit.ts"
 import { Observation } from "./session/Observation.ts"
@@ -93,6 +94,8 @@ export interface JoinOptions extends VoiceDriver.ConnectOptions {
   readonly ghost?: "leave" | "adopt" | undefined
   /** How to encode what is mixed. Its channels are always 2. Default: what libopus starts with. */
   readonly encoder?: EncoderOptions | undefined
+  /** Depths and capacities of what is received. */
+  readonly receive?: Receive.Options | undefined
 }
 
 /**
@@ -165,6 +168,8 @@ export interface VoiceSession {
   readonly packets: Stream.Stream<VoiceDriver.AudioPacket, VoiceError.VoiceError>
   /** How many packets slow readers of `packets` have lost. */
   readonly packetsDropped: () => number
+  /** What is heard, in order and in step: per user, in ticks of 20 ms, and mixed. */
+  readonly receive: Receive.Receive
   /** Who speaks, comes and goes, heartbeats, resumes and moves. See `VoiceConnection.events`. */
   readonly events: Effect.Effect<Stream.Stream<Conduit.Event>, never, Scope.Scope>
   /**
@@ -275,6 +280,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     yield* Effect.addFinalizer(() => whereabouts.leave)
     const conduit = yield* Conduit.make(options.receiveCapacity ?? defaultReceiveCapacity)
     if (selfMute) yield* conduit.setMuted(true)
+    if (selfDeaf) yield* conduit.setDeaf(true)
+    const receive = yield* Receive.make(conduit, options.receive)
     const joined = yield* Deferred.make<VoiceDriver.VoiceConnection, VoiceError.VoiceError>()
     // made before the fiber is: what decides about losses ends before the connection that it would miss
     const connections = yield* Scope.fork(scope)
@@ -297,9 +304,9 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     )
     const { info } = yield* Deferred.await(joined)
     const playing = yield* Playing.make(conduit, mixer, options.encoder)
-    return { conduit, playing, running, userId: info.userId, whereabouts }
+    return { conduit, playing, receive, running, userId: info.userId, whereabouts }
   })
-  const { conduit, playing, running, userId, whereabouts } = yield* start.pipe(
+  const { conduit, playing, receive, running, userId, whereabouts } = yield* start.pipe(
     Scope.provide(scope),
     Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
   )
@@ -358,6 +365,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
         selfDeaf = change.deaf ?? selfDeaf
         // silence does not wait for the main gateway, sound does
         if (selfMute) yield* conduit.setMuted(true)
+        yield* conduit.setDeaf(selfDeaf)
         const now = state
         const { channelId } = whereabouts.now()
         // a request has the flags with it, and a connection that comes up shows them where they were changed since
@@ -437,9 +445,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
       live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
     setSelf,
-    get packets() {
-      return conduit.packets.pipe(Stream.filter(() => !selfDeaf))
-    },
+    packets: conduit.packets,
+    receive,
     packetsDropped: conduit.packetsDropped,
     events: conduit.events,
     statistics: Effect.zipWith(

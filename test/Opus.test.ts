@@ -255,6 +255,29 @@ for (const { layer, name, recovers } of libraries) {
         assert.strictEqual((yield* decoder.decode(Uint8Array.of(0xf8, 0xff, 0xfe))).length, 1920)
       }))
 
+    it.effect("decodes, and fills gaps, at every rate", () =>
+      Effect.gen(function*() {
+        const decoders = yield* OpusDecoder.OpusDecoder
+        const packets = yield* encodeAll({ bitrate: 96_000 }, 30, tones)
+        for (const rate of [8_000, 12_000, 16_000, 24_000, 48_000] as const) {
+          const scale = rate / 48_000
+          const decoder = yield* decoders.make({ rate })
+          assert.strictEqual(decoder.rate, rate)
+          const pcm = join(yield* Effect.forEach(packets, decoder.decode))
+          assert.strictEqual(pcm.length, 30 * 1920 * scale)
+          // at a lower rate the same samples are a higher tone
+          const left = channelOf(pcm.subarray(1920 * scale), 2, 0)
+          assert.strictEqual(loudest(left, [220, 440, 880].map((hertz) => hertz / scale)), 440 / scale)
+          for (const samples of [120, 960, 2_880]) {
+            assert.strictEqual((yield* decoder.conceal(samples)).length, samples * 2 * scale)
+          }
+          assert.strictEqual((yield* decoder.decode(packets[0] ?? new Uint8Array(0))).length, 1920 * scale)
+        }
+        // @ts-expect-error a caller without types can ask for anything
+        const odd = yield* Effect.flip(decoders.make({ rate: 44_100 }))
+        assert.strictEqual(odd.reason._tag, "CodecUnavailable")
+      }))
+
     it.effect("refuses what is no packet and goes on", () =>
       Effect.gen(function*() {
         const decoder = yield* (yield* OpusDecoder.OpusDecoder).make()

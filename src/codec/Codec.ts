@@ -6,6 +6,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { Rate } from "../OpusDecoder.ts"
 import type { EncoderOptions } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
 
@@ -21,7 +22,7 @@ export interface RawEncoder {
 export interface RawDecoder {
   /** Decodes a packet of a valid length. */
   readonly decode: (packet: Uint8Array) => Int16Array
-  /** Fills in for a gap of a valid duration, in samples a channel. */
+  /** Fills in for a gap of a valid duration, in samples a channel at 48 kHz. */
   readonly conceal: (samples: number) => Int16Array
   /** Left out by a library that cannot do it. */
   readonly recover?: (next: Uint8Array, samples: number) => Int16Array
@@ -36,6 +37,6 @@ export interface Codec {
   readonly encoder: (
     options: EncoderOptions & { readonly channels: 1 | 2 }
   ) => Effect.Effect<RawEncoder, VoiceError, Scope.Scope>
-  /** Freed with the scope. */
-  readonly decoder: (channels: 1 | 2) => Effect.Effect<RawDecoder, VoiceError, Scope.Scope>
+  /** To a valid rate. Freed with the scope. */
+  readonly decoder: (channels: 1 | 2, rate: Rate) => Effect.Effect<RawDecoder, VoiceError, Scope.Scope>
 }

@@ -52,12 +52,12 @@ export const codec: Codec = {
       }))
     ),
 
-  decoder: (channels) =>
-    acquire(() => LibOpus.createDecoder({ channels, sampleRate })).pipe(
+  decoder: (channels, rate) =>
+    acquire(() => LibOpus.createDecoder({ channels, sampleRate: rate })).pipe(
       Effect.map((handle) => ({
         decode: (packet) => handle.decode(packet),
-        conceal: (samples) => handle.decodePacketLoss(samples),
-        recover: (next, samples) => handle.decode(next, { decodeFec: true, frameSize: samples })
+        conceal: (samples) => handle.decodePacketLoss(samples * rate / sampleRate),
+        recover: (next, samples) => handle.decode(next, { decodeFec: true, frameSize: samples * rate / sampleRate })
       }))
     )
 }

@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import type { Rate } from "../OpusDecoder.ts"
 import type { Codec } from "./Codec.ts"
 import * as errors from "./errors.ts"
 import { sampleRate, unitSamples } from "./limits.ts"
@@ -49,10 +50,10 @@ class OpusScript {
   readonly #handler: Handler
   #freed = false
 
-  constructor(loaded: Loaded, channels: 1 | 2, application: number) {
+  constructor(loaded: Loaded, channels: 1 | 2, application: number, rate: Rate) {
     this.#channels = channels
     this.#loaded = loaded
-    this.#handler = this.#guard(() => new loaded.native.OpusScriptHandler(sampleRate, channels, application))
+    this.#handler = this.#guard(() => new loaded.native.OpusScriptHandler(rate, channels, application))
   }
 
   encode(pcm: Int16Array): Uint8Array {
@@ -116,14 +117,14 @@ class OpusScript {
   }
 }
 
-const acquire = (channels: 1 | 2, application: number) =>
+const acquire = (channels: 1 | 2, application: number, rate: Rate = sampleRate) =>
   Effect.acquireRelease(
     Effect.suspend(() => {
       if (live >= limit) return Effect.fail(errors.unavailable(name, "all of them are in use", limit))
       return Effect.try({
         try: () => {
           loaded ??= load()
-          const codec = new OpusScript(loaded, channels, application)
+          const codec = new OpusScript(loaded, channels, application, rate)
           live += 1
           return codec
         },
@@ -145,12 +146,14 @@ const gaps = [
   { samples: unitSamples, toc: 28 << 3 }
 ] as const
 
-const conceal = (codec: OpusScript, channels: 1 | 2, samples: number): Int16Array => {
-  const out = new Int16Array(samples * channels)
+const conceal = (codec: OpusScript, channels: 1 | 2, samples: number, scale: number): Int16Array => {
+  const out = new Int16Array(samples * channels * scale)
   let done = 0
   for (const gap of gaps) {
     const packet = Uint8Array.of(gap.toc)
-    for (; done + gap.samples <= samples; done += gap.samples) out.set(codec.decode(packet), done * channels)
+    for (; done + gap.samples <= samples; done += gap.samples) {
+      out.set(codec.decode(packet), done * channels * scale)
+    }
   }
   return out
 }
@@ -183,11 +186,11 @@ export const codec: Codec = {
       }
     }),
 
-  decoder: (channels) =>
-    acquire(channels, applications.audio).pipe(
+  decoder: (channels, rate) =>
+    acquire(channels, applications.audio, rate).pipe(
       Effect.map((codec) => ({
         decode: (packet) => codec.decode(packet),
-        conceal: (samples) => conceal(codec, channels, samples)
+        conceal: (samples) => conceal(codec, channels, samples, rate / sampleRate)
       }))
     )
 }

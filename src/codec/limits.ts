@@ -36,6 +36,9 @@ export const maxPacketBytes = 61_440
  */
 export const frameSamples: ReadonlyArray<number> = [120, 240, 480, 960, 1920, 2880]
 
+/** What Opus decodes to, in hertz. */
+const rates: ReadonlyArray<number> = [8_000, 12_000, 16_000, 24_000, 48_000]
+
 const isIntegerBetween = (value: number, minimum: number, maximum: number): boolean =>
   Number.isInteger(value) && value >= minimum && value <= maximum
 
@@ -60,6 +63,10 @@ export const complexityProblem = (complexity: number): string | undefined =>
 /** @internal */
 export const channelsProblem = (channels: number): string | undefined =>
   isIntegerBetween(channels, 1, 2) ? undefined : `there are ${channels} channels, not 1 or 2`
+
+/** @internal */
+export const rateProblem = (rate: number): string | undefined =>
+  rates.includes(rate) ? undefined : `the rate is ${rate}, not ${rates.join(", ")}`
 
 /** @internal */
 export const optionsProblem = (options: EncoderOptions): string | undefined =>

@@ -48,6 +48,7 @@ import type * as Core from "./core/Core.ts"
 import type { Address, Verdict } from "./core/CoreContext.ts"
 import type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
 import * as Profile from "./core/Profile.ts"
+import type { AudioOptions } from "./core/voice/VoiceHalf.ts"
 import { EmulatorError, InvalidOption, make as makeError, NotJoinable } from "./shell/EmulatorError.ts"
 import * as Faults from "./shell/Faults.ts"
 import * as Loopback from "./shell/Loopback.ts"
@@ -62,7 +63,7 @@ export type { Address, Fault, FaultAction, FaultPoint, FaultSubject, Verdict } f
 export type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
 export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
 export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
-export type { HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
+export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
 export type { Faults } from "./shell/Faults.ts"
@@ -192,6 +193,8 @@ export interface JoinOptions {
   readonly e2ee?: boolean | undefined
   /** What it does wrong in that group from the start. Default nothing. */
   readonly misbehave?: Misbehaviour | undefined
+  /** Its RTP: where sequence numbers and timestamps begin, a clock that is off, padding. Default: by the seed. */
+  readonly audio?: AudioOptions | undefined
 }
 
 /**

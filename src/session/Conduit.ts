@@ -13,7 +13,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as FrameRing from "../driver/FrameRing.ts"
 import type * as Line from "../driver/Line.ts"
-import type { ChannelId } from "../protocol/Identifier.ts"
+import type { ChannelId, UserId } from "../protocol/Identifier.ts"
+import type { Reader } from "../receive/Hub.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 
@@ -48,6 +49,12 @@ export interface Conduit extends
   readonly events: Effect.Effect<Stream.Stream<Event>, never, Scope.Scope>
   /** The same for plain code, until the scope closes. */
   readonly observe: (observer: VoiceDriver.Observer<Event>) => Effect.Effect<void, never, Scope.Scope>
+  /** Hears packets as they come, until the scope closes. An end that has come already is told at once. */
+  readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
+  /** Who else is in the channel; while there is no connection, who was at the end of the last one. */
+  readonly members: () => ReadonlyArray<UserId>
+  /** While we are deaf nothing is received, whoever reads. */
+  readonly setDeaf: (deaf: boolean) => Effect.Effect<void>
   readonly publish: (event: Event) => void
   /** Works on this connection until the scope closes. */
   readonly use: (connection: VoiceDriver.VoiceConnection) => Effect.Effect<void, never, Scope.Scope>
@@ -82,13 +89,15 @@ export const make = Effect.fnUntraced(function*(
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
   const listening = yield* FiberHandle.make<never>()
   const listeners = new Set<VoiceDriver.Observer<Event>>()
-  const readers = new Set<Queue.Queue<Line.AudioPacket, VoiceError.VoiceError>>()
+  const readers = new Set<Reader>()
   let over: VoiceError.VoiceError | undefined
   let current: VoiceDriver.VoiceConnection | undefined
   let attached: Attached | undefined
   /** What follows on it. */
   let waiting: Attached | undefined
+  let members: ReadonlyArray<UserId> = []
   let muted = false
+  let deaf = false
   let speaking: number | undefined
   let tracks = 0
   let dropped = 0
@@ -132,16 +141,13 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const onPacket = (packet: Line.AudioPacket): void => {
-    for (const reader of readers) {
-      if (Queue.sizeUnsafe(reader) >= capacity) dropped++
-      Queue.offerUnsafe(reader, packet)
-    }
+    for (const reader of readers) reader.onPacket(packet)
   }
 
   /** Listens to the connection of the moment while somebody reads: a connection that nobody listens to opens no packet. */
   const listen = Effect.suspend(() => {
     const connection = current
-    return connection === undefined || readers.size === 0
+    return connection === undefined || readers.size === 0 || deaf
       ? FiberHandle.clear(listening)
       : Effect.asVoid(FiberHandle.run(
         listening,
@@ -162,12 +168,14 @@ export const make = Effect.fnUntraced(function*(
       Effect.suspend(() => {
         if (current !== connection) return Effect.void
         current = undefined
+        members = connection.members()
         if (attached !== undefined) attached.inner = undefined
         if (waiting !== undefined) waiting.inner = undefined
         return FiberHandle.clear(listening)
       })
     )
     current = connection
+    for (const { onConnection } of readers) onConnection()
     if (muted) yield* connection.setMuted(true)
     if (speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(speaking))
     if (attached !== undefined) yield* attachTo(connection, attached)
@@ -193,13 +201,26 @@ export const make = Effect.fnUntraced(function*(
     return Stream.fromQueue(queue)
   })
 
+  const read: Conduit["read"] = (reader) =>
+    Effect.acquireRelease(
+      Effect.suspend(() => {
+        readers.add(reader)
+        if (over !== undefined) reader.onOver(over)
+        return readers.size === 1 ? listen : Effect.void
+      }),
+      () => Effect.suspend(() => readers.delete(reader) && readers.size === 0 ? listen : Effect.void)
+    )
+
   const packets = Stream.unwrap(Effect.gen(function*() {
     const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
-    yield* Effect.acquireRelease(
-      Effect.suspend(() => readers.add(queue).size === 1 ? listen : Effect.void),
-      () => Effect.suspend(() => readers.delete(queue) && readers.size === 0 ? listen : Effect.void)
-    )
-    if (over !== undefined) Queue.failCauseUnsafe(queue, Cause.fail(over))
+    yield* read({
+      onPacket: (packet) => {
+        if (Queue.sizeUnsafe(queue) >= capacity) dropped++
+        Queue.offerUnsafe(queue, packet)
+      },
+      onConnection: () => {},
+      onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
+    })
     return Stream.fromQueue(queue)
   }))
 
@@ -256,6 +277,14 @@ export const make = Effect.fnUntraced(function*(
       }),
     events,
     observe,
+    read,
+    members: () => current === undefined ? members : current.members(),
+    setDeaf: (value) =>
+      Effect.suspend(() => {
+        if (deaf === value) return Effect.void
+        deaf = value
+        return listen
+      }),
     packets,
     packetsDropped: () => dropped,
     statistics: Effect.suspend(() => current === undefined ? notConnected("Statistics") : current.statistics),
@@ -274,7 +303,7 @@ export const make = Effect.fnUntraced(function*(
         Deferred.doneUnsafe(ended, Effect.fail(error))
         if (lost) publish({ _tag: "Ended", error })
         for (const { onOver } of listeners) onOver(error)
-        for (const reader of readers) Queue.failCauseUnsafe(reader, Cause.fail(error))
+        for (const reader of readers) reader.onOver(error)
       })
   }
 })

@@ -47,7 +47,7 @@ const make = Effect.sync(() => {
   let refusals = 0
 
   const makeDecoder = Effect.fnUntraced(function*(
-    options: { readonly channels?: 1 | 2 | undefined } = {}
+    options: OpusDecoder.DecoderOptions = {}
   ) {
     if (refusals > 0) {
       refusals--
@@ -65,9 +65,10 @@ const make = Effect.sync(() => {
         })
     )
     const channels = options.channels ?? 2
+    const rate = options.rate ?? 48_000
 
     const constant = (packet: Uint8Array, offset: 0 | 4, samples: number) => {
-      const pcm = new Int16Array(samples * channels)
+      const pcm = new Int16Array(samples * rate / 48_000 * channels)
       const body = ((packet[0] ?? 0) & 3) === 3 ? 2 : 1
       if (packet.length < body + offset + 4 || OpusPacket.isSilence(packet)) return pcm
       const view = new DataView(packet.buffer, packet.byteOffset + body + offset, 4)
@@ -76,6 +77,7 @@ const make = Effect.sync(() => {
     }
     const decoder: OpusDecoder.Decoder = {
       channels,
+      rate,
       decode: (packet) =>
         Effect.suspend(() => {
           const samples = OpusPacket.samples(packet)
@@ -87,7 +89,7 @@ const make = Effect.sync(() => {
           packets++
           return Effect.succeed(constant(packet, 0, samples))
         }),
-      conceal: (samples) => Effect.sync(() => new Int16Array(samples * channels)),
+      conceal: (samples) => Effect.sync(() => new Int16Array(samples * rate / 48_000 * channels)),
       recover: (next, samples) => Effect.sync(() => constant(next, 4, samples))
     }
     return decoder

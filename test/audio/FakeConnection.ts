@@ -98,6 +98,7 @@ export const make = Effect.gen(function*() {
     statistics: Deferred.await(ended),
     e2ee: Effect.succeed({ version: 0, transitioning: false }),
     verificationCode: () => Deferred.await(ended),
+    members: () => [],
     awaitEnd: Deferred.await(ended)
   }
   const mixer = yield* Effect.provide(Mixer.Mixer, Mixer.layer)

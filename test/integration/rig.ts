@@ -151,8 +151,11 @@ export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 export const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason)
 
-export const guest = (channel = "lobby", user = "guest", options: { readonly e2ee?: boolean } = {}) =>
-  Effect.orDie(Emulator.Emulator.use((discord) => discord.join({ user, channel, ...options })))
+export const guest = (
+  channel = "lobby",
+  user = "guest",
+  options: Pick<Emulator.JoinOptions, "audio" | "e2ee"> = {}
+) => Effect.orDie(Emulator.Emulator.use((discord) => discord.join({ user, channel, ...options })))
 
 /**
  * Waits until the session is in the group of its channel, with this member, if there has to be one, and every change of it is

@@ -54,7 +54,7 @@ export const make = (options: {
   readonly leave: () => void
 }): Scripted => {
   const { guildId, userId } = options
-  const { e2ee } = options.encryption
+  const { audio, e2ee } = options.encryption
   const undecryptable = new Map<Undecryptable, number>()
   const listeners: Array<(frame: HeardFrame) => void> = []
   const reportListeners: Array<(report: HeardReport) => void> = []
@@ -95,7 +95,7 @@ export const make = (options: {
     },
     attach: (channelId, server) => {
       if (handle !== undefined) return handle.move({ channelId, server })
-      handle = options.participants.join({ userId, guildId, channelId, server }, { e2ee, misbehave })
+      handle = options.participants.join({ userId, guildId, channelId, server }, { audio, e2ee, misbehave })
       handle.onHeard((frame) => {
         for (const listener of listeners) listener(frame)
       })

@@ -112,14 +112,12 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
       at += extensionBytes
     }
     for (let i = start; i < end; i++) plain[at++] = from[i] ?? 0
-    if (maxPadding > 0) {
-      const padding = context.random.int(maxPadding + 1)
-      if (padding > 0) {
-        first |= RtpPacket.paddingBit
-        plain.fill(0, at, at + padding - 1)
-        at += padding
-        plain[at - 1] = padding
-      }
+    const padding = sender.padding?.() ?? (maxPadding > 0 ? context.random.int(maxPadding + 1) : 0)
+    if (padding > 0) {
+      first |= RtpPacket.paddingBit
+      plain.fill(0, at, at + padding - 1)
+      at += padding
+      plain[at - 1] = padding
     }
     plain[0] = first
     return at

@@ -112,7 +112,27 @@ export interface ParticipantHandle {
 }
 
 /**
- * How a scripted participant takes part in end-to-end encryption.
+ * The RTP of a scripted participant. What is left out is drawn by the emulator's seed.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface AudioOptions {
+  /** The first sequence number, 16 bits: 65500 soon wraps around. */
+  readonly sequence?: number | undefined
+  /** The timestamp at the moment of joining, 32 bits. It goes on by the clock. */
+  readonly timestamp?: number | undefined
+  /** How far its clock runs ahead of ours, in parts per million. Default 0. */
+  readonly clockPpm?: number | undefined
+  /**
+   * Bytes of RTP padding of its packets as they are forwarded, 0 to 255, one after another and again from the first, in place
+   * of the profile's.
+   */
+  readonly padding?: ReadonlyArray<number> | undefined
+}
+
+/**
+ * How a scripted participant takes part: in end-to-end encryption, and with which RTP.
  *
  * @category models
  * @since 0.1.0
@@ -122,6 +142,7 @@ export interface EncryptionOptions {
   readonly e2ee?: boolean | undefined
   /** What it does wrong from the start. */
   readonly misbehave?: Misbehaviour | undefined
+  readonly audio?: AudioOptions | undefined
 }
 
 /**

@@ -74,6 +74,7 @@ export const make = (
   const takeSeat = (
     where: Where,
     encryption: EncryptionOptions,
+    padding: (() => number) | undefined,
     hear: (packet: Uint8Array, box: Sealing.Box) => void
   ): Seat => {
     const mode = context.profile.modes[0] ?? "aead_aes256_gcm_rtpsize"
@@ -87,6 +88,7 @@ export const make = (
     const session = seated = roster.add(where, undefined, encrypting)
     session.media = { box: makeBox(), nonces: NonceMemory.make(mode) }
     session.hear = (packet) => hear(packet, box)
+    session.padding = padding
     roster.introduce(session)
     dave.described(session, {
       op: 4,
@@ -134,9 +136,15 @@ export const make = (
     const reportListeners: Array<(report: HeardReport) => void> = []
     const undecryptable: Array<(cause: Undecryptable, userId: UserId) => void> = []
     const queue: Array<Utterance> = []
+    const { audio = {} } = options
     const epochMs = context.now()
-    const firstTimestamp = context.random.int(0x1_0000_0000)
-    let sequence = context.random.int(0x1_0000)
+    const firstTimestamp = audio.timestamp ?? context.random.int(0x1_0000_0000)
+    const clockRate = 1 + (audio.clockPpm ?? 0) / 1e6
+    let sequence = audio.sequence ?? context.random.int(0x1_0000)
+    let padded = 0
+    const padding = audio.padding === undefined || audio.padding.length === 0
+      ? undefined
+      : () => (audio.padding?.[padded++ % audio.padding.length] ?? 0) & 0xff
     let speaking = false
     let cancel: (() => void) | undefined
 
@@ -162,7 +170,7 @@ export const make = (
     }
 
     let encryption = options
-    let seat = takeSeat(where, encryption, hear)
+    let seat = takeSeat(where, encryption, padding, hear)
 
     /** Whether there was anything to send: without a group, an encrypting member sends nothing. */
     const send = (data: Uint8Array, timestamp: number): boolean => {
@@ -206,7 +214,7 @@ export const make = (
         if (index === 0) roster.setSpeaking(seat.session, utterance.speaking)
         const frame = utterance.frames[index]
         if (frame !== undefined) {
-          const start = RtpPacket.addTimestamp(firstTimestamp, Math.round((beginMs - epochMs) * 48))
+          const start = RtpPacket.addTimestamp(firstTimestamp, Math.round((beginMs - epochMs) * clockRate * 48))
           const isSent = send(frame.data, RtpPacket.addTimestamp(start, samples))
           // who has just come in may have to wait for the group; where nobody listens, there is nothing to wait for
           const mayWait = seat.session.room.members.length > 1 && beginMs - startMs < groupPatienceMs
@@ -219,10 +227,10 @@ export const make = (
         index++
         // A listener may have made this participant leave or move.
         if (!speaking) return
-        if (index < utterance.frames.length) schedule(step, beginMs + samples / 48)
+        if (index < utterance.frames.length) schedule(step, beginMs + samples / 48 / clockRate)
         else {
           utterance.onDone?.()
-          if (speaking) next(beginMs + samples / 48)
+          if (speaking) next(beginMs + samples / 48 / clockRate)
         }
       }
       schedule(step, startMs)
@@ -273,7 +281,7 @@ export const make = (
       move: (to) => {
         hush()
         roster.end(seat.session, 1000)
-        seat = takeSeat({ ...where, channelId: to.channelId, server: to.server }, encryption, hear)
+        seat = takeSeat({ ...where, channelId: to.channelId, server: to.server }, encryption, padding, hear)
       },
       leave: () => {
         hush()

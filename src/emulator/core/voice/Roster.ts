@@ -194,6 +194,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         conduct: client && Conduct.make(context, where.userId, () => session.connection !== undefined),
         reception: Reception.make(),
         hear: undefined,
+        padding: undefined,
         deliver: deliverer(where.server, () => session),
         daveVersion: encryption?.version ?? 0,
         member: encryption?.member,

@@ -105,6 +105,8 @@ export interface Session {
   readonly reception: Reception
   /** Receives a sealed packet in place of a socket. The bytes are lent for the call. */
   hear: ((packet: Uint8Array) => void) | undefined
+  /** How much padding the next packet of this member gets on its way to others; `undefined` leaves it to the profile. */
+  padding: (() => number) | undefined
   /** Sends a packet that has passed the faults; made once for each session. */
   readonly deliver: (frame: string | Uint8Array) => void
   /** The newest version of end-to-end encryption that it can have here; 0 for none. */

@@ -16,6 +16,7 @@ import * as Signalling from "./Signalling.ts"
 import * as Wire from "./Wire.ts"
 
 export type {
+  AudioOptions,
   DaveView,
   EncryptionOptions,
   HeardFrame,

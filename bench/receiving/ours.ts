@@ -1,0 +1,95 @@
+/**
+ * This library: a stream for each user, out of its jitter buffer, as Opus or as PCM.
+ */
+import { Effect, Layer, Option, PubSub, type Scope, Stream } from "effect"
+import * as Gateway from "../../src/Gateway.ts"
+import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
+import type * as Receive from "../../src/receive/Receive.ts"
+import * as Voice from "../../src/Voice.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
+import { arguments_, counts, lateness, run } from "./listener.ts"
+import * as Place from "./messages.ts"
+
+const { endpoint, speakers, take } = arguments_
+const guildId = GuildId.make(Place.guildId)
+const channelId = ChannelId.make(Place.channelId)
+const userId = UserId.make(Place.userId)
+
+/** Says yes to everything, in the same turn. */
+const GatewayLive = Layer.effect(
+  Gateway.Gateway,
+  Effect.gen(function*() {
+    const events = yield* PubSub.unbounded<Gateway.GatewayEvent>()
+    return Gateway.Gateway.of({
+      userId: Effect.succeed(userId),
+      updateVoiceState: ({ channel_id, guild_id, self_deaf, self_mute }) =>
+        Effect.sync(() => {
+          PubSub.publishUnsafe(events, {
+            _tag: "VoiceState",
+            state: {
+              guild_id,
+              channel_id,
+              user_id: userId,
+              session_id: "session",
+              deaf: false,
+              mute: false,
+              self_deaf,
+              self_mute,
+              self_video: false,
+              suppress: false,
+              request_to_speak_timestamp: null
+            }
+          })
+          if (channel_id !== null) {
+            PubSub.publishUnsafe(events, { _tag: "VoiceServer", server: { guild_id, token: "token", endpoint } })
+          }
+        }),
+      subscribe: Effect.map(PubSub.subscribe(events), Stream.fromSubscription),
+      lifecycle: Option.none(),
+      initialVoiceState: Option.none()
+    })
+  })
+)
+
+const countAudio = ({ kind }: { readonly kind: string }) =>
+  Effect.sync(() => {
+    if (kind === "audio") counts.frames++
+  })
+
+let firstMs: number | undefined
+
+const onTick = (
+  { index, participants }: { readonly index: number; readonly participants: Receive.Tick["participants"] }
+) =>
+  Effect.sync(() => {
+    const sinceMs = performance.now() - index * 20
+    // the first ones come while the program is being compiled
+    if (index >= 50) firstMs = Math.min(firstMs ?? Infinity, sinceMs)
+    lateness.push(sinceMs - (firstMs ?? sinceMs))
+    for (const { frames } of participants.values()) {
+      counts.frames += frames.filter(({ kind }) => kind === "audio").length
+    }
+  })
+
+const program = Effect.gen(function*() {
+  const runPromise = Effect.runPromiseWith(yield* Effect.context<Gateway.Gateway | Voice.Voice | Scope.Scope>())
+  run(() =>
+    runPromise(Effect.gen(function*() {
+      const session = yield* VoiceSession.join({ guildId, channelId })
+      if (take === "ticks") {
+        yield* Effect.forkScoped(Stream.runForEach(session.receive.ticks, onTick), { startImmediately: true })
+        return
+      }
+      for (let i = 0; i < speakers; i++) {
+        const speaker = UserId.make(Place.speakerId(i))
+        const listen = take === "opus"
+          ? Stream.runForEach(session.receive.user(speaker), countAudio)
+          : Stream.runForEach(session.receive.user(speaker, {}), countAudio)
+        yield* Effect.forkScoped(listen, { startImmediately: true })
+      }
+    }))
+  )
+  return yield* Effect.never
+})
+
+Effect.runFork(Effect.scoped(program).pipe(Effect.provide([GatewayLive, Voice.layer])))

@@ -1,0 +1,372 @@
+/**
+ * What is received in one session: finds out whose a packet is, keeps a jitter buffer for each user somebody listens to, and
+ * hands what comes out to the listeners. One timer serves all. Plain code, but for the clock.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { Alarm } from "../AudioClock.ts"
+import type { AudioPacket, Event } from "../driver/Line.ts"
+import type { Ssrc, UserId } from "../protocol/Identifier.ts"
+import * as OpusPacket from "../protocol/OpusPacket.ts"
+import type { Observer } from "../VoiceDriver.ts"
+import type { VoiceError } from "../VoiceError.ts"
+import * as JitterBuffer from "./JitterBuffer.ts"
+import type { ReceivedFrame } from "./ReceivedFrame.ts"
+
+/**
+ * Hears the packets of a session, whatever connection they come by.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Reader {
+  readonly onPacket: (packet: AudioPacket) => void
+  /** The packets that follow come by another connection, whose driver may have another clock. */
+  readonly onConnection: () => void
+  readonly onOver: (error: VoiceError) => void
+}
+
+/**
+ * Where packets come from: a session's connections, one after another.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Intake {
+  /** Reads until the scope closes. */
+  readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
+  readonly observe: (
+    observer: Observer<Event | { readonly _tag: "Moved" }>
+  ) => Effect.Effect<void, never, Scope.Scope>
+  /** Who else is in the channel, as the voice gateway has told. */
+  readonly members: () => ReadonlyArray<UserId>
+}
+
+/**
+ * Somebody who listens, to one user or to all.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Listener {
+  /** Without it to all; what is said of arrivals, leaving and time is for those. */
+  readonly userId?: UserId | undefined
+  readonly onFrame?: ((frame: ReceivedFrame) => void) | undefined
+  /** Hears of each packet as it comes. */
+  readonly onArrival?:
+    | ((userId: UserId, packet: AudioPacket, isSilence: boolean, arrivalMs: number) => void)
+    | undefined
+  readonly onGone?: ((userId: UserId) => void) | undefined
+  /** Called when the time of `nextMs` has come, behind all frames that were due by then. */
+  readonly advance?: ((nowMs: number) => void) | undefined
+  readonly nextMs?: (() => number) | undefined
+  readonly onOver: (error: VoiceError) => void
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Hub {
+  /** Until the scope closes. */
+  readonly listen: (make: (nowMs: number) => Listener) => Effect.Effect<void, never, Scope.Scope>
+  /** Who is in the channel or was heard in it. */
+  readonly participants: () => ReadonlySet<UserId>
+  readonly jitterMs: (userId: UserId) => number
+  readonly statistics: (userId: UserId) => JitterBuffer.Statistics | undefined
+  readonly totals: () => JitterBuffer.Statistics & { readonly unknownSenders: number }
+}
+
+/** Packets of an SSRC of which nobody has said whose it is wait this long, in milliseconds, and this many of them. */
+const unknownMs = 1_000
+const unknownPackets = 100
+
+/** The timer rings no more often than this, in milliseconds: what is due between comes a little later. */
+const granularityMs = 5
+
+/** Buffers kept for users who have left. */
+const goneKept = 100
+
+interface Waiting {
+  readonly packet: AudioPacket
+  readonly arrivalMs: number
+}
+
+interface Source {
+  readonly buffer: JitterBuffer.JitterBuffer
+  /** Has left. The buffer stays for a while: who comes back goes on in the same stream. */
+  isGone: boolean
+  /** What `nextDueMs` said last: it changes with what goes in or out. */
+  dueMs: number
+}
+
+const sum = (
+  a: JitterBuffer.Statistics,
+  b: JitterBuffer.Statistics,
+  isOver: boolean
+): JitterBuffer.Statistics => ({
+  received: a.received + b.received,
+  delivered: a.delivered + b.delivered,
+  late: a.late + b.late,
+  duplicates: a.duplicates + b.duplicates,
+  overflowed: a.overflowed + b.overflowed + (isOver ? b.waiting : 0),
+  strays: a.strays + b.strays,
+  malformed: a.malformed + b.malformed,
+  waiting: a.waiting + (isOver ? 0 : b.waiting),
+  lost: a.lost + b.lost,
+  recoverable: a.recoverable + b.recoverable,
+  resyncs: a.resyncs + b.resyncs,
+  depthMs: isOver ? a.depthMs : Math.max(a.depthMs, b.depthMs),
+  jitterMs: isOver ? a.jitterMs : Math.max(a.jitterMs, b.jitterMs)
+})
+
+/** @internal */
+export const zero: JitterBuffer.Statistics = {
+  received: 0,
+  delivered: 0,
+  late: 0,
+  duplicates: 0,
+  overflowed: 0,
+  strays: 0,
+  malformed: 0,
+  waiting: 0,
+  lost: 0,
+  recoverable: 0,
+  resyncs: 0,
+  depthMs: 0,
+  jitterMs: 0
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  intake: Intake,
+  options: Partial<JitterBuffer.Options>,
+  { clear, now, set }: Alarm
+): Effect.fn.Return<Hub, never, Scope.Scope> {
+  const listeners = new Set<Listener>()
+  const sources = new Map<UserId, Source>()
+  /** Who listens to this user alone. */
+  const wanted = new Map<UserId, Set<Listener>>()
+  const toAll = new Set<Listener>()
+  /** Those who want to be called at a time. */
+  const timed = new Set<Listener>()
+  const heard = new Set<UserId>()
+  let unknown: Array<Waiting> = []
+  let unknownSenders = 0
+  let past = zero
+  /** What our clock is ahead of the driver's, which may be in another thread: the least that was seen. */
+  let offsetMs = Infinity
+  let over: VoiceError | undefined
+  let reading: Scope.Closeable | undefined
+  let armedMs = Infinity
+  let ranMs = -Infinity
+
+  const isWanted = (userId: UserId): boolean => toAll.size > 0 || wanted.has(userId)
+
+  const retire = (userId: UserId): void => {
+    const source = sources.get(userId)
+    if (source === undefined) return
+    sources.delete(userId)
+    past = sum(past, source.buffer.statistics(), true)
+  }
+
+  const leave = (userId: UserId, source: Source): void => {
+    source.isGone = true
+    // the oldest are first
+    let gone = 0
+    for (const other of sources.values()) if (other.isGone) gone++
+    for (const [oldest, other] of sources) {
+      if (gone <= goneKept) return
+      if (!other.isGone || wanted.has(oldest)) continue
+      retire(oldest)
+      gone--
+    }
+  }
+
+  const drain = (userId: UserId, source: Source, nowMs: number): void => {
+    const { buffer } = source
+    const alone = wanted.get(userId)
+    for (let frame = buffer.pop(nowMs); frame !== undefined; frame = buffer.pop(nowMs)) {
+      for (const { onFrame } of toAll) onFrame?.(frame)
+      if (alone !== undefined) { for (const { onFrame } of alone) onFrame?.(frame) }
+    }
+    source.dueMs = buffer.nextDueMs()
+  }
+
+  const arm = (atMs: number): void => {
+    const next = Math.max(atMs, ranMs + granularityMs)
+    if (next >= armedMs) return
+    armedMs = next
+    set(next, run)
+  }
+
+  const dropUnknown = (nowMs: number): void => {
+    let count = Math.max(0, unknown.length - unknownPackets)
+    while (count < unknown.length && nowMs - (unknown[count]?.arrivalMs ?? nowMs) > unknownMs) count++
+    unknownSenders += count
+    if (count > 0) unknown = unknown.slice(count)
+  }
+
+  const run = (): void => {
+    const nowMs = now()
+    ranMs = nowMs
+    armedMs = Infinity
+    dropUnknown(nowMs)
+    for (const [userId, source] of sources) {
+      if (source.dueMs <= nowMs) drain(userId, source, nowMs)
+    }
+    let nextMs = unknown.length === 0 ? Infinity : nowMs + unknownMs
+    for (const { advance } of timed) advance?.(nowMs)
+    nextMs = Math.min(nextMs, nextOfListeners())
+    for (const { dueMs } of sources.values()) if (dueMs < nextMs) nextMs = dueMs
+    if (nextMs !== Infinity) arm(nextMs)
+  }
+
+  const take = (userId: UserId, packet: AudioPacket, arrivalMs: number, nowMs: number): void => {
+    heard.add(userId)
+    if (!isWanted(userId)) return
+    let source = sources.get(userId)
+    if (source === undefined) {
+      source = { buffer: JitterBuffer.make(userId, options), isGone: false, dueMs: Infinity }
+      sources.set(userId, source)
+    }
+    source.isGone = false
+    const isSilence = OpusPacket.isSilence(packet.payload)
+    source.buffer.push(packet, arrivalMs)
+    for (const { onArrival } of toAll) onArrival?.(userId, packet, isSilence, arrivalMs)
+    source.dueMs = source.buffer.nextDueMs()
+    if (source.dueMs <= nowMs) drain(userId, source, nowMs)
+    arm(armedMs === Infinity ? Math.min(source.dueMs, nextOfListeners()) : source.dueMs)
+  }
+
+  const nextOfListeners = (): number => {
+    let nextMs = Infinity
+    for (const listener of timed) nextMs = Math.min(nextMs, listener.nextMs?.() ?? Infinity)
+    return nextMs
+  }
+
+  /** Packets of this SSRC that have waited go first. */
+  const release = (ssrc: Ssrc, userId: UserId, nowMs: number): void => {
+    if (unknown.length === 0) return
+    dropUnknown(nowMs)
+    const mine = unknown.filter(({ packet }) => packet.ssrc === ssrc)
+    if (mine.length === 0) return
+    unknown = unknown.filter(({ packet }) => packet.ssrc !== ssrc)
+    for (const { arrivalMs, packet } of mine) take(userId, packet, arrivalMs, nowMs)
+  }
+
+  const reader: Reader = {
+    onPacket: (packet) => {
+      const nowMs = now()
+      offsetMs = Math.min(offsetMs, nowMs - packet.arrivalMs)
+      const arrivalMs = packet.arrivalMs + offsetMs
+      if (packet.userId === undefined) {
+        unknown.push({ packet, arrivalMs })
+        dropUnknown(nowMs)
+        return arm(nowMs + unknownMs)
+      }
+      release(packet.ssrc, packet.userId, nowMs)
+      take(packet.userId, packet, arrivalMs, nowMs)
+    },
+    onConnection: () => {
+      offsetMs = Infinity
+      unknownSenders += unknown.length
+      unknown = []
+    },
+    onOver: (error) => {
+      over = error
+      for (const { onOver } of listeners) onOver(error)
+    }
+  }
+
+  yield* intake.observe({
+    onEvent: (event) => {
+      switch (event._tag) {
+        case "Speaking":
+          return release(event.ssrc, event.userId, now())
+        case "UserDisconnected": {
+          const { userId } = event
+          heard.delete(userId)
+          for (const { onGone } of toAll) onGone?.(userId)
+          const source = sources.get(userId)
+          return source === undefined ? undefined : leave(userId, source)
+        }
+        case "Moved":
+          heard.clear()
+          for (const [userId, source] of sources) leave(userId, source)
+      }
+    },
+    onOver: () => {}
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(clear))
+
+  /** Reads while anybody listens: what nobody listens to is not even opened. */
+  const read = Effect.gen(function*() {
+    reading = yield* Scope.make()
+    // one of its own each time: the former may be on its way out
+    yield* Scope.provide(intake.read({ ...reader }), reading)
+  })
+  const stop = Effect.suspend(() => {
+    const former = reading
+    reading = undefined
+    return former === undefined ? Effect.void : Scope.close(former, Exit.void)
+  })
+
+  const add = (listener: Listener): void => {
+    listeners.add(listener)
+    if (over !== undefined) listener.onOver(over)
+    const { userId } = listener
+    if (userId === undefined) toAll.add(listener)
+    else wanted.set(userId, (wanted.get(userId) ?? new Set()).add(listener))
+    if (listener.nextMs === undefined) return
+    timed.add(listener)
+    arm(listener.nextMs())
+  }
+
+  const remove = (listener: Listener): void => {
+    if (!listeners.delete(listener)) return
+    const { userId } = listener
+    timed.delete(listener)
+    toAll.delete(listener)
+    if (userId !== undefined) {
+      const others = wanted.get(userId)
+      others?.delete(listener)
+      if (others?.size === 0) wanted.delete(userId)
+      if (!isWanted(userId)) retire(userId)
+    } else if (toAll.size === 0) {
+      for (const known of sources.keys()) if (!isWanted(known)) retire(known)
+    }
+  }
+
+  return {
+    listen: (makeListener) =>
+      Effect.gen(function*() {
+        const listener = makeListener(now())
+        yield* Effect.acquireRelease(
+          Effect.suspend(() => {
+            add(listener)
+            return listeners.size === 1 ? read : Effect.void
+          }),
+          () =>
+            Effect.suspend(() => {
+              remove(listener)
+              return listeners.size === 0 ? stop : Effect.void
+            })
+        )
+      }),
+    participants: () => new Set([...intake.members(), ...heard]),
+    jitterMs: (userId) => sources.get(userId)?.buffer.jitterMs() ?? 0,
+    statistics: (userId) => sources.get(userId)?.buffer.statistics(),
+    totals: () => {
+      let all = past
+      for (const { buffer } of sources.values()) all = sum(all, buffer.statistics(), false)
+      return { ...all, unknownSenders }
+    }
+  }
+})

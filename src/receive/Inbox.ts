@@ -1,0 +1,74 @@
+/**
+ * What waits for one reader. A reader that is too slow loses the oldest, is told so with the next one, and holds up nobody.
+ *
+ * @since 0.1.0
+ */
+import type * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import type { VoiceError } from "../VoiceError.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Inbox<A> {
+  readonly offer: (value: A) => void
+  /** Nothing comes behind what is there. */
+  readonly end: (error: VoiceError) => void
+  /** For one reader. */
+  readonly stream: Stream.Stream<A, VoiceError>
+}
+
+/**
+ * `onDropped` hears of each value that is lost.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <A extends { readonly dropped?: number | undefined }>(
+  capacity: number,
+  onDropped: () => void
+): Inbox<A> => {
+  let values: Array<A> = []
+  let dropped = 0
+  let over: VoiceError | undefined
+  let wake: (() => void) | undefined
+
+  const take = Effect.suspend((): Effect.Effect<Arr.NonEmptyReadonlyArray<A>, VoiceError> => {
+    const [first, ...rest] = values
+    if (first === undefined) return over === undefined ? waiting : Effect.fail(over)
+    const lost = dropped
+    dropped = 0
+    values = []
+    return Effect.succeed([lost === 0 ? first : { ...first, dropped: lost }, ...rest])
+  })
+
+  const waiting: Effect.Effect<Arr.NonEmptyReadonlyArray<A>, VoiceError> = Effect.callback((resume) => {
+    wake = () => {
+      wake = undefined
+      resume(take)
+    }
+    return Effect.sync(() => {
+      wake = undefined
+    })
+  })
+
+  return {
+    offer: (value) => {
+      if (over !== undefined) return
+      values.push(value)
+      if (values.length > capacity) {
+        values.shift()
+        dropped++
+        onDropped()
+      }
+      wake?.()
+    },
+    end: (error) => {
+      over ??= error
+      wake?.()
+    },
+    stream: Stream.fromPull(Effect.succeed(take))
+  }
+}

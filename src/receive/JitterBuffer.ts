@@ -1,0 +1,282 @@
+/**
+ * The jitter buffer of one user: packets go in as they come, frames come out in order and at their time. It has no timer of
+ * its own: whoever holds it asks it, at {@link JitterBuffer.nextDueMs} or later.
+ *
+ * A packet is due by its media time on the clock of the receiver, plus the depth of the buffer. The depth follows the spread
+ * of arrival times of the last seconds, between two limits, so that a packet is given up only when it is later than any
+ * before. While nothing has come behind a gap, nothing is given up: then it is a pause, or all is late, and what comes next
+ * tells which. So a stream never runs empty for good.
+ *
+ * @since 0.1.0
+ */
+import type { Ssrc, UserId } from "../protocol/Identifier.ts"
+import * as OpusPacket from "../protocol/OpusPacket.ts"
+import type { ReceivedFrame } from "./ReceivedFrame.ts"
+import * as Transit from "./Transit.ts"
+import * as Unwrap from "./Unwrap.ts"
+
+/**
+ * Depths in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly minDepthMs: number
+  readonly startDepthMs: number
+  readonly maxDepthMs: number
+  readonly capacity: number
+}
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaults: Options = { minDepthMs: 40, startDepthMs: 60, maxDepthMs: 200, capacity: 256 }
+
+/**
+ * A packet as the connection hands it up; `arrivalMs` is of the receiver's clock.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Input {
+  readonly ssrc: Ssrc
+  readonly sequence: number
+  readonly timestamp: number
+  readonly payload: Uint8Array
+}
+
+/**
+ * Counts of packets, and the state of the buffer. See `Receive.Statistics`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Statistics {
+  readonly received: number
+  readonly delivered: number
+  readonly late: number
+  readonly duplicates: number
+  readonly overflowed: number
+  readonly strays: number
+  readonly malformed: number
+  readonly waiting: number
+  readonly lost: number
+  readonly recoverable: number
+  readonly resyncs: number
+  readonly depthMs: number
+  readonly jitterMs: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface JitterBuffer {
+  readonly push: (packet: Input, arrivalMs: number) => void
+  /** The next frame that is due, if there is one. To be asked until there is none. */
+  readonly pop: (nowMs: number) => ReceivedFrame | undefined
+  /** When `pop` has something next, as far as is known; `Infinity` while nothing waits. */
+  readonly nextDueMs: () => number
+  /** How late packets have been in the last seconds, in milliseconds. */
+  readonly jitterMs: () => number
+  readonly statistics: () => Statistics
+}
+
+/** The longest run of lost packets that are told one by one: half a second of 20 ms. */
+const maxRun = 25
+
+/** How much sooner than the latest packet of the last seconds nothing is given up, in milliseconds. */
+const marginMs = 5
+
+/** A pause after which media time may be put on the clock anew, in milliseconds. */
+const pauseMs = 200
+
+/** How fast media time is otherwise put right, in milliseconds for each 20 ms. */
+const slewMs = 2
+
+/** How many of the places before the next one are remembered. A power of two. */
+const remembered = 1_024
+
+const unit = 120
+
+const nothing = new Uint8Array(0)
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuffer => {
+  const { capacity, maxDepthMs, minDepthMs, startDepthMs } = { ...defaults, ...options }
+  const transit = Transit.make()
+  const unwrap = Unwrap.make(transit.least)
+  /** In order of their index. */
+  const held: Array<Unwrap.Packet> = []
+  const wasDelivered = new Uint8Array(remembered)
+  let isStarted = false
+  let nextIndex = 0
+  let nextPosition = 0
+  let nextTimestamp = 0
+  let lastSamples = 960
+  let lastArrivalMs = -Infinity
+  let lastAtMs = -Infinity
+  /** When position 0 would have arrived, in milliseconds. */
+  let originMs = 0
+  /** Whether the origin may jump: nothing has been given out since the last pause. */
+  let isLoose = true
+  let received = 0
+  let delivered = 0
+  let late = 0
+  let duplicates = 0
+  let overflowed = 0
+  let malformed = 0
+  let lost = 0
+  let recoverable = 0
+
+  const depthMs = (): number => {
+    const least = transit.isSettled() ? minDepthMs : Math.max(minDepthMs, startDepthMs)
+    return Math.min(maxDepthMs, Math.max(least, transit.spread() + marginMs))
+  }
+
+  const usualMs = (position: number): number => originMs + position / 48
+
+  const observe = ({ arrivalMs, position }: Unwrap.Packet): void => {
+    transit.add(arrivalMs, arrivalMs - position / 48)
+    if (arrivalMs - lastArrivalMs > pauseMs) isLoose = true
+    if (arrivalMs > lastArrivalMs) lastArrivalMs = arrivalMs
+    if (isLoose) originMs = transit.least() ?? originMs
+  }
+
+  const insert = (packet: Unwrap.Packet): void => {
+    observe(packet)
+    const { index } = packet
+    if (isStarted && index < nextIndex) {
+      if (nextIndex - index <= remembered && wasDelivered[index & (remembered - 1)] === 1) duplicates++
+      else late++
+      return
+    }
+    let at = held.length
+    for (let before = held[at - 1]; before !== undefined && before.index >= index; before = held[at - 1]) {
+      if (before.index === index) {
+        duplicates++
+        return
+      }
+      at--
+    }
+    if (held.length >= capacity) overflowed++
+    else if (at === held.length) held.push(packet)
+    else held.splice(at, 0, packet)
+  }
+
+  /** Where what is missing in front of a packet begins: right behind what was given out, or right before the packet. */
+  const missingFrom = (head: Unwrap.Packet): number =>
+    Math.max(nextPosition, head.position - (head.index - nextIndex) * lastSamples)
+
+  const nextDueMs = (): number => {
+    const [head] = held
+    if (head === undefined) return Infinity
+    const position = !isStarted || head.index === nextIndex ? head.position : missingFrom(head)
+    return usualMs(position) + depthMs()
+  }
+
+  const give = (
+    head: Unwrap.Packet,
+    kind: ReceivedFrame["kind"],
+    samples: number,
+    packets: number,
+    data: Uint8Array
+  ): ReceivedFrame => {
+    const atMs = Math.max(lastAtMs, usualMs(nextPosition))
+    const output = {
+      userId,
+      ssrc: head.ssrc,
+      sequence: nextIndex,
+      timestamp: nextTimestamp,
+      samples,
+      atMs,
+      kind,
+      data,
+      packets
+    }
+    lastAtMs = atMs
+    nextTimestamp += samples
+    nextPosition += samples
+    for (let i = 0; i < Math.min(packets, remembered); i++) {
+      wasDelivered[(nextIndex + i) & (remembered - 1)] = kind === "lost" ? 0 : 1
+    }
+    nextIndex += packets
+    return output
+  }
+
+  const giveUp = (head: Unwrap.Packet): ReceivedFrame => {
+    const missing = head.index - nextIndex
+    const span = Math.max(0, head.position - nextPosition)
+    lost += missing > maxRun ? missing : 1
+    if (missing > maxRun) return give(head, "lost", Math.min(span, missing * lastSamples), missing, nothing)
+    const samples = span >= missing * lastSamples ? lastSamples : Math.floor(span / missing / unit) * unit
+    const output = give(head, "lost", samples, 1, nothing)
+    if (missing > 1 || head.isSilence || nextPosition !== head.position || samples === 0) return output
+    recoverable++
+    return { ...output, recovery: head.data }
+  }
+
+  const pop = (nowMs: number): ReceivedFrame | undefined => {
+    const [head] = held
+    if (head === undefined || nowMs < nextDueMs()) return undefined
+    if (!isStarted) {
+      isStarted = true
+      nextIndex = head.index
+      nextPosition = nextTimestamp = head.position
+    }
+    if (head.index > nextIndex) return giveUp(head)
+    const gap = head.position - nextPosition
+    if (gap > 0) return give(head, "silence", gap, 0, nothing)
+    held.shift()
+    delivered++
+    lastSamples = head.samples
+    isLoose = false
+    // a sender whose timestamps count less than its packets hold
+    nextPosition = head.position
+    const output = give(head, head.isSilence ? "silence" : "audio", head.samples, 1, head.data)
+    const off = (transit.least() ?? originMs) - originMs
+    const step = slewMs * head.samples / 960
+    originMs += Math.max(-step, Math.min(step, off))
+    return output
+  }
+
+  return {
+    push: ({ payload, sequence, ssrc, timestamp }, arrivalMs) => {
+      received++
+      const samples = OpusPacket.samples(payload)
+      if (samples <= 0) {
+        malformed++
+        return
+      }
+      const isSilence = OpusPacket.isSilence(payload)
+      const packet = { ssrc, sequence, timestamp, data: payload, samples, isSilence, arrivalMs, index: 0, position: 0 }
+      for (const placed of unwrap.place(packet)) insert(placed)
+    },
+    pop,
+    nextDueMs,
+    jitterMs: transit.spread,
+    statistics: () => {
+      const { doubtful, resyncs, strays } = unwrap.statistics()
+      return {
+        received,
+        delivered,
+        late,
+        duplicates,
+        overflowed,
+        strays,
+        malformed,
+        waiting: held.length + doubtful,
+        lost,
+        recoverable,
+        resyncs,
+        depthMs: depthMs(),
+        jitterMs: transit.spread()
+      }
+    }
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Ticks to PCM: each participant's part as exactly 20 ms, and all of them in one. Decoders are made for those who speak.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import { type Decoder, OpusDecoder } from "../OpusDecoder.ts"
+import type { UserId } from "../protocol/Identifier.ts"
+import type { VoiceError } from "../VoiceError.ts"
+import * as Pcm from "./Pcm.ts"
+import type { MixedFrame, PcmOptions, PcmPart, PcmTick, Tick, TickPart } from "./ReceivedFrame.ts"
+
+const tickSamples = 960
+
+/** A decoder of somebody who was silent for this many ticks is freed: 10 seconds. */
+const idleTicks = 500
+
+/** Long gaps are silence by then: a decoder is asked for no more than this many frames of a tick. */
+const maxChunks = 64
+
+interface Voice {
+  readonly decoder: Decoder
+  readonly scope: Scope.Closeable
+  /** Decoded and not given out yet. */
+  rest: Int16Array
+  lastTick: number
+}
+
+const joined = (chunks: ReadonlyArray<Int16Array>): Int16Array => {
+  const [only] = chunks
+  if (chunks.length === 1 && only !== undefined) return only
+  const out = new Int16Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    out.set(chunk, at)
+    at += chunk.length
+  }
+  return out
+}
+
+/**
+ * Makes what turns one tick after another into PCM. It belongs to the scope.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  options: PcmOptions = {}
+): Effect.fn.Return<
+  (tick: Tick) => Effect.Effect<PcmTick, VoiceError>,
+  never,
+  OpusDecoder | Scope.Scope
+> {
+  const decoders = yield* OpusDecoder
+  const outer = yield* Effect.scope
+  const channels = options.channels ?? 2
+  const rate = options.rate ?? 48_000
+  const length = tickSamples * rate / 48_000 * channels
+  const voices = new Map<UserId, Voice>()
+  const silent: PcmPart = { kind: "silence", pcm: new Int16Array(length) }
+
+  const voiceOf = Effect.fnUntraced(function*(userId: UserId) {
+    const known = voices.get(userId)
+    if (known !== undefined) return known
+    const scope = yield* Scope.fork(outer)
+    const decoder = yield* decoders.make({ channels, rate }).pipe(
+      Scope.provide(scope),
+      Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
+    )
+    const voice: Voice = { decoder, scope, rest: new Int16Array(0), lastTick: 0 }
+    voices.set(userId, voice)
+    return voice
+  })
+
+  const partOf = Effect.fnUntraced(function*(userId: UserId, part: TickPart, index: number) {
+    const voice = yield* voiceOf(userId)
+    voice.lastTick = index
+    const chunks: Array<Int16Array> = [voice.rest]
+    let concealed = part.kind === "missing"
+    for (const frame of part.frames) {
+      for (const { kind, pcm } of yield* Pcm.decode(voice.decoder, frame)) {
+        if (kind === "concealed" || kind === "recovered") concealed = true
+        chunks.push(pcm)
+        if (chunks.length > maxChunks) break
+      }
+    }
+    let pcm = joined(chunks)
+    // what came too late makes room for what is on time
+    const kept = length + Math.round(part.aheadSamples * rate / 48_000) * channels
+    if (pcm.length > kept) {
+      pcm = pcm.subarray(pcm.length - kept)
+      concealed = true
+    }
+    voice.rest = pcm.slice(length)
+    if (pcm.length >= length) return { kind: concealed ? "concealed" : part.kind, pcm: pcm.slice(0, length) } as const
+    const filled = new Int16Array(length)
+    filled.set(pcm)
+    if (part.kind === "silence") return { kind: pcm.length === 0 ? "silence" : "audio", pcm: filled } as const
+    const more = yield* Effect.option(voice.decoder.conceal(tickSamples))
+    if (more._tag === "Some") filled.set(more.value.subarray(0, length - pcm.length), pcm.length)
+    return { kind: "concealed", pcm: filled } as const
+  })
+
+  const release = Effect.fnUntraced(function*(index: number, participants: Tick["participants"]) {
+    for (const [userId, voice] of voices) {
+      if (participants.has(userId) && index - voice.lastTick < idleTicks) continue
+      voices.delete(userId)
+      yield* Scope.close(voice.scope, Exit.void)
+    }
+  })
+
+  return Effect.fnUntraced(function*(tick: Tick) {
+    const parts = new Map<UserId, PcmPart>()
+    for (const [userId, part] of tick.participants) {
+      const isSilent = part.kind === "silence" && part.frames.length === 0 &&
+        (voices.get(userId)?.rest.length ?? 0) === 0
+      if (isSilent) parts.set(userId, silent)
+      else {
+        const { kind, pcm } = yield* partOf(userId, part, tick.index)
+        parts.set(userId, { kind: kind === "missing" ? "concealed" : kind, pcm })
+      }
+    }
+    yield* release(tick.index, tick.participants)
+    return { ...tick, participants: parts }
+  })
+})
+
+/** Above this, and only where several speak, the sum bends towards full scale instead of being cut there. */
+const knee = 0.75
+
+const soften = (sum: number): number => {
+  const level = Math.abs(sum) / 32_768
+  if (level <= knee) return sum
+  const soft = knee + (1 - knee) * Math.tanh((level - knee) / (1 - knee))
+  return Math.sign(sum) * Math.min(32_767, Math.round(soft * 32_768))
+}
+
+/**
+ * All participants of a tick in one. A single speaker stays as it is.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const mix = (tick: PcmTick, length: number): MixedFrame => {
+  const speakers: Array<UserId> = []
+  const voices: Array<Int16Array> = []
+  for (const [userId, { kind, pcm }] of tick.participants) {
+    if (kind === "silence") continue
+    speakers.push(userId)
+    voices.push(pcm)
+  }
+  const pcm = new Int16Array(length)
+  const [only] = voices
+  if (voices.length === 1 && only !== undefined) pcm.set(only)
+  else if (voices.length > 1) {
+    for (let i = 0; i < length; i++) {
+      let sum = 0
+      for (const voice of voices) sum += voice[i] ?? 0
+      pcm[i] = soften(sum)
+    }
+  }
+  const { atMs, dropped, index } = tick
+  return { index, atMs, speakers, pcm, ...(dropped === undefined ? {} : { dropped }) }
+}

@@ -1,0 +1,286 @@
+/**
+ * The listening half of a session: the audio of each user in order, of all users in step, who speaks, and all in one.
+ * Packets are opened while somebody listens and we are not deaf, and decoded for those who ask for PCM, as they read.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as AudioClock from "../AudioClock.ts"
+import { OpusDecoder } from "../OpusDecoder.ts"
+import type { UserId } from "../protocol/Identifier.ts"
+import type { VoiceError } from "../VoiceError.ts"
+import * as Hub from "./Hub.ts"
+import * as Inbox from "./Inbox.ts"
+import * as JitterBuffer from "./JitterBuffer.ts"
+import * as Pcm from "./Pcm.ts"
+import * as PcmTicks from "./PcmTicks.ts"
+import type { MixedFrame, PcmFrame, PcmOptions, PcmTick, ReceivedFrame, Speaking, Tick } from "./ReceivedFrame.ts"
+import * as Speakers from "./Speakers.ts"
+import * as Ticker from "./Ticker.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  MixedFrame,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PcmFrame,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PcmOptions,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PcmPart,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PcmTick,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  ReceivedFrame,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Speaking,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Tick,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  TickPart
+} from "./ReceivedFrame.ts"
+
+/**
+ * How to listen.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The least depth of a jitter buffer: how much later than without jitter audio is given out. Default 40 ms. */
+  readonly minDepth?: Duration.Input | undefined
+  /** The depth before anything is known of the network. Default 60 ms. */
+  readonly startDepth?: Duration.Input | undefined
+  /** The greatest depth; what is later than that may come too late. Default 200 ms. */
+  readonly maxDepth?: Duration.Input | undefined
+  /** Packets that a jitter buffer holds. Default 256. */
+  readonly bufferPackets?: number | undefined
+  /** Frames or ticks that are held for a slow reader, who loses the oldest beyond. Default 256. */
+  readonly capacity?: number | undefined
+  /**
+   * How long a tick waits for the audio that belongs to it, behind its own end. Default: `maxDepth`. Less is sooner; who is
+   * late then is `missing`.
+   */
+  readonly tickDelay?: Duration.Input | undefined
+}
+
+/**
+ * Counts of packets, for one user or all of them. Each packet that came is in exactly one of `delivered`, `late`,
+ * `duplicates`, `overflowed`, `strays`, `malformed` and `waiting`.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Statistics {
+  /** Packets that came to the jitter buffer. */
+  readonly received: number
+  readonly delivered: number
+  /** Came after their place had been given out as lost. */
+  readonly late: number
+  readonly duplicates: number
+  /** Came to a full buffer. */
+  readonly overflowed: number
+  /** Did not fit to what was before, and nothing went on from them. */
+  readonly strays: number
+  /** No Opus packets. */
+  readonly malformed: number
+  /** In the buffer at the moment. */
+  readonly waiting: number
+  /** Packets that were given out as lost. Those that came late are among them. */
+  readonly lost: number
+  /** Of these, those whose successor was there for error correction. */
+  readonly recoverable: number
+  /** How often a stream went on from another sequence number, timestamp or SSRC. */
+  readonly resyncs: number
+  /** The depth of the jitter buffer, in milliseconds; the greatest one of all users. */
+  readonly depthMs: number
+  /** The spread of arrival times in the last seconds, in milliseconds; the greatest one of all users. */
+  readonly jitterMs: number
+}
+
+/**
+ * Counts of the whole session.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Totals extends Statistics {
+  /** Packets of which nobody said in time whose they are. */
+  readonly unknownSenders: number
+  /** Frames and ticks that slow readers have lost. */
+  readonly dropped: number
+}
+
+/**
+ * What a program hears. Every stream lives as long as the session, through its reconnects and moves, and fails with the
+ * reason of its end, which is `NotConnected` when we left. While we are deaf nothing comes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Receive {
+  /**
+   * What a user says: Opus in order, with what was lost, or PCM that is decoded while it is read. It begins with what is said
+   * from now on, and goes on when the user leaves and comes back.
+   */
+  readonly user: {
+    (userId: UserId): Stream.Stream<ReceivedFrame, VoiceError>
+    (userId: UserId, options: PcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder>
+  }
+  /** The same of all users in one stream; the frames of each are in order. */
+  readonly frames: Stream.Stream<ReceivedFrame, VoiceError>
+  /** One value each 20 ms from now on, without a gap, whether anybody speaks or not. */
+  readonly ticks: Stream.Stream<Tick, VoiceError>
+  readonly ticksPcm: (options?: PcmOptions) => Stream.Stream<PcmTick, VoiceError, OpusDecoder>
+  /**
+   * Who begins to speak and who stops, from the audio itself: the first packet that is not silence; frames of silence, or no
+   * packets for 100 ms and the jitter. Comes at once, ahead of the jitter buffer.
+   */
+  readonly speaking: Stream.Stream<Speaking, VoiceError>
+  /** All participants in one, each 20 ms, with a soft limit where they are too loud together. */
+  readonly mixed: (options?: PcmOptions) => Stream.Stream<MixedFrame, VoiceError, OpusDecoder>
+  /** Who is in the channel, as far as the voice gateway or their audio has told, except us. */
+  readonly participants: Effect.Effect<ReadonlyArray<UserId>>
+  /** Of one user, or `undefined` while nobody has listened to that user. Counts start with the first listener. */
+  readonly statistics: {
+    (): Totals
+    (userId: UserId): Statistics | undefined
+  }
+}
+
+const defaultCapacity = 256
+
+const tickSamples = 960
+
+const milliseconds = (duration: Duration.Input | undefined, otherwise: number): number =>
+  duration === undefined ? otherwise : Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(duration)))
+
+/**
+ * The listening half of a session, for the scope of the session. It costs nothing until somebody listens.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  intake: Hub.Intake,
+  options: Options = {}
+): Effect.fn.Return<Receive, never, Scope.Scope> {
+  const { defaults } = JitterBuffer
+  const maxDepthMs = milliseconds(options.maxDepth, defaults.maxDepthMs)
+  const tickDelayMs = milliseconds(options.tickDelay, maxDepthMs)
+  const capacity = options.capacity ?? defaultCapacity
+  const clock = yield* Clock.Clock
+  const alarm = AudioClock.alarm(clock, Effect.runForkWith(yield* Effect.context<never>()))
+  const hub = yield* Hub.make(intake, {
+    maxDepthMs,
+    minDepthMs: Math.min(maxDepthMs, milliseconds(options.minDepth, defaults.minDepthMs)),
+    startDepthMs: Math.min(maxDepthMs, milliseconds(options.startDepth, defaults.startDepthMs)),
+    capacity: options.bufferPackets ?? defaults.capacity
+  }, alarm)
+  let dropped = 0
+
+  /** A stream of what a listener puts into its inbox. */
+  const listen = <A extends { readonly dropped?: number | undefined }>(
+    makeListener: (inbox: Inbox.Inbox<A>, nowMs: number) => Omit<Hub.Listener, "onOver">
+  ): Stream.Stream<A, VoiceError> =>
+    Stream.unwrap(Effect.gen(function*() {
+      const inbox = Inbox.make<A>(capacity, () => {
+        dropped++
+      })
+      yield* hub.listen((nowMs) => ({ ...makeListener(inbox, nowMs), onOver: inbox.end }))
+      return inbox.stream
+    }))
+
+  const opus = (userId?: UserId): Stream.Stream<ReceivedFrame, VoiceError> =>
+    listen<ReceivedFrame>((inbox) => ({ userId, onFrame: inbox.offer }))
+
+  const pcm = (userId: UserId, pcmOptions: PcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder> =>
+    Stream.unwrap(Effect.gen(function*() {
+      const decoder = yield* (yield* OpusDecoder).make(pcmOptions)
+      return opus(userId).pipe(
+        Stream.mapEffect((frame) => Pcm.decode(decoder, frame)),
+        Stream.flattenIterable
+      )
+    }))
+
+  function user(userId: UserId): Stream.Stream<ReceivedFrame, VoiceError>
+  function user(userId: UserId, pcmOptions: PcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder>
+  function user(
+    userId: UserId,
+    pcmOptions?: PcmOptions
+  ): Stream.Stream<ReceivedFrame, VoiceError> | Stream.Stream<PcmFrame, VoiceError, OpusDecoder> {
+    return pcmOptions === undefined ? opus(userId) : pcm(userId, pcmOptions)
+  }
+
+  const ticks = listen<Tick>((inbox, startMs) =>
+    Ticker.make({ startMs, delayMs: tickDelayMs, participants: hub.participants, onTick: inbox.offer })
+  )
+
+  const ticksPcm = (pcmOptions?: PcmOptions): Stream.Stream<PcmTick, VoiceError, OpusDecoder> =>
+    Stream.unwrap(Effect.map(PcmTicks.make(pcmOptions), (toPcm) => Stream.mapEffect(ticks, toPcm)))
+
+  const speaking = Stream.map(
+    listen<Speaking & { readonly dropped?: number }>((inbox) => {
+      const speakers = Speakers.make(hub.jitterMs, inbox.offer)
+      return {
+        onArrival: (userId, { sequence, ssrc }, isSilence, arrivalMs) =>
+          speakers.onPacket(userId, ssrc, sequence, isSilence, arrivalMs),
+        onGone: speakers.onGone,
+        advance: speakers.advance,
+        nextMs: speakers.nextMs
+      }
+    }),
+    ({ atMs, speaking: isSpeaking, userId }): Speaking => ({ userId, speaking: isSpeaking, atMs })
+  )
+
+  function statistics(): Totals
+  function statistics(userId: UserId): Statistics | undefined
+  function statistics(userId?: UserId): Totals | Statistics | undefined {
+    return userId === undefined ? { ...hub.totals(), dropped } : hub.statistics(userId)
+  }
+
+  return {
+    user,
+    frames: opus(),
+    ticks,
+    ticksPcm,
+    speaking,
+    mixed: (pcmOptions = {}) =>
+      Stream.map(
+        ticksPcm(pcmOptions),
+        (tick) => PcmTicks.mix(tick, tickSamples * (pcmOptions.rate ?? 48_000) / 48_000 * (pcmOptions.channels ?? 2))
+      ),
+    participants: Effect.sync(() => [...hub.participants()]),
+    statistics
+  }
+})

@@ -1,0 +1,93 @@
+/**
+ * Who speaks, from the audio itself and as soon as it comes. Speaking (op 5) is not asked: clients send it early, late, or
+ * never again.
+ *
+ * @since 0.1.0
+ */
+import type { Ssrc, UserId } from "../protocol/Identifier.ts"
+import { sequenceDelta } from "../protocol/RtpPacket.ts"
+import type { Speaking } from "./ReceivedFrame.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Speakers {
+  readonly onPacket: (userId: UserId, ssrc: Ssrc, sequence: number, isSilence: boolean, arrivalMs: number) => void
+  readonly onGone: (userId: UserId) => void
+  /** Tells who has stopped by now. */
+  readonly advance: (nowMs: number) => void
+  /** When `advance` has something to look at next. */
+  readonly nextMs: () => number
+}
+
+interface Speaker {
+  speaking: boolean
+  /** Frames of silence in a row. */
+  silences: number
+  /** The newest packet. */
+  ssrc: Ssrc
+  sequence: number
+  lastMs: number
+}
+
+/** Discord's clients close what they say with five; with one, somebody may be drawing breath. */
+const closingSilences = 2
+
+/** Without packets for this long, and for the jitter, nobody speaks, in milliseconds. */
+const quietMs = 100
+
+/** How often it is looked whether somebody has stopped, in milliseconds. */
+const stepMs = 20
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (jitterMsOf: (userId: UserId) => number, tell: (speaking: Speaking) => void): Speakers => {
+  const speakers = new Map<UserId, Speaker>()
+  let speaking = 0
+  let advancedMs = -Infinity
+
+  const stop = (userId: UserId, speaker: Speaker): void => {
+    speaker.speaking = false
+    speaking--
+    tell({ userId, speaking: false, atMs: speaker.lastMs })
+  }
+
+  const deadlineOf = (userId: UserId, { lastMs }: Speaker): number => lastMs + quietMs + jitterMsOf(userId)
+
+  return {
+    onPacket: (userId, ssrc, sequence, isSilence, arrivalMs) => {
+      let speaker = speakers.get(userId)
+      if (speaker === undefined) {
+        speakers.set(userId, speaker = { speaking: false, silences: 0, ssrc, sequence, lastMs: arrivalMs })
+      } else if (ssrc === speaker.ssrc && arrivalMs - speaker.lastMs < 1_000) {
+        // overtaken by what came before
+        if (sequenceDelta(sequence, speaker.sequence) <= 0) return
+      }
+      speaker.ssrc = ssrc
+      speaker.sequence = sequence
+      speaker.lastMs = Math.max(speaker.lastMs, arrivalMs)
+      speaker.silences = isSilence ? speaker.silences + 1 : 0
+      if (!isSilence && !speaker.speaking) {
+        speaker.speaking = true
+        speaking++
+        advancedMs = Math.max(advancedMs, arrivalMs)
+        tell({ userId, speaking: true, atMs: arrivalMs })
+      } else if (speaker.speaking && speaker.silences >= closingSilences) stop(userId, speaker)
+    },
+    onGone: (userId) => {
+      const speaker = speakers.get(userId)
+      speakers.delete(userId)
+      if (speaker?.speaking === true) stop(userId, speaker)
+    },
+    advance: (nowMs) => {
+      advancedMs = nowMs
+      for (const [userId, speaker] of speakers) {
+        if (speaker.speaking && nowMs >= deadlineOf(userId, speaker)) stop(userId, speaker)
+      }
+    },
+    nextMs: () => speaking === 0 ? Infinity : advancedMs + stepMs
+  }
+}

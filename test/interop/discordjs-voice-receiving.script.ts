@@ -1,0 +1,18 @@
+/** `@discordjs/voice` listening, where the death of a stream is told and not the end. */
+import { EndBehaviorType, getVoiceConnection } from "@discordjs/voice"
+import { heard, place, serve } from "./bot.ts"
+import * as DiscordjsVoice from "./discordjsVoice.ts"
+import { login } from "./mainGateway.ts"
+import { tell } from "./script.ts"
+
+serve({
+  ...DiscordjsVoice.make(place, await login(place)),
+  listen: (user) => {
+    const connection = getVoiceConnection(place.guild)
+    if (connection === undefined) throw new Error("not in a channel")
+    const stream = connection.receiver.subscribe(user, { end: { behavior: EndBehaviorType.Manual } })
+    stream.on("data", (packet: Buffer) => heard(user, packet))
+    stream.on("error", (error) => tell({ _tag: "StreamDied", error: error.message }))
+    tell({ _tag: "Listening", user })
+  }
+})

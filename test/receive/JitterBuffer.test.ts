@@ -1,0 +1,303 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import * as JitterBuffer from "../../src/receive/JitterBuffer.ts"
+import * as Schedule from "./schedule.ts"
+
+const user = UserId.make("100000000000000001")
+
+const perfect: Schedule.Network = { loss: 0, duplicate: 0, jitterMs: 0, reorders: false, seed: 1 }
+
+const numbers = (given: ReadonlyArray<Schedule.Given>) =>
+  given.filter(({ output }) => output.kind === "audio").map(({ output }) => Schedule.numberOf(output.data))
+
+/** What holds of every stream that ever comes out. */
+const check = (given: ReadonlyArray<Schedule.Given>, statistics: JitterBuffer.Statistics) => {
+  given.forEach(({ output, nowMs }, i) => {
+    const before = given[i - 1]?.output ?? { ...output, samples: 0, packets: 0 }
+    const { atMs, data, kind, packets, sequence, timestamp } = output
+    // an assertion for each field of a hundred thousand frames takes its time
+    const holds = timestamp === before.timestamp + before.samples && sequence === before.sequence + before.packets &&
+      atMs >= before.atMs && atMs <= nowMs &&
+      (data.length > 0) === (kind === "audio" || (packets === 1 && kind === "silence"))
+    if (!holds) assert.fail(`frame ${i}: ${JSON.stringify([before, output, nowMs])}`)
+  })
+  const { delivered, duplicates, late, malformed, overflowed, received, strays, waiting } = statistics
+  assert.strictEqual(delivered + duplicates + late + malformed + overflowed + strays + waiting, received)
+  assert.strictEqual(given.filter(({ output }) => output.data.length > 0).length, delivered)
+  assert.strictEqual(
+    given.reduce((sum, { output }) => output.kind === "lost" ? sum + output.packets : sum, 0),
+    statistics.lost
+  )
+}
+
+const run = (
+  arrivals: ReadonlyArray<Schedule.Arrival>,
+  options?: Partial<JitterBuffer.Options>,
+  how?: Parameters<typeof Schedule.play>[2]
+) => {
+  const buffer = JitterBuffer.make(user, options)
+  const given = Schedule.play(buffer, arrivals, how)
+  const statistics = buffer.statistics()
+  check(given, statistics)
+  return { buffer, given, statistics }
+}
+
+describe("JitterBuffer", () => {
+  for (const samples of [120, 240, 480, 960, 1920, 2880, 5760]) {
+    it(`gives packets of ${samples / 48} ms in order, in their time and whole`, () => {
+      const sent = Schedule.many(200, { sequence: 65_500, timestamp: 0xffff_f000 }, samples)
+      const { given, statistics } = run(Schedule.through(sent, perfect), undefined, { stepMs: 1 })
+      assert.deepStrictEqual(numbers(given), sent.map(({ number }) => number))
+      given.forEach(({ nowMs, output }, i) => {
+        assert.strictEqual(output.samples, samples)
+        assert.strictEqual(output.kind, "audio")
+        // 5 ms under way
+        assert.closeTo(output.atMs, (sent[i]?.sentMs ?? 0) + 5, 1e-3)
+        assert.isAtMost(nowMs - output.atMs, 61 + 1)
+        assert.isAtLeast(nowMs - output.atMs, 40)
+      })
+      assert.deepInclude(statistics, { delivered: 200, late: 0, lost: 0, duplicates: 0, resyncs: 0, waiting: 0 })
+    })
+  }
+
+  it("starts at 60 ms and comes down to the least depth where there is no jitter", () => {
+    const { buffer, given } = run(Schedule.through(Schedule.many(1_000), perfect), undefined, { stepMs: 1 })
+    assert.isAtLeast((given[0]?.nowMs ?? 0) - (given[0]?.output.atMs ?? 0), 59)
+    assert.strictEqual(buffer.statistics().depthMs, 40)
+  })
+
+  it("tells what is lost, one frame a packet, and whether the next one is there", () => {
+    const sent = Schedule.many(50)
+    const gone = new Set([10, 20, 21, 22])
+    const { given, statistics } = run(
+      Schedule.through(sent.filter(({ number }) => !gone.has(number)), perfect)
+    )
+    const lost = given.filter(({ output }) => output.kind === "lost").map(({ output }) => output)
+    assert.deepStrictEqual(lost.map(({ sequence }) => sequence), [10, 20, 21, 22])
+    assert.deepStrictEqual(lost.map(({ samples }) => samples), [960, 960, 960, 960])
+    assert.deepStrictEqual(
+      lost.map(({ recovery }) => recovery === undefined ? undefined : Schedule.numberOf(recovery)),
+      [11, undefined, undefined, 23]
+    )
+    assert.deepInclude(statistics, { lost: 4, recoverable: 2, delivered: 46 })
+  })
+
+  it("gives up a packet no sooner than its time, and takes it before", () => {
+    const buffer = JitterBuffer.make(user)
+    const sent = Schedule.many(6)
+    const [, , missing] = sent
+    for (const packet of sent) if (packet !== missing) buffer.push(Schedule.inputOf(packet), packet.sentMs)
+    const take = (nowMs: number) => {
+      const out: Array<string> = []
+      for (let next = buffer.pop(nowMs); next !== undefined; next = buffer.pop(nowMs)) out.push(next.kind)
+      return out
+    }
+    assert.deepStrictEqual(take(99.9), ["audio", "audio"])
+    assert.isDefined(missing)
+    buffer.push(Schedule.inputOf(missing), 99.9)
+    // so late a packet makes the buffer deeper
+    assert.deepStrictEqual(take(40 + 99.9 - 40 + 5), ["audio"])
+    assert.strictEqual(buffer.statistics().lost, 0)
+    assert.isAbove(buffer.statistics().depthMs, 60)
+  })
+
+  it("counts what comes after its place was given up as late, and what comes twice as a duplicate", () => {
+    const sent = Schedule.many(100)
+    const arrivals = Schedule.through(sent, perfect)
+    const late = arrivals.map(({ atMs, sent }) => ({ sent, atMs: sent.number === 30 ? atMs + 400 : atMs }))
+    const twice = arrivals.filter(({ sent }) => sent.number === 50).map(({ atMs, sent }) => ({
+      sent,
+      atMs: atMs + 300
+    }))
+    const { given, statistics } = run([...late, ...twice].toSorted((a, b) => a.atMs - b.atMs))
+    assert.deepInclude(statistics, { late: 1, duplicates: 1, lost: 1, delivered: 99 })
+    assert.strictEqual(numbers(given).length, 99)
+  })
+
+  it("tells a pause by the timestamp as silence, not as loss", () => {
+    const from = Schedule.sender()
+    const sent = Array.from({ length: 10 }, () => from.send(960))
+    from.pause(48_000)
+    for (let i = 0; i < 10; i++) sent.push(from.send(960))
+    const { given, statistics } = run(Schedule.through(sent, perfect))
+    const silence = given.filter(({ output }) => output.kind === "silence")
+    assert.deepStrictEqual(silence.map(({ output }) => [output.samples, output.packets]), [[48_000, 0]])
+    assert.deepInclude(statistics, { lost: 0, delivered: 20, resyncs: 0 })
+  })
+
+  it("puts a sender back to the clock whose timestamps rest while it pauses", () => {
+    const first = Schedule.many(10)
+    const buffer = JitterBuffer.make(user)
+    const arrivals = first.map((sent) => ({ sent, atMs: sent.sentMs }))
+    const given = [...Schedule.play(buffer, arrivals, { tailMs: 0 })]
+    const input = { ssrc: Ssrc.make(7), payload: OpusPacket.silenceFrame() }
+    buffer.push({ ...input, sequence: 10, timestamp: 9_600 }, 200)
+    const later = Schedule.sender({ sequence: 11, timestamp: 10_560, startMs: 5_000 })
+    given.push(...Schedule.play(
+      buffer,
+      Array.from({ length: 5 }, () => later.send(960)).map((sent) => ({
+        sent,
+        atMs: sent.sentMs
+      }))
+    ))
+    check(given, buffer.statistics())
+    const gap = given.find(({ output }) => output.packets === 0)
+    assert.closeTo(gap?.output.samples ?? 0, 4_780 * 48, 60)
+    assert.closeTo(given.at(-1)?.output.atMs ?? 0, 5_080, 3)
+    assert.deepInclude(buffer.statistics(), { lost: 0, delivered: 16 })
+  })
+
+  it("goes on from a sender that begins anew, and from another SSRC, in one line", () => {
+    const one = Schedule.many(50, { sequence: 100, timestamp: 5_000 })
+    const two = Schedule.many(50, { sequence: 40_000, timestamp: 9_999_000, startMs: 2_000 })
+    const three = Schedule.many(50, { sequence: 7, timestamp: 77, startMs: 4_000, ssrc: Ssrc.make(8) })
+    const { given, statistics } = run(Schedule.through([...one, ...two, ...three], perfect))
+    assert.strictEqual(numbers(given).length, 150)
+    assert.deepInclude(statistics, { delivered: 150, resyncs: 2, strays: 0, lost: 0 })
+    for (const [i, sent] of [[0, one], [50, two], [100, three]] as const) {
+      const audio = given.filter(({ output }) => output.kind === "audio")
+      assert.closeTo(audio[i]?.output.atMs ?? 0, (sent[0]?.sentMs ?? 0) + 5, 3)
+    }
+  })
+
+  it("throws a stray away, and goes on", () => {
+    const sent = Schedule.many(50)
+    const [stray] = Schedule.many(1, { sequence: 30_000, timestamp: 1 })
+    assert.isDefined(stray)
+    const arrivals = [...Schedule.through(sent, perfect), { sent: stray, atMs: 505 }]
+    const { given, statistics } = run(arrivals.toSorted((a, b) => a.atMs - b.atMs))
+    assert.deepInclude(statistics, { strays: 1, resyncs: 0, delivered: 50 })
+    assert.deepStrictEqual(numbers(given), sent.map(({ number }) => number))
+  })
+
+  it("counts bytes that are no Opus, and tells their place as lost", () => {
+    const buffer = JitterBuffer.make(user)
+    const sent = Schedule.many(20)
+    const given: Array<Schedule.Given> = []
+    for (const packet of sent) {
+      const input = Schedule.inputOf(packet)
+      const bad = packet.number % 10 === 5
+      buffer.push(bad ? { ...input, payload: Uint8Array.of(0xff, 0xff) } : input, packet.sentMs)
+      for (let output = buffer.pop(packet.sentMs); output !== undefined; output = buffer.pop(packet.sentMs)) {
+        given.push({ output, nowMs: packet.sentMs })
+      }
+    }
+    for (let output = buffer.pop(1_000); output !== undefined; output = buffer.pop(1_000)) {
+      given.push({ output, nowMs: 1_000 })
+    }
+    check(given, buffer.statistics())
+    assert.deepInclude(buffer.statistics(), { malformed: 2, lost: 2, delivered: 18 })
+  })
+
+  it("tells a long run of lost packets in one frame", () => {
+    const sent = Schedule.many(500).filter(({ number }) => number < 10 || number >= 400)
+    const { given, statistics } = run(Schedule.through(sent, perfect))
+    const lost = given.filter(({ output }) => output.kind === "lost")
+    assert.deepStrictEqual(lost.map(({ output }) => [output.packets, output.samples]), [[390, 390 * 960]])
+    assert.strictEqual(statistics.lost, 390)
+  })
+
+  it("holds no more than it may", () => {
+    const buffer = JitterBuffer.make(user, { capacity: 10 })
+    for (const sent of Schedule.many(30)) buffer.push(Schedule.inputOf(sent), 0)
+    assert.deepInclude(buffer.statistics(), { waiting: 10, overflowed: 20 })
+  })
+
+  it("lives through a stall of the network: nothing is lost, and the time is right again behind it", () => {
+    const sent = Schedule.many(1_500)
+    const arrivals = Schedule.through(sent, perfect).map(({ atMs, sent }) => ({
+      sent,
+      atMs: atMs > 2_000 && atMs < 2_700 ? 2_700 : atMs
+    }))
+    const { given, statistics } = run(arrivals)
+    assert.deepInclude(statistics, { lost: 0, late: 0, delivered: 1_500, resyncs: 0 })
+    given.forEach(({ output }, i) => assert.closeTo(output.atMs, (sent[i]?.sentMs ?? 0) + 5, 1e-3))
+  })
+
+  for (const ppm of [100, -100]) {
+    it(`does not drift in an hour with a sender clock that is off by ${ppm} ppm`, () => {
+      const sent = Schedule.many(60_000, { ppm, sequence: 60_000, timestamp: 0xff00_0000 }, 2_880)
+      const arrivals = Schedule.through(sent, { ...perfect, jitterMs: 20, seed: 3 })
+      const { given, statistics } = run(arrivals, undefined, { stepMs: 20 })
+      assert.deepInclude(statistics, { lost: 0, late: 0, delivered: 60_000, resyncs: 0 })
+      let worst = 0
+      given.forEach(({ nowMs, output }, i) => {
+        worst = Math.max(worst, Math.abs(output.atMs - (sent[i]?.sentMs ?? 0) - 5))
+        if (nowMs - output.atMs > 90) assert.fail(`${nowMs - output.atMs} ms deep at ${i}`)
+      })
+      assert.isBelow(worst, 20)
+    })
+  }
+
+  const Network = Schema.Struct({
+    loss: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 30 })),
+    duplicate: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 20 })),
+    jitterMs: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 200 })),
+    reorders: Schema.Boolean,
+    seed: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 })),
+    sizes: Schema.Array(Schema.Literals([120, 480, 960, 960, 960, 2880])).check(Schema.isMinLength(1)),
+    pauses: Schema.Boolean
+  })
+
+  it.prop("accounts for every packet, whatever the network does", [Network], ([network]) => {
+    const { duplicate, jitterMs, loss, pauses, reorders, seed, sizes } = network
+    const next = Schedule.dice(seed)
+    const from = Schedule.sender({ sequence: 65_400, timestamp: 0xffff_0000 })
+    const sent: Array<Schedule.Sent> = []
+    // one size at a time, as senders do
+    for (const samples of sizes.slice(0, 4)) {
+      for (let i = 0; i < 150; i++) sent.push(from.send(samples))
+      if (pauses && next() < 0.7) from.pause(Math.round(next() * 400) * 120)
+    }
+    const arrivals = Schedule.through(sent, {
+      loss: loss / 100,
+      duplicate: duplicate / 100,
+      jitterMs,
+      reorders,
+      seed
+    })
+    const { given, statistics } = run(arrivals, { maxDepthMs: 240 })
+    const audio = given.filter(({ output }) => output.kind === "audio")
+    const bySent = new Map(sent.map((packet) => [packet.number, packet]))
+    const heard = numbers(given)
+    // what comes out is what went in, once and in order
+    assert.isTrue(heard.every((number, i) => number > (heard[i - 1] ?? -1)))
+    for (const { output } of audio) {
+      assert.deepStrictEqual(
+        output.data,
+        Schedule.opus(output.samples, Schedule.numberOf(output.data))
+      )
+      const { sentMs } = bySent.get(Schedule.numberOf(output.data)) ?? assert.fail("nobody has sent this")
+      assert.isAtLeast(output.atMs, sentMs + 5 - 1e-3)
+      assert.isAtMost(output.atMs, sentMs + 5 + jitterMs + 1e-3)
+    }
+    assert.strictEqual(statistics.resyncs, 0)
+    if (loss === 0 && !reorders) assert.strictEqual(heard.length, sent.length)
+  })
+
+  it("survives anything that can be pushed", () => {
+    const next = Schedule.dice(42)
+    const buffer = JitterBuffer.make(user)
+    let nowMs = 0
+    const given: Array<Schedule.Given> = []
+    for (let i = 0; i < 20_000; i++) {
+      nowMs += next() * 30
+      const near = next() < 0.7
+      buffer.push({
+        ssrc: Ssrc.make(next() < 0.99 ? 1 : 2),
+        sequence: near ? (i + Math.floor(next() * 8)) & 0xffff : Math.floor(next() * 0x1_0000),
+        timestamp: near ? (i * 960) >>> 0 : Math.floor(next() * 0x1_0000_0000),
+        payload: next() < 0.9
+          ? Schedule.opus(960, i)
+          : Uint8Array.from({ length: Math.floor(next() * 5) }, () => next() * 256)
+      }, nowMs - next() * 10)
+      for (let output = buffer.pop(nowMs); output !== undefined; output = buffer.pop(nowMs)) {
+        given.push({ output, nowMs })
+      }
+    }
+    check(given.map((one) => ({ ...one, nowMs: Infinity })), buffer.statistics())
+    assert.isAbove(given.length, 1_000)
+  })
+})

@@ -1,0 +1,157 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Scope } from "effect"
+import * as OpusDecoder from "../../src/OpusDecoder.ts"
+import * as OpusEncoder from "../../src/OpusEncoder.ts"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as Pcm from "../../src/receive/Pcm.ts"
+import * as PcmTicks from "../../src/receive/PcmTicks.ts"
+import type { PcmTick, ReceivedFrame, Tick, TickPart } from "../../src/receive/ReceivedFrame.ts"
+import * as Ticker from "../../src/receive/Ticker.ts"
+import { MockOpusDecoder } from "../../src/testing/index.ts"
+
+const user = UserId.make("100000000000000001")
+
+const frameOf = (data: Uint8Array, atMs: number, options: Partial<ReceivedFrame> = {}): ReceivedFrame => ({
+  userId: user,
+  ssrc: Ssrc.make(1),
+  sequence: 0,
+  timestamp: 0,
+  samples: 960,
+  atMs,
+  kind: "audio",
+  data,
+  packets: 1,
+  ...options
+})
+
+const encoded = Effect.fnUntraced(function*(count: number, samples: number) {
+  const encoder = yield* (yield* OpusEncoder.OpusEncoder).make()
+  return yield* Effect.forEach(Array.from({ length: count }), (_, frame) => {
+    const pcm = new Int16Array(samples * 2)
+    for (let i = 0; i < pcm.length; i++) pcm[i] = 8_000 * Math.sin((frame * samples + (i >> 1)) / 20)
+    return encoder.encode(pcm)
+  })
+}, Effect.scoped)
+
+const ticksOf = (frames: ReadonlyArray<ReceivedFrame>, untilMs: number) => {
+  const ticks: Array<Tick> = []
+  const ticker = Ticker.make({ startMs: 0, delayMs: 0, participants: () => [user], onTick: (tick) => ticks.push(tick) })
+  for (const frame of frames) ticker.onFrame(frame)
+  ticker.advance(untilMs)
+  return ticks
+}
+
+const joined = (pieces: ReadonlyArray<Int16Array>) => Int16Array.from(pieces.flatMap((piece) => [...piece]))
+
+const codecs = Layer.merge(OpusEncoder.layer, OpusDecoder.layer)
+
+describe("PcmTicks", () => {
+  for (const samples of [120, 480, 960, 1_920, 2_880]) {
+    it.effect(`gives the samples of packets of ${samples / 48} ms as a decoder gives them, cut into ticks`, () =>
+      Effect.gen(function*() {
+        const count = 5_760 / samples
+        const packets = yield* encoded(count, samples)
+        const ticks = ticksOf(packets.map((data, i) => frameOf(data, i * samples / 48, { samples })), 120)
+        const toPcm = yield* PcmTicks.make()
+        const parts = yield* Effect.forEach(ticks, toPcm)
+        const decoder = yield* (yield* OpusDecoder.OpusDecoder).make()
+        const expected = joined(yield* Effect.forEach(packets, decoder.decode))
+        const heard = parts.map(({ participants }) => participants.get(user)?.pcm ?? new Int16Array(0))
+        assert.isTrue(heard.every(({ length }) => length === 1_920))
+        assert.deepStrictEqual(joined(heard), expected)
+        assert.isTrue(parts.every(({ participants }) => participants.get(user)?.kind === "audio"))
+      }).pipe(Effect.scoped, Effect.provide(codecs)))
+  }
+
+  it.effect("conceals what is missing, what is lost and what is no Opus, and drops what comes too late", () =>
+    Effect.gen(function*() {
+      const packets = yield* encoded(10, 960)
+      const nothing = new Uint8Array(0)
+      const frames = packets.map((data, i) => frameOf(data, i * 20))
+      frames[3] = frameOf(nothing, 60, { kind: "lost" })
+      frames[5] = frameOf(Uint8Array.of(0xff, 0xff), 100)
+      const toPcm = yield* PcmTicks.make({ rate: 16_000, channels: 1 })
+      const ticks = ticksOf(frames, 200)
+      const missing: TickPart = { kind: "missing", frames: [], aheadSamples: 0 }
+      const late: TickPart = { kind: "audio", frames: frames.slice(7, 9), aheadSamples: 0 }
+      const replaced = ticks.map(({ atMs, index, participants }): Tick => ({
+        index,
+        atMs,
+        participants: index === 7 ? new Map([[user, missing]]) : index === 8 ? new Map([[user, late]]) : participants
+      }))
+      const parts = (yield* Effect.forEach(replaced, toPcm)).map(({ participants }) => participants.get(user))
+      assert.isTrue(parts.every((part) => part?.pcm.length === 320))
+      assert.deepStrictEqual(
+        parts.map((part) => part?.kind),
+        ["audio", "audio", "audio", "concealed", "audio", "concealed", "audio", "concealed", "concealed", "audio"]
+      )
+      for (const part of parts.slice(1)) assert.isAbove(Math.max(...(part?.pcm ?? [])), 1_000)
+    }).pipe(Effect.scoped, Effect.provide(codecs)))
+
+  it.effect("makes a decoder for who speaks, and frees it for who is long silent or gone", () =>
+    Effect.gen(function*() {
+      const mock = yield* MockOpusDecoder.MockOpusDecoder
+      const scope = yield* Scope.make()
+      const toPcm = yield* Scope.provide(PcmTicks.make(), scope)
+      const silent = (index: number): Tick => ({
+        index,
+        atMs: 0,
+        participants: new Map([[user, { kind: "silence", frames: [], aheadSamples: 0 }]])
+      })
+      const speaking = (index: number): Tick => ({
+        index,
+        atMs: 0,
+        participants: new Map([[user, {
+          kind: "audio",
+          frames: [frameOf(Uint8Array.of(0xfc, 0), 0)],
+          aheadSamples: 0
+        }]])
+      })
+      yield* toPcm(silent(0))
+      assert.strictEqual(yield* mock.live, 0)
+      yield* toPcm(speaking(1))
+      yield* toPcm(silent(500))
+      assert.strictEqual(yield* mock.live, 1)
+      yield* toPcm(silent(501))
+      assert.strictEqual(yield* mock.live, 0)
+      yield* toPcm(speaking(502))
+      yield* toPcm({ index: 503, atMs: 0, participants: new Map() })
+      assert.strictEqual(yield* mock.live, 0)
+    }).pipe(Effect.provide(MockOpusDecoder.layer)))
+
+  it("leaves one speaker untouched, and never wraps around with many", () => {
+    const loud = new Int16Array(4).fill(32_767)
+    const tick = (count: number): PcmTick => ({
+      index: 0,
+      atMs: 0,
+      participants: new Map(
+        Array.from({ length: count }, (_, i) => [UserId.make(`10000000000000000${i}`), { kind: "audio", pcm: loud }])
+      )
+    })
+    assert.deepStrictEqual(PcmTicks.mix(tick(1), 4).pcm, loud)
+    assert.deepStrictEqual(PcmTicks.mix(tick(9), 4).pcm, loud)
+    assert.deepStrictEqual(PcmTicks.mix(tick(0), 4).pcm, new Int16Array(4))
+    assert.lengthOf(PcmTicks.mix(tick(3), 4).speakers, 3)
+  })
+})
+
+describe("Pcm", () => {
+  it.effect("makes hours of silence piece by piece, at any rate to the sample", () =>
+    Effect.gen(function*() {
+      const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ rate: 8_000, channels: 1 })
+      const samples = 3_600 * 48_000 + 7
+      const gap = frameOf(new Uint8Array(0), 5, { kind: "silence", packets: 0, samples, timestamp: 11, dropped: 2 })
+      let length = 0
+      let at = 11
+      let pieces = 0
+      for (const piece of yield* Pcm.decode(decoder, gap)) {
+        assert.strictEqual(piece.timestamp, at)
+        assert.strictEqual(piece.dropped, pieces === 0 ? 2 : undefined)
+        at += piece.samples
+        length += piece.pcm.length
+        pieces++
+      }
+      assert.strictEqual(pieces, 3_601)
+      assert.strictEqual(length, Math.floor((11 + samples) / 6) - Math.floor(11 / 6))
+    }).pipe(Effect.scoped, Effect.provide(OpusDecoder.layer)))
+})

@@ -1,0 +1,204 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Fiber, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as Receive from "../../src/receive/Receive.ts"
+import { MockOpusDecoder } from "../../src/testing/index.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as Intake from "./intake.ts"
+import * as Schedule from "./schedule.ts"
+
+const ada = UserId.make("100000000000000001")
+const bob = UserId.make("100000000000000002")
+
+const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+const packet = (
+  n: number,
+  { arrivalMs, ssrc = 1, userId = ada }: {
+    readonly arrivalMs: number
+    readonly ssrc?: number
+    /** `null`: nobody has said whose it is. */
+    readonly userId?: UserId | null
+  }
+) => ({
+  ssrc: Ssrc.make(ssrc),
+  ...(userId === null ? {} : { userId }),
+  sequence: n,
+  timestamp: n * 960,
+  payload: Schedule.opus(960, n),
+  arrivalMs
+})
+
+const keep = Effect.fnUntraced(function*<A, E, R>(stream: Stream.Stream<A, E, R>) {
+  const values: Array<A> = []
+  const fiber = yield* stream.pipe(
+    Stream.runForEach((value) => Effect.sync(() => values.push(value))),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return { values, fiber }
+})
+
+const numbers = (frames: ReadonlyArray<Receive.ReceivedFrame>) => frames.map(({ data }) => Schedule.numberOf(data))
+
+describe("Receive", () => {
+  it.effect("reads while somebody listens, and only then", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      assert.strictEqual(hand.readers.size, 0)
+      const one = yield* keep(receive.user(ada))
+      const two = yield* keep(receive.ticks)
+      assert.strictEqual(hand.readers.size, 1)
+      yield* Fiber.interrupt(one.fiber)
+      assert.strictEqual(hand.readers.size, 1)
+      yield* Fiber.interrupt(two.fiber)
+      assert.strictEqual(hand.readers.size, 0)
+      yield* keep(receive.speaking)
+      assert.strictEqual(hand.readers.size, 1)
+    }))
+
+  it.effect("keeps no buffer for users nobody listens to", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const { values } = yield* keep(receive.user(ada))
+      for (let n = 0; n < 10; n++) {
+        const arrivalMs = yield* nowMs
+        hand.push(packet(n, { arrivalMs }))
+        hand.push(packet(n, { arrivalMs, ssrc: 2, userId: bob }))
+        yield* TestClock.adjust(20)
+      }
+      yield* TestClock.adjust(200)
+      assert.deepStrictEqual(numbers(values), Array.from({ length: 10 }, (_, n) => n))
+      assert.isUndefined(receive.statistics(bob))
+      assert.strictEqual(receive.statistics().received, 10)
+      assert.sameMembers([...yield* receive.participants], [ada, bob])
+    }))
+
+  it.effect("understands the clock of a driver in another thread", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const { values } = yield* keep(receive.user(ada))
+      const start = yield* nowMs
+      for (let n = 0; n < 20; n++) {
+        // our thread sees every other packet 15 ms late
+        if (n % 2 === 1) yield* TestClock.adjust(15)
+        hand.push(packet(n, { arrivalMs: 1e9 + n * 20 }))
+        yield* TestClock.adjust(n % 2 === 1 ? 5 : 20)
+      }
+      yield* TestClock.adjust(200)
+      assert.lengthOf(values, 20)
+      values.forEach(({ atMs }, n) => assert.closeTo(atMs, start + n * 20, 1e-3))
+      assert.strictEqual(receive.statistics().jitterMs, 0)
+      hand.connect()
+      hand.push(packet(20, { arrivalMs: 5 }))
+      yield* TestClock.adjust(200)
+      assert.closeTo(values.at(-1)?.atMs ?? 0, start + 400, 1e-3)
+    }))
+
+  it.effect("lets packets wait for the name of their sender, for a second and on one connection", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const { values } = yield* keep(receive.frames)
+      const unnamed = (n: number) => Effect.map(nowMs, (arrivalMs) => hand.push(packet(n, { arrivalMs, userId: null })))
+      for (let n = 0; n < 5; n++) {
+        yield* unnamed(n)
+        yield* TestClock.adjust(20)
+      }
+      assert.lengthOf(values, 0)
+      hand.tell({ _tag: "Speaking", userId: ada, ssrc: Ssrc.make(1), flags: 1 })
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual(numbers(values), [0, 1, 2, 3, 4])
+      // a later packet with a name tells it too
+      yield* unnamed(5)
+      hand.push(packet(6, { arrivalMs: yield* nowMs }))
+      yield* TestClock.adjust(200)
+      assert.deepStrictEqual(numbers(values).slice(5), [5, 6])
+      yield* unnamed(7)
+      yield* TestClock.adjust(1_200)
+      hand.tell({ _tag: "Speaking", userId: ada, ssrc: Ssrc.make(1), flags: 1 })
+      yield* unnamed(8)
+      hand.connect()
+      hand.tell({ _tag: "Speaking", userId: ada, ssrc: Ssrc.make(1), flags: 1 })
+      for (let n = 0; n < 150; n++) yield* unnamed(n)
+      yield* TestClock.adjust(200)
+      assert.lengthOf(values, 7)
+      assert.strictEqual(receive.statistics().unknownSenders, 52)
+    }))
+
+  it.effect("gives missing ticks when it wakes up late", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const { values } = yield* keep(receive.ticks)
+      yield* TestClock.adjust(10)
+      yield* TestClock.adjust(3_000)
+      assert.lengthOf(values, 150)
+      assert.isTrue(values.every(({ index }, i) => index === i))
+    }))
+
+  it.effect("ends every stream with the reason of the session's end, behind what has come", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const error = VoiceError.make(new VoiceError.NotConnected({ operation: "Listening" }))
+      const streams: ReadonlyArray<Stream.Stream<unknown, VoiceError.VoiceError, unknown>> = [
+        receive.user(ada),
+        receive.user(ada, {}),
+        receive.frames,
+        receive.ticks,
+        receive.ticksPcm(),
+        receive.speaking,
+        receive.mixed()
+      ]
+      const ends = yield* Effect.forEach(streams, (stream) =>
+        // the decoder is the only thing that they need
+        Effect.forkChild(Effect.flip(Stream.runDrain(stream)) as Effect.Effect<VoiceError.VoiceError>, {
+          startImmediately: true
+        }))
+      yield* TestClock.adjust(100)
+      hand.end(error)
+      for (const end of ends) assert.strictEqual(yield* Fiber.join(end), error)
+      assert.strictEqual(hand.readers.size, 0)
+    }).pipe(Effect.provide(MockOpusDecoder.layer)))
+
+  it.effect("frees decoders with the streams that need them", () =>
+    Effect.gen(function*() {
+      const mock = yield* MockOpusDecoder.MockOpusDecoder
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const user = yield* keep(receive.user(ada, { rate: 16_000 }))
+      const mixed = yield* keep(receive.mixed())
+      for (let n = 0; n < 20; n++) {
+        hand.push(packet(n, { arrivalMs: yield* nowMs }))
+        yield* TestClock.adjust(20)
+      }
+      yield* TestClock.adjust(300)
+      assert.strictEqual(yield* mock.live, 2)
+      assert.isAbove(user.values.length, 15)
+      assert.isTrue(mixed.values.some(({ speakers }) => speakers.includes(ada)))
+      yield* Fiber.interrupt(user.fiber)
+      yield* Fiber.interrupt(mixed.fiber)
+      assert.strictEqual(yield* mock.live, 0)
+    }).pipe(Effect.provide(MockOpusDecoder.layer)))
+
+  it.effect("forgets most of those who have left", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      yield* keep(receive.frames)
+      for (let n = 0; n < 300; n++) {
+        const userId = UserId.make(String(200_000_000_000_000_000n + BigInt(n)))
+        hand.push(packet(0, { arrivalMs: yield* nowMs, ssrc: n + 10, userId }))
+        yield* TestClock.adjust(100)
+        hand.tell({ _tag: "UserDisconnected", userId })
+      }
+      assert.isUndefined(receive.statistics(UserId.make("200000000000000000")))
+      assert.isDefined(receive.statistics(UserId.make("200000000000000299")))
+      assert.deepInclude(receive.statistics(), { received: 300, delivered: 300 })
+      assert.deepStrictEqual(yield* receive.participants, [])
+    }))
+})

@@ -1,0 +1,137 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import type { ReceivedFrame, Tick } from "../../src/receive/ReceivedFrame.ts"
+import * as Ticker from "../../src/receive/Ticker.ts"
+
+const user = UserId.make("100000000000000001")
+const other = UserId.make("100000000000000002")
+
+const frame = (atMs: number, options: Partial<ReceivedFrame> = {}): ReceivedFrame => ({
+  userId: user,
+  ssrc: Ssrc.make(1),
+  sequence: 0,
+  timestamp: 0,
+  samples: 960,
+  atMs,
+  kind: "audio",
+  data: Uint8Array.of(0xfc),
+  packets: 1,
+  ...options
+})
+
+const make = (participants: Iterable<UserId> = [user]) => {
+  const ticks: Array<Tick> = []
+  const ticker = Ticker.make({
+    startMs: 1_000,
+    delayMs: 100,
+    participants: () => participants,
+    onTick: (tick) => ticks.push(tick)
+  })
+  return { ticker, ticks, part: (index: number, of = user) => ticks[index]?.participants.get(of) }
+}
+
+describe("Ticker", () => {
+  it("gives every tick once, also when it is called late", () => {
+    const { ticker, ticks } = make()
+    ticker.advance(1_019)
+    assert.lengthOf(ticks, 0)
+    ticker.advance(1_020)
+    ticker.advance(1_025)
+    ticker.advance(1_333)
+    assert.deepStrictEqual(ticks.map(({ index }) => index), Array.from({ length: 16 }, (_, i) => i))
+    assert.deepStrictEqual(ticks.map(({ atMs }) => atMs), Array.from({ length: 16 }, (_, i) => 900 + i * 20))
+    assert.strictEqual(ticker.nextMs(), 1_340)
+  })
+
+  it("puts a frame into the tick that begins nearest to it", () => {
+    for (const [atMs, index] of [[909, 0], [911, 1], [920, 1], [929, 1], [931, 2]] as const) {
+      const { part, ticker } = make()
+      ticker.onFrame(frame(atMs))
+      ticker.advance(1_060)
+      assert.strictEqual(part(index)?.kind, "audio", `${atMs}`)
+      assert.lengthOf(part(index)?.frames ?? [], 1)
+    }
+  })
+
+  it("puts short frames together, and lets a long one last", () => {
+    const { part, ticker } = make([user, other])
+    for (let i = 0; i < 16; i++) ticker.onFrame(frame(900 + i * 2.5, { samples: 120 }))
+    for (let i = 0; i < 2; i++) ticker.onFrame(frame(900 + i * 60, { userId: other, samples: 2_880 }))
+    ticker.advance(1_140)
+    assert.deepStrictEqual([0, 1].map((i) => part(i)?.frames.length), [8, 8])
+    assert.deepStrictEqual([0, 1, 2, 3, 4, 5].map((i) => part(i, other)?.frames.length), [1, 0, 0, 1, 0, 0])
+    assert.deepStrictEqual([0, 1, 2].map((i) => part(i, other)?.aheadSamples), [1_920, 960, 0])
+    assert.deepStrictEqual([0, 1, 2, 3, 4, 5].map((i) => part(i, other)?.kind), [
+      "audio",
+      "audio",
+      "audio",
+      "audio",
+      "audio",
+      "audio"
+    ])
+  })
+
+  it("says what is missing, and takes it for a pause after 100 ms", () => {
+    const { part, ticker } = make()
+    ticker.onFrame(frame(900))
+    ticker.advance(1_180)
+    assert.deepStrictEqual(
+      Array.from({ length: 9 }, (_, i) => part(i)?.kind),
+      ["audio", "missing", "missing", "missing", "missing", "missing", "silence", "silence", "silence"]
+    )
+    ticker.onFrame(frame(1_080))
+    ticker.advance(1_200)
+    assert.strictEqual(part(9)?.kind, "audio")
+  })
+
+  it("knows a pause by the silence before it", () => {
+    const { part, ticker } = make()
+    ticker.onFrame(frame(900))
+    ticker.onFrame(frame(920, { kind: "silence" }))
+    ticker.advance(1_080)
+    assert.deepStrictEqual([0, 1, 2, 3].map((i) => part(i)?.kind), ["audio", "silence", "silence", "silence"])
+    assert.strictEqual(part(1)?.frames.length, 1)
+  })
+
+  it("catches up with what comes late, and loses nothing of it", () => {
+    const { part, ticker } = make()
+    ticker.onFrame(frame(900))
+    ticker.advance(1_060)
+    for (const atMs of [920, 940, 960]) ticker.onFrame(frame(atMs))
+    ticker.advance(1_080)
+    assert.deepStrictEqual([0, 1, 2, 3].map((i) => part(i)?.frames.length), [1, 0, 0, 3])
+  })
+
+  it("lists who is silent, and hears out who has left", () => {
+    const { part, ticker, ticks } = make([other])
+    ticker.onFrame(frame(900))
+    ticker.advance(1_040)
+    assert.strictEqual(part(0)?.kind, "audio")
+    assert.strictEqual(part(0, other)?.kind, "silence")
+    ticker.advance(1_400)
+    assert.isFalse(ticks.at(-1)?.participants.has(user))
+  })
+
+  it.prop("gives each frame once and in order, whatever comes when", [
+    Schema.Array(Schema.Struct({
+      gapMs: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 60 })),
+      lateMs: Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 150 })),
+      samples: Schema.Literals([120, 480, 960, 2_880])
+    }))
+  ], ([list]) => {
+    const { ticker, ticks } = make()
+    let atMs = 900
+    let nowMs = 1_000
+    list.forEach(({ gapMs, lateMs, samples }, sequence) => {
+      nowMs = Math.max(nowMs, atMs + lateMs)
+      ticker.advance(nowMs)
+      ticker.onFrame(frame(atMs, { sequence, samples }))
+      atMs += samples / 48 + gapMs
+    })
+    ticker.advance(nowMs + 10_000)
+    const given = ticks.flatMap(({ participants }) => participants.get(user)?.frames ?? [])
+    assert.deepStrictEqual(given.map(({ sequence }) => sequence), list.map((_, i) => i))
+    assert.isTrue(ticks.every(({ index }, i) => index === i))
+  })
+})

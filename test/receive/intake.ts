@@ -1,0 +1,39 @@
+import { Effect } from "effect"
+import type { AudioPacket, Event } from "../../src/driver/Line.ts"
+import type { UserId } from "../../src/protocol/Identifier.ts"
+import type * as Hub from "../../src/receive/Hub.ts"
+import type { Observer } from "../../src/VoiceDriver.ts"
+import type { VoiceError } from "../../src/VoiceError.ts"
+
+/** Packets and events by hand. */
+export const make = () => {
+  const readers = new Set<Hub.Reader>()
+  const observers = new Set<Observer<Event | { readonly _tag: "Moved" }>>()
+  const members = new Set<UserId>()
+  const intake: Hub.Intake = {
+    read: (reader) =>
+      Effect.asVoid(Effect.acquireRelease(
+        Effect.sync(() => readers.add(reader)),
+        () => Effect.sync(() => readers.delete(reader))
+      )),
+    observe: (observer) => Effect.sync(() => void observers.add(observer)),
+    members: () => [...members]
+  }
+  return {
+    intake,
+    members,
+    readers,
+    push: (packet: AudioPacket) => {
+      for (const { onPacket } of readers) onPacket(packet)
+    },
+    connect: () => {
+      for (const { onConnection } of readers) onConnection()
+    },
+    tell: (event: Event) => {
+      for (const { onEvent } of observers) onEvent(event)
+    },
+    end: (error: VoiceError) => {
+      for (const { onOver } of readers) onOver(error)
+    }
+  }
+}
