@@ -95,7 +95,11 @@ export const make = (options: {
     },
     attach: (channelId, server) => {
       if (handle !== undefined) return handle.move({ channelId, server })
-      handle = options.participants.join({ userId, guildId, channelId, server }, { audio, e2ee, misbehave })
+      handle = options.participants.join({ userId, guildId, channelId, server }, {
+        ...(audio === undefined ? {} : { audio }),
+        e2ee,
+        misbehave
+      })
       handle.onHeard((frame) => {
         for (const listener of listeners) listener(frame)
       })
