@@ -58,6 +58,8 @@ const whatNext = (reason: VoiceError.Reason): string => {
       return `mend the program: ${reason.message}`
     case "SourceFailed":
       return "skip it, and play the next"
+    case "RecordingFailed":
+      return `tell that the recording has ended: ${reason.message}`
     // a defect of the library, or of Discord
     case "UnknownOpcode":
     case "PayloadRejected":

@@ -26,6 +26,11 @@ export interface WriterOptions {
   readonly vendor?: string | undefined
   /** Tells this stream from others in the file. Default 1. */
   readonly serial?: number | undefined
+  /**
+   * Goes on with a file that has headers and pages already: the granule position of its last page, and the sequence number
+   * of the next. Default: a new file.
+   */
+  readonly resume?: { readonly granule: number; readonly sequence: number } | undefined
 }
 
 /**
@@ -49,6 +54,11 @@ export interface OggWriter {
    * (and its time becomes silence, if the next one has a position); the result is then `undefined`.
    */
   readonly add: (packet: PositionedPacket) => Uint8Array | undefined
+  /**
+   * Closes the page at hand and gives all bytes that are ready: what was added so far can be played by whoever has them. The
+   * headers come out even if nothing was added.
+   */
+  readonly flush: () => Uint8Array
   /**
    * Ends the stream and gives the last bytes. With `samples`, a player cuts the end off at so many samples at 48 kHz, after
    * the pre-skip.
@@ -78,9 +88,9 @@ const silences: ReadonlyArray<readonly [samples: number, packet: Uint8Array]> = 
 export const make = (options?: WriterOptions): OggWriter => {
   const serial = options?.serial ?? 1
   const preSkip = options?.preSkip ?? 312
-  let sequence = 0
-  let granule = 0
-  let started = false
+  let sequence = options?.resume?.sequence ?? 0
+  let granule = options?.resume?.granule ?? 0
+  let started = options?.resume !== undefined
   let out: Array<Uint8Array> = []
 
   let lacing: Array<number> = []
@@ -140,7 +150,7 @@ export const make = (options?: WriterOptions): OggWriter => {
     }
   }
 
-  const flush = (): Uint8Array => {
+  const ready = (): Uint8Array => {
     const bytes = concat(out)
     out = []
     return bytes
@@ -153,12 +163,17 @@ export const make = (options?: WriterOptions): OggWriter => {
       start()
       if (packet.position !== undefined) fill(packet.position)
       write(packet.data, samples)
-      return flush()
+      return ready()
+    },
+    flush: () => {
+      start()
+      if (lacing.length > 0) page(0, granule)
+      return ready()
     },
     finish: (samples) => {
       start()
       page(OggPage.flagLast, samples === undefined ? granule : Math.min(granule, preSkip + samples))
-      return flush()
+      return ready()
     },
     writtenSamples: () => granule
   }

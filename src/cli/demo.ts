@@ -1,12 +1,13 @@
 /**
  * The command `demo`: starts an emulator of Discord, lets a bot join a channel and play a file over real sockets, and
- * measures what a listener in that channel hears. It needs no account, no token and no network.
+ * measures what a listener in that channel hears. Then the two talk with each other. It needs no account, no token and no network.
  *
  * @since 0.1.0
  */
 import { Argument, Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FileSystem from "effect/FileSystem"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
@@ -24,6 +25,7 @@ import * as OpusPacket from "../protocol/OpusPacket.ts"
 import { VoiceVersion } from "../protocol/VoicePayload.ts"
 import * as VoiceSession from "../VoiceSession.ts"
 import * as Comparison from "./demo/Comparison.ts"
+import * as Conversation from "./demo/Conversation.ts"
 import * as Display from "./demo/Display.ts"
 import * as Encryption from "./demo/Encryption.ts"
 import * as Recording from "./demo/Recording.ts"
@@ -73,7 +75,23 @@ const settings = {
   record: Flag.String("record").pipe(
     Flag.optional,
     Flag.withDescription("Write what the listener heard to this file; default one in the folder for temporary files")
+  ),
+  answer: Flag.String("answer").pipe(
+    Flag.optional,
+    Flag.withDescription("What the listener answers (Opus); default some speech, or nothing if a file is played")
+  ),
+  recordAnswer: Flag.String("record-answer").pipe(
+    Flag.optional,
+    Flag.withDescription("Write what the bot heard of the answer to this file; default one like the other")
   )
+}
+
+interface Paths {
+  readonly file: string
+  readonly record: string
+  /** `undefined`: there is no conversation. */
+  readonly answer: string | undefined
+  readonly recordAnswer: string
 }
 
 /** Late packets are waited for so long. */
@@ -103,15 +121,48 @@ const describeEnd = (end: Track.TrackEnd): string => {
   }
 }
 
-/** Joins, plays to the end and leaves. */
+/** Draws a line over the one before on a terminal; prints it elsewhere. */
+const draw = Effect.gen(function*() {
+  const terminal = yield* Terminal.Terminal
+  const interactive = yield* (yield* Stdio.Stdio).stdoutIsTerminal
+  return {
+    interactive,
+    line: (make: (columns?: number) => string) =>
+      interactive
+        ? Effect.flatMap(terminal.columns, (columns) => Effect.ignore(terminal.display(Display.redraw(make(columns)))))
+        : Console.log(make()),
+    end: interactive ? Effect.ignore(terminal.display("\n")) : Effect.void
+  }
+})
+
+/** The bot says something, and the listener answers: both are shown as they do. */
+const converse = Effect.fnUntraced(function*(
+  session: VoiceSession.VoiceSession,
+  guest: Emulator.Participant,
+  answer: string
+) {
+  const { end, interactive, line } = yield* draw
+  yield* Console.log("Now the bot says something, and the listener answers")
+  let calls = 0
+  const show = (levels: Conversation.Levels) =>
+    // elsewhere than on a terminal, a line a second is enough
+    interactive || calls++ % 10 === 0
+      ? line((columns) => Display.meterLine({ bot: levels.bot, listener: levels.guest }, columns))
+      : Effect.void
+  const heard = yield* Conversation.hold({ session, guest, question: Conversation.question, answer, show })
+  yield* end
+  return heard
+})
+
+/** Joins, plays to the end, talks with the listener if there is an answer, and leaves. */
 const perform = Effect.fnUntraced(function*(
   where: VoiceSession.JoinOptions,
   tap: Tap.Tap,
   profile: string,
-  awaitFrames: (count: number) => Effect.Effect<unknown>
+  listener: Emulator.Participant,
+  answer: string | undefined
 ) {
-  const terminal = yield* Terminal.Terminal
-  const interactive = yield* (yield* Stdio.Stdio).stdoutIsTerminal
+  const { end: endLine, interactive, line } = yield* draw
   const session = yield* VoiceSession.join(where)
   const state = yield* session.state
   const track = yield* session.play(tap.source)
@@ -121,15 +172,12 @@ const perform = Effect.fnUntraced(function*(
   )
   const e2ee = yield* Encryption.settled(session)
   yield* Console.log(Display.encryptionLine(e2ee))
-  const show = Effect.flatMap(progressOf(session, track), (progress) =>
-    interactive
-      ? Effect.flatMap(
-        terminal.columns,
-        (columns) => terminal.display(Display.redraw(Display.progressLine(progress, columns)))
-      )
-      : Console.log(Display.progressLine(progress)))
+  const show = Effect.flatMap(
+    progressOf(session, track),
+    (progress) => line((columns) => Display.progressLine(progress, columns))
+  )
   // A connection that is lost ends the track, and is reported by it; there is nothing more to show then.
-  yield* Effect.sleep(interactive ? "100 millis" : "5 seconds").pipe(
+  const showing = yield* Effect.sleep(interactive ? "100 millis" : "5 seconds").pipe(
     Effect.andThen(show),
     Effect.forever,
     Effect.ignore,
@@ -137,18 +185,33 @@ const perform = Effect.fnUntraced(function*(
   )
   const end = yield* Effect.raceFirst(track.awaitEnd, Effect.andThen(session.awaitClosed, track.awaitEnd))
   const voiced = tap.frames().filter(({ data }) => !OpusPacket.isSilence(data)).length
-  yield* Effect.timeoutOption(awaitFrames(voiced), patience)
-  yield* show
-  if (interactive) yield* terminal.display("\n")
-  return { end, e2ee }
+  yield* Effect.timeoutOption(listener.awaitFrames(voiced), patience)
+  const listenerCode = (yield* listener.e2ee)?.privacyCode
+  const heard = (yield* listener.heard).filter(({ userId }) => userId === session.userId)
+  yield* Fiber.interrupt(showing)
+  yield* Effect.ignore(show)
+  yield* endLine
+  const answered = answer === undefined || end._tag !== "Finished"
+    ? undefined
+    : yield* converse(session, listener, answer)
+  return { answered, end, e2ee, heard, listenerCode }
 }, Effect.scoped)
 
+/** Writes a file, or says why it cannot be written: what was measured is worth more, and is shown in any case. */
+const write = Effect.fnUntraced(function*(to: string, bytes: () => Uint8Array) {
+  const files = yield* FileSystem.FileSystem
+  const path = resolve(to)
+  return yield* Effect.suspend(() => files.writeFile(path, bytes())).pipe(
+    Effect.as(path),
+    Effect.catch((error) => Effect.as(Console.error(`No recording at ${path}: ${error.message}`), undefined))
+  )
+})
+
 const run = Effect.fnUntraced(function*(
-  options: { readonly file: string; readonly record: string },
+  options: Paths,
   setting: Setting.Setting
 ) {
   const discord = yield* Emulator.Emulator
-  const bot = yield* discord.user("bot")
   const listener = yield* discord.join({ user: "listener", channel: setting.channel })
   const tap = Tap.make(AudioSource.fromFile(options.file))
   const where: VoiceSession.JoinOptions = {
@@ -157,56 +220,63 @@ const run = Effect.fnUntraced(function*(
     version: setting.version,
     ...setting.modes === undefined ? {} : { modes: setting.modes }
   }
-  let listenerCode: string | undefined
-  const awaitFrames = (count: number) =>
-    Effect.andThen(listener.awaitFrames(count), listener.e2ee).pipe(
-      Effect.map((membership) => {
-        listenerCode = membership?.privacyCode
-      })
-    )
-  const { e2ee, end } = yield* perform(where, tap, setting.profile.name, awaitFrames).pipe(
-    Effect.provide(discord.layerVoice("bot"))
-  )
-  const heard = (yield* listener.heard).filter(({ userId }) => userId === bot.id)
+  const { answered, e2ee, end, heard, listenerCode } = yield* perform(
+    where,
+    tap,
+    setting.profile.name,
+    listener,
+    options.answer
+  ).pipe(Effect.provide(discord.layerVoice("bot")))
   const comparison = Comparison.compare(tap.frames(), heard)
-  const path = resolve(options.record)
-  const write = Effect.fnUntraced(function*() {
-    const files = yield* FileSystem.FileSystem
-    const title = `${basename(options.file)} as it was heard`
-    yield* files.writeFile(path, Recording.encode(heard, { title, channels: tap.channels() }))
-    return path
-  })
-  // what was measured is worth more than the file: it is shown even if that cannot be written
-  const recording = heard.length === 0 ? undefined : yield* write().pipe(
-    Effect.catch((error) => Effect.as(Console.error(`No recording at ${path}: ${error.message}`), undefined))
-  )
+  const title = `${basename(options.file)} as it was heard`
+  const recording = heard.length === 0
+    ? undefined
+    : yield* write(options.record, () => Recording.encode(heard, { title, channels: tap.channels() }))
+  const answer = answered === undefined ? undefined : {
+    utterances: answered.utterances.length,
+    durationMs: answered.utterances.reduce((sum, { endMs, startMs }) => sum + endMs - startMs, 0),
+    noticedMs: answered.noticedMs,
+    path: answered.utterances.length === 0
+      ? undefined
+      : yield* write(options.recordAnswer, () => Conversation.encode(answered))
+  }
   const verdicts = [...yield* discord.violations, ...yield* discord.advice]
   const objections = verdicts.map(({ code, message, severity }) => `${severity} ${code}: ${message}`)
   yield* Console.log(Display.summary({
     comparison,
     end: describeEnd(end),
     privacy: e2ee.version === 0 ? undefined : { bot: e2ee.membership?.privacyCode, listener: listenerCode },
+    answer,
     recording,
     objections
   }))
   if (end._tag !== "Finished" || Comparison.exitCode(comparison) !== 0) {
     return yield* new DemoFailed({ detail: "The listener did not hear all of the source." })
   }
-  if (recording === undefined) return yield* new DemoFailed({ detail: "The recording could not be written." })
+  if (answer?.utterances === 0) return yield* new DemoFailed({ detail: "The bot did not hear the answer." })
+  if (recording === undefined || (answer !== undefined && answer.path === undefined)) {
+    return yield* new DemoFailed({ detail: "The recording could not be written." })
+  }
 }, Effect.scoped)
 
 /**
- * `demo [FILE] [--mode MODE] [--voice-version N] [--record PATH]`. The exit code is 0 only if the listener heard every frame
- * of the source intact; the silence that closes it does not count.
+ * `demo [FILE] [--mode MODE] [--voice-version N] [--record PATH] [--answer FILE] [--record-answer PATH]`. The exit code is 0
+ * only if the listener heard every frame of the source intact (the silence that closes it does not count), and the bot heard
+ * the answer, if there was to be one.
  *
  * @category commands
  * @since 0.1.0
  */
 export const demoCommand = Command.make("demo", settings, (options) => {
   const setting = Setting.make(Option.getOrUndefined(options.mode), Option.getOrUndefined(options.voiceVersion))
-  const paths = {
+  const paths: Paths = {
     file: Option.getOrElse(options.file, () => music),
-    record: Option.getOrElse(options.record, () => join(tmpdir(), "effect-discord-voice-demo.ogg"))
+    record: Option.getOrElse(options.record, () => join(tmpdir(), "effect-discord-voice-demo.ogg")),
+    answer: Option.getOrElse(options.answer, () => Option.isNone(options.file) ? Conversation.answer : undefined),
+    recordAnswer: Option.getOrElse(
+      options.recordAnswer,
+      () => join(tmpdir(), "effect-discord-voice-demo-answer.ogg")
+    )
   }
   return run(paths, setting).pipe(
     Effect.provide(Emulator.layer({ profile: setting.profile })),
@@ -220,7 +290,7 @@ export const demoCommand = Command.make("demo", settings, (options) => {
 }).pipe(
   Command.withDescription("Play a file through an emulator of Discord, and measure what a listener hears"),
   Command.withExamples([
-    { command: "effect-discord-voice demo", description: "Play some music" },
+    { command: "effect-discord-voice demo", description: "Play some music, and talk with a listener" },
     {
       command: "effect-discord-voice demo song.ogg --record heard.ogg",
       description: "Play a file and keep what was heard"

@@ -354,6 +354,36 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>(`${key}/Sourc
   }
 }
 
+const recordingRemedies = {
+  Unwritable: "Check that the folder exists or can be made, and that this process may write there.",
+  Exists: "Nothing is ever written over: choose another folder.",
+  DiskFull: "What was written stays and can be played. Make room, and start another recording in another folder.",
+  NotARecording: "Check the folder.",
+  Failed: "What was written stays and can be played."
+} as const
+
+/**
+ * A recording could not be written. `path` is the file or folder.
+ *
+ * - `Unwritable`: the folder cannot be made or written to.
+ * - `Exists`: there is a recording in the folder already.
+ * - `DiskFull`: there is no room left, or the quota is used up.
+ * - `NotARecording`: there is nothing in the folder that could be repaired.
+ * - `Failed`: something else, such as a disk that is gone or takes nothing any more.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class RecordingFailed extends Schema.TaggedError<RecordingFailed>(`${key}/RecordingFailed`)("RecordingFailed", {
+  path: Schema.String,
+  kind: Schema.Literals(["Unwritable", "Exists", "DiskFull", "NotARecording", "Failed"]),
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `The recording failed at ${this.path} (${this.kind}): ${this.detail}. ${recordingRemedies[this.kind]}`
+  }
+}
+
 /**
  * Something that this version does not do.
  *

@@ -9,6 +9,7 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import { OggOpusDecoder } from "ogg-opus-decoder"
 import { demoCommand, music } from "../../src/cli/demo.ts"
+import { answer } from "../../src/cli/demo/Conversation.ts"
 import { longPacket, ogg, packet, readPackets, readPages, webm } from "../audio/samples.ts"
 
 const run = Command.runWith(demoCommand, { version: "test" })
@@ -69,6 +70,30 @@ describe("demo", () => {
       const { output, recorded, well } = yield* demo(webm(packets))
       assert.isTrue(well, output)
       assert.deepStrictEqual(sounding(recorded), expected)
+    }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
+
+  it.live("talks with the listener, and writes down what was answered", () =>
+    Effect.gen(function*() {
+      const path = yield* directory
+      const answered = Path.join(path, "answered.ogg")
+      // the first second of it
+      const bytes = new Uint8Array(Fs.readFileSync(answer))
+      const said = readPackets(bytes, readPages(bytes)[0]?.serial ?? 0).slice(2, 52)
+      const answering = Path.join(path, "answer.ogg")
+      Fs.writeFileSync(answering, ogg(said.map((data) => ({ data, samples: 960 }))))
+      const { errors, output, well } = yield* demo(ogg(packets), "--answer", answering, "--record-answer", answered)
+      assert.isTrue(well, output + errors)
+      assert.match(output, /14 of 14 frames, bit-exact/)
+      assert.match(output, /^bot \[#+-*\] +-\d+ dB +listener \[-+\] +- dB$/m)
+      assert.match(output, /answer {5}\d\.\d s of speech in 1 utterance, noticed after \d+ ms/)
+      assert.include(output, `answer     ${answered}`)
+      const hex = (data: Uint8Array) => Buffer.from(data).toString("hex")
+      const heard = readPackets(new Uint8Array(Fs.readFileSync(answered)), 1).slice(2).map(hex)
+      assert.includeMembers(heard, said.slice(0, 40).map(hex))
+
+      const missing = yield* demo(ogg(packets), "--answer", Path.join(path, "missing.ogg"))
+      assert.isFalse(missing.well)
+      assert.match(missing.errors, /missing\.ogg failed \(NotFound\)/)
     }).pipe(Effect.provide([NodeServices.layer, TestConsole.layer])))
 
   it.live("fails for a file that is cut, and still says what was heard", () =>

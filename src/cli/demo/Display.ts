@@ -36,10 +36,25 @@ export interface Summary {
   readonly end: string
   /** The voice privacy code that each side saw, if the call was end-to-end encrypted. */
   readonly privacy: { readonly bot: string | undefined; readonly listener: string | undefined } | undefined
+  /** What the bot has heard of the answer, if there was a conversation. */
+  readonly answer: AnswerSummary | undefined
   /** Where the recording is. */
   readonly recording: string | undefined
   /** What the emulator has to say against the client. */
   readonly objections: ReadonlyArray<string>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AnswerSummary {
+  readonly utterances: number
+  readonly durationMs: number
+  /** How long after the guest began the bot knew of it. */
+  readonly noticedMs: number | undefined
+  /** Where the answer is. */
+  readonly path: string | undefined
 }
 
 const two = (value: number): string => String(value).padStart(2, "0")
@@ -109,6 +124,34 @@ export const encryptionLine = ({ membership, version }: E2ee): string =>
     ? `End-to-end encryption (DAVE ${version}) is demanded, and there is no group yet`
     : `End-to-end encrypted (DAVE ${version}), voice privacy code ${code(membership.privacyCode)}`
 
+const quietDb = -60
+
+/**
+ * How loud each of some people is, in dBFS, in a line that is cut to `columns`, if given.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const meterLine = (levels: Readonly<Record<string, number>>, columns?: number): string => {
+  const line = Object.entries(levels)
+    .map(([name, level]) => {
+      const shown = level <= quietDb ? "  -" : String(Math.round(level)).padStart(3)
+      return `${name} ${bar((level - quietDb) / -quietDb)} ${shown} dB`
+    })
+    .join("   ")
+  return columns === undefined || columns <= 1 ? line : line.slice(0, columns - 1)
+}
+
+const answerLines = ({ durationMs, noticedMs, path, utterances }: AnswerSummary): ReadonlyArray<string> => [
+  utterances === 0
+    ? "  answer     nothing was heard"
+    : `  answer     ${(durationMs / 1000).toFixed(1)} s of speech in ${utterances} utterance${
+      utterances === 1 ? "" : "s"
+    }` +
+      (noticedMs === undefined ? "" : `, noticed after ${Math.round(noticedMs)} ms`),
+  ...path === undefined ? [] : [`  answer     ${path}`]
+]
+
 /**
  * The line, and what makes a terminal draw it over the one before.
  *
@@ -123,7 +166,7 @@ export const redraw = (line: string): string => `\r${line}\u001B[K`
  * @category combinators
  * @since 0.1.0
  */
-export const summary = ({ comparison: c, end, objections, privacy, recording }: Summary): string => {
+export const summary = ({ answer, comparison: c, end, objections, privacy, recording }: Summary): string => {
   const faults: Array<string> = []
   if (c.heard < c.sent) faults.push(`${c.sent - c.heard} missing or changed`)
   if (c.foreign > 0) faults.push(`${c.foreign} that nobody sent`)
@@ -141,6 +184,7 @@ export const summary = ({ comparison: c, end, objections, privacy, recording }: 
       `  privacy    ${isSame ? "the listener saw the same code" : "the listener saw another code: not the same group"}`
     )
   }
+  if (answer !== undefined) lines.push(...answerLines(answer))
   if (recording !== undefined) lines.push(`  recording  ${recording}`)
   for (const objection of objections) lines.push(`  objection  ${objection}`)
   return lines.join("\n")

@@ -63,6 +63,7 @@ describe("Display", () => {
         end: "finished",
         privacy: { bot: "1".repeat(30), listener: "1".repeat(30) },
         recording: "/tmp/heard.ogg",
+        answer: undefined,
         objections: []
       }),
       [
@@ -82,6 +83,7 @@ describe("Display", () => {
       end: "failed",
       privacy: { bot: "1".repeat(30), listener: undefined },
       recording: undefined,
+      answer: undefined,
       objections: ["violation nonce-repeated: twice"]
     })
     assert.include(text, "690 of 700 frames, not intact: 10 missing or changed, 2 that nobody sent, 1 more than once")
@@ -95,6 +97,7 @@ describe("Display", () => {
         end: "failed",
         privacy: undefined,
         recording: undefined,
+        answer: undefined,
         objections: []
       }),
       "0 of 0 frames, nothing was sent"
@@ -110,5 +113,33 @@ describe("Display", () => {
     )
     assert.match(Display.encryptionLine({ version: 1, transitioning: true }), /no group yet/)
     assert.strictEqual(Display.encryptionLine({ version: 0, transitioning: false }), "Not end-to-end encrypted")
+  })
+
+  it("shows how loud each is", () => {
+    assert.strictEqual(
+      Display.meterLine({ bot: -30, listener: -120 }),
+      "bot [##########----------] -30 dB   listener [--------------------]   - dB"
+    )
+    assert.strictEqual(Display.meterLine({ bot: 0 }), "bot [####################]   0 dB")
+    assert.strictEqual(Display.meterLine({ bot: -30 }, 11), "bot [#####")
+  })
+
+  it("says what was heard of an answer", () => {
+    const answer = { utterances: 1, durationMs: 3_240, noticedMs: 85.4, path: "/tmp/answer.ogg" }
+    const text = (changes: Partial<Display.AnswerSummary>) =>
+      Display.summary({
+        comparison,
+        end: "finished",
+        privacy: undefined,
+        recording: undefined,
+        objections: [],
+        answer: { ...answer, ...changes }
+      })
+    assert.include(
+      text({}),
+      "  answer     3.2 s of speech in 1 utterance, noticed after 85 ms\n  answer     /tmp/answer.ogg"
+    )
+    assert.include(text({ utterances: 2 }), "in 2 utterances")
+    assert.include(text({ utterances: 0, path: undefined }), "  answer     nothing was heard")
   })
 })

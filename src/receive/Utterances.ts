@@ -1,0 +1,257 @@
+/**
+ * What users say, one value for each stretch of speech, for programs that listen and answer. And when they begin and end, as
+ * it happens, so that a program can fall silent when it is spoken over.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as OggWriter from "../audio/OggWriter.ts"
+import type * as Line from "../driver/Line.ts"
+import { OpusDecoder, type Rate } from "../OpusDecoder.ts"
+import type { UserId } from "../protocol/Identifier.ts"
+import type { VoiceError } from "../VoiceError.ts"
+import * as Inbox from "./Inbox.ts"
+import * as Pcm from "./Pcm.ts"
+import type { Receive } from "./Receive.ts"
+import type { ReceivedFrame } from "./ReceivedFrame.ts"
+import * as Silence from "./record/Silence.ts"
+import * as Detector from "./utterance/Detector.ts"
+import { VoiceActivity } from "./VoiceActivity.ts"
+
+export type { EndReason, OpusPiece } from "./utterance/Detector.ts"
+
+/**
+ * What is needed of a session. A `VoiceSession` has it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Session {
+  readonly receive: Pick<Receive, "frames">
+  readonly events: Effect.Effect<Stream.Stream<Line.Event | { readonly _tag: "Moved" }>, never, Scope.Scope>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** An utterance has ended when nothing was said for so long. Default 400 ms. */
+  readonly silence?: Duration.Input | undefined
+  /** What is shorter is no utterance. Default 100 ms. */
+  readonly minimum?: Duration.Input | undefined
+  /** What is longer is cut, and goes on as another utterance. Default 30 seconds. */
+  readonly maximum?: Duration.Input | undefined
+  /** So much is in the sound before the speech begins and, up to `silence`, behind it. Default 200 ms. */
+  readonly preRoll?: Duration.Input | undefined
+  /** Of the PCM, in hertz. Default 16 000, which speech recognition takes. */
+  readonly rate?: Rate | undefined
+  /** Whom to listen to. Default all. */
+  readonly users?: ((userId: UserId) => boolean) | undefined
+  /** Events that are held for a slow reader, who loses the oldest beyond. Default 256. */
+  readonly capacity?: number | undefined
+}
+
+/**
+ * A stretch of speech. Times are milliseconds of the session's monotonic clock (`Clock.monotonicTimeNanos`).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Utterance {
+  readonly userId: UserId
+  /** When speech began and ended. */
+  readonly startMs: number
+  readonly endMs: number
+  /** When the first sample of `pcm` was heard: up to `preRoll` before `startMs`. */
+  readonly audioStartMs: number
+  /** Mono, 16 bits. */
+  readonly pcm: Int16Array
+  /** Of `pcm`, in hertz. */
+  readonly rate: Rate
+  /**
+   * Opus packets that cover the time of `pcm`, as they came; pauses and what was lost are packets of silence.
+   * `AudioSource.fromFrames` plays them, `toOgg` makes a file of them.
+   */
+  readonly opus: ReadonlyArray<Detector.OpusPiece>
+  readonly reason: Detector.EndReason
+}
+
+/**
+ * - `Started`: speech has begun; comes some 60 to 100 ms later, as deep as the jitter buffer is.
+ * - `Ended`: there is an utterance.
+ * - `Discarded`: what had started was shorter than `minimum`: a cough, or a knock.
+ *
+ * `dropped` is how many events this reader has lost right before, because it was too slow.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Event =
+  | { readonly _tag: "Started"; readonly userId: UserId; readonly startMs: number; readonly dropped?: number }
+  | { readonly _tag: "Ended"; readonly userId: UserId; readonly utterance: Utterance; readonly dropped?: number }
+  | {
+    readonly _tag: "Discarded"
+    readonly userId: UserId
+    readonly startMs: number
+    readonly endMs: number
+    readonly dropped?: number
+  }
+
+const defaultRate = 16_000
+const tick = "20 millis"
+const defaultCapacity = 256
+
+const milliseconds = (duration: Duration.Input | undefined, otherwise: number): number =>
+  duration === undefined ? otherwise : Duration.toMillis(Duration.fromInputUnsafe(duration))
+
+const noSound = new Int16Array()
+
+/** Packets without a gap: what did not come is silence, in whole units of Opus. */
+const toOpus = (frames: ReadonlyArray<Detector.Heard>): ReadonlyArray<Detector.OpusPiece> => {
+  const pieces: Array<Detector.OpusPiece> = []
+  for (const { data, samples } of frames) {
+    if (data !== undefined) pieces.push({ data, samples })
+    else Silence.fill(samples, (silence, length) => pieces.push({ data: silence, samples: length }))
+  }
+  return pieces
+}
+
+/**
+ * What begins and ends. Fails with the reason of the session's end; what was being said then ends as `left` before.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const events = (
+  session: Session,
+  options: Options = {}
+): Stream.Stream<Event, VoiceError, OpusDecoder> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const { rate = defaultRate, users: isWanted = () => true } = options
+    const limits: Detector.Limits = {
+      silence: milliseconds(options.silence, 400),
+      minimum: milliseconds(options.minimum, 100),
+      maximum: milliseconds(options.maximum, 30_000),
+      preRoll: milliseconds(options.preRoll, 200)
+    }
+    const activities = yield* VoiceActivity
+    const decoders = yield* OpusDecoder
+    const clock = yield* Clock.Clock
+    const scope = yield* Effect.scope
+    const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+    const inbox = Inbox.make<Event>(options.capacity ?? defaultCapacity, () => {})
+
+    const open = Effect.fnUntraced(function*(userId: UserId) {
+      const own = yield* Scope.fork(scope)
+      const decoder = yield* Scope.provide(decoders.make({ rate, channels: 1 }), own)
+      const activity = yield* Scope.provide(activities.make(rate), own)
+      const detector = Detector.make({
+        rate,
+        limits,
+        activity,
+        onStart: (startMs) => inbox.offer({ _tag: "Started", userId, startMs }),
+        onDiscard: (startMs, endMs) => inbox.offer({ _tag: "Discarded", userId, startMs, endMs }),
+        onEnd: ({ audioStartMs, endMs, frames, pcm, reason, startMs }) => {
+          const utterance = { userId, startMs, endMs, audioStartMs, pcm, rate, opus: toOpus(frames), reason }
+          inbox.offer({ _tag: "Ended", userId, utterance })
+        }
+      })
+      return { scope: own, decoder, detector }
+    })
+    const listeners = new Map<UserId, Effect.Success<ReturnType<typeof open>>>()
+
+    const hear = Effect.fnUntraced(function*(frame: ReceivedFrame) {
+      const { userId } = frame
+      if (!isWanted(userId)) return
+      let listener = listeners.get(userId)
+      if (listener === undefined) {
+        if (frame.kind !== "audio") return
+        listener = yield* open(userId)
+        listeners.set(userId, listener)
+      }
+      const { decoder, detector } = listener
+      const { atMs, samples, timestamp } = frame
+      // a pause has no sound, and a long loss none that could be made up
+      const isPause = frame.packets === 0 || frame.packets > 1 || samples === 0
+      const data = frame.kind === "lost" || frame.data.length === 0 ? undefined : frame.data
+      if (isPause) return detector.hear({ timestamp, samples, atMs, pcm: noSound, data }, nowMs())
+      for (const { pcm } of yield* Pcm.decode(decoder, frame)) {
+        detector.hear({ timestamp, samples, atMs, pcm, data }, nowMs())
+      }
+    })
+
+    const leave = (userId: UserId) =>
+      Effect.suspend(() => {
+        const listener = listeners.get(userId)
+        if (listener === undefined) return Effect.void
+        listeners.delete(userId)
+        listener.detector.end("left")
+        return Scope.close(listener.scope, Exit.void)
+      })
+
+    const happenings = yield* session.events
+    yield* happenings.pipe(
+      Stream.runForEach((event) => {
+        if (event._tag === "UserDisconnected") return leave(event.userId)
+        return event._tag === "Moved" ? Effect.forEach([...listeners.keys()], leave, { discard: true }) : Effect.void
+      }),
+      Effect.forkScoped({ startImmediately: true })
+    )
+    yield* Effect.sleep(tick).pipe(
+      Effect.andThen(Effect.sync(() => {
+        const now = nowMs()
+        for (const { detector } of listeners.values()) detector.pass(now)
+      })),
+      Effect.forever,
+      Effect.forkScoped
+    )
+    yield* session.receive.frames.pipe(
+      Stream.runForEach(hear),
+      Effect.catch((error) =>
+        Effect.sync(() => {
+          for (const { detector } of listeners.values()) detector.end("left")
+          inbox.end(error)
+        })
+      ),
+      Effect.forkScoped({ startImmediately: true })
+    )
+    return inbox.stream
+  }))
+
+/**
+ * The utterances of all users, each when it has ended.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ *
+ * const listen = Utterances.make(session, { silence: "600 millis" }).pipe(
+ *   Stream.runForEach(({ pcm, userId }) => transcribe(userId, pcm))
+ * )
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (session: Session, options?: Options): Stream.Stream<Utterance, VoiceError, OpusDecoder> =>
+  events(session, options).pipe(
+    Stream.filter((event) => event._tag === "Ended"),
+    Stream.map(({ utterance }) => utterance)
+  )
+
+/**
+ * An utterance as an Ogg Opus file, bit for bit as it came.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const toOgg = (
+  utterance: Pick<Utterance, "opus">,
+  options?: OggWriter.WriterOptions
+): Uint8Array => OggWriter.encode(utterance.opus, options)

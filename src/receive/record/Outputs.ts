@@ -1,0 +1,189 @@
+/**
+ * The files of a recording on their way to the disk. Whoever has bytes leaves them here and goes on; one fiber writes them, in
+ * the order in which they came. How much waits is known, so that a slow disk costs a part of the recording and never the call.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import { createHash, type Hash } from "node:crypto"
+import { join } from "node:path"
+import * as VoiceError from "../../VoiceError.ts"
+import type { RecordedFile } from "./Manifest.ts"
+import type { Storage, StoredFile } from "./Storage.ts"
+
+/**
+ * A file that is being written.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Output {
+  readonly append: (bytes: Uint8Array) => void
+  readonly overwrite: (bytes: Uint8Array, position: number) => void
+  /** What has reached the disk. The hash is absent when something was written over. */
+  readonly written: () => RecordedFile
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outputs {
+  /** A new file. */
+  readonly create: (name: string) => Output
+  readonly replace: (name: string, bytes: () => Uint8Array) => void
+  /** Bytes that wait for the disk. */
+  readonly pendingBytes: () => number
+  /** Writes until something fails. Fails with `RecordingFailed`; what was written until then stays. */
+  readonly run: Effect.Effect<never, VoiceError.VoiceError>
+  /** Waits until all of it is written. */
+  readonly drained: Effect.Effect<void>
+  /** Makes all files survive a loss of power, and closes them. */
+  readonly close: Effect.Effect<void, VoiceError.VoiceError>
+}
+
+type Kind = VoiceError.RecordingFailed["kind"]
+
+const kinds: Readonly<Record<string, Kind>> = {
+  ENOSPC: "DiskFull",
+  EDQUOT: "DiskFull",
+  EFBIG: "DiskFull",
+  EEXIST: "Exists",
+  EACCES: "Unwritable",
+  EPERM: "Unwritable",
+  EROFS: "Unwritable",
+  ENOENT: "Unwritable",
+  ENOTDIR: "Unwritable",
+  EISDIR: "Unwritable"
+}
+
+/**
+ * The typed error for what a storage has thrown.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const failure = (path: string, cause: unknown): VoiceError.VoiceError => {
+  const code = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
+  const detail = cause instanceof Error ? cause.message : String(cause)
+  return VoiceError.make(new VoiceError.RecordingFailed({ path, kind: kinds[code] ?? "Failed", detail }))
+}
+
+/**
+ * Calls a storage. Fails with `RecordingFailed`.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const attempt = <A>(path: string, call: () => Promise<A>): Effect.Effect<A, VoiceError.VoiceError> =>
+  Effect.tryPromise({ try: call, catch: (cause) => failure(path, cause) })
+
+interface Entry {
+  readonly name: string
+  readonly path: string
+  readonly hash: Hash
+  file: StoredFile | undefined
+  bytes: number
+  overwritten: boolean
+}
+
+interface Job {
+  readonly bytes: number
+  readonly run: Effect.Effect<void, VoiceError.VoiceError>
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (storage: Storage, folder: string): Outputs => {
+  const jobs: Array<Job> = []
+  const entries: Array<Entry> = []
+  const work = Latch.makeUnsafe(false)
+  const idle = Latch.makeUnsafe(true)
+  let pending = 0
+
+  const add = (job: Job): void => {
+    jobs.push(job)
+    pending += job.bytes
+    idle.closeUnsafe()
+    work.openUnsafe()
+  }
+
+  const using = (entry: Entry, use: (file: StoredFile) => Promise<void>) =>
+    Effect.suspend(() => {
+      const { file, path } = entry
+      return file === undefined ? Effect.void : attempt(path, () => use(file))
+    })
+
+  const append = (entry: Entry, bytes: Uint8Array) =>
+    using(entry, (file) => file.append(bytes)).pipe(
+      // half a page could not be played: better none. On a full disk there is room for less.
+      Effect.tapError(() => Effect.ignore(using(entry, (file) => file.truncate(entry.bytes)))),
+      Effect.andThen(Effect.sync(() => {
+        entry.bytes += bytes.length
+        entry.hash.update(bytes)
+      }))
+    )
+
+  const create: Outputs["create"] = (name) => {
+    const path = join(folder, name)
+    const entry: Entry = { name, path, hash: createHash("sha256"), file: undefined, bytes: 0, overwritten: false }
+    entries.push(entry)
+    add({
+      bytes: 0,
+      run: Effect.map(attempt(path, () => storage.create(path)), (file) => {
+        entry.file = file
+      })
+    })
+    return {
+      append: (bytes) => {
+        if (bytes.length > 0) add({ bytes: bytes.length, run: append(entry, bytes) })
+      },
+      overwrite: (bytes, position) => {
+        entry.overwritten = true
+        add({ bytes: bytes.length, run: using(entry, (file) => file.overwrite(bytes, position)) })
+      },
+      written: () => ({
+        name,
+        bytes: entry.bytes,
+        ...entry.overwritten ? {} : { sha256: entry.hash.copy().digest("hex") }
+      })
+    }
+  }
+
+  const next = Effect.suspend(() => {
+    const job = jobs.shift()
+    if (job === undefined) {
+      work.closeUnsafe()
+      idle.openUnsafe()
+      return work.await
+    }
+    return Effect.ensuring(
+      job.run,
+      Effect.sync(() => {
+        pending -= job.bytes
+      })
+    )
+  })
+
+  return {
+    create,
+    replace: (name, bytes) => {
+      const path = join(folder, name)
+      add({ bytes: 0, run: Effect.suspend(() => attempt(path, () => storage.replace(path, bytes()))) })
+    },
+    pendingBytes: () => pending,
+    run: Effect.forever(next),
+    drained: idle.await,
+    close: Effect.suspend(() => {
+      const open = entries.filter(({ file }) => file !== undefined)
+      return Effect.forEach(open, (entry) =>
+        Effect.ensuring(
+          using(entry, (file) => file.sync()),
+          Effect.ignore(using(entry, (file) => file.close()))
+        ), { discard: true })
+    })
+  }
+}

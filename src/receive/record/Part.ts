@@ -1,0 +1,336 @@
+/**
+ * What one user said, on its way into a file: packets are put in order, given their place in the recording, and the time
+ * between them is made of silence. No packet is changed. Where the place of a packet is off, because the sender's clock is or
+ * because the estimate has become better, silence is made longer or shorter; in an unbroken stretch of sound there is none,
+ * and it keeps its place to the sample.
+ *
+ * The unit of all times is a sample at 48 kHz after the start of the recording.
+ *
+ * @since 0.1.0
+ */
+import * as OpusPacket from "../../protocol/OpusPacket.ts"
+import { sequenceDelta } from "../../protocol/RtpPacket.ts"
+import * as Silence from "./Silence.ts"
+import * as Timeline from "./Timeline.ts"
+
+/**
+ * A packet as it came.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Received {
+  readonly ssrc: number
+  readonly sequence: number
+  readonly timestamp: number
+  readonly payload: Uint8Array
+  readonly arrival: number
+}
+
+/**
+ * Counts of packets.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Counts {
+  written: number
+  /** Missing by the sequence numbers. */
+  lost: number
+  duplicates: number
+  /** Came when what follows them was written already. */
+  late: number
+  /** No valid Opus, or of a time that fits nothing else. */
+  malformed: number
+  /** Left out because the disk was too slow. */
+  dropped: number
+}
+
+/**
+ * A hole in the sound that was filled with silence.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Gap {
+  readonly at: number
+  readonly samples: number
+  readonly packets: number
+  readonly cause: "lost" | "dropped"
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Part {
+  readonly take: (packet: Received) => void
+  /** Gives what has its place now, and silence up to what may still be reached by a packet. */
+  readonly advance: (now: number) => void
+  /** Gives all that is there, and silence up to `length`. */
+  readonly finish: (length: number) => void
+  /** Where the next packet goes. */
+  readonly written: () => number
+  readonly counts: Readonly<Counts>
+  readonly gaps: ReadonlyArray<Gap>
+  /** Gaps that are counted but not kept. */
+  readonly gapsOmitted: () => number
+  readonly ssrcs: ReadonlyArray<number>
+  /** See `Timeline.jitter`. */
+  readonly jitter: () => number
+  /** The greatest distance between a packet's place and its time, so far. */
+  readonly error: () => number
+}
+
+/**
+ * Where a part gives its packets. `sound` is false for silence that was made here.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Give = (packet: Uint8Array, samples: number, at: number, sound: boolean) => void
+
+/** The packets of one clock of one SSRC. */
+interface Lane {
+  readonly timeline: Timeline.Timeline
+  readonly epoch: number
+  /** The timestamp behind what was written. */
+  end: number | undefined
+  sequence: number
+  lastArrival: number
+  /** The sequence numbers that were written of late, plus one, each at its remainder. */
+  readonly recent: Uint32Array
+}
+
+interface Held extends Received, Timeline.Seen {
+  readonly lane: Lane
+  readonly samples: number
+  readonly afterPause: boolean
+}
+
+const recentPackets = 512
+const pauseSamples = 200 * 48
+const maxHeld = 1_024
+const silenceAtOnce = 600 * 48_000
+const maxGaps = 500
+const maxLost = 3_000
+const maxDoubtful = 8
+/** SSRCs whose clocks are kept: packets of the former one may still be under way. */
+const maxLanes = 4
+
+const timeOf = ({ lane, ...seen }: Held): number => lane.timeline.timeOf(seen)
+
+const isBefore = (a: Held, b: Held): boolean => a.lane === b.lane ? a.extended < b.extended : timeOf(a) < timeOf(b)
+
+/**
+ * A part that begins at the start of the recording. A packet waits for those before it for `hold`. While `isOpen` is false
+ * nothing is given; what is left out then becomes silence.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: {
+  readonly hold: number
+  readonly give: Give
+  readonly isOpen: () => boolean
+}): Part => {
+  const { give, hold, isOpen } = options
+  const counts: Counts = { written: 0, lost: 0, duplicates: 0, late: 0, malformed: 0, dropped: 0 }
+  const gaps: Array<Gap> = []
+  const ssrcs: Array<number> = []
+  const lanes = new Map<number, Lane>()
+  const held: Array<Held> = []
+  let doubtful: Array<Received> = []
+  let written = 0
+  let error = 0
+  let gapsOmitted = 0
+  let recent: Lane | undefined
+  /** Packets that were left out since something was written. */
+  let leftOut = 0
+
+  const newLane = (timeline: Timeline.Timeline, epoch: number): Lane => ({
+    timeline,
+    epoch,
+    end: undefined,
+    sequence: 0,
+    lastArrival: -Infinity,
+    recent: new Uint32Array(recentPackets)
+  })
+
+  const laneOf = (ssrc: number): Lane => {
+    const known = lanes.get(ssrc)
+    if (known !== undefined) return known
+    const lane = newLane(Timeline.make(), 0)
+    lanes.set(ssrc, lane)
+    for (const oldest of lanes.keys()) {
+      if (lanes.size <= maxLanes) break
+      lanes.delete(oldest)
+    }
+    if (!ssrcs.includes(ssrc)) ssrcs.push(ssrc)
+    return lane
+  }
+
+  const insert = (packet: Held): void => {
+    let index = held.length
+    for (let before = held[index - 1]; before !== undefined && isBefore(packet, before); before = held[index - 1]) {
+      index--
+    }
+    const before = held[index - 1]
+    if (before !== undefined && before.lane === packet.lane && before.extended === packet.extended) {
+      counts.duplicates++
+      return
+    }
+    held.splice(index, 0, packet)
+  }
+
+  const place = (packet: Received, lane: Lane, seen: Timeline.Seen, samples: number): void => {
+    recent = lane
+    const afterPause = packet.arrival - lane.lastArrival > pauseSamples
+    lane.lastArrival = Math.max(lane.lastArrival, packet.arrival)
+    if (lane.end !== undefined && seen.extended < lane.end) {
+      if (lane.recent[packet.sequence % recentPackets] === packet.sequence + 1) counts.duplicates++
+      else counts.late++
+      return
+    }
+    insert({ ...packet, ...seen, lane, samples, afterPause })
+  }
+
+  const take: Part["take"] = (packet) => {
+    const samples = OpusPacket.samples(packet.payload)
+    if (samples < 0) {
+      counts.malformed++
+      return
+    }
+    let lane = laneOf(packet.ssrc)
+    const seen = lane.timeline.see(packet.timestamp, packet.arrival)
+    if (seen === undefined) {
+      doubtful.push(packet)
+      if (doubtful.length > maxDoubtful) {
+        doubtful.shift()
+        counts.malformed++
+      }
+      return
+    }
+    const waiting = doubtful
+    doubtful = []
+    if (seen.epoch !== lane.epoch) {
+      lane = newLane(lane.timeline, seen.epoch)
+      lanes.set(packet.ssrc, lane)
+      for (const before of waiting) if (before.ssrc === packet.ssrc) take(before)
+    } else counts.malformed += waiting.length
+    place(packet, lane, seen, samples)
+    if (held.length > maxHeld) writeFirst()
+  }
+
+  const silence = (units: number): void => {
+    Silence.fill(units * Silence.unitSamples, (data, samples) => {
+      give(data, samples, written, false)
+      written += samples
+    })
+  }
+
+  const noteGap = (samples: number, packets: number, cause: Gap["cause"]): void => {
+    if (samples <= 0) return
+    if (gaps.length < maxGaps) gaps.push({ at: written, samples, packets, cause })
+    else gapsOmitted++
+  }
+
+  /** Sequence numbers tell losses from pauses; where they jump by more they have begun anew. */
+  const lostBefore = ({ lane, sequence }: Held): number => {
+    if (lane.end === undefined) return 0
+    const lost = sequenceDelta(sequence, lane.sequence) - 1
+    return lost > 0 && lost <= maxLost ? lost : 0
+  }
+
+  const settle = (first: Held): void => {
+    let fresh = first.arrival - first.extended
+    for (const packet of held) {
+      if (packet.lane === first.lane) fresh = Math.min(fresh, packet.arrival - packet.extended)
+    }
+    first.lane.timeline.settle(fresh)
+  }
+
+  const write = (packet: Held): void => {
+    const { extended, lane, payload, samples, sequence } = packet
+    if (lane.end !== undefined && extended < lane.end) {
+      counts.late++
+      return
+    }
+    const isNext = extended === lane.end && leftOut === 0
+    const silent = Silence.isSilent(payload)
+    if (!isNext && packet.afterPause) settle(packet)
+    const lost = lostBefore(packet)
+    lane.end = extended + samples
+    lane.sequence = sequence
+    lane.recent[sequence % recentPackets] = sequence + 1
+    counts.lost += lost
+    if (!isOpen()) {
+      counts.dropped++
+      leftOut++
+      return
+    }
+    const target = timeOf(packet)
+    if (target + samples <= 0) return
+    const units = isNext && !silent ? 0 : Math.round((target - written) / Silence.unitSamples)
+    if (leftOut > 0) noteGap(units * Silence.unitSamples, leftOut, "dropped")
+    else if (lost > 0) noteGap(units * Silence.unitSamples, lost, "lost")
+    leftOut = 0
+    if (units > 0) silence(units)
+    if (silent && units < 0) {
+      silence(Math.max(0, samples / Silence.unitSamples + units))
+      counts.written++
+      return
+    }
+    error = Math.max(error, Math.abs(target - written))
+    give(payload, samples, written, true)
+    written += samples
+    counts.written++
+  }
+
+  const writeFirst = (): void => {
+    const first = held.shift()
+    if (first !== undefined) write(first)
+  }
+
+  const advance: Part["advance"] = (now) => {
+    if (!isOpen()) {
+      // what waited long enough is left out, so that it takes no memory
+      while (held[0] !== undefined && held[0].arrival + hold <= now) writeFirst()
+      return
+    }
+    // whoever comes after hours has as much silence to catch up on: not in one go
+    const goal = held[0] === undefined ? now - hold : timeOf(held[0])
+    if (goal - written > silenceAtOnce) return silence(silenceAtOnce / Silence.unitSamples)
+    for (let first = held[0]; first !== undefined; first = held[0]) {
+      if (first.extended !== first.lane.end && first.arrival + hold > now) break
+      writeFirst()
+    }
+    const first = held[0]
+    const reachable = first === undefined ? now - hold : Math.min(now - hold, timeOf(first))
+    const units = Math.floor((reachable - written) / Silence.unitSamples)
+    if (units > 0 && leftOut > 0) {
+      noteGap(units * Silence.unitSamples, leftOut, "dropped")
+      leftOut = 0
+    }
+    silence(units)
+  }
+
+  return {
+    take,
+    advance,
+    finish: (length) => {
+      while (held.length > 0) writeFirst()
+      counts.malformed += doubtful.length
+      doubtful = []
+      if (leftOut > 0) noteGap(length - written, leftOut, "dropped")
+      silence(Math.ceil((length - written) / Silence.unitSamples))
+    },
+    written: () => written,
+    counts,
+    gaps,
+    gapsOmitted: () => gapsOmitted,
+    ssrcs,
+    jitter: () => recent?.timeline.jitter() ?? 0,
+    error: () => error
+  }
+}

@@ -1,0 +1,77 @@
+/**
+ * Whose packets are whose, for a recording that must not lose the first words: packets of an SSRC that nobody has named yet
+ * wait for the name, for a bounded time.
+ *
+ * @since 0.1.0
+ */
+import type { AudioPacket } from "../../driver/Line.ts"
+import type { UserId } from "../../protocol/Identifier.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Senders {
+  /** Gives the packet on with its user, now or as soon as that is known. */
+  readonly take: (packet: AudioPacket, now: number) => void
+  readonly name: (ssrc: number, userId: UserId) => void
+  /** Gives up what has waited too long. */
+  readonly expire: (now: number) => void
+  /** SSRCs mean nothing on another connection. */
+  readonly forget: () => void
+  /** Packets that were given up. */
+  readonly unknown: () => number
+}
+
+interface Waiting {
+  readonly since: number
+  readonly packets: Array<AudioPacket>
+}
+
+const patience = 5_000 * 48
+const maxPackets = 256
+const maxSsrcs = 64
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (give: (userId: UserId, packet: AudioPacket) => void): Senders => {
+  const names = new Map<number, UserId>()
+  const waiting = new Map<number, Waiting>()
+  let unknown = 0
+
+  const name: Senders["name"] = (ssrc, userId) => {
+    names.set(ssrc, userId)
+    const found = waiting.get(ssrc)
+    if (found === undefined) return
+    waiting.delete(ssrc)
+    for (const packet of found.packets) give(userId, packet)
+  }
+
+  return {
+    name,
+    take: (packet, now) => {
+      const userId = packet.userId ?? names.get(packet.ssrc)
+      if (userId !== undefined) {
+        if (waiting.size > 0) name(packet.ssrc, userId)
+        return give(userId, packet)
+      }
+      const found = waiting.get(packet.ssrc)
+      if (found === undefined) {
+        if (waiting.size < maxSsrcs) waiting.set(packet.ssrc, { since: now, packets: [packet] })
+        else unknown++
+      } else if (found.packets.length < maxPackets) found.packets.push(packet)
+      else unknown++
+    },
+    expire: (now) => {
+      for (const [ssrc, { packets, since }] of waiting) {
+        if (now - since <= patience) continue
+        waiting.delete(ssrc)
+        unknown += packets.length
+      }
+    },
+    forget: () => names.clear(),
+    unknown: () => unknown
+  }
+}

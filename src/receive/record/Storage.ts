@@ -1,0 +1,114 @@
+/**
+ * Where a recording is written: a few operations on files, so that tests can be a disk that is full or slow, and programs can
+ * write elsewhere. The default is the file system.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Fs from "node:fs/promises"
+
+/**
+ * A file that is open for writing.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface StoredFile {
+  /** Adds bytes at the end: all of them, or it throws. */
+  readonly append: (bytes: Uint8Array) => Promise<void>
+  /** Writes over what is there. */
+  readonly overwrite: (bytes: Uint8Array, position: number) => Promise<void>
+  /** Cuts the file to `size` bytes. */
+  readonly truncate: (size: number) => Promise<void>
+  /** Makes sure that it survives a loss of power. */
+  readonly sync: () => Promise<void>
+  readonly close: () => Promise<void>
+}
+
+/**
+ * What a recording needs of a file system. Everything throws errors with a `code` as those of Node.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Storage {
+  /** Makes a folder and those above it; one that is there is left as it is. */
+  readonly makeFolder: (path: string) => Promise<void>
+  /** Opens a new file, and fails with `EEXIST` if it is there. */
+  readonly create: (path: string) => Promise<StoredFile>
+  /** Opens a file that is there, to write behind its end. */
+  readonly open: (path: string) => Promise<StoredFile>
+  /** Puts `bytes` in the place of a file, whole or not at all. */
+  readonly replace: (path: string, bytes: Uint8Array) => Promise<void>
+  readonly read: (path: string) => Promise<Uint8Array>
+}
+
+/** `FileHandle.write` may write less than it was given, where a disk is nearly full. */
+const writeAll = async (handle: Fs.FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
+  let offset = 0
+  while (offset < bytes.length) {
+    const { bytesWritten } = await handle.write(bytes, offset, bytes.length - offset, position + offset)
+    offset += bytesWritten
+  }
+}
+
+const stored = (handle: Fs.FileHandle, size: number): StoredFile => {
+  let end = size
+  return {
+    append: async (bytes) => {
+      await writeAll(handle, bytes, end)
+      end += bytes.length
+    },
+    overwrite: (bytes, position) => writeAll(handle, bytes, position),
+    truncate: async (to) => {
+      await handle.truncate(to)
+      end = to
+    },
+    sync: () => handle.sync(),
+    close: () => handle.close()
+  }
+}
+
+/**
+ * The file system of this machine.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fileSystem: Storage = {
+  makeFolder: async (path) => {
+    try {
+      await Fs.mkdir(path, { recursive: true })
+    } catch (cause) {
+      if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw cause
+      throw Object.assign(new Error(`${path} is there, and is no folder`), { code: "ENOTDIR" })
+    }
+  },
+  create: async (path) => stored(await Fs.open(path, "wx"), 0),
+  open: async (path) => {
+    const handle = await Fs.open(path, "r+")
+    return stored(handle, (await handle.stat()).size)
+  },
+  replace: async (path, bytes) => {
+    const temporary = `${path}.tmp`
+    const handle = await Fs.open(temporary, "w")
+    try {
+      await writeAll(handle, bytes, 0)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await Fs.rename(temporary, path)
+  },
+  read: async (path) => new Uint8Array(await Fs.readFile(path))
+}
+
+/**
+ * The storage that recorders use. Provide another one with `Effect.provideService(Storage.Current, storage)`.
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const Current = Context.Reference<Storage>("effect-discord-voice/Recorder/Storage", {
+  defaultValue: () => fileSystem
+})

@@ -1,0 +1,138 @@
+/**
+ * When a packet was spoken, by the clock of the recording. A sender's RTP timestamps say how far apart two packets are to the
+ * sample, but count by the sender's clock, from anywhere; arrival times are of our clock, and late by whatever the network
+ * made of it. So the time of a packet is its timestamp plus the least delay that was seen, and that may rise slowly: it
+ * follows a clock that is off by up to 200 ppm without lagging behind, as long as some packets come through without delay.
+ *
+ * The unit of all times is a sample at 48 kHz.
+ *
+ * @since 0.1.0
+ */
+import { timestampDelta } from "../../protocol/RtpPacket.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Seen {
+  /** Counts the clocks of this sender: it starts anew where timestamps jump. */
+  readonly epoch: number
+  /** The timestamp without wraparound. Within an epoch it orders the packets. */
+  readonly extended: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Timeline {
+  /**
+   * Takes note of a packet. `undefined` for one that fits nothing seen before: a single one is damaged, but some in a row are
+   * a clock that has jumped, and are seen when they are offered again.
+   */
+  readonly see: (timestamp: number, arrival: number) => Seen | undefined
+  /**
+   * The time of a packet by what is known now. `fresh` is the least of arrival minus timestamp among the packets that began to
+   * come after a pause: where all of them are later than expected, the sender has stood still meanwhile, or the way has
+   * become longer.
+   */
+  readonly timeOf: (seen: Seen) => number
+  readonly settle: (fresh: number) => void
+  /** The mean delay above the least one, of late: how far the estimate may be off at most, where there is jitter. */
+  readonly jitter: () => number
+}
+
+const ms = 48
+
+/** Twice what a clock may be off: the estimate rises so fast. */
+const leak = 200e-6
+/** A delay that is above the estimate for one to two windows is the new one, if enough packets say so. */
+const windowSamples = 5_000 * ms
+const manyPackets = 50
+const pathChange = 20 * ms
+const settleChange = 60 * ms
+/** Beyond these a packet belongs to another clock, or is damaged. */
+const farBehind = 2_000 * ms
+const farAhead = 500 * ms
+const jumpPackets = 3
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): Timeline => {
+  let epoch = 0
+  let lastTimestamp: number | undefined
+  let extended = 0
+  let lastArrival = 0
+  let base = 0
+  let spread = 0
+  /** The estimates of clocks that have jumped since. */
+  const formerBases: Array<number> = []
+  let bucketStart = 0
+  let former = { least: Infinity, packets: 0 }
+  let bucket = { least: Infinity, packets: 0 }
+  let strange: { readonly delay: number; count: number } | undefined
+
+  const begin = (timestamp: number, arrival: number): Seen => {
+    lastTimestamp = timestamp
+    lastArrival = arrival
+    base = arrival - extended
+    bucketStart = arrival
+    former = { least: Infinity, packets: 0 }
+    bucket = { least: base, packets: 1 }
+    strange = undefined
+    return { epoch, extended }
+  }
+
+  const follow = (delay: number, arrival: number): void => {
+    base = Math.min(base + leak * Math.max(0, arrival - lastArrival), delay)
+    lastArrival = Math.max(lastArrival, arrival)
+    if (arrival - bucketStart > windowSamples) {
+      bucketStart = arrival
+      former = bucket
+      bucket = { least: delay, packets: 1 }
+    } else {
+      bucket.least = Math.min(bucket.least, delay)
+      bucket.packets++
+    }
+    const least = Math.min(former.least, bucket.least)
+    // of so many none came through as fast as before: the way is longer now
+    if (former.packets + bucket.packets >= manyPackets && least > base + pathChange) base = least
+    spread += (delay - base - spread) / 64
+  }
+
+  const see: Timeline["see"] = (timestamp, arrival) => {
+    if (lastTimestamp === undefined) return begin(timestamp, arrival)
+    const at = extended + timestampDelta(timestamp, lastTimestamp)
+    const delay = arrival - at
+    if (delay < base - farAhead || delay > base + farBehind) {
+      const fits = strange !== undefined && Math.abs(delay - strange.delay) < farAhead
+      strange = {
+        delay: fits && strange !== undefined ? strange.delay : delay,
+        count: fits ? (strange?.count ?? 0) + 1 : 1
+      }
+      if (strange.count < jumpPackets) return undefined
+      formerBases[epoch] = base
+      epoch++
+      extended = at
+      return begin(timestamp, arrival)
+    }
+    strange = undefined
+    if (at > extended) {
+      extended = at
+      lastTimestamp = timestamp
+    }
+    follow(delay, arrival)
+    return { epoch, extended: at }
+  }
+
+  return {
+    see,
+    timeOf: (seen) => seen.extended + (seen.epoch === epoch ? base : formerBases[seen.epoch] ?? base),
+    settle: (fresh) => {
+      if (fresh > base + settleChange + 2 * spread) base = fresh
+    },
+    jitter: () => spread
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The header of a WAV file: PCM of 16 bits (RIFF/WAVE, Microsoft "Multimedia Programming Interface and Data Specifications
+ * 1.0"). All integers are little-endian. A file beyond 4 GiB, 6.2 hours of stereo at 48 kHz, has no true size in its header:
+ * players read it to its end.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Bytes of the header.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const headerBytes = 44
+
+const greatest = 0xffff_ffff
+
+/**
+ * The header of a file with `dataBytes` of samples.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const header = (options: {
+  readonly channels: number
+  readonly rate: number
+  readonly dataBytes: number
+}): Uint8Array => {
+  const { channels, dataBytes, rate } = options
+  const bytes = new Uint8Array(headerBytes)
+  const view = new DataView(bytes.buffer)
+  const text = (offset: number, value: string): void => bytes.set(new TextEncoder().encode(value), offset)
+  text(0, "RIFF")
+  view.setUint32(4, Math.min(greatest, dataBytes + headerBytes - 8), true)
+  text(8, "WAVEfmt ")
+  view.setUint32(16, 16, true)
+  view.setUint16(20, 1, true)
+  view.setUint16(22, channels, true)
+  view.setUint32(24, rate, true)
+  view.setUint32(28, rate * channels * 2, true)
+  view.setUint16(32, channels * 2, true)
+  view.setUint16(34, 16, true)
+  text(36, "data")
+  view.setUint32(40, Math.min(greatest, dataBytes), true)
+  return bytes
+}
+
+/**
+ * Samples as bytes, whatever the order of bytes of the machine is.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const samples = (pcm: Int16Array): Uint8Array => {
+  const bytes = new Uint8Array(pcm.length * 2)
+  const view = new DataView(bytes.buffer)
+  for (let i = 0; i < pcm.length; i++) view.setInt16(i * 2, pcm[i] ?? 0, true)
+  return bytes
+}

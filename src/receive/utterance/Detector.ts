@@ -1,0 +1,245 @@
+/**
+ * Cuts what one user says into utterances. It is told of frames in order, each with its sound and with what a voice activity
+ * detector thinks of it, and of the time that passes without any.
+ *
+ * Places are in samples at 48 kHz of the user's own stream, which has no gaps.
+ *
+ * @since 0.1.0
+ */
+import type { Detector as Activity } from "../VoiceActivity.ts"
+
+/**
+ * A packet with its duration, as an `AudioSource.OpusFrame` is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OpusPiece {
+  readonly data: Uint8Array
+  readonly samples: number
+}
+
+/**
+ * Why an utterance has ended: the user fell silent; it was as long as it may be; the user left, or the session ended.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type EndReason = "silence" | "maximum" | "left"
+
+/**
+ * A frame of a user's stream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Heard {
+  readonly timestamp: number
+  readonly samples: number
+  readonly atMs: number
+  /** Mono. Empty for silence of any length. */
+  readonly pcm: Int16Array
+  /** The packet, if one came. */
+  readonly data: Uint8Array | undefined
+}
+
+/**
+ * An utterance in the places of the stream.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Stretch {
+  readonly startMs: number
+  readonly endMs: number
+  readonly audioStartMs: number
+  readonly pcm: Int16Array
+  /** Frames that cover the same time. */
+  readonly frames: ReadonlyArray<Heard>
+  readonly reason: EndReason
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Detector {
+  readonly hear: (heard: Heard, nowMs: number) => void
+  /** Nothing came for some time: says so again and again. */
+  readonly pass: (nowMs: number) => void
+  readonly end: (reason: EndReason) => void
+}
+
+/**
+ * Milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Limits {
+  readonly silence: number
+  readonly minimum: number
+  readonly maximum: number
+  readonly preRoll: number
+}
+
+const perMs = 48
+/** Of four windows in a row, so many have to be voiced. */
+const onsetWindows = 4
+const onsetVoiced = 3
+/** What was voiced just before belongs to it: the burst of a plosive, the beginning of a word that is drawn out. */
+const chainGap = 200 * perMs
+const chainMost = 400 * perMs
+/** What a decoder gives is later by its look-ahead than what was encoded (libopus: 312 samples at 48 kHz). */
+const decoderDelayMs = 6.5
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: {
+  readonly rate: number
+  readonly limits: Limits
+  readonly activity: Activity
+  /** Speech has begun. */
+  readonly onStart: (startMs: number) => void
+  readonly onEnd: (stretch: Stretch) => void
+  /** What had begun was too short. */
+  readonly onDiscard: (startMs: number, endMs: number) => void
+}): Detector => {
+  const { activity, limits, onDiscard, onEnd, onStart, rate } = options
+  const windowSamples = rate / 100
+  const ratio = 48_000 / rate
+  /** Frames that may still be needed, in order and without a gap. */
+  let kept: Array<Heard> = []
+  const window = new Int16Array(windowSamples)
+  let filled = 0
+  /** Where the window at hand begins. */
+  let windowAt = 0
+  /** Where the last windows that were voiced begin, as far as they may be an onset. */
+  let onset: Array<number> = []
+  /** Where windows that were voiced, one soon after another, began, and the last of them. */
+  let chain: { readonly start: number; last: number } | undefined
+  let speech: { readonly start: number; readonly startedMs: number; lastVoiced: number } | undefined
+  /** Up to where sound went into an utterance that was cut. */
+  let usedUntil = -Infinity
+  let heardMs = -Infinity
+  let end = 0
+
+  /** The time of a place, by the frame that it lies in or behind. */
+  const timeOf = (at: number): number => {
+    let found = kept[0]
+    for (const frame of kept) if (frame.timestamp <= at) found = frame
+    return found === undefined ? 0 : found.atMs + (at - found.timestamp) / perMs - decoderDelayMs
+  }
+
+  const forget = (before: number): void => {
+    const index = kept.findIndex(({ samples, timestamp }) => timestamp + samples > before)
+    if (index === -1) kept = []
+    else if (index > 0) kept.splice(0, index)
+  }
+
+  const cut = (from: number, to: number): Int16Array => {
+    const pcm = new Int16Array(Math.max(0, Math.round((to - from) / ratio)))
+    for (const frame of kept) {
+      const offset = Math.round((frame.timestamp - from) / ratio)
+      const skipped = Math.max(0, -offset)
+      const length = Math.min(frame.pcm.length - skipped, pcm.length - offset - skipped)
+      if (length > 0) pcm.set(frame.pcm.subarray(skipped, skipped + length), offset + skipped)
+    }
+    return pcm
+  }
+
+  const close = (reason: EndReason, to: number): void => {
+    if (speech === undefined) return
+    const { lastVoiced, start, startedMs } = speech
+    speech = undefined
+    onset = []
+    const endMs = timeOf(lastVoiced)
+    if (lastVoiced - start < limits.minimum * perMs) onDiscard(startedMs, endMs)
+    else {
+      const from = Math.max(kept[0]?.timestamp ?? start, start - limits.preRoll * perMs, usedUntil)
+      const until = Math.min(to, lastVoiced + Math.min(limits.preRoll, limits.silence) * perMs)
+      const frames = kept.filter(({ samples, timestamp }) => timestamp + samples > from && timestamp < until)
+      onEnd({ startMs: startedMs, endMs, audioStartMs: timeOf(from), pcm: cut(from, until), frames, reason })
+    }
+  }
+
+  const begin = (start: number, lastVoiced: number): void => {
+    const startedMs = timeOf(start)
+    speech = { start, startedMs, lastVoiced }
+    onStart(startedMs)
+  }
+
+  const note = (voiced: boolean): void => {
+    const at = windowAt
+    const size = windowSamples * ratio
+    if (speech !== undefined) {
+      if (voiced) speech.lastVoiced = at + size
+      if (at + size - speech.lastVoiced >= limits.silence * perMs) close("silence", at + size)
+      else if (at + size - speech.start >= limits.maximum * perMs) {
+        close("maximum", at + size)
+        // what goes on is another utterance without a pause
+        usedUntil = at + size
+        if (voiced) begin(usedUntil, usedUntil)
+      }
+      return
+    }
+    onset = onset.filter((before) => before > at - onsetWindows * size)
+    if (!voiced) return
+    onset.push(at)
+    if (chain === undefined || at - chain.last > chainGap) chain = { start: at, last: at }
+    chain.last = at
+    if (onset.length < onsetVoiced) return
+    begin(Math.max(chain.start, at - chainMost), at + size)
+    onset = []
+    chain = undefined
+  }
+
+  /** Silence of any length, at once. */
+  const rest = (at: number, samples: number): void => {
+    filled = 0
+    windowAt = at + samples
+    onset = []
+    if (speech !== undefined && windowAt - speech.lastVoiced >= limits.silence * perMs) close("silence", windowAt)
+  }
+
+  const listen = ({ pcm, timestamp }: Heard): void => {
+    if (filled === 0) windowAt = timestamp
+    for (let i = 0; i < pcm.length;) {
+      const length = Math.min(windowSamples - filled, pcm.length - i)
+      window.set(pcm.subarray(i, i + length), filled)
+      filled += length
+      i += length
+      if (filled < windowSamples) return
+      filled = 0
+      note(activity(window))
+      windowAt += windowSamples * ratio
+    }
+  }
+
+  return {
+    hear: (heard, nowMs) => {
+      heardMs = nowMs
+      if (heard.timestamp !== end) {
+        // some was lost on the way to us: there is no saying what
+        close("silence", end)
+        kept = []
+        filled = 0
+        onset = []
+      }
+      end = heard.timestamp + heard.samples
+      kept.push(heard)
+      if (heard.pcm.length === 0) rest(heard.timestamp, heard.samples)
+      else listen(heard)
+      const from = speech?.start ?? end - chainMost
+      forget(from - (limits.preRoll + limits.silence) * perMs)
+    },
+    pass: (nowMs) => {
+      if (speech !== undefined && nowMs - heardMs >= limits.silence - (end - speech.lastVoiced) / perMs) {
+        close("silence", end)
+      }
+    },
+    end: (reason) => close(reason, end)
+  }
+}

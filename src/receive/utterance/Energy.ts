@@ -1,0 +1,57 @@
+/**
+ * Tells speech from background by its energy: a window is voiced when it is so much louder than the noise floor, which follows
+ * the quietest of what was heard and rises slowly.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Levels are in dBFS: decibels below a sine wave of full scale's square, which is 0.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EnergyOptions {
+  /** How much louder than the floor speech has to be, in decibels. Default 10. */
+  readonly margin?: number | undefined
+  /** What is below is never speech. Default -46. */
+  readonly least?: number | undefined
+  /** What is above is always speech, and no floor. Default -30. */
+  readonly most?: number | undefined
+  /** How fast the floor rises, in decibels a second. Default 3. */
+  readonly rise?: number | undefined
+}
+
+/**
+ * The mean power of a window in dBFS, -120 at the least.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const level = (window: Int16Array): number => {
+  let sum = 0
+  for (let i = 0; i < window.length; i++) sum += (window[i] ?? 0) ** 2
+  return 10 * Math.log10(Math.max(1e-12, sum / Math.max(1, window.length) / 0x4000_0000))
+}
+
+/** How fast the floor falls: a fifth of the way with each window. */
+const fall = 0.2
+/** The quietest floor: below, there is silence that no microphone makes. */
+const quietest = -70
+
+/**
+ * A detector of its own state, for windows of `windowMs`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (windowMs: number, options: EnergyOptions = {}): (window: Int16Array) => boolean => {
+  const { least = -46, margin = 10, most = -30, rise = 3 } = options
+  const step = rise * windowMs / 1000
+  let floor = quietest
+  return (window) => {
+    const now = Math.max(quietest, level(window))
+    floor = now < floor ? floor + (now - floor) * fall : Math.min(floor + step, now, most - margin)
+    return now >= Math.min(most, Math.max(least, floor + margin))
+  }
+}

@@ -1,0 +1,415 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { createHash } from "node:crypto"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as OpusDecoder from "../../src/OpusDecoder.ts"
+import * as OpusEncoder from "../../src/OpusEncoder.ts"
+import { fileSystem } from "../../src/receive/record/Storage.ts"
+import * as Recorder from "../../src/receive/Recorder.ts"
+import type * as VoiceSession from "../../src/VoiceSession.ts"
+import { readPages } from "../audio/samples.ts"
+import * as Rig from "../integration/rig.ts"
+import * as Foreign from "../interop/Foreign.ts"
+import type { Place } from "./process/recorder.ts"
+import * as Kit from "./record/kit.ts"
+
+const codecs = Layer.merge(OpusDecoder.layer, OpusEncoder.layer)
+const memory = (options?: Emulator.MemoryOptions) => Layer.merge(Rig.memory(options), codecs)
+
+const hex = (packets: ReadonlyArray<Uint8Array>) => packets.map((data) => Buffer.from(data).toString("hex"))
+
+const temporary = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "recorder-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+const start = (
+  session: VoiceSession.VoiceSession,
+  disk: Kit.Disk,
+  options?: Partial<Recorder.Options<never, never>>
+) =>
+  Recorder.start(session, { folder: "/recording", ...options }).pipe(
+    Effect.provideService(Recorder.Storage, disk)
+  )
+
+describe("Recorder", () => {
+  it.effect("lays the files of all users side by side, to 2.5 ms", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const bob = yield* discord.join({ user: "bob", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const disk = Kit.disk()
+      const recording = yield* start(session, disk)
+      // the same clicks, from tracks that begin at different times
+      const second = 48_000
+      const early = yield* Kit.clicks(200, [second, 2 * second, 3 * second])
+      const late = yield* Kit.clicks(150, [second - 37_296, 2 * second - 37_296, 3 * second - 37_296])
+      yield* Effect.sleep("203 millis")
+      yield* Effect.forkScoped(ada.speak(early))
+      yield* Effect.sleep("777 millis")
+      yield* bob.speak(late)
+      yield* Effect.sleep("1537 millis")
+      const manifest = yield* recording.stop
+
+      assert.strictEqual(manifest.state, "complete")
+      assert.deepStrictEqual(manifest.users.map(({ userId }) => userId), [ada.userId, bob.userId])
+      const length = Math.round(manifest.durationMs * 48)
+      const places: Array<ReadonlyArray<number>> = []
+      for (const { file, gaps, packets } of manifest.users) {
+        const bytes = disk.file(file?.name ?? "")
+        assert.strictEqual(file?.bytes, bytes.length)
+        const { errors, left, samples } = yield* Kit.decode(bytes)
+        assert.deepStrictEqual(errors, [])
+        assert.closeTo(samples, length, 5)
+        const { packets: demuxed, seconds } = yield* Kit.demux(bytes)
+        assert.closeTo(seconds, length / 48_000, 0.01)
+        for (const [i, { at, samples }] of demuxed.entries()) {
+          const next = demuxed[i + 1]
+          if (next !== undefined) assert.strictEqual(next.at, at + samples)
+        }
+        assert.deepStrictEqual([gaps.length, packets.lost, packets.late], [0, 0, 0])
+        places.push(Kit.clicksIn(left))
+      }
+      const [ofAda = [], ofBob = []] = places
+      assert.lengthOf(ofAda, 3)
+      ofAda.forEach((at, i) => {
+        assert.closeTo(at, (203 + 1) * 48 + (i + 1) * second, 130)
+        assert.isAtMost(Math.abs(at - (ofBob[i] ?? 0)), 120)
+      })
+      const { left, samples } = yield* Kit.decode(disk.file("mixed.ogg"))
+      assert.closeTo(samples, length, 5)
+      Kit.clicksIn(left).forEach((at, i) => assert.closeTo(at, ofAda[i] ?? 0, 130))
+      yield* Rig.blameless
+    })).pipe(Effect.provide(memory())), 60_000)
+
+  it.effect(
+    "writes down bit for bit what each said, also when encrypted, and who was there",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "secure" })
+        const session = yield* Rig.join("secure")
+        const disk = Kit.disk()
+        const recording = yield* start(session, disk, { mixed: "none" })
+        yield* Effect.sleep("1 second")
+        const said = Rig.frames(50)
+        yield* ada.speak(said)
+        yield* Effect.sleep("1 second")
+        const bob = yield* discord.join({ user: "bob", channel: "secure" })
+        yield* Effect.sleep("1 second")
+        yield* bob.speak(said)
+        yield* bob.leave
+        yield* Effect.sleep("2 seconds")
+        const again = yield* discord.join({ user: "bob", channel: "secure" })
+        yield* Effect.sleep("1 second")
+        yield* again.speak(said)
+        yield* Effect.sleep("1 second")
+        const manifest = yield* recording.stop
+        const sounds = (bytes: Uint8Array) =>
+          Effect.map(
+            Kit.demux(bytes),
+            ({ packets }) => hex(packets.map(({ data }) => data).filter(([toc]) => toc === 0xfc))
+          )
+        assert.deepStrictEqual(yield* sounds(disk.file(`${ada.userId}.ogg`)), hex(Rig.payloads(said)))
+        assert.deepStrictEqual(
+          yield* sounds(disk.file(`${bob.userId}.ogg`)),
+          hex([...Rig.payloads(said), ...Rig.payloads(said)])
+        )
+        const [, ofBob] = manifest.users
+        assert.lengthOf(ofBob?.ssrcs ?? [], 2)
+        assert.lengthOf(ofBob?.present ?? [], 2)
+        assert.isDefined(ofBob?.present[0]?.toMs)
+        assert.deepStrictEqual(manifest.users.map(({ packets }) => packets.lost), [0, 0])
+        for (const { file } of manifest.users) {
+          assert.strictEqual(file?.sha256, createHash("sha256").update(disk.file(file?.name ?? "")).digest("hex"))
+          assert.closeTo((yield* Kit.decode(disk.file(file?.name ?? ""))).samples, manifest.durationMs * 48, 5)
+        }
+        assert.deepStrictEqual(
+          yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Recorder.Manifest))(
+            new TextDecoder().decode(disk.file("recording.json"))
+          ),
+          manifest
+        )
+        yield* Rig.blameless
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
+  it.effect(
+    "goes on over other servers and channels, and tells when it could hear nothing",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const disk = Kit.disk()
+        const recording = yield* start(session, disk, { mixed: "wav" })
+        yield* ada.speak(Rig.frames(50))
+        yield* discord.faults.moveServer("lobby")
+        yield* Effect.sleep("5 seconds")
+        yield* ada.speak(Rig.frames(50, 1))
+        yield* discord.faults.terminateVoice("bot")
+        yield* ada.speak(Rig.frames(50, 2))
+        const other = yield* discord.createChannel({ name: "other" })
+        const bob = yield* discord.join({ user: "bob", channel: "other" })
+        yield* session.move(other)
+        yield* bob.speak(Rig.frames(50, 3))
+        yield* Effect.sleep("500 millis")
+        const manifest = yield* recording.stop
+        assert.lengthOf(manifest.channels, 2)
+        assert.isAbove(manifest.interruptions.length, 0)
+        assert.isTrue(manifest.interruptions.every(({ toMs }) => toMs !== undefined))
+        assert.isAbove(manifest.users.find(({ userId }) => userId === ada.userId)?.packets.written ?? 0, 140)
+        assert.isAbove(manifest.users.find(({ userId }) => userId === bob.userId)?.packets.written ?? 0, 49)
+        const length = Math.round(manifest.durationMs * 48)
+        for (const { file } of manifest.users) {
+          assert.closeTo((yield* Kit.decode(disk.file(file?.name ?? ""))).samples, length, 5)
+        }
+        const wav = disk.file("mixed.wav")
+        assert.strictEqual(wav.length, 44 + 4 * length)
+        assert.strictEqual(new DataView(wav.buffer).getUint32(40, true), 4 * length)
+        assert.strictEqual(manifest.mixed?.sha256, createHash("sha256").update(wav).digest("hex"))
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
+  it.effect("adds up in the mixed file what is in the others", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const bob = yield* discord.join({ user: "bob", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const disk = Kit.disk()
+      const recording = yield* start(session, disk, { mixed: "wav" })
+      yield* Effect.sleep("300 millis")
+      yield* Effect.forkScoped(ada.speak(yield* Kit.clicks(50, [4_000, 20_000])))
+      yield* bob.speak(yield* Kit.clicks(75, [9_000, 40_000]))
+      yield* Effect.sleep("1 second")
+      yield* recording.stop
+      const ofAda = (yield* Kit.decode(disk.file(`${ada.userId}.ogg`))).left
+      const ofBob = (yield* Kit.decode(disk.file(`${bob.userId}.ogg`))).left
+      const wav = disk.file("mixed.wav")
+      const view = new DataView(wav.buffer, 44)
+      let worst = 0
+      for (let i = 0; i < ofAda.length; i++) {
+        const sum = (ofAda[i] ?? 0) + (ofBob[i] ?? 0)
+        if (Math.abs(sum) < 0.8) worst = Math.max(worst, Math.abs(view.getInt16(i * 4, true) / 32_768 - sum))
+      }
+      assert.isBelow(worst, 3 / 32_768)
+      assert.lengthOf(Kit.clicksIn(ofAda), 2)
+    })).pipe(Effect.provide(memory())), 60_000)
+
+  it.effect(
+    "says with a reason that the disk is full, and leaves what was written",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const disk = Kit.disk(6_000)
+        const recording = yield* start(session, disk, { mixed: "none" })
+        yield* Effect.forkScoped(ada.speak(Rig.frames(500)))
+        const error = yield* Effect.flip(recording.awaitEnd)
+        assert.deepInclude(error.reason, { _tag: "RecordingFailed", kind: "DiskFull" })
+        assert.strictEqual(yield* Effect.flip(recording.stop), error)
+        // pages that are whole, and nothing behind them
+        const bytes = disk.file(`${ada.userId}.ogg`)
+        assert.isAtLeast(readPages(bytes).length, 3)
+        const { packets } = yield* Kit.demux(bytes)
+        assert.isAbove(packets.length, 25)
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        disk.room = Infinity
+        const repaired = yield* Effect.provideService(Recorder.repair("/recording"), Recorder.Storage, disk)
+        assert.strictEqual(repaired.state, "repaired")
+        assert.strictEqual(
+          repaired.users[0]?.file?.sha256,
+          createHash("sha256").update(disk.file(`${ada.userId}.ogg`)).digest("hex")
+        )
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
+  it.effect(
+    "holds nobody up when the disk is slow: it leaves packets out, counts them, and keeps the time",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const disk = Kit.disk()
+        const recording = yield* start(session, disk, { mixed: "opus", maxPendingBytes: 4_000 })
+        const speaking = yield* Effect.forkScoped(ada.speak(Rig.frames(400)))
+        yield* Effect.sleep("1 second")
+        const { promise, resolve } = Promise.withResolvers<void>()
+        disk.gate = promise
+        yield* Effect.sleep("4 seconds")
+        const { dropped, pendingBytes } = yield* recording.statistics
+        assert.isAbove(dropped, 50)
+        assert.isBelow(pendingBytes, 10_000)
+        resolve()
+        yield* Fiber.join(speaking)
+        yield* Effect.sleep("1 second")
+        const manifest = yield* recording.stop
+        const [user] = manifest.users
+        assert.strictEqual((user?.packets.dropped ?? 0) + (user?.packets.written ?? 0), 405)
+        assert.deepStrictEqual(user?.gaps.map(({ cause }) => cause), ["dropped"])
+        for (const name of [user?.file?.name ?? "", "mixed.ogg"]) {
+          assert.closeTo((yield* Kit.decode(disk.file(name))).samples, manifest.durationMs * 48, 5)
+        }
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
+  it.effect(
+    "announces itself before it takes anything, and takes nothing if that fails",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const disk = Kit.disk()
+        const refused = yield* Recorder.start(session, {
+          folder: "/recording",
+          onStart: Effect.fail("no consent" as const)
+        }).pipe(Effect.provideService(Recorder.Storage, disk), Effect.flip)
+        assert.strictEqual(refused, "no consent")
+        assert.strictEqual(disk.files.size, 0)
+
+        const recording = yield* start(session, disk, {
+          mixed: "none",
+          onStart: ada.speak(Rig.frames(50)).pipe(Effect.orDie)
+        })
+        const said = Rig.frames(20, 5)
+        yield* ada.speak(said)
+        yield* Effect.sleep("500 millis")
+        const { users } = yield* recording.stop
+        assert.deepStrictEqual(users.map(({ packets }) => packets.written), [20 + 5])
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
+  it.effect("writes over no recording", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* Rig.join("lobby")
+      const disk = Kit.disk()
+      const recording = yield* start(session, disk)
+      yield* recording.stop
+      const again = yield* Effect.flip(start(session, disk))
+      assert.deepInclude(again.reason, { _tag: "RecordingFailed", kind: "Exists" })
+      const full = yield* Effect.flip(start(session, Kit.disk(0), { mixed: "none" }))
+      assert.deepInclude(full.reason, { _tag: "RecordingFailed", kind: "DiskFull" })
+      const nothing = yield* Effect.flip(Effect.provideService(Recorder.repair("/nothing"), Recorder.Storage, disk))
+      assert.deepInclude(nothing.reason, { _tag: "RecordingFailed", kind: "NotARecording" })
+    })).pipe(Effect.provide(memory())), 60_000)
+
+  it.live("says what it cannot write of a real disk", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const onRealDisk = (folder: string) =>
+        Effect.flip(Recorder.start(session, { folder, mixed: "none" })).pipe(
+          Effect.map(({ reason }) => reason)
+        )
+      assert.deepInclude(yield* onRealDisk("/dev/full"), { _tag: "RecordingFailed", kind: "Unwritable" })
+      assert.deepInclude(yield* onRealDisk("/dev/full/folder"), { _tag: "RecordingFailed", kind: "Unwritable" })
+      const folder = yield* temporary
+      const recording = yield* Recorder.start(session, { folder, mixed: "none" }).pipe(
+        Effect.provideService(Recorder.Storage, {
+          ...fileSystem,
+          create: () => fileSystem.open("/dev/full")
+        })
+      )
+      yield* Effect.forkScoped(ada.speak(Rig.frames(100)))
+      const { reason } = yield* Effect.flip(recording.awaitEnd)
+      assert.deepInclude(reason, { _tag: "RecordingFailed", kind: "DiskFull" })
+      const manifest = yield* Schema.decodeUnknownEffect(Schema.fromJsonString(Recorder.Manifest))(
+        readFileSync(join(folder, "recording.json"), "utf8")
+      )
+      assert.strictEqual(manifest.state, "failed")
+      assert.include(manifest.failure, "ENOSPC")
+    }).pipe(Effect.scoped, Effect.provide(Layer.merge(Rig.loopback(), codecs))))
+
+  for (const mixed of ["opus", "wav"] as const) {
+    it.live(`leaves files that can be played when its process is killed, ${mixed}`, () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const { token } = yield* discord.user("bot")
+        const folder = yield* temporary
+        const ada = yield* discord.join({ user: "ada", channel: "secure" })
+        const bob = yield* discord.join({ user: "bob", channel: "secure" })
+        const place: Place = {
+          url: discord.urls.gateway,
+          token: Redacted.value(token),
+          guildId: yield* discord.guild("guild"),
+          channelId: yield* discord.channel("secure"),
+          folder,
+          mixed
+        }
+        const bot = yield* Foreign.start("../receive/process/recorder.ts", { args: place })
+        yield* bot.untilTag("Recording")
+        const startedMs = performance.now()
+        const sound = yield* Kit.clicks(150, Array.from({ length: 6 }, (_, i) => i * 24_000 + 4_800))
+        yield* Effect.forkScoped(Effect.forever(ada.speak(sound)))
+        yield* Effect.sleep("1500 millis")
+        yield* Effect.forkScoped(Effect.forever(bob.speak(sound)))
+        yield* Effect.sleep("2500 millis")
+        yield* bot.signal("SIGKILL")
+        const elapsedSeconds = (performance.now() - startedMs) / 1000
+        yield* bot.ended
+
+        const file = (name: string) => new Uint8Array(readFileSync(join(folder, name)))
+        for (const { userId } of [ada, bob]) {
+          const { errors, left, samples } = yield* Kit.decode(file(`${userId}.ogg`))
+          assert.deepStrictEqual(errors, [])
+          assert.isAbove(samples / 48_000, elapsedSeconds - 1)
+          // they have spoken until the end
+          assert.isAbove((Kit.clicksIn(left).at(-1) ?? 0) / 48_000, elapsedSeconds - 1.6)
+          assert.closeTo((yield* Kit.demux(file(`${userId}.ogg`))).seconds, samples / 48_000, 0.05)
+        }
+        if (mixed === "opus") {
+          assert.isAbove((yield* Kit.decode(file("mixed.ogg"))).samples / 48_000, elapsedSeconds - 1.2)
+        } else {assert.isAbove(
+            new DataView(file("mixed.wav").buffer).getUint32(40, true) / 192_000,
+            elapsedSeconds - 1.2
+          )}
+
+        const manifest = yield* Recorder.repair(folder)
+        assert.strictEqual(manifest.state, "repaired")
+        assert.sameMembers(manifest.users.map(({ userId }) => userId), [ada.userId, bob.userId])
+        for (const { file: recorded } of manifest.users) {
+          const bytes = file(recorded?.name ?? "")
+          assert.strictEqual(recorded?.sha256, createHash("sha256").update(bytes).digest("hex"))
+          assert.closeTo((yield* Kit.decode(bytes)).samples, manifest.durationMs * 48, 5)
+          assert.strictEqual(readPages(bytes).at(-1)?.flags, 4)
+        }
+        assert.deepStrictEqual(yield* Recorder.repair(folder), manifest)
+      }).pipe(Effect.scoped, Effect.provide(Layer.merge(Rig.floor(), codecs))))
+  }
+
+  it.effect("completes itself when its scope closes and when the session ends", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const disk = Kit.disk()
+      const awaitEnd = yield* Effect.scoped(Effect.gen(function*() {
+        const session = yield* Rig.join("lobby")
+        const { awaitEnd } = yield* start(session, disk)
+        yield* Effect.sleep("2 seconds")
+        return awaitEnd
+      }))
+      const manifest = yield* awaitEnd
+      assert.deepStrictEqual([manifest.state, manifest.durationMs], ["complete", 2_000])
+      assert.closeTo((yield* Kit.decode(disk.file("mixed.ogg"))).samples, 96_000, 5)
+
+      const other = Kit.disk()
+      const session = yield* Rig.join("lobby")
+      const recording = yield* start(session, other, { mixed: "none" })
+      yield* Effect.sleep("1 second")
+      yield* discord.faults.kick("bot")
+      assert.strictEqual((yield* recording.awaitEnd).state, "complete")
+    })).pipe(Effect.provide(memory())), 60_000)
+})

@@ -1,0 +1,190 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Fiber, Layer, Stream } from "effect"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as OpusDecoder from "../../src/OpusDecoder.ts"
+import * as OpusEncoder from "../../src/OpusEncoder.ts"
+import * as Utterances from "../../src/receive/Utterances.ts"
+import type * as VoiceSession from "../../src/VoiceSession.ts"
+import * as Rig from "../integration/rig.ts"
+import * as Kit from "./record/kit.ts"
+import * as Speech from "./speech.ts"
+
+const codecs = Layer.merge(OpusDecoder.layer, OpusEncoder.layer)
+const memory = (options?: Emulator.MemoryOptions) => Layer.merge(Rig.memory(options), codecs)
+
+const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
+
+/** What a session hears from now on, with the time at which it was told. */
+const collect = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession, options?: Utterances.Options) {
+  const told: Array<{ readonly event: Utterances.Event; readonly atMs: number }> = []
+  yield* Utterances.events(session, options).pipe(
+    Stream.runForEach((event) => Effect.map(nowMs, (atMs) => told.push({ event, atMs }))),
+    Effect.ignore,
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return {
+    started: () => told.filter(({ event }) => event._tag === "Started"),
+    ended: () => told.flatMap(({ event }) => event._tag === "Ended" ? [event.utterance] : []),
+    discarded: () => told.filter(({ event }) => event._tag === "Discarded")
+  }
+})
+
+const second = 48_000
+
+const pauses = {
+  "speech-1.ogg": [{ at: 1.25 * second, samples: 0.5 * second }, { at: 3 * second, samples: 1.3 * second }],
+  "speech-2.ogg": [{ at: 0.8 * second, samples: 0.7 * second }, { at: 2.4 * second, samples: 0.5 * second }]
+} as const
+
+describe("Utterances", () => {
+  for (const file of ["speech-1.ogg", "speech-2.ogg"] as const) {
+    it.effect(
+      `finds the stretches of ${file} within 60 ms, and says early that they begin`,
+      () =>
+        Rig.run(Effect.gen(function*() {
+          const { frames, stretches } = yield* Speech.withPauses(file, pauses[file])
+          const discord = yield* Emulator.Emulator
+          const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+          const session = yield* Rig.join("lobby")
+          const { discarded, ended, started } = yield* collect(session)
+          yield* Effect.sleep("300 millis")
+          const startMs = (yield* nowMs) + Rig.latencyMs
+          yield* ada.speak(frames)
+          yield* Effect.sleep("1 second")
+          const truths = stretches.map(({ end, start }) => [startMs + start / 48, startMs + end / 48] as const)
+          const found = ended()
+          assert.lengthOf(found, stretches.length)
+          found.forEach(({ endMs, reason, startMs, userId }, i) => {
+            const [start = 0, end = 0] = truths[i] ?? []
+            assert.closeTo(startMs, start, 60)
+            assert.closeTo(endMs, end, 60)
+            assert.strictEqual(userId, ada.userId)
+            assert.strictEqual(reason, "silence")
+          })
+          assert.lengthOf(discarded(), 0)
+          started().forEach(({ atMs }, i) => assert.isAtMost(atMs - (truths[i]?.[0] ?? 0), 100))
+        })).pipe(Effect.provide(memory())),
+      60_000
+    )
+  }
+
+  it.effect(
+    "gives the sound, with some before it and behind, as PCM and as Opus",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const { frames } = yield* Speech.withPauses("speech-1.ogg", pauses["speech-1.ogg"])
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "secure" })
+        const session = yield* Rig.join("secure")
+        const { ended } = yield* collect(session, { rate: 24_000, preRoll: "100 millis" })
+        // silence that is sent, so that there is something before the speech
+        const quiet = yield* Kit.clicks(25, [])
+        const said = [...quiet, ...frames]
+        yield* ada.speak(said)
+        yield* Effect.sleep("1 second")
+        // nothing is kept of somebody who has not said anything yet
+        const [, first] = ended()
+        assert.isDefined(first)
+        assert.closeTo(first.startMs - first.audioStartMs, 100, 1)
+        assert.closeTo(first.pcm.length / 24, first.endMs - first.audioStartMs + 100, 1)
+        const power = (pcm: Int16Array) => pcm.reduce((sum, sample) => sum + sample * sample, 0) / pcm.length
+        assert.isAbove(power(first.pcm.subarray(2_400, 4_800)), 1_000 * power(first.pcm.subarray(0, 2_000)))
+        const packets = first.opus.map(({ data }) => Buffer.from(data).toString("hex"))
+        const sent = said.map(({ data }) => Buffer.from(data).toString("hex"))
+        const from = sent.indexOf(packets[5] ?? "") - 5
+        assert.deepStrictEqual(packets, sent.slice(from, from + packets.length))
+        assert.isBelow(Math.abs(first.opus.length * 20 - first.pcm.length / 24), 40)
+        const { errors, samples } = yield* Kit.decode(Utterances.toOgg(first))
+        assert.deepStrictEqual(errors, [])
+        assert.strictEqual(samples, first.opus.length * 960 - 312)
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
+  it.effect(
+    "ends with the last packet of somebody who sends nothing in pauses, as Discord's clients do",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+        const bob = yield* discord.join({ user: "bob", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const { ended } = yield* collect(session, { silence: "300 millis" })
+        const startMs = yield* nowMs
+        yield* Effect.forkScoped(bob.speak(frames.slice(35, 60), { trailingSilence: false }))
+        yield* ada.speak(frames.slice(0, 20))
+        yield* Effect.sleep("2 seconds")
+        yield* ada.speak(frames.slice(35, 60), { trailingSilence: false })
+        yield* Effect.sleep("2 seconds")
+        const found = ended()
+        assert.deepStrictEqual(found.map(({ userId }) => userId), [ada.userId, bob.userId, ada.userId])
+        const [first, other, second] = found
+        assert.closeTo(first?.endMs ?? 0, startMs + 400, 60)
+        assert.closeTo(other?.endMs ?? 0, startMs + 500, 60)
+        assert.closeTo(second?.startMs ?? 0, startMs + 2_500, 60)
+        assert.closeTo(second?.endMs ?? 0, startMs + 3_000, 60)
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
+  it.effect(
+    "cuts what is too long, discards what is too short, and ends when somebody leaves",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const { frames } = yield* Speech.withPauses("speech-2.ogg", [])
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const { discarded, ended, started } = yield* collect(session, { maximum: "1 second", minimum: "150 millis" })
+        yield* ada.speak(frames.slice(0, 4))
+        yield* Effect.sleep("1 second")
+        assert.deepStrictEqual([started().length, discarded().length, ended().length], [1, 1, 0])
+        yield* Effect.forkScoped(ada.speak(frames.slice(0, 120)))
+        yield* Effect.sleep("2600 millis")
+        yield* ada.leave
+        yield* Effect.sleep("100 millis")
+        const found = ended()
+        assert.deepStrictEqual(found.map(({ reason }) => reason), ["maximum", "maximum", "left"])
+        const [first, second] = found
+        assert.closeTo((second?.audioStartMs ?? 0) - (first?.audioStartMs ?? 0), (first?.pcm.length ?? 0) / 16, 1)
+        assert.strictEqual(started().length, 4)
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
+  it.effect(
+    "ends what is being said with the session, and fails with its reason",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const utterances: Array<Utterances.Utterance> = []
+        const listening = yield* Utterances.make(session).pipe(
+          Stream.runForEach((utterance) => Effect.sync(() => utterances.push(utterance))),
+          Effect.forkScoped({ startImmediately: true })
+        )
+        yield* Effect.forkScoped(ada.speak(frames))
+        yield* Effect.sleep("1 second")
+        yield* discord.faults.kick("bot")
+        const error = yield* Effect.flip(Fiber.join(listening))
+        assert.strictEqual(error.reason._tag, "Kicked")
+        assert.deepStrictEqual(utterances.map(({ reason }) => reason), ["left"])
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
+  it.effect("is not torn by what the network loses", () =>
+    Rig.run(Effect.gen(function*() {
+      const { frames, stretches } = yield* Speech.withPauses("speech-1.ogg", pauses["speech-1.ogg"])
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby", e2ee: false })
+      const session = yield* Rig.join("lobby")
+      const { ended } = yield* collect(session)
+      yield* ada.speak(frames)
+      yield* Effect.sleep("2 seconds")
+      assert.lengthOf(ended(), stretches.length)
+    })).pipe(Effect.provide(memory({ network: { latencyMs: 30, jitterMs: 40, loss: 0.05, reorder: 0.05 } }))), 60_000)
+})
