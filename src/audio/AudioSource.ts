@@ -13,7 +13,7 @@ import type { OpusEncoder } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as FrameSource from "./FrameSource.ts"
-import * as OpusContainer from "./OpusContainer.ts"
+import * as Container from "./Container.ts"
 import * as PcmSource from "./PcmSource.ts"
 
 /**
@@ -116,7 +116,7 @@ export interface AudioSource<out R = never> {
  */
 export const fromFile = (path: string | URL): AudioSource => {
   const name = Path.basename(path instanceof URL ? decoded(path.pathname) : path)
-  return { name, open: Effect.flatMap(ByteSource.file(path, name), OpusContainer.open) }
+  return { name, open: Effect.flatMap(ByteSource.file(path, name), (bytes) => Container.open(bytes, noFallback)) }
 }
 
 /** A URL may hold a percent sign that encodes nothing. */
@@ -137,7 +137,7 @@ const decoded = (pathname: string): string => {
  */
 export const fromBytes = (bytes: Uint8Array, options?: { readonly name?: string | undefined }): AudioSource => {
   const name = options?.name ?? "bytes"
-  return { name, open: Effect.suspend(() => OpusContainer.open(ByteSource.memory(bytes, name))) }
+  return { name, open: Effect.suspend(() => Container.open(ByteSource.memory(bytes, name), noFallback)) }
 }
 
 /**
@@ -153,7 +153,7 @@ export const fromStream = <E, R>(
   options?: { readonly name?: string | undefined }
 ): AudioSource<R> => {
   const name = options?.name ?? "stream"
-  return { name, open: Effect.flatMap(ByteSource.stream(stream, name), OpusContainer.open) }
+  return { name, open: Effect.flatMap(ByteSource.stream(stream, name), (bytes) => Container.open(bytes, noFallback)) }
 }
 
 /**
@@ -204,3 +204,5 @@ export function fromPcm<E, R>(
   const name = options.name ?? "pcm"
   return { name, open: PcmSource.open(pcm, name, options) }
 }
+
+const noFallback: Container.Fallback = (source, reason) => Effect.fail(ByteSource.failure(source.name, "Unsupported", reason))

@@ -1,6 +1,7 @@
 /**
- * Opus from WebM and Matroska (RFC 9559, on EBML, RFC 8794) to packets, bit for bit and in order. Of all the format holds, it
- * reads what leads to the blocks of the first Opus track; the rest is skipped without being kept.
+ * Opus or Vorbis from WebM and Matroska (RFC 9559, on EBML, RFC 8794) to packets, bit for bit and in order. Of all the format
+ * holds, it reads the tags and what leads to the blocks of the first track that can be played; the rest is skipped without
+ * being kept.
  *
  * The reader is our own, because mediabunny (1.61) gives nothing of a cluster that is cut, which is up to some seconds of
  * sound, leaves out damaged parts without a word, holds back what a live stream sends until the cluster is whole, and never
@@ -15,9 +16,11 @@
  * @since 0.1.0
  */
 import * as OpusPacket from "../protocol/OpusPacket.ts"
-import type { OpusFrame } from "./AudioSource.ts"
 import * as OpusHead from "./OpusHead.ts"
-import { append, concat, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import { append, concat, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import * as Samples from "./Samples.ts"
+import * as Tags from "./Tags.ts"
+import * as Vorbis from "./Vorbis.ts"
 
 const idEbml = 0x1a45dfa3
 const idDocType = 0x4282
@@ -39,6 +42,13 @@ const idEncodingScope = 0x5032
 const idCompression = 0x5034
 const idCompressionAlgorithm = 0x4254
 const idCompressionSettings = 0x4255
+const idTitle = 0x7ba9
+const idTags = 0x1254c367
+const idTag = 0x7373
+const idSimpleTag = 0x67c8
+const idTagName = 0x45a3
+const idTagString = 0x4487
+const idTimestamp = 0xe7
 const idCluster = 0x1f43b675
 const idBlockGroup = 0xa0
 const idBlock = 0xa1
@@ -106,9 +116,18 @@ const float = (bytes: Uint8Array): number => {
 
 const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes.subarray(0, 64)).replace(/\0+$/, "")
 
+const utf8 = new TextDecoder()
+
 interface Track {
   readonly number: number
-  readonly channels: 1 | 2
+  readonly codec: "opus" | "vorbis"
+  readonly rate: number
+  readonly channels: number
+  /** The three headers of Vorbis. */
+  readonly setup: ReadonlyArray<Uint8Array>
+  readonly counter: Vorbis.Counter | undefined
+  /** Samples that a decoder drops at the start. */
+  readonly delay: number
   /** Bytes that every packet begins with, and that were left out of the blocks. */
   readonly stripped: Uint8Array | undefined
 }
@@ -135,7 +154,31 @@ const strippedBytes = (encodings: Uint8Array): Uint8Array | Problem | undefined 
   return stripped
 }
 
-/** The first Opus track, or why there is none to play. */
+/** The headers of Vorbis, put together with the lengths of the first two before them (RFC 9559, 5.1.4.1.22; Xiph lacing). */
+const vorbisTrack = (bytes: Uint8Array): Pick<Track, "channels" | "counter" | "delay" | "rate" | "setup"> | Problem => {
+  const malformed: Problem = { kind: "Corrupt", detail: "the headers of the Vorbis track are malformed" }
+  if (u8(bytes, 0) !== 2) return malformed
+  const [first, comment, setup] = unlace(bytes, 1) ?? []
+  if (first === undefined || comment === undefined || setup === undefined) return malformed
+  const found = Vorbis.identification(first)
+  const long = Vorbis.modes(setup)
+  if (found === undefined || long === undefined || found.channels > Samples.maxChannels) return malformed
+  return {
+    channels: found.channels,
+    rate: found.rate,
+    setup: [first.slice(), new Uint8Array(0), setup.slice()],
+    counter: Vorbis.counter(found.blocks, long),
+    delay: 0
+  }
+}
+
+const opusTrack = (head: Uint8Array | undefined, channels: number) => {
+  const decoded = head === undefined ? { channels: channels === 1 ? 1 : 2, preSkip: 0 } : OpusHead.decode(head)
+  if ("kind" in decoded) return decoded
+  return { channels: decoded.channels, rate: 48_000, setup: [], counter: undefined, delay: decoded.preSkip }
+}
+
+/** The first track of Opus or Vorbis, or why there is none to play. */
 const chooseTrack = (tracks: Uint8Array): Track | Problem => {
   const entries = children(tracks)?.filter(([id]) => id === idTrackEntry)
   if (entries === undefined) return malformedTracks
@@ -147,24 +190,31 @@ const chooseTrack = (tracks: Uint8Array): Track | Problem => {
     const fields = new Map(list)
     if (uint(fields.get(idTrackType) ?? new Uint8Array(0)) !== 2) continue
     const codec = text(fields.get(idCodec) ?? new Uint8Array(0))
-    if (codec !== "A_OPUS") {
+    if (codec !== "A_OPUS" && codec !== "A_VORBIS") {
       others.push(codec.replace(/^A_/, ""))
       continue
     }
     const head = fields.get(idCodecPrivate)
     const audio = new Map(children(fields.get(idAudio) ?? new Uint8Array(0)))
-    const decoded = head === undefined
-      ? { channels: uint(audio.get(idChannels) ?? Uint8Array.of(1)) === 1 ? 1 as const : 2 as const }
-      : OpusHead.decode(head)
+    const decoded = codec === "A_VORBIS"
+      ? vorbisTrack(head ?? new Uint8Array(0))
+      : opusTrack(head, uint(audio.get(idChannels) ?? Uint8Array.of(1)))
     const encodings = fields.get(idEncodings)
     const stripped = encodings === undefined ? undefined : strippedBytes(encodings)
     if ("kind" in decoded) refused ??= decoded
     else if (stripped !== undefined && "kind" in stripped) refused ??= stripped
-    else return { number: uint(fields.get(idTrackNumber) ?? new Uint8Array(0)), channels: decoded.channels, stripped }
+    else {
+      return {
+        ...decoded,
+        number: uint(fields.get(idTrackNumber) ?? new Uint8Array(0)),
+        codec: codec === "A_VORBIS" ? "vorbis" : "opus",
+        stripped
+      }
+    }
   }
   return refused ?? {
     kind: "Unsupported",
-    detail: others.length === 0 ? "it holds no audio track" : `its audio is ${others.join(", ")}, not Opus`
+    detail: others.length === 0 ? "it holds no audio track" : `its audio is ${others.join(", ")}, neither Opus nor Vorbis`
   }
 }
 
@@ -215,6 +265,21 @@ const unlace = (bytes: Uint8Array, lacing: number): Array<Uint8Array> | undefine
   return frames
 }
 
+/** The time of a cluster that begins at `at`, which is the first thing in it (RFC 9559, 5.1.3.1). */
+const clusterIn = (bytes: Uint8Array, at: number): number | undefined => {
+  if (uint(bytes.subarray(at, at + 4)) !== idCluster) return undefined
+  const sizeLength = vintLength(u8(bytes, at + 4))
+  let body = at + 4 + sizeLength
+  if (sizeLength > 8) return undefined
+  // a checksum can stand before it
+  if (u8(bytes, body) === 0xbf) body += 6
+  const length = vintLength(u8(bytes, body + 1))
+  const size = vint(bytes, body + 1, length)
+  if (u8(bytes, body) !== idTimestamp || length > 8 || size > 8) return undefined
+  const from = body + 1 + length
+  return from + size > bytes.length ? undefined : uint(bytes.subarray(from, from + size))
+}
+
 /**
  * A reader at the start of a file.
  *
@@ -231,11 +296,20 @@ export const make = (): PacketReader => {
   let ended = false
 
   let track: Track | undefined
-  let channels: 1 | 2 | undefined
+  let header: Header | undefined
+  /** Milliseconds of the cluster, and of the first block of all. */
+  let clusterTime = 0
+  let firstTime: number | undefined
+  /** Where the cluster begins that we are in, until its first packet has taken that with it. */
+  let clusterAt = -1
+  let segmentEnd = unknownSize
+  let next = 0
+  let searching = false
+  const tags: Tags.MutableTags = {}
   let timestampScale = 1_000_000
   let duration: number | undefined
 
-  let frames: Array<OpusFrame> = []
+  let frames: Array<Packet> = []
   let problem: Problem | undefined
 
   const fail = (kind: Problem["kind"], detail: string): void => {
@@ -249,7 +323,7 @@ export const make = (): PacketReader => {
 
   const onHeader = (id: number, data: Uint8Array): void => {
     const fields = children(data)
-    if (fields === undefined) return fail("Corrupt", "a header is malformed")
+    if (fields === undefined) return id === idTags ? undefined : fail("Corrupt", "a header is malformed")
     if (id === idEbml) {
       const type = text(fields.find(([id]) => id === idDocType)?.[1] ?? new Uint8Array(0))
       if (type !== "webm" && type !== "matroska") {
@@ -261,23 +335,67 @@ export const make = (): PacketReader => {
       if (scale !== undefined) timestampScale = uint(scale[1])
       const ms = length === undefined ? 0 : float(length[1]) * timestampScale / 1_000_000
       if (duration === undefined && Number.isFinite(ms) && ms > 0) duration = ms
+      const title = fields.find(([id]) => id === idTitle)
+      if (title !== undefined) Tags.add(tags, "title", utf8.decode(title[1]))
+    } else if (id === idTags) {
+      onTags(fields)
     } else {
       const chosen = chooseTrack(data)
       if ("kind" in chosen) return fail(chosen.kind, chosen.detail)
+      if (header !== undefined && (header.codec !== chosen.codec || header.rate !== chosen.rate)) {
+        return fail("Unsupported", "another codec or rate follows in the same file")
+      }
       track = chosen
-      channels ??= chosen.channels
+      header ??= {
+        codec: chosen.codec,
+        rate: chosen.rate,
+        channels: chosen.channels,
+        setup: chosen.setup,
+        sampleFormat: undefined,
+        delay: chosen.delay,
+        total: undefined,
+        warmUp: chosen.codec === "opus" ? 80 * 48 : 8192,
+        tags
+      }
     }
   }
 
-  const onBlock = (block: Uint8Array, header: number): void => {
-    const packets = unlace(block.subarray(header), (u8(block, header - 1) >> 1) & 3)
+  /** Of the tags, those of the whole file and of the track (RFC 9559, 5.1.8). */
+  const onTags = (list: ReadonlyArray<readonly [number, Uint8Array]>): void => {
+    for (const [id, data] of list) {
+      for (const [inner, simple] of id === idTag ? children(data) ?? [] : []) {
+        if (inner !== idSimpleTag) continue
+        const fields = new Map(children(simple))
+        Tags.add(
+          tags,
+          utf8.decode(fields.get(idTagName) ?? new Uint8Array(0)),
+          utf8.decode(fields.get(idTagString) ?? new Uint8Array(0))
+        )
+      }
+    }
+  }
+
+  /** After a restart the first block says where it is, to the millisecond; Opus packets begin on a grid of 2.5 ms. */
+  const onFound = (timeMs: number): void => {
+    searching = false
+    next = Math.max(0, Math.round((timeMs - (firstTime ?? 0)) / 2.5) * 120)
+  }
+
+  const onBlock = (block: Uint8Array, headerBytes: number): void => {
+    const packets = unlace(block.subarray(headerBytes), (u8(block, headerBytes - 1) >> 1) & 3)
     if (packets === undefined) return fail("Corrupt", "a block is malformed")
+    const relative = ((u8(block, headerBytes - 3) << 8 | u8(block, headerBytes - 2)) << 16) >> 16
+    const timeMs = (clusterTime + relative) * timestampScale / 1_000_000
+    firstTime ??= timeMs
+    if (searching) onFound(timeMs)
     const stripped = track?.stripped
     for (const packet of packets) {
       const data = stripped === undefined ? packet.slice() : concat([stripped, packet])
-      const samples = OpusPacket.samples(data)
-      if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid Opus packet`)
-      frames.push({ data, samples })
+      const samples = track?.counter === undefined ? OpusPacket.samples(data) : track.counter.samples(data)
+      if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid ${header?.codec ?? ""} packet`)
+      frames.push({ data, samples, start: next, offset: clusterAt })
+      clusterAt = -1
+      next += samples
     }
   }
 
@@ -286,8 +404,8 @@ export const make = (): PacketReader => {
     const available = input.end - body
     if (available < Math.min(size, 8)) return false
     const length = vintLength(u8(input.bytes, body))
-    const header = length + 3
-    if (length > 8 || header > size) {
+    const headerBytes = length + 3
+    if (length > 8 || headerBytes > size) {
       fail("Corrupt", "a block is malformed")
       return true
     }
@@ -305,7 +423,7 @@ export const make = (): PacketReader => {
       return true
     }
     if (available < size) return false
-    onBlock(input.bytes.subarray(body, body + size), header)
+    onBlock(input.bytes.subarray(body, body + size), headerBytes)
     consume(body + size - input.start)
     return true
   }
@@ -320,7 +438,7 @@ export const make = (): PacketReader => {
   const onForeign = (): void => {
     if (ends.length > 0) fail("Corrupt", "something that is no element stands between the elements")
     else if (position === 0) fail("UnknownFormat", "it is not an EBML document")
-    else if (channels === undefined) fail("Corrupt", "the segment is missing")
+    else if (header === undefined) fail("Corrupt", "the segment is missing")
     else ended = true
   }
 
@@ -341,7 +459,7 @@ export const make = (): PacketReader => {
       onForeign()
       return true
     }
-    const header = idLength + sizeLength
+    const headerBytes = idLength + sizeLength
     const size = sizeLength > 8 ? -1 : vint(input.bytes, input.start + idLength, sizeLength)
 
     // What cannot stand inside ends what has no size: a cluster, or the segment where another file begins.
@@ -349,27 +467,45 @@ export const make = (): PacketReader => {
     while (ends.at(-1) === unknownSize && endsParent()) ends.pop()
     const limit = Math.min(...ends)
     const master = id === idSegment || id === idCluster || id === idBlockGroup
-    if (size < 0 || (size === unknownSize && !master) || (size !== unknownSize && position + header + size > limit)) {
+    if (size < 0 || (size === unknownSize && !master) || (size !== unknownSize && position + headerBytes + size > limit)) {
       fail("Corrupt", "an element does not fit into the one it stands in")
       return true
     }
     if (master) {
-      consume(header)
+      if (id === idCluster) clusterAt = position
+      consume(headerBytes)
       ends.push(size === unknownSize ? unknownSize : position + size)
+      if (id === idSegment) segmentEnd = ends.at(-1) ?? unknownSize
       return true
     }
-    const body = input.start + header
+    const body = input.start + headerBytes
     switch (id) {
       case idEbml:
       case idInfo:
+      case idTags:
       case idTracks: {
+        if (id === idTags && size > maxHeaderBytes) {
+          skipping = size
+          consume(headerBytes)
+          return true
+        }
         if (size > maxHeaderBytes) {
           fail("Corrupt", "a header is too large")
           return true
         }
         if (input.end - body < size) return false
         onHeader(id, input.bytes.subarray(body, body + size))
-        consume(header + size)
+        consume(headerBytes + size)
+        return true
+      }
+      case idTimestamp: {
+        if (size > 8) {
+          fail("Corrupt", "the time of a cluster is malformed")
+          return true
+        }
+        if (input.end - body < size) return false
+        clusterTime = uint(input.bytes.subarray(body, body + size))
+        consume(headerBytes + size)
         return true
       }
       case idSimpleBlock:
@@ -377,7 +513,7 @@ export const make = (): PacketReader => {
         return block(body, size)
       default:
         skipping = size
-        consume(header)
+        consume(headerBytes)
         return true
     }
   }
@@ -405,7 +541,7 @@ export const make = (): PacketReader => {
     end: () => {
       if (problem !== undefined || ended) return
       leave()
-      if (channels === undefined) fail("Truncated", "it ends in the headers")
+      if (header === undefined) fail("Truncated", "it ends in the headers")
       else if (skipping > 0 || input.start < input.end || ends.some((end) => end !== unknownSize)) {
         fail("Truncated", "it is shorter than it says")
       }
@@ -415,10 +551,35 @@ export const make = (): PacketReader => {
       frames = []
       return taken
     },
-    channels: () => channels,
+    header: () => header,
     durationMs: () => duration,
     durationByTail: () => undefined,
     tailBytes: 0,
-    problem: () => problem
+    problem: () => problem,
+    restart: (place) => {
+      input.start = 0
+      input.end = 0
+      skipping = 0
+      ended = false
+      ends.length = 0
+      ends.push(segmentEnd)
+      frames = []
+      problem = undefined
+      position = place.offset
+      next = place.start
+      track?.counter?.reset()
+      // Vorbis packets are no whole number of milliseconds long: their place is known by counting them only
+      searching = header?.codec === "opus"
+    },
+    placeIn: (bytes, offset) => {
+      if (header?.codec !== "opus") return undefined
+      for (let at = 0; at + 16 <= bytes.length; at++) {
+        const place = bytes[at] === 0x1f ? clusterIn(bytes, at) : undefined
+        if (place === undefined) continue
+        const timeMs = place * timestampScale / 1_000_000
+        return { offset: offset + at, start: Math.max(0, Math.round((timeMs - (firstTime ?? 0)) * 48)) }
+      }
+      return undefined
+    }
   }
 }

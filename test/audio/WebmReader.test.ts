@@ -69,7 +69,7 @@ describe("WebmReader", () => {
     const packets = mixed(1, 12)
     const { frames, reader } = run(webm(packets), 1)
     assert.deepStrictEqual(frames, packets)
-    assert.strictEqual(reader.channels(), 2)
+    assert.strictEqual(reader.header()?.channels, 2)
     assert.strictEqual(reader.durationMs(), 1234)
   })
 
@@ -181,7 +181,7 @@ describe("WebmReader", () => {
 
   it("plays Opus without an identification header", () => {
     const { frames, reader } = run(file([cluster([simpleBlock(1, packet(1).data)])], [trackEntry({ head: null })]))
-    assert.deepStrictEqual([frames, reader.channels()], [[packet(1)], 2])
+    assert.deepStrictEqual([frames, reader.header()?.channels], [[packet(1)], 2])
   })
 
   it("refuses other codecs, document types and what an Opus header asks for", () => {
