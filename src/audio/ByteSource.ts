@@ -73,6 +73,20 @@ export const describe = (cause: unknown): string => {
   return String(cause)
 }
 
+/**
+ * A part of a URL as text. It may hold a percent sign that encodes nothing.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const unescaped = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
 const errnoOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 

@@ -70,6 +70,8 @@ export const make = (): PacketReader => {
   let links = 0
   let selected = false
   let header: Header | undefined
+  /** Whether all headers of the first stream were read. */
+  let described = false
   let preSkip = 0
   let vorbis: Vorbis.Identification | undefined
   let counter: Vorbis.Counter | undefined
@@ -169,6 +171,7 @@ export const make = (): PacketReader => {
     if (vorbis !== undefined) return onVorbisHeader(vorbis, packet)
     if (!OpusHead.isTags(packet)) return fail("Corrupt", "the Opus comment header is missing")
     if (links === 1) Tags.vorbisComments(packet.subarray(8), tags)
+    described = true
     state = "audio"
   }
 
@@ -199,6 +202,7 @@ export const make = (): PacketReader => {
       warmUp: found.blocks[1],
       tags
     }
+    described = true
     state = "audio"
   }
 
@@ -375,7 +379,7 @@ export const make = (): PacketReader => {
       return taken
     },
     // the comments come behind what tells the rest
-    header: () => (links === 1 && (state === "streams" || state === "tags") ? undefined : header),
+    header: () => (described ? header : undefined),
     durationMs: () => undefined,
     // Only one stream can be measured by the end of the file: a chained file ends in another.
     durationByTail: (tail) => {

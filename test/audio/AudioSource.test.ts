@@ -145,14 +145,16 @@ describe("AudioSource", () => {
       Effect.gen(function*() {
         const rest = new Uint8Array(100)
         const cases = [
-          [concat(ascii("RIFF\0\0\0\0WAVEfmt "), rest), "Unsupported", /WAV/],
-          [concat(ascii("fLaC"), rest), "Unsupported", /FLAC/],
-          [concat(ascii("\0\0\0\x20ftypM4A "), rest), "Unsupported", /MP4/],
-          [concat(ascii("ID3\x04"), rest), "Unsupported", /MP3/],
-          [concat(Uint8Array.of(0xff, 0xfb, 0x90, 0x64), rest), "Unsupported", /MP3/],
-          [concat(Uint8Array.of(0xff, 0xf1, 0x50, 0x80), rest), "Unsupported", /AAC/],
+          [concat(ascii("RIFF\0\0\0\0WAVEfmt "), rest), "Corrupt", /too short/],
+          [concat(ascii("RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x06\0"), rest), "Unsupported", /WAV of the encoding 6/],
+          [concat(ascii("FORM\0\0\0\0AIFF"), rest), "Unsupported", /AIFF/],
+          [concat(ascii("fLaC"), rest), "Corrupt", /FLAC/],
+          [concat(ascii("\0\0\0\x20ftypM4A "), rest), "Truncated", /MP4/],
+          [concat(ascii("ID3\x04"), rest), "UnknownFormat", /MP3/],
+          [concat(Uint8Array.of(0xff, 0xfb, 0x90, 0x64), rest), "UnknownFormat", /MP3/],
+          [concat(Uint8Array.of(0xff, 0xf1, 0x50, 0x80), rest), "UnknownFormat", /AAC/],
           [concat(Uint8Array.of(0xff, 0xff, 0xff, 0xff), rest), "UnknownFormat", /neither/],
-          [ogg([], { head: concat(ascii("\x01vorbis"), rest) }), "Unsupported", /Vorbis/],
+          [ogg([], { head: concat(ascii("\x01vorbis"), rest) }), "Corrupt", /Vorbis/],
           [ascii("what is this?"), "UnknownFormat", /neither/],
           [ascii("Og"), "UnknownFormat", /neither/],
           [ascii("OggS"), "Truncated", /headers|page/],

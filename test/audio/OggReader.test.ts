@@ -234,7 +234,7 @@ describe("OggReader", () => {
       [opusHead({ gain: -512 }), "Unsupported", /gain of -2\.00 dB/],
       [opusHead({ version: 16 }), "Unsupported", /version 16/],
       [opusHead({ channels: 3 }), "Corrupt", /3 channels/],
-      [concat(ascii("\x01vorbis"), new Uint8Array(23)), "Unsupported", /Vorbis/],
+      [concat(ascii("\x01vorbis"), new Uint8Array(23)), "Corrupt", /Vorbis/],
       [concat(ascii("\x7FFLAC"), new Uint8Array(23)), "Unsupported", /FLAC/],
       [ascii("something"), "Unsupported", /unknown codec/]
     ] as const
