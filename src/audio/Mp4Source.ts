@@ -68,6 +68,26 @@ const gaplessOf = (found: Mediabunny.MetadataTags): { readonly delay: number; re
   return undefined
 }
 
+/** How many files are being opened, and how much the library prints otherwise. */
+let opening = 0
+let level: Mediabunny.LogLevel | undefined
+
+/** The library prints what it thinks of a file while that is opened; what is wrong with it stands in the error. */
+const quietly = <A, E, R>(bunny: typeof Mediabunny, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      if (opening++ > 0) return
+      level = bunny.Logging.level
+      bunny.Logging.level = bunny.LogLevel.Silent
+    }),
+    () => effect,
+    () =>
+      Effect.sync(() => {
+        if (--opening > 0 || level === undefined) return
+        bunny.Logging.level = level
+      })
+  )
+
 /** All bytes of a source that gives them one after another only. */
 const spool = (source: ByteSource.ByteSource): Effect.Effect<ByteSource.RandomAccess, VoiceError> =>
   Effect.gen(function*() {
@@ -134,7 +154,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       (input) => Effect.sync(() => input.dispose())
     )
 
-    const track = yield* attempt(() => input.getPrimaryAudioTrack())
+    const track = yield* quietly(bunny, attempt(() => input.getPrimaryAudioTrack()))
     if (track === null) {
       const tracks = yield* attempt(() => input.getTracks())
       return yield* failure(
