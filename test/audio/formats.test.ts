@@ -131,7 +131,7 @@ describe("formats", () => {
         }
         for (const end of ends) assert.include(["Done", "Corrupt", "Truncated", "Unsupported"], end)
         // only formats without a checksum can take it for sound
-        if (/flac|ogg/.test(name)) assert.deepStrictEqual([...ends], ["Corrupt"])
+        if (/flac|ogg/.test(name)) assert.notInclude([...ends], "Done")
       }))
   })
 
