@@ -109,9 +109,9 @@ const mp3 = async (header: Header): Promise<Handle> => {
  * The decoder of FLAC divides by the greatest sample, not by one more as all else does: a sixteenth bit of difference. Only
  * whole numbers come out of FLAC, so that it can be made good exactly.
  */
-const rescaled = (samples: Float32Array, bits: number): Float32Array => {
+const rescale = (samples: Float32Array, bits: number): void => {
   const divisor = 2 ** (bits - 1)
-  return samples.map((sample) => Math.round(sample * (divisor - 1)) / divisor)
+  for (let i = 0; i < samples.length; i++) samples[i] = Math.round((samples[i] ?? 0) * (divisor - 1)) / divisor
 }
 
 const flac = async (header: Header): Promise<Handle> => {
@@ -124,8 +124,8 @@ const flac = async (header: Header): Promise<Handle> => {
         const output = await quietly(() => decoder.decodeFrames([packet.data]))
         const [error] = output.errors
         if (error !== undefined) return error.message
-        const channelData = output.channelData.map((samples) => rescaled(samples, output.bitDepth))
-        return blockOf(packet, { ...output, channelData }, header.channels)
+        for (const samples of output.channelData) rescale(samples, output.bitDepth)
+        return blockOf(packet, output, header.channels)
       }),
     // frames do not depend on each other
     reset: () => Promise.resolve(),
