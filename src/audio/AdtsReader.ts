@@ -96,7 +96,10 @@ export const make = (): PacketReader => {
     model = frame
     const type = frame.profile + 1
     // AudioSpecificConfig: 5 bits of the type, 4 of the rate, 4 of the channels
-    const config = Uint8Array.of((type << 3) | (frame.rateIndex >> 1), ((frame.rateIndex & 1) << 7) | (frame.channels << 3))
+    const config = Uint8Array.of(
+      (type << 3) | (frame.rateIndex >> 1),
+      ((frame.rateIndex & 1) << 7) | (frame.channels << 3)
+    )
     header = {
       codec: "aac",
       rate: rates[frame.rateIndex] ?? 44_100,
@@ -129,6 +132,7 @@ export const make = (): PacketReader => {
   }
 
   const step = (): boolean => {
+    if (problem !== undefined) return false
     const available = input.end - input.start
     if (skipping > 0) {
       const bytes = Math.min(skipping, available)
@@ -158,7 +162,7 @@ export const make = (): PacketReader => {
     push: (bytes) => {
       if (problem !== undefined) return
       append(input, bytes)
-      while (problem === undefined && step()) { /* goes on as far as there are bytes */ }
+      while (step()) { /* goes on as far as there are bytes */ }
     },
     end: () => {
       if (problem !== undefined) return

@@ -78,7 +78,8 @@ export const open = (
     child.stderr.on("data", (bytes: Buffer) => {
       stderr = (stderr + decoder.decode(bytes, { stream: true })).slice(-stderrBytes)
     })
-    child.stderr.on("error", () => undefined)
+    child.stderr.on("error", () =>
+      undefined)
     child.stdout.on("error", () => undefined)
 
     let exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
@@ -213,6 +214,7 @@ const feed = (
   const stdin = child.stdin
   if (stdin === null) return Effect.void
   let closed = false
+  const isOpen = () => !closed
   stdin.on("error", () => {
     closed = true
   })
@@ -231,7 +233,7 @@ const feed = (
       stdin.on("close", onReady)
     })
   return Effect.gen(function*() {
-    while (!closed) {
+    while (isOpen()) {
       const bytes = yield* input.next
       if (bytes === undefined) break
       yield* write(bytes)

@@ -81,7 +81,9 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
     const nextPackets = (): ReadonlyArray<Packet> => {
       let samples = 0
       let count = 0
-      while (count < waiting.length && samples < header.rate * decodeMs / 1000) samples += waiting[count++]?.samples ?? 0
+      while (count < waiting.length && samples < header.rate * decodeMs / 1000) {
+        samples += waiting[count++]?.samples ?? 0
+      }
       const taken = waiting.slice(0, count)
       waiting = waiting.slice(count)
       return taken
@@ -129,18 +131,20 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
     })
 
     const seekPackets = packets.seek
-    const seek: OpenPcm["seek"] = seekPackets === undefined ? undefined : Effect.fnUntraced(function*(positionMs: number) {
-      startSample = Math.max(0, Math.round(positionMs * 48))
-      playedSamples = startSample
-      waiting = []
-      ended = false
-      failure = undefined
-      wanted = resampler.seek(startSample)
-      const packet = Math.floor(wanted / scale) + header.delay - header.warmUp
-      yield* seekPackets(Math.max(0, packet))
-      yield* Effect.tryPromise({ try: () => decoder.reset(), catch: (cause) => corrupt(ByteSource.describe(cause)) })
-      return startSample / 48
-    })
+    const seek: OpenPcm["seek"] = seekPackets === undefined ?
+      undefined :
+      Effect.fnUntraced(function*(positionMs: number) {
+        startSample = Math.max(0, Math.round(positionMs * 48))
+        playedSamples = startSample
+        waiting = []
+        ended = false
+        failure = undefined
+        wanted = resampler.seek(startSample)
+        const packet = Math.floor(wanted / scale) + header.delay - header.warmUp
+        yield* seekPackets(Math.max(0, packet))
+        yield* Effect.tryPromise({ try: () => decoder.reset(), catch: (cause) => corrupt(ByteSource.describe(cause)) })
+        return startSample / 48
+      })
 
     return {
       format: "pcm",

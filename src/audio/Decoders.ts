@@ -60,10 +60,12 @@ interface Output {
 /** These libraries also print what they report; a library must not. Only for calls that are over when they return. */
 const quietly = <A>(run: () => A): A => {
   const { error } = console
+  // oxlint-disable-next-line no-console -- what is printed there stands in the error
   console.error = () => undefined
   try {
     return run()
   } finally {
+    // oxlint-disable-next-line no-console
     console.error = error
   }
 }
@@ -257,7 +259,8 @@ export const make = (header: Header, name: string): Effect.Effect<Decoder, Voice
   Effect.acquireRelease(
     Effect.tryPromise({
       try: () => load(header),
-      catch: (cause) => ByteSource.failure(name, "Unsupported", `there is no decoder for it: ${ByteSource.describe(cause)}`)
+      catch: (cause) =>
+        ByteSource.failure(name, "Unsupported", `there is no decoder for it: ${ByteSource.describe(cause)}`)
     }),
     (handle) => Effect.sync(() => handle.free())
   )

@@ -71,10 +71,11 @@ export const open = (
   options: FfmpegOptions = {}
 ): Effect.Effect<OpenPcm, VoiceError, Scope.Scope> =>
   RawPcm.restartable(
-    (positionMs) => Effect.flatMap(
-      ChildProcess.open(commandOf(input, options, positionMs), name, { hint }),
-      (bytes) => RawPcm.open(bytes, pcm)
-    )
+    (positionMs) =>
+      Effect.flatMap(
+        ChildProcess.open(commandOf(input, options, positionMs), name, { hint }),
+        (bytes) => RawPcm.open(bytes, pcm)
+      )
   )
 
 /**

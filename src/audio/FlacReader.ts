@@ -237,7 +237,8 @@ export const make = (): PacketReader => {
     return false
   }
 
-  const isTag = (at: number): boolean => input.bytes[at] === 0x54 && input.bytes[at + 1] === 0x41 && input.bytes[at + 2] === 0x47
+  const isTag = (at: number): boolean =>
+    input.bytes[at] === 0x54 && input.bytes[at + 1] === 0x41 && input.bytes[at + 2] === 0x47
 
   const complete = (): boolean => info?.total !== undefined && expected >= info.total
 
@@ -286,6 +287,7 @@ export const make = (): PacketReader => {
   }
 
   const step = (): boolean => {
+    if (problem !== undefined) return false
     if (skipping > 0) {
       const bytes = Math.min(skipping, input.end - input.start)
       skipping -= bytes
@@ -321,7 +323,7 @@ export const make = (): PacketReader => {
     push: (bytes) => {
       if (problem !== undefined) return
       append(input, bytes)
-      while (problem === undefined && step()) { /* goes on as far as there are bytes */ }
+      while (step()) { /* goes on as far as there are bytes */ }
     },
     end: () => {
       if (problem !== undefined) return

@@ -63,7 +63,11 @@ const retried = new Set([408, 425, 429, 500, 502, 503, 504])
 
 const statusFailure = (name: string, status: number, text: string): Trouble => {
   const said = `the server answered ${status}${text === "" ? "" : ` ${text}`}`
-  const kind = status === 404 || status === 410 ? "NotFound" : status === 401 || status === 403 ? "Unreadable" : "Failed"
+  const kind = status === 404 || status === 410
+    ? "NotFound"
+    : status === 401 || status === 403
+    ? "Unreadable"
+    : "Failed"
   return { retry: retried.has(status), error: ByteSource.failure(name, kind, said) }
 }
 
@@ -195,7 +199,9 @@ export const open = (
     /** What makes an answer another thing than the one before. */
     const changed = (answer: Answer): string | undefined => {
       if (known === undefined) return undefined
-      if (known.validator !== undefined && answer.validator !== known.validator) return "the content has changed on the server"
+      if (
+        known.validator !== undefined && answer.validator !== known.validator
+      ) return "the content has changed on the server"
       if (known.size !== undefined && answer.size !== undefined && answer.size !== known.size) {
         return `the content has changed on the server: it has ${answer.size} bytes, and had ${known.size}`
       }
@@ -306,7 +312,9 @@ export const open = (
           if (answer.status === 416) return
           const why = changed(answer)
           if (why !== undefined) return yield* Effect.fail(fatal(why))
-          if (answer.start !== start) return yield* Effect.fail(fatal("the server has sent another part than was asked for"))
+          if (answer.start !== start) {
+            return yield* Effect.fail(fatal("the server has sent another part than was asked for"))
+          }
           while (size < end - start) {
             const bytes = yield* read(answer)
             if (bytes === undefined) break

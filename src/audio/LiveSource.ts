@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -139,7 +139,8 @@ export const make = (
   opened: OpenSource,
   options: LiveOptions,
   numbers: Counts
-): Effect.Effect<OpenSource, never, Scope.Scope> => opened.format === "opus" ? opus(opened, options, numbers) : pcm(opened, options, numbers)
+): Effect.Effect<OpenSource, never, Scope.Scope> =>
+  opened.format === "opus" ? opus(opened, options, numbers) : pcm(opened, options, numbers)
 
 const opus = (opened: OpenOpus, options: LiveOptions, numbers: Counts) => {
   const frames = buffer<OpusFrame>(options, numbers, (frame) => frame.samples / 48)

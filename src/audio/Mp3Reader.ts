@@ -116,7 +116,6 @@ export const make = (): PacketReader => {
   let model: Frame | undefined
   let header: Header | undefined
   let info: Info | undefined
-  let frames = 0
   let start = 0
   let soundAt = 0
   let ended = false
@@ -199,6 +198,7 @@ export const make = (): PacketReader => {
   }
 
   const step = (): boolean => {
+    if (problem !== undefined) return false
     const available = input.end - input.start
     if (skipping > 0) {
       const bytes = Math.min(skipping, available)
@@ -233,7 +233,6 @@ export const make = (): PacketReader => {
     }
     packets.push({ data, samples: frame.samples, start, offset: position })
     start += frame.samples
-    frames++
     consume(frame.bytes)
     return true
   }
@@ -242,7 +241,7 @@ export const make = (): PacketReader => {
     push: (bytes) => {
       if (problem !== undefined) return
       append(input, bytes)
-      while (problem === undefined && step()) { /* goes on as far as there are bytes */ }
+      while (step()) { /* goes on as far as there are bytes */ }
     },
     end: () => {
       if (problem !== undefined) return
@@ -251,7 +250,6 @@ export const make = (): PacketReader => {
       if (frame !== undefined && input.end - input.start >= frame.bytes) {
         const data = input.bytes.slice(input.start, input.start + frame.bytes)
         if (!onFirst(frame, data)) packets.push({ data, samples: frame.samples, start: 0, offset: position })
-        frames++
         consume(frame.bytes)
       }
       if (header === undefined) {
@@ -260,7 +258,9 @@ export const make = (): PacketReader => {
           tagsRead ? "there is no MP3 in it" : "it ends in the headers"
         )
       }
-      if (!ended && input.end - input.start >= 4 && !isTrailer()) return fail("Truncated", "it ends inside an MP3 frame")
+      if (!ended && input.end - input.start >= 4 && !isTrailer()) {
+        return fail("Truncated", "it ends inside an MP3 frame")
+      }
       const whole = info?.frames === undefined || model === undefined ? undefined : info.frames * model.samples
       if (whole !== undefined && start < whole - (model?.samples ?? 0)) fail("Truncated", "it is shorter than it says")
     },

@@ -46,7 +46,10 @@ const tagsOf = (found: Mediabunny.MetadataTags): Tags.MutableTags => {
   add("discnumber", found.discNumber)
   add("bpm", found.beatsPerMinute)
   add("genre", found.genre)
-  add("date", found.date === undefined || Number.isNaN(found.date.getTime()) ? undefined : found.date.toISOString().slice(0, 10))
+  add(
+    "date",
+    found.date === undefined || Number.isNaN(found.date.getTime()) ? undefined : found.date.toISOString().slice(0, 10)
+  )
   add("comment", found.comment)
   add("description", found.description)
   for (const [name, value] of Object.entries(found.raw ?? {})) {
@@ -138,6 +141,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
         })
       )
 
+    const run = Effect.runPromiseWith(yield* Effect.context<never>())
     const bunny = yield* attempt(() => import("mediabunny"))
     const input = yield* Effect.acquireRelease(
       Effect.sync(() =>
@@ -145,7 +149,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
           formats: [bunny.MP4, bunny.QTFF],
           source: new bunny.CustomSource({
             getSize: () => random.size,
-            read: (start, end) => Effect.runPromise(random.read(start, end)),
+            read: (start, end) => run(random.read(start, end)),
             prefetchProfile: "network",
             handleUnhandledError: () => undefined
           })

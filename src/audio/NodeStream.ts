@@ -32,7 +32,9 @@ export const open = (
           stream.destroy()
         })
     )
-    if (taken.has(stream)) return yield* failed("it was played before; give a function that makes a stream to play it again")
+    if (taken.has(stream)) {
+      return yield* failed("it was played before; give a function that makes a stream to play it again")
+    }
     taken.add(stream)
 
     let error: VoiceError | undefined
@@ -44,7 +46,9 @@ export const open = (
     const attempt = (): Effect.Effect<Uint8Array | undefined, VoiceError> | undefined => {
       const bytes: unknown = stream.read()
       if (bytes instanceof Uint8Array) return Effect.succeed(bytes)
-      if (bytes !== null && bytes !== undefined) return Effect.fail(failed("the stream gives something else than bytes"))
+      if (bytes !== null && bytes !== undefined) {
+        return Effect.fail(failed("the stream gives something else than bytes"))
+      }
       if (error !== undefined) return Effect.fail(error)
       if (stream.readableEnded) return Effect.undefined
       if (stream.destroyed || stream.closed) return Effect.fail(failed("the stream was closed before its end"))

@@ -159,7 +159,10 @@ export const make = (): PacketReader => {
     const found = Vorbis.identification(packet)
     if (found === undefined) return { kind: "Corrupt", detail: "the Vorbis identification header is malformed" }
     if (found.channels > Samples.maxChannels) {
-      return { kind: "Unsupported", detail: `Vorbis of ${found.channels} channels; ${Samples.maxChannels} at most can be played` }
+      return {
+        kind: "Unsupported",
+        detail: `Vorbis of ${found.channels} channels; ${Samples.maxChannels} at most can be played`
+      }
     }
     vorbis = found
     counter = undefined
@@ -224,7 +227,10 @@ export const make = (): PacketReader => {
     if (state === "tags") return onTags(packet)
     const samples = counter === undefined ? OpusPacket.samples(packet) : counter.samples(packet)
     if (samples < 0) {
-      return fail("Corrupt", `${packet.length} bytes are not a valid ${counter === undefined ? "Opus" : "Vorbis"} packet`)
+      return fail(
+        "Corrupt",
+        `${packet.length} bytes are not a valid ${counter === undefined ? "Opus" : "Vorbis"} packet`
+      )
     }
     frames.push({ data: packet, samples, start: next, offset: pageAt })
     pageAt = -1

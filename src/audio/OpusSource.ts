@@ -27,24 +27,26 @@ export const make = (packets: PacketSource): OpenOpus => {
   })
 
   const seekPackets = packets.seek
-  const seek: OpenOpus["seek"] = seekPackets === undefined ? undefined : Effect.fnUntraced(function*(positionMs: number) {
-    const sample = Math.max(0, Math.round(positionMs * 48))
-    held = []
-    yield* seekPackets(sample)
-    let reached = 0
-    while (true) {
-      const pulled = yield* Effect.catchIf(packets.pull, Cause.isDone, () => Effect.undefined)
-      // behind the end there is nothing, and what is pulled next says so again
-      if (pulled === undefined) return reached / 48
-      const index = pulled.findIndex((packet) => packet.start + packet.samples > sample)
-      if (index >= 0) {
-        held = pulled.slice(index)
-        return (held[0]?.start ?? 0) / 48
+  const seek: OpenOpus["seek"] = seekPackets === undefined ?
+    undefined :
+    Effect.fnUntraced(function*(positionMs: number) {
+      const sample = Math.max(0, Math.round(positionMs * 48))
+      held = []
+      yield* seekPackets(sample)
+      let reached = 0
+      while (true) {
+        const pulled = yield* Effect.catchIf(packets.pull, Cause.isDone, () => Effect.undefined)
+        // behind the end there is nothing, and what is pulled next says so again
+        if (pulled === undefined) return reached / 48
+        const index = pulled.findIndex((packet) => packet.start + packet.samples > sample)
+        if (index >= 0) {
+          held = pulled.slice(index)
+          return (held[0]?.start ?? 0) / 48
+        }
+        const last = pulled.at(-1)
+        if (last !== undefined) reached = last.start + last.samples
       }
-      const last = pulled.at(-1)
-      if (last !== undefined) reached = last.start + last.samples
-    }
-  })
+    })
 
   return {
     format: "opus",

@@ -58,8 +58,7 @@ export const open = (
   Effect.gen(function*() {
     const { name } = source
     let positionMs = 0
-    const failure = (problem: Problem): VoiceError =>
-      ByteSource.failure(name, problem.kind, problem.detail, positionMs)
+    const failure = (problem: Problem): VoiceError => ByteSource.failure(name, problem.kind, problem.detail, positionMs)
 
     let ended = false
     const advance = Effect.map(source.next, (chunk) => {
@@ -71,7 +70,8 @@ export const open = (
       }
     })
 
-    while (reader.header() === undefined && reader.problem() === undefined && !ended) yield* advance
+    const goesOn = () => reader.problem() === undefined && !ended
+    while (reader.header() === undefined && goesOn()) yield* advance
     const header = reader.header()
     if (header === undefined) {
       return yield* failure(reader.problem() ?? { kind: "Unsupported", detail: "there is no sound in it" })
@@ -83,6 +83,7 @@ export const open = (
     /** Places that were read past, in their order. */
     const index: Array<Place> = []
     let first: Place | undefined
+    const isUnplaced = () => first === undefined
 
     const remember = (packets: ReadonlyArray<Packet>): void => {
       for (const packet of packets) {
@@ -178,7 +179,7 @@ export const open = (
           ? nearest(sample)
           : yield* search(source.random, sample)
         // the place of the first packet is known once there was one
-        while (first === undefined && reader.problem() === undefined && !ended) {
+        while (isUnplaced() && goesOn()) {
           remember(reader.take())
           yield* advance
         }

@@ -53,7 +53,8 @@ const formats: { readonly [format in SampleFormat]: readonly [bytes: number, rea
  * @category guards
  * @since 0.1.0
  */
-export const isFormat = (value: unknown): value is SampleFormat => typeof value === "string" && Object.hasOwn(formats, value)
+export const isFormat = (value: unknown): value is SampleFormat =>
+  typeof value === "string" && Object.hasOwn(formats, value)
 
 /**
  * Bytes of one sample of one channel.
@@ -161,7 +162,11 @@ export const downmix = (
   if (channels.length <= 2) return channels
   const mix = mixes[channels.length]
   if (mix === undefined) return channels.slice(0, 2)
-  const places = order === "vorbis" ? vorbisOrder[channels.length] : order === "aac" ? aacOrder[channels.length] : undefined
+  const places = order === "vorbis"
+    ? vorbisOrder[channels.length]
+    : order === "aac"
+    ? aacOrder[channels.length]
+    : undefined
   const sum = mix.reduce((total, [left]) => total + left, 0)
   const left = new Float32Array(count)
   const right = new Float32Array(count)

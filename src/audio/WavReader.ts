@@ -9,10 +9,10 @@
  *
  * @since 0.1.0
  */
-import type { MutableTags } from "./Tags.ts"
-import * as Tags from "./Tags.ts"
 import { append, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
 import * as Samples from "./Samples.ts"
+import type { MutableTags } from "./Tags.ts"
+import * as Tags from "./Tags.ts"
 
 /** Samples of all channels in a packet, at most. */
 const packetFrames = 2048
@@ -181,6 +181,7 @@ export const make = (): PacketReader => {
   }
 
   const step = (): boolean => {
+    if (problem !== undefined) return false
     if (skipping > 0) {
       const bytes = Math.min(skipping, input.end - input.start)
       skipping -= bytes
@@ -204,7 +205,7 @@ export const make = (): PacketReader => {
     push: (bytes) => {
       if (problem !== undefined) return
       append(input, bytes)
-      while (problem === undefined && step()) { /* goes on as far as there are bytes */ }
+      while (step()) { /* goes on as far as there are bytes */ }
     },
     end: () => {
       if (problem !== undefined) return

@@ -16,11 +16,10 @@
  * @since 0.1.0
  */
 import * as OpusPacket from "../protocol/OpusPacket.ts"
-import * as OpusHead from "./OpusHead.ts"
+import { children, float, text, u8, uint, unknownSize, unlace, vint, vintLength } from "./Ebml.ts"
 import { append, concat, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
-import * as Samples from "./Samples.ts"
 import * as Tags from "./Tags.ts"
-import * as Vorbis from "./Vorbis.ts"
+import * as WebmTrack from "./WebmTrack.ts"
 
 const idEbml = 0x1a45dfa3
 const idDocType = 0x4282
@@ -29,19 +28,6 @@ const idInfo = 0x1549a966
 const idTimestampScale = 0x2ad7b1
 const idDuration = 0x4489
 const idTracks = 0x1654ae6b
-const idTrackEntry = 0xae
-const idTrackNumber = 0xd7
-const idTrackType = 0x83
-const idCodec = 0x86
-const idCodecPrivate = 0x63a2
-const idAudio = 0xe1
-const idChannels = 0x9f
-const idEncodings = 0x6d80
-const idEncoding = 0x6240
-const idEncodingScope = 0x5032
-const idCompression = 0x5034
-const idCompressionAlgorithm = 0x4254
-const idCompressionSettings = 0x4255
 const idTitle = 0x7ba9
 const idTags = 0x1254c367
 const idTag = 0x7373
@@ -65,205 +51,7 @@ const maxHeaderBytes = 4 * 1024 * 1024
 
 const maxBlockBytes = 1024 * 1024
 
-const unknownSize = Number.POSITIVE_INFINITY
-
-const u8 = (bytes: Uint8Array, offset: number): number => bytes[offset] ?? 0
-
-/** The length of the variable-size integer that begins with `first` (RFC 8794, 4), 9 if it has none. */
-const vintLength = (first: number): number => Math.clz32(first) - 23
-
-/** The value of a variable-size integer of `length` bytes; `unknownSize` if all its bits are ones. */
-const vint = (bytes: Uint8Array, offset: number, length: number): number => {
-  const mask = (1 << (8 - length)) - 1
-  let value = u8(bytes, offset) & mask
-  let ones = value === mask
-  for (let i = 1; i < length; i++) {
-    const byte = u8(bytes, offset + i)
-    ones &&= byte === 255
-    value = value * 256 + byte
-  }
-  return ones ? unknownSize : value
-}
-
-/** The children of an element that was read as a whole, or `undefined` if they do not fit. */
-const children = (bytes: Uint8Array): Array<readonly [id: number, data: Uint8Array]> | undefined => {
-  const found: Array<readonly [number, Uint8Array]> = []
-  let offset = 0
-  while (offset < bytes.length) {
-    const idLength = vintLength(u8(bytes, offset))
-    const sizeLength = vintLength(u8(bytes, offset + idLength))
-    const body = offset + idLength + sizeLength
-    if (idLength > 4 || sizeLength > 8 || body > bytes.length) return undefined
-    const size = vint(bytes, offset + idLength, sizeLength)
-    if (body + size > bytes.length) return undefined
-    found.push([uint(bytes.subarray(offset, offset + idLength)), bytes.subarray(body, body + size)])
-    offset = body + size
-  }
-  return found
-}
-
-const uint = (bytes: Uint8Array): number => {
-  let value = 0
-  for (const byte of bytes) value = value * 256 + byte
-  return value
-}
-
-const float = (bytes: Uint8Array): number => {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length === 4) return view.getFloat32(0)
-  return bytes.length === 8 ? view.getFloat64(0) : 0
-}
-
-const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes.subarray(0, 64)).replace(/\0+$/, "")
-
 const utf8 = new TextDecoder()
-
-interface Track {
-  readonly number: number
-  readonly codec: "opus" | "vorbis"
-  readonly rate: number
-  readonly channels: number
-  /** The three headers of Vorbis. */
-  readonly setup: ReadonlyArray<Uint8Array>
-  readonly counter: Vorbis.Counter | undefined
-  /** Samples that a decoder drops at the start. */
-  readonly delay: number
-  /** Bytes that every packet begins with, and that were left out of the blocks. */
-  readonly stripped: Uint8Array | undefined
-}
-
-const malformedTracks: Problem = { kind: "Corrupt", detail: "the description of the tracks is malformed" }
-
-const strippedBytes = (encodings: Uint8Array): Uint8Array | Problem | undefined => {
-  const list = children(encodings)?.filter(([id]) => id === idEncoding)
-  if (list === undefined) return malformedTracks
-  let stripped: Uint8Array | undefined
-  for (const [, data] of list) {
-    const fields = children(data)
-    if (fields === undefined) return malformedTracks
-    const scope = fields.find(([id]) => id === idEncodingScope)
-    if (scope !== undefined && (uint(scope[1]) & 1) === 0) continue
-    const compression = fields.find(([id]) => id === idCompression)
-    const settings = compression === undefined ? undefined : children(compression[1])
-    const algorithm = settings?.find(([id]) => id === idCompressionAlgorithm)
-    if (settings === undefined || algorithm === undefined || uint(algorithm[1]) !== 3 || stripped !== undefined) {
-      return { kind: "Unsupported", detail: "the Opus track is compressed or encrypted by the container" }
-    }
-    stripped = settings.find(([id]) => id === idCompressionSettings)?.[1]?.slice()
-  }
-  return stripped
-}
-
-/** The headers of Vorbis, put together with the lengths of the first two before them (RFC 9559, 5.1.4.1.22; Xiph lacing). */
-const vorbisTrack = (bytes: Uint8Array): Pick<Track, "channels" | "counter" | "delay" | "rate" | "setup"> | Problem => {
-  const malformed: Problem = { kind: "Corrupt", detail: "the headers of the Vorbis track are malformed" }
-  if (u8(bytes, 0) !== 2) return malformed
-  const [first, comment, setup] = unlace(bytes, 1) ?? []
-  if (first === undefined || comment === undefined || setup === undefined) return malformed
-  const found = Vorbis.identification(first)
-  const long = Vorbis.modes(setup)
-  if (found === undefined || long === undefined || found.channels > Samples.maxChannels) return malformed
-  return {
-    channels: found.channels,
-    rate: found.rate,
-    setup: [first.slice(), new Uint8Array(0), setup.slice()],
-    counter: Vorbis.counter(found.blocks, long),
-    delay: 0
-  }
-}
-
-const opusTrack = (head: Uint8Array | undefined, channels: number) => {
-  const decoded = head === undefined ? { channels: channels === 1 ? 1 : 2, preSkip: 0 } : OpusHead.decode(head)
-  if ("kind" in decoded) return decoded
-  return { channels: decoded.channels, rate: 48_000, setup: [], counter: undefined, delay: decoded.preSkip }
-}
-
-/** The first track of Opus or Vorbis, or why there is none to play. */
-const chooseTrack = (tracks: Uint8Array): Track | Problem => {
-  const entries = children(tracks)?.filter(([id]) => id === idTrackEntry)
-  if (entries === undefined) return malformedTracks
-  const others: Array<string> = []
-  let refused: Problem | undefined
-  for (const [, data] of entries) {
-    const list = children(data)
-    if (list === undefined) return malformedTracks
-    const fields = new Map(list)
-    if (uint(fields.get(idTrackType) ?? new Uint8Array(0)) !== 2) continue
-    const codec = text(fields.get(idCodec) ?? new Uint8Array(0))
-    if (codec !== "A_OPUS" && codec !== "A_VORBIS") {
-      others.push(codec.replace(/^A_/, ""))
-      continue
-    }
-    const head = fields.get(idCodecPrivate)
-    const audio = new Map(children(fields.get(idAudio) ?? new Uint8Array(0)))
-    const decoded = codec === "A_VORBIS"
-      ? vorbisTrack(head ?? new Uint8Array(0))
-      : opusTrack(head, uint(audio.get(idChannels) ?? Uint8Array.of(1)))
-    const encodings = fields.get(idEncodings)
-    const stripped = encodings === undefined ? undefined : strippedBytes(encodings)
-    if ("kind" in decoded) refused ??= decoded
-    else if (stripped !== undefined && "kind" in stripped) refused ??= stripped
-    else {
-      return {
-        ...decoded,
-        number: uint(fields.get(idTrackNumber) ?? new Uint8Array(0)),
-        codec: codec === "A_VORBIS" ? "vorbis" : "opus",
-        stripped
-      }
-    }
-  }
-  return refused ?? {
-    kind: "Unsupported",
-    detail: others.length === 0 ? "it holds no audio track" : `its audio is ${others.join(", ")}, neither Opus nor Vorbis`
-  }
-}
-
-/**
- * The frames of a block behind its header, by its lacing (RFC 9559, 10.3), or `undefined` if they do not fit.
- */
-const unlace = (bytes: Uint8Array, lacing: number): Array<Uint8Array> | undefined => {
-  if (lacing === 0) return [bytes]
-  if (bytes.length === 0) return undefined
-  const count = u8(bytes, 0) + 1
-  const sizes: Array<number> = []
-  let offset = 1
-  if (lacing === 2) {
-    if ((bytes.length - 1) % count !== 0) return undefined
-    for (let i = 1; i < count; i++) sizes.push((bytes.length - 1) / count)
-  } else {
-    let previous = 0
-    for (let i = 1; i < count; i++) {
-      if (offset >= bytes.length) return undefined
-      if (lacing === 1) {
-        let size = 0
-        let more = 255
-        while (more === 255) {
-          if (offset >= bytes.length) return undefined
-          more = u8(bytes, offset++)
-          size += more
-        }
-        previous = size
-      } else {
-        const length = vintLength(u8(bytes, offset))
-        if (length > 4) return undefined
-        const value = vint(bytes, offset, length)
-        // The first size is plain, the others are differences to the one before, shifted so that they can be negative.
-        previous = i === 1 ? value : previous + value - (2 ** (7 * length - 1) - 1)
-        offset += length
-      }
-      if (previous < 0 || previous > bytes.length) return undefined
-      sizes.push(previous)
-    }
-  }
-  const frames: Array<Uint8Array> = []
-  for (const size of sizes) {
-    if (offset + size > bytes.length) return undefined
-    frames.push(bytes.subarray(offset, offset + size))
-    offset += size
-  }
-  frames.push(bytes.subarray(offset))
-  return frames
-}
 
 /** The time of a cluster that begins at `at`, which is the first thing in it (RFC 9559, 5.1.3.1). */
 const clusterIn = (bytes: Uint8Array, at: number): number | undefined => {
@@ -295,7 +83,7 @@ export const make = (): PacketReader => {
   const ends: Array<number> = []
   let ended = false
 
-  let track: Track | undefined
+  let track: WebmTrack.Track | undefined
   let header: Header | undefined
   /** Milliseconds of the cluster, and of the first block of all. */
   let clusterTime = 0
@@ -340,7 +128,7 @@ export const make = (): PacketReader => {
     } else if (id === idTags) {
       onTags(fields)
     } else {
-      const chosen = chooseTrack(data)
+      const chosen = WebmTrack.choose(data)
       if ("kind" in chosen) return fail(chosen.kind, chosen.detail)
       if (header !== undefined && (header.codec !== chosen.codec || header.rate !== chosen.rate)) {
         return fail("Unsupported", "another codec or rate follows in the same file")
@@ -467,7 +255,9 @@ export const make = (): PacketReader => {
     while (ends.at(-1) === unknownSize && endsParent()) ends.pop()
     const limit = Math.min(...ends)
     const master = id === idSegment || id === idCluster || id === idBlockGroup
-    if (size < 0 || (size === unknownSize && !master) || (size !== unknownSize && position + headerBytes + size > limit)) {
+    if (
+      size < 0 || (size === unknownSize && !master) || (size !== unknownSize && position + headerBytes + size > limit)
+    ) {
       fail("Corrupt", "an element does not fit into the one it stands in")
       return true
     }

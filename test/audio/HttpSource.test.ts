@@ -10,7 +10,10 @@ const song = readFileSync(new URL("files/chirp.opus.ogg", import.meta.url))
 const mp3 = readFileSync(new URL("files/chirp.mp3", import.meta.url))
 const m4a = readFileSync(new URL("files/chirp.m4a", import.meta.url))
 
-const quick = { reconnect: Schedule.spaced("5 millis").pipe(Schedule.upTo({ times: 4 })), stallTimeout: "150 millis" } as const
+const quick = {
+  reconnect: Schedule.spaced("5 millis").pipe(Schedule.upTo({ times: 4 })),
+  stallTimeout: "150 millis"
+} as const
 
 /** How a server behaves; each request is noted. */
 interface Conduct {
@@ -88,7 +91,12 @@ const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Sc
     )
     // a server that listens on TCP has an address of this kind
     const { port } = server.address() as AddressInfo
-    return { url: `http://127.0.0.1:${port}/music/a%20song.ogg?token=secret`, conduct: state, asked, open: () => answers.size }
+    return {
+      url: `http://127.0.0.1:${port}/music/a%20song.ogg?token=secret`,
+      conduct: state,
+      asked,
+      open: () => answers.size
+    }
   })
 
 const whole = Effect.map(collect(AudioSource.fromBytes(song)), ({ frames }) => frames)
@@ -168,7 +176,10 @@ describe("fromUrl", () => {
 
   it.live("names what the server answers, and tries again only where that can help", () =>
     Effect.gen(function*() {
-      const cases = [[404, "NotFound"], [410, "NotFound"], [401, "Unreadable"], [403, "Unreadable"], [418, "Failed"]] as const
+      const cases = [[404, "NotFound"], [410, "NotFound"], [401, "Unreadable"], [403, "Unreadable"], [
+        418,
+        "Failed"
+      ]] as const
       for (const [status, kind] of cases) {
         const server = yield* serve({ status: [status] })
         const played = yield* collect(AudioSource.fromUrl(server.url, quick))
@@ -191,7 +202,13 @@ describe("fromUrl", () => {
 
   it.live("takes a station as live, which cannot be gone back in, and ends with it", () =>
     Effect.gen(function*() {
-      const server = yield* serve({ body: mp3, ranges: false, lengths: false, headers: { "icy-name": "a station" }, cuts: [30_000] })
+      const server = yield* serve({
+        body: mp3,
+        ranges: false,
+        lengths: false,
+        headers: { "icy-name": "a station" },
+        cuts: [30_000]
+      })
       const played = yield* collect(AudioSource.fromUrl(server.url, quick))
       assert.deepStrictEqual([played.live, played.seekable, played.end], [true, false, "Failed"])
       assert.match(played.message, /station was cut/)

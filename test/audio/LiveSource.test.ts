@@ -64,7 +64,9 @@ describe("live", () => {
 
   it.effect("keeps PCM in a buffer, too", () =>
     Effect.gen(function*() {
-      const source = AudioSource.live(AudioSource.tone({ frequency: 440, duration: "5 seconds" }), { buffer: "1 second" })
+      const source = AudioSource.live(AudioSource.tone({ frequency: 440, duration: "5 seconds" }), {
+        buffer: "1 second"
+      })
       const opened = yield* source.open
       for (let i = 0; i < 200; i++) yield* Effect.yieldNow
       const played = yield* collect({ name: "it", open: Effect.succeed(opened) })

@@ -43,7 +43,20 @@ const level = (heard: Float32Array): number => {
   return 10 * Math.log10(2 * power / (heard.length / 2 - 2000))
 }
 
-const Rate = Schema.Literals([8000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 44_056, 47_999])
+const Rate = Schema.Literals([
+  8000,
+  11_025,
+  16_000,
+  22_050,
+  24_000,
+  32_000,
+  44_100,
+  48_000,
+  88_200,
+  96_000,
+  44_056,
+  47_999
+])
 const Count = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 6000 })))
 const Piece = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1, maximum: 2000 })))
 

@@ -16,7 +16,18 @@ const frame = (id: string, body: Uint8Array, version: number): Uint8Array => {
 const id3 = (version: number, frames: ReadonlyArray<Uint8Array>, flags = 0): Uint8Array => {
   const body = Buffer.concat([...frames, new Uint8Array(20)])
   const size = body.length
-  const header = Uint8Array.of(0x49, 0x44, 0x33, version, 0, flags, size >> 21, (size >> 14) & 127, (size >> 7) & 127, size & 127)
+  const header = Uint8Array.of(
+    0x49,
+    0x44,
+    0x33,
+    version,
+    0,
+    flags,
+    size >> 21,
+    (size >> 14) & 127,
+    (size >> 7) & 127,
+    size & 127
+  )
   return new Uint8Array(Buffer.concat([header, body]))
 }
 
@@ -26,11 +37,21 @@ describe("Tags", () => {
     const wide = new Uint8Array(Buffer.concat([Uint8Array.of(1, 0xff, 0xfe), Buffer.from("Ünïcode\0", "utf16le")]))
     const big = new Uint8Array(Buffer.concat([Uint8Array.of(2), Buffer.from("Big", "utf16le").swap16()]))
     const utf8 = new Uint8Array(Buffer.from("\x03日本", "utf8"))
-    assert.deepStrictEqual(Tags.id3(id3(3, [frame("TIT2", latin, 3), frame("TPE1", wide, 3), frame("APIC", new Uint8Array(300), 3), frame("TALB", big, 3)])), {
-      title: "Café",
-      artist: "Ünïcode",
-      album: "Big"
-    })
+    assert.deepStrictEqual(
+      Tags.id3(
+        id3(3, [
+          frame("TIT2", latin, 3),
+          frame("TPE1", wide, 3),
+          frame("APIC", new Uint8Array(300), 3),
+          frame("TALB", big, 3)
+        ])
+      ),
+      {
+        title: "Café",
+        artist: "Ünïcode",
+        album: "Big"
+      }
+    )
     assert.deepStrictEqual(Tags.id3(id3(4, [frame("TIT2", utf8, 4), frame("TXXX", ascii("\x00Mood\0calm"), 4)])), {
       title: "日本",
       mood: "calm"
@@ -41,7 +62,9 @@ describe("Tags", () => {
     })
     const long = ascii(`\x00${"x".repeat(200)}`)
     assert.deepStrictEqual(Tags.id3(id3(4, [frame("TIT2", long, 4), frame("TPE1", latin, 4)])).artist, "Café")
-    assert.deepStrictEqual(Tags.id3(id3(3, [frame("TIT2", ascii("\x00a\xff\0b"), 3)], 0x80)), { title: "a\xffb".replace("\xff", "ÿ") })
+    assert.deepStrictEqual(Tags.id3(id3(3, [frame("TIT2", ascii("\x00a\xff\0b"), 3)], 0x80)), {
+      title: "a\xffb".replace("\xff", "ÿ")
+    })
     assert.strictEqual(Tags.id3Bytes(id3(3, []), 0), 30)
     assert.strictEqual(Tags.id3Bytes(ascii("TAG"), 0), 0)
   })

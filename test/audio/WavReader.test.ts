@@ -22,7 +22,11 @@ const encodings: { readonly [name: string]: Encoding } = {
       view.setInt8(offset + 2, value >> 16)
     }
   },
-  s32: { tag: 1, bits: 32, write: (view, offset, sample) => view.setInt32(offset, Math.round(sample * 2_147_483_647), true) },
+  s32: {
+    tag: 1,
+    bits: 32,
+    write: (view, offset, sample) => view.setInt32(offset, Math.round(sample * 2_147_483_647), true)
+  },
   f32: { tag: 3, bits: 32, write: (view, offset, sample) => view.setFloat32(offset, sample, true) },
   f64: { tag: 3, bits: 64, write: (view, offset, sample) => view.setFloat64(offset, sample, true) }
 }

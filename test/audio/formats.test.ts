@@ -1,5 +1,5 @@
-import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect, Stream } from "effect"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
@@ -30,15 +30,18 @@ const without = (played: Played) => [played.end, played.durationMs, played.tags]
 
 describe("formats", () => {
   describe("decoded", () => {
-    it.live.each(decoded)("%s is the sound that was encoded, from its first sample on", ([name, seconds, decibels]) =>
-      Effect.gen(function*() {
-        const played = yield* collect(AudioSource.fromFile(path(name)))
-        assert.strictEqual(played.end, "Done")
-        assert.isAtMost(Math.abs(played.pcm.length / 96 - 1000 * seconds), 20, "length")
-        assert.isAtMost(Math.abs((played.durationMs ?? 0) - 1000 * seconds), 20, "duration")
-        assert.isAbove(signalToNoise(played.pcm, seconds), decibels)
-        assert.deepInclude(played.tags, tags)
-      }))
+    it.live.each(decoded)(
+      "%s is the sound that was encoded, from its first sample on",
+      ([name, seconds, decibels]) =>
+        Effect.gen(function*() {
+          const played = yield* collect(AudioSource.fromFile(path(name)))
+          assert.strictEqual(played.end, "Done")
+          assert.isAtMost(Math.abs(played.pcm.length / 96 - 1000 * seconds), 20, "length")
+          assert.isAtMost(Math.abs((played.durationMs ?? 0) - 1000 * seconds), 20, "duration")
+          assert.isAbove(signalToNoise(played.pcm, seconds), decibels)
+          assert.deepInclude(played.tags, tags)
+        })
+    )
 
     it.live.each(decoded)("%s is sought in to the sample", ([name, seconds, decibels]) =>
       Effect.gen(function*() {
@@ -50,19 +53,22 @@ describe("formats", () => {
         }
       }))
 
-    it.live.each(decoded)("%s gives the same in pieces of any size, and without any place to go back to", ([name]) =>
-      Effect.gen(function*() {
-        const bytes = bytesOf(name)
-        const whole = yield* collect(AudioSource.fromBytes(bytes))
-        for (const size of [1009]) {
-          const pieces: Array<Uint8Array> = []
-          for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.slice(at, at + size))
-          const played = yield* collect(AudioSource.fromStream(Stream.fromIterable(pieces)))
-          assert.strictEqual(played.end, "Done")
-          assert.strictEqual(played.pcm.length, whole.pcm.length)
-          assert.isTrue(Buffer.from(played.pcm.buffer).equals(Buffer.from(whole.pcm.buffer)))
-        }
-      }))
+    it.live.each(decoded)(
+      "%s gives the same in pieces of any size, and without any place to go back to",
+      ([name]) =>
+        Effect.gen(function*() {
+          const bytes = bytesOf(name)
+          const whole = yield* collect(AudioSource.fromBytes(bytes))
+          for (const size of [1009]) {
+            const pieces: Array<Uint8Array> = []
+            for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.slice(at, at + size))
+            const played = yield* collect(AudioSource.fromStream(Stream.fromIterable(pieces)))
+            assert.strictEqual(played.end, "Done")
+            assert.strictEqual(played.pcm.length, whole.pcm.length)
+            assert.isTrue(Buffer.from(played.pcm.buffer).equals(Buffer.from(whole.pcm.buffer)))
+          }
+        })
+    )
 
     it.live("AAC in ADTS is there, behind the samples that its encoder has put before it and not told of", () =>
       Effect.gen(function*() {
@@ -108,13 +114,18 @@ describe("formats", () => {
         const bytes = bytesOf(name)
         const whole = yield* collect(AudioSource.fromBytes(bytes))
         for (const share of [0.6, 0.93]) {
-          const cut = yield* collect(AudioSource.fromBytes(bytes.slice(0, Math.floor(bytes.length * share)), { ffmpeg: false }))
+          const cut = yield* collect(
+            AudioSource.fromBytes(bytes.slice(0, Math.floor(bytes.length * share)), { ffmpeg: false })
+          )
           assert.strictEqual(cut.end, "Truncated", cut.message)
           // an MP4 whose index stood at its end is nothing without it
           const isLost = name === "chirp.m4a" || name === "chirp.opus.mp4"
           if (isLost) assert.strictEqual(cut.pcm.length + cut.frames.length, 0)
           else {
-            assert.isAbove(cut.pcm.length + cut.frames.length, (share - 0.35) * (whole.pcm.length + whole.frames.length))
+            assert.isAbove(
+              cut.pcm.length + cut.frames.length,
+              (share - 0.35) * (whole.pcm.length + whole.frames.length)
+            )
             assert.isAbove(cut.positionMs ?? 0, 0)
           }
         }
@@ -125,7 +136,9 @@ describe("formats", () => {
         const ends = new Set<string>()
         for (let seed = 0; seed < 4; seed++) {
           const bytes = bytesOf(name)
-          for (let i = 0; i < 400; i++) bytes[Math.floor(bytes.length * (0.35 + 0.17 * seed)) + i] = (seed * 7919 + i * 104_729) >> 3
+          for (let i = 0; i < 400; i++) {
+            bytes[Math.floor(bytes.length * (0.35 + 0.17 * seed)) + i] = (seed * 7919 + i * 104_729) >> 3
+          }
           const { end } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
           ends.add(end)
         }
@@ -182,4 +195,3 @@ describe("formats", () => {
       }))
   })
 })
-

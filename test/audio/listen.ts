@@ -29,7 +29,9 @@ export const collect = <R>(
 ): Effect.Effect<Played, never, R> =>
   Effect.scoped(Effect.gen(function*() {
     const opened = yield* source.open
-    const soughtMs = options.seekMs === undefined ? undefined : yield* (opened.seek?.(options.seekMs) ?? Effect.undefined)
+    const soughtMs = options.seekMs === undefined
+      ? undefined
+      : yield* (opened.seek?.(options.seekMs) ?? Effect.undefined)
     const parts: Array<Float32Array> = []
     const frames: Array<OpusFrame> = []
     let heardMs = 0

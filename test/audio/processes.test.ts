@@ -39,11 +39,14 @@ describe("fromProcess", () => {
 
   it.live("is not held up by a flood of words, and tells the last of them with the exit code, behind the sound", () =>
     Effect.gen(function*() {
-      const played = yield* collect(program(`
+      const played = yield* collect(program(
+        `
         for (let i = 0; i < 5000; i++) fs.writeSync(2, "line " + i + " of many, many words that nobody reads\\n");
         fs.writeSync(1, Buffer.alloc(96000));
         fs.writeSync(2, "the disk is on fire\\n");
-        process.exitCode = 3`, { pcm }))
+        process.exitCode = 3`,
+        { pcm }
+      ))
       assert.deepStrictEqual([played.end, played.pcm.length], ["Failed", 96_000])
       assert.match(played.message, /ended with exit code 3; it said: .*line 4999 .*\| the disk is on fire\.$/)
       assert.isBelow(played.message.length, 600)

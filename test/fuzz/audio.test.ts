@@ -19,7 +19,8 @@ import { collect } from "../audio/listen.ts"
 import { signal, wav16 } from "../audio/signal.ts"
 import { fuzz, type Parser } from "./engine.ts"
 
-const file = (name: string): Uint8Array => new Uint8Array(readFileSync(new URL(`../audio/files/${name}`, import.meta.url)))
+const file = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../audio/files/${name}`, import.meta.url)))
 
 const ascii = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"))
 
@@ -72,16 +73,24 @@ const parser = (name: string, make: () => PacketReader, seeds: ReadonlyArray<Uin
 const wav = wav16(signal(8000, 0.1), 8000)
 
 const readers: ReadonlyArray<Parser> = [
-  parser("WavReader", WavReader.make, [wav, concat(wav.subarray(0, 36), ascii("LIST\x10\0\0\0INFOINAM\x04\0\0\0name"), wav.subarray(36))]),
+  parser("WavReader", WavReader.make, [
+    wav,
+    concat(wav.subarray(0, 36), ascii("LIST\x10\0\0\0INFOINAM\x04\0\0\0name"), wav.subarray(36))
+  ]),
   parser("FlacReader", FlacReader.make, [file("chirp-24.flac").slice(0, 12_000)]),
   parser("Mp3Reader", Mp3Reader.make, [file("chirp.mp3").slice(0, 3000), file("chirp-vbr.mp3").slice(0, 3000)]),
   parser("AdtsReader", AdtsReader.make, [file("chirp.aac").slice(0, 3000)]),
   parser("OggReader", OggReader.make, [file("chirp.vorbis.ogg"), file("chirp.opus.ogg").slice(0, 9000)]),
-  parser("WebmReader", WebmReader.make, [file("chirp.vorbis.webm").slice(0, 7000), file("chirp.opus.webm").slice(0, 9000)])
+  parser("WebmReader", WebmReader.make, [
+    file("chirp.vorbis.webm").slice(0, 7000),
+    file("chirp.opus.webm").slice(0, 9000)
+  ])
 ]
 
 const id3 = concat(
-  ascii("ID3\x04\0\0\0\0\0\x3cTIT2\0\0\0\x05\0\0\x03nameTXXX\0\0\0\x08\0\0\x03my\0tag!TPE1\0\0\0\x0a\0\0\x01\xff\xfea\0b\0c\0d\0"),
+  ascii(
+    "ID3\x04\0\0\0\0\0\x3cTIT2\0\0\0\x05\0\0\x03nameTXXX\0\0\0\x08\0\0\x03my\0tag!TPE1\0\0\0\x0a\0\0\x01\xff\xfea\0b\0c\0d\0"
+  ),
   new Uint8Array(6)
 )
 
