@@ -11,7 +11,6 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import type { Readable } from "node:stream"
-import type { OpusEncoder } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as ChildProcess from "./ChildProcess.ts"
@@ -335,29 +334,26 @@ export function fromFrames<E, R>(
 }
 
 /**
- * Raw PCM: interleaved signed 16-bit samples, as an `Int16Array` or as little-endian bytes, in pieces of any size. It is
- * encoded by {@link OpusEncoder} as it is pulled, five frames at most at a time; the last frame is filled up with silence.
+ * Raw PCM: interleaved samples of any rate and up to eight channels, as numbers (`Int16Array`, `Int32Array`, `Float32Array`,
+ * `Float64Array`) or as bytes of the `format` of the options ("s16le" by default), in pieces of any size. One channel is heard on
+ * both sides. In one piece it can be sought in, and tells its duration. The name is "pcm" by default.
  *
- * Opening fails with `CodecUnavailable`, or with `SourceFailed` and `Unsupported` for another rate than 48000 Hz, which this
- * version cannot resample. Reading fails with `EncodeFailed`, with `Unsupported` for anything but 16-bit PCM, with
- * `Truncated` if it ends inside a sample (of all channels), and with
- * `Failed` where the stream or the iterable fails.
+ * Opening fails with `SourceFailed` and `Unsupported` for a rate, a number of channels or a format that there is not. Reading fails
+ * with `Unsupported` for a piece of another type, with `Truncated` if it ends inside a sample (of all channels), and with `Failed`
+ * where the stream or the iterable fails.
  *
  * @category constructors
  * @since 0.1.0
  */
-export function fromPcm(
-  pcm: PcmSource.Pcm | Iterable<PcmSource.Pcm>,
-  options: PcmSource.PcmOptions
-): AudioSource<OpusEncoder>
+export function fromPcm(pcm: PcmSource.Pcm | Iterable<PcmSource.Pcm>, options: PcmSource.PcmOptions): AudioSource
 export function fromPcm<E, R>(
   pcm: Stream.Stream<PcmSource.Pcm, E, R>,
   options: PcmSource.PcmOptions
-): AudioSource<R | OpusEncoder>
+): AudioSource<R>
 export function fromPcm<E, R>(
   pcm: PcmSource.Pcm | Iterable<PcmSource.Pcm> | Stream.Stream<PcmSource.Pcm, E, R>,
   options: PcmSource.PcmOptions
-): AudioSource<R | OpusEncoder> {
+): AudioSource<R> {
   const name = options.name ?? "pcm"
   return { name, open: PcmSource.open(pcm, name, options) }
 }
