@@ -8,6 +8,7 @@ import { crypto } from "./crypto.ts"
 import { dave } from "./dave.ts"
 import { daveChanges } from "./daveChanges.ts"
 import { daveStreams } from "./daveStreams.ts"
+import { decode } from "./decode.ts"
 import { encoded } from "./encoded.ts"
 import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
@@ -21,6 +22,7 @@ import { streams } from "./streams.ts"
 /** A new bench is one more entry. */
 const benches: ReadonlyArray<Bench> = [
   crypto,
+  decode,
   dave,
   daveChanges,
   beat,
