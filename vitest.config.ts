@@ -4,6 +4,10 @@ import { defineConfig } from "vitest/config"
 
 const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
 
+/** What needs a process of its own to itself: it counts handles and memory, starts processes, or blocks its thread. */
+const alone = ["test/{integration,interop,cli,fuzz}/**/*.test.ts", "test/cli*.test.ts", "examples/**/*.test.ts"]
+const never = ["**/node_modules/**", "test/**/*.long.test.ts"]
+
 export default defineConfig({
   resolve: {
     // the examples import the package by its name, as its users do; here that means the sources
@@ -13,10 +17,16 @@ export default defineConfig({
     ]
   },
   test: {
-    include: ["test/**/*.test.ts", "examples/**/*.test.ts"],
-    exclude: ["**/node_modules/**", "test/**/*.long.test.ts"],
     // a third of the time goes into tests that wait for sockets and other processes
     maxWorkers: Math.max(3, availableParallelism()),
-    testTimeout: 30_000
+    testTimeout: 30_000,
+    projects: [
+      { extends: true, test: { name: "alone", include: alone, exclude: never } },
+      // to load the modules anew for each file takes half of the time of these
+      {
+        extends: true,
+        test: { name: "rooms", include: ["test/**/*.test.ts"], exclude: [...never, ...alone], isolate: false }
+      }
+    ]
   }
 })

@@ -8,9 +8,12 @@ import { crypto } from "./crypto.ts"
 import { dave } from "./dave.ts"
 import { daveChanges } from "./daveChanges.ts"
 import { daveStreams } from "./daveStreams.ts"
+import { decode } from "./decode.ts"
+import { encoded } from "./encoded.ts"
 import { join } from "./join.ts"
 import { type Bench, table } from "./measure.ts"
 import { memory } from "./memory.ts"
+import { mixing } from "./mixing.ts"
 import { receiving } from "./receiving.ts"
 import { recovery } from "./recovery.ts"
 import { soak } from "./soak.ts"
@@ -19,11 +22,14 @@ import { streams } from "./streams.ts"
 /** A new bench is one more entry. */
 const benches: ReadonlyArray<Bench> = [
   crypto,
+  decode,
   dave,
   daveChanges,
   beat,
   streams,
   daveStreams,
+  mixing,
+  encoded,
   join,
   receiving,
   recovery,

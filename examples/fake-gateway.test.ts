@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
-import { ChannelId, Gateway, GuildId, UserId } from "effect-discord-voice"
+import { ChannelId, Gateway, GuildId, Mixer, UserId } from "effect-discord-voice"
 import { MockOpusEncoder, MockVoiceDriver } from "effect-discord-voice/testing"
 import { TestClock } from "effect/testing"
 import { greeter } from "./greeter.ts"
@@ -18,7 +18,7 @@ it.effect("is told what is missing when nobody answers", () =>
       initialVoiceState: Option.none()
     })
     const bot = yield* greeter(where).pipe(
-      Effect.provide([FakeGateway, MockVoiceDriver.layer, MockOpusEncoder.layer]),
+      Effect.provide([FakeGateway, MockVoiceDriver.layer, Mixer.layer, MockOpusEncoder.layer]),
       Effect.forkScoped({ startImmediately: true })
     )
     yield* TestClock.adjust("15 seconds")

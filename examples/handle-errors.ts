@@ -53,7 +53,6 @@ const whatNext = (reason: VoiceError.Reason): string => {
     // the program asked for what cannot be
     case "AlreadyJoined":
     case "NotConnected":
-    case "TrackActive":
     case "Unsupported":
     case "EncodeFailed":
       return `mend the program: ${reason.message}`

@@ -1,6 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
-import { AudioClock, ChannelId, Dave, GuildId, Ssrc, UserId, VoiceDriver, VoiceError } from "effect-discord-voice"
+import {
+  AudioClock,
+  ChannelId,
+  Dave,
+  GuildId,
+  Mixer,
+  Ssrc,
+  UserId,
+  VoiceDriver,
+  VoiceError
+} from "effect-discord-voice"
 import {
   MockGateway,
   MockOpusEncoder,
@@ -18,7 +28,10 @@ describe("with mock layers", () => {
     Effect.gen(function*() {
       const full = VoiceError.make(new VoiceError.RateLimited({ code: 4021, detail: "too many" }))
       const Driver = Layer.succeed(VoiceDriver.VoiceDriver, { connect: () => Effect.fail(full) })
-      const error = yield* greeter(where).pipe(Effect.provide([Driver, MockOpusEncoder.layer]), Effect.flip)
+      const error = yield* greeter(where).pipe(
+        Effect.provide([Driver, Mixer.layer, MockOpusEncoder.layer]),
+        Effect.flip
+      )
       assert.strictEqual(error.reason._tag, "RateLimited")
 
       const discord = yield* MockGateway.MockGateway
@@ -47,7 +60,7 @@ describe("with mock layers", () => {
       const error = yield* Effect.flip(Fiber.join(bot))
       assert.strictEqual(error.reason._tag, "E2eeRequired")
       assert.strictEqual(yield* (yield* MockOpusEncoder.MockOpusEncoder).live, 0, "the encoder is freed")
-    }).pipe(Effect.scoped, Effect.provide([GatewayTest, DriverTest, MockOpusEncoder.layer])))
+    }).pipe(Effect.scoped, Effect.provide([GatewayTest, DriverTest, Mixer.layer, MockOpusEncoder.layer])))
 })
 
 const mode = "aead_aes256_gcm_rtpsize"

@@ -10,11 +10,7 @@ import * as tone from "./tone.ts"
 
 const play = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   const session = yield* VoiceSession.join(where)
-  const source = AudioSource.fromPcm(tone.pcm(2), {
-    channels: 2,
-    rate: 48_000,
-    encoder: { bitrate: 96_000, application: "audio" }
-  })
+  const source = AudioSource.fromPcm(tone.pcm(2), { channels: 2, rate: 48_000 })
   const track = yield* session.play(source)
   return yield* track.awaitEnd
 }, Effect.scoped)

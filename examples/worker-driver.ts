@@ -4,7 +4,7 @@
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
-import { AudioSource, VoiceDriver, VoiceSession } from "effect-discord-voice"
+import { AudioSource, Mixer, VoiceDriver, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import { Worker } from "node:worker_threads"
@@ -37,7 +37,9 @@ const program = Effect.gen(function*() {
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   // to an empty channel nothing is sent
   yield* discord.join({ user: "guest", channel: "lobby" })
-  const packets = yield* playWhileBusy(where).pipe(Effect.provide([WorkerDriver, discord.layerGateway("bot")]))
+  const packets = yield* playWhileBusy(where).pipe(
+    Effect.provide([WorkerDriver, Mixer.layer, discord.layerGateway("bot")])
+  )
   yield* Effect.log(`${packets} packets left while the bot's thread was busy for 500 ms`)
   assert.ok(packets >= 5, "the beat stood still with the bot's thread")
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))

@@ -66,6 +66,8 @@ export class Gateway extends Context.Service<Gateway, {
   readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError>, never, Scope.Scope>
   /** Optional. Without it a session cannot tell a lost main session from a kick. */
   readonly lifecycle: Option.Option<Effect.Effect<Stream.Stream<Lifecycle>, never, Scope.Scope>>
+  /** Optional: the round trip of the last heartbeat that was answered, in milliseconds, once there is one. */
+  readonly roundTripMs?: Effect.Effect<number | undefined> | undefined
   /** Optional: our voice state in a guild as it was when the gateway connected, to find a ghost of an earlier process. */
   readonly initialVoiceState: Option.Option<
     (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>

@@ -7,6 +7,7 @@
 import * as Layer from "effect/Layer"
 import * as AudioClock from "./AudioClock.ts"
 import * as Dave from "./Dave.ts"
+import * as Mixer from "./Mixer.ts"
 import * as OpusDecoder from "./OpusDecoder.ts"
 import * as OpusEncoder from "./OpusEncoder.ts"
 import * as Transport from "./Transport.ts"
@@ -24,6 +25,7 @@ import * as VoiceUdp from "./VoiceUdp.ts"
 export type Voice =
   | AudioClock.AudioClock
   | Dave.Dave
+  | Mixer.Mixer
   | OpusDecoder.OpusDecoder
   | OpusEncoder.OpusEncoder
   | VoiceCrypto.VoiceCrypto
@@ -31,13 +33,14 @@ export type Voice =
   | VoiceSocket.VoiceSocket
   | VoiceUdp.VoiceUdp
 
-const over = (dave: Layer.Layer<Dave.Dave>) =>
+const over = (dave: Layer.Layer<Dave.Dave>, mixer: Layer.Layer<Mixer.Mixer>) =>
   VoiceDriver.layer.pipe(
     Layer.provideMerge(Layer.mergeAll(
       VoiceSocket.layer,
       VoiceUdp.layer,
       VoiceCrypto.layer,
       dave,
+      mixer,
       OpusEncoder.layer,
       OpusDecoder.layer
     ))
@@ -45,7 +48,7 @@ const over = (dave: Layer.Layer<Dave.Dave>) =>
 
 /**
  * The layer without its floor: transports and the clock of the beat are the caller's, as in tests that stay in memory.
- * End-to-end encryption stays in this thread, so that it follows that clock.
+ * End-to-end encryption and mixing stay in this thread, so that they follow that clock.
  *
  * @category layers
  * @since 0.1.0
@@ -54,16 +57,16 @@ export const layerNoDeps: Layer.Layer<
   Exclude<Voice, AudioClock.AudioClock>,
   never,
   AudioClock.AudioClock | Transport.DatagramTransport | Transport.WebSocketTransport
-> = over(Dave.layer)
+> = over(Dave.layer, Mixer.layer)
 
 /**
- * Voice for Node: `ws`, `node:dgram`, the system's monotonic clock, libopus in WebAssembly, and a thread for end-to-end
- * encryption.
+ * Voice for Node: `ws`, `node:dgram`, the system's monotonic clock, libopus in WebAssembly, a thread for end-to-end
+ * encryption, and threads for mixing when there is more than one mix.
  *
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<Voice> = over(Dave.layerThread).pipe(
+export const layer: Layer.Layer<Voice> = over(Dave.layerThread, Mixer.layerThread).pipe(
   Layer.provide(Transport.layer),
   Layer.provideMerge(AudioClock.layer)
 )

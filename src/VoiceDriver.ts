@@ -92,12 +92,16 @@ export interface Observer<Event = Line.Event> {
 export interface VoiceConnection {
   readonly info: Line.ConnectionInfo
   readonly established: Line.Established
-  /** Plays the frames of a ring from its first slot on, in place of what is being played. */
+  /**
+   * Plays the frames of a ring from its first slot on, in place of what is being played. With `after`, what is being played
+   * goes on until that many of its frames have been read since the beginning of its ring, or until its end ("drained"), and
+   * the new ring follows without a gap; one ring can wait at a time. The new one's `TrackStarted` tells that it was its turn.
+   */
   readonly attach: (
     ring: FrameRing.FrameRing,
-    options?: { readonly paused?: boolean | undefined }
+    options?: { readonly paused?: boolean | undefined; readonly after?: number | "drained" | undefined }
   ) => Effect.Effect<Line.TrackNumber, VoiceError.VoiceError>
-  /** Stops taking frames from that track's ring; silence closes what was playing. */
+  /** Stops taking frames from that track's ring; what waits for it begins, or silence closes what was playing. */
   readonly detach: (track: Line.TrackNumber) => Effect.Effect<void>
   readonly setPaused: (track: Line.TrackNumber, paused: boolean) => Effect.Effect<void>
   /** While muted, tracks go on but nothing is sent. */
@@ -316,12 +320,14 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
           )
         }
         const number = ++track
+        const after = attachOptions?.after
         return Effect.as(
           tellLive("Playing", {
             _tag: "Attach",
             track: number,
             ring: ring.buffer,
-            paused: attachOptions?.paused ?? false
+            paused: attachOptions?.paused ?? false,
+            ...(after === undefined ? {} : { after })
           }),
           number
         )

@@ -59,7 +59,6 @@ export {
   RecordingFailed,
   SocketOpenFailed,
   SourceFailed,
-  TrackActive,
   UdpFailed,
   UdpLost,
   Unsupported
@@ -109,7 +108,6 @@ export const Reason = Schema.Union([
   Failure.EncodeFailed,
   Failure.SourceFailed,
   Failure.RecordingFailed,
-  Failure.TrackActive,
   Failure.Unsupported,
   Failure.E2eeFailed,
   Failure.GatewayClosed,

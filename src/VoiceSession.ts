@@ -18,15 +18,20 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { AudioSource } from "./audio/AudioSource.ts"
 import * as Broadcast from "./audio/Broadcast.ts"
-import * as Track from "./audio/Track.ts"
+import type * as Track from "./audio/Track.ts"
 import * as Gateway from "./Gateway.ts"
+import { Mixer } from "./Mixer.ts"
+import type { EncoderOptions } from "./OpusEncoder.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
 import * as Receive from "./receive/Receive.ts"
 import * as Claim from "./session/Claim.ts"
 import * as Conduit from "./session/Conduit.ts"
+import { Observation } from "./session/Observation.ts"
+import * as Playing from "./session/Playing.ts"
 import * as Policy from "./session/Policy.ts"
 import type { State } from "./session/State.ts"
 import * as Supervisor from "./session/Supervisor.ts"
+import * as Traces from "./session/Traces.ts"
 import * as Whereabouts from "./session/Whereabouts.ts"
 import * as VoiceDriver from "./VoiceDriver.ts"
 import * as VoiceError from "./VoiceError.ts"
@@ -46,6 +51,24 @@ export type {
    */
   Event
 } from "./session/Conduit.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  DuckOptions,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Interrupted,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PlayOptions
+} from "./session/Playing.ts"
 
 /**
  * Where to go and how.
@@ -69,6 +92,8 @@ export interface JoinOptions extends VoiceDriver.ConnectOptions {
    * default), or "adopt" the place. Only a gateway that tells our initial voice state can know.
    */
   readonly ghost?: "leave" | "adopt" | undefined
+  /** How to encode what is mixed. Its channels are always 2. Default: what libopus starts with. */
+  readonly encoder?: EncoderOptions | undefined
   /** Depths and capacities of what is received. */
   readonly receive?: Receive.Options | undefined
 }
@@ -104,14 +129,22 @@ export interface VoiceSession {
   /** The state now and each one after it; ends behind `Closed`. */
   readonly changes: Stream.Stream<State>
   /**
-   * Opens a source and plays it. Fails with `SourceFailed` when it cannot be opened, with `TrackActive` while another
-   * track plays or is being opened, and with `NotConnected` after the session's end, or the
+   * Opens a source and plays it, beside whatever else plays. One Opus track at gain 1 is passed through untouched; anything
+   * else is mixed and encoded. Fails with `SourceFailed` when it cannot be opened, with `CodecUnavailable` when it cannot be
+   * mixed, with `Unsupported` for a gain that is negative or no number, and with `NotConnected` after the session's end, or the
    * reason of an end that comes while the source is being opened.
    */
   readonly play: <R>(
     source: AudioSource<R>,
-    options?: Track.TrackOptions
+    options?: Playing.PlayOptions
   ) => Effect.Effect<Track.Track, VoiceError.VoiceError, R>
+  /** The tracks that have not ended, in the order in which they were played. */
+  readonly tracks: Effect.Effect<ReadonlyArray<Track.Track>>
+  /**
+   * Stops all tracks within one frame, and tells how much of each was heard: for agents that are spoken over. They end
+   * `Stopped`, also those that wait for others.
+   */
+  readonly interrupt: Effect.Effect<ReadonlyArray<Playing.Interrupted>>
   /**
    * Goes to another channel of the guild, and waits until audio flows there; tracks go on where they were. Fails with
    * `JoinTimedOut` if Discord does not let us in: we stay where we are then. Moves that overlap happen one after another.
@@ -139,7 +172,10 @@ export interface VoiceSession {
   readonly receive: Receive.Receive
   /** Who speaks, comes and goes, heartbeats, resumes and moves. See `VoiceConnection.events`. */
   readonly events: Effect.Effect<Stream.Stream<Conduit.Event>, never, Scope.Scope>
-  /** Those of the connection of the moment. Fails with `NotConnected` while there is none. */
+  /**
+   * Those of the connection of the moment, with the round trip of the main gateway where it tells one. Fails with
+   * `NotConnected` while there is none.
+   */
   readonly statistics: Effect.Effect<VoiceDriver.Statistics, VoiceError.VoiceError>
   /**
    * How the call stands with end-to-end encryption: the version (0 is none), and our group with its epoch, voice privacy
@@ -189,9 +225,10 @@ export const join = Effect.fn("VoiceSession.join")(function*(
 ): Effect.fn.Return<
   VoiceSession,
   VoiceError.VoiceError,
-  Gateway.Gateway | Scope.Scope | VoiceDriver.VoiceDriver
+  Gateway.Gateway | Mixer | Scope.Scope | VoiceDriver.VoiceDriver
 > {
   const gateway = yield* Gateway.Gateway
+  const mixer = yield* Mixer
   const driver = yield* VoiceDriver.VoiceDriver
   const outer = yield* Effect.scope
   const scope = yield* Scope.fork(outer)
@@ -266,14 +303,13 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       Effect.forkScoped({ startImmediately: true })
     )
     const { info } = yield* Deferred.await(joined)
-    return { conduit, receive, running, userId: info.userId, whereabouts }
+    const playing = yield* Playing.make(conduit, mixer, options.encoder)
+    return { conduit, playing, receive, running, userId: info.userId, whereabouts }
   })
-  const { conduit, receive, running, userId, whereabouts } = yield* start.pipe(
+  const { conduit, playing, receive, running, userId, whereabouts } = yield* start.pipe(
     Scope.provide(scope),
     Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
   )
-
-  let active: Track.Track | undefined
 
   const onOver = Effect.fnUntraced(function*(exit: Exit.Exit<never, VoiceError.VoiceError>) {
     // the scope is closing by itself already
@@ -286,7 +322,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     const error = Option.getOrElse(failure, () => notConnected("The voice session"))
     yield* end(error)
     yield* conduit.end(error, true)
-    if (active !== undefined) yield* active.awaitEnd
+    yield* playing.awaitEnds
     // who watches the session hears of its end before who waits for it
     yield* Effect.yieldNow
     yield* Effect.uninterruptible(Scope.close(scope, Exit.void))
@@ -304,52 +340,20 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   /** Where Discord was asked to move us to. */
   let movingTo: ChannelId | undefined
 
-  /** The name of a source that is being opened. */
-  let opening: string | undefined
-
   const live = <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>) =>
     Effect.suspend((): Effect.Effect<A, E | VoiceError.VoiceError, R> =>
       state._tag === "Closed" ? Effect.fail(notConnected(operation)) : effect
     )
 
-  /** Takes the one place for a track, while its source is being opened. */
-  const takePlace = (name: string) =>
-    Effect.gen(function*() {
-      const isFree = active === undefined || (yield* active.state)._tag === "Ended"
-      if (isFree && opening === undefined) {
-        opening = name
-        return
-      }
-      const position = active === undefined || isFree
-        ? `${opening}, which is being opened`
-        : `${active.name}, at ${((yield* active.position) / 1000).toFixed(1)} s`
-      return yield* VoiceError.fail(new VoiceError.TrackActive({ position }))
-    })
-
-  const play = <R>(source: AudioSource<R>, trackOptions?: Track.TrackOptions) =>
+  const play = <R>(source: AudioSource<R>, playOptions?: Playing.PlayOptions) =>
     live(
       "Playing",
-      Effect.acquireUseRelease(
-        takePlace(source.name),
-        Effect.fnUntraced(function*() {
-          const trackScope = yield* Scope.fork(scope)
-          const track = yield* Track.make(source, conduit, trackOptions).pipe(
-            Scope.provide(trackScope),
-            Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
-          )
-          // the session may have ended while the source was being opened
-          yield* live("Playing", Effect.void)
-          active = track
-          yield* track.awaitEnd.pipe(
-            Effect.andThen(Scope.close(trackScope, Exit.void)),
-            Effect.forkIn(scope, { startImmediately: true })
-          )
-          return track
-        }),
-        () =>
-          Effect.sync(() => {
-            opening = undefined
-          })
+      playing.play(source, playOptions).pipe(
+        // the session may have ended while the source was being opened
+        Effect.tap(live("Playing", Effect.void)),
+        Effect.tap((track) =>
+          Effect.forkIn(Traces.track(source.name, track.awaitEnd), scope, { startImmediately: true })
+        )
       )
     )
 
@@ -426,7 +430,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       }))
     )
 
-  return {
+  const session: VoiceSession = {
     guildId,
     channelId: Effect.sync(() => target.channelId),
     userId,
@@ -435,6 +439,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       return states.stream.pipe(Stream.takeUntil((now) => now._tag === "Closed"))
     },
     play,
+    tracks: playing.tracks,
+    interrupt: playing.interrupt,
     move,
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
       live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
@@ -443,9 +449,16 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     receive,
     packetsDropped: conduit.packetsDropped,
     events: conduit.events,
-    statistics: conduit.statistics,
+    statistics: Effect.zipWith(
+      conduit.statistics,
+      gateway.roundTripMs ?? Effect.undefined,
+      (statistics, ms) => ms === undefined ? statistics : { ...statistics, gatewayRoundTripMs: ms }
+    ),
     e2ee: conduit.e2ee,
     verificationCode: conduit.verificationCode,
     awaitClosed: Deferred.await(closed)
   }
+  const observe = yield* Observation
+  yield* Scope.provide(observe(session), scope)
+  return session
 })

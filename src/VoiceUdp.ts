@@ -62,6 +62,8 @@ export interface Socket {
   readonly discover: Effect.Effect<{ readonly address: string; readonly port: number }, VoiceError.VoiceError>
   /** Sends the first `length` bytes of `packet`. See `DatagramSocket.send`: whether the buffer can be used again. */
   readonly send: (packet: Uint8Array, length: number) => boolean
+  /** The same for RTCP, which nobody reports on. */
+  readonly sendReport: (packet: Uint8Array, length: number) => boolean
   /** Sets the one handler of RTP and RTCP datagrams. */
   readonly onMedia: (handler: MediaHandler) => void
   /**
@@ -122,6 +124,7 @@ const make = Effect.gen(function*() {
     let unknown = 0
     let dropped = 0
     let keepalives = 0
+    let reportsSent = 0
     let pongs = 0
     let roundTripMs: number | undefined
     const pingedAt = new Map<number, bigint>()
@@ -130,8 +133,8 @@ const make = Effect.gen(function*() {
     let sentAtReport = 0
     let longestGap = 0
 
-    /** Keepalives are reported by nobody. */
-    const mediaSent = () => socket.statistics().sent - keepalives
+    /** Keepalives and reports are reported by nobody. */
+    const mediaSent = () => socket.statistics().sent - keepalives - reportsSent
 
     const onDiscovery = (datagram: Uint8Array) => {
       const decoded = IpDiscovery.decodeResponse(datagram, "74")
@@ -247,6 +250,10 @@ const make = Effect.gen(function*() {
     const opened: Socket = {
       discover,
       send: socket.send,
+      sendReport: (packet, length) => {
+        reportsSent++
+        return socket.send(packet, length)
+      },
       onMedia: (onMedia) => {
         handler = onMedia
       },

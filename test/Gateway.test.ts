@@ -211,6 +211,23 @@ describe("Gateway", () => {
         assert.deepStrictEqual(yield* take(peer), { op: 1, d: 8 })
       })))
 
+    it.effect("tells how long the last heartbeat took to be answered", () =>
+      run(Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        const roundTripMs = gateway.roundTripMs ?? assert.fail("not told")
+        yield* TestClock.adjust(interval / 2)
+        assert.isUndefined(yield* roundTripMs)
+        yield* TestClock.adjust(70)
+        yield* say(peer, { op: 11, d: null })
+        yield* settle
+        assert.strictEqual(yield* roundTripMs, 70)
+        // an answer to nothing says nothing
+        yield* TestClock.adjust(50)
+        yield* say(peer, { op: 11, d: null })
+        yield* settle
+        assert.strictEqual(yield* roundTripMs, 70)
+      })))
+
     it.effect("answers a request for a heartbeat at once; that answer alone is no missed beat", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()

@@ -40,9 +40,9 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
     /^codec\//
   ],
   [/^driver\//, /^VoiceDriver\.ts$/, /^dave\//, /^Dave\.ts$/],
-  [/^audio\//, /^receive\//],
-  [/^VoiceSession\.ts$/, /^session\//],
-  [/^Voice\.ts$/],
+  [/^audio\//, /^receive\//, /^mixer\//, /^Mixer\.ts$/],
+  [/^VoiceSession\.ts$/, /^Station\.ts$/, /^session\//],
+  [/^Voice\.ts$/, /^Metrics\.ts$/, /^metrics\//],
   [/^index\.ts$/, /^cli\//, /^testing\//, /^emulator\/(Emulator|index)\.ts$/]
 ]
 

@@ -3,9 +3,10 @@ import { Effect } from "effect"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
-import { Statistics } from "../src/driver/Line.ts"
+import { SourceStatistics, Statistics } from "../src/driver/Line.ts"
 import * as FaultSchedule from "../src/emulator/core/FaultSchedule.ts"
 import * as Emulator from "../src/emulator/Emulator.ts"
+import * as Metrics from "../src/Metrics.ts"
 import * as CloseCode from "../src/protocol/CloseCode.ts"
 import * as VoiceError from "../src/VoiceError.ts"
 
@@ -156,6 +157,15 @@ describe("documents", () => {
   })
 
   it("list every field of the statistics, and no other", () => {
-    assert.sameMembers(rowsOf(read("docs/driver.md")), Object.keys(Statistics.fields))
+    const text = read("docs/statistics.md")
+    assert.sameMembers(rowsOf(section(text, "Statistics")), Object.keys(Statistics.fields))
+    assert.includeMembers(
+      [...section(text, "Statistics").matchAll(/^\| ([\w, ]+) \|/gm)].flatMap(([, names = ""]) => names.split(", ")),
+      Object.keys(SourceStatistics.fields)
+    )
+  })
+
+  it("list every metric, and no other", () => {
+    assert.sameMembers(rowsOf(section(read("docs/statistics.md"), "Metrics")), [...Metrics.names])
   })
 })

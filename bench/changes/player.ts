@@ -8,6 +8,7 @@ import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as AudioClock from "../../src/AudioClock.ts"
 import * as Dave from "../../src/Dave.ts"
 import * as Gateway from "../../src/Gateway.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import { ChannelId, GuildId } from "../../src/protocol/Identifier.ts"
 import * as Transport from "../../src/Transport.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
@@ -108,7 +109,7 @@ const build = <A, E>(layer: Layer.Layer<A, E>) => Effect.runPromise(Layer.buildW
 // one beat and one login for all
 const floor = await build(
   Layer.merge(
-    AudioClock.layer,
+    Layer.merge(AudioClock.layer, Mixer.layer),
     Gateway.layer({ url: gateway, token: Redacted.make(token) }).pipe(Layer.provide(Transport.layerWebSocket))
   )
 )

@@ -14,16 +14,31 @@ import {
 } from "@discordjs/voice"
 import { Readable } from "node:stream"
 import { channelId, userId } from "./messages.ts"
-import { arguments_, each, frame, ogg, run } from "./player.ts"
+import { arguments_, each, frame, music, ogg, run } from "./player.ts"
 
 const { count, endpoint } = arguments_
 const connections: Array<VoiceConnection> = []
-const fromOgg = process.argv[3] === "ogg"
+const kind = process.argv[3]
+
+/** 16-bit PCM over and over, in pieces of 100 ms. */
+const pcm = () => {
+  const second = Buffer.from(Int16Array.from(music(), (value) => Math.round(value * 32_767)).buffer)
+  let piece = 0
+  return new Readable({
+    highWaterMark: 19_200,
+    read() {
+      const at = (piece++ % 10) * 19_200
+      this.push(second.subarray(at, at + 19_200))
+    }
+  })
+}
 
 const packet = frame()
 
 const resource = () =>
-  fromOgg
+  kind === "pcm"
+    ? createAudioResource(pcm(), { inputType: StreamType.Raw })
+    : kind === "ogg"
     ? createAudioResource(ogg(), { inputType: StreamType.OggOpus })
     : createAudioResource(
       new Readable({

@@ -8,7 +8,7 @@ import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Place from "./messages.ts"
-import { arguments_, each, frame, run } from "./player.ts"
+import { arguments_, each, frame, music, run } from "./player.ts"
 
 const { count, endpoint } = arguments_
 const channelId = ChannelId.make(Place.channelId)
@@ -56,9 +56,31 @@ const endless: Iterable<AudioSource.OpusFrame> = {
   [Symbol.iterator]: () => ({ next: () => ({ done: false, value: packet }) })
 }
 
-const source = process.argv[3] === "ogg"
-  ? AudioSource.fromFile(arguments_.ogg)
-  : AudioSource.fromFrames(endless)
+const pcm = (): AudioSource.AudioSource => {
+  const second = music()
+  const pieces = Array.from({ length: 10 }, (_, i) => second.subarray(i * 9_600, (i + 1) * 9_600))
+  return {
+    name: "pcm",
+    open: Effect.sync(() => {
+      let piece = 0
+      return {
+        format: "pcm",
+        durationMs: undefined,
+        tags: {},
+        pull: Effect.sync(() => pieces[piece++ % pieces.length] ?? second)
+      }
+    })
+  }
+}
+
+const sources = {
+  ogg: () => AudioSource.fromFile(arguments_.ogg),
+  packets: () => AudioSource.fromFrames(endless),
+  pcm
+}
+
+const kind = process.argv[3]
+const source = sources[kind === "ogg" || kind === "pcm" ? kind : "packets"]()
 
 const program = Effect.gen(function*() {
   const context = yield* Effect.context<Gateway.Gateway | Voice.Voice | Scope.Scope>()

@@ -58,6 +58,21 @@ export const frame = (): Uint8Array => {
   return data
 }
 
+/** A second of something like music: 48 kHz, two channels, from -1 to 1. */
+export const music = (): Float32Array => {
+  const samples = new Float32Array(48_000 * 2)
+  for (let i = 0; i < 48_000; i++) {
+    let value = 0
+    // whole waves within the second, so that it can be played over and over
+    for (const [tone, hz] of [220, 277, 330, 554, 1_109, 2_637].entries()) {
+      value += (0.25 / (tone + 1)) * Math.sin((2 * Math.PI * hz * i) / 48_000 + tone)
+    }
+    samples[i * 2] = value
+    samples[i * 2 + 1] = value * 0.8
+  }
+  return samples
+}
+
 /** The Ogg stream of the arguments, over and over, in pieces as a file is read in. */
 export const ogg = (): Readable => {
   const file = readFileSync(arguments_.ogg)

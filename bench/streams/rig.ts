@@ -20,7 +20,7 @@ const oggSeconds = 60
 export interface Subject {
   readonly name: string
   readonly script: "ours" | "bare" | "discordjs" | "dysnomia"
-  readonly source: "packets" | "ogg"
+  readonly source: "packets" | "ogg" | "pcm"
 }
 
 /** A Node to run players on. */

@@ -41,7 +41,9 @@ let recording = false
 
 const onDatagram = (socket: ReturnType<typeof createSocket>) => (datagram: Buffer, from: { port: number }) => {
   if (recording) {
-    // an RTP packet is longer than a keepalive and is not a discovery request
+    const second = datagram[1] ?? 0
+    // an RTP packet is longer than a keepalive, not a discovery request, and not RTCP
+    if (second >= 200 && second <= 206) return
     if (datagram.length > 16 && datagram[0] !== 0 && noted < capacity) {
       arrivedMs[noted] = performance.now()
       streamOf[noted] = datagram.readUInt32BE(8)

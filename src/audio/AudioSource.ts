@@ -1,20 +1,29 @@
 /**
- * What can be played. A source describes audio; it is opened in a scope and then gives Opus frames, as many at a time as
- * it likes. Opus that comes from a container is passed through untouched.
+ * What can be played. A source describes audio; it is opened in a scope, and then gives Opus packets that are passed through
+ * untouched, or PCM at 48 kHz in two channels, as much at a time as it likes.
  *
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Path from "node:path"
-import type { OpusEncoder } from "../OpusEncoder.ts"
+import type { Readable } from "node:stream"
 import type { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
+import * as ChildProcess from "./ChildProcess.ts"
+import * as Container from "./Container.ts"
+import * as Ffmpeg from "./Ffmpeg.ts"
+import type { FfmpegOptions } from "./Ffmpeg.ts"
 import * as FrameSource from "./FrameSource.ts"
-import * as OpusContainer from "./OpusContainer.ts"
+import * as Generated from "./Generated.ts"
+import * as HttpSource from "./HttpSource.ts"
+import * as LiveSource from "./LiveSource.ts"
+import * as NodeStream from "./NodeStream.ts"
 import * as PcmSource from "./PcmSource.ts"
+import * as RawPcm from "./RawPcm.ts"
 
 /**
  * One Opus packet, ready to be sent. `samples` is its duration at 48 kHz, 120 to 5760 (2.5 to 120 ms).
@@ -96,13 +105,35 @@ export interface AudioSource<out R = never> {
 }
 
 /**
- * Opus in Ogg, WebM or Matroska from a file, which is read piece by piece and closed with the scope of whoever opened it.
- * The packets are passed through untouched; pre-skip and end trimming, which are for a decoder, are not applied.
+ * What the constructors of bytes have in common.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ContainerOptions {
+  /** For messages and displays. */
+  readonly name?: string | undefined
+  /**
+   * How ffmpeg is called for what nothing in this process decodes; `false` for not at all. Default: `ffmpeg` on the PATH, where
+   * there is one.
+   */
+  readonly ffmpeg?: FfmpegOptions | false | undefined
+}
+
+/**
+ * A file, which is read piece by piece and closed with the scope of whoever opened it. What it is, its content says and not its
+ * name:
+ *
+ * - Opus in Ogg, WebM, Matroska or MP4 is passed through untouched; pre-skip and end trimming, which are for a decoder, are not
+ *   applied.
+ * - MP3, FLAC, Vorbis in Ogg or WebM, and WAV are decoded here, and so is AAC (ADTS, MP4) where the package
+ *   `@audio/decode-aac` is installed. What an encoder has put before and behind the sound is left out.
+ * - All else is given to ffmpeg, if there is one.
  *
  * Opening fails with `SourceFailed`: `NotFound`, `Unreadable` (a directory, no permission), `Empty`, `UnknownFormat`,
- * `Unsupported` (another codec or container; more than two channels; an output gain), `Corrupt` or `Truncated` (in the
- * headers). Reading fails with `Corrupt`, `Unsupported` (a stream that follows another) or `Truncated`: the bytes end inside
- * a page or an element. All packets before that are given first, and `positionMs` is where it was.
+ * `Unsupported` (another codec or container, and no ffmpeg; Opus of more than two channels or with an output gain), `Corrupt` or
+ * `Truncated` (in the headers). Reading fails with `Corrupt`, `Unsupported` (a stream that follows another) or `Truncated`: the
+ * bytes end inside a page, an element or a frame. All sound before that is given first, and `positionMs` is where it was.
  *
  * @example
  * ```ts
@@ -114,46 +145,171 @@ export interface AudioSource<out R = never> {
  * @category constructors
  * @since 0.1.0
  */
-export const fromFile = (path: string | URL): AudioSource => {
-  const name = Path.basename(path instanceof URL ? decoded(path.pathname) : path)
-  return { name, open: Effect.flatMap(ByteSource.file(path, name), OpusContainer.open) }
-}
-
-/** A URL may hold a percent sign that encodes nothing. */
-const decoded = (pathname: string): string => {
-  try {
-    return decodeURIComponent(pathname)
-  } catch {
-    return pathname
-  }
+export const fromFile = (path: string | URL, options?: ContainerOptions): AudioSource => {
+  const file = path instanceof URL ? ByteSource.unescaped(path.pathname) : path
+  const name = options?.name ?? Path.basename(file)
+  // a name that begins with a dash is none of ffmpeg's options this way
+  const fallback = Ffmpeg.fallback(options?.ffmpeg, Path.resolve(file))
+  return { name, open: Effect.flatMap(ByteSource.file(path, name), (bytes) => Container.open(bytes, fallback)) }
 }
 
 /**
- * Opus in Ogg, WebM or Matroska from memory. The bytes are not copied. Fails like {@link fromFile}. The name is "bytes" by
- * default.
+ * What {@link fromFile} reads, from memory. The bytes are not copied. Fails like it. The name is "bytes" by default.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const fromBytes = (bytes: Uint8Array, options?: { readonly name?: string | undefined }): AudioSource => {
+export const fromBytes = (bytes: Uint8Array, options?: ContainerOptions): AudioSource => {
   const name = options?.name ?? "bytes"
-  return { name, open: Effect.suspend(() => OpusContainer.open(ByteSource.memory(bytes, name))) }
+  const fallback = Ffmpeg.fallback(options?.ffmpeg)
+  return { name, open: Effect.suspend(() => Container.open(ByteSource.memory(bytes, name), fallback)) }
 }
 
 /**
- * Opus in Ogg, WebM or Matroska from a stream of bytes in pieces of any size, such as an HTTP response. Each opening runs the
- * stream anew, and its packets are there as soon as their bytes are. Fails like {@link fromFile}, and with `Failed` where the
- * stream fails. The name is "stream" by default.
+ * What {@link fromFile} reads, from a stream of bytes in pieces of any size. Each opening runs the stream anew, and its packets
+ * are there as soon as their bytes are; only an MP4 is read to its end first, 256 MiB at most. There is no way back in it, and so
+ * no seek. Fails like {@link fromFile}, and with `Failed` where the stream fails. The name is "stream" by default.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const fromStream = <E, R>(
   stream: Stream.Stream<Uint8Array, E, R>,
-  options?: { readonly name?: string | undefined }
+  options?: ContainerOptions
 ): AudioSource<R> => {
   const name = options?.name ?? "stream"
-  return { name, open: Effect.flatMap(ByteSource.stream(stream, name), OpusContainer.open) }
+  const fallback = Ffmpeg.fallback(options?.ffmpeg)
+  return { name, open: Effect.flatMap(ByteSource.stream(stream, name), (bytes) => Container.open(bytes, fallback)) }
+}
+
+/**
+ * What {@link fromFile} reads, from a Node stream, which is destroyed with the scope. A stream can be opened once; a function that
+ * makes one, often. Fails like {@link fromStream}. The name is "stream" by default.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromNodeStream = (stream: Readable | (() => Readable), options?: ContainerOptions): AudioSource => {
+  const name = options?.name ?? "stream"
+  const fallback = Ffmpeg.fallback(options?.ffmpeg)
+  const make = typeof stream === "function" ? stream : () => stream
+  return { name, open: Effect.flatMap(NodeStream.open(make, name), (bytes) => Container.open(bytes, fallback)) }
+}
+
+/**
+ * What {@link fromFile} reads, from an HTTP or HTTPS URL. A connection that breaks or stalls is replaced by the schedule
+ * `reconnect`, and goes on at the byte where it was; the content must be the same by its `ETag`, its `Last-Modified` and its
+ * length. Where the server has ranges, it can be sought in. The name is the last part of the path by default.
+ *
+ * Fails like {@link fromFile}, and with `NotFound` for 404 and 410, `Unreadable` for 401 and 403, and `Failed` for other answers,
+ * when the schedule has ended, and when the content has changed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromUrl = (url: string | URL, options?: HttpSource.UrlOptions & ContainerOptions): AudioSource => {
+  const name = HttpSource.name(url, options)
+  const fallback = Ffmpeg.fallback(options?.ffmpeg)
+  return { name, open: Effect.flatMap(HttpSource.open(url, options), (bytes) => Container.open(bytes, fallback)) }
+}
+
+/**
+ * What {@link fromProcess} starts, and what that writes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ProcessOptions extends ChildProcess.Command, ContainerOptions {
+  /** That it writes raw PCM of this format. Default: anything that {@link fromFile} reads. */
+  readonly pcm?: RawPcm.RawFormat | undefined
+}
+
+/**
+ * What a program writes to its standard output. Each opening starts it, and the scope ends it: with SIGTERM, and with SIGKILL
+ * after `killAfterMs` (2 seconds by default). There is no shell. The name is that of the program by default.
+ *
+ * Fails like {@link fromStream}, with `NotFound` if there is no such program, and with `Failed` if it ends by a signal or with
+ * another exit code than 0, after all sound that it gave; the end of its standard error is in the message.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromProcess = (options: ProcessOptions): AudioSource => {
+  const name = options.name ?? Path.basename(options.command)
+  const { pcm } = options
+  const fallback = Ffmpeg.fallback(options.ffmpeg)
+  return {
+    name,
+    open: Effect.flatMap(
+      ChildProcess.open(options, name),
+      (bytes) => pcm === undefined ? Container.open(bytes, fallback) : RawPcm.open(bytes, pcm)
+    )
+  }
+}
+
+/**
+ * Anything that ffmpeg can open, decoded by it: a path, a URL, a device, with filters if wanted. It is started anew for a seek.
+ * Fails like {@link fromProcess}; that ffmpeg is missing is `NotFound`. The name is the last part of the input by default.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromFfmpeg = (
+  input: string,
+  options?: FfmpegOptions & { readonly name?: string | undefined }
+): AudioSource => {
+  const name = options?.name ?? Path.basename(input.split("?")[0] ?? input)
+  return { name, open: Ffmpeg.open(input, name, options) }
+}
+
+/**
+ * Silence, without end by default.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const silence = (duration?: Duration.Input): AudioSource => ({
+  name: "silence",
+  open: Effect.sync(() => Generated.silence(duration))
+})
+
+/**
+ * A sine, without end by default.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const tone = (options: Generated.ToneOptions): AudioSource => ({
+  name: `${options.frequency} Hz`,
+  open: Effect.sync(() => Generated.tone(options))
+})
+
+/**
+ * A live source, and what it has lost.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface LiveAudioSource<out R = never> extends AudioSource<R> {
+  /** Of all its openings so far. */
+  readonly statistics: Effect.Effect<LiveSource.LiveStatistics>
+}
+
+/**
+ * Makes a source live: it has no end that is known and no seek, and it is read as fast as it comes, into a buffer of so many
+ * seconds at most. For what comes as it happens, at the pace of time and in bursts: a microphone, a station, a voice that is
+ * made while it is heard. Do not give it a file: of that, all but the last seconds would be dropped.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const live = <R>(source: AudioSource<R>, options: LiveSource.LiveOptions = {}): LiveAudioSource<R> => {
+  const counts = LiveSource.counts()
+  return {
+    name: source.name,
+    open: Effect.flatMap(source.open, (opened) => LiveSource.make(opened, options, counts)),
+    statistics: Effect.sync(() => ({ ...counts }))
+  }
 }
 
 /**
@@ -178,29 +334,26 @@ export function fromFrames<E, R>(
 }
 
 /**
- * Raw PCM: interleaved signed 16-bit samples, as an `Int16Array` or as little-endian bytes, in pieces of any size. It is
- * encoded by {@link OpusEncoder} as it is pulled, five frames at most at a time; the last frame is filled up with silence.
+ * Raw PCM: interleaved samples of any rate and up to eight channels, as numbers (`Int16Array`, `Int32Array`, `Float32Array`,
+ * `Float64Array`) or as bytes of the `format` of the options ("s16le" by default), in pieces of any size. One channel is heard on
+ * both sides. In one piece it can be sought in, and tells its duration. The name is "pcm" by default.
  *
- * Opening fails with `CodecUnavailable`, or with `SourceFailed` and `Unsupported` for another rate than 48000 Hz, which this
- * version cannot resample. Reading fails with `EncodeFailed`, with `Unsupported` for anything but 16-bit PCM, with
- * `Truncated` if it ends inside a sample (of all channels), and with
- * `Failed` where the stream or the iterable fails.
+ * Opening fails with `SourceFailed` and `Unsupported` for a rate, a number of channels or a format that there is not. Reading fails
+ * with `Unsupported` for a piece of another type, with `Truncated` if it ends inside a sample (of all channels), and with `Failed`
+ * where the stream or the iterable fails.
  *
  * @category constructors
  * @since 0.1.0
  */
-export function fromPcm(
-  pcm: PcmSource.Pcm | Iterable<PcmSource.Pcm>,
-  options: PcmSource.PcmOptions
-): AudioSource<OpusEncoder>
+export function fromPcm(pcm: PcmSource.Pcm | Iterable<PcmSource.Pcm>, options: PcmSource.PcmOptions): AudioSource
 export function fromPcm<E, R>(
   pcm: Stream.Stream<PcmSource.Pcm, E, R>,
   options: PcmSource.PcmOptions
-): AudioSource<R | OpusEncoder>
+): AudioSource<R>
 export function fromPcm<E, R>(
   pcm: PcmSource.Pcm | Iterable<PcmSource.Pcm> | Stream.Stream<PcmSource.Pcm, E, R>,
   options: PcmSource.PcmOptions
-): AudioSource<R | OpusEncoder> {
+): AudioSource<R> {
   const name = options.name ?? "pcm"
   return { name, open: PcmSource.open(pcm, name, options) }
 }

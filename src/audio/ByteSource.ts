@@ -21,6 +21,10 @@ export interface ByteSource {
   readonly next: Effect.Effect<Uint8Array | undefined, VoiceError.VoiceError>
   /** Access to any place, where the source has it. */
   readonly random: RandomAccess | undefined
+  /** Lets `next` go on at a byte, where the source can do that. */
+  readonly seek: ((offset: number) => Effect.Effect<void>) | undefined
+  /** It has no end, and what is not taken in time is lost. */
+  readonly live: boolean
 }
 
 /**
@@ -69,6 +73,20 @@ export const describe = (cause: unknown): string => {
   return String(cause)
 }
 
+/**
+ * A part of a URL as text. It may hold a percent sign that encodes nothing.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const unescaped = (part: string): string => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return part
+  }
+}
+
 const errnoOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
@@ -90,11 +108,22 @@ const concat = (first: Uint8Array, second: Uint8Array): Uint8Array => {
   return bytes
 }
 
-const ofRandomAccess = (name: string, random: RandomAccess): ByteSource => {
+/**
+ * A source of bytes that can be read at any place.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const ofRandomAccess = (name: string, random: RandomAccess): ByteSource => {
   let position = 0
   return {
     name,
     random,
+    live: false,
+    seek: (offset) =>
+      Effect.sync(() => {
+        position = offset
+      }),
     next: Effect.suspend(() =>
       Effect.map(random.read(position, position + chunkBytes), (bytes) => {
         position += bytes.length
@@ -185,7 +214,7 @@ export const stream = <E, R>(
         }))
       }
     })
-    return { name, next, random: undefined }
+    return { name, next, random: undefined, seek: undefined, live: false }
   })
 
 /**
@@ -211,5 +240,53 @@ export const peek = (
       given = true
       return Effect.succeed<Uint8Array | undefined>(first)
     })
-    return [first, { ...source, next }]
+    const seek = source.seek
+    const seekBehind = seek === undefined ? undefined : (offset: number) =>
+      Effect.suspend(() => {
+        given = true
+        return seek(offset)
+      })
+    return [first, { ...source, next, seek: seekBehind }]
   })
+
+/**
+ * Keeps what is read, so that somebody else can begin anew: `replay` gives a source that begins with the first byte, which takes
+ * the place of the other one, and `stop` forgets what was kept.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const record = (source: ByteSource): {
+  readonly source: ByteSource
+  readonly replay: Effect.Effect<ByteSource>
+  readonly stop: () => void
+} => {
+  const { seek } = source
+  if (seek !== undefined) return { source, replay: Effect.as(seek(0), source), stop: () => undefined }
+  let kept: Array<Uint8Array> | undefined = []
+  const next = Effect.map(source.next, (bytes) => {
+    if (bytes !== undefined) kept?.push(bytes)
+    return bytes
+  })
+  const replay = Effect.sync(() => {
+    const again = kept ?? []
+    kept = undefined
+    let index = 0
+    return {
+      ...source,
+      next: Effect.suspend(() => {
+        const bytes = again[index]
+        if (bytes === undefined) return source.next
+        again[index++] = new Uint8Array(0)
+        return Effect.succeed<Uint8Array | undefined>(bytes)
+      })
+    }
+  })
+  return {
+    source: { ...source, next },
+    replay,
+    stop: () => {
+      kept = undefined
+    }
+  }
+}

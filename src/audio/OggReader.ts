@@ -1,6 +1,6 @@
 /**
- * Ogg Opus (RFC 7845) to Opus packets, bit for bit and in order. Bytes are pushed in as they come, in pieces of any size, and
- * packets come out as soon as they are whole; nothing is kept but one page and one packet.
+ * Ogg (RFC 3533) with Opus (RFC 7845) or Vorbis to packets, bit for bit and in order. Bytes are pushed in as they come, in
+ * pieces of any size, and packets come out as soon as they are whole; nothing is kept but one page and one packet.
  *
  * The reader is our own, because mediabunny (1.61) does not tell apart what this library must: it checks no checksum and
  * gives damaged bytes as sound, ends without a word at a last page whose header is damaged and at an empty packet, and
@@ -16,16 +16,25 @@
  * @since 0.1.0
  */
 import * as OpusPacket from "../protocol/OpusPacket.ts"
-import type { OpusFrame } from "./AudioSource.ts"
 import * as OggPage from "./OggPage.ts"
 import * as OpusHead from "./OpusHead.ts"
-import { append, concat, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import { append, concat, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import * as Samples from "./Samples.ts"
+import * as Tags from "./Tags.ts"
+import * as Vorbis from "./Vorbis.ts"
 
 /** RFC 6716, 3.4: 48 frames of 1275 bytes with their lengths; padding is the only thing that could make it longer. */
 const maxPacketBytes = 65_536
 
+/** Comments are kept up to this size: what is longer holds a picture, and names stand before it as a rule. */
+const maxHeaderBytes = 256 * 1024
+
+/** Milliseconds that a decoder of Opus needs to be right again (RFC 7845, 4.6). */
+const opusWarmUp = 80 * 48
+
+const opusRate = 48_000
+
 const codecs: ReadonlyArray<readonly [magic: string, name: string]> = [
-  ["\x01vorbis", "Vorbis"],
   ["\x7FFLAC", "FLAC"],
   ["Speex   ", "Speex"],
   ["\x80theora", "Theora"],
@@ -35,6 +44,12 @@ const codecs: ReadonlyArray<readonly [magic: string, name: string]> = [
 const codecName = (packet: Uint8Array): string => {
   const start = String.fromCharCode(...packet.subarray(0, 8))
   return codecs.find(([magic]) => start.startsWith(magic))?.[1] ?? "an unknown codec"
+}
+
+interface Described {
+  readonly channels: number
+  readonly rate: number
+  readonly preSkip: number
 }
 
 /**
@@ -54,8 +69,21 @@ export const make = (): PacketReader => {
   let state: "streams" | "tags" | "audio" | "ended" = "streams"
   let links = 0
   let selected = false
-  let channels: 1 | 2 | undefined
+  let header: Header | undefined
+  /** Whether all headers of the first stream were read. */
+  let described = false
   let preSkip = 0
+  let vorbis: Vorbis.Identification | undefined
+  let counter: Vorbis.Counter | undefined
+  let setup: Array<Uint8Array> = []
+  const tags: Tags.MutableTags = {}
+  /** Where in the file `input.start` is. */
+  let position = 0
+  /** The sample that the next packet begins with, from the first of the file; unknown after a restart. */
+  let next = 0
+  let searching = false
+  /** Where the page begins that is read, until its first packet has taken that with it. */
+  let pageAt = -1
   let refused: Problem | undefined
   let others: Array<string> = []
   let serial = -1
@@ -67,7 +95,7 @@ export const make = (): PacketReader => {
   let partBytes = 0
   let inPacket = false
 
-  let frames: Array<OpusFrame> = []
+  let frames: Array<Packet> = []
   let problem: Problem | undefined
 
   const fail = (kind: Problem["kind"], detail: string): void => {
@@ -84,33 +112,106 @@ export const make = (): PacketReader => {
     }
     if (selected) return
     const packet = input.bytes.subarray(page.body, page.end)
-    if (!OpusHead.isHead(packet)) {
+    const head = OpusHead.isHead(packet)
+    if (!head && !Vorbis.isHeader(packet, "identification")) {
       others.push(codecName(packet))
       return
     }
-    const decoded = OpusHead.decode(packet)
+    const decoded = head ? describeOpus(packet) : onVorbis(packet)
     if ("kind" in decoded) {
       refused ??= decoded
       return
     }
+    if (header !== undefined && (header.codec !== (head ? "opus" : "vorbis") || header.rate !== decoded.rate)) {
+      refused ??= { kind: "Unsupported", detail: "another codec or rate follows in the same file" }
+      return
+    }
     selected = true
     links++
-    channels ??= decoded.channels
     preSkip = decoded.preSkip
+    header ??= head
+      ? {
+        codec: "opus",
+        rate: opusRate,
+        channels: decoded.channels,
+        setup: [],
+        sampleFormat: undefined,
+        delay: preSkip,
+        total: undefined,
+        warmUp: opusWarmUp,
+        tags
+      }
+      : undefined
     serial = page.serial
     sequence = page.sequence
     firstAudioPage = true
     inPacket = false
   }
 
+  const describeOpus = (packet: Uint8Array): Described | Problem => {
+    const decoded = OpusHead.decode(packet)
+    vorbis = undefined
+    counter = undefined
+    return "kind" in decoded ? decoded : { ...decoded, rate: opusRate }
+  }
+
+  const onVorbis = (packet: Uint8Array): Described | Problem => {
+    const found = Vorbis.identification(packet)
+    if (found === undefined) return { kind: "Corrupt", detail: "the Vorbis identification header is malformed" }
+    if (found.channels > Samples.maxChannels) {
+      return {
+        kind: "Unsupported",
+        detail: `Vorbis of ${found.channels} channels; ${Samples.maxChannels} at most can be played`
+      }
+    }
+    vorbis = found
+    counter = undefined
+    setup = [packet.slice()]
+    return { channels: found.channels, rate: found.rate, preSkip: 0 }
+  }
+
   const onTags = (packet: Uint8Array): void => {
+    if (vorbis !== undefined) return onVorbisHeader(vorbis, packet)
     if (!OpusHead.isTags(packet)) return fail("Corrupt", "the Opus comment header is missing")
+    if (links === 1) Tags.vorbisComments(packet.subarray(8), tags)
+    described = true
+    state = "audio"
+  }
+
+  /** Comments first, then what the decoder needs. */
+  const onVorbisHeader = (found: Vorbis.Identification, packet: Uint8Array): void => {
+    if (setup.length === 1) {
+      if (!Vorbis.isHeader(packet, "comment")) return fail("Corrupt", "the Vorbis comment header is missing")
+      if (links === 1) Tags.vorbisComments(packet.subarray(7), tags)
+      setup.push(new Uint8Array(0))
+      return
+    }
+    const long = Vorbis.modes(packet)
+    if (long === undefined) return fail("Corrupt", "the Vorbis setup header is malformed")
+    const first = header?.setup[2]
+    if (first !== undefined && Buffer.compare(first, packet) !== 0) {
+      return fail("Unsupported", "a Vorbis stream of another setup follows in the same file")
+    }
+    setup.push(packet)
+    counter = Vorbis.counter(found.blocks, long)
+    header ??= {
+      codec: "vorbis",
+      rate: found.rate,
+      channels: found.channels,
+      setup,
+      sampleFormat: undefined,
+      delay: 0,
+      total: undefined,
+      warmUp: found.blocks[1],
+      tags
+    }
+    described = true
     state = "audio"
   }
 
   /** The comment header can hold pictures of megabytes, so only its start is kept. */
   const keep = (from: number, to: number): void => {
-    if (state === "tags" && partBytes >= 8) return
+    if (state === "tags" && partBytes >= maxHeaderBytes) return
     partBytes += to - from
     if (partBytes > maxPacketBytes && state !== "tags") {
       return fail("Corrupt", "a packet is longer than any Opus packet")
@@ -124,9 +225,16 @@ export const make = (): PacketReader => {
     partBytes = 0
     inPacket = false
     if (state === "tags") return onTags(packet)
-    const samples = OpusPacket.samples(packet)
-    if (samples < 0) return fail("Corrupt", `${packet.length} bytes are not a valid Opus packet`)
-    frames.push({ data: packet, samples })
+    const samples = counter === undefined ? OpusPacket.samples(packet) : counter.samples(packet)
+    if (samples < 0) {
+      return fail(
+        "Corrupt",
+        `${packet.length} bytes are not a valid ${counter === undefined ? "Opus" : "Vorbis"} packet`
+      )
+    }
+    frames.push({ data: packet, samples, start: next, offset: pageAt })
+    pageAt = -1
+    next += samples
   }
 
   const onSegments = (page: OggPage.OggPage): void => {
@@ -141,6 +249,7 @@ export const make = (): PacketReader => {
     if (skipping && !first) return fail("Corrupt", "a packet has no beginning")
     if (!continued && inPacket) return fail("Corrupt", "a packet has no end")
 
+    pageAt = continued ? -1 : position
     const before = frames.length
     let from = page.body
     let to = page.body
@@ -170,6 +279,32 @@ export const make = (): PacketReader => {
         startSamples = (page.flags & OggPage.flagLast) === 0 ? Math.max(0, page.granule - samples) : 0
       }
     }
+    if (searching && page.granule >= 0 && frames.length > before) onFound(page.granule, before)
+    if (vorbis !== undefined && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
+  }
+
+  /** The granule of the last page says how much of its packets is sound. Opus packets are sent as they are, Vorbis is decoded. */
+  const trim = (granule: number): void => {
+    let excess = next - (granule - (startSamples ?? 0))
+    for (let i = frames.length - 1; i >= 0 && excess > 0; i--) {
+      const frame = frames[i]
+      if (frame === undefined) break
+      const cut = Math.min(excess, frame.samples)
+      frames[i] = { ...frame, samples: frame.samples - cut }
+      excess -= cut
+      next -= cut
+    }
+  }
+
+  /** The granule of the first page after a restart says where its packets are. */
+  const onFound = (granule: number, before: number): void => {
+    searching = false
+    const shift = granule - (startSamples ?? 0) - next
+    for (let i = before; i < frames.length; i++) {
+      const frame = frames[i]
+      if (frame !== undefined) frames[i] = { ...frame, start: frame.start + shift }
+    }
+    next += shift
   }
 
   const onPage = (page: OggPage.OggPage): void => {
@@ -182,7 +317,7 @@ export const make = (): PacketReader => {
           refused?.detail ??
             (others.length === 0
               ? "no stream begins in this Ogg file"
-              : `the Ogg file holds ${others.join(", ")}, not Opus`)
+              : `the Ogg file holds ${others.join(", ")}, neither Opus nor Vorbis`)
         )
       }
       state = "tags"
@@ -198,7 +333,10 @@ export const make = (): PacketReader => {
 
   /** Skips what comes after the last page, up to something that could be a page. */
   const skipPadding = (): void => {
-    while (input.start < input.end && !OggPage.isCapture(input.bytes, input.start, input.end)) input.start++
+    while (input.start < input.end && !OggPage.isCapture(input.bytes, input.start, input.end)) {
+      input.start++
+      position++
+    }
   }
 
   const read = (): void => {
@@ -219,6 +357,7 @@ export const make = (): PacketReader => {
           return fail("Corrupt", "an Ogg page is damaged: its checksum is wrong")
         default:
           onPage(page)
+          position += page.end - input.start
           input.start = page.end
       }
     }
@@ -245,14 +384,43 @@ export const make = (): PacketReader => {
       frames = []
       return taken
     },
-    channels: () => channels,
+    // the comments come behind what tells the rest
+    header: () => (described ? header : undefined),
     durationMs: () => undefined,
     // Only one stream can be measured by the end of the file: a chained file ends in another.
     durationByTail: (tail) => {
       const last = links === 1 ? OggPage.lastGranule(tail, serial) : undefined
-      return last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - preSkip) / 48
+      const samples = last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - preSkip)
+      return samples === undefined || header === undefined ? undefined : samples / header.rate * 1000
     },
     tailBytes: OggPage.maxPageBytes,
-    problem: () => problem
+    problem: () => problem,
+    restart: (place) => {
+      input.start = 0
+      input.end = 0
+      parts = []
+      partBytes = 0
+      inPacket = false
+      frames = []
+      problem = undefined
+      state = "audio"
+      selected = true
+      firstAudioPage = true
+      startSamples ??= 0
+      position = place.offset
+      next = place.start
+      searching = true
+      counter?.reset()
+    },
+    placeIn: (bytes, offset) => {
+      for (let at = 0; at + OggPage.headerBytes <= bytes.length; at++) {
+        if (bytes[at] !== 0x4f) continue
+        const page = OggPage.decode(bytes, at, bytes.length)
+        // a page on which no packet ends tells nothing
+        if (typeof page !== "object" || page.serial !== serial || page.granule < 0) continue
+        return { offset: offset + page.end, start: page.granule - (startSamples ?? 0) }
+      }
+      return undefined
+    }
   }
 }

@@ -1,10 +1,11 @@
 /**
- * What the readers of containers have in common: bytes are pushed in as they come, in pieces of any size, and Opus packets
- * come out as soon as they are whole. A reader is plain and synchronous; {@link module:OpusContainer} feeds it.
+ * What the readers of containers and of bare streams have in common: bytes are pushed in as they come, in pieces of any size,
+ * and packets come out as soon as they are whole. A reader is plain and synchronous; {@link module:PacketSource} feeds it.
  *
  * @since 0.1.0
  */
-import type { OpusFrame } from "./AudioSource.ts"
+import type { Tags } from "./AudioSource.ts"
+import type { SampleFormat } from "./Samples.ts"
 
 /**
  * Why a reader cannot go on.
@@ -18,6 +19,57 @@ export interface Problem {
 }
 
 /**
+ * One packet of a codec. `samples` and `start` are counted in each channel at the rate of the header, `start` from the
+ * first sample that a decoder gives.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Packet {
+  readonly data: Uint8Array
+  /** What it decodes to; for Vorbis 0 in the first packet, which only prepares the next. */
+  readonly samples: number
+  readonly start: number
+  /** Where in the file it begins, if reading can begin there; else -1. */
+  readonly offset: number
+}
+
+/**
+ * What has to be known before packets are decoded.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Header {
+  readonly codec: "opus" | "vorbis" | "flac" | "mp3" | "aac" | "pcm"
+  /** Samples a second in each channel. */
+  readonly rate: number
+  readonly channels: number
+  /** For the decoder: the packets before the first (Vorbis), or a configuration (AAC). */
+  readonly setup: ReadonlyArray<Uint8Array>
+  /** How PCM is written. */
+  readonly sampleFormat: SampleFormat | undefined
+  /** Samples that a decoder gives before the first one of the sound that was encoded. */
+  readonly delay: number
+  /** Samples of the sound that was encoded, where it is said. */
+  readonly total: number | undefined
+  /** Samples to decode before a place, so that what comes at it is right. */
+  readonly warmUp: number
+  readonly tags: Tags
+}
+
+/**
+ * A place to begin to read at: a byte, and the sample that comes there.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Place {
+  readonly offset: number
+  readonly start: number
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -27,17 +79,25 @@ export interface PacketReader {
   /** Says that no more bytes come. */
   readonly end: () => void
   /** Removes and gives the packets that are whole. Their bytes are the caller's to keep. */
-  readonly take: () => Array<OpusFrame>
-  /** How many channels the first stream has, once its header was read. */
-  readonly channels: () => 1 | 2 | undefined
+  readonly take: () => Array<Packet>
+  /** Once the headers of the first stream were read. */
+  readonly header: () => Header | undefined
   /** Milliseconds, if the header says it. */
   readonly durationMs: () => number | undefined
-  /** Milliseconds, by the last bytes of the file: all, or the last {@link tailBytes} of them. */
-  readonly durationByTail: (tail: Uint8Array) => number | undefined
+  /** Milliseconds, by the last bytes of a file of `size` bytes: all, or the last {@link tailBytes} of them. */
+  readonly durationByTail: (tail: Uint8Array, size: number) => number | undefined
   /** How many bytes `durationByTail` wants, 0 if it is of no use. */
   readonly tailBytes: number
   /** Where it ended, if not well. The packets before it are still to be taken. */
   readonly problem: () => Problem | undefined
+  /**
+   * Forgets what it holds and goes on at another place of the same file, behind its headers. Called after the header was read.
+   */
+  readonly restart: (place: Place) => void
+  /** Where a sample is, if that can be computed. */
+  readonly placeOf?: ((sample: number) => Place) | undefined
+  /** The first place that `bytes`, which stand at `offset` of the file, tell of: for a search. */
+  readonly placeIn?: ((bytes: Uint8Array, offset: number) => Place | undefined) | undefined
 }
 
 /**

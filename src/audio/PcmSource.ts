@@ -1,5 +1,5 @@
 /**
- * Plays raw PCM: cuts it into frames, whatever the pieces it comes in, and has them encoded.
+ * Raw PCM that somebody else has, as numbers or as bytes, in one piece, a list or a stream.
  *
  * @since 0.1.0
  */
@@ -7,43 +7,60 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type EncoderOptions, OpusEncoder } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenOpus, OpusFrame } from "./AudioSource.ts"
+import type { OpenPcm } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as FrameSource from "./FrameSource.ts"
+import * as RawPcm from "./RawPcm.ts"
+import type { SampleFormat } from "./Samples.ts"
 
 /**
- * Interleaved signed 16-bit samples: as numbers, or as bytes, the lower one first.
+ * Interleaved samples: as numbers, or as bytes of the format that the options say.
  *
  * @category models
  * @since 0.1.0
  */
-export type Pcm = Int16Array | Uint8Array
+export type Pcm = Int16Array | Int32Array | Float32Array | Float64Array | Uint8Array
 
 /**
  * @category models
  * @since 0.1.0
  */
 export interface PcmOptions {
-  readonly channels: 1 | 2
-  /** Samples a second in each channel. This version takes 48000. */
+  /** 1 to 8, interleaved. One is played on both sides, more than two are mixed down. */
+  readonly channels: number
+  /** Samples a second in each channel: 1000 to 768000. */
   readonly rate: number
+  /** Of bytes; numbers say theirs by their type. Default "s16le". */
+  readonly format?: SampleFormat | undefined
   /** Default "pcm". */
   readonly name?: string | undefined
-  /** Milliseconds of a frame. Default 20. */
-  readonly frameMs?: 2.5 | 5 | 10 | 20 | 40 | 60 | undefined
-  /** For the encoder; the channels are those of the PCM. */
-  readonly encoder?: Omit<EncoderOptions, "channels"> | undefined
 }
 
-/** What one pull encodes: at 20 ms some 0.8 ms of work, so that a pull never holds up the beat. */
-const framesAtOnce = 5
+/** Numbers in memory are little-endian on every machine that Node is built for but one, which is asked for here. */
+const isLittle = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
 
-const isPcm = (value: unknown): value is Pcm => value instanceof Int16Array || value instanceof Uint8Array
+const formatOf = (pcm: Pcm, bytes: SampleFormat): SampleFormat => {
+  if (pcm instanceof Int16Array) return isLittle ? "s16le" : "s16be"
+  if (pcm instanceof Int32Array) return isLittle ? "s32le" : "s32be"
+  if (pcm instanceof Float32Array) return isLittle ? "f32le" : "f32be"
+  if (pcm instanceof Float64Array) return isLittle ? "f64le" : "f64be"
+  return bytes
+}
+
+const isPcm = (value: unknown): value is Pcm =>
+  value instanceof Uint8Array || value instanceof Int16Array || value instanceof Int32Array ||
+  value instanceof Float32Array || value instanceof Float64Array
+
+const bytesOf = (pcm: Pcm): Uint8Array => new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength)
+
+const wrongPiece = "PCM comes as an Int16Array, Int32Array, Float32Array or Float64Array, or as bytes in a Uint8Array"
+
+const otherPiece = "a piece of the PCM is of another type than the first one"
 
 /**
- * Makes an encoder, which is freed with the scope, and starts to read.
+ * Opens it. In one piece, it can be sought in, and its duration is known; else what kind of pieces they are is seen when the first
+ * one comes.
  *
  * @category constructors
  * @since 0.1.0
@@ -52,127 +69,70 @@ export const open = <E, R>(
   pcm: Pcm | Iterable<Pcm> | Stream.Stream<Pcm, E, R>,
   name: string,
   options: PcmOptions
-): Effect.Effect<OpenOpus, VoiceError, R | OpusEncoder | Scope.Scope> =>
+): Effect.Effect<OpenPcm, VoiceError, R | Scope.Scope> =>
   Effect.gen(function*() {
-    const { channels, rate } = options
-    if (rate !== 48_000) {
-      return yield* ByteSource.failure(
-        name,
-        "Unsupported",
-        `PCM at ${rate} Hz needs a resampler, which this version has not; give 48000 Hz`
-      )
+    const format = options.format ?? "s16le"
+    const raw = { format, rate: options.rate, channels: options.channels }
+    const refused = RawPcm.refusal(raw)
+    if (refused !== undefined) return yield* ByteSource.failure(name, "Unsupported", refused)
+    if (isPcm(pcm)) {
+      return yield* RawPcm.open(ByteSource.memory(bytesOf(pcm), name), { ...raw, format: formatOf(pcm, format) })
     }
-    if (channels !== 1 && channels !== 2) {
-      return yield* ByteSource.failure(
-        name,
-        "Unsupported",
-        `PCM of ${String(channels)} channels needs a downmix, which this version has not`
-      )
-    }
-    const encoder = yield* (yield* OpusEncoder).make({ ...options.encoder, channels })
-    const next = isPcm(pcm)
-      ? FrameSource.pullIterable([pcm], 1, name)
-      : Stream.isStream(pcm)
+    const pull = Stream.isStream(pcm)
       ? yield* FrameSource.pullStream(pcm, name)
       : FrameSource.pullIterable(pcm, 1, name)
+    return yield* ofPieces(pull, name, raw)
+  })
 
-    const samples = 48 * (options.frameMs ?? 20)
-    const frame = new Int16Array(samples * channels)
-    let filled = 0
-    let pieces: ReadonlyArray<Pcm> = []
-    let piece = 0
-    let offset = 0
-    let oddByte = -1
-    let cutSample = false
-    let ended = false
-    let playedSamples = 0
+/** PCM in pieces, which are all of one type. */
+const ofPieces = (
+  pull: Effect.Effect<ReadonlyArray<Pcm>, VoiceError | Cause.Done>,
+  name: string,
+  raw: RawPcm.RawFormat
+): Effect.Effect<OpenPcm> =>
+  Effect.sync(() => {
+    let waiting: ReadonlyArray<Pcm> = []
+    let index = 0
+    let known: SampleFormat | undefined
+    let opened: OpenPcm | undefined
 
-    /** Fills the frame from the pieces at hand; whether it is full. */
-    const fill = (): boolean => {
-      while (filled < frame.length) {
-        const current = pieces[piece]
-        if (current === undefined) return false
-        if (current instanceof Int16Array) fillFromSamples(current)
-        else fillFromBytes(current)
-        if (offset >= current.length) {
-          piece++
-          offset = 0
+    const next: ByteSource.ByteSource["next"] = Effect.gen(function*() {
+      while (true) {
+        const piece = waiting[index++]
+        if (piece === undefined) {
+          index = 0
+          waiting = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.succeed([]))
+          if (waiting.length === 0) return undefined
+          continue
         }
+        // a caller without types can hand in anything that is iterable
+        if (!isPcm(piece)) return yield* ByteSource.failure(name, "Unsupported", wrongPiece)
+        known ??= formatOf(piece, raw.format)
+        if (formatOf(piece, raw.format) !== known) return yield* ByteSource.failure(name, "Unsupported", otherPiece)
+        if (piece.length > 0) return bytesOf(piece)
       }
-      return true
-    }
-
-    const fillFromSamples = (current: Int16Array): void => {
-      const count = Math.min(frame.length - filled, current.length - offset)
-      frame.set(current.subarray(offset, offset + count), filled)
-      filled += count
-      offset += count
-    }
-
-    const fillFromBytes = (current: Uint8Array): void => {
-      while (filled < frame.length && offset < current.length) {
-        const byte = current[offset++] ?? 0
-        if (oddByte < 0) {
-          oddByte = byte
-        } else {
-          frame[filled++] = (byte << 8) | oddByte
-          oddByte = -1
-        }
-      }
-    }
-
-    const encode = Effect.map(Effect.suspend(() => encoder.encode(frame)), (data): OpusFrame => {
-      filled = 0
-      playedSamples += samples
-      return { data, samples }
     })
 
-    const more = Effect.catch(
-      Effect.flatMap(next, (items) => {
-        // a caller without types can hand in anything that is iterable, such as a Float32Array
-        if (!items.every(isPcm)) {
-          return ByteSource.failure(
-            name,
-            "Unsupported",
-            "PCM is signed 16-bit: an Int16Array, or its bytes as a Uint8Array",
-            playedSamples / 48
-          )
-        }
-        pieces = items
-        piece = 0
-        offset = 0
-        return Effect.void
-      }),
-      (error) => {
-        if (!Cause.isDone(error)) return Effect.fail(error)
-        ended = true
-        return Effect.void
+    const start = Effect.gen(function*() {
+      const first = yield* next
+      let given = first === undefined
+      const bytes: ByteSource.ByteSource = {
+        name,
+        random: undefined,
+        seek: undefined,
+        live: false,
+        next: Effect.suspend(() => {
+          if (given) return next
+          given = true
+          return Effect.succeed(first)
+        })
       }
-    )
-
-    const pull: OpenOpus["pull"] = Effect.gen(function*() {
-      const frames: Array<OpusFrame> = []
-      while (frames.length < framesAtOnce) {
-        if (fill()) {
-          frames.push(yield* encode)
-        } else if (frames.length > 0) {
-          return frames
-        } else if (!ended) {
-          yield* more
-        } else if (filled > 0) {
-          cutSample = filled % channels !== 0
-          frame.fill(0, filled)
-          frames.push(yield* encode)
-          return frames
-        } else if (oddByte >= 0 || cutSample) {
-          return yield* ByteSource.failure(name, "Truncated", "it ends inside a sample", playedSamples / 48)
-        } else {
-          return yield* Cause.done()
-        }
-      }
-      return frames
+      return yield* RawPcm.open(bytes, { ...raw, format: known ?? raw.format })
     })
 
-    const durationMs = isPcm(pcm) ? (pcm.byteLength / (2 * channels)) / 48 : undefined
-    return { format: "opus", channels, durationMs, tags: {}, pull }
+    const pullPcm: OpenPcm["pull"] = Effect.gen(function*() {
+      opened ??= yield* start
+      return yield* opened.pull
+    })
+    return { format: "pcm", durationMs: undefined, tags: {}, pull: pullPcm }
   })

@@ -1,6 +1,6 @@
 /**
- * One reading of a source into a frame ring, from a position on and over again when it is looped. It reads ahead as far as
- * it may, and knows which place of the source is at the ring's reading end.
+ * One reading of a source into a ring, of Opus frames or of samples, from a position on and over again when it is looped. It
+ * reads ahead as far as it may, and knows which place of the source is at the ring's reading end.
  *
  * @since 0.1.0
  */
@@ -10,9 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as FrameRing from "../driver/FrameRing.ts"
+import * as PcmRing from "../mixer/PcmRing.ts"
 import * as VoiceError from "../VoiceError.ts"
-import type { OpenOpus, OpusFrame } from "./AudioSource.ts"
+import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./AudioSource.ts"
 import * as Pump from "./Pump.ts"
+import type { Media } from "./Seat.ts"
 
 /**
  * @category models
@@ -23,13 +25,17 @@ export interface Options {
   /** Name of the source, for messages. */
   readonly name: string
   /** The source, open for this reading. */
-  readonly opened: OpenOpus
+  readonly opened: OpenSource
   /** Opens it once more, for another pass. */
-  readonly open: Effect.Effect<OpenOpus, VoiceError.VoiceError, Scope.Scope>
+  readonly open: Effect.Effect<OpenSource, VoiceError.VoiceError, Scope.Scope>
   /** Where to begin, in milliseconds of the source; what lies before is read and left out, to the frame. */
   readonly fromMs: number
-  /** Media time to read ahead, in milliseconds. */
-  readonly bufferMs: number
+  /** Where the source stands, in milliseconds. */
+  readonly landedMs: number
+  /** Media time to read ahead, in milliseconds; one that fits the source by default. */
+  readonly bufferMs: number | undefined
+  /** Media time of the ring that was heard, in milliseconds, if that is not what was taken from it. */
+  readonly heardMs: () => number | undefined
   /** Called when the ring holds enough to begin, or all there is; and again later, which must be harmless. */
   readonly onReady: Effect.Effect<void, VoiceError.VoiceError>
   /** Asked at the end of a pass: whether another one follows. */
@@ -41,17 +47,23 @@ export interface Options {
  * @since 0.1.0
  */
 export interface Reading {
-  readonly ring: FrameRing.FrameRing
+  readonly media: Media
   /** Reads to the end and ends the ring. A failure is kept for {@link Reading.failure}. */
   readonly run: Effect.Effect<void>
   /** Why the source did not come to its end. */
   readonly failure: () => VoiceError.VoiceError | undefined
-  /** The place in the source, in milliseconds, of what is taken from the ring next. */
+  /** The place in the source, in milliseconds, of what is heard next. */
   readonly positionMs: () => number
 }
 
-/** Media time in the ring before it is handed to the driver. */
+/** Media time in the ring before it is handed to the driver; of a live source, which is not to be late, as little as will do. */
 const leadMs = 200
+const liveLeadMs = 60
+
+const defaultBufferMs = 1_000
+/** What a power of two of samples holds. */
+const defaultPcmBufferMs = 680
+const defaultLiveBufferMs = 200
 
 const leastRefillMs = 20
 
@@ -64,20 +76,92 @@ const goldenRatio = (Math.sqrt(5) - 1) / 2
 /** All readings of this process so far. */
 let readings = 0
 
+/** What a source has given at a time: frames, or samples. */
+interface Batch {
+  readonly length: number
+  /** Writes as much as there is room for from an index on, and gives the first index that is left. */
+  readonly write: (from: number) => number
+  /** Why what lies at an index can never be written. */
+  readonly problem: (at: number) => string | undefined
+  /** The samples from an index on, a channel. */
+  readonly samplesFrom: (from: number) => number
+  /** Goes past `samples` from the start on, as far as it has them. Gives the index behind them, and how many are left. */
+  readonly skip: (samples: number) => { readonly at: number; readonly left: number }
+}
+
+const fits = (frame: OpusFrame): boolean =>
+  frame.data.length <= FrameRing.maxFrameBytes && frame.samples % FrameRing.unitSamples === 0 &&
+  frame.samples <= longestSamples
+
+/** 120 ms. */
+const longestSamples = 5_760
+
+const opusBatch = (ring: FrameRing.FrameRing, bufferMs: number, frames: ReadonlyArray<OpusFrame>): Batch => ({
+  length: frames.length,
+  write: (from) => {
+    let at = from
+    for (; at < frames.length; at++) {
+      const frame = frames[at]
+      if (frame === undefined) continue
+      if (!fits(frame) || ring.bufferedMs() >= bufferMs || !ring.write(frame.data, frame.samples)) break
+    }
+    return at
+  },
+  problem: (at) => {
+    const frame = frames[at]
+    return frame === undefined || fits(frame)
+      ? undefined
+      : `a packet of ${frame.data.length} bytes and ${frame.samples} samples is not Opus`
+  },
+  samplesFrom: (from) => {
+    let samples = 0
+    for (let at = from; at < frames.length; at++) samples += frames[at]?.samples ?? 0
+    return samples
+  },
+  skip: (samples) => {
+    let left = samples
+    let at = 0
+    for (let frame = frames[0]; frame !== undefined && left >= frame.samples; frame = frames[++at]) {
+      left -= frame.samples
+    }
+    return { at, left }
+  }
+})
+
+const pcmBatch = (ring: PcmRing.PcmRing, bufferMs: number, samples: Float32Array): Batch => ({
+  length: samples.length,
+  write: (from) => {
+    const room = Math.max(0, Math.floor((bufferMs - ring.bufferedMs()) * 48)) * 2
+    return ring.write(samples.length - from <= room ? samples : samples.subarray(0, from + room), from)
+  },
+  problem: () => samples.length % 2 === 0 ? undefined : `${samples.length} samples are not of two channels`,
+  samplesFrom: (from) => (samples.length - from) / 2,
+  skip: (count) => {
+    const skipped = Math.min(count, samples.length / 2)
+    return { at: skipped * 2, left: count - skipped }
+  }
+})
+
 /**
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options: Options): Reading => {
-  const { again, clock, fromMs, name, onReady, open } = options
-  const bufferMs = Math.max(leadMs, options.bufferMs)
-  const ring = FrameRing.make({ capacityBytes: bufferMs * ringBytesPerMs })
-  /** Where each pass begins: in the ring and in the source. The last one that is not ahead of the ring counts. */
+  const { again, clock, fromMs, heardMs, name, onReady, open, opened } = options
+  const { format, live = false } = opened
+  const standardMs = live ? defaultLiveBufferMs : format === "pcm" ? defaultPcmBufferMs : defaultBufferMs
+  const startMs = live ? liveLeadMs : leadMs
+  const bufferMs = Math.max(startMs, options.bufferMs ?? standardMs)
+  const media: Media = format === "opus"
+    ? { format, ring: FrameRing.make({ capacityBytes: bufferMs * ringBytesPerMs }) }
+    : { format, ring: PcmRing.make(bufferMs) }
+  const { ring } = media
+  /** Where each pass begins: in the ring and in the source. The last one that is not ahead of what is heard counts. */
   const passes = [{ atMs: 0, positionMs: fromMs }]
   let failure: VoiceError.VoiceError | undefined
 
   const positionMs = (): number => {
-    const at = ring.positionMs()
+    const at = heardMs() ?? ring.positionMs()
     while (passes.length > 1 && (passes[1]?.atMs ?? Infinity) <= at) passes.shift()
     const pass = passes[0]
     return pass === undefined ? at : pass.positionMs + at - pass.atMs
@@ -89,83 +173,72 @@ export const make = (options: Options): Reading => {
   const phase = (readings++ * goldenRatio) % 1
   let isFirstRefill = true
 
-  /** When to fill up the ring. It can be full by its bytes long before it holds all the media time that is wanted. */
+  /**
+   * When to fill up the ring. It can be full by its bytes long before it holds all the media time that is wanted. One of
+   * samples is filled more often: it is short.
+   */
   const refillMs = (): number => {
     // tracks that begin together shall not be refilled together ever after: the beat would stand still meanwhile
-    const share = isFirstRefill ? 0.25 + phase / 2 : 0.5
+    const share = (isFirstRefill ? 0.25 + phase / 2 : 0.5) * (format === "pcm" ? 0.5 : 1)
     isFirstRefill = false
     return Math.max(leastRefillMs, Math.min(bufferMs, ring.bufferedMs()) * share)
   }
 
-  const fits = (frame: OpusFrame): boolean =>
-    frame.data.length <= FrameRing.maxFrameBytes && frame.samples % FrameRing.unitSamples === 0
-
-  /** Writes frames from `index` on, as far as there is room for them. Gives the index of the first that was not written. */
-  const writeFrom = (frames: ReadonlyArray<OpusFrame>, index: number): number => {
-    let at = index
-    for (; at < frames.length; at++) {
-      const frame = frames[at]
-      if (frame === undefined) continue
-      if (!fits(frame) || ring.bufferedMs() >= bufferMs || !ring.write(frame.data, frame.samples)) break
-    }
-    return at
-  }
-
-  /** Writes frames from `index` on, waiting for room. */
-  const writeAll = (
-    frames: ReadonlyArray<OpusFrame>,
-    index: number
-  ): Effect.Effect<void, VoiceError.VoiceError> =>
+  /** Writes what a source has given from `index` on, waiting for room. */
+  const writeAll = (batch: Batch, index: number): Effect.Effect<void, VoiceError.VoiceError> =>
     Effect.suspend(() => {
-      let at = writeFrom(frames, index)
-      const next = frames[at]
-      if (next === undefined) return Effect.void
-      if (!fits(next)) {
-        return Effect.fail(
-          failed("Corrupt", `a packet of ${next.data.length} bytes and ${next.samples} samples is not Opus`)
-        )
-      }
+      let at = batch.write(index)
+      if (at >= batch.length) return Effect.void
+      const problem = batch.problem(at)
+      if (problem !== undefined) return Effect.fail(failed("Corrupt", problem))
       const fill = () => {
-        at = writeFrom(frames, at)
-        const frame = frames[at]
-        return frame !== undefined && fits(frame) ? refillMs() : 0
+        at = batch.write(at)
+        return at < batch.length && batch.problem(at) === undefined ? refillMs() : 0
       }
       return onReady.pipe(
         Effect.andThen(Effect.suspend(() => Pump.refill(clock, refillMs(), fill))),
-        Effect.andThen(Effect.suspend(() => writeAll(frames, at)))
+        Effect.andThen(Effect.suspend(() => writeAll(batch, at)))
       )
     })
 
+  const pullOpus = ({ pull }: OpenOpus) =>
+    Effect.map(pull, (frames) => media.format === "opus" ? opusBatch(media.ring, bufferMs, frames) : undefined)
+
+  const pullPcm = ({ pull }: OpenPcm) =>
+    Effect.map(pull, (samples) => media.format === "pcm" ? pcmBatch(media.ring, bufferMs, samples) : undefined)
+
   /** Reads one pass, without its first `skipMs`. Gives the media time that was written, in milliseconds. */
-  const readPass = Effect.fnUntraced(function*(opened: OpenOpus, skipMs: number) {
+  const readPass = Effect.fnUntraced(function*(source: OpenSource, skipMs: number) {
+    if (source.format !== format) {
+      return yield* failed("Failed", `it was ${format} before and is ${source.format} now`)
+    }
+    const pull = source.format === "opus" ? pullOpus(source) : pullPcm(source)
     let skip = Math.round(skipMs * 48)
-    let writtenMs = 0
+    let written = 0
     while (true) {
-      const frames = yield* Effect.catchIf(opened.pull, Cause.isDone, () => Effect.undefined)
-      if (frames === undefined) return writtenMs
-      let first = 0
-      for (let frame = frames[0]; frame !== undefined && skip >= frame.samples; frame = frames[++first]) {
-        skip -= frame.samples
-      }
-      if (first === frames.length) continue
+      const batch = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
+      if (batch === undefined) return written / 48
+      const { at, left } = batch.skip(skip)
+      skip = left
+      if (at === batch.length) continue
       if (skip > 0) {
         // the frame that holds the position is played whole
-        passes[0] = { atMs: 0, positionMs: skipMs - skip / 48 }
+        passes[0] = { atMs: 0, positionMs: fromMs - skip / 48 }
         skip = 0
       }
-      yield* writeAll(frames, first)
-      for (let i = first; i < frames.length; i++) writtenMs += (frames[i]?.samples ?? 0) / 48
-      if (ring.bufferedMs() >= leadMs) yield* onReady
+      yield* writeAll(batch, at)
+      written += batch.samplesFrom(at)
+      if (ring.bufferedMs() >= startMs) yield* onReady
     }
   })
 
   const readAll = Effect.gen(function*() {
-    let atMs = yield* readPass(options.opened, fromMs)
+    let atMs = yield* readPass(opened, Math.max(0, fromMs - options.landedMs))
     while (yield* again) {
       // forgets the passes that are over
       positionMs()
       passes.push({ atMs, positionMs: 0 })
-      const writtenMs = yield* Effect.scoped(Effect.flatMap(open, (opened) => readPass(opened, 0)))
+      const writtenMs = yield* Effect.scoped(Effect.flatMap(open, (next) => readPass(next, 0)))
       if (writtenMs === 0) return
       atMs += writtenMs
     }
@@ -188,5 +261,5 @@ export const make = (options: Options): Reading => {
     Effect.andThen(Effect.sync(() => ring.end()))
   )
 
-  return { ring, run, failure: () => failure, positionMs }
+  return { media, run, failure: () => failure, positionMs }
 }

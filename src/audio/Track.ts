@@ -2,8 +2,8 @@
  * Something that is being played: a handle to pause, seek and stop it, to see where it is, and to wait for its end. Every
  * end has a name, and an empty buffer is a state before it is an end.
  *
- * A track reads its source ahead into a frame ring; the driver takes the frames from there when they are due. So a slow
- * source delays nobody but itself, and the beat never waits for one.
+ * A track reads its source ahead into a ring; the driver, or a mix, takes what is in there when it is due. So a slow source
+ * delays nobody but itself, and the beat never waits for one.
  *
  * @since 0.1.0
  */
@@ -17,11 +17,20 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import type { Observer, VoiceConnection } from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { AudioSource } from "./AudioSource.ts"
 import * as Broadcast from "./Broadcast.ts"
+import type { Place } from "./Place.ts"
 import * as Reading from "./Reading.ts"
+import type { Happening, TrackMetrics } from "./Seat.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  TrackMetrics
+} from "./Seat.ts"
 
 /**
  * How a track ended. `Starved` means that the source gave nothing for longer than it was allowed to.
@@ -68,7 +77,10 @@ export type TrackEvent =
  * @since 0.1.0
  */
 export interface TrackOptions {
-  /** Media time that is read ahead. Default 1 second. */
+  /**
+   * Media time that is read ahead. Default 1 second; 680 ms of a source of PCM, whose samples are large; 200 ms of a live one,
+   * which is the most that is heard of it too late.
+   */
   readonly buffer?: Duration.Input | undefined
   /** How long a source may take to open, or give nothing before the track ends `Starved`. Default 30 seconds. */
   readonly starveTimeout?: Duration.Input | undefined
@@ -106,39 +118,36 @@ export interface Track {
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /** How often to play again after the current pass. */
   readonly loop: (times: number | "forever") => Effect.Effect<void>
-  /** Fails with `Unsupported`: Opus is passed through untouched, and there is no mixer to change its level. */
-  readonly volume: (gain: number) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Fails with `Unsupported`, as {@link Track.volume}. */
+  /**
+   * Goes to a gain (1 is the source's own level) within `ramp`, 20 ms by default, without a click. What is mixed already is
+   * heard before. An Opus track that leaves gain 1 is decoded, mixed and encoded; back at 1 and alone, it is passed through
+   * untouched again. Fails with `CodecUnavailable`, and with `Unsupported` for a gain that is negative or no number.
+   */
+  readonly volume: (
+    gain: number,
+    options?: { readonly ramp?: Duration.Input | undefined }
+  ) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Goes to a gain evenly within a time. Fails as {@link Track.volume}. Does not wait for the end of the fade. */
   readonly fade: (gain: number, duration: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
+  readonly metrics: Effect.Effect<TrackMetrics>
   /** Waits for the end and names it. */
   readonly awaitEnd: Effect.Effect<TrackEnd>
 }
 
-interface Happening {
-  readonly _tag: string
-  readonly track?: number
-}
-
-/**
- * Where a track plays: a connection, or what stands for one connection after another.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Outlet extends Pick<VoiceConnection, "attach" | "detach" | "setPaused" | "awaitEnd"> {
-  readonly observe: (observer: Observer<Happening>) => Effect.Effect<void, never, Scope.Scope>
-}
-
 const eventsKept = 64
+
+const defaultRampMs = 20
 
 /** A reading, and the number that the driver knows it by; -1 before it was handed over. */
 interface Playing {
   readonly reading: Reading.Reading
+  /** Begins in the middle of the source. */
+  readonly isCutIn: boolean
   number: number
 }
 
 /**
- * Opens a source and plays it on a connection. Fails with `SourceFailed` when the source cannot be opened. The track ends
+ * Opens a source and plays it at a place of a player. Fails with `SourceFailed` when the source cannot be opened. The track ends
  * `Stopped` when the scope closes.
  *
  * @category constructors
@@ -146,7 +155,7 @@ interface Playing {
  */
 export const make = Effect.fnUntraced(function*<R>(
   source: AudioSource<R>,
-  connection: Outlet,
+  place: Place,
   options: TrackOptions = {}
 ): Effect.fn.Return<Track, VoiceError.VoiceError, R | Scope.Scope> {
   // A source is opened in the scope of one reading, which is not that of the track. Without its scope the context is one
@@ -154,7 +163,9 @@ export const make = Effect.fnUntraced(function*<R>(
   const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
-  const bufferMs = Duration.toMillis(Duration.fromInputUnsafe(options.buffer ?? "1 second"))
+  const bufferMs = options.buffer === undefined
+    ? undefined
+    : Duration.toMillis(Duration.fromInputUnsafe(options.buffer))
   const starveMs = Duration.toMillis(Duration.fromInputUnsafe(options.starveTimeout ?? "30 seconds"))
   const ended = yield* Deferred.make<TrackEnd>()
   const fork = Effect.runForkWith(context)
@@ -191,22 +202,29 @@ export const make = Effect.fnUntraced(function*<R>(
           })
         )
     }),
-    connection.awaitEnd
-  ).pipe(Effect.flatMap((opened) =>
-    opened.format === "opus" ? Effect.succeed(opened) : VoiceError.fail(
-      new VoiceError.Unsupported({ feature: "PCM", detail: "there is no mixer to encode it" })
-    )
-  ))
+    place.awaitEnd
+  )
+
+  /** Opens it and goes to a place, as far as the source can by itself. */
+  const openAt = (fromMs: number) =>
+    Effect.flatMap(open, (opened) =>
+      fromMs === 0 || opened.seek === undefined
+        ? Effect.succeed({ opened, landedMs: 0 })
+        : Effect.map(opened.seek(fromMs), (landedMs) => ({ opened, landedMs })))
 
   // whoever waits for the end may interrupt the fiber that brings it about
   let ending = false
+  /** Where it ended. */
+  let lastMs: number | undefined
   const end = Effect.fnUntraced(function*(how: TrackEnd) {
     if (ending) return
     ending = true
-    if (current !== undefined) yield* connection.detach(current.number)
+    lastMs = positionMs()
+    if (current !== undefined) yield* place.detach(current.number)
     become({ _tag: "Ended", end: how })
     events.publish({ _tag: "Ended", end: how })
     reader?.interruptUnsafe()
+    yield* place.leave
     // last, so that whoever waited for the end finds everything at its end
     yield* Deferred.succeed(ended, how)
   }, Effect.uninterruptible)
@@ -229,12 +247,22 @@ export const make = Effect.fnUntraced(function*<R>(
     Effect.suspend(() =>
       playing.number !== -1 ?
         Effect.void :
-        Effect.map(connection.attach(playing.reading.ring, { paused }), (number) => {
-          playing.number = number
-        })
+        Effect.map(
+          place.attach(playing.reading.media, { paused, cutIn: playing.isCutIn, remainingMs }),
+          (number) => {
+            playing.number = number
+          }
+        ).pipe(
+          // the fiber that finds out is interrupted by the end
+          Effect.tapError((error) => Effect.sync(() => void fork(end({ _tag: "Failed", error }))))
+        )
     )
 
-  const positionMs = () => current?.reading.positionMs() ?? 0
+  const positionMs = (): number => lastMs ?? current?.reading.positionMs() ?? 0
+
+  /** Media time to the end, where it is known. */
+  const remainingMs = (): number | undefined =>
+    durationMs === undefined || loopsLeft > 0 ? undefined : Math.max(0, durationMs - positionMs())
 
   const isStarving = () => hungryMs !== undefined && !paused && !ending
 
@@ -245,7 +273,9 @@ export const make = Effect.fnUntraced(function*<R>(
       yield* Effect.sleep(Duration.millis(Math.max(20, starveMs / 20)))
       if (hungryMs === undefined || !isStarving()) continue
       // frames that nobody takes, because there is no connection, are no fault of the source
-      if (current !== undefined && current.number !== -1 && current.reading.ring.bufferedMs() > 0) hungryMs = nowMs()
+      if (current !== undefined && current.number !== -1 && current.reading.media.ring.bufferedMs() > 0) {
+        hungryMs = nowMs()
+      }
       const silentMs = nowMs() - hungryMs
       if (silentMs >= starveMs) yield* end({ _tag: "Starved", silentMs })
     }
@@ -267,7 +297,7 @@ export const make = Effect.fnUntraced(function*<R>(
     oneStart.withPermits(1)(Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         const readingScope = yield* Scope.fork(scope)
-        const opened = yield* restore(Scope.provide(open, readingScope)).pipe(
+        const { landedMs, opened } = yield* restore(Scope.provide(openAt(fromMs), readingScope)).pipe(
           Effect.onError((cause) => Scope.close(readingScope, Exit.failCause(cause)))
         )
         const former = current
@@ -278,10 +308,13 @@ export const make = Effect.fnUntraced(function*<R>(
             opened,
             open,
             fromMs,
+            landedMs,
             bufferMs,
+            heardMs: () => playing.number === -1 ? undefined : place.heardMs(playing.number),
             onReady: Effect.suspend(() => attach(playing)),
             again
           }),
+          isCutIn: fromMs > 0,
           number: -1
         }
         current = playing
@@ -292,8 +325,8 @@ export const make = Effect.fnUntraced(function*<R>(
           Effect.interruptible(playing.reading.run).pipe(
             // what has no frame at all is over at once, also while it is paused
             Effect.andThen(Effect.suspend(() => {
-              const { ring } = playing.reading
-              return ring.isDrained() && ring.framesRead() === 0 ? finish(playing) : Effect.void
+              const { ring } = playing.reading.media
+              return ring.isDrained() && ring.positionMs() === 0 ? finish(playing) : Effect.void
             })),
             Effect.onExit((exit) => Scope.close(readingScope, exit))
           ),
@@ -301,7 +334,7 @@ export const make = Effect.fnUntraced(function*<R>(
           { startImmediately: true }
         )
         formerReader?.interruptUnsafe()
-        if (former !== undefined) yield* connection.detach(former.number)
+        if (former !== undefined) yield* place.detach(former.number)
       })
     ))
 
@@ -316,7 +349,7 @@ export const make = Effect.fnUntraced(function*<R>(
         return become({ _tag: paused ? "Paused" : "Playing" })
       case "TrackStarving":
         // an ended ring that runs empty is drained, not starving
-        if (current.reading.ring.isEnded()) return
+        if (current.reading.media.ring.isEnded()) return
         yield* beHungry
         become({ _tag: "Buffering" })
         return events.publish({ _tag: "Stalled", ...at })
@@ -337,7 +370,7 @@ export const make = Effect.fnUntraced(function*<R>(
     }
   })
 
-  yield* connection.observe({
+  yield* place.observe({
     onEvent: (event) => {
       if (event.track === undefined) return
       happenings.push(event)
@@ -354,18 +387,24 @@ export const make = Effect.fnUntraced(function*<R>(
       if (paused === value || isOver()) return
       paused = value
       if (hungryMs !== undefined) yield* beHungry
-      if (current !== undefined && current.number !== -1) yield* connection.setPaused(current.number, value)
+      if (current !== undefined && current.number !== -1) yield* place.setPaused(current.number, value)
       events.publish({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
       become({ _tag: value ? "Paused" : hungryMs === undefined && everStarted ? "Playing" : "Buffering" })
     })
 
-  const needsMixer = (feature: string) =>
-    VoiceError.fail(
-      new VoiceError.Unsupported({
-        feature,
-        detail: "Opus is passed through untouched, and this version has no mixer to change its level"
-      })
-    )
+  const setGain = (gain: number, ramp: Duration.Input | undefined) =>
+    Effect.suspend(() => {
+      if (!Number.isFinite(gain) || gain < 0) {
+        return VoiceError.fail(
+          new VoiceError.Unsupported({ feature: `a gain of ${gain}`, detail: "it has to be a number from 0 on" })
+        )
+      }
+      if (isOver()) return Effect.void
+      return place.setGain(
+        gain,
+        ramp === undefined ? defaultRampMs : Duration.toMillis(Duration.fromInputUnsafe(ramp))
+      )
+    })
 
   return {
     name: source.name,
@@ -394,8 +433,9 @@ export const make = Effect.fnUntraced(function*<R>(
       Effect.sync(() => {
         loopsLeft = times === "forever" ? Infinity : Math.max(0, times)
       }),
-    volume: (gain) => gain === 1 ? Effect.void : needsMixer("volume"),
-    fade: () => needsMixer("fade"),
+    volume: (gain, volumeOptions) => setGain(gain, volumeOptions?.ramp),
+    fade: setGain,
+    metrics: Effect.sync(place.metrics),
     awaitEnd: Deferred.await(ended)
   }
 })

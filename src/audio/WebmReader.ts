@@ -1,6 +1,7 @@
 /**
- * Opus from WebM and Matroska (RFC 9559, on EBML, RFC 8794) to packets, bit for bit and in order. Of all the format holds, it
- * reads what leads to the blocks of the first Opus track; the rest is skipped without being kept.
+ * Opus or Vorbis from WebM and Matroska (RFC 9559, on EBML, RFC 8794) to packets, bit for bit and in order. Of all the format
+ * holds, it reads the tags and what leads to the blocks of the first track that can be played; the rest is skipped without
+ * being kept.
  *
  * The reader is our own, because mediabunny (1.61) gives nothing of a cluster that is cut, which is up to some seconds of
  * sound, leaves out damaged parts without a word, holds back what a live stream sends until the cluster is whole, and never
@@ -15,9 +16,10 @@
  * @since 0.1.0
  */
 import * as OpusPacket from "../protocol/OpusPacket.ts"
-import type { OpusFrame } from "./AudioSource.ts"
-import * as OpusHead from "./OpusHead.ts"
-import { append, concat, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import { children, float, text, u8, uint, unknownSize, unlace, vint, vintLength } from "./Ebml.ts"
+import { append, concat, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import * as Tags from "./Tags.ts"
+import * as WebmTrack from "./WebmTrack.ts"
 
 const idEbml = 0x1a45dfa3
 const idDocType = 0x4282
@@ -26,19 +28,13 @@ const idInfo = 0x1549a966
 const idTimestampScale = 0x2ad7b1
 const idDuration = 0x4489
 const idTracks = 0x1654ae6b
-const idTrackEntry = 0xae
-const idTrackNumber = 0xd7
-const idTrackType = 0x83
-const idCodec = 0x86
-const idCodecPrivate = 0x63a2
-const idAudio = 0xe1
-const idChannels = 0x9f
-const idEncodings = 0x6d80
-const idEncoding = 0x6240
-const idEncodingScope = 0x5032
-const idCompression = 0x5034
-const idCompressionAlgorithm = 0x4254
-const idCompressionSettings = 0x4255
+const idTitle = 0x7ba9
+const idTags = 0x1254c367
+const idTag = 0x7373
+const idSimpleTag = 0x67c8
+const idTagName = 0x45a3
+const idTagString = 0x4487
+const idTimestamp = 0xe7
 const idCluster = 0x1f43b675
 const idBlockGroup = 0xa0
 const idBlock = 0xa1
@@ -55,164 +51,21 @@ const maxHeaderBytes = 4 * 1024 * 1024
 
 const maxBlockBytes = 1024 * 1024
 
-const unknownSize = Number.POSITIVE_INFINITY
+const utf8 = new TextDecoder()
 
-const u8 = (bytes: Uint8Array, offset: number): number => bytes[offset] ?? 0
-
-/** The length of the variable-size integer that begins with `first` (RFC 8794, 4), 9 if it has none. */
-const vintLength = (first: number): number => Math.clz32(first) - 23
-
-/** The value of a variable-size integer of `length` bytes; `unknownSize` if all its bits are ones. */
-const vint = (bytes: Uint8Array, offset: number, length: number): number => {
-  const mask = (1 << (8 - length)) - 1
-  let value = u8(bytes, offset) & mask
-  let ones = value === mask
-  for (let i = 1; i < length; i++) {
-    const byte = u8(bytes, offset + i)
-    ones &&= byte === 255
-    value = value * 256 + byte
-  }
-  return ones ? unknownSize : value
-}
-
-/** The children of an element that was read as a whole, or `undefined` if they do not fit. */
-const children = (bytes: Uint8Array): Array<readonly [id: number, data: Uint8Array]> | undefined => {
-  const found: Array<readonly [number, Uint8Array]> = []
-  let offset = 0
-  while (offset < bytes.length) {
-    const idLength = vintLength(u8(bytes, offset))
-    const sizeLength = vintLength(u8(bytes, offset + idLength))
-    const body = offset + idLength + sizeLength
-    if (idLength > 4 || sizeLength > 8 || body > bytes.length) return undefined
-    const size = vint(bytes, offset + idLength, sizeLength)
-    if (body + size > bytes.length) return undefined
-    found.push([uint(bytes.subarray(offset, offset + idLength)), bytes.subarray(body, body + size)])
-    offset = body + size
-  }
-  return found
-}
-
-const uint = (bytes: Uint8Array): number => {
-  let value = 0
-  for (const byte of bytes) value = value * 256 + byte
-  return value
-}
-
-const float = (bytes: Uint8Array): number => {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (bytes.length === 4) return view.getFloat32(0)
-  return bytes.length === 8 ? view.getFloat64(0) : 0
-}
-
-const text = (bytes: Uint8Array): string => String.fromCharCode(...bytes.subarray(0, 64)).replace(/\0+$/, "")
-
-interface Track {
-  readonly number: number
-  readonly channels: 1 | 2
-  /** Bytes that every packet begins with, and that were left out of the blocks. */
-  readonly stripped: Uint8Array | undefined
-}
-
-const malformedTracks: Problem = { kind: "Corrupt", detail: "the description of the tracks is malformed" }
-
-const strippedBytes = (encodings: Uint8Array): Uint8Array | Problem | undefined => {
-  const list = children(encodings)?.filter(([id]) => id === idEncoding)
-  if (list === undefined) return malformedTracks
-  let stripped: Uint8Array | undefined
-  for (const [, data] of list) {
-    const fields = children(data)
-    if (fields === undefined) return malformedTracks
-    const scope = fields.find(([id]) => id === idEncodingScope)
-    if (scope !== undefined && (uint(scope[1]) & 1) === 0) continue
-    const compression = fields.find(([id]) => id === idCompression)
-    const settings = compression === undefined ? undefined : children(compression[1])
-    const algorithm = settings?.find(([id]) => id === idCompressionAlgorithm)
-    if (settings === undefined || algorithm === undefined || uint(algorithm[1]) !== 3 || stripped !== undefined) {
-      return { kind: "Unsupported", detail: "the Opus track is compressed or encrypted by the container" }
-    }
-    stripped = settings.find(([id]) => id === idCompressionSettings)?.[1]?.slice()
-  }
-  return stripped
-}
-
-/** The first Opus track, or why there is none to play. */
-const chooseTrack = (tracks: Uint8Array): Track | Problem => {
-  const entries = children(tracks)?.filter(([id]) => id === idTrackEntry)
-  if (entries === undefined) return malformedTracks
-  const others: Array<string> = []
-  let refused: Problem | undefined
-  for (const [, data] of entries) {
-    const list = children(data)
-    if (list === undefined) return malformedTracks
-    const fields = new Map(list)
-    if (uint(fields.get(idTrackType) ?? new Uint8Array(0)) !== 2) continue
-    const codec = text(fields.get(idCodec) ?? new Uint8Array(0))
-    if (codec !== "A_OPUS") {
-      others.push(codec.replace(/^A_/, ""))
-      continue
-    }
-    const head = fields.get(idCodecPrivate)
-    const audio = new Map(children(fields.get(idAudio) ?? new Uint8Array(0)))
-    const decoded = head === undefined
-      ? { channels: uint(audio.get(idChannels) ?? Uint8Array.of(1)) === 1 ? 1 as const : 2 as const }
-      : OpusHead.decode(head)
-    const encodings = fields.get(idEncodings)
-    const stripped = encodings === undefined ? undefined : strippedBytes(encodings)
-    if ("kind" in decoded) refused ??= decoded
-    else if (stripped !== undefined && "kind" in stripped) refused ??= stripped
-    else return { number: uint(fields.get(idTrackNumber) ?? new Uint8Array(0)), channels: decoded.channels, stripped }
-  }
-  return refused ?? {
-    kind: "Unsupported",
-    detail: others.length === 0 ? "it holds no audio track" : `its audio is ${others.join(", ")}, not Opus`
-  }
-}
-
-/**
- * The frames of a block behind its header, by its lacing (RFC 9559, 10.3), or `undefined` if they do not fit.
- */
-const unlace = (bytes: Uint8Array, lacing: number): Array<Uint8Array> | undefined => {
-  if (lacing === 0) return [bytes]
-  if (bytes.length === 0) return undefined
-  const count = u8(bytes, 0) + 1
-  const sizes: Array<number> = []
-  let offset = 1
-  if (lacing === 2) {
-    if ((bytes.length - 1) % count !== 0) return undefined
-    for (let i = 1; i < count; i++) sizes.push((bytes.length - 1) / count)
-  } else {
-    let previous = 0
-    for (let i = 1; i < count; i++) {
-      if (offset >= bytes.length) return undefined
-      if (lacing === 1) {
-        let size = 0
-        let more = 255
-        while (more === 255) {
-          if (offset >= bytes.length) return undefined
-          more = u8(bytes, offset++)
-          size += more
-        }
-        previous = size
-      } else {
-        const length = vintLength(u8(bytes, offset))
-        if (length > 4) return undefined
-        const value = vint(bytes, offset, length)
-        // The first size is plain, the others are differences to the one before, shifted so that they can be negative.
-        previous = i === 1 ? value : previous + value - (2 ** (7 * length - 1) - 1)
-        offset += length
-      }
-      if (previous < 0 || previous > bytes.length) return undefined
-      sizes.push(previous)
-    }
-  }
-  const frames: Array<Uint8Array> = []
-  for (const size of sizes) {
-    if (offset + size > bytes.length) return undefined
-    frames.push(bytes.subarray(offset, offset + size))
-    offset += size
-  }
-  frames.push(bytes.subarray(offset))
-  return frames
+/** The time of a cluster that begins at `at`, which is the first thing in it (RFC 9559, 5.1.3.1). */
+const clusterIn = (bytes: Uint8Array, at: number): number | undefined => {
+  if (uint(bytes.subarray(at, at + 4)) !== idCluster) return undefined
+  const sizeLength = vintLength(u8(bytes, at + 4))
+  let body = at + 4 + sizeLength
+  if (sizeLength > 8) return undefined
+  // a checksum can stand before it
+  if (u8(bytes, body) === 0xbf) body += 6
+  const length = vintLength(u8(bytes, body + 1))
+  const size = vint(bytes, body + 1, length)
+  if (u8(bytes, body) !== idTimestamp || length > 8 || size > 8) return undefined
+  const from = body + 1 + length
+  return from + size > bytes.length ? undefined : uint(bytes.subarray(from, from + size))
 }
 
 /**
@@ -230,12 +83,21 @@ export const make = (): PacketReader => {
   const ends: Array<number> = []
   let ended = false
 
-  let track: Track | undefined
-  let channels: 1 | 2 | undefined
+  let track: WebmTrack.Track | undefined
+  let header: Header | undefined
+  /** Milliseconds of the cluster, and of the first block of all. */
+  let clusterTime = 0
+  let firstTime: number | undefined
+  /** Where the cluster begins that we are in, until its first packet has taken that with it. */
+  let clusterAt = -1
+  let segmentEnd = unknownSize
+  let next = 0
+  let searching = false
+  const tags: Tags.MutableTags = {}
   let timestampScale = 1_000_000
   let duration: number | undefined
 
-  let frames: Array<OpusFrame> = []
+  let frames: Array<Packet> = []
   let problem: Problem | undefined
 
   const fail = (kind: Problem["kind"], detail: string): void => {
@@ -249,7 +111,7 @@ export const make = (): PacketReader => {
 
   const onHeader = (id: number, data: Uint8Array): void => {
     const fields = children(data)
-    if (fields === undefined) return fail("Corrupt", "a header is malformed")
+    if (fields === undefined) return id === idTags ? undefined : fail("Corrupt", "a header is malformed")
     if (id === idEbml) {
       const type = text(fields.find(([id]) => id === idDocType)?.[1] ?? new Uint8Array(0))
       if (type !== "webm" && type !== "matroska") {
@@ -261,23 +123,67 @@ export const make = (): PacketReader => {
       if (scale !== undefined) timestampScale = uint(scale[1])
       const ms = length === undefined ? 0 : float(length[1]) * timestampScale / 1_000_000
       if (duration === undefined && Number.isFinite(ms) && ms > 0) duration = ms
+      const title = fields.find(([id]) => id === idTitle)
+      if (title !== undefined) Tags.add(tags, "title", utf8.decode(title[1]))
+    } else if (id === idTags) {
+      onTags(fields)
     } else {
-      const chosen = chooseTrack(data)
+      const chosen = WebmTrack.choose(data)
       if ("kind" in chosen) return fail(chosen.kind, chosen.detail)
+      if (header !== undefined && (header.codec !== chosen.codec || header.rate !== chosen.rate)) {
+        return fail("Unsupported", "another codec or rate follows in the same file")
+      }
       track = chosen
-      channels ??= chosen.channels
+      header ??= {
+        codec: chosen.codec,
+        rate: chosen.rate,
+        channels: chosen.channels,
+        setup: chosen.setup,
+        sampleFormat: undefined,
+        delay: chosen.delay,
+        total: undefined,
+        warmUp: chosen.codec === "opus" ? 80 * 48 : 8192,
+        tags
+      }
     }
   }
 
-  const onBlock = (block: Uint8Array, header: number): void => {
-    const packets = unlace(block.subarray(header), (u8(block, header - 1) >> 1) & 3)
+  /** Of the tags, those of the whole file and of the track (RFC 9559, 5.1.8). */
+  const onTags = (list: ReadonlyArray<readonly [number, Uint8Array]>): void => {
+    for (const [id, data] of list) {
+      for (const [inner, simple] of id === idTag ? children(data) ?? [] : []) {
+        if (inner !== idSimpleTag) continue
+        const fields = new Map(children(simple))
+        Tags.add(
+          tags,
+          utf8.decode(fields.get(idTagName) ?? new Uint8Array(0)),
+          utf8.decode(fields.get(idTagString) ?? new Uint8Array(0))
+        )
+      }
+    }
+  }
+
+  /** After a restart the first block says where it is, to the millisecond; Opus packets begin on a grid of 2.5 ms. */
+  const onFound = (timeMs: number): void => {
+    searching = false
+    next = Math.max(0, Math.round((timeMs - (firstTime ?? 0)) / 2.5) * 120)
+  }
+
+  const onBlock = (block: Uint8Array, headerBytes: number): void => {
+    const packets = unlace(block.subarray(headerBytes), (u8(block, headerBytes - 1) >> 1) & 3)
     if (packets === undefined) return fail("Corrupt", "a block is malformed")
+    const relative = ((u8(block, headerBytes - 3) << 8 | u8(block, headerBytes - 2)) << 16) >> 16
+    const timeMs = (clusterTime + relative) * timestampScale / 1_000_000
+    firstTime ??= timeMs
+    if (searching) onFound(timeMs)
     const stripped = track?.stripped
     for (const packet of packets) {
       const data = stripped === undefined ? packet.slice() : concat([stripped, packet])
-      const samples = OpusPacket.samples(data)
-      if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid Opus packet`)
-      frames.push({ data, samples })
+      const samples = track?.counter === undefined ? OpusPacket.samples(data) : track.counter.samples(data)
+      if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid ${header?.codec ?? ""} packet`)
+      frames.push({ data, samples, start: next, offset: clusterAt })
+      clusterAt = -1
+      next += samples
     }
   }
 
@@ -286,8 +192,8 @@ export const make = (): PacketReader => {
     const available = input.end - body
     if (available < Math.min(size, 8)) return false
     const length = vintLength(u8(input.bytes, body))
-    const header = length + 3
-    if (length > 8 || header > size) {
+    const headerBytes = length + 3
+    if (length > 8 || headerBytes > size) {
       fail("Corrupt", "a block is malformed")
       return true
     }
@@ -305,7 +211,7 @@ export const make = (): PacketReader => {
       return true
     }
     if (available < size) return false
-    onBlock(input.bytes.subarray(body, body + size), header)
+    onBlock(input.bytes.subarray(body, body + size), headerBytes)
     consume(body + size - input.start)
     return true
   }
@@ -320,7 +226,7 @@ export const make = (): PacketReader => {
   const onForeign = (): void => {
     if (ends.length > 0) fail("Corrupt", "something that is no element stands between the elements")
     else if (position === 0) fail("UnknownFormat", "it is not an EBML document")
-    else if (channels === undefined) fail("Corrupt", "the segment is missing")
+    else if (header === undefined) fail("Corrupt", "the segment is missing")
     else ended = true
   }
 
@@ -341,7 +247,7 @@ export const make = (): PacketReader => {
       onForeign()
       return true
     }
-    const header = idLength + sizeLength
+    const headerBytes = idLength + sizeLength
     const size = sizeLength > 8 ? -1 : vint(input.bytes, input.start + idLength, sizeLength)
 
     // What cannot stand inside ends what has no size: a cluster, or the segment where another file begins.
@@ -349,27 +255,47 @@ export const make = (): PacketReader => {
     while (ends.at(-1) === unknownSize && endsParent()) ends.pop()
     const limit = Math.min(...ends)
     const master = id === idSegment || id === idCluster || id === idBlockGroup
-    if (size < 0 || (size === unknownSize && !master) || (size !== unknownSize && position + header + size > limit)) {
+    if (
+      size < 0 || (size === unknownSize && !master) || (size !== unknownSize && position + headerBytes + size > limit)
+    ) {
       fail("Corrupt", "an element does not fit into the one it stands in")
       return true
     }
     if (master) {
-      consume(header)
+      if (id === idCluster) clusterAt = position
+      consume(headerBytes)
       ends.push(size === unknownSize ? unknownSize : position + size)
+      if (id === idSegment) segmentEnd = ends.at(-1) ?? unknownSize
       return true
     }
-    const body = input.start + header
+    const body = input.start + headerBytes
     switch (id) {
       case idEbml:
       case idInfo:
+      case idTags:
       case idTracks: {
+        if (id === idTags && size > maxHeaderBytes) {
+          skipping = size
+          consume(headerBytes)
+          return true
+        }
         if (size > maxHeaderBytes) {
           fail("Corrupt", "a header is too large")
           return true
         }
         if (input.end - body < size) return false
         onHeader(id, input.bytes.subarray(body, body + size))
-        consume(header + size)
+        consume(headerBytes + size)
+        return true
+      }
+      case idTimestamp: {
+        if (size > 8) {
+          fail("Corrupt", "the time of a cluster is malformed")
+          return true
+        }
+        if (input.end - body < size) return false
+        clusterTime = uint(input.bytes.subarray(body, body + size))
+        consume(headerBytes + size)
         return true
       }
       case idSimpleBlock:
@@ -377,7 +303,7 @@ export const make = (): PacketReader => {
         return block(body, size)
       default:
         skipping = size
-        consume(header)
+        consume(headerBytes)
         return true
     }
   }
@@ -405,7 +331,7 @@ export const make = (): PacketReader => {
     end: () => {
       if (problem !== undefined || ended) return
       leave()
-      if (channels === undefined) fail("Truncated", "it ends in the headers")
+      if (header === undefined) fail("Truncated", "it ends in the headers")
       else if (skipping > 0 || input.start < input.end || ends.some((end) => end !== unknownSize)) {
         fail("Truncated", "it is shorter than it says")
       }
@@ -415,10 +341,35 @@ export const make = (): PacketReader => {
       frames = []
       return taken
     },
-    channels: () => channels,
+    header: () => header,
     durationMs: () => duration,
     durationByTail: () => undefined,
     tailBytes: 0,
-    problem: () => problem
+    problem: () => problem,
+    restart: (place) => {
+      input.start = 0
+      input.end = 0
+      skipping = 0
+      ended = false
+      ends.length = 0
+      ends.push(segmentEnd)
+      frames = []
+      problem = undefined
+      position = place.offset
+      next = place.start
+      track?.counter?.reset()
+      // Vorbis packets are no whole number of milliseconds long: their place is known by counting them only
+      searching = header?.codec === "opus"
+    },
+    placeIn: (bytes, offset) => {
+      if (header?.codec !== "opus") return undefined
+      for (let at = 0; at + 16 <= bytes.length; at++) {
+        const place = bytes[at] === 0x1f ? clusterIn(bytes, at) : undefined
+        if (place === undefined) continue
+        const timeMs = place * timestampScale / 1_000_000
+        return { offset: offset + at, start: Math.max(0, Math.round((timeMs - (firstTime ?? 0)) * 48)) }
+      }
+      return undefined
+    }
   }
 }

@@ -152,6 +152,8 @@ export const source = (
     isWanted = wanted
     Atomics.store(words, wantedIndex, wanted ? 1 : 0)
   }
+  // what waits for its turn is made ready meanwhile
+  want(isEncrypting())
 
   /** The place of the record for the ring's oldest frame, or -1 if it is not ready. */
   const find = (): number => {
@@ -198,6 +200,7 @@ export const source = (
     discard: () => ring.discard(),
     samples: () => ring.samples(),
     isDrained: () => ring.isDrained(),
+    framesRead: () => ring.framesRead(),
     close: () => {
       want(false)
       onClose()

@@ -64,5 +64,6 @@ export const whenTaken = (
   discard: () => ring.discard(),
   samples: () => ring.samples(),
   isDrained: () => ring.isDrained(),
+  framesRead: () => ring.framesRead(),
   close: () => {}
 })

@@ -68,7 +68,6 @@ export interface E2ee {
   /** The socket was replaced: what was lost with the former one is said again. */
   readonly resumed: () => void
   readonly protect: E2eeMedia.E2eeMedia["protect"]
-  readonly unprotect: () => void
   readonly receive: (packet: Line.AudioPacket) => void
   readonly statistics: () => Statistics
 }
@@ -411,7 +410,6 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       for (const transition of versions.announced()) send({ op: 23, d: { transition_id: transition } })
     },
     protect: media.protect,
-    unprotect: media.unprotect,
     receive: media.receive,
     statistics: () => ({
       ...media.statistics(),

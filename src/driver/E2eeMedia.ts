@@ -55,12 +55,10 @@ export interface Statistics {
  * @since 0.1.0
  */
 export interface E2eeMedia {
-  /** What stands in front of the ring that is played: its frames, encrypted while they have to be. */
+  /** What stands in front of a ring that is played: its frames, encrypted while they have to be, until it is closed. */
   readonly protect: (ring: FrameRing) => FrameSource
   /** Takes a received packet and passes it on decrypted, now or when it is known whose it is; or counts why not. */
   readonly receive: (packet: AudioPacket) => void
-  /** The track is not played any more. */
-  readonly unprotect: () => void
   /**
    * A commit or Welcome is being processed, maybe in another thread: what comes from now on waits for that, because an engine
    * that has read a frame of an epoch takes none of that epoch that was sent before.
@@ -115,17 +113,23 @@ export const make = (options: Options): E2eeMedia => {
   /** What has come while a commit is being processed. */
   let held: Array<Attributed> | undefined
   let isOver = false
-  let current: Dave.ProtectedFrames | undefined
+  const open = new Set<Dave.ProtectedFrames>()
 
   const protect = (ring: FrameRing): FrameSource => {
-    current?.close()
-    return current = group.protect(ring, {
+    const frames = group.protect(ring, {
       isEncrypting,
       onFrame: (isEncrypted) => {
         if (isEncrypted) encrypted++
         else failedToEncrypt++
       }
     })
+    open.add(frames)
+    return {
+      ...frames,
+      close: () => {
+        if (open.delete(frames)) frames.close()
+      }
+    }
   }
 
   const giveUp = (failure: Dave.DecryptFailure, waitedMs: number): void => {
@@ -192,13 +196,10 @@ export const make = (options: Options): E2eeMedia => {
 
   return {
     protect,
-    unprotect: () => {
-      current?.close()
-      current = undefined
-    },
     close: () => {
       isOver = true
-      current?.close()
+      for (const frames of open) frames.close()
+      open.clear()
     },
     receive,
     onSender: () => {

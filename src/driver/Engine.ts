@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -27,7 +28,10 @@ import * as FrameRing from "./FrameRing.ts"
 import type * as Line from "./Line.ts"
 import * as MediaReceiver from "./MediaReceiver.ts"
 import * as MediaSender from "./MediaSender.ts"
+import * as Reception from "./Reception.ts"
+import * as Rtcp from "./Rtcp.ts"
 import * as Signalling from "./Signalling.ts"
+import * as Span from "./Span.ts"
 import * as SsrcMap from "./SsrcMap.ts"
 
 /**
@@ -128,7 +132,9 @@ export const connect = Effect.fnUntraced(function*(
   const mode = yield* crypto.choose(modes, options.modes)
 
   const udp = yield* udps.open({ address: ip, port, ssrc })
-  const self = yield* Effect.raceFirst(udp.discover, Deferred.await(ended))
+  const self = yield* Effect.raceFirst(udp.discover, Deferred.await(ended)).pipe(
+    Span.around("VoiceDriver.phase.discovery")
+  )
   yield* gateway.send({
     op: 1,
     d: { protocol: "udp", data: { address: self.address, port: self.port, mode } }
@@ -157,16 +163,13 @@ export const connect = Effect.fnUntraced(function*(
     "secret_key" in given && "secret_key" in next && given.mode === next.mode &&
     Buffer.from(given.secret_key).equals(Buffer.from(next.secret_key))
 
+  const reception = Reception.make()
   const media = MediaReceiver.make({
     cipher,
     users,
+    reception,
     now: clock.now,
     onPacket: e2ee === undefined ? onPacket : e2ee.receive
-  })
-  let rtcpReceived = 0
-  udp.onMedia((kind, datagram) => {
-    if (kind === "rtp") media.receive(datagram)
-    else rtcpReceived++
   })
 
   gateway.setSpeaking(options.speaking ?? VoicePayload.SpeakingFlag.Microphone, ssrc)
@@ -190,6 +193,19 @@ export const connect = Effect.fnUntraced(function*(
       )
   })
   player = sender
+  const rtcp = Rtcp.make({
+    cipher,
+    ssrc,
+    users,
+    reception,
+    sender,
+    now: clock.now,
+    unixMs: yield* Clock.currentTimeMillis,
+    reports: options.reports ?? "sender",
+    send: udp.sendReport
+  })
+  udp.onMedia((kind, datagram) => kind === "rtp" ? media.receive(datagram) : rtcp.receive(datagram))
+  yield* Effect.forkScoped(Rtcp.run(rtcp))
   sender.setGate(gate)
   yield* Effect.addFinalizer(() => Effect.sync(() => sender.close()))
 
@@ -209,6 +225,7 @@ export const connect = Effect.fnUntraced(function*(
       key = next
       sender.setCipher(next.cipher)
       media.setCipher(next.cipher)
+      rtcp.setCipher(next.cipher)
       yield* Scope.close(former.keyScope, Exit.void)
     }
   }).pipe(
@@ -230,10 +247,17 @@ export const connect = Effect.fnUntraced(function*(
     const out = sender.statistics()
     const into = media.statistics()
     const datagrams = udp.statistics()
+    const control = rtcp.statistics()
+    const { heard } = control
     const encryption = e2ee?.statistics()
     const { heartbeatsSent, malformedMessages, resumes, roundTripMs, unknownOpcodes } = gateway.statistics()
     return {
       ...(roundTripMs === undefined ? {} : { roundTripMs }),
+      ...(control.roundTripMs === undefined ? {} : { mediaRoundTripMs: control.roundTripMs }),
+      ...(datagrams.roundTripMs === undefined ? {} : { pingRoundTripMs: datagrams.roundTripMs }),
+      ...(heard === undefined
+        ? {}
+        : { sentLossShare: heard.lossShare, sentLost: heard.lost, sentJitterMs: heard.jitterMs }),
       heartbeatsSent,
       resumes,
       packetsSent: out.packets,
@@ -252,7 +276,13 @@ export const connect = Effect.fnUntraced(function*(
       empty: into.empty,
       unheard: into.unheard,
       otherMedia: into.otherMedia,
-      rtcpReceived,
+      packetsLost: reception.lost(),
+      packetsReordered: reception.reordered(),
+      sources: reception.sources(users.userOf),
+      rtcpSent: control.sent,
+      rtcpReceived: control.received,
+      rtcpFailedToOpen: control.failedToOpen,
+      rtcpMalformed: control.malformed,
       unknownDatagrams: datagrams.unknown,
       malformedMessages,
       unknownOpcodes,
@@ -270,14 +300,11 @@ export const connect = Effect.fnUntraced(function*(
     }
   }
 
-  let attached: Line.TrackNumber | undefined
-  const attach = (track: Line.TrackNumber, ring: FrameRing.FrameRing, paused: boolean): void => {
-    attached = track
-    sender.attach(track, e2ee === undefined ? ring : e2ee.protect(ring), paused)
-  }
-  const detach = (track: Line.TrackNumber): void => {
-    sender.detach(track)
-    if (track === attached) e2ee?.unprotect()
+  const attach = ({ after, paused, ring, track }: Extract<Line.Command, { readonly _tag: "Attach" }>): void => {
+    const plain = FrameRing.fromBuffer(ring)
+    const frames = e2ee === undefined ? plain : e2ee.protect(plain)
+    if (after === undefined) sender.attach(track, frames, paused)
+    else sender.attachAfter(track, frames, paused, after)
   }
 
   const tellVerificationCode = (request: number, userId: UserId) =>
@@ -294,9 +321,9 @@ export const connect = Effect.fnUntraced(function*(
   const command = (command: Line.Command): void => {
     switch (command._tag) {
       case "Attach":
-        return attach(command.track, FrameRing.fromBuffer(command.ring), command.paused)
+        return attach(command)
       case "Detach":
-        return detach(command.track)
+        return sender.detach(command.track)
       case "SetPaused":
         return sender.setPaused(command.track, command.paused)
       case "SetMuted":
@@ -312,8 +339,12 @@ export const connect = Effect.fnUntraced(function*(
     }
   }
 
+  yield* Effect.annotateCurrentSpan({ version, mode })
   return {
     established: { version, ssrc, mode, address: self.address, port: self.port },
     command
   }
-})
+}, (effect, { channelId, endpoint, serverId }) =>
+  Span.around("VoiceDriver.connect", {
+    attributes: { guild: serverId, channel: channelId, endpoint }
+  })(effect))

@@ -3,8 +3,9 @@
  * (the beat, on the driver's side). It lives on a buffer that can be shared between threads, so that nothing but this
  * buffer has to cross from one side to the other.
  *
- * Records lie one after another behind a header: a 32-bit word (`length << 16 | samples`) and `length` bytes, padded to 4
- * bytes; a record never wraps around the end. The header is eight 32-bit integers in the byte order of the machine.
+ * Records lie one after another behind a header: a 32-bit word (`length << 16 | number << 6 | units`: the frame's number modulo
+ * 1024, and its duration in units of 120 samples) and `length` bytes, padded to 4 bytes; a record never wraps around the end.
+ * The header is eight 32-bit integers in the byte order of the machine.
  *
  * @since 0.1.0
  */
@@ -21,6 +22,7 @@ const endIndex = 2
 const writtenUnits = 3
 const readUnits = 4
 const framesReadIndex = 5
+const framesWrittenIndex = 6
 
 /**
  * The greatest packet a ring takes, in bytes: 120 ms of Opus at its highest bitrate (RFC 6716, 3.2.5: six frames of 1275
@@ -40,6 +42,12 @@ export const maxFrameBytes = 7_680
 export const unitSamples = 120
 
 const skipMarker = 0xffff
+
+const unitsMask = 0x3f
+const numberShift = 6
+const numberMask = 0x3ff
+
+const samplesOf = (record: number): number => (record & unitsMask) * unitSamples
 
 /** The buffer that was read into last, and its view as 32-bit words: all senders of a process use the same few. */
 let lastInto: Uint8Array | undefined
@@ -96,6 +104,8 @@ export interface FrameRing {
   readonly positionMs: () => number
   /** Frames read from the ring so far. */
   readonly framesRead: () => number
+  /** Frames written to it so far. */
+  readonly framesWritten: () => number
   /** Names the oldest frame, or the place where the next one will be: another one for each frame of the last 4 GiB. */
   readonly index: () => number
 }
@@ -108,7 +118,12 @@ export interface FrameRing {
  * @category models
  * @since 0.1.0
  */
-export type FrameSource = Pick<FrameRing, "prefetch" | "next" | "read" | "discard" | "samples" | "isDrained">
+export interface FrameSource
+  extends Pick<FrameRing, "prefetch" | "next" | "read" | "discard" | "samples" | "isDrained" | "framesRead">
+{
+  /** Nobody will take frames from it any more. */
+  readonly close?: (() => void) | undefined
+}
 
 /**
  * By how much a {@link FrameSource} may lengthen a frame.
@@ -130,8 +145,12 @@ export interface Follower {
   readonly take: (into: Uint8Array) => number
   /** Names the frame that was taken last, as {@link FrameRing.index} does. */
   readonly index: () => number
+  /** The number of that frame among all of the ring, modulo 1024. */
+  readonly number: () => number
   /** The duration of that frame in samples. */
   readonly samples: () => number
+  /** Media time of the ring up to the end of that frame, in milliseconds. */
+  readonly positionMs: () => number
   /** Media time between the consumer and the follower, in milliseconds. */
   readonly aheadMs: () => number
   /** Goes back to where the consumer is. */
@@ -188,9 +207,13 @@ class Ring implements FrameRing {
       words[headerInts + (at >>> 2)] = skipMarker << 16
       at = 0
     }
-    words[headerInts + (at >>> 2)] = (length << 16) | samples
+    const number = words[framesWrittenIndex] ?? 0
+    const units = samples / unitSamples
+    words[headerInts + (at >>> 2)] = (length << 16) | ((number & numberMask) << numberShift) | units
     this.#arena.set(data, at + 4)
-    Atomics.add(words, writtenUnits, samples / unitSamples)
+    Atomics.add(words, writtenUnits, units)
+    // only this side writes it; the store of the index publishes it
+    words[framesWrittenIndex] = (number + 1) | 0
     Atomics.store(words, writeIndex, (index + size + skipped) | 0)
     return true
   }
@@ -245,6 +268,10 @@ class Ring implements FrameRing {
     return Atomics.load(this.#words, framesReadIndex) >>> 0
   }
 
+  framesWritten(): number {
+    return Atomics.load(this.#words, framesWrittenIndex) >>> 0
+  }
+
   index(): number {
     return Atomics.load(this.#words, readIndex)
   }
@@ -262,11 +289,11 @@ class Ring implements FrameRing {
       record = words[headerInts] ?? 0
     }
     const length = record >>> 16
-    this.#lastSamples = record & 0xffff
+    this.#lastSamples = samplesOf(record)
     if (into !== undefined) this.#copy(at + 4, length, into, offset)
     // only this side writes these two as well; the store of the index publishes them
-    words[readUnits] = (words[readUnits] ?? 0) + this.#lastSamples / unitSamples
     words[framesReadIndex] = (words[framesReadIndex] ?? 0) + 1
+    words[readUnits] = (words[readUnits] ?? 0) + this.#lastSamples / unitSamples
     Atomics.store(words, readIndex, (index + ((4 + length + 3) & ~3)) | 0)
     return length
   }
@@ -326,6 +353,7 @@ export const follow = (buffer: ArrayBufferLike): Follower => {
   let units = 0
   let lastIndex = 0
   let lastSamples = 0
+  let lastNumber = 0
 
   const restart = (): void => {
     // the consumer moves the two one after the other
@@ -353,13 +381,16 @@ export const follow = (buffer: ArrayBufferLike): Follower => {
       if (length > maxFrameBytes || at + 4 + length > capacity) return -1
       into.set(arena.subarray(at + 4, at + 4 + length))
       lastIndex = cursor
-      lastSamples = record & 0xffff
+      lastSamples = samplesOf(record)
+      lastNumber = (record >>> numberShift) & numberMask
       cursor = (cursor + skipped + ((4 + length + 3) & ~3)) | 0
       units = (units + lastSamples / unitSamples) | 0
       return length
     },
     index: () => lastIndex,
+    number: () => lastNumber,
     samples: () => lastSamples,
+    positionMs: () => msOf(units >>> 0),
     aheadMs: () => msOf((units - Atomics.load(words, readUnits)) | 0),
     restart
   }

@@ -30,6 +30,21 @@ export class ConnectionInfo extends Schema.Class<ConnectionInfo>("effect-discord
 const Milliseconds = Schema.Finite.pipe(Schema.check(Schema.isGreaterThan(0)))
 
 /**
+ * Which reports (RTCP) are sent: sender reports while we send; with "all", also what we receive of others, in receiver reports
+ * while we do not send; or none.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Reports = Schema.Literals(["none", "sender", "all"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Reports = typeof Reports.Type
+
+/**
  * How to connect.
  *
  * @category models
@@ -47,7 +62,13 @@ export const ConnectOptions = Schema.Struct({
   /** How often to try to resume after the WebSocket was lost, before the connection is given up. Default 5; 0 never. */
   resumeAttempts: Schema.optionalKey(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 100 })))),
   /** Received packets held for a slow listener; the oldest are dropped beyond. Default 256. */
-  receiveCapacity: Schema.optionalKey(Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0))))
+  receiveCapacity: Schema.optionalKey(Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0)))),
+  /**
+   * Which reports (RTCP) are sent about every 5 seconds. Default "sender": Discord's servers answer them, and without answers
+   * nothing is known of loss on our way to them. What they do with receiver reports is not known. Those that arrive are read
+   * in any case.
+   */
+  reports: Schema.optionalKey(Reports)
 })
 
 /**
@@ -74,7 +95,12 @@ export const Command = Schema.TaggedUnion({
   Attach: {
     track: Schema.Int,
     ring: Schema.instanceOf(SharedArrayBuffer),
-    paused: Schema.Boolean
+    paused: Schema.Boolean,
+    /**
+     * When to go over to it from what is played: when that many of its frames have been read, or at its end. At once where it
+     * is left out.
+     */
+    after: Schema.optionalKey(Schema.Union([Schema.Int, Schema.Literal("drained")]))
   },
   Detach: { track: Schema.Int },
   SetPaused: { track: Schema.Int, paused: Schema.Boolean },
@@ -166,13 +192,50 @@ export const AudioPacket = Schema.Struct({
 export type AudioPacket = typeof AudioPacket.Type
 
 /**
- * Counters of a connection. Times are in milliseconds; lateness is how much later than due a packet was sent.
+ * What arrives of one stream that we hear. It is counted while somebody listens.
+ *
+ * - `lost`: expected by the sequence numbers and not there; below 0 where more duplicates came than packets were lost.
+ * - `reordered`: came behind a later one, or twice.
+ * - `lossShare`: lost of those expected, 0 to 1, in the last interval (about 5 s) in which something came.
+ * - `jitterMs`: interarrival jitter (RFC 3550, A.8).
+ * - `senderReport`: the last one. It is one moment, on the sender's wall clock and as an RTP timestamp, so that streams can be
+ *   aligned.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const SourceStatistics = Schema.Struct({
+  ssrc: Ssrc,
+  userId: Schema.optionalKey(UserId),
+  packets: Schema.Int,
+  lost: Schema.Int,
+  reordered: Schema.Int,
+  lossShare: Schema.Finite,
+  jitterMs: Schema.Finite,
+  senderReport: Schema.optionalKey(Schema.Struct({ unixMs: Schema.Finite, timestamp: Schema.Int }))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type SourceStatistics = typeof SourceStatistics.Type
+
+/**
+ * Counters of a connection. Times are in milliseconds; lateness is how much later than due a packet was sent. What is optional
+ * is absent until it is known.
  *
  * @category models
  * @since 0.1.0
  */
 export const Statistics = Schema.Struct({
   roundTripMs: Schema.optionalKey(Schema.Finite),
+  /** Round trip of the main gateway's heartbeat: the session's, where its gateway tells. */
+  gatewayRoundTripMs: Schema.optionalKey(Schema.Finite),
+  /** Round trip of media, by the answer to a sender report. */
+  mediaRoundTripMs: Schema.optionalKey(Schema.Finite),
+  /** Round trip of a ping on the media socket. */
+  pingRoundTripMs: Schema.optionalKey(Schema.Finite),
   heartbeatsSent: Schema.Int,
   /** How often a lost WebSocket was replaced (op 7). */
   resumes: Schema.Int,
@@ -180,6 +243,10 @@ export const Statistics = Schema.Struct({
   silencePacketsSent: Schema.Int,
   bytesSent: Schema.Int,
   sendErrors: Schema.Int,
+  /** What the server has last reported of our audio: lost since its report before (0 to 1) and since the start, and jitter. */
+  sentLossShare: Schema.optionalKey(Schema.Finite),
+  sentLost: Schema.optionalKey(Schema.Int),
+  sentJitterMs: Schema.optionalKey(Schema.Finite),
   /** Stalls after which the beat was put back on the grid instead of catching up. */
   reanchored: Schema.Int,
   latenessP50Ms: Schema.Finite,
@@ -194,7 +261,14 @@ export const Statistics = Schema.Struct({
   empty: Schema.Int,
   unheard: Schema.Int,
   otherMedia: Schema.Int,
+  /** Of all sources together, since the connection came up. */
+  packetsLost: Schema.Int,
+  packetsReordered: Schema.Int,
+  sources: Schema.Array(SourceStatistics),
+  rtcpSent: Schema.Int,
   rtcpReceived: Schema.Int,
+  rtcpFailedToOpen: Schema.Int,
+  rtcpMalformed: Schema.Int,
   unknownDatagrams: Schema.Int,
   malformedMessages: Schema.Int,
   unknownOpcodes: Schema.Int,

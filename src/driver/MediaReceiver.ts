@@ -9,6 +9,7 @@ import { Ssrc } from "../protocol/Identifier.ts"
 import * as RtpPacket from "../protocol/RtpPacket.ts"
 import type { PacketCipher } from "../VoiceCrypto.ts"
 import type { AudioPacket } from "./Line.ts"
+import type { Reception } from "./Reception.ts"
 import type * as SsrcMap from "./SsrcMap.ts"
 
 /**
@@ -51,10 +52,12 @@ const extensionPreambleBytes = 4
 export const make = (options: {
   readonly cipher: PacketCipher
   readonly users: SsrcMap.SsrcMap
+  /** Told of every packet that was opened. */
+  readonly reception: Pick<Reception, "packet" | "restart">
   readonly now: () => number
   readonly onPacket: (packet: AudioPacket) => void
 }): MediaReceiver => {
-  const { now, onPacket, users } = options
+  const { now, onPacket, reception, users } = options
   const header = RtpPacket.makeHeader()
   let cipher = options.cipher
   let listening = false
@@ -92,6 +95,8 @@ export const make = (options: {
       failedToOpen++
       return
     }
+    const arrivalMs = now()
+    reception.packet(header.ssrc, header.sequence, header.timestamp, arrivalMs)
     let start = header.headerLength
     if (header.extension) {
       const preamble = header.headerLength
@@ -123,7 +128,7 @@ export const make = (options: {
       sequence: header.sequence,
       timestamp: header.timestamp,
       payload: datagram.subarray(start, end),
-      arrivalMs: now()
+      arrivalMs
     }
     onPacket(userId === undefined ? packet : { ...packet, userId })
   }
@@ -131,6 +136,7 @@ export const make = (options: {
   return {
     receive,
     setListening: (on) => {
+      if (on && !listening) reception.restart()
       listening = on
     },
     setCipher: (next) => {

@@ -79,8 +79,19 @@ export interface Statistics {
  * @since 0.1.0
  */
 export interface MediaSender {
-  /** Plays the frames of a ring, in place of a ring that is being played. */
+  /** Plays the frames of a ring, in place of a ring that is being played, and of one that waits. */
   readonly attach: (track: TrackNumber, frames: FrameRing.FrameSource, paused: boolean) => void
+  /**
+   * Goes over to the frames of a ring, without a gap, when `after` frames of the one that is played have been read, or all
+   * there are. If more have been read already, as much is left out of the new ring. It waits in place of one that waits.
+   */
+  readonly attachAfter: (
+    track: TrackNumber,
+    frames: FrameRing.FrameSource,
+    paused: boolean,
+    after: number | "drained"
+  ) => void
+  /** A ring that waits for this one begins at once. */
   readonly detach: (track: TrackNumber) => void
   readonly setPaused: (track: TrackNumber, paused: boolean) => void
   /** While muted, frames are taken at their time but not sent. */
@@ -88,9 +99,20 @@ export interface MediaSender {
   readonly setGate: (gate: Gate) => void
   /** A new key was given (op 4): later packets are sealed with it. */
   readonly setCipher: (cipher: PacketCipher) => void
+  /** The RTP timestamp of a moment on the clock, whether something is sent then or not. */
+  readonly timestampAt: (ms: number) => number
   /** Stops for good. Audio that is being sent is closed with silence at once, since no later beat will come. */
   readonly close: () => void
   readonly statistics: () => Statistics
+}
+
+/** A ring that waits for its turn. */
+interface Waiting {
+  readonly track: TrackNumber
+  readonly frames: FrameRing.FrameSource
+  /** Frames read of the ring before it, or `Infinity`. */
+  readonly after: number
+  paused: boolean
 }
 
 const closingFrames = 5
@@ -117,6 +139,9 @@ class Sender implements MediaSender, Outlet {
   /** When the packet with `timestamp` is due; the two belong together. */
   #dueMs: number
   #track: TrackNumber = -1
+  #waiting: Waiting | undefined
+  /** Media time that was sent in place of the ring's first frames, in samples. */
+  #owed = 0
   #paused = false
   #started = false
   #starving = false
@@ -156,6 +181,7 @@ class Sender implements MediaSender, Outlet {
       this.#anchor(nowMs)
       return this.#dueMs
     }
+    if (this.#waiting !== undefined) this.#changeOver(this.#waiting)
     const ring = this.#ring
     if (ring !== undefined && !this.#paused && !this.#isHeld(nowMs)) {
       const samples = this.#takeFrame(ring)
@@ -163,10 +189,8 @@ class Sender implements MediaSender, Outlet {
         this.#lateness.record(late)
         return this.#advance(samples)
       }
-      if (ring.isDrained()) {
-        this.#ring = undefined
-        this.#options.onTrack("TrackDrained", this.#track)
-      } else if (!this.#starving && this.#started) {
+      if (ring.isDrained()) this.#drained()
+      else if (!this.#starving && this.#started) {
         this.#starving = true
         this.#options.onTrack("TrackStarving", this.#track)
       }
@@ -188,20 +212,36 @@ class Sender implements MediaSender, Outlet {
   }
 
   attach(track: TrackNumber, ring: FrameRing.FrameSource, paused: boolean): void {
-    if (this.#closed) return
-    this.#track = track
-    this.#ring = ring
-    this.#paused = paused
-    this.#started = false
-    this.#starving = false
-    if (!paused) this.#wake()
+    if (this.#closed) return ring.close?.()
+    this.#forget()
+    this.#begin(track, ring, paused)
+  }
+
+  attachAfter(track: TrackNumber, frames: FrameRing.FrameSource, paused: boolean, after: number | "drained"): void {
+    if (this.#closed) return frames.close?.()
+    this.#forget()
+    const waiting = { track, frames, paused, after: after === "drained" ? Infinity : after }
+    if (this.#ring === undefined) return this.#begin(track, frames, paused)
+    this.#waiting = waiting
+    // nobody asks for the time of what is paused
+    if (this.#paused) this.#changeOver(waiting)
   }
 
   detach(track: TrackNumber): void {
-    if (this.#track === track) this.#ring = undefined
+    if (this.#waiting?.track === track) return this.#forget()
+    if (this.#track !== track) return
+    this.#release()
+    const waiting = this.#waiting
+    if (waiting === undefined) return
+    this.#waiting = undefined
+    this.#begin(waiting.track, waiting.frames, waiting.paused)
   }
 
   setPaused(track: TrackNumber, paused: boolean): void {
+    if (this.#waiting?.track === track) {
+      this.#waiting.paused = paused
+      return
+    }
     if (this.#track !== track) return
     this.#paused = paused
     if (!paused && this.#ring !== undefined) this.#wake()
@@ -217,6 +257,10 @@ class Sender implements MediaSender, Outlet {
 
   setCipher(cipher: PacketCipher): void {
     this.#cipher = cipher
+  }
+
+  timestampAt(ms: number): number {
+    return (this.#timestamp + Math.round((ms - this.#dueMs) * 48)) >>> 0
   }
 
   close(): void {
@@ -239,6 +283,59 @@ class Sender implements MediaSender, Outlet {
       bytes: this.#bytes,
       reanchored: this.#reanchored,
       lateness: this.#lateness
+    }
+  }
+
+  #begin(track: TrackNumber, frames: FrameRing.FrameSource, paused: boolean): void {
+    if (this.#ring !== frames) this.#release()
+    this.#track = track
+    this.#ring = frames
+    this.#owed = 0
+    this.#paused = paused
+    this.#started = false
+    this.#starving = false
+    if (!paused) this.#wake()
+  }
+
+  /** Goes over to what waits, if it is time. */
+  #changeOver(waiting: Waiting): void {
+    const former = this.#ring
+    const read = former?.framesRead() ?? 0
+    const isDrained = former !== undefined && former.isDrained()
+    if (former !== undefined && !isDrained && read < waiting.after) {
+      // what stands in front of it makes it ready ahead of its time
+      waiting.frames.next()
+      return
+    }
+    this.#waiting = undefined
+    const owed = former !== undefined && read > waiting.after ? (read - waiting.after) * former.samples() : 0
+    if (isDrained) this.#drained()
+    this.#begin(waiting.track, waiting.frames, waiting.paused)
+    this.#owed = owed
+  }
+
+  #drained(): void {
+    this.#release()
+    this.#options.onTrack("TrackDrained", this.#track)
+  }
+
+  #release(): void {
+    const former = this.#ring
+    this.#ring = undefined
+    former?.close?.()
+  }
+
+  #forget(): void {
+    const waiting = this.#waiting
+    this.#waiting = undefined
+    waiting?.frames.close?.()
+  }
+
+  /** Leaves out what was sent of the former ring in its place. */
+  #payOff(source: FrameRing.FrameSource): void {
+    while (this.#owed > 0 && source.next() >= 0) {
+      source.discard()
+      this.#owed -= source.samples()
     }
   }
 
@@ -302,6 +399,7 @@ class Sender implements MediaSender, Outlet {
 
   /** Takes one frame off the ring and sends it. Returns its samples, or 0 when there is none. */
   #takeFrame(source: FrameRing.FrameSource): number {
+    if (this.#owed > 0) this.#payOff(source)
     const length = source.next()
     if (length < 0) return 0
     const isGated = this.#gate._tag !== "open"
@@ -351,7 +449,8 @@ class Sender implements MediaSender, Outlet {
 
   #stop(): void {
     this.#closed = true
-    this.#ring = undefined
+    this.#forget()
+    this.#release()
     this.#registration.remove()
   }
 }

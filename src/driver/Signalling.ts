@@ -24,6 +24,7 @@ import type * as VoiceSocket from "../VoiceSocket.ts"
 import type { E2ee } from "./E2ee.ts"
 import type * as Line from "./Line.ts"
 import * as Link from "./Link.ts"
+import * as Span from "./Span.ts"
 import type * as SsrcMap from "./SsrcMap.ts"
 
 type Data<Op extends VoicePayload.ServerMessage["op"]> = Extract<VoicePayload.ServerMessage, { op: Op }>["d"]
@@ -153,7 +154,8 @@ export const within = <A, R>(
     Effect.timeoutOrElse({
       duration: Duration.millis(timeoutMs),
       orElse: () => VoiceError.fail(new VoiceError.PhaseTimedOut({ phase, elapsedMs: timeoutMs }))
-    })
+    }),
+    Span.around(`VoiceDriver.phase.${phase}`)
   )
 
 /**
@@ -272,6 +274,7 @@ export const make = Effect.fnUntraced(function*(
       return { link, scope: linkScope }
     })
 
+  const place = { guild: info.serverId, channel: info.channelId, endpoint: info.endpoint }
   const credentials = {
     server_id: info.serverId,
     session_id: Redacted.value(info.sessionId),
@@ -330,6 +333,7 @@ export const make = Effect.fnUntraced(function*(
       if (unstable > 0) yield* Effect.sleep(Duration.times(retryDelay, unstable))
       const next = yield* resume.pipe(
         Effect.retry({ while: isPassing, schedule: Schedule.upTo(retries, { times: resumeAttempts - 1 }) }),
+        Span.around("VoiceDriver.resume", { root: true, attributes: { ...place, reason: error.reason._tag } }),
         Effect.result
       )
       if (next._tag === "Failure") return next.failure

@@ -63,7 +63,7 @@ export type { Address, Fault, FaultAction, FaultPoint, FaultSubject, Verdict } f
 export type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
 export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
 export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
-export type { AudioOptions, HeardFrame, SpokenFrame } from "./core/voice/VoiceHalf.ts"
+export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
 export type { Faults } from "./shell/Faults.ts"

@@ -67,6 +67,10 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   const outbox = Outbox.make(waitingRequests)
   let session: Connection.Session | undefined
   let upSinceMs: number | undefined
+  let roundTripMs: number | undefined
+  const onRoundTrip = (milliseconds: number): void => {
+    roundTripMs = milliseconds
+  }
 
   const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
   /** Nothing comes after this: whoever waits or asks later gets the error. */
@@ -112,7 +116,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
 
   const attempt: Effect.Effect<End.End> = gatewayUrl.pipe(
     Effect.flatMap((url) =>
-      Connection.run({ transport, url, token, identify, session, outbox, onReady, onResumed, onDispatch })
+      Connection.run({ transport, url, token, identify, session, outbox, onReady, onResumed, onDispatch, onRoundTrip })
     ),
     Effect.catch(Effect.succeed),
     Effect.scoped
@@ -181,6 +185,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     updateVoiceState,
     subscribe: hub.subscribe,
     lifecycle: Option.some(hub.lifecycle),
+    roundTripMs: Effect.sync(() => roundTripMs),
     initialVoiceState: Option.some(hub.initialVoiceState)
   }
   return gateway

@@ -51,6 +51,8 @@ export interface ConnectionOptions {
   /** RESUMED has come: all missed events were replayed. */
   readonly onResumed: Effect.Effect<void>
   readonly onDispatch: (dispatch: GatewayPayload.Dispatch) => Effect.Effect<void>
+  /** A heartbeat was answered. Plain. */
+  readonly onRoundTrip: (milliseconds: number) => void
 }
 
 /** READY and GUILD_CREATE of a large guild are megabytes. */
@@ -87,6 +89,8 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
     const sessionCame = yield* Deferred.make<void>()
     let session = options.session
     let acknowledged = true
+    /** When the heartbeat was sent that the next acknowledgement is for. */
+    let beatMs: number | undefined
 
     const lost = (detail: string) => End.make("resume", End.closedReason(1006, detail))
 
@@ -104,7 +108,10 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
       yield* Effect.ignore(socket.send(encoded.success))
     })
 
-    const sendHeartbeat = Effect.suspend(() => send({ op: 1, d: session === undefined ? null : session.sequence }))
+    const sendHeartbeat = Effect.flatMap(nowMs, (now) => {
+      beatMs ??= now
+      return send({ op: 1, d: session === undefined ? null : session.sequence })
+    })
 
     const beat = Effect.suspend(() => {
       if (!acknowledged) {
@@ -187,6 +194,8 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
             return yield* onHello(message.d.heartbeat_interval)
           case 11:
             acknowledged = true
+            if (beatMs !== undefined) options.onRoundTrip((yield* nowMs) - beatMs)
+            beatMs = undefined
             return
           case "unknown":
             return yield* Effect.logDebug(`the gateway sent an unknown opcode: ${message.code}`)

@@ -385,20 +385,6 @@ export class RecordingFailed extends Schema.TaggedError<RecordingFailed>(`${key}
 }
 
 /**
- * A track is playing already; this version plays one at a time.
- *
- * @category reasons
- * @since 0.1.0
- */
-export class TrackActive
-  extends Schema.TaggedError<TrackActive>(`${key}/TrackActive`)("TrackActive", { position: Schema.String })
-{
-  override get message(): string {
-    return `A track is playing already (${this.position}). Stop it, or await its end, before the next.`
-  }
-}
-
-/**
  * Something that this version does not do.
  *
  * @category reasons

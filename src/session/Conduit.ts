@@ -69,6 +69,8 @@ const eventCapacity = 4_096
 interface Attached {
   readonly number: number
   readonly ring: FrameRing.FrameRing
+  /** Of what plays before it, while it waits for that. */
+  after: number | "drained" | undefined
   paused: boolean
   inner: number | undefined
 }
@@ -91,6 +93,8 @@ export const make = Effect.fnUntraced(function*(
   let over: VoiceError.VoiceError | undefined
   let current: VoiceDriver.VoiceConnection | undefined
   let attached: Attached | undefined
+  /** What follows on it. */
+  let waiting: Attached | undefined
   let members: ReadonlyArray<UserId> = []
   let muted = false
   let deaf = false
@@ -109,7 +113,7 @@ export const make = Effect.fnUntraced(function*(
 
   /** Hands what plays to the connection of the moment. One that is ending takes nothing any more; the next one will. */
   const attachTo = (connection: VoiceDriver.VoiceConnection, to: Attached) =>
-    connection.attach(to.ring, { paused: to.paused }).pipe(
+    connection.attach(to.ring, { paused: to.paused, after: to.after }).pipe(
       Effect.map((inner) => {
         to.inner = inner
       }),
@@ -119,10 +123,21 @@ export const make = Effect.fnUntraced(function*(
   const detachFrom = (connection: VoiceDriver.VoiceConnection, { inner }: Attached) =>
     inner === undefined ? Effect.void : connection.detach(inner)
 
+  /** It is the turn of what waited. */
+  const changeOver = (next: Attached): void => {
+    attached = next
+    waiting = undefined
+    next.after = undefined
+  }
+
   /** The event in the numbers of this conduit; what comes from a former track is not told. */
   const translated = (event: Line.Event): Event | undefined => {
     if (!("track" in event)) return event
-    return attached !== undefined && event.track === attached.inner ? { ...event, track: attached.number } : undefined
+    if (waiting !== undefined && event.track === waiting.inner) changeOver(waiting)
+    const former = attached
+    if (former === undefined || event.track !== former.inner) return undefined
+    if (event._tag === "TrackDrained" && waiting !== undefined) changeOver(waiting)
+    return { ...event, track: former.number }
   }
 
   const onPacket = (packet: Line.AudioPacket): void => {
@@ -155,6 +170,7 @@ export const make = Effect.fnUntraced(function*(
         current = undefined
         members = connection.members()
         if (attached !== undefined) attached.inner = undefined
+        if (waiting !== undefined) waiting.inner = undefined
         return FiberHandle.clear(listening)
       })
     )
@@ -163,6 +179,7 @@ export const make = Effect.fnUntraced(function*(
     if (muted) yield* connection.setMuted(true)
     if (speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(speaking))
     if (attached !== undefined) yield* attachTo(connection, attached)
+    if (waiting !== undefined) yield* attachTo(connection, waiting)
     yield* listen
   })
 
@@ -213,29 +230,37 @@ export const make = Effect.fnUntraced(function*(
     attach: (ring, options) =>
       Effect.gen(function*() {
         yield* live("Playing")
-        const former = attached
-        const next: Attached = { number: ++tracks, ring, paused: options?.paused ?? false, inner: undefined }
-        attached = next
-        if (current !== undefined) {
-          if (former !== undefined) former.inner = undefined
-          yield* attachTo(current, next)
+        const next: Attached = {
+          number: ++tracks,
+          ring,
+          after: attached === undefined ? undefined : options?.after,
+          paused: options?.paused ?? false,
+          inner: undefined
         }
+        if (next.after === undefined) {
+          attached = next
+          waiting = undefined
+        } else waiting = next
+        if (current !== undefined) yield* attachTo(current, next)
         return next.number
       }),
     detach: (number) =>
       Effect.suspend(() => {
-        if (attached?.number !== number) return Effect.void
-        const former = attached
-        attached = undefined
+        const former = attached?.number === number ? attached : waiting?.number === number ? waiting : undefined
+        if (former === undefined) return Effect.void
+        if (former === attached && waiting !== undefined) changeOver(waiting)
+        else if (former === attached) attached = undefined
+        else waiting = undefined
         return current === undefined ? Effect.void : detachFrom(current, former)
       }),
     setPaused: (number, paused) =>
       Effect.suspend(() => {
-        if (attached?.number !== number) return Effect.void
-        attached.paused = paused
-        return current === undefined || attached.inner === undefined
+        const track = attached?.number === number ? attached : waiting?.number === number ? waiting : undefined
+        if (track === undefined) return Effect.void
+        track.paused = paused
+        return current === undefined || track.inner === undefined
           ? Effect.void
-          : current.setPaused(attached.inner, paused)
+          : current.setPaused(track.inner, paused)
       }),
     setMuted: (value) =>
       Effect.suspend(() => {

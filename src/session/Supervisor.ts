@@ -14,12 +14,14 @@ import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import * as Span from "../driver/Span.ts"
 import type { ChannelId } from "../protocol/Identifier.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type * as Conduit from "./Conduit.ts"
 import type { Policy } from "./Policy.ts"
 import type { State } from "./State.ts"
+import * as Traces from "./Traces.ts"
 import * as Whereabouts from "./Whereabouts.ts"
 
 /**
@@ -97,6 +99,8 @@ export const run = Effect.fnUntraced(function*(
   /** Whether the failure before this one allowed one more attempt only. */
   let wasLastChance = false
   let hasJoined = false
+
+  const reconnection = Traces.reconnection({ guild: whereabouts.guildId })
 
   const settle = Effect.gen(function*() {
     nextDelay = yield* Schedule.toStep(policy.backoff)
@@ -217,6 +221,7 @@ export const run = Effect.fnUntraced(function*(
   ): Effect.fn.Return<Step, VoiceError.VoiceError> {
     const { channelId: where, failure } = whereabouts.now()
     const { reason } = error
+    if (hasJoined) yield* reconnection.begin(error)
     // somebody has moved us meanwhile
     if (where !== undefined && where !== null && where !== since.channelId) target.channelId = where
     switch (policy.react(reason)) {
@@ -256,6 +261,8 @@ export const run = Effect.fnUntraced(function*(
       // that we are in no channel is our own doing from here on
       const since = { ...whereabouts.now(), states: Infinity }
       return yield* whereabouts.request({ channelId, flags: options.flags(), anew, timeout: options.joinTimeout }).pipe(
+        Span.around("VoiceSession.request", { attributes: { guild: whereabouts.guildId, channel: channelId } }),
+        reconnection.within,
         Effect.map((place): Step => ({ _tag: "Connect", place })),
         // whoever is not let in at first will not be later: only what stood before is kept up
         Effect.catch((error) => !hasJoined && attempt === 0 ? Effect.fail(error) : onLost(error, since))
@@ -284,7 +291,7 @@ export const run = Effect.fnUntraced(function*(
     let look: (() => void) | undefined
 
     const bringUp = Effect.gen(function*() {
-      const up = yield* driver.connect(info, options.connect)
+      const up = yield* reconnection.within(driver.connect(info, options.connect))
       connection = up
       const { mode, ssrc, version } = up.established
       const { endpoint } = info
@@ -304,6 +311,7 @@ export const run = Effect.fnUntraced(function*(
       hasJoined = true
       ready()
       yield* Deferred.succeed(joined, up)
+      yield* reconnection.end(Exit.void)
       yield* whereabouts.show(here, options.flags).pipe(
         Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
         Effect.forkScoped({ startImmediately: true })
@@ -378,5 +386,7 @@ export const run = Effect.fnUntraced(function*(
   })
 
   let step: Step = { _tag: "Request", anew: options.hasGhost }
-  while (true) step = step._tag === "Request" ? yield* acquire(step.anew) : yield* stay(step.place)
+  return yield* Effect.gen(function*() {
+    while (true) step = step._tag === "Request" ? yield* acquire(step.anew) : yield* stay(step.place)
+  }).pipe(Effect.onExit((exit) => reconnection.end(exit)))
 })

@@ -81,7 +81,13 @@ export const zeroStatistics: Line.Statistics = {
   empty: 0,
   unheard: 0,
   otherMedia: 0,
+  packetsLost: 0,
+  packetsReordered: 0,
+  sources: [],
+  rtcpSent: 0,
   rtcpReceived: 0,
+  rtcpFailedToOpen: 0,
+  rtcpMalformed: 0,
   unknownDatagrams: 0,
   malformedMessages: 0,
   unknownOpcodes: 0,
@@ -147,7 +153,14 @@ const make = Effect.gen(function*() {
           commands.push(command)
           switch (command._tag) {
             case "Attach":
-              return sender.attach(command.track, FrameRing.fromBuffer(command.ring), command.paused)
+              return command.after === undefined
+                ? sender.attach(command.track, FrameRing.fromBuffer(command.ring), command.paused)
+                : sender.attachAfter(
+                  command.track,
+                  FrameRing.fromBuffer(command.ring),
+                  command.paused,
+                  command.after
+                )
             case "Detach":
               return sender.detach(command.track)
             case "SetPaused":

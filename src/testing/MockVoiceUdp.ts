@@ -39,9 +39,11 @@ export interface Peer {
   /** Where the client sends to. */
   readonly remote: { readonly address: string; readonly port: number }
   readonly ssrc: Ssrc
-  /** A copy of the next packet that the client sent; waits for it. */
+  /** A copy of the next packet of media that the client sent; waits for it. */
   readonly take: Effect.Effect<Uint8Array>
-  /** How many packets were sent that nobody took yet. */
+  /** A copy of the next report (RTCP) that the client sent; waits for it. */
+  readonly takeReport: Effect.Effect<Uint8Array>
+  /** How many packets of media were sent that nobody took yet. */
   readonly waiting: Effect.Effect<number>
   /** Hands a packet to the client's media handler, which may keep the bytes. */
   readonly deliver: (kind: "rtp" | "rtcp", packet: Uint8Array) => Effect.Effect<void>
@@ -92,6 +94,7 @@ const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
       return yield* VoiceError.fail(new VoiceError.UdpFailed({ address, port, detail: "refused by the test" }))
     }
     const packets = yield* Queue.unbounded<Uint8Array>()
+    const reports = yield* Queue.unbounded<Uint8Array>()
     const ended = yield* Deferred.make<void>()
     let isOpen = true
     let handler: VoiceUdp.MediaHandler | undefined
@@ -108,6 +111,7 @@ const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
       remote: { address, port },
       ssrc,
       take: Queue.take(packets),
+      takeReport: Queue.take(reports),
       waiting: Queue.size(packets),
       deliver: (kind, packet) =>
         Effect.sync(() => {
@@ -118,21 +122,23 @@ const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
         }),
       closed: Deferred.await(ended)
     })
+    const sendInto = (queue: Queue.Queue<Uint8Array>) => (packet: Uint8Array, length: number): boolean => {
+      if (!isOpen) {
+        sendErrors++
+        return true
+      }
+      sent++
+      Queue.offerUnsafe(queue, new Uint8Array(packet.subarray(0, length)))
+      return true
+    }
     const socket: VoiceUdp.Socket = {
       discover: Effect.suspend(() => {
         if (losses === 0) return Effect.succeed(discovered)
         losses--
         return VoiceError.fail(new VoiceError.DiscoveryUnanswered({ address, port, tries: 10, elapsedMs: 10_000 }))
       }),
-      send: (packet, length) => {
-        if (!isOpen) {
-          sendErrors++
-          return true
-        }
-        sent++
-        Queue.offerUnsafe(packets, new Uint8Array(packet.subarray(0, length)))
-        return true
-      },
+      send: sendInto(packets),
+      sendReport: sendInto(reports),
       onMedia: (onMedia) => {
         handler = onMedia
       },

@@ -1,12 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Fiber, Layer, Queue, Stream } from "effect"
+import { Cause, Effect, Fiber, Queue, Stream } from "effect"
 import * as Fs from "node:fs"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { pathToFileURL } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import { OpusEncoder } from "../../src/OpusEncoder.ts"
-import * as VoiceError from "../../src/VoiceError.ts"
+import type * as VoiceError from "../../src/VoiceError.ts"
 import { ascii, concat, mixed, ogg, opusHead, type Packet, packet, segment, shown, webm } from "./samples.ts"
 
 interface Played {
@@ -145,14 +144,16 @@ describe("AudioSource", () => {
       Effect.gen(function*() {
         const rest = new Uint8Array(100)
         const cases = [
-          [concat(ascii("RIFF\0\0\0\0WAVEfmt "), rest), "Unsupported", /WAV/],
-          [concat(ascii("fLaC"), rest), "Unsupported", /FLAC/],
-          [concat(ascii("\0\0\0\x20ftypM4A "), rest), "Unsupported", /MP4/],
-          [concat(ascii("ID3\x04"), rest), "Unsupported", /MP3/],
-          [concat(Uint8Array.of(0xff, 0xfb, 0x90, 0x64), rest), "Unsupported", /MP3/],
-          [concat(Uint8Array.of(0xff, 0xf1, 0x50, 0x80), rest), "Unsupported", /AAC/],
+          [concat(ascii("RIFF\0\0\0\0WAVEfmt "), rest), "Corrupt", /too short/],
+          [concat(ascii("RIFF\0\0\0\0WAVEfmt \x10\0\0\0\x06\0"), rest), "Unsupported", /WAV of the encoding 6/],
+          [concat(ascii("FORM\0\0\0\0AIFF"), rest), "Unsupported", /AIFF/],
+          [concat(ascii("fLaC"), rest), "Corrupt", /FLAC/],
+          [concat(ascii("\0\0\0\x20ftypM4A "), rest), "Truncated", /MP4/],
+          [concat(ascii("ID3\x04"), rest), "UnknownFormat", /MP3/],
+          [concat(Uint8Array.of(0xff, 0xfb, 0x90, 0x64), rest), "UnknownFormat", /MP3/],
+          [concat(Uint8Array.of(0xff, 0xf1, 0x50, 0x80), rest), "UnknownFormat", /AAC/],
           [concat(Uint8Array.of(0xff, 0xff, 0xff, 0xff), rest), "UnknownFormat", /neither/],
-          [ogg([], { head: concat(ascii("\x01vorbis"), rest) }), "Unsupported", /Vorbis/],
+          [ogg([], { head: concat(ascii("\x01vorbis"), rest) }), "Corrupt", /Vorbis/],
           [ascii("what is this?"), "UnknownFormat", /neither/],
           [ascii("Og"), "UnknownFormat", /neither/],
           [ascii("OggS"), "Truncated", /headers|page/],
@@ -267,129 +268,6 @@ describe("AudioSource", () => {
         const error = yield* Effect.flip(pull)
         assert.isFalse(Cause.isDone(error))
         if (!Cause.isDone(error)) assert.match(error.message, /Failed.*no more tape/)
-      }))
-  })
-
-  describe("fromPcm", () => {
-    /** "Encodes" by writing the samples behind a TOC byte, so that a test sees what was encoded. */
-    const Encoder = Layer.succeed(OpusEncoder, {
-      make: (options) =>
-        Effect.sync(() => {
-          const channels = options?.channels ?? 2
-          const encode = (pcm: Int16Array) =>
-            Effect.sync(() => {
-              const toc = { 120: 28, 240: 29, 480: 30, 960: 31, 1920: 2, 2880: 3 }[pcm.length / channels] ?? 0
-              return concat(Uint8Array.of(toc << 3), new Uint8Array(pcm.slice().buffer))
-            })
-          return { channels, encode, setBitrate: () => Effect.void, setExpectedLoss: () => Effect.void }
-        })
-    })
-
-    const encoded = (source: AudioSource.AudioSource<OpusEncoder>) =>
-      Effect.gen(function*() {
-        const { channels, durationMs, pull } = yield* openOpus(source)
-        const samples: Array<number> = []
-        let frames = 0
-        const error = yield* Effect.flip(Effect.forever(Effect.map(pull, (list) => {
-          assert.isAtMost(list.length, 5)
-          for (const { data } of list) {
-            frames++
-            samples.push(...new Int16Array(data.slice(1).buffer))
-          }
-        })))
-        return { channels, durationMs, frames, samples, end: Cause.isDone(error) ? "Done" : kindOf(error) }
-      }).pipe(Effect.scoped, Effect.provide(Encoder))
-
-    const ramp = (length: number) => Int16Array.from({ length }, (_, i) => i * 37 - 20_000)
-    const padded = (pcm: Int16Array, frame: number) => [
-      ...pcm,
-      ...Array.from({ length: Math.ceil(pcm.length / frame) * frame - pcm.length }, () => 0)
-    ]
-
-    it.effect("cuts samples into frames and fills up the last with silence", () =>
-      Effect.gen(function*() {
-        const pcm = ramp(1920 * 12 + 100)
-        const result = yield* encoded(AudioSource.fromPcm(pcm, { channels: 2, rate: 48_000 }))
-        assert.deepStrictEqual(result.samples, padded(pcm, 1920))
-        assert.deepStrictEqual([result.frames, result.end, result.channels], [13, "Done", 2])
-        assert.strictEqual(result.durationMs, pcm.length / 96)
-      }))
-
-    it.effect("takes pieces of any size, of samples and of bytes", () =>
-      Effect.gen(function*() {
-        const pcm = ramp(480 * 7 + 1)
-        const bytes = new Uint8Array(pcm.buffer)
-        for (const size of [1, 3, 480, 961, 10_000]) {
-          const pieces: Array<Int16Array> = []
-          for (let i = 0; i < pcm.length; i += size) pieces.push(pcm.slice(i, i + size))
-          const bytePieces: Array<Uint8Array> = []
-          for (let i = 0; i < bytes.length; i += size) bytePieces.push(bytes.slice(i, i + size))
-          const options = { channels: 1, rate: 48_000, frameMs: 10 } as const
-          for (
-            const source of [
-              AudioSource.fromPcm(pieces, options),
-              AudioSource.fromPcm(Stream.fromIterable(pieces), options),
-              AudioSource.fromPcm(bytePieces, options),
-              AudioSource.fromPcm(Stream.fromIterable(bytePieces), options)
-            ]
-          ) {
-            const { end, frames, samples } = yield* encoded(source)
-            assert.deepStrictEqual([samples, frames, end], [padded(pcm, 480), 8, "Done"])
-          }
-        }
-      }))
-
-    it.effect("refuses what is no 16-bit PCM, though the types were argued down", () =>
-      Effect.gen(function*() {
-        const options = { channels: 2, rate: 48_000 } as const
-        // what a caller without types can do
-        const floats = Array.from(new Float32Array(9_600), (sample) => sample as never)
-        const result = yield* encoded(AudioSource.fromPcm(floats, options))
-        assert.deepStrictEqual([result.frames, result.end], [0, "Unsupported"])
-        const streamed = yield* encoded(AudioSource.fromPcm(Stream.fromIterable(floats), options))
-        assert.deepStrictEqual([streamed.frames, streamed.end], [0, "Unsupported"])
-      }))
-
-    it.effect("says Truncated where one channel of the last sample is missing", () =>
-      Effect.gen(function*() {
-        const cut = yield* encoded(AudioSource.fromPcm(new Int16Array(961), { channels: 2, rate: 48_000 }))
-        assert.deepStrictEqual([cut.frames, cut.end], [1, "Truncated"])
-      }))
-
-    it.effect("plays nothing, and says Truncated for half a sample", () =>
-      Effect.gen(function*() {
-        const options = { channels: 1, rate: 48_000 } as const
-        assert.deepStrictEqual((yield* encoded(AudioSource.fromPcm([], options))).frames, 0)
-        const half = yield* encoded(AudioSource.fromPcm(new Uint8Array(961 * 2 + 1), options))
-        assert.deepStrictEqual([half.frames, half.end], [2, "Truncated"])
-      }))
-
-    it.effect("names what is missing for another rate", () =>
-      Effect.gen(function*() {
-        const source = AudioSource.fromPcm([], { channels: 2, rate: 44_100 })
-        const [kind, message] = yield* failureOf(source).pipe(Effect.provide(Encoder))
-        assert.strictEqual(kind, "Unsupported")
-        assert.match(message, /44100 Hz needs a resampler/)
-      }))
-
-    it.effect("passes on what the encoder and the stream fail with", () =>
-      Effect.gen(function*() {
-        const broken = Layer.mock(OpusEncoder)({
-          make: () =>
-            Effect.succeed({
-              channels: 2 as const,
-              encode: () => VoiceError.fail(new VoiceError.EncodeFailed({ codec: "test", detail: "no" })),
-              setBitrate: () => Effect.void,
-              setExpectedLoss: () => Effect.void
-            })
-        })
-        const result = yield* play(AudioSource.fromPcm(ramp(2000), { channels: 2, rate: 48_000 })).pipe(
-          Effect.provide(broken)
-        )
-        assert.strictEqual(result.end, "EncodeFailed")
-        const failing = Stream.concat(Stream.make(ramp(1920)), Stream.fail({ _tag: "TapeTorn" }))
-        const torn = yield* encoded(AudioSource.fromPcm(failing, { channels: 2, rate: 48_000 }))
-        assert.deepStrictEqual([torn.frames, torn.end], [1, "Failed"])
       }))
   })
 })

@@ -1,6 +1,11 @@
 import { Deferred, Effect, PubSub, Redacted, Stream } from "effect"
+import type { AudioSource } from "../../src/audio/AudioSource.ts"
+import type { PlaceOptions } from "../../src/audio/Place.ts"
+import * as Player from "../../src/audio/Player.ts"
+import * as Track from "../../src/audio/Track.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import type * as Line from "../../src/driver/Line.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import type { VoiceError } from "../../src/VoiceError.ts"
@@ -96,8 +101,13 @@ export const make = Effect.gen(function*() {
     members: () => [],
     awaitEnd: Deferred.await(ended)
   }
+  const mixer = yield* Effect.provide(Mixer.Mixer, Mixer.layer)
+  const player = yield* Player.make(connection, mixer, undefined)
+  const alone: PlaceOptions = { gain: 1, fadeInMs: 0, duck: undefined, after: undefined, crossfadeMs: 0 }
   return {
     connection,
+    /** A track of a player on this connection. */
+    play: <R>(source: AudioSource<R>, options?: Track.TrackOptions) => Track.make(source, player.place(alone), options),
     log,
     taken,
     step,

@@ -68,8 +68,8 @@ describe("WebmReader", () => {
   it("takes single bytes, and knows channels and duration", () => {
     const packets = mixed(1, 12)
     const { frames, reader } = run(webm(packets), 1)
-    assert.deepStrictEqual(frames, packets)
-    assert.strictEqual(reader.channels(), 2)
+    assert.deepStrictEqual(shown(frames), shown(packets))
+    assert.strictEqual(reader.header()?.channels, 2)
     assert.strictEqual(reader.durationMs(), 1234)
   })
 
@@ -89,7 +89,7 @@ describe("WebmReader", () => {
       await output.finalize()
       const { frames, reader } = run(new Uint8Array(target.buffer ?? new ArrayBuffer(0)), 5000)
       assert.strictEqual(reader.problem(), undefined)
-      assert.deepStrictEqual(frames, packets)
+      assert.deepStrictEqual(shown(frames), shown(packets))
       assert.approximately(reader.durationMs() ?? 0, 8000, 20)
     })
   }
@@ -181,12 +181,12 @@ describe("WebmReader", () => {
 
   it("plays Opus without an identification header", () => {
     const { frames, reader } = run(file([cluster([simpleBlock(1, packet(1).data)])], [trackEntry({ head: null })]))
-    assert.deepStrictEqual([frames, reader.channels()], [[packet(1)], 2])
+    assert.deepStrictEqual([shown(frames), reader.header()?.channels], [shown([packet(1)]), 2])
   })
 
   it("refuses other codecs, document types and what an Opus header asks for", () => {
     const cases = [
-      [file([], [trackEntry({ codec: "A_VORBIS" })]), /VORBIS/],
+      [file([], [trackEntry({ codec: "A_AC3" })]), /AC3/],
       [file([], [trackEntry({ type: 1, codec: "V_VP8", head: null })]), /no audio track/],
       [file([], [trackEntry({ head: opusHead({ gain: 256 }) })]), /gain of 1\.00 dB/],
       [file([], [trackEntry({ head: opusHead({ family: 1 }) })]), /family 1/],
@@ -223,7 +223,7 @@ describe("WebmReader", () => {
     const reader = WebmReader.make()
     const bytes = webm(packets, { segmentSize: "unknown", clusterSize: "unknown" })
     reader.push(bytes.slice(0, -1))
-    assert.deepStrictEqual(reader.take(), packets.slice(0, -1))
+    assert.deepStrictEqual(shown(reader.take()), shown(packets.slice(0, -1)))
   })
 
   it("says Corrupt where a file goes on with zeros, as a broken download does", () => {

@@ -116,4 +116,23 @@ describe("FrameRing", () => {
       }
     }
   })
+
+  it("numbers its frames for whoever follows it, and keeps every duration", () => {
+    const ring = FrameRing.make()
+    const follower = FrameRing.follow(ring.buffer)
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    let ms = 0
+    for (let i = 0; i < 3_000; i++) {
+      const samples = 120 * (1 + (i % 48))
+      assert.isTrue(ring.write(frame(i % 50, i), samples))
+      assert.strictEqual(follower.take(into), i % 50)
+      assert.strictEqual(follower.number(), i & 0x3ff)
+      assert.strictEqual(follower.samples(), samples)
+      ms += samples / 48
+      assert.closeTo(follower.positionMs(), ms, 1e-6)
+      ring.discard()
+      assert.strictEqual(ring.samples(), samples)
+      assert.strictEqual(ring.framesWritten(), ring.framesRead())
+    }
+  })
 })

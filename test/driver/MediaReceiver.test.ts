@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import type * as Line from "../../src/driver/Line.ts"
 import * as MediaReceiver from "../../src/driver/MediaReceiver.ts"
+import * as Reception from "../../src/driver/Reception.ts"
 import * as SsrcMap from "../../src/driver/SsrcMap.ts"
 import * as EncryptionMode from "../../src/protocol/EncryptionMode.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
@@ -15,8 +16,10 @@ const rig = Effect.fnUntraced(function*(mode: VoiceCrypto.Mode) {
   const crypto = yield* VoiceCrypto.VoiceCrypto
   const packets: Array<Line.AudioPacket> = []
   const users = SsrcMap.make()
+  const reception = Reception.make()
   const receiver = MediaReceiver.make({
     users,
+    reception,
     cipher: yield* crypto.make(mode, key),
     now: () => 5,
     onPacket: (packet) => packets.push(packet)
@@ -36,7 +39,7 @@ const rig = Effect.fnUntraced(function*(mode: VoiceCrypto.Mode) {
     assert.isAbove(length, 0)
     return buffer.slice(0, length)
   }
-  return { packets, receiver, seal, users }
+  return { packets, receiver, reception, seal, users }
 })
 
 const packet = (payload: Uint8Array, more?: Partial<RtpPacket.RtpPacket>): RtpPacket.RtpPacket => ({

@@ -97,6 +97,16 @@ const filled = (frames: number, samples = 960) => {
   return ring
 }
 
+const sourceOf = (ring: FrameRing.FrameRing): FrameRing.FrameSource => ({
+  prefetch: () => ring.prefetch(),
+  next: () => ring.next(),
+  read: (into, offset) => ring.read(into, offset),
+  discard: () => ring.discard(),
+  samples: () => ring.samples(),
+  isDrained: () => ring.isDrained(),
+  framesRead: () => ring.framesRead()
+})
+
 const test = (
   name: string,
   body: () => Effect.Effect<void, unknown, VoiceCrypto.VoiceCrypto | Scope.Scope>
@@ -304,5 +314,112 @@ describe("MediaSender", () => {
       sender.attach(1, ring, false)
       run(2_000)
       assert.strictEqual(sent[0]?.payload.length, FrameRing.maxFrameBytes * 2)
+    }))
+
+  test("knows the timestamp of every moment", () =>
+    Effect.gen(function*() {
+      const { now, run, sender, sent } = yield* rig()
+      sender.attach(1, filled(10), false)
+      run(1_150)
+      const expected = () => {
+        const last = sent.at(-1) ?? assert.fail("nothing was sent")
+        return (last.timestamp + 48 * (now() - last.atMs)) >>> 0
+      }
+      assert.strictEqual(sender.timestampAt(now()), expected())
+      sender.setPaused(1, true)
+      run(100_000)
+      assert.strictEqual(sender.timestampAt(now()), expected())
+      const before = sender.timestampAt(now())
+      sender.setPaused(1, false)
+      run(100_100)
+      const next = sent.find(({ atMs }) => atMs >= 100_000) ?? assert.fail("it does not go on")
+      assert.strictEqual(next.timestamp, (before + 48 * (next.atMs - 100_000)) >>> 0)
+    }))
+
+  const numbered = (first: number, count: number, samples = 960) => {
+    const ring = FrameRing.make()
+    for (let i = 0; i < count; i++) ring.write(Uint8Array.of(first + i, 1, 2, 3), samples)
+    return ring
+  }
+  const numbersOf = (sent: ReadonlyArray<Sent>) => sent.map(({ payload }) => payload.slice(0, 2))
+
+  test("goes over to a ring that waits, after some frames or at the end, without a gap", () =>
+    Effect.gen(function*() {
+      for (const after of [4, "drained", 100] as const) {
+        const it = yield* rig()
+        const first = numbered(0, 6)
+        first.end()
+        const closed: Array<string> = []
+        const second = { ...sourceOf(numbered(0x20, 3)), close: () => void closed.push("second") }
+        it.sender.attach(1, { ...sourceOf(first), close: () => void closed.push("first") }, false)
+        it.sender.attachAfter(2, second, false, after)
+        it.run(it.now() + 1_000)
+        const read = after === 4 ? 4 : 6
+        assert.deepStrictEqual(numbersOf(it.sent), [
+          ...["00", "01", "02", "03", "04", "05"].slice(0, read),
+          "20",
+          "21",
+          "22",
+          ...Array.from({ length: 5 }, () => "f8")
+        ])
+        assertTruthful(it.sent)
+        it.sent.forEach(({ atMs }, i) => assert.strictEqual(atMs - (it.sent[0]?.atMs ?? 0), i * 20))
+        assert.deepStrictEqual(
+          it.events,
+          read === 6
+            ? ["TrackStarted 1", "TrackDrained 1", "TrackStarted 2", "TrackStarving 2"]
+            : ["TrackStarted 1", "TrackStarted 2", "TrackStarving 2"]
+        )
+        assert.deepStrictEqual(closed, ["first"])
+        it.sender.close()
+        assert.deepStrictEqual(closed, ["first", "second"])
+      }
+    }))
+
+  test("leaves out of the new ring what it has read too much of the old one", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      it.sender.attach(1, numbered(0, 20), false)
+      it.run(it.now() + 100)
+      const read = it.sent.length
+      it.sender.attachAfter(2, numbered(0x20, 10), false, read - 2)
+      it.run(it.now() + 60)
+      assert.deepStrictEqual(numbersOf(it.sent.slice(read, read + 3)), ["22", "23", "24"])
+      assertTruthful(it.sent)
+    }))
+
+  test("begins what waits when what it waits for is detached, and forgets it when it is detached itself", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      it.sender.attach(1, numbered(0, 20), false)
+      it.sender.attachAfter(2, numbered(0x20, 10), false, "drained")
+      it.run(it.now() + 50)
+      it.sender.attachAfter(3, numbered(0x30, 10), false, "drained")
+      it.sender.detach(2)
+      it.sender.detach(1)
+      it.run(it.now() + 100)
+      assert.deepStrictEqual(new Set(numbersOf(it.sent).map((number) => number[0])), new Set(["0", "3"]))
+      it.sender.attachAfter(4, numbered(0x40, 10), false, "drained")
+      it.sender.detach(4)
+      it.run(it.now() + 1_000)
+      assert.isFalse(numbersOf(it.sent).some((number) => number.startsWith("4")))
+      assertTruthful(it.sent)
+    }))
+
+  test("goes over while it is paused, if it is time, and keeps the other one's pause", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      it.sender.attach(1, numbered(0, 20), false)
+      it.run(it.now() + 100)
+      it.sender.setPaused(1, true)
+      it.run(it.now() + 500)
+      const before = it.sent.length
+      it.sender.attachAfter(2, numbered(0x20, 10), true, 4)
+      it.run(it.now() + 500)
+      assert.lengthOf(it.sent, before)
+      it.sender.setPaused(2, false)
+      it.run(it.now() + 100)
+      assert.isTrue(numbersOf(it.sent.slice(before)).every((number) => number.startsWith("2")))
+      assertTruthful(it.sent)
     }))
 })

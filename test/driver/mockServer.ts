@@ -74,11 +74,12 @@ export const connect = Effect.fnUntraced(function*(
   yield* say({ op: 2, d: { ssrc, ip: "203.0.113.1", port: 50_001, modes: [mode] } })
   yield* Effect.forEach(early, say)
   const udp = yield* datagrams.accept
-  /** The next datagram that is no ping. */
+  /** The next datagram that is neither ping nor report. */
   const takeDatagram = Effect.gen(function*() {
     while (true) {
       const datagram = yield* udp.take
-      if (Datagram.classify(datagram) !== "ping") return datagram
+      const kind = Datagram.classify(datagram)
+      if (kind !== "ping" && kind !== "rtcp") return datagram
     }
   })
   yield* takeDatagram

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, References, Result, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Gateway from "../../src/Gateway.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
 import type { VoiceError } from "../../src/VoiceError.ts"
@@ -460,7 +461,7 @@ describe("Gateway.layerAdapter", () => {
           ], { concurrency: 2 })
           assert.deepStrictEqual(sessions.map(({ userId }) => userId), [me, me])
           assert.strictEqual(host.adapters.size, 2)
-        })).pipe(Effect.provide([layer, MockVoiceDriver.layer]))
+        })).pipe(Effect.provide([layer, MockVoiceDriver.layer, Mixer.layer]))
         assert.strictEqual(host.adapters.size, 0)
         assert.deepStrictEqual(
           host.sent.filter(({ d }) => d.channel_id === null).map(({ d }) => d.guild_id).toSorted(),
@@ -493,7 +494,7 @@ describe("Gateway.layerAdapter", () => {
             yield* TestClock.adjust("10 seconds")
             assert.deepStrictEqual([requests(), (yield* driver.connections).length], [2, 2])
             assert.strictEqual((yield* session.state)._tag, "Ready")
-          }).pipe(Effect.scoped, Effect.provide([layer, MockVoiceDriver.layer]))
+          }).pipe(Effect.scoped, Effect.provide([layer, MockVoiceDriver.layer, Mixer.layer]))
         }))
         assert.strictEqual(stopped, 1)
       }))
@@ -503,7 +504,7 @@ describe("Gateway.layerAdapter", () => {
         const { host, layer } = yield* setup()
         const joining = yield* join.pipe(
           Effect.scoped,
-          Effect.provide([layer, MockVoiceDriver.layer]),
+          Effect.provide([layer, MockVoiceDriver.layer, Mixer.layer]),
           Effect.forkScoped({ startImmediately: true })
         )
         yield* settle
@@ -518,7 +519,7 @@ describe("Gateway.layerAdapter", () => {
         const { host, layer } = yield* setup()
         const joining = yield* Effect.result(join).pipe(
           Effect.scoped,
-          Effect.provide([layer, MockVoiceDriver.layer]),
+          Effect.provide([layer, MockVoiceDriver.layer, Mixer.layer]),
           Effect.forkScoped({ startImmediately: true })
         )
         yield* settle

@@ -18,6 +18,7 @@ import {
 import { TestClock } from "effect/testing"
 import { EventEmitter } from "node:events"
 import * as Gateway from "../../src/Gateway.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
 import type { VoiceError } from "../../src/VoiceError.ts"
@@ -319,7 +320,7 @@ const suite = (name: string, setup: Setup) =>
         yield* VoiceSession.join({ guildId, channelId }).pipe(
           Effect.map(({ userId }) => assert.strictEqual(userId, me)),
           Effect.scoped,
-          Effect.provide([connection.layer, MockVoiceDriver.layer])
+          Effect.provide([connection.layer, MockVoiceDriver.layer, Mixer.layer])
         )
         assert.deepStrictEqual(connection.sent.map(([{ d }]) => d.channel_id), [channelId, null])
       }))

@@ -236,29 +236,31 @@ const strike = Effect.fnUntraced(function*(step: Step, fault: Fault) {
 })
 
 /** Makes the message of a step come. Gives who listens from then on. */
-const bring = Effect.fnUntraced(function*(step: Step, guest: Emulator.Participant, other: Emulator.Participant) {
-  const discord = yield* Emulator.Emulator
-  switch (step.cause) {
-    case "request":
-      yield* discord.faults.requestHeartbeat("bot", "voice")
-      break
-    case "speaking":
-      yield* guest.setSpeaking(2)
-      break
-    case "arrival":
-      yield* Rig.guest("lobby", "third guest")
-      break
-    case "departure":
-      yield* other.leave
-      break
-    case "reunion":
-      yield* other.leave
-      yield* guest.leave
-      yield* Effect.sleep("200 millis")
-      return yield* Rig.guest()
+const bring = Effect.fnUntraced(
+  function*(step: Step, guest: Emulator.Participant, leavers: ReadonlyArray<Emulator.Participant>) {
+    const discord = yield* Emulator.Emulator
+    switch (step.cause) {
+      case "request":
+        yield* discord.faults.requestHeartbeat("bot", "voice")
+        break
+      case "speaking":
+        yield* guest.setSpeaking(2)
+        break
+      case "arrival":
+        yield* Rig.guest("lobby", "third guest")
+        break
+      case "departure":
+        yield* Effect.forEach(leavers, ({ leave }) => leave)
+        break
+      case "reunion":
+        yield* Effect.forEach(leavers, ({ leave }) => leave)
+        yield* guest.leave
+        yield* Effect.sleep("200 millis")
+        return yield* Rig.guest()
+    }
+    return guest
   }
-  return guest
-})
+)
 
 /** Plays one cell. Gives what came of it; everything else that has to hold is checked. */
 export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
@@ -269,7 +271,8 @@ export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
     const discord = yield* Emulator.Emulator
     const { faults } = discord
     const guest = yield* Rig.guest()
-    const other = yield* Rig.guest("lobby", "other guest")
+    const isLeft = step.cause === "departure" || step.cause === "reunion"
+    const leavers = isLeft ? [yield* Rig.guest("lobby", "other guest")] : []
     yield* faults.add(({ frame, op, point }) => {
       if (point === "gateway-in" && op === 4 && typeof frame === "string" && !frame.includes("\"channel_id\":null")) {
         joins++
@@ -293,7 +296,7 @@ export const run = (step: Step, fault: Fault): Effect.Effect<Outcome> => {
     if (step.during !== "join") {
       yield* Effect.sleep("1 second")
       yield* strike(step, fault)
-      listener = yield* bring(step, guest, other)
+      listener = yield* bring(step, guest, leavers)
       if (step.during === "resume") {
         yield* faults.terminateVoice("bot")
         // something happens meanwhile

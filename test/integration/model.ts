@@ -183,7 +183,7 @@ interface Life {
   ended: VoiceError | "left" | undefined
 }
 
-const reasonsOfUsers = new Set(["NotConnected", "JoinTimedOut", "TrackActive"])
+const reasonsOfUsers = new Set(["NotConnected", "JoinTimedOut"])
 
 const perform = Effect.fnUntraced(function*(
   deed: Deed,

@@ -7,6 +7,7 @@ import * as Dave from "../../src/Dave.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import type { UserId } from "../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as Time from "../../src/testing/Time.ts"
@@ -36,6 +37,7 @@ export const inMemory = <A, E>(
   options: Emulator.MemoryOptions = {}
 ) =>
   layer.pipe(
+    Layer.merge(Mixer.layer),
     Layer.provideMerge(Emulator.layerMemory({ network: { latencyMs }, ...options })),
     Layer.provideMerge(AudioClock.layerEffectClock)
   )
@@ -44,7 +46,8 @@ export const inMemory = <A, E>(
 export const memory = (options: Emulator.MemoryOptions = {}) => inMemory(bot, options)
 
 /** Discord on 127.0.0.1 without the bot. */
-export const floor = (options: Emulator.LoopbackOptions = {}) => Layer.merge(Emulator.layer(options), AudioClock.layer)
+export const floor = (options: Emulator.LoopbackOptions = {}) =>
+  Layer.mergeAll(Emulator.layer(options), AudioClock.layer, Mixer.layer)
 
 /** The bot and its Discord on 127.0.0.1. */
 export const loopback = (options: Emulator.LoopbackOptions = {}) => bot.pipe(Layer.provideMerge(floor(options)))

@@ -3,6 +3,7 @@ import type * as AudioClock from "../../src/AudioClock.ts"
 import * as Dave from "../../src/Dave.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
 import * as Transport from "../../src/Transport.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
@@ -160,6 +161,7 @@ export const make = (user = "bot"): Tap => {
     return VoiceDriver.layer.pipe(
       Layer.provide(Layer.mergeAll(VoiceSocket.layer, VoiceUdp.layer, VoiceCrypto.layer, Dave.layer)),
       Layer.merge(Gateway.layer({ token, url: discord.urls.gateway })),
+      Layer.merge(Mixer.layer),
       Layer.provide(transports)
     )
   }))

@@ -153,6 +153,44 @@ describe("Conduit", () => {
       assert.isAtLeast(sequences.at(-1) ?? 0, 97)
     }))
 
+  it.effect("keeps what waits for what plays, over a lost connection too", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const told: Array<string> = []
+      yield* conduit.observe({
+        onEvent: (event) => void ("track" in event && told.push(`${event._tag} ${event.track}`)),
+        onOver: () => {}
+      })
+      const attachments: Array<{ readonly track: number; readonly after: number | "drained" | undefined }> = []
+      let observer: VoiceDriver.Observer | undefined
+      let inner = 10
+      const change: Partial<VoiceDriver.VoiceConnection> = {
+        attach: (_, options) =>
+          Effect.sync(() => {
+            attachments.push({ track: ++inner, after: options?.after })
+            return inner
+          }),
+        observe: (given) =>
+          Effect.sync(() => {
+            observer = given
+          })
+      }
+      const first = yield* using(conduit, change)
+      yield* conduit.attach(filled(5))
+      const second = yield* conduit.attach(filled(5), { after: "drained" })
+      yield* first.release
+      yield* using(conduit, change)
+      assert.deepStrictEqual(attachments.map(({ after }) => after), [undefined, "drained", undefined, "drained"])
+      observer?.onEvent({ _tag: "TrackDrained", track: inner - 1 })
+      observer?.onEvent({ _tag: "TrackStarted", track: inner })
+      assert.deepStrictEqual(told, ["TrackDrained 1", "TrackStarted 2"])
+      // it does not wait any more
+      yield* conduit.attach(filled(5), { after: 3 })
+      yield* conduit.detach(second)
+      observer?.onEvent({ _tag: "TrackStarted", track: inner })
+      assert.deepStrictEqual(told.slice(2), ["TrackStarted 3"])
+    }))
+
   it.effect("has no statistics without a connection", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)

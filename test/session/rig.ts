@@ -2,6 +2,7 @@ import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Gateway from "../../src/Gateway.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import type * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
@@ -63,7 +64,8 @@ export const make = Effect.fnUntraced(function*(options: Partial<VoiceSession.Jo
         return discord.answer(request)
       }
     }),
-    MockVoiceDriver.layer
+    MockVoiceDriver.layer,
+    Mixer.layer
   ))
   const [gateway, driver] = yield* Effect.provideContext(
     Effect.all([MockGateway.MockGateway, MockVoiceDriver.MockVoiceDriver]),

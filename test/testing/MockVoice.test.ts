@@ -80,6 +80,9 @@ describe("MockVoiceUdp", () => {
       socket.send(buffer, 2)
       buffer.fill(0)
       assert.deepStrictEqual(yield* peer.take, Uint8Array.of(1, 2))
+      socket.sendReport(Uint8Array.of(7, 8), 1)
+      assert.strictEqual(yield* peer.waiting, 0)
+      assert.deepStrictEqual(yield* peer.takeReport, Uint8Array.of(7))
       yield* peer.deliver("rtp", Uint8Array.of(1))
       const heard: Array<string> = []
       socket.onMedia((kind) => heard.push(kind))
@@ -88,7 +91,7 @@ describe("MockVoiceUdp", () => {
       yield* Scope.close(scope, Exit.void)
       yield* peer.closed
       socket.send(buffer, 1)
-      assert.deepInclude(socket.statistics(), { sent: 1, sendErrors: 1, received: 2, dropped: 1 })
+      assert.deepInclude(socket.statistics(), { sent: 2, sendErrors: 1, received: 2, dropped: 1 })
       yield* servers.refuse
       assert.strictEqual(yield* reasonOf(open), "UdpFailed")
     }).pipe(Effect.provide(MockVoiceUdp.layer({ discovered: { address: "192.0.2.9", port: 9 } }))))

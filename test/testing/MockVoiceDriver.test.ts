@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
@@ -11,8 +12,9 @@ import * as VoiceSession from "../../src/VoiceSession.ts"
 const userId = UserId.make("3")
 const where = { guildId: GuildId.make("1"), channelId: ChannelId.make("2") }
 
-const layer = Layer.merge(
+const layer = Layer.mergeAll(
   MockVoiceDriver.layer,
+  Mixer.layer,
   MockGateway.layer({
     userId,
     answer: MockGateway.answerWith({ userId, sessionId: "s", token: "t", endpoint: "voice.example:443" })

@@ -48,6 +48,8 @@ export interface Profile {
   readonly headerExtension: boolean
   /** The greatest RTP padding added to forwarded audio, in bytes; 0 for none. */
   readonly maxPadding: number
+  /** Whether sender reports (RTCP) go to the others in the channel too, without their report blocks; nobody documents it. */
+  readonly relaySenderReports: boolean
   /** Whether 8-byte keepalives are echoed, as until March 2023. */
   readonly echoKeepalive: boolean
   /** Whether Clients Connect (op 11) lists the receiver too; nobody documents it. */
@@ -121,6 +123,7 @@ export const today: Profile = {
   audioBeforeSpeaking: "drop",
   headerExtension: true,
   maxPadding: 0,
+  relaySenderReports: true,
   echoKeepalive: false,
   clientsConnectIncludesSelf: false,
   gatewayHeartbeatTolerance: 2,
@@ -156,5 +159,6 @@ export const year2022: Profile = {
   e2ee: false,
   discovery: ["74", "70"],
   discoveryGarbage: "answer",
+  relaySenderReports: false,
   echoKeepalive: true
 }

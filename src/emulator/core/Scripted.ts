@@ -7,7 +7,7 @@
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { VoiceServerId } from "./CoreContext.ts"
 import type { Undecryptable } from "./dave/Seat.ts"
-import type { EncryptionOptions, HeardFrame, ParticipantHandle, Participants } from "./voice/VoiceHalf.ts"
+import type { EncryptionOptions, HeardFrame, HeardReport, ParticipantHandle, Participants } from "./voice/VoiceHalf.ts"
 
 /**
  * A scripted member. What it says while it has no voice server (or has left) is counted as
@@ -57,6 +57,7 @@ export const make = (options: {
   const { audio, e2ee } = options.encryption
   const undecryptable = new Map<Undecryptable, number>()
   const listeners: Array<(frame: HeardFrame) => void> = []
+  const reportListeners: Array<(report: HeardReport) => void> = []
   let { misbehave } = options.encryption
   let handle: ParticipantHandle | undefined
   return {
@@ -79,6 +80,9 @@ export const make = (options: {
       onHeard: (listener) => {
         listeners.push(listener)
       },
+      onReport: (listener) => {
+        reportListeners.push(listener)
+      },
       undecryptable: () => new Map(undecryptable),
       membership: () => handle?.membership(),
       verificationCode: (other) => handle?.verificationCode(other) ?? Promise.resolve(undefined),
@@ -91,9 +95,16 @@ export const make = (options: {
     },
     attach: (channelId, server) => {
       if (handle !== undefined) return handle.move({ channelId, server })
-      handle = options.participants.join({ userId, guildId, channelId, server }, { audio, e2ee, misbehave })
+      handle = options.participants.join({ userId, guildId, channelId, server }, {
+        ...(audio === undefined ? {} : { audio }),
+        e2ee,
+        misbehave
+      })
       handle.onHeard((frame) => {
         for (const listener of listeners) listener(frame)
+      })
+      handle.onReport((report) => {
+        for (const listener of reportListeners) listener(report)
       })
       handle.onUndecryptable((cause) => void undecryptable.set(cause, (undecryptable.get(cause) ?? 0) + 1))
     },

@@ -11,7 +11,7 @@ import type { UserId } from "../../protocol/Identifier.ts"
 import type { Misbehaviour } from "../core/dave/Misbehaviour.ts"
 import type { Membership, Undecryptable } from "../core/dave/Seat.ts"
 import type * as Scripted from "../core/Scripted.ts"
-import type { HeardFrame, SpokenFrame } from "../core/voice/VoiceHalf.ts"
+import type { HeardFrame, HeardReport, SpokenFrame } from "../core/voice/VoiceHalf.ts"
 import type { Driver } from "./Driver.ts"
 import { type EmulatorError, make as makeError, NotInVoice } from "./EmulatorError.ts"
 
@@ -40,6 +40,8 @@ export interface Participant {
   readonly ssrc: Effect.Effect<number>
   /** Everything heard so far, frames of silence too, in the order of arrival. What cannot be decrypted is not heard. */
   readonly heard: Effect.Effect<ReadonlyArray<HeardFrame>>
+  /** The sender reports (RTCP) that came so far. */
+  readonly senderReports: Effect.Effect<ReadonlyArray<HeardReport>>
   /**
    * Waits until `count` frames have been heard that are not silence, counted from the join on, and gives these. It has no
    * deadline of its own; it can be interrupted.
@@ -103,6 +105,7 @@ export const make = Effect.fnUntraced(
       (participant) => Effect.sync(() => driver.run(() => participant.leave()))
     )
     const heard: Array<HeardFrame> = []
+    const reports: Array<HeardReport> = []
     const voiced: Array<HeardFrame> = []
     const waiters = new Set<Waiter>()
     let speakingUntilMs = 0
@@ -120,12 +123,14 @@ export const make = Effect.fnUntraced(
         }
       })
     )
+    yield* driver.call(() => scripted.onReport((report) => void reports.push(report)))
     const notInVoice = (detail: string) => makeError(new NotInVoice({ user, detail }))
 
     return {
       userId: scripted.userId,
       ssrc: driver.call(() => scripted.ssrc),
       heard: Effect.sync(() => heard.slice()),
+      senderReports: Effect.sync(() => reports.slice()),
       awaitFrames: Effect.fnUntraced(function*(count: number) {
         if (voiced.length >= count) return voiced.slice(0, count)
         const waiter = { count, done: yield* Deferred.make<ReadonlyArray<HeardFrame>>() }

@@ -178,6 +178,7 @@ export const make = (options: {
               ssrc: scripted.length,
               speak: (frames) => void calls.push(`speak ${frames.length}`),
               setSpeaking: (flags) => void calls.push(`speaking ${flags}`),
+              onReport: () => undefined,
               onHeard: (listener) => void listeners.push(listener),
               onUndecryptable: (listener) => void undecryptable.push(listener),
               membership: () => undefined,

@@ -30,8 +30,12 @@ setInterval(() => {
   lastMs = now()
 }, 1)
 
+/** RTCP, which nobody answers here. */
+const isReport = (datagram: Buffer) => (datagram[1] ?? 0) >= 200 && (datagram[1] ?? 0) <= 206
+
 const udp = createSocket({ type: "udp4", recvBufferSize: 4 * 1024 * 1024 })
 udp.on("message", (datagram, from) => {
+  if (isReport(datagram)) return
   if (datagram.length > 16 && datagram[0] !== 0) {
     packets.push({ sequence: datagram.readUInt16BE(2), timestamp: datagram.readUInt32BE(4), sinceMs, atMs: now() })
     return look()

@@ -1,7 +1,7 @@
 /**
  * Judges how a client sends audio: whether its timestamps follow the clock, its sequence numbers the packets, and whether
  * it closes every stretch of speech with five silence frames (Discord docs, Voice Connections, Voice Data Interpolation).
- * It also keeps the numbers of a receiver report (RFC 3550, 6.4.1).
+ * It judges the sender reports of the stream as well (RFC 3550, 6.4.1).
  *
  * What the network does must not be held against the sender: lost packets leave gaps in sequence and timestamp alike,
  * delays end, and only what stays is judged.
@@ -9,7 +9,7 @@
  * @since 0.1.0
  */
 import type { UserId } from "../../../protocol/Identifier.ts"
-import type { ReportBlock } from "../../../protocol/RtcpPacket.ts"
+import type { SenderReport } from "../../../protocol/RtcpPacket.ts"
 import { sequenceDelta, timestampDelta } from "../../../protocol/RtpPacket.ts"
 import type { CoreContext } from "../CoreContext.ts"
 
@@ -59,6 +59,12 @@ const restartStep = 3000
 
 const closingFrames = 5
 
+/** Packets that may overtake a sender report which does not count them. */
+const overtakingPackets = 50
+
+/** How far a sender report's timestamp may be from the clock, in milliseconds: what was before it may be under way. */
+const reportToleranceMs = 500
+
 /** How long after the third silence frame the other two may be under way when a client leaves, in milliseconds. */
 const underWayMs = 60
 
@@ -75,8 +81,8 @@ export interface Conduct {
   readonly over: () => void
   /** Ends the supervision without a judgement. */
   readonly stop: () => void
-  /** The report of this receiver since the last call; `undefined` before the first packet. */
-  readonly report: (ssrc: number, lastSenderReport: number) => ReportBlock | undefined
+  /** Takes a sender report about the stream: whether it counts what came, and its timestamp is that of the clock. */
+  readonly report: (report: SenderReport) => void
 }
 
 /**
@@ -106,11 +112,8 @@ export const make = (context: CoreContext, userId: UserId, isConnected: () => bo
   let doubtful = false
   let cancel: (() => void) | undefined
 
-  let baseSequence = 0
-  let highest = 0
   let received = 0
-  let expectedBefore = 0
-  let receivedBefore = 0
+  let strayReports = 0
 
   const advise = (code: string, message: string): void => context.judge("advice", code, message, userId)
 
@@ -204,11 +207,6 @@ export const make = (context: CoreContext, userId: UserId, isConnected: () => bo
     lastTimestamp = timestamp
     lastSamples = samples
     lastArrival = now
-    baseSequence = sequence
-    highest = sequence
-    received = 0
-    expectedBefore = 0
-    receivedBefore = 0
   }
 
   const judgeSequence = (step: number, advance: number, samples: number): void => {
@@ -222,13 +220,12 @@ export const make = (context: CoreContext, userId: UserId, isConnected: () => bo
     packet: (sequence, timestamp, unchecked, silence) => {
       const now = context.now()
       const samples = unchecked > 0 ? unchecked : 960
+      received++
       if (!started) {
         begin(sequence, timestamp, samples, now)
         anchorAt(now)
-        received = 1
         return follow(silence, 1, false)
       }
-      received++
       const step = sequenceDelta(sequence, lastSequence)
       const advance = timestampDelta(timestamp, lastTimestamp)
       if (step <= 0 && step > -restartStep && (advance < 0 || (step === 0 && advance === 0))) {
@@ -236,14 +233,6 @@ export const make = (context: CoreContext, userId: UserId, isConnected: () => bo
         return
       }
       judgeSequence(step, advance, samples)
-      if (step > 0) highest += step
-      else {
-        baseSequence = sequence
-        highest = sequence
-        received = 1
-        expectedBefore = 0
-        receivedBefore = 0
-      }
       const paused = hasPaused(now, advance)
       jitter += (Math.abs(now - lastArrival - advance / 48) - jitter) / 16
       media += advance
@@ -267,22 +256,16 @@ export const make = (context: CoreContext, userId: UserId, isConnected: () => bo
       cancel?.()
       cancel = undefined
     },
-    report: (ssrc, lastSenderReport) => {
-      if (!started) return undefined
-      const expected = highest - baseSequence + 1
-      const lost = expected - received
-      const expectedNow = expected - expectedBefore
-      const lostNow = expectedNow - (received - receivedBefore)
-      expectedBefore = expected
-      receivedBefore = received
-      return {
-        ssrc,
-        fractionLost: expectedNow <= 0 || lostNow <= 0 ? 0 : Math.min(255, Math.floor((lostNow * 256) / expectedNow)),
-        cumulativeLost: Math.max(-0x80_0000, Math.min(0x7f_ffff, lost)),
-        highestSequence: highest >>> 0,
-        jitter: Math.round(jitter * 48) >>> 0,
-        lastSenderReport,
-        delaySinceLastSenderReport: 0
+    report: ({ packetCount, rtpTimestamp }) => {
+      if (!started) return
+      if (((packetCount - received) | 0) < -overtakingPackets) {
+        advise("sender-report-count", `a sender report of ${packetCount} packets, of which ${received} came`)
+      }
+      const off = timestampDelta(rtpTimestamp, lastTimestamp) / 48 - (context.now() - lastArrival)
+      strayReports = Math.abs(off) > reportToleranceMs ? strayReports + 1 : 0
+      // one alone may have waited somewhere
+      if (strayReports === 2) {
+        advise("sender-report-off-clock", `timestamps of sender reports are ${Math.round(off)} ms off the clock`)
       }
     }
   }

@@ -42,6 +42,8 @@ export interface Forwarding {
   ) => void
   /** Sends a plain RTCP packet to one member. */
   readonly control: (to: Session, packet: Uint8Array) => void
+  /** Sends a plain RTCP packet to all others in the sender's channel. */
+  readonly controlOthers: (sender: Session, packet: Uint8Array) => void
 }
 
 /** The preamble and one word of elements: 1, the audio level, and 9, the speaker's flags, of one byte each. */
@@ -121,6 +123,11 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
     return at
   }
 
+  const control = (to: Session, packet: Uint8Array): void => {
+    if (to.media === undefined || !reachable(to)) return
+    dispatch(to, to.media.box.seal(packet, packet.length, Sealing.rtcpClearBytes, sealed), "rtcp")
+  }
+
   return {
     audio: (sender, header, from, start, end, silence) => {
       const { members } = sender.room
@@ -140,9 +147,12 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
         dispatch(listener, media.box.seal(plain, length, clear, sealed), "rtp")
       }
     },
-    control: (to, packet) => {
-      if (to.media === undefined || !reachable(to)) return
-      dispatch(to, to.media.box.seal(packet, packet.length, Sealing.rtcpClearBytes, sealed), "rtcp")
+    control,
+    controlOthers: (sender, packet) => {
+      for (const listener of sender.room.members) {
+        if (listener === sender) continue
+        if (hooks.hears === undefined || hooks.hears(listener.userId, listener.guildId)) control(listener, packet)
+      }
     }
   }
 }

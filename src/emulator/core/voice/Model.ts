@@ -38,6 +38,25 @@ export interface HeardFrame {
 }
 
 /**
+ * A sender report that a scripted participant received (RFC 3550, 6.4.1).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HeardReport {
+  readonly userId: UserId
+  readonly ssrc: number
+  /** 64 bits: seconds since 1900 in the upper half. */
+  readonly ntpTimestamp: bigint
+  /** The same moment in samples at 48 kHz. */
+  readonly rtpTimestamp: number
+  readonly packetCount: number
+  readonly octetCount: number
+  /** Milliseconds of the core's clock. */
+  readonly arrivalMs: number
+}
+
+/**
  * An Opus packet to be sent by a scripted participant.
  *
  * @category models
@@ -76,6 +95,8 @@ export interface ParticipantHandle {
   readonly setSpeaking: (flags: number) => void
   /** Calls `listener` for every frame heard from now on. */
   readonly onHeard: (listener: (frame: HeardFrame) => void) => void
+  /** Calls `listener` for every sender report from now on. */
+  readonly onReport: (listener: (report: HeardReport) => void) => void
   /** Calls `listener` for every frame that is not heard from now on, because it cannot be decrypted. */
   readonly onUndecryptable: (listener: (cause: Undecryptable, userId: UserId) => void) => void
   /** The end-to-end encrypted group as it knows it; `undefined` while it is in none. */

@@ -5,14 +5,16 @@
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
+import * as Datagram from "../../../protocol/Datagram.ts"
 import type { UserId } from "../../../protocol/Identifier.ts"
 import * as OpusPacket from "../../../protocol/OpusPacket.ts"
+import * as RtcpPacket from "../../../protocol/RtcpPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import * as Dave from "../dave/Dave.ts"
 import type { DaveMember, DaveMemberOptions, Undecryptable } from "../dave/Seat.ts"
 import { maxDatagramBytes } from "./Forwarding.ts"
-import type { EncryptionOptions, HeardFrame, Participants, SpokenFrame, VoiceHooks } from "./Model.ts"
+import type { EncryptionOptions, HeardFrame, HeardReport, Participants, SpokenFrame, VoiceHooks } from "./Model.ts"
 import * as NonceMemory from "./NonceMemory.ts"
 import type { Relay } from "./Relay.ts"
 import type { Roster, Where } from "./Roster.ts"
@@ -116,8 +118,22 @@ export const make = (
     }
   }
 
+  const readReports = (packet: Uint8Array, box: Sealing.Box): ReadonlyArray<HeardReport> | undefined => {
+    if (packet.length > opened.length) return undefined
+    const length = box.open(packet, packet.length, Sealing.rtcpClearBytes, opened)
+    const decoded = length < 0 ? undefined : RtcpPacket.decode(opened.subarray(0, length))
+    if (decoded === undefined || Result.isFailure(decoded)) return undefined
+    return decoded.success.flatMap((packet) => {
+      const userId = packet._tag === "SenderReport" ? roster.ownerOf(packet.ssrc) : undefined
+      if (packet._tag !== "SenderReport" || userId === undefined) return []
+      const { ntpTimestamp, octetCount, packetCount, rtpTimestamp, ssrc } = packet
+      return [{ userId, ssrc, ntpTimestamp, rtpTimestamp, packetCount, octetCount, arrivalMs: context.now() }]
+    })
+  }
+
   const join: Participants["join"] = (where, options = {}) => {
     const listeners: Array<(frame: HeardFrame) => void> = []
+    const reportListeners: Array<(report: HeardReport) => void> = []
     const undecryptable: Array<(cause: Undecryptable, userId: UserId) => void> = []
     const queue: Array<Utterance> = []
     const { audio = {} } = options
@@ -133,6 +149,12 @@ export const make = (
     let cancel: (() => void) | undefined
 
     const hear = (packet: Uint8Array, box: Sealing.Box): void => {
+      if (Datagram.classify(packet) === "rtcp") {
+        const reports = readReports(packet, box)
+        if (reports === undefined) return context.count("participant-unreadable")
+        for (const report of reports) for (const listener of reportListeners) listener(report)
+        return
+      }
       const received = read(packet, box)
       if (received === undefined) return context.count("participant-unreadable")
       const { payload, userId } = received
@@ -243,6 +265,9 @@ export const make = (
       },
       onHeard: (listener) => {
         listeners.push(listener)
+      },
+      onReport: (listener) => {
+        reportListeners.push(listener)
       },
       onUndecryptable: (listener) => {
         undecryptable.push(listener)

@@ -10,13 +10,13 @@ import * as Result from "effect/Result"
 import * as Datagram from "../../../protocol/Datagram.ts"
 import * as IpDiscovery from "../../../protocol/IpDiscovery.ts"
 import * as OpusPacket from "../../../protocol/OpusPacket.ts"
-import * as RtcpPacket from "../../../protocol/RtcpPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { Address, CoreContext, Verdict, VoiceServerId } from "../CoreContext.ts"
 import type { Dave } from "../dave/Dave.ts"
 import * as MediaFrame from "../dave/MediaFrame.ts"
 import * as Forwarding from "./Forwarding.ts"
 import type { VoiceHooks } from "./Model.ts"
+import * as Reports from "./Reports.ts"
 import type { Roster } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
 import { learnAddress, type Media, sameAddress, type Session } from "./Session.ts"
@@ -50,12 +50,7 @@ const plainGraceMs = 2_000
 /** The shortest Opus frame, in samples at 48 kHz. */
 const leastSamples = 120
 
-/** The SSRC of the server itself, as the sender of receiver reports; members get others. */
-const serverSsrc = 1
-
 type Kind = Datagram.Kind | "keepalive"
-
-const noBytes = new Uint8Array(0)
 
 /**
  * Makes the relay of one core. `expel` closes the connection of a session and ends it.
@@ -88,6 +83,8 @@ export const make = (
     if (last !== undefined && context.now() - last < silenceBetweenVerdictsMs) return context.count(`again:${code}`)
     context.judge("violation", code, message, session.userId)
   }
+
+  const reports = Reports.make(context, hooks, forwarding, accuse)
 
   const clearOf = (media: Media, kind: Kind, bytes: Uint8Array): number =>
     kind === "rtcp" ? Sealing.rtcpClearBytes : Sealing.rtpClearBytes(media.box.mode, bytes, bytes.length)
@@ -197,7 +194,11 @@ export const make = (
       if (sight !== "fresh") return false
     }
     learnAddress(session, from)
-    if (kind === "rtcp" || ssrcOf(kind, bytes) !== session.ssrc) return true
+    if (kind === "rtcp") {
+      reports.judge(session, plain.subarray(0, plainLength))
+      return true
+    }
+    if (ssrcOf(kind, bytes) !== session.ssrc) return true
     const problem = locate(session)
     if (problem !== undefined) {
       accuse(session, ...problem)
@@ -228,24 +229,13 @@ export const make = (
     forwarding.audio(session, header, plain, payloadStart, payloadEnd, isSilence())
   }
 
-  const answerReports = (session: Session): void => {
-    const decoded = RtcpPacket.decode(plain.subarray(0, plainLength))
-    if (Result.isFailure(decoded)) return accuse(session, "malformed", decoded.failure.message)
-    for (const packet of decoded.success) {
-      if (packet._tag !== "SenderReport" || packet.ssrc !== session.ssrc) continue
-      const report = session.conduct?.report(session.ssrc, Number((packet.ntpTimestamp >> 16n) & 0xffff_ffffn))
-      const reports = report === undefined ? [] : [report]
-      forwarding.control(
-        session,
-        RtcpPacket.encode([{ _tag: "ReceiverReport", ssrc: serverSsrc, reports, extension: noBytes }])
-      )
-    }
-  }
-
   /** Relays the packet in `plain`. */
   const relay = (session: Session, kind: Kind, ssrc: number): void => {
-    if (kind === "rtcp") answerReports(session)
-    else relayAudio(session, ssrc)
+    if (kind === "rtcp") return reports.answer(session, plain.subarray(0, plainLength))
+    if (ssrc === session.ssrc && RtpPacket.readHeader(plain, plainLength, header) === undefined) {
+      session.reception.packet(header.sequence, header.timestamp, context.now())
+    }
+    relayAudio(session, ssrc)
   }
 
   const onMedia = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {

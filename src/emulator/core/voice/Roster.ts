@@ -11,6 +11,7 @@ import type { DaveMember } from "../dave/Seat.ts"
 import * as Conduct from "./Conduct.ts"
 import type { VoiceHooks } from "./Model.ts"
 import * as Outbox from "./Outbox.ts"
+import * as Reception from "./Reception.ts"
 import { type Connection, type Room, sameAddress, type Session } from "./Session.ts"
 import type { Wire } from "./Wire.ts"
 
@@ -191,6 +192,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         selected: undefined,
         target: undefined,
         conduct: client && Conduct.make(context, where.userId, () => session.connection !== undefined),
+        reception: Reception.make(),
         hear: undefined,
         padding: undefined,
         deliver: deliverer(where.server, () => session),

@@ -10,6 +10,7 @@ import type { DaveMember } from "../dave/Seat.ts"
 import type { Conduct } from "./Conduct.ts"
 import type { NonceMemory } from "./NonceMemory.ts"
 import type { Outbox } from "./Outbox.ts"
+import type { Reception } from "./Reception.ts"
 import type { Box } from "./Sealing.ts"
 
 /**
@@ -100,6 +101,8 @@ export interface Session {
   selected: Address | undefined
   target: Address | undefined
   conduct: Conduct | undefined
+  /** What has come of its audio. */
+  readonly reception: Reception
   /** Receives a sealed packet in place of a socket. The bytes are lent for the call. */
   hear: ((packet: Uint8Array) => void) | undefined
   /** How much padding the next packet of this member gets on its way to others; `undefined` leaves it to the profile. */

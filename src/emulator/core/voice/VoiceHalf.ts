@@ -20,6 +20,7 @@ export type {
   DaveView,
   EncryptionOptions,
   HeardFrame,
+  HeardReport,
   ParticipantHandle,
   Participants,
   SessionView,

@@ -233,27 +233,39 @@ describe("Conduct", () => {
     }
   })
 
-  it("reports what was received and lost", () => {
-    const sender = make()
-    assert.isUndefined(sender.conduct.report(5, 0))
-    sender.state.sequence = 65_534
-    sender.talk(8, { closing: 0 })
-    sender.state.sequence += 2
-    sender.state.timestamp = (sender.state.timestamp + 1920) >>> 0
-    sender.wait(40)
-    sender.talk(1)
-    const report = sender.conduct.report(5, 77)
-    // 65534 and 65535, then 0 to 13 in the next cycle, without 6 and 7.
-    assert.deepStrictEqual(report, {
-      ssrc: 5,
-      fractionLost: 32,
-      cumulativeLost: 2,
-      highestSequence: 65_536 + 13,
-      jitter: 0,
-      lastSenderReport: 77,
-      delaySinceLastSenderReport: 0
+  describe("sender reports", () => {
+    const report = (
+      sender: ReturnType<typeof make>,
+      change: { readonly packets?: number; readonly ms?: number } = {}
+    ) =>
+      sender.conduct.report({
+        _tag: "SenderReport",
+        ssrc: 5,
+        ntpTimestamp: 0n,
+        rtpTimestamp: (sender.state.timestamp + 48 * (change.ms ?? 0)) >>> 0,
+        packetCount: 105 + (change.packets ?? 0),
+        octetCount: 0,
+        reports: [],
+        extension: new Uint8Array(0)
+      })
+
+    it("may count what was lost, and what has not come yet", () => {
+      const sender = make()
+      report(sender, { packets: -105, ms: 9_000 })
+      sender.talk(100)
+      for (const packets of [0, 400, -50]) report(sender, { packets, ms: 300 })
+      assert.deepStrictEqual(sender.advice(), [])
     })
-    sender.talk(1)
-    assert.strictEqual(sender.conduct.report(5, 0)?.fractionLost, 0)
+
+    it("have to count what was sent, and to keep to the clock", () => {
+      const sender = make()
+      sender.talk(100)
+      report(sender, { packets: -51 })
+      report(sender, { ms: 600 })
+      assert.deepStrictEqual(sender.advice(), ["sender-report-count"])
+      report(sender, { ms: 600 })
+      report(sender, { ms: 600 })
+      assert.deepStrictEqual(sender.advice(), ["sender-report-count", "sender-report-off-clock"])
+    })
   })
 })

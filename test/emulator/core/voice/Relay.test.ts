@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Profile, today, year2022 } from "../../../../src/emulator/core/Profile.ts"
+import type { HeardReport } from "../../../../src/emulator/core/voice/VoiceHalf.ts"
 import { type EncryptionMode, modes } from "../../../../src/protocol/EncryptionMode.ts"
 import { UserId } from "../../../../src/protocol/Identifier.ts"
 import {
@@ -486,6 +487,79 @@ describe("Relay", () => {
     assert.strictEqual(report.readUInt32BE(8), alice.state.ssrc)
     assert.strictEqual(report.readUInt32BE(16), alice.state.sequence - 1)
     assert.strictEqual(hex(report.subarray(24, 28)), "33445566")
+    assert.deepStrictEqual(world.violations(), [])
+  })
+
+  it.each(modes)("hands a sender report on to the others, without what it says of them, in %s", (mode) => {
+    const { alice, bob, world } = pair(everyMode, mode)
+    const guest = world.half.participants.join({ userId: UserId.make("8"), guildId, channelId, server })
+    const reports: Array<HeardReport> = []
+    guest.onReport((report) => reports.push(report))
+    alice.talk([opus(1), opus(2)])
+    world.datagrams.length = 0
+    const withBlock = Buffer.concat([senderReport(alice.state.ssrc), Buffer.alloc(24)])
+    withBlock.writeUInt16BE(0x81c8)
+    withBlock.writeUInt16BE(12, 2)
+    alice.datagram(alice.sealed(withBlock, true))
+    const forwarded = world.datagrams.find(({ to }) => to.port === bob.address.port)
+    assert.strictEqual(
+      hex(open(mode, bob.state.key, forwarded?.bytes ?? silence, true)),
+      hex(senderReport(alice.state.ssrc))
+    )
+    assert.deepStrictEqual(reports, [{
+      userId: alice.userId,
+      ssrc: alice.state.ssrc,
+      ntpTimestamp: 0x1122334455667788n,
+      rtpTimestamp: 0,
+      packetCount: 0,
+      octetCount: 0,
+      arrivalMs: world.timers.now()
+    }])
+    assert.deepStrictEqual(world.violations(), [])
+  })
+
+  it("keeps sender reports of the muted, and all where the profile says so", () => {
+    for (
+      const [profile, hooks] of [
+        [today, { speaks: () => false }],
+        [{ ...today, relaySenderReports: false }, {}]
+      ] as const
+    ) {
+      const { alice, world } = pair(profile, undefined, hooks)
+      alice.datagram(alice.sealed(senderReport(alice.state.ssrc), true))
+      assert.deepStrictEqual(world.datagrams.map(({ to }) => to), [alice.address])
+    }
+  })
+
+  it("judges reports as they were sent", () => {
+    const { alice, bob, world } = pair()
+    const foreign = Buffer.concat([senderReport(alice.state.ssrc), senderReport(bob.state.ssrc)])
+    alice.datagram(alice.sealed(foreign, true))
+    assert.deepStrictEqual(world.violations(), ["wrong-ssrc"])
+    const cut = senderReport(alice.state.ssrc)
+    cut[3] = 7
+    alice.datagram(alice.sealed(cut, true))
+    assert.deepStrictEqual(world.violations(), ["wrong-ssrc", "malformed"])
+    assert.strictEqual(world.counter("rtcp-dropped"), 1)
+  })
+
+  it("reports what came through the faults, and judges what was sent", () => {
+    const { alice, world } = pair()
+    let nth = 0
+    world.faults.add(({ op, point }) =>
+      op === "rtp" && point === "datagram-in" && ++nth % 4 === 0 ? { _tag: "Drop" } : undefined
+    )
+    alice.talk(Array.from({ length: 100 }, (_, i) => opus(i)), 0)
+    world.datagrams.length = 0
+    const report = Buffer.from(senderReport(alice.state.ssrc))
+    report.writeUInt32BE(alice.state.timestamp, 16)
+    report.writeUInt32BE(100, 20)
+    alice.datagram(alice.sealed(report, true))
+    const answer = world.datagrams.find(({ to }) => to.port === alice.address.port)
+    const plain = Buffer.from(open(today.modes[0] ?? "", alice.state.key, answer?.bytes ?? silence, true))
+    // the hundredth is missing, too, but nobody can know
+    assert.strictEqual(plain.readUInt32BE(12) & 0xff_ffff, 24)
+    assert.strictEqual(plain[12], Math.floor(24 / 99 * 256))
     assert.deepStrictEqual(world.violations(), [])
   })
 })

@@ -1,0 +1,110 @@
+/**
+ * Opens sources of every kind and says what they are, without playing them: a file, bytes, a stream, a URL, a program, raw PCM
+ * of a text-to-speech service, a tone, and one that is live.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Cause, Effect, Schedule, Stream } from "effect"
+import { AudioSource } from "effect-discord-voice"
+import assert from "node:assert/strict"
+import { createReadStream, readFileSync } from "node:fs"
+import * as Http from "node:http"
+
+/** What a source says of itself, and how much sound it gives: all, or its first second. */
+const describe = Effect.fnUntraced(function*<R>(source: AudioSource.AudioSource<R>) {
+  const opened = yield* source.open
+  let heardMs = 0
+  while (heardMs < 1000) {
+    const more = opened.format === "opus"
+      ? Effect.map(opened.pull, (frames) => frames.reduce((ms, frame) => ms + frame.samples / 48, 0))
+      : Effect.map(opened.pull, (samples) => samples.length / 96)
+    const ms = yield* Effect.catchIf(more, Cause.isDone, () => Effect.succeed(0))
+    if (ms === 0) break
+    heardMs += ms
+  }
+  const duration = opened.durationMs === undefined ? "an unknown time" : `${(opened.durationMs / 1000).toFixed(1)} s`
+  yield* Effect.log(
+    `${source.name}: ${opened.format}, ${duration}, ${opened.seek === undefined ? "no seek" : "seek"}, ` +
+      `${opened.live === true ? "live, " : ""}${opened.tags["title"] ?? "without a title"}`
+  )
+  return heardMs
+}, Effect.scoped)
+
+/** A server with a song that drops the first connection in the middle of it. */
+const server = Effect.acquireRelease(
+  Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
+    const song = readFileSync("song.ogg")
+    let requests = 0
+    const http = Http.createServer((request, response) => {
+      const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0)
+      response.writeHead(206, {
+        etag: "\"a-song\"",
+        "content-length": song.length - start,
+        "content-range": `bytes ${start}-${song.length - 1}/${song.length}`
+      })
+      if (requests++ > 0) return response.end(song.subarray(start))
+      response.write(song.subarray(0, 20_000), () => setTimeout(() => response.destroy(), 50))
+    })
+    http.listen(0, "127.0.0.1", () => {
+      const address = http.address()
+      const port = typeof address === "object" ? address?.port : 0
+      resume(Effect.succeed({ url: `http://127.0.0.1:${port}/song.ogg`, close: () => http.close() }))
+    })
+  }),
+  ({ close }) => Effect.sync(close)
+)
+
+/** As many text-to-speech services give it: one channel, 24 kHz, 16 bits, in pieces of any size. */
+const spoken = Stream.range(0, 9).pipe(
+  Stream.map((piece) =>
+    Int16Array.from({ length: 2400 }, (_, i) => 8000 * Math.sin(2 * Math.PI * 200 * (piece * 2400 + i) / 24_000))
+  )
+)
+
+const program = Effect.gen(function*() {
+  const { url } = yield* server
+
+  const file = AudioSource.fromFile("song.ogg")
+  const bytes = AudioSource.fromBytes(readFileSync("song.ogg"), { name: "song" })
+  const stream = AudioSource.fromNodeStream(() => createReadStream("song.ogg"))
+
+  const remote = AudioSource.fromUrl(url, {
+    reconnect: Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 5 })),
+    stallTimeout: "5 seconds"
+  })
+
+  const made = AudioSource.fromProcess({
+    command: process.execPath,
+    args: ["-e", "process.stdout.write(Buffer.alloc(64_000))"],
+    pcm: { format: "s16le", rate: 16_000, channels: 1 }
+  })
+
+  const beep = AudioSource.tone({ frequency: 880, duration: "200 millis" })
+  const pause = AudioSource.silence("1 second")
+
+  const speech = AudioSource.fromPcm(spoken, { rate: 24_000, channels: 1, name: "speech" })
+  const radio = AudioSource.live(speech, { buffer: "500 millis" })
+
+  for (const source of [file, bytes, stream, remote, made, beep, pause, speech, radio]) {
+    assert.ok((yield* describe(source)) >= 200)
+  }
+  const { droppedMs, receivedMs } = yield* radio.statistics
+  yield* Effect.log(`The live source has received ${receivedMs} ms and dropped ${droppedMs} ms.`)
+
+  const seeked = yield* Effect.scoped(Effect.gen(function*() {
+    const opened = yield* file.open
+    return yield* opened.seek?.(1234) ?? Effect.succeed(-1)
+  }))
+  assert.equal(seeked, 1220)
+
+  const unknown = AudioSource.fromBytes(new TextEncoder().encode("MThd, which is no sound"), {
+    name: "song.mid",
+    ffmpeg: { command: "/opt/ffmpeg/bin/ffmpeg" }
+  })
+  const sentence = yield* describe(unknown).pipe(
+    Effect.as("it was opened"),
+    Effect.catchReason("VoiceError", "SourceFailed", (reason) => Effect.succeed(reason.message))
+  )
+  yield* Effect.log(sentence)
+}).pipe(Effect.scoped)
+
+NodeRuntime.runMain(program)

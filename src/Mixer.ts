@@ -1,0 +1,233 @@
+/**
+ * What makes one stream of Opus of several tracks, or of one that is not Opus, or has another level: decoded, mixed in float
+ * and encoded, ahead of the beat. A session's player opens a mix when it needs one and closes it when an Opus track can be
+ * passed through again.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as os from "node:os"
+import * as Pump from "./audio/Pump.ts"
+import { codec } from "./codec/FloatCodec.ts"
+import * as limits from "./codec/limits.ts"
+import * as FrameRing from "./driver/FrameRing.ts"
+import * as Heard from "./mixer/Heard.ts"
+import type { Command, Setup } from "./mixer/messages.ts"
+import * as Mix from "./mixer/Mix.ts"
+import * as Thread from "./mixer/Thread.ts"
+import type { EncoderOptions } from "./OpusEncoder.ts"
+import * as VoiceError from "./VoiceError.ts"
+
+/**
+ * A mix that is open. It is told what to mix, and writes its frames to the ring.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Mixing {
+  readonly ring: FrameRing.FrameRing
+  readonly heard: Heard.Reader
+  readonly command: (command: Command) => void
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface MixOptions {
+  /** Its channels are always 2. */
+  readonly encoder?: EncoderOptions | undefined
+  /** The mix cannot go on: `EncodeFailed`. Called at most once, from plain code. */
+  readonly onBroken: (error: VoiceError.VoiceError) => void
+}
+
+/**
+ * @category services
+ * @since 0.1.0
+ */
+export class Mixer extends Context.Service<Mixer, {
+  /** How far ahead frames are made, in milliseconds. */
+  readonly aheadMs: number
+  /** Fails with `CodecUnavailable`, also if an option of the encoder is out of its range. */
+  readonly open: (options: MixOptions) => Effect.Effect<Mixing, VoiceError.VoiceError, Scope.Scope>
+}>()("effect-discord-voice/Mixer") {}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * How far ahead frames are made, 60 to 600 ms; a change of level is heard so much later. Default 120 ms.
+   */
+  readonly ahead?: Duration.Input | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface ThreadOptions extends Options {
+  /** How many threads there can be. Default: one less than the machine has processors, at least 1 and at most 4. */
+  readonly threads?: number | undefined
+  /**
+   * When a mix is made in a thread: "further" for all but the first that is open at a time, "always" or "never". Default
+   * "further".
+   */
+  readonly use?: "further" | "always" | "never" | undefined
+}
+
+const defaultAheadMs = 120
+const leastAheadMs = 60
+
+const codecName = "libopus-wasm"
+
+/** How often mixes in this thread are looked at, in milliseconds. */
+const fillIntervalMs = 20
+
+/** The most that 20 ms of Opus take. */
+const frameBytes = 1_280
+
+const aheadOf = ({ ahead }: Options): number =>
+  Math.min(
+    Heard.maxAheadMs,
+    Math.max(
+      leastAheadMs,
+      ahead === undefined ? defaultAheadMs : Duration.toMillis(Duration.fromInputUnsafe(ahead))
+    )
+  )
+
+interface Opened {
+  readonly command: (command: Command) => void
+  readonly close: () => void
+}
+
+/** Opens a mix; rejects with what is thrown. */
+type Opener = (setup: Setup, onBroken: (detail: string) => void) => Promise<Opened>
+
+const unavailable = (cause: unknown) =>
+  VoiceError.make(
+    new VoiceError.CodecUnavailable({
+      codec: codecName,
+      detail: cause instanceof Error ? cause.message : String(cause)
+    })
+  )
+
+const openWith = Effect.fnUntraced(function*(
+  aheadMs: number,
+  { encoder = {}, onBroken }: MixOptions,
+  open: Opener
+): Effect.fn.Return<Mixing, VoiceError.VoiceError, Scope.Scope> {
+  const problem = limits.optionsProblem(encoder)
+  if (problem !== undefined) return yield* unavailable(problem)
+  const ring = FrameRing.make({ capacityBytes: Math.ceil(aheadMs / 20 + 2) * frameBytes })
+  const heard = Heard.makeBuffer()
+  const { buffer } = ring
+  // made on a shared one above
+  if (!(buffer instanceof SharedArrayBuffer)) return yield* Effect.die("a frame ring is not shared")
+  const opened = yield* Effect.acquireRelease(
+    Effect.tryPromise({
+      try: () =>
+        open(
+          { ring: buffer, heard, encoder, aheadMs },
+          (detail) => onBroken(VoiceError.make(new VoiceError.EncodeFailed({ codec: codecName, detail })))
+        ),
+      catch: unavailable
+    }),
+    (mix) => Effect.sync(() => mix.close())
+  )
+  return { ring, heard: Heard.reader(heard), command: (command) => opened.command(command) }
+})
+
+/** A mix in this thread, filled by Effect's clock until its scope closes. */
+const openHere = (aheadMs: number, options: MixOptions) =>
+  Effect.gen(function*() {
+    const clock = yield* Clock.Clock
+    let mix: Mix.Mix | undefined
+    const mixing = yield* openWith(aheadMs, options, async (setup, onBroken) =>
+      mix = await Mix.make(codec, setup, onBroken))
+    yield* Effect.forkScoped(
+      Pump.refill(clock, fillIntervalMs, () => {
+        mix?.fill()
+        return fillIntervalMs
+      }),
+      { startImmediately: true }
+    )
+    return mixing
+  })
+
+/**
+ * A mixer in the caller's thread, on Effect's `Clock`: in tests, `TestClock.adjust` moves it together with everything else.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerWith = (options: Options): Layer.Layer<Mixer> =>
+  Layer.sync(Mixer, () => {
+    const aheadMs = aheadOf(options)
+    return Mixer.of({ aheadMs, open: (mixOptions) => openHere(aheadMs, mixOptions) })
+  })
+
+/**
+ * {@link layerWith} with its defaults.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer: Layer.Layer<Mixer> = layerWith({})
+
+/**
+ * A mixer with threads, which are started when they are needed and end with the layer. A thread that ends breaks its mixes,
+ * and the next mix starts another.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerThreadWith = (options: ThreadOptions): Layer.Layer<Mixer> =>
+  Layer.effect(
+    Mixer,
+    Effect.gen(function*() {
+      const aheadMs = aheadOf(options)
+      const use = options.use ?? "further"
+      const count = Math.max(1, options.threads ?? Math.min(4, os.availableParallelism() - 1))
+      const threads = Array.from({ length: count }, Thread.make)
+      let here = 0
+      yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(threads.map((thread) => thread.close()))))
+
+      const takeHere = Effect.acquireRelease(
+        Effect.sync(() => {
+          here++
+        }),
+        () =>
+          Effect.sync(() => {
+            here--
+          })
+      )
+      /** The thread with the fewest mixes. */
+      const openThere: Opener = (setup, onBroken) =>
+        threads.reduce((least, thread) => thread.size() < least.size() ? thread : least).open(setup, onBroken)
+
+      return Mixer.of({
+        aheadMs,
+        open: (mixOptions) =>
+          Effect.suspend(() =>
+            use === "never" || (use === "further" && here === 0)
+              ? Effect.andThen(takeHere, openHere(aheadMs, mixOptions))
+              : openWith(aheadMs, mixOptions, openThere)
+          )
+      })
+    })
+  )
+
+/**
+ * {@link layerThreadWith} with its defaults.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerThread: Layer.Layer<Mixer> = layerThreadWith({})

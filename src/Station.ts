@@ -1,0 +1,178 @@
+/**
+ * What many sessions play at the same time: its tracks are decoded, mixed and encoded once, and each session only seals the
+ * frames for itself.
+ *
+ * @since 0.1.0
+ */
+import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
+import type { AudioSource, OpusFrame } from "./audio/AudioSource.ts"
+import type * as Player from "./audio/Player.ts"
+import type * as Seat from "./audio/Seat.ts"
+import { AudioClock, frameMs } from "./AudioClock.ts"
+import * as Plain from "./crypto/Plain.ts"
+import * as MediaSender from "./driver/MediaSender.ts"
+import { Mixer } from "./Mixer.ts"
+import type { EncoderOptions } from "./OpusEncoder.ts"
+import { Ssrc } from "./protocol/Identifier.ts"
+import * as OpusPacket from "./protocol/OpusPacket.ts"
+import * as RtpPacket from "./protocol/RtpPacket.ts"
+import * as Playing from "./session/Playing.ts"
+import type { Observer } from "./VoiceDriver.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface StationOptions {
+  /** Default "station". */
+  readonly name?: string | undefined
+  /** Of what is mixed. */
+  readonly encoder?: EncoderOptions | undefined
+  /** How far a listener may fall behind before it loses the oldest frames. Default 2 seconds. */
+  readonly buffer?: Duration.Input | undefined
+}
+
+/**
+ * It plays tracks like a session, on time, whether anybody listens or not.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Station extends Pick<Playing.Playing, "play" | "tracks" | "interrupt"> {
+  /**
+   * What it plays from the moment of opening on: a live source that ends with the station. While nothing plays it gives
+   * nothing, so that a track of it is `Buffering`, and ends `Starved` in the end; `starveTimeout` says when.
+   */
+  readonly source: AudioSource
+  /** How many have the source open. */
+  readonly listeners: () => number
+  /** Frames that slow listeners have lost. */
+  readonly dropped: () => number
+}
+
+/** Frames are handed on so many at a time: to wake every listener for each costs more than all the rest. */
+const batch = 5
+
+/** What a media sender sends, as frames. */
+const makeOutlet = (
+  clock: AudioClock["Service"],
+  publish: (frames: ReadonlyArray<OpusFrame>) => void
+): Effect.Effect<Player.Outlet, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const observers = new Set<Observer<Seat.Happening>>()
+    let frames: Array<OpusFrame> = []
+    let numbers = 0
+    const sender = MediaSender.make({
+      clock,
+      cipher: Plain.make(),
+      ssrc: Ssrc.make(0),
+      sequence: 0,
+      timestamp: 0,
+      notBeforeMs: clock.now(),
+      send: (packet, length) => {
+        const data = packet.slice(RtpPacket.fixedHeaderBytes, length)
+        frames.push({ data, samples: OpusPacket.samples(data) })
+        // silence closes what was played, and nothing may follow it
+        if (frames.length >= batch || OpusPacket.isSilence(data)) {
+          publish(frames)
+          frames = []
+        }
+        return true
+      },
+      onTrack: (_tag, track) => {
+        for (const { onEvent } of observers) onEvent({ _tag, track })
+      },
+      onExhausted: () => {}
+    })
+    yield* Effect.addFinalizer(() => Effect.sync(() => sender.close()))
+    return {
+      attach: (ring, { after, paused = false } = {}) =>
+        Effect.sync(() => {
+          const number = ++numbers
+          if (after === undefined) sender.attach(number, ring, paused)
+          else sender.attachAfter(number, ring, paused, after)
+          return number
+        }),
+      detach: (number) => Effect.sync(() => sender.detach(number)),
+      setPaused: (number, paused) => Effect.sync(() => sender.setPaused(number, paused)),
+      awaitEnd: Effect.never,
+      observe: (observer) =>
+        Effect.acquireRelease(
+          Effect.sync(() => observers.add(observer)),
+          () => Effect.sync(() => observers.delete(observer))
+        )
+    }
+  })
+
+/**
+ * Starts a station. It ends with its scope, and its listeners' tracks finish then.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { AudioSource, Station, type VoiceSession } from "effect-discord-voice"
+ *
+ * const radio = (sessions: ReadonlyArray<VoiceSession.VoiceSession>) =>
+ *   Effect.gen(function*() {
+ *     const station = yield* Station.make()
+ *     yield* Effect.forEach(sessions, (session) => session.play(station.source, { starveTimeout: "1 hour" }))
+ *     const song = yield* station.play(AudioSource.fromFile("song.mp3"))
+ *     yield* song.awaitEnd
+ *   }).pipe(Effect.scoped)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  options: StationOptions = {}
+): Effect.fn.Return<Station, never, AudioClock | Mixer | Scope.Scope> {
+  const clock = yield* AudioClock
+  const mixer = yield* Mixer
+  const name = options.name ?? "station"
+  const bufferMs = Duration.toMillis(Duration.fromInputUnsafe(options.buffer ?? "2 seconds"))
+  const capacity = Math.max(2 * batch, Math.ceil(bufferMs / frameMs))
+  const listeners = new Set<Queue.Queue<OpusFrame, Cause.Done>>()
+  let isOver = false
+  let dropped = 0
+
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isOver = true
+      for (const listener of listeners) Queue.endUnsafe(listener)
+    })
+  )
+  const outlet = yield* makeOutlet(clock, (frames) => {
+    for (const listener of listeners) {
+      dropped += Math.max(0, Queue.sizeUnsafe(listener) + frames.length - capacity)
+      for (const frame of frames) Queue.offerUnsafe(listener, frame)
+    }
+  })
+  const { interrupt, play, tracks } = yield* Playing.make(outlet, mixer, options.encoder)
+
+  const source: AudioSource = {
+    name,
+    open: Effect.gen(function*() {
+      const queue = yield* Queue.make<OpusFrame, Cause.Done>({ capacity, strategy: "sliding" })
+      yield* Effect.acquireRelease(
+        Effect.sync(() => listeners.add(queue)),
+        () => Effect.sync(() => listeners.delete(queue))
+      )
+      if (isOver) Queue.endUnsafe(queue)
+      return {
+        format: "opus" as const,
+        channels: 2 as const,
+        durationMs: undefined,
+        tags: {},
+        live: true,
+        pull: Queue.takeAll(queue)
+      }
+    })
+  }
+
+  return { play, tracks, interrupt, source, listeners: () => listeners.size, dropped: () => dropped }
+})

@@ -1,0 +1,111 @@
+/**
+ * Opens bytes, whatever they are: looks at the first ones, chooses a reader, and passes Opus through or decodes the rest.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { VoiceError } from "../VoiceError.ts"
+import * as AdtsReader from "./AdtsReader.ts"
+import type { OpenSource } from "./AudioSource.ts"
+import * as ByteSource from "./ByteSource.ts"
+import * as DecodedSource from "./DecodedSource.ts"
+import * as Decoders from "./Decoders.ts"
+import * as FlacReader from "./FlacReader.ts"
+import * as Mp3Reader from "./Mp3Reader.ts"
+import * as Mp4Source from "./Mp4Source.ts"
+import * as OggReader from "./OggReader.ts"
+import * as OpusSource from "./OpusSource.ts"
+import * as PacketSource from "./PacketSource.ts"
+import * as Probe from "./Probe.ts"
+import * as WavReader from "./WavReader.ts"
+import * as WebmReader from "./WebmReader.ts"
+
+const readers = {
+  ogg: OggReader.make,
+  matroska: WebmReader.make,
+  wav: WavReader.make,
+  flac: FlacReader.make,
+  mp3: Mp3Reader.make,
+  adts: AdtsReader.make
+}
+
+/** A tag larger than this is not read to see what stands behind it: it is that of an MP3 then. */
+const maxLeadingBytes = 1024 * 1024
+
+/**
+ * What can be done with bytes that nothing here decodes: it is told why, and gets them from their beginning.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Fallback = (
+  source: ByteSource.ByteSource,
+  reason: string
+) => Effect.Effect<OpenSource, VoiceError, Scope.Scope>
+
+/** Looks at the bytes behind a tag, without losing any. */
+const peek = (bytes: ByteSource.ByteSource) =>
+  Effect.gen(function*() {
+    const [first, source] = yield* ByteSource.peek(bytes, Probe.probeBytes)
+    const leading = Probe.leading(first)
+    if (leading === 0) return [first, first, source] as const
+    if (leading > maxLeadingBytes) return [first, undefined, source] as const
+    const [more, again] = yield* ByteSource.peek(source, leading + Probe.probeBytes)
+    return [more, more.subarray(leading), again] as const
+  })
+
+/**
+ * Reads up to the header and, where any place can be read, what tells the duration. The scope frees a decoder.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (
+  bytes: ByteSource.ByteSource,
+  fallback: Fallback
+): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const [first, behind, source] = yield* peek(bytes)
+    if (first.length === 0) return yield* ByteSource.failure(source.name, "Empty", "it holds no bytes")
+    const found: Probe.Found = behind === undefined
+      ? { format: "mp3" }
+      : Probe.probe(behind) ?? (behind.length < first.length ? { format: "mp3" } : undefined)
+    if (found === undefined) {
+      return yield* ByteSource.failure(
+        source.name,
+        "UnknownFormat",
+        "it is neither Ogg, WebM, MP4, MP3, AAC, FLAC nor WAV, nor anything else that is known"
+      )
+    }
+    if ("known" in found) return yield* fallback(source, `it is ${found.known}`)
+    // a reader may have taken bytes before it finds that it holds something else
+    const recording = ByteSource.record(source)
+    return yield* openFormat(found.format, recording.source).pipe(
+      Effect.catch((error) => {
+        const { reason } = error
+        return reason._tag === "SourceFailed" && reason.kind === "Unsupported"
+          ? Effect.flatMap(recording.replay, (again) => fallback(again, reason.detail))
+          : Effect.fail(error)
+      }),
+      Effect.tap(() => Effect.sync(recording.stop))
+    )
+  })
+
+const openFormat = (
+  format: Probe.Format,
+  source: ByteSource.ByteSource
+): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const packets = format === "mp4"
+      ? yield* Mp4Source.open(source)
+      : yield* PacketSource.open(source, readers[format]())
+    const { codec } = packets.header
+    if (codec === "opus") return OpusSource.make(packets)
+    if (!(yield* Decoders.isAvailable(codec))) {
+      return yield* ByteSource.failure(source.name, "Unsupported", noAac)
+    }
+    return yield* DecodedSource.open(packets)
+  })
+
+const noAac = "it is AAC, for which this process has no decoder: the package @audio/decode-aac is not installed"

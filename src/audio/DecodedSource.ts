@@ -1,0 +1,157 @@
+/**
+ * Packets of any codec to PCM at 48 kHz in two channels: decoded, mixed down, without what the encoder and the decoder have
+ * added at either end, and resampled.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { VoiceError } from "../VoiceError.ts"
+import type { OpenPcm } from "./AudioSource.ts"
+import * as ByteSource from "./ByteSource.ts"
+import * as Decoders from "./Decoders.ts"
+import type { Packet } from "./PacketReader.ts"
+import type { PacketSource } from "./PacketSource.ts"
+import * as Resampler from "./Resampler.ts"
+import * as Samples from "./Samples.ts"
+
+/**
+ * Samples of each channel that a pull gives at most: 100 ms.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const pullSamples = 4800
+
+/** What is decoded in one go: some milliseconds of work. */
+const decodeMs = 100
+
+/**
+ * Opens a decoder, which is freed with the scope.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { header, name } = packets
+    const decoder = yield* Decoders.make(header, name)
+    const order = header.codec === "vorbis" || header.codec === "aac" ? header.codec : "wav"
+    const channels = header.channels === 1 ? 1 : 2
+
+    let scale = 1
+    let resampler = Resampler.make(header.rate, channels)
+    /** The sample of the sound that the resampler takes next. */
+    let wanted = 0
+    let waiting: ReadonlyArray<Packet> = []
+    let ended = false
+    let failure: VoiceError | undefined
+    let playedSamples = 0
+    let startSample = 0
+
+    /** Some decoders tell only with their first samples that they give twice as many. */
+    const rescale = (to: number): void => {
+      scale = to
+      resampler = Resampler.make(header.rate * to, channels)
+      wanted = resampler.seek(startSample)
+    }
+
+    const onBlock = (block: Decoders.Block): void => {
+      if (block.scale !== scale) rescale(block.scale)
+      const start = block.start - header.delay * scale
+      const total = header.total === undefined ? Infinity : header.total * scale
+      const from = Math.max(0, wanted - start)
+      const to = Math.min(block.count, total - start)
+      if (to <= from) return
+      const gap = start + from - wanted
+      if (gap > header.rate * scale) return end(corrupt("a part of it is missing"))
+      if (gap > 0) {
+        // what a decoder has left out, such as its first packet, was silence
+        const silence = new Float32Array(gap)
+        resampler.push([silence, silence], gap)
+        wanted += gap
+      }
+      const parts = block.channels.map((samples) => samples.subarray(from, to))
+      resampler.push(Samples.downmix(parts, to - from, order), to - from)
+      wanted += to - from
+    }
+
+    /** A part of what waits, so that other work is not held up. */
+    const nextPackets = (): ReadonlyArray<Packet> => {
+      let samples = 0
+      let count = 0
+      while (count < waiting.length && samples < header.rate * decodeMs / 1000) {
+        samples += waiting[count++]?.samples ?? 0
+      }
+      const taken = waiting.slice(0, count)
+      waiting = waiting.slice(count)
+      return taken
+    }
+
+    const end = (error?: VoiceError): void => {
+      failure = error
+      ended = true
+      resampler.end()
+    }
+
+    const corrupt = (detail: string): VoiceError =>
+      ByteSource.failure(name, "Corrupt", `it cannot be decoded: ${detail}`, playedSamples / 48)
+
+    const advance: Effect.Effect<void, VoiceError> = Effect.gen(function*() {
+      if (waiting.length === 0) {
+        const pulled = yield* Effect.catch(packets.pull, (error) =>
+          Effect.sync(() => {
+            end(Cause.isDone(error) ? undefined : error)
+            return undefined
+          }))
+        if (pulled === undefined) return
+        waiting = pulled
+      }
+      const decoded = yield* Effect.tryPromise({
+        try: () => decoder.decode(nextPackets()),
+        catch: (cause) => corrupt(ByteSource.describe(cause))
+      }).pipe(Effect.catch((error) => Effect.succeed(error)))
+      if (!("blocks" in decoded)) return end(decoded)
+      for (const block of decoded.blocks) onBlock(block)
+      if (decoded.problem !== undefined) end(corrupt(decoded.problem))
+    })
+
+    const pull: OpenPcm["pull"] = Effect.gen(function*() {
+      while (true) {
+        const samples = resampler.take(pullSamples)
+        if (samples.length > 0) {
+          playedSamples += samples.length / 2
+          return samples
+        }
+        if (failure !== undefined) return yield* failure
+        if (ended) return yield* Cause.done()
+        yield* advance
+      }
+    })
+
+    const seekPackets = packets.seek
+    const seek: OpenPcm["seek"] = seekPackets === undefined ?
+      undefined :
+      Effect.fnUntraced(function*(positionMs: number) {
+        startSample = Math.max(0, Math.round(positionMs * 48))
+        playedSamples = startSample
+        waiting = []
+        ended = false
+        failure = undefined
+        wanted = resampler.seek(startSample)
+        const packet = Math.floor(wanted / scale) + header.delay - header.warmUp
+        yield* seekPackets(Math.max(0, packet))
+        yield* Effect.tryPromise({ try: () => decoder.reset(), catch: (cause) => corrupt(ByteSource.describe(cause)) })
+        return startSample / 48
+      })
+
+    return {
+      format: "pcm",
+      durationMs: packets.durationMs,
+      tags: header.tags,
+      live: packets.live || undefined,
+      pull,
+      seek
+    }
+  })

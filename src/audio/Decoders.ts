@@ -1,0 +1,266 @@
+/**
+ * Packets to samples: one library for each codec, loaded when it is wanted. All are WebAssembly, and all decode packet by
+ * packet, so that what a packet gives has a place in the stream whatever was lost before.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { VoiceError } from "../VoiceError.ts"
+import * as ByteSource from "./ByteSource.ts"
+import type { Header, Packet } from "./PacketReader.ts"
+import * as Samples from "./Samples.ts"
+
+/**
+ * Samples, each channel by itself: `start` and `count` are counted at the rate of the header times `scale`, which is 2 where
+ * a decoder of AAC gives twice as many as the header says.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Block {
+  readonly channels: ReadonlyArray<Float32Array>
+  readonly start: number
+  readonly count: number
+  readonly scale: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Decoder {
+  /** Fails with a sentence if the packets cannot be decoded. What was decoded before is given first. */
+  readonly decode: (packets: ReadonlyArray<Packet>) => Promise<Decoded>
+  /** Forgets what came before, for packets from another place. */
+  readonly reset: () => Promise<void>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Decoded {
+  readonly blocks: ReadonlyArray<Block>
+  /** Why the packets behind those blocks cannot be decoded. */
+  readonly problem: string | undefined
+}
+
+interface Handle extends Decoder {
+  readonly free: () => void
+}
+
+/** What the decoders of the wasm-audio-decoders family give. */
+interface Output {
+  readonly channelData: ReadonlyArray<Float32Array>
+  readonly samplesDecoded: number
+  readonly errors: ReadonlyArray<{ readonly message: string }>
+}
+
+/** These libraries also print what they report; a library must not. Only for calls that are over when they return. */
+const quietly = <A>(run: () => A): A => {
+  const { error } = console
+  // oxlint-disable-next-line no-console -- what is printed there stands in the error
+  console.error = () => undefined
+  try {
+    return run()
+  } finally {
+    // oxlint-disable-next-line no-console
+    console.error = error
+  }
+}
+
+const blockOf = (packet: Packet, output: Output, channels: number): Block => ({
+  channels: output.channelData.slice(0, channels),
+  start: packet.start,
+  count: Math.min(packet.samples, output.samplesDecoded),
+  scale: 1
+})
+
+/** Decodes one packet after another until one cannot be. */
+const each = async (
+  packets: ReadonlyArray<Packet>,
+  decode: (packet: Packet) => Promise<Block | string> | Block | string
+): Promise<Decoded> => {
+  const blocks: Array<Block> = []
+  for (const packet of packets) {
+    const block = await decode(packet)
+    if (typeof block === "string") return { blocks, problem: block }
+    if (block.count > 0) blocks.push(block)
+  }
+  return { blocks, problem: undefined }
+}
+
+const mp3 = async (header: Header): Promise<Handle> => {
+  const { MPEGDecoder } = await import("mpg123-decoder")
+  const decoder = new MPEGDecoder({ enableGapless: false })
+  await decoder.ready
+  return {
+    decode: (packets) =>
+      each(packets, (packet) => {
+        const output = quietly(() => decoder.decodeFrame(packet.data))
+        const [error] = output.errors
+        return error === undefined ? blockOf(packet, output, header.channels) : error.message
+      }),
+    reset: () => decoder.reset(),
+    free: () => decoder.free()
+  }
+}
+
+/**
+ * The decoder of FLAC divides by the greatest sample, not by one more as all else does: a sixteenth bit of difference. Only
+ * whole numbers come out of FLAC, so that it can be made good exactly.
+ */
+const rescale = (samples: Float32Array, bits: number): void => {
+  const divisor = 2 ** (bits - 1)
+  for (let i = 0; i < samples.length; i++) samples[i] = Math.round((samples[i] ?? 0) * (divisor - 1)) / divisor
+}
+
+const flac = async (header: Header): Promise<Handle> => {
+  const { FLACDecoder } = await import("@wasm-audio-decoders/flac")
+  const decoder = new FLACDecoder()
+  await decoder.ready
+  return {
+    decode: (packets) =>
+      each(packets, async (packet) => {
+        const output = await quietly(() => decoder.decodeFrames([packet.data]))
+        const [error] = output.errors
+        if (error !== undefined) return error.message
+        for (const samples of output.channelData) rescale(samples, output.bitDepth)
+        return blockOf(packet, output, header.channels)
+      }),
+    // frames do not depend on each other
+    reset: () => Promise.resolve(),
+    free: () => decoder.free()
+  }
+}
+
+const vorbis = async (header: Header): Promise<Handle> => {
+  const [{ OggVorbisDecoder }, parser] = await Promise.all([
+    import("@wasm-audio-decoders/ogg-vorbis"),
+    import("codec-parser")
+  ])
+  const decoder = new OggVorbisDecoder()
+  await decoder.ready
+  const [identification, , setup] = header.setup
+  let fresh = true
+  /** The page of Ogg that the decoder wants to see, of which it looks at this only. */
+  const page = (packet: Packet) => ({
+    [parser.data]: identification,
+    [parser.codecFrames]: [{ [parser.header]: { [parser.vorbisSetup]: setup }, [parser.data]: packet.data }],
+    [parser.isLastPage]: false
+  })
+  const reset = async () => {
+    if (fresh) return
+    fresh = true
+    await decoder.reset()
+  }
+  return {
+    decode: (packets) =>
+      each(packets, async (packet) => {
+        // the first packet of a stream overlaps with nothing
+        if (packet.samples === 0 && packet.data.length > 0) await reset()
+        fresh = false
+        // the type asks for all of a page, the decoder for what is above
+        const pages = [page(packet)] as unknown as Parameters<typeof decoder.decodeOggPages>[0]
+        const output: Output = await quietly(() => decoder.decodeOggPages(pages))
+        const [error] = output.errors
+        return error === undefined ? blockOf(packet, output, header.channels) : error.message
+      }),
+    reset,
+    free: () => decoder.free()
+  }
+}
+
+const aac = async (header: Header): Promise<Handle> => {
+  const { decoder: makeDecoder } = await import("@audio/decode-aac")
+  const [config] = header.setup
+  const make = () => makeDecoder(config === undefined ? {} : { asc: config })
+  let decoder = await make()
+  return {
+    decode: (packets) =>
+      each(packets, (packet) => {
+        try {
+          const { channelData, sampleRate } = quietly(() => decoder.decode(packet.data))
+          const scale = sampleRate > header.rate ? Math.round(sampleRate / header.rate) : 1
+          const [first] = channelData
+          return {
+            channels: channelData,
+            start: packet.start * scale,
+            count: Math.min(packet.samples * scale, first?.length ?? 0),
+            scale
+          }
+        } catch (cause) {
+          return ByteSource.describe(cause)
+        }
+      }),
+    reset: async () => {
+      decoder.free()
+      decoder = await make()
+    },
+    free: () => decoder.free()
+  }
+}
+
+const pcm = (header: Header): Handle => {
+  const format = header.sampleFormat ?? "s16le"
+  return {
+    decode: (packets) =>
+      Promise.resolve({
+        blocks: packets.map((packet) => ({
+          channels: Samples.decode(packet.data, format, header.channels),
+          start: packet.start,
+          count: packet.samples,
+          scale: 1
+        })),
+        problem: undefined
+      }),
+    reset: () => Promise.resolve(),
+    free: () => undefined
+  }
+}
+
+const load = (header: Header): Promise<Handle> => {
+  switch (header.codec) {
+    case "mp3":
+      return mp3(header)
+    case "flac":
+      return flac(header)
+    case "vorbis":
+      return vorbis(header)
+    case "aac":
+      return aac(header)
+    case "pcm":
+      return Promise.resolve(pcm(header))
+    case "opus":
+      return Promise.reject(new Error("Opus is not decoded here"))
+  }
+}
+
+/**
+ * Whether there is a decoder for a codec in this process: for AAC only if the package `@audio/decode-aac` is installed, which
+ * is under the GPL and so not a part of this one.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isAvailable = (codec: Header["codec"]): Effect.Effect<boolean> =>
+  codec === "aac"
+    ? Effect.promise(() => import("@audio/decode-aac").then(() => true, () => false))
+    : Effect.succeed(codec !== "opus")
+
+/**
+ * A decoder, which is freed with the scope. Fails with `Unsupported` where the library cannot be loaded.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (header: Header, name: string): Effect.Effect<Decoder, VoiceError, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.tryPromise({
+      try: () => load(header),
+      catch: (cause) =>
+        ByteSource.failure(name, "Unsupported", `there is no decoder for it: ${ByteSource.describe(cause)}`)
+    }),
+    (handle) => Effect.sync(() => handle.free())
+  )

@@ -1,0 +1,173 @@
+/**
+ * A mix as the player sees it: entries go in, and what was heard of them comes back.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { FrameRing } from "../driver/FrameRing.ts"
+import type { Mixer, MixOptions } from "../Mixer.ts"
+import * as Heard from "../mixer/Heard.ts"
+import * as VoiceError from "../VoiceError.ts"
+import * as Seat from "./Seat.ts"
+
+/** @internal */
+export interface Desk {
+  readonly ring: FrameRing
+  /** `from`: the driver reads its ring until that frame. Gives why it cannot be mixed. */
+  readonly add: (entry: Seat.Entry, from: number | undefined) => VoiceError.VoiceError | undefined
+  readonly remove: (entry: Seat.Entry) => void
+  readonly setGain: (entry: Seat.Entry) => void
+  readonly setPaused: (entry: Seat.Entry) => void
+  readonly own: (entry: Seat.Entry) => void
+  /** Looks at what was heard since the last time, and tells it. `onDrained` is called for what has ended. */
+  readonly look: (nowMs: number, onDrained: (entry: Seat.Entry) => void) => void
+  /** The driver has found no frame. */
+  readonly starving: (nowMs: number) => void
+  /** The last frame's time is over. */
+  readonly drain: (onDrained: (entry: Seat.Entry) => void) => void
+  readonly heardMs: (entry: Seat.Entry) => number | undefined
+  readonly isEnded: () => boolean
+  readonly successor: () => Seat.Entry | undefined
+}
+
+/** How far behind what is remembered of a mix can be, in frames. */
+const memory = 60
+
+/** A gain changes within this time unless it is said otherwise, in milliseconds. */
+const cutInMs = 5
+
+/** @internal */
+export const open = Effect.fnUntraced(function*(
+  mixer: Mixer["Service"],
+  encoder: MixOptions["encoder"],
+  onBroken: MixOptions["onBroken"]
+): Effect.fn.Return<Desk, VoiceError.VoiceError, Scope.Scope> {
+  const { command, heard, ring } = yield* mixer.open({ encoder, onBroken })
+  const inputs = new Map<number, Seat.Entry>()
+  const slots = Array.from({ length: Heard.maxInputs }, (_, slot) => slot)
+  let lastInput = 0
+  /** Frames that were looked at. */
+  let seen = 0
+  let missingSince: number | undefined
+
+  const lookAt = (frame: number, entry: Seat.Entry, nowMs: number): void => {
+    const flags = heard.flags(frame, entry.slot, entry.input)
+    const { seat } = entry
+    if ((flags & Heard.Flag.Playing) !== 0) {
+      seat.sent++
+      Seat.flowing(entry, nowMs)
+    }
+    if ((flags & Heard.Flag.Starving) !== 0) {
+      seat.late++
+      Seat.starving(entry, nowMs)
+    }
+    if ((flags & Heard.Flag.Concealed) !== 0) seat.concealed++
+    if ((flags & Heard.Flag.Over) !== 0) entry.overAt = frame
+    // the frame that said so was forgotten before anybody looked
+    else if (flags === 0 && entry.isStarted && entry.media.ring.isDrained()) entry.overAt ??= frame
+  }
+
+  const forget = (entry: Seat.Entry): void => {
+    inputs.delete(entry.input)
+    // the place that was left longest ago is taken first
+    slots.push(entry.slot)
+  }
+
+  const heardMs = (entry: Seat.Entry): number | undefined => {
+    const read = ring.framesRead()
+    if (read === 0 || heard.flags(read - 1, entry.slot, entry.input) === 0) return undefined
+    return heard.positionMs(read - 1, entry.slot)
+  }
+
+  return {
+    ring,
+    add: (entry, from) => {
+      const slot = slots.shift()
+      if (slot === undefined) {
+        return VoiceError.make(
+          new VoiceError.Unsupported({ feature: "mixing", detail: `more than ${Heard.maxInputs} tracks at a time` })
+        )
+      }
+      const { media, seat } = entry
+      const { buffer } = media.ring
+      if (!(buffer instanceof SharedArrayBuffer)) {
+        return VoiceError.make(new VoiceError.Unsupported({ feature: "mixing", detail: "a ring is not shared" }))
+      }
+      entry.input = ++lastInput
+      entry.slot = slot
+      entry.overAt = undefined
+      entry.heardMs = media.ring.positionMs()
+      entry.place = "mix"
+      inputs.set(entry.input, entry)
+      const former = seat.after?.entry
+      command({
+        _tag: "Add",
+        input: {
+          input: entry.input,
+          slot,
+          format: media.format,
+          ring: buffer,
+          gain: from === undefined ? seat.gain : 1,
+          paused: entry.isPaused,
+          fadeInMs: seat.fadeInMs > 0 ? seat.fadeInMs : entry.cutIn && from === undefined ? cutInMs : 0,
+          curve: seat.curve,
+          from: from === undefined ? undefined : from & 0x3ff,
+          after: former?.place === "mix" ? former.input : undefined,
+          duck: seat.duck
+        }
+      })
+      seat.fadeInMs = 0
+      seat.after = undefined
+      if (from !== undefined && seat.gain !== 1) {
+        command({
+          _tag: "Gain",
+          input: entry.input,
+          gain: seat.gain,
+          ...seat.ramp ?? { rampMs: 0, curve: "linear", end: false }
+        })
+      }
+      return undefined
+    },
+    remove: (entry) => {
+      command({ _tag: "Remove", input: entry.input })
+      forget(entry)
+    },
+    setGain: ({ input, seat }) =>
+      command({ _tag: "Gain", input, gain: seat.gain, ...seat.ramp ?? { rampMs: 0, curve: "linear", end: false } }),
+    setPaused: ({ input, isPaused }) => command({ _tag: "Pause", input, paused: isPaused }),
+    own: ({ input }) => command({ _tag: "Own", input }),
+    look: (nowMs, onDrained) => {
+      const read = ring.framesRead()
+      if (read > seen && missingSince !== undefined) {
+        const missed = Math.round((nowMs - missingSince) / 20)
+        for (const { isPaused, seat } of inputs.values()) if (!isPaused) seat.missed += missed
+        missingSince = undefined
+      }
+      for (let frame = Math.max(seen, read - memory); frame < read; frame++) {
+        for (const entry of inputs.values()) lookAt(frame, entry, nowMs)
+      }
+      seen = read
+      for (const entry of Array.from(inputs.values())) {
+        // the time of the frame that was taken last is not over
+        if (entry.overAt === undefined || entry.overAt >= read - 1) continue
+        forget(entry)
+        onDrained(entry)
+      }
+    },
+    starving: (nowMs) => {
+      if (!heard.isIdle()) missingSince ??= nowMs
+      else for (const entry of inputs.values()) Seat.starving(entry, nowMs)
+    },
+    drain: (onDrained) => {
+      for (const entry of Array.from(inputs.values())) {
+        if (entry.overAt === undefined) continue
+        forget(entry)
+        onDrained(entry)
+      }
+    },
+    heardMs,
+    isEnded: heard.isEnded,
+    successor: () => inputs.get(heard.successor())
+  }
+})

@@ -1,0 +1,335 @@
+/**
+ * Bytes of an HTTP or HTTPS URL. A connection that breaks or stalls is replaced, by a schedule, and goes on at the byte where it
+ * was: by a range if the server has those, and else by reading anew up to there. That it is still the same content is checked.
+ *
+ * Where the server has ranges and says how long it all is, any place can be read, and so a seek needs no more than another
+ * request.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { VoiceError } from "../VoiceError.ts"
+import * as ByteSource from "./ByteSource.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface UrlOptions {
+  /** Default: the last part of the path. */
+  readonly name?: string | undefined
+  readonly headers?: Readonly<Record<string, string>> | undefined
+  /**
+   * When to try again after a connection has failed, was cut, or has stalled, and after an answer of 408, 425, 429 or 5xx. It
+   * begins anew once bytes have come. Default: after 200 ms, then twice as long each time up to 5 seconds, 8 times.
+   */
+  readonly reconnect?: Schedule.Schedule<unknown, unknown> | undefined
+  /** How long an answer, or the next bytes, may take before the connection is replaced. Default 10 seconds. */
+  readonly stallTimeout?: Duration.Input | undefined
+  /**
+   * It is a station: what is sent now is what is wanted, and a connection that was cut is the end, `Failed`. Default: whether
+   * the server says so (`icy-` headers).
+   */
+  readonly live?: boolean | undefined
+}
+
+const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
+  Schedule.exponential("200 millis", 2),
+  Schedule.spaced("5 seconds")
+]).pipe(Schedule.upTo({ times: 8 }))
+
+/** A failure, and whether another try can help. */
+interface Trouble {
+  readonly retry: boolean
+  readonly error: VoiceError
+}
+
+interface Answer {
+  readonly body: ReadableStreamDefaultReader<Uint8Array> | undefined
+  readonly abort: () => void
+  readonly status: number
+  /** The first byte of the body, and the size of it all, if it is said. */
+  readonly start: number
+  readonly size: number | undefined
+  readonly ranges: boolean
+  readonly validator: string | undefined
+  readonly live: boolean
+}
+
+const retried = new Set([408, 425, 429, 500, 502, 503, 504])
+
+const statusFailure = (name: string, status: number, text: string): Trouble => {
+  const said = `the server answered ${status}${text === "" ? "" : ` ${text}`}`
+  const kind = status === 404 || status === 410
+    ? "NotFound"
+    : status === 401 || status === 403
+    ? "Unreadable"
+    : "Failed"
+  return { retry: retried.has(status), error: ByteSource.failure(name, kind, said) }
+}
+
+/** The cause of a failed fetch stands one level deeper. */
+const reasonOf = (cause: unknown): string => {
+  if (cause instanceof Error && cause.cause instanceof Error) {
+    const { cause: inner } = cause
+    const code = "code" in inner && typeof inner.code === "string" ? inner.code : ""
+    return inner.message === "" ? code : inner.message
+  }
+  return ByteSource.describe(cause)
+}
+
+const contentRange = /^bytes (\d+)-(\d+)\/(\d+|\*)$/
+
+/** Weak tags do not say that the bytes are the same. */
+const validatorOf = (headers: Headers): string | undefined => {
+  const tag = headers.get("etag")
+  if (tag !== null && !tag.startsWith("W/")) return tag
+  return headers.get("last-modified") ?? undefined
+}
+
+/** A name for messages: never the whole URL, which may hold a password or a token. */
+const nameOf = (url: URL): string => {
+  const last = url.pathname.split("/").findLast((part) => part !== "")
+  return last === undefined ? url.host : ByteSource.unescaped(last)
+}
+
+const parse = (url: string | URL): URL | undefined => {
+  try {
+    const parsed = new URL(url)
+    return parsed.protocol === "http:" || parsed.protocol === "https:" ? parsed : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * The name that a source of this URL has.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const name = (url: string | URL, options?: UrlOptions): string => {
+  const parsed = parse(url)
+  return options?.name ?? (parsed === undefined ? "url" : nameOf(parsed))
+}
+
+/**
+ * Connects; the scope closes what is open.
+ *
+ * `Unsupported` for another scheme, `NotFound` for 404 and 410, `Unreadable` for 401 and 403, `Failed` for other answers, when the
+ * schedule has ended, and when the content has changed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (
+  url: string | URL,
+  options: UrlOptions = {}
+): Effect.Effect<ByteSource.ByteSource, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const source = name(url, options)
+    const target = parse(url)
+    if (target === undefined) {
+      return yield* ByteSource.failure(source, "Unsupported", "it is no URL of http or https")
+    }
+    const stallMs = Duration.toMillis(options.stallTimeout ?? "10 seconds")
+    const schedule = options.reconnect ?? defaultReconnect
+    const trouble = (detail: string): Trouble => ({ retry: true, error: ByteSource.failure(source, "Failed", detail) })
+    const fatal = (detail: string): Trouble => ({ retry: false, error: ByteSource.failure(source, "Failed", detail) })
+
+    let known: Answer | undefined
+    let current: Answer | undefined
+    let position = 0
+    let ended = false
+    let isLive = false
+    /** What is left of a piece of which a part was read before. */
+    let leftover: Uint8Array | undefined
+
+    /** Within the time that an answer or the next bytes may take. */
+    const patiently = <A>(run: (signal: AbortSignal) => Promise<A>, what: string): Effect.Effect<A, Trouble> =>
+      Effect.tryPromise({ try: run, catch: (cause) => trouble(`${what}: ${reasonOf(cause)}`) }).pipe(
+        Effect.timeoutOrElse({
+          duration: stallMs,
+          orElse: () => Effect.fail(trouble(`the server has sent nothing for ${(stallMs / 1000).toFixed(1)} s`))
+        })
+      )
+
+    const request = (start: number, end: number | undefined): Effect.Effect<Answer, Trouble> =>
+      Effect.gen(function*() {
+        const controller = new AbortController()
+        const headers = new Headers({ "accept-encoding": "identity", ...options.headers })
+        headers.set("range", `bytes=${start}-${end === undefined ? "" : end - 1}`)
+        if (known?.validator !== undefined && start > 0) headers.set("if-range", known.validator)
+        const response = yield* patiently((signal) => {
+          signal.addEventListener("abort", () => controller.abort(), { once: true })
+          return fetch(target, { headers, signal: controller.signal, redirect: "follow" })
+        }, "the connection failed")
+        const body: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader()
+        const abort = () => {
+          controller.abort()
+          // a body that was aborted has nothing to say
+          body?.cancel().catch(() => undefined)
+        }
+        if (response.status !== 200 && response.status !== 206 && response.status !== 416) {
+          abort()
+          return yield* Effect.fail(statusFailure(source, response.status, response.statusText))
+        }
+        const range = response.status === 206 ? contentRange.exec(response.headers.get("content-range") ?? "") : null
+        const length = Number(response.headers.get("content-length") ?? "NaN")
+        if (response.status === 206 && range === null) {
+          abort()
+          return yield* Effect.fail(fatal("the server answered 206 without saying which part it sends"))
+        }
+        const size = range === null ? length : Number(range[3])
+        return {
+          body,
+          abort,
+          status: response.status,
+          start: range === null ? 0 : Number(range[1]),
+          size: Number.isFinite(size) ? size : undefined,
+          ranges: response.status === 206,
+          validator: validatorOf(response.headers),
+          live: [...response.headers.keys()].some((header) => header.startsWith("icy-"))
+        }
+      })
+
+    /** What makes an answer another thing than the one before. */
+    const changed = (answer: Answer): string | undefined => {
+      if (known === undefined) return undefined
+      if (
+        known.validator !== undefined && answer.validator !== known.validator
+      ) return "the content has changed on the server"
+      if (known.size !== undefined && answer.size !== undefined && answer.size !== known.size) {
+        return `the content has changed on the server: it has ${answer.size} bytes, and had ${known.size}`
+      }
+      return undefined
+    }
+
+    const read = (answer: Answer): Effect.Effect<Uint8Array | undefined, Trouble> =>
+      answer.body === undefined
+        ? Effect.undefined
+        : Effect.map(
+          patiently(() => answer.body?.read() ?? Promise.reject(new Error("no body")), "the connection was cut"),
+          (result) => result.done ? undefined : result.value
+        )
+
+    const close = (): void => {
+      current?.abort()
+      current = undefined
+    }
+
+    /** Connects so that the next bytes are those at `position`. */
+    const connect: Effect.Effect<Answer, Trouble> = Effect.gen(function*() {
+      const answer = yield* request(position, undefined)
+      current = answer
+      if (answer.status === 416) {
+        // there is nothing behind the last byte, and of no bytes no first one
+        if (known === undefined || position >= (known.size ?? Infinity)) return answer
+        return yield* Effect.fail(fatal("the server no longer has the bytes that are missing"))
+      }
+      const why = changed(answer)
+      if (why !== undefined) return yield* Effect.fail(fatal(why))
+      if (known !== undefined && isLive) return yield* Effect.fail(fatal("the connection to the station was cut"))
+      if (answer.start > position) {
+        return yield* Effect.fail(fatal("the server has sent another part than was asked for"))
+      }
+      // without ranges it begins with the first byte again
+      let skip = position - answer.start
+      while (skip > 0) {
+        const bytes = yield* read(answer)
+        if (bytes === undefined) return yield* Effect.fail(trouble("the connection was cut"))
+        if (bytes.length > skip) leftover = bytes.subarray(skip)
+        skip -= Math.min(skip, bytes.length)
+      }
+      return answer
+    })
+
+    /** The next bytes of the connection there is, or of a new one. */
+    const attempt: Effect.Effect<Uint8Array | undefined, Trouble> = Effect.gen(function*() {
+      const answer = current ?? (yield* connect)
+      if (leftover !== undefined) {
+        const bytes = leftover
+        leftover = undefined
+        return bytes
+      }
+      if (answer.status === 416) return undefined
+      const bytes = yield* read(answer)
+      const size = known?.size
+      if (bytes === undefined && size !== undefined && position < size) {
+        return yield* Effect.fail(trouble(`the connection was cut at byte ${position} of ${size}`))
+      }
+      return bytes
+    }).pipe(Effect.tapError(() =>
+      Effect.sync(() => {
+        leftover = undefined
+        close()
+      })
+    ))
+
+    const patient = <A>(effect: Effect.Effect<A, Trouble>): Effect.Effect<A, VoiceError> =>
+      Effect.retry(effect, { schedule, while: (failure: Trouble) => failure.retry }).pipe(
+        Effect.mapError((failure) => failure.error)
+      )
+
+    yield* Effect.addFinalizer(() => Effect.sync(close))
+
+    const firstAnswer = yield* patient(connect.pipe(Effect.tapError(() => Effect.sync(close))))
+    isLive = options.live ?? firstAnswer.live
+    known = firstAnswer
+
+    const next: ByteSource.ByteSource["next"] = Effect.gen(function*() {
+      if (ended) return undefined
+      while (true) {
+        const bytes = yield* patient(attempt)
+        if (bytes === undefined) {
+          ended = true
+          return undefined
+        }
+        position += bytes.length
+        if (bytes.length > 0) return bytes
+      }
+    })
+
+    const seek = (offset: number): Effect.Effect<void> =>
+      Effect.sync(() => {
+        if (offset === position && !ended) return
+        close()
+        leftover = undefined
+        position = offset
+        ended = known?.size !== undefined && offset >= known.size
+      })
+
+    /** One part, by a request of its own. */
+    const readPart = (start: number, end: number): Effect.Effect<Uint8Array, VoiceError> =>
+      start >= end ? Effect.succeed(new Uint8Array(0)) : patient(Effect.gen(function*() {
+        const answer = yield* request(start, end)
+        const parts: Array<Uint8Array> = []
+        let size = 0
+        const gather = Effect.gen(function*() {
+          if (answer.status === 416) return
+          const why = changed(answer)
+          if (why !== undefined) return yield* Effect.fail(fatal(why))
+          if (answer.start !== start) {
+            return yield* Effect.fail(fatal("the server has sent another part than was asked for"))
+          }
+          while (size < end - start) {
+            const bytes = yield* read(answer)
+            if (bytes === undefined) break
+            parts.push(bytes)
+            size += bytes.length
+          }
+          if (size < end - start) return yield* Effect.fail(trouble("the connection was cut"))
+        })
+        yield* Effect.ensuring(gather, Effect.sync(answer.abort))
+        return new Uint8Array(Buffer.concat(parts)).subarray(0, end - start)
+      }))
+
+    const { ranges, size } = firstAnswer
+    const random = ranges && size !== undefined && !isLive
+      ? { size, read: (start: number, end: number) => readPart(Math.max(0, start), Math.min(size, end)) }
+      : undefined
+    return { name: source, next, random, seek: random === undefined ? undefined : seek, live: isLive }
+  })

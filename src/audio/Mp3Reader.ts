@@ -1,0 +1,289 @@
+/**
+ * MPEG audio of layers I to III (ISO 11172-3, 13818-3) to frames, with the tags around them: ID3v2 before, ID3v1 and APE
+ * behind, and the frame of Xing or LAME that tells how many samples there are and which of them the encoder has added.
+ *
+ * What ends how:
+ * - The bytes end inside a frame, or before the number of frames that the first one says: `Truncated`.
+ * - Something that is no frame between two frames: `Corrupt`. Before the first frame, up to 64 KiB of it are skipped, since a
+ *   station is joined in the middle; behind the last frame, zeros and tags are.
+ *
+ * @since 0.1.0
+ */
+import { append, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import * as Tags from "./Tags.ts"
+
+/** Tags are read up to this size: what is larger is a picture. */
+const maxTagBytes = 256 * 1024
+
+const maxJoinBytes = 65_536
+
+/** Samples that a decoder of layer III is late (the filter bank and the overlap), as LAME counts it. */
+const decoderDelay = 529
+
+/** Frames that a frame of layer III can take bits from: 511 bytes back, of frames of 24 bytes at least. */
+const reservoirFrames = 12
+
+const bitrates: { readonly [key: string]: ReadonlyArray<number> } = {
+  "1/1": [0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448],
+  "1/2": [0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384],
+  "1/3": [0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320],
+  "2/1": [0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256],
+  "2/2": [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160],
+  "2/3": [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160]
+}
+
+const baseRates = [44_100, 48_000, 32_000]
+
+/** A frame header. */
+interface Frame {
+  readonly bytes: number
+  readonly samples: number
+  readonly rate: number
+  readonly channels: 1 | 2
+  readonly layer: 1 | 2 | 3
+  readonly lowRate: boolean
+  readonly bitrate: number
+}
+
+const frameAt = (bytes: Uint8Array, at: number): Frame | undefined => {
+  const second = bytes[at + 1] ?? 0
+  const third = bytes[at + 2] ?? 0
+  const fourth = bytes[at + 3] ?? 0
+  if (bytes[at] !== 0xff || (second & 0xe0) !== 0xe0) return undefined
+  const version = (second >> 3) & 3
+  const layerBits = (second >> 1) & 3
+  const base = baseRates[(third >> 2) & 3]
+  if (version === 1 || layerBits === 0 || base === undefined || (fourth & 3) === 2) return undefined
+  const layer = layerBits === 3 ? 1 : layerBits === 2 ? 2 : 3
+  const lowRate = version !== 3
+  const rate = version === 3 ? base : version === 2 ? base / 2 : base / 4
+  const bitrate = bitrates[`${lowRate ? 2 : 1}/${layer}`]?.[third >> 4] ?? 0
+  if (bitrate === 0) return undefined
+  const padding = (third >> 1) & 1
+  const samples = layer === 1 ? 384 : layer === 3 && lowRate ? 576 : 1152
+  const size = layer === 1
+    ? 4 * (Math.floor(12_000 * bitrate / rate) + padding)
+    : Math.floor(samples / 8 * 1000 * bitrate / rate) + padding
+  return { bytes: size, samples, rate, channels: (fourth >> 6) === 3 ? 1 : 2, layer, lowRate, bitrate }
+}
+
+const alike = (a: Frame, b: Frame): boolean => a.rate === b.rate && a.layer === b.layer && a.lowRate === b.lowRate
+
+/** What the frame of Xing, of LAME or of Fraunhofer says. */
+interface Info {
+  readonly frames: number | undefined
+  readonly delay: number
+  readonly padding: number
+}
+
+const ascii = (bytes: Uint8Array, at: number, length: number): string =>
+  String.fromCharCode(...bytes.subarray(at, at + length))
+
+const u32 = (bytes: Uint8Array, at: number): number =>
+  (((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16) | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0
+
+const infoOf = (data: Uint8Array, frame: Frame): Info | undefined => {
+  if (frame.layer !== 3) return undefined
+  const side = frame.lowRate ? (frame.channels === 1 ? 9 : 17) : frame.channels === 1 ? 17 : 32
+  // the header can be followed by a checksum
+  for (const at of [4 + side, 6 + side]) {
+    const magic = ascii(data, at, 4)
+    if (magic !== "Xing" && magic !== "Info") continue
+    const flags = u32(data, at + 4)
+    const frames = (flags & 1) === 0 ? undefined : u32(data, at + 8)
+    const lame = at + 8 + ((flags & 1) === 0 ? 0 : 4) + ((flags & 2) === 0 ? 0 : 4) + ((flags & 4) === 0 ? 0 : 100) +
+      ((flags & 8) === 0 ? 0 : 4)
+    const known = lame + 24 <= data.length && /^(LAME|Lav[cf]|GOGO)/.test(ascii(data, lame, 4))
+    if (!known) return { frames, delay: 0, padding: 0 }
+    const [a = 0, b = 0, c = 0] = data.subarray(lame + 21, lame + 24)
+    return { frames, delay: (a << 4) | (b >> 4), padding: ((b & 15) << 8) | c }
+  }
+  return ascii(data, 36, 4) === "VBRI" ? { frames: u32(data, 50), delay: 0, padding: 0 } : undefined
+}
+
+/**
+ * A reader at the start of a file.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): PacketReader => {
+  const input = pending()
+  let position = 0
+  let skipping = 0
+  let tagsRead = false
+  let joined = 0
+  let model: Frame | undefined
+  let header: Header | undefined
+  let info: Info | undefined
+  let start = 0
+  let soundAt = 0
+  let ended = false
+  const tags: Tags.MutableTags = {}
+  let packets: Array<Packet> = []
+  let problem: Problem | undefined
+
+  const fail = (kind: Problem["kind"], detail: string): void => {
+    problem ??= { kind, detail }
+  }
+
+  const consume = (bytes: number): void => {
+    input.start += bytes
+    position += bytes
+  }
+
+  /** A tag is of use before the first frame only; `false` if more bytes are needed. */
+  const onTag = (): boolean => {
+    const available = input.end - input.start
+    if (available < 10) return false
+    const bytes = Tags.id3Bytes(input.bytes, input.start)
+    if (bytes === 0) {
+      tagsRead = true
+      return true
+    }
+    const wanted = Math.min(bytes, maxTagBytes)
+    if (available < wanted) return false
+    Tags.id3(input.bytes.slice(input.start, input.start + wanted), tags)
+    skipping = bytes
+    return true
+  }
+
+  const onFirst = (frame: Frame, data: Uint8Array): boolean => {
+    info = infoOf(data, frame)
+    model = frame
+    const known = info !== undefined && info.delay > 0
+    const delay = known ? (info?.delay ?? 0) + decoderDelay : 0
+    const total = info?.frames === undefined
+      ? undefined
+      : Math.max(0, info.frames * frame.samples - (known ? (info.delay ?? 0) + info.padding : 0))
+    soundAt = info === undefined ? position : position + frame.bytes
+    header = {
+      codec: "mp3",
+      rate: frame.rate,
+      channels: frame.channels,
+      setup: [],
+      sampleFormat: undefined,
+      delay,
+      total,
+      warmUp: frame.layer === 3 ? reservoirFrames * frame.samples : 2 * frame.samples,
+      tags
+    }
+    return info !== undefined
+  }
+
+  /** Whether a tag begins here, or nothing but zeros comes; "short" if that cannot be told yet. */
+  const isTrailer = (): boolean => {
+    const magic = ascii(input.bytes, input.start, Math.min(4, input.end - input.start))
+    return magic.startsWith("TAG") || magic.startsWith("APE") || magic.startsWith("LYR") || magic.startsWith("ID3") ||
+      input.bytes[input.start] === 0
+  }
+
+  const onForeign = (): boolean => {
+    if (model === undefined) {
+      if (++joined > maxJoinBytes) {
+        fail("UnknownFormat", "there is no MP3 in it")
+        return false
+      }
+      consume(1)
+      return true
+    }
+    const id3 = input.end - input.start >= 10 ? Tags.id3Bytes(input.bytes, input.start) : 0
+    if (id3 > 0) {
+      skipping = id3
+      return true
+    }
+    if (isTrailer()) ended = true
+    else fail("Corrupt", "something that is no frame stands between the MP3 frames")
+    return false
+  }
+
+  const step = (): boolean => {
+    if (problem !== undefined) return false
+    const available = input.end - input.start
+    if (skipping > 0) {
+      const bytes = Math.min(skipping, available)
+      skipping -= bytes
+      consume(bytes)
+      return bytes > 0
+    }
+    if (ended) {
+      // what has looked like padding is none if sound follows
+      while (input.start < input.end && input.bytes[input.start] === 0) consume(1)
+      if (input.start < input.end && input.bytes[input.start] === 0xff) {
+        fail("Corrupt", "a part of the MP3 frames was overwritten with zeros")
+      }
+      input.start = input.end
+      return false
+    }
+    if (!tagsRead) return onTag()
+    if (available < 4) return false
+    const frame = frameAt(input.bytes, input.start)
+    if (frame === undefined || (model !== undefined && !alike(frame, model))) return onForeign()
+    // a header is too easily found by chance: the first one counts only if a second one follows
+    if (model === undefined && available < frame.bytes + 4) return false
+    if (model === undefined) {
+      const second = frameAt(input.bytes, input.start + frame.bytes)
+      if (second === undefined || !alike(frame, second)) return onForeign()
+    }
+    if (available < frame.bytes) return false
+    const data = input.bytes.slice(input.start, input.start + frame.bytes)
+    if (model === undefined && onFirst(frame, data)) {
+      consume(frame.bytes)
+      return true
+    }
+    packets.push({ data, samples: frame.samples, start, offset: position })
+    start += frame.samples
+    consume(frame.bytes)
+    return true
+  }
+
+  return {
+    push: (bytes) => {
+      if (problem !== undefined) return
+      append(input, bytes)
+      while (step()) { /* goes on as far as there are bytes */ }
+    },
+    end: () => {
+      if (problem !== undefined) return
+      const frame = model === undefined ? frameAt(input.bytes, input.start) : undefined
+      // a single frame has no second one that speaks for it
+      if (frame !== undefined && input.end - input.start >= frame.bytes) {
+        const data = input.bytes.slice(input.start, input.start + frame.bytes)
+        if (!onFirst(frame, data)) packets.push({ data, samples: frame.samples, start: 0, offset: position })
+        consume(frame.bytes)
+      }
+      if (header === undefined) {
+        return fail(
+          tagsRead ? "UnknownFormat" : "Truncated",
+          tagsRead ? "there is no MP3 in it" : "it ends in the headers"
+        )
+      }
+      if (!ended && input.end - input.start >= 4 && !isTrailer()) {
+        return fail("Truncated", "it ends inside an MP3 frame")
+      }
+      const whole = info?.frames === undefined || model === undefined ? undefined : info.frames * model.samples
+      if (whole !== undefined && start < whole - (model?.samples ?? 0)) fail("Truncated", "it is shorter than it says")
+    },
+    take: () => {
+      const taken = packets
+      packets = []
+      return taken
+    },
+    header: () => header,
+    durationMs: () => header?.total === undefined ? undefined : header.total / header.rate * 1000,
+    // without a count there is one answer only if all frames are of one size
+    durationByTail: (_tail, size) => model === undefined ? undefined : (size - soundAt) * 8 / model.bitrate,
+    tailBytes: 1,
+    problem: () => problem,
+    restart: (place) => {
+      input.start = 0
+      input.end = 0
+      skipping = 0
+      packets = []
+      problem = undefined
+      ended = false
+      position = place.offset
+      start = place.start
+    }
+  }
+}

@@ -1,0 +1,284 @@
+/**
+ * MP4 (ISO 14496-12) with Opus or AAC to packets, by mediabunny: it knows plain and fragmented files, edit lists, and the tags
+ * of iTunes. The file has to be read at any place, because its index often stands at its end.
+ *
+ * What ends how:
+ * - The index is not there: `Truncated`. It is malformed: `Corrupt`.
+ * - The sound ends before the end that the index tells: `Truncated`, after all that is there.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type * as Mediabunny from "mediabunny"
+import * as OpusPacket from "../protocol/OpusPacket.ts"
+import { VoiceError } from "../VoiceError.ts"
+import * as ByteSource from "./ByteSource.ts"
+import * as OpusHead from "./OpusHead.ts"
+import type { Header, Packet, Problem } from "./PacketReader.ts"
+import type { PacketSource } from "./PacketSource.ts"
+import * as Samples from "./Samples.ts"
+import * as Tags from "./Tags.ts"
+
+/** Packets that one pull asks for: some hundred milliseconds. */
+const packetsAtOnce = 16
+
+/** A file that cannot be read at any place is read as a whole up to this size. */
+const maxSpoolBytes = 256 * 1024 * 1024
+
+/** A read that takes longer than this is a file that leads in circles. */
+const patience = "20 seconds"
+
+/** Samples that an encoder of AAC without another word has put before the sound are not known, and nothing is left out. */
+const gapless = /^\s*[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+)/i
+
+const tagsOf = (found: Mediabunny.MetadataTags): Tags.MutableTags => {
+  const tags: Tags.MutableTags = {}
+  const add = (name: string, value: string | number | undefined) => {
+    if (value !== undefined) Tags.add(tags, name, String(value))
+  }
+  add("title", found.title)
+  add("artist", found.artist)
+  add("album", found.album)
+  add("albumartist", found.albumArtist)
+  add("tracknumber", found.trackNumber)
+  add("discnumber", found.discNumber)
+  add("bpm", found.beatsPerMinute)
+  add("genre", found.genre)
+  add(
+    "date",
+    found.date === undefined || Number.isNaN(found.date.getTime()) ? undefined : found.date.toISOString().slice(0, 10)
+  )
+  add("comment", found.comment)
+  add("description", found.description)
+  for (const [name, value] of Object.entries(found.raw ?? {})) {
+    if (typeof value !== "string") continue
+    if (name === "©too") add("encoder", value)
+    else if (name === "©wrt") add("composer", value)
+    else if (name === "cprt") add("copyright", value)
+  }
+  return tags
+}
+
+/** What iTunes says of the samples before and behind the sound, where there is no edit list. */
+const gaplessOf = (found: Mediabunny.MetadataTags): { readonly delay: number; readonly total: number } | undefined => {
+  for (const [name, value] of Object.entries(found.raw ?? {})) {
+    const match = name.endsWith("iTunSMPB") && typeof value === "string" ? gapless.exec(value) : null
+    if (match === null) continue
+    return { delay: Number.parseInt(match[1] ?? "0", 16), total: Number.parseInt(match[3] ?? "0", 16) }
+  }
+  return undefined
+}
+
+/** How many files are being opened, and how much the library prints otherwise. */
+let opening = 0
+let level: Mediabunny.LogLevel | undefined
+
+/** The library prints what it thinks of a file while that is opened; what is wrong with it stands in the error. */
+const quietly = <A, E, R>(bunny: typeof Mediabunny, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      if (opening++ > 0) return
+      level = bunny.Logging.level
+      bunny.Logging.level = bunny.LogLevel.Silent
+    }),
+    () => effect,
+    () =>
+      Effect.sync(() => {
+        if (--opening > 0 || level === undefined) return
+        bunny.Logging.level = level
+      })
+  )
+
+/** All bytes of a source that gives them one after another only. */
+const spool = (source: ByteSource.ByteSource): Effect.Effect<ByteSource.RandomAccess, VoiceError> =>
+  Effect.gen(function*() {
+    if (source.random !== undefined) return source.random
+    const parts: Array<Uint8Array> = []
+    let size = 0
+    while (true) {
+      const bytes = yield* source.next
+      if (bytes === undefined) break
+      parts.push(bytes)
+      size += bytes.length
+      if (size > maxSpoolBytes) {
+        return yield* ByteSource.failure(
+          source.name,
+          "Unsupported",
+          "an MP4 of more than 256 MiB can be played from a file or a URL, but not from a stream"
+        )
+      }
+    }
+    const whole = ByteSource.memory(Buffer.concat(parts), source.name).random
+    return whole ?? (yield* Effect.die("bytes in memory can be read at any place"))
+  })
+
+/**
+ * Opens the first track of Opus or AAC; the scope ends it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { name } = source
+    const random = yield* spool(source)
+    let positionMs = 0
+    const failure = (problem: Problem): VoiceError => ByteSource.failure(name, problem.kind, problem.detail, positionMs)
+    const corrupt = (cause: unknown): VoiceError =>
+      failure({ kind: "Corrupt", detail: `the MP4 is malformed: ${ByteSource.describe(cause)}` })
+
+    const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, VoiceError> =>
+      Effect.tryPromise({
+        try: run,
+        // what a read has failed with comes through
+        catch: (cause) => cause instanceof VoiceError ? cause : corrupt(cause)
+      }).pipe(
+        Effect.timeoutOrElse({
+          duration: patience,
+          orElse: () => Effect.fail(corrupt("it cannot be read in 20 seconds"))
+        })
+      )
+
+    const run = Effect.runPromiseWith(yield* Effect.context<never>())
+    const bunny = yield* attempt(() => import("mediabunny"))
+    const input = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        new bunny.Input({
+          formats: [bunny.MP4, bunny.QTFF],
+          source: new bunny.CustomSource({
+            getSize: () => random.size,
+            read: (start, end) => run(random.read(start, end)),
+            prefetchProfile: "network",
+            handleUnhandledError: () => undefined
+          })
+        })
+      ),
+      (input) => Effect.sync(() => input.dispose())
+    )
+
+    const track = yield* quietly(bunny, attempt(() => input.getPrimaryAudioTrack()))
+    if (track === null) {
+      const tracks = yield* attempt(() => input.getTracks())
+      return yield* failure(
+        tracks.length === 0
+          ? { kind: "Truncated", detail: "the MP4 has no index: it is cut, or was never finished" }
+          : { kind: "Unsupported", detail: "there is no sound in the MP4" }
+      )
+    }
+    const codec = track.codec
+    if (codec !== "opus" && codec !== "aac") {
+      return yield* failure({
+        kind: "Unsupported",
+        detail: `the MP4 holds ${codec ?? "an unknown codec"}, neither Opus nor AAC`
+      })
+    }
+    const config = yield* attempt(() => track.getDecoderConfig())
+    const found = yield* attempt(() => input.getMetadataTags())
+    const firstTime = yield* attempt(() => track.getFirstTimestamp())
+    const duration = yield* attempt(() => track.computeDuration())
+    const rate = codec === "opus" ? 48_000 : track.sampleRate
+    const channels = track.numberOfChannels
+    const description = config?.description
+    const setup = description === undefined
+      ? []
+      : [description instanceof Uint8Array ? description : new Uint8Array(0)]
+    const [first] = setup
+    if (codec === "opus" && first !== undefined && OpusHead.isHead(first)) {
+      const decoded = OpusHead.decode(first)
+      if ("kind" in decoded) return yield* failure(decoded)
+    }
+    if (channels < 1 || channels > (codec === "opus" ? 2 : Samples.maxChannels) || rate < 1000 || rate > 768_000) {
+      return yield* failure({ kind: "Unsupported", detail: `the MP4 holds ${channels} channels at ${rate} Hz` })
+    }
+
+    const known = firstTime < 0 ? undefined : gaplessOf(found)
+    const delay = known?.delay ?? Math.max(0, Math.round(-firstTime * rate))
+    const total = known?.total ?? Math.round(duration * rate)
+    const header: Header = {
+      codec,
+      rate,
+      channels,
+      setup,
+      sampleFormat: undefined,
+      delay,
+      total,
+      warmUp: codec === "opus" ? 80 * 48 : 2048,
+      tags: tagsOf(found)
+    }
+    /** Packets count from the first sample that a decoder gives. */
+    const shift = known === undefined ? delay : 0
+
+    const sink = new bunny.EncodedPacketSink(track)
+    let current: Mediabunny.EncodedPacket | undefined
+    let begun = false
+    /** The packet to go on with after a seek. */
+    let sought: Mediabunny.EncodedPacket | undefined
+    let problem: Problem | undefined
+    let reached = 0
+
+    const nextPacket = async (): Promise<Mediabunny.EncodedPacket | undefined> => {
+      const next = sought ?? (current !== undefined
+        ? await sink.getNextPacket(current)
+        : begun
+        ? null
+        : await sink.getFirstPacket())
+      sought = undefined
+      begun = true
+      current = next ?? undefined
+      return current
+    }
+
+    const packetOf = (packet: Mediabunny.EncodedPacket): Packet | Problem => {
+      const data = packet.data
+      if (data.length === 0) return { kind: "Truncated", detail: "it is shorter than it says" }
+      const samples = codec === "opus" ? OpusPacket.samples(data) : Math.max(1024, Math.round(packet.duration * rate))
+      if (samples < 0) return { kind: "Corrupt", detail: `${data.length} bytes are not a valid Opus packet` }
+      return { data, samples, start: Math.round(packet.timestamp * rate) + shift, offset: -1 }
+    }
+
+    const pull: PacketSource["pull"] = Effect.gen(function*() {
+      const packets: Array<Packet> = []
+      while (packets.length < packetsAtOnce && problem === undefined) {
+        const next = yield* attempt(nextPacket)
+        if (next === undefined) {
+          // a last packet may be shorter than the others
+          const expected = Math.round(duration * rate) + shift
+          if (reached + 4096 < expected) problem = { kind: "Truncated", detail: "it is shorter than it says" }
+          break
+        }
+        const packet = packetOf(next)
+        if ("kind" in packet) {
+          problem = packet
+          break
+        }
+        reached = packet.start + packet.samples
+        packets.push(packet)
+      }
+      if (packets.length > 0) {
+        positionMs = Math.max(0, reached - (codec === "opus" ? 0 : delay)) / rate * 1000
+        return packets
+      }
+      if (problem !== undefined) return yield* failure(problem)
+      return yield* Cause.done()
+    })
+
+    const seek = (sample: number) =>
+      Effect.map(attempt(() => sink.getPacket((sample - shift) / rate)), (packet) => {
+        problem = undefined
+        begun = false
+        current = undefined
+        // before the first packet there is none: it is the first one then
+        sought = packet ?? undefined
+      })
+
+    return {
+      name,
+      header,
+      durationMs: codec === "opus" ? duration * 1000 : total / rate * 1000,
+      live: false,
+      pull,
+      seek
+    }
+  })

@@ -1,0 +1,411 @@
+/**
+ * Plays any number of tracks on one connection. One track of Opus at gain 1 is passed through: its own ring is what the driver
+ * reads. Anything else is mixed, ahead of its time, into a ring that the driver reads instead. The driver goes over from one
+ * ring to the other between two frames.
+ *
+ * Tracks see a place of their own, which looks like a connection that nobody else plays on.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type * as FrameRing from "../driver/FrameRing.ts"
+import type { TrackNumber } from "../driver/Line.ts"
+import type { Mixer } from "../Mixer.ts"
+import type { Observer, VoiceConnection } from "../VoiceDriver.ts"
+import type * as VoiceError from "../VoiceError.ts"
+import * as Desk from "./Desk.ts"
+import * as Place from "./Place.ts"
+import * as Pump from "./Pump.ts"
+import * as Seat from "./Seat.ts"
+import * as Succession from "./Succession.ts"
+
+/**
+ * Where to play: a connection, or what stands for one connection after another.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Outlet extends Pick<VoiceConnection, "attach" | "detach" | "setPaused" | "awaitEnd"> {
+  readonly observe: (observer: Observer<Seat.Happening>) => Effect.Effect<void, never, Scope.Scope>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Player {
+  readonly place: (options: Place.PlaceOptions) => Place.Place
+  /** Nothing of what plays now is heard any more. The tracks have to be stopped then. */
+  readonly silence: Effect.Effect<void>
+}
+
+/** What the driver reads. */
+type Lane =
+  | { readonly _tag: "nothing" }
+  | {
+    readonly _tag: "direct"
+    readonly entry: Seat.Entry
+    readonly number: TrackNumber
+    next: { readonly entry: Seat.Entry; readonly number: TrackNumber } | undefined
+  }
+  | {
+    readonly _tag: "mix"
+    readonly desk: Desk.Desk
+    readonly scope: Scope.Closeable
+    readonly number: TrackNumber
+    /** The entry that was passed through before, until it is the mix's turn. */
+    from: Seat.Entry | undefined
+    /** The entry that is passed through afterwards. */
+    successor: { readonly entry: Seat.Entry; readonly number: TrackNumber } | undefined
+  }
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  outlet: Outlet,
+  mixer: Mixer["Service"],
+  encoder: Parameters<Mixer["Service"]["open"]>[0]["encoder"]
+): Effect.fn.Return<Player, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  const scope = yield* Effect.scope
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  const onePermit = yield* Semaphore.make(1)
+  const entries = new Set<Seat.Entry>()
+  /** Those whose tracks have not ended. */
+  const taken = new Set<Seat.Seat>()
+  let over: VoiceError.VoiceError | undefined
+  let lane: Lane = { _tag: "nothing" }
+  let isLooking = false
+  /** How often all was silenced. */
+  let silences = 0
+
+  const live = () => Array.from(entries).filter(({ place }) => place !== "waiting")
+  const waiting = () => Array.from(entries).filter(({ place }) => place === "waiting")
+
+  const heardMs = (entry: Seat.Entry): number => {
+    if (entry.place === "mix" && lane._tag === "mix" && lane.from !== entry) {
+      entry.heardMs = lane.desk.heardMs(entry) ?? entry.heardMs
+    } else if (entry.place !== "out" && entry.place !== "mix") {
+      entry.heardMs = entry.media.ring.positionMs()
+    } else if (entry.place === "mix") entry.heardMs = entry.media.ring.positionMs()
+    return entry.heardMs
+  }
+
+  const leaveOut = (entry: Seat.Entry): void => {
+    heardMs(entry)
+    if (entry.place === "direct") Seat.count(entry)
+    entry.place = "out"
+    entries.delete(entry)
+  }
+
+  const drained = (entry: Seat.Entry): void => {
+    leaveOut(entry)
+    Seat.tell(entry, "TrackDrained")
+  }
+
+  const closeMix = ({ scope: ofMix }: Extract<Lane, { readonly _tag: "mix" }>) => Scope.close(ofMix, Exit.void)
+
+  /** Begins to pass an entry through. */
+  const pass = Effect.fnUntraced(function*(entry: Seat.Entry, media: FrameRing.FrameRing) {
+    entry.place = "direct"
+    entry.counted = media.framesRead()
+    const number = yield* outlet.attach(media, { paused: entry.isPaused })
+    lane = { _tag: "direct", entry, number, next: undefined }
+  })
+
+  const onBroken = (broken: Desk.Desk, error: VoiceError.VoiceError) =>
+    onePermit.withPermit(Effect.gen(function*() {
+      if (lane._tag !== "mix" || lane.desk !== broken) return
+      const former = lane
+      lane = { _tag: "nothing" }
+      yield* outlet.detach(former.number)
+      yield* closeMix(former)
+      for (const entry of live()) {
+        leaveOut(entry)
+        Seat.fail(entry.seat, error)
+      }
+    }))
+
+  const add = (desk: Desk.Desk, entry: Seat.Entry, from: number | undefined): void => {
+    const error = desk.add(entry, from)
+    if (error === undefined) return
+    leaveOut(entry)
+    Seat.fail(entry.seat, error)
+  }
+
+  const startMix = Effect.fnUntraced(function*() {
+    const before = silences
+    const ofMix = yield* Scope.fork(scope)
+    const desk: Desk.Desk = yield* Desk.open(mixer, encoder, (error) => void fork(onBroken(desk, error))).pipe(
+      Scope.provide(ofMix),
+      Effect.onError((cause) => Scope.close(ofMix, Exit.failCause(cause)))
+    )
+    // some time has passed
+    const all = live()
+    const direct = lane._tag === "direct" && entries.has(lane.entry) ? lane : undefined
+    if (all.length === 0 || silences !== before) return yield* Scope.close(ofMix, Exit.void)
+    if (direct?.next !== undefined) direct.next.entry.place = "waiting"
+    const after = direct?.entry.media.format === "opus"
+      ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
+      : undefined
+    if (direct !== undefined) add(desk, direct.entry, after)
+    for (const entry of all) if (entry !== direct?.entry) add(desk, entry, undefined)
+    const number = yield* outlet.attach(desk.ring, { after })
+    lane = { _tag: "mix", desk, scope: ofMix, number, from: direct?.entry, successor: undefined }
+    look()
+  })
+
+  /** Hands the ring of the mix's last input back to the driver, behind the mix. */
+  const handOver = Effect.fnUntraced(function*(mix: Extract<Lane, { readonly _tag: "mix" }>) {
+    const entry = mix.desk.successor()
+    if (entry === undefined || entry.media.format !== "opus" || !entries.has(entry)) return
+    const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
+    mix.successor = { entry, number }
+  })
+
+  /** What waits for a track that is passed through, and can be, follows it without a gap. */
+  const prepareNext = Effect.fnUntraced(function*(direct: Extract<Lane, { readonly _tag: "direct" }>) {
+    if (direct.next !== undefined) {
+      if (entries.has(direct.next.entry) && Succession.isPlain(direct.next.entry)) return
+      yield* outlet.detach(direct.next.number)
+      direct.next.entry.place = entries.has(direct.next.entry) ? "waiting" : "out"
+      direct.next = undefined
+    }
+    const entry = waiting().find(({ seat }) => seat.after === direct.entry.seat && seat.crossfadeMs === 0)
+    if (entry === undefined || !Succession.isPlain(entry) || entry.media.format !== "opus") return
+    entry.counted = entry.media.ring.framesRead()
+    const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
+    direct.next = { entry, number }
+  })
+
+  const isDue = (entry: Seat.Entry): boolean =>
+    Succession.isDue(entry, mixer.aheadMs, (fading) => {
+      if (fading.place === "mix" && lane._tag === "mix") lane.desk.setGain(fading)
+    })
+
+  const release = (): void => {
+    for (const entry of waiting()) {
+      if (lane._tag === "direct" && lane.next?.entry === entry) continue
+      if (isDue(entry)) entry.place = "ready"
+    }
+  }
+
+  /** Brings what the driver reads into line with what shall be heard. */
+  const settle: Effect.Effect<void, VoiceError.VoiceError> = Effect.gen(function*() {
+    release()
+    const all = live()
+    if (lane._tag === "direct" && !entries.has(lane.entry)) lane = { _tag: "nothing" }
+    const [first] = all
+    switch (lane._tag) {
+      case "nothing":
+        if (first === undefined) break
+        if (all.length === 1 && Succession.isPlain(first) && first.media.format === "opus") {
+          yield* pass(first, first.media.ring)
+          yield* settle
+        } else yield* startMix()
+        break
+      case "direct":
+        if (all.length > 1 || !Succession.isPlain(lane.entry)) yield* startMix()
+        else yield* prepareNext(lane)
+        break
+      case "mix":
+        if (lane.desk.isEnded()) {
+          if (lane.successor === undefined) yield* handOver(lane)
+        } else {
+          for (const entry of all) if (entry.place === "ready") add(lane.desk, entry, undefined)
+        }
+    }
+    look()
+  })
+
+  /** What cannot be mixed does not play. */
+  const settled = settle.pipe(Effect.tapError((error) =>
+    Effect.sync(() => {
+      const direct = lane._tag === "direct" ? lane.entry : undefined
+      for (const entry of live()) {
+        if (entry === direct) continue
+        leaveOut(entry)
+        Seat.fail(entry.seat, error)
+      }
+    })
+  ))
+
+  const settleLater = () => void fork(onePermit.withPermit(Effect.ignore(Effect.uninterruptible(settled))))
+
+  const onTick = (): number => {
+    if (lane._tag === "mix") {
+      lane.desk.look(nowMs(), drained)
+      if (lane.desk.isEnded() && lane.successor === undefined && lane.desk.successor() !== undefined) settleLater()
+    }
+    if (waiting().some((entry) => (lane._tag !== "direct" || lane.next?.entry !== entry) && isDue(entry))) settleLater()
+    isLooking = lane._tag === "mix" || waiting().length > 0
+    return isLooking ? Succession.lookMs : 0
+  }
+
+  const look = (): void => {
+    if (isLooking || (lane._tag !== "mix" && waiting().length === 0)) return
+    isLooking = true
+    fork(Effect.forkIn(Pump.refill(clock, Succession.lookMs, onTick), scope, { startImmediately: true }))
+  }
+
+  const onDirect = (_tag: string, direct: Extract<Lane, { readonly _tag: "direct" }>): void => {
+    const { entry, next } = direct
+    if (_tag === "TrackStarving") return Seat.starving(entry, nowMs())
+    if (_tag !== "TrackDrained") return Seat.flowing(entry, nowMs())
+    if (next === undefined) lane = { _tag: "nothing" }
+    else {
+      next.entry.place = "direct"
+      next.entry.seat.after = undefined
+      lane = { _tag: "direct", ...next, next: undefined }
+    }
+    drained(entry)
+    settleLater()
+  }
+
+  const onMix = (_tag: string, mix: Extract<Lane, { readonly _tag: "mix" }>): void => {
+    if (mix.from !== undefined) {
+      Seat.count(mix.from)
+      mix.desk.own(mix.from)
+      mix.from = undefined
+    }
+    if (_tag === "TrackStarving") return mix.desk.starving(nowMs())
+    mix.desk.look(nowMs(), drained)
+    if (_tag !== "TrackDrained") return
+    mix.desk.drain(drained)
+    const { successor } = mix
+    if (successor === undefined) lane = { _tag: "nothing" }
+    else {
+      const { entry } = successor
+      entry.place = "direct"
+      if (entry.media.format === "opus") entry.counted = entry.media.ring.framesRead()
+      lane = { _tag: "direct", ...successor, next: undefined }
+    }
+    // what came too late for this mix gets another one
+    for (const entry of live()) if (entry.place === "mix") entry.place = "ready"
+    fork(closeMix(mix))
+    settleLater()
+  }
+
+  yield* outlet.observe({
+    onEvent: ({ _tag, track }) => {
+      if (track === undefined || lane._tag === "nothing" || track !== lane.number) return
+      if (lane._tag === "direct") onDirect(_tag, lane)
+      else onMix(_tag, lane)
+    },
+    onOver: (error) => {
+      over = error
+      for (const seat of taken) Seat.fail(seat, error)
+    }
+  })
+
+  /** Takes an entry out of what plays. */
+  const remove = Effect.fnUntraced(function*(entry: Seat.Entry) {
+    const former = lane
+    const { place: before } = entry
+    const others = live().filter((other) => other !== entry)
+    leaveOut(entry)
+    if (former._tag === "direct") {
+      if (former.next?.entry === entry) {
+        const { number } = former.next
+        former.next = undefined
+        return yield* outlet.detach(number)
+      }
+      if (former.entry !== entry) return
+      if (former.next !== undefined) {
+        yield* outlet.detach(former.next.number)
+        former.next.entry.place = "waiting"
+      }
+      lane = { _tag: "nothing" }
+      return yield* outlet.detach(former.number)
+    }
+    if (former._tag !== "mix" || before !== "mix") return
+    if (former.successor?.entry === entry || others.length === 0) {
+      lane = { _tag: "nothing" }
+      if (former.successor !== undefined) yield* outlet.detach(former.successor.number)
+      yield* outlet.detach(former.number)
+      return yield* closeMix(former)
+    }
+    former.desk.remove(entry)
+  })
+
+  /** Takes an entry out of what plays, for another one of the same track that follows at once. */
+  const makeRoom = (entry: Seat.Entry) => {
+    if (lane._tag === "direct" && lane.entry === entry) {
+      // what is attached next takes its place, and that of what waits
+      if (lane.next !== undefined) lane.next.entry.place = "waiting"
+      leaveOut(entry)
+      lane = { _tag: "nothing" }
+      return Effect.void
+    }
+    if (lane._tag === "mix" && entry.place === "mix" && lane.successor?.entry !== entry && !lane.desk.isEnded()) {
+      leaveOut(entry)
+      lane.desk.remove(entry)
+      return Effect.void
+    }
+    return remove(entry)
+  }
+
+  const silence = Effect.suspend(() => {
+    silences++
+    const now = lane
+    if (now._tag === "nothing") return Effect.void
+    const next = now._tag === "direct" ? now.next : now.successor
+    return Effect.andThen(
+      next === undefined ? Effect.void : outlet.detach(next.number),
+      outlet.detach(now.number)
+    )
+  })
+
+  const alone = <A, E>(effect: Effect.Effect<A, E>) => onePermit.withPermit(Effect.uninterruptible(effect))
+
+  const host: Place.Host = {
+    awaitEnd: outlet.awaitEnd,
+    enter: (entry, former) =>
+      alone(Effect.gen(function*() {
+        if (former !== undefined && entries.has(former)) yield* makeRoom(former)
+        entry.place = entry.seat.after === undefined ? "ready" : "waiting"
+        entries.add(entry)
+        yield* settle.pipe(Effect.tapError(() => Effect.sync(() => leaveOut(entry))))
+      })),
+    remove: (entry) => alone(Effect.andThen(remove(entry), Effect.ignore(settled))),
+    pausing: (entry) =>
+      alone(Effect.suspend(() => {
+        if (lane._tag === "nothing") return Effect.void
+        const follower = lane._tag === "direct" ? lane.next : lane.successor
+        if (follower?.entry === entry) return outlet.setPaused(follower.number, entry.isPaused)
+        if (lane._tag === "direct" && lane.entry === entry) return outlet.setPaused(lane.number, entry.isPaused)
+        if (lane._tag === "mix" && entry.place === "mix") lane.desk.setPaused(entry)
+        return Effect.void
+      })),
+    levelling: ({ entry }) =>
+      alone(Effect.suspend(() => {
+        if (entry?.place === "mix" && lane._tag === "mix") lane.desk.setGain(entry)
+        return settle
+      })),
+    left: alone(Effect.ignore(settled)),
+    heardMs,
+    isIn: (entry) => entries.has(entry),
+    observe: (seat, observer) =>
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          seat.observers.add(observer)
+          taken.add(seat)
+          if (over !== undefined) observer.onOver(over)
+        }),
+        () =>
+          Effect.sync(() => {
+            seat.observers.delete(observer)
+            if (seat.observers.size === 0) taken.delete(seat)
+          })
+      )
+  }
+
+  return { place: (options) => Place.make(host, options), silence }
+})

@@ -1,0 +1,147 @@
+/**
+ * What the player knows of one track: its level, what it plays at the moment, and what was heard of it.
+ *
+ * @since 0.1.0
+ */
+import type * as FrameRing from "../driver/FrameRing.ts"
+import type { TrackNumber } from "../driver/Line.ts"
+import type { Ducking } from "../mixer/messages.ts"
+import type * as PcmRing from "../mixer/PcmRing.ts"
+import type { Curve } from "../mixer/Ramp.ts"
+import type { Observer } from "../VoiceDriver.ts"
+import type { VoiceError } from "../VoiceError.ts"
+
+/**
+ * What a source is read into.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Media =
+  | { readonly format: "opus"; readonly ring: FrameRing.FrameRing }
+  | { readonly format: "pcm"; readonly ring: PcmRing.PcmRing }
+
+/**
+ * What happens to a ring that plays.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Happening {
+  readonly _tag: string
+  readonly track?: number
+}
+
+/**
+ * Frames of 20 ms of one track. In passthrough the frames are those of its source.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface TrackMetrics {
+  /** Sent with it in them. */
+  readonly sent: number
+  /** Whose time passed while its source had nothing: they came too late. */
+  readonly late: number
+  /** Whose time passed because the mixer did not have them ready. */
+  readonly missed: number
+  /** With something filled in for what could not be decoded or had not come. */
+  readonly concealed: number
+}
+
+/** @internal */
+export interface AttachOptions {
+  readonly paused: boolean
+  /** Begins in the middle of something. */
+  readonly cutIn: boolean
+  /** Media time to the end, in milliseconds, if it is known. */
+  readonly remainingMs: () => number | undefined
+}
+
+/** @internal */
+export interface Entry extends AttachOptions {
+  readonly number: TrackNumber
+  readonly media: Media
+  readonly seat: Seat
+  isPaused: boolean
+  /** `waiting`: for the end of another track. `out`: it does not play any more. */
+  place: "waiting" | "ready" | "direct" | "mix" | "out"
+  /** Its name and its place in the mix. */
+  input: number
+  slot: number
+  isStarted: boolean
+  /** Of the monotonic clock, while its source has nothing. */
+  starvingMs: number | undefined
+  /** The frame of the mix that it ended with. */
+  overAt: number | undefined
+  /** Frames of its ring that were counted. */
+  counted: number
+  heardMs: number
+}
+
+/** @internal */
+export interface Seat {
+  gain: number
+  /** How the gain is to be reached by a mix that begins. */
+  ramp: { readonly rampMs: number; readonly curve: Curve; readonly end: boolean } | undefined
+  fadeInMs: number
+  curve: Curve
+  readonly duck: Ducking | undefined
+  after: Seat | undefined
+  readonly crossfadeMs: number
+  /** Its track has ended. */
+  isOver: boolean
+  entry: Entry | undefined
+  readonly observers: Set<Observer<Happening>>
+  sent: number
+  late: number
+  missed: number
+  concealed: number
+}
+
+/** @internal */
+export const tell = ({ number, seat }: Entry, _tag: string): void => {
+  for (const { onEvent } of seat.observers) onEvent({ _tag, track: number })
+}
+
+/** @internal */
+export const fail = (seat: Seat, error: VoiceError): void => {
+  for (const { onOver } of seat.observers) onOver(error)
+}
+
+const frameMs = 20
+
+/**
+ * Its ring has begun to give frames, or does so again.
+ *
+ * @internal
+ */
+export const flowing = (entry: Entry, nowMs: number): void => {
+  if (!entry.isStarted) {
+    entry.isStarted = true
+    tell(entry, "TrackStarted")
+  }
+  if (entry.starvingMs === undefined) return
+  if (entry.place === "direct") entry.seat.late += Math.round((nowMs - entry.starvingMs) / frameMs)
+  entry.starvingMs = undefined
+  tell(entry, "TrackRecovered")
+}
+
+/** @internal */
+export const starving = (entry: Entry, nowMs: number): void => {
+  if (!entry.isStarted || entry.starvingMs !== undefined || entry.isPaused) return
+  entry.starvingMs = nowMs
+  tell(entry, "TrackStarving")
+}
+
+/**
+ * Counts the frames that the driver has taken off its ring itself.
+ *
+ * @internal
+ */
+export const count = (entry: Entry): void => {
+  if (entry.media.format !== "opus") return
+  const read = entry.media.ring.framesRead()
+  entry.seat.sent += read - entry.counted
+  entry.counted = read
+}

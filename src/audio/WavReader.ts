@@ -1,0 +1,239 @@
+/**
+ * WAV: RIFF, RF64 and BW64 with PCM of integers or floating point, to pieces of PCM.
+ *
+ * What ends how:
+ * - The sound ends before the size that it has by its header: `Truncated`, after all that is there. A size of zero or of all
+ *   ones, as those write it who cannot go back to the header, means all there is.
+ * - The bytes end inside a sample of all channels: `Truncated`.
+ * - Chunks behind the sound: ignored.
+ *
+ * @since 0.1.0
+ */
+import { append, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import * as Samples from "./Samples.ts"
+import type { MutableTags } from "./Tags.ts"
+import * as Tags from "./Tags.ts"
+
+/** Samples of all channels in a packet, at most. */
+const packetFrames = 2048
+
+/** Chunks before the sound are read as a whole if they are of use, and skipped else. */
+const maxChunkBytes = 1024 * 1024
+
+const unknownSize = 0xffffffff
+
+const text = (bytes: Uint8Array, offset: number): string => String.fromCharCode(...bytes.subarray(offset, offset + 4))
+
+const formatOf = (code: number, bits: number): Samples.SampleFormat | undefined => {
+  if (code === 1) {
+    return bits === 8 ? "u8" : bits === 16 ? "s16le" : bits === 24 ? "s24le" : bits === 32 ? "s32le" : undefined
+  }
+  if (code === 3) return bits === 32 ? "f32le" : bits === 64 ? "f64le" : undefined
+  return undefined
+}
+
+interface Format {
+  readonly format: Samples.SampleFormat
+  readonly channels: number
+  readonly rate: number
+}
+
+/** The chunk `fmt ` (Microsoft, "Multiple channel audio data and WAVE files"). */
+const decodeFormat = (chunk: Uint8Array): Format | Problem => {
+  if (chunk.length < 16) return { kind: "Corrupt", detail: "the WAV format chunk is too short" }
+  const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+  const tag = view.getUint16(0, true)
+  const channels = view.getUint16(2, true)
+  const rate = view.getUint32(4, true)
+  const block = view.getUint16(12, true)
+  const extensible = tag === 0xfffe && chunk.length >= 26
+  const code = extensible ? view.getUint16(24, true) : tag
+  // the bits that count can be fewer than those that a sample takes
+  const bits = channels > 0 && block % channels === 0 ? 8 * block / channels : view.getUint16(14, true)
+  const format = formatOf(code, bits)
+  if (format === undefined) {
+    return { kind: "Unsupported", detail: `WAV of the encoding ${code} with ${bits} bits a sample` }
+  }
+  if (channels < 1 || channels > Samples.maxChannels) {
+    return { kind: "Unsupported", detail: `WAV of ${channels} channels; 1 to ${Samples.maxChannels} can be played` }
+  }
+  if (rate < 1000 || rate > 768_000) return { kind: "Unsupported", detail: `WAV at ${rate} Hz` }
+  return { format, channels, rate }
+}
+
+/**
+ * A reader at the start of a file.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): PacketReader => {
+  const input = pending()
+  let position = 0
+  let state: "riff" | "chunks" | "sound" | "ended" = "riff"
+  let skipping = 0
+  let wide: number | undefined
+  let format: Format | undefined
+  let header: Header | undefined
+  let frameBytes = 1
+  let soundAt = 0
+  let soundEnd = Infinity
+  let frame = 0
+  const tags: MutableTags = {}
+  let packets: Array<Packet> = []
+  let problem: Problem | undefined
+
+  const fail = (kind: Problem["kind"], detail: string): void => {
+    problem ??= { kind, detail }
+  }
+
+  const consume = (bytes: number): void => {
+    input.start += bytes
+    position += bytes
+  }
+
+  const u32 = (offset: number): number => {
+    const view = new DataView(input.bytes.buffer, input.bytes.byteOffset)
+    return view.getUint32(input.start + offset, true)
+  }
+
+  const onRiff = (): boolean => {
+    if (input.end - input.start < 12) return false
+    const kind = text(input.bytes, input.start)
+    if (!["RIFF", "RF64", "BW64"].includes(kind) || text(input.bytes, input.start + 8) !== "WAVE") {
+      fail("UnknownFormat", "it is not a WAV file")
+      return false
+    }
+    consume(12)
+    state = "chunks"
+    return true
+  }
+
+  const onChunk = (): boolean => {
+    const available = input.end - input.start
+    if (available < 8) return false
+    const id = text(input.bytes, input.start)
+    const size = u32(4)
+    if (id === "data") return onSound(size)
+    const wanted = id === "fmt " || id === "ds64" || id === "LIST"
+    const padded = size + (size & 1)
+    if (!wanted || size > maxChunkBytes) {
+      if (id === "fmt ") fail("Corrupt", "the WAV format chunk is too large")
+      skipping = padded
+      consume(8)
+      return true
+    }
+    if (available < 8 + padded) return false
+    const chunk = input.bytes.slice(input.start + 8, input.start + 8 + size)
+    consume(8 + padded)
+    if (id === "LIST" && size >= 4 && text(chunk, 0) === "INFO") Tags.riffInfo(chunk.subarray(4), tags)
+    if (id === "ds64" && size >= 16) {
+      const view = new DataView(chunk.buffer)
+      wide = view.getUint32(12, true) * 0x1_0000_0000 + view.getUint32(8, true)
+    }
+    if (id === "fmt ") {
+      const decoded = decodeFormat(chunk)
+      if ("kind" in decoded) fail(decoded.kind, decoded.detail)
+      else format = decoded
+    }
+    return true
+  }
+
+  const onSound = (size: number): boolean => {
+    if (format === undefined) {
+      fail("Corrupt", "the WAV sound comes before its format")
+      return false
+    }
+    consume(8)
+    soundAt = position
+    frameBytes = Samples.bytesOf(format.format) * format.channels
+    const bytes = size === unknownSize && wide !== undefined ? wide : size
+    const unknown = bytes === 0 || bytes === unknownSize
+    // a size that is no whole number of samples is that of a program that padded it
+    const frames = unknown ? undefined : Math.floor(bytes / frameBytes)
+    soundEnd = frames === undefined ? Infinity : soundAt + frames * frameBytes
+    header = {
+      codec: "pcm",
+      rate: format.rate,
+      channels: format.channels,
+      setup: [],
+      sampleFormat: format.format,
+      delay: 0,
+      total: frames,
+      warmUp: 0,
+      tags
+    }
+    state = "sound"
+    return true
+  }
+
+  const onSamples = (): boolean => {
+    const available = Math.min(input.end - input.start, soundEnd - position)
+    const frames = Math.min(packetFrames, Math.floor(available / frameBytes))
+    if (frames > 0) {
+      const data = input.bytes.slice(input.start, input.start + frames * frameBytes)
+      packets.push({ data, samples: frames, start: frame, offset: position })
+      frame += frames
+      consume(data.length)
+    }
+    if (position >= soundEnd) state = "ended"
+    return frames > 0
+  }
+
+  const step = (): boolean => {
+    if (problem !== undefined) return false
+    if (skipping > 0) {
+      const bytes = Math.min(skipping, input.end - input.start)
+      skipping -= bytes
+      consume(bytes)
+      return bytes > 0
+    }
+    switch (state) {
+      case "riff":
+        return onRiff()
+      case "chunks":
+        return onChunk()
+      case "sound":
+        return onSamples()
+      case "ended":
+        consume(input.end - input.start)
+        return false
+    }
+  }
+
+  return {
+    push: (bytes) => {
+      if (problem !== undefined) return
+      append(input, bytes)
+      while (step()) { /* goes on as far as there are bytes */ }
+    },
+    end: () => {
+      if (problem !== undefined) return
+      if (state === "riff" || state === "chunks") fail("Truncated", "it ends in the headers")
+      else if (state === "sound" && soundEnd !== Infinity) fail("Truncated", "it is shorter than it says")
+      else if (state === "sound" && input.end > input.start) fail("Truncated", "it ends inside a sample")
+    },
+    take: () => {
+      const taken = packets
+      packets = []
+      return taken
+    },
+    header: () => header,
+    durationMs: () => header?.total === undefined ? undefined : header.total / header.rate * 1000,
+    durationByTail: (_tail, size) =>
+      header === undefined ? undefined : Math.floor((size - soundAt) / frameBytes) / header.rate * 1000,
+    tailBytes: 1,
+    problem: () => problem,
+    restart: (place) => {
+      input.start = 0
+      input.end = 0
+      skipping = 0
+      packets = []
+      problem = undefined
+      position = place.offset
+      frame = place.start
+      state = position >= soundEnd ? "ended" : "sound"
+    },
+    placeOf: (sample) => ({ offset: Math.min(soundEnd, soundAt + sample * frameBytes), start: sample })
+  }
+}

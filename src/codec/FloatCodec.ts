@@ -1,0 +1,73 @@
+/**
+ * libopus-wasm for the mixer: two channels of float samples at 48 kHz, and what is needed to join one stream to another.
+ * Plain code, so that a thread can load it without anything else.
+ *
+ * @since 0.1.0
+ */
+import * as LibOpus from "libopus-wasm"
+import type { EncoderOptions } from "../OpusEncoder.ts"
+
+/** @internal */
+export interface FloatEncoder {
+  /** By how many samples a channel what is decoded lies behind what was encoded. */
+  readonly lookahead: number
+  /** Encodes 20 ms: 1920 samples, left and right in turn. The packet is the caller's. May throw. */
+  readonly encode: (pcm: Float32Array) => Uint8Array
+  /** Whether frames may be predicted from former ones, which a decoder that has heard something else does not know. */
+  readonly setPrediction: (on: boolean) => void
+  readonly free: () => void
+}
+
+/** @internal */
+export interface FloatDecoder {
+  /** Decodes a packet to samples, left and right in turn. May throw. */
+  readonly decode: (packet: Uint8Array) => Float32Array
+  /** Fills in for a gap, in samples a channel. May throw. */
+  readonly conceal: (samples: number) => Float32Array
+  readonly free: () => void
+}
+
+/** @internal */
+export interface FloatCodec {
+  readonly encoder: (options: EncoderOptions) => Promise<FloatEncoder>
+  readonly decoder: () => Promise<FloatDecoder>
+}
+
+const applications = {
+  audio: LibOpus.Application.Audio,
+  voip: LibOpus.Application.Voip,
+  lowdelay: LibOpus.Application.RestrictedLowDelay
+} as const
+
+/** The complexity that libopus starts with. */
+const defaultComplexity = 9
+
+/** @internal */
+export const codec: FloatCodec = {
+  encoder: async (options) => {
+    const handle = await LibOpus.createEncoder({
+      channels: 2,
+      sampleRate: 48_000,
+      application: applications[options.application ?? "audio"],
+      bitrate: options.bitrate ?? "auto",
+      complexity: options.complexity ?? defaultComplexity,
+      fec: options.fec ?? false,
+      packetLossPercent: options.expectedLossPercent ?? 0,
+      dtx: options.dtx ?? false
+    })
+    return {
+      lookahead: handle.getLookahead(),
+      encode: (pcm) => handle.encodeFloat(pcm, { frameSize: 960 }),
+      setPrediction: (on) => handle.encoderCtl(LibOpus.EncoderCtl.SetPredictionDisabled, on ? 0 : 1),
+      free: () => handle.free()
+    }
+  },
+  decoder: async () => {
+    const handle = await LibOpus.createDecoder({ channels: 2, sampleRate: 48_000 })
+    return {
+      decode: (packet) => handle.decodeFloat(packet),
+      conceal: (samples) => handle.decodePacketLossFloat(samples),
+      free: () => handle.free()
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * Spans that keep nothing of what they are around: a span holds the result of its effect for as long as somebody keeps it,
+ * and exporters may print it. Keys and tokens are among the results here.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Tracer from "effect/Tracer"
+
+/**
+ * A span around an effect, which ends with its failure or with nothing.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const around =
+  (name: string, options?: Tracer.SpanOptionsNoTrace) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, Exclude<R, Tracer.ParentSpan>> =>
+    Effect.suspend(() => {
+      const results: Array<A> = []
+      return effect.pipe(
+        Effect.map((result) => void results.push(result)),
+        Effect.withSpan(name, options),
+        Effect.map(() => results[0] as A) // it has succeeded, and then there is one
+      )
+    })

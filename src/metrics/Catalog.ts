@@ -1,0 +1,187 @@
+/**
+ * The metrics of a session: what they are called, and which of its numbers they show. Names and units follow Prometheus:
+ * seconds and ratios (0 to 1), and `_total` behind what only grows.
+ *
+ * @since 0.1.0
+ */
+import type { Statistics } from "../driver/Line.ts"
+
+/**
+ * What the jitter buffers of a session have counted, all users together. It is what `session.receive.statistics()` gives.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Buffering {
+  /** Packets that came after their place had been given out as lost. */
+  readonly late: number
+  readonly duplicates: number
+  readonly overflowed: number
+  readonly strays: number
+  /** Frames that were given out as lost, which a decoder conceals. */
+  readonly lost: number
+  /** Of these, those that error correction can bring back. */
+  readonly recoverable: number
+  readonly resyncs: number
+  /** Frames that slow readers have lost. */
+  readonly dropped: number
+  readonly waiting: number
+  readonly depthMs: number
+}
+
+/**
+ * One metric. Several entries of a name differ by their attributes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Entry<A> {
+  readonly name: string
+  readonly kind: "counter" | "gauge"
+  readonly description: string
+  readonly attributes?: Readonly<Record<string, string>> | undefined
+  /** `undefined` while it is not known. */
+  readonly read: (from: A) => number | undefined
+}
+
+/**
+ * 1 while the session is connected, 0 while it is not; gone when the session is.
+ *
+ * @category catalog
+ * @since 0.1.0
+ */
+export const up: Omit<Entry<never>, "read"> = {
+  kind: "gauge",
+  name: "discord_voice_session_up",
+  description: "Whether the session has a voice connection (1) or is without one (0)"
+}
+
+const seconds = (ms: number | undefined): number | undefined => ms === undefined ? undefined : ms / 1000
+
+const greatest = (values: ReadonlyArray<number>): number | undefined =>
+  values.length === 0 ? undefined : Math.max(...values)
+
+const gauge = <A>(name: string, description: string, read: Entry<A>["read"]): Entry<A> => ({
+  name: `discord_voice_${name}`,
+  kind: "gauge",
+  description,
+  read
+})
+
+const counter = <A>(
+  name: string,
+  description: string,
+  read: Entry<A>["read"],
+  attributes?: Readonly<Record<string, string>>
+): Entry<A> => ({
+  name: `discord_voice_${name}_total`,
+  kind: "counter",
+  description,
+  attributes,
+  read
+})
+
+/** One counter for each field, told apart by an attribute. */
+const counters = <A>(
+  name: string,
+  attribute: string,
+  description: string,
+  reads: Readonly<Record<string, (from: A) => number>>
+): ReadonlyArray<Entry<A>> =>
+  Object.entries(reads).map(([value, read]) => counter(name, description, read, { [attribute]: value }))
+
+/**
+ * What comes of `session.statistics`.
+ *
+ * @category catalog
+ * @since 0.1.0
+ */
+export const connection: ReadonlyArray<Entry<Statistics>> = [
+  gauge(
+    "gateway_round_trip_seconds",
+    "Round trip of the main gateway's heartbeat",
+    (s) => seconds(s.gatewayRoundTripMs)
+  ),
+  gauge("heartbeat_round_trip_seconds", "Round trip of the voice gateway's heartbeat", (s) => seconds(s.roundTripMs)),
+  gauge("media_round_trip_seconds", "Round trip of media, by RTCP", (s) => seconds(s.mediaRoundTripMs)),
+  gauge("ping_round_trip_seconds", "Round trip of pings on the media socket", (s) => seconds(s.pingRoundTripMs)),
+  gauge("sent_loss_ratio", "Lost of what we sent, by the server's last report", (s) => s.sentLossShare),
+  gauge("sent_jitter_seconds", "Jitter of what we sent, by the server's last report", (s) => seconds(s.sentJitterMs)),
+  gauge(
+    "received_loss_ratio",
+    "Lost of what we hear in the last interval, of the worst source",
+    (s) => greatest(s.sources.map(({ lossShare }) => lossShare))
+  ),
+  gauge(
+    "received_jitter_seconds",
+    "Jitter of what we hear, of the worst source",
+    (s) => seconds(greatest(s.sources.map(({ jitterMs }) => jitterMs)))
+  ),
+  gauge("sources", "Streams that were heard", (s) => s.sources.length),
+  gauge("send_lateness_p99_seconds", "How late packets were sent, 99th percentile", (s) => seconds(s.latenessP99Ms)),
+  gauge("send_lateness_max_seconds", "How late the latest packet was sent", (s) => seconds(s.latenessMaxMs)),
+  counter("heartbeats_sent", "Heartbeats to the voice gateway", (s) => s.heartbeatsSent),
+  counter("resumes", "Lost WebSockets that were replaced while media went on", (s) => s.resumes),
+  counter("packets_sent", "RTP packets sent", (s) => s.packetsSent),
+  counter("silence_packets_sent", "RTP packets sent that were closing silence", (s) => s.silencePacketsSent),
+  counter("sent_bytes", "Bytes of RTP packets sent", (s) => s.bytesSent),
+  counter("send_errors", "Datagrams that the operating system did not take", (s) => s.sendErrors),
+  counter("stalls", "Stalls after which the beat was put back on its grid", (s) => s.reanchored),
+  counter("frames_withheld", "Frames that were not sent because nobody could have read them", (s) => s.framesWithheld),
+  counter("packets_received", "RTP packets that arrived", (s) => s.packetsReceived),
+  counter("packets_opened", "RTP packets that were passed on to a listener", (s) => s.packetsOpened),
+  counter("packets_lost", "RTP packets that were expected and did not come", (s) => s.packetsLost),
+  counter("packets_reordered", "RTP packets that came behind a later one, or twice", (s) => s.packetsReordered),
+  ...counters<Statistics>("packets_unused", "cause", "RTP packets that were not passed on", {
+    failed_to_open: (s) => s.failedToOpen,
+    malformed: (s) => s.malformed,
+    bad_padding: (s) => s.badPadding,
+    empty: (s) => s.empty,
+    unheard: (s) => s.unheard,
+    other_media: (s) => s.otherMedia
+  }),
+  counter("rtcp_sent", "RTCP packets sent", (s) => s.rtcpSent),
+  counter("rtcp_received", "RTCP packets that arrived", (s) => s.rtcpReceived),
+  ...counters<Statistics>("rtcp_unused", "cause", "RTCP packets that could not be used", {
+    failed_to_open: (s) => s.rtcpFailedToOpen,
+    malformed: (s) => s.rtcpMalformed
+  }),
+  ...counters<Statistics>("messages_unused", "cause", "Messages of the voice gateway that could not be used", {
+    malformed: (s) => s.malformedMessages,
+    unknown_opcode: (s) => s.unknownOpcodes
+  }),
+  counter("datagrams_unknown", "Datagrams that are no media, discovery or ping", (s) => s.unknownDatagrams),
+  counter("e2ee_frames_encrypted", "Frames that were sent end-to-end encrypted", (s) => s.framesEncrypted),
+  counter("e2ee_frames_decrypted", "End-to-end encrypted frames that were read", (s) => s.framesDecrypted),
+  ...counters<Statistics>("e2ee_frames_failed", "cause", "Frames that could not be encrypted or read", {
+    failed_to_encrypt: (s) => s.failedToEncrypt,
+    undecryptable: (s) => s.undecryptable,
+    not_a_member: (s) => s.fromNonMembers,
+    unencrypted: (s) => s.unencrypted,
+    unknown_sender: (s) => s.unknownSenders
+  }),
+  counter("e2ee_transitions", "Changes of the end-to-end encrypted group", (s) => s.e2eeTransitions),
+  counter("e2ee_rejections", "Messages of the group that were refused", (s) => s.e2eeRejections),
+  counter("e2ee_recoveries", "How often we asked to be added to the group anew", (s) => s.e2eeRecoveries)
+]
+
+/**
+ * What comes of `session.receive.statistics`, where there is one.
+ *
+ * @category catalog
+ * @since 0.1.0
+ */
+export const buffering: ReadonlyArray<Entry<Buffering>> = [
+  gauge("buffer_depth_seconds", "Depth of the jitter buffer, of the user with the deepest", (b) => seconds(b.depthMs)),
+  gauge("buffer_packets", "Packets that wait in the jitter buffers", (b) => b.waiting),
+  counter("frames_concealed", "Frames given out as lost, for the decoder to conceal", (b) => b.lost),
+  counter("frames_recoverable", "Of these, those that error correction can bring back", (b) => b.recoverable),
+  ...counters<Buffering>("buffer_unused", "cause", "Packets that the jitter buffers could not use", {
+    late: (b) => b.late,
+    duplicate: (b) => b.duplicates,
+    overflow: (b) => b.overflowed,
+    stray: (b) => b.strays
+  }),
+  counter("resyncs", "How often a stream went on from somewhere else", (b) => b.resyncs),
+  counter("frames_dropped", "Frames that slow readers have lost", (b) => b.dropped)
+]

@@ -1,0 +1,341 @@
+/**
+ * A mix: the inputs of a session become one stream of Opus, made ahead of its time. Plain code, for this thread or another.
+ *
+ * It works in units of 20 ms. What an encoder is given comes out of a decoder some samples later (its lookahead); what a frame
+ * shall sound like is therefore given to it so much earlier, so that the frames of a mix and those of a source that is passed
+ * through join in time: the encoder gets the end of one unit and the beginning of the next.
+ *
+ * A mix that begins while a ring is passed through decodes that ring from before the change, and gives its encoder what the
+ * listener heard before it. When one input of Opus is left that sounds as its source does, the mix ends at a frame of it, and
+ * names it as its successor.
+ *
+ * @since 0.1.0
+ */
+import type { FloatCodec, FloatEncoder } from "../codec/FloatCodec.ts"
+import * as FrameRing from "../driver/FrameRing.ts"
+import * as Duck from "./Duck.ts"
+import * as Feed from "./Feed.ts"
+import * as Heard from "./Heard.ts"
+import { Input, unit } from "./Input.ts"
+import type { Command, NewInput, Setup } from "./messages.ts"
+import * as PcmRing from "./PcmRing.ts"
+import * as SoftClip from "./SoftClip.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Mix {
+  readonly command: (command: Command) => void
+  /** Makes what is missing, as far as the inputs have it. */
+  readonly fill: () => void
+  readonly close: () => void
+}
+
+/** With so much left, an input that stalls is not waited for any more, in milliseconds. */
+const patienceMs = 40
+
+/** Units that are mixed at a time: where this thread has a beat, it goes on in between. */
+const unitsAtOnce = 3
+
+/** Units that have to be plain before the mix gives way to its only input. */
+const plainUnits = 10
+
+/** Units of what was heard before that an encoder is given. */
+const historyUnits = 5
+
+/**
+ * Rejects if the codec cannot be had. `onBroken` is called at most once, when the mix cannot go on.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = async (
+  codec: FloatCodec,
+  setup: Setup,
+  onBroken: (detail: string) => void
+): Promise<Mix> => {
+  const encoder = await codec.encoder(setup.encoder)
+  return new Mixing(codec, encoder, setup, onBroken)
+}
+
+const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
+
+class Mixing implements Mix {
+  readonly #codec: FloatCodec
+  readonly #encoder: FloatEncoder
+  readonly #ring: FrameRing.FrameRing
+  readonly #heard: Heard.Writer
+  readonly #onBroken: (detail: string) => void
+  readonly #aheadMs: number
+  readonly #inputs = new Map<number, Input>()
+  readonly #duck = Duck.make()
+  /** Commands that wait for a decoder. */
+  readonly #queue: Array<Command> = []
+  #isBusy = false
+  #isClosed = false
+  #isEnded = false
+  #hasBegun = false
+  /** Whether silence was mixed behind what sounded last. */
+  #isFlushed = true
+  #plain = 0
+  /** Units that were mixed. The frame of the last one is not encoded yet. */
+  #units = 0
+  #current = new Float32Array(unit * 2)
+  #former = new Float32Array(unit * 2)
+  readonly #block = new Float32Array(unit * 2)
+  #history: Array<Float32Array> = []
+  /** A frame for which there was no room. */
+  #pending: Uint8Array | undefined
+
+  constructor(codec: FloatCodec, encoder: FloatEncoder, setup: Setup, onBroken: (detail: string) => void) {
+    this.#codec = codec
+    this.#encoder = encoder
+    this.#ring = FrameRing.fromBuffer(setup.ring)
+    this.#heard = Heard.writer(setup.heard)
+    this.#aheadMs = Math.min(setup.aheadMs, Heard.maxAheadMs)
+    this.#onBroken = onBroken
+  }
+
+  command(command: Command): void {
+    if (this.#isClosed) return
+    this.#queue.push(command)
+    this.#work()
+  }
+
+  fill(): void {
+    if (this.#isBusy || this.#isClosed || this.#isEnded) return
+    try {
+      for (let i = 0; i < unitsAtOnce && this.#ring.bufferedMs() < this.#aheadMs && this.#step(); i++);
+    } catch (cause) {
+      this.#break(cause)
+    }
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    for (const { feed } of this.#inputs.values()) feed.free()
+    this.#inputs.clear()
+    this.#encoder.free()
+  }
+
+  #break(cause: unknown): void {
+    this.#isEnded = true
+    this.#onBroken(messageOf(cause))
+  }
+
+  #work(): void {
+    while (!this.#isBusy && !this.#isClosed) {
+      const command = this.#queue.shift()
+      if (command === undefined) return this.fill()
+      if (command._tag === "Add") this.#add(command.input)
+      else this.#change(command)
+    }
+  }
+
+  #change(command: Exclude<Command, { readonly _tag: "Add" }>): void {
+    const input = this.#inputs.get(command.input)
+    if (input === undefined) return
+    switch (command._tag) {
+      case "Remove":
+        return input.remove()
+      case "Gain":
+        return input.setGain(command.gain, command.rampMs, command.curve, command.end)
+      case "Pause":
+        return input.setPaused(command.paused)
+      case "Own":
+        if (Feed.isOpus(input.feed)) input.feed.own()
+    }
+  }
+
+  #add(input: NewInput): void {
+    if (input.format === "pcm") return this.#insert(input, Feed.pcm(PcmRing.fromBuffer(input.ring)))
+    this.#isBusy = true
+    this.#codec.decoder().then((decoder) => {
+      this.#isBusy = false
+      if (this.#isClosed) return decoder.free()
+      const before: Array<Float32Array> = []
+      this.#insert(input, Feed.opus(input.ring, decoder, input.from, (samples) => before.push(samples)))
+      if (!this.#hasBegun) this.#history = before
+      this.#work()
+    }).catch((cause: unknown) => {
+      this.#isBusy = false
+      this.#break(cause)
+    })
+  }
+
+  #insert(input: NewInput, feed: Feed.Feed): void {
+    if (this.#isEnded) return feed.free()
+    const after = input.after
+    this.#inputs.set(
+      input.input,
+      new Input({ ...input, after: after !== undefined && this.#inputs.has(after) ? after : undefined }, feed)
+    )
+  }
+
+  #delete(input: Input): void {
+    this.#inputs.delete(input.id)
+    input.feed.free()
+  }
+
+  /** Mixes a unit and encodes the frame before it. Gives false if there is nothing to do at the moment. */
+  #step(): boolean {
+    if (this.#pending !== undefined && !this.#write(this.#pending)) return false
+    if (this.#inputs.size === 0) return this.#hasBegun && this.#finish()
+    const successor = this.#successor()
+    if (successor !== undefined) return this.#giveWay(successor)
+    if (!this.#isReady()) return false
+    if (!this.#hasBegun) this.#begin()
+    this.#mix()
+    this.#encodeFormer()
+    return true
+  }
+
+  /** Whether a unit should be mixed now: something sounds, and what is short was waited for. */
+  #isReady(): boolean {
+    let active = 0
+    let silent = 0
+    let isShort = false
+    for (const input of this.#inputs.values()) {
+      if (input.after !== undefined && !this.#inputs.has(input.after)) input.after = undefined
+      if (input.isOver) return true
+      if (!input.isActive) {
+        // ready for the end of what it waits for
+        if (input.after !== undefined) input.feed.prepare(unit)
+        continue
+      }
+      active++
+      if (!input.isShort()) continue
+      if (input.isStarving || !this.#hasBegun) silent++
+      else isShort = true
+    }
+    const isIdle = active === silent
+    this.#heard.setIdle(isIdle)
+    if (isIdle) {
+      // the last unit is encoded with what follows, and here that is silence
+      if (this.#isFlushed) return false
+      this.#isFlushed = true
+      return true
+    }
+    this.#isFlushed = false
+    return !isShort || this.#ring.bufferedMs() <= patienceMs
+  }
+
+  /** Gives the encoder what was heard before. */
+  #begin(): void {
+    this.#hasBegun = true
+    this.#isFlushed = false
+    const samples = this.#history.reduce((sum, { length }) => sum + length, 0)
+    if (samples === 0) return
+    const before = new Float32Array(historyUnits * unit * 2)
+    let at = before.length - samples
+    for (const piece of this.#history) {
+      const skipped = Math.max(0, -at)
+      if (skipped < piece.length) before.set(piece.subarray(skipped), at + skipped)
+      at += piece.length
+    }
+    this.#history = []
+    for (let i = 0; i < historyUnits; i++) {
+      const piece = before.subarray(i * unit * 2, (i + 1) * unit * 2)
+      if (i > 0) this.#encode(this.#former, piece)
+      this.#former.set(piece)
+    }
+  }
+
+  #mix(): void {
+    const into = this.#current
+    into.fill(0)
+    this.#heard.begin(this.#units)
+    const render = (input: Input, duckFrom: number, duckTo: number): void => {
+      input.flags = 0
+      let from = 0
+      if (input.after !== undefined) {
+        const former = this.#inputs.get(input.after)
+        if (former !== undefined && !former.isOver) return
+        from = former?.endedAt ?? 0
+        // it begins with the next unit
+        if (from >= unit) return
+        input.after = undefined
+      }
+      if (input.paused || input.isOver) {
+        input.flags = input.isOver ? Heard.Flag.Over : Heard.Flag.Paused
+        return
+      }
+      const peak = input.render(into, from, duckFrom, duckTo)
+      if (input.duck !== undefined) this.#duck.hear(input.duck, input.flags, peak)
+    }
+    for (const input of this.#inputs.values()) if (input.duck !== undefined) render(input, 1, 1)
+    const { from, to } = this.#duck.next()
+    for (const input of this.#inputs.values()) if (input.duck === undefined) render(input, from, to)
+    SoftClip.apply(into)
+    let isPlain = this.#inputs.size === 1 && from === 1 && to === 1
+    for (const input of this.#inputs.values()) {
+      this.#heard.write(this.#units, input.slot, input.id, input.feed.positionMs(), input.flags)
+      isPlain &&= input.isPlain
+      if (input.isOver) this.#delete(input)
+    }
+    this.#plain = isPlain ? this.#plain + 1 : 0
+    this.#units++
+  }
+
+  /** Encodes the frame of the unit before the one that lies in `current`. */
+  #encodeFormer(): void {
+    const frame = this.#encode(this.#former, this.#current)
+    if (this.#units === 1) {
+      // what it was given so far is not heard, and what the listener has heard is not known here
+      this.#encoder.setPrediction(false)
+    } else {
+      this.#write(frame)
+      if (this.#units === 2) this.#encoder.setPrediction(true)
+    }
+    const done = this.#former
+    this.#former = this.#current
+    this.#current = done
+  }
+
+  /** Encodes what sounds like a unit, which takes the beginning of the next one. */
+  #encode(samples: Float32Array, next: Float32Array): Uint8Array {
+    const skipped = this.#encoder.lookahead * 2
+    this.#block.set(samples.subarray(skipped))
+    this.#block.set(next.subarray(0, skipped), samples.length - skipped)
+    return this.#encoder.encode(this.#block)
+  }
+
+  #write(frame: Uint8Array): boolean {
+    const isWritten = this.#ring.write(frame, unit)
+    this.#pending = isWritten ? undefined : frame
+    return isWritten
+  }
+
+  /** Nothing is left. */
+  #finish(): boolean {
+    this.#current.fill(0)
+    this.#end(0)
+    return false
+  }
+
+  /** The input that can go on by itself, at this place. */
+  #successor(): readonly [number, Feed.OpusFeed] | undefined {
+    if (this.#plain < plainUnits) return undefined
+    for (const { feed, id, isPlain } of this.#inputs.values()) {
+      if (isPlain && Feed.isOpus(feed) && feed.canHandOver()) return [id, feed]
+    }
+    return undefined
+  }
+
+  #giveWay([id, feed]: readonly [number, Feed.OpusFeed]): boolean {
+    this.#current.fill(0)
+    this.#current.set(feed.peek(this.#encoder.lookahead))
+    this.#end(id)
+    return false
+  }
+
+  /** The frame of the last unit, and no more. */
+  #end(successor: number): void {
+    if (this.#units > 0) this.#write(this.#encode(this.#former, this.#current))
+    this.#isEnded = true
+    this.#ring.end()
+    this.#heard.end(successor)
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * A ring of samples on shared memory, with one producer (a track, on the session's side) and one consumer (a mix, maybe in
+ * another thread): 48 kHz, left and right in turn, 1.0 at full scale.
+ *
+ * The header is eight 32-bit integers in the byte order of the machine; samples a channel are counted modulo 2^32.
+ *
+ * @since 0.1.0
+ */
+
+const headerBytes = 32
+
+/** Samples a channel ever written and ever read, modulo 2^32. */
+const writeIndex = 0
+const readIndex = 1
+/** 1 when the producer will write no more. */
+const endIndex = 2
+/** How often the count of what was read has begun anew. */
+const wrapsIndex = 3
+
+/**
+ * Either end of a ring. The producer calls `write` and `end`, the consumer `read`; everything else is for both.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PcmRing {
+  /** What crosses to the other side. */
+  readonly buffer: SharedArrayBuffer
+  /** Adds as many of the samples from index `from` on as there is room for, and gives the index of the first that is left. */
+  readonly write: (samples: Float32Array, from: number) => number
+  /** Says that no more samples come. */
+  readonly end: () => void
+  /** Takes up to `count` samples a channel to `into` from index `at` on, and gives how many there were. */
+  readonly read: (into: Float32Array, at: number, count: number) => number
+  /** Samples a channel that can be read. */
+  readonly available: () => number
+  readonly isEnded: () => boolean
+  /** Whether the producer has ended and everything was read. */
+  readonly isDrained: () => boolean
+  /** Media time in the ring, in milliseconds. */
+  readonly bufferedMs: () => number
+  /** Media time read from the ring so far, in milliseconds. */
+  readonly positionMs: () => number
+}
+
+/**
+ * Makes an empty ring for at least `capacityMs` milliseconds.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (capacityMs: number): PcmRing =>
+  fromBuffer(new SharedArrayBuffer(headerBytes + 2 ** Math.ceil(Math.log2(Math.max(1, capacityMs) * 48)) * 8))
+
+/**
+ * The ring that lies in a buffer made by {@link make}, on this side or another.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fromBuffer = (buffer: SharedArrayBuffer): PcmRing => {
+  const words = new Int32Array(buffer, 0, headerBytes / 4)
+  const arena = new Float32Array(buffer, headerBytes)
+  const capacity = arena.length / 2
+  const mask = capacity - 1
+
+  const available = (): number => (Atomics.load(words, writeIndex) - Atomics.load(words, readIndex)) >>> 0
+  const isEnded = (): boolean => Atomics.load(words, endIndex) === 1
+
+  return {
+    buffer,
+    write: (samples, from) => {
+      const index = Atomics.load(words, writeIndex) >>> 0
+      const count = Math.min((samples.length - from) >>> 1, capacity - available())
+      const at = index & mask
+      const first = Math.min(count, capacity - at)
+      arena.set(samples.subarray(from, from + first * 2), at * 2)
+      arena.set(samples.subarray(from + first * 2, from + count * 2), 0)
+      Atomics.store(words, writeIndex, (index + count) | 0)
+      return from + count * 2
+    },
+    end: () => void Atomics.store(words, endIndex, 1),
+    read: (into, at, wanted) => {
+      const index = Atomics.load(words, readIndex) >>> 0
+      const count = Math.min(wanted, available())
+      const place = index & mask
+      const first = Math.min(count, capacity - place)
+      into.set(arena.subarray(place * 2, (place + first) * 2), at)
+      if (count > first) into.set(arena.subarray(0, (count - first) * 2), at + first * 2)
+      const next = index + count
+      if (next > 0xffff_ffff) Atomics.add(words, wrapsIndex, 1)
+      Atomics.store(words, readIndex, next | 0)
+      return count
+    },
+    available,
+    isEnded,
+    // the end is read first: samples written before it was set are then seen by what follows
+    isDrained: () => isEnded() && available() === 0,
+    bufferedMs: () => available() / 48,
+    positionMs: () => (Atomics.load(words, wrapsIndex) * 0x1_0000_0000 + (Atomics.load(words, readIndex) >>> 0)) / 48
+  }
+}

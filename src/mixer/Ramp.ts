@@ -1,0 +1,66 @@
+/**
+ * A gain that goes from one value to another, sample by sample, so that a change of level makes no click.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * `linear` changes the amplitude evenly. `power` is for two that cross: the sum of their powers stays the same.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Curve = "linear" | "power"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export class Ramp {
+  #from: number
+  #to: number
+  #done = 0
+  #samples = 0
+  #curve: Curve = "linear"
+
+  constructor(gain: number) {
+    this.#from = gain
+    this.#to = gain
+  }
+
+  get target(): number {
+    return this.#to
+  }
+
+  get isSettled(): boolean {
+    return this.#done >= this.#samples
+  }
+
+  /** Goes to a gain from where it is, within some samples. */
+  to(gain: number, samples: number, curve: Curve): void {
+    this.#from = this.#at(this.#done)
+    this.#to = gain
+    this.#done = 0
+    this.#samples = Math.max(0, Math.round(samples))
+    this.#curve = curve
+  }
+
+  /** Multiplies gains of `count` samples from index `at` on by its own, and moves on. */
+  apply(gains: Float32Array, at: number, count: number): void {
+    let i = 0
+    for (; i < count && this.#done < this.#samples; i++) {
+      gains[at + i] = (gains[at + i] ?? 0) * this.#at(++this.#done)
+    }
+    if (this.#to === 1) return
+    for (; i < count; i++) gains[at + i] = (gains[at + i] ?? 0) * this.#to
+  }
+
+  #at(done: number): number {
+    if (done >= this.#samples) return this.#to
+    const part = done / this.#samples
+    if (this.#curve === "linear") return this.#from + (this.#to - this.#from) * part
+    const sine = Math.sin((part * Math.PI) / 2)
+    const from = this.#from * this.#from
+    return Math.sqrt(from + (this.#to * this.#to - from) * sine * sine)
+  }
+}

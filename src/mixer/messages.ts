@@ -1,0 +1,112 @@
+/**
+ * What a mix is told, by the player of its session and between threads.
+ *
+ * @since 0.1.0
+ */
+import type { EncoderOptions } from "../OpusEncoder.ts"
+import type { Curve } from "./Ramp.ts"
+
+/**
+ * An input whose sound makes the others step back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Ducking {
+  /** The gain of the others meanwhile. */
+  readonly gain: number
+  /** How long it takes to step back, and to return, in milliseconds. */
+  readonly attackMs: number
+  readonly releaseMs: number
+  /** How long they stay back after the last sound, in milliseconds. */
+  readonly holdMs: number
+  /** The peak of a frame that counts as sound, of 1.0; 0: as long as it plays. */
+  readonly threshold: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Format = "opus" | "pcm"
+
+/**
+ * An input that is added.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface NewInput {
+  /** Names it within its mix, from 1 on. */
+  readonly input: number
+  /** Its place in what the mix tells of itself. */
+  readonly slot: number
+  readonly format: Format
+  readonly ring: SharedArrayBuffer
+  readonly gain: number
+  readonly paused: boolean
+  /** Comes up from silence within this time, in milliseconds. */
+  readonly fadeInMs: number
+  readonly curve: Curve
+  /**
+   * The driver reads the ring until this frame, modulo 1024: the mix begins with it, and takes what comes before for what was
+   * heard before. Until it is said to own the ring, it takes nothing out of it.
+   */
+  readonly from?: number | undefined
+  /** Begins with the sample behind the last one of this input. */
+  readonly after?: number | undefined
+  readonly duck?: Ducking | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Command =
+  | { readonly _tag: "Add"; readonly input: NewInput }
+  /** It ends with the next frame, without a click. */
+  | { readonly _tag: "Remove"; readonly input: number }
+  | {
+    readonly _tag: "Gain"
+    readonly input: number
+    readonly gain: number
+    readonly rampMs: number
+    readonly curve: Curve
+    /** It is over when the gain is there. */
+    readonly end: boolean
+  }
+  | { readonly _tag: "Pause"; readonly input: number; readonly paused: boolean }
+  /** The driver does not read its ring any more. */
+  | { readonly _tag: "Own"; readonly input: number }
+
+/**
+ * What a mix is made of.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Setup {
+  /** A frame ring that the mix writes to. */
+  readonly ring: SharedArrayBuffer
+  readonly heard: SharedArrayBuffer
+  readonly encoder: EncoderOptions
+  readonly aheadMs: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ToMixes =
+  | { readonly _tag: "Open"; readonly mix: number; readonly setup: Setup }
+  | { readonly _tag: "Command"; readonly mix: number; readonly command: Command }
+  | { readonly _tag: "Close"; readonly mix: number }
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type FromMixes =
+  | { readonly _tag: "Opened"; readonly mix: number; readonly failure: string | undefined }
+  /** Something stopped the whole mix. */
+  | { readonly _tag: "Broken"; readonly mix: number; readonly detail: string }

@@ -1,0 +1,159 @@
+/**
+ * The tracks of a session: what is played, what was heard of it, and how they follow one another.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { AudioSource } from "../audio/AudioSource.ts"
+import type { Place } from "../audio/Place.ts"
+import * as Player from "../audio/Player.ts"
+import * as Track from "../audio/Track.ts"
+import type { Mixer } from "../Mixer.ts"
+import type { Ducking } from "../mixer/messages.ts"
+import type { EncoderOptions } from "../OpusEncoder.ts"
+import * as VoiceError from "../VoiceError.ts"
+
+/**
+ * How the others step back while a track speaks over them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DuckOptions {
+  /** Their gain meanwhile, 0 to 1. Default 0.25, which is 12 dB less. */
+  readonly gain?: number | undefined
+  /** How long it takes them to step back. Default 60 ms. */
+  readonly attack?: Duration.Input | undefined
+  /** How long it takes them to return. Default 400 ms. */
+  readonly release?: Duration.Input | undefined
+  /** How long they stay back after the last sound of the voice. Default 300 ms. */
+  readonly hold?: Duration.Input | undefined
+  /** The peak within 20 ms that counts as sound, of 1 at full scale; 0: as long as it plays. Default 0.01. */
+  readonly threshold?: number | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface PlayOptions extends Track.TrackOptions {
+  /** 1, the default, is the source's own level. */
+  readonly gain?: number | undefined
+  /** Comes up from silence within this time. Default 0. */
+  readonly fadeIn?: Duration.Input | undefined
+  /**
+   * Begins where that track of the session ends, without a gap, however it ends; at once if it has. The source is opened and
+   * read ahead meanwhile.
+   */
+  readonly after?: Track.Track | undefined
+  /**
+   * With `after`: how long before its end to begin, fading in while that one fades out, at equal power. If the end is known
+   * too late (no duration, or a loop), as much as was read ahead remains for it: see `buffer`. Default 0.
+   */
+  readonly crossfade?: Duration.Input | undefined
+  /** This is a voice: all that are not step back while it is heard. Default false. */
+  readonly duck?: boolean | DuckOptions | undefined
+}
+
+/**
+ * What was heard of a track that was interrupted.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Interrupted {
+  readonly track: Track.Track
+  /** Milliseconds of the source. */
+  readonly positionMs: number
+}
+
+/** @internal */
+export interface Playing {
+  readonly play: <R>(
+    source: AudioSource<R>,
+    options?: PlayOptions
+  ) => Effect.Effect<Track.Track, VoiceError.VoiceError, R>
+  /** Those that have not ended, in the order in which they were played. */
+  readonly tracks: Effect.Effect<ReadonlyArray<Track.Track>>
+  readonly interrupt: Effect.Effect<ReadonlyArray<Interrupted>>
+  /** Waits until the tracks of the moment have ended. */
+  readonly awaitEnds: Effect.Effect<void>
+}
+
+const toMs = (duration: Duration.Input | undefined): number =>
+  duration === undefined ? 0 : Duration.toMillis(Duration.fromInputUnsafe(duration))
+
+const duckingOf = (duck: PlayOptions["duck"]): Ducking | undefined => {
+  if (duck === undefined || duck === false) return undefined
+  const { attack = 60, gain = 0.25, hold = 300, release = 400, threshold = 0.01 } = duck === true ? {} : duck
+  return { gain, attackMs: toMs(attack), releaseMs: toMs(release), holdMs: toMs(hold), threshold }
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ * @internal
+ */
+export const make = Effect.fnUntraced(function*(
+  outlet: Player.Outlet,
+  mixer: Mixer["Service"],
+  encoder: EncoderOptions | undefined
+): Effect.fn.Return<Playing, never, Scope.Scope> {
+  const scope = yield* Effect.scope
+  const player = yield* Player.make(outlet, mixer, encoder)
+  const places = new Map<Track.Track, Place>()
+
+  const play = Effect.fnUntraced(function*<R>(source: AudioSource<R>, options: PlayOptions = {}) {
+    const gain = options.gain ?? 1
+    if (!Number.isFinite(gain) || gain < 0) {
+      return yield* VoiceError.fail(
+        new VoiceError.Unsupported({ feature: `a gain of ${gain}`, detail: "it has to be a number from 0 on" })
+      )
+    }
+    const place = player.place({
+      gain,
+      fadeInMs: toMs(options.fadeIn),
+      duck: duckingOf(options.duck),
+      after: options.after === undefined ? undefined : places.get(options.after),
+      crossfadeMs: toMs(options.crossfade)
+    })
+    const trackScope = yield* Scope.fork(scope)
+    const track = yield* Track.make(source, place, options).pipe(
+      Scope.provide(trackScope),
+      Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
+    )
+    places.set(track, place)
+    yield* track.awaitEnd.pipe(
+      Effect.andThen(Effect.suspend(() => {
+        places.delete(track)
+        return Scope.close(trackScope, Exit.void)
+      })),
+      Effect.forkIn(scope, { startImmediately: true })
+    )
+    return track
+  })
+
+  const tracks = Effect.sync(() => Array.from(places.keys()))
+
+  const interrupt = Effect.gen(function*() {
+    yield* player.silence
+    const all = yield* tracks
+    const positions = yield* Effect.forEach(
+      all,
+      (track) => Effect.map(track.position, (positionMs): Interrupted => ({ track, positionMs }))
+    )
+    // those that wait for others would begin
+    yield* Effect.forEach(all.toReversed(), (track) => track.stop, { discard: true })
+    return positions
+  }).pipe(Effect.uninterruptible)
+
+  return {
+    play,
+    tracks,
+    interrupt,
+    awaitEnds: Effect.flatMap(tracks, (all) => Effect.forEach(all, (track) => track.awaitEnd, { discard: true }))
+  }
+})

@@ -1,0 +1,64 @@
+/**
+ * The spans of a session that no single effect covers: a reconnection, which takes several steps, and a track, which plays
+ * on by itself. Spans of the handshake are where the handshake is. No span carries a secret, and none is in the beat.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Tracer from "effect/Tracer"
+import type { VoiceError } from "../VoiceError.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Reconnection {
+  /** A connection was lost: the span begins, unless it has already. It is the root of a trace, since the join is long over. */
+  readonly begin: (error: VoiceError) => Effect.Effect<void>
+  /** Makes the spans of an effect children of that span, while there is one. */
+  readonly within: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Audio flows again, or never will. */
+  readonly end: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const reconnection = (attributes: Readonly<Record<string, string>>): Reconnection => {
+  let span: Tracer.Span | undefined
+  return {
+    begin: ({ reason }) =>
+      span !== undefined
+        ? Effect.void
+        : Effect.map(
+          Effect.makeSpan("VoiceSession.reconnect", { root: true, attributes: { ...attributes, reason: reason._tag } }),
+          (made) => {
+            span = made
+          }
+        ),
+    within: (effect) => Effect.suspend(() => span === undefined ? effect : Effect.withParentSpan(effect, span)),
+    end: (exit) =>
+      Effect.map(Clock.currentTimeNanos, (nanos) => {
+        span?.end(nanos, exit)
+        span = undefined
+      })
+  }
+}
+
+/**
+ * The span of a track, from its start to its end, which it names.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const track = <End extends { readonly _tag: string }>(
+  name: string,
+  awaitEnd: Effect.Effect<End>
+): Effect.Effect<End> =>
+  awaitEnd.pipe(
+    Effect.tap((end) => Effect.annotateCurrentSpan("end", end._tag)),
+    Effect.withSpan("VoiceSession.track", { attributes: { name } })
+  )

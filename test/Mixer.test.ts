@@ -1,0 +1,162 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { vi } from "vitest"
+import { codec } from "../src/codec/FloatCodec.ts"
+import * as FrameRing from "../src/driver/FrameRing.ts"
+import * as Mixer from "../src/Mixer.ts"
+import * as Heard from "../src/mixer/Heard.ts"
+import * as PcmRing from "../src/mixer/PcmRing.ts"
+import * as Thread from "../src/mixer/Thread.ts"
+import type * as VoiceError from "../src/VoiceError.ts"
+import * as Hearing from "./mixer/hearing.ts"
+
+const opened = Effect.fnUntraced(function*(options?: Partial<Mixer.MixOptions>) {
+  const mixer = yield* Mixer.Mixer
+  return yield* mixer.open({
+    onBroken: (error) => {
+      throw error
+    },
+    ...options
+  })
+})
+
+/** A second of a tone, as an input. */
+const play = (mixing: Mixer.Mixing, input = 1, ms = 1_000) => {
+  const ring = PcmRing.make(ms)
+  ring.write(Hearing.samplesOf(Hearing.sine(440), ms), 0)
+  ring.end()
+  mixing.command({
+    _tag: "Add",
+    input: {
+      input,
+      slot: input,
+      format: "pcm",
+      ring: ring.buffer,
+      gain: 1,
+      paused: false,
+      fadeInMs: 0,
+      curve: "linear"
+    }
+  })
+}
+
+/** Takes what is ready. */
+const drain = (ring: FrameRing.FrameRing): ReadonlyArray<Uint8Array> => {
+  const frames: Array<Uint8Array> = []
+  const into = new Uint8Array(FrameRing.maxFrameBytes)
+  for (let length = ring.read(into, 0); length >= 0; length = ring.read(into, 0)) frames.push(into.slice(0, length))
+  return frames
+}
+
+describe("Mixer", () => {
+  it.effect("makes frames ahead, as far as it may, and ends when its inputs have", () =>
+    Effect.gen(function*() {
+      const mixing = yield* opened()
+      play(mixing)
+      assert.isAtLeast(mixing.ring.bufferedMs(), 40)
+      yield* TestClock.adjust("200 millis")
+      assert.strictEqual(mixing.ring.bufferedMs(), 120)
+      const frames: Array<Uint8Array> = []
+      for (let i = 0; i < 60; i++) {
+        frames.push(...drain(mixing.ring))
+        yield* TestClock.adjust("20 millis")
+      }
+      assert.lengthOf(frames, 50)
+      assert.isTrue(mixing.ring.isDrained())
+      assert.isTrue(mixing.heard.isEnded())
+      assert.strictEqual(mixing.heard.successor(), 0)
+      assert.strictEqual(mixing.heard.positionMs(49, 1), 1_000)
+      assert.strictEqual(mixing.heard.flags(49, 1, 1), Heard.Flag.Playing | Heard.Flag.Over)
+      assert.strictEqual(mixing.heard.flags(49, 1, 2), 0)
+      const sound = yield* Hearing.decode(frames.map((payload, i) => ({ payload, timestamp: i * 960 })))
+      assert.isAbove(Hearing.ratio(sound.left, Hearing.sine(440), 960 * 2, 960 * 46), 30)
+    }).pipe(Effect.scoped, Effect.provide(Mixer.layer)))
+
+  it.effect("makes them as far ahead as it is told", () =>
+    Effect.gen(function*() {
+      const mixing = yield* opened()
+      play(mixing)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(mixing.ring.bufferedMs(), 300)
+    }).pipe(Effect.scoped, Effect.provide(Mixer.layerWith({ ahead: "300 millis" }))))
+
+  it.effect("refuses what no encoder takes", () =>
+    Effect.gen(function*() {
+      for (const encoder of [{ bitrate: 1 }, { complexity: 11 }, { expectedLossPercent: 101 }]) {
+        const error = yield* Effect.flip(opened({ encoder }))
+        assert.strictEqual(error.reason._tag, "CodecUnavailable")
+      }
+    }).pipe(Effect.scoped, Effect.provide(Mixer.layer)))
+
+  for (
+    const [where, layer] of [
+      ["this thread", Mixer.layer],
+      ["threads", Mixer.layerThreadWith({ use: "always", threads: 2 })]
+    ] as const
+  ) {
+    it.live(`starts 200 encoded streams in ${where}`, () =>
+      Effect.gen(function*() {
+        const all = yield* Effect.forEach(Array.from({ length: 200 }), () => opened(), { concurrency: 20 })
+        for (const mixing of all) play(mixing, 1, 60)
+        while (all.some(({ ring }) => ring.framesWritten() < 2)) yield* Effect.sleep("10 millis")
+        for (const { ring } of all) assert.isAbove(ring.next(), 3)
+      }).pipe(Effect.scoped, Effect.provide(layer)))
+  }
+
+  it.live("uses a thread for all but the first mix at a time", () =>
+    Effect.gen(function*() {
+      const workers = () => process.getActiveResourcesInfo().filter((name) => name === "MessagePort").length
+      const scope = yield* Scope.make()
+      const before = workers()
+      yield* opened().pipe(Scope.provide(scope))
+      assert.strictEqual(workers(), before)
+      const second = yield* opened()
+      play(second)
+      while (second.ring.bufferedMs() < 100) yield* Effect.sleep("5 millis")
+      yield* Scope.close(scope, Exit.void)
+      // the first place is free again
+      const third = yield* opened()
+      play(third)
+      assert.isAtLeast(third.ring.bufferedMs(), 40)
+    }).pipe(Effect.scoped, Effect.provide(Mixer.layerThread)))
+
+  it.live("tells of a thread that has ended, and starts another", () =>
+    Effect.gen(function*() {
+      const thread = Thread.make()
+      const broken: Array<string> = []
+      const setup = () => {
+        const { buffer } = FrameRing.make()
+        assert(buffer instanceof SharedArrayBuffer)
+        return { ring: buffer, heard: Heard.makeBuffer(), encoder: {}, aheadMs: 100 }
+      }
+      yield* Effect.promise(() => thread.open(setup(), (detail) => void broken.push(detail)))
+      const opening = thread.open(setup(), () => void broken.push("opening")).catch((cause: unknown) => cause)
+      yield* Effect.promise(() => thread.close())
+      assert.deepStrictEqual(broken, ["the thread that mixes has ended", "opening"])
+      assert.strictEqual(yield* Effect.promise(() => opening), "the thread that mixes has ended")
+      assert.strictEqual(thread.size(), 0)
+      yield* Effect.promise(() => thread.open(setup(), () => {}))
+      assert.strictEqual(thread.size(), 1)
+      yield* Effect.promise(() => thread.close())
+    }))
+
+  it.effect("breaks with an error when its codec does", () =>
+    Effect.gen(function*() {
+      const { encoder } = codec
+      const spy = vi.spyOn(codec, "encoder").mockImplementation(async (options) => ({
+        ...await encoder(options),
+        encode: () => {
+          throw new Error("it is worn out")
+        }
+      }))
+      yield* Effect.addFinalizer(() => Effect.sync(() => spy.mockRestore()))
+      const errors: Array<VoiceError.VoiceError> = []
+      const mixing = yield* opened({ onBroken: (error) => void errors.push(error) })
+      play(mixing)
+      yield* TestClock.adjust("100 millis")
+      assert.lengthOf(errors, 1)
+      assert.strictEqual(errors[0]?.reason._tag, "EncodeFailed")
+      assert.include(errors[0]?.message, "it is worn out")
+    }).pipe(Effect.scoped, Effect.provide(Mixer.layer)))
+})

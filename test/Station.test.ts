@@ -1,0 +1,103 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Scope } from "effect"
+import * as AudioSource from "../src/audio/AudioSource.ts"
+import * as Emulator from "../src/emulator/Emulator.ts"
+import * as OpusPacket from "../src/protocol/OpusPacket.ts"
+import * as Station from "../src/Station.ts"
+import * as VoiceSession from "../src/VoiceSession.ts"
+import * as Rig from "./integration/rig.ts"
+import * as Hearing from "./mixer/hearing.ts"
+
+const audio = (heard: ReadonlyArray<Emulator.HeardFrame>) =>
+  heard.filter(({ payload }) => !OpusPacket.isSilence(payload)).map(({ payload }) => payload)
+
+/** A bot in a channel of its own with somebody who listens. */
+const audience = Effect.fnUntraced(function*(name: string) {
+  const discord = yield* Emulator.Emulator
+  const guest = yield* Rig.guest(name, `${name}'s guest`)
+  const where = {
+    guildId: yield* Effect.orDie(discord.guild("guild")),
+    channelId: yield* Effect.orDie(discord.channel(name))
+  }
+  const session = yield* VoiceSession.join(where).pipe(
+    Effect.provide(yield* Layer.build(discord.layerVoice(`${name}'s bot`)))
+  )
+  return { guest, session }
+})
+
+const names = ["lobby", "garden", "cellar"]
+
+const world = Rig.memory({
+  world: {
+    channels: names.map((name) => ({ name })),
+    users: names.map((name) => ({ name: `${name}'s bot`, bot: true }))
+  }
+})
+
+const patient = { starveTimeout: "1 hour" } as const
+
+describe("Station", () => {
+  it.effect("passes Opus through, to all the same, bit for bit", () =>
+    Rig.run(Effect.gen(function*() {
+      const station = yield* Station.make()
+      const all = yield* Effect.forEach(names, audience)
+      const tracks = yield* Effect.forEach(all, ({ session }) => session.play(station.source, patient))
+      assert.strictEqual(station.listeners(), 3)
+      const frames = Rig.frames(100)
+      const track = yield* station.play(AudioSource.fromFrames(frames))
+      assert.strictEqual((yield* track.awaitEnd)._tag, "Finished")
+      yield* Effect.sleep("1 second")
+      for (const { guest } of all) {
+        assert.deepStrictEqual(audio(yield* guest.heard), Rig.payloads(frames))
+      }
+      assert.strictEqual(station.dropped(), 0)
+      for (const { state } of tracks) assert.strictEqual((yield* state)._tag, "Buffering")
+      yield* Rig.blameless
+    })).pipe(Effect.provide(world)))
+
+  it.effect("mixes and encodes once: all hear the same packets", () =>
+    Rig.run(Effect.gen(function*() {
+      const station = yield* Station.make()
+      const all = yield* Effect.forEach(names, audience)
+      yield* Effect.forEach(all, ({ session }) => session.play(station.source, patient))
+      yield* station.play(Hearing.pcm(Hearing.sine(440), 3_000))
+      const voice = yield* station.play(Hearing.pcm(Hearing.sine(1_000), 1_000), { gain: 0.5 })
+      yield* voice.awaitEnd
+      yield* Effect.sleep("3 seconds")
+      const [first, ...others] = yield* Effect.forEach(all, ({ guest }) => Effect.map(guest.heard, audio))
+      assert.isAtLeast(first?.length ?? 0, 150)
+      for (const other of others) assert.deepStrictEqual(other, first)
+      const sound = yield* Hearing.decode((first ?? []).map((payload, i) => ({ payload, timestamp: i * 960 })))
+      assert.closeTo(Hearing.levelOf(sound.left, 440, 960 * 20, 960 * 20), 0.3, 0.01)
+      assert.closeTo(Hearing.levelOf(sound.left, 1_000, 960 * 20, 960 * 20), 0.15, 0.01)
+    })).pipe(Effect.provide(world)))
+
+  it.effect("lets a late listener in, one that is paused lose only its own, and all end with it", () =>
+    Rig.run(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const station = yield* Station.make({ buffer: "1 second" }).pipe(Scope.provide(scope))
+      const [early, late] = [yield* audience("lobby"), yield* audience("garden")]
+      const first = yield* early.session.play(station.source, patient)
+      const frames = Rig.frames(500)
+      yield* station.play(AudioSource.fromFrames(frames))
+      yield* Effect.sleep("2 seconds")
+      const second = yield* late.session.play(station.source, patient)
+      yield* Effect.sleep("2 seconds")
+      yield* second.pause
+      yield* Effect.sleep("5 seconds")
+      assert.isAbove(station.dropped(), 0)
+      yield* second.resume
+      yield* Effect.sleep("3 seconds")
+      assert.deepStrictEqual(audio(yield* early.guest.heard), Rig.payloads(frames))
+      const numbers = audio(yield* late.guest.heard).map((payload) => ((payload[1] ?? 0) << 8) | (payload[2] ?? 0))
+      assert.isAtLeast(numbers[0] ?? 0, 90)
+      assert.isBelow(numbers.length, 350)
+      for (const [i, number] of numbers.entries()) if (i > 0) assert.isAbove(number, numbers[i - 1] ?? 0)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual((yield* first.awaitEnd)._tag, "Finished")
+      assert.strictEqual((yield* second.awaitEnd)._tag, "Finished")
+      assert.strictEqual(station.listeners(), 0)
+      const after = yield* early.session.play(station.source)
+      assert.strictEqual((yield* after.awaitEnd)._tag, "Finished")
+    })).pipe(Effect.provide(world)))
+})

@@ -1,0 +1,226 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule, type Scope } from "effect"
+import { readFileSync } from "node:fs"
+import * as Http from "node:http"
+import type { AddressInfo } from "node:net"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { collect } from "./listen.ts"
+
+const song = readFileSync(new URL("files/chirp.opus.ogg", import.meta.url))
+const mp3 = readFileSync(new URL("files/chirp.mp3", import.meta.url))
+const m4a = readFileSync(new URL("files/chirp.m4a", import.meta.url))
+
+const quick = {
+  reconnect: Schedule.spaced("5 millis").pipe(Schedule.upTo({ times: 4 })),
+  stallTimeout: "150 millis"
+} as const
+
+/** How a server behaves; each request is noted. */
+interface Conduct {
+  body: Buffer
+  ranges: boolean
+  etag: string | undefined
+  /** Bytes that an answer has at most, before its connection is cut or stalls, for each request in turn; then all. */
+  cuts: Array<number>
+  atCut: "drop" | "stall"
+  status: Array<number>
+  lengths: boolean
+  headers: Record<string, string>
+}
+
+interface Server {
+  readonly url: string
+  readonly conduct: Conduct
+  /** The ranges that were asked for. */
+  readonly asked: Array<string>
+  /** Answers that are not over. */
+  readonly open: () => number
+}
+
+const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const state: Conduct = {
+      body: song,
+      ranges: true,
+      etag: "\"one\"",
+      cuts: [],
+      atCut: "drop",
+      status: [],
+      lengths: true,
+      headers: {},
+      ...conduct
+    }
+    const asked: Array<string> = []
+    const server = Http.createServer((request, response) => {
+      asked.push(request.headers.range ?? "")
+      const status = state.status.shift()
+      if (status !== undefined && status !== 200) return response.writeHead(status).end("no")
+      const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "")
+      const condition = request.headers["if-range"]
+      const partial = state.ranges && range !== null && (condition === undefined || condition === state.etag)
+      const start = partial ? Number(range[1]) : 0
+      const end = partial && range[2] !== "" ? Number(range[2]) + 1 : state.body.length
+      const part = state.body.subarray(start, Math.min(end, state.body.length))
+      if (partial && part.length === 0) return response.writeHead(416).end()
+      response.writeHead(partial ? 206 : 200, {
+        ...state.headers,
+        ...(state.lengths ? { "content-length": part.length } : {}),
+        ...(state.etag === undefined ? {} : { etag: state.etag }),
+        ...(partial ? { "content-range": `bytes ${start}-${start + part.length - 1}/${state.body.length}` } : {})
+      })
+      const cut = state.cuts.shift()
+      if (cut === undefined || cut >= part.length) return response.end(part)
+      response.write(part.subarray(0, cut), () => {
+        if (state.atCut === "drop") setTimeout(() => response.destroy(), 20)
+      })
+    })
+    const answers = new Set<unknown>()
+    server.on("request", (_, response) => {
+      answers.add(response)
+      response.on("close", () => answers.delete(response))
+    })
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => {
+        server.listen(0, "127.0.0.1", () => resume(Effect.void))
+      }),
+      () =>
+        Effect.callback<void>((resume) => {
+          server.closeAllConnections()
+          server.close(() => resume(Effect.void))
+        })
+    )
+    // a server that listens on TCP has an address of this kind
+    const { port } = server.address() as AddressInfo
+    return {
+      url: `http://127.0.0.1:${port}/music/a%20song.ogg?token=secret`,
+      conduct: state,
+      asked,
+      open: () => answers.size
+    }
+  })
+
+const whole = Effect.map(collect(AudioSource.fromBytes(song)), ({ frames }) => frames)
+
+describe("fromUrl", () => {
+  it.live("plays, knows the duration and the tags, and is named without what is secret", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({})
+      const source = AudioSource.fromUrl(server.url)
+      assert.strictEqual(source.name, "a song.ogg")
+      const played = yield* collect(source)
+      assert.strictEqual(played.end, "Done", played.message)
+      assert.deepStrictEqual(played.frames, yield* whole)
+      assert.strictEqual(played.durationMs, 3000)
+      assert.deepInclude(played.tags, { title: "A Chirp" })
+    }))
+
+  it.live("seeks by ranges, in Ogg and in an MP4 whose index stands at its end", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({})
+      const played = yield* collect(AudioSource.fromUrl(server.url, quick), { seekMs: 2010 })
+      assert.deepStrictEqual([played.end, played.soughtMs], ["Done", 2000])
+      assert.deepStrictEqual(played.frames, (yield* whole).slice(100))
+      const other = yield* serve({ body: m4a })
+      const decoded = yield* collect(AudioSource.fromUrl(other.url, quick), { seekMs: 1000 })
+      assert.deepStrictEqual([decoded.end, decoded.soughtMs, decoded.pcm.length], ["Done", 1000, 2 * 96_000])
+    }))
+
+  for (const ranges of [true, false]) {
+    it.live(`goes on where it was when the connection drops, ${ranges ? "by a range" : "reading anew without ranges"}`, () =>
+      Effect.gen(function*() {
+        const server = yield* serve({ ranges, cuts: [20_000, 33_000] })
+        const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+        assert.strictEqual(played.end, "Done", played.message)
+        assert.deepStrictEqual(played.frames, yield* whole)
+        assert.strictEqual(played.seekable, ranges)
+        if (ranges) assert.include(server.asked, "bytes=20000-")
+      }))
+  }
+
+  it.live("replaces a connection that stalls", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ cuts: [10_000], atCut: "stall", ranges: false })
+      const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+      assert.strictEqual(played.end, "Done", played.message)
+      assert.deepStrictEqual(played.frames, yield* whole)
+    }))
+
+  it.live("gives up when the schedule does, says why, and plays what there is before", () =>
+    Effect.gen(function*() {
+      const dropping = yield* serve({ ranges: false, cuts: Array.from({ length: 50 }, () => 30_000) })
+      const dropped = yield* collect(AudioSource.fromUrl(dropping.url, quick))
+      assert.strictEqual(dropped.end, "Failed")
+      assert.match(dropped.message, /cut at byte 30000 of 60847|cut/)
+      assert.isAbove(dropped.frames.length, 50)
+      assert.strictEqual(dropping.asked.length, 5)
+      const stalling = yield* serve({ ranges: false, cuts: Array.from({ length: 50 }, () => 30_000), atCut: "stall" })
+      const stalled = yield* collect(AudioSource.fromUrl(stalling.url, quick))
+      assert.match(stalled.message, /sent nothing for 0\.\d s/)
+    }))
+
+  it.live("does not go on in something else", () =>
+    Effect.gen(function*() {
+      for (const ranges of [true, false]) {
+        const server = yield* serve({ ranges, cuts: [20_000] })
+        const source = AudioSource.fromUrl(server.url, quick)
+        const opening = Effect.map(source.open, (opened) => {
+          server.conduct.etag = "\"two\""
+          server.conduct.body = Buffer.concat([song.subarray(0, 50_000), mp3])
+          return opened
+        })
+        const played = yield* collect({ name: "it", open: opening })
+        assert.deepStrictEqual([played.end, played.frames.length > 20], ["Failed", true])
+        assert.match(played.message, /changed on the server/)
+      }
+    }))
+
+  it.live("names what the server answers, and tries again only where that can help", () =>
+    Effect.gen(function*() {
+      const cases = [[404, "NotFound"], [410, "NotFound"], [401, "Unreadable"], [403, "Unreadable"], [
+        418,
+        "Failed"
+      ]] as const
+      for (const [status, kind] of cases) {
+        const server = yield* serve({ status: [status] })
+        const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+        assert.strictEqual(played.end, kind)
+        assert.match(played.message, new RegExp(`answered ${status}`))
+        assert.notMatch(played.message, /secret/)
+        assert.strictEqual(server.asked.length, 1)
+      }
+      const busy = yield* serve({ status: [503, 429, 500] })
+      assert.strictEqual((yield* collect(AudioSource.fromUrl(busy.url, quick))).end, "Done")
+      const refused = yield* collect(AudioSource.fromUrl("http://127.0.0.1:9/x.mp3", quick))
+      assert.strictEqual(refused.end, "Failed")
+      assert.match(refused.message, /connection failed/)
+      for (const url of ["file:///etc/passwd", "not a url", "ftp://x/y"]) {
+        assert.strictEqual((yield* collect(AudioSource.fromUrl(url))).end, "Unsupported")
+      }
+      const empty = yield* serve({ body: Buffer.alloc(0) })
+      assert.strictEqual((yield* collect(AudioSource.fromUrl(empty.url, quick))).end, "Empty")
+    }))
+
+  it.live("takes a station as live, which cannot be gone back in, and ends with it", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({
+        body: mp3,
+        ranges: false,
+        lengths: false,
+        headers: { "icy-name": "a station" },
+        cuts: [30_000]
+      })
+      const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+      assert.deepStrictEqual([played.live, played.seekable, played.end], [true, false, "Failed"])
+      assert.match(played.message, /station was cut/)
+      assert.isAbove(played.pcm.length, 96 * 1500)
+    }))
+
+  it.live("leaves no connection behind", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ body: Buffer.concat([song, Buffer.alloc(8_000_000)]) })
+      yield* collect(AudioSource.fromUrl(server.url, quick), { limitMs: 100 })
+      yield* collect(AudioSource.fromUrl(server.url, quick), { seekMs: 500, limitMs: 100 })
+      for (let i = 0; i < 100 && server.open() > 0; i++) yield* Effect.sleep("10 millis")
+      assert.strictEqual(server.open(), 0)
+    }))
+})

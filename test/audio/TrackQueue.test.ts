@@ -1,0 +1,261 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import type { AudioSource } from "../../src/audio/AudioSource.ts"
+import type { Track, TrackEnd } from "../../src/audio/Track.ts"
+import * as TrackQueue from "../../src/audio/TrackQueue.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+
+const failed = (source: string) =>
+  VoiceError.make(new VoiceError.SourceFailed({ source, kind: "NotFound", positionMs: 0, detail: "it is not there" }))
+
+/** What the fake player knows of a source by its name. */
+interface Disc {
+  readonly lengthMs: number | undefined
+  readonly says?: "fails" | "breaks"
+}
+
+/** Tracks that play for their length on the test's clock; one that is `after` another begins when that ends. */
+const makePlayer = (discs: Record<string, Disc>) => {
+  const log: Array<string> = []
+  const open = new Set<string>()
+  let over: VoiceError.VoiceError | undefined
+
+  const play: TrackQueue.Player["play"] = (source, options) =>
+    Effect.gen(function*() {
+      const { name } = source
+      const disc = discs[name] ?? assert.fail(`no disc ${name}`)
+      if (over !== undefined) return yield* over
+      if (disc.says === "fails") return yield* failed(name)
+      open.add(name)
+      log.push(`open ${name} at ${yield* Clock.currentTimeMillis}`)
+      const ended = yield* Deferred.make<TrackEnd>()
+      let startedMs: number | undefined
+      let end: TrackEnd | undefined
+      const scope = yield* Scope.make()
+      const finish = (how: TrackEnd): Effect.Effect<void> =>
+        Effect.suspend(() => {
+          if (end !== undefined) return Effect.void
+          end = how
+          open.delete(name)
+          log.push(`${how._tag} ${name}`)
+          return Effect.andThen(Deferred.succeed(ended, how), Scope.close(scope, Exit.void))
+        })
+      const run = Effect.gen(function*() {
+        if (options.after !== undefined) yield* options.after.awaitEnd
+        if (end !== undefined) return
+        startedMs = yield* Clock.currentTimeMillis
+        log.push(`play ${name} at ${startedMs}`)
+        if (disc.lengthMs === undefined) return
+        yield* Effect.sleep(disc.lengthMs)
+        yield* Effect.forkDetach(finish(
+          disc.says === "breaks" ? { _tag: "Failed", error: failed(name) } : { _tag: "Finished" }
+        ))
+      })
+      yield* Effect.forkIn(run, scope, { startImmediately: true })
+      // the parts that a queue looks at
+      const track: Partial<Track> = {
+        name,
+        durationMs: disc.lengthMs,
+        state: Effect.sync(() => end === undefined ? { _tag: "Playing" } : { _tag: "Ended", end }),
+        position: Effect.map(Clock.currentTimeMillis, (now) => startedMs === undefined ? 0 : now - startedMs),
+        stop: finish({ _tag: "Stopped" }),
+        awaitEnd: Deferred.await(ended)
+      }
+      // nothing else of a track is used
+      return track as Track
+    })
+
+  return {
+    player: { play },
+    log,
+    open,
+    end: (error: VoiceError.VoiceError) => {
+      over = error
+    }
+  }
+}
+
+const source = (name: string): AudioSource => ({ name, open: Effect.die("the player does not open it") })
+
+const names = (entries: ReadonlyArray<TrackQueue.Entry>) => entries.map(({ name }) => name).join("")
+
+const minute = { lengthMs: 60_000 }
+
+const shown = (queue: TrackQueue.TrackQueue) =>
+  Effect.map(
+    queue.contents,
+    ({ current, history, upcoming }) => `${names(history)}|${current?.entry.name ?? "-"}|${names(upcoming)}`
+  )
+
+const setup = (discs: Record<string, Disc>, options?: TrackQueue.QueueOptions) =>
+  Effect.gen(function*() {
+    const rig = makePlayer(discs)
+    const queue = yield* TrackQueue.make(rig.player, options)
+    const ids = new Map<string, number>()
+    for (const name of Object.keys(discs)) ids.set(name, (yield* queue.add(source(name))).id)
+    return { ...rig, queue, id: (name: string) => ids.get(name) ?? assert.fail(name) }
+  })
+
+describe("TrackQueue", () => {
+  it.effect("plays in order, opens the next ahead, and is idle at the end", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup({ a: minute, b: minute, c: minute })
+      const idle = yield* Effect.forkChild(queue.awaitIdle, { startImmediately: true })
+      assert.strictEqual(yield* shown(queue), "|a|bc")
+      yield* TestClock.adjust("55 seconds")
+      assert.deepStrictEqual(log, ["open a at 0", "play a at 0", "open b at 50000"])
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* shown(queue), "a|b|c")
+      const { current } = yield* queue.contents
+      assert.strictEqual(current?.positionMs, 5_000)
+      assert.strictEqual(current?.durationMs, 60_000)
+      assert.isUndefined(idle.pollUnsafe())
+      yield* TestClock.adjust("2 minutes")
+      yield* Fiber.join(idle)
+      assert.strictEqual(yield* shown(queue), "abc|-|")
+      assert.deepStrictEqual(log.slice(2), [
+        "open b at 50000",
+        "Finished a",
+        "play b at 60000",
+        "open c at 110000",
+        "Finished b",
+        "play c at 120000",
+        "Finished c"
+      ])
+    }))
+
+  it.effect("plays what is added to an idle queue, and is idle again", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* setup({ a: minute })
+      yield* TestClock.adjust("61 seconds")
+      yield* queue.awaitIdle
+      yield* queue.add(source("a"))
+      const idle = yield* Effect.forkChild(queue.awaitIdle, { startImmediately: true })
+      yield* TestClock.adjust("59 seconds")
+      assert.isUndefined(idle.pollUnsafe())
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(idle)
+    }))
+
+  it.effect("opens the next at once where the end is not known", () =>
+    Effect.gen(function*() {
+      const { log } = yield* setup({ a: { lengthMs: undefined }, b: minute })
+      yield* TestClock.adjust("1 second")
+      assert.include(log, "open b at 0")
+    }))
+
+  it.effect("skips to what was opened ahead, and opens what was not", () =>
+    Effect.gen(function*() {
+      const { log, open, queue } = yield* setup({ a: minute, b: minute, c: minute })
+      yield* TestClock.adjust("55 seconds")
+      assert.strictEqual((yield* queue.skip)?.name, "b")
+      assert.strictEqual((yield* queue.skip)?.name, "c")
+      assert.strictEqual(yield* queue.skip, undefined)
+      assert.strictEqual(yield* shown(queue), "abc|-|")
+      assert.strictEqual(log.filter((line) => line.startsWith("open")).length, 3)
+      assert.deepStrictEqual([...open], [])
+      assert.strictEqual((yield* queue.back)?.name, "c")
+      assert.strictEqual((yield* queue.back)?.name, "b")
+      assert.strictEqual(yield* shown(queue), "a|b|c")
+    }))
+
+  it.effect("closes what was opened ahead when it is not the next any more", () =>
+    Effect.gen(function*() {
+      const { id, log, open, queue } = yield* setup({ a: minute, b: minute, c: minute, d: minute })
+      yield* TestClock.adjust("55 seconds")
+      assert.deepStrictEqual([...open], ["a", "b"])
+      yield* queue.move(id("d"), 0)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([...open], ["a", "d"])
+      assert.isTrue(yield* queue.remove(id("d")))
+      assert.isFalse(yield* queue.remove(id("d")))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual([...open], ["a", "b"])
+      yield* queue.clear
+      assert.deepStrictEqual([...open], ["a"])
+      yield* TestClock.adjust("1 minute")
+      yield* queue.awaitIdle
+      assert.notInclude(log.join(), "play b")
+    }))
+
+  it.effect("repeats one, and all", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup({ a: minute, b: minute }, { repeat: "one" })
+      yield* TestClock.adjust("150 seconds")
+      const played = () => log.filter((line) => line.startsWith("play")).map((line) => line[5]).join("")
+      assert.strictEqual(played(), "aaa")
+      assert.strictEqual((yield* queue.skip)?.name, "b")
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(played(), "aaabb")
+      yield* queue.setRepeat("all")
+      yield* queue.add(source("a"))
+      yield* TestClock.adjust("4 minutes")
+      assert.strictEqual(played().slice(0, 9), "aaabbabab")
+    }))
+
+  it.effect("leaves out what cannot be opened and what breaks, also when it repeats", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup(
+        {
+          x: { lengthMs: 0, says: "fails" },
+          a: minute,
+          y: { lengthMs: 0, says: "fails" },
+          z: { lengthMs: 10, says: "breaks" }
+        },
+        { repeat: "all" }
+      )
+      yield* TestClock.adjust("61 seconds")
+      const events = yield* queue.events.pipe(Stream.takeUntil(({ _tag }) => _tag === "Ended"), Stream.runCollect)
+      assert.deepStrictEqual(
+        events.flatMap((event) => event._tag === "Failed" ? [event.entry.name] : []),
+        ["x", "y"]
+      )
+      yield* TestClock.adjust("2 minutes")
+      assert.deepStrictEqual(log.filter((line) => line.startsWith("Failed")), ["Failed z"])
+      assert.strictEqual(yield* shown(queue), "azaa|a|")
+    }))
+
+  it.effect("is not in a circle when nothing it repeats gives anything", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup({ a: { lengthMs: 0 }, b: { lengthMs: 0 } }, { repeat: "all" })
+      yield* TestClock.adjust("1 minute")
+      yield* queue.awaitIdle
+      assert.isBelow(log.length, 20)
+    }))
+
+  it.effect("keeps what waits when its session has ended, and says so", () =>
+    Effect.gen(function*() {
+      const rig = yield* setup({ a: minute, b: minute })
+      const over = VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" }))
+      rig.end(over)
+      const idle = yield* Effect.forkChild(Effect.flip(rig.queue.awaitIdle), { startImmediately: true })
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(yield* Fiber.join(idle), over)
+      assert.strictEqual(yield* shown(rig.queue), "a|-|b")
+    }))
+
+  it.effect("stops what plays with its scope, and when it is told to", () =>
+    Effect.gen(function*() {
+      const { open, queue } = yield* setup({ a: minute, b: minute })
+      yield* TestClock.adjust("55 seconds")
+      yield* queue.stop
+      assert.deepStrictEqual([...open], [])
+      yield* queue.awaitIdle
+      const scope = yield* Scope.make()
+      const other = yield* setup({ a: minute, b: minute }).pipe(Scope.provide(scope))
+      yield* TestClock.adjust("55 seconds")
+      assert.deepStrictEqual([...other.open], ["a", "b"])
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual([...other.open], [])
+    }))
+
+  it.effect("shuffles what waits and loses nothing", () =>
+    Effect.gen(function*() {
+      const discs = Object.fromEntries("abcdefgh".split("").map((name) => [name, minute]))
+      const { queue } = yield* setup(discs)
+      yield* queue.shuffle
+      const { upcoming } = yield* queue.contents
+      assert.deepStrictEqual([...names(upcoming)].toSorted().join(""), "bcdefgh")
+    }))
+})

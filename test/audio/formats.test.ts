@@ -1,0 +1,197 @@
+import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
+import { Effect, Stream } from "effect"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { collect, type Played } from "./listen.ts"
+import { signalToNoise } from "./signal.ts"
+
+const path = (name: string) => fileURLToPath(new URL(`files/${name}`, import.meta.url))
+const bytesOf = (name: string) => new Uint8Array(readFileSync(path(name)))
+
+/** Name, seconds, what the codec leaves of the sound, and its length in samples. */
+const decoded: ReadonlyArray<readonly [name: string, seconds: number, decibels: number]> = [
+  ["chirp.flac", 1, 85],
+  ["chirp-24.flac", 0.5, 85],
+  ["chirp.mp3", 3, 25],
+  ["chirp-vbr.mp3", 3, 25],
+  ["chirp.m4a", 3, 55],
+  ["chirp-fast.m4a", 3, 55],
+  ["chirp.vorbis.ogg", 3, 35],
+  ["chirp.vorbis.webm", 3, 35]
+]
+
+const opus = ["chirp.opus.ogg", "chirp.opus.webm", "chirp.opus.mp4"]
+
+const tags = { title: "A Chirp", artist: "The Tests", album: "Files" }
+
+const without = (played: Played) => [played.end, played.durationMs, played.tags]
+
+describe("formats", () => {
+  describe("decoded", () => {
+    it.live.each(decoded)(
+      "%s is the sound that was encoded, from its first sample on",
+      ([name, seconds, decibels]) =>
+        Effect.gen(function*() {
+          const played = yield* collect(AudioSource.fromFile(path(name)))
+          assert.strictEqual(played.end, "Done")
+          assert.isAtMost(Math.abs(played.pcm.length / 96 - 1000 * seconds), 20, "length")
+          assert.isAtMost(Math.abs((played.durationMs ?? 0) - 1000 * seconds), 20, "duration")
+          assert.isAbove(signalToNoise(played.pcm, seconds), decibels)
+          assert.deepInclude(played.tags, tags)
+        })
+    )
+
+    it.live.each(decoded)("%s is sought in to the sample", ([name, seconds, decibels]) =>
+      Effect.gen(function*() {
+        for (const atMs of [seconds * 700.5, 10]) {
+          const played = yield* collect(AudioSource.fromFile(path(name)), { seekMs: atMs })
+          const at = played.soughtMs ?? -1
+          assert.isAtMost(Math.abs(at - atMs), 0.5 / 48 + 1e-9)
+          assert.isAbove(signalToNoise(played.pcm, seconds, Math.round(at * 48), at < 1 ? 480 : 48), decibels - 5)
+        }
+      }))
+
+    it.live.each(decoded.filter((_, i) => i % 2 === 0))(
+      "%s gives the same in pieces of any size, and without any place to go back to",
+      ([name]) =>
+        Effect.gen(function*() {
+          const bytes = bytesOf(name)
+          const whole = yield* collect(AudioSource.fromBytes(bytes))
+          for (const size of [1009]) {
+            const pieces: Array<Uint8Array> = []
+            for (let at = 0; at < bytes.length; at += size) pieces.push(bytes.slice(at, at + size))
+            const played = yield* collect(AudioSource.fromStream(Stream.fromIterable(pieces)))
+            assert.strictEqual(played.end, "Done")
+            assert.strictEqual(played.pcm.length, whole.pcm.length)
+            assert.isTrue(Buffer.from(played.pcm.buffer).equals(Buffer.from(whole.pcm.buffer)))
+          }
+        })
+    )
+
+    it.live("AAC in ADTS is there, behind the samples that its encoder has put before it and not told of", () =>
+      Effect.gen(function*() {
+        const played = yield* collect(AudioSource.fromFile(path("chirp.aac")))
+        assert.strictEqual(played.end, "Done")
+        assert.isAbove(signalToNoise(played.pcm, 3, -1024 * 48_000 / 44_100, 4000), 40)
+        assert.isAtMost(Math.abs(played.pcm.length / 96 - 3000), 50)
+      }))
+  })
+
+  describe("passed through", () => {
+    it.live("Opus is the same in Ogg, WebM and MP4, with its tags", () =>
+      Effect.gen(function*() {
+        const [first, ...others] = yield* Effect.forEach(opus, (name) => collect(AudioSource.fromFile(path(name))))
+        assert.strictEqual(first?.frames.length, 151)
+        for (const played of [first, ...others]) {
+          assert.strictEqual(played?.end, "Done")
+          assert.deepStrictEqual(played?.frames, first?.frames)
+          assert.isAtMost(Math.abs((played?.durationMs ?? 0) - 3000), 20)
+          assert.deepInclude(played?.tags, tags)
+        }
+      }))
+
+    it.live.each(opus)("%s: a seek gives the frame that holds the place", (name) =>
+      Effect.gen(function*() {
+        const whole = yield* collect(AudioSource.fromFile(path(name)))
+        for (const atMs of [0, 19.9, 20, 1234, 2999, 100]) {
+          const played = yield* collect(AudioSource.fromFile(path(name)), { seekMs: atMs })
+          const index = Math.floor(atMs / 20)
+          assert.strictEqual(played.soughtMs, index * 20)
+          assert.deepStrictEqual(played.frames, whole.frames.slice(index))
+        }
+        const behind = yield* collect(AudioSource.fromFile(path(name)), { seekMs: 100_000 })
+        assert.deepStrictEqual([behind.end, behind.frames.length], ["Done", 0])
+      }))
+  })
+
+  describe("damaged", () => {
+    const names = [...decoded.map(([name]) => name), "chirp.aac", ...opus]
+
+    it.live.each(names)("%s that is cut plays what is there, and is Truncated", (name) =>
+      Effect.gen(function*() {
+        const bytes = bytesOf(name)
+        const whole = yield* collect(AudioSource.fromBytes(bytes))
+        for (const share of [0.6]) {
+          const cut = yield* collect(
+            AudioSource.fromBytes(bytes.slice(0, Math.floor(bytes.length * share)), { ffmpeg: false })
+          )
+          assert.strictEqual(cut.end, "Truncated", cut.message)
+          // an MP4 whose index stood at its end is nothing without it
+          const isLost = name === "chirp.m4a" || name === "chirp.opus.mp4"
+          if (isLost) assert.strictEqual(cut.pcm.length + cut.frames.length, 0)
+          else {
+            assert.isAbove(
+              cut.pcm.length + cut.frames.length,
+              (share - 0.35) * (whole.pcm.length + whole.frames.length)
+            )
+            assert.isAbove(cut.positionMs ?? 0, 0)
+          }
+        }
+      }))
+
+    it.live.each(names)("%s with a part overwritten ends in a typed error, or plays", (name) =>
+      Effect.gen(function*() {
+        const ends = new Set<string>()
+        for (let seed = 0; seed < 2; seed++) {
+          const bytes = bytesOf(name)
+          for (let i = 0; i < 400; i++) {
+            bytes[Math.floor(bytes.length * (0.35 + 0.4 * seed)) + i] = (seed * 7919 + i * 104_729) >> 3
+          }
+          const { end } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
+          ends.add(end)
+        }
+        for (const end of ends) assert.include(["Done", "Corrupt", "Truncated", "Unsupported"], end)
+        // only formats without a checksum can take it for sound
+        if (/flac|ogg/.test(name)) assert.notInclude([...ends], "Done")
+      }))
+  })
+
+  describe("ffmpeg", () => {
+    it.live("decodes what nothing here does, and seeks in it", () =>
+      Effect.gen(function*() {
+        const source = AudioSource.fromFile(path("chirp.alac.m4a"), { ffmpeg: { command: ffmpeg } })
+        const played = yield* collect(source)
+        assert.strictEqual(played.end, "Done", played.message)
+        assert.isAbove(signalToNoise(played.pcm, 0.5), 60)
+        const sought = yield* collect(source, { seekMs: 200 })
+        assert.strictEqual(sought.soughtMs, 200)
+        assert.isAbove(signalToNoise(sought.pcm, 0.5, 9600), 60)
+        const fromBytes = yield* collect(
+          AudioSource.fromStream(Stream.make(bytesOf("chirp.alac.m4a")), { ffmpeg: { command: ffmpeg } })
+        )
+        assert.include(["Done", "Failed"], fromBytes.end)
+      }))
+
+    it.live("is taken by choice, with filters", () =>
+      Effect.gen(function*() {
+        const source = AudioSource.fromFfmpeg(path("chirp.flac"), { command: ffmpeg, args: ["-af", "atempo=2"] })
+        assert.strictEqual(source.name, "chirp.flac")
+        const played = yield* collect(source)
+        assert.strictEqual(played.end, "Done", played.message)
+        assert.isAtMost(Math.abs(played.pcm.length / 96 - 500), 30)
+      }))
+
+    it.live("says what it says when it cannot", () =>
+      Effect.gen(function*() {
+        const played = yield* collect(AudioSource.fromFfmpeg(path("make.ts"), { command: ffmpeg }))
+        assert.deepStrictEqual([played.end, played.pcm.length], ["Failed", 0])
+        assert.match(played.message, /exit code 1; it said: .*Invalid data/)
+      }))
+
+    it.live("is missed in one clear sentence", () =>
+      Effect.gen(function*() {
+        const options = { ffmpeg: { command: "no-such-ffmpeg" } }
+        const played = yield* collect(AudioSource.fromFile(path("chirp.alac.m4a"), options))
+        assert.strictEqual(
+          played.message,
+          "The audio source chirp.alac.m4a failed (Unsupported): the MP4 holds an unknown codec, neither Opus nor AAC; " +
+            "ffmpeg could decode it, but no-such-ffmpeg is not there, nor on the PATH."
+        )
+        const chosen = yield* collect(AudioSource.fromFfmpeg("x.mp3", { command: "no-such-ffmpeg" }))
+        assert.deepStrictEqual(without(chosen), ["NotFound", undefined, {}])
+        assert.match(chosen.message, /no-such-ffmpeg is not there, nor on the PATH: install ffmpeg/)
+      }))
+  })
+})

@@ -1,0 +1,157 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { readFileSync } from "node:fs"
+import { Readable } from "node:stream"
+import { fileURLToPath } from "node:url"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { collect } from "./listen.ts"
+
+const song = fileURLToPath(new URL("files/chirp.opus.ogg", import.meta.url))
+
+/** A program that runs this script; `song` is the path of a song there. */
+const program = (script: string, options?: Partial<AudioSource.ProcessOptions>): AudioSource.AudioSource =>
+  AudioSource.fromProcess({
+    command: process.execPath,
+    args: ["-e", `const song = ${JSON.stringify(song)}; const fs = require("node:fs"); ${script}`],
+    name: "the program",
+    ...options
+  })
+
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const pcm = { format: "s16le", rate: 48_000, channels: 1 } as const
+
+describe("fromProcess", () => {
+  it.live("plays what a program writes, a container or raw PCM", () =>
+    Effect.gen(function*() {
+      const played = yield* collect(program("fs.createReadStream(song).pipe(process.stdout)"))
+      assert.deepStrictEqual([played.end, played.frames.length, played.seekable], ["Done", 151, false])
+      const raw = yield* collect(program("process.stdout.write(Buffer.alloc(96000, 64))", { pcm }))
+      assert.deepStrictEqual([raw.end, raw.pcm.length, raw.pcm[1000]], ["Done", 96_000, 0x4040 / 32_768])
+    }))
+
+  it.live("is not held up by a flood of words, and tells the last of them with the exit code, behind the sound", () =>
+    Effect.gen(function*() {
+      const played = yield* collect(program(
+        `
+        for (let i = 0; i < 5000; i++) fs.writeSync(2, "line " + i + " of many, many words that nobody reads\\n");
+        fs.writeSync(1, Buffer.alloc(96000));
+        fs.writeSync(2, "the disk is on fire\\n");
+        process.exitCode = 3`,
+        { pcm }
+      ))
+      assert.deepStrictEqual([played.end, played.pcm.length], ["Failed", 96_000])
+      assert.match(played.message, /ended with exit code 3; it said: .*line 4999 .*\| the disk is on fire\.$/)
+      assert.isBelow(played.message.length, 600)
+    }))
+
+  it.live("names the signal that has ended it", () =>
+    Effect.gen(function*() {
+      const played = yield* collect(program("process.kill(process.pid, 'SIGKILL')", { pcm }))
+      assert.deepStrictEqual(played.end, "Failed")
+      assert.match(played.message, /was ended by SIGKILL, and said nothing/)
+    }))
+
+  it.live("names a program that is not there", () =>
+    Effect.gen(function*() {
+      const missing = yield* collect(AudioSource.fromProcess({ command: "no-such-program", pcm }))
+      assert.deepStrictEqual(missing.end, "NotFound")
+      assert.match(missing.message, /the program no-such-program is not there, nor on the PATH/)
+      const folder = yield* collect(AudioSource.fromProcess({ command: "/tmp", pcm }))
+      assert.strictEqual(folder.end, "Unreadable")
+    }))
+
+  it.live("ends a program with the scope, by force where it does not listen, and waits until it is gone", () =>
+    Effect.gen(function*() {
+      const scripts = [
+        "process.on('SIGTERM', () => process.exit(0));",
+        // deaf, and with a flood on both pipes that nobody takes
+        "process.on('SIGTERM', () => undefined); process.stderr.write(Buffer.alloc(1e6)); process.stdout.write(Buffer.alloc(1e7));"
+      ]
+      for (const script of scripts) {
+        const source = program(
+          `fs.writeSync(1, Buffer.alloc(8000)); ${script} setInterval(() => {}, 1000)`,
+          { pcm: { format: "u8", rate: 8000, channels: 1 }, killAfterMs: 200 }
+        )
+        const seen = yield* Effect.scoped(Effect.gen(function*() {
+          const opened = yield* source.open
+          const first = yield* opened.pull
+          assert.isAbove(first.length, 0)
+          return yield* children
+        }))
+        assert.isAbove(seen.length, 0)
+        for (const pid of seen) assert.isFalse(isAlive(pid))
+      }
+    }))
+
+  it.live("is over when nobody listens any more, though it hangs", () =>
+    Effect.gen(function*() {
+      const source = program("setInterval(() => {}, 1000)", { killAfterMs: 200 })
+      const fiber = yield* Effect.forkChild(collect(source), { startImmediately: true })
+      let seen: ReadonlyArray<number> = []
+      while (seen.length === 0) {
+        yield* Effect.sleep("5 millis")
+        seen = yield* children
+      }
+      yield* Fiber.interrupt(fiber)
+      for (const pid of seen) assert.isFalse(isAlive(pid))
+    }))
+})
+
+/** Processes that this one has started and that are not gone: zombies as well. */
+const children = Effect.promise(async () => {
+  const text = readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8")
+  return text.trim() === "" ? [] : text.trim().split(" ").map(Number)
+})
+
+describe("fromNodeStream", () => {
+  const bytes = readFileSync(song)
+
+  it.live("plays a stream once, and what a function makes often", () =>
+    Effect.gen(function*() {
+      const once = AudioSource.fromNodeStream(Readable.from([bytes.subarray(0, 5000), bytes.subarray(5000)]))
+      assert.strictEqual((yield* collect(once)).frames.length, 151)
+      const again = yield* collect(once)
+      assert.strictEqual(again.end, "Failed")
+      assert.match(again.message, /played before/)
+      const often = AudioSource.fromNodeStream(() => Readable.from([bytes]))
+      for (let i = 0; i < 2; i++) assert.strictEqual((yield* collect(often)).frames.length, 151)
+    }))
+
+  it.live("names failures, an early end, and what is no bytes", () =>
+    Effect.gen(function*() {
+      const failing = yield* collect(AudioSource.fromNodeStream(() =>
+        Readable.from((async function*() {
+          yield bytes.subarray(0, 40_000)
+          throw new Error("the cable is out")
+        })())
+      ))
+      assert.deepStrictEqual([failing.end, failing.frames.length > 60], ["Failed", true])
+      assert.match(failing.message, /the cable is out/)
+      const closed = new Readable({ read: () => undefined })
+      closed.push(bytes.subarray(0, 30_000))
+      setTimeout(() => closed.destroy(), 20)
+      assert.match((yield* collect(AudioSource.fromNodeStream(closed))).message, /closed before its end/)
+      const text = yield* collect(AudioSource.fromNodeStream(() => Readable.from(["text"])))
+      assert.match(text.message, /something else than bytes/)
+      const throwing = yield* collect(AudioSource.fromNodeStream(() => {
+        throw new Error("no stream today")
+      }))
+      assert.match(throwing.message, /no stream today/)
+    }))
+
+  it.live("destroys the stream with the scope", () =>
+    Effect.gen(function*() {
+      const stream = new Readable({ read: () => undefined })
+      stream.push(bytes)
+      yield* collect(AudioSource.fromNodeStream(stream), { limitMs: 100 })
+      assert.isTrue(stream.destroyed)
+    }))
+})

@@ -1,0 +1,156 @@
+/**
+ * Damaged files of every format, through the readers: none throws, none goes on for ever, and each that is not read to its end
+ * says why. The mutations are those of the other parsers.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import * as AdtsReader from "../../src/audio/AdtsReader.ts"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as FlacReader from "../../src/audio/FlacReader.ts"
+import * as Mp3Reader from "../../src/audio/Mp3Reader.ts"
+import * as OggReader from "../../src/audio/OggReader.ts"
+import type { PacketReader } from "../../src/audio/PacketReader.ts"
+import * as Tags from "../../src/audio/Tags.ts"
+import * as Vorbis from "../../src/audio/Vorbis.ts"
+import * as WavReader from "../../src/audio/WavReader.ts"
+import * as WebmReader from "../../src/audio/WebmReader.ts"
+import { collect } from "../audio/listen.ts"
+import { signal, wav16 } from "../audio/signal.ts"
+import { fuzz, type Parser } from "./engine.ts"
+
+const file = (name: string): Uint8Array =>
+  new Uint8Array(readFileSync(new URL(`../audio/files/${name}`, import.meta.url)))
+
+const ascii = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"))
+
+const concat = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => new Uint8Array(Buffer.concat(parts))
+
+/** Whether anything was read of it. */
+const read = (make: () => PacketReader, bytes: Uint8Array): boolean => {
+  const reader = make()
+  let packets = 0
+  let last = -1
+  const take = () => {
+    for (const packet of reader.take()) {
+      packets++
+      assert.isAtLeast(packet.samples, 0)
+      assert.isTrue(Number.isSafeInteger(packet.start), `a packet starts at ${packet.start}`)
+      assert.isAtLeast(packet.start, last)
+      last = packet.start
+    }
+  }
+  for (let at = 0; at < bytes.length; at += 3000) {
+    reader.push(bytes.slice(at, at + 3000))
+    take()
+  }
+  reader.end()
+  take()
+  const header = reader.header()
+  if (header === undefined) assert.isDefined(reader.problem(), "no header, and no word of why")
+  else {
+    assert.isAbove(header.rate, 0)
+    assert.isAbove(header.channels, 0)
+    assert.isAtLeast(header.total ?? 0, 0)
+    const place = reader.placeIn?.(bytes, 0)
+    reader.restart(place ?? { offset: 0, start: 0 })
+    last = -Infinity
+    reader.push(bytes.slice(Math.min(bytes.length, place?.offset ?? 0)))
+    reader.end()
+    take()
+  }
+  return packets > 0
+}
+
+const parser = (name: string, make: () => PacketReader, seeds: ReadonlyArray<Uint8Array>): Parser => ({
+  name,
+  covers: [],
+  input: "bytes",
+  seeds,
+  run: (bytes) => read(make, bytes)
+})
+
+const wav = wav16(signal(8000, 0.1), 8000)
+
+const readers: ReadonlyArray<Parser> = [
+  parser("WavReader", WavReader.make, [
+    wav,
+    concat(wav.subarray(0, 36), ascii("LIST\x10\0\0\0INFOINAM\x04\0\0\0name"), wav.subarray(36))
+  ]),
+  parser("FlacReader", FlacReader.make, [file("chirp-24.flac").slice(0, 12_000)]),
+  parser("Mp3Reader", Mp3Reader.make, [file("chirp.mp3").slice(0, 3000), file("chirp-vbr.mp3").slice(0, 3000)]),
+  parser("AdtsReader", AdtsReader.make, [file("chirp.aac").slice(0, 3000)]),
+  parser("OggReader", OggReader.make, [file("chirp.vorbis.ogg"), file("chirp.opus.ogg").slice(0, 9000)]),
+  parser("WebmReader", WebmReader.make, [
+    file("chirp.vorbis.webm").slice(0, 7000),
+    file("chirp.opus.webm").slice(0, 9000)
+  ])
+]
+
+const id3 = concat(
+  ascii(
+    "ID3\x04\0\0\0\0\0\x3cTIT2\0\0\0\x05\0\0\x03nameTXXX\0\0\0\x08\0\0\x03my\0tag!TPE1\0\0\0\x0a\0\0\x01\xff\xfea\0b\0c\0d\0"
+  ),
+  new Uint8Array(6)
+)
+
+const tagReaders: ReadonlyArray<Parser> = [
+  {
+    name: "Tags.id3",
+    covers: [],
+    input: "bytes",
+    seeds: [id3],
+    run: (bytes) => Object.keys(Tags.id3(bytes)).length > 0
+  },
+  {
+    name: "Tags.vorbisComments",
+    covers: [],
+    input: "bytes",
+    seeds: [ascii("\x03\0\0\0lib\x02\0\0\0\x07\0\0\0TITLE=x\x08\0\0\0ARTIST=y")],
+    run: (bytes) => Object.keys(Tags.vorbisComments(bytes)).length > 0
+  },
+  {
+    name: "Tags.riffInfo",
+    covers: [],
+    input: "bytes",
+    seeds: [ascii("INAM\x04\0\0\0nameIART\x03\0\0\0him\0")],
+    run: (bytes) => Object.keys(Tags.riffInfo(bytes)).length > 0
+  },
+  {
+    name: "Vorbis.modes",
+    covers: [],
+    input: "bytes",
+    seeds: [setupOf(file("chirp.vorbis.webm"))],
+    run: (bytes) => Vorbis.modes(bytes) !== undefined
+  }
+]
+
+/** The setup header is the last of three in the description of a WebM track. */
+function setupOf(bytes: Uint8Array): Uint8Array {
+  const reader = WebmReader.make()
+  reader.push(bytes)
+  return reader.header()?.setup[2] ?? new Uint8Array(0)
+}
+
+describe("fuzz of audio", () => {
+  it.each([...readers, ...tagReaders])("$name", (reader) => {
+    reader.seeds.forEach((seed, index) => assert.isTrue(reader.run(seed), `seed ${index}`))
+    const { accepted, runs } = fuzz(reader, { inputs: 2000, seed: 1, cpuMillis: 200 })
+    assert.isAtLeast(runs, 200)
+    assert.isAtLeast(accepted, 1)
+  })
+
+  it.live("MP4, through mediabunny and the decoders", () =>
+    Effect.gen(function*() {
+      for (const name of ["chirp-fast.m4a", "chirp.opus.mp4"]) {
+        const bytes = file(name)
+        const index = Buffer.from(bytes).indexOf("moov")
+        for (let i = 0; i < 25; i++) {
+          const damaged = bytes.slice()
+          for (let k = 0; k < 4; k++) damaged[index + (i * 7919 + k * 6007) % 1800] = (i * 31 + k * 101) & 255
+          const { end } = yield* collect(AudioSource.fromBytes(damaged, { ffmpeg: false }), { limitMs: 500 })
+          assert.include(["Done", "Corrupt", "Truncated", "Unsupported"], end)
+        }
+      }
+    }))
+})

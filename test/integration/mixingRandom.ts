@@ -1,0 +1,138 @@
+import { assert } from "@effect/vitest"
+import { Effect, Random } from "effect"
+import { vi } from "vitest"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import type * as Track from "../../src/audio/Track.ts"
+import { codec } from "../../src/codec/FloatCodec.ts"
+import * as Hearing from "../mixer/hearing.ts"
+import * as Rig from "./rig.ts"
+
+/** Counts what is made and freed while a program runs. */
+const counted = <A, E, R>(program: Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const open = { encoder: 0, decoder: 0, made: 0 }
+      const { decoder, encoder } = codec
+      const spies = [
+        vi.spyOn(codec, "encoder").mockImplementation(async (options) => {
+          const made = await encoder(options)
+          open.encoder++
+          open.made++
+          return {
+            ...made,
+            free: () => {
+              open.encoder--
+              made.free()
+            }
+          }
+        }),
+        vi.spyOn(codec, "decoder").mockImplementation(async () => {
+          const made = await decoder()
+          open.decoder++
+          return {
+            ...made,
+            free: () => {
+              open.decoder--
+              made.free()
+            }
+          }
+        })
+      ]
+      return { open, restore: () => spies.forEach((spy) => spy.mockRestore()) }
+    }),
+    ({ open }) => Effect.map(program, () => open),
+    ({ restore }) => Effect.sync(restore)
+  )
+
+/** Sources that are open. */
+const counting = (source: AudioSource.AudioSource, open: Set<symbol>): AudioSource.AudioSource => ({
+  name: source.name,
+  open: Effect.andThen(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const name = Symbol("open")
+        open.add(name)
+        return name
+      }),
+      (name) => Effect.sync(() => open.delete(name))
+    ),
+    source.open
+  )
+})
+
+/** Plays, stops, seeks, fades, waits and interrupts at random, and looks at what is left. */
+export const randomPlays = (count: number, seed: number) =>
+  Effect.gen(function*() {
+    const sources = new Set<symbol>()
+    const frames = yield* Hearing.encode(Hearing.music, 2_000)
+    const opus = counting(AudioSource.fromFrames(frames), sources)
+    const pcm = counting(Hearing.pcm(Hearing.sine(700), 1_700), sources)
+    const endless: AudioSource.AudioSource = {
+      name: "endless",
+      open: Effect.map(pcm.open, (opened) => opened.format === "pcm" ? { ...opened, pull: Effect.never } : opened)
+    }
+    const open = yield* counted(Rig.run(
+      Effect.gen(function*() {
+        yield* Rig.guest()
+        const session = yield* Rig.join("lobby")
+        const tracks: Array<Track.Track> = []
+        const any = Effect.map(Random.nextIntBetween(0, Math.max(1, tracks.length)), (i) => tracks[i])
+        for (let i = 0; i < count; i++) {
+          const source = [opus, opus, pcm, pcm, endless][yield* Random.nextIntBetween(0, 5)] ?? pcm
+          const other = yield* Effect.suspend(() => any)
+          const track = yield* session.play(source, {
+            gain: (yield* Random.nextBoolean) ? 1 : 0.5,
+            fadeIn: (yield* Random.nextBoolean) ? 0 : 100,
+            paused: (yield* Random.nextIntBetween(0, 6)) === 0,
+            loop: yield* Random.nextIntBetween(0, 2),
+            duck: yield* Random.nextBoolean,
+            after: (yield* Random.nextIntBetween(0, 4)) === 0 ? other : undefined,
+            crossfade: (yield* Random.nextBoolean) ? 0 : 300,
+            starveTimeout: "1 second"
+          })
+          tracks.push(track)
+          yield* Effect.sleep(yield* Random.nextIntBetween(0, 700))
+          switch (yield* Random.nextIntBetween(0, 8)) {
+            case 0:
+              yield* session.interrupt
+              assert.deepStrictEqual(yield* session.tracks, [])
+              break
+            case 1:
+              yield* track.stop
+              break
+            case 2:
+              yield* track.volume(yield* Random.nextBetween(0, 1))
+              break
+            case 3:
+              yield* track.fade(1, "50 millis")
+              break
+            case 4:
+              yield* Effect.ignore(track.seek("500 millis"))
+              break
+            case 5:
+              yield* (other ?? track).pause
+              yield* Effect.sleep("100 millis")
+              yield* (other ?? track).resume
+              break
+            case 6:
+              yield* (other ?? track).stop
+              break
+          }
+        }
+        // whatever waits is at its end by and by
+        for (const track of tracks) yield* track.resume
+        for (const track of tracks) yield* track.awaitEnd
+        assert.deepStrictEqual(yield* session.tracks, [])
+        yield* Effect.sleep("1 second")
+        // passes through again, alone
+        const last = yield* session.play(opus)
+        assert.deepStrictEqual(yield* last.awaitEnd, { _tag: "Finished" })
+        yield* Effect.sleep("1 second")
+        assert.strictEqual(sources.size, 0)
+      }),
+      3_600_000
+    ))
+    assert.isAbove(open.made, count / 20)
+    assert.deepStrictEqual([open.encoder, open.decoder], [0, 0])
+    yield* Rig.blameless
+  }).pipe(Random.withSeed(seed), Effect.provide(Rig.memory()))

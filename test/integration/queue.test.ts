@@ -1,0 +1,81 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as TrackQueue from "../../src/audio/TrackQueue.ts"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import * as Hearing from "../mixer/hearing.ts"
+import * as Rig from "./rig.ts"
+
+const queued = (
+  program: (queue: TrackQueue.TrackQueue) => Effect.Effect<void>,
+  options?: TrackQueue.QueueOptions
+) =>
+  Rig.run(Effect.gen(function*() {
+    const guest = yield* Rig.guest()
+    const session = yield* Rig.join("lobby")
+    const queue = yield* TrackQueue.make(session, options)
+    yield* program(queue)
+    yield* Effect.orDie(queue.awaitIdle)
+    yield* Effect.sleep("1 second")
+    yield* Rig.blameless
+    const heard = yield* guest.heard
+    return { heard, sound: yield* Hearing.decode(heard) }
+  })).pipe(Effect.provide(Rig.memory()))
+
+const audio = (heard: ReadonlyArray<{ readonly payload: Uint8Array }>) =>
+  heard.filter(({ payload }) => !OpusPacket.isSilence(payload)).map(({ payload }) => payload)
+
+describe("a queue in a session", () => {
+  it.effect("plays Opus after Opus without a gap, bit for bit", () =>
+    Effect.gen(function*() {
+      const lists = [Rig.frames(60, 1), Rig.frames(70, 2), Rig.frames(50, 3)]
+      const { heard, sound } = yield* queued((queue) =>
+        Effect.forEach(lists, (frames) => queue.add(AudioSource.fromFrames(frames)), { discard: true })
+      )
+      assert.deepStrictEqual(audio(heard), Rig.payloads(lists.flat()))
+      assert.deepStrictEqual(sound.gaps, [])
+      assert.strictEqual(heard.findIndex(({ payload }) => OpusPacket.isSilence(payload)), 180)
+    }))
+
+  it.effect("plays PCM after PCM as if it were one", () =>
+    Effect.gen(function*() {
+      const part = (fromMs: number) => Hearing.pcm((sample) => Hearing.music(sample + fromMs * 48), 1_010)
+      const { sound } = yield* queued((queue) =>
+        Effect.forEach([0, 1_010, 2_020], (fromMs) => queue.add(part(fromMs)), { discard: true })
+      )
+      assert.deepStrictEqual(sound.gaps, [])
+      assert.isAbove(Hearing.ratio(sound.left, Hearing.music, 960, 48 * 3_000 - 960), 25)
+    }))
+
+  it.effect("fades one into the other, with no hole and no hump", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* queued((queue) =>
+        Effect.gen(function*() {
+          yield* queue.add(Hearing.pcm(Hearing.sine(440), 3_000))
+          yield* queue.add(Hearing.pcm(Hearing.sine(1_000), 3_000))
+        }), { crossfade: "1 second" })
+      const power = (at: number) =>
+        Math.hypot(Hearing.levelOf(sound.left, 440, at, 1_920), Hearing.levelOf(sound.left, 1_000, at, 1_920))
+      const middle = 48 * 2_500
+      assert.closeTo(Hearing.levelOf(sound.left, 440, middle, 1_920), 0.3 * Math.SQRT1_2, 0.05)
+      for (let at = 48 * 1_500; at < 48 * 3_500; at += 960) assert.closeTo(power(at), 0.3, 0.03, `at ${at / 48} ms`)
+      assert.closeTo(sound.left.length / 48_000, 5, 0.3)
+    }))
+
+  it.effect("skips in the middle of a song, and goes on without a gap", () =>
+    Effect.gen(function*() {
+      const [first, second] = [Rig.frames(500, 1), Rig.frames(50, 2)]
+      const { heard, sound } = yield* queued((queue) =>
+        Effect.gen(function*() {
+          yield* queue.add(AudioSource.fromFrames(first))
+          yield* queue.add(AudioSource.fromFrames(second))
+          yield* Effect.sleep("3 seconds")
+          assert.strictEqual((yield* queue.skip)?.name, "frames")
+        })
+      )
+      const packets = audio(heard)
+      assert.deepStrictEqual(packets.slice(-50), Rig.payloads(second))
+      assert.closeTo(packets.length - 50, 150, 15)
+      assert.deepStrictEqual(sound.gaps, [])
+    }))
+})

@@ -1,0 +1,166 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Rtcp from "../../src/driver/Rtcp.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import type * as VoiceSession from "../../src/VoiceSession.ts"
+import * as Rig from "./rig.ts"
+
+const seconds = 30
+const spoken = seconds * 50
+
+/** Listens without keeping anything. */
+const listen = (session: VoiceSession.VoiceSession) =>
+  Effect.forkScoped(Stream.runDrain(session.packets), { startImmediately: true })
+
+describe("Statistics of a call", () => {
+  it.effect("know the round trips", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* Rig.join("lobby")
+      yield* Rig.guest()
+      const track = yield* session.play(Rig.source(500))
+      yield* track.awaitEnd
+      // the main gateway's first heartbeat comes within its interval
+      yield* Effect.sleep("45 seconds")
+      const { gatewayRoundTripMs, mediaRoundTripMs, pingRoundTripMs, roundTripMs, rtcpReceived, rtcpSent } =
+        yield* session
+          .statistics
+      for (const ms of [gatewayRoundTripMs, mediaRoundTripMs, pingRoundTripMs, roundTripMs]) {
+        assert.approximately(ms ?? 0, 74, 0.1)
+      }
+      assert.isAtLeast(rtcpSent, 1)
+      assert.strictEqual(rtcpReceived, rtcpSent)
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory({ network: { latencyMs: 37 } }))))
+
+  it.effect("know loss and jitter of what we send, as the server counts them", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const session = yield* Rig.join("lobby")
+      const guest = yield* Rig.guest()
+      yield* discord.faults.datagrams("bot", { direction: "in", loss: 0.1, delayMs: 5, jitterMs: 15 })
+      const track = yield* session.play(Rig.source(spoken))
+      const shares: Array<number> = []
+      for (let i = 0; i < seconds; i++) {
+        yield* Effect.sleep("1 second")
+        const { sentLossShare } = yield* session.statistics
+        if (sentLossShare !== undefined && sentLossShare !== shares.at(-1)) shares.push(sentLossShare)
+      }
+      yield* track.awaitEnd
+      const { packetsSent, sentJitterMs, sentLost } = yield* session.statistics
+      const heard = yield* guest.heard
+      const missing = packetsSent - heard.length
+      // the last report is up to 7.5 s old, and every sender report may be lost as well
+      assert.isAtLeast(sentLost ?? 0, missing * 0.6)
+      assert.isAtMost(sentLost ?? 0, missing)
+      assert.isAtLeast(shares.length, 3)
+      assert.approximately(shares.reduce((sum, share) => sum + share, 0) / shares.length, 0.1, 0.04)
+      // two uniform delays of up to 15 ms differ by 5 ms in the mean
+      assert.approximately(sentJitterMs ?? 0, 5, 1.5)
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("know loss and jitter of what we hear, by source", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* Rig.guest()
+      const other = yield* Rig.guest("lobby", "other")
+      const session = yield* Rig.join("lobby")
+      yield* listen(session)
+      yield* discord.faults.datagrams("bot", { direction: "out", loss: 0.2, delayMs: 1, jitterMs: 12 })
+      yield* Effect.forkScoped(guest.speak(Rig.frames(spoken)))
+      yield* other.speak(Rig.frames(50))
+      yield* Effect.sleep("35 seconds")
+      const statistics = yield* session.statistics
+      const [of, ofOther] = [guest, other].map(({ userId }) =>
+        statistics.sources.find((source) => source.userId === userId) ?? assert.fail("no such source")
+      )
+      const sent = spoken + 5
+      // what is lost before the first that comes, and behind the last, nobody can miss
+      assert.isAtMost((of?.packets ?? 0) + (of?.lost ?? 0), sent)
+      assert.isAtLeast((of?.packets ?? 0) + (of?.lost ?? 0), sent - 10)
+      assert.approximately((ofOther?.packets ?? 0) + (ofOther?.lost ?? 0), 50, 5)
+      assert.approximately((of?.lost ?? 0) / sent, 0.2, 0.04)
+      assert.approximately(of?.lossShare ?? 0, 0.2, 0.15)
+      assert.approximately(of?.jitterMs ?? 0, 4, 1.5)
+      assert.strictEqual(statistics.packetsLost, (of?.lost ?? 0) + (ofOther?.lost ?? 0))
+      assert.strictEqual(statistics.packetsOpened, statistics.packetsReceived)
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("count what comes twice or late, and miss nothing for it", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby")
+      yield* listen(session)
+      yield* discord.faults.datagrams("bot", { direction: "out", duplicate: 0.1, reorder: 0.1 })
+      yield* guest.speak(Rig.frames(1_000))
+      yield* Effect.sleep("2 seconds")
+      const { packetsLost, packetsReceived, packetsReordered } = yield* session.statistics
+      assert.strictEqual(packetsLost, 0)
+      assert.isAtLeast(packetsReordered, packetsReceived - 1_005 + 50)
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("tell the clocks of others, who hear ours", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby")
+      yield* listen(session)
+      yield* discord.createUser({ name: "second", bot: true })
+      const frames = Rig.frames(1_000)
+      yield* Effect.gen(function*() {
+        const second = yield* Rig.join("lobby")
+        const track = yield* second.play(AudioSource.fromFrames(frames))
+        yield* track.awaitEnd
+        const [source] = (yield* session.statistics).sources
+        const heard = yield* guest.heard
+        const reports = yield* guest.senderReports
+        assert.isAtLeast(reports.length, 2)
+        for (const report of reports) {
+          assert.strictEqual(report.userId, second.userId)
+          // its timestamp is that of what was sent at the moment that it names
+          const unixMs = Rtcp.unixMsOf(report.ntpTimestamp)
+          const near = heard.find(({ arrivalMs }) => arrivalMs >= report.arrivalMs) ?? heard.at(-1)
+          assert.isDefined(near)
+          const offMs = ((near.timestamp - report.rtpTimestamp) | 0) / 48 - (near.arrivalMs - report.arrivalMs)
+          assert.approximately(offMs, 0, 1.5)
+          assert.isAtMost(Math.abs(unixMs - report.arrivalMs), 10_000_000_000_000)
+          const before = heard.filter(({ arrivalMs }) => arrivalMs < report.arrivalMs).length
+          assert.approximately(report.packetCount, before, 1)
+        }
+        const last = reports.at(-1)
+        assert.deepStrictEqual(source?.senderReport, {
+          unixMs: Rtcp.unixMsOf(last?.ntpTimestamp ?? 0n),
+          timestamp: last?.rtpTimestamp ?? 0
+        })
+      }).pipe(Effect.scoped, Effect.provide(discord.layerVoice("second")))
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("are reported to the server where that is wanted", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby", { reports: "all" })
+      yield* listen(session)
+      yield* guest.speak(Rig.frames(1_500))
+      const received = (yield* session.statistics).rtcpSent
+      assert.isAtLeast(received, 3)
+      yield* Effect.sleep("20 seconds")
+      assert.isAtMost((yield* session.statistics).rtcpSent, received + 1)
+      assert.isAtLeast((yield* discord.counters).get("rtcp:ReceiverReport") ?? 0, received)
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("go without reports where none are wanted", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* Rig.join("lobby", { reports: "none" })
+      yield* Rig.guest()
+      const track = yield* session.play(Rig.source(500))
+      yield* track.awaitEnd
+      const { mediaRoundTripMs, rtcpReceived, rtcpSent } = yield* session.statistics
+      assert.deepStrictEqual([mediaRoundTripMs, rtcpReceived, rtcpSent], [undefined, 0, 0])
+    })).pipe(Effect.provide(Rig.memory())))
+})

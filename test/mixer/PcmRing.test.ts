@@ -1,0 +1,58 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as PcmRing from "../../src/mixer/PcmRing.ts"
+
+const Step = Schema.Struct({
+  write: Schema.Boolean,
+  count: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 700 })))
+})
+
+describe("PcmRing", () => {
+  it("gives what was written, on either side, and says when it is over", () => {
+    const ring = PcmRing.make(100)
+    const other = PcmRing.fromBuffer(ring.buffer)
+    const samples = Float32Array.from({ length: 960 }, (_, i) => i)
+    assert.strictEqual(ring.write(samples, 0), 960)
+    assert.strictEqual(ring.bufferedMs(), 10)
+    const into = new Float32Array(1_000)
+    assert.strictEqual(other.read(into, 4, 240), 240)
+    assert.deepStrictEqual(into.slice(4, 484), samples.slice(0, 480))
+    assert.strictEqual(ring.positionMs(), 5)
+    ring.end()
+    assert.isFalse(other.isDrained())
+    assert.strictEqual(other.read(into, 0, 500), 240)
+    assert.isTrue(other.isDrained())
+    assert.isTrue(other.isEnded())
+  })
+
+  it("takes no more than it has room for", () => {
+    const ring = PcmRing.make(10)
+    const samples = new Float32Array(4_000)
+    const written = ring.write(samples, 0)
+    assert.isAtLeast(written, 960)
+    assert.isBelow(written, 4_000)
+    assert.strictEqual(ring.write(samples, written), written)
+  })
+
+  it.prop("behaves as a bounded queue for any order of writes and reads", [Schema.Array(Step)], ([steps]) => {
+    const ring = PcmRing.make(1)
+    const model: Array<number> = []
+    let next = 0
+    const into = new Float32Array(1_400)
+    for (let round = 0; round < 10; round++) {
+      for (const { count, write } of steps) {
+        if (write) {
+          const samples = Float32Array.from({ length: count * 2 }, (_, i) => next + i)
+          const written = ring.write(samples, 0)
+          model.push(...samples.subarray(0, written))
+          next = (next + written) % 1_000_000
+          assert.isTrue(written === samples.length || ring.available() === 64)
+        } else {
+          const read = ring.read(into, 0, count)
+          assert.deepStrictEqual(Array.from(into.subarray(0, read * 2)), model.splice(0, count * 2))
+        }
+        assert.strictEqual(ring.available(), model.length / 2)
+      }
+    }
+  })
+})

@@ -1,0 +1,42 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Ramp } from "../../src/mixer/Ramp.ts"
+
+const gainsOf = (ramp: Ramp, count: number): ReadonlyArray<number> => {
+  const gains = new Float32Array(count).fill(1)
+  ramp.apply(gains, 0, count)
+  return Array.from(gains)
+}
+
+describe("Ramp", () => {
+  it("goes evenly from one gain to another, over any number of pieces", () => {
+    const ramp = new Ramp(1)
+    assert.deepStrictEqual(gainsOf(ramp, 3), [1, 1, 1])
+    ramp.to(0, 100, "linear")
+    const gains = [...gainsOf(ramp, 30), ...gainsOf(ramp, 60), ...gainsOf(ramp, 30)]
+    gains.forEach((gain, i) => assert.closeTo(gain, Math.max(0, 1 - (i + 1) / 100), 1e-6))
+    assert.isTrue(ramp.isSettled)
+  })
+
+  it("turns around where it is", () => {
+    const ramp = new Ramp(0)
+    ramp.to(1, 100, "power")
+    const [before = 0] = gainsOf(ramp, 50).slice(-1)
+    ramp.to(0, 100, "linear")
+    const [after = 0] = gainsOf(ramp, 1)
+    assert.closeTo(after, before, 0.01)
+  })
+
+  it("keeps the power of two that cross", () => {
+    const [up, down] = [new Ramp(0), new Ramp(1)]
+    up.to(1, 100, "power")
+    down.to(0, 100, "power")
+    const [one, other] = [gainsOf(up, 100), gainsOf(down, 100)]
+    one.forEach((gain, i) => assert.closeTo(gain ** 2 + (other[i] ?? 0) ** 2, 1, 1e-6))
+  })
+
+  it("is there at once without a time", () => {
+    const ramp = new Ramp(1)
+    ramp.to(0.25, 0, "linear")
+    assert.deepStrictEqual(gainsOf(ramp, 2), [0.25, 0.25])
+  })
+})

@@ -1,0 +1,25 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as SoftClip from "../../src/mixer/SoftClip.ts"
+
+describe("SoftClip", () => {
+  it.prop("keeps what is within, and the order and the sign of what is beyond", [
+    Schema.Array(Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: -8, maximum: 8 }))))
+  ], ([values]) => {
+    const samples = Float32Array.from(values)
+    const clipped = Float32Array.from(values)
+    SoftClip.apply(clipped)
+    samples.forEach((value, i) => {
+      const made = clipped[i] ?? 0
+      if (Math.abs(value) <= 0.9) assert.strictEqual(made, value)
+      else {
+        assert.isAtMost(Math.abs(made), 1)
+        assert.isAtLeast(Math.abs(made), 0.899)
+        assert.strictEqual(Math.sign(made), Math.sign(value))
+      }
+    })
+    const sorted = samples.toSorted()
+    SoftClip.apply(sorted)
+    sorted.forEach((value, i) => assert.isAtLeast(value, (sorted[i - 1] ?? -1) - 1e-6))
+  })
+})
