@@ -26,7 +26,15 @@ const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, steps
     const track = yield* session.play(yield* reply(utterance))
     yield* Queue.offer(steps, "answers")
     yield* track.awaitEnd.pipe(
-      Effect.onInterrupt(() => Effect.andThen(track.stop, Queue.offer(steps, "falls silent")))
+      // what was heard of the answer is what a language model should know of it
+      Effect.onInterrupt(() =>
+        session.interrupt.pipe(
+          Effect.andThen((heard) =>
+            Effect.log(`They heard ${heard.map(({ positionMs }) => Math.round(positionMs))} ms of it`)
+          ),
+          Effect.andThen(Queue.offer(steps, "falls silent"))
+        )
+      )
     )
     yield* Queue.offer(steps, "has answered")
   })
