@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Mix from "../../../src/receive/record/Mix.ts"
+
+/** So many samples of stereo. */
+const constant = (samples: number, value: number) => new Int16Array(samples * 2).fill(value)
+
+describe("Mix", () => {
+  it("adds up what lies at the same time, and gives silence where nothing does", () => {
+    const mix = Mix.make()
+    mix.add(constant(10, 1_000), 5)
+    mix.add(constant(10, 2_000), 10)
+    const taken = [...mix.take(12), ...mix.take(25)].filter((_, i) => i % 2 === 0)
+    assert.deepStrictEqual(
+      taken,
+      [[5, 0], [5, 1_000], [5, 3_000], [5, 2_000], [5, 0]].flatMap(([count = 0, value]) =>
+        Array.from({ length: count }, () => value)
+      )
+    )
+    assert.strictEqual(mix.taken(), 25)
+    assert.lengthOf(mix.take(20), 0)
+  })
+
+  it("leaves out what comes too late, and keeps the rest of it", () => {
+    const mix = Mix.make()
+    mix.take(100)
+    mix.add(constant(20, 500), 90)
+    mix.add(constant(20, 500), 10)
+    assert.deepStrictEqual([...mix.take(112)].filter((_, i) => i % 2 === 0), [
+      ...Array.from({ length: 10 }, () => 500),
+      0,
+      0
+    ])
+  })
+
+  it("bends peaks under the limit, and leaves alone what is below", () => {
+    const mix = Mix.make()
+    for (const value of [20_000, 20_000, 20_000]) mix.add(constant(1, value), 0)
+    mix.add(constant(1, -20_000), 1)
+    const [loud = 0, , quiet] = mix.take(2)
+    assert.isAbove(loud, 0.9 * 32_767)
+    assert.isAtMost(loud, 32_767)
+    assert.closeTo(quiet ?? 0, -20_000, 1)
+  })
+
+  it("holds seconds of sound", () => {
+    const mix = Mix.make()
+    mix.add(constant(48_000, 7), 4 * 48_000)
+    const taken = mix.take(5 * 48_000)
+    assert.deepStrictEqual([taken[0], taken[8 * 48_000 - 1], taken[8 * 48_000], taken.at(-1)], [0, 0, 7, 7])
+  })
+})
