@@ -139,7 +139,7 @@ const draw = Effect.gen(function*() {
 const converse = Effect.fnUntraced(function*(
   session: VoiceSession.VoiceSession,
   guest: Emulator.Participant,
-  answer: string
+  answer: ReadonlyArray<AudioSource.OpusFrame>
 ) {
   const { end, interactive, line } = yield* draw
   yield* Console.log("Now the bot says something, and the listener answers")
@@ -160,7 +160,7 @@ const perform = Effect.fnUntraced(function*(
   tap: Tap.Tap,
   profile: string,
   listener: Emulator.Participant,
-  answer: string | undefined
+  answer: ReadonlyArray<AudioSource.OpusFrame> | undefined
 ) {
   const { end: endLine, interactive, line } = yield* draw
   const session = yield* VoiceSession.join(where)
@@ -220,12 +220,13 @@ const run = Effect.fnUntraced(function*(
     version: setting.version,
     ...setting.modes === undefined ? {} : { modes: setting.modes }
   }
+  const said = options.answer === undefined ? undefined : yield* Conversation.read(options.answer)
   const { answered, e2ee, end, heard, listenerCode } = yield* perform(
     where,
     tap,
     setting.profile.name,
     listener,
-    options.answer
+    said
   ).pipe(Effect.provide(discord.layerVoice("bot")))
   const comparison = Comparison.compare(tap.frames(), heard)
   const title = `${basename(options.file)} as it was heard`

@@ -4,6 +4,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import * as Utterances from "../../src/receive/Utterances.ts"
+import * as VoiceActivity from "../../src/receive/VoiceActivity.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "../integration/rig.ts"
 import * as Kit from "./record/kit.ts"
@@ -187,4 +188,24 @@ describe("Utterances", () => {
       yield* Effect.sleep("2 seconds")
       assert.lengthOf(ended(), stretches.length)
     })).pipe(Effect.provide(memory({ network: { latencyMs: 30, jitterMs: 40, loss: 0.05, reorder: 0.05 } }))), 60_000)
+
+  it.effect("goes by another detector that is provided", () =>
+    Rig.run(Effect.gen(function*() {
+      const { frames, stretches } = yield* Speech.withPauses("speech-1.ogg", pauses["speech-1.ogg"])
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const { ended } = yield* collect(session, { silence: "350 millis" })
+      const startMs = (yield* nowMs) + Rig.latencyMs
+      yield* ada.speak(frames)
+      yield* Effect.sleep("1 second")
+      const found = ended()
+      assert.lengthOf(found, stretches.length)
+      found.forEach((utterance, i) => {
+        const { end, start } = stretches[i] ?? { end: 0, start: 0 }
+        assert.closeTo(utterance.startMs, startMs + start / 48, 60)
+        // it says late that speech has ended
+        assert.closeTo(utterance.endMs, startMs + end / 48, 150)
+      })
+    })).pipe(Effect.provide(Layer.merge(memory(), VoiceActivity.layerWebRtc()))), 60_000)
 })

@@ -65,8 +65,13 @@ const silence = "600 millis"
 const patienceSteps = 60
 const step = "50 millis"
 
-/** All frames of a file. Fails with `SourceFailed`. */
-const read = (path: string) =>
+/**
+ * All frames of a file. Fails with `SourceFailed`, and with `Unsupported` if it is not Opus.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const read = (path: string): Effect.Effect<ReadonlyArray<AudioSource.OpusFrame>, VoiceError.VoiceError> =>
   Effect.scoped(Effect.gen(function*() {
     const opened = yield* AudioSource.fromFile(path).open
     if (opened.format !== "opus") {
@@ -126,11 +131,10 @@ export const hold = Effect.fnUntraced(function*(options: {
   readonly session: VoiceSession.VoiceSession
   readonly guest: Participant
   readonly question: string
-  readonly answer: string
+  readonly answer: ReadonlyArray<AudioSource.OpusFrame>
   readonly show: (levels: Levels) => Effect.Effect<void>
 }) {
   const { guest, session, show } = options
-  const said = yield* read(options.answer)
   const utterances: Array<Utterances.Utterance> = []
   let started: number | undefined
   let open = 0
@@ -155,7 +159,7 @@ export const hold = Effect.fnUntraced(function*(options: {
   const track = yield* session.play(AudioSource.fromFile(options.question))
   yield* track.awaitEnd
   const beganMs = yield* nowMs
-  yield* guest.speak(said)
+  yield* guest.speak(options.answer)
   const isHeard = () => open === 0 && utterances.length > 0
   for (let i = 0; i < patienceSteps && !isHeard(); i++) yield* Effect.sleep(step)
   const result: Answer = { utterances, noticedMs: started === undefined ? undefined : started - beganMs }

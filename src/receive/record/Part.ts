@@ -96,6 +96,8 @@ interface Lane {
   readonly epoch: number
   /** The timestamp behind what was written. */
   end: number | undefined
+  /** The place behind what was written last. */
+  endAt: number
   sequence: number
   lastArrival: number
   /** The sequence numbers that were written of late, plus one, each at its remainder. */
@@ -152,6 +154,7 @@ export const make = (options: {
     timeline,
     epoch,
     end: undefined,
+    endAt: 0,
     sequence: 0,
     lastArrival: -Infinity,
     recent: new Uint32Array(recentPackets)
@@ -250,15 +253,19 @@ export const make = (options: {
     first.lane.timeline.settle(fresh)
   }
 
+  /** Whether it goes right behind what was written last. A sender whose timestamps stand still in pauses only seems to. */
+  const follows = ({ afterPause, extended, lane }: Held): boolean =>
+    extended === lane.end && !afterPause && written === lane.endAt && leftOut === 0
+
   const write = (packet: Held): void => {
     const { extended, lane, payload, samples, sequence } = packet
     if (lane.end !== undefined && extended < lane.end) {
       counts.late++
       return
     }
-    const isNext = extended === lane.end && leftOut === 0
+    const isNext = follows(packet)
     const silent = Silence.isSilent(payload)
-    if (!isNext && packet.afterPause) settle(packet)
+    if (packet.afterPause) settle(packet)
     const lost = lostBefore(packet)
     lane.end = extended + samples
     lane.sequence = sequence
@@ -276,15 +283,14 @@ export const make = (options: {
     else if (lost > 0) noteGap(units * Silence.unitSamples, lost, "lost")
     leftOut = 0
     if (units > 0) silence(units)
-    if (silent && units < 0) {
-      silence(Math.max(0, samples / Silence.unitSamples + units))
-      counts.written++
-      return
-    }
-    error = Math.max(error, Math.abs(target - written))
-    give(payload, samples, written, true)
-    written += samples
     counts.written++
+    if (silent && units < 0) silence(Math.max(0, samples / Silence.unitSamples + units))
+    else {
+      error = Math.max(error, Math.abs(target - written))
+      give(payload, samples, written, true)
+      written += samples
+    }
+    lane.endAt = written
   }
 
   const writeFirst = (): void => {
@@ -302,7 +308,7 @@ export const make = (options: {
     const goal = held[0] === undefined ? now - hold : timeOf(held[0])
     if (goal - written > silenceAtOnce) return silence(silenceAtOnce / Silence.unitSamples)
     for (let first = held[0]; first !== undefined; first = held[0]) {
-      if (first.extended !== first.lane.end && first.arrival + hold > now) break
+      if (!follows(first) && first.arrival + hold > now) break
       writeFirst()
     }
     const first = held[0]

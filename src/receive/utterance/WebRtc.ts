@@ -31,8 +31,7 @@ const reduce = (window: Int16Array, out: Int16Array): void => {
 /**
  * The module, loaded once. Fails with `CodecUnavailable` if the package is not installed.
  *
- * @category constructors
- * @since 0.1.0
+ * @internal
  */
 export const load = Effect.tryPromise({
   try: async () => await (await import("@echogarden/fvad-wasm")).default(),
@@ -42,8 +41,7 @@ export const load = Effect.tryPromise({
 /**
  * A detector for windows of 10 ms at this rate. `mode` is 0, which takes much for speech, to 3, which takes little.
  *
- * @category constructors
- * @since 0.1.0
+ * @internal
  */
 export const make = (
   module: Effect.Success<typeof load>,
