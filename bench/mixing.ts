@@ -30,6 +30,7 @@ const tone = (hz: number): Float32Array => {
 
 /** Encodes and decodes nothing. */
 const noCodec: FloatCodec = {
+  prepare: codec.prepare,
   encoder: async () => ({
     lookahead: 312,
     encode: () => Uint8Array.of(0xfc, 1, 2, 3),

@@ -168,10 +168,13 @@ const openHere = (aheadMs: number, options: MixOptions) =>
  * @since 0.1.0
  */
 export const layerWith = (options: Options): Layer.Layer<Mixer> =>
-  Layer.sync(Mixer, () => {
-    const aheadMs = aheadOf(options)
-    return Mixer.of({ aheadMs, open: (mixOptions) => openHere(aheadMs, mixOptions) })
-  })
+  Layer.effect(
+    Mixer,
+    Effect.map(Effect.promise(codec.prepare), () => {
+      const aheadMs = aheadOf(options)
+      return Mixer.of({ aheadMs, open: (mixOptions) => openHere(aheadMs, mixOptions) })
+    })
+  )
 
 /**
  * {@link layerWith} with its defaults.
@@ -194,6 +197,7 @@ export const layerThreadWith = (options: ThreadOptions): Layer.Layer<Mixer> =>
     Effect.gen(function*() {
       const aheadMs = aheadOf(options)
       const use = options.use ?? "further"
+      if (use !== "always") yield* Effect.promise(codec.prepare)
       const count = Math.max(1, options.threads ?? Math.min(4, os.availableParallelism() - 1))
       const threads = Array.from({ length: count }, Thread.make)
       let here = 0

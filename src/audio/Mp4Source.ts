@@ -28,7 +28,14 @@ const packetsAtOnce = 16
 const maxSpoolBytes = 256 * 1024 * 1024
 
 /** A read that takes longer than this is a file that leads in circles. */
-const patience = "20 seconds"
+const patienceMs = 20_000
+
+/** On the clock of the machine, because what is waited for is work of this process, on virtual time as well. */
+const patiently = <A>(run: () => Promise<A>): Promise<A> =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`it cannot be read in ${patienceMs / 1000} seconds`)), patienceMs)
+    run().then(resolve, reject).finally(() => clearTimeout(timer))
+  })
 
 /** Samples that an encoder of AAC without another word has put before the sound are not known, and nothing is left out. */
 const gapless = /^\s*[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+)/i
@@ -131,15 +138,10 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
 
     const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, VoiceError> =>
       Effect.tryPromise({
-        try: run,
+        try: () => patiently(run),
         // what a read has failed with comes through
         catch: (cause) => cause instanceof VoiceError ? cause : corrupt(cause)
-      }).pipe(
-        Effect.timeoutOrElse({
-          duration: patience,
-          orElse: () => Effect.fail(corrupt("it cannot be read in 20 seconds"))
-        })
-      )
+      })
 
     const run = Effect.runPromiseWith(yield* Effect.context<never>())
     const bunny = yield* attempt(() => import("mediabunny"))

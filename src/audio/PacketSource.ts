@@ -23,8 +23,7 @@ export interface PacketSource {
   /** The next packets, never none; ends with `Cause.Done`. */
   readonly pull: Effect.Effect<ReadonlyArray<Packet>, VoiceError | Cause.Done>
   /**
-   * Goes to a place at or before `sample`, as near as it is cheap. What is pulled next is there: at once the packet that holds
-   * the sample, or some before.
+   * Goes to a sample. What is pulled next begins with the packet that holds it, but for PCM, where it begins with the sample.
    */
   readonly seek: ((sample: number) => Effect.Effect<void, VoiceError>) | undefined
 }
@@ -98,7 +97,15 @@ export const open = (
       }
     }
 
+    /** What a seek has found, and not yet given. */
+    let held: ReadonlyArray<Packet> = []
+
     const pull: PacketSource["pull"] = Effect.gen(function*() {
+      if (held.length > 0) {
+        const packets = held
+        held = []
+        return packets
+      }
       while (true) {
         const packets = reader.take()
         const last = packets.at(-1)
@@ -172,8 +179,22 @@ export const open = (
     const durationMs = yield* duration(source, reader)
     // an Ogg file whose end does not tell how long it is ends in another stream, of which nothing is known here
     const seekable = source.seek !== undefined && (reader.tailBytes === 0 || durationMs !== undefined)
+    /** Leaves out what lies before a sample. How it ends before that, the next pull says again. */
+    const skipTo = (sample: number) =>
+      Effect.gen(function*() {
+        while (true) {
+          const packets = yield* Effect.catch(pull, () => Effect.undefined)
+          if (packets === undefined) return
+          const index = packets.findIndex((packet) => packet.start + packet.samples > sample)
+          if (index < 0) continue
+          held = packets.slice(index)
+          return
+        }
+      })
+
     const seek: PacketSource["seek"] = !seekable ? undefined : (sample) =>
       Effect.gen(function*() {
+        held = []
         if (reader.placeOf !== undefined) return yield* go(reader.placeOf(sample))
         const found = reader.placeIn === undefined || source.random === undefined
           ? nearest(sample)
@@ -184,7 +205,9 @@ export const open = (
           yield* advance
         }
         const place = found ?? first
-        if (place !== undefined) yield* go(place)
+        if (place === undefined) return
+        yield* go(place)
+        yield* skipTo(sample)
       })
 
     return { name, header, durationMs, live: source.live, pull, seek }

@@ -29,6 +29,8 @@ export interface FloatDecoder {
 
 /** @internal */
 export interface FloatCodec {
+  /** Loads it, so that making a codec waits for nothing. Failures show when one is made. */
+  readonly prepare: () => Promise<void>
   readonly encoder: (options: EncoderOptions) => Promise<FloatEncoder>
   readonly decoder: () => Promise<FloatDecoder>
 }
@@ -44,6 +46,8 @@ const defaultComplexity = 9
 
 /** @internal */
 export const codec: FloatCodec = {
+  prepare: () => LibOpus.loadLibopus().then(() => {}, () => {}),
+
   encoder: async (options) => {
     const handle = await LibOpus.createEncoder({
       channels: 2,

@@ -12,8 +12,11 @@ const m4a = readFileSync(new URL("files/chirp.m4a", import.meta.url))
 
 const quick = {
   reconnect: Schedule.spaced("5 millis").pipe(Schedule.upTo({ times: 4 })),
-  stallTimeout: "150 millis"
+  stallTimeout: "5 seconds"
 } as const
+
+/** For servers that stall. */
+const hasty = { ...quick, stallTimeout: "200 millis" } as const
 
 /** How a server behaves; each request is noted. */
 interface Conduct {
@@ -140,7 +143,7 @@ describe("fromUrl", () => {
   it.live("replaces a connection that stalls", () =>
     Effect.gen(function*() {
       const server = yield* serve({ cuts: [10_000], atCut: "stall", ranges: false })
-      const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+      const played = yield* collect(AudioSource.fromUrl(server.url, hasty))
       assert.strictEqual(played.end, "Done", played.message)
       assert.deepStrictEqual(played.frames, yield* whole)
     }))
@@ -154,7 +157,7 @@ describe("fromUrl", () => {
       assert.isAbove(dropped.frames.length, 50)
       assert.strictEqual(dropping.asked.length, 5)
       const stalling = yield* serve({ ranges: false, cuts: Array.from({ length: 50 }, () => 30_000), atCut: "stall" })
-      const stalled = yield* collect(AudioSource.fromUrl(stalling.url, quick))
+      const stalled = yield* collect(AudioSource.fromUrl(stalling.url, hasty))
       assert.match(stalled.message, /sent nothing for 0\.\d s/)
     }))
 

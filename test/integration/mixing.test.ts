@@ -216,6 +216,10 @@ describe("mixing", () => {
       // by the clock, but for what was mixed ahead and the closing silence
       assert.closeTo((sound.gaps[0]?.samples ?? 0) / 48, 2_000 - 120 - 100, 60)
       assert.isBelow(Hearing.steepest(sound.left), (0.3 * 2 * Math.PI * 440 * 1.2) / 48_000)
+      // it has faded before the silence that closes it
+      const last = (sound.gaps[0]?.at ?? 0) - 5 * frame
+      assert.closeTo(Hearing.levelOf(sound.left, 440, last - frame * 2, frame), 0.3, 0.02)
+      for (let i = last - 24; i < last; i++) assert.isBelow(Math.abs(sound.left[i] ?? 1), 0.08)
     }))
 
   it.effect("ducks while a voice speaks, and comes back", () =>

@@ -45,8 +45,8 @@ const isWhole = Effect.fnUntraced(function*(
   // a machine that is busy puts the beat back on its grid now and then
   const sound = yield* Hearing.decode(voiced.map(({ payload }, i) => ({ payload, timestamp: i * frame })))
   const same = frames.map(({ data }, i) => Buffer.from(voiced[i]?.payload ?? []).equals(data))
-  assert.isTrue(same.slice(0, 30).every((is) => is))
-  assert.isTrue(same.slice(-20).every((is) => is))
+  assert.isTrue(same.slice(0, 25).every((is) => is))
+  assert.isTrue(same.slice(-5).every((is) => is))
   assert.isAbove(same.filter((is) => !is).length, 20)
   for (let at = 2; at < frames.length - 2; at++) {
     assert.isAbove(Hearing.ratio(sound.left, (i) => alone.left[i] ?? 0, at * frame, frame), 22, `frame ${at}`)
@@ -86,7 +86,7 @@ describe("a mix", () => {
 
   it.live("is made and encrypted in threads, and takes over and hands back there", () =>
     Effect.gen(function*() {
-      const frames = yield* Hearing.encode(Hearing.music, 3_000)
+      const frames = yield* Hearing.encode(Hearing.music, 3_500)
       const guest = yield* Rig.guest("secure")
       const session = yield* Rig.join("secure")
       yield* Rig.encrypted(session)
@@ -100,7 +100,7 @@ describe("a mix", () => {
         Effect.sync(() => new Worker(new URL("./driver-worker.ts", import.meta.url))),
         (started) => Effect.promise(() => started.terminate())
       )
-      const frames = yield* Hearing.encode(Hearing.music, 3_000)
+      const frames = yield* Hearing.encode(Hearing.music, 3_500)
       const guest = yield* Rig.guest()
       yield* Effect.gen(function*() {
         const session = yield* Rig.join("lobby")

@@ -5,6 +5,7 @@ import type * as Track from "../../src/audio/Track.ts"
 import * as FaultSchedule from "../../src/emulator/core/FaultSchedule.ts"
 import * as EmulatorRandom from "../../src/emulator/core/Random.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import * as CloseCode from "../../src/protocol/CloseCode.ts"
 import type { EncryptionMode } from "../../src/protocol/EncryptionMode.ts"
 import { sequenceDelta, timestampDelta } from "../../src/protocol/RtpPacket.ts"
@@ -207,6 +208,8 @@ const perform = Effect.fnUntraced(function*(
     case "Stop":
       return yield* playing.track.stop
     case "Play":
+      // one at a time: frames of a mix do not say which they are
+      if ((yield* playing.track.state)._tag !== "Ended") return
       playing.track = yield* session.play(source)
       return
     case "MoveUser":
@@ -503,7 +506,7 @@ export const countingFibers = () => {
 }
 
 /** The libraries of the ciphers take time of the machine to start. */
-const started = Effect.scoped(Layer.build(VoiceCrypto.layer))
+const started = Effect.scoped(Layer.build(Layer.merge(VoiceCrypto.layer, Mixer.layer)))
 
 /** Who looks on at a run. */
 export interface Onlooker {

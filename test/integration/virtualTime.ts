@@ -132,6 +132,8 @@ export const run = <A, E>(
     let idle = 0
     while (true) {
       settle()
+      // codecs are made with promises, which need no time, but their turn
+      await undefined
       if (nowMs < startMs) await starting()
       const exit = fiber.pollUnsafe()
       if (exit !== undefined) {

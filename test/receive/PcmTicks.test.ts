@@ -85,6 +85,15 @@ describe("PcmTicks", () => {
         parts.map((part) => part?.kind),
         ["audio", "audio", "audio", "concealed", "audio", "concealed", "audio", "concealed", "concealed", "audio"]
       )
+      // of the two that came together the later one is heard
+      const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ rate: 16_000, channels: 1 })
+      let expected = new Int16Array(0)
+      for (const i of [0, 1, 2, undefined, 4, undefined, 6, undefined, 7, 8]) {
+        expected = Int16Array.from(
+          yield* i === undefined ? decoder.conceal(960) : decoder.decode(packets[i] ?? new Uint8Array(0))
+        )
+      }
+      assert.deepStrictEqual(parts[8]?.pcm, expected)
       for (const part of parts.slice(1)) assert.isAbove(Math.max(...(part?.pcm ?? [])), 1_000)
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 

@@ -101,6 +101,10 @@ describe("Ticker", () => {
     for (const atMs of [920, 940, 960]) ticker.onFrame(frame(atMs))
     ticker.advance(1_080)
     assert.deepStrictEqual([0, 1, 2, 3].map((i) => part(i)?.frames.length), [1, 0, 0, 3])
+    assert.strictEqual(part(3)?.aheadSamples, 0)
+    for (const atMs of [980, 1_000]) ticker.onFrame(frame(atMs))
+    ticker.advance(1_120)
+    assert.deepStrictEqual([4, 5].map((i) => part(i)?.frames.length), [1, 1])
   })
 
   it("lists who is silent, and hears out who has left", () => {
