@@ -20,6 +20,7 @@ import { fileURLToPath } from "node:url"
 import * as AudioSource from "../audio/AudioSource.ts"
 import type * as Track from "../audio/Track.ts"
 import * as Emulator from "../emulator/Emulator.ts"
+import * as OpusDecoder from "../OpusDecoder.ts"
 import { EncryptionMode } from "../protocol/EncryptionMode.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import { VoiceVersion } from "../protocol/VoicePayload.ts"
@@ -59,7 +60,9 @@ export const music: string = fileURLToPath(new URL("./assets/music.ogg", import.
 const settings = {
   file: Argument.String("file").pipe(
     Argument.optional,
-    Argument.withDescription("Opus in Ogg, WebM or Matroska; default some music that comes with the package")
+    Argument.withDescription(
+      "Any audio file: Opus is passed through, others are decoded and encoded; default some music that comes with the package"
+    )
   ),
   mode: Flag.Literals("mode", EncryptionMode.literals).pipe(
     Flag.optional,
@@ -184,7 +187,10 @@ const perform = Effect.fnUntraced(function*(
     Effect.forkScoped
   )
   const end = yield* Effect.raceFirst(track.awaitEnd, Effect.andThen(session.awaitClosed, track.awaitEnd))
-  const voiced = tap.frames().filter(({ data }) => !OpusPacket.isSilence(data)).length
+  const pcm = tap.pcm()
+  const voiced = pcm === undefined
+    ? tap.frames().filter(({ data }) => !OpusPacket.isSilence(data)).length
+    : Comparison.framesOf(pcm)
   yield* Effect.timeoutOption(listener.awaitFrames(voiced), patience)
   const listenerCode = (yield* listener.e2ee)?.privacyCode
   const heard = (yield* listener.heard).filter(({ userId }) => userId === session.userId)
@@ -228,7 +234,14 @@ const run = Effect.fnUntraced(function*(
     listener,
     said
   ).pipe(Effect.provide(discord.layerVoice("bot")))
-  const comparison = Comparison.compare(tap.frames(), heard)
+  const pcm = tap.pcm()
+  const comparison = pcm === undefined
+    ? Comparison.compare(tap.frames(), heard)
+    : yield* OpusDecoder.OpusDecoder.pipe(
+      Effect.flatMap((decoders) => decoders.make()),
+      Effect.flatMap(({ decode }) => Comparison.compareSound(pcm, heard, decode)),
+      Effect.provide(OpusDecoder.layer)
+    )
   const title = `${basename(options.file)} as it was heard`
   const recording = heard.length === 0
     ? undefined
@@ -262,7 +275,7 @@ const run = Effect.fnUntraced(function*(
 
 /**
  * `demo [FILE] [--mode MODE] [--voice-version N] [--record PATH] [--answer FILE] [--record-answer PATH]`. The exit code is 0
- * only if the listener heard every frame of the source intact (the silence that closes it does not count), and the bot heard
+ * only if the listener heard every frame of the source intact, or what was encoded of it (the silence that closes it does not count), and the bot heard
  * the answer, if there was to be one.
  *
  * @category commands

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import type { OpusFrame } from "../../audio/AudioSource.ts"
 import type { HeardFrame } from "../../emulator/Emulator.ts"
 import { sequenceDelta } from "../../protocol/RtpPacket.ts"
@@ -27,9 +28,17 @@ export interface Comparison {
   readonly delayP50Ms: number
   readonly delayP99Ms: number
   readonly delayMaxMs: number
-  /** Every frame of the source was heard, unchanged and in order, once, and nothing else but silence. */
+  /** Signal to noise, in dB, of what was heard beside a source that had to be encoded; its frames are nobody's to compare. */
+  readonly ratioDb: number | undefined
+  /**
+   * Every frame of the source was heard, unchanged and in order, once, and nothing else but silence; or everything that was
+   * encoded was heard, and sounds like the source.
+   */
   readonly intact: boolean
 }
+
+/** Below it, more was changed than encoding changes. */
+const leastRatioDb = 6
 
 /** How many lost frames in a row are looked over to find out which frame was heard: ten seconds. */
 const lookAhead = 500
@@ -110,6 +119,21 @@ export const compare = (sent: ReadonlyArray<OpusFrame>, heard: ReadonlyArray<Hea
     dueMs += (sent[next]?.samples ?? 0) / 48
     next++
   }
+  return {
+    sent: sent.length,
+    heard: arrivals.length,
+    foreign,
+    repeated,
+    ...evenness(arrivals, delays),
+    ratioDb: undefined,
+    intact: arrivals.length === sent.length && foreign === 0 && repeated === 0
+  }
+}
+
+const evenness = (
+  arrivals: ReadonlyArray<number>,
+  delays: ReadonlyArray<number>
+): Pick<Comparison, "largestGapMs" | "delayP50Ms" | "delayP99Ms" | "delayMaxMs"> => {
   let largestGapMs = 0
   for (let i = 1; i < arrivals.length; i++) {
     largestGapMs = Math.max(largestGapMs, (arrivals[i] ?? 0) - (arrivals[i - 1] ?? 0))
@@ -117,15 +141,74 @@ export const compare = (sent: ReadonlyArray<OpusFrame>, heard: ReadonlyArray<Hea
   const earliest = delays.reduce((least, delay) => Math.min(least, delay), Number.POSITIVE_INFINITY)
   const late = delays.map((delay) => delay - earliest)
   return {
-    sent: sent.length,
-    heard: arrivals.length,
-    foreign,
-    repeated,
     largestGapMs,
     delayP50Ms: percentile(late, 0.5),
     delayP99Ms: percentile(late, 0.99),
-    delayMaxMs: percentile(late, 1),
-    intact: arrivals.length === sent.length && foreign === 0 && repeated === 0
+    delayMaxMs: percentile(late, 1)
+  }
+}
+
+const samplesAFrame = 960
+
+/**
+ * Frames of 20 ms that PCM of two channels is encoded in.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const framesOf = (pcm: ReadonlyArray<Float32Array>): number =>
+  Math.ceil(pcm.reduce((samples, piece) => samples + piece.length / 2, 0) / samplesAFrame)
+
+/**
+ * Compares what was encoded on its way: `pcm` is what the source gave, 48 kHz in two channels, and `decode` what a listener's
+ * decoder makes of a packet. Silence that closes what is said, or bridges a stall, does not count.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const compareSound = Effect.fnUntraced(function*<E, R>(
+  pcm: ReadonlyArray<Float32Array>,
+  heard: ReadonlyArray<HeardFrame>,
+  decode: (packet: Uint8Array) => Effect.Effect<Int16Array, E, R>
+): Effect.fn.Return<Comparison, E, R> {
+  const sent = framesOf(pcm)
+  const { frames, repeated } = inOrder(heard)
+  const voiced = frames.filter(({ silence }) => !silence)
+  const source = cursor(pcm)
+  let signal = 0
+  let noise = 0
+  for (const { payload } of voiced) {
+    for (const sample of yield* decode(payload)) {
+      const wanted = source()
+      signal += wanted * wanted
+      noise += (sample / 0x8000 - wanted) ** 2
+    }
+  }
+  const arrivals = voiced.map(({ arrivalMs }) => arrivalMs)
+  const foreign = Math.max(0, voiced.length - sent)
+  // silence is like silence
+  const ratioDb = noise === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(signal / noise)
+  return {
+    sent,
+    heard: voiced.length - foreign,
+    foreign,
+    repeated,
+    ...evenness(arrivals, arrivals.map((arrivalMs, i) => arrivalMs - (i * samplesAFrame) / 48)),
+    ratioDb,
+    intact: voiced.length === sent && repeated === 0 && ratioDb >= leastRatioDb
+  }
+})
+
+/** The values of several pieces one after another, and zeros behind them. */
+const cursor = (pieces: ReadonlyArray<Float32Array>) => {
+  let piece = 0
+  let at = 0
+  return (): number => {
+    while (at >= (pieces[piece]?.length ?? Number.POSITIVE_INFINITY)) {
+      piece++
+      at = 0
+    }
+    return pieces[piece]?.[at++] ?? 0
   }
 }
 

@@ -171,7 +171,11 @@ export const summary = ({ answer, comparison: c, end, objections, privacy, recor
   if (c.heard < c.sent) faults.push(`${c.sent - c.heard} missing or changed`)
   if (c.foreign > 0) faults.push(`${c.foreign} that nobody sent`)
   if (c.repeated > 0) faults.push(`${c.repeated} more than once`)
-  const verdict = c.sent === 0 ? "nothing was sent" : c.intact ? "bit-exact" : `not intact: ${faults.join(", ")}`
+  if (c.ratioDb !== undefined && faults.length === 0) faults.push("it sounds otherwise")
+  const likeness = c.ratioDb === undefined
+    ? "bit-exact"
+    : `encoded with ${c.ratioDb.toFixed(1)} dB between signal and noise`
+  const verdict = c.sent === 0 ? "nothing was sent" : c.intact ? likeness : `not intact: ${faults.join(", ")}`
   const lines = [
     `  track      ${end}`,
     `  heard      ${c.heard} of ${c.sent} frames, ${verdict}`,

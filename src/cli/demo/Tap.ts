@@ -14,6 +14,8 @@ export interface Tap<out R = never> {
   readonly source: AudioSource<R>
   /** The frames that were given since the source was last opened. */
   readonly frames: () => ReadonlyArray<OpusFrame>
+  /** The same of a source of PCM; `undefined` for Opus. */
+  readonly pcm: () => ReadonlyArray<Float32Array> | undefined
   /** Of the source when it was last opened; 2 before. */
   readonly channels: () => 1 | 2
 }
@@ -26,6 +28,7 @@ export interface Tap<out R = never> {
  */
 export const make = <R>(source: AudioSource<R>): Tap<R> => {
   let given: Array<OpusFrame> = []
+  let pcm: Array<Float32Array> | undefined
   let channels: 1 | 2 = 2
   return {
     source: {
@@ -33,7 +36,13 @@ export const make = <R>(source: AudioSource<R>): Tap<R> => {
       open: Effect.map(source.open, (opened) => {
         const frames: Array<OpusFrame> = []
         given = frames
-        if (opened.format !== "opus") return opened
+        pcm = undefined
+        if (opened.format === "pcm") {
+          const pieces: Array<Float32Array> = []
+          pcm = pieces
+          // the array is the mixer's from then on
+          return { ...opened, pull: Effect.tap(opened.pull, (piece) => Effect.sync(() => pieces.push(piece.slice()))) }
+        }
         channels = opened.channels
         return {
           ...opened,
@@ -42,6 +51,7 @@ export const make = <R>(source: AudioSource<R>): Tap<R> => {
       })
     },
     frames: () => given,
+    pcm: () => pcm,
     channels: () => channels
   }
 }

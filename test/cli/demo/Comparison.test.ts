@@ -1,6 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
 import * as Comparison from "../../../src/cli/demo/Comparison.ts"
+import * as OpusDecoder from "../../../src/OpusDecoder.ts"
+import * as OpusEncoder from "../../../src/OpusEncoder.ts"
 import { packet } from "../../audio/samples.ts"
+import * as Hearing from "../../mixer/hearing.ts"
 import { closing, frames, hear, silence } from "./heard.ts"
 
 describe("Comparison", () => {
@@ -16,6 +20,7 @@ describe("Comparison", () => {
         delayP50Ms: 0,
         delayP99Ms: 0,
         delayMaxMs: 0,
+        ratioDb: undefined,
         intact: true
       })
       assert.strictEqual(Comparison.exitCode(Comparison.compare(sent, heard)), 0)
@@ -110,4 +115,33 @@ describe("Comparison", () => {
     ])
     assert.strictEqual(Comparison.percentile([], 0.5), 0)
   })
+
+  it.effect("holds what was encoded against what the source gave", () =>
+    Effect.gen(function*() {
+      const pcm = [Hearing.samplesOf(Hearing.music, 70), Hearing.samplesOf(Hearing.music, 130, 70)]
+      assert.strictEqual(Comparison.framesOf(pcm), 10)
+      const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ bitrate: 128_000 })
+      const packets = yield* Effect.forEach(Array.from({ length: 10 }, (_, frame) => frame), (frame) =>
+        encoder.encode(
+          // as the mixer does, ahead by what an encoder is behind
+          Int16Array.from(
+            Hearing.samplesOf(Hearing.music, 20, frame * 20 + 6.5),
+            (sample) => Math.round(sample * 0x7fff)
+          )
+        ))
+      const compare = (list: ReadonlyArray<Uint8Array>) =>
+        Effect.flatMap(
+          Effect.flatMap(OpusDecoder.OpusDecoder, (decoders) => decoders.make()),
+          ({ decode }) => Comparison.compareSound(pcm, hear(list.map((data) => ({ data, samples: 960 }))), decode)
+        )
+      const whole = yield* compare(packets)
+      assert.isTrue(whole.intact)
+      assert.isAbove(whole.ratioDb ?? 0, 10)
+      assert.deepStrictEqual([whole.sent, whole.heard, whole.foreign], [10, 10, 0])
+      const withSilence = yield* compare([...packets.slice(0, 5), silence, silence, ...packets.slice(5)])
+      assert.deepStrictEqual([withSilence.heard, withSilence.ratioDb, withSilence.intact], [10, whole.ratioDb, true])
+      assert.isFalse((yield* compare(packets.slice(1))).intact)
+      assert.isFalse((yield* compare(packets.toReversed())).intact)
+      assert.strictEqual((yield* compare([...packets, packets[0] ?? silence])).foreign, 1)
+    }).pipe(Effect.scoped, Effect.provide([OpusEncoder.layer, OpusDecoder.layer])))
 })

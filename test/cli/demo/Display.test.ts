@@ -20,6 +20,7 @@ const comparison = {
   delayP50Ms: 0.3,
   delayP99Ms: 1.2,
   delayMaxMs: 4.44,
+  ratioDb: undefined,
   intact: true
 }
 

@@ -19,4 +19,19 @@ describe("Tap", () => {
         assert.strictEqual(tap.channels(), 1)
       }
     }))
+
+  it.effect("remembers PCM as it was, whatever becomes of it", () =>
+    Effect.gen(function*() {
+      const tap = Tap.make(AudioSource.tone({ frequency: 440, duration: "50 millis" }))
+      assert.isUndefined(tap.pcm())
+      yield* Effect.scoped(Effect.gen(function*() {
+        const opened = yield* tap.source.open
+        assert.strictEqual(opened.format, "pcm")
+        if (opened.format !== "pcm") return
+        yield* Effect.flip(Effect.forever(Effect.map(opened.pull, (piece) => piece.fill(0))))
+      }))
+      const samples = tap.pcm()?.flatMap((piece) => Array.from(piece)) ?? []
+      assert.lengthOf(samples, 2 * 48 * 50)
+      assert.isAbove(Math.max(...samples), 0.05)
+    }))
 })
