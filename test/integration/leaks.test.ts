@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Metric, References } from "effect"
 import * as EmulatorRandom from "../../src/emulator/core/Random.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import * as Model from "./model.ts"
 import * as Rig from "./rig.ts"
@@ -12,7 +13,7 @@ import * as Visits from "./visits.ts"
 describe("a thousand visits", () => {
   it.effect("leave nothing behind in memory", () =>
     Effect.andThen(
-      Effect.scoped(Layer.build(VoiceCrypto.layer)),
+      Effect.scoped(Layer.build(Layer.merge(VoiceCrypto.layer, Mixer.layer))),
       VirtualTime.run((timers) => {
         const random = EmulatorRandom.make(5)
         const fibers = Model.countingFibers()

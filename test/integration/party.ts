@@ -5,6 +5,7 @@ import { assert } from "@effect/vitest"
 import { Clock, Effect, Exit, Layer, References, Scope, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
@@ -249,7 +250,7 @@ export const makeParty = Effect.gen(function*() {
 export type Party = Effect.Success<typeof makeParty>
 
 /** The libraries of the ciphers take time of the machine to start. */
-const started = Effect.scoped(Layer.build(VoiceCrypto.layer))
+const started = Effect.scoped(Layer.build(Layer.merge(VoiceCrypto.layer, Mixer.layer)))
 
 /** Runs a program of a bot and its guests in memory, on virtual time that passes by itself. */
 export const run = <A, E>(
