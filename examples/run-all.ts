@@ -1,8 +1,8 @@
 /**
- * Runs every example that is a program, one after another, and fails with the first that fails. The examples import the
- * built package: run `npm run build` before.
+ * Runs every example that is a program, a few at a time because most of their time is spent waiting, and fails if one fails.
+ * The examples import the built package: run `npm run build` before.
  */
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import { existsSync, readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 
@@ -21,6 +21,8 @@ const parts = new Set([
 
 const timeoutMs = 60_000
 
+const atOnce = 3
+
 const folder = fileURLToPath(new URL(".", import.meta.url))
 const programs = readdirSync(folder)
   .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !parts.has(file))
@@ -33,19 +35,51 @@ if (!existsSync(new URL("../dist/index.js", import.meta.url))) {
   process.exit(1)
 }
 
-for (const [index, program] of programs.entries()) {
-  say(`[${index + 1}/${programs.length}] ${program}`)
-  const startedAt = performance.now()
-  const { signal, status } = spawnSync(process.execPath, [program], {
-    cwd: folder,
-    stdio: "inherit",
-    timeout: timeoutMs
+interface Run {
+  readonly output: string
+  /** What went wrong, if anything. */
+  readonly failure: string | undefined
+  readonly seconds: string
+}
+
+const run = (program: string): Promise<Run> =>
+  new Promise((resolve) => {
+    const startedAt = performance.now()
+    const child = spawn(process.execPath, [program], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: timeoutMs
+    })
+    let output = ""
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        output += text
+      })
+    }
+    const end = (failure: string | undefined) =>
+      resolve({ output, failure, seconds: ((performance.now() - startedAt) / 1000).toFixed(1) })
+    child.on("error", ({ message }) => end(message))
+    child.on("close", (code, signal) =>
+      end(code === 0 ? undefined : signal === null ? `exit code ${code}` : `ended by ${signal}`))
   })
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-  if (status !== 0) {
-    say(`${program} failed after ${seconds} s: ${signal === null ? `exit code ${status}` : `ended by ${signal}`}`)
-    process.exit(status ?? 1)
+
+const waiting = [...programs]
+const failed: Array<string> = []
+let done = 0
+
+const work = async (): Promise<void> => {
+  for (let program = waiting.shift(); program !== undefined; program = waiting.shift()) {
+    const { failure, output, seconds } = await run(program)
+    say(`[${++done}/${programs.length}] ${program}`)
+    process.stdout.write(output)
+    say(failure === undefined ? `    ok, ${seconds} s` : `${program} failed after ${seconds} s: ${failure}`)
+    if (failure !== undefined) failed.push(program)
   }
-  say(`    ok, ${seconds} s`)
+}
+
+await Promise.all(Array.from({ length: atOnce }, work))
+if (failed.length > 0) {
+  say(`${failed.length} of ${programs.length} examples failed: ${failed.join(", ")}`)
+  process.exit(1)
 }
 say(`${programs.length} examples ran`)
