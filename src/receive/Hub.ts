@@ -276,6 +276,8 @@ export const make = Effect.fnUntraced(function*(
     },
     onConnection: () => {
       offsetMs = Infinity
+      // nobody says who has left meanwhile
+      heard.clear()
       unknownSenders += unknown.length
       unknown = []
     },
@@ -315,6 +317,8 @@ export const make = Effect.fnUntraced(function*(
   const stop = Effect.suspend(() => {
     const former = reading
     reading = undefined
+    // another connection may come, of which nothing is told to who does not read
+    heard.clear()
     return former === undefined ? Effect.void : Scope.close(former, Exit.void)
   })
 

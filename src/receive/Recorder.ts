@@ -260,13 +260,16 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     }
   }
 
-  const onChange = (change: { readonly _tag: string; readonly channelId?: ChannelId }): void => {
-    if (change._tag === "Ready" && change.channelId !== undefined) book.connected(change.channelId, now())
-    else if (change._tag !== "Resuming" && change._tag !== "Closed") {
-      isClockNew = true
-      book.disconnected(now())
+  const onChange = Effect.fnUntraced(
+    function*(change: { readonly _tag: string; readonly channelId?: ChannelId }) {
+      if (change._tag === "Ready" && change.channelId !== undefined) {
+        book.connected(change.channelId, yield* session.receive.participants, now())
+      } else if (change._tag !== "Resuming" && change._tag !== "Closed") {
+        isClockNew = true
+        book.disconnected(now())
+      }
     }
-  }
+  )
 
   const work = yield* Scope.fork(scope)
   const events = yield* Scope.provide(session.events, work)
@@ -360,7 +363,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     )
 
   yield* run(Stream.runForEach(events, (event) => Effect.sync(() => onEvent(event))), false)
-  yield* run(Stream.runForEach(session.changes, (change) => Effect.sync(() => onChange(change))), false)
+  yield* run(Stream.runForEach(session.changes, onChange), false)
   yield* run(Stream.runForEachArray(session.packets, (packets) => Effect.sync(() => packets.forEach(take))), false)
   yield* run(ticking, true)
   yield* run(Fiber.join(writing), true)

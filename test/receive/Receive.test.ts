@@ -185,6 +185,22 @@ describe("Receive", () => {
       assert.strictEqual(yield* mock.live, 0)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
 
+  it.effect("does not take for present who has left while there was no connection", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const { values } = yield* keep(receive.ticks)
+      hand.push(packet(0, { arrivalMs: yield* nowMs }))
+      hand.push(packet(0, { arrivalMs: yield* nowMs, ssrc: 2, userId: bob }))
+      yield* TestClock.adjust(1_000)
+      assert.sameMembers([...yield* receive.participants], [ada, bob])
+      hand.connect()
+      hand.push(packet(1, { arrivalMs: yield* nowMs }))
+      yield* TestClock.adjust(1_000)
+      assert.deepStrictEqual(yield* receive.participants, [ada])
+      assert.deepStrictEqual([...values.at(-1)?.participants.keys() ?? []], [ada])
+    }))
+
   it.effect("forgets most of those who have left", () =>
     Effect.gen(function*() {
       const hand = Intake.make()

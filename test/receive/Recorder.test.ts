@@ -9,6 +9,7 @@ import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import { fileSystem } from "../../src/receive/record/Storage.ts"
 import * as Recorder from "../../src/receive/Recorder.ts"
+import type { UserId } from "../../src/protocol/Identifier.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import { readPages } from "../audio/samples.ts"
 import * as Rig from "../integration/rig.ts"
@@ -167,6 +168,12 @@ describe("Recorder", () => {
         assert.lengthOf(manifest.channels, 2)
         assert.isAbove(manifest.interruptions.length, 0)
         assert.isTrue(manifest.interruptions.every(({ toMs }) => toMs !== undefined))
+        // we left one behind in the other channel, and found one here
+        const presence = (userId: UserId) => manifest.users.find((user) => user.userId === userId)?.present.at(-1)
+        const movedMs = manifest.channels[1]?.fromMs ?? 0
+        assert.isAtMost(presence(ada.userId)?.toMs ?? Infinity, movedMs)
+        assert.isAtLeast(presence(bob.userId)?.fromMs ?? 0, movedMs)
+        assert.isUndefined(presence(bob.userId)?.toMs)
         assert.isAbove(manifest.users.find(({ userId }) => userId === ada.userId)?.packets.written ?? 0, 140)
         assert.isAbove(manifest.users.find(({ userId }) => userId === bob.userId)?.packets.written ?? 0, 49)
         const length = Math.round(manifest.durationMs * 48)

@@ -37,7 +37,8 @@ export interface Book {
   readonly name: (ssrc: number, userId: UserId) => void
   readonly joined: (userId: UserId, now: number) => void
   readonly left: (userId: UserId, now: number) => void
-  readonly connected: (channelId: ChannelId, now: number) => void
+  /** `present` are those who are there as far as is known; who is not among them has left while nothing was heard. */
+  readonly connected: (channelId: ChannelId, present: ReadonlyArray<UserId>, now: number) => void
   readonly disconnected: (now: number) => void
   /** Fills the files up to what may still be changed by what comes. */
   readonly advance: (now: number) => void
@@ -151,6 +152,12 @@ export const make = (options: {
     part.take({ ...packet, arrival })
   })
 
+  const joined = (userId: UserId, now: number): void => {
+    if (!isWanted(userId)) return
+    const { present } = userOf(userId)
+    if (open(present) === undefined) present.push({ fromMs: ms(now) })
+  }
+
   const describe = ({ present, recorded, userId }: User): RecordedUser => {
     const part = recorded?.part
     return {
@@ -177,18 +184,21 @@ export const make = (options: {
       senders.take(packet, at)
     },
     name: senders.name,
-    joined: (userId, now) => {
-      if (!isWanted(userId)) return
-      const { present } = userOf(userId)
-      if (open(present) === undefined) present.push({ fromMs: ms(now) })
-    },
+    joined,
     left: (userId, now) => {
+      senders.left(userId)
       const span = open(users.get(userId)?.present ?? [])
       if (span !== undefined) span.toMs = ms(now)
     },
-    connected: (channelId, now) => {
+    connected: (channelId, present, now) => {
       const span = open(interruptions)
+      const lastMs = span?.fromMs ?? ms(now)
       if (span !== undefined) span.toMs = ms(now)
+      for (const user of users.values()) {
+        const there = open(user.present)
+        if (there !== undefined && !present.includes(user.userId)) there.toMs = Math.max(there.fromMs, lastMs)
+      }
+      for (const userId of present) joined(userId, now)
       if (channels.at(-1)?.channelId !== channelId) channels.push({ channelId, fromMs: ms(now) })
     },
     disconnected: (now) => {
