@@ -45,7 +45,10 @@ describe("Utterances of those who leave", () => {
         yield* TestClock.adjust(1_000)
       }
       assert.strictEqual(yield* mock.live, 0)
-      assert.deepStrictEqual(told.map(({ _tag }) => _tag), Array.from({ length: 20 }, () => ["Started", "Ended"]).flat())
+      assert.deepStrictEqual(
+        told.map(({ _tag }) => _tag),
+        Array.from({ length: 20 }, () => ["Started", "Ended"]).flat()
+      )
       for (const event of told) {
         if (event._tag !== "Ended") continue
         assert.strictEqual(event.utterance.reason, "left")

@@ -100,7 +100,7 @@ const open = (spans: ReadonlyArray<Span>): Span | undefined => {
  * @since 0.1.0
  */
 export const make = (options: {
-  readonly outputs: Outputs
+  readonly outputs: Pick<Outputs, "create">
   readonly hold: number
   readonly isWanted: (userId: UserId) => boolean
   readonly isOpen: () => boolean
@@ -222,8 +222,12 @@ export const make = (options: {
     },
     settled: (now) => {
       let least = now - hold
-      for (const { part } of recorded()) least = Math.min(least, part.written())
-      return Math.max(least, now - hold - patience)
+      let catchingUp = Infinity
+      for (const { part } of recorded()) {
+        least = Math.min(least, part.written())
+        if (part.isCatchingUp()) catchingUp = Math.min(catchingUp, part.written())
+      }
+      return Math.min(catchingUp, Math.max(least, now - hold - patience))
     },
     manifest: (now) => ({
       channels: channels.slice(),
