@@ -53,7 +53,7 @@ describe("Book", () => {
     book.take(packet(0, { userId: ada }), 0)
     // a long time in which nobody speaks
     for (let now = 0; now < from; now += 300 * seconds) book.advance(now)
-    let settled = 0
+    let settled = book.settled(from)
     let stood = 0
     for (let now = from; now < from + 10 * seconds; now += tick) {
       for (let n = 0; n < 5; n++) {
