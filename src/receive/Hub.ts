@@ -30,6 +30,14 @@ export interface Reader {
 }
 
 /**
+ * What happens around the packets.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Happening = Event | { readonly _tag: "Moved" }
+
+/**
  * Where packets come from: a session's connections, one after another.
  *
  * @category models
@@ -39,7 +47,7 @@ export interface Intake {
   /** Reads until the scope closes. */
   readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
   readonly observe: (
-    observer: Observer<Event | { readonly _tag: "Moved" }>
+    observer: Observer<Happening>
   ) => Effect.Effect<void, never, Scope.Scope>
   /** Who else is in the channel, as the voice gateway has told. */
   readonly members: () => ReadonlyArray<UserId>

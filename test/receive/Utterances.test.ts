@@ -163,7 +163,7 @@ describe("Utterances", () => {
         const ada = yield* discord.join({ user: "ada", channel: "lobby" })
         const session = yield* Rig.join("lobby")
         const utterances: Array<Utterances.Utterance> = []
-        const listening = yield* Utterances.make(session).pipe(
+        const listening = yield* session.receive.utterances().pipe(
           Stream.runForEach((utterance) => Effect.sync(() => utterances.push(utterance))),
           Effect.forkScoped({ startImmediately: true })
         )
