@@ -132,7 +132,7 @@ export interface VoiceConnection {
    * with `E2eeFailed` if the user is not in our group.
    */
   readonly verificationCode: (userId: UserId) => Effect.Effect<string, VoiceError.VoiceError>
-  /** Who else is in the channel, as the voice gateway has told (ops 5, 11 and 13). */
+  /** Who else is in the channel, as the voice gateway has told (ops 5, 11, 12 and 13). */
   readonly members: () => ReadonlyArray<UserId>
   /** Waits for the end of the connection and fails with its reason. */
   readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
@@ -196,7 +196,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   }
 
   const onMember = (event: Line.Event): void => {
-    if (event._tag === "Speaking") members.add(event.userId)
+    if (event._tag === "Speaking" || event._tag === "Announced") members.add(event.userId)
     else if (event._tag === "UsersConnected") { for (const userId of event.userIds) members.add(userId) }
     else if (event._tag === "UserDisconnected") members.delete(event.userId)
     else return

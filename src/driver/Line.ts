@@ -311,6 +311,8 @@ export const Event = Schema.TaggedUnion({
   TrackDrained: { track: Schema.Int },
   /** Another member's SSRC and speaking flags (op 5). */
   Speaking: { userId: UserId, ssrc: Ssrc, flags: Schema.Int },
+  /** Whose SSRC it is, from what is said of a member's video (op 12), which may be all that is said before their audio comes. */
+  Announced: { userId: UserId, ssrc: Ssrc },
   UsersConnected: { userIds: Schema.Array(UserId) },
   UserDisconnected: { userId: UserId },
   Heartbeat: { roundTripMs: Schema.Finite },

@@ -298,6 +298,7 @@ export const make = Effect.fnUntraced(function*(
   yield* intake.observe({
     onEvent: (event) => {
       switch (event._tag) {
+        case "Announced":
         case "Speaking":
           return release(event.ssrc, event.userId, now())
         case "UserDisconnected": {

@@ -249,6 +249,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
 
   const onEvent = (event: { readonly _tag: string } & (Line.Event | { readonly _tag: "Moved" })): void => {
     switch (event._tag) {
+      case "Announced":
       case "Speaking":
         book.name(event.ssrc, event.userId)
         return book.joined(event.userId, now())

@@ -112,7 +112,12 @@ describe("Receive", () => {
       hand.tell({ _tag: "Speaking", userId: ada, ssrc: Ssrc.make(1), flags: 1 })
       yield* TestClock.adjust(100)
       assert.deepStrictEqual(numbers(values), [0, 1, 2, 3, 4])
-      // a later packet with a name tells it too
+      // what is said of video tells it too
+      hand.push(packet(0, { arrivalMs: yield* nowMs, userId: null, ssrc: 3 }))
+      hand.tell({ _tag: "Announced", userId: bob, ssrc: Ssrc.make(3) })
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual(values.splice(5).map(({ userId }) => userId), [bob])
+      // and a later packet with a name
       yield* unnamed(5)
       hand.push(packet(6, { arrivalMs: yield* nowMs }))
       yield* TestClock.adjust(200)
