@@ -121,8 +121,17 @@ export interface VoiceConnection {
    * which is `NotConnected` when the scope has closed.
    */
   readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
-  /** The same for plain code, until the scope closes: called for every packet as it comes, it must be short and not throw. */
-  readonly listen: (onPacket: (packet: Line.AudioPacket) => void) => Effect.Effect<void, never, Scope.Scope>
+  /**
+   * The same for plain code, until the scope closes: called for every packet as it comes, it must be short and not throw.
+   * `only` says who is wanted: while that is so of all who listen, packets of others are not opened. It is asked when somebody
+   * begins or ends to listen, and by {@link VoiceConnection.relisten}. Packets of others may come nevertheless.
+   */
+  readonly listen: (
+    onPacket: (packet: Line.AudioPacket) => void,
+    only?: () => ReadonlySet<UserId> | undefined
+  ) => Effect.Effect<void, never, Scope.Scope>
+  /** Somebody who listens wants to hear others than before. */
+  readonly relisten: Effect.Effect<void>
   readonly packetsDropped: () => number
   readonly statistics: Effect.Effect<Line.Statistics, VoiceError.VoiceError>
   /** How the connection stands with end-to-end encryption; an event, `E2eeChanged`, tells of each change. */
@@ -244,7 +253,8 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
 
   let track = 0
   let request = 0
-  let listening = 0
+  const wishes = new Set<() => ReadonlySet<UserId> | undefined>()
+  let listening: Line.Command & { readonly _tag: "Listen" } = { _tag: "Listen", on: false }
   let dropped = 0
 
   const tell = (command: Line.Command) => Effect.sync(() => engine.command(command))
@@ -281,11 +291,42 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     return Stream.fromQueue(queue)
   })
 
-  const listenWhile = Effect.acquireRelease(
-    Effect.suspend(() => ++listening === 1 ? tell({ _tag: "Listen", on: true }) : Effect.void),
-    () => Effect.suspend(() => --listening === 0 ? tell({ _tag: "Listen", on: false }) : Effect.void)
-  )
-  const listenWith = (onPacket: (packet: Line.AudioPacket) => void, onOver: Observer["onOver"]) =>
+  /** Who is wanted by those who listen; `undefined` is everybody. */
+  const wantedUsers = (): ReadonlySet<UserId> | undefined => {
+    const users = new Set<UserId>()
+    for (const only of wishes) {
+      const wanted = only()
+      if (wanted === undefined) return undefined
+      for (const userId of wanted) users.add(userId)
+    }
+    return users
+  }
+
+  const relisten = Effect.sync(() => {
+    const users = wishes.size === 0 ? undefined : wantedUsers()
+    const before = listening.users
+    const isSame = listening.on === wishes.size > 0 && before?.length === users?.size &&
+      (before === undefined || before.every((userId) => users?.has(userId) === true))
+    if (isSame) return
+    listening = { _tag: "Listen", on: wishes.size > 0, ...(users === undefined ? {} : { users: [...users] }) }
+    engine.command(listening)
+  })
+
+  const listenWhile = (only: () => ReadonlySet<UserId> | undefined) =>
+    Effect.suspend(() => {
+      // one of its own for each who listens
+      const wish = () => only()
+      return Effect.acquireRelease(
+        Effect.andThen(Effect.sync(() => wishes.add(wish)), relisten),
+        () => Effect.andThen(Effect.sync(() => wishes.delete(wish)), relisten)
+      )
+    })
+  const everybody = () => undefined
+  const listenWith = (
+    onPacket: (packet: Line.AudioPacket) => void,
+    onOver: Observer["onOver"],
+    only: () => ReadonlySet<UserId> | undefined
+  ) =>
     Effect.andThen(
       subscribe({
         onEvent: (event) => {
@@ -293,7 +334,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
         },
         onOver
       }),
-      listenWhile
+      listenWhile(only)
     )
 
   const capacity = options.receiveCapacity ?? defaultReceiveCapacity
@@ -304,7 +345,8 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
         if (Queue.sizeUnsafe(queue) >= capacity) dropped++
         Queue.offerUnsafe(queue, packet)
       },
-      (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
+      (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error)),
+      everybody
     )
     return isOver ? Stream.fromEffect(Deferred.await(ended)) : Stream.fromQueue(queue)
   }))
@@ -339,7 +381,8 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     events,
     observe,
     packets,
-    listen: (onPacket) => listenWith(onPacket, () => {}),
+    listen: (onPacket, only = everybody) => listenWith(onPacket, () => {}, only),
+    relisten,
     packetsDropped: () => dropped,
     statistics: Effect.suspend(() => {
       if (isOver) return Deferred.await(ended)

@@ -106,7 +106,8 @@ export const Command = Schema.TaggedUnion({
   SetPaused: { track: Schema.Int, paused: Schema.Boolean },
   SetMuted: { muted: Schema.Boolean },
   SetSpeaking: { flags: Schema.Int },
-  Listen: { on: Schema.Boolean },
+  /** With `users` packets of others are not opened, unless nobody has said whose they are. */
+  Listen: { on: Schema.Boolean, users: Schema.optionalKey(Schema.Array(UserId)) },
   AskStatistics: { request: Schema.Int },
   AskVerificationCode: { request: Schema.Int, userId: UserId }
 })

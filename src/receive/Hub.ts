@@ -24,6 +24,8 @@ import type { ReceivedFrame } from "./ReceivedFrame.ts"
  */
 export interface Reader {
   readonly onPacket: (packet: AudioPacket) => void
+  /** Whose packets are wanted; `undefined` is everybody's. Packets of others may come nevertheless. */
+  readonly only: () => ReadonlySet<UserId> | undefined
   /** The packets that follow come by another connection, whose driver may have another clock. */
   readonly onConnection: () => void
   readonly onOver: (error: VoiceError) => void
@@ -46,6 +48,8 @@ export type Happening = Event | { readonly _tag: "Moved" }
 export interface Intake {
   /** Reads until the scope closes. */
   readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
+  /** A reader wants others than before. */
+  readonly reread: Effect.Effect<void>
   readonly observe: (
     observer: Observer<Happening>
   ) => Effect.Effect<void, never, Scope.Scope>
@@ -270,6 +274,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const reader: Reader = {
+    only: () => toAll.size > 0 ? undefined : new Set(wanted.keys()),
     onPacket: (packet) => {
       const nowMs = now()
       offsetMs = Math.min(offsetMs, nowMs - packet.arrivalMs)
@@ -364,12 +369,12 @@ export const make = Effect.fnUntraced(function*(
         yield* Effect.acquireRelease(
           Effect.suspend(() => {
             add(listener)
-            return listeners.size === 1 ? read : Effect.void
+            return listeners.size === 1 ? read : intake.reread
           }),
           () =>
             Effect.suspend(() => {
               remove(listener)
-              return listeners.size === 0 ? stop : Effect.void
+              return listeners.size === 0 ? stop : intake.reread
             })
         )
       }),

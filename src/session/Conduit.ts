@@ -51,6 +51,8 @@ export interface Conduit extends
   readonly observe: (observer: VoiceDriver.Observer<Event>) => Effect.Effect<void, never, Scope.Scope>
   /** Hears packets as they come, until the scope closes. An end that has come already is told at once. */
   readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
+  /** A reader wants to hear others than before. */
+  readonly reread: Effect.Effect<void>
   /** Who else is in the channel; while there is no connection, who was at the end of the last one. */
   readonly members: () => ReadonlyArray<UserId>
   /** While we are deaf nothing is received, whoever reads. */
@@ -144,6 +146,19 @@ export const make = Effect.fnUntraced(function*(
     for (const reader of readers) reader.onPacket(packet)
   }
 
+  /** Whom the readers want to hear; `undefined` is everybody. */
+  const only = (): ReadonlySet<UserId> | undefined => {
+    const users = new Set<UserId>()
+    for (const reader of readers) {
+      const wanted = reader.only()
+      if (wanted === undefined) return undefined
+      for (const userId of wanted) users.add(userId)
+    }
+    return users
+  }
+
+  const reread = Effect.suspend(() => current === undefined ? Effect.void : current.relisten)
+
   /** Listens to the connection of the moment while somebody reads: a connection that nobody listens to opens no packet. */
   const listen = Effect.suspend(() => {
     const connection = current
@@ -151,7 +166,7 @@ export const make = Effect.fnUntraced(function*(
       ? FiberHandle.clear(listening)
       : Effect.asVoid(FiberHandle.run(
         listening,
-        Effect.scoped(Effect.andThen(connection.listen(onPacket), Effect.never)),
+        Effect.scoped(Effect.andThen(connection.listen(onPacket, only), Effect.never)),
         { startImmediately: true }
       ))
   })
@@ -206,9 +221,9 @@ export const make = Effect.fnUntraced(function*(
       Effect.suspend(() => {
         readers.add(reader)
         if (over !== undefined) reader.onOver(over)
-        return readers.size === 1 ? listen : Effect.void
+        return readers.size === 1 ? listen : reread
       }),
-      () => Effect.suspend(() => readers.delete(reader) && readers.size === 0 ? listen : Effect.void)
+      () => Effect.suspend(() => readers.delete(reader) && readers.size === 0 ? listen : reread)
     )
 
   const packets = Stream.unwrap(Effect.gen(function*() {
@@ -218,6 +233,7 @@ export const make = Effect.fnUntraced(function*(
         if (Queue.sizeUnsafe(queue) >= capacity) dropped++
         Queue.offerUnsafe(queue, packet)
       },
+      only: () => undefined,
       onConnection: () => {},
       onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
     })
@@ -278,6 +294,7 @@ export const make = Effect.fnUntraced(function*(
     events,
     observe,
     read,
+    reread,
     members: () => current === undefined ? members : current.members(),
     setDeaf: (value) =>
       Effect.suspend(() => {

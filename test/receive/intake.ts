@@ -16,6 +16,7 @@ export const make = () => {
         Effect.sync(() => readers.add(reader)),
         () => Effect.sync(() => readers.delete(reader))
       )),
+    reread: Effect.void,
     observe: (observer) => Effect.sync(() => void observers.add(observer)),
     members: () => [...members]
   }
