@@ -296,6 +296,8 @@ export const make = Effect.fnUntraced(function*(
     },
     onOver: (error) => {
       over = error
+      // nothing comes any more that would have to be waited for
+      for (const [userId, source] of sources) drain(userId, source, Infinity)
       for (const { onOver } of listeners) onOver(error)
     }
   }

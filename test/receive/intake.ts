@@ -17,12 +17,17 @@ export const make = () => {
         () => Effect.sync(() => readers.delete(reader))
       )),
     reread: Effect.void,
-    observe: (observer) => Effect.sync(() => void observers.add(observer)),
+    observe: (observer) =>
+      Effect.asVoid(Effect.acquireRelease(
+        Effect.sync(() => observers.add(observer)),
+        () => Effect.sync(() => observers.delete(observer))
+      )),
     members: () => [...members]
   }
   return {
     intake,
     members,
+    observers,
     readers,
     push: (packet: AudioPacket) => {
       for (const { onPacket } of readers) onPacket(packet)
