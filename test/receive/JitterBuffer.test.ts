@@ -176,6 +176,17 @@ describe("JitterBuffer", () => {
     }
   })
 
+  it("goes on from a sender that begins anew just behind where it was", () => {
+    const one = Schedule.many(50, { sequence: 100, timestamp: 500_000 })
+    const two = Schedule.many(50, { sequence: 90, timestamp: 470_000, startMs: 5_000 })
+    const { given, statistics } = run(Schedule.through([...one, ...two], perfect))
+    // two packets could still be stragglers
+    assert.deepInclude(statistics, { delivered: 98, resyncs: 1, lost: 0 })
+    assert.strictEqual(statistics.late + statistics.duplicates, 2)
+    const audio = given.filter(({ output }) => output.kind === "audio")
+    assert.closeTo(audio[50]?.output.atMs ?? 0, (two[2]?.sentMs ?? 0) + 5, 3)
+  })
+
   it("throws a stray away, and goes on", () => {
     const sent = Schedule.many(50)
     const [stray] = Schedule.many(1, { sequence: 30_000, timestamp: 1 })
