@@ -399,6 +399,60 @@ describe("Recorder", () => {
       assert.deepStrictEqual(yield* Recorder.repair(folder), manifest)
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(Rig.floor(), codecs))))
 
+  it.effect("has everything but the last second on the disk at any time", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const disk = Kit.disk()
+      const recording = yield* start(session, disk, { mixed: "opus" })
+      yield* Effect.forkScoped(ada.speak(Rig.frames(400)))
+      yield* Effect.sleep("2 seconds")
+      for (let i = 0; i < 30; i++) {
+        yield* Effect.sleep("130 millis")
+        const { elapsedMs } = yield* recording.statistics
+        for (const name of [`${ada.userId}.ogg`, "mixed.ogg"]) {
+          const granule = Number(readPages(disk.file(name)).at(-1)?.granule)
+          assert.isAtLeast((granule - 312) / 48, elapsedMs - 1_050, name)
+        }
+      }
+    })).pipe(Effect.provide(memory())), 60_000)
+
+  it.effect(
+    "ends well when its folder vanishes, and when the session ends before it has begun",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const disk = Kit.disk()
+        let isGone = false
+        const gone = Object.assign(new Error("ENOENT: said by the test"), { code: "ENOENT" })
+        const recording = yield* Recorder.start(session, { folder: "/recording", mixed: "none" }).pipe(
+          Effect.provideService(Recorder.Storage, {
+            ...disk,
+            create: (path) => isGone ? Promise.reject(gone) : disk.create(path),
+            replace: (path, bytes) => isGone ? Promise.reject(gone) : disk.replace(path, bytes)
+          })
+        )
+        yield* Effect.sleep("1 second")
+        isGone = true
+        yield* Effect.forkScoped(ada.speak(Rig.frames(20)))
+        const error = yield* Effect.flip(recording.awaitEnd)
+        assert.deepInclude(error.reason, { _tag: "RecordingFailed", kind: "Unwritable" })
+        const stops = yield* Effect.all([recording.stop, recording.stop].map(Effect.flip), { concurrency: 2 })
+        assert.deepStrictEqual(stops, [error, error])
+
+        const late = yield* start(session, Kit.disk(), {
+          onStart: Effect.andThen(Effect.orDie(discord.faults.kick("bot")), Effect.sleep("1 second"))
+        })
+        const manifest = yield* late.awaitEnd
+        assert.strictEqual(manifest.state, "complete")
+        assert.deepStrictEqual(yield* Effect.all([late.stop, late.stop], { concurrency: 2 }), [manifest, manifest])
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
   it.effect("completes itself when its scope closes and when the session ends", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
