@@ -26,4 +26,20 @@ describe("Transit", () => {
     transit.add(60_000, 40)
     assert.deepStrictEqual(of(transit), [10 + 12, 40 - 22])
   })
+
+  it("knows the jitter of before a long pause, and believes it less with each pause", () => {
+    const transit = Transit.make()
+    transit.add(0, 10)
+    transit.add(1_000, 110)
+    transit.add(20_000, 20)
+    assert.closeTo(transit.spread(), 100, 5)
+    transit.add(40_000, 20)
+    assert.closeTo(transit.spread(), 50, 5)
+    transit.add(60_000, 20)
+    assert.closeTo(transit.spread(), 25, 8)
+    // while packets come it is what they say
+    transit.add(65_000, 20)
+    transit.add(70_000, 20)
+    assert.strictEqual(transit.spread(), 0)
+  })
 })
