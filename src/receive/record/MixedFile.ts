@@ -27,7 +27,7 @@ import * as Wav from "./Wav.ts"
  */
 export interface MixedFile {
   readonly place: (placed: Placed) => void
-  /** Decodes and adds up what was placed, and writes it up to `settled`. Fails with `CodecUnavailable`. */
+  /** Decodes and adds up what was placed, and writes it up to `settled`. Fails as the encoder does. */
   readonly advance: (settled: number) => Effect.Effect<void, VoiceError>
   /** Makes what is there playable. */
   readonly flush: () => void
