@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Audience from "./driver/Audience.ts"
 import * as Engine from "./driver/Engine.ts"
 import type * as FrameRing from "./driver/FrameRing.ts"
 import type * as Line from "./driver/Line.ts"
@@ -128,7 +129,7 @@ export interface VoiceConnection {
    */
   readonly listen: (
     onPacket: (packet: Line.AudioPacket) => void,
-    only?: () => ReadonlySet<UserId> | undefined
+    only?: Audience.Only
   ) => Effect.Effect<void, never, Scope.Scope>
   /** Somebody who listens wants to hear others than before. */
   readonly relisten: Effect.Effect<void>
@@ -253,8 +254,6 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
 
   let track = 0
   let request = 0
-  const wishes = new Set<() => ReadonlySet<UserId> | undefined>()
-  let listening: Line.Command & { readonly _tag: "Listen" } = { _tag: "Listen", on: false }
   let dropped = 0
 
   const tell = (command: Line.Command) => Effect.sync(() => engine.command(command))
@@ -291,41 +290,14 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     return Stream.fromQueue(queue)
   })
 
-  /** Who is wanted by those who listen; `undefined` is everybody. */
-  const wantedUsers = (): ReadonlySet<UserId> | undefined => {
-    const users = new Set<UserId>()
-    for (const only of wishes) {
-      const wanted = only()
-      if (wanted === undefined) return undefined
-      for (const userId of wanted) users.add(userId)
-    }
-    return users
-  }
-
-  const relisten = Effect.sync(() => {
-    const users = wishes.size === 0 ? undefined : wantedUsers()
-    const before = listening.users
-    const isSame = listening.on === wishes.size > 0 && before?.length === users?.size &&
-      (before === undefined || before.every((userId) => users?.has(userId) === true))
-    if (isSame) return
-    listening = { _tag: "Listen", on: wishes.size > 0, ...(users === undefined ? {} : { users: [...users] }) }
-    engine.command(listening)
-  })
-
-  const listenWhile = (only: () => ReadonlySet<UserId> | undefined) =>
-    Effect.suspend(() => {
-      // one of its own for each who listens
-      const wish = () => only()
-      return Effect.acquireRelease(
-        Effect.andThen(Effect.sync(() => wishes.add(wish)), relisten),
-        () => Effect.andThen(Effect.sync(() => wishes.delete(wish)), relisten)
-      )
-    })
+  const audience = Audience.make((command) => engine.command(command))
+  const listenWhile = (only: Audience.Only) =>
+    Effect.acquireRelease(Effect.sync(() => audience.join(only)), (leave) => Effect.sync(leave))
   const everybody = () => undefined
   const listenWith = (
     onPacket: (packet: Line.AudioPacket) => void,
     onOver: Observer["onOver"],
-    only: () => ReadonlySet<UserId> | undefined
+    only: Audience.Only
   ) =>
     Effect.andThen(
       subscribe({
@@ -382,7 +354,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     observe,
     packets,
     listen: (onPacket, only = everybody) => listenWith(onPacket, () => {}, only),
-    relisten,
+    relisten: Effect.sync(audience.refresh),
     packetsDropped: () => dropped,
     statistics: Effect.suspend(() => {
       if (isOver) return Deferred.await(ended)

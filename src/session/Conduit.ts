@@ -11,6 +11,7 @@ import * as FiberHandle from "effect/FiberHandle"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Audience from "../driver/Audience.ts"
 import type * as FrameRing from "../driver/FrameRing.ts"
 import type * as Line from "../driver/Line.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
@@ -147,15 +148,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   /** Whom the readers want to hear; `undefined` is everybody. */
-  const only = (): ReadonlySet<UserId> | undefined => {
-    const users = new Set<UserId>()
-    for (const reader of readers) {
-      const wanted = reader.only()
-      if (wanted === undefined) return undefined
-      for (const userId of wanted) users.add(userId)
-    }
-    return users
-  }
+  const only = () => Audience.union(Array.from(readers, (reader) => reader.only))
 
   const reread = Effect.suspend(() => current === undefined ? Effect.void : current.relisten)
 

@@ -440,7 +440,7 @@ describe("Recorder", () => {
         yield* Effect.forkScoped(ada.speak(Rig.frames(20)))
         const error = yield* Effect.flip(recording.awaitEnd)
         assert.deepInclude(error.reason, { _tag: "RecordingFailed", kind: "Unwritable" })
-        const stops = yield* Effect.all([recording.stop, recording.stop].map(Effect.flip), { concurrency: 2 })
+        const stops = yield* Effect.forEach([recording.stop, recording.stop], Effect.flip, { concurrency: 2 })
         assert.deepStrictEqual(stops, [error, error])
 
         const late = yield* start(session, Kit.disk(), {
