@@ -16,6 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Audience from "./driver/Audience.ts"
 import * as Engine from "./driver/Engine.ts"
 import type * as FrameRing from "./driver/FrameRing.ts"
 import type * as Line from "./driver/Line.ts"
@@ -121,8 +122,17 @@ export interface VoiceConnection {
    * which is `NotConnected` when the scope has closed.
    */
   readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
-  /** The same for plain code, until the scope closes: called for every packet as it comes, it must be short and not throw. */
-  readonly listen: (onPacket: (packet: Line.AudioPacket) => void) => Effect.Effect<void, never, Scope.Scope>
+  /**
+   * The same for plain code, until the scope closes: called for every packet as it comes, it must be short and not throw.
+   * `only` says who is wanted: while that is so of all who listen, packets of others are not opened. It is asked when somebody
+   * begins or ends to listen, and by {@link VoiceConnection.relisten}. Packets of others may come nevertheless.
+   */
+  readonly listen: (
+    onPacket: (packet: Line.AudioPacket) => void,
+    only?: Audience.Only
+  ) => Effect.Effect<void, never, Scope.Scope>
+  /** Somebody who listens wants to hear others than before. */
+  readonly relisten: Effect.Effect<void>
   readonly packetsDropped: () => number
   readonly statistics: Effect.Effect<Line.Statistics, VoiceError.VoiceError>
   /** How the connection stands with end-to-end encryption; an event, `E2eeChanged`, tells of each change. */
@@ -132,7 +142,7 @@ export interface VoiceConnection {
    * with `E2eeFailed` if the user is not in our group.
    */
   readonly verificationCode: (userId: UserId) => Effect.Effect<string, VoiceError.VoiceError>
-  /** Who else is in the channel, as the voice gateway has told (ops 5, 11 and 13). */
+  /** Who else is in the channel, as the voice gateway has told (ops 5, 11, 12 and 13). */
   readonly members: () => ReadonlyArray<UserId>
   /** Waits for the end of the connection and fails with its reason. */
   readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
@@ -196,7 +206,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   }
 
   const onMember = (event: Line.Event): void => {
-    if (event._tag === "Speaking") members.add(event.userId)
+    if (event._tag === "Speaking" || event._tag === "Announced") members.add(event.userId)
     else if (event._tag === "UsersConnected") { for (const userId of event.userIds) members.add(userId) }
     else if (event._tag === "UserDisconnected") members.delete(event.userId)
     else return
@@ -244,7 +254,6 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
 
   let track = 0
   let request = 0
-  let listening = 0
   let dropped = 0
 
   const tell = (command: Line.Command) => Effect.sync(() => engine.command(command))
@@ -281,11 +290,15 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     return Stream.fromQueue(queue)
   })
 
-  const listenWhile = Effect.acquireRelease(
-    Effect.suspend(() => ++listening === 1 ? tell({ _tag: "Listen", on: true }) : Effect.void),
-    () => Effect.suspend(() => --listening === 0 ? tell({ _tag: "Listen", on: false }) : Effect.void)
-  )
-  const listenWith = (onPacket: (packet: Line.AudioPacket) => void, onOver: Observer["onOver"]) =>
+  const audience = Audience.make((command) => engine.command(command))
+  const listenWhile = (only: Audience.Only) =>
+    Effect.acquireRelease(Effect.sync(() => audience.join(only)), (leave) => Effect.sync(leave))
+  const everybody = () => undefined
+  const listenWith = (
+    onPacket: (packet: Line.AudioPacket) => void,
+    onOver: Observer["onOver"],
+    only: Audience.Only
+  ) =>
     Effect.andThen(
       subscribe({
         onEvent: (event) => {
@@ -293,7 +306,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
         },
         onOver
       }),
-      listenWhile
+      listenWhile(only)
     )
 
   const capacity = options.receiveCapacity ?? defaultReceiveCapacity
@@ -304,7 +317,8 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
         if (Queue.sizeUnsafe(queue) >= capacity) dropped++
         Queue.offerUnsafe(queue, packet)
       },
-      (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
+      (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error)),
+      everybody
     )
     return isOver ? Stream.fromEffect(Deferred.await(ended)) : Stream.fromQueue(queue)
   }))
@@ -339,7 +353,8 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     events,
     observe,
     packets,
-    listen: (onPacket) => listenWith(onPacket, () => {}),
+    listen: (onPacket, only = everybody) => listenWith(onPacket, () => {}, only),
+    relisten: Effect.sync(audience.refresh),
     packetsDropped: () => dropped,
     statistics: Effect.suspend(() => {
       if (isOver) return Deferred.await(ended)

@@ -142,9 +142,11 @@ describe("Metrics", () => {
       const guest = yield* Rig.guest()
       yield* Effect.scoped(Effect.andThen(Rig.join("lobby"), Effect.sleep("10 seconds")))
       assert.deepStrictEqual(yield* Metric.snapshot, [])
+      let buffered: Metrics.Buffering | undefined
       yield* Effect.gen(function*() {
         const session = yield* Rig.join("lobby")
         yield* Effect.forkScoped(Stream.runDrain(session.packets), { startImmediately: true })
+        yield* Effect.forkScoped(Stream.runDrain(session.receive.frames), { startImmediately: true })
         yield* discord.faults.datagrams("bot", { direction: "out", loss: 0.25 })
         yield* Effect.forkScoped(guest.speak(Rig.frames(1_500)), { startImmediately: true })
         yield* (yield* session.play(Rig.source(1_500))).awaitEnd
@@ -153,8 +155,17 @@ describe("Metrics", () => {
         assert.approximately((yield* series("discord_voice_media_round_trip_seconds")).get(mine) ?? 0, 0.002, 0.0001)
         assert.approximately((yield* series("discord_voice_received_loss_ratio")).get(mine) ?? 0, 0.25, 0.15)
         assert.strictEqual((yield* series("discord_voice_sources")).get(mine), 1)
+        const { depthMs } = session.receive.statistics()
+        assert.strictEqual((yield* series("discord_voice_buffer_depth_seconds")).get(mine), depthMs / 1000)
+        yield* Effect.sleep("1 second")
+        buffered = session.receive.statistics()
       }).pipe(Effect.scoped, Effect.provide(Metrics.layer({ attributes: { bot: "mine" } })))
       const channel = yield* discord.channel("lobby")
       assert.strictEqual((yield* series("discord_voice_packets_sent_total")).get(`${channel} mine`), 1_505)
+      assert.isAbove(buffered?.lost ?? 0, 250)
+      assert.strictEqual(
+        (yield* series("discord_voice_frames_concealed_total")).get(`${channel} mine`),
+        buffered?.lost
+      )
     })).pipe(Effect.provide(Rig.memory()), fresh))
 })

@@ -103,6 +103,36 @@ describe("VoiceConnection", () => {
       assert.deepStrictEqual(commands.at(-1), { _tag: "Listen", on: false })
     }))
 
+  it.effect("listens to those who are wanted, and says so when that changes", () =>
+    Effect.gen(function*() {
+      const { commands, connection } = yield* make()
+      const [first, second, third] = [UserId.make("31"), UserId.make("32"), UserId.make("33")]
+      const wanted = new Set([first])
+      const one = yield* Scope.make()
+      yield* Scope.provide(connection.listen(() => {}, () => wanted), one)
+      yield* connection.relisten
+      wanted.add(second)
+      yield* connection.relisten
+      const two = yield* Scope.make()
+      yield* Scope.provide(connection.listen(() => {}, () => new Set([third])), two)
+      const all = yield* Scope.make()
+      yield* Scope.provide(connection.listen(() => {}), all)
+      wanted.delete(second)
+      yield* connection.relisten
+      yield* Scope.close(all, Exit.void)
+      yield* Scope.close(one, Exit.void)
+      yield* Scope.close(two, Exit.void)
+      assert.deepStrictEqual(commands, [
+        { _tag: "Listen", on: true, users: [first] },
+        { _tag: "Listen", on: true, users: [first, second] },
+        { _tag: "Listen", on: true, users: [first, second, third] },
+        { _tag: "Listen", on: true },
+        { _tag: "Listen", on: true, users: [first, third] },
+        { _tag: "Listen", on: true, users: [third] },
+        { _tag: "Listen", on: false }
+      ])
+    }))
+
   it.effect("keeps the newest packets for a slow reader and counts the others", () =>
     Effect.gen(function*() {
       const { connection, emit } = yield* make({ receiveCapacity: 4 })

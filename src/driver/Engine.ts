@@ -331,7 +331,7 @@ export const connect = Effect.fnUntraced(function*(
       case "SetSpeaking":
         return gateway.setSpeaking(command.flags, ssrc)
       case "Listen":
-        return media.setListening(command.on)
+        return media.setListening(command.on, command.users)
       case "AskStatistics":
         return emit({ _tag: "Statistics", request: command.request, value: statistics() })
       case "AskVerificationCode":

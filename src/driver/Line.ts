@@ -106,7 +106,8 @@ export const Command = Schema.TaggedUnion({
   SetPaused: { track: Schema.Int, paused: Schema.Boolean },
   SetMuted: { muted: Schema.Boolean },
   SetSpeaking: { flags: Schema.Int },
-  Listen: { on: Schema.Boolean },
+  /** With `users` packets of others are not opened, unless nobody has said whose they are. */
+  Listen: { on: Schema.Boolean, users: Schema.optionalKey(Schema.Array(UserId)) },
   AskStatistics: { request: Schema.Int },
   AskVerificationCode: { request: Schema.Int, userId: UserId }
 })
@@ -311,6 +312,8 @@ export const Event = Schema.TaggedUnion({
   TrackDrained: { track: Schema.Int },
   /** Another member's SSRC and speaking flags (op 5). */
   Speaking: { userId: UserId, ssrc: Ssrc, flags: Schema.Int },
+  /** Whose SSRC it is, from what is said of a member's video (op 12), which may be all that is said before their audio comes. */
+  Announced: { userId: UserId, ssrc: Ssrc },
   UsersConnected: { userIds: Schema.Array(UserId) },
   UserDisconnected: { userId: UserId },
   Heartbeat: { roundTripMs: Schema.Finite },

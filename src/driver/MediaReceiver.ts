@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as EncryptionMode from "../protocol/EncryptionMode.ts"
-import { Ssrc } from "../protocol/Identifier.ts"
+import { Ssrc, type UserId } from "../protocol/Identifier.ts"
 import * as RtpPacket from "../protocol/RtpPacket.ts"
 import type { PacketCipher } from "../VoiceCrypto.ts"
 import type { AudioPacket } from "./Line.ts"
@@ -25,7 +25,7 @@ export interface Statistics {
   readonly malformed: number
   readonly badPadding: number
   readonly empty: number
-  /** Packets that came while nobody listened: they are not even opened. */
+  /** Packets to which nobody listened: they are not even opened. */
   readonly unheard: number
   /** Packets of another payload type than Opus (120), such as video. */
   readonly otherMedia: number
@@ -38,7 +38,8 @@ export interface Statistics {
 export interface MediaReceiver {
   /** Takes one RTP datagram; the bytes are opened in place. */
   readonly receive: (datagram: Uint8Array) => void
-  readonly setListening: (on: boolean) => void
+  /** With `only`, packets of other users are left alone; those of an SSRC that nobody has named are opened. */
+  readonly setListening: (on: boolean, only?: ReadonlyArray<UserId>) => void
   readonly setCipher: (cipher: PacketCipher) => void
   readonly statistics: () => Statistics
 }
@@ -61,6 +62,7 @@ export const make = (options: {
   const header = RtpPacket.makeHeader()
   let cipher = options.cipher
   let listening = false
+  let wanted: ReadonlySet<UserId> | undefined
   let received = 0
   let opened = 0
   let failedToOpen = 0
@@ -86,6 +88,12 @@ export const make = (options: {
     }
     if (header.payloadType !== RtpPacket.payloadTypeOpus) {
       otherMedia++
+      return
+    }
+    const ssrc = Ssrc.make(header.ssrc, { disableChecks: true })
+    const userId = users.userOf(ssrc)
+    if (wanted !== undefined && userId !== undefined && !wanted.has(userId)) {
+      unheard++
       return
     }
     // in the modes without rtpsize the ciphertext starts behind the fixed header, whatever follows it
@@ -121,8 +129,6 @@ export const make = (options: {
       return
     }
     opened++
-    const ssrc = Ssrc.make(header.ssrc, { disableChecks: true })
-    const userId = users.userOf(ssrc)
     const packet = {
       ssrc,
       sequence: header.sequence,
@@ -135,9 +141,12 @@ export const make = (options: {
 
   return {
     receive,
-    setListening: (on) => {
-      if (on && !listening) reception.restart()
+    setListening: (on, only) => {
+      const before = wanted
+      const isWider = before !== undefined && (only === undefined || only.some((userId) => !before.has(userId)))
+      if (on && (!listening || isWider)) reception.restart()
       listening = on
+      wanted = only === undefined ? undefined : new Set(only)
     },
     setCipher: (next) => {
       cipher = next

@@ -200,7 +200,10 @@ export const make = Effect.fnUntraced(function*(
         emit({ _tag: "UsersConnected", userIds: message.d.user_ids })
         return Effect.void
       case 12:
-        if (message.d.audio_ssrc !== 0) users.assign(message.d.audio_ssrc, message.d.user_id)
+        if (message.d.audio_ssrc !== 0) {
+          users.assign(message.d.audio_ssrc, message.d.user_id)
+          emit({ _tag: "Announced", userId: message.d.user_id, ssrc: message.d.audio_ssrc })
+        }
         return Effect.void
       case 13:
         users.forget(message.d.user_id)

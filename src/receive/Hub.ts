@@ -24,10 +24,20 @@ import type { ReceivedFrame } from "./ReceivedFrame.ts"
  */
 export interface Reader {
   readonly onPacket: (packet: AudioPacket) => void
+  /** Whose packets are wanted; `undefined` is everybody's. Packets of others may come nevertheless. */
+  readonly only: () => ReadonlySet<UserId> | undefined
   /** The packets that follow come by another connection, whose driver may have another clock. */
   readonly onConnection: () => void
   readonly onOver: (error: VoiceError) => void
 }
+
+/**
+ * What happens around the packets.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Happening = Event | { readonly _tag: "Moved" }
 
 /**
  * Where packets come from: a session's connections, one after another.
@@ -38,8 +48,10 @@ export interface Reader {
 export interface Intake {
   /** Reads until the scope closes. */
   readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
+  /** A reader wants others than before. */
+  readonly reread: Effect.Effect<void>
   readonly observe: (
-    observer: Observer<Event | { readonly _tag: "Moved" }>
+    observer: Observer<Happening>
   ) => Effect.Effect<void, never, Scope.Scope>
   /** Who else is in the channel, as the voice gateway has told. */
   readonly members: () => ReadonlyArray<UserId>
@@ -262,6 +274,7 @@ export const make = Effect.fnUntraced(function*(
   }
 
   const reader: Reader = {
+    only: () => toAll.size > 0 ? undefined : new Set(wanted.keys()),
     onPacket: (packet) => {
       const nowMs = now()
       offsetMs = Math.min(offsetMs, nowMs - packet.arrivalMs)
@@ -276,11 +289,15 @@ export const make = Effect.fnUntraced(function*(
     },
     onConnection: () => {
       offsetMs = Infinity
+      // nobody says who has left meanwhile
+      heard.clear()
       unknownSenders += unknown.length
       unknown = []
     },
     onOver: (error) => {
       over = error
+      // nothing comes any more that would have to be waited for
+      for (const [userId, source] of sources) drain(userId, source, Infinity)
       for (const { onOver } of listeners) onOver(error)
     }
   }
@@ -288,6 +305,7 @@ export const make = Effect.fnUntraced(function*(
   yield* intake.observe({
     onEvent: (event) => {
       switch (event._tag) {
+        case "Announced":
         case "Speaking":
           return release(event.ssrc, event.userId, now())
         case "UserDisconnected": {
@@ -315,6 +333,8 @@ export const make = Effect.fnUntraced(function*(
   const stop = Effect.suspend(() => {
     const former = reading
     reading = undefined
+    // another connection may come, of which nothing is told to who does not read
+    heard.clear()
     return former === undefined ? Effect.void : Scope.close(former, Exit.void)
   })
 
@@ -351,12 +371,12 @@ export const make = Effect.fnUntraced(function*(
         yield* Effect.acquireRelease(
           Effect.suspend(() => {
             add(listener)
-            return listeners.size === 1 ? read : Effect.void
+            return listeners.size === 1 ? read : intake.reread
           }),
           () =>
             Effect.suspend(() => {
               remove(listener)
-              return listeners.size === 0 ? stop : Effect.void
+              return listeners.size === 0 ? stop : intake.reread
             })
         )
       }),

@@ -4,9 +4,11 @@
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AudioClock from "../AudioClock.ts"
@@ -21,6 +23,7 @@ import * as PcmTicks from "./PcmTicks.ts"
 import type { MixedFrame, PcmFrame, PcmOptions, PcmTick, ReceivedFrame, Speaking, Tick } from "./ReceivedFrame.ts"
 import * as Speakers from "./Speakers.ts"
 import * as Ticker from "./Ticker.ts"
+import * as Utterances from "./Utterances.ts"
 
 export type {
   /**
@@ -169,6 +172,13 @@ export interface Receive {
   readonly speaking: Stream.Stream<Speaking, VoiceError>
   /** All participants in one, each 20 ms, with a soft limit where they are too loud together. */
   readonly mixed: (options?: PcmOptions) => Stream.Stream<MixedFrame, VoiceError, OpusDecoder>
+  /**
+   * What users say, one value for each stretch of speech, when it has ended. `Utterances.events(session, options)` tells in
+   * addition when speech begins.
+   */
+  readonly utterances: (
+    options?: Utterances.Options
+  ) => Stream.Stream<Utterances.Utterance, VoiceError, OpusDecoder>
   /** Who is in the channel, as far as the voice gateway or their audio has told, except us. */
   readonly participants: Effect.Effect<ReadonlyArray<UserId>>
   /** Of one user, or `undefined` while nobody has listened to that user. Counts start with the first listener. */
@@ -181,6 +191,9 @@ export interface Receive {
 const defaultCapacity = 256
 
 const tickSamples = 960
+
+/** Events held for utterances while their reader is busy. */
+const eventCapacity = 4_096
 
 const milliseconds = (duration: Duration.Input | undefined, otherwise: number): number =>
   duration === undefined ? otherwise : Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(duration)))
@@ -263,6 +276,15 @@ export const make = Effect.fnUntraced(function*(
     ({ atMs, speaking: isSpeaking, userId }): Speaking => ({ userId, speaking: isSpeaking, atMs })
   )
 
+  const happenings = Effect.gen(function*() {
+    const queue = yield* Queue.make<Hub.Happening, Cause.Done>({ capacity: eventCapacity, strategy: "sliding" })
+    yield* intake.observe({
+      onEvent: (event) => void Queue.offerUnsafe(queue, event),
+      onOver: () => void Queue.endUnsafe(queue)
+    })
+    return Stream.fromQueue(queue)
+  })
+
   function statistics(): Totals
   function statistics(userId: UserId): Statistics | undefined
   function statistics(userId?: UserId): Totals | Statistics | undefined {
@@ -272,6 +294,8 @@ export const make = Effect.fnUntraced(function*(
   return {
     user,
     frames: opus(),
+    utterances: (utteranceOptions) =>
+      Utterances.make({ receive: { frames: opus() }, events: happenings }, utteranceOptions),
     ticks,
     ticksPcm,
     speaking,

@@ -249,6 +249,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
 
   const onEvent = (event: { readonly _tag: string } & (Line.Event | { readonly _tag: "Moved" })): void => {
     switch (event._tag) {
+      case "Announced":
       case "Speaking":
         book.name(event.ssrc, event.userId)
         return book.joined(event.userId, now())
@@ -260,13 +261,16 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     }
   }
 
-  const onChange = (change: { readonly _tag: string; readonly channelId?: ChannelId }): void => {
-    if (change._tag === "Ready" && change.channelId !== undefined) book.connected(change.channelId, now())
-    else if (change._tag !== "Resuming" && change._tag !== "Closed") {
-      isClockNew = true
-      book.disconnected(now())
+  const onChange = Effect.fnUntraced(
+    function*(change: { readonly _tag: string; readonly channelId?: ChannelId }) {
+      if (change._tag === "Ready" && change.channelId !== undefined) {
+        book.connected(change.channelId, yield* session.receive.participants, now())
+      } else if (change._tag !== "Resuming" && change._tag !== "Closed") {
+        isClockNew = true
+        book.disconnected(now())
+      }
     }
-  }
+  )
 
   const work = yield* Scope.fork(scope)
   const events = yield* Scope.provide(session.events, work)
@@ -360,7 +364,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     )
 
   yield* run(Stream.runForEach(events, (event) => Effect.sync(() => onEvent(event))), false)
-  yield* run(Stream.runForEach(session.changes, (change) => Effect.sync(() => onChange(change))), false)
+  yield* run(Stream.runForEach(session.changes, onChange), false)
   yield* run(Stream.runForEachArray(session.packets, (packets) => Effect.sync(() => packets.forEach(take))), false)
   yield* run(ticking, true)
   yield* run(Fiber.join(writing), true)

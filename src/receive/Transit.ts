@@ -46,9 +46,10 @@ export const make = (): Transit => {
       formerGreatest = greatest
       startMs += windowMs
     } else {
-      // nothing came for long: the path is the same, and the clocks can only have drifted so far
-      formerLeast = formerGreatest = known === Infinity ? Infinity : known + passedMs * driftPerMs
-      if (known === Infinity) formerGreatest = -Infinity
+      // nothing came for long: the path is the same, with its jitter, and the clocks can only have drifted so far
+      const jitterMs = Math.max(0, greatest - least, (formerGreatest - formerLeast) / 2)
+      formerLeast = known === Infinity ? Infinity : known + passedMs * driftPerMs
+      formerGreatest = known === Infinity ? -Infinity : formerLeast + jitterMs
       startMs = arrivalMs
     }
     least = Infinity

@@ -106,6 +106,10 @@ export type Event =
 const defaultRate = 16_000
 const tick = "20 millis"
 const defaultCapacity = 256
+/** What somebody has said who has left comes out of the jitter buffer for so long, in milliseconds: its depth, and some. */
+const lingerMs = 250
+/** The decoder of somebody of whom nothing came for so long is freed, in milliseconds. */
+const idleMs = 10_000
 
 const milliseconds = (duration: Duration.Input | undefined, otherwise: number): number =>
   duration === undefined ? otherwise : Duration.toMillis(Duration.fromInputUnsafe(duration))
@@ -162,9 +166,11 @@ export const events = (
           inbox.offer({ _tag: "Ended", userId, utterance })
         }
       })
-      return { scope: own, decoder, detector }
+      return { scope: own, decoder, detector, heardMs: nowMs(), leavesMs: Infinity }
     })
     const listeners = new Map<UserId, Effect.Success<ReturnType<typeof open>>>()
+    const isIdle = ({ heardMs }: { readonly heardMs: number }, now: number) =>
+      now - heardMs > Math.max(idleMs, 2 * limits.silence)
 
     const hear = Effect.fnUntraced(function*(frame: ReceivedFrame) {
       const { userId } = frame
@@ -175,6 +181,7 @@ export const events = (
         listener = yield* open(userId)
         listeners.set(userId, listener)
       }
+      listener.heardMs = nowMs()
       const { decoder, detector } = listener
       const { atMs, samples, timestamp } = frame
       // a pause has no sound, and a long loss none that could be made up
@@ -186,28 +193,42 @@ export const events = (
       }
     })
 
-    const leave = (userId: UserId) =>
-      Effect.suspend(() => {
-        const listener = listeners.get(userId)
-        if (listener === undefined) return Effect.void
-        listeners.delete(userId)
-        listener.detector.end("left")
-        return Scope.close(listener.scope, Exit.void)
-      })
+    const free = Effect.fnUntraced(function*(userId: UserId, reason: Detector.EndReason) {
+      const listener = listeners.get(userId)
+      if (listener === undefined) return
+      listeners.delete(userId)
+      listener.detector.end(reason)
+      yield* Scope.close(listener.scope, Exit.void)
+    })
+
+    const leave = (userId: UserId): void => {
+      const listener = listeners.get(userId)
+      if (listener !== undefined) listener.leavesMs = Math.min(listener.leavesMs, nowMs() + lingerMs)
+    }
+
+    const pass = Effect.suspend(() => {
+      const now = nowMs()
+      const ends: Array<Effect.Effect<void>> = []
+      for (const [userId, listener] of listeners) {
+        if (listener.leavesMs <= now) ends.push(free(userId, "left"))
+        else if (isIdle(listener, now)) ends.push(free(userId, "silence"))
+        else if (listener.leavesMs === Infinity) listener.detector.pass(now)
+      }
+      return Effect.all(ends, { discard: true })
+    })
 
     const happenings = yield* session.events
     yield* happenings.pipe(
-      Stream.runForEach((event) => {
-        if (event._tag === "UserDisconnected") return leave(event.userId)
-        return event._tag === "Moved" ? Effect.forEach([...listeners.keys()], leave, { discard: true }) : Effect.void
-      }),
+      Stream.runForEach((event) =>
+        Effect.sync(() => {
+          if (event._tag === "UserDisconnected") leave(event.userId)
+          else if (event._tag === "Moved") listeners.forEach((_, userId) => leave(userId))
+        })
+      ),
       Effect.forkScoped({ startImmediately: true })
     )
     yield* Effect.sleep(tick).pipe(
-      Effect.andThen(Effect.sync(() => {
-        const now = nowMs()
-        for (const { detector } of listeners.values()) detector.pass(now)
-      })),
+      Effect.andThen(pass),
       Effect.forever,
       Effect.forkScoped
     )

@@ -11,6 +11,7 @@ import * as FiberHandle from "effect/FiberHandle"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Audience from "../driver/Audience.ts"
 import type * as FrameRing from "../driver/FrameRing.ts"
 import type * as Line from "../driver/Line.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
@@ -51,6 +52,8 @@ export interface Conduit extends
   readonly observe: (observer: VoiceDriver.Observer<Event>) => Effect.Effect<void, never, Scope.Scope>
   /** Hears packets as they come, until the scope closes. An end that has come already is told at once. */
   readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
+  /** A reader wants to hear others than before. */
+  readonly reread: Effect.Effect<void>
   /** Who else is in the channel; while there is no connection, who was at the end of the last one. */
   readonly members: () => ReadonlyArray<UserId>
   /** While we are deaf nothing is received, whoever reads. */
@@ -144,6 +147,11 @@ export const make = Effect.fnUntraced(function*(
     for (const reader of readers) reader.onPacket(packet)
   }
 
+  /** Whom the readers want to hear; `undefined` is everybody. */
+  const only = () => Audience.union(Array.from(readers, (reader) => reader.only))
+
+  const reread = Effect.suspend(() => current === undefined ? Effect.void : current.relisten)
+
   /** Listens to the connection of the moment while somebody reads: a connection that nobody listens to opens no packet. */
   const listen = Effect.suspend(() => {
     const connection = current
@@ -151,7 +159,7 @@ export const make = Effect.fnUntraced(function*(
       ? FiberHandle.clear(listening)
       : Effect.asVoid(FiberHandle.run(
         listening,
-        Effect.scoped(Effect.andThen(connection.listen(onPacket), Effect.never)),
+        Effect.scoped(Effect.andThen(connection.listen(onPacket, only), Effect.never)),
         { startImmediately: true }
       ))
   })
@@ -206,9 +214,9 @@ export const make = Effect.fnUntraced(function*(
       Effect.suspend(() => {
         readers.add(reader)
         if (over !== undefined) reader.onOver(over)
-        return readers.size === 1 ? listen : Effect.void
+        return readers.size === 1 ? listen : reread
       }),
-      () => Effect.suspend(() => readers.delete(reader) && readers.size === 0 ? listen : Effect.void)
+      () => Effect.suspend(() => readers.delete(reader) && readers.size === 0 ? listen : reread)
     )
 
   const packets = Stream.unwrap(Effect.gen(function*() {
@@ -218,6 +226,7 @@ export const make = Effect.fnUntraced(function*(
         if (Queue.sizeUnsafe(queue) >= capacity) dropped++
         Queue.offerUnsafe(queue, packet)
       },
+      only: () => undefined,
       onConnection: () => {},
       onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
     })
@@ -278,6 +287,7 @@ export const make = Effect.fnUntraced(function*(
     events,
     observe,
     read,
+    reread,
     members: () => current === undefined ? members : current.members(),
     setDeaf: (value) =>
       Effect.suspend(() => {

@@ -94,6 +94,7 @@ export const make = Effect.gen(function*() {
       ),
     packets: Stream.empty,
     listen: () => Effect.void,
+    relisten: Effect.void,
     packetsDropped: () => 0,
     statistics: Deferred.await(ended),
     e2ee: Effect.succeed({ version: 0, transitioning: false }),

@@ -238,6 +238,7 @@ describe("Engine, what a server may do", () => {
       yield* udp.deliver(Mock.sealed(cipher, 10, 1, Uint8Array.of(0xfc)))
       yield* Effect.sleep("1 millis")
       assert.deepStrictEqual(packets.map(({ userId }) => userId), [guest, other])
+      assert.sameMembers([...connection.members()], [guest, other])
     })).pipe(Effect.provide(Mock.layer)))
 
   it.effect("gives Speaking a lead over the first packet", () =>

@@ -57,6 +57,30 @@ const packet = (payload: Uint8Array, more?: Partial<RtpPacket.RtpPacket>): RtpPa
 const opus = Uint8Array.of(0x78, 1, 2, 3, 4, 5)
 
 describe("MediaReceiver", () => {
+  it.effect("leaves packets of users alone who are not wanted, and opens those that nobody has named", () =>
+    Effect.gen(function*() {
+      const { packets, receiver, reception, seal, users } = yield* rig("aead_aes256_gcm_rtpsize")
+      const bert = UserId.make("2")
+      users.assign(Ssrc.make(42), anna)
+      users.assign(Ssrc.make(43), bert)
+      const say = (sequence: number) => {
+        for (const ssrc of [42, 43, 44]) receiver.receive(seal(packet(opus, { ssrc, sequence })))
+        return packets.splice(0).map((one) => one.ssrc)
+      }
+      receiver.setListening(true, [anna])
+      assert.deepStrictEqual(say(1), [42, 44])
+      assert.deepStrictEqual(say(2), [42, 44])
+      receiver.setListening(true, [anna, bert])
+      assert.deepStrictEqual(say(3), [42, 43, 44])
+      receiver.setListening(true, [anna])
+      for (let sequence = 4; sequence < 14; sequence++) assert.deepStrictEqual(say(sequence), [42, 44])
+      receiver.setListening(true)
+      assert.deepStrictEqual(say(14), [42, 43, 44])
+      assert.deepInclude(receiver.statistics(), { opened: 4 * 1 + 10 * 2 + 2 * 2 + 2, unheard: 12 })
+      // what was left alone is not lost
+      assert.strictEqual(reception.lost(), 0)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
   for (const mode of [...EncryptionMode.modes, "plain"] as const) {
     it.effect(`opens ${mode} and takes extension and padding off`, () =>
       Effect.gen(function*() {

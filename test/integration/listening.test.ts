@@ -6,6 +6,7 @@ import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import type { EncryptionMode } from "../../src/protocol/EncryptionMode.ts"
 import type * as Receive from "../../src/receive/Receive.ts"
+import { MockOpusDecoder } from "../../src/testing/index.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 
@@ -300,6 +301,35 @@ describe("listening", () => {
       assert.deepStrictEqual(frames, [])
       assert.strictEqual(session.receive.statistics().unknownSenders, 25)
     })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("opens only what those say who are listened to", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* Rig.guest()
+      const other = yield* discord.join({ user: "other", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      yield* Rig.encrypted(session)
+      const both = Effect.all([guest.speak(Rig.frames(20)), other.speak(Rig.frames(20))], { concurrency: 2 })
+      // so that it is known whose SSRCs they are
+      yield* both
+      yield* Effect.sleep("100 millis")
+      const frames = yield* keep(session.receive.user(guest.userId))
+      yield* both
+      yield* Effect.sleep("500 millis")
+      assert.lengthOf(dataOf(frames), 25)
+      assert.deepInclude(yield* session.statistics, { packetsOpened: 25, unheard: 75 })
+      assert.sameMembers([...yield* session.receive.participants], [guest.userId, other.userId])
+      yield* Effect.scoped(Effect.gen(function*() {
+        const ofOther = yield* keep(session.receive.user(other.userId, {}))
+        yield* both
+        yield* Effect.sleep("500 millis")
+        assert.lengthOf(ofOther, 25)
+      }))
+      yield* both
+      yield* Effect.sleep("500 millis")
+      assert.lengthOf(dataOf(frames), 75)
+      assert.deepInclude(yield* session.statistics, { packetsOpened: 100, unheard: 100, packetsLost: 0 })
+    })).pipe(Effect.provide(Layer.merge(Rig.memory(), MockOpusDecoder.layer))))
 
   it.effect("opens nothing while nobody listens, nor while we are deaf", () =>
     Rig.run(Effect.gen(function*() {

@@ -141,6 +141,20 @@ describe("JitterBuffer", () => {
     assert.closeTo(given.at(-1)?.output.atMs ?? 0, late.sentMs + 5, 13)
   })
 
+  it("knows the jitter of before a pause: few of the words behind it are late", () => {
+    const from = Schedule.sender()
+    const sent = Array.from({ length: 500 }, () => from.send(960))
+    for (let stretch = 0; stretch < 5; stretch++) {
+      from.pause(20 * 48_000)
+      sent.push(...Array.from({ length: 100 }, () => from.send(960)))
+    }
+    const { statistics } = run(Schedule.through(sent, { ...perfect, jitterMs: 120, reorders: true, seed: 3 }))
+    // those of the very first words, before anything is known
+    const first =
+      run(Schedule.through(sent.slice(0, 500), { ...perfect, jitterMs: 120, reorders: true, seed: 3 })).statistics
+    assert.isAtMost(statistics.late, first.late + 3)
+  })
+
   it("puts a sender back to the clock whose timestamps rest while it pauses", () => {
     const first = Schedule.many(10)
     const buffer = JitterBuffer.make(user)
@@ -174,6 +188,17 @@ describe("JitterBuffer", () => {
       const audio = given.filter(({ output }) => output.kind === "audio")
       assert.closeTo(audio[i]?.output.atMs ?? 0, (sent[0]?.sentMs ?? 0) + 5, 3)
     }
+  })
+
+  it("goes on from a sender that begins anew just behind where it was", () => {
+    const one = Schedule.many(50, { sequence: 100, timestamp: 500_000 })
+    const two = Schedule.many(50, { sequence: 90, timestamp: 470_000, startMs: 5_000 })
+    const { given, statistics } = run(Schedule.through([...one, ...two], perfect))
+    // two packets could still be stragglers
+    assert.deepInclude(statistics, { delivered: 98, resyncs: 1, lost: 0 })
+    assert.strictEqual(statistics.late + statistics.duplicates, 2)
+    const audio = given.filter(({ output }) => output.kind === "audio")
+    assert.closeTo(audio[50]?.output.atMs ?? 0, (two[2]?.sentMs ?? 0) + 5, 3)
   })
 
   it("throws a stray away, and goes on", () => {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import type { OpusDecoder } from "../../src/OpusDecoder.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as Receive from "../../src/receive/Receive.ts"
 import { MockOpusDecoder } from "../../src/testing/index.ts"
@@ -112,7 +113,12 @@ describe("Receive", () => {
       hand.tell({ _tag: "Speaking", userId: ada, ssrc: Ssrc.make(1), flags: 1 })
       yield* TestClock.adjust(100)
       assert.deepStrictEqual(numbers(values), [0, 1, 2, 3, 4])
-      // a later packet with a name tells it too
+      // what is said of video tells it too
+      hand.push(packet(0, { arrivalMs: yield* nowMs, userId: null, ssrc: 3 }))
+      hand.tell({ _tag: "Announced", userId: bob, ssrc: Ssrc.make(3) })
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual(values.splice(5).map(({ userId }) => userId), [bob])
+      // and a later packet with a name
       yield* unnamed(5)
       hand.push(packet(6, { arrivalMs: yield* nowMs }))
       yield* TestClock.adjust(200)
@@ -184,6 +190,79 @@ describe("Receive", () => {
       yield* Fiber.interrupt(mixed.fiber)
       assert.strictEqual(yield* mock.live, 0)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
+
+  it.effect("does not take for present who has left while there was no connection", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const { values } = yield* keep(receive.ticks)
+      hand.push(packet(0, { arrivalMs: yield* nowMs }))
+      hand.push(packet(0, { arrivalMs: yield* nowMs, ssrc: 2, userId: bob }))
+      yield* TestClock.adjust(1_000)
+      assert.sameMembers([...yield* receive.participants], [ada, bob])
+      hand.connect()
+      hand.push(packet(1, { arrivalMs: yield* nowMs }))
+      yield* TestClock.adjust(1_000)
+      assert.deepStrictEqual(yield* receive.participants, [ada])
+      assert.deepStrictEqual([...values.at(-1)?.participants.keys() ?? []], [ada])
+    }))
+
+  it.effect("leaves nothing behind of 200 who listen, each in another way, and are interrupted in the middle", () =>
+    Effect.gen(function*() {
+      const mock = yield* MockOpusDecoder.MockOpusDecoder
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const observers = hand.observers.size
+      const next = Schedule.dice(3)
+      const ways: ReadonlyArray<() => Stream.Stream<unknown, VoiceError.VoiceError, OpusDecoder>> = [
+        () => receive.user(ada),
+        () => receive.user(ada, { rate: 16_000, channels: 1 }),
+        () => receive.user(bob, { rate: 48_000 }),
+        () => receive.frames,
+        () => receive.ticks,
+        () => receive.ticksPcm({ rate: 8_000 }),
+        () => receive.mixed(),
+        () => receive.speaking,
+        () => receive.utterances({ minimum: 0 })
+      ]
+      const running: Array<Fiber.Fiber<void, VoiceError.VoiceError>> = []
+      let most = 0
+      for (let n = 0; n < 200; n++) {
+        const way = ways[n % ways.length] ?? ways[0]
+        if (way !== undefined) running.push((yield* keep(way())).fiber)
+        if (running.length > 20) {
+          yield* Fiber.interrupt(running.splice(Math.floor(next() * running.length), 1)[0] ?? assert.fail())
+        }
+        hand.push(packet(n, { arrivalMs: yield* nowMs }))
+        if (next() < 0.7) hand.push(packet(n, { arrivalMs: yield* nowMs, ssrc: 2, userId: bob }))
+        yield* TestClock.adjust(20)
+        most = Math.max(most, yield* mock.live)
+      }
+      assert.isAbove(most, 8)
+      yield* Fiber.interruptAll(running)
+      assert.strictEqual(yield* mock.live, 0)
+      assert.deepStrictEqual([hand.readers.size, hand.observers.size], [0, observers])
+      assert.isUndefined(receive.statistics(ada))
+      const { delivered, duplicates, late, malformed, overflowed, received, strays, waiting } = receive.statistics()
+      assert.strictEqual(waiting, 0)
+      assert.strictEqual(delivered + duplicates + late + malformed + overflowed + strays, received)
+    }).pipe(Effect.provide(MockOpusDecoder.layer)))
+
+  it.effect("gives what waits in the jitter buffer before a stream ends with the session", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const { fiber, values } = yield* keep(receive.user(ada))
+      for (let n = 0; n < 20; n++) {
+        hand.push(packet(n, { arrivalMs: yield* nowMs }))
+        if (n < 19) yield* TestClock.adjust(20)
+      }
+      assert.isBelow(values.length, 19)
+      const error = VoiceError.make(new VoiceError.NotConnected({ operation: "Listening" }))
+      hand.end(error)
+      assert.strictEqual(yield* Effect.flip(Fiber.join(fiber)), error)
+      assert.deepStrictEqual(numbers(values), Array.from({ length: 20 }, (_, n) => n))
+    }))
 
   it.effect("forgets most of those who have left", () =>
     Effect.gen(function*() {

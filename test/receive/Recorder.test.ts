@@ -7,6 +7,7 @@ import { join } from "node:path"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
+import type { UserId } from "../../src/protocol/Identifier.ts"
 import { fileSystem } from "../../src/receive/record/Storage.ts"
 import * as Recorder from "../../src/receive/Recorder.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
@@ -167,6 +168,12 @@ describe("Recorder", () => {
         assert.lengthOf(manifest.channels, 2)
         assert.isAbove(manifest.interruptions.length, 0)
         assert.isTrue(manifest.interruptions.every(({ toMs }) => toMs !== undefined))
+        // we left one behind in the other channel, and found one here
+        const presence = (userId: UserId) => manifest.users.find((user) => user.userId === userId)?.present.at(-1)
+        const movedMs = manifest.channels[1]?.fromMs ?? 0
+        assert.isAtMost(presence(ada.userId)?.toMs ?? Infinity, movedMs)
+        assert.isAtLeast(presence(bob.userId)?.fromMs ?? 0, movedMs)
+        assert.isUndefined(presence(bob.userId)?.toMs)
         assert.isAbove(manifest.users.find(({ userId }) => userId === ada.userId)?.packets.written ?? 0, 140)
         assert.isAbove(manifest.users.find(({ userId }) => userId === bob.userId)?.packets.written ?? 0, 49)
         const length = Math.round(manifest.durationMs * 48)
@@ -391,6 +398,60 @@ describe("Recorder", () => {
       }
       assert.deepStrictEqual(yield* Recorder.repair(folder), manifest)
     }).pipe(Effect.scoped, Effect.provide(Layer.merge(Rig.floor(), codecs))))
+
+  it.effect("has everything but the last second on the disk at any time", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const disk = Kit.disk()
+      const recording = yield* start(session, disk, { mixed: "opus" })
+      yield* Effect.forkScoped(ada.speak(Rig.frames(400)))
+      yield* Effect.sleep("2 seconds")
+      for (let i = 0; i < 30; i++) {
+        yield* Effect.sleep("130 millis")
+        const { elapsedMs } = yield* recording.statistics
+        for (const name of [`${ada.userId}.ogg`, "mixed.ogg"]) {
+          const granule = Number(readPages(disk.file(name)).at(-1)?.granule)
+          assert.isAtLeast((granule - 312) / 48, elapsedMs - 1_050, name)
+        }
+      }
+    })).pipe(Effect.provide(memory())), 60_000)
+
+  it.effect(
+    "ends well when its folder vanishes, and when the session ends before it has begun",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const disk = Kit.disk()
+        let isGone = false
+        const gone = Object.assign(new Error("ENOENT: said by the test"), { code: "ENOENT" })
+        const recording = yield* Recorder.start(session, { folder: "/recording", mixed: "none" }).pipe(
+          Effect.provideService(Recorder.Storage, {
+            ...disk,
+            create: (path) => isGone ? Promise.reject(gone) : disk.create(path),
+            replace: (path, bytes) => isGone ? Promise.reject(gone) : disk.replace(path, bytes)
+          })
+        )
+        yield* Effect.sleep("1 second")
+        isGone = true
+        yield* Effect.forkScoped(ada.speak(Rig.frames(20)))
+        const error = yield* Effect.flip(recording.awaitEnd)
+        assert.deepInclude(error.reason, { _tag: "RecordingFailed", kind: "Unwritable" })
+        const stops = yield* Effect.forEach([recording.stop, recording.stop], Effect.flip, { concurrency: 2 })
+        assert.deepStrictEqual(stops, [error, error])
+
+        const late = yield* start(session, Kit.disk(), {
+          onStart: Effect.andThen(Effect.orDie(discord.faults.kick("bot")), Effect.sleep("1 second"))
+        })
+        const manifest = yield* late.awaitEnd
+        assert.strictEqual(manifest.state, "complete")
+        assert.deepStrictEqual(yield* Effect.all([late.stop, late.stop], { concurrency: 2 }), [manifest, manifest])
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
 
   it.effect("completes itself when its scope closes and when the session ends", () =>
     Rig.run(Effect.gen(function*() {

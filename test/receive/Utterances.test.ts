@@ -144,7 +144,7 @@ describe("Utterances", () => {
         yield* Effect.forkScoped(ada.speak(frames.slice(0, 120)))
         yield* Effect.sleep("2600 millis")
         yield* ada.leave
-        yield* Effect.sleep("100 millis")
+        yield* Effect.sleep("350 millis")
         const found = ended()
         assert.deepStrictEqual(found.map(({ reason }) => reason), ["maximum", "maximum", "left"])
         const [first, second] = found
@@ -163,7 +163,7 @@ describe("Utterances", () => {
         const ada = yield* discord.join({ user: "ada", channel: "lobby" })
         const session = yield* Rig.join("lobby")
         const utterances: Array<Utterances.Utterance> = []
-        const listening = yield* Utterances.make(session).pipe(
+        const listening = yield* session.receive.utterances().pipe(
           Stream.runForEach((utterance) => Effect.sync(() => utterances.push(utterance))),
           Effect.forkScoped({ startImmediately: true })
         )

@@ -16,12 +16,18 @@ export const make = () => {
         Effect.sync(() => readers.add(reader)),
         () => Effect.sync(() => readers.delete(reader))
       )),
-    observe: (observer) => Effect.sync(() => void observers.add(observer)),
+    reread: Effect.void,
+    observe: (observer) =>
+      Effect.asVoid(Effect.acquireRelease(
+        Effect.sync(() => observers.add(observer)),
+        () => Effect.sync(() => observers.delete(observer))
+      )),
     members: () => [...members]
   }
   return {
     intake,
     members,
+    observers,
     readers,
     push: (packet: AudioPacket) => {
       for (const { onPacket } of readers) onPacket(packet)

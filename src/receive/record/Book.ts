@@ -37,7 +37,8 @@ export interface Book {
   readonly name: (ssrc: number, userId: UserId) => void
   readonly joined: (userId: UserId, now: number) => void
   readonly left: (userId: UserId, now: number) => void
-  readonly connected: (channelId: ChannelId, now: number) => void
+  /** `present` are those who are there as far as is known; who is not among them has left while nothing was heard. */
+  readonly connected: (channelId: ChannelId, present: ReadonlyArray<UserId>, now: number) => void
   readonly disconnected: (now: number) => void
   /** Fills the files up to what may still be changed by what comes. */
   readonly advance: (now: number) => void
@@ -99,7 +100,7 @@ const open = (spans: ReadonlyArray<Span>): Span | undefined => {
  * @since 0.1.0
  */
 export const make = (options: {
-  readonly outputs: Outputs
+  readonly outputs: Pick<Outputs, "create">
   readonly hold: number
   readonly isWanted: (userId: UserId) => boolean
   readonly isOpen: () => boolean
@@ -151,6 +152,12 @@ export const make = (options: {
     part.take({ ...packet, arrival })
   })
 
+  const joined = (userId: UserId, now: number): void => {
+    if (!isWanted(userId)) return
+    const { present } = userOf(userId)
+    if (open(present) === undefined) present.push({ fromMs: ms(now) })
+  }
+
   const describe = ({ present, recorded, userId }: User): RecordedUser => {
     const part = recorded?.part
     return {
@@ -177,18 +184,21 @@ export const make = (options: {
       senders.take(packet, at)
     },
     name: senders.name,
-    joined: (userId, now) => {
-      if (!isWanted(userId)) return
-      const { present } = userOf(userId)
-      if (open(present) === undefined) present.push({ fromMs: ms(now) })
-    },
+    joined,
     left: (userId, now) => {
+      senders.left(userId)
       const span = open(users.get(userId)?.present ?? [])
       if (span !== undefined) span.toMs = ms(now)
     },
-    connected: (channelId, now) => {
+    connected: (channelId, present, now) => {
       const span = open(interruptions)
+      const lastMs = span?.fromMs ?? ms(now)
       if (span !== undefined) span.toMs = ms(now)
+      for (const user of users.values()) {
+        const there = open(user.present)
+        if (there !== undefined && !present.includes(user.userId)) there.toMs = Math.max(there.fromMs, lastMs)
+      }
+      for (const userId of present) joined(userId, now)
       if (channels.at(-1)?.channelId !== channelId) channels.push({ channelId, fromMs: ms(now) })
     },
     disconnected: (now) => {
@@ -212,8 +222,12 @@ export const make = (options: {
     },
     settled: (now) => {
       let least = now - hold
-      for (const { part } of recorded()) least = Math.min(least, part.written())
-      return Math.max(least, now - hold - patience)
+      let catchingUp = Infinity
+      for (const { part } of recorded()) {
+        least = Math.min(least, part.written())
+        if (part.isCatchingUp()) catchingUp = Math.min(catchingUp, part.written())
+      }
+      return Math.min(catchingUp, Math.max(least, now - hold - patience))
     },
     manifest: (now) => ({
       channels: channels.slice(),

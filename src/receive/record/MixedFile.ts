@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as OggWriter from "../../audio/OggWriter.ts"
 import type { Decoder, OpusDecoder } from "../../OpusDecoder.ts"
@@ -26,7 +27,7 @@ import * as Wav from "./Wav.ts"
  */
 export interface MixedFile {
   readonly place: (placed: Placed) => void
-  /** Decodes and adds up what was placed, and writes it up to `settled`. Fails with `CodecUnavailable`. */
+  /** Decodes and adds up what was placed, and writes it up to `settled`. Fails as the encoder does. */
   readonly advance: (settled: number) => Effect.Effect<void, VoiceError>
   /** Makes what is there playable. */
   readonly flush: () => void
@@ -44,6 +45,16 @@ interface Sink {
   readonly flush: () => void
   readonly finish: (length: number) => void
   readonly written: () => RecordedFile
+}
+
+/** A decoder of somebody who says nothing is kept for so long. */
+const idle = 10 * 48_000
+
+interface Voice {
+  readonly decoder: Decoder
+  readonly scope: Scope.Closeable
+  /** Behind what was decoded last. */
+  until: number
 }
 
 const frame = 960
@@ -123,7 +134,7 @@ const opusSink = (output: Output, encoder: Encoder, tags: Readonly<Record<string
  */
 export const make = Effect.fnUntraced(function*(options: {
   readonly format: "opus" | "wav"
-  readonly outputs: Outputs
+  readonly outputs: Pick<Outputs, "create">
   readonly isOpen: () => boolean
   readonly tags: Readonly<Record<string, string>>
   readonly decoders: OpusDecoder["Service"]
@@ -135,7 +146,7 @@ export const make = Effect.fnUntraced(function*(options: {
   const output = outputs.create(encoder === undefined ? "mixed.wav" : "mixed.ogg")
   const sink = encoder === undefined ? wavSink(output) : opusSink(output, encoder, { ...tags, ARTIST: "all" })
   const mix = Mix.make()
-  const voices = new Map<UserId, Decoder>()
+  const voices = new Map<UserId, Voice>()
   /** Whose decoder has not been given the silence behind the sound, which fades it out. */
   const sounding = new Set<UserId>()
   let placed: Array<Placed> = []
@@ -144,14 +155,37 @@ export const make = Effect.fnUntraced(function*(options: {
   const voiceOf = Effect.fnUntraced(function*(userId: UserId) {
     const known = voices.get(userId)
     if (known !== undefined) return known
-    const decoder = yield* Scope.provide(decoders.make({ channels: 2 }), scope)
-    voices.set(userId, decoder)
-    return decoder
+    const own = yield* Scope.fork(scope)
+    const decoder = yield* decoders.make({ channels: 2 }).pipe(
+      Scope.provide(own),
+      Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(own, exit) : Effect.void)
+    )
+    const voice: Voice = { decoder, scope: own, until: 0 }
+    voices.set(userId, voice)
+    return voice
   })
 
-  const add = Effect.fnUntraced(function*({ at, data, userId }: Placed) {
-    const voice = yield* voiceOf(userId)
-    const pcm = yield* Effect.option(voice.decode(data))
+  /** There may be more users in a long recording than there can be decoders. */
+  const freeIdle = (settled: number) =>
+    Effect.suspend(() => {
+      const gone: Array<Scope.Closeable> = []
+      for (const [userId, { scope: own, until }] of voices) {
+        if (settled - until <= idle) continue
+        voices.delete(userId)
+        gone.push(own)
+      }
+      return Effect.forEach(gone, (own) => Scope.close(own, Exit.void), { discard: true })
+    })
+
+  const add = Effect.fnUntraced(function*({ at, data, samples, userId }: Placed) {
+    // one whom no decoder can be had for is missing here, and not in the own file
+    const voice = yield* Effect.option(voiceOf(userId))
+    if (voice._tag === "None") {
+      undecodable++
+      return
+    }
+    voice.value.until = at + samples
+    const pcm = yield* Effect.option(voice.value.decoder.decode(data))
     // a decoder gives sound later by its look-ahead, which the files skip
     if (pcm._tag === "Some") mix.add(pcm.value, at - preSkip)
     else undecodable++
@@ -177,7 +211,11 @@ export const make = Effect.fnUntraced(function*(options: {
       else if (!sounding.delete(packet.userId)) return
       placed.push(packet)
     },
-    advance: (settled) => Effect.andThen(addAll, write(Math.floor((settled - preSkip) / frame) * frame)),
+    advance: (settled) =>
+      addAll.pipe(
+        Effect.andThen(write(Math.floor((settled - preSkip) / frame) * frame)),
+        Effect.andThen(freeIdle(settled))
+      ),
     flush: () => sink.flush(),
     finish: (length) =>
       Effect.andThen(

@@ -71,6 +71,8 @@ export interface Part {
   readonly finish: (length: number) => void
   /** Where the next packet goes. */
   readonly written: () => number
+  /** Whether it is still filling the time before somebody came. It is done soon, whatever comes. */
+  readonly isCatchingUp: () => boolean
   readonly counts: Readonly<Counts>
   readonly gaps: ReadonlyArray<Gap>
   /** Gaps that are counted but not kept. */
@@ -149,6 +151,7 @@ export const make = (options: {
   let recent: Lane | undefined
   /** Packets that were left out since something was written. */
   let leftOut = 0
+  let isCatchingUp = false
 
   const newLane = (timeline: Timeline.Timeline, epoch: number): Lane => ({
     timeline,
@@ -299,6 +302,7 @@ export const make = (options: {
   }
 
   const advance: Part["advance"] = (now) => {
+    isCatchingUp = false
     if (!isOpen()) {
       // what waited long enough is left out, so that it takes no memory
       while (held[0] !== undefined && held[0].arrival + hold <= now) writeFirst()
@@ -306,7 +310,10 @@ export const make = (options: {
     }
     // whoever comes after hours has as much silence to catch up on: not in one go
     const goal = held[0] === undefined ? now - hold : timeOf(held[0])
-    if (goal - written > silenceAtOnce) return silence(silenceAtOnce / Silence.unitSamples)
+    if (goal - written > silenceAtOnce) {
+      isCatchingUp = true
+      return silence(silenceAtOnce / Silence.unitSamples)
+    }
     for (let first = held[0]; first !== undefined; first = held[0]) {
       if (!follows(first) && first.arrival + hold > now) break
       writeFirst()
@@ -332,6 +339,7 @@ export const make = (options: {
       silence(Math.ceil((length - written) / Silence.unitSamples))
     },
     written: () => written,
+    isCatchingUp: () => isCatchingUp,
     counts,
     gaps,
     gapsOmitted: () => gapsOmitted,

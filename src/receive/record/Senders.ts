@@ -15,6 +15,8 @@ export interface Senders {
   /** Gives the packet on with its user, now or as soon as that is known. */
   readonly take: (packet: AudioPacket, now: number) => void
   readonly name: (ssrc: number, userId: UserId) => void
+  /** The SSRC of somebody who has left may be another's next. */
+  readonly left: (userId: UserId) => void
   /** Gives up what has waited too long. */
   readonly expire: (now: number) => void
   /** SSRCs mean nothing on another connection. */
@@ -71,7 +73,14 @@ export const make = (give: (userId: UserId, packet: AudioPacket) => void): Sende
         unknown += packets.length
       }
     },
-    forget: () => names.clear(),
+    left: (userId) => {
+      for (const [ssrc, owner] of names) if (owner === userId) names.delete(ssrc)
+    },
+    forget: () => {
+      names.clear()
+      for (const { packets } of waiting.values()) unknown += packets.length
+      waiting.clear()
+    },
     unknown: () => unknown
   }
 }

@@ -1,55 +1,76 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { AudioPacket } from "../../../src/driver/Line.ts"
 import { Ssrc, UserId } from "../../../src/protocol/Identifier.ts"
 import * as Senders from "../../../src/receive/record/Senders.ts"
 
-const ada = UserId.make("1")
+const ada = UserId.make("100000000000000001")
+const bob = UserId.make("100000000000000002")
+const seconds = 48_000
 
-const packet = (ssrc: number, sequence: number, userId?: UserId): AudioPacket => ({
+const packet = (sequence: number, userId?: UserId, ssrc = 7) => ({
   ssrc: Ssrc.make(ssrc),
+  ...(userId === undefined ? {} : { userId }),
   sequence,
-  timestamp: 0,
-  payload: new Uint8Array(),
-  arrivalMs: 0,
-  ...userId === undefined ? {} : { userId }
+  timestamp: sequence * 960,
+  payload: Uint8Array.of(0xf8, 1),
+  arrivalMs: 0
 })
 
-const make = () => {
-  const given: Array<readonly [UserId, number]> = []
-  return { given, senders: Senders.make((userId, { sequence }) => given.push([userId, sequence])) }
+const rig = () => {
+  const given: Array<[UserId, number]> = []
+  const senders = Senders.make((userId, { sequence }) => given.push([userId, sequence]))
+  return { given, senders }
 }
 
 describe("Senders", () => {
-  it("gives on what waited when its sender is named, by word or by a packet", () => {
-    const { given, senders } = make()
-    senders.take(packet(7, 1), 0)
-    senders.take(packet(8, 2), 0)
+  it("lets packets wait for a name, and gives them in order", () => {
+    const { given, senders } = rig()
+    senders.take(packet(1), 0)
+    senders.take(packet(2), 0)
+    assert.deepStrictEqual(given, [])
     senders.name(7, ada)
-    senders.take(packet(7, 3), 0)
-    senders.take(packet(8, 4, ada), 0)
-    assert.deepStrictEqual(given, [[ada, 1], [ada, 3], [ada, 2], [ada, 4]])
+    senders.take(packet(3), 0)
+    assert.deepStrictEqual(given, [[ada, 1], [ada, 2], [ada, 3]])
     assert.strictEqual(senders.unknown(), 0)
   })
 
-  it("gives up what nobody names in time, and what is too much", () => {
-    const { given, senders } = make()
-    for (let i = 0; i < 300; i++) senders.take(packet(7, i), 0)
+  it("does not take another who is given the SSRC of somebody who has left for them", () => {
+    const { given, senders } = rig()
+    senders.name(7, ada)
+    senders.take(packet(1), 0)
+    senders.left(ada)
+    senders.take(packet(2), 0)
+    assert.deepStrictEqual(given, [[ada, 1]])
+    senders.name(7, bob)
+    assert.deepStrictEqual(given, [[ada, 1], [bob, 2]])
+    // who left before does not take the name away from who has it now
+    senders.left(ada)
+    senders.take(packet(3), 0)
+    assert.deepStrictEqual(given.at(-1), [bob, 3])
+  })
+
+  it("gives up after 5 seconds, and holds no more than 256 packets of 64 senders", () => {
+    const { given, senders } = rig()
+    for (let n = 0; n < 300; n++) senders.take(packet(n), 0)
     assert.strictEqual(senders.unknown(), 44)
-    for (let i = 0; i < 100; i++) senders.take(packet(100 + i, i), 0)
-    assert.strictEqual(senders.unknown(), 44 + 37)
-    senders.expire(5 * 48_000)
-    assert.strictEqual(senders.unknown(), 44 + 37)
-    senders.expire(5 * 48_000 + 1)
-    assert.strictEqual(senders.unknown(), 400)
+    for (let ssrc = 8; ssrc < 80; ssrc++) senders.take(packet(0, undefined, ssrc), seconds)
+    assert.strictEqual(senders.unknown(), 44 + 72 - 63)
+    senders.expire(5 * seconds)
+    assert.strictEqual(senders.unknown(), 44 + 72 - 63)
+    senders.expire(5 * seconds + 1)
+    assert.strictEqual(senders.unknown(), 44 + 72 - 63 + 256)
     senders.name(7, ada)
     assert.deepStrictEqual(given, [])
   })
 
-  it("forgets names with the connection that gave them", () => {
-    const { given, senders } = make()
+  it("knows nobody on another connection", () => {
+    const { given, senders } = rig()
     senders.name(7, ada)
+    senders.take(packet(1, undefined, 9), 0)
     senders.forget()
-    senders.take(packet(7, 1), 0)
-    assert.deepStrictEqual(given, [])
+    senders.take(packet(2), 0)
+    senders.name(9, bob)
+    senders.name(7, bob)
+    assert.deepStrictEqual(given, [[bob, 2]])
+    assert.strictEqual(senders.unknown(), 1)
   })
 })

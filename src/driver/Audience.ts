@@ -1,0 +1,82 @@
+/**
+ * Who listens on a connection, and to whom: packets of users whom nobody wants to hear are not opened.
+ *
+ * @since 0.1.0
+ */
+import type { UserId } from "../protocol/Identifier.ts"
+import type { Command } from "./Line.ts"
+
+/**
+ * Whom somebody wants to hear; `undefined` is everybody.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Only = () => ReadonlySet<UserId> | undefined
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Audience {
+  /** Somebody begins to listen; to be called when they do not any more. */
+  readonly join: (only: Only) => () => void
+  /** Asks all of them anew. */
+  readonly refresh: () => void
+}
+
+type Listen = Extract<Command, { readonly _tag: "Listen" }>
+
+/**
+ * Whom all of them want to hear together.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const union = (all: Iterable<Only>): ReadonlySet<UserId> | undefined => {
+  const users = new Set<UserId>()
+  for (const only of all) {
+    const wanted = only()
+    if (wanted === undefined) return undefined
+    for (const userId of wanted) users.add(userId)
+  }
+  return users
+}
+
+/**
+ * Nobody at first. `tell` gets what the driver has to know, when it has changed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (tell: (command: Listen) => void): Audience => {
+  // an entry for each who listens, even if two want the same
+  const members = new Set<{ readonly only: Only }>()
+  let told: ReadonlySet<UserId> | undefined
+  let isOn = false
+
+  const refresh = (): void => {
+    const on = members.size > 0
+    const users = on ? union(Array.from(members, ({ only }) => only)) : undefined
+    const before = told
+    const isSame = on === isOn && users?.size === before?.size &&
+      Array.from(users ?? []).every((userId) => before?.has(userId) === true)
+    if (isSame) return
+    isOn = on
+    told = users
+    tell({ _tag: "Listen", on, ...(users === undefined ? {} : { users: [...users] }) })
+  }
+
+  return {
+    join: (only) => {
+      const member = { only }
+      members.add(member)
+      refresh()
+      return () => {
+        members.delete(member)
+        refresh()
+      }
+    },
+    refresh
+  }
+}

@@ -1,0 +1,45 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Transit from "../../src/receive/Transit.ts"
+
+const of = (transit: Transit.Transit) => [transit.least(), transit.spread()]
+
+describe("Transit", () => {
+  it("remembers the least and the spread of 5 to 10 seconds", () => {
+    const transit = Transit.make()
+    assert.deepStrictEqual(of(transit), [undefined, 0])
+    transit.add(0, 10)
+    transit.add(4_000, 40)
+    assert.deepStrictEqual(of(transit), [10, 30])
+    assert.isFalse(transit.isSettled())
+    transit.add(5_000, 30)
+    assert.isTrue(transit.isSettled())
+    assert.deepStrictEqual(of(transit), [10, 30])
+    transit.add(9_999, 25)
+    assert.deepStrictEqual(of(transit), [10, 30])
+    transit.add(10_000, 28)
+    assert.deepStrictEqual(of(transit), [25, 5])
+  })
+
+  it("knows the path of before a long pause, less what the clocks may have drifted", () => {
+    const transit = Transit.make()
+    transit.add(0, 10)
+    transit.add(60_000, 40)
+    assert.deepStrictEqual(of(transit), [10 + 12, 40 - 22])
+  })
+
+  it("knows the jitter of before a long pause, and believes it less with each pause", () => {
+    const transit = Transit.make()
+    transit.add(0, 10)
+    transit.add(1_000, 110)
+    transit.add(20_000, 20)
+    assert.closeTo(transit.spread(), 100, 5)
+    transit.add(40_000, 20)
+    assert.closeTo(transit.spread(), 50, 5)
+    transit.add(60_000, 20)
+    assert.closeTo(transit.spread(), 25, 8)
+    // while packets come it is what they say
+    transit.add(65_000, 20)
+    transit.add(70_000, 20)
+    assert.strictEqual(transit.spread(), 0)
+  })
+})
