@@ -248,7 +248,7 @@ export const make = Effect.fnUntraced(function*<R>(
       playing.number !== -1 ?
         Effect.void :
         Effect.map(
-          place.attach(playing.reading.media, { paused, cutIn: playing.isCutIn, remainingMs }),
+          place.attach(playing.reading.media, { cutIn: playing.isCutIn, remainingMs }),
           (number) => {
             playing.number = number
           }
@@ -380,6 +380,7 @@ export const make = Effect.fnUntraced(function*<R>(
     onOver: (error) => void fork(end({ _tag: "Failed", error }))
   })
   yield* Effect.addFinalizer(() => end({ _tag: "Stopped" }))
+  if (paused) yield* place.setPaused(true)
   yield* start(0)
 
   const setPaused = (value: boolean) =>
@@ -387,7 +388,7 @@ export const make = Effect.fnUntraced(function*<R>(
       if (paused === value || isOver()) return
       paused = value
       if (hungryMs !== undefined) yield* beHungry
-      if (current !== undefined && current.number !== -1) yield* place.setPaused(current.number, value)
+      yield* place.setPaused(value)
       events.publish({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
       become({ _tag: value ? "Paused" : hungryMs === undefined && everStarted ? "Playing" : "Buffering" })
     })
