@@ -258,7 +258,8 @@ export const make = Effect.fnUntraced(function*(
     })
   ))
 
-  const settleLater = () => void fork(alone(Effect.ignore(settled)))
+  /** Not in the middle of what the driver does. */
+  const settleLater = () => void fork(Effect.andThen(Effect.yieldNow, alone(Effect.ignore(settled))))
 
   const onTick = (): number => {
     if (lane._tag === "mix") {
@@ -296,8 +297,8 @@ export const make = Effect.fnUntraced(function*(
       mix.desk.own(mix.from)
       mix.from = undefined
     }
-    if (_tag === "TrackStarving") return mix.desk.starving(nowMs())
     mix.desk.look(nowMs(), drained)
+    if (_tag === "TrackStarving") return mix.desk.starving(nowMs(), drained)
     if (_tag !== "TrackDrained") return
     mix.desk.drain(drained)
     const { successor } = mix

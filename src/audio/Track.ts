@@ -113,7 +113,8 @@ export interface Track {
   readonly stop: Effect.Effect<void>
   /**
    * Goes on at a position, to the frame that holds it. What plays goes on until the source is open there; where that fails,
-   * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another.
+   * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another. Behind the end of
+   * the source it ends. Fails with `Unsupported` for infinity.
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /** How often to play again after the current pass. */
@@ -427,12 +428,20 @@ export const make = Effect.fnUntraced(function*<R>(
           return yield* VoiceError.fail(new VoiceError.NotConnected({ operation: "Seeking in an ended track" }))
         }
         const fromMs = Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(position)))
+        if (!Number.isFinite(fromMs)) {
+          return yield* VoiceError.fail(
+            new VoiceError.Unsupported({ feature: "seeking", detail: `${fromMs} ms is no place in a source` })
+          )
+        }
         yield* start(fromMs)
         events.publish({ _tag: "Sought", positionMs: fromMs })
       }),
     loop: (times) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         loopsLeft = times === "forever" ? Infinity : Math.max(0, times)
+        if (loopsLeft === 0 || isOver() || current?.reading.isComplete() !== true) return Effect.void
+        // nobody asks any more whether another pass follows, so that the rest of this one is read anew
+        return Effect.ignore(start(current.reading.takenMs()))
       }),
     volume: (gain, volumeOptions) => setGain(gain, volumeOptions?.ramp),
     fade: setGain,
