@@ -54,6 +54,8 @@ export const open = Effect.fnUntraced(function*(
   const lookAt = (frame: number, entry: Seat.Entry, nowMs: number): void => {
     const flags = heard.flags(frame, entry.slot, entry.input)
     const { seat } = entry
+    // once it is over, no later frame tells
+    if (flags !== 0) entry.heardMs = heard.positionMs(frame, entry.slot)
     if ((flags & Heard.Flag.Playing) !== 0) {
       seat.sent++
       Seat.flowing(entry, nowMs)

@@ -137,6 +137,22 @@ describe("odd wishes", () => {
       assert.isBelow(level(sound, 440, both / 48 + 200), 0.02)
     }))
 
+  it.effect("what ends while others go on was heard to its end", () =>
+    Effect.gen(function*() {
+      const opus = AudioSource.fromFrames(yield* Hearing.encode(Hearing.sine(440), 700))
+      const { value } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const all = yield* Effect.forEach(
+            [tone(440, 1_500), tone(1_000, 500), opus],
+            (source) => session.play(source)
+          )
+          yield* Effect.forEach(all, (track) => track.awaitEnd)
+          return yield* Effect.forEach(all, (track) => track.position)
+        })
+      )
+      assert.deepStrictEqual(value, [1_500, 500, 700])
+    }))
+
   it.effect("an interruption in the middle of a change-over ends both, with one and with mixes", () =>
     Effect.gen(function*() {
       const opus = AudioSource.fromFrames(yield* Hearing.encode(Hearing.sine(440), 4_000))
