@@ -434,7 +434,7 @@ export const make = Effect.fnUntraced(function*<R>(
           )
         }
         yield* start(fromMs)
-        events.publish({ _tag: "Sought", positionMs: fromMs })
+        events.publish({ _tag: "Sought", positionMs: Math.min(fromMs, durationMs ?? Infinity) })
       }),
     loop: (times) =>
       Effect.suspend(() => {

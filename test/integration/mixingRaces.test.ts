@@ -122,6 +122,7 @@ describe("while a mix is being opened", () => {
           yield* session.play(tone(2_000))
           const interrupting = yield* Effect.forkChild(session.interrupt, { startImmediately: true })
           const next = yield* session.play(tone(3_000, 500))
+          yield* Effect.sleep("200 millis")
           yield* release
           assert.lengthOf(yield* Fiber.join(interrupting), 3)
           assert.strictEqual((yield* next.awaitEnd)._tag, "Finished")
@@ -129,6 +130,8 @@ describe("while a mix is being opened", () => {
       )
       assert.deepStrictEqual(tracks, [])
       const half = 48 * 520
+      // nothing was sent any more though the mix was still being opened
+      assert.isBelow(heard.findIndex(({ payload }) => OpusPacket.isSilence(payload)), 27)
       for (const hz of [1_000, 2_000]) {
         for (let at = 0; at + 1_920 < sound.left.length; at += 960) {
           assert.isBelow(Hearing.levelOf(sound.left, hz, at, 1_920), 0.02, `${hz} Hz at ${at / 48} ms`)

@@ -44,6 +44,8 @@ describe("odd wishes", () => {
             yield* Effect.sleep("500 millis")
             yield* track.seek("1 hour")
             const end = yield* track.awaitEnd
+            const sought = (yield* Stream.runCollect(track.events)).find(({ _tag }) => _tag === "Sought")
+            assert.isDefined(sought)
             return [end, yield* track.position]
           })
         )
