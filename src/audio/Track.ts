@@ -294,7 +294,7 @@ export const make = Effect.fnUntraced(function*<R>(
   const oneStart = yield* Semaphore.make(1)
 
   /** Begins to read at a position. What plays goes on until the source is open there; if that fails, nothing changes. */
-  const start = (fromMs: number) =>
+  const start = (fromMs: number, isSought = false) =>
     oneStart.withPermits(1)(Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         const readingScope = yield* Scope.fork(scope)
@@ -320,6 +320,8 @@ export const make = Effect.fnUntraced(function*<R>(
         }
         current = playing
         durationMs = opened.durationMs
+        // before the end, which may come at once
+        if (isSought) events.publish({ _tag: "Sought", positionMs: Math.min(fromMs, durationMs ?? Infinity) })
         yield* beHungry
         const formerReader = reader
         reader = yield* Effect.forkIn(
@@ -433,8 +435,7 @@ export const make = Effect.fnUntraced(function*<R>(
             new VoiceError.Unsupported({ feature: "seeking", detail: `${fromMs} ms is no place in a source` })
           )
         }
-        yield* start(fromMs)
-        events.publish({ _tag: "Sought", positionMs: Math.min(fromMs, durationMs ?? Infinity) })
+        yield* start(fromMs, true)
       }),
     loop: (times) =>
       Effect.suspend(() => {
