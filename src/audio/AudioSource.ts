@@ -298,7 +298,8 @@ export interface LiveAudioSource<out R = never> extends AudioSource<R> {
 /**
  * Makes a source live: it has no end that is known and no seek, and it is read as fast as it comes, into a buffer of so many
  * seconds at most. For what comes as it happens, at the pace of time and in bursts: a microphone, a station, a voice that is
- * made while it is heard. Do not give it a file: of that, all but the last seconds would be dropped.
+ * made while it is heard. Do not give it a file: of that, all but the last seconds would be dropped. A source that never ends
+ * and never waits would be read, and dropped, without a pause.
  *
  * @category constructors
  * @since 0.1.0

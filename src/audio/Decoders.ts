@@ -249,6 +249,17 @@ export const isAvailable = (codec: Header["codec"]): Effect.Effect<boolean> =>
     ? Effect.promise(() => import("@audio/decode-aac").then(() => true, () => false))
     : Effect.succeed(codec !== "opus")
 
+let opened = 0
+
+/**
+ * How many decoders are not freed yet.
+ *
+ * @category getters
+ * @since 0.1.0
+ * @internal
+ */
+export const open = (): number => opened
+
 /**
  * A decoder, which is freed with the scope. Fails with `Unsupported` where the library cannot be loaded.
  *
@@ -256,11 +267,36 @@ export const isAvailable = (codec: Header["codec"]): Effect.Effect<boolean> =>
  * @since 0.1.0
  */
 export const make = (header: Header, name: string): Effect.Effect<Decoder, VoiceError, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.tryPromise({
-      try: () => load(header),
-      catch: (cause) =>
-        ByteSource.failure(name, "Unsupported", `there is no decoder for it: ${ByteSource.describe(cause)}`)
-    }),
-    (handle) => Effect.sync(() => handle.free())
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.tryPromise({
+        try: async () => {
+          const handle = await load(header)
+          opened++
+          return { handle, busy: Promise.resolve<unknown>(undefined) }
+        },
+        catch: (cause) =>
+          ByteSource.failure(name, "Unsupported", `there is no decoder for it: ${ByteSource.describe(cause)}`)
+      }),
+      // whoever was interrupted has left it at work
+      (owned) =>
+        Effect.promise(() =>
+          owned.busy.catch(() => undefined).then(() => {
+            opened--
+            owned.handle.free()
+          })
+        )
+    ),
+    (owned): Decoder => ({
+      decode: (packets) => {
+        const decoded = owned.handle.decode(packets)
+        owned.busy = decoded
+        return decoded
+      },
+      reset: () => {
+        const reset = owned.busy.catch(() => undefined).then(() => owned.handle.reset())
+        owned.busy = reset
+        return reset
+      }
+    })
   )

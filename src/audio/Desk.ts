@@ -22,8 +22,8 @@ export interface Desk {
   readonly own: (entry: Seat.Entry) => void
   /** Looks at what was heard since the last time, and tells it. `onDrained` is called for what has ended. */
   readonly look: (nowMs: number, onDrained: (entry: Seat.Entry) => void) => void
-  /** The driver has found no frame. */
-  readonly starving: (nowMs: number) => void
+  /** The driver has found no frame, so that the time of its last one is over. */
+  readonly starving: (nowMs: number, onDrained: (entry: Seat.Entry) => void) => void
   /** The last frame's time is over. */
   readonly drain: (onDrained: (entry: Seat.Entry) => void) => void
   readonly heardMs: (entry: Seat.Entry) => number | undefined
@@ -54,6 +54,8 @@ export const open = Effect.fnUntraced(function*(
   const lookAt = (frame: number, entry: Seat.Entry, nowMs: number): void => {
     const flags = heard.flags(frame, entry.slot, entry.input)
     const { seat } = entry
+    // once it is over, no later frame tells
+    if (flags !== 0) entry.heardMs = heard.positionMs(frame, entry.slot)
     if ((flags & Heard.Flag.Playing) !== 0) {
       seat.sent++
       Seat.flowing(entry, nowMs)
@@ -72,6 +74,14 @@ export const open = Effect.fnUntraced(function*(
     inputs.delete(entry.input)
     // the place that was left longest ago is taken first
     slots.push(entry.slot)
+  }
+
+  const drain: Desk["drain"] = (onDrained) => {
+    for (const entry of Array.from(inputs.values())) {
+      if (entry.overAt === undefined) continue
+      forget(entry)
+      onDrained(entry)
+    }
   }
 
   const heardMs = (entry: Seat.Entry): number | undefined => {
@@ -119,7 +129,8 @@ export const open = Effect.fnUntraced(function*(
       })
       seat.fadeInMs = 0
       seat.after = undefined
-      if (from !== undefined && seat.gain !== 1) {
+      // what fades to its end goes on doing so, also from another place
+      if ((from !== undefined && seat.gain !== 1) || seat.ramp?.end === true) {
         command({
           _tag: "Gain",
           input: entry.input,
@@ -155,17 +166,12 @@ export const open = Effect.fnUntraced(function*(
         onDrained(entry)
       }
     },
-    starving: (nowMs) => {
+    starving: (nowMs, onDrained) => {
+      drain(onDrained)
       if (!heard.isIdle()) missingSince ??= nowMs
       else for (const entry of inputs.values()) Seat.starving(entry, nowMs)
     },
-    drain: (onDrained) => {
-      for (const entry of Array.from(inputs.values())) {
-        if (entry.overAt === undefined) continue
-        forget(entry)
-        onDrained(entry)
-      }
-    },
+    drain,
     heardMs,
     isEnded: heard.isEnded,
     successor: () => inputs.get(heard.successor())

@@ -154,8 +154,17 @@ const opus = (opened: OpenOpus, options: LiveOptions, numbers: Counts) => {
   return Effect.map(pull, (pull): OpenOpus => ({ ...opened, durationMs: undefined, seek: undefined, live: true, pull }))
 }
 
+/** Of both channels together: 20 ms. A burst in one piece may be longer than the buffer, and only a part of it is dropped. */
+const pieceSamples = 1_920
+
 const pcm = (opened: OpenPcm, options: LiveOptions, numbers: Counts) => {
   const pieces = buffer<Float32Array>(options, numbers, (samples) => samples.length / 96)
-  const pull = relay(opened.pull, pieces.offer, pieces.takeOne)
+  const pull = relay(
+    opened.pull,
+    (samples) => {
+      for (let at = 0; at < samples.length; at += pieceSamples) pieces.offer(samples.subarray(at, at + pieceSamples))
+    },
+    pieces.takeOne
+  )
   return Effect.map(pull, (pull): OpenPcm => ({ ...opened, durationMs: undefined, seek: undefined, live: true, pull }))
 }

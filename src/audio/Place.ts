@@ -33,7 +33,8 @@ export interface Place {
   /** Plays a ring, in place of the one before. Fails with what the mixer fails with, or `NotConnected`. */
   readonly attach: (media: Seat.Media, options: Seat.AttachOptions) => Effect.Effect<TrackNumber, VoiceError>
   readonly detach: (track: TrackNumber) => Effect.Effect<void>
-  readonly setPaused: (track: TrackNumber, paused: boolean) => Effect.Effect<void>
+  /** Of what plays here and what is attached later. */
+  readonly setPaused: (paused: boolean) => Effect.Effect<void>
   readonly setGain: (gain: number, rampMs: number) => Effect.Effect<void, VoiceError>
   /** Media time of the ring that was sent, in milliseconds. */
   readonly heardMs: (track: TrackNumber) => number | undefined
@@ -51,15 +52,15 @@ export interface Place {
  */
 export interface Host {
   readonly awaitEnd: Effect.Effect<never, VoiceError>
-  /** Plays an entry, in place of the seat's former one. */
-  readonly enter: (entry: Seat.Entry, former: Seat.Entry | undefined) => Effect.Effect<void, VoiceError>
+  /** Plays an entry, in place of the seat's former one, unless the seat's track has ended meanwhile. */
+  readonly enter: (entry: Seat.Entry) => Effect.Effect<void, VoiceError>
   readonly remove: (entry: Seat.Entry) => Effect.Effect<void>
   /** The entry's pause has changed. */
   readonly pausing: (entry: Seat.Entry) => Effect.Effect<void>
   /** The seat's gain has changed. */
   readonly levelling: (seat: Seat.Seat) => Effect.Effect<void, VoiceError>
   /** The seat's track has ended. */
-  readonly left: Effect.Effect<void>
+  readonly left: (seat: Seat.Seat) => Effect.Effect<void>
   readonly heardMs: (entry: Seat.Entry) => number
   readonly isIn: (entry: Seat.Entry) => boolean
   readonly observe: (
@@ -88,6 +89,7 @@ export const make = (host: Host, options: PlaceOptions): Place => {
     after: options.after === undefined ? undefined : seats.get(options.after),
     crossfadeMs: options.crossfadeMs,
     isOver: false,
+    isPaused: false,
     entry: undefined,
     observers: new Set(),
     sent: 0,
@@ -113,7 +115,7 @@ export const make = (host: Host, options: PlaceOptions): Place => {
           number: ++numbers,
           media,
           seat,
-          isPaused: attachOptions.paused,
+          isPaused: seat.isPaused,
           place: "ready",
           input: 0,
           slot: -1,
@@ -123,13 +125,14 @@ export const make = (host: Host, options: PlaceOptions): Place => {
           counted: 0,
           heardMs: 0
         }
-        const former = seat.entry
-        seat.entry = entry
-        return Effect.as(host.enter(entry, former), entry.number)
+        return Effect.as(host.enter(entry), entry.number)
       }),
     detach: (track) => withEntry(track, host.remove),
-    setPaused: (track, paused) =>
-      withEntry(track, (entry) => {
+    setPaused: (paused) =>
+      Effect.suspend(() => {
+        seat.isPaused = paused
+        const { entry } = seat
+        if (entry === undefined || !host.isIn(entry)) return Effect.void
         entry.isPaused = paused
         if (paused) entry.starvingMs = undefined
         return host.pausing(entry)
@@ -159,7 +162,7 @@ export const make = (host: Host, options: PlaceOptions): Place => {
     awaitEnd: host.awaitEnd,
     leave: Effect.suspend(() => {
       seat.isOver = true
-      return host.left
+      return host.left(seat)
     })
   }
   seats.set(place, seat)

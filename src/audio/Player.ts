@@ -85,6 +85,8 @@ export const make = Effect.fnUntraced(function*(
   let isLooking = false
   /** How often all was silenced. */
   let silences = 0
+  /** What was silenced, and is to be taken out before anything else is done. */
+  let silenced: Array<Seat.Entry> = []
 
   const live = () => Array.from(entries).filter(({ place }) => place !== "waiting")
   const waiting = () => Array.from(entries).filter(({ place }) => place === "waiting")
@@ -100,7 +102,7 @@ export const make = Effect.fnUntraced(function*(
 
   const leaveOut = (entry: Seat.Entry): void => {
     heardMs(entry)
-    if (entry.place === "direct") Seat.count(entry)
+    if (entry.place === "direct" || (lane._tag === "mix" && lane.from === entry)) Seat.count(entry)
     entry.place = "out"
     entries.delete(entry)
   }
@@ -112,6 +114,25 @@ export const make = Effect.fnUntraced(function*(
 
   const closeMix = ({ scope: ofMix }: Extract<Lane, { readonly _tag: "mix" }>) => Scope.close(ofMix, Exit.void)
 
+  const clear = Effect.suspend(() => {
+    if (silenced.length === 0) return Effect.void
+    for (const entry of silenced) if (entries.has(entry)) leaveOut(entry)
+    silenced = []
+    const former = lane
+    lane = { _tag: "nothing" }
+    if (former._tag === "nothing") return Effect.void
+    const follower = former._tag === "direct" ? former.next : former.successor
+    return Effect.gen(function*() {
+      if (follower !== undefined) yield* outlet.detach(follower.number)
+      yield* outlet.detach(former.number)
+      if (former._tag === "mix") yield* closeMix(former)
+    })
+  })
+
+  /** One thing at a time, to its end. */
+  const alone = <A, E>(effect: Effect.Effect<A, E>) =>
+    onePermit.withPermit(Effect.uninterruptible(Effect.andThen(clear, effect)))
+
   /** Begins to pass an entry through. */
   const pass = Effect.fnUntraced(function*(entry: Seat.Entry, media: FrameRing.FrameRing) {
     entry.place = "direct"
@@ -121,7 +142,7 @@ export const make = Effect.fnUntraced(function*(
   })
 
   const onBroken = (broken: Desk.Desk, error: VoiceError.VoiceError) =>
-    onePermit.withPermit(Effect.gen(function*() {
+    alone(Effect.gen(function*() {
       if (lane._tag !== "mix" || lane.desk !== broken) return
       const former = lane
       lane = { _tag: "nothing" }
@@ -237,7 +258,8 @@ export const make = Effect.fnUntraced(function*(
     })
   ))
 
-  const settleLater = () => void fork(onePermit.withPermit(Effect.ignore(Effect.uninterruptible(settled))))
+  /** Not in the middle of what the driver does. */
+  const settleLater = () => void fork(Effect.andThen(Effect.yieldNow, alone(Effect.ignore(settled))))
 
   const onTick = (): number => {
     if (lane._tag === "mix") {
@@ -275,8 +297,8 @@ export const make = Effect.fnUntraced(function*(
       mix.desk.own(mix.from)
       mix.from = undefined
     }
-    if (_tag === "TrackStarving") return mix.desk.starving(nowMs())
     mix.desk.look(nowMs(), drained)
+    if (_tag === "TrackStarving") return mix.desk.starving(nowMs(), drained)
     if (_tag !== "TrackDrained") return
     mix.desk.drain(drained)
     const { successor } = mix
@@ -354,6 +376,7 @@ export const make = Effect.fnUntraced(function*(
 
   const silence = Effect.suspend(() => {
     silences++
+    silenced.push(...entries)
     const now = lane
     if (now._tag === "nothing") return Effect.void
     const next = now._tag === "direct" ? now.next : now.successor
@@ -363,14 +386,20 @@ export const make = Effect.fnUntraced(function*(
     )
   })
 
-  const alone = <A, E>(effect: Effect.Effect<A, E>) => onePermit.withPermit(Effect.uninterruptible(effect))
-
   const host: Place.Host = {
     awaitEnd: outlet.awaitEnd,
-    enter: (entry, former) =>
+    enter: (entry) =>
       alone(Effect.gen(function*() {
+        const { seat } = entry
+        if (seat.isOver) {
+          entry.place = "out"
+          return
+        }
+        const former = seat.entry
+        seat.entry = entry
+        entry.isPaused = seat.isPaused
         if (former !== undefined && entries.has(former)) yield* makeRoom(former)
-        entry.place = entry.seat.after === undefined ? "ready" : "waiting"
+        entry.place = seat.after === undefined ? "ready" : "waiting"
         entries.add(entry)
         yield* settle.pipe(Effect.tapError(() => Effect.sync(() => leaveOut(entry))))
       })),
@@ -389,7 +418,12 @@ export const make = Effect.fnUntraced(function*(
         if (entry?.place === "mix" && lane._tag === "mix") lane.desk.setGain(entry)
         return settle
       })),
-    left: alone(Effect.ignore(settled)),
+    left: ({ entry }) =>
+      alone(Effect.gen(function*() {
+        // one that came in while its track ended
+        if (entry !== undefined && entries.has(entry)) yield* remove(entry)
+        yield* Effect.ignore(settled)
+      })),
     heardMs,
     isIn: (entry) => entries.has(entry),
     observe: (seat, observer) =>

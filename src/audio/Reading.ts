@@ -54,6 +54,10 @@ export interface Reading {
   readonly failure: () => VoiceError.VoiceError | undefined
   /** The place in the source, in milliseconds, of what is heard next. */
   readonly positionMs: () => number
+  /** The place of what is taken from the ring next, which is ahead of that where it is mixed. */
+  readonly takenMs: () => number
+  /** Whether the source was read to its end, and no other pass follows. */
+  readonly isComplete: () => boolean
 }
 
 /** Media time in the ring before it is handed to the driver; of a live source, which is not to be late, as little as will do. */
@@ -160,11 +164,16 @@ export const make = (options: Options): Reading => {
   const passes = [{ atMs: 0, positionMs: fromMs }]
   let failure: VoiceError.VoiceError | undefined
 
+  /** Media time of the ring as a place in the source. */
+  const placeOf = (at: number): number => {
+    const pass = passes.findLast(({ atMs }) => atMs <= at) ?? passes[0]
+    return pass === undefined ? at : pass.positionMs + at - pass.atMs
+  }
+
   const positionMs = (): number => {
     const at = heardMs() ?? ring.positionMs()
     while (passes.length > 1 && (passes[1]?.atMs ?? Infinity) <= at) passes.shift()
-    const pass = passes[0]
-    return pass === undefined ? at : pass.positionMs + at - pass.atMs
+    return placeOf(at)
   }
 
   const failed = (kind: VoiceError.SourceFailed["kind"], detail: string) =>
@@ -217,7 +226,11 @@ export const make = (options: Options): Reading => {
     let written = 0
     while (true) {
       const batch = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
-      if (batch === undefined) return written / 48
+      if (batch === undefined) {
+        // the source is shorter than that
+        if (skip > 0) passes[0] = { atMs: 0, positionMs: Math.max(0, fromMs - skip / 48) }
+        return written / 48
+      }
       const { at, left } = batch.skip(skip)
       skip = left
       if (at === batch.length) continue
@@ -261,5 +274,12 @@ export const make = (options: Options): Reading => {
     Effect.andThen(Effect.sync(() => ring.end()))
   )
 
-  return { media, run, failure: () => failure, positionMs }
+  return {
+    media,
+    run,
+    failure: () => failure,
+    positionMs,
+    takenMs: () => placeOf(ring.positionMs()),
+    isComplete: () => ring.isEnded() && failure === undefined
+  }
 }

@@ -51,7 +51,6 @@ export interface TrackMetrics {
 
 /** @internal */
 export interface AttachOptions {
-  readonly paused: boolean
   /** Begins in the middle of something. */
   readonly cutIn: boolean
   /** Media time to the end, in milliseconds, if it is known. */
@@ -89,8 +88,9 @@ export interface Seat {
   readonly duck: Ducking | undefined
   after: Seat | undefined
   readonly crossfadeMs: number
-  /** Its track has ended. */
+  /** Its track has ended: nothing of it plays any more. */
   isOver: boolean
+  isPaused: boolean
   entry: Entry | undefined
   readonly observers: Set<Observer<Happening>>
   sent: number

@@ -113,7 +113,8 @@ export interface Track {
   readonly stop: Effect.Effect<void>
   /**
    * Goes on at a position, to the frame that holds it. What plays goes on until the source is open there; where that fails,
-   * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another.
+   * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another. Behind the end of
+   * the source it ends. Fails with `Unsupported` for infinity.
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /** How often to play again after the current pass. */
@@ -248,7 +249,7 @@ export const make = Effect.fnUntraced(function*<R>(
       playing.number !== -1 ?
         Effect.void :
         Effect.map(
-          place.attach(playing.reading.media, { paused, cutIn: playing.isCutIn, remainingMs }),
+          place.attach(playing.reading.media, { cutIn: playing.isCutIn, remainingMs }),
           (number) => {
             playing.number = number
           }
@@ -293,7 +294,7 @@ export const make = Effect.fnUntraced(function*<R>(
   const oneStart = yield* Semaphore.make(1)
 
   /** Begins to read at a position. What plays goes on until the source is open there; if that fails, nothing changes. */
-  const start = (fromMs: number) =>
+  const start = (fromMs: number, isSought = false) =>
     oneStart.withPermits(1)(Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         const readingScope = yield* Scope.fork(scope)
@@ -319,6 +320,8 @@ export const make = Effect.fnUntraced(function*<R>(
         }
         current = playing
         durationMs = opened.durationMs
+        // before the end, which may come at once
+        if (isSought) events.publish({ _tag: "Sought", positionMs: Math.min(fromMs, durationMs ?? Infinity) })
         yield* beHungry
         const formerReader = reader
         reader = yield* Effect.forkIn(
@@ -380,6 +383,7 @@ export const make = Effect.fnUntraced(function*<R>(
     onOver: (error) => void fork(end({ _tag: "Failed", error }))
   })
   yield* Effect.addFinalizer(() => end({ _tag: "Stopped" }))
+  if (paused) yield* place.setPaused(true)
   yield* start(0)
 
   const setPaused = (value: boolean) =>
@@ -387,7 +391,7 @@ export const make = Effect.fnUntraced(function*<R>(
       if (paused === value || isOver()) return
       paused = value
       if (hungryMs !== undefined) yield* beHungry
-      if (current !== undefined && current.number !== -1) yield* place.setPaused(current.number, value)
+      yield* place.setPaused(value)
       events.publish({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
       become({ _tag: value ? "Paused" : hungryMs === undefined && everStarted ? "Playing" : "Buffering" })
     })
@@ -426,12 +430,19 @@ export const make = Effect.fnUntraced(function*<R>(
           return yield* VoiceError.fail(new VoiceError.NotConnected({ operation: "Seeking in an ended track" }))
         }
         const fromMs = Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(position)))
-        yield* start(fromMs)
-        events.publish({ _tag: "Sought", positionMs: fromMs })
+        if (!Number.isFinite(fromMs)) {
+          return yield* VoiceError.fail(
+            new VoiceError.Unsupported({ feature: "seeking", detail: `${fromMs} ms is no place in a source` })
+          )
+        }
+        yield* start(fromMs, true)
       }),
     loop: (times) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         loopsLeft = times === "forever" ? Infinity : Math.max(0, times)
+        if (loopsLeft === 0 || isOver() || current?.reading.isComplete() !== true) return Effect.void
+        // nobody asks any more whether another pass follows, so that the rest of this one is read anew
+        return Effect.ignore(start(current.reading.takenMs()))
       }),
     volume: (gain, volumeOptions) => setGain(gain, volumeOptions?.ramp),
     fade: setGain,

@@ -113,13 +113,19 @@ export interface Player {
  * @since 0.1.0
  */
 export interface TrackQueue<in R = never> {
-  /** Adds a source at the end, or so that it is the one at place `at` of those that wait. */
+  /**
+   * Adds a source at the end, or so that it is the one at place `at` of those that wait. Where nothing plays, it is opened
+   * before this returns.
+   */
   readonly add: (source: AudioSource<R>, options?: { readonly at?: number | undefined }) => Effect.Effect<Entry>
   /** Takes an entry out that waits; says whether there was one. */
   readonly remove: (id: number) => Effect.Effect<boolean>
   /** Puts a waiting entry at another place; says whether there was one. */
   readonly move: (id: number, at: number) => Effect.Effect<boolean>
-  /** Ends what plays and goes on with the next, also where one entry is repeated. Gives what plays then. */
+  /**
+   * Ends what plays and goes on with the next, also where one entry is repeated; what is being opened, while nothing plays, is
+   * left out. Gives what plays then.
+   */
   readonly skip: Effect.Effect<Entry | undefined>
   /** Goes back to what was played last; what plays comes after it. Gives what plays then. */
   readonly back: Effect.Effect<Entry | undefined>
@@ -203,6 +209,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
   /** What the end of the current entry is due to, if it is not its own. */
   let skipping: "skip" | "back" | "stop" | undefined
   let preparing: Fiber.Fiber<void> | undefined
+  /** What is being opened, and how not to wait for it any longer. */
+  let opening: { readonly item: Item<R>; readonly leave: Deferred.Deferred<"left"> } | undefined
+  /** How many wait for the lock who do not want to wait for a source. */
+  let urgent = 0
   let halted: VoiceError | undefined
   let numbers = 0
   let idle = yield* Deferred.make<void, VoiceError>()
@@ -223,22 +233,38 @@ export const make = Effect.fnUntraced(function*<R = never>(
       ...(after === undefined ? {} : { after, crossfade: crossfadeMs })
     }).pipe(Effect.provideContext(context))
 
-  /** Opens an entry. One that cannot be played is left out; if the player takes no more, that is the end. */
-  const open = (item: Item<R>, after: Track | undefined): Effect.Effect<Playing<R> | undefined> =>
-    play(item, after).pipe(
-      Effect.map((track) => ({ item, track })),
-      Effect.catch((error) =>
-        Effect.sync(() => {
-          events.publish({ _tag: "Failed", entry: entryOf(item), error })
-          if (ofSource.has(error.reason._tag)) {
-            upcoming = upcoming.filter((one) => one !== item)
-          } else {
-            halted = error
-          }
-          return undefined
-        })
+  /**
+   * Opens an entry. One that cannot be played is left out; if the player takes no more, that is the end. It may be `left` by
+   * those who want something else, who see to what follows.
+   */
+  const open = (item: Item<R>, after: Track | undefined): Effect.Effect<Playing<R> | "left" | undefined> =>
+    Effect.suspend(() => {
+      const leave = Deferred.makeUnsafe<"left">()
+      opening = { item, leave }
+      return play(item, after).pipe(
+        Effect.flatMap((track): Effect.Effect<Playing<R> | "left"> =>
+          Deferred.isDoneUnsafe(leave)
+            ? Effect.as(track.stop, "left")
+            : Effect.succeed({ item, track })
+        ),
+        Effect.catch((error) =>
+          Effect.sync(() => {
+            events.publish({ _tag: "Failed", entry: entryOf(item), error })
+            if (ofSource.has(error.reason._tag)) leaveLine(item)
+            else halted = error
+            return undefined
+          })
+        ),
+        Effect.raceFirst(Deferred.await(leave)),
+        Effect.ensuring(Effect.sync(() => {
+          opening = undefined
+        }))
       )
-    )
+    })
+
+  const leaveOpening = (): void => {
+    if (opening !== undefined) Deferred.doneUnsafe(opening.leave, Effect.succeed("left"))
+  }
 
   const leaveLine = (item: Item<R>): void => {
     upcoming = upcoming.filter((one) => one !== item)
@@ -265,9 +291,25 @@ export const make = Effect.fnUntraced(function*<R = never>(
     return halted === undefined ? Deferred.succeed(idle, undefined) : Deferred.fail(idle, halted)
   })
 
+  /** Does something without waiting for what is being opened. */
+  const urgently = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.suspend(() => {
+      let isWaiting = true
+      urgent++
+      leaveOpening()
+      const over = Effect.sync(() => {
+        if (isWaiting) urgent--
+        isWaiting = false
+      })
+      return lock.withPermit(Effect.andThen(over, effect)).pipe(Effect.ensuring(over))
+    })
+
   const isFree = () => current === undefined && halted === undefined
+  /** It is heard already, in a crossfade. */
+  const isHeard = (playing: Playing<R> | undefined) =>
+    playing === undefined ? Effect.succeed(false) : Effect.map(playing.track.position, (positionMs) => positionMs > 0)
   const isCurrent = (playing: Playing<R>) => current === playing
-  const canPrepare = () => prepared === undefined && halted === undefined
+  const canPrepare = () => prepared === undefined && halted === undefined && urgent === 0
 
   /** Plays the next entry, where nothing plays. */
   const advance: Effect.Effect<void> = Effect.gen(function*() {
@@ -275,7 +317,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
       const item = upcoming[0]
       if (item === undefined) break
       const playing = yield* open(item, undefined)
-      if (playing === undefined) continue
+      if (playing === undefined || playing === "left") continue
       yield* begin(playing)
       yield* watch(playing)
     }
@@ -295,6 +337,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
       const item = next()
       if (item === undefined) return
       const opened = yield* open(item, playing.track)
+      if (opened === "left") return
       if (opened === undefined) {
         // the current entry, repeated, cannot be opened a second time
         if (item === playing.item) return
@@ -326,12 +369,20 @@ export const make = Effect.fnUntraced(function*<R = never>(
       preparing = yield* Effect.forkIn(wait, scope, { startImmediately: true })
     })
 
-  /** What waits has changed: what is opened ahead may not be the next any more. */
+  /** What is opened ahead may not be the next any more. */
   const revise = Effect.gen(function*() {
-    changed()
-    if (prepared !== undefined && prepared.item !== next()) yield* dropPrepared
+    const isKept = prepared === undefined || prepared.item === next() ||
+      (upcoming.includes(prepared.item) && (yield* isHeard(prepared)))
+    if (!isKept) yield* dropPrepared
     if (current !== undefined) yield* prepareInTime(current)
     else yield* advance
+  })
+
+  /** What waits has changed. Waits for no opening but its own. */
+  const revising = Effect.suspend(() => {
+    changed()
+    const isRight = opening !== undefined && (current === undefined || opening.item === next())
+    return isRight ? Effect.asVoid(Effect.forkIn(lock.withPermit(revise), scope)) : urgently(revise)
   })
 
   const remember = (item: Item<R>): void => {
@@ -365,7 +416,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     current = undefined
     const follower = prepared
     prepared = undefined
-    if (follower !== undefined && follower.item === upcoming[0] && why !== "stop") {
+    if (follower !== undefined && why !== "stop" && (follower.item === upcoming[0] || (yield* isHeard(follower)))) {
       return yield* begin(follower)
     }
     if (follower !== undefined) yield* follower.track.stop
@@ -377,19 +428,23 @@ export const make = Effect.fnUntraced(function*<R = never>(
     Effect.gen(function*() {
       const former = current
       if (former === undefined) {
-        yield* lock.withPermit(advance)
+        if (opening !== undefined && why === "skip") leaveLine(opening.item)
+        yield* urgently(advance)
         return playingNow()
       }
       skipping = why
-      yield* lock.withPermit(Effect.suspend(() => prepared?.item === upcoming[0] ? Effect.void : dropPrepared))
-      yield* former.track.stop
-      yield* lock.withPermit(onEnd(former, { _tag: "Stopped" }))
+      yield* urgently(Effect.gen(function*() {
+        if (prepared?.item !== upcoming[0] && !(yield* isHeard(prepared))) yield* dropPrepared
+        yield* former.track.stop
+        yield* onEnd(former, { _tag: "Stopped" })
+      }))
       return playingNow()
     })
 
   yield* Effect.addFinalizer(() =>
     Effect.gen(function*() {
       upcoming = []
+      leaveOpening()
       yield* dropPrepared
       if (current !== undefined) yield* current.track.stop
     })
@@ -397,35 +452,33 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   return {
     add: (source, { at } = {}) =>
-      lock.withPermit(Effect.gen(function*() {
+      Effect.suspend(() => {
         const item: Item<R> = { id: ++numbers, name: source.name, source }
         if (Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
         upcoming.splice(Math.max(0, at ?? upcoming.length), 0, item)
-        yield* revise
-        return entryOf(item)
-      })),
+        return Effect.as(revising, entryOf(item))
+      }),
     remove: (id) =>
-      lock.withPermit(Effect.gen(function*() {
-        const before = upcoming.length
-        upcoming = upcoming.filter((item) => item.id !== id)
-        if (upcoming.length === before) return false
-        yield* revise
-        return true
-      })),
-    move: (id, at) =>
-      lock.withPermit(Effect.gen(function*() {
+      Effect.suspend(() => {
         const item = upcoming.find((one) => one.id === id)
-        if (item === undefined) return false
+        if (item === undefined) return Effect.succeed(false)
+        leaveLine(item)
+        if (opening?.item === item) leaveOpening()
+        return Effect.as(revising, true)
+      }),
+    move: (id, at) =>
+      Effect.suspend(() => {
+        const item = upcoming.find((one) => one.id === id)
+        if (item === undefined) return Effect.succeed(false)
         leaveLine(item)
         upcoming.splice(Math.max(0, at), 0, item)
-        yield* revise
-        return true
-      })),
+        return Effect.as(revising, true)
+      }),
     skip: end("skip"),
     back: Effect.gen(function*() {
       const last = history.pop()
       if (last === undefined) return playingNow()
-      yield* lock.withPermit(Effect.gen(function*() {
+      yield* urgently(Effect.gen(function*() {
         upcoming = upcoming.filter((item) => item !== last)
         if (current !== undefined) upcoming.unshift(current.item)
         upcoming.unshift(last)
@@ -434,16 +487,18 @@ export const make = Effect.fnUntraced(function*<R = never>(
       }))
       return yield* end("back")
     }),
-    shuffle: lock.withPermit(Effect.gen(function*() {
+    shuffle: Effect.gen(function*() {
       upcoming = yield* Random.shuffle(upcoming)
-      yield* revise
-    })),
-    clear: lock.withPermit(Effect.suspend(() => {
+      yield* revising
+    }),
+    clear: Effect.suspend(() => {
       upcoming = []
-      return revise
-    })),
+      leaveOpening()
+      return revising
+    }),
     stop: Effect.gen(function*() {
-      yield* lock.withPermit(Effect.suspend(() => {
+      upcoming = []
+      yield* urgently(Effect.suspend(() => {
         upcoming = []
         changed()
         return dropPrepared
@@ -451,10 +506,10 @@ export const make = Effect.fnUntraced(function*<R = never>(
       yield* end("stop")
     }),
     setRepeat: (value) =>
-      lock.withPermit(Effect.suspend(() => {
+      Effect.suspend(() => {
         repeat = value
-        return revise
-      })),
+        return revising
+      }),
     current: Effect.sync(() => current?.track),
     contents: Effect.gen(function*() {
       const playing = current

@@ -309,9 +309,11 @@ class Sender implements MediaSender, Outlet {
     }
     this.#waiting = undefined
     const owed = former !== undefined && read > waiting.after ? (read - waiting.after) * former.samples() : 0
-    if (isDrained) this.#drained()
+    const ended = this.#track
     this.#begin(waiting.track, waiting.frames, waiting.paused)
     this.#owed = owed
+    // last: whoever hears of it may attach what follows at once
+    if (isDrained) this.#options.onTrack("TrackDrained", ended)
   }
 
   #drained(): void {

@@ -73,6 +73,31 @@ describe("live", () => {
       assert.strictEqual(played.pcm.length, 96_000)
       assert.strictEqual((yield* source.statistics).droppedMs, 4000)
     }))
+
+  it.effect("keeps the last of a burst that comes in one piece longer than the buffer", () =>
+    Effect.gen(function*() {
+      const samples = Float32Array.from({ length: 480_000 }, (_, i) => i / 480_000)
+      const source = AudioSource.live({
+        name: "burst",
+        open: Effect.sync((): AudioSource.OpenPcm => {
+          let isOver = false
+          return {
+            format: "pcm",
+            durationMs: undefined,
+            tags: {},
+            pull: Effect.suspend((): Effect.Effect<Float32Array, Cause.Done> => {
+              if (isOver) return Cause.done()
+              isOver = true
+              return Effect.succeed(samples)
+            })
+          }
+        })
+      }, { buffer: "1 second" })
+      const played = yield* collect(source)
+      assert.deepStrictEqual(played.pcm, samples.slice(-96_000))
+      assert.strictEqual(played.pcm.length, 96_000)
+      assert.deepStrictEqual(yield* source.statistics, { receivedMs: 5_000, droppedMs: 4_000, overflows: 200 })
+    }))
 })
 
 describe("silence and tone", () => {

@@ -12,7 +12,7 @@ const failed = (source: string) =>
 /** What the fake player knows of a source by its name. */
 interface Disc {
   readonly lengthMs: number | undefined
-  readonly says?: "fails" | "breaks"
+  readonly says?: "fails" | "breaks" | "hangs"
 }
 
 /** Tracks that play for their length on the test's clock; one that is `after` another begins when that ends. */
@@ -27,6 +27,7 @@ const makePlayer = (discs: Record<string, Disc>) => {
       const disc = discs[name] ?? assert.fail(`no disc ${name}`)
       if (over !== undefined) return yield* over
       if (disc.says === "fails") return yield* failed(name)
+      if (disc.says === "hangs") return yield* Effect.never
       open.add(name)
       log.push(`open ${name} at ${yield* Clock.currentTimeMillis}`)
       const ended = yield* Deferred.make<TrackEnd>()
@@ -233,6 +234,37 @@ describe("TrackQueue", () => {
       yield* TestClock.adjust("2 minutes")
       assert.strictEqual(yield* Fiber.join(idle), over)
       assert.strictEqual(yield* shown(rig.queue), "a|-|b")
+    }))
+
+  it.effect("waits for nothing that hangs while it is opened: not to skip it, nor to stop, remove and add", () =>
+    Effect.gen(function*() {
+      const hanging = { lengthMs: undefined, says: "hangs" } as const
+      const endless = { lengthMs: undefined }
+      const scope = yield* Scope.make()
+      const { id, log, queue } = yield* setup({ a: endless, b: hanging, c: endless, d: hanging, e: endless }).pipe(
+        Scope.provide(scope)
+      )
+      yield* TestClock.adjust("1 second")
+      const skipping = yield* Effect.forkChild(queue.skip, { startImmediately: true })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* shown(queue), "a|-|bcde")
+      // b is being opened, and left out
+      assert.strictEqual((yield* queue.skip)?.name, "c")
+      assert.strictEqual((yield* Fiber.join(skipping))?.name, "c")
+      // d is being opened ahead
+      assert.strictEqual((yield* queue.add(source("c"))).name, "c")
+      assert.isTrue(yield* queue.remove(id("d")))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* shown(queue), "a|c|ec")
+      assert.include(log, "open e at 2000")
+      yield* queue.add(source("b"), { at: 0 })
+      yield* queue.stop
+      assert.strictEqual(yield* shown(queue), "a|-|")
+      yield* queue.awaitIdle
+      const adding = yield* Effect.forkChild(queue.add(source("b")), { startImmediately: true })
+      yield* Scope.close(scope, Exit.void)
+      yield* Fiber.join(adding)
+      assert.strictEqual(yield* shown(queue), "a|-|")
     }))
 
   it.effect("stops what plays with its scope, and when it is told to", () =>

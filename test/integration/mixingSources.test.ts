@@ -90,6 +90,40 @@ describe("a source that is mixed", () => {
       assert.deepStrictEqual(tags, ["Started", "Stalled", "Ended"])
     }))
 
+  it.effect("is named the same way where Opus is passed through", () =>
+    Effect.gen(function*() {
+      const stalling = (ms: number): AudioSource.AudioSource => ({
+        name: "stalling",
+        open: Effect.sync(() => {
+          let packet = 0
+          return {
+            format: "opus",
+            channels: 2,
+            durationMs: undefined,
+            tags: {},
+            pull: Effect.suspend((): Effect.Effect<ReadonlyArray<AudioSource.OpusFrame>, Cause.Done> => {
+              if (packet === 100) return Cause.done()
+              const frames = Rig.frames(100).slice(packet, ++packet)
+              return packet === 50 ? Effect.delay(Effect.succeed(frames), ms) : Effect.succeed(frames)
+            })
+          }
+        })
+      })
+      const voiced = (heard: ReadonlyArray<{ readonly payload: Uint8Array }>) =>
+        heard.filter(({ payload }) => payload.length > 3).map(({ payload }) => payload)
+      for (const ms of [50, 500, 5_000]) {
+        const { end, heard, metrics, positionMs, tags } = yield* played(stalling(ms))
+        assert.deepStrictEqual(end, { _tag: "Finished" })
+        assert.strictEqual(positionMs, 2_000)
+        assert.deepStrictEqual(voiced(heard), Rig.payloads(Rig.frames(100)))
+        assert.deepStrictEqual(tags, ms < 900 ? ["Started", "Ended"] : ["Started", "Stalled", "Recovered", "Ended"])
+        assert.closeTo(metrics.late, ms < 900 ? 0 : 200, 5)
+      }
+      const { end, positionMs } = yield* played(stalling(Infinity))
+      assert.strictEqual(end._tag, "Starved")
+      assert.strictEqual(positionMs, 980)
+    }))
+
   it.effect("is a little slower than time, and faster", () =>
     Effect.gen(function*() {
       const late = yield* played(slow(() => 21, 100))

@@ -62,6 +62,24 @@ describe("a queue in a session", () => {
       assert.closeTo(sound.left.length / 48_000, 5, 0.3)
     }))
 
+  it.effect("lets what fades in already go on when something is put before it", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* queued((queue) =>
+        Effect.gen(function*() {
+          yield* queue.add(Hearing.pcm(Hearing.sine(440), 2_000))
+          yield* queue.add(Hearing.pcm(Hearing.sine(1_000), 3_000))
+          yield* Effect.sleep("1800 millis")
+          yield* queue.add(Hearing.pcm(Hearing.sine(2_000), 1_000, { name: "late" }), { at: 0 })
+          yield* Effect.sleep("700 millis")
+          const { current, upcoming } = yield* queue.contents
+          assert.isAbove(current?.positionMs ?? 0, 1_000)
+          assert.deepStrictEqual(upcoming.map(({ name }) => name), ["late"])
+        }), { crossfade: "1 second" })
+      for (let ms = 2_100; ms < 2_900; ms += 40) {
+        assert.closeTo(Hearing.levelOf(sound.left, 1_000, ms * 48, 1_920), 0.3, 0.02, `at ${ms} ms`)
+      }
+    }))
+
   it.effect("skips in the middle of a song, and goes on without a gap", () =>
     Effect.gen(function*() {
       const [first, second] = [Rig.frames(500, 1), Rig.frames(50, 2)]

@@ -1,0 +1,145 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, type Scope } from "effect"
+import { vi } from "vitest"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { codec } from "../../src/codec/FloatCodec.ts"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import type * as VoiceError from "../../src/VoiceError.ts"
+import * as Hearing from "../mixer/hearing.ts"
+import * as Rig from "./rig.ts"
+
+/** Encoders that are made when `release` is called, and how many are in use. */
+const slowEncoders: Effect.Effect<
+  { readonly release: Effect.Effect<void>; readonly open: () => number },
+  never,
+  Scope.Scope
+> = Effect.gen(function*() {
+  const { encoder } = codec
+  let release: () => void = () => {}
+  let open = 0
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const spy = vi.spyOn(codec, "encoder").mockImplementation(async (options) => {
+    await released
+    const made = await encoder(options)
+    open++
+    return {
+      ...made,
+      free: () => {
+        open--
+        made.free()
+      }
+    }
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => spy.mockRestore()))
+  return { release: Effect.sync(() => release()), open: () => open }
+})
+
+const isVoiced = ({ payload }: { readonly payload: Uint8Array }) => !OpusPacket.isSilence(payload)
+
+const tone = (hz: number, ms = 3_000) => Hearing.pcm(Hearing.sine(hz), ms)
+
+type Session = Effect.Success<ReturnType<typeof Rig.join>>
+
+/** What a guest has heard of a session whose mixes begin only when they are released. */
+const opening = (
+  program: (session: Session, release: Effect.Effect<void>) => Effect.Effect<void, VoiceError.VoiceError>
+) =>
+  Rig.run(Effect.gen(function*() {
+    const encoders = yield* slowEncoders
+    const guest = yield* Rig.guest()
+    const session = yield* Rig.join("lobby")
+    yield* program(session, encoders.release)
+    yield* Effect.sleep("4 seconds")
+    const heard = yield* guest.heard
+    yield* Rig.blameless
+    return { heard, open: encoders.open(), sound: yield* Hearing.decode(heard), tracks: yield* session.tracks }
+  })).pipe(Effect.provide(Rig.memory()))
+
+describe("while a mix is being opened", () => {
+  it.effect("a track that is stopped is not heard, and leaves no mix behind", () =>
+    Effect.gen(function*() {
+      const { heard, open, tracks } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const track = yield* session.play(tone(440))
+          const stopping = yield* Effect.forkChild(track.stop, { startImmediately: true })
+          yield* release
+          yield* Fiber.join(stopping)
+        })
+      )
+      assert.lengthOf(heard.filter(isVoiced), 0)
+      assert.strictEqual(open, 0)
+      assert.deepStrictEqual(tracks, [])
+    }))
+
+  it.effect("a track that is paused is not heard", () =>
+    Effect.gen(function*() {
+      const { heard } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const track = yield* session.play(tone(440))
+          const pausing = yield* Effect.forkChild(track.pause, { startImmediately: true })
+          yield* release
+          yield* Fiber.join(pausing)
+          assert.strictEqual((yield* track.state)._tag, "Paused")
+        })
+      )
+      assert.lengthOf(heard.filter(isVoiced), 0)
+    }))
+
+  it.effect("seeks one upon the other leave one place, the last", () =>
+    Effect.gen(function*() {
+      const { open, sound } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const opus = AudioSource.fromFrames(yield* Hearing.encodeIn(Hearing.sine(440), 4_000, 20))
+          const track = yield* session.play(opus)
+          yield* Effect.sleep("500 millis")
+          const second = yield* session.play(tone(1_000, 500))
+          const seeking = yield* Effect.forEach(
+            ["1 second", "2 seconds"] as const,
+            (place) => Effect.forkChild(track.seek(place), { startImmediately: true })
+          )
+          yield* Effect.sleep("20 millis")
+          yield* release
+          yield* Fiber.joinAll(seeking)
+          assert.strictEqual((yield* track.awaitEnd)._tag, "Finished")
+          assert.strictEqual((yield* second.awaitEnd)._tag, "Finished")
+          assert.closeTo(yield* track.position, 4_000, 20)
+        })
+      )
+      assert.strictEqual(open, 0)
+      assert.isBelow(sound.left.length / 48, 3_500)
+    }))
+
+  it.effect("an interruption leaves nothing of what was played before it", () =>
+    Effect.gen(function*() {
+      const { heard, sound, tracks } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const opus = AudioSource.fromFrames(yield* Hearing.encodeIn(Hearing.sine(440), 4_000, 20))
+          yield* session.play(opus)
+          yield* Effect.sleep("500 millis")
+          yield* session.play(tone(1_000))
+          yield* session.play(tone(2_000))
+          const interrupting = yield* Effect.forkChild(session.interrupt, { startImmediately: true })
+          const next = yield* session.play(tone(3_000, 500))
+          yield* Effect.sleep("200 millis")
+          yield* release
+          assert.lengthOf(yield* Fiber.join(interrupting), 3)
+          assert.strictEqual((yield* next.awaitEnd)._tag, "Finished")
+        })
+      )
+      assert.deepStrictEqual(tracks, [])
+      const half = 48 * 520
+      // nothing was sent any more though the mix was still being opened
+      assert.isBelow(heard.findIndex(({ payload }) => OpusPacket.isSilence(payload)), 27)
+      for (const hz of [1_000, 2_000]) {
+        for (let at = 0; at + 1_920 < sound.left.length; at += 960) {
+          assert.isBelow(Hearing.levelOf(sound.left, hz, at, 1_920), 0.02, `${hz} Hz at ${at / 48} ms`)
+        }
+      }
+      for (let at = half; at + 1_920 < sound.left.length; at += 960) {
+        assert.isBelow(Hearing.levelOf(sound.left, 440, at, 1_920), 0.02, `at ${at / 48} ms`)
+      }
+      assert.isAbove(heard.filter(isVoiced).length, 25 + 20)
+    }))
+})
