@@ -105,6 +105,8 @@ export const make = Effect.fnUntraced(function*(
   const scope = yield* Effect.scope
   const player = yield* Player.make(outlet, mixer, encoder)
   const places = new Map<Track.Track, Place>()
+  /** Tracks whose sources are being opened. */
+  const making = new Set<{ isInterrupted: boolean }>()
 
   const play = Effect.fnUntraced(function*<R>(source: AudioSource<R>, options: PlayOptions = {}) {
     const gain = options.gain ?? 1
@@ -120,26 +122,34 @@ export const make = Effect.fnUntraced(function*(
       after: options.after === undefined ? undefined : places.get(options.after),
       crossfadeMs: toMs(options.crossfade)
     })
-    const trackScope = yield* Scope.fork(scope)
-    const track = yield* Track.make(source, place, options).pipe(
-      Scope.provide(trackScope),
-      Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
-    )
-    places.set(track, place)
-    yield* track.awaitEnd.pipe(
-      Effect.andThen(Effect.suspend(() => {
-        places.delete(track)
-        return Scope.close(trackScope, Exit.void)
-      })),
-      Effect.forkIn(scope, { startImmediately: true })
-    )
-    return track
+    const own = { isInterrupted: false }
+    making.add(own)
+    return yield* Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const trackScope = yield* Scope.fork(scope)
+        const track = yield* restore(Scope.provide(Track.make(source, place, options), trackScope)).pipe(
+          Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
+        )
+        places.set(track, place)
+        yield* track.awaitEnd.pipe(
+          Effect.andThen(Effect.suspend(() => {
+            places.delete(track)
+            return Scope.close(trackScope, Exit.void)
+          })),
+          Effect.interruptible,
+          Effect.forkIn(scope, { startImmediately: true })
+        )
+        if (own.isInterrupted) yield* track.stop
+        return track
+      })
+    ).pipe(Effect.ensuring(Effect.sync(() => making.delete(own))))
   })
 
   const tracks = Effect.sync(() => Array.from(places.keys()))
 
   const interrupt = Effect.gen(function*() {
     yield* player.silence
+    for (const track of making) track.isInterrupted = true
     const all = yield* tracks
     const positions = yield* Effect.forEach(
       all,

@@ -57,6 +57,31 @@ const opening = (
     return { heard, open: encoders.open(), sound: yield* Hearing.decode(heard), tracks: yield* session.tracks }
   })).pipe(Effect.provide(Rig.memory()))
 
+describe("while a source is being opened", () => {
+  it.effect("an interruption ends its track, too, before anything of it is heard", () =>
+    Rig.run(Effect.gen(function*() {
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby")
+      const slow: AudioSource.AudioSource = {
+        name: "slow",
+        open: Effect.delay(AudioSource.fromFrames(Rig.frames(50)).open, "500 millis")
+      }
+      const answering = yield* Effect.forkChild(session.play(slow), { startImmediately: true })
+      yield* Effect.sleep("100 millis")
+      assert.deepStrictEqual(yield* session.interrupt, [])
+      const track = yield* Fiber.join(answering)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Stopped" })
+      const next = yield* session.play(AudioSource.fromFrames(Rig.frames(50, 1)))
+      assert.deepStrictEqual(yield* next.awaitEnd, { _tag: "Finished" })
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual(
+        (yield* guest.heard).filter(isVoiced).map(({ payload }) => payload),
+        Rig.payloads(Rig.frames(50, 1))
+      )
+      assert.deepStrictEqual(yield* session.tracks, [])
+    })).pipe(Effect.provide(Rig.memory())))
+})
+
 describe("while a mix is being opened", () => {
   it.effect("a track that is stopped is not heard, and leaves no mix behind", () =>
     Effect.gen(function*() {
