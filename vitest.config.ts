@@ -1,12 +1,26 @@
 import { availableParallelism } from "node:os"
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import { BaseSequencer, type TestSpecification } from "vitest/node"
 
 const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
 
 /** What needs a process of its own to itself: it counts handles and memory, starts processes, or blocks its thread. */
 const alone = ["test/{integration,interop,cli,fuzz}/**/*.test.ts", "test/cli*.test.ts", "examples/**/*.test.ts"]
 const never = ["**/node_modules/**", "test/**/*.long.test.ts"]
+
+/** What takes minutes: begun last, it would keep one processor busy while the others wait. */
+const longest = ["faultTable", "model", "e2eeSchedules", "discordjs-voice-e2ee", "dysnomia-e2ee", "leaks", "recovery"]
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const rank = ({ moduleId }: TestSpecification): number => {
+      const place = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
+      return place === -1 ? longest.length : place
+    }
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
+  }
+}
 
 export default defineConfig({
   resolve: {
@@ -20,6 +34,7 @@ export default defineConfig({
     // a third of the time goes into tests that wait for sockets and other processes
     maxWorkers: Math.max(3, availableParallelism()),
     testTimeout: 30_000,
+    sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: "alone", include: alone, exclude: never } },
       // to load the modules anew for each file takes half of the time of these
