@@ -49,7 +49,10 @@ export interface TrackMetrics {
   readonly concealed: number
 }
 
-/** @internal */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface AttachOptions {
   /** Begins in the middle of something. */
   readonly cutIn: boolean

@@ -75,13 +75,17 @@ export const make = (): Thread => {
     next.on("message", (message) => onMessage(message as FromMixes))
     next.on("error", () => isCurrent() && onEnd())
     next.on("exit", () => isCurrent() && onEnd())
-    // a program whose sessions are closed may end
-    next.unref()
     worker = next
     return next
   }
 
   const post = (message: ToMixes): void => worker?.postMessage(message)
+
+  /** A program waits for its mixes, and ends without waiting for an idle thread. */
+  const hold = (): void => {
+    if (entries.size > 0) worker?.ref()
+    else worker?.unref()
+  }
 
   return {
     open: async (setup, onBroken) => {
@@ -89,10 +93,12 @@ export const make = (): Thread => {
       started()
       const close = () => {
         if (entries.delete(mix)) post({ _tag: "Close", mix })
+        hold()
       }
       try {
         await new Promise<void>((resolve, reject) => {
           entries.set(mix, { onBroken, resolve, reject })
+          hold()
           post({ _tag: "Open", mix, setup })
         })
       } catch (failure) {

@@ -70,7 +70,10 @@ export interface Interrupted {
   readonly positionMs: number
 }
 
-/** @internal */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface Playing {
   readonly play: <R>(
     source: AudioSource<R>,
