@@ -18,7 +18,8 @@ class LongestFirst extends BaseSequencer {
       const place = longest.findIndex((name) => moduleId.endsWith(`/${name}.test.ts`))
       return place === -1 ? longest.length : place
     }
-    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b))
+    const usual = super.sort.bind(this)
+    return (await usual(files)).toSorted((a, b) => rank(a) - rank(b))
   }
 }
 
