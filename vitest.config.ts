@@ -10,7 +10,7 @@ const alone = ["test/{integration,interop,cli,fuzz}/**/*.test.ts", "test/cli*.te
 const never = ["**/node_modules/**", "test/**/*.long.test.ts"]
 
 /** What takes minutes: begun last, it would keep one processor busy while the others wait. */
-const longest = ["faultTable", "model", "e2eeSchedules", "discordjs-voice-e2ee", "dysnomia-e2ee", "leaks", "recovery"]
+const longest = ["faultTable", "model", "e2eeSchedules", "discordjs-voice-e2ee", "dysnomia-e2ee", "recovery"]
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
