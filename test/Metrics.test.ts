@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Metric, Scope, Stream } from "effect"
+import { Effect, Exit, Metric, Random, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Emulator from "../src/emulator/Emulator.ts"
 import * as Metrics from "../src/Metrics.ts"
@@ -167,5 +167,5 @@ describe("Metrics", () => {
         (yield* series("discord_voice_frames_concealed_total")).get(`${channel} mine`),
         buffered?.lost
       )
-    })).pipe(Effect.provide(Rig.memory()), fresh))
+    })).pipe(Random.withSeed("reports"), Effect.provide(Rig.memory()), fresh))
 })

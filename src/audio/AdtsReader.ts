@@ -6,12 +6,9 @@
  *
  * @since 0.1.0
  */
-import { append, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
-import * as Tags from "./Tags.ts"
-
-const maxTagBytes = 256 * 1024
-
-const maxJoinBytes = 65_536
+import * as Cutter from "./Cutter.ts"
+import type { Header, PacketReader } from "./PacketReader.ts"
+import type * as Tags from "./Tags.ts"
 
 /** Samples of an access unit, before a decoder may double them (SBR). */
 const unitSamples = 1024
@@ -55,42 +52,15 @@ const alike = (a: Frame, b: Frame): boolean =>
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): PacketReader => {
-  const input = pending()
-  let position = 0
-  let skipping = 0
-  let tagsRead = false
-  let joined = 0
+export const make = (): PacketReader => Cutter.make(formatOf)
+
+const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
+  const { available, consume, fail, give, input, position } = cutter
+  const tags: Tags.MutableTags = {}
+  const around = Cutter.surroundings(cutter, "AAC", tags)
   let model: Frame | undefined
   let header: Header | undefined
   let start = 0
-  const tags: Tags.MutableTags = {}
-  let packets: Array<Packet> = []
-  let problem: Problem | undefined
-
-  const fail = (kind: Problem["kind"], detail: string): void => {
-    problem ??= { kind, detail }
-  }
-
-  const consume = (bytes: number): void => {
-    input.start += bytes
-    position += bytes
-  }
-
-  const onTag = (): boolean => {
-    const available = input.end - input.start
-    if (available < 10) return false
-    const bytes = Tags.id3Bytes(input.bytes, input.start)
-    if (bytes === 0) {
-      tagsRead = true
-      return true
-    }
-    const wanted = Math.min(bytes, maxTagBytes)
-    if (available < wanted) return false
-    Tags.id3(input.bytes.slice(input.start, input.start + wanted), tags)
-    skipping = bytes
-    return true
-  }
 
   const onFirst = (frame: Frame): void => {
     model = frame
@@ -113,82 +83,45 @@ export const make = (): PacketReader => {
     }
   }
 
-  const onForeign = (): boolean => {
-    if (model === undefined) {
-      if (++joined > maxJoinBytes) {
-        fail("UnknownFormat", "there is no AAC in it")
-        return false
-      }
-      consume(1)
-      return true
-    }
-    const id3 = input.end - input.start >= 10 ? Tags.id3Bytes(input.bytes, input.start) : 0
-    if (id3 > 0) {
-      skipping = id3
-      return true
-    }
-    fail("Corrupt", "something that is no frame stands between the AAC frames")
-    return false
-  }
+  const onForeign = (): boolean =>
+    around.pass(
+      model === undefined,
+      () => fail("Corrupt", "something that is no frame stands between the AAC frames")
+    )
 
   const step = (): boolean => {
-    if (problem !== undefined) return false
-    const available = input.end - input.start
-    if (skipping > 0) {
-      const bytes = Math.min(skipping, available)
-      skipping -= bytes
-      consume(bytes)
-      return bytes > 0
-    }
-    if (!tagsRead) return onTag()
-    if (available < 7) return false
+    if (!around.isTagRead()) return around.readTag()
+    if (available() < 7) return false
     const frame = frameAt(input.bytes, input.start)
     if (frame === undefined || (model !== undefined && !alike(frame, model))) return onForeign()
     if (model === undefined) {
-      if (available < frame.bytes + 7) return false
+      if (available() < frame.bytes + 7) return false
       const second = frameAt(input.bytes, input.start + frame.bytes)
       if (second === undefined || !alike(frame, second)) return onForeign()
       onFirst(frame)
     }
-    if (available < frame.bytes) return false
+    if (available() < frame.bytes) return false
     const data = input.bytes.slice(input.start + frame.headerBytes, input.start + frame.bytes)
-    packets.push({ data, samples: frame.blocks * unitSamples, start, offset: position })
+    give({ data, samples: frame.blocks * unitSamples, start, offset: position() })
     start += frame.blocks * unitSamples
     consume(frame.bytes)
     return true
   }
 
   return {
-    push: (bytes) => {
-      if (problem !== undefined) return
-      append(input, bytes)
-      while (step()) { /* goes on as far as there are bytes */ }
-    },
+    step,
     end: () => {
-      if (problem !== undefined) return
       if (header === undefined) {
-        fail(tagsRead ? "UnknownFormat" : "Truncated", tagsRead ? "there is no AAC in it" : "it ends in the headers")
-      } else if (input.end > input.start) {
+        if (around.isTagRead()) fail("UnknownFormat", "there is no AAC in it")
+        else fail("Truncated", "it ends in the headers")
+      } else if (available() > 0) {
         fail("Truncated", "it ends inside an AAC frame")
       }
     },
-    take: () => {
-      const taken = packets
-      packets = []
-      return taken
-    },
     header: () => header,
-    durationMs: () => undefined,
     durationByTail: () => undefined,
     tailBytes: 0,
-    problem: () => problem,
     restart: (place) => {
-      input.start = 0
-      input.end = 0
-      skipping = 0
-      packets = []
-      problem = undefined
-      position = place.offset
       start = place.start
     }
   }

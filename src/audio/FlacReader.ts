@@ -9,7 +9,8 @@
  *
  * @since 0.1.0
  */
-import { append, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import * as Cutter from "./Cutter.ts"
+import type { Header, PacketReader } from "./PacketReader.ts"
 import * as Samples from "./Samples.ts"
 import * as Tags from "./Tags.ts"
 
@@ -117,11 +118,10 @@ const frameAt = (bytes: Uint8Array, at: number, end: number, info: StreamInfo): 
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): PacketReader => {
-  const input = pending()
-  let position = 0
+export const make = (): PacketReader => Cutter.make(formatOf)
+
+const formatOf = ({ available, consume, fail, give, input, position, skip }: Cutter.Cutter): Cutter.Format => {
   let state: "start" | "blocks" | "frames" = "start"
-  let skipping = 0
   let info: StreamInfo | undefined
   let header: Header | undefined
   let frame: Frame | undefined
@@ -131,23 +131,12 @@ export const make = (): PacketReader => {
   let scanned = 0
   let crc = 0
   const tags: Tags.MutableTags = {}
-  let packets: Array<Packet> = []
-  let problem: Problem | undefined
-
-  const fail = (kind: Problem["kind"], detail: string): void => {
-    problem ??= { kind, detail }
-  }
-
-  const consume = (bytes: number): void => {
-    input.start += bytes
-    position += bytes
-  }
 
   const onStart = (): boolean => {
-    if (input.end - input.start < 10) return false
+    if (available() < 10) return false
     const id3 = Tags.id3Bytes(input.bytes, input.start)
     if (id3 > 0) {
-      skipping = id3
+      skip(id3)
       return true
     }
     if (String.fromCharCode(...input.bytes.subarray(input.start, input.start + 4)) !== "fLaC") {
@@ -160,13 +149,12 @@ export const make = (): PacketReader => {
   }
 
   const onBlock = (): boolean => {
-    const available = input.end - input.start
-    if (available < 4) return false
+    if (available() < 4) return false
     const [first = 0, a = 0, b = 0, c = 0] = input.bytes.subarray(input.start, input.start + 4)
     const type = first & 127
     const size = (a << 16) | (b << 8) | c
     const wanted = type === 0 || (type === 4 && size <= maxCommentBytes)
-    if (wanted && available < 4 + size) return false
+    if (wanted && available() < 4 + size) return false
     const block = input.bytes.subarray(input.start + 4, input.start + 4 + size)
     if (type === 0) {
       info = decodeInfo(block)
@@ -179,7 +167,7 @@ export const make = (): PacketReader => {
     if (wanted) consume(4 + size)
     else {
       consume(4)
-      skipping = size
+      skip(size)
     }
     if ((first & 128) !== 0) onFrames()
     return true
@@ -204,12 +192,12 @@ export const make = (): PacketReader => {
     }
   }
 
-  const give = (current: Frame, length: number): void => {
-    packets.push({
+  const giveFrame = (current: Frame, length: number): void => {
+    give({
       data: input.bytes.slice(input.start, input.start + length),
       samples: current.samples,
       start: current.start,
-      offset: position
+      offset: position()
     })
     expected = current.start + current.samples
     searching = false
@@ -262,7 +250,7 @@ export const make = (): PacketReader => {
         if (next === "short") return false
         if (next !== undefined) {
           if (crc === 0) {
-            give(current, scanned)
+            giveFrame(current, scanned)
             return true
           }
           if (!searching && next.start === current.start + current.samples) {
@@ -287,13 +275,6 @@ export const make = (): PacketReader => {
   }
 
   const step = (): boolean => {
-    if (problem !== undefined) return false
-    if (skipping > 0) {
-      const bytes = Math.min(skipping, input.end - input.start)
-      skipping -= bytes
-      consume(bytes)
-      return bytes > 0
-    }
     if (state === "start") return onStart()
     if (state === "blocks") return onBlock()
     return info !== undefined && onFrame(info)
@@ -301,7 +282,7 @@ export const make = (): PacketReader => {
 
   /** The last frame has no next one: it ends where the bytes end, or where a tag of 128 bytes begins. */
   const endFrame = (): void => {
-    const held = input.end - input.start
+    const held = available()
     const current = frame
     if (current === undefined) {
       if (!complete() && !isTag(input.start) && (held > 0 || info?.total !== undefined)) {
@@ -315,39 +296,21 @@ export const make = (): PacketReader => {
       sum = ((sum << 8) & 0xffff) ^ (crc16Table[(sum >> 8) ^ (input.bytes[i] ?? 0)] ?? 0)
     }
     if (sum !== 0) return fail("Truncated", "it ends inside a FLAC frame")
-    give(current, length)
+    giveFrame(current, length)
     if (info?.total !== undefined && expected < info.total) fail("Truncated", "it is shorter than it says")
   }
 
   return {
-    push: (bytes) => {
-      if (problem !== undefined) return
-      append(input, bytes)
-      while (step()) { /* goes on as far as there are bytes */ }
-    },
+    step,
     end: () => {
-      if (problem !== undefined) return
       if (state !== "frames") fail("Truncated", "it ends in the headers")
       else endFrame()
     },
-    take: () => {
-      const taken = packets
-      packets = []
-      return taken
-    },
     header: () => header,
-    durationMs: () => header?.total === undefined ? undefined : header.total / header.rate * 1000,
     durationByTail: () => undefined,
     tailBytes: 0,
-    problem: () => problem,
     restart: (place) => {
-      input.start = 0
-      input.end = 0
-      skipping = 0
-      packets = []
-      problem = undefined
       frame = undefined
-      position = place.offset
       expected = place.start
       searching = true
     },

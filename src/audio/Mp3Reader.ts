@@ -9,13 +9,9 @@
  *
  * @since 0.1.0
  */
-import { append, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
-import * as Tags from "./Tags.ts"
-
-/** Tags are read up to this size: what is larger is a picture. */
-const maxTagBytes = 256 * 1024
-
-const maxJoinBytes = 65_536
+import * as Cutter from "./Cutter.ts"
+import type { Header, PacketReader } from "./PacketReader.ts"
+import type * as Tags from "./Tags.ts"
 
 /** Samples that a decoder of layer III is late (the filter bank and the overlap), as LAME counts it. */
 const decoderDelay = 529
@@ -107,46 +103,18 @@ const infoOf = (data: Uint8Array, frame: Frame): Info | undefined => {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): PacketReader => {
-  const input = pending()
-  let position = 0
-  let skipping = 0
-  let tagsRead = false
-  let joined = 0
+export const make = (): PacketReader => Cutter.make(formatOf)
+
+const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
+  const { available, consume, fail, give, input, position } = cutter
+  const tags: Tags.MutableTags = {}
+  const around = Cutter.surroundings(cutter, "MP3", tags)
   let model: Frame | undefined
   let header: Header | undefined
   let info: Info | undefined
   let start = 0
   let soundAt = 0
   let ended = false
-  const tags: Tags.MutableTags = {}
-  let packets: Array<Packet> = []
-  let problem: Problem | undefined
-
-  const fail = (kind: Problem["kind"], detail: string): void => {
-    problem ??= { kind, detail }
-  }
-
-  const consume = (bytes: number): void => {
-    input.start += bytes
-    position += bytes
-  }
-
-  /** A tag is of use before the first frame only; `false` if more bytes are needed. */
-  const onTag = (): boolean => {
-    const available = input.end - input.start
-    if (available < 10) return false
-    const bytes = Tags.id3Bytes(input.bytes, input.start)
-    if (bytes === 0) {
-      tagsRead = true
-      return true
-    }
-    const wanted = Math.min(bytes, maxTagBytes)
-    if (available < wanted) return false
-    Tags.id3(input.bytes.slice(input.start, input.start + wanted), tags)
-    skipping = bytes
-    return true
-  }
 
   const onFirst = (frame: Frame, data: Uint8Array): boolean => {
     info = infoOf(data, frame)
@@ -156,7 +124,7 @@ export const make = (): PacketReader => {
     const total = info?.frames === undefined
       ? undefined
       : Math.max(0, info.frames * frame.samples - (known ? (info.delay ?? 0) + info.padding : 0))
-    soundAt = info === undefined ? position : position + frame.bytes
+    soundAt = info === undefined ? position() : position() + frame.bytes
     header = {
       codec: "mp3",
       rate: frame.rate,
@@ -173,116 +141,80 @@ export const make = (): PacketReader => {
 
   /** Whether a tag begins here, or nothing but zeros comes; "short" if that cannot be told yet. */
   const isTrailer = (): boolean => {
-    const magic = ascii(input.bytes, input.start, Math.min(4, input.end - input.start))
+    const magic = ascii(input.bytes, input.start, Math.min(4, available()))
     return magic.startsWith("TAG") || magic.startsWith("APE") || magic.startsWith("LYR") || magic.startsWith("ID3") ||
       input.bytes[input.start] === 0
   }
 
-  const onForeign = (): boolean => {
-    if (model === undefined) {
-      if (++joined > maxJoinBytes) {
-        fail("UnknownFormat", "there is no MP3 in it")
-        return false
-      }
-      consume(1)
-      return true
+  const onForeign = (): boolean =>
+    around.pass(model === undefined, () => {
+      if (isTrailer()) ended = true
+      else fail("Corrupt", "something that is no frame stands between the MP3 frames")
+    })
+
+  const onTrailer = (): void => {
+    // what has looked like padding is none if sound follows
+    while (available() > 0 && input.bytes[input.start] === 0) consume(1)
+    if (available() > 0 && input.bytes[input.start] === 0xff) {
+      fail("Corrupt", "a part of the MP3 frames was overwritten with zeros")
     }
-    const id3 = input.end - input.start >= 10 ? Tags.id3Bytes(input.bytes, input.start) : 0
-    if (id3 > 0) {
-      skipping = id3
-      return true
-    }
-    if (isTrailer()) ended = true
-    else fail("Corrupt", "something that is no frame stands between the MP3 frames")
-    return false
+    consume(available())
   }
 
   const step = (): boolean => {
-    if (problem !== undefined) return false
-    const available = input.end - input.start
-    if (skipping > 0) {
-      const bytes = Math.min(skipping, available)
-      skipping -= bytes
-      consume(bytes)
-      return bytes > 0
-    }
     if (ended) {
-      // what has looked like padding is none if sound follows
-      while (input.start < input.end && input.bytes[input.start] === 0) consume(1)
-      if (input.start < input.end && input.bytes[input.start] === 0xff) {
-        fail("Corrupt", "a part of the MP3 frames was overwritten with zeros")
-      }
-      input.start = input.end
+      onTrailer()
       return false
     }
-    if (!tagsRead) return onTag()
-    if (available < 4) return false
+    if (!around.isTagRead()) return around.readTag()
+    if (available() < 4) return false
     const frame = frameAt(input.bytes, input.start)
     if (frame === undefined || (model !== undefined && !alike(frame, model))) return onForeign()
     // a header is too easily found by chance: the first one counts only if a second one follows
-    if (model === undefined && available < frame.bytes + 4) return false
+    if (model === undefined && available() < frame.bytes + 4) return false
     if (model === undefined) {
       const second = frameAt(input.bytes, input.start + frame.bytes)
       if (second === undefined || !alike(frame, second)) return onForeign()
     }
-    if (available < frame.bytes) return false
+    if (available() < frame.bytes) return false
     const data = input.bytes.slice(input.start, input.start + frame.bytes)
     if (model === undefined && onFirst(frame, data)) {
       consume(frame.bytes)
       return true
     }
-    packets.push({ data, samples: frame.samples, start, offset: position })
+    give({ data, samples: frame.samples, start, offset: position() })
     start += frame.samples
     consume(frame.bytes)
     return true
   }
 
   return {
-    push: (bytes) => {
-      if (problem !== undefined) return
-      append(input, bytes)
-      while (step()) { /* goes on as far as there are bytes */ }
-    },
+    step,
     end: () => {
-      if (problem !== undefined) return
       const frame = model === undefined ? frameAt(input.bytes, input.start) : undefined
       // a single frame has no second one that speaks for it
-      if (frame !== undefined && input.end - input.start >= frame.bytes) {
+      if (frame !== undefined && available() >= frame.bytes) {
         const data = input.bytes.slice(input.start, input.start + frame.bytes)
-        if (!onFirst(frame, data)) packets.push({ data, samples: frame.samples, start: 0, offset: position })
+        if (!onFirst(frame, data)) give({ data, samples: frame.samples, start: 0, offset: position() })
         consume(frame.bytes)
       }
       if (header === undefined) {
-        return fail(
-          tagsRead ? "UnknownFormat" : "Truncated",
-          tagsRead ? "there is no MP3 in it" : "it ends in the headers"
-        )
+        if (around.isTagRead()) fail("UnknownFormat", "there is no MP3 in it")
+        else fail("Truncated", "it ends in the headers")
+        return
       }
-      if (!ended && input.end - input.start >= 4 && !isTrailer()) {
+      if (!ended && available() >= 4 && !isTrailer()) {
         return fail("Truncated", "it ends inside an MP3 frame")
       }
       const whole = info?.frames === undefined || model === undefined ? undefined : info.frames * model.samples
       if (whole !== undefined && start < whole - (model?.samples ?? 0)) fail("Truncated", "it is shorter than it says")
     },
-    take: () => {
-      const taken = packets
-      packets = []
-      return taken
-    },
     header: () => header,
-    durationMs: () => header?.total === undefined ? undefined : header.total / header.rate * 1000,
     // without a count there is one answer only if all frames are of one size
     durationByTail: (_tail, size) => model === undefined ? undefined : (size - soundAt) * 8 / model.bitrate,
     tailBytes: 1,
-    problem: () => problem,
     restart: (place) => {
-      input.start = 0
-      input.end = 0
-      skipping = 0
-      packets = []
-      problem = undefined
       ended = false
-      position = place.offset
       start = place.start
     }
   }

@@ -9,7 +9,8 @@
  *
  * @since 0.1.0
  */
-import { append, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import * as Cutter from "./Cutter.ts"
+import type { Header, PacketReader, Problem } from "./PacketReader.ts"
 import * as Samples from "./Samples.ts"
 import type { MutableTags } from "./Tags.ts"
 import * as Tags from "./Tags.ts"
@@ -24,7 +25,7 @@ const unknownSize = 0xffffffff
 
 const text = (bytes: Uint8Array, offset: number): string => String.fromCharCode(...bytes.subarray(offset, offset + 4))
 
-const formatOf = (code: number, bits: number): Samples.SampleFormat | undefined => {
+const sampleFormatOf = (code: number, bits: number): Samples.SampleFormat | undefined => {
   if (code === 1) {
     return bits === 8 ? "u8" : bits === 16 ? "s16le" : bits === 24 ? "s24le" : bits === 32 ? "s32le" : undefined
   }
@@ -50,7 +51,7 @@ const decodeFormat = (chunk: Uint8Array): Format | Problem => {
   const code = extensible ? view.getUint16(24, true) : tag
   // the bits that count can be fewer than those that a sample takes
   const bits = channels > 0 && block % channels === 0 ? 8 * block / channels : view.getUint16(14, true)
-  const format = formatOf(code, bits)
+  const format = sampleFormatOf(code, bits)
   if (format === undefined) {
     return { kind: "Unsupported", detail: `WAV of the encoding ${code} with ${bits} bits a sample` }
   }
@@ -67,11 +68,10 @@ const decodeFormat = (chunk: Uint8Array): Format | Problem => {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): PacketReader => {
-  const input = pending()
-  let position = 0
+export const make = (): PacketReader => Cutter.make(formatOf)
+
+const formatOf = ({ available, consume, fail, give, input, position, skip }: Cutter.Cutter): Cutter.Format => {
   let state: "riff" | "chunks" | "sound" | "ended" = "riff"
-  let skipping = 0
   let wide: number | undefined
   let format: Format | undefined
   let header: Header | undefined
@@ -80,17 +80,6 @@ export const make = (): PacketReader => {
   let soundEnd = Infinity
   let frame = 0
   const tags: MutableTags = {}
-  let packets: Array<Packet> = []
-  let problem: Problem | undefined
-
-  const fail = (kind: Problem["kind"], detail: string): void => {
-    problem ??= { kind, detail }
-  }
-
-  const consume = (bytes: number): void => {
-    input.start += bytes
-    position += bytes
-  }
 
   const u32 = (offset: number): number => {
     const view = new DataView(input.bytes.buffer, input.bytes.byteOffset)
@@ -98,7 +87,7 @@ export const make = (): PacketReader => {
   }
 
   const onRiff = (): boolean => {
-    if (input.end - input.start < 12) return false
+    if (available() < 12) return false
     const kind = text(input.bytes, input.start)
     if (!["RIFF", "RF64", "BW64"].includes(kind) || text(input.bytes, input.start + 8) !== "WAVE") {
       fail("UnknownFormat", "it is not a WAV file")
@@ -110,8 +99,7 @@ export const make = (): PacketReader => {
   }
 
   const onChunk = (): boolean => {
-    const available = input.end - input.start
-    if (available < 8) return false
+    if (available() < 8) return false
     const id = text(input.bytes, input.start)
     const size = u32(4)
     if (id === "data") return onSound(size)
@@ -119,11 +107,11 @@ export const make = (): PacketReader => {
     const padded = size + (size & 1)
     if (!wanted || size > maxChunkBytes) {
       if (id === "fmt ") fail("Corrupt", "the WAV format chunk is too large")
-      skipping = padded
+      skip(padded)
       consume(8)
       return true
     }
-    if (available < 8 + padded) return false
+    if (available() < 8 + padded) return false
     const chunk = input.bytes.slice(input.start + 8, input.start + 8 + size)
     consume(8 + padded)
     if (id === "LIST" && size >= 4 && text(chunk, 0) === "INFO") Tags.riffInfo(chunk.subarray(4), tags)
@@ -145,7 +133,7 @@ export const make = (): PacketReader => {
       return false
     }
     consume(8)
-    soundAt = position
+    soundAt = position()
     frameBytes = Samples.bytesOf(format.format) * format.channels
     const bytes = size === unknownSize && wide !== undefined ? wide : size
     const unknown = bytes === 0 || bytes === unknownSize
@@ -168,26 +156,19 @@ export const make = (): PacketReader => {
   }
 
   const onSamples = (): boolean => {
-    const available = Math.min(input.end - input.start, soundEnd - position)
-    const frames = Math.min(packetFrames, Math.floor(available / frameBytes))
+    const bytes = Math.min(available(), soundEnd - position())
+    const frames = Math.min(packetFrames, Math.floor(bytes / frameBytes))
     if (frames > 0) {
       const data = input.bytes.slice(input.start, input.start + frames * frameBytes)
-      packets.push({ data, samples: frames, start: frame, offset: position })
+      give({ data, samples: frames, start: frame, offset: position() })
       frame += frames
       consume(data.length)
     }
-    if (position >= soundEnd) state = "ended"
+    if (position() >= soundEnd) state = "ended"
     return frames > 0
   }
 
   const step = (): boolean => {
-    if (problem !== undefined) return false
-    if (skipping > 0) {
-      const bytes = Math.min(skipping, input.end - input.start)
-      skipping -= bytes
-      consume(bytes)
-      return bytes > 0
-    }
     switch (state) {
       case "riff":
         return onRiff()
@@ -196,43 +177,25 @@ export const make = (): PacketReader => {
       case "sound":
         return onSamples()
       case "ended":
-        consume(input.end - input.start)
+        consume(available())
         return false
     }
   }
 
   return {
-    push: (bytes) => {
-      if (problem !== undefined) return
-      append(input, bytes)
-      while (step()) { /* goes on as far as there are bytes */ }
-    },
+    step,
     end: () => {
-      if (problem !== undefined) return
       if (state === "riff" || state === "chunks") fail("Truncated", "it ends in the headers")
       else if (state === "sound" && soundEnd !== Infinity) fail("Truncated", "it is shorter than it says")
-      else if (state === "sound" && input.end > input.start) fail("Truncated", "it ends inside a sample")
-    },
-    take: () => {
-      const taken = packets
-      packets = []
-      return taken
+      else if (state === "sound" && available() > 0) fail("Truncated", "it ends inside a sample")
     },
     header: () => header,
-    durationMs: () => header?.total === undefined ? undefined : header.total / header.rate * 1000,
     durationByTail: (_tail, size) =>
       header === undefined ? undefined : Math.floor((size - soundAt) / frameBytes) / header.rate * 1000,
     tailBytes: 1,
-    problem: () => problem,
     restart: (place) => {
-      input.start = 0
-      input.end = 0
-      skipping = 0
-      packets = []
-      problem = undefined
-      position = place.offset
       frame = place.start
-      state = position >= soundEnd ? "ended" : "sound"
+      state = place.offset >= soundEnd ? "ended" : "sound"
     },
     placeOf: (sample) => ({ offset: Math.min(soundEnd, soundAt + sample * frameBytes), start: sample })
   }

@@ -1,0 +1,195 @@
+/**
+ * What the readers have in common that cut the bytes of a file into packets, one step after another: the bytes that wait,
+ * where they stand in the file, what is skipped, the packets that are whole, and the problem that ended it.
+ *
+ * @since 0.1.0
+ */
+import {
+  append,
+  type Packet,
+  type PacketReader,
+  type Pending,
+  pending,
+  type Place,
+  type Problem
+} from "./PacketReader.ts"
+import * as Tags from "./Tags.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Cutter {
+  readonly input: Pending
+  /** Bytes that wait. */
+  readonly available: () => number
+  /** Where in the file the first of them stands. */
+  readonly position: () => number
+  readonly consume: (bytes: number) => void
+  /** Passes over bytes, also such as have not come yet. */
+  readonly skip: (bytes: number) => void
+  readonly give: (packet: Packet) => void
+  /** Ends it. The first problem counts. */
+  readonly fail: (kind: Problem["kind"], detail: string) => void
+}
+
+/**
+ * What is particular about a format. `step` does what it can with the bytes that wait, and says whether there may be more to
+ * do; `end` and `restart` do what the format needs besides.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Format
+  extends
+    Pick<PacketReader, "header" | "durationByTail" | "tailBytes" | "end" | "restart">,
+    Partial<Pick<PacketReader, "placeOf" | "placeIn">>
+{
+  readonly step: () => boolean
+}
+
+/**
+ * A reader at the start of a file.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (formatOf: (cutter: Cutter) => Format): PacketReader => {
+  const input = pending()
+  let position = 0
+  let skipping = 0
+  let packets: Array<Packet> = []
+  let problem: Problem | undefined
+
+  const available = () => input.end - input.start
+  const consume = (bytes: number): void => {
+    input.start += bytes
+    position += bytes
+  }
+  const format = formatOf({
+    input,
+    available,
+    position: () => position,
+    consume,
+    skip: (bytes) => {
+      skipping += bytes
+    },
+    give: (packet) => void packets.push(packet),
+    fail: (kind, detail) => {
+      problem ??= { kind, detail }
+    }
+  })
+
+  const step = (): boolean => {
+    if (problem !== undefined) return false
+    if (skipping === 0) return format.step()
+    const bytes = Math.min(skipping, available())
+    skipping -= bytes
+    consume(bytes)
+    return bytes > 0
+  }
+
+  return {
+    push: (bytes) => {
+      if (problem !== undefined) return
+      append(input, bytes)
+      while (step()) { /* goes on as far as there are bytes */ }
+    },
+    end: () => {
+      if (problem === undefined) format.end()
+    },
+    take: () => {
+      const taken = packets
+      packets = []
+      return taken
+    },
+    header: format.header,
+    durationMs: () => {
+      const header = format.header()
+      return header?.total === undefined ? undefined : header.total / header.rate * 1000
+    },
+    durationByTail: format.durationByTail,
+    tailBytes: format.tailBytes,
+    problem: () => problem,
+    restart: (place: Place) => {
+      input.start = 0
+      input.end = 0
+      skipping = 0
+      packets = []
+      problem = undefined
+      position = place.offset
+      format.restart(place)
+    },
+    placeOf: format.placeOf,
+    placeIn: format.placeIn
+  }
+}
+
+/** Tags are read up to this size: what is larger is a picture. */
+const maxTagBytes = 256 * 1024
+
+/** What is looked over for the first frame: a station is joined in the middle of one. */
+const maxJoinBytes = 65_536
+
+/**
+ * What stands before the first frame of a stream that is nothing but frames, and between them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Surroundings {
+  /** Whether an ID3v2 tag before the first frame has been looked for. */
+  readonly isTagRead: () => boolean
+  /** Looks for it; `false` if more bytes are needed. */
+  readonly readTag: () => boolean
+  /**
+   * Something that is no frame. `isJoining`: there was none yet. It is skipped then, or if it is a tag; `onOther` is told of
+   * anything else.
+   */
+  readonly pass: (isJoining: boolean, onOther: () => void) => boolean
+}
+
+/**
+ * `name` is that of the format, for messages.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surroundings => {
+  const { available, consume, fail, input, skip } = cutter
+  let isTagRead = false
+  let joined = 0
+  return {
+    isTagRead: () => isTagRead,
+    readTag: () => {
+      if (available() < 10) return false
+      const bytes = Tags.id3Bytes(input.bytes, input.start)
+      if (bytes === 0) {
+        isTagRead = true
+        return true
+      }
+      const wanted = Math.min(bytes, maxTagBytes)
+      if (available() < wanted) return false
+      Tags.id3(input.bytes.slice(input.start, input.start + wanted), tags)
+      skip(bytes)
+      return true
+    },
+    pass: (isJoining, onOther) => {
+      if (isJoining) {
+        if (++joined > maxJoinBytes) {
+          fail("UnknownFormat", `there is no ${name} in it`)
+          return false
+        }
+        consume(1)
+        return true
+      }
+      const id3 = available() >= 10 ? Tags.id3Bytes(input.bytes, input.start) : 0
+      if (id3 === 0) {
+        onOther()
+        return false
+      }
+      skip(id3)
+      return true
+    }
+  }
+}
