@@ -10,7 +10,7 @@ import * as Tap from "./tap.ts"
 import * as VirtualTime from "./virtualTime.ts"
 import * as Visits from "./visits.ts"
 
-describe("hundreds of visits", () => {
+describe("a thousand visits", () => {
   it.effect("leave nothing behind in memory", () =>
     Effect.andThen(
       Effect.scoped(Layer.build(Layer.merge(VoiceCrypto.layer, Mixer.layer))),
@@ -27,12 +27,12 @@ describe("hundreds of visits", () => {
           }))
           yield* Visits.visit(random, 0)
           const before = yield* count
-          for (let i = 0; i < 250; i++) yield* Visits.visit(random, i)
+          for (let i = 0; i < 1_000; i++) yield* Visits.visit(random, i)
           assert.deepStrictEqual(yield* count, before)
           yield* Rig.left
           const discord = yield* Emulator.Emulator
           assert.deepStrictEqual(yield* discord.violations, [])
-          assert.isAbove(tap.voice.made, 250)
+          assert.isAbove(tap.voice.made, 1_000)
         }).pipe(
           Effect.provide(Rig.inMemory(tap.layer)),
           Effect.provideService(Metric.FiberRuntimeMetrics, fibers.service),
