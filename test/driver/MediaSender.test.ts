@@ -60,6 +60,8 @@ const rig = (options?: {
         const header = RtpPacket.makeHeader()
         assert.isUndefined(RtpPacket.readHeader(packet, length, header))
         assert.strictEqual(header.ssrc, 7)
+        // version 2, no padding, extension or contributors; no marker, payload type 120 (RFC 3550, 5.1)
+        assert.strictEqual(hex(packet.subarray(0, 2)), "8078")
         sent.push({
           atMs: now,
           sequence: header.sequence,
