@@ -29,6 +29,7 @@ import * as Conduit from "./session/Conduit.ts"
 import { Observation } from "./session/Observation.ts"
 import * as Playing from "./session/Playing.ts"
 import * as Policy from "./session/Policy.ts"
+import * as Presence from "./session/Presence.ts"
 import type { State } from "./session/State.ts"
 import * as Supervisor from "./session/Supervisor.ts"
 import * as Traces from "./session/Traces.ts"
@@ -281,7 +282,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     const conduit = yield* Conduit.make(options.receiveCapacity ?? defaultReceiveCapacity)
     if (selfMute) yield* conduit.setMuted(true)
     if (selfDeaf) yield* conduit.setDeaf(true)
-    const receive = yield* Receive.make(conduit, options.receive)
+    const intake = yield* Presence.make({ gateway, guildId, conduit, channelId: () => whereabouts.now().channelId })
+    const receive = yield* Receive.make(intake, options.receive)
     const joined = yield* Deferred.make<VoiceDriver.VoiceConnection, VoiceError.VoiceError>()
     // made before the fiber is: what decides about losses ends before the connection that it would miss
     const connections = yield* Scope.fork(scope)

@@ -53,7 +53,7 @@ export interface Intake {
   readonly observe: (
     observer: Observer<Happening>
   ) => Effect.Effect<void, never, Scope.Scope>
-  /** Who else is in the channel, as the voice gateway has told. */
+  /** Who else is in the channel, as the gateways have told. */
   readonly members: () => ReadonlyArray<UserId>
 }
 

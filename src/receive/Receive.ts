@@ -179,7 +179,7 @@ export interface Receive {
   readonly utterances: (
     options?: Utterances.Options
   ) => Stream.Stream<Utterances.Utterance, VoiceError, OpusDecoder>
-  /** Who is in the channel, as far as the voice gateway or their audio has told, except us. */
+  /** Who is in the channel, as far as the voice gateway, the main gateway or their audio has told, except us. */
   readonly participants: Effect.Effect<ReadonlyArray<UserId>>
   /** Of one user, or `undefined` while nobody has listened to that user. Counts start with the first listener. */
   readonly statistics: {

@@ -302,6 +302,21 @@ describe("listening", () => {
       assert.strictEqual(session.receive.statistics().unknownSenders, 25)
     })).pipe(Effect.provide(Rig.memory())))
 
+  it.effect("knows from the main gateway who comes and goes, where the voice gateway does not tell", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      for (const op of [11, 13]) yield* discord.faults.when({ user: "bot", point: "voice-out", op }, "drop")
+      const session = yield* Rig.join("lobby", { version: 4 })
+      yield* Rig.guest("stage", "away")
+      const guest = yield* Rig.guest("lobby", "guest")
+      yield* Effect.sleep("100 millis")
+      assert.deepStrictEqual(yield* session.receive.participants, [guest.userId])
+      yield* guest.speak(Rig.frames(5))
+      yield* guest.leave
+      yield* Effect.sleep("100 millis")
+      assert.deepStrictEqual(yield* session.receive.participants, [])
+    })).pipe(Effect.provide(Rig.memory({ profile: Profile.year2022 }))))
+
   it.effect("opens only what those say who are listened to", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator

@@ -1,0 +1,121 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Gateway from "../../src/Gateway.ts"
+import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import type * as Hub from "../../src/receive/Hub.ts"
+import * as Presence from "../../src/session/Presence.ts"
+import * as MockGateway from "../../src/testing/MockGateway.ts"
+import * as Intake from "../receive/intake.ts"
+
+const guildId = GuildId.make("10")
+const ours = ChannelId.make("20")
+const other = ChannelId.make("21")
+const [me, ann, bob] = [UserId.make("1"), UserId.make("2"), UserId.make("3")] as const
+
+const turns = Effect.repeat(Effect.yieldNow, { times: 20 })
+
+const make = Effect.gen(function*() {
+  const gateway = yield* Gateway.Gateway
+  const mock = yield* MockGateway.MockGateway
+  const voice = Intake.make()
+  const where: { channelId: ChannelId } = { channelId: ours }
+  const presence = yield* Presence.make({
+    gateway,
+    guildId,
+    channelId: () => where.channelId,
+    conduit: voice.intake
+  })
+  const told: Array<Hub.Happening> = []
+  yield* presence.observe({ onEvent: (event) => void told.push(event), onOver: () => {} })
+  const state = (userId: UserId, channelId: ChannelId | null, guild = guildId) =>
+    Effect.andThen(
+      mock.push({
+        _tag: "VoiceState",
+        state: {
+          guild_id: guild,
+          channel_id: channelId,
+          user_id: userId,
+          session_id: "theirs",
+          deaf: false,
+          mute: false,
+          self_deaf: false,
+          self_mute: false,
+          self_video: false,
+          suppress: false
+        }
+      }),
+      turns
+    )
+  return { mock, voice, where, presence, told, state }
+})
+
+const test = <E>(name: string, body: Effect.Effect<void, E, Gateway.Gateway | MockGateway.MockGateway>) =>
+  it.effect(name, () => body.pipe(Effect.provide(MockGateway.layer({ userId: me }))))
+
+describe("Presence", () => {
+  test(
+    "names who comes and goes by the main gateway, and not us",
+    Effect.scoped(Effect.gen(function*() {
+      const { presence, state, told } = yield* make
+      yield* state(me, ours)
+      yield* state(ann, ours)
+      yield* state(bob, other)
+      yield* state(bob, ours, GuildId.make("11"))
+      assert.deepStrictEqual(presence.members(), [ann])
+      yield* state(bob, ours)
+      assert.deepStrictEqual(presence.members(), [ann, bob])
+      assert.deepStrictEqual(told, [])
+      yield* state(ann, null)
+      yield* state(bob, other)
+      assert.deepStrictEqual(presence.members(), [])
+      assert.deepStrictEqual(told, [ann, bob].map((userId) => ({ _tag: "UserDisconnected", userId })))
+    }))
+  )
+
+  test(
+    "takes who left by the main gateway for gone, until the voice gateway tells of them again",
+    Effect.scoped(Effect.gen(function*() {
+      const { presence, state, told, voice } = yield* make
+      voice.members.add(ann)
+      voice.members.add(bob)
+      yield* state(ann, null)
+      assert.deepStrictEqual(presence.members(), [bob])
+      assert.deepStrictEqual(told, [{ _tag: "UserDisconnected", userId: ann }])
+      voice.tell({ _tag: "Speaking", userId: ann, ssrc: Ssrc.make(5), flags: 1 })
+      assert.deepStrictEqual(presence.members(), [ann, bob])
+      yield* state(ann, null)
+      voice.tell({ _tag: "UsersConnected", userIds: [ann] })
+      assert.deepStrictEqual(presence.members(), [ann, bob])
+    }))
+  )
+
+  test(
+    "takes who left by the voice gateway for gone, whatever the main gateway said before",
+    Effect.scoped(Effect.gen(function*() {
+      const { presence, state, voice } = yield* make
+      yield* state(ann, ours)
+      voice.tell({ _tag: "UserDisconnected", userId: ann })
+      assert.deepStrictEqual(presence.members(), [])
+      // its late echo
+      yield* state(ann, null)
+      assert.deepStrictEqual(presence.members(), [])
+    }))
+  )
+
+  test(
+    "follows us to another channel, and forgets with a new session of the main gateway",
+    Effect.scoped(Effect.gen(function*() {
+      const { mock, presence, state, where } = yield* make
+      yield* state(ann, ours)
+      yield* state(bob, other)
+      where.channelId = other
+      assert.deepStrictEqual(presence.members(), [bob])
+      yield* mock.pushLifecycle("Resumed")
+      yield* turns
+      assert.deepStrictEqual(presence.members(), [bob])
+      yield* mock.pushLifecycle("NewSession")
+      yield* turns
+      assert.deepStrictEqual(presence.members(), [])
+    }))
+  )
+})
