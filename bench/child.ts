@@ -15,7 +15,9 @@ export const start = (
     execArgv: [
       ...(process.env["BENCH_ARGV"] ?? "").split(" ").filter(Boolean),
       "--expose-gc",
-      "--disable-warning=ExperimentalWarning"
+      "--disable-warning=ExperimentalWarning",
+      // players of others ask for timers in the past
+      "--disable-warning=TimeoutNegativeWarning"
     ],
     env: { PATH: process.env["PATH"], ...(ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca }) },
     stdio: ["ignore", "inherit", "inherit", "ipc"]

@@ -46,6 +46,8 @@ Options:
   --rounds <n>   rounds of the benches that run other processes (default 7)
   --streams <n>  numbers of streams of the benches "streams" (default 1, 100, 500, 1000) and "dave-streams" (default 20, 100,
                  500); may be given several times
+  --settle <ms>  how long the players of the bench "streams" play before they are measured (default 1500; what is hot is
+                 compiled after some seconds)
   --node <v>     run other processes on this version of Node, too; may be given several times (default 24.17.0; "none" for
                  no other)
   --help         print this
@@ -70,6 +72,7 @@ const arguments_ = (() => {
         json: { type: "boolean", default: false },
         rounds: { type: "string" },
         streams: { type: "string", multiple: true },
+        settle: { type: "string" },
         node: { type: "string", multiple: true, default: ["24.17.0"] },
         help: { type: "boolean", default: false }
       }
@@ -95,13 +98,14 @@ const main = async (options: NonNullable<typeof arguments_>): Promise<number> =>
     process.stderr.write(`There is no bench "${unknown.join("\", \"")}".\n\n${usage}`)
     return 2
   }
-  const numbers = [options.rounds ?? [], options.streams ?? []].flat().map(Number)
+  const numbers = [options.rounds ?? [], options.streams ?? [], options.settle ?? []].flat().map(Number)
   if (numbers.some((number) => !Number.isInteger(number) || number < 1)) {
-    process.stderr.write(`--rounds and --streams take numbers of 1 or more.\n\n${usage}`)
+    process.stderr.write(`--rounds, --streams and --settle take numbers of 1 or more.\n\n${usage}`)
     return 2
   }
   const rounds = options.rounds === undefined ? undefined : Number(options.rounds)
   const counts = options.streams?.map(Number)
+  const settleMs = options.settle === undefined ? undefined : Number(options.settle)
   const nodes = options.node.filter((version) => version !== "none")
   const chosen = benches.filter((bench) => options.only === undefined || options.only.includes(bench.name))
   const reports: Array<unknown> = []
@@ -110,7 +114,7 @@ const main = async (options: NonNullable<typeof arguments_>): Promise<number> =>
     process.stdout.write(`Node ${node}, ${platform}, ${cpus} x ${cpu}\n`)
   }
   for (const bench of chosen) {
-    const report = await bench.run({ quick: options.quick, rounds, counts, nodes, progress })
+    const report = await bench.run({ quick: options.quick, rounds, counts, nodes, settleMs, progress })
     progress("")
     reports.push({ name: bench.name, figures: report.figures, notes: report.notes })
     if (!options.json) {

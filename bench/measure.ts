@@ -14,6 +14,8 @@ export interface Options {
   readonly counts: ReadonlyArray<number> | undefined
   /** Versions of Node on which those benches that run other processes run them, too. */
   readonly nodes: ReadonlyArray<string>
+  /** Time between the first packets of all streams and the measurement, in place of the bench's own. */
+  readonly settleMs: number | undefined
   /** Says what is being measured, to a person who waits. */
   readonly progress: (text: string) => void
 }

@@ -21,7 +21,7 @@ const defaultMode = new Map([[ours, xchacha], [discordjs, gcm]])
 export const streams: Bench = {
   name: "streams",
   summary: "1 to 1,000 passthrough streams in a process: cost of a packet, lateness, packets a second",
-  run: async ({ counts: wantedCounts, nodes, progress, quick, rounds: wanted }) => {
+  run: async ({ counts: wantedCounts, nodes, progress, quick, rounds: wanted, settleMs }) => {
     const counts = wantedCounts ?? (quick ? [20] : [1, 100, 500, 1_000])
     const rounds = wanted ?? (quick ? 1 : 7)
     const ms = quick ? 1_000 : 5_000
@@ -42,7 +42,7 @@ export const streams: Bench = {
       // on another Node only what each does by itself
       ...others.flatMap((node) => cellsOf(node, [100, 500], [[ours, xchacha], [bare, xchacha], [discordjs, gcm]]))
     ]
-    await Cells.measure(results, { name: "streams", rounds, ms, progress })
+    await Cells.measure(results, { name: "streams", rounds, ms, settleMs, progress })
 
     const find = (like: Cells.Result, subject: Rig.Subject, mode: string | undefined) =>
       results.find(({ cell }) =>

@@ -35,6 +35,8 @@ export type Mode = EncryptionMode | "plain"
 export interface Workspace {
   /** A buffer of `size` bytes or more. What stood in it is of no use. */
   readonly next: (size: number) => Uint8Array
+  /** Says that a buffer that `next` gave is needed no longer. Once none is, the same ones come again. */
+  readonly release: () => void
   /** Says that somebody will read the buffer later (a datagram that waits in Node), so that another takes its place. */
   readonly replace: (buffer: Uint8Array) => void
 }

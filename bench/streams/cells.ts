@@ -15,17 +15,18 @@ export interface Result {
   readonly rounds: Array<Round>
 }
 
-/** Time between the first packets of all and the measurement. */
-const settleMs = 1_500
+/** Time between the first packets of all and the measurement, unless it is chosen. */
+const defaultSettleMs = 1_500
 
 /** Adds rounds to the results: all cells in turn, every other round in the opposite order. */
 export const measure = async (results: ReadonlyArray<Result>, options: {
   readonly name: string
   readonly rounds: number
   readonly ms: number
+  readonly settleMs?: number | undefined
   readonly progress: (text: string) => void
 }): Promise<void> => {
-  const { ms, name, progress, rounds } = options
+  const { ms, name, progress, rounds, settleMs = defaultSettleMs } = options
   const maxStreams = Math.max(...results.map(({ cell }) => cell.count))
   const rig = await Rig.open({ maxStreams, maxSeconds: ms / 1_000 + 1 })
   try {

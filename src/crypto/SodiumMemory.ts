@@ -44,7 +44,7 @@ export interface SodiumMemory {
 const make = (module: SodiumModule): SodiumMemory => {
   let used = 0
   const scratch = module._malloc(scratchBytes)
-  const workspaceBlock = module._malloc(Workspaces.buffers * Workspaces.bytes)
+  const workspaceBlock = module._malloc(Workspaces.blockBytes)
   const workspace = Workspaces.make(() => Workspaces.cut(module.HEAPU8.buffer, workspaceBlock))
 
   const acquireWithin = (size: number, budget: number): number => {

@@ -14,11 +14,24 @@ import type { Workspace } from "../VoiceCrypto.ts"
 export const bytes = 2_048
 
 /**
+ * From one buffer to the next. Not a power of two: the starts of all buffers would share a few lines of the processor's
+ * caches.
+ */
+const strideBytes = bytes + 192
+
+/**
  * More than may wait for being sent, so that no buffer is used again before.
  *
  * @internal
  */
 export const buffers = 256
+
+/**
+ * What all buffers take together.
+ *
+ * @internal
+ */
+export const blockBytes = buffers * strideBytes
 
 /**
  * A workspace whose buffers are made all at once, and anew should they be gone.
@@ -28,8 +41,10 @@ export const buffers = 256
 export const make = (allocate: () => ReadonlyArray<Uint8Array>): Workspace => {
   let all: Array<Uint8Array> = []
   let turn = 0
+  let inUse = 0
   return {
     next: (size) => {
+      inUse++
       if (size > bytes) return new Uint8Array(size)
       turn = (turn + 1) % buffers
       let buffer = all[turn]
@@ -39,6 +54,10 @@ export const make = (allocate: () => ReadonlyArray<Uint8Array>): Workspace => {
         buffer = all[turn]
       }
       return buffer ?? new Uint8Array(bytes)
+    },
+    release: () => {
+      // what was used last is still in the processor's caches
+      if (--inUse === 0) turn = 0
     },
     replace: (buffer) => {
       const index = all.indexOf(buffer)
@@ -53,11 +72,11 @@ export const make = (allocate: () => ReadonlyArray<Uint8Array>): Workspace => {
  * @internal
  */
 export const cut = (block: ArrayBufferLike, offset: number): ReadonlyArray<Uint8Array> =>
-  Array.from({ length: buffers }, (_, i) => new Uint8Array(block, offset + i * bytes, bytes))
+  Array.from({ length: buffers }, (_, i) => new Uint8Array(block, offset + i * strideBytes, bytes))
 
 /**
  * The one for ciphers that work on any memory.
  *
  * @internal
  */
-export const ordinary: Workspace = make(() => cut(new ArrayBuffer(buffers * bytes), 0))
+export const ordinary: Workspace = make(() => cut(new ArrayBuffer(blockBytes), 0))

@@ -39,14 +39,6 @@ const aheadMs = 120
 const capacity = 32_768
 
 /**
- * A buffer for {@link source} and {@link writer}.
- *
- * @category constructors
- * @since 0.1.0
- */
-export const makeBuffer = (): SharedArrayBuffer => new SharedArrayBuffer(headerBytes + capacity)
-
-/**
  * The side that encrypts.
  *
  * @category models
@@ -131,32 +123,98 @@ export const writer = (ring: SharedArrayBuffer, ahead: SharedArrayBuffer): Write
 }
 
 /**
- * The side of the beat: the frames of the ring, encrypted ones from `ahead`. A frame that is not ready when it
- * is due is waited for.
+ * The way to the side that encrypts.
  *
- * @category constructors
+ * @category models
  * @since 0.1.0
  */
-export const source = (
-  ring: FrameRing.FrameRing,
-  ahead: SharedArrayBuffer,
-  { isEncrypting, onFrame }: ProtectOptions,
-  onClose: () => void
-): ProtectedFrames => {
-  const words = new Int32Array(ahead)
-  const arena = new Uint8Array(ahead, headerBytes)
-  let isWanted = false
+export interface Lane {
+  /** Lets it encrypt ahead into `ahead`. */
+  readonly open: (ahead: SharedArrayBuffer) => void
+  /** Nothing is wanted of it any more, or not for now. */
+  readonly close: () => void
+}
 
-  const want = (wanted: boolean): void => {
-    if (wanted === isWanted) return
-    isWanted = wanted
-    Atomics.store(words, wantedIndex, wanted ? 1 : 0)
+/** Most calls of a process may need no encryption: a lane, its memory and who looks after it are there from the first need. */
+class Source implements ProtectedFrames {
+  readonly #ring: FrameRing.FrameRing
+  readonly #isEncrypting: ProtectOptions["isEncrypting"]
+  readonly #onFrame: ProtectOptions["onFrame"]
+  readonly #lane: Lane
+  #words: Int32Array = new Int32Array(0)
+  #arena: Uint8Array = new Uint8Array(0)
+  #buffer: SharedArrayBuffer | undefined
+  #isWanted = false
+
+  constructor(ring: FrameRing.FrameRing, { isEncrypting, onFrame }: ProtectOptions, lane: Lane) {
+    this.#ring = ring
+    this.#isEncrypting = isEncrypting
+    this.#onFrame = onFrame
+    this.#lane = lane
+    // what waits for its turn is made ready meanwhile
+    this.#want(isEncrypting())
   }
-  // what waits for its turn is made ready meanwhile
-  want(isEncrypting())
+
+  prefetch(): number {
+    return this.#ring.prefetch()
+  }
+
+  next(): number {
+    const wanted = this.#isEncrypting()
+    if (wanted !== this.#isWanted) this.#want(wanted)
+    const length = this.#ring.next()
+    return length < 0 || !wanted || this.#find() >= 0 ? length : -1
+  }
+
+  read(into: Uint8Array, offset: number): number {
+    if (!this.#isWanted) return this.#ring.read(into, offset)
+    const at = this.#find()
+    if (at < 0) return -1
+    const entry = this.#words[headerInts + (at >>> 2) + 2] ?? 0
+    const length = lengthOf(entry)
+    into.set(this.#arena.subarray(at + recordBytes, at + recordBytes + length), offset)
+    this.#ring.discard()
+    this.#advance(Atomics.load(this.#words, readIndex), entry)
+    if (entry === failed || (entry & silenceBit) === 0) this.#onFrame(entry !== failed)
+    return length
+  }
+
+  discard(): void {
+    this.#ring.discard()
+  }
+
+  samples(): number {
+    return this.#ring.samples()
+  }
+
+  isDrained(): boolean {
+    return this.#ring.isDrained()
+  }
+
+  framesRead(): number {
+    return this.#ring.framesRead()
+  }
+
+  readonly close = (): void => this.#want(false)
+
+  #want(wanted: boolean): void {
+    if (wanted === this.#isWanted) return
+    this.#isWanted = wanted
+    if (this.#buffer === undefined) {
+      this.#buffer = new SharedArrayBuffer(headerBytes + capacity)
+      this.#words = new Int32Array(this.#buffer)
+      this.#arena = new Uint8Array(this.#buffer, headerBytes)
+    }
+    Atomics.store(this.#words, wantedIndex, wanted ? 1 : 0)
+    if (!wanted) return this.#lane.close()
+    // what was made before may be of an epoch that has ended meanwhile
+    Atomics.add(this.#words, generationIndex, 1)
+    this.#lane.open(this.#buffer)
+  }
 
   /** The place of the record for the ring's oldest frame, or -1 if it is not ready. */
-  const find = (): number => {
+  #find(): number {
+    const words = this.#words
     while (true) {
       const index = Atomics.load(words, readIndex)
       if (index === Atomics.load(words, writeIndex)) return -1
@@ -166,44 +224,24 @@ export const source = (
         Atomics.store(words, readIndex, (index + capacity - at) | 0)
         continue
       }
-      if (words[word] === ring.index() && words[word + 1] === Atomics.load(words, generationIndex)) return at
-      advance(index, words[word + 2] ?? 0)
+      if (words[word] === this.#ring.index() && words[word + 1] === Atomics.load(words, generationIndex)) return at
+      this.#advance(index, words[word + 2] ?? 0)
     }
   }
 
-  const lengthOf = (entry: number): number => entry < 0 ? 0 : entry & (silenceBit - 1)
-
-  const advance = (index: number, entry: number): void => {
-    Atomics.store(words, readIndex, (index + ((recordBytes + lengthOf(entry) + 3) & ~3)) | 0)
-  }
-
-  return {
-    prefetch: () => ring.prefetch(),
-    next: () => {
-      const wanted = isEncrypting()
-      want(wanted)
-      const length = ring.next()
-      return length < 0 || !wanted || find() >= 0 ? length : -1
-    },
-    read: (into, offset) => {
-      if (!isWanted) return ring.read(into, offset)
-      const at = find()
-      if (at < 0) return -1
-      const entry = words[headerInts + (at >>> 2) + 2] ?? 0
-      const length = lengthOf(entry)
-      into.set(arena.subarray(at + recordBytes, at + recordBytes + length), offset)
-      ring.discard()
-      advance(Atomics.load(words, readIndex), entry)
-      if (entry === failed || (entry & silenceBit) === 0) onFrame(entry !== failed)
-      return length
-    },
-    discard: () => ring.discard(),
-    samples: () => ring.samples(),
-    isDrained: () => ring.isDrained(),
-    framesRead: () => ring.framesRead(),
-    close: () => {
-      want(false)
-      onClose()
-    }
+  #advance(index: number, entry: number): void {
+    Atomics.store(this.#words, readIndex, (index + ((recordBytes + lengthOf(entry) + 3) & ~3)) | 0)
   }
 }
+
+const lengthOf = (entry: number): number => entry < 0 ? 0 : entry & (silenceBit - 1)
+
+/**
+ * The side of the beat: the frames of the ring, encrypted ones by way of `lane`. A frame that is not ready when it is due is
+ * waited for.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const source = (ring: FrameRing.FrameRing, options: ProtectOptions, lane: Lane): ProtectedFrames =>
+  new Source(ring, options, lane)

@@ -158,13 +158,14 @@ export const make = (): Thread => {
         }),
       membership: () => entry.membership,
       protect: (ring, options) => {
-        const number = ++lane
         const { buffer } = ring
         // a ring that cannot be shared stays plain, and a plain frame is not sent where it has to be encrypted
         if (!(buffer instanceof SharedArrayBuffer)) return Protected.whenTaken(ring, options, () => undefined)
-        const ahead = Ahead.makeBuffer()
-        post({ _tag: "Protect", group: id, lane: number, ring: buffer, ahead })
-        return Ahead.source(ring, ahead, options, () => post({ _tag: "Unprotect", group: id, lane: number }))
+        const number = ++lane
+        return Ahead.source(ring, options, {
+          open: (ahead) => post({ _tag: "Protect", group: id, lane: number, ring: buffer, ahead }),
+          close: () => post({ _tag: "Unprotect", group: id, lane: number })
+        })
       },
       decrypt: (userId, bytes, done) => {
         // a thread that does not answer is not fed for ever

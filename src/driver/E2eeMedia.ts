@@ -90,6 +90,49 @@ const heldPackets = 1_000
 /** A packet that was given up later than that was given up because nothing has come since: it says nothing of our keys now. */
 const promptMs = 200
 
+/** Frames that are closed once, whoever closes them first. */
+class Guarded implements FrameSource {
+  readonly #frames: Dave.ProtectedFrames
+  readonly #leave: (frames: Dave.ProtectedFrames) => boolean
+
+  constructor(frames: Dave.ProtectedFrames, leave: (frames: Dave.ProtectedFrames) => boolean) {
+    this.#frames = frames
+    this.#leave = leave
+  }
+
+  prefetch(): number {
+    return this.#frames.prefetch()
+  }
+
+  next(): number {
+    return this.#frames.next()
+  }
+
+  read(into: Uint8Array, offset: number): number {
+    return this.#frames.read(into, offset)
+  }
+
+  discard(): void {
+    this.#frames.discard()
+  }
+
+  samples(): number {
+    return this.#frames.samples()
+  }
+
+  isDrained(): boolean {
+    return this.#frames.isDrained()
+  }
+
+  framesRead(): number {
+    return this.#frames.framesRead()
+  }
+
+  close(): void {
+    if (this.#leave(this.#frames)) this.#frames.close()
+  }
+}
+
 type Attributed = AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }
 
 const isAttributed = (packet: AudioPacket): packet is Attributed => packet.userId !== undefined
@@ -124,12 +167,7 @@ export const make = (options: Options): E2eeMedia => {
       }
     })
     open.add(frames)
-    return {
-      ...frames,
-      close: () => {
-        if (open.delete(frames)) frames.close()
-      }
-    }
+    return new Guarded(frames, (closed) => open.delete(closed))
   }
 
   const giveUp = (failure: Dave.DecryptFailure, waitedMs: number): void => {

@@ -208,7 +208,9 @@ class Sender implements MediaSender, Outlet {
   }
 
   deliver(packet: Uint8Array, length: number): void {
-    if (!this.#options.send(packet, length)) this.#cipher.workspace.replace(packet)
+    const { workspace } = this.#cipher
+    if (!this.#options.send(packet, length)) workspace.replace(packet)
+    workspace.release()
   }
 
   attach(track: TrackNumber, ring: FrameRing.FrameSource, paused: boolean): void {
@@ -366,6 +368,7 @@ class Sender implements MediaSender, Outlet {
     )
     const length = this.#cipher.seal(packet, clear, clear + payloadBytes)
     if (length < 0) {
+      this.#cipher.workspace.release()
       this.#stop()
       this.#options.onExhausted()
       return
@@ -413,6 +416,7 @@ class Sender implements MediaSender, Outlet {
     const packet = this.#cipher.workspace.next(length + overheadBytes)
     const written = source.read(packet, RtpPacket.fixedHeaderBytes)
     if (written <= 0) {
+      this.#cipher.workspace.release()
       this.#withheld++
       return this.#pass(source.samples())
     }

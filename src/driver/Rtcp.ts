@@ -214,10 +214,12 @@ export const make = (options: Options): Rtcp => {
     buffer.set(plain)
     // a mode without a nonce of its own cannot seal reports, and a key that is used up is for the sender to tell
     const length = cipher.seal(buffer, clearBytes, plain.length)
-    if (length < 0) return false
-    sent++
-    if (!options.send(buffer, length)) cipher.workspace.replace(buffer)
-    return true
+    if (length >= 0) {
+      sent++
+      if (!options.send(buffer, length)) cipher.workspace.replace(buffer)
+    }
+    cipher.workspace.release()
+    return length >= 0
   }
 
   const sendSenderReport = (blocks: ReadonlyArray<RtcpPacket.ReportBlock>): void => {

@@ -51,7 +51,7 @@ export const plainCipher = (): VoiceCrypto.PacketCipher => {
     mode: "plain",
     expansionBytes: 0,
     allocate: (size) => new Uint8Array(size),
-    workspace: { next: (size) => new Uint8Array(size), replace: () => {} },
+    workspace: { next: (size) => new Uint8Array(size), release: () => {}, replace: () => {} },
     seal: (buffer, _, plainLength) => {
       if (plainLength > buffer.length) return -1
       sealed++

@@ -6,26 +6,35 @@ import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import { uint } from "../protocol/arbitraries.ts"
 
 /** Both sides in one thread. A frame is "encrypted" by the epoch in front of it. */
-const rig = () => {
+const rig = (encrypting = true) => {
   const ring = FrameRing.make()
   assert(ring.buffer instanceof SharedArrayBuffer)
-  const buffer = Ahead.makeBuffer()
-  const writer = Ahead.writer(ring.buffer, buffer)
-  const state = { encrypting: true, epoch: 1, fails: false, encrypted: 0, failed: 0, closed: 0 }
-  const source = Ahead.source(ring, buffer, {
+  const { buffer } = ring
+  let writer: Ahead.Writer | undefined
+  const state = { encrypting, epoch: 1, fails: false, encrypted: 0, failed: 0, opened: 0, closed: 0 }
+  const source = Ahead.source(ring, {
     isEncrypting: () => state.encrypting,
     onFrame: (isEncrypted) => {
       if (isEncrypted) state.encrypted++
       else state.failed++
     }
-  }, () => state.closed++)
+  }, {
+    open: (ahead) => {
+      state.opened++
+      writer = Ahead.writer(buffer, ahead)
+    },
+    close: () => {
+      state.closed++
+      writer = undefined
+    }
+  })
   const into = new Uint8Array(FrameRing.maxFrameBytes + 64)
   return {
     ring,
     state,
     source,
-    fill: () => writer.fill((frame) => state.fails ? undefined : Uint8Array.of(state.epoch, ...frame)),
-    restart: () => writer.restart(),
+    fill: () => writer?.fill((frame) => state.fails ? undefined : Uint8Array.of(state.epoch, ...frame)),
+    restart: () => writer?.restart(),
     take: () => {
       if (source.next() < 0) return undefined
       const length = source.read(into, 12)
@@ -80,14 +89,33 @@ describe("Ahead", () => {
     fill()
     assert.deepStrictEqual(take(), [2, 2, 2])
     state.encrypting = true
-    assert.deepStrictEqual(take(), [1, 3, 3, 3], "of the same epoch still")
+    assert.isUndefined(take(), "what was made before may be of a former epoch")
+    fill()
+    assert.deepStrictEqual(take(), [1, 3, 3, 3])
     state.encrypting = false
     assert.deepStrictEqual(take(), [4, 4, 4])
     fill()
     state.encrypting = true
     take()
     fill()
-    assert.deepStrictEqual(take(), [1, 6, 6, 6])
+    assert.deepStrictEqual(take(), [1, 5, 5, 5])
+  })
+
+  it("has no lane until one is needed, and opens it anew", () => {
+    const { fill, ring, source, state, take } = rig(false)
+    for (let i = 1; i <= 4; i++) ring.write(frame(i), 960)
+    assert.deepStrictEqual(take(), [1, 1, 1])
+    assert.deepInclude(state, { opened: 0, closed: 0 })
+    state.encrypting = true
+    take()
+    assert.deepInclude(state, { opened: 1, closed: 0 })
+    fill()
+    assert.deepStrictEqual(take(), [1, 2, 2, 2])
+    state.encrypting = false
+    assert.deepStrictEqual(take(), [3, 3, 3])
+    assert.deepInclude(state, { opened: 1, closed: 1 })
+    source.close()
+    assert.deepInclude(state, { opened: 1, closed: 1 })
   })
 
   it("skips what is discarded", () => {
