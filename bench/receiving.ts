@@ -168,7 +168,7 @@ export const receiving: Bench = {
       figures: { rounds, ms, cells: figures },
       notes: [
         "packets with a header extension, AES-256-GCM, 50 a second from each speaker; CPU: the whole process of the listener",
-        "each listener has the operating system's default receive buffer: what is lost did not fit there, or came too late",
+        "each listener as it comes: we ask the operating system for a larger receive buffer, the others take its default",
         ...(ticks === undefined
           ? []
           : [`ticks of ${ticks.speakers} speakers came ${ticks.tickMs.toFixed(1)} ms late at p99`]),

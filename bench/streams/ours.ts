@@ -1,12 +1,13 @@
 /**
  * This library: sessions on a gateway of its own that answers at once, each with a track.
  */
-import { Deferred, Effect, Exit, Layer, Option, PubSub, type Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, type Scope } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import * as Gateway from "../../src/Gateway.ts"
+import type * as Gateway from "../../src/Gateway.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
+import * as AlwaysGateway from "../gateway.ts"
 import * as Place from "./messages.ts"
 import { arguments_, each, frame, music, run } from "./player.ts"
 
@@ -14,41 +15,7 @@ const { count, endpoint } = arguments_
 const channelId = ChannelId.make(Place.channelId)
 const userId = UserId.make(Place.userId)
 
-/** Says yes to everything, in the same turn. */
-const GatewayLive = Layer.effect(
-  Gateway.Gateway,
-  Effect.gen(function*() {
-    const events = yield* PubSub.unbounded<Gateway.GatewayEvent>()
-    return Gateway.Gateway.of({
-      userId: Effect.succeed(userId),
-      updateVoiceState: ({ channel_id, guild_id, self_deaf, self_mute }) =>
-        Effect.sync(() => {
-          PubSub.publishUnsafe(events, {
-            _tag: "VoiceState",
-            state: {
-              guild_id,
-              channel_id,
-              user_id: userId,
-              session_id: "session",
-              deaf: false,
-              mute: false,
-              self_deaf,
-              self_mute,
-              self_video: false,
-              suppress: false,
-              request_to_speak_timestamp: null
-            }
-          })
-          if (channel_id !== null) {
-            PubSub.publishUnsafe(events, { _tag: "VoiceServer", server: { guild_id, token: "token", endpoint } })
-          }
-        }),
-      subscribe: Effect.map(PubSub.subscribe(events), Stream.fromSubscription),
-      lifecycle: Option.none(),
-      initialVoiceState: Option.none()
-    })
-  })
-)
+const GatewayLive = AlwaysGateway.layer({ endpoint, userId })
 
 const packet = { data: frame(), samples: 960 }
 

@@ -16,7 +16,16 @@ import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
 import type { AudioSource } from "./AudioSource.ts"
 import * as Broadcast from "./Broadcast.ts"
+import * as LineUp from "./LineUp.ts"
 import type { Track, TrackEnd, TrackState } from "./Track.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Repeat
+} from "./LineUp.ts"
 
 /**
  * One place in a queue. `id` is unique in its queue, so that the same source can stand in it twice.
@@ -28,15 +37,6 @@ export interface Entry {
   readonly id: number
   readonly name: string
 }
-
-/**
- * What follows an entry that was played: `off`: the next; `one`: itself; `all`: the next, and itself again at the end of the
- * queue.
- *
- * @category models
- * @since 0.1.0
- */
-export type Repeat = "off" | "one" | "all"
 
 /**
  * A queue as data.
@@ -56,7 +56,7 @@ export interface Contents {
   readonly upcoming: ReadonlyArray<Entry>
   /** What was played, the latest last: a hundred at most. */
   readonly history: ReadonlyArray<Entry>
-  readonly repeat: Repeat
+  readonly repeat: LineUp.Repeat
 }
 
 /**
@@ -83,7 +83,7 @@ export interface QueueOptions {
   /** How long before the end of an entry the next one is opened; at once where the end is not known. Default 10 seconds. */
   readonly openAhead?: Duration.Input | undefined
   /** Default "off". */
-  readonly repeat?: Repeat | undefined
+  readonly repeat?: LineUp.Repeat | undefined
   /** The level of all entries, 1 is as they are. Default 1. */
   readonly gain?: number | undefined
 }
@@ -135,7 +135,7 @@ export interface TrackQueue<in R = never> {
   readonly clear: Effect.Effect<void>
   /** Ends what plays and takes out all that waits. */
   readonly stop: Effect.Effect<void>
-  readonly setRepeat: (repeat: Repeat) => Effect.Effect<void>
+  readonly setRepeat: (repeat: LineUp.Repeat) => Effect.Effect<void>
   /** The track that plays, to pause it, seek in it or change its volume. */
   readonly current: Effect.Effect<Track | undefined>
   readonly contents: Effect.Effect<Contents>
@@ -149,7 +149,6 @@ export interface TrackQueue<in R = never> {
 }
 
 const eventsKept = 64
-const historyKept = 100
 
 interface Item<R> extends Entry {
   readonly source: AudioSource<R>
@@ -200,9 +199,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   const crossfadeMs = Duration.toMillis(Duration.fromInputUnsafe(options.crossfade ?? 0))
   const events = Broadcast.make<QueueEvent>(eventsKept)
   const lock = yield* Semaphore.make(1)
-  let repeat: Repeat = options.repeat ?? "off"
-  let upcoming: Array<Item<R>> = []
-  const history: Array<Item<R>> = []
+  const line = LineUp.make<Item<R>>(options.repeat ?? "off")
   let current: Playing<R> | undefined
   /** The one after the current one, opened already; it begins by itself. */
   let prepared: Playing<R> | undefined
@@ -222,10 +219,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   const changed = (): void => events.publish({ _tag: "Changed" })
 
-  const next = (): Item<R> | undefined => {
-    if (current !== undefined && repeat === "one") return current.item
-    return upcoming[0] ?? (repeat === "all" ? current?.item : undefined)
-  }
+  const next = (): Item<R> | undefined => line.next(current?.item)
 
   const play = (item: Item<R>, after: Track | undefined) =>
     player.play(item.source, {
@@ -250,7 +244,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         Effect.catch((error) =>
           Effect.sync(() => {
             events.publish({ _tag: "Failed", entry: entryOf(item), error })
-            if (ofSource.has(error.reason._tag)) leaveLine(item)
+            if (ofSource.has(error.reason._tag)) line.remove(item)
             else halted = error
             return undefined
           })
@@ -266,15 +260,11 @@ export const make = Effect.fnUntraced(function*<R = never>(
     if (opening !== undefined) Deferred.doneUnsafe(opening.leave, Effect.succeed("left"))
   }
 
-  const leaveLine = (item: Item<R>): void => {
-    upcoming = upcoming.filter((one) => one !== item)
-  }
-
   const begin = (playing: Playing<R>): Effect.Effect<void> =>
     Effect.suspend(() => {
       current = playing
       if (Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
-      leaveLine(playing.item)
+      line.remove(playing.item)
       events.publish({ _tag: "Started", entry: entryOf(playing.item), track: playing.track })
       return prepareInTime(playing)
     })
@@ -314,7 +304,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   /** Plays the next entry, where nothing plays. */
   const advance: Effect.Effect<void> = Effect.gen(function*() {
     while (isFree()) {
-      const item = upcoming[0]
+      const [item] = line.upcoming()
       if (item === undefined) break
       const playing = yield* open(item, undefined)
       if (playing === undefined || playing === "left") continue
@@ -372,7 +362,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
   /** What is opened ahead may not be the next any more. */
   const revise = Effect.gen(function*() {
     const isKept = prepared === undefined || prepared.item === next() ||
-      (upcoming.includes(prepared.item) && (yield* isHeard(prepared)))
+      (line.upcoming().includes(prepared.item) && (yield* isHeard(prepared)))
     if (!isKept) yield* dropPrepared
     if (current !== undefined) yield* prepareInTime(current)
     else yield* advance
@@ -385,17 +375,12 @@ export const make = Effect.fnUntraced(function*<R = never>(
     return isRight ? Effect.asVoid(Effect.forkIn(lock.withPermit(revise), scope)) : urgently(revise)
   })
 
-  const remember = (item: Item<R>): void => {
-    history.push(item)
-    if (history.length > historyKept) history.shift()
-  }
-
   const onEnd = Effect.fnUntraced(function*(playing: Playing<R>, end: TrackEnd): Effect.fn.Return<void> {
     if (prepared === playing) {
       prepared = undefined
       if (end._tag === "Failed") {
         events.publish({ _tag: "Failed", entry: entryOf(playing.item), error: end.error })
-        leaveLine(playing.item)
+        line.remove(playing.item)
       }
       if (current !== undefined) yield* prepareInTime(current)
       return
@@ -408,15 +393,13 @@ export const make = Effect.fnUntraced(function*<R = never>(
     const played = end._tag === "Finished" || (why !== undefined && end._tag === "Stopped")
     // what gives nothing would be repeated without end in no time
     const isRepeatable = played && ((yield* track.position) > 0 || why !== undefined)
-    if (why !== "back" && why !== "stop") {
-      remember(item)
-      if (repeat === "all" && isRepeatable) upcoming.push(item)
-      if (repeat === "one" && isRepeatable && why === undefined) upcoming.unshift(item)
-    }
+    if (why !== "back" && why !== "stop") line.played(item, { isRepeatable, isSkipped: why === "skip" })
     current = undefined
     const follower = prepared
     prepared = undefined
-    if (follower !== undefined && why !== "stop" && (follower.item === upcoming[0] || (yield* isHeard(follower)))) {
+    if (
+      follower !== undefined && why !== "stop" && (follower.item === line.upcoming()[0] || (yield* isHeard(follower)))
+    ) {
       return yield* begin(follower)
     }
     if (follower !== undefined) yield* follower.track.stop
@@ -428,13 +411,13 @@ export const make = Effect.fnUntraced(function*<R = never>(
     Effect.gen(function*() {
       const former = current
       if (former === undefined) {
-        if (opening !== undefined && why === "skip") leaveLine(opening.item)
+        if (opening !== undefined && why === "skip") line.remove(opening.item)
         yield* urgently(advance)
         return playingNow()
       }
       skipping = why
       yield* urgently(Effect.gen(function*() {
-        if (prepared?.item !== upcoming[0] && !(yield* isHeard(prepared))) yield* dropPrepared
+        if (prepared?.item !== line.upcoming()[0] && !(yield* isHeard(prepared))) yield* dropPrepared
         yield* former.track.stop
         yield* onEnd(former, { _tag: "Stopped" })
       }))
@@ -443,7 +426,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
 
   yield* Effect.addFinalizer(() =>
     Effect.gen(function*() {
-      upcoming = []
+      line.clear()
       leaveOpening()
       yield* dropPrepared
       if (current !== undefined) yield* current.track.stop
@@ -455,51 +438,49 @@ export const make = Effect.fnUntraced(function*<R = never>(
       Effect.suspend(() => {
         const item: Item<R> = { id: ++numbers, name: source.name, source }
         if (Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
-        upcoming.splice(Math.max(0, at ?? upcoming.length), 0, item)
+        line.insert(item, at)
         return Effect.as(revising, entryOf(item))
       }),
     remove: (id) =>
       Effect.suspend(() => {
-        const item = upcoming.find((one) => one.id === id)
+        const item = line.upcoming().find((one) => one.id === id)
         if (item === undefined) return Effect.succeed(false)
-        leaveLine(item)
+        line.remove(item)
         if (opening?.item === item) leaveOpening()
         return Effect.as(revising, true)
       }),
     move: (id, at) =>
       Effect.suspend(() => {
-        const item = upcoming.find((one) => one.id === id)
+        const item = line.upcoming().find((one) => one.id === id)
         if (item === undefined) return Effect.succeed(false)
-        leaveLine(item)
-        upcoming.splice(Math.max(0, at), 0, item)
+        line.remove(item)
+        line.insert(item, at)
         return Effect.as(revising, true)
       }),
     skip: end("skip"),
     back: Effect.gen(function*() {
-      const last = history.pop()
+      const last = line.recall()
       if (last === undefined) return playingNow()
       yield* urgently(Effect.gen(function*() {
-        upcoming = upcoming.filter((item) => item !== last)
-        if (current !== undefined) upcoming.unshift(current.item)
-        upcoming.unshift(last)
+        line.return(last, current?.item)
         yield* dropPrepared
         changed()
       }))
       return yield* end("back")
     }),
     shuffle: Effect.gen(function*() {
-      upcoming = yield* Random.shuffle(upcoming)
+      line.arrange(yield* Random.shuffle(line.upcoming()))
       yield* revising
     }),
     clear: Effect.suspend(() => {
-      upcoming = []
+      line.clear()
       leaveOpening()
       return revising
     }),
     stop: Effect.gen(function*() {
-      upcoming = []
+      line.clear()
       yield* urgently(Effect.suspend(() => {
-        upcoming = []
+        line.clear()
         changed()
         return dropPrepared
       }))
@@ -507,7 +488,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     }),
     setRepeat: (value) =>
       Effect.suspend(() => {
-        repeat = value
+        line.setRepeat(value)
         return revising
       }),
     current: Effect.sync(() => current?.track),
@@ -520,9 +501,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
           positionMs: yield* playing.track.position,
           durationMs: playing.track.durationMs
         },
-        upcoming: upcoming.map(entryOf),
-        history: history.map(entryOf),
-        repeat
+        upcoming: line.upcoming().map(entryOf),
+        history: line.history().map(entryOf),
+        repeat: line.repeat()
       }
     }),
     get events() {
