@@ -2,42 +2,19 @@
  * How long a join takes, from asking the main gateway to Session Description, on the emulator in another process: this
  * library and @discordjs/voice on the same small gateway client, one guild after another, over TLS.
  */
-import { type ChildProcess, fork } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join as joinPath } from "node:path"
-import { fileURLToPath } from "node:url"
-import { type Bench, median } from "./measure.ts"
+import * as Child from "./child.ts"
+import type { Joined, Listening } from "./join/gateway.ts"
+import { type Bench, median, percentile } from "./measure.ts"
 
 const players = ["ours", "discordjs"] as const
 
 const names = { ours: "ours", discordjs: "@discordjs/voice" }
 
 const start = (script: string, argument: string, ca?: string) =>
-  fork(fileURLToPath(new URL(`join/${script}.ts`, import.meta.url)), [argument], {
-    execArgv: ["--disable-warning=ExperimentalWarning"],
-    env: { PATH: process.env["PATH"], ...(ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca }) },
-    stdio: ["ignore", "inherit", "inherit", "ipc"]
-  })
-
-const hear = (child: ChildProcess) =>
-  new Promise<{ readonly [field: string]: unknown }>((resolve, reject) => {
-    // the scripts of this bench say one object each
-    child.once("message", (message) => resolve(message as { readonly [field: string]: unknown }))
-    child.once("close", (code) => reject(new Error(`a process of the join bench ended with ${code}`)))
-  })
-
-const end = (child: ChildProcess) =>
-  new Promise<void>((resolve) => {
-    child.removeAllListeners("close")
-    child.once("close", () => resolve())
-    child.kill("SIGKILL")
-  })
-
-const percentile = (values: ReadonlyArray<number>, share: number) => {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
-}
+  Child.start(new URL(`join/${script}.ts`, import.meta.url), [argument], { execPath: process.execPath, ca })
 
 export const join: Bench = {
   name: "join",
@@ -55,20 +32,19 @@ export const join: Bench = {
           progress(`join: round ${n + 1}/${rounds}: ${names[player]}`)
           const emulator = start("emulator", String(count))
           try {
-            const said = await hear(emulator)
-            writeFileSync(ca, String(said["cert"]))
-            const child = start(player, JSON.stringify(said["arguments"]), ca)
+            const said = await Child.hear<Listening, "Listening">(emulator, "Listening")
+            writeFileSync(ca, said.cert)
+            const child = start(player, JSON.stringify(said.arguments), ca)
             try {
-              // `gateway.ts` says how long each join took
-              const { joinMs } = await hear(child) as { readonly joinMs: ReadonlyArray<number> }
+              const { joinMs } = await Child.hear<Joined, "Joined">(child, "Joined")
               // the first one compiles
               p50.push(percentile(joinMs.slice(1), 0.5))
               p99.push(percentile(joinMs.slice(1), 0.99))
             } finally {
-              await end(child)
+              await Child.end(child)
             }
           } finally {
-            await end(emulator)
+            await Child.end(emulator)
           }
         }
       }

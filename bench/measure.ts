@@ -56,6 +56,12 @@ export interface Figures {
   readonly rounds: ReadonlyArray<number>
 }
 
+/** The least value that the given share (0 to 1) of them does not exceed. */
+export const percentile = (values: ReadonlyArray<number>, share: number): number => {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
 /** @returns the middle of the sorted values, or the mean of the two */
 export const median = (values: ReadonlyArray<number>): number => {
   const sorted = values.toSorted((a, b) => a - b)

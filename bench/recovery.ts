@@ -2,12 +2,12 @@
  * How long nobody is heard after a fault: sessions of one process on the emulator in another, over TLS, each with one fault
  * after another; this library, and @discordjs/voice that reconnects as its guide says, on the same small gateway client.
  */
-import { type ChildProcess, fork } from "node:child_process"
+import { type ChildProcess } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join as joinPath } from "node:path"
-import { fileURLToPath } from "node:url"
-import { type Bench, type Row } from "./measure.ts"
+import * as Child from "./child.ts"
+import { type Bench, percentile, type Row } from "./measure.ts"
 import {
   type FromEmulator,
   type FromPlayer,
@@ -24,18 +24,9 @@ export type Player = typeof players[number]
 const names = { ours: "ours", discordjs: "@discordjs/voice" }
 
 const start = (script: string, argument: unknown, ca?: string) =>
-  fork(fileURLToPath(new URL(`recovery/${script}.ts`, import.meta.url)), [JSON.stringify(argument)], {
-    execArgv: ["--disable-warning=ExperimentalWarning"],
-    env: { PATH: process.env["PATH"], ...(ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: ca }) },
-    stdio: ["ignore", "inherit", "inherit", "ipc"]
-  })
-
-const end = (child: ChildProcess) =>
-  new Promise<void>((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resolve()
-    child.removeAllListeners("close")
-    child.once("close", () => resolve())
-    child.kill("SIGKILL")
+  Child.start(new URL(`recovery/${script}.ts`, import.meta.url), [JSON.stringify(argument)], {
+    execPath: process.execPath,
+    ca
   })
 
 export interface Options {
@@ -82,14 +73,9 @@ export const round = async (player: Player, options: Options, ca: string): Promi
       })
     })
   } finally {
-    if (child !== undefined) await end(child)
-    await end(emulator)
+    if (child !== undefined) await Child.end(child)
+    await Child.end(emulator)
   }
-}
-
-const percentile = (values: ReadonlyArray<number>, share: number) => {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
 const shown = (value: number) => Number.isNaN(value) ? "" : value.toFixed(0)

@@ -12,6 +12,19 @@ export interface Arguments {
 
 export const arguments_: Arguments = JSON.parse(process.argv[2] ?? "null")
 
+/** What the emulator says when it is there. */
+export interface Listening {
+  readonly _tag: "Listening"
+  readonly cert: string
+  readonly arguments: Arguments
+}
+
+/** What a player says when it has joined everywhere. */
+export interface Joined {
+  readonly _tag: "Joined"
+  readonly joinMs: ReadonlyArray<number>
+}
+
 export interface Dispatch {
   readonly t: string
   readonly d: { readonly [field: string]: unknown }
@@ -59,5 +72,6 @@ export const run = async (make: () => Promise<Joiner>): Promise<void> => {
     joinMs.push(ms)
     await leave()
   }
-  process.send?.({ _tag: "Joined", joinMs })
+  const joined: Joined = { _tag: "Joined", joinMs }
+  process.send?.(joined)
 }
