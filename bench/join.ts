@@ -9,9 +9,12 @@ import * as Child from "./child.ts"
 import type { Joined, Listening } from "./join/gateway.ts"
 import { type Bench, median, percentile } from "./measure.ts"
 
-const players = ["ours", "discordjs"] as const
-
-const names = { ours: "ours", discordjs: "@discordjs/voice" }
+const players = [
+  { name: "ours", script: "ours", e2ee: true },
+  { name: "@discordjs/voice", script: "discordjs", e2ee: true },
+  { name: "ours, without end-to-end encryption", script: "ours", e2ee: false },
+  { name: "@discordjs/voice, without end-to-end encryption", script: "discordjs", e2ee: false }
+]
 
 const start = (script: string, argument: string, ca?: string) =>
   Child.start(new URL(`join/${script}.ts`, import.meta.url), [argument], { execPath: process.execPath, ca })
@@ -29,12 +32,12 @@ export const join: Bench = {
     try {
       for (let n = 0; n < rounds; n++) {
         for (const { p50, p99, player } of n % 2 === 0 ? results : results.toReversed()) {
-          progress(`join: round ${n + 1}/${rounds}: ${names[player]}`)
+          progress(`join: round ${n + 1}/${rounds}: ${player.name}`)
           const emulator = start("emulator", String(count))
           try {
             const said = await Child.hear<Listening, "Listening">(emulator, "Listening")
             writeFileSync(ca, said.cert)
-            const child = start(player, JSON.stringify(said.arguments), ca)
+            const child = start(player.script, JSON.stringify({ ...said.arguments, e2ee: player.e2ee }), ca)
             try {
               const { joinMs } = await Child.hear<Joined, "Joined">(child, "Joined")
               // the first one compiles
@@ -55,11 +58,15 @@ export const join: Bench = {
       `${median(values).toFixed(1)} (${Math.min(...values).toFixed(1)}-${Math.max(...values).toFixed(1)})`
     return {
       rows: results.map(({ p50, p99, player }) => ({
-        player: names[player],
+        player: player.name,
         "p50 ms": shown(p50),
         "p99 ms": shown(p99)
       })),
-      figures: { joins: count - 1, rounds, players: results },
+      figures: {
+        joins: count - 1,
+        rounds,
+        players: results.map(({ p50, p99, player }) => ({ player: player.name, p50, p99 }))
+      },
       notes: [
         `${
           count - 1

@@ -1,11 +1,11 @@
-/** Joins with @discordjs/voice, on the gateway of the bench, without end-to-end encryption. */
+/** Joins with @discordjs/voice, on the gateway of the bench. */
 import {
   type DiscordGatewayAdapterLibraryMethods,
   entersState,
   joinVoiceChannel,
   VoiceConnectionStatus
 } from "@discordjs/voice"
-import { login, run } from "./gateway.ts"
+import { arguments_, login, run } from "./gateway.ts"
 
 await run(async () => {
   const adapters = new Map<string, DiscordGatewayAdapterLibraryMethods>()
@@ -28,7 +28,7 @@ await run(async () => {
         guildId,
         channelId,
         selfDeaf: false,
-        daveEncryption: false,
+        daveEncryption: arguments_.e2ee,
         adapterCreator: (methods) => {
           adapters.set(guildId, methods)
           return {

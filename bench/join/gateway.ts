@@ -8,6 +8,8 @@ export interface Arguments {
   readonly token: string
   readonly guilds: ReadonlyArray<string>
   readonly channels: ReadonlyArray<string>
+  /** Whether calls are end-to-end encrypted. */
+  readonly e2ee: boolean
 }
 
 export const arguments_: Arguments = JSON.parse(process.argv[2] ?? "null")
@@ -16,7 +18,7 @@ export const arguments_: Arguments = JSON.parse(process.argv[2] ?? "null")
 export interface Listening {
   readonly _tag: "Listening"
   readonly cert: string
-  readonly arguments: Arguments
+  readonly arguments: Omit<Arguments, "e2ee">
 }
 
 /** What a player says when it has joined everywhere. */

@@ -68,6 +68,7 @@ const program = Effect.gen(function*() {
   const users = yield* Effect.forEach(world.users, ({ name }) => discord.user(name))
   const tokens = users.map(({ token }) => Redacted.value(token))
   const args: PlayerArguments = {
+    e2ee: false,
     gateway: discord.urls.gateway,
     token: tokens[0] ?? "",
     tokens,
