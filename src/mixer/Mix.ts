@@ -78,6 +78,7 @@ class Mixing implements Mix {
   #hasBegun = false
   /** Whether silence was mixed behind what sounded last. */
   #isFlushed = true
+  /** Units in a row that were nothing but the one input there is, as it is. */
   #plain = 0
   /** Units that were mixed. The frame of the last one is not encoded yet. */
   #units = 0
@@ -167,6 +168,7 @@ class Mixing implements Mix {
 
   #insert(input: NewInput, feed: Feed.Feed): void {
     if (this.#isEnded) return feed.free()
+    this.#plain = 0
     const after = input.after
     this.#inputs.set(
       input.input,
@@ -317,7 +319,7 @@ class Mixing implements Mix {
 
   /** The input that can go on by itself, at this place. */
   #successor(): readonly [number, Feed.OpusFeed] | undefined {
-    if (this.#plain < plainUnits) return undefined
+    if (this.#plain < plainUnits || this.#inputs.size !== 1) return undefined
     for (const { feed, id, isPlain } of this.#inputs.values()) {
       if (isPlain && Feed.isOpus(feed) && feed.canHandOver()) return [id, feed]
     }

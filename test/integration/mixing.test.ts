@@ -106,6 +106,32 @@ describe("mixing", () => {
       }))
   }
 
+  it.effect("goes on with PCM when Opus joins it, each time", () =>
+    Effect.gen(function*() {
+      const frames = yield* Hearing.encode(Hearing.sine(1_000), 400)
+      const { heard, sound, value } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const music = yield* session.play(Hearing.pcm(Hearing.sine(440), 4_000))
+          for (let i = 0; i < 3; i++) {
+            yield* Effect.sleep("700 millis")
+            const speech = yield* session.play(AudioSource.fromFrames(frames))
+            assert.deepStrictEqual(yield* speech.awaitEnd, { _tag: "Finished" })
+          }
+          yield* music.awaitEnd
+          return yield* Effect.all([music.position, music.metrics])
+        })
+      )
+      assert.deepStrictEqual(value, [4_000, { sent: 200, late: 0, missed: 0, concealed: 0 }])
+      assert.deepStrictEqual(sound.gaps, [])
+      assert.lengthOf(heard.filter(isVoiced), 200)
+      const from = startOf(sound) + frame
+      for (let i = 0; i < 196; i++) {
+        assert.isAbove(Hearing.levelOf(sound.left, 440, from + i * frame, frame), 0.25, `frame ${i}`)
+      }
+      const spoken = Array.from({ length: 196 }, (_, i) => Hearing.levelOf(sound.left, 1_000, from + i * frame, frame))
+      assert.isAtLeast(spoken.filter((level) => level > 0.25).length, 3 * 18)
+    }))
+
   it.effect("mixes two tones, each at its level", () =>
     Effect.gen(function*() {
       const { sound } = yield* playing((session) =>
