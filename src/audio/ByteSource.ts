@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Fs from "node:fs/promises"
+import * as Path from "node:path"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
@@ -90,13 +91,16 @@ export const unescaped = (part: string): string => {
 const errnoOf = (cause: unknown): string =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
 
+/** As an error shows it: a name alone does not say in which folder it was looked for. */
+const pathOf = (path: string | URL): string => Path.resolve(path instanceof URL ? unescaped(path.pathname) : path)
+
 const missing = new Set(["ENOENT", "ENOTDIR"])
 
-const fileFailure = (name: string, cause: unknown): VoiceError.VoiceError => {
+const fileFailure = (name: string, path: string | URL, cause: unknown): VoiceError.VoiceError => {
   const code = errnoOf(cause)
-  if (missing.has(code)) return failure(name, "NotFound", "there is no such file")
+  if (missing.has(code)) return failure(name, "NotFound", `there is no such file: ${pathOf(path)}`)
   if (code === "EACCES" || code === "EPERM") {
-    return failure(name, "Unreadable", "this process has no permission to read it")
+    return failure(name, "Unreadable", `this process has no permission to read ${pathOf(path)}`)
   }
   return failure(name, "Unreadable", describe(cause))
 }
@@ -145,7 +149,7 @@ export const file = (
   name: string
 ): Effect.Effect<ByteSource, VoiceError.VoiceError, Scope.Scope> => {
   const attempt = <A>(evaluate: () => Promise<A>) =>
-    Effect.tryPromise({ try: evaluate, catch: (cause) => fileFailure(name, cause) })
+    Effect.tryPromise({ try: evaluate, catch: (cause) => fileFailure(name, path, cause) })
   return Effect.gen(function*() {
     // Before opening, because opening a pipe waits for its writer in a thread that nothing can interrupt.
     const stats = yield* attempt(() => Fs.stat(path))

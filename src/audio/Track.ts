@@ -427,7 +427,9 @@ export const make = Effect.fnUntraced(function*<R>(
     seek: (position) =>
       Effect.gen(function*() {
         if (isOver()) {
-          return yield* VoiceError.fail(new VoiceError.NotConnected({ operation: "Seeking in an ended track" }))
+          return yield* VoiceError.fail(
+            new VoiceError.Unsupported({ feature: "seeking", detail: "the track has ended" })
+          )
         }
         const fromMs = Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(position)))
         if (!Number.isFinite(fromMs)) {

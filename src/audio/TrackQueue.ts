@@ -56,6 +56,8 @@ export interface Contents {
   readonly upcoming: ReadonlyArray<Entry>
   /** What was played, the latest last: a hundred at most. */
   readonly history: ReadonlyArray<Entry>
+  /** What could not be played, and why, the latest last: a hundred at most. */
+  readonly failures: ReadonlyArray<{ readonly entry: Entry; readonly error: VoiceError }>
   readonly repeat: LineUp.Repeat
 }
 
@@ -149,6 +151,7 @@ export interface TrackQueue<in R = never> {
 }
 
 const eventsKept = 64
+const failuresKept = 100
 
 interface Item<R> extends Entry {
   readonly source: AudioSource<R>
@@ -215,6 +218,13 @@ export const make = Effect.fnUntraced(function*<R = never>(
   let idle = yield* Deferred.make<void, VoiceError>()
   Deferred.doneUnsafe(idle, Effect.void)
 
+  const failures: Array<{ readonly entry: Entry; readonly error: VoiceError }> = []
+  const failed = (item: Item<R>, error: VoiceError): void => {
+    failures.push({ entry: entryOf(item), error })
+    if (failures.length > failuresKept) failures.shift()
+    events.publish({ _tag: "Failed", entry: entryOf(item), error })
+  }
+
   const playingNow = (): Entry | undefined => current === undefined ? undefined : entryOf(current.item)
 
   const changed = (): void => events.publish({ _tag: "Changed" })
@@ -243,7 +253,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
         ),
         Effect.catch((error) =>
           Effect.sync(() => {
-            events.publish({ _tag: "Failed", entry: entryOf(item), error })
+            failed(item, error)
             if (ofSource.has(error.reason._tag)) line.remove(item)
             else halted = error
             return undefined
@@ -379,7 +389,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
     if (prepared === playing) {
       prepared = undefined
       if (end._tag === "Failed") {
-        events.publish({ _tag: "Failed", entry: entryOf(playing.item), error: end.error })
+        failed(playing.item, end.error)
         line.remove(playing.item)
       }
       if (current !== undefined) yield* prepareInTime(current)
@@ -503,12 +513,14 @@ export const make = Effect.fnUntraced(function*<R = never>(
         },
         upcoming: line.upcoming().map(entryOf),
         history: line.history().map(entryOf),
+        failures: [...failures],
         repeat: line.repeat()
       }
     }),
     get events() {
       return events.stream
     },
-    awaitIdle: Effect.suspend(() => Deferred.await(idle))
+    // who watches the events hears the last of them before who waits
+    awaitIdle: Effect.suspend(() => Deferred.await(idle)).pipe(Effect.ensuring(Effect.yieldNow))
   }
 })

@@ -128,6 +128,8 @@ export interface Statistics {
  */
 export interface Recording {
   readonly folder: string
+  /** When it began, in milliseconds of the monotonic clock, which utterances and ticks are placed by: 0 of all its files. */
+  readonly startMs: number
   /** As it is now. */
   readonly manifest: Effect.Effect<Manifest.Manifest>
   readonly statistics: Effect.Effect<Statistics>
@@ -372,6 +374,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
 
   return {
     folder,
+    startMs,
     manifest: Effect.sync(manifest),
     statistics: Effect.sync(() => ({
       elapsedMs: (length ?? now()) / samplesPerMs,

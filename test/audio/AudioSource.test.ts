@@ -119,7 +119,7 @@ describe("AudioSource", () => {
         assert.strictEqual(yield* kind(AudioSource.fromFile("\0")), "Unreadable")
         assert.strictEqual(yield* kind(AudioSource.fromFile(yield* fileOf(new Uint8Array(0)))), "Empty")
         const [, message] = yield* failureOf(AudioSource.fromFile(Path.join(path, "nothing.ogg")))
-        assert.match(message, /nothing\.ogg.*NotFound.*no such file/)
+        assert.match(message, /nothing\.ogg.*NotFound.*no such file: \//)
       }))
   })
 

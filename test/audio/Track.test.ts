@@ -348,7 +348,7 @@ describe("Track", () => {
       yield* play(fake, 20)
       assert.strictEqual(indexOf(fake.taken[again] ?? frameOf(0)), 50)
       yield* track.stop
-      assert.strictEqual((yield* Effect.flip(track.seek(0))).reason._tag, "NotConnected")
+      assert.strictEqual((yield* Effect.flip(track.seek(0))).reason._tag, "Unsupported")
     }))
 
   it.effect("plays again as often as it is told to", () =>

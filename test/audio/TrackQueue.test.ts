@@ -126,6 +126,29 @@ describe("TrackQueue", () => {
       ])
     }))
 
+  it.effect("tells its last failure to who watches before who waits goes on, and keeps it", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({ z: { ...minute, says: "fails" } })
+      const seen: Array<string> = []
+      const queue = yield* Effect.scoped(Effect.gen(function*() {
+        const queue = yield* TrackQueue.make(player)
+        yield* queue.events.pipe(
+          Stream.runForEach(({ _tag }) => Effect.sync(() => seen.push(_tag))),
+          Effect.forkScoped({ startImmediately: true })
+        )
+        yield* queue.add(source("z"))
+        yield* queue.awaitIdle
+        return queue
+      }))
+      assert.deepStrictEqual(seen, ["Changed", "Failed", "Idle"])
+      const { failures, history } = yield* queue.contents
+      assert.deepStrictEqual(history, [])
+      assert.deepStrictEqual(failures.map(({ entry, error }) => [entry.name, error.reason._tag]), [[
+        "z",
+        "SourceFailed"
+      ]])
+    }))
+
   it.effect("plays what is added to an idle queue, and is idle again", () =>
     Effect.gen(function*() {
       const { queue } = yield* setup({ a: minute })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { Clock, Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -49,6 +49,7 @@ describe("Recorder", () => {
       const session = yield* Rig.join("lobby")
       const disk = Kit.disk()
       const recording = yield* start(session, disk)
+      assert.strictEqual(recording.startMs, Number(yield* Clock.monotonicTimeNanos) / 1_000_000)
       // the same clicks, from tracks that begin at different times
       const second = 48_000
       const early = yield* Kit.clicks(200, [second, 2 * second, 3 * second])
