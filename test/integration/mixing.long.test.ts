@@ -2,12 +2,16 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { timestampDelta } from "../../src/protocol/RtpPacket.ts"
 import * as Hearing from "../mixer/hearing.ts"
-import { randomPlays } from "./mixingRandom.ts"
+import { randomOverlaps, randomPlays } from "./mixingRandom.ts"
 import * as Rig from "./rig.ts"
 
 describe("mixing for long", () => {
   for (const seed of [1, 2, 3, 4]) {
     it.effect(`leaves nothing behind after 500 random plays, seed ${seed}`, () => randomPlays(500, seed))
+  }
+
+  for (const seed of [11, 12, 13, 14, 15, 16]) {
+    it.effect(`lets nothing stand still: 300 plays over one another, seed ${seed}`, () => randomOverlaps(300, seed))
   }
 
   it.effect("keeps time over an hour of pauses and gaps", () =>

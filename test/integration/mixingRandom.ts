@@ -1,5 +1,5 @@
 import { assert } from "@effect/vitest"
-import { Effect, Random } from "effect"
+import { Clock, Effect, Fiber, Random } from "effect"
 import { vi } from "vitest"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Track from "../../src/audio/Track.ts"
@@ -134,5 +134,52 @@ export const randomPlays = (count: number, seed: number) =>
     ))
     assert.isAbove(open.made, count / 20)
     assert.deepStrictEqual([open.encoder, open.decoder], [0, 0])
+    yield* Rig.blameless
+  }).pipe(Random.withSeed(seed), Effect.provide(Rig.memory()))
+
+/** By how much a track may seem late at its end, in milliseconds: it is looked at from frame to frame. */
+const lateMs = 65
+
+/** Plays one over another at random, and looks whether anything stands still: each has to end at its time. */
+export const randomOverlaps = (count: number, seed: number) =>
+  Effect.gen(function*() {
+    const lengths = { opus: 1_200, pcm: 2_500 }
+    const frames = yield* Hearing.encode(Hearing.music, lengths.opus)
+    const sources = {
+      opus: AudioSource.fromFrames(frames),
+      pcm: Hearing.pcm(Hearing.sine(700), lengths.pcm)
+    }
+    const found = yield* Rig.run(
+      Effect.gen(function*() {
+        yield* Rig.guest()
+        const session = yield* Rig.join("lobby", { encoder: { complexity: 0 } })
+        const playing: Array<Fiber.Fiber<number>> = []
+        for (let i = 0; i < count; i++) {
+          const kind = (yield* Random.nextBoolean) ? "opus" : "pcm"
+          const track = yield* session.play(sources[kind], {
+            gain: (yield* Random.nextIntBetween(0, 4)) === 0 ? 0.5 : 1,
+            duck: (yield* Random.nextIntBetween(0, 3)) === 0
+          })
+          playing.push(
+            yield* Effect.forkChild(
+              Effect.gen(function*() {
+                while ((yield* track.position) === 0) yield* Effect.sleep("20 millis")
+                const atMs = (yield* Clock.currentTimeMillis) - (yield* track.position)
+                assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+                return (yield* Clock.currentTimeMillis) - atMs - lengths[kind]
+              }),
+              { startImmediately: true }
+            )
+          )
+          yield* Effect.sleep(yield* Random.nextIntBetween(0, 2_000))
+        }
+        return yield* Effect.forEach(playing, Fiber.join)
+      }),
+      3_600_000
+    )
+    for (const [i, overMs] of found.entries()) {
+      assert.isAtLeast(overMs, -lateMs, `play ${i} of seed ${seed} is cut`)
+      assert.isAtMost(overMs, lateMs, `play ${i} of seed ${seed} stood still`)
+    }
     yield* Rig.blameless
   }).pipe(Random.withSeed(seed), Effect.provide(Rig.memory()))

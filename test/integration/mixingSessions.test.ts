@@ -11,7 +11,7 @@ import * as Voice from "../../src/Voice.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Hearing from "../mixer/hearing.ts"
-import { randomPlays } from "./mixingRandom.ts"
+import { randomOverlaps, randomPlays } from "./mixingRandom.ts"
 import * as Rig from "./rig.ts"
 
 const frame = 960
@@ -173,4 +173,8 @@ describe("a mix", () => {
     }).pipe(Effect.scoped, Effect.provide(Rig.memory())))
 
   it.effect("leaves nothing behind: 50 random plays, stops and interruptions", () => randomPlays(50, 1))
+
+  for (const seed of [1, 2, 3]) {
+    it.effect(`lets nothing stand still: 40 plays over one another, seed ${seed}`, () => randomOverlaps(40, seed))
+  }
 })
