@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import type { Readable } from "node:stream"
-import type { VoiceError } from "../VoiceError.ts"
+import * as VoiceError from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as ChildProcess from "./ChildProcess.ts"
 import * as Container from "./Container.ts"
@@ -52,7 +52,7 @@ interface OpenBase {
    * Goes to a place, in milliseconds of the source; left out by a source that cannot. What is pulled next holds that place.
    * Gives where that begins: at the place itself for PCM, and at the frame that holds it for Opus.
    */
-  readonly seek?: ((positionMs: number) => Effect.Effect<number, VoiceError>) | undefined
+  readonly seek?: ((positionMs: number) => Effect.Effect<number, VoiceError.VoiceError>) | undefined
   /**
    * It has no end and comes as it happens: what is not taken in time is lost, and there is nothing to read ahead. Default
    * false.
@@ -70,7 +70,7 @@ interface OpenBase {
 export interface OpenOpus extends OpenBase {
   readonly format: "opus"
   readonly channels: 1 | 2
-  readonly pull: Effect.Effect<ReadonlyArray<OpusFrame>, VoiceError | Cause.Done>
+  readonly pull: Effect.Effect<ReadonlyArray<OpusFrame>, VoiceError.VoiceError | Cause.Done>
 }
 
 /**
@@ -83,7 +83,7 @@ export interface OpenOpus extends OpenBase {
  */
 export interface OpenPcm extends OpenBase {
   readonly format: "pcm"
-  readonly pull: Effect.Effect<Float32Array, VoiceError | Cause.Done>
+  readonly pull: Effect.Effect<Float32Array, VoiceError.VoiceError | Cause.Done>
 }
 
 /**
@@ -101,7 +101,7 @@ export type OpenSource = OpenOpus | OpenPcm
 export interface AudioSource<out R = never> {
   /** For messages and displays: a file name, or what the source is. */
   readonly name: string
-  readonly open: Effect.Effect<OpenSource, VoiceError, R | Scope.Scope>
+  readonly open: Effect.Effect<OpenSource, VoiceError.VoiceError, R | Scope.Scope>
 }
 
 /**
@@ -274,14 +274,28 @@ export const silence = (duration?: Duration.Input): AudioSource => ({
 })
 
 /**
- * A sine, without end by default.
+ * A sine, without end by default. Opening fails with `Unsupported` if the frequency is not between 0 and 24 kHz, or the gain not
+ * a number from 0 on.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const tone = (options: Generated.ToneOptions): AudioSource => ({
   name: `${options.frequency} Hz`,
-  open: Effect.sync(() => Generated.tone(options))
+  open: Effect.suspend(() => {
+    const { frequency, gain = 0 } = options
+    if (!(frequency >= 0 && frequency <= 24_000)) {
+      return VoiceError.fail(
+        new VoiceError.Unsupported({ feature: `a tone of ${frequency} Hz`, detail: "it has to be between 0 and 24000" })
+      )
+    }
+    if (!(gain >= 0 && gain < Infinity)) {
+      return VoiceError.fail(
+        new VoiceError.Unsupported({ feature: `a gain of ${gain}`, detail: "it has to be a number from 0 on" })
+      )
+    }
+    return Effect.succeed(Generated.tone(options))
+  })
 })
 
 /**

@@ -101,6 +101,16 @@ describe("live", () => {
 })
 
 describe("silence and tone", () => {
+  it.effect("are refused where they are none", () =>
+    Effect.gen(function*() {
+      for (
+        const options of [{ frequency: NaN }, { frequency: -1 }, { frequency: 30_000 }, { frequency: 1, gain: -1 }]
+      ) {
+        const { reason } = yield* Effect.flip(Effect.scoped(AudioSource.tone(options).open))
+        assert.strictEqual(reason._tag, "Unsupported")
+      }
+    }))
+
   it.effect("are as long as asked for, and sought in to the sample", () =>
     Effect.gen(function*() {
       const silence = yield* collect(AudioSource.silence("250 millis"))
