@@ -262,6 +262,8 @@ export const fromFfmpeg = (
   return { name, open: Ffmpeg.open(input, name, options) }
 }
 
+export { readFrames } from "./Frames.ts"
+
 /**
  * Silence, without end by default.
  *

@@ -20,7 +20,6 @@ import * as Stream from "effect/Stream"
 import * as AudioSource from "../audio/AudioSource.ts"
 import * as Emulator from "../emulator/Emulator.ts"
 import { Snowflake } from "../protocol/Identifier.ts"
-import * as Frames from "./emulator/Frames.ts"
 import * as Guests from "./emulator/Guests.ts"
 import * as Order from "./emulator/Order.ts"
 import * as Performer from "./emulator/Performer.ts"
@@ -225,7 +224,7 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
   })
   const music = options.play === undefined
     ? undefined
-    : yield* Effect.scoped(Frames.readAll(AudioSource.fromFile(options.play)))
+    : yield* AudioSource.readFrames(AudioSource.fromFile(options.play))
   yield* listening(options.json, options.certFile)
   yield* report(say)
   const work = Effect.gen(function*() {

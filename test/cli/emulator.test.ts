@@ -9,7 +9,6 @@ import * as Os from "node:os"
 import * as Path from "node:path"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { emulatorCommand } from "../../src/cli/emulator.ts"
-import * as Frames from "../../src/cli/emulator/Frames.ts"
 import * as Order from "../../src/cli/emulator/Order.ts"
 import * as ExitCode from "../../src/cli/ExitCode.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -310,7 +309,7 @@ describe("emulator", () => {
       yield* order({ do: "heard", user: "guest", from: "player", frames: 20 })
       const recorded = yield* order({ do: "record", user: "guest", from: "player", file })
       assert.isTrue(Number(recorded["frames"]) >= 20)
-      const frames = yield* Frames.readAll(AudioSource.fromFile(file))
+      const frames = yield* AudioSource.readFrames(AudioSource.fromFile(file))
       assert.lengthOf(frames, Number(recorded["frames"]))
 
       for (

@@ -5,7 +5,6 @@
 import { assert } from "@effect/vitest"
 import { Effect, Layer, Redacted, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import * as Frames from "../../src/cli/emulator/Frames.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
@@ -121,7 +120,7 @@ export type Ours = Effect.Success<ReturnType<typeof ours>>
 
 /** The Opus packets of a file. */
 export const packetsOf = (path: string) =>
-  Frames.readAll(AudioSource.fromFile(path)).pipe(Effect.map(Rig.payloads), Effect.orDie, Effect.scoped)
+  AudioSource.readFrames(AudioSource.fromFile(path)).pipe(Effect.map(Rig.payloads), Effect.orDie)
 
 const patienceMs = 15_000
 

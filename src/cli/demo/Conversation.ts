@@ -14,7 +14,7 @@ import * as OpusDecoder from "../../OpusDecoder.ts"
 import type { UserId } from "../../protocol/Identifier.ts"
 import * as Energy from "../../receive/utterance/Energy.ts"
 import * as Utterances from "../../receive/Utterances.ts"
-import * as VoiceError from "../../VoiceError.ts"
+import type * as VoiceError from "../../VoiceError.ts"
 import type * as VoiceSession from "../../VoiceSession.ts"
 
 /**
@@ -72,17 +72,7 @@ const step = "50 millis"
  * @since 0.1.0
  */
 export const read = (path: string): Effect.Effect<ReadonlyArray<AudioSource.OpusFrame>, VoiceError.VoiceError> =>
-  Effect.scoped(Effect.gen(function*() {
-    const opened = yield* AudioSource.fromFile(path).open
-    if (opened.format !== "opus") {
-      return yield* VoiceError.fail(
-        new VoiceError.Unsupported({ feature: `Answering with ${path}`, detail: "the answer has to be Opus" })
-      )
-    }
-    return yield* Stream.runCollect(Stream.flattenIterable(Stream.fromPull(Effect.succeed(
-      Effect.map(opened.pull, (frames) => [frames] as const)
-    ))))
-  }))
+  AudioSource.readFrames(AudioSource.fromFile(path))
 
 const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
 

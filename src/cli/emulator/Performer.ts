@@ -15,7 +15,6 @@ import * as Emulator from "../../emulator/Emulator.ts"
 import type { VoiceError } from "../../VoiceError.ts"
 import * as Comparison from "../demo/Comparison.ts"
 import * as Recording from "../demo/Recording.ts"
-import * as Frames from "./Frames.ts"
 import type * as Guests from "./Guests.ts"
 import * as Lasting from "./Lasting.ts"
 import type { Order } from "./Order.ts"
@@ -80,7 +79,7 @@ export const make = Effect.fnUntraced(function*(
         : Effect.succeed(found)
     })
 
-  const framesOf = (file: string) => Effect.scoped(Frames.readAll(AudioSource.fromFile(file)))
+  const framesOf = (file: string) => AudioSource.readFrames(AudioSource.fromFile(file))
 
   const heard = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "heard" }>) {
     const listener = yield* guest(order.user)
