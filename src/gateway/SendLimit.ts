@@ -28,7 +28,7 @@ export const ordinary = 110
  * @since 0.1.0
  */
 export interface SendLimit {
-  /** Milliseconds until a message fits into `capacity` messages in 60 seconds; 0 if it does now. */
+  /** Whole milliseconds until a message fits into `capacity` messages in 60 seconds; 0 if it does now. */
   readonly waitMs: (capacity: number, nowMs: number) => number
   /** Counts a message as sent. */
   readonly record: (nowMs: number) => void
@@ -46,7 +46,8 @@ export const make = (): SendLimit => {
     waitMs: (capacity, nowMs) => {
       while (sentAt[0] !== undefined && sentAt[0] + windowMs <= nowMs) sentAt.shift()
       const blocking = sentAt[sentAt.length - capacity]
-      return blocking === undefined ? 0 : blocking + windowMs - nowMs
+      // a rest of less than a nanosecond is no time to sleep, and would be waited for over and over
+      return blocking === undefined ? 0 : Math.ceil(blocking + windowMs - nowMs)
     },
     record: (nowMs) => {
       sentAt.push(nowMs)

@@ -1,0 +1,43 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Arbitrary, Schema } from "effect"
+import * as SendLimit from "../../src/gateway/SendLimit.ts"
+import { uint } from "../protocol/arbitraries.ts"
+
+describe("SendLimit", () => {
+  it("lets as many messages through in a minute as there is room for", () => {
+    const limit = SendLimit.make()
+    for (let i = 0; i < SendLimit.ordinary; i++) {
+      assert.strictEqual(limit.waitMs(SendLimit.ordinary, i * 10), 0)
+      limit.record(i * 10)
+    }
+    assert.strictEqual(limit.waitMs(SendLimit.ordinary, 2_000), 58_000)
+    assert.strictEqual(limit.waitMs(SendLimit.total, 2_000), 0, "a heartbeat has room")
+    assert.strictEqual(limit.waitMs(SendLimit.ordinary, 60_000), 0)
+  })
+
+  it("waits at least as long as a timer can", () => {
+    const limit = SendLimit.make()
+    for (let i = 0; i < SendLimit.ordinary; i++) limit.record(0.3)
+    const justBefore = 60_000.3 - 1e-10
+    assert.isBelow(justBefore, 60_000.3)
+    assert.strictEqual(limit.waitMs(SendLimit.ordinary, justBefore), 1)
+  })
+
+  it.prop("is waited for once, whatever fractions the times have", [
+    Arbitrary.array(Arbitrary.schema(uint(1_000_000_000)), { minLength: 110, maxLength: 200 }),
+    Arbitrary.schema(Schema.Finite)
+  ], ([gaps, start]) => {
+    const limit = SendLimit.make()
+    let nowMs = Math.abs(start) % 1e9
+    for (const gap of gaps) {
+      nowMs += gap / 3_000_000
+      const waitMs = limit.waitMs(SendLimit.ordinary, nowMs)
+      if (waitMs > 0) {
+        assert.isTrue(Number.isInteger(waitMs))
+        nowMs += waitMs
+        assert.strictEqual(limit.waitMs(SendLimit.ordinary, nowMs), 0)
+      }
+      limit.record(nowMs)
+    }
+  })
+})
