@@ -42,8 +42,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   const members = (): ReadonlyArray<UserId> => {
     const told = conduit.members()
-    if (places.size === 0) return told
     const ours = channelId()
+    // while we are nowhere, those are shown who were there last
+    if (places.size === 0 || ours === undefined || ours === null) return told
     const all = new Set(told)
     for (const [userId, place] of places) {
       if (place === ours && userId !== ownId) all.add(userId)
@@ -60,7 +61,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     if (place === null && !isTold) places.delete(userId)
     else places.set(userId, place)
     const ours = channelId()
-    if (place !== ours && (isTold || (was !== undefined && was === ours))) {
+    // where we are nowhere, on our way to a new connection, nobody has left us
+    if (ours === undefined || ours === null) return
+    if (place !== ours && (isTold || was === ours)) {
       for (const onEvent of observers) onEvent({ _tag: "UserDisconnected", userId })
     }
   }

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted, type Scope } from "effect"
 import * as AudioClock from "../../src/AudioClock.ts"
+import * as Workspaces from "../../src/crypto/Workspaces.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import * as MediaSender from "../../src/driver/MediaSender.ts"
 import { Ssrc } from "../../src/protocol/Identifier.ts"
@@ -424,4 +425,84 @@ describe("MediaSender", () => {
       assert.isTrue(numbersOf(it.sent.slice(before)).every((number) => number.startsWith("2")))
       assertTruthful(it.sent)
     }))
+})
+
+/** Senders on one clock, whose packets are made in the same buffers. Every so many is kept by the network for a while. */
+const crowd = (count: number, frames: number, keepEvery: number) =>
+  Effect.gen(function*() {
+    const crypto = yield* VoiceCrypto.VoiceCrypto
+    const workspace = Workspaces.make(() => Workspaces.cut(new ArrayBuffer(Workspaces.blockBytes), 0))
+    const cipher = { ...yield* crypto.make("plain", Redacted.make(new Uint8Array(32))), workspace }
+    let now = 1_000
+    let wake: { readonly atMs: number; readonly ring: () => void } | undefined
+    const clock = AudioClock.make({
+      now: () => now,
+      set: (atMs, ring) => {
+        wake = { atMs, ring }
+      },
+      clear: () => {
+        wake = undefined
+      }
+    })
+    const sent = new Map<number, Array<string>>()
+    const kept: Array<{ readonly packet: Uint8Array; readonly was: string }> = []
+    const buffers = new Set<Uint8Array>()
+    let sends = 0
+    for (let i = 0; i < count; i++) {
+      const sender = MediaSender.make({
+        clock,
+        cipher,
+        ssrc: Ssrc.make(i + 1),
+        sequence: 0,
+        timestamp: 0,
+        notBeforeMs: 0,
+        send: (packet, length) => {
+          const bytes = packet.subarray(0, length)
+          const ssrc = Buffer.from(bytes).readUInt32BE(8)
+          sent.set(i, [...sent.get(i) ?? [], `${ssrc}: ${hex(bytes.subarray(12))}`])
+          buffers.add(packet)
+          if (++sends % keepEvery !== 0) return true
+          kept.push({ packet: bytes, was: hex(bytes) })
+          return false
+        },
+        onTrack: () => {},
+        onExhausted: () => assert.fail("there are nonces")
+      })
+      const ring = FrameRing.make({ capacityBytes: 4_096 })
+      for (let frame = 0; frame < frames; frame++) ring.write(Uint8Array.of(0xfc, frame, i >> 8, i), 960)
+      ring.end()
+      sender.attach(1, ring, false)
+    }
+    for (let due = wake; due !== undefined; due = wake) {
+      now = Math.max(now, due.atMs)
+      wake = undefined
+      due.ring()
+    }
+    return { sent, kept, buffers: buffers.size }
+  })
+
+describe("senders of one clock", () => {
+  for (const count of [45, 3_000]) {
+    test(`${count} of them never spoil each other's packets`, () =>
+      Effect.gen(function*() {
+        const frames = 4
+        const { kept, sent } = yield* crowd(count, frames, 7)
+        assert.strictEqual(sent.size, count)
+        for (const [i, packets] of sent) {
+          const number = Buffer.of(i >> 8, i).toString("hex")
+          assert.deepStrictEqual(packets, [
+            ...Array.from({ length: frames }, (_, frame) => `${i + 1}: fc0${frame}${number}`),
+            ...Array.from({ length: 5 }, () => `${i + 1}: ${silence}`)
+          ])
+        }
+        for (const { packet, was } of kept) assert.strictEqual(hex(packet), was, "what waits in Node is left alone")
+      }).pipe(Effect.scoped))
+  }
+
+  test("use the same few buffers again", () =>
+    Effect.gen(function*() {
+      // three to a slot
+      const { buffers } = yield* crowd(60, 20, Infinity)
+      assert.strictEqual(buffers, 3)
+    }).pipe(Effect.scoped))
 })

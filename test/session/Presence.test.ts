@@ -6,6 +6,7 @@ import type * as Hub from "../../src/receive/Hub.ts"
 import * as Presence from "../../src/session/Presence.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
 import * as Intake from "../receive/intake.ts"
+import * as Rig from "./rig.ts"
 
 const guildId = GuildId.make("10")
 const ours = ChannelId.make("20")
@@ -18,7 +19,7 @@ const make = Effect.gen(function*() {
   const gateway = yield* Gateway.Gateway
   const mock = yield* MockGateway.MockGateway
   const voice = Intake.make()
-  const where: { channelId: ChannelId } = { channelId: ours }
+  const where: { channelId: ChannelId | null } = { channelId: ours }
   const presence = yield* Presence.make({
     gateway,
     guildId,
@@ -29,21 +30,7 @@ const make = Effect.gen(function*() {
   yield* presence.observe({ onEvent: (event) => void told.push(event), onOver: () => {} })
   const state = (userId: UserId, channelId: ChannelId | null, guild = guildId) =>
     Effect.andThen(
-      mock.push({
-        _tag: "VoiceState",
-        state: {
-          guild_id: guild,
-          channel_id: channelId,
-          user_id: userId,
-          session_id: "theirs",
-          deaf: false,
-          mute: false,
-          self_deaf: false,
-          self_mute: false,
-          self_video: false,
-          suppress: false
-        }
-      }),
+      mock.push({ _tag: "VoiceState", state: { ...Rig.stateOf(channelId, userId), guild_id: guild } }),
       turns
     )
   return { mock, voice, where, presence, told, state }
@@ -97,6 +84,23 @@ describe("Presence", () => {
       voice.tell({ _tag: "UserDisconnected", userId: ann })
       assert.deepStrictEqual(presence.members(), [])
       // its late echo
+      yield* state(ann, null)
+      assert.deepStrictEqual(presence.members(), [])
+    }))
+  )
+
+  test(
+    "lets nobody leave while we are nowhere ourselves",
+    Effect.scoped(Effect.gen(function*() {
+      const { presence, state, told, voice, where } = yield* make
+      voice.members.add(ann)
+      where.channelId = null
+      // a change of hers in the channel that we are on our way back to
+      yield* state(ann, ours)
+      assert.deepStrictEqual(presence.members(), [ann])
+      assert.deepStrictEqual(told, [])
+      where.channelId = ours
+      assert.deepStrictEqual(presence.members(), [ann])
       yield* state(ann, null)
       assert.deepStrictEqual(presence.members(), [])
     }))
