@@ -30,13 +30,14 @@ export interface Sender {
   /**
    * Reads what `onDue` is about to need, and returns some number made of it. All senders of a slot are asked before the
    * first of them is called: a thousand are more than the processor's caches hold, and what is read here for one waits for
-   * memory together with what is read for the next.
+   * memory together with what is read for the next. An address that lies in memory itself would have to be waited for, so
+   * there are {@link prefetchSteps} rounds: each reads only what can be found from what those before have read.
    */
-  readonly prefetch?: (() => number) | undefined
+  readonly prefetch?: ((step: number) => number) | undefined
 }
 
 /**
- * A sender's place at the clock.
+ * A sender's place at the clock. Its functions belong to it: they cannot be called apart from it.
  *
  * @category models
  * @since 0.1.0
@@ -87,6 +88,14 @@ export class AudioClock extends Context.Service<AudioClock, {
 export const frameMs = 20
 
 /**
+ * How many rounds of {@link Sender.prefetch} there are: from 0 on.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const prefetchSteps = 5
+
+/**
  * How many packets may wait for the end of their slot.
  *
  * @category constants
@@ -114,27 +123,41 @@ interface Wheel {
   readonly remove: (place: Place) => void
 }
 
+/** Instead of a time. */
+const never = -1
+
 /** One object a sender: what is looked at for each packet should lie together. */
 class Place implements Registration {
   readonly sender: Sender
-  /** The millisecond of the grid at which it is due, or `Infinity`. */
-  due = Infinity
+  /** The millisecond of the grid at which it is due, or `never`: whole numbers, which are kept without an object of their own. */
+  due = never
   /** The slot list that holds this place, or -1. */
   slot = -1
   removed = false
-  readonly phase: number
-  readonly schedule: (dueMs: number) => void
-  readonly align: (fromMs: number) => number
-  readonly remove: () => void
+  /** Its slot of the 20 ms grid, or -1 as long as it has not asked for it. */
+  phase = -1
+  readonly #wheel: Wheel
 
-  constructor(sender: Sender, phase: number, wheel: Wheel) {
+  constructor(sender: Sender, wheel: Wheel) {
     this.sender = sender
-    this.phase = phase
-    this.schedule = (dueMs) => wheel.schedule(this, dueMs)
-    this.align = (fromMs) => wheel.align(this, fromMs)
-    this.remove = () => wheel.remove(this)
+    this.#wheel = wheel
+  }
+
+  schedule(dueMs: number): void {
+    this.#wheel.schedule(this, dueMs)
+  }
+
+  align(fromMs: number): number {
+    return this.#wheel.align(this, fromMs)
+  }
+
+  remove(): void {
+    this.#wheel.remove(this)
   }
 }
+
+/** A time on the grid. */
+const gridOf = (dueMs: number): number => dueMs === Infinity ? never : Math.max(0, Math.ceil(dueMs))
 
 /** Senders of one slot that are called with the same time: together they take a tenth of a millisecond. */
 const readsOfTheClock = 16
@@ -212,14 +235,14 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
   }
 
   const run = (place: Place, now: number): void => {
-    if (place.removed) return
+    if (place.removed || place.due === never) return
     if (place.due <= now) {
       const next = place.sender.onDue(now)
       // what it says now counts more than what it, or another one, asked for meanwhile
       extract(place)
-      place.due = Math.ceil(next)
+      place.due = gridOf(next)
     }
-    if (!place.removed && place.slot === -1 && place.due !== Infinity) insert(place)
+    if (!place.removed && place.slot === -1 && place.due !== never) insert(place)
   }
 
   const ring = (): void => {
@@ -251,7 +274,9 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
         const place = list[i]
         if (place !== undefined) place.slot = -1
       }
-      for (let i = 0; i < list.length; i++) prefetched = (prefetched + (list[i]?.sender.prefetch?.() ?? 0)) | 0
+      for (let step = 0; step < prefetchSteps; step++) {
+        for (let i = 0; i < list.length; i++) prefetched = (prefetched + (list[i]?.sender.prefetch?.(step) ?? 0)) | 0
+      }
       let now = 0
       let i = 0
       try {
@@ -265,7 +290,7 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
         // behind one that throws, the others of its slot are still waiting
         while (i < list.length) {
           const place = list[i++]
-          if (place !== undefined && !place.removed && place.slot === -1) insert(place)
+          if (place !== undefined && !place.removed && place.slot === -1 && place.due !== never) insert(place)
         }
       }
       flush()
@@ -277,29 +302,30 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
     schedule: (place, dueMs) => {
       if (place.removed) return
       extract(place)
-      place.due = Math.ceil(dueMs)
+      place.due = gridOf(dueMs)
       if (waiting === 0 && !running) current = Math.max(current, Math.floor(alarm.now()))
-      if (dueMs !== Infinity) insert(place)
+      if (place.due !== never) insert(place)
       arm()
     },
-    align: ({ phase }, fromMs) => {
+    align: (place, fromMs) => {
+      if (place.phase === -1) {
+        place.phase = spread.indexOf(Math.min(...spread))
+        spread[place.phase] = (spread[place.phase] ?? 0) + 1
+      }
+      const { phase } = place
       const earliest = Math.max(fromMs, current + 1, Math.floor(alarm.now()) + 1)
       return Math.ceil((earliest - phase) / frameMs) * frameMs + phase
     },
     remove: (place) => {
       if (place.removed) return
       place.removed = true
-      spread[place.phase] = (spread[place.phase] ?? 1) - 1
+      if (place.phase !== -1) spread[place.phase] = (spread[place.phase] ?? 1) - 1
       extract(place)
       arm()
     }
   }
 
-  const register = (sender: Sender): Registration => {
-    const phase = spread.indexOf(Math.min(...spread))
-    spread[phase] = (spread[phase] ?? 0) + 1
-    return new Place(sender, phase, places)
-  }
+  const register = (sender: Sender): Registration => new Place(sender, places)
 
   return AudioClock.of({ now: alarm.now, register, post, flush })
 }
@@ -331,38 +357,42 @@ export const alarm = (clock: Clock.Clock, fork: (effect: Effect.Effect<void>) =>
 }
 
 /**
- * The clock of a running process: one `setTimeout` and `performance.now()`.
+ * The alarm of a running process: one `setTimeout` and `performance.now()`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const systemAlarm = (): Alarm => {
+  let timer: NodeJS.Timeout | undefined
+  const now = () => performance.now()
+  return {
+    now,
+    clear: () => clearTimeout(timer),
+    set: (atMs, ring) => {
+      clearTimeout(timer)
+      const step = () => {
+        // setTimeout may fire a fraction of a millisecond early
+        const early = atMs - now()
+        if (early > 0) timer = setTimeout(step, early)
+        else ring()
+      }
+      timer = setTimeout(step, Math.max(0, atMs - now()))
+    }
+  }
+}
+
+/**
+ * The clock of a running process: {@link systemAlarm}.
  *
  * @category layers
  * @since 0.1.0
  */
 export const layer: Layer.Layer<AudioClock> = Layer.effect(
   AudioClock,
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      let timer: NodeJS.Timeout | undefined
-      const now = () => performance.now()
-      const clear = () => clearTimeout(timer)
-      return {
-        clear,
-        clock: make({
-          now,
-          clear,
-          set: (atMs, ring) => {
-            clearTimeout(timer)
-            const step = () => {
-              // setTimeout may fire a fraction of a millisecond early
-              const early = atMs - now()
-              if (early > 0) timer = setTimeout(step, early)
-              else ring()
-            }
-            timer = setTimeout(step, Math.max(0, atMs - now()))
-          }
-        })
-      }
-    }),
-    ({ clear }) => Effect.sync(clear)
-  ).pipe(Effect.map(({ clock }) => clock))
+  Effect.map(
+    Effect.acquireRelease(Effect.sync(systemAlarm), ({ clear }) => Effect.sync(clear)),
+    make
+  )
 )
 
 /**

@@ -73,15 +73,17 @@ const makeOutlet = (
       sequence: 0,
       timestamp: 0,
       notBeforeMs: clock.now(),
-      send: (packet, length) => {
-        const data = packet.slice(RtpPacket.fixedHeaderBytes, length)
-        frames.push({ data, samples: OpusPacket.samples(data) })
-        // silence closes what was played, and nothing may follow it
-        if (frames.length >= batch || OpusPacket.isSilence(data)) {
-          publish(frames)
-          frames = []
+      outlet: {
+        send: (packet, length) => {
+          const data = packet.slice(RtpPacket.fixedHeaderBytes, length)
+          frames.push({ data, samples: OpusPacket.samples(data) })
+          // silence closes what was played, and nothing may follow it
+          if (frames.length >= batch || OpusPacket.isSilence(data)) {
+            publish(frames)
+            frames = []
+          }
+          return true
         }
-        return true
       },
       onTrack: (_tag, track) => {
         for (const { onEvent } of observers) onEvent({ _tag, track })

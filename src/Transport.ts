@@ -18,6 +18,7 @@ import * as Dgram from "node:dgram"
 import * as Net from "node:net"
 import { networkInterfaces } from "node:os"
 import { WebSocket } from "ws"
+import { ConnectedUdp } from "./transport/ConnectedUdp.ts"
 
 /**
  * One WebSocket message: a `string` is a text frame, a `Uint8Array` a binary one.
@@ -146,7 +147,7 @@ export interface DatagramStatistics {
 
 /**
  * A UDP socket that is connected to one remote address: datagrams from elsewhere never arrive. Plain functions, because
- * they run in the 20 ms beat.
+ * they run in the 20 ms beat; they belong to the socket, and cannot be called apart from it.
  *
  * @category models
  * @since 0.1.0
@@ -159,6 +160,8 @@ export interface DatagramSocket {
    * as they are. Never throws: failures are counted.
    */
   readonly send: (packet: Uint8Array, length: number) => boolean
+  /** Reads what `send` will need ahead of its time. See `AudioClock.Sender.prefetch`. A socket may do without. */
+  readonly prefetch?: ((step: number) => number) | undefined
   /**
    * Sets the one handler of received datagrams, replacing the former. The bytes belong to the handler. Without a handler
    * datagrams are dropped.
@@ -402,9 +405,6 @@ export interface DatagramLayerOptions {
 
 const defaultReceiveBufferBytes = 4 * 1024 * 1024
 
-/** A second of 20 ms frames. */
-const askEvery = 50
-
 /** Some systems refuse what they cannot grant in full. */
 const growReceiveBuffer = (socket: Dgram.Socket, bytes: number) => {
   for (let size = bytes; size >= 64 * 1024; size >>>= 1) {
@@ -437,29 +437,14 @@ const makeDatagram = (layerOptions: DatagramLayerOptions): DatagramTransport["Se
     const fail = (error: unknown) =>
       new DatagramError({ ...remote, detail: error instanceof Error ? error.message : String(error) })
 
-    let sent = 0
-    let sendErrors = 0
-    let received = 0
-    let socketErrors = 0
-    let open = true
-    let handler: ((datagram: Uint8Array) => void) | undefined
-
     const socket = yield* Effect.acquireRelease(
-      Effect.sync(() => Dgram.createSocket(Net.isIPv6(remote.address) ? "udp6" : "udp4")),
-      (socket) =>
-        Effect.callback<void>((resume) => {
-          open = false
-          handler = undefined
-          socket.close(() => resume(Effect.void))
-        })
+      Effect.sync(() => {
+        const socket = Dgram.createSocket(Net.isIPv6(remote.address) ? "udp6" : "udp4")
+        // an error that nobody listens for ends the process, and for a moment nobody counts them
+        return socket.on("error", () => {})
+      }),
+      (socket) => Effect.callback<void>((resume) => void socket.close(() => resume(Effect.void)))
     )
-    socket.on("error", () => {
-      socketErrors++
-    })
-    socket.on("message", (datagram) => {
-      received++
-      if (handler !== undefined) handler(datagram)
-    })
     yield* Effect.callback<void, DatagramError>((resume) => {
       const onError = (error: Error) => resume(Effect.fail(fail(error)))
       socket.once("error", onError)
@@ -474,49 +459,10 @@ const makeDatagram = (layerOptions: DatagramLayerOptions): DatagramTransport["Se
       }
     })
     growReceiveBuffer(socket, receiveBufferBytes)
-    socketErrors = 0
-    const { address, port } = socket.address()
-    // an address that the system writes in two ways must not seem to be gone
-    const isListed = hasAddress(address)
-
-    // Only a send with a callback says that it failed, and the callback costs a tenth of the whole. One in so many has it,
-    // and each one from a failure on until one succeeds.
-    let untilAsked = 0
-    const onSent = (error: Error | null) => {
-      untilAsked = error === null ? askEvery : 0
-      if (error === null) return
-      sent--
-      sendErrors++
-    }
-    const connected: DatagramSocket = {
-      local: { address, port },
-      send: (packet, length) => {
-        if (!open) {
-          sendErrors++
-          return true
-        }
-        try {
-          if (untilAsked > 0) {
-            untilAsked--
-            socket.send(packet, 0, length)
-          } else {
-            socket.send(packet, 0, length, onSent)
-          }
-          sent++
-          // a connected socket sends within the call, unless the operating system's buffer is full
-          return socket.getSendQueueCount() === 0
-        } catch {
-          sendErrors++
-          return true
-        }
-      },
-      onDatagram: (onDatagram) => {
-        handler = onDatagram
-      },
-      hasAddress: () => !isListed || hasAddress(address),
-      statistics: () => ({ sent, sendErrors, received, socketErrors })
-    }
-    return connected
+    return yield* Effect.acquireRelease(
+      Effect.sync(() => new ConnectedUdp(socket, hasAddress)),
+      (connected) => Effect.sync(() => connected.close())
+    )
   })
 
   return DatagramTransport.of({ connect })

@@ -84,8 +84,8 @@ export interface PacketCipher {
    * unspecified then. Opening does not disturb sealing: the two have nonces of their own.
    */
   readonly open: (buffer: Uint8Array, clearLength: number, length: number) => number
-  /** Reads what `seal` will need ahead of its time, and returns a number without meaning. A cipher may do without. */
-  readonly prefetch?: (() => number) | undefined
+  /** Reads what `seal` will need ahead of its time. See `AudioClock.Sender.prefetch`. A cipher may do without. */
+  readonly prefetch?: ((step: number) => number) | undefined
   /** Packets sealed under this key so far. */
   readonly sealed: () => number
 }

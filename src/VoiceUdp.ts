@@ -60,8 +60,8 @@ export interface Socket {
    * answer are checked. Fails with `DiscoveryUnanswered`.
    */
   readonly discover: Effect.Effect<{ readonly address: string; readonly port: number }, VoiceError.VoiceError>
-  /** Sends the first `length` bytes of `packet`. See `DatagramSocket.send`: whether the buffer can be used again. */
-  readonly send: (packet: Uint8Array, length: number) => boolean
+  /** Where RTP packets go. See `DatagramSocket`. */
+  readonly media: Pick<Transport.DatagramSocket, "send" | "prefetch">
   /** The same for RTCP, which nobody reports on. */
   readonly sendReport: (packet: Uint8Array, length: number) => boolean
   /** Sets the one handler of RTP and RTCP datagrams. */
@@ -249,7 +249,7 @@ const make = Effect.gen(function*() {
 
     const opened: Socket = {
       discover,
-      send: socket.send,
+      media: socket,
       sendReport: (packet, length) => {
         reportsSent++
         return socket.send(packet, length)

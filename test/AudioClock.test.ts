@@ -234,7 +234,7 @@ describe("AudioClock", () => {
     const clock = AudioClock.make(alarm)
     const calls: Array<string> = []
     const sender = (name: string): AudioClock.Sender => ({
-      prefetch: () => calls.push(`ahead ${name}`),
+      prefetch: (step) => calls.push(`ahead ${name} ${step}`),
       onDue: () => {
         calls.push(name)
         return Infinity
@@ -243,7 +243,9 @@ describe("AudioClock", () => {
     for (const name of ["a", "b"]) clock.register(sender(name)).schedule(10)
     clock.register(sender("c")).schedule(11)
     run(20)
-    assert.deepStrictEqual(calls, ["ahead a", "ahead b", "a", "b", "ahead c", "c"])
+    const ahead = (...names: ReadonlyArray<string>) =>
+      Array.from({ length: AudioClock.prefetchSteps }, (_, step) => names.map((name) => `ahead ${name} ${step}`)).flat()
+    assert.deepStrictEqual(calls, [...ahead("a", "b"), "a", "b", ...ahead("c"), "c"])
   })
 
   it("lets a sender remove and schedule others of its own slot", () => {
@@ -269,8 +271,8 @@ describe("AudioClock", () => {
     const removed = follower("removed")
     const postponed = follower("postponed")
     const untouched = follower("untouched")
-    for (const { schedule } of [leader, removed.registration, postponed.registration, untouched.registration]) {
-      schedule(10)
+    for (const registration of [leader, removed.registration, postponed.registration, untouched.registration]) {
+      registration.schedule(10)
     }
     run(1_000)
     assert.deepStrictEqual(calls, ["leader 10", "untouched 10", "postponed 40"])

@@ -213,7 +213,7 @@ describe("VoiceUdp", () => {
       yield* peer.deliver(rtcp)
       assert.deepStrictEqual(heard, [["rtp", rtp], ["rtcp", rtcp]])
       const buffer = Uint8Array.of(1, 2, 3, 4)
-      socket.send(buffer, 3)
+      socket.media.send(buffer, 3)
       buffer.fill(0)
       assert.deepStrictEqual(yield* peer.take, Uint8Array.of(1, 2, 3))
       assert.deepInclude(socket.statistics(), { sent: 1, sendErrors: 0, received: 3, dropped: 1, unknown: 0 })
@@ -245,7 +245,7 @@ describe("VoiceUdp", () => {
     })
     const speak = (socket: VoiceUdp.Socket, packets: number) =>
       Effect.sync(() => {
-        for (let i = 0; i < packets; i++) socket.send(new Uint8Array(12), 12)
+        for (let i = 0; i < packets; i++) socket.media.send(new Uint8Array(12), 12)
       })
     const report = Uint8Array.of(0x80, 201, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0)
 

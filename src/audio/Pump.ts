@@ -4,19 +4,24 @@
  *
  * @since 0.1.0
  */
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as AudioClock from "../AudioClock.ts"
 
 /** Rings that are due within the same frame are refilled in one turn. */
 const turnMs = AudioClock.frameMs
 
+/** The clock of a running process, which has timers that cost no fiber. */
+const systemClock = Context.get(Context.empty(), Clock.Clock)
+
 const pumps = new WeakMap<Clock.Clock, AudioClock.AudioClock["Service"]>()
 
 const pumpOf = (clock: Clock.Clock): AudioClock.AudioClock["Service"] => {
   const known = pumps.get(clock)
   if (known !== undefined) return known
-  const pump = AudioClock.make(AudioClock.alarm(clock, Effect.runFork))
+  const alarm = clock === systemClock ? AudioClock.systemAlarm() : AudioClock.alarm(clock, Effect.runFork)
+  const pump = AudioClock.make(alarm)
   pumps.set(clock, pump)
   return pump
 }

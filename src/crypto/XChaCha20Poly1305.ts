@@ -17,6 +17,9 @@ const keyBytes = 32
 const nonceBytes = 24
 const blockBytes = keyBytes + 2 * nonceBytes
 
+/** A line of the processor's cache, which holds a key and the nonce for sealing if it begins with them. */
+const lineBytes = 64
+
 class XChaCha20Poly1305 implements Cipher {
   readonly mode: EncryptionModeSpec["mode"]
   readonly expansionBytes: number
@@ -25,6 +28,7 @@ class XChaCha20Poly1305 implements Cipher {
   readonly #encrypt: SodiumMemory["module"]["_crypto_aead_xchacha20poly1305_ietf_encrypt"]
   readonly #decrypt: SodiumMemory["module"]["_crypto_aead_xchacha20poly1305_ietf_decrypt"]
   #key: number
+  readonly #block: number
   readonly #sealNonce: number
   readonly #openNonce: number
   readonly #start: number
@@ -39,7 +43,8 @@ class XChaCha20Poly1305 implements Cipher {
     this.#module = memory.module
     this.#encrypt = memory.module._crypto_aead_xchacha20poly1305_ietf_encrypt
     this.#decrypt = memory.module._crypto_aead_xchacha20poly1305_ietf_decrypt
-    this.#key = memory.acquire(blockBytes)
+    this.#block = memory.acquire(blockBytes + lineBytes)
+    this.#key = (this.#block + lineBytes - 1) & -lineBytes
     if (this.#key !== 0) memory.module.HEAPU8.set(key, this.#key)
     this.#sealNonce = this.#key + keyBytes
     this.#openNonce = this.#sealNonce + nonceBytes
@@ -63,8 +68,9 @@ class XChaCha20Poly1305 implements Cipher {
     return new Uint8Array(this.#module.HEAPU8.buffer, address, size)
   }
 
-  prefetch(): number {
-    return (this.#module.HEAPU8[this.#key] ?? 0) + this.#limit + this.#sealed
+  prefetch(step: number): number {
+    if (step === 0) return this.#sealed + this.expansionBytes
+    return this.#module.HEAPU8[this.#key] ?? 0
   }
 
   seal(buffer: Uint8Array, clearLength: number, plainLength: number): number {
@@ -118,7 +124,7 @@ class XChaCha20Poly1305 implements Cipher {
 
   readonly close = (): void => {
     if (this.#key === 0) return
-    this.#memory.release(this.#key, blockBytes)
+    this.#memory.release(this.#block, blockBytes + lineBytes)
     this.#key = 0
     for (const { address, size } of this.#buffers) this.#memory.release(address, size)
     this.#buffers.length = 0

@@ -155,8 +155,12 @@ class Source implements ProtectedFrames {
     this.#want(isEncrypting())
   }
 
-  prefetch(): number {
-    return this.#ring.prefetch()
+  get plain(): FrameRing.FrameRing {
+    return this.#ring
+  }
+
+  prefetch(step: number): number {
+    return this.#ring.prefetch(step)
   }
 
   next(): number {

@@ -44,7 +44,8 @@ export const whenTaken = (
   { isEncrypting, onFrame }: ProtectOptions,
   encrypt: (frame: Uint8Array) => Uint8Array | undefined
 ): ProtectedFrames => ({
-  prefetch: () => ring.prefetch(),
+  plain: ring,
+  prefetch: (step) => ring.prefetch(step),
   next: () => ring.next(),
   read: (into, offset) => {
     if (!isEncrypting()) return ring.read(into, offset)

@@ -41,6 +41,8 @@ export interface Options {
   /** Sends a message; it may be lost with its socket, {@link E2ee.resumed} sends again what was not answered. */
   readonly send: (message: VoicePayload.ClientMessage | DaveFrame.ClientFrame) => void
   readonly onGate: (gate: Gate) => void
+  /** Called at once when it changes whether what we send has to be encrypted. It need not be at first. */
+  readonly onEncrypting: (isEncrypting: boolean) => void
   readonly onPacket: (packet: Line.AudioPacket) => void
   readonly onChange: (e2ee: Line.E2ee) => void
   /** It has failed for good. */
@@ -109,7 +111,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   /** Who else is in the channel: those whom proposals may add. */
   const others = new Set<UserId>()
-  const versions = E2eeVersions.make(now)
+  const versions = E2eeVersions.make(now, options.onEncrypting)
   /** Of the group that is being made or that we are in. */
   let groupVersion = 0
   let membership: Dave.Membership | undefined

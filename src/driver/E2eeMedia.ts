@@ -100,8 +100,12 @@ class Guarded implements FrameSource {
     this.#leave = leave
   }
 
-  prefetch(): number {
-    return this.#frames.prefetch()
+  get plain(): FrameRing | undefined {
+    return this.#frames.plain
+  }
+
+  prefetch(step: number): number {
+    return this.#frames.prefetch(step)
   }
 
   next(): number {

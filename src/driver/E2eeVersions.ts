@@ -36,20 +36,27 @@ export interface E2eeVersions {
 const graceMs = 10_000
 
 /**
- * At version 0. `now` is in milliseconds of a monotonic clock.
+ * At version 0. `now` is in milliseconds of a monotonic clock. `onEncrypting` is called at once when it changes whether what
+ * we send has to be encrypted.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (now: () => number): E2eeVersions => {
+export const make = (now: () => number, onEncrypting: (isEncrypting: boolean) => void): E2eeVersions => {
   const pending = new Map<number, number>()
   let version = 0
   let plainUntilMs = Infinity
   let last = 0
   let executions = 0
 
-  const enforce = (next: number): void => {
+  const setVersion = (next: number): void => {
+    const former = version
     version = next
+    if (former > 0 !== next > 0) onEncrypting(next > 0)
+  }
+
+  const enforce = (next: number): void => {
+    setVersion(next)
     if (next === 0 || Array.from(pending.values()).includes(0)) plainUntilMs = Infinity
     else if (plainUntilMs === Infinity) plainUntilMs = now() + graceMs
   }
@@ -71,7 +78,7 @@ export const make = (now: () => number): E2eeVersions => {
     takesPlain: (nowMs) => nowMs <= plainUntilMs,
     begin: (next) => {
       pending.clear()
-      version = next
+      setVersion(next)
       plainUntilMs = next === 0 ? Infinity : -Infinity
     },
     enforce,

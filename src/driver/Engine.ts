@@ -89,6 +89,7 @@ export const connect = Effect.fnUntraced(function*(
   const early: Array<Signalling.Outgoing> = []
   let post = (message: Signalling.Outgoing): void => void early.push(message)
   let gate: MediaSender.Gate = { _tag: "open" }
+  let isEncrypting = false
   let player: MediaSender.MediaSender | undefined
   const onPacket = (packet: Line.AudioPacket) => emit({ _tag: "Packet", packet })
   const maxDaveVersion = version >= 8 ? dave.maxVersion : 0
@@ -109,6 +110,10 @@ export const connect = Effect.fnUntraced(function*(
     onGate: (next) => {
       gate = next
       player?.setGate(next)
+    },
+    onEncrypting: (next) => {
+      isEncrypting = next
+      player?.setEncrypting(next)
     },
     onPacket,
     onChange: (state) => emit({ _tag: "E2eeChanged", e2ee: state }),
@@ -182,7 +187,7 @@ export const connect = Effect.fnUntraced(function*(
     sequence: yield* Random.nextIntBetween(0, 0xffff),
     timestamp: yield* Random.nextIntBetween(0, 0xffff_ffff),
     notBeforeMs: clock.now() + speakingLeadMs,
-    send: udp.send,
+    outlet: udp.media,
     onTrack: (_tag, track) => emit({ _tag, track }),
     onExhausted: () =>
       Deferred.doneUnsafe(
@@ -207,6 +212,7 @@ export const connect = Effect.fnUntraced(function*(
   udp.onMedia((kind, datagram) => kind === "rtp" ? media.receive(datagram) : rtcp.receive(datagram))
   yield* Effect.forkScoped(Rtcp.run(rtcp))
   sender.setGate(gate)
+  sender.setEncrypting(isEncrypting)
   yield* Effect.addFinalizer(() => Effect.sync(() => sender.close()))
 
   yield* udp.awaitLoss.pipe(

@@ -82,8 +82,8 @@ export interface FrameRing {
   readonly write: (data: Uint8Array, samples: number) => boolean
   /** Says that no more frames come. */
   readonly end: () => void
-  /** Reads the oldest frame's place in memory ahead of its time, and returns a number without meaning. */
-  readonly prefetch: () => number
+  /** Reads what taking the oldest frame needs ahead of its time, step by step, and returns a number without meaning. */
+  readonly prefetch: (step: number) => number
   /** Length in bytes of the oldest frame, or -1 when the ring is empty. */
   readonly next: () => number
   /**
@@ -121,6 +121,8 @@ export interface FrameRing {
 export interface FrameSource
   extends Pick<FrameRing, "prefetch" | "next" | "read" | "discard" | "samples" | "isDrained" | "framesRead">
 {
+  /** What frames may be taken from instead as long as they need not be encrypted. */
+  readonly plain?: FrameRing | undefined
   /** Nobody will take frames from it any more. */
   readonly close?: (() => void) | undefined
 }
@@ -218,8 +220,11 @@ class Ring implements FrameRing {
     return true
   }
 
-  prefetch(): number {
+  prefetch(step: number): number {
+    if (step === 0) return this.#capacity
     const words = this.#words
+    if (step === 1) return words.length
+    if (step === 2) return words[readIndex] ?? 0
     const at = headerInts + (((words[readIndex] ?? 0) & (this.#capacity - 1)) >>> 2)
     // a line of the processor's cache has 16 words
     return (words[at] ?? 0) + (words[at + 16] ?? 0) + (words[at + 32] ?? 0)

@@ -39,11 +39,24 @@ export interface Options {
   readonly timestamp: number
   /** No packet is sent before this time, in milliseconds of the clock. */
   readonly notBeforeMs: number
-  /** Sends the first `length` bytes of `packet`, and says whether the buffer can be used again at once. */
-  readonly send: (packet: Uint8Array, length: number) => boolean
+  /** Where packets go. */
+  readonly outlet: PacketOutlet
   readonly onTrack: (tag: TrackEventTag, track: TrackNumber) => void
   /** The cipher refused: its nonces are used up. The sender has stopped. */
   readonly onExhausted: () => void
+}
+
+/**
+ * Sends packets.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface PacketOutlet {
+  /** Sends the first `length` bytes of `packet`, and says whether the buffer can be used again at once. */
+  readonly send: (packet: Uint8Array, length: number) => boolean
+  /** Reads what `send` will need ahead of its time. See `AudioClock.Sender.prefetch`. */
+  readonly prefetch?: ((step: number) => number) | undefined
 }
 
 /**
@@ -97,6 +110,8 @@ export interface MediaSender {
   /** While muted, frames are taken at their time but not sent. */
   readonly setMuted: (muted: boolean) => void
   readonly setGate: (gate: Gate) => void
+  /** Whether frames have to be encrypted end to end: otherwise they are taken past what would do that. Not at first. */
+  readonly setEncrypting: (isEncrypting: boolean) => void
   /** A new key was given (op 4): later packets are sealed with it. */
   readonly setCipher: (cipher: PacketCipher) => void
   /** The RTP timestamp of a moment on the clock, whether something is sent then or not. */
@@ -127,50 +142,60 @@ const overheadBytes = 128 + FrameRing.growthBytes
  * for each of a thousand streams should lie together.
  */
 class Sender implements MediaSender, Outlet {
-  readonly #clock: AudioClock["Service"]
-  readonly #registration: Registration
-  readonly #options: Options
-  readonly #lateness = Lateness.make()
-  #cipher: PacketCipher
-  #ring: FrameRing.FrameSource | undefined
-  #sequence: number
-  /** As a signed integer: it is kept without an object of its own then. */
-  #timestamp: number
-  /** When the packet with `timestamp` is due; the two belong together. */
-  #dueMs: number
-  #track: TrackNumber = -1
-  #waiting: Waiting | undefined
-  /** Media time that was sent in place of the ring's first frames, in samples. */
-  #owed = 0
+  // what every packet needs comes first, and numbers are whole: those are kept without an object of their own
+  #closed = false
   #paused = false
+  #muted = false
+  #isOpen = true
   #started = false
   #starving = false
-  #muted = false
-  #gate: Gate = { _tag: "open" }
   /** Whether the last packet was audio that no silence has closed yet. */
   #talking = false
   #silenceLeft = 0
-  #closed = false
-  #idle = true
+  /** Media time that was sent in place of the ring's first frames, in samples. */
+  #owed = 0
+  #sequence: number
+  /** As a signed integer. */
+  #timestamp: number
+  /** When the packet with `timestamp` is due; the two belong together. */
+  #dueMs: number
   #packets = 0
+  #bytes = 0
+  readonly #ssrc: Ssrc
+  /** What frames are taken from: the source, or its ring as long as that will do. */
+  #frames: FrameRing.FrameSource | undefined
+  #waiting: Waiting | undefined
+  #cipher: PacketCipher
+  readonly #clock: AudioClock["Service"]
+  readonly #lateness = Lateness.make()
+  readonly #outlet: PacketOutlet
+  readonly #options: Options
+  readonly #registration: Registration
+  #source: FrameRing.FrameSource | undefined
+  #track: TrackNumber = -1
+  #gate: Gate = { _tag: "open" }
+  #isEncrypting = false
+  #idle = true
   #silencePackets = 0
   #withheld = 0
-  #bytes = 0
   #reanchored = 0
 
   constructor(options: Options) {
-    this.#options = options
-    this.#clock = options.clock
-    this.#cipher = options.cipher
     this.#sequence = options.sequence
     this.#timestamp = options.timestamp | 0
-    this.#dueMs = options.clock.now()
+    this.#dueMs = Math.ceil(options.clock.now())
+    this.#ssrc = options.ssrc
+    this.#cipher = options.cipher
+    this.#clock = options.clock
+    this.#outlet = options.outlet
+    this.#options = options
     this.#registration = options.clock.register(this)
   }
 
-  prefetch(): number {
-    return (this.#ring?.prefetch() ?? 0) + (this.#cipher.prefetch?.() ?? 0) + this.#lateness.prefetch() +
-      (this.#options.ssrc & 1) + (this.#dueMs > 0 ? 1 : 0) + this.#reanchored
+  prefetch(step: number): number {
+    if (step === 0) return this.#sequence + this.#bytes + this.#reanchored
+    return (this.#frames?.prefetch(step - 1) ?? 0) + (this.#cipher.prefetch?.(step - 1) ?? 0) +
+      this.#lateness.prefetch(step - 1) + (this.#outlet.prefetch?.(step - 1) ?? 0)
   }
 
   onDue(nowMs: number): number {
@@ -182,14 +207,14 @@ class Sender implements MediaSender, Outlet {
       return this.#dueMs
     }
     if (this.#waiting !== undefined) this.#changeOver(this.#waiting)
-    const ring = this.#ring
-    if (ring !== undefined && !this.#paused && !this.#isHeld(nowMs)) {
-      const samples = this.#takeFrame(ring)
+    const frames = this.#frames
+    if (frames !== undefined && !this.#paused && (this.#isOpen || !this.#isHeld(nowMs))) {
+      const samples = this.#takeFrame(frames)
       if (samples > 0) {
         this.#lateness.record(late)
         return this.#advance(samples)
       }
-      if (ring.isDrained()) this.#drained()
+      if (frames.isDrained()) this.#drained()
       else if (!this.#starving && this.#started) {
         this.#starving = true
         this.#options.onTrack("TrackStarving", this.#track)
@@ -202,14 +227,14 @@ class Sender implements MediaSender, Outlet {
       return this.#advance(OpusPacket.silenceSamples)
     }
     // an empty ring may be filled at any moment, so its track is looked at every frame
-    if (this.#ring !== undefined && !this.#paused) return this.#advance(OpusPacket.silenceSamples)
+    if (this.#frames !== undefined && !this.#paused) return this.#advance(OpusPacket.silenceSamples)
     this.#idle = true
     return Infinity
   }
 
   deliver(packet: Uint8Array, length: number): void {
     const { workspace } = this.#cipher
-    if (!this.#options.send(packet, length)) workspace.replace(packet)
+    if (!this.#outlet.send(packet, length)) workspace.replace(packet)
     workspace.release()
   }
 
@@ -223,7 +248,7 @@ class Sender implements MediaSender, Outlet {
     if (this.#closed) return frames.close?.()
     this.#forget()
     const waiting = { track, frames, paused, after: after === "drained" ? Infinity : after }
-    if (this.#ring === undefined) return this.#begin(track, frames, paused)
+    if (this.#source === undefined) return this.#begin(track, frames, paused)
     this.#waiting = waiting
     // nobody asks for the time of what is paused
     if (this.#paused) this.#changeOver(waiting)
@@ -246,7 +271,7 @@ class Sender implements MediaSender, Outlet {
     }
     if (this.#track !== track) return
     this.#paused = paused
-    if (!paused && this.#ring !== undefined) this.#wake()
+    if (!paused && this.#source !== undefined) this.#wake()
   }
 
   setMuted(muted: boolean): void {
@@ -255,6 +280,15 @@ class Sender implements MediaSender, Outlet {
 
   setGate(gate: Gate): void {
     this.#gate = gate
+    this.#isOpen = gate._tag === "open"
+  }
+
+  setEncrypting(isEncrypting: boolean): void {
+    this.#isEncrypting = isEncrypting
+    // what stands in front of a ring learns of it by being asked
+    this.#source?.next()
+    this.#waiting?.frames.next()
+    this.#choose()
   }
 
   setCipher(cipher: PacketCipher): void {
@@ -289,9 +323,10 @@ class Sender implements MediaSender, Outlet {
   }
 
   #begin(track: TrackNumber, frames: FrameRing.FrameSource, paused: boolean): void {
-    if (this.#ring !== frames) this.#release()
+    if (this.#source !== frames) this.#release()
     this.#track = track
-    this.#ring = frames
+    this.#source = frames
+    this.#choose()
     this.#owed = 0
     this.#paused = paused
     this.#started = false
@@ -301,7 +336,7 @@ class Sender implements MediaSender, Outlet {
 
   /** Goes over to what waits, if it is time. */
   #changeOver(waiting: Waiting): void {
-    const former = this.#ring
+    const former = this.#source
     const read = former?.framesRead() ?? 0
     const isDrained = former !== undefined && former.isDrained()
     if (former !== undefined && !isDrained && read < waiting.after) {
@@ -324,9 +359,15 @@ class Sender implements MediaSender, Outlet {
   }
 
   #release(): void {
-    const former = this.#ring
-    this.#ring = undefined
+    const former = this.#source
+    this.#source = undefined
+    this.#frames = undefined
     former?.close?.()
+  }
+
+  #choose(): void {
+    const source = this.#source
+    this.#frames = this.#isEncrypting ? source : source?.plain ?? source
   }
 
   #forget(): void {
@@ -364,7 +405,7 @@ class Sender implements MediaSender, Outlet {
       RtpPacket.payloadTypeOpus,
       this.#sequence,
       this.#timestamp >>> 0,
-      this.#options.ssrc
+      this.#ssrc
     )
     const length = this.#cipher.seal(packet, clear, clear + payloadBytes)
     if (length < 0) {
@@ -398,7 +439,7 @@ class Sender implements MediaSender, Outlet {
     const gate = this.#gate
     if (gate._tag !== "hold") return false
     if (nowMs < gate.untilMs) return true
-    this.#gate = { _tag: gate.afterwards }
+    this.setGate({ _tag: gate.afterwards })
     return false
   }
 
@@ -407,10 +448,9 @@ class Sender implements MediaSender, Outlet {
     if (this.#owed > 0) this.#payOff(source)
     const length = source.next()
     if (length < 0) return 0
-    const isGated = this.#gate._tag !== "open"
-    if (isGated || this.#muted) {
+    if (!this.#isOpen || this.#muted) {
       source.discard()
-      if (isGated) this.#withheld++
+      if (!this.#isOpen) this.#withheld++
       return this.#pass(source.samples())
     }
     const packet = this.#cipher.workspace.next(length + overheadBytes)
@@ -457,6 +497,7 @@ class Sender implements MediaSender, Outlet {
     this.#closed = true
     this.#forget()
     this.#release()
+    this.#lateness.close()
     this.#registration.remove()
   }
 }

@@ -126,10 +126,12 @@ const make = Effect.gen(function*() {
             sequence: 0,
             timestamp: 0,
             notBeforeMs: clock.now(),
-            send: (packet, length) => {
-              const payload = packet.slice(RtpPacket.fixedHeaderBytes, length)
-              if (!OpusPacket.isSilence(payload)) frames.push(payload)
-              return true
+            outlet: {
+              send: (packet, length) => {
+                const payload = packet.slice(RtpPacket.fixedHeaderBytes, length)
+                if (!OpusPacket.isSilence(payload)) frames.push(payload)
+                return true
+              }
             },
             onTrack: (_tag, track) => emit({ _tag, track }),
             onExhausted: () => {}

@@ -137,7 +137,7 @@ const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
         losses--
         return VoiceError.fail(new VoiceError.DiscoveryUnanswered({ address, port, tries: 10, elapsedMs: 10_000 }))
       }),
-      send: sendInto(packets),
+      media: { send: sendInto(packets) },
       sendReport: sendInto(reports),
       onMedia: (onMedia) => {
         handler = onMedia

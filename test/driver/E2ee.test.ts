@@ -56,6 +56,7 @@ const rig = Effect.fnUntraced(function*() {
     users,
     now: () => clock.nowMs,
     send: (message) => sent.push(message),
+    onEncrypting: () => {},
     onGate: (gate) => gates.push(gate),
     onPacket: ({ payload }) => heard.push(payload),
     onChange: (change) => changes.push(change),

@@ -3,8 +3,9 @@ import * as E2eeVersions from "../../src/driver/E2eeVersions.ts"
 
 const make = () => {
   const clock = { nowMs: 1_000_000 }
-  const versions = E2eeVersions.make(() => clock.nowMs)
-  return { clock, versions, takesPlain: () => versions.takesPlain(clock.nowMs) }
+  const encrypting: Array<boolean> = []
+  const versions = E2eeVersions.make(() => clock.nowMs, (isEncrypting) => encrypting.push(isEncrypting))
+  return { clock, encrypting, versions, takesPlain: () => versions.takesPlain(clock.nowMs) }
 }
 
 describe("E2eeVersions", () => {

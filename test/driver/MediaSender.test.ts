@@ -57,19 +57,21 @@ const rig = (options?: {
       sequence: options?.sequence ?? 65_534,
       timestamp: options?.timestamp ?? 0xffff_ff00,
       notBeforeMs: 0,
-      send: (packet, length) => {
-        const header = RtpPacket.makeHeader()
-        assert.isUndefined(RtpPacket.readHeader(packet, length, header))
-        assert.strictEqual(header.ssrc, 7)
-        // version 2, no padding, extension or contributors; no marker, payload type 120 (RFC 3550, 5.1)
-        assert.strictEqual(hex(packet.subarray(0, 2)), "8078")
-        sent.push({
-          atMs: now,
-          sequence: header.sequence,
-          timestamp: header.timestamp,
-          payload: hex(packet.subarray(12, length))
-        })
-        return options?.onBuffer?.(packet, length) ?? true
+      outlet: {
+        send: (packet, length) => {
+          const header = RtpPacket.makeHeader()
+          assert.isUndefined(RtpPacket.readHeader(packet, length, header))
+          assert.strictEqual(header.ssrc, 7)
+          // version 2, no padding, extension or contributors; no marker, payload type 120 (RFC 3550, 5.1)
+          assert.strictEqual(hex(packet.subarray(0, 2)), "8078")
+          sent.push({
+            atMs: now,
+            sequence: header.sequence,
+            timestamp: header.timestamp,
+            payload: hex(packet.subarray(12, length))
+          })
+          return options?.onBuffer?.(packet, length) ?? true
+        }
       },
       onTrack: (tag, track) => events.push(`${tag} ${track}`),
       onExhausted: () => exhausted++
@@ -101,7 +103,7 @@ const filled = (frames: number, samples = 960) => {
 }
 
 const sourceOf = (ring: FrameRing.FrameRing): FrameRing.FrameSource => ({
-  prefetch: () => ring.prefetch(),
+  prefetch: (step) => ring.prefetch(step),
   next: () => ring.next(),
   read: (into, offset) => ring.read(into, offset),
   discard: () => ring.discard(),
@@ -456,14 +458,16 @@ const crowd = (count: number, frames: number, keepEvery: number) =>
         sequence: 0,
         timestamp: 0,
         notBeforeMs: 0,
-        send: (packet, length) => {
-          const bytes = packet.subarray(0, length)
-          const ssrc = Buffer.from(bytes).readUInt32BE(8)
-          sent.set(i, [...sent.get(i) ?? [], `${ssrc}: ${hex(bytes.subarray(12))}`])
-          buffers.add(packet)
-          if (++sends % keepEvery !== 0) return true
-          kept.push({ packet: bytes, was: hex(bytes) })
-          return false
+        outlet: {
+          send: (packet, length) => {
+            const bytes = packet.subarray(0, length)
+            const ssrc = Buffer.from(bytes).readUInt32BE(8)
+            sent.set(i, [...sent.get(i) ?? [], `${ssrc}: ${hex(bytes.subarray(12))}`])
+            buffers.add(packet)
+            if (++sends % keepEvery !== 0) return true
+            kept.push({ packet: bytes, was: hex(bytes) })
+            return false
+          }
         },
         onTrack: () => {},
         onExhausted: () => assert.fail("there are nonces")

@@ -37,7 +37,7 @@ const rig = Effect.fnUntraced(
           silencePackets: 0,
           withheld: 0,
           reanchored: 0,
-          lateness: { record: () => {}, prefetch: () => 0, percentile: () => 0, max: () => 0 }
+          lateness: { record: () => {}, prefetch: () => 0, percentile: () => 0, max: () => 0, close: () => {} }
         }),
         timestampAt: (ms) => (ms * 48) >>> 0
       },

@@ -56,6 +56,7 @@ const rig = Effect.gen(function*() {
     send: (message) => {
       if (message.op === 26) sent.push(message.keyPackage)
     },
+    onEncrypting: () => {},
     onGate: () => {},
     onPacket: ({ payload }) => heard.push(payload),
     onChange: () => {},

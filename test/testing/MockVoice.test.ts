@@ -77,7 +77,7 @@ describe("MockVoiceUdp", () => {
       yield* servers.loseDiscovery
       assert.strictEqual(yield* reasonOf(socket.discover), "DiscoveryUnanswered")
       const buffer = Uint8Array.of(1, 2, 3)
-      socket.send(buffer, 2)
+      socket.media.send(buffer, 2)
       buffer.fill(0)
       assert.deepStrictEqual(yield* peer.take, Uint8Array.of(1, 2))
       socket.sendReport(Uint8Array.of(7, 8), 1)
@@ -90,7 +90,7 @@ describe("MockVoiceUdp", () => {
       assert.deepStrictEqual(heard, ["rtcp"])
       yield* Scope.close(scope, Exit.void)
       yield* peer.closed
-      socket.send(buffer, 1)
+      socket.media.send(buffer, 1)
       assert.deepInclude(socket.statistics(), { sent: 2, sendErrors: 1, received: 2, dropped: 1 })
       yield* servers.refuse
       assert.strictEqual(yield* reasonOf(open), "UdpFailed")
