@@ -162,7 +162,7 @@ const gridOf = (dueMs: number): number => dueMs === Infinity ? never : Math.max(
 /** Senders of one slot that are called with the same time: together they take a tenth of a millisecond. */
 const readsOfTheClock = 16
 
-/** Slots of 1 ms; what is due later waits in the last one and is put back when its slot comes. A power of two. */
+/** Slots of 1 ms, and as many again of as many milliseconds each, for what is due later. A power of two. */
 const wheelSlots = 256
 
 /**
@@ -172,7 +172,8 @@ const wheelSlots = 256
  * @since 0.1.0
  */
 export const make = (alarm: Alarm): AudioClock["Service"] => {
-  const wheel: Array<Array<Place>> = Array.from({ length: wheelSlots }, () => [])
+  /** First the slots of 1 ms, then the long ones, of which each is dealt out to the others when it begins. */
+  const wheel: Array<Array<Place>> = Array.from({ length: 2 * wheelSlots }, () => [])
   const spread = new Uint32Array(frameMs)
   let turning: Array<Place> = []
   /** Nobody wants the sum, but what nobody keeps need not be read. */
@@ -203,11 +204,25 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
     posted++
   }
 
+  const longOf = (ms: number): number => Math.floor(ms / wheelSlots)
+
   const insert = (place: Place): void => {
-    const slot = Math.min(place.due, current + wheelSlots - 1)
-    place.slot = (slot <= current ? current + 1 : slot) & (wheelSlots - 1)
+    const due = Math.max(place.due, current + 1)
+    place.slot = due <= current + wheelSlots
+      ? due & (wheelSlots - 1)
+      // what is due later still waits in the last one, and is put back when its turn comes
+      : wheelSlots + (Math.min(longOf(due), longOf(current) + wheelSlots - 1) & (wheelSlots - 1))
     wheel[place.slot]?.push(place)
     waiting++
+  }
+
+  /** Deals out a long slot that begins. */
+  const deal = (long: number): void => {
+    const list = wheel[wheelSlots + (long & (wheelSlots - 1))]
+    if (list === undefined || list.length === 0) return
+    const places = list.splice(0)
+    waiting -= places.length
+    for (const place of places) insert(place)
   }
 
   const extract = (place: Place): void => {
@@ -220,6 +235,11 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
     waiting--
   }
 
+  /** Whether nothing is due in a slot, nor begins with it. */
+  const isEmpty = (slot: number): boolean =>
+    (wheel[slot & (wheelSlots - 1)]?.length ?? 0) === 0 &&
+    ((slot & (wheelSlots - 1)) !== 0 || (wheel[wheelSlots + (longOf(slot) & (wheelSlots - 1))]?.length ?? 0) === 0)
+
   const arm = (): void => {
     if (running) return
     if (waiting === 0) {
@@ -228,7 +248,7 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
       return
     }
     let next = current + 1
-    while ((wheel[next & (wheelSlots - 1)]?.length ?? 0) === 0) next++
+    while (isEmpty(next)) next++
     if (next === armedFor) return
     armedFor = next
     alarm.set(next, ring)
@@ -261,7 +281,15 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
   const turn = (): void => {
     const end = Math.floor(alarm.now())
     const first = Math.max(current + 1, end - wheelSlots + 1)
+    const begun = longOf(current) + 1
+    current = first - 1
+    // those that a long stall has passed over
+    for (let long = Math.max(begun, longOf(current) - wheelSlots + 1); long <= longOf(current); long++) deal(long)
     for (let slot = first; slot <= end; slot++) {
+      if ((slot & (wheelSlots - 1)) === 0) {
+        current = slot - 1
+        deal(longOf(slot))
+      }
       current = slot
       const list = wheel[slot & (wheelSlots - 1)]
       if (list === undefined || list.length === 0) continue

@@ -122,8 +122,9 @@ export class Dave extends Context.Service<Dave, {
   /** The highest version of the protocol that we can do; 0 is none. What Identify (op 0) announces. */
   readonly maxVersion: number
   /**
-   * Begins without a group. Fails with `E2eeFailed` if the engine cannot be loaded. `onLost` is called if the group is gone
-   * for good without having been asked for anything, because its thread has ended.
+   * Begins without a group. Fails with `E2eeFailed` if the engine cannot be loaded; where that is done when the group is asked
+   * for something, what was asked fails. `onLost` is called if the group is gone for good without having been asked for
+   * anything, because its thread has ended.
    */
   readonly open: (options: {
     readonly userId: UserId
@@ -204,7 +205,8 @@ export const layer: Layer.Layer<Dave> = Layer.succeed(Dave, {
 })
 
 /**
- * The same in a thread of its own, which all groups share, so that changes of a group hold up no beat. Frames are encrypted
+ * The same in a thread of its own, which all groups share, so that changes of a group hold up no beat. It is started when the
+ * first call turns out to be end-to-end encrypted. Frames are encrypted
  * there up to 120 ms ahead; received ones take the way there and back. It runs in real time: where a test's clock stands
  * still, it does not.
  *
@@ -220,15 +222,13 @@ export const layerThread: Layer.Layer<Dave> = Layer.effect(
         maxVersion: Davey.maxVersion,
         open: ({ channelId, onLost, userId }) =>
           Effect.acquireRelease(
-            Effect.tryPromise({
-              try: () =>
-                thread.open(
-                  userId,
-                  channelId,
-                  (detail) => onLost?.(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Thread", detail })))
-                ),
-              catch: engineFailed
-            }),
+            Effect.sync(() =>
+              thread.open(
+                userId,
+                channelId,
+                (detail) => onLost?.(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Thread", detail })))
+              )
+            ),
             (group) => Effect.sync(group.close)
           ).pipe(Effect.map(remote))
       })

@@ -48,8 +48,7 @@ export interface Statistics {
 export type MediaHandler = (kind: "rtp" | "rtcp", datagram: Uint8Array) => void
 
 /**
- * An open UDP socket to a voice server. Keepalives are sent every 5 seconds from {@link Socket.discover} on until the
- * scope closes.
+ * An open UDP socket to a voice server.
  *
  * @category models
  * @since 0.1.0
@@ -67,11 +66,11 @@ export interface Socket {
   /** Sets the one handler of RTP and RTCP datagrams. */
   readonly onMedia: (handler: MediaHandler) => void
   /**
-   * Waits until the socket is found dead, and fails with `UdpLost`: nothing could be sent for 10 seconds, the machine has
-   * lost the socket's address, or answers that came before (to pings, or receiver reports while we send) have stopped.
-   * Silence where there never was an answer proves nothing.
+   * Sends a keepalive, and looks whether the socket is dead: it is to be called every {@link keepaliveMs}. Gives `UdpLost` if
+   * nothing could be sent for 10 seconds, the machine has lost the socket's address, or answers that came before (to pings,
+   * or receiver reports while we send) have stopped. Silence where there never was an answer proves nothing.
    */
-  readonly awaitLoss: Effect.Effect<never, VoiceError.VoiceError>
+  readonly keepAlive: () => VoiceError.VoiceError | undefined
   readonly statistics: () => Statistics
 }
 
@@ -88,9 +87,16 @@ export class VoiceUdp extends Context.Service<VoiceUdp, {
   }) => Effect.Effect<Socket, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/VoiceUdp") {}
 
+/**
+ * The time between keepalives, in milliseconds.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const keepaliveMs = 5_000
+
 const discoveryTries = 10
 const discoveryInterval = Duration.seconds(1)
-const keepaliveInterval = Duration.seconds(5)
 /** Looks in a row, a keepalive apart, at which nothing could be sent, before the socket counts as dead. */
 const failedLooks = 2
 /** Pings in a row without a reply, where replies came before. */
@@ -113,7 +119,6 @@ const make = Effect.gen(function*() {
     readonly ssrc: Ssrc
   }) {
     const { address, port, ssrc } = options
-    const scope = yield* Effect.scope
     const clock = yield* Clock.Clock
     const socket = yield* transport.connect({ address, port }).pipe(
       Effect.mapError(({ detail }) => VoiceError.make(new VoiceError.UdpFailed({ address, port, detail })))
@@ -179,47 +184,31 @@ const make = Effect.gen(function*() {
       }
     })
 
-    const keepalive = Effect.sync(() => {
+    const ping = (): void => {
       const sequence = keepalives++ >>> 0
       pingedAt.set(sequence, clock.monotonicTimeNanosUnsafe())
       pingedAt.delete((sequence - awaitedPings) >>> 0)
       socket.send(Datagram.encodePing(sequence), Datagram.pingBytes)
-    })
-    let keepingAlive = false
-    const startKeepalive = Effect.suspend(() => {
-      if (keepingAlive) return Effect.void
-      keepingAlive = true
-      return keepalive.pipe(
-        Effect.andThen(Effect.sleep(keepaliveInterval)),
-        Effect.forever,
-        Effect.forkIn(scope, { startImmediately: true })
-      )
-    })
-
-    const lost = (sign: VoiceError.UdpLost["sign"]) => VoiceError.fail(new VoiceError.UdpLost({ address, port, sign }))
+    }
 
     const isUnreported = () =>
       reports > 1 && mediaSent() - sentAtReport > Math.max(unreportedPackets, unreportedGaps * longestGap)
 
-    const awaitLoss = Effect.gen(function*() {
-      let before = socket.statistics()
-      let failed = 0
-      while (true) {
-        yield* Effect.sleep(keepaliveInterval)
-        if (!socket.hasAddress()) return yield* lost("address-gone")
-        const now = socket.statistics()
-        failed = now.sendErrors > before.sendErrors && now.sent === before.sent ? failed + 1 : 0
-        before = now
-        if (failed >= failedLooks) return yield* lost("send-errors")
-        if ((pongs > 0 && keepalives - lastPongAt > unansweredPings) || isUnreported()) {
-          return yield* lost("no-replies")
-        }
-      }
-    })
+    /** As they were at the look before; the first one has nothing to compare with. */
+    let before: Transport.DatagramStatistics | undefined
+    let failed = 0
+
+    const signOfLoss = (): VoiceError.UdpLost["sign"] | undefined => {
+      if (!socket.hasAddress()) return "address-gone"
+      const now = socket.statistics()
+      failed = before !== undefined && now.sendErrors > before.sendErrors && now.sent === before.sent ? failed + 1 : 0
+      before = now
+      if (failed >= failedLooks) return "send-errors"
+      return (pongs > 0 && keepalives - lastPongAt > unansweredPings) || isUnreported() ? "no-replies" : undefined
+    }
 
     const request = IpDiscovery.encodeRequest(ssrc)
     const discover = Effect.gen(function*() {
-      yield* startKeepalive
       const startedAt = clock.monotonicTimeNanosUnsafe()
       const discovered = yield* Effect.acquireRelease(
         Effect.sync(() => {
@@ -257,7 +246,11 @@ const make = Effect.gen(function*() {
       onMedia: (onMedia) => {
         handler = onMedia
       },
-      awaitLoss,
+      keepAlive: () => {
+        ping()
+        const sign = signOfLoss()
+        return sign === undefined ? undefined : VoiceError.make(new VoiceError.UdpLost({ address, port, sign }))
+      },
       statistics: () => {
         const { received, sendErrors, sent } = socket.statistics()
         return { sent, sendErrors, received, unknown, dropped, keepalives, pongs, roundTripMs }

@@ -4,8 +4,8 @@ import { TestClock } from "effect/testing"
 import * as AudioClock from "../src/AudioClock.ts"
 
 /** An alarm that the test moves by hand, and that can be late. */
-const manualAlarm = () => {
-  let now = 0
+const manualAlarm = (startMs = 0) => {
+  let now = startMs
   let at = Infinity
   let ring: () => void = () => {}
   return {
@@ -35,7 +35,8 @@ const manualAlarm = () => {
       at = Infinity
       ring()
     },
-    pending: () => at
+    pending: () => at,
+    now: () => now
   }
 }
 
@@ -165,6 +166,35 @@ describe("AudioClock", () => {
     registration.schedule(10_005)
     run(10_010)
     assert.strictEqual(calls, 2)
+  })
+
+  it("calls at their time those who asked for one far ahead, whatever stalls in between", () => {
+    for (const stallMs of [0, 1, 255, 256, 257, 5_000, 66_000, 400_000]) {
+      for (const startMs of [0, 1, 255, 256, 1_000_000]) {
+        const { alarm, now, pending, run, stall } = manualAlarm(startMs)
+        const clock = AudioClock.make(alarm)
+        const calls = new Map<number, number>()
+        const times = [1, 19, 254, 255, 256, 257, 300, 511, 512, 513, 5_000, 65_279, 65_280, 65_536, 65_537, 200_000]
+        for (const ms of times) {
+          const due = startMs + ms
+          const registration = clock.register({
+            onDue: (at) => {
+              assert.isFalse(calls.has(ms))
+              calls.set(ms, at - due)
+              return Infinity
+            }
+          })
+          registration.schedule(due)
+        }
+        run(startMs + 20)
+        stall(startMs + 20 + stallMs)
+        const until = now()
+        run(startMs + 500_000)
+        assert.deepStrictEqual(Array.from(calls.keys()).sort((a, b) => a - b), times)
+        for (const [ms, late] of calls) assert.strictEqual(late, Math.max(0, until - startMs - ms) * (ms > 20 ? 1 : 0))
+        assert.strictEqual(pending(), Infinity)
+      }
+    }
   })
 
   it("calls a rescheduled sender at the new time only", () => {

@@ -140,41 +140,23 @@ describe("VoiceUdp", () => {
       assert.strictEqual((yield* Fiber.join(third)).port, 41_000)
     }).pipe(Effect.provide(TestLayer)))
 
-  it.effect("pings from discovery on, at once and every 5 seconds, until the scope closes", () =>
+  it.effect("pings whenever it is to keep alive, and at no other time", () =>
     Effect.gen(function*() {
-      const network = yield* MockTransport.MockDatagrams
-      const peer = yield* Effect.scoped(Effect.gen(function*() {
-        const socket = yield* open
-        const peer = yield* network.accept
-        yield* TestClock.adjust("20 seconds")
-        assert.strictEqual(yield* peer.waiting, 0)
-        const fiber = yield* discover(socket)
-        assert.strictEqual((yield* takeAll(peer)).pings, 1)
-        yield* peer.deliver(response())
-        yield* Fiber.join(fiber)
-        yield* TestClock.adjust("4999 millis")
-        assert.strictEqual((yield* takeAll(peer)).pings, 0)
-        yield* TestClock.adjust("1 millis")
-        assert.strictEqual((yield* takeAll(peer)).pings, 1)
-        yield* TestClock.adjust("60 seconds")
-        assert.strictEqual((yield* takeAll(peer)).pings, 12)
-        yield* peer.deliver(response())
-        const again = yield* discover(socket)
-        yield* peer.deliver(response())
-        yield* Fiber.join(again)
-        assert.strictEqual((yield* takeAll(peer)).pings, 0)
-        assert.strictEqual(socket.statistics().keepalives, 14)
-        return peer
-      }))
-      yield* peer.closed
+      const { peer, socket } = yield* pair
+      const fiber = yield* discover(socket)
+      yield* peer.deliver(response())
+      yield* Fiber.join(fiber)
       yield* TestClock.adjust("60 seconds")
-      assert.strictEqual(yield* peer.waiting, 0)
+      assert.strictEqual((yield* takeAll(peer)).pings, 0)
+      for (let i = 0; i < 14; i++) assert.isUndefined(socket.keepAlive())
+      assert.strictEqual((yield* takeAll(peer)).pings, 14)
+      assert.strictEqual(socket.statistics().keepalives, 14)
     }).pipe(Effect.provide(TestLayer)))
 
   it.effect("measures the round trip of a ping; strange replies count as unknown", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
-      yield* discover(socket)
+      socket.keepAlive()
       const ping = Result.getOrThrow(Datagram.decodePing(yield* peer.take))
       assert.isUndefined(socket.statistics().roundTripMs)
       yield* TestClock.adjust("37 millis")
@@ -189,11 +171,9 @@ describe("VoiceUdp", () => {
   it.effect("forgets pings that stay without a reply", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
-      const fiber = yield* discover(socket)
+      socket.keepAlive()
       const first = yield* peer.take
-      yield* peer.deliver(response())
-      yield* Fiber.join(fiber)
-      yield* TestClock.adjust("80 seconds")
+      for (let i = 0; i < 16; i++) socket.keepAlive()
       yield* peer.deliver(Datagram.encodePong(Result.getOrThrow(Datagram.decodePing(first))))
       yield* peer.deliver(Datagram.encodePong(1))
       assert.deepInclude(socket.statistics(), { pongs: 1, unknown: 1 })
@@ -226,7 +206,14 @@ describe("VoiceUdp", () => {
       const discovering = yield* discover(socket)
       yield* peer.deliver(response())
       yield* Fiber.join(discovering)
-      const fiber = yield* Effect.forkChild(Effect.flip(socket.awaitLoss), { startImmediately: true })
+      const lost = Effect.gen(function*() {
+        while (true) {
+          const error = socket.keepAlive()
+          if (error !== undefined) return error
+          yield* Effect.sleep(VoiceUdp.keepaliveMs)
+        }
+      })
+      const fiber = yield* Effect.forkChild(lost, { startImmediately: true })
       yield* TestClock.adjust("1 millis")
       const sign = Effect.gen(function*() {
         if (fiber.pollUnsafe() === undefined) return undefined
@@ -357,6 +344,7 @@ describe("VoiceUdp", () => {
       })
       const udp = yield* VoiceUdp.VoiceUdp
       const socket = yield* udp.open({ address: "127.0.0.1", port: echo.address().port, ssrc })
+      socket.keepAlive()
       const { address } = yield* socket.discover
       assert.strictEqual(address, "127.0.0.1")
       yield* Deferred.await(pinged)

@@ -1,6 +1,6 @@
 /**
- * This side of the thread that keeps the groups (`worker.ts`). The thread is started with the first group and serves all of
- * them.
+ * This side of the thread that keeps the groups (`worker.ts`). The thread is started when the first group is asked for
+ * something, and serves all of them: a process whose calls need no encryption has none.
  *
  * @since 0.1.0
  */
@@ -34,8 +34,11 @@ export interface RemoteGroup {
  * @since 0.1.0
  */
 export interface Thread {
-  /** Rejects with why there is no group, as a string. `onLost` is called when the thread ends while the group is open. */
-  readonly open: (userId: UserId, channelId: ChannelId, onLost: (detail: string) => void) => Promise<RemoteGroup>
+  /**
+   * A group that is made when it is asked for something. If it cannot be, all that is asked rejects with why. `onLost` is
+   * called when the thread ends while it has the group.
+   */
+  readonly open: (userId: UserId, channelId: ChannelId, onLost: (detail: string) => void) => RemoteGroup
   readonly close: () => Promise<void>
 }
 
@@ -46,7 +49,8 @@ interface Waiting<A> {
 
 interface Entry {
   readonly onLost: (detail: string) => void
-  readonly opened: Waiting<void>
+  /** Why there is no group. */
+  failure: string | undefined
   readonly requests: Map<number, Waiting<Uint8Array | string | undefined>>
   readonly decrypting: Map<number, (result: Decrypted) => void>
   membership: MembershipState | undefined
@@ -59,6 +63,7 @@ const workerUrl = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./w
 const framesUnderWay = 5_000
 
 const ended = "the thread that keeps the groups has ended"
+const closed = "the group is closed"
 
 /** Bytes of their own: a view would be sent with all of its buffer. */
 const own = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
@@ -74,12 +79,23 @@ export const make = (): Thread => {
   const entries = new Map<number, Entry>()
   let lastId = 0
 
+  /** There is no such group any more, or there never was. */
+  const fail = (entry: Entry, failure: string): void => {
+    entry.failure = failure
+    entry.membership = undefined
+    for (const waiting of entry.requests.values()) waiting.reject(failure)
+    for (const done of entry.decrypting.values()) done("Undecryptable")
+    entry.requests.clear()
+    entry.decrypting.clear()
+  }
+
   const onMessage = (message: FromGroups): void => {
     const entry = entries.get(message.group)
     if (entry === undefined) return
     switch (message._tag) {
       case "Opened":
-        return message.failure === undefined ? entry.opened.resolve() : entry.opened.reject(message.failure)
+        if (message.failure !== undefined) fail(entry, message.failure)
+        return
       case "Answer": {
         entry.membership = message.membership
         const waiting = entry.requests.get(message.request)
@@ -103,12 +119,7 @@ export const make = (): Thread => {
     const lost = Array.from(entries.values())
     entries.clear()
     for (const entry of lost) {
-      entry.membership = undefined
-      entry.opened.reject(ended)
-      for (const waiting of entry.requests.values()) waiting.reject(ended)
-      for (const done of entry.decrypting.values()) done("Undecryptable")
-      entry.requests.clear()
-      entry.decrypting.clear()
+      fail(entry, ended)
       entry.onLost(ended)
     }
   }
@@ -129,11 +140,19 @@ export const make = (): Thread => {
 
   const post = (message: ToGroups): void => worker?.postMessage(message)
 
-  const remote = (id: number, entry: Entry): RemoteGroup => {
+  const remote = (id: number, entry: Entry, open: ToGroups): RemoteGroup => {
     let request = 0
     let frame = 0
     let lane = 0
     let batch: Array<Sealed> = []
+
+    /** The group is needed: from here on the thread has it. */
+    const need = (): void => {
+      if (entry.failure !== undefined || entries.has(id)) return
+      started()
+      entries.set(id, entry)
+      post(open)
+    }
 
     const flush = (): void => {
       const frames = batch
@@ -149,7 +168,8 @@ export const make = (): Thread => {
     return {
       ask: (ask) =>
         new Promise((resolve, reject) => {
-          if (worker === undefined) return reject(ended)
+          if (entry.failure !== undefined) return reject(entry.failure)
+          need()
           // what came before a commit belongs before it
           if (batch.length > 0) flush()
           const number = ++request
@@ -163,13 +183,17 @@ export const make = (): Thread => {
         if (!(buffer instanceof SharedArrayBuffer)) return Protected.whenTaken(ring, options, () => undefined)
         const number = ++lane
         return Ahead.source(ring, options, {
-          open: (ahead) => post({ _tag: "Protect", group: id, lane: number, ring: buffer, ahead }),
+          open: (ahead) => {
+            need()
+            post({ _tag: "Protect", group: id, lane: number, ring: buffer, ahead })
+          },
           close: () => post({ _tag: "Unprotect", group: id, lane: number })
         })
       },
       decrypt: (userId, bytes, done) => {
+        if (entry.failure === undefined && !entries.has(id)) return done("NotMember")
         // a thread that does not answer is not fed for ever
-        if (entry.decrypting.size >= framesUnderWay) return done("Undecryptable")
+        if (entry.failure !== undefined || entry.decrypting.size >= framesUnderWay) return done("Undecryptable")
         const number = ++frame
         entry.decrypting.set(number, done)
         batch.push({ id: number, userId, frame: own(bytes) })
@@ -177,31 +201,23 @@ export const make = (): Thread => {
         if (batch.length === 1) setImmediate(() => batch.length > 0 && flush())
       },
       close: () => {
-        post({ _tag: "Close", group: id })
-        entries.delete(id)
+        if (entries.delete(id)) post({ _tag: "Close", group: id })
+        entry.failure ??= closed
       }
     }
   }
 
   return {
-    open: async (userId, channelId, onLost) => {
+    open: (userId, channelId, onLost) => {
       const id = ++lastId
-      started()
-      const entry = await new Promise<Entry>((resolve, reject) => {
-        const made: Entry = {
-          onLost,
-          opened: { resolve: () => resolve(made), reject },
-          requests: new Map(),
-          decrypting: new Map(),
-          membership: undefined
-        }
-        entries.set(id, made)
-        post({ _tag: "Open", group: id, userId, channelId })
-      }).catch((failure: unknown) => {
-        entries.delete(id)
-        throw failure
-      })
-      return remote(id, entry)
+      const entry: Entry = {
+        onLost,
+        failure: undefined,
+        requests: new Map(),
+        decrypting: new Map(),
+        membership: undefined
+      }
+      return remote(id, entry, { _tag: "Open", group: id, userId, channelId })
     },
     close: async () => {
       const former = worker

@@ -23,6 +23,7 @@ import * as VoiceCrypto from "../VoiceCrypto.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as VoiceSocket from "../VoiceSocket.ts"
 import * as VoiceUdp from "../VoiceUdp.ts"
+import * as Chores from "./Chores.ts"
 import * as E2ee from "./E2ee.ts"
 import * as FrameRing from "./FrameRing.ts"
 import type * as Line from "./Line.ts"
@@ -137,6 +138,12 @@ export const connect = Effect.fnUntraced(function*(
   const mode = yield* crypto.choose(modes, options.modes)
 
   const udp = yield* udps.open({ address: ip, port, ssrc })
+  yield* Chores.run(clock, 0, () => {
+    const error = udp.keepAlive()
+    if (error === undefined) return VoiceUdp.keepaliveMs
+    Deferred.doneUnsafe(ended, Effect.fail(error))
+    return Infinity
+  })
   const self = yield* Effect.raceFirst(udp.discover, Deferred.await(ended)).pipe(
     Span.around("VoiceDriver.phase.discovery")
   )
@@ -210,15 +217,14 @@ export const connect = Effect.fnUntraced(function*(
     send: udp.sendReport
   })
   udp.onMedia((kind, datagram) => kind === "rtp" ? media.receive(datagram) : rtcp.receive(datagram))
-  yield* Effect.forkScoped(Rtcp.run(rtcp))
+  const random = yield* Random.Random
+  yield* Chores.run(clock, Rtcp.nextMs(true, random.nextDoubleUnsafe()), () => {
+    rtcp.report()
+    return Rtcp.nextMs(false, random.nextDoubleUnsafe())
+  })
   sender.setGate(gate)
   sender.setEncrypting(isEncrypting)
   yield* Effect.addFinalizer(() => Effect.sync(() => sender.close()))
-
-  yield* udp.awaitLoss.pipe(
-    Effect.catch((error) => Deferred.fail(ended, error)),
-    Effect.forkScoped({ startImmediately: true })
-  )
 
   // a later Session Description brings a new key, and nonces start anew with it
   yield* Effect.gen(function*() {

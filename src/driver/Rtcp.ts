@@ -9,8 +9,6 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import type { Ssrc } from "../protocol/Identifier.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
@@ -277,17 +275,10 @@ export const make = (options: Options): Rtcp => {
 }
 
 /**
- * Ends intervals for ever, at the times that RFC 3550 (6.2, 6.3.1) wants, but for the parts of it that are about a channel
- * whose bandwidth many share.
+ * How long the first interval is, and each one after it, for a number drawn between 0 and 1: what RFC 3550 (6.2, 6.3.1) wants,
+ * but for the parts of it that are about a channel whose bandwidth many share.
  *
- * @category constructors
+ * @category time
  * @since 0.1.0
  */
-export const run = (rtcp: Rtcp): Effect.Effect<never> => {
-  const wait = (greatestMs: number) => Effect.flatMap(Random.next, (draw) => Effect.sleep(greatestMs * (0.5 + draw)))
-  const report = Effect.sync(() => rtcp.report())
-  return wait(intervalMs / 2).pipe(
-    Effect.andThen(report),
-    Effect.andThen(Effect.forever(Effect.andThen(wait(intervalMs), report)))
-  )
-}
+export const nextMs = (isFirst: boolean, draw: number): number => (isFirst ? intervalMs / 2 : intervalMs) * (0.5 + draw)

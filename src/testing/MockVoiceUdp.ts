@@ -102,6 +102,7 @@ const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
     let sendErrors = 0
     let received = 0
     let dropped = 0
+    let keepalives = 0
     yield* Effect.addFinalizer(() => {
       isOpen = false
       return Deferred.succeed(ended, undefined)
@@ -142,14 +143,17 @@ const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
       onMedia: (onMedia) => {
         handler = onMedia
       },
-      awaitLoss: Effect.never,
+      keepAlive: () => {
+        keepalives++
+        return undefined
+      },
       statistics: () => ({
         sent,
         sendErrors,
         received,
         unknown: 0,
         dropped,
-        keepalives: 0,
+        keepalives,
         pongs: 0,
         roundTripMs: undefined
       })

@@ -10,21 +10,6 @@ import type { DatagramSocket, DatagramStatistics } from "../Transport.ts"
 /** A second of 20 ms frames. */
 const askEvery = 50
 
-/** Views of one buffer, by the lower bits of their length. */
-const viewsKept = 64
-
-/** Packets are made in the same few buffers, and those of a stream are often of the same length. */
-const views = new WeakMap<Uint8Array, Array<Uint8Array | undefined>>()
-
-/** The first `length` bytes of a buffer. To make a new view each time takes Node as long as a tenth of the sending. */
-const cut = (packet: Uint8Array, length: number): Uint8Array => {
-  let kept = views.get(packet)
-  if (kept === undefined) views.set(packet, kept = new Array<Uint8Array | undefined>(viewsKept).fill(undefined))
-  const known = kept[length % viewsKept]
-  if (known !== undefined && known.length === length) return known
-  return kept[length % viewsKept] = packet.subarray(0, length)
-}
-
 /**
  * Sends, receives and counts. Only a send with a callback says that it failed, and the callback costs a tenth of the whole:
  * one in so many has it, and each one from a failure on until one succeeds.
@@ -81,9 +66,9 @@ export class ConnectedUdp implements DatagramSocket {
     try {
       if (this.#untilAsked > 0) {
         this.#untilAsked--
-        socket.send(cut(packet, length))
+        socket.send(packet, 0, length)
       } else {
-        socket.send(cut(packet, length), this.#onSent)
+        socket.send(packet, 0, length, this.#onSent)
       }
       this.#sent++
       // a connected socket sends within the call, unless the operating system's buffer is full

@@ -12,7 +12,7 @@ describe("Thread", () => {
     Effect.gen(function*() {
       const thread = Thread.make()
       const lost: Array<string> = []
-      const group = yield* Effect.promise(() => thread.open(ann, channelId, (detail) => lost.push(detail)))
+      const group = thread.open(ann, channelId, (detail) => lost.push(detail))
       const made = yield* Effect.promise(() => group.ask({ _tag: "create", version: 1 }))
       assert.instanceOf(made, Uint8Array)
       const pending = group.ask({ _tag: "verification-code", userId: ann }).then(String, String)
@@ -27,17 +27,46 @@ describe("Thread", () => {
       )
       group.close()
 
-      const next = yield* Effect.promise(() => thread.open(ann, channelId, (detail) => lost.push(detail)))
+      const next = thread.open(ann, channelId, (detail) => lost.push(detail))
       assert.instanceOf(yield* Effect.promise(() => next.ask({ _tag: "create", version: 1 })), Uint8Array)
       next.close()
       yield* Effect.promise(thread.close)
       assert.lengthOf(lost, 1, "one that was closed is not lost")
     }))
 
+  it.live("is not there for groups that nobody asks for anything, and has nothing to say about them", () =>
+    Effect.gen(function*() {
+      let threads = 0
+      const onWorker = () => void threads++
+      process.on("worker", onWorker)
+      yield* Effect.addFinalizer(() => Effect.sync(() => process.off("worker", onWorker)))
+      const thread = Thread.make()
+      const lost: Array<string> = []
+      const idle = thread.open(ann, channelId, (detail) => lost.push(detail))
+      assert.isUndefined(idle.membership())
+      yield* Effect.sleep("1 millis")
+      assert.strictEqual(threads, 0)
+      const busy = thread.open(ann, channelId, () => {})
+      assert.instanceOf(yield* Effect.promise(() => busy.ask({ _tag: "create", version: 1 })), Uint8Array)
+      assert.strictEqual(threads, 1)
+      const decrypted: Array<unknown> = []
+      idle.decrypt(ann, Uint8Array.of(1, 2, 3), (result) => decrypted.push(result))
+      assert.deepStrictEqual(decrypted, ["NotMember"])
+      yield* Effect.promise(thread.close)
+      assert.deepStrictEqual(lost, [])
+      // another thread serves those that were not in the former one
+      assert.instanceOf(yield* Effect.promise(() => idle.ask({ _tag: "create", version: 1 })), Uint8Array)
+      idle.close()
+      const asked = yield* Effect.promise(() => idle.ask({ _tag: "create", version: 1 }).then(String, String))
+      assert.match(asked, /closed/)
+      yield* Effect.promise(thread.close)
+      assert.strictEqual(threads, 2)
+    }))
+
   it.live("does not send a frame in the clear from a ring that cannot be shared", () =>
     Effect.gen(function*() {
       const thread = Thread.make()
-      const group = yield* Effect.promise(() => thread.open(ann, channelId, () => {}))
+      const group = thread.open(ann, channelId, () => {})
       const ring = FrameRing.make({ shared: false })
       ring.write(Uint8Array.of(0xfc, 1), 960)
       const source = group.protect(ring, { isEncrypting: () => true, onFrame: () => {} })
