@@ -93,7 +93,7 @@ export const frameMs = 20
  * @category constants
  * @since 0.1.0
  */
-export const prefetchSteps = 5
+export const prefetchSteps = 6
 
 /**
  * How many packets may wait for the end of their slot.
@@ -303,7 +303,7 @@ export const make = (alarm: Alarm): AudioClock["Service"] => {
         if (place !== undefined) place.slot = -1
       }
       for (let step = 0; step < prefetchSteps; step++) {
-        for (let i = 0; i < list.length; i++) prefetched = (prefetched + (list[i]?.sender.prefetch?.(step) ?? 0)) | 0
+        for (let i = 0; i < list.length; i++) prefetched ^= list[i]?.sender.prefetch?.(step) ?? 0
       }
       let now = 0
       let i = 0

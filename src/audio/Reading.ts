@@ -104,10 +104,12 @@ const opusBatch = (ring: FrameRing.FrameRing, bufferMs: number, frames: Readonly
   length: frames.length,
   write: (from) => {
     let at = from
-    for (; at < frames.length; at++) {
+    let bufferedMs = ring.bufferedMs()
+    for (; at < frames.length && bufferedMs < bufferMs; at++) {
       const frame = frames[at]
       if (frame === undefined) continue
-      if (!fits(frame) || ring.bufferedMs() >= bufferMs || !ring.write(frame.data, frame.samples)) break
+      if (!fits(frame) || !ring.write(frame.data, frame.samples)) break
+      bufferedMs += frame.samples / 48
     }
     return at
   },

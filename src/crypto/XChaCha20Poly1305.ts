@@ -69,7 +69,7 @@ class XChaCha20Poly1305 implements Cipher {
   }
 
   prefetch(step: number): number {
-    if (step === 0) return this.#sealed + this.expansionBytes
+    if (step === 0) return this.#sealed ^ this.expansionBytes
     return this.#module.HEAPU8[this.#key] ?? 0
   }
 

@@ -185,6 +185,8 @@ class Ring implements FrameRing {
   #lastSamples = 0
   /** The writer's index as it was last seen: as long as it is ahead of the reader's there is no need to look again. */
   #seenWrite: number
+  /** The reader's index as it was last seen: as long as there is room before it there is no need to look again. */
+  #seenRead: number
 
   constructor(buffer: ArrayBufferLike) {
     this.buffer = buffer
@@ -192,6 +194,7 @@ class Ring implements FrameRing {
     this.#arena = new Uint8Array(buffer, headerBytes)
     this.#capacity = this.#arena.length
     this.#seenWrite = Atomics.load(this.#words, writeIndex)
+    this.#seenRead = Atomics.load(this.#words, readIndex)
   }
 
   write(data: Uint8Array, samples: number): boolean {
@@ -199,12 +202,15 @@ class Ring implements FrameRing {
     if (length > maxFrameBytes) return false
     const words = this.#words
     const size = (4 + length + 3) & ~3
-    const index = Atomics.load(words, writeIndex) >>> 0
-    const free = this.#capacity - this.#used()
+    // only this side writes what it reads here; the store of the index publishes it
+    const index = words[writeIndex] ?? 0
     let at = index & (this.#capacity - 1)
     const toEnd = this.#capacity - at
     const skipped = toEnd < size ? toEnd : 0
-    if (free < size + skipped) return false
+    if (this.#capacity - ((index - this.#seenRead) >>> 0) < size + skipped) {
+      this.#seenRead = Atomics.load(words, readIndex)
+      if (this.#capacity - ((index - this.#seenRead) >>> 0) < size + skipped) return false
+    }
     if (skipped > 0) {
       words[headerInts + (at >>> 2)] = skipMarker << 16
       at = 0
@@ -213,8 +219,7 @@ class Ring implements FrameRing {
     const units = samples / unitSamples
     words[headerInts + (at >>> 2)] = (length << 16) | ((number & numberMask) << numberShift) | units
     this.#arena.set(data, at + 4)
-    Atomics.add(words, writtenUnits, units)
-    // only this side writes it; the store of the index publishes it
+    words[writtenUnits] = ((words[writtenUnits] ?? 0) + units) | 0
     words[framesWrittenIndex] = (number + 1) | 0
     Atomics.store(words, writeIndex, (index + size + skipped) | 0)
     return true
@@ -223,11 +228,13 @@ class Ring implements FrameRing {
   prefetch(step: number): number {
     if (step === 0) return this.#capacity
     const words = this.#words
-    if (step === 1) return words.length
-    if (step === 2) return words[readIndex] ?? 0
+    // the view, its buffer, what both are about, and the frame
+    if (step === 1) return words.BYTES_PER_ELEMENT
+    if (step === 2) return words.length
+    if (step === 3) return words[readIndex] ?? 0
     const at = headerInts + (((words[readIndex] ?? 0) & (this.#capacity - 1)) >>> 2)
     // a line of the processor's cache has 16 words
-    return (words[at] ?? 0) + (words[at + 16] ?? 0) + (words[at + 32] ?? 0)
+    return (words[at] ?? 0) ^ (words[at + 16] ?? 0) ^ (words[at + 32] ?? 0)
   }
 
   next(): number {

@@ -60,7 +60,7 @@ class Histogram implements Lateness {
   }
 
   prefetch(step: number): number {
-    return step === 0 ? this.#highest : this.#counts[this.#at] ?? 0
+    return step === 0 ? this.#highest : (this.#counts[this.#at] ?? 0) | 0
   }
 
   record(ms: number): void {

@@ -193,9 +193,12 @@ class Sender implements MediaSender, Outlet {
   }
 
   prefetch(step: number): number {
-    if (step === 0) return this.#sequence + this.#bytes + this.#reanchored
-    return (this.#frames?.prefetch(step - 1) ?? 0) + (this.#cipher.prefetch?.(step - 1) ?? 0) +
-      this.#lateness.prefetch(step - 1) + (this.#outlet.prefetch?.(step - 1) ?? 0)
+    // whole numbers all along: sums would be made in floating point
+    if (step === 0) return this.#sequence ^ this.#ssrc ^ this.#reanchored
+    const frame = this.#frames?.prefetch(step - 1) ?? 0
+    if (step > 2) return frame
+    return frame ^ (this.#cipher.prefetch?.(step - 1) ?? 0) ^ this.#lateness.prefetch(step - 1) ^
+      (this.#outlet.prefetch?.(step - 1) ?? 0)
   }
 
   onDue(nowMs: number): number {

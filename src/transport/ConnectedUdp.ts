@@ -53,7 +53,7 @@ export class ConnectedUdp implements DatagramSocket {
   }
 
   prefetch(step: number): number {
-    if (step === 0) return this.#sent + this.#untilAsked
+    if (step === 0) return this.#sent ^ this.#untilAsked
     return step === 1 && this.#socket.send === undefined ? 1 : 0
   }
 
