@@ -147,7 +147,7 @@ export interface DatagramStatistics {
 
 /**
  * A UDP socket that is connected to one remote address: datagrams from elsewhere never arrive. Plain functions, because
- * they run in the 20 ms beat; they belong to the socket, and cannot be called apart from it.
+ * they run in the 20 ms beat.
  *
  * @category models
  * @since 0.1.0

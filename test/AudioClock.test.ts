@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Clock, Duration, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioClock from "../src/AudioClock.ts"
 
@@ -72,18 +72,27 @@ describe("AudioClock", () => {
     assert.deepStrictEqual([...new Set(sender.calls.map(({ due, now }) => now - due))], [0])
   })
 
-  it("spreads senders over the 20 slots of a frame", () => {
-    const { alarm, run } = manualAlarm()
-    const clock = AudioClock.make(alarm)
-    const senders = Array.from({ length: 100 }, () => recorder(clock, 20))
-    for (const sender of senders) sender.start(0)
-    run(20)
-    const perSlot = new Map<number, number>()
-    for (const sender of senders) {
-      for (const { now } of sender.calls) perSlot.set(now, (perSlot.get(now) ?? 0) + 1)
+  it("puts few senders into few slots, far apart, and spreads many over all slots of a frame", () => {
+    const slots = (count: number, leaving = 0) => {
+      const { alarm, run } = manualAlarm()
+      const clock = AudioClock.make(alarm)
+      const senders = Array.from({ length: count }, () => recorder(clock, 20))
+      for (const sender of senders) sender.start(0)
+      for (const { registration } of senders.splice(0, leaving)) registration.remove()
+      senders.push(...Array.from({ length: leaving }, () => recorder(clock, 20)))
+      for (const sender of senders.slice(count - leaving)) sender.start(0)
+      run(20)
+      const perSlot = new Map<number, number>()
+      for (const { calls } of senders) {
+        for (const { now } of calls) perSlot.set(now, (perSlot.get(now) ?? 0) + 1)
+      }
+      return Array.from(perSlot.entries()).toSorted(([a], [b]) => a - b)
     }
-    assert.strictEqual(perSlot.size, 20)
-    assert.deepStrictEqual([...new Set(perSlot.values())], [5])
+    assert.deepStrictEqual(slots(1), [[20, 1]])
+    assert.deepStrictEqual(slots(100), [[5, 32], [10, 32], [15, 4], [20, 32]])
+    assert.deepStrictEqual(slots(100, 40), [[5, 32], [10, 32], [15, 4], [20, 32]], "the places of those who have left")
+    assert.deepStrictEqual(slots(640).map(([, senders]) => senders), Array.from({ length: 20 }, () => 32))
+    assert.deepStrictEqual(slots(1_000).map(([, senders]) => senders), Array.from({ length: 20 }, () => 50))
   })
 
   it.each([2.5, 5, 10, 20, 40, 60, 120])("serves frames of %d ms at their media time", (frameMs) => {
@@ -190,7 +199,7 @@ describe("AudioClock", () => {
         stall(startMs + 20 + stallMs)
         const until = now()
         run(startMs + 500_000)
-        assert.deepStrictEqual(Array.from(calls.keys()).sort((a, b) => a - b), times)
+        assert.deepStrictEqual(Array.from(calls.keys()).toSorted((a, b) => a - b), times)
         for (const [ms, late] of calls) assert.strictEqual(late, Math.max(0, until - startMs - ms) * (ms > 20 ? 1 : 0))
         assert.strictEqual(pending(), Infinity)
       }
@@ -333,4 +342,25 @@ describe("AudioClock", () => {
       assert.isAtMost(sender.calls.length, Math.floor((clock.now() - from) / 20) + 1)
       for (const { due, now } of sender.calls) assert.isAtLeast(now, due)
     }).pipe(Effect.provide(AudioClock.layer)))
+
+  it.effect("can be asked for another ring by one that rings at once, and be cleared then", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      // a clock for which no time is no wait
+      const eager: Clock.Clock = Object.assign(Object.create(clock), {
+        sleep: (duration: Duration.Duration) => Duration.isZero(duration) ? Effect.void : clock.sleep(duration)
+      })
+      const alarm = AudioClock.alarm(eager, Effect.runForkWith(yield* Effect.context<never>()))
+      const rings: Array<string> = []
+      alarm.set(alarm.now(), () => {
+        rings.push("at once")
+        alarm.set(alarm.now() + 10, () => rings.push("later"))
+      })
+      yield* TestClock.adjust("10 millis")
+      assert.deepStrictEqual(rings, ["at once", "later"])
+      alarm.set(alarm.now(), () => alarm.set(alarm.now() + 10, () => rings.push("never")))
+      alarm.clear()
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(rings, ["at once", "later"])
+    }))
 })

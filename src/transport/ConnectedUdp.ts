@@ -52,12 +52,13 @@ export class ConnectedUdp implements DatagramSocket {
     })
   }
 
-  prefetch(step: number): number {
+  // functions of their own: whoever wraps a socket may copy it with some of them replaced
+  readonly prefetch = (step: number): number => {
     if (step === 0) return this.#sent ^ this.#untilAsked
     return step === 1 && this.#socket.send === undefined ? 1 : 0
   }
 
-  send(packet: Uint8Array, length: number): boolean {
+  readonly send = (packet: Uint8Array, length: number): boolean => {
     if (!this.#isOpen) {
       this.#sendErrors++
       return true
@@ -79,25 +80,21 @@ export class ConnectedUdp implements DatagramSocket {
     }
   }
 
-  onDatagram(handler: (datagram: Uint8Array) => void): void {
+  readonly onDatagram = (handler: (datagram: Uint8Array) => void): void => {
     this.#handler = handler
   }
 
-  hasAddress(): boolean {
-    return this.#hasAddress(this.local.address)
-  }
+  readonly hasAddress = (): boolean => this.#hasAddress(this.local.address)
 
-  statistics(): DatagramStatistics {
-    return {
-      sent: this.#sent,
-      sendErrors: this.#sendErrors,
-      received: this.#received,
-      socketErrors: this.#socketErrors
-    }
-  }
+  readonly statistics = (): DatagramStatistics => ({
+    sent: this.#sent,
+    sendErrors: this.#sendErrors,
+    received: this.#received,
+    socketErrors: this.#socketErrors
+  })
 
   /** What is sent from now on is an error, and nothing is received any more. */
-  close(): void {
+  readonly close = (): void => {
     this.#isOpen = false
     this.#handler = undefined
   }

@@ -18,6 +18,21 @@ describe("E2eeVersions", () => {
     assert.isTrue(takesPlain())
   })
 
+  it("tells at once when what we send has to be encrypted, and when no more", () => {
+    const { encrypting, versions } = make()
+    versions.begin(0)
+    assert.deepStrictEqual(encrypting, [])
+    versions.begin(1)
+    assert.deepStrictEqual(encrypting, [true])
+    versions.announce(5, 0)
+    versions.enforce(2)
+    assert.deepStrictEqual(encrypting, [true])
+    versions.execute(5)
+    assert.deepStrictEqual(encrypting, [true, false])
+    versions.announce(0, 1)
+    assert.deepStrictEqual(encrypting, [true, false, true])
+  })
+
   it("executes what was announced, once, and 0 at once", () => {
     const { versions } = make()
     versions.begin(1)

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as Datagram from "../../src/protocol/Datagram.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
@@ -68,6 +70,36 @@ describe("Engine, what a server may do", () => {
       yield* connection.attach(Mock.ringOf(frames))
       yield* Effect.sleep("1 second")
       assert.strictEqual((yield* connection.statistics).packetsSent, frames.length + 5)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("keeps its UDP socket alive every 5 seconds, and reports as often while it sends", () =>
+    Rig.run(Effect.gen(function*() {
+      const { beats, connection, peer, say, udp } = yield* Mock.connect()
+      const acknowledge = (frame: unknown) => {
+        const { d, op } = JSON.parse(String(frame))
+        return op === 3 ? say({ op: 6, d: { t: d.t } }) : Effect.void
+      }
+      yield* Effect.forEach(beats, acknowledge)
+      yield* Effect.forever(Effect.flatMap(peer.take, acknowledge)).pipe(Effect.forkScoped({ startImmediately: true }))
+      const heard = Effect.gen(function*() {
+        const kinds: Record<string, number> = {}
+        while ((yield* udp.waiting) > 0) {
+          const kind = Datagram.classify(yield* udp.take)
+          kinds[kind] = (kinds[kind] ?? 0) + 1
+        }
+        return kinds
+      })
+      yield* heard
+      yield* Effect.sleep("60 seconds")
+      assert.deepStrictEqual(yield* heard, { ping: 12 })
+      const ring = FrameRing.make({ capacityBytes: 1 << 17 })
+      for (let i = 0; i < 3_000; i++) assert.isTrue(ring.write(Uint8Array.of(0xfc, 1, 2, 3), 960))
+      yield* connection.attach(ring)
+      yield* Effect.sleep("55 seconds")
+      const { ping, rtcp = 0, rtp } = yield* heard
+      assert.strictEqual(ping, 11)
+      assert.isAtLeast(rtp ?? 0, 2_700)
+      assert.isTrue(rtcp >= 8 && rtcp <= 22, `${rtcp} reports`)
     })).pipe(Effect.provide(Mock.layer)))
 
   it.effect("answers a heartbeat that the server asks for", () =>
