@@ -4,6 +4,9 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
+/** V8's flags for all processes that are started, as the command line gave them. */
+export const v8Flags: Array<string> = []
+
 /** Runs a script; `ca` is the file of a certificate that it shall trust. */
 export const start = (
   script: URL,
@@ -13,7 +16,7 @@ export const start = (
   fork(fileURLToPath(script), [...args], {
     execPath,
     execArgv: [
-      ...(process.env["BENCH_ARGV"] ?? "").split(" ").filter(Boolean),
+      ...v8Flags,
       "--expose-gc",
       "--disable-warning=ExperimentalWarning",
       // players of others ask for timers in the past

@@ -4,6 +4,7 @@
 import { cpus } from "node:os"
 import { parseArgs } from "node:util"
 import { beat } from "./beat.ts"
+import { v8Flags } from "./child.ts"
 import { crypto } from "./crypto.ts"
 import { dave } from "./dave.ts"
 import { daveChanges } from "./daveChanges.ts"
@@ -50,6 +51,8 @@ Options:
                  compiled after some seconds)
   --node <v>     run other processes on this version of Node, too; may be given several times (default 24.17.0; "none" for
                  no other)
+  --v8 <flag>    start all processes with this flag of Node or V8, such as --v8=--max-semi-space-size=1; may be given several
+                 times
   --help         print this
 
 Benches:
@@ -74,6 +77,7 @@ const arguments_ = (() => {
         streams: { type: "string", multiple: true },
         settle: { type: "string" },
         node: { type: "string", multiple: true, default: ["24.17.0"] },
+        v8: { type: "string", multiple: true, default: [] },
         help: { type: "boolean", default: false }
       }
     }).values
@@ -103,6 +107,7 @@ const main = async (options: NonNullable<typeof arguments_>): Promise<number> =>
     process.stderr.write(`--rounds, --streams and --settle take numbers of 1 or more.\n\n${usage}`)
     return 2
   }
+  v8Flags.push(...options.v8)
   const rounds = options.rounds === undefined ? undefined : Number(options.rounds)
   const counts = options.streams?.map(Number)
   const settleMs = options.settle === undefined ? undefined : Number(options.settle)
@@ -123,7 +128,8 @@ const main = async (options: NonNullable<typeof arguments_>): Promise<number> =>
     }
   }
   if (options.json) {
-    process.stdout.write(`${JSON.stringify({ machine: machine(), quick: options.quick, benches: reports }, null, 2)}\n`)
+    const document = { machine: machine(), v8: options.v8, quick: options.quick, benches: reports }
+    process.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
   }
   return 0
 }
