@@ -92,6 +92,38 @@ describe("one who cannot encrypt", () => {
   }
 })
 
+describe("a call that begins in the clear", () => {
+  it.effect("is encrypted from the transition on, in the middle of a track", () =>
+    Party.run(Effect.gen(function*() {
+      const party = yield* Party.makeParty
+      const host = yield* party.arrive("host", "lobby")
+      yield* party.arrive("plain", "lobby", { e2ee: false })
+      const { session } = yield* party.enter("lobby")
+      yield* Effect.sleep("1 second")
+      assert.strictEqual((yield* session.e2ee).version, 0)
+      const total = 300
+      const track = yield* session.play(AudioSource.fromFrames(Rig.frames(total, 1)))
+      yield* Effect.sleep("1 second")
+      yield* party.leave("plain")
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      yield* Effect.sleep("200 millis")
+      assert.strictEqual((yield* session.e2ee).version, 1)
+
+      const said = yield* party.heardBy(host, party.botId)
+      assert.deepStrictEqual(
+        said.map(({ payload }) => numberOf(payload)),
+        Array.from({ length: total }, (_, i) => i)
+      )
+      const heard = (yield* host.participant.heard).filter(({ silence, userId }) => !silence && userId === party.botId)
+      assert.lengthOf(heard, total)
+      const first = heard.findIndex(({ encrypted }) => encrypted)
+      assert.isTrue(first >= 40 && first <= 150, `encrypted from frame ${first} on`)
+      assert.isTrue(heard.slice(first).every(({ encrypted }) => encrypted), "none in the clear after that")
+      assert.strictEqual((yield* Effect.orDie(session.statistics)).framesEncrypted, total - first)
+      assert.deepStrictEqual(yield* party.discord.violations, [])
+    })))
+})
+
 describe("silence in a track", () => {
   it.effect("is never encrypted", () =>
     Party.run(Effect.gen(function*() {
