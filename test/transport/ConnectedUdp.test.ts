@@ -1,0 +1,96 @@
+import { assert, describe, it } from "@effect/vitest"
+import type * as Dgram from "node:dgram"
+import { EventEmitter } from "node:events"
+import type { DatagramSocket } from "../../src/Transport.ts"
+import { ConnectedUdp } from "../../src/transport/ConnectedUdp.ts"
+
+/** A socket of which the test says whether it sends at once, and what becomes of a send. */
+const rig = (options?: { readonly hasAddress?: (address: string) => boolean }) => {
+  const sends: Array<
+    { readonly bytes: ReadonlyArray<number>; readonly onSent: ((error: Error | null) => void) | undefined }
+  > = []
+  const state = { waiting: 0, throws: false }
+  const socket = Object.assign(new EventEmitter(), {
+    address: () => ({ address: "192.0.2.7", port: 1_234, family: "IPv4" }),
+    getSendQueueCount: () => state.waiting,
+    send: (packet: Uint8Array, offset: number, length: number, onSent?: (error: Error | null) => void) => {
+      if (state.throws) throw new RangeError("no such bytes")
+      sends.push({ bytes: [...packet.subarray(offset, offset + length)], onSent })
+    }
+  })
+  // it has all that is used of one
+  const udp = new ConnectedUdp(socket as unknown as Dgram.Socket, options?.hasAddress ?? (() => true))
+  return { sends, socket, state, udp }
+}
+
+const packet = Uint8Array.of(1, 2, 3, 4)
+
+describe("ConnectedUdp", () => {
+  it("says whether the bytes have left, so that their buffer can be used again", () => {
+    const { sends, state, udp } = rig()
+    assert.isTrue(udp.send(packet, 3))
+    state.waiting = 1
+    assert.isFalse(udp.send(packet, 2))
+    state.waiting = 0
+    assert.isTrue(udp.send(packet, 4))
+    assert.deepStrictEqual(sends.map(({ bytes }) => bytes), [[1, 2, 3], [1, 2], [1, 2, 3, 4]])
+    assert.deepInclude(udp.statistics(), { sent: 3, sendErrors: 0 })
+  })
+
+  it("asks once in 51 sends what became of one, and each time from a failure until one succeeds", () => {
+    const { sends, udp } = rig()
+    const asked = () => sends.flatMap(({ onSent }, index) => onSent === undefined ? [] : [index])
+    udp.send(packet, 4)
+    sends[0]?.onSent?.(null)
+    for (let i = 0; i < 51; i++) udp.send(packet, 4)
+    assert.deepStrictEqual(asked(), [0, 51])
+    sends[51]?.onSent?.(new Error("the network is gone"))
+    assert.deepInclude(udp.statistics(), { sent: 51, sendErrors: 1 })
+    for (let i = 0; i < 3; i++) {
+      udp.send(packet, 4)
+      sends.at(-1)?.onSent?.(new Error("the network is gone"))
+    }
+    assert.deepStrictEqual(asked(), [0, 51, 52, 53, 54])
+    assert.deepInclude(udp.statistics(), { sent: 51, sendErrors: 4 })
+    udp.send(packet, 4)
+    sends.at(-1)?.onSent?.(null)
+    udp.send(packet, 4)
+    assert.deepStrictEqual(asked(), [0, 51, 52, 53, 54, 55])
+  })
+
+  it("counts what cannot be sent, and never throws", () => {
+    const { sends, state, udp } = rig()
+    state.throws = true
+    assert.isTrue(udp.send(packet, 9))
+    state.throws = false
+    udp.close()
+    assert.isTrue(udp.send(packet, 4))
+    assert.lengthOf(sends, 0)
+    assert.deepInclude(udp.statistics(), { sent: 0, sendErrors: 2 })
+  })
+
+  it("hands on what comes until it is closed, counts errors, and can be copied with another function", () => {
+    const { socket, udp } = rig()
+    const heard: Array<Uint8Array> = []
+    socket.emit("message", Buffer.of(1))
+    const whole: DatagramSocket = udp
+    const { onDatagram, statistics }: DatagramSocket = { ...whole, send: () => true }
+    onDatagram((datagram) => heard.push(datagram))
+    socket.emit("message", Buffer.of(2))
+    socket.emit("error", new Error("unreachable"))
+    udp.close()
+    socket.emit("message", Buffer.of(3))
+    assert.deepStrictEqual(heard.map((datagram) => datagram[0]), [2])
+    assert.deepInclude(statistics(), { received: 3, socketErrors: 1 })
+    assert.deepStrictEqual(udp.local, { address: "192.0.2.7", port: 1_234 })
+  })
+
+  it("misses an address only if it was there at first", () => {
+    let addresses = ["192.0.2.7"]
+    const { udp } = rig({ hasAddress: (address) => addresses.includes(address) })
+    assert.isTrue(udp.hasAddress())
+    addresses = []
+    assert.isFalse(udp.hasAddress())
+    assert.isTrue(rig({ hasAddress: () => false }).udp.hasAddress())
+  })
+})
