@@ -273,14 +273,15 @@ const makeWebSocket = (layerOptions: WebSocketLayerOptions): WebSocketTransport[
       if (closed !== undefined && overflow.length === 0) Queue.failCauseUnsafe(frames, Cause.fail(closed))
     }
     /** Waits for room for what has overflowed. */
-    const passOn = Effect.fnUntraced(function*(socket: WebSocket) {
-      for (let frame = overflow[0]; frame !== undefined; frame = overflow[0]) {
-        yield* Queue.offer(frames, frame)
-        overflow.shift()
-      }
-      socket.resume()
-      endFrames()
-    })
+    const passOn = (socket: WebSocket) =>
+      Effect.gen(function*() {
+        for (let frame = overflow[0]; frame !== undefined; frame = overflow[0]) {
+          yield* Queue.offer(frames, frame)
+          overflow.shift()
+        }
+        socket.resume()
+        endFrames()
+      })
     // Listeners are there from the start: an "error" event without one would end the process.
     const listen = (socket: WebSocket) => {
       socket.on("error", (error) => {

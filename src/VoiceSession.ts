@@ -313,30 +313,28 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
   )
 
-  const onOver = Effect.fnUntraced(function*(exit: Exit.Exit<never, VoiceError.VoiceError>) {
-    // the scope is closing by itself already
-    if (over !== undefined || Exit.isSuccess(exit)) return
-    const failure = Cause.findErrorOption(exit.cause)
-    if (Option.isNone(failure)) {
-      died = Cause.die(Cause.squash(exit.cause))
-      yield* Effect.logError(`The voice session in guild ${guildId} has died`, exit.cause)
-    }
-    const error = Option.getOrElse(failure, () => notConnected("The voice session"))
-    yield* end(error)
-    yield* conduit.end(error, true)
-    yield* playing.awaitEnds
-    // who watches the session hears of its end before who waits for it
-    yield* Effect.yieldNow
-    yield* Effect.uninterruptible(Scope.close(scope, Exit.void))
-  })
+  const onOver = (exit: Exit.Exit<never, VoiceError.VoiceError>) =>
+    Effect.gen(function*() {
+      // the scope is closing by itself already
+      if (over !== undefined || Exit.isSuccess(exit)) return
+      const failure = Cause.findErrorOption(exit.cause)
+      if (Option.isNone(failure)) {
+        died = Cause.die(Cause.squash(exit.cause))
+        yield* Effect.logError(`The voice session in guild ${guildId} has died`, exit.cause)
+      }
+      const error = Option.getOrElse(failure, () => notConnected("The voice session"))
+      yield* end(error)
+      yield* conduit.end(error, true)
+      yield* playing.awaitEnds
+      // who watches the session hears of its end before who waits for it
+      yield* Effect.yieldNow
+      yield* Effect.uninterruptible(Scope.close(scope, Exit.void))
+    })
   // It lives outside the session's own scope, because it closes that scope; a track has named its own end by then.
   yield* Fiber.await(running).pipe(Effect.flatMap(onOver), Effect.forkIn(outer, { startImmediately: true }))
   yield* Scope.addFinalizer(
     scope,
-    Effect.andThen(
-      conduit.end(notConnected("The voice session"), false),
-      end()
-    )
+    Effect.suspend(() => Effect.andThen(conduit.end(notConnected("The voice session"), false), end()))
   )
 
   /** Where Discord was asked to move us to. */
@@ -379,29 +377,30 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     )
 
   /** Follows the session until it is in a channel, and asks Discord for it wherever the session does not by itself. */
-  const goTo = Effect.fnUntraced(function*(channelId: ChannelId) {
-    let asked = false
-    const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
-      switch (now._tag) {
-        case "Closed":
-          return Effect.succeed(true)
-        case "Ready":
-        case "Resuming":
-          if (now.channelId === channelId || asked) {
-            return Effect.succeed(now._tag === "Ready" && now.channelId === channelId)
-          }
-          asked = true
-          return Effect.as(whereabouts.tell(channelId, flags()), false)
-        default:
-          // the next request is for this one; where there is none, the next connection is only on the way
-          asked = false
-          target.channelId = channelId
-          return Effect.succeed(false)
+  const goTo = (channelId: ChannelId) =>
+    Effect.gen(function*() {
+      let asked = false
+      const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
+        switch (now._tag) {
+          case "Closed":
+            return Effect.succeed(true)
+          case "Ready":
+          case "Resuming":
+            if (now.channelId === channelId || asked) {
+              return Effect.succeed(now._tag === "Ready" && now.channelId === channelId)
+            }
+            asked = true
+            return Effect.as(whereabouts.tell(channelId, flags()), false)
+          default:
+            // the next request is for this one; where there is none, the next connection is only on the way
+            asked = false
+            target.channelId = channelId
+            return Effect.succeed(false)
+        }
       }
-    }
-    yield* states.stream.pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
-    yield* live("Moving", Effect.void)
-  })
+      yield* states.stream.pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
+      yield* live("Moving", Effect.void)
+    })
 
   const oneMove = Semaphore.makeUnsafe(1)
 

@@ -134,12 +134,13 @@ export const make = Effect.fnUntraced(function*(
     onePermit.withPermit(Effect.uninterruptible(Effect.andThen(clear, effect)))
 
   /** Begins to pass an entry through. */
-  const pass = Effect.fnUntraced(function*(entry: Seat.Entry, media: FrameRing.FrameRing) {
-    entry.place = "direct"
-    entry.counted = media.framesRead()
-    const number = yield* outlet.attach(media, { paused: entry.isPaused })
-    lane = { _tag: "direct", entry, number, next: undefined }
-  })
+  const pass = (entry: Seat.Entry, media: FrameRing.FrameRing) =>
+    Effect.gen(function*() {
+      entry.place = "direct"
+      entry.counted = media.framesRead()
+      const number = yield* outlet.attach(media, { paused: entry.isPaused })
+      lane = { _tag: "direct", entry, number, next: undefined }
+    })
 
   const onBroken = (broken: Desk.Desk, error: VoiceError.VoiceError) =>
     alone(Effect.gen(function*() {
@@ -161,50 +162,53 @@ export const make = Effect.fnUntraced(function*(
     Seat.fail(entry.seat, error)
   }
 
-  const startMix = Effect.fnUntraced(function*() {
-    const before = silences
-    const ofMix = yield* Scope.fork(scope)
-    const desk: Desk.Desk = yield* Desk.open(mixer, encoder, (error) => void fork(onBroken(desk, error))).pipe(
-      Scope.provide(ofMix),
-      Effect.onError((cause) => Scope.close(ofMix, Exit.failCause(cause)))
-    )
-    // some time has passed
-    const all = live()
-    const direct = lane._tag === "direct" && entries.has(lane.entry) ? lane : undefined
-    if (all.length === 0 || silences !== before) return yield* Scope.close(ofMix, Exit.void)
-    if (direct?.next !== undefined) direct.next.entry.place = "waiting"
-    const after = direct?.entry.media.format === "opus"
-      ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
-      : undefined
-    if (direct !== undefined) add(desk, direct.entry, after)
-    for (const entry of all) if (entry !== direct?.entry) add(desk, entry, undefined)
-    const number = yield* outlet.attach(desk.ring, { after })
-    lane = { _tag: "mix", desk, scope: ofMix, number, from: direct?.entry, successor: undefined }
-    look()
-  })
+  const startMix = () =>
+    Effect.gen(function*() {
+      const before = silences
+      const ofMix = yield* Scope.fork(scope)
+      const desk: Desk.Desk = yield* Desk.open(mixer, encoder, (error) => void fork(onBroken(desk, error))).pipe(
+        Scope.provide(ofMix),
+        Effect.onError((cause) => Scope.close(ofMix, Exit.failCause(cause)))
+      )
+      // some time has passed
+      const all = live()
+      const direct = lane._tag === "direct" && entries.has(lane.entry) ? lane : undefined
+      if (all.length === 0 || silences !== before) return yield* Scope.close(ofMix, Exit.void)
+      if (direct?.next !== undefined) direct.next.entry.place = "waiting"
+      const after = direct?.entry.media.format === "opus"
+        ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
+        : undefined
+      if (direct !== undefined) add(desk, direct.entry, after)
+      for (const entry of all) if (entry !== direct?.entry) add(desk, entry, undefined)
+      const number = yield* outlet.attach(desk.ring, { after })
+      lane = { _tag: "mix", desk, scope: ofMix, number, from: direct?.entry, successor: undefined }
+      look()
+    })
 
   /** Hands the ring of the mix's last input back to the driver, behind the mix. */
-  const handOver = Effect.fnUntraced(function*(mix: Extract<Lane, { readonly _tag: "mix" }>) {
-    const entry = mix.desk.successor()
-    if (entry === undefined || entry.media.format !== "opus" || !entries.has(entry)) return
-    const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
-    mix.successor = { entry, number }
-  })
+  const handOver = (mix: Extract<Lane, { readonly _tag: "mix" }>) =>
+    Effect.gen(function*() {
+      const entry = mix.desk.successor()
+      if (entry === undefined || entry.media.format !== "opus" || !entries.has(entry)) return
+      const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
+      mix.successor = { entry, number }
+    })
 
   /** What waits for a track that is passed through, and can be, follows it without a gap. */
-  const prepareNext = Effect.fnUntraced(function*(direct: Extract<Lane, { readonly _tag: "direct" }>) {
-    if (direct.next !== undefined) {
-      if (entries.has(direct.next.entry) && Succession.isPlain(direct.next.entry)) return
-      yield* outlet.detach(direct.next.number)
-      direct.next.entry.place = entries.has(direct.next.entry) ? "waiting" : "out"
-      direct.next = undefined
-    }
-    const entry = waiting().find(({ seat }) => seat.after === direct.entry.seat && seat.crossfadeMs === 0)
-    if (entry === undefined || !Succession.isPlain(entry) || entry.media.format !== "opus") return
-    entry.counted = entry.media.ring.framesRead()
-    const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
-    direct.next = { entry, number }
-  })
+  const prepareNext = (direct: Extract<Lane, { readonly _tag: "direct" }>) =>
+    Effect.gen(function*() {
+      if (direct.next !== undefined) {
+        if (entries.has(direct.next.entry) && Succession.isPlain(direct.next.entry)) return
+        yield* outlet.detach(direct.next.number)
+        direct.next.entry.place = entries.has(direct.next.entry) ? "waiting" : "out"
+        direct.next = undefined
+      }
+      const entry = waiting().find(({ seat }) => seat.after === direct.entry.seat && seat.crossfadeMs === 0)
+      if (entry === undefined || !Succession.isPlain(entry) || entry.media.format !== "opus") return
+      entry.counted = entry.media.ring.framesRead()
+      const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
+      direct.next = { entry, number }
+    })
 
   const isDue = (entry: Seat.Entry): boolean =>
     Succession.isDue(entry, mixer.aheadMs, (fading) => {
@@ -328,34 +332,35 @@ export const make = Effect.fnUntraced(function*(
   })
 
   /** Takes an entry out of what plays. */
-  const remove = Effect.fnUntraced(function*(entry: Seat.Entry) {
-    const former = lane
-    const { place: before } = entry
-    const others = live().filter((other) => other !== entry)
-    leaveOut(entry)
-    if (former._tag === "direct") {
-      if (former.next?.entry === entry) {
-        const { number } = former.next
-        former.next = undefined
-        return yield* outlet.detach(number)
+  const remove = (entry: Seat.Entry) =>
+    Effect.gen(function*() {
+      const former = lane
+      const { place: before } = entry
+      const others = live().filter((other) => other !== entry)
+      leaveOut(entry)
+      if (former._tag === "direct") {
+        if (former.next?.entry === entry) {
+          const { number } = former.next
+          former.next = undefined
+          return yield* outlet.detach(number)
+        }
+        if (former.entry !== entry) return
+        if (former.next !== undefined) {
+          yield* outlet.detach(former.next.number)
+          former.next.entry.place = "waiting"
+        }
+        lane = { _tag: "nothing" }
+        return yield* outlet.detach(former.number)
       }
-      if (former.entry !== entry) return
-      if (former.next !== undefined) {
-        yield* outlet.detach(former.next.number)
-        former.next.entry.place = "waiting"
+      if (former._tag !== "mix" || before !== "mix") return
+      if (former.successor?.entry === entry || others.length === 0) {
+        lane = { _tag: "nothing" }
+        if (former.successor !== undefined) yield* outlet.detach(former.successor.number)
+        yield* outlet.detach(former.number)
+        return yield* closeMix(former)
       }
-      lane = { _tag: "nothing" }
-      return yield* outlet.detach(former.number)
-    }
-    if (former._tag !== "mix" || before !== "mix") return
-    if (former.successor?.entry === entry || others.length === 0) {
-      lane = { _tag: "nothing" }
-      if (former.successor !== undefined) yield* outlet.detach(former.successor.number)
-      yield* outlet.detach(former.number)
-      return yield* closeMix(former)
-    }
-    former.desk.remove(entry)
-  })
+      former.desk.remove(entry)
+    })
 
   /** Takes an entry out of what plays, for another one of the same track that follows at once. */
   const makeRoom = (entry: Seat.Entry) => {

@@ -219,33 +219,34 @@ export const make = (options: Options): Reading => {
     Effect.map(pull, (samples) => media.format === "pcm" ? pcmBatch(media.ring, bufferMs, samples) : undefined)
 
   /** Reads one pass, without its first `skipMs`. Gives the media time that was written, in milliseconds. */
-  const readPass = Effect.fnUntraced(function*(source: OpenSource, skipMs: number) {
-    if (source.format !== format) {
-      return yield* failed("Failed", `it was ${format} before and is ${source.format} now`)
-    }
-    const pull = source.format === "opus" ? pullOpus(source) : pullPcm(source)
-    let skip = Math.round(skipMs * 48)
-    let written = 0
-    while (true) {
-      const batch = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
-      if (batch === undefined) {
-        // the source is shorter than that
-        if (skip > 0) passes[0] = { atMs: 0, positionMs: Math.max(0, fromMs - skip / 48) }
-        return written / 48
+  const readPass = (source: OpenSource, skipMs: number) =>
+    Effect.gen(function*() {
+      if (source.format !== format) {
+        return yield* failed("Failed", `it was ${format} before and is ${source.format} now`)
       }
-      const { at, left } = batch.skip(skip)
-      skip = left
-      if (at === batch.length) continue
-      if (skip > 0) {
-        // the frame that holds the position is played whole
-        passes[0] = { atMs: 0, positionMs: fromMs - skip / 48 }
-        skip = 0
+      const pull = source.format === "opus" ? pullOpus(source) : pullPcm(source)
+      let skip = Math.round(skipMs * 48)
+      let written = 0
+      while (true) {
+        const batch = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
+        if (batch === undefined) {
+          // the source is shorter than that
+          if (skip > 0) passes[0] = { atMs: 0, positionMs: Math.max(0, fromMs - skip / 48) }
+          return written / 48
+        }
+        const { at, left } = batch.skip(skip)
+        skip = left
+        if (at === batch.length) continue
+        if (skip > 0) {
+          // the frame that holds the position is played whole
+          passes[0] = { atMs: 0, positionMs: fromMs - skip / 48 }
+          skip = 0
+        }
+        yield* writeAll(batch, at)
+        written += batch.samplesFrom(at)
+        if (ring.bufferedMs() >= startMs) yield* onReady
       }
-      yield* writeAll(batch, at)
-      written += batch.samplesFrom(at)
-      if (ring.bufferedMs() >= startMs) yield* onReady
-    }
-  })
+    })
 
   const readAll = Effect.gen(function*() {
     let atMs = yield* readPass(opened, Math.max(0, fromMs - options.landedMs))

@@ -217,18 +217,19 @@ export const make = Effect.fnUntraced(function*<R>(
   let ending = false
   /** Where it ended. */
   let lastMs: number | undefined
-  const end = Effect.fnUntraced(function*(how: TrackEnd) {
-    if (ending) return
-    ending = true
-    lastMs = positionMs()
-    if (current !== undefined) yield* place.detach(current.number)
-    become({ _tag: "Ended", end: how })
-    events.publish({ _tag: "Ended", end: how })
-    reader?.interruptUnsafe()
-    yield* place.leave
-    // last, so that whoever waited for the end finds everything at its end
-    yield* Deferred.succeed(ended, how)
-  }, Effect.uninterruptible)
+  const end = (how: TrackEnd) =>
+    Effect.gen(function*() {
+      if (ending) return
+      ending = true
+      lastMs = positionMs()
+      if (current !== undefined) yield* place.detach(current.number)
+      become({ _tag: "Ended", end: how })
+      events.publish({ _tag: "Ended", end: how })
+      reader?.interruptUnsafe()
+      yield* place.leave
+      // last, so that whoever waited for the end finds everything at its end
+      yield* Deferred.succeed(ended, how)
+    }).pipe(Effect.uninterruptible)
 
   const isOver = () => state._tag === "Ended"
 
@@ -341,29 +342,30 @@ export const make = Effect.fnUntraced(function*<R>(
       })
     ))
 
-  const onHappening = Effect.fnUntraced(function*(event: Happening) {
-    if (current === undefined || event.track !== current.number || isOver()) return
-    const at = { positionMs: positionMs() }
-    switch (event._tag) {
-      case "TrackStarted":
-        hungryMs = undefined
-        if (!everStarted) events.publish({ _tag: "Started" })
-        everStarted = true
-        return become({ _tag: paused ? "Paused" : "Playing" })
-      case "TrackStarving":
-        // an ended ring that runs empty is drained, not starving
-        if (current.reading.media.ring.isEnded()) return
-        yield* beHungry
-        become({ _tag: "Buffering" })
-        return events.publish({ _tag: "Stalled", ...at })
-      case "TrackRecovered":
-        hungryMs = undefined
-        become({ _tag: paused ? "Paused" : "Playing" })
-        return events.publish({ _tag: "Recovered", ...at })
-      case "TrackDrained":
-        return yield* finish(current)
-    }
-  })
+  const onHappening = (event: Happening) =>
+    Effect.gen(function*() {
+      if (current === undefined || event.track !== current.number || isOver()) return
+      const at = { positionMs: positionMs() }
+      switch (event._tag) {
+        case "TrackStarted":
+          hungryMs = undefined
+          if (!everStarted) events.publish({ _tag: "Started" })
+          everStarted = true
+          return become({ _tag: paused ? "Paused" : "Playing" })
+        case "TrackStarving":
+          // an ended ring that runs empty is drained, not starving
+          if (current.reading.media.ring.isEnded()) return
+          yield* beHungry
+          become({ _tag: "Buffering" })
+          return events.publish({ _tag: "Stalled", ...at })
+        case "TrackRecovered":
+          hungryMs = undefined
+          become({ _tag: paused ? "Paused" : "Playing" })
+          return events.publish({ _tag: "Recovered", ...at })
+        case "TrackDrained":
+          return yield* finish(current)
+      }
+    })
 
   const happenings: Array<Happening> = []
   const handle = Effect.gen(function*() {

@@ -153,19 +153,20 @@ export const connect = Effect.fnUntraced(function*(
   })
   // keys outlive the sender, whose last packets are sealed when the scope closes
   const keys = yield* Scope.fork(scope)
-  const makeCipher = Effect.fnUntraced(function*(d: Signalling.Description) {
-    if (!("secret_key" in d)) {
-      return yield* VoiceError.fail(new VoiceError.ProtocolViolated({ detail: "the session is not one over UDP" }))
-    }
-    if (d.mode !== mode) {
-      return yield* VoiceError.fail(
-        new VoiceError.ProtocolViolated({ detail: `mode ${d.mode} was given though ${mode} was selected` })
-      )
-    }
-    const keyScope = yield* Scope.fork(keys)
-    const made = crypto.make(mode, Redacted.make(Uint8Array.from(d.secret_key)))
-    return { cipher: yield* Scope.provide(made, keyScope), keyScope }
-  })
+  const makeCipher = (d: Signalling.Description) =>
+    Effect.gen(function*() {
+      if (!("secret_key" in d)) {
+        return yield* VoiceError.fail(new VoiceError.ProtocolViolated({ detail: "the session is not one over UDP" }))
+      }
+      if (d.mode !== mode) {
+        return yield* VoiceError.fail(
+          new VoiceError.ProtocolViolated({ detail: `mode ${d.mode} was given though ${mode} was selected` })
+        )
+      }
+      const keyScope = yield* Scope.fork(keys)
+      const made = crypto.make(mode, Redacted.make(Uint8Array.from(d.secret_key)))
+      return { cipher: yield* Scope.provide(made, keyScope), keyScope }
+    })
   const description = yield* within("session-description", Queue.take(gateway.descriptions))
   let key = yield* makeCipher(description)
   const { cipher } = key

@@ -164,32 +164,33 @@ export const make = Effect.fnUntraced(function*(
       ))
   })
 
-  const use: Conduit["use"] = Effect.fnUntraced(function*(connection: VoiceDriver.VoiceConnection) {
-    yield* connection.observe({
-      onEvent: (event) => {
-        const told = event._tag === "Ended" ? undefined : translated(event)
-        if (told !== undefined) publish(told)
-      },
-      onOver: () => {}
-    })
-    yield* Effect.addFinalizer(() =>
-      Effect.suspend(() => {
-        if (current !== connection) return Effect.void
-        current = undefined
-        members = connection.members()
-        if (attached !== undefined) attached.inner = undefined
-        if (waiting !== undefined) waiting.inner = undefined
-        return FiberHandle.clear(listening)
+  const use: Conduit["use"] = (connection) =>
+    Effect.gen(function*() {
+      yield* connection.observe({
+        onEvent: (event) => {
+          const told = event._tag === "Ended" ? undefined : translated(event)
+          if (told !== undefined) publish(told)
+        },
+        onOver: () => {}
       })
-    )
-    current = connection
-    for (const { onConnection } of readers) onConnection()
-    if (muted) yield* connection.setMuted(true)
-    if (speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(speaking))
-    if (attached !== undefined) yield* attachTo(connection, attached)
-    if (waiting !== undefined) yield* attachTo(connection, waiting)
-    yield* listen
-  })
+      yield* Effect.addFinalizer(() =>
+        Effect.suspend(() => {
+          if (current !== connection) return Effect.void
+          current = undefined
+          members = connection.members()
+          if (attached !== undefined) attached.inner = undefined
+          if (waiting !== undefined) waiting.inner = undefined
+          return FiberHandle.clear(listening)
+        })
+      )
+      current = connection
+      for (const { onConnection } of readers) onConnection()
+      if (muted) yield* connection.setMuted(true)
+      if (speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(speaking))
+      if (attached !== undefined) yield* attachTo(connection, attached)
+      if (waiting !== undefined) yield* attachTo(connection, waiting)
+      yield* listen
+    })
 
   const observe: Conduit["observe"] = (observer) =>
     Effect.acquireRelease(

@@ -111,42 +111,43 @@ export const make = Effect.fnUntraced(function*(
   /** Tracks whose sources are being opened. */
   const making = new Set<{ isInterrupted: boolean }>()
 
-  const play = Effect.fnUntraced(function*<R>(source: AudioSource<R>, options: PlayOptions = {}) {
-    const gain = options.gain ?? 1
-    if (!Number.isFinite(gain) || gain < 0) {
-      return yield* VoiceError.fail(
-        new VoiceError.Unsupported({ feature: `a gain of ${gain}`, detail: "it has to be a number from 0 on" })
-      )
-    }
-    const place = player.place({
-      gain,
-      fadeInMs: toMs(options.fadeIn),
-      duck: duckingOf(options.duck),
-      after: options.after === undefined ? undefined : places.get(options.after),
-      crossfadeMs: toMs(options.crossfade)
-    })
-    const own = { isInterrupted: false }
-    making.add(own)
-    return yield* Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function*() {
-        const trackScope = yield* Scope.fork(scope)
-        const track = yield* restore(Scope.provide(Track.make(source, place, options), trackScope)).pipe(
-          Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
+  const play = <R>(source: AudioSource<R>, options: PlayOptions = {}) =>
+    Effect.gen(function*() {
+      const gain = options.gain ?? 1
+      if (!Number.isFinite(gain) || gain < 0) {
+        return yield* VoiceError.fail(
+          new VoiceError.Unsupported({ feature: `a gain of ${gain}`, detail: "it has to be a number from 0 on" })
         )
-        places.set(track, place)
-        yield* track.awaitEnd.pipe(
-          Effect.andThen(Effect.suspend(() => {
-            places.delete(track)
-            return Scope.close(trackScope, Exit.void)
-          })),
-          Effect.interruptible,
-          Effect.forkIn(scope, { startImmediately: true })
-        )
-        if (own.isInterrupted) yield* track.stop
-        return track
+      }
+      const place = player.place({
+        gain,
+        fadeInMs: toMs(options.fadeIn),
+        duck: duckingOf(options.duck),
+        after: options.after === undefined ? undefined : places.get(options.after),
+        crossfadeMs: toMs(options.crossfade)
       })
-    ).pipe(Effect.ensuring(Effect.sync(() => making.delete(own))))
-  })
+      const own = { isInterrupted: false }
+      making.add(own)
+      return yield* Effect.uninterruptibleMask((restore) =>
+        Effect.gen(function*() {
+          const trackScope = yield* Scope.fork(scope)
+          const track = yield* restore(Scope.provide(Track.make(source, place, options), trackScope)).pipe(
+            Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
+          )
+          places.set(track, place)
+          yield* track.awaitEnd.pipe(
+            Effect.andThen(Effect.suspend(() => {
+              places.delete(track)
+              return Scope.close(trackScope, Exit.void)
+            })),
+            Effect.interruptible,
+            Effect.forkIn(scope, { startImmediately: true })
+          )
+          if (own.isInterrupted) yield* track.stop
+          return track
+        })
+      ).pipe(Effect.ensuring(Effect.sync(() => making.delete(own))))
+    })
 
   const tracks = Effect.sync(() => Array.from(places.keys()))
 

@@ -111,98 +111,98 @@ export const run = Effect.fnUntraced(function*(
   const request = (anew: boolean): Step => ({ _tag: "Request", anew: Effect.succeed(anew) })
 
   /** Waits for the next attempt, or fails with the reason if there is none. The main gateway can cut the waiting short. */
-  const backOff = Effect.fnUntraced(function*(error: VoiceError.VoiceError, since: Whereabouts.Now) {
-    const delay = yield* Pull.matchEffect(nextDelay(yield* Clock.currentTimeMillis, error), {
-      onSuccess: ([, duration]) => Effect.succeed(duration),
-      onFailure: Effect.failCause,
-      onDone: () => Effect.undefined
+  const backOff = (error: VoiceError.VoiceError, since: Whereabouts.Now): Effect.Effect<Step, VoiceError.VoiceError> =>
+    Effect.gen(function*() {
+      const delay = yield* Pull.matchEffect(nextDelay(yield* Clock.currentTimeMillis, error), {
+        onSuccess: ([, duration]) => Effect.succeed(duration),
+        onFailure: Effect.failCause,
+        onDone: () => Effect.undefined
+      })
+      if (delay === undefined) return yield* error
+      attempt++
+      show({ _tag: "Reconnecting", attempt, delayMs: Duration.toMillis(delay), error })
+      yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
+      const decisive = (now: Whereabouts.Now) => {
+        const heard = wordAfter(since)(now)
+        // a voice session that is lost may take us out of the channel: that is no reason to stay out
+        return heard === "parked" || heard === "removed" ? undefined : heard
+      }
+      const word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
+        duration: delay,
+        orElse: () => Effect.undefined
+      })
+      return word === undefined ? request(true) : yield* follow(word, since)
     })
-    if (delay === undefined) return yield* error
-    attempt++
-    show({ _tag: "Reconnecting", attempt, delayMs: Duration.toMillis(delay), error })
-    yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
-    const decisive = (now: Whereabouts.Now) => {
-      const heard = wordAfter(since)(now)
-      // a voice session that is lost may take us out of the channel: that is no reason to stay out
-      return heard === "parked" || heard === "removed" ? undefined : heard
-    }
-    const word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
-      duration: delay,
-      orElse: () => Effect.undefined
-    })
-    return word === undefined ? request(true) : yield* follow(word, since)
-  })
 
   /** Waits for a server, or for whatever else decides. */
-  const awaitServer = Effect.fnUntraced(function*(
+  const awaitServer = (
     since: Whereabouts.Now,
     patience: Duration.Duration,
     expired: VoiceError.VoiceError,
     removed: () => Effect.Effect<Step, VoiceError.VoiceError>
-  ): Effect.fn.Return<Step, VoiceError.VoiceError> {
-    show({ _tag: "AwaitingServer" })
-    const decisive = (now: Whereabouts.Now): Word | "over" | undefined => {
-      const word = wordAfter(since)(now)
-      if (word !== undefined && word !== "parked") return word
-      return now.failure === undefined ? undefined : "over"
-    }
-    const isParked = (now: Whereabouts.Now) => now.servers > since.servers && now.server?.endpoint === null
-    let word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
-      duration: patience,
-      orElse: () => Effect.undefined
-    })
-    const now = whereabouts.now()
-    // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
-    if (word === undefined && patience !== serverPatience && (now.isAway || isParked(now))) {
-      word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
-        duration: Duration.subtract(serverPatience, patience),
+  ): Effect.Effect<Step, VoiceError.VoiceError> =>
+    Effect.gen(function*() {
+      show({ _tag: "AwaitingServer" })
+      const decisive = (now: Whereabouts.Now): Word | "over" | undefined => {
+        const word = wordAfter(since)(now)
+        if (word !== undefined && word !== "parked") return word
+        return now.failure === undefined ? undefined : "over"
+      }
+      const isParked = (now: Whereabouts.Now) => now.servers > since.servers && now.server?.endpoint === null
+      let word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
+        duration: patience,
         orElse: () => Effect.undefined
       })
-    }
-    // a main gateway that has ended says no more, and why it has ended is what there is to know
-    if (word === undefined || word === "over") return yield* whereabouts.now().failure ?? expired
-    return word === "removed" ? yield* removed() : yield* follow(word, since)
-  })
+      const now = whereabouts.now()
+      // a main gateway that is away can say nothing yet, and a voice server that is looked for takes its time
+      if (word === undefined && patience !== serverPatience && (now.isAway || isParked(now))) {
+        word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
+          duration: Duration.subtract(serverPatience, patience),
+          orElse: () => Effect.undefined
+        })
+      }
+      // a main gateway that has ended says no more, and why it has ended is what there is to know
+      if (word === undefined || word === "over") return yield* whereabouts.now().failure ?? expired
+      return word === "removed" ? yield* removed() : yield* follow(word, since)
+    })
 
-  const follow = Effect.fnUntraced(function*(
-    word: Word,
-    since: Whereabouts.Now
-  ): Effect.fn.Return<Step, VoiceError.VoiceError> {
-    switch (word) {
-      case "detached": {
-        const { detached } = whereabouts.now()
-        return yield* detached === undefined ? disconnected(4014, "") : detached.error
-      }
-      case "new-session":
-        return request(false)
-      case "removed":
-        return yield* disconnected(4014, "the main gateway says that we are in no channel")
-      case "parked": {
-        const gone = VoiceError.make(
-          new VoiceError.JoinTimedOut({
-            guildId: whereabouts.guildId,
-            channelId: target.channelId,
-            missing: "endpoint",
-            elapsedMs: Duration.toMillis(serverPatience)
-          })
-        )
-        return yield* awaitServer(since, serverPatience, gone, () => follow("removed", since))
-      }
-      case "server": {
-        // a move has a voice state, too, which may be behind the server
-        if (whereabouts.now().channelId === channelId) {
-          yield* Whereabouts.companion(whereabouts, whereabouts.now())
+  const follow = (word: Word, since: Whereabouts.Now): Effect.Effect<Step, VoiceError.VoiceError> =>
+    Effect.gen(function*() {
+      switch (word) {
+        case "detached": {
+          const { detached } = whereabouts.now()
+          return yield* detached === undefined ? disconnected(4014, "") : detached.error
         }
-        // and more may have been said while it was waited for
-        const latest = wordAfter(since)(whereabouts.now()) ?? "removed"
-        const place = whereabouts.place()
-        if (latest === "server" && place !== undefined) return { _tag: "Connect", place }
-        // a server without a voice state of the same main gateway session
-        if (latest === "server" && whereabouts.now().sessionId === undefined) return request(true)
-        return yield* follow(latest === "server" ? "removed" : latest, since)
+        case "new-session":
+          return request(false)
+        case "removed":
+          return yield* disconnected(4014, "the main gateway says that we are in no channel")
+        case "parked": {
+          const gone = VoiceError.make(
+            new VoiceError.JoinTimedOut({
+              guildId: whereabouts.guildId,
+              channelId: target.channelId,
+              missing: "endpoint",
+              elapsedMs: Duration.toMillis(serverPatience)
+            })
+          )
+          return yield* awaitServer(since, serverPatience, gone, () => follow("removed", since))
+        }
+        case "server": {
+          // a move has a voice state, too, which may be behind the server
+          if (whereabouts.now().channelId === channelId) {
+            yield* Whereabouts.companion(whereabouts, whereabouts.now())
+          }
+          // and more may have been said while it was waited for
+          const latest = wordAfter(since)(whereabouts.now()) ?? "removed"
+          const place = whereabouts.place()
+          if (latest === "server" && place !== undefined) return { _tag: "Connect", place }
+          // a server without a voice state of the same main gateway session
+          if (latest === "server" && whereabouts.now().sessionId === undefined) return request(true)
+          return yield* follow(latest === "server" ? "removed" : latest, since)
+        }
       }
-    }
-  })
+    })
 
   /** What a close code that leaves the decision to the main gateway meant. */
   const awaitGateway = (reason: VoiceError.Reason, since: Whereabouts.Now) => {
@@ -215,31 +215,29 @@ export const run = Effect.fnUntraced(function*(
     return awaitServer(since, gatewayPatience, disconnected(code, detail), removed)
   }
 
-  const onLost = Effect.fnUntraced(function*(
-    error: VoiceError.VoiceError,
-    since: Whereabouts.Now
-  ): Effect.fn.Return<Step, VoiceError.VoiceError> {
-    const { channelId: where, failure } = whereabouts.now()
-    const { reason } = error
-    if (hasJoined) yield* reconnection.begin(error)
-    // somebody has moved us meanwhile
-    if (where !== undefined && where !== null && where !== since.channelId) target.channelId = where
-    switch (policy.react(reason)) {
-      case "stop":
-        return yield* error
-      case "await-gateway":
-        return yield* awaitGateway(reason, since)
-      case "rejoin-once":
-        yield* Effect.logError(`voice has to be joined anew because of a fault of the client: ${error.message}`)
-        if (wasLastChance) return yield* error
-        wasLastChance = true
-        break
-      case "rejoin":
-        wasLastChance = false
-    }
-    if (failure !== undefined) return yield* failure
-    return yield* backOff(error, since)
-  })
+  const onLost = (error: VoiceError.VoiceError, since: Whereabouts.Now): Effect.Effect<Step, VoiceError.VoiceError> =>
+    Effect.gen(function*() {
+      const { channelId: where, failure } = whereabouts.now()
+      const { reason } = error
+      if (hasJoined) yield* reconnection.begin(error)
+      // somebody has moved us meanwhile
+      if (where !== undefined && where !== null && where !== since.channelId) target.channelId = where
+      switch (policy.react(reason)) {
+        case "stop":
+          return yield* error
+        case "await-gateway":
+          return yield* awaitGateway(reason, since)
+        case "rejoin-once":
+          yield* Effect.logError(`voice has to be joined anew because of a fault of the client: ${error.message}`)
+          if (wasLastChance) return yield* error
+          wasLastChance = true
+          break
+        case "rejoin":
+          wasLastChance = false
+      }
+      if (failure !== undefined) return yield* failure
+      return yield* backOff(error, since)
+    })
 
   /** The main gateway says that we are in no channel: the voice gateway's close code, if it comes, says why. */
   const onRemoved = (connection: VoiceDriver.VoiceConnection | undefined, since: Whereabouts.Now) =>
@@ -277,113 +275,115 @@ export const run = Effect.fnUntraced(function*(
     })
 
   /** Connects at a place and stays there. Gives what is to be done after that. */
-  const stay = Effect.fnUntraced(function*(place: Whereabouts.Place): Effect.fn.Return<Step, VoiceError.VoiceError> {
-    const { info, since } = place
-    yield* enter(info.channelId)
-    show({ _tag: "Connecting", endpoint: info.endpoint, channelId: info.channelId })
-    const connectionScope = yield* Scope.fork(scope)
-    let connection: VoiceDriver.VoiceConnection | undefined
-    let readyMs: number | undefined
+  const stay = (place: Whereabouts.Place): Effect.Effect<Step, VoiceError.VoiceError> =>
+    Effect.gen(function*() {
+      const { info, since } = place
+      yield* enter(info.channelId)
+      show({ _tag: "Connecting", endpoint: info.endpoint, channelId: info.channelId })
+      const connectionScope = yield* Scope.fork(scope)
+      let connection: VoiceDriver.VoiceConnection | undefined
+      let readyMs: number | undefined
 
-    const heard = Effect.map(whereabouts.until(wordAfter(since)), (word): Outcome => ({ _tag: "Word", word }))
-    const here = () => channelId ?? info.channelId
-    let lost: VoiceError.VoiceError | undefined
-    let look: (() => void) | undefined
+      const heard = Effect.map(whereabouts.until(wordAfter(since)), (word): Outcome => ({ _tag: "Word", word }))
+      const here = () => channelId ?? info.channelId
+      let lost: VoiceError.VoiceError | undefined
+      let look: (() => void) | undefined
 
-    const bringUp = Effect.gen(function*() {
-      const up = yield* reconnection.within(driver.connect(info, options.connect))
-      connection = up
-      const { mode, ssrc, version } = up.established
-      const { endpoint } = info
-      const ready = () => show({ _tag: "Ready", endpoint, channelId: here(), ssrc, mode, version })
-      yield* up.observe({
-        onEvent: (event) => {
-          if (event._tag === "Resumed") ready()
-          if (event._tag === "Resuming") show({ _tag: "Resuming", endpoint, channelId: here(), error: event.error })
-        },
-        onOver: (error) => {
-          lost = error
-          look?.()
-        }
-      })
-      yield* conduit.use(up)
-      readyMs = nowMs()
-      hasJoined = true
-      ready()
-      yield* Deferred.succeed(joined, up)
-      yield* reconnection.end(Exit.void)
-      yield* whereabouts.show(here, options.flags).pipe(
-        Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
-        Effect.forkScoped({ startImmediately: true })
-      )
-      return ready
-    }).pipe(
-      Scope.provide(connectionScope),
-      Effect.catch((error) => Effect.succeed<Outcome>({ _tag: "Lost", error }))
-    )
-
-    const elsewhere = () => {
-      const { channelId: where } = whereabouts.now()
-      return where !== undefined && where !== null && where !== channelId ? where : undefined
-    }
-
-    /** What comes next, in one wait: a session that is up has no other fiber than this. */
-    const next = (withMoves: boolean) =>
-      Effect.callback<Outcome | "moved">((resume) => {
-        const find = (): Outcome | "moved" | undefined => {
-          if (lost !== undefined) return { _tag: "Lost", error: lost }
-          const word = wordAfter(since)(whereabouts.now())
-          if (word !== undefined) return { _tag: "Word", word }
-          return withMoves && elsewhere() !== undefined ? "moved" : undefined
-        }
-        const stop = () => {
-          look = undefined
-          unwatch()
-        }
-        const unwatch = whereabouts.watch(
-          look = () => {
-            const found = find()
-            if (found === undefined) return
-            stop()
-            resume(Effect.succeed(found))
+      const bringUp = Effect.gen(function*() {
+        const up = yield* reconnection.within(driver.connect(info, options.connect))
+        connection = up
+        const { mode, ssrc, version } = up.established
+        const { endpoint } = info
+        const ready = () => show({ _tag: "Ready", endpoint, channelId: here(), ssrc, mode, version })
+        yield* up.observe({
+          onEvent: (event) => {
+            if (event._tag === "Resumed") ready()
+            if (event._tag === "Resuming") show({ _tag: "Resuming", endpoint, channelId: here(), error: event.error })
+          },
+          onOver: (error) => {
+            lost = error
+            look?.()
           }
-        )
-        look()
-        return Effect.sync(stop)
-      })
-
-    const remain = Effect.fnUntraced(function*(ready: () => void): Effect.fn.Return<Outcome> {
-      while (true) {
-        let found: Outcome | "moved" | undefined = yield* next(true)
-        // a move brings another server, and the end of this connection; one that was here before the state is ours already
-        if (found === "moved") {
-          found = yield* Effect.timeoutOrElse(next(false), {
-            duration: gatewayPatience,
-            orElse: () => Effect.undefined
-          })
-        }
-        if (found !== undefined && found !== "moved") return found
-        const where = elsewhere()
-        if (where === undefined) continue
-        yield* enter(where)
+        })
+        yield* conduit.use(up)
+        readyMs = nowMs()
+        hasJoined = true
         ready()
-      }
-    })
+        yield* Deferred.succeed(joined, up)
+        yield* reconnection.end(Exit.void)
+        yield* whereabouts.show(here, options.flags).pipe(
+          Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
+          Effect.forkScoped({ startImmediately: true })
+        )
+        return ready
+      }).pipe(
+        Scope.provide(connectionScope),
+        Effect.catch((error) => Effect.succeed<Outcome>({ _tag: "Lost", error }))
+      )
 
-    const up = yield* Effect.raceFirst(bringUp, heard)
-    const outcome = typeof up === "function" ? yield* remain(up) : up
-    if (readyMs !== undefined && nowMs() - readyMs >= stableMs) yield* settle
-    // what the close code of a removal says is still to be heard
-    const removal = outcome._tag === "Word" && outcome.word === "removed"
-      ? yield* Effect.exit(onRemoved(connection, since))
-      : undefined
-    yield* Scope.close(connectionScope, Exit.void)
-    if (removal !== undefined) return yield* removal
-    return outcome._tag === "Lost"
-      ? yield* onLost(outcome.error, since)
-      // more may have been said while the connection was closed
-      : yield* follow(wordAfter(since)(whereabouts.now()) ?? outcome.word, since)
-  })
+      const elsewhere = () => {
+        const { channelId: where } = whereabouts.now()
+        return where !== undefined && where !== null && where !== channelId ? where : undefined
+      }
+
+      /** What comes next, in one wait: a session that is up has no other fiber than this. */
+      const next = (withMoves: boolean) =>
+        Effect.callback<Outcome | "moved">((resume) => {
+          const find = (): Outcome | "moved" | undefined => {
+            if (lost !== undefined) return { _tag: "Lost", error: lost }
+            const word = wordAfter(since)(whereabouts.now())
+            if (word !== undefined) return { _tag: "Word", word }
+            return withMoves && elsewhere() !== undefined ? "moved" : undefined
+          }
+          const stop = () => {
+            look = undefined
+            unwatch()
+          }
+          const unwatch = whereabouts.watch(
+            look = () => {
+              const found = find()
+              if (found === undefined) return
+              stop()
+              resume(Effect.succeed(found))
+            }
+          )
+          look()
+          return Effect.sync(stop)
+        })
+
+      const remain = (ready: () => void): Effect.Effect<Outcome> =>
+        Effect.gen(function*() {
+          while (true) {
+            let found: Outcome | "moved" | undefined = yield* next(true)
+            // a move brings another server, and the end of this connection; one that was here before the state is ours already
+            if (found === "moved") {
+              found = yield* Effect.timeoutOrElse(next(false), {
+                duration: gatewayPatience,
+                orElse: () => Effect.undefined
+              })
+            }
+            if (found !== undefined && found !== "moved") return found
+            const where = elsewhere()
+            if (where === undefined) continue
+            yield* enter(where)
+            ready()
+          }
+        })
+
+      const up = yield* Effect.raceFirst(bringUp, heard)
+      const outcome = typeof up === "function" ? yield* remain(up) : up
+      if (readyMs !== undefined && nowMs() - readyMs >= stableMs) yield* settle
+      // what the close code of a removal says is still to be heard
+      const removal = outcome._tag === "Word" && outcome.word === "removed"
+        ? yield* Effect.exit(onRemoved(connection, since))
+        : undefined
+      yield* Scope.close(connectionScope, Exit.void)
+      if (removal !== undefined) return yield* removal
+      return outcome._tag === "Lost"
+        ? yield* onLost(outcome.error, since)
+        // more may have been said while the connection was closed
+        : yield* follow(wordAfter(since)(whereabouts.now()) ?? outcome.word, since)
+    })
 
   let step: Step = { _tag: "Request", anew: options.hasGhost }
   return yield* Effect.gen(function*() {

@@ -302,82 +302,83 @@ export const make = Effect.fnUntraced(function*(
     Effect.catch((error) => Effect.logDebug(`leaving was not announced: ${error.message}`))
   )
 
-  const request: Whereabouts["request"] = Effect.fnUntraced(function*({ anew, channelId, flags, timeout }) {
-    const startedAt = clock.monotonicTimeNanosUnsafe()
-    let asked = false
-    let wasStuck = false
-    let before = now
+  const request: Whereabouts["request"] = ({ anew, channelId, flags, timeout }) =>
+    Effect.gen(function*() {
+      const startedAt = clock.monotonicTimeNanosUnsafe()
+      let asked = false
+      let wasStuck = false
+      let before = now
 
-    const missing = (): VoiceError.JoinTimedOut["missing"] => {
-      if (!asked) return "gateway"
-      if (userId === undefined && isInVoice()) return "userId"
-      const hasState = wasStuck || (now.states > before.states && now.channelId === channelId)
-      const hasServer = now.servers > before.servers
-      if (hasState) return hasServer ? "endpoint" : "VOICE_SERVER_UPDATE"
-      return hasServer ? "VOICE_STATE_UPDATE" : "both"
-    }
-
-    const answered = (current: Now): Effect.Effect<Place, VoiceError.VoiceError> | undefined => {
-      if (current.failure !== undefined) return Effect.fail(current.failure)
-      if (current.detached !== undefined && current.detached.times > (before.detached?.times ?? 0)) {
-        return Effect.fail(current.detached.error)
+      const missing = (): VoiceError.JoinTimedOut["missing"] => {
+        if (!asked) return "gateway"
+        if (userId === undefined && isInVoice()) return "userId"
+        const hasState = wasStuck || (now.states > before.states && now.channelId === channelId)
+        const hasServer = now.servers > before.servers
+        if (hasState) return hasServer ? "endpoint" : "VOICE_SERVER_UPDATE"
+        return hasServer ? "VOICE_STATE_UPDATE" : "both"
       }
-      if (current.servers === before.servers || current.states === before.states) return undefined
-      if (current.channelId !== channelId) return undefined
-      const found = place()
-      return found === undefined ? undefined : Effect.succeed(found)
-    }
 
-    const ask = Effect.suspend(() => {
-      before = now
-      asked = false
-      return Effect.andThen(
-        tell(channelId, flags),
-        Effect.sync(() => {
-          asked = true
+      const answered = (current: Now): Effect.Effect<Place, VoiceError.VoiceError> | undefined => {
+        if (current.failure !== undefined) return Effect.fail(current.failure)
+        if (current.detached !== undefined && current.detached.times > (before.detached?.times ?? 0)) {
+          return Effect.fail(current.detached.error)
+        }
+        if (current.servers === before.servers || current.states === before.states) return undefined
+        if (current.channelId !== channelId) return undefined
+        const found = place()
+        return found === undefined ? undefined : Effect.succeed(found)
+      }
+
+      const ask = Effect.suspend(() => {
+        before = now
+        asked = false
+        return Effect.andThen(
+          tell(channelId, flags),
+          Effect.sync(() => {
+            asked = true
+          })
+        )
+      })
+
+      const isStuck = ({ channelId: current, servers, states }: Now) =>
+        asked && states > before.states && current === channelId && servers === before.servers ? true : undefined
+
+      const run = Effect.gen(function*() {
+        if (yield* anew) yield* leave
+        yield* ask
+        const stuck = Effect.gen(function*() {
+          while (true) {
+            yield* until(isStuck)
+            yield* Effect.sleep(stuckAfter)
+            if (isStuck(now) === true) return "stuck" as const
+          }
         })
-      )
-    })
-
-    const isStuck = ({ channelId: current, servers, states }: Now) =>
-      asked && states > before.states && current === channelId && servers === before.servers ? true : undefined
-
-    const run = Effect.gen(function*() {
-      if (yield* anew) yield* leave
-      yield* ask
-      const stuck = Effect.gen(function*() {
+        // a new session knows nothing of what the one before was asked
+        const isForgotten = until(({ newSessions }) =>
+          newSessions > before.newSessions ? "forgotten" as const : undefined
+        )
         while (true) {
-          yield* until(isStuck)
-          yield* Effect.sleep(stuckAfter)
-          if (isStuck(now) === true) return "stuck" as const
+          // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
+          const first = yield* Effect.raceAllFirst([until(answered), isForgotten, wasStuck ? Effect.never : stuck])
+          if (Effect.isEffect(first)) return yield* first
+          if (first === "stuck") {
+            wasStuck = true
+            yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
+            yield* leave
+          }
+          yield* ask
         }
       })
-      // a new session knows nothing of what the one before was asked
-      const isForgotten = until(({ newSessions }) =>
-        newSessions > before.newSessions ? "forgotten" as const : undefined
-      )
-      while (true) {
-        // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
-        const first = yield* Effect.raceAllFirst([until(answered), isForgotten, wasStuck ? Effect.never : stuck])
-        if (Effect.isEffect(first)) return yield* first
-        if (first === "stuck") {
-          wasStuck = true
-          yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
-          yield* leave
-        }
-        yield* ask
-      }
-    })
 
-    return yield* Effect.timeoutOrElse(run, {
-      duration: timeout,
-      orElse: () =>
-        Effect.suspend(() => {
-          const elapsedMs = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
-          return VoiceError.fail(new VoiceError.JoinTimedOut({ guildId, channelId, missing: missing(), elapsedMs }))
-        })
+      return yield* Effect.timeoutOrElse(run, {
+        duration: timeout,
+        orElse: () =>
+          Effect.suspend(() => {
+            const elapsedMs = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
+            return VoiceError.fail(new VoiceError.JoinTimedOut({ guildId, channelId, missing: missing(), elapsedMs }))
+          })
+      })
     })
-  })
 
   return { guildId, now: () => now, watch, until, place, request, tell, show, leave }
 })
