@@ -310,18 +310,19 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     )
 
   const capacity = options.receiveCapacity ?? defaultReceiveCapacity
-  const packets = Stream.unwrap(Effect.gen(function*() {
-    const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
-    yield* listenWith(
-      (packet) => {
-        if (Queue.sizeUnsafe(queue) >= capacity) dropped++
-        Queue.offerUnsafe(queue, packet)
-      },
-      (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error)),
-      everybody
-    )
-    return isOver ? Stream.fromEffect(Deferred.await(ended)) : Stream.fromQueue(queue)
-  }))
+  const packets = () =>
+    Stream.unwrap(Effect.gen(function*() {
+      const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
+      yield* listenWith(
+        (packet) => {
+          if (Queue.sizeUnsafe(queue) >= capacity) dropped++
+          Queue.offerUnsafe(queue, packet)
+        },
+        (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error)),
+        everybody
+      )
+      return isOver ? Stream.fromEffect(Deferred.await(ended)) : Stream.fromQueue(queue)
+    }))
 
   return {
     info,
@@ -352,7 +353,9 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     setSpeaking: (flags) => tellLive("Speaking", { _tag: "SetSpeaking", flags }),
     events,
     observe,
-    packets,
+    get packets() {
+      return packets()
+    },
     listen: (onPacket, only = everybody) => listenWith(onPacket, () => {}, only),
     relisten: Effect.sync(audience.refresh),
     packetsDropped: () => dropped,

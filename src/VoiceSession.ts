@@ -11,7 +11,6 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -283,7 +282,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     if (selfMute) yield* conduit.setMuted(true)
     if (selfDeaf) yield* conduit.setDeaf(true)
     const intake = yield* Presence.make({ gateway, guildId, conduit, channelId: () => whereabouts.now().channelId })
-    const receive = yield* Receive.make(intake, options.receive)
+    const listening = yield* Effect.context<Scope.Scope>()
     const joined = yield* Deferred.make<VoiceDriver.VoiceConnection, VoiceError.VoiceError>()
     // made before the fiber is: what decides about losses ends before the connection that it would miss
     const connections = yield* Scope.fork(scope)
@@ -306,9 +305,9 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     )
     const { info } = yield* Deferred.await(joined)
     const playing = yield* Playing.make(conduit, mixer, options.encoder)
-    return { conduit, playing, receive, running, userId: info.userId, whereabouts }
+    return { conduit, intake, listening, playing, running, userId: info.userId, whereabouts }
   })
-  const { conduit, playing, receive, running, userId, whereabouts } = yield* start.pipe(
+  const { conduit, intake, listening, playing, running, userId, whereabouts } = yield* start.pipe(
     Scope.provide(scope),
     Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
   )
@@ -331,7 +330,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       yield* Effect.uninterruptible(Scope.close(scope, Exit.void))
     })
   // It lives outside the session's own scope, because it closes that scope; a track has named its own end by then.
-  yield* Fiber.await(running).pipe(Effect.flatMap(onOver), Effect.forkIn(outer, { startImmediately: true }))
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  running.addObserver((exit) => void fork(Effect.forkIn(onOver(exit), outer, { startImmediately: true })))
   yield* Scope.addFinalizer(
     scope,
     Effect.suspend(() => Effect.andThen(conduit.end(notConnected("The voice session"), false), end()))
@@ -402,34 +402,38 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       yield* live("Moving", Effect.void)
     })
 
-  const oneMove = Semaphore.makeUnsafe(1)
+  let oneMove: Semaphore.Semaphore | undefined
 
   const move: VoiceSession["move"] = (channelId) =>
     live(
       "Moving",
-      oneMove.withPermit(Effect.suspend(() => {
-        const former = target.channelId
-        movingTo = channelId
-        return Effect.timeoutOrElse(goTo(channelId), {
-          duration: joinTimeout,
-          orElse: () =>
-            VoiceError.fail(
-              new VoiceError.JoinTimedOut({
-                guildId,
-                channelId,
-                missing: "both",
-                elapsedMs: Duration.toMillis(joinTimeout)
-              })
-            )
-        }).pipe(Effect.onExit((exit) =>
-          Effect.sync(() => {
-            movingTo = undefined
-            // nobody waits to be there any more
-            if (Exit.isFailure(exit) && target.channelId === channelId) target.channelId = former
-          })
-        ))
-      }))
+      Effect.suspend(() =>
+        (oneMove ??= Semaphore.makeUnsafe(1)).withPermit(Effect.suspend(() => {
+          const former = target.channelId
+          movingTo = channelId
+          return Effect.timeoutOrElse(goTo(channelId), {
+            duration: joinTimeout,
+            orElse: () =>
+              VoiceError.fail(
+                new VoiceError.JoinTimedOut({
+                  guildId,
+                  channelId,
+                  missing: "both",
+                  elapsedMs: Duration.toMillis(joinTimeout)
+                })
+              )
+          }).pipe(Effect.onExit((exit) =>
+            Effect.sync(() => {
+              movingTo = undefined
+              // nobody waits to be there any more
+              if (Exit.isFailure(exit) && target.channelId === channelId) target.channelId = former
+            })
+          ))
+        }))
+      )
     )
+
+  let receive: Receive.Receive | undefined
 
   const session: VoiceSession = {
     guildId,
@@ -446,8 +450,13 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
       live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
     setSelf,
-    packets: conduit.packets,
-    receive,
+    get packets() {
+      return conduit.packets
+    },
+    // made when it is asked for: many sessions only play
+    get receive() {
+      return receive ??= Effect.runSyncWith(listening)(Receive.make(intake, options.receive))
+    },
     packetsDropped: conduit.packetsDropped,
     events: conduit.events,
     statistics: Effect.zipWith(

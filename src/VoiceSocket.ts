@@ -31,8 +31,8 @@ export type Incoming =
 /**
  * An open connection to a voice gateway. It is terminated when its scope closes, if it is still open then.
  *
- * A gateway that sends faster than `incoming` is read is paused, not cut off: 256 messages wait here, a bounded number
- * more in the transport, the rest in the network. Messages of more than 1 MiB end the connection (1009).
+ * A gateway that sends faster than {@link Connection.take} is run is paused, not cut off: a bounded number of messages wait in
+ * the transport, the rest in the network. Messages of more than 1 MiB end the connection (1009).
  *
  * @category models
  * @since 0.1.0
@@ -40,11 +40,11 @@ export type Incoming =
 export interface Connection {
   readonly version: VoicePayload.VoiceVersion
   readonly endpoint: string
-  /** Fails after the last message with the reason of the close code, or `ConnectionLost`. */
-  readonly incoming: Queue.Dequeue<Incoming, VoiceError.VoiceError>
+  /** Waits for the next message. Fails after the last one with the reason of the close code, or `ConnectionLost`. */
+  readonly take: Effect.Effect<Incoming, VoiceError.VoiceError>
   readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
   readonly sendDave: (frame: DaveFrame.ClientFrame) => Effect.Effect<void, VoiceError.VoiceError>
-  /** The last `seq` received, text or binary; -1 before the first. */
+  /** The last `seq` taken, text or binary; -1 before the first. */
   readonly lastSequence: () => number
   readonly close: (code: number, reason: string) => Effect.Effect<void>
   readonly terminate: Effect.Effect<void>
@@ -65,7 +65,6 @@ export class VoiceSocket extends Context.Service<VoiceSocket, {
   }) => Effect.Effect<Connection, VoiceError.VoiceError, Scope.Scope>
 }>()("effect-discord-voice/VoiceSocket") {}
 
-const waitingMessages = 256
 const maxPayloadBytes = 1024 * 1024
 
 const gatewayUrl = (endpoint: string, version: VoicePayload.VoiceVersion): string => {
@@ -123,24 +122,16 @@ const make = Effect.gen(function*() {
         )
       )
     )
-    // A reader that outlives the scope gets an end, too.
-    const incoming = yield* Effect.acquireRelease(
-      Queue.bounded<Incoming, VoiceError.VoiceError>(waitingMessages),
-      (queue) => Queue.fail(queue, closedError(new Transport.WebSocketClosed({ code: 1006, reason: "" })))
-    )
     let lastSequence = -1
-
-    yield* Queue.take(socket.frames).pipe(
-      Effect.flatMap((frame) => {
+    const take = Effect.matchEffect(Queue.take(socket.frames), {
+      onSuccess: (frame) => {
         const message = decode(version, frame)
         const sequence = sequenceOf(message)
         if (sequence !== undefined) lastSequence = sequence
-        return Queue.offer(incoming, message)
-      }),
-      Effect.forever,
-      Effect.catch((closed) => Queue.fail(incoming, closedError(closed))),
-      Effect.forkScoped
-    )
+        return Effect.succeed(message)
+      },
+      onFailure: (closed) => Effect.fail(closedError(closed))
+    })
 
     const send = (op: number, frame: Result.Result<Transport.Frame, { readonly message: string }>) =>
       Result.isFailure(frame)
@@ -150,7 +141,7 @@ const make = Effect.gen(function*() {
     const connection: Connection = {
       version,
       endpoint,
-      incoming,
+      take,
       send: (message) => Effect.suspend(() => send(message.op, VoicePayload.encodeClient(version, message))),
       sendDave: (frame) => Effect.suspend(() => send(frame.op, DaveFrame.encodeClient(frame))),
       lastSequence: () => lastSequence,

@@ -11,7 +11,6 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
@@ -83,6 +82,14 @@ export const connect = Effect.fnUntraced(function*(
   const phaseTimeoutMs = options.phaseTimeoutMs ?? defaultPhaseTimeoutMs
 
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
+  let onEnd: ((error: VoiceError.VoiceError) => void) | undefined
+  let endedBy: VoiceError.VoiceError | undefined
+  const end = (error: VoiceError.VoiceError): void => {
+    if (endedBy !== undefined) return
+    endedBy = error
+    Deferred.doneUnsafe(ended, Effect.fail(error))
+    onEnd?.(error)
+  }
   const within = <A, R>(phase: VoiceError.Phase, effect: Effect.Effect<A, VoiceError.VoiceError, R>) =>
     Signalling.within(phase, phaseTimeoutMs, ended, effect)
 
@@ -99,7 +106,7 @@ export const connect = Effect.fnUntraced(function*(
     : yield* dave.open({
       userId: info.userId,
       channelId: info.channelId,
-      onLost: (error) => void Deferred.doneUnsafe(ended, Effect.fail(error))
+      onLost: end
     })
   const e2ee = group === undefined ? undefined : yield* E2ee.make({
     group,
@@ -118,15 +125,23 @@ export const connect = Effect.fnUntraced(function*(
     },
     onPacket,
     onChange: (state) => emit({ _tag: "E2eeChanged", e2ee: state }),
-    onFailed: (error) => void Deferred.doneUnsafe(ended, Effect.fail(error))
+    onFailed: end
   })
+  const described = yield* Deferred.make<Signalling.Description>()
+  let latest: Signalling.Description | undefined
+  let renew: Effect.Effect<void> | undefined
   const gateway = yield* Signalling.make({
     info,
     version,
     sockets,
     users,
     emit,
+    onDescription: (next) => {
+      latest = next
+      return renew === undefined ? Deferred.succeed(described, next) : renew
+    },
     ended,
+    onLost: end,
     phaseTimeoutMs,
     resumeAttempts: options.resumeAttempts ?? defaultResumeAttempts,
     maxDaveVersion,
@@ -141,7 +156,7 @@ export const connect = Effect.fnUntraced(function*(
   yield* Chores.run(clock, 0, () => {
     const error = udp.keepAlive()
     if (error === undefined) return VoiceUdp.keepaliveMs
-    Deferred.doneUnsafe(ended, Effect.fail(error))
+    end(error)
     return Infinity
   })
   const self = yield* Effect.raceFirst(udp.discover, Deferred.await(ended)).pipe(
@@ -167,7 +182,9 @@ export const connect = Effect.fnUntraced(function*(
       const made = crypto.make(mode, Redacted.make(Uint8Array.from(d.secret_key)))
       return { cipher: yield* Scope.provide(made, keyScope), keyScope }
     })
-  const description = yield* within("session-description", Queue.take(gateway.descriptions))
+  const description = yield* within("session-description", Deferred.await(described))
+  // the group hears of it before anybody can play
+  yield* Effect.yieldNow
   let key = yield* makeCipher(description)
   const { cipher } = key
   let given = description
@@ -198,12 +215,9 @@ export const connect = Effect.fnUntraced(function*(
     outlet: udp.media,
     onTrack: (_tag, track) => emit({ _tag, track }),
     onExhausted: () =>
-      Deferred.doneUnsafe(
-        ended,
-        VoiceError.fail(
-          new VoiceError.CryptoFailed({ mode, detail: "its nonces are used up; connect anew for a new key" })
-        )
-      )
+      end(VoiceError.make(
+        new VoiceError.CryptoFailed({ mode, detail: "its nonces are used up; connect anew for a new key" })
+      ))
   })
   player = sender
   const rtcp = Rtcp.make({
@@ -225,36 +239,37 @@ export const connect = Effect.fnUntraced(function*(
   })
   sender.setGate(gate)
   sender.setEncrypting(isEncrypting)
-  yield* Effect.addFinalizer(() => Effect.sync(() => sender.close()))
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      onEnd = undefined
+      sender.close()
+    })
+  )
 
   // a later Session Description brings a new key, and nonces start anew with it
-  yield* Effect.gen(function*() {
-    while (true) {
-      const description = yield* Queue.take(gateway.descriptions)
-      if (isGivenAgain(description)) continue
-      const next = yield* makeCipher(description)
-      given = description
-      const former = key
-      key = next
-      sender.setCipher(next.cipher)
-      media.setCipher(next.cipher)
-      rtcp.setCipher(next.cipher)
-      yield* Scope.close(former.keyScope, Exit.void)
-    }
+  renew = Effect.gen(function*() {
+    const description = latest
+    if (description === undefined || isGivenAgain(description)) return
+    const next = yield* makeCipher(description)
+    given = description
+    const former = key
+    key = next
+    sender.setCipher(next.cipher)
+    media.setCipher(next.cipher)
+    rtcp.setCipher(next.cipher)
+    yield* Scope.close(former.keyScope, Exit.void)
   }).pipe(
-    Effect.catch((error) => Deferred.fail(ended, error)),
-    Effect.forkScoped({ startImmediately: true })
+    Effect.catch((error) => Effect.sync(() => end(error))),
+    Effect.uninterruptible
   )
+  // one that came meanwhile
+  yield* renew
 
-  yield* Deferred.await(ended).pipe(
-    Effect.catch((error) =>
-      Effect.sync(() => {
-        sender.close()
-        emit({ _tag: "Ended", error })
-      })
-    ),
-    Effect.forkScoped({ startImmediately: true })
-  )
+  onEnd = (error) => {
+    sender.close()
+    emit({ _tag: "Ended", error })
+  }
+  if (endedBy !== undefined) onEnd(endedBy)
 
   const statistics = (): Line.Statistics => {
     const out = sender.statistics()

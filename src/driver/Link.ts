@@ -7,7 +7,6 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type * as DaveFrame from "../protocol/DaveFrame.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
@@ -126,7 +125,7 @@ export const make = Effect.fnUntraced(function*(
       if (sequence !== undefined) listener.onSequence(sequence)
     })
 
-  const read = Effect.flatMap(Queue.take(socket.incoming), (incoming) => {
+  const read = Effect.flatMap(socket.take, (incoming) => {
     switch (incoming._tag) {
       case "Malformed":
         return listener.onMalformed(incoming.detail)

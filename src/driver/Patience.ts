@@ -5,8 +5,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 
 /**
  * @category models
@@ -29,27 +28,33 @@ const mostMs = 300_000
 export const make = Effect.fnUntraced(function*<A extends object>(
   again: (question: A) => Effect.Effect<void>
 ): Effect.fn.Return<Patience<A>, never, Scope.Scope> {
-  const waiting = Latch.makeUnsafe()
+  const scope = yield* Effect.scope
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
   let unanswered: A | undefined
   let patienceMs = firstMs
+  let isWaiting = false
 
-  yield* Effect.gen(function*() {
-    while (true) {
-      yield* waiting.await
-      const question = unanswered
-      yield* Effect.sleep(patienceMs)
-      if (question === undefined || question !== unanswered) continue
-      patienceMs = Math.min(mostMs, 2 * patienceMs)
-      yield* again(question)
-    }
-  }).pipe(Effect.forkScoped({ startImmediately: true }))
+  // a fiber only while there is something to wait for
+  const wait = () =>
+    Effect.gen(function*() {
+      while (unanswered !== undefined) {
+        const question = unanswered
+        yield* Effect.sleep(patienceMs)
+        if (question !== unanswered) continue
+        patienceMs = Math.min(mostMs, 2 * patienceMs)
+        yield* again(question)
+      }
+      isWaiting = false
+    })
 
   return {
     await: (question) => {
       unanswered = question
-      if (question !== undefined) return void waiting.openUnsafe()
-      patienceMs = firstMs
-      waiting.closeUnsafe()
+      if (question === undefined) patienceMs = firstMs
+      else if (!isWaiting) {
+        isWaiting = true
+        fork(Effect.forkIn(wait(), scope, { startImmediately: true }))
+      }
     }
   }
 })

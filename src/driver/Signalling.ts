@@ -11,7 +11,6 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Queue from "effect/Queue"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
@@ -52,8 +51,6 @@ export type Description = Data<4>
 export interface Signalling {
   /** Waits for Ready (op 2). */
   readonly ready: Effect.Effect<Ready>
-  /** Every Session Description (op 4) in order; a later one brings a new key. */
-  readonly descriptions: Queue.Dequeue<Description>
   /** Sends on the socket of the moment, and waits until the message has left. */
   readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
   /** Sends from plain code, in order, on the socket of the moment; what is lost with its socket stays lost. */
@@ -81,8 +78,12 @@ export interface Options {
   readonly sockets: VoiceSocket.VoiceSocket["Service"]
   readonly users: SsrcMap.SsrcMap
   readonly emit: (event: Line.Event) => void
+  /** Hears every Session Description (op 4) in order, before anything behind it is read; a later one brings a new key. */
+  readonly onDescription: (description: Description) => Effect.Effect<unknown>
   /** Fails when the connection is over. */
   readonly ended: Deferred.Deferred<never, VoiceError.VoiceError>
+  /** Called when a socket is lost that cannot be resumed. */
+  readonly onLost: (error: VoiceError.VoiceError) => void
   readonly phaseTimeoutMs: number
   /** How often to try to resume after a loss. 0: never. */
   readonly resumeAttempts: number
@@ -160,7 +161,7 @@ export const within = <A, R>(
 
 /**
  * Opens the socket, waits for Hello and identifies. From then on it goes on by itself until the scope closes, which closes
- * the socket with 1000. `ended` fails when a socket is lost that cannot be resumed.
+ * the socket with 1000. `onLost` is called when a socket is lost that cannot be resumed.
  *
  * @category constructors
  * @since 0.1.0
@@ -168,13 +169,12 @@ export const within = <A, R>(
 export const make = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Signalling, VoiceError.VoiceError, Scope.Scope> {
-  const { e2ee, emit, ended, info, phaseTimeoutMs, resumeAttempts, sockets, users, version } = options
+  const { e2ee, emit, ended, info, onDescription, phaseTimeoutMs, resumeAttempts, sockets, users, version } = options
   const scope = yield* Effect.scope
   const clock = yield* Clock.Clock
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
   const ready = yield* Deferred.make<Ready>()
-  const descriptions = yield* Queue.unbounded<Description>()
   let lastSequence = -1
   let speaking: VoicePayload.ClientMessage | undefined
   let isEstablished = false
@@ -189,7 +189,7 @@ export const make = Effect.fnUntraced(function*(
       case 2:
         return Deferred.succeed(ready, message.d)
       case 4:
-        return Queue.offer(descriptions, message.d)
+        return onDescription(message.d)
       case 5: {
         const { speaking: flags, ssrc, user_id: userId } = message.d
         users.assign(ssrc, userId)
@@ -350,13 +350,12 @@ export const make = Effect.fnUntraced(function*(
     }
   })
   yield* supervise.pipe(
-    Effect.flatMap((error) => Deferred.fail(ended, error)),
+    Effect.map(options.onLost),
     Effect.forkScoped({ startImmediately: true })
   )
 
   return {
     ready: Deferred.await(ready),
-    descriptions,
     send: (message) => Effect.suspend(() => current.link.send(message)),
     post,
     setSpeaking: (flags, ssrc) => {

@@ -220,19 +220,20 @@ export const make = Effect.fnUntraced(function*(
       () => Effect.suspend(() => readers.delete(reader) && readers.size === 0 ? listen : reread)
     )
 
-  const packets = Stream.unwrap(Effect.gen(function*() {
-    const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
-    yield* read({
-      onPacket: (packet) => {
-        if (Queue.sizeUnsafe(queue) >= capacity) dropped++
-        Queue.offerUnsafe(queue, packet)
-      },
-      only: () => undefined,
-      onConnection: () => {},
-      onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
-    })
-    return Stream.fromQueue(queue)
-  }))
+  const packets = () =>
+    Stream.unwrap(Effect.gen(function*() {
+      const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
+      yield* read({
+        onPacket: (packet) => {
+          if (Queue.sizeUnsafe(queue) >= capacity) dropped++
+          Queue.offerUnsafe(queue, packet)
+        },
+        only: () => undefined,
+        onConnection: () => {},
+        onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
+      })
+      return Stream.fromQueue(queue)
+    }))
 
   return {
     publish,
@@ -296,7 +297,9 @@ export const make = Effect.fnUntraced(function*(
         deaf = value
         return listen
       }),
-    packets,
+    get packets() {
+      return packets()
+    },
     packetsDropped: () => dropped,
     statistics: Effect.suspend(() => current === undefined ? notConnected("Statistics") : current.statistics),
     e2ee: Effect.suspend(() =>

@@ -106,10 +106,22 @@ export const make = Effect.fnUntraced(function*(
   encoder: EncoderOptions | undefined
 ): Effect.fn.Return<Playing, never, Scope.Scope> {
   const scope = yield* Effect.scope
-  const player = yield* Player.make(outlet, mixer, encoder)
+  let player: Player.Player | undefined
+  // made by the first track: many sessions only listen
+  const making = yield* Effect.cached(
+    Player.make(outlet, mixer, encoder).pipe(
+      Effect.tap((made) =>
+        Effect.sync(() => {
+          player = made
+        })
+      ),
+      Scope.provide(scope),
+      Effect.uninterruptible
+    )
+  )
   const places = new Map<Track.Track, Place>()
   /** Tracks whose sources are being opened. */
-  const making = new Set<{ isInterrupted: boolean }>()
+  const opening = new Set<{ isInterrupted: boolean }>()
 
   const play = <R>(source: AudioSource<R>, options: PlayOptions = {}) =>
     Effect.gen(function*() {
@@ -119,7 +131,7 @@ export const make = Effect.fnUntraced(function*(
           new VoiceError.Unsupported({ feature: `a gain of ${gain}`, detail: "it has to be a number from 0 on" })
         )
       }
-      const place = player.place({
+      const place = (yield* making).place({
         gain,
         fadeInMs: toMs(options.fadeIn),
         duck: duckingOf(options.duck),
@@ -127,7 +139,7 @@ export const make = Effect.fnUntraced(function*(
         crossfadeMs: toMs(options.crossfade)
       })
       const own = { isInterrupted: false }
-      making.add(own)
+      opening.add(own)
       return yield* Effect.uninterruptibleMask((restore) =>
         Effect.gen(function*() {
           const trackScope = yield* Scope.fork(scope)
@@ -146,14 +158,15 @@ export const make = Effect.fnUntraced(function*(
           if (own.isInterrupted) yield* track.stop
           return track
         })
-      ).pipe(Effect.ensuring(Effect.sync(() => making.delete(own))))
+      ).pipe(Effect.ensuring(Effect.sync(() => opening.delete(own))))
     })
 
   const tracks = Effect.sync(() => Array.from(places.keys()))
 
   const interrupt = Effect.gen(function*() {
+    if (player === undefined) return []
     yield* player.silence
-    for (const track of making) track.isInterrupted = true
+    for (const track of opening) track.isInterrupted = true
     const all = yield* tracks
     const positions = yield* Effect.forEach(
       all,

@@ -73,6 +73,8 @@ const wordAfter = (since: Whereabouts.Now) => (now: Whereabouts.Now): Word | und
   return undefined
 }
 
+const stepOf = ({ backoff }: Policy) => Schedule.toStep(backoff)
+
 const disconnected = (code: number, detail: string) => VoiceError.make(new VoiceError.Disconnected({ code, detail }))
 
 /**
@@ -94,7 +96,8 @@ export const run = Effect.fnUntraced(function*(
 
   /** The channel of the last connection. */
   let channelId: ChannelId | undefined
-  let nextDelay = yield* Schedule.toStep(policy.backoff)
+  /** Of the attempts since a connection was last stable. */
+  let nextDelay: Effect.Success<ReturnType<typeof stepOf>> | undefined
   let attempt = 0
   /** Whether the failure before this one allowed one more attempt only. */
   let wasLastChance = false
@@ -102,17 +105,18 @@ export const run = Effect.fnUntraced(function*(
 
   const reconnection = Traces.reconnection({ guild: whereabouts.guildId })
 
-  const settle = Effect.gen(function*() {
-    nextDelay = yield* Schedule.toStep(policy.backoff)
+  const settle = () => {
+    nextDelay = undefined
     attempt = 0
     wasLastChance = false
-  })
+  }
 
   const request = (anew: boolean): Step => ({ _tag: "Request", anew: Effect.succeed(anew) })
 
   /** Waits for the next attempt, or fails with the reason if there is none. The main gateway can cut the waiting short. */
   const backOff = (error: VoiceError.VoiceError, since: Whereabouts.Now): Effect.Effect<Step, VoiceError.VoiceError> =>
     Effect.gen(function*() {
+      nextDelay ??= yield* stepOf(policy)
       const delay = yield* Pull.matchEffect(nextDelay(yield* Clock.currentTimeMillis, error), {
         onSuccess: ([, duration]) => Effect.succeed(duration),
         onFailure: Effect.failCause,
@@ -372,7 +376,7 @@ export const run = Effect.fnUntraced(function*(
 
       const up = yield* Effect.raceFirst(bringUp, heard)
       const outcome = typeof up === "function" ? yield* remain(up) : up
-      if (readyMs !== undefined && nowMs() - readyMs >= stableMs) yield* settle
+      if (readyMs !== undefined && nowMs() - readyMs >= stableMs) settle()
       // what the close code of a removal says is still to be heard
       const removal = outcome._tag === "Word" && outcome.word === "removed"
         ? yield* Effect.exit(onRemoved(connection, since))

@@ -122,7 +122,7 @@ const make = Effect.gen(function*() {
     const connection: VoiceSocket.Connection = {
       version,
       endpoint,
-      incoming,
+      take: Queue.take(incoming),
       send,
       sendDave: send,
       lastSequence: () => lastSequence,

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Queue, Redacted, Scope } from "effect"
+import { Effect, Exit, Redacted, Scope } from "effect"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import { Ssrc } from "../../src/protocol/Identifier.ts"
@@ -36,10 +36,10 @@ describe("MockVoiceSocket", () => {
       yield* peer.pushDave({ op: 25, seq: 1, externalSender: Uint8Array.of(2) })
       yield* peer.pushMalformed("bad")
       yield* peer.close(4022, "over")
-      const tags = yield* Effect.replicateEffect(Queue.take(connection.incoming), 3)
+      const tags = yield* Effect.replicateEffect(connection.take, 3)
       assert.deepStrictEqual(tags.map((incoming) => incoming._tag), ["Message", "Dave", "Malformed"])
       assert.strictEqual(connection.lastSequence(), 1)
-      assert.strictEqual(yield* reasonOf(Queue.take(connection.incoming)), "CallTerminated")
+      assert.strictEqual(yield* reasonOf(connection.take), "CallTerminated")
       assert.strictEqual(yield* reasonOf(connection.send({ op: 3, d: { t: 1 } })), "CallTerminated")
       assert.deepStrictEqual(yield* peer.closed, { code: 4022, detail: "over" })
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
