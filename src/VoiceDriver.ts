@@ -310,19 +310,18 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     )
 
   const capacity = options.receiveCapacity ?? defaultReceiveCapacity
-  const packets = () =>
-    Stream.unwrap(Effect.gen(function*() {
-      const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
-      yield* listenWith(
-        (packet) => {
-          if (Queue.sizeUnsafe(queue) >= capacity) dropped++
-          Queue.offerUnsafe(queue, packet)
-        },
-        (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error)),
-        everybody
-      )
-      return isOver ? Stream.fromEffect(Deferred.await(ended)) : Stream.fromQueue(queue)
-    }))
+  const packets = Stream.unwrap(Effect.gen(function*() {
+    const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
+    yield* listenWith(
+      (packet) => {
+        if (Queue.sizeUnsafe(queue) >= capacity) dropped++
+        Queue.offerUnsafe(queue, packet)
+      },
+      (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error)),
+      everybody
+    )
+    return isOver ? Stream.fromEffect(Deferred.await(ended)) : Stream.fromQueue(queue)
+  }))
 
   return {
     info,
@@ -353,9 +352,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     setSpeaking: (flags) => tellLive("Speaking", { _tag: "SetSpeaking", flags }),
     events,
     observe,
-    get packets() {
-      return packets()
-    },
+    packets,
     listen: (onPacket, only = everybody) => listenWith(onPacket, () => {}, only),
     relisten: Effect.sync(audience.refresh),
     packetsDropped: () => dropped,

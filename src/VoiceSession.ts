@@ -31,7 +31,6 @@ import * as Policy from "./session/Policy.ts"
 import * as Presence from "./session/Presence.ts"
 import type { State } from "./session/State.ts"
 import * as Supervisor from "./session/Supervisor.ts"
-import * as Traces from "./session/Traces.ts"
 import * as Whereabouts from "./session/Whereabouts.ts"
 import * as VoiceDriver from "./VoiceDriver.ts"
 import * as VoiceError from "./VoiceError.ts"
@@ -350,10 +349,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       "Playing",
       playing.play(source, playOptions).pipe(
         // the session may have ended while the source was being opened
-        Effect.tap(live("Playing", Effect.void)),
-        Effect.tap((track) =>
-          Effect.forkIn(Traces.track(source.name, track.awaitEnd), scope, { startImmediately: true })
-        )
+        Effect.tap(live("Playing", Effect.void))
       )
     )
 
@@ -398,7 +394,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
             return Effect.succeed(false)
         }
       }
-      yield* states.stream.pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
+      yield* states.stream().pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
       yield* live("Moving", Effect.void)
     })
 
@@ -440,9 +436,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     channelId: Effect.sync(() => target.channelId),
     userId,
     state: Effect.sync(() => state),
-    get changes() {
-      return states.stream.pipe(Stream.takeUntil((now) => now._tag === "Closed"))
-    },
+    changes: Stream.suspend(() => Stream.takeUntil(states.stream(), (now) => now._tag === "Closed")),
     play,
     tracks: playing.tracks,
     interrupt: playing.interrupt,
@@ -450,9 +444,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
       live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
     setSelf,
-    get packets() {
-      return conduit.packets
-    },
+    packets: conduit.packets,
     // made when it is asked for: many sessions only play
     get receive() {
       return receive ??= Effect.runSyncWith(listening)(Receive.make(intake, options.receive))

@@ -14,7 +14,7 @@ import * as Stream from "effect/Stream"
 export interface Broadcast<A> {
   readonly publish: (value: A) => void
   /** The last values, and each one from then on. */
-  readonly stream: Stream.Stream<A>
+  readonly stream: () => Stream.Stream<A>
 }
 
 /**
@@ -33,9 +33,8 @@ export const make = <A>(kept: number, capacity = Infinity): Broadcast<A> => {
       last.push(value)
       for (const listener of listeners) Queue.offerUnsafe(listener, value)
     },
-    // made when it is asked for: hardly any of them ever is
-    get stream() {
-      return Stream.unwrap(Effect.map(
+    stream: () =>
+      Stream.unwrap(Effect.map(
         Effect.acquireRelease(
           Effect.map(Queue.make<A>({ capacity, strategy: "sliding" }), (queue) => {
             for (const value of last) Queue.offerUnsafe(queue, value)
@@ -46,6 +45,5 @@ export const make = <A>(kept: number, capacity = Infinity): Broadcast<A> => {
         ),
         Stream.fromQueue
       ))
-    }
   }
 }

@@ -416,12 +416,8 @@ export const make = Effect.fnUntraced(function*<R>(
     name: source.name,
     durationMs,
     state: Effect.sync(() => state),
-    get changes() {
-      return states.stream.pipe(Stream.takeUntil((now) => now._tag === "Ended"))
-    },
-    get events() {
-      return events.stream.pipe(Stream.takeUntil((event) => event._tag === "Ended"))
-    },
+    changes: Stream.suspend(() => Stream.takeUntil(states.stream(), (now) => now._tag === "Ended")),
+    events: Stream.suspend(() => Stream.takeUntil(events.stream(), (event) => event._tag === "Ended")),
     position: Effect.sync(positionMs),
     pause: setPaused(true),
     resume: setPaused(false),

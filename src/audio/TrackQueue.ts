@@ -518,7 +518,7 @@ export const make = Effect.fnUntraced(function*<R = never>(
       }
     }),
     get events() {
-      return events.stream
+      return events.stream()
     },
     // who watches the events hears the last of them before who waits
     awaitIdle: Effect.suspend(() => Deferred.await(idle)).pipe(Effect.ensuring(Effect.yieldNow))

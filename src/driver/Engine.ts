@@ -127,9 +127,10 @@ export const connect = Effect.fnUntraced(function*(
     onChange: (state) => emit({ _tag: "E2eeChanged", e2ee: state }),
     onFailed: end
   })
-  const described = yield* Deferred.make<Signalling.Description>()
+  /** The last Session Description, until its key is in use. */
   let latest: Signalling.Description | undefined
-  let renew: Effect.Effect<void> | undefined
+  let onDescribed: ((description: Effect.Effect<Signalling.Description>) => void) | undefined
+  let renew: Effect.Effect<void> = Effect.void
   const gateway = yield* Signalling.make({
     info,
     version,
@@ -138,7 +139,8 @@ export const connect = Effect.fnUntraced(function*(
     emit,
     onDescription: (next) => {
       latest = next
-      return renew === undefined ? Deferred.succeed(described, next) : renew
+      onDescribed?.(Effect.succeed(next))
+      return renew
     },
     ended,
     onLost: end,
@@ -179,19 +181,23 @@ export const connect = Effect.fnUntraced(function*(
         )
       }
       const keyScope = yield* Scope.fork(keys)
-      const made = crypto.make(mode, Redacted.make(Uint8Array.from(d.secret_key)))
-      return { cipher: yield* Scope.provide(made, keyScope), keyScope }
+      const bytes = Uint8Array.from(d.secret_key)
+      const made = crypto.make(mode, Redacted.make(bytes))
+      return { cipher: yield* Scope.provide(made, keyScope), bytes, keyScope }
     })
-  const description = yield* within("session-description", Deferred.await(described))
+  const described = Effect.callback<Signalling.Description>((resume) => {
+    onDescribed = resume
+    if (latest !== undefined) resume(Effect.succeed(latest))
+  })
+  const description = yield* within("session-description", described)
+  onDescribed = undefined
   // the group hears of it before anybody can play
   yield* Effect.yieldNow
   let key = yield* makeCipher(description)
   const { cipher } = key
-  let given = description
   /** A key that is given again keeps its cipher: another one would count nonces from 0, and use them twice. */
   const isGivenAgain = (next: Signalling.Description) =>
-    "secret_key" in given && "secret_key" in next && given.mode === next.mode &&
-    Buffer.from(given.secret_key).equals(Buffer.from(next.secret_key))
+    "secret_key" in next && next.mode === mode && Buffer.compare(key.bytes, Uint8Array.from(next.secret_key)) === 0
 
   const reception = Reception.make()
   const media = MediaReceiver.make({
@@ -249,9 +255,9 @@ export const connect = Effect.fnUntraced(function*(
   // a later Session Description brings a new key, and nonces start anew with it
   renew = Effect.gen(function*() {
     const description = latest
+    latest = undefined
     if (description === undefined || isGivenAgain(description)) return
     const next = yield* makeCipher(description)
-    given = description
     const former = key
     key = next
     sender.setCipher(next.cipher)

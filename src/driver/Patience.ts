@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 
 /**
  * @category models
@@ -37,8 +37,9 @@ export const make = Effect.fnUntraced(function*<A extends object>(
   // a fiber only while there is something to wait for
   const wait = () =>
     Effect.gen(function*() {
-      while (unanswered !== undefined) {
+      while (true) {
         const question = unanswered
+        if (question === undefined) break
         yield* Effect.sleep(patienceMs)
         if (question !== unanswered) continue
         patienceMs = Math.min(mostMs, 2 * patienceMs)

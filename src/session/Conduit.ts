@@ -220,20 +220,19 @@ export const make = Effect.fnUntraced(function*(
       () => Effect.suspend(() => readers.delete(reader) && readers.size === 0 ? listen : reread)
     )
 
-  const packets = () =>
-    Stream.unwrap(Effect.gen(function*() {
-      const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
-      yield* read({
-        onPacket: (packet) => {
-          if (Queue.sizeUnsafe(queue) >= capacity) dropped++
-          Queue.offerUnsafe(queue, packet)
-        },
-        only: () => undefined,
-        onConnection: () => {},
-        onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
-      })
-      return Stream.fromQueue(queue)
-    }))
+  const packets = Stream.unwrap(Effect.gen(function*() {
+    const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
+    yield* read({
+      onPacket: (packet) => {
+        if (Queue.sizeUnsafe(queue) >= capacity) dropped++
+        Queue.offerUnsafe(queue, packet)
+      },
+      only: () => undefined,
+      onConnection: () => {},
+      onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
+    })
+    return Stream.fromQueue(queue)
+  }))
 
   return {
     publish,
@@ -297,9 +296,7 @@ export const make = Effect.fnUntraced(function*(
         deaf = value
         return listen
       }),
-    get packets() {
-      return packets()
-    },
+    packets,
     packetsDropped: () => dropped,
     statistics: Effect.suspend(() => current === undefined ? notConnected("Statistics") : current.statistics),
     e2ee: Effect.suspend(() =>

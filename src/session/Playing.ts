@@ -15,6 +15,7 @@ import type { Mixer } from "../Mixer.ts"
 import type { Ducking } from "../mixer/messages.ts"
 import type { EncoderOptions } from "../OpusEncoder.ts"
 import * as VoiceError from "../VoiceError.ts"
+import * as Traces from "./Traces.ts"
 
 /**
  * How the others step back while a track speaks over them.
@@ -147,7 +148,7 @@ export const make = Effect.fnUntraced(function*(
             Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
           )
           places.set(track, place)
-          yield* track.awaitEnd.pipe(
+          yield* Traces.track(source.name, track.awaitEnd).pipe(
             Effect.andThen(Effect.suspend(() => {
               places.delete(track)
               return Scope.close(trackScope, Exit.void)

@@ -3,7 +3,7 @@ import { Effect, Fiber, Stream } from "effect"
 import * as Broadcast from "../../src/audio/Broadcast.ts"
 
 const start = <A>(broadcast: Broadcast.Broadcast<A>, count: number) =>
-  Effect.forkChild(Stream.runCollect(Stream.take(broadcast.stream, count)), { startImmediately: true })
+  Effect.forkChild(Stream.runCollect(Stream.take(broadcast.stream(), count)), { startImmediately: true })
 
 describe("Broadcast", () => {
   it.effect("tells the last values first, and then each one", () =>
@@ -22,7 +22,7 @@ describe("Broadcast", () => {
     Effect.gen(function*() {
       const broadcast = Broadcast.make<number>(1, 2)
       broadcast.publish(0)
-      const pull = yield* Stream.toPull(broadcast.stream)
+      const pull = yield* Stream.toPull(broadcast.stream())
       assert.deepStrictEqual(yield* pull, [0])
       const reader = yield* start(broadcast, 4)
       for (const value of [1, 2, 3]) {
