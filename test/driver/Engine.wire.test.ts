@@ -207,6 +207,36 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual((yield* connection.statistics).failedToOpen, 1)
     })).pipe(Effect.provide(Mock.layer)))
 
+  /** Keys take their time. */
+  const slow = Mock.layerWith(
+    Layer.effect(
+      VoiceCrypto.VoiceCrypto,
+      Effect.map(VoiceCrypto.VoiceCrypto, (crypto) =>
+        VoiceCrypto.VoiceCrypto.of({ ...crypto, make: (...key) => Effect.delay(crypto.make(...key), "1 millis") }))
+    ).pipe(Layer.provide(VoiceCrypto.layer))
+  )
+
+  it.effect("takes the last of two keys that come at once", () =>
+    Rig.run(Effect.gen(function*() {
+      const { fiber, say, takeDatagram } = yield* Mock.describe()
+      yield* say({ op: 4, d: { mode: Mock.mode, secret_key: Mock.key(1), dave_protocol_version: 0 } })
+      const connection = yield* Fiber.join(fiber)
+      yield* connection.attach(Mock.ringOf(frames))
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual(
+        Mock.opened((yield* takeDatagram).slice(), yield* Mock.cipher(1))?.payload,
+        Rig.payloads(frames)[0]
+      )
+    })).pipe(Effect.provide(slow)))
+
+  it.effect("ends for a reason that comes right behind the session's description, too", () =>
+    Rig.run(Effect.gen(function*() {
+      const { fiber, peer } = yield* Mock.describe()
+      yield* peer.close(4014)
+      const reason = yield* Rig.reasonOf(Effect.flatMap(Fiber.join(fiber), ({ awaitEnd }) => awaitEnd))
+      assert.strictEqual(reason._tag, "Disconnected")
+    })).pipe(Effect.provide(slow)))
+
   it.effect("goes on counting nonces when the key that it has is given again", () =>
     Rig.run(Effect.gen(function*() {
       const { connection, say, takeDatagram } = yield* Mock.connect()

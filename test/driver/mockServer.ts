@@ -40,8 +40,8 @@ export const ssrc = Ssrc.make(7_000)
 export const mode = "aead_aes256_gcm_rtpsize"
 export const key = (n: number) => Array.from({ length: 32 }, (_, i) => (i * 7 + n) & 0xff)
 
-/** A connection and the server's end of it. */
-export const connect = Effect.fnUntraced(function*(
+/** A server that has just described a session, and the connection that is coming up. */
+export const describe = Effect.fnUntraced(function*(
   options: VoiceDriver.ConnectOptions = {},
   /** What the server says right behind Ready. */
   early: ReadonlyArray<VoicePayload.ServerMessage> = []
@@ -87,10 +87,16 @@ export const connect = Effect.fnUntraced(function*(
   const select = yield* take
   assert.strictEqual(select.op, 1)
   yield* say({ op: 4, d: { mode, secret_key: key(0), dave_protocol_version: 0 } })
+  return { fiber, peer, udp, say, take, takeDatagram, beats }
+})
+
+/** A connection and the server's end of it. */
+export const connect = Effect.fnUntraced(function*(...options: Parameters<typeof describe>) {
+  const { fiber, ...server } = yield* describe(...options)
   const connection = yield* Fiber.join(fiber)
-  const speaking = yield* take
+  const speaking = yield* server.take
   assert.deepStrictEqual(speaking, { op: 5, d: { speaking: 1, delay: 0, ssrc } })
-  return { connection, peer, udp, say, take, takeDatagram, beats }
+  return { connection, ...server }
 })
 
 /** The server's half of a key. */
