@@ -1,11 +1,30 @@
 /**
  * Processes that a bench starts, and what they say.
  */
-import { type ChildProcess, fork } from "node:child_process"
+import { type ChildProcess, execFileSync, fork } from "node:child_process"
+import { sep } from "node:path"
 import { fileURLToPath } from "node:url"
 
 /** V8's flags for all processes that are started, as the command line gave them. */
 export const v8Flags: Array<string> = []
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const outDir = fileURLToPath(new URL("../node_modules/.cache/effect-discord-voice-bench/", import.meta.url))
+
+let isBuilt = false
+/**
+ * The file that a script of ours is run from: JavaScript, as the package is installed. Node can strip types by itself, but then
+ * it keeps what it needs for that in the memory that is measured.
+ */
+const built = (script: URL): string => {
+  if (!isBuilt) {
+    const compiler = fileURLToPath(new URL("../node_modules/typescript/bin/tsc", import.meta.url))
+    const project = fileURLToPath(new URL("tsconfig.json", import.meta.url))
+    execFileSync(process.execPath, [compiler, "--project", project], { stdio: ["ignore", "inherit", "inherit"] })
+    isBuilt = true
+  }
+  return fileURLToPath(script).replace(root, outDir.endsWith(sep) ? outDir : `${outDir}${sep}`).replace(/\.ts$/, ".js")
+}
 
 /** Runs a script; `ca` is the file of a certificate that it shall trust. */
 export const start = (
@@ -13,7 +32,7 @@ export const start = (
   args: ReadonlyArray<string>,
   { ca, execPath }: { readonly execPath: string; readonly ca?: string | undefined }
 ): ChildProcess =>
-  fork(fileURLToPath(script), [...args], {
+  fork(built(script), [...args], {
     execPath,
     execArgv: [
       ...v8Flags,

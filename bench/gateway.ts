@@ -1,7 +1,11 @@
 /**
  * A main gateway that says yes to everything, in the same turn: what is measured is behind it.
  */
-import { Effect, Layer, Option, PubSub, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
 import * as Gateway from "../src/Gateway.ts"
 import type { UserId } from "../src/protocol/Identifier.ts"
 

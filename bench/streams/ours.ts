@@ -1,7 +1,10 @@
 /**
  * This library: sessions on a gateway of its own that answers at once, each with a track.
  */
-import { Deferred, Effect, Exit, type Scope } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Gateway from "../../src/Gateway.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"

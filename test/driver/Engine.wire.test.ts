@@ -211,8 +211,11 @@ describe("Engine, what a server may do", () => {
   const slow = Mock.layerWith(
     Layer.effect(
       VoiceCrypto.VoiceCrypto,
-      Effect.map(VoiceCrypto.VoiceCrypto, (crypto) =>
-        VoiceCrypto.VoiceCrypto.of({ ...crypto, make: (...key) => Effect.delay(crypto.make(...key), "1 millis") }))
+      Effect.map(
+        VoiceCrypto.VoiceCrypto,
+        (crypto) =>
+          VoiceCrypto.VoiceCrypto.of({ ...crypto, make: (...key) => Effect.delay(crypto.make(...key), "1 millis") })
+      )
     ).pipe(Layer.provide(VoiceCrypto.layer))
   )
 
