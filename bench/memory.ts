@@ -1,6 +1,6 @@
 /**
  * What a connection takes of memory, idle and playing, beside @discordjs/voice: resident memory of the process after a
- * garbage collection, less that of the same process without connections.
+ * garbage collection, less that of the same process without connections; with what V8 keeps for new objects, and without.
  */
 import { type Bench, median } from "./measure.ts"
 import type { Memory } from "./streams/messages.ts"
@@ -28,20 +28,31 @@ export const memory: Bench = {
     const results = subjects.filter(({ source }) => !quick || source === "packets").map((subject) => ({
       subject,
       idle: Array<number>(),
-      playing: Array<number>()
+      playing: Array<number>(),
+      idleReduced: Array<number>(),
+      playingReduced: Array<number>()
     }))
     const rig = await Rig.open({ maxStreams: count, maxSeconds: 1 })
     try {
       for (let n = 0; n < rounds; n++) {
-        for (const { idle, playing, subject } of n % 2 === 0 ? results : results.toReversed()) {
+        for (
+          const { idle, idleReduced, playing, playingReduced, subject } of n % 2 === 0
+            ? results
+            : results.toReversed()
+        ) {
           progress(`memory: round ${n + 1}/${rounds}: ${count} x ${subject.name}`)
           const cell: Rig.Cell = { subject, count, modes: [mode], node: Rig.ownNode }
           const before = await rig.memoryBefore(cell)
           await rig.with(cell, async (running) => {
-            idle.push(kib(await running.memory(), before, count))
+            idle.push(kib(await running.memory(), before.kept, count))
             await running.play()
             await Rig.pause(playMs)
-            playing.push(kib(await running.memory(), before, count))
+            playing.push(kib(await running.memory(), before.kept, count))
+            playingReduced.push(kib(await running.memory(true), before.reduced, count))
+          })
+          // another process: a collection before it plays would change what comes after
+          await rig.with(cell, async (running) => {
+            idleReduced.push(kib(await running.memory(true), before.reduced, count))
           })
         }
       }
@@ -51,19 +62,22 @@ export const memory: Bench = {
     const shown = (values: ReadonlyArray<number>) =>
       `${median(values).toFixed(0)} (${Math.min(...values).toFixed(0)}-${Math.max(...values).toFixed(0)})`
     return {
-      rows: results.map(({ idle, playing, subject }) => ({
+      rows: results.map(({ idle, idleReduced, playing, playingReduced, subject }) => ({
         player: subject.name,
         "idle KiB": shown(idle),
-        "playing KiB": shown(playing)
+        "playing KiB": shown(playing),
+        "idle, reduced": shown(idleReduced),
+        "playing, reduced": shown(playingReduced)
       })),
       figures: {
         connections: count,
         rounds,
-        players: results.map(({ idle, playing, subject }) => ({ player: subject.name, idle, playing }))
+        players: results.map(({ subject, ...measured }) => ({ player: subject.name, ...measured }))
       },
       notes: [
         `a connection of ${count}: resident memory after garbage collection, less that without connections; ` +
         `medians (least-greatest) of ${rounds} rounds`,
+        "reduced: after a collection as V8 makes it where memory runs short, which gives back its space for new objects",
         `Node ${process.version}, ${mode}, over TLS`
       ]
     }

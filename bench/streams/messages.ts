@@ -29,7 +29,8 @@ export type ToPlayer =
   /** From here on CPU time is counted. */
   | { readonly _tag: "Begin" }
   | { readonly _tag: "End" }
-  | { readonly _tag: "Measure" }
+  /** With `reduce` it collects as V8 does where memory runs short, which gives back what it keeps for new objects. */
+  | { readonly _tag: "Measure"; readonly reduce: boolean }
 
 export interface Memory {
   /** Bytes. After a garbage collection. */

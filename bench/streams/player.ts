@@ -15,9 +15,10 @@ export interface Player {
 
 const say = (message: FromPlayer) => process.send?.(message)
 
-const collect = () => {
+const collect = (reduce: boolean) => {
   // the players run with --expose-gc
-  for (let i = 0; i < 3; i++) (globalThis as { gc?: () => void }).gc?.()
+  const { gc } = globalThis as { gc?: (options?: object) => void }
+  for (let i = 0; i < 3; i++) gc?.(...(reduce ? [{ type: "major", execution: "sync", flavor: "last-resort" }] : []))
 }
 
 /** Runs a player until the bench is gone. */
@@ -30,7 +31,8 @@ export const run = (player: Player): void => {
   let before = process.cpuUsage()
   process.on("message", (message) => {
     // the bench says what `ToPlayer` says
-    switch ((message as ToPlayer)._tag) {
+    const told = message as ToPlayer
+    switch (told._tag) {
       case "Play":
         return void Promise.resolve(player.play()).then(() => say({ _tag: "Playing" }), fail)
       case "Begin":
@@ -41,7 +43,7 @@ export const run = (player: Player): void => {
         return say({ _tag: "Used", cpuMicros: system + user })
       }
       case "Measure": {
-        collect()
+        collect(told.reduce)
         const { external, heapUsed, rss } = process.memoryUsage()
         return say({ _tag: "Memory", memory: { rss, heap: heapUsed, external } })
       }

@@ -61,7 +61,7 @@ export const pause = Child.pause
 export interface Running {
   readonly joinMs: ReadonlyArray<number>
   readonly play: () => Promise<void>
-  readonly memory: () => Promise<Memory>
+  readonly memory: (reduce?: boolean) => Promise<Memory>
   /** Lets it play for `ms`, and counts on both sides. */
   readonly measure: (ms: number) => Promise<{ readonly arrivals: Arrivals; readonly cpuMicros: number }>
 }
@@ -70,7 +70,7 @@ export interface Rig {
   /** Connects a player, uses it, and ends its process. */
   readonly with: <A>(cell: Cell, use: (running: Running) => Promise<A>) => Promise<A>
   /** A player before it connects, for its own memory. */
-  readonly memoryBefore: (cell: Cell) => Promise<Memory>
+  readonly memoryBefore: (cell: Cell) => Promise<{ readonly kept: Memory; readonly reduced: Memory }>
   readonly close: () => Promise<void>
 }
 
@@ -138,7 +138,7 @@ export const open = async (options: { readonly maxStreams: number; readonly maxS
         return use({
           joinMs,
           play: async () => void await tell(child, { _tag: "Play" }, "Playing"),
-          memory: async () => (await tell(child, { _tag: "Measure" }, "Memory")).memory,
+          memory: async (reduce = false) => (await tell(child, { _tag: "Measure", reduce }, "Memory")).memory,
           measure: async (ms) => {
             await ask({ _tag: "Begin" }, "Begun")
             child.send({ _tag: "Begin" })
@@ -154,7 +154,8 @@ export const open = async (options: { readonly maxStreams: number; readonly maxS
     memoryBefore: (cell) =>
       player({ ...cell, count: 0 }, async (child) => {
         await Child.hear<FromPlayer, "Ready">(child, "Ready")
-        return (await tell(child, { _tag: "Measure" }, "Memory")).memory
+        const kept = (await tell(child, { _tag: "Measure", reduce: false }, "Memory")).memory
+        return { kept, reduced: (await tell(child, { _tag: "Measure", reduce: true }, "Memory")).memory }
       }),
     close: async () => {
       await Child.end(sink)
