@@ -72,7 +72,13 @@ export const memory: Bench = {
       figures: {
         connections: count,
         rounds,
-        players: results.map(({ subject, ...measured }) => ({ player: subject.name, ...measured }))
+        players: results.map(({ idle, idleReduced, playing, playingReduced, subject }) => ({
+          player: subject.name,
+          idle,
+          playing,
+          idleReduced,
+          playingReduced
+        }))
       },
       notes: [
         `a connection of ${count}: resident memory after garbage collection, less that without connections; ` +
