@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Stream } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
@@ -377,6 +377,19 @@ describe("listening", () => {
       yield* guest.speak(Rig.frames(20))
       yield* Effect.sleep("100 millis")
       assert.deepInclude(yield* session.statistics, { packetsOpened, otherMedia: 0 })
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("is one and the same whenever it is asked for, and tells of an end that has come before", () =>
+    Rig.run(Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const session = yield* Scope.provide(Rig.join("lobby"), scope)
+      yield* Scope.close(scope, Exit.void)
+      const { receive } = session
+      assert.strictEqual(receive, session.receive)
+      const { frames, speaking, ticks } = receive
+      for (const heard of [Stream.runDrain(frames), Stream.runDrain(ticks), Stream.runDrain(speaking)]) {
+        assert.strictEqual((yield* Rig.reasonOf(heard))._tag, "NotConnected")
+      }
     })).pipe(Effect.provide(Rig.memory())))
 
   it.effect("takes the oldest from a slow reader, says so, and holds up nobody else", () =>
