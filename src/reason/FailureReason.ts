@@ -59,12 +59,12 @@ const joinHelp = {
     "the gateway does not know which user we are, so that it cannot tell our own VOICE_STATE_UPDATE from those of " +
     "others. It has most likely missed READY: give its layer the option userId",
   both:
-    "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE came. Is the channel full, are the permissions View Channel and " +
-    "Connect missing, is the channel id wrong, or are we in the channel already",
+    "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE came. The channel may be full or its id wrong, the permissions View " +
+    "Channel and Connect may be missing, or we may be in the channel already",
   VOICE_STATE_UPDATE: "our own VOICE_STATE_UPDATE did not come. The gateway connection most likely lacks the intent " +
     "GuildVoiceStates (1 << 7), or the Discord library that stands for it does not pass the event on",
   VOICE_SERVER_UPDATE:
-    "no VOICE_SERVER_UPDATE came. Are we in this channel already, from an earlier process? Leave it first",
+    "no VOICE_SERVER_UPDATE came. We may be in this channel already, from an earlier process: leave it first",
   endpoint:
     "VOICE_SERVER_UPDATE came without an endpoint: Discord is looking for a voice server and did not find one in time"
 } as const
@@ -142,7 +142,8 @@ export class NotConnected
   extends Schema.TaggedError<NotConnected>(`${key}/NotConnected`)("NotConnected", { operation: Schema.String })
 {
   override get message(): string {
-    return `${this.operation} needs a live voice connection, and this one has ended. Look at the session's state for the reason.`
+    return `${this.operation} needs a live voice connection, and this one has ended. Why is in the state and the awaitClosed of ` +
+      "its session, or in the awaitEnd of a connection without one."
   }
 }
 

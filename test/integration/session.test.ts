@@ -298,6 +298,28 @@ describe("session", () => {
         (faults) => faults.dropGatewaySession("bot")
       ]
     ]
+    it.effect("in a channel that it moves to, without a loss where it pauses before", () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const other = yield* discord.createChannel({ name: "other" })
+        const [guest, elsewhere] = [yield* Rig.guest(), yield* Rig.guest("other", "second guest")]
+        const session = yield* Rig.join("lobby")
+        const spoken = Rig.frames(150)
+        const track = yield* session.play(AudioSource.fromFrames(spoken))
+        yield* Effect.sleep("1003 millis")
+        yield* track.pause
+        yield* Effect.sleep("120 millis")
+        yield* session.move(other)
+        yield* track.resume
+        yield* track.awaitEnd
+        yield* Effect.sleep("1 second")
+        const before = numbers(yield* guest.heard)
+        const after = numbers(yield* elsewhere.heard)
+        assert.deepStrictEqual(before.slice(-5), ["-", "-", "-", "-", "-"])
+        assert.deepStrictEqual([...before, ...after].filter((number) => number !== "-"), spoken.map((_, i) => i))
+        yield* Rig.blameless
+      })).pipe(Effect.provide(Rig.memory({ network: { latencyMs: 60, jitterMs: 5 } }))))
+
     for (const [what, between, happen] of losses) {
       it.effect(what, () =>
         Effect.gen(function*() {
