@@ -386,7 +386,15 @@ export const join = Effect.fn("VoiceSession.join")(function*(
               return Effect.succeed(now._tag === "Ready" && now.channelId === channelId)
             }
             asked = true
-            return Effect.as(whereabouts.tell(channelId, flags()), false)
+            return Effect.andThen(
+              conduit.hold,
+              Effect.suspend(() => {
+                // silence has taken its time, and what has happened since is looked at next
+                if (state === now) return Effect.as(whereabouts.tell(channelId, flags()), false)
+                asked = false
+                return Effect.succeed(false)
+              })
+            )
           default:
             // the next request is for this one; where there is none, the next connection is only on the way
             asked = false
@@ -419,10 +427,11 @@ export const join = Effect.fn("VoiceSession.join")(function*(
                 })
               )
           }).pipe(Effect.onExit((exit) =>
-            Effect.sync(() => {
+            Effect.suspend(() => {
               movingTo = undefined
               // nobody waits to be there any more
               if (Exit.isFailure(exit) && target.channelId === channelId) target.channelId = former
+              return conduit.release
             })
           ))
         }))

@@ -6,6 +6,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberHandle from "effect/FiberHandle"
 import * as Queue from "effect/Queue"
@@ -58,12 +59,21 @@ export interface Conduit extends
   readonly members: () => ReadonlyArray<UserId>
   /** While we are deaf nothing is received, whoever reads. */
   readonly setDeaf: (deaf: boolean) => Effect.Effect<void>
+  /**
+   * Sends nothing on the connection of the moment any more, until it is released or another one comes: what is sent while we are
+   * moved is heard by nobody. Gives after the silence that closes what plays, if anything does.
+   */
+  readonly hold: Effect.Effect<void>
+  readonly release: Effect.Effect<void>
   readonly publish: (event: Event) => void
   /** Works on this connection until the scope closes. */
   readonly use: (connection: VoiceDriver.VoiceConnection) => Effect.Effect<void, never, Scope.Scope>
   /** There will be no connection any more. `lost`: not because we left. */
   readonly end: (error: VoiceError.VoiceError, lost: boolean) => Effect.Effect<void>
 }
+
+/** Five frames of silence, from the next frame on. */
+const closingTime = Duration.millis(120)
 
 /** Events held for a subscriber that does not read. */
 const eventCapacity = 4_096
@@ -99,6 +109,7 @@ export const make = Effect.fnUntraced(function*(
   /** What follows on it. */
   let waiting: Attached | undefined
   let members: ReadonlyArray<UserId> = []
+  let isHeld = false
   let muted = false
   let deaf = false
   let speaking: number | undefined
@@ -116,7 +127,7 @@ export const make = Effect.fnUntraced(function*(
 
   /** Hands what plays to the connection of the moment. One that is ending takes nothing any more; the next one will. */
   const attachTo = (connection: VoiceDriver.VoiceConnection, to: Attached) =>
-    connection.attach(to.ring, { paused: to.paused, after: to.after }).pipe(
+    connection.attach(to.ring, { paused: to.paused || isHeld, after: to.after }).pipe(
       Effect.map((inner) => {
         to.inner = inner
       }),
@@ -132,6 +143,30 @@ export const make = Effect.fnUntraced(function*(
     waiting = undefined
     next.after = undefined
   }
+
+  /** Lets tracks of the connection of the moment play as they are and as we are held. */
+  const pause = Effect.suspend(() => {
+    const connection = current
+    if (connection === undefined) return Effect.void
+    const tracks = [attached, waiting].filter((track) => track !== undefined)
+    return Effect.forEach(
+      tracks,
+      ({ inner, paused }) => inner === undefined ? Effect.void : connection.setPaused(inner, paused || isHeld),
+      { discard: true }
+    )
+  })
+
+  const hold = Effect.suspend(() => {
+    const isPlaying = current !== undefined && attached !== undefined && !attached.paused && !isHeld
+    isHeld = true
+    return isPlaying ? Effect.andThen(pause, Effect.sleep(closingTime)) : pause
+  })
+
+  const release = Effect.suspend(() => {
+    if (!isHeld) return Effect.void
+    isHeld = false
+    return pause
+  })
 
   /** The event in the numbers of this conduit; what comes from a former track is not told. */
   const translated = (event: Line.Event): Event | undefined => {
@@ -184,6 +219,7 @@ export const make = Effect.fnUntraced(function*(
         })
       )
       current = connection
+      isHeld = false
       for (const { onConnection } of readers) onConnection()
       if (muted) yield* connection.setMuted(true)
       if (speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(speaking))
@@ -235,6 +271,8 @@ export const make = Effect.fnUntraced(function*(
   }))
 
   return {
+    hold,
+    release,
     publish,
     use,
     attach: (ring, options) =>
@@ -270,7 +308,7 @@ export const make = Effect.fnUntraced(function*(
         track.paused = paused
         return current === undefined || track.inner === undefined
           ? Effect.void
-          : current.setPaused(track.inner, paused)
+          : current.setPaused(track.inner, paused || isHeld)
       }),
     setMuted: (value) =>
       Effect.suspend(() => {

@@ -298,7 +298,7 @@ describe("session", () => {
         (faults) => faults.dropGatewaySession("bot")
       ]
     ]
-    it.effect("in a channel that it moves to, without a loss where it pauses before", () =>
+    it.effect("in a channel that it moves to, without a loss", () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         const other = yield* discord.createChannel({ name: "other" })
@@ -307,10 +307,7 @@ describe("session", () => {
         const spoken = Rig.frames(150)
         const track = yield* session.play(AudioSource.fromFrames(spoken))
         yield* Effect.sleep("1003 millis")
-        yield* track.pause
-        yield* Effect.sleep("120 millis")
         yield* session.move(other)
-        yield* track.resume
         yield* track.awaitEnd
         yield* Effect.sleep("1 second")
         const before = numbers(yield* guest.heard)
@@ -319,6 +316,30 @@ describe("session", () => {
         assert.deepStrictEqual([...before, ...after].filter((number) => number !== "-"), spoken.map((_, i) => i))
         yield* Rig.blameless
       })).pipe(Effect.provide(Rig.memory({ network: { latencyMs: 60, jitterMs: 5 } }))))
+
+    it.effect("where it is, without a loss, when it may not move", () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const full = yield* discord.createChannel({ name: "full", userLimit: 1 })
+        const guest = yield* Rig.guest()
+        yield* Rig.guest("full", "second guest")
+        const session = yield* Rig.join("lobby")
+        const spoken = Rig.frames(150)
+        const track = yield* session.play(AudioSource.fromFrames(spoken))
+        yield* Effect.sleep("1003 millis")
+        const held = yield* Effect.forkChild(Rig.reasonOf(session.move(full)), { startImmediately: true })
+        yield* Effect.sleep("1 second")
+        yield* track.pause
+        yield* track.resume
+        yield* Effect.sleep("1 second")
+        assert.isBelow((yield* guest.heard).length, 60)
+        assert.strictEqual((yield* Fiber.join(held))._tag, "JoinTimedOut")
+        yield* track.awaitEnd
+        yield* Effect.sleep("1 second")
+        const heard = numbers(yield* guest.heard)
+        assert.deepStrictEqual(heard.filter((number) => number !== "-"), spoken.map((_, i) => i))
+        yield* Rig.blameless
+      })).pipe(Effect.provide(Rig.memory())))
 
     for (const [what, between, happen] of losses) {
       it.effect(what, () =>
