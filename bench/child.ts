@@ -2,7 +2,6 @@
  * Processes that a bench starts, and what they say.
  */
 import { type ChildProcess, execFileSync, fork } from "node:child_process"
-import { sep } from "node:path"
 import { fileURLToPath } from "node:url"
 
 /** V8's flags for all processes that are started, as the command line gave them. */
@@ -23,7 +22,7 @@ const built = (script: URL): string => {
     execFileSync(process.execPath, [compiler, "--project", project], { stdio: ["ignore", "inherit", "inherit"] })
     isBuilt = true
   }
-  return fileURLToPath(script).replace(root, outDir.endsWith(sep) ? outDir : `${outDir}${sep}`).replace(/\.ts$/, ".js")
+  return fileURLToPath(script).replace(root, outDir).replace(/\.ts$/, ".js")
 }
 
 /** Runs a script; `ca` is the file of a certificate that it shall trust. */
