@@ -18,6 +18,8 @@ const subjects: ReadonlyArray<Rig.Subject> = [
 
 const kib = (memory: Memory, before: Memory, count: number) => (memory.rss - before.rss) / 1024 / count
 
+const heapKib = (memory: Memory, before: Memory, count: number) => (memory.heap - before.heap) / 1024 / count
+
 export const memory: Bench = {
   name: "memory",
   summary: "memory of a connection, idle and playing",
@@ -30,13 +32,15 @@ export const memory: Bench = {
       idle: Array<number>(),
       playing: Array<number>(),
       idleReduced: Array<number>(),
-      playingReduced: Array<number>()
+      playingReduced: Array<number>(),
+      idleHeap: Array<number>(),
+      playingHeap: Array<number>()
     }))
     const rig = await Rig.open({ maxStreams: count, maxSeconds: 1 })
     try {
       for (let n = 0; n < rounds; n++) {
         for (
-          const { idle, idleReduced, playing, playingReduced, subject } of n % 2 === 0
+          const { idle, idleHeap, idleReduced, playing, playingHeap, playingReduced, subject } of n % 2 === 0
             ? results
             : results.toReversed()
         ) {
@@ -48,11 +52,15 @@ export const memory: Bench = {
             await running.play()
             await Rig.pause(playMs)
             playing.push(kib(await running.memory(), before.kept, count))
-            playingReduced.push(kib(await running.memory(true), before.reduced, count))
+            const reduced = await running.memory(true)
+            playingReduced.push(kib(reduced, before.reduced, count))
+            playingHeap.push(heapKib(reduced, before.reduced, count))
           })
           // another process: a collection before it plays would change what comes after
           await rig.with(cell, async (running) => {
-            idleReduced.push(kib(await running.memory(true), before.reduced, count))
+            const reduced = await running.memory(true)
+            idleReduced.push(kib(reduced, before.reduced, count))
+            idleHeap.push(heapKib(reduced, before.reduced, count))
           })
         }
       }
@@ -62,28 +70,32 @@ export const memory: Bench = {
     const shown = (values: ReadonlyArray<number>) =>
       `${median(values).toFixed(0)} (${Math.min(...values).toFixed(0)}-${Math.max(...values).toFixed(0)})`
     return {
-      rows: results.map(({ idle, idleReduced, playing, playingReduced, subject }) => ({
+      rows: results.map(({ idle, idleHeap, idleReduced, playing, playingHeap, playingReduced, subject }) => ({
         player: subject.name,
         "idle KiB": shown(idle),
         "playing KiB": shown(playing),
         "idle, reduced": shown(idleReduced),
-        "playing, reduced": shown(playingReduced)
+        "playing, reduced": shown(playingReduced),
+        "idle, heap": shown(idleHeap),
+        "playing, heap": shown(playingHeap)
       })),
       figures: {
         connections: count,
         rounds,
-        players: results.map(({ idle, idleReduced, playing, playingReduced, subject }) => ({
+        players: results.map(({ idle, idleHeap, idleReduced, playing, playingHeap, playingReduced, subject }) => ({
           player: subject.name,
           idle,
           playing,
           idleReduced,
-          playingReduced
+          playingReduced,
+          idleHeap,
+          playingHeap
         }))
       },
       notes: [
         `a connection of ${count}: resident memory after garbage collection, less that without connections; ` +
         `medians (least-greatest) of ${rounds} rounds`,
-        "reduced: after a collection as V8 makes it where memory runs short, which gives back its space for new objects",
+        "reduced: after a collection as V8 makes it where memory runs short, which gives back its space for new objects; heap: what of that are objects",
         `Node ${process.version}, ${mode}, over TLS`
       ]
     }
