@@ -11,12 +11,18 @@ const gcm = "aead_aes256_gcm_rtpsize"
 const modes = [xchacha, gcm]
 
 const ours: Rig.Subject = { name: "ours", script: "ours", source: "packets" }
+const oursSmall: Rig.Subject = {
+  name: "ours, NewSpace.layerSmall",
+  script: "ours",
+  source: "packets",
+  smallNewSpace: true
+}
 const bare: Rig.Subject = { name: "bare loop", script: "bare", source: "packets" }
 const discordjs: Rig.Subject = { name: "@discordjs/voice", script: "discordjs", source: "packets" }
 const dysnomia: Rig.Subject = { name: "dysnomia", script: "dysnomia", source: "ogg" }
 
 /** What each chooses by itself where Discord offers both: we the cheaper one, the others the first in the list. */
-const defaultMode = new Map([[ours, xchacha], [discordjs, gcm]])
+const defaultMode = new Map([[ours, xchacha], [oursSmall, xchacha], [discordjs, gcm]])
 
 export const streams: Bench = {
   name: "streams",
@@ -31,16 +37,18 @@ export const streams: Bench = {
         pairs.map(([subject, mode]): Cells.Result => ({ cell: { subject, count, modes: [mode], node }, rounds: [] }))
       )
     const all = modes.flatMap((mode) =>
-      [ours, bare, discordjs, dysnomia].map((subject): [Rig.Subject, string] => [subject, mode])
+      [ours, oursSmall, bare, discordjs, dysnomia].map((subject): [Rig.Subject, string] => [subject, mode])
     )
-    const some: ReadonlyArray<[Rig.Subject, string]> = [[ours, xchacha], [bare, xchacha], [discordjs, gcm], [
-      dysnomia,
+    const some: ReadonlyArray<[Rig.Subject, string]> = [[ours, xchacha], [oursSmall, xchacha], [bare, xchacha], [
+      discordjs,
       gcm
-    ]]
+    ], [dysnomia, gcm]]
     const results = [
       ...cellsOf(Rig.ownNode, counts, quick ? some : all),
       // on another Node only what each does by itself
-      ...others.flatMap((node) => cellsOf(node, [100, 500], [[ours, xchacha], [bare, xchacha], [discordjs, gcm]]))
+      ...others.flatMap((node) =>
+        cellsOf(node, [100, 500], [[ours, xchacha], [oursSmall, xchacha], [bare, xchacha], [discordjs, gcm]])
+      )
     ]
     await Cells.measure(results, { name: "streams", rounds, ms, settleMs, progress })
 
@@ -57,12 +65,17 @@ export const streams: Bench = {
       Cells.row(result, { "x bare": figures[index]?.byBare?.toFixed(2) ?? "" })
     )
     const defaults = results
-      .filter(({ cell }) => cell.subject === ours && cell.modes[0] === defaultMode.get(ours))
+      .filter(({ cell }) => cell.subject.script === "ours" && cell.modes[0] === defaultMode.get(cell.subject))
       .flatMap((result) => {
         const theirs = find(result, discordjs, defaultMode.get(discordjs) ?? gcm)
         return theirs === undefined
           ? []
-          : [{ streams: result.cell.count, node: result.cell.node.version, ratio: Cells.cpuRatio(result, theirs) }]
+          : [{
+            player: result.cell.subject.name,
+            streams: result.cell.count,
+            node: result.cell.node.version,
+            ratio: Cells.cpuRatio(result, theirs)
+          }]
       })
     return {
       rows,
@@ -71,8 +84,8 @@ export const streams: Bench = {
         `${Rig.frameBytes}-byte frames of 20 ms; medians (least-greatest) of ${rounds} interleaved rounds of ${ms} ms`,
         "CPU: user and system time of the sender's process, by the packets that arrived",
         "late: arrival at the sink minus sequence times 20 ms, from each stream's earliest; what is missing is late for ever",
-        ...defaults.map(({ node, ratio, streams }) =>
-          `each in its default mode, ${streams} streams, Node ${node}: ours costs ${ratio.toFixed(2)} times ` +
+        ...defaults.map(({ node, player, ratio, streams }) =>
+          `each in its default mode, ${streams} streams, Node ${node}: ${player} costs ${ratio.toFixed(2)} times ` +
           "@discordjs/voice a packet"
         )
       ]

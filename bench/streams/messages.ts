@@ -16,6 +16,8 @@ export interface PlayerArguments {
   readonly ports: ReadonlyArray<number>
   /** Whether to encrypt end to end. */
   readonly e2ee: boolean
+  /** Whether V8's space for new objects is kept small (`NewSpace.layerSmall`); ours only. */
+  readonly smallNewSpace: boolean
   /** The cipher of a player without gateway. The others take what the sink offers. */
   readonly mode: string
   /** Bytes of one Opus frame. */

@@ -4,9 +4,11 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Gateway from "../../src/Gateway.ts"
+import * as NewSpace from "../../src/NewSpace.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
@@ -14,7 +16,7 @@ import * as AlwaysGateway from "../gateway.ts"
 import * as Place from "./messages.ts"
 import { arguments_, each, frame, music, run } from "./player.ts"
 
-const { count, endpoint } = arguments_
+const { count, endpoint, smallNewSpace } = arguments_
 const channelId = ChannelId.make(Place.channelId)
 const userId = UserId.make(Place.userId)
 
@@ -80,7 +82,7 @@ const program = Effect.gen(function*() {
 const done = Deferred.makeUnsafe<void>()
 Effect.runFork(
   Effect.scoped(program).pipe(
-    Effect.provide([GatewayLive, Voice.layer]),
+    Effect.provide([GatewayLive, Voice.layer, smallNewSpace ? NewSpace.layerSmall : Layer.empty]),
     Effect.onExit((exit) => Deferred.done(done, Exit.asVoid(exit)))
   )
 )

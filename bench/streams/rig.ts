@@ -21,6 +21,8 @@ export interface Subject {
   readonly name: string
   readonly script: "ours" | "bare" | "discordjs" | "dysnomia"
   readonly source: "packets" | "ogg" | "pcm"
+  /** With `NewSpace.layerSmall`. Default false; ours only. */
+  readonly smallNewSpace?: boolean | undefined
 }
 
 /** A Node to run players on. */
@@ -109,6 +111,7 @@ export const open = async (options: { readonly maxStreams: number; readonly maxS
       endpoint: `127.0.0.1:${port}`,
       ports: udp,
       e2ee,
+      smallNewSpace: cell.subject.smallNewSpace === true,
       mode: cell.modes[0] ?? "",
       frameBytes,
       ogg
