@@ -200,7 +200,8 @@ export const voiceTable: ReadonlyArray<VoiceCloseCode> = [
     code: 4014,
     name: "Disconnected",
     meaning: "This client was disconnected: it was kicked or moved, the channel was deleted, or the main session ended",
-    remedy: "Wait for the main gateway, which tells whether the call goes on on another voice server; do not resume.",
+    remedy:
+      "The main gateway tells whether the call goes on on another voice server, and VoiceSession waits for that; do not resume.",
     reaction: "await-gateway"
   },
   {

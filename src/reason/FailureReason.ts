@@ -491,6 +491,6 @@ export class GatewayFailed
   extends Schema.TaggedError<GatewayFailed>(`${key}/GatewayFailed`)("GatewayFailed", { detail: Schema.String })
 {
   override get message(): string {
-    return `The main gateway failed us: ${this.detail}.`
+    return `The main gateway failed us: ${this.detail.replace(/\.$/, "")}.`
   }
 }
