@@ -9,7 +9,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
-import { test } from "node:test"
+import { test, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
 
 const file = (name: string) => fileURLToPath(new URL(name, import.meta.url))
@@ -32,10 +32,12 @@ interface Line {
 }
 
 /** Starts the emulator, and gives all that it says, a way to tell it something, and its exit code at the end. */
-const startEmulator = async (...flags: Array<string>) => {
-  const child = spawn(process.execPath, [cli, "emulator", "--json", "--strict", ...flags], {
+const startEmulator = async (t: TestContext, ...flags: Array<string>) => {
+  const child = spawn(process.execPath, [cli, "emulator", "--json", "--attached", "--strict", ...flags], {
     stdio: ["pipe", "pipe", "inherit"]
   })
+  // a test that fails leaves no process behind
+  t.after(() => child.kill())
   const ended = once(child, "close")
   const said: Array<Line> = []
   const lines = createInterface({ input: child.stdout })
@@ -71,8 +73,8 @@ const exitOf = async (child: ChildProcess): Promise<number> => {
   return code
 }
 
-test("the bot plays the whole song to whoever is in the channel, and leaves", async (t) => {
-  const emulator = await startEmulator("--tls", "--user", "guest")
+test("the bot plays the whole song to whoever is in the channel, and leaves", { timeout: 60_000 }, async (t) => {
+  const emulator = await startEmulator(t, "--tls", "--user", "guest")
   const { cert = "", channel, rest = "", token } = emulator.said[0] ?? {}
 
   // Node trusts the emulator's certificate because of a file that this variable names
@@ -90,6 +92,7 @@ test("the bot plays the whole song to whoever is in the channel, and leaves", as
       CHANNEL_ID: channel
     }
   })
+  t.after(() => bot.kill())
   assert.equal(await exitOf(bot), 0)
 
   const heard = await emulator.tell({ do: "heard", user: "guest", from: "bot", frames: 150, file: file("song.ogg") })

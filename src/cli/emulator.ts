@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import { Command, Flag } from "effect/cli"
 import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
@@ -64,6 +65,16 @@ const flags = {
     Flag.withDescription(
       "Print JSON, one object a line: first where it listens, then what happens; read orders from stdin"
     )
+  ),
+  attached: Flag.Boolean("attached").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription(
+      "With --json: end when standard input ends, as it does when the program that started it has gone"
+    )
+  ),
+  moderator: Flag.Boolean("moderator").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("The bot may move, mute and disconnect others, and change channels, over REST")
   ),
   strict: Flag.Boolean("strict").pipe(
     Flag.withDefault(false),
@@ -156,8 +167,11 @@ const listening = Effect.fnUntraced(function*(json: boolean, certFile: string | 
   )
 })
 
+/** Ends with the defect of a fiber beside it, which nobody would look at otherwise. */
+type Break = (cause: Cause.Cause<never>) => Effect.Effect<unknown>
+
 /** Says what happens, until the scope closes. */
-const report = Effect.fnUntraced(function*(say: Say) {
+const report = Effect.fnUntraced(function*(say: Say, onDefect: Break) {
   const discord = yield* Emulator.Emulator
   const names = Report.makeNames()
   names.learn(yield* discord.snapshot)
@@ -166,6 +180,7 @@ const report = Effect.fnUntraced(function*(say: Say) {
       names.learn(yield* discord.snapshot)
       yield* say(Report.line(happening, names))
     })),
+    Effect.catchCause(onDefect),
     Effect.forkScoped({ startImmediately: true })
   )
 })
@@ -173,8 +188,19 @@ const report = Effect.fnUntraced(function*(say: Say) {
 /** Orders that wait for something to be said or heard. They keep no other waiting. */
 const patient: ReadonlySet<Order.Order["do"]> = new Set(["speak", "heard"])
 
-/** Reads orders and answers each when it is done. `stop` is run when the order of that name has been answered. */
-const obey = Effect.fnUntraced(function*(performer: Performer.Performer, stop: Effect.Effect<void>, say: Say) {
+/**
+ * Reads orders and answers each when it is done. `stop` is run when the order of that name has been answered, and `gone` when
+ * no more orders can come.
+ */
+const obey = Effect.fnUntraced(function*(
+  performer: Performer.Performer,
+  { gone, onDefect, say, stop }: {
+    readonly stop: Effect.Effect<void>
+    readonly gone: Effect.Effect<void>
+    readonly onDefect: Break
+    readonly say: Say
+  }
+) {
   const { stdin } = yield* Stdio.Stdio
   const answer = (id: unknown, fields: { readonly [name: string]: unknown }) =>
     say({ event: "answer", ...(id === undefined ? {} : { id }), ...fields })
@@ -188,7 +214,8 @@ const obey = Effect.fnUntraced(function*(performer: Performer.Performer, stop: E
         onFailure: ({ message }) => answer(success.id, { ok: false, message })
       }),
       Effect.andThen(success.do === "stop" ? stop : Effect.void),
-      (answered) => patient.has(success.do) ? Effect.asVoid(Effect.forkScoped(answered)) : answered
+      (answered) =>
+        patient.has(success.do) ? Effect.asVoid(Effect.forkScoped(Effect.catchCause(answered, onDefect))) : answered
     )
   }
   yield* stdin.pipe(
@@ -197,12 +224,15 @@ const obey = Effect.fnUntraced(function*(performer: Performer.Performer, stop: E
     Stream.filter((line) => line.trim() !== ""),
     Stream.runForEach(onLine),
     Effect.catch(({ message }) => answer(undefined, { ok: false, message: `No orders any more: ${message}` })),
+    Effect.andThen(gone),
+    Effect.catchCause(onDefect),
     Effect.forkScoped
   )
 })
 
 interface Options {
   readonly json: boolean
+  readonly attached: boolean
   readonly strict: boolean
   readonly users: ReadonlyArray<string>
   readonly play: string | undefined
@@ -226,12 +256,14 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
     ? undefined
     : yield* AudioSource.readFrames(AudioSource.fromFile(options.play))
   yield* listening(options.json, options.certFile)
-  yield* report(say)
+  const onDefect: Break = (cause) => Deferred.failCause(stopped, cause)
+  yield* report(say, onDefect)
   const work = Effect.gen(function*() {
     for (const user of options.users) yield* guests.join(user, "lobby")
     if (music !== undefined) yield* (yield* guests.join("player", "lobby")).loop(music)
     if (options.json && !(yield* (yield* Stdio.Stdio).stdinIsTerminal)) {
-      yield* obey(performer, Effect.asVoid(Deferred.succeed(stopped, undefined)), say)
+      const stop = Effect.asVoid(Deferred.succeed(stopped, undefined))
+      yield* obey(performer, { stop, gone: options.attached ? stop : Effect.void, onDefect, say })
     }
     yield* Deferred.await(stopped)
   })
@@ -243,7 +275,7 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
 }, Effect.scoped)
 
 /**
- * `emulator [--port N] [--tls] [--cert FILE] [--json] [--strict] [--user NAME]... [--play FILE] [--profile today|2022]
+ * `emulator [--port N] [--tls] [--cert FILE] [--json] [--attached] [--strict] [--moderator] [--user NAME]... [--play FILE] [--profile today|2022]
  * [--token T] [--guild ID] [--channel ID] [--seed N]`.
  *
  * With `--json` every line on standard output is an object with an `event`. The first is `listening`: `gateway`, `rest`,
@@ -274,6 +306,7 @@ export const emulatorCommand = Command.make(
       users: [{
         name: "bot",
         bot: true,
+        moderator: options.moderator,
         token: Option.getOrUndefined(Option.map(options.token, Redacted.value))
       }]
     }
@@ -284,10 +317,13 @@ export const emulatorCommand = Command.make(
       ports: { gateway: options.port },
       world
     })
-    const { json, strict, users } = options
-    yield* run({ json, strict, users, play: Option.getOrUndefined(options.play), certFile }, say).pipe(
+    const { attached, json, strict, users } = options
+    yield* run({ json, attached, strict, users, play: Option.getOrUndefined(options.play), certFile }, say).pipe(
       Effect.provide(layer),
       Effect.catchIf((error) => error._tag !== "EmulatorFailed", ({ message }) => fail(message)),
+      Effect.catchDefect((defect) =>
+        fail(`The emulator is broken: ${defect instanceof Error ? defect.message : defect}`)
+      ),
       Effect.provide(Logger.layer([Logger.withConsoleError(Logger.formatLogFmt)]))
     )
   })

@@ -108,6 +108,16 @@ export interface UserOptions {
   readonly bot?: boolean | undefined
   /** What Identify has to say. Default: a fresh token. */
   readonly token?: string | undefined
+  /**
+   * Whether it may move, mute and disconnect others and change channels over REST, and enter full channels. Default false: such
+   * requests are answered with 403.
+   */
+  readonly moderator?: boolean | undefined
+  /**
+   * Whether it may ask for the privileged intents (members, presences, message content), as if they were enabled in the
+   * developer portal. Default true; false closes with 4014 where they are asked for.
+   */
+  readonly privilegedIntents?: boolean | undefined
 }
 
 /**
@@ -356,7 +366,9 @@ const makeEmulator = Effect.fnUntraced(function*(
   const createUser: Emulator["Service"]["createUser"] = Effect.fnUntraced(function*(options) {
     yield* users.claim(options.name)
     const checked = yield* Names.freshId(UserId, users, options.id)
-    const { id, token } = yield* driver.call((core) => core.createUser({ ...options, id: checked }))
+    const { id, token } = yield* driver.call((core) =>
+      core.createUser({ privilegedIntents: true, ...options, id: checked })
+    )
     const user = { id, token: Redacted.make(token) }
     users.add(options.name, user)
     return user

@@ -14,7 +14,15 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { ChannelId, GuildId } from "./Identifier.ts"
 import { GuildCreate, Ready, VoiceServerUpdate, VoiceState } from "./internal/gatewayEvents.ts"
-import { fail, fromSchema, parse, type PayloadError, stringify, type Wire } from "./internal/PayloadError.ts"
+import {
+  fail,
+  fromSchema,
+  integerIds,
+  parse,
+  type PayloadError,
+  stringify,
+  type Wire
+} from "./internal/PayloadError.ts"
 
 export { PayloadError } from "./internal/PayloadError.ts"
 
@@ -303,8 +311,11 @@ export const encodeClient = (message: ClientMessage): Result.Result<string, Payl
     )
 }
 
+/** Clients in Python write them as integers, which Discord takes (discord.py, `gateway.py`, `voice_state`). */
+const reviveIds = integerIds(new Set(["guild_id", "channel_id", "user_ids"]))
+
 /**
- * Reads a client's message. Never throws; fails with `TooLarge` beyond {@link maxPayloadBytes}, with `Json` if the text is
+ * Reads a client's message. Ids may be integers in it. Never throws; fails with `TooLarge` beyond {@link maxPayloadBytes}, with `Json` if the text is
  * not JSON and with `Shape` if a field is missing or malformed.
  *
  * @category codecs
@@ -313,7 +324,7 @@ export const encodeClient = (message: ClientMessage): Result.Result<string, Payl
 export const decodeClient = (text: string): Result.Result<ClientMessage | UnknownMessage, PayloadError> => {
   if (isTooLarge(text)) return tooLarge()
   return Result.flatMap(
-    parse(text),
+    parse(text, reviveIds),
     (wire) =>
       Result.flatMap(opOf(wire), (op): Result.Result<ClientMessage | UnknownMessage, PayloadError> =>
         clientOps.has(op)

@@ -244,6 +244,50 @@ describe("emulator", () => {
       { discard: true }
     ))
 
+  it.live("with --attached ends when its standard input does", () =>
+    Effect.gen(function*() {
+      const child = yield* Effect.acquireRelease(
+        Effect.sync(() => spawn(process.execPath, [bin, "emulator", "--json", "--attached"], { stdio: "pipe" })),
+        (child) => Effect.sync(() => child.kill("SIGKILL"))
+      )
+      const ended = new Promise<number | null>((resolve) => child.on("close", resolve))
+      const out: Array<string> = []
+      yield* Effect.promise(() =>
+        new Promise<void>((resolve) => {
+          child.stdout.on("data", (part) => {
+            out.push(String(part))
+            resolve()
+          })
+        })
+      )
+      child.stdin.end()
+      assert.strictEqual(yield* Effect.promise(() => ended), 0)
+      assert.deepInclude(JSON.parse(out.join("").trim().split("\n").at(-1) ?? ""), { event: "end" })
+    }).pipe(Effect.scoped))
+
+  it.live("creates bots that may do more than others, or less", () =>
+    Effect.gen(function*() {
+      const { events, order } = yield* told(["--json", "--moderator"])
+      const said = yield* decode(JSON.stringify(events()[0]))
+      const patch = (token: unknown) =>
+        Effect.promise(() =>
+          fetch(`${said.rest}/channels/${said.channel}`, {
+            method: "PATCH",
+            headers: { authorization: `Bot ${token}`, "content-type": "application/json" },
+            body: "{\"user_limit\":3}"
+          })
+        )
+      assert.strictEqual((yield* patch(said.token)).status, 200)
+      const { token } = yield* order({ do: "createUser", name: "meek", bot: true })
+      assert.strictEqual((yield* patch(token)).status, 403)
+
+      const privileged = (token: unknown) =>
+        Foreign.login(Foreign.realWire(), said.gateway, String(token), 129 | (1 << 15))
+      yield* privileged(token)
+      const { token: less } = yield* order({ do: "createUser", name: "less", bot: true, privilegedIntents: false })
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(privileged(less))))
+    }).pipe(Effect.scoped))
+
   it.live("says what happens and does what it is told, as JSON a line", () =>
     Effect.gen(function*() {
       const { events, order, until } = yield* told(["--json", "--strict", "--user", "guest", "--play", song])

@@ -162,11 +162,11 @@ const beat = (socket: Socket, intervalMs: number, d: () => unknown, op: number) 
   )
 
 /** Main gateway: Hello, Identify, READY; keeps beating in the scope. */
-export const login = Effect.fnUntraced(function*(wire: Wire, gateway: string, token: string) {
+export const login = Effect.fnUntraced(function*(wire: Wire, gateway: string, token: string, intents = 129) {
   const socket = yield* wire.webSocket(`${gateway}/?v=10&encoding=json`)
   const hello = yield* expectOp(socket, 10)
   yield* beat(socket, hello.d.heartbeat_interval, () => null, 1)
-  json(socket, 2, { token, intents: 129, properties: { os: "linux", browser: "foreign", device: "foreign" } })
+  json(socket, 2, { token, intents, properties: { os: "linux", browser: "foreign", device: "foreign" } })
   const ready = yield* expect(socket, "READY", (message) => message.t === "READY")
   const userId = ready.d.user.id
   return { socket, userId, resumeUrl: ready.d.resume_gateway_url }

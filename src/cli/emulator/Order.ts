@@ -70,7 +70,7 @@ export const Order = Schema.Union([
   order("e2ee", { user }),
   order("misbehave", { user, how: Misbehaviour }),
   // the world
-  order("createUser", { name: Schema.String, bot: flag }),
+  order("createUser", { name: Schema.String, bot: flag, moderator: flag, privilegedIntents: flag }),
   order("createChannel", {
     name: Schema.String,
     kind: Schema.optionalKey(Schema.Literals(["voice", "stage"])),

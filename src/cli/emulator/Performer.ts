@@ -177,7 +177,12 @@ export const make = Effect.fnUntraced(function*(
         return done(Effect.flatMap(guest(order.user), ({ participant }) => participant.misbehave(order.how)))
       case "createUser":
         return Effect.map(
-          discord.createUser({ name: order.name, bot: order.bot }),
+          discord.createUser({
+            name: order.name,
+            bot: order.bot,
+            moderator: order.moderator,
+            ...(order.privilegedIntents === undefined ? {} : { privilegedIntents: order.privilegedIntents })
+          }),
           ({ id, token }) => ({ user: id, token: Redacted.value(token) })
         )
       case "createChannel":

@@ -156,6 +156,8 @@ export interface Core extends Actions.Actions {
     readonly bot?: boolean | undefined
     readonly token?: string | undefined
     readonly guilds?: ReadonlyArray<GuildId> | undefined
+    /** Whether it is a moderator of these guilds; not unless given. */
+    readonly moderator?: boolean | undefined
     /** Whether it may ask for privileged intents; not unless given. */
     readonly privilegedIntents?: boolean | undefined
   }) => { readonly id: UserId; readonly token: string }
@@ -330,13 +332,14 @@ export const make = (options: CoreOptions): Core => {
       gateway.broadcast(guildId, Intents.Guilds, "CHANNEL_CREATE", DiscordObject.channel(channel))
       return channel.id
     },
-    createUser: ({ bot = false, guilds, id, name, privilegedIntents = false, token }) => {
+    createUser: ({ bot = false, guilds, id, moderator = false, name, privilegedIntents = false, token }) => {
       const user = World.addUser(world, {
         id: id ?? UserId.make(world.nextId()),
         name,
         bot,
         token,
         guilds,
+        moderator,
         privilegedIntents
       })
       return { id: user.id, token: user.token }

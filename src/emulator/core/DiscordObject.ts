@@ -306,7 +306,7 @@ export const membersChunk = (world: World, g: Guild, request: unknown): Json => 
   const found = Array.from(g.members.values()).filter((m) =>
     ids === undefined
       ? world.users.get(m.userId)?.name.toLowerCase().startsWith(prefix) === true
-      : ids.includes(m.userId)
+      : ids.some((id) => String(id) === m.userId)
   )
   return {
     guild_id: g.id,

@@ -22,11 +22,27 @@ import type {
  * @since 0.1.0
  */
 export interface Faults {
-  /** Adds a fault; the result takes it out again. Faults are asked in the order of addition, the first answer counts. */
+  /**
+   * Adds a fault; the result takes it out again. All faults are asked, in the order of addition: what they delay adds up, and
+   * of what else they say the first counts.
+   */
   readonly add: (fault: Fault) => () => void
   readonly through: CoreContext["through"]
   /** Only asks, for subjects whose answer cannot wait (REST). Counts the subject like `through`. */
-  readonly decide: (subject: Omit<FaultSubject, "index">) => FaultAction | undefined
+  readonly decide: (subject: Omit<FaultSubject, "index">) => Decision | undefined
+}
+
+/**
+ * What the faults say together.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Decision {
+  /** None if there is nothing but delay. */
+  readonly action: Exclude<FaultAction, { readonly _tag: "Delay" }> | undefined
+  /** Milliseconds before it. */
+  readonly delayMs: number
 }
 
 /**
@@ -85,14 +101,20 @@ export const make = (options: Options): Faults => {
     const index = running(subject.point, subject.userId, subject.op)
     if (faults.length === 0) return undefined
     const numbered = { ...subject, index }
+    let delayMs = 0
+    let first: Decision["action"]
+    let isDelayed = false
     for (const { fault } of faults.slice()) {
       const action = fault(numbered, options.random)
-      if (action !== undefined) {
-        options.count(`fault:${subject.point}:${action._tag}`)
-        return action
+      if (action === undefined) continue
+      options.count(`fault:${subject.point}:${action._tag}`)
+      if (action._tag !== "Delay") first ??= action
+      else {
+        isDelayed = true
+        delayMs += action.ms
       }
     }
-    return undefined
+    return first === undefined && !isDelayed ? undefined : { action: first, delayMs }
   }
 
   const end = (connection: ConnectionId | undefined, action: Extract<FaultAction, { _tag: "Close" | "Terminate" }>) => {
@@ -130,21 +152,29 @@ export const make = (options: Options): Faults => {
     }
   }
 
+  const decided = (
+    { action, delayMs }: Decision,
+    subject: Parameters<CoreContext["through"]>[1],
+    point: FaultPoint,
+    pass: (frame: string | Uint8Array) => void
+  ) => {
+    if (action?._tag === "Drop") return
+    if (action !== undefined && delayMs === 0) return act(action, subject, point, pass)
+    const late = { ...subject, frame: copyOf(subject.frame) }
+    options.timers.at(options.now() + delayMs, () => {
+      if (action === undefined) pass(late.frame)
+      else act(action, late, point, pass)
+    })
+  }
+
   const act = (
-    action: FaultAction,
+    action: Exclude<FaultAction, { readonly _tag: "Delay" | "Drop" }>,
     subject: Parameters<CoreContext["through"]>[1],
     point: FaultPoint,
     pass: (frame: string | Uint8Array) => void
   ) => {
     const { connection, frame, op, userId } = subject
     switch (action._tag) {
-      case "Drop":
-        return
-      case "Delay": {
-        const copy = copyOf(frame)
-        options.timers.at(options.now() + action.ms, () => pass(copy))
-        return
-      }
       case "Hold": {
         const copy = copyOf(frame)
         return hold({ point, userId, op }, action, () => pass(copy))
@@ -175,12 +205,14 @@ export const make = (options: Options): Faults => {
     },
     decide,
     through: (point, subject, pass) => {
-      let action: FaultAction | undefined
+      let decision: Decision | undefined
       if (faults.length === 0) running(point, subject.userId, subject.op)
-      else action = decide({ point, userId: subject.userId, op: subject.op, frame: subject.frame })
-      if (action === undefined) pass(subject.frame)
-      else act(action, subject, point, pass)
-      if (held.size > 0 && action?._tag !== "Hold") overtaken({ point, userId: subject.userId, op: subject.op })
+      else decision = decide({ point, userId: subject.userId, op: subject.op, frame: subject.frame })
+      if (decision === undefined) pass(subject.frame)
+      else decided(decision, subject, point, pass)
+      if (held.size > 0 && decision?.action?._tag !== "Hold") {
+        overtaken({ point, userId: subject.userId, op: subject.op })
+      }
     }
   }
 }

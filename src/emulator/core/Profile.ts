@@ -25,6 +25,11 @@ export interface Profile {
   /** Forms of IP discovery that are answered. */
   readonly discovery: ReadonlyArray<"74" | "70">
   /**
+   * Where audio is sent to: where a client's packets come from ("observed"), or only to what it has named in Select Protocol
+   * (op 1), so that a client that names something else hears nothing ("selected"). Nobody documents it.
+   */
+  readonly mediaTarget: "observed" | "selected"
+  /**
    * IP discovery requests with bytes that are not zero where an address will stand: "answer" them as voice servers did for
    * long, or "refuse" them as since 2025 (abalabahaha/eris#1589, projectdysnomia/dysnomia#205).
    */
@@ -113,6 +118,7 @@ export const today: Profile = {
   modes: ["aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"],
   e2ee: true,
   discovery: ["74"],
+  mediaTarget: "observed",
   discoveryGarbage: "refuse",
   voiceHeartbeatIntervalMs: 13_750,
   floatHeartbeatInterval: false,

@@ -8,7 +8,7 @@ import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
-import type { Faults } from "./Faults.ts"
+import type { Decision, Faults } from "./Faults.ts"
 import { identifyLimit } from "./GatewayLogin.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { VoiceStates } from "./VoiceStates.ts"
@@ -32,9 +32,12 @@ export interface RestRequest {
  * @since 0.1.0
  */
 export interface RestResponse {
+  /** 0 if a fault leaves the request without an answer: its connection ends. */
   readonly status: number
   /** To be written as JSON; `undefined` for an empty body. */
   readonly body: unknown
+  /** To be written as it is, in place of `body`. */
+  readonly text?: string
   readonly headers?: { readonly [name: string]: string }
   /** Milliseconds to wait before answering, if a fault says so. */
   readonly delayMs?: number
@@ -308,25 +311,39 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     context.count("rest")
     const path = (request.path.split("?", 1)[0] ?? "").replace(/^\/api(\/v\d+)?(?=\/)/, "").replace(/(?<=.)\/$/, "")
     const user = world.tokens.get((request.authorization ?? "").replace(/^(Bot|Bearer) /, ""))
-    const action = faults.decide({
+    const decision = faults.decide({
       point: "rest",
       userId: user?.id,
       op: `${request.method} ${path}`,
       frame: request.body ?? ""
     })
-    switch (action?._tag) {
-      case undefined:
-      case "Duplicate":
-        return answer(request, path, user)
-      case "Delay":
-      case "Hold":
-        return { ...answer(request, path, user), delayMs: action.ms }
-      case "Replace":
-        return { status: 200, body: typeof action.frame === "string" ? action.frame : Array.from(action.frame) }
-      case "Drop":
-      case "Close":
-      case "Terminate":
-        return error(503, 0, "503: Service Unavailable")
-    }
+    if (decision === undefined) return answer(request, path, user)
+    const response = disturbed(decision.action, () => answer(request, path, user))
+    return decision.delayMs === 0 ? response : { ...response, delayMs: decision.delayMs }
   }
 }
+
+/** What becomes of an answer. To hold a request behind others, or to answer it twice, makes no sense: nothing happens. */
+const disturbed = (action: Decision["action"], answer: () => RestResponse): RestResponse => {
+  switch (action?._tag) {
+    case undefined:
+    case "Duplicate":
+    case "Hold":
+      return answer()
+    case "Replace":
+      return {
+        status: 200,
+        body: undefined,
+        text: typeof action.frame === "string" ? action.frame : utf8.decode(action.frame)
+      }
+    case "Terminate":
+      // what is cut off afterwards has done its work
+      if (action.at === "after") answer()
+      return { status: 0, body: undefined }
+    case "Drop":
+    case "Close":
+      return { status: 0, body: undefined }
+  }
+}
+
+const utf8 = new TextDecoder()

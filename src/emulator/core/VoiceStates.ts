@@ -90,6 +90,13 @@ export interface VoiceStates {
   readonly hooks: VoiceHooks
 }
 
+/** How a voice server for a channel is found. */
+interface Search {
+  readonly cancel: () => void
+  /** It ends when somebody names a server, and not before. */
+  readonly isEndless: boolean
+}
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -100,8 +107,8 @@ export const make = (options: Options): VoiceStates => {
   const tokens = new Map<string, VoiceGrant>()
   const formerTokens = new Set<string>()
   const scripted = new Map<World.VoiceState, Scripted.Scripted>()
-  // Channels whose voice server is being found, with what calls the search off.
-  const pending = new Map<ChannelId, () => void>()
+  // Channels whose voice server is being found.
+  const pending = new Map<ChannelId, Search>()
   const warnedOfSuppress = new WeakSet<World.VoiceState>()
   const lastDueMs = { state: 0, server: 0 }
   let revoking = false
@@ -184,25 +191,28 @@ export const make = (options: Options): VoiceStates => {
     }
   }
 
+  const callOff = (channel: World.Channel) => {
+    pending.get(channel.id)?.cancel()
+    pending.delete(channel.id)
+  }
+
   const search = (
     channel: World.Channel,
     delayMs: number,
     server: () => World.VoiceServer | undefined,
     tell = true
   ) => {
-    pending.get(channel.id)?.()
+    callOff(channel)
     if (delayMs === Number.POSITIVE_INFINITY) {
-      pending.set(channel.id, () => {})
+      pending.set(channel.id, { cancel: () => {}, isEndless: true })
       return
     }
-    pending.set(
-      channel.id,
-      context.timers.at(context.now() + delayMs, () => {
-        pending.delete(channel.id)
-        const found = server()
-        if (found !== undefined) allocated(channel, found, tell)
-      })
-    )
+    const cancel = context.timers.at(context.now() + delayMs, () => {
+      pending.delete(channel.id)
+      const found = server()
+      if (found !== undefined) allocated(channel, found, tell)
+    })
+    pending.set(channel.id, { cancel, isEndless: false })
   }
 
   const serverOf = (channel: World.Channel): World.VoiceServer | undefined => {
@@ -254,9 +264,9 @@ export const make = (options: Options): VoiceStates => {
 
   const emptied = (channel: World.Channel) => {
     if (World.occupants(world, channel).length > 0) return
-    pending.get(channel.id)?.()
-    pending.delete(channel.id)
     channel.server = undefined
+    // where no server can be had, none can be had for those who come back either
+    if (pending.get(channel.id)?.isEndless !== true) callOff(channel)
   }
 
   const statesOf = (guildId: GuildId) => {
@@ -425,12 +435,12 @@ export const make = (options: Options): VoiceStates => {
     const target = world.servers.get(server)
     if (target === undefined) return
     const states = World.occupants(world, channel)
+    callOff(channel)
     if (states.length === 0) {
-      channel.server = server
+      channel.server = nullEndpointFirst ? undefined : server
+      if (nullEndpointFirst) search(channel, delayMs, () => target)
       return
     }
-    pending.get(channel.id)?.()
-    pending.delete(channel.id)
     const clients = states.filter((state) => !scripted.has(state))
     for (const state of clients) withdraw(state)
     around(

@@ -18,6 +18,8 @@ export interface User {
   readonly bot: boolean
   /** What Identify and `Authorization: Bot` say. */
   readonly token: string
+  /** Whether it is a moderator in guilds that it becomes a member of. */
+  readonly moderator: boolean
   /** Whether the privileged intents (members, presences, message content) may be asked for; otherwise 4014. */
   readonly privilegedIntents: boolean
 }
@@ -166,9 +168,9 @@ export const make = (random: Random): World => {
   }
 }
 
-const join = (guild: Guild, userId: UserId) => {
+const join = (guild: Guild, { id: userId, moderator }: User) => {
   if (!guild.members.has(userId)) {
-    guild.members.set(userId, { userId, guildId: guild.id, mute: false, deaf: false, moderator: false })
+    guild.members.set(userId, { userId, guildId: guild.id, mute: false, deaf: false, moderator })
   }
 }
 
@@ -183,7 +185,10 @@ export const addGuild = (world: World, options: { readonly id: GuildId; readonly
   if (existing !== undefined) return existing
   const guild: Guild = { ...options, channels: new Map(), members: new Map() }
   world.guilds.set(guild.id, guild)
-  for (const userId of world.everywhere) join(guild, userId)
+  for (const userId of world.everywhere) {
+    const user = world.users.get(userId)
+    if (user !== undefined) join(guild, user)
+  }
   return guild
 }
 
@@ -215,7 +220,7 @@ export const addChannel = (
  */
 export const addUser = (
   world: World,
-  options: Pick<User, "id" | "name" | "bot" | "privilegedIntents"> & {
+  options: Pick<User, "id" | "name" | "bot" | "moderator" | "privilegedIntents"> & {
     readonly token: string | undefined
     readonly guilds: ReadonlyArray<GuildId> | undefined
   }
@@ -233,11 +238,11 @@ export const addUser = (
   world.tokens.set(user.token, user)
   if (guilds === undefined) {
     world.everywhere.add(user.id)
-    for (const guild of world.guilds.values()) join(guild, user.id)
+    for (const guild of world.guilds.values()) join(guild, user)
   } else {
     for (const id of guilds) {
       const guild = world.guilds.get(id)
-      if (guild !== undefined) join(guild, user.id)
+      if (guild !== undefined) join(guild, user)
     }
   }
   return user

@@ -12,7 +12,8 @@ import type { DatagramFaults, What, When } from "../core/FaultRules.ts"
 import * as FaultRules from "../core/FaultRules.ts"
 import type { DrawOptions, Schedule } from "../core/FaultSchedule.ts"
 import * as FaultSchedule from "../core/FaultSchedule.ts"
-import { type EmulatorError, InvalidOption, make as makeError, NothingToDo } from "./EmulatorError.ts"
+import { type EmulatorError, make as makeError, NothingToDo } from "./EmulatorError.ts"
+import * as FaultOptions from "./FaultOptions.ts"
 import * as FaultPlayer from "./FaultPlayer.ts"
 import * as FaultRule from "./FaultRule.ts"
 import type { Names } from "./Names.ts"
@@ -34,7 +35,10 @@ export interface Faults {
    * least fast: it runs within the emulator.
    */
   readonly add: (fault: Fault) => Effect.Effect<void, never, Scope.Scope>
-  /** Does something to every message or datagram of a kind, or to the nth one. The first fault that answers counts. */
+  /**
+   * Does something to every message or datagram of a kind, or to the nth one. Where several faults fit one message, all count it:
+   * their delays add up, and of what else they do to it only the first is done.
+   */
   readonly when: (when: When, what: What) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
 
   /** Closes the voice WebSocket of a user with a code. The session can be resumed if the code is one of those. */
@@ -153,57 +157,6 @@ const notInVoice = "it is not in voice"
 const notConnectedToVoice = "it has no connection to a voice gateway"
 const notConnected = "it has no connection to the main gateway"
 
-const chances = ["loss", "corrupt", "duplicate", "reorder"] as const
-
-/** What is wrong with a number, if something is. */
-const checked = (
-  option: string,
-  value: number | undefined,
-  least: number,
-  most: number,
-  whole: boolean
-): ReadonlyArray<InvalidOption> =>
-  value === undefined || (value >= least && value <= most && (!whole || Number.isInteger(value)))
-    ? []
-    : [
-      new InvalidOption({
-        option,
-        detail: `${value} is not ${whole ? "a whole number" : "a number"} from ${least} to ${most}`
-      })
-    ]
-
-/** Only these can stand in a close frame (RFC 6455, 7.4). */
-const checkedCode = (option: string, code: number): ReadonlyArray<InvalidOption> =>
-  Number.isInteger(code) && ((code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) ||
-      (code >= 3000 && code <= 4999))
-    ? []
-    : [new InvalidOption({ option, detail: `no close frame can have the code ${code}; to cut needs none` })]
-
-const most = Number.MAX_SAFE_INTEGER
-
-const problemsOf = (what: What): ReadonlyArray<InvalidOption> => {
-  if (typeof what === "string") return []
-  if ("delayMs" in what) {
-    return [
-      ...checked("delayMs", what.delayMs, 0, most, false),
-      ...checked("jitterMs", what.jitterMs, 0, most, false)
-    ]
-  }
-  if ("duplicate" in what) return checked("duplicate", what.duplicate, 1, most, true)
-  if ("holdBehind" in what) {
-    return [
-      ...checked("holdBehind", what.holdBehind, 1, most, true),
-      ...checked("atMostMs", what.atMostMs, 0, most, false)
-    ]
-  }
-  return "close" in what ? checkedCode("close", what.close) : []
-}
-
-const valid = (...problems: ReadonlyArray<InvalidOption>): Effect.Effect<void, EmulatorError> => {
-  const [problem] = problems
-  return problem === undefined ? Effect.void : Effect.fail(makeError(problem))
-}
-
 /**
  * Makes the faults of a shell. What they do has had its first effects when they return.
  *
@@ -232,18 +185,13 @@ export const make = (shell: Shell, names: {
   ) => Effect.flatMap(channels.find(name), ({ id }) => act(action, name, detail, (core) => f(core, id)))
 
   const when: Faults["when"] = Effect.fnUntraced(function*(rule, what) {
-    yield* valid(
-      ...checked("nth", rule.nth, 1, most, true),
-      ...checked("from", rule.from, 1, most, true),
-      ...checked("to", rule.to, 1, most, true),
-      ...checked("rate", rule.rate, 0, 1, false),
-      ...problemsOf(what)
-    )
+    yield* FaultOptions.check(...FaultOptions.rule(rule, what))
     const id = rule.user === undefined ? undefined : (yield* users.find(rule.user)).id
     return yield* FaultRule.make(driver, (onHit) => FaultRules.make(rule, id, what, onHit))
   })
 
   const play: Faults["play"] = Effect.fnUntraced(function*(schedule) {
+    yield* FaultOptions.check(...FaultOptions.schedule(schedule))
     const steps = yield* Effect.forEach(
       schedule,
       (step) => Effect.map(users.find(step.incident.user), ({ id }) => ({ step, userId: id }))
@@ -255,9 +203,9 @@ export const make = (shell: Shell, names: {
     when,
     play,
     random: Effect.fnUntraced(function*(options) {
-      yield* valid(
-        ...checked("meanIntervalMs", options.meanIntervalMs, 1, most, false),
-        ...checked("durationMs", options.durationMs, 0, most, false)
+      yield* FaultOptions.check(
+        ...FaultOptions.number("meanIntervalMs", options.meanIntervalMs, 1),
+        ...FaultOptions.number("durationMs", options.durationMs, 0)
       )
       return yield* play(FaultSchedule.draw(options))
     }),
@@ -267,11 +215,7 @@ export const make = (shell: Shell, names: {
         ? actOnUser("requestHeartbeat", user, notConnectedToVoice, (core, id) => core.requestVoiceHeartbeat(id))
         : actOnUser("requestHeartbeat", user, notConnected, (core, id) => core.requestHeartbeat(id)),
     datagrams: Effect.fnUntraced(function*(user, options) {
-      yield* valid(
-        ...chances.flatMap((name) => checked(name, options[name], 0, 1, false)),
-        ...checked("delayMs", options.delayMs, 0, most, false),
-        ...checked("jitterMs", options.jitterMs, 0, most, false)
-      )
+      yield* FaultOptions.check(...FaultOptions.datagrams(options))
       const { id } = yield* users.find(user)
       return yield* FaultRule.make(driver, (onHit) => FaultRules.makeDatagrams(options, id, onHit))
     }),
@@ -289,7 +233,7 @@ export const make = (shell: Shell, names: {
       actOnUser("suspendGatewaySession", user, notConnected, (core, id) => core.suspendGatewaySession(id)),
     loseServerUpdate: (user, { times = 1 } = {}) =>
       Effect.andThen(
-        valid(...checked("times", times, 1, most, true)),
+        FaultOptions.check(...FaultOptions.number("times", times, 1, { whole: true })),
         when({ user, ...FaultRules.serverUpdates, to: times }, "drop")
       ),
     delayEvents: (user, delayMs) => when({ user, ...FaultRules.voiceEvents }, { delayMs }),
@@ -306,7 +250,7 @@ export const make = (shell: Shell, names: {
       actOnUser("expireVoice", user, "it has no voice session", (core, id) => core.expireVoice(id)),
     startSequence: (user, first) =>
       Effect.andThen(
-        valid(...checked("first", first, 0, 0xffff, true)),
+        FaultOptions.check(...FaultOptions.number("first", first, 0, { greatest: 0xffff, whole: true })),
         Effect.flatMap(users.find(user), ({ id }) => driver.call((core) => core.startSequence(id, first)))
       ),
     add: (fault) =>
@@ -315,6 +259,10 @@ export const make = (shell: Shell, names: {
         (remove) => Effect.sync(() => driver.run(remove))
       )),
     moveServer: Effect.fnUntraced(function*(channel, { region, ...options } = {}) {
+      yield* FaultOptions.check(
+        ...FaultOptions.closeFrame("code", options.code),
+        ...FaultOptions.number("delayMs", options.delayMs, 0)
+      )
       const { id } = yield* channels.find(channel)
       const server = region === undefined ? undefined : shell.voice.find((candidate) => candidate.region === region)
       if (region !== undefined && server === undefined) {
@@ -342,7 +290,7 @@ export const make = (shell: Shell, names: {
       }),
     closeVoice: (user, code, reason = "") =>
       Effect.andThen(
-        valid(...checkedCode("code", code)),
+        FaultOptions.check(...FaultOptions.closeFrame("code", code, reason)),
         actOnUser("closeVoice", user, notConnectedToVoice, (core, id) => core.closeVoice(id, code, reason))
       ),
     terminateVoice: (user) =>
@@ -353,7 +301,7 @@ export const make = (shell: Shell, names: {
       actOnUser("reconnectGateway", user, notConnected, (core, id) => core.reconnectGateway(id)),
     closeGateway: (user, code, reason = "") =>
       Effect.andThen(
-        valid(...checkedCode("code", code)),
+        FaultOptions.check(...FaultOptions.closeFrame("code", code, reason)),
         actOnUser("closeGateway", user, notConnected, (core, id) => core.closeGateway(id, code, reason))
       ),
     terminateGateway: (user) =>

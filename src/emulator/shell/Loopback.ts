@@ -114,6 +114,15 @@ export const make = Effect.fnUntraced(
       }
       client.send(frame)
     }
+    /** A fault of the caller's own may ask for a code or a reason that no close frame can carry. */
+    const closeFrame = (client: WebSocket, code: number, reason: string) => {
+      try {
+        client.close(code, reason)
+      } catch {
+        counters.add("close-frame-impossible")
+        client.terminate()
+      }
+    }
     const deliver = (output: Output): void => {
       if (output._tag === "Datagram") {
         // A client chooses the address by itself (Select Protocol), and nothing may leave this machine.
@@ -140,7 +149,7 @@ export const make = Effect.fnUntraced(
           return sendFrame(client, output.bytes)
         case "Close":
           clients.delete(output.connection)
-          return client.close(output.code, output.reason)
+          return closeFrame(client, output.code, output.reason)
         case "Terminate":
           clients.delete(output.connection)
           return client.terminate()
@@ -212,8 +221,9 @@ export const make = Effect.fnUntraced(
             body: body === "" ? undefined : body
           })
           const finish = () => {
+            if (answer.status === 0) return request.socket.destroy()
             response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers })
-            response.end(answer.body === undefined ? undefined : JSON.stringify(answer.body))
+            response.end(answer.text ?? (answer.body === undefined ? undefined : JSON.stringify(answer.body)))
           }
           if (answer.delayMs === undefined) finish()
           else runLater(Effect.delay(Effect.sync(finish), answer.delayMs))

@@ -64,14 +64,30 @@ export const fail = (
  * @category codecs
  * @since 0.1.0
  */
-export const parse = (text: string): Result.Result<Wire, PayloadError> => {
+export const parse = (text: string, reviver?: Reviver): Result.Result<Wire, PayloadError> => {
   let value: unknown
   try {
-    value = JSON.parse(text)
+    value = JSON.parse(text, reviver)
   } catch {
     return fail("Json", "the text is not JSON")
   }
   return isWire(value) ? Result.succeed(value) : fail("Shape", "the message is no object")
+}
+
+/** What `JSON.parse` asks about each value. `context.source` is a number as it was written. */
+type Reviver = (key: string, value: unknown, context?: { readonly source?: string | undefined }) => unknown
+
+/**
+ * Reads ids that were written as integers digit by digit, for they are beyond what a number can hold: those in fields of
+ * the given names, and all others that no number can hold.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const integerIds = (names: ReadonlySet<string>): Reviver => (key, value, context) => {
+  const source = context?.source
+  if (typeof value !== "number" || source === undefined || !/^\d+$/.test(source)) return value
+  return names.has(key) || !Number.isSafeInteger(value) ? source : value
 }
 
 /**

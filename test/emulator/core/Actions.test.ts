@@ -167,6 +167,27 @@ describe("Actions", () => {
     assert.deepInclude(client.events("VOICE_SERVER_UPDATE").at(-1), { endpoint: "voice1.test:2048" })
   })
 
+  it("parkChannel: an empty channel too, and one that everybody leaves, until a server is named", () => {
+    const h = Harness.make()
+    const client = h.login()
+    const endpoint = () => client.events("VOICE_SERVER_UPDATE").at(-1)?.["endpoint"]
+    assert.isTrue(h.core.parkChannel(h.lobby))
+    for (let i = 0; i < 2; i++) {
+      h.join(client, h.lobby)
+      assert.isNull(endpoint())
+      h.join(client, null)
+    }
+    h.join(client, h.lobby)
+    assert.isTrue(h.core.moveServer(h.lobby, { server: 1 }))
+    assert.strictEqual(endpoint(), "voice1.test:2048")
+
+    h.join(client, null)
+    h.core.parkChannel(h.lobby)
+    assert.isTrue(h.core.moveServer(h.lobby, { server: 1 }), "of an empty channel")
+    h.join(client, h.lobby)
+    assert.strictEqual(endpoint(), "voice1.test:2048")
+  })
+
   it("fillChannel: no answer at all, but for moderators", () => {
     const { client, h } = setup()
     h.join(client, null)

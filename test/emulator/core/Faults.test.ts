@@ -126,7 +126,7 @@ describe("Faults", () => {
     assert.deepStrictEqual(passed.slice(6), [[300, "late"]])
   })
 
-  it("numbers by user and opcode, and asks in order until one answers", () => {
+  it("numbers by user and opcode, and asks all in order", () => {
     const { faults, send } = setup()
     const seen: Array<string> = []
     const note: Fault = (subject) => {
@@ -141,6 +141,35 @@ describe("Faults", () => {
     send("x", 2, "5")
     send("x", 1, "5")
     send("x", 2, "5")
-    assert.deepStrictEqual(seen, ["undefined/1/1", "undefined/1/1", "5/2/0", "5/1/0", "5/1/0", "5/2/1"])
+    assert.deepStrictEqual(seen, [
+      "undefined/1/1",
+      "undefined/1/1",
+      "5/2/0",
+      "5/2/0",
+      "5/1/0",
+      "5/1/0",
+      "5/2/1",
+      "5/2/1"
+    ])
+  })
+
+  it("adds up delays, and does the first of all else when they are over", () => {
+    const { faults, passed, send, timers } = setup()
+    const remove = [
+      faults.add(({ op }) => op === 1 ? { _tag: "Delay", ms: 30 } : undefined),
+      faults.add(({ op }) => op === 1 ? { _tag: "Replace", frame: "other" } : undefined),
+      faults.add(({ op }) => op === 1 ? { _tag: "Delay", ms: 20 } : undefined),
+      faults.add(({ op }) => op === 1 ? { _tag: "Drop" } : undefined)
+    ]
+    send("one", 1)
+    send("two", 2)
+    timers.advance(49)
+    assert.deepStrictEqual(passed, [[0, "two"]])
+    timers.advance(50)
+    assert.deepStrictEqual(passed, [[0, "two"], [50, "other"]])
+    remove[1]?.()
+    send("three", 1)
+    timers.advance(200)
+    assert.lengthOf(passed, 2)
   })
 })

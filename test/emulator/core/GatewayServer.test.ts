@@ -114,6 +114,15 @@ describe("GatewayServer login", () => {
     const members = chunk?.["members"]
     assert.isTrue(Array.isArray(members) && members.length === 1)
     if (Array.isArray(members)) assert.deepInclude(members[0].user, { id: guest.id })
+    // clients in Python write ids as integers, longer than a number of ours can be
+    client.sendRaw(`{"op":8,"d":{"guild_id":${h.guildId},"user_ids":[${guest.id}],"limit":0}}`)
+    const asked = client.events("GUILD_MEMBERS_CHUNK").at(-1)?.["members"]
+    assert.isTrue(Array.isArray(asked) && asked.length === 1)
+    client.sendRaw(
+      `{"op":4,"d":{"guild_id":${h.guildId},"channel_id":${h.lobby},"self_mute":false,"self_deaf":false}}`
+    )
+    assert.strictEqual(client.events("VOICE_STATE_UPDATE").at(-1)?.["channel_id"], h.lobby)
+    assert.deepStrictEqual(h.core.verdicts(), [])
   })
 })
 

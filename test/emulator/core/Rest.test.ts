@@ -150,9 +150,11 @@ describe("Rest", () => {
         ? subject.index === 0 ? { _tag: "Drop" } : { _tag: "Delay", ms: 40 }
         : undefined
     )
-    assert.strictEqual(call("GET", "/gateway/bot").status, 503)
+    assert.deepStrictEqual(call("GET", "/gateway/bot"), { status: 0, body: undefined })
     assert.deepInclude(call("GET", "/gateway/bot"), { status: 200, delayMs: 40 })
     remove()
     assert.notProperty(call("GET", "/gateway/bot"), "delayMs")
+    h.core.addFault(() => ({ _tag: "Replace", frame: "{\"url\":\"wss://elsewhere\"}" }))
+    assert.deepInclude(call("GET", "/gateway/bot"), { status: 200, text: "{\"url\":\"wss://elsewhere\"}" })
   })
 })

@@ -178,6 +178,19 @@ describe("faults.when", () => {
       assert.deepInclude(yield* wrong({}, { holdBehind: 0 }), { _tag: "InvalidOption", option: "holdBehind" })
       assert.deepInclude(yield* reason(faults.datagrams("bot", { loss: 1.1 })), { option: "loss" })
       assert.deepInclude(yield* reason(faults.closeVoice("bot", 1005)), { option: "code" })
+      const long = "ä".repeat(62)
+      assert.deepInclude(yield* reason(faults.closeVoice("bot", 4006, long)), { option: "reason" })
+      assert.deepInclude(yield* reason(faults.closeGateway("bot", 4000, long)), { option: "reason" })
+      assert.deepInclude(yield* reason(faults.moveServer("lobby", { code: 1005 })), { option: "code" })
+      const unspeakable: FaultSchedule.Schedule = [{
+        atMs: 0,
+        incident: { _tag: "CloseVoice", user: "bot", code: 1006 }
+      }]
+      assert.deepInclude(yield* reason(faults.play(unspeakable)), { option: "code" })
+      assert.deepInclude(yield* reason(faults.when({ point: "voice-out" }, { close: 4006, reason: long })), {
+        option: "reason"
+      })
+      assert.deepInclude(yield* reason(faults.when({ point: "rest" }, { duplicate: 1 })), { option: "duplicate" })
       assert.deepInclude(yield* reason(faults.closeGateway("bot", 99)), { option: "code" })
       assert.deepInclude(yield* reason(faults.startSequence("bot", 65_536)), { option: "first" })
       assert.deepInclude(yield* reason(faults.loseServerUpdate("bot", { times: 0 })), { option: "times" })

@@ -25,6 +25,9 @@ import * as Standing from "./Standing.ts"
 import * as Transitions from "./Transitions.ts"
 import * as Tree from "./Tree.ts"
 
+/** How long a client may take for its key package, whose keys have to be made, in milliseconds. */
+const keyPackageGraceMs = 5_000
+
 /** A member that complains more often in a row is not added any more: each time would cost all others an epoch. */
 const mostComplaints = 32
 
@@ -44,9 +47,16 @@ export const make = (
   const groupId = u64(BigInt.asUintN(64, BigInt(channelId)))
   const standings = new Map<Session, Standing.Standing>()
   const proposer = Agenda.make(sender, groupId)
-  const transitions = Transitions.make(context, (session, transition_id) => {
-    tell(session, { op: 22, d: { transition_id } })
-  })
+  const transitions = Transitions.make(
+    context,
+    (session, transition_id) => tell(session, { op: 22, d: { transition_id } }),
+    ({ session }, id) => {
+      if (session.connection === undefined) return context.count("dave-not-ready-while-lost")
+      const message =
+        `nobody was told in ${profile.daveTransitionTimeoutMs} ms that it is ready (op 23) for transition ${id}`
+      Standing.advise(context, session, "dave-not-ready", message)
+    }
+  )
   let version = 0
   let epoch = 0n
   let tree: Tree.Tree = []
@@ -71,8 +81,23 @@ export const make = (
     tell(standing.session, { op: 25, seq: 0, externalSender: sender().bytes })
   }
 
+  /** Expects a key package (op 26) from one who was just told that there is a group to be in. */
+  const expectPackage = (standing: Standing.Standing): void => {
+    const since = context.now()
+    standing.owingMs = since
+    context.timers.at(since + keyPackageGraceMs, () => {
+      const { owingMs, session } = standing
+      if (owingMs !== since || session.ended || version === 0) return
+      if (session.connection === undefined) return context.count("dave-key-package-missing-while-lost")
+      const message =
+        `no key package (op 26) came within ${keyPackageGraceMs} ms of op 4 or 24, so that it can hear nobody`
+      Standing.advise(context, session, "dave-key-package-missing", message)
+    })
+  }
+
   const prepareEpoch = (standing: Standing.Standing): void => {
     giveSender(standing)
+    expectPackage(standing)
     tell(standing.session, { op: 24, d: { protocol_version: version, epoch: 1 } })
   }
 
@@ -272,7 +297,9 @@ export const make = (
       const standing = standings.get(session)
       if (standing === undefined) return
       standing.described = true
-      if (version > 0) giveSender(standing)
+      if (version === 0) return
+      giveSender(standing)
+      if (standing.packages.size === 0) expectPackage(standing)
     },
     resumed: (session) => {
       const standing = standings.get(session)
@@ -284,6 +311,7 @@ export const make = (
       const standing = standings.get(session)
       if (standing === undefined) return
       if (version === 0 || !standing.described) return context.count("dave-key-package-ignored")
+      standing.owingMs = undefined
       if (standing.outdated || standing.complaints > mostComplaints) {
         standing.outdated = false
         return context.count("dave-key-package-ignored")
@@ -367,6 +395,7 @@ export const make = (
       return sending !== undefined && listening !== undefined && sending.reads && listening.reads
     },
     securedMs: (session) => standings.get(session)?.securedMs,
+    owingMs: (session) => version === 0 ? undefined : standings.get(session)?.owingMs,
     view: () => ({
       version,
       epoch: Number(epoch),

@@ -58,5 +58,7 @@ export interface Group {
   readonly reads: (sender: Session, listener: Session) => boolean
   /** Since when the session has had to encrypt, in milliseconds; `undefined` if it has not. */
   readonly securedMs: (session: Session) => number | undefined
+  /** Since when a session has owed its first key package; `undefined` for one that owes none. */
+  readonly owingMs: (session: Session) => number | undefined
   readonly view: () => GroupView
 }

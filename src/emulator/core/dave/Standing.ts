@@ -22,6 +22,8 @@ export interface Standing {
   hasSender: boolean
   /** The key package that it is to be added with. */
   keyPackage: KeyPackage | undefined
+  /** Since when it has owed a key package, which has not come yet. */
+  owingMs: number | undefined
   /** Refs of the key packages that it has sent. */
   readonly packages: Set<string>
   /** Whether it is in the tree, but has said (op 31) that it cannot follow. */
@@ -53,6 +55,7 @@ export const make = (session: Session): Standing => ({
   described: false,
   hasSender: false,
   keyPackage: undefined,
+  owingMs: undefined,
   packages: new Set(),
   lapsed: false,
   reads: false,
@@ -107,6 +110,24 @@ export const offer = (standing: Standing, epoch: bigint, proposals: ReadonlyMap<
 export const wasOffered = (standing: Standing, epoch: bigint, refs: Iterable<string>): boolean =>
   standing.offers.includes(keyOf(epoch, refs))
 
+/** Whether nothing that a fault did can be the reason, nor a script. Counts it otherwise. */
+const isItsOwn = (context: CoreContext, session: Session, code: string): boolean => {
+  if (session.credentials === undefined) context.count(`scripted:${code}`)
+  else if (session.daveTampered || session.connection?.tampered === true) context.count(`tampered:${code}`)
+  else return true
+  return false
+}
+
+/**
+ * Gives advice, where {@link accuse} would judge a violation.
+ *
+ * @category verdicts
+ * @since 0.1.0
+ */
+export const advise = (context: CoreContext, session: Session, code: string, message: string): void => {
+  if (isItsOwn(context, session, code)) context.judge("advice", code, message, session.userId)
+}
+
 /**
  * Judges a violation, unless it is that of a scripted member or a fault has touched what its client has seen or said:
  * these are counted.
@@ -115,7 +136,5 @@ export const wasOffered = (standing: Standing, epoch: bigint, refs: Iterable<str
  * @since 0.1.0
  */
 export const accuse = (context: CoreContext, session: Session, code: string, message: string): void => {
-  if (session.credentials === undefined) context.count(`scripted:${code}`)
-  else if (session.daveTampered || session.connection?.tampered === true) context.count(`tampered:${code}`)
-  else context.judge("violation", code, message, session.userId)
+  if (isItsOwn(context, session, code)) context.judge("violation", code, message, session.userId)
 }

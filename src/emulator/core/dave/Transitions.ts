@@ -57,10 +57,17 @@ interface Entry extends Transition {
 }
 
 /**
+ * Makes the transitions of one group. `execute` tells a member that one is executed, `onTimeout` is called for each that
+ * was not ready in time.
+ *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (context: CoreContext, execute: (session: Session, id: number) => void): Transitions => {
+export const make = (
+  context: CoreContext,
+  execute: (session: Session, id: number) => void,
+  onTimeout: (standing: Standing, id: number) => void
+): Transitions => {
   const { profile } = context
   const entries = new Map<number, Entry>()
   let first = true
@@ -104,6 +111,7 @@ export const make = (context: CoreContext, execute: (session: Session, id: numbe
       if (id === 0) return onExecuted(recipients)
       const cancel = context.timers.at(context.now() + profile.daveTransitionTimeoutMs, () => {
         context.count("dave-transition-timeout")
+        for (const standing of entry.waiting) onTimeout(standing, id)
         finish(entry)
       })
       const entry: Entry = {

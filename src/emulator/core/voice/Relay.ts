@@ -47,10 +47,15 @@ const silenceBetweenVerdictsMs = 1_000
 /** How long a client may go on in the clear when it should encrypt: what is under way, in milliseconds. */
 const plainGraceMs = 2_000
 
+/** The same for one that has not even asked to be let into the group. */
+const strangerGraceMs = 7_000
+
 /** The shortest Opus frame, in samples at 48 kHz. */
 const leastSamples = 120
 
 type Kind = Datagram.Kind | "keepalive"
+
+const text = ({ address, port }: Address): string => `${address}:${port}`
 
 /**
  * Makes the relay of one core. `expel` closes the connection of a session and ends it.
@@ -168,16 +173,39 @@ export const make = (
 
   /**
    * Audio in the clear is a violation once a group's transition was executed: no listener plays it any more, and the server
-   * can hear it.
+   * can hear it. So it is from one that keeps away from the group.
    */
   const judgeEncryption = (session: Session, payload: Uint8Array): void => {
-    const since = dave.group(session.room)?.securedMs(session)
-    if (since === undefined || context.now() - since < plainGraceMs) return
+    const group = dave.group(session.room)
+    const since = group?.securedMs(session)
+    const owing = group?.owingMs(session)
+    const isDue = (fromMs: number | undefined, graceMs: number) =>
+      fromMs !== undefined && context.now() - fromMs >= graceMs
+    if (!isDue(since, plainGraceMs) && !isDue(owing, strangerGraceMs)) return
     if (MediaFrame.isFrame(payload, 0, payload.length)) return
     if (session.daveTampered || session.connection?.tampered === true) return context.count("tampered:dave-plain-audio")
     // It may have missed that its group has come about.
     if (session.connection === undefined) return context.count("dave-plain-audio-while-lost")
     accuse(session, "dave-plain-audio", "audio in the clear, though the channel is end-to-end encrypted")
+  }
+
+  /**
+   * Whether Select Protocol (op 1) has named what IP discovery found. Where it has not, Discord has nowhere to send to, which
+   * is not noticed here: there is no router between us and the client.
+   */
+  const judgeAddress = (session: Session, from: Address): void => {
+    const { discovered, selected } = session
+    if (session.addressJudged || selected === undefined) return
+    session.addressJudged = true
+    if (sameAddress(selected, from) || sameAddress(selected, discovered)) return
+    if (session.tampered) return context.count("tampered:address-not-discovered")
+    const found = discovered === undefined ? "there was no IP discovery" : `IP discovery had found ${text(discovered)}`
+    context.judge(
+      "advice",
+      "address-not-discovered",
+      `Select Protocol named ${text(selected)}; ${found}, and packets come from ${text(from)}`,
+      session.userId
+    )
   }
 
   /** Judges an authentic packet of a client as it was sent; false if it goes no further. */
@@ -193,7 +221,8 @@ export const make = (
       if (sight === "repeated") accuse(session, "nonce-repeated", "a nonce was used twice under one key")
       if (sight !== "fresh") return false
     }
-    learnAddress(session, from)
+    judgeAddress(session, from)
+    learnAddress(session, from, profile.mediaTarget)
     if (kind === "rtcp") {
       reports.judge(session, plain.subarray(0, plainLength))
       return true
@@ -312,7 +341,9 @@ export const make = (
       if (profile.discoveryGarbage === "refuse") return
     }
     session.discovered = { address: from.address, port: from.port }
-    if (session.target === undefined && sameAddress(session.selected, from)) learnAddress(session, from)
+    if (session.target === undefined && sameAddress(session.selected, from)) {
+      learnAddress(session, from, profile.mediaTarget)
+    }
     if (!profile.discovery.includes(form)) return context.count("discovery-unanswered")
     if (from.port === 0 || from.address === "" || from.address.length > IpDiscovery.addressBytes) {
       return context.count("discovery-unanswered")
@@ -325,7 +356,7 @@ export const make = (
   const onBeacon = (server: VoiceServerId, from: Address, kind: Kind, bytes: Uint8Array): void => {
     for (const session of roster.all()) {
       if (session.server === server && session.target === undefined && sameAddress(session.selected, from)) {
-        learnAddress(session, from)
+        learnAddress(session, from, profile.mediaTarget)
       }
     }
     if (kind === "ping") {

@@ -199,6 +199,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         daveVersion: encryption?.version ?? 0,
         member: encryption?.member,
         daveTampered: false,
+        addressJudged: false,
         judgedMs: new Map()
       }
       sessions.add(session)

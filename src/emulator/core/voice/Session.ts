@@ -7,6 +7,7 @@ import type { ChannelId, GuildId, Ssrc, UserId } from "../../../protocol/Identif
 import type { ServerVideo, VoiceVersion } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, VoiceServerId } from "../CoreContext.ts"
 import type { DaveMember } from "../dave/Seat.ts"
+import type { Profile } from "../Profile.ts"
 import type { Conduct } from "./Conduct.ts"
 import type { NonceMemory } from "./NonceMemory.ts"
 import type { Outbox } from "./Outbox.ts"
@@ -115,6 +116,8 @@ export interface Session {
   readonly member: DaveMember | undefined
   /** Whether a fault has kept back or changed what end-to-end encryption depends on. */
   daveTampered: boolean
+  /** Whether what Select Protocol (op 1) named was compared with where packets come from. */
+  addressJudged: boolean
   /** When a violation of the relay was judged last, by code, in milliseconds. */
   readonly judgedMs: Map<string, number>
 }
@@ -150,12 +153,13 @@ export const taint = (connection: Connection, direction: "in" | "out", op: numbe
 
 /**
  * Keeps media going to where a packet with the session's key came from, as a server behind which a NAT changes ports
- * does; not for a pinned session.
+ * does; not for a pinned session, nor where the profile sends to nothing but what was selected.
  *
  * @category addresses
  * @since 0.1.0
  */
-export const learnAddress = (session: Session, from: Address): void => {
+export const learnAddress = (session: Session, from: Address, mediaTarget: Profile["mediaTarget"]): void => {
   if (session.pinned && session.target !== undefined) return
+  if (mediaTarget === "selected" && !sameAddress(session.selected, from)) return
   if (!sameAddress(session.target, from)) session.target = { address: from.address, port: from.port }
 }

@@ -214,6 +214,7 @@ export const make = (
     const selected = { address: data.address, port: data.port }
     session.selected = selected
     session.pinned = false
+    session.addressJudged = false
     if (sameAddress(session.discovered, selected)) session.target = selected
     describe(connection, session, mode)
   }

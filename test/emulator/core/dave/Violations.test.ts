@@ -4,7 +4,42 @@ import { channelId, makeClient, makeWorld } from "../voice/kit.ts"
 import * as Forge from "./forge.ts"
 import { assertTogether, makeDaveClient, settle, together, view } from "./kit.ts"
 
+/** Five seconds of frames in the clear. */
+const babble = (world: ReturnType<typeof makeWorld>, client: ReturnType<typeof makeDaveClient>) => {
+  for (let i = 0; i < 250; i++) {
+    client.say(Buffer.of(0xfc, i & 0xff))
+    world.wait(20)
+  }
+}
+
 describe("What is wrong", () => {
+  it("with one that never asks to be let into the group is told, and with what it says in the clear", () => {
+    const { a, b, world } = together(2)
+    const stranger = makeDaveClient(world, "3")
+    stranger.enter()
+    babble(world, stranger)
+    assert.deepStrictEqual([world.advice(), world.violations()], [["dave-key-package-missing"], []])
+    babble(world, stranger)
+    assert.include(world.violations(), "dave-plain-audio")
+    // it is late, and that is all
+    settle(a, b, stranger)
+    assertTogether(world, 2, a, b, stranger)
+  })
+
+  it("with one that is never ready for a transition is told", () => {
+    const { a, b, world } = together(2)
+    b.muteReady = true
+    const c = makeDaveClient(world, "3")
+    c.enter()
+    settle(a, b, c)
+    assert.deepStrictEqual(world.advice(), [])
+    world.wait(2_500)
+    settle(a, b, c)
+    assert.deepStrictEqual(world.advice(), ["dave-not-ready"])
+    assert.deepStrictEqual(world.violations(), [])
+    assertTogether(world, 2, a, b, c)
+  })
+
   it("with a key package is named, and does not keep the others", () => {
     const wrongs: ReadonlyArray<readonly [string, Forge.Wrong | Uint8Array]> = [
       ["wrong-suite", { suite: 1 }],

@@ -102,6 +102,45 @@ describe("Relay", () => {
     })
   })
 
+  describe("the address that Select Protocol names", () => {
+    const misled = (profile: Profile, discovers: boolean) => {
+      const world = makeWorld(profile)
+      const [client, other] = ["1", "2"].map((user) => makeClient(world, user))
+      assert.isDefined(client)
+      assert.isDefined(other)
+      other.join()
+      world.grant("1")
+      client.connect()
+      client.identify()
+      client.takeReady()
+      if (discovers) client.datagram(client.discoveryRequest())
+      client.select("aead_aes256_gcm_rtpsize", { address: "8.8.8.8", port: 51_966 })
+      client.speaking()
+      client.talk([opus(1)])
+      world.datagrams.length = 0
+      other.talk([opus(2)])
+      return { world, heard: client.heard().length }
+    }
+
+    it("is held against a client if it is not what IP discovery has found", () => {
+      for (const discovers of [true, false]) {
+        const { heard, world } = misled(today, discovers)
+        assert.deepStrictEqual([world.advice(), world.violations()], [["address-not-discovered"], []])
+        assert.isAbove(heard, 0, "it is sent to where it is seen")
+      }
+    })
+
+    it("is where audio goes, where the profile says so", () => {
+      const { heard, world } = misled({ ...today, mediaTarget: "selected" }, true)
+      assert.deepStrictEqual(world.advice(), ["address-not-discovered"])
+      assert.strictEqual(heard, 0)
+      const { alice, bob, world: right } = pair({ ...today, mediaTarget: "selected" })
+      alice.talk([opus(1)])
+      assert.isAbove(bob.heard().length, 0)
+      assert.deepStrictEqual(right.advice(), [])
+    })
+  })
+
   it("answers pings and swallows keepalives, or echoes them as it did once", () => {
     for (
       const [echoKeepalive, expected] of [

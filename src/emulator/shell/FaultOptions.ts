@@ -1,0 +1,140 @@
+/**
+ * What makes sense in the options of a fault.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { DatagramFaults, What, When } from "../core/FaultRules.ts"
+import type { Incident, Schedule } from "../core/FaultSchedule.ts"
+import { type EmulatorError, InvalidOption, make as makeError } from "./EmulatorError.ts"
+
+/** What is wrong with some options: nothing, in the best case. */
+type Problems = ReadonlyArray<InvalidOption>
+
+const problem = (option: string, detail: string): Problems => [new InvalidOption({ option, detail })]
+
+const most = Number.MAX_SAFE_INTEGER
+
+/**
+ * A number from `least` to `greatest`, a whole one where `whole` says so; `undefined` is fine.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const number = (
+  option: string,
+  value: number | undefined,
+  least: number,
+  { greatest = most, whole = false }: { readonly greatest?: number; readonly whole?: boolean } = {}
+): Problems =>
+  value === undefined || (value >= least && value <= greatest && (!whole || Number.isInteger(value)))
+    ? []
+    : problem(option, `${value} is not ${whole ? "a whole number" : "a number"} from ${least} to ${greatest}`)
+
+/** The longest reason of a close frame, in bytes of UTF-8 (RFC 6455, 5.5). */
+const mostReasonBytes = 123
+
+const encoder = new TextEncoder()
+
+/**
+ * What a close frame can carry (RFC 6455, 5.5 and 7.4).
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const closeFrame = (option: string, code: number | undefined, reason = ""): Problems => [
+  ...(code === undefined || (Number.isInteger(code) &&
+      ((code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999)))
+    ? []
+    : problem(option, `no close frame can have the code ${code}; to cut needs none`)),
+  ...(encoder.encode(reason).length <= mostReasonBytes
+    ? []
+    : problem("reason", `a close frame has room for ${mostReasonBytes} bytes of it`))
+]
+
+const what = (action: What): Problems => {
+  if (typeof action === "string") return []
+  if ("delayMs" in action) {
+    return [...number("delayMs", action.delayMs, 0), ...number("jitterMs", action.jitterMs, 0)]
+  }
+  if ("duplicate" in action) return number("duplicate", action.duplicate, 1, { whole: true })
+  if ("holdBehind" in action) {
+    return [...number("holdBehind", action.holdBehind, 1, { whole: true }), ...number("atMostMs", action.atMostMs, 0)]
+  }
+  return "close" in action ? closeFrame("close", action.close, action.reason) : []
+}
+
+/** What cannot be done to a request, which has one answer and no close frame. */
+const notForRest = ["duplicate", "holdBehind", "close"]
+
+/**
+ * The options of `when`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const rule = (when: When, action: What): Problems => {
+  const whole = { whole: true }
+  const impossible = [when.point].flat().every((point) => point === "rest") && typeof action === "object"
+    ? notForRest.find((name) => name in action)
+    : undefined
+  return [
+    ...number("nth", when.nth, 1, whole),
+    ...number("from", when.from, 1, whole),
+    ...number("to", when.to, 1, whole),
+    ...number("rate", when.rate, 0, { greatest: 1 }),
+    ...what(action),
+    ...(impossible === undefined
+      ? []
+      : problem(impossible, "a request to the REST API has one answer, which can be late, another or none"))
+  ]
+}
+
+/**
+ * The options of `datagrams`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const datagrams = (options: DatagramFaults): Problems => [
+  ...(["loss", "corrupt", "duplicate", "reorder"] as const).flatMap((name) =>
+    number(name, options[name], 0, { greatest: 1 })
+  ),
+  ...number("delayMs", options.delayMs, 0),
+  ...number("jitterMs", options.jitterMs, 0)
+]
+
+const incident = (incident: Incident): Problems => {
+  switch (incident._tag) {
+    case "CloseVoice":
+    case "CloseGateway":
+      return closeFrame("code", incident.code)
+    case "Datagrams":
+      return datagrams(incident)
+    case "MoveServer":
+      return number("nullMs", incident.nullMs, 0)
+    case "DelayEvents":
+      return number("delayMs", incident.delayMs, 0)
+    default:
+      return []
+  }
+}
+
+/**
+ * A schedule that is to be played.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const schedule = (steps: Schedule): Problems => steps.flatMap((step) => incident(step.incident))
+
+/**
+ * Fails with the first of some problems.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const check = (...problems: Problems): Effect.Effect<void, EmulatorError> => {
+  const [first] = problems
+  return first === undefined ? Effect.void : Effect.fail(makeError(first))
+}
