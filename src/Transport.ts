@@ -157,9 +157,9 @@ export interface DatagramSocket {
   /**
    * Sends the first `length` bytes of `packet`. True: the bytes have left (or were copied, or lost), and the buffer can be
    * used again at once. False: the operating system's buffer is full and the datagram waits, so that its bytes must stay
-   * as they are. Never throws: failures are counted.
+   * as they are. Never throws: failures are counted, at once with `isAsked`, otherwise sooner or later.
    */
-  readonly send: (packet: Uint8Array, length: number) => boolean
+  readonly send: (packet: Uint8Array, length: number, isAsked?: boolean) => boolean
   /** Reads what `send` will need ahead of its time. See `AudioClock.Sender.prefetch`. A socket may do without. */
   readonly prefetch?: ((step: number) => number) | undefined
   /**

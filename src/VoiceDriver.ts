@@ -14,14 +14,17 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Audience from "./driver/Audience.ts"
 import * as Engine from "./driver/Engine.ts"
 import type * as FrameRing from "./driver/FrameRing.ts"
-import type * as Line from "./driver/Line.ts"
+import * as Line from "./driver/Line.ts"
 import * as MessagePortLine from "./driver/MessagePortLine.ts"
 import type { UserId } from "./protocol/Identifier.ts"
+import { fromSchema } from "./protocol/internal/PayloadError.ts"
 import * as VoiceError from "./VoiceError.ts"
 
 export {
@@ -155,7 +158,8 @@ export interface VoiceConnection {
 export class VoiceDriver extends Context.Service<VoiceDriver, {
   /**
    * Connects. Fails with the reason of the gateway's close code, `SocketOpenFailed`, `PhaseTimedOut`,
-   * `DiscoveryUnanswered`, `UdpFailed`, `NoCommonMode`, `CryptoFailed` or `ProtocolViolated`.
+   * `DiscoveryUnanswered`, `UdpFailed`, `NoCommonMode`, `CryptoFailed`, `ProtocolViolated`, or `Unsupported` for an option that
+   * makes no sense.
    */
   readonly connect: (
     info: Line.ConnectionInfo,
@@ -167,6 +171,8 @@ const defaultReceiveCapacity = 256
 
 /** Events held for a subscriber that does not read. */
 const eventCapacity = 4_096
+
+const checkOptions = Schema.encodeUnknownResult(Line.ConnectOptions)
 
 /**
  * A connection over the driver line: `open` brings up the other end, which from then on takes commands and emits events.
@@ -182,6 +188,12 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     emit: (event: Line.Event) => void
   ) => Effect.Effect<Engine.Engine, VoiceError.VoiceError, R | Scope.Scope>
 ): Effect.fn.Return<VoiceConnection, VoiceError.VoiceError, R | Scope.Scope> {
+  // before the line is asked: one that crosses a port could only die of them
+  const checked = checkOptions(options)
+  if (Result.isFailure(checked)) {
+    const { detail } = fromSchema(checked.failure, undefined)
+    return yield* VoiceError.make(new VoiceError.Unsupported({ feature: "An option of the connection", detail }))
+  }
   const outer = yield* Effect.scope
   const scope = yield* Scope.fork(outer)
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()

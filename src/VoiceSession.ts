@@ -146,7 +146,8 @@ export interface VoiceSession {
   readonly interrupt: Effect.Effect<ReadonlyArray<Playing.Interrupted>>
   /**
    * Goes to another channel of the guild, and waits until audio flows there; tracks go on where they were. Fails with
-   * `JoinTimedOut` if Discord does not let us in: we stay where we are then. Moves that overlap happen one after another.
+   * `JoinTimedOut`: we stay where we are if Discord does not let us in; once it has (`missing: "connection"` or "endpoint"),
+   * the session goes on to the other channel. Moves that overlap happen one after another.
    */
   readonly move: (channelId: ChannelId) => Effect.Effect<void, VoiceError.VoiceError>
   /** The speaking flags shown to others (op 5). `microphone` is on unless it is set to false. */
@@ -274,8 +275,19 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   )
 
   const start = Effect.gen(function*() {
-    yield* Claim.claim(gateway, guildId, options.channelId)
-    const whereabouts = yield* Whereabouts.make(gateway, guildId)
+    yield* Claim.claim(gateway, guildId, target)
+    const whereabouts = yield* Effect.timeoutOrElse(Whereabouts.make(gateway, guildId), {
+      duration: joinTimeout,
+      orElse: () =>
+        VoiceError.fail(
+          new VoiceError.JoinTimedOut({
+            guildId,
+            channelId: options.channelId,
+            missing: "gateway",
+            elapsedMs: Duration.toMillis(joinTimeout)
+          })
+        )
+    })
     yield* Effect.addFinalizer(() => whereabouts.leave)
     const conduit = yield* Conduit.make(options.receiveCapacity ?? defaultReceiveCapacity)
     if (selfMute) yield* conduit.setMuted(true)
@@ -414,23 +426,27 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       Effect.suspend(() =>
         (oneMove ??= Semaphore.makeUnsafe(1)).withPermit(Effect.suspend(() => {
           const former = target.channelId
+          const before = whereabouts.now()
           movingTo = channelId
           return Effect.timeoutOrElse(goTo(channelId), {
             duration: joinTimeout,
             orElse: () =>
-              VoiceError.fail(
-                new VoiceError.JoinTimedOut({
-                  guildId,
-                  channelId,
-                  missing: "both",
-                  elapsedMs: Duration.toMillis(joinTimeout)
-                })
+              Effect.suspend(() =>
+                VoiceError.fail(
+                  new VoiceError.JoinTimedOut({
+                    guildId,
+                    channelId,
+                    missing: Whereabouts.missing(before, whereabouts.now(), channelId) ?? "connection",
+                    elapsedMs: Duration.toMillis(joinTimeout)
+                  })
+                )
               )
           }).pipe(Effect.onExit((exit) =>
             Effect.suspend(() => {
               movingTo = undefined
-              // nobody waits to be there any more
-              if (Exit.isFailure(exit) && target.channelId === channelId) target.channelId = former
+              // nobody waits to be there any more, unless we are: the connection may still be on its way
+              const isThere = whereabouts.now().channelId === channelId
+              if (Exit.isFailure(exit) && target.channelId === channelId && !isThere) target.channelId = former
               return conduit.release
             })
           ))

@@ -188,7 +188,8 @@ const make = Effect.gen(function*() {
       const sequence = keepalives++ >>> 0
       pingedAt.set(sequence, clock.monotonicTimeNanosUnsafe())
       pingedAt.delete((sequence - awaitedPings) >>> 0)
-      socket.send(Datagram.encodePing(sequence), Datagram.pingBytes)
+      // who only listens sends nothing else: whether that failed is what there is to know
+      socket.send(Datagram.encodePing(sequence), Datagram.pingBytes, true)
     }
 
     const isUnreported = () =>

@@ -53,7 +53,11 @@ export interface Engine {
  */
 export type Services = AudioClock | Dave.Dave | VoiceCrypto.VoiceCrypto | VoiceSocket.VoiceSocket | VoiceUdp.VoiceUdp
 
-const defaultPhaseTimeoutMs = 10_000
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultPhaseTimeoutMs = 10_000
 const defaultResumeAttempts = 5
 
 /** Time for Speaking (op 5) on the WebSocket to overtake the first packet on UDP. */

@@ -52,23 +52,23 @@ export type Reports = typeof Reports.Type
  */
 export const ConnectOptions = Schema.Struct({
   /** Voice gateway version. Default 8. */
-  version: Schema.optionalKey(VoiceVersion),
+  version: Schema.optional(VoiceVersion),
   /** Encryption modes that are accepted, best first. Default: those of `VoiceCrypto`. */
-  modes: Schema.optionalKey(Schema.Array(EncryptionMode)),
+  modes: Schema.optional(Schema.Array(EncryptionMode)),
   /** Speaking flags (op 5) announced before the first packet. Default 1, microphone. */
-  speaking: Schema.optionalKey(Schema.Int),
+  speaking: Schema.optional(Schema.Int),
   /** Deadline of each phase of the handshake except IP discovery, in milliseconds. Default 10 000. */
-  phaseTimeoutMs: Schema.optionalKey(Milliseconds),
+  phaseTimeoutMs: Schema.optional(Milliseconds),
   /** How often to try to resume after the WebSocket was lost, before the connection is given up. Default 5; 0 never. */
-  resumeAttempts: Schema.optionalKey(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 100 })))),
+  resumeAttempts: Schema.optional(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 100 })))),
   /** Received packets held for a slow listener; the oldest are dropped beyond. Default 256. */
-  receiveCapacity: Schema.optionalKey(Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0)))),
+  receiveCapacity: Schema.optional(Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0)))),
   /**
    * Which reports (RTCP) are sent about every 5 seconds. Default "sender": Discord's servers answer them, and without answers
    * nothing is known of loss on our way to them. What they do with receiver reports is not known. Those that arrive are read
    * in any case.
    */
-  reports: Schema.optionalKey(Reports)
+  reports: Schema.optional(Reports)
 })
 
 /**

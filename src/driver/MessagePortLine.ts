@@ -32,12 +32,13 @@ export interface Port {
 }
 
 /**
- * `close` is the end of a `MessagePort`, `exit` that of a `Worker`.
+ * `close` is the end of a `MessagePort`, `exit` that of a `Worker`, and `error` what ends one: without a listener, Node would
+ * throw it in this thread.
  *
  * @category models
  * @since 0.1.0
  */
-export type PortEvent = "message" | "close" | "exit"
+export type PortEvent = "message" | "close" | "exit" | "error"
 
 const Downward = Schema.TaggedUnion({
   Connect: { id: Schema.Int, info: Line.ConnectionInfo, options: Line.ConnectOptions },
@@ -71,6 +72,13 @@ const unreachable = (endpoint: string, detail: string) =>
 
 const driverStopped = "the driver at the other end of the port has stopped"
 
+/**
+ * How long the other end may take to connect, or to say that it could not: longer than all phases of the handshake together,
+ * for what it is really about is an end that serves nobody.
+ */
+const openTimeout = (options: Line.ConnectOptions): Duration.Duration =>
+  Duration.millis(6 * (options.phaseTimeoutMs ?? Engine.defaultPhaseTimeoutMs))
+
 const listen = (port: Port, event: PortEvent, listener: (message: unknown) => void) =>
   Effect.acquireRelease(
     Effect.sync(() => port.on(event, listener)),
@@ -101,12 +109,12 @@ export const makeClient = Effect.fnUntraced(function*(port: Port) {
   let lastId = 0
 
   let stopped = false
-  const onStop = (): void => {
+  const onStop = (detail = driverStopped): void => {
     stopped = true
     for (const { closed, emit, endpoint, opened } of openings.values()) {
-      Deferred.doneUnsafe(opened, Exit.fail(unreachable(endpoint, driverStopped)))
+      Deferred.doneUnsafe(opened, Exit.fail(unreachable(endpoint, detail)))
       Deferred.doneUnsafe(closed, Exit.void)
-      emit({ _tag: "Ended", error: lost(driverStopped) })
+      emit({ _tag: "Ended", error: lost(detail) })
     }
   }
 
@@ -132,8 +140,11 @@ export const makeClient = Effect.fnUntraced(function*(port: Port) {
     }
   }
   yield* listen(port, "message", onMessage)
-  yield* listen(port, "close", onStop)
-  yield* listen(port, "exit", onStop)
+  yield* listen(port, "close", () => onStop())
+  yield* listen(port, "exit", () => onStop())
+  yield* listen(port, "error", (error) => {
+    onStop(`${driverStopped}: ${error instanceof Error ? error.message : String(error)}`)
+  })
   const post = (message: typeof Downward.Type) => port.postMessage(encodeDownward(message))
 
   const open = Effect.fnUntraced(function*(
@@ -161,7 +172,17 @@ export const makeClient = Effect.fnUntraced(function*(port: Port) {
           Effect.andThen(Effect.sync(() => openings.delete(id)))
         )
     )
-    const established = yield* Deferred.await(opening.opened)
+    const duration = openTimeout(options)
+    const established = yield* Effect.timeoutOrElse(Deferred.await(opening.opened), {
+      duration,
+      orElse: () =>
+        Effect.fail(unreachable(
+          info.endpoint,
+          `the other end of the driver's port has not answered in ${
+            Duration.toSeconds(duration)
+          } s; does it run VoiceDriver.serve?`
+        ))
+    })
     return { established, command: (command) => post({ _tag: "Command", id, command }) }
   })
   return { open }

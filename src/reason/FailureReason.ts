@@ -66,12 +66,14 @@ const joinHelp = {
   VOICE_SERVER_UPDATE:
     "no VOICE_SERVER_UPDATE came. We may be in this channel already, from an earlier process: leave it first",
   endpoint:
-    "VOICE_SERVER_UPDATE came without an endpoint: Discord is looking for a voice server and did not find one in time"
+    "VOICE_SERVER_UPDATE came without an endpoint: Discord is looking for a voice server and did not find one in time",
+  connection: "Discord has let us in, and the connection to its voice server is not up yet. The session goes on with it"
 } as const
 
 /**
  * The main gateway did not send both voice events in time. `missing` says which did not come; `userId` is what the gateway
- * does not know of us, `gateway` that it has not taken the request. Milliseconds.
+ * does not know of us, `gateway` that it has not taken the request, `connection` (of a move) that nothing of it is missing, but
+ * the connection that follows. Milliseconds.
  *
  * @category reasons
  * @since 0.1.0
@@ -79,7 +81,15 @@ const joinHelp = {
 export class JoinTimedOut extends Schema.TaggedError<JoinTimedOut>(`${key}/JoinTimedOut`)("JoinTimedOut", {
   guildId: GuildId,
   channelId: ChannelId,
-  missing: Schema.Literals(["gateway", "userId", "both", "VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE", "endpoint"]),
+  missing: Schema.Literals([
+    "gateway",
+    "userId",
+    "both",
+    "VOICE_STATE_UPDATE",
+    "VOICE_SERVER_UPDATE",
+    "endpoint",
+    "connection"
+  ]),
   elapsedMs: Schema.Finite
 }) {
   override get message(): string {
@@ -133,17 +143,21 @@ export class CallEnded
 }
 
 /**
- * Something was asked of a session or connection that has ended.
+ * Something was asked of a session or connection that has ended, or, if it `isReconnecting`, has no connection at the moment.
  *
  * @category reasons
  * @since 0.1.0
  */
-export class NotConnected
-  extends Schema.TaggedError<NotConnected>(`${key}/NotConnected`)("NotConnected", { operation: Schema.String })
-{
+export class NotConnected extends Schema.TaggedError<NotConnected>(`${key}/NotConnected`)("NotConnected", {
+  operation: Schema.String,
+  isReconnecting: Schema.optionalKey(Schema.Boolean)
+}) {
   override get message(): string {
-    return `${this.operation} needs a live voice connection, and this one has ended. Why is in the state and the awaitClosed of ` +
-      "its session, or in the awaitEnd of a connection without one."
+    return this.isReconnecting === true
+      ? `${this.operation} needs a live voice connection, and there is none at the moment: the session is on its way to one, and ` +
+        "its changes tell when it is there."
+      : `${this.operation} needs a live voice connection, and this one has ended. Why is in the state and the awaitClosed of ` +
+        "its session, or in the awaitEnd of a connection without one."
   }
 }
 

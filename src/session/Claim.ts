@@ -8,25 +8,31 @@ import type * as Gateway from "../Gateway.ts"
 import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 
+/** Where a session is, or is going. */
+interface Target {
+  readonly channelId: ChannelId
+}
+
 /** The guilds in which a gateway's user has a session. */
-const claims = new WeakMap<Gateway.Gateway["Service"], Map<GuildId, ChannelId>>()
+const claims = new WeakMap<Gateway.Gateway["Service"], Map<GuildId, Target>>()
 
 /**
- * Takes a guild for a session, until the scope closes. Fails with `AlreadyJoined`.
+ * Takes a guild for a session, until the scope closes. Fails with `AlreadyJoined`, which names where the other session's
+ * target is by then.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const claim = (gateway: Gateway.Gateway["Service"], guildId: GuildId, channelId: ChannelId) =>
+export const claim = (gateway: Gateway.Gateway["Service"], guildId: GuildId, target: Target) =>
   Effect.acquireRelease(
     Effect.suspend(() => {
-      const taken = claims.get(gateway) ?? new Map<GuildId, ChannelId>()
+      const taken = claims.get(gateway) ?? new Map<GuildId, Target>()
       claims.set(gateway, taken)
       const other = taken.get(guildId)
       if (other !== undefined) {
-        return VoiceError.fail(new VoiceError.AlreadyJoined({ guildId, channelId: other }))
+        return VoiceError.fail(new VoiceError.AlreadyJoined({ guildId, channelId: other.channelId }))
       }
-      taken.set(guildId, channelId)
+      taken.set(guildId, target)
       return Effect.succeed(taken)
     }),
     (taken) => Effect.sync(() => taken.delete(guildId))

@@ -90,6 +90,16 @@ interface Attached {
 
 const notConnected = (operation: string) => VoiceError.fail(new VoiceError.NotConnected({ operation }))
 
+/** There is no connection now, and there will be one. */
+const reconnecting = (operation: string) =>
+  VoiceError.fail(new VoiceError.NotConnected({ operation, isReconnecting: true }))
+
+const unencrypted: Line.E2ee = { version: 0, transitioning: false }
+
+const isSameE2ee = (one: Line.E2ee, other: Line.E2ee): boolean =>
+  one.version === other.version && one.transitioning === other.transitioning &&
+  one.membership?.epoch === other.membership?.epoch && one.membership?.privacyCode === other.membership?.privacyCode
+
 /**
  * A conduit without a connection. `capacity` is how many packets are held for a slow reader.
  *
@@ -109,6 +119,8 @@ export const make = Effect.fnUntraced(function*(
   /** What follows on it. */
   let waiting: Attached | undefined
   let members: ReadonlyArray<UserId> = []
+  /** As it was told last. */
+  let e2ee = unencrypted
   let isHeld = false
   let muted = false
   let deaf = false
@@ -117,8 +129,15 @@ export const make = Effect.fnUntraced(function*(
   let dropped = 0
 
   const publish = (event: Event): void => {
+    if (event._tag === "E2eeChanged") e2ee = event.e2ee
     for (const { onEvent } of listeners) onEvent(event)
   }
+
+  const showE2ee = (next: Line.E2ee): void => {
+    if (!isSameE2ee(next, e2ee)) publish({ _tag: "E2eeChanged", e2ee: next })
+  }
+
+  const none = (operation: string) => over === undefined ? reconnecting(operation) : notConnected(operation)
 
   const live = (operation: string) =>
     Effect.suspend((): Effect.Effect<void, VoiceError.VoiceError> =>
@@ -213,6 +232,7 @@ export const make = Effect.fnUntraced(function*(
           if (current !== connection) return Effect.void
           current = undefined
           members = connection.members()
+          showE2ee(unencrypted)
           if (attached !== undefined) attached.inner = undefined
           if (waiting !== undefined) waiting.inner = undefined
           return FiberHandle.clear(listening)
@@ -220,6 +240,10 @@ export const make = Effect.fnUntraced(function*(
       )
       current = connection
       isHeld = false
+      // what was said while it came up was said to nobody
+      const there = connection.members()
+      if (there.length > 0) publish({ _tag: "UsersConnected", userIds: there })
+      showE2ee(yield* connection.e2ee)
       for (const { onConnection } of readers) onConnection()
       if (muted) yield* connection.setMuted(true)
       if (speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(speaking))
@@ -336,14 +360,10 @@ export const make = Effect.fnUntraced(function*(
       }),
     packets,
     packetsDropped: () => dropped,
-    statistics: Effect.suspend(() => current === undefined ? notConnected("Statistics") : current.statistics),
-    e2ee: Effect.suspend(() =>
-      current === undefined ? Effect.succeed({ version: 0, transitioning: false }) : current.e2ee
-    ),
+    statistics: Effect.suspend(() => current === undefined ? none("Statistics") : current.statistics),
+    e2ee: Effect.suspend(() => current === undefined ? Effect.succeed(unencrypted) : current.e2ee),
     verificationCode: (userId) =>
-      Effect.suspend(() =>
-        current === undefined ? notConnected("The verification code") : current.verificationCode(userId)
-      ),
+      Effect.suspend(() => current === undefined ? none("The verification code") : current.verificationCode(userId)),
     awaitEnd: Deferred.await(ended),
     end: (error, lost) =>
       Effect.sync(() => {

@@ -122,24 +122,27 @@ export const listen = (
 ): Effect.Effect<void, never, Scope.Scope> =>
   Effect.suspend(() => {
     const hub = hubOf(gateway)
+    const enter = Effect.suspend(() => {
+      const listeners = hub.listeners.get(guildId) ?? new Set()
+      hub.listeners.set(guildId, listeners.add(listener))
+      hub.sessions++
+      if (hub.ended !== undefined) listener.onEnd(hub.ended)
+      return hub.scope === undefined ? start(gateway, hub) : Effect.void
+    })
+    const leave = Effect.suspend(() => {
+      const listeners = hub.listeners.get(guildId)
+      listeners?.delete(listener)
+      if (listeners?.size === 0) hub.listeners.delete(guildId)
+      const scope = hub.scope
+      if (--hub.sessions > 0 || scope === undefined) return Effect.void
+      hub.scope = undefined
+      hub.ended = undefined
+      return Scope.close(scope, Exit.void)
+    })
+    // a gateway may have to log in before it can be subscribed to
     return Effect.acquireRelease(
-      hub.oneAtATime.withPermit(Effect.suspend(() => {
-        const listeners = hub.listeners.get(guildId) ?? new Set()
-        hub.listeners.set(guildId, listeners.add(listener))
-        hub.sessions++
-        if (hub.ended !== undefined) listener.onEnd(hub.ended)
-        return hub.scope === undefined ? start(gateway, hub) : Effect.void
-      })),
-      () =>
-        hub.oneAtATime.withPermit(Effect.suspend(() => {
-          const listeners = hub.listeners.get(guildId)
-          listeners?.delete(listener)
-          if (listeners?.size === 0) hub.listeners.delete(guildId)
-          const scope = hub.scope
-          if (--hub.sessions > 0 || scope === undefined) return Effect.void
-          hub.scope = undefined
-          hub.ended = undefined
-          return Scope.close(scope, Exit.void)
-        }))
+      hub.oneAtATime.withPermit(Effect.onExit(enter, (exit) => Exit.isSuccess(exit) ? Effect.void : leave)),
+      () => hub.oneAtATime.withPermit(leave),
+      { interruptible: true }
     )
   })

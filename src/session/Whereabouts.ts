@@ -309,13 +309,10 @@ export const make = Effect.fnUntraced(function*(
       let wasStuck = false
       let before = now
 
-      const missing = (): VoiceError.JoinTimedOut["missing"] => {
+      const whatIsMissing = (): VoiceError.JoinTimedOut["missing"] => {
         if (!asked) return "gateway"
         if (userId === undefined && isInVoice()) return "userId"
-        const hasState = wasStuck || (now.states > before.states && now.channelId === channelId)
-        const hasServer = now.servers > before.servers
-        if (hasState) return hasServer ? "endpoint" : "VOICE_SERVER_UPDATE"
-        return hasServer ? "VOICE_STATE_UPDATE" : "both"
+        return missing(before, now, channelId, wasStuck) ?? "endpoint"
       }
 
       const answered = (current: Now): Effect.Effect<Place, VoiceError.VoiceError> | undefined => {
@@ -375,13 +372,34 @@ export const make = Effect.fnUntraced(function*(
         orElse: () =>
           Effect.suspend(() => {
             const elapsedMs = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
-            return VoiceError.fail(new VoiceError.JoinTimedOut({ guildId, channelId, missing: missing(), elapsedMs }))
+            return VoiceError.fail(
+              new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs })
+            )
           })
       })
     })
 
   return { guildId, now: () => now, watch, until, place, request, tell, show, leave }
 })
+
+/**
+ * What has not come since `before` of the answers to a request for a channel; `undefined` if they are all there.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const missing = (
+  before: Now,
+  now: Now,
+  channelId: ChannelId,
+  hadState = false
+): "both" | "VOICE_STATE_UPDATE" | "VOICE_SERVER_UPDATE" | "endpoint" | undefined => {
+  const hasState = hadState || (now.states > before.states && now.channelId === channelId)
+  const hasServer = now.servers > before.servers
+  if (!hasState) return hasServer ? "VOICE_STATE_UPDATE" : "both"
+  if (!hasServer) return "VOICE_SERVER_UPDATE"
+  return now.server?.endpoint === null ? "endpoint" : undefined
+}
 
 /**
  * Waits a moment for the other one of two events that belong together.

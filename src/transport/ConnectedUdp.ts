@@ -58,14 +58,14 @@ export class ConnectedUdp implements DatagramSocket {
     return step === 1 && this.#socket.send === undefined ? 1 : 0
   }
 
-  readonly send = (packet: Uint8Array, length: number): boolean => {
+  readonly send = (packet: Uint8Array, length: number, isAsked = false): boolean => {
     if (!this.#isOpen) {
       this.#sendErrors++
       return true
     }
     const socket = this.#socket
     try {
-      if (this.#untilAsked > 0) {
+      if (!isAsked && this.#untilAsked > 0) {
         this.#untilAsked--
         socket.send(packet, 0, length)
       } else {

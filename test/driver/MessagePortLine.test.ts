@@ -262,4 +262,30 @@ describe("MessagePortLine", () => {
         yield* Rig.run(Rig.visit)
       }).pipe(Effect.provide(line))
     }))
+
+  it.effect("gives up an end that nobody serves", () =>
+    Effect.gen(function*() {
+      const silent = yield* Layer.build(VoiceDriver.layerMessagePort(Ports.virtual().near))
+      const { reason } = yield* Rig.run(Effect.scoped(Effect.flip(Effect.provideContext(connect(), silent))))
+      assert.strictEqual(reason._tag, "SocketOpenFailed")
+      assert.include(reason.message, "VoiceDriver.serve")
+    }).pipe(Effect.provide(Rig.memory())))
+
+  for (const [where, line] of [["over a port", memory(Ports.virtual)], ["in this process", Rig.memory()]] as const) {
+    it.effect(`takes and refuses options ${where}`, () =>
+      Effect.gen(function*() {
+        const wrong: ReadonlyArray<readonly [VoiceDriver.ConnectOptions, string]> = [
+          [{ resumeAttempts: 1_000 }, "resumeAttempts"],
+          [{ receiveCapacity: Infinity }, "receiveCapacity"],
+          [{ phaseTimeoutMs: 0 }, "phaseTimeoutMs"]
+        ]
+        for (const [options, name] of wrong) {
+          const { reason } = yield* Rig.run(Effect.scoped(Effect.flip(connect(options))))
+          assert.strictEqual(reason._tag, "Unsupported")
+          assert.include(reason.message, name)
+        }
+        const { established } = yield* Rig.run(connect({ phaseTimeoutMs: undefined, version: undefined }))
+        assert.strictEqual(established.version, 8)
+      }).pipe(Effect.provide(line)))
+  }
 })

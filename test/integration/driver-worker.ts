@@ -4,4 +4,8 @@ import { parentPort } from "node:worker_threads"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 
+parentPort?.on("message", (message) => {
+  if (message === "throw") throw new Error("thrown by the test")
+})
+
 if (parentPort !== null) Effect.runFork(VoiceDriver.serve(parentPort).pipe(Effect.provide(Voice.layer)))

@@ -341,6 +341,30 @@ describe("session", () => {
         yield* Rig.blameless
       })).pipe(Effect.provide(Rig.memory())))
 
+    it.effect("in a channel that Discord has moved it to, also if nobody waits for that any more", () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const other = yield* discord.createChannel({ name: "other" })
+        const bot = (yield* discord.user("bot")).id
+        const where = Effect.map(
+          discord.snapshot,
+          ({ voiceStates }) => voiceStates.find(({ userId }) => userId === bot)?.channelId
+        )
+        const session = yield* Rig.join("lobby")
+        const moving = yield* Effect.forkChild(session.move(other), { startImmediately: true })
+        yield* session.changes.pipe(
+          Stream.filter((state) => state._tag === "Connecting" && state.channelId === other),
+          Stream.runHead
+        )
+        yield* Fiber.interrupt(moving)
+        yield* Effect.sleep("2 seconds")
+        assert.deepStrictEqual([yield* where, yield* session.channelId], [other, other])
+        yield* discord.faults.closeVoice("bot", 4006)
+        yield* Effect.sleep("5 seconds")
+        assert.deepStrictEqual([yield* where, yield* session.channelId], [other, other])
+        yield* Rig.blameless
+      })).pipe(Effect.provide(Rig.memory())))
+
     for (const [what, between, happen] of losses) {
       it.effect(what, () =>
         Effect.gen(function*() {

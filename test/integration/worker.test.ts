@@ -57,4 +57,16 @@ describe("a driver in a worker thread", () => {
         )
       }).pipe(Effect.scoped, Effect.provide(VoiceDriver.layerMessagePort(thread)))
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
+
+  it.live("ends the session when an exception ends the thread, and not the program", () =>
+    Effect.gen(function*() {
+      const thread = yield* worker
+      yield* Effect.gen(function*() {
+        const session = yield* Rig.join("lobby", { policy: VoiceSession.policyNever })
+        yield* Effect.sync(() => thread.postMessage("throw"))
+        const reason = yield* Rig.reasonOf(session.awaitClosed)
+        assert.strictEqual(reason._tag, "ConnectionLost")
+        assert.include(reason.message, "thrown by the test")
+      }).pipe(Effect.scoped, Effect.provide(VoiceDriver.layerMessagePort(thread)))
+    }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 })

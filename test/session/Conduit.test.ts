@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
-import { Ssrc } from "../../src/protocol/Identifier.ts"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as Conduit from "../../src/session/Conduit.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
@@ -218,4 +218,35 @@ describe("Conduit", () => {
         assert.strictEqual((yield* Effect.flip(conduit.setSpeaking(1))).reason._tag, "NotConnected")
       }))
   }
+
+  it.effect("tells of encryption that came while a connection came up, and that it ends with the connection", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const seen: Array<Conduit.Event> = []
+      yield* conduit.observe({ onEvent: (event) => seen.push(event), onOver: () => {} })
+      const e2ee: VoiceDriver.E2ee = {
+        version: 1,
+        membership: { epoch: 3, privacyCode: "1".repeat(30), members: [UserId.make("5")] },
+        transitioning: false
+      }
+      const plain = { version: 0, transitioning: false }
+      const encrypted = { e2ee: Effect.succeed(e2ee), members: () => [UserId.make("5")] }
+      const first = yield* using(conduit, encrypted)
+      const there: Conduit.Event = { _tag: "UsersConnected", userIds: [UserId.make("5")] }
+      assert.deepStrictEqual(seen.splice(0), [there, { _tag: "E2eeChanged", e2ee }])
+      yield* first.release
+      assert.deepStrictEqual(seen.splice(0), [{ _tag: "E2eeChanged", e2ee: plain }])
+      const second = yield* using(conduit, { e2ee: Effect.succeed(plain), members: () => [] })
+      yield* second.release
+      assert.deepStrictEqual(seen, [])
+    }))
+
+  it.effect("says of what needs a connection whether there will be one again", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const message = Effect.map(Effect.flip(conduit.statistics), ({ reason }) => reason.message)
+      assert.include(yield* message, "at the moment")
+      yield* conduit.end(left, false)
+      assert.include(yield* message, "has ended")
+    }))
 })

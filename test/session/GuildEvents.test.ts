@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Option, Scope, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Scope, Stream } from "effect"
 import * as Gateway from "../../src/Gateway.ts"
 import { GuildId } from "../../src/protocol/Identifier.ts"
 import * as GuildEvents from "../../src/session/GuildEvents.ts"
@@ -119,4 +119,22 @@ describe("GuildEvents", () => {
         assert.deepStrictEqual(heard, ["GatewayFailed"])
       }).pipe(Effect.provide(MockGateway.layer())))
   }
+
+  it.effect("lets go of a gateway that cannot be subscribed to yet, and of no other listener", () =>
+    Effect.gen(function*() {
+      const { gateway, mock, open } = yield* counted
+      const loggedIn = yield* Deferred.make<void>()
+      const slow = { ...gateway, subscribe: Effect.andThen(Deferred.await(loggedIn), gateway.subscribe) }
+      const start = (guildId: GuildId) => Effect.forkScoped(listen(slow, guildId), { startImmediately: true })
+      const first = yield* start(ours)
+      const second = yield* start(theirs)
+      yield* Fiber.interrupt(first)
+      yield* Deferred.succeed(loggedIn, undefined)
+      const there = yield* Fiber.join(second)
+      yield* mock.push(server(theirs, "b"))
+      yield* mock.push(server(ours, "a"))
+      yield* turns
+      assert.deepStrictEqual(there, ["b"])
+      assert.deepStrictEqual(open, { now: 1, ever: 1 })
+    }).pipe(Effect.scoped, Effect.provide(MockGateway.layer())))
 })

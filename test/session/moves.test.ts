@@ -234,4 +234,31 @@ describe("VoiceSession, muting", () => {
       assert.strictEqual((yield* session.state)._tag, "Ready")
       assert.lengthOf(it.discord.requests, 2)
     }))
+
+  it.effect("says what is missing when a move takes too long, and goes on to where Discord has let it in", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      it.discord.answer = ({ channel_id }) =>
+        channel_id === Rig.other
+          ? [Rig.voiceState(Rig.other), Rig.voiceServer("parked", null)]
+          : [Rig.voiceState(channel_id)]
+      const moving = yield* start(Effect.flip(session.move(Rig.other)))
+      yield* TestClock.adjust("15 seconds")
+      assert.deepInclude((yield* Fiber.join(moving)).reason, { _tag: "JoinTimedOut", missing: "endpoint" })
+      yield* it.say(Rig.voiceServer("found"))
+      yield* second
+      assert.strictEqual(yield* session.channelId, Rig.other)
+      assert.deepInclude((yield* it.driver.connections).at(-1), { channelId: Rig.other })
+    }))
+
+  it.effect("names where the session is to whoever wants a second one", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const moving = yield* start(session.move(Rig.other))
+      yield* second
+      yield* Fiber.join(moving)
+      assert.deepInclude((yield* Effect.flip(it.join)).reason, { _tag: "AlreadyJoined", channelId: Rig.other })
+    }))
 })

@@ -93,4 +93,15 @@ describe("ConnectedUdp", () => {
     assert.isFalse(udp.hasAddress())
     assert.isTrue(rig({ hasAddress: () => false }).udp.hasAddress())
   })
+
+  it("asks at once where that is wanted", () => {
+    const { sends, udp } = rig()
+    udp.send(packet, 4)
+    sends[0]?.onSent?.(null)
+    udp.send(packet, 4)
+    udp.send(packet, 4, true)
+    assert.deepStrictEqual(sends.map(({ onSent }) => onSent !== undefined), [true, false, true])
+    sends[2]?.onSent?.(new Error("the network is gone"))
+    assert.deepInclude(udp.statistics(), { sent: 2, sendErrors: 1 })
+  })
 })

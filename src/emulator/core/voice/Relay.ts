@@ -41,7 +41,7 @@ const overtakingMs = 250
 /** How many packets may do so. */
 const overtakingPackets = 64
 
-/** Violations of one kind in a row are judged once in this many milliseconds, and counted in between. */
+/** Violations of one kind are judged again when there was none for this many milliseconds; the others are counted. */
 const silenceBetweenVerdictsMs = 1_000
 
 /** How long a client may go on in the clear when it should encrypt: what is under way, in milliseconds. */
