@@ -52,6 +52,7 @@ const members = Effect.fnUntraced(function*(onPacket: (packet: AudioPacket) => v
     isEncrypting: () => true,
     takesPlain: () => false,
     isMember: () => true,
+    isPlainCall: () => false,
     onPacket,
     onDecrypted: () => {}
   })

@@ -101,9 +101,14 @@ const discoveryInterval = Duration.seconds(1)
 const failedLooks = 2
 /** Pings in a row without a reply, where replies came before. */
 const unansweredPings = 4
-/** Packets without a receiver report, where reports came before: at least so many, and so many times the longest gap. */
-const unreportedPackets = 1_500
+/**
+ * Looks at which something had been sent and no receiver report had come, where reports came before: at least so many, and so
+ * many times as many as there were before. Looks and not packets, for frames may be of 20 ms or of 120.
+ */
+const unreportedLooks = 6
 const unreportedGaps = 5
+/** What is sent between two looks and is worth a report: more than the silence that closes. */
+const reportedPackets = 10
 
 const receiverReport = 201
 
@@ -135,7 +140,9 @@ const make = Effect.gen(function*() {
     const pingedAt = new Map<number, bigint>()
     let lastPongAt = 0
     let reports = 0
-    let sentAtReport = 0
+    let sentAtLook = 0
+    /** Looks since the last report at which something had been sent, and the most there were between two. */
+    let looks = 0
     let longestGap = 0
 
     /** Keepalives and reports are reported by nobody. */
@@ -168,9 +175,9 @@ const make = Effect.gen(function*() {
         case "rtp":
         case "rtcp":
           if (kind === "rtcp" && datagram[1] === receiverReport) {
-            const sent = mediaSent()
-            if (reports++ > 0) longestGap = Math.max(longestGap, sent - sentAtReport)
-            sentAtReport = sent
+            if (reports++ > 0) longestGap = Math.max(longestGap, looks)
+            looks = 0
+            sentAtLook = mediaSent()
           }
           if (handler === undefined) dropped++
           else handler(kind, datagram)
@@ -192,8 +199,12 @@ const make = Effect.gen(function*() {
       socket.send(Datagram.encodePing(sequence), Datagram.pingBytes, true)
     }
 
-    const isUnreported = () =>
-      reports > 1 && mediaSent() - sentAtReport > Math.max(unreportedPackets, unreportedGaps * longestGap)
+    const isUnreported = (): boolean => {
+      const sent = mediaSent()
+      if (sent - sentAtLook > reportedPackets) looks++
+      sentAtLook = sent
+      return reports > 1 && looks > Math.max(unreportedLooks, unreportedGaps * longestGap)
+    }
 
     /** As they were at the look before; the first one has nothing to compare with. */
     let before: Transport.DatagramStatistics | undefined
@@ -205,7 +216,8 @@ const make = Effect.gen(function*() {
       failed = before !== undefined && now.sendErrors > before.sendErrors && now.sent === before.sent ? failed + 1 : 0
       before = now
       if (failed >= failedLooks) return "send-errors"
-      return (pongs > 0 && keepalives - lastPongAt > unansweredPings) || isUnreported() ? "no-replies" : undefined
+      // first, because it counts
+      return isUnreported() || (pongs > 0 && keepalives - lastPongAt > unansweredPings) ? "no-replies" : undefined
     }
 
     const request = IpDiscovery.encodeRequest(ssrc)

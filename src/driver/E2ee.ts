@@ -297,6 +297,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     isEncrypting: () => versions.inForce() > 0,
     takesPlain: versions.takesPlain,
     isMember: () => membership !== undefined,
+    isPlainCall: () =>
+      versions.inForce() === 0 && membership === undefined && !isBeginning && versions.announced().length === 0,
     onPacket: options.onPacket,
     onDecrypted
   })

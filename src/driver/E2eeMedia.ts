@@ -29,6 +29,8 @@ export interface Options {
   readonly takesPlain: (nowMs: number) => boolean
   /** Whether we are in a group, so that encrypted frames can be read. */
   readonly isMember: () => boolean
+  /** Whether nobody encrypts, nor is about to: what looks encrypted is not. */
+  readonly isPlainCall: () => boolean
   readonly onPacket: (packet: AudioPacket) => void
   /** An encrypted frame was read, or could not be. */
   readonly onDecrypted: (isReadable: boolean) => void
@@ -146,7 +148,7 @@ const isAttributed = (packet: AudioPacket): packet is Attributed => packet.userI
  * @since 0.1.0
  */
 export const make = (options: Options): E2eeMedia => {
-  const { group, isEncrypting, isMember, now, onDecrypted, onPacket, takesPlain, users } = options
+  const { group, isEncrypting, isMember, isPlainCall, now, onDecrypted, onPacket, takesPlain, users } = options
   let encrypted = 0
   let failedToEncrypt = 0
   let decrypted = 0
@@ -155,10 +157,11 @@ export const make = (options: Options): E2eeMedia => {
   let unencrypted = 0
   let unknownSenders = 0
   const waiting: Array<AudioPacket> = []
-  const early: Array<{ readonly packet: Attributed; readonly failure: Dave.DecryptFailure }> = []
+  /** Unreadable frames, and silence that came behind them. */
+  const early: Array<{ readonly packet: AudioPacket; readonly failure: Dave.DecryptFailure | "none" }> = []
 
   /** What has come while a commit is being processed. */
-  let held: Array<Attributed> | undefined
+  let held: Array<AudioPacket> | undefined
   let isOver = false
   const open = new Set<Dave.ProtectedFrames>()
 
@@ -187,11 +190,12 @@ export const make = (options: Options): E2eeMedia => {
       const waitedMs = nowMs - oldest.packet.arrivalMs
       if (waitedMs <= earlyMs && early.length <= earlyPackets) return
       early.shift()
-      giveUp(oldest.failure, waitedMs)
+      if (oldest.failure === "none") onPacket(oldest.packet)
+      else giveUp(oldest.failure, waitedMs)
     }
   }
 
-  const wait = (packet: Attributed, failure: Dave.DecryptFailure): void => {
+  const wait = (packet: AudioPacket, failure: Dave.DecryptFailure | "none"): void => {
     early.push({ packet, failure })
     dropEarly(now())
   }
@@ -205,10 +209,20 @@ export const make = (options: Options): E2eeMedia => {
       onDecrypted(true)
     })
 
-  const take = (packet: Attributed): void => {
+  const take = (packet: AudioPacket): void => {
+    if (OpusPacket.isSilence(packet.payload)) return takeSilence(packet)
     if (held !== undefined && held.length < heldPackets) held.push(packet)
-    else if (isMember()) decrypt(packet)
+    else if (isMember() && isAttributed(packet)) decrypt(packet)
     else wait(packet, "Undecryptable")
+  }
+
+  /** Silence can always be read, but closes what came before it: it stays behind what waits of the same sender. */
+  const takeSilence = (packet: AudioPacket): void => {
+    const isOfIt = ({ ssrc }: AudioPacket) => ssrc === packet.ssrc
+    if (waiting.some(isOfIt)) waiting.push(packet)
+    else if (held?.some(isOfIt) === true && held.length < heldPackets) held.push(packet)
+    else if (early.some((one) => isOfIt(one.packet))) wait(packet, "none")
+    else onPacket(packet)
   }
 
   const dropStale = (nowMs: number): void => {
@@ -221,15 +235,18 @@ export const make = (options: Options): E2eeMedia => {
   }
 
   const receive = (packet: AudioPacket): void => {
-    if (OpusPacket.isSilence(packet.payload)) return onPacket(packet)
     const nowMs = now()
+    if (OpusPacket.isSilence(packet.payload)) {
+      dropEarly(nowMs)
+      dropStale(nowMs)
+      return takeSilence(packet)
+    }
     if (!E2eeFrame.isProtected(packet.payload)) {
       if (takesPlain(nowMs)) return onPacket(packet)
       unencrypted++
       return
     }
-    // where nobody encrypts, it only looks like it
-    if (!isMember() && takesPlain(nowMs)) return onPacket(packet)
+    if (isPlainCall()) return onPacket(packet)
     dropEarly(nowMs)
     if (isAttributed(packet)) return take(packet)
     waiting.push(packet)

@@ -240,6 +240,56 @@ export const decode = (bytes: Uint8Array): Result.Result<OpusPacket, OpusError> 
   })
 }
 
+/** Where the first frame of a packet begins, and how long it is. */
+const firstFrame = (bytes: Uint8Array, count: number): { readonly offset: number; readonly size: number } => {
+  const code = u8(bytes, 0) & 3
+  if (code === 0) return { offset: 1, size: bytes.length - 1 }
+  if (code === 1) return { offset: 1, size: (bytes.length - 1) / 2 }
+  if (code === 2) {
+    const written = lengthBytes(bytes, 1, bytes.length)
+    return { offset: 1 + written, size: frameLength(bytes, 1, written) }
+  }
+  const head = u8(bytes, 1)
+  let offset = 2
+  let end = bytes.length
+  if ((head & 0x40) !== 0) {
+    for (let more = 255; more === 255;) {
+      more = u8(bytes, offset++)
+      end -= more === 255 ? 254 : more
+    }
+  }
+  if ((head & 0x80) === 0) return { offset, size: (end - offset) / count }
+  const [size] = Array.from({ length: count - 1 }, () => {
+    const written = lengthBytes(bytes, offset, end)
+    const length = frameLength(bytes, offset, written)
+    offset += written
+    return length
+  })
+  return { offset, size: size ?? end - offset }
+}
+
+/**
+ * Whether a packet carries the frame before it once more (LBRR), from which a lost one can be recovered. Only SILK does, by
+ * a flag for each channel behind the flags of voice activity (RFC 6716, 4.2.3 and 4.2.4). A malformed packet does not.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const hasRecovery = (bytes: Uint8Array): boolean => {
+  const count = countFrames(bytes, bytes.length)
+  if (count < 0) return false
+  const toc = u8(bytes, 0)
+  const config = toc >>> 3
+  if (modeOf(config) === "celt") return false
+  const { offset, size } = firstFrame(bytes, count)
+  if (size === 0) return false
+  // one flag of voice activity for each 20 ms, then the one that counts; the other channel's behind it
+  const parts = Math.max(1, frameSamplesOf(config) / 960)
+  const first = u8(bytes, offset)
+  const isFlagged = (at: number) => ((first >> (7 - at)) & 1) === 1
+  return isFlagged(parts) || ((toc & 4) !== 0 && isFlagged(2 * parts + 1))
+}
+
 /**
  * The packet `F8 FF FE`, 20 ms of silence, as Discord wants five of when a speaker pauses (Discord docs, Voice
  * Connections, Voice Data Interpolation). Every call makes new bytes, so that nobody can spoil those of another.

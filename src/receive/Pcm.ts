@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Decoder } from "../OpusDecoder.ts"
+import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import type { PcmFrame, ReceivedFrame } from "./ReceivedFrame.ts"
 
@@ -65,7 +66,8 @@ export const decode = Effect.fnUntraced(function*(
   if (frame.packets === 0 || samples > maxGapSamples) return silence(decoder, frame)
   if (frame.kind === "lost") {
     if (samples === 0) return []
-    if (frame.recovery !== undefined) {
+    // a decoder that finds none makes something up, and does not say so
+    if (frame.recovery !== undefined && OpusPacket.hasRecovery(frame.recovery)) {
       const recovered = yield* Effect.option(decoder.recover(frame.recovery, samples))
       if (recovered._tag === "Some") return one("recovered", recovered.value)
     }

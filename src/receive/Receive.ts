@@ -242,7 +242,10 @@ export const make = Effect.fnUntraced(function*(
       const decoder = yield* (yield* OpusDecoder).make(pcmOptions)
       return opus(userId).pipe(
         Stream.mapEffect((frame) => Pcm.decode(decoder, frame)),
-        Stream.flattenIterable
+        // a pause is made as it is read: a chunk of it would be minutes
+        Stream.flatMap((frames) =>
+          Array.isArray(frames) ? Stream.fromArray(frames) : Stream.fromIterable(frames, { chunkSize: 1 })
+        )
       )
     }))
 

@@ -236,17 +236,20 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   const writing = yield* outputs.run.pipe(Effect.forkIn(scope, { startImmediately: true }))
   writeManifest()
   yield* Effect.raceFirst(outputs.drained, Fiber.join(writing)).pipe(
-    Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+    // what has begun would be taken for a recording
+    Effect.onError((cause) => Effect.andThen(Scope.close(scope, Exit.failCause(cause)), outputs.discard))
   )
 
   /** The clock that arrival times are of: only the driver knows it, but it runs as fast as ours. */
   let offsetMs: number | undefined
   let isClockNew = false
-  const take = (packet: Line.AudioPacket): void => {
-    const off = nowMs() - packet.arrivalMs
+  const take = (packets: ReadonlyArray<Line.AudioPacket>): void => {
+    // packets may have waited for a name or a key: the one that waited least says most about the clock
+    const off = nowMs() - packets.reduce((latest, { arrivalMs }) => Math.max(latest, arrivalMs), -Infinity)
     if (offsetMs === undefined || (isClockNew && Math.abs(off - offsetMs) > clockStep)) offsetMs = off
+    else offsetMs = Math.min(offsetMs, off)
     isClockNew = false
-    book.take(packet, (packet.arrivalMs + offsetMs - startMs) * samplesPerMs)
+    for (const packet of packets) book.take(packet, (packet.arrivalMs + offsetMs - startMs) * samplesPerMs)
   }
 
   const onEvent = (event: { readonly _tag: string } & (Line.Event | { readonly _tag: "Moved" })): void => {
@@ -327,15 +330,12 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     if (mixed !== undefined) yield* mixed.finish(atEnd)
     yield* drain
     state = { state: "complete" }
-    yield* Repair.hashOverwritten(storage, folder, manifest()).pipe(
-      Effect.flatMap((final) =>
-        Effect.andThen(
-          Outputs.attempt(folder, () => storage.replace(`${folder}/${Manifest.fileName}`, Manifest.encode(final))),
-          inTime(outputs.close)
-        ).pipe(Effect.andThen(Deferred.succeed(ended, final)))
-      ),
-      inTime
+    const final = yield* Repair.hashOverwritten(storage, folder, manifest(), inTime)
+    yield* inTime(
+      Outputs.attempt(folder, () => storage.replace(`${folder}/${Manifest.fileName}`, Manifest.encode(final)))
     )
+    yield* inTime(outputs.close)
+    yield* Deferred.succeed(ended, final)
   })
 
   const fail = Effect.fnUntraced(function*(error: VoiceError.VoiceError) {
@@ -367,7 +367,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
 
   yield* run(Stream.runForEach(events, (event) => Effect.sync(() => onEvent(event))), false)
   yield* run(Stream.runForEach(session.changes, onChange), false)
-  yield* run(Stream.runForEachArray(session.packets, (packets) => Effect.sync(() => packets.forEach(take))), false)
+  yield* run(Stream.runForEachArray(session.packets, (packets) => Effect.sync(() => take(packets))), false)
   yield* run(ticking, true)
   yield* run(Fiber.join(writing), true)
   yield* Scope.addFinalizer(outer, end(undefined))

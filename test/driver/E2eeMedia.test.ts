@@ -26,7 +26,13 @@ const rig = Effect.fnUntraced(function*(options: { readonly isMember?: boolean }
     yield* group.commit(new Uint8Array())
   }
   const users = SsrcMap.make()
-  const state = { nowMs: 0, isEncrypting: true, takesPlain: false, isMember: options.isMember !== false }
+  const state = {
+    nowMs: 0,
+    isEncrypting: true,
+    takesPlain: false,
+    isMember: options.isMember !== false,
+    isPlainCall: false
+  }
   const heard: Array<Line.AudioPacket> = []
   const outcomes: Array<boolean> = []
   const media = E2eeMedia.make({
@@ -36,6 +42,7 @@ const rig = Effect.fnUntraced(function*(options: { readonly isMember?: boolean }
     isEncrypting: () => state.isEncrypting,
     takesPlain: () => state.takesPlain,
     isMember: () => state.isMember,
+    isPlainCall: () => state.isPlainCall,
     onPacket: (packet) => heard.push(packet),
     onDecrypted: (isReadable) => outcomes.push(isReadable)
   })
@@ -156,7 +163,11 @@ describe("E2eeMedia", () => {
         receive(MockDave.protect(frame, 1), guest)
         assert.deepStrictEqual(heard, [])
         assert.deepInclude(media.statistics(), { undecryptable: 1 })
+        // those who are late to encrypt are heard; what is encrypted already still cannot be
         state.takesPlain = true
+        receive(MockDave.protect(frame, 1), guest)
+        assert.deepStrictEqual(heard, [])
+        state.isPlainCall = true
         receive(MockDave.protect(frame, 1), guest)
         assert.lengthOf(heard, 1)
       })
@@ -205,6 +216,39 @@ describe("E2eeMedia", () => {
         const { media, receive } = yield* rig()
         for (let i = 0; i < 400; i++) receive(MockDave.protect(frame, 9), guest)
         assert.strictEqual(media.statistics().undecryptable, 150)
+      })
+    )
+
+    test(
+      "silence stays behind what waits of the same sender, and is passed on when that is given up",
+      Effect.gen(function*() {
+        const { group, media, payloads, receive, state, users } = yield* rig()
+        const silence = OpusPacket.silenceFrame()
+        // nobody has said yet whose it is
+        receive(MockDave.protect(frame, 1))
+        receive(silence)
+        receive(silence, stranger, Ssrc.make(8))
+        assert.deepStrictEqual(payloads(), [silence], "that of others does not wait")
+        users.assign(guestSsrc, guest)
+        media.onSender()
+        assert.deepStrictEqual(payloads(), [silence, frame, silence])
+
+        // the epoch is not there yet
+        receive(MockDave.protect(frame, 2), guest)
+        receive(silence, guest)
+        assert.lengthOf(payloads(), 3)
+        media.beginEpoch()
+        receive(MockDave.protect(Uint8Array.of(0xfc, 9), 2), guest)
+        receive(silence, guest)
+        yield* group.commit(new Uint8Array())
+        media.endEpoch()
+        assert.deepStrictEqual(payloads().slice(3), [frame, silence, Uint8Array.of(0xfc, 9), silence])
+
+        receive(MockDave.protect(frame, 9), guest)
+        receive(silence, guest)
+        state.nowMs = 1_001
+        assert.strictEqual(media.statistics().undecryptable, 1)
+        assert.lengthOf(payloads(), 8)
       })
     )
 

@@ -123,6 +123,13 @@ export const draw = (seed: number): Plan => {
     durationMs: calm - fromMs,
     kinds
   }).map(({ atMs, incident }) => ({ atMs: atMs + fromMs, incident }))
+  /** Whether a session description goes lost then: whoever is not told a new key is heard by nobody, and cannot know. */
+  const isKeyLost = (user: string, atMs: number) =>
+    drawn.some(({ atMs: fromMs, incident }) =>
+      incident._tag === "WithholdMessage" && incident.user === user && incident.point === "voice-out" &&
+      incident.op === 4 && atMs >= fromMs && atMs <= fromMs + incident.forMs
+    )
+  const faults = drawn.filter(({ atMs, incident }) => incident._tag !== "RekeyVoice" || !isKeyLost(incident.user, atMs))
   const lossesMs = bots.map(() => 1_000 + random.int(calm - 1_000))
   const wanted = pick(random, [0, 1, 3, 8])
   const acts = bots.flatMap((bot, index) => {
@@ -149,7 +156,7 @@ export const draw = (seed: number): Plan => {
       loss: 0.02
     }]),
     encrypted: random.next() < 0.1,
-    faults: drawn,
+    faults,
     deeds: acts.toSorted((a, b) => a.atMs - b.atMs)
   }
 }

@@ -280,4 +280,35 @@ describe("Receive", () => {
       assert.deepInclude(receive.statistics(), { received: 300, delivered: 300 })
       assert.deepStrictEqual(yield* receive.participants, [])
     }))
+
+  it.effect("makes a long pause of PCM as it is read, not all at once", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const receive = yield* Receive.make(hand.intake)
+      const before = process.memoryUsage().arrayBuffers
+      let atFirst: number | undefined
+      let samples = 0
+      yield* receive.user(ada, { rate: 48_000, channels: 2 }).pipe(
+        Stream.runForEach((frame) =>
+          Effect.sync(() => {
+            samples += frame.samples
+            if (frame.kind === "silence") atFirst ??= process.memoryUsage().arrayBuffers - before
+          })
+        ),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const talk = Effect.fnUntraced(function*(from: number) {
+        for (let n = from; n < from + 5; n++) {
+          hand.push({ ...packet(n, { arrivalMs: yield* nowMs }), sequence: n < 10 ? n : n - 30_000 + 5 })
+          yield* TestClock.adjust(20)
+        }
+      })
+      yield* talk(0)
+      yield* TestClock.adjust("600 seconds")
+      yield* talk(30_000)
+      yield* TestClock.adjust("1 second")
+      assert.isAbove(samples / 48_000, 599)
+      // ten minutes are 115 MB
+      assert.isBelow((atFirst ?? NaN) / 1e6, 20)
+    }).pipe(Effect.scoped, Effect.provide(MockOpusDecoder.layer)))
 })

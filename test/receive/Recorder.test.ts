@@ -505,4 +505,103 @@ describe("Recorder", () => {
         assert.closeTo((yield* Kit.demux(bytes)).seconds, repaired.durationMs / 1000, 0.01)
       }
     })).pipe(Effect.provide(memory())), 60_000)
+
+  it.effect("puts all at its place though the first packets were held back", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "secure" })
+      const session = yield* Rig.join("secure")
+      yield* Effect.sleep("3 seconds")
+      const at = [1, 2, 3, 4].map((second) => second * 48_000)
+      const said = yield* Kit.clicks(250, at, 1_000)
+      const disk = Kit.disk()
+      // in an encrypted call the driver holds frames until it knows whose they are
+      yield* discord.faults.when({ user: "bot", point: "voice-out", op: 5 }, { delayMs: 600 })
+      const recording = yield* start(session, disk, { mixed: "none" })
+      yield* Effect.sleep("500 millis")
+      const spokeMs = Number(yield* Clock.monotonicTimeNanos) / 1_000_000 - recording.startMs
+      yield* ada.speak(said)
+      yield* Effect.sleep("1 second")
+      yield* recording.stop
+      const { left } = yield* Kit.decode(disk.file(`${ada.userId}.ogg`))
+      const found = Kit.clicksIn(left)
+      assert.lengthOf(found, 4)
+      found.forEach((place, i) => assert.closeTo(place, 48 * spokeMs + (at[i] ?? 0), 480))
+    })).pipe(Effect.provide(memory())), 60_000)
+
+  it.effect("completes and repairs a WAV that is too long to be held", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const disk = Kit.disk()
+      const tooLong: Kit.Disk = {
+        ...disk,
+        read: (path) => path.endsWith(".wav") ? Promise.reject(new RangeError("said by the test")) : disk.read(path)
+      }
+      const recording = yield* start(session, tooLong, { mixed: "wav" })
+      yield* ada.speak(yield* Kit.clicks(100, [48_000]))
+      const running = yield* recording.manifest
+      const manifest = yield* recording.stop
+      const sha256 = () => createHash("sha256").update(disk.file("mixed.wav")).digest("hex")
+      assert.deepInclude(manifest.mixed, { bytes: disk.file("mixed.wav").length, sha256: sha256() })
+
+      disk.files.set("/recording/recording.json", new TextEncoder().encode(JSON.stringify(running)))
+      disk.file("mixed.wav").fill(0, 40, 44)
+      const repaired = yield* Effect.provideService(Recorder.repair("/recording"), Recorder.Storage, tooLong)
+      assert.deepInclude(repaired.mixed, { name: "mixed.wav", sha256: sha256() })
+      const view = new DataView(disk.file("mixed.wav").buffer)
+      assert.strictEqual(view.getUint32(40, true), disk.file("mixed.wav").length - 44)
+
+      // a file that cannot be read is there all the same
+      disk.files.set("/recording/recording.json", new TextEncoder().encode(JSON.stringify(running)))
+      const broken = {
+        ...tooLong,
+        read: (path: string) => path.endsWith(".ogg") ? Promise.reject(new Error("EIO")) : disk.read(path)
+      }
+      const { reason } = yield* Effect.flip(
+        Effect.provideService(Recorder.repair("/recording"), Recorder.Storage, broken)
+      )
+      assert.deepInclude(reason, { _tag: "RecordingFailed", kind: "Failed" })
+    })).pipe(Effect.provide(memory())), 60_000)
+
+  it.effect(
+    "closes all files though one of them cannot be synced, and leaves nothing where it could not begin",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const guests = yield* Effect.forEach(["ada", "bob"], (user) => discord.join({ user, channel: "lobby" }))
+        const session = yield* Rig.join("lobby")
+        const disk = Kit.disk()
+        const open = new Set<string>()
+        let isFull = true
+        const failing: Kit.Disk = {
+          ...disk,
+          create: async (path) => {
+            const file = await disk.create(path)
+            open.add(path)
+            return {
+              ...file,
+              sync: () => path.endsWith(".ogg") ? Promise.reject(new Error("EIO")) : file.sync(),
+              close: async () => void open.delete(path)
+            }
+          },
+          replace: (path, bytes) =>
+            isFull
+              ? Promise.reject(Object.assign(new Error("ENOSPC: said by the test"), { code: "ENOSPC" }))
+              : disk.replace(path, bytes)
+        }
+        assert.deepInclude((yield* Effect.flip(start(session, failing))).reason, { kind: "DiskFull" })
+        assert.deepStrictEqual([[...open], [...disk.files.keys()]], [[], []])
+
+        isFull = false
+        const recording = yield* start(session, failing)
+        for (const guest of guests) yield* guest.speak(Rig.frames(20))
+        yield* Effect.sleep("1 second")
+        assert.lengthOf([...open], 3)
+        assert.deepInclude((yield* Effect.flip(recording.stop)).reason, { _tag: "RecordingFailed" })
+        assert.deepStrictEqual([...open], [])
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
 })

@@ -113,7 +113,6 @@ export const make = (options: {
   const channels: Array<{ readonly channelId: ChannelId; readonly fromMs: number }> = []
   const interruptions: Array<Span> = []
   let files = 0
-  let arrival = 0
 
   const userOf = (userId: UserId): User => {
     const known = users.get(userId)
@@ -144,7 +143,7 @@ export const make = (options: {
     for (const user of users.values()) if (user.recorded !== undefined) yield user.recorded
   }
 
-  const senders = Senders.make((userId, packet) => {
+  const senders = Senders.make((userId, packet, arrival) => {
     if (!isWanted(userId)) return
     const user = userOf(userId)
     const { part } = user.recorded ?? begin(user)
@@ -179,10 +178,7 @@ export const make = (options: {
   }
 
   return {
-    take: (packet, at) => {
-      arrival = at
-      senders.take(packet, at)
-    },
+    take: senders.take,
     name: senders.name,
     joined,
     left: (userId, now) => {

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import { createHash, type Hash } from "node:crypto"
 import { join } from "node:path"
@@ -39,8 +40,10 @@ export interface Outputs {
   readonly run: Effect.Effect<never, VoiceError.VoiceError>
   /** Waits until all of it is written. */
   readonly drained: Effect.Effect<void>
-  /** Makes all files survive a loss of power, and closes them. */
+  /** Makes all files survive a loss of power, and closes them. Fails if one of them does not, when all are closed. */
   readonly close: Effect.Effect<void, VoiceError.VoiceError>
+  /** Closes all files and takes them away: nothing came of it. */
+  readonly discard: Effect.Effect<void>
 }
 
 type Kind = VoiceError.RecordingFailed["kind"]
@@ -117,6 +120,15 @@ export const make = (storage: Storage, folder: string): Outputs => {
       return file === undefined ? Effect.void : attempt(path, () => use(file))
     })
 
+  const opened = () => entries.filter(({ file }) => file !== undefined)
+
+  const shut = (entry: Entry) =>
+    Effect.ignore(Effect.suspend(() => {
+      const { file, path } = entry
+      entry.file = undefined
+      return file === undefined ? Effect.void : attempt(path, () => file.close())
+    }))
+
   const append = (entry: Entry, bytes: Uint8Array) =>
     using(entry, (file) => file.append(bytes)).pipe(
       // half a page could not be played: better none. On a full disk there is room for less.
@@ -177,13 +189,21 @@ export const make = (storage: Storage, folder: string): Outputs => {
     pendingBytes: () => pending,
     run: Effect.forever(next),
     drained: idle.await,
-    close: Effect.suspend(() => {
-      const open = entries.filter(({ file }) => file !== undefined)
-      return Effect.forEach(open, (entry) =>
-        Effect.ensuring(
+    close: Effect.gen(function*() {
+      const exits = yield* Effect.forEach(opened(), (entry) =>
+        Effect.exit(Effect.ensuring(
           using(entry, (file) => file.sync()),
-          Effect.ignore(using(entry, (file) => file.close()))
+          shut(entry)
+        )))
+      const failed = exits.find(Exit.isFailure)
+      if (failed !== undefined) return yield* failed
+    }),
+    discard: Effect.suspend(() =>
+      Effect.forEach(opened(), (entry) =>
+        Effect.andThen(
+          shut(entry),
+          Effect.ignore(attempt(entry.path, () => storage.remove(entry.path)))
         ), { discard: true })
-    })
+    )
   }
 }

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import { createHash } from "node:crypto"
 import { join } from "node:path"
 import * as OggPage from "../../audio/OggPage.ts"
@@ -18,7 +19,28 @@ import * as Wav from "./Wav.ts"
 
 const isMissing = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "ENOENT"
 
-const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
+/** Length and hash of a file. It is read piece by piece; `inTime` limits how long one of them may take. */
+const hashed = Effect.fnUntraced(function*(
+  storage: Storage,
+  folder: string,
+  name: string,
+  inTime: <A>(effect: Effect.Effect<A, VoiceError.VoiceError>) => Effect.Effect<A, VoiceError.VoiceError> = identity
+): Effect.fn.Return<Required<Manifest.RecordedFile>, VoiceError.VoiceError> {
+  const path = join(folder, name)
+  const hash = createHash("sha256")
+  const parts = storage.readParts(path)[Symbol.asyncIterator]()
+  let bytes = 0
+  const read = Effect.gen(function*() {
+    while (true) {
+      const part = yield* inTime(Outputs.attempt(path, () => parts.next()))
+      if (part.done === true) return
+      hash.update(part.value)
+      bytes += part.value.length
+    }
+  })
+  yield* Effect.ensuring(read, Effect.promise(async () => void await parts.return?.().catch(() => {})))
+  return { name, bytes, sha256: hash.digest("hex") }
+})
 
 /**
  * Fails with `RecordingFailed` if there is a recording in the folder, or it cannot be read.
@@ -44,7 +66,8 @@ export const refuseExisting = (storage: Storage, folder: string): Effect.Effect<
 }
 
 /**
- * The manifest with the hashes of files that could not be hashed while they were written.
+ * The manifest with the hashes of files that could not be hashed while they were written. `inTime` limits how long the disk may
+ * take for a piece of them.
  *
  * @category combinators
  * @since 0.1.0
@@ -52,13 +75,12 @@ export const refuseExisting = (storage: Storage, folder: string): Effect.Effect<
 export const hashOverwritten = Effect.fnUntraced(function*(
   storage: Storage,
   folder: string,
-  manifest: Manifest.Manifest
+  manifest: Manifest.Manifest,
+  inTime: Parameters<typeof hashed>[3]
 ): Effect.fn.Return<Manifest.Manifest, VoiceError.VoiceError> {
   const { mixed } = manifest
   if (mixed === undefined || mixed.sha256 !== undefined) return manifest
-  const path = join(folder, mixed.name)
-  const bytes = yield* Outputs.attempt(path, () => storage.read(path))
-  return { ...manifest, mixed: { ...mixed, bytes: bytes.length, sha256: sha256(bytes) } }
+  return { ...manifest, mixed: yield* hashed(storage, folder, mixed.name, inTime) }
 })
 
 /** What is whole in an Ogg file. */
@@ -113,9 +135,9 @@ const completeOgg = Effect.fnUntraced(function*(storage: Storage, path: string, 
   })
 })
 
-const completeWav = (storage: Storage, path: string, bytes: Uint8Array) =>
+const completeWav = (storage: Storage, path: string, bytes: number) =>
   Outputs.attempt(path, async () => {
-    const dataBytes = Math.max(0, Math.floor((bytes.length - Wav.headerBytes) / 4) * 4)
+    const dataBytes = Math.max(0, Math.floor((bytes - Wav.headerBytes) / 4) * 4)
     const file = await storage.open(path)
     try {
       await file.truncate(Wav.headerBytes + dataBytes)
@@ -147,25 +169,28 @@ export const run = Effect.fnUntraced(function*(
   )
   if (manifest.state === "complete" || manifest.state === "repaired") return manifest
 
-  const read = (name: string) => Outputs.attempt(join(folder, name), () => storage.read(join(folder, name)))
+  /** One that is not there was never written; one that cannot be read is another matter. */
+  const ifThere = <A>(name: string, use: (path: string) => Promise<A>) => {
+    const path = join(folder, name)
+    return Outputs.attempt(path, () =>
+      use(path).catch((cause): undefined => {
+        if (!isMissing(cause)) throw cause
+      }))
+  }
   const names = [...manifest.users.map(({ userId }) => `${userId}.ogg`), "mixed.ogg"]
   const found = new Map<string, Whole>()
   for (const name of names) {
-    // one that is not there was never written
-    const bytes = yield* Effect.option(read(name))
-    const whole = bytes._tag === "Some" ? measure(bytes.value) : undefined
+    const bytes = yield* ifThere(name, storage.read)
+    const whole = bytes === undefined ? undefined : measure(bytes)
     if (whole !== undefined) found.set(name, whole)
   }
   const granule = Math.max(preSkip, ...[...found.values()].map(({ granule }) => granule))
   for (const [name, whole] of found) yield* completeOgg(storage, join(folder, name), whole, granule)
-  const wav = yield* Effect.option(read("mixed.wav"))
-  if (wav._tag === "Some") yield* completeWav(storage, join(folder, "mixed.wav"), wav.value)
+  const wav = yield* ifThere("mixed.wav", storage.size)
+  if (wav !== undefined) yield* completeWav(storage, join(folder, "mixed.wav"), wav)
 
-  const describe = Effect.fnUntraced(function*(name: string) {
-    const bytes = yield* read(name)
-    return { name, bytes: bytes.length, sha256: sha256(bytes) }
-  })
-  const mixedName = found.has("mixed.ogg") ? "mixed.ogg" : wav._tag === "Some" ? "mixed.wav" : undefined
+  const describe = (name: string) => hashed(storage, folder, name)
+  const mixedName = found.has("mixed.ogg") ? "mixed.ogg" : wav === undefined ? undefined : "mixed.wav"
   const repaired: Manifest.Manifest = {
     ...manifest,
     state: "repaired",

@@ -12,8 +12,8 @@ import type { UserId } from "../../protocol/Identifier.ts"
  * @since 0.1.0
  */
 export interface Senders {
-  /** Gives the packet on with its user, now or as soon as that is known. */
-  readonly take: (packet: AudioPacket, now: number) => void
+  /** Gives the packet on with its user, now or as soon as that is known. `arrival` is when it came, and goes with it. */
+  readonly take: (packet: AudioPacket, arrival: number) => void
   readonly name: (ssrc: number, userId: UserId) => void
   /** The SSRC of somebody who has left may be another's next. */
   readonly left: (userId: UserId) => void
@@ -27,7 +27,7 @@ export interface Senders {
 
 interface Waiting {
   readonly since: number
-  readonly packets: Array<AudioPacket>
+  readonly packets: Array<{ readonly packet: AudioPacket; readonly arrival: number }>
 }
 
 const patience = 5_000 * 48
@@ -38,7 +38,7 @@ const maxSsrcs = 64
  * @category constructors
  * @since 0.1.0
  */
-export const make = (give: (userId: UserId, packet: AudioPacket) => void): Senders => {
+export const make = (give: (userId: UserId, packet: AudioPacket, arrival: number) => void): Senders => {
   const names = new Map<number, UserId>()
   const waiting = new Map<number, Waiting>()
   let unknown = 0
@@ -48,22 +48,22 @@ export const make = (give: (userId: UserId, packet: AudioPacket) => void): Sende
     const found = waiting.get(ssrc)
     if (found === undefined) return
     waiting.delete(ssrc)
-    for (const packet of found.packets) give(userId, packet)
+    for (const { arrival, packet } of found.packets) give(userId, packet, arrival)
   }
 
   return {
     name,
-    take: (packet, now) => {
+    take: (packet, arrival) => {
       const userId = packet.userId ?? names.get(packet.ssrc)
       if (userId !== undefined) {
         if (waiting.size > 0) name(packet.ssrc, userId)
-        return give(userId, packet)
+        return give(userId, packet, arrival)
       }
       const found = waiting.get(packet.ssrc)
       if (found === undefined) {
-        if (waiting.size < maxSsrcs) waiting.set(packet.ssrc, { since: now, packets: [packet] })
+        if (waiting.size < maxSsrcs) waiting.set(packet.ssrc, { since: arrival, packets: [{ packet, arrival }] })
         else unknown++
-      } else if (found.packets.length < maxPackets) found.packets.push(packet)
+      } else if (found.packets.length < maxPackets) found.packets.push({ packet, arrival })
       else unknown++
     },
     expire: (now) => {

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import { createReadStream } from "node:fs"
 import * as Fs from "node:fs/promises"
 
 /**
@@ -41,7 +42,16 @@ export interface Storage {
   /** Puts `bytes` in the place of a file, whole or not at all. */
   readonly replace: (path: string, bytes: Uint8Array) => Promise<void>
   readonly read: (path: string) => Promise<Uint8Array>
+  /** The same piece by piece, for files that are too long to be held. */
+  readonly readParts: (path: string) => AsyncIterable<Uint8Array>
+  /** Length of a file, in bytes. */
+  readonly size: (path: string) => Promise<number>
+  /** Takes a file away; one that is not there is no error. */
+  readonly remove: (path: string) => Promise<void>
 }
+
+/** Of one piece: what is done with it holds up nobody for more than a fraction of a millisecond. */
+const partBytes = 256 * 1024
 
 /** `FileHandle.write` may write less than it was given, where a disk is nearly full. */
 const writeAll = async (handle: Fs.FileHandle, bytes: Uint8Array, position: number): Promise<void> => {
@@ -100,7 +110,10 @@ export const fileSystem: Storage = {
     }
     await Fs.rename(temporary, path)
   },
-  read: async (path) => new Uint8Array(await Fs.readFile(path))
+  read: async (path) => new Uint8Array(await Fs.readFile(path)),
+  readParts: (path) => createReadStream(path, { highWaterMark: partBytes }),
+  size: async (path) => (await Fs.stat(path)).size,
+  remove: (path) => Fs.rm(path, { force: true })
 }
 
 /**

@@ -93,6 +93,17 @@ const chainMost = 400 * perMs
 /** What a decoder gives is later by its look-ahead than what was encoded (libopus: 312 samples at 48 kHz). */
 const decoderDelayMs = 6.5
 
+/** A step of Opus, in samples. */
+const unit = 120
+
+/** Of what has no packet and may be of any length (a pause, a long loss): what lies between two places, in whole steps of Opus. */
+const clip = (frame: Heard, from: number, until: number): Heard => {
+  const { samples, timestamp } = frame
+  const skipped = Math.max(0, Math.floor((from - timestamp) / unit) * unit)
+  const end = Math.min(samples, Math.ceil((until - timestamp) / unit) * unit)
+  return { ...frame, timestamp: timestamp + skipped, samples: end - skipped, atMs: frame.atMs + skipped / perMs }
+}
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -160,7 +171,9 @@ export const make = (options: {
     else {
       const from = Math.max(kept[0]?.timestamp ?? start, start - limits.preRoll * perMs, usedUntil)
       const until = Math.min(to, lastVoiced + Math.min(limits.preRoll, limits.silence) * perMs)
-      const frames = kept.filter(({ samples, timestamp }) => timestamp + samples > from && timestamp < until)
+      const frames = kept
+        .filter(({ samples, timestamp }) => timestamp + samples > from && timestamp < until)
+        .map((frame) => frame.data === undefined ? clip(frame, from, until) : frame)
       onEnd({ startMs: startedMs, endMs, audioStartMs: timeOf(from), pcm: cut(from, until), frames, reason })
     }
   }

@@ -82,4 +82,23 @@ describe("Book", () => {
     assert.deepStrictEqual(interruptions, [{ fromMs: 5_000, toMs: 8_000 }])
     assert.deepStrictEqual(users.map(({ present }) => present), [[{ fromMs: 0, toMs: 5_000 }], [{ fromMs: 0 }]])
   })
+
+  it("puts the first words of somebody who is named late where they were said, while another speaks", () => {
+    const { book, placed } = rig()
+    const said = seconds
+    for (let n = 0; n < 10; n++) book.take(packet(n), said + n * 960)
+    for (let n = 0; n < 150; n++) {
+      const now = n * 960
+      if (now > 0) book.take(packet(n, { ssrc: Ssrc.make(8), userId: bob }), now)
+      if (n % 5 === 0) book.advance(now)
+      // two seconds later
+      if (now === 3 * seconds - 960) book.name(7, ada)
+    }
+    book.finish(4 * seconds)
+    const places = placed.filter(({ userId }) => userId === ada).map(({ at }) => at)
+    assert.lengthOf(places, 10)
+    places.forEach((at, n) => assert.closeTo(at, said + n * 960, 480))
+    const user = book.manifest(4 * seconds).users.find(({ userId }) => userId === ada)
+    assert.closeTo(user?.present[0]?.fromMs ?? 0, 1_000, 1)
+  })
 })

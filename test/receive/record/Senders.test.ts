@@ -73,4 +73,15 @@ describe("Senders", () => {
     assert.deepStrictEqual(given, [[bob, 2]])
     assert.strictEqual(senders.unknown(), 1)
   })
+
+  it("gives what has waited on with the time at which it came", () => {
+    const given: Array<readonly [number, number]> = []
+    const senders = Senders.make((_, { sequence }, arrival) => given.push([sequence, arrival]))
+    senders.take(packet(1), 100)
+    senders.take(packet(2), 200)
+    senders.take(packet(1, bob, 8), seconds)
+    senders.name(7, ada)
+    senders.take(packet(3), 2 * seconds)
+    assert.deepStrictEqual(given, [[1, seconds], [1, 100], [2, 200], [3, 2 * seconds]])
+  })
 })

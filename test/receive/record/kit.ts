@@ -63,6 +63,12 @@ export const disk = (room = Infinity): Disk => {
       files.set(path, bytes)
     },
     read: async (path) => get(path),
+    readParts: async function*(path) {
+      const bytes = get(path)
+      for (let at = 0; at < bytes.length; at += 1_000) yield bytes.subarray(at, at + 1_000)
+    },
+    size: async (path) => get(path).length,
+    remove: async (path) => void files.delete(path),
     file: (name) => {
       const found = [...files].find(([path]) => path.endsWith(`/${name}`))
       if (found === undefined) throw new Error(`there is no ${name} among ${[...files.keys()].join(", ")}`)
@@ -100,10 +106,10 @@ export const demux = (bytes: Uint8Array) =>
     return { packets, seconds: await input.computeDuration() }
   })
 
-/** Sound with clicks at these samples, in frames of 20 ms of Opus. */
-export const clicks = Effect.fnUntraced(function*(frames: number, at: ReadonlyArray<number>) {
+/** Sound with clicks at these samples, in frames of 20 ms of Opus; nothing in between, or some noise. */
+export const clicks = Effect.fnUntraced(function*(frames: number, at: ReadonlyArray<number>, noise = 0) {
   const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ channels: 1, bitrate: 64_000, application: "audio" })
-  const pcm = new Int16Array(frames * 960)
+  const pcm = Int16Array.from({ length: frames * 960 }, (_, i) => noise * Math.sin(i * i))
   for (const sample of at) pcm.fill(20_000, sample, sample + 24)
   const packets: Array<{ readonly data: Uint8Array; readonly samples: number }> = []
   for (let i = 0; i < frames; i++) {

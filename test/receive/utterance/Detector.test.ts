@@ -119,4 +119,21 @@ describe("Detector", () => {
     assert.strictEqual(samples, frames * 320)
     assert.isTrue(ended.slice(0, -1).every(({ reason }) => reason === "maximum"))
   })
+
+  it("leaves out of its packets what it leaves out of its sound, however long the pause before was", () => {
+    for (const pause of [1_000, 3_000, 8_000]) {
+      const { ended, rest, say } = make()
+      say("x".repeat(40) + ".".repeat(100))
+      rest(pause)
+      say("x".repeat(40) + ".".repeat(100))
+      assert.lengthOf(ended, 2)
+      for (const { frames, pcm } of ended) {
+        const opus = frames.reduce((sum, { samples }) => sum + samples, 0)
+        assert.closeTo(opus, 3 * pcm.length, 2 * 960)
+        for (const { samples } of frames) assert.strictEqual(samples % 120, 0)
+      }
+      const [first] = ended[1]?.frames ?? []
+      assert.closeTo((first?.atMs ?? 0) - delay, ended[1]?.audioStartMs ?? NaN, 20)
+    }
+  })
 })

@@ -87,12 +87,19 @@ export interface Conduct {
 
 /**
  * Starts to supervise one stream. While `isConnected` says no, the client has lost its WebSocket and may go without a
- * word: it need not know what has come of its session.
+ * word: it need not know what has come of its session. While `isTampered` says yes, a fault may be the reason for anything.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (context: CoreContext, userId: UserId, isConnected: () => boolean = () => true): Conduct => {
+export const make = (
+  context: CoreContext,
+  userId: UserId,
+  { isConnected = () => true, isTampered = () => false }: {
+    readonly isConnected?: (() => boolean) | undefined
+    readonly isTampered?: (() => boolean) | undefined
+  } = {}
+): Conduct => {
   let started = false
   let lastSequence = 0
   let lastTimestamp = 0
@@ -115,7 +122,10 @@ export const make = (context: CoreContext, userId: UserId, isConnected: () => bo
   let received = 0
   let strayReports = 0
 
-  const advise = (code: string, message: string): void => context.judge("advice", code, message, userId)
+  const advise = (code: string, message: string): void => {
+    if (isTampered()) context.count(`tampered:${code}`)
+    else context.judge("advice", code, message, userId)
+  }
 
   const judgeTimestamps = (off: number): void => {
     reported = true

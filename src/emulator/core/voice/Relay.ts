@@ -198,7 +198,7 @@ export const make = (
     if (session.addressJudged || selected === undefined) return
     session.addressJudged = true
     if (sameAddress(selected, from) || sameAddress(selected, discovered)) return
-    if (session.tampered) return context.count("tampered:address-not-discovered")
+    if (session.tampered || session.discoveryTampered) return context.count("tampered:address-not-discovered")
     const found = discovered === undefined ? "there was no IP discovery" : `IP discovery had found ${text(discovered)}`
     context.judge(
       "advice",
@@ -322,6 +322,7 @@ export const make = (
       "datagram-out",
       { userId: session?.userId, op, frame: bytes, connection: session?.connection?.id },
       (frame) => {
+        if (session !== undefined && op === "discovery" && frame !== bytes) session.discoveryTampered = true
         if (typeof frame !== "string") context.emit({ _tag: "Datagram", server, to: target, bytes: frame })
       }
     )

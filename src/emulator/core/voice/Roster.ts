@@ -191,7 +191,10 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         discovered: undefined,
         selected: undefined,
         target: undefined,
-        conduct: client && Conduct.make(context, where.userId, () => session.connection !== undefined),
+        conduct: client && Conduct.make(context, where.userId, {
+          isConnected: () => session.connection !== undefined,
+          isTampered: () => session.tampered
+        }),
         reception: Reception.make(),
         hear: undefined,
         padding: undefined,
@@ -199,6 +202,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         daveVersion: encryption?.version ?? 0,
         member: encryption?.member,
         daveTampered: false,
+        discoveryTampered: false,
         addressJudged: false,
         judgedMs: new Map()
       }

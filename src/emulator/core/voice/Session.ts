@@ -116,6 +116,8 @@ export interface Session {
   readonly member: DaveMember | undefined
   /** Whether a fault has kept back or changed what end-to-end encryption depends on. */
   daveTampered: boolean
+  /** Whether a fault has kept back or changed an answer to IP discovery. */
+  discoveryTampered: boolean
   /** Whether what Select Protocol (op 1) named was compared with where packets come from. */
   addressJudged: boolean
   /** When a violation of the relay was judged last, by code, in milliseconds. */

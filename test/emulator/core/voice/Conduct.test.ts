@@ -6,7 +6,7 @@ import * as Verdicts from "../../../../src/emulator/core/Verdicts.ts"
 import * as Conduct from "../../../../src/emulator/core/voice/Conduct.ts"
 import { UserId } from "../../../../src/protocol/Identifier.ts"
 
-const make = (isConnected?: () => boolean) => {
+const make = (isConnected?: () => boolean, isTampered?: () => boolean) => {
   const timers = Timers.make(50_000)
   const verdicts = Verdicts.make(timers.now)
   const conduct = Conduct.make(
@@ -21,7 +21,7 @@ const make = (isConnected?: () => boolean) => {
       through: () => assert.fail("nothing to send")
     },
     UserId.make("1"),
-    isConnected
+    { isConnected, isTampered }
   )
   const state = { sequence: 65_530, timestamp: 0xffff_fc00 }
   const send = (silence = false, samples = 960) => {
@@ -52,7 +52,8 @@ const make = (isConnected?: () => boolean) => {
       wait(ms)
       state.timestamp = (state.timestamp + ms * 48) >>> 0
     },
-    advice: () => verdicts.list().map(({ code }) => code)
+    advice: () => verdicts.list().map(({ code }) => code),
+    counter: (name: string) => verdicts.counters().get(name) ?? 0
   }
 }
 
@@ -267,5 +268,13 @@ describe("Conduct", () => {
       report(sender, { ms: 600 })
       assert.deepStrictEqual(sender.advice(), ["sender-report-count", "sender-report-off-clock"])
     })
+  })
+
+  it("holds nothing against a client of which a fault has kept something back", () => {
+    const tampered = make(undefined, () => true)
+    tampered.talk(10, { closing: 0 })
+    tampered.wait(5_000)
+    assert.deepStrictEqual(tampered.advice(), [])
+    assert.strictEqual(tampered.counter("tampered:missing-closing-silence"), 1)
   })
 })
