@@ -58,7 +58,8 @@ export interface ConnectionOptions {
 /** READY and GUILD_CREATE of a large guild are megabytes. */
 const maxIncomingBytes = 32 * 1024 * 1024
 const helloDeadline = Duration.seconds(10)
-const readyDeadline = Duration.seconds(60)
+/** Half of what a session waits for a main gateway that is away: there is time for a second attempt. */
+const readyDeadline = Duration.seconds(30)
 /** Any code but 1000 and 1001 leaves the session resumable. */
 const resumableClose = 4900
 
