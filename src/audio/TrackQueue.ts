@@ -385,12 +385,29 @@ export const make = Effect.fnUntraced(function*<R = never>(
     return isRight ? Effect.asVoid(Effect.forkIn(lock.withPermit(revise), scope)) : urgently(revise)
   })
 
+  /** An entry has come and gone while the one before it still plays. */
+  const passed = (playing: Playing<R>, end: TrackEnd) =>
+    Effect.map(playing.track.position, (positionMs) => {
+      const { item, track } = playing
+      line.remove(item)
+      events.publish({ _tag: "Started", entry: entryOf(item), track })
+      events.publish({ _tag: "Ended", entry: entryOf(item), end })
+      line.played(item, { isRepeatable: end._tag === "Finished" && positionMs > 0, isSkipped: false })
+      changed()
+    })
+
   const onEnd = Effect.fnUntraced(function*(playing: Playing<R>, end: TrackEnd): Effect.fn.Return<void> {
     if (prepared === playing) {
       prepared = undefined
       if (end._tag === "Failed") {
         failed(playing.item, end.error)
         line.remove(playing.item)
+      } else if (end._tag !== "Stopped") {
+        // shorter than the crossfade: it is over before the one that plays
+        const isOfCurrent = playing.item === current?.item
+        if (!isOfCurrent) yield* passed(playing, end)
+        // the current one, repeated, is opened again when it has ended
+        else return
       }
       if (current !== undefined) yield* prepareInTime(current)
       return

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as TrackQueue from "../../src/audio/TrackQueue.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
@@ -95,5 +95,43 @@ describe("a queue in a session", () => {
       assert.deepStrictEqual(packets.slice(-50), Rig.payloads(second))
       assert.closeTo(packets.length - 50, 150, 15)
       assert.deepStrictEqual(sound.gaps, [])
+    }))
+
+  it.effect("plays what is shorter than the crossfade once, and what is empty not at all", () =>
+    Effect.gen(function*() {
+      const opens = { jingle: 0, nothing: 0 }
+      const counted = <R>(
+        name: keyof typeof opens,
+        source: AudioSource.AudioSource<R>
+      ): AudioSource.AudioSource<R> => ({
+        name,
+        open: Effect.suspend(() => {
+          opens[name]++
+          return source.open
+        })
+      })
+      const { sound } = yield* queued((queue) =>
+        Effect.gen(function*() {
+          const events = yield* Effect.forkScoped(
+            Stream.runCollect(Stream.takeUntil(queue.events, ({ _tag }) => _tag === "Idle"))
+          )
+          yield* queue.add(Hearing.pcm(Hearing.sine(440), 3_000, { name: "first" }))
+          yield* queue.add(counted("nothing", AudioSource.fromFrames([])))
+          yield* queue.add(counted("jingle", Hearing.pcm(Hearing.sine(1_000), 600)))
+          yield* queue.add(Hearing.pcm(Hearing.sine(2_000), 1_000, { name: "last" }))
+          yield* Effect.orDie(queue.awaitIdle)
+          const seen = (yield* Fiber.join(events)).flatMap((event) =>
+            event._tag === "Started" || event._tag === "Ended" ? [`${event._tag} ${event.entry.name}`] : []
+          )
+          for (const name of ["first", "nothing", "jingle", "last"]) {
+            assert.lengthOf(seen.filter((line) => line === `Started ${name}`), 1, name)
+            assert.lengthOf(seen.filter((line) => line === `Ended ${name}`), 1, name)
+          }
+          const { history, upcoming } = yield* queue.contents
+          assert.deepStrictEqual(upcoming, [])
+          assert.sameMembers(history.map(({ name }) => name), ["first", "nothing", "jingle", "last"])
+        }).pipe(Effect.scoped), { crossfade: "1500 millis" })
+      assert.deepStrictEqual(opens, { jingle: 1, nothing: 1 })
+      assert.isAbove(Hearing.levelOf(sound.left, 1_000, 48 * 1_700, 1_920), 0.05)
     }))
 })
