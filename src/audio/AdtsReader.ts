@@ -46,6 +46,17 @@ const frameAt = (bytes: Uint8Array, at: number): Frame | undefined => {
 const alike = (a: Frame, b: Frame): boolean =>
   a.profile === b.profile && a.rateIndex === b.rateIndex && a.channels === b.channels
 
+/** A search for frames takes this many in a row for no chance. */
+const framesInRow = 4
+
+/**
+ * Whether frames of AAC follow each other somewhere in these bytes.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const hasFrames = (bytes: Uint8Array): boolean => Cutter.follow(bytes, frameAt, alike, framesInRow)
+
 /**
  * A reader at the start of a file.
  *

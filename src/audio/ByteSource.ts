@@ -75,6 +75,18 @@ export const describe = (cause: unknown): string => {
 }
 
 /**
+ * A text with all URLs in it, but without user, password, query and fragment, where secrets stand.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const withoutSecrets = (text: string): string =>
+  text.replaceAll(
+    /([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#'"@]*@)?([^\s?#'"]*)(?:[?#][^\s'"]*)?/gi,
+    (_, scheme, rest) => `${scheme}${rest}`
+  )
+
+/**
  * A part of a URL as text. It may hold a percent sign that encodes nothing.
  *
  * @category combinators

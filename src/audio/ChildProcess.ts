@@ -32,6 +32,9 @@ export interface Command {
 /** What is kept of its standard error. */
 const stderrBytes = 4096
 
+/** How long what it said may come behind its end, in milliseconds. */
+const lingerMs = 500
+
 /** What is shown of it. */
 const shownLines = 5
 
@@ -65,7 +68,12 @@ const startFailure = (name: string, command: string, cause: unknown, hint: strin
 export const open = (
   command: Command,
   name: string,
-  options?: { readonly input?: ByteSource.ByteSource | undefined; readonly hint?: string | undefined }
+  options?: {
+    readonly input?: ByteSource.ByteSource | undefined
+    readonly hint?: string | undefined
+    /** To end well and say something, but to give nothing, is a failure. */
+    readonly isSilenceFailure?: boolean | undefined
+  }
 ): Effect.Effect<ByteSource.ByteSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const killAfterMs = command.killAfterMs ?? 2000
@@ -84,10 +92,14 @@ export const open = (
 
     let exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
     let onExit: (() => void) | undefined
-    child.once("close", (code, signal) => {
-      exit = { code, signal }
+    const exited = (code: number | null, signal: NodeJS.Signals | null) => {
+      exit ??= { code, signal }
       onExit?.()
-    })
+    }
+    child.once("close", exited)
+    // somebody who has inherited its outputs may hold them open for as long as it likes
+    child.once("exit", (code, signal) => void setTimeout(() => exited(code, signal), lingerMs).unref())
+    let given = 0
     const awaitExit = Effect.callback<void>((resume) => {
       if (exit !== undefined) return resume(Effect.void)
       onExit = () => resume(Effect.void)
@@ -104,9 +116,14 @@ export const open = (
       yield* awaitExit
       if (inputFailure !== undefined) return yield* inputFailure
       const { code, signal } = exit ?? { code: null, signal: null }
-      if (code === 0) return undefined
-      const how = signal === null ? `ended with exit code ${code ?? "unknown"}` : `was ended by ${signal}`
-      const said = tailOf(stderr)
+      const said = ByteSource.withoutSecrets(tailOf(stderr))
+      const isSilent = options?.isSilenceFailure === true && given === 0 && said !== ""
+      if (code === 0 && !isSilent) return undefined
+      const how = code === 0
+        ? "has given nothing"
+        : signal === null
+        ? `ended with exit code ${code ?? "unknown"}`
+        : `was ended by ${signal}`
       return yield* ByteSource.failure(
         name,
         "Failed",
@@ -116,7 +133,10 @@ export const open = (
 
     const next: ByteSource.ByteSource["next"] = Effect.flatMap(
       readChunk(child.stdout),
-      (bytes) => bytes === undefined ? finish : Effect.succeed<Uint8Array | undefined>(bytes)
+      (bytes) => {
+        given += bytes?.length ?? 0
+        return bytes === undefined ? finish : Effect.succeed<Uint8Array | undefined>(bytes)
+      }
     )
     return { name, next, random: undefined, seek: undefined, live: false }
   })

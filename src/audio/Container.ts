@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { VoiceError } from "../VoiceError.ts"
@@ -34,15 +35,57 @@ const readers = {
 const maxLeadingBytes = 1024 * 1024
 
 /**
- * What can be done with bytes that nothing here decodes: it is told why, and gets them from their beginning.
+ * What can be done with bytes that nothing here decodes: it is told why, and which container they are if that is known, and
+ * gets them from their beginning.
  *
  * @category models
  * @since 0.1.0
  */
 export type Fallback = (
   source: ByteSource.ByteSource,
-  reason: string
+  reason: string,
+  format?: Probe.Format
 ) => Effect.Effect<OpenSource, VoiceError, Scope.Scope>
+
+/** What is looked over for frames, where nothing stands at the beginning: a station is joined in the middle of one. */
+const searchBytes = [4_096, 16_384, 65_536]
+
+/** The format of frames that stand somewhere behind the beginning. */
+const search = (bytes: ByteSource.ByteSource) =>
+  Effect.gen(function*() {
+    let source = bytes
+    for (const length of searchBytes) {
+      const [first, again] = yield* ByteSource.peek(source, length)
+      source = again
+      const found = Mp3Reader.hasFrames(first) ? "mp3" : AdtsReader.hasFrames(first) ? "adts" : undefined
+      if (found !== undefined || first.length < length) return [found, source] as const
+    }
+    return [undefined, source] as const
+  })
+
+/** Fails where nothing comes of it. */
+const confirmed = (opened: OpenSource): Effect.Effect<OpenSource, VoiceError | Cause.Done> => {
+  if (opened.format !== "pcm") return Effect.succeed(opened)
+  const { pull, seek } = opened
+  return Effect.map(pull, (first) => {
+    let held: Float32Array | undefined = first
+    const take = Effect.suspend(() => {
+      const samples = held
+      held = undefined
+      return samples === undefined ? pull : Effect.succeed(samples)
+    })
+    return {
+      ...opened,
+      pull: take,
+      seek: seek === undefined ? undefined : (positionMs: number) => {
+        held = undefined
+        return seek(positionMs)
+      }
+    }
+  })
+}
+
+const unknownFormat = "it is neither Ogg, WebM, MP4, MP3, AAC, FLAC nor WAV, nor anything else that is known"
 
 /** Looks at the bytes behind a tag, without losing any. */
 const peek = (bytes: ByteSource.ByteSource) =>
@@ -66,16 +109,19 @@ export const open = (
   fallback: Fallback
 ): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
-    const [first, behind, source] = yield* peek(bytes)
-    if (first.length === 0) return yield* ByteSource.failure(source.name, "Empty", "it holds no bytes")
-    const found: Probe.Found = behind === undefined
+    const [first, behind, peeked] = yield* peek(bytes)
+    if (first.length === 0) return yield* ByteSource.failure(peeked.name, "Empty", "it holds no bytes")
+    const probed: Probe.Found = behind === undefined
       ? { format: "mp3" }
       : Probe.probe(behind) ?? (behind.length < first.length ? { format: "mp3" } : undefined)
+    // what a station sends first can be anything, and look like something else
+    const isInMiddle = probed === undefined || ("known" in probed && (probed.isDoubtful || peeked.live))
+    const [format, source] = isInMiddle ? yield* search(peeked) : [undefined, peeked]
+    const found = format === undefined ? probed : { format }
     if (found === undefined) {
-      return yield* ByteSource.failure(
-        source.name,
-        "UnknownFormat",
-        "it is neither Ogg, WebM, MP4, MP3, AAC, FLAC nor WAV, nor anything else that is known"
+      return yield* fallback(source, unknownFormat).pipe(
+        Effect.flatMap(confirmed),
+        Effect.catch(() => Effect.fail(ByteSource.failure(source.name, "UnknownFormat", unknownFormat)))
       )
     }
     if ("known" in found) return yield* fallback(source, `it is ${found.known}`)
@@ -85,7 +131,7 @@ export const open = (
       Effect.catch((error) => {
         const { reason } = error
         return reason._tag === "SourceFailed" && reason.kind === "Unsupported"
-          ? Effect.flatMap(recording.replay, (again) => fallback(again, reason.detail))
+          ? Effect.flatMap(recording.replay, (again) => fallback(again, reason.detail, found.format))
           : Effect.fail(error)
       }),
       Effect.tap(() => Effect.sync(recording.stop))

@@ -43,7 +43,7 @@ export interface Cutter {
 export interface Format
   extends
     Pick<PacketReader, "header" | "durationByTail" | "tailBytes" | "end" | "restart">,
-    Partial<Pick<PacketReader, "placeOf" | "placeIn">>
+    Partial<Pick<PacketReader, "onSize" | "placeOf" | "placeIn">>
 {
   readonly step: () => boolean
 }
@@ -108,6 +108,7 @@ export const make = (formatOf: (cutter: Cutter) => Format): PacketReader => {
       const header = format.header()
       return header?.total === undefined ? undefined : header.total / header.rate * 1000
     },
+    onSize: format.onSize,
     durationByTail: format.durationByTail,
     tailBytes: format.tailBytes,
     problem: () => problem,
@@ -124,6 +125,53 @@ export const make = (formatOf: (cutter: Cutter) => Format): PacketReader => {
     placeIn: format.placeIn
   }
 }
+
+/** What is known of a frame where it begins. */
+interface Sized {
+  readonly bytes: number
+}
+
+type FrameAt<F extends Sized> = (bytes: Uint8Array, at: number) => F | undefined
+
+/**
+ * The frames that follow each other from the first place on where two do that are alike; none if there is no such place.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const framesOf = <F extends Sized>(
+  bytes: Uint8Array,
+  frameAt: FrameAt<F>,
+  alike: (a: F, b: F) => boolean,
+  least = 2
+): ReadonlyArray<F> => {
+  for (let from = 0; from + 4 <= bytes.length; from++) {
+    const found: Array<F> = []
+    let at = from
+    for (let frame = frameAt(bytes, at); frame !== undefined; frame = frameAt(bytes, at)) {
+      const [first] = found
+      if (first !== undefined && !alike(first, frame)) break
+      found.push(frame)
+      at += frame.bytes
+      if (at + 4 > bytes.length) break
+    }
+    if (found.length >= least) return found
+  }
+  return []
+}
+
+/**
+ * Whether so many frames that are alike follow each other.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const follow = <F extends Sized>(
+  bytes: Uint8Array,
+  frameAt: FrameAt<F>,
+  alike: (a: F, b: F) => boolean,
+  least: number
+): boolean => framesOf(bytes, frameAt, alike, least).length > 0
 
 /** Tags are read up to this size: what is larger is a picture. */
 const maxTagBytes = 256 * 1024

@@ -27,6 +27,9 @@ export const pullSamples = 4800
 /** What is decoded in one go: some milliseconds of work. */
 const decodeMs = 100
 
+/** The longest silence that a file may have between two of its packets, in minutes: more is a file that is malformed. */
+const maxGapMinutes = 60
+
 /**
  * Opens a decoder, which is freed with the scope.
  *
@@ -45,6 +48,9 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
     /** The sample of the sound that the resampler takes next. */
     let wanted = 0
     let waiting: ReadonlyArray<Packet> = []
+    /** What was decoded and has not gone on, and why nothing comes behind it. */
+    let blocks: ReadonlyArray<Decoders.Block> = []
+    let problem: string | undefined
     let ended = false
     let failure: VoiceError | undefined
     let playedSamples = 0
@@ -57,24 +63,41 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       wanted = resampler.seek(startSample)
     }
 
-    const onBlock = (block: Decoders.Block): void => {
+    /** Gives a block on, or silence before it; whether it is done with. */
+    const onBlock = (block: Decoders.Block): boolean => {
       if (block.scale !== scale) rescale(block.scale)
+      const rate = header.rate * scale
       const start = block.start - header.delay * scale
       const total = header.total === undefined ? Infinity : header.total * scale
       const from = Math.max(0, wanted - start)
       const to = Math.min(block.count, total - start)
-      if (to <= from) return
+      if (to <= from) return true
       const gap = start + from - wanted
-      if (gap > header.rate * scale) return end(corrupt("a part of it is missing"))
+      if (gap > 60 * maxGapMinutes * rate) {
+        end(corrupt("a part of it is missing"))
+        return false
+      }
       if (gap > 0) {
-        // what a decoder has left out, such as its first packet, was silence
-        const silence = new Float32Array(gap)
-        resampler.push([silence, silence], gap)
-        wanted += gap
+        // what a decoder has left out, such as its first packet, was silence, and so is what a video has before its sound
+        const part = Math.min(gap, rate)
+        const silence = new Float32Array(part)
+        resampler.push([silence, silence], part)
+        wanted += part
+        if (part < gap) return false
       }
       const parts = block.channels.map((samples) => samples.subarray(from, to))
       resampler.push(Samples.downmix(parts, to - from, order), to - from)
       wanted += to - from
+      return true
+    }
+
+    /** Gives on what was decoded, up to the end of a second of silence. */
+    const passOn = (): void => {
+      for (let [block] = blocks; block !== undefined; [block] = blocks) {
+        if (!onBlock(block)) return
+        blocks = blocks.slice(1)
+      }
+      if (problem !== undefined) end(corrupt(problem))
     }
 
     /** A part of what waits, so that other work is not held up. */
@@ -99,6 +122,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       ByteSource.failure(name, "Corrupt", `it cannot be decoded: ${detail}`, playedSamples / 48)
 
     const advance: Effect.Effect<void, VoiceError> = Effect.gen(function*() {
+      if (blocks.length > 0) return passOn()
       if (waiting.length === 0) {
         const pulled = yield* Effect.catch(packets.pull, (error) =>
           Effect.sync(() => {
@@ -113,8 +137,9 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
         catch: (cause) => corrupt(ByteSource.describe(cause))
       }).pipe(Effect.catch((error) => Effect.succeed(error)))
       if (!("blocks" in decoded)) return end(decoded)
-      for (const block of decoded.blocks) onBlock(block)
-      if (decoded.problem !== undefined) end(corrupt(decoded.problem))
+      blocks = decoded.blocks
+      problem = decoded.problem
+      passOn()
     })
 
     const pull: OpenPcm["pull"] = Effect.gen(function*() {
@@ -137,6 +162,8 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
         startSample = Math.max(0, Math.round(positionMs * 48))
         playedSamples = startSample
         waiting = []
+        blocks = []
+        problem = undefined
         ended = false
         failure = undefined
         wanted = resampler.seek(startSample)

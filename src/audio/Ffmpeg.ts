@@ -5,6 +5,9 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Fs from "node:fs/promises"
+import { tmpdir } from "node:os"
+import * as Path from "node:path"
 import type { VoiceError } from "../VoiceError.ts"
 import type { OpenPcm } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
@@ -73,7 +76,8 @@ export const open = (
   RawPcm.restartable(
     (positionMs) =>
       Effect.flatMap(
-        ChildProcess.open(commandOf(input, options, positionMs), name, { hint }),
+        // behind the end there is nothing, and that is said nowhere
+        ChildProcess.open(commandOf(input, options, positionMs), name, { hint, isSilenceFailure: positionMs === 0 }),
         (bytes) => RawPcm.open(bytes, pcm)
       )
   )
@@ -89,9 +93,50 @@ export const ofBytes = (
   options: FfmpegOptions = {}
 ): Effect.Effect<OpenPcm, VoiceError, Scope.Scope> =>
   Effect.flatMap(
-    ChildProcess.open(commandOf("pipe:0", options, 0), input.name, { input, hint }),
+    ChildProcess.open(commandOf("pipe:0", options, 0), input.name, { input, hint, isSilenceFailure: true }),
     (bytes) => RawPcm.open(bytes, pcm)
   )
+
+/** What is written to a file at most, for ffmpeg to read at any place. */
+const maxSpoolBytes = 1024 * 1024 * 1024
+
+/** Writes all bytes to a file, which the scope takes away. */
+const spool = (input: ByteSource.ByteSource): Effect.Effect<string, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { name } = input
+    const attempt = <A>(run: () => Promise<A>) =>
+      Effect.tryPromise({
+        try: run,
+        catch: (cause) =>
+          ByteSource.failure(name, "Failed", `it cannot be kept for ffmpeg: ${ByteSource.describe(cause)}`)
+      })
+    const folder = yield* Effect.acquireRelease(
+      attempt(() => Fs.mkdtemp(Path.join(tmpdir(), "effect-discord-voice-"))),
+      (folder) => Effect.ignore(attempt(() => Fs.rm(folder, { recursive: true, force: true })))
+    )
+    const path = Path.join(folder, "input")
+    yield* Effect.acquireUseRelease(
+      attempt(() => Fs.open(path, "w")),
+      (file) =>
+        Effect.gen(function*() {
+          let size = 0
+          for (let bytes = yield* input.next; bytes !== undefined; bytes = yield* input.next) {
+            size += bytes.length
+            if (size > maxSpoolBytes) {
+              return yield* ByteSource.failure(
+                name,
+                "Unsupported",
+                "it is longer than 1 GiB, and can be read from a file only"
+              )
+            }
+            const part = bytes
+            yield* attempt(() => file.writeFile(part))
+          }
+        }),
+      (file) => Effect.ignore(attempt(() => file.close()))
+    )
+    return path
+  })
 
 /**
  * For what nothing here decodes: tries ffmpeg, on the path that the source has or on its bytes. Fails with `Unsupported`, and
@@ -104,9 +149,15 @@ export const fallback = (
   options: FfmpegOptions | false | undefined,
   path?: string
 ): Container.Fallback =>
-(source, reason) => {
+(source, reason, format) => {
   if (options === false) return Effect.fail(ByteSource.failure(source.name, "Unsupported", reason))
-  const opened = path === undefined ? ofBytes(source, options) : open(path, source.name, options)
+  const { name } = source
+  const opened = path !== undefined
+    ? open(path, name, options)
+    // the index of an MP4 stands at its end as often as not, where ffmpeg does not get to in a pipe
+    : format === "mp4"
+    ? Effect.flatMap(spool(source), (file) => open(file, name, options))
+    : ofBytes(source, options)
   return Effect.catch(opened, (error) => {
     const missing = error.reason._tag === "SourceFailed" && error.reason.kind === "NotFound"
     return Effect.fail(

@@ -5,7 +5,7 @@
  * What ends how:
  * - The bytes end inside a frame, or before the number of samples that the header says: `Truncated`.
  * - A frame with a wrong checksum, or something that is no frame: `Corrupt`.
- * - An ID3v1 tag behind the last frame: ignored.
+ * - Behind the last frame, tags and zeros are ignored, and anything else behind the last sample.
  *
  * @since 0.1.0
  */
@@ -29,6 +29,10 @@ for (let i = 0; i < 256; i++) {
   crc8Table[i] = crc8
   crc16Table[i] = crc16
 }
+
+/** What a trailer begins with, in as many bytes as are needed to tell. */
+const trailers = ["TAG", "APETAGEX", "ID3", "LYRICS", "\0\0\0\0\0\0\0\0"]
+const trailerBytes = 8
 
 interface StreamInfo {
   readonly minBlock: number
@@ -121,7 +125,7 @@ const frameAt = (bytes: Uint8Array, at: number, end: number, info: StreamInfo): 
 export const make = (): PacketReader => Cutter.make(formatOf)
 
 const formatOf = ({ available, consume, fail, give, input, position, skip }: Cutter.Cutter): Cutter.Format => {
-  let state: "start" | "blocks" | "frames" = "start"
+  let state: "start" | "blocks" | "frames" | "ended" = "start"
   let info: StreamInfo | undefined
   let header: Header | undefined
   let frame: Frame | undefined
@@ -228,12 +232,18 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   const isTag = (at: number): boolean =>
     input.bytes[at] === 0x54 && input.bytes[at + 1] === 0x41 && input.bytes[at + 2] === 0x47
 
+  /** Whether a tag of any kind begins here, or nothing but zeros come for a while. */
+  const isTrailer = (at: number): boolean => {
+    const magic = String.fromCharCode(...input.bytes.subarray(at, at + trailerBytes))
+    return trailers.some((trailer) => magic.startsWith(trailer))
+  }
+
   const complete = (): boolean => info?.total !== undefined && expected >= info.total
 
   const onForeign = (): void => {
     // behind the last sample anything may stand
-    if (complete() || isTag(input.start)) return
-    fail("Corrupt", "something that is no frame stands between the FLAC frames")
+    if (complete() || isTag(input.start)) state = "ended"
+    else fail("Corrupt", "something that is no frame stands between the FLAC frames")
   }
 
   const onFrame = (stream: StreamInfo): boolean => {
@@ -242,8 +252,17 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     if (current === undefined) return false
     // no coding makes a frame much longer than its samples are as they are
     const limit = 64 + Math.ceil(current.samples * stream.channels * (stream.bits + 1) / 8)
+    const isLast = stream.total !== undefined && current.start + current.samples >= stream.total
     while (input.start + scanned < input.end) {
       const at = input.start + scanned
+      if (isLast && crc === 0 && scanned > 8) {
+        if (input.end - at < trailerBytes) return false
+        if (isTrailer(at)) {
+          giveFrame(current, scanned)
+          state = "ended"
+          return true
+        }
+      }
       const byte = input.bytes[at] ?? 0
       if (byte === 0xff && scanned > 8) {
         const next = frameAt(input.bytes, at, input.end, stream)
@@ -277,6 +296,10 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   const step = (): boolean => {
     if (state === "start") return onStart()
     if (state === "blocks") return onBlock()
+    if (state === "ended") {
+      consume(available())
+      return false
+    }
     return info !== undefined && onFrame(info)
   }
 
@@ -303,13 +326,16 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   return {
     step,
     end: () => {
-      if (state !== "frames") fail("Truncated", "it ends in the headers")
+      if (state === "ended") {
+        if (info?.total !== undefined && !complete()) fail("Truncated", "it is shorter than it says")
+      } else if (state !== "frames") fail("Truncated", "it ends in the headers")
       else endFrame()
     },
     header: () => header,
     durationByTail: () => undefined,
     tailBytes: 0,
     restart: (place) => {
+      state = "frames"
       frame = undefined
       expected = place.start
       searching = true

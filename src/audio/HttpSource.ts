@@ -51,8 +51,9 @@ interface Answer {
   readonly body: ReadableStreamDefaultReader<Uint8Array> | undefined
   readonly abort: () => void
   readonly status: number
-  /** The first byte of the body, and the size of it all, if it is said. */
+  /** The first byte of the body and the one behind its last, and the size of it all, if they are said. */
   readonly start: number
+  readonly end: number | undefined
   readonly size: number | undefined
   readonly ranges: boolean
   readonly validator: string | undefined
@@ -71,14 +72,32 @@ const statusFailure = (name: string, status: number, text: string): Trouble => {
   return { retry: retried.has(status), error: ByteSource.failure(name, kind, said) }
 }
 
+/** How Node says it. */
+const isNoHttp = (cause: Error): boolean => cause.name === "HTTPParserError"
+
 /** The cause of a failed fetch stands one level deeper. */
 const reasonOf = (cause: unknown): string => {
   if (cause instanceof Error && cause.cause instanceof Error) {
     const { cause: inner } = cause
     const code = "code" in inner && typeof inner.code === "string" ? inner.code : ""
+    if (isNoHttp(inner)) return "its answer is no HTTP; old SHOUTcast servers give such"
     return inner.message === "" ? code : inner.message
   }
-  return ByteSource.describe(cause)
+  return ByteSource.withoutSecrets(ByteSource.describe(cause))
+}
+
+/** Where the network has no part in it, the same request fails in the same way. */
+const isOfRequest = (cause: unknown): boolean =>
+  cause instanceof TypeError && (!(cause.cause instanceof Error) || isNoHttp(cause.cause))
+
+/** The URL without user and password, which no request may have, and the header that says them. */
+const split = (url: URL): { readonly target: URL; readonly authorization: string | undefined } => {
+  if (url.username === "" && url.password === "") return { target: url, authorization: undefined }
+  const target = new URL(url)
+  target.username = ""
+  target.password = ""
+  const pair = `${ByteSource.unescaped(url.username)}:${ByteSource.unescaped(url.password)}`
+  return { target, authorization: `Basic ${Buffer.from(pair).toString("base64")}` }
 }
 
 const contentRange = /^bytes (\d+)-(\d+)\/(\d+|\*)$/
@@ -131,10 +150,11 @@ export const open = (
 ): Effect.Effect<ByteSource.ByteSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const source = name(url, options)
-    const target = parse(url)
-    if (target === undefined) {
+    const parsed = parse(url)
+    if (parsed === undefined) {
       return yield* ByteSource.failure(source, "Unsupported", "it is no URL of http or https")
     }
+    const { authorization, target } = split(parsed)
     const stallMs = Duration.toMillis(options.stallTimeout ?? "10 seconds")
     const schedule = options.reconnect ?? defaultReconnect
     const trouble = (detail: string): Trouble => ({ retry: true, error: ByteSource.failure(source, "Failed", detail) })
@@ -150,7 +170,10 @@ export const open = (
 
     /** Within the time that an answer or the next bytes may take. */
     const patiently = <A>(run: (signal: AbortSignal) => Promise<A>, what: string): Effect.Effect<A, Trouble> =>
-      Effect.tryPromise({ try: run, catch: (cause) => trouble(`${what}: ${reasonOf(cause)}`) }).pipe(
+      Effect.tryPromise({
+        try: run,
+        catch: (cause) => (isOfRequest(cause) ? fatal : trouble)(`${what}: ${reasonOf(cause)}`)
+      }).pipe(
         Effect.timeoutOrElse({
           duration: stallMs,
           orElse: () => Effect.fail(trouble(`the server has sent nothing for ${(stallMs / 1000).toFixed(1)} s`))
@@ -160,10 +183,12 @@ export const open = (
     const request = (start: number, end: number | undefined): Effect.Effect<Answer, Trouble> =>
       Effect.gen(function*() {
         const controller = new AbortController()
-        const headers = new Headers({ "accept-encoding": "identity", ...options.headers })
-        headers.set("range", `bytes=${start}-${end === undefined ? "" : end - 1}`)
-        if (known?.validator !== undefined && start > 0) headers.set("if-range", known.validator)
         const response = yield* patiently((signal) => {
+          // a header that is none throws
+          const headers = new Headers({ "accept-encoding": "identity", ...options.headers })
+          if (authorization !== undefined && !headers.has("authorization")) headers.set("authorization", authorization)
+          headers.set("range", `bytes=${start}-${end === undefined ? "" : end - 1}`)
+          if (known?.validator !== undefined && start > 0) headers.set("if-range", known.validator)
           signal.addEventListener("abort", () => controller.abort(), { once: true })
           return fetch(target, { headers, signal: controller.signal, redirect: "follow" })
         }, "the connection failed")
@@ -189,6 +214,7 @@ export const open = (
           abort,
           status: response.status,
           start: range === null ? 0 : Number(range[1]),
+          end: range === null ? undefined : Number(range[2]) + 1,
           size: Number.isFinite(size) ? size : undefined,
           ranges: response.status === 206,
           validator: validatorOf(response.headers),
@@ -199,8 +225,10 @@ export const open = (
     /** What makes an answer another thing than the one before. */
     const changed = (answer: Answer): string | undefined => {
       if (known === undefined) return undefined
+      // a part that was sent because the validator fits need not repeat it (RFC 9110, 15.3.7)
+      const isVouched = answer.status === 206 && answer.start > 0 && answer.validator === undefined
       if (
-        known.validator !== undefined && answer.validator !== known.validator
+        known.validator !== undefined && answer.validator !== known.validator && !isVouched
       ) return "the content has changed on the server"
       if (known.size !== undefined && answer.size !== undefined && answer.size !== known.size) {
         return `the content has changed on the server: it has ${answer.size} bytes, and had ${known.size}`
@@ -248,21 +276,28 @@ export const open = (
     })
 
     /** The next bytes of the connection there is, or of a new one. */
-    const attempt: Effect.Effect<Uint8Array | undefined, Trouble> = Effect.gen(function*() {
-      const answer = current ?? (yield* connect)
-      if (leftover !== undefined) {
-        const bytes = leftover
-        leftover = undefined
+    const attempt: Effect.Effect<Uint8Array | undefined, Trouble> = Effect.gen(
+      function*(): Effect.fn.Return<Uint8Array | undefined, Trouble> {
+        const answer = current ?? (yield* connect)
+        if (leftover !== undefined) {
+          const bytes = leftover
+          leftover = undefined
+          return bytes
+        }
+        if (answer.status === 416) return undefined
+        const bytes = yield* read(answer)
+        const size = known?.size
+        if (bytes === undefined && size !== undefined && position < size) {
+          // a server may send less than it was asked for, and say so
+          if (position === answer.end && answer.end > answer.start) {
+            close()
+            return yield* attempt
+          }
+          return yield* Effect.fail(trouble(`the connection was cut at byte ${position} of ${size}`))
+        }
         return bytes
       }
-      if (answer.status === 416) return undefined
-      const bytes = yield* read(answer)
-      const size = known?.size
-      if (bytes === undefined && size !== undefined && position < size) {
-        return yield* Effect.fail(trouble(`the connection was cut at byte ${position} of ${size}`))
-      }
-      return bytes
-    }).pipe(Effect.tapError(() =>
+    ).pipe(Effect.tapError(() =>
       Effect.sync(() => {
         leftover = undefined
         close()
@@ -302,9 +337,9 @@ export const open = (
         ended = known?.size !== undefined && offset >= known.size
       })
 
-    /** One part, by a request of its own. */
-    const readPart = (start: number, end: number): Effect.Effect<Uint8Array, VoiceError> =>
-      start >= end ? Effect.succeed(new Uint8Array(0)) : patient(Effect.gen(function*() {
+    /** The beginning of a part, by a request of its own: as much as comes, or none if there is none any more. */
+    const readPiece = (start: number, end: number): Effect.Effect<ReadonlyArray<Uint8Array>, Trouble> =>
+      Effect.gen(function*() {
         const answer = yield* request(start, end)
         const parts: Array<Uint8Array> = []
         let size = 0
@@ -316,16 +351,38 @@ export const open = (
             return yield* Effect.fail(fatal("the server has sent another part than was asked for"))
           }
           while (size < end - start) {
-            const bytes = yield* read(answer)
-            if (bytes === undefined) break
+            const bytes = yield* Effect.catch(read(answer), (failure) =>
+              size === 0 ? Effect.fail(failure) : Effect.undefined)
+            if (bytes === undefined) {
+              break
+            }
             parts.push(bytes)
             size += bytes.length
           }
-          if (size < end - start) return yield* Effect.fail(trouble("the connection was cut"))
+          if (size === 0) {
+            return yield* Effect.fail(trouble("the connection was cut"))
+          }
         })
         yield* Effect.ensuring(gather, Effect.sync(answer.abort))
-        return new Uint8Array(Buffer.concat(parts)).subarray(0, end - start)
-      }))
+        return parts
+      })
+
+    /** One part, by as many requests as the server wants. */
+    const readPart = (start: number, end: number): Effect.Effect<Uint8Array, VoiceError> =>
+      Effect.gen(function*() {
+        const parts: Array<Uint8Array> = []
+        let at = start
+        while (at < end) {
+          const pieces = yield* patient(readPiece(at, end))
+          if (pieces.length === 0) {
+            break
+          }
+          parts.push(...pieces)
+          at += pieces.reduce((sum, { length }) =>
+            sum + length, 0)
+        }
+        return new Uint8Array(Buffer.concat(parts)).subarray(0, Math.max(0, end - start))
+      })
 
     const { ranges, size } = firstAnswer
     const random = ranges && size !== undefined && !isLive

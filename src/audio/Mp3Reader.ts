@@ -4,6 +4,7 @@
  *
  * What ends how:
  * - The bytes end inside a frame, or before the number of frames that the first one says: `Truncated`.
+ * - More frames than the first one says, as where files were joined: they are played, and the number counts no more.
  * - Something that is no frame between two frames: `Corrupt`. Before the first frame, up to 64 KiB of it are skipped, since a
  *   station is joined in the middle; behind the last frame, zeros and tags are.
  *
@@ -68,6 +69,8 @@ const alike = (a: Frame, b: Frame): boolean => a.rate === b.rate && a.layer === 
 /** What the frame of Xing, of LAME or of Fraunhofer says. */
 interface Info {
   readonly frames: number | undefined
+  /** Of the sound. */
+  readonly bytes: number | undefined
   readonly delay: number
   readonly padding: number
 }
@@ -86,16 +89,38 @@ const infoOf = (data: Uint8Array, frame: Frame): Info | undefined => {
     const magic = ascii(data, at, 4)
     if (magic !== "Xing" && magic !== "Info") continue
     const flags = u32(data, at + 4)
-    const frames = (flags & 1) === 0 ? undefined : u32(data, at + 8)
+    // who could not go back to the first frame has written nothing there
+    const told = (flag: number, offset: number) => (flags & flag) === 0 ? undefined : u32(data, offset) || undefined
+    const frames = told(1, at + 8)
+    const bytes = told(2, at + 8 + ((flags & 1) === 0 ? 0 : 4))
     const lame = at + 8 + ((flags & 1) === 0 ? 0 : 4) + ((flags & 2) === 0 ? 0 : 4) + ((flags & 4) === 0 ? 0 : 100) +
       ((flags & 8) === 0 ? 0 : 4)
     const known = lame + 24 <= data.length && /^(LAME|Lav[cf]|GOGO)/.test(ascii(data, lame, 4))
-    if (!known) return { frames, delay: 0, padding: 0 }
+    if (!known) return { frames, bytes, delay: 0, padding: 0 }
     const [a = 0, b = 0, c = 0] = data.subarray(lame + 21, lame + 24)
-    return { frames, delay: (a << 4) | (b >> 4), padding: ((b & 15) << 8) | c }
+    return { frames, bytes, delay: (a << 4) | (b >> 4), padding: ((b & 15) << 8) | c }
   }
-  return ascii(data, 36, 4) === "VBRI" ? { frames: u32(data, 50), delay: 0, padding: 0 } : undefined
+  return ascii(data, 36, 4) === "VBRI"
+    ? { frames: u32(data, 50) || undefined, bytes: u32(data, 46) || undefined, delay: 0, padding: 0 }
+    : undefined
 }
+
+/** Tags may stand behind the sound, and pictures in them. What is longer is sound. */
+const maxTrailerBytes = 1024 * 1024
+
+/** Frames that an encoder may have counted wrong. */
+const strayFrames = 2
+
+/** A search for frames takes this many in a row for no chance. */
+const framesInRow = 4
+
+/**
+ * Whether frames of MPEG audio follow each other somewhere in these bytes.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const hasFrames = (bytes: Uint8Array): boolean => Cutter.follow(bytes, frameAt, alike, framesInRow)
 
 /**
  * A reader at the start of a file.
@@ -110,11 +135,19 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   const tags: Tags.MutableTags = {}
   const around = Cutter.surroundings(cutter, "MP3", tags)
   let model: Frame | undefined
-  let header: Header | undefined
+  let header: { -readonly [key in keyof Header]: Header[key] } | undefined
   let info: Info | undefined
   let start = 0
   let soundAt = 0
   let ended = false
+  /** Of all frames so far. */
+  const rates = new Set<number>()
+
+  /** What the first frame says is not true of all that follows. */
+  const forgetTotal = (): void => {
+    if (header !== undefined) header.total = undefined
+    info = info === undefined ? undefined : { ...info, frames: undefined }
+  }
 
   const onFirst = (frame: Frame, data: Uint8Array): boolean => {
     info = infoOf(data, frame)
@@ -182,10 +215,18 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       consume(frame.bytes)
       return true
     }
+    rates.add(frame.bitrate)
     give({ data, samples: frame.samples, start, offset: position() })
     start += frame.samples
+    if (info?.frames !== undefined && start > (info.frames + strayFrames) * frame.samples) forgetTotal()
     consume(frame.bytes)
     return true
+  }
+
+  /** The bitrate of all frames that were seen, at both ends, if it is one. */
+  const oneBitrate = (first: Frame, tail: Uint8Array): number | undefined => {
+    const found = new Set([...rates, ...Cutter.framesOf(tail, frameAt, alike).map(({ bitrate }) => bitrate)])
+    return found.size <= 1 ? first.bitrate : undefined
   }
 
   return {
@@ -210,9 +251,15 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       if (whole !== undefined && start < whole - (model?.samples ?? 0)) fail("Truncated", "it is shorter than it says")
     },
     header: () => header,
+    onSize: (size) => {
+      if (info?.bytes !== undefined && size - soundAt > info.bytes + maxTrailerBytes) forgetTotal()
+    },
     // without a count there is one answer only if all frames are of one size
-    durationByTail: (_tail, size) => model === undefined ? undefined : (size - soundAt) * 8 / model.bitrate,
-    tailBytes: 1,
+    durationByTail: (tail, size) => {
+      const bitrate = model === undefined ? undefined : oneBitrate(model, tail)
+      return bitrate === undefined ? undefined : (size - soundAt) * 8 / bitrate
+    },
+    tailBytes: 16_384,
     restart: (place) => {
       ended = false
       start = place.start

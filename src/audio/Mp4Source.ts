@@ -10,6 +10,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type * as Mediabunny from "mediabunny"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
@@ -27,15 +28,42 @@ const packetsAtOnce = 16
 /** A file that cannot be read at any place is read as a whole up to this size. */
 const maxSpoolBytes = 256 * 1024 * 1024
 
-/** A read that takes longer than this is a file that leads in circles. */
+/** Work that takes longer than this, without the waiting for bytes, is that of a file that leads in circles. */
 const patienceMs = 20_000
 
+/** Does work for so long as {@link patienceMs}, and reads for it, which takes as long as it takes. */
+interface Patience {
+  readonly work: <A>(run: () => Promise<A>) => Promise<A>
+  readonly read: <A>(run: () => Promise<A>) => Promise<A>
+}
+
 /** On the clock of the machine, because what is waited for is work of this process, on virtual time as well. */
-const patiently = <A>(run: () => Promise<A>): Promise<A> =>
-  new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`it cannot be read in ${patienceMs / 1000} seconds`)), patienceMs)
-    run().then(resolve, reject).finally(() => clearTimeout(timer))
-  })
+const makePatience = (): Patience => {
+  let reads = 0
+  let readingSinceMs = 0
+  let readMs = 0
+  const waitedMs = () => readMs + (reads > 0 ? performance.now() - readingSinceMs : 0)
+  return {
+    read: (run) => {
+      if (reads++ === 0) readingSinceMs = performance.now()
+      return run().finally(() => {
+        if (--reads === 0) readMs += performance.now() - readingSinceMs
+      })
+    },
+    work: (run) =>
+      new Promise((resolve, reject) => {
+        const startedMs = performance.now() - waitedMs()
+        let timer: ReturnType<typeof setTimeout> | undefined
+        const look = (): void => {
+          const leftMs = patienceMs - (performance.now() - waitedMs() - startedMs)
+          if (leftMs > 0) timer = setTimeout(look, leftMs)
+          else reject(new Error(`it cannot be read in ${patienceMs / 1000} seconds`))
+        }
+        look()
+        run().then(resolve, reject).finally(() => clearTimeout(timer))
+      })
+  }
+}
 
 /** Samples that an encoder of AAC without another word has put before the sound are not known, and nothing is left out. */
 const gapless = /^\s*[0-9a-f]+ ([0-9a-f]+) ([0-9a-f]+) ([0-9a-f]+)/i
@@ -131,6 +159,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
   Effect.gen(function*() {
     const { name } = source
     const random = yield* spool(source)
+    const patience = makePatience()
     let positionMs = 0
     const failure = (problem: Problem): VoiceError => ByteSource.failure(name, problem.kind, problem.detail, positionMs)
     const corrupt = (cause: unknown): VoiceError =>
@@ -138,12 +167,13 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
 
     const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, VoiceError> =>
       Effect.tryPromise({
-        try: () => patiently(run),
+        try: () => patience.work(run),
         // what a read has failed with comes through
         catch: (cause) => cause instanceof VoiceError ? cause : corrupt(cause)
       })
 
-    const run = Effect.runPromiseWith(yield* Effect.context<never>())
+    // what is being read when the scope closes is not read to its end
+    const run = yield* FiberSet.makeRuntimePromise<never, Uint8Array, VoiceError>()
     const bunny = yield* attempt(() => import("mediabunny"))
     const input = yield* Effect.acquireRelease(
       Effect.sync(() =>
@@ -151,7 +181,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
           formats: [bunny.MP4, bunny.QTFF],
           source: new bunny.CustomSource({
             getSize: () => random.size,
-            read: (start, end) => run(random.read(start, end)),
+            read: (start, end) => patience.read(() => run(random.read(start, end))),
             prefetchProfile: "network",
             handleUnhandledError: () => undefined
           })

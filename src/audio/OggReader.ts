@@ -90,6 +90,9 @@ export const make = (): PacketReader => {
   let sequence = -1
   let firstAudioPage = true
   let startSamples: number | undefined
+  /** The same of the link that is read, and the sample that it begins with. */
+  let linkStart: number | undefined
+  let linkAt = 0
 
   let parts: Array<Uint8Array> = []
   let partBytes = 0
@@ -128,6 +131,8 @@ export const make = (): PacketReader => {
     }
     selected = true
     links++
+    linkStart = undefined
+    linkAt = next
     preSkip = decoded.preSkip
     header ??= head
       ? {
@@ -272,11 +277,12 @@ export const make = (): PacketReader => {
     if (from < to && !skipping) keep(from, to)
     if (first && page.segments > 0) {
       firstAudioPage = false
-      if (startSamples === undefined && page.granule >= 0) {
+      if (linkStart === undefined && page.granule >= 0) {
         let samples = 0
         for (let i = before; i < frames.length; i++) samples += frames[i]?.samples ?? 0
         // The last page may say less than its packets hold: the rest is to be cut off.
-        startSamples = (page.flags & OggPage.flagLast) === 0 ? Math.max(0, page.granule - samples) : 0
+        linkStart = (page.flags & OggPage.flagLast) === 0 ? Math.max(0, page.granule - samples) : 0
+        if (links === 1) startSamples ??= linkStart
       }
     }
     if (searching && page.granule >= 0 && frames.length > before) onFound(page.granule, before)
@@ -285,7 +291,7 @@ export const make = (): PacketReader => {
 
   /** The granule of the last page says how much of its packets is sound. Opus packets are sent as they are, Vorbis is decoded. */
   const trim = (granule: number): void => {
-    let excess = next - (granule - (startSamples ?? 0))
+    let excess = next - linkAt - (granule - (linkStart ?? 0))
     for (let i = frames.length - 1; i >= 0 && excess > 0; i--) {
       const frame = frames[i]
       if (frame === undefined) break
@@ -407,6 +413,9 @@ export const make = (): PacketReader => {
       selected = true
       firstAudioPage = true
       startSamples ??= 0
+      // a place is one of the first link, whose packets are counted on
+      linkStart = startSamples
+      linkAt = 0
       position = place.offset
       next = place.start
       searching = true

@@ -51,7 +51,7 @@ export interface Header {
   readonly sampleFormat: SampleFormat | undefined
   /** Samples that a decoder gives before the first one of the sound that was encoded. */
   readonly delay: number
-  /** Samples of the sound that was encoded, where it is said. */
+  /** Samples of the sound that was encoded, where it is said. A reader may find out that it is not so: then it becomes unknown. */
   readonly total: number | undefined
   /** Samples to decode before a place, so that what comes at it is right. */
   readonly warmUp: number
@@ -82,6 +82,8 @@ export interface PacketReader {
   readonly take: () => Array<Packet>
   /** Once the headers of the first stream were read. */
   readonly header: () => Header | undefined
+  /** Takes note of how long the file is, in bytes, where that is known: what the header says may not fit it. */
+  readonly onSize?: ((size: number) => void) | undefined
   /** Milliseconds, if the header says it. */
   readonly durationMs: () => number | undefined
   /** Milliseconds, by the last bytes of a file of `size` bytes: all, or the last {@link tailBytes} of them. */

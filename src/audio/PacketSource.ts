@@ -217,6 +217,7 @@ const duration = (
   source: ByteSource.ByteSource,
   reader: PacketReader
 ): Effect.Effect<number | undefined, VoiceError> => {
+  if (source.random !== undefined) reader.onSize?.(source.random.size)
   const known = reader.durationMs()
   if (known !== undefined || source.random === undefined || reader.tailBytes === 0) return Effect.succeed(known)
   const { read, size } = source.random

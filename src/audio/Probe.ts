@@ -14,12 +14,12 @@ import * as Tags from "./Tags.ts"
 export type Format = "ogg" | "matroska" | "mp4" | "wav" | "flac" | "mp3" | "adts"
 
 /**
- * `known`: another format, by its name.
+ * `known`: another format, by its name. It `isDoubtful` where one or two bytes were all that spoke for it.
  *
  * @category models
  * @since 0.1.0
  */
-export type Found = { readonly format: Format } | { readonly known: string } | undefined
+export type Found = { readonly format: Format } | { readonly known: string; readonly isDoubtful: boolean } | undefined
 
 /**
  * How many bytes {@link probe} wants to see.
@@ -103,8 +103,8 @@ export const probe = (bytes: Uint8Array): Found => {
   if (has(bytes, 0, "fLaC")) return { format: "flac" }
   if (["RIFF", "RF64", "BW64"].some((magic) => has(bytes, 0, magic)) && has(bytes, 8, "WAVE")) return { format: "wav" }
   if (boxes.some((box) => has(bytes, 4, box))) return { format: "mp4" }
-  const other = others.find(([offset, magic]) => has(bytes, offset, magic))?.[2]
-  if (other !== undefined) return { known: other }
+  const other = others.find(([offset, magic]) => has(bytes, offset, magic))
+  if (other !== undefined) return { known: other[2], isDoubtful: other[1].length < 3 }
   const format = frameFormat(bytes)
   return format === undefined ? undefined : { format }
 }

@@ -61,12 +61,24 @@ interface Kernel {
   readonly weights: Float32Array
 }
 
+/** Tables that are kept: those of the usual rates, and a few of odd ones, which are megabytes. */
+const keptKernels = 16
+
+/** The one that was wanted last comes last. */
 const kernels = new Map<number, Kernel>()
+
+const keep = (rate: number, kernel: Kernel): Kernel => {
+  kernels.delete(rate)
+  kernels.set(rate, kernel)
+  const [oldest] = kernels.keys()
+  if (kernels.size > keptKernels && oldest !== undefined) kernels.delete(oldest)
+  return kernel
+}
 
 /** All resamplers of a rate share one table. */
 const kernelOf = (rate: number, phases: number): Kernel => {
   const known = kernels.get(rate)
-  if (known !== undefined) return known
+  if (known !== undefined) return keep(rate, known)
   const scale = Math.min(1, outputRate / rate)
   const half = Math.ceil(halfTaps / scale)
   const taps = 2 * half
@@ -87,9 +99,7 @@ const kernelOf = (rate: number, phases: number): Kernel => {
     // each phase passes a constant as it is
     for (let i = 0; i < taps; i++) weights[row + i] = (weights[row + i] ?? 0) / sum
   }
-  const kernel = { half, phases, weights }
-  kernels.set(rate, kernel)
-  return kernel
+  return keep(rate, { half, phases, weights })
 }
 
 /** How much input is kept before the place that is read, so that it is moved once in a while only. */

@@ -118,16 +118,19 @@ const vorbisOrder: ReadonlyArray<ReadonlyArray<number>> = [
   [0, 2, 1, 7, 5, 6, 3, 4]
 ]
 
-/** AAC puts the centre first (ISO 14496-3, table 1.19). */
-const aacOrder: ReadonlyArray<ReadonlyArray<number>> = [
-  [],
-  [0],
-  [0, 1],
-  [1, 2, 0],
-  [1, 2, 0, 3],
-  [1, 2, 0, 3, 4],
-  [1, 2, 0, 5, 3, 4],
-  [],
+/**
+ * AAC puts the centre first (ISO 14496-3, table 1.19). The decoder has put up to six channels into the order of WAV already, and
+ * leaves eight as they are (@audio/decode-aac 1.6.0).
+ */
+const aacOrder: ReadonlyArray<ReadonlyArray<number> | undefined> = [
+  undefined,
+  undefined,
+  undefined,
+  undefined,
+  undefined,
+  undefined,
+  undefined,
+  undefined,
   [1, 2, 0, 7, 3, 4, 5, 6]
 ]
 

@@ -3,7 +3,7 @@
  *
  * What ends how:
  * - The sound ends before the size that it has by its header: `Truncated`, after all that is there. A size of zero or of all
- *   ones, as those write it who cannot go back to the header, means all there is.
+ *   ones, as those write it who cannot go back to the header, means all there is; so does one of 2 GiB that is not there.
  * - The bytes end inside a sample of all channels: `Truncated`.
  * - Chunks behind the sound: ignored.
  *
@@ -22,6 +22,9 @@ const packetFrames = 2048
 const maxChunkBytes = 1024 * 1024
 
 const unknownSize = 0xffffffff
+
+/** From here on sizes are those of programs that did not know: espeak writes 0x7ffff000, others a little more. */
+const doubtfulSize = 0x7ffff000
 
 const text = (bytes: Uint8Array, offset: number): string => String.fromCharCode(...bytes.subarray(offset, offset + 4))
 
@@ -78,6 +81,8 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   let frameBytes = 1
   let soundAt = 0
   let soundEnd = Infinity
+  /** Whether the size may be none. */
+  let doubtful = false
   let frame = 0
   const tags: MutableTags = {}
 
@@ -137,6 +142,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     frameBytes = Samples.bytesOf(format.format) * format.channels
     const bytes = size === unknownSize && wide !== undefined ? wide : size
     const unknown = bytes === 0 || bytes === unknownSize
+    doubtful = !unknown && wide === undefined && bytes >= doubtfulSize
     // a size that is no whole number of samples is that of a program that padded it
     const frames = unknown ? undefined : Math.floor(bytes / frameBytes)
     soundEnd = frames === undefined ? Infinity : soundAt + frames * frameBytes
@@ -147,7 +153,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       setup: [],
       sampleFormat: format.format,
       delay: 0,
-      total: frames,
+      total: doubtful ? undefined : frames,
       warmUp: 0,
       tags
     }
@@ -186,12 +192,14 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     step,
     end: () => {
       if (state === "riff" || state === "chunks") fail("Truncated", "it ends in the headers")
-      else if (state === "sound" && soundEnd !== Infinity) fail("Truncated", "it is shorter than it says")
+      else if (state === "sound" && soundEnd !== Infinity && !doubtful) fail("Truncated", "it is shorter than it says")
       else if (state === "sound" && available() > 0) fail("Truncated", "it ends inside a sample")
     },
     header: () => header,
     durationByTail: (_tail, size) =>
-      header === undefined ? undefined : Math.floor((size - soundAt) / frameBytes) / header.rate * 1000,
+      header === undefined
+        ? undefined
+        : Math.floor((Math.min(size, soundEnd) - soundAt) / frameBytes) / header.rate * 1000,
     tailBytes: 1,
     restart: (place) => {
       frame = place.start

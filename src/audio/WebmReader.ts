@@ -79,8 +79,9 @@ export const make = (): PacketReader => {
   /** Where in the file `input.start` is. */
   let position = 0
   let skipping = 0
-  /** Where the elements end that we are in, outermost first: segment, cluster, block group. */
+  /** Where the elements end that we are in, outermost first, and which these are: segment, cluster, block group. */
   const ends: Array<number> = []
+  const within: Array<number> = []
   let ended = false
 
   let track: WebmTrack.Track | undefined
@@ -219,7 +220,14 @@ export const make = (): PacketReader => {
   /** Leaves the elements that end here. */
   const leave = (): void => {
     const outermost = ends.findIndex((end) => position >= end)
-    if (outermost >= 0) ends.length = outermost
+    if (outermost >= 0) ends.length = within.length = outermost
+  }
+
+  const fits = (id: number): boolean => {
+    const parent = within.at(-1)
+    // a segment whose size is too small leaves clusters outside
+    if (id === idCluster) return parent === undefined || parent === idSegment
+    return id === idSegment ? parent === undefined : parent === idCluster
   }
 
   /** Behind the end of a segment anything may stand; before the first one, nothing may. */
@@ -252,11 +260,17 @@ export const make = (): PacketReader => {
 
     // What cannot stand inside ends what has no size: a cluster, or the segment where another file begins.
     const endsParent = () => id === idEbml || id === idSegment || (ends.length > 1 && levelOne.has(id))
-    while (ends.at(-1) === unknownSize && endsParent()) ends.pop()
+    while (ends.at(-1) === unknownSize && endsParent()) {
+      ends.pop()
+      within.pop()
+    }
     const limit = Math.min(...ends)
     const master = id === idSegment || id === idCluster || id === idBlockGroup
+    // only these two may be written without a size (RFC 9559, 4.5)
+    const mayBeUnknown = id === idSegment || id === idCluster
     if (
-      size < 0 || (size === unknownSize && !master) || (size !== unknownSize && position + headerBytes + size > limit)
+      size < 0 || (size === unknownSize && !mayBeUnknown) || (master && !fits(id)) ||
+      (size !== unknownSize && position + headerBytes + size > limit)
     ) {
       fail("Corrupt", "an element does not fit into the one it stands in")
       return true
@@ -265,6 +279,7 @@ export const make = (): PacketReader => {
       if (id === idCluster) clusterAt = position
       consume(headerBytes)
       ends.push(size === unknownSize ? unknownSize : position + size)
+      within.push(id)
       if (id === idSegment) segmentEnd = ends.at(-1) ?? unknownSize
       return true
     }
@@ -351,8 +366,8 @@ export const make = (): PacketReader => {
       input.end = 0
       skipping = 0
       ended = false
-      ends.length = 0
-      ends.push(segmentEnd)
+      ends.splice(0, ends.length, segmentEnd)
+      within.splice(0, within.length, idSegment)
       frames = []
       problem = undefined
       position = place.offset

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Schedule, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import * as Http from "node:http"
+import * as Net from "node:net"
 import type { AddressInfo } from "node:net"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { collect } from "./listen.ts"
@@ -29,6 +30,10 @@ interface Conduct {
   status: Array<number>
   lengths: boolean
   headers: Record<string, string>
+  /** The most bytes of one answer to a range. */
+  most: number
+  /** Whether an answer to a condition says the validator again. */
+  isRepeated: boolean
 }
 
 interface Server {
@@ -36,6 +41,7 @@ interface Server {
   readonly conduct: Conduct
   /** The ranges that were asked for. */
   readonly asked: Array<string>
+  readonly authorizations: Array<string | undefined>
   /** Answers that are not over. */
   readonly open: () => number
 }
@@ -51,11 +57,15 @@ const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Sc
       status: [],
       lengths: true,
       headers: {},
+      most: Infinity,
+      isRepeated: true,
       ...conduct
     }
     const asked: Array<string> = []
+    const authorizations: Array<string | undefined> = []
     const server = Http.createServer((request, response) => {
       asked.push(request.headers.range ?? "")
+      authorizations.push(request.headers.authorization)
       const status = state.status.shift()
       if (status !== undefined && status !== 200) return response.writeHead(status).end("no")
       const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "")
@@ -63,12 +73,14 @@ const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Sc
       const partial = state.ranges && range !== null && (condition === undefined || condition === state.etag)
       const start = partial ? Number(range[1]) : 0
       const end = partial && range[2] !== "" ? Number(range[2]) + 1 : state.body.length
-      const part = state.body.subarray(start, Math.min(end, state.body.length))
+      const part = state.body.subarray(start, Math.min(end, state.body.length, partial ? start + state.most : Infinity))
       if (partial && part.length === 0) return response.writeHead(416).end()
       response.writeHead(partial ? 206 : 200, {
         ...state.headers,
         ...(state.lengths ? { "content-length": part.length } : {}),
-        ...(state.etag === undefined ? {} : { etag: state.etag }),
+        ...(state.etag === undefined || (condition !== undefined && partial && !state.isRepeated)
+          ? {}
+          : { etag: state.etag }),
         ...(partial ? { "content-range": `bytes ${start}-${start + part.length - 1}/${state.body.length}` } : {})
       })
       const cut = state.cuts.shift()
@@ -98,6 +110,7 @@ const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Sc
       url: `http://127.0.0.1:${port}/music/a%20song.ogg?token=secret`,
       conduct: state,
       asked,
+      authorizations,
       open: () => answers.size
     }
   })
@@ -225,5 +238,69 @@ describe("fromUrl", () => {
       yield* collect(AudioSource.fromUrl(server.url, quick), { seekMs: 500, limitMs: 100 })
       for (let i = 0; i < 100 && server.open() > 0; i++) yield* Effect.sleep("10 millis")
       assert.strictEqual(server.open(), 0)
+    }))
+
+  it.live("says user and password to the server, and nobody else", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({})
+      const secret = server.url.replace("http://", "http://bob:hunter%202@")
+      const played = yield* collect(AudioSource.fromUrl(secret, quick))
+      assert.strictEqual(played.end, "Done")
+      assert.deepStrictEqual(new Set(server.authorizations), new Set([`Basic ${btoa("bob:hunter 2")}`]))
+      const own = { ...quick, headers: { authorization: "Bearer mine" } }
+      yield* collect(AudioSource.fromUrl(secret, own))
+      assert.strictEqual(server.authorizations.at(-1), "Bearer mine")
+      server.conduct.status = [401]
+      const { message } = yield* Effect.flip(Effect.scoped(AudioSource.fromUrl(secret, quick).open))
+      for (const part of ["bob", "hunter", "token", "secret"]) assert.notInclude(message, part)
+    }))
+
+  it.live("does not try again what cannot become right", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({})
+      const patient = { reconnect: Schedule.spaced("1 hour") }
+      const wrong = { ...patient, headers: { "x-odd": "line\nbreak" } }
+      const { reason } = yield* Effect.flip(Effect.scoped(AudioSource.fromUrl(server.url, wrong).open))
+      assert.strictEqual(reason._tag, "SourceFailed")
+      const sockets = new Set<Net.Socket>()
+      const old = yield* Effect.acquireRelease(
+        Effect.callback<Net.Server>((resume) => {
+          const server = Net.createServer((socket) => {
+            sockets.add(socket)
+            socket.write("ICY 200 OK\r\nicy-name: x\r\n\r\nabc")
+          })
+          server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+        }),
+        (server) =>
+          Effect.callback<void>((resume) => {
+            for (const socket of sockets) socket.destroy()
+            server.close(() => resume(Effect.void))
+          })
+      )
+      // a server that listens on TCP has an address of this kind
+      const { port } = old.address() as AddressInfo
+      const { message } = yield* Effect.flip(
+        Effect.scoped(AudioSource.fromUrl(`http://127.0.0.1:${port}/`, patient).open)
+      )
+      assert.include(message, "SHOUTcast")
+    }))
+
+  it.live("takes parts that are shorter than it has asked for, at once and to the end", () =>
+    Effect.gen(function*() {
+      for (const most of [1_000, 20_000]) {
+        const server = yield* serve({ most })
+        const never = { ...quick, reconnect: Schedule.spaced("1 hour") }
+        const played = yield* collect(AudioSource.fromUrl(server.url, never))
+        assert.deepStrictEqual([played.end, played.frames], ["Done", yield* whole])
+        const other = yield* serve({ body: m4a, most })
+        assert.strictEqual((yield* collect(AudioSource.fromUrl(other.url, never))).end, "Done")
+      }
+    }))
+
+  it.live("takes a part that does not say its validator again for one of the same content", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ isRepeated: false, cuts: [9_000, 9_000] })
+      const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+      assert.deepStrictEqual([played.end, played.frames], ["Done", yield* whole])
     }))
 })

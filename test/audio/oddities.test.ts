@@ -1,0 +1,237 @@
+/** Files that others play to their end, and files that are made to do harm. */
+import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
+import { Effect, Stream } from "effect"
+import { spawnSync } from "node:child_process"
+import { readdirSync, readFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { fileURLToPath } from "node:url"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as FlacReader from "../../src/audio/FlacReader.ts"
+import * as Resampler from "../../src/audio/Resampler.ts"
+import * as WebmReader from "../../src/audio/WebmReader.ts"
+import { collect } from "./listen.ts"
+import { concat, element, readPages, writePage } from "./samples.ts"
+import { signal, signalToNoise, wav16 } from "./signal.ts"
+
+const path = (name: string) => fileURLToPath(new URL(`files/${name}`, import.meta.url))
+const bytesOf = (name: string) => new Uint8Array(readFileSync(path(name)))
+const lengthMs = ({ pcm }: { readonly pcm: Float32Array }) => pcm.length / 96
+
+/** What ffmpeg makes of an input. */
+const made = (input: Uint8Array, ...args: ReadonlyArray<string>): Uint8Array => {
+  const { status, stderr, stdout } = spawnSync(ffmpeg, ["-v", "error", "-i", "pipe:0", ...args, "pipe:1"], {
+    input,
+    maxBuffer: 64 * 1024 * 1024
+  })
+  assert.strictEqual(status, 0, stderr.toString())
+  return new Uint8Array(stdout)
+}
+
+const mp3 = bytesOf("chirp.mp3")
+const vorbis = bytesOf("chirp.vorbis.ogg")
+/** The same Ogg stream under another serial number, whose pages have other checksums. */
+const renumbered = (bytes: Uint8Array, serial: number): Uint8Array =>
+  concat(...readPages(bytes).map((page) => writePage({ ...page, serial })))
+
+const chirp = wav16(signal(44_100, 3), 44_100)
+
+const played = (bytes: Uint8Array) => collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
+
+describe("audio oddities", () => {
+  describe("MP3", () => {
+    it.live("of two files that were joined is played to its end", () =>
+      Effect.gen(function*() {
+        const both = yield* played(concat(mp3, mp3))
+        assert.strictEqual(both.end, "Done")
+        assert.closeTo(lengthMs(both), 6_000, 120)
+      }))
+
+    it.live("whose first frame counts no frames is played to its end", () =>
+      Effect.gen(function*() {
+        const bytes = mp3.slice()
+        const at = Buffer.from(bytes).indexOf("Info") === -1
+          ? Buffer.from(bytes).indexOf("Xing")
+          : Buffer.from(bytes).indexOf("Info")
+        bytes.fill(0, at + 8, at + 12)
+        const result = yield* played(bytes)
+        assert.strictEqual(result.end, "Done")
+        assert.closeTo(lengthMs(result), 3_000, 60)
+      }))
+
+    it.live("without a count says no duration if its frames are not all alike", () =>
+      Effect.gen(function*() {
+        const vbr = made(chirp, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0", "-f", "mp3")
+        const cbr = made(chirp, "-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "-f", "mp3")
+        assert.isUndefined((yield* played(vbr)).durationMs)
+        assert.closeTo((yield* played(cbr)).durationMs ?? 0, 3_000, 80)
+      }))
+  })
+
+  it.live("frames of MP3 and AAC are found in the middle, whatever is in front", () =>
+    Effect.gen(function*() {
+      for (const name of ["chirp.mp3", "chirp.aac"]) {
+        const bytes = bytesOf(name)
+        for (const at of [1_001, 1_500, 2_777]) {
+          for (const front of ["", "<", "{", "\0\0\0\0"]) {
+            const result = yield* played(concat(Buffer.from(front), bytes.subarray(at)))
+            assert.strictEqual(result.end, "Done", `${name} from ${at} behind ${JSON.stringify(front)}`)
+            assert.isAbove(lengthMs(result), 2_700)
+          }
+        }
+      }
+    }))
+
+  it.live(
+    "what nothing here knows is given to ffmpeg, and is of an unknown format if it does not know it either",
+    () =>
+      Effect.gen(function*() {
+        const options = { ffmpeg: { command: ffmpeg } }
+        const stream = made(chirp, "-c:a", "mp2", "-f", "mpegts")
+        const heard = yield* collect(AudioSource.fromBytes(stream, options))
+        assert.strictEqual(heard.end, "Done")
+        assert.closeTo(lengthMs(heard), 3_000, 100)
+        for (const ffmpegOption of [options, { ffmpeg: { command: "no-such-program" } }, { ffmpeg: false as const }]) {
+          const noise = Uint8Array.from({ length: 5_000 }, (_, i) => (i * 7919 + (i >> 3) * 31) & 0x7f)
+          const { end } = yield* collect(AudioSource.fromBytes(noise, ffmpegOption))
+          assert.include(end, "UnknownFormat")
+        }
+      }),
+    30_000
+  )
+
+  it.live("what ffmpeg has to read at any place is kept for it, and taken away again", () =>
+    Effect.gen(function*() {
+      const kept = () => readdirSync(tmpdir()).filter((name) => name.startsWith("effect-discord-voice-")).length
+      const before = kept()
+      // the index of this one stands at its end
+      const bytes = bytesOf("chirp.alac.m4a")
+      const pieces = Array.from({ length: Math.ceil(bytes.length / 5_000) }, (_, i) =>
+        bytes.slice(5_000 * i, 5_000 * (i + 1)))
+      const options = { ffmpeg: { command: ffmpeg } }
+      for (
+        const source of [
+          AudioSource.fromBytes(bytes, options),
+          AudioSource.fromStream(Stream.fromIterable(pieces), options)
+        ]
+      ) {
+        const result = yield* collect(source)
+        assert.strictEqual(result.end, "Done")
+        assert.isAbove(signalToNoise(result.pcm, 0.5), 60)
+      }
+      assert.strictEqual(kept(), before)
+    }), 30_000)
+
+  it.live("the channels of AAC are where they belong", () =>
+    Effect.gen(function*() {
+      const names = ["FL", "FR", "FC", "LFE", "BL", "BR"]
+      for (const [index, name] of names.entries()) {
+        const gains = names.map((_, i) => `c${i}=${i === index ? 1 : 0}*c0`).join("|")
+        const bytes = made(chirp, "-af", `pan=5.1|${gains}`, "-c:a", "aac", "-b:a", "384k", "-f", "adts")
+        const { pcm } = yield* played(bytes)
+        const level = (side: number) => Math.sqrt(pcm.reduce((sum, x, i) => i % 2 === side ? sum + x * x : sum, 0))
+        const [left, right] = [level(0), level(1)]
+        const sum = left + right
+        const expected = name === "LFE" ? undefined : name === "FC" ? 0.5 : name.endsWith("L") ? 1 : 0
+        if (expected === undefined) assert.isBelow(sum, 5, name)
+        else assert.closeTo(left / sum, expected, 0.1, name)
+      }
+    }), 30_000)
+
+  it.live("Vorbis behind Vorbis is played to its end, in pieces of any size", () =>
+    Effect.gen(function*() {
+      const one = yield* played(vorbis)
+      const chain = concat(vorbis, renumbered(vorbis, 7))
+      for (const size of [256, 4_096, 65_536, chain.length]) {
+        const pieces: Array<Uint8Array> = []
+        for (let at = 0; at < chain.length; at += size) pieces.push(chain.slice(at, at + size))
+        const both = yield* collect(AudioSource.fromStream(Stream.fromIterable(pieces), { ffmpeg: false }))
+        assert.strictEqual(both.end, "Done")
+        assert.closeTo(both.pcm.length, 2 * one.pcm.length, 96)
+      }
+    }))
+
+  it.live("sound that begins late in an MP4 has silence before it", () =>
+    Effect.gen(function*() {
+      const late = made(
+        chirp,
+        "-af",
+        "asetpts=PTS+3/TB",
+        "-c:a",
+        "aac",
+        "-f",
+        "mp4",
+        "-movflags",
+        "frag_keyframe+empty_moov+delay_moov"
+      )
+      const result = yield* played(late)
+      assert.strictEqual(result.end, "Done")
+      assert.closeTo(lengthMs(result), 6_000, 150)
+      assert.isTrue(result.pcm.subarray(0, 96 * 2_800).every((sample) => sample === 0))
+      assert.isTrue(result.pcm.subarray(96 * 3_200).some((sample) => Math.abs(sample) > 0.1))
+    }))
+
+  it.live("a WAV that names 2 GiB because its writer did not know is all there is", () =>
+    Effect.gen(function*() {
+      for (const size of [0x7ffff000, 0x7fffffff, 0x80000000]) {
+        const bytes = wav16(signal(44_100, 1), 44_100).slice()
+        new DataView(bytes.buffer, bytes.byteOffset).setUint32(40, size, true)
+        const result = yield* played(bytes)
+        assert.strictEqual(result.end, "Done")
+        assert.closeTo(lengthMs(result), 1_000, 1)
+        assert.closeTo(result.durationMs ?? 0, 1_000, 1)
+      }
+    }))
+
+  it.live("FLAC with a tag or zeros behind it is whole", () =>
+    Effect.gen(function*() {
+      const bytes = bytesOf("chirp.flac")
+      const whole = yield* played(bytes)
+      const tag = concat(Buffer.from("APETAGEX"), new Uint8Array(24).fill(1))
+      for (
+        const trailer of [
+          tag,
+          new Uint8Array(9),
+          new Uint8Array(100_000),
+          concat(Buffer.from("TAG"), new Uint8Array(125))
+        ]
+      ) {
+        const result = yield* played(concat(bytes, trailer))
+        assert.strictEqual(result.end, "Done")
+        assert.deepStrictEqual(result.pcm.length, whole.pcm.length)
+      }
+    }))
+
+  describe("hostile", () => {
+    it("elements that nest without end are refused, and cost no time", () => {
+      const reader = WebmReader.make()
+      const file = bytesOf("chirp.opus.webm")
+      const cluster = Buffer.from(file).indexOf(Buffer.from([0x1f, 0x43, 0xb6, 0x75]))
+      reader.push(file.slice(0, cluster))
+      assert.isUndefined(reader.problem())
+      // a block group of unknown size in another, again and again
+      reader.push(
+        concat(element("1f43b675", new Uint8Array(0), "unknown"), Buffer.alloc(100_000, Buffer.from([0xa0, 0xff])))
+      )
+      assert.strictEqual(reader.problem()?.kind, "Corrupt")
+    })
+
+    it("what follows the last sample of a FLAC is not kept", () => {
+      const reader = FlacReader.make()
+      reader.push(bytesOf("chirp.flac"))
+      reader.push(Buffer.from("TAG and what not"))
+      const before = process.memoryUsage().arrayBuffers
+      const more = new Uint8Array(1_000_000).fill(0x55)
+      for (let i = 0; i < 50; i++) reader.push(more)
+      reader.end()
+      assert.isUndefined(reader.problem())
+      assert.isBelow(process.memoryUsage().arrayBuffers - before, 20_000_000)
+    })
+
+    it("resamplers of many odd rates leave no tables behind", () => {
+      const before = process.memoryUsage().arrayBuffers
+      for (let rate = 100_003; rate < 100_063; rate++) Resampler.make(rate, 1)
+      assert.isBelow(process.memoryUsage().arrayBuffers - before, 80_000_000)
+    })
+  })
+})
