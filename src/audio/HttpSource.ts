@@ -249,6 +249,18 @@ export const open = (
       current = undefined
     }
 
+    /** Reads up to a place in an answer that begins before it, as it does where there are no ranges, and gives what came behind it. */
+    const skipTo = (answer: Answer, place: number): Effect.Effect<Uint8Array | undefined, Trouble> =>
+      Effect.gen(function*() {
+        for (let skip = place - answer.start; skip > 0;) {
+          const bytes = yield* read(answer)
+          if (bytes === undefined) return yield* Effect.fail(trouble("the connection was cut"))
+          if (bytes.length > skip) return bytes.subarray(skip)
+          skip -= bytes.length
+        }
+        return undefined
+      })
+
     /** Connects so that the next bytes are those at `position`. */
     const connect: Effect.Effect<Answer, Trouble> = Effect.gen(function*() {
       const answer = yield* request(position, undefined)
@@ -264,14 +276,7 @@ export const open = (
       if (answer.start > position) {
         return yield* Effect.fail(fatal("the server has sent another part than was asked for"))
       }
-      // without ranges it begins with the first byte again
-      let skip = position - answer.start
-      while (skip > 0) {
-        const bytes = yield* read(answer)
-        if (bytes === undefined) return yield* Effect.fail(trouble("the connection was cut"))
-        if (bytes.length > skip) leftover = bytes.subarray(skip)
-        skip -= Math.min(skip, bytes.length)
-      }
+      leftover = yield* skipTo(answer, position)
       return answer
     })
 
@@ -347,9 +352,12 @@ export const open = (
           if (answer.status === 416) return
           const why = changed(answer)
           if (why !== undefined) return yield* Effect.fail(fatal(why))
-          if (answer.start !== start) {
+          if (answer.start > start) {
             return yield* Effect.fail(fatal("the server has sent another part than was asked for"))
           }
+          const rest = yield* skipTo(answer, start)
+          if (rest !== undefined) parts.push(rest)
+          size = rest?.length ?? 0
           while (size < end - start) {
             const bytes = yield* Effect.catch(read(answer), (failure) =>
               size === 0 ? Effect.fail(failure) : Effect.undefined)

@@ -1,11 +1,13 @@
 /** A worker thread with nothing but a driver in it, as a program would start it. */
 import { Effect } from "effect"
-import { parentPort } from "node:worker_threads"
+import { BroadcastChannel, parentPort } from "node:worker_threads"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 
-parentPort?.on("message", (message) => {
-  if (message === "throw") throw new Error("thrown by the test")
+// a listener at `parentPort` would take what is meant for the driver while that starts
+const orders = new BroadcastChannel("orders")
+orders.addEventListener("message", () => {
+  throw new Error("thrown by the test")
 })
 
 if (parentPort !== null) Effect.runFork(VoiceDriver.serve(parentPort).pipe(Effect.provide(Voice.layer)))

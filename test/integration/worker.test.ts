@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Worker } from "node:worker_threads"
+import { BroadcastChannel, Worker } from "node:worker_threads"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
@@ -63,7 +63,11 @@ describe("a driver in a worker thread", () => {
       const thread = yield* worker
       yield* Effect.gen(function*() {
         const session = yield* Rig.join("lobby", { policy: VoiceSession.policyNever })
-        yield* Effect.sync(() => thread.postMessage("throw"))
+        yield* Effect.acquireUseRelease(
+          Effect.sync(() => new BroadcastChannel("orders")),
+          (orders) => Effect.sync(() => orders.postMessage("throw")),
+          (orders) => Effect.sync(() => orders.close())
+        )
         const reason = yield* Rig.reasonOf(session.awaitClosed)
         assert.strictEqual(reason._tag, "ConnectionLost")
         assert.include(reason.message, "thrown by the test")
