@@ -360,7 +360,11 @@ const live = (
       if (closeAtMs < faultyMs) {
         const hasLost = Effect.map(session.state, ({ _tag }) => life.tap.codes.size > 0 || _tag === "Closed")
         yield* becomes("loses no connection", recoveryMs, hasLost)
-      } else yield* outlive(plan, session, source, playing, heardOf)
+      } else {
+        // whoever was let in late has all deeds before this
+        yield* Effect.sleep(1)
+        yield* outlive(plan, session, source, playing, heardOf)
+      }
     }
     if ((yield* session.state)._tag === "Closed") {
       life.ended = yield* Effect.flip(session.awaitClosed)

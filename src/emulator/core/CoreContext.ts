@@ -99,7 +99,8 @@ export interface FaultSubject {
 }
 
 /**
- * What a fault does to its subject. `Delay` is in milliseconds; `Duplicate` counts extra copies; `Replace` sends something
+ * What a fault does to its subject. `Delay` is in milliseconds, and keeps messages of one kind on one WebSocket in their
+ * order; `Duplicate` counts extra copies; `Replace` sends something
  * else; `Hold` keeps it back until `behind` later ones of its kind have passed, or for `ms` milliseconds; `Close` and
  * `Terminate` end the WebSocket it came from or goes to, before the subject passes (which it then does not) unless said
  * otherwise.

@@ -41,8 +41,8 @@ export interface Faults {
 export interface Decision {
   /** None if there is nothing but delay. */
   readonly action: Exclude<FaultAction, { readonly _tag: "Delay" }> | undefined
-  /** Milliseconds before it. */
-  readonly delayMs: number
+  /** Milliseconds before it; none if nothing delays it. */
+  readonly delayMs: number | undefined
 }
 
 /**
@@ -67,10 +67,14 @@ interface Kind {
   readonly op: number | string | undefined
 }
 
+type Subject = Parameters<CoreContext["through"]>[1]
+
 interface Held extends Kind {
   behind: number
   readonly release: () => void
 }
+
+const isDatagram = (point: FaultPoint): boolean => point === "datagram-in" || point === "datagram-out"
 
 /** The bytes of a datagram are only lent for the call. The `slice` of a Buffer would be no copy. */
 const copyOf = (frame: string | Uint8Array): string | Uint8Array =>
@@ -114,7 +118,7 @@ export const make = (options: Options): Faults => {
         delayMs += action.ms
       }
     }
-    return first === undefined && !isDelayed ? undefined : { action: first, delayMs }
+    return first === undefined && !isDelayed ? undefined : { action: first, delayMs: isDelayed ? delayMs : undefined }
   }
 
   const end = (connection: ConnectionId | undefined, action: Extract<FaultAction, { _tag: "Close" | "Terminate" }>) => {
@@ -125,6 +129,44 @@ export const make = (options: Options): Faults => {
     }
     options.emit({ _tag: "Terminate", connection })
     options.onEnded(connection, 1006)
+  }
+
+  /** What is late on each connection, of each kind: how many, and when the last one is due. */
+  const late = new Map<ConnectionId, Map<Kind["op"], { count: number; dueMs: number }>>()
+
+  /**
+   * How late a message of a WebSocket has to be, in milliseconds; `undefined` if it need not wait. It does not overtake another
+   * of its kind, whatever has become of the fault: nothing that is real does so within a connection.
+   */
+  const inOrder = ({ connection, op }: Subject, delayMs: number | undefined): number | undefined => {
+    if (connection === undefined || (delayMs === undefined && late.size === 0)) return delayMs
+    const now = options.now()
+    const before = late.get(connection)?.get(op)
+    if (before === undefined) return delayMs
+    return Math.max(delayMs ?? 0, before.dueMs - now)
+  }
+
+  /** Does something later, and keeps in mind meanwhile that it is late. */
+  const postpone = ({ connection, op }: Subject, delayMs: number, action: () => void): void => {
+    const dueMs = options.now() + delayMs
+    if (connection === undefined) {
+      options.timers.at(dueMs, action)
+      return
+    }
+    let kinds = late.get(connection)
+    if (kinds === undefined) late.set(connection, kinds = new Map())
+    const before = kinds.get(op)
+    const kind = before ?? { count: 0, dueMs }
+    if (before === undefined) kinds.set(op, kind)
+    kind.count++
+    kind.dueMs = dueMs
+    options.timers.at(dueMs, () => {
+      if (--kind.count === 0) {
+        kinds.delete(op)
+        if (kinds.size === 0) late.delete(connection)
+      }
+      action()
+    })
   }
 
   const held = new Set<Held>()
@@ -153,23 +195,24 @@ export const make = (options: Options): Faults => {
   }
 
   const decided = (
-    { action, delayMs }: Decision,
-    subject: Parameters<CoreContext["through"]>[1],
+    action: Decision["action"],
+    delayMs: number | undefined,
+    subject: Subject,
     point: FaultPoint,
     pass: (frame: string | Uint8Array) => void
   ) => {
     if (action?._tag === "Drop") return
-    if (action !== undefined && delayMs === 0) return act(action, subject, point, pass)
-    const late = { ...subject, frame: copyOf(subject.frame) }
-    options.timers.at(options.now() + delayMs, () => {
-      if (action === undefined) pass(late.frame)
-      else act(action, late, point, pass)
+    if (delayMs === undefined) return action === undefined ? pass(subject.frame) : act(action, subject, point, pass)
+    const copy = { ...subject, frame: copyOf(subject.frame) }
+    postpone(subject, delayMs, () => {
+      if (action === undefined) pass(copy.frame)
+      else act(action, copy, point, pass)
     })
   }
 
   const act = (
     action: Exclude<FaultAction, { readonly _tag: "Delay" | "Drop" }>,
-    subject: Parameters<CoreContext["through"]>[1],
+    subject: Subject,
     point: FaultPoint,
     pass: (frame: string | Uint8Array) => void
   ) => {
@@ -208,8 +251,8 @@ export const make = (options: Options): Faults => {
       let decision: Decision | undefined
       if (faults.length === 0) running(point, subject.userId, subject.op)
       else decision = decide({ point, userId: subject.userId, op: subject.op, frame: subject.frame })
-      if (decision === undefined) pass(subject.frame)
-      else decided(decision, subject, point, pass)
+      const delayMs = isDatagram(point) ? decision?.delayMs : inOrder(subject, decision?.delayMs)
+      decided(decision?.action, delayMs, subject, point, pass)
       if (held.size > 0 && decision?.action?._tag !== "Hold") {
         overtaken({ point, userId: subject.userId, op: subject.op })
       }

@@ -319,7 +319,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     })
     if (decision === undefined) return answer(request, path, user)
     const response = disturbed(decision.action, () => answer(request, path, user))
-    return decision.delayMs === 0 ? response : { ...response, delayMs: decision.delayMs }
+    return decision.delayMs === undefined ? response : { ...response, delayMs: decision.delayMs }
   }
 }
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Fault, Output } from "../../../src/emulator/core/CoreContext.ts"
+import type { ConnectionId, Fault, Output } from "../../../src/emulator/core/CoreContext.ts"
 import * as Faults from "../../../src/emulator/core/Faults.ts"
 import * as Random from "../../../src/emulator/core/Random.ts"
 import * as Timers from "../../../src/emulator/core/Timers.ts"
@@ -43,6 +43,40 @@ describe("Faults", () => {
     send("c")
     assert.deepStrictEqual(passed.map(([, frame]) => frame), ["a", "c"])
     assert.deepStrictEqual(counted, ["fault:gateway-in:Drop"])
+  })
+
+  it("lets no message of a kind overtake another on its connection, whatever becomes of the fault", () => {
+    const { faults, passed, send, timers } = setup()
+    let ms = 50
+    const remove = faults.add(({ op }) => op === 1 ? { _tag: "Delay", ms } : undefined)
+    send("first")
+    ms = 20
+    timers.advance(10)
+    send("second")
+    remove()
+    send("third")
+    send("of another kind", 2)
+    assert.deepStrictEqual(passed, [[10, "of another kind"]])
+    timers.advance(50)
+    send("fourth")
+    assert.deepStrictEqual(passed.slice(1), [[50, "first"], [50, "second"], [50, "third"], [50, "fourth"]])
+  })
+
+  it("lets no message overtake another that is due at the same time", () => {
+    const { faults, passed, send, timers } = setup()
+    const through = (frame: string, connection: ConnectionId, then: () => void = () => {}) =>
+      faults.through("gateway-in", { userId: undefined, op: 1, frame, connection }, (out) => {
+        passed.push([timers.now(), out])
+        then()
+      })
+    const remove = faults.add(() => ({ _tag: "Delay", ms: 50 }))
+    through("first", 9, () => send("because of the first"))
+    send("second")
+    remove()
+    through("on another connection", 8)
+    assert.deepStrictEqual(passed, [[0, "on another connection"]])
+    timers.advance(50)
+    assert.deepStrictEqual(passed.slice(1).map(([, frame]) => frame), ["first", "second", "because of the first"])
   })
 
   it("delays on the clock and copies lent bytes", () => {
