@@ -91,7 +91,7 @@ export const make = (user = "bot"): Tap => {
       const nowMs = yield* elapsed
       return {
         connect: Effect.fnUntraced(function*(url: string, options?: Transport.WebSocketOptions) {
-          if (new URL(url).host === gatewayHost) {
+          if (URL.canParse(url) && new URL(url).host === gatewayHost) {
             yield* counted(gateway)
             return yield* transport.connect(url, options)
           }
