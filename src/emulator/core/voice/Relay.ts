@@ -96,14 +96,16 @@ export const make = (
 
   const open = (session: Session, kind: Kind, bytes: Uint8Array): Media | undefined => {
     opening++
-    const { formerMedia, media } = session
+    const { media } = session
     if (media === undefined || bytes.length > plain.length) return undefined
     plainLength = media.box.open(bytes, bytes.length, clearOf(media, kind, bytes), plain)
     if (plainLength >= 0) return media
-    if (formerMedia === undefined || formerMedia.untilMs < context.now()) return undefined
-    const former = formerMedia.media
-    plainLength = former.box.open(bytes, bytes.length, clearOf(former, kind, bytes), plain)
-    return plainLength >= 0 ? former : undefined
+    for (const { media: former, untilMs } of session.formerMedia) {
+      if (untilMs < context.now()) return undefined
+      plainLength = former.box.open(bytes, bytes.length, clearOf(former, kind, bytes), plain)
+      if (plainLength >= 0) return former
+    }
+    return undefined
   }
 
   const ssrcOf = (kind: Kind, bytes: Uint8Array): number => {

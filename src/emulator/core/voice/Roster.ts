@@ -187,7 +187,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         early: [],
         video: undefined,
         media: undefined,
-        formerMedia: undefined,
+        formerMedia: [],
         discovered: undefined,
         selected: undefined,
         target: undefined,

@@ -95,8 +95,8 @@ export interface Session {
   early: Array<{ readonly plain: Uint8Array; readonly untilMs: number }>
   video: ServerVideo["d"] | undefined
   media: Media | undefined
-  /** The key before `media`, for packets under way when the key changed. */
-  formerMedia: { readonly media: Media; readonly untilMs: number } | undefined
+  /** The keys before `media`, the last one first, for packets under way when the key changed. */
+  formerMedia: ReadonlyArray<{ readonly media: Media; readonly untilMs: number }>
   /** Where IP discovery came from, what Select Protocol (op 1) named, and where media goes to. */
   discovered: Address | undefined
   selected: Address | undefined

@@ -54,6 +54,9 @@ export interface Signalling {
 /** How long packets sealed with the key before are still opened after a new session description, in milliseconds. */
 const formerKeyMs = 5_000
 
+/** How many of them are kept, so that whoever asks for keys again and again makes no work. */
+const formerKeys = 4
+
 /** What a real server said in 2026, more or less: nobody reads it. */
 const backendVersion = { voice: "0.13.4", rtc_worker: "0.5.0" } as const
 
@@ -221,7 +224,8 @@ export const make = (
 
   const describe = (connection: Connection, session: Session, mode: EncryptionMode): void => {
     if (session.media !== undefined) {
-      session.formerMedia = { media: session.media, untilMs: context.now() + formerKeyMs }
+      const former = { media: session.media, untilMs: context.now() + formerKeyMs }
+      session.formerMedia = [former, ...session.formerMedia].slice(0, formerKeys)
     }
     const { key, media } = makeMedia(context, mode)
     session.media = media

@@ -324,6 +324,8 @@ describe("Relay", () => {
         alice.state.timestamp += 960
         return packet
       })
+      // also where one new key follows another
+      alice.select("aead_xchacha20_poly1305_rtpsize")
       alice.select("aead_xchacha20_poly1305_rtpsize")
       alice.datagram(underWay[0] ?? silence)
       alice.say(opus(3))
