@@ -3,8 +3,8 @@
  * group is asked for is there to be read, and it can be told to refuse.
  *
  * A key package is the one byte of its version. A commit is the proposals themselves. Each commit or Welcome leads to the
- * next epoch, with all recognised users as members. An encrypted frame is the frame, the first byte of its tag telling the
- * epoch, and the rest of a trailer as it has to look like.
+ * next epoch, with the users as members who were recognised at the last proposals, or without any oneself alone. An encrypted
+ * frame is the frame, the first byte of its tag telling the epoch, and the rest of a trailer as it has to look like.
  *
  * **Example** (A group that does not take a Welcome)
  *
