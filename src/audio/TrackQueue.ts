@@ -385,14 +385,21 @@ export const make = Effect.fnUntraced(function*<R = never>(
     return isRight ? Effect.asVoid(Effect.forkIn(lock.withPermit(revise), scope)) : urgently(revise)
   })
 
+  /** Entries with nothing in them, which were found out ahead: their turn is when the current one has ended. */
+  let empty: Array<() => void> = []
+
   /** An entry has come and gone while the one before it still plays. */
   const passed = (playing: Playing<R>, end: TrackEnd) =>
     Effect.map(playing.track.position, (positionMs) => {
       const { item, track } = playing
       line.remove(item)
-      events.publish({ _tag: "Started", entry: entryOf(item), track })
-      events.publish({ _tag: "Ended", entry: entryOf(item), end })
-      line.played(item, { isRepeatable: end._tag === "Finished" && positionMs > 0, isSkipped: false })
+      const tell = () => {
+        events.publish({ _tag: "Started", entry: entryOf(item), track })
+        events.publish({ _tag: "Ended", entry: entryOf(item), end })
+        line.played(item, { isRepeatable: end._tag === "Finished" && positionMs > 0, isSkipped: false })
+      }
+      if (positionMs > 0) tell()
+      else empty.push(tell)
       changed()
     })
 
@@ -421,6 +428,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
     // what gives nothing would be repeated without end in no time
     const isRepeatable = played && ((yield* track.position) > 0 || why !== undefined)
     if (why !== "back" && why !== "stop") line.played(item, { isRepeatable, isSkipped: why === "skip" })
+    const told = empty
+    empty = []
+    for (const tell of told) tell()
     current = undefined
     const follower = prepared
     prepared = undefined

@@ -123,6 +123,8 @@ describe("a queue in a session", () => {
           const seen = (yield* Fiber.join(events)).flatMap((event) =>
             event._tag === "Started" || event._tag === "Ended" ? [`${event._tag} ${event.entry.name}`] : []
           )
+          // it is told in its turn, though it is found out ahead
+          assert.isAbove(seen.indexOf("Started nothing"), seen.indexOf("Ended first"))
           for (const name of ["first", "nothing", "jingle", "last"]) {
             assert.lengthOf(seen.filter((line) => line === `Started ${name}`), 1, name)
             assert.lengthOf(seen.filter((line) => line === `Ended ${name}`), 1, name)
