@@ -96,6 +96,37 @@ describe("OpusPacket", () => {
     (decoder) => Effect.sync(() => decoder.free())
   )
 
+  it("knows by its flags which packet carries the frame before it once more", () => {
+    // configuration, stereo, first byte of the frame, whether it does
+    const cases: ReadonlyArray<readonly [config: number, stereo: boolean, flags: number, has: boolean]> = [
+      [9, false, 0b1000_0000, false],
+      [9, false, 0b1100_0000, true],
+      // 10 ms
+      [8, false, 0b1100_0000, true],
+      // the flags of the other channel come behind: speech, then what is there once more
+      [9, true, 0b1010_0000, false],
+      [9, true, 0b1001_0000, true],
+      // three times 20 ms: three flags of speech before it
+      [11, false, 0b1110_0000, false],
+      [11, false, 0b0001_0000, true],
+      [11, true, 0b1110_1110, false],
+      [11, true, 0b1110_1111, true],
+      // hybrid, and CELT, which has none
+      [13, false, 0b1100_0000, true],
+      [31, false, 0b1111_1111, false]
+    ]
+    for (const [config, stereo, flags, has] of cases) {
+      const toc = (config << 3) | (stereo ? 4 : 0)
+      assert.strictEqual(OpusPacket.hasRecovery(Uint8Array.of(toc, flags, 1, 2)), has, `${config} ${flags}`)
+    }
+    assert.isFalse(OpusPacket.hasRecovery(Uint8Array.of(9 << 3)))
+    assert.isFalse(OpusPacket.hasRecovery(new Uint8Array()))
+  })
+
+  it.prop("looks for recovery in any bytes", [bytes(60)], ([packet]) => {
+    assert.isBoolean(OpusPacket.hasRecovery(packet))
+  })
+
   it.effect("agrees with libopus on which vectors are packets", () =>
     Effect.gen(function*() {
       const reference = yield* decoder
