@@ -249,6 +249,18 @@ describe("E2eeMedia", () => {
         state.nowMs = 1_001
         assert.strictEqual(media.statistics().undecryptable, 1)
         assert.lengthOf(payloads(), 8)
+
+        // who it is comes out before the epoch is there
+        const other = Ssrc.make(9)
+        receive(MockDave.protect(frame, 3), undefined, other)
+        receive(silence, undefined, other)
+        users.assign(other, guest)
+        media.onSender()
+        assert.lengthOf(payloads(), 8)
+        media.beginEpoch()
+        yield* group.commit(new Uint8Array())
+        media.endEpoch()
+        assert.deepStrictEqual(payloads().slice(8), [frame, silence])
       })
     )
 
