@@ -1,0 +1,320 @@
+/**
+ * The order in which a queue plays: what begins when something has ended, what is opened ahead for that, and what becomes of
+ * it when what waits is changed meanwhile.
+ *
+ * @since 0.1.0
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
+import type { VoiceError } from "../VoiceError.ts"
+import type { LineUp } from "./LineUp.ts"
+import { type Entry, entryOf, type Item, type Journal, type Playing } from "./QueueJournal.ts"
+import * as QueueOpening from "./QueueOpening.ts"
+import type { TrackEnd } from "./Track.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options<R> {
+  readonly line: LineUp<Item<R>>
+  readonly journal: Journal
+  /** With `after`, the track begins where that one ends, after a crossfade of `crossfadeMs`. */
+  readonly play: QueueOpening.Options<R>["play"]
+  readonly crossfadeMs: number
+  /** How long before the end of an entry the next one is opened, in milliseconds. */
+  readonly openAheadMs: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface QueueOrder<R> {
+  readonly current: () => Playing<R> | undefined
+  /** There is something to play: whoever waits until it is idle has to wait from now on. */
+  readonly expect: () => void
+  /** Tells that what waits has changed, and does what that needs. Waits for no opening but its own. */
+  readonly revise: Effect.Effect<void>
+  /** Ends the current entry for a reason, and waits until the next one plays, which it gives. */
+  readonly end: (why: "skip" | "back" | "stop") => Effect.Effect<Entry | undefined>
+  /** Changes what waits at once, and drops what was opened ahead for what waited before. */
+  readonly replace: (change: () => void) => Effect.Effect<void>
+  /** Waits no longer for what is being opened, if it is this entry, or whatever it is. */
+  readonly leave: (item?: Item<R>) => void
+  readonly awaitIdle: Effect.Effect<void, VoiceError>
+}
+
+/** What is wrong with one source is not wrong with the next. */
+const ofSource: ReadonlySet<VoiceError["reason"]["_tag"]> = new Set([
+  "SourceFailed",
+  "Unsupported",
+  "CodecUnavailable",
+  "EncodeFailed"
+])
+
+/**
+ * Its scope stops what plays.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*<R>(
+  options: Options<R>
+): Effect.fn.Return<QueueOrder<R>, never, Scope.Scope> {
+  const { crossfadeMs, journal, line, openAheadMs } = options
+  const scope = yield* Effect.scope
+  const lock = yield* Semaphore.make(1)
+  let current: Playing<R> | undefined
+  /** The one after the current one, opened already; it begins by itself. */
+  let prepared: Playing<R> | undefined
+  /** What the end of the current entry is due to, if it is not its own. */
+  let skipping: "skip" | "back" | "stop" | undefined
+  let preparing: Fiber.Fiber<void> | undefined
+  /** How many wait for the lock who do not want to wait for a source. */
+  let urgent = 0
+  let halted: VoiceError | undefined
+  let idle = yield* Deferred.make<void, VoiceError>()
+  Deferred.doneUnsafe(idle, Effect.void)
+
+  const playingNow = (): Entry | undefined => current === undefined ? undefined : entryOf(current.item)
+
+  const next = (): Item<R> | undefined => line.next(current?.item)
+
+  const opening = QueueOpening.make<R>({
+    play: options.play,
+    // one that cannot be played is left out; if the player takes no more, that is the end
+    onFailure: (item, error) => {
+      journal.failed(item, error)
+      if (ofSource.has(error.reason._tag)) line.remove(item)
+      else halted = error
+    }
+  })
+
+  const expect = (): void => {
+    if (Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
+  }
+
+  const begin = (playing: Playing<R>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      current = playing
+      expect()
+      line.remove(playing.item)
+      journal.started(playing.item, playing.track)
+      return prepareInTime(playing)
+    })
+
+  const watch = (playing: Playing<R>): Effect.Effect<void> =>
+    playing.track.awaitEnd.pipe(
+      Effect.flatMap((end) => lock.withPermit(onEnd(playing, end))),
+      Effect.forkIn(scope, { startImmediately: true }),
+      Effect.asVoid
+    )
+
+  const beIdle = Effect.suspend(() => {
+    journal.idle()
+    return halted === undefined ? Deferred.succeed(idle, undefined) : Deferred.fail(idle, halted)
+  })
+
+  /** Does something without waiting for what is being opened. */
+  const urgently = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.suspend(() => {
+      let isWaiting = true
+      urgent++
+      opening.leave()
+      const over = Effect.sync(() => {
+        if (isWaiting) urgent--
+        isWaiting = false
+      })
+      return lock.withPermit(Effect.andThen(over, effect)).pipe(Effect.ensuring(over))
+    })
+
+  const isFree = () => current === undefined && halted === undefined
+  /** It is heard already, in a crossfade. */
+  const isHeard = (playing: Playing<R> | undefined) =>
+    playing === undefined ? Effect.succeed(false) : Effect.map(playing.track.position, (positionMs) => positionMs > 0)
+  const isCurrent = (playing: Playing<R>) => current === playing
+  const canPrepare = () => prepared === undefined && halted === undefined && urgent === 0
+
+  /** Plays the next entry, where nothing plays. */
+  const advance: Effect.Effect<void> = Effect.gen(function*() {
+    while (isFree()) {
+      const [item] = line.upcoming()
+      if (item === undefined) break
+      const playing = yield* opening.open(item, undefined)
+      if (playing === undefined || playing === "left") continue
+      yield* begin(playing)
+      yield* watch(playing)
+    }
+    if (current === undefined) yield* beIdle
+  })
+
+  const dropPrepared = Effect.suspend(() => {
+    const former = prepared
+    prepared = undefined
+    return former === undefined ? Effect.void : former.track.stop
+  })
+
+  const prepare: Effect.Effect<void> = Effect.gen(function*() {
+    const playing = current
+    if (playing === undefined) return
+    while (canPrepare()) {
+      const item = next()
+      if (item === undefined) return
+      const opened = yield* opening.open(item, playing.track)
+      if (opened === "left") return
+      if (opened === undefined) {
+        // the current entry, repeated, cannot be opened a second time
+        if (item === playing.item) return
+        continue
+      }
+      prepared = opened
+      yield* watch(opened)
+    }
+  })
+
+  /** Opens the next entry when the current one is about to end. */
+  const prepareInTime = (playing: Playing<R>): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      preparing?.interruptUnsafe()
+      const wait = Effect.gen(function*() {
+        while (isCurrent(playing)) {
+          const { durationMs } = playing.track
+          const state = yield* playing.track.state
+          if (state._tag === "Ended") return
+          const leftMs = durationMs === undefined ? 0 : durationMs - (yield* playing.track.position)
+          const waitMs = leftMs - openAheadMs - crossfadeMs
+          if (waitMs <= 0) {
+            return yield* lock.withPermit(Effect.suspend(() => isCurrent(playing) ? prepare : Effect.void))
+          }
+          // a pause or a seek moves the end
+          yield* Effect.sleep(Duration.millis(Math.max(20, Math.min(waitMs, 1_000))))
+        }
+      })
+      preparing = yield* Effect.forkIn(wait, scope, { startImmediately: true })
+    })
+
+  /** What is opened ahead may not be the next any more. */
+  const revise = Effect.gen(function*() {
+    const isKept = prepared === undefined || prepared.item === next() ||
+      (line.upcoming().includes(prepared.item) && (yield* isHeard(prepared)))
+    if (!isKept) yield* dropPrepared
+    if (current !== undefined) yield* prepareInTime(current)
+    else yield* advance
+  })
+
+  /** What waits has changed. Waits for no opening but its own. */
+  const revising = Effect.suspend(() => {
+    journal.changed()
+    const opened = opening.item()
+    const isRight = opened !== undefined && (current === undefined || opened === next())
+    return isRight ? Effect.asVoid(Effect.forkIn(lock.withPermit(revise), scope)) : urgently(revise)
+  })
+
+  /** Entries with nothing in them, which were found out ahead: their turn is when the current one has ended. */
+  let empty: Array<() => void> = []
+
+  /** An entry has come and gone while the one before it still plays. */
+  const passed = (playing: Playing<R>, end: TrackEnd) =>
+    Effect.map(playing.track.position, (positionMs) => {
+      const { item, track } = playing
+      line.remove(item)
+      const tell = () => {
+        journal.started(item, track)
+        journal.ended(item, end)
+        line.played(item, { isRepeatable: end._tag === "Finished" && positionMs > 0, isSkipped: false })
+      }
+      if (positionMs > 0) tell()
+      else empty.push(tell)
+      journal.changed()
+    })
+
+  const onEnd = Effect.fnUntraced(function*(playing: Playing<R>, end: TrackEnd): Effect.fn.Return<void> {
+    if (prepared === playing) {
+      prepared = undefined
+      if (end._tag === "Failed") {
+        journal.failed(playing.item, end.error)
+        line.remove(playing.item)
+      } else if (end._tag !== "Stopped") {
+        // shorter than the crossfade: it is over before the one that plays
+        const isOfCurrent = playing.item === current?.item
+        if (!isOfCurrent) yield* passed(playing, end)
+        // the current one, repeated, is opened again when it has ended
+        else return
+      }
+      if (current !== undefined) yield* prepareInTime(current)
+      return
+    }
+    if (current !== playing) return
+    const { item, track } = playing
+    journal.ended(item, end)
+    const why = skipping
+    skipping = undefined
+    const played = end._tag === "Finished" || (why !== undefined && end._tag === "Stopped")
+    // what gives nothing would be repeated without end in no time
+    const isRepeatable = played && ((yield* track.position) > 0 || why !== undefined)
+    if (why !== "back" && why !== "stop") line.played(item, { isRepeatable, isSkipped: why === "skip" })
+    const told = empty
+    empty = []
+    for (const tell of told) tell()
+    current = undefined
+    const follower = prepared
+    prepared = undefined
+    if (
+      follower !== undefined && why !== "stop" && (follower.item === line.upcoming()[0] || (yield* isHeard(follower)))
+    ) {
+      return yield* begin(follower)
+    }
+    if (follower !== undefined) yield* follower.track.stop
+    yield* advance
+  })
+
+  /** Ends the current entry for a reason, and waits until the next one plays. */
+  const end = (why: "skip" | "back" | "stop") =>
+    Effect.gen(function*() {
+      const former = current
+      if (former === undefined) {
+        const opened = opening.item()
+        if (opened !== undefined && why === "skip") line.remove(opened)
+        yield* urgently(advance)
+        return playingNow()
+      }
+      skipping = why
+      yield* urgently(Effect.gen(function*() {
+        if (prepared?.item !== line.upcoming()[0] && !(yield* isHeard(prepared))) yield* dropPrepared
+        yield* former.track.stop
+        yield* onEnd(former, { _tag: "Stopped" })
+      }))
+      return playingNow()
+    })
+
+  yield* Effect.addFinalizer(() =>
+    Effect.gen(function*() {
+      line.clear()
+      opening.leave()
+      yield* dropPrepared
+      if (current !== undefined) yield* current.track.stop
+    })
+  )
+
+  return {
+    current: () => current,
+    expect,
+    revise: revising,
+    end,
+    replace: (change) =>
+      urgently(Effect.suspend(() => {
+        change()
+        journal.changed()
+        return dropPrepared
+      })),
+    leave: (item) => {
+      if (item === undefined || opening.item() === item) opening.leave()
+    },
+    awaitIdle: Effect.suspend(() => Deferred.await(idle))
+  }
+})
