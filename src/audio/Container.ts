@@ -119,9 +119,18 @@ export const open = (
     const [format, source] = isInMiddle ? yield* search(peeked) : [undefined, peeked]
     const found = format === undefined ? probed : { format }
     if (found === undefined) {
-      return yield* fallback(source, unknownFormat).pipe(
+      let broken: VoiceError | undefined
+      const watched = {
+        ...source,
+        next: Effect.tapError(source.next, (error) =>
+          Effect.sync(() => {
+            broken = error
+          }))
+      }
+      return yield* fallback(watched, unknownFormat).pipe(
         Effect.flatMap(confirmed),
-        Effect.catch(() => Effect.fail(ByteSource.failure(source.name, "UnknownFormat", unknownFormat)))
+        // what ffmpeg says of it is nothing to a user, but that the bytes cannot be had is
+        Effect.catch(() => Effect.fail(broken ?? ByteSource.failure(source.name, "UnknownFormat", unknownFormat)))
       )
     }
     if ("known" in found) return yield* fallback(source, `it is ${found.known}`)

@@ -5,15 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as Fs from "node:fs/promises"
-import { tmpdir } from "node:os"
-import * as Path from "node:path"
 import type { VoiceError } from "../VoiceError.ts"
 import type { OpenPcm } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as ChildProcess from "./ChildProcess.ts"
 import type * as Container from "./Container.ts"
 import * as RawPcm from "./RawPcm.ts"
+import * as Spool from "./Spool.ts"
 
 /**
  * @category models
@@ -97,47 +95,6 @@ export const ofBytes = (
     (bytes) => RawPcm.open(bytes, pcm)
   )
 
-/** What is written to a file at most, for ffmpeg to read at any place. */
-const maxSpoolBytes = 1024 * 1024 * 1024
-
-/** Writes all bytes to a file, which the scope takes away. */
-const spool = (input: ByteSource.ByteSource): Effect.Effect<string, VoiceError, Scope.Scope> =>
-  Effect.gen(function*() {
-    const { name } = input
-    const attempt = <A>(run: () => Promise<A>) =>
-      Effect.tryPromise({
-        try: run,
-        catch: (cause) =>
-          ByteSource.failure(name, "Failed", `it cannot be kept for ffmpeg: ${ByteSource.describe(cause)}`)
-      })
-    const folder = yield* Effect.acquireRelease(
-      attempt(() => Fs.mkdtemp(Path.join(tmpdir(), "effect-discord-voice-"))),
-      (folder) => Effect.ignore(attempt(() => Fs.rm(folder, { recursive: true, force: true })))
-    )
-    const path = Path.join(folder, "input")
-    yield* Effect.acquireUseRelease(
-      attempt(() => Fs.open(path, "w")),
-      (file) =>
-        Effect.gen(function*() {
-          let size = 0
-          for (let bytes = yield* input.next; bytes !== undefined; bytes = yield* input.next) {
-            size += bytes.length
-            if (size > maxSpoolBytes) {
-              return yield* ByteSource.failure(
-                name,
-                "Unsupported",
-                "it is longer than 1 GiB, and can be read from a file only"
-              )
-            }
-            const part = bytes
-            yield* attempt(() => file.writeFile(part))
-          }
-        }),
-      (file) => Effect.ignore(attempt(() => file.close()))
-    )
-    return path
-  })
-
 /**
  * For what nothing here decodes: tries ffmpeg, on the path that the source has or on its bytes. Fails with `Unsupported`, and
  * one sentence that says both what it is and that ffmpeg is missing.
@@ -156,7 +113,7 @@ export const fallback = (
     ? open(path, name, options)
     // the index of an MP4 stands at its end as often as not, where ffmpeg does not get to in a pipe
     : format === "mp4"
-    ? Effect.flatMap(spool(source), (file) => open(file, name, options))
+    ? Effect.flatMap(Spool.toFile(source), (file) => open(file, name, options))
     : ofBytes(source, options)
   return Effect.catch(opened, (error) => {
     const missing = error.reason._tag === "SourceFailed" && error.reason.kind === "NotFound"

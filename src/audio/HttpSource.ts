@@ -100,6 +100,10 @@ const split = (url: URL): { readonly target: URL; readonly authorization: string
   return { target, authorization: `Basic ${Buffer.from(pair).toString("base64")}` }
 }
 
+const wasCut = "the connection was cut"
+
+const isAnotherPart = "the server has sent another part than was asked for"
+
 const contentRange = /^bytes (\d+)-(\d+)\/(\d+|\*)$/
 
 /** Weak tags do not say that the bytes are the same. */
@@ -240,7 +244,7 @@ export const open = (
       answer.body === undefined
         ? Effect.undefined
         : Effect.map(
-          patiently(() => answer.body?.read() ?? Promise.reject(new Error("no body")), "the connection was cut"),
+          patiently(() => answer.body?.read() ?? Promise.reject(new Error("no body")), wasCut),
           (result) => result.done ? undefined : result.value
         )
 
@@ -254,7 +258,7 @@ export const open = (
       Effect.gen(function*() {
         for (let skip = place - answer.start; skip > 0;) {
           const bytes = yield* read(answer)
-          if (bytes === undefined) return yield* Effect.fail(trouble("the connection was cut"))
+          if (bytes === undefined) return yield* Effect.fail(trouble(wasCut))
           if (bytes.length > skip) return bytes.subarray(skip)
           skip -= bytes.length
         }
@@ -274,7 +278,7 @@ export const open = (
       if (why !== undefined) return yield* Effect.fail(fatal(why))
       if (known !== undefined && isLive) return yield* Effect.fail(fatal("the connection to the station was cut"))
       if (answer.start > position) {
-        return yield* Effect.fail(fatal("the server has sent another part than was asked for"))
+        return yield* Effect.fail(fatal(isAnotherPart))
       }
       leftover = yield* skipTo(answer, position)
       return answer
@@ -353,7 +357,7 @@ export const open = (
           const why = changed(answer)
           if (why !== undefined) return yield* Effect.fail(fatal(why))
           if (answer.start > start) {
-            return yield* Effect.fail(fatal("the server has sent another part than was asked for"))
+            return yield* Effect.fail(fatal(isAnotherPart))
           }
           const rest = yield* skipTo(answer, start)
           if (rest !== undefined) parts.push(rest)
@@ -368,7 +372,7 @@ export const open = (
             size += bytes.length
           }
           if (size === 0) {
-            return yield* Effect.fail(trouble("the connection was cut"))
+            return yield* Effect.fail(trouble(wasCut))
           }
         })
         yield* Effect.ensuring(gather, Effect.sync(answer.abort))

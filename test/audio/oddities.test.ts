@@ -100,6 +100,15 @@ describe("audio oddities", () => {
     30_000
   )
 
+  it.live("a stream that breaks is told of as that, and not as an unknown format", () =>
+    Effect.gen(function*() {
+      const noise = Uint8Array.from({ length: 100_000 }, (_, i) => (i * 7919 + (i >> 3) * 31) & 0x7f)
+      const broken = Stream.concat(Stream.make(noise), Stream.fail(new Error("the line is gone")))
+      const { end, message } = yield* collect(AudioSource.fromStream(broken, { ffmpeg: { command: ffmpeg } }))
+      assert.strictEqual(end, "Failed")
+      assert.include(message, "the line is gone")
+    }), 30_000)
+
   it.live("what ffmpeg has to read at any place is kept for it, and taken away again", () =>
     Effect.gen(function*() {
       const kept = () => readdirSync(tmpdir()).filter((name) => name.startsWith("effect-discord-voice-")).length
