@@ -270,9 +270,10 @@ export const ready = (
   world: World,
   guilds: ReadonlyArray<Guild>,
   session: { readonly id: string; readonly user: User; readonly shard: readonly [number, number] | undefined },
-  resumeUrl: string
+  resumeUrl: string,
+  version: number
 ): Json => ({
-  v: 10,
+  v: version,
   user_settings: {},
   user: self(session.user),
   session_type: "normal",

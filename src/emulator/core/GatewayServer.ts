@@ -88,6 +88,9 @@ export const sendWindowMs = 60_000
  */
 export const versions: ReadonlyArray<number> = [9, 10]
 
+/** What is spoken with a client that names no version. Discord speaks an older one, which is not modelled. */
+const defaultVersion = 10
+
 /**
  * Characters from which on a message is compressed for a client that asked for payload compression. Discord compresses
  * some messages, and does not say which.
@@ -102,6 +105,8 @@ const underWayMs = 2_000
 
 interface Connection {
   readonly id: ConnectionId
+  /** Of the API, as its URL says. */
+  readonly version: number
   readonly compress: ((text: string) => Uint8Array) | undefined
   /** Whether Identify has asked for payload compression. */
   compressPayloads: boolean
@@ -285,9 +290,9 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     )
   }
 
-  const ready = (session: GatewaySession) => {
+  const ready = (session: GatewaySession, version: number) => {
     const guilds = visibleGuilds(session)
-    dispatch(session, "READY", DiscordObject.ready(world, guilds, session, gatewayUrl))
+    dispatch(session, "READY", DiscordObject.ready(world, guilds, session, gatewayUrl, version))
     for (const guild of guilds) guildCreate(session, guild.id)
   }
 
@@ -333,7 +338,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
     connection.session = session
     // With transport compression this is ignored: the two cannot be had together.
     connection.compressPayloads = d.compress === true
-    ready(session)
+    ready(session, connection.version)
     hooks.onSessionStarted(session)
   }
 
@@ -457,8 +462,10 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         context.count("gateway-encoding-refused")
         return { reject: 400 }
       }
+      const version = search.get("v")
       const connection: Connection = {
         id,
+        version: version === null ? defaultVersion : Number(version),
         compress: compress === null ? undefined : ZlibStream.make(),
         compressPayloads: false,
         session: undefined,
@@ -471,7 +478,6 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
         cancelSupervision: () => {}
       }
       connections.set(id, connection)
-      const version = search.get("v")
       if (version !== null && !versions.some((known) => String(known) === version)) {
         const message = `Only versions ${versions.join(" and ")} are spoken here.`
         return blame(connection, 4012, "Invalid API version.", "unknown-version", message)

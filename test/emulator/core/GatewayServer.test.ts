@@ -84,6 +84,15 @@ describe("GatewayServer login", () => {
     assert.isUndefined(h.connect("").closeCode())
   })
 
+  it("speaks the version that the client has named, and says so in READY", () => {
+    for (const [search, version] of [["v=9", 9], ["v=10", 10], ["", 10]] as const) {
+      const h = Harness.make()
+      const client = h.connect(search)
+      client.send(Harness.identify(h.bot.token))
+      assert.strictEqual(client.events("READY")[0]?.["v"], version)
+    }
+  })
+
   it("compresses what is long for a client whose Identify asks for it", () => {
     const h = Harness.make()
     const client = h.connect("v=10&encoding=json")
