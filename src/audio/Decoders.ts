@@ -172,6 +172,12 @@ const vorbis = async (header: Header): Promise<Handle> => {
   }
 }
 
+/** Full scale is 1, and what was made too loud by its encoder reaches twice that. */
+const loudestAac = 8
+
+/** FAAD2 gives single units of HE-AAC hundreds of times too loud, where a tone stands at the edge of the replicated band. */
+const isTooLoud = (samples: Float32Array): boolean => !samples.every((sample) => Math.abs(sample) <= loudestAac)
+
 const aac = async (header: Header): Promise<Handle> => {
   const { decoder: makeDecoder } = await import("@audio/decode-aac")
   const [config] = header.setup
@@ -184,6 +190,8 @@ const aac = async (header: Header): Promise<Handle> => {
           const { channelData, sampleRate } = quietly(() => decoder.decode(packet.data))
           const scale = sampleRate > header.rate ? Math.round(sampleRate / header.rate) : 1
           const [first] = channelData
+          // a moment of silence in place of a bang
+          if (channelData.some(isTooLoud)) { for (const samples of channelData) samples.fill(0) }
           return {
             channels: channelData,
             start: packet.start * scale,

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { collect, type Played } from "./listen.ts"
-import { signalToNoise } from "./signal.ts"
+import { levelOf, signalToNoise } from "./signal.ts"
 
 const path = (name: string) => fileURLToPath(new URL(`files/${name}`, import.meta.url))
 const bytesOf = (name: string) => new Uint8Array(readFileSync(path(name)))
@@ -76,6 +76,17 @@ describe("formats", () => {
         assert.strictEqual(played.end, "Done")
         assert.isAbove(signalToNoise(played.pcm, 3, -1024 * 48_000 / 44_100, 4000), 40)
         assert.isAtMost(Math.abs(played.pcm.length / 96 - 3000), 50)
+      }))
+
+    it.live("HE-AAC of two versions is played, and what its decoder makes far too loud is silent", () =>
+      Effect.gen(function*() {
+        const played = yield* collect(AudioSource.fromFile(path("tone.he2.aac")))
+        assert.strictEqual(played.end, "Done")
+        assert.closeTo(played.pcm.length / 96, 3_200, 50)
+        // the chirp reaches the band that is replicated after 2.6 s
+        assert.closeTo(levelOf(played.pcm.subarray(0.5 * 96_000, 2.5 * 96_000)), 0.2, 0.02)
+        assert.isTrue(played.pcm.every((sample) => Math.abs(sample) < 0.5))
+        assert.closeTo(levelOf(played.pcm.subarray(3.02 * 96_000, 3.06 * 96_000)), 0.2, 0.02)
       }))
   })
 

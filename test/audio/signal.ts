@@ -41,6 +41,10 @@ export const signalToNoise = (heard: Float32Array, length: number, at = 0, edge 
   return 10 * Math.log10(power / noise)
 }
 
+/** The root of the mean square of interleaved samples. */
+export const levelOf = (samples: Float32Array): number =>
+  Math.sqrt(samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length)
+
 /** A WAV of 16 bits. */
 export const wav16 = ({ left, right }: Stereo, rate: number): Uint8Array => {
   const bytes = new Uint8Array(44 + 4 * left.length)
