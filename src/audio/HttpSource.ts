@@ -271,7 +271,7 @@ export const open = (
       current = answer
       if (answer.status === 416) {
         // there is nothing behind the last byte, and of no bytes no first one
-        if (known === undefined || position >= (known.size ?? Infinity)) return answer
+        if (known?.size === undefined || position >= known.size) return answer
         return yield* Effect.fail(fatal("the server no longer has the bytes that are missing"))
       }
       const why = changed(answer)
@@ -295,16 +295,17 @@ export const open = (
         }
         if (answer.status === 416) return undefined
         const bytes = yield* read(answer)
+        if (bytes !== undefined) return bytes
         const size = known?.size
-        if (bytes === undefined && size !== undefined && position < size) {
-          // a server may send less than it was asked for, and say so
-          if (position === answer.end && answer.end > answer.start) {
-            close()
-            return yield* attempt
-          }
-          return yield* Effect.fail(trouble(`the connection was cut at byte ${position} of ${size}`))
+        const isMissing = size !== undefined && position < size
+        // a server may send less than it was asked for, and say so; how much it has, it need not say
+        if (position === answer.end && answer.end > answer.start && (isMissing || size === undefined)) {
+          close()
+          return yield* attempt
         }
-        return bytes
+        return isMissing
+          ? yield* Effect.fail(trouble(`the connection was cut at byte ${position} of ${size}`))
+          : undefined
       }
     ).pipe(Effect.tapError(() =>
       Effect.sync(() => {

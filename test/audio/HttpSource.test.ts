@@ -34,6 +34,8 @@ interface Conduct {
   most: number
   /** Whether an answer to a condition says the validator again. */
   isRepeated: boolean
+  /** Whether a part says how long the whole is. */
+  sizes: boolean
 }
 
 interface Server {
@@ -59,6 +61,7 @@ const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Sc
       headers: {},
       most: Infinity,
       isRepeated: true,
+      sizes: true,
       ...conduct
     }
     const asked: Array<string> = []
@@ -81,7 +84,9 @@ const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Sc
         ...(state.etag === undefined || (condition !== undefined && partial && !state.isRepeated)
           ? {}
           : { etag: state.etag }),
-        ...(partial ? { "content-range": `bytes ${start}-${start + part.length - 1}/${state.body.length}` } : {})
+        ...(partial
+          ? { "content-range": `bytes ${start}-${start + part.length - 1}/${state.sizes ? state.body.length : "*"}` }
+          : {})
       })
       const cut = state.cuts.shift()
       if (cut === undefined || cut >= part.length) return response.end(part)
@@ -295,6 +300,14 @@ describe("fromUrl", () => {
         const other = yield* serve({ body: m4a, most })
         assert.strictEqual((yield* collect(AudioSource.fromUrl(other.url, never))).end, "Done")
       }
+    }))
+
+  it.live("asks on where the server sends parts and does not say how much there is", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ most: 10_000, sizes: false, cuts: [10_000, 4_000] })
+      const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+      assert.deepStrictEqual([played.end, played.frames], ["Done", yield* whole])
+      assert.strictEqual(server.asked.at(-1), `bytes=${song.length}-`)
     }))
 
   it.live("takes a part that does not say its validator again for one of the same content", () =>
