@@ -68,6 +68,11 @@ export class Gateway extends Context.Service<Gateway, {
   readonly lifecycle: Option.Option<Effect.Effect<Stream.Stream<Lifecycle>, never, Scope.Scope>>
   /** Optional: the round trip of the last heartbeat that was answered, in milliseconds, once there is one. */
   readonly roundTripMs?: Effect.Effect<number | undefined> | undefined
+  /**
+   * Optional: whether requests wait at the moment, or did within the last 5 seconds, for Discord's limit of messages on a
+   * connection (120 a minute). Who asks for a place then is not yet waiting for Discord. Plain code.
+   */
+  readonly isHeldBack?: (() => boolean) | undefined
   /** Optional: our voice state in a guild as it was when the gateway connected, to find a ghost of an earlier process. */
   readonly initialVoiceState: Option.Option<
     (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
@@ -219,6 +224,8 @@ export interface AdapterOptions {
    * session cannot tell a lost main session from a kick.
    */
   readonly lifecycle?: ((listener: (lifecycle: Lifecycle) => void) => () => void) | undefined
+  /** Shards of the library. Each may have a hundred requests a minute, and more of them wait. Default 1. */
+  readonly shards?: number | undefined
 }
 
 /**
@@ -261,6 +268,8 @@ export interface DispatchOptions {
   readonly userId?: UserId | undefined
   /** When to ask again after `send` has answered false. Default: 100 ms, doubling up to 1 second, for 10 seconds. */
   readonly retry?: Schedule.Schedule<unknown, VoiceError> | undefined
+  /** Shards of the connection. Each may have a hundred requests a minute, and more of them wait. Default 1. */
+  readonly shards?: number | undefined
 }
 
 /**

@@ -54,7 +54,7 @@ export const make = Effect.fnUntraced(function*(
   const hub = yield* Hub.make
   const scope = yield* Effect.scope
   const run = yield* Callback.makeRun("A voice event was lost")
-  const send = Sending.make(options.retry)
+  const { isHeldBack, send } = yield* Sending.make(options)
   const held = new Map<GuildId, Held>()
   if (options.userId !== undefined) yield* hub.learn(options.userId)
   const { lifecycle } = options
@@ -217,6 +217,7 @@ export const make = Effect.fnUntraced(function*(
     updateVoiceState,
     subscribe: hub.subscribe,
     lifecycle: lifecycle === undefined ? Option.none() : Option.some(hub.lifecycle),
+    isHeldBack,
     initialVoiceState: Option.none()
   }
   return gateway

@@ -22,6 +22,7 @@ import type * as End from "./End.ts"
 import * as Hub from "./Hub.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Rest from "./Rest.ts"
+import * as SendLimit from "./SendLimit.ts"
 
 const defaultRestUrl = "https://discord.com/api/v10"
 const library = "effect-discord-voice"
@@ -72,7 +73,20 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     roundTripMs = milliseconds
   }
 
-  const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+  const clock = yield* Clock.Clock
+  const nowMsUnsafe = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const nowMs = Effect.sync(nowMsUnsafe)
+  const hold = SendLimit.makeHold()
+  const isHeldBack = () => hold.isOn(nowMsUnsafe())
+  const onHeldBack = (milliseconds: number) =>
+    Effect.suspend(() => {
+      const isHeld = isHeldBack()
+      hold.until(nowMsUnsafe() + milliseconds)
+      return isHeld ? Effect.void : Effect.logWarning(
+        `Discord's limit of messages is reached: ${outbox.size()} requests for voice channels wait, the first one for ` +
+          `${Math.ceil(milliseconds / 1000)} s`
+      )
+    })
   /** Nothing comes after this: whoever waits or asks later gets the error. */
   const finish = (error: VoiceError.VoiceError) => Effect.andThen(hub.finish(error), outbox.fail(error))
 
@@ -116,7 +130,19 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
 
   const attempt: Effect.Effect<End.End> = gatewayUrl.pipe(
     Effect.flatMap((url) =>
-      Connection.run({ transport, url, token, identify, session, outbox, onReady, onResumed, onDispatch, onRoundTrip })
+      Connection.run({
+        transport,
+        url,
+        token,
+        identify,
+        session,
+        outbox,
+        onReady,
+        onResumed,
+        onDispatch,
+        onHeldBack,
+        onRoundTrip
+      })
     ),
     Effect.catch(Effect.succeed),
     Effect.scoped
@@ -185,6 +211,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     updateVoiceState,
     subscribe: hub.subscribe,
     lifecycle: Option.some(hub.lifecycle),
+    isHeldBack,
     roundTripMs: Effect.sync(() => roundTripMs),
     initialVoiceState: Option.some(hub.initialVoiceState)
   }

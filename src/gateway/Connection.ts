@@ -51,6 +51,8 @@ export interface ConnectionOptions {
   /** RESUMED has come: all missed events were replayed. */
   readonly onResumed: Effect.Effect<void>
   readonly onDispatch: (dispatch: GatewayPayload.Dispatch) => Effect.Effect<void>
+  /** Messages wait for so many milliseconds, because of the limit. */
+  readonly onHeldBack: (milliseconds: number) => Effect.Effect<void>
   /** A heartbeat was answered. Plain. */
   readonly onRoundTrip: (milliseconds: number) => void
 }
@@ -132,6 +134,7 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
         const outgoing = yield* options.outbox.first
         const wait = limit.waitMs(SendLimit.ordinary, yield* nowMs)
         if (wait > 0) {
+          yield* options.onHeldBack(wait)
           yield* Effect.sleep(wait)
           continue
         }

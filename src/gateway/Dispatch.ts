@@ -73,12 +73,12 @@ const makeHub = Effect.fnUntraced(function*(options: DispatchOptions) {
   return hub
 })
 
-const makeGateway = (
+const makeGateway = Effect.fnUntraced(function*(
   hub: Hub.Hub,
   options: DispatchOptions,
   attempt: (payload: Sending.VoiceStatePayload, guildId: GuildId) => Effect.Effect<unknown, VoiceError.VoiceError>
-): Gateway["Service"] => {
-  const send = Sending.make(options.retry)
+): Effect.fn.Return<Gateway["Service"]> {
+  const { isHeldBack, send } = yield* Sending.make(options)
   return {
     userId: hub.userId,
     updateVoiceState: (request) =>
@@ -93,9 +93,10 @@ const makeGateway = (
       ),
     subscribe: hub.subscribe,
     lifecycle: Option.some(hub.lifecycle),
+    isHeldBack,
     initialVoiceState: Option.some(hub.initialVoiceState)
   }
-}
+})
 
 /**
  * @category constructors
@@ -130,7 +131,7 @@ export const fromStream = Effect.fnUntraced(function*<E, E2, R>(
     Effect.catchCause(lost)
   )
 
-  return makeGateway(hub, options, (payload, guildId) =>
+  return yield* makeGateway(hub, options, (payload, guildId) =>
     options.send(payload, guildId).pipe(
       Effect.mapError((error) => failed(`sending our voice state failed: ${Sending.describe(error)}`)),
       Effect.scoped,
@@ -170,7 +171,7 @@ export const fromCallbacks = Effect.fnUntraced(function*(
       )
   )
 
-  return makeGateway(hub, options, (payload, guildId) =>
+  return yield* makeGateway(hub, options, (payload, guildId) =>
     Effect.tryPromise({
       // an async function: what `send` throws is a rejection
       try: async () => options.send(payload, guildId),

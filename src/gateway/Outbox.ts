@@ -30,6 +30,8 @@ export interface Outbox {
   readonly first: Effect.Effect<Outgoing>
   /** Removes a message that was sent. */
   readonly done: (outgoing: Outgoing) => Effect.Effect<void>
+  /** How many messages wait. */
+  readonly size: () => number
   /** Fails everything that waits. */
   readonly fail: (error: VoiceError.VoiceError) => Effect.Effect<void>
 }
@@ -75,6 +77,7 @@ export const make = (capacity: number): Outbox => {
         remove(outgoing)
         return Effect.asVoid(Deferred.succeed(outgoing.sent, undefined))
       }),
+    size: () => waiting.length,
     fail: (error) =>
       Effect.suspend(() => {
         filled.closeUnsafe()

@@ -24,6 +24,17 @@ export const total = 115
 export const ordinary = 110
 
 /**
+ * Voice state requests in 60 seconds on a connection that a Discord library keeps, which sends messages of its own there.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const shared = 100
+
+/** So long after the limit what waits for it may still be on its way. */
+const lingerMs = 5_000
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -32,6 +43,33 @@ export interface SendLimit {
   readonly waitMs: (capacity: number, nowMs: number) => number
   /** Counts a message as sent. */
   readonly record: (nowMs: number) => void
+}
+
+/**
+ * Whether messages wait for the limit, and not for Discord.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Hold {
+  /** Messages wait until this time. */
+  readonly until: (ms: number) => void
+  /** Whether some wait, or did within the last 5 seconds. */
+  readonly isOn: (nowMs: number) => boolean
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const makeHold = (): Hold => {
+  let heldUntilMs = -Infinity
+  return {
+    until: (ms) => {
+      heldUntilMs = ms
+    },
+    isOn: (nowMs) => nowMs < heldUntilMs + lingerMs
+  }
 }
 
 /**

@@ -4,12 +4,15 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
 import type { VoiceStateRequest } from "../Gateway.ts"
 import type { GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
+import { shardOf } from "./Hub.ts"
+import * as SendLimit from "./SendLimit.ts"
 
 /**
  * Op 4 as it crosses the gateway. A plain object: libraries write it as JSON.
@@ -52,14 +55,47 @@ export const describe = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message || thrown.name : "something that is no Error"
 
 /**
- * A sender. `attempt` says whether the library took the request; where it did not, it is made again by `retry`, and fails
- * with `GatewayFailed` when that ends. A request waits for those before it in the guild, so that none overtakes another, and
- * the next one waits for `onGivenUp` of one that failed or was interrupted.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly retry?: Schedule.Schedule<unknown, VoiceError.VoiceError> | undefined
+  /** How many connections the library has: each guild's requests go over one of them. Default 1. */
+  readonly shards?: number | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Sending {
+  /**
+   * `attempt` says whether the library took the request; where it did not, it is made again by `retry`, and fails with
+   * `GatewayFailed` when that ends. A request waits for those before it in the guild, so that none overtakes another, and the
+   * next one waits for `onGivenUp` of one that failed or was interrupted.
+   */
+  readonly send: <E extends VoiceError.VoiceError>(
+    guildId: GuildId,
+    attempt: Effect.Effect<boolean, E>,
+    onGivenUp?: Effect.Effect<void>
+  ) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Whether requests wait for Discord's limit of messages. */
+  readonly isHeldBack: () => boolean
+}
+
+/**
+ * A sender, which stays below Discord's limit of messages on each connection of the library.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (retry: Schedule.Schedule<unknown, VoiceError.VoiceError> = defaultRetry) => {
+export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Sending> {
+  const { retry = defaultRetry } = options
+  const shards = Math.max(1, Math.floor(options.shards ?? 1) || 1)
+  const clock = yield* Clock.Clock
+  const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
+  const hold = SendLimit.makeHold()
+  const lines = new Map<number, { readonly limit: SendLimit.SendLimit; readonly turn: Semaphore.Semaphore }>()
   const locks = new Map<GuildId, { readonly semaphore: Semaphore.Semaphore; users: number }>()
 
   const inOrder = <A, E>(guildId: GuildId, effect: Effect.Effect<A, E>) =>
@@ -77,11 +113,36 @@ export const make = (retry: Schedule.Schedule<unknown, VoiceError.VoiceError> = 
         })
     )
 
-  return <E extends VoiceError.VoiceError>(
-    guildId: GuildId,
-    attempt: Effect.Effect<boolean, E>,
-    onGivenUp: Effect.Effect<void> = Effect.void
-  ) => {
+  const lineOf = (guildId: GuildId) => {
+    const shard = shardOf(guildId, shards)
+    const line = lines.get(shard) ?? { limit: SendLimit.make(), turn: Semaphore.makeUnsafe(1) }
+    lines.set(shard, line)
+    return line
+  }
+
+  /** Waits, one after another, until there is room for a message. */
+  const pass = (guildId: GuildId) =>
+    Effect.suspend(() => {
+      const { limit, turn } = lineOf(guildId)
+      const room = Effect.gen(function*() {
+        for (let waitMs = limit.waitMs(SendLimit.shared, nowMs()); waitMs > 0;) {
+          if (!hold.isOn(nowMs())) {
+            yield* Effect.logWarning(
+              `Discord's limit of messages is near: requests for voice channels wait, the first one for ${
+                Math.ceil(waitMs / 1000)
+              } s`
+            )
+          }
+          hold.until(nowMs() + waitMs)
+          yield* Effect.sleep(waitMs)
+          waitMs = limit.waitMs(SendLimit.shared, nowMs())
+        }
+        limit.record(nowMs())
+      })
+      return turn.withPermit(room)
+    })
+
+  const send: Sending["send"] = (guildId, attempt, onGivenUp = Effect.void) => {
     const notTaken = VoiceError.make(
       new VoiceError.GatewayFailed({
         detail:
@@ -103,7 +164,9 @@ export const make = (retry: Schedule.Schedule<unknown, VoiceError.VoiceError> = 
       ),
       Effect.retry({ schedule: retry, while: (error) => error === notTaken }),
       Effect.onError(() => onGivenUp),
-      (effect) => inOrder(guildId, effect)
+      (effect) => inOrder(guildId, Effect.andThen(pass(guildId), effect))
     )
   }
-}
+
+  return { send, isHeldBack: () => hold.isOn(nowMs()) }
+})

@@ -92,7 +92,10 @@ export interface Whereabouts {
   readonly tell: (channelId: ChannelId | null, flags: Flags) => Effect.Effect<void, VoiceError.VoiceError>
   /** Says how we are shown where we are, unless that was the last thing said. */
   readonly show: (channelId: () => ChannelId, flags: () => Flags) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Leaves, and waits until Discord has taken note, for 2 seconds at most. Never fails. */
+  /**
+   * Leaves for good, and waits until Discord has taken note, for 2 seconds at most; not at all where that is in vain, because
+   * the gateway is away, at its limit of messages, or has not answered another one who left. Never fails.
+   */
   readonly leave: Effect.Effect<void>
 }
 
@@ -107,6 +110,15 @@ const grantWait = Duration.seconds(1)
 
 /** How late Discord may say that we have left, for it to be told from being removed. */
 const echoWait = Duration.seconds(10)
+
+/** Who leaves does not wait for a gateway that has let down another one who left within this time. */
+const silenceWait = Duration.seconds(10)
+
+/** When a gateway had not taken note in time that somebody leaves, in nanoseconds. */
+const silentSince = new WeakMap<Gateway.Gateway["Service"], bigint>()
+
+/** How long what waits for the limit of messages waits to be looked at again. */
+const heldBackWaitMs = 1_000
 
 /** The two events of one move come close together, in any order. */
 const companionWait = Duration.millis(100)
@@ -164,7 +176,7 @@ export const make = Effect.fnUntraced(function*(
     })
 
   /** When we last said that we leave, until Discord says so too, and whether we have asked for a channel since. */
-  let leaving: { readonly atNanos: bigint; askedSince: boolean } | undefined
+  let leaving: { atNanos: bigint; askedSince: boolean } | undefined
 
   /** Whether being in no channel is the late answer to our own leaving, which a request has followed already. */
   const isEcho = (): boolean =>
@@ -229,7 +241,7 @@ export const make = Effect.fnUntraced(function*(
   )
 
   /** The last request for a channel while we were in none: when it was made, and how many voice states had come by then. */
-  let requested: { readonly atNanos: bigint; readonly states: number } | undefined
+  let requested: { atNanos: bigint; readonly states: number } | undefined
   let told: Flags | undefined
 
   const tell: Whereabouts["tell"] = (channelId, flags) =>
@@ -243,7 +255,15 @@ export const make = Effect.fnUntraced(function*(
       }
       told = flags
       const { deaf, mute } = flags
-      return gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf })
+      const said = channelId === null ? leaving : requested
+      return Effect.tap(
+        gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf }),
+        // it may have waited for the limit of messages, or for a gateway that was away
+        () =>
+          Effect.sync(() => {
+            if (said?.atNanos === atNanos) said.atNanos = clock.monotonicTimeNanosUnsafe()
+          })
+      )
     })
 
   const show: Whereabouts["show"] = (channelId, flags) =>
@@ -287,25 +307,56 @@ export const make = Effect.fnUntraced(function*(
     )
   })
 
-  const leave = Effect.gen(function*() {
-    // Only the waiting has a limit: a gateway that is away or at its send limit says it when it can.
-    const saying = yield* Effect.forkDetach(tell(null, { mute: false, deaf: false }), { startImmediately: true })
-    yield* Fiber.join(saying)
+  const isHeldBack = () => gateway.isHeldBack?.() === true
+
+  let farewell: Fiber.Fiber<void, VoiceError.VoiceError> | undefined
+  /** Says that we leave, once: a gateway that is away or at its limit of messages says it when it can. */
+  const sayFarewell = Effect.suspend(() => {
+    if (farewell !== undefined && farewell.pollUnsafe() === undefined) return Effect.succeed(farewell)
+    return Effect.map(
+      Effect.forkDetach(tell(null, { mute: false, deaf: false }), { startImmediately: true }),
+      (saying) => farewell = saying
+    )
+  })
+
+  const goAway = Effect.gen(function*() {
+    // only the waiting has a limit
+    yield* Fiber.join(yield* sayFarewell)
     yield* granted
     yield* until(isGone)
+    silentSince.delete(gateway)
   }).pipe(
     Effect.timeoutOrElse({
       duration: leaveTimeout,
       orElse: () =>
-        Effect.logWarning(`Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`)
+        Effect.suspend(() => {
+          if (isHeldBack()) return Effect.void
+          silentSince.set(gateway, clock.monotonicTimeNanosUnsafe())
+          return Effect.logWarning(
+            `Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`
+          )
+        })
     }),
     Effect.catch((error) => Effect.logDebug(`leaving was not announced: ${error.message}`))
   )
 
+  const isInVain = () => {
+    if (now.isAway || isHeldBack()) return true
+    const since = silentSince.get(gateway)
+    return since !== undefined &&
+      clock.monotonicTimeNanosUnsafe() - since < Duration.toNanosUnsafe(silenceWait)
+  }
+
+  const leave = Effect.suspend(() => isInVain() ? Effect.asVoid(sayFarewell) : goAway)
+
   const request: Whereabouts["request"] = ({ anew, channelId, flags, timeout }) =>
     Effect.gen(function*() {
       const startedAt = clock.monotonicTimeNanosUnsafe()
+      const elapsedMs = () => Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
+      const timeoutMs = Duration.toMillis(timeout)
+      let deadlineMs = timeoutMs
       let asked = false
+      let wasHeldBack = false
       let wasStuck = false
       let before = now
 
@@ -329,19 +380,31 @@ export const make = Effect.fnUntraced(function*(
       const ask = Effect.suspend(() => {
         before = now
         asked = false
+        wasHeldBack = isHeldBack()
         return Effect.andThen(
           tell(channelId, flags),
           Effect.sync(() => {
             asked = true
+            // Discord has not had its time until it was asked
+            if (wasHeldBack || isHeldBack()) deadlineMs = elapsedMs() + timeoutMs
           })
         )
+      })
+
+      const expiry = Effect.gen(function*() {
+        for (let leftMs = deadlineMs; leftMs > 0; leftMs = deadlineMs - elapsedMs()) {
+          yield* Effect.sleep(leftMs)
+          if (asked || elapsedMs() < deadlineMs || !isHeldBack()) continue
+          wasHeldBack = true
+          deadlineMs = elapsedMs() + heldBackWaitMs
+        }
       })
 
       const isStuck = ({ channelId: current, servers, states }: Now) =>
         asked && states > before.states && current === channelId && servers === before.servers ? true : undefined
 
       const run = Effect.gen(function*() {
-        if (yield* anew) yield* leave
+        if (yield* anew) yield* goAway
         yield* ask
         const stuck = Effect.gen(function*() {
           while (true) {
@@ -361,22 +424,17 @@ export const make = Effect.fnUntraced(function*(
           if (first === "stuck") {
             wasStuck = true
             yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
-            yield* leave
+            yield* goAway
           }
           yield* ask
         }
       })
 
-      return yield* Effect.timeoutOrElse(run, {
-        duration: timeout,
-        orElse: () =>
-          Effect.suspend(() => {
-            const elapsedMs = Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
-            return VoiceError.fail(
-              new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs })
-            )
-          })
-      })
+      const expired = Effect.flatMap(expiry, () =>
+        VoiceError.fail(
+          new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs: elapsedMs() })
+        ))
+      return yield* Effect.raceFirst(run, expired)
     })
 
   return { guildId, now: () => now, watch, until, place, request, tell, show, leave }

@@ -18,9 +18,11 @@ import {
 import { TestClock } from "effect/testing"
 import { EventEmitter } from "node:events"
 import * as Gateway from "../../src/Gateway.ts"
+import * as SendLimit from "../../src/gateway/SendLimit.ts"
 import * as Mixer from "../../src/Mixer.ts"
 import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
+import * as Time from "../../src/testing/Time.ts"
 import type { VoiceError } from "../../src/VoiceError.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 
@@ -163,6 +165,32 @@ const suite = (name: string, setup: Setup) =>
         assert.isUndefined(id.pollUnsafe())
         yield* say(ready())
         assert.strictEqual(yield* Fiber.join(id), me)
+      }))
+
+    it.effect("stays below Discord's limit of messages on each shard, and says that requests wait for it", () =>
+      Effect.gen(function*() {
+        const connection = yield* setup({ userId: me, shards: 2 })
+        const { gateway, sent } = connection
+        const ask = (guild: GuildId) =>
+          Effect.forkScoped(gateway.updateVoiceState(request(channelId, guild)), { startImmediately: true })
+        for (let i = 0; i < SendLimit.shared; i++) yield* Fiber.join(yield* ask(guildId))
+        yield* Time.advance("1 second")
+        assert.strictEqual(sent.length, SendLimit.shared)
+        assert.isFalse(gateway.isHeldBack?.())
+        const withdrawn = yield* ask(guildId)
+        const held = yield* ask(guildId)
+        yield* ask(evenGuildId)
+        yield* Time.advance("1 second")
+        assert.isTrue(gateway.isHeldBack?.())
+        assert.deepStrictEqual(sent.slice(SendLimit.shared).map(([, guild]) => guild), [evenGuildId])
+        yield* Fiber.interrupt(withdrawn)
+        yield* Time.advance("57 seconds")
+        assert.isUndefined(held.pollUnsafe())
+        yield* Time.advance("1 second")
+        yield* Fiber.join(held)
+        assert.strictEqual(sent.length, SendLimit.shared + 2)
+        yield* Time.advance("6 seconds")
+        assert.isFalse(gateway.isHeldBack?.())
       }))
 
     it.effect("passes both events on in order, to each subscriber, and nothing else", () =>

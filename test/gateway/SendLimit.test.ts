@@ -23,6 +23,13 @@ describe("SendLimit", () => {
     assert.strictEqual(limit.waitMs(SendLimit.ordinary, justBefore), 1)
   })
 
+  it("holds messages back until a moment after the last of them could go", () => {
+    const hold = SendLimit.makeHold()
+    assert.isFalse(hold.isOn(0))
+    hold.until(1_000)
+    assert.deepStrictEqual([0, 999, 1_000, 5_999, 6_000].map(hold.isOn), [true, true, true, true, false])
+  })
+
   it.prop("is waited for once, whatever fractions the times have", [
     Arbitrary.array(Arbitrary.schema(uint(1_000_000_000)), { minLength: 110, maxLength: 200 }),
     Arbitrary.schema(Schema.Finite)

@@ -476,9 +476,8 @@ describe("session", () => {
         assert.strictEqual((yield* session.state)._tag, "Ready")
         return yield* Rig.timed(Scope.close(scope, Exit.void))
       }))
-      assert.isAbove(elapsedMs, 500)
-      // two seconds to leave, and what the closing handshake takes
-      assert.isAtMost(elapsedMs, 2_010)
+      // a main gateway that is away cannot take note, and nobody waits for it
+      assert.isAtMost(elapsedMs, 100)
       // Discord was never told: it keeps our place until the voice session is no longer to be resumed
       yield* Rig.run(Effect.andThen(Effect.sleep("61 seconds"), Rig.join("lobby")))
     }).pipe(Effect.provide(Rig.memory())))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Fiber, Redacted } from "effect"
+import { Clock, Deferred, Duration, Effect, Fiber, Latch, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import * as Gateway from "../../src/Gateway.ts"
 import { type ChannelId, UserId } from "../../src/protocol/Identifier.ts"
@@ -16,10 +16,28 @@ const someone = UserId.make("2")
 const rig = Effect.fnUntraced(function*(userId?: Gateway.Gateway["Service"]["userId"]) {
   const gateway = yield* Gateway.Gateway
   const mock = yield* MockGateway.MockGateway
-  const whereabouts = yield* Whereabouts.make({ ...gateway, userId: userId ?? gateway.userId }, guildId)
+  const room = yield* Latch.make(true)
+  let isHeldBack = false
+  const limited: Gateway.Gateway["Service"] = {
+    ...gateway,
+    userId: userId ?? gateway.userId,
+    updateVoiceState: (request) => Effect.andThen(room.await, gateway.updateVoiceState(request)),
+    isHeldBack: () => isHeldBack
+  }
+  const whereabouts = yield* Whereabouts.make(limited, guildId)
   return {
     ...mock,
     whereabouts,
+    gateway: limited,
+    /** The gateway is at its limit of messages. */
+    hold: Effect.suspend(() => {
+      isHeldBack = true
+      return room.close
+    }),
+    release: Effect.suspend(() => {
+      isHeldBack = false
+      return room.open
+    }),
     request: (channelId: ChannelId, anew = false) =>
       start(Effect.result(
         whereabouts.request({ channelId, flags: silent, anew: Effect.succeed(anew), timeout: Duration.seconds(15) })
@@ -135,6 +153,107 @@ describe("Whereabouts", () => {
       assert.strictEqual((yield* take).channel_id, home)
       yield* say(voiceState(home), voiceServer("new"))
       assert.strictEqual(yield* outcome(fiber), "new")
+    })
+  )
+
+  test(
+    "gives Discord its time from when it was asked, however long that had to wait for the limit of messages",
+    Effect.gen(function*() {
+      const { hold, release, request, take, waiting } = yield* rig()
+      yield* hold
+      const fiber = yield* request(home)
+      yield* Time.advance("2 minutes")
+      assert.isUndefined(fiber.pollUnsafe())
+      assert.strictEqual(yield* waiting, 0)
+      yield* release
+      yield* Time.advance("10 seconds")
+      assert.strictEqual((yield* take).channel_id, home)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Time.advance("5 seconds")
+      assert.strictEqual(yield* outcome(fiber), "JoinTimedOut")
+    })
+  )
+
+  test(
+    "waits for a gateway that is away no longer than it is told to",
+    Effect.gen(function*() {
+      const { gateway, hold, request } = yield* rig()
+      yield* hold
+      const isHeldBack = gateway.isHeldBack
+      assert.isTrue(isHeldBack?.())
+      const away = yield* start(Effect.result(
+        (yield* Whereabouts.make({ ...gateway, isHeldBack: undefined }, guildId)).request({
+          channelId: home,
+          flags: silent,
+          anew: Effect.succeed(false),
+          timeout: Duration.seconds(15)
+        })
+      ))
+      const held = yield* request(home)
+      yield* Time.advance("15 seconds")
+      const result = yield* Fiber.join(away)
+      assert.isTrue(result._tag === "Failure" && result.failure.reason._tag === "JoinTimedOut")
+      assert.isUndefined(held.pollUnsafe())
+    })
+  )
+
+  test(
+    "says once that it leaves, however often it wants to while that waits",
+    Effect.gen(function*() {
+      const { hold, release, request, say, take, waiting } = yield* rig()
+      yield* say(voiceState(home), voiceServer("before"))
+      yield* hold
+      for (let attempt = 0; attempt < 5; attempt++) {
+        const fiber = yield* request(home, true)
+        yield* Time.advance("30 seconds")
+        yield* Fiber.interrupt(fiber)
+      }
+      const fiber = yield* request(home, true)
+      yield* Time.advance("30 seconds")
+      yield* release
+      yield* Time.advance("1 millis")
+      assert.strictEqual(yield* waiting, 2)
+      assert.deepStrictEqual([(yield* take).channel_id, (yield* take).channel_id], [null, home])
+      yield* say(voiceState(null), voiceState(home), voiceServer("after"))
+      assert.strictEqual(yield* outcome(fiber), "after")
+    })
+  )
+
+  test(
+    "leaves without waiting where nobody would take note",
+    Effect.gen(function*() {
+      const { gateway, hold, pushLifecycle, release, say, take, waiting, whereabouts } = yield* rig()
+      yield* say(voiceState(home))
+      const took = Effect.gen(function*() {
+        const before = yield* Clock.currentTimeMillis
+        yield* Fiber.join(yield* start(Effect.tap(whereabouts.leave, Effect.yieldNow)))
+        return (yield* Clock.currentTimeMillis) - before
+      })
+      yield* hold
+      assert.strictEqual(yield* took, 0)
+      yield* release
+      yield* Time.advance("1 millis")
+      assert.isNull((yield* take).channel_id)
+      yield* pushLifecycle("Lost")
+      yield* Time.advance("1 millis")
+      assert.strictEqual(yield* took, 0)
+      yield* pushLifecycle("Resumed")
+      yield* Time.advance("1 millis")
+      assert.isNull((yield* take).channel_id)
+      // nobody answers the first one, so that the next ones do not wait
+      const first = yield* start(whereabouts.leave)
+      yield* Time.advance("1999 millis")
+      assert.isUndefined(first.pollUnsafe())
+      yield* Time.advance("1 millis")
+      yield* Fiber.join(first)
+      const other = yield* Whereabouts.make(gateway, guildId)
+      yield* say(voiceState(home))
+      yield* other.leave
+      assert.strictEqual(yield* waiting, 2)
+      yield* Time.advance("10 seconds")
+      const late = yield* start(other.leave)
+      yield* Time.advance("1 second")
+      assert.isUndefined(late.pollUnsafe())
     })
   )
 
