@@ -32,7 +32,6 @@ const whatNext = (reason: VoiceError.Reason): string => {
     case "UdpLost":
     case "ProtocolViolated":
     case "CryptoFailed":
-    case "GatewayUnreachable":
     case "GatewayDetached":
     case "GatewayFailed":
       return "join again in a few minutes, and tell whoever runs the bot if that goes on"
@@ -41,8 +40,11 @@ const whatNext = (reason: VoiceError.Reason): string => {
     // whoever runs the bot, or the guild, has to do something
     case "JoinTimedOut":
       return `ask a moderator to let the bot in (missing: ${reason.missing})`
+    // our own client of the main gateway does not go on after these
     case "GatewayClosed":
       return reason.remedy
+    case "GatewayUnreachable":
+      return `start the bot again once this is mended: ${reason.message}`
     case "E2eeRequired":
     case "E2eeFailed":
     case "NoCommonMode":

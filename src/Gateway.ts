@@ -112,8 +112,9 @@ export interface GatewayClientOptions {
     | { readonly os: string; readonly browser: string; readonly device: string }
     | undefined
   /**
-   * Delays between attempts to connect, by what went wrong; the client gives up when it ends. It starts anew after a
-   * connection that was up for a minute. Default: 1 second, doubling up to 1 minute, with jitter, 10 times.
+   * Delays between attempts to connect, by what went wrong; the client gives up when it ends, and the layer is of no use any
+   * more. It starts anew after a connection that was up for a minute. Default: 1 second, doubling up to 2 minutes, with jitter,
+   * without end.
    */
   readonly reconnect?: Schedule.Schedule<unknown, VoiceError> | undefined
 }
@@ -130,9 +131,9 @@ export interface GatewayOptions extends GatewayConfig, GatewayClientOptions {}
  * Our own small client of the main gateway, version 10 in JSON.
  *
  * The layer itself never fails and does not wait: it connects in the background, and what goes wrong for good (a wrong
- * token, forbidden intents, a network that stays away) is the typed error of `userId`, `updateVoiceState` and the
+ * token, forbidden intents, a schedule `reconnect` that has ended) is the typed error of `userId`, `updateVoiceState` and the
  * subscribed streams: `GatewayClosed`, `GatewayUnreachable`, `GatewayFailed`, or `NotConnected` once the layer's scope has
- * closed. Until then lost connections are resumed, or begun anew where Discord says so.
+ * closed. Until then lost connections are resumed, or begun anew where Discord says so, and a network that is away is waited for.
  *
  * While the connection is down, up to 4096 voice state requests wait for the next one; interruption withdraws a request. A
  * subscriber that falls 4096 events behind loses the oldest. `NewSession` is every READY but the first. The initial voice

@@ -380,35 +380,54 @@ describe("Gateway", () => {
         assert.strictEqual((yield* deaf.closed).code, 4900)
       })))
 
-    it.effect("gives up after ten attempts in a row", () =>
+    it.effect("is back when a network is that was away for hours", () =>
       run(Effect.gen(function*() {
         const network = yield* MockTransport.MockWebSockets
-        for (let i = 0; i < 11; i++) yield* network.refuse("Refused")
+        // 1 + 2 + 4 + 8 + 16 + 32 + 64 + 60 * 120 seconds
+        for (let i = 0; i < 67; i++) yield* network.refuse("Refused")
         const gateway = yield* Gateway.Gateway
-        const fiber = yield* Effect.forkChild(reasonOf(gateway.userId), { startImmediately: true })
-        // 1 + 2 + 4 + 8 + 16 + 32 + 4 * 60 seconds
-        yield* TestClock.adjust("302 seconds")
-        assert.isUndefined(fiber.pollUnsafe())
-        yield* TestClock.adjust("1 second")
-        assert.strictEqual((yield* Fiber.join(fiber))._tag, "GatewayUnreachable")
+        const fiber = yield* Effect.forkChild(gateway.userId, { startImmediately: true })
+        yield* TestClock.adjust("7326 seconds")
         assert.strictEqual(yield* connections, 0)
+        yield* TestClock.adjust("1 second")
+        const peer = yield* accept
+        yield* greet(peer)
+        yield* say(peer, ready())
+        assert.strictEqual(yield* Fiber.join(fiber), yield* gateway.userId)
       })))
 
-    it.effect("a connection that comes up and dies again and again does not go on for ever", () =>
+    it.effect("a connection that comes up and dies again and again identifies less than a thousand times a day", () =>
       run(Effect.gen(function*() {
-        const gateway = yield* Gateway.Gateway
-        const events = yield* collectEvents(gateway)
-        for (let i = 0; i < 11; i++) {
+        yield* Gateway.Gateway
+        for (let i = 0; i < 20; i++) {
           const peer = yield* accept
           yield* greet(peer)
           yield* say(peer, ready())
           yield* peer.close(4003)
           yield* settle
-          yield* TestClock.adjust(Math.min(2 ** i, 60) * 1000)
+          const seconds = Math.min(2 ** i, 120)
+          yield* TestClock.adjust(seconds * 1000 - 1)
+          assert.strictEqual(yield* connections, 0)
+          yield* TestClock.adjust(1)
         }
-        assert.strictEqual((yield* reasonOf(Fiber.join(events.fiber)))._tag, "GatewayClosed")
-        assert.strictEqual(yield* connections, 0)
+        // the jitter takes a fifth off at most
+        assert.isBelow(86_400 / (0.8 * 120), 1_000)
       })))
+
+    it.effect("says that it is given up, and why, when a schedule ends", () =>
+      run(
+        Effect.gen(function*() {
+          const network = yield* MockTransport.MockWebSockets
+          for (let i = 0; i < 3; i++) yield* network.refuse("Refused")
+          const gateway = yield* Gateway.Gateway
+          const events = yield* collectEvents(gateway)
+          yield* TestClock.adjust("2 seconds")
+          assert.strictEqual((yield* reasonOf(Fiber.join(events.fiber)))._tag, "GatewayUnreachable")
+          yield* TestClock.adjust("1 hour")
+          assert.strictEqual(yield* connections, 0)
+        }),
+        { reconnect: Schedule.spaced("1 second").pipe(Schedule.upTo({ times: 2 })) }
+      ))
 
     it.effect("takes another schedule, which sees what went wrong", () =>
       run(

@@ -34,15 +34,17 @@ const stableMs = 60_000
 const resumeAttempts = 3
 
 /**
- * 1 second, doubling up to 1 minute, with jitter; gives up after 10 attempts in a row.
+ * 1 second, doubling up to 2 minutes, with jitter, without end: a bot is back when the network is. Discord resets the token of
+ * a bot that identifies more than a thousand times a day (Discord docs, Gateway, Identifying), which a connection that comes
+ * up and dies again and again must not reach.
  *
  * @category constants
  * @since 0.1.0
  */
 export const defaultReconnect: Schedule.Schedule<unknown, VoiceError.VoiceError> = Schedule.min([
   Schedule.exponential("1 second", 2),
-  Schedule.spaced("1 minute")
-]).pipe(Schedule.jittered, Schedule.upTo({ times: 10 }), Schedule.setInputType<VoiceError.VoiceError>())
+  Schedule.spaced("2 minutes")
+]).pipe(Schedule.jittered, Schedule.setInputType<VoiceError.VoiceError>())
 
 /** Both are common in a `.env` file, and each makes the token a wrong one. */
 const cleanToken = (token: Redacted.Redacted): Redacted.Redacted =>
@@ -163,7 +165,10 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
         failures = 0
       }
       failures++
-      if (end.next === "stop") return yield* finish(end.error)
+      if (end.next === "stop") {
+        yield* Effect.logError(`The main gateway cannot be used: ${end.error.message}`)
+        return yield* finish(end.error)
+      }
       if (end.next === "new-session" || failures > resumeAttempts) session = undefined
 
       const backoff = yield* Pull.matchEffect(step(yield* Clock.currentTimeMillis, end.error), {
@@ -171,7 +176,10 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
         onFailure: Effect.failCause,
         onDone: () => Effect.undefined
       })
-      if (backoff === undefined) return yield* finish(end.error)
+      if (backoff === undefined) {
+        yield* Effect.logError(`The main gateway is given up: ${end.error.message}`)
+        return yield* finish(end.error)
+      }
       const delayMs = end.immediately && wasStable ? 0 : Math.max(Duration.toMillis(backoff), end.minDelayMs)
       yield* Effect.logWarning(
         `Connecting to the main gateway again in ${Math.round(delayMs)} ms: ${end.error.message}`
