@@ -29,6 +29,7 @@ import { Observation } from "./session/Observation.ts"
 import * as Playing from "./session/Playing.ts"
 import * as Policy from "./session/Policy.ts"
 import * as Presence from "./session/Presence.ts"
+import * as Restrictions from "./session/Restrictions.ts"
 import type { State } from "./session/State.ts"
 import * as Supervisor from "./session/Supervisor.ts"
 import * as Whereabouts from "./session/Whereabouts.ts"
@@ -50,6 +51,14 @@ export type {
    */
   Event
 } from "./session/Conduit.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Restrictions
+} from "./session/Restrictions.ts"
 
 export type {
   /**
@@ -164,6 +173,12 @@ export interface VoiceSession {
     readonly mute?: boolean | undefined
     readonly deaf?: boolean | undefined
   }) => Effect.Effect<void, VoiceError.VoiceError>
+  /**
+   * Whether a moderator has muted or deafened us, or the channel keeps us silent (the audience of a stage, no permission to
+   * speak). What is sent then is heard by nobody, and everything else looks as if it were. An event, `Restricted`, tells of each
+   * change, and the log warns.
+   */
+  readonly restrictions: Effect.Effect<Restrictions.Restrictions>
   /** Audio packets of all members; nothing while we are deaf. See `VoiceConnection.packets`. */
   readonly packets: Stream.Stream<VoiceDriver.AudioPacket, VoiceError.VoiceError>
   /** How many packets slow readers of `packets` have lost. */
@@ -290,6 +305,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     })
     yield* Effect.addFinalizer(() => whereabouts.leave)
     const conduit = yield* Conduit.make(options.receiveCapacity ?? defaultReceiveCapacity)
+    yield* Restrictions.follow(whereabouts, (restrictions) => conduit.publish({ _tag: "Restricted", restrictions }))
     if (selfMute) yield* conduit.setMuted(true)
     if (selfDeaf) yield* conduit.setDeaf(true)
     const intake = yield* Presence.make({ gateway, guildId, conduit, channelId: () => whereabouts.now().channelId })
@@ -469,6 +485,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
       live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
     setSelf,
+    restrictions: Effect.sync(() => whereabouts.now().restrictions),
     packets: conduit.packets,
     // made when it is asked for: many sessions only play
     get receive() {

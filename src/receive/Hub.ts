@@ -32,12 +32,12 @@ export interface Reader {
 }
 
 /**
- * What happens around the packets.
+ * What happens around the packets: on the connections, and beside them in a session.
  *
  * @category models
  * @since 0.1.0
  */
-export type Happening = Event | { readonly _tag: "Moved" }
+export type Happening = Event | { readonly _tag: "Moved" | "Restricted" }
 
 /**
  * Where packets come from: a session's connections, one after another.

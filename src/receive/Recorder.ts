@@ -21,6 +21,7 @@ import { OpusDecoder } from "../OpusDecoder.ts"
 import { OpusEncoder } from "../OpusEncoder.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
+import type { Happening } from "./Hub.ts"
 import type { Receive } from "./Receive.ts"
 import * as Book from "./record/Book.ts"
 import * as Manifest from "./record/Manifest.ts"
@@ -72,7 +73,7 @@ export interface Session {
   >
   readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
   readonly events: Effect.Effect<
-    Stream.Stream<Line.Event | { readonly _tag: "Moved"; readonly channelId: ChannelId }>,
+    Stream.Stream<Happening>,
     never,
     Scope.Scope
   >
@@ -252,7 +253,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     for (const packet of packets) book.take(packet, (packet.arrivalMs + offsetMs - startMs) * samplesPerMs)
   }
 
-  const onEvent = (event: { readonly _tag: string } & (Line.Event | { readonly _tag: "Moved" })): void => {
+  const onEvent = (event: Happening): void => {
     switch (event._tag) {
       case "Announced":
       case "Speaking":

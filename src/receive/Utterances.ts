@@ -11,10 +11,10 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as OggWriter from "../audio/OggWriter.ts"
-import type * as Line from "../driver/Line.ts"
 import { OpusDecoder, type Rate } from "../OpusDecoder.ts"
 import type { UserId } from "../protocol/Identifier.ts"
 import type { VoiceError } from "../VoiceError.ts"
+import type { Happening } from "./Hub.ts"
 import * as Inbox from "./Inbox.ts"
 import * as Pcm from "./Pcm.ts"
 import type { Receive } from "./Receive.ts"
@@ -33,7 +33,7 @@ export type { EndReason, OpusPiece } from "./utterance/Detector.ts"
  */
 export interface Session {
   readonly receive: Pick<Receive, "frames">
-  readonly events: Effect.Effect<Stream.Stream<Line.Event | { readonly _tag: "Moved" }>, never, Scope.Scope>
+  readonly events: Effect.Effect<Stream.Stream<Happening>, never, Scope.Scope>
 }
 
 /**

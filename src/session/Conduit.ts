@@ -19,14 +19,19 @@ import type { ChannelId, UserId } from "../protocol/Identifier.ts"
 import type { Reader } from "../receive/Hub.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
+import type { Restrictions } from "./Restrictions.ts"
 
 /**
- * What happens in a session: everything that happens on its connections, and `Moved` when it is in another channel.
+ * What happens in a session: everything that happens on its connections, `Moved` when it is in another channel, and
+ * `Restricted` when a moderator, or the channel, keeps something else from us than before.
  *
  * @category models
  * @since 0.1.0
  */
-export type Event = Line.Event | { readonly _tag: "Moved"; readonly channelId: ChannelId }
+export type Event =
+  | Line.Event
+  | { readonly _tag: "Moved"; readonly channelId: ChannelId }
+  | { readonly _tag: "Restricted"; readonly restrictions: Restrictions }
 
 /**
  * @category models

@@ -36,6 +36,11 @@ export interface Policy {
   readonly gatewayPatience: Duration.Input
   /** How long to wait for a voice server that Discord is looking for, or for a main gateway that is away. */
   readonly serverPatience: Duration.Input
+  /**
+   * What it means when Discord has us in no channel any more while a lost connection waits for its next attempt: the loss itself
+   * can be the reason, or a moderator. `rejoin`: we come back; `stop`: the session ends with `Disconnected`.
+   */
+  readonly removal: "rejoin" | "stop"
 }
 
 /**
@@ -83,7 +88,7 @@ export const backoff: Schedule.Schedule<unknown, VoiceError> = Schedule.min([
 
 /**
  * {@link react} and {@link backoff}; a connection is stable after a minute, the main gateway has 5 seconds for its word
- * and Discord a minute for another voice server.
+ * and Discord a minute for another voice server, and who is removed while it waits for its next attempt comes back.
  *
  * @category constants
  * @since 0.1.0
@@ -93,7 +98,8 @@ export const standard: Policy = {
   backoff,
   stableAfter: Duration.minutes(1),
   gatewayPatience: Duration.seconds(5),
-  serverPatience: Duration.minutes(1)
+  serverPatience: Duration.minutes(1),
+  removal: "rejoin"
 }
 
 /**

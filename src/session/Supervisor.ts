@@ -128,8 +128,8 @@ export const run = Effect.fnUntraced(function*(
       yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
       const decisive = (now: Whereabouts.Now) => {
         const heard = wordAfter(since)(now)
-        // a voice session that is lost may take us out of the channel: that is no reason to stay out
-        return heard === "parked" || heard === "removed" ? undefined : heard
+        // a voice session that is lost may take us out of the channel: that need be no reason to stay out
+        return heard === "parked" || (heard === "removed" && policy.removal === "rejoin") ? undefined : heard
       }
       const word = yield* Effect.timeoutOrElse(whereabouts.until(decisive), {
         duration: delay,

@@ -16,6 +16,7 @@ import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as GuildEvents from "./GuildEvents.ts"
+import * as Restrictions from "./Restrictions.ts"
 
 /**
  * What is known at the moment. Counters only grow: what is newer than a place is what counts more than the place does.
@@ -27,6 +28,8 @@ export interface Now {
   /** `null` when we are in no channel; `undefined` before Discord has said anything. */
   readonly channelId: ChannelId | null | undefined
   readonly sessionId: string | undefined
+  /** Those of the last channel that we were in. */
+  readonly restrictions: Restrictions.Restrictions
   /** Voice states of ours that have come. */
   readonly states: number
   /** What the last VOICE_SERVER_UPDATE said. */
@@ -126,6 +129,7 @@ const companionWait = Duration.millis(100)
 const unknown: Now = {
   channelId: undefined,
   sessionId: undefined,
+  restrictions: Restrictions.none,
   states: 0,
   server: undefined,
   servers: 0,
@@ -183,10 +187,12 @@ export const make = Effect.fnUntraced(function*(
     leaving !== undefined && leaving.askedSince &&
     clock.monotonicTimeNanosUnsafe() - leaving.atNanos < Duration.toNanosUnsafe(echoWait)
 
-  const onOwnState = ({ channel_id: channelId, session_id: sessionId }: GatewayPayload.VoiceState): void => {
+  const onOwnState = (state: GatewayPayload.VoiceState): void => {
+    const { channel_id: channelId, session_id: sessionId } = state
+    const restrictions = channelId === null ? now.restrictions : Restrictions.of(state)
     const states = channelId === null && isEcho() ? now.states : now.states + 1
     if (channelId === null) leaving = undefined
-    set({ channelId, sessionId, states })
+    set({ channelId, sessionId, restrictions, states })
   }
 
   yield* GuildEvents.listen(gateway, guildId, {

@@ -391,6 +391,24 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(yield* it.tokens, ["token-1", "sooner"])
       }))
 
+    for (const removal of ["rejoin", "stop"] as const) {
+      it.effect(`with the word of a removal while it waits: ${removal}`, () =>
+        Effect.gen(function*() {
+          const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds"), removal } })
+          const session = yield* it.join
+          yield* it.lose(4006)
+          yield* second
+          yield* it.say(Rig.voiceState(null))
+          yield* second
+          if (removal === "stop") assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
+          else {
+            assert.strictEqual((yield* session.state)._tag, "Reconnecting")
+            yield* TestClock.adjust("10 seconds")
+            assert.strictEqual((yield* session.state)._tag, "Ready")
+          }
+        }))
+    }
+
     it.effect("without delay and end: one attempt after another, until it works", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({ policy: { backoff: Schedule.forever } })

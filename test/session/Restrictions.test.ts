@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger, Stream } from "effect"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import type * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
+import { UserId } from "../../src/protocol/Identifier.ts"
+import * as Time from "../../src/testing/Time.ts"
+import type * as VoiceSession from "../../src/VoiceSession.ts"
+import { join, memory, run } from "../integration/rig.ts"
+import * as Rig from "./rig.ts"
+
+const none: VoiceSession.Restrictions = { serverMute: false, serverDeaf: false, suppress: false }
+
+const warnings = () => {
+  const said: Array<unknown> = []
+  return { said, layer: Logger.layer([Logger.make(({ message }) => said.push(message))]) }
+}
+
+const follow = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession) {
+  const heard: Array<VoiceSession.Restrictions> = []
+  yield* (yield* session.events).pipe(
+    Stream.runForEach((event) =>
+      Effect.sync(() => {
+        if (event._tag === "Restricted") heard.push(event.restrictions)
+      })
+    ),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return heard
+})
+
+describe("Restrictions", () => {
+  it.effect("are those of our own voice state, told once each, and warned of", () => {
+    const { layer, said } = warnings()
+    return Effect.gen(function*() {
+      const { join, say } = yield* Rig.make()
+      const session = yield* join
+      assert.deepStrictEqual(yield* session.restrictions, none)
+      const heard = yield* follow(session)
+      const own = (flags: Partial<GatewayPayload.VoiceState>) =>
+        Effect.andThen(
+          say({ _tag: "VoiceState", state: { ...Rig.stateOf(Rig.home), ...flags } }),
+          Time.advance("1 millis")
+        )
+      yield* say({ _tag: "VoiceState", state: { ...Rig.stateOf(Rig.home, UserId.make("2")), mute: true } })
+      yield* own({ self_mute: true, self_deaf: true })
+      assert.deepStrictEqual(heard, [])
+      yield* own({ mute: true })
+      yield* own({ mute: true, self_mute: true })
+      yield* own({ deaf: true, suppress: true })
+      yield* own({})
+      assert.deepStrictEqual(heard, [
+        { ...none, serverMute: true },
+        { ...none, serverDeaf: true, suppress: true },
+        none
+      ])
+      assert.deepStrictEqual(yield* session.restrictions, none)
+      assert.strictEqual(said.length, 2)
+      assert.match(String(said[0]), /guild 10 nobody hears us: a moderator has muted us\./)
+      assert.match(String(said[1]), /audience of a stage.*; we hear nobody/)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("of a stage hold from the start, and until a moderator lets us speak", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* run(Effect.gen(function*() {
+        const session = yield* join("stage")
+        assert.deepStrictEqual(yield* session.restrictions, { ...none, suppress: true })
+        const heard = yield* follow(session)
+        yield* discord.faults.suppressUser("bot", false)
+        yield* Effect.sleep("1 second")
+        yield* discord.faults.muteUser("bot", { mute: true })
+        yield* Effect.sleep("1 second")
+        assert.deepStrictEqual(heard, [none, { ...none, serverMute: true }])
+      }))
+    }).pipe(Effect.provide(memory()), Effect.provide(Logger.layer([]))))
+})
