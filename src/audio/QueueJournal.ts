@@ -10,29 +10,33 @@ import * as Broadcast from "./Broadcast.ts"
 import type { Track, TrackEnd } from "./Track.ts"
 
 /**
- * One place in a queue. `id` is unique in its queue, so that the same source can stand in it twice.
+ * One place in a queue. `id` is unique in its queue, so that the same source can stand in it twice. `data` is what it was added
+ * with.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Entry {
+export interface Entry<A = unknown> {
   readonly id: number
   readonly name: string
+  readonly data?: A | undefined
 }
 
 /**
  * What happens in a queue. `Failed`: a source could not be opened; it is left out. `Changed`: entries came, went or moved, or
- * the repetition was set. `Idle`: nothing is left to play.
+ * the repetition was set. `Idle`: nothing is left to play. `Halted`: the player takes no more tracks, because its session has
+ * ended; what waits stays in the queue.
  *
  * @category models
  * @since 0.1.0
  */
-export type QueueEvent =
-  | { readonly _tag: "Started"; readonly entry: Entry; readonly track: Track }
-  | { readonly _tag: "Ended"; readonly entry: Entry; readonly end: TrackEnd }
-  | { readonly _tag: "Failed"; readonly entry: Entry; readonly error: VoiceError }
+export type QueueEvent<A = unknown> =
+  | { readonly _tag: "Started"; readonly entry: Entry<A>; readonly track: Track }
+  | { readonly _tag: "Ended"; readonly entry: Entry<A>; readonly end: TrackEnd }
+  | { readonly _tag: "Failed"; readonly entry: Entry<A>; readonly error: VoiceError }
   | { readonly _tag: "Changed" }
   | { readonly _tag: "Idle" }
+  | { readonly _tag: "Halted"; readonly error: VoiceError }
 
 /**
  * An entry that could not be played, and why.
@@ -40,19 +44,20 @@ export type QueueEvent =
  * @category models
  * @since 0.1.0
  */
-export interface Failure {
-  readonly entry: Entry
+export interface Failure<A = unknown> {
+  readonly entry: Entry<A>
   readonly error: VoiceError
 }
 
 /**
- * An entry with what it plays.
+ * An entry with what it plays, and how loud.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Item<R> extends Entry {
+export interface Item<R, A = unknown> extends Entry<A> {
   readonly source: AudioSource<R>
+  readonly gain: number
 }
 
 /**
@@ -61,8 +66,8 @@ export interface Item<R> extends Entry {
  * @category models
  * @since 0.1.0
  */
-export interface Playing<R> {
-  readonly item: Item<R>
+export interface Playing<R, A = unknown> {
+  readonly item: Item<R, A>
   readonly track: Track
 }
 
@@ -70,16 +75,17 @@ export interface Playing<R> {
  * @category models
  * @since 0.1.0
  */
-export interface Journal {
-  readonly started: (item: Entry, track: Track) => void
-  readonly ended: (item: Entry, end: TrackEnd) => void
-  readonly failed: (item: Entry, error: VoiceError) => void
+export interface Journal<A> {
+  readonly started: (item: Entry<A>, track: Track) => void
+  readonly ended: (item: Entry<A>, end: TrackEnd) => void
+  readonly failed: (item: Entry<A>, error: VoiceError) => void
   readonly changed: () => void
   readonly idle: () => void
+  readonly halted: (error: VoiceError) => void
   /** The latest last: a hundred at most. */
-  readonly failures: () => ReadonlyArray<Failure>
+  readonly failures: () => ReadonlyArray<Failure<A>>
   /** All events (the last 64), and each one from then on. */
-  readonly events: () => Stream.Stream<QueueEvent>
+  readonly events: () => Stream.Stream<QueueEvent<A>>
 }
 
 const eventsKept = 64
@@ -91,15 +97,16 @@ const failuresKept = 100
  * @category conversions
  * @since 0.1.0
  */
-export const entryOf = ({ id, name }: Entry): Entry => ({ id, name })
+export const entryOf = <A>({ data, id, name }: Entry<A>): Entry<A> =>
+  data === undefined ? { id, name } : { id, name, data }
 
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): Journal => {
-  const events = Broadcast.make<QueueEvent>(eventsKept)
-  const failures: Array<Failure> = []
+export const make = <A>(): Journal<A> => {
+  const events = Broadcast.make<QueueEvent<A>>(eventsKept)
+  const failures: Array<Failure<A>> = []
   return {
     started: (item, track) => events.publish({ _tag: "Started", entry: entryOf(item), track }),
     ended: (item, end) => events.publish({ _tag: "Ended", entry: entryOf(item), end }),
@@ -110,6 +117,7 @@ export const make = (): Journal => {
     },
     changed: () => events.publish({ _tag: "Changed" }),
     idle: () => events.publish({ _tag: "Idle" }),
+    halted: (error) => events.publish({ _tag: "Halted", error }),
     failures: () => [...failures],
     events: events.stream
   }

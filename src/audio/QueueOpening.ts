@@ -13,24 +13,24 @@ import type { Track } from "./Track.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Options<R> {
+export interface Options<R, A> {
   /** With `after`, the track begins where that one ends. */
-  readonly play: (item: Item<R>, after: Track | undefined) => Effect.Effect<Track, VoiceError>
-  readonly onFailure: (item: Item<R>, error: VoiceError) => void
+  readonly play: (item: Item<R, A>, after: Track | undefined) => Effect.Effect<Track, VoiceError>
+  readonly onFailure: (item: Item<R, A>, error: VoiceError) => void
 }
 
 /**
  * @category models
  * @since 0.1.0
  */
-export interface Opening<R> {
+export interface Opening<R, A> {
   /**
    * Opens an entry. `undefined`: it cannot be played. It may be `left` by those who want something else, who see to what
    * follows.
    */
-  readonly open: (item: Item<R>, after: Track | undefined) => Effect.Effect<Playing<R> | "left" | undefined>
+  readonly open: (item: Item<R, A>, after: Track | undefined) => Effect.Effect<Playing<R, A> | "left" | undefined>
   /** What is being opened. */
-  readonly item: () => Item<R> | undefined
+  readonly item: () => Item<R, A> | undefined
   /** Waits no longer for what is being opened. */
   readonly leave: () => void
 }
@@ -39,15 +39,15 @@ export interface Opening<R> {
  * @category constructors
  * @since 0.1.0
  */
-export const make = <R>({ onFailure, play }: Options<R>): Opening<R> => {
-  let opening: { readonly item: Item<R>; readonly leave: Deferred.Deferred<"left"> } | undefined
+export const make = <R, A>({ onFailure, play }: Options<R, A>): Opening<R, A> => {
+  let opening: { readonly item: Item<R, A>; readonly leave: Deferred.Deferred<"left"> } | undefined
   return {
     open: (item, after) =>
       Effect.suspend(() => {
         const leave = Deferred.makeUnsafe<"left">()
         opening = { item, leave }
         return play(item, after).pipe(
-          Effect.flatMap((track): Effect.Effect<Playing<R> | "left"> =>
+          Effect.flatMap((track): Effect.Effect<Playing<R, A> | "left"> =>
             Deferred.isDoneUnsafe(leave)
               ? Effect.as(track.stop, "left")
               : Effect.succeed({ item, track })

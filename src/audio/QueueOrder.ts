@@ -20,12 +20,12 @@ import type { TrackEnd } from "./Track.ts"
  * @category models
  * @since 0.1.0
  */
-export interface Options<R> {
-  readonly line: LineUp<Item<R>>
-  readonly journal: Journal
+export interface Options<R, A> {
+  readonly line: LineUp<Item<R, A>>
+  readonly journal: Journal<A>
   /** With `after`, the track begins where that one ends, after a crossfade of `crossfadeMs`. */
-  readonly play: QueueOpening.Options<R>["play"]
-  readonly crossfadeMs: number
+  readonly play: QueueOpening.Options<R, A>["play"]
+  readonly crossfadeMs: () => number
   /** How long before the end of an entry the next one is opened, in milliseconds. */
   readonly openAheadMs: number
 }
@@ -34,22 +34,24 @@ export interface Options<R> {
  * @category models
  * @since 0.1.0
  */
-export interface QueueOrder<R> {
-  readonly current: () => Playing<R> | undefined
+export interface QueueOrder<R, A> {
+  readonly current: () => Playing<R, A> | undefined
+  /** What plays, and what was opened ahead. */
+  readonly playing: () => ReadonlyArray<Playing<R, A>>
   /** There is something to play: whoever waits until it is idle has to wait from now on. */
   readonly expect: () => void
   /** Tells that what waits has changed, and does what that needs. Waits for no opening but its own. */
   readonly revise: Effect.Effect<void>
   /** Ends the current entry for a reason, and waits until the next one plays, which it gives. */
-  readonly end: (why: "skip" | "back" | "stop") => Effect.Effect<Entry | undefined>
+  readonly end: (why: "skip" | "back" | "stop") => Effect.Effect<Entry<A> | undefined>
   /** Changes what waits at once, and drops what was opened ahead for what waited before. */
   readonly replace: (change: () => void) => Effect.Effect<void>
   /** Waits no longer for what is being opened, if it is this entry, or whatever it is. */
-  readonly leave: (item?: Item<R>) => void
+  readonly leave: (item?: Item<R, A>) => void
   readonly awaitIdle: Effect.Effect<void, VoiceError>
 }
 
-/** What is wrong with one source is not wrong with the next. */
+/** What is wrong with one source is not wrong with the next. All else is the end of the player. */
 const ofSource: ReadonlySet<VoiceError["reason"]["_tag"]> = new Set([
   "SourceFailed",
   "Unsupported",
@@ -63,15 +65,15 @@ const ofSource: ReadonlySet<VoiceError["reason"]["_tag"]> = new Set([
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*<R>(
-  options: Options<R>
-): Effect.fn.Return<QueueOrder<R>, never, Scope.Scope> {
+export const make = Effect.fnUntraced(function*<R, A>(
+  options: Options<R, A>
+): Effect.fn.Return<QueueOrder<R, A>, never, Scope.Scope> {
   const { crossfadeMs, journal, line, openAheadMs } = options
   const scope = yield* Effect.scope
   const lock = yield* Semaphore.make(1)
-  let current: Playing<R> | undefined
+  let current: Playing<R, A> | undefined
   /** The one after the current one, opened already; it begins by itself. */
-  let prepared: Playing<R> | undefined
+  let prepared: Playing<R, A> | undefined
   /** What the end of the current entry is due to, if it is not its own. */
   let skipping: "skip" | "back" | "stop" | undefined
   let preparing: Fiber.Fiber<void> | undefined
@@ -81,17 +83,24 @@ export const make = Effect.fnUntraced(function*<R>(
   let idle = yield* Deferred.make<void, VoiceError>()
   Deferred.doneUnsafe(idle, Effect.void)
 
-  const playingNow = (): Entry | undefined => current === undefined ? undefined : entryOf(current.item)
+  const playingNow = (): Entry<A> | undefined => current === undefined ? undefined : entryOf(current.item)
 
-  const next = (): Item<R> | undefined => line.next(current?.item)
+  const next = (): Item<R, A> | undefined => line.next(current?.item)
 
-  const opening = QueueOpening.make<R>({
+  /** The player is gone. What waits would be played by nobody. */
+  const halt = (error: VoiceError): void => {
+    if (halted !== undefined) return
+    halted = error
+    journal.halted(error)
+  }
+
+  const opening = QueueOpening.make<R, A>({
     play: options.play,
     // one that cannot be played is left out; if the player takes no more, that is the end
     onFailure: (item, error) => {
+      if (!ofSource.has(error.reason._tag)) return halt(error)
       journal.failed(item, error)
-      if (ofSource.has(error.reason._tag)) line.remove(item)
-      else halted = error
+      line.remove(item)
     }
   })
 
@@ -99,7 +108,7 @@ export const make = Effect.fnUntraced(function*<R>(
     if (Deferred.isDoneUnsafe(idle)) idle = Deferred.makeUnsafe()
   }
 
-  const begin = (playing: Playing<R>): Effect.Effect<void> =>
+  const begin = (playing: Playing<R, A>): Effect.Effect<void> =>
     Effect.suspend(() => {
       current = playing
       expect()
@@ -108,7 +117,7 @@ export const make = Effect.fnUntraced(function*<R>(
       return prepareInTime(playing)
     })
 
-  const watch = (playing: Playing<R>): Effect.Effect<void> =>
+  const watch = (playing: Playing<R, A>): Effect.Effect<void> =>
     playing.track.awaitEnd.pipe(
       Effect.flatMap((end) => lock.withPermit(onEnd(playing, end))),
       Effect.forkIn(scope, { startImmediately: true }),
@@ -116,8 +125,9 @@ export const make = Effect.fnUntraced(function*<R>(
     )
 
   const beIdle = Effect.suspend(() => {
+    if (halted !== undefined) return Deferred.fail(idle, halted)
     journal.idle()
-    return halted === undefined ? Deferred.succeed(idle, undefined) : Deferred.fail(idle, halted)
+    return Deferred.succeed(idle, undefined)
   })
 
   /** Does something without waiting for what is being opened. */
@@ -135,9 +145,9 @@ export const make = Effect.fnUntraced(function*<R>(
 
   const isFree = () => current === undefined && halted === undefined
   /** It is heard already, in a crossfade. */
-  const isHeard = (playing: Playing<R> | undefined) =>
+  const isHeard = (playing: Playing<R, A> | undefined) =>
     playing === undefined ? Effect.succeed(false) : Effect.map(playing.track.position, (positionMs) => positionMs > 0)
-  const isCurrent = (playing: Playing<R>) => current === playing
+  const isCurrent = (playing: Playing<R, A>) => current === playing
   const canPrepare = () => prepared === undefined && halted === undefined && urgent === 0
 
   /** Plays the next entry, where nothing plays. */
@@ -178,7 +188,7 @@ export const make = Effect.fnUntraced(function*<R>(
   })
 
   /** Opens the next entry when the current one is about to end. */
-  const prepareInTime = (playing: Playing<R>): Effect.Effect<void> =>
+  const prepareInTime = (playing: Playing<R, A>): Effect.Effect<void> =>
     Effect.gen(function*() {
       preparing?.interruptUnsafe()
       const wait = Effect.gen(function*() {
@@ -187,7 +197,7 @@ export const make = Effect.fnUntraced(function*<R>(
           const state = yield* playing.track.state
           if (state._tag === "Ended") return
           const leftMs = durationMs === undefined ? 0 : durationMs - (yield* playing.track.position)
-          const waitMs = leftMs - openAheadMs - crossfadeMs
+          const waitMs = leftMs - openAheadMs - crossfadeMs()
           if (waitMs <= 0) {
             return yield* lock.withPermit(Effect.suspend(() => isCurrent(playing) ? prepare : Effect.void))
           }
@@ -219,7 +229,7 @@ export const make = Effect.fnUntraced(function*<R>(
   let empty: Array<() => void> = []
 
   /** An entry has come and gone while the one before it still plays. */
-  const passed = (playing: Playing<R>, end: TrackEnd) =>
+  const passed = (playing: Playing<R, A>, end: TrackEnd) =>
     Effect.map(playing.track.position, (positionMs) => {
       const { item, track } = playing
       line.remove(item)
@@ -233,9 +243,12 @@ export const make = Effect.fnUntraced(function*<R>(
       journal.changed()
     })
 
-  const onEnd = Effect.fnUntraced(function*(playing: Playing<R>, end: TrackEnd): Effect.fn.Return<void> {
+  const onEnd = Effect.fnUntraced(function*(playing: Playing<R, A>, end: TrackEnd): Effect.fn.Return<void> {
+    const isHalt = end._tag === "Failed" && !ofSource.has(end.error.reason._tag)
     if (prepared === playing) {
       prepared = undefined
+      // it goes on waiting, and the end of the current one says why the player is gone
+      if (isHalt) return
       if (end._tag === "Failed") {
         journal.failed(playing.item, end.error)
         line.remove(playing.item)
@@ -264,6 +277,12 @@ export const make = Effect.fnUntraced(function*<R>(
     current = undefined
     const follower = prepared
     prepared = undefined
+    if (isHalt) {
+      halt(end.error)
+      if (follower !== undefined) yield* follower.track.stop
+      yield* beIdle
+      return
+    }
     if (
       follower !== undefined && why !== "stop" && (follower.item === line.upcoming()[0] || (yield* isHeard(follower)))
     ) {
@@ -303,6 +322,7 @@ export const make = Effect.fnUntraced(function*<R>(
 
   return {
     current: () => current,
+    playing: () => [current, prepared].filter((one) => one !== undefined),
     expect,
     revise: revising,
     end,

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { VoiceError } from "../VoiceError.ts"
+import * as VoiceError from "../VoiceError.ts"
 import type { AudioSource } from "./AudioSource.ts"
 import * as LineUp from "./LineUp.ts"
 import * as QueueJournal from "./QueueJournal.ts"
@@ -50,21 +50,23 @@ export type {
  * @category models
  * @since 0.1.0
  */
-export interface Contents {
+export interface Contents<A = unknown> {
   readonly current:
     | {
-      readonly entry: Entry
+      readonly entry: Entry<A>
       readonly state: TrackState
       readonly positionMs: number
       readonly durationMs: number | undefined
     }
     | undefined
-  readonly upcoming: ReadonlyArray<Entry>
+  readonly upcoming: ReadonlyArray<Entry<A>>
   /** What was played, the latest last: a hundred at most. */
-  readonly history: ReadonlyArray<Entry>
+  readonly history: ReadonlyArray<Entry<A>>
   /** What could not be played, and why, the latest last: a hundred at most. */
-  readonly failures: ReadonlyArray<QueueJournal.Failure>
+  readonly failures: ReadonlyArray<QueueJournal.Failure<A>>
   readonly repeat: LineUp.Repeat
+  /** The level of all entries. */
+  readonly gain: number
 }
 
 /**
@@ -83,6 +85,19 @@ export interface QueueOptions {
 }
 
 /**
+ * @category models
+ * @since 0.1.0
+ */
+export interface AddOptions<A = unknown> {
+  /** The place among those that wait, from 0 on. Default: behind them. */
+  readonly at?: number | undefined
+  /** Its own level, by which that of the queue is multiplied. Default 1. */
+  readonly gain?: number | undefined
+  /** What the program knows of it: it comes back in each {@link Entry}. */
+  readonly data?: A | undefined
+}
+
+/**
  * Where a queue plays: a session, or anything that plays tracks one after another.
  *
  * @category models
@@ -97,21 +112,21 @@ export interface Player {
       readonly after?: Track | undefined
       readonly crossfade?: Duration.Input | undefined
     }
-  ) => Effect.Effect<Track, VoiceError, R>
+  ) => Effect.Effect<Track, VoiceError.VoiceError, R>
 }
 
 /**
- * Sources in order. It plays as soon as there is something in it.
+ * Sources in order, of which each may have data of the type `A`. It plays as soon as there is something in it.
  *
  * @category models
  * @since 0.1.0
  */
-export interface TrackQueue<in R = never> {
+export interface TrackQueue<in R = never, in out A = unknown> {
   /**
    * Adds a source at the end, or so that it is the one at place `at` of those that wait. Where nothing plays, it is opened
    * before this returns.
    */
-  readonly add: (source: AudioSource<R>, options?: { readonly at?: number | undefined }) => Effect.Effect<Entry>
+  readonly add: (source: AudioSource<R>, options?: AddOptions<A>) => Effect.Effect<Entry<A>>
   /** Takes an entry out that waits; says whether there was one. */
   readonly remove: (id: number) => Effect.Effect<boolean>
   /** Puts a waiting entry at another place; says whether there was one. */
@@ -120,9 +135,9 @@ export interface TrackQueue<in R = never> {
    * Ends what plays and goes on with the next, also where one entry is repeated; what is being opened, while nothing plays, is
    * left out. Gives what plays then.
    */
-  readonly skip: Effect.Effect<Entry | undefined>
+  readonly skip: Effect.Effect<Entry<A> | undefined>
   /** Goes back to what was played last; what plays comes after it. Gives what plays then. */
-  readonly back: Effect.Effect<Entry | undefined>
+  readonly back: Effect.Effect<Entry<A> | undefined>
   /** Mixes up what waits. */
   readonly shuffle: Effect.Effect<void>
   /** Takes out all that waits. */
@@ -130,16 +145,26 @@ export interface TrackQueue<in R = never> {
   /** Ends what plays and takes out all that waits. */
   readonly stop: Effect.Effect<void>
   readonly setRepeat: (repeat: LineUp.Repeat) => Effect.Effect<void>
+  /**
+   * The level of all entries from now on; what plays goes there within `ramp`, 20 ms by default. Fails as `Track.volume`, with
+   * `Unsupported` for a gain that is negative or no number.
+   */
+  readonly setGain: (
+    gain: number,
+    options?: { readonly ramp?: Duration.Input | undefined }
+  ) => Effect.Effect<void, VoiceError.VoiceError>
+  /** How long entries sound together, from the next one that is opened on. */
+  readonly setCrossfade: (crossfade: Duration.Input) => Effect.Effect<void>
   /** The track that plays, to pause it, seek in it or change its volume. */
   readonly current: Effect.Effect<Track | undefined>
-  readonly contents: Effect.Effect<Contents>
+  readonly contents: Effect.Effect<Contents<A>>
   /** All events (the last 64), and each one from then on. */
-  readonly events: Stream.Stream<QueueEvent>
+  readonly events: Stream.Stream<QueueEvent<A>>
   /**
-   * Waits until nothing plays and nothing waits. Fails where the player takes no more tracks, because its session has ended:
-   * what waits stays in the queue then.
+   * Waits until nothing plays and nothing waits. Fails where the player takes no more tracks, with the reason for which its
+   * session has ended: what waits stays in the queue then.
    */
-  readonly awaitIdle: Effect.Effect<void, VoiceError>
+  readonly awaitIdle: Effect.Effect<void, VoiceError.VoiceError>
 }
 
 /**
@@ -161,29 +186,30 @@ export interface TrackQueue<in R = never> {
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*<R = never>(
+export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   player: Player,
   options: QueueOptions = {}
-): Effect.fn.Return<TrackQueue<R>, never, R | Scope.Scope> {
+): Effect.fn.Return<TrackQueue<R, A>, never, R | Scope.Scope> {
   // without its scope the context is one of R, which the compiler cannot see while R is open
   const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
-  const crossfade = options.crossfade ?? 0
-  const line = LineUp.make<Item<R>>(options.repeat ?? "off")
-  const journal = QueueJournal.make()
+  let crossfade = options.crossfade ?? 0
+  let gain = options.gain ?? 1
+  const line = LineUp.make<Item<R, A>>(options.repeat ?? "off")
+  const journal = QueueJournal.make<A>()
   let numbers = 0
-  const order = yield* QueueOrder.make<R>({
+  const order = yield* QueueOrder.make<R, A>({
     line,
     journal,
-    crossfadeMs: Duration.toMillis(Duration.fromInputUnsafe(crossfade)),
+    crossfadeMs: () => Duration.toMillis(Duration.fromInputUnsafe(crossfade)),
     openAheadMs: Duration.toMillis(Duration.fromInputUnsafe(options.openAhead ?? "10 seconds")),
-    play: ({ source }, after) =>
+    play: ({ gain: own, source }, after) =>
       player.play(source, {
-        ...(options.gain === undefined ? {} : { gain: options.gain }),
+        ...(gain * own === 1 ? {} : { gain: gain * own }),
         ...(after === undefined ? {} : { after, crossfade })
       }).pipe(Effect.provideContext(context))
   })
 
-  const playingNow = (): Entry | undefined => {
+  const playingNow = (): Entry<A> | undefined => {
     const playing = order.current()
     return playing === undefined ? undefined : entryOf(playing.item)
   }
@@ -191,9 +217,9 @@ export const make = Effect.fnUntraced(function*<R = never>(
   const waiting = (id: number) => line.upcoming().find((one) => one.id === id)
 
   return {
-    add: (source, { at } = {}) =>
+    add: (source, { at, data, gain: own = 1 } = {}) =>
       Effect.suspend(() => {
-        const item: Item<R> = { id: ++numbers, name: source.name, source }
+        const item: Item<R, A> = { id: ++numbers, name: source.name, source, gain: own, data }
         order.expect()
         line.insert(item, at)
         return Effect.as(order.revise, entryOf(item))
@@ -240,6 +266,24 @@ export const make = Effect.fnUntraced(function*<R = never>(
         line.setRepeat(value)
         return order.revise
       }),
+    setGain: (to, { ramp } = {}) =>
+      Effect.suspend(() => {
+        if (!Number.isFinite(to) || to < 0) {
+          return VoiceError.fail(
+            new VoiceError.Unsupported({ feature: `a gain of ${to}`, detail: "it has to be a number from 0 on" })
+          )
+        }
+        gain = to
+        return Effect.forEach(
+          order.playing(),
+          ({ item, track }) => track.volume(to * item.gain, { ramp }),
+          { discard: true }
+        )
+      }),
+    setCrossfade: (to) =>
+      Effect.sync(() => {
+        crossfade = to
+      }),
     current: Effect.sync(() => order.current()?.track),
     contents: Effect.gen(function*() {
       const playing = order.current()
@@ -253,7 +297,8 @@ export const make = Effect.fnUntraced(function*<R = never>(
         upcoming: line.upcoming().map(entryOf),
         history: line.history().map(entryOf),
         failures: journal.failures(),
-        repeat: line.repeat()
+        repeat: line.repeat(),
+        gain
       }
     }),
     get events() {

@@ -259,6 +259,37 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(rig.queue), "a|-|b")
     }))
 
+  it.effect("gives back with each entry what it was added with", () =>
+    Effect.gen(function*() {
+      const { player } = makePlayer({ a: minute, b: minute })
+      const queue = yield* TrackQueue.make<never, { readonly by: string }>(player)
+      const seen: Array<string | undefined> = []
+      yield* queue.events.pipe(
+        Stream.runForEach((event) =>
+          Effect.sync(() => {
+            if (event._tag === "Started" || event._tag === "Ended") seen.push(event.entry.data?.by)
+          })
+        ),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const entry = yield* queue.add(source("a"), { data: { by: "ada" } })
+      assert.deepStrictEqual(entry, { id: 1, name: "a", data: { by: "ada" } })
+      assert.deepStrictEqual(yield* queue.add(source("b")), { id: 2, name: "b" })
+      yield* TestClock.adjust("90 seconds")
+      assert.deepStrictEqual(seen, ["ada", "ada", undefined])
+      assert.deepStrictEqual((yield* queue.contents).history, [entry])
+    }))
+
+  it.effect("fades as it was told last", () =>
+    Effect.gen(function*() {
+      const { log, queue } = yield* setup({ a: minute, b: minute, c: minute }, { crossfade: "5 seconds" })
+      yield* TestClock.adjust("44 seconds")
+      yield* queue.setCrossfade("20 seconds")
+      yield* TestClock.adjust("1 second")
+      // twenty seconds before its end, and ten ahead
+      assert.include(log, "open b at 45000")
+    }))
+
   it.effect("waits for nothing that hangs while it is opened: not to skip it, nor to stop, remove and add", () =>
     Effect.gen(function*() {
       const hanging = { lengthMs: undefined, says: "hangs" } as const

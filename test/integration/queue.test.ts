@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as TrackQueue from "../../src/audio/TrackQueue.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
@@ -135,5 +136,55 @@ describe("a queue in a session", () => {
         }).pipe(Effect.scoped), { crossfade: "1500 millis" })
       assert.deepStrictEqual(opens, { jingle: 1, nothing: 1 })
       assert.isAbove(Hearing.levelOf(sound.left, 1_000, 48 * 1_700, 1_920), 0.05)
+    }))
+
+  for (const count of [1, 2, 3]) {
+    it.effect(`is halted by the end of its session, and keeps what waits: ${count} entries`, () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const queue = yield* TrackQueue.make(yield* Rig.join("lobby"))
+        const events = yield* Effect.forkScoped(
+          Stream.runCollect(Stream.takeUntil(queue.events, ({ _tag }) => _tag === "Halted" || _tag === "Idle"))
+        )
+        for (let i = 1; i <= count; i++) {
+          yield* queue.add(AudioSource.fromFrames(Rig.frames(500, i), { name: `${i}` }))
+        }
+        const idle = yield* Effect.forkScoped(Effect.flip(queue.awaitIdle))
+        yield* Effect.sleep("2 seconds")
+        yield* discord.faults.kick("bot")
+        assert.strictEqual((yield* Fiber.join(idle)).reason._tag, "Kicked")
+        const seen = Array.from(yield* Fiber.join(events)).filter(({ _tag }) => _tag !== "Changed")
+        assert.deepStrictEqual(seen.map(({ _tag }) => _tag), ["Started", "Ended", "Halted"])
+        assert(seen[2]?._tag === "Halted" && seen[2].error.reason._tag === "Kicked")
+        yield* Effect.sleep("10 seconds")
+        const { current, failures, history, upcoming } = yield* queue.contents
+        assert.isUndefined(current)
+        assert.deepStrictEqual(failures, [])
+        assert.deepStrictEqual(history.map(({ name }) => name), ["1"])
+        assert.deepStrictEqual(upcoming.map(({ name }) => name), ["2", "3"].slice(0, count - 1))
+        yield* queue.add(AudioSource.fromFrames([], { name: "late" }))
+        assert.strictEqual((yield* Effect.flip(queue.awaitIdle)).reason._tag, "Kicked")
+      })).pipe(Effect.provide(Rig.memory())))
+  }
+
+  it.effect("has a level of its own, which those that follow begin with", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* queued((queue) =>
+        Effect.gen(function*() {
+          yield* queue.add(Hearing.pcm(Hearing.sine(440), 2_000))
+          yield* queue.add(Hearing.pcm(Hearing.sine(440), 1_000), { gain: 2 })
+          yield* queue.add(Hearing.pcm(Hearing.sine(440), 1_000))
+          yield* Effect.sleep("1 second")
+          const refused = yield* Effect.orDie(Effect.flip(queue.setGain(NaN)))
+          assert.strictEqual(refused.reason._tag, "Unsupported")
+          yield* Effect.orDie(queue.setGain(0.25))
+          assert.strictEqual((yield* queue.contents).gain, 0.25)
+        })
+      )
+      const level = (ms: number) => Hearing.levelOf(sound.left, 440, 48 * ms, 9_600)
+      const full = level(500)
+      assert.closeTo(level(1_600) / full, 0.25, 0.02)
+      assert.closeTo(level(2_400) / full, 0.5, 0.03)
+      assert.closeTo(level(3_400) / full, 0.25, 0.02)
     }))
 })
