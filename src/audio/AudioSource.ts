@@ -146,11 +146,13 @@ export interface ContainerOptions {
  * @since 0.1.0
  */
 export const fromFile = (path: string | URL, options?: ContainerOptions): AudioSource => {
-  const file = path instanceof URL ? ByteSource.unescaped(path.pathname) : path
+  const isUrl = typeof path === "string" && /^[a-z][a-z0-9+.-]+:\/\//i.test(path) && URL.canParse(path)
+  const place = isUrl ? new URL(path) : path
+  const file = place instanceof URL ? ByteSource.unescaped(place.pathname) : place
   const name = options?.name ?? Path.basename(file)
   // a name that begins with a dash is none of ffmpeg's options this way
   const fallback = Ffmpeg.fallback(options?.ffmpeg, Path.resolve(file))
-  return { name, open: Effect.flatMap(ByteSource.file(path, name), (bytes) => Container.open(bytes, fallback)) }
+  return { name, open: Effect.flatMap(ByteSource.file(place, name), (bytes) => Container.open(bytes, fallback)) }
 }
 
 /**

@@ -109,6 +109,9 @@ const pathOf = (path: string | URL): string => Path.resolve(path instanceof URL 
 const missing = new Set(["ENOENT", "ENOTDIR"])
 
 const fileFailure = (name: string, path: string | URL, cause: unknown): VoiceError.VoiceError => {
+  if (path instanceof URL && path.protocol !== "file:") {
+    return failure(name, "NotFound", "it is a URL and no file: AudioSource.fromUrl plays those of http and https")
+  }
   const code = errnoOf(cause)
   if (missing.has(code)) return failure(name, "NotFound", `there is no such file: ${pathOf(path)}`)
   if (code === "EACCES" || code === "EPERM") {

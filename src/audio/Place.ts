@@ -36,6 +36,8 @@ export interface Place {
   /** Of what plays here and what is attached later. */
   readonly setPaused: (paused: boolean) => Effect.Effect<void>
   readonly setGain: (gain: number, rampMs: number) => Effect.Effect<void, VoiceError>
+  /** The gain that was set last. */
+  readonly gain: () => number
   /** Media time of the ring that was sent, in milliseconds. */
   readonly heardMs: (track: TrackNumber) => number | undefined
   readonly metrics: () => Seat.TrackMetrics
@@ -148,6 +150,7 @@ export const make = (host: Host, options: PlaceOptions): Place => {
           })
         ))
       }),
+    gain: () => seat.gain,
     heardMs: (track) => {
       const entry = entryOf(track)
       return entry === undefined ? undefined : host.heardMs(entry)

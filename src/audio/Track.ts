@@ -18,7 +18,8 @@ import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import * as VoiceError from "../VoiceError.ts"
-import type { AudioSource } from "./AudioSource.ts"
+import type { AudioSource, Tags } from "./AudioSource.ts"
+import * as Bounds from "./Bounds.ts"
 import * as Broadcast from "./Broadcast.ts"
 import type { Place } from "./Place.ts"
 import * as Reading from "./Reading.ts"
@@ -84,7 +85,7 @@ export interface TrackOptions {
   readonly buffer?: Duration.Input | undefined
   /** How long a source may take to open, or give nothing before the track ends `Starved`. Default 30 seconds. */
   readonly starveTimeout?: Duration.Input | undefined
-  /** How often the source is played again from its start; "forever" for no end. Default 0. */
+  /** How often the source is played again from its start: a whole number, or "forever" for no end. Default 0. */
   readonly loop?: number | "forever" | undefined
   /** Starts paused. Default false. */
   readonly paused?: boolean | undefined
@@ -100,6 +101,12 @@ export interface Track {
   readonly name: string
   /** Milliseconds, where the source knows it. */
   readonly durationMs: number | undefined
+  /** What the source says of itself, such as its `title`, with names in lower case. */
+  readonly tags: Tags
+  /** The level that it has, or goes to. */
+  readonly gain: Effect.Effect<number>
+  /** How often it is still played again; `Infinity` without end. */
+  readonly loopsLeft: Effect.Effect<number>
   readonly state: Effect.Effect<TrackState>
   /** The state now and each one after it, up to and including `Ended`. */
   readonly changes: Stream.Stream<TrackState>
@@ -114,11 +121,11 @@ export interface Track {
   /**
    * Goes on at a position, to the frame that holds it. What plays goes on until the source is open there; where that fails,
    * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another. Behind the end of
-   * the source it ends. Fails with `Unsupported` for infinity.
+   * the source it ends. Fails with `Unsupported` for what is no place in a source: a negative time, infinity, or no number.
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
-  /** How often to play again after the current pass. */
-  readonly loop: (times: number | "forever") => Effect.Effect<void>
+  /** How often to play again after the current pass. Fails with `Unsupported` for what is no whole number from 0 on. */
+  readonly loop: (times: number | "forever") => Effect.Effect<void, VoiceError.VoiceError>
   /**
    * Goes to a gain (1 is the source's own level) within `ramp`, 20 ms by default, without a click. What is mixed already is
    * heard before. An Opus track that leaves gain 1 is decoded, mixed and encoded; back at 1 and alone, it is passed through
@@ -179,13 +186,14 @@ export const make = Effect.fnUntraced(function*<R>(
   become(state)
   const events = Broadcast.make<TrackEvent>(eventsKept, eventsKept)
 
-  let loopsLeft: number = options.loop === "forever" ? Infinity : options.loop ?? 0
+  let loopsLeft = yield* Bounds.times(options.loop ?? 0)
   let looped = 0
   let paused = options.paused ?? false
   let everStarted = false
   /** Of the monotonic clock, while the track waits for its source. */
   let hungryMs: number | undefined
   let durationMs: number | undefined
+  let tags: Tags = {}
   let current: Playing | undefined
   let reader: Fiber.Fiber<void> | undefined
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
@@ -321,6 +329,7 @@ export const make = Effect.fnUntraced(function*<R>(
         }
         current = playing
         durationMs = opened.durationMs
+        tags = opened.tags
         // before the end, which may come at once
         if (isSought) events.publish({ _tag: "Sought", positionMs: Math.min(fromMs, durationMs ?? Infinity) })
         yield* beHungry
@@ -399,12 +408,7 @@ export const make = Effect.fnUntraced(function*<R>(
     })
 
   const setGain = (gain: number, ramp: Duration.Input | undefined) =>
-    Effect.suspend(() => {
-      if (!Number.isFinite(gain) || gain < 0) {
-        return VoiceError.fail(
-          new VoiceError.Unsupported({ feature: `a gain of ${gain}`, detail: "it has to be a number from 0 on" })
-        )
-      }
+    Effect.flatMap(Bounds.gain(gain), () => {
       if (isOver()) return Effect.void
       return place.setGain(
         gain,
@@ -415,6 +419,9 @@ export const make = Effect.fnUntraced(function*<R>(
   return {
     name: source.name,
     durationMs,
+    tags,
+    gain: Effect.sync(place.gain),
+    loopsLeft: Effect.sync(() => loopsLeft),
     state: Effect.sync(() => state),
     changes: Stream.suspend(() => Stream.takeUntil(states.stream(), (now) => now._tag === "Ended")),
     events: Stream.suspend(() => Stream.takeUntil(events.stream(), (event) => event._tag === "Ended")),
@@ -429,17 +436,12 @@ export const make = Effect.fnUntraced(function*<R>(
             new VoiceError.Unsupported({ feature: "seeking", detail: "the track has ended" })
           )
         }
-        const fromMs = Math.max(0, Duration.toMillis(Duration.fromInputUnsafe(position)))
-        if (!Number.isFinite(fromMs)) {
-          return yield* VoiceError.fail(
-            new VoiceError.Unsupported({ feature: "seeking", detail: `${fromMs} ms is no place in a source` })
-          )
-        }
+        const fromMs = yield* Bounds.place(position)
         yield* start(fromMs, true)
       }),
     loop: (times) =>
-      Effect.suspend(() => {
-        loopsLeft = times === "forever" ? Infinity : Math.max(0, times)
+      Effect.flatMap(Bounds.times(times), (left) => {
+        loopsLeft = left
         if (loopsLeft === 0 || isOver() || current?.reading.isComplete() !== true) return Effect.void
         // nobody asks any more whether another pass follows, so that the rest of this one is read anew
         return Effect.ignore(start(current.reading.takenMs()))

@@ -10,8 +10,9 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import * as VoiceError from "../VoiceError.ts"
+import type * as VoiceError from "../VoiceError.ts"
 import type { AudioSource } from "./AudioSource.ts"
+import * as Bounds from "./Bounds.ts"
 import * as LineUp from "./LineUp.ts"
 import * as QueueJournal from "./QueueJournal.ts"
 import { type Entry, entryOf, type Item, type QueueEvent } from "./QueueJournal.ts"
@@ -267,12 +268,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
         return order.revise
       }),
     setGain: (to, { ramp } = {}) =>
-      Effect.suspend(() => {
-        if (!Number.isFinite(to) || to < 0) {
-          return VoiceError.fail(
-            new VoiceError.Unsupported({ feature: `a gain of ${to}`, detail: "it has to be a number from 0 on" })
-          )
-        }
+      Effect.flatMap(Bounds.gain(to), () => {
         gain = to
         return Effect.forEach(
           order.playing(),

@@ -8,13 +8,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { AudioSource } from "../audio/AudioSource.ts"
+import * as Bounds from "../audio/Bounds.ts"
 import type { Place } from "../audio/Place.ts"
 import * as Player from "../audio/Player.ts"
 import * as Track from "../audio/Track.ts"
 import type { Mixer } from "../Mixer.ts"
 import type { Ducking } from "../mixer/messages.ts"
 import type { EncoderOptions } from "../OpusEncoder.ts"
-import * as VoiceError from "../VoiceError.ts"
+import type * as VoiceError from "../VoiceError.ts"
 import * as Traces from "./Traces.ts"
 
 /**
@@ -126,12 +127,7 @@ export const make = Effect.fnUntraced(function*(
 
   const play = <R>(source: AudioSource<R>, options: PlayOptions = {}) =>
     Effect.gen(function*() {
-      const gain = options.gain ?? 1
-      if (!Number.isFinite(gain) || gain < 0) {
-        return yield* VoiceError.fail(
-          new VoiceError.Unsupported({ feature: `a gain of ${gain}`, detail: "it has to be a number from 0 on" })
-        )
-      }
+      const gain = yield* Bounds.gain(options.gain ?? 1)
       const place = (yield* making).place({
         gain,
         fadeInMs: toMs(options.fadeIn),

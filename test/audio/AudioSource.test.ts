@@ -120,6 +120,16 @@ describe("AudioSource", () => {
         assert.strictEqual(yield* kind(AudioSource.fromFile(yield* fileOf(new Uint8Array(0)))), "Empty")
         const [, message] = yield* failureOf(AudioSource.fromFile(Path.join(path, "nothing.ogg")))
         assert.match(message, /nothing\.ogg.*NotFound.*no such file: \//)
+        for (
+          const url of ["https://example.com/a.mp3?token=secret", new URL("https://example.com/a.mp3?token=secret")]
+        ) {
+          const [kind, message] = yield* failureOf(AudioSource.fromFile(url))
+          assert.strictEqual(kind, "NotFound")
+          assert.match(message, /fromUrl/)
+          assert.notInclude(message, "secret")
+        }
+        const song = yield* fileOf(ogg([packet(1)]), "a song.ogg")
+        assert.strictEqual((yield* play(AudioSource.fromFile(pathToFileURL(song).href))).end, "Done")
       }))
   })
 

@@ -347,6 +347,10 @@ describe("Track", () => {
       const again = fake.taken.length
       yield* play(fake, 20)
       assert.strictEqual(indexOf(fake.taken[again] ?? frameOf(0)), 50)
+      const { length } = fake.taken
+      assert.strictEqual((yield* Effect.flip(track.seek(NaN))).reason._tag, "Unsupported")
+      yield* play(fake, 20)
+      assert.strictEqual(indexOf(fake.taken[length] ?? frameOf(0)), indexOf(fake.taken[length - 1] ?? frameOf(0)) + 1)
       yield* track.stop
       assert.strictEqual((yield* Effect.flip(track.seek(0))).reason._tag, "Unsupported")
     }))
@@ -357,7 +361,12 @@ describe("Track", () => {
       const track = yield* fake.play(sourceOf(30), { loop: "forever" })
       yield* play(fake, 70)
       assert.strictEqual(yield* track.position, (fake.taken.length % 30) * 20)
+      assert.strictEqual(yield* track.loopsLeft, Infinity)
+      assert.strictEqual((yield* Effect.flip(track.loop(NaN))).reason._tag, "Unsupported")
+      assert.strictEqual(yield* track.loopsLeft, Infinity)
+      assert.strictEqual((yield* Effect.flip(fake.play(sourceOf(1), { loop: -1 }))).reason._tag, "Unsupported")
       yield* track.loop(0)
+      assert.strictEqual(yield* track.loopsLeft, 0)
       yield* play(fake, 200)
       assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
       assert.strictEqual(fake.taken.length % 30, 0)

@@ -1,0 +1,52 @@
+/**
+ * What a program asks of a track in numbers, and which of them are none: a command that was parsed badly gives `NaN`.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as VoiceError from "../VoiceError.ts"
+
+const unsupported = (feature: string, detail: string) =>
+  VoiceError.fail(new VoiceError.Unsupported({ feature, detail }))
+
+/**
+ * A gain as it is. Fails with `Unsupported` for one that is negative, infinite or no number.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const gain = (value: number): Effect.Effect<number, VoiceError.VoiceError> =>
+  Number.isFinite(value) && value >= 0
+    ? Effect.succeed(value)
+    : unsupported(`a gain of ${value}`, "it has to be a number from 0 on")
+
+/**
+ * How often, `Infinity` for "forever". Fails with `Unsupported` for what is no whole number from 0 on.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const times = (value: number | "forever"): Effect.Effect<number, VoiceError.VoiceError> => {
+  if (value === "forever" || value === Infinity) return Effect.succeed(Infinity)
+  return Number.isInteger(value) && value >= 0
+    ? Effect.succeed(value)
+    : unsupported(`to loop ${value} times`, "it has to be a whole number from 0 on")
+}
+
+/**
+ * A place in a source in milliseconds. Fails with `Unsupported` for one that is negative, infinite or none.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const place = (value: Duration.Input): Effect.Effect<number, VoiceError.VoiceError> => {
+  // a duration of what is no number would be 0
+  const isNone = typeof value === "number" && !(value >= 0)
+  const duration = isNone ? undefined : Option.getOrUndefined(Duration.fromInput(value))
+  const ms = duration === undefined ? NaN : Duration.toMillis(duration)
+  return Number.isFinite(ms) && ms >= 0
+    ? Effect.succeed(ms)
+    : unsupported("seeking", `${String(value)} is no place in a source`)
+}

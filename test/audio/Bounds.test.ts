@@ -1,0 +1,34 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect } from "effect"
+import * as Bounds from "../../src/audio/Bounds.ts"
+import type { VoiceError } from "../../src/VoiceError.ts"
+
+const outcomes = <A>(check: (value: A) => Effect.Effect<number, VoiceError>, values: ReadonlyArray<A>) =>
+  Effect.forEach(
+    values,
+    (value) => check(value).pipe(Effect.catch(({ reason }) => Effect.succeed(`${reason._tag}: ${reason.message}`)))
+  )
+
+const refused = (said: unknown) => assert.match(String(said), /^Unsupported: /)
+
+describe("Bounds", () => {
+  it.effect("take gains from 0 on", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* outcomes(Bounds.gain, [0, 0.5, 3]), [0, 0.5, 3])
+      for (const said of yield* outcomes(Bounds.gain, [-0.1, NaN, Infinity])) refused(said)
+    }))
+
+  it.effect("take whole numbers of times, and for ever", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* outcomes(Bounds.times, [0, 7, "forever", Infinity]), [0, 7, Infinity, Infinity])
+      for (const said of yield* outcomes(Bounds.times, [-1, 1.5, NaN, -Infinity])) refused(said)
+    }))
+
+  it.effect("take places in a source, in milliseconds or as a duration", () =>
+    Effect.gen(function*() {
+      const places = [0, 1_500.5, "2 seconds", Duration.minutes(1)] as const
+      assert.deepStrictEqual(yield* outcomes(Bounds.place, places), [0, 1_500.5, 2_000, 60_000])
+      const none = [NaN, -1, Infinity, Duration.infinity, Duration.millis(-5)]
+      for (const said of yield* outcomes(Bounds.place, none)) refused(said)
+    }))
+})
