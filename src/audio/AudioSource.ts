@@ -24,6 +24,7 @@ import * as LiveSource from "./LiveSource.ts"
 import * as NodeStream from "./NodeStream.ts"
 import * as PcmSource from "./PcmSource.ts"
 import * as RawPcm from "./RawPcm.ts"
+import * as Reconnect from "./Reconnect.ts"
 
 /**
  * One Opus packet, ready to be sent. `samples` is its duration at 48 kHz, 120 to 5760 (2.5 to 120 ms).
@@ -201,7 +202,8 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
 /**
  * What {@link fromFile} reads, from an HTTP or HTTPS URL. A connection that breaks or stalls is replaced by the schedule
  * `reconnect`, and goes on at the byte where it was; the content must be the same by its `ETag`, its `Last-Modified` and its
- * length. Where the server has ranges, it can be sought in. The name is the last part of the path by default.
+ * length. Where the server has ranges, it can be sought in. A station is joined again by the same schedule, and goes on with what
+ * it sends then. The name is the last part of the path by default.
  *
  * Fails like {@link fromFile}, and with `NotFound` for 404 and 410, `Unreadable` for 401 and 403, and `Failed` for other answers,
  * when the schedule has ended, and when the content has changed.
@@ -212,7 +214,8 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
 export const fromUrl = (url: string | URL, options?: HttpSource.UrlOptions & ContainerOptions): AudioSource => {
   const name = HttpSource.name(url, options)
   const fallback = Ffmpeg.fallback(options?.ffmpeg)
-  return { name, open: Effect.flatMap(HttpSource.open(url, options), (bytes) => Container.open(bytes, fallback)) }
+  const openOnce = Effect.flatMap(HttpSource.open(url, options), (bytes) => Container.open(bytes, fallback))
+  return { name, open: Reconnect.open(name, openOnce, options?.reconnect ?? HttpSource.defaultReconnect) }
 }
 
 /**

@@ -30,13 +30,19 @@ export interface UrlOptions {
   /** How long an answer, or the next bytes, may take before the connection is replaced. Default 10 seconds. */
   readonly stallTimeout?: Duration.Input | undefined
   /**
-   * It is a station: what is sent now is what is wanted, and a connection that was cut is the end, `Failed`. Default: whether
-   * the server says so (`icy-` headers).
+   * It is a station: what is sent now is what is wanted, and one whose connection has ended is joined again, by `reconnect`.
+   * Default: whether the server says so (`icy-` headers).
    */
   readonly live?: boolean | undefined
 }
 
-const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
+/**
+ * 200 ms, doubling up to 5 seconds, 8 times.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
   Schedule.exponential("200 millis", 2),
   Schedule.spaced("5 seconds")
 ]).pipe(Schedule.upTo({ times: 8 }))

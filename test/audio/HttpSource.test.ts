@@ -230,10 +230,45 @@ describe("fromUrl", () => {
         headers: { "icy-name": "a station" },
         cuts: [30_000]
       })
-      const played = yield* collect(AudioSource.fromUrl(server.url, quick))
+      const once = { ...quick, reconnect: Schedule.recurs(0) }
+      const played = yield* collect(AudioSource.fromUrl(server.url, once))
       assert.deepStrictEqual([played.live, played.seekable, played.end], [true, false, "Failed"])
-      assert.match(played.message, /station was cut/)
+      assert.match(played.message, /connection was cut/)
       assert.isAbove(played.pcm.length, 96 * 1500)
+    }))
+
+  it.live("joins a station again whose connection was cut, has ended, or is not there for a moment", () =>
+    Effect.gen(function*() {
+      for (const body of [mp3, song]) {
+        const server = yield* serve({
+          body,
+          ranges: false,
+          lengths: false,
+          headers: { "icy-name": "a station" },
+          // the second connection ends as the station wants it, the third is refused twice
+          cuts: [30_000],
+          status: [200, 200, 404, 503]
+        })
+        const played = yield* collect(AudioSource.fromUrl(server.url, quick), { limitMs: 7_000 })
+        assert.strictEqual(played.end, "Done", played.message)
+        const heardMs = played.pcm.length / 96 + played.frames.reduce((sum, { samples }) => sum + samples / 48, 0)
+        assert.isAtLeast(heardMs, 7_000)
+        assert.isAtLeast(server.asked.length, 5)
+        for (let i = 0; i < 100 && server.open() > 0; i++) yield* Effect.sleep("10 millis")
+        assert.strictEqual(server.open(), 0)
+      }
+    }))
+
+  it.live("gives a station up when the schedule ends, and at once where no other try can help", () =>
+    Effect.gen(function*() {
+      const station = { body: mp3, ranges: false, lengths: false, headers: { "icy-name": "a station" } }
+      const gone = yield* serve({ ...station, status: [200, 404, 404, 404, 404, 404] })
+      const twice = { ...quick, reconnect: Schedule.spaced("10 millis").pipe(Schedule.upTo({ times: 2 })) }
+      assert.strictEqual((yield* collect(AudioSource.fromUrl(gone.url, twice))).end, "NotFound")
+      assert.strictEqual(gone.asked.length, 3)
+      const closed = yield* serve({ ...station, status: [200, 403] })
+      assert.strictEqual((yield* collect(AudioSource.fromUrl(closed.url, quick))).end, "Unreadable")
+      assert.strictEqual(closed.asked.length, 2)
     }))
 
   it.live("leaves no connection behind", () =>

@@ -1,0 +1,118 @@
+/**
+ * A station whose connection ends is joined again, by a schedule, and goes on with what it sends then: nobody can go back in it,
+ * and what it sent meanwhile is gone.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Pull from "effect/Pull"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import type { VoiceError } from "../VoiceError.ts"
+import type { OpenSource } from "./AudioSource.ts"
+import * as ByteSource from "./ByteSource.ts"
+
+/** A source that is open, and what closes it. */
+interface Connection {
+  readonly opened: OpenSource
+  readonly scope: Scope.Closeable
+}
+
+/** What may be otherwise a moment later. A station that is off the air for a moment is not found, too. */
+const passing: ReadonlySet<string> = new Set(["Failed", "Truncated", "Corrupt", "NotFound"])
+
+const isPassing = ({ reason }: VoiceError): boolean => reason._tag === "SourceFailed" && passing.has(reason.kind)
+
+const stepOf = (schedule: Schedule.Schedule<unknown, VoiceError>) => Schedule.toStep(schedule)
+
+/**
+ * Opens a source. If it is live, another one takes its place when it ends or fails, after the delays of the schedule, which
+ * begins anew once sound has come; when that is over, it fails with the last reason. Another source than a live one is given as it
+ * is.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const open = (
+  name: string,
+  openOnce: Effect.Effect<OpenSource, VoiceError, Scope.Scope>,
+  schedule: Schedule.Schedule<unknown, VoiceError>
+): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const outer = yield* Effect.scope
+    const connect: Effect.Effect<Connection, VoiceError> = Effect.gen(function*() {
+      const scope = yield* Scope.fork(outer)
+      const opened = yield* openOnce.pipe(
+        Scope.provide(scope),
+        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+      )
+      return { opened, scope }
+    })
+    let current = yield* connect
+    const first = current.opened
+    if (first.live !== true) return first
+
+    const cut = ByteSource.failure(name, "Failed", "the connection to the station has ended")
+    /** The delays of the attempts since sound has come. */
+    let step: Effect.Success<ReturnType<typeof stepOf>> | undefined
+
+    const delayAfter = (error: VoiceError) =>
+      Effect.gen(function*() {
+        if (!isPassing(error)) return undefined
+        const next = step ??= yield* stepOf(schedule)
+        return yield* Pull.matchEffect(next(yield* Clock.currentTimeMillis, error), {
+          onSuccess: ([, delay]) => Effect.succeed(delay),
+          onFailure: Effect.failCause,
+          onDone: () => Effect.undefined
+        })
+      })
+
+    const rejoin = (why: VoiceError): Effect.Effect<void, VoiceError> =>
+      Effect.gen(function*() {
+        yield* Scope.close(current.scope, Exit.void)
+        let error = why
+        while (true) {
+          const delay = yield* delayAfter(error)
+          if (delay === undefined) return yield* error
+          yield* Effect.logDebug(`a station is connected again in ${Duration.format(delay)}: ${error.message}`)
+          yield* Effect.sleep(delay)
+          const next = yield* Effect.catch(connect, (failure) =>
+            Effect.sync(() => {
+              error = failure
+              return undefined
+            }))
+          if (next === undefined) continue
+          current = next
+          return
+        }
+      })
+
+    const follow = <A>(
+      pull: (opened: OpenSource) => Effect.Effect<A, VoiceError | Cause.Done>
+    ): Effect.Effect<A, VoiceError> =>
+      Effect.suspend(() => pull(current.opened)).pipe(
+        Effect.tap(() =>
+          Effect.sync(() => {
+            step = undefined
+          })
+        ),
+        Effect.catch((end) => Effect.andThen(rejoin(Cause.isDone(end) ? cut : end), follow(pull)))
+      )
+
+    const another = (format: OpenSource["format"]) =>
+      ByteSource.failure(name, "Unsupported", `it was ${first.format} before and is ${format} now`)
+
+    return first.format === "opus"
+      ? {
+        ...first,
+        pull: follow((opened) => opened.format === "opus" ? opened.pull : Effect.fail(another(opened.format)))
+      }
+      : {
+        ...first,
+        pull: follow((opened) => opened.format === "pcm" ? opened.pull : Effect.fail(another(opened.format)))
+      }
+  })
