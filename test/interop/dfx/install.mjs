@@ -2,7 +2,7 @@
  * Installs dfx and the Effect that it runs on into this folder, apart from the tree of the package: in one tree npm would
  * put dfx beside an Effect that it cannot be loaded with. Does nothing when everything in the lockfile is there.
  *
- * `npm ci` at the root runs it (`prepare`), and the test that needs it, in case that did not work. Called with
+ * `npm test` and `npm run check` run it before they begin, and the test that needs it, in case that did not work. Called with
  * `--tolerant`, it says what went wrong but does not fail: it is one test that cannot run then, and that test fails.
  */
 import { spawnSync } from "node:child_process"
