@@ -56,8 +56,8 @@ describe("Policy", () => {
       assert.lengthOf(delays, 10)
       for (const [i, delay] of delays.entries()) {
         // with jitter
-        assert.isAtLeast(delay, Math.min(30_000, 250 * 2 ** i) * 0.8)
-        assert.isAtMost(delay, Math.min(30_000, 250 * 2 ** i) * 1.2)
+        assert.isAtLeast(delay, Math.min(30_000, 25 * 3 ** i) * 0.8)
+        assert.isAtMost(delay, Math.min(30_000, 25 * 3 ** i) * 1.2)
       }
     }))
 })
