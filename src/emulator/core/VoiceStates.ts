@@ -25,7 +25,7 @@ export interface Options {
   readonly context: CoreContext
   readonly world: World.World
   readonly gateway: Pick<GatewayServer, "session" | "dispatch" | "broadcast">
-  readonly voice: Pick<VoiceHalf, "revoke" | "participants">
+  readonly voice: Pick<VoiceHalf, "revocation" | "participants">
   /** Is told who joins, moves and leaves. */
   readonly tell: Observers["tell"]
 }
@@ -121,10 +121,17 @@ export const make = (options: Options): VoiceStates => {
     context.timers.at(due, action)
   }
 
-  const revoke = (state: World.VoiceState, code: number, reason: string, voluntary: boolean) => {
-    revoking = true
-    voice.revoke({ userId: state.userId, guildId: state.guildId, code, reason, voluntary })
-    revoking = false
+  /**
+   * What closes the voice connections that a member has now, of whatever token. It is asked for before the events, because a
+   * client that has heard these may have another one, with a new token, by the time of the close.
+   */
+  const revocation = ({ guildId, userId }: World.VoiceState) => {
+    const end = voice.revocation({ userId, guildId })
+    return (code: number, reason: string, voluntary: boolean) => {
+      revoking = true
+      end({ code, reason, voluntary })
+      revoking = false
+    }
   }
 
   const around = (close: () => void, events: () => void) => {
@@ -287,6 +294,7 @@ export const make = (options: Options): VoiceStates => {
   const remove: VoiceStates["remove"] = (state, { code, only, reason, voluntary = false }) => {
     const json = DiscordObject.voiceState(world, state, true)
     const member = scripted.get(state)
+    const revoke = revocation(state)
     withdraw(state)
     scripted.delete(state)
     leaveChannel(state)
@@ -294,7 +302,7 @@ export const make = (options: Options): VoiceStates => {
     around(
       () => {
         if (member !== undefined) member.detach()
-        else if (only !== "event") revoke(state, code, reason, voluntary)
+        else if (only !== "event") revoke(code, reason, voluntary)
       },
       () => broadcast(state.guildId, json, only === "close" ? state.userId : undefined)
     )
@@ -332,13 +340,14 @@ export const make = (options: Options): VoiceStates => {
     scripted.delete(current)
     leaveChannel(current)
     tellLeft(current)
-    if (member === undefined) revoke(current, 4014, "Disconnected.", false)
+    if (member === undefined) revocation(current)(4014, "Disconnected.", false)
     else member.detach()
   }
 
   const move: VoiceStates["move"] = (state, channel) => {
     if (channel.id === state.channelId) return
     const left = world.channels.get(state.channelId)
+    const revoke = revocation(state)
     withdraw(state)
     // Set anew, so that the member is the last one in its new channel.
     const states = statesOf(state.guildId)
@@ -357,7 +366,7 @@ export const make = (options: Options): VoiceStates => {
     if (left !== undefined) emptied(left)
     around(
       () => {
-        if (!scripted.has(state)) revoke(state, profile.moveCloseCode, "Disconnected.", false)
+        if (!scripted.has(state)) revoke(profile.moveCloseCode, "Disconnected.", false)
       },
       () => announce(state, channel)
     )
@@ -442,11 +451,12 @@ export const make = (options: Options): VoiceStates => {
       return
     }
     const clients = states.filter((state) => !scripted.has(state))
+    const revocations = clients.map(revocation)
     for (const state of clients) withdraw(state)
     around(
       () => {
         if (only === "event") return
-        for (const state of clients) revoke(state, code, "Call terminated.", false)
+        for (const revoke of revocations) revoke(code, "Call terminated.", false)
       },
       () => {
         if (!nullEndpointFirst) return allocated(channel, target, only !== "close")

@@ -91,7 +91,7 @@ describe("close codes", () => {
 
   it("4006 for a token that was withdrawn, without blame", () => {
     const { client, world } = identified()
-    world.half.revoke({ userId: client.userId, guildId, code: 4014, reason: "Disconnected." })
+    world.half.revocation({ userId: client.userId, guildId })({ code: 4014, reason: "Disconnected." })
     world.grants.clear()
     client.connect()
     client.identify()

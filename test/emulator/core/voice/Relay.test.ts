@@ -482,7 +482,7 @@ describe("Relay", () => {
 
     it("are nobody's for packets of a session that is over, or of strangers", () => {
       const { alice, world } = pair()
-      world.half.revoke({ userId: alice.userId, guildId, code: 4014, reason: "Disconnected." })
+      world.half.revocation({ userId: alice.userId, guildId })({ code: 4014, reason: "Disconnected." })
       alice.say(opus(1))
       world.half.datagram(
         server,
@@ -509,7 +509,7 @@ describe("Relay", () => {
       for (const voluntary of [false, true]) {
         const { alice, world } = pair()
         alice.talk([opus(1), opus(2)], 0)
-        world.half.revoke({ userId: alice.userId, guildId, code: 4014, reason: "Disconnected.", voluntary })
+        world.half.revocation({ userId: alice.userId, guildId })({ code: 4014, reason: "Disconnected.", voluntary })
         assert.deepStrictEqual(world.advice(), voluntary ? ["missing-closing-silence"] : [])
       }
     })
