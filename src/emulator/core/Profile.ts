@@ -37,8 +37,13 @@ export interface Profile {
   readonly voiceHeartbeatIntervalMs: number
   /** Real voice gateways have been seen to send 13750.0; it is the same JSON number, written as a float. */
   readonly floatHeartbeatInterval: boolean
-  /** Heartbeat intervals without a heartbeat after which a voice connection is closed with 4009. */
+  /** Heartbeat intervals without a heartbeat after which a voice connection is ended with `heartbeatTimeoutCode`. */
   readonly heartbeatTolerance: number
+  /**
+   * How it is ended: closed with 4009, as the documentation says, which ends the session too; closed with 1000, as clients
+   * have seen it; or cut without a close frame, which they call 1006. After these two the session can be resumed.
+   */
+  readonly heartbeatTimeoutCode: 4009 | 1000 | 1006
   readonly gatewayHeartbeatIntervalMs: number
   /** How long a dropped voice session can be resumed. */
   readonly resumeWindowMs: number
@@ -123,6 +128,7 @@ export const today: Profile = {
   voiceHeartbeatIntervalMs: 13_750,
   floatHeartbeatInterval: false,
   heartbeatTolerance: 3,
+  heartbeatTimeoutCode: 4009,
   gatewayHeartbeatIntervalMs: 41_250,
   resumeWindowMs: 60_000,
   replayLimit: 1_000,

@@ -323,29 +323,6 @@ describe("VoiceStates again", () => {
     assert.strictEqual(voice.closeCode(), 4014)
   })
 
-  it("a client that comes back at once after a removal keeps what it has opened", () => {
-    const h = Harness.make({ realVoice: true, profile: { voiceCloseOrder: "event-first", voiceEventDelayMs: 300 } })
-    const client = h.login()
-    const open = () => {
-      const voice = h.connectVoice()
-      const { token } = client.events("VOICE_SERVER_UPDATE").at(-1) ?? {}
-      voice.send({ op: 0, d: { server_id: h.guildId, user_id: h.bot.id, session_id: sessionId(client), token } })
-      return voice
-    }
-    h.join(client, h.lobby)
-    h.core.advance(300)
-    open()
-    h.core.advance(1_000)
-    h.core.kick(h.bot.id)
-    h.core.advance(1_100)
-    h.join(client, h.other)
-    h.core.advance(1_400)
-    const fresh = open()
-    h.core.advance(3_000)
-    assert.isUndefined(fresh.closeCode())
-    assert.lengthOf(h.core.snapshot().voiceSessions, 1)
-  })
-
   it("leaving brings a null state and closes; coming back keeps the session id, which is that of the main gateway, and makes a new token", () => {
     const h = Harness.make({ profile: { voiceCloseOrder: "event-first" } })
     const client = h.login()

@@ -128,7 +128,16 @@ export const make = (
     if (session !== undefined) roster.end(session, code)
   }
 
-  const heartbeats = Heartbeats.make(context, (connection) => expel(connection, 4009, "Session timed out.", undefined))
+  const onTimeout = (connection: Connection): void => {
+    const code = profile.heartbeatTimeoutCode
+    if (CloseCode.voice(code).reaction !== "resume") return expel(connection, code, "Session timed out.", undefined)
+    const { session } = connection
+    if (code === 1006) wire.terminate(connection)
+    else wire.close(connection, code, "")
+    if (session !== undefined) roster.lose(session)
+  }
+
+  const heartbeats = Heartbeats.make(context, onTimeout)
 
   const versionOf = (search: URLSearchParams): VoiceVersion | undefined => {
     const text = search.get("v")

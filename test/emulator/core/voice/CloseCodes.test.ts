@@ -11,8 +11,8 @@ describe("close codes", () => {
     client.connect()
     return { world, client }
   }
-  const identified = () => {
-    const made = unready()
+  const identified = (profile: Profile = today) => {
+    const made = unready(profile)
     made.client.identify()
     made.client.takeReady()
     return made
@@ -116,6 +116,24 @@ describe("close codes", () => {
     assert.strictEqual(client.closed(), 4009)
     assert.deepStrictEqual(world.violations(), ["heartbeat-missing"])
     assert.deepStrictEqual(world.half.sessions(), [])
+  })
+
+  it.each([1000, 1006] as const)("%i for that, after which it can resume, where the profile says so", (code) => {
+    const { client, world } = identified({ ...today, heartbeatTimeoutCode: code })
+    const ended = () => world.inbox(client.connection).at(-1)?._tag
+    world.wait(3 * 13_750)
+    assert.strictEqual(client.closed(), code === 1000 ? 1000 : undefined)
+    assert.strictEqual(ended(), code === 1000 ? "Close" : "Terminate")
+    assert.strictEqual(world.half.sessions()[0]?.state, "lost")
+    client.drop(code)
+    client.connect()
+    client.resume()
+    assert.strictEqual(client.messages().at(-1)?.op, 9)
+    assert.deepStrictEqual(world.violations(), ["heartbeat-missing"])
+    // one that has not said whose it is has no session to lose
+    client.connect()
+    world.wait(3 * 13_750)
+    assert.strictEqual(ended(), code === 1000 ? "Close" : "Terminate")
   })
 
   it("4011 for a server that does not exist", () => {
