@@ -56,8 +56,13 @@ export interface Profile {
   readonly audioBeforeSpeaking: "drop" | "close"
   /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */
   readonly headerExtension: boolean
-  /** The greatest RTP padding added to forwarded audio, in bytes; 0 for none. */
+  /** The greatest RTP padding added to forwarded audio, in bytes, 0 to 255; 0 for none. */
   readonly maxPadding: number
+  /**
+   * The share of forwarded packets that get padding, of 1 to `maxPadding` bytes, 0 to 1. Frames of silence never do. Clients
+   * have measured 3 to 15 % (discord-net/Discord.Net#3262, disgoorg/disgo#594).
+   */
+  readonly paddingRate: number
   /** Whether sender reports (RTCP) go to the others in the channel too, without their report blocks; nobody documents it. */
   readonly relaySenderReports: boolean
   /** Whether 8-byte keepalives are echoed, as until March 2023. */
@@ -134,7 +139,8 @@ export const today: Profile = {
   replayLimit: 1_000,
   audioBeforeSpeaking: "drop",
   headerExtension: true,
-  maxPadding: 0,
+  maxPadding: 32,
+  paddingRate: 0.1,
   relaySenderReports: true,
   echoKeepalive: false,
   clientsConnectIncludesSelf: false,
@@ -171,6 +177,7 @@ export const year2022: Profile = {
   e2ee: false,
   discovery: ["74", "70"],
   discoveryGarbage: "answer",
+  maxPadding: 0,
   relaySenderReports: false,
   echoKeepalive: true
 }

@@ -56,7 +56,7 @@ const extensionBytes = 8
  * @since 0.1.0
  */
 export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwarding => {
-  const { headerExtension } = context.profile
+  const { headerExtension, paddingRate } = context.profile
   const maxPadding = Math.min(255, context.profile.maxPadding)
   const plain = new Uint8Array(maxDatagramBytes + extensionBytes + 255)
   const sealed = new Uint8Array(plain.length + Sealing.maxOverhead)
@@ -81,6 +81,9 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
   /** The flags of Speaking as element 9 has them: 1 priority, 2 voice, 4 soundshare. */
   const speakerElement = (flags: number): number => ((flags & 3) << 1) | ((flags & 4) >> 2)
 
+  const drawPadding = (): number =>
+    maxPadding > 0 && context.random.next() < paddingRate ? 1 + context.random.int(maxPadding) : 0
+
   const build = (
     sender: Session,
     header: RtpHeader,
@@ -98,7 +101,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
       sender.ssrc
     )
     let first = RtpPacket.versionBits
-    // Closing silence has been seen without the extension that other packets have.
+    // Closing silence has been seen with neither the extension nor the padding that other packets have.
     if (headerExtension && !silence) {
       first |= RtpPacket.extensionBit
       plain[at] = RtpPacket.profileOneByte >>> 8
@@ -112,7 +115,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
       at += extensionBytes
     }
     for (let i = start; i < end; i++) plain[at++] = from[i] ?? 0
-    const padding = sender.padding?.() ?? (maxPadding > 0 ? context.random.int(maxPadding + 1) : 0)
+    const padding = sender.padding?.() ?? (silence ? 0 : drawPadding())
     if (padding > 0) {
       first |= RtpPacket.paddingBit
       plain.fill(0, at, at + padding - 1)

@@ -5,7 +5,13 @@ import { modes } from "../../../../src/protocol/EncryptionMode.ts"
 import { UserId } from "../../../../src/protocol/Identifier.ts"
 import { channelId, guildId, makeClient, makeWorld, opus, server } from "./kit.ts"
 
-const profiles = [today, year2022, { ...today, modes, maxPadding: 255, audioBeforeSpeaking: "close" as const }]
+const profiles = [today, year2022, {
+  ...today,
+  modes,
+  maxPadding: 255,
+  paddingRate: 1,
+  audioBeforeSpeaking: "close" as const
+}]
 
 describe("VoiceHalf", () => {
   it("never throws, whatever comes", () => {
