@@ -13,6 +13,7 @@ import type { GatewaySession } from "./GatewaySession.ts"
 import { sees } from "./GatewaySession.ts"
 import type { Observers } from "./Observers.ts"
 import * as Random from "./Random.ts"
+import * as Returns from "./Returns.ts"
 import * as Scripted from "./Scripted.ts"
 import type { EncryptionOptions, VoiceHalf, VoiceHooks } from "./voice/VoiceHalf.ts"
 import * as World from "./World.ts"
@@ -68,6 +69,8 @@ export interface VoiceStates {
       readonly reason: string
       readonly voluntary?: boolean
       readonly only?: Half | undefined
+      /** A moderator has done it. */
+      readonly kicked?: boolean
     }
   ) => void
   /** Tells the guild that something about a member's state has changed. */
@@ -109,6 +112,7 @@ export const make = (options: Options): VoiceStates => {
   const scripted = new Map<World.VoiceState, Scripted.Scripted>()
   // Channels whose voice server is being found.
   const pending = new Map<ChannelId, Search>()
+  const returns = Returns.make(context)
   const warnedOfSuppress = new WeakSet<World.VoiceState>()
   const lastDueMs = { state: 0, server: 0 }
   let revoking = false
@@ -291,7 +295,9 @@ export const make = (options: Options): VoiceStates => {
   const tellLeft = ({ channelId, guildId, userId }: World.VoiceState) =>
     options.tell({ _tag: "Left", userId, guildId, channelId })
 
-  const remove: VoiceStates["remove"] = (state, { code, only, reason, voluntary = false }) => {
+  const remove: VoiceStates["remove"] = (state, { code, kicked = false, only, reason, voluntary = false }) => {
+    // A close alone does not say that somebody is to stay out.
+    if (kicked && only !== "close") returns.removed(state)
     const json = DiscordObject.voiceState(world, state, true)
     const member = scripted.get(state)
     const revoke = revocation(state)
@@ -408,6 +414,7 @@ export const make = (options: Options): VoiceStates => {
       return move(own, channel)
     }
     if (current !== undefined) replace(current)
+    else returns.entered({ userId, guildId: channel.guildId }, session.tampered)
     announce(enter(channel, userId, session.id, o), channel)
   }
 
