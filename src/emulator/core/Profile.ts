@@ -54,6 +54,11 @@ export interface Profile {
    * says, with "an invalid SSRC error". It names no code; here it is 4020. Frames of silence are only dropped.
    */
   readonly audioBeforeSpeaking: "drop" | "close"
+  /**
+   * Audio for a client that has never sent Speaking (op 5), whatever its flags: "forward" or "withhold". Old threads say that
+   * nothing is received then (discord/discord-api-docs#808); clients of today that only listen send none, and hear.
+   */
+  readonly audioToUnannounced: "forward" | "withhold"
   /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */
   readonly headerExtension: boolean
   /** The greatest RTP padding added to forwarded audio, in bytes, 0 to 255; 0 for none. */
@@ -138,6 +143,7 @@ export const today: Profile = {
   resumeWindowMs: 60_000,
   replayLimit: 1_000,
   audioBeforeSpeaking: "drop",
+  audioToUnannounced: "forward",
   headerExtension: true,
   maxPadding: 32,
   paddingRate: 0.1,

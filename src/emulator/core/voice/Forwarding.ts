@@ -9,6 +9,7 @@ import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import type { Dave } from "../dave/Dave.ts"
 import * as MediaFrame from "../dave/MediaFrame.ts"
+import type { Listening } from "./Listening.ts"
 import type { VoiceHooks } from "./Model.ts"
 import * as Sealing from "./Sealing.ts"
 import type { Session } from "./Session.ts"
@@ -55,7 +56,7 @@ const extensionBytes = 8
  * @category constructors
  * @since 0.1.0
  */
-export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwarding => {
+export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listening: Listening): Forwarding => {
   const { headerExtension, paddingRate } = context.profile
   const maxPadding = Math.min(255, context.profile.maxPadding)
   const plain = new Uint8Array(maxDatagramBytes + extensionBytes + 255)
@@ -142,6 +143,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
         const { media } = listener
         if (listener === sender || media === undefined || !reachable(listener)) continue
         if (hooks.hears !== undefined && !hooks.hears(listener.userId, listener.guildId)) continue
+        if (!listening.admits(listener)) continue
         if (encrypted && group?.reads(sender, listener) !== true) {
           context.count("dave-frame-withheld")
           continue

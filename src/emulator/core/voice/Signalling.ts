@@ -238,6 +238,7 @@ export const make = (
     }
     const { key, media } = makeMedia(context, mode)
     session.media = media
+    session.describedMs ??= context.now()
     const description: SessionDescription = {
       op: 4,
       d: {
@@ -287,7 +288,7 @@ export const make = (
 
   const onMessage = (connection: Connection, message: ClientMessage): void => {
     if (message.op === 3) {
-      heartbeats.arrived(connection)
+      heartbeats.arrived(connection, message.d.seq_ack)
       return wire.send(connection, { op: 6, d: { t: message.d.t } })
     }
     const { session } = connection
@@ -353,7 +354,11 @@ export const make = (
         session: undefined,
         sentBeatMs: 0,
         beatMs: 0,
-        cancelDeadline: undefined
+        cancelDeadline: undefined,
+        beatsMs: [],
+        numbered: [],
+        dueSeq: undefined,
+        advised: new Set()
       }
       connections.set(id, connection)
       wire.send(connection, { op: 8, d: { v: version, heartbeat_interval: profile.voiceHeartbeatIntervalMs } })

@@ -130,10 +130,15 @@ describe("close codes", () => {
     client.resume()
     assert.strictEqual(client.messages().at(-1)?.op, 9)
     assert.deepStrictEqual(world.violations(), ["heartbeat-missing"])
+    world.wait(3 * 13_750)
+    assert.strictEqual(ended(), code === 1000 ? "Close" : "Terminate")
     // one that has not said whose it is has no session to lose
     client.connect()
     world.wait(3 * 13_750)
     assert.strictEqual(ended(), code === 1000 ? "Close" : "Terminate")
+    assert.strictEqual(world.half.sessions()[0]?.state, "lost")
+    world.wait(60_000)
+    assert.deepStrictEqual(world.half.sessions(), [])
   })
 
   it("4011 for a server that does not exist", () => {

@@ -238,7 +238,7 @@ describe("Relay", () => {
       assert.isTrue(paddings.length > 60 && paddings.length < 140, `${paddings.length}`)
       assert.isTrue(Math.min(...paddings) <= 3 && Math.max(...paddings) >= 30 && Math.max(...paddings) <= 32)
       assert.deepStrictEqual(padded(today).slice(-5), [0, 0, 0, 0, 0])
-      const none = new Array<number>(1_005).fill(0)
+      const none = Array.from({ length: 1_005 }, () => 0)
       assert.deepStrictEqual(padded({ ...today, maxPadding: 0, paddingRate: 1 }), none)
       assert.deepStrictEqual(padded({ ...today, paddingRate: 0 }), none)
       assert.deepStrictEqual(padded({ ...year2022, versions: today.versions }, "xsalsa20_poly1305"), none)
