@@ -19,9 +19,11 @@ import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
 import * as AudioSource from "../audio/AudioSource.ts"
+import * as Profile from "../emulator/core/Profile.ts"
 import * as Emulator from "../emulator/Emulator.ts"
 import { Snowflake } from "../protocol/Identifier.ts"
 import * as Guests from "./emulator/Guests.ts"
+import * as Habits from "./emulator/Habits.ts"
 import * as Order from "./emulator/Order.ts"
 import * as Performer from "./emulator/Performer.ts"
 import * as Report from "./emulator/Report.ts"
@@ -91,6 +93,12 @@ const flags = {
   profile: Flag.Literals("profile", ["today", "2022"]).pipe(
     Flag.withDefault("today"),
     Flag.withDescription("Which Discord it is")
+  ),
+  habits: Flag.KeyValuePair("habit").pipe(
+    Flag.withDefault({}),
+    Flag.withDescription(
+      "A field of the profile that shall be otherwise, such as maxPadding=0 or heartbeatTimeoutCode=1006; can be given several times"
+    )
   ),
   token: Flag.Redacted("token").pipe(Flag.optional, Flag.withDescription("Token of the bot; default a fresh one")),
   guild: Flag.String("guild").pipe(
@@ -259,8 +267,8 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
   const onDefect: Break = (cause) => Deferred.failCause(stopped, cause)
   yield* report(say, onDefect)
   const work = Effect.gen(function*() {
-    for (const user of options.users) yield* guests.join(user, "lobby")
-    if (music !== undefined) yield* (yield* guests.join("player", "lobby")).loop(music)
+    for (const user of options.users) yield* guests.join({ user, channel: "lobby" })
+    if (music !== undefined) yield* (yield* guests.join({ user: "player", channel: "lobby" })).loop(music)
     if (options.json && !(yield* (yield* Stdio.Stdio).stdinIsTerminal)) {
       const stop = Effect.asVoid(Deferred.succeed(stopped, undefined))
       yield* obey(performer, { stop, gone: options.attached ? stop : Effect.void, onDefect, say })
@@ -276,7 +284,7 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
 
 /**
  * `emulator [--port N] [--tls] [--cert FILE] [--json] [--attached] [--strict] [--moderator] [--user NAME]... [--play FILE] [--profile today|2022]
- * [--token T] [--guild ID] [--channel ID] [--seed N]`.
+ * [--habit NAME=VALUE]... [--token T] [--guild ID] [--channel ID] [--seed N]`.
  *
  * With `--json` every line on standard output is an object with an `event`. The first is `listening`: `gateway`, `rest`,
  * `voice` (a list of `endpoint` and `udp`, the latter as `address:port`), `cert` (PEM or null), `guild`, `channel`, `token`
@@ -300,6 +308,9 @@ export const emulatorCommand = Command.make(
     if (certFile !== undefined && !options.tls) {
       return yield* fail("--cert is for the certificate of --tls: without --tls there is none.")
     }
+    const habits = Habits.read(options.habits)
+    if (Result.isFailure(habits)) return yield* fail(habits.failure)
+    const base = options.profile === "2022" ? Profile.year2022 : Profile.today
     const world: Emulator.WorldOptions = {
       guilds: [{ name: "guild", id: Option.getOrUndefined(options.guild) }],
       channels: [{ name: "lobby", id: Option.getOrUndefined(options.channel) }],
@@ -311,7 +322,7 @@ export const emulatorCommand = Command.make(
       }]
     }
     const layer = Emulator.layer({
-      profile: options.profile,
+      profile: { ...base, ...habits.success },
       seed: options.seed,
       tls: options.tls,
       ports: { gateway: options.port },

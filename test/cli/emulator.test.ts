@@ -381,6 +381,38 @@ describe("emulator", () => {
       assert.deepStrictEqual(Object.keys(faults).filter((name) => !orders.has(name)), ["add"])
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
+  it.live("has the habits that it is given, and guests whose RTP an order describes", () =>
+    Effect.gen(function*() {
+      const habits = ["--habit", "headerExtension=false", "--habit", "maxPadding=5", "--habit", "paddingRate=1"]
+      const { events, order } = yield* told(["--json", "--user", "plain", ...habits])
+      const said = yield* decode(JSON.stringify(events()[0]))
+      const wire = Foreign.realWire()
+      const main = yield* Foreign.login(wire, said.gateway, said.token)
+      const server = yield* Foreign.ask(main, said.guild, said.channel)
+      const voice = yield* Foreign.joinVoice(wire, main, said.guild, said.channel, server)
+      const audio = { sequence: 65_535, timestamp: 0, clockPpm: 100, padding: [0, 255] }
+      assert.deepInclude(yield* order({ do: "join", user: "odd", e2ee: false, audio }), { ok: true })
+      assert.deepInclude(yield* order({ do: "join", user: "odder", audio: { padding: [256] } }), { ok: false })
+      const packet = Effect.gen(function*() {
+        while (true) {
+          const bytes = yield* Queue.take(voice.udp.incoming)
+          // the padding is sealed; whether there is any shows
+          if ((bytes[1] ?? 0) === 120) return [bytes[0], Buffer.from(bytes).readUInt16BE(2), bytes.length] as const
+        }
+      })
+      assert.deepInclude(yield* order({ do: "speak", user: "odd", file: song }), { ok: true })
+      const [first, second] = [yield* packet, yield* packet]
+      assert.deepStrictEqual([first[0], first[1]], [0x80, 65_535])
+      assert.deepStrictEqual([second[0], second[1]], [0xa0, 0])
+      assert.isAbove(second[2], 255)
+      for (let i = 2; i < 155; i++) yield* packet
+      yield* order({ do: "leave", user: "odd" })
+      assert.deepInclude(yield* order({ do: "speak", user: "plain", file: song }), { ok: true })
+      const firsts = []
+      for (let i = 0; i < 150; i++) firsts.push((yield* packet)[0])
+      assert.deepStrictEqual([...new Set(firsts)], [0xa0])
+    }).pipe(Effect.scoped))
+
   it.live("does to a client what it is told, for as long as it is told", () =>
     Effect.gen(function*() {
       const { events, order, until } = yield* told(["--json", "--user", "guest"])
@@ -469,9 +501,15 @@ describe("emulator", () => {
         assert.deepStrictEqual(events().at(-1), { event: "end", violations: guilty ? 1 : 0, advice: 0 })
       }).pipe(Effect.scoped, Effect.provide(TestConsole.layer, { local: true })), { discard: true }))
 
-  it.effect("says what failed as JSON, too, and refuses --cert without --tls", () =>
+  it.effect("says what failed as JSON, too, and refuses --cert without --tls and habits that are none", () =>
     Effect.gen(function*() {
-      for (const [args, message] of [[["--cert", "ca.pem"], "--tls"], [["--play", "none.ogg"], "none.ogg"]] as const) {
+      for (
+        const [args, message] of [
+          [["--cert", "ca.pem"], "--tls"],
+          [["--play", "none.ogg"], "none.ogg"],
+          [["--habit", "maxPadding=256"], "--habit maxPadding=256"]
+        ] as const
+      ) {
         const exit = yield* Effect.exit(run(["--json", ...args]))
         assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", message)
         const last = JSON.parse(String((yield* TestConsole.logLines).at(-1)))

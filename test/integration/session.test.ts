@@ -317,6 +317,28 @@ describe("session", () => {
         yield* Rig.blameless
       })).pipe(Effect.provide(Rig.memory({ network: { latencyMs: 60, jitterMs: 5 } }))))
 
+    it.effect("in a channel that it is moved to, when the close of the old connection comes last", () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        yield* discord.createChannel({ name: "other" })
+        const elsewhere = yield* Rig.guest("other", "second guest")
+        const session = yield* Rig.join("lobby")
+        const track = yield* session.play(AudioSource.fromFrames(Rig.frames(150)))
+        yield* Effect.sleep("1003 millis")
+        yield* discord.faults.moveUser("bot", "other")
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+        assert.isAbove(numbers(yield* elsewhere.heard).length, 80)
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        yield* Rig.blameless
+      })).pipe(Effect.provide(Rig.memory({
+        profile: {
+          ...Profile.today,
+          voiceCloseOrder: "event-first",
+          voiceEventOrder: "server-first",
+          voiceEventGapMs: 300
+        }
+      }))))
+
     it.effect("where it is, without a loss, when it may not move", () =>
       Rig.run(Effect.gen(function*() {
         const discord = yield* Emulator.Emulator

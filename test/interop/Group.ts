@@ -13,7 +13,7 @@ import * as Trial from "./Trial.ts"
 /** The channels "secure" and "vault" demand encryption. Audio comes as Discord's servers send it, with extension and padding. */
 export const discord = Emulator.layer({
   tls: true,
-  profile: { ...Profile.today, maxPadding: 200, voiceHeartbeatIntervalMs: 5_000 },
+  profile: { ...Profile.today, maxPadding: 200, paddingRate: 1, voiceHeartbeatIntervalMs: 5_000 },
   world: { channels: [{ name: "vault", e2ee: "required" }] }
 })
 

@@ -97,7 +97,7 @@ describe("@discordjs/voice 0.19.2 and ours, side by side", () => {
         Effect.provide(
           Emulator.layer({
             tls: true,
-            profile: { ...Profile.today, modes: ["aead_aes256_gcm_rtpsize"], maxPadding: 200 }
+            profile: { ...Profile.today, modes: ["aead_aes256_gcm_rtpsize"], maxPadding: 200, paddingRate: 1 }
           })
         )
       ),

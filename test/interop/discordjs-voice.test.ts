@@ -11,7 +11,7 @@ const script = "discordjs-voice.script.ts"
 const discordOf = (mode: EncryptionMode) =>
   Emulator.layer({
     tls: true,
-    profile: { ...Profile.today, modes: [mode], maxPadding: 200, voiceHeartbeatIntervalMs: 1_000 },
+    profile: { ...Profile.today, modes: [mode], maxPadding: 200, paddingRate: 1, voiceHeartbeatIntervalMs: 1_000 },
     world: { channels: [{ name: "other" }] }
   })
 

@@ -16,7 +16,7 @@ import * as Emulator from "../../emulator/Emulator.ts"
  */
 export interface Guests {
   /** One who is there already comes anew, with nothing heard. Fails with `NotJoinable` and `UnknownName`. */
-  readonly join: (user: string, channel: string, e2ee?: boolean) => Effect.Effect<Guest, Emulator.EmulatorError>
+  readonly join: (how: Emulator.JoinOptions) => Effect.Effect<Guest, Emulator.EmulatorError>
   /** `undefined` if nobody of that name has joined, or has left. */
   readonly get: (user: string) => Guest | undefined
   /** Whether there was such a guest. */
@@ -99,10 +99,11 @@ export const make = Effect.fnUntraced(
       return true
     })
     return {
-      join: Effect.fnUntraced(function*(user: string, channel: string, e2ee = true) {
+      join: Effect.fnUntraced(function*(how: Emulator.JoinOptions) {
+        const { user } = how
         yield* leave(user)
         const scope = yield* Scope.fork(parent)
-        const participant = yield* discord.join({ user, channel, e2ee }).pipe(
+        const participant = yield* discord.join(how).pipe(
           Scope.provide(scope),
           Effect.onError(() => Scope.close(scope, Exit.void))
         )

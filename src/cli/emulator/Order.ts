@@ -44,6 +44,17 @@ const what = Schema.Union([
   Schema.Struct({ close: Schema.Int, reason, at: Schema.optionalKey(Schema.Literals(["before", "after"])) })
 ])
 
+const between = (minimum: number, maximum: number) =>
+  Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum, maximum })))
+
+/** The RTP of a guest: where it begins, how far its clock is off, and the bytes of padding of its packets in turn. */
+const audio = Schema.Struct({
+  sequence: Schema.optionalKey(between(0, 0xffff)),
+  timestamp: Schema.optionalKey(between(0, 0xffff_ffff)),
+  clockPpm: number,
+  padding: Schema.optionalKey(Schema.Array(between(0, 255)))
+})
+
 const order = <const Do extends string, const Fields extends Schema.Struct.Fields>(name: Do, fields: Fields) =>
   Schema.Struct({ do: Schema.Literal(name), id, ...fields })
 
@@ -55,7 +66,7 @@ const order = <const Do extends string, const Fields extends Schema.Struct.Field
  */
 export const Order = Schema.Union([
   // guests
-  order("join", { user, channel: Schema.optionalKey(channel), e2ee: flag }),
+  order("join", { user, channel: Schema.optionalKey(channel), e2ee: flag, audio: Schema.optionalKey(audio) }),
   order("leave", { user }),
   order("speak", { user, file, loop: flag }),
   order("heard", {

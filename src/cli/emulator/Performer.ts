@@ -155,7 +155,7 @@ export const make = Effect.fnUntraced(function*(
     switch (order.do) {
       case "join":
         return Effect.map(
-          guests.join(order.user, order.channel ?? "lobby", order.e2ee),
+          guests.join({ user: order.user, channel: order.channel ?? "lobby", e2ee: order.e2ee, audio: order.audio }),
           ({ participant }) => ({ user: participant.userId })
         )
       case "leave":

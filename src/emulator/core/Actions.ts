@@ -137,7 +137,7 @@ export const make = (options: {
     },
     kick: (userId, guildId, only) => {
       const states = statesOf(userId, guildId)
-      for (const state of states) voiceStates.remove(state, { code: 4014, reason: "Disconnected.", only })
+      for (const state of states) voiceStates.remove(state, { code: 4014, reason: "Disconnected.", only, kicked: true })
       return states.length > 0
     },
     deleteChannel: (channelId) => {

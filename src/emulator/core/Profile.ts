@@ -37,8 +37,13 @@ export interface Profile {
   readonly voiceHeartbeatIntervalMs: number
   /** Real voice gateways have been seen to send 13750.0; it is the same JSON number, written as a float. */
   readonly floatHeartbeatInterval: boolean
-  /** Heartbeat intervals without a heartbeat after which a voice connection is closed with 4009. */
+  /** Heartbeat intervals without a heartbeat after which a voice connection is ended with `heartbeatTimeoutCode`. */
   readonly heartbeatTolerance: number
+  /**
+   * How it is ended: closed with 4009, as the documentation says, which ends the session too; closed with 1000, as clients
+   * have seen it; or cut without a close frame, which they call 1006. After these two the session can be resumed.
+   */
+  readonly heartbeatTimeoutCode: 4009 | 1000 | 1006
   readonly gatewayHeartbeatIntervalMs: number
   /** How long a dropped voice session can be resumed. */
   readonly resumeWindowMs: number
@@ -49,10 +54,20 @@ export interface Profile {
    * says, with "an invalid SSRC error". It names no code; here it is 4020. Frames of silence are only dropped.
    */
   readonly audioBeforeSpeaking: "drop" | "close"
+  /**
+   * Audio for a client that has never sent Speaking (op 5), whatever its flags: "forward" or "withhold". Old threads say that
+   * nothing is received then (discord/discord-api-docs#808); clients of today that only listen send none, and hear.
+   */
+  readonly audioToUnannounced: "forward" | "withhold"
   /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */
   readonly headerExtension: boolean
-  /** The greatest RTP padding added to forwarded audio, in bytes; 0 for none. */
+  /** The greatest RTP padding added to forwarded audio, in bytes, 0 to 255; 0 for none. */
   readonly maxPadding: number
+  /**
+   * The share of forwarded packets that get padding, of 1 to `maxPadding` bytes, 0 to 1. Frames of silence never do. Clients
+   * have measured 3 to 15 % (discord-net/Discord.Net#3262, disgoorg/disgo#594).
+   */
+  readonly paddingRate: number
   /** Whether sender reports (RTCP) go to the others in the channel too, without their report blocks; nobody documents it. */
   readonly relaySenderReports: boolean
   /** Whether 8-byte keepalives are echoed, as until March 2023. */
@@ -123,12 +138,15 @@ export const today: Profile = {
   voiceHeartbeatIntervalMs: 13_750,
   floatHeartbeatInterval: false,
   heartbeatTolerance: 3,
+  heartbeatTimeoutCode: 4009,
   gatewayHeartbeatIntervalMs: 41_250,
   resumeWindowMs: 60_000,
   replayLimit: 1_000,
   audioBeforeSpeaking: "drop",
+  audioToUnannounced: "forward",
   headerExtension: true,
-  maxPadding: 0,
+  maxPadding: 32,
+  paddingRate: 0.1,
   relaySenderReports: true,
   echoKeepalive: false,
   clientsConnectIncludesSelf: false,
@@ -165,6 +183,7 @@ export const year2022: Profile = {
   e2ee: false,
   discovery: ["74", "70"],
   discoveryGarbage: "answer",
+  maxPadding: 0,
   relaySenderReports: false,
   echoKeepalive: true
 }

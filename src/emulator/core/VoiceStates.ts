@@ -13,6 +13,7 @@ import type { GatewaySession } from "./GatewaySession.ts"
 import { sees } from "./GatewaySession.ts"
 import type { Observers } from "./Observers.ts"
 import * as Random from "./Random.ts"
+import * as Returns from "./Returns.ts"
 import * as Scripted from "./Scripted.ts"
 import type { EncryptionOptions, VoiceHalf, VoiceHooks } from "./voice/VoiceHalf.ts"
 import * as World from "./World.ts"
@@ -25,7 +26,7 @@ export interface Options {
   readonly context: CoreContext
   readonly world: World.World
   readonly gateway: Pick<GatewayServer, "session" | "dispatch" | "broadcast">
-  readonly voice: Pick<VoiceHalf, "revoke" | "participants">
+  readonly voice: Pick<VoiceHalf, "revocation" | "participants">
   /** Is told who joins, moves and leaves. */
   readonly tell: Observers["tell"]
 }
@@ -68,6 +69,8 @@ export interface VoiceStates {
       readonly reason: string
       readonly voluntary?: boolean
       readonly only?: Half | undefined
+      /** A moderator has done it. */
+      readonly kicked?: boolean
     }
   ) => void
   /** Tells the guild that something about a member's state has changed. */
@@ -109,6 +112,7 @@ export const make = (options: Options): VoiceStates => {
   const scripted = new Map<World.VoiceState, Scripted.Scripted>()
   // Channels whose voice server is being found.
   const pending = new Map<ChannelId, Search>()
+  const returns = Returns.make(context)
   const warnedOfSuppress = new WeakSet<World.VoiceState>()
   const lastDueMs = { state: 0, server: 0 }
   let revoking = false
@@ -121,10 +125,17 @@ export const make = (options: Options): VoiceStates => {
     context.timers.at(due, action)
   }
 
-  const revoke = (state: World.VoiceState, code: number, reason: string, voluntary: boolean) => {
-    revoking = true
-    voice.revoke({ userId: state.userId, guildId: state.guildId, code, reason, voluntary })
-    revoking = false
+  /**
+   * What closes the voice connections that a member has now, of whatever token. It is asked for before the events, because a
+   * client that has heard these may have another one, with a new token, by the time of the close.
+   */
+  const revocation = ({ guildId, userId }: World.VoiceState) => {
+    const end = voice.revocation({ userId, guildId })
+    return (code: number, reason: string, voluntary: boolean) => {
+      revoking = true
+      end({ code, reason, voluntary })
+      revoking = false
+    }
   }
 
   const around = (close: () => void, events: () => void) => {
@@ -284,9 +295,12 @@ export const make = (options: Options): VoiceStates => {
   const tellLeft = ({ channelId, guildId, userId }: World.VoiceState) =>
     options.tell({ _tag: "Left", userId, guildId, channelId })
 
-  const remove: VoiceStates["remove"] = (state, { code, only, reason, voluntary = false }) => {
+  const remove: VoiceStates["remove"] = (state, { code, kicked = false, only, reason, voluntary = false }) => {
+    // A close alone does not say that somebody is to stay out.
+    if (kicked && only !== "close") returns.removed(state)
     const json = DiscordObject.voiceState(world, state, true)
     const member = scripted.get(state)
+    const revoke = revocation(state)
     withdraw(state)
     scripted.delete(state)
     leaveChannel(state)
@@ -294,7 +308,7 @@ export const make = (options: Options): VoiceStates => {
     around(
       () => {
         if (member !== undefined) member.detach()
-        else if (only !== "event") revoke(state, code, reason, voluntary)
+        else if (only !== "event") revoke(code, reason, voluntary)
       },
       () => broadcast(state.guildId, json, only === "close" ? state.userId : undefined)
     )
@@ -332,13 +346,14 @@ export const make = (options: Options): VoiceStates => {
     scripted.delete(current)
     leaveChannel(current)
     tellLeft(current)
-    if (member === undefined) revoke(current, 4014, "Disconnected.", false)
+    if (member === undefined) revocation(current)(4014, "Disconnected.", false)
     else member.detach()
   }
 
   const move: VoiceStates["move"] = (state, channel) => {
     if (channel.id === state.channelId) return
     const left = world.channels.get(state.channelId)
+    const revoke = revocation(state)
     withdraw(state)
     // Set anew, so that the member is the last one in its new channel.
     const states = statesOf(state.guildId)
@@ -357,7 +372,7 @@ export const make = (options: Options): VoiceStates => {
     if (left !== undefined) emptied(left)
     around(
       () => {
-        if (!scripted.has(state)) revoke(state, profile.moveCloseCode, "Disconnected.", false)
+        if (!scripted.has(state)) revoke(profile.moveCloseCode, "Disconnected.", false)
       },
       () => announce(state, channel)
     )
@@ -399,6 +414,7 @@ export const make = (options: Options): VoiceStates => {
       return move(own, channel)
     }
     if (current !== undefined) replace(current)
+    else returns.entered({ userId, guildId: channel.guildId }, session.tampered)
     announce(enter(channel, userId, session.id, o), channel)
   }
 
@@ -442,11 +458,12 @@ export const make = (options: Options): VoiceStates => {
       return
     }
     const clients = states.filter((state) => !scripted.has(state))
+    const revocations = clients.map(revocation)
     for (const state of clients) withdraw(state)
     around(
       () => {
         if (only === "event") return
-        for (const state of clients) revoke(state, code, "Call terminated.", false)
+        for (const revoke of revocations) revoke(code, "Call terminated.", false)
       },
       () => {
         if (!nullEndpointFirst) return allocated(channel, target, only !== "close")

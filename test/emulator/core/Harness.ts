@@ -25,7 +25,9 @@ export interface Message {
   readonly d: unknown
 }
 
-export type Revocation = Parameters<VoiceHalf["revoke"]>[0]
+export type Revocation =
+  & Parameters<VoiceHalf["revocation"]>[0]
+  & Parameters<ReturnType<VoiceHalf["revocation"]>>[0]
 
 /** In the order of their happening: what a gateway client saw, and what the voice half was told. */
 export type Happening =
@@ -138,7 +140,8 @@ export const make = (options: {
         },
         datagram: () => {},
         owns: (id) => voiceConnections.has(id),
-        revoke: (revocation) => {
+        revocation: (of) => (how) => {
+          const revocation = { ...of, ...how }
           happenings.push({ _tag: "Revoked", revocation })
           hooks.onLeft?.(revocation.userId, revocation.code, revocation.guildId)
         },

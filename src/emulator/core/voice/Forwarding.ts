@@ -9,6 +9,7 @@ import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import type { Dave } from "../dave/Dave.ts"
 import * as MediaFrame from "../dave/MediaFrame.ts"
+import type { Listening } from "./Listening.ts"
 import type { VoiceHooks } from "./Model.ts"
 import * as Sealing from "./Sealing.ts"
 import type { Session } from "./Session.ts"
@@ -55,8 +56,8 @@ const extensionBytes = 8
  * @category constructors
  * @since 0.1.0
  */
-export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwarding => {
-  const { headerExtension } = context.profile
+export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listening: Listening): Forwarding => {
+  const { headerExtension, paddingRate } = context.profile
   const maxPadding = Math.min(255, context.profile.maxPadding)
   const plain = new Uint8Array(maxDatagramBytes + extensionBytes + 255)
   const sealed = new Uint8Array(plain.length + Sealing.maxOverhead)
@@ -81,6 +82,9 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
   /** The flags of Speaking as element 9 has them: 1 priority, 2 voice, 4 soundshare. */
   const speakerElement = (flags: number): number => ((flags & 3) << 1) | ((flags & 4) >> 2)
 
+  const drawPadding = (): number =>
+    maxPadding > 0 && context.random.next() < paddingRate ? 1 + context.random.int(maxPadding) : 0
+
   const build = (
     sender: Session,
     header: RtpHeader,
@@ -98,7 +102,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
       sender.ssrc
     )
     let first = RtpPacket.versionBits
-    // Closing silence has been seen without the extension that other packets have.
+    // Closing silence has been seen with neither the extension nor the padding that other packets have.
     if (headerExtension && !silence) {
       first |= RtpPacket.extensionBit
       plain[at] = RtpPacket.profileOneByte >>> 8
@@ -112,7 +116,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
       at += extensionBytes
     }
     for (let i = start; i < end; i++) plain[at++] = from[i] ?? 0
-    const padding = sender.padding?.() ?? (maxPadding > 0 ? context.random.int(maxPadding + 1) : 0)
+    const padding = sender.padding?.() ?? (silence ? 0 : drawPadding())
     if (padding > 0) {
       first |= RtpPacket.paddingBit
       plain.fill(0, at, at + padding - 1)
@@ -139,6 +143,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave): Forwa
         const { media } = listener
         if (listener === sender || media === undefined || !reachable(listener)) continue
         if (hooks.hears !== undefined && !hooks.hears(listener.userId, listener.guildId)) continue
+        if (!listening.admits(listener)) continue
         if (encrypted && group?.reads(sender, listener) !== true) {
           context.count("dave-frame-withheld")
           continue

@@ -1,8 +1,10 @@
 /**
- * The supervision of heartbeats on a connection to the voice gateway.
+ * The supervision of heartbeats on a connection to the voice gateway: that they come, in time, from one timer, and with the
+ * number of the last message (`seq_ack`, from version 8 on).
  *
  * @since 0.1.0
  */
+import { sequenceDelta } from "../../../protocol/RtpPacket.ts"
 import type { CoreContext, Verdict } from "../CoreContext.ts"
 import type { Connection } from "./Session.ts"
 
@@ -17,12 +19,50 @@ export interface Heartbeats {
   readonly start: (connection: Connection) => void
   /** A heartbeat has left the client; whether it gets through the faults is another matter. */
   readonly sent: (connection: Connection) => void
-  /** A heartbeat has arrived. */
-  readonly arrived: (connection: Connection) => void
+  /** A heartbeat has arrived, with the number that it acknowledges, if it has one. */
+  readonly arrived: (connection: Connection, acknowledged: number | undefined) => void
 }
 
 /** Intervals after which a heartbeat is late. */
 const lateness = 1.25
+
+/** How long a numbered message may be unacknowledged while heartbeats come, in milliseconds. */
+const acknowledgementMs = 5_000
+
+/** How many timers at once are told apart. */
+const mostTimers = 8
+
+/** Rounds in which a pattern has to come again, so that no accident of a loaded machine is one. */
+const rounds = 3
+
+/** Heartbeats that are remembered. */
+const keptBeats = rounds * mostTimers + 1
+
+/** Heartbeats that have to follow each other fast to be a flood, and the gap that is too short for all of them. */
+const flood = { beats: 20, share: 1 / 5, mostMs: 2_500 } as const
+
+/**
+ * How many timers make these heartbeats: a single one has even gaps, however short, and several have uneven ones that come
+ * again and again. 1 if there is no such pattern.
+ */
+const timersOf = (beatsMs: ReadonlyArray<number>, intervalMs: number): number => {
+  const at = (back: number) => beatsMs[beatsMs.length - 1 - back] ?? Number.NaN
+  for (let timers = 2; timers <= mostTimers && beatsMs.length > rounds * timers; timers++) {
+    const period = at(0) - at(timers)
+    if (period > 1.1 * intervalMs) continue
+    let shortest = period
+    let longest = 0
+    let isPattern = true
+    for (let back = 0; back < (rounds - 1) * timers; back++) {
+      if (Math.abs(at(back) - at(back + timers) - period) > period / 20) isPattern = false
+      const gap = at(back) - at(back + 1)
+      shortest = Math.min(shortest, gap)
+      longest = Math.max(longest, gap)
+    }
+    if (isPattern && longest - shortest > period / 8) return timers
+  }
+  return 1
+}
 
 /**
  * Makes the supervision. `onMissing` runs when no heartbeat has come for the profile's number of intervals.
@@ -38,6 +78,41 @@ export const make = (context: CoreContext, onMissing: (connection: Connection) =
     // Without Hello, or with one that came late, nobody can keep the interval.
     if (connection.tampered) context.count(`tampered:${code}`)
     else context.judge(severity, code, message, connection.session?.userId)
+  }
+
+  const advise = (connection: Connection, code: string, message: string): void => {
+    if (connection.advised.has(code)) return
+    connection.advised.add(code)
+    judge(connection, "advice", code, message)
+  }
+
+  const judgeRate = (connection: Connection): void => {
+    const { beatsMs } = connection
+    const first = beatsMs[beatsMs.length - 1 - flood.beats]
+    const shortestMs = Math.min(flood.share * voiceHeartbeatIntervalMs, flood.mostMs)
+    if (first !== undefined && context.now() - first < flood.beats * shortestMs) {
+      const message = `${flood.beats} heartbeats on the voice gateway in ${Math.round(context.now() - first)} ms`
+      return advise(connection, "heartbeat-too-often", `${message}; the interval is ${voiceHeartbeatIntervalMs} ms`)
+    }
+    const timers = timersOf(beatsMs, voiceHeartbeatIntervalMs)
+    if (timers > 1) {
+      advise(connection, "heartbeat-too-often", `${timers} timers at once send heartbeats on the voice gateway`)
+    }
+  }
+
+  const judgeAcknowledgement = (connection: Connection, acknowledged: number | undefined): void => {
+    const { numbered } = connection
+    const due = numbered.findLastIndex(({ atMs }) => context.now() - atMs >= acknowledgementMs)
+    if (due >= 0) connection.dueSeq = numbered.splice(0, due + 1).at(-1)?.seq
+    const { dueSeq } = connection
+    if (dueSeq === undefined) return
+    if (acknowledged !== undefined && acknowledged >= 0 && sequenceDelta(acknowledged, dueSeq) >= 0) return
+    const said = acknowledged === undefined ? "no seq_ack" : `seq_ack ${acknowledged}`
+    advise(
+      connection,
+      "acknowledgement-behind",
+      `a heartbeat with ${said}, more than ${acknowledgementMs / 1000} s after the message with the number ${dueSeq}`
+    )
   }
 
   const watch = (connection: Connection): void => {
@@ -68,9 +143,13 @@ export const make = (context: CoreContext, onMissing: (connection: Connection) =
         )
       }
       connection.sentBeatMs = context.now()
+      connection.beatsMs.push(context.now())
+      if (connection.beatsMs.length > keptBeats) connection.beatsMs.shift()
+      judgeRate(connection)
     },
-    arrived: (connection) => {
+    arrived: (connection, acknowledged) => {
       connection.beatMs = context.now()
+      judgeAcknowledgement(connection, acknowledged)
     }
   }
 }

@@ -238,12 +238,11 @@ export interface VoiceHalf {
   /** Whether the connection was accepted here and has not gone away. */
   readonly owns: (connection: ConnectionId) => boolean
   /**
-   * Ends the session of a user in a guild, if there is one: closes its connection with this code and tells the others
-   * with Client Disconnect (op 13). `voluntary` says that the user left, so that closing silence was due.
+   * Takes note of the sessions that a user has in a guild at this moment. The result ends them, at once or later: closes their
+   * connections with this code and tells the others with Client Disconnect (op 13). A session that the user begins meanwhile,
+   * with another token, is not touched. `voluntary` says that the user left, so that closing silence was due.
    */
-  readonly revoke: (o: {
-    readonly userId: UserId
-    readonly guildId: GuildId
+  readonly revocation: (of: { readonly userId: UserId; readonly guildId: GuildId }) => (how: {
     readonly code: number
     readonly reason: string
     readonly voluntary?: boolean | undefined

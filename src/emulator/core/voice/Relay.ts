@@ -15,6 +15,7 @@ import type { Address, CoreContext, Verdict, VoiceServerId } from "../CoreContex
 import type { Dave } from "../dave/Dave.ts"
 import * as MediaFrame from "../dave/MediaFrame.ts"
 import * as Forwarding from "./Forwarding.ts"
+import * as Listening from "./Listening.ts"
 import type { VoiceHooks } from "./Model.ts"
 import * as Reports from "./Reports.ts"
 import type { Roster } from "./Roster.ts"
@@ -71,7 +72,8 @@ export const make = (
   expel: (session: Session, code: number, reason: string) => void
 ): Relay => {
   const { profile } = context
-  const forwarding = Forwarding.make(context, hooks, dave)
+  const listening = Listening.make(context, roster)
+  const forwarding = Forwarding.make(context, hooks, dave, listening)
   const plain = new Uint8Array(Forwarding.maxDatagramBytes)
   const header = RtpPacket.makeHeader()
   // Says which packet stands in `plain`: it is opened once where no fault changes it.
@@ -223,6 +225,7 @@ export const make = (
       if (sight === "repeated") accuse(session, "nonce-repeated", "a nonce was used twice under one key")
       if (sight !== "fresh") return false
     }
+    listening.sent(session)
     judgeAddress(session, from)
     learnAddress(session, from, profile.mediaTarget)
     if (kind === "rtcp") {
@@ -387,6 +390,7 @@ export const make = (
       if (bytes.length > Forwarding.maxDatagramBytes) return context.count("datagram-too-long")
       const kind = classify(bytes)
       if (kind === "rtp" || kind === "rtcp") return onMedia(server, from, kind, bytes)
+      listening.beacon(server, from)
       const source = { address: from.address, port: from.port }
       const userId = senderOf(server, from, kind, bytes)?.userId
       context.through("datagram-in", { userId, op: kind, frame: bytes, connection: undefined }, (frame) => {

@@ -204,6 +204,8 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         daveTampered: false,
         discoveryTampered: false,
         addressJudged: false,
+        describedMs: undefined,
+        sentMs: undefined,
         judgedMs: new Map()
       }
       sessions.add(session)

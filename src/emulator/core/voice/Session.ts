@@ -35,6 +35,14 @@ export interface Connection {
   sentBeatMs: number
   beatMs: number
   cancelDeadline: (() => void) | undefined
+  /** When the last heartbeats left the client, oldest first, since the server asked for one. */
+  beatsMs: Array<number>
+  /** Numbered messages that were sent of late, oldest first. */
+  numbered: Array<{ readonly seq: number; readonly atMs: number }>
+  /** The number of the last message that a heartbeat has to acknowledge by now. */
+  dueSeq: number | undefined
+  /** Advice about it that was given. */
+  readonly advised: Set<string>
 }
 
 /**
@@ -120,6 +128,10 @@ export interface Session {
   discoveryTampered: boolean
   /** Whether what Select Protocol (op 1) named was compared with where packets come from. */
   addressJudged: boolean
+  /** When the first session description (op 4) was sent, in milliseconds. */
+  describedMs: number | undefined
+  /** When the client has sent a datagram last, before the faults, in milliseconds; `undefined` before the first. */
+  sentMs: number | undefined
   /** When a violation of the relay was judged last, by code, in milliseconds. */
   readonly judgedMs: Map<string, number>
 }

@@ -128,7 +128,16 @@ export const make = (
     if (session !== undefined) roster.end(session, code)
   }
 
-  const heartbeats = Heartbeats.make(context, (connection) => expel(connection, 4009, "Session timed out.", undefined))
+  const onTimeout = (connection: Connection): void => {
+    const code = profile.heartbeatTimeoutCode
+    if (CloseCode.voice(code).reaction !== "resume") return expel(connection, code, "Session timed out.", undefined)
+    const { session } = connection
+    if (code === 1006) wire.terminate(connection)
+    else wire.close(connection, code, "")
+    if (session !== undefined) roster.lose(session)
+  }
+
+  const heartbeats = Heartbeats.make(context, onTimeout)
 
   const versionOf = (search: URLSearchParams): VoiceVersion | undefined => {
     const text = search.get("v")
@@ -229,6 +238,7 @@ export const make = (
     }
     const { key, media } = makeMedia(context, mode)
     session.media = media
+    session.describedMs ??= context.now()
     const description: SessionDescription = {
       op: 4,
       d: {
@@ -278,7 +288,7 @@ export const make = (
 
   const onMessage = (connection: Connection, message: ClientMessage): void => {
     if (message.op === 3) {
-      heartbeats.arrived(connection)
+      heartbeats.arrived(connection, message.d.seq_ack)
       return wire.send(connection, { op: 6, d: { t: message.d.t } })
     }
     const { session } = connection
@@ -344,7 +354,11 @@ export const make = (
         session: undefined,
         sentBeatMs: 0,
         beatMs: 0,
-        cancelDeadline: undefined
+        cancelDeadline: undefined,
+        beatsMs: [],
+        numbered: [],
+        dueSeq: undefined,
+        advised: new Set()
       }
       connections.set(id, connection)
       wire.send(connection, { op: 8, d: { v: version, heartbeat_interval: profile.voiceHeartbeatIntervalMs } })

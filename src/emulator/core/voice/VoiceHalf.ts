@@ -89,12 +89,15 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
       if (servers.has(server)) relay.datagram(server, from, bytes)
     },
     owns: signalling.owns,
-    revoke: ({ code, guildId, reason, userId, voluntary }) => {
-      for (const session of roster.ofUser(userId)) {
-        if (session.guildId !== guildId) continue
-        // Whoever has lost its connection leaves at once, and the closing silence may be under way.
-        if (voluntary === true && session.connection !== undefined) session.conduct?.over()
-        expel(session, code, reason)
+    revocation: ({ guildId, userId }) => {
+      const sessions = roster.ofUser(userId).filter((session) => session.guildId === guildId)
+      return ({ code, reason, voluntary }) => {
+        for (const session of sessions) {
+          if (session.ended) continue
+          // Whoever has lost its connection leaves at once, and the closing silence may be under way.
+          if (voluntary === true && session.connection !== undefined) session.conduct?.over()
+          expel(session, code, reason)
+        }
       }
     },
     closeUser: (userId, code, reason) => {

@@ -23,6 +23,9 @@ export interface Wire {
   readonly terminate: (connection: Connection) => void
 }
 
+/** Numbered messages whose time is remembered, so that one who sends no heartbeats costs no memory. */
+const keptNumbers = 1_000
+
 const isBinary = (message: Message): message is DaveFrame.ServerFrame => {
   switch (message.op) {
     case 25:
@@ -59,9 +62,20 @@ export const make = (context: CoreContext): Wire => {
 
   const asFloat = (text: string): string => text.replace(/("heartbeat_interval":\d+)(?![\d.])/, "$1.0")
 
+  /** What the heartbeats are judged by. */
+  const note = (connection: Connection, message: Message): void => {
+    // The answer to it stands beside the timer's.
+    if (message.op === 3) connection.beatsMs = []
+    if ("seq" in message && typeof message.seq === "number" && connection.version >= 8) {
+      connection.numbered.push({ seq: message.seq, atMs: context.now() })
+      if (connection.numbered.length > keptNumbers) connection.numbered.shift()
+    }
+  }
+
   return {
     send: (connection, message) => {
       if (connection.closed) return
+      note(connection, message)
       const encoded = encode(connection.version, message)
       if (encoded === undefined) return context.count(`voice-unsendable:${message.op}`)
       const sent = typeof encoded === "string" && message.op === 8 && context.profile.floatHeartbeatInterval

@@ -30,7 +30,7 @@ const play = (seed: number) => {
     if (choice === 4 || choice === 5) {
       trace.push(`${client.userId} leaves`)
       here.splice(here.indexOf(client), 1)
-      if (lost.delete(client)) world.half.revoke({ userId: client.userId, guildId, code: 4014, reason: "" })
+      if (lost.delete(client)) world.half.revocation({ userId: client.userId, guildId })({ code: 4014, reason: "" })
       else client.drop(1000)
       // The session description (op 4) is not replayed.
     } else if (choice === 6 && !lost.has(client) && client.hasSession()) {

@@ -11,8 +11,8 @@ describe("close codes", () => {
     client.connect()
     return { world, client }
   }
-  const identified = () => {
-    const made = unready()
+  const identified = (profile: Profile = today) => {
+    const made = unready(profile)
     made.client.identify()
     made.client.takeReady()
     return made
@@ -91,7 +91,7 @@ describe("close codes", () => {
 
   it("4006 for a token that was withdrawn, without blame", () => {
     const { client, world } = identified()
-    world.half.revoke({ userId: client.userId, guildId, code: 4014, reason: "Disconnected." })
+    world.half.revocation({ userId: client.userId, guildId })({ code: 4014, reason: "Disconnected." })
     world.grants.clear()
     client.connect()
     client.identify()
@@ -115,6 +115,29 @@ describe("close codes", () => {
     world.wait(1)
     assert.strictEqual(client.closed(), 4009)
     assert.deepStrictEqual(world.violations(), ["heartbeat-missing"])
+    assert.deepStrictEqual(world.half.sessions(), [])
+  })
+
+  it.each([1000, 1006] as const)("%i for that, after which it can resume, where the profile says so", (code) => {
+    const { client, world } = identified({ ...today, heartbeatTimeoutCode: code })
+    const ended = () => world.inbox(client.connection).at(-1)?._tag
+    world.wait(3 * 13_750)
+    assert.strictEqual(client.closed(), code === 1000 ? 1000 : undefined)
+    assert.strictEqual(ended(), code === 1000 ? "Close" : "Terminate")
+    assert.strictEqual(world.half.sessions()[0]?.state, "lost")
+    client.drop(code)
+    client.connect()
+    client.resume()
+    assert.strictEqual(client.messages().at(-1)?.op, 9)
+    assert.deepStrictEqual(world.violations(), ["heartbeat-missing"])
+    world.wait(3 * 13_750)
+    assert.strictEqual(ended(), code === 1000 ? "Close" : "Terminate")
+    // one that has not said whose it is has no session to lose
+    client.connect()
+    world.wait(3 * 13_750)
+    assert.strictEqual(ended(), code === 1000 ? "Close" : "Terminate")
+    assert.strictEqual(world.half.sessions()[0]?.state, "lost")
+    world.wait(60_000)
     assert.deepStrictEqual(world.half.sessions(), [])
   })
 

@@ -111,7 +111,7 @@ describe("Participants", () => {
       guest.speak(frames(100), { onDone: () => assert.fail("it never got to say all") })
       world.wait(50)
       if (end === "leave") guest.leave()
-      else world.half.revoke({ userId: UserId.make("8"), guildId, code: 4014, reason: "Disconnected." })
+      else world.half.revocation({ userId: UserId.make("8"), guildId })({ code: 4014, reason: "Disconnected." })
       world.wait(1_000)
       assert.lengthOf(heard, 3)
       guest.speak(frames(1))

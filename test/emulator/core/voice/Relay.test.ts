@@ -18,7 +18,7 @@ import {
 
 const hex = (bytes: Uint8Array | undefined) => bytes === undefined ? "nothing" : Buffer.from(bytes).toString("hex")
 
-const everyMode: Profile = { ...today, modes, maxPadding: 40 }
+const everyMode: Profile = { ...today, modes, maxPadding: 40, paddingRate: 1 }
 
 const pair = (profile: Profile = today, mode?: EncryptionMode, hooks = {}) => {
   const world = makeWorld(profile, hooks)
@@ -178,7 +178,11 @@ describe("Relay", () => {
         expected
       )
       const paddings = bob.heard().map((frame) => frame.padding)
-      assert.isTrue(Math.max(...paddings) > 30 && Math.max(...paddings) <= 40 && Math.min(...paddings) < 10)
+      assert.isTrue(
+        Math.max(...paddings) > 30 && Math.max(...paddings) <= 40 && Math.min(...paddings.slice(0, 60)) < 10
+      )
+      assert.isAbove(Math.min(...paddings.slice(0, 60)), 0)
+      assert.deepStrictEqual(paddings.slice(60), [0, 0, 0, 0, 0])
       world.wait(5_000)
       assert.deepStrictEqual(world.violations(), [])
       assert.deepStrictEqual(world.advice(), [])
@@ -219,6 +223,25 @@ describe("Relay", () => {
       const plain = pair({ ...today, headerExtension: false })
       plain.alice.say(opus(1))
       assert.strictEqual(plain.bob.heard()[0]?.elements.size, 0)
+    })
+
+    it("has padding in one packet of ten and never in silence, but none in 2022 or where a profile has none", () => {
+      const padded = (profile: Profile, mode?: EncryptionMode) => {
+        const { alice, bob, world } = pair(profile, mode)
+        alice.talk(Array.from({ length: 1_000 }, (_, i) => opus(i)))
+        const { length } = bob.heard().filter(({ payload }) => payload.length === opus(0).length)
+        assert.strictEqual(length, 1_000)
+        assert.deepStrictEqual(world.violations(), [])
+        return bob.heard().map(({ padding }) => padding)
+      }
+      const paddings = padded(today).filter((padding) => padding > 0)
+      assert.isTrue(paddings.length > 60 && paddings.length < 140, `${paddings.length}`)
+      assert.isTrue(Math.min(...paddings) <= 3 && Math.max(...paddings) >= 30 && Math.max(...paddings) <= 32)
+      assert.deepStrictEqual(padded(today).slice(-5), [0, 0, 0, 0, 0])
+      const none = Array.from({ length: 1_005 }, () => 0)
+      assert.deepStrictEqual(padded({ ...today, maxPadding: 0, paddingRate: 1 }), none)
+      assert.deepStrictEqual(padded({ ...today, paddingRate: 0 }), none)
+      assert.deepStrictEqual(padded({ ...year2022, versions: today.versions }, "xsalsa20_poly1305"), none)
     })
 
     it("takes the extension and the padding of the sender off", () => {
@@ -482,7 +505,7 @@ describe("Relay", () => {
 
     it("are nobody's for packets of a session that is over, or of strangers", () => {
       const { alice, world } = pair()
-      world.half.revoke({ userId: alice.userId, guildId, code: 4014, reason: "Disconnected." })
+      world.half.revocation({ userId: alice.userId, guildId })({ code: 4014, reason: "Disconnected." })
       alice.say(opus(1))
       world.half.datagram(
         server,
@@ -509,7 +532,7 @@ describe("Relay", () => {
       for (const voluntary of [false, true]) {
         const { alice, world } = pair()
         alice.talk([opus(1), opus(2)], 0)
-        world.half.revoke({ userId: alice.userId, guildId, code: 4014, reason: "Disconnected.", voluntary })
+        world.half.revocation({ userId: alice.userId, guildId })({ code: 4014, reason: "Disconnected.", voluntary })
         assert.deepStrictEqual(world.advice(), voluntary ? ["missing-closing-silence"] : [])
       }
     })

@@ -399,7 +399,7 @@ describe("Signalling", () => {
       const other = makeClient(world, "2")
       client.join()
       other.join()
-      world.half.revoke({ userId: client.userId, guildId, code: 4014, reason: "Disconnected." })
+      world.half.revocation({ userId: client.userId, guildId })({ code: 4014, reason: "Disconnected." })
       assert.strictEqual(client.closed(), 4014)
       assert.deepStrictEqual<unknown>(other.last(13), { user_id: "1" })
       client.drop(4014)

@@ -136,7 +136,7 @@ describe("a fault is not held against the client:", () => {
       client.talk([frame, frame, frame], 0)
       if (cut) w.half.terminateUser(client.userId)
       const { guildId } = Kit
-      w.half.revoke({ userId: client.userId, guildId, code: 4014, reason: "", voluntary: true })
+      w.half.revocation({ userId: client.userId, guildId })({ code: 4014, reason: "", voluntary: true })
       assert.deepStrictEqual(w.advice(), cut ? [] : ["missing-closing-silence"])
     }
   })

@@ -5,7 +5,13 @@ import { modes } from "../../../../src/protocol/EncryptionMode.ts"
 import { UserId } from "../../../../src/protocol/Identifier.ts"
 import { channelId, guildId, makeClient, makeWorld, opus, server } from "./kit.ts"
 
-const profiles = [today, year2022, { ...today, modes, maxPadding: 255, audioBeforeSpeaking: "close" as const }]
+const profiles = [today, year2022, {
+  ...today,
+  modes,
+  maxPadding: 255,
+  paddingRate: 1,
+  audioBeforeSpeaking: "close" as const
+}]
 
 describe("VoiceHalf", () => {
   it("never throws, whatever comes", () => {
@@ -86,7 +92,7 @@ describe("VoiceHalf", () => {
         client.drop()
         world.grant("1", { token: "gone" })
         for (const { userId } of world.half.sessions()) {
-          if (userId === "1") world.half.revoke({ userId, guildId, code: 4006, reason: "x" })
+          if (userId === "1") world.half.revocation({ userId, guildId })({ code: 4006, reason: "x" })
         }
         client.join(profile.modes[0])
       }
@@ -101,7 +107,7 @@ describe("VoiceHalf", () => {
     world.half.datagram(99, { address: "10.0.0.9", port: 1 }, new Uint8Array(20))
     world.half.closeUser(UserId.make("5"), 4014, "x")
     world.half.terminateUser(UserId.make("5"))
-    world.half.revoke({ userId: UserId.make("5"), guildId, code: 4014, reason: "x" })
+    world.half.revocation({ userId: UserId.make("5"), guildId })({ code: 4014, reason: "x" })
     assert.isFalse(world.half.owns(5))
     assert.deepStrictEqual(world.half.sessions(), [])
   })

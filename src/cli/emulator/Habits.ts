@@ -1,0 +1,93 @@
+/**
+ * Habits of the emulated Discord, as the command line names them: `--habit maxPadding=0`. They are the fields of a profile.
+ *
+ * @since 0.1.0
+ */
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Profile } from "../../emulator/core/Profile.ts"
+import { EncryptionMode } from "../../protocol/EncryptionMode.ts"
+import { VoiceVersion } from "../../protocol/VoicePayload.ts"
+
+/**
+ * What can be told apart from the name of a profile.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Habits = Partial<Omit<Profile, "name">>
+
+const share = Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 1 })))
+
+/** Every field of a profile but its name: the compiler says which one is missing. */
+const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K], unknown> } = {
+  versions: Schema.NonEmptyArray(VoiceVersion),
+  defaultVersion: Schema.Union([VoiceVersion, Schema.Literal("refuse")]),
+  modes: Schema.NonEmptyArray(EncryptionMode),
+  e2ee: Schema.Boolean,
+  discovery: Schema.Array(Schema.Literals(["74", "70"])),
+  mediaTarget: Schema.Literals(["observed", "selected"]),
+  discoveryGarbage: Schema.Literals(["answer", "refuse"]),
+  voiceHeartbeatIntervalMs: Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0))),
+  floatHeartbeatInterval: Schema.Boolean,
+  heartbeatTolerance: Schema.Finite,
+  heartbeatTimeoutCode: Schema.Literals([4009, 1000, 1006]),
+  gatewayHeartbeatIntervalMs: Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0))),
+  resumeWindowMs: Schema.Natural,
+  replayLimit: Schema.Natural,
+  audioBeforeSpeaking: Schema.Literals(["drop", "close"]),
+  audioToUnannounced: Schema.Literals(["forward", "withhold"]),
+  headerExtension: Schema.Boolean,
+  maxPadding: Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 255 }))),
+  paddingRate: share,
+  relaySenderReports: Schema.Boolean,
+  echoKeepalive: Schema.Boolean,
+  clientsConnectIncludesSelf: Schema.Boolean,
+  gatewayHeartbeatTolerance: Schema.Finite,
+  gatewayResumeWindowMs: Schema.Natural,
+  gatewayReplayLimit: Schema.Natural,
+  identifyIntervalMs: Schema.Natural,
+  voiceEventOrder: Schema.Literals(["state-first", "server-first", "random"]),
+  voiceEventDelayMs: Schema.Natural,
+  voiceEventGapMs: Schema.Natural,
+  voiceCloseOrder: Schema.Literals(["close-first", "event-first", "random"]),
+  moveCloseCode: Schema.Literals([4006, 4014, 4022]),
+  allocationMs: Schema.Natural,
+  rejoinSameChannel: Schema.Literals(["when-disconnected", "never"]),
+  stageAudience: Schema.Boolean,
+  daveFirstTransition: Schema.Literals(["zero", "counted"]),
+  daveTransitionTimeoutMs: Schema.Natural,
+  daveExternalSender: Schema.Literals(["before-description", "after-description"]),
+  daveSoleMemberVersion: Schema.Literals(["same", "zero"])
+}
+
+const isHabit = (name: string): name is keyof Habits => Object.hasOwn(fields, name)
+
+/** Numbers, booleans and lists are JSON; `["74"]` needs its quotes, a single word needs none. */
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}
+
+/**
+ * Reads habits by name; a failure is a sentence for the user.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const read = (texts: { readonly [name: string]: string }): Result.Result<Habits, string> => {
+  const habits: { [name: string]: unknown } = {}
+  for (const [name, text] of Object.entries(texts)) {
+    if (!isHabit(name)) {
+      return Result.fail(`--habit ${name}: there is no such habit. Those there are: ${Object.keys(fields).join(", ")}.`)
+    }
+    const decoded = Schema.decodeUnknownResult(fields[name])(parse(text))
+    if (Result.isFailure(decoded)) return Result.fail(`--habit ${name}=${text}: ${decoded.failure.message}`)
+    habits[name] = decoded.success
+  }
+  // each was decoded by the schema of its own field
+  return Result.succeed(habits as Habits)
+}
