@@ -193,7 +193,7 @@ export const make = Effect.fnUntraced(function*(
       case 5: {
         const { speaking: flags, ssrc, user_id: userId } = message.d
         users.assign(ssrc, userId)
-        emit({ _tag: "Speaking", userId, ssrc, flags })
+        emit(flags === undefined ? { _tag: "Announced", userId, ssrc } : { _tag: "Speaking", userId, ssrc, flags })
         return Effect.void
       }
       case 11:
