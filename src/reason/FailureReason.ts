@@ -34,19 +34,24 @@ const phaseHelp: Record<Phase, string> = {
 }
 
 /**
- * A part of bringing the voice connection up took longer than its deadline. Milliseconds.
+ * A part of bringing the voice connection up took longer than its deadline. Milliseconds. `malformed` is why the last message of
+ * the voice gateway that could not be used was not, if there was one: it may have been the one that was waited for.
  *
  * @category reasons
  * @since 0.1.0
  */
 export class PhaseTimedOut extends Schema.TaggedError<PhaseTimedOut>(`${key}/PhaseTimedOut`)("PhaseTimedOut", {
   phase: Phase,
-  elapsedMs: Schema.Finite
+  elapsedMs: Schema.Finite,
+  malformed: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
+    const malformed = this.malformed === undefined
+      ? ""
+      : ` A message that came could not be used, and may have been the one: ${this.malformed.replace(/\.$/, "")}.`
     return `The voice connection did not get past "${this.phase}" within ${Math.round(this.elapsedMs)} ms: ${
       phaseHelp[this.phase]
-    }.`
+    }.${malformed}`
   }
 }
 
