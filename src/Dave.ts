@@ -210,29 +210,40 @@ export const layer: Layer.Layer<Dave> = Layer.succeed(Dave, {
  * there up to 120 ms ahead; received ones take the way there and back. It runs in real time: where a test's clock stands
  * still, it does not.
  *
+ * Where the thread cannot be started, as in a bundle without its file, a warning says so once, and the groups are kept in the
+ * caller's thread.
+ *
  * @category layers
  * @since 0.1.0
  */
 export const layerThread: Layer.Layer<Dave> = Layer.effect(
   Dave,
-  Effect.map(
-    Effect.acquireRelease(Effect.sync(Thread.make), (thread) => Effect.promise(thread.close)),
-    (thread) =>
-      Dave.of({
-        maxVersion: Davey.maxVersion,
-        open: ({ channelId, onLost, userId }) =>
-          Effect.acquireRelease(
-            Effect.sync(() =>
-              thread.open(
-                userId,
-                channelId,
-                (detail) => onLost?.(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Thread", detail })))
-              )
-            ),
-            (group) => Effect.sync(group.close)
-          ).pipe(Effect.map(remote))
-      })
-  )
+  Effect.gen(function*() {
+    const fork = Effect.runForkWith(yield* Effect.context<never>())
+    const onUnavailable = (detail: string) =>
+      void fork(Effect.logWarning(
+        `The thread for end-to-end encryption cannot be started: ${detail}. It is done in the thread of the audio instead, ` +
+          "which a change of a large call holds up for some ten milliseconds."
+      ))
+    const thread = yield* Effect.acquireRelease(
+      Effect.sync(() => Thread.make({ onUnavailable })),
+      (thread) => Effect.promise(thread.close)
+    )
+    return Dave.of({
+      maxVersion: Davey.maxVersion,
+      open: ({ channelId, onLost, userId }) =>
+        Effect.acquireRelease(
+          Effect.sync(() =>
+            thread.open(
+              userId,
+              channelId,
+              (detail) => onLost?.(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Thread", detail })))
+            )
+          ),
+          (group) => Effect.sync(group.close)
+        ).pipe(Effect.map(remote))
+    })
+  })
 )
 
 /**

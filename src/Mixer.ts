@@ -186,7 +186,8 @@ export const layer: Layer.Layer<Mixer> = layerWith({})
 
 /**
  * A mixer with threads, which are started when they are needed and end with the layer. A thread that ends breaks its mixes,
- * and the next mix starts another.
+ * and the next mix starts another. Where none can be started, as in a bundle without their file, a warning says so once, and
+ * everything is mixed in the caller's thread.
  *
  * @category layers
  * @since 0.1.0
@@ -199,7 +200,16 @@ export const layerThreadWith = (options: ThreadOptions): Layer.Layer<Mixer> =>
       const use = options.use ?? "further"
       if (use !== "always") yield* Effect.promise(codec.prepare)
       const count = Math.max(1, options.threads ?? Math.min(4, os.availableParallelism() - 1))
-      const threads = Array.from({ length: count }, Thread.make)
+      const fork = Effect.runForkWith(yield* Effect.context<never>())
+      let isTold = false
+      const onUnavailable = (detail: string) => {
+        if (isTold) return
+        isTold = true
+        fork(Effect.logWarning(
+          `A thread for mixing cannot be started: ${detail}. Everything is mixed in the thread of the audio instead.`
+        ))
+      }
+      const threads = Array.from({ length: count }, () => Thread.make({ onUnavailable }))
       let here = 0
       yield* Effect.addFinalizer(() => Effect.promise(() => Promise.all(threads.map((thread) => thread.close()))))
 

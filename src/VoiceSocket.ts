@@ -18,7 +18,8 @@ import * as VoiceError from "./VoiceError.ts"
 export { voiceCloseReason } from "./voiceClose.ts"
 
 /**
- * What arrives, in order. `Malformed` is a message that broke its schema; it is no reason to end the connection.
+ * What arrives, in order. `Malformed` is a message that broke its schema; `op` is its opcode, if that could be read. It is no
+ * reason to end the connection, unless nothing can go on without it.
  *
  * @category models
  * @since 0.1.0
@@ -26,7 +27,7 @@ export { voiceCloseReason } from "./voiceClose.ts"
 export type Incoming =
   | { readonly _tag: "Message"; readonly message: VoicePayload.ServerMessage | VoicePayload.UnknownMessage }
   | { readonly _tag: "Dave"; readonly frame: DaveFrame.ServerFrame }
-  | { readonly _tag: "Malformed"; readonly detail: string }
+  | { readonly _tag: "Malformed"; readonly op?: number; readonly detail: string }
 
 /**
  * An open connection to a voice gateway. It is terminated when its scope closes, if it is still open then.
@@ -72,17 +73,23 @@ const gatewayUrl = (endpoint: string, version: VoicePayload.VoiceVersion): strin
   return `${base.replace(/\/+$/, "")}/?v=${version}`
 }
 
+const malformed = ({ message, op }: { readonly message: string; readonly op?: number }): Incoming => ({
+  _tag: "Malformed",
+  detail: message,
+  ...(op === undefined ? {} : { op })
+})
+
 const decode = (version: VoicePayload.VoiceVersion, frame: Transport.Frame): Incoming => {
   if (typeof frame === "string") {
     const decoded = VoicePayload.decodeServer(version, frame)
     return Result.isSuccess(decoded)
       ? { _tag: "Message", message: decoded.success }
-      : { _tag: "Malformed", detail: decoded.failure.message }
+      : malformed(decoded.failure)
   }
   const decoded = DaveFrame.decodeServer(frame)
   return Result.isSuccess(decoded)
     ? { _tag: "Dave", frame: decoded.success }
-    : { _tag: "Malformed", detail: decoded.failure.message }
+    : malformed(decoded.failure)
 }
 
 const sequenceOf = (incoming: Incoming): number | undefined => {

@@ -123,7 +123,7 @@ describe("Mixer", () => {
 
   it.live("tells of a thread that has ended, and starts another", () =>
     Effect.gen(function*() {
-      const thread = Thread.make()
+      const thread = Thread.make({ onUnavailable: assert.fail })
       const broken: Array<string> = []
       const setup = () => {
         const { buffer } = FrameRing.make()
@@ -140,6 +140,31 @@ describe("Mixer", () => {
       assert.strictEqual(thread.size(), 1)
       yield* Effect.promise(() => thread.close())
     }))
+
+  it.live("mixes here where a thread cannot be started", () =>
+    Effect.gen(function*() {
+      const why: Array<string> = []
+      const thread = Thread.make({
+        onUnavailable: (detail) => why.push(detail),
+        url: new URL("./nowhere/mixerWorker.js", import.meta.url)
+      })
+      yield* Effect.addFinalizer(() => Effect.promise(() => thread.close()))
+      const rings: Array<FrameRing.FrameRing> = []
+      for (let i = 0; i < 2; i++) {
+        const ring = FrameRing.make()
+        const { buffer } = ring
+        assert(buffer instanceof SharedArrayBuffer)
+        const setup = { ring: buffer, heard: Heard.makeBuffer(), encoder: {}, aheadMs: 100 }
+        const { close, command } = yield* Effect.promise(() => thread.open(setup, assert.fail))
+        yield* Effect.addFinalizer(() => Effect.sync(close))
+        play({ ring, heard: Heard.reader(setup.heard), command })
+        rings.push(ring)
+      }
+      while (rings.some((ring) => ring.bufferedMs() < 100)) yield* Effect.sleep("5 millis")
+      assert.lengthOf(why, 1)
+      assert.include(why[0], "mixerWorker.js")
+      assert.strictEqual(thread.size(), 2)
+    }).pipe(Effect.scoped))
 
   it.effect("breaks with an error when its codec does", () =>
     Effect.gen(function*() {

@@ -11,6 +11,7 @@
  */
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
+import * as Location from "../transport/Location.ts"
 import { maxPacketBytes, maxPacketSamples } from "./limits.ts"
 
 /**
@@ -107,7 +108,7 @@ export const moveStack = (binary: Uint8Array): Uint8Array | undefined => {
  * @internal
  */
 export const load = (): Loaded => {
-  const require = createRequire(import.meta.url)
+  const require = createRequire(Location.of(import.meta.url))
   const wasmBinary = moveStack(readFileSync(require.resolve("opusscript/build/opusscript_native_wasm.wasm")))
   if (wasmBinary === undefined) throw new Error("this build of opusscript is not known")
   // opusscript has types for its class alone; these are those of the module under it, src/opusscript_encoder.cpp

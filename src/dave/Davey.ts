@@ -11,6 +11,7 @@
 import type { DAVESession } from "@snazzah/davey"
 import { createRequire } from "node:module"
 import { type ChannelId, UserId } from "../protocol/Identifier.ts"
+import * as Location from "../transport/Location.ts"
 
 /**
  * @category constants
@@ -70,7 +71,7 @@ const load = (): Module | { readonly failure: string } => {
   if (loaded === undefined) {
     try {
       // the module's shape is that of its types, as far as it is used here
-      loaded = createRequire(import.meta.url)("@snazzah/davey") as Module
+      loaded = createRequire(Location.of(import.meta.url))("@snazzah/davey") as Module
     } catch (cause) {
       loaded = { failure: `@snazzah/davey cannot be loaded: ${causeOf(cause).split("\n")[0] ?? ""}` }
     }

@@ -1,13 +1,15 @@
 /**
- * This side of the thread that keeps the groups (`worker.ts`). The thread is started when the first group is asked for
- * something, and serves all of them: a process whose calls need no encryption has none.
+ * This side of the thread that keeps the groups (`daveWorker.ts`). The thread is started when the first group is asked for
+ * something, and serves all of them: a process whose calls need no encryption has none. Where it cannot be started, the groups
+ * are kept in this thread.
  *
  * @since 0.1.0
  */
-import { Worker } from "node:worker_threads"
 import type { FrameRing } from "../driver/FrameRing.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
+import * as HelperThread from "../transport/HelperThread.ts"
 import * as Ahead from "./Ahead.ts"
+import * as Groups from "./Groups.ts"
 import type { Ask, FromGroups, MembershipState, Sealed, ToGroups } from "./messages.ts"
 import * as Protected from "./Protected.ts"
 
@@ -56,8 +58,16 @@ interface Entry {
   membership: MembershipState | undefined
 }
 
-/** The file that this one's build has beside it. */
-const workerUrl = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The thread could not be started: why, and what to do about it. */
+  readonly onUnavailable: (detail: string) => void
+  /** The thread's file. Default: the one beside this. */
+  readonly url?: URL | undefined
+}
 
 /** Frames of a group that the thread has not answered. */
 const framesUnderWay = 5_000
@@ -74,8 +84,8 @@ const detached = (ask: Ask): Ask => "bytes" in ask ? { ...ask, bytes: own(ask.by
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): Thread => {
-  let worker: Worker | undefined
+export const make = (options: Options): Thread => {
+  let thread: HelperThread.HelperThread<ToGroups> | undefined
   const entries = new Map<number, Entry>()
   let lastId = 0
 
@@ -114,31 +124,28 @@ export const make = (): Thread => {
     }
   }
 
-  const onEnd = (): void => {
-    worker = undefined
+  const onEnd = (failure: string): void => {
+    thread = undefined
     const lost = Array.from(entries.values())
     entries.clear()
     for (const entry of lost) {
-      fail(entry, ended)
-      entry.onLost(ended)
+      fail(entry, failure)
+      entry.onLost(failure)
     }
   }
 
-  const started = (): Worker => {
-    if (worker !== undefined) return worker
-    const next = new Worker(workerUrl, { name: "effect-discord-voice groups" })
-    const isCurrent = () => worker === next
-    // what the other side sends is of that type
-    next.on("message", (message) => onMessage(message as FromGroups))
-    next.on("error", () => isCurrent() && onEnd())
-    next.on("exit", () => isCurrent() && onEnd())
-    // a program whose connections are closed may end
-    next.unref()
-    worker = next
-    return next
+  const start = (): void => {
+    thread ??= HelperThread.start({
+      name: "effect-discord-voice groups",
+      url: options.url ?? HelperThread.fileBeside(import.meta.url, "daveWorker"),
+      here: Groups.make,
+      onMessage,
+      onEnded: (detail) => onEnd(`${ended}: ${detail}`),
+      onUnavailable: options.onUnavailable
+    })
   }
 
-  const post = (message: ToGroups): void => worker?.postMessage(message)
+  const post = (message: ToGroups): void => thread?.post(message)
 
   const remote = (id: number, entry: Entry, open: ToGroups): RemoteGroup => {
     let request = 0
@@ -149,7 +156,7 @@ export const make = (): Thread => {
     /** The group is needed: from here on the thread has it. */
     const need = (): void => {
       if (entry.failure !== undefined || entries.has(id)) return
-      started()
+      start()
       entries.set(id, entry)
       post(open)
     }
@@ -157,7 +164,7 @@ export const make = (): Thread => {
     const flush = (): void => {
       const frames = batch
       batch = []
-      if (worker !== undefined) return post({ _tag: "Decrypt", group: id, frames })
+      if (thread !== undefined) return post({ _tag: "Decrypt", group: id, frames })
       for (const { id: number } of frames) {
         const done = entry.decrypting.get(number)
         entry.decrypting.delete(number)
@@ -220,9 +227,9 @@ export const make = (): Thread => {
       return remote(id, entry, { _tag: "Open", group: id, userId, channelId })
     },
     close: async () => {
-      const former = worker
-      onEnd()
-      await former?.terminate()
+      const former = thread
+      onEnd(ended)
+      await former?.close()
     }
   }
 }

@@ -162,6 +162,8 @@ export const make = (options: Options): E2eeMedia => {
 
   /** What has come while a commit is being processed. */
   let held: Array<AudioPacket> | undefined
+  /** Frames that are being decrypted, maybe in another thread, each with the silence that came behind it. */
+  const flying = new Set<{ readonly ssrc: AudioPacket["ssrc"]; readonly silence: Array<AudioPacket> }>()
   let isOver = false
   const open = new Set<Dave.ProtectedFrames>()
 
@@ -200,14 +202,22 @@ export const make = (options: Options): E2eeMedia => {
     dropEarly(now())
   }
 
-  const decrypt = (packet: Attributed): void =>
+  const decrypt = (packet: Attributed): void => {
+    const silence: Array<AudioPacket> = []
+    const flight = { ssrc: packet.ssrc, silence }
+    flying.add(flight)
     group.decrypt(packet.userId, packet.payload, (payload) => {
+      flying.delete(flight)
       if (isOver) return
-      if (typeof payload === "string") return wait(packet, payload)
-      decrypted++
-      onPacket({ ...packet, payload })
-      onDecrypted(true)
+      if (typeof payload === "string") wait(packet, payload)
+      else {
+        decrypted++
+        onPacket({ ...packet, payload })
+        onDecrypted(true)
+      }
+      silence.forEach(passSilence)
     })
+  }
 
   const take = (packet: AudioPacket): void => {
     if (OpusPacket.isSilence(packet.payload)) return takeSilence(packet)
@@ -218,10 +228,18 @@ export const make = (options: Options): E2eeMedia => {
 
   /** Silence can always be read, but closes what came before it: it stays behind what waits of the same sender. */
   const takeSilence = (packet: AudioPacket): void => {
-    const isOfIt = ({ ssrc }: AudioPacket) => ssrc === packet.ssrc
+    const isOfIt = ({ ssrc }: Pick<AudioPacket, "ssrc">) => ssrc === packet.ssrc
     if (waiting.some(isOfIt)) waiting.push(packet)
     else if (held?.some(isOfIt) === true && held.length < heldPackets) held.push(packet)
-    else if (early.some((one) => isOfIt(one.packet))) wait(packet, "none")
+    else {
+      const flight = Array.from(flying).findLast(isOfIt)
+      if (flight === undefined) passSilence(packet)
+      else flight.silence.push(packet)
+    }
+  }
+
+  const passSilence = (packet: AudioPacket): void => {
+    if (early.some((one) => one.packet.ssrc === packet.ssrc)) wait(packet, "none")
     else onPacket(packet)
   }
 

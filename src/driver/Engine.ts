@@ -94,9 +94,6 @@ export const connect = Effect.fnUntraced(function*(
     Deferred.doneUnsafe(ended, Effect.fail(error))
     onEnd?.(error)
   }
-  const within = <A, R>(phase: VoiceError.Phase, effect: Effect.Effect<A, VoiceError.VoiceError, R>) =>
-    Signalling.within(phase, phaseTimeoutMs, ended, effect)
-
   const users = SsrcMap.make()
   const early: Array<Signalling.Outgoing> = []
   let post = (message: Signalling.Outgoing): void => void early.push(message)
@@ -153,6 +150,8 @@ export const connect = Effect.fnUntraced(function*(
     maxDaveVersion,
     e2ee
   })
+  const within = <A, R>(phase: VoiceError.Phase, effect: Effect.Effect<A, VoiceError.VoiceError, R>) =>
+    Signalling.within(phase, phaseTimeoutMs, ended, effect, gateway.lastMalformed)
   post = gateway.post
   early.forEach(post)
   const { ip, modes, port, ssrc } = yield* within("ready", gateway.ready)

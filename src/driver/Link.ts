@@ -10,7 +10,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type * as DaveFrame from "../protocol/DaveFrame.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
-import type { VoiceError } from "../VoiceError.ts"
+import * as VoiceError from "../VoiceError.ts"
 import type * as VoiceSocket from "../VoiceSocket.ts"
 import * as Heartbeat from "./Heartbeat.ts"
 
@@ -31,7 +31,8 @@ export interface Listener {
   readonly lastSequence: () => number
   readonly onHeartbeat: () => void
   readonly onRoundTrip: (milliseconds: number) => void
-  readonly onMalformed: (detail: string) => Effect.Effect<void>
+  /** `op` is absent where it could not be read. */
+  readonly onMalformed: (detail: string, op: number | undefined) => Effect.Effect<void>
   readonly onUnknown: () => void
 }
 
@@ -40,19 +41,30 @@ export interface Listener {
  * @since 0.1.0
  */
 export interface Link {
-  /** Waits for Hello (op 8). */
+  /** Waits for Hello (op 8). One that is malformed ends the link. */
   readonly hello: Effect.Effect<void>
   /** Waits for Resumed (op 9). */
   readonly resumed: Effect.Effect<void>
   /** Starts the heartbeat at Hello's interval, and of itself anew whenever Hello comes again. */
   readonly startHeartbeat: Effect.Effect<void>
   /** Sends, and waits until the message has left. */
-  readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError>
-  readonly sendDave: (frame: DaveFrame.ClientFrame) => Effect.Effect<void, VoiceError>
+  readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
+  readonly sendDave: (frame: DaveFrame.ClientFrame) => Effect.Effect<void, VoiceError.VoiceError>
   readonly close: (code: number) => Effect.Effect<void>
   /** Fails with the reason when the socket or the heartbeat dies. */
-  readonly ended: Deferred.Deferred<never, VoiceError>
+  readonly ended: Deferred.Deferred<never, VoiceError.VoiceError>
 }
+
+/**
+ * A message is malformed that nothing can go on without.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const unusable = (name: string, detail: string): VoiceError.VoiceError =>
+  VoiceError.make(
+    new VoiceError.ProtocolViolated({ detail: `its ${name} cannot be used: ${detail.replace(/\.$/, "")}` })
+  )
 
 /** A server that asks for more than a beat a second is not obeyed. */
 const leastHeartbeatMs = 1_000
@@ -68,8 +80,8 @@ export const make = Effect.fnUntraced(function*(
   listener: Listener
 ): Effect.fn.Return<Link, never, Scope.Scope> {
   const scope = yield* Effect.scope
-  const ended = yield* Deferred.make<never, VoiceError>()
-  const fail = (error: VoiceError) => Deferred.fail(ended, error)
+  const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
+  const fail = (error: VoiceError.VoiceError) => Deferred.fail(ended, error)
   const hello = yield* Deferred.make<void>()
   const resumed = yield* Deferred.make<void>()
   const { lastSequence } = listener
@@ -127,8 +139,11 @@ export const make = Effect.fnUntraced(function*(
 
   const read = Effect.flatMap(socket.take, (incoming) => {
     switch (incoming._tag) {
-      case "Malformed":
-        return listener.onMalformed(incoming.detail)
+      case "Malformed": {
+        const { detail, op } = incoming
+        const told = listener.onMalformed(detail, op)
+        return op === 8 && !Deferred.isDoneUnsafe(hello) ? Effect.andThen(told, fail(unusable("Hello", detail))) : told
+      }
       case "Dave":
         return Effect.andThen(listener.onDave(incoming.frame), handled(incoming.frame.seq))
       case "Message": {

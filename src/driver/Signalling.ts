@@ -49,7 +49,7 @@ export type Description = Data<4>
  * @since 0.1.0
  */
 export interface Signalling {
-  /** Waits for Ready (op 2). */
+  /** Waits for Ready (op 2). One that is malformed, and a first Session Description (op 4) that is, end the connection. */
   readonly ready: Effect.Effect<Ready>
   /** Sends on the socket of the moment, and waits until the message has left. */
   readonly send: (message: VoicePayload.ClientMessage) => Effect.Effect<void, VoiceError.VoiceError>
@@ -59,6 +59,8 @@ export interface Signalling {
   readonly setSpeaking: (flags: number, ssrc: Ssrc) => void
   /** From now on a lost socket is resumed. */
   readonly established: Effect.Effect<void>
+  /** Why the last message that was malformed could not be used. */
+  readonly lastMalformed: () => string | undefined
   readonly statistics: () => {
     readonly heartbeatsSent: number
     readonly roundTripMs: number | undefined
@@ -130,7 +132,9 @@ const isPassing = (error: VoiceError.VoiceError): boolean => {
   const { reason } = error
   return isResumable(error) ||
     (reason._tag === "SocketOpenFailed" && reason.kind !== "InvalidUrl") ||
-    (reason._tag === "PhaseTimedOut" && reason.phase !== "resume")
+    (reason._tag === "PhaseTimedOut" && reason.phase !== "resume") ||
+    // the Hello of one socket was malformed
+    reason._tag === "ProtocolViolated"
 }
 
 /** A link and the scope that it lives in. */
@@ -140,7 +144,8 @@ interface Current {
 }
 
 /**
- * Runs one phase against its deadline and against the end of what it depends on.
+ * Runs one phase against its deadline and against the end of what it depends on. If time is up, `malformed` tells of a message
+ * that could not be used and may have been the one that was waited for.
  *
  * @category combinators
  * @since 0.1.0
@@ -149,12 +154,22 @@ export const within = <A, R>(
   phase: VoiceError.Phase,
   timeoutMs: number,
   ended: Deferred.Deferred<never, VoiceError.VoiceError>,
-  effect: Effect.Effect<A, VoiceError.VoiceError, R>
+  effect: Effect.Effect<A, VoiceError.VoiceError, R>,
+  malformed: () => string | undefined = () => undefined
 ): Effect.Effect<A, VoiceError.VoiceError, R> =>
   Effect.raceFirst(effect, Deferred.await(ended)).pipe(
     Effect.timeoutOrElse({
       duration: Duration.millis(timeoutMs),
-      orElse: () => VoiceError.fail(new VoiceError.PhaseTimedOut({ phase, elapsedMs: timeoutMs }))
+      orElse: () => {
+        const detail = malformed()
+        return VoiceError.fail(
+          new VoiceError.PhaseTimedOut({
+            phase,
+            elapsedMs: timeoutMs,
+            ...(detail === undefined ? {} : { malformed: detail })
+          })
+        )
+      }
     }),
     Span.around(`VoiceDriver.phase.${phase}`)
   )
@@ -183,17 +198,21 @@ export const make = Effect.fnUntraced(function*(
   let resumes = 0
   let malformedMessages = 0
   let unknownOpcodes = 0
+  let lastMalformed: string | undefined
+  const malformedOps = new Set<number | undefined>()
+  let isDescribed = false
 
   const onMessage = (message: VoicePayload.ServerMessage): Effect.Effect<unknown> => {
     switch (message.op) {
       case 2:
         return Deferred.succeed(ready, message.d)
       case 4:
+        isDescribed = true
         return onDescription(message.d)
       case 5: {
         const { speaking: flags, ssrc, user_id: userId } = message.d
         users.assign(ssrc, userId)
-        emit({ _tag: "Speaking", userId, ssrc, flags })
+        emit(flags === undefined ? { _tag: "Announced", userId, ssrc } : { _tag: "Speaking", userId, ssrc, flags })
         return Effect.void
       }
       case 11:
@@ -229,9 +248,16 @@ export const make = Effect.fnUntraced(function*(
       roundTripMs = milliseconds
       emit({ _tag: "Heartbeat", roundTripMs: milliseconds })
     },
-    onMalformed: (detail) => {
+    onMalformed: (detail, op) => {
       malformedMessages++
-      return Effect.logDebug(`malformed message from the voice gateway: ${detail}`)
+      lastMalformed = detail
+      if (op === 2 && !Deferred.isDoneUnsafe(ready)) options.onLost(Link.unusable("Ready", detail))
+      if (op === 4 && !isDescribed) options.onLost(Link.unusable("Session Description", detail))
+      const text = `malformed message from the voice gateway: ${detail}`
+      // a server that always says it so would fill the log
+      if (malformedOps.has(op)) return Effect.logDebug(text)
+      malformedOps.add(op)
+      return Effect.logWarning(text)
     },
     onUnknown: () => {
       unknownOpcodes++
@@ -260,12 +286,13 @@ export const make = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const linkScope = yield* Scope.fork(links)
       const opening = Effect.gen(function*() {
+        lastMalformed = undefined
         const socket = yield* within("open", phaseTimeoutMs, ended, sockets.open({ endpoint: info.endpoint, version }))
         const link = yield* Link.make(socket, listener)
         yield* Effect.addFinalizer((exit) =>
           kind === "resume" && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.void : leave(link)
         )
-        yield* within("hello", phaseTimeoutMs, link.ended, link.hello)
+        yield* within("hello", phaseTimeoutMs, link.ended, link.hello, () => lastMalformed)
         yield* introduce(link)
         yield* link.startHeartbeat
         return link
@@ -298,7 +325,7 @@ export const make = Effect.fnUntraced(function*(
   const resume = open("resume", (link) =>
     Effect.gen(function*() {
       yield* link.send({ op: 7, d: { ...credentials, ...(version >= 8 ? { seq_ack: lastSequence } : {}) } })
-      yield* within("resume", phaseTimeoutMs, link.ended, link.resumed)
+      yield* within("resume", phaseTimeoutMs, link.ended, link.resumed, () => lastMalformed)
     }))
 
   const fork = Effect.runForkWith(yield* Effect.context<never>())
@@ -365,6 +392,7 @@ export const make = Effect.fnUntraced(function*(
     established: Effect.sync(() => {
       isEstablished = true
     }),
+    lastMalformed: () => lastMalformed,
     statistics: () => ({
       heartbeatsSent,
       roundTripMs,

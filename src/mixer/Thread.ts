@@ -1,10 +1,12 @@
 /**
- * This side of a thread that mixes (`worker.ts`). It is started with its first mix.
+ * This side of a thread that mixes (`mixerWorker.ts`). It is started with its first mix. Where it cannot be started, its mixes
+ * are made in this thread.
  *
  * @since 0.1.0
  */
-import { Worker } from "node:worker_threads"
+import * as HelperThread from "../transport/HelperThread.ts"
 import type { Command, FromMixes, Setup, ToMixes } from "./messages.ts"
+import * as Mixes from "./Mixes.ts"
 
 /**
  * A mix in another thread.
@@ -35,8 +37,16 @@ interface Entry {
   readonly reject: (detail: string) => void
 }
 
-/** The file that this one's build has beside it. */
-const workerUrl = new URL(import.meta.url.endsWith(".ts") ? "./worker.ts" : "./worker.js", import.meta.url)
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** The thread could not be started: why, and what to do about it. */
+  readonly onUnavailable: (detail: string) => void
+  /** The thread's file. Default: the one beside this. */
+  readonly url?: URL | undefined
+}
 
 const ended = "the thread that mixes has ended"
 
@@ -44,8 +54,8 @@ const ended = "the thread that mixes has ended"
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): Thread => {
-  let worker: Worker | undefined
+export const make = (options: Options): Thread => {
+  let thread: HelperThread.HelperThread<ToMixes> | undefined
   const entries = new Map<number, Entry>()
   let lastId = 0
 
@@ -57,40 +67,36 @@ export const make = (): Thread => {
     else entry.reject(message.failure)
   }
 
-  const onEnd = (): void => {
-    worker = undefined
+  const onEnd = (failure: string): void => {
+    thread = undefined
     const lost = Array.from(entries.values())
     entries.clear()
     for (const { onBroken, reject } of lost) {
-      reject(ended)
-      onBroken(ended)
+      reject(failure)
+      onBroken(failure)
     }
   }
 
-  const started = (): Worker => {
-    if (worker !== undefined) return worker
-    const next = new Worker(workerUrl, { name: "effect-discord-voice mixer" })
-    const isCurrent = () => worker === next
-    // what the other side sends is of that type
-    next.on("message", (message) => onMessage(message as FromMixes))
-    next.on("error", () => isCurrent() && onEnd())
-    next.on("exit", () => isCurrent() && onEnd())
-    worker = next
-    return next
+  const start = (): void => {
+    thread ??= HelperThread.start({
+      name: "effect-discord-voice mixer",
+      url: options.url ?? HelperThread.fileBeside(import.meta.url, "mixerWorker"),
+      here: Mixes.make,
+      onMessage,
+      onEnded: (detail) => onEnd(`${ended}: ${detail}`),
+      onUnavailable: options.onUnavailable
+    })
   }
 
-  const post = (message: ToMixes): void => worker?.postMessage(message)
+  const post = (message: ToMixes): void => thread?.post(message)
 
   /** A program waits for its mixes, and ends without waiting for an idle thread. */
-  const hold = (): void => {
-    if (entries.size > 0) worker?.ref()
-    else worker?.unref()
-  }
+  const hold = (): void => thread?.hold(entries.size > 0)
 
   return {
     open: async (setup, onBroken) => {
       const mix = ++lastId
-      started()
+      start()
       const close = () => {
         if (entries.delete(mix)) post({ _tag: "Close", mix })
         hold()
@@ -109,9 +115,9 @@ export const make = (): Thread => {
     },
     size: () => entries.size,
     close: async () => {
-      const former = worker
-      onEnd()
-      await former?.terminate()
+      const former = thread
+      onEnd(ended)
+      await former?.close()
     }
   }
 }

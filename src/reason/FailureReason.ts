@@ -34,19 +34,24 @@ const phaseHelp: Record<Phase, string> = {
 }
 
 /**
- * A part of bringing the voice connection up took longer than its deadline. Milliseconds.
+ * A part of bringing the voice connection up took longer than its deadline. Milliseconds. `malformed` is why the last message of
+ * the voice gateway that could not be used was not, if there was one: it may have been the one that was waited for.
  *
  * @category reasons
  * @since 0.1.0
  */
 export class PhaseTimedOut extends Schema.TaggedError<PhaseTimedOut>(`${key}/PhaseTimedOut`)("PhaseTimedOut", {
   phase: Phase,
-  elapsedMs: Schema.Finite
+  elapsedMs: Schema.Finite,
+  malformed: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
+    const malformed = this.malformed === undefined
+      ? ""
+      : ` A message that came could not be used, and may have been the one: ${this.malformed.replace(/\.$/, "")}.`
     return `The voice connection did not get past "${this.phase}" within ${Math.round(this.elapsedMs)} ms: ${
       phaseHelp[this.phase]
-    }.`
+    }.${malformed}`
   }
 }
 
@@ -417,7 +422,7 @@ export class Unsupported extends Schema.TaggedError<Unsupported>(`${key}/Unsuppo
 const e2eeRemedies = {
   Engine: "Install @snazzah/davey, or provide Dave.layerDisabled where no encryption is needed.",
   Version: "Update this library.",
-  Thread: "Join again; if it happens again, look at what the process runs out of.",
+  Thread: "Join again; if it happens again, look at what its thread said, and at what the process runs out of.",
   Group: "Join again; if it happens again, another member or the voice server is at fault.",
   Verification: "Only members of the same encrypted call have a verification code for each other."
 } as const
@@ -427,7 +432,8 @@ const e2eeRemedies = {
  *
  * - `Engine`: the library that does it cannot be loaded, or cannot make a key.
  * - `Version`: the voice gateway wants a version of the protocol that this library does not know.
- * - `Thread`: the thread that keeps the groups has ended; the next connection starts another one.
+ * - `Thread`: the thread that keeps the groups has ended, and `detail` is what it said; the next connection starts another one.
+ *   Where it cannot be started at all, the groups are kept without it, and this is not a reason.
  * - `Group`: we could not get into the channel's group, however often we asked to be added anew.
  * - `Verification`: there is no verification code for a user.
  *

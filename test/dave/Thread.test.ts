@@ -7,10 +7,12 @@ import { ChannelId, UserId } from "../../src/protocol/Identifier.ts"
 const ann = UserId.make("1001")
 const channelId = ChannelId.make("3001")
 
+const make = () => Thread.make({ onUnavailable: assert.fail })
+
 describe("Thread", () => {
   it.live("tells its groups when it ends, and starts anew with the next one", () =>
     Effect.gen(function*() {
-      const thread = Thread.make()
+      const thread = make()
       const lost: Array<string> = []
       const group = thread.open(ann, channelId, (detail) => lost.push(detail))
       const made = yield* Effect.promise(() => group.ask({ _tag: "create", version: 1 }))
@@ -40,7 +42,7 @@ describe("Thread", () => {
       const onWorker = () => void threads++
       process.on("worker", onWorker)
       yield* Effect.addFinalizer(() => Effect.sync(() => process.off("worker", onWorker)))
-      const thread = Thread.make()
+      const thread = make()
       const lost: Array<string> = []
       const idle = thread.open(ann, channelId, (detail) => lost.push(detail))
       assert.isUndefined(idle.membership())
@@ -65,12 +67,38 @@ describe("Thread", () => {
 
   it.live("does not send a frame in the clear from a ring that cannot be shared", () =>
     Effect.gen(function*() {
-      const thread = Thread.make()
+      const thread = make()
       const group = thread.open(ann, channelId, () => {})
       const ring = FrameRing.make({ shared: false })
       ring.write(Uint8Array.of(0xfc, 1), 960)
       const source = group.protect(ring, { isEncrypting: () => true, onFrame: () => {} })
       assert.strictEqual(source.read(new Uint8Array(64), 0), 0)
       yield* Effect.promise(thread.close)
+    }))
+
+  it.live("keeps the groups here where it cannot be started", () =>
+    Effect.gen(function*() {
+      const why: Array<string> = []
+      const lost: Array<string> = []
+      const thread = Thread.make({
+        onUnavailable: (detail) => why.push(detail),
+        url: new URL("./nowhere/daveWorker.js", import.meta.url)
+      })
+      const ask = (group: Thread.RemoteGroup) =>
+        Effect.promise(() => group.ask({ _tag: "create", version: 1 }).then((made) => made, String))
+      const group = thread.open(ann, channelId, (detail) => lost.push(detail))
+      assert.instanceOf(yield* ask(group), Uint8Array)
+      const another = thread.open(ann, channelId, () => {})
+      assert.instanceOf(yield* ask(another), Uint8Array)
+      assert.match(why.join(), /^[^,]*nowhere.daveWorker\.js[^,]*/)
+      assert.lengthOf(why, 1)
+      const decrypted = new Promise((resolve) => group.decrypt(ann, Uint8Array.of(1, 2, 3), resolve))
+      assert.strictEqual(yield* Effect.promise(() => decrypted), "NotMember")
+      const refused = group.ask({ _tag: "commit", bytes: Uint8Array.of(1) })
+      assert.isString(yield* Effect.promise(() => refused.then(() => undefined, String)))
+      another.close()
+      yield* Effect.promise(thread.close)
+      assert.lengthOf(lost, 1, "one that was closed is not lost")
+      assert.match(String(yield* ask(group)), /ended/)
     }))
 })

@@ -17,7 +17,11 @@ const guestSsrc = Ssrc.make(7)
 const frame = Uint8Array.of(0xfc, 1, 2, 3)
 
 /** A group in its first epoch, with the guest, unless it is to be without one. */
-const rig = Effect.fnUntraced(function*(options: { readonly isMember?: boolean } = {}) {
+const rig = Effect.fnUntraced(function*(options: {
+  readonly isMember?: boolean
+  /** What is decrypted is answered when it is called. */
+  readonly later?: (answer: () => void) => void
+} = {}) {
   const dave = yield* Dave.Dave
   const group = yield* dave.open({ userId: self, channelId: ChannelId.make("20") })
   if (options.isMember !== false) {
@@ -35,8 +39,12 @@ const rig = Effect.fnUntraced(function*(options: { readonly isMember?: boolean }
   }
   const heard: Array<Line.AudioPacket> = []
   const outcomes: Array<boolean> = []
+  const { later } = options
   const media = E2eeMedia.make({
-    group,
+    group: later === undefined ? group : {
+      ...group,
+      decrypt: (from, bytes, done) => later(() => group.decrypt(from, bytes, done))
+    },
     users,
     now: () => state.nowMs,
     isEncrypting: () => state.isEncrypting,
@@ -299,6 +307,28 @@ describe("E2eeMedia", () => {
       })
     )
   })
+
+  test(
+    "silence stays behind what another thread decrypts, and is held up by nobody else",
+    Effect.gen(function*() {
+      const answers: Array<() => void> = []
+      const { heard, receive } = yield* rig({ later: (answer) => answers.push(answer) })
+      const another = Ssrc.make(8)
+      receive(MockDave.protect(frame, 1), guest)
+      receive(OpusPacket.silenceFrame(), guest)
+      receive(OpusPacket.silenceFrame(), guest, another)
+      receive(MockDave.protect(frame, 9), guest)
+      receive(OpusPacket.silenceFrame(), guest)
+      assert.deepStrictEqual(heard.map(({ ssrc }) => ssrc), [another])
+      answers.shift()?.()
+      const isSilence = () => heard.slice(1).map(({ payload }) => OpusPacket.isSilence(payload))
+      assert.deepStrictEqual(isSilence(), [false, true])
+      answers.shift()?.()
+      assert.deepStrictEqual(isSilence(), [false, true], "behind a frame whose epoch has not come, too")
+      receive(OpusPacket.silenceFrame(), guest, another)
+      assert.deepStrictEqual(isSilence(), [false, true, true])
+    })
+  )
 
   it("makes what a frame test takes for encrypted", () => {
     assert.isTrue(E2eeFrame.isProtected(MockDave.protect(frame, 1)))

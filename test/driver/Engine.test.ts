@@ -133,9 +133,9 @@ describe("Engine", () => {
         yield* Rig.left
       }).pipe(Effect.provide(memory)))
 
-    const rewriting = (change: (d: Record<string, unknown>) => Record<string, unknown>) =>
+    const rewriting = (change: (d: Record<string, unknown>) => Record<string, unknown>, only = 4) =>
       addFault(({ frame, op, point }) => {
-        if (point !== "voice-out" || op !== 4 || typeof frame !== "string") return undefined
+        if (point !== "voice-out" || op !== only || typeof frame !== "string") return undefined
         const message = JSON.parse(frame)
         return { _tag: "Replace", frame: JSON.stringify({ ...message, d: change(message.d) }) }
       })
@@ -150,6 +150,55 @@ describe("Engine", () => {
         assert.include(reason.detail, "aead_aes256_gcm_rtpsize")
         assert.include(reason.detail, "aead_xchacha20_poly1305_rtpsize")
         yield* Rig.left
+      }).pipe(Effect.provide(memory)))
+
+    for (
+      const [name, op, change, at] of [
+        ["Hello", 8, { heartbeat_interval: "soon" }, "d.heartbeat_interval"],
+        ["Ready", 2, { port: null }, "d.port"],
+        ["Session Description", 4, { secret_key: [1] }, "d.secret_key"],
+        ["Session Description", 4, { dave_protocol_version: "1" }, "d.dave_protocol_version"]
+      ] as const
+    ) {
+      it.effect(`at once, a ${name} without a right ${at}, and names it`, () =>
+        Effect.gen(function*() {
+          const [reason, elapsedMs] = yield* Rig.run(Effect.gen(function*() {
+            yield* rewriting((d) => ({ ...d, ...change }), op)
+            return yield* failing()
+          }))
+          assert(reason._tag === "ProtocolViolated")
+          assert.include(reason.detail, `its ${name} cannot be used`)
+          assert.include(reason.detail, `(op ${op})`)
+          assert.include(reason.detail, `${at}: `)
+          assert.isAtMost(elapsedMs, 2 * handshakeMs)
+          yield* Rig.left
+        }).pipe(Effect.provide(memory)))
+    }
+
+    it.effect("nothing for fields that it does not need", () =>
+      Effect.gen(function*() {
+        const [connection] = yield* Rig.run(Effect.gen(function*() {
+          yield* rewriting((d) => ({ ...d, v: "8" }), 8)
+          const max_resolution = null
+          yield* rewriting((d) => ({ ...d, experiments: null, streams: [{ type: "video", max_resolution }] }), 2)
+          yield* rewriting((d) => ({ ...d, media_session_id: 7, video_codec: [], keyframe_interval: "x" }), 4)
+          return yield* connect()
+        }))
+        assert.strictEqual(connection.established.version, 8)
+      }).pipe(Effect.provide(memory)))
+
+    it.effect("with a deadline, what is no JSON, and says that something came", () =>
+      Effect.gen(function*() {
+        const [reason] = yield* Rig.run(Effect.gen(function*() {
+          yield* addFault(({ op, point }) =>
+            point === "voice-out" && op === 2 ? { _tag: "Replace", frame: "{\"op\":2," } : undefined
+          )
+          return yield* failing()
+        }))
+        assert(reason._tag === "PhaseTimedOut")
+        assert.strictEqual(reason.phase, "ready")
+        assert.include(reason.malformed, "not JSON")
+        assert.include(reason.message, "the text is not JSON")
       }).pipe(Effect.provide(memory)))
 
     it.effect("a session over WebRTC", () =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Redacted, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Logger, Redacted, References, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type * as Line from "../../src/driver/Line.ts"
 import * as Signalling from "../../src/driver/Signalling.ts"
@@ -288,6 +288,47 @@ describe("Signalling", () => {
       assert.strictEqual(why.phase, "resume")
       yield* peer.closed
       assert.strictEqual(yield* network.waiting, 0)
+    })
+  )
+
+  test(
+    "tries another socket when the Hello of one is malformed",
+    Effect.gen(function*() {
+      const { first, gateway, network, tags } = yield* rig()
+      yield* gateway.established
+      yield* first.terminate
+      const peer = yield* network.accept
+      yield* peer.pushMalformed("d.heartbeat_interval: Expected number.", 8)
+      yield* accept(network)
+      yield* Time.advance("1 millis")
+      assert.deepStrictEqual(tags(), ["Resuming", "Resumed"])
+    })
+  )
+
+  test(
+    "warns of the first malformed message of each opcode, and goes on",
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const { ended, first, gateway, users } = yield* rig().pipe(
+        Effect.provide(Logger.layer([Logger.make(({ logLevel, message }) => lines.push(`${logLevel} ${message}`))])),
+        Effect.provideService(References.MinimumLogLevel, "Debug")
+      )
+      yield* first.push({ op: 2, d: { ssrc, ip: "203.0.113.1", port: 50_001, modes: [] } })
+      yield* gateway.established
+      // a Ready that comes again is not waited for
+      for (const op of [5, 5, 12, 2, undefined]) yield* first.pushMalformed(`no ssrc in ${op}`, op)
+      yield* first.push({ op: 5, d: { user_id: guest, ssrc } })
+      yield* Time.advance("1 millis")
+      assert.deepStrictEqual(
+        lines.filter((line) => line.includes("no ssrc")),
+        [5, 5, 12, 2, undefined].map((op, i) =>
+          `${i === 1 ? "Debug" : "Warn"} malformed message from the voice gateway: no ssrc in ${op}`
+        )
+      )
+      assert.strictEqual(gateway.statistics().malformedMessages, 5)
+      assert.strictEqual(gateway.lastMalformed(), "no ssrc in undefined")
+      assert.strictEqual(users.userOf(ssrc), guest)
+      assert.isFalse(Deferred.isDoneUnsafe(ended))
     })
   )
 

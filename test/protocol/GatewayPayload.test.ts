@@ -330,10 +330,6 @@ describe("refusals", () => {
         d: { v: 10, user: { id: "1" }, guilds: [], session_id: "s", application: { id: "1" } }
       },
       "d.resume_gateway_url"
-    ],
-    "an occupant that is no voice state": [
-      { op: 0, t: "GUILD_CREATE", s: 1, d: { id: "1", voice_states: [{}] } },
-      "d.voice_states.0.channel_id"
     ]
   }
   for (const [name, [wire, at]] of Object.entries(server)) {

@@ -43,7 +43,9 @@ const afterClient = (version: number, message: VoicePayload.ClientMessage): unkn
 const afterServer = (version: number, message: VoicePayload.ServerMessage): unknown => {
   if (message.op === 3 && version === 1) return undefined
   let d: unknown = message.d
-  if (message.op === 5 && version < 4) d = { ...message.d, speaking: message.d.speaking === 0 ? 0 : 1 }
+  if (message.op === 5 && version < 4 && message.d.speaking !== undefined) {
+    d = { ...message.d, speaking: message.d.speaking === 0 ? 0 : 1 }
+  }
   if (message.op === 8 && version < 3) return { op: 8, d: { heartbeat_interval: message.d.heartbeat_interval } }
   return message.seq === undefined || version < 8 ? { op: message.op, d } : { op: message.op, d, seq: message.seq }
 }
@@ -527,16 +529,13 @@ describe("refusals", () => {
     "flat Hello in version 3": [3, { heartbeat_interval: 1 }, "op"],
     "interval 0": [8, { op: 8, d: { heartbeat_interval: 0 } }, "d.heartbeat_interval"],
     "interval null": [2, { heartbeat_interval: null }, "d.heartbeat_interval"],
-    "negative seq": [8, { op: 9, d: null, seq: -1 }, "seq"],
-    "text seq": [8, { op: 9, d: null, seq: "1" }, "seq"],
     "modes no array": [8, { op: 2, d: { ...ready, modes: {} } }, "d.modes"],
     "negative ssrc": [8, { op: 2, d: { ...ready, ssrc: -1 } }, "d.ssrc"],
     "key of 31 bytes": [8, { op: 4, d: { mode: "m", secret_key: secretKey.slice(1) } }, "d.secret_key"],
     "key of 33 bytes": [8, { op: 4, d: { mode: "m", secret_key: [...secretKey, 0] } }, "d.secret_key"],
     "key with a word": [8, { op: 4, d: { mode: "m", secret_key: secretKey.with(7, 256) } }, "d.secret_key.7"],
     "neither key nor sdp": [8, { op: 4, d: { mode: "m" } }, "d.secret_key"],
-    "bare nonce in version 8": [8, { op: 6, d: 1 }, "d"],
-    "wants beyond 100": [8, { op: 15, d: { "1": 101 } }, "d.1"]
+    "bare nonce in version 8": [8, { op: 6, d: 1 }, "d"]
   }
   for (const [name, [version, wire, at]] of Object.entries(server)) {
     it(`server: ${name}`, () => {

@@ -1,36 +1,38 @@
 /**
- * The bodies of the main gateway's dispatches that matter for voice.
+ * The bodies of the main gateway's dispatches that matter for voice. What nothing here depends on is read if it can be, and absent
+ * if not.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ChannelId, GuildId, Snowflake, UserId } from "../Identifier.ts"
+import * as Lenient from "./lenient.ts"
 
-const falseIfAbsent = Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false)))
+const orFalse = Lenient.orElse(Schema.Boolean.pipe(Schema.withDecodingDefault(Effect.succeed(false))), false)
 
 /**
  * Who is in which channel: the body of VOICE_STATE_UPDATE, and in a guild's list of the occupants, where `guild_id` is
  * absent. `channel_id: null` means in no channel any more. `deaf` and `mute` are the server's doing, `self_*` the user's
- * own, `suppress` keeps a listener of a stage silent. Flags that are absent are false.
+ * own, `suppress` keeps a listener of a stage silent. Flags that are absent, or no booleans, are false.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const VoiceState = Schema.Struct({
-  guild_id: Schema.optionalKey(GuildId),
+  guild_id: Lenient.nullIsAbsent(GuildId),
   channel_id: Schema.NullOr(ChannelId),
   user_id: UserId,
   member: Schema.optionalKey(Schema.Unknown),
   session_id: Schema.String,
-  deaf: falseIfAbsent,
-  mute: falseIfAbsent,
-  self_deaf: falseIfAbsent,
-  self_mute: falseIfAbsent,
-  self_stream: Schema.optionalKey(Schema.Boolean),
-  self_video: falseIfAbsent,
-  suppress: falseIfAbsent,
-  request_to_speak_timestamp: Schema.optionalKey(Schema.NullOr(Schema.String))
+  deaf: orFalse,
+  mute: orFalse,
+  self_deaf: orFalse,
+  self_mute: orFalse,
+  self_stream: Lenient.orAbsent(Schema.Boolean),
+  self_video: orFalse,
+  suppress: orFalse,
+  request_to_speak_timestamp: Lenient.orAbsent(Schema.NullOr(Schema.String))
 })
 
 /**
@@ -67,11 +69,11 @@ export type VoiceServerUpdate = typeof VoiceServerUpdate.Type
  */
 export const User = Schema.Struct({
   id: UserId,
-  username: Schema.optionalKey(Schema.String),
-  global_name: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  discriminator: Schema.optionalKey(Schema.String),
-  avatar: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  bot: Schema.optionalKey(Schema.Boolean)
+  username: Lenient.orAbsent(Schema.String),
+  global_name: Lenient.orAbsent(Schema.NullOr(Schema.String)),
+  discriminator: Lenient.orAbsent(Schema.String),
+  avatar: Lenient.orAbsent(Schema.NullOr(Schema.String)),
+  bot: Lenient.orAbsent(Schema.Boolean)
 })
 
 /**
@@ -87,13 +89,13 @@ export type User = typeof User.Type
  * @since 0.1.0
  */
 export const Ready = Schema.Struct({
-  v: Schema.Natural,
+  v: Lenient.orAbsent(Schema.Natural),
   user: User,
-  guilds: Schema.Array(Schema.Struct({ id: GuildId, unavailable: Schema.optionalKey(Schema.Boolean) })),
+  guilds: Schema.Array(Schema.Struct({ id: GuildId, unavailable: Lenient.orAbsent(Schema.Boolean) })),
   session_id: Schema.String,
   resume_gateway_url: Schema.String,
-  shard: Schema.optionalKey(Schema.Tuple([Schema.Natural, Schema.Natural])),
-  application: Schema.Struct({ id: Snowflake, flags: Schema.optionalKey(Schema.Int) })
+  shard: Lenient.nullIsAbsent(Schema.Tuple([Schema.Natural, Schema.Natural])),
+  application: Lenient.orAbsent(Schema.Struct({ id: Snowflake, flags: Lenient.orAbsent(Schema.Int) }))
 })
 
 /**
@@ -111,7 +113,7 @@ export type Ready = typeof Ready.Type
 export const GuildChannel = Schema.Struct({
   id: ChannelId,
   type: Schema.Int,
-  name: Schema.optionalKey(Schema.NullOr(Schema.String)),
+  name: Lenient.orAbsent(Schema.NullOr(Schema.String)),
   position: Schema.optionalKey(Schema.Unknown),
   parent_id: Schema.optionalKey(Schema.Unknown),
   permission_overwrites: Schema.optionalKey(Schema.Unknown),
@@ -128,16 +130,17 @@ export type GuildChannel = typeof GuildChannel.Type
 
 /**
  * The body of GUILD_CREATE: a guild becomes available, with the occupants of its voice channels at this moment. A guild
- * with `unavailable: true` has nothing but its id. Fields that voice does not need are opaque.
+ * with `unavailable: true` has nothing but its id. Fields that voice does not need are opaque. Malformed voice states and channels
+ * are left out.
  *
  * @category schemas
  * @since 0.1.0
  */
 export const GuildCreate = Schema.Struct({
   id: GuildId,
-  unavailable: Schema.optionalKey(Schema.Boolean),
-  voice_states: Schema.optionalKey(Schema.Array(VoiceState)),
-  channels: Schema.optionalKey(Schema.Array(GuildChannel)),
+  unavailable: Lenient.orAbsent(Schema.Boolean),
+  voice_states: Lenient.orAbsent(Lenient.items(VoiceState)),
+  channels: Lenient.orAbsent(Lenient.items(GuildChannel)),
   name: Schema.optionalKey(Schema.Unknown),
   owner_id: Schema.optionalKey(Schema.Unknown),
   member_count: Schema.optionalKey(Schema.Unknown),

@@ -37,10 +37,13 @@ const booleanSpeaking: Rule = {
   op: 5,
   below: 4,
   lift: (d) => isWire(d) ? { ...d, speaking: typeof d["speaking"] === "boolean" ? Number(d["speaking"]) : null } : d,
-  lower: (d) => isWire(d) ? { ...d, speaking: d["speaking"] !== 0 } : d
+  lower: (d) => isWire(d) && "speaking" in d ? { ...d, speaking: d["speaking"] !== 0 } : d
 }
 
 const emptyObject = (op: number): Rule => ({ op, below: always, lift: (d) => d ?? {}, lower: same })
+
+/** Nothing of it is needed. */
+const anyObject = (op: number): Rule => ({ op, below: always, lift: (d) => isWire(d) ? d : {}, lower: same })
 
 const isNonce = (d: unknown): boolean => isWire(d) && Number.isInteger(d["t"])
 
@@ -60,7 +63,9 @@ const serverRules: ReadonlyArray<Rule> = [
   { op: 3, below: always, lift: (d) => isNonce(d) ? d : null, lower: same },
   booleanSpeaking,
   bareNonce(6),
-  { op: 9, below: always, lift: () => null, lower: same }
+  { op: 9, below: always, lift: () => null, lower: same },
+  anyObject(14),
+  anyObject(16)
 ]
 
 const apply = (rules: ReadonlyArray<Rule>, direction: "lift" | "lower", version: number, wire: Wire): Wire => {

@@ -2,14 +2,18 @@
  * What the voice gateway sends to a client: one schema a message, in the shape of gateway version 8. `seq` is the number
  * of a message in the replay buffer; it counts from 0, exists from version 8 on, and not every message has one.
  *
+ * A message is malformed if a field is missing or wrong that something here depends on. All others are read if they can be, and
+ * absent if not.
+ *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
 import { Ssrc, UserId } from "../Identifier.ts"
-import { Nonce, SinkWants, SpeakingFlags, Uint16, VideoStream } from "./voiceShared.ts"
+import * as Lenient from "./lenient.ts"
+import { Nonce, ServerVideoStreams, SinkWants, SpeakingFlags, Uint16 } from "./voiceShared.ts"
 
 const message = <const Op extends number, D extends Schema.Constraint>(op: Op, d: D) =>
-  Schema.Struct({ op: Schema.tag(op), d, seq: Schema.optionalKey(Schema.Natural) })
+  Schema.Struct({ op: Schema.tag(op), d, seq: Lenient.orAbsent(Schema.Natural) })
 
 /**
  * Opcode 2: the session exists. `ip` and `port` are the media server's, `modes` the encryption modes it accepts.
@@ -25,8 +29,8 @@ export const Ready = message(
     ip: Schema.String,
     port: Uint16,
     modes: Schema.Array(Schema.String),
-    experiments: Schema.optionalKey(Schema.Array(Schema.String)),
-    streams: Schema.optionalKey(Schema.Array(VideoStream)),
+    experiments: Lenient.orAbsent(Schema.Array(Schema.String)),
+    streams: Lenient.orAbsent(ServerVideoStreams),
     heartbeat_interval: Schema.optionalKey(Schema.Unknown)
   })
 )
@@ -53,10 +57,10 @@ export const ServerHeartbeat = message(3, Schema.NullOr(Schema.Struct({ t: Nonce
 export type ServerHeartbeat = typeof ServerHeartbeat.Type
 
 const codecFields = {
-  audio_codec: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  video_codec: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  media_session_id: Schema.optionalKey(Schema.NullOr(Schema.String)),
-  keyframe_interval: Schema.optionalKey(Schema.NullOr(Schema.Finite))
+  audio_codec: Lenient.orAbsent(Schema.NullOr(Schema.String)),
+  video_codec: Lenient.orAbsent(Schema.NullOr(Schema.String)),
+  media_session_id: Lenient.orAbsent(Schema.NullOr(Schema.String)),
+  keyframe_interval: Lenient.orAbsent(Schema.NullOr(Schema.Finite))
 }
 
 /**
@@ -71,7 +75,7 @@ export const SecretKey = Schema.Array(
 
 /**
  * The session over UDP: mode and key of the transport encryption. `dave_protocol_version` 0 or absent means no end-to-end
- * encryption.
+ * encryption; null on the wire is absent.
  *
  * @category schemas
  * @since 0.1.0
@@ -79,7 +83,7 @@ export const SecretKey = Schema.Array(
 export const UdpSession = Schema.Struct({
   mode: Schema.String,
   secret_key: SecretKey,
-  dave_protocol_version: Schema.optionalKey(Schema.Natural),
+  dave_protocol_version: Lenient.nullIsAbsent(Schema.Natural),
   ...codecFields
 })
 
@@ -97,7 +101,7 @@ export type UdpSession = typeof UdpSession.Type
  */
 export const WebRtcSession = Schema.Struct({
   sdp: Schema.String,
-  dave_protocol_version: Schema.optionalKey(Schema.Natural),
+  dave_protocol_version: Lenient.nullIsAbsent(Schema.Natural),
   ...codecFields
 })
 
@@ -122,7 +126,7 @@ export const SessionDescription = message(4, Schema.Union([UdpSession, WebRtcSes
 export type SessionDescription = typeof SessionDescription.Type
 
 /**
- * Opcode 5: which SSRC belongs to a user, and what it carries. Below version 4 the wire has a boolean.
+ * Opcode 5: which SSRC belongs to a user, and what it carries, if that is said. Below version 4 the wire has a boolean.
  *
  * @category schemas
  * @since 0.1.0
@@ -130,7 +134,7 @@ export type SessionDescription = typeof SessionDescription.Type
 export const ServerSpeaking = message(
   5,
   Schema.Struct({
-    speaking: SpeakingFlags,
+    speaking: Lenient.orAbsent(SpeakingFlags),
     ssrc: Ssrc,
     user_id: UserId,
     delay: Schema.optionalKey(Schema.Unknown)
@@ -168,7 +172,7 @@ export type HeartbeatAck = typeof HeartbeatAck.Type
 export const Hello = message(
   8,
   Schema.Struct({
-    v: Schema.optionalKey(Schema.Finite),
+    v: Lenient.orAbsent(Schema.Finite),
     heartbeat_interval: Schema.Finite.pipe(Schema.check(Schema.isGreaterThan(0)))
   })
 )
@@ -232,8 +236,8 @@ export const ServerVideo = message(
   Schema.Struct({
     user_id: UserId,
     audio_ssrc: Ssrc,
-    video_ssrc: Schema.optionalKey(Ssrc),
-    streams: Schema.optionalKey(Schema.Array(VideoStream))
+    video_ssrc: Lenient.orAbsent(Ssrc),
+    streams: Lenient.orAbsent(ServerVideoStreams)
   })
 )
 
@@ -277,7 +281,7 @@ export type ServerSessionUpdate = typeof ServerSessionUpdate.Type
  * @category schemas
  * @since 0.1.0
  */
-export const ServerMediaSinkWants = message(15, SinkWants)
+export const ServerMediaSinkWants = message(15, Lenient.orElse(SinkWants, {}))
 
 /**
  * @category models
@@ -291,7 +295,10 @@ export type ServerMediaSinkWants = typeof ServerMediaSinkWants.Type
  * @category schemas
  * @since 0.1.0
  */
-export const ServerBackendVersion = message(16, Schema.Struct({ voice: Schema.String, rtc_worker: Schema.String }))
+export const ServerBackendVersion = message(
+  16,
+  Schema.Struct({ voice: Lenient.orAbsent(Schema.String), rtc_worker: Lenient.orAbsent(Schema.String) })
+)
 
 /**
  * @category models
@@ -320,7 +327,10 @@ export type ChannelOptionsUpdate = typeof ChannelOptionsUpdate.Type
  * @category schemas
  * @since 0.1.0
  */
-export const ClientFlags = message(18, Schema.Struct({ user_id: UserId, flags: Schema.NullOr(Schema.Int) }))
+export const ClientFlags = message(
+  18,
+  Schema.Struct({ user_id: UserId, flags: Lenient.orAbsent(Schema.NullOr(Schema.Int)) })
+)
 
 /**
  * @category models
@@ -348,7 +358,10 @@ export type SpeedTest = typeof SpeedTest.Type
  * @category schemas
  * @since 0.1.0
  */
-export const ClientPlatform = message(20, Schema.Struct({ user_id: UserId, platform: Schema.NullOr(Schema.Int) }))
+export const ClientPlatform = message(
+  20,
+  Schema.Struct({ user_id: UserId, platform: Lenient.orAbsent(Schema.NullOr(Schema.Int)) })
+)
 
 /**
  * @category models
@@ -400,7 +413,7 @@ export const DavePrepareEpoch = message(
   Schema.Struct({
     protocol_version: Schema.Natural,
     epoch: Schema.Natural,
-    transition_id: Schema.optionalKey(Uint16)
+    transition_id: Lenient.orAbsent(Uint16)
   })
 )
 

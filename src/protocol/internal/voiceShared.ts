@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Ssrc } from "../Identifier.ts"
+import * as Lenient from "./lenient.ts"
 
 /**
  * The integer that a heartbeat carries and its answer repeats, often a time in milliseconds. Some clients send random
@@ -55,6 +56,8 @@ export const SpeakingFlags = Schema.Natural
  */
 export const SpeakingFlag = { Microphone: 1, Soundshare: 2, Priority: 4 } as const
 
+const Resolution = Schema.Struct({ type: Schema.String, width: Schema.Finite, height: Schema.Finite })
+
 /**
  * One video stream of a user. `type` is "video", "screen" or "test"; `rid` names the simulcast layer. Not documented by
  * Discord, so that everything but the type may be missing.
@@ -69,9 +72,7 @@ export const VideoStream = Schema.Struct({
   active: Schema.optionalKey(Schema.Boolean),
   max_bitrate: Schema.optionalKey(Schema.Finite),
   max_framerate: Schema.optionalKey(Schema.Finite),
-  max_resolution: Schema.optionalKey(
-    Schema.Struct({ type: Schema.String, width: Schema.Finite, height: Schema.Finite })
-  ),
+  max_resolution: Schema.optionalKey(Resolution),
   ssrc: Schema.optionalKey(Ssrc),
   rtx_ssrc: Schema.optionalKey(Ssrc)
 })
@@ -81,6 +82,24 @@ export const VideoStream = Schema.Struct({
  * @since 0.1.0
  */
 export type VideoStream = typeof VideoStream.Type
+
+/**
+ * What the server says of the video streams of a user: nothing here needs it. What is malformed is left out.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ServerVideoStreams = Lenient.items(Schema.Struct({
+  type: Schema.String,
+  rid: Lenient.orAbsent(Schema.String),
+  quality: Lenient.orAbsent(Percentage),
+  active: Lenient.orAbsent(Schema.Boolean),
+  max_bitrate: Lenient.orAbsent(Schema.Finite),
+  max_framerate: Lenient.orAbsent(Schema.Finite),
+  max_resolution: Lenient.orAbsent(Resolution),
+  ssrc: Lenient.orAbsent(Ssrc),
+  rtx_ssrc: Lenient.orAbsent(Ssrc)
+}))
 
 /**
  * One codec that a client can use. `name` is "opus", "H264" and so on, `type` "audio" or "video", `priority` a multiple

@@ -1,0 +1,69 @@
+/**
+ * Makes a bundle of `bot.ts` and runs it against an emulator of Discord. Two things are no part of the file that a bundler
+ * writes: `@snazzah/davey`, which is native code and has to be installed where the bundle runs, and the threads, each of
+ * which is a file of its own beside it.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect, Redacted } from "effect"
+import { Emulator } from "effect-discord-voice/emulator"
+import assert from "node:assert/strict"
+import { spawn } from "node:child_process"
+import { copyFileSync, mkdtempSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { rolldown } from "rolldown"
+
+const here = (file: string) => join(import.meta.dirname, file)
+
+const library = (file: string) => fileURLToPath(new URL(file, import.meta.resolve("effect-discord-voice")))
+
+const bundle = async (folder: string): Promise<void> => {
+  await using build = await rolldown({
+    platform: "node",
+    external: ["@snazzah/davey"],
+    input: {
+      bot: here("bot.ts"),
+      // without these two the bot works, with a warning, in the thread of its audio
+      daveWorker: library("dave/daveWorker.js"),
+      mixerWorker: library("mixer/mixerWorker.js")
+    }
+  })
+  await build.write({ dir: folder, format: "esm", entryFileNames: "[name].js" })
+}
+
+const program = Effect.gen(function*() {
+  // in this folder, so that what is left out of the bundle is found in node_modules
+  const folder = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(here("bundle-"))),
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+  )
+  yield* Effect.promise(() => bundle(folder))
+  copyFileSync(here("song.ogg"), join(folder, "song.ogg"))
+
+  const discord = yield* Emulator.Emulator
+  const guest = yield* discord.join({ user: "guest", channel: "secure" })
+  const bot = yield* discord.user("bot")
+  const env = {
+    ...process.env,
+    DISCORD_TOKEN: Redacted.value(bot.token),
+    DISCORD_GATEWAY: discord.urls.gateway,
+    GUILD_ID: yield* discord.guild("guild"),
+    CHANNEL_ID: yield* discord.channel("secure")
+  }
+  const output: Array<string> = []
+  const exitCode = yield* Effect.callback<number | null>((resume) => {
+    const child = spawn(process.execPath, [join(folder, "bot.js")], { env, stdio: ["ignore", "pipe", "inherit"] })
+    child.stdout.on("data", (part) => output.push(String(part)))
+    child.on("close", (code) => resume(Effect.succeed(code)))
+    return Effect.sync(() => child.kill())
+  })
+
+  const heard = yield* guest.heard
+  yield* Effect.log(`The bundled bot exited with ${exitCode}. The guest heard ${heard.length} frames.`)
+  assert.equal(exitCode, 0)
+  assert.ok(heard.length >= 150, "three seconds in frames of 20 ms")
+  assert.ok(!output.join("").includes("WARN"), output.join(""))
+  assert.deepEqual(yield* discord.violations, [])
+}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+
+NodeRuntime.runMain(program)

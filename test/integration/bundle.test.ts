@@ -1,0 +1,96 @@
+/** A bot that a bundler has made one file of, in a process of its own. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath, pathToFileURL } from "node:url"
+import { rolldown } from "rolldown"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Foreign from "../interop/Foreign.ts"
+import type { Place } from "./process/bot.ts"
+import * as Rig from "./rig.ts"
+
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+const bot = { bot: file("bundle/bot.ts") }
+const workers = {
+  daveWorker: file("../../src/dave/daveWorker.ts"),
+  mixerWorker: file("../../src/mixer/mixerWorker.ts")
+}
+
+/** Bundles, and gives the path of the bot. */
+const bundled = Effect.fnUntraced(function*(input: { readonly [name: string]: string }, format: "esm" | "cjs") {
+  const folder = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "bundle-"))),
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+  )
+  // what is left out of the bundle is installed beside it
+  symlinkSync(file("../../node_modules"), join(folder, "node_modules"), "dir")
+  const extension = format === "esm" ? "mjs" : "cjs"
+  yield* Effect.promise(async () => {
+    await using bundle = await rolldown({
+      input,
+      platform: "node",
+      external: ["@snazzah/davey", "ws"],
+      logLevel: "silent"
+    })
+    await bundle.write({
+      dir: folder,
+      format,
+      entryFileNames: `[name].${extension}`,
+      chunkFileNames: `[name].${extension}`,
+      codeSplitting: Object.keys(input).length > 1
+    })
+  })
+  return join(folder, `bot.${extension}`)
+})
+
+/** The bot is heard in a channel that demands encryption, and hears; gives what it told and wrote. */
+const visit = Effect.fnUntraced(function*(path: string) {
+  const discord = yield* Emulator.Emulator
+  const { token } = yield* discord.user("bot")
+  const place: Place = {
+    url: discord.urls.gateway,
+    token: Redacted.value(token),
+    guildId: yield* discord.guild("guild"),
+    channelId: yield* discord.channel("secure")
+  }
+  const guest = yield* Rig.guest("secure")
+  const child = yield* Foreign.start(pathToFileURL(path).href, { args: place })
+  yield* child.untilTag("Playing")
+  yield* guest.awaitFrames(50)
+  yield* Effect.forkChild(guest.speak(Rig.frames(200)))
+  yield* child.untilTag("Heard")
+  const voices = (yield* guest.heard).filter(({ silence }) => !silence)
+  assert.isTrue(voices.every(({ encrypted }) => encrypted))
+  yield* child.signal("SIGTERM")
+  assert.strictEqual(yield* child.ended, 130)
+  assert.deepStrictEqual(yield* discord.violations, [])
+  return { output: child.output(), threads: child.told().filter(({ _tag }) => _tag === "Runs").length }
+})
+
+describe("a bundled bot", () => {
+  for (const format of ["esm", "cjs"] as const) {
+    it.live(`does the work of its threads itself where their files are not there, and says so once (${format})`, () =>
+      Effect.gen(function*() {
+        const { output, threads } = yield* visit(yield* bundled(bot, format))
+        assert.strictEqual(threads, 0)
+        const warnings = output.split("\n").filter((line) => line.includes("WARN"))
+        assert.lengthOf(warnings, 2, output)
+        for (const name of Object.keys(workers)) {
+          assert.isTrue(
+            warnings.some((line) => line.includes(`${name}.`) && line.includes("docs/deployment.md")),
+            output
+          )
+        }
+      }).pipe(Effect.scoped, Effect.provide(Rig.floor())))
+
+    it.live(`has its threads where their files lie beside it (${format})`, () =>
+      Effect.gen(function*() {
+        const { output, threads } = yield* visit(yield* bundled({ ...bot, ...workers }, format))
+        assert.strictEqual(threads, 2)
+        assert.notInclude(output, "WARN")
+      }).pipe(Effect.scoped, Effect.provide(Rig.floor())))
+  }
+})

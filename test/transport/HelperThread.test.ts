@@ -1,0 +1,135 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { vi } from "vitest"
+import * as HelperThread from "../../src/transport/HelperThread.ts"
+import { echo } from "./helper.ts"
+
+const helper = new URL("./helper.ts", import.meta.url)
+
+const script = (source: string) => new URL(`data:text/javascript,${encodeURIComponent(source)}`)
+
+/** Starts it, and writes down what is heard of it. */
+const start = (url: URL, options: Partial<HelperThread.Options<string, string>> = {}) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const log: Array<string> = []
+        const thread = HelperThread.start<string, string>({
+          name: "test",
+          url,
+          here: echo,
+          onMessage: (message) => log.push(message),
+          onEnded: (detail) => log.push(`ended: ${detail}`),
+          onUnavailable: (detail) => log.push(`unavailable: ${detail}`),
+          ...options
+        })
+        return { log, thread }
+      }),
+      ({ thread }) => Effect.promise(thread.close)
+    ),
+    ({ log, thread }) => ({
+      log,
+      thread,
+      until: (length: number) => Effect.promise(() => vi.waitFor(() => assert.isAtLeast(log.length, length), 10_000))
+    })
+  )
+
+describe("HelperThread", () => {
+  it.live("delivers in order, what was posted before it had started, too", () =>
+    Effect.gen(function*() {
+      const { log, thread, until } = yield* start(helper)
+      thread.post("a")
+      thread.post("b")
+      yield* until(2)
+      thread.post("c")
+      yield* until(3)
+      assert.deepStrictEqual(log, ["a", "b", "c"])
+    }).pipe(Effect.scoped))
+
+  it.live("works here where its file is not there, and says which and what to do", () =>
+    Effect.gen(function*() {
+      const { log, thread, until } = yield* start(new URL("./nowhere/daveWorker.js", import.meta.url))
+      thread.post("a")
+      thread.post("b")
+      yield* until(3)
+      thread.post("c")
+      assert.lengthOf(log, 3, "its answers come later, as those of a thread do")
+      yield* until(4)
+      const [why, ...answers] = log
+      assert.match(
+        why ?? "",
+        /^unavailable: Cannot find module '.*nowhere.daveWorker\.js'.*bundle.*docs\/deployment\.md/
+      )
+      assert.deepStrictEqual(answers, ["a", "b", "c"])
+    }).pipe(Effect.scoped))
+
+  it.live("works here where its file cannot be run, and says what the file said", () =>
+    Effect.gen(function*() {
+      const { log, thread, until } = yield* start(script("throw new Error('no such processor')"))
+      thread.post("a")
+      yield* until(2)
+      assert.deepStrictEqual(log, ["unavailable: no such processor", "a"])
+    }).pipe(Effect.scoped))
+
+  it.live("works here where there may be no threads", () =>
+    Effect.gen(function*() {
+      const { log, thread, until } = yield* start(new URL("https://example.org/worker.js"))
+      thread.post("a")
+      yield* until(2)
+      assert.match(log[0] ?? "", /^unavailable: ./)
+      assert.strictEqual(log[1], "a")
+    }).pipe(Effect.scoped))
+
+  it.live("does not wait for ever for it to start", () =>
+    Effect.gen(function*() {
+      const { log, thread, until } = yield* start(script("setInterval(() => {}, 1000)"), { deadlineMs: 300 })
+      thread.post("a")
+      yield* until(2)
+      assert.deepStrictEqual(log, ["unavailable: it has not started within 300 ms", "a"])
+    }).pipe(Effect.scoped))
+
+  it.live("tells why it has ended, there and here", () =>
+    Effect.gen(function*() {
+      for (const url of [helper, new URL("./nowhere.js", import.meta.url)]) {
+        const { log, thread, until } = yield* start(url, { onUnavailable: () => {} })
+        thread.post("throw")
+        yield* until(1)
+        thread.post("lost")
+        yield* Effect.sleep("20 millis")
+        assert.deepStrictEqual(log, ["ended: the engine is worn out"])
+      }
+      const { log, thread, until } = yield* start(helper)
+      thread.post("exit")
+      yield* until(1)
+      assert.deepStrictEqual(log, ["ended: it has exited with code 3"])
+    }).pipe(Effect.scoped))
+
+  it.live("is not heard of once it is closed", () =>
+    Effect.gen(function*() {
+      for (const url of [helper, new URL("./nowhere.js", import.meta.url)]) {
+        const { log, thread, until } = yield* start(url, { onUnavailable: () => {} })
+        thread.post("a")
+        yield* until(1)
+        thread.post("b")
+        yield* Effect.promise(thread.close)
+        thread.post("c")
+        yield* Effect.sleep("20 millis")
+        assert.deepStrictEqual(log, ["a"])
+      }
+    }).pipe(Effect.scoped))
+})
+
+describe("fileBeside", () => {
+  it("has the extension of the module that it lies beside", () => {
+    const beside = (moduleUrl: string) => HelperThread.fileBeside(moduleUrl, "daveWorker").href
+    assert.strictEqual(beside("file:///src/dave/Thread.ts"), "file:///src/dave/daveWorker.ts")
+    assert.strictEqual(beside("file:///app/bot.js"), "file:///app/daveWorker.js")
+    assert.strictEqual(beside("file:///app/bot.mjs?version=2"), "file:///app/daveWorker.mjs")
+    assert.strictEqual(beside("file:///app/bot.cjs"), "file:///app/daveWorker.cjs")
+    assert.strictEqual(beside("file:///app/bot"), "file:///app/daveWorker.js")
+  })
+
+  it("is somewhere where nobody says where the module is", () => {
+    assert.match(HelperThread.fileBeside(undefined, "daveWorker").href, /^file:\/\/.*\/daveWorker\.[jt]s$/)
+  })
+})
