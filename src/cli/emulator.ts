@@ -171,14 +171,14 @@ const listening = Effect.fnUntraced(function*(json: boolean, certFile: string | 
 type Break = (cause: Cause.Cause<never>) => Effect.Effect<unknown>
 
 /** Says what happens, until the scope closes. */
-const report = Effect.fnUntraced(function*(say: Say, onDefect: Break) {
+const report = Effect.fnUntraced(function*(say: Say, startMs: number, onDefect: Break) {
   const discord = yield* Emulator.Emulator
   const names = Report.makeNames()
   names.learn(yield* discord.snapshot)
   yield* discord.happenings.pipe(
     Stream.runForEach(Effect.fnUntraced(function*(happening) {
       names.learn(yield* discord.snapshot)
-      yield* say(Report.line(happening, names))
+      yield* say(Report.line(happening, names, startMs))
     })),
     Effect.catchCause(onDefect),
     Effect.forkScoped({ startImmediately: true })
@@ -244,7 +244,9 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
   const whenInterrupted = yield* ExitCode.WhenInterrupted
   const stopped = yield* Deferred.make<void>()
   const guests = yield* Guests.make()
-  const performer = yield* Performer.make(guests)
+  // a program elsewhere does not know the clock of this process
+  const startMs = (yield* discord.snapshot).nowMs
+  const performer = yield* Performer.make(guests, startMs)
   const end = Effect.gen(function*() {
     const violations = (yield* discord.violations).length
     const advice = (yield* discord.advice).length
@@ -257,7 +259,7 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
     : yield* AudioSource.readFrames(AudioSource.fromFile(options.play))
   yield* listening(options.json, options.certFile)
   const onDefect: Break = (cause) => Deferred.failCause(stopped, cause)
-  yield* report(say, onDefect)
+  yield* report(say, startMs, onDefect)
   const work = Effect.gen(function*() {
     for (const user of options.users) yield* guests.join(user, "lobby")
     if (music !== undefined) yield* (yield* guests.join("player", "lobby")).loop(music)

@@ -321,8 +321,10 @@ describe("emulator", () => {
       yield* Foreign.login(Foreign.realWire(), said.gateway, "wrong").pipe(Effect.exit)
       const violation = yield* until(({ event }) => event === "violation")
       assert.deepInclude(violation, { code: "bad-token", user: null })
+      const atMs = Number(violation["atMs"])
+      assert.isTrue(atMs > 0 && atMs < 60_000, `${atMs} ms since the start`)
       const verdicts = yield* order({ do: "verdicts" })
-      assert.deepNestedInclude(verdicts, { "violations[0].code": "bad-token" })
+      assert.deepNestedInclude(verdicts, { "violations[0].code": "bad-token", "violations[0].atMs": atMs })
     }).pipe(Effect.scoped))
 
   it.live("lets guests encrypt end to end, or not, or wrongly", () =>

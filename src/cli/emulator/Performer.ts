@@ -59,13 +59,15 @@ const patienceMs = 10_000
 const nothing: Answer = {}
 
 /**
- * Makes a performer in the emulator of the context. The order `stop` is left to whoever asked for it.
+ * Makes a performer in the emulator of the context. The order `stop` is left to whoever asked for it. Times are told since
+ * `startMs`.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
-  guests: Guests.Guests
+  guests: Guests.Guests,
+  startMs: number
 ): Effect.fn.Return<Performer, never, Emulator.Emulator | Scope.Scope> {
   const discord = yield* Emulator.Emulator
   const { faults } = discord
@@ -78,6 +80,9 @@ export const make = Effect.fnUntraced(function*(
         ? Effect.fail(new OrderFailed({ detail: `"${user}" is no guest here: let it join first.` }))
         : Effect.succeed(found)
     })
+
+  const sinceStart = (verdicts: ReadonlyArray<Emulator.Verdict>) =>
+    verdicts.map((verdict) => ({ ...verdict, atMs: verdict.atMs - startMs }))
 
   const framesOf = (file: string) => AudioSource.readFrames(AudioSource.fromFile(file))
 
@@ -254,11 +259,17 @@ export const make = Effect.fnUntraced(function*(
       case "endFault":
         return known(order.fault, lasting.end(order.fault))
       case "verdicts":
-        return Effect.all({ violations: discord.violations, advice: discord.advice })
+        return Effect.all({
+          violations: Effect.map(discord.violations, sinceStart),
+          advice: Effect.map(discord.advice, sinceStart)
+        })
       case "counters":
         return Effect.map(discord.counters, (counters) => ({ counters: Object.fromEntries(counters) }))
       case "snapshot":
-        return Effect.map(discord.snapshot, (snapshot) => ({ snapshot }))
+        return Effect.map(
+          discord.snapshot,
+          (snapshot) => ({ snapshot: { ...snapshot, nowMs: snapshot.nowMs - startMs } })
+        )
       case "stop":
         return Effect.succeed(nothing)
     }

@@ -87,6 +87,7 @@ export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel" | "
  * @since 0.1.0
  */
 export interface Snapshot {
+  /** Milliseconds of Effect's monotonic clock (`Clock.monotonicTimeNanos`), as in verdicts and in what is heard. */
   readonly nowMs: number
   readonly guilds: ReadonlyArray<{ readonly id: GuildId; readonly name: string }>
   readonly channels: ReadonlyArray<{

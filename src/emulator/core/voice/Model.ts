@@ -29,7 +29,10 @@ export interface HeardFrame {
   readonly timestamp: number
   /** A copy that belongs to the receiver. */
   readonly payload: Uint8Array
-  /** Milliseconds of the core's clock. */
+  /**
+   * When it came, in milliseconds of Effect's monotonic clock (`Clock.monotonicTimeNanos`), by which utterances and what a
+   * session receives have their times, too.
+   */
   readonly arrivalMs: number
   /** Whether the payload is the silence frame `F8 FF FE`. */
   readonly silence: boolean
@@ -52,7 +55,7 @@ export interface HeardReport {
   readonly rtpTimestamp: number
   readonly packetCount: number
   readonly octetCount: number
-  /** Milliseconds of the core's clock. */
+  /** When it came, by the same clock as that of {@link HeardFrame}. */
   readonly arrivalMs: number
 }
 
