@@ -156,6 +156,20 @@ describe("Emulator", () => {
       yield* discord.join({ user: "second", channel: "lobby" })
       const nowhere = yield* reason(discord.join({ user: "second", channel: "nowhere" }))
       assert.deepInclude(nowhere, { _tag: "UnknownName", kind: "channel" })
+      const nobody = yield* reason(discord.join({ user: "", channel: "lobby" }))
+      assert.deepInclude(nobody, { _tag: "InvalidOption", option: "name" })
+      const { id } = yield* discord.user("bot")
+      for (const user of ["bot", id]) {
+        const bot = yield* reason(discord.join({ user, channel: "lobby" }))
+        assert.include(bot._tag === "NotJoinable" ? bot.detail : "", "it is the bot")
+      }
+      yield* discord.createUser({ name: "other", bot: true })
+      yield* discord.join({ user: "other", channel: "lobby" })
+      yield* Effect.forkScoped(Layer.launch(discord.layerGateway("third")), { startImmediately: true })
+      yield* discord.settle
+      yield* TestClock.adjust("1 second")
+      const client = yield* reason(discord.join({ user: "third", channel: "lobby" }))
+      assert.include(client._tag === "NotJoinable" ? client.detail : "", "a client has logged in as it")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
   it.effect("lets a participant leave with its scope, once", () =>
