@@ -26,6 +26,7 @@ import * as Order from "./emulator/Order.ts"
 import * as Performer from "./emulator/Performer.ts"
 import * as Report from "./emulator/Report.ts"
 import * as ExitCode from "./ExitCode.ts"
+import * as Usage from "./Usage.ts"
 
 /**
  * The emulator could not start, or with `--strict` there were violations. What happened was printed before.
@@ -44,11 +45,13 @@ export class EmulatorFailed extends Schema.TaggedError<EmulatorFailed>("effect-d
   }
 }
 
-const port = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })))
+/** A Discord id, or a sentence that says what one is. */
+const id = (name: string) =>
+  Flag.String(name).pipe(Flag.filter(Schema.is(Snowflake), () => "a Discord id, 1 to 20 digits"))
 
 const flags = {
   port: Flag.Int("port").pipe(
-    Flag.withSchema(port),
+    Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port, 0 to 65535"),
     Flag.withDefault(0),
     Flag.withDescription("Port of the main gateway and of REST; 0 takes a free one")
   ),
@@ -81,6 +84,7 @@ const flags = {
     Flag.withDescription("Exit with 1 if there were violations, and with 0 if there were none")
   ),
   users: Flag.String("user").pipe(
+    Flag.filter((name) => name !== "" && name !== "bot", () => "a name, other than \"bot\", which is the bot's own"),
     Flag.atLeast(0),
     Flag.withDescription("A guest in the lobby, who remembers what it hears; can be given several times")
   ),
@@ -93,13 +97,11 @@ const flags = {
     Flag.withDescription("Which Discord it is")
   ),
   token: Flag.Redacted("token").pipe(Flag.optional, Flag.withDescription("Token of the bot; default a fresh one")),
-  guild: Flag.String("guild").pipe(
-    Flag.withSchema(Snowflake),
+  guild: id("guild").pipe(
     Flag.optional,
     Flag.withDescription("Id of the guild; default a fresh one")
   ),
-  channel: Flag.String("channel").pipe(
-    Flag.withSchema(Snowflake),
+  channel: id("channel").pipe(
     Flag.optional,
     Flag.withDescription("Id of the voice channel \"lobby\"; default a fresh one")
   ),
@@ -295,10 +297,13 @@ export const emulatorCommand = Command.make(
     const certFile = Option.getOrUndefined(options.cert)
     const say: Say = (line) => Console.log(options.json ? JSON.stringify(line) : Report.text(line))
     const fail = Effect.fnUntraced(function*(message: string) {
-      if (options.json) yield* say({ event: "failed", message })
+      if (options.json) yield* Console.log(Usage.failed(message))
       yield* Console.error(message)
       return yield* new EmulatorFailed({ detail: message })
     })
+    if (options.attached && !options.json) {
+      return yield* fail("--attached is for a program that reads JSON: without --json standard input is not read.")
+    }
     if (certFile !== undefined && !options.tls) {
       return yield* fail("--cert is for the certificate of --tls: without --tls there is none.")
     }
