@@ -187,12 +187,15 @@ const report = Effect.fnUntraced(function*(say: Say, startMs: number, onDefect: 
   )
 })
 
+/** What an order is answered that is not done when all ends. */
+const stopping = "The emulator stops."
+
 /** Orders that wait for something to be said or heard. They keep no other waiting. */
 const patient: ReadonlySet<Order.Order["do"]> = new Set(["speak", "heard"])
 
 /**
- * Reads orders and answers each when it is done. `stop` is run when the order of that name has been answered, and `gone` when
- * no more orders can come.
+ * Reads orders and answers each when it is done, or when the scope closes. `stop` is run when the order of that name has been
+ * answered, and what came together with it, and `gone` when no more orders can come.
  */
 const obey = Effect.fnUntraced(function*(
   performer: Performer.Performer,
@@ -206,25 +209,36 @@ const obey = Effect.fnUntraced(function*(
   const { stdin } = yield* Stdio.Stdio
   const answer = (id: unknown, fields: { readonly [name: string]: unknown }) =>
     say({ event: "answer", ...(id === undefined ? {} : { id }), ...fields })
+  let isStopping = false
   const onLine = (line: string) => {
     const order = Order.read(line)
     if (Result.isFailure(order)) return answer(order.failure.id, { ok: false, message: order.failure.message })
     const { success } = order
-    return performer.perform(success).pipe(
-      Effect.matchEffect({
-        onSuccess: (fields) => answer(success.id, { ok: true, ...fields }),
-        onFailure: ({ message }) => answer(success.id, { ok: false, message })
-      }),
-      Effect.andThen(success.do === "stop" ? stop : Effect.void),
-      (answered) =>
-        patient.has(success.do) ? Effect.asVoid(Effect.forkScoped(Effect.catchCause(answered, onDefect))) : answered
+    if (isStopping) return answer(success.id, { ok: false, message: stopping })
+    isStopping = success.do === "stop"
+    const answered = Effect.uninterruptibleMask((restore) =>
+      restore(performer.perform(success)).pipe(
+        Effect.onInterrupt(() => answer(success.id, { ok: false, message: stopping })),
+        Effect.matchEffect({
+          onSuccess: (fields) => answer(success.id, { ok: true, ...fields }),
+          onFailure: ({ message }) => answer(success.id, { ok: false, message })
+        })
+      )
     )
+    return patient.has(success.do)
+      // begun at once, so that it has an answer whatever comes next
+      ? Effect.asVoid(Effect.forkScoped(Effect.catchCause(answered, onDefect), { startImmediately: true }))
+      : answered
   }
   yield* stdin.pipe(
     Stream.decodeText,
     Stream.splitLines,
     Stream.filter((line) => line.trim() !== ""),
-    Stream.runForEach(onLine),
+    Stream.runForEachArray((lines) =>
+      Effect.forEach(lines, onLine, { discard: true }).pipe(
+        Effect.andThen(Effect.suspend(() => isStopping ? stop : Effect.void))
+      )
+    ),
     Effect.catch(({ message }) => answer(undefined, { ok: false, message: `No orders any more: ${message}` })),
     Effect.andThen(gone),
     Effect.catchCause(onDefect),
@@ -270,7 +284,7 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
       yield* obey(performer, { stop, gone: options.attached ? stop : Effect.void, onDefect, say })
     }
     yield* Deferred.await(stopped)
-  })
+  }).pipe(Effect.scoped)
   yield* Effect.onInterrupt(work, () => end)
   const violations = yield* end
   if (options.strict && violations > 0) {

@@ -516,6 +516,26 @@ describe("emulator", () => {
       yield* until(({ event }) => event === "voice-ended")
     }).pipe(Effect.scoped))
 
+  it.live("answers every order, also those that are not done when it stops", () =>
+    Effect.forEach(["stop", "interrupt"], (how) =>
+      Effect.gen(function*() {
+        const { events, fiber, order, until, write } = yield* told(["--json", "--user", "guest"])
+        const speaking = yield* Effect.forkScoped(order({ do: "speak", user: "guest", file: song }))
+        const hearing = yield* Effect.forkScoped(order({ do: "heard", user: "guest", from: "bot", frames: 1 }))
+        yield* Effect.sleep("100 millis")
+        if (how === "interrupt") yield* Fiber.interrupt(fiber)
+        else {
+          assert.deepInclude(yield* write("{\"do\":\"stop\"}\n{\"do\":\"verdicts\",\"id\":-1}"), { ok: true })
+          assert.deepInclude(yield* until(({ id }) => id === -1), { ok: false, message: "The emulator stops." })
+        }
+        for (const waiting of [speaking, hearing]) {
+          assert.deepInclude(yield* Fiber.join(waiting), { ok: false, message: "The emulator stops." })
+        }
+        yield* until(({ event }) => event === "end")
+        assert.strictEqual(events().at(-1)?.["event"], "end")
+        assert.lengthOf(events().filter(({ event }) => event === "answer"), how === "stop" ? 4 : 2)
+      }).pipe(Effect.scoped), { discard: true }))
+
   it.live("with --strict fails if there were violations, and only then", () =>
     Effect.forEach([false, true], (guilty) =>
       Effect.gen(function*() {
