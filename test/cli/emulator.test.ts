@@ -422,8 +422,13 @@ describe("emulator", () => {
       for (
         const [bad, message] of [
           [{ do: "kik" }, "\"do\" has to be one of join, leave, speak"],
-          [{ do: "kick" }, "Missing key"],
-          [{ do: "kick", user: "bot", usr: "bot" }, "[\"usr\"]"],
+          [{ do: "kick" }, "An order \"kick\" has the options user, only?: \"user\" is missing."],
+          [{ do: "kick", user: "bot", usr: "bot" }, "has the options user, only?: \"usr\" is no option."],
+          [{ do: "closeVoice", user: "bot", code: 1 }, ": \"code\": Expected a value between 1000 and 4999."],
+          [{ do: "when", point: "voice-in", what: { close: "x" } }, ": \"what.close\": Expected number."],
+          [{ do: "stop", now: true }, "An order \"stop\" has no options: \"now\" is no option."],
+          [{ do: "join", user: "" }, "not empty"],
+          [{ do: "join", user: "bot" }, "it is the bot"],
           [{ do: "kick", user: "bot" }, "it is not in voice"],
           [{ do: "kick", user: "nobody" }, "nobody"],
           [{ do: "speak", user: "guest", file: "none.ogg" }, "none.ogg"],
