@@ -18,13 +18,13 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import * as AudioSource from "../audio/AudioSource.ts"
 import * as Emulator from "../emulator/Emulator.ts"
 import { Snowflake } from "../protocol/Identifier.ts"
 import * as Guests from "./emulator/Guests.ts"
 import * as Order from "./emulator/Order.ts"
 import * as Performer from "./emulator/Performer.ts"
 import * as Report from "./emulator/Report.ts"
+import * as Speech from "./emulator/Speech.ts"
 import * as ExitCode from "./ExitCode.ts"
 import * as Usage from "./Usage.ts"
 
@@ -90,7 +90,7 @@ const flags = {
   ),
   play: Flag.String("play").pipe(
     Flag.optional,
-    Flag.withDescription("A guest \"player\" in the lobby plays this file (Opus in Ogg or WebM) over and over")
+    Flag.withDescription("A guest \"player\" in the lobby plays this file over and over: Opus as it is, others encoded")
   ),
   profile: Flag.Literals("profile", ["today", "2022"]).pipe(
     Flag.withDefault("today"),
@@ -272,7 +272,7 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
   })
   const music = options.play === undefined
     ? undefined
-    : yield* AudioSource.readFrames(AudioSource.fromFile(options.play))
+    : yield* Speech.read(options.play)
   yield* listening(options.json, options.certFile)
   const onDefect: Break = (cause) => Deferred.failCause(stopped, cause)
   yield* report(say, startMs, onDefect)

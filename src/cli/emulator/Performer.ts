@@ -18,6 +18,7 @@ import * as Recording from "../demo/Recording.ts"
 import type * as Guests from "./Guests.ts"
 import * as Lasting from "./Lasting.ts"
 import type { Order } from "./Order.ts"
+import * as Speech from "./Speech.ts"
 
 /**
  * An order could not be carried out.
@@ -84,8 +85,6 @@ export const make = Effect.fnUntraced(function*(
   const sinceStart = (verdicts: ReadonlyArray<Emulator.Verdict>) =>
     verdicts.map((verdict) => ({ ...verdict, atMs: verdict.atMs - startMs }))
 
-  const framesOf = (file: string) => AudioSource.readFrames(AudioSource.fromFile(file))
-
   const heard = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "heard" }>) {
     const listener = yield* guest(order.user)
     const { id } = yield* discord.user(order.from ?? "bot")
@@ -102,7 +101,7 @@ export const make = Effect.fnUntraced(function*(
     const answer = { frames: voiced, silence: frames.length - voiced, encrypted }
     if (order.file === undefined) return answer
     const { foreign, heard, intact, largestGapMs, repeated, sent } = Comparison.compare(
-      yield* framesOf(order.file),
+      yield* AudioSource.readFrames(AudioSource.fromFile(order.file)),
       frames
     )
     return { ...answer, file: { frames: sent, heard, foreign, repeated, intact, largestGapMs } }
@@ -120,7 +119,7 @@ export const make = Effect.fnUntraced(function*(
 
   const speak = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "speak" }>) {
     const speaker = yield* guest(order.user)
-    const frames = yield* framesOf(order.file)
+    const frames = yield* Speech.read(order.file)
     if (order.loop === true) yield* speaker.loop(frames)
     else yield* speaker.participant.speak(frames)
     return { frames: frames.length }
