@@ -33,7 +33,10 @@ export const readFrames = Effect.fnUntraced(
     const opened = yield* source.open
     if (opened.format !== "opus") {
       return yield* VoiceError.fail(
-        new VoiceError.Unsupported({ feature: "PCM", detail: `the frames of ${source.name} would have to be encoded` })
+        new VoiceError.Unsupported({
+          feature: `${source.name}, being no Opus,`,
+          detail: "nothing is encoded here; give a file of Opus, in Ogg, WebM or MP4"
+        })
       )
     }
     const { pull } = opened

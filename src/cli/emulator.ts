@@ -18,7 +18,6 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import * as AudioSource from "../audio/AudioSource.ts"
 import * as Profile from "../emulator/core/Profile.ts"
 import * as Emulator from "../emulator/Emulator.ts"
 import { Snowflake } from "../protocol/Identifier.ts"
@@ -27,7 +26,9 @@ import * as Habits from "./emulator/Habits.ts"
 import * as Order from "./emulator/Order.ts"
 import * as Performer from "./emulator/Performer.ts"
 import * as Report from "./emulator/Report.ts"
+import * as Speech from "./emulator/Speech.ts"
 import * as ExitCode from "./ExitCode.ts"
+import * as Usage from "./Usage.ts"
 
 /**
  * The emulator could not start, or with `--strict` there were violations. What happened was printed before.
@@ -46,11 +47,13 @@ export class EmulatorFailed extends Schema.TaggedError<EmulatorFailed>("effect-d
   }
 }
 
-const port = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 65_535 })))
+/** A Discord id, or a sentence that says what one is. */
+const id = (name: string) =>
+  Flag.String(name).pipe(Flag.filter(Schema.is(Snowflake), () => "a Discord id, 1 to 20 digits"))
 
 const flags = {
   port: Flag.Int("port").pipe(
-    Flag.withSchema(port),
+    Flag.filter((port) => port >= 0 && port <= 65_535, () => "a port, 0 to 65535"),
     Flag.withDefault(0),
     Flag.withDescription("Port of the main gateway and of REST; 0 takes a free one")
   ),
@@ -83,12 +86,13 @@ const flags = {
     Flag.withDescription("Exit with 1 if there were violations, and with 0 if there were none")
   ),
   users: Flag.String("user").pipe(
+    Flag.filter((name) => name !== "" && name !== "bot", () => "a name, other than \"bot\", which is the bot's own"),
     Flag.atLeast(0),
     Flag.withDescription("A guest in the lobby, who remembers what it hears; can be given several times")
   ),
   play: Flag.String("play").pipe(
     Flag.optional,
-    Flag.withDescription("A guest \"player\" in the lobby plays this file (Opus in Ogg or WebM) over and over")
+    Flag.withDescription("A guest \"player\" in the lobby plays this file over and over: Opus as it is, others encoded")
   ),
   profile: Flag.Literals("profile", ["today", "2022"]).pipe(
     Flag.withDefault("today"),
@@ -101,13 +105,11 @@ const flags = {
     )
   ),
   token: Flag.Redacted("token").pipe(Flag.optional, Flag.withDescription("Token of the bot; default a fresh one")),
-  guild: Flag.String("guild").pipe(
-    Flag.withSchema(Snowflake),
+  guild: id("guild").pipe(
     Flag.optional,
     Flag.withDescription("Id of the guild; default a fresh one")
   ),
-  channel: Flag.String("channel").pipe(
-    Flag.withSchema(Snowflake),
+  channel: id("channel").pipe(
     Flag.optional,
     Flag.withDescription("Id of the voice channel \"lobby\"; default a fresh one")
   ),
@@ -179,26 +181,29 @@ const listening = Effect.fnUntraced(function*(json: boolean, certFile: string | 
 type Break = (cause: Cause.Cause<never>) => Effect.Effect<unknown>
 
 /** Says what happens, until the scope closes. */
-const report = Effect.fnUntraced(function*(say: Say, onDefect: Break) {
+const report = Effect.fnUntraced(function*(say: Say, startMs: number, onDefect: Break) {
   const discord = yield* Emulator.Emulator
   const names = Report.makeNames()
   names.learn(yield* discord.snapshot)
   yield* discord.happenings.pipe(
     Stream.runForEach(Effect.fnUntraced(function*(happening) {
       names.learn(yield* discord.snapshot)
-      yield* say(Report.line(happening, names))
+      yield* say(Report.line(happening, names, startMs))
     })),
     Effect.catchCause(onDefect),
     Effect.forkScoped({ startImmediately: true })
   )
 })
 
+/** What an order is answered that is not done when all ends. */
+const stopping = "The emulator stops."
+
 /** Orders that wait for something to be said or heard. They keep no other waiting. */
 const patient: ReadonlySet<Order.Order["do"]> = new Set(["speak", "heard"])
 
 /**
- * Reads orders and answers each when it is done. `stop` is run when the order of that name has been answered, and `gone` when
- * no more orders can come.
+ * Reads orders and answers each when it is done, or when the scope closes. `stop` is run when the order of that name has been
+ * answered, and what came together with it, and `gone` when no more orders can come.
  */
 const obey = Effect.fnUntraced(function*(
   performer: Performer.Performer,
@@ -212,25 +217,36 @@ const obey = Effect.fnUntraced(function*(
   const { stdin } = yield* Stdio.Stdio
   const answer = (id: unknown, fields: { readonly [name: string]: unknown }) =>
     say({ event: "answer", ...(id === undefined ? {} : { id }), ...fields })
+  let isStopping = false
   const onLine = (line: string) => {
     const order = Order.read(line)
     if (Result.isFailure(order)) return answer(order.failure.id, { ok: false, message: order.failure.message })
     const { success } = order
-    return performer.perform(success).pipe(
-      Effect.matchEffect({
-        onSuccess: (fields) => answer(success.id, { ok: true, ...fields }),
-        onFailure: ({ message }) => answer(success.id, { ok: false, message })
-      }),
-      Effect.andThen(success.do === "stop" ? stop : Effect.void),
-      (answered) =>
-        patient.has(success.do) ? Effect.asVoid(Effect.forkScoped(Effect.catchCause(answered, onDefect))) : answered
+    if (isStopping) return answer(success.id, { ok: false, message: stopping })
+    isStopping = success.do === "stop"
+    const answered = Effect.uninterruptibleMask((restore) =>
+      restore(performer.perform(success)).pipe(
+        Effect.onInterrupt(() => answer(success.id, { ok: false, message: stopping })),
+        Effect.matchEffect({
+          onSuccess: (fields) => answer(success.id, { ok: true, ...fields }),
+          onFailure: ({ message }) => answer(success.id, { ok: false, message })
+        })
+      )
     )
+    return patient.has(success.do)
+      // begun at once, so that it has an answer whatever comes next
+      ? Effect.asVoid(Effect.forkScoped(Effect.catchCause(answered, onDefect), { startImmediately: true }))
+      : answered
   }
   yield* stdin.pipe(
     Stream.decodeText,
     Stream.splitLines,
     Stream.filter((line) => line.trim() !== ""),
-    Stream.runForEach(onLine),
+    Stream.runForEachArray((lines) =>
+      Effect.forEach(lines, onLine, { discard: true }).pipe(
+        Effect.andThen(Effect.suspend(() => isStopping ? stop : Effect.void))
+      )
+    ),
     Effect.catch(({ message }) => answer(undefined, { ok: false, message: `No orders any more: ${message}` })),
     Effect.andThen(gone),
     Effect.catchCause(onDefect),
@@ -252,7 +268,9 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
   const whenInterrupted = yield* ExitCode.WhenInterrupted
   const stopped = yield* Deferred.make<void>()
   const guests = yield* Guests.make()
-  const performer = yield* Performer.make(guests)
+  // a program elsewhere does not know the clock of this process
+  const startMs = (yield* discord.snapshot).nowMs
+  const performer = yield* Performer.make(guests, startMs)
   const end = Effect.gen(function*() {
     const violations = (yield* discord.violations).length
     const advice = (yield* discord.advice).length
@@ -262,10 +280,10 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
   })
   const music = options.play === undefined
     ? undefined
-    : yield* AudioSource.readFrames(AudioSource.fromFile(options.play))
+    : yield* Speech.read(options.play)
   yield* listening(options.json, options.certFile)
   const onDefect: Break = (cause) => Deferred.failCause(stopped, cause)
-  yield* report(say, onDefect)
+  yield* report(say, startMs, onDefect)
   const work = Effect.gen(function*() {
     for (const user of options.users) yield* guests.join({ user, channel: "lobby" })
     if (music !== undefined) yield* (yield* guests.join({ user: "player", channel: "lobby" })).loop(music)
@@ -274,7 +292,7 @@ const run = Effect.fnUntraced(function*(options: Options, say: Say) {
       yield* obey(performer, { stop, gone: options.attached ? stop : Effect.void, onDefect, say })
     }
     yield* Deferred.await(stopped)
-  })
+  }).pipe(Effect.scoped)
   yield* Effect.onInterrupt(work, () => end)
   const violations = yield* end
   if (options.strict && violations > 0) {
@@ -301,10 +319,13 @@ export const emulatorCommand = Command.make(
     const certFile = Option.getOrUndefined(options.cert)
     const say: Say = (line) => Console.log(options.json ? JSON.stringify(line) : Report.text(line))
     const fail = Effect.fnUntraced(function*(message: string) {
-      if (options.json) yield* say({ event: "failed", message })
+      if (options.json) yield* Console.log(Usage.failed(message))
       yield* Console.error(message)
       return yield* new EmulatorFailed({ detail: message })
     })
+    if (options.attached && !options.json) {
+      return yield* fail("--attached is for a program that reads JSON: without --json standard input is not read.")
+    }
     if (certFile !== undefined && !options.tls) {
       return yield* fail("--cert is for the certificate of --tls: without --tls there is none.")
     }

@@ -6,12 +6,13 @@
  */
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
-import { Command } from "effect/cli"
+import { CliOutput, Command } from "effect/cli"
 import * as Effect from "effect/Effect"
 import { readFileSync } from "node:fs"
 import { demoCommand } from "./demo.ts"
 import { emulatorCommand } from "./emulator.ts"
 import * as ExitCode from "./ExitCode.ts"
+import * as Usage from "./Usage.ts"
 
 const cli = Command.make("effect-discord-voice").pipe(
   Command.withDescription("Discord voice for Effect programs, and an emulator of Discord to run and test them against"),
@@ -49,6 +50,7 @@ export const run = (): void => {
   cli.pipe(
     Command.run({ version: version() }),
     Effect.provideService(ExitCode.WhenInterrupted, whenInterrupted),
+    Effect.provideService(CliOutput.Presenter, Usage.presenter(process.argv.slice(2))),
     Effect.provide(NodeServices.layer),
     NodeRuntime.runMain({
       teardown: (exit, onExit) => {

@@ -249,7 +249,8 @@ export class Emulator extends Context.Service<Emulator, {
   readonly user: (name: string) => Effect.Effect<User, EmulatorError>
   /**
    * Lets a scripted participant join a channel until the scope closes. A user who is not known is created. Fails with
-   * `UnknownName` and `NotJoinable`.
+   * `UnknownName`, with `InvalidOption` for an empty name, and with `NotJoinable`, among others for "bot" and for everybody as
+   * whom a client has logged in.
    */
   readonly join: (options: JoinOptions) => Effect.Effect<Participant.Participant, EmulatorError, Scope.Scope>
   /**
@@ -331,7 +332,8 @@ const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
   "channel-full": "the channel is full",
   "unknown-user": "there is no such user any more",
   "unknown-channel": "there is no such channel any more",
-  "e2ee-required": "the channel demands end-to-end encryption, which it shall not have"
+  "e2ee-required": "the channel demands end-to-end encryption, which it shall not have",
+  "logged-in": "a client has logged in as it, and joins by itself"
 }
 
 const makeEmulator = Effect.fnUntraced(function*(
@@ -380,9 +382,14 @@ const makeEmulator = Effect.fnUntraced(function*(
       return user === undefined ? createUser(options) : Effect.succeed(user)
     })
 
+  let theBot: UserId | undefined
   const join: Emulator["Service"]["join"] = Effect.fnUntraced(function*({ channel: channelName, user: name, ...how }) {
     const channel = yield* channels.find(channelName)
     const user = yield* userOrNew({ name })
+    if (user.id === theBot) {
+      const detail = "it is the bot, for which a client logs in with its token: a participant has to be somebody else"
+      return yield* makeError(new NotJoinable({ user: name, channel: channelName, detail }))
+    }
     const enter = driver.call((core) => core.participants.join({ userId: user.id, channelId: channel.id }, how)).pipe(
       Effect.flatMap(Effect.fromResult),
       Effect.mapError((refusal) =>
@@ -404,7 +411,10 @@ const makeEmulator = Effect.fnUntraced(function*(
 
   for (const guild of override(defaultGuilds, world.guilds)) yield* createGuild(guild)
   for (const channel of override(defaultChannels, world.channels)) yield* createChannel(channel)
-  for (const user of override(defaultUsers, world.users)) yield* createUser(user)
+  for (const user of override(defaultUsers, world.users)) {
+    const { id } = yield* createUser(user)
+    if (user.name === "bot" && user.bot === true) theBot = id
+  }
 
   const verdicts = (severity: Verdict["severity"]) =>
     driver.call((core) => core.verdicts().filter((verdict) => verdict.severity === severity))

@@ -1,7 +1,7 @@
 import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Console, Effect, Exit, Fiber, Layer, Queue, Schema, Stdio, Stream } from "effect"
-import { Command } from "effect/cli"
+import { CliOutput, Command } from "effect/cli"
 import { TestConsole } from "effect/testing"
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs/promises"
@@ -11,6 +11,7 @@ import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { emulatorCommand } from "../../src/cli/emulator.ts"
 import * as Order from "../../src/cli/emulator/Order.ts"
 import * as ExitCode from "../../src/cli/ExitCode.ts"
+import * as Usage from "../../src/cli/Usage.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Foreign from "../emulator/ForeignClient.ts"
 
@@ -195,12 +196,72 @@ describe("emulator", () => {
       assert.include(failure, `TCP port ${port} of 127.0.0.1 is in use`)
     }))
 
-  it.effect("refuses ids and ports that are none", () =>
+  it.effect("says in a sentence what is wrong with a flag, and to a program as JSON", () =>
     Effect.gen(function*() {
-      for (const args of [["--guild", "lobby"], ["--channel", "-"], ["--port", "70000"], ["--profile", "2015"]]) {
-        assert.isTrue(Exit.isFailure(yield* Effect.exit(run(args))), args.join(" "))
+      for (
+        const [args, message] of [
+          [["--guild", "lobby"], "Invalid value for flag --guild: \"lobby\". Expected: a Discord id, 1 to 20 digits"],
+          [["--channel", "-"], "Invalid value for flag --channel: \"-\". Expected: a Discord id, 1 to 20 digits"],
+          [["--port", "70000"], "Invalid value for flag --port: \"70000\". Expected: a port, 0 to 65535"],
+          [["--profile", "2015"], "Invalid value for flag --profile: \"2015\". Expected: \"today\" | \"2022\""],
+          [
+            ["--user", "a", "--user", "bot"],
+            "Invalid value for flag --user: \"bot\". Expected: a name, other than \"bot\""
+          ],
+          [["--user", ""], "Missing value for flag --user. Expected: a name"],
+          [["--prot", "1"], "Unrecognized flag: --prot in command emulator. Did you mean: --port"]
+        ] as const
+      ) {
+        for (const json of [true, false]) {
+          const all = json ? ["--json", ...args] : args
+          const { errors, exit, lines } = yield* Effect.gen(function*() {
+            const exit = yield* run(all).pipe(
+              Effect.provideService(CliOutput.Presenter, Usage.presenter(all)),
+              Effect.exit
+            )
+            return { exit, lines: yield* TestConsole.logLines, errors: yield* TestConsole.errorLines }
+          }).pipe(Effect.provide(TestConsole.layer, { local: true }))
+          assert.isTrue(Exit.isFailure(exit), args.join(" "))
+          assert.lengthOf(errors, 1)
+          assert.match(String(errors[0]), /^[^\n]+\nSee emulator --help\.$/)
+          assert.isTrue(String(errors[0]).startsWith(message), String(errors[0]))
+          assert.lengthOf(lines, json ? 1 : 0)
+          if (!json) continue
+          const line: Line = JSON.parse(String(lines[0]))
+          assert.strictEqual(line["event"], "failed")
+          assert.isTrue(String(line["message"]).startsWith(message))
+        }
       }
     }))
+
+  it.live("exits with 1 for wrong usage, and where a package is missing, with a line of JSON for a program", () =>
+    Effect.gen(function*() {
+      const execute = (file: string, ...args: ReadonlyArray<string>) =>
+        Effect.callback<{ code: number | null; out: string; err: string }>((resume) => {
+          const child = spawn(process.execPath, [file, "emulator", ...args], { stdio: ["ignore", "pipe", "pipe"] })
+          const [out, err]: [Array<string>, Array<string>] = [[], []]
+          child.stdout.on("data", (part) => out.push(String(part)))
+          child.stderr.on("data", (part) => err.push(String(part)))
+          child.on("close", (code) => resume(Effect.succeed({ code, out: out.join(""), err: err.join("") })))
+          return Effect.sync(() => child.kill("SIGKILL"))
+        })
+      const wrong = yield* execute(bin, "--json", "--port", "99999")
+      assert.strictEqual(wrong.code, 1)
+      assert.deepInclude(JSON.parse(wrong.out), { event: "failed" })
+      assert.lengthOf(wrong.err.trim().split("\n"), 2)
+
+      for (const name of ["effect", "@effect/platform-node"]) {
+        // nothing is installed there
+        const directory = yield* temporary
+        yield* Effect.promise(() => Fs.copyFile(bin, Path.join(directory, "bin.ts")))
+        yield* Effect.promise(() => Fs.writeFile(Path.join(directory, "main.ts"), `import "${name}/x"\n`))
+        const missing = yield* execute(Path.join(directory, "bin.ts"), "--json")
+        assert.strictEqual(missing.code, 1)
+        assert.include(JSON.parse(missing.out).message, "npm install effect @effect/platform-node")
+        assert.include(missing.err, "npm install effect @effect/platform-node")
+        assert.strictEqual((yield* execute(Path.join(directory, "bin.ts"))).out, "")
+      }
+    }).pipe(Effect.scoped))
 
   it.live("ends cleanly on SIGTERM, SIGINT and the order to stop, in a process of its own", () =>
     // 130 is what runMain gives an interrupted program
@@ -313,6 +374,11 @@ describe("emulator", () => {
       assert.deepInclude(yield* order({ do: "join", user: "late" }), { ok: true })
       assert.deepInclude(yield* order({ do: "speak", user: "late", file: song }), { ok: true, frames: 150 })
       assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "late", frames: 150 }), { ok: true })
+      const chirp = Path.resolve(import.meta.dirname, "../audio/files/chirp.mp3")
+      const spoken = yield* order({ do: "speak", user: "late", file: chirp })
+      assert.isTrue(Number(spoken["frames"]) > 0, JSON.stringify(spoken))
+      const compared = yield* order({ do: "heard", user: "guest", from: "late", file: chirp })
+      assert.include(compared["message"], "chirp.mp3, being no Opus, is not supported: nothing is encoded here")
       assert.deepInclude(yield* order({ do: "forget", user: "guest" }), { ok: true })
       assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "late" }), { frames: 0, silence: 0 })
       const missing = yield* order({ do: "heard", user: "guest", from: "late", frames: 1, timeoutMs: 1 })
@@ -321,8 +387,10 @@ describe("emulator", () => {
       yield* Foreign.login(Foreign.realWire(), said.gateway, "wrong").pipe(Effect.exit)
       const violation = yield* until(({ event }) => event === "violation")
       assert.deepInclude(violation, { code: "bad-token", user: null })
+      const atMs = Number(violation["atMs"])
+      assert.isTrue(atMs > 0 && atMs < 60_000, `${atMs} ms since the start`)
       const verdicts = yield* order({ do: "verdicts" })
-      assert.deepNestedInclude(verdicts, { "violations[0].code": "bad-token" })
+      assert.deepNestedInclude(verdicts, { "violations[0].code": "bad-token", "violations[0].atMs": atMs })
     }).pipe(Effect.scoped))
 
   it.live("lets guests encrypt end to end, or not, or wrongly", () =>
@@ -359,8 +427,13 @@ describe("emulator", () => {
       for (
         const [bad, message] of [
           [{ do: "kik" }, "\"do\" has to be one of join, leave, speak"],
-          [{ do: "kick" }, "Missing key"],
-          [{ do: "kick", user: "bot", usr: "bot" }, "[\"usr\"]"],
+          [{ do: "kick" }, "An order \"kick\" has the options user, only?: \"user\" is missing."],
+          [{ do: "kick", user: "bot", usr: "bot" }, "has the options user, only?: \"usr\" is no option."],
+          [{ do: "closeVoice", user: "bot", code: 1 }, ": \"code\": Expected a value between 1000 and 4999."],
+          [{ do: "when", point: "voice-in", what: { close: "x" } }, ": \"what.close\": Expected number."],
+          [{ do: "stop", now: true }, "An order \"stop\" has no options: \"now\" is no option."],
+          [{ do: "join", user: "" }, "not empty"],
+          [{ do: "join", user: "bot" }, "it is the bot"],
           [{ do: "kick", user: "bot" }, "it is not in voice"],
           [{ do: "kick", user: "nobody" }, "nobody"],
           [{ do: "speak", user: "guest", file: "none.ogg" }, "none.ogg"],
@@ -485,6 +558,26 @@ describe("emulator", () => {
       yield* until(({ event }) => event === "voice-ended")
     }).pipe(Effect.scoped))
 
+  it.live("answers every order, also those that are not done when it stops", () =>
+    Effect.forEach(["stop", "interrupt"], (how) =>
+      Effect.gen(function*() {
+        const { events, fiber, order, until, write } = yield* told(["--json", "--user", "guest"])
+        const speaking = yield* Effect.forkScoped(order({ do: "speak", user: "guest", file: song }))
+        const hearing = yield* Effect.forkScoped(order({ do: "heard", user: "guest", from: "bot", frames: 1 }))
+        yield* Effect.sleep("100 millis")
+        if (how === "interrupt") yield* Fiber.interrupt(fiber)
+        else {
+          assert.deepInclude(yield* write("{\"do\":\"stop\"}\n{\"do\":\"verdicts\",\"id\":-1}"), { ok: true })
+          assert.deepInclude(yield* until(({ id }) => id === -1), { ok: false, message: "The emulator stops." })
+        }
+        for (const waiting of [speaking, hearing]) {
+          assert.deepInclude(yield* Fiber.join(waiting), { ok: false, message: "The emulator stops." })
+        }
+        yield* until(({ event }) => event === "end")
+        assert.strictEqual(events().at(-1)?.["event"], "end")
+        assert.lengthOf(events().filter(({ event }) => event === "answer"), how === "stop" ? 4 : 2)
+      }).pipe(Effect.scoped), { discard: true }))
+
   it.live("with --strict fails if there were violations, and only then", () =>
     Effect.forEach([false, true], (guilty) =>
       Effect.gen(function*() {
@@ -501,8 +594,11 @@ describe("emulator", () => {
         assert.deepStrictEqual(events().at(-1), { event: "end", violations: guilty ? 1 : 0, advice: 0 })
       }).pipe(Effect.scoped, Effect.provide(TestConsole.layer, { local: true })), { discard: true }))
 
-  it.effect("says what failed as JSON, too, and refuses --cert without --tls and habits that are none", () =>
+  it.effect("says what failed as JSON, too, and refuses what goes with nothing, and habits that are none", () =>
     Effect.gen(function*() {
+      const attached = yield* Effect.exit(run(["--attached"]))
+      assert.include(Exit.isFailure(attached) ? Cause.pretty(attached.cause) : "", "without --json")
+      assert.lengthOf(yield* TestConsole.logLines, 0)
       for (
         const [args, message] of [
           [["--cert", "ca.pem"], "--tls"],

@@ -156,6 +156,20 @@ describe("Emulator", () => {
       yield* discord.join({ user: "second", channel: "lobby" })
       const nowhere = yield* reason(discord.join({ user: "second", channel: "nowhere" }))
       assert.deepInclude(nowhere, { _tag: "UnknownName", kind: "channel" })
+      const nobody = yield* reason(discord.join({ user: "", channel: "lobby" }))
+      assert.deepInclude(nobody, { _tag: "InvalidOption", option: "name" })
+      const { id } = yield* discord.user("bot")
+      for (const user of ["bot", id]) {
+        const bot = yield* reason(discord.join({ user, channel: "lobby" }))
+        assert.include(bot._tag === "NotJoinable" ? bot.detail : "", "it is the bot")
+      }
+      yield* discord.createUser({ name: "other", bot: true })
+      yield* discord.join({ user: "other", channel: "lobby" })
+      yield* Effect.forkScoped(Layer.launch(discord.layerGateway("third")), { startImmediately: true })
+      yield* discord.settle
+      yield* TestClock.adjust("1 second")
+      const client = yield* reason(discord.join({ user: "third", channel: "lobby" }))
+      assert.include(client._tag === "NotJoinable" ? client.detail : "", "a client has logged in as it")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
   it.effect("lets a participant leave with its scope, once", () =>
@@ -185,14 +199,53 @@ describe("Emulator", () => {
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* discord.join({ user: "guest", channel: "lobby" })
-      const speaking = yield* Effect.forkScoped(reason(guest.speak(Foreign.opus(50))), { startImmediately: true })
-      yield* TestClock.adjust("500 millis")
-      yield* discord.faults.kick("guest")
-      yield* TestClock.adjust("10 seconds")
-      assert.strictEqual((yield* Fiber.join(speaking))._tag, "NotInVoice")
+      yield* discord.createChannel({ name: "other" })
+      for (
+        const end of [
+          discord.faults.moveUser("guest", "other"),
+          discord.faults.moveServer("other", { region: "two" }),
+          discord.faults.kick("guest")
+        ]
+      ) {
+        // the second has not begun when it happens
+        const speaking = yield* Effect.forEach([50, 50], (count) =>
+          Effect.forkScoped(reason(guest.speak(Foreign.opus(count))), { startImmediately: true }))
+        yield* TestClock.adjust("500 millis")
+        yield* end
+        for (const fiber of speaking) {
+          assert.strictEqual((yield* Fiber.join(fiber))._tag, "NotInVoice")
+        }
+        yield* TestClock.adjust("10 seconds")
+      }
       assert.strictEqual(yield* guest.ssrc, 0)
       assert.strictEqual((yield* reason(guest.speak(Foreign.opus(1))))._tag, "NotInVoice")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("lets nobody wait for what a participant says that has left, by itself or with its scope", () =>
+    Effect.gen(function*() {
+      const speaking = Effect.fnUntraced(function*(user: string) {
+        const discord = yield* Emulator.Emulator
+        const scope = yield* Scope.make()
+        const guest = yield* Scope.provide(discord.join({ user, channel: "lobby" }), scope)
+        const fiber = yield* Effect.forkDetach(reason(guest.speak(Foreign.opus(50))), { startImmediately: true })
+        return { guest, fiber, scope }
+      })
+      const { closing, leaving, outliving } = yield* Effect.all({
+        closing: speaking("one"),
+        leaving: speaking("two"),
+        outliving: speaking("three")
+      }).pipe(
+        Effect.tap(({ closing, leaving }) =>
+          Effect.andThen(Scope.close(closing.scope, Exit.void), leaving.guest.leave)
+        ),
+        Effect.provide(Emulator.layerMemory())
+      )
+      // the emulator has ended by now, and carries nothing out
+      yield* Scope.close(outliving.scope, Exit.void)
+      for (const { fiber } of [closing, leaving, outliving]) {
+        assert.strictEqual((yield* Fiber.join(fiber))._tag, "NotInVoice")
+      }
+    }))
 
   it.effect("says when a fault finds nothing to do", () =>
     Effect.gen(function*() {

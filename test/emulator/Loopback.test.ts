@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Queue, Redacted } from "effect"
+import { Clock, Effect, Exit, Queue, Redacted } from "effect"
 import * as Dgram from "node:dgram"
 import * as Http from "node:http"
 import * as Https from "node:https"
@@ -72,6 +72,24 @@ describe("Loopback", () => {
       const stranger = yield* Effect.exit(Foreign.realWire().webSocket(discord.urls.gateway))
       assert.include(String(Exit.isFailure(stranger) ? stranger.cause : ""), "certificate")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ tls: true }))))
+
+  it.live("tells the time by the clock of its process, in what is heard and in the snapshot", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1e6)
+      const speaker = yield* discord.join({ user: "speaker", channel: "lobby" })
+      const listener = yield* discord.join({ user: "listener", channel: "lobby" })
+      const beforeMs = yield* nowMs
+      yield* speaker.speak(Foreign.opus(2))
+      const heard = yield* listener.awaitFrames(2)
+      const times = [
+        beforeMs,
+        ...heard.map(({ arrivalMs }) => arrivalMs),
+        (yield* discord.snapshot).nowMs,
+        yield* nowMs
+      ]
+      assert.deepStrictEqual(times, times.toSorted((a, b) => a - b))
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
   it.live("answers REST under every prefix, and only there", () =>
     Effect.gen(function*() {

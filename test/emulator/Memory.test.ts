@@ -77,7 +77,9 @@ describe("Memory", () => {
             user: main.userId
           })),
           Effect.scoped,
-          Effect.provide(memory({ seed, network: { latencyMs: 5, jitterMs: 20 } }), { local: true })
+          Effect.provide(memory({ seed, network: { latencyMs: 5, jitterMs: 20 } }), { local: true }),
+          // the times of what is heard are by the clock, which begins anew
+          Effect.provide(TestClock.layer(), { local: true })
         )
       const [first, again, other] = [yield* run(7), yield* run(7), yield* run(8)]
       assert.deepStrictEqual(first, again)

@@ -6,6 +6,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
 import { Misbehaviour } from "../../emulator/core/dave/Misbehaviour.ts"
 import * as FaultSchedule from "../../emulator/core/FaultSchedule.ts"
 
@@ -171,8 +172,39 @@ export type Order = typeof Order.Type
 
 const decode = Schema.decodeUnknownResult(Order, { onExcessProperty: "error" })
 
-/** What can be told. */
-const names: ReadonlyArray<string> = Order.members.map((member) => member.fields.do.literal)
+/** What can be told, and the options of each; those with a question mark can be left out. */
+const options: ReadonlyMap<unknown, ReadonlyArray<string>> = new Map(
+  Order.members.map(({ fields: { do: name, id: _, ...rest } }) => [
+    name.literal,
+    Object.entries<Schema.Top>(rest).map(([option, { ast }]) =>
+      ast.context?.isOptional === true ? `${option}?` : option
+    )
+  ])
+)
+
+const missing = "is missing"
+const excess = "is no option"
+
+const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1({
+  leafHook: (issue) => {
+    if (issue._tag === "MissingKey") return missing
+    return issue._tag === "UnexpectedKey" ? excess : SchemaIssue.defaultLeafHook(issue)
+  }
+})
+
+/** One line: which options an order has, and what is wrong with those that came. */
+const explain = (name: unknown, issue: SchemaIssue.Issue): string => {
+  const { issues } = issuesOf(issue)
+  // of the alternatives of a rule, most do not know what another one has
+  const telling = issues.filter(({ message }) => message !== excess)
+  const problems = (telling.length > 0 ? telling : issues).map(({ message, path = [] }) => {
+    const isComplete = message === missing || message === excess
+    return `"${path.map(String).join(".")}"${isComplete ? "" : ":"} ${message}`
+  })
+  const known = options.get(name) ?? []
+  const these = known.length === 0 ? "no options" : `the options ${known.join(", ")}`
+  return `An order "${name}" has ${these}: ${[...new Set(problems)].join("; ")}.`
+}
 
 const parse = (line: string): unknown => {
   try {
@@ -197,8 +229,9 @@ export const read = (line: string): Result.Result<Order, { readonly id: unknown;
     })
   }
   const id = "id" in value ? value.id : undefined
-  if (!("do" in value) || !names.some((name) => name === value.do)) {
-    return Result.fail({ id, message: `"do" has to be one of ${names.join(", ")}.` })
+  if (!("do" in value) || !options.has(value.do)) {
+    return Result.fail({ id, message: `"do" has to be one of ${[...options.keys()].join(", ")}.` })
   }
-  return Result.mapError(decode(value), ({ message }) => ({ id, message }))
+  const name = value.do
+  return Result.mapError(decode(value), ({ issue }) => ({ id, message: explain(name, issue) }))
 }

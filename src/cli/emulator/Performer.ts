@@ -18,6 +18,7 @@ import * as Recording from "../demo/Recording.ts"
 import type * as Guests from "./Guests.ts"
 import * as Lasting from "./Lasting.ts"
 import type { Order } from "./Order.ts"
+import * as Speech from "./Speech.ts"
 
 /**
  * An order could not be carried out.
@@ -59,13 +60,15 @@ const patienceMs = 10_000
 const nothing: Answer = {}
 
 /**
- * Makes a performer in the emulator of the context. The order `stop` is left to whoever asked for it.
+ * Makes a performer in the emulator of the context. The order `stop` is left to whoever asked for it. Times are told since
+ * `startMs`.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
-  guests: Guests.Guests
+  guests: Guests.Guests,
+  startMs: number
 ): Effect.fn.Return<Performer, never, Emulator.Emulator | Scope.Scope> {
   const discord = yield* Emulator.Emulator
   const { faults } = discord
@@ -79,7 +82,8 @@ export const make = Effect.fnUntraced(function*(
         : Effect.succeed(found)
     })
 
-  const framesOf = (file: string) => AudioSource.readFrames(AudioSource.fromFile(file))
+  const sinceStart = (verdicts: ReadonlyArray<Emulator.Verdict>) =>
+    verdicts.map((verdict) => ({ ...verdict, atMs: verdict.atMs - startMs }))
 
   const heard = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "heard" }>) {
     const listener = yield* guest(order.user)
@@ -97,7 +101,7 @@ export const make = Effect.fnUntraced(function*(
     const answer = { frames: voiced, silence: frames.length - voiced, encrypted }
     if (order.file === undefined) return answer
     const { foreign, heard, intact, largestGapMs, repeated, sent } = Comparison.compare(
-      yield* framesOf(order.file),
+      yield* AudioSource.readFrames(AudioSource.fromFile(order.file)),
       frames
     )
     return { ...answer, file: { frames: sent, heard, foreign, repeated, intact, largestGapMs } }
@@ -115,7 +119,7 @@ export const make = Effect.fnUntraced(function*(
 
   const speak = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "speak" }>) {
     const speaker = yield* guest(order.user)
-    const frames = yield* framesOf(order.file)
+    const frames = yield* Speech.read(order.file)
     if (order.loop === true) yield* speaker.loop(frames)
     else yield* speaker.participant.speak(frames)
     return { frames: frames.length }
@@ -254,11 +258,17 @@ export const make = Effect.fnUntraced(function*(
       case "endFault":
         return known(order.fault, lasting.end(order.fault))
       case "verdicts":
-        return Effect.all({ violations: discord.violations, advice: discord.advice })
+        return Effect.all({
+          violations: Effect.map(discord.violations, sinceStart),
+          advice: Effect.map(discord.advice, sinceStart)
+        })
       case "counters":
         return Effect.map(discord.counters, (counters) => ({ counters: Object.fromEntries(counters) }))
       case "snapshot":
-        return Effect.map(discord.snapshot, (snapshot) => ({ snapshot }))
+        return Effect.map(
+          discord.snapshot,
+          (snapshot) => ({ snapshot: { ...snapshot, nowMs: snapshot.nowMs - startMs } })
+        )
       case "stop":
         return Effect.succeed(nothing)
     }

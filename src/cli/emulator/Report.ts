@@ -44,16 +44,22 @@ export const makeNames = (): Names => {
 }
 
 /**
- * What happened, with names instead of ids.
+ * What happened, with names instead of ids, and with the time since `startMs`.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const line = (happening: Emulator.Happening, names: Names): Line => {
+export const line = (happening: Emulator.Happening, names: Names, startMs: number): Line => {
   switch (happening._tag) {
     case "Verdict": {
       const { atMs, code, message, severity, userId } = happening.verdict
-      return { event: severity, code, message, user: userId === undefined ? null : names.of(userId), atMs }
+      return {
+        event: severity,
+        code,
+        message,
+        user: userId === undefined ? null : names.of(userId),
+        atMs: atMs - startMs
+      }
     }
     case "LoggedIn":
       return { event: "login", user: names.of(happening.userId) }

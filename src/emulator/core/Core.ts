@@ -78,7 +78,7 @@ export type ConnectionKind =
  * @category models
  * @since 0.1.0
  */
-export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel" | "e2ee-required"
+export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel" | "e2ee-required" | "logged-in"
 
 /**
  * The world at one moment, as plain data for displays.
@@ -87,6 +87,7 @@ export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel" | "
  * @since 0.1.0
  */
 export interface Snapshot {
+  /** Milliseconds of Effect's monotonic clock (`Clock.monotonicTimeNanos`), as in verdicts and in what is heard. */
   readonly nowMs: number
   readonly guilds: ReadonlyArray<{ readonly id: GuildId; readonly name: string }>
   readonly channels: ReadonlyArray<{
@@ -387,6 +388,7 @@ export const make = (options: CoreOptions): Core => {
         const channel = world.channels.get(channelId)
         if (channel === undefined) return Result.fail("unknown-channel")
         if (!world.users.has(userId)) return Result.fail("unknown-user")
+        if (gateway.sessions().some(({ user }) => user.id === userId)) return Result.fail("logged-in")
         const demanded = channel.e2ee === "required" && options.profile.e2ee
         if (demanded && encryption.e2ee === false) return Result.fail("e2ee-required")
         const placed = voiceStates.place(channel, userId, encryption)

@@ -60,7 +60,7 @@ export interface Verdict {
   readonly code: string
   readonly message: string
   readonly userId: UserId | undefined
-  /** Milliseconds of the core's clock. */
+  /** Milliseconds of Effect's monotonic clock (`Clock.monotonicTimeNanos`). */
   readonly atMs: number
 }
 

@@ -11,7 +11,7 @@ import type { EncryptionOptions, HeardFrame, HeardReport, ParticipantHandle, Par
 
 /**
  * A scripted member. What it says while it has no voice server (or has left) is counted as
- * `participant-without-server` and lost; its `onDone` never runs.
+ * `participant-without-server` and lost; its `onCut` runs at once.
  *
  * @category models
  * @since 0.1.0
@@ -70,8 +70,9 @@ export const make = (options: {
         return options.where()
       },
       speak: (frames, speakOptions) => {
-        if (handle === undefined) options.count("participant-without-server")
-        else handle.speak(frames, speakOptions)
+        if (handle !== undefined) return handle.speak(frames, speakOptions)
+        options.count("participant-without-server")
+        speakOptions?.onCut?.()
       },
       setSpeaking: (flags) => {
         if (handle === undefined) options.count("participant-without-server")

@@ -19,7 +19,7 @@ import * as DueTimes from "./DueTimes.ts"
  * @since 0.1.0
  */
 export interface Driver {
-  /** The core's time in milliseconds: 0 at the start, monotonic. */
+  /** The core's time: milliseconds of `Clock.monotonicTimeNanos`. */
   readonly nowMs: () => number
   /**
    * Advances the core to now and hands it to `input`, at once, or after the running input if there is one. After the

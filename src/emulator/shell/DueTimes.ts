@@ -17,13 +17,13 @@ import type * as Scope from "effect/Scope"
 const roundingMs = 1e-4
 
 /**
- * A monotonic clock that starts at 0 when it is made.
+ * The monotonic clock of everything around: what is read here can be held against what a program in the same process reads.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Milliseconds {
-  /** Milliseconds since the start, with fractions; never goes back. */
+  /** Milliseconds of `Clock.monotonicTimeNanos`, with fractions; never goes back. */
   readonly now: () => number
   /** Lets `now` be no less than `ms`. */
   readonly reach: (ms: number) => void
@@ -37,11 +37,10 @@ export interface Milliseconds {
  */
 export const milliseconds: Effect.Effect<Milliseconds> = Clock.clockWith((clock) =>
   Effect.sync(() => {
-    const origin = clock.monotonicTimeNanosUnsafe()
-    let last = 0
+    let last = Number.NEGATIVE_INFINITY
     return {
       now: () => {
-        last = Math.max(last, Number(clock.monotonicTimeNanosUnsafe() - origin) / 1e6)
+        last = Math.max(last, Number(clock.monotonicTimeNanosUnsafe()) / 1e6)
         return last
       },
       reach: (ms) => {

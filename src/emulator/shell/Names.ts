@@ -14,7 +14,7 @@ import { type EmulatorError, InvalidOption, make as makeError, NameTaken, Unknow
  * @since 0.1.0
  */
 export interface Names<Entry extends { readonly id: string }> {
-  /** Gives an entry a name. Fails with `NameTaken`. */
+  /** Gives an entry a name. Fails with `NameTaken`, and with `InvalidOption` if it is empty. */
   readonly claim: (name: string) => Effect.Effect<void, EmulatorError>
   readonly add: (name: string, entry: Entry) => void
   /** The entry with this name or, if no name is like that, with this id. */
@@ -37,7 +37,14 @@ export const make = <Entry extends { readonly id: string }>(kind: UnknownName["k
   const get = (nameOrId: string) => byName.get(nameOrId) ?? byName.get(nameOf.get(nameOrId) ?? "")
   return {
     claim: (name) =>
-      Effect.suspend(() => byName.has(name) ? Effect.fail(makeError(new NameTaken({ kind, name }))) : Effect.void),
+      Effect.suspend(() => {
+        if (name === "") {
+          return Effect.fail(
+            makeError(new InvalidOption({ option: "name", detail: `a ${kind} needs one that is not empty` }))
+          )
+        }
+        return byName.has(name) ? Effect.fail(makeError(new NameTaken({ kind, name }))) : Effect.void
+      }),
     add: (name, entry) => {
       byName.set(name, entry)
       nameOf.set(entry.id, name)

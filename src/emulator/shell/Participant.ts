@@ -49,8 +49,8 @@ export interface Participant {
   readonly awaitFrames: (count: number) => Effect.Effect<ReadonlyArray<HeardFrame>>
   /**
    * Sends Opus packets at their media time, after what it is still saying, and returns when the last one was sent. Fails
-   * with `NotInVoice` if it is on no voice server, or was moved or removed before the end. Interruption stops the waiting,
-   * not the speaking.
+   * with `NotInVoice` if it is on no voice server, and as soon as it leaves, is removed or is moved, or its voice server is,
+   * before the end. Interruption stops the waiting, not the speaking.
    */
   readonly speak: (frames: ReadonlyArray<SpokenFrame>, options?: SpeakOptions) => Effect.Effect<void, EmulatorError>
   /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority; 0 none. */
@@ -77,10 +77,6 @@ export interface Participant {
   readonly leave: Effect.Effect<void>
 }
 
-const silenceMs = 100
-/** What is said may wait for the group for 5 s. */
-const marginMs = 6_000
-
 interface Waiter {
   readonly count: number
   readonly done: Deferred.Deferred<ReadonlyArray<HeardFrame>>
@@ -99,16 +95,22 @@ export const make = Effect.fnUntraced(
     enter: Effect.Effect<Scripted.Participant, EmulatorError>,
     find: (user: string) => Effect.Effect<{ readonly id: UserId }, EmulatorError>
   ): Effect.fn.Return<Participant, EmulatorError, Scope.Scope> {
+    const notInVoice = (detail: string) => makeError(new NotInVoice({ user, detail }))
+    const cut = Effect.fail(notInVoice("it left, was removed or was moved while it was speaking"))
+    const speeches = new Set<Deferred.Deferred<void, EmulatorError>>()
     const scripted = yield* Effect.acquireRelease(
       enter,
-      // The emulator may have ended before, and everyone in it.
-      (participant) => Effect.sync(() => driver.run(() => participant.leave()))
+      (participant) =>
+        Effect.sync(() => {
+          driver.run(() => participant.leave())
+          // The emulator may have ended before, and everyone in it.
+          for (const speech of speeches) Deferred.doneUnsafe(speech, cut)
+        })
     )
     const heard: Array<HeardFrame> = []
     const reports: Array<HeardReport> = []
     const voiced: Array<HeardFrame> = []
     const waiters = new Set<Waiter>()
-    let speakingUntilMs = 0
 
     yield* driver.call(() =>
       scripted.onHeard((frame) => {
@@ -124,7 +126,6 @@ export const make = Effect.fnUntraced(
       })
     )
     yield* driver.call(() => scripted.onReport((report) => void reports.push(report)))
-    const notInVoice = (detail: string) => makeError(new NotInVoice({ user, detail }))
 
     return {
       userId: scripted.userId,
@@ -138,21 +139,19 @@ export const make = Effect.fnUntraced(
         return yield* Effect.ensuring(Deferred.await(waiter.done), Effect.sync(() => waiters.delete(waiter)))
       }),
       speak: Effect.fnUntraced(function*(frames: ReadonlyArray<SpokenFrame>, options: SpeakOptions = {}) {
-        const done = yield* Deferred.make<void>()
-        const waitMs = yield* driver.call(() => {
-          if (scripted.ssrc === 0) return undefined
-          let durationMs = options.trailingSilence === false ? 0 : silenceMs
-          for (const frame of frames) durationMs += frame.samples / 48
-          const now = driver.nowMs()
-          speakingUntilMs = Math.max(now, speakingUntilMs) + durationMs
-          scripted.speak(frames, { ...options, onDone: () => void Deferred.doneUnsafe(done, Effect.void) })
-          return speakingUntilMs - now + marginMs
+        const speech = yield* Deferred.make<void, EmulatorError>()
+        const isHeard = yield* driver.call(() => {
+          if (scripted.ssrc === 0) return false
+          scripted.speak(frames, {
+            ...options,
+            onDone: () => void Deferred.doneUnsafe(speech, Effect.void),
+            onCut: () => void Deferred.doneUnsafe(speech, cut)
+          })
+          return true
         })
-        if (waitMs === undefined) return yield* notInVoice("it is on no voice server, so nobody can hear it")
-        yield* Effect.timeoutOrElse(Deferred.await(done), {
-          duration: waitMs,
-          orElse: () => Effect.fail(notInVoice("it was moved or removed while it was speaking"))
-        })
+        if (!isHeard) return yield* notInVoice("it is on no voice server, so nobody can hear it")
+        speeches.add(speech)
+        yield* Effect.ensuring(Deferred.await(speech), Effect.sync(() => speeches.delete(speech)))
       }),
       setSpeaking: (flags) => driver.call(() => scripted.setSpeaking(flags)),
       e2ee: driver.call(() => scripted.membership()),

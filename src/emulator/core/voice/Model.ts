@@ -29,7 +29,10 @@ export interface HeardFrame {
   readonly timestamp: number
   /** A copy that belongs to the receiver. */
   readonly payload: Uint8Array
-  /** Milliseconds of the core's clock. */
+  /**
+   * When it came, in milliseconds of Effect's monotonic clock (`Clock.monotonicTimeNanos`), by which utterances and what a
+   * session receives have their times, too.
+   */
   readonly arrivalMs: number
   /** Whether the payload is the silence frame `F8 FF FE`. */
   readonly silence: boolean
@@ -52,7 +55,7 @@ export interface HeardReport {
   readonly rtpTimestamp: number
   readonly packetCount: number
   readonly octetCount: number
-  /** Milliseconds of the core's clock. */
+  /** When it came, by the same clock as that of {@link HeardFrame}. */
   readonly arrivalMs: number
 }
 
@@ -81,7 +84,7 @@ export interface ParticipantHandle {
   /**
    * Sends Speaking (op 5; `speaking` is 1 unless given) to the others, then each frame at its media time, the first one
    * now, after what is still being spoken, or (for 5 seconds at most) when it can be encrypted, and five silence frames unless `trailingSilence` is false. `onDone` runs
-   * when the last frame was sent; it never runs if the participant leaves before.
+   * when the last frame was sent, or `onCut` when the participant leaves, is removed or moves before.
    */
   readonly speak: (
     frames: ReadonlyArray<SpokenFrame>,
@@ -89,6 +92,7 @@ export interface ParticipantHandle {
       readonly speaking?: number | undefined
       readonly trailingSilence?: boolean | undefined
       readonly onDone?: (() => void) | undefined
+      readonly onCut?: (() => void) | undefined
     }
   ) => void
   /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority. */

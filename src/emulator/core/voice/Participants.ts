@@ -32,6 +32,7 @@ interface Utterance {
   readonly frames: ReadonlyArray<SpokenFrame>
   readonly speaking: number
   readonly onDone: (() => void) | undefined
+  readonly onCut: (() => void) | undefined
 }
 
 interface Seat {
@@ -135,6 +136,7 @@ export const make = (
     const listeners: Array<(frame: HeardFrame) => void> = []
     const reportListeners: Array<(report: HeardReport) => void> = []
     const undecryptable: Array<(cause: Undecryptable, userId: UserId) => void> = []
+    /** The first is being said while `speaking`. */
     const queue: Array<Utterance> = []
     const { audio = {} } = options
     const epochMs = context.now()
@@ -193,13 +195,13 @@ export const make = (
     const hush = (): void => {
       cancel?.()
       cancel = undefined
-      queue.length = 0
       speaking = false
+      for (const { onCut } of queue.splice(0)) onCut?.()
     }
 
     /** Says the next utterance, whose first frame is due at `startMs`. */
     const next = (startMs: number): void => {
-      const utterance = queue.shift()
+      const utterance = queue[0]
       if (utterance === undefined) {
         speaking = false
         return
@@ -226,9 +228,10 @@ export const make = (
         }
         index++
         // A listener may have made this participant leave or move.
-        if (!speaking) return
+        if (queue[0] !== utterance) return
         if (index < utterance.frames.length) schedule(step, beginMs + samples / 48 / clockRate)
         else {
+          queue.shift()
           utterance.onDone?.()
           if (speaking) next(beginMs + samples / 48 / clockRate)
         }
@@ -246,7 +249,10 @@ export const make = (
         return seat.session.ssrc
       },
       speak: (frames, options) => {
-        if (seat.session.ended) return context.count("participant-gone")
+        if (seat.session.ended) {
+          context.count("participant-gone")
+          return options?.onCut?.()
+        }
         const closing = options?.trailingSilence === false
           ? []
           : Array.from({ length: closingFrames }, () => ({
@@ -256,7 +262,8 @@ export const make = (
         queue.push({
           frames: [...frames, ...closing],
           speaking: options?.speaking ?? 1,
-          onDone: options?.onDone
+          onDone: options?.onDone,
+          onCut: options?.onCut
         })
         if (!speaking) next(context.now())
       },

@@ -108,13 +108,19 @@ describe("Participants", () => {
     for (const end of ["leave", "revoke"] as const) {
       heard.length = 0
       const { guest } = join("8")
-      guest.speak(frames(100), { onDone: () => assert.fail("it never got to say all") })
+      const cuts: Array<string> = []
+      const onDone = () => assert.fail("it never got to say all")
+      guest.speak(frames(100), { onDone, onCut: () => cuts.push("first") })
+      guest.speak(frames(100), { onDone, onCut: () => cuts.push("second") })
       world.wait(50)
       if (end === "leave") guest.leave()
       else world.half.revocation({ userId: UserId.make("8"), guildId })({ code: 4014, reason: "Disconnected." })
+      if (end === "leave") assert.deepStrictEqual(cuts, ["first", "second"])
       world.wait(1_000)
       assert.lengthOf(heard, 3)
-      guest.speak(frames(1))
+      assert.deepStrictEqual(cuts, ["first", "second"])
+      guest.speak(frames(1), { onCut: () => cuts.push("third") })
+      assert.deepStrictEqual(cuts, ["first", "second", "third"])
       assert.isUndefined(world.timers.nextDueMs())
     }
   })

@@ -1,0 +1,40 @@
+/**
+ * Wrong usage: what is wrong goes to standard error, in a line or two, and with `--json` to standard output, too, as an
+ * object. Help is printed for those who ask for it.
+ *
+ * @since 0.1.0
+ */
+import { CliOutput } from "effect/cli"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+
+/** Whether a program reads what is printed. The arguments could not be understood, so that this is not exact. */
+const isForProgram = (args: ReadonlyArray<string>): boolean => args.includes("--json") || args.includes("--json=true")
+
+/** The parser puts what may have been meant on lines of its own. */
+const sentence = (message: string): string =>
+  message.replace(/\s*Did you mean this\?\s*/, ". Did you mean: ").replace(/\s*\n\s*/g, ", ")
+
+/**
+ * The line of standard output that says to a program why the command did not start.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const failed = (message: string): string => JSON.stringify({ event: "failed", message })
+
+/**
+ * Presents what the parser of the command line has to say. `args` are the arguments of the process.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const presenter = (args: ReadonlyArray<string>): CliOutput.Presenter => ({
+  present: Effect.fnUntraced(function*(event) {
+    if (event._tag !== "InvalidInvocation") return yield* CliOutput.defaultPresenter.present(event)
+    const messages = event.errors.map(({ message }) => sentence(message))
+    const command = event.commandPath.join(" ")
+    if (isForProgram(args)) yield* Console.log(failed(messages.join(" ")))
+    yield* Console.error([...messages, `See ${command} --help.`].join("\n"))
+  })
+})
