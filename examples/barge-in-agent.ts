@@ -1,10 +1,11 @@
 /**
- * The skeleton of an agent that one can talk with: it listens for utterances, answers each, and falls silent as soon as it is
- * spoken over. Where a real one asks a speech recognition and a language model, this one answers with a tone.
+ * The skeleton of an agent that one can talk with: it listens for utterances, answers each, steps back as soon as somebody makes
+ * a sound, falls silent when it is spoken over, and goes on after a cough. Where a real one asks a speech recognition and a
+ * language model, this one answers with a tone.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, FiberHandle, Queue, Stream } from "effect"
-import { AudioSource, OpusEncoder, Utterances, VoiceSession } from "effect-discord-voice"
+import { AudioSource, OpusDecoder, OpusEncoder, Utterances, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import * as tone from "./tone.ts"
@@ -16,49 +17,75 @@ type Step = "answers" | "falls silent" | "has answered"
 const reply = ({ pcm, rate, userId }: Utterances.Utterance) =>
   Effect.gen(function*() {
     yield* Effect.log(`${userId} said something of ${(pcm.length / rate).toFixed(1)} s`)
-    return AudioSource.fromFrames(yield* tone.frames(2))
+    return AudioSource.fromPcm(tone.pcm(3), { channels: 2, rate: 48_000, name: "answer" })
   })
 
 const agent = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, steps: Queue.Queue<Step>) {
   const session = yield* VoiceSession.join(where)
+  /** Who makes a sound. */
+  const heard = new Set<string>()
+  const gain = () => heard.size === 0 ? 1 : 0.2
+  const level = Effect.gen(function*() {
+    for (const track of yield* session.tracks) yield* track.fade(gain(), "60 millis")
+  })
   /** Thinks and speaks; whoever interrupts it makes it silent. */
   const answer = Effect.fnUntraced(function*(utterance: Utterances.Utterance) {
-    const track = yield* session.play(yield* reply(utterance))
-    yield* Queue.offer(steps, "answers")
-    yield* track.awaitEnd.pipe(
-      // what was heard of the answer is what a language model should know of it
-      Effect.onInterrupt(() =>
-        session.interrupt.pipe(
-          Effect.andThen((heard) =>
-            Effect.log(`They heard ${heard.map(({ positionMs }) => Math.round(positionMs))} ms of it`)
-          ),
-          Effect.andThen(Queue.offer(steps, "falls silent"))
-        )
-      )
-    )
+    const source = yield* reply(utterance)
+    const speech = Effect.gen(function*() {
+      const track = yield* session.play(source, { gain: gain() })
+      yield* Queue.offer(steps, "answers")
+      yield* track.awaitEnd
+    })
+    yield* Effect.onInterrupt(speech, () =>
+      Effect.gen(function*() {
+        // what was heard of the answer is what a language model should know of it
+        const [spoken] = yield* session.interrupt
+        if (spoken === undefined) return
+        yield* Effect.log(`They heard ${Math.round(spoken.positionMs)} ms of it`)
+        yield* Queue.offer(steps, "falls silent")
+      }))
     yield* Queue.offer(steps, "has answered")
   })
   const answering = yield* FiberHandle.make()
   yield* Utterances.events(session, { silence: "500 millis" }).pipe(
-    Stream.runForEach((event) => {
+    Stream.runForEach(Effect.fnUntraced(function*(event) {
       switch (event._tag) {
         case "Started":
-          return FiberHandle.clear(answering)
-        case "Ended":
-          return Effect.asVoid(FiberHandle.run(answering, answer(event.utterance)))
-        // a cough
+          heard.add(event.userId)
+          return yield* level
+        case "Confirmed":
+          return yield* FiberHandle.clear(answering)
+        case "Ended": {
+          heard.delete(event.userId)
+          yield* level
+          // over an answer, a short one is a cough or a word of assent
+          const onlyIfMissing = !event.utterance.confirmed
+          yield* FiberHandle.run(answering, answer(event.utterance), { onlyIfMissing })
+          return
+        }
+        // a knock
         case "Discarded":
-          return Effect.void
+          heard.delete(event.userId)
+          yield* level
       }
-    })
+    }))
   )
+}, Effect.scoped)
+
+/** How loud frames are, one after another: 1 is the loudest. */
+const levels = Effect.fnUntraced(function*(payloads: ReadonlyArray<Uint8Array>) {
+  const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1 })
+  const peaks = yield* Effect.forEach(
+    payloads,
+    (payload) => Effect.map(decoder.decode(payload), (pcm) => pcm.reduce((peak, at) => Math.max(peak, Math.abs(at)), 0))
+  )
+  return peaks.map((peak) => peak / Math.max(...peaks))
 }, Effect.scoped)
 
 const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const ada = yield* discord.join({ user: "ada", channel: "lobby" })
-  const speech = yield* tone.frames(0.6)
   const steps = yield* Queue.unbounded<Step>()
   yield* agent(where, steps).pipe(Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
   const next = (expected: Step) =>
@@ -68,14 +95,29 @@ const program = Effect.gen(function*() {
     )
 
   yield* Effect.sleep("1 second")
-  yield* ada.speak(speech)
+  yield* ada.speak(yield* tone.frames(0.6))
   yield* next("answers")
   yield* ada.awaitFrames(10)
+  // a knock and a cough: it goes on where it is, as loud as before
+  for (const seconds of [0.06, 0.2]) {
+    yield* ada.speak(yield* tone.frames(seconds))
+    yield* Effect.sleep("800 millis")
+  }
+  yield* next("has answered")
+  const heard = yield* levels((yield* ada.awaitFrames(150)).map(({ payload }) => payload))
+  const low = heard.map((level, at) => ({ level, at })).filter(({ level }) => level < 0.3)
+  yield* Effect.log(`Of ${heard.length} frames, ${low.length} were low`)
+  assert.ok(low.length > 20, `${low.length} frames were low`)
+  assert.ok(heard.slice(-20, -5).every((level) => level > 0.8), "it ended as loud as it began")
+
   // it is spoken over, falls silent, and answers what was said then
-  yield* Effect.forkScoped(ada.speak(speech))
+  yield* ada.speak(yield* tone.frames(0.6))
+  yield* next("answers")
+  yield* Effect.sleep("500 millis")
+  yield* Effect.forkScoped(ada.speak(yield* tone.frames(1)))
   yield* next("falls silent")
   yield* next("answers")
   yield* next("has answered")
-}).pipe(Effect.scoped, Effect.provide([Emulator.layer(), OpusEncoder.layer]))
+}).pipe(Effect.scoped, Effect.provide([Emulator.layer(), OpusEncoder.layer, OpusDecoder.layer]))
 
 NodeRuntime.runMain(program)

@@ -59,6 +59,11 @@ interface OpenBase {
    * false.
    */
   readonly live?: boolean | undefined
+  /**
+   * How much of it to wait for before it begins, in milliseconds, where a track's `lead` does not say: for so long its next piece
+   * may be late. Default 200; 60 of live Opus, 80 of live PCM.
+   */
+  readonly leadMs?: number | undefined
 }
 
 /**

@@ -90,6 +90,9 @@ const buffer = <A>(options: LiveOptions, numbers: Counts, lengthMs: (item: A) =>
   }
 }
 
+/** What is another way with every live source. */
+const live = { durationMs: undefined, seek: undefined, leadMs: undefined, live: true }
+
 type Pull<A> = Effect.Effect<A, VoiceError | Cause.Done>
 
 /** Reads all that comes, in a fiber of the scope; what waits is given before the end. */
@@ -151,7 +154,7 @@ const opus = (opened: OpenOpus, options: LiveOptions, numbers: Counts) => {
     },
     () => frames.isEmpty() ? undefined : frames.takeAll()
   )
-  return Effect.map(pull, (pull): OpenOpus => ({ ...opened, durationMs: undefined, seek: undefined, live: true, pull }))
+  return Effect.map(pull, (pull): OpenOpus => ({ ...opened, ...live, pull }))
 }
 
 /** Of both channels together: 20 ms. A burst in one piece may be longer than the buffer, and only a part of it is dropped. */
@@ -166,5 +169,5 @@ const pcm = (opened: OpenPcm, options: LiveOptions, numbers: Counts) => {
     },
     pieces.takeOne
   )
-  return Effect.map(pull, (pull): OpenPcm => ({ ...opened, durationMs: undefined, seek: undefined, live: true, pull }))
+  return Effect.map(pull, (pull): OpenPcm => ({ ...opened, ...live, pull }))
 }

@@ -59,6 +59,12 @@ const wrongPiece = "PCM comes as an Int16Array, Int32Array, Float32Array or Floa
 const otherPiece = "a piece of the PCM is of another type than the first one"
 
 /**
+ * Of a stream, which may come at the pace of time: speech that is made while it is heard. A piece that is 40 ms late is not missed
+ * in a mix, which wants 80 ms besides.
+ */
+const streamLeadMs = 120
+
+/**
  * Opens it. In one piece, it can be sought in, and its duration is known; else what kind of pieces they are is seen when the first
  * one comes.
  *
@@ -78,10 +84,9 @@ export const open = <E, R>(
     if (isPcm(pcm)) {
       return yield* RawPcm.open(ByteSource.memory(bytesOf(pcm), name), { ...raw, format: formatOf(pcm, format) })
     }
-    const pull = Stream.isStream(pcm)
-      ? yield* FrameSource.pullStream(pcm, name)
-      : FrameSource.pullIterable(pcm, 1, name)
-    return yield* ofPieces(pull, name, raw)
+    if (!Stream.isStream(pcm)) return yield* ofPieces(FrameSource.pullIterable(pcm, 1, name), name, raw)
+    const opened = yield* ofPieces(yield* FrameSource.pullStream(pcm, name), name, raw)
+    return { ...opened, leadMs: streamLeadMs }
   })
 
 /** PCM in pieces, which are all of one type. */

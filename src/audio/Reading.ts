@@ -34,6 +34,8 @@ export interface Options {
   readonly landedMs: number
   /** Media time to read ahead, in milliseconds; one that fits the source by default. */
   readonly bufferMs: number | undefined
+  /** Media time that the ring holds before it is ready, in milliseconds; what the source wants by default. */
+  readonly leadMs: number | undefined
   /** Media time of the ring that was heard, in milliseconds, if that is not what was taken from it. */
   readonly heardMs: () => number | undefined
   /** Called when the ring holds enough to begin, or all there is; and again later, which must be harmless. */
@@ -60,9 +62,11 @@ export interface Reading {
   readonly isComplete: () => boolean
 }
 
-/** Media time in the ring before it is handed to the driver; of a live source, which is not to be late, as little as will do. */
-const leadMs = 200
-const liveLeadMs = 60
+/** Media time in the ring before it is handed to the driver. */
+const defaultLeadMs = 200
+/** Of a live source, which is not to be late, as little as will do. A mix gives up an input of which less than 60 ms are there. */
+const defaultLiveLeadMs = { opus: 60, pcm: 80 }
+const mostLeadMs = 10_000
 
 const defaultBufferMs = 1_000
 /** What a power of two of samples holds. */
@@ -156,7 +160,8 @@ export const make = (options: Options): Reading => {
   const { again, clock, fromMs, heardMs, name, onReady, open, opened } = options
   const { format, live = false } = opened
   const standardMs = live ? defaultLiveBufferMs : format === "pcm" ? defaultPcmBufferMs : defaultBufferMs
-  const startMs = live ? liveLeadMs : leadMs
+  const wantedMs = options.leadMs ?? opened.leadMs ?? (live ? defaultLiveLeadMs[format] : defaultLeadMs)
+  const startMs = Math.min(wantedMs, mostLeadMs)
   const bufferMs = Math.max(startMs, options.bufferMs ?? standardMs)
   const media: Media = format === "opus"
     ? { format, ring: FrameRing.make({ capacityBytes: bufferMs * ringBytesPerMs }) }

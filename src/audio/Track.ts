@@ -83,6 +83,13 @@ export interface TrackOptions {
    * which is the most that is heard of it too late.
    */
   readonly buffer?: Duration.Input | undefined
+  /**
+   * Media time that is there before the track begins, if the source does not end before; 10 seconds at most, and `buffer` is at
+   * least as long. It costs as much time where the source comes at the pace of time, and none where it comes faster, and for so
+   * long (less 80 ms where it is mixed) a piece may be late without being missed. 0 begins with the first piece. Default what the
+   * source wants: 200 ms; 120 ms of a stream of PCM; of a live source 60 ms, or 80 ms where it is PCM.
+   */
+  readonly lead?: Duration.Input | undefined
   /** How long a source may take to open, or give nothing before the track ends `Starved`. Default 30 seconds. */
   readonly starveTimeout?: Duration.Input | undefined
   /** How often the source is played again from its start: a whole number, or "forever" for no end. Default 0. */
@@ -174,6 +181,9 @@ export const make = Effect.fnUntraced(function*<R>(
   const bufferMs = options.buffer === undefined
     ? undefined
     : Duration.toMillis(Duration.fromInputUnsafe(options.buffer))
+  const leadMs = options.lead === undefined
+    ? undefined
+    : Duration.toMillis(Duration.fromInputUnsafe(options.lead))
   const starveMs = Duration.toMillis(Duration.fromInputUnsafe(options.starveTimeout ?? "30 seconds"))
   const ended = yield* Deferred.make<TrackEnd>()
   const fork = Effect.runForkWith(context)
@@ -320,6 +330,7 @@ export const make = Effect.fnUntraced(function*<R>(
             fromMs,
             landedMs,
             bufferMs,
+            leadMs,
             heardMs: () => playing.number === -1 ? undefined : place.heardMs(playing.number),
             onReady: Effect.suspend(() => attach(playing)),
             again

@@ -45,6 +45,11 @@ export interface Options {
   readonly silence?: Duration.Input | undefined
   /** What is shorter is no utterance. Default 100 ms. */
   readonly minimum?: Duration.Input | undefined
+  /**
+   * Speech of which so much is voiced is `Confirmed`: it is no cough, and no word of assent. Pauses do not count, and what is cut
+   * at `maximum` is counted anew. Nothing is confirmed before it is as long as `minimum`. Default 300 ms.
+   */
+  readonly confirm?: Duration.Input | undefined
   /** What is longer is cut, and goes on as another utterance. Default 30 seconds. */
   readonly maximum?: Duration.Input | undefined
   /** So much is in the sound before the speech begins and, up to `silence`, behind it. Default 200 ms. */
@@ -80,12 +85,17 @@ export interface Utterance {
    */
   readonly opus: ReadonlyArray<Detector.OpusPiece>
   readonly reason: Detector.EndReason
+  /** Whether it was `Confirmed`: as much of it was voiced as `confirm` says. */
+  readonly confirmed: boolean
 }
 
 /**
  * - `Started`: speech has begun; comes some 60 to 100 ms later, as deep as the jitter buffer is.
- * - `Ended`: there is an utterance.
+ * - `Confirmed`: it has lasted long enough to be no cough, as `confirm` says. `Ended` follows, and never `Discarded`.
+ * - `Ended`: there is an utterance; one that was not confirmed is short.
  * - `Discarded`: what had started was shorter than `minimum`: a cough, or a knock.
+ *
+ * Of a user, each `Started` has one `Ended` or `Discarded`, before the next one; `startMs` is the same in all of them.
  *
  * `dropped` is how many events this reader has lost right before, because it was too slow.
  *
@@ -94,6 +104,7 @@ export interface Utterance {
  */
 export type Event =
   | { readonly _tag: "Started"; readonly userId: UserId; readonly startMs: number; readonly dropped?: number }
+  | { readonly _tag: "Confirmed"; readonly userId: UserId; readonly startMs: number; readonly dropped?: number }
   | { readonly _tag: "Ended"; readonly userId: UserId; readonly utterance: Utterance; readonly dropped?: number }
   | {
     readonly _tag: "Discarded"
@@ -141,6 +152,7 @@ export const events = (
     const limits: Detector.Limits = {
       silence: milliseconds(options.silence, 400),
       minimum: milliseconds(options.minimum, 100),
+      confirm: milliseconds(options.confirm, 300),
       maximum: milliseconds(options.maximum, 30_000),
       preRoll: milliseconds(options.preRoll, 200)
     }
@@ -160,9 +172,10 @@ export const events = (
         limits,
         activity,
         onStart: (startMs) => inbox.offer({ _tag: "Started", userId, startMs }),
+        onConfirm: (startMs) => inbox.offer({ _tag: "Confirmed", userId, startMs }),
         onDiscard: (startMs, endMs) => inbox.offer({ _tag: "Discarded", userId, startMs, endMs }),
-        onEnd: ({ audioStartMs, endMs, frames, pcm, reason, startMs }) => {
-          const utterance = { userId, startMs, endMs, audioStartMs, pcm, rate, opus: toOpus(frames), reason }
+        onEnd: ({ frames, ...stretch }) => {
+          const utterance = { ...stretch, userId, rate, opus: toOpus(frames) }
           inbox.offer({ _tag: "Ended", userId, utterance })
         }
       })

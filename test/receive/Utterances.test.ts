@@ -26,7 +26,9 @@ const collect = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession, 
   return {
     started: () => told.filter(({ event }) => event._tag === "Started"),
     ended: () => told.flatMap(({ event }) => event._tag === "Ended" ? [event.utterance] : []),
-    discarded: () => told.filter(({ event }) => event._tag === "Discarded")
+    confirmed: () => told.filter(({ event }) => event._tag === "Confirmed"),
+    discarded: () => told.filter(({ event }) => event._tag === "Discarded"),
+    tags: () => told.map(({ event }) => event._tag)
   }
 })
 
@@ -68,6 +70,36 @@ describe("Utterances", () => {
       60_000
     )
   }
+
+  it.effect(
+    "confirms speech soon after it began, and no burst of noise",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
+        const discord = yield* Emulator.Emulator
+        const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+        const session = yield* Rig.join("lobby")
+        const { confirmed, ended, tags } = yield* collect(session)
+        for (const milliseconds of [160, 200, 240]) {
+          yield* ada.speak(yield* Speech.noise(milliseconds))
+          yield* Effect.sleep("1 second")
+        }
+        assert.deepStrictEqual(ended().map(({ confirmed }) => confirmed), [false, false, false])
+        assert.lengthOf(confirmed(), 0)
+        const startMs = (yield* nowMs) + Rig.latencyMs
+        yield* ada.speak(frames)
+        yield* Effect.sleep("1 second")
+        const [first] = confirmed()
+        assert.lengthOf(confirmed(), 1)
+        assert.isAtLeast((first?.atMs ?? 0) - startMs, 300)
+        assert.isAtMost((first?.atMs ?? 0) - startMs, 450)
+        assert.deepStrictEqual(tags().slice(-3), ["Started", "Confirmed", "Ended"])
+        const last = ended().at(-1)
+        assert.isTrue(last?.confirmed)
+        assert.strictEqual(first?.event._tag === "Confirmed" ? first.event.startMs : undefined, last?.startMs)
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
 
   it.effect(
     "gives the sound, with some before it and behind, as PCM and as Opus",

@@ -47,7 +47,7 @@ describe("Utterances of those who leave", () => {
       assert.strictEqual(yield* mock.live, 0)
       assert.deepStrictEqual(
         told.map(({ _tag }) => _tag),
-        Array.from({ length: 20 }, () => ["Started", "Ended"]).flat()
+        Array.from({ length: 20 }, () => ["Started", "Confirmed", "Ended"]).flat()
       )
       for (const event of told) {
         if (event._tag !== "Ended") continue

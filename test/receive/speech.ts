@@ -32,6 +32,20 @@ const loud = (pcm: Float32Array, from: number, to: number) => {
   return { start, end }
 }
 
+const encode = Effect.fnUntraced(function*(pcm: Int16Array) {
+  const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({
+    channels: 1,
+    bitrate: 48_000,
+    application: "voip",
+    complexity: 3
+  })
+  const frames: Array<{ readonly data: Uint8Array; readonly samples: number }> = []
+  for (let at = 0; at < pcm.length; at += 960) {
+    frames.push({ data: yield* encoder.encode(pcm.slice(at, at + 960)), samples: 960 })
+  }
+  return frames
+}, Effect.scoped)
+
 /** A file of speech with these pauses in it, as Opus, and the stretches of speech between them. */
 export const withPauses = Effect.fnUntraced(
   function*(file: "speech-1.ogg" | "speech-2.ogg", pauses: ReadonlyArray<Pause>) {
@@ -48,17 +62,21 @@ export const withPauses = Effect.fnUntraced(
       to += at - from + samples
       from = at
     }
-    const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({
-      channels: 1,
-      bitrate: 48_000,
-      application: "voip",
-      complexity: 3
-    })
-    const frames: Array<{ readonly data: Uint8Array; readonly samples: number }> = []
-    for (let at = 0; at < pcm.length; at += 960) {
-      const frame = Int16Array.from(pcm.subarray(at, at + 960), (sample) => Math.round(sample * 32_767))
-      frames.push({ data: yield* encoder.encode(frame), samples: 960 })
-    }
+    const frames = yield* encode(Int16Array.from(pcm, (sample) => Math.round(sample * 32_767)))
     return { frames, stretches, seconds: pcm.length / rate }
   }
 )
+
+/** So much white noise, as loud as a cough, between silences of a fifth of a second. */
+export const noise = Effect.fnUntraced(function*(milliseconds: number) {
+  const pcm = new Int16Array(Math.ceil(milliseconds / 20 + 20) * 960)
+  // xorshift, so that it is the same each time
+  let state = 1
+  for (let at = 20 * 480; at < 20 * 480 + milliseconds * 48; at++) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    pcm[at] = state >> 18
+  }
+  return yield* encode(pcm)
+})

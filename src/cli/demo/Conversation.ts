@@ -131,8 +131,11 @@ export const hold = Effect.fnUntraced(function*(options: {
   yield* Utterances.events(session, { silence, users: (userId) => userId === guest.userId }).pipe(
     Stream.runForEach((event) =>
       Effect.map(nowMs, (now) => {
-        open += event._tag === "Started" ? 1 : -1
-        if (event._tag === "Started") started ??= now
+        if (event._tag === "Started") {
+          started ??= now
+          open++
+        }
+        if (event._tag === "Ended" || event._tag === "Discarded") open--
         if (event._tag === "Ended") utterances.push(event.utterance)
       })
     ),

@@ -57,6 +57,8 @@ export interface Stretch {
   /** Frames that cover the same time. */
   readonly frames: ReadonlyArray<Heard>
   readonly reason: EndReason
+  /** Whether it was said before that it is no cough. */
+  readonly confirmed: boolean
 }
 
 /**
@@ -79,6 +81,8 @@ export interface Detector {
 export interface Limits {
   readonly silence: number
   readonly minimum: number
+  /** Speech of so much that is voiced is no cough. */
+  readonly confirm: number
   readonly maximum: number
   readonly preRoll: number
 }
@@ -114,11 +118,13 @@ export const make = (options: {
   readonly activity: Activity
   /** Speech has begun. */
   readonly onStart: (startMs: number) => void
+  /** There was enough of it, and it will not be discarded. At most once, before its end. */
+  readonly onConfirm: (startMs: number) => void
   readonly onEnd: (stretch: Stretch) => void
   /** What had begun was too short. */
   readonly onDiscard: (startMs: number, endMs: number) => void
 }): Detector => {
-  const { activity, limits, onDiscard, onEnd, onStart, rate } = options
+  const { activity, limits, onConfirm, onDiscard, onEnd, onStart, rate } = options
   const windowSamples = rate / 100
   const ratio = 48_000 / rate
   /** Frames that may still be needed, in order and without a gap. */
@@ -131,7 +137,14 @@ export const make = (options: {
   let onset: Array<number> = []
   /** Where windows that were voiced, one soon after another, began, and the last of them. */
   let chain: { readonly start: number; last: number } | undefined
-  let speech: { readonly start: number; readonly startedMs: number; lastVoiced: number } | undefined
+  let speech: {
+    readonly start: number
+    readonly startedMs: number
+    lastVoiced: number
+    /** How much of it was voiced, without what was counted in that came before its onset. */
+    voiced: number
+    confirmed: boolean
+  } | undefined
   /** Up to where sound went into an utterance that was cut. */
   let usedUntil = -Infinity
   let heardMs = -Infinity
@@ -163,7 +176,7 @@ export const make = (options: {
 
   const close = (reason: EndReason, to: number): void => {
     if (speech === undefined) return
-    const { lastVoiced, start, startedMs } = speech
+    const { confirmed, lastVoiced, start, startedMs } = speech
     speech = undefined
     onset = []
     const endMs = timeOf(lastVoiced)
@@ -174,27 +187,40 @@ export const make = (options: {
       const frames = kept
         .filter(({ samples, timestamp }) => timestamp + samples > from && timestamp < until)
         .map((frame) => frame.data === undefined ? clip(frame, from, until) : frame)
-      onEnd({ startMs: startedMs, endMs, audioStartMs: timeOf(from), pcm: cut(from, until), frames, reason })
+      onEnd({ startMs: startedMs, endMs, audioStartMs: timeOf(from), pcm: cut(from, until), frames, reason, confirmed })
     }
   }
 
-  const begin = (start: number, lastVoiced: number): void => {
+  const confirm = (): void => {
+    if (speech === undefined || speech.confirmed || speech.voiced < limits.confirm * perMs) return
+    // what may yet be discarded is not confirmed
+    if (speech.lastVoiced - speech.start < limits.minimum * perMs) return
+    speech.confirmed = true
+    onConfirm(speech.startedMs)
+  }
+
+  const begin = (start: number, lastVoiced: number, voiced: number): void => {
     const startedMs = timeOf(start)
-    speech = { start, startedMs, lastVoiced }
+    speech = { start, startedMs, lastVoiced, voiced, confirmed: false }
     onStart(startedMs)
+    confirm()
   }
 
   const note = (voiced: boolean): void => {
     const at = windowAt
     const size = windowSamples * ratio
     if (speech !== undefined) {
-      if (voiced) speech.lastVoiced = at + size
+      if (voiced) {
+        speech.lastVoiced = at + size
+        speech.voiced += size
+        confirm()
+      }
       if (at + size - speech.lastVoiced >= limits.silence * perMs) close("silence", at + size)
       else if (at + size - speech.start >= limits.maximum * perMs) {
         close("maximum", at + size)
         // what goes on is another utterance without a pause
         usedUntil = at + size
-        if (voiced) begin(usedUntil, usedUntil)
+        if (voiced) begin(usedUntil, usedUntil, 0)
       }
       return
     }
@@ -204,7 +230,7 @@ export const make = (options: {
     if (chain === undefined || at - chain.last > chainGap) chain = { start: at, last: at }
     chain.last = at
     if (onset.length < onsetVoiced) return
-    begin(Math.max(chain.start, at - chainMost), at + size)
+    begin(Math.max(chain.start, at - chainMost), at + size, onset.length * size)
     onset = []
     chain = undefined
   }

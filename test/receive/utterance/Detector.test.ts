@@ -2,28 +2,53 @@ import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as Detector from "../../../src/receive/utterance/Detector.ts"
 
-const limits: Detector.Limits = { silence: 400, minimum: 100, maximum: 2_000, preRoll: 200 }
+const limits: Detector.Limits = { silence: 400, minimum: 100, confirm: 300, maximum: 2_000, preRoll: 200 }
+
+interface Told {
+  readonly event: "Started" | "Confirmed" | "Ended" | "Discarded"
+  readonly startMs: number
+  readonly atMs: number
+}
 
 /** Sound of which each window says by its first sample whether it is voiced. */
 const make = (own: Partial<Detector.Limits> = {}) => {
+  /** What was said, in order, with the time of the stream until which it had heard by then. */
+  const told: Array<Told> = []
+  const tell = (event: Told["event"], startMs: number) => void told.push({ event, startMs, atMs: 1_000 + windows * 10 })
+  let windows = 0
   const started: Array<number> = []
   const ended: Array<Detector.Stretch> = []
   const discarded: Array<readonly [number, number]> = []
   const detector = Detector.make({
     rate: 16_000,
     limits: { ...limits, ...own },
-    activity: (window) => window[0] === 1,
-    onStart: (startMs) => started.push(startMs),
-    onEnd: (stretch) => ended.push(stretch),
-    onDiscard: (startMs, endMs) => discarded.push([startMs, endMs])
+    activity: (window) => {
+      windows = at / 480 + ++windowsOfFrame
+      return window[0] === 1
+    },
+    onStart: (startMs) => {
+      started.push(startMs)
+      tell("Started", startMs)
+    },
+    onConfirm: (startMs) => tell("Confirmed", startMs),
+    onEnd: (stretch) => {
+      ended.push(stretch)
+      tell("Ended", stretch.startMs)
+    },
+    onDiscard: (startMs, endMs) => {
+      discarded.push([startMs, endMs])
+      tell("Discarded", startMs)
+    }
   })
   let at = 0
+  let windowsOfFrame = 0
   /** Frames of 20 ms: a letter is 10 ms, `x` is voiced. */
   const say = (pattern: string): void => {
     for (let i = 0; i < pattern.length; i += 2) {
       const pcm = new Int16Array(320)
       if (pattern[i] === "x") pcm.fill(1, 0, 160)
       if (pattern[i + 1] === "x") pcm.fill(1, 160)
+      windowsOfFrame = 0
       detector.hear(
         { timestamp: at, samples: 960, atMs: 1_000 + at / 48, pcm, data: Uint8Array.of(i) },
         1_020 + at / 48
@@ -38,8 +63,11 @@ const make = (own: Partial<Detector.Limits> = {}) => {
     )
     at += ms * 48
   }
-  return { say, rest, detector, started, ended, discarded, skip: (samples: number) => at += samples }
+  return { say, rest, detector, told, started, ended, discarded, skip: (samples: number) => at += samples }
 }
+
+const between = (minimum: number, maximum: number) =>
+  Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum, maximum })))
 
 /** The decoder's look-ahead. */
 const delay = 6.5
@@ -98,6 +126,99 @@ describe("Detector", () => {
     assert.strictEqual(first?.pcm.length, (60 + 140 + 200) * 16)
     assert.deepStrictEqual([first?.pcm[60 * 16 - 1], first?.pcm[60 * 16]], [0, 1])
     assert.lengthOf(first?.frames ?? [], 20)
+  })
+
+  it("confirms as soon as so much was voiced, whatever pauses there are, and once", () => {
+    const { detector, ended, say, told } = make()
+    say("xxxxxxxxxx" + ".".repeat(20) + "xxxxxxxxxx" + ".".repeat(20) + "xxxxxxxxx.")
+    assert.deepStrictEqual(told.map(({ event }) => event), ["Started"])
+    say("x.xxxxxxxxxxxxxxxxxxxx")
+    detector.end("left")
+    const startMs = 1_000 - delay
+    assert.deepStrictEqual(told, [
+      { event: "Started", startMs, atMs: 1_030 },
+      { event: "Confirmed", startMs, atMs: 1_710 },
+      { event: "Ended", startMs, atMs: 1_920 }
+    ])
+    assert.deepStrictEqual(ended.map(({ confirmed }) => confirmed), [true])
+  })
+
+  it("confirms no cough, whether that is an utterance or is discarded", () => {
+    for (const [minimum, end] of [[100, "Ended"], [250, "Discarded"]] as const) {
+      const { ended, say, told } = make({ minimum })
+      say("x".repeat(20) + ".".repeat(40))
+      assert.deepStrictEqual(told.map(({ event }) => event), ["Started", end])
+      assert.isFalse(ended.some(({ confirmed }) => confirmed))
+    }
+  })
+
+  it("confirms nothing that is shorter than it may be", () => {
+    const { detector, say, told } = make({ minimum: 500 })
+    say("x".repeat(48) + "..")
+    assert.deepStrictEqual(told.map(({ event }) => event), ["Started"])
+    say("x.")
+    detector.end("left")
+    assert.deepStrictEqual(told.map(({ atMs, event }) => [event, atMs]), [
+      ["Started", 1_030],
+      ["Confirmed", 1_510],
+      ["Ended", 1_520]
+    ])
+  })
+
+  it("counts anew behind a cut", () => {
+    const { detector, ended, say, told } = make({ maximum: 500 })
+    say("x".repeat(110))
+    detector.end("left")
+    assert.deepStrictEqual(told.map(({ atMs, event }) => [event, atMs - 1_000]), [
+      ["Started", 30],
+      ["Confirmed", 300],
+      ["Ended", 500],
+      ["Started", 500],
+      ["Confirmed", 800],
+      ["Ended", 1_000],
+      ["Started", 1_000],
+      ["Ended", 1_100]
+    ])
+    assert.deepStrictEqual(ended.map(({ confirmed }) => confirmed), [true, true, false])
+  })
+
+  it.prop("tells of each stretch that it begins, maybe that it is no cough, and how it ends, in this order", {
+    limits: Schema.Struct({
+      silence: between(20, 600),
+      minimum: between(0, 600),
+      confirm: between(0, 600),
+      maximum: between(100, 3_000),
+      preRoll: between(0, 300)
+    }),
+    story: Schema.Array(Schema.Struct({
+      what: Schema.Literals(["voice", "voice", "mumble", "quiet", "quiet", "rest", "pass", "skip"]),
+      frames: between(1, 40)
+    }))
+  }, ({ limits, story }) => {
+    const { detector, ended, rest, say, skip, told } = make(limits)
+    for (const { frames, what } of story) {
+      if (what === "voice") say("xx".repeat(frames))
+      else if (what === "mumble") say("xx.x".repeat(frames))
+      else if (what === "quiet") say("..".repeat(frames))
+      else if (what === "rest") rest(frames * 20)
+      else if (what === "skip") skip(frames * 960)
+      else detector.pass(Infinity)
+    }
+    detector.end("left")
+    const letters = told.map(({ event }) => event[0]).join("")
+    assert.match(letters, /^(?:SC?E|SD)*$/)
+    let startMs: number | undefined
+    for (const one of told) {
+      if (one.event === "Started") startMs = one.startMs
+      else assert.strictEqual(one.startMs, startMs)
+    }
+    assert.deepStrictEqual(told.map(({ atMs }) => atMs), told.map(({ atMs }) => atMs).toSorted((a, b) => a - b))
+    const marks = [...letters.matchAll(/S(C?)E/g)].map(([, mark]) => mark === "C")
+    assert.deepStrictEqual(ended.map(({ confirmed }) => confirmed), marks)
+    for (const { confirmed, endMs, startMs } of ended) {
+      assert.isAtLeast(endMs - startMs, limits.minimum - 0.001)
+      if (confirmed) assert.isAtLeast(endMs - startMs, limits.confirm - 0.001)
+    }
   })
 
   it("begins anew where frames were lost on the way to it", () => {

@@ -1,0 +1,72 @@
+/** How soon speech is heard that is made while it is heard. The figures of docs/utterances.md are from here. */
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Stream } from "effect"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as OpusEncoder from "../../src/OpusEncoder.ts"
+import type { PlayOptions } from "../../src/VoiceSession.ts"
+import * as Rig from "./rig.ts"
+
+const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
+
+const pieceMs = 20
+
+/** Two seconds of speech in pieces, at the pace of time but for the lateness of each. */
+const spoken = Effect.fnUntraced(
+  function*(lateMs: (piece: number) => number, phaseMs: number, asLive: boolean, options: PlayOptions) {
+    const discord = yield* Emulator.Emulator
+    const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+    const session = yield* Rig.join("lobby")
+    yield* Effect.sleep(500 + phaseMs)
+    const beganMs = yield* nowMs
+    const pieces = Stream.range(1, 2_000 / pieceMs).pipe(
+      Stream.mapEffect(Effect.fnUntraced(function*(piece) {
+        const dueMs = beganMs + piece * pieceMs + lateMs(piece)
+        yield* Effect.sleep(Math.max(0, dueMs - (yield* nowMs)))
+        return new Int16Array(pieceMs * 24).fill(3_000)
+      }))
+    )
+    const speech = AudioSource.fromPcm(pieces, { channels: 1, rate: 24_000 })
+    const track = yield* session.play(asLive ? AudioSource.live(speech) : speech, options)
+    yield* ada.awaitFrames(1)
+    const firstMs = (yield* nowMs) - beganMs - pieceMs
+    assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+    return { firstMs, ...yield* track.metrics }
+  }
+)
+
+/** From the first piece to the first packet, and the frames that are missed, at worst of all places in a frame. */
+const worst = Effect.fnUntraced(function*(lateMs: (piece: number) => number, options: PlayOptions, asLive = false) {
+  const runs = yield* Effect.forEach(
+    [0, 13, 19],
+    (phaseMs) =>
+      Rig.run(spoken(lateMs, phaseMs, asLive, options)).pipe(Effect.provide([Rig.memory(), OpusEncoder.layer]))
+  )
+  for (const { missed, sent } of runs) assert.deepStrictEqual([sent, missed], [100, 0])
+  return { firstMs: Math.max(...runs.map(({ firstMs }) => firstMs)), late: Math.max(...runs.map(({ late }) => late)) }
+})
+
+/** The first ones are on time, so that none of them makes it begin later. */
+const upTo = (ms: number) => (piece: number) => piece <= 20 ? 0 : ms * ((piece * 7_919) % 101) / 100
+
+/** Frames of 20 ms until the first packet, and how many are missed if pieces come on time, and up to 40 and 100 ms late. */
+const table = [
+  ["0", { lead: 0 }, false, 2, [4, 6, 8]],
+  ["40 ms", { lead: "40 millis" }, false, 3, [3, 5, 7]],
+  ["80 ms", { lead: "80 millis" }, false, 5, [0, 2, 6]],
+  ["that of a stream of PCM", {}, false, 7, [0, 0, 4]],
+  ["120 ms", { lead: "120 millis" }, false, 7, [0, 0, 4]],
+  ["200 ms", { lead: "200 millis" }, false, 11, [0, 0, 0]],
+  ["that of a live source", {}, true, 5, [0, 2, 6]]
+] as const
+
+describe("The lead of speech at the pace of time", () => {
+  for (const [name, options, asLive, frames, late] of table) {
+    it.effect(`is ${name}`, () =>
+      Effect.gen(function*() {
+        const [first, ...others] = yield* Effect.forEach([0, 40, 100], (ms) => worst(upTo(ms), options, asLive))
+        assert.strictEqual(Math.ceil((first?.firstMs ?? 0) / 20), frames)
+        assert.deepStrictEqual([first, ...others].map((run) => run?.late), [...late])
+      }), 60_000)
+  }
+})
