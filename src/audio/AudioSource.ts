@@ -11,12 +11,14 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import type { Readable } from "node:stream"
+import type { OpusDecoder } from "../OpusDecoder.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as ChildProcess from "./ChildProcess.ts"
 import * as Container from "./Container.ts"
 import * as Ffmpeg from "./Ffmpeg.ts"
 import type { FfmpegOptions } from "./Ffmpeg.ts"
+import * as Filter from "./Filter.ts"
 import * as FrameSource from "./FrameSource.ts"
 import * as Generated from "./Generated.ts"
 import * as HttpSource from "./HttpSource.ts"
@@ -308,6 +310,41 @@ export const tone = (options: Generated.ToneOptions): AudioSource => ({
     }
     return Effect.succeed(Generated.tone(options))
   })
+})
+
+/**
+ * A source as PCM, whatever it is: one of Opus is decoded, by the `OpusDecoder` that is provided.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const decoded = <R>(source: AudioSource<R>): AudioSource<R | OpusDecoder> => ({
+  name: source.name,
+  open: Effect.flatMap(source.open, Filter.decoded)
+})
+
+/**
+ * A source whose samples go through a filter: an equalizer, an echo, another pitch. `make` is called for each opening, and after each
+ * seek, so that a filter may keep what it has heard. It gets some 100 ms of samples at most (48 kHz, left and right in turn, 1.0
+ * at full scale), which are its own, and gives as many; one that gives more or fewer changes the speed, and then positions and durations are
+ * those of what it gives and of what it gets. What it throws is `Failed`. Opus is decoded for it, and no longer passed through.
+ *
+ * @example
+ * ```ts
+ * import { AudioSource } from "effect-discord-voice"
+ *
+ * const quieter = AudioSource.mapPcm(AudioSource.fromFile("song.ogg"), () => (samples) => samples.map((sample) => sample / 2))
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const mapPcm = <R>(source: AudioSource<R>, make: () => Filter.Filter): AudioSource<R | OpusDecoder> => ({
+  name: source.name,
+  open: Effect.map(
+    Effect.flatMap(source.open, Filter.decoded),
+    (opened) => Filter.map(source.name, opened, make)
+  )
 })
 
 /**

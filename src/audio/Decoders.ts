@@ -129,8 +129,8 @@ const flac = async (header: Header): Promise<Handle> => {
         for (const samples of output.channelData) rescale(samples, output.bitDepth)
         return blockOf(packet, output, header.channels)
       }),
-    // frames do not depend on each other
-    reset: () => Promise.resolve(),
+    // frames do not depend on each other, but one that does not follow the last is a missing one
+    reset: () => decoder.reset(),
     free: () => decoder.free()
   }
 }

@@ -70,6 +70,22 @@ describe("formats", () => {
         })
     )
 
+    it.live.each(decoded)(
+      "%s is sought in while it is read, back and forth",
+      ([name, seconds, decibels]) =>
+        Effect.scoped(Effect.gen(function*() {
+          const opened = yield* AudioSource.fromFile(path(name)).open
+          assert(opened.format === "pcm" && opened.seek !== undefined)
+          yield* opened.pull
+          for (const share of [0.7, 0.2]) {
+            const landedMs = yield* opened.seek(seconds * 1_000 * share)
+            const samples = yield* opened.pull
+            // a short piece can have more noise than the whole
+          assert.isAbove(signalToNoise(samples, seconds, Math.round(landedMs * 48), 10), decibels - 5)
+          }
+        }))
+    )
+
     it.live("AAC in ADTS is there, behind the samples that its encoder has put before it and not told of", () =>
       Effect.gen(function*() {
         const played = yield* collect(AudioSource.fromFile(path("chirp.aac")))
