@@ -130,7 +130,7 @@ export const open = (
       return yield* fallback(watched, unknownFormat).pipe(
         Effect.flatMap(confirmed),
         // what ffmpeg says of it is nothing to a user, but that the bytes cannot be had is
-        Effect.catch(() => Effect.fail(broken ?? ByteSource.failure(source.name, "UnknownFormat", unknownFormat)))
+        Effect.mapError(() => broken ?? ByteSource.failure(source.name, "UnknownFormat", unknownFormat))
       )
     }
     if ("known" in found) return yield* fallback(source, `it is ${found.known}`)

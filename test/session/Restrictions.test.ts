@@ -73,5 +73,5 @@ describe("Restrictions", () => {
         yield* Effect.sleep("1 second")
         assert.deepStrictEqual(heard, [none, { ...none, serverMute: true }])
       }))
-    }).pipe(Effect.provide(memory()), Effect.provide(Logger.layer([]))))
+    }).pipe(Effect.provide([memory(), Logger.layer([])])))
 })
