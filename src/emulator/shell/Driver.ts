@@ -40,10 +40,22 @@ export interface Driver {
  * @since 0.1.0
  */
 export interface DriverOptions {
+  /**
+   * Where inputs come from outside: how to wait until those are there that came while the process stood still. What becomes due
+   * then is not run before they are handed over, so that nobody is blamed for what lies in a socket already. Default: inputs come
+   * when they are made.
+   */
+  readonly afterInputs?: ((run: () => void) => void) | undefined
   readonly core: (options: { readonly nowMs: number; readonly emit: (output: Output) => void }) => Core
   /** Carries out an output. It may call `run`, which waits until the core is free. */
   readonly deliver: (output: Output) => void
 }
+
+/** The process stood still, or had other things to do, if something is run so late. In milliseconds. */
+const stallMs = 15
+
+/** What is due is run at its time, and not before. */
+const justBeforeMs = 1e-3
 
 /**
  * Makes a core and drives it until the scope closes.
@@ -74,9 +86,44 @@ export const make = Effect.fnUntraced(
     }
     const core = options.core({ nowMs: time.now(), emit })
 
+    const { afterInputs } = options
+    let advancedMs = time.now()
+    /** Who waits for the inputs of a time in which the process stood still. */
+    let catchingUp: Array<() => void> | undefined
+    /** They are there: what is due is run, however late. */
+    let isSettled = false
+
+    const runDue = () => {
+      isSettled = true
+      run(() => {})
+      isSettled = false
+    }
+
+    const catchUp = (whenDone?: () => void): void => {
+      if (whenDone !== undefined) catchingUp?.push(whenDone)
+      if (catchingUp !== undefined) return
+      catchingUp = whenDone === undefined ? [] : [whenDone]
+      afterInputs?.(() => {
+        const waiting = catchingUp ?? []
+        catchingUp = undefined
+        runDue()
+        for (const resume of waiting) resume()
+      })
+    }
+
+    /** Until those inputs are there, it is a moment before what was due meanwhile. */
+    const coreNow = (): number => {
+      const now = time.now()
+      const due = afterInputs === undefined || isSettled ? undefined : core.nextDueMs()
+      if (due === undefined || now <= due) return now
+      if (now - due > stallMs) catchUp()
+      return catchingUp === undefined ? now : Math.max(advancedMs, due - justBeforeMs)
+    }
+
     const step = (input: (core: Core) => void) => {
       try {
-        core.advance(time.now())
+        advancedMs = coreNow()
+        core.advance(advancedMs)
         input(core)
       } catch (cause) {
         broken(cause)
@@ -94,7 +141,11 @@ export const make = Effect.fnUntraced(
     const dueTimes = yield* DueTimes.make({
       time,
       nextDueMs: () => defects.length === 0 ? core.nextDueMs() : undefined,
-      runDue: () => run(() => {})
+      runDue,
+      whenLate: (lateMs) =>
+        afterInputs === undefined || lateMs <= stallMs
+          ? undefined
+          : Effect.callback((resume) => catchUp(() => resume(Effect.void)))
     })
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {

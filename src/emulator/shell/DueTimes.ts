@@ -62,6 +62,8 @@ export interface DueTimesOptions {
   readonly nextDueMs: () => number | undefined
   /** Runs everything that is due by `time.now()`. Afterwards `nextDueMs` must be later. */
   readonly runDue: () => void
+  /** What something that is `lateMs` late has to wait for before it is run, if it has. */
+  readonly whenLate?: ((lateMs: number) => Effect.Effect<void> | undefined) | undefined
 }
 
 /**
@@ -83,7 +85,7 @@ export interface DueTimes {
  */
 export const make = Effect.fnUntraced(
   function*(options: DueTimesOptions): Effect.fn.Return<DueTimes, never, Scope.Scope> {
-    const { nextDueMs, runDue, time } = options
+    const { nextDueMs, runDue, time, whenLate } = options
     const wake = yield* Queue.sliding<void>(1)
     let waitingFor = Number.POSITIVE_INFINITY
 
@@ -95,9 +97,13 @@ export const make = Effect.fnUntraced(
       if (wait > roundingMs) {
         return Effect.timeoutOrElse(Queue.take(wake), { duration: wait, orElse: () => Effect.void })
       }
-      time.reach(due)
-      runDue()
-      return Effect.yieldNow
+      const run = Effect.suspend(() => {
+        time.reach(due)
+        runDue()
+        return Effect.yieldNow
+      })
+      const waiting = whenLate?.(-wait)
+      return waiting === undefined ? run : Effect.andThen(waiting, run)
     })
     yield* Effect.forever(turn, { disableYield: true }).pipe(Effect.forkScoped)
 

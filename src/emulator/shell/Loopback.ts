@@ -158,7 +158,9 @@ export const make = Effect.fnUntraced(
 
     const driver = yield* Driver.make({
       core: (context) => Core.make({ profile: options.profile, seed: options.seed, ...context }),
-      deliver
+      deliver,
+      // sockets are read between timers and immediates
+      afterInputs: (run) => void setImmediate(run)
     })
 
     const welcome = (id: ConnectionId, client: WebSocket) => {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Logger, Scope } from "effect"
+import { Cause, Clock, Effect, Exit, Logger, Scope } from "effect"
 import { TestClock } from "effect/testing"
+import { MessageChannel } from "node:worker_threads"
 import type { Core } from "../../../src/emulator/core/Core.ts"
 import type { Output } from "../../../src/emulator/core/CoreContext.ts"
 import * as Timers from "../../../src/emulator/core/Timers.ts"
@@ -77,6 +78,77 @@ describe("Driver", () => {
       const advances = core.log.slice(0, core.log.findIndex((line) => line.startsWith("two")))
       const last = advances.toReversed().find((line) => line.startsWith("advance"))
       assert.isAtLeast(Number(last?.split(" ")[1]), 12.75)
+    }))
+
+  it.effect("runs what was due in a standstill behind the inputs that came meanwhile", () =>
+    Effect.gen(function*() {
+      let nowMs = 0
+      const clock = yield* Clock.Clock
+      const standing: Clock.Clock = {
+        ...clock,
+        monotonicTimeNanosUnsafe: () => BigInt(nowMs) * 1_000_000n,
+        sleep: () => Effect.never
+      }
+      const read: Array<() => void> = []
+      const core = makeCore()
+      const driver = yield* Driver.make({
+        core: core.make,
+        deliver: () => {},
+        afterInputs: (run) => void read.push(run)
+      }).pipe(Effect.provideService(Clock.Clock, standing))
+      driver.run(() => {
+        core.at(100, "first")
+        core.at(150, "second")
+        core.at(1_000, "later")
+      })
+      core.log.length = 0
+      // a little late is what timers are
+      nowMs = 110
+      driver.run(() => core.log.push("in time"))
+      nowMs = 400
+      driver.run(() => core.log.push("from the socket"))
+      driver.run(() => core.log.push("and another"))
+      assert.lengthOf(read, 1)
+      read.shift()?.()
+      driver.run(() => core.log.push("new"))
+      assert.deepStrictEqual(core.log.filter((line) => !line.startsWith("advance")), [
+        "first 100",
+        "in time",
+        "from the socket",
+        "and another",
+        "second 150",
+        "new"
+      ])
+      const advances = core.log.filter((line) => line.startsWith("advance")).map((line) => Number(line.split(" ")[1]))
+      assert.deepStrictEqual(advances, advances.toSorted((a, b) => a - b))
+      assert.strictEqual(advances.at(-1), 400)
+    }))
+
+  it.live("on the live clock, too, where it is the timer that is late", () =>
+    Effect.gen(function*() {
+      const core = makeCore()
+      const driver = yield* Driver.make({
+        core: core.make,
+        deliver: () => {},
+        afterInputs: (run) => void setImmediate(run)
+      })
+      driver.run(() => core.at(driver.nowMs() + 20, "due"))
+      yield* Effect.sleep("1 millis")
+      const until = performance.now() + 100
+      while (performance.now() < until);
+      const { port1, port2 } = new MessageChannel()
+      // read between timers and immediates, as a socket is
+      yield* Effect.callback<void>((resume) => {
+        port2.once("message", () => {
+          driver.run(() => core.log.push("input"))
+          resume(Effect.void)
+        })
+        port1.postMessage(undefined)
+      })
+      port1.close()
+      while (!core.log.some((line) => line.startsWith("due"))) yield* Effect.sleep("1 millis")
+      const seen = core.log.filter((line) => !line.startsWith("advance")).map((line) => line.split(" ")[0])
+      assert.deepStrictEqual(seen, ["input", "due"])
     }))
 
   it.effect("takes an input that comes from within the core after the one that runs", () =>
