@@ -81,7 +81,7 @@ describe("formats", () => {
             const landedMs = yield* opened.seek(seconds * 1_000 * share)
             const samples = yield* opened.pull
             // a short piece can have more noise than the whole
-          assert.isAbove(signalToNoise(samples, seconds, Math.round(landedMs * 48), 10), decibels - 5)
+            assert.isAbove(signalToNoise(samples, seconds, Math.round(landedMs * 48), 10), decibels - 5)
           }
         }))
     )
