@@ -382,4 +382,35 @@ describe("Rtcp", () => {
         assert.isAtMost(malformed, bodies.length * 2)
       }).pipe(Effect.provide(VoiceCrypto.layer))
   )
+
+  const uint = (maximum: number) => Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum })))
+  const Happening = Schema.Struct({
+    what: Schema.Literals(["packet", "packet", "packet", "sender report", "goodbye", "restart", "play", "report"]),
+    ssrc: uint(40),
+    sequence: uint(65_535),
+    timestamp: uint(0xffff_ffff),
+    afterMs: uint(100_000)
+  })
+
+  it.effect.prop(
+    "has something to report that fits a packet, whatever came before",
+    { happenings: Schema.Array(Happening) },
+    ({ happenings }) =>
+      Effect.gen(function*() {
+        const { deliver, play, reception, rtcp, sent, state } = yield* rig()
+        for (let round = 0; round < 3; round++) {
+          for (const { afterMs, sequence, ssrc, timestamp, what } of happenings) {
+            state.ms += afterMs / 7
+            if (what === "packet") reception.packet(ssrc, sequence, timestamp, state.ms)
+            else if (what === "sender report") deliver(senderReport(ssrc, { rtpTimestamp: timestamp }))
+            else if (what === "goodbye") deliver({ _tag: "Goodbye", ssrcs: [ssrc] })
+            else if (what === "restart") reception.restart()
+            else if (what === "play") play(1 + timestamp, sequence)
+            else rtcp.report()
+          }
+          rtcp.report()
+        }
+        assert.strictEqual(rtcp.statistics().sent, sent.length)
+      }).pipe(Effect.provide(VoiceCrypto.layer))
+  )
 })
