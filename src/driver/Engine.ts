@@ -33,6 +33,7 @@ import * as Rtcp from "./Rtcp.ts"
 import * as Signalling from "./Signalling.ts"
 import * as Span from "./Span.ts"
 import * as SsrcMap from "./SsrcMap.ts"
+import * as Statistics from "./Statistics.ts"
 
 /**
  * A connection that is up. `command` never waits and never throws; what it leads to comes as events.
@@ -280,62 +281,18 @@ export const connect = Effect.fnUntraced(function*(
   }
   if (endedBy !== undefined) onEnd(endedBy)
 
-  const statistics = (): Line.Statistics => {
-    const out = sender.statistics()
-    const into = media.statistics()
-    const datagrams = udp.statistics()
-    const control = rtcp.statistics()
-    const { heard } = control
-    const encryption = e2ee?.statistics()
-    const { heartbeatsSent, malformedMessages, resumes, roundTripMs, unknownOpcodes } = gateway.statistics()
-    return {
-      ...(roundTripMs === undefined ? {} : { roundTripMs }),
-      ...(control.roundTripMs === undefined ? {} : { mediaRoundTripMs: control.roundTripMs }),
-      ...(datagrams.roundTripMs === undefined ? {} : { pingRoundTripMs: datagrams.roundTripMs }),
-      ...(heard === undefined
-        ? {}
-        : { sentLossShare: heard.lossShare, sentLost: heard.lost, sentJitterMs: heard.jitterMs }),
-      heartbeatsSent,
-      resumes,
-      packetsSent: out.packets,
-      silencePacketsSent: out.silencePackets,
-      bytesSent: out.bytes,
-      sendErrors: datagrams.sendErrors,
-      reanchored: out.reanchored,
-      latenessP50Ms: out.lateness.percentile(0.5),
-      latenessP99Ms: out.lateness.percentile(0.99),
-      latenessMaxMs: out.lateness.max(),
-      packetsReceived: into.received,
-      packetsOpened: into.opened,
-      failedToOpen: into.failedToOpen,
-      malformed: into.malformed,
-      badPadding: into.badPadding,
-      empty: into.empty,
-      unheard: into.unheard,
-      otherMedia: into.otherMedia,
-      packetsLost: reception.lost(),
-      packetsReordered: reception.reordered(),
+  const statistics = (): Line.Statistics =>
+    Statistics.gather({
+      sender: sender.statistics(),
+      receiver: media.statistics(),
+      lost: reception.lost(),
+      reordered: reception.reordered(),
       sources: reception.sources(users.userOf),
-      rtcpSent: control.sent,
-      rtcpReceived: control.received,
-      rtcpFailedToOpen: control.failedToOpen,
-      rtcpMalformed: control.malformed,
-      unknownDatagrams: datagrams.unknown,
-      malformedMessages,
-      unknownOpcodes,
-      framesWithheld: out.withheld,
-      framesEncrypted: encryption?.encrypted ?? 0,
-      failedToEncrypt: encryption?.failedToEncrypt ?? 0,
-      framesDecrypted: encryption?.decrypted ?? 0,
-      undecryptable: encryption?.undecryptable ?? 0,
-      fromNonMembers: encryption?.fromNonMembers ?? 0,
-      unencrypted: encryption?.unencrypted ?? 0,
-      unknownSenders: encryption?.unknownSenders ?? 0,
-      e2eeTransitions: encryption?.transitions ?? 0,
-      e2eeRejections: encryption?.rejections ?? 0,
-      e2eeRecoveries: encryption?.recoveries ?? 0
-    }
-  }
+      datagrams: udp.statistics(),
+      reports: rtcp.statistics(),
+      gateway: gateway.statistics(),
+      e2ee: e2ee?.statistics()
+    })
 
   const attach = ({ after, paused, ring, track }: Extract<Line.Command, { readonly _tag: "Attach" }>): void => {
     const plain = FrameRing.fromBuffer(ring)

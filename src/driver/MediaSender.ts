@@ -387,9 +387,12 @@ class Sender implements MediaSender, Outlet {
     }
   }
 
-  /** Moves the due time to the sender's own slot at or after `fromMs`, and the timestamp by the time in between. */
+  /**
+   * Moves the due time to the sender's own slot at or after `fromMs`, and the timestamp by the time in between. Whoever is
+   * idle or late was due before: slots to come are never behind the due time.
+   */
   #anchor(fromMs: number): void {
-    const next = this.#registration.align(Math.max(fromMs, this.#dueMs))
+    const next = this.#registration.align(fromMs)
     this.#timestamp = (this.#timestamp + Math.round((next - this.#dueMs) * 48)) | 0
     this.#dueMs = next
   }

@@ -1,10 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
+import * as Engine from "../../src/driver/Engine.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
+import type * as Line from "../../src/driver/Line.ts"
 import * as Datagram from "../../src/protocol/Datagram.ts"
+import * as DaveFrame from "../../src/protocol/DaveFrame.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import * as RtcpPacket from "../../src/protocol/RtcpPacket.ts"
 import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
+import type * as VoicePayload from "../../src/protocol/VoicePayload.ts"
+import * as MockDave from "../../src/testing/MockDave.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as Rig from "../integration/rig.ts"
@@ -23,6 +29,43 @@ const listen = (connection: VoiceDriver.VoiceConnection) =>
     )
     return packets
   })
+
+/** An engine that is up, every event of it, and the server's end. */
+const engine = Effect.fnUntraced(function*(
+  options: VoiceDriver.ConnectOptions = {},
+  early: ReadonlyArray<VoicePayload.ServerMessage> = [],
+  daveVersion = 0
+) {
+  const events: Array<Line.Event> = []
+  const connecting = Engine.connect(Mock.info, options, (event) => events.push(event))
+  const { fiber, ...server } = yield* Mock.describeTo(connecting, options, early, daveVersion)
+  const { command } = yield* Fiber.join(fiber)
+  const attach = (frames: Parameters<typeof Mock.ringOf>[0]) => {
+    const ring = FrameRing.make({ capacityBytes: 1 << 17 })
+    for (const { data, samples } of frames) assert.isTrue(ring.write(data, samples))
+    const { buffer } = ring
+    assert(buffer instanceof SharedArrayBuffer)
+    command({ _tag: "Attach", track: 1, ring: buffer, paused: false })
+    return ring
+  }
+  const ends = () => events.filter(({ _tag }) => _tag === "Ended").length
+  return { events, command, attach, ends, ...server }
+})
+
+/** The datagrams of a kind that have been sent so far. */
+const sentOf = Effect.fnUntraced(function*(
+  kind: ReturnType<typeof Datagram.classify>,
+  udp: Effect.Success<ReturnType<typeof Mock.connect>>["udp"]
+) {
+  const found: Array<Uint8Array> = []
+  while ((yield* udp.waiting) > 0) {
+    const datagram = yield* udp.take
+    if (Datagram.classify(datagram) === kind) found.push(datagram)
+  }
+  return found
+})
+
+const longFrames = Array.from({ length: 1_000 }, (_, i) => ({ data: Uint8Array.of(0xfc, i & 0xff), samples: 960 }))
 
 /** Ciphers that seal seven packets. */
 const exhausting = Layer.effectContext(Effect.map(
@@ -208,16 +251,15 @@ describe("Engine, what a server may do", () => {
     })).pipe(Effect.provide(Mock.layer)))
 
   /** Keys take their time. */
-  const slow = Mock.layerWith(
-    Layer.effect(
+  const slowCrypto = Layer.effect(
+    VoiceCrypto.VoiceCrypto,
+    Effect.map(
       VoiceCrypto.VoiceCrypto,
-      Effect.map(
-        VoiceCrypto.VoiceCrypto,
-        (crypto) =>
-          VoiceCrypto.VoiceCrypto.of({ ...crypto, make: (...key) => Effect.delay(crypto.make(...key), "1 millis") })
-      )
-    ).pipe(Layer.provide(VoiceCrypto.layer))
-  )
+      (crypto) =>
+        VoiceCrypto.VoiceCrypto.of({ ...crypto, make: (...key) => Effect.delay(crypto.make(...key), "1 millis") })
+    )
+  ).pipe(Layer.provide(VoiceCrypto.layer))
+  const slow = Mock.layerWith(slowCrypto)
 
   it.effect("takes the last of two keys that come at once", () =>
     Rig.run(Effect.gen(function*() {
@@ -255,6 +297,240 @@ describe("Engine, what a server may do", () => {
       }
       for (const [i, counter] of counters.entries()) assert.strictEqual(counter, ((counters[0] ?? 0) + i) >>> 0)
     })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("goes on counting nonces when a later key is given again", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, say, takeDatagram } = yield* Mock.connect()
+      const again = say({ op: 4, d: { mode: Mock.mode, secret_key: Mock.key(1), dave_protocol_version: 0 } })
+      yield* again
+      yield* Effect.sleep("1 millis")
+      yield* connection.attach(Mock.ringOf(frames))
+      yield* Effect.sleep("200 millis")
+      yield* again
+      yield* Effect.sleep("1 second")
+      const counters: Array<number> = []
+      while (counters.length < frames.length) {
+        const packet = Buffer.from(yield* takeDatagram)
+        counters.push(packet.readUInt32BE(packet.length - 4))
+      }
+      for (const [i, counter] of counters.entries()) assert.strictEqual(counter, ((counters[0] ?? 0) + i) >>> 0)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("seals and opens reports under the newest key, too", () =>
+    Rig.run(Effect.gen(function*() {
+      const { attach, command, events, say, udp } = yield* engine()
+      const next = yield* Mock.cipher(1)
+      yield* say({ op: 4, d: { mode: Mock.mode, secret_key: Mock.key(1), dave_protocol_version: 0 } })
+      yield* Effect.sleep("1 millis")
+      attach(longFrames)
+      yield* Effect.sleep("8 seconds")
+      const reports = yield* sentOf("rtcp", udp)
+      assert.isAbove(reports.length, 0)
+      for (const report of reports) {
+        const length = next.open(report, 8, report.length)
+        assert.isAbove(length, 0)
+        assert.deepInclude(Result.getOrThrow(RtcpPacket.decode(report.subarray(0, length)))[0], {
+          _tag: "SenderReport",
+          ssrc: Mock.ssrc
+        })
+      }
+      const plain = RtcpPacket.encode([{ _tag: "ReceiverReport", ssrc: 1, reports: [], extension: new Uint8Array(0) }])
+      const buffer = new Uint8Array(plain.length + next.expansionBytes)
+      buffer.set(plain)
+      yield* udp.deliver(buffer.subarray(0, next.seal(buffer, 8, plain.length)))
+      yield* Effect.sleep("1 millis")
+      command({ _tag: "AskStatistics", request: 5 })
+      const answer = events.at(-1)
+      assert(answer?._tag === "Statistics")
+      assert.strictEqual(answer.request, 5)
+      assert.deepInclude(answer.value, { rtcpReceived: 1, rtcpFailedToOpen: 0, rtcpSent: reports.length })
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("gives up a key when there is a newer one, and the last with the connection", () =>
+    Effect.gen(function*() {
+      const open: Array<number> = []
+      let made = 0
+      const counting = Layer.effect(
+        VoiceCrypto.VoiceCrypto,
+        Effect.map(VoiceCrypto.VoiceCrypto, (crypto) =>
+          VoiceCrypto.VoiceCrypto.of({
+            ...crypto,
+            make: (...key) =>
+              Effect.andThen(
+                Effect.acquireRelease(
+                  Effect.sync(() => {
+                    open.push(++made)
+                    return made
+                  }),
+                  (number) => Effect.sync(() => void open.splice(open.indexOf(number), 1))
+                ),
+                crypto.make(...key)
+              )
+          }))
+      ).pipe(Layer.provide(VoiceCrypto.layer))
+      yield* Rig.run(Effect.gen(function*() {
+        const { say } = yield* engine()
+        assert.deepStrictEqual(open, [1])
+        for (const n of [1, 2]) {
+          yield* say({ op: 4, d: { mode: Mock.mode, secret_key: Mock.key(n), dave_protocol_version: 0 } })
+          yield* Effect.sleep("1 millis")
+          assert.deepStrictEqual(open, [n + 1])
+        }
+      })).pipe(Effect.provide(Mock.layerWith(counting)))
+      assert.deepStrictEqual(open, [])
+    }))
+
+  it.effect("stops sending, with silence, when it has ended, and says so once", () =>
+    Rig.run(Effect.gen(function*() {
+      const { attach, ends, peer, udp } = yield* engine()
+      const cipher = yield* Mock.cipher(0)
+      attach(longFrames.slice(0, 500))
+      yield* Effect.sleep("200 millis")
+      yield* peer.close(4014)
+      yield* Effect.sleep("1 millis")
+      assert.strictEqual(ends(), 1)
+      const sent = (yield* sentOf("rtp", udp)).map((packet) => Mock.opened(packet, cipher)?.payload)
+      const isSilence = sent.map((payload) => payload !== undefined && OpusPacket.isSilence(payload))
+      assert.deepStrictEqual(isSilence.slice(-6), [false, true, true, true, true, true])
+      yield* Effect.sleep("5 seconds")
+      assert.deepStrictEqual(yield* sentOf("rtp", udp), [])
+      assert.strictEqual(ends(), 1)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("has one end, though a second reason comes behind the first", () =>
+    Rig.run(Effect.gen(function*() {
+      const { attach, ends, events, peer } = yield* engine()
+      attach(frames)
+      yield* Effect.sleep("1 second")
+      assert.strictEqual(ends(), 1, "its nonces are used up")
+      yield* peer.close(4014)
+      yield* Effect.sleep("1 second")
+      assert.strictEqual(ends(), 1)
+      const ended = events.find(({ _tag }) => _tag === "Ended")
+      assert(ended?._tag === "Ended")
+      assert.strictEqual(ended.error.reason._tag, "CryptoFailed")
+    })).pipe(Effect.provide(Mock.layerWith(exhausting))))
+
+  it.effect("says nothing of an end when it was left, not even if its last packets find no nonces", () =>
+    Effect.gen(function*() {
+      const [ends, sent, udp] = yield* Rig.run(Effect.gen(function*() {
+        const { attach, ends, udp } = yield* engine()
+        attach(frames)
+        yield* Effect.sleep("120 millis")
+        const sent = yield* sentOf("rtp", udp)
+        return [ends, sent.length, udp] as const
+      }))
+      const closing = yield* sentOf("rtp", udp)
+      assert.isBelow(closing.length, 5)
+      assert.strictEqual(sent + closing.length, 7)
+      assert.strictEqual(ends(), 0)
+    }).pipe(Effect.provide(Mock.layerWith(exhausting))))
+
+  it.effect("announces the speaking flags that it was given", () =>
+    Rig.run(Effect.gen(function*() {
+      const { take } = yield* engine({ speaking: 5 })
+      assert.deepStrictEqual(yield* take, { op: 5, d: { speaking: 5, delay: 0, ssrc: Mock.ssrc } })
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("begins with sequence numbers and timestamps that nobody can guess", () =>
+    Effect.gen(function*() {
+      const sequences = new Set<number>()
+      const timestamps = new Set<number>()
+      for (let i = 0; i < 4; i++) {
+        yield* Rig.run(Effect.gen(function*() {
+          const { attach, takeDatagram } = yield* engine()
+          const cipher = yield* Mock.cipher(0)
+          attach(frames)
+          const first = Mock.opened(yield* takeDatagram, cipher)
+          assert.isDefined(first)
+          sequences.add(first.sequence)
+          timestamps.add(first.timestamp)
+        })).pipe(Effect.provide(Layer.fresh(Mock.layer)))
+      }
+      assert.isAbove(sequences.size, 2)
+      assert.isAbove(timestamps.size, 2)
+    }))
+
+  for (const reports of [undefined, "sender", "all"] as const) {
+    it.effect(`reports on others ${reports === "all" ? "" : "not "}with reports: ${reports ?? "left out"}`, () =>
+      Rig.run(Effect.gen(function*() {
+        const { command, udp } = yield* engine(reports === undefined ? {} : { reports })
+        const cipher = yield* Mock.cipher(0)
+        command({ _tag: "Listen", on: true })
+        for (let i = 0; i < 10; i++) {
+          yield* udp.deliver(Mock.sealed(cipher, 9, i, Uint8Array.of(0xfc, i)))
+          yield* Effect.sleep("900 millis")
+        }
+        assert.strictEqual((yield* sentOf("rtcp", udp)).length > 0, reports === "all")
+      })).pipe(Effect.provide(Mock.layer)))
+  }
+
+  it.effect("says in its statistics whose each source is", () =>
+    Rig.run(Effect.gen(function*() {
+      const { command, events, udp } = yield* engine({}, [
+        { op: 5, d: { user_id: guest, ssrc: Ssrc.make(9), speaking: 1 } }
+      ])
+      const cipher = yield* Mock.cipher(0)
+      command({ _tag: "Listen", on: true })
+      for (const from of [9, 10]) yield* udp.deliver(Mock.sealed(cipher, from, 1, Uint8Array.of(0xfc)))
+      yield* Effect.sleep("1 millis")
+      command({ _tag: "AskStatistics", request: 3 })
+      const answer = events.at(-1)
+      assert(answer?._tag === "Statistics")
+      assert.deepStrictEqual(answer.value.sources.map(({ ssrc, userId }) => [Number(ssrc), userId]), [
+        [9, guest],
+        [10, undefined]
+      ])
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("answers each question for a verification code with its number", () =>
+    Rig.run(Effect.gen(function*() {
+      const { command, events } = yield* engine()
+      for (const request of [41, 42]) command({ _tag: "AskVerificationCode", request, userId: guest })
+      yield* Effect.sleep("1 millis")
+      const answers = events.filter((event) => event._tag === "VerificationCode")
+      assert.deepStrictEqual(answers.map(({ request }) => request), [41, 42])
+      for (const { failure } of answers) assert.strictEqual(failure, "the call is not end-to-end encrypted")
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("lets nothing out that has to be encrypted and cannot be yet, from the first packet on", () =>
+    Rig.run(Effect.gen(function*() {
+      const { attach, command, events, udp } = yield* engine({}, [{ op: 11, d: { user_ids: [guest] } }], 1)
+      const ring = attach(frames)
+      yield* Effect.sleep("1 second")
+      // it waits, and is not taken as if nobody had to hear it
+      assert.deepStrictEqual(yield* sentOf("rtp", udp), [])
+      assert.strictEqual(ring.framesRead(), 0)
+      yield* Effect.sleep("10 seconds")
+      assert.deepStrictEqual(yield* sentOf("rtp", udp), [])
+      assert.strictEqual(ring.framesRead(), frames.length)
+      command({ _tag: "AskStatistics", request: 1 })
+      const answer = events.at(-1)
+      assert(answer?._tag === "Statistics")
+      assert.deepInclude(answer.value, { framesWithheld: frames.length, failedToEncrypt: 0 })
+    })).pipe(Effect.provide(Mock.layerWith(VoiceCrypto.layer, MockDave.layer))))
+
+  it.effect("encrypts the first packet already when the group came before there was anything to send with", () =>
+    Rig.run(Effect.gen(function*() {
+      const bytes = Uint8Array.of(1, 2, 3)
+      const connecting = Engine.connect(Mock.info, {}, () => {})
+      const { fiber, peer, takeDatagram } = yield* Mock.describeTo(connecting, {}, [
+        { op: 11, d: { user_ids: [guest] } }
+      ], 1)
+      for (
+        const frame of [
+          { op: 25, seq: 2, externalSender: bytes },
+          { op: 27, seq: 3, operation: "append", payload: bytes },
+          { op: 30, seq: 4, transitionId: 0, welcome: bytes }
+        ] as const
+      ) yield* peer.send(Result.getOrThrow(DaveFrame.encodeServer(frame)))
+      const { command } = yield* Fiber.join(fiber)
+      const { buffer } = Mock.ringOf(frames)
+      assert(buffer instanceof SharedArrayBuffer)
+      command({ _tag: "Attach", track: 1, ring: buffer, paused: false })
+      const first = Mock.opened((yield* takeDatagram).slice(), yield* Mock.cipher(0))
+      assert.deepStrictEqual(first?.payload, MockDave.protect(frames[0]?.data ?? assert.fail("a frame"), 1))
+    })).pipe(Effect.provide(Mock.layerWith(slowCrypto, MockDave.layer))))
 
   it.effect("ends when a new key comes with another mode", () =>
     Rig.run(Effect.gen(function*() {

@@ -135,4 +135,93 @@ describe("FrameRing", () => {
       assert.strictEqual(ring.framesWritten(), ring.framesRead())
     }
   })
+
+  /** A ring whose two indices, which count bytes modulo 2^32, stand at `index` already. */
+  const usedRing = (index: number) => {
+    const { buffer } = FrameRing.make()
+    new Int32Array(buffer).fill(index, 0, 2)
+    return buffer
+  }
+
+  for (const [name, limit] of [["2^31", 0x8000_0000], ["2^32", 0x1_0000_0000]] as const) {
+    it(`refuses what does not fit and gives back the rest when its indices pass ${name}`, () => {
+      const ring = FrameRing.fromBuffer(usedRing((limit - 0x1000) | 0))
+      let taken = 0
+      for (let round = 0, written = 0; round < 3; round++) {
+        const before = written
+        while (written - before < 100 && ring.write(frame(1_000, written), 960)) written++
+        assert.isAbove(written - before, 10)
+        assert.isBelow(written - before, 17)
+        for (; taken < written; taken++) {
+          assert.strictEqual(ring.next(), 1_000)
+          assert.deepStrictEqual(take(ring), { data: frame(1_000, taken), samples: 960 })
+        }
+        assert.strictEqual(ring.next(), -1)
+        assert.isUndefined(take(ring))
+      }
+    })
+
+    it(`is followed when its indices pass ${name}`, () => {
+      const buffer = usedRing((limit - 0x1000) | 0)
+      const ring = FrameRing.fromBuffer(buffer)
+      const follower = FrameRing.follow(buffer)
+      const into = new Uint8Array(FrameRing.maxFrameBytes)
+      const write = (from: number, to: number) => {
+        for (let i = from; i < to; i++) assert.isTrue(ring.write(frame(500, i), 960))
+      }
+      // ahead of the consumer, over the limit
+      write(0, 12)
+      for (let i = 0; i < 12; i++) {
+        assert.strictEqual(follower.take(into), 500)
+        assert.deepStrictEqual(into.slice(0, 500), frame(500, i))
+      }
+      assert.strictEqual(follower.take(into), -1)
+      // behind the consumer: it goes on where that is
+      for (let i = 0; i < 12; i++) ring.discard()
+      write(12, 24)
+      for (let i = 12; i < 20; i++) ring.discard()
+      assert.strictEqual(follower.take(into), 500)
+      assert.deepStrictEqual(into.slice(0, 500), frame(500, 20))
+      assert.strictEqual(follower.index(), ring.index())
+    })
+  }
+
+  it("goes on behind a consumer that passes the limit of its index before the follower does", () => {
+    const buffer = usedRing(0x7fff_f800)
+    const ring = FrameRing.fromBuffer(buffer)
+    const follower = FrameRing.follow(buffer)
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    for (let i = 0; i < 12; i++) assert.isTrue(ring.write(frame(500, i), 960))
+    assert.strictEqual(follower.take(into), 500)
+    for (let i = 0; i < 8; i++) ring.discard()
+    assert.isBelow(ring.index(), 0)
+    assert.strictEqual(follower.take(into), 500)
+    assert.deepStrictEqual(into.slice(0, 500), frame(500, 8))
+  })
+
+  it("refuses what does not fit at an end that is made when the index of writing has passed the limit alone", () => {
+    const buffer = usedRing(-0x1000)
+    const former = FrameRing.fromBuffer(buffer)
+    for (let i = 0; i < 8; i++) assert.isTrue(former.write(frame(1_000, i), 960))
+    const another = FrameRing.fromBuffer(buffer)
+    let written = 8
+    while (written < 100 && another.write(frame(1_000, written), 960)) written++
+    for (let i = 0; i < written; i++) assert.deepStrictEqual(take(former), { data: frame(1_000, i), samples: 960 })
+    assert.isUndefined(take(former))
+  })
+
+  it("is empty when an end is made of a ring that was used and is empty", () => {
+    const producer = FrameRing.make()
+    const consumer = FrameRing.fromBuffer(producer.buffer)
+    for (let i = 0; i < 3; i++) {
+      assert.isTrue(producer.write(frame(100, i), 960))
+      consumer.discard()
+    }
+    const another = FrameRing.fromBuffer(producer.buffer)
+    assert.strictEqual(another.next(), -1)
+    assert.isUndefined(take(another))
+    assert.strictEqual(another.framesRead(), 3)
+    assert.isTrue(producer.write(frame(7, 1), 960))
+    assert.strictEqual(another.next(), 7)
+  })
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
 import * as Heartbeat from "../../src/driver/Heartbeat.ts"
 
@@ -57,5 +57,42 @@ describe("Heartbeat", () => {
         assert.strictEqual(reason.missed, 1)
         assert.strictEqual(reason.silentMs, 20_000)
       }
+    }))
+
+  it.effect("grows its nonces though the wall clock is set back, and measures by the monotonic one", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const wall = { ms: 1_700_000_000_000.5 }
+      const nonces: Array<number> = []
+      const heartbeat = yield* Heartbeat.make((nonce) => Effect.sync(() => void nonces.push(nonce))).pipe(
+        Effect.provideService(Clock.Clock, {
+          currentTimeMillisUnsafe: () => wall.ms,
+          currentTimeMillis: Effect.sync(() => wall.ms),
+          currentTimeNanosUnsafe: () => BigInt(Math.trunc(wall.ms)) * 1_000_000n,
+          currentTimeNanos: Effect.sync(() => BigInt(Math.trunc(wall.ms)) * 1_000_000n),
+          monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe(),
+          monotonicTimeNanos: clock.monotonicTimeNanos,
+          sleep: (duration) => clock.sleep(duration)
+        })
+      )
+      yield* Effect.forkScoped(heartbeat.run(10_000))
+      for (const ms of [5, 1_700_000_000_000, 1_700_000_009_000]) {
+        yield* TestClock.adjust("40 millis")
+        assert.strictEqual(heartbeat.acknowledge(nonces.at(-1) ?? 0), 40)
+        wall.ms = ms
+        yield* TestClock.adjust("9960 millis")
+      }
+      assert.deepStrictEqual(nonces, [1_700_000_000_000, 1_700_000_000_001, 1_700_000_000_002, 1_700_000_009_000])
+    }))
+
+  it.effect("counts silence from the first beat, not from before there was any", () =>
+    Effect.gen(function*() {
+      const heartbeat = yield* Heartbeat.make(() => Effect.void)
+      yield* TestClock.adjust("1 hour")
+      const fiber = yield* heartbeat.run(10_000).pipe(Effect.flip, Effect.forkScoped)
+      yield* TestClock.adjust("10 seconds")
+      const { reason } = yield* Fiber.join(fiber)
+      assert(reason._tag === "HeartbeatUnanswered")
+      assert.strictEqual(reason.silentMs, 10_000)
     }))
 })

@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Queue, Result, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Link from "../../src/driver/Link.ts"
 import type * as DaveFrame from "../../src/protocol/DaveFrame.ts"
 import { UserId } from "../../src/protocol/Identifier.ts"
-import type * as VoicePayload from "../../src/protocol/VoicePayload.ts"
+import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockVoiceSocket from "../../src/testing/MockVoiceSocket.ts"
 import * as Time from "../../src/testing/Time.ts"
+import type * as VoiceError from "../../src/VoiceError.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 
 const rig = Effect.fnUntraced(function*(
@@ -137,6 +138,43 @@ describe("Link", () => {
         assert.strictEqual(beat.d.seq_ack, version < 8 ? undefined : lastSequence)
       }).pipe(Effect.provide(MockVoiceSocket.layer)))
   }
+
+  it.effect("acknowledges what it does not know, too: it would come again with each resume", () =>
+    Effect.gen(function*() {
+      const sockets = yield* VoiceSocket.VoiceSocket
+      const socket = yield* sockets.open({ endpoint: "voice.example:443", version: 8 })
+      const incoming = yield* Queue.unbounded<VoiceSocket.Incoming, VoiceError.VoiceError>()
+      const log: Array<string> = []
+      yield* Link.make({ ...socket, take: Queue.take(incoming) }, {
+        onMessage: () => Effect.void,
+        onDave: () => Effect.void,
+        onSequence: (sequence) => log.push(`handled ${sequence}`),
+        lastSequence: () => -1,
+        onHeartbeat: () => {},
+        onRoundTrip: () => {},
+        onMalformed: () => Effect.void,
+        onUnknown: () => log.push("unknown")
+      })
+      const unknown = Result.getOrThrow(VoicePayload.decodeServer(8, "{\"op\":200,\"d\":{},\"seq\":42}"))
+      assert.strictEqual(unknown.op, "unknown")
+      yield* Queue.offer(incoming, { _tag: "Message", message: unknown })
+      yield* settle
+      assert.deepStrictEqual(log, ["unknown", "handled 42"])
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("measures no round trip by an answer that it does not wait for", () =>
+    Effect.gen(function*() {
+      const { link, log, peer } = yield* rig()
+      yield* peer.push(hello(10_000))
+      yield* peer.push({ op: 6, d: { t: 1 } })
+      yield* link.hello
+      yield* link.startHeartbeat
+      const beat = yield* peer.take
+      assert(beat.op === 3)
+      for (const t of [beat.d.t + 1, beat.d.t, beat.d.t]) yield* peer.push({ op: 6, d: { t } })
+      yield* settle
+      assert.deepStrictEqual(log, ["beat", "round trip 0"])
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
   it.effect("says when the session was resumed, behind what was replayed", () =>
     Effect.gen(function*() {

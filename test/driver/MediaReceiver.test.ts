@@ -137,6 +137,35 @@ describe("MediaReceiver", () => {
       })
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
+  it.effect("does not take an extension for what it claims to be when that is longer than the packet", () =>
+    Effect.gen(function*() {
+      for (const [words, malformed] of [[2, 0], [3, 0], [4, 1], [0xffff, 1]] as const) {
+        const { packets, receiver } = yield* rig("aead_aes256_gcm_rtpsize")
+        const crypto = yield* VoiceCrypto.VoiceCrypto
+        const remote = yield* crypto.make("aead_aes256_gcm_rtpsize", key)
+        const extension = { profile: 0xbede, data: new Uint8Array(4) }
+        const plain = RtpPacket.encode(packet(new Uint8Array(8).fill(7), { extension }))
+        plain[14] = words >> 8
+        plain[15] = words & 0xff
+        const buffer = new Uint8Array(plain.length + 64)
+        buffer.set(plain)
+        receiver.receive(buffer.slice(0, remote.seal(buffer, 16, plain.length)))
+        assert.deepInclude(receiver.statistics(), { failedToOpen: 0, malformed, empty: words === 3 ? 1 : 0 })
+        assert.lengthOf(packets, words === 2 ? 1 : 0)
+      }
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
+  it.effect("goes on counting what is lost of those that it still hears when it hears fewer", () =>
+    Effect.gen(function*() {
+      const { receiver, reception, seal, users } = yield* rig("plain")
+      users.assign(Ssrc.make(42), anna)
+      receiver.setListening(true, [anna, UserId.make("2")])
+      receiver.receive(seal(packet(opus, { sequence: 1 })))
+      receiver.setListening(true, [anna])
+      receiver.receive(seal(packet(opus, { sequence: 3 })))
+      assert.strictEqual(reception.lost(), 1)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
   it.effect("does not even open packets while nobody listens", () =>
     Effect.gen(function*() {
       const { packets, receiver, seal } = yield* rig("plain")

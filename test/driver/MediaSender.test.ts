@@ -206,6 +206,37 @@ describe("MediaSender", () => {
       )
     }))
 
+  test("goes back to its slot as soon as it is late by a frame, and says how late its frames were", () =>
+    Effect.gen(function*() {
+      for (const [late, reanchored] of [[19, 0], [20, 1], [39, 1]] as const) {
+        const { run, sender, sent, stall } = yield* rig()
+        sender.attach(1, filled(50), false)
+        run(1_100)
+        assert.isAtMost(sender.statistics().lateness.max(), 1)
+        const due = (sent.at(-1)?.atMs ?? 0) + 20
+        stall(due + late)
+        run(due + late)
+        run(1_300)
+        assert.strictEqual(sender.statistics().reanchored, reanchored, `${late} ms`)
+        assert.closeTo(sender.statistics().lateness.max(), reanchored === 0 ? late : 0, 1)
+        if (reanchored === 1) assertTruthful(sent)
+      }
+    }))
+
+  test("says how late its silence was, too", () =>
+    Effect.gen(function*() {
+      const { run, sender, sent, stall } = yield* rig()
+      const ring = filled(3)
+      ring.end()
+      sender.attach(1, ring, false)
+      while (sent.length < 5) run((sent.at(-1)?.atMs ?? 1_000) + 20)
+      const due = (sent.at(-1)?.atMs ?? 0) + 20
+      stall(due + 15)
+      run(due + 15)
+      assert.lengthOf(sent, 6)
+      assert.closeTo(sender.statistics().lateness.max(), 15, 1)
+    }))
+
   test("pauses with silence and goes on with the clock's timestamp", () =>
     Effect.gen(function*() {
       const { run, sender, sent } = yield* rig()
@@ -424,8 +455,172 @@ describe("MediaSender", () => {
       assert.lengthOf(it.sent, before)
       it.sender.setPaused(2, false)
       it.run(it.now() + 100)
+      assert.isAbove(it.sent.length, before)
       assert.isTrue(numbersOf(it.sent.slice(before)).every((number) => number.startsWith("2")))
       assertTruthful(it.sent)
+    }))
+
+  test("begins at once with what comes while it is paused, where that is not paused", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      it.sender.attach(1, numbered(0, 20), false)
+      it.run(it.now() + 100)
+      it.sender.setPaused(1, true)
+      it.run(it.now() + 500)
+      const before = it.sent.length
+      it.sender.attachAfter(2, numbered(0x20, 10), false, 4)
+      it.run(it.now() + 100)
+      assert.deepStrictEqual(new Set(numbersOf(it.sent.slice(before)).map((number) => number[0])), new Set(["2"]))
+    }))
+
+  /** A ring that says when nobody will take its frames any more. */
+  const closing = (closed: Array<string>, name: string, first = 0x20) => ({
+    ...sourceOf(numbered(first, 10)),
+    close: () => void closed.push(name)
+  })
+
+  test("closes what waits in vain", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      const closed: Array<string> = []
+      it.sender.attach(1, closing(closed, "first"), false)
+      it.sender.attachAfter(2, closing(closed, "second"), false, "drained")
+      it.sender.attachAfter(3, closing(closed, "third"), false, "drained")
+      assert.deepStrictEqual(closed, ["second"], "another one waits in its place")
+      it.sender.detach(3)
+      assert.deepStrictEqual(closed, ["second", "third"], "it was detached")
+      it.sender.attachAfter(4, closing(closed, "fourth"), false, "drained")
+      it.sender.attach(5, closing(closed, "fifth"), false)
+      assert.deepStrictEqual(closed, ["second", "third", "fourth", "first"], "another one plays at once")
+      it.sender.attachAfter(6, closing(closed, "sixth"), false, "drained")
+      it.sender.close()
+      assert.deepStrictEqual(closed.slice(4).toSorted(), ["fifth", "sixth"])
+      it.sender.attach(7, closing(closed, "seventh"), false)
+      it.sender.attachAfter(8, closing(closed, "eighth"), false, "drained")
+      assert.deepStrictEqual(closed.slice(6), ["seventh", "eighth"], "it comes too late")
+      it.run(it.now() + 1_000)
+      assert.deepStrictEqual(it.sent, [])
+      assert.lengthOf(closed, 8)
+    }))
+
+  test("keeps the pause of what waits, when it is its turn and when what it waits for is detached", () =>
+    Effect.gen(function*() {
+      for (const how of ["attached", "set"] as const) {
+        for (const turn of ["drained", "detached"] as const) {
+          const it = yield* rig()
+          const first = numbered(0, 3)
+          first.end()
+          it.sender.attach(1, first, false)
+          it.sender.attachAfter(2, numbered(0x20, 10), how === "attached", "drained")
+          if (how === "set") it.sender.setPaused(2, true)
+          if (turn === "detached") it.sender.detach(1)
+          it.run(it.now() + 1_000)
+          assert.isFalse(numbersOf(it.sent).some((number) => number.startsWith("2")), `${how} ${turn}`)
+          it.sender.setPaused(2, false)
+          it.run(it.now() + 100)
+          assert.isTrue(numbersOf(it.sent).some((number) => number.startsWith("2")), `${how} ${turn}`)
+        }
+      }
+    }))
+
+  test("plays all of a ring, though the one before it never came to what was to be left out of it", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      it.sender.attach(1, numbered(0, 20), false)
+      it.run(it.now() + 100)
+      it.sender.attachAfter(2, numbered(0x20, 0), false, 0)
+      it.run(it.now() + 100)
+      const before = it.sent.length
+      it.sender.attach(3, numbered(0x30, 3), false)
+      it.run(it.now() + 60)
+      assert.deepStrictEqual(numbersOf(it.sent.slice(before, before + 3)), ["30", "31", "32"])
+    }))
+
+  test("says nothing of a ring that is empty before it was ever heard, but that it has drained", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      const ring = numbered(0, 0)
+      it.sender.attach(1, ring, false)
+      it.run(it.now() + 500)
+      assert.deepStrictEqual(it.events, [])
+      ring.end()
+      it.run(it.now() + 100)
+      assert.deepStrictEqual(it.events, ["TrackDrained 1"])
+      assert.deepStrictEqual(it.sent, [])
+    }))
+
+  test("does not say of a ring that it has recovered from what another one was starving of", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      it.sender.attach(1, numbered(0, 2), false)
+      it.run(it.now() + 200)
+      it.sender.attach(2, numbered(0x20, 2), false)
+      it.run(it.now() + 200)
+      assert.deepStrictEqual(it.events, ["TrackStarted 1", "TrackStarving 1", "TrackStarted 2", "TrackStarving 2"])
+    }))
+})
+
+describe("a gate", () => {
+  const numbersOf = (sent: ReadonlyArray<Sent>) =>
+    sent.map(({ payload }) => payload).filter((payload) => payload !== silence).map((payload) => payload.slice(0, 2))
+
+  test("that drops takes frames at their time, sends none and counts them", () =>
+    Effect.gen(function*() {
+      const { events, run, sender, sent } = yield* rig()
+      const ring = filled(50)
+      sender.setGate({ _tag: "drop" })
+      sender.attach(1, ring, false)
+      run(1_200)
+      assert.deepStrictEqual(sent, [])
+      assert.deepStrictEqual(events, ["TrackStarted 1"])
+      const taken = ring.framesRead()
+      assert.isAbove(taken, 5)
+      assert.strictEqual(sender.statistics().withheld, taken)
+      sender.setGate({ _tag: "open" })
+      run(1_300)
+      assert.strictEqual(numbersOf(sent)[0], hex(Uint8Array.of(taken)))
+      const heard = sent.length
+      // it closes what was heard
+      sender.setGate({ _tag: "drop" })
+      run(1_500)
+      assert.deepStrictEqual(sent.slice(heard).map(({ payload }) => payload), Array.from({ length: 5 }, () => silence))
+      assert.strictEqual(sender.statistics().withheld, ring.framesRead() - heard)
+      assertTruthful(sent)
+    }))
+
+  for (const afterwards of ["open", "drop"] as const) {
+    test(`that holds lets no frame be taken until its time is over, and then is ${afterwards}`, () =>
+      Effect.gen(function*() {
+        const { run, sender, sent } = yield* rig()
+        const ring = filled(50)
+        sender.attach(1, ring, false)
+        run(1_100)
+        const before = numbersOf(sent).length
+        assert.isAbove(before, 2)
+        sender.setGate({ _tag: "hold", untilMs: 1_500, afterwards })
+        run(1_499)
+        assert.strictEqual(ring.framesRead(), before)
+        assert.lengthOf(numbersOf(sent), before)
+        assert.lengthOf(sent, before + 5)
+        run(1_700)
+        const taken = ring.framesRead()
+        assert.isAtLeast(taken, before + 9)
+        assert.lengthOf(numbersOf(sent), afterwards === "open" ? taken : before)
+        assert.strictEqual(sender.statistics().withheld, afterwards === "open" ? 0 : taken - before)
+        assertTruthful(sent)
+      }))
+  }
+
+  test("that is open does not count what is muted", () =>
+    Effect.gen(function*() {
+      const { run, sender, sent } = yield* rig()
+      const ring = filled(50)
+      sender.setMuted(true)
+      sender.attach(1, ring, false)
+      run(1_300)
+      assert.deepStrictEqual(sent, [])
+      assert.isAbove(ring.framesRead(), 5)
+      assert.strictEqual(sender.statistics().withheld, 0)
     }))
 })
 

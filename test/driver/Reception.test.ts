@@ -178,6 +178,46 @@ describe("Reception", () => {
     assert.strictEqual(one(reception).lossShare, 0)
   })
 
+  it("has lost nothing in an interval in which only came what had come before", () => {
+    const reception = Reception.make()
+    const { send } = sender(reception)
+    send()
+    assert.lengthOf(reception.interval(0, 31), 1)
+    send()
+    assert.deepInclude(reception.interval(0, 31)[0], { fractionLost: 0, cumulativeLost: -1 })
+    assert.strictEqual(one(reception).lossShare, 0)
+  })
+
+  it("begins anew with the highest number, too", () => {
+    const reception = Reception.make()
+    const { send, skip, state } = sender(reception, 9, 1_000)
+    send()
+    state.sequence = 65_535
+    for (let i = 0; i < 10; i++) {
+      send()
+      skip(1)
+    }
+    assert.deepInclude(one(reception), { packets: 10, lost: 0 })
+  })
+
+  it("takes up to 2,999 missing packets for lost, and those up to 99 back for late", () => {
+    for (
+      const [step, expected] of [
+        [2_999, { packets: 2, lost: 2_998, reordered: 0 }],
+        [3_000, { packets: 1, lost: 0, reordered: 0 }],
+        [-99, { packets: 2, lost: -1, reordered: 1 }],
+        [-100, { packets: 1, lost: 0, reordered: 0 }]
+      ] as const
+    ) {
+      const reception = Reception.make()
+      const { send, skip } = sender(reception, 9, 10_000)
+      send()
+      skip(step)
+      send()
+      assert.deepInclude(one(reception), expected)
+    }
+  })
+
   it("says how long ago the sender has reported", () => {
     const reception = Reception.make()
     const { send } = sender(reception)
@@ -195,8 +235,10 @@ describe("Reception", () => {
     const reception = Reception.make()
     for (let ssrc = 1; ssrc <= 1_000; ssrc++) {
       reception.packet(ssrc, 1, 0, 0)
-      reception.packet(ssrc, 3, 1920, 40)
+      reception.packet(ssrc, 4, 2880, 60)
+      reception.packet(ssrc, 3, 1920, 60)
     }
+    assert.strictEqual(reception.reordered(), 1_000)
     assert.lengthOf(reception.sources(), 256)
     assert.strictEqual(reception.lost(), 1_000)
     reception.forget(1_000)
@@ -205,17 +247,22 @@ describe("Reception", () => {
     assert.deepStrictEqual(reception.interval(400_000, 31), [])
     assert.deepStrictEqual(reception.sources(), [])
     assert.strictEqual(reception.lost(), 1_000)
+    assert.strictEqual(reception.reordered(), 1_000)
   })
 
   it("reports on everybody in turn", () => {
     const reception = Reception.make()
-    const seen = new Set<number>()
-    for (let round = 0; round < 3; round++) {
+    const rounds: Array<Set<number>> = []
+    for (let round = 0; round < 12; round++) {
       for (let ssrc = 1; ssrc <= 70; ssrc++) reception.packet(ssrc, round, 0, 0)
-      const blocks = reception.interval(0, 31)
-      assert.lengthOf(blocks, 31)
-      for (const block of blocks) seen.add(block.ssrc)
+      const seen = new Set(reception.interval(0, 31).map(({ ssrc }) => ssrc))
+      assert.strictEqual(seen.size, 31)
+      rounds.push(seen)
+      // whatever three rounds
+      if (round < 2) continue
+      const three = new Set<number>()
+      for (const some of rounds.slice(-3)) for (const ssrc of some) three.add(ssrc)
+      assert.strictEqual(three.size, 70)
     }
-    assert.strictEqual(seen.size, 70)
   })
 })

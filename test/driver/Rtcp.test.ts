@@ -14,8 +14,16 @@ const server = 1
 const noBytes = new Uint8Array(0)
 
 const rig = Effect.fnUntraced(
-  function*(options: { readonly mode?: VoiceCrypto.Mode; readonly reports?: "none" | "sender" | "all" } = {}) {
-    const { mode = "aead_aes256_gcm_rtpsize", reports = "all" } = options
+  function*(
+    options: {
+      readonly mode?: VoiceCrypto.Mode
+      readonly reports?: "none" | "sender" | "all"
+      readonly unixMs?: number
+      /** Takes each buffer that is sent; says whether it can be used again. */
+      readonly onBuffer?: (packet: Uint8Array, length: number) => boolean
+    } = {}
+  ) {
+    const { mode = "aead_aes256_gcm_rtpsize", reports = "all", unixMs = 1_700_000_000_250 } = options
     const crypto = yield* VoiceCrypto.VoiceCrypto
     const users = SsrcMap.make()
     const reception = Reception.make()
@@ -41,12 +49,12 @@ const rig = Effect.fnUntraced(
         timestampAt: (ms) => (ms * 48) >>> 0
       },
       now: () => state.ms,
-      unixMs: 1_700_000_000_250,
+      unixMs,
       reports,
       send: (packet, length) => {
         const copy = packet.slice(0, length)
         sent.push(Result.getOrThrow(RtcpPacket.decode(copy.subarray(0, remote.open(copy, 8, length)))))
-        return true
+        return options.onBuffer?.(packet, length) ?? true
       }
     })
     const sealed = (plain: Uint8Array) => {
@@ -141,7 +149,7 @@ describe("Rtcp", () => {
           assert.deepInclude(rtcp.statistics(), { received: 1, failedToOpen: 1, sent: 0 })
           return
         }
-        deliver(receiverReport([block({ ssrc: 5 }), block()]))
+        deliver(receiverReport([block(), block({ ssrc: 5, fractionLost: 1, cumulativeLost: 1, jitter: 48 })]))
         assert.deepInclude(rtcp.statistics(), {
           received: 1,
           failedToOpen: 0,
@@ -176,6 +184,57 @@ describe("Rtcp", () => {
       for (let i = 0; i < 3; i++) rtcp.report()
       assert.lengthOf(sent, 2)
       assert.strictEqual(rtcp.statistics().sent, 2)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
+  it.effect("counts on behind 32 bits, as far as the fields hold it", () =>
+    Effect.gen(function*() {
+      const { play, rtcp, sent } = yield* rig()
+      // half a year at 160 packets a second
+      play(0x1_0000_0005, 3)
+      rtcp.report()
+      assert.strictEqual(lastSender(sent).packetCount, 5)
+      assert.strictEqual(lastSender(sent).octetCount, (0x1_0000_0005 * 3) % 0x1_0000_0000)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
+  it.effect("reports on no more sources at once than a packet holds", () =>
+    Effect.gen(function*() {
+      const { play, reception, rtcp, sent } = yield* rig()
+      const hear = (sequence: number) => {
+        for (let source = 1; source <= 40; source++) reception.packet(source, sequence, sequence * 960, sequence * 20)
+      }
+      hear(1)
+      rtcp.report()
+      hear(2)
+      play(1, 1)
+      rtcp.report()
+      const reported = sent.map(([packet]) => packet !== undefined && "reports" in packet ? packet.reports : [])
+      assert.deepStrictEqual(reported.map(({ length }) => length), [31, 31])
+      assert.strictEqual(new Set(reported.flat().map((one) => one.ssrc)).size, 40)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
+  it.effect("says nothing where there is nothing to say", () =>
+    Effect.gen(function*() {
+      const { rtcp, sent } = yield* rig()
+      rtcp.report()
+      assert.deepStrictEqual(sent, [])
+      assert.strictEqual(rtcp.statistics().sent, 0)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
+  it.effect("leaves the bytes of a report that waits as they are", () =>
+    Effect.gen(function*() {
+      const waiting: Array<{ readonly bytes: Uint8Array; readonly was: Uint8Array }> = []
+      const { play, rtcp } = yield* rig({
+        onBuffer: (packet, length) => {
+          waiting.push({ bytes: packet.subarray(0, length), was: packet.slice(0, length) })
+          return false
+        }
+      })
+      for (let i = 0; i < 3; i++) {
+        play(1 + i, 50)
+        rtcp.report()
+      }
+      assert.lengthOf(waiting, 3)
+      for (const { bytes, was } of waiting) assert.deepStrictEqual(Uint8Array.from(bytes), was)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
   it("reports every 5 seconds, give or take half of that, and the first time sooner", () => {
@@ -235,6 +294,59 @@ describe("Rtcp", () => {
       assert.isUndefined(rtcp.statistics().roundTripMs)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
+  it.effect("believes any of the last numbers of members until the server's come, and blocks in sender reports", () =>
+    Effect.gen(function*() {
+      const { deliver, rtcp, users } = yield* rig()
+      users.assign(Ssrc.make(9), UserId.make("1"))
+      for (const fractionLost of [128, 192]) {
+        deliver(receiverReport([block({ fractionLost })], 9))
+        assert.strictEqual(rtcp.statistics().heard?.lossShare, fractionLost / 256)
+      }
+      deliver(senderReport(server, { reports: [block({ fractionLost: 32 })] }))
+      assert.strictEqual(rtcp.statistics().heard?.lossShare, 0.125)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
+  it.effect("does not take a report of our own for that of a source that we hear", () =>
+    Effect.gen(function*() {
+      const { deliver, reception } = yield* rig()
+      deliver(senderReport(ssrc))
+      reception.packet(ssrc, 1, 0, 0)
+      assert.lengthOf(reception.sources(), 1)
+      assert.isUndefined(reception.sources()[0]?.senderReport)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
+  it.effect("takes an answer to one of the last sixteen reports, and none to an older one", () =>
+    Effect.gen(function*() {
+      const { deliver, play, rtcp, sent, state } = yield* rig()
+      const asked: Array<number> = []
+      for (let i = 0; i < 17; i++) {
+        play(1, 1)
+        rtcp.report()
+        asked.push(Rtcp.middleOf(lastSender(sent).ntpTimestamp))
+        state.ms += 1_000
+      }
+      const [first, second] = asked
+      assert(first !== undefined && second !== undefined)
+      deliver(receiverReport([block({ lastSenderReport: first })]))
+      assert.isUndefined(rtcp.statistics().roundTripMs)
+      deliver(receiverReport([block({ lastSenderReport: second })]))
+      assert.approximately(rtcp.statistics().roundTripMs ?? 0, 16_000, 0.02)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
+  it.effect("finds the round trip when the middle of the timestamp wraps meanwhile, as it does every 18 hours", () =>
+    Effect.gen(function*() {
+      // 50 ms before a whole number of 65,536 seconds since 1900
+      const seconds = Math.ceil(2_208_988_800 / 65_536) * 65_536 + 65_536 - 2_208_988_800
+      const { deliver, play, rtcp, sent, state } = yield* rig({ unixMs: seconds * 1_000 - 50 })
+      play(1, 1)
+      rtcp.report()
+      const lastSenderReport = Rtcp.middleOf(lastSender(sent).ntpTimestamp)
+      assert.isAbove(lastSenderReport, 0xffff_0000)
+      state.ms += 80
+      deliver(receiverReport([block({ lastSenderReport })]))
+      assert.approximately(rtcp.statistics().roundTripMs ?? 0, 80, 0.02)
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
   it.effect("does not believe an answer that came before its question", () =>
     Effect.gen(function*() {
       const { deliver, play, rtcp, sent } = yield* rig()
@@ -268,6 +380,37 @@ describe("Rtcp", () => {
         assert.strictEqual(received, bodies.length * 3)
         assert.strictEqual(failedToOpen, bodies.length)
         assert.isAtMost(malformed, bodies.length * 2)
+      }).pipe(Effect.provide(VoiceCrypto.layer))
+  )
+
+  const uint = (maximum: number) => Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum })))
+  const Happening = Schema.Struct({
+    what: Schema.Literals(["packet", "packet", "packet", "sender report", "goodbye", "restart", "play", "report"]),
+    ssrc: uint(40),
+    sequence: uint(65_535),
+    timestamp: uint(0xffff_ffff),
+    afterMs: uint(100_000)
+  })
+
+  it.effect.prop(
+    "has something to report that fits a packet, whatever came before",
+    { happenings: Schema.Array(Happening) },
+    ({ happenings }) =>
+      Effect.gen(function*() {
+        const { deliver, play, reception, rtcp, sent, state } = yield* rig()
+        for (let round = 0; round < 3; round++) {
+          for (const { afterMs, sequence, ssrc, timestamp, what } of happenings) {
+            state.ms += afterMs / 7
+            if (what === "packet") reception.packet(ssrc, sequence, timestamp, state.ms)
+            else if (what === "sender report") deliver(senderReport(ssrc, { rtpTimestamp: timestamp }))
+            else if (what === "goodbye") deliver({ _tag: "Goodbye", ssrcs: [ssrc] })
+            else if (what === "restart") reception.restart()
+            else if (what === "play") play(1 + timestamp, sequence)
+            else rtcp.report()
+          }
+          rtcp.report()
+        }
+        assert.strictEqual(rtcp.statistics().sent, sent.length)
       }).pipe(Effect.provide(VoiceCrypto.layer))
   )
 })

@@ -40,13 +40,20 @@ const attend = Effect.fnUntraced(function*(peer: MockVoiceSocket.Peer) {
 
 /** The gateway's half of a connection that is up, and the server's end of its first socket. */
 const rig = Effect.fnUntraced(function*(
-  options: { readonly version?: VoicePayload.VoiceVersion; readonly resumeAttempts?: number } = {}
+  options: {
+    readonly version?: VoicePayload.VoiceVersion
+    readonly resumeAttempts?: number
+    readonly maxDaveVersion?: number
+    /** Takes part as end-to-end encryption does; sees who is known by then. */
+    readonly onE2ee?: (op: number, users: SsrcMap.SsrcMap) => void
+  } = {}
 ) {
   const network = yield* MockVoiceSocket.MockVoiceSocket
   const sockets = yield* VoiceSocket.VoiceSocket
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
   const events: Array<Line.Event> = []
   const users = SsrcMap.make()
+  const { onE2ee } = options
   const making = yield* Effect.forkScoped(
     Signalling.make({
       info,
@@ -59,8 +66,16 @@ const rig = Effect.fnUntraced(function*(
       onLost: (error) => void Deferred.doneUnsafe(ended, Effect.fail(error)),
       phaseTimeoutMs: 5_000,
       resumeAttempts: options.resumeAttempts ?? 5,
-      maxDaveVersion: 0,
-      e2ee: undefined
+      maxDaveVersion: options.maxDaveVersion ?? 0,
+      e2ee: onE2ee === undefined ? undefined : {
+        // at once, as plain code may
+        onMessage: ({ op }) => {
+          onE2ee(op, users)
+          return Effect.void
+        },
+        onFrame: ({ op }) => Effect.sync(() => onE2ee(op, users)),
+        resumed: () => onE2ee(9, users)
+      }
     }),
     { startImmediately: true }
   )
@@ -73,6 +88,8 @@ const rig = Effect.fnUntraced(function*(
     network,
     gateway,
     first,
+    identify,
+    events,
     users,
     ended,
     tags: () => events.map(({ _tag }) => _tag).filter((tag) => tag === "Resuming" || tag === "Resumed"),
@@ -169,6 +186,51 @@ describe("Signalling", () => {
       })
     )
   }
+
+  for (const version of [4, 7, 8, 9] as const) {
+    test(
+      `identifies itself at version ${version}`,
+      Effect.gen(function*() {
+        const { identify } = yield* rig({ version, maxDaveVersion: 3 })
+        assert.deepStrictEqual(identify, {
+          op: 0,
+          d: {
+            server_id: info.serverId,
+            session_id: Redacted.value(info.sessionId),
+            token: Redacted.value(info.token),
+            user_id: info.userId,
+            ...(version >= 9 ? { channel_id: info.channelId } : {}),
+            ...(version >= 8 ? { max_dave_protocol_version: 3 } : {})
+          }
+        })
+      })
+    )
+  }
+
+  test(
+    "knows whose an SSRC is before encryption hears of it, and forgets who goes",
+    Effect.gen(function*() {
+      const heard: Array<readonly [op: number, userId: UserId | undefined]> = []
+      const { events, first, gateway, network, users } = yield* rig({
+        onE2ee: (op, users) => heard.push([op, users.userOf(Ssrc.make(9))])
+      })
+      yield* gateway.established
+      yield* first.push({ op: 5, d: { user_id: guest, ssrc: Ssrc.make(9), speaking: 1 } })
+      yield* first.pushDave({ op: 25, seq: 3, externalSender: Uint8Array.of(1) })
+      yield* first.push({ op: 13, d: { user_id: guest } })
+      yield* Time.advance("1 millis")
+      assert.deepStrictEqual(heard, [[5, guest], [25, guest], [13, undefined]])
+      assert.isUndefined(users.userOf(Ssrc.make(9)))
+      assert.deepStrictEqual(events.map(({ _tag }) => _tag).filter((tag) => tag !== "Heartbeat"), [
+        "Speaking",
+        "UserDisconnected"
+      ])
+      yield* first.terminate
+      yield* accept(network)
+      yield* Time.advance("1 millis")
+      assert.deepStrictEqual(heard.at(-1), [9, undefined])
+    })
+  )
 
   test(
     "handles what is replayed, and says its speaking flags again on the new socket",
@@ -347,6 +409,41 @@ describe("Signalling", () => {
       assert.strictEqual((yield* reason)._tag, "ConnectionLost")
       assert.strictEqual(gateway.statistics().resumes, 3)
       assert.strictEqual(yield* network.waiting, 0)
+    })
+  )
+
+  test(
+    "waits ever longer before it resumes what does not last",
+    Effect.gen(function*() {
+      const { first, gateway, network } = yield* rig()
+      yield* gateway.established
+      yield* first.terminate
+      let { peer } = yield* accept(network)
+      for (const delayMs of [500, 1_000, 1_500]) {
+        yield* Time.advance("3 seconds")
+        yield* peer.terminate
+        yield* Time.advance(delayMs - 1)
+        assert.strictEqual(yield* network.waiting, 0)
+        yield* Time.advance(1)
+        assert.strictEqual(yield* network.waiting, 1, `after ${delayMs} ms`)
+        peer = (yield* accept(network)).peer
+      }
+    })
+  )
+
+  test(
+    "counts what did not last from the last one that did",
+    Effect.gen(function*() {
+      const { ended, first, gateway, network } = yield* rig({ resumeAttempts: 3 })
+      yield* gateway.established
+      yield* first.terminate
+      for (const lastedMs of [3_000, 3_000, 12_000, 3_000, 3_000, 12_000, 3_000, 3_000]) {
+        const { peer } = yield* accept(network)
+        yield* Time.advance(lastedMs)
+        yield* peer.terminate
+      }
+      yield* accept(network)
+      assert.isFalse(Deferred.isDoneUnsafe(ended))
     })
   )
 

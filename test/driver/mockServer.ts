@@ -11,6 +11,7 @@ import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockTransport from "../../src/testing/MockTransport.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
+import type * as VoiceError from "../../src/VoiceError.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as VoiceUdp from "../../src/VoiceUdp.ts"
 
@@ -40,6 +41,57 @@ export const ssrc = Ssrc.make(7_000)
 export const mode = "aead_aes256_gcm_rtpsize"
 export const key = (n: number) => Array.from({ length: 32 }, (_, i) => (i * 7 + n) & 0xff)
 
+/** A server that has just described a session, and what is coming up meanwhile. */
+export const describeTo = <A, R>(
+  connecting: Effect.Effect<A, VoiceError.VoiceError, R>,
+  options: VoiceDriver.ConnectOptions,
+  early: ReadonlyArray<VoicePayload.ServerMessage> = [],
+  daveVersion = 0
+) =>
+  Effect.gen(function*() {
+    const webSockets = yield* MockTransport.MockWebSockets
+    const datagrams = yield* MockTransport.MockDatagrams
+    const version = options.version ?? 8
+    const fiber = yield* Effect.forkScoped(connecting, { startImmediately: true })
+    const peer = yield* webSockets.accept
+    const say = (message: VoicePayload.ServerMessage) =>
+      peer.send(Result.getOrThrow(VoicePayload.encodeServer(version, message)))
+
+    const beats: Array<string> = []
+    /** The next message that is not a heartbeat. */
+    const take = Effect.gen(function*() {
+      while (true) {
+        const frame = yield* peer.take
+        assert(typeof frame === "string")
+        const message = Result.getOrThrow(VoicePayload.decodeClient(version, frame))
+        assert(message.op !== "unknown")
+        if (message.op !== 3) return message
+        beats.push(frame)
+      }
+    })
+
+    yield* say({ op: 8, d: { v: version, heartbeat_interval: 10_000 } })
+    const identify = yield* take
+    assert.strictEqual(identify.op, 0)
+    yield* say({ op: 2, d: { ssrc, ip: "203.0.113.1", port: 50_001, modes: [mode] } })
+    yield* Effect.forEach(early, say)
+    const udp = yield* datagrams.accept
+    /** The next datagram that is neither ping nor report. */
+    const takeDatagram = Effect.gen(function*() {
+      while (true) {
+        const datagram = yield* udp.take
+        const kind = Datagram.classify(datagram)
+        if (kind !== "ping" && kind !== "rtcp") return datagram
+      }
+    })
+    yield* takeDatagram
+    yield* udp.deliver(IpDiscovery.encodeResponse({ ssrc, address: "198.51.100.1", port: 40_000 }))
+    const select = yield* take
+    assert.strictEqual(select.op, 1)
+    yield* say({ op: 4, d: { mode, secret_key: key(0), dave_protocol_version: daveVersion } })
+    return { fiber, peer, udp, say, take, takeDatagram, beats, identify }
+  })
+
 /** A server that has just described a session, and the connection that is coming up. */
 export const describe = Effect.fnUntraced(function*(
   options: VoiceDriver.ConnectOptions = {},
@@ -47,47 +99,7 @@ export const describe = Effect.fnUntraced(function*(
   early: ReadonlyArray<VoicePayload.ServerMessage> = []
 ) {
   const driver = yield* VoiceDriver.VoiceDriver
-  const webSockets = yield* MockTransport.MockWebSockets
-  const datagrams = yield* MockTransport.MockDatagrams
-  const version = options.version ?? 8
-  const fiber = yield* Effect.forkScoped(driver.connect(info, options), { startImmediately: true })
-  const peer = yield* webSockets.accept
-  const say = (message: VoicePayload.ServerMessage) =>
-    peer.send(Result.getOrThrow(VoicePayload.encodeServer(version, message)))
-
-  const beats: Array<string> = []
-  /** The next message that is not a heartbeat. */
-  const take = Effect.gen(function*() {
-    while (true) {
-      const frame = yield* peer.take
-      assert(typeof frame === "string")
-      const message = Result.getOrThrow(VoicePayload.decodeClient(version, frame))
-      assert(message.op !== "unknown")
-      if (message.op !== 3) return message
-      beats.push(frame)
-    }
-  })
-
-  yield* say({ op: 8, d: { v: version, heartbeat_interval: 10_000 } })
-  const identify = yield* take
-  assert.strictEqual(identify.op, 0)
-  yield* say({ op: 2, d: { ssrc, ip: "203.0.113.1", port: 50_001, modes: [mode] } })
-  yield* Effect.forEach(early, say)
-  const udp = yield* datagrams.accept
-  /** The next datagram that is neither ping nor report. */
-  const takeDatagram = Effect.gen(function*() {
-    while (true) {
-      const datagram = yield* udp.take
-      const kind = Datagram.classify(datagram)
-      if (kind !== "ping" && kind !== "rtcp") return datagram
-    }
-  })
-  yield* takeDatagram
-  yield* udp.deliver(IpDiscovery.encodeResponse({ ssrc, address: "198.51.100.1", port: 40_000 }))
-  const select = yield* take
-  assert.strictEqual(select.op, 1)
-  yield* say({ op: 4, d: { mode, secret_key: key(0), dave_protocol_version: 0 } })
-  return { fiber, peer, udp, say, take, takeDatagram, beats }
+  return yield* describeTo(driver.connect(info, options), options, early)
 })
 
 /** A connection and the server's end of it. */
