@@ -58,6 +58,8 @@ export interface CoreOptions {
   readonly nowMs: number
   /** Takes the outputs, in order. Must not call the core back synchronously. */
   readonly emit: (output: Output) => void
+  /** Milliseconds in which the process stood still, in all so far: nobody in it could send then. Default: it never does. */
+  readonly standstillMs?: (() => number) | undefined
   /** Another voice half than the emulator's own, for tests of the main half alone. */
   readonly voiceHalf?: typeof makeVoiceHalf | undefined
 }
@@ -257,6 +259,7 @@ export const make = (options: CoreOptions): Core => {
     random,
     timers,
     now: timers.now,
+    standstillMs: options.standstillMs,
     emit,
     judge: verdicts.judge,
     count: verdicts.count,

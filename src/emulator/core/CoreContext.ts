@@ -202,6 +202,8 @@ export interface CoreContext {
   readonly timers: Timers
   /** Milliseconds; set by the shell through `advance`, monotonic. */
   readonly now: () => number
+  /** Milliseconds in which the process stood still, in all so far. Default: it never does. */
+  readonly standstillMs?: (() => number) | undefined
   readonly emit: (output: Output) => void
   readonly judge: (
     severity: Verdict["severity"],

@@ -19,6 +19,7 @@ import * as Certificate from "./Certificate.ts"
 import * as Driver from "./Driver.ts"
 import { type EmulatorError, ListenFailed, make as makeError } from "./EmulatorError.ts"
 import { makeCounters, type Shell, type ShellOptions, type VoiceServer } from "./Shell.ts"
+import * as Standstill from "./Standstill.ts"
 
 /**
  * Ports to listen at; 0, and everything that is not given, is a free one.
@@ -156,8 +157,9 @@ export const make = Effect.fnUntraced(
       }
     }
 
+    const standstillMs = yield* Standstill.make
     const driver = yield* Driver.make({
-      core: (context) => Core.make({ profile: options.profile, seed: options.seed, ...context }),
+      core: (context) => Core.make({ profile: options.profile, seed: options.seed, standstillMs, ...context }),
       deliver,
       // sockets are read between timers and immediates
       afterInputs: (run) => void setImmediate(run)

@@ -105,6 +105,7 @@ export const make = (
   let lastTimestamp = 0
   let lastSamples = 960
   let lastArrival = 0
+  let lastStandstill = 0
 
   let media = 0
   let anchor = 0
@@ -185,9 +186,15 @@ export const make = (
     })
   }
 
-  /** Whether the sender itself has paused before this packet: by the clock, and by its timestamps. */
+  const standstill = (): number => context.standstillMs?.() ?? 0
+
+  /**
+   * Whether the sender itself has paused before this packet: by the clock, as long as this process could see it, and by its
+   * timestamps.
+   */
   const hasPaused = (now: number, advance: number): boolean =>
-    now - lastArrival - lastSamples / 48 > pauseMs && (advance - lastSamples) / 48 > pauseMs
+    now - lastArrival - (standstill() - lastStandstill) - lastSamples / 48 > pauseMs &&
+    (advance - lastSamples) / 48 > pauseMs
 
   const follow = (silence: boolean, step: number, paused: boolean): void => {
     if (paused && open) {
@@ -217,6 +224,7 @@ export const make = (
     lastTimestamp = timestamp
     lastSamples = samples
     lastArrival = now
+    lastStandstill = standstill()
   }
 
   const judgeSequence = (step: number, advance: number, samples: number): void => {
@@ -250,6 +258,7 @@ export const make = (
       lastTimestamp = timestamp
       lastSamples = samples
       lastArrival = now
+      lastStandstill = standstill()
       followClock(now)
       follow(silence, Math.max(1, step), paused)
     },

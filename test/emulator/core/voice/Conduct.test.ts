@@ -7,6 +7,7 @@ import * as Conduct from "../../../../src/emulator/core/voice/Conduct.ts"
 import { UserId } from "../../../../src/protocol/Identifier.ts"
 
 const make = (isConnected?: () => boolean, isTampered?: () => boolean) => {
+  let standstillMs = 0
   const timers = Timers.make(50_000)
   const verdicts = Verdicts.make(timers.now)
   const conduct = Conduct.make(
@@ -15,6 +16,7 @@ const make = (isConnected?: () => boolean, isTampered?: () => boolean) => {
       random: Random.make(1),
       timers,
       now: timers.now,
+      standstillMs: () => standstillMs,
       emit: () => assert.fail("nothing to emit"),
       judge: verdicts.judge,
       count: verdicts.count,
@@ -49,6 +51,12 @@ const make = (isConnected?: () => boolean, isTampered?: () => boolean) => {
     talk,
     /** Lets the timestamp follow a pause. */
     pause: (ms: number) => {
+      wait(ms)
+      state.timestamp = (state.timestamp + ms * 48) >>> 0
+    },
+    /** The process, and with it the sender, stands still, and the timestamp follows. */
+    standStill: (ms: number) => {
+      standstillMs += ms
       wait(ms)
       state.timestamp = (state.timestamp + ms * 48) >>> 0
     },
@@ -176,6 +184,19 @@ describe("Conduct", () => {
       sender.talk(10)
       assert.strictEqual(sender.advice().length, expected)
     }
+  })
+
+  it("takes no standstill of the process for a pause of the sender", () => {
+    const sender = make()
+    sender.talk(10, { closing: 0 })
+    sender.standStill(1_000)
+    sender.talk(10)
+    assert.deepStrictEqual(sender.advice(), [])
+    sender.talk(10, { closing: 0 })
+    sender.standStill(300)
+    sender.pause(300)
+    sender.talk(1)
+    assert.deepStrictEqual(sender.advice(), ["missing-closing-silence"])
   })
 
   it("does not wait for the next packet for ever", () => {
