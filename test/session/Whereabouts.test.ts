@@ -95,6 +95,22 @@ describe("Whereabouts", () => {
   )
 
   test(
+    "is answered neither by a server alone nor by the state of another channel",
+    Effect.gen(function*() {
+      const { request, say, take } = yield* rig()
+      yield* say(voiceState(home), voiceServer("before"))
+      const fiber = yield* request(home)
+      yield* take
+      yield* say(voiceServer("alone"))
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* say(voiceState(other), voiceServer("elsewhere"))
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* say(voiceState(home))
+      assert.strictEqual(yield* outcome(fiber), "elsewhere")
+    })
+  )
+
+  test(
     "leaves first where it has to, and waits for Discord to take note",
     Effect.gen(function*() {
       const { request, say, take, waiting } = yield* rig()
@@ -270,6 +286,156 @@ describe("Whereabouts", () => {
       const ended = yield* request(home)
       yield* end(new VoiceError.GatewayFailed({ detail: "gone" }))
       assert.strictEqual(yield* outcome(ended), "GatewayFailed")
+    })
+  )
+
+  test(
+    "leaves what it has just asked for, as soon as it was granted",
+    Effect.gen(function*() {
+      const { request, say, take, whereabouts } = yield* rig()
+      yield* Fiber.interrupt(yield* request(home))
+      yield* take
+      const leaving = yield* start(whereabouts.leave)
+      assert.isNull((yield* take).channel_id)
+      yield* Time.advance("500 millis")
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* say(voiceState(home))
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* say(voiceState(null))
+      assert.isDefined(leaving.pollUnsafe())
+    })
+  )
+
+  test(
+    "waits for what it has asked for a second after it was asked, and not after that",
+    Effect.gen(function*() {
+      const { hold, release, request, whereabouts } = yield* rig()
+      // the second begins when the request has left
+      yield* hold
+      const asking = yield* request(home)
+      yield* Time.advance("5 seconds")
+      yield* release
+      yield* Time.advance("600 millis")
+      yield* Fiber.interrupt(asking)
+      const leaving = yield* start(whereabouts.leave)
+      yield* Time.advance("399 millis")
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* Time.advance("1 millis")
+      assert.isDefined(leaving.pollUnsafe())
+    })
+  )
+
+  for (const last of ["Detached", "end"] as const) {
+    test(
+      `waits no more for what it has asked for when the gateway says that it will not come (${last})`,
+      Effect.gen(function*() {
+        const { end, request, say, whereabouts } = yield* rig()
+        yield* Fiber.interrupt(yield* request(home))
+        const leaving = yield* start(whereabouts.leave)
+        yield* Time.advance("500 millis")
+        assert.isUndefined(leaving.pollUnsafe())
+        const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+        if (last === "Detached") yield* say({ _tag: "Detached", guildId, error })
+        else yield* Effect.andThen(end(error.reason), Time.advance("1 millis"))
+        assert.isDefined(leaving.pollUnsafe())
+      })
+    )
+  }
+
+  describe("being in no channel", () => {
+    for (
+      const [name, steps, expected] of [
+        ["is our own leaving, which was followed by a request", ["home", "leave", "ask"], 0],
+        ["is news when we have left and asked for nothing", ["home", "leave"], 1],
+        ["is our own taking back of what was not granted yet", ["ask", "leave", "ask"], 0],
+        ["is news where we had nothing to leave", ["leave", "ask", "home"], 1],
+        ["is news the second time", ["home", "leave", "ask", "gone", "home"], 1],
+        ["is news in a session that knows nothing of our leaving", ["home", "leave", "ask", "new session"], 1],
+        ["is our own leaving nine seconds ago", ["home", "leave", "ask", "9 seconds"], 0],
+        ["is news eleven seconds after our leaving", ["home", "leave", "ask", "11 seconds"], 1],
+        [
+          "is our own leaving that had to wait",
+          ["home", "hold", "leave", "11 seconds", "release", "ask", "9 seconds"],
+          0
+        ]
+      ] as const
+    ) {
+      test(
+        name,
+        Effect.gen(function*() {
+          const { hold, pushLifecycle, release, say, whereabouts } = yield* rig()
+          for (const step of steps) {
+            switch (step) {
+              case "home":
+                yield* say(voiceState(home))
+                break
+              case "gone":
+                yield* say(voiceState(null))
+                break
+              case "ask":
+                yield* start(whereabouts.tell(home, silent))
+                break
+              case "leave":
+                yield* start(whereabouts.tell(null, silent))
+                break
+              case "hold":
+                yield* hold
+                break
+              case "release":
+                yield* Effect.andThen(release, Time.advance("1 millis"))
+                break
+              case "new session":
+                yield* Effect.andThen(pushLifecycle("NewSession"), Time.advance("1 millis"))
+                break
+              default:
+                yield* Time.advance(step)
+            }
+          }
+          const { states } = whereabouts.now()
+          yield* say(voiceState(null))
+          assert.strictEqual(whereabouts.now().states - states, expected)
+          assert.isNull(whereabouts.now().channelId)
+        })
+      )
+    }
+  })
+
+  test(
+    "knows whether the gateway is away",
+    Effect.gen(function*() {
+      const { pushLifecycle, whereabouts } = yield* rig()
+      for (const back of ["Resumed", "NewSession"] as const) {
+        yield* Effect.andThen(pushLifecycle("Lost"), Time.advance("1 millis"))
+        assert.isTrue(whereabouts.now().isAway)
+        yield* Effect.andThen(pushLifecycle(back), Time.advance("1 millis"))
+        assert.isFalse(whereabouts.now().isAway)
+      }
+    })
+  )
+
+  test(
+    "notices that whoever it may be has left",
+    Effect.gen(function*() {
+      const { say, whereabouts } = yield* rig(Effect.never)
+      yield* say(voiceState(home))
+      const leaving = yield* start(whereabouts.leave)
+      yield* Time.advance("1 second")
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* say(voiceState(null))
+      assert.isDefined(leaving.pollUnsafe())
+    })
+  )
+
+  test(
+    "does not learn late that it was in a guild that the gateway has given up",
+    Effect.gen(function*() {
+      const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
+      const { say, whereabouts } = yield* rig(Deferred.await(self))
+      const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+      yield* say(voiceState(home), { _tag: "Detached", guildId, error })
+      yield* Deferred.succeed(self, me)
+      yield* Time.advance("1 millis")
+      assert.isNull(whereabouts.now().channelId)
     })
   )
 
