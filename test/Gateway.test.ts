@@ -114,9 +114,8 @@ const connected = Effect.fnUntraced(function*(guilds: ReadonlyArray<GuildId> = [
   return { peer, gateway }
 })
 
-/** A connection that lives long enough to reset the backoff. */
-const stable = Effect.fnUntraced(function*() {
-  const { gateway, peer } = yield* connected()
+/** Lives long enough to reset the backoff. */
+const last = Effect.fnUntraced(function*(peer: MockTransport.WebSocketPeer) {
   yield* TestClock.adjust(interval / 2)
   assert.strictEqual((yield* take(peer)).op, 1)
   yield* say(peer, { op: 11, d: null })
@@ -124,6 +123,12 @@ const stable = Effect.fnUntraced(function*() {
   assert.strictEqual((yield* take(peer)).op, 1)
   yield* say(peer, { op: 11, d: null })
   yield* TestClock.adjust(5_000)
+})
+
+/** A connection that has lasted. */
+const stable = Effect.fnUntraced(function*() {
+  const { gateway, peer } = yield* connected()
+  yield* last(peer)
   return { gateway, peer }
 })
 
@@ -228,6 +233,20 @@ describe("Gateway", () => {
         assert.strictEqual(yield* roundTripMs, 70)
       })))
 
+    it.effect("measures from the first of several heartbeats that are not answered yet", () =>
+      run(Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        const roundTripMs = gateway.roundTripMs ?? assert.fail("not told")
+        yield* TestClock.adjust(interval / 2 - 10)
+        yield* say(peer, { op: 1, d: null })
+        yield* settle
+        yield* TestClock.adjust(50)
+        assert.strictEqual(yield* peer.waiting, 2)
+        yield* say(peer, { op: 11, d: null })
+        yield* settle
+        assert.strictEqual(yield* roundTripMs, 50)
+      })))
+
     it.effect("answers a request for a heartbeat at once; that answer alone is no missed beat", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
@@ -279,6 +298,60 @@ describe("Gateway", () => {
         assert.strictEqual(yield* connections, 0)
         yield* TestClock.adjust("1 millis")
         assert.strictEqual((yield* Effect.flatMap(accept, greet)).op, 6)
+      })))
+
+    it.effect("is young for a minute", () =>
+      run(Effect.gen(function*() {
+        const { peer } = yield* connected()
+        yield* TestClock.adjust(interval / 2)
+        yield* say(peer, { op: 11, d: null })
+        yield* TestClock.adjust(59_000 - interval / 2)
+        yield* say(peer, { op: 7, d: null })
+        yield* peer.closed
+        assert.strictEqual(yield* connections, 0)
+      })))
+
+    it.effect("forgets its failures with each connection that has lasted, resumed ones too", () =>
+      run(Effect.gen(function*() {
+        let { gateway, peer } = yield* stable()
+        const lifecycle = yield* collectLifecycle(gateway)
+        for (let i = 0; i < 5; i++) {
+          yield* peer.terminate
+          yield* settle
+          yield* TestClock.adjust("1 second")
+          peer = yield* accept
+          assert.strictEqual((yield* greet(peer)).op, 6)
+          yield* say(peer, resumed(2 + i))
+          yield* settle
+          yield* last(peer)
+        }
+        assert.deepStrictEqual(lifecycle.heard, Array.from({ length: 5 }, () => ["Lost", "Resumed"] as const).flat())
+      })))
+
+    it.effect("is lost once, and waits ever longer, however well the connection was before", () =>
+      run(Effect.gen(function*() {
+        const { gateway, peer } = yield* stable()
+        const network = yield* MockTransport.MockWebSockets
+        const lifecycle = yield* collectLifecycle(gateway)
+        for (let i = 0; i < 2; i++) yield* network.refuse("Refused")
+        yield* peer.terminate
+        yield* settle
+        // 1 + 2 + 4 seconds
+        yield* TestClock.adjust("6999 millis")
+        assert.strictEqual(yield* connections, 0)
+        assert.deepStrictEqual(lifecycle.heard, ["Lost"])
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(yield* connections, 1)
+      })))
+
+    it.effect("is not lost before it was there", () =>
+      run(Effect.gen(function*() {
+        const network = yield* MockTransport.MockWebSockets
+        for (let i = 0; i < 3; i++) yield* network.refuse("Refused")
+        const lifecycle = yield* collectLifecycle(yield* Gateway.Gateway)
+        yield* TestClock.adjust("7 seconds")
+        assert.strictEqual(yield* connections, 1)
+        assert.deepStrictEqual(lifecycle.heard, [])
       })))
 
     it.effect("resumes after Invalid Session with true", () =>
@@ -464,17 +537,20 @@ describe("Gateway", () => {
         }
       ))
 
-    it.effect("gives a session up whose resume URL does not answer", () =>
-      run(Effect.gen(function*() {
-        const { peer } = yield* connected()
-        const network = yield* MockTransport.MockWebSockets
-        for (let i = 0; i < 3; i++) yield* network.refuse("Refused")
-        yield* peer.terminate
-        yield* TestClock.adjust("15 seconds")
-        const next = yield* accept
-        assert.match(next.url, /^wss:\/\/gateway\.example/)
-        assert.strictEqual((yield* greet(next)).op, 2)
-      })))
+    it.effect.each([[2, 7, 6, /^wss:\/\/resume\./], [3, 15, 2, /^wss:\/\/gateway\./]] as const)(
+      "gives a session up whose resume URL does not answer three times (%d times, %d s: op %d)",
+      ([refusals, seconds, op, url]) =>
+        run(Effect.gen(function*() {
+          const { peer } = yield* connected()
+          const network = yield* MockTransport.MockWebSockets
+          for (let i = 0; i < refusals; i++) yield* network.refuse("Refused")
+          yield* peer.terminate
+          yield* TestClock.adjust(seconds * 1_000)
+          const next = yield* accept
+          assert.match(next.url, url)
+          assert.strictEqual((yield* greet(next)).op, op)
+        }))
+    )
 
     it.effect("stops at a URL that is none", () =>
       run(Effect.gen(function*() {
@@ -576,6 +652,7 @@ describe("Gateway", () => {
           Array.from({ length: 4096 }, (_, i) => i),
           (i) => Effect.forkChild(gateway.updateVoiceState(request(i)), { startImmediately: true })
         )
+        assert.isTrue(waiting.every((fiber) => fiber.pollUnsafe() === undefined))
         const reason = yield* reasonOf(gateway.updateVoiceState(request(4096)))
         assert.strictEqual(reason._tag, "GatewayFailed")
         yield* Fiber.interruptAll(waiting)
