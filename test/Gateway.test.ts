@@ -134,6 +134,18 @@ const stable = Effect.fnUntraced(function*() {
 
 const settle = Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, { discard: true })
 
+/** A network that takes a while to send. */
+const slow = Layer.effect(
+  Transport.WebSocketTransport,
+  Effect.map(Transport.WebSocketTransport, (transport) => ({
+    connect: (...where) =>
+      Effect.map(transport.connect(...where), (connection) => ({
+        ...connection,
+        send: (frame) => Effect.andThen(settle, connection.send(frame))
+      }))
+  } satisfies Transport.WebSocketTransport["Service"]))
+)
+
 const connections = Effect.flatMap(MockTransport.MockWebSockets, (network) => Effect.andThen(settle, network.waiting))
 
 const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError, R>) =>
@@ -644,6 +656,41 @@ describe("Gateway", () => {
         yield* Fiber.join(first)
         yield* Fiber.join(third)
       })))
+
+    it.effect("sends on the next connection what this one could not take any more", () =>
+      run(Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        const asking = yield* Effect.forkChild(gateway.updateVoiceState(request(1)), { startImmediately: true })
+        // before anything else has had a turn
+        yield* peer.terminate
+        yield* TestClock.adjust("1 second")
+        assert.isUndefined(asking.pollUnsafe())
+        const next = yield* accept
+        yield* greet(next)
+        yield* say(next, resumed(2))
+        assert.deepStrictEqual(yield* take(next), { op: 4, d: request(1) })
+        yield* Fiber.join(asking)
+      })))
+
+    it.effect("says everything once to a gateway that begins twice", () =>
+      Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        yield* say(peer, { op: 10, d: { heartbeat_interval: interval } })
+        yield* say(peer, ready(2))
+        yield* settle
+        yield* gateway.updateVoiceState(request(1))
+        yield* settle
+        yield* settle
+        assert.deepStrictEqual(yield* take(peer), { op: 4, d: request(1) })
+        yield* TestClock.adjust(interval / 2)
+        assert.strictEqual((yield* take(peer)).op, 1)
+        assert.strictEqual(yield* peer.waiting, 0)
+      }).pipe(
+        Effect.provide(
+          Gateway.layer(options).pipe(Layer.provide(slow), Layer.provideMerge(MockTransport.layerWebSocket))
+        ),
+        Effect.provideService(Random.Random, half)
+      ))
 
     it.effect("says so when too many requests wait", () =>
       run(Effect.gen(function*() {
