@@ -737,6 +737,60 @@ describe("Gateway", () => {
         }
       })))
 
+    it.effect("says that requests wait for the limit, until a moment after, and warns of it once", () => {
+      const lines: Array<string> = []
+      return run(Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        const ask = (count: number) =>
+          Effect.andThen(
+            Effect.forEach(
+              Array.from({ length: count }),
+              () => Effect.forkScoped(gateway.updateVoiceState(request(1)), { startImmediately: true })
+            ),
+            Effect.repeat(settle, { times: 20 })
+          )
+        yield* ask(50)
+        yield* TestClock.adjust("1 second")
+        assert.isFalse(gateway.isHeldBack?.())
+        // Identify was one; there is room for 51 more after a minute, and for the others a second later
+        yield* ask(59 + 70)
+        assert.strictEqual(yield* peer.waiting, 109)
+        assert.isTrue(gateway.isHeldBack?.())
+        yield* TestClock.adjust(interval / 2)
+        yield* say(peer, { op: 11, d: null })
+        yield* TestClock.adjust("39 seconds")
+        yield* TestClock.adjust("1 second")
+        yield* Effect.repeat(settle, { times: 20 })
+        // with two heartbeats
+        assert.strictEqual(yield* peer.waiting, 50 + 59 + 70 + 2)
+        assert.isTrue(gateway.isHeldBack?.())
+        yield* TestClock.adjust("5 seconds")
+        assert.isFalse(gateway.isHeldBack?.())
+        assert.lengthOf(lines, 1)
+        assert.include(lines[0], "limit of messages")
+      })).pipe(
+        Effect.scoped,
+        Effect.provideService(References.MinimumLogLevel, "Warn"),
+        Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))]))
+      )
+    })
+
+    it.effect("has room for a message of 32 MiB, as READY of a bot in many guilds is", () =>
+      Effect.gen(function*() {
+        let room: number | undefined
+        const transport = yield* Transport.WebSocketTransport
+        yield* Layer.build(
+          Gateway.layer(options).pipe(Layer.provide(Layer.succeed(Transport.WebSocketTransport, {
+            connect: (where, options) => {
+              room = options?.maxPayloadBytes
+              return transport.connect(where, options)
+            }
+          })))
+        )
+        yield* accept
+        assert.strictEqual(room, 32 * 1024 * 1024)
+      }).pipe(Effect.provide(MockTransport.layerWebSocket)))
+
     it.effect("ignores a flood of heartbeat requests before it breaks the limit", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
