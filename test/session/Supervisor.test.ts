@@ -175,6 +175,19 @@ describe("Supervisor", () => {
       }))
   })
 
+  it.effect("shows that a connection is resumed, and that it was", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const states = yield* Rig.statesOf(session)
+      const error = VoiceError.make(new VoiceError.ServerCrashed({ code: 4015, detail: "" }))
+      yield* it.driver.emit({ _tag: "Resuming", error })
+      yield* second
+      yield* it.driver.emit({ _tag: "Resumed", elapsedMs: 1_000 })
+      yield* second
+      assert.deepStrictEqual(states, ["Ready", "Resuming", "Ready"])
+    }))
+
   describe("the main gateway's word", () => {
     const removals = [[4014, "Kicked"], [4022, "CallEnded"]] as const
     for (const [code, reason] of removals) {
@@ -218,6 +231,29 @@ describe("Supervisor", () => {
         const session = yield* it.join
         yield* it.say(Rig.voiceState(null))
         assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
+      }))
+
+    it.effect("no channel, then a close code that means something else: Disconnected", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceState(null))
+        yield* TestClock.adjust("100 millis")
+        yield* it.lose(4006)
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
+      }))
+
+    it.effect("4014, then no server yet: waits for one for a minute in all", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.lose(4014)
+        yield* second
+        yield* it.say(Rig.voiceServer("stale", null))
+        yield* TestClock.adjust("58999 millis")
+        assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual((yield* session.state)._tag, "Closed")
       }))
 
     it.effect("4014 and nothing else: Disconnected, after five seconds", () =>

@@ -7,7 +7,7 @@ import * as Whereabouts from "../../src/session/Whereabouts.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
 import * as Time from "../../src/testing/Time.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
-import { guildId, home, me, other, voiceServer, voiceState } from "./rig.ts"
+import { guildId, home, me, other, stateOf, voiceServer, voiceState } from "./rig.ts"
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
 const silent = { mute: false, deaf: false }
@@ -273,6 +273,77 @@ describe("Whereabouts", () => {
     })
   )
 
+  for (
+    const [name, isSpared, between] of [
+      ["for ten seconds", true, "9 seconds"],
+      ["until it has answered somebody", false, "answer"]
+    ] as const
+  ) {
+    test(
+      `spares who leaves the waiting for a gateway that was silent, ${name}`,
+      Effect.gen(function*() {
+        const { gateway, request, say, whereabouts } = yield* rig()
+        yield* say(voiceState(home))
+        const first = yield* start(whereabouts.leave)
+        yield* Time.advance("2 seconds")
+        yield* Fiber.join(first)
+        const another = yield* Whereabouts.make(gateway, guildId)
+        if (between === "answer") {
+          const asking = yield* request(home, true)
+          yield* Time.advance("1 millis")
+          yield* say(voiceState(null))
+          yield* Fiber.interrupt(asking)
+        } else yield* Time.advance(between)
+        yield* say(voiceState(home))
+        const leaving = yield* start(another.leave)
+        yield* Time.advance("1 millis")
+        assert.strictEqual(leaving.pollUnsafe() !== undefined, isSpared)
+      })
+    )
+  }
+
+  test(
+    "does not take a gateway for silent that could not say yet that somebody leaves",
+    Effect.gen(function*() {
+      const { hold, release, request, say, whereabouts } = yield* rig()
+      yield* say(voiceState(home))
+      yield* hold
+      const asking = yield* request(home, true)
+      yield* Time.advance("3 seconds")
+      yield* Fiber.interrupt(asking)
+      yield* release
+      yield* Time.advance("1 millis")
+      const leaving = yield* start(whereabouts.leave)
+      yield* Time.advance("1 second")
+      assert.isUndefined(leaving.pollUnsafe())
+    })
+  )
+
+  test(
+    "does not come again for a server where it is elsewhere by then",
+    Effect.gen(function*() {
+      const { request, say, take, waiting } = yield* rig()
+      const fiber = yield* request(home)
+      yield* take
+      yield* say(voiceState(home))
+      yield* Time.advance("3 seconds")
+      yield* say(voiceState(other))
+      yield* Time.advance("5 seconds")
+      assert.strictEqual(yield* waiting, 0)
+      yield* say(voiceState(home), voiceServer("late"))
+      assert.strictEqual(yield* outcome(fiber), "late")
+    })
+  )
+
+  test(
+    "fails with why the gateway does not know who we are",
+    Effect.gen(function*() {
+      const { request } = yield* rig(VoiceError.fail(new VoiceError.GatewayFailed({ detail: "no id" })))
+      yield* Time.advance("1 millis")
+      assert.strictEqual(yield* outcome(yield* request(home)), "GatewayFailed")
+    })
+  )
+
   test(
     "fails with what the gateway fails with",
     Effect.gen(function*() {
@@ -410,6 +481,18 @@ describe("Whereabouts", () => {
         yield* Effect.andThen(pushLifecycle(back), Time.advance("1 millis"))
         assert.isFalse(whereabouts.now().isAway)
       }
+    })
+  )
+
+  test(
+    "knows what was kept from us in the last channel",
+    Effect.gen(function*() {
+      const { say, whereabouts } = yield* rig()
+      yield* say({ _tag: "VoiceState", state: { ...stateOf(home), mute: true } })
+      const { restrictions } = whereabouts.now()
+      assert.isTrue(restrictions.serverMute)
+      yield* say(voiceState(null))
+      assert.deepStrictEqual(whereabouts.now().restrictions, restrictions)
     })
   )
 
