@@ -114,9 +114,8 @@ const connected = Effect.fnUntraced(function*(guilds: ReadonlyArray<GuildId> = [
   return { peer, gateway }
 })
 
-/** A connection that lives long enough to reset the backoff. */
-const stable = Effect.fnUntraced(function*() {
-  const { gateway, peer } = yield* connected()
+/** Lives long enough to reset the backoff. */
+const last = Effect.fnUntraced(function*(peer: MockTransport.WebSocketPeer) {
   yield* TestClock.adjust(interval / 2)
   assert.strictEqual((yield* take(peer)).op, 1)
   yield* say(peer, { op: 11, d: null })
@@ -124,10 +123,28 @@ const stable = Effect.fnUntraced(function*() {
   assert.strictEqual((yield* take(peer)).op, 1)
   yield* say(peer, { op: 11, d: null })
   yield* TestClock.adjust(5_000)
+})
+
+/** A connection that has lasted. */
+const stable = Effect.fnUntraced(function*() {
+  const { gateway, peer } = yield* connected()
+  yield* last(peer)
   return { gateway, peer }
 })
 
 const settle = Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow, { discard: true })
+
+/** A network that takes a while to send. */
+const slow = Layer.effect(
+  Transport.WebSocketTransport,
+  Effect.map(Transport.WebSocketTransport, (transport) => ({
+    connect: (...where) =>
+      Effect.map(transport.connect(...where), (connection) => ({
+        ...connection,
+        send: (frame) => Effect.andThen(settle, connection.send(frame))
+      }))
+  } satisfies Transport.WebSocketTransport["Service"]))
+)
 
 const connections = Effect.flatMap(MockTransport.MockWebSockets, (network) => Effect.andThen(settle, network.waiting))
 
@@ -228,6 +245,20 @@ describe("Gateway", () => {
         assert.strictEqual(yield* roundTripMs, 70)
       })))
 
+    it.effect("measures from the first of several heartbeats that are not answered yet", () =>
+      run(Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        const roundTripMs = gateway.roundTripMs ?? assert.fail("not told")
+        yield* TestClock.adjust(interval / 2 - 10)
+        yield* say(peer, { op: 1, d: null })
+        yield* settle
+        yield* TestClock.adjust(50)
+        assert.strictEqual(yield* peer.waiting, 2)
+        yield* say(peer, { op: 11, d: null })
+        yield* settle
+        assert.strictEqual(yield* roundTripMs, 50)
+      })))
+
     it.effect("answers a request for a heartbeat at once; that answer alone is no missed beat", () =>
       run(Effect.gen(function*() {
         const { peer } = yield* connected()
@@ -279,6 +310,60 @@ describe("Gateway", () => {
         assert.strictEqual(yield* connections, 0)
         yield* TestClock.adjust("1 millis")
         assert.strictEqual((yield* Effect.flatMap(accept, greet)).op, 6)
+      })))
+
+    it.effect("is young for a minute", () =>
+      run(Effect.gen(function*() {
+        const { peer } = yield* connected()
+        yield* TestClock.adjust(interval / 2)
+        yield* say(peer, { op: 11, d: null })
+        yield* TestClock.adjust(59_000 - interval / 2)
+        yield* say(peer, { op: 7, d: null })
+        yield* peer.closed
+        assert.strictEqual(yield* connections, 0)
+      })))
+
+    it.effect("forgets its failures with each connection that has lasted, resumed ones too", () =>
+      run(Effect.gen(function*() {
+        let { gateway, peer } = yield* stable()
+        const lifecycle = yield* collectLifecycle(gateway)
+        for (let i = 0; i < 5; i++) {
+          yield* peer.terminate
+          yield* settle
+          yield* TestClock.adjust("1 second")
+          peer = yield* accept
+          assert.strictEqual((yield* greet(peer)).op, 6)
+          yield* say(peer, resumed(2 + i))
+          yield* settle
+          yield* last(peer)
+        }
+        assert.deepStrictEqual(lifecycle.heard, Array.from({ length: 5 }, () => ["Lost", "Resumed"] as const).flat())
+      })))
+
+    it.effect("is lost once, and waits ever longer, however well the connection was before", () =>
+      run(Effect.gen(function*() {
+        const { gateway, peer } = yield* stable()
+        const network = yield* MockTransport.MockWebSockets
+        const lifecycle = yield* collectLifecycle(gateway)
+        for (let i = 0; i < 2; i++) yield* network.refuse("Refused")
+        yield* peer.terminate
+        yield* settle
+        // 1 + 2 + 4 seconds
+        yield* TestClock.adjust("6999 millis")
+        assert.strictEqual(yield* connections, 0)
+        assert.deepStrictEqual(lifecycle.heard, ["Lost"])
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual(yield* connections, 1)
+      })))
+
+    it.effect("is not lost before it was there", () =>
+      run(Effect.gen(function*() {
+        const network = yield* MockTransport.MockWebSockets
+        for (let i = 0; i < 3; i++) yield* network.refuse("Refused")
+        const lifecycle = yield* collectLifecycle(yield* Gateway.Gateway)
+        yield* TestClock.adjust("7 seconds")
+        assert.strictEqual(yield* connections, 1)
+        assert.deepStrictEqual(lifecycle.heard, [])
       })))
 
     it.effect("resumes after Invalid Session with true", () =>
@@ -464,17 +549,20 @@ describe("Gateway", () => {
         }
       ))
 
-    it.effect("gives a session up whose resume URL does not answer", () =>
-      run(Effect.gen(function*() {
-        const { peer } = yield* connected()
-        const network = yield* MockTransport.MockWebSockets
-        for (let i = 0; i < 3; i++) yield* network.refuse("Refused")
-        yield* peer.terminate
-        yield* TestClock.adjust("15 seconds")
-        const next = yield* accept
-        assert.match(next.url, /^wss:\/\/gateway\.example/)
-        assert.strictEqual((yield* greet(next)).op, 2)
-      })))
+    it.effect.each([[2, 7, 6, /^wss:\/\/resume\./], [3, 15, 2, /^wss:\/\/gateway\./]] as const)(
+      "gives a session up whose resume URL does not answer three times (%d times, %d s: op %d)",
+      ([refusals, seconds, op, url]) =>
+        run(Effect.gen(function*() {
+          const { peer } = yield* connected()
+          const network = yield* MockTransport.MockWebSockets
+          for (let i = 0; i < refusals; i++) yield* network.refuse("Refused")
+          yield* peer.terminate
+          yield* TestClock.adjust(seconds * 1_000)
+          const next = yield* accept
+          assert.match(next.url, url)
+          assert.strictEqual((yield* greet(next)).op, op)
+        }))
+    )
 
     it.effect("stops at a URL that is none", () =>
       run(Effect.gen(function*() {
@@ -569,6 +657,41 @@ describe("Gateway", () => {
         yield* Fiber.join(third)
       })))
 
+    it.effect("sends on the next connection what this one could not take any more", () =>
+      run(Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        const asking = yield* Effect.forkChild(gateway.updateVoiceState(request(1)), { startImmediately: true })
+        // before anything else has had a turn
+        yield* peer.terminate
+        yield* TestClock.adjust("1 second")
+        assert.isUndefined(asking.pollUnsafe())
+        const next = yield* accept
+        yield* greet(next)
+        yield* say(next, resumed(2))
+        assert.deepStrictEqual(yield* take(next), { op: 4, d: request(1) })
+        yield* Fiber.join(asking)
+      })))
+
+    it.effect("says everything once to a gateway that begins twice", () =>
+      Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        yield* say(peer, { op: 10, d: { heartbeat_interval: interval } })
+        yield* say(peer, ready(2))
+        yield* settle
+        yield* gateway.updateVoiceState(request(1))
+        yield* settle
+        yield* settle
+        assert.deepStrictEqual(yield* take(peer), { op: 4, d: request(1) })
+        yield* TestClock.adjust(interval / 2)
+        assert.strictEqual((yield* take(peer)).op, 1)
+        assert.strictEqual(yield* peer.waiting, 0)
+      }).pipe(
+        Effect.provide(
+          Gateway.layer(options).pipe(Layer.provide(slow), Layer.provideMerge(MockTransport.layerWebSocket))
+        ),
+        Effect.provideService(Random.Random, half)
+      ))
+
     it.effect("says so when too many requests wait", () =>
       run(Effect.gen(function*() {
         const gateway = yield* Gateway.Gateway
@@ -576,6 +699,7 @@ describe("Gateway", () => {
           Array.from({ length: 4096 }, (_, i) => i),
           (i) => Effect.forkChild(gateway.updateVoiceState(request(i)), { startImmediately: true })
         )
+        assert.isTrue(waiting.every((fiber) => fiber.pollUnsafe() === undefined))
         const reason = yield* reasonOf(gateway.updateVoiceState(request(4096)))
         assert.strictEqual(reason._tag, "GatewayFailed")
         yield* Fiber.interruptAll(waiting)
@@ -612,6 +736,60 @@ describe("Gateway", () => {
           assert.isAtLeast(within.filter(({ op }) => op === 1).length, 1)
         }
       })))
+
+    it.effect("says that requests wait for the limit, until a moment after, and warns of it once", () => {
+      const lines: Array<string> = []
+      return run(Effect.gen(function*() {
+        const { gateway, peer } = yield* connected()
+        const ask = (count: number) =>
+          Effect.andThen(
+            Effect.forEach(
+              Array.from({ length: count }),
+              () => Effect.forkScoped(gateway.updateVoiceState(request(1)), { startImmediately: true })
+            ),
+            Effect.repeat(settle, { times: 20 })
+          )
+        yield* ask(50)
+        yield* TestClock.adjust("1 second")
+        assert.isFalse(gateway.isHeldBack?.())
+        // Identify was one; there is room for 51 more after a minute, and for the others a second later
+        yield* ask(59 + 70)
+        assert.strictEqual(yield* peer.waiting, 109)
+        assert.isTrue(gateway.isHeldBack?.())
+        yield* TestClock.adjust(interval / 2)
+        yield* say(peer, { op: 11, d: null })
+        yield* TestClock.adjust("39 seconds")
+        yield* TestClock.adjust("1 second")
+        yield* Effect.repeat(settle, { times: 20 })
+        // with two heartbeats
+        assert.strictEqual(yield* peer.waiting, 50 + 59 + 70 + 2)
+        assert.isTrue(gateway.isHeldBack?.())
+        yield* TestClock.adjust("5 seconds")
+        assert.isFalse(gateway.isHeldBack?.())
+        assert.lengthOf(lines, 1)
+        assert.include(lines[0], "limit of messages")
+      })).pipe(
+        Effect.scoped,
+        Effect.provideService(References.MinimumLogLevel, "Warn"),
+        Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))]))
+      )
+    })
+
+    it.effect("has room for a message of 32 MiB, as READY of a bot in many guilds is", () =>
+      Effect.gen(function*() {
+        let room: number | undefined
+        const transport = yield* Transport.WebSocketTransport
+        yield* Layer.build(
+          Gateway.layer(options).pipe(Layer.provide(Layer.succeed(Transport.WebSocketTransport, {
+            connect: (where, options) => {
+              room = options?.maxPayloadBytes
+              return transport.connect(where, options)
+            }
+          })))
+        )
+        yield* accept
+        assert.strictEqual(room, 32 * 1024 * 1024)
+      }).pipe(Effect.provide(MockTransport.layerWebSocket)))
 
     it.effect("ignores a flood of heartbeat requests before it breaks the limit", () =>
       run(Effect.gen(function*() {

@@ -70,6 +70,16 @@ const pair = Effect.fnUntraced(function*(options?: Transport.WebSocketOptions) {
   return { client, peer, server }
 })
 
+/** The same with the server's end of the TCP connection, to say what a WebSocket server would not. */
+const rawPair = Effect.gen(function*() {
+  const http = Http.createServer()
+  const sockets = yield* Queue.unbounded<Net.Socket>()
+  http.on("connection", (socket) => void Queue.offerUnsafe(sockets, socket))
+  const server = yield* serve(http)
+  const client = yield* connect(server.url)
+  return { client, peer: yield* Queue.take(server.accepted), raw: yield* Queue.take(sockets) }
+})
+
 const failureOf = <A, E>(effect: Effect.Effect<A, E>) => Effect.flip(effect)
 
 const drain = (client: Transport.WebSocketConnection) =>
@@ -139,11 +149,82 @@ describe("Transport", () => {
         assert.strictEqual((yield* failureOf(client.send("late")))._tag, "WebSocketClosed")
       }).pipe(Effect.provide(Transport.layer)))
 
-    it.live("drops the connection without a close frame for a code that may not be sent", () =>
+    it.live.each([1004, 1005, 1006, 1015, 2999, 5000, 1000.5])(
+      "drops the connection without a close frame for %d, which may not be sent",
+      (code) =>
+        Effect.gen(function*() {
+          const { client, peer } = yield* pair()
+          yield* client.close(code, "")
+          assert.strictEqual((yield* Deferred.await(peer.closed)).code, 1006)
+        }).pipe(Effect.provide(Transport.layer))
+    )
+
+    it.live.each([1000, 1014, 3000, 3999, 4999])("closes with %d, which may be sent", (code) =>
       Effect.gen(function*() {
         const { client, peer } = yield* pair()
-        yield* client.close(1006, "")
-        assert.strictEqual((yield* Deferred.await(peer.closed)).code, 1006)
+        yield* client.close(code, "")
+        assert.strictEqual((yield* Deferred.await(peer.closed)).code, code)
+      }).pipe(Effect.provide(Transport.layer)))
+
+    it.live.each([123, 124])("sends 123 bytes of a reason of %d", (length) =>
+      Effect.gen(function*() {
+        const { client, peer } = yield* pair()
+        yield* client.close(4000, "x".repeat(length))
+        assert.strictEqual((yield* Deferred.await(peer.closed)).reason, "x".repeat(123))
+      }).pipe(Effect.provide(Transport.layer)))
+
+    it.live("asks for no compression", () =>
+      Effect.gen(function*() {
+        const server = yield* serve()
+        const extensions = Deferred.makeUnsafe<string | undefined>()
+        server.server.once("connection", (_, { headers }) => {
+          Deferred.doneUnsafe(extensions, Exit.succeed(headers["sec-websocket-extensions"]))
+        })
+        yield* connect(server.url)
+        assert.isUndefined(yield* Deferred.await(extensions))
+      }).pipe(Effect.provide(Transport.layer)))
+
+    it.live("fails what could not be sent yet when the connection ends", () =>
+      Effect.gen(function*() {
+        const { client, peer } = yield* pair()
+        peer.socket.pause()
+        // more than the buffers of both ends hold
+        const sending = yield* Effect.forkScoped(Effect.flip(client.send(new Uint8Array(64 * 1024 * 1024))), {
+          startImmediately: true
+        })
+        peer.socket.terminate()
+        const failed = yield* Effect.timeout(Fiber.join(sending), "10 seconds")
+        assert.strictEqual(failed.code, 1006)
+      }).pipe(Effect.provide(Transport.layer)))
+
+    it.live("keeps the order of what it could not hold, and ends behind it", () =>
+      Effect.gen(function*() {
+        const { client, raw } = yield* rawPair
+        const texts = Array.from({ length: 1_500 }, (_, i) => `${i}`)
+        // all in one piece, so that the end is known before there is room for what came before it
+        raw.write(Buffer.concat([
+          ...texts.flatMap((text) => [Uint8Array.of(0x81, text.length), Buffer.from(text)]),
+          Uint8Array.of(0x88, 6, 4001 >> 8, 4001 & 0xff),
+          Buffer.from("done")
+        ]))
+        assert.strictEqual((yield* failureOf(Effect.forever(client.send("until it has ended")))).code, 4001)
+        const { closed, frames } = yield* drain(client)
+        assert.deepStrictEqual(frames, texts)
+        assert.deepInclude(closed, { code: 4001, reason: "done" })
+      }).pipe(Effect.provide(Transport.layer)))
+
+    it.live.each(
+      [
+        ["text that is none", 1007, Uint8Array.of(0x81, 0x02, 0xc3, 0x28)],
+        ["bits that nothing was agreed on for", 1002, Uint8Array.of(0xf1, 0x00)],
+        ["a continuation of nothing", 1002, Uint8Array.of(0x80, 0x00)]
+      ] as const
+    )("says what is wrong with %s: %d", ([_, code, bytes]) =>
+      Effect.gen(function*() {
+        const { client, peer, raw } = yield* rawPair
+        raw.write(bytes)
+        assert.strictEqual((yield* drain(client)).closed.code, code)
+        assert.strictEqual((yield* Deferred.await(peer.closed)).code, code)
       }).pipe(Effect.provide(Transport.layer)))
 
     it.live("terminates without a close frame", () =>
@@ -170,13 +251,15 @@ describe("Transport", () => {
     it.live("lets a closing handshake end when the scope closes right after", () =>
       Effect.gen(function*() {
         const server = yield* serve()
-        const peer = yield* Effect.scoped(Effect.gen(function*() {
+        const { peer, reader } = yield* Effect.scoped(Effect.gen(function*() {
           const client = yield* connect(server.url)
           const peer = yield* Queue.take(server.accepted)
           yield* client.close(1000, "bye")
-          return peer
+          return { peer, reader: drain(client) }
         }))
         assert.deepStrictEqual(yield* Deferred.await(peer.closed), { code: 1000, reason: "bye" })
+        // a connection that was torn down would say 1006
+        assert.strictEqual((yield* reader).closed.code, 1000)
       }).pipe(Effect.provide(Transport.layer)))
 
     it.live("ends in bounded time when the peer ignores our close frame", () =>

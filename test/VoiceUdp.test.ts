@@ -153,6 +153,27 @@ describe("VoiceUdp", () => {
       assert.strictEqual(socket.statistics().keepalives, 14)
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("wants to know of a ping whether it could be sent", () =>
+    Effect.gen(function*() {
+      const asked: Array<boolean> = []
+      const transport = yield* Transport.DatagramTransport
+      const udp = yield* VoiceUdp.VoiceUdp.pipe(Effect.provide(
+        Layer.fresh(VoiceUdp.layer).pipe(Layer.provide(Layer.succeed(Transport.DatagramTransport, {
+          connect: (remote) =>
+            Effect.map(transport.connect(remote), (socket): Transport.DatagramSocket => ({
+              ...socket,
+              send: (packet, length, isAsked = false) => {
+                asked.push(isAsked)
+                return socket.send(packet, length, isAsked)
+              }
+            }))
+        })))
+      ))
+      const socket = yield* udp.open({ ...server, ssrc })
+      socket.keepAlive()
+      assert.deepStrictEqual(asked, [true])
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("measures the round trip of a ping; strange replies count as unknown", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair
@@ -306,6 +327,48 @@ describe("VoiceUdp", () => {
         yield* TestClock.adjust("5 seconds")
         assert.strictEqual(yield* sign, "no-replies")
       }).pipe(Effect.provide(TestLayer)))
+
+    it.effect("is not one that some of what was sent has left", () =>
+      Effect.gen(function*() {
+        const { peer, sign, socket } = yield* watched
+        for (let i = 0; i < 10; i++) {
+          yield* peer.setSending(false)
+          yield* speak(socket, 100)
+          yield* peer.setSending(true)
+          yield* TestClock.adjust("5 seconds")
+        }
+        assert.strictEqual(socket.statistics().sendErrors, 1_000)
+        assert.isUndefined(yield* sign)
+      }).pipe(Effect.provide(TestLayer)))
+
+    it.effect("is not one that has reported once only", () =>
+      Effect.gen(function*() {
+        const { peer, sign, socket } = yield* watched
+        yield* peer.deliver(report)
+        for (let n = 0; n < 100; n++) yield* Effect.andThen(speak(socket, 250), TestClock.adjust("5 seconds"))
+        assert.isUndefined(yield* sign)
+      }).pipe(Effect.provide(TestLayer)))
+
+    for (
+      const [name, gaps, patience] of [
+        ["the longest time that two were apart counts", [0, 4, 1, 1], 20],
+        ["how long the first took to come does not", [40, 1], 6]
+      ] as const
+    ) {
+      it.effect(`is waited for by the reports before: ${name}`, () =>
+        Effect.gen(function*() {
+          const { peer, sign, socket } = yield* watched
+          const look = Effect.andThen(speak(socket, 250), TestClock.adjust("5 seconds"))
+          for (const gap of gaps) {
+            for (let n = 0; n < gap; n++) yield* look
+            yield* peer.deliver(report)
+          }
+          for (let n = 0; n < patience; n++) yield* look
+          assert.isUndefined(yield* sign)
+          yield* look
+          assert.strictEqual(yield* sign, "no-replies")
+        }).pipe(Effect.provide(TestLayer)))
+    }
 
     it.effect("is waited for as long as reports were apart before", () =>
       Effect.gen(function*() {

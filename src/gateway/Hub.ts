@@ -138,7 +138,7 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     learn,
     self: () => ownId,
     missedReady: () => {
-      if (begun.size === 0) upBefore = true
+      upBefore = true
     },
     onReady,
     onGuildCreate: (guild) =>

@@ -208,6 +208,7 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(host.adapters.size, 0)
         // nothing of a host that does not let go
         methods.onVoiceStateUpdate(state(channelId))
+        methods.onVoiceServerUpdate(server())
         methods.destroy()
         yield* settle
         assert.lengthOf(heard, 2)
@@ -245,6 +246,37 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(host.adapters.size, 1)
         yield* TestClock.adjust("100 millis")
         assert.strictEqual(host.adapters.size, 0)
+      }))
+
+    it.effect("once, however long ago we asked to leave", () =>
+      Effect.gen(function*() {
+        const { gateway, host } = yield* setup()
+        yield* gateway.updateVoiceState(request(channelId))
+        host.methods().onVoiceStateUpdate(state(channelId))
+        yield* gateway.updateVoiceState(request(null))
+        host.methods().onVoiceStateUpdate(state(null))
+        yield* TestClock.adjust("10 seconds")
+        assert.deepStrictEqual(host.log, ["made 10", "destroyed 10"])
+      }))
+
+    it.effect("when we are sent away while the library does not take another request, or throws", () =>
+      Effect.gen(function*() {
+        for (
+          const onSend of [() => false, () => {
+            throw new Error("boom")
+          }]
+        ) {
+          const { gateway, host } = yield* setup()
+          yield* gateway.updateVoiceState(request(channelId))
+          host.methods().onVoiceStateUpdate(state(channelId))
+          host.onSend = onSend
+          yield* Effect.forkScoped(Effect.exit(gateway.updateVoiceState(request(channelId))), {
+            startImmediately: true
+          })
+          assert.deepStrictEqual(host.log, ["made 10"])
+          host.methods().onVoiceStateUpdate(state(null))
+          assert.deepStrictEqual(host.log, ["made 10", "destroyed 10"])
+        }
       }))
 
     it.effect("when the layer's scope closes; then everything fails, and nothing is made any more", () =>

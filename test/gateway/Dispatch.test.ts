@@ -193,6 +193,39 @@ const suite = (name: string, setup: Setup) =>
         assert.isFalse(gateway.isHeldBack?.())
       }))
 
+    it.effect("warns once while requests wait for the limit, and once of one that is not taken", () => {
+      const lines: Array<string> = []
+      return Effect.gen(function*() {
+        const connection = yield* setup({ userId: me })
+        let guilds = 0
+        // of a guild each, since those of one guild wait for each other
+        const ask = (count: number) =>
+          Effect.forEach(
+            Array.from({ length: count }, () => GuildId.make(String(++guilds))),
+            (guild) =>
+              Effect.forkScoped(connection.gateway.updateVoiceState(request(channelId, guild)), {
+                startImmediately: true
+              })
+          )
+        yield* ask(50)
+        yield* Time.advance("1 second")
+        // there is room for 50 of them at once, for 50 after a minute, and for the others a second later
+        yield* ask(SendLimit.shared + 10)
+        yield* Time.advance("59 seconds")
+        yield* Time.advance("1 second")
+        assert.strictEqual(connection.sent.length, 50 + SendLimit.shared + 10)
+        assert.lengthOf(lines, 1)
+        assert.include(lines[0], "limit of messages")
+        connection.answer = Effect.succeed(false)
+        yield* ask(1)
+        yield* Time.advance("2 minutes")
+        assert.lengthOf(lines.slice(1).filter((line) => line.includes("trying again")), 1)
+      }).pipe(
+        Effect.provideService(References.MinimumLogLevel, "Warn"),
+        Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))]))
+      )
+    })
+
     it.effect("passes both events on in order, to each subscriber, and nothing else", () =>
       Effect.gen(function*() {
         const { gateway, say } = yield* setup()
@@ -203,6 +236,7 @@ const suite = (name: string, setup: Setup) =>
         yield* say({ t: "MESSAGE_CREATE", d: { content: "hello" } })
         yield* say({ op: 11, t: null, d: null })
         yield* say({ op: 10, d: { heartbeat_interval: 1 } })
+        yield* say({ op: 4, t: "VOICE_STATE_UPDATE", d: state(channelId) })
         yield* say({ op: 0, t: "VOICE_STATE_UPDATE", s: 4, d: state(channelId) })
         yield* say({ t: "VOICE_STATE_UPDATE", d: state(channelId, { user_id: someone }) })
         assert.deepStrictEqual(first.heard.map((event) => event._tag), ["VoiceServer", "VoiceState", "VoiceState"])

@@ -4,6 +4,11 @@ import * as SendLimit from "../../src/gateway/SendLimit.ts"
 import { uint } from "../protocol/arbitraries.ts"
 
 describe("SendLimit", () => {
+  it("stays below Discord's 120, and leaves room for what others send", () => {
+    const { ordinary, shared, total } = SendLimit
+    assert.deepStrictEqual({ total, ordinary, shared }, { total: 115, ordinary: 110, shared: 100 })
+  })
+
   it("lets as many messages through in a minute as there is room for", () => {
     const limit = SendLimit.make()
     for (let i = 0; i < SendLimit.ordinary; i++) {

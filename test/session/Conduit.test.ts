@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as Conduit from "../../src/session/Conduit.ts"
@@ -30,6 +31,42 @@ const using = Effect.fnUntraced(function*(
   const scope = yield* Scope.make()
   yield* conduit.use({ ...fake.connection, ...change }).pipe(Scope.provide(scope))
   return { fake, release: Scope.close(scope, Exit.void) }
+})
+
+/** A connection that writes down how tracks are handed to it, and tells what it is told to. */
+const recording = Effect.fnUntraced(function*(
+  conduit: Conduit.Conduit,
+  change: Partial<VoiceDriver.VoiceConnection> = {},
+  firstTrack = 10
+) {
+  const log: Array<string> = []
+  const observers: Array<VoiceDriver.Observer> = []
+  let inner = firstTrack - 1
+  const { fake, release } = yield* using(conduit, {
+    attach: (_, options) =>
+      Effect.sync(() => {
+        log.push(`attach ${++inner}${options?.paused === true ? " paused" : ""} after ${options?.after ?? "nothing"}`)
+        return inner
+      }),
+    detach: (track) => Effect.sync(() => log.push(`detach ${track}`)),
+    setPaused: (track, paused) => Effect.sync(() => log.push(`${paused ? "pause" : "resume"} ${track}`)),
+    observe: (observer) => Effect.sync(() => observers.push(observer)),
+    ...change
+  })
+  const tell = (event: VoiceDriver.Event) => {
+    for (const { onEvent } of observers) onEvent(event)
+  }
+  return { fake, release, log, tell }
+})
+
+/** What is told in this conduit, by its tags and the numbers of tracks. */
+const telling = Effect.fnUntraced(function*(conduit: Conduit.Conduit) {
+  const told: Array<string> = []
+  yield* conduit.observe({
+    onEvent: (event) => void told.push("track" in event ? `${event._tag} ${event.track}` : event._tag),
+    onOver: () => {}
+  })
+  return told
 })
 
 const filled = (count: number) => {
@@ -189,6 +226,165 @@ describe("Conduit", () => {
       yield* conduit.detach(second)
       observer?.onEvent({ _tag: "TrackStarted", track: inner })
       assert.deepStrictEqual(told.slice(2), ["TrackStarted 3"])
+    }))
+
+  it.effect("holds what plays and what is attached meanwhile, whatever is paused, until it is released", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const { log } = yield* recording(conduit)
+      const first = yield* conduit.attach(filled(5))
+      const holding = yield* start(conduit.hold)
+      yield* TestClock.adjust("119 millis")
+      assert.isUndefined(holding.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      yield* Fiber.join(holding)
+      yield* conduit.setPaused(first, false)
+      yield* conduit.attach(filled(5))
+      yield* conduit.release
+      assert.deepStrictEqual(log, [
+        "attach 10 after nothing",
+        "pause 10",
+        "pause 10",
+        "attach 11 paused after nothing",
+        "resume 11"
+      ])
+    }))
+
+  it.effect("leaves paused what was paused before it was held, which takes no time", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const { log } = yield* recording(conduit)
+      const number = yield* conduit.attach(filled(5))
+      yield* conduit.setPaused(number, true)
+      yield* conduit.hold
+      yield* conduit.release
+      assert.deepStrictEqual(log, ["attach 10 after nothing", "pause 10", "pause 10", "pause 10"])
+    }))
+
+  it.effect("is not held any more on another connection", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const first = yield* recording(conduit)
+      yield* conduit.hold
+      yield* conduit.attach(filled(5))
+      yield* first.release
+      const second = yield* recording(conduit)
+      assert.deepStrictEqual([first.log, second.log], [["attach 10 paused after nothing"], ["attach 10 after nothing"]])
+    }))
+
+  for (
+    const [how, event, told] of [
+      ["what plays has drained", { _tag: "TrackDrained", track: 10 }, ["TrackDrained 1"]],
+      ["it has started", { _tag: "TrackStarted", track: 11 }, ["TrackStarted 2"]],
+      ["what plays is detached", undefined, []]
+    ] as const
+  ) {
+    it.effect(`goes over to what waits when ${how}, which waits for nothing any more`, () =>
+      Effect.gen(function*() {
+        const conduit = yield* Conduit.make(16)
+        const seen = yield* telling(conduit)
+        const first = yield* recording(conduit)
+        const former = yield* conduit.attach(filled(5))
+        yield* conduit.attach(filled(5), { after: "drained" })
+        if (event === undefined) yield* conduit.detach(former)
+        else first.tell(event)
+        assert.deepStrictEqual(seen, [...told])
+        // the former one is nothing to this conduit any more
+        first.tell({ _tag: "TrackStarving", track: 10 })
+        first.tell({ _tag: "TrackStarving", track: 11 })
+        assert.deepStrictEqual(seen.slice(told.length), ["TrackStarving 2"])
+        yield* first.release
+        const second = yield* recording(conduit, {}, 20)
+        assert.deepStrictEqual(second.log, ["attach 20 after nothing"])
+      }))
+  }
+
+  it.effect("lets what waited play on the next connection when what played was detached", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const first = yield* recording(conduit)
+      const former = yield* conduit.attach(filled(5))
+      yield* conduit.attach(filled(5), { after: "drained" })
+      yield* conduit.detach(former)
+      assert.deepStrictEqual(first.log.slice(2), ["detach 10"])
+      yield* first.release
+      const second = yield* recording(conduit)
+      assert.deepStrictEqual(second.log, ["attach 10 after nothing"])
+    }))
+
+  it.effect("lets nothing wait where nothing plays", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const seen = yield* telling(conduit)
+      const { log, tell } = yield* recording(conduit)
+      yield* conduit.attach(filled(5), { after: "drained" })
+      tell({ _tag: "TrackStarving", track: 10 })
+      assert.deepStrictEqual(log, ["attach 10 after nothing"])
+      assert.deepStrictEqual(seen, ["TrackStarving 1"])
+    }))
+
+  it.effect("forgets what waited when something plays in place of all", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const seen = yield* telling(conduit)
+      const first = yield* recording(conduit)
+      yield* conduit.attach(filled(5))
+      yield* conduit.attach(filled(5), { after: "drained" })
+      yield* conduit.attach(filled(5))
+      first.tell({ _tag: "TrackStarted", track: 11 })
+      first.tell({ _tag: "TrackStarted", track: 12 })
+      assert.deepStrictEqual(seen, ["TrackStarted 3"])
+      yield* first.release
+      const second = yield* recording(conduit)
+      assert.deepStrictEqual(second.log, ["attach 10 after nothing"])
+    }))
+
+  it.effect("says nothing of a former connection's tracks to one that takes none", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const seen = yield* telling(conduit)
+      const first = yield* recording(conduit)
+      const playing = yield* conduit.attach(filled(5))
+      const waiting = yield* conduit.attach(filled(5), { after: "drained" })
+      yield* first.release
+      const second = yield* recording(conduit, { attach: () => Effect.fail(lost) })
+      for (const number of [playing, waiting]) yield* conduit.setPaused(number, true)
+      second.tell({ _tag: "TrackStarving", track: 10 })
+      second.tell({ _tag: "TrackStarted", track: 11 })
+      assert.deepStrictEqual(seen, [])
+      for (const number of [waiting, playing]) yield* conduit.detach(number)
+      assert.deepStrictEqual(second.log, [])
+    }))
+
+  it.effect("knows who was there at the end of the last connection, and tells readers of each", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      let connections = 0
+      yield* conduit.read({
+        onPacket: () => {},
+        only: () => undefined,
+        onConnection: () => void connections++,
+        onOver: () => {}
+      })
+      const there = [UserId.make("5")]
+      const { release } = yield* using(conduit, { members: () => [...there] })
+      there.push(UserId.make("6"))
+      assert.deepStrictEqual(conduit.members(), there)
+      yield* release
+      assert.deepStrictEqual(conduit.members(), there)
+      assert.strictEqual(connections, 1)
+      yield* using(conduit)
+      assert.deepStrictEqual(conduit.members(), [])
+      assert.strictEqual(connections, 2)
+    }))
+
+  it.effect("tells an observer nothing after its scope", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const told = yield* Effect.scoped(telling(conduit))
+      conduit.publish({ _tag: "UserDisconnected", userId: UserId.make("5") })
+      yield* conduit.end(lost, true)
+      assert.deepStrictEqual(told, [])
     }))
 
   it.effect("has no statistics without a connection", () =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect, Pull, Schedule } from "effect"
 import * as CloseCode from "../../src/protocol/CloseCode.ts"
-import { GuildId } from "../../src/protocol/Identifier.ts"
+import { ChannelId, GuildId } from "../../src/protocol/Identifier.ts"
 import * as Policy from "../../src/session/Policy.ts"
 import { voiceCloseReason } from "../../src/voiceClose.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
@@ -16,9 +16,18 @@ describe("Policy", () => {
     assert.strictEqual(Policy.react(voiceCloseReason(4444, "")), "rejoin-once")
   })
 
+  const guildId = GuildId.make("1")
+  const channelId = ChannelId.make("2")
+  const address = { address: "192.0.2.1", port: 1 }
   const others: ReadonlyArray<readonly [Policy.Reaction, VoiceError.Reason]> = [
     ["rejoin", new VoiceError.PhaseTimedOut({ phase: "resume", elapsedMs: 1 })],
-    ["rejoin", new VoiceError.UdpLost({ address: "192.0.2.1", port: 1, sign: "address-gone" })],
+    ["rejoin", new VoiceError.JoinTimedOut({ guildId, channelId, missing: "both", elapsedMs: 1 })],
+    ["rejoin", new VoiceError.SocketOpenFailed({ endpoint: "", kind: "Refused", detail: "" })],
+    ["rejoin", new VoiceError.ProtocolViolated({ detail: "" })],
+    ["rejoin", new VoiceError.UdpFailed({ ...address, detail: "" })],
+    ["rejoin", new VoiceError.DiscoveryUnanswered({ ...address, tries: 1, elapsedMs: 1 })],
+    ["rejoin", new VoiceError.CryptoFailed({ mode: "", detail: "" })],
+    ["rejoin", new VoiceError.UdpLost({ ...address, sign: "address-gone" })],
     ["rejoin", new VoiceError.HeartbeatUnanswered({ missed: 1, silentMs: 1 })],
     ["rejoin", new VoiceError.GatewayFailed({ detail: "" })],
     ["rejoin", new VoiceError.E2eeFailed({ kind: "Group", detail: "" })],
@@ -26,7 +35,7 @@ describe("Policy", () => {
     ["stop", new VoiceError.E2eeFailed({ kind: "Engine", detail: "" })],
     ["stop", new VoiceError.E2eeFailed({ kind: "Version", detail: "" })],
     ["stop", new VoiceError.NoCommonMode({ offered: [], accepted: [] })],
-    ["stop", new VoiceError.GatewayDetached({ guildId: GuildId.make("1") })],
+    ["stop", new VoiceError.GatewayDetached({ guildId })],
     ["stop", new VoiceError.NotConnected({ operation: "" })],
     // its code is one of the other gateway
     ["stop", new VoiceError.GatewayClosed({ code: 4006, name: "", remedy: "", detail: "" })]
@@ -38,6 +47,17 @@ describe("Policy", () => {
       assert.strictEqual(Policy.never.react(reason), "stop")
     })
   }
+
+  it("has the patience that the documentation tells of", () => {
+    const { backoff: _, react: __, removal, ...durations } = Policy.standard
+    assert.strictEqual(removal, "rejoin")
+    assert.deepStrictEqual(
+      Object.fromEntries(
+        Object.entries(durations).map(([name, value]) => [name, Duration.toMillis(Duration.fromInputUnsafe(value))])
+      ),
+      { stableAfter: 60_000, gatewayPatience: 5_000, serverPatience: 60_000 }
+    )
+  })
 
   it.effect("delays ever longer, half a minute at most, ten times", () =>
     Effect.gen(function*() {

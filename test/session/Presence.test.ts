@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect } from "effect"
 import * as Gateway from "../../src/Gateway.ts"
 import { ChannelId, GuildId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import type * as Hub from "../../src/receive/Hub.ts"
 import * as Presence from "../../src/session/Presence.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import * as Intake from "../receive/intake.ts"
 import * as Rig from "./rig.ts"
 
@@ -15,8 +16,8 @@ const [me, ann, bob] = [UserId.make("1"), UserId.make("2"), UserId.make("3")] as
 
 const turns = Effect.repeat(Effect.yieldNow, { times: 20 })
 
-const make = Effect.gen(function*() {
-  const gateway = yield* Gateway.Gateway
+const makeWith = Effect.fnUntraced(function*(change: Partial<Gateway.Gateway["Service"]>) {
+  const gateway = { ...(yield* Gateway.Gateway), ...change }
   const mock = yield* MockGateway.MockGateway
   const voice = Intake.make()
   const where: { channelId: ChannelId | null } = { channelId: ours }
@@ -35,6 +36,8 @@ const make = Effect.gen(function*() {
     )
   return { mock, voice, where, presence, told, state }
 })
+
+const make = makeWith({})
 
 const test = <E>(name: string, body: Effect.Effect<void, E, Gateway.Gateway | MockGateway.MockGateway>) =>
   it.effect(name, () => body.pipe(Effect.provide(MockGateway.layer({ userId: me }))))
@@ -122,4 +125,44 @@ describe("Presence", () => {
       assert.deepStrictEqual(presence.members(), [])
     }))
   )
+
+  test(
+    "does not tell of us when we go",
+    Effect.scoped(Effect.gen(function*() {
+      const { state, told } = yield* make
+      yield* state(me, ours)
+      yield* state(me, other)
+      yield* state(me, null)
+      assert.deepStrictEqual(told, [])
+    }))
+  )
+
+  test(
+    "does not take us for somebody else once it knows who we are",
+    Effect.scoped(Effect.gen(function*() {
+      const self = yield* Deferred.make<UserId>()
+      const { presence, state } = yield* makeWith({ userId: Deferred.await(self) })
+      yield* state(me, ours)
+      yield* state(ann, ours)
+      yield* Deferred.succeed(self, me)
+      yield* turns
+      assert.deepStrictEqual(presence.members(), [ann])
+    }))
+  )
+
+  for (const how of ["gives the guild up", "ends"] as const) {
+    test(
+      `knows of nobody by a main gateway that ${how}`,
+      Effect.scoped(Effect.gen(function*() {
+        const { mock, presence, state, voice } = yield* make
+        voice.members.add(bob)
+        yield* state(ann, ours)
+        assert.deepStrictEqual(presence.members(), [bob, ann])
+        const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+        yield* how === "ends" ? mock.end(error.reason) : mock.push({ _tag: "Detached", guildId, error })
+        yield* turns
+        assert.deepStrictEqual(presence.members(), [bob])
+      }))
+    )
+  }
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Schedule, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as CloseCode from "../../src/protocol/CloseCode.ts"
 import { GuildId, UserId } from "../../src/protocol/Identifier.ts"
@@ -68,6 +68,37 @@ describe("Supervisor", () => {
         }
       }))
 
+    it.effect("rejoins again after a fault of ours that something else came behind", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        for (const code of [4004, 4006, 4004]) {
+          yield* TestClock.adjust("20 seconds")
+          yield* it.lose(code)
+          yield* second
+          assert.strictEqual((yield* session.state)._tag, "Ready")
+        }
+      }))
+
+    it.effect("numbers the attempts in a row", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        const attempts: Array<number> = []
+        yield* session.changes.pipe(
+          Stream.runForEach((state) =>
+            Effect.sync(() => state._tag === "Reconnecting" && attempts.push(state.attempt))
+          ),
+          Effect.forkScoped({ startImmediately: true })
+        )
+        for (const wait of ["1 second", "1 second", "1 second", "1 minute", "1 second"] as const) {
+          yield* TestClock.adjust(wait)
+          yield* it.lose(4006)
+          yield* second
+        }
+        assert.deepStrictEqual(attempts, [1, 2, 3, 1, 2])
+      }))
+
     it.effect("gives up after ten connections in a row that did not last", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make()
@@ -96,6 +127,20 @@ describe("Supervisor", () => {
         yield* Fiber.join(joining)
         assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
         assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
+      }))
+
+    it.effect("is tried again even when the main gateway fails then", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("1 second") } })
+        yield* it.driver.refuse(new VoiceError.SessionInvalid({ code: 4006, detail: "" }))
+        const joining = yield* Effect.forkScoped(it.join, { startImmediately: true })
+        yield* TestClock.adjust("500 millis")
+        // the leaving, and the request behind it
+        yield* it.refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
+        yield* it.refuse(new VoiceError.GatewayFailed({ detail: "not now" }))
+        yield* TestClock.adjust("5 seconds")
+        yield* Fiber.join(joining)
+        assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
       }))
 
     it.effect("ends the join with its own reason when there is no delay left", () =>
@@ -129,6 +174,19 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(it.channels(), [Rig.home])
       }))
   })
+
+  it.effect("shows that a connection is resumed, and that it was", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const states = yield* Rig.statesOf(session)
+      const error = VoiceError.make(new VoiceError.ServerCrashed({ code: 4015, detail: "" }))
+      yield* it.driver.emit({ _tag: "Resuming", error })
+      yield* second
+      yield* it.driver.emit({ _tag: "Resumed", elapsedMs: 1_000 })
+      yield* second
+      assert.deepStrictEqual(states, ["Ready", "Resuming", "Ready"])
+    }))
 
   describe("the main gateway's word", () => {
     const removals = [[4014, "Kicked"], [4022, "CallEnded"]] as const
@@ -173,6 +231,99 @@ describe("Supervisor", () => {
         const session = yield* it.join
         yield* it.say(Rig.voiceState(null))
         assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
+      }))
+
+    it.effect("no channel, then a close code that means something else: Disconnected", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.say(Rig.voiceState(null))
+        yield* TestClock.adjust("100 millis")
+        yield* it.lose(4006)
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "Disconnected")
+      }))
+
+    it.effect("4014, then no server yet: waits for one for a minute in all", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.lose(4014)
+        yield* second
+        yield* it.say(Rig.voiceServer("stale", null))
+        yield* TestClock.adjust("58999 millis")
+        assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+        yield* TestClock.adjust("1 millis")
+        assert.strictEqual((yield* session.state)._tag, "Closed")
+      }))
+
+    it.effect("4014 and nothing else: Disconnected, after five seconds", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.lose(4014)
+        yield* TestClock.adjust("4999 millis")
+        assert.strictEqual((yield* session.state)._tag, "AwaitingServer")
+        yield* TestClock.adjust("1 millis")
+        const state = yield* session.state
+        assert(state._tag === "Closed")
+        assert.strictEqual(state.error?.reason._tag, "Disconnected")
+      }))
+
+    it.effect("ends at once, and with its reason, when the main gateway ends while its word is waited for", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        yield* it.lose(4014)
+        yield* second
+        yield* it.end(new VoiceError.GatewayFailed({ detail: "gone" }))
+        yield* TestClock.adjust("1 millis")
+        const state = yield* session.state
+        assert(state._tag === "Closed")
+        assert.strictEqual(state.error?.reason._tag, "GatewayFailed")
+      }))
+
+    it.effect("stays when Discord says late that we have left, which we had to", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        const { answer } = it.discord
+        it.discord.answer = (request) => request.channel_id === null ? [] : answer(request)
+        yield* it.lose(4006)
+        yield* TestClock.adjust("3 seconds")
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        yield* it.say(Rig.voiceState(null))
+        yield* minute
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.deepStrictEqual(it.channels(), [Rig.home, null, Rig.home])
+      }))
+
+    it.effect("leaves before it asks again, where a server came without a state of its session", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds") } })
+        const session = yield* it.join
+        const { answer } = it.discord
+        it.discord.answer = () => []
+        yield* it.pushLifecycle("NewSession")
+        yield* TestClock.adjust("16 seconds")
+        assert.strictEqual((yield* session.state)._tag, "Reconnecting")
+        it.discord.answer = answer
+        yield* it.say(Rig.voiceServer("half"))
+        yield* second
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.deepStrictEqual(it.channels(), [Rig.home, Rig.home, null, Rig.home])
+      }))
+
+    it.effect("hears what is said while a connection closes", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({}, Effect.sleep("1 second"))
+        const session = yield* it.join
+        yield* it.pushLifecycle("NewSession")
+        yield* TestClock.adjust("500 millis")
+        const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId: Rig.guildId }))
+        yield* it.push({ _tag: "Detached", guildId: Rig.guildId, error })
+        yield* second
+        assert.strictEqual((yield* Rig.endOf(session))._tag, "GatewayDetached")
+        assert.notInclude(it.channels().slice(1), Rig.home)
       }))
 
     it.effect("waits longer while the main gateway is away, and joins in its new session", () =>
@@ -408,6 +559,20 @@ describe("Supervisor", () => {
           }
         }))
     }
+
+    it.effect("does not take its own leaving for a removal", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds"), removal: "stop" } })
+        const session = yield* it.join
+        const { answer } = it.discord
+        it.discord.answer = Rig.refusing
+        yield* it.lose(4006)
+        yield* TestClock.adjust("26 seconds")
+        assert.strictEqual((yield* session.state)._tag, "Reconnecting")
+        it.discord.answer = answer
+        yield* TestClock.adjust("10 seconds")
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+      }))
 
     it.effect("without delay and end: one attempt after another, until it works", () =>
       Effect.gen(function*() {

@@ -7,7 +7,7 @@ import * as Whereabouts from "../../src/session/Whereabouts.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
 import * as Time from "../../src/testing/Time.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
-import { guildId, home, me, other, voiceServer, voiceState } from "./rig.ts"
+import { guildId, home, me, other, stateOf, voiceServer, voiceState } from "./rig.ts"
 
 const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkScoped(effect, { startImmediately: true })
 const silent = { mute: false, deaf: false }
@@ -91,6 +91,22 @@ describe("Whereabouts", () => {
       assert.isUndefined(fiber.pollUnsafe())
       yield* say(voiceServer("after"))
       assert.strictEqual(yield* outcome(fiber), "after")
+    })
+  )
+
+  test(
+    "is answered neither by a server alone nor by the state of another channel",
+    Effect.gen(function*() {
+      const { request, say, take } = yield* rig()
+      yield* say(voiceState(home), voiceServer("before"))
+      const fiber = yield* request(home)
+      yield* take
+      yield* say(voiceServer("alone"))
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* say(voiceState(other), voiceServer("elsewhere"))
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* say(voiceState(home))
+      assert.strictEqual(yield* outcome(fiber), "elsewhere")
     })
   )
 
@@ -257,6 +273,77 @@ describe("Whereabouts", () => {
     })
   )
 
+  for (
+    const [name, isSpared, between] of [
+      ["for ten seconds", true, "9 seconds"],
+      ["until it has answered somebody", false, "answer"]
+    ] as const
+  ) {
+    test(
+      `spares who leaves the waiting for a gateway that was silent, ${name}`,
+      Effect.gen(function*() {
+        const { gateway, request, say, whereabouts } = yield* rig()
+        yield* say(voiceState(home))
+        const first = yield* start(whereabouts.leave)
+        yield* Time.advance("2 seconds")
+        yield* Fiber.join(first)
+        const another = yield* Whereabouts.make(gateway, guildId)
+        if (between === "answer") {
+          const asking = yield* request(home, true)
+          yield* Time.advance("1 millis")
+          yield* say(voiceState(null))
+          yield* Fiber.interrupt(asking)
+        } else yield* Time.advance(between)
+        yield* say(voiceState(home))
+        const leaving = yield* start(another.leave)
+        yield* Time.advance("1 millis")
+        assert.strictEqual(leaving.pollUnsafe() !== undefined, isSpared)
+      })
+    )
+  }
+
+  test(
+    "does not take a gateway for silent that could not say yet that somebody leaves",
+    Effect.gen(function*() {
+      const { hold, release, request, say, whereabouts } = yield* rig()
+      yield* say(voiceState(home))
+      yield* hold
+      const asking = yield* request(home, true)
+      yield* Time.advance("3 seconds")
+      yield* Fiber.interrupt(asking)
+      yield* release
+      yield* Time.advance("1 millis")
+      const leaving = yield* start(whereabouts.leave)
+      yield* Time.advance("1 second")
+      assert.isUndefined(leaving.pollUnsafe())
+    })
+  )
+
+  test(
+    "does not come again for a server where it is elsewhere by then",
+    Effect.gen(function*() {
+      const { request, say, take, waiting } = yield* rig()
+      const fiber = yield* request(home)
+      yield* take
+      yield* say(voiceState(home))
+      yield* Time.advance("3 seconds")
+      yield* say(voiceState(other))
+      yield* Time.advance("5 seconds")
+      assert.strictEqual(yield* waiting, 0)
+      yield* say(voiceState(home), voiceServer("late"))
+      assert.strictEqual(yield* outcome(fiber), "late")
+    })
+  )
+
+  test(
+    "fails with why the gateway does not know who we are",
+    Effect.gen(function*() {
+      const { request } = yield* rig(VoiceError.fail(new VoiceError.GatewayFailed({ detail: "no id" })))
+      yield* Time.advance("1 millis")
+      assert.strictEqual(yield* outcome(yield* request(home)), "GatewayFailed")
+    })
+  )
+
   test(
     "fails with what the gateway fails with",
     Effect.gen(function*() {
@@ -270,6 +357,168 @@ describe("Whereabouts", () => {
       const ended = yield* request(home)
       yield* end(new VoiceError.GatewayFailed({ detail: "gone" }))
       assert.strictEqual(yield* outcome(ended), "GatewayFailed")
+    })
+  )
+
+  test(
+    "leaves what it has just asked for, as soon as it was granted",
+    Effect.gen(function*() {
+      const { request, say, take, whereabouts } = yield* rig()
+      yield* Fiber.interrupt(yield* request(home))
+      yield* take
+      const leaving = yield* start(whereabouts.leave)
+      assert.isNull((yield* take).channel_id)
+      yield* Time.advance("500 millis")
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* say(voiceState(home))
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* say(voiceState(null))
+      assert.isDefined(leaving.pollUnsafe())
+    })
+  )
+
+  test(
+    "waits for what it has asked for a second after it was asked, and not after that",
+    Effect.gen(function*() {
+      const { hold, release, request, whereabouts } = yield* rig()
+      // the second begins when the request has left
+      yield* hold
+      const asking = yield* request(home)
+      yield* Time.advance("5 seconds")
+      yield* release
+      yield* Time.advance("600 millis")
+      yield* Fiber.interrupt(asking)
+      const leaving = yield* start(whereabouts.leave)
+      yield* Time.advance("399 millis")
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* Time.advance("1 millis")
+      assert.isDefined(leaving.pollUnsafe())
+    })
+  )
+
+  for (const last of ["Detached", "end"] as const) {
+    test(
+      `waits no more for what it has asked for when the gateway says that it will not come (${last})`,
+      Effect.gen(function*() {
+        const { end, request, say, whereabouts } = yield* rig()
+        yield* Fiber.interrupt(yield* request(home))
+        const leaving = yield* start(whereabouts.leave)
+        yield* Time.advance("500 millis")
+        assert.isUndefined(leaving.pollUnsafe())
+        const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+        if (last === "Detached") yield* say({ _tag: "Detached", guildId, error })
+        else yield* Effect.andThen(end(error.reason), Time.advance("1 millis"))
+        assert.isDefined(leaving.pollUnsafe())
+      })
+    )
+  }
+
+  describe("being in no channel", () => {
+    for (
+      const [name, steps, expected] of [
+        ["is our own leaving, which was followed by a request", ["home", "leave", "ask"], 0],
+        ["is news when we have left and asked for nothing", ["home", "leave"], 1],
+        ["is our own taking back of what was not granted yet", ["ask", "leave", "ask"], 0],
+        ["is news where we had nothing to leave", ["leave", "ask", "home"], 1],
+        ["is news the second time", ["home", "leave", "ask", "gone", "home"], 1],
+        ["is news in a session that knows nothing of our leaving", ["home", "leave", "ask", "new session"], 1],
+        ["is our own leaving nine seconds ago", ["home", "leave", "ask", "9 seconds"], 0],
+        ["is news eleven seconds after our leaving", ["home", "leave", "ask", "11 seconds"], 1],
+        [
+          "is our own leaving that had to wait",
+          ["home", "hold", "leave", "11 seconds", "release", "ask", "9 seconds"],
+          0
+        ]
+      ] as const
+    ) {
+      test(
+        name,
+        Effect.gen(function*() {
+          const { hold, pushLifecycle, release, say, whereabouts } = yield* rig()
+          for (const step of steps) {
+            switch (step) {
+              case "home":
+                yield* say(voiceState(home))
+                break
+              case "gone":
+                yield* say(voiceState(null))
+                break
+              case "ask":
+                yield* start(whereabouts.tell(home, silent))
+                break
+              case "leave":
+                yield* start(whereabouts.tell(null, silent))
+                break
+              case "hold":
+                yield* hold
+                break
+              case "release":
+                yield* Effect.andThen(release, Time.advance("1 millis"))
+                break
+              case "new session":
+                yield* Effect.andThen(pushLifecycle("NewSession"), Time.advance("1 millis"))
+                break
+              default:
+                yield* Time.advance(step)
+            }
+          }
+          const { states } = whereabouts.now()
+          yield* say(voiceState(null))
+          assert.strictEqual(whereabouts.now().states - states, expected)
+          assert.isNull(whereabouts.now().channelId)
+        })
+      )
+    }
+  })
+
+  test(
+    "knows whether the gateway is away",
+    Effect.gen(function*() {
+      const { pushLifecycle, whereabouts } = yield* rig()
+      for (const back of ["Resumed", "NewSession"] as const) {
+        yield* Effect.andThen(pushLifecycle("Lost"), Time.advance("1 millis"))
+        assert.isTrue(whereabouts.now().isAway)
+        yield* Effect.andThen(pushLifecycle(back), Time.advance("1 millis"))
+        assert.isFalse(whereabouts.now().isAway)
+      }
+    })
+  )
+
+  test(
+    "knows what was kept from us in the last channel",
+    Effect.gen(function*() {
+      const { say, whereabouts } = yield* rig()
+      yield* say({ _tag: "VoiceState", state: { ...stateOf(home), mute: true } })
+      const { restrictions } = whereabouts.now()
+      assert.isTrue(restrictions.serverMute)
+      yield* say(voiceState(null))
+      assert.deepStrictEqual(whereabouts.now().restrictions, restrictions)
+    })
+  )
+
+  test(
+    "notices that whoever it may be has left",
+    Effect.gen(function*() {
+      const { say, whereabouts } = yield* rig(Effect.never)
+      yield* say(voiceState(home))
+      const leaving = yield* start(whereabouts.leave)
+      yield* Time.advance("1 second")
+      assert.isUndefined(leaving.pollUnsafe())
+      yield* say(voiceState(null))
+      assert.isDefined(leaving.pollUnsafe())
+    })
+  )
+
+  test(
+    "does not learn late that it was in a guild that the gateway has given up",
+    Effect.gen(function*() {
+      const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
+      const { say, whereabouts } = yield* rig(Deferred.await(self))
+      const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+      yield* say(voiceState(home), { _tag: "Detached", guildId, error })
+      yield* Deferred.succeed(self, me)
+      yield* Time.advance("1 millis")
+      assert.isNull(whereabouts.now().channelId)
     })
   )
 

@@ -1,4 +1,4 @@
-import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Gateway from "../../src/Gateway.ts"
@@ -8,6 +8,7 @@ import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as MockGateway from "../../src/testing/MockGateway.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
 import { voiceCloseReason } from "../../src/voiceClose.ts"
+import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 
 export const guildId = GuildId.make("10")
@@ -54,8 +55,11 @@ export const answering = (): Discord["answer"] => {
 /** As Discord does where it does not let us in: nothing, unless we leave. */
 export const refusing: Discord["answer"] = ({ channel_id }) => channel_id === null ? [voiceState(null)] : []
 
-/** A session in `home`, with the gateway and the driver in the test's hands. */
-export const make = Effect.fnUntraced(function*(options: Partial<VoiceSession.JoinOptions> = {}) {
+/** A session in `home`, with the gateway and the driver in the test's hands. `closing` is what the end of a connection takes. */
+export const make = Effect.fnUntraced(function*(
+  options: Partial<VoiceSession.JoinOptions> = {},
+  closing: Effect.Effect<void> = Effect.void
+) {
   const discord: Discord = { requests: [], answer: answering() }
   const context = yield* Layer.build(Layer.mergeAll(
     MockGateway.layer({
@@ -71,7 +75,13 @@ export const make = Effect.fnUntraced(function*(options: Partial<VoiceSession.Jo
     Effect.all([MockGateway.MockGateway, MockVoiceDriver.MockVoiceDriver]),
     context
   )
-  const join = VoiceSession.join({ guildId, channelId: home, ...options }).pipe(Effect.provideContext(context))
+  const connects = Context.get(context, VoiceDriver.VoiceDriver)
+  const join = VoiceSession.join({ guildId, channelId: home, ...options }).pipe(
+    Effect.provideService(VoiceDriver.VoiceDriver, {
+      connect: (...record) => Effect.andThen(Effect.addFinalizer(() => closing), connects.connect(...record))
+    }),
+    Effect.provideContext(context)
+  )
   return {
     ...gateway,
     discord,
