@@ -112,8 +112,8 @@ export const make = (options: {
       line.untilMs = toMs
       return { kind: "missing", frames, aheadSamples: 0 }
     }
+    // nothing waits: the line is left
     line.untilMs = undefined
-    line.missing = 0
     return frames.length === 0 ? silent : { kind: kindOf(frames), frames, aheadSamples: 0 }
   }
 
