@@ -268,12 +268,10 @@ describe("Part", () => {
   it("counts what fits nothing of an SSRC while another one's clock jumps", () => {
     const { part } = live()
     for (const ssrc of [7, 8]) part.take({ ...plain(0), ssrc })
-    part.take({ ...plain(1), ssrc: 8, timestamp: 100_000_000 })
-    for (const base of [1_000_000_000, 2_000_000_000]) {
-      for (const n of [1, 2, 3]) part.take({ ...plain(n), timestamp: base + n * 960 })
-    }
+    for (const n of [1, 2]) part.take({ ...plain(n), ssrc: 8, timestamp: 100_000_000 + n * 960 })
+    for (const n of [1, 2, 3]) part.take({ ...plain(n), timestamp: 1_000_000_000 + n * 960 })
     part.finish(48_000)
-    assert.deepInclude(part.counts, { malformed: 1, written: 8 })
+    assert.deepInclude(part.counts, { malformed: 2, written: 5 })
   })
 
   it("puts a packet of a former SSRC in its place that is overtaken by the next one's", () => {
