@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Layer, type Scope } from "effect"
+import { Effect, Fiber, type Layer, type Scope } from "effect"
 import * as Dave from "../src/Dave.ts"
 import * as FrameRing from "../src/driver/FrameRing.ts"
 import * as E2eeFrame from "../src/protocol/E2eeFrame.ts"
@@ -36,9 +36,16 @@ const encrypted = Effect.fnUntraced(function*(group: Dave.Group, frames: Readonl
 })
 
 const decrypted = (group: Dave.Group, from: UserId, frame: Uint8Array) =>
-  Effect.callback<Uint8Array | Dave.DecryptFailure>((resume) =>
-    group.decrypt(from, frame, (result) => resume(Effect.succeed(result)))
-  )
+  Effect.callback<Uint8Array | Dave.DecryptFailure>((resume) => {
+    // whoever has lent the bytes uses them for the next packet
+    const lent = frame.slice()
+    group.decrypt(
+      from,
+      lent,
+      (result) => resume(Effect.succeed(typeof result === "string" ? result : Uint8Array.from(result)))
+    )
+    lent.fill(0)
+  })
 
 const frames = Array.from({ length: 40 }, (_, i) => Uint8Array.of(0xfc, i, ...Array.from({ length: i * 3 }, () => i)))
 
@@ -93,6 +100,40 @@ for (const [where, layer] of layers) {
         assert(secret !== undefined)
         assert.strictEqual(yield* decrypted(group(cid), bob, secret), "Undecryptable")
         assert.isNotString(yield* decrypted(group(ann), bob, secret))
+      })
+    )
+
+    test(
+      "who begins anew is added again, and knows the voice gateway from before",
+      Effect.gen(function*() {
+        const server = yield* Server.make(ids)
+        yield* server.add(bob)
+        yield* server.add(cid)
+        yield* server.remove(bob)
+        yield* server.addAgain(bob)
+        assert.deepStrictEqual(server.group(bob).membership(), server.group(ann).membership())
+        const [first] = (yield* encrypted(server.group(ann), frames.slice(3, 4))).made
+        const heard = yield* decrypted(server.group(bob), ann, first ?? new Uint8Array())
+        assert(typeof heard !== "string")
+        assert.deepStrictEqual(Uint8Array.from(heard), frames[3])
+        // as a committer, too
+        yield* server.remove(ann)
+        assert.deepStrictEqual(server.group(bob).membership(), server.group(cid).membership())
+      })
+    )
+
+    test(
+      "what was to be decrypted before a group begins anew is decrypted before",
+      Effect.gen(function*() {
+        const server = yield* Server.make(ids)
+        yield* server.add(bob)
+        const [first] = (yield* encrypted(server.group(ann), frames.slice(3, 4))).made
+        const heard = yield* Effect.forkChild(
+          decrypted(server.group(bob), ann, first ?? new Uint8Array()),
+          { startImmediately: true }
+        )
+        yield* server.group(bob).create(1)
+        assert.deepStrictEqual(yield* Fiber.join(heard), frames[3])
       })
     )
 

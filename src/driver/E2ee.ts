@@ -200,9 +200,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     membership = undefined
     commit = undefined
     keyPackage = undefined
-    isOpening = false
     groupVersion = wanted
-    if (wanted === 0) return Effect.void
+    if (wanted === 0) {
+      isBeginning = false
+      return Effect.void
+    }
     // a group may take its time, and audio must know at once
     show()
     return group.create(wanted).pipe(
@@ -239,8 +241,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     isBeginning = false
     unreadable = 0
     recoveriesInRow = 0
-    // what the others cannot read yet is better held than lost; where a group goes on, they follow in no time
-    isOpening = former === undefined && versions.inForce() > 0 && transition !== 0
+    // what the others cannot read yet is better held than lost; where a group goes on, they follow in no time, and with a
+    // transition 0 all are ready
+    isOpening = former === undefined
     openingUntilMs = now() + openingMs
     prepare(transition, groupVersion)
   }
@@ -259,7 +262,6 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       recoveries++
       versions.forget(false)
       invalid = transition
-      unreadable = 0
       lastRecoveryMs = now()
       send({ op: 31, d: { transition_id: transition } })
       return begin(groupVersion)

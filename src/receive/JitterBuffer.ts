@@ -96,7 +96,7 @@ const pauseMs = 200
 /** How fast media time is otherwise put right, in milliseconds for each 20 ms. */
 const slewMs = 2
 
-/** How many of the places before the next one are remembered. A power of two. */
+/** How many of the places before the next one are remembered: more than a packet may be behind. A power of two. */
 const remembered = 1_024
 
 const unit = 120
@@ -152,7 +152,7 @@ export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuff
     observe(packet)
     const { index } = packet
     if (isStarted && index < nextIndex) {
-      if (nextIndex - index <= remembered && wasDelivered[index & (remembered - 1)] === 1) duplicates++
+      if (wasDelivered[index & (remembered - 1)] === 1) duplicates++
       else late++
       return
     }

@@ -87,13 +87,13 @@ export const make = (options: {
         line.untilMs = fromMs
       }
       const offMs = head.atMs - line.untilMs
+      const isBehind = offMs < -toleranceMs
+      if (!isBehind && line.untilMs >= toMs - epsilonMs) break
       if (offMs > toleranceMs) {
         line.untilMs = undefined
         slipped = true
         continue
       }
-      const isBehind = offMs < -toleranceMs
-      if (!isBehind && line.untilMs >= toMs - epsilonMs) break
       waiting.shift()
       frames.push(head)
       line.isQuiet = head.kind === "silence"
@@ -112,8 +112,8 @@ export const make = (options: {
       line.untilMs = toMs
       return { kind: "missing", frames, aheadSamples: 0 }
     }
+    // nothing waits: the line is left
     line.untilMs = undefined
-    line.missing = 0
     return frames.length === 0 ? silent : { kind: kindOf(frames), frames, aheadSamples: 0 }
   }
 
@@ -123,8 +123,8 @@ export const make = (options: {
     for (const userId of participants()) parts.set(userId, silent)
     for (const [userId, line] of lines) {
       const said = part(line, atMs)
-      // who has left is heard to the end
-      if (parts.has(userId) || said.frames.length > 0 || said.aheadSamples > 0) parts.set(userId, said)
+      // who has left is heard to the end, also of a frame that lasts for several ticks; but nobody waits for more
+      if (parts.has(userId) || said.kind === "audio" || said.frames.length > 0) parts.set(userId, said)
       if (line.untilMs === undefined && line.waiting.length === 0) lines.delete(userId)
     }
     onTick({ index: index++, atMs, participants: parts })

@@ -3,6 +3,8 @@ import { gcm } from "@noble/ciphers/aes.js"
 import { xchacha20poly1305 } from "@noble/ciphers/chacha.js"
 import { xsalsa20poly1305 } from "@noble/ciphers/salsa.js"
 import { Arbitrary, Schema } from "effect"
+import nacl from "tweetnacl"
+import { vi } from "vitest"
 import { type Cipher, type CipherOptions, counterLimit, headerLimit, sealLimit } from "../../src/crypto/Cipher.ts"
 import * as registry from "../../src/crypto/registry.ts"
 import * as SodiumMemory from "../../src/crypto/SodiumMemory.ts"
@@ -13,6 +15,17 @@ import { bytes, list, u16, u32, uint } from "../protocol/arbitraries.ts"
 import { fromHex, toHex } from "../vectors/hex.ts"
 import rtp from "../vectors/rtp.json" with { type: "json" }
 import sealing from "../vectors/sealing.json" with { type: "json" }
+
+/** The function under `nacl.secretbox` that seals. */
+interface SecretBox {
+  crypto_secretbox: (
+    box: Uint8Array,
+    message: Uint8Array,
+    length: number,
+    nonce: Uint8Array,
+    key: Uint8Array
+  ) => number
+}
 
 const sodium = await SodiumMemory.get()
 const key = fromHex(sealing.key)
@@ -337,6 +350,33 @@ describe.each(modes)("%s", (mode) => {
   })
 })
 
+describe("tweetnacl", () => {
+  it("is left neither key nor packet after the end, nor where more room was made", () => {
+    // tweetnacl exports `lowlevel`, but its type declarations leave it out
+    const { lowlevel } = nacl as unknown as { readonly lowlevel: SecretBox }
+    const seal = vi.spyOn(lowlevel, "crypto_secretbox")
+    const cipher = make("xsalsa20_poly1305_suffix")
+    const used = () => {
+      const [box, , , , key] = seal.mock.lastCall ?? assert.fail("nothing is sealed")
+      return { box, key }
+    }
+    const small = filled(new Uint8Array(100), silence)
+    cipher.seal(small, 12, silence.length)
+    const former = used()
+    assert.isTrue(former.box.some((byte) => byte !== 0))
+    assert.deepStrictEqual(former.key, key)
+    cipher.seal(new Uint8Array(10_000).fill(7), 12, 5_000)
+    const { box, key: held } = used()
+    seal.mockRestore()
+    assert.notStrictEqual(box, former.box)
+    assert.isTrue(former.box.every((byte) => byte === 0))
+    assert.isTrue(box.some((byte) => byte !== 0))
+    cipher.close()
+    assert.isTrue(box.every((byte) => byte === 0))
+    assert.isTrue(held.every((byte) => byte === 0))
+  })
+})
+
 describe("packets of the lab", () => {
   it.each(rtp.sealed)("$name", ({ clearLength, hex, key, mode, plain }) => {
     assert.isTrue(isEncryptionMode(mode))
@@ -384,6 +424,19 @@ describe("the memory of libsodium", () => {
     const next = make(mode)
     for (let i = 0; i < 20; i++) assert.isTrue(next.allocate(100).every((byte) => byte === 0))
     next.close()
+  })
+
+  it("refuses what no datagram can hold and what has no room in it", () => {
+    const cipher = make(mode)
+    const scratchEnd = sodium.scratch + sodium.scratchBytes
+    const behind = sodium.module.HEAPU8.slice(scratchEnd, scratchEnd + 1_000)
+    const buffer = new Uint8Array(67_000).fill(7)
+    assert.strictEqual(cipher.seal(buffer, 12, 66_000), -1)
+    assert.strictEqual(cipher.open(buffer, 12, 66_000), -1)
+    assert.strictEqual(cipher.sealed(), 0)
+    assert.isTrue(buffer.every((byte) => byte === 7))
+    assert.deepStrictEqual(sodium.module.HEAPU8.slice(scratchEnd, scratchEnd + 1_000), behind)
+    cipher.close()
   })
 
   it("holds neither key nor packet after the end", () => {
@@ -446,6 +499,7 @@ describe("the memory of libsodium", () => {
   it("survives growing all the same: stale views are refused, everything else works on", () => {
     const cipher = make(mode, { counterStart: 1 })
     const stale = filled(cipher.allocate(100), silence)
+    const lent = cipher.workspace.next(100)
     const block = sodium.module._malloc(64 * 1024 * 1024)
     assert.strictEqual(stale.length, 0)
     assert.strictEqual(cipher.seal(stale, 12, silence.length), -1)
@@ -453,6 +507,9 @@ describe("the memory of libsodium", () => {
     const expected = sealing.vectors.find((vector) => vector.mode === mode && vector.name === "a silence frame")
     const fresh = filled(cipher.allocate(100), silence)
     assert.strictEqual(toHex(fresh.subarray(0, cipher.seal(fresh, 12, silence.length))), expected?.sealed)
+    assert.strictEqual(lent.length, 0)
+    for (let i = 0; i < 300; i++) assert.isAtLeast(cipher.workspace.next(100).length, 100)
+    for (let i = 0; i < 301; i++) cipher.workspace.release()
     sodium.module._free(block)
     cipher.close()
   })

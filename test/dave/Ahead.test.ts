@@ -11,7 +11,7 @@ const rig = (encrypting = true) => {
   assert(ring.buffer instanceof SharedArrayBuffer)
   const { buffer } = ring
   let writer: Ahead.Writer | undefined
-  const state = { encrypting, epoch: 1, fails: false, encrypted: 0, failed: 0, opened: 0, closed: 0 }
+  const state = { encrypting, epoch: 1, fails: false, expansion: 0, encrypted: 0, failed: 0, opened: 0, closed: 0 }
   const source = Ahead.source(ring, {
     isEncrypting: () => state.encrypting,
     onFrame: (isEncrypted) => {
@@ -33,7 +33,10 @@ const rig = (encrypting = true) => {
     ring,
     state,
     source,
-    fill: () => writer?.fill((frame) => state.fails ? undefined : Uint8Array.of(state.epoch, ...frame)),
+    fill: () =>
+      writer?.fill((frame) =>
+        state.fails ? undefined : Uint8Array.of(state.epoch, ...frame, ...new Uint8Array(state.expansion))
+      ),
     restart: () => writer?.restart(),
     take: () => {
       if (source.next() < 0) return undefined
@@ -116,6 +119,25 @@ describe("Ahead", () => {
     assert.deepInclude(state, { opened: 1, closed: 1 })
     source.close()
     assert.deepInclude(state, { opened: 1, closed: 1 })
+  })
+
+  it("is begun before its turn comes", () => {
+    const { fill, ring, state, take } = rig()
+    assert.strictEqual(state.opened, 1)
+    ring.write(frame(1), 960)
+    fill()
+    assert.deepStrictEqual(take(), [1, 1, 1, 1])
+  })
+
+  it("keeps a frame for which there is no room until there is", () => {
+    const { fill, ring, state, take } = rig()
+    state.expansion = 7_000
+    for (let i = 1; i <= 20; i++) assert.isTrue(ring.write(frame(i), 960))
+    fill()
+    for (let i = 1; i <= 20; i++) {
+      assert.deepStrictEqual(take()?.slice(0, 4), [1, i, i, i])
+      fill()
+    }
   })
 
   it("skips what is discarded", () => {

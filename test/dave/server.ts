@@ -65,6 +65,13 @@ export const make = Effect.fnUntraced(function*(ids: ReadonlyArray<UserId>) {
       else leaves[blank] = userId
       yield* group(userId).welcome(welcome)
     }),
+    /** Adds one who was removed and begins anew, as after what could not be used: nobody tells who the voice gateway is. */
+    addAgain: Effect.fnUntraced(function*(userId: UserId) {
+      const keyPackage = Result.getOrThrow(KeyPackage.decode(yield* group(userId).create(1), userId))
+      const welcome = yield* change(sender.add(groupId, epoch, keyPackage))
+      leaves[leaves.indexOf(undefined)] = userId
+      yield* group(userId).welcome(welcome)
+    }),
     remove: Effect.fnUntraced(function*(userId: UserId) {
       const leaf = leaves.indexOf(userId)
       leaves[leaf] = undefined

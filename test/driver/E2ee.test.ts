@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, type Scope } from "effect"
+import { Effect, Exit, Latch, Scope } from "effect"
 import * as Dave from "../../src/Dave.ts"
 import * as E2ee from "../../src/driver/E2ee.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
 import type * as Line from "../../src/driver/Line.ts"
 import type { Gate } from "../../src/driver/MediaSender.ts"
 import type * as Signalling from "../../src/driver/Signalling.ts"
@@ -37,11 +38,12 @@ const prepareEpoch = (epoch: number, protocol_version = 1): VoicePayload.ServerM
   d: { epoch, protocol_version }
 })
 
-/** The encryption of a connection, and everything that it says. */
-const rig = Effect.fnUntraced(function*() {
+/** The encryption of a connection, and everything that it says. `engine` changes what the group does. */
+const rig = Effect.fnUntraced(function*(engine: (group: Dave.Group) => Partial<Dave.Group> = () => ({})) {
   const dave = yield* Dave.Dave
   const mock = yield* MockDave.MockDave
-  const group = yield* dave.open({ userId: self, channelId: ChannelId.make("20") })
+  const opened = yield* dave.open({ userId: self, channelId: ChannelId.make("20") })
+  const group = { ...opened, ...engine(opened) }
   const clock = { nowMs: 1_000_000 }
   const sent: Array<Signalling.Outgoing> = []
   const gates: Array<Gate> = []
@@ -89,8 +91,8 @@ const rig = Effect.fnUntraced(function*() {
 })
 
 /** In a group with the guest, whose first transition was executed. */
-const member = Effect.fnUntraced(function*() {
-  const made = yield* rig()
+const member = Effect.fnUntraced(function*(engine?: (group: Dave.Group) => Partial<Dave.Group>) {
+  const made = yield* rig(engine)
   yield* made.say(connected(guest), description(1))
   yield* made.e2ee.onFrame({ op: 25, seq: 0, externalSender: bytes })
   yield* made.propose
@@ -225,7 +227,7 @@ describe("E2ee", () => {
       yield* say(execute(5))
       assert.deepStrictEqual(state(), { version: 0, transitioning: false }, "a plain call has no privacy code")
       hear(MockDave.protect(frame, 1))
-      assert.lengthOf(heard, 3, "one who is late is still understood")
+      assert.deepStrictEqual(heard, [frame, frame, frame], "one who is late is still understood")
       assert.strictEqual(e2ee.statistics().unencrypted, 1)
     })
   )
@@ -240,7 +242,10 @@ describe("E2ee", () => {
       assert.deepStrictEqual(take(), ["26"])
       assert.strictEqual(state()?.version, 0)
       assert.deepStrictEqual(gate(), { _tag: "open" }, "audio goes on, as it was")
+      hear(MockDave.protect(frame, 1))
+      assert.deepStrictEqual(heard, [], "one who is early cannot be understood yet")
       yield* welcome(6)
+      assert.deepStrictEqual(heard.splice(0), [frame])
       assert.deepStrictEqual(take(), ["23:6"])
       assert.deepStrictEqual(state(), { version: 0, transitioning: true }, "a plain call has no privacy code")
       yield* say(execute(6))
@@ -252,6 +257,122 @@ describe("E2ee", () => {
       clock.nowMs += 1
       hear(frame)
       assert.lengthOf(heard, 1)
+    })
+  )
+
+  test(
+    "what looks encrypted is plain in a plain call, unless an upgrade is announced",
+    Effect.gen(function*() {
+      const { hear, heard, say } = yield* rig()
+      const strange = MockDave.protect(frame, 1)
+      yield* say(connected(guest), description(1), description(0))
+      hear(strange)
+      assert.deepStrictEqual(heard, [strange])
+      yield* say(prepare(5, 1))
+      hear(strange)
+      assert.lengthOf(heard, 1)
+    })
+  )
+
+  test(
+    "a group that begins anew ends a downgrade that was announced",
+    Effect.gen(function*() {
+      const { clock, e2ee, hear, heard, say, state } = yield* member()
+      yield* say(prepare(5, 0), prepareEpoch(1))
+      assert.isFalse(state()?.transitioning)
+      hear(frame)
+      clock.nowMs += 10_001
+      hear(frame)
+      assert.deepStrictEqual(heard, [frame], "plain frames for ten seconds")
+      assert.strictEqual(e2ee.statistics().unencrypted, 1)
+      yield* say(execute(5))
+      assert.strictEqual(state()?.version, 1)
+    })
+  )
+
+  test(
+    "audio waits as long for the next group as for the first",
+    Effect.gen(function*() {
+      const { clock, gate, say, welcome } = yield* rig()
+      yield* say(connected(guest), description(1))
+      yield* welcome(0)
+      assert.deepStrictEqual(gate(), { _tag: "open" })
+      clock.nowMs += 60_000
+      yield* say(prepareEpoch(1))
+      assert.deepStrictEqual(gate(), { _tag: "hold", untilMs: clock.nowMs + 5_000, afterwards: "drop" })
+    })
+  )
+
+  test(
+    "audio waits while the engine still makes the key",
+    Effect.gen(function*() {
+      const { gate, say, state } = yield* rig(() => ({ create: () => Effect.never }))
+      yield* say(connected(guest))
+      yield* Effect.forkScoped(say(description(1)))
+      yield* settle
+      assert.strictEqual(gate()?._tag, "hold")
+      assert.strictEqual(state()?.version, 1)
+    })
+  )
+
+  test(
+    "an epoch of others that is told before Session Description leaves us to ask for a place in the group",
+    Effect.gen(function*() {
+      const { say, take } = yield* rig()
+      yield* say(connected(guest), prepareEpoch(2))
+      assert.deepStrictEqual(take(), [])
+      yield* say(description(1))
+      assert.deepStrictEqual(take(), ["26"])
+    })
+  )
+
+  test(
+    "what comes while the engine takes a commit waits for its end",
+    Effect.gen(function*() {
+      const taken = yield* Latch.make()
+      const { commit, hear, heard } = yield* member((group) => ({
+        commit: (bytes) => Effect.andThen(taken.await, group.commit(bytes))
+      }))
+      yield* Effect.forkScoped(commit(3))
+      yield* settle
+      hear(MockDave.protect(frame, 1))
+      hear(MockDave.protect(bytes, 2))
+      assert.deepStrictEqual(heard, [])
+      yield* taken.open
+      yield* settle
+      assert.deepStrictEqual(heard, [bytes])
+    })
+  )
+
+  test(
+    "the end of the connection closes what is sent, and nothing is heard behind it",
+    Effect.gen(function*() {
+      let closed = 0
+      const answers: Array<() => void> = []
+      const scope = yield* Scope.make()
+      const made = yield* Scope.provide(
+        member((group) => ({
+          protect: (ring, options) => ({
+            ...group.protect(ring, options),
+            close: () => {
+              closed++
+            }
+          }),
+          decrypt: (from, payload, done) => answers.push(() => group.decrypt(from, payload, done))
+        })),
+        scope
+      )
+      const source = made.e2ee.protect(FrameRing.make({ shared: false }))
+      made.e2ee.protect(FrameRing.make({ shared: false })).close?.()
+      assert.strictEqual(closed, 1)
+      made.hear(MockDave.protect(frame, 1))
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(closed, 2)
+      for (const answer of answers) answer()
+      assert.lengthOf(answers, 1)
+      assert.deepStrictEqual(made.heard, [])
+      source.close?.()
+      assert.strictEqual(closed, 2)
     })
   )
 
@@ -377,6 +498,20 @@ describe("E2ee", () => {
   )
 
   test(
+    "does not give up while each recovery leads to a group",
+    Effect.gen(function*() {
+      const { commit, failures, mock, take, welcome } = yield* member()
+      for (let i = 0; i < 12; i++) {
+        yield* mock.refuse("commit")
+        yield* commit(i)
+        assert.deepStrictEqual(take(), [`31:${i}`, "26"])
+        yield* welcome(0)
+      }
+      assert.deepStrictEqual(failures, [])
+    })
+  )
+
+  test(
     "proposals that are refused are counted and not committed",
     Effect.gen(function*() {
       const { e2ee, mock, propose, take } = yield* member()
@@ -401,7 +536,7 @@ describe("E2ee", () => {
   test(
     "36 unreadable frames in a row ask to be added anew, rubbish for ever does not do so for ever",
     Effect.gen(function*() {
-      const { clock, e2ee, hear, take, welcome } = yield* member()
+      const { clock, commit, e2ee, hear, take, welcome } = yield* member()
       const spoilt = MockDave.protect(frame, 99)
       /** They come every 20 ms, and are given up when they have waited for a second. */
       const hearSpoilt = (count: number) => {
@@ -417,14 +552,23 @@ describe("E2ee", () => {
       hearSpoilt(35)
       yield* settle
       assert.deepStrictEqual(take(), [], "one that is read begins the count anew")
+      yield* commit(2)
+      yield* e2ee.onMessage(execute(2))
+      assert.deepStrictEqual(take(), ["23:2"])
+      hearSpoilt(35)
+      yield* settle
+      assert.deepStrictEqual(take(), [], "and so does another epoch")
       hearSpoilt(1)
       yield* settle
-      assert.deepStrictEqual(take(), ["31:0", "26"])
+      assert.deepStrictEqual(take(), ["31:2", "26"])
       hearSpoilt(100)
       yield* settle
       assert.deepStrictEqual(take(), [])
       yield* welcome(3)
       assert.deepStrictEqual(take(), ["23:3"])
+      hearSpoilt(2_000)
+      yield* settle
+      assert.deepStrictEqual(take(), [], "what cannot be read yet may be of the transition that is announced")
       yield* e2ee.onMessage(execute(3))
 
       let recoveries = 0
@@ -441,6 +585,26 @@ describe("E2ee", () => {
       assert.isAtLeast(recoveries, 4)
       assert.isAtMost(recoveries, 7)
       assert.deepInclude(e2ee.statistics(), { recoveries: recoveries + 1 })
+    })
+  )
+
+  test(
+    "who can be read again is not waited for longer at the next time",
+    Effect.gen(function*() {
+      const { clock, hear, take, welcome } = yield* member()
+      const hearSpoilt = (seconds: number) => {
+        for (let i = 0; i < seconds * 50; i++) {
+          clock.nowMs += 20
+          hear(MockDave.protect(frame, 99))
+        }
+        return settle
+      }
+      for (let times = 0; times < 4; times++) {
+        yield* hearSpoilt(12)
+        assert.deepStrictEqual(take(), ["31:0", "26"])
+        yield* welcome(0)
+        hear(MockDave.protect(frame, 1))
+      }
     })
   )
 
@@ -463,14 +627,21 @@ describe("E2ee", () => {
       yield* say(execute(4))
       e2ee.resumed()
       assert.deepStrictEqual(take(), [])
+      yield* propose
       yield* mock.refuse("commit")
       yield* commit(5)
-      take()
+      assert.deepStrictEqual(take(), ["28", "31:5", "26"])
       e2ee.resumed()
-      assert.deepStrictEqual(take(), ["31:5", "26"])
+      assert.deepStrictEqual(take(), ["31:5", "26"], "the commit was for the former group")
       yield* welcome(0)
       e2ee.resumed()
       assert.deepStrictEqual(take(), [])
+      yield* mock.refuse("commit")
+      yield* commit(6)
+      yield* say(prepareEpoch(1))
+      assert.deepStrictEqual(take(), ["31:6", "26", "26"])
+      e2ee.resumed()
+      assert.deepStrictEqual(take(), ["26"], "of a group that begins anew nothing was invalid")
     })
   )
 

@@ -219,6 +219,37 @@ describe("E2eeMedia", () => {
     )
 
     test(
+      "a thousand packets wait for a commit, and those beyond take their chance",
+      Effect.gen(function*() {
+        const { heard, media, receive } = yield* rig()
+        media.beginEpoch()
+        for (let i = 0; i < 1_000; i++) receive(MockDave.protect(frame, 1), guest)
+        assert.deepStrictEqual(heard, [])
+        receive(MockDave.protect(frame, 1), guest)
+        assert.lengthOf(heard, 1)
+        media.endEpoch()
+        assert.lengthOf(heard, 1_001)
+      })
+    )
+
+    test(
+      "what is given up late because nothing came says nothing of our keys, and silence of others gives it up",
+      Effect.gen(function*() {
+        const { media, outcomes, receive, state } = yield* rig()
+        const spoilt = MockDave.protect(frame, 9)
+        receive(spoilt, guest)
+        state.nowMs = 1_100
+        receive(OpusPacket.silenceFrame(), stranger, Ssrc.make(8))
+        assert.deepStrictEqual(outcomes, [false])
+        receive(spoilt, guest)
+        state.nowMs = 3_000
+        receive(OpusPacket.silenceFrame(), stranger, Ssrc.make(8))
+        assert.deepStrictEqual(outcomes, [false])
+        assert.strictEqual(media.statistics().undecryptable, 2)
+      })
+    )
+
+    test(
       "rubbish does not fill the memory",
       Effect.gen(function*() {
         const { media, receive } = yield* rig()

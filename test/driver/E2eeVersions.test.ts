@@ -53,6 +53,7 @@ describe("E2eeVersions", () => {
     versions.announce(4, 0)
     assert.isTrue(takesPlain())
     versions.execute(3)
+    clock.nowMs += 10_001
     assert.isTrue(takesPlain(), "it is still to come")
     versions.announce(5, 1)
     versions.execute(4)
@@ -65,6 +66,17 @@ describe("E2eeVersions", () => {
     assert.isTrue(takesPlain())
     clock.nowMs += 1
     assert.isFalse(takesPlain())
+  })
+
+  it("forgets with a call what was announced in the one before", () => {
+    const { versions } = make()
+    versions.begin(1)
+    versions.announce(3, 1)
+    versions.announce(4, 0)
+    versions.begin(0)
+    assert.deepStrictEqual(versions.announced(), [])
+    versions.execute(3)
+    assert.strictEqual(versions.inForce(), 0)
   })
 
   it("forgets transitions of a group, a downgrade only with the call", () => {

@@ -29,5 +29,17 @@ describe("Duck", () => {
     duck.hear({ ...ducking, gain: 0.5, attackMs: 0 }, Heard.Flag.Playing, 1)
     duck.hear({ ...ducking, gain: 0, attackMs: 0 }, Heard.Flag.Playing, 1)
     assert.strictEqual(duck.next().to, 0)
+    // whichever is heard first
+    duck.hear({ ...ducking, gain: 0, attackMs: 0 }, Heard.Flag.Playing, 1)
+    duck.hear({ ...ducking, gain: 0.5, attackMs: 0 }, Heard.Flag.Playing, 1)
+    assert.strictEqual(duck.next().to, 0)
+  })
+
+  it("hears what is as loud as the threshold, and waits no shorter than it is told", () => {
+    const duck = Duck.make()
+    const voice = { ...ducking, attackMs: 0, releaseMs: 0, holdMs: 50 }
+    duck.hear(voice, Heard.Flag.Playing, voice.threshold)
+    const gains = Array.from({ length: 6 }, () => Number(duck.next().to.toFixed(6)))
+    assert.deepStrictEqual(gains, [0.2, 0.2, 0.2, 0.2, 1, 1])
   })
 })

@@ -25,6 +25,32 @@ describe("PcmRing", () => {
     assert.isTrue(other.isEnded())
   })
 
+  it("is not over while more may come", () => {
+    const ring = PcmRing.make(100)
+    assert.isFalse(ring.isDrained())
+    ring.end()
+    assert.isTrue(ring.isDrained())
+  })
+
+  it("goes on counting after half a day and after a day", () => {
+    const counts = [0x8000_0000, 0x1_0000_0000]
+    for (const count of counts) {
+      const ring = PcmRing.make(100)
+      // the first two words of the header: samples written and read
+      new Int32Array(ring.buffer, 0, 2).fill((count - 48) | 0)
+      const into = new Float32Array(960)
+      assert.strictEqual(ring.positionMs(), (count - 48) / 48)
+      ring.write(new Float32Array(960), 0)
+      let read = 0
+      for (const samples of [47, 1, 48, 144]) {
+        assert.strictEqual(ring.read(into, 0, samples), samples)
+        read += samples
+        assert.strictEqual(ring.positionMs(), (count - 48 + read) / 48)
+      }
+      assert.strictEqual(ring.bufferedMs(), 5)
+    }
+  })
+
   it("takes no more than it has room for", () => {
     const ring = PcmRing.make(10)
     const samples = new Float32Array(4_000)

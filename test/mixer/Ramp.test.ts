@@ -34,6 +34,13 @@ describe("Ramp", () => {
     one.forEach((gain, i) => assert.closeTo(gain ** 2 + (other[i] ?? 0) ** 2, 1, 1e-6))
   })
 
+  it("has half of the power between two gains in the middle", () => {
+    const ramp = new Ramp(1)
+    ramp.to(0.5, 100, "power")
+    assert.closeTo((gainsOf(ramp, 50).at(-1) ?? 0) ** 2, (1 + 0.25) / 2, 1e-6)
+    assert.closeTo(gainsOf(ramp, 50).at(-1) ?? 0, 0.5, 1e-6)
+  })
+
   it("is there at once without a time", () => {
     const ramp = new Ramp(1)
     ramp.to(0.25, 0, "linear")

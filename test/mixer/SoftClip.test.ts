@@ -22,4 +22,14 @@ describe("SoftClip", () => {
     SoftClip.apply(sorted)
     sorted.forEach((value, i) => assert.isAtLeast(value, (sorted[i - 1] ?? -1) - 1e-6))
   })
+
+  it("bends below full scale, and comes near it", () => {
+    const samples = Float32Array.of(0.9, 1, -1, 4)
+    SoftClip.apply(samples)
+    const [knee = 0, full = 0, negative = 0, loud = 0] = samples
+    assert.closeTo(knee, 0.9, 1e-6)
+    assert.closeTo(full, 0.9 + 0.1 * Math.tanh(1), 1e-6)
+    assert.closeTo(negative, -full, 1e-6)
+    assert.closeTo(loud, 1, 1e-6)
+  })
 })

@@ -29,6 +29,17 @@ describe("Inbox", () => {
       assert.deepStrictEqual(seen, Array.from({ length: 10 }, (_, n) => ({ n })))
     }))
 
+  it.effect("takes nothing behind the end", () =>
+    Effect.gen(function*() {
+      const inbox = Inbox.make<Value>(3, () => assert.fail("nothing is lost"))
+      inbox.offer({ n: 1 })
+      inbox.end(over)
+      inbox.offer({ n: 2 })
+      const seen: Array<Value> = []
+      yield* Effect.flip(Stream.runForEach(inbox.stream, (value) => Effect.sync(() => seen.push(value))))
+      assert.deepStrictEqual(seen, [{ n: 1 }])
+    }))
+
   it.effect("loses the oldest beyond its capacity, and says how many with the next", () =>
     Effect.gen(function*() {
       let lost = 0

@@ -238,6 +238,131 @@ describe("JitterBuffer", () => {
     assert.strictEqual(statistics.lost, 390)
   })
 
+  it("tells 25 lost packets one by one, and no more than that", () => {
+    for (const [count, frames] of [[25, 25], [26, 1]] as const) {
+      const sent = Schedule.many(100).filter(({ number }) => number < 10 || number >= 10 + count)
+      const { given, statistics } = run(Schedule.through(sent, perfect))
+      assert.lengthOf(given.filter(({ output }) => output.kind === "lost"), frames)
+      assert.strictEqual(statistics.lost, count)
+    }
+  })
+
+  it("gives what is lost no more time than it had, and the rest to the pause behind it", () => {
+    for (const lost of [1, 30]) {
+      const from = Schedule.sender()
+      const sent = Array.from({ length: 10 + lost }, () => from.send(480)).slice(0, 10)
+      from.pause(24_000)
+      sent.push(...Array.from({ length: 10 }, () => from.send(480)))
+      const { given, statistics } = run(Schedule.through(sent, perfect))
+      assert.deepStrictEqual(
+        given.filter(({ output }) => output.kind !== "audio").map(({ output }) => [
+          output.kind,
+          output.samples,
+          output.packets
+        ]),
+        [["lost", 480 * lost, lost], ["silence", 24_000, 0]]
+      )
+      // what comes behind a pause says nothing of what is lost before it
+      assert.deepInclude(statistics, { lost, recoverable: 0 })
+    }
+  })
+
+  it("shares the time of lost packets in whole units where they were shorter than those before", () => {
+    const from = Schedule.sender()
+    const sent = [960, 960, 240, 120, 960, 960].map((samples) => from.send(samples))
+    const { given } = run(Schedule.through(sent.filter(({ samples }) => samples === 960), perfect))
+    const lost = given.filter(({ output }) => output.kind === "lost")
+    assert.deepStrictEqual(lost.map(({ output }) => output.samples), [120, 240])
+  })
+
+  it("finds nothing of a lost packet in the silence behind it", () => {
+    const buffer = JitterBuffer.make(user)
+    const [first, , third] = Schedule.many(3)
+    assert(first !== undefined && third !== undefined)
+    buffer.push(Schedule.inputOf(first), 0)
+    buffer.push({ ...Schedule.inputOf(third), payload: OpusPacket.silenceFrame() }, 40)
+    const given = [buffer.pop(500), buffer.pop(500), buffer.pop(500)]
+    assert.deepStrictEqual(given.map((output) => output?.kind), ["audio", "lost", "silence"])
+    assert.isUndefined(given[1]?.recovery)
+    assert.strictEqual(buffer.statistics().recoverable, 0)
+  })
+
+  it("gives first packets that came in the wrong order in the right one", () => {
+    const buffer = JitterBuffer.make(user)
+    const [one, two, three] = Schedule.many(3, { sequence: 65_534, timestamp: 0 })
+    assert(one !== undefined && two !== undefined && three !== undefined)
+    for (const sent of [three, one, two]) buffer.push(Schedule.inputOf(sent), 40)
+    const given = [buffer.pop(500), buffer.pop(500), buffer.pop(500)]
+    assert.deepStrictEqual(given.map((output) => Schedule.numberOf(output?.data ?? new Uint8Array())), [0, 1, 2])
+    assert.deepInclude(buffer.statistics(), { delivered: 3, late: 0 })
+  })
+
+  it("knows for long what it has given", () => {
+    const buffer = JitterBuffer.make(user)
+    const sent = Schedule.many(120)
+    const gone = 20
+    for (const packet of sent) if (packet.number !== gone) buffer.push(Schedule.inputOf(packet), packet.sentMs)
+    while (buffer.pop(10_000) !== undefined);
+    for (const packet of sent) buffer.push(Schedule.inputOf(packet), 2_400)
+    assert.deepInclude(buffer.statistics(), { delivered: 119, duplicates: 119, late: 1 })
+  })
+
+  it("counts what it doubts as waiting", () => {
+    const buffer = JitterBuffer.make(user)
+    const [first] = Schedule.many(1)
+    const [stray] = Schedule.many(1, { sequence: 30_000 })
+    assert(first !== undefined && stray !== undefined)
+    buffer.push(Schedule.inputOf(first), 0)
+    buffer.push(Schedule.inputOf(stray), 5)
+    assert.deepInclude(buffer.statistics(), { received: 2, waiting: 2 })
+  })
+
+  it("is never deeper than it may be", () => {
+    const [first, second] = Schedule.many(2)
+    assert(first !== undefined && second !== undefined)
+    const buffer = JitterBuffer.make(user)
+    buffer.push(Schedule.inputOf(first), 0)
+    buffer.push(Schedule.inputOf(second), 420)
+    assert.strictEqual(buffer.statistics().depthMs, 200)
+  })
+
+  for (const samples of [120, 960]) {
+    it(`makes up bit by bit for a way that has become shorter, at once behind a pause, ${samples / 48} ms`, () => {
+      const from = Schedule.sender()
+      const slow = Array.from({ length: 100 }, () => from.send(samples))
+      const fast = Array.from({ length: 19_200 / samples }, () => from.send(samples))
+      from.pause(12_000)
+      const faster = Array.from({ length: 10 }, () => from.send(samples))
+      const { given } = run([
+        ...slow.map((sent) => ({ sent, atMs: sent.sentMs + 35 })),
+        ...fast.map((sent) => ({ sent, atMs: sent.sentMs + 15 })),
+        ...faster.map((sent) => ({ sent, atMs: sent.sentMs }))
+      ].toSorted((a, b) => a.atMs - b.atMs))
+      const audio = given.filter(({ output }) => output.kind === "audio").map(({ output }) => output)
+      const steps = audio.slice(1, slow.length + fast.length).map(({ atMs }, i) => atMs - (audio[i]?.atMs ?? 0))
+      const frameMs = samples / 48
+      for (const step of steps) assert.isAtLeast(step, frameMs * 0.9 - 1e-6)
+      assert.isAtMost(Math.min(...steps), frameMs * 0.9 + 1e-6)
+      assert.closeTo(audio[slow.length + fast.length - 1]?.atMs ?? 0, (fast.at(-1)?.sentMs ?? 0) + 15, 1e-3)
+      faster.forEach(({ sentMs }, i) => {
+        assert.closeTo(audio[slow.length + fast.length + i]?.atMs ?? 0, sentMs, 1e-3)
+      })
+    })
+  }
+
+  it("keeps to the clock where timestamps count less than the packets hold", () => {
+    const buffer = JitterBuffer.make(user)
+    let last = -Infinity
+    for (let n = 0; n < 100; n++) {
+      buffer.push({ ssrc: Ssrc.make(7), sequence: n, timestamp: n * 480, payload: Schedule.opus(960, n) }, n * 10)
+      for (let output = buffer.pop(n * 10); output !== undefined; output = buffer.pop(n * 10)) {
+        assert.strictEqual(output.kind, "audio")
+        last = Math.max(last, Math.abs(output.atMs - output.sequence * 10))
+      }
+    }
+    assert.closeTo(last, 0, 1e-3)
+  })
+
   it("holds no more than it may", () => {
     const buffer = JitterBuffer.make(user, { capacity: 10 })
     for (const sent of Schedule.many(30)) buffer.push(Schedule.inputOf(sent), 0)

@@ -97,6 +97,37 @@ describe("PcmTicks", () => {
       for (const part of parts.slice(1)) assert.isAbove(Math.max(...(part?.pcm ?? [])), 1_000)
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
+  it.effect("says that a tick has sound in which what was said before comes to its end", () =>
+    Effect.gen(function*() {
+      const [one = new Uint8Array(0), two = new Uint8Array(0), three = new Uint8Array(0)] = yield* encoded(3, 480)
+      const toPcm = yield* PcmTicks.make()
+      const parts = [
+        {
+          kind: "audio",
+          frames: [one, two, three].map((data) => frameOf(data, 0, { samples: 480 })),
+          aheadSamples: 480
+        },
+        { kind: "silence", frames: [], aheadSamples: 0 },
+        { kind: "silence", frames: [], aheadSamples: 0 }
+      ] satisfies ReadonlyArray<TickPart>
+      const heard = yield* Effect.forEach(
+        parts,
+        (part, index) =>
+          Effect.map(toPcm({ index, atMs: index * 20, participants: new Map([[user, part]]) }), ({ participants }) =>
+            participants.get(user))
+      )
+      assert.deepStrictEqual(
+        heard.map((part) =>
+          part?.kind
+        ),
+        ["audio", "audio", "silence"]
+      )
+      const second = heard[1]?.pcm ?? new Int16Array(0)
+      assert.isTrue(second.subarray(0, 960).some((sample) => Math.abs(sample) > 1_000))
+      assert.isTrue(second.subarray(960).every((sample) => sample === 0))
+      assert.lengthOf(second, 1_920)
+    }).pipe(Effect.scoped, Effect.provide(codecs)))
+
   it.effect("makes a decoder for who speaks, and frees it for who is long silent or gone", () =>
     Effect.gen(function*() {
       const mock = yield* MockOpusDecoder.MockOpusDecoder
@@ -127,6 +158,20 @@ describe("PcmTicks", () => {
       yield* toPcm({ index: 503, atMs: 0, participants: new Map() })
       assert.strictEqual(yield* mock.live, 0)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
+
+  it("adds what is not loud to the sample", () => {
+    const tick: PcmTick = {
+      index: 0,
+      atMs: 0,
+      participants: new Map([
+        [user, { kind: "audio", pcm: Int16Array.of(300, -300, 16_000, 0) }],
+        [UserId.make("100000000000000002"), { kind: "audio", pcm: Int16Array.of(200, -200, 8_000, 0) }],
+        [UserId.make("100000000000000003"), { kind: "silence", pcm: new Int16Array(4) }]
+      ])
+    }
+    assert.deepStrictEqual(PcmTicks.mix(tick, 4).pcm, Int16Array.of(500, -500, 24_000, 0))
+    assert.lengthOf(PcmTicks.mix(tick, 4).speakers, 2)
+  })
 
   it("leaves one speaker untouched, and never wraps around with many", () => {
     const loud = new Int16Array(4).fill(32_767)

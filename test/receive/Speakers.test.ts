@@ -17,6 +17,7 @@ describe("Speakers", () => {
     const { flags, speakers } = make()
     assert.strictEqual(speakers.nextMs(), Infinity)
     speakers.onPacket(user, ssrc, 1, false, 1_000)
+    assert.strictEqual(speakers.nextMs(), 1_020)
     speakers.onPacket(user, ssrc, 2, false, 1_020)
     speakers.advance(1_119)
     assert.deepStrictEqual(flags(), [[true, 1_000]])
@@ -58,11 +59,42 @@ describe("Speakers", () => {
     assert.lengthOf(flags(), 3)
   })
 
-  it("knows that who has left does not speak", () => {
+  it("counts a frame of silence that comes twice as one", () => {
+    const { flags, speakers } = make()
+    speakers.onPacket(user, ssrc, 1, false, 1_000)
+    speakers.onPacket(user, ssrc, 2, true, 1_020)
+    speakers.onPacket(user, ssrc, 2, true, 1_021)
+    assert.deepStrictEqual(flags(), [[true, 1_000]])
+  })
+
+  it("hears a sender that begins anew with lower numbers, after a second", () => {
+    const { flags, speakers } = make()
+    speakers.onPacket(user, ssrc, 100, false, 1_000)
+    speakers.advance(1_100)
+    speakers.onPacket(user, ssrc, 5, false, 1_999)
+    assert.lengthOf(flags(), 2)
+    speakers.onPacket(user, ssrc, 6, false, 2_000)
+    assert.deepStrictEqual(flags(), [[true, 1_000], [false, 1_000], [true, 2_000]])
+  })
+
+  it("goes by the latest time of a packet", () => {
+    const { flags, speakers } = make()
+    speakers.onPacket(user, ssrc, 1, false, 1_000)
+    // of an SSRC whose user was named later
+    speakers.onPacket(user, Ssrc.make(2), 1, false, 900)
+    speakers.advance(1_099)
+    assert.lengthOf(flags(), 1)
+    speakers.advance(1_100)
+    assert.deepStrictEqual(flags(), [[true, 1_000], [false, 1_000]])
+  })
+
+  it("knows that who has left does not speak, and hears who comes back", () => {
     const { flags, speakers } = make()
     speakers.onPacket(user, ssrc, 1, false, 1_000)
     speakers.onGone(user)
     speakers.onGone(user)
     assert.deepStrictEqual(flags(), [[true, 1_000], [false, 1_000]])
+    speakers.onPacket(user, ssrc, 0, false, 1_100)
+    assert.deepStrictEqual(flags().slice(2), [[true, 1_100]])
   })
 })

@@ -85,6 +85,45 @@ describe("Ticker", () => {
     assert.strictEqual(part(9)?.kind, "audio")
   })
 
+  it("waits as long again behind what came after a hole, and behind a pause", () => {
+    const { part, ticker } = make()
+    ticker.onFrame(frame(900))
+    ticker.advance(1_080)
+    ticker.onFrame(frame(980))
+    ticker.advance(1_240)
+    const kinds = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => part(from + i)?.kind)
+    assert.deepStrictEqual(
+      kinds(0, 12),
+      ["audio", ...Array(3).fill("missing"), "audio", ...Array(5).fill("missing"), "silence", "silence"]
+    )
+    // half a tick, the rest of which does not come
+    ticker.onFrame(frame(1_140, { samples: 480 }))
+    ticker.advance(1_400)
+    assert.deepStrictEqual(kinds(12, 19), [...Array(5).fill("missing"), "silence", "silence"])
+    assert.lengthOf(part(12)?.frames ?? [], 1)
+  })
+
+  it("takes the time that a sender has skipped for silence", () => {
+    const { part, ticker } = make()
+    ticker.onFrame(frame(900))
+    ticker.onFrame(frame(920, { kind: "silence", samples: 4_800, packets: 0 }))
+    ticker.onFrame(frame(1_020))
+    ticker.advance(1_140)
+    assert.deepStrictEqual(
+      Array.from({ length: 7 }, (_, i) => part(i)?.kind),
+      ["audio", ...Array(5).fill("silence"), "audio"]
+    )
+  })
+
+  it("waits for one tick where a sender's clock is slow", () => {
+    const { part, ticker } = make()
+    for (let i = 0; i < 25; i++) ticker.onFrame(frame(900 + i * 21))
+    ticker.advance(1_500)
+    const kinds = Array.from({ length: 25 }, (_, i) => part(i)?.kind)
+    assert.deepStrictEqual(kinds, [...Array(16).fill("audio"), "missing", ...Array(8).fill("audio")])
+    assert.strictEqual(kinds.flatMap((_, i) => part(i)?.frames ?? []).length, 24)
+  })
+
   it("knows a pause by the silence before it", () => {
     const { part, ticker } = make()
     ticker.onFrame(frame(900))
@@ -113,8 +152,21 @@ describe("Ticker", () => {
     ticker.advance(1_040)
     assert.strictEqual(part(0)?.kind, "audio")
     assert.strictEqual(part(0, other)?.kind, "silence")
+    assert.isUndefined(part(1), "nothing is missing of who has left")
     ticker.advance(1_400)
     assert.isFalse(ticks.at(-1)?.participants.has(user))
+
+    // a frame of three ticks
+    ticker.onFrame(frame(1_300, { samples: 2_880 }))
+    ticker.advance(1_520)
+    assert.deepStrictEqual([19, 20, 21, 22, 23, 24].map((i) => part(i)?.kind), [
+      undefined,
+      "audio",
+      "audio",
+      "audio",
+      undefined,
+      undefined
+    ])
   })
 
   it.prop("gives each frame once and in order, whatever comes when", [

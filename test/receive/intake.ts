@@ -35,7 +35,7 @@ export const make = () => {
     connect: () => {
       for (const { onConnection } of readers) onConnection()
     },
-    tell: (event: Event) => {
+    tell: (event: Event | { readonly _tag: "Moved" }) => {
       for (const { onEvent } of observers) onEvent(event)
     },
     end: (error: VoiceError) => {

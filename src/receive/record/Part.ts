@@ -222,7 +222,10 @@ export const make = (options: {
     if (seen.epoch !== lane.epoch) {
       lane = newLane(lane.timeline, seen.epoch)
       lanes.set(packet.ssrc, lane)
-      for (const before of waiting) if (before.ssrc === packet.ssrc) take(before)
+      for (const before of waiting) {
+        if (before.ssrc === packet.ssrc) take(before)
+        else counts.malformed++
+      }
     } else counts.malformed += waiting.length
     place(packet, lane, seen, samples)
     if (held.length > maxHeld) writeFirst()

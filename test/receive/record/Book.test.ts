@@ -9,21 +9,25 @@ const bob = UserId.make("100000000000000002")
 const seconds = 48_000
 const tick = seconds / 10
 
-const rig = () => {
+const rig = (options: { readonly isWanted?: (userId: UserId) => boolean; readonly isOpen?: () => boolean } = {}) => {
   const placed: Array<Book.Placed> = []
+  const made: Array<Book.Placed> = []
   const book = Book.make({
     outputs: {
       create: (name) => ({ append: () => {}, overwrite: () => {}, written: () => ({ name, bytes: 0 }) })
     },
     hold: 0.4 * seconds,
-    isWanted: () => true,
-    isOpen: () => true,
+    isWanted: options.isWanted ?? (() => true),
+    isOpen: options.isOpen ?? (() => true),
     tags: {},
     onPlaced: (one) => {
       if (one.sound) placed.push(one)
+      made.push(one)
     }
   })
-  return { book, placed }
+  const present = () => book.manifest(10 * seconds).users.map(({ present }) => present)
+  /** `made` has the silence as well. */
+  return { book, made, placed, present }
 }
 
 const packet = (n: number, more: Partial<AudioPacket> = {}): AudioPacket => ({
@@ -100,5 +104,82 @@ describe("Book", () => {
     places.forEach((at, n) => assert.closeTo(at, said + n * 960, 480))
     const user = book.manifest(4 * seconds).users.find(({ userId }) => userId === ada)
     assert.closeTo(user?.present[0]?.fromMs ?? 0, 1_000, 1)
+  })
+
+  it("tells who was there and when, to a tenth of a millisecond, and anew for who comes back", () => {
+    const { book, present } = rig()
+    book.joined(ada, 100)
+    book.joined(ada, 200)
+    book.left(ada, seconds)
+    book.left(ada, 2 * seconds)
+    book.joined(ada, 3 * seconds)
+    // under way when the recording began
+    book.take(packet(0, { userId: bob }), -480)
+    assert.deepStrictEqual(present(), [[{ fromMs: 2.1, toMs: 1_000 }, { fromMs: 3_000 }], [{ fromMs: 0 }]])
+    assert.strictEqual(book.manifest(100).durationMs, 2.1)
+  })
+
+  it("has nobody leave before they came, and one interruption at a time", () => {
+    const { book, present } = rig()
+    const lobby = ChannelId.make("300000000000000001")
+    book.connected(lobby, [], 0)
+    book.disconnected(5 * seconds)
+    book.disconnected(6 * seconds)
+    book.joined(ada, 7 * seconds)
+    book.connected(lobby, [], 8 * seconds)
+    assert.deepStrictEqual(present(), [[{ fromMs: 7_000, toMs: 7_000 }]])
+    book.connected(ChannelId.make("300000000000000002"), [], 9 * seconds)
+    const { channels, interruptions } = book.manifest(10 * seconds)
+    assert.deepStrictEqual(interruptions, [{ fromMs: 5_000, toMs: 8_000 }])
+    assert.deepStrictEqual(channels.map(({ fromMs }) => fromMs), [0, 9_000])
+  })
+
+  it("writes down those who are wanted, and nothing of others", () => {
+    const { book, placed } = rig({ isWanted: (userId) => userId === bob })
+    for (const [ssrc, userId] of [[7, ada], [8, bob]] as const) {
+      book.joined(userId, 0)
+      book.take(packet(0, { userId, ssrc: Ssrc.make(ssrc) }), 0)
+    }
+    book.finish(seconds)
+    assert.deepStrictEqual(placed.map(({ userId }) => userId), [bob])
+    assert.deepStrictEqual(book.manifest(seconds).users.map(({ userId }) => userId), [bob])
+    assert.strictEqual(book.files(), 1)
+  })
+
+  it("knows no SSRC of a former connection, and counts what nobody names", () => {
+    const { book, placed } = rig()
+    const unknown = () => book.manifest(seconds).unknownPackets
+    book.name(7, ada)
+    book.disconnected(seconds)
+    book.take(packet(0), 2 * seconds)
+    book.advance(7 * seconds)
+    assert.strictEqual(unknown(), 0)
+    book.advance(7 * seconds + tick)
+    assert.strictEqual(unknown(), 1)
+    book.take(packet(1), 8 * seconds)
+    book.finish(9 * seconds)
+    assert.strictEqual(unknown(), 2)
+    assert.deepStrictEqual(placed, [])
+  })
+
+  it("settles what somebody has not filled for a second, whose file takes nothing", () => {
+    let isOpen = true
+    const { book } = rig({ isOpen: () => isOpen })
+    book.take(packet(0, { userId: ada }), 0)
+    book.advance(seconds)
+    isOpen = false
+    assert.strictEqual(book.settled(seconds), 0.6 * seconds)
+    assert.strictEqual(book.settled(1.5 * seconds), 0.6 * seconds)
+    assert.strictEqual(book.settled(10 * seconds), 8.6 * seconds)
+  })
+
+  it("ends a file with a packet of its own, also where sound reaches beyond the end", () => {
+    const { book, made } = rig()
+    for (let n = 0; n < 10; n++) book.take(packet(n, { userId: ada }), n * 960)
+    book.advance(seconds)
+    const before = made.length
+    book.finish(2_000)
+    assert.isAbove(made.length, before)
+    assert.isFalse(made.at(-1)?.sound)
   })
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import * as OpusPacket from "../../../src/protocol/OpusPacket.ts"
+import * as Part from "../../../src/receive/record/Part.ts"
 import * as Speaker from "./speaker.ts"
 
 const unit = 120
@@ -20,6 +21,26 @@ const isSeamless = (written: ReadonlyArray<Speaker.Written>) => {
 const changed = (packet: Speaker.Spoken, changes: Partial<Speaker.Spoken>): Speaker.Spoken => ({
   ...packet,
   ...changes
+})
+
+/** A part whose packets and turns come by hand. */
+const live = () => {
+  const given: Array<Speaker.Written> = []
+  const part = Part.make({
+    hold: 400 * 48,
+    isOpen: () => true,
+    give: (data, samples, at, sound) => given.push({ data, samples, at, sound })
+  })
+  return { given, part }
+}
+
+/** The packet of 20 ms with this number, in its time. */
+const plain = (n: number): Part.Received => ({
+  ssrc: 7,
+  sequence: n & 0xffff,
+  timestamp: n * 960,
+  payload: Speaker.sound(n),
+  arrival: n * 960
 })
 
 const worst = (values: ReadonlyArray<number>) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
@@ -60,11 +81,15 @@ describe("Part", () => {
 
   it("never touches a stretch of sound", () => {
     const packets = Speaker.speak({ ppm: 100, speech: [[1, 121]], jitterMs: 30 })
-    const { written } = Speaker.record(packets)
+    const { part, written } = Speaker.record(packets)
     const first = written.findIndex(({ data }) => data[0] === 0xfc)
     const sounds = written.slice(first, first + packets.length)
     assert.deepStrictEqual(sounds.map(({ data }) => data), packets.map(({ payload }) => payload))
-    assert.isBelow(worst(Speaker.errors(packets, written)), 30 * 48)
+    const errors = worst(Speaker.errors(packets, written))
+    assert.isBelow(errors, 30 * 48)
+    // by its own estimate, which is off by the mean of the jitter
+    assert.closeTo(part.error(), errors, 30 * 48)
+    assert.isAbove(part.error(), 400)
   })
 
   for (const jitterMs of [20, 60, 200]) {
@@ -135,7 +160,7 @@ describe("Part", () => {
     assert.isBelow(worst(Speaker.errors(packets, written)), unit / 2 + 1)
   })
 
-  for (const pause of [1, 7]) {
+  for (const pause of [0.3, 1, 7]) {
     it(`goes on in its place when a sender's timestamps stand still in a pause of ${pause} s`, () => {
       const packets = Speaker.speak({ speech: [[1, 3], [3 + pause, 5 + pause]] }).map((packet, i) =>
         i < 100 ? packet : changed(packet, { timestamp: (packet.timestamp - pause * 48_000) >>> 0 })
@@ -183,5 +208,135 @@ describe("Part", () => {
     assert.strictEqual(isSeamless(written), part.written())
     assert.strictEqual(part.counts.written, packets.length)
     assert.isBelow(worst(Speaker.errors(packets, written)), unit / 2 + 1)
+  })
+
+  it("catches up for ten minutes at a time, and says so", () => {
+    const { part } = live()
+    part.advance(1_500 * 48_000)
+    assert.deepStrictEqual([part.written(), part.isCatchingUp()], [600 * 48_000, true])
+    part.advance(1_500 * 48_000)
+    assert.deepStrictEqual([part.written(), part.isCatchingUp()], [1_200 * 48_000, true])
+    part.advance(1_500 * 48_000)
+    assert.deepStrictEqual([part.written(), part.isCatchingUp()], [1_499.6 * 48_000, false])
+  })
+
+  it("gives what follows at once, and lets only the first wait for those before it", () => {
+    const { part } = live()
+    for (let n = 0; n < 20; n++) part.take(plain(n))
+    part.advance(400 * 48 - 1)
+    assert.strictEqual(part.counts.written, 0)
+    part.advance(400 * 48)
+    assert.strictEqual(part.counts.written, 20)
+  })
+
+  it("holds no more than 1024 packets", () => {
+    const { part } = live()
+    for (let n = 0; n < 1_100; n++) part.take(plain(n))
+    assert.strictEqual(part.counts.written, 76)
+  })
+
+  it("tells a packet that comes twice from one that is late, a second back", () => {
+    const { part } = live()
+    for (let n = 0; n < 500; n++) if (n !== 440) part.take(plain(n))
+    part.advance(500 * 960 + 48_000)
+    part.take({ ...plain(450), arrival: 500 * 960 })
+    part.take({ ...plain(440), arrival: 500 * 960 })
+    assert.deepInclude(part.counts, { duplicates: 1, late: 1, lost: 1, written: 499 })
+  })
+
+  it("counts what is lost, and takes a jump of the sequence numbers for none", () => {
+    const { part } = live()
+    part.take(plain(0))
+    part.take(plain(101))
+    // of the numbers alone: no time is missing
+    part.take({ ...plain(102), sequence: 110 })
+    part.take({ ...plain(103), sequence: 10_000 })
+    part.finish(105 * 960)
+    assert.deepInclude(part.counts, { lost: 100 + 8, written: 4 })
+    assert.deepStrictEqual(part.gaps.map(({ packets, samples }) => [packets, samples]), [[100, 100 * 960]])
+  })
+
+  it("does not keep what fits nothing, and counts it", () => {
+    const { part } = live()
+    part.take(plain(0))
+    for (let n = 1; n <= 20; n++) part.take({ ...plain(n), timestamp: n * 100_000_000 })
+    assert.strictEqual(part.counts.malformed, 12)
+    part.finish(48_000)
+    assert.deepInclude(part.counts, { malformed: 20, written: 1 })
+  })
+
+  it("counts what fits nothing of an SSRC while another one's clock jumps", () => {
+    const { part } = live()
+    for (const ssrc of [7, 8]) part.take({ ...plain(0), ssrc })
+    for (const n of [1, 2]) part.take({ ...plain(n), ssrc: 8, timestamp: 100_000_000 + n * 960 })
+    for (const n of [1, 2, 3]) part.take({ ...plain(n), timestamp: 1_000_000_000 + n * 960 })
+    part.finish(48_000)
+    assert.deepInclude(part.counts, { malformed: 2, written: 5 })
+  })
+
+  it("puts a packet of a former SSRC in its place that is overtaken by the next one's", () => {
+    const before = Speaker.speak({ speech: [[1, 3]] })
+    const other = Speaker.speak({ speech: [[3.1, 5]], ssrc: 8, firstTimestamp: 77 })
+    const packets = [...before, ...other].map((packet, i) => changed(packet, { payload: Speaker.sound(i) }))
+    const late = packets.map((packet, i) => i === 98 ? changed(packet, { arrival: packet.arrival + 9_600 }) : packet)
+    const { part, written } = Speaker.record(late.toSorted((a, b) => a.arrival - b.arrival))
+    isSeamless(written)
+    assert.strictEqual(part.counts.written, packets.length)
+    assert.isBelow(worst(Speaker.errors(packets, written)), unit / 2 + 1)
+  })
+
+  it("names an SSRC once that comes back after many others, and tells the jitter of the latest", () => {
+    const speakers = [1, 2, 3, 4, 5, 1].map((ssrc, i) =>
+      Speaker.speak({ speech: [[i * 3 + 1, i * 3 + 3]], ssrc, jitterMs: i === 5 ? 60 : 0 })
+    )
+    const { part } = Speaker.record(speakers.flat())
+    assert.deepStrictEqual(part.ssrcs, [1, 2, 3, 4, 5])
+    assert.isAbove(part.jitter(), 10 * 48)
+  })
+
+  it("leaves out what was said before the start", () => {
+    const { given, part } = live()
+    part.take({ ...plain(0), arrival: -1_000 })
+    part.finish(1_000)
+    assert.isTrue(given.every(({ sound }) => !sound))
+    assert.strictEqual(part.written(), 1_080, "whole units, and no less than the length")
+  })
+
+  it("notes what was left out where it belongs, when there is room again and nobody speaks, or at the end", () => {
+    for (const roomAt of [4, Infinity]) {
+      const packets = Speaker.speak({ speech: [[1, 3]] })
+      const { part } = Speaker.record(packets, {
+        length: 6 * 48_000,
+        isOpen: (now) => now < 2 * 48_000 || now >= roomAt * 48_000
+      })
+      assert.lengthOf(part.gaps, 1)
+      const [gap] = part.gaps
+      assert.deepInclude(gap, { cause: "dropped", packets: part.counts.dropped })
+      assert.closeTo(gap?.at ?? 0, 2 * 48_000, 24_000)
+      // with the next turn up to what may still come
+      assert.closeTo((gap?.at ?? 0) + (gap?.samples ?? 0), Math.min(roomAt - 0.4, 6) * 48_000, 10_000)
+    }
+  })
+
+  it("does not take for a pause what lies between packets that come out of their order", () => {
+    const { part } = live()
+    for (const n of [50, 35, 51]) part.take(plain(n))
+    // the first two wait for those before them, the third follows
+    part.advance(50 * 960 + 400 * 48)
+    assert.strictEqual(part.counts.written, 3)
+  })
+
+  it("finds the place of a sender that has stood still, whatever another SSRC says of the time", () => {
+    const { given, part } = live()
+    const other = (n: number) => ({ ...plain(n), ssrc: 8 })
+    for (let n = 0; n < 5; n++) part.take(other(n))
+    for (let n = 0; n < 10; n++) part.take({ ...plain(n), arrival: 48_000 + n * 960 })
+    part.advance(80_000)
+    const arrival = 96_000 + 10 * 960
+    part.take({ ...plain(10), payload: Speaker.sound(1_000), arrival })
+    part.take(other(arrival / 960))
+    part.finish(150_000)
+    const place = given.find(({ data, sound }) => sound && Speaker.numberOf(data) === 1_000)?.at
+    assert.closeTo(place ?? 0, arrival, unit)
   })
 })

@@ -1,0 +1,157 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Exit, Scope } from "effect"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as Hub from "../../src/receive/Hub.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as Intake from "./intake.ts"
+import * as Schedule from "./schedule.ts"
+
+const ada = UserId.make("100000000000000001")
+const over = VoiceError.make(new VoiceError.NotConnected({ operation: "Listening" }))
+
+/** A hub at a clock that is moved by hand. */
+const rig = Effect.fnUntraced(function*() {
+  const hand = Intake.make()
+  const clock = { nowMs: 1_000, rings: 0, clears: 0 }
+  let armed: { readonly atMs: number; readonly ring: () => void } | undefined
+  const hub = yield* Hub.make(hand.intake, {}, {
+    now: () => clock.nowMs,
+    set: (atMs, ring) => {
+      armed = { atMs, ring }
+    },
+    clear: () => {
+      armed = undefined
+      clock.clears++
+    }
+  })
+  const advance = (ms: number): void => {
+    const toMs = clock.nowMs + ms
+    while (armed !== undefined && armed.atMs <= toMs) {
+      const { atMs, ring } = armed
+      armed = undefined
+      clock.nowMs = Math.max(clock.nowMs, atMs)
+      clock.rings++
+      ring()
+    }
+    clock.nowMs = toMs
+  }
+  const listen = Effect.fnUntraced(function*(listener: Partial<Hub.Listener> = {}) {
+    const scope = yield* Scope.make()
+    yield* Scope.provide(hub.listen(() => ({ onOver: () => {}, ...listener })), scope)
+    return Scope.close(scope, Exit.void)
+  })
+  const say = (userId: UserId, n = 0, ssrc = 1) =>
+    hand.push({
+      ssrc: Ssrc.make(ssrc),
+      userId,
+      sequence: n,
+      timestamp: n * 960,
+      payload: Schedule.opus(960, n),
+      arrivalMs: clock.nowMs
+    })
+  /** So many others come, say a word and leave. */
+  const pass = (count: number): void => {
+    for (let n = 0; n < count; n++) {
+      const userId = UserId.make(String(200_000_000_000_000_000n + BigInt(n)))
+      say(userId, 0, n + 10)
+      hand.tell({ _tag: "UserDisconnected", userId })
+    }
+  }
+  return { ...hand, advance, clock, hub, isArmed: () => armed !== undefined, listen, pass, say }
+})
+
+describe("Hub", () => {
+  it.effect("keeps what it knows of somebody who has come back, however many leave", () =>
+    Effect.gen(function*() {
+      const { hub, listen, pass, say, tell } = yield* rig()
+      yield* listen()
+      say(ada, 0)
+      tell({ _tag: "UserDisconnected", userId: ada })
+      say(ada, 1)
+      pass(150)
+      assert.strictEqual(hub.statistics(ada)?.received, 2)
+      assert.isTrue(hub.participants().has(ada))
+    }))
+
+  it.effect("keeps what it knows of somebody who has left while somebody listens to them alone", () =>
+    Effect.gen(function*() {
+      const { hub, listen, pass, say, tell } = yield* rig()
+      yield* listen()
+      const leave = yield* listen({ userId: ada })
+      say(ada)
+      tell({ _tag: "UserDisconnected", userId: ada })
+      pass(150)
+      assert.strictEqual(hub.statistics(ada)?.received, 1)
+      yield* leave
+      pass(1)
+      assert.isUndefined(hub.statistics(ada))
+    }))
+
+  it.effect("leaves everybody behind when the session is moved to another channel", () =>
+    Effect.gen(function*() {
+      const { hub, listen, pass, say, tell } = yield* rig()
+      yield* listen()
+      say(ada)
+      tell({ _tag: "Moved" })
+      assert.deepStrictEqual([...hub.participants()], [])
+      assert.isDefined(hub.statistics(ada), "they may be heard again, in the same stream")
+      pass(150)
+      assert.isUndefined(hub.statistics(ada))
+      assert.strictEqual(hub.totals().received, 151)
+    }))
+
+  it.effect("takes nobody for present while nobody listens", () =>
+    Effect.gen(function*() {
+      const { hub, listen, say } = yield* rig()
+      const leave = yield* listen()
+      say(ada)
+      assert.deepStrictEqual([...hub.participants()], [ada])
+      yield* leave
+      assert.deepStrictEqual([...hub.participants()], [])
+    }))
+
+  it.effect("tells who begins to listen that it is over, while another is still there", () =>
+    Effect.gen(function*() {
+      const { end, listen } = yield* rig()
+      const told: Array<VoiceError.VoiceError> = []
+      yield* listen()
+      end(over)
+      yield* listen({ onOver: (error) => told.push(error) })
+      assert.deepStrictEqual(told, [over])
+    }))
+
+  it.effect("rings for what is due and not for what was, and calls nobody who does not listen any more", () =>
+    Effect.gen(function*() {
+      const { advance, clock, isArmed, listen, say } = yield* rig()
+      yield* listen()
+      say(ada)
+      advance(1_000)
+      assert.isAtMost(clock.rings, 2)
+      assert.isFalse(isArmed())
+      let calls = 0
+      const leave = yield* listen({
+        nextMs: () => clock.nowMs + 20,
+        advance: () => {
+          calls++
+        }
+      })
+      advance(1_000)
+      assert.strictEqual(calls, 50)
+      yield* leave
+      advance(1_000)
+      assert.strictEqual(calls, 50)
+      assert.isFalse(isArmed())
+    }))
+
+  it.effect("takes its alarm back at the end", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { clock, isArmed, listen, say } = yield* Scope.provide(rig(), scope)
+      yield* listen()
+      say(ada)
+      assert.isTrue(isArmed())
+      yield* Scope.close(scope, Exit.void)
+      assert.isFalse(isArmed())
+      assert.strictEqual(clock.clears, 1)
+    }))
+})

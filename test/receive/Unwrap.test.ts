@@ -1,0 +1,112 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Ssrc } from "../../src/protocol/Identifier.ts"
+import * as Unwrap from "../../src/receive/Unwrap.ts"
+
+/** Packets of 20 ms that come with their time, where nothing else is said: 0 is spoken at 0, and on the way for no time. */
+const make = (usualTransitMs: () => number | undefined = () => 0) => {
+  const unwrap = Unwrap.make(usualTransitMs)
+  const place = (sequence: number, more: Partial<Unwrap.Packet> = {}) =>
+    unwrap.place({
+      ssrc: Ssrc.make(1),
+      sequence,
+      timestamp: sequence * 960,
+      data: Uint8Array.of(0xfc),
+      samples: 960,
+      isSilence: false,
+      arrivalMs: sequence * 20,
+      index: 0,
+      position: 0,
+      ...more
+    }).map(({ index, position }) => [index, position])
+  return { place, statistics: unwrap.statistics }
+}
+
+describe("Unwrap", () => {
+  it("does not believe a timestamp that runs ahead of the clock, or stands still", () => {
+    const { place, statistics } = make()
+    place(10)
+    assert.deepStrictEqual(place(11, { timestamp: 11 * 960 + 48_000 }), [[11, 11 * 960 + 48_000]], "by a second")
+    const { place: other, statistics: others } = make()
+    other(10)
+    assert.deepStrictEqual(other(11, { timestamp: 11 * 960 + 48_000 * 5 }), [])
+    assert.deepStrictEqual(others(), { resyncs: 0, strays: 0, doubtful: 1 })
+    assert.deepStrictEqual(place(12, { timestamp: 11 * 960 + 48_000 }), [])
+    assert.deepStrictEqual(statistics(), { resyncs: 0, strays: 0, doubtful: 1 })
+  })
+
+  it("puts a sender back to the clock that has rested for more than 300 ms behind silence", () => {
+    for (
+      const [restedMs, movedSamples, position] of [
+        [280, 960, 11 * 960],
+        [320, 960, 10 * 960 + 340 * 48],
+        // it has moved on by itself: something is late
+        [320, 1_920, 12 * 960]
+      ] as const
+    ) {
+      const { place } = make()
+      place(10, { isSilence: true })
+      assert.deepStrictEqual(
+        place(11, { timestamp: 9_600 + movedSamples, arrivalMs: 200 + movedSamples / 48 + restedMs }),
+        [[11, position]],
+        `${restedMs} ms and ${movedSamples}`
+      )
+    }
+  })
+
+  it("puts what starts anew behind what was before, however early it comes", () => {
+    const { place } = make()
+    place(10)
+    assert.deepStrictEqual(place(500, { ssrc: Ssrc.make(2), arrivalMs: 100 }), [[11, 11 * 960]])
+    assert.deepStrictEqual(place(501, { ssrc: Ssrc.make(2), arrivalMs: 120 }), [[12, 12 * 960]])
+    const { place: without } = make(() => undefined)
+    without(10)
+    assert.deepStrictEqual(without(500, { ssrc: Ssrc.make(2), arrivalMs: 9_000 }), [[11, 11 * 960]])
+  })
+
+  it("believes a jump when the packet behind it is there, and no other", () => {
+    const { place, statistics } = make()
+    place(10)
+    for (const sequence of [30_000, 30_000, 30_005]) {
+      assert.deepStrictEqual(place(sequence, { arrivalMs: 220 }), [])
+    }
+    assert.deepStrictEqual(statistics(), { resyncs: 0, strays: 2, doubtful: 1 })
+    assert.deepStrictEqual(place(30_006, { arrivalMs: 240 }), [[11, 11 * 960], [12, 12 * 960]])
+    assert.deepStrictEqual(statistics(), { resyncs: 1, strays: 2, doubtful: 0 })
+  })
+
+  it("knows stragglers of a former SSRC for a second", () => {
+    const { place, statistics } = make()
+    place(500)
+    place(7, { ssrc: Ssrc.make(2), arrivalMs: 10_020 })
+    assert.deepStrictEqual(place(501, { arrivalMs: 11_019 }), [])
+    assert.deepInclude(statistics(), { resyncs: 1, strays: 1 })
+    assert.deepStrictEqual(place(501, { arrivalMs: 11_020 }), [[502, 11_020 * 48]], "then it has come back")
+    assert.deepInclude(statistics(), { resyncs: 2, strays: 1 })
+  })
+
+  it("takes only old packets in a row for a restart", () => {
+    const { place, statistics } = make()
+    const late = { arrivalMs: 5_000 }
+    place(100)
+    for (const sequence of [90, 92, 94, 96]) assert.deepStrictEqual(place(sequence, late), [[sequence, sequence * 960]])
+    // 97 and 98 make three of them with 96, but a new one comes in between
+    place(97, late)
+    place(101, late)
+    place(98, { arrivalMs: 7_000 })
+    assert.strictEqual(statistics().resyncs, 0)
+    place(99, { arrivalMs: 7_000 })
+    assert.deepStrictEqual(place(100, { arrivalMs: 7_000 }), [[102, 7_000 * 48]])
+    assert.strictEqual(statistics().resyncs, 1)
+  })
+
+  it("begins to count old packets anew with another SSRC", () => {
+    const { place, statistics } = make()
+    place(60)
+    place(50)
+    place(51)
+    const other = { ssrc: Ssrc.make(2) }
+    place(53, other)
+    place(52, { ...other, arrivalMs: 5_000 })
+    assert.strictEqual(statistics().resyncs, 1)
+  })
+})
