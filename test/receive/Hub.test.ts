@@ -38,7 +38,7 @@ const rig = Effect.fnUntraced(function*() {
   const listen = Effect.fnUntraced(function*(listener: Partial<Hub.Listener> = {}) {
     const scope = yield* Scope.make()
     yield* Scope.provide(hub.listen(() => ({ onOver: () => {}, ...listener })), scope)
-    return Scope.close(scope, Exit.void)
+    return { leave: Scope.close(scope, Exit.void) }
   })
   const say = (userId: UserId, n = 0, ssrc = 1) =>
     hand.push({
@@ -77,7 +77,7 @@ describe("Hub", () => {
     Effect.gen(function*() {
       const { hub, listen, pass, say, tell } = yield* rig()
       yield* listen()
-      const leave = yield* listen({ userId: ada })
+      const { leave } = yield* listen({ userId: ada })
       say(ada)
       tell({ _tag: "UserDisconnected", userId: ada })
       pass(150)
@@ -103,7 +103,7 @@ describe("Hub", () => {
   it.effect("takes nobody for present while nobody listens", () =>
     Effect.gen(function*() {
       const { hub, listen, say } = yield* rig()
-      const leave = yield* listen()
+      const { leave } = yield* listen()
       say(ada)
       assert.deepStrictEqual([...hub.participants()], [ada])
       yield* leave
@@ -129,7 +129,7 @@ describe("Hub", () => {
       assert.isAtMost(clock.rings, 2)
       assert.isFalse(isArmed())
       let calls = 0
-      const leave = yield* listen({
+      const { leave } = yield* listen({
         nextMs: () => clock.nowMs + 20,
         advance: () => {
           calls++
