@@ -24,8 +24,8 @@ export const join: Bench = {
   summary: "from asking for a voice channel to Session Description, on the emulator",
   run: async ({ progress, quick, rounds: wanted }) => {
     const rounds = wanted ?? (quick ? 1 : 7)
-    // each takes two messages, and a gateway closes who sends more than 120 a minute
-    const count = quick ? 10 : 55
+    // each takes two messages, and a hundred a minute go over a connection of somebody else's
+    const count = quick ? 10 : 45
     const results = players.map((player) => ({ player, p50: Array<number>(), p99: Array<number>() }))
     const folder = mkdtempSync(joinPath(tmpdir(), "join-"))
     const ca = joinPath(folder, "ca.pem")
