@@ -7,7 +7,6 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Gateway from "../Gateway.ts"
@@ -15,6 +14,7 @@ import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
+import * as Farewell from "./Farewell.ts"
 import * as GuildEvents from "./GuildEvents.ts"
 import * as Restrictions from "./Restrictions.ts"
 
@@ -102,9 +102,6 @@ export interface Whereabouts {
   readonly leave: Effect.Effect<void>
 }
 
-/** How long the main gateway may take to take note that we leave. */
-const leaveTimeout = Duration.seconds(2)
-
 /** A voice state without a voice server for so long means that Discord sends none: we leave and come again. */
 const stuckAfter = Duration.seconds(5)
 
@@ -113,12 +110,6 @@ const grantWait = Duration.seconds(1)
 
 /** How late Discord may say that we have left, for it to be told from being removed. */
 const echoWait = Duration.seconds(10)
-
-/** Who leaves does not wait for a gateway that has let down another one who left within this time. */
-const silenceWait = Duration.seconds(10)
-
-/** When a gateway had not taken note in time that somebody leaves, in nanoseconds. */
-const silentSince = new WeakMap<Gateway.Gateway["Service"], bigint>()
 
 /** How long what waits for the limit of messages waits to be looked at again. */
 const heldBackWaitMs = 1_000
@@ -315,45 +306,13 @@ export const make = Effect.fnUntraced(function*(
 
   const isHeldBack = () => gateway.isHeldBack?.() === true
 
-  let farewell: Fiber.Fiber<void, VoiceError.VoiceError> | undefined
-  /** Says that we leave, once: a gateway that is away or at its limit of messages says it when it can. */
-  const sayFarewell = Effect.suspend(() => {
-    if (farewell !== undefined && farewell.pollUnsafe() === undefined) return Effect.succeed(farewell)
-    return Effect.map(
-      Effect.forkDetach(tell(null, { mute: false, deaf: false }), { startImmediately: true }),
-      (saying) => farewell = saying
-    )
+  const farewell = yield* Farewell.make({
+    gateway,
+    guildId,
+    say: tell(null, { mute: false, deaf: false }),
+    awaitGone: Effect.andThen(granted, until(isGone)),
+    isAway: () => now.isAway
   })
-
-  const goAway = Effect.gen(function*() {
-    // only the waiting has a limit
-    yield* Fiber.join(yield* sayFarewell)
-    yield* granted
-    yield* until(isGone)
-    silentSince.delete(gateway)
-  }).pipe(
-    Effect.timeoutOrElse({
-      duration: leaveTimeout,
-      orElse: () =>
-        Effect.suspend(() => {
-          if (isHeldBack()) return Effect.void
-          silentSince.set(gateway, clock.monotonicTimeNanosUnsafe())
-          return Effect.logWarning(
-            `Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`
-          )
-        })
-    }),
-    Effect.catch((error) => Effect.logDebug(`leaving was not announced: ${error.message}`))
-  )
-
-  const isInVain = () => {
-    if (now.isAway || isHeldBack()) return true
-    const since = silentSince.get(gateway)
-    return since !== undefined &&
-      clock.monotonicTimeNanosUnsafe() - since < Duration.toNanosUnsafe(silenceWait)
-  }
-
-  const leave = Effect.suspend(() => isInVain() ? Effect.asVoid(sayFarewell) : goAway)
 
   const request: Whereabouts["request"] = ({ anew, channelId, flags, timeout }) =>
     Effect.gen(function*() {
@@ -410,7 +369,7 @@ export const make = Effect.fnUntraced(function*(
         asked && states > before.states && current === channelId && servers === before.servers ? true : undefined
 
       const run = Effect.gen(function*() {
-        if (yield* anew) yield* goAway
+        if (yield* anew) yield* farewell.goAway
         yield* ask
         const stuck = Effect.gen(function*() {
           while (true) {
@@ -430,7 +389,7 @@ export const make = Effect.fnUntraced(function*(
           if (first === "stuck") {
             wasStuck = true
             yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
-            yield* goAway
+            yield* farewell.goAway
           }
           yield* ask
         }
@@ -443,7 +402,7 @@ export const make = Effect.fnUntraced(function*(
       return yield* Effect.raceFirst(run, expired)
     })
 
-  return { guildId, now: () => now, watch, until, place, request, tell, show, leave }
+  return { guildId, now: () => now, watch, until, place, request, tell, show, leave: farewell.leave }
 })
 
 /**

@@ -1,0 +1,95 @@
+/**
+ * How a session leaves a guild: Discord is told, and has a moment to take note.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Gateway from "../Gateway.ts"
+import type { GuildId } from "../protocol/Identifier.ts"
+import type * as VoiceError from "../VoiceError.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly gateway: Gateway.Gateway["Service"]
+  readonly guildId: GuildId
+  /** Says that we leave. */
+  readonly say: Effect.Effect<void, VoiceError.VoiceError>
+  /** Waits until Discord has us in no channel of the guild. */
+  readonly awaitGone: Effect.Effect<unknown>
+  /** Whether the main gateway is away at the moment. */
+  readonly isAway: () => boolean
+}
+
+/**
+ * Neither fails.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Farewell {
+  /** Leaves, to come again, and waits until Discord has taken note, for 2 seconds at most. */
+  readonly goAway: Effect.Effect<void>
+  /** The same for good, without waiting where that is in vain. */
+  readonly leave: Effect.Effect<void>
+}
+
+/** How long the main gateway may take to take note that we leave. */
+const leaveTimeout = Duration.seconds(2)
+
+/** Who leaves does not wait for a gateway that has let down another one who left within this time. */
+const silenceWait = Duration.seconds(10)
+
+/** When a gateway had not taken note in time that somebody leaves, in nanoseconds. */
+const silentSince = new WeakMap<Gateway.Gateway["Service"], bigint>()
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  { awaitGone, gateway, guildId, isAway, say }: Options
+): Effect.fn.Return<Farewell> {
+  const clock = yield* Clock.Clock
+  const isHeldBack = () => gateway.isHeldBack?.() === true
+
+  let saying: Fiber.Fiber<void, VoiceError.VoiceError> | undefined
+  /** Says it once: a gateway that is away or at its limit of messages says it when it can. */
+  const sayOnce = Effect.suspend(() => {
+    if (saying !== undefined && saying.pollUnsafe() === undefined) return Effect.succeed(saying)
+    return Effect.map(Effect.forkDetach(say, { startImmediately: true }), (fiber) => saying = fiber)
+  })
+
+  const goAway = Effect.gen(function*() {
+    // only the waiting has a limit
+    yield* Fiber.join(yield* sayOnce)
+    yield* awaitGone
+    silentSince.delete(gateway)
+  }).pipe(
+    Effect.timeoutOrElse({
+      duration: leaveTimeout,
+      orElse: () =>
+        Effect.suspend(() => {
+          if (isHeldBack()) return Effect.void
+          silentSince.set(gateway, clock.monotonicTimeNanosUnsafe())
+          return Effect.logWarning(
+            `Discord has not taken note yet that we leave the voice channel of guild ${guildId}.`
+          )
+        })
+    }),
+    Effect.catch((error) => Effect.logDebug(`leaving was not announced: ${error.message}`))
+  )
+
+  const isInVain = () => {
+    if (isAway() || isHeldBack()) return true
+    const since = silentSince.get(gateway)
+    return since !== undefined && clock.monotonicTimeNanosUnsafe() - since < Duration.toNanosUnsafe(silenceWait)
+  }
+
+  return { goAway, leave: Effect.suspend(() => isInVain() ? Effect.asVoid(sayOnce) : goAway) }
+})
