@@ -12,10 +12,11 @@ import * as Dgram from "node:dgram"
 import * as Http from "node:http"
 import * as Https from "node:https"
 import type * as Net from "node:net"
-import { type WebSocket, WebSocketServer } from "ws"
+import { WebSocketServer } from "ws"
 import * as Core from "../core/Core.ts"
 import type { ConnectionId, Output, VoiceServerId } from "../core/CoreContext.ts"
 import * as Certificate from "./Certificate.ts"
+import { ClientSocket } from "./ClientSocket.ts"
 import * as Driver from "./Driver.ts"
 import { type EmulatorError, ListenFailed, make as makeError } from "./EmulatorError.ts"
 import { makeCounters, type Shell, type ShellOptions, type VoiceServer } from "./Shell.ts"
@@ -99,7 +100,7 @@ export const make = Effect.fnUntraced(
   function*(options: LoopbackOptions): Effect.fn.Return<Shell, EmulatorError, Scope.Scope> {
     const certificate = options.tls ? yield* Certificate.make : undefined
     const counters = makeCounters()
-    const clients = new Map<ConnectionId, WebSocket>()
+    const clients = new Map<ConnectionId, ClientSocket>()
     // What the core says to a connection while it accepts it, before the upgrade is answered.
     const early = new Map<ConnectionId, Array<Output>>()
     const admitted = new WeakMap<Http.IncomingMessage, ConnectionId>()
@@ -107,7 +108,7 @@ export const make = Effect.fnUntraced(
     const runLater = yield* FiberSet.makeRuntime<never>()
     let connections = 0
 
-    const sendFrame = (client: WebSocket, frame: string | Uint8Array) => {
+    const sendFrame = (client: ClientSocket, frame: string | Uint8Array) => {
       if (client.readyState !== client.OPEN) return
       if (client.bufferedAmount > maxWaitingBytes) {
         counters.add("websocket-reads-too-slowly")
@@ -116,9 +117,9 @@ export const make = Effect.fnUntraced(
       client.send(frame)
     }
     /** A fault of the caller's own may ask for a code or a reason that no close frame can carry. */
-    const closeFrame = (client: WebSocket, code: number, reason: string) => {
+    const closeFrame = (client: ClientSocket, code: number, reason: string) => {
       try {
-        client.close(code, reason)
+        client.closeFromHere(code, reason)
       } catch {
         counters.add("close-frame-impossible")
         client.terminate()
@@ -165,7 +166,7 @@ export const make = Effect.fnUntraced(
       afterInputs: (run) => void setImmediate(run)
     })
 
-    const welcome = (id: ConnectionId, client: WebSocket) => {
+    const welcome = (id: ConnectionId, client: ClientSocket) => {
       clients.set(id, client)
       client.on("error", (error) => counters.add(`websocket-error ${codeOf(error)}`))
       client.on("message", (data, isBinary) => {
@@ -177,10 +178,16 @@ export const make = Effect.fnUntraced(
           if (clients.has(id)) core.receive(id, frame)
         })
       })
-      client.on("close", (code) => {
+      let isGone = false
+      const gone = (code: number) => {
+        if (isGone) return
+        isGone = true
         clients.delete(id)
         driver.run((core) => core.disconnected(id, code))
-      })
+      }
+      // behind the datagrams that were sent before it, which are read in the same turn
+      client.onCloseFrame = (code) => void setImmediate(gone, code)
+      client.on("close", gone)
       const waiting = early.get(id) ?? []
       early.delete(id)
       for (const output of waiting) deliver(output)
@@ -263,8 +270,9 @@ export const make = Effect.fnUntraced(
       target: () => Target | undefined
     ) {
       const open = new Set<Net.Socket>()
-      const sockets = new WebSocketServer({
+      const sockets = new WebSocketServer<typeof ClientSocket>({
         noServer: true,
+        WebSocket: ClientSocket,
         maxPayload: maxMessageBytes,
         perMessageDeflate: false,
         verifyClient: (

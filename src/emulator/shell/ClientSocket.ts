@@ -1,0 +1,31 @@
+/**
+ * A client's WebSocket, which tells that a close frame has come when it has. The end of its TCP connection, which `ws` tells, is
+ * some turns of the event loop behind it, and what the client says elsewhere meanwhile would overtake it.
+ *
+ * @since 0.1.0
+ */
+import { WebSocket } from "ws"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export class ClientSocket extends WebSocket {
+  /** Called once with the code of the client's close frame, unless we have closed first. 1005: it has none. */
+  onCloseFrame: ((code: number) => void) | undefined
+  #isOurs = false
+
+  /** Closes from our side. */
+  closeFromHere(code: number, reason: string): void {
+    this.#isOurs = true
+    this.close(code, reason)
+  }
+
+  // `ws` answers a client's close frame by this
+  override close(code?: number, reason?: string | Buffer): void {
+    const tell = this.#isOurs ? undefined : this.onCloseFrame
+    this.onCloseFrame = undefined
+    tell?.(code ?? 1005)
+    super.close(code, reason)
+  }
+}
