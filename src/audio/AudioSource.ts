@@ -13,6 +13,7 @@ import * as Path from "node:path"
 import type { Readable } from "node:stream"
 import type { OpusDecoder } from "../OpusDecoder.ts"
 import * as VoiceError from "../VoiceError.ts"
+import * as Bounds from "./Bounds.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as ChildProcess from "./ChildProcess.ts"
 import * as Container from "./Container.ts"
@@ -303,12 +304,7 @@ export const tone = (options: Generated.ToneOptions): AudioSource => ({
         new VoiceError.Unsupported({ feature: `a tone of ${frequency} Hz`, detail: "it has to be between 0 and 24000" })
       )
     }
-    if (!(gain >= 0 && gain < Infinity)) {
-      return VoiceError.fail(
-        new VoiceError.Unsupported({ feature: `a gain of ${gain}`, detail: "it has to be a number from 0 on" })
-      )
-    }
-    return Effect.succeed(Generated.tone(options))
+    return Effect.as(Bounds.gain(gain), Generated.tone(options))
   })
 })
 

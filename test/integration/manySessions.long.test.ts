@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Stream } from "effect"
+import { Clock, Effect, Fiber, Layer, Stream } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 import { run } from "./virtualTime.ts"
@@ -42,11 +42,13 @@ describe("many sessions on one main gateway", () => {
         const sessions = yield* joined
         yield* Effect.sleep("1 minute")
         yield* lose
+        const lostMs = yield* Clock.currentTimeMillis
         yield* Effect.sleep("1 second")
         const waiting = yield* Effect.forkScoped(awaitReady(sessions))
         yield* Fiber.join(waiting)
         const states = yield* Effect.forEach(sessions, ({ state }) => state)
         assert.isTrue(states.every(({ _tag }) => _tag === "Ready"))
+        assert.isAtMost((yield* Clock.currentTimeMillis) - lostMs, 3 * 60_000)
         assert.deepStrictEqual(yield* discord.violations, [])
       }).pipe(Effect.scoped, Effect.provide(layer)),
       20 * 60_000
