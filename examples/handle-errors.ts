@@ -40,6 +40,8 @@ const whatNext = (reason: VoiceError.Reason): string => {
     // whoever runs the bot, or the guild, has to do something
     case "JoinTimedOut":
       return `ask a moderator to let the bot in (missing: ${reason.missing})`
+    case "NotAdmitted":
+      return reason.obstacle === "Full" ? "wait until somebody leaves" : `ask a moderator: ${reason.message}`
     // our own client of the main gateway does not go on after these
     case "GatewayClosed":
       return reason.remedy
@@ -86,6 +88,7 @@ const stay = <E>(where: VoiceSession.JoinOptions, whenJoined: Effect.Effect<void
     Effect.scoped,
     Effect.catchReasons("VoiceError", {
       Kicked: () => Effect.succeed("kicked: stay away until somebody asks"),
+      NotAdmitted: (reason) => Effect.succeed(`not let in: ${reason.obstacle}`),
       JoinTimedOut: (reason) => Effect.succeed(`not let in (missing: ${reason.missing})`),
       E2eeRequired: () => Effect.succeed("this channel is only for clients with end-to-end encryption")
     })

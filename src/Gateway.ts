@@ -18,9 +18,9 @@ import * as Client from "./gateway/Client.ts"
 import * as Dispatch from "./gateway/Dispatch.ts"
 import type { VoiceStatePayload } from "./gateway/Sending.ts"
 import type * as GatewayPayload from "./protocol/GatewayPayload.ts"
-import type { GuildId, UserId } from "./protocol/Identifier.ts"
+import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
 import type { WebSocketTransport } from "./Transport.ts"
-import type { VoiceError } from "./VoiceError.ts"
+import type { Obstacle, VoiceError } from "./VoiceError.ts"
 
 /**
  * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's. `Detached`
@@ -73,6 +73,13 @@ export class Gateway extends Context.Service<Gateway, {
    * connection (120 a minute). Who asks for a place then is not yet waiting for Discord. Plain code.
    */
   readonly isHeldBack?: (() => boolean) | undefined
+  /**
+   * Optional: what keeps us out of a channel, if it can be found out. Asked when Discord has left a request unanswered for 2
+   * seconds.
+   */
+  readonly obstacle?:
+    | ((guildId: GuildId, channelId: ChannelId) => Effect.Effect<Obstacle | undefined>)
+    | undefined
   /** Optional: our voice state in a guild as it was when the gateway connected, to find a ghost of an earlier process. */
   readonly initialVoiceState: Option.Option<
     (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
@@ -90,7 +97,10 @@ export interface GatewayConfig {
   readonly token: Redacted.Redacted
   /** Where the gateway is, for another than Discord's. Without it `GET /gateway/bot` is asked. */
   readonly url?: string | undefined
-  /** Where the REST API is. Default `https://discord.com/api/v10`. */
+  /**
+   * Where the REST API is. Default `https://discord.com/api/v10`, or none where `url` is given. It is asked for the gateway's
+   * URL, and for what keeps us out of a channel that Discord does not let us into ({@link VoiceError.NotAdmitted}).
+   */
   readonly restUrl?: string | undefined
   /** Default 129: `Guilds` and `GuildVoiceStates`. */
   readonly intents?: number | undefined
@@ -206,10 +216,25 @@ export interface AdapterHost {
 export type AdapterCreator = (methods: AdapterMethods) => AdapterHost
 
 /**
+ * What another Discord library knows of its guilds, as far as it helps here.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ObstacleOptions {
+  /**
+   * What keeps us out of a channel, as the library knows guild, channel and permissions; asked when Discord has left a request
+   * unanswered for 2 seconds. Then a join fails with `NotAdmitted`, which says so, and otherwise with `JoinTimedOut` when its time is
+   * over. What it throws is logged, and means that it does not know.
+   */
+  readonly obstacle?: ((guildId: GuildId, channelId: ChannelId) => Obstacle | undefined) | undefined
+}
+
+/**
  * @category adapters
  * @since 0.1.0
  */
-export interface AdapterOptions {
+export interface AdapterOptions extends ObstacleOptions {
   /**
    * Our own user id. Without it the first voice state that the library hands over says who we are: libraries that follow the
    * convention hand over no others. One that hands over those of all members needs it.
@@ -264,7 +289,7 @@ export const layerAdapter = (
  * @category dispatches
  * @since 0.1.0
  */
-export interface DispatchOptions {
+export interface DispatchOptions extends ObstacleOptions {
   /** Our own user id. Needed if the layer may be built after READY has passed by; otherwise READY says it. */
   readonly userId?: UserId | undefined
   /** When to ask again after `send` has answered false. Default: 100 ms, doubling up to 1 second, for 10 seconds. */

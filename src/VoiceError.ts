@@ -9,10 +9,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import * as Admission from "./reason/AdmissionReason.ts"
 import * as Close from "./reason/CloseReason.ts"
 import * as Failure from "./reason/FailureReason.ts"
 
 const key = "effect-discord-voice/VoiceError"
+
+export { NotAdmitted, Obstacle } from "./reason/AdmissionReason.ts"
 
 export {
   AlreadyAuthenticated,
@@ -92,6 +95,7 @@ export const Reason = Schema.Union([
   Close.UnknownCloseCode,
   Failure.PhaseTimedOut,
   Failure.JoinTimedOut,
+  Admission.NotAdmitted,
   Failure.AlreadyJoined,
   Failure.Kicked,
   Failure.CallEnded,

@@ -13,7 +13,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { AudioSource } from "./audio/AudioSource.ts"
 import * as Broadcast from "./audio/Broadcast.ts"
@@ -25,6 +24,7 @@ import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
 import * as Receive from "./receive/Receive.ts"
 import * as Claim from "./session/Claim.ts"
 import * as Conduit from "./session/Conduit.ts"
+import * as Moving from "./session/Moving.ts"
 import { Observation } from "./session/Observation.ts"
 import * as Playing from "./session/Playing.ts"
 import * as Policy from "./session/Policy.ts"
@@ -155,8 +155,8 @@ export interface VoiceSession {
   readonly interrupt: Effect.Effect<ReadonlyArray<Playing.Interrupted>>
   /**
    * Goes to another channel of the guild, and waits until audio flows there; tracks go on where they were. Fails with
-   * `JoinTimedOut`: we stay where we are if Discord does not let us in; once it has (`missing: "connection"` or "endpoint"),
-   * the session goes on to the other channel. Moves that overlap happen one after another.
+   * `NotAdmitted` or `JoinTimedOut`: we stay where we are if Discord does not let us in; once it has (`missing: "connection"`
+   * or "endpoint"), the session goes on to the other channel. Moves that overlap happen one after another.
    */
   readonly move: (channelId: ChannelId) => Effect.Effect<void, VoiceError.VoiceError>
   /** The speaking flags shown to others (op 5). `microphone` is on unless it is set to false. */
@@ -218,8 +218,9 @@ const defaultReceiveCapacity = 256
  * Joins a voice channel. The session lives until the scope closes, and then leaves: audio is closed with silence, Discord is
  * told, and every socket and timer is released, in bounded time even if nothing answers.
  *
- * Fails with `AlreadyJoined`, with `JoinTimedOut` (which says what is missing and the likely cause), with what the gateway
- * fails with, or with the reason for which connecting was given up.
+ * Fails with `AlreadyJoined`, with `NotAdmitted` (Discord does not let us in, and the gateway knows why), with `JoinTimedOut`
+ * (which says what is missing and the likely cause), with what the gateway fails with, or with the reason for which connecting was
+ * given up.
  *
  * @example
  * ```ts
@@ -364,9 +365,6 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     Effect.suspend(() => Effect.andThen(conduit.end(notConnected("The voice session"), false), end()))
   )
 
-  /** Where Discord was asked to move us to. */
-  let movingTo: ChannelId | undefined
-
   const live = <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>) =>
     Effect.suspend((): Effect.Effect<A, E | VoiceError.VoiceError, R> =>
       state._tag === "Closed" ? Effect.fail(notConnected(operation)) : effect
@@ -394,81 +392,24 @@ export const join = Effect.fn("VoiceSession.join")(function*(
         const { channelId } = whereabouts.now()
         // a request has the flags with it, and a connection that comes up shows them where they were changed since
         if ((now._tag === "Ready" || now._tag === "Resuming") && channelId !== undefined && channelId !== null) {
-          yield* whereabouts.tell(movingTo ?? channelId, flags())
+          yield* whereabouts.tell(moving.to() ?? channelId, flags())
         }
         if (!selfMute) yield* conduit.setMuted(false)
       })
     )
 
-  /** Follows the session until it is in a channel, and asks Discord for it wherever the session does not by itself. */
-  const goTo = (channelId: ChannelId) =>
-    Effect.gen(function*() {
-      let asked = false
-      const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
-        switch (now._tag) {
-          case "Closed":
-            return Effect.succeed(true)
-          case "Ready":
-          case "Resuming":
-            if (now.channelId === channelId || asked) {
-              return Effect.succeed(now._tag === "Ready" && now.channelId === channelId)
-            }
-            asked = true
-            return Effect.andThen(
-              conduit.hold,
-              Effect.suspend(() => {
-                // silence has taken its time, and what has happened since is looked at next
-                if (state === now) return Effect.as(whereabouts.tell(channelId, flags()), false)
-                asked = false
-                return Effect.succeed(false)
-              })
-            )
-          default:
-            // the next request is for this one; where there is none, the next connection is only on the way
-            asked = false
-            target.channelId = channelId
-            return Effect.succeed(false)
-        }
-      }
-      yield* states.stream().pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
-      yield* live("Moving", Effect.void)
-    })
-
-  let oneMove: Semaphore.Semaphore | undefined
-
+  const moving = Moving.make({
+    guildId,
+    target,
+    joinTimeout,
+    flags,
+    state: () => state,
+    states: states.stream,
+    whereabouts,
+    conduit
+  })
   const move: VoiceSession["move"] = (channelId) =>
-    live(
-      "Moving",
-      Effect.suspend(() =>
-        (oneMove ??= Semaphore.makeUnsafe(1)).withPermit(Effect.suspend(() => {
-          const former = target.channelId
-          const before = whereabouts.now()
-          movingTo = channelId
-          return Effect.timeoutOrElse(goTo(channelId), {
-            duration: joinTimeout,
-            orElse: () =>
-              Effect.suspend(() =>
-                VoiceError.fail(
-                  new VoiceError.JoinTimedOut({
-                    guildId,
-                    channelId,
-                    missing: Whereabouts.missing(before, whereabouts.now(), channelId) ?? "connection",
-                    elapsedMs: Duration.toMillis(joinTimeout)
-                  })
-                )
-              )
-          }).pipe(Effect.onExit((exit) =>
-            Effect.suspend(() => {
-              movingTo = undefined
-              // nobody waits to be there any more, unless we are: the connection may still be on its way
-              const isThere = whereabouts.now().channelId === channelId
-              if (Exit.isFailure(exit) && target.channelId === channelId && !isThere) target.channelId = former
-              return conduit.release
-            })
-          ))
-        }))
-      )
-    )
+    live("Moving", Effect.andThen(moving.move(channelId), live("Moving", Effect.void)))
 
   let receive: Receive.Receive | undefined
 

@@ -895,6 +895,60 @@ describe("Gateway", () => {
         })
     )
 
+    it.effect("is asked what keeps us out of a channel", () =>
+      Effect.gen(function*() {
+        const channelId = ChannelId.make("300")
+        const answers = [
+          json(200, { id: channelId, type: 2, guild_id: guildId, user_limit: 1 }),
+          json(200, { id: guildId, roles: [{ id: guildId, permissions: `${(1 << 10) | (1 << 20)}` }] }),
+          json(200, { roles: [] })
+        ]
+        const { context, requests } = yield* rest(
+          [...answers, ...answers, () => Promise.reject(new TypeError("away"))],
+          {
+            url: "wss://gateway.example",
+            restUrl: "https://rest.example/api"
+          }
+        )
+        yield* Effect.gen(function*() {
+          const { gateway, peer } = yield* connected([guildId])
+          const asked = Effect.fnUntraced(function*() {
+            const fiber = yield* Effect.forkChild(
+              gateway.obstacle?.(guildId, channelId) ?? Effect.die("it cannot be asked"),
+              { startImmediately: true }
+            )
+            yield* breathe
+            return yield* Fiber.join(fiber)
+          })
+          assert.isUndefined(yield* asked())
+          const paths = (yield* Queue.takeN(requests, 3)).map(({ url }) => url)
+          assert.deepStrictEqual(paths, [
+            "https://rest.example/api/channels/300",
+            `https://rest.example/api/guilds/${guildId}`,
+            `https://rest.example/api/guilds/${guildId}/members/${self}`
+          ])
+          yield* say(peer, {
+            op: 0,
+            t: "VOICE_STATE_UPDATE",
+            s: 2,
+            d: voiceState({ user_id: UserId.make("101"), channel_id: channelId })
+          })
+          yield* settle
+          assert.strictEqual(yield* asked(), "Full")
+          assert.isUndefined(yield* asked())
+        }).pipe(Effect.provide(context))
+      }))
+
+    it.effect("is left alone if only another gateway than Discord's is named", () =>
+      Effect.gen(function*() {
+        const { context, requests } = yield* rest([json(404, {})], { url: "wss://gateway.example" })
+        yield* Effect.gen(function*() {
+          const { gateway } = yield* connected([guildId])
+          assert.isUndefined(yield* gateway.obstacle?.(guildId, ChannelId.make("300")) ?? Effect.die("not there"))
+        }).pipe(Effect.provide(context))
+        assert.strictEqual(yield* Queue.size(requests), 0)
+      }))
+
     it.effect("waits as long as a 429 says", () =>
       Effect.gen(function*() {
         const { context, requests } = yield* rest([

@@ -56,6 +56,7 @@ import * as Memory from "./shell/Memory.ts"
 import * as Names from "./shell/Names.ts"
 import type { NetworkOptions } from "./shell/Network.ts"
 import * as Participant from "./shell/Participant.ts"
+import * as RestFetch from "./shell/RestFetch.ts"
 import type { Shell, ShellOptions } from "./shell/Shell.ts"
 
 export type { Happening, RestRequest, RestResponse, Snapshot } from "./core/Core.ts"
@@ -419,12 +420,14 @@ const makeEmulator = Effect.fnUntraced(function*(
   const verdicts = (severity: Verdict["severity"]) =>
     driver.call((core) => core.verdicts().filter((verdict) => verdict.severity === severity))
 
+  const fetch = yield* RestFetch.make(driver)
+
   // A user that does not exist is created without an id of its own choice: nothing there can fail.
   const layerGateway: Emulator["Service"]["layerGateway"] = (name) =>
     Layer.unwrap(
       Effect.map(
         Effect.orDie(userOrNew({ name, bot: true })),
-        ({ token }) => Gateway.layer({ token, url: shell.gateway })
+        ({ token }) => Gateway.layer({ token, url: shell.gateway, restUrl: shell.rest, fetch })
       )
     ).pipe(Layer.provide(transport))
 

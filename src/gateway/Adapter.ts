@@ -218,6 +218,7 @@ export const make = Effect.fnUntraced(function*(
     subscribe: hub.subscribe,
     lifecycle: lifecycle === undefined ? Option.none() : Option.some(hub.lifecycle),
     isHeldBack,
+    ...Callback.obstacle(options),
     initialVoiceState: Option.none()
   }
   return gateway

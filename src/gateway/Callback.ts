@@ -3,10 +3,12 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import type { Gateway, ObstacleOptions } from "../Gateway.ts"
 
 /**
  * Runs effects at once, in the order of the calls; they must be synchronous. Whoever calls back never sees what goes wrong:
@@ -20,3 +22,21 @@ export const makeRun = (what: string): Effect.Effect<(effect: Effect.Effect<void
     const exit = Effect.runSyncExitWith(context)(effect)
     if (Exit.isFailure(exit)) Effect.runForkWith(context)(Effect.logError(what, exit.cause))
   })
+
+/**
+ * What the library knows of obstacles, for the service; what it throws is logged, and means that it knows of none.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const obstacle = ({ obstacle }: ObstacleOptions): Pick<Gateway["Service"], "obstacle"> =>
+  obstacle === undefined ? {} : {
+    obstacle: (guildId, channelId) =>
+      Effect.sync(() => obstacle(guildId, channelId)).pipe(
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.interrupt
+            : Effect.as(Effect.logWarning("The option obstacle of a gateway has thrown", cause), undefined)
+        )
+      )
+  }

@@ -17,6 +17,7 @@ import type { Gateway, GatewayOptions, VoiceStateRequest } from "../Gateway.ts"
 import * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import * as Transport from "../Transport.ts"
 import * as VoiceError from "../VoiceError.ts"
+import * as Admission from "./Admission.ts"
 import * as Connection from "./Connection.ts"
 import type * as End from "./End.ts"
 import * as Hub from "./Hub.ts"
@@ -59,6 +60,13 @@ const cleanToken = (token: Redacted.Redacted): Redacted.Redacted =>
 export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   const transport = yield* Transport.WebSocketTransport
   const token = cleanToken(options.token)
+  const access: Rest.Access = {
+    token,
+    restUrl: options.restUrl ?? defaultRestUrl,
+    fetch: options.fetch ?? globalThis.fetch
+  }
+  /** Whoever names another gateway than Discord's and no REST API has no use for Discord's. */
+  const hasRest = options.url === undefined || options.restUrl !== undefined
   const intents = options.intents ?? GatewayPayload.voiceIntents
   const identify: Omit<GatewayPayload.Identify, "token"> = {
     intents,
@@ -123,11 +131,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   const gatewayUrl = Effect.suspend(() => {
     if (session !== undefined) return Effect.succeed(session.resumeUrl)
     if (options.url !== undefined) return Effect.succeed(options.url)
-    return Rest.gatewayUrl({
-      token,
-      restUrl: options.restUrl ?? defaultRestUrl,
-      fetch: options.fetch ?? globalThis.fetch
-    })
+    return Rest.gatewayUrl(access)
   })
 
   const attempt: Effect.Effect<End.End> = gatewayUrl.pipe(
@@ -214,6 +218,21 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
         : outbox.send(encoded.success)
     }))
 
+  const obstacle: NonNullable<Gateway["Service"]["obstacle"]> = Effect.fnUntraced(function*(guildId, channelId) {
+    const userId = hub.self()
+    if (!hasRest || userId === undefined) return undefined
+    return yield* Effect.catch(
+      Admission.obstacle({
+        get: (path) => Rest.get(access, path),
+        guildId,
+        channelId,
+        userId,
+        occupants: hub.occupants(guildId, channelId)
+      }),
+      (detail) => Effect.as(Effect.logDebug(`Discord was not asked why it does not let us in: ${detail}`), undefined)
+    )
+  })
+
   const gateway: Gateway["Service"] = {
     userId: hub.userId,
     updateVoiceState,
@@ -221,6 +240,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     lifecycle: Option.some(hub.lifecycle),
     isHeldBack,
     roundTripMs: Effect.sync(() => roundTripMs),
+    obstacle,
     initialVoiceState: Option.some(hub.initialVoiceState)
   }
   return gateway

@@ -94,6 +94,7 @@ const makeGateway = Effect.fnUntraced(function*(
     subscribe: hub.subscribe,
     lifecycle: Option.some(hub.lifecycle),
     isHeldBack,
+    ...Callback.obstacle(options),
     initialVoiceState: Option.some(hub.initialVoiceState)
   }
 })

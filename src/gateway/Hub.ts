@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
 import type { GatewayEvent, Lifecycle } from "../Gateway.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
-import type { GuildId, UserId } from "../protocol/Identifier.ts"
+import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import type { VoiceError } from "../VoiceError.ts"
 
 const waitingEvents = 4096
@@ -60,6 +60,8 @@ export interface Hub {
   readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError>, never, Scope.Scope>
   readonly lifecycle: Effect.Effect<Stream.Stream<Lifecycle>, never, Scope.Scope>
   readonly initialVoiceState: (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
+  /** How many others are in a channel, as far as we were told. */
+  readonly occupants: (guildId: GuildId, channelId: ChannelId) => number
 }
 
 /**
@@ -81,6 +83,8 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
   const lifecycles = yield* PubSub.sliding<Take.Take<Lifecycle>>(waitingLifecycles)
   const self = yield* Deferred.make<UserId, VoiceError>()
   const voiceStates = new Map<GuildId, GatewayPayload.VoiceState>()
+  /** Where the others are. */
+  const others = new Map<GuildId, Map<UserId, ChannelId>>()
   const awaitedGuilds = new Map<GuildId, Deferred.Deferred<void>>()
   /** The shards that have had a READY. */
   const begun = new Set<number>()
@@ -98,8 +102,16 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
   const publishLifecycle: Hub["publishLifecycle"] = (lifecycle) =>
     Effect.asVoid(PubSub.publish(lifecycles, [lifecycle]))
 
+  const rememberOther = (guildId: GuildId, { channel_id: channelId, user_id: userId }: GatewayPayload.VoiceState) => {
+    const guild = others.get(guildId) ?? new Map<UserId, ChannelId>()
+    if (channelId === null) guild.delete(userId)
+    else guild.set(userId, channelId)
+    if (guild.size === 0) others.delete(guildId)
+    else others.set(guildId, guild)
+  }
+
   const remember = (guildId: GuildId, state: GatewayPayload.VoiceState) => {
-    if (state.user_id !== ownId) return
+    if (state.user_id !== ownId) return rememberOther(guildId, state)
     if (state.channel_id === null) voiceStates.delete(guildId)
     else voiceStates.set(guildId, { ...state, guild_id: guildId })
   }
@@ -116,6 +128,7 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     begun.add(shard)
     const isItsOwn = (guildId: GuildId) => shardOf(guildId, shards) === shard
     for (const guildId of voiceStates.keys()) if (isItsOwn(guildId)) voiceStates.delete(guildId)
+    for (const guildId of others.keys()) if (isItsOwn(guildId)) others.delete(guildId)
     for (const guildId of awaitedGuilds.keys()) if (isItsOwn(guildId)) arrived(guildId)
     for (const guild of ready.guilds) awaitedGuilds.set(guild.id, Deferred.makeUnsafe())
     yield* learn(ready.user.id)
@@ -143,6 +156,7 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     onReady,
     onGuildCreate: (guild) =>
       Effect.sync(() => {
+        others.delete(guild.id)
         for (const state of guild.voice_states ?? []) remember(guild.id, state)
         arrived(guild.id)
       }),
@@ -169,6 +183,11 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
       const awaited = awaitedGuilds.get(guildId)
       if (awaited !== undefined) yield* Effect.timeoutOption(Deferred.await(awaited), guildPatience)
       return Option.fromNullishOr(voiceStates.get(guildId))
-    })
+    }),
+    occupants: (guildId, channelId) => {
+      let count = 0
+      for (const where of others.get(guildId)?.values() ?? []) if (where === channelId) count++
+      return count
+    }
   }
 })

@@ -1,9 +1,11 @@
 /**
- * `GET /gateway/bot`: where the main gateway is, and how many sessions may still be started today.
+ * What we ask of the REST API: `GET /gateway/bot`, where the main gateway is and how many sessions may still be started
+ * today, and what else can be had with GET.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -33,17 +35,63 @@ const retryAfterMs = (response: Response): number => {
 }
 
 /**
+ * Where to ask, and as whom. `restUrl` has the version in it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Access {
+  readonly restUrl: string
+  readonly token: Redacted.Redacted
+  readonly fetch: typeof globalThis.fetch
+}
+
+const request = ({ fetch, restUrl, token }: Access, path: string) =>
+  Effect.tryPromise({
+    try: async (signal) => {
+      const response = await fetch(`${restUrl.replace(/\/+$/, "")}${path}`, {
+        headers: { "Authorization": `Bot ${Redacted.value(token)}`, "User-Agent": userAgent },
+        signal
+      })
+      return { response, text: await response.text() }
+    },
+    catch: describe
+  }).pipe(
+    Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.fail("no answer came within 10 seconds") })
+  )
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Answer {
+  readonly status: number
+  /** What the JSON of the body says, if it is any. */
+  readonly body: unknown
+}
+
+const readJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
+
+/**
+ * Asks once, with a path such as "/channels/1", and takes every status for an answer. Fails with what kept us from asking.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const get = (access: Access, path: string): Effect.Effect<Answer, string> =>
+  Effect.map(request(access, path), ({ response, text }) => ({
+    status: response.status,
+    body: Option.getOrUndefined(readJson(text))
+  }))
+
+/**
  * Asks for the URL of the gateway. Statuses of 400 to 499 but 429 stop, everything else may be tried again. Stops as well
  * when no session may be started any more: Discord resets the token of a bot that goes on (1000 in 24 hours).
  *
  * @category constructors
  * @since 0.1.0
  */
-export const gatewayUrl = Effect.fnUntraced(function*(options: {
-  readonly restUrl: string
-  readonly token: Redacted.Redacted
-  readonly fetch: typeof globalThis.fetch
-}) {
+export const gatewayUrl = Effect.fnUntraced(function*(options: Access) {
   const url = `${options.restUrl.replace(/\/+$/, "")}/gateway/bot`
   const fail = (
     next: End.End["next"],
@@ -60,18 +108,9 @@ export const gatewayUrl = Effect.fnUntraced(function*(options: {
       more
     ))
 
-  const { response, text } = yield* Effect.tryPromise({
-    try: async (signal) => {
-      const response = await options.fetch(url, {
-        headers: { "Authorization": `Bot ${Redacted.value(options.token)}`, "User-Agent": userAgent },
-        signal
-      })
-      return { response, text: await response.text() }
-    },
-    catch: describe
-  }).pipe(
-    Effect.timeoutOrElse({ duration: "10 seconds", orElse: () => Effect.fail("no answer came within 10 seconds") }),
-    Effect.catch((detail) => fail("resume", detail))
+  const { response, text } = yield* Effect.catch(
+    request(options, "/gateway/bot"),
+    (detail) => fail("resume", detail)
   )
   const { status } = response
   if (status !== 200) {

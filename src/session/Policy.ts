@@ -68,6 +68,8 @@ const passing: ReadonlySet<Reason["_tag"]> = new Set([
  * @since 0.1.0
  */
 export const react = (reason: Reason): Reaction => {
+  // a place becomes free, a permission does not come by itself
+  if (reason._tag === "NotAdmitted") return reason.obstacle === "Full" ? "rejoin" : "stop"
   // another engine or version does not come by itself; a group or a thread can
   if (reason._tag === "E2eeFailed") return reason.kind === "Group" || reason.kind === "Thread" ? "rejoin" : "stop"
   if (!("code" in reason) || reason._tag === "GatewayClosed") return passing.has(reason._tag) ? "rejoin" : "stop"

@@ -81,8 +81,8 @@ export interface Whereabouts {
   /** The place that what is known now amounts to, if we are in a channel and have a voice server. */
   readonly place: () => Place | undefined
   /**
-   * Asks for a place in a channel and waits for both answers. Fails with `JoinTimedOut`, which says what did not come, and
-   * with what the gateway fails with.
+   * Asks for a place in a channel and waits for both answers. Fails with `NotAdmitted` where the gateway can tell why there are
+   * none, with `JoinTimedOut`, which says what did not come, and with what the gateway fails with.
    */
   readonly request: (options: {
     readonly channelId: ChannelId
@@ -91,6 +91,14 @@ export interface Whereabouts {
     readonly anew: Effect.Effect<boolean>
     readonly timeout: Duration.Duration
   }) => Effect.Effect<Place, VoiceError.VoiceError>
+  /**
+   * Fails with `NotAdmitted` when Discord has left a request unanswered for some seconds, and the gateway can tell why. Never
+   * succeeds.
+   */
+  readonly refused: (
+    channelId: ChannelId,
+    isUnanswered: () => boolean
+  ) => Effect.Effect<never, VoiceError.VoiceError>
   /** Says which channel we want and how we are shown there, and waits for nothing. */
   readonly tell: (channelId: ChannelId | null, flags: Flags) => Effect.Effect<void, VoiceError.VoiceError>
   /** Says how we are shown where we are, unless that was the last thing said. */
@@ -113,6 +121,9 @@ const echoWait = Duration.seconds(10)
 
 /** How long what waits for the limit of messages waits to be looked at again. */
 const heldBackWaitMs = 1_000
+
+/** Discord grants a request within a second at most; silence for so long is worth a question. */
+const obstacleWait = Duration.seconds(2)
 
 /** The two events of one move come close together, in any order. */
 const companionWait = Duration.millis(100)
@@ -314,6 +325,21 @@ export const make = Effect.fnUntraced(function*(
     isAway: () => now.isAway
   })
 
+  const refused: Whereabouts["refused"] = Effect.fnUntraced(function*(channelId, isUnanswered) {
+    const { obstacle } = gateway
+    if (obstacle === undefined) return yield* Effect.never
+    const isWorthAQuestion = () => !now.isAway && !isHeldBack() && isUnanswered()
+    while (true) {
+      yield* Effect.sleep(obstacleWait)
+      if (!isWorthAQuestion()) continue
+      const found = yield* obstacle(guildId, channelId)
+      if (found === undefined) return yield* Effect.never
+      if (isWorthAQuestion()) {
+        return yield* VoiceError.fail(new VoiceError.NotAdmitted({ guildId, channelId, obstacle: found }))
+      }
+    }
+  })
+
   const request: Whereabouts["request"] = ({ anew, channelId, flags, timeout }) =>
     Effect.gen(function*() {
       const startedAt = clock.monotonicTimeNanosUnsafe()
@@ -399,10 +425,11 @@ export const make = Effect.fnUntraced(function*(
         VoiceError.fail(
           new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs: elapsedMs() })
         ))
-      return yield* Effect.raceFirst(run, expired)
+      const isUnanswered = () => asked && whatIsMissing() === "both"
+      return yield* Effect.raceAllFirst([run, expired, refused(channelId, isUnanswered)])
     })
 
-  return { guildId, now: () => now, watch, until, place, request, tell, show, leave: farewell.leave }
+  return { guildId, now: () => now, watch, until, place, request, refused, tell, show, leave: farewell.leave }
 })
 
 /**

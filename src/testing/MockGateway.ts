@@ -30,7 +30,7 @@ import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
 import * as Gateway from "../Gateway.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
-import { type GuildId, UserId } from "../protocol/Identifier.ts"
+import { type ChannelId, type GuildId, UserId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
@@ -62,6 +62,8 @@ export class MockGateway extends Context.Service<MockGateway, {
 export interface MockGatewayOptions {
   /** Our own user id. Default "1". */
   readonly userId?: UserId | undefined
+  /** What keeps us out of channels, as `obstacle` tells it. Default: this gateway cannot find out. */
+  readonly obstacle?: ((channelId: ChannelId) => VoiceError.Obstacle | undefined) | undefined
   /** Events that answer a request by themselves, in this order. Default: none, the test pushes them. */
   readonly answer?: ((request: Gateway.VoiceStateRequest) => ReadonlyArray<Gateway.GatewayEvent>) | undefined
 }
@@ -117,6 +119,7 @@ const make = Effect.fnUntraced(function*(options: MockGatewayOptions) {
     yield* Effect.forEach(options.answer?.(request) ?? [], push, { discard: true })
   })
 
+  const { obstacle } = options
   return Context.make(Gateway.Gateway, {
     userId: Effect.suspend(() => ended === undefined ? Effect.succeed(userId) : Effect.fail(ended)),
     updateVoiceState,
@@ -128,6 +131,9 @@ const make = Effect.fnUntraced(function*(options: MockGatewayOptions) {
       PubSub.subscribe(lifecycles),
       (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
     )),
+    ...(obstacle === undefined
+      ? {}
+      : { obstacle: (_: GuildId, channelId: ChannelId) => Effect.sync(() => obstacle(channelId)) }),
     initialVoiceState: Option.some((guildId: GuildId) => Effect.sync(() => Option.fromNullishOr(initial.get(guildId))))
   }).pipe(
     Context.add(MockGateway, {

@@ -1,10 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Stream } from "effect"
 import * as Hub from "../../src/gateway/Hub.ts"
-import { GuildId, UserId } from "../../src/protocol/Identifier.ts"
+import { ChannelId, GuildId, UserId } from "../../src/protocol/Identifier.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 
 const guildId = GuildId.make("10")
+
+const stateOf = (channelId: ChannelId | null) => ({
+  channel_id: channelId,
+  session_id: "s",
+  deaf: false,
+  mute: false,
+  self_deaf: false,
+  self_mute: false,
+  self_video: false,
+  suppress: false
+})
 
 describe("Hub", () => {
   it.effect("takes us for whom it was told of first", () =>
@@ -26,6 +37,30 @@ describe("Hub", () => {
       const held = yield* events.pipe(Stream.take(4_096), Stream.runCollect)
       const tokens = held.map((event) => event._tag === "VoiceServer" ? event.server.token : "")
       assert.deepStrictEqual([tokens[0], tokens.at(-1)], ["4", "4099"])
+    }))
+
+  it.effect("counts the others in a channel", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      const [first, second] = [ChannelId.make("20"), ChannelId.make("21")]
+      const at = (user: string, channelId: ChannelId | null) => ({ ...stateOf(channelId), user_id: UserId.make(user) })
+      const counts = () => [hub.occupants(guildId, first), hub.occupants(guildId, second)]
+      assert.deepStrictEqual(counts(), [0, 0])
+      yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [at("1", first), at("2", first), at("3", first)] })
+      assert.deepStrictEqual(counts(), [2, 0])
+      assert.strictEqual(hub.occupants(GuildId.make("11"), first), 0)
+      yield* hub.onVoiceState({ ...at("2", second), guild_id: guildId })
+      yield* hub.onVoiceState({ ...at("1", second), guild_id: guildId })
+      yield* hub.onVoiceState({ ...at("4", second), guild_id: guildId })
+      assert.deepStrictEqual(counts(), [1, 2])
+      yield* hub.onVoiceState({ ...at("3", null), guild_id: guildId })
+      assert.deepStrictEqual(counts(), [0, 2])
+      // the guild is told anew, and so is everything
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [at("3", first)] })
+      assert.deepStrictEqual(counts(), [1, 0])
+      yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [] })
+      assert.deepStrictEqual(counts(), [0, 0])
     }))
 
   it.effect("lets nobody wait for a guild that will not come any more", () =>

@@ -6,6 +6,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import { Intents } from "../../src/protocol/GatewayPayload.ts"
 import { sequenceDelta, timestampDelta } from "../../src/protocol/RtpPacket.ts"
+import type * as VoiceError from "../../src/VoiceError.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 import * as Tap from "./tap.ts"
@@ -52,6 +53,16 @@ const timedOut = (
     yield* Rig.left
   })
 
+const notAdmitted = (obstacle: VoiceError.Obstacle, channel: string) =>
+  Effect.gen(function*() {
+    const [reason, elapsedMs] = yield* joining("NotAdmitted", channel)
+    assert(reason._tag === "NotAdmitted")
+    assert.strictEqual(reason.obstacle, obstacle)
+    assert.isAtMost(elapsedMs, 2_020)
+    yield* Effect.sleep("10 millis")
+    yield* Rig.left
+  })
+
 /** The numbers of the frames that somebody heard, and "-" for silence. */
 const numbers = (heard: ReadonlyArray<Emulator.HeardFrame>) =>
   heard.map(({ payload, silence }) => silence ? "-" : ((payload[1] ?? 0) << 8) | (payload[2] ?? 0))
@@ -75,19 +86,25 @@ describe("session", () => {
       Effect.gen(function*() {
         const discord = yield* Emulator.Emulator
         yield* discord.createChannel({ name: "full", userLimit: 1 })
-        yield* Rig.run(Effect.andThen(Rig.guest("full"), timedOut("both", "full")))
+        yield* Rig.run(Effect.andThen(Rig.guest("full"), notAdmitted("Full", "full")))
       }).pipe(Effect.provide(Rig.memory())))
 
     for (const what of [{ connect: true }, { view: true }]) {
       it.effect(`without permission to ${Object.keys(what)[0]}`, () =>
         Effect.gen(function*() {
           yield* (yield* faults).deny("bot", "lobby", what)
-          yield* Rig.run(timedOut("both", "lobby"))
+          yield* Rig.run(notAdmitted("connect" in what ? "Connect" : "ViewChannel", "lobby"))
           // and once it is there, it works
           yield* (yield* faults).deny("bot", "lobby", { connect: false, view: false })
           yield* Rig.run(Rig.join("lobby"))
         }).pipe(Effect.provide(Rig.memory())))
     }
+
+    it.effect("where nobody says what is in the way", () =>
+      Effect.gen(function*() {
+        yield* (yield* faults).fillChannel("lobby")
+        yield* Rig.run(timedOut("both", "lobby"))
+      }).pipe(Effect.provide(Rig.memory())))
 
     it.effect("without the intent for voice states", () =>
       Rig.run(timedOut("VOICE_STATE_UPDATE", "lobby")).pipe(
@@ -355,7 +372,7 @@ describe("session", () => {
         yield* track.resume
         yield* Effect.sleep("1 second")
         assert.isBelow((yield* guest.heard).length, 60)
-        assert.strictEqual((yield* Fiber.join(held))._tag, "JoinTimedOut")
+        assert.deepInclude(yield* Fiber.join(held), { _tag: "NotAdmitted", channelId: full, obstacle: "Full" })
         yield* track.awaitEnd
         yield* Effect.sleep("1 second")
         const heard = numbers(yield* guest.heard)

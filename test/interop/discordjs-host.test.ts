@@ -3,7 +3,7 @@ import { Client, Events, GatewayIntentBits } from "discord.js"
 import { Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
-import { GuildId } from "../../src/protocol/Identifier.ts"
+import { ChannelId, GuildId } from "../../src/protocol/Identifier.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "../integration/rig.ts"
@@ -112,6 +112,36 @@ describe("inside a bot on discord.js", () => {
         Effect.flip
       )
       assert.include(error.message, "no voice adapter for guild 1")
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live("says why a channel cannot be entered, as the library knows it", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const client = yield* bot
+      const { guildId } = yield* where
+      const full = yield* discord.createChannel({ name: "full", userLimit: 1 })
+      yield* discord.join({ user: "guest", channel: "full" })
+      const obstacle = (_: string, channelId: string) => {
+        const channel = client.channels.cache.get(channelId)
+        if (channel === undefined) return "UnknownChannel"
+        if (!channel.isVoiceBased()) return "NotVoice"
+        if (!channel.viewable) return "ViewChannel"
+        if (channel.full) return "Full"
+        return channel.joinable ? undefined : "Connect"
+      }
+      const GatewayLive = Gateway.layerAdapter((id) => client.guilds.cache.get(id)?.voiceAdapterCreator, { obstacle })
+      const enter = (channelId: ChannelId) =>
+        Effect.map(
+          Effect.flip(Effect.scoped(VoiceSession.join({ guildId, channelId }))),
+          ({ reason }) => reason._tag === "NotAdmitted" ? reason.obstacle : reason._tag
+        )
+      yield* Effect.gen(function*() {
+        assert.strictEqual(yield* enter(full), "Full")
+        yield* discord.faults.deny("bot", "lobby", { connect: true })
+        assert.strictEqual(yield* enter((yield* where).channelId), "Connect")
+        assert.strictEqual(yield* enter(ChannelId.make("1")), "UnknownChannel")
+      }).pipe(Effect.provide(Layer.merge(GatewayLive, Voice.layer)))
+      assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
   it.live("joins over its raw events too, which tell of the session", () =>

@@ -22,6 +22,9 @@ describe("Policy", () => {
   const others: ReadonlyArray<readonly [Policy.Reaction, VoiceError.Reason]> = [
     ["rejoin", new VoiceError.PhaseTimedOut({ phase: "resume", elapsedMs: 1 })],
     ["rejoin", new VoiceError.JoinTimedOut({ guildId, channelId, missing: "both", elapsedMs: 1 })],
+    ["rejoin", new VoiceError.NotAdmitted({ guildId, channelId, obstacle: "Full" })],
+    ["stop", new VoiceError.NotAdmitted({ guildId, channelId, obstacle: "Connect" })],
+    ["stop", new VoiceError.NotAdmitted({ guildId, channelId, obstacle: "UnknownChannel" })],
     ["rejoin", new VoiceError.SocketOpenFailed({ endpoint: "", kind: "Refused", detail: "" })],
     ["rejoin", new VoiceError.ProtocolViolated({ detail: "" })],
     ["rejoin", new VoiceError.UdpFailed({ ...address, detail: "" })],

@@ -47,8 +47,11 @@ const rig = Effect.fnUntraced(function*(userId?: Gateway.Gateway["Service"]["use
   }
 })
 
-const test = (name: string, body: Effect.Effect<unknown, unknown, Services>) =>
-  it.effect(name, () => Effect.asVoid(body).pipe(Effect.provide(MockGateway.layer())))
+const test = (
+  name: string,
+  body: Effect.Effect<unknown, unknown, Services>,
+  options?: MockGateway.MockGatewayOptions
+) => it.effect(name, () => Effect.asVoid(body).pipe(Effect.provide(MockGateway.layer(options))))
 
 type Services = Effect.Services<ReturnType<typeof rig>>
 
@@ -188,6 +191,59 @@ describe("Whereabouts", () => {
       yield* Time.advance("5 seconds")
       assert.strictEqual(yield* outcome(fiber), "JoinTimedOut")
     })
+  )
+
+  test(
+    "says why Discord does not answer, if the gateway can tell",
+    Effect.gen(function*() {
+      const { hold, pushLifecycle, release, request, say, take } = yield* rig()
+      const refused = yield* request(other)
+      yield* take
+      yield* Time.advance("1999 millis")
+      assert.isUndefined(refused.pollUnsafe())
+      yield* Time.advance("1 millis")
+      const result = yield* Fiber.join(refused)
+      assert(result._tag === "Failure")
+      assert.deepInclude(result.failure.reason, { _tag: "NotAdmitted", channelId: other, obstacle: "Connect" })
+
+      // who waits for the limit, or for a gateway that is away, was not refused
+      yield* hold
+      const waiting = yield* request(other)
+      yield* Time.advance("1 minute")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* release
+      yield* take
+      yield* pushLifecycle("Lost")
+      yield* Time.advance("10 seconds")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* pushLifecycle("Resumed")
+      yield* Time.advance("2 seconds")
+      assert.strictEqual(yield* outcome(waiting), "NotAdmitted")
+
+      // nor who was let in, and waits for a voice server
+      const halfway = yield* request(other)
+      yield* take
+      yield* say(voiceState(other))
+      yield* Time.advance("4 seconds")
+      assert.isUndefined(halfway.pollUnsafe())
+      yield* say(voiceServer("late"))
+      assert.strictEqual(yield* outcome(halfway), "late")
+    }),
+    { obstacle: () => "Connect" }
+  )
+
+  test(
+    "waits for the whole of its time where the gateway finds nothing in the way",
+    Effect.gen(function*() {
+      const { request, take } = yield* rig()
+      const fiber = yield* request(other)
+      yield* take
+      yield* Time.advance("14999 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Time.advance("1 millis")
+      assert.strictEqual(yield* outcome(fiber), "JoinTimedOut")
+    }),
+    { obstacle: () => undefined }
   )
 
   test(

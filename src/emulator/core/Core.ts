@@ -353,6 +353,7 @@ export const make = (options: CoreOptions): Core => {
       if (channel === undefined) return false
       if (connect || view) channel.denials.set(userId, { connect, view })
       else channel.denials.delete(userId)
+      gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_UPDATE", DiscordObject.channel(channel))
       return true
     },
     createVoiceServer: (server) => {

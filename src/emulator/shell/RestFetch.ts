@@ -1,0 +1,43 @@
+/**
+ * The REST API as a `fetch`, for clients in the emulator's own process: without a socket, and on Effect's `Clock`.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { Driver } from "./Driver.ts"
+
+/** What `fetch` rejects with where a connection ends without an answer. */
+const cutOff = Effect.suspend(() => Effect.die(new TypeError("fetch failed")))
+
+/**
+ * Rejects with a `TypeError`, as `fetch` does, where a fault leaves a request without an answer.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (driver: Driver): Effect.Effect<typeof globalThis.fetch> =>
+  Effect.contextWith((context) =>
+    Effect.succeed((input, init) => {
+      const request = new Request(input, init)
+      const { pathname, search } = new URL(request.url)
+      const answered = Effect.gen(function*() {
+        const body = yield* Effect.promise(() => request.text())
+        const answer = yield* driver.call((core) =>
+          core.rest({
+            method: request.method,
+            path: pathname + search,
+            authorization: request.headers.get("authorization") ?? undefined,
+            body: body === "" ? undefined : body
+          })
+        )
+        if (answer.delayMs !== undefined) yield* Effect.sleep(answer.delayMs)
+        if (answer.status === 0) return yield* cutOff
+        const text = answer.text ?? (answer.body === undefined ? null : JSON.stringify(answer.body))
+        return new Response(text, {
+          status: answer.status,
+          headers: { "content-type": "application/json", ...answer.headers }
+        })
+      })
+      return Effect.runPromiseWith(context)(answered, { signal: request.signal })
+    })
+  )

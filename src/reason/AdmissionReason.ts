@@ -1,0 +1,66 @@
+/**
+ * Why Discord does not let us into a channel. It answers such a request with silence; the reason is what the REST API says of
+ * guild, channel and permissions when it is asked afterwards.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { ChannelId, GuildId } from "../protocol/Identifier.ts"
+
+const key = "effect-discord-voice/VoiceError"
+
+/**
+ * What keeps us out of a channel.
+ *
+ * - `NotMember`: we are no member of the guild, or its id is wrong.
+ * - `UnknownChannel`: the guild has no such channel.
+ * - `NotVoice`: it is neither a voice channel nor a stage.
+ * - `ViewChannel`, `Connect`: this permission is missing there.
+ * - `TimedOut`: a moderator has given us a timeout in the guild.
+ * - `Full`: all places are taken, and the permission Move Members is missing, with which one gets in nevertheless.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Obstacle = Schema.Literals([
+  "NotMember",
+  "UnknownChannel",
+  "NotVoice",
+  "ViewChannel",
+  "Connect",
+  "TimedOut",
+  "Full"
+])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Obstacle = typeof Obstacle.Type
+
+const help: Record<Obstacle, string> = {
+  NotMember: "we are no member of the guild, or its id is wrong. Invite the bot first",
+  UnknownChannel: "the guild has no such channel: its id is wrong, or it was deleted",
+  NotVoice: "it is neither a voice channel nor a stage",
+  ViewChannel: "the permission View Channel is missing there",
+  Connect: "the permission Connect is missing there",
+  TimedOut: "a moderator has given us a timeout in this guild, and nobody can connect before it is over",
+  Full: "all its places are taken, and the permission Move Members is missing, with which one gets in nevertheless"
+}
+
+/**
+ * Discord has not let us into a channel, and this is why. Only our own gateway client finds out; with another one the same is a
+ * `JoinTimedOut`.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NotAdmitted extends Schema.TaggedError<NotAdmitted>(`${key}/NotAdmitted`)("NotAdmitted", {
+  guildId: GuildId,
+  channelId: ChannelId,
+  obstacle: Obstacle
+}) {
+  override get message(): string {
+    return `Discord does not let us into channel ${this.channelId} of guild ${this.guildId}: ${help[this.obstacle]}.`
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Going to another channel of the guild, which takes the session with it. One move at a time.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Semaphore from "effect/Semaphore"
+import * as Stream from "effect/Stream"
+import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
+import * as VoiceError from "../VoiceError.ts"
+import type { Conduit } from "./Conduit.ts"
+import type { State } from "./State.ts"
+import * as Whereabouts from "./Whereabouts.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface MovingOptions {
+  readonly guildId: GuildId
+  /** Where the session is to be. */
+  readonly target: { channelId: ChannelId }
+  readonly joinTimeout: Duration.Duration
+  readonly flags: () => Whereabouts.Flags
+  readonly state: () => State
+  /** The state now and each one after it. */
+  readonly states: () => Stream.Stream<State>
+  readonly whereabouts: Whereabouts.Whereabouts
+  readonly conduit: Pick<Conduit, "hold" | "release">
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Moving {
+  /**
+   * Ends when the session is there, or closed. Fails with `NotAdmitted` or `JoinTimedOut`, and then the session stays where it
+   * is if Discord has not let it in.
+   */
+  readonly move: (channelId: ChannelId) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Where Discord was asked to move us to. */
+  readonly to: () => ChannelId | undefined
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: MovingOptions): Moving => {
+  const { conduit, flags, guildId, joinTimeout, state, states, target, whereabouts } = options
+  let to: ChannelId | undefined
+  let oneMove: Semaphore.Semaphore | undefined
+
+  const attempt = (channelId: ChannelId) => {
+    const former = target.channelId
+    const before = whereabouts.now()
+    let asked = false
+    const missing = () => Whereabouts.missing(before, whereabouts.now(), channelId) ?? "connection"
+
+    /** Follows the session until it is in the channel, and asks Discord for it wherever the session does not by itself. */
+    const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
+      switch (now._tag) {
+        case "Closed":
+          return Effect.succeed(true)
+        case "Ready":
+        case "Resuming":
+          if (now.channelId === channelId || asked) {
+            return Effect.succeed(now._tag === "Ready" && now.channelId === channelId)
+          }
+          asked = true
+          return Effect.andThen(
+            conduit.hold,
+            Effect.suspend(() => {
+              // silence has taken its time, and what has happened since is looked at next
+              if (state() === now) return Effect.as(whereabouts.tell(channelId, flags()), false)
+              asked = false
+              return Effect.succeed(false)
+            })
+          )
+        default:
+          // the next request is for this one; where there is none, the next connection is only on the way
+          asked = false
+          target.channelId = channelId
+          return Effect.succeed(false)
+      }
+    }
+
+    const arrived = states().pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
+    const refused = whereabouts.refused(channelId, () => asked && missing() === "both")
+    to = channelId
+    return Effect.raceFirst(arrived, refused).pipe(
+      Effect.timeoutOrElse({
+        duration: joinTimeout,
+        orElse: () =>
+          VoiceError.fail(
+            new VoiceError.JoinTimedOut({
+              guildId,
+              channelId,
+              missing: missing(),
+              elapsedMs: Duration.toMillis(joinTimeout)
+            })
+          )
+      }),
+      Effect.onExit((exit) =>
+        Effect.suspend(() => {
+          to = undefined
+          // nobody waits to be there any more, unless we are: the connection may still be on its way
+          const isThere = whereabouts.now().channelId === channelId
+          if (Exit.isFailure(exit) && target.channelId === channelId && !isThere) target.channelId = former
+          return conduit.release
+        })
+      )
+    )
+  }
+
+  return {
+    move: (channelId) =>
+      Effect.suspend(() => (oneMove ??= Semaphore.makeUnsafe(1)).withPermit(Effect.suspend(() => attempt(channelId)))),
+    to: () => to
+  }
+}

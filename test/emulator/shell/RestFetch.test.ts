@@ -1,0 +1,50 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Fiber } from "effect"
+import * as Emulator from "../../../src/emulator/Emulator.ts"
+import * as Gateway from "../../../src/Gateway.ts"
+import { ChannelId } from "../../../src/protocol/Identifier.ts"
+import * as Time from "../../../src/testing/Time.ts"
+
+describe("RestFetch", () => {
+  it.effect("answers a gateway client in this process as the REST API does, faults and delays included", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const [guildId, lobby] = [yield* discord.guild("guild"), yield* discord.channel("lobby")]
+      yield* Effect.gen(function*() {
+        const gateway = yield* Gateway.Gateway
+        yield* Time.advance("1 second")
+        yield* gateway.userId
+        const asked = Effect.fnUntraced(function*(channelId: ChannelId) {
+          const before = yield* Clock.currentTimeMillis
+          const fiber = yield* (gateway.obstacle?.(guildId, channelId) ?? Effect.die("it cannot be asked")).pipe(
+            Effect.flatMap((found) =>
+              Effect.map(Clock.currentTimeMillis, (now) => [found, Math.floor((now - before) / 1_000)] as const)
+            ),
+            Effect.forkChild({ startImmediately: true })
+          )
+          yield* Time.advance("5 seconds")
+          return yield* Fiber.join(fiber)
+        })
+        assert.deepStrictEqual(yield* asked(lobby), [undefined, 0])
+        assert.strictEqual((yield* discord.counters).get("rest"), 3)
+        assert.deepStrictEqual(yield* asked(ChannelId.make("1")), ["UnknownChannel", 0])
+        yield* discord.faults.deny("bot", "lobby", { view: true })
+        assert.deepStrictEqual(yield* asked(lobby), ["ViewChannel", 0])
+        yield* discord.faults.deny("bot", "lobby", {})
+
+        const op = `GET /channels/${lobby}`
+        yield* discord.faults.when({ point: "rest", op, nth: 1 }, { replaceWith: JSON.stringify({ type: 0 }) })
+        assert.deepStrictEqual(yield* asked(lobby), ["NotVoice", 0])
+        yield* discord.faults.when({ point: "rest", op, nth: 1 }, { replaceWith: "no JSON" })
+        assert.deepStrictEqual(yield* asked(lobby), [undefined, 0])
+        yield* discord.faults.when({ point: "rest", op, nth: 1 }, { delayMs: 3_000 })
+        yield* discord.faults.deny("bot", "lobby", { connect: true })
+        assert.deepStrictEqual(yield* asked(lobby), ["Connect", 3])
+        // who gets no answer does not know
+        yield* discord.faults.when({ point: "rest", op, nth: 1 }, "drop")
+        assert.deepStrictEqual(yield* asked(lobby), [undefined, 0])
+        assert.deepStrictEqual(yield* asked(lobby), ["Connect", 0])
+      }).pipe(Effect.provide(discord.layerGateway("bot")))
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+})

@@ -1,0 +1,59 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Logger, References } from "effect"
+import * as Gateway from "../../src/Gateway.ts"
+import * as Callback from "../../src/gateway/Callback.ts"
+import { ChannelId, GuildId } from "../../src/protocol/Identifier.ts"
+
+const guildId = GuildId.make("10")
+const channelId = ChannelId.make("20")
+
+/** What the gateway of a layer says of the channel, or "nothing" if it cannot be asked. */
+const asked = Effect.flatMap(
+  Gateway.Gateway,
+  ({ obstacle }) => obstacle === undefined ? Effect.succeed("nothing") : obstacle(guildId, channelId)
+)
+
+const layers = {
+  layerAdapter: (options: Gateway.ObstacleOptions) => Gateway.layerAdapter(() => undefined, options),
+  layerCallbacks: (options: Gateway.ObstacleOptions) =>
+    Gateway.layerCallbacks({ listen: () => {}, send: () => {}, ...options })
+}
+
+describe("Callback", () => {
+  for (const [name, layer] of Object.entries(layers)) {
+    it.effect(`passes on what a library knows of obstacles: ${name}`, () =>
+      Effect.gen(function*() {
+        const calls: Array<ReadonlyArray<string>> = []
+        const obstacle = (...ids: ReadonlyArray<string>) => {
+          calls.push(ids)
+          return "Full" as const
+        }
+        assert.strictEqual(yield* Effect.provide(asked, layer({ obstacle })), "Full")
+        assert.deepStrictEqual(calls, [[guildId, channelId]])
+        assert.isUndefined(yield* Effect.provide(asked, layer({ obstacle: () => undefined })))
+        assert.strictEqual(yield* Effect.provide(asked, layer({})), "nothing")
+      }))
+  }
+
+  it.effect("knows of no obstacle, and says so in the log, where the library throws", () =>
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ cause, logLevel, message }) => {
+        logged.push(`${logLevel} ${String(message)} ${String(cause)}`)
+      })
+      const { obstacle } = Callback.obstacle({
+        obstacle: () => {
+          throw new Error("no such cache")
+        }
+      })
+      assert.isUndefined(
+        yield* Effect.provideService(
+          obstacle?.(guildId, channelId) ?? Effect.die("none"),
+          References.CurrentLoggers,
+          new Set([logger])
+        )
+      )
+      assert.lengthOf(logged, 1)
+      assert.match(logged[0] ?? "", /^Warn .*obstacle.*no such cache/s)
+    }))
+})
