@@ -35,6 +35,7 @@ const noCodec: FloatCodec = {
     lookahead: 312,
     encode: () => Uint8Array.of(0xfc, 1, 2, 3),
     setPrediction: () => {},
+    configure: () => {},
     free: () => {}
   }),
   decoder: codec.decoder

@@ -38,6 +38,16 @@ export interface EncoderOptions {
 }
 
 /**
+ * What of an encoder can be changed while it encodes. What is left out stays as it is; a bitrate of "auto" is what libopus decides.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface EncoderSettings extends Pick<EncoderOptions, "complexity" | "fec" | "expectedLossPercent" | "dtx"> {
+  readonly bitrate?: number | "auto" | undefined
+}
+
+/**
  * One encoder; it carries the state of one stream and is freed with its scope.
  *
  * @category models

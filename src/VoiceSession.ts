@@ -19,7 +19,7 @@ import * as Broadcast from "./audio/Broadcast.ts"
 import type * as Track from "./audio/Track.ts"
 import * as Gateway from "./Gateway.ts"
 import { Mixer } from "./Mixer.ts"
-import type { EncoderOptions } from "./OpusEncoder.ts"
+import type { EncoderOptions, EncoderSettings } from "./OpusEncoder.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
 import * as Receive from "./receive/Receive.ts"
 import * as Claim from "./session/Claim.ts"
@@ -100,7 +100,7 @@ export interface JoinOptions extends VoiceDriver.ConnectOptions {
    * default), or "adopt" the place. Only a gateway that tells our initial voice state can know.
    */
   readonly ghost?: "leave" | "adopt" | undefined
-  /** How to encode what is mixed. Its channels are always 2. Default: what libopus starts with. */
+  /** How to encode what is mixed, until `setEncoder` changes it. Its channels are always 2. Default: what libopus starts with. */
   readonly encoder?: EncoderOptions | undefined
   /** Depths and capacities of what is received. */
   readonly receive?: Receive.Options | undefined
@@ -153,6 +153,11 @@ export interface VoiceSession {
    * `Stopped`, also those that wait for others.
    */
   readonly interrupt: Effect.Effect<ReadonlyArray<Playing.Interrupted>>
+  /**
+   * Changes how what is mixed is encoded, from the next frame on that is made (120 ms ahead of its time, unless the mixer's
+   * layer says otherwise); tracks that are passed through are what they are. Fails with `Unsupported` for what is out of range.
+   */
+  readonly setEncoder: (settings: EncoderSettings) => Effect.Effect<void, VoiceError.VoiceError>
   /**
    * Goes to another channel of the guild, and waits until audio flows there; tracks go on where they were. Fails with
    * `NotAdmitted` or `JoinTimedOut`: we stay where we are if Discord does not let us in; once it has (`missing: "connection"`
@@ -422,6 +427,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     play,
     tracks: playing.tracks,
     interrupt: playing.interrupt,
+    setEncoder: playing.setEncoder,
     move,
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
       live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),

@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import type { FrameRing } from "../driver/FrameRing.ts"
 import type { Mixer, MixOptions } from "../Mixer.ts"
 import * as Heard from "../mixer/Heard.ts"
+import type { EncoderSettings } from "../OpusEncoder.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Seat from "./Seat.ts"
 
@@ -20,6 +21,8 @@ export interface Desk {
   readonly setGain: (entry: Seat.Entry) => void
   readonly setPaused: (entry: Seat.Entry) => void
   readonly own: (entry: Seat.Entry) => void
+  /** From the next frame on that is made. */
+  readonly configure: (settings: EncoderSettings) => void
   /** Looks at what was heard since the last time, and tells it. `onDrained` is called for what has ended. */
   readonly look: (nowMs: number, onDrained: (entry: Seat.Entry) => void) => void
   /** The driver has found no frame, so that the time of its last one is over. */
@@ -148,6 +151,7 @@ export const open = Effect.fnUntraced(function*(
       command({ _tag: "Gain", input, gain: seat.gain, ...seat.ramp ?? { rampMs: 0, curve: "linear", end: false } }),
     setPaused: ({ input, isPaused }) => command({ _tag: "Pause", input, paused: isPaused }),
     own: ({ input }) => command({ _tag: "Own", input }),
+    configure: (settings) => command({ _tag: "Encoder", settings }),
     look: (nowMs, onDrained) => {
       const read = ring.framesRead()
       if (read > seen && missingSince !== undefined) {

@@ -15,6 +15,7 @@ import * as Semaphore from "effect/Semaphore"
 import type * as FrameRing from "../driver/FrameRing.ts"
 import type { TrackNumber } from "../driver/Line.ts"
 import type { Mixer } from "../Mixer.ts"
+import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
 import type { Observer, VoiceConnection } from "../VoiceDriver.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import * as Desk from "./Desk.ts"
@@ -41,6 +42,8 @@ export interface Player {
   readonly place: (options: Place.PlaceOptions) => Place.Place
   /** Nothing of what plays now is heard any more. The tracks have to be stopped then. */
   readonly silence: Effect.Effect<void>
+  /** Changes how the mix that is open encodes; without one there is nothing to change. */
+  readonly configure: (settings: EncoderSettings) => Effect.Effect<void>
 }
 
 /** What the driver reads. */
@@ -70,7 +73,8 @@ type Lane =
 export const make = Effect.fnUntraced(function*(
   outlet: Outlet,
   mixer: Mixer["Service"],
-  encoder: Parameters<Mixer["Service"]["open"]>[0]["encoder"]
+  /** How the next mix encodes. */
+  encoder: () => EncoderOptions
 ): Effect.fn.Return<Player, never, Scope.Scope> {
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
@@ -166,7 +170,7 @@ export const make = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const before = silences
       const ofMix = yield* Scope.fork(scope)
-      const desk: Desk.Desk = yield* Desk.open(mixer, encoder, (error) => void fork(onBroken(desk, error))).pipe(
+      const desk: Desk.Desk = yield* Desk.open(mixer, encoder(), (error) => void fork(onBroken(desk, error))).pipe(
         Scope.provide(ofMix),
         Effect.onError((cause) => Scope.close(ofMix, Exit.failCause(cause)))
       )
@@ -446,5 +450,10 @@ export const make = Effect.fnUntraced(function*(
       )
   }
 
-  return { place: (options) => Place.make(host, options), silence }
+  const configure: Player["configure"] = (settings) =>
+    alone(Effect.sync(() => {
+      if (lane._tag === "mix") lane.desk.configure(settings)
+    }))
+
+  return { place: (options) => Place.make(host, options), silence, configure }
 })

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as LibOpus from "libopus-wasm"
-import type { EncoderOptions } from "../OpusEncoder.ts"
+import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
 
 /** @internal */
 export interface FloatEncoder {
@@ -15,6 +15,8 @@ export interface FloatEncoder {
   readonly encode: (pcm: Float32Array) => Uint8Array
   /** Whether frames may be predicted from former ones, which a decoder that has heard something else does not know. */
   readonly setPrediction: (on: boolean) => void
+  /** Changes how it encodes from the next frame on. May throw. */
+  readonly configure: (settings: EncoderSettings) => void
   readonly free: () => void
 }
 
@@ -59,10 +61,21 @@ export const codec: FloatCodec = {
       packetLossPercent: options.expectedLossPercent ?? 0,
       dtx: options.dtx ?? false
     })
+    const control = (request: number, value: number | undefined) => {
+      if (value !== undefined) handle.encoderCtl(request, value)
+    }
+    const flag = (on: boolean | undefined) => on === undefined ? undefined : Number(on)
     return {
       lookahead: handle.getLookahead(),
       encode: (pcm) => handle.encodeFloat(pcm, { frameSize: 960 }),
       setPrediction: (on) => handle.encoderCtl(LibOpus.EncoderCtl.SetPredictionDisabled, on ? 0 : 1),
+      configure: ({ bitrate, complexity, dtx, expectedLossPercent, fec }) => {
+        control(LibOpus.EncoderCtl.SetBitrate, bitrate === "auto" ? LibOpus.Bitrate.Auto : bitrate)
+        control(LibOpus.EncoderCtl.SetComplexity, complexity)
+        control(LibOpus.EncoderCtl.SetInBandFec, flag(fec))
+        control(LibOpus.EncoderCtl.SetPacketLossPercent, expectedLossPercent)
+        control(LibOpus.EncoderCtl.SetDtx, flag(dtx))
+      },
       free: () => handle.free()
     }
   },

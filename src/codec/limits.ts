@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { EncoderOptions } from "../OpusEncoder.ts"
+import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
 
 /** @internal */
 export const sampleRate = 48_000
@@ -74,6 +74,10 @@ export const optionsProblem = (options: EncoderOptions): string | undefined =>
     ?? (options.bitrate === undefined ? undefined : bitrateProblem(options.bitrate))
     ?? (options.complexity === undefined ? undefined : complexityProblem(options.complexity))
     ?? (options.expectedLossPercent === undefined ? undefined : lossProblem(options.expectedLossPercent))
+
+/** @internal */
+export const settingsProblem = ({ bitrate, ...others }: EncoderSettings): string | undefined =>
+  optionsProblem(bitrate === "auto" ? others : { ...others, bitrate })
 
 /** @internal */
 export const frameProblem = (samples: number, channels: number): string | undefined =>

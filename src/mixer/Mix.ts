@@ -13,6 +13,7 @@
  */
 import type { FloatCodec, FloatEncoder } from "../codec/FloatCodec.ts"
 import * as FrameRing from "../driver/FrameRing.ts"
+import type { EncoderSettings } from "../OpusEncoder.ts"
 import * as Duck from "./Duck.ts"
 import * as Feed from "./Feed.ts"
 import * as Heard from "./Heard.ts"
@@ -136,6 +137,7 @@ class Mixing implements Mix {
   }
 
   #change(command: Exclude<Command, { readonly _tag: "Add" }>): void {
+    if (command._tag === "Encoder") return this.#configure(command.settings)
     const input = this.#inputs.get(command.input)
     if (input === undefined) return
     switch (command._tag) {
@@ -147,6 +149,14 @@ class Mixing implements Mix {
         return input.setPaused(command.paused)
       case "Own":
         if (Feed.isOpus(input.feed)) input.feed.own()
+    }
+  }
+
+  #configure(settings: EncoderSettings): void {
+    try {
+      this.#encoder.configure(settings)
+    } catch (cause) {
+      this.#break(cause)
     }
   }
 

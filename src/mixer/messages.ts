@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { EncoderOptions } from "../OpusEncoder.ts"
+import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
 import type { Curve } from "./Ramp.ts"
 
 /**
@@ -76,6 +76,8 @@ export type Command =
     readonly end: boolean
   }
   | { readonly _tag: "Pause"; readonly input: number; readonly paused: boolean }
+  /** From the next frame on. */
+  | { readonly _tag: "Encoder"; readonly settings: EncoderSettings }
   /** The driver does not read its ring any more. */
   | { readonly _tag: "Own"; readonly input: number }
 

@@ -12,10 +12,11 @@ import * as Bounds from "../audio/Bounds.ts"
 import type { Place } from "../audio/Place.ts"
 import * as Player from "../audio/Player.ts"
 import * as Track from "../audio/Track.ts"
+import * as limits from "../codec/limits.ts"
 import type { Mixer } from "../Mixer.ts"
 import type { Ducking } from "../mixer/messages.ts"
-import type { EncoderOptions } from "../OpusEncoder.ts"
-import type * as VoiceError from "../VoiceError.ts"
+import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
+import * as VoiceError from "../VoiceError.ts"
 import * as Traces from "./Traces.ts"
 
 /**
@@ -84,6 +85,11 @@ export interface Playing {
   /** Those that have not ended, in the order in which they were played. */
   readonly tracks: Effect.Effect<ReadonlyArray<Track.Track>>
   readonly interrupt: Effect.Effect<ReadonlyArray<Interrupted>>
+  /**
+   * Changes how what is mixed is encoded, from the next frame on that is made (120 ms ahead of its time, unless the mixer's
+   * layer says otherwise). Tracks that are passed through are what they are. Fails with `Unsupported` for what is out of range.
+   */
+  readonly setEncoder: (settings: EncoderSettings) => Effect.Effect<void, VoiceError.VoiceError>
   /** Waits until the tracks of the moment have ended. */
   readonly awaitEnds: Effect.Effect<void>
 }
@@ -97,6 +103,15 @@ const duckingOf = (duck: PlayOptions["duck"]): Ducking | undefined => {
   return { gain, attackMs: toMs(attack), releaseMs: toMs(release), holdMs: toMs(hold), threshold }
 }
 
+const changed = (options: EncoderOptions, settings: EncoderSettings): EncoderOptions => ({
+  ...options,
+  bitrate: settings.bitrate === "auto" ? undefined : settings.bitrate ?? options.bitrate,
+  complexity: settings.complexity ?? options.complexity,
+  fec: settings.fec ?? options.fec,
+  expectedLossPercent: settings.expectedLossPercent ?? options.expectedLossPercent,
+  dtx: settings.dtx ?? options.dtx
+})
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -105,13 +120,14 @@ const duckingOf = (duck: PlayOptions["duck"]): Ducking | undefined => {
 export const make = Effect.fnUntraced(function*(
   outlet: Player.Outlet,
   mixer: Mixer["Service"],
-  encoder: EncoderOptions | undefined
+  options: EncoderOptions | undefined
 ): Effect.fn.Return<Playing, never, Scope.Scope> {
   const scope = yield* Effect.scope
+  let encoder = options ?? {}
   let player: Player.Player | undefined
   // made by the first track: many sessions only listen
   const making = yield* Effect.cached(
-    Player.make(outlet, mixer, encoder).pipe(
+    Player.make(outlet, mixer, () => encoder).pipe(
       Effect.tap((made) =>
         Effect.sync(() => {
           player = made
@@ -174,10 +190,21 @@ export const make = Effect.fnUntraced(function*(
     return positions
   }).pipe(Effect.uninterruptible)
 
+  const setEncoder: Playing["setEncoder"] = (settings) =>
+    Effect.suspend(() => {
+      const problem = limits.settingsProblem(settings)
+      if (problem !== undefined) {
+        return VoiceError.fail(new VoiceError.Unsupported({ feature: "such an encoder", detail: problem }))
+      }
+      encoder = changed(encoder, settings)
+      return player === undefined ? Effect.void : player.configure(settings)
+    })
+
   return {
     play,
     tracks,
     interrupt,
+    setEncoder,
     awaitEnds: Effect.flatMap(tracks, (all) => Effect.forEach(all, (track) => track.awaitEnd, { discard: true }))
   }
 })

@@ -103,7 +103,7 @@ export const make = Effect.gen(function*() {
     awaitEnd: Deferred.await(ended)
   }
   const mixer = yield* Effect.provide(Mixer.Mixer, Mixer.layer)
-  const player = yield* Player.make(connection, mixer, undefined)
+  const player = yield* Player.make(connection, mixer, () => ({}))
   const alone: PlaceOptions = { gain: 1, fadeInMs: 0, duck: undefined, after: undefined, crossfadeMs: 0 }
   return {
     connection,

@@ -23,6 +23,24 @@ export const music = (sample: number): number =>
   0.1 * Math.sin((2 * Math.PI * 554.4 * sample) / rate + 1) +
   0.08 * Math.sin((2 * Math.PI * 1318.5 * sample) / rate + 2)
 
+/** Something like a voice: the harmonics of 120 Hz, in syllables of 150 ms. */
+export const voice = (sample: number): number => {
+  let sum = 0
+  for (let k = 1; k <= 20; k++) sum += Math.sin((2 * Math.PI * 120 * k * sample) / rate + k * k) / k
+  return 0.2 * sum * Math.max(0, Math.sin((2 * Math.PI * 3.3 * sample) / rate))
+}
+
+/**
+ * Whether a packet of one frame of 20 ms has the frame before it once more, coarser (RFC 6716, 4.2.3 and 4.2.4: the flags of each
+ * channel, activity and redundancy, are the first bits of what is not CELT alone).
+ */
+export const hasFec = (packet: Uint8Array): boolean => {
+  const [toc = 0, flags = 0] = packet
+  const isCelt = toc >> 3 >= 16
+  const isStereo = (toc & 4) !== 0
+  return !isCelt && (((flags >> 6) & 1) === 1 || (isStereo && ((flags >> 4) & 1) === 1))
+}
+
 export const samplesOf = (wave: (sample: number) => number, ms: number, fromMs = 0): Float32Array => {
   const count = Math.round(ms * 48)
   const samples = new Float32Array(count * 2)
