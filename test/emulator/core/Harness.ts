@@ -277,6 +277,16 @@ export const identify = (token: string, intents: number = GatewayPayload.voiceIn
   d: { token, intents, properties: { os: "linux", browser: "test", device: "test" } }
 })
 
+export const heartbeat = { op: 1, d: null }
+
+export const resume = (token: string, session: Client, seq: number) => ({
+  op: 6,
+  d: { token, session_id: session.events("READY")[0]?.["session_id"], seq }
+})
+
+export const lastSeq = (client: Client) =>
+  client.messages.reduce((last, message) => message.s === null ? last : message.s, 0)
+
 /** `T` of dispatches, `op` of others. */
 export const names = (messages: ReadonlyArray<Message>): Array<string> =>
   messages.map((message) => message.t ?? `op${message.op}`)
