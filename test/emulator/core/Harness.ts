@@ -290,3 +290,21 @@ export const lastSeq = (client: Client) =>
 /** `T` of dispatches, `op` of others. */
 export const names = (messages: ReadonlyArray<Message>): Array<string> =>
   messages.map((message) => message.t ?? `op${message.op}`)
+
+/** The events that answer a join. */
+export const pair = ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"]
+
+/** Of the last VOICE_SERVER_UPDATE. */
+export const token = (client: Client): string => String(client.events("VOICE_SERVER_UPDATE").at(-1)?.["token"])
+
+export const sessionId = (client: Client) => client.events("VOICE_STATE_UPDATE").at(-1)?.["session_id"]
+
+/** Messages and revocations of one client's sight, in order. */
+export const story = (h: Harness, client: Client) =>
+  h.happenings.flatMap((happening) =>
+    happening._tag === "Revoked"
+      ? [`close ${happening.revocation.code}`]
+      : happening.client === client
+      ? names([happening.message])
+      : []
+  ).filter((name) => name.startsWith("VOICE") || name.startsWith("close"))
