@@ -10,12 +10,17 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as Admission from "./reason/AdmissionReason.ts"
+import * as Audio from "./reason/AudioReason.ts"
 import * as Close from "./reason/CloseReason.ts"
-import * as Failure from "./reason/FailureReason.ts"
+import * as Connection from "./reason/ConnectionReason.ts"
+import * as Gateway from "./reason/GatewayReason.ts"
+import * as Request from "./reason/RequestReason.ts"
 
 const key = "effect-discord-voice/VoiceError"
 
 export { NotAdmitted, Obstacle } from "./reason/AdmissionReason.ts"
+
+export { CodecUnavailable, EncodeFailed, RecordingFailed, SourceFailed } from "./reason/AudioReason.ts"
 
 export {
   AlreadyAuthenticated,
@@ -40,32 +45,30 @@ export {
 } from "./reason/CloseReason.ts"
 
 export {
-  AlreadyJoined,
-  CallEnded,
-  CodecUnavailable,
   CryptoFailed,
   DiscoveryUnanswered,
   E2eeFailed,
-  EncodeFailed,
+  HeartbeatUnanswered,
+  NoCommonMode,
+  Phase,
+  PhaseTimedOut,
+  ProtocolViolated,
+  SocketOpenFailed,
+  UdpFailed,
+  UdpLost
+} from "./reason/ConnectionReason.ts"
+
+export {
+  CallEnded,
   GatewayClosed,
   GatewayDetached,
   GatewayFailed,
   GatewayUnreachable,
-  HeartbeatUnanswered,
   JoinTimedOut,
-  Kicked,
-  NoCommonMode,
-  NotConnected,
-  Phase,
-  PhaseTimedOut,
-  ProtocolViolated,
-  RecordingFailed,
-  SocketOpenFailed,
-  SourceFailed,
-  UdpFailed,
-  UdpLost,
-  Unsupported
-} from "./reason/FailureReason.ts"
+  Kicked
+} from "./reason/GatewayReason.ts"
+
+export { AlreadyJoined, NotConnected, Unsupported } from "./reason/RequestReason.ts"
 
 /**
  * Every reason.
@@ -93,31 +96,31 @@ export const Reason = Schema.Union([
   Close.CallTerminated,
   Close.ConnectionLost,
   Close.UnknownCloseCode,
-  Failure.PhaseTimedOut,
-  Failure.JoinTimedOut,
+  Connection.PhaseTimedOut,
+  Gateway.JoinTimedOut,
   Admission.NotAdmitted,
-  Failure.AlreadyJoined,
-  Failure.Kicked,
-  Failure.CallEnded,
-  Failure.NotConnected,
-  Failure.SocketOpenFailed,
-  Failure.HeartbeatUnanswered,
-  Failure.ProtocolViolated,
-  Failure.UdpFailed,
-  Failure.UdpLost,
-  Failure.DiscoveryUnanswered,
-  Failure.NoCommonMode,
-  Failure.CryptoFailed,
-  Failure.CodecUnavailable,
-  Failure.EncodeFailed,
-  Failure.SourceFailed,
-  Failure.RecordingFailed,
-  Failure.Unsupported,
-  Failure.E2eeFailed,
-  Failure.GatewayClosed,
-  Failure.GatewayDetached,
-  Failure.GatewayUnreachable,
-  Failure.GatewayFailed
+  Request.AlreadyJoined,
+  Gateway.Kicked,
+  Gateway.CallEnded,
+  Request.NotConnected,
+  Connection.SocketOpenFailed,
+  Connection.HeartbeatUnanswered,
+  Connection.ProtocolViolated,
+  Connection.UdpFailed,
+  Connection.UdpLost,
+  Connection.DiscoveryUnanswered,
+  Connection.NoCommonMode,
+  Connection.CryptoFailed,
+  Audio.CodecUnavailable,
+  Audio.EncodeFailed,
+  Audio.SourceFailed,
+  Audio.RecordingFailed,
+  Request.Unsupported,
+  Connection.E2eeFailed,
+  Gateway.GatewayClosed,
+  Gateway.GatewayDetached,
+  Gateway.GatewayUnreachable,
+  Gateway.GatewayFailed
 ])
 
 /**

@@ -28,6 +28,7 @@ import * as FrameRing from "./FrameRing.ts"
 import type * as Line from "./Line.ts"
 import * as MediaReceiver from "./MediaReceiver.ts"
 import * as MediaSender from "./MediaSender.ts"
+import * as Phase from "./Phase.ts"
 import * as Reception from "./Reception.ts"
 import * as Rtcp from "./Rtcp.ts"
 import * as Signalling from "./Signalling.ts"
@@ -152,7 +153,7 @@ export const connect = Effect.fnUntraced(function*(
     e2ee
   })
   const within = <A, R>(phase: VoiceError.Phase, effect: Effect.Effect<A, VoiceError.VoiceError, R>) =>
-    Signalling.within(phase, phaseTimeoutMs, ended, effect, gateway.lastMalformed)
+    Phase.within(phase, phaseTimeoutMs, ended, effect, gateway.lastMalformed)
   post = gateway.post
   early.forEach(post)
   const { ip, modes, port, ssrc } = yield* within("ready", gateway.ready)

@@ -18,11 +18,12 @@ import * as CloseCode from "../protocol/CloseCode.ts"
 import type * as DaveFrame from "../protocol/DaveFrame.ts"
 import type { Ssrc } from "../protocol/Identifier.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
-import * as VoiceError from "../VoiceError.ts"
+import type * as VoiceError from "../VoiceError.ts"
 import type * as VoiceSocket from "../VoiceSocket.ts"
 import type { E2ee } from "./E2ee.ts"
 import type * as Line from "./Line.ts"
 import * as Link from "./Link.ts"
+import { within } from "./Phase.ts"
 import * as Span from "./Span.ts"
 import type * as SsrcMap from "./SsrcMap.ts"
 
@@ -142,37 +143,6 @@ interface Current {
   readonly link: Link.Link
   readonly scope: Scope.Closeable
 }
-
-/**
- * Runs one phase against its deadline and against the end of what it depends on. If time is up, `malformed` tells of a message
- * that could not be used and may have been the one that was waited for.
- *
- * @category combinators
- * @since 0.1.0
- */
-export const within = <A, R>(
-  phase: VoiceError.Phase,
-  timeoutMs: number,
-  ended: Deferred.Deferred<never, VoiceError.VoiceError>,
-  effect: Effect.Effect<A, VoiceError.VoiceError, R>,
-  malformed: () => string | undefined = () => undefined
-): Effect.Effect<A, VoiceError.VoiceError, R> =>
-  Effect.raceFirst(effect, Deferred.await(ended)).pipe(
-    Effect.timeoutOrElse({
-      duration: Duration.millis(timeoutMs),
-      orElse: () => {
-        const detail = malformed()
-        return VoiceError.fail(
-          new VoiceError.PhaseTimedOut({
-            phase,
-            elapsedMs: timeoutMs,
-            ...(detail === undefined ? {} : { malformed: detail })
-          })
-        )
-      }
-    }),
-    Span.around(`VoiceDriver.phase.${phase}`)
-  )
 
 /**
  * Opens the socket, waits for Hello and identifies. From then on it goes on by itself until the scope closes, which closes

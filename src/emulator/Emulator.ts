@@ -35,27 +35,31 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AudioClock from "../AudioClock.ts"
 import * as Gateway from "../Gateway.ts"
-import { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
+import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import * as Transport from "../Transport.ts"
 import * as Voice from "../Voice.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import type * as Core from "./core/Core.ts"
 import type { Address, Verdict } from "./core/CoreContext.ts"
-import type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
 import * as Profile from "./core/Profile.ts"
-import type { AudioOptions } from "./core/voice/VoiceHalf.ts"
-import { EmulatorError, InvalidOption, make as makeError, NotJoinable } from "./shell/EmulatorError.ts"
+import { EmulatorError, InvalidOption, make as makeError } from "./shell/EmulatorError.ts"
 import * as Faults from "./shell/Faults.ts"
 import * as Loopback from "./shell/Loopback.ts"
 import * as Memory from "./shell/Memory.ts"
-import * as Names from "./shell/Names.ts"
+import {
+  type ChannelOptions,
+  type JoinOptions,
+  make as makeWorld,
+  type User,
+  type UserOptions,
+  type WorldOptions
+} from "./shell/NamedWorld.ts"
 import type { NetworkOptions } from "./shell/Network.ts"
-import * as Participant from "./shell/Participant.ts"
+import type { Participant } from "./shell/Participant.ts"
 import * as RestFetch from "./shell/RestFetch.ts"
 import type { Shell, ShellOptions } from "./shell/Shell.ts"
 
@@ -69,70 +73,10 @@ export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
 export type { Faults } from "./shell/Faults.ts"
 export type { Ports } from "./shell/Loopback.ts"
+export type { ChannelOptions, JoinOptions, User, UserOptions, WorldOptions } from "./shell/NamedWorld.ts"
 export type { NetworkOptions } from "./shell/Network.ts"
 export type { Participant, SpeakOptions } from "./shell/Participant.ts"
 export { EmulatorError }
-
-/**
- * A channel to create.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ChannelOptions {
-  /** The guild's name or id. Default "guild". */
-  readonly guild?: string | undefined
-  readonly name: string
-  /** Default: a fresh id. */
-  readonly id?: string | undefined
-  /** Default "voice". */
-  readonly kind?: "voice" | "stage" | undefined
-  /** Whether end-to-end encryption is demanded or allowed. Default "optional"; a stage never has it. */
-  readonly e2ee?: "required" | "optional" | undefined
-  /** The greatest number of members; 0 is no limit. Default 0. */
-  readonly userLimit?: number | undefined
-  /** Bits per second. Default 64000. */
-  readonly bitrate?: number | undefined
-}
-
-/**
- * A user to create.
- *
- * @category models
- * @since 0.1.0
- */
-export interface UserOptions {
-  readonly name: string
-  /** Default: a fresh id. */
-  readonly id?: string | undefined
-  /** Default false. */
-  readonly bot?: boolean | undefined
-  /** What Identify has to say. Default: a fresh token. */
-  readonly token?: string | undefined
-  /**
-   * Whether it may move, mute and disconnect others and change channels over REST, and enter full channels. Default false: such
-   * requests are answered with 403.
-   */
-  readonly moderator?: boolean | undefined
-  /**
-   * Whether it may ask for the privileged intents (members, presences, message content), as if they were enabled in the
-   * developer portal. Default true; false closes with 4014 where they are asked for.
-   */
-  readonly privilegedIntents?: boolean | undefined
-}
-
-/**
- * More than the default world. What has the name of something there takes its place: `{ guilds: [{ name: "guild", id }] }`
- * gives the default guild another id.
- *
- * @category models
- * @since 0.1.0
- */
-export interface WorldOptions {
-  readonly guilds?: ReadonlyArray<{ readonly name: string; readonly id?: string | undefined }> | undefined
-  readonly channels?: ReadonlyArray<ChannelOptions> | undefined
-  readonly users?: ReadonlyArray<UserOptions> | undefined
-}
 
 /**
  * What both layers understand.
@@ -173,39 +117,6 @@ export interface LoopbackOptions extends EmulatorOptions {
  */
 export interface MemoryOptions extends EmulatorOptions {
   readonly network?: NetworkOptions | undefined
-}
-
-/**
- * A user and the token that it identifies with.
- *
- * @category models
- * @since 0.1.0
- */
-export interface User {
-  readonly id: UserId
-  readonly token: Redacted.Redacted
-}
-
-/**
- * Who joins which channel, and how.
- *
- * @category models
- * @since 0.1.0
- */
-export interface JoinOptions {
-  /** A name or id. */
-  readonly user: string
-  /** A name or id. */
-  readonly channel: string
-  /**
-   * Whether it can encrypt end to end: then it is a full member of the channel's group, where channel and profile have one.
-   * A single participant without it keeps an "optional" channel unencrypted. Default true.
-   */
-  readonly e2ee?: boolean | undefined
-  /** What it does wrong in that group from the start. Default nothing. */
-  readonly misbehave?: Misbehaviour | undefined
-  /** Its RTP: where sequence numbers and timestamps begin, a clock that is off, padding. Default: by the seed. */
-  readonly audio?: AudioOptions | undefined
 }
 
 /**
@@ -253,7 +164,7 @@ export class Emulator extends Context.Service<Emulator, {
    * `UnknownName`, with `InvalidOption` for an empty name, and with `NotJoinable`, among others for "bot" and for everybody as
    * whom a client has logged in.
    */
-  readonly join: (options: JoinOptions) => Effect.Effect<Participant.Participant, EmulatorError, Scope.Scope>
+  readonly join: (options: JoinOptions) => Effect.Effect<Participant, EmulatorError, Scope.Scope>
   /**
    * The voice privacy code of every scripted participant in a channel, by user id; `undefined` for one that is in no end-to-end
    * encrypted group. All have the same code when all are in the same epoch: that there is one value, and which, is what to
@@ -295,23 +206,6 @@ export class Emulator extends Context.Service<Emulator, {
   readonly layerVoice: (user: string) => Layer.Layer<Gateway.Gateway | Voice.Voice, VoiceError>
 }>()("effect-discord-voice/emulator/Emulator") {}
 
-const defaultGuilds: NonNullable<WorldOptions["guilds"]> = [{ name: "guild" }]
-const defaultChannels: ReadonlyArray<ChannelOptions> = [
-  { name: "lobby" },
-  { name: "secure", e2ee: "required" },
-  { name: "stage", kind: "stage" }
-]
-const defaultUsers: ReadonlyArray<UserOptions> = [{ name: "bot", bot: true }]
-
-/** Entries of the caller take the place of those with the same name, field by field. */
-const override = <A extends { readonly name: string }>(
-  defaults: ReadonlyArray<A>,
-  entries: ReadonlyArray<A> = []
-): ReadonlyArray<A> => [
-  ...defaults.map((entry) => ({ ...entry, ...entries.find(({ name }) => name === entry.name) })),
-  ...entries.filter(({ name }) => !defaults.some((entry) => entry.name === name))
-]
-
 const shellOptions = Effect.fnUntraced(function*(options: EmulatorOptions) {
   const { profile = "today", seed = 1, tls = false, voiceServers: regions = ["one", "two"] } = options
   if (regions.length === 0) {
@@ -327,16 +221,6 @@ const shellOptions = Effect.fnUntraced(function*(options: EmulatorOptions) {
 
 const happeningsKept = 4096
 
-const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
-  "not-a-member": "it is not a member of the guild",
-  "no-permission": "it has no permission to connect there",
-  "channel-full": "the channel is full",
-  "unknown-user": "there is no such user any more",
-  "unknown-channel": "there is no such channel any more",
-  "e2ee-required": "the channel demands end-to-end encryption, which it shall not have",
-  "logged-in": "a client has logged in as it, and joins by itself"
-}
-
 const makeEmulator = Effect.fnUntraced(function*(
   shell: Shell,
   transport: Emulator["Service"]["transport"],
@@ -344,78 +228,9 @@ const makeEmulator = Effect.fnUntraced(function*(
   world: WorldOptions
 ) {
   const { driver } = shell
-  const guilds = Names.make<{ readonly id: GuildId }>("guild")
-  const channels = Names.make<{ readonly id: ChannelId; readonly guild: GuildId }>("channel")
-  const users = Names.make<User>("user")
-
-  const createGuild: Emulator["Service"]["createGuild"] = Effect.fnUntraced(function*({ id, name }) {
-    yield* guilds.claim(name)
-    const checked = yield* Names.freshId(GuildId, guilds, id)
-    const guild = yield* driver.call((core) => core.createGuild({ name, id: checked }))
-    guilds.add(name, { id: guild })
-    return guild
-  })
-
-  const createChannel: Emulator["Service"]["createChannel"] = Effect.fnUntraced(function*(options) {
-    yield* channels.claim(options.name)
-    const guild = yield* guilds.find(options.guild ?? "guild")
-    const checked = yield* Names.freshId(ChannelId, channels, options.id)
-    const id = yield* driver.call((core) => core.createChannel({ ...options, guildId: guild.id, id: checked }))
-    if (id === undefined) return yield* Effect.die(new Error(`The emulator has lost the guild ${guild.id}.`))
-    channels.add(options.name, { id, guild: guild.id })
-    return id
-  })
-
-  const createUser: Emulator["Service"]["createUser"] = Effect.fnUntraced(function*(options) {
-    yield* users.claim(options.name)
-    const checked = yield* Names.freshId(UserId, users, options.id)
-    const { id, token } = yield* driver.call((core) =>
-      core.createUser({ privilegedIntents: true, ...options, id: checked })
-    )
-    const user = { id, token: Redacted.make(token) }
-    users.add(options.name, user)
-    return user
-  })
-
-  const userOrNew = (options: UserOptions) =>
-    Effect.suspend(() => {
-      const user = users.get(options.name)
-      return user === undefined ? createUser(options) : Effect.succeed(user)
-    })
-
-  let theBot: UserId | undefined
-  const join: Emulator["Service"]["join"] = Effect.fnUntraced(function*({ channel: channelName, user: name, ...how }) {
-    const channel = yield* channels.find(channelName)
-    const user = yield* userOrNew({ name })
-    if (user.id === theBot) {
-      const detail = "it is the bot, for which a client logs in with its token: a participant has to be somebody else"
-      return yield* makeError(new NotJoinable({ user: name, channel: channelName, detail }))
-    }
-    const enter = driver.call((core) => core.participants.join({ userId: user.id, channelId: channel.id }, how)).pipe(
-      Effect.flatMap(Effect.fromResult),
-      Effect.mapError((refusal) =>
-        makeError(new NotJoinable({ user: name, channel: channelName, detail: refusals[refusal] }))
-      )
-    )
-    const participant = yield* Participant.make(driver, name, enter, users.find)
-    yield* shell.settle("first")
-    return participant
-  })
-
-  const privacyCodes: Emulator["Service"]["privacyCodes"] = Effect.fnUntraced(function*(name) {
-    const { id } = yield* channels.find(name)
-    const members = yield* driver.call((core) => core.participants.inChannel(id))
-    return new Map(members.map((member) => [member.userId, member.membership()?.privacyCode]))
-  })
-
+  const named = yield* makeWorld(shell, world)
+  const { channels, guilds, userOrNew, users } = named
   const faults = Faults.make(shell, { users, channels })
-
-  for (const guild of override(defaultGuilds, world.guilds)) yield* createGuild(guild)
-  for (const channel of override(defaultChannels, world.channels)) yield* createChannel(channel)
-  for (const user of override(defaultUsers, world.users)) {
-    const { id } = yield* createUser(user)
-    if (user.name === "bot" && user.bot === true) theBot = id
-  }
 
   const verdicts = (severity: Verdict["severity"]) =>
     driver.call((core) => core.verdicts().filter((verdict) => verdict.severity === severity))
@@ -438,14 +253,14 @@ const makeEmulator = Effect.fnUntraced(function*(
       cert: shell.certificate,
       voice: shell.voice.map(({ endpoint, region, udp }) => ({ endpoint, region, udp }))
     },
-    createGuild,
-    createChannel,
-    createUser,
+    createGuild: named.createGuild,
+    createChannel: named.createChannel,
+    createUser: named.createUser,
     guild: (name) => Effect.map(guilds.find(name), ({ id }) => id),
     channel: (name) => Effect.map(channels.find(name), ({ id }) => id),
     user: users.find,
-    join,
-    privacyCodes,
+    join: named.join,
+    privacyCodes: named.privacyCodes,
     violations: verdicts("violation"),
     advice: verdicts("advice"),
     happenings: Stream.callback((queue) =>

@@ -87,16 +87,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   const nowMsUnsafe = () => Number(clock.monotonicTimeNanosUnsafe()) / 1e6
   const nowMs = Effect.sync(nowMsUnsafe)
   const hold = SendLimit.makeHold()
-  const isHeldBack = () => hold.isOn(nowMsUnsafe())
-  const onHeldBack = (milliseconds: number) =>
-    Effect.suspend(() => {
-      const isHeld = isHeldBack()
-      hold.until(nowMsUnsafe() + milliseconds)
-      return isHeld ? Effect.void : Effect.logWarning(
-        `Discord's limit of messages is reached: ${outbox.size()} requests for voice channels wait, the first one for ` +
-          `${Math.ceil(milliseconds / 1000)} s`
-      )
-    })
+  const onHeldBack = (milliseconds: number) => SendLimit.holdBack(hold, nowMsUnsafe, milliseconds, outbox.size())
   /** Nothing comes after this: whoever waits or asks later gets the error. */
   const finish = (error: VoiceError.VoiceError) => Effect.andThen(hub.finish(error), outbox.fail(error))
 
@@ -238,7 +229,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     updateVoiceState,
     subscribe: hub.subscribe,
     lifecycle: Option.some(hub.lifecycle),
-    isHeldBack,
+    isHeldBack: () => hold.isOn(nowMsUnsafe()),
     roundTripMs: Effect.sync(() => roundTripMs),
     obstacle,
     initialVoiceState: Option.some(hub.initialVoiceState)

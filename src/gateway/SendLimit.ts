@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 
 const windowMs = 60_000
 
@@ -71,6 +72,27 @@ export const makeHold = (): Hold => {
     isOn: (nowMs) => nowMs < heldUntilMs + lingerMs
   }
 }
+
+/**
+ * Voice state requests wait `waitMs` from now on, `waiting` of them where that is known: warns of it, unless some wait already.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const holdBack = (
+  hold: Hold,
+  nowMs: () => number,
+  waitMs: number,
+  waiting?: number
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const isHeld = hold.isOn(nowMs())
+    hold.until(nowMs() + waitMs)
+    return isHeld ? Effect.void : Effect.logWarning(
+      `Discord's limit of messages is near: ${waiting === undefined ? "requests" : `${waiting} requests`} for voice ` +
+        `channels wait, the first one for ${Math.ceil(waitMs / 1000)} s`
+    )
+  })
 
 /**
  * A limit for a new connection. Times are milliseconds of a monotonic clock.

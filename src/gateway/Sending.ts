@@ -126,14 +126,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       const { limit, turn } = lineOf(guildId)
       const room = Effect.gen(function*() {
         for (let waitMs = limit.waitMs(SendLimit.shared, nowMs()); waitMs > 0;) {
-          if (!hold.isOn(nowMs())) {
-            yield* Effect.logWarning(
-              `Discord's limit of messages is near: requests for voice channels wait, the first one for ${
-                Math.ceil(waitMs / 1000)
-              } s`
-            )
-          }
-          hold.until(nowMs() + waitMs)
+          yield* SendLimit.holdBack(hold, nowMs, waitMs)
           yield* Effect.sleep(waitMs)
           waitMs = limit.waitMs(SendLimit.shared, nowMs())
         }

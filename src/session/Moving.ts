@@ -10,9 +10,10 @@ import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
+import * as Arrival from "./Arrival.ts"
 import type { Conduit } from "./Conduit.ts"
 import type { State } from "./State.ts"
-import * as Whereabouts from "./Whereabouts.ts"
+import type * as Whereabouts from "./Whereabouts.ts"
 
 /**
  * @category models
@@ -58,7 +59,7 @@ export const make = (options: MovingOptions): Moving => {
     const former = target.channelId
     const before = whereabouts.now()
     let asked = false
-    const missing = () => Whereabouts.missing(before, whereabouts.now(), channelId) ?? "connection"
+    const missing = () => Arrival.missing(before, whereabouts.now(), channelId) ?? "connection"
 
     /** Follows the session until it is in the channel, and asks Discord for it wherever the session does not by itself. */
     const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {

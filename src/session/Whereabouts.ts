@@ -13,7 +13,8 @@ import type * as Gateway from "../Gateway.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import * as VoiceDriver from "../VoiceDriver.ts"
-import * as VoiceError from "../VoiceError.ts"
+import type * as VoiceError from "../VoiceError.ts"
+import * as Arrival from "./Arrival.ts"
 import * as Farewell from "./Farewell.ts"
 import * as GuildEvents from "./GuildEvents.ts"
 import * as Restrictions from "./Restrictions.ts"
@@ -71,7 +72,7 @@ export interface Flags {
  * @category models
  * @since 0.1.0
  */
-export interface Whereabouts {
+export interface Whereabouts extends Arrival.Arrival {
   readonly guildId: GuildId
   readonly now: () => Now
   /** Calls `look` whenever something new is known, until the function that it returns is called. Plain code. */
@@ -80,25 +81,6 @@ export interface Whereabouts {
   readonly until: <A>(look: (now: Now) => A | undefined) => Effect.Effect<A>
   /** The place that what is known now amounts to, if we are in a channel and have a voice server. */
   readonly place: () => Place | undefined
-  /**
-   * Asks for a place in a channel and waits for both answers. Fails with `NotAdmitted` where the gateway can tell why there are
-   * none, with `JoinTimedOut`, which says what did not come, and with what the gateway fails with.
-   */
-  readonly request: (options: {
-    readonly channelId: ChannelId
-    readonly flags: Flags
-    /** Whether to leave before, so that Discord gives out new credentials. */
-    readonly anew: Effect.Effect<boolean>
-    readonly timeout: Duration.Duration
-  }) => Effect.Effect<Place, VoiceError.VoiceError>
-  /**
-   * Fails with `NotAdmitted` when Discord has left a request unanswered for some seconds, and the gateway can tell why. Never
-   * succeeds.
-   */
-  readonly refused: (
-    channelId: ChannelId,
-    isUnanswered: () => boolean
-  ) => Effect.Effect<never, VoiceError.VoiceError>
   /** Says which channel we want and how we are shown there, and waits for nothing. */
   readonly tell: (channelId: ChannelId | null, flags: Flags) => Effect.Effect<void, VoiceError.VoiceError>
   /** Says how we are shown where we are, unless that was the last thing said. */
@@ -110,20 +92,11 @@ export interface Whereabouts {
   readonly leave: Effect.Effect<void>
 }
 
-/** A voice state without a voice server for so long means that Discord sends none: we leave and come again. */
-const stuckAfter = Duration.seconds(5)
-
 /** How long after a request the voice state that grants it may come, for whoever leaves meanwhile. */
 const grantWait = Duration.seconds(1)
 
 /** How late Discord may say that we have left, for it to be told from being removed. */
 const echoWait = Duration.seconds(10)
-
-/** How long what waits for the limit of messages waits to be looked at again. */
-const heldBackWaitMs = 1_000
-
-/** Discord grants a request within a second at most; silence for so long is worth a question. */
-const obstacleWait = Duration.seconds(2)
 
 /** The two events of one move come close together, in any order. */
 const companionWait = Duration.millis(100)
@@ -315,8 +288,6 @@ export const make = Effect.fnUntraced(function*(
     )
   })
 
-  const isHeldBack = () => gateway.isHeldBack?.() === true
-
   const farewell = yield* Farewell.make({
     gateway,
     guildId,
@@ -325,131 +296,20 @@ export const make = Effect.fnUntraced(function*(
     isAway: () => now.isAway
   })
 
-  const refused: Whereabouts["refused"] = Effect.fnUntraced(function*(channelId, isUnanswered) {
-    const { obstacle } = gateway
-    if (obstacle === undefined) return yield* Effect.never
-    const isWorthAQuestion = () => !now.isAway && !isHeldBack() && isUnanswered()
-    while (true) {
-      yield* Effect.sleep(obstacleWait)
-      if (!isWorthAQuestion()) continue
-      const found = yield* obstacle(guildId, channelId)
-      if (found === undefined) return yield* Effect.never
-      if (isWorthAQuestion()) {
-        return yield* VoiceError.fail(new VoiceError.NotAdmitted({ guildId, channelId, obstacle: found }))
-      }
-    }
+  const { refused, request } = Arrival.make({
+    gateway,
+    guildId,
+    clock,
+    now: () => now,
+    until,
+    place,
+    isUnrecognized: () => userId === undefined && isInVoice(),
+    say: tell,
+    goAway: farewell.goAway
   })
-
-  const request: Whereabouts["request"] = ({ anew, channelId, flags, timeout }) =>
-    Effect.gen(function*() {
-      const startedAt = clock.monotonicTimeNanosUnsafe()
-      const elapsedMs = () => Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
-      const timeoutMs = Duration.toMillis(timeout)
-      let deadlineMs = timeoutMs
-      let asked = false
-      let wasHeldBack = false
-      let wasStuck = false
-      let before = now
-
-      const whatIsMissing = (): VoiceError.JoinTimedOut["missing"] => {
-        if (!asked) return "gateway"
-        if (userId === undefined && isInVoice()) return "userId"
-        return missing(before, now, channelId, wasStuck) ?? "endpoint"
-      }
-
-      const answered = (current: Now): Effect.Effect<Place, VoiceError.VoiceError> | undefined => {
-        if (current.failure !== undefined) return Effect.fail(current.failure)
-        if (current.detached !== undefined && current.detached.times > (before.detached?.times ?? 0)) {
-          return Effect.fail(current.detached.error)
-        }
-        if (current.servers === before.servers || current.states === before.states) return undefined
-        if (current.channelId !== channelId) return undefined
-        const found = place()
-        return found === undefined ? undefined : Effect.succeed(found)
-      }
-
-      const ask = Effect.suspend(() => {
-        before = now
-        asked = false
-        wasHeldBack = isHeldBack()
-        return Effect.andThen(
-          tell(channelId, flags),
-          Effect.sync(() => {
-            asked = true
-            // Discord has not had its time until it was asked
-            if (wasHeldBack || isHeldBack()) deadlineMs = elapsedMs() + timeoutMs
-          })
-        )
-      })
-
-      const expiry = Effect.gen(function*() {
-        for (let leftMs = deadlineMs; leftMs > 0; leftMs = deadlineMs - elapsedMs()) {
-          yield* Effect.sleep(leftMs)
-          if (asked || elapsedMs() < deadlineMs || !isHeldBack()) continue
-          wasHeldBack = true
-          deadlineMs = elapsedMs() + heldBackWaitMs
-        }
-      })
-
-      const isStuck = ({ channelId: current, servers, states }: Now) =>
-        asked && states > before.states && current === channelId && servers === before.servers ? true : undefined
-
-      const run = Effect.gen(function*() {
-        if (yield* anew) yield* farewell.goAway
-        yield* ask
-        const stuck = Effect.gen(function*() {
-          while (true) {
-            yield* until(isStuck)
-            yield* Effect.sleep(stuckAfter)
-            if (isStuck(now) === true) return "stuck" as const
-          }
-        })
-        // a new session knows nothing of what the one before was asked
-        const isForgotten = until(({ newSessions }) =>
-          newSessions > before.newSessions ? "forgotten" as const : undefined
-        )
-        while (true) {
-          // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
-          const first = yield* Effect.raceAllFirst([until(answered), isForgotten, wasStuck ? Effect.never : stuck])
-          if (Effect.isEffect(first)) return yield* first
-          if (first === "stuck") {
-            wasStuck = true
-            yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
-            yield* farewell.goAway
-          }
-          yield* ask
-        }
-      })
-
-      const expired = Effect.flatMap(expiry, () =>
-        VoiceError.fail(
-          new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs: elapsedMs() })
-        ))
-      const isUnanswered = () => asked && whatIsMissing() === "both"
-      return yield* Effect.raceAllFirst([run, expired, refused(channelId, isUnanswered)])
-    })
 
   return { guildId, now: () => now, watch, until, place, request, refused, tell, show, leave: farewell.leave }
 })
-
-/**
- * What has not come since `before` of the answers to a request for a channel; `undefined` if they are all there.
- *
- * @category getters
- * @since 0.1.0
- */
-export const missing = (
-  before: Now,
-  now: Now,
-  channelId: ChannelId,
-  hadState = false
-): "both" | "VOICE_STATE_UPDATE" | "VOICE_SERVER_UPDATE" | "endpoint" | undefined => {
-  const hasState = hadState || (now.states > before.states && now.channelId === channelId)
-  const hasServer = now.servers > before.servers
-  if (!hasState) return hasServer ? "VOICE_STATE_UPDATE" : "both"
-  if (!hasServer) return "VOICE_SERVER_UPDATE"
-  return now.server?.endpoint === null ? "endpoint" : undefined
-}
 
 /**
  * Waits a moment for the other one of two events that belong together.

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Arbitrary, Schema } from "effect"
+import { Arbitrary, Effect, Logger, Schema } from "effect"
 import * as SendLimit from "../../src/gateway/SendLimit.ts"
 import { uint } from "../protocol/arbitraries.ts"
 
@@ -33,6 +33,20 @@ describe("SendLimit", () => {
     assert.isFalse(hold.isOn(0))
     hold.until(1_000)
     assert.deepStrictEqual([0, 999, 1_000, 5_999, 6_000].map(hold.isOn), [true, true, true, true, false])
+  })
+
+  it.effect("is warned of when messages begin to wait, with how many do where that is known", () => {
+    const lines: Array<string> = []
+    return Effect.gen(function*() {
+      const hold = SendLimit.makeHold()
+      yield* SendLimit.holdBack(hold, () => 0, 1_001, 3)
+      yield* SendLimit.holdBack(hold, () => 6_000, 1_000, 4)
+      assert.isTrue(hold.isOn(11_999))
+      yield* SendLimit.holdBack(hold, () => 12_000, 1_000)
+      const said = (requests: string, seconds: number) =>
+        `Discord's limit of messages is near: ${requests} for voice channels wait, the first one for ${seconds} s`
+      assert.deepStrictEqual(lines, [said("3 requests", 2), said("requests", 1)])
+    }).pipe(Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))])))
   })
 
   it.prop("is waited for once, whatever fractions the times have", [

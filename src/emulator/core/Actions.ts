@@ -10,7 +10,8 @@ import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { Nat } from "./Nat.ts"
 import type { VoiceHalf } from "./voice/VoiceHalf.ts"
-import type { Half, VoiceStates } from "./VoiceStates.ts"
+import type { Half } from "./VoiceEvents.ts"
+import type { VoiceStates } from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
 /**

@@ -1,12 +1,11 @@
 /**
- * Who is in which channel, and what the main gateway says about it: Update Voice State (op 4) with its silent refusals,
- * the two events that answer it, moves, removals, and the voice servers of channels with the tokens for them.
+ * Who is in which channel: Update Voice State (op 4) with its silent refusals, scripted participants, moves and removals.
  *
  * @since 0.1.0
  */
 import { Intents, type UpdateVoiceState } from "../../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
-import type { CoreContext, Grants, VoiceGrant, VoiceServerId } from "./CoreContext.ts"
+import type { CoreContext, Grants } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { GatewaySession } from "./GatewaySession.ts"
@@ -16,6 +15,10 @@ import * as Random from "./Random.ts"
 import * as Returns from "./Returns.ts"
 import * as Scripted from "./Scripted.ts"
 import type { EncryptionOptions, VoiceHalf, VoiceHooks } from "./voice/VoiceHalf.ts"
+import * as VoiceConnections from "./VoiceConnections.ts"
+import * as VoiceEvents from "./VoiceEvents.ts"
+import * as VoiceGrants from "./VoiceGrants.ts"
+import * as VoiceServers from "./VoiceServers.ts"
 import * as World from "./World.ts"
 
 /**
@@ -30,15 +33,6 @@ export interface Options {
   /** Is told who joins, moves and leaves. */
   readonly tell: Observers["tell"]
 }
-
-/**
- * One half of what a removal or a move of the server shows to a client: the close of the voice connection, or the events of
- * the main gateway.
- *
- * @category models
- * @since 0.1.0
- */
-export type Half = "close" | "event"
 
 /**
  * @category models
@@ -68,36 +62,19 @@ export interface VoiceStates {
       readonly code: number
       readonly reason: string
       readonly voluntary?: boolean
-      readonly only?: Half | undefined
+      readonly only?: VoiceEvents.Half | undefined
       /** A moderator has done it. */
       readonly kicked?: boolean
     }
   ) => void
   /** Tells the guild that something about a member's state has changed. */
   readonly changed: (state: World.VoiceState) => void
-  /**
-   * Everyone of a channel to another voice server: closes the voice connections and sends VOICE_SERVER_UPDATE, at once or
-   * first with `endpoint: null` and after `delayMs` with the new one (never, if it is infinite). `only` one half of it as
-   * with `remove`.
-   */
-  readonly moveServer: (channel: World.Channel, options: {
-    readonly server: VoiceServerId
-    readonly nullEndpointFirst: boolean
-    readonly delayMs: number
-    readonly code: number
-    readonly only?: Half | undefined
-  }) => void
+  /** Everyone of a channel to another voice server. */
+  readonly moveServer: VoiceServers.VoiceServers["move"]
   /** Whether a voice server is being found for a channel. */
   readonly isSearching: (channelId: ChannelId) => boolean
   readonly grants: Grants
   readonly hooks: VoiceHooks
-}
-
-/** How a voice server for a channel is found. */
-interface Search {
-  readonly cancel: () => void
-  /** It ends when somebody names a server, and not before. */
-  readonly isEndless: boolean
 }
 
 /**
@@ -107,178 +84,26 @@ interface Search {
 export const make = (options: Options): VoiceStates => {
   const { context, gateway, voice, world } = options
   const { profile, random } = context
-  const tokens = new Map<string, VoiceGrant>()
-  const formerTokens = new Set<string>()
   const scripted = new Map<World.VoiceState, Scripted.Scripted>()
-  // Channels whose voice server is being found.
-  const pending = new Map<ChannelId, Search>()
   const returns = Returns.make(context)
-  const warnedOfSuppress = new WeakSet<World.VoiceState>()
-  const lastDueMs = { state: 0, server: 0 }
-  let revoking = false
+  const events = VoiceEvents.make(context, world, gateway)
+  const grants = VoiceGrants.make(world, random)
+  const connections = VoiceConnections.make(context, world, voice)
+  const servers = VoiceServers.make({
+    context,
+    world,
+    events,
+    grants,
+    connections,
+    scripted: (state) => scripted.get(state)
+  })
 
-  // Events of one kind never overtake each other, whatever the order of the two kinds.
-  const later = (kind: "state" | "server", afterMs: number, action: () => void) => {
-    const due = Math.max(context.now() + profile.voiceEventDelayMs + afterMs, lastDueMs[kind])
-    if (due <= context.now()) return action()
-    lastDueMs[kind] = due
-    context.timers.at(due, action)
-  }
-
-  /**
-   * What closes the voice connections that a member has now, of whatever token. It is asked for before the events, because a
-   * client that has heard these may have another one, with a new token, by the time of the close.
-   */
-  const revocation = ({ guildId, userId }: World.VoiceState) => {
-    const end = voice.revocation({ userId, guildId })
-    return (code: number, reason: string, voluntary: boolean) => {
-      revoking = true
-      end({ code, reason, voluntary })
-      revoking = false
-    }
-  }
-
-  const around = (close: () => void, events: () => void) => {
-    const order = profile.voiceCloseOrder
-    if (order === "close-first" || (order === "random" && random.int(2) === 0)) {
-      close()
-      return events()
-    }
-    events()
-    const due = Math.max(lastDueMs.state, lastDueMs.server)
-    if (due <= context.now()) close()
-    else context.timers.at(due, close)
-  }
-
-  const broadcast = (guildId: GuildId, json: DiscordObject.Json, except?: UserId) =>
-    later("state", 0, () => gateway.broadcast(guildId, Intents.GuildVoiceStates, "VOICE_STATE_UPDATE", json, except))
-
-  const changed = (state: World.VoiceState) => broadcast(state.guildId, DiscordObject.voiceState(world, state))
-
-  const withdraw = (state: World.VoiceState) => {
-    if (state.grant !== undefined) {
-      tokens.delete(state.grant.token)
-      formerTokens.add(state.grant.token)
-    }
-    state.grant = undefined
-    state.disconnected = false
-  }
-
-  const sendServer = (state: World.VoiceState, token: string, endpoint: string | null) => {
-    const owner = state.owner
-    if (owner === undefined) return
-    const session = gateway.session(owner)
-    if (session === undefined) return
-    gateway.dispatch(session, "VOICE_SERVER_UPDATE", { token, guild_id: state.guildId, endpoint })
-  }
-
-  const issue = (state: World.VoiceState, channel: World.Channel, server: World.VoiceServer) => {
-    const grant: VoiceGrant = {
-      guildId: state.guildId,
-      channelId: channel.id,
-      userId: state.userId,
-      sessionId: state.sessionId,
-      token: Random.hex(random, 8),
-      server: server.id,
-      e2ee: channel.e2ee
-    }
-    withdraw(state)
-    state.grant = grant
-    tokens.set(grant.token, grant)
-    return grant
-  }
-
-  const allocated = (channel: World.Channel, server: World.VoiceServer, tell = true) => {
-    channel.server = server.id
-    for (const state of World.occupants(world, channel)) {
-      const member = scripted.get(state)
-      if (member !== undefined) member.attach(channel.id, server.id)
-      else {
-        const { token } = issue(state, channel, server)
-        if (tell) later("server", 0, () => sendServer(state, token, server.endpoint))
-        // Whoever was closed and told nothing can ask.
-        else state.disconnected = true
-      }
-    }
-  }
-
-  const callOff = (channel: World.Channel) => {
-    pending.get(channel.id)?.cancel()
-    pending.delete(channel.id)
-  }
-
-  const search = (
-    channel: World.Channel,
-    delayMs: number,
-    server: () => World.VoiceServer | undefined,
-    tell = true
-  ) => {
-    callOff(channel)
-    if (delayMs === Number.POSITIVE_INFINITY) {
-      pending.set(channel.id, { cancel: () => {}, isEndless: true })
-      return
-    }
-    const cancel = context.timers.at(context.now() + delayMs, () => {
-      pending.delete(channel.id)
-      const found = server()
-      if (found !== undefined) allocated(channel, found, tell)
-    })
-    pending.set(channel.id, { cancel, isEndless: false })
-  }
-
-  const serverOf = (channel: World.Channel): World.VoiceServer | undefined => {
-    if (pending.has(channel.id)) return undefined
-    const server = World.serverFor(world, channel)
-    if (server === undefined) {
-      context.count("channel-without-voice-server")
-      return undefined
-    }
-    if (channel.server === undefined && profile.allocationMs > 0) {
-      search(channel, profile.allocationMs, () => server)
-      return undefined
-    }
-    channel.server = server.id
-    return server
-  }
-
-  // What a member gets on the way into a channel, apart from its voice state.
-  const assign = (state: World.VoiceState, channel: World.Channel): () => void => {
-    const server = serverOf(channel)
-    const member = scripted.get(state)
-    if (member !== undefined) {
-      if (server === undefined) member.detach()
-      else member.attach(channel.id, server.id)
-      return () => {}
-    }
-    const token = server === undefined ? Random.hex(random, 8) : issue(state, channel, server).token
-    const endpoint = server?.endpoint ?? null
-    return () => sendServer(state, token, endpoint)
-  }
-
-  const announce = (state: World.VoiceState, channel: World.Channel) => {
-    const send = assign(state, channel)
-    const order = profile.voiceEventOrder
-    const gap = profile.voiceEventGapMs
-    if (order === "server-first" || (order === "random" && random.int(2) === 1)) {
-      later("server", 0, send)
-      const json = DiscordObject.voiceState(world, state)
-      later("state", gap, () => gateway.broadcast(state.guildId, Intents.GuildVoiceStates, "VOICE_STATE_UPDATE", json))
-    } else {
-      changed(state)
-      later("server", gap, send)
-    }
-  }
+  const announce = (state: World.VoiceState, channel: World.Channel) =>
+    events.entered(state, servers.assign(state, channel))
 
   const suppressed = (channel: World.Channel, userId: UserId) =>
     channel.kind === "stage" && profile.stageAudience &&
     world.guilds.get(channel.guildId)?.members.get(userId)?.moderator !== true
-
-  const emptied = (channel: World.Channel) => {
-    if (World.occupants(world, channel).length > 0) return
-    channel.server = undefined
-    // where no server can be had, none can be had for those who come back either
-    if (pending.get(channel.id)?.isEndless !== true) callOff(channel)
-  }
 
   const statesOf = (guildId: GuildId) => {
     let states = world.voiceStates.get(guildId)
@@ -289,7 +114,7 @@ export const make = (options: Options): VoiceStates => {
   const leaveChannel = (state: World.VoiceState) => {
     statesOf(state.guildId).delete(state.userId)
     const channel = world.channels.get(state.channelId)
-    if (channel !== undefined) emptied(channel)
+    if (channel !== undefined) servers.vacated(channel)
   }
 
   const tellLeft = ({ channelId, guildId, userId }: World.VoiceState) =>
@@ -300,17 +125,17 @@ export const make = (options: Options): VoiceStates => {
     if (kicked && only !== "close") returns.removed(state)
     const json = DiscordObject.voiceState(world, state, true)
     const member = scripted.get(state)
-    const revoke = revocation(state)
-    withdraw(state)
+    const revoke = connections.revocation(state)
+    grants.withdraw(state)
     scripted.delete(state)
     leaveChannel(state)
     tellLeft(state)
-    around(
+    events.around(
       () => {
         if (member !== undefined) member.detach()
         else if (only !== "event") revoke(code, reason, voluntary)
       },
-      () => broadcast(state.guildId, json, only === "close" ? state.userId : undefined)
+      () => events.state(state, json, only === "close" ? state.userId : undefined)
     )
   }
 
@@ -342,19 +167,19 @@ export const make = (options: Options): VoiceStates => {
   // One user has one voice state in a guild: another session of the same user takes its place.
   const replace = (current: World.VoiceState) => {
     const member = scripted.get(current)
-    withdraw(current)
+    grants.withdraw(current)
     scripted.delete(current)
     leaveChannel(current)
     tellLeft(current)
-    if (member === undefined) revocation(current)(4014, "Disconnected.", false)
+    if (member === undefined) connections.revocation(current)(4014, "Disconnected.", false)
     else member.detach()
   }
 
   const move: VoiceStates["move"] = (state, channel) => {
     if (channel.id === state.channelId) return
     const left = world.channels.get(state.channelId)
-    const revoke = revocation(state)
-    withdraw(state)
+    const revoke = connections.revocation(state)
+    grants.withdraw(state)
     // Set anew, so that the member is the last one in its new channel.
     const states = statesOf(state.guildId)
     states.delete(state.userId)
@@ -369,8 +194,8 @@ export const make = (options: Options): VoiceStates => {
     state.channelId = channel.id
     state.requestToSpeak = undefined
     state.suppress = state.owner !== undefined && suppressed(channel, state.userId)
-    if (left !== undefined) emptied(left)
-    around(
+    if (left !== undefined) servers.vacated(left)
+    events.around(
       () => {
         if (!scripted.has(state)) revoke(profile.moveCloseCode, "Disconnected.", false)
       },
@@ -404,7 +229,7 @@ export const make = (options: Options): VoiceStates => {
       own.selfMute = o.self_mute
       own.selfDeaf = o.self_deaf
       if (own.disconnected && profile.rejoinSameChannel === "when-disconnected") return announce(own, channel)
-      return changed(own)
+      return events.state(own)
     }
     const refusal = World.refusal(world, channel, userId)
     if (refusal !== undefined) return context.count(`voice-state-ignored:${refusal}`)
@@ -447,40 +272,6 @@ export const make = (options: Options): VoiceStates => {
     return member.participant
   }
 
-  const moveServer: VoiceStates["moveServer"] = (channel, { code, delayMs, nullEndpointFirst, only, server }) => {
-    const target = world.servers.get(server)
-    if (target === undefined) return
-    const states = World.occupants(world, channel)
-    callOff(channel)
-    if (states.length === 0) {
-      channel.server = nullEndpointFirst ? undefined : server
-      if (nullEndpointFirst) search(channel, delayMs, () => target)
-      return
-    }
-    const clients = states.filter((state) => !scripted.has(state))
-    const revocations = clients.map(revocation)
-    for (const state of clients) withdraw(state)
-    around(
-      () => {
-        if (only === "event") return
-        for (const revoke of revocations) revoke(code, "Call terminated.", false)
-      },
-      () => {
-        if (!nullEndpointFirst) return allocated(channel, target, only !== "close")
-        channel.server = undefined
-        for (const state of states) {
-          const member = scripted.get(state)
-          if (member !== undefined) member.detach()
-          else {
-            const token = Random.hex(random, 8)
-            if (only !== "close") later("server", 0, () => sendServer(state, token, null))
-          }
-        }
-        search(channel, delayMs, () => target, only !== "close")
-      }
-    )
-  }
-
   return {
     request,
     sessionEnded: (session) => {
@@ -493,44 +284,10 @@ export const make = (options: Options): VoiceStates => {
       Array.from(scripted).flatMap(([state, { participant }]) => state.channelId === channelId ? [participant] : []),
     move,
     remove,
-    changed,
-    moveServer,
-    isSearching: (channelId) => pending.has(channelId),
-    grants: {
-      byToken: (token) => tokens.get(token),
-      knewToken: (token) => formerTokens.has(token),
-      forServer: (server) => Array.from(tokens.values()).filter((grant) => grant.server === server),
-      // A map with branded keys still takes any text to look for.
-      knowsServerId: (serverId) => world.guilds.has(serverId as GuildId)
-    },
-    hooks: {
-      onJoined: (userId, guildId) => {
-        const state = World.voiceState(world, guildId, userId)
-        if (state !== undefined) state.disconnected = false
-      },
-      onLeft: (userId, _code, guildId) => {
-        const state = World.voiceState(world, guildId, userId)
-        if (state !== undefined && !revoking) state.disconnected = true
-      },
-      hears: (userId, guildId) => {
-        const state = World.voiceState(world, guildId, userId)
-        return state === undefined ||
-          !(state.selfDeaf || world.guilds.get(guildId)?.members.get(userId)?.deaf === true)
-      },
-      speaks: (userId, guildId) => {
-        const state = World.voiceState(world, guildId, userId)
-        if (state === undefined) return true
-        if (state.suppress && !warnedOfSuppress.has(state)) {
-          warnedOfSuppress.add(state)
-          context.judge(
-            "advice",
-            "suppressed-audio",
-            "Audio came from the audience of a stage, which nobody hears: become a speaker first.",
-            userId
-          )
-        }
-        return !state.suppress && world.guilds.get(guildId)?.members.get(userId)?.mute !== true
-      }
-    }
+    changed: (state) => events.state(state),
+    moveServer: servers.move,
+    isSearching: servers.isSearching,
+    grants: grants.grants,
+    hooks: connections.hooks
   }
 }

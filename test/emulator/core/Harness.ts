@@ -277,6 +277,34 @@ export const identify = (token: string, intents: number = GatewayPayload.voiceIn
   d: { token, intents, properties: { os: "linux", browser: "test", device: "test" } }
 })
 
+export const heartbeat = { op: 1, d: null }
+
+export const resume = (token: string, session: Client, seq: number) => ({
+  op: 6,
+  d: { token, session_id: session.events("READY")[0]?.["session_id"], seq }
+})
+
+export const lastSeq = (client: Client) =>
+  client.messages.reduce((last, message) => message.s === null ? last : message.s, 0)
+
 /** `T` of dispatches, `op` of others. */
 export const names = (messages: ReadonlyArray<Message>): Array<string> =>
   messages.map((message) => message.t ?? `op${message.op}`)
+
+/** The events that answer a join. */
+export const pair = ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"]
+
+/** Of the last VOICE_SERVER_UPDATE. */
+export const token = (client: Client): string => String(client.events("VOICE_SERVER_UPDATE").at(-1)?.["token"])
+
+export const sessionId = (client: Client) => client.events("VOICE_STATE_UPDATE").at(-1)?.["session_id"]
+
+/** Messages and revocations of one client's sight, in order. */
+export const story = (h: Harness, client: Client) =>
+  h.happenings.flatMap((happening) =>
+    happening._tag === "Revoked"
+      ? [`close ${happening.revocation.code}`]
+      : happening.client === client
+      ? names([happening.message])
+      : []
+  ).filter((name) => name.startsWith("VOICE") || name.startsWith("close"))

@@ -2,22 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Result } from "effect"
 import { Intents } from "../../../src/protocol/GatewayPayload.ts"
 import * as Harness from "./Harness.ts"
-
-const pair = ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"]
-
-const token = (client: Harness.Client): string => String(client.events("VOICE_SERVER_UPDATE").at(-1)?.["token"])
-
-const sessionId = (client: Harness.Client) => client.events("VOICE_STATE_UPDATE").at(-1)?.["session_id"]
-
-/** Messages and revocations of one client's sight, in order. */
-const story = (h: Harness.Harness, client: Harness.Client) =>
-  h.happenings.flatMap((happening) =>
-    happening._tag === "Revoked"
-      ? [`close ${happening.revocation.code}`]
-      : happening.client === client
-      ? Harness.names([happening.message])
-      : []
-  ).filter((name) => name.startsWith("VOICE") || name.startsWith("close"))
+import { pair, sessionId, story, token } from "./Harness.ts"
 
 describe("VoiceStates join", () => {
   it("answers with a state for everyone who listens and a server for the joiner, whose token is a grant", () => {
@@ -54,57 +39,6 @@ describe("VoiceStates join", () => {
       e2ee: "optional"
     })
     assert.deepStrictEqual(h.core.verdicts(), [])
-  })
-
-  it("in the other order, in a random one, and later, when the profile says so", () => {
-    const reversed = pair.toReversed()
-    const first = Harness.make({ profile: { voiceEventOrder: "server-first" } })
-    const client = first.login()
-    first.join(client, first.lobby)
-    assert.deepStrictEqual(Harness.names(client.take()), reversed)
-
-    const random = Harness.make({ profile: { voiceEventOrder: "random" } })
-    const orders = new Set<string>()
-    const mover = random.login()
-    for (let i = 0; i < 20; i++) {
-      random.join(mover, i % 2 === 0 ? random.lobby : random.other)
-      orders.add(Harness.names(mover.take()).join())
-    }
-    assert.deepStrictEqual(orders, new Set([pair.join(), reversed.join()]))
-
-    const slow = Harness.make({ profile: { voiceEventDelayMs: 300, voiceEventGapMs: 50 } })
-    const waiting = slow.login()
-    slow.join(waiting, slow.lobby)
-    slow.core.advance(299)
-    assert.deepStrictEqual(waiting.take(), [])
-    slow.core.advance(300)
-    assert.deepStrictEqual(Harness.names(waiting.take()), ["VOICE_STATE_UPDATE"])
-    slow.core.advance(349)
-    assert.deepStrictEqual(waiting.take(), [])
-    slow.core.advance(350)
-    assert.deepStrictEqual(Harness.names(waiting.take()), ["VOICE_SERVER_UPDATE"])
-  })
-
-  it("never lets a later state overtake an earlier one", () => {
-    for (let seed = 0; seed < 10; seed++) {
-      const h = Harness.make({
-        seed,
-        profile: { voiceEventOrder: "random", voiceEventDelayMs: 20, voiceEventGapMs: 100, voiceCloseOrder: "random" }
-      })
-      const client = h.login()
-      h.join(client, h.lobby)
-      h.core.advance(1)
-      h.join(client, h.other)
-      h.core.advance(2)
-      h.join(client, null)
-      h.core.advance(1000)
-      assert.deepStrictEqual(
-        client.events("VOICE_STATE_UPDATE").map((state) => state["channel_id"]),
-        [h.lobby, h.other, null]
-      )
-      assert.strictEqual(client.events("VOICE_SERVER_UPDATE").length, 2)
-      assert.deepStrictEqual(h.core.snapshot().voiceStates, [])
-    }
   })
 
   it("is silent about full, forbidden and unknown channels, and stays where it was", () => {
@@ -184,32 +118,6 @@ describe("VoiceStates join", () => {
     h.join(client, stage)
     assert.isFalse(suppressed())
   })
-
-  it("with a voice server that is still being found says so first", () => {
-    const h = Harness.make({ profile: { allocationMs: 2000 } })
-    const client = h.login()
-    h.join(client, h.lobby)
-    assert.deepInclude(client.events("VOICE_SERVER_UPDATE")[0], { endpoint: null })
-    const early = token(client)
-    assert.isUndefined(h.grant(early))
-    h.core.advance(2000)
-    assert.strictEqual(client.events("VOICE_SERVER_UPDATE").length, 2)
-    assert.deepInclude(client.events("VOICE_SERVER_UPDATE")[1], { endpoint: "voice1.test:2048" })
-    assert.notStrictEqual(token(client), early)
-    assert.isDefined(h.grant(token(client)))
-    // Who leaves in the meantime hears no more of it, and who comes back waits anew.
-    h.join(client, h.other)
-    h.join(client, null)
-    client.take()
-    h.core.advance(3000)
-    h.join(client, h.other)
-    client.take()
-    h.core.advance(4999)
-    assert.deepStrictEqual(client.take(), [])
-    h.core.advance(5000)
-    assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_SERVER_UPDATE"])
-    assert.strictEqual(h.core.snapshot().channels.find((channel) => channel.id === h.other)?.server, 1)
-  })
 })
 
 describe("VoiceStates again", () => {
@@ -255,72 +163,6 @@ describe("VoiceStates again", () => {
     assert.notStrictEqual(token(client), before[1])
     assert.isUndefined(h.grant(String(before[1])))
     assert.strictEqual(h.grant(token(client))?.channelId, h.other)
-  })
-
-  it("a move that closes the old connection last does not take the new one for lost", () => {
-    const h = Harness.make({ profile: { voiceCloseOrder: "event-first" } })
-    const client = h.login()
-    h.join(client, h.lobby)
-    h.join(client, h.other)
-    assert.deepStrictEqual(story(h, client), [...pair, ...pair, "close 4014"])
-    client.take()
-    h.join(client, h.other)
-    assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_STATE_UPDATE"])
-  })
-
-  it("a late close does not hit the connection that a client has opened since with the new token", () => {
-    const changes = {
-      "a move": (h: Harness.Harness) => h.core.moveUser(h.bot.id, h.other),
-      "another server": (h: Harness.Harness) => h.core.moveServer(h.lobby),
-      "another server, and then a move": (h: Harness.Harness) =>
-        h.core.moveServer(h.lobby, { only: "event" }) && h.core.moveUser(h.bot.id, h.other)
-    }
-    for (const [name, change] of Object.entries(changes)) {
-      for (const closesOwn of [true, false]) {
-        const h = Harness.make({
-          realVoice: true,
-          profile: { voiceCloseOrder: "event-first", voiceEventOrder: "server-first", voiceEventGapMs: 300 }
-        })
-        const client = h.login()
-        const open = () => {
-          const voice = h.connectVoice()
-          const { token } = client.events("VOICE_SERVER_UPDATE").at(-1) ?? {}
-          const { session_id } = client.events("VOICE_STATE_UPDATE").at(-1) ?? {}
-          voice.send({ op: 0, d: { server_id: h.guildId, user_id: h.bot.id, session_id, token } })
-          return voice
-        }
-        h.join(client, h.lobby)
-        h.core.advance(300)
-        const old = open()
-        h.core.advance(1_000)
-        assert.isTrue(change(h), name)
-        h.core.advance(1_050)
-        if (closesOwn) old.disconnect(1000)
-        const fresh = open()
-        h.core.advance(2_000)
-        assert.isUndefined(fresh.closeCode(), name)
-        assert.lengthOf(h.core.snapshot().voiceSessions, 1, name)
-        if (!closesOwn) assert.include([4014, 4022], old.closeCode(), name)
-        assert.deepStrictEqual(h.core.verdicts(), [], name)
-      }
-    }
-  })
-
-  it("a late close hits every connection that was there before, though the client has opened no other", () => {
-    const h = Harness.make({ realVoice: true, profile: { voiceCloseOrder: "event-first", voiceEventDelayMs: 300 } })
-    const client = h.login()
-    h.join(client, h.lobby)
-    h.core.advance(300)
-    const voice = h.connectVoice()
-    const { token } = client.events("VOICE_SERVER_UPDATE").at(-1) ?? {}
-    voice.send({ op: 0, d: { server_id: h.guildId, user_id: h.bot.id, session_id: sessionId(client), token } })
-    // this leaves the connection open, though its token is replaced
-    h.core.moveServer(h.lobby, { only: "event" })
-    h.core.kick(h.bot.id)
-    h.core.advance(599)
-    assert.isUndefined(voice.closeCode())
-    h.core.advance(600)
-    assert.strictEqual(voice.closeCode(), 4014)
   })
 
   it("leaving brings a null state and closes; coming back keeps the session id, which is that of the main gateway, and makes a new token", () => {

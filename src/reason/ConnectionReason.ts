@@ -1,0 +1,231 @@
+/**
+ * The reasons of a voice connection that are not close codes of the voice gateway: what the network, the voice server and
+ * encryption can do.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+const key = "effect-discord-voice/VoiceError"
+
+/**
+ * The parts of bringing a voice connection up, each with a deadline of its own.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Phase = Schema.Literals(["open", "hello", "ready", "discovery", "session-description", "resume"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Phase = typeof Phase.Type
+
+const phaseHelp: Record<Phase, string> = {
+  open: "the WebSocket did not open: check endpoint and port, and that outgoing TCP is allowed",
+  hello: "the voice gateway sent no Hello (op 8): check that the endpoint is a voice gateway",
+  ready: "the voice gateway did not answer Identify with Ready (op 2): check server id, user id, session id and token",
+  discovery: "no answer to IP discovery came: check that outgoing UDP and its answers pass the firewall",
+  "session-description": "the voice gateway did not answer Select Protocol (op 1) with a Session Description (op 4)",
+  resume: "the voice gateway did not answer Resume (op 7) with Resumed (op 9): the session is gone, connect anew"
+}
+
+/**
+ * A part of bringing the voice connection up took longer than its deadline. Milliseconds. `malformed` is why the last message of
+ * the voice gateway that could not be used was not, if there was one: it may have been the one that was waited for.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class PhaseTimedOut extends Schema.TaggedError<PhaseTimedOut>(`${key}/PhaseTimedOut`)("PhaseTimedOut", {
+  phase: Phase,
+  elapsedMs: Schema.Finite,
+  malformed: Schema.optionalKey(Schema.String)
+}) {
+  override get message(): string {
+    const malformed = this.malformed === undefined
+      ? ""
+      : ` A message that came could not be used, and may have been the one: ${this.malformed.replace(/\.$/, "")}.`
+    return `The voice connection did not get past "${this.phase}" within ${Math.round(this.elapsedMs)} ms: ${
+      phaseHelp[this.phase]
+    }.${malformed}`
+  }
+}
+
+/**
+ * The WebSocket to the voice gateway could not be opened. `status` is the HTTP status of a refused upgrade.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class SocketOpenFailed
+  extends Schema.TaggedError<SocketOpenFailed>(`${key}/SocketOpenFailed`)("SocketOpenFailed", {
+    endpoint: Schema.String,
+    kind: Schema.Literals(["InvalidUrl", "Refused", "TimedOut", "Rejected", "Tls", "Failed"]),
+    status: Schema.optionalKey(Schema.Int),
+    detail: Schema.String
+  })
+{
+  override get message(): string {
+    const status = this.status === undefined ? "" : `, HTTP ${this.status}`
+    return `The voice gateway at ${this.endpoint} could not be reached (${this.kind}${status}): ${this.detail}. Check endpoint, port, certificate and network.`
+  }
+}
+
+/**
+ * The voice gateway did not acknowledge our heartbeats: the connection is dead though it is open. Milliseconds.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class HeartbeatUnanswered
+  extends Schema.TaggedError<HeartbeatUnanswered>(`${key}/HeartbeatUnanswered`)("HeartbeatUnanswered", {
+    missed: Schema.Int,
+    silentMs: Schema.Finite
+  })
+{
+  override get message(): string {
+    return `The voice gateway did not acknowledge ${this.missed} heartbeats in ${
+      Math.round(this.silentMs)
+    } ms: the connection is dead. Reconnect.`
+  }
+}
+
+/**
+ * The voice gateway sent something that breaks the protocol at a point where we cannot go on.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class ProtocolViolated
+  extends Schema.TaggedError<ProtocolViolated>(`${key}/ProtocolViolated`)("ProtocolViolated", { detail: Schema.String })
+{
+  override get message(): string {
+    return `The voice gateway broke the protocol: ${this.detail}. Try again; if it repeats, report it with the gateway version.`
+  }
+}
+
+/**
+ * The UDP socket could not be opened.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class UdpFailed extends Schema.TaggedError<UdpFailed>(`${key}/UdpFailed`)("UdpFailed", {
+  address: Schema.String,
+  port: Schema.Int,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `The UDP socket to ${this.address}:${this.port} could not be opened: ${this.detail}. Check that this host may send UDP.`
+  }
+}
+
+const udpHelp = {
+  "send-errors": "the operating system takes no datagrams for it any more: the network of this machine is gone",
+  "no-replies":
+    "the voice server answered before and does not any more, though we send: a firewall or an address translator has lost the way",
+  "address-gone": "this machine has lost the address that the socket is bound to: it is in another network now"
+} as const
+
+/**
+ * The UDP socket does not lead to the voice server any more. `sign` says what showed it.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class UdpLost extends Schema.TaggedError<UdpLost>(`${key}/UdpLost`)("UdpLost", {
+  address: Schema.String,
+  port: Schema.Int,
+  sign: Schema.Literals(["send-errors", "no-replies", "address-gone"])
+}) {
+  override get message(): string {
+    return `The UDP socket to ${this.address}:${this.port} is dead: ${
+      udpHelp[this.sign]
+    }. A new connection mends it as soon as there is a network.`
+  }
+}
+
+/**
+ * IP discovery got no valid answer. Milliseconds.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class DiscoveryUnanswered
+  extends Schema.TaggedError<DiscoveryUnanswered>(`${key}/DiscoveryUnanswered`)("DiscoveryUnanswered", {
+    address: Schema.String,
+    port: Schema.Int,
+    tries: Schema.Int,
+    elapsedMs: Schema.Finite
+  })
+{
+  override get message(): string {
+    return `No answer to ${this.tries} IP discovery datagrams to ${this.address}:${this.port} in ${
+      Math.round(this.elapsedMs)
+    } ms. Check that UDP passes the firewall in both directions.`
+  }
+}
+
+/**
+ * The server offers no transport encryption mode that we accept.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NoCommonMode extends Schema.TaggedError<NoCommonMode>(`${key}/NoCommonMode`)("NoCommonMode", {
+  offered: Schema.Array(Schema.String),
+  accepted: Schema.Array(Schema.String)
+}) {
+  override get message(): string {
+    return `No common encryption mode: the server offers [${this.offered.join(", ")}], we accept [${
+      this.accepted.join(", ")
+    }]. Widen the mode preference.`
+  }
+}
+
+/**
+ * A cipher could not be made or may no longer be used (its nonces are used up).
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class CryptoFailed extends Schema.TaggedError<CryptoFailed>(`${key}/CryptoFailed`)("CryptoFailed", {
+  mode: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `The cipher ${this.mode} cannot be used: ${this.detail}.`
+  }
+}
+
+const e2eeRemedies = {
+  Engine: "Install @snazzah/davey, or provide Dave.layerDisabled where no encryption is needed.",
+  Version: "Update this library.",
+  Thread: "Join again; if it happens again, look at what its thread said, and at what the process runs out of.",
+  Group: "Join again; if it happens again, another member or the voice server is at fault.",
+  Verification: "Only members of the same encrypted call have a verification code for each other."
+} as const
+
+/**
+ * End-to-end encryption (DAVE) failed for good.
+ *
+ * - `Engine`: the library that does it cannot be loaded, or cannot make a key.
+ * - `Version`: the voice gateway wants a version of the protocol that this library does not know.
+ * - `Thread`: the thread that keeps the groups has ended, and `detail` is what it said; the next connection starts another one.
+ *   Where it cannot be started at all, the groups are kept without it, and this is not a reason.
+ * - `Group`: we could not get into the channel's group, however often we asked to be added anew.
+ * - `Verification`: there is no verification code for a user.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class E2eeFailed extends Schema.TaggedError<E2eeFailed>(`${key}/E2eeFailed`)("E2eeFailed", {
+  kind: Schema.Literals(["Engine", "Version", "Thread", "Group", "Verification"]),
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `End-to-end encryption failed: ${this.detail}. ${e2eeRemedies[this.kind]}`
+  }
+}

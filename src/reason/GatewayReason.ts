@@ -1,0 +1,154 @@
+/**
+ * The reasons of the main gateway: why we are in no channel, or not in it any more, and what becomes of its connection or of
+ * the Discord library that stands for it.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { ChannelId, GuildId } from "../protocol/Identifier.ts"
+import { said } from "./CloseReason.ts"
+
+const key = "effect-discord-voice/VoiceError"
+
+const joinHelp = {
+  gateway:
+    "the main gateway has not taken our request: it is not connected, or holds the request back because of its " +
+    "send limit. Its warnings in the log, or those of the Discord library that stands for it, say which; check token, " +
+    "URL and network",
+  userId:
+    "the gateway does not know which user we are, so that it cannot tell our own VOICE_STATE_UPDATE from those of " +
+    "others. It has most likely missed READY: give its layer the option userId",
+  both:
+    "neither VOICE_STATE_UPDATE nor VOICE_SERVER_UPDATE came. The channel may be full or its id wrong, the permissions View " +
+    "Channel and Connect may be missing, or we may be in the channel already",
+  VOICE_STATE_UPDATE: "our own VOICE_STATE_UPDATE did not come. The gateway connection most likely lacks the intent " +
+    "GuildVoiceStates (1 << 7), or the Discord library that stands for it does not pass the event on",
+  VOICE_SERVER_UPDATE:
+    "no VOICE_SERVER_UPDATE came. We may be in this channel already, from an earlier process: leave it first",
+  endpoint:
+    "VOICE_SERVER_UPDATE came without an endpoint: Discord is looking for a voice server and did not find one in time",
+  connection: "Discord has let us in, and the connection to its voice server is not up yet. The session goes on with it"
+} as const
+
+/**
+ * The main gateway did not send both voice events in time. `missing` says which did not come; `userId` is what the gateway
+ * does not know of us, `gateway` that it has not taken the request, `connection` (of a move) that nothing of it is missing, but
+ * the connection that follows. Milliseconds.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class JoinTimedOut extends Schema.TaggedError<JoinTimedOut>(`${key}/JoinTimedOut`)("JoinTimedOut", {
+  guildId: GuildId,
+  channelId: ChannelId,
+  missing: Schema.Literals([
+    "gateway",
+    "userId",
+    "both",
+    "VOICE_STATE_UPDATE",
+    "VOICE_SERVER_UPDATE",
+    "endpoint",
+    "connection"
+  ]),
+  elapsedMs: Schema.Finite
+}) {
+  override get message(): string {
+    return `Joining channel ${this.channelId} of guild ${this.guildId} did not finish within ${
+      Math.round(this.elapsedMs)
+    } ms: ${joinHelp[this.missing]}.`
+  }
+}
+
+/**
+ * A moderator removed us from the channel.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class Kicked
+  extends Schema.TaggedError<Kicked>(`${key}/Kicked`)("Kicked", { guildId: GuildId, channelId: ChannelId })
+{
+  override get message(): string {
+    return `We were removed from channel ${this.channelId} of guild ${this.guildId}. Stay out until somebody asks us back.`
+  }
+}
+
+/**
+ * The channel that we were in is gone.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class CallEnded
+  extends Schema.TaggedError<CallEnded>(`${key}/CallEnded`)("CallEnded", { guildId: GuildId, channelId: ChannelId })
+{
+  override get message(): string {
+    return `The call in channel ${this.channelId} of guild ${this.guildId} has ended: the channel was most likely deleted.`
+  }
+}
+
+/**
+ * The main gateway closed for good. `name` is the close code's name; `remedy` says what to do.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class GatewayClosed extends Schema.TaggedError<GatewayClosed>(`${key}/GatewayClosed`)("GatewayClosed", {
+  code: Schema.Int,
+  name: Schema.String,
+  remedy: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `The main gateway closed: ${this.name} ${said(this)}. ${this.remedy}`
+  }
+}
+
+/**
+ * The main gateway could not be reached. `status` is an HTTP status, where there was one.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class GatewayUnreachable
+  extends Schema.TaggedError<GatewayUnreachable>(`${key}/GatewayUnreachable`)("GatewayUnreachable", {
+    url: Schema.String,
+    status: Schema.optionalKey(Schema.Int),
+    detail: Schema.String
+  })
+{
+  override get message(): string {
+    const status = this.status === undefined ? "" : ` (HTTP ${this.status})`
+    const hint = this.status === 401 ? " The bot token is wrong." : " Check the network and the URL."
+    return `The main gateway at ${this.url} could not be reached${status}: ${this.detail}.${hint}`
+  }
+}
+
+/**
+ * The Discord library below has given our guild up: no voice event of this guild comes any more, and whatever session we had
+ * there is gone at Discord's side or will be. The next request begins anew.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class GatewayDetached
+  extends Schema.TaggedError<GatewayDetached>(`${key}/GatewayDetached`)("GatewayDetached", { guildId: GuildId })
+{
+  override get message(): string {
+    return `The Discord library has given up voice in guild ${this.guildId}: its shard is disconnected for good, the guild is unavailable, or the bot is no member of it any more. Join again once the library is connected.`
+  }
+}
+
+/**
+ * The main gateway, or the Discord library that stands for it, could not take our request or has ended its events.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class GatewayFailed
+  extends Schema.TaggedError<GatewayFailed>(`${key}/GatewayFailed`)("GatewayFailed", { detail: Schema.String })
+{
+  override get message(): string {
+    return `The main gateway failed us: ${this.detail.replace(/\.$/, "")}.`
+  }
+}

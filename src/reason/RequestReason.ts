@@ -1,0 +1,58 @@
+/**
+ * The reasons of requests: what a program asked for that cannot be.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { ChannelId, GuildId } from "../protocol/Identifier.ts"
+
+const key = "effect-discord-voice/VoiceError"
+
+/**
+ * There is a session in this guild already. Discord allows a bot one voice connection in a guild.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class AlreadyJoined extends Schema.TaggedError<AlreadyJoined>(`${key}/AlreadyJoined`)("AlreadyJoined", {
+  guildId: GuildId,
+  channelId: ChannelId
+}) {
+  override get message(): string {
+    return `There is a voice session in guild ${this.guildId} already (channel ${this.channelId}). A bot has one voice connection in a guild: close that session first, or move it.`
+  }
+}
+
+/**
+ * Something was asked of a session or connection that has ended, or, if it `isReconnecting`, has no connection at the moment.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class NotConnected extends Schema.TaggedError<NotConnected>(`${key}/NotConnected`)("NotConnected", {
+  operation: Schema.String,
+  isReconnecting: Schema.optionalKey(Schema.Boolean)
+}) {
+  override get message(): string {
+    return this.isReconnecting === true
+      ? `${this.operation} needs a live voice connection, and there is none at the moment: the session is on its way to one, and ` +
+        "its changes tell when it is there."
+      : `${this.operation} needs a live voice connection, and this one has ended. Why is in the state and the awaitClosed of ` +
+        "its session, or in the awaitEnd of a connection without one."
+  }
+}
+
+/**
+ * Something that this version does not do.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class Unsupported extends Schema.TaggedError<Unsupported>(`${key}/Unsupported`)("Unsupported", {
+  feature: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `${this.feature} is not supported: ${this.detail}.`
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * How a session comes into a channel: Discord is asked for a place, and has a moment for both of its answers. Where it stays
+ * silent, the gateway may know why.
+ *
+ * @since 0.1.0
+ */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Gateway from "../Gateway.ts"
+import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
+import * as VoiceError from "../VoiceError.ts"
+import type { Flags, Now, Place, Whereabouts } from "./Whereabouts.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly gateway: Gateway.Gateway["Service"]
+  readonly guildId: GuildId
+  readonly clock: Clock.Clock
+  readonly now: Whereabouts["now"]
+  readonly until: Whereabouts["until"]
+  readonly place: Whereabouts["place"]
+  /** Whether somebody is in voice who may be us: the gateway does not know which user we are. */
+  readonly isUnrecognized: () => boolean
+  /** Says which channel we want and how we are shown there. */
+  readonly say: Whereabouts["tell"]
+  /** Leaves, to come again. Never fails. */
+  readonly goAway: Effect.Effect<void>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Wanted {
+  readonly channelId: ChannelId
+  readonly flags: Flags
+  /** Whether to leave before, so that Discord gives out new credentials. */
+  readonly anew: Effect.Effect<boolean>
+  readonly timeout: Duration.Duration
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Arrival {
+  /**
+   * Asks for a place in a channel and waits for both answers. Fails with `NotAdmitted` where the gateway can tell why there are
+   * none, with `JoinTimedOut`, which says what did not come, and with what the gateway fails with.
+   */
+  readonly request: (wanted: Wanted) => Effect.Effect<Place, VoiceError.VoiceError>
+  /**
+   * Fails with `NotAdmitted` when Discord has left a request unanswered for some seconds, and the gateway can tell why. Never
+   * succeeds.
+   */
+  readonly refused: (
+    channelId: ChannelId,
+    isUnanswered: () => boolean
+  ) => Effect.Effect<never, VoiceError.VoiceError>
+}
+
+/** A voice state without a voice server for so long means that Discord sends none: we leave and come again. */
+const stuckAfter = Duration.seconds(5)
+
+/** How long what waits for the limit of messages waits to be looked at again. */
+const heldBackWaitMs = 1_000
+
+/** Discord grants a request within a second at most; silence for so long is worth a question. */
+const obstacleWait = Duration.seconds(2)
+
+/**
+ * What has not come since `before` of the answers to a request for a channel; `undefined` if they are all there.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const missing = (
+  before: Now,
+  now: Now,
+  channelId: ChannelId,
+  hadState = false
+): "both" | "VOICE_STATE_UPDATE" | "VOICE_SERVER_UPDATE" | "endpoint" | undefined => {
+  const hasState = hadState || (now.states > before.states && now.channelId === channelId)
+  const hasServer = now.servers > before.servers
+  if (!hasState) return hasServer ? "VOICE_STATE_UPDATE" : "both"
+  if (!hasServer) return "VOICE_SERVER_UPDATE"
+  return now.server?.endpoint === null ? "endpoint" : undefined
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  { clock, gateway, goAway, guildId, isUnrecognized, now, place, say, until }: Options
+): Arrival => {
+  const isHeldBack = () => gateway.isHeldBack?.() === true
+
+  const refused: Arrival["refused"] = Effect.fnUntraced(function*(channelId, isUnanswered) {
+    const { obstacle } = gateway
+    if (obstacle === undefined) return yield* Effect.never
+    const isWorthAQuestion = () => !now().isAway && !isHeldBack() && isUnanswered()
+    while (true) {
+      yield* Effect.sleep(obstacleWait)
+      if (!isWorthAQuestion()) continue
+      const found = yield* obstacle(guildId, channelId)
+      if (found === undefined) return yield* Effect.never
+      if (isWorthAQuestion()) {
+        return yield* VoiceError.fail(new VoiceError.NotAdmitted({ guildId, channelId, obstacle: found }))
+      }
+    }
+  })
+
+  const request: Arrival["request"] = ({ anew, channelId, flags, timeout }) =>
+    Effect.gen(function*() {
+      const startedAt = clock.monotonicTimeNanosUnsafe()
+      const elapsedMs = () => Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
+      const timeoutMs = Duration.toMillis(timeout)
+      let deadlineMs = timeoutMs
+      let asked = false
+      let wasHeldBack = false
+      let wasStuck = false
+      let before = now()
+
+      const whatIsMissing = (): VoiceError.JoinTimedOut["missing"] => {
+        if (!asked) return "gateway"
+        if (isUnrecognized()) return "userId"
+        return missing(before, now(), channelId, wasStuck) ?? "endpoint"
+      }
+
+      const answered = (current: Now): Effect.Effect<Place, VoiceError.VoiceError> | undefined => {
+        if (current.failure !== undefined) return Effect.fail(current.failure)
+        if (current.detached !== undefined && current.detached.times > (before.detached?.times ?? 0)) {
+          return Effect.fail(current.detached.error)
+        }
+        if (current.servers === before.servers || current.states === before.states) return undefined
+        if (current.channelId !== channelId) return undefined
+        const found = place()
+        return found === undefined ? undefined : Effect.succeed(found)
+      }
+
+      const ask = Effect.suspend(() => {
+        before = now()
+        asked = false
+        wasHeldBack = isHeldBack()
+        return Effect.andThen(
+          say(channelId, flags),
+          Effect.sync(() => {
+            asked = true
+            // Discord has not had its time until it was asked
+            if (wasHeldBack || isHeldBack()) deadlineMs = elapsedMs() + timeoutMs
+          })
+        )
+      })
+
+      const expiry = Effect.gen(function*() {
+        for (let leftMs = deadlineMs; leftMs > 0; leftMs = deadlineMs - elapsedMs()) {
+          yield* Effect.sleep(leftMs)
+          if (asked || elapsedMs() < deadlineMs || !isHeldBack()) continue
+          wasHeldBack = true
+          deadlineMs = elapsedMs() + heldBackWaitMs
+        }
+      })
+
+      const isStuck = ({ channelId: current, servers, states }: Now) =>
+        asked && states > before.states && current === channelId && servers === before.servers ? true : undefined
+
+      const run = Effect.gen(function*() {
+        if (yield* anew) yield* goAway
+        yield* ask
+        const stuck = Effect.gen(function*() {
+          while (true) {
+            yield* until(isStuck)
+            yield* Effect.sleep(stuckAfter)
+            if (isStuck(now()) === true) return "stuck" as const
+          }
+        })
+        // a new session knows nothing of what the one before was asked
+        const isForgotten = until(({ newSessions }) =>
+          newSessions > before.newSessions ? "forgotten" as const : undefined
+        )
+        while (true) {
+          // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
+          const first = yield* Effect.raceAllFirst([until(answered), isForgotten, wasStuck ? Effect.never : stuck])
+          if (Effect.isEffect(first)) return yield* first
+          if (first === "stuck") {
+            wasStuck = true
+            yield* Effect.logDebug("no voice server was named for the channel; leaving and joining again")
+            yield* goAway
+          }
+          yield* ask
+        }
+      })
+
+      const expired = Effect.flatMap(expiry, () =>
+        VoiceError.fail(
+          new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs: elapsedMs() })
+        ))
+      const isUnanswered = () => asked && whatIsMissing() === "both"
+      return yield* Effect.raceAllFirst([run, expired, refused(channelId, isUnanswered)])
+    })
+
+  return { request, refused }
+}

@@ -1,0 +1,236 @@
+import { assert, describe } from "@effect/vitest"
+import { Duration, Effect, Fiber } from "effect"
+import * as Whereabouts from "../../src/session/Whereabouts.ts"
+import * as Time from "../../src/testing/Time.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import { outcome, rig, silent, someone, start, test } from "./gateway.ts"
+import { guildId, home, other, voiceServer, voiceState } from "./rig.ts"
+
+describe("Arrival", () => {
+  test(
+    "gives the place that the answers make, and none of before",
+    Effect.gen(function*() {
+      const { request, say, take } = yield* rig()
+      yield* say(voiceState(home), voiceServer("before"))
+      const fiber = yield* request(home)
+      assert.deepInclude(yield* take, { channel_id: home, guild_id: guildId })
+      yield* say(voiceState(home), voiceState(other, someone))
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* say(voiceServer("after"))
+      assert.strictEqual(yield* outcome(fiber), "after")
+    })
+  )
+
+  test(
+    "is answered neither by a server alone nor by the state of another channel",
+    Effect.gen(function*() {
+      const { request, say, take } = yield* rig()
+      yield* say(voiceState(home), voiceServer("before"))
+      const fiber = yield* request(home)
+      yield* take
+      yield* say(voiceServer("alone"))
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* say(voiceState(other), voiceServer("elsewhere"))
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* say(voiceState(home))
+      assert.strictEqual(yield* outcome(fiber), "elsewhere")
+    })
+  )
+
+  test(
+    "leaves first where it has to, and waits for Discord to take note",
+    Effect.gen(function*() {
+      const { request, say, take, waiting } = yield* rig()
+      yield* say(voiceState(home), voiceServer("before"))
+      const fiber = yield* request(home, true)
+      assert.isNull((yield* take).channel_id)
+      yield* Time.advance("1 second")
+      assert.strictEqual(yield* waiting, 0)
+      yield* say(voiceState(null))
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home), voiceServer("after"))
+      assert.strictEqual(yield* outcome(fiber), "after")
+    })
+  )
+
+  test(
+    "asks all the same when Discord takes no note for two seconds",
+    Effect.gen(function*() {
+      const { request, say, take } = yield* rig()
+      yield* say(voiceState(home))
+      yield* request(home, true)
+      assert.isNull((yield* take).channel_id)
+      yield* Time.advance("2 seconds")
+      assert.strictEqual((yield* take).channel_id, home)
+    })
+  )
+
+  test(
+    "leaves and comes again, once, where no server is named",
+    Effect.gen(function*() {
+      const { request, say, take, waiting } = yield* rig()
+      const fiber = yield* request(home)
+      yield* take
+      yield* say(voiceState(home))
+      yield* Time.advance("4900 millis")
+      assert.strictEqual(yield* waiting, 0)
+      yield* Time.advance("100 millis")
+      assert.isNull((yield* take).channel_id)
+      yield* say(voiceState(null))
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home))
+      yield* Time.advance("9 seconds")
+      assert.strictEqual(yield* waiting, 0)
+      yield* say(voiceServer("late"))
+      assert.strictEqual(yield* outcome(fiber), "late")
+    })
+  )
+
+  test(
+    "asks again in a new session, which knows nothing of the request",
+    Effect.gen(function*() {
+      const { pushLifecycle, request, say, take } = yield* rig()
+      const fiber = yield* request(home)
+      yield* take
+      yield* pushLifecycle("NewSession")
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* say(voiceState(home), voiceServer("new"))
+      assert.strictEqual(yield* outcome(fiber), "new")
+    })
+  )
+
+  test(
+    "gives Discord its time from when it was asked, however long that had to wait for the limit of messages",
+    Effect.gen(function*() {
+      const { hold, release, request, take, waiting } = yield* rig()
+      yield* hold
+      const fiber = yield* request(home)
+      yield* Time.advance("2 minutes")
+      assert.isUndefined(fiber.pollUnsafe())
+      assert.strictEqual(yield* waiting, 0)
+      yield* release
+      yield* Time.advance("10 seconds")
+      assert.strictEqual((yield* take).channel_id, home)
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Time.advance("5 seconds")
+      assert.strictEqual(yield* outcome(fiber), "JoinTimedOut")
+    })
+  )
+
+  test(
+    "says why Discord does not answer, if the gateway can tell",
+    Effect.gen(function*() {
+      const { hold, pushLifecycle, release, request, say, take } = yield* rig()
+      const refused = yield* request(other)
+      yield* take
+      yield* Time.advance("1999 millis")
+      assert.isUndefined(refused.pollUnsafe())
+      yield* Time.advance("1 millis")
+      const result = yield* Fiber.join(refused)
+      assert(result._tag === "Failure")
+      assert.deepInclude(result.failure.reason, { _tag: "NotAdmitted", channelId: other, obstacle: "Connect" })
+
+      // who waits for the limit, or for a gateway that is away, was not refused
+      yield* hold
+      const waiting = yield* request(other)
+      yield* Time.advance("1 minute")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* release
+      yield* take
+      yield* pushLifecycle("Lost")
+      yield* Time.advance("10 seconds")
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* pushLifecycle("Resumed")
+      yield* Time.advance("2 seconds")
+      assert.strictEqual(yield* outcome(waiting), "NotAdmitted")
+
+      // nor who was let in, and waits for a voice server
+      const halfway = yield* request(other)
+      yield* take
+      yield* say(voiceState(other))
+      yield* Time.advance("4 seconds")
+      assert.isUndefined(halfway.pollUnsafe())
+      yield* say(voiceServer("late"))
+      assert.strictEqual(yield* outcome(halfway), "late")
+    }),
+    { obstacle: () => "Connect" }
+  )
+
+  test(
+    "waits for the whole of its time where the gateway finds nothing in the way",
+    Effect.gen(function*() {
+      const { request, take } = yield* rig()
+      const fiber = yield* request(other)
+      yield* take
+      yield* Time.advance("14999 millis")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Time.advance("1 millis")
+      assert.strictEqual(yield* outcome(fiber), "JoinTimedOut")
+    }),
+    { obstacle: () => undefined }
+  )
+
+  test(
+    "waits for a gateway that is away no longer than it is told to",
+    Effect.gen(function*() {
+      const { gateway, hold, request } = yield* rig()
+      yield* hold
+      const isHeldBack = gateway.isHeldBack
+      assert.isTrue(isHeldBack?.())
+      const away = yield* start(Effect.result(
+        (yield* Whereabouts.make({ ...gateway, isHeldBack: undefined }, guildId)).request({
+          channelId: home,
+          flags: silent,
+          anew: Effect.succeed(false),
+          timeout: Duration.seconds(15)
+        })
+      ))
+      const held = yield* request(home)
+      yield* Time.advance("15 seconds")
+      const result = yield* Fiber.join(away)
+      assert.isTrue(result._tag === "Failure" && result.failure.reason._tag === "JoinTimedOut")
+      assert.isUndefined(held.pollUnsafe())
+    })
+  )
+
+  test(
+    "does not come again for a server where it is elsewhere by then",
+    Effect.gen(function*() {
+      const { request, say, take, waiting } = yield* rig()
+      const fiber = yield* request(home)
+      yield* take
+      yield* say(voiceState(home))
+      yield* Time.advance("3 seconds")
+      yield* say(voiceState(other))
+      yield* Time.advance("5 seconds")
+      assert.strictEqual(yield* waiting, 0)
+      yield* say(voiceState(home), voiceServer("late"))
+      assert.strictEqual(yield* outcome(fiber), "late")
+    })
+  )
+
+  test(
+    "fails with why the gateway does not know who we are",
+    Effect.gen(function*() {
+      const { request } = yield* rig(VoiceError.fail(new VoiceError.GatewayFailed({ detail: "no id" })))
+      yield* Time.advance("1 millis")
+      assert.strictEqual(yield* outcome(yield* request(home)), "GatewayFailed")
+    })
+  )
+
+  test(
+    "fails with what the gateway fails with",
+    Effect.gen(function*() {
+      const { end, push, refuse, request } = yield* rig()
+      yield* refuse(new VoiceError.GatewayUnreachable({ url: "wss://gateway.example", detail: "" }))
+      assert.strictEqual(yield* outcome(yield* request(home)), "GatewayUnreachable")
+      const detached = yield* request(home)
+      const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+      yield* push({ _tag: "Detached", guildId, error })
+      assert.strictEqual(yield* outcome(detached), "GatewayDetached")
+      const ended = yield* request(home)
+      yield* end(new VoiceError.GatewayFailed({ detail: "gone" }))
+      assert.strictEqual(yield* outcome(ended), "GatewayFailed")
+    })
+  )
+})
