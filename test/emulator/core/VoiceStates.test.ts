@@ -73,6 +73,7 @@ describe("VoiceStates join", () => {
     )
 
     h.core.deny({ userId: h.bot.id, channelId: secret })
+    assert.deepStrictEqual(Harness.names(client.take()), ["CHANNEL_UPDATE"])
     h.join(client, secret)
     assert.deepStrictEqual(Harness.names(client.take()), pair)
     h.core.setModerator(h.bot.id, true)
