@@ -1,5 +1,5 @@
 /**
- * A bot in a stage: it is in the audience, where nobody hears it, until a moderator invites it to speak. Then it plays.
+ * A bot in a stage: it is in the audience, where nobody hears it, and asks to speak. A moderator invites it, and it plays.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Fiber, Stream } from "effect"
@@ -27,6 +27,7 @@ const bot = Effect.gen(function*() {
 
   const waiting = yield* Effect.forkChild(untilHeard(session), { startImmediately: true })
   yield* Effect.log("in the audience", yield* session.restrictions)
+  yield* session.setStage("request")
   yield* discord.faults.suppressUser("bot", false)
   yield* Fiber.join(waiting)
   yield* Effect.log("a speaker now")

@@ -55,6 +55,26 @@ export type VoiceStateRequest = GatewayPayload.UpdateVoiceState
 export type { VoiceStatePayload } from "./gateway/Sending.ts"
 
 /**
+ * Our part in a stage: to speak, which needs the permission Mute Members or the invitation of somebody who has it; to listen; or to
+ * ask to speak.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type StagePart = "speaker" | "audience" | "request"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface StageRequest {
+  readonly guildId: GuildId
+  /** The stage that we are in. */
+  readonly channelId: ChannelId
+  readonly part: StagePart
+}
+
+/**
  * @category services
  * @since 0.1.0
  */
@@ -80,6 +100,8 @@ export class Gateway extends Context.Service<Gateway, {
   readonly obstacle?:
     | ((guildId: GuildId, channelId: ChannelId) => Effect.Effect<Obstacle | undefined>)
     | undefined
+  /** Optional: asks Discord for a part in a stage. Fails with `GatewayFailed` where it does not give it to us. */
+  readonly setStage?: ((request: StageRequest) => Effect.Effect<void, VoiceError>) | undefined
   /** Optional: our voice state in a guild as it was when the gateway connected, to find a ghost of an earlier process. */
   readonly initialVoiceState: Option.Option<
     (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
@@ -99,7 +121,8 @@ export interface GatewayConfig {
   readonly url?: string | undefined
   /**
    * Where the REST API is. Default `https://discord.com/api/v10`, or none where `url` is given. It is asked for the gateway's
-   * URL, and for what keeps us out of a channel that Discord does not let us into ({@link VoiceError.NotAdmitted}).
+   * URL, for what keeps us out of a channel that Discord does not let us into ({@link VoiceError.NotAdmitted}), and for our part
+   * in a stage.
    */
   readonly restUrl?: string | undefined
   /** Default 129: `Guilds` and `GuildVoiceStates`. */

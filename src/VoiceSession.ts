@@ -184,6 +184,12 @@ export interface VoiceSession {
    * change, and the log warns.
    */
   readonly restrictions: Effect.Effect<Restrictions.Restrictions>
+  /**
+   * Asks Discord to let us speak on the stage that we are in, to put us into its audience, or to show that we want to speak.
+   * `Restricted` tells what comes of it. Fails with `GatewayFailed` in Discord's words (speaking needs the permission Mute Members, or
+   * the invitation of a moderator), and with `Unsupported` where the gateway is another library's, which has a way of its own.
+   */
+  readonly setStage: (part: Gateway.StagePart) => Effect.Effect<void, VoiceError.VoiceError>
   /** Audio packets of all members; nothing while we are deaf. See `VoiceConnection.packets`. */
   readonly packets: Stream.Stream<VoiceDriver.AudioPacket, VoiceError.VoiceError>
   /** How many packets slow readers of `packets` have lost. */
@@ -433,6 +439,18 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
     setSelf,
     restrictions: Effect.sync(() => whereabouts.now().restrictions),
+    setStage: (part) =>
+      live(
+        "Changing our part in a stage",
+        Effect.suspend(() =>
+          gateway.setStage?.({ guildId, channelId: target.channelId, part }) ?? VoiceError.fail(
+            new VoiceError.Unsupported({
+              feature: "a part in a stage",
+              detail: "the gateway stands on another Discord library, which can be asked for it itself"
+            })
+          )
+        )
+      ),
     packets: conduit.packets,
     // made when it is asked for: many sessions only play
     get receive() {

@@ -24,6 +24,7 @@ import * as Hub from "./Hub.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Rest from "./Rest.ts"
 import * as SendLimit from "./SendLimit.ts"
+import * as Stage from "./Stage.ts"
 
 const defaultRestUrl = "https://discord.com/api/v10"
 const library = "effect-discord-voice"
@@ -224,6 +225,15 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     )
   })
 
+  const setStage: NonNullable<Gateway["Service"]["setStage"]> = (request) =>
+    hub.unlessFinished(
+      hasRest
+        ? Stage.set({ request, patch: (path, change) => Rest.patch(access, path, change) })
+        : VoiceError.fail(
+          new VoiceError.GatewayFailed({ detail: "its REST API is not known: give its layer the option restUrl" })
+        )
+    )
+
   const gateway: Gateway["Service"] = {
     userId: hub.userId,
     updateVoiceState,
@@ -232,6 +242,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     isHeldBack: () => hold.isOn(nowMsUnsafe()),
     roundTripMs: Effect.sync(() => roundTripMs),
     obstacle,
+    setStage,
     initialVoiceState: Option.some(hub.initialVoiceState)
   }
   return gateway

@@ -1,6 +1,6 @@
 /**
  * What we ask of the REST API: `GET /gateway/bot`, where the main gateway is and how many sessions may still be started
- * today, and what else can be had with GET.
+ * today, and what else can be read and changed.
  *
  * @since 0.1.0
  */
@@ -46,11 +46,16 @@ export interface Access {
   readonly fetch: typeof globalThis.fetch
 }
 
-const request = ({ fetch, restUrl, token }: Access, path: string) =>
+const request = ({ fetch, restUrl, token }: Access, path: string, change?: unknown) =>
   Effect.tryPromise({
     try: async (signal) => {
       const response = await fetch(`${restUrl.replace(/\/+$/, "")}${path}`, {
-        headers: { "Authorization": `Bot ${Redacted.value(token)}`, "User-Agent": userAgent },
+        headers: {
+          "Authorization": `Bot ${Redacted.value(token)}`,
+          "User-Agent": userAgent,
+          ...(change === undefined ? {} : { "Content-Type": "application/json" })
+        },
+        ...(change === undefined ? {} : { method: "PATCH", body: JSON.stringify(change) }),
         signal
       })
       return { response, text: await response.text() }
@@ -70,6 +75,11 @@ export interface Answer {
   readonly body: unknown
 }
 
+const answerOf = ({ response, text }: { readonly response: Response; readonly text: string }): Answer => ({
+  status: response.status,
+  body: Option.getOrUndefined(readJson(text))
+})
+
 const readJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown))
 
 /**
@@ -79,10 +89,16 @@ const readJson = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Unknown
  * @since 0.1.0
  */
 export const get = (access: Access, path: string): Effect.Effect<Answer, string> =>
-  Effect.map(request(access, path), ({ response, text }) => ({
-    status: response.status,
-    body: Option.getOrUndefined(readJson(text))
-  }))
+  Effect.map(request(access, path), answerOf)
+
+/**
+ * {@link get} with PATCH: changes what is at a path.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const patch = (access: Access, path: string, change: unknown): Effect.Effect<Answer, string> =>
+  Effect.map(request(access, path, change), answerOf)
 
 /**
  * Asks for the URL of the gateway. Statuses of 400 to 499 but 429 stop, everything else may be tried again. Stops as well

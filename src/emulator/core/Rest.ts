@@ -178,6 +178,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         if ((!own || suppress === false) && !me.moderator) return missingPermissions
         if (typeof suppress === "boolean") state.suppress = suppress
         if (request === null || typeof request === "string") state.requestToSpeak = request ?? undefined
+        if (suppress === true) state.requestToSpeak = undefined
         voiceStates.changed(state)
         return nothing
       }))

@@ -1,0 +1,39 @@
+/**
+ * Our part in a stage (Discord docs, Voice Resource, Modify Current User Voice State).
+ *
+ * @since 0.1.0
+ */
+import * as DateTime from "effect/DateTime"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import type { StageRequest } from "../Gateway.ts"
+import * as VoiceError from "../VoiceError.ts"
+import type * as Rest from "./Rest.ts"
+
+const failed = (detail: string) => VoiceError.make(new VoiceError.GatewayFailed({ detail }))
+
+const reasonIn = (body: unknown) =>
+  Predicate.hasProperty(body, "message") && typeof body.message === "string" ? `: ${body.message}` : ""
+
+/**
+ * Asks Discord for a part in a stage. Fails with `GatewayFailed` in Discord's words, and where it could not be asked.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const set = Effect.fnUntraced(function*(options: {
+  readonly patch: (path: string, body: unknown) => Effect.Effect<Rest.Answer, string>
+  readonly request: StageRequest
+}): Effect.fn.Return<void, VoiceError.VoiceError> {
+  const { patch, request: { channelId, guildId, part } } = options
+  const asksAt = part === "request" ? DateTime.formatIso(yield* DateTime.now) : null
+  const { body, status } = yield* Effect.mapError(
+    patch(`/guilds/${guildId}/voice-states/@me`, {
+      channel_id: channelId,
+      ...(part === "request" ? {} : { suppress: part === "audience" }),
+      ...(part === "audience" ? {} : { request_to_speak_timestamp: asksAt })
+    }),
+    (detail) => failed(`Discord was not asked to change our part in the stage: ${detail}`)
+  )
+  if (status >= 300) return yield* failed(`Discord does not change our part in the stage (${status})${reasonIn(body)}`)
+})
