@@ -66,7 +66,7 @@ export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
-export type { Faults } from "./shell/Faults.ts"
+export type { Faults, InGuild } from "./shell/Faults.ts"
 export type { Ports } from "./shell/Loopback.ts"
 export type { NetworkOptions } from "./shell/Network.ts"
 export type { Participant, SpeakOptions } from "./shell/Participant.ts"
@@ -407,7 +407,7 @@ const makeEmulator = Effect.fnUntraced(function*(
     return new Map(members.map((member) => [member.userId, member.membership()?.privacyCode]))
   })
 
-  const faults = Faults.make(shell, { users, channels })
+  const faults = Faults.make(shell, { users, channels, guilds })
 
   for (const guild of override(defaultGuilds, world.guilds)) yield* createGuild(guild)
   for (const channel of override(defaultChannels, world.channels)) yield* createChannel(channel)
