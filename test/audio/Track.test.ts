@@ -342,6 +342,7 @@ describe("Track", () => {
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(100), { starveTimeout: "1 second", paused: true })
+      assert.strictEqual((yield* track.state)._tag, "Paused")
       yield* play(fake, 200)
       assert.strictEqual(fake.taken.length, 0)
       yield* track.resume
