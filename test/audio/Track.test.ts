@@ -126,7 +126,7 @@ describe("Track", () => {
 
   it.effect("says how far a source came that does not know it, whatever was heard by then", () =>
     Effect.gen(function*() {
-      for (const breaking of [Effect.fail(new Error("gone")), Effect.die(new Error("gone"))]) {
+      for (const breaking of [Effect.fail("gone"), Effect.die(new Error("gone"))]) {
         const fake = yield* FakeConnection.make
         const frames = Stream.concat(
           Stream.fromIterable(Array.from({ length: 30 }, () => silent)),
