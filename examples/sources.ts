@@ -9,6 +9,9 @@ import assert from "node:assert/strict"
 import { createReadStream, readFileSync } from "node:fs"
 import * as Http from "node:http"
 
+// the song lies beside this file, wherever it is run from
+process.chdir(import.meta.dirname)
+
 /** What a source says of itself, and how much sound it gives: all, or its first second. */
 const describe = Effect.fnUntraced(function*<R>(source: AudioSource.AudioSource<R>) {
   const opened = yield* source.open

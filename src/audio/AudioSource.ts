@@ -7,6 +7,7 @@
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Path from "node:path"
@@ -222,8 +223,15 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
 export const fromUrl = (url: string | URL, options?: HttpSource.UrlOptions & ContainerOptions): AudioSource => {
   const name = HttpSource.name(url, options)
   const fallback = Ffmpeg.fallback(options?.ffmpeg)
-  const openOnce = Effect.flatMap(HttpSource.open(url, options), (bytes) => Container.open(bytes, fallback))
-  return { name, open: Reconnect.open(name, openOnce, options?.reconnect ?? HttpSource.defaultReconnect) }
+  const reconnect = options?.reconnect ?? HttpSource.defaultReconnect
+  const openBy = (schedule: Schedule.Schedule<unknown, unknown>) =>
+    Effect.flatMap(
+      HttpSource.open(url, { ...options, reconnect: schedule }),
+      (bytes) => Container.open(bytes, fallback)
+    )
+  // one try at a time of a station that was heard: its schedule counts them
+  const again = openBy(Schedule.recurs(0))
+  return { name, open: Reconnect.open(name, { first: openBy(reconnect), again }, reconnect) }
 }
 
 /**

@@ -35,6 +35,39 @@ export const times = (value: number | "forever"): Effect.Effect<number, VoiceErr
     : unsupported(`to loop ${value} times`, "it has to be a whole number from 0 on")
 }
 
+const millis = (value: Duration.Input): number => {
+  // a duration of what is no number would be 0
+  if (typeof value === "number" && Number.isNaN(value)) return NaN
+  const duration = Option.getOrUndefined(Duration.fromInput(value))
+  return duration === undefined ? NaN : Duration.toMillis(duration)
+}
+
+const mostBufferMs = 600_000
+
+/**
+ * How much to read ahead, in milliseconds. Fails with `Unsupported` for a time that is negative, longer than 10 minutes, or none.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const buffer = (value: Duration.Input): Effect.Effect<number, VoiceError.VoiceError> => {
+  const ms = millis(value)
+  return ms >= 0 && ms <= mostBufferMs
+    ? Effect.succeed(ms)
+    : unsupported(`a buffer of ${String(value)}`, "it has to be a time of up to 10 minutes")
+}
+
+/**
+ * A share of a level. Fails with `Unsupported` for what is no number from 0 to 1.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const share = (value: number, what: string): Effect.Effect<number, VoiceError.VoiceError> =>
+  value >= 0 && value <= 1
+    ? Effect.succeed(value)
+    : unsupported(`${what} of ${value}`, "it has to be a number from 0 to 1")
+
 /**
  * A place in a source in milliseconds. Fails with `Unsupported` for one that is negative, infinite or none.
  *
@@ -42,10 +75,7 @@ export const times = (value: number | "forever"): Effect.Effect<number, VoiceErr
  * @since 0.1.0
  */
 export const place = (value: Duration.Input): Effect.Effect<number, VoiceError.VoiceError> => {
-  // a duration of what is no number would be 0
-  const isNone = typeof value === "number" && !(value >= 0)
-  const duration = isNone ? undefined : Option.getOrUndefined(Duration.fromInput(value))
-  const ms = duration === undefined ? NaN : Duration.toMillis(duration)
+  const ms = millis(value)
   return Number.isFinite(ms) && ms >= 0
     ? Effect.succeed(ms)
     : unsupported("seeking", `${String(value)} is no place in a source`)

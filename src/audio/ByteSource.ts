@@ -112,6 +112,8 @@ const fileFailure = (name: string, path: string | URL, cause: unknown): VoiceErr
   if (path instanceof URL && path.protocol !== "file:") {
     return failure(name, "NotFound", "it is a URL and no file: AudioSource.fromUrl plays those of http and https")
   }
+  // a path of nothing would be shown as the folder that we are in
+  if (path === "") return failure("file", "NotFound", "its path is empty")
   const code = errnoOf(cause)
   if (missing.has(code)) return failure(name, "NotFound", `there is no such file: ${pathOf(path)}`)
   if (code === "EACCES" || code === "EPERM") {

@@ -133,7 +133,13 @@ export const open = (
         Effect.mapError(() => broken ?? ByteSource.failure(source.name, "UnknownFormat", unknownFormat))
       )
     }
-    if ("known" in found) return yield* fallback(source, `it is ${found.known}`)
+    if ("known" in found) {
+      const what = `it is ${found.known}`
+      return yield* fallback(source, what).pipe(
+        // a wrong link is no matter of ffmpeg, whether that is there or not
+        Effect.mapError((error) => found.isSound ? error : ByteSource.failure(source.name, "Unsupported", what))
+      )
+    }
     // a reader may have taken bytes before it finds that it holds something else
     const recording = ByteSource.record(source)
     return yield* openFormat(found.format, recording.source).pipe(

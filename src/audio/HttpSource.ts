@@ -30,7 +30,8 @@ export interface UrlOptions {
   /** How long an answer, or the next bytes, may take before the connection is replaced. Default 10 seconds. */
   readonly stallTimeout?: Duration.Input | undefined
   /**
-   * It is a station: what is sent now is what is wanted, and one whose connection has ended is joined again, by `reconnect`.
+   * It is a station: what is sent now is what is wanted, and one whose connection has ended, or whose answer is no sound any more,
+   * is joined again, by `reconnect`.
    * Default: whether the server says so (`icy-` headers).
    */
   readonly live?: boolean | undefined
@@ -282,7 +283,6 @@ export const open = (
       }
       const why = changed(answer)
       if (why !== undefined) return yield* Effect.fail(fatal(why))
-      if (known !== undefined && isLive) return yield* Effect.fail(fatal("the connection to the station was cut"))
       if (answer.start > position) {
         return yield* Effect.fail(fatal(isAnotherPart))
       }
@@ -321,7 +321,8 @@ export const open = (
     ))
 
     const patient = <A>(effect: Effect.Effect<A, Trouble>): Effect.Effect<A, VoiceError> =>
-      Effect.retry(effect, { schedule, while: (failure: Trouble) => failure.retry }).pipe(
+      // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
+      Effect.retry(effect, { schedule, while: (failure: Trouble) => failure.retry && !isLive }).pipe(
         Effect.mapError((failure) => failure.error)
       )
 

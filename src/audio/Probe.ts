@@ -14,12 +14,17 @@ import * as Tags from "./Tags.ts"
 export type Format = "ogg" | "matroska" | "mp4" | "wav" | "flac" | "mp3" | "adts"
 
 /**
- * `known`: another format, by its name. It `isDoubtful` where one or two bytes were all that spoke for it.
+ * `known`: another format, by its name. It `isDoubtful` where one or two bytes were all that spoke for it, and where it is no
+ * `isSound`, no other program will find any in it.
  *
  * @category models
  * @since 0.1.0
  */
-export type Found = { readonly format: Format } | { readonly known: string; readonly isDoubtful: boolean } | undefined
+export type Found = { readonly format: Format } | {
+  readonly known: string
+  readonly isDoubtful: boolean
+  readonly isSound: boolean
+} | undefined
 
 /**
  * How many bytes {@link probe} wants to see.
@@ -50,7 +55,10 @@ const others: ReadonlyArray<readonly [offset: number, magic: string, name: strin
   [0, "\x30\x26\xb2\x75", "ASF (WMA)"],
   [0, "\x00\x00\x01\xba", "an MPEG program stream"],
   [0, "#EXTM3U", "a playlist (M3U or HLS)"],
-  [0, "[playlist]", "a playlist (PLS)"],
+  [0, "[playlist]", "a playlist (PLS)"]
+]
+
+const notSound: typeof others = [
   [0, "<", "a page or a document, not sound"],
   [0, "{", "JSON, not sound"],
   [0, "%PDF", "PDF"],
@@ -103,8 +111,12 @@ export const probe = (bytes: Uint8Array): Found => {
   if (has(bytes, 0, "fLaC")) return { format: "flac" }
   if (["RIFF", "RF64", "BW64"].some((magic) => has(bytes, 0, magic)) && has(bytes, 8, "WAVE")) return { format: "wav" }
   if (boxes.some((box) => has(bytes, 4, box))) return { format: "mp4" }
-  const other = others.find(([offset, magic]) => has(bytes, offset, magic))
-  if (other !== undefined) return { known: other[2], isDoubtful: other[1].length < 3 }
+  const isThis = ([offset, magic]: (typeof others)[number]): boolean => has(bytes, offset, magic)
+  const sound = others.find(isThis)
+  const other = sound ?? notSound.find(isThis)
+  if (other !== undefined) {
+    return { known: other[2], isDoubtful: other[1].length < 3, isSound: sound !== undefined }
+  }
   const format = frameFormat(bytes)
   return format === undefined ? undefined : { format }
 }

@@ -28,6 +28,8 @@ export interface Options<R, A> {
   readonly crossfadeMs: () => number
   /** How long before the end of an entry the next one is opened, in milliseconds. */
   readonly openAheadMs: number
+  /** Fails when the player takes no more, if it tells. */
+  readonly awaitClosed: Effect.Effect<void, VoiceError> | undefined
 }
 
 /**
@@ -310,6 +312,14 @@ export const make = Effect.fnUntraced(function*<R, A>(
       }))
       return playingNow()
     })
+
+  if (options.awaitClosed !== undefined) {
+    yield* options.awaitClosed.pipe(
+      // what plays ends by itself then, and says so
+      Effect.catch((error) => lock.withPermit(Effect.sync(() => current === undefined ? halt(error) : undefined))),
+      Effect.forkIn(scope)
+    )
+  }
 
   yield* Effect.addFinalizer(() =>
     Effect.gen(function*() {

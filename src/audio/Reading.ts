@@ -72,6 +72,8 @@ const defaultBufferMs = 1_000
 /** What a power of two of samples holds. */
 const defaultPcmBufferMs = 680
 const defaultLiveBufferMs = 200
+/** Room for the longest packet, and for the 60 ms that a mix wants to find. */
+const leastBufferMs = 120
 
 const leastRefillMs = 20
 
@@ -162,7 +164,7 @@ export const make = (options: Options): Reading => {
   const standardMs = live ? defaultLiveBufferMs : format === "pcm" ? defaultPcmBufferMs : defaultBufferMs
   const wantedMs = options.leadMs ?? opened.leadMs ?? (live ? defaultLiveLeadMs[format] : defaultLeadMs)
   const startMs = Math.min(wantedMs, mostLeadMs)
-  const bufferMs = Math.max(startMs, options.bufferMs ?? standardMs)
+  const bufferMs = Math.max(startMs, leastBufferMs, options.bufferMs ?? standardMs)
   const media: Media = format === "opus"
     ? { format, ring: FrameRing.make({ capacityBytes: bufferMs * ringBytesPerMs }) }
     : { format, ring: PcmRing.make(bufferMs) }
@@ -183,8 +185,11 @@ export const make = (options: Options): Reading => {
     return placeOf(at)
   }
 
+  /** The place in the source up to which it was read. */
+  const reachedMs = (): number => placeOf(ring.positionMs() + ring.bufferedMs())
+
   const failed = (kind: VoiceError.SourceFailed["kind"], detail: string) =>
-    VoiceError.make(new VoiceError.SourceFailed({ source: name, kind, positionMs: positionMs(), detail }))
+    VoiceError.make(new VoiceError.SourceFailed({ source: name, kind, positionMs: reachedMs(), detail }))
 
   const phase = (readings++ * goldenRatio) % 1
   let isFirstRefill = true
@@ -267,9 +272,16 @@ export const make = (options: Options): Reading => {
 
   /** A source that dies, or interrupts itself, is the failure of a track and not of the program. */
   const failureOf = (cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError =>
-    Option.getOrElse(Cause.findErrorOption(cause), () => {
-      const defect = Cause.squash(cause)
-      return failed("Failed", defect instanceof Error ? defect.message : String(defect))
+    Option.match(Cause.findErrorOption(cause), {
+      onNone: () => {
+        const defect = Cause.squash(cause)
+        return failed("Failed", defect instanceof Error ? defect.message : String(defect))
+      },
+      onSome: (error) => {
+        const { reason } = error
+        // a stream that fails knows nothing of places
+        return reason._tag === "SourceFailed" && reason.positionMs === 0 ? failed(reason.kind, reason.detail) : error
+      }
     })
 
   const run = readAll.pipe(

@@ -22,12 +22,34 @@ interface Connection {
   readonly scope: Scope.Closeable
 }
 
-/** What may be otherwise a moment later. A station that is off the air for a moment is not found, too. */
-const passing: ReadonlySet<string> = new Set(["Failed", "Truncated", "Corrupt", "NotFound"])
+/**
+ * What may be otherwise a moment later: a station that is off the air for a moment is not found, or a page says so in its place.
+ * Who may not hear it is told so, and asks no more.
+ */
+const passing: ReadonlySet<string> = new Set([
+  "Failed",
+  "Truncated",
+  "Corrupt",
+  "NotFound",
+  "Empty",
+  "UnknownFormat",
+  "Unsupported"
+])
 
 const isPassing = ({ reason }: VoiceError): boolean => reason._tag === "SourceFailed" && passing.has(reason.kind)
 
 const stepOf = (schedule: Schedule.Schedule<unknown, VoiceError>) => Schedule.toStep(schedule)
+
+/**
+ * How a source is opened at first, and each time after that.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Openings {
+  readonly first: Effect.Effect<OpenSource, VoiceError, Scope.Scope>
+  readonly again: Effect.Effect<OpenSource, VoiceError, Scope.Scope>
+}
 
 /**
  * Opens a source. If it is live, another one takes its place when it ends or fails, after the delays of the schedule, which
@@ -39,20 +61,21 @@ const stepOf = (schedule: Schedule.Schedule<unknown, VoiceError>) => Schedule.to
  */
 export const open = (
   name: string,
-  openOnce: Effect.Effect<OpenSource, VoiceError, Scope.Scope>,
+  openings: Openings,
   schedule: Schedule.Schedule<unknown, VoiceError>
 ): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const outer = yield* Effect.scope
-    const connect: Effect.Effect<Connection, VoiceError> = Effect.gen(function*() {
-      const scope = yield* Scope.fork(outer)
-      const opened = yield* openOnce.pipe(
-        Scope.provide(scope),
-        Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
-      )
-      return { opened, scope }
-    })
-    let current = yield* connect
+    const connect = (opening: Openings["first"]): Effect.Effect<Connection, VoiceError> =>
+      Effect.gen(function*() {
+        const scope = yield* Scope.fork(outer)
+        const opened = yield* opening.pipe(
+          Scope.provide(scope),
+          Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+        )
+        return { opened, scope }
+      })
+    let current = yield* connect(openings.first)
     const first = current.opened
     if (first.live !== true) return first
 
@@ -80,7 +103,7 @@ export const open = (
           if (delay === undefined) return yield* error
           yield* Effect.logDebug(`a station is connected again in ${Duration.format(delay)}: ${error.message}`)
           yield* Effect.sleep(delay)
-          const next = yield* Effect.catch(connect, (failure) =>
+          const next = yield* Effect.catch(connect(openings.again), (failure) =>
             Effect.sync(() => {
               error = failure
               return undefined

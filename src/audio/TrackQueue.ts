@@ -114,6 +114,8 @@ export interface Player {
       readonly crossfade?: Duration.Input | undefined
     }
   ) => Effect.Effect<Track, VoiceError.VoiceError, R>
+  /** Fails, with the reason, when it takes no more tracks. Without it an idle queue finds that out with the next entry. */
+  readonly awaitClosed?: Effect.Effect<void, VoiceError.VoiceError> | undefined
 }
 
 /**
@@ -202,6 +204,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     line,
     journal,
     crossfadeMs: () => Duration.toMillis(Duration.fromInputUnsafe(crossfade)),
+    awaitClosed: player.awaitClosed,
     openAheadMs: Duration.toMillis(Duration.fromInputUnsafe(options.openAhead ?? "10 seconds")),
     play: ({ gain: own, source }, after) =>
       player.play(source, {

@@ -71,7 +71,7 @@ export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
-export type { Faults } from "./shell/Faults.ts"
+export type { Faults, InGuild } from "./shell/Faults.ts"
 export type { Ports } from "./shell/Loopback.ts"
 export type { ChannelOptions, JoinOptions, User, UserOptions, WorldOptions } from "./shell/NamedWorld.ts"
 export type { NetworkOptions } from "./shell/Network.ts"
@@ -230,7 +230,7 @@ const makeEmulator = Effect.fnUntraced(function*(
   const { driver } = shell
   const named = yield* makeWorld(shell, world)
   const { channels, guilds, userOrNew, users } = named
-  const faults = Faults.make(shell, { users, channels })
+  const faults = Faults.make(shell, { users, channels, guilds })
 
   const verdicts = (severity: Verdict["severity"]) =>
     driver.call((core) => core.verdicts().filter((verdict) => verdict.severity === severity))

@@ -21,8 +21,10 @@ export class CodecUnavailable
   })
 {
   override get message(): string {
-    const limit = this.limit === undefined ? "" : ` This library can hold ${this.limit} codecs in a process.`
-    return `No Opus codec from ${this.codec}: ${this.detail}.${limit} Close codecs that are not needed, or provide another codec layer.`
+    const remedy = this.limit === undefined
+      ? "Check its options and what is installed, or provide another codec layer."
+      : `This library can hold ${this.limit} codecs in a process. Close those that are not needed, or provide another codec layer.`
+    return `No Opus codec from ${this.codec}: ${this.detail}. ${remedy}`
   }
 }
 

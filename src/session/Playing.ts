@@ -97,11 +97,18 @@ export interface Playing {
 const toMs = (duration: Duration.Input | undefined): number =>
   duration === undefined ? 0 : Duration.toMillis(Duration.fromInputUnsafe(duration))
 
-const duckingOf = (duck: PlayOptions["duck"]): Ducking | undefined => {
+const duckingOf = Effect.fnUntraced(function*(duck: PlayOptions["duck"]) {
   if (duck === undefined || duck === false) return undefined
   const { attack = 60, gain = 0.25, hold = 300, release = 400, threshold = 0.01 } = duck === true ? {} : duck
-  return { gain, attackMs: toMs(attack), releaseMs: toMs(release), holdMs: toMs(hold), threshold }
-}
+  const ducking: Ducking = {
+    gain: yield* Bounds.share(gain, "to duck to a gain"),
+    attackMs: toMs(attack),
+    releaseMs: toMs(release),
+    holdMs: toMs(hold),
+    threshold: yield* Bounds.share(threshold, "to duck from a threshold")
+  }
+  return ducking
+})
 
 const changed = (options: EncoderOptions, settings: EncoderSettings): EncoderOptions => ({
   ...options,
@@ -144,10 +151,11 @@ export const make = Effect.fnUntraced(function*(
   const play = <R>(source: AudioSource<R>, options: PlayOptions = {}) =>
     Effect.gen(function*() {
       const gain = yield* Bounds.gain(options.gain ?? 1)
+      const duck = yield* duckingOf(options.duck)
       const place = (yield* making).place({
         gain,
         fadeInMs: toMs(options.fadeIn),
-        duck: duckingOf(options.duck),
+        duck,
         after: options.after === undefined ? undefined : places.get(options.after),
         crossfadeMs: toMs(options.crossfade)
       })
@@ -161,10 +169,9 @@ export const make = Effect.fnUntraced(function*(
           )
           places.set(track, place)
           yield* Traces.track(source.name, track.awaitEnd).pipe(
-            Effect.andThen(Effect.suspend(() => {
-              places.delete(track)
-              return Scope.close(trackScope, Exit.void)
-            })),
+            // also where the end of the session is the end of this fiber
+            Effect.ensuring(Effect.sync(() => places.delete(track))),
+            Effect.andThen(Scope.close(trackScope, Exit.void)),
             Effect.interruptible,
             Effect.forkIn(scope, { startImmediately: true })
           )

@@ -120,6 +120,11 @@ describe("AudioSource", () => {
         assert.strictEqual(yield* kind(AudioSource.fromFile(yield* fileOf(new Uint8Array(0)))), "Empty")
         const [, message] = yield* failureOf(AudioSource.fromFile(Path.join(path, "nothing.ogg")))
         assert.match(message, /nothing\.ogg.*NotFound.*no such file: \//)
+        const [none, said] = yield* failureOf(AudioSource.fromFile(""))
+        assert.deepStrictEqual([none, said], [
+          "NotFound",
+          "The audio source file failed (NotFound): its path is empty."
+        ])
         for (
           const url of ["https://example.com/a.mp3?token=secret", new URL("https://example.com/a.mp3?token=secret")]
         ) {

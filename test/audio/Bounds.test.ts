@@ -24,6 +24,20 @@ describe("Bounds", () => {
       for (const said of yield* outcomes(Bounds.times, [-1, 1.5, NaN, -Infinity])) refused(said)
     }))
 
+  it.effect("take times to read ahead, up to ten minutes", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* outcomes(Bounds.buffer, [0, 80, "10 minutes"] as const), [0, 80, 600_000])
+      const none = [NaN, -1, Infinity, Duration.infinity, Duration.millis(-5), "11 minutes"] as const
+      for (const said of yield* outcomes(Bounds.buffer, none)) refused(said)
+    }))
+
+  it.effect("take shares from 0 to 1", () =>
+    Effect.gen(function*() {
+      const share = (value: number) => Bounds.share(value, "a share")
+      assert.deepStrictEqual(yield* outcomes(share, [0, 0.5, 1]), [0, 0.5, 1])
+      for (const said of yield* outcomes(share, [-0.1, 1.5, NaN, Infinity])) refused(said)
+    }))
+
   it.effect("take places in a source, in milliseconds or as a duration", () =>
     Effect.gen(function*() {
       const places = [0, 1_500.5, "2 seconds", Duration.minutes(1)] as const

@@ -22,6 +22,8 @@ const hasty = { ...quick, stallTimeout: "200 millis" } as const
 /** How a server behaves; each request is noted. */
 interface Conduct {
   body: Buffer
+  /** For each request in turn; then `body`. */
+  bodies: Array<Buffer>
   ranges: boolean
   etag: string | undefined
   /** Bytes that an answer has at most, before its connection is cut or stalls, for each request in turn; then all. */
@@ -52,6 +54,7 @@ const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Sc
   Effect.gen(function*() {
     const state: Conduct = {
       body: song,
+      bodies: [],
       ranges: true,
       etag: "\"one\"",
       cuts: [],
@@ -71,12 +74,13 @@ const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Sc
       authorizations.push(request.headers.authorization)
       const status = state.status.shift()
       if (status !== undefined && status !== 200) return response.writeHead(status).end("no")
+      const body = state.bodies.shift() ?? state.body
       const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "")
       const condition = request.headers["if-range"]
       const partial = state.ranges && range !== null && (condition === undefined || condition === state.etag)
       const start = partial ? Number(range[1]) : 0
-      const end = partial && range[2] !== "" ? Number(range[2]) + 1 : state.body.length
-      const part = state.body.subarray(start, Math.min(end, state.body.length, partial ? start + state.most : Infinity))
+      const end = partial && range[2] !== "" ? Number(range[2]) + 1 : body.length
+      const part = body.subarray(start, Math.min(end, body.length, partial ? start + state.most : Infinity))
       if (partial && part.length === 0) return response.writeHead(416).end()
       response.writeHead(partial ? 206 : 200, {
         ...state.headers,
@@ -257,6 +261,36 @@ describe("fromUrl", () => {
         for (let i = 0; i < 100 && server.open() > 0; i++) yield* Effect.sleep("10 millis")
         assert.strictEqual(server.open(), 0)
       }
+    }))
+
+  it.live("joins a station again that sends a page, other bytes or nothing in between, by one request for each try", () =>
+    Effect.gen(function*() {
+      const page = Buffer.from("<html>We are back soon</html>".repeat(500))
+      const server = yield* serve({
+        body: mp3,
+        bodies: [mp3, page, Buffer.alloc(80_000, 0x5a), Buffer.alloc(0)],
+        ranges: false,
+        lengths: false,
+        headers: { "icy-name": "a station" },
+        cuts: [30_000]
+      })
+      // as far as the first two connections to sound go
+      const played = yield* collect(AudioSource.fromUrl(server.url, quick), { limitMs: 2_500 })
+      assert.strictEqual(played.end, "Done", played.message)
+      assert.strictEqual(server.asked.length, 5)
+
+      const down = yield* serve({
+        body: mp3,
+        ranges: false,
+        lengths: false,
+        headers: { "icy-name": "a station" },
+        cuts: [30_000],
+        status: [200, ...Array.from({ length: 50 }, () => 503)]
+      })
+      const ended = yield* collect(AudioSource.fromUrl(down.url, quick))
+      assert.strictEqual(ended.end, "Failed")
+      assert.match(ended.message, /503/)
+      assert.strictEqual(down.asked.length, 1 + 4)
     }))
 
   it.live("gives a station up when the schedule ends, and at once where no other try can help", () =>

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Fiber, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type { AudioSource, OpusFrame } from "../../src/audio/AudioSource.ts"
+import { type AudioSource, fromFrames, type OpusFrame } from "../../src/audio/AudioSource.ts"
 import * as Track from "../../src/audio/Track.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as FakeConnection from "./FakeConnection.ts"
 
 const frameOf = (index: number): OpusFrame => ({ data: Uint8Array.of(index & 0xff, index >> 8), samples: 960 })
+
+const silent: OpusFrame = { data: Uint8Array.of(0xf8, 0xff, 0xfe), samples: 960 }
 
 /** A source of `count` frames, in batches of `batch`. */
 const sourceOf = (count: number, batch = 4): AudioSource => ({
@@ -106,6 +108,37 @@ describe("Track", () => {
       yield* play(fake, 50)
       assert.strictEqual(pulled, before)
       assert.strictEqual(fake.taken.length, 100)
+    }))
+
+  it.effect("plays however little it may read ahead, and refuses to read ahead without end", () =>
+    Effect.gen(function*() {
+      for (const buffer of [0, 5, 20]) {
+        const fake = yield* FakeConnection.make
+        const track = yield* fake.play(sourceOf(50), { buffer, lead: 0 })
+        yield* play(fake, 60)
+        assert.strictEqual((yield* track.awaitEnd)._tag, "Finished")
+        assert.strictEqual(fake.taken.length, 50)
+      }
+      const fake = yield* FakeConnection.make
+      const { reason } = yield* Effect.flip(fake.play(sourceOf(50), { buffer: "Infinity" }))
+      assert.strictEqual(reason._tag, "Unsupported")
+    }))
+
+  it.effect("says how far a source came that does not know it, whatever was heard by then", () =>
+    Effect.gen(function*() {
+      for (const breaking of [Effect.fail("gone"), Effect.die(new Error("gone"))]) {
+        const fake = yield* FakeConnection.make
+        const frames = Stream.concat(
+          Stream.fromIterable(Array.from({ length: 30 }, () => silent)),
+          Stream.fromEffect(breaking)
+        )
+        const track = yield* fake.play(fromFrames(frames))
+        yield* play(fake, 40)
+        const end = yield* track.awaitEnd
+        assert(end._tag === "Failed" && end.error.reason._tag === "SourceFailed")
+        assert.strictEqual(end.error.reason.positionMs, 600)
+        assert.match(end.error.message, /at 0\.60 s/)
+      }
     }))
 
   it.effect("fails to be made when its source cannot be opened", () =>
@@ -309,6 +342,7 @@ describe("Track", () => {
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const track = yield* fake.play(sourceOf(100), { starveTimeout: "1 second", paused: true })
+      assert.strictEqual((yield* track.state)._tag, "Paused")
       yield* play(fake, 200)
       assert.strictEqual(fake.taken.length, 0)
       yield* track.resume

@@ -216,6 +216,11 @@ describe("formats", () => {
           "The audio source chirp.alac.m4a failed (Unsupported): the MP4 holds an unknown codec, neither Opus nor AAC; " +
             "ffmpeg could decode it, but no-such-ffmpeg is not there, nor on the PATH."
         )
+        const page = yield* collect(AudioSource.fromBytes(Buffer.from("<!DOCTYPE html><title>x</title>"), options))
+        assert.strictEqual(
+          page.message,
+          "The audio source bytes failed (Unsupported): it is a page or a document, not sound."
+        )
         const chosen = yield* collect(AudioSource.fromFfmpeg("x.mp3", { command: "no-such-ffmpeg" }))
         assert.deepStrictEqual(without(chosen), ["NotFound", undefined, {}])
         assert.match(chosen.message, /no-such-ffmpeg is not there, nor on the PATH: install ffmpeg/)

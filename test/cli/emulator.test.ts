@@ -366,8 +366,14 @@ describe("emulator", () => {
         from: "lobby",
         channel: "other"
       })
+      const { channel: far, guild: second, ok } = yield* order({ do: "createChannel", name: "far", guild: "second" })
+      assert.isTrue(ok)
+      yield* Foreign.ask(main, String(second), String(far))
+      yield* until(({ channel, event }) => event === "join" && channel === "far")
+      assert.deepInclude(yield* order({ do: "kick", user: "bot", guild: "second" }), { ok: true })
+      assert.deepInclude(yield* until(({ event, user }) => event === "leave" && user === "bot"), { channel: "far" })
       assert.deepInclude(yield* order({ do: "kick", user: "bot" }), { ok: true })
-      yield* until(({ event, user }) => event === "leave" && user === "bot")
+      yield* until(({ channel, event, user }) => event === "leave" && user === "bot" && channel === "other")
 
       const heard = yield* order({ do: "heard", user: "guest", from: "player", frames: 150, file: song })
       assert.deepNestedInclude(heard, { ok: true, frames: 150, "file.heard": 150, "file.intact": true })
@@ -427,8 +433,8 @@ describe("emulator", () => {
       for (
         const [bad, message] of [
           [{ do: "kik" }, "\"do\" has to be one of join, leave, speak"],
-          [{ do: "kick" }, "An order \"kick\" has the options user, only?: \"user\" is missing."],
-          [{ do: "kick", user: "bot", usr: "bot" }, "has the options user, only?: \"usr\" is no option."],
+          [{ do: "kick" }, "An order \"kick\" has the options user, guild?, only?: \"user\" is missing."],
+          [{ do: "kick", user: "bot", usr: "bot" }, "has the options user, guild?, only?: \"usr\" is no option."],
           [{ do: "closeVoice", user: "bot", code: 1 }, ": \"code\": Expected a value between 1000 and 4999."],
           [{ do: "when", point: "voice-in", what: { close: "x" } }, ": \"what.close\": Expected number."],
           [{ do: "stop", now: true }, "An order \"stop\" has no options: \"now\" is no option."],
@@ -562,9 +568,11 @@ describe("emulator", () => {
     Effect.forEach(["stop", "interrupt"], (how) =>
       Effect.gen(function*() {
         const { events, fiber, order, until, write } = yield* told(["--json", "--user", "guest"])
-        const speaking = yield* Effect.forkScoped(order({ do: "speak", user: "guest", file: song }))
-        const hearing = yield* Effect.forkScoped(order({ do: "heard", user: "guest", from: "bot", frames: 1 }))
-        yield* Effect.sleep("100 millis")
+        const atOnce = { startImmediately: true } as const
+        const speaking = yield* Effect.forkScoped(order({ do: "speak", user: "guest", file: song }), atOnce)
+        const hearing = yield* Effect.forkScoped(order({ do: "heard", user: "guest", from: "bot", frames: 1 }), atOnce)
+        // once it is answered, those before it have been taken
+        yield* order({ do: "counters" })
         if (how === "interrupt") yield* Fiber.interrupt(fiber)
         else {
           assert.deepInclude(yield* write("{\"do\":\"stop\"}\n{\"do\":\"verdicts\",\"id\":-1}"), { ok: true })
@@ -575,7 +583,7 @@ describe("emulator", () => {
         }
         yield* until(({ event }) => event === "end")
         assert.strictEqual(events().at(-1)?.["event"], "end")
-        assert.lengthOf(events().filter(({ event }) => event === "answer"), how === "stop" ? 4 : 2)
+        assert.lengthOf(events().filter(({ event }) => event === "answer"), how === "stop" ? 5 : 3)
       }).pipe(Effect.scoped), { discard: true }))
 
   it.live("with --strict fails if there were violations, and only then", () =>

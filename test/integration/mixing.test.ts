@@ -408,6 +408,30 @@ describe("mixing", () => {
       assert.isAbove(Hearing.ratio(sound.left, wave, frame * 4, frame * 146), 30)
     }))
 
+  it.effect("has no tracks any more when its session has ended", () =>
+    Effect.gen(function*() {
+      const left = yield* Rig.run(Effect.gen(function*() {
+        const session = yield* Effect.scoped(
+          Rig.join("lobby").pipe(
+            Effect.tap((session) => session.play(Hearing.pcm(Hearing.music, 10_000))),
+            Effect.tap(Effect.sleep("500 millis"))
+          )
+        )
+        return [...(yield* session.tracks), ...(yield* session.interrupt)]
+      })).pipe(Effect.provide(Rig.memory()))
+      assert.lengthOf(left, 0)
+    }))
+
+  it.effect("refuses to duck to what is no level", () =>
+    playing((session) =>
+      Effect.gen(function*() {
+        for (const duck of [{ gain: NaN }, { gain: -1 }, { gain: 2 }, { threshold: NaN }]) {
+          const error = yield* Effect.flip(session.play(Hearing.pcm(Hearing.music, 100), { duck }))
+          assert.strictEqual(error.reason._tag, "Unsupported")
+        }
+      })
+    ))
+
   it.effect("stops what is heard within a frame, and says how much of it was", () =>
     Effect.gen(function*() {
       const { heard, value } = yield* playing((session) =>

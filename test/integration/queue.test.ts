@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Option, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as TrackQueue from "../../src/audio/TrackQueue.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -166,6 +166,22 @@ describe("a queue in a session", () => {
         assert.strictEqual((yield* Effect.flip(queue.awaitIdle)).reason._tag, "Kicked")
       })).pipe(Effect.provide(Rig.memory())))
   }
+
+  it.effect("is halted by the end of its session while nothing plays, and stays so", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const queue = yield* TrackQueue.make(yield* Rig.join("lobby"))
+      const halt = yield* Effect.forkScoped(
+        Stream.runHead(Stream.filter(queue.events, ({ _tag }) => _tag === "Halted"))
+      )
+      yield* discord.faults.kick("bot")
+      const event = Option.getOrUndefined(yield* Fiber.join(halt))
+      assert(event?._tag === "Halted" && event.error.reason._tag === "Kicked")
+      yield* queue.awaitIdle
+      yield* queue.add(AudioSource.fromFrames([], { name: "late" }))
+      assert.strictEqual((yield* Effect.flip(queue.awaitIdle)).reason._tag, "Kicked")
+      assert.deepStrictEqual((yield* queue.contents).upcoming.map(({ name }) => name), ["late"])
+    })).pipe(Effect.provide(Rig.memory())))
 
   it.effect("has a level of its own, which those that follow begin with", () =>
     Effect.gen(function*() {

@@ -13,6 +13,7 @@ import * as FaultSchedule from "../../emulator/core/FaultSchedule.ts"
 const id = Schema.optionalKey(Schema.Unknown)
 const user = Schema.String
 const channel = Schema.String
+const guild = Schema.optionalKey(Schema.String)
 const file = Schema.String
 const reason = Schema.optionalKey(Schema.String)
 const code = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1000, maximum: 4999 })))
@@ -85,15 +86,16 @@ export const Order = Schema.Union([
   order("createUser", { name: Schema.String, bot: flag, moderator: flag, privilegedIntents: flag }),
   order("createChannel", {
     name: Schema.String,
+    guild,
     kind: Schema.optionalKey(Schema.Literals(["voice", "stage"])),
     e2ee: Schema.optionalKey(Schema.Literals(["required", "optional"])),
     userLimit: count
   }),
   // faults, by the names that a program in Effect has for them
-  order("kick", { user, only: half }),
+  order("kick", { user, guild, only: half }),
   order("moveUser", { user, channel }),
-  order("muteUser", { user, mute: flag, deaf: flag }),
-  order("suppressUser", { user, suppress: Schema.Boolean }),
+  order("muteUser", { user, guild, mute: flag, deaf: flag }),
+  order("suppressUser", { user, guild, suppress: Schema.Boolean }),
   order("deny", { user, channel, connect: flag, view: flag }),
   order("moveServer", {
     channel,
@@ -106,8 +108,8 @@ export const Order = Schema.Union([
   order("parkChannel", { channel }),
   order("fillChannel", { channel, full: flag }),
   order("deleteChannel", { channel }),
-  order("closeVoice", { user, code, reason }),
-  order("terminateVoice", { user }),
+  order("closeVoice", { user, guild, code, reason }),
+  order("terminateVoice", { user, guild }),
   order("dropGatewaySession", { user }),
   order("reconnectGateway", { user }),
   order("closeGateway", { user, code, reason }),

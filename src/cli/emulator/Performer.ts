@@ -126,8 +126,18 @@ export const make = Effect.fnUntraced(function*(
   })
 
   // An `id` that a channel shall have is something else than the `id` of an order.
-  const createChannel = ({ e2ee, kind, name, userLimit }: Extract<Order, { readonly do: "createChannel" }>) =>
-    Effect.map(discord.createChannel({ name, kind, e2ee, userLimit }), (channel) => ({ channel }))
+  const createChannel = Effect.fnUntraced(function*(
+    { e2ee, guild = "guild", kind, name, userLimit }: Extract<Order, { readonly do: "createChannel" }>
+  ) {
+    const guildId = yield* Effect.catchReason(
+      discord.guild(guild),
+      "EmulatorError",
+      "UnknownName",
+      () => discord.createGuild({ name: guild })
+    )
+    const channel = yield* discord.createChannel({ guild: guildId, name, kind, e2ee, userLimit })
+    return { channel, guild: guildId }
+  })
 
   const rule = (begin: Lasting.Begin<Emulator.FaultRule>, forMs: number | undefined) =>
     Effect.map(
@@ -192,13 +202,13 @@ export const make = Effect.fnUntraced(function*(
       case "createChannel":
         return createChannel(order)
       case "kick":
-        return done(faults.kick(order.user, { only: order.only }))
+        return done(faults.kick(order.user, order))
       case "moveUser":
         return done(faults.moveUser(order.user, order.channel))
       case "muteUser":
-        return done(faults.muteUser(order.user, { mute: order.mute, deaf: order.deaf }))
+        return done(faults.muteUser(order.user, order))
       case "suppressUser":
-        return done(faults.suppressUser(order.user, order.suppress))
+        return done(faults.suppressUser(order.user, order.suppress, order))
       case "deny":
         return done(faults.deny(order.user, order.channel, { connect: order.connect, view: order.view }))
       case "moveServer":
@@ -210,9 +220,9 @@ export const make = Effect.fnUntraced(function*(
       case "deleteChannel":
         return done(faults.deleteChannel(order.channel))
       case "closeVoice":
-        return done(faults.closeVoice(order.user, order.code, order.reason))
+        return done(faults.closeVoice(order.user, order.code, order.reason, order))
       case "terminateVoice":
-        return done(faults.terminateVoice(order.user))
+        return done(faults.terminateVoice(order.user, order))
       case "dropGatewaySession":
         return done(faults.dropGatewaySession(order.user))
       case "reconnectGateway":

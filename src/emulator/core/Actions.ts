@@ -62,10 +62,10 @@ export interface Actions {
   readonly closeGateway: (userId: UserId, code: number, reason: string) => boolean
   /** Cuts the main gateway connections without a close frame. */
   readonly terminateGateway: (userId: UserId) => boolean
-  /** Closes the user's voice connections. */
-  readonly closeVoice: (userId: UserId, code: number, reason: string) => boolean
-  /** Cuts the user's voice connections without a close frame. */
-  readonly terminateVoice: (userId: UserId) => boolean
+  /** Closes the user's voice connections, in one guild or in all. */
+  readonly closeVoice: (userId: UserId, code: number, reason: string, guildId?: GuildId) => boolean
+  /** Cuts the user's voice connections without a close frame, in one guild or in all. */
+  readonly terminateVoice: (userId: UserId, guildId?: GuildId) => boolean
   /** Asks for a heartbeat on the voice gateway at once (op 3). */
   readonly requestVoiceHeartbeat: (userId: UserId) => boolean
   /** Sends another session description (op 4) with a new key. */
@@ -89,8 +89,8 @@ export interface Actions {
     flags: { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined },
     guildId?: GuildId
   ) => boolean
-  /** In a stage: puts a member into the audience (true) or among the speakers (false). */
-  readonly suppressUser: (userId: UserId, suppress: boolean) => boolean
+  /** In a stage, of one guild or of all: puts a member into the audience (true) or among the speakers (false). */
+  readonly suppressUser: (userId: UserId, suppress: boolean, guildId?: GuildId) => boolean
   /** Gives or takes MOVE_MEMBERS, MUTE_MEMBERS and MANAGE_CHANNELS, in one guild or in all of the user's. */
   readonly setModerator: (userId: UserId, moderator: boolean, guildId?: GuildId) => boolean
 }
@@ -216,9 +216,9 @@ export const make = (options: {
       }
       return states.length > 0
     },
-    suppressUser: (userId, suppress) => {
+    suppressUser: (userId, suppress, guildId) => {
       let found = false
-      for (const state of World.voiceStatesOf(world, userId)) {
+      for (const state of statesOf(userId, guildId)) {
         if (world.channels.get(state.channelId)?.kind !== "stage") continue
         state.suppress = suppress
         state.requestToSpeak = undefined

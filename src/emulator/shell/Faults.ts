@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type * as Core from "../core/Core.ts"
 import type { Fault } from "../core/CoreContext.ts"
 import type { DatagramFaults, What, When } from "../core/FaultRules.ts"
@@ -20,9 +20,22 @@ import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
 
 /**
+ * Where something is done.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface InGuild {
+  /** The name or id of a guild. Default: wherever the user is in voice. */
+  readonly guild?: string | undefined
+}
+
+/**
  * What moderators, servers and networks do to a client. What is done to a user at once fails with the reason `NothingToDo`
  * if there is nothing to act on. What lasts ends with the scope. Names that are not known fail with `UnknownName`, numbers
  * that make no sense with `InvalidOption`.
+ *
+ * Where a bot is in several guilds, what is done to its voice is done in all of them, unless the option `guild` names one.
  *
  * Nothing of it is ever held against the client: what a fault has kept back, changed or repeated is not judged.
  *
@@ -42,9 +55,14 @@ export interface Faults {
   readonly when: (when: When, what: What) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
 
   /** Closes the voice WebSocket of a user with a code. The session can be resumed if the code is one of those. */
-  readonly closeVoice: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
+  readonly closeVoice: (
+    user: string,
+    code: number,
+    reason?: string,
+    options?: InGuild
+  ) => Effect.Effect<void, EmulatorError>
   /** Cuts the voice WebSocket of a user without a close frame. */
-  readonly terminateVoice: (user: string) => Effect.Effect<void, EmulatorError>
+  readonly terminateVoice: (user: string, options?: InGuild) => Effect.Effect<void, EmulatorError>
   /** Closes the main gateway connection of a user with a code. After 4004, 4007 and 4009 its session is gone too. */
   readonly closeGateway: (user: string, code: number, reason?: string) => Effect.Effect<void, EmulatorError>
   /** Cuts the main gateway connection of a user without a close frame. */
@@ -83,7 +101,7 @@ export interface Faults {
    */
   readonly kick: (
     user: string,
-    options?: { readonly only?: "close" | "event" | undefined }
+    options?: InGuild & { readonly only?: "close" | "event" | undefined }
   ) => Effect.Effect<void, EmulatorError>
   /** A moderator moves a user to another channel of the guild. */
   readonly moveUser: (user: string, channel: string) => Effect.Effect<void, EmulatorError>
@@ -108,10 +126,10 @@ export interface Faults {
   /** Mutes or deafens a user for the whole guild. */
   readonly muteUser: (
     user: string,
-    flags: { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined }
+    flags: InGuild & { readonly mute?: boolean | undefined; readonly deaf?: boolean | undefined }
   ) => Effect.Effect<void, EmulatorError>
   /** In a stage: puts a user into the audience (true) or among the speakers (false). */
-  readonly suppressUser: (user: string, suppress: boolean) => Effect.Effect<void, EmulatorError>
+  readonly suppressUser: (user: string, suppress: boolean, options?: InGuild) => Effect.Effect<void, EmulatorError>
   /** Denies a user to connect to a channel or to see it; both false allows again. */
   readonly deny: (user: string, channel: string, what: {
     readonly connect?: boolean | undefined
@@ -166,9 +184,10 @@ const notConnected = "it has no connection to the main gateway"
 export const make = (shell: Shell, names: {
   readonly users: Pick<Names<{ readonly id: UserId }>, "find">
   readonly channels: Pick<Names<{ readonly id: ChannelId }>, "find" | "remove">
+  readonly guilds: Pick<Names<{ readonly id: GuildId }>, "find">
 }): Faults => {
   const { driver } = shell
-  const { channels, users } = names
+  const { channels, guilds, users } = names
 
   const act = (action: keyof Faults, target: string, detail: string, f: (core: Core.Core) => boolean) =>
     Effect.flatMap(
@@ -177,6 +196,17 @@ export const make = (shell: Shell, names: {
     )
   const actOnUser = (action: keyof Faults, name: string, detail: string, f: (core: Core.Core, id: UserId) => boolean) =>
     Effect.flatMap(users.find(name), ({ id }) => act(action, name, detail, (core) => f(core, id)))
+  const actInGuild = (
+    action: keyof Faults,
+    name: string,
+    guild: string | undefined,
+    detail: string,
+    f: (core: Core.Core, id: UserId, guildId: GuildId | undefined) => boolean
+  ) =>
+    Effect.flatMap(
+      guild === undefined ? Effect.undefined : guilds.find(guild),
+      (found) => actOnUser(action, name, detail, (core, id) => f(core, id, found?.id))
+    )
   const actOnChannel = (
     action: keyof Faults,
     name: string,
@@ -277,7 +307,8 @@ export const make = (shell: Shell, names: {
         (core) => core.moveServer(id, { ...options, server: server?.id })
       )
     }),
-    kick: (user, { only } = {}) => actOnUser("kick", user, notInVoice, (core, id) => core.kick(id, undefined, only)),
+    kick: (user, { guild, only } = {}) =>
+      actInGuild("kick", user, guild, notInVoice, (core, id, guildId) => core.kick(id, guildId, only)),
     moveUser: (user, channel) =>
       Effect.flatMap(
         channels.find(channel),
@@ -288,13 +319,25 @@ export const make = (shell: Shell, names: {
         channels.remove(channel)
         return act("deleteChannel", channel, "it is gone", (core) => core.deleteChannel(id))
       }),
-    closeVoice: (user, code, reason = "") =>
+    closeVoice: (user, code, reason = "", { guild } = {}) =>
       Effect.andThen(
         FaultOptions.check(...FaultOptions.closeFrame("code", code, reason)),
-        actOnUser("closeVoice", user, notConnectedToVoice, (core, id) => core.closeVoice(id, code, reason))
+        actInGuild(
+          "closeVoice",
+          user,
+          guild,
+          notConnectedToVoice,
+          (core, id, guildId) => core.closeVoice(id, code, reason, guildId)
+        )
       ),
-    terminateVoice: (user) =>
-      actOnUser("terminateVoice", user, notConnectedToVoice, (core, id) => core.terminateVoice(id)),
+    terminateVoice: (user, { guild } = {}) =>
+      actInGuild(
+        "terminateVoice",
+        user,
+        guild,
+        notConnectedToVoice,
+        (core, id, guildId) => core.terminateVoice(id, guildId)
+      ),
     dropGatewaySession: (user) =>
       actOnUser("dropGatewaySession", user, notConnected, (core, id) => core.dropGatewaySession(id)),
     reconnectGateway: (user) =>
@@ -306,9 +349,16 @@ export const make = (shell: Shell, names: {
       ),
     terminateGateway: (user) =>
       actOnUser("terminateGateway", user, notConnected, (core, id) => core.terminateGateway(id)),
-    muteUser: (user, flags) => actOnUser("muteUser", user, notInVoice, (core, id) => core.muteUser(id, flags)),
-    suppressUser: (user, suppress) =>
-      actOnUser("suppressUser", user, "it is in no stage", (core, id) => core.suppressUser(id, suppress)),
+    muteUser: (user, { guild, ...flags }) =>
+      actInGuild("muteUser", user, guild, notInVoice, (core, id, guildId) => core.muteUser(id, flags, guildId)),
+    suppressUser: (user, suppress, { guild } = {}) =>
+      actInGuild(
+        "suppressUser",
+        user,
+        guild,
+        "it is in no stage",
+        (core, id, guildId) => core.suppressUser(id, suppress, guildId)
+      ),
     deny: (user, channel, what) =>
       Effect.flatMap(
         channels.find(channel),

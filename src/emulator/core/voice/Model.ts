@@ -251,10 +251,10 @@ export interface VoiceHalf {
     readonly reason: string
     readonly voluntary?: boolean | undefined
   }) => void
-  /** Closes the user's connections. The sessions can be resumed if the code is one after which a client resumes. */
-  readonly closeUser: (userId: UserId, code: number, reason: string) => boolean
-  /** Cuts the user's connections without a close frame. The sessions can be resumed. */
-  readonly terminateUser: (userId: UserId) => boolean
+  /** Closes the user's connections, in one guild or in all. The sessions can be resumed if the code is one after which a client resumes. */
+  readonly closeUser: (userId: UserId, code: number, reason: string, guildId?: GuildId) => boolean
+  /** Cuts the user's connections without a close frame, in one guild or in all. The sessions can be resumed. */
+  readonly terminateUser: (userId: UserId, guildId?: GuildId) => boolean
   /** We have closed or cut a connection: 1006 without a close frame. */
   readonly ended: (connection: ConnectionId, code: number) => void
   readonly disturbance: Disturbance

@@ -55,7 +55,7 @@ export interface Roster {
   /** The session is over: the others are told with Client Disconnect (op 13). */
   readonly end: (session: Session, code: number) => void
   readonly all: () => ReadonlyArray<Session>
-  readonly ofUser: (userId: UserId) => ReadonlyArray<Session>
+  readonly ofUser: (userId: UserId, guildId?: GuildId) => ReadonlyArray<Session>
   readonly byToken: (token: string) => Session | undefined
   /** Whether a session with this token has been there. */
   readonly knewToken: (token: string) => boolean
@@ -245,7 +245,10 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
     },
     end,
     all: () => Array.from(sessions),
-    ofUser: (userId) => Array.from(sessions).filter((session) => session.userId === userId),
+    ofUser: (userId, guildId) =>
+      Array.from(sessions).filter((session) =>
+        session.userId === userId && (guildId === undefined || session.guildId === guildId)
+      ),
     byToken: (token) => tokens.get(token),
     knewToken: (token) => formerTokens.has(token),
     bySsrc: (server, ssrc) => {

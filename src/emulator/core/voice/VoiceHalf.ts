@@ -90,7 +90,7 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
     },
     owns: signalling.owns,
     revocation: ({ guildId, userId }) => {
-      const sessions = roster.ofUser(userId).filter((session) => session.guildId === guildId)
+      const sessions = roster.ofUser(userId, guildId)
       return ({ code, reason, voluntary }) => {
         for (const session of sessions) {
           if (session.ended) continue
@@ -100,10 +100,10 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
         }
       }
     },
-    closeUser: (userId, code, reason) => {
+    closeUser: (userId, code, reason, guildId) => {
       const resumable = CloseCode.voice(code).reaction === "resume"
       let found = false
-      for (const session of roster.ofUser(userId)) {
+      for (const session of roster.ofUser(userId, guildId)) {
         const { connection } = session
         if (connection === undefined) continue
         found = true
@@ -115,9 +115,9 @@ export const makeVoiceHalf = (context: CoreContext, grants: Grants, hooks: Voice
       }
       return found
     },
-    terminateUser: (userId) => {
+    terminateUser: (userId, guildId) => {
       let found = false
-      for (const session of roster.ofUser(userId)) {
+      for (const session of roster.ofUser(userId, guildId)) {
         const { connection } = session
         if (connection === undefined) continue
         found = true

@@ -1,0 +1,70 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
+import * as Rig from "./rig.ts"
+
+/** A bot in two guilds: in a stage of each, and what becomes of each session. */
+const inTwo = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  yield* discord.createGuild({ name: "second" })
+  yield* discord.createChannel({ guild: "second", name: "second stage", kind: "stage" })
+  const told = { first: Array<string>(), second: Array<string>() }
+  const join = Effect.fnUntraced(function*(guild: string, channel: string, log: Array<string>) {
+    const session = yield* VoiceSession.join({
+      guildId: yield* discord.guild(guild),
+      channelId: yield* discord.channel(channel)
+    })
+    const events = yield* session.events
+    yield* events.pipe(
+      Stream.runForEach((event) =>
+        Effect.sync(() => {
+          if (event._tag === "Restricted") log.push(JSON.stringify(event.restrictions))
+          if (event._tag === "Resumed") log.push("Resumed")
+        })
+      ),
+      Effect.forkScoped
+    )
+    yield* Effect.forkScoped(
+      Effect.catch(session.awaitClosed, ({ reason }) => Effect.sync(() => log.push(reason._tag)))
+    )
+    return session
+  })
+  yield* join("guild", "stage", told.first)
+  yield* join("second", "second stage", told.second)
+  return { faults: discord.faults, told }
+})
+
+describe("a bot in two guilds", () => {
+  it.effect("has in one of them what is done there, and nothing in the other", () =>
+    Rig.run(Effect.gen(function*() {
+      const { faults, told } = yield* inTwo
+      yield* faults.suppressUser("bot", false, { guild: "second" })
+      yield* faults.muteUser("bot", { mute: true, guild: "second" })
+      yield* Effect.sleep("1 second")
+      yield* faults.terminateVoice("bot", { guild: "second" })
+      yield* Effect.sleep("5 seconds")
+      yield* faults.closeVoice("bot", 4015, "crashed", { guild: "second" })
+      yield* Effect.sleep("5 seconds")
+      yield* faults.kick("bot", { guild: "second" })
+      yield* Effect.sleep("5 seconds")
+      const heard = { serverMute: false, serverDeaf: false, suppress: false }
+      assert.deepStrictEqual(told, {
+        first: [],
+        second: [
+          JSON.stringify(heard),
+          JSON.stringify({ ...heard, serverMute: true }),
+          "Resumed",
+          "Resumed",
+          "Kicked"
+        ]
+      })
+      const error = yield* Effect.flip(faults.kick("bot", { guild: "second" }))
+      assert.strictEqual(error.reason._tag, "NothingToDo")
+      assert.strictEqual((yield* Effect.flip(faults.kick("bot", { guild: "third" }))).reason._tag, "UnknownName")
+      yield* faults.kick("bot")
+      yield* Effect.sleep("5 seconds")
+      assert.deepStrictEqual(told.first, ["Kicked"])
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+})
