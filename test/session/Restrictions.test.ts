@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, Stream } from "effect"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import type * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
 import { UserId } from "../../src/protocol/Identifier.ts"
@@ -59,6 +60,35 @@ describe("Restrictions", () => {
       assert.match(String(said[1]), /audience of a stage.*; we hear nobody/)
     }).pipe(Effect.provide(layer))
   })
+
+  it.effect("are those of a channel in which we may not speak, from the start and while we are there", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* discord.faults.deny("bot", "lobby", { speak: true })
+      yield* run(Effect.gen(function*() {
+        const silenced = { ...none, suppress: true }
+        const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+        const session = yield* join("lobby")
+        assert.deepStrictEqual(yield* session.restrictions, silenced)
+        const heard = yield* follow(session)
+        yield* session.play(AudioSource.tone({ frequency: 440 }))
+        yield* Effect.sleep("1 second")
+        assert.deepStrictEqual(yield* guest.heard, [])
+        // also if more is denied, or something else is allowed
+        yield* discord.faults.deny("bot", "lobby", { speak: true, connect: true })
+        yield* discord.faults.deny("bot", "stage", {})
+        yield* discord.faults.deny("guest", "lobby", {})
+        yield* Effect.sleep("1 second")
+        yield* discord.faults.deny("bot", "lobby", {})
+        yield* Effect.sleep("1 second")
+        assert.isAbove((yield* guest.heard).length, 20)
+        yield* discord.faults.deny("bot", "lobby", { speak: true })
+        yield* Effect.sleep("1 second")
+        assert.deepStrictEqual(heard, [none, silenced])
+        const advice = (yield* discord.advice).map(({ code }) => code)
+        assert.include(advice, "suppressed-audio")
+      }))
+    }).pipe(Effect.provide([memory(), Logger.layer([])])))
 
   it.effect("of a stage hold from the start, and until a moderator lets us speak", () =>
     Effect.gen(function*() {

@@ -96,7 +96,7 @@ export const Order = Schema.Union([
   order("moveUser", { user, channel }),
   order("muteUser", { user, guild, mute: flag, deaf: flag }),
   order("suppressUser", { user, guild, suppress: Schema.Boolean }),
-  order("deny", { user, channel, connect: flag, view: flag }),
+  order("deny", { user, channel, connect: flag, view: flag, speak: flag }),
   order("moveServer", {
     channel,
     region: Schema.optionalKey(Schema.String),

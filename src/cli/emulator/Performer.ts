@@ -210,7 +210,9 @@ export const make = Effect.fnUntraced(function*(
       case "suppressUser":
         return done(faults.suppressUser(order.user, order.suppress, order))
       case "deny":
-        return done(faults.deny(order.user, order.channel, { connect: order.connect, view: order.view }))
+        return done(
+          faults.deny(order.user, order.channel, { connect: order.connect, view: order.view, speak: order.speak })
+        )
       case "moveServer":
         return done(faults.moveServer(order.channel, order))
       case "parkChannel":

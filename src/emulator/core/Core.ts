@@ -164,12 +164,13 @@ export interface Core extends Actions.Actions {
     /** Whether it may ask for privileged intents; not unless given. */
     readonly privilegedIntents?: boolean | undefined
   }) => { readonly id: UserId; readonly token: string }
-  /** Denies CONNECT or VIEW_CHANNEL; both false allows again. Whether there is such a channel. */
+  /** Denies CONNECT, VIEW_CHANNEL or SPEAK; all false allows again. Whether there is such a channel. */
   readonly deny: (options: {
     readonly userId: UserId
     readonly channelId: ChannelId
     readonly connect?: boolean | undefined
     readonly view?: boolean | undefined
+    readonly speak?: boolean | undefined
   }) => boolean
   /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
   readonly createVoiceServer: (options: {
@@ -348,12 +349,13 @@ export const make = (options: CoreOptions): Core => {
       })
       return { id: user.id, token: user.token }
     },
-    deny: ({ channelId, connect = false, userId, view = false }) => {
+    deny: ({ channelId, connect = false, speak = false, userId, view = false }) => {
       const channel = world.channels.get(channelId)
       if (channel === undefined) return false
-      if (connect || view) channel.denials.set(userId, { connect, view })
+      if (connect || view || speak) channel.denials.set(userId, { connect, view, speak })
       else channel.denials.delete(userId)
       gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_UPDATE", DiscordObject.channel(channel))
+      voiceStates.permitted(channel, userId)
       return true
     },
     createVoiceServer: (server) => {

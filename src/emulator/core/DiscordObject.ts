@@ -140,7 +140,9 @@ export const channel = (c: Channel): Json => ({
     id,
     type: 1,
     allow: "0",
-    deny: String((denial.connect ? 1n << 20n : 0n) | (denial.view ? 1n << 10n : 0n))
+    deny: String(
+      (denial.connect ? 1n << 20n : 0n) | (denial.view ? 1n << 10n : 0n) | (denial.speak ? 1n << 21n : 0n)
+    )
   }))
 })
 

@@ -73,7 +73,7 @@ export const make = (
           context.judge(
             "advice",
             "suppressed-audio",
-            "Audio came from the audience of a stage, which nobody hears: become a speaker first.",
+            "Audio came from the audience of a stage, or without the permission to speak, and nobody hears it.",
             userId
           )
         }

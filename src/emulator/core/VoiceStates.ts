@@ -67,6 +67,8 @@ export interface VoiceStates {
       readonly kicked?: boolean
     }
   ) => void
+  /** What a member may do in a channel has changed: whoever may not speak there is not heard any more. */
+  readonly permitted: (channel: World.Channel, userId: UserId) => void
   /** Tells the guild that something about a member's state has changed. */
   readonly changed: (state: World.VoiceState) => void
   /** Everyone of a channel to another voice server. */
@@ -102,8 +104,9 @@ export const make = (options: Options): VoiceStates => {
     events.entered(state, servers.assign(state, channel))
 
   const suppressed = (channel: World.Channel, userId: UserId) =>
-    channel.kind === "stage" && profile.stageAudience &&
-    world.guilds.get(channel.guildId)?.members.get(userId)?.moderator !== true
+    channel.kind === "stage"
+      ? profile.stageAudience && world.guilds.get(channel.guildId)?.members.get(userId)?.moderator !== true
+      : channel.denials.get(userId)?.speak === true
 
   const statesOf = (guildId: GuildId) => {
     let states = world.voiceStates.get(guildId)
@@ -284,6 +287,14 @@ export const make = (options: Options): VoiceStates => {
       Array.from(scripted).flatMap(([state, { participant }]) => state.channelId === channelId ? [participant] : []),
     move,
     remove,
+    permitted: (channel, userId) => {
+      const state = World.voiceState(world, channel.guildId, userId)
+      if (state?.channelId !== channel.id || channel.kind === "stage") return
+      const suppress = state.owner !== undefined && suppressed(channel, userId)
+      if (suppress === state.suppress) return
+      state.suppress = suppress
+      events.state(state)
+    },
     changed: (state) => events.state(state),
     moveServer: servers.move,
     isSearching: servers.isSearching,

@@ -48,6 +48,7 @@ export interface Member {
 export interface Denial {
   readonly connect: boolean
   readonly view: boolean
+  readonly speak: boolean
 }
 
 /**

@@ -130,10 +130,11 @@ export interface Faults {
   ) => Effect.Effect<void, EmulatorError>
   /** In a stage: puts a user into the audience (true) or among the speakers (false). */
   readonly suppressUser: (user: string, suppress: boolean, options?: InGuild) => Effect.Effect<void, EmulatorError>
-  /** Denies a user to connect to a channel or to see it; both false allows again. */
+  /** Denies a user to connect to a channel, to see it or to speak in it; all false allows again. */
   readonly deny: (user: string, channel: string, what: {
     readonly connect?: boolean | undefined
     readonly view?: boolean | undefined
+    readonly speak?: boolean | undefined
   }) => Effect.Effect<void, EmulatorError>
 
   /** Sends Reconnect (op 7): the main gateway session is to be resumed. */
