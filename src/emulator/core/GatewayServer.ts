@@ -14,6 +14,7 @@ import { type GatewaySession, sees } from "./GatewaySession.ts"
 import * as Random from "./Random.ts"
 import type { World } from "./World.ts"
 import * as ZlibStream from "./ZlibStream.ts"
+import * as ZstdStream from "./ZstdStream.ts"
 
 /**
  * What the gateway tells its owner.
@@ -90,6 +91,8 @@ export const versions: ReadonlyArray<number> = [9, 10]
 
 /** What is spoken with a client that names no version. Discord speaks an older one, which is not modelled. */
 const defaultVersion = 10
+
+const compressors = new Map([["zlib-stream", ZlibStream.make], ["zstd-stream", ZstdStream.make]])
 
 /**
  * Characters from which on a message is compressed for a client that asked for payload compression. Discord compresses
@@ -458,7 +461,8 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
   return {
     accept: (id, search) => {
       const compress = search.get("compress")
-      if ((search.get("encoding") ?? "json") !== "json" || (compress !== null && compress !== "zlib-stream")) {
+      const compressor = compress === null ? undefined : compressors.get(compress)
+      if ((search.get("encoding") ?? "json") !== "json" || (compress !== null && compressor === undefined)) {
         context.count("gateway-encoding-refused")
         return { reject: 400 }
       }
@@ -466,7 +470,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
       const connection: Connection = {
         id,
         version: version === null ? defaultVersion : Number(version),
-        compress: compress === null ? undefined : ZlibStream.make(),
+        compress: compressor?.(),
         compressPayloads: false,
         session: undefined,
         tampered: false,
