@@ -251,6 +251,8 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     route("GET", "/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
     route("GET", "/oauth2/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
     route("GET", "/voice/regions", regions),
+    // py-cord is not ready before it has them
+    route("GET", "/soundboard-default-sounds", () => ok([DiscordObject.quack])),
     route("GET", "/guilds/:", (call) => inGuild(call, (guild) => ok(DiscordObject.guild(world, guild)))),
     route(
       "GET",

@@ -55,6 +55,8 @@ describe("Rest", () => {
     assert.deepStrictEqual(get("/voice/regions"), [
       { id: "here", name: "here", optimal: true, deprecated: false, custom: false }
     ])
+    const sounds = get("/soundboard-default-sounds")
+    assert.isTrue(Array.isArray(sounds) && sounds.length === 1)
     assert.deepStrictEqual(h.core.verdicts(), [])
   })
 
