@@ -62,8 +62,8 @@ const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K],
 }
 
 /**
- * A profile by its name, with 10 ms between the two voice events: Discord has to find a voice server first. A client that is not
- * ours may rely on reading them one by one; discord.py 2.7 never joins when both come in one piece.
+ * A profile by its name, with 10 ms between the two voice events: Discord has to find a voice server first. A client may rely
+ * on that: discord.py 2.7 misses the second one, and never joins, if it comes some microseconds after the first.
  *
  * @category constructors
  * @since 0.1.0
