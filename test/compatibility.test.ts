@@ -62,14 +62,16 @@ describe(page, () => {
       /^npm:(.+)@([^@]+)$/.exec(String(range))?.slice(1) ?? [name, String(range)]
     )
     const python = "test/interop/python"
-    const required = readdirSync(join(root, python)).filter((file) => /^requirements\..+\.txt$/.test(file)).flatMap((file) =>
-      [...read(`${python}/${file}`).matchAll(/^(\S+)==(\S+)$/gm)].map(([, name, version]) => [name, version])
-    )
+    const required = readdirSync(join(root, python)).filter((file) => /^requirements\..+\.txt$/.test(file)).flatMap((
+      file
+    ) => [...read(`${python}/${file}`).matchAll(/^(\S+)==(\S+)$/gm)].map(([, name, version]) => [name, version]))
     const stated = new Set(
       [...read(page).matchAll(/^\| `([^`]+)` (\S+) \|/gm)].map(([, name, version]) => `${name} ${version}`)
     )
     assert.isAbove(stated.size, 0)
-    const known = new Set([...installed, ...required].map(([name, range = ""]) => `${name} ${range.replace(/^[\^~]/, "")}`))
+    const known = new Set(
+      [...installed, ...required].map(([name, range = ""]) => `${name} ${range.replace(/^[\^~]/, "")}`)
+    )
     assert.deepStrictEqual([...stated].filter((one) => !known.has(one)), [])
   })
 })

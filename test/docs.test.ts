@@ -93,7 +93,9 @@ describe("documents", () => {
     it(`${document} shows only code that runs`, () => {
       const sources = examples.map((file) => read(`examples/${file}`))
       const strange = fencesOf(read(document))
-        .filter(({ code, language }) => languages.includes(language) && !sources.some((source) => contains(source, code)))
+        .filter(({ code, language }) =>
+          languages.includes(language) && !sources.some((source) => contains(source, code))
+        )
         .map(({ code, line }) => `${document}:${line}\n${code}`)
       assert.deepStrictEqual(strange, [])
     })

@@ -62,7 +62,7 @@ const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K],
 }
 
 /**
- * A profile by its name, with 10 ms between the two voice events: Discord has to find a voice server first. A client may rely
+ * A profile by its name, with 100 ms between the two voice events: Discord has to find a voice server first. A client may rely
  * on that: discord.py 2.7 misses the second one, and never joins, if it comes some microseconds after the first.
  *
  * @category constructors
@@ -70,7 +70,7 @@ const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K],
  */
 export const usual = (name: "today" | "2022"): Profile => ({
   ...(name === "2022" ? year2022 : today),
-  voiceEventGapMs: 10
+  voiceEventGapMs: 100
 })
 
 const isHabit = (name: string): name is keyof Habits => Object.hasOwn(fields, name)

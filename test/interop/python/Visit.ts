@@ -5,9 +5,9 @@
  * unless something arrives there: their moves and reconnects can take as long.
  */
 import { assert } from "@effect/vitest"
+import ffmpeg from "@ffmpeg-installer/ffmpeg"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
-import ffmpeg from "@ffmpeg-installer/ffmpeg"
 import * as Profile from "../../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
 import type * as Foreign from "../Foreign.ts"
@@ -17,7 +17,7 @@ import * as Trial from "../Trial.ts"
 export const song = fileURLToPath(new URL("../../../examples/song.ogg", import.meta.url))
 
 /** discord.py can miss what comes at once after the first voice event, and its extension takes no padding off. */
-export const habits = { maxPadding: 0, voiceEventGapMs: 10 }
+export const habits = { maxPadding: 0, voiceEventGapMs: 100 }
 
 /** With end-to-end encryption, if the client has it. */
 export const discordE2ee = Group.discordOf(habits)
