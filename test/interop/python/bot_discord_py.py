@@ -69,9 +69,15 @@ class DiscordPy(Bot):
         intents.members = True
         super().__init__(discord, discord.Client(intents=intents))
         self.users = set()
+        self.tree = discord.app_commands.CommandTree(self.client)
+        self.tree.command(name="play", description="Plays a song")(self.on_play)
+
+    async def on_play(self, interaction: discord.Interaction, song: str):
+        await interaction.response.send_message(song)
 
     async def on_ready(self):
         script.tell("Compression", name=discord.utils._ActiveDecompressionContext.COMPRESSION_TYPE)
+        script.tell("Commands", names=[command.name for command in await self.tree.sync()])
         await super().on_ready()
 
     def hear(self):

@@ -13,6 +13,7 @@ describe("discord.py 2.7.1", () => {
     Effect.gen(function*() {
       const client = yield* Visit.sees(script, { compression })
       assert.strictEqual((yield* client.foreign.untilTag("Compression"))["name"], compression)
+      assert.deepStrictEqual((yield* client.foreign.untilTag("Commands"))["names"], ["play"])
     }).pipe(Effect.scoped, Effect.provide(Visit.discord))
 
   it.live("sees the guild and who is in voice, with zlib", () => sees("zlib-stream"))
