@@ -1,6 +1,7 @@
 """A bot on discord.py: its own REST and main gateway, its voice client, and the receiving one of discord-ext-voice-recv."""
 
 import asyncio
+import functools
 import logging
 import sys
 
@@ -34,6 +35,10 @@ script.States(
         "Connection state changed to disconnected": "disconnected",
     },
 )
+
+
+# it drops silently what it holds more than ten packets of, which a busy machine brings about
+voice_recv.opus.JitterBuffer = functools.partial(voice_recv.opus.JitterBuffer, 1000)
 
 
 class Ear(voice_recv.AudioSink):
