@@ -7,7 +7,7 @@ const src = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta
 
 /** What needs a process of its own to itself: it counts handles and memory, starts processes, or blocks its thread. */
 const alone = ["test/{integration,interop,cli,fuzz}/**/*.test.ts", "test/cli*.test.ts", "examples/**/*.test.ts"]
-const never = ["**/node_modules/**", "test/**/*.long.test.ts"]
+const never = ["**/node_modules/**", "test/**/*.{long,python}.test.ts"]
 
 /** What takes minutes: begun last, it would keep one processor busy while the others wait. */
 const longest = ["faultTable", "model", "e2eeSchedules", "discordjs-voice-e2ee", "dysnomia-e2ee", "recovery"]

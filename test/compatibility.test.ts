@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { modes } from "../src/protocol/EncryptionMode.ts"
@@ -61,11 +61,17 @@ describe(page, () => {
     const installed = Object.entries({ ...devDependencies, ...dependencies }).map(([name, range]) =>
       /^npm:(.+)@([^@]+)$/.exec(String(range))?.slice(1) ?? [name, String(range)]
     )
+    const python = "test/interop/python"
+    const required = readdirSync(join(root, python)).filter((file) => /^requirements\..+\.txt$/.test(file)).flatMap((
+      file
+    ) => [...read(`${python}/${file}`).matchAll(/^(\S+)==(\S+)$/gm)].map(([, name, version]) => [name, version]))
     const stated = new Set(
       [...read(page).matchAll(/^\| `([^`]+)` (\S+) \|/gm)].map(([, name, version]) => `${name} ${version}`)
     )
     assert.isAbove(stated.size, 0)
-    const known = new Set(installed.map(([name, range = ""]) => `${name} ${range.replace(/^[\^~]/, "")}`))
+    const known = new Set(
+      [...installed, ...required].map(([name, range = ""]) => `${name} ${range.replace(/^[\^~]/, "")}`)
+    )
     assert.deepStrictEqual([...stated].filter((one) => !known.has(one)), [])
   })
 })

@@ -21,7 +21,9 @@ const documents = [
   ...readdirSync(join(root, "docs")).filter((file) => file.endsWith(".md")).map((file) => `docs/${file}`)
 ]
 
-const examples = readdirSync(join(root, "examples")).filter((file) => file.endsWith(".ts"))
+const languages = ["ts", "py"]
+
+const examples = readdirSync(join(root, "examples")).filter((file) => languages.some((one) => file.endsWith(`.${one}`)))
 
 /** Takes away the indentation that all lines share, and blank lines at both ends. */
 const dedent = (lines: ReadonlyArray<string>): string => {
@@ -91,7 +93,9 @@ describe("documents", () => {
     it(`${document} shows only code that runs`, () => {
       const sources = examples.map((file) => read(`examples/${file}`))
       const strange = fencesOf(read(document))
-        .filter(({ code, language }) => language === "ts" && !sources.some((source) => contains(source, code)))
+        .filter(({ code, language }) =>
+          languages.includes(language) && !sources.some((source) => contains(source, code))
+        )
         .map(({ code, line }) => `${document}:${line}\n${code}`)
       assert.deepStrictEqual(strange, [])
     })

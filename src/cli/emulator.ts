@@ -18,7 +18,6 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Stdio from "effect/Stdio"
 import * as Stream from "effect/Stream"
-import * as Profile from "../emulator/core/Profile.ts"
 import * as Emulator from "../emulator/Emulator.ts"
 import { Snowflake } from "../protocol/Identifier.ts"
 import * as Guests from "./emulator/Guests.ts"
@@ -331,7 +330,6 @@ export const emulatorCommand = Command.make(
     }
     const habits = Habits.read(options.habits)
     if (Result.isFailure(habits)) return yield* fail(habits.failure)
-    const base = options.profile === "2022" ? Profile.year2022 : Profile.today
     const world: Emulator.WorldOptions = {
       guilds: [{ name: "guild", id: Option.getOrUndefined(options.guild) }],
       channels: [{ name: "lobby", id: Option.getOrUndefined(options.channel) }],
@@ -343,7 +341,7 @@ export const emulatorCommand = Command.make(
       }]
     }
     const layer = Emulator.layer({
-      profile: { ...base, ...habits.success },
+      profile: { ...Habits.usual(options.profile), ...habits.success },
       seed: options.seed,
       tls: options.tls,
       ports: { gateway: options.port },

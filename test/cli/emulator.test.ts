@@ -2,7 +2,7 @@ import { NodeServices } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Console, Effect, Exit, Fiber, Layer, Queue, Schema, Stdio, Stream } from "effect"
 import { CliOutput, Command } from "effect/cli"
-import { TestConsole } from "effect/testing"
+import { TestClock, TestConsole } from "effect/testing"
 import { spawn } from "node:child_process"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
@@ -38,6 +38,8 @@ const run = (args: ReadonlyArray<string>, stdin: Stream.Stream<Uint8Array> = Str
 
 const bin = Path.resolve(import.meta.dirname, "../../src/cli/bin.ts")
 
+const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+
 /** Runs the command until it has said something; it goes on until the scope closes. */
 const start = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
   const fiber = yield* Effect.forkScoped(run(args), { startImmediately: true })
@@ -48,7 +50,7 @@ const start = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
     const exit = fiber.pollUnsafe()
     if (exit !== undefined) return yield* Effect.die(exit)
     // Listening is real, so that turns of the event loop have to pass.
-    yield* Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+    yield* turn
   }
 })
 
@@ -142,7 +144,13 @@ describe("emulator", () => {
       const wire = Foreign.realWire()
       const main = yield* Foreign.login(wire, said.gateway, said.token)
       assert.strictEqual(main.userId, said.user)
-      const server = yield* Foreign.ask(main, said.guild, said.channel)
+      const asking = yield* Effect.forkChild(Foreign.ask(main, said.guild, said.channel))
+      while (asking.pollUnsafe() === undefined) {
+        // the second of the two voice events comes after a time
+        yield* TestClock.adjust("100 millis")
+        yield* turn
+      }
+      const server = yield* Fiber.join(asking)
       assert.include(said.voice.map(({ endpoint }) => endpoint), server.endpoint)
 
       yield* Fiber.interrupt(fiber)

@@ -3,7 +3,7 @@
  * sees. The library is unmodified, and trusts the emulator's certificate as it would any other CA.
  */
 import { Data, Deferred, Effect, type Scope } from "effect"
-import { fork } from "node:child_process"
+import { spawn } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -23,7 +23,7 @@ export interface Foreign {
   readonly told: () => ReadonlyArray<Told>
   /**
    * The first thing told that fits, from `after` (a number of things told) on. Fails when the script ends before, or when it
-   * takes longer than 20 seconds.
+   * takes longer than 20 seconds, or what `Script` says.
    */
   readonly until: <A extends Told>(
     fits: (told: Told) => told is A,
@@ -42,15 +42,16 @@ export interface Foreign {
   readonly output: () => string
 }
 
-const patience = "20 seconds"
-
 /**
- * Starts `script`, a path from this folder, on the Node of the tests. `args` is what it gets as its one argument, in JSON. The
- * process ends with the scope.
+ * A script, a path from this folder, and what runs it: the Node of the tests, or another program, such as a Python, whose
+ * library may take its time.
  */
-export const start = Effect.fnUntraced(function*(script: string, options: {
+export type Script = string | { readonly script: string; readonly interpreter: string; readonly patienceMs: number }
+
+/** Starts a script. `args` is what it gets as its one argument, in JSON. The process ends with the scope. */
+export const start = Effect.fnUntraced(function*(program: Script, options: {
   readonly args: unknown
-  /** A certificate to trust beside those that Node trusts. */
+  /** A certificate to trust: by Node beside those that it trusts, by OpenSSL alone. */
   readonly ca?: string | undefined
   readonly env?: { readonly [name: string]: string } | undefined
   readonly execArgv?: ReadonlyArray<string> | undefined
@@ -59,6 +60,10 @@ export const start = Effect.fnUntraced(function*(script: string, options: {
     Effect.sync(() => mkdtempSync(join(tmpdir(), "foreign-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
   )
+  const { interpreter, patienceMs, script } = typeof program === "string"
+    ? { script: program, interpreter: process.execPath, patienceMs: 20_000 }
+    : program
+  const flags = typeof program === "string" ? ["--disable-warning=ExperimentalWarning", ...options.execArgv ?? []] : []
   const caFile = join(folder, "ca.pem")
   if (options.ca !== undefined) writeFileSync(caFile, options.ca)
 
@@ -71,13 +76,12 @@ export const start = Effect.fnUntraced(function*(script: string, options: {
 
   const child = yield* Effect.acquireRelease(
     Effect.sync(() =>
-      fork(fileURLToPath(new URL(script, import.meta.url)), [JSON.stringify(options.args)], {
+      spawn(interpreter, [...flags, fileURLToPath(new URL(script, import.meta.url)), JSON.stringify(options.args)], {
         stdio: ["ignore", "pipe", "pipe", "ipc"],
-        execArgv: ["--disable-warning=ExperimentalWarning", ...options.execArgv ?? []],
         env: {
           PATH: process.env["PATH"],
           HOME: folder,
-          ...(options.ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: caFile }),
+          ...(options.ca === undefined ? {} : { NODE_EXTRA_CA_CERTS: caFile, SSL_CERT_FILE: caFile }),
           ...options.env
         }
       })
@@ -124,7 +128,7 @@ export const start = Effect.fnUntraced(function*(script: string, options: {
       check()
       return Effect.sync(() => waiting.delete(check))
     }).pipe(Effect.timeoutOrElse({
-      duration: patience,
+      duration: patienceMs,
       orElse: () =>
         Effect.fail(new ForeignFailed({ message: `${script} did not tell what was waited for: ${lastWords()}` }))
     }))
@@ -137,7 +141,7 @@ export const start = Effect.fnUntraced(function*(script: string, options: {
       listeners.add(listener)
       return () => void listeners.delete(listener)
     },
-    tell: (command) => Effect.sync(() => void child.send(command)),
+    tell: (command) => Effect.sync(() => void child.send?.(command)),
     signal: (signal) => Effect.sync(() => void child.kill(signal)),
     ended: Deferred.await(ended),
     output: () => output.join("")

@@ -8,14 +8,25 @@ import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Rig from "../integration/rig.ts"
+import type * as Foreign from "./Foreign.ts"
 import * as Trial from "./Trial.ts"
 
-/** The channels "secure" and "vault" demand encryption. Audio comes as Discord's servers send it, with extension and padding. */
-export const discord = Emulator.layer({
-  tls: true,
-  profile: { ...Profile.today, maxPadding: 200, paddingRate: 1, voiceHeartbeatIntervalMs: 5_000 },
-  world: { channels: [{ name: "vault", e2ee: "required" }] }
-})
+/** The channels "secure" and "vault" demand encryption. */
+export const discordOf = (habits: Partial<Profile.Profile>) =>
+  Emulator.layer({
+    tls: true,
+    profile: { ...Profile.today, voiceHeartbeatIntervalMs: 5_000, ...habits },
+    world: { channels: [{ name: "vault", e2ee: "required" }] }
+  })
+
+/** Audio comes as Discord's servers send it, with extension and padding. */
+export const discord = discordOf({ maxPadding: 200, paddingRate: 1 })
+
+type Where = ReturnType<typeof discordOf>
+
+/** Runs a trial where it shall be. */
+const on = <A, E>(trial: Effect.Effect<A, E, Emulator.Emulator>, _: Foreign.Script, where: Where = discord) =>
+  Effect.provide(trial, where)
 
 const patienceMs = 30_000
 
@@ -182,7 +193,7 @@ const everyoneHears = Effect.fnUntraced(function*(
 
 /** A guest and the client are together, talking; we come, somebody else comes and goes, we go, and all of it again. */
 export const othersComeAndGo = Effect.fnUntraced(
-  function*(script: string) {
+  function*(script: Foreign.Script, _on: Where = discord) {
     const discord = yield* Emulator.Emulator
     const guest = yield* discord.join({ user: "guest", channel: "secure" })
     const client = yield* Trial.start(script, { e2ee: true })
@@ -216,12 +227,12 @@ export const othersComeAndGo = Effect.fnUntraced(
   },
   Effect.provide(Trial.us),
   Effect.scoped,
-  Effect.provide(discord)
+  on
 )
 
 /** The codes that the client shows are those of the others, and a newcomer changes the one of all. */
 export const showsCodes = Effect.fnUntraced(
-  function*(script: string) {
+  function*(script: Foreign.Script, _on: Where = discord) {
     const discord = yield* Emulator.Emulator
     const guest = yield* discord.join({ user: "guest", channel: "secure" })
     const us = yield* Trial.ours("secure")
@@ -237,7 +248,7 @@ export const showsCodes = Effect.fnUntraced(
   },
   Effect.provide(Trial.us),
   Effect.scoped,
-  Effect.provide(discord)
+  on
 )
 
 /**
@@ -245,7 +256,7 @@ export const showsCodes = Effect.fnUntraced(
  * listener takes it; later it is heard.
  */
 export const speaksTooEarly = Effect.fnUntraced(
-  function*(script: string) {
+  function*(script: Foreign.Script, _on: Where = discord) {
     const discord = yield* Emulator.Emulator
     const guest = yield* discord.join({ user: "guest", channel: "secure" })
     const us = yield* Trial.ours("secure")
@@ -262,7 +273,7 @@ export const speaksTooEarly = Effect.fnUntraced(
   },
   Effect.provide(Trial.us),
   Effect.scoped,
-  Effect.provide(discord)
+  on
 )
 
 /** Waits until a channel goes without encryption, and our client knows it. */
@@ -278,7 +289,7 @@ const plain = Effect.fnUntraced(function*(channel: string, us: Trial.Ours) {
 
 /** Somebody comes who cannot encrypt, and goes again: the call goes without, and is encrypted afterwards. */
 export const goesWithout = Effect.fnUntraced(
-  function*(script: string) {
+  function*(script: Foreign.Script, _on: Where = discord) {
     const discord = yield* Emulator.Emulator
     const guest = yield* discord.join({ user: "guest", channel: "lobby" })
     const us = yield* Trial.ours("lobby")
@@ -311,12 +322,12 @@ export const goesWithout = Effect.fnUntraced(
   },
   Effect.provide(Trial.us),
   Effect.scoped,
-  Effect.provide(discord)
+  on
 )
 
 /** The client cannot encrypt: while it is there nobody does. */
 export const makesPlain = Effect.fnUntraced(
-  function*(script: string) {
+  function*(script: Foreign.Script, _on: Where = discord) {
     const discord = yield* Emulator.Emulator
     const guest = yield* discord.join({ user: "guest", channel: "lobby" })
     const us = yield* Trial.ours("lobby")
@@ -341,5 +352,5 @@ export const makesPlain = Effect.fnUntraced(
   },
   Effect.provide(Trial.us),
   Effect.scoped,
-  Effect.provide(discord)
+  on
 )

@@ -31,65 +31,67 @@ export interface Client {
 const voiced = (payload: Uint8Array) => payload.length > 0 && !OpusPacket.isSilence(payload)
 
 /** Starts `script` as the bot of the emulator that is given. */
-export const start = Effect.fnUntraced(function*(script: string, extra: { readonly [name: string]: unknown } = {}) {
-  const discord = yield* Emulator.Emulator
-  const bot = yield* Effect.orDie(discord.user("bot"))
-  const guild = yield* Effect.orDie(discord.guild("guild"))
-  const foreign = yield* Foreign.start(script, {
-    args: {
-      gateway: discord.urls.gateway,
-      rest: discord.urls.rest,
-      guild,
-      user: bot.id,
-      token: Redacted.value(bot.token),
-      ...extra
-    },
-    ca: discord.urls.cert
-  })
-  yield* foreign.untilTag("Ready")
-  let commands = 0
+export const start = Effect.fnUntraced(
+  function*(script: Foreign.Script, extra: { readonly [name: string]: unknown } = {}) {
+    const discord = yield* Emulator.Emulator
+    const bot = yield* Effect.orDie(discord.user("bot"))
+    const guild = yield* Effect.orDie(discord.guild("guild"))
+    const foreign = yield* Foreign.start(script, {
+      args: {
+        gateway: discord.urls.gateway,
+        rest: discord.urls.rest,
+        guild,
+        user: bot.id,
+        token: Redacted.value(bot.token),
+        ...extra
+      },
+      ca: discord.urls.cert
+    })
+    yield* foreign.untilTag("Ready")
+    let commands = 0
 
-  const failed = (told: Foreign.Told) => new Foreign.ForeignFailed({ message: String(told["error"]) })
+    const failed = (told: Foreign.Told) => new Foreign.ForeignFailed({ message: String(told["error"]) })
 
-  const command = Effect.fnUntraced(function*(_tag: string, argument?: unknown) {
-    const id = commands++
-    const after = foreign.told().length
-    yield* foreign.tell({ _tag, id, argument })
-    const answer = yield* foreign.until(
-      (told): told is Foreign.Told => told._tag === "Failed" || (told._tag === "Done" && told["id"] === id),
-      after
-    )
-    if (answer._tag === "Failed") return yield* failed(answer)
-    return answer["value"]
-  })
+    const command = Effect.fnUntraced(function*(_tag: string, argument?: unknown) {
+      const id = commands++
+      const after = foreign.told().length
+      yield* foreign.tell({ _tag, id, argument })
+      const answer = yield* foreign.until(
+        (told): told is Foreign.Told => told._tag === "Failed" || (told._tag === "Done" && told["id"] === id),
+        after
+      )
+      if (answer._tag === "Failed") return yield* failed(answer)
+      return answer["value"]
+    })
 
-  const heardOf = new Map<string, Array<Uint8Array>>()
-  foreign.listen(({ _tag, packet, user }) => {
-    if (_tag !== "Heard") return
-    const payload = new Uint8Array(Buffer.from(String(packet), "base64"))
-    if (!voiced(payload)) return
-    const heard = heardOf.get(String(user)) ?? []
-    heardOf.set(String(user), heard)
-    heard.push(payload)
-  })
-  const heard = (userId: string) => heardOf.get(userId) ?? []
+    const heardOf = new Map<string, Array<Uint8Array>>()
+    foreign.listen(({ _tag, packet, user }) => {
+      if (_tag !== "Heard") return
+      const payload = new Uint8Array(Buffer.from(String(packet), "base64"))
+      if (!voiced(payload)) return
+      const heard = heardOf.get(String(user)) ?? []
+      heardOf.set(String(user), heard)
+      heard.push(payload)
+    })
+    const heard = (userId: string) => heardOf.get(userId) ?? []
 
-  const client: Client = {
-    foreign,
-    userId: bot.id,
-    join: Effect.fnUntraced(function*(channel: string) {
-      yield* command("Join", yield* Effect.orDie(discord.channel(channel)))
-    }),
-    play: (frames) => Effect.asVoid(command("Play", frames.map(({ data }) => Buffer.from(data).toString("base64")))),
-    playFile: (path) => Effect.asVoid(command("PlayFile", path)),
-    listen: (userId) => Effect.asVoid(command("Listen", userId)),
-    leave: Effect.asVoid(command("Leave")),
-    privacyCode: command("PrivacyCode"),
-    verificationCode: (userId) => command("VerificationCode", userId),
-    heard
+    const client: Client = {
+      foreign,
+      userId: bot.id,
+      join: Effect.fnUntraced(function*(channel: string) {
+        yield* command("Join", yield* Effect.orDie(discord.channel(channel)))
+      }),
+      play: (frames) => Effect.asVoid(command("Play", frames.map(({ data }) => Buffer.from(data).toString("base64")))),
+      playFile: (path) => Effect.asVoid(command("PlayFile", path)),
+      listen: (userId) => Effect.asVoid(command("Listen", userId)),
+      leave: Effect.asVoid(command("Leave")),
+      privacyCode: command("PrivacyCode"),
+      verificationCode: (userId) => command("VerificationCode", userId),
+      heard
+    }
+    return client
   }
-  return client
-})
+)
 
 /** What our own client needs, as another bot. */
 export const us = Layer.unwrap(Emulator.Emulator.useSync((discord) => discord.layerVoice("ours")))

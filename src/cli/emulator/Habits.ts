@@ -5,7 +5,7 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Profile } from "../../emulator/core/Profile.ts"
+import { type Profile, today, year2022 } from "../../emulator/core/Profile.ts"
 import { EncryptionMode } from "../../protocol/EncryptionMode.ts"
 import { VoiceVersion } from "../../protocol/VoicePayload.ts"
 
@@ -60,6 +60,18 @@ const fields: { readonly [K in keyof Required<Habits>]: Schema.Codec<Profile[K],
   daveExternalSender: Schema.Literals(["before-description", "after-description"]),
   daveSoleMemberVersion: Schema.Literals(["same", "zero"])
 }
+
+/**
+ * A profile by its name, with 100 ms between the two voice events: Discord has to find a voice server first. A client may rely
+ * on that: discord.py 2.7 misses the second one, and never joins, if it comes some microseconds after the first.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const usual = (name: "today" | "2022"): Profile => ({
+  ...(name === "2022" ? year2022 : today),
+  voiceEventGapMs: 100
+})
 
 const isHabit = (name: string): name is keyof Habits => Object.hasOwn(fields, name)
 

@@ -18,6 +18,7 @@ import type { GatewaySession } from "./GatewaySession.ts"
 import * as GatewayWire from "./GatewayWire.ts"
 import type { World } from "./World.ts"
 import * as ZlibStream from "./ZlibStream.ts"
+import * as ZstdStream from "./ZstdStream.ts"
 
 /**
  * What the gateway tells its owner.
@@ -73,6 +74,8 @@ export const versions: ReadonlyArray<number> = [9, 10]
 
 /** What is spoken with a client that names no version. Discord speaks an older one, which is not modelled. */
 const defaultVersion = 10
+
+const compressors = new Map([["zlib-stream", ZlibStream.make], ["zstd-stream", ZstdStream.make]])
 
 const hasGuildId = (d: unknown, guildId: GuildId) =>
   typeof d === "object" && d !== null && "guild_id" in d && d.guild_id === guildId
@@ -172,7 +175,8 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
   return {
     accept: (id, search) => {
       const compress = search.get("compress")
-      if ((search.get("encoding") ?? "json") !== "json" || (compress !== null && compress !== "zlib-stream")) {
+      const compressor = compress === null ? undefined : compressors.get(compress)
+      if ((search.get("encoding") ?? "json") !== "json" || (compress !== null && compressor === undefined)) {
         context.count("gateway-encoding-refused")
         return { reject: 400 }
       }
@@ -180,7 +184,7 @@ export const make = (context: CoreContext, world: World, hooks: Hooks): GatewayS
       const connection = GatewayConnection.make({
         id,
         version: version === null ? defaultVersion : Number(version),
-        compress: compress === null ? undefined : ZlibStream.make(),
+        compress: compressor?.(),
         claimant: expected()
       }, context.now())
       wire.add(connection)

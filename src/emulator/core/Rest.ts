@@ -1,11 +1,12 @@
 /**
  * The part of Discord's REST API that voice bots touch before and beside the gateway, the same in versions 9 and 10: where
- * the gateway is, who we are, guilds, channels, members, and moving members. Errors have Discord's bodies.
+ * the gateway is, who we are, guilds, channels, members, moving members, and registering commands. Errors have Discord's bodies.
  *
  * @since 0.1.0
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
+import * as Commands from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { Decision, Faults } from "./Faults.ts"
@@ -60,6 +61,8 @@ interface Call {
   readonly user: World.User
   readonly ids: ReadonlyArray<string>
   readonly body: DiscordObject.Json
+  /** The body of a route that takes an array. */
+  readonly items: ReadonlyArray<unknown>
 }
 
 interface Route {
@@ -67,6 +70,7 @@ interface Route {
   /** `:` stands for an id, which is passed on. */
   readonly path: string
   readonly parts: ReadonlyArray<string>
+  readonly takes: "object" | "array"
   readonly run: (call: Call) => RestResponse
 }
 
@@ -83,14 +87,19 @@ const unknownChannel = error(404, 10003, "Unknown Channel")
 const unknownMember = error(404, 10007, "Unknown Member")
 const unknownVoiceState = error(404, 10065, "Unknown Voice State")
 const missingPermissions = error(403, 50013, "Missing Permissions")
+const notAuthorized = error(403, 20012, "You are not authorized to perform this action on this application")
+const unknownCommand = error(404, 10063, "Unknown application command")
 const notInVoice = error(400, 40032, "Target user is not connected to voice.")
 const invalidBody = error(400, 50035, "Invalid Form Body")
 
-const parseBody = (text: string | undefined): DiscordObject.Json | undefined => {
-  if (text === undefined || text === "") return {}
+const parseBody = (text: string | undefined, takes: Route["takes"]): Pick<Call, "body" | "items"> | undefined => {
+  if (text === undefined || text === "") return { body: {}, items: [] }
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined
+    if (Array.isArray(value)) return takes === "array" ? { body: {}, items: value } : undefined
+    return typeof value === "object" && value !== null && takes === "object"
+      ? { body: { ...value }, items: [] }
+      : undefined
   } catch {
     return undefined
   }
@@ -230,12 +239,46 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       )
     )
 
-  const route = (method: string, path: string, run: Route["run"]): Route => ({
+  const route = (method: string, path: string, run: Route["run"], takes: Route["takes"] = "object"): Route => ({
     method,
     path,
     parts: path.split("/").slice(1),
+    takes,
     run
   })
+
+  const commands = Commands.make(world.nextId)
+
+  const inScope = (call: Call, f: (scope: Commands.Scope) => RestResponse): RestResponse => {
+    const [applicationId, guildId] = call.ids
+    if (applicationId !== call.user.id) return notAuthorized
+    const scope = { applicationId, guildId }
+    return guildId === undefined ? f(scope) : inGuild({ ...call, ids: [guildId] }, () => f(scope))
+  }
+
+  /** The routes for commands, everywhere or in a guild. */
+  const commandRoutes = (path: string, idAt: number) => [
+    route("GET", path, (call) => inScope(call, (scope) => ok(commands.list(scope)))),
+    route("PUT", path, (call) =>
+      inScope(call, (scope) => {
+        const all = commands.replace(scope, call.items)
+        return all === undefined ? invalidBody : ok(all)
+      }), "array"),
+    route("POST", path, (call) =>
+      inScope(call, (scope) => {
+        const one = commands.put(scope, call.body)
+        return one === undefined ? invalidBody : { status: 201, body: one }
+      })),
+    route(
+      "DELETE",
+      `${path}/:`,
+      (call) =>
+        inScope(
+          { ...call, ids: call.ids.slice(0, idAt) },
+          (scope) => commands.remove(scope, call.ids[idAt]) ? nothing : unknownCommand
+        )
+    )
+  ]
 
   const routes = [
     route("GET", "/gateway/bot", gatewayBot),
@@ -251,7 +294,11 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       )),
     route("GET", "/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
     route("GET", "/oauth2/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
+    ...commandRoutes("/applications/:/commands", 1),
+    ...commandRoutes("/applications/:/guilds/:/commands", 2),
     route("GET", "/voice/regions", regions),
+    // py-cord is not ready before it has them
+    route("GET", "/soundboard-default-sounds", () => ok([DiscordObject.quack])),
     route("GET", "/guilds/:", (call) => inGuild(call, (guild) => ok(DiscordObject.guild(world, guild)))),
     route(
       "GET",
@@ -299,10 +346,10 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         context.judge("violation", "bad-token", `${request.method} ${entry.path} without a token that is known.`, user)
         return unauthorized
       }
-      const body = parseBody(request.body)
-      return body === undefined
+      const parsed = parseBody(request.body, entry.takes)
+      return parsed === undefined
         ? error(400, 50109, "The request body contains invalid JSON.")
-        : entry.run({ user, ids, body })
+        : entry.run({ user, ids, ...parsed })
     }
     context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
     return other ? error(405, 0, "405: Method Not Allowed") : notFound

@@ -101,12 +101,16 @@ export const ClientHeartbeat = message(3, Schema.Struct({ t: Nonce, seq_ack: Sch
 export type ClientHeartbeat = typeof ClientHeartbeat.Type
 
 /**
- * Opcode 5: what we are about to send. Needed once before the first audio packet. Below version 4 the wire has a boolean.
+ * Opcode 5: what we are about to send. Needed once before the first audio packet. Below version 4 the wire has a boolean. Clients
+ * that leave `ssrc` out are heard, but not in every stage (Rapptz/discord.py#9301).
  *
  * @category schemas
  * @since 0.1.0
  */
-export const ClientSpeaking = message(5, Schema.Struct({ speaking: SpeakingFlags, delay: Schema.Int, ssrc: Ssrc }))
+export const ClientSpeaking = message(
+  5,
+  Schema.Struct({ speaking: SpeakingFlags, delay: Schema.Int, ssrc: Schema.optionalKey(Ssrc) })
+)
 
 /**
  * @category models

@@ -20,6 +20,11 @@ describe("Habits", () => {
     )
   })
 
+  it("are those of a profile, but that the two voice events do not come at once", () => {
+    assert.deepStrictEqual(Habits.usual("today"), { ...today, voiceEventGapMs: 100 })
+    assert.deepStrictEqual(Habits.usual("2022"), { ...year2022, voiceEventGapMs: 100 })
+  })
+
   it("that nobody has, or of another kind, are refused by name", () => {
     const wrong: ReadonlyArray<readonly [string, string]> = [
       ["name", "mine"],

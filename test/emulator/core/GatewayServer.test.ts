@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { constants, inflateSync } from "node:zlib"
+import { constants, inflateSync, zstdDecompressSync } from "node:zlib"
 import { compressedFrom } from "../../../src/emulator/core/GatewayWire.ts"
 import { Intents } from "../../../src/protocol/GatewayPayload.ts"
 import * as Harness from "./Harness.ts"
@@ -59,16 +59,24 @@ describe("GatewayServer login", () => {
     assert.strictEqual(wrong.closeCode(), 4010)
   })
 
-  it("speaks zlib-stream, and refuses other encodings and versions", () => {
+  it("speaks zlib-stream and zstd-stream, and refuses other encodings and versions", () => {
+    const greeting = (compress: string) => {
+      const h = Harness.make()
+      const client = h.connect(`v=10&encoding=json&compress=${compress}`)
+      client.send(Harness.identify(h.bot.token))
+      return Buffer.concat(h.outputs.flatMap((output) => output._tag === "Binary" ? [output.bytes] : []))
+    }
+    const texts = [
+      inflateSync(greeting("zlib-stream"), { finishFlush: constants.Z_SYNC_FLUSH }),
+      zstdDecompressSync(greeting("zstd-stream"), { finishFlush: constants.ZSTD_e_flush })
+    ]
+    for (const text of texts) {
+      assert.match(text.toString(), /^\{"t":null,"s":null,"op":10.*"t":"READY".*"t":"GUILD_CREATE"/)
+    }
     const h = Harness.make()
-    const client = h.connect("v=10&encoding=json&compress=zlib-stream")
-    client.send(Harness.identify(h.bot.token))
-    const bytes = h.outputs.flatMap((output) => output._tag === "Binary" ? [output.bytes] : [])
-    const text = inflateSync(Buffer.concat(bytes), { finishFlush: constants.Z_SYNC_FLUSH }).toString()
-    assert.match(text, /^\{"t":null,"s":null,"op":10.*"t":"READY".*"t":"GUILD_CREATE"/)
     const accept = (search: string) => h.core.accept(99, { _tag: "Gateway", search: new URLSearchParams(search) })
     assert.deepStrictEqual(accept("v=10&encoding=etf"), { reject: 400 })
-    assert.deepStrictEqual(accept("v=10&compress=zstd-stream"), { reject: 400 })
+    assert.deepStrictEqual(accept("v=10&compress=lz4-stream"), { reject: 400 })
     for (const version of ["6", "8", "11", "010", ""]) assert.strictEqual(h.connect(`v=${version}`).closeCode(), 4012)
     for (const version of ["9", "10"]) assert.isUndefined(h.connect(`v=${version}`).closeCode())
     assert.isUndefined(h.connect("").closeCode())

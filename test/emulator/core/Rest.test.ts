@@ -55,6 +55,51 @@ describe("Rest", () => {
     assert.deepStrictEqual(get("/voice/regions"), [
       { id: "here", name: "here", optimal: true, deprecated: false, custom: false }
     ])
+    const sounds = get("/soundboard-default-sounds")
+    assert.isTrue(Array.isArray(sounds) && sounds.length === 1)
+    assert.deepStrictEqual(h.core.verdicts(), [])
+  })
+
+  it("keeps the commands that a bot registers, everywhere and in a guild", () => {
+    const { call, h } = setup()
+    const everywhere = `/applications/${h.bot.id}/commands`
+    const inGuild = `/applications/${h.bot.id}/guilds/${h.guildId}/commands`
+    const idsOf = (path: string): ReadonlyArray<unknown> => {
+      const { body, status } = call("GET", path)
+      assert.strictEqual(status, 200)
+      return Array.isArray(body) ? body.map(({ id }) => id) : []
+    }
+    assert.deepStrictEqual(call("GET", everywhere), { status: 200, body: [] })
+    const play = {
+      name: "play",
+      description: "plays",
+      type: 1,
+      options: [{ type: 3, name: "what", description: "it" }]
+    }
+    const first = call("PUT", everywhere, [play, { name: "stop", description: "stops" }])
+    assert.strictEqual(first.status, 200)
+    const [played, stopped]: ReadonlyArray<unknown> = Array.isArray(first.body) ? first.body : []
+    assert.deepInclude(played, { ...play, application_id: h.bot.id })
+    assert.deepInclude(stopped, { name: "stop", type: 1 })
+    const [playId, stopId] = idsOf(everywhere)
+    assert.notStrictEqual(playId, stopId)
+    assert.strictEqual(call("PUT", everywhere, [play]).status, 200)
+    assert.deepStrictEqual(idsOf(everywhere), [playId])
+
+    assert.deepStrictEqual(idsOf(inGuild), [])
+    const one = call("POST", inGuild, play)
+    assert.strictEqual(one.status, 201)
+    assert.deepInclude(one.body, { guild_id: h.guildId, name: "play" })
+    const [inGuildId] = idsOf(inGuild)
+    assert.strictEqual(call("DELETE", `${inGuild}/${String(inGuildId)}`).status, 204)
+    assert.strictEqual(codeOf(call("DELETE", `${inGuild}/${String(inGuildId)}`)), 10063)
+    assert.deepStrictEqual([idsOf(inGuild), idsOf(everywhere)], [[], [playId]])
+
+    assert.strictEqual(codeOf(call("PUT", everywhere, [{ description: "no name" }])), 50035)
+    assert.strictEqual(codeOf(call("PUT", everywhere, play)), 50109)
+    assert.strictEqual(codeOf(call("POST", everywhere, [play])), 50109)
+    assert.strictEqual(codeOf(call("GET", "/applications/1/commands")), 20012)
+    assert.strictEqual(codeOf(call("GET", `/applications/${h.bot.id}/guilds/1/commands`)), 10004)
     assert.deepStrictEqual(h.core.verdicts(), [])
   })
 

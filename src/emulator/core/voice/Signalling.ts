@@ -253,6 +253,8 @@ export const make = (
     dave.described(session, description)
   }
 
+  const speakingWithoutSsrc = new WeakSet<Session>()
+
   const onBound = (connection: Connection, session: Session, message: ClientMessage): void => {
     switch (message.op) {
       case 0:
@@ -262,18 +264,21 @@ export const make = (
         return onSelectProtocol(connection, session, message.d)
       case 3:
         return
-      case 5:
-        if (message.d.ssrc !== session.ssrc) {
-          context.judge(
-            "violation",
-            "wrong-ssrc",
-            `Speaking names SSRC ${message.d.ssrc}, Ready gave ${session.ssrc}`,
-            session.userId
-          )
-          return
+      case 5: {
+        const { ssrc } = message.d
+        if (ssrc === undefined) {
+          if (!speakingWithoutSsrc.has(session)) {
+            speakingWithoutSsrc.add(session)
+            const why = "Speaking without ssrc: Discord takes the one of Ready, but has not always done so in a stage"
+            context.judge("advice", "speaking-without-ssrc", why, session.userId)
+          }
+        } else if (ssrc !== session.ssrc) {
+          const why = `Speaking names SSRC ${ssrc}, Ready gave ${session.ssrc}`
+          return context.judge("violation", "wrong-ssrc", why, session.userId)
         }
         roster.setSpeaking(session, message.d.speaking)
         return onSpeaking(session)
+      }
       case 12: {
         const { audio_ssrc, streams, video_ssrc } = message.d
         return roster.setVideo(session, { audio_ssrc, video_ssrc, streams })

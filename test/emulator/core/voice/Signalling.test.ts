@@ -248,6 +248,18 @@ describe("Signalling", () => {
       client.send(5, { speaking: 1, delay: 0, ssrc: client.state.ssrc + 1 })
       assert.deepStrictEqual(world.violations(), ["wrong-ssrc"])
     })
+
+    it("takes Speaking without an SSRC, and advises against it once", () => {
+      const world = makeWorld()
+      const client = makeClient(world, "1")
+      client.join()
+      const listener = makeClient(world, "2")
+      listener.join()
+      for (const speaking of [0, 1]) client.send(5, { speaking, delay: 0 })
+      assert.deepInclude(listener.last(5), { user_id: client.userId, speaking: 1, ssrc: client.state.ssrc })
+      assert.deepStrictEqual(world.violations(), [])
+      assert.deepStrictEqual(world.advice(), ["speaking-without-ssrc"])
+    })
   })
 
   describe("resume", () => {

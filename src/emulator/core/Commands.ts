@@ -1,0 +1,93 @@
+/**
+ * The application commands that bots register at login (Discord docs, Application Commands): kept and given back, never called.
+ *
+ * @since 0.1.0
+ */
+import type { Json } from "./DiscordObject.ts"
+
+/**
+ * Where commands are registered: everywhere, or in one guild.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Scope {
+  readonly applicationId: string
+  readonly guildId: string | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Commands {
+  readonly list: (scope: Scope) => ReadonlyArray<Json>
+  /** One more, or in place of the one with its name and type; `undefined` if it has no name. */
+  readonly put: (scope: Scope, command: unknown) => Json | undefined
+  /** All that there are from now on, with the ids that they had; `undefined`, and nothing changes, if one has no name. */
+  readonly replace: (scope: Scope, commands: ReadonlyArray<unknown>) => ReadonlyArray<Json> | undefined
+  /** Whether there was one with this id. */
+  readonly remove: (scope: Scope, id: string | undefined) => boolean
+}
+
+const keyOf = ({ name, type }: Json): string => `${typeof type === "number" ? type : 1}/${String(name)}`
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (nextId: () => string): Commands => {
+  const registered = new Map<string, Map<string, Json>>()
+
+  const commandsOf = ({ applicationId, guildId = "" }: Scope): Map<string, Json> =>
+    registered.get(`${applicationId}/${guildId}`) ?? new Map<string, Json>()
+
+  const keep = ({ applicationId, guildId = "" }: Scope, commands: Map<string, Json>) =>
+    registered.set(`${applicationId}/${guildId}`, commands)
+
+  const read = ({ applicationId, guildId }: Scope, command: unknown, known: Map<string, Json>): Json | undefined => {
+    const given: Json = typeof command === "object" ? { ...command } : {}
+    if (typeof given["name"] !== "string" || given["name"] === "") return undefined
+    return {
+      type: 1,
+      description: "",
+      name_localizations: null,
+      description_localizations: null,
+      default_member_permissions: null,
+      nsfw: false,
+      contexts: null,
+      integration_types: [0],
+      ...given,
+      id: known.get(keyOf(given))?.["id"] ?? nextId(),
+      application_id: applicationId,
+      version: nextId(),
+      ...(guildId === undefined ? { dm_permission: given["dm_permission"] ?? true } : { guild_id: guildId })
+    }
+  }
+
+  return {
+    list: (scope) => Array.from(commandsOf(scope).values()),
+    put: (scope, command) => {
+      const commands = commandsOf(scope)
+      const one = read(scope, command, commands)
+      if (one !== undefined) keep(scope, commands.set(keyOf(one), one))
+      return one
+    },
+    replace: (scope, items) => {
+      const known = commandsOf(scope)
+      const commands = new Map<string, Json>()
+      for (const item of items) {
+        const one = read(scope, item, known)
+        if (one === undefined) return undefined
+        commands.set(keyOf(one), one)
+      }
+      keep(scope, commands)
+      return Array.from(commands.values())
+    },
+    remove: (scope, id) => {
+      const commands = commandsOf(scope)
+      for (const [key, command] of commands) if (command["id"] === id) return commands.delete(key)
+      return false
+    }
+  }
+}
