@@ -30,8 +30,7 @@ export const versionOf = (
   context: CoreContext,
   e2ee: VoiceGrant["e2ee"],
   announced: number | undefined
-): number =>
-  context.profile.e2ee && e2ee !== "never" ? Math.min(newestVersion, Math.max(0, announced ?? 0)) : 0
+): number => context.profile.e2ee && e2ee !== "never" ? Math.min(newestVersion, Math.max(0, announced ?? 0)) : 0
 
 /**
  * @category models
