@@ -7,12 +7,14 @@
  * client to server             u8 op | payload
  * ```
  *
- * MLS structures stay opaque bytes here. `seq` counts together with the `seq` of the JSON messages, from 0.
+ * MLS structures stay opaque bytes here. `seq` counts together with the `seq` of the JSON messages, from 0. Like that one it
+ * exists from gateway version 8 on: below it both directions begin with `op` (seen by serenity-rs/serenity#3501).
  *
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import type { VoiceVersion } from "./VoicePayload.ts"
 
 const Uint16 = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 0xffff })))
 
@@ -232,18 +234,22 @@ export const decodeClient = (bytes: Uint8Array): Result.Result<ClientFrame, Fram
   }
 }
 
-const serverHeader = (frame: ServerFrame) => [frame.seq >>> 8, frame.seq & 0xff, frame.op]
+const serverHeader = (frame: ServerFrame, version: VoiceVersion) =>
+  version < 8 ? [frame.op] : [frame.seq >>> 8, frame.seq & 0xff, frame.op]
 
 /**
- * Writes a binary message of the voice gateway into bytes of its own. Fails with `OutOfRange` if `seq` or the transition
- * id is no unsigned 16-bit integer.
+ * Writes a binary message of the voice gateway into bytes of its own, as the version (8 unless given) has it: below 8 there
+ * is no `seq`. Fails with `OutOfRange` if `seq` or the transition id is no unsigned 16-bit integer.
  *
  * @category codecs
  * @since 0.1.0
  */
-export const encodeServer = (frame: ServerFrame): Result.Result<Uint8Array, FrameError> => {
+export const encodeServer = (
+  frame: ServerFrame,
+  version: VoiceVersion = 8
+): Result.Result<Uint8Array, FrameError> => {
   if (!isUint16(frame.seq)) return outOfRange(frame.op, "seq")
-  const header = serverHeader(frame)
+  const header = serverHeader(frame, version)
   switch (frame.op) {
     case 25:
       return Result.succeed(write(header, frame.externalSender))
@@ -263,8 +269,8 @@ export const encodeServer = (frame: ServerFrame): Result.Result<Uint8Array, Fram
 }
 
 /**
- * Reads a binary message of the voice gateway (the 2-byte `seq` prefix exists from gateway version 8 on). The byte fields
- * are views of `bytes`, not copies. Never throws; fails with `TooShort`, `UnknownOp` or `UnknownOperation`.
+ * Reads a binary message of the voice gateway as versions 8 and later have it, with its `seq`. The byte fields are views of
+ * `bytes`, not copies. Never throws; fails with `TooShort`, `UnknownOp` or `UnknownOperation`.
  *
  * @category codecs
  * @since 0.1.0

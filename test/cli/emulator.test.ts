@@ -179,7 +179,7 @@ describe("emulator", () => {
       const { text } = yield* start(["--tls", "--cert", file, "--token", "my-token", "--channel", "222"])
       assert.match(text, /gateway +wss:\/\/127\.0\.0\.1:\d+\n/)
       assert.match(text, /rest +https:\/\//)
-      assert.match(text, /voice +127\.0\.0\.1:\d+ +udp 127\.0\.0\.1:\d+ +region one\n/)
+      assert.match(text, /voice +localhost:\d+ +udp 127\.0\.0\.1:\d+ +region one\n/)
       assert.match(text, /channel +222\n/)
       assert.match(text, /token +my-token/)
       assert.include(text, file)

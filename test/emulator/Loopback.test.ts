@@ -60,7 +60,7 @@ describe("Loopback", () => {
       const discord = yield* Emulator.Emulator
       assert.match(discord.urls.gateway, /^wss:/)
       const { server } = yield* foreignVisit(Foreign.realWire(discord.urls.cert))
-      assert.match(server.endpoint, /^127\.0\.0\.1:\d+$/)
+      assert.match(server.endpoint, /^localhost:\d+$/)
 
       const token = Redacted.value((yield* discord.user("bot")).token)
       const rest = yield* get(`${discord.urls.rest}/gateway/bot`, {

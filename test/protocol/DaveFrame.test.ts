@@ -53,6 +53,13 @@ describe("vectors", () => {
     it(`server: ${name}`, () => {
       assert.deepStrictEqual(succeed(DaveFrame.encodeServer(frame)), wire)
       assert.deepStrictEqual(succeed(DaveFrame.decodeServer(wire)), frame)
+      for (const version of [8, 9] as const) {
+        assert.deepStrictEqual(succeed(DaveFrame.encodeServer(frame, version)), wire)
+      }
+      // as serenity-voice-model 0.3 reads them on version 4
+      for (const version of [4, 5, 6, 7] as const) {
+        assert.deepStrictEqual(succeed(DaveFrame.encodeServer(frame, version)), wire.subarray(2))
+      }
     })
   }
 

@@ -59,6 +59,11 @@ export interface Profile {
    * nothing is received then (discord/discord-api-docs#808); clients of today that only listen send none, and hear.
    */
   readonly audioToUnannounced: "forward" | "withhold"
+  /**
+   * The greatest SSRC that a client gets, 65536 to 4294967295. Discord's are small; from 2147483648 on it shows who takes them
+   * for numbers with a sign, as JDA 6.5 does.
+   */
+  readonly largestSsrc: number
   /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */
   readonly headerExtension: boolean
   /** The greatest RTP padding added to forwarded audio, in bytes, 0 to 255; 0 for none. */
@@ -144,6 +149,7 @@ export const today: Profile = {
   replayLimit: 1_000,
   audioBeforeSpeaking: "drop",
   audioToUnannounced: "forward",
+  largestSsrc: 0x7fff_ffff,
   headerExtension: true,
   maxPadding: 32,
   paddingRate: 0.1,

@@ -352,7 +352,8 @@ export const make = Effect.fnUntraced(
       )
       const socket = yield* listenUdp(options.ports.udp?.[index] ?? 0)
       const udp = { address: host, port: socket.address().port }
-      const endpoint = `${options.tls ? "" : "ws://"}${host}:${port}`
+      // JDA takes the endpoint for a URL, of which a number cannot be the scheme, and Discord's are names too
+      const endpoint = options.tls ? `localhost:${port}` : `ws://${host}:${port}`
       const server = yield* driver.call((core) => core.createVoiceServer({ region, endpoint, udp }))
       id = server
       datagrams.set(server, socket)

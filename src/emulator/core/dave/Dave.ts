@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { ClientFrame, ServerFrame } from "../../../protocol/DaveFrame.ts"
-import type { ClientMessage, ServerMessage, SessionDescription, VoiceVersion } from "../../../protocol/VoicePayload.ts"
+import type { ClientMessage, ServerMessage, SessionDescription } from "../../../protocol/VoicePayload.ts"
 import type { CoreContext, VoiceGrant, VoiceServerId } from "../CoreContext.ts"
 import type { Room, Session } from "../voice/Session.ts"
 import * as ExternalSender from "./ExternalSender.ts"
@@ -20,8 +20,8 @@ import type { Group as OneGroup, GroupView } from "./Model.ts"
 export const newestVersion = 1
 
 /**
- * The version that a session can have: none in channels that never have end-to-end encryption, nor below version 8 of the
- * voice gateway, whose binary messages have no `seq`.
+ * The version that a session can have: none in channels that never have end-to-end encryption. The version of the voice
+ * gateway does not matter: songbird 0.6 is encrypted on version 4 (serenity-rs/songbird#291).
  *
  * @category getters
  * @since 0.1.0
@@ -29,10 +29,8 @@ export const newestVersion = 1
 export const versionOf = (
   context: CoreContext,
   e2ee: VoiceGrant["e2ee"],
-  announced: number | undefined,
-  version: VoiceVersion
-): number =>
-  context.profile.e2ee && e2ee !== "never" && version >= 8 ? Math.min(newestVersion, Math.max(0, announced ?? 0)) : 0
+  announced: number | undefined
+): number => context.profile.e2ee && e2ee !== "never" ? Math.min(newestVersion, Math.max(0, announced ?? 0)) : 0
 
 /**
  * @category models

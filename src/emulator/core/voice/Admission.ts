@@ -62,7 +62,7 @@ export const identify = (
   }
   if (
     context.profile.e2ee && grant.e2ee === "required" &&
-    Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version, connection.version) === 0
+    Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version) === 0
   ) {
     return refuse(4017, "E2EE/DAVE protocol required.", "e2ee-required")
   }

@@ -66,7 +66,7 @@ export const make = (
     send: DaveMemberOptions["send"]
   ): { readonly version: number; readonly member: DaveMember | undefined } => {
     const demand = hooks.e2ee?.(channelId) ?? "optional"
-    const version = e2ee ? Dave.versionOf(context, demand, Dave.newestVersion, 8) : 0
+    const version = e2ee ? Dave.versionOf(context, demand, Dave.newestVersion) : 0
     const misbehaviour = misbehave ?? {}
     const member = version === 0 ? undefined : context.daveMember?.({ context, userId, channelId, misbehaviour, send })
     return { version: member === undefined ? 0 : version, member }

@@ -85,7 +85,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
 
   const allocateSsrc = (userId: UserId): Ssrc => {
     while (true) {
-      const ssrc = 2 + context.random.int(0xffff_fffa)
+      const ssrc = 2 + context.random.int(context.profile.largestSsrc - 5)
       // Two more belong to the video, and a 70-byte discovery starting with the SSRC must not look like a ping.
       const taken = [-2, -1, 0, 1, 2].some((step) => owners.has(ssrc + step))
       if (taken || ssrc >>> 16 === 0x1337) continue

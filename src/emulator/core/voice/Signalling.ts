@@ -163,7 +163,7 @@ export const make = (
     const session = roster.add(
       grant,
       { connection, sessionId: grant.sessionId, token: grant.token },
-      { version: Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version, connection.version) }
+      { version: Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version) }
     )
     wire.send(connection, readyOf(session.ssrc, udp))
     roster.introduce(session)

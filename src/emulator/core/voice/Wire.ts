@@ -40,7 +40,7 @@ const isBinary = (message: Message): message is DaveFrame.ServerFrame => {
 
 /** `undefined` if the version has no such message. */
 const encode = (version: VoiceVersion, message: Message): string | Uint8Array | undefined => {
-  if (isBinary(message)) return version < 8 ? undefined : Result.getOrUndefined(DaveFrame.encodeServer(message))
+  if (isBinary(message)) return Result.getOrUndefined(DaveFrame.encodeServer(message, version))
   return Result.getOrUndefined(encodeServer(version, message))
 }
 

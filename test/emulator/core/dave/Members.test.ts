@@ -70,7 +70,7 @@ describe("Members", () => {
     assert.deepStrictEqual(channel.counted("participant-"), [])
   })
 
-  it("encrypt nothing in a time that knows no end-to-end encryption, nor below version 8", () => {
+  it("encrypt nothing in a time that knows no end-to-end encryption", () => {
     const channel = makeChannel({ profile: { e2ee: false } })
     channel.join("a")
     channel.join("b")

@@ -26,10 +26,33 @@ describe("Negotiation", () => {
     assert.strictEqual(described({ max: 7 }, "required"), 1)
     assert.strictEqual(described({ version: 9 }, "required"), 1)
     assert.strictEqual(described({}, "never"), 0)
-    assert.strictEqual(described({ version: 7 }, "optional"), 0)
+    for (const version of today.versions) {
+      assert.strictEqual(described({ version }, "required"), 1)
+      assert.strictEqual(described({ version, max: 0 }, "required"), 4017)
+    }
     assert.strictEqual(described({ max: 0 }, "optional"), 0)
     assert.strictEqual(described({ max: 0 }, "required"), 4017)
     assert.strictEqual(described({}, "required", { ...today, e2ee: false }), undefined)
+  })
+
+  it("has members of every version of the gateway in one group, also where binary messages have no number", () => {
+    const world = makeWorld()
+    const clients = today.versions.map((version) => makeDaveClient(world, String(version), { version }))
+    for (const client of clients) {
+      client.enter()
+      settle(...clients.slice(0, clients.indexOf(client) + 1))
+    }
+    const [old] = clients
+    assert.isDefined(old)
+    assertTogether(world, view(world).epoch, ...clients)
+    assert.deepStrictEqual(old.log.filter((message) => "seq" in message && message.seq !== undefined), [])
+    // what a connection has missed is not replayed below version 8
+    old.drop()
+    old.comeBack()
+    settle(...clients)
+    assertTogether(world, view(world).epoch, ...clients)
+    assert.deepStrictEqual(clients.flatMap(({ errors }) => errors), [])
+    assert.deepStrictEqual(world.violations(), [])
   })
 
   it("sends the external sender after the session description, or before it", () => {

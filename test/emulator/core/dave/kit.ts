@@ -12,9 +12,9 @@ type Wire = ReturnType<typeof makeClient>
 /** A server's message as it stands on the wire. */
 export type Received =
   | { readonly op: number; readonly d: unknown; readonly seq: number | undefined }
-  | { readonly op: number; readonly seq: number; readonly body: Buffer }
+  | { readonly op: number; readonly seq: number | undefined; readonly body: Buffer }
 
-const read = (output: Output): Received | undefined => {
+const read = (output: Output, voiceVersion: number): Received | undefined => {
   if (output._tag === "Text") {
     const message: unknown = JSON.parse(output.text)
     const seq = field(message, "seq")
@@ -26,6 +26,7 @@ const read = (output: Output): Received | undefined => {
   }
   if (output._tag !== "Binary") return undefined
   const bytes = Buffer.from(output.bytes)
+  if (voiceVersion < 8) return { op: bytes.readUInt8(0), seq: undefined, body: bytes.subarray(1) }
   return { op: bytes.readUInt8(2), seq: bytes.readUInt16BE(0), body: bytes.subarray(3) }
 }
 
@@ -63,7 +64,8 @@ export const makeDaveClient = (
   options: { readonly max?: number; readonly version?: number } = {}
 ): DaveClient => {
   const max = options.max ?? 1
-  const wire = makeClient(world, user, options.version === undefined ? {} : { version: options.version })
+  const voiceVersion = options.version ?? 8
+  const wire = makeClient(world, user, { version: voiceVersion })
   const recognised = new Set<string>()
   const pending = new Map<number, number>()
   const log: Array<Received> = []
@@ -190,7 +192,7 @@ export const makeDaveClient = (
       const output = world.inbox(wire.connection)[at]
       if (output === undefined) return false
       at++
-      const message = read(output)
+      const message = read(output, voiceVersion)
       if (message === undefined) return true
       log.push(message)
       if (message.seq !== undefined) lastSeq = message.seq
@@ -219,7 +221,7 @@ export const makeDaveClient = (
     comeBack: () => {
       assert.strictEqual(wire.connect(), undefined)
       at = 0
-      wire.resume({ seq_ack: lastSeq })
+      wire.resume(voiceVersion < 8 ? {} : { seq_ack: lastSeq })
     },
     intercept: (_, body) => body,
     muteReady: false
