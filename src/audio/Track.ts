@@ -187,7 +187,8 @@ export const make = Effect.fnUntraced(function*<R>(
   const starveMs = Duration.toMillis(Duration.fromInputUnsafe(options.starveTimeout ?? "30 seconds"))
   const ended = yield* Deferred.make<TrackEnd>()
   const fork = Effect.runForkWith(context)
-  let state: TrackState = { _tag: "Buffering" }
+  let paused = options.paused ?? false
+  let state: TrackState = { _tag: paused ? "Paused" : "Buffering" }
   const states = Broadcast.make<TrackState>(1)
   const become = (next: TrackState): void => {
     state = next
@@ -198,7 +199,6 @@ export const make = Effect.fnUntraced(function*<R>(
 
   let loopsLeft = yield* Bounds.times(options.loop ?? 0)
   let looped = 0
-  let paused = options.paused ?? false
   let everStarted = false
   /** Of the monotonic clock, while the track waits for its source. */
   let hungryMs: number | undefined
