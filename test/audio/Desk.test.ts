@@ -81,15 +81,13 @@ describe("what a desk asks of its mix", () => {
       const ending = { ...ramp, end: true }
       desk.add(entryOf({ seat: seatOf({ gain: 0, ramp: ending }) }), undefined)
       assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 3, gain: 0, ...ending })
+      desk.setGain(entryOf({ input: 9, seat: seatOf({ gain: 0.75, ramp }) }))
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, gain: 0.75, ...ramp })
+      desk.add(entryOf({ seat: seatOf({ gain: 0.5 }) }), 7)
+      const atOnce = { rampMs: 0, curve: "linear", end: false } as const
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 4, gain: 0.5, ...atOnce })
       desk.setGain(entryOf({ input: 9, seat: seatOf({ gain: 0.5 }) }))
-      assert.deepStrictEqual(commands.at(-1), {
-        _tag: "Gain",
-        input: 9,
-        gain: 0.5,
-        rampMs: 0,
-        curve: "linear",
-        end: false
-      })
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, gain: 0.5, ...atOnce })
     }))
 
   it.effect("is to wait for another one, and to fade in, once", () =>
@@ -164,12 +162,46 @@ describe("what a desk knows of its mix", () => {
       mixed([b, 40, Playing])
       assert.deepStrictEqual(look(), [a])
       assert.strictEqual(a.heardMs, 20)
+      assert.isUndefined(desk.heardMs(a))
       mixed([b, 60, Playing | Over])
       look()
       const drained: Array<Seat.Entry> = []
       desk.drain((entry) => drained.push(entry))
       desk.drain((entry) => drained.push(entry))
       assert.deepStrictEqual(drained, [b])
+      const c = observed("c")
+      desk.add(c, undefined)
+      mixed([c, 20, Playing | Over])
+      assert.deepStrictEqual(look(), [])
+      // the driver has found nothing behind it
+      desk.starving(0, (entry) => drained.push(entry))
+      assert.deepStrictEqual(drained, [b, c])
+    }))
+
+  it.effect("is that one plays on whose ring was read to its end ahead of what is heard", () =>
+    Effect.gen(function*() {
+      const { desk, look, mixed, observed } = yield* make
+      const ring = ringOf(0)
+      ring.end()
+      const entry = observed("a", {}, { media: { format: "opus", ring } })
+      desk.add(entry, undefined)
+      for (let i = 1; i < 4; i++) {
+        mixed([entry, i * 20, Playing])
+        assert.deepStrictEqual(look(), [])
+      }
+    }))
+
+  it.effect("begins anew with one that was in another mix", () =>
+    Effect.gen(function*() {
+      const { desk, look, mixed, observed } = yield* make
+      const ring = ringOf(10)
+      for (let i = 0; i < 2; i++) ring.discard()
+      const entry = observed("a", {}, { media: { format: "opus", ring }, overAt: 0, heardMs: 7 })
+      desk.add(entry, undefined)
+      assert.strictEqual(entry.heardMs, 40)
+      mixed([entry, 60, Playing])
+      mixed([entry, 80, Playing])
+      assert.deepStrictEqual(look(), [])
     }))
 
   it.effect("is that one is over also where the frame that said so is forgotten", () =>
@@ -200,19 +232,24 @@ describe("what a desk knows of its mix", () => {
       look(1_000)
       desk.starving(1_020, () => {})
       desk.starving(1_040, () => {})
+      look(1_060)
       mixed([a, 40, Playing])
-      look(1_081)
-      assert.deepStrictEqual([a.seat.missed, b.seat.missed], [3, 0])
+      look(1_619)
+      assert.deepStrictEqual([a.seat.missed, b.seat.missed], [30, 0])
       mixed([a, 60, Playing])
-      look(1_200)
-      assert.strictEqual(a.seat.missed, 3)
+      look(1_700)
+      assert.strictEqual(a.seat.missed, 30)
+      desk.starving(1_720, () => {})
+      mixed([a, 60, Playing])
+      look(1_740)
+      assert.strictEqual(a.seat.missed, 31)
       // where there is nothing to mix it is not the mix that is late
       writer.setIdle(true)
-      desk.starving(1_220, () => {})
+      desk.starving(1_760, () => {})
       assert.deepStrictEqual(told, ["a TrackStarted", "a TrackStarving"])
       mixed([a, 80, Playing])
-      look(1_300)
-      assert.deepStrictEqual([a.seat.missed, told.at(-1)], [3, "a TrackRecovered"])
+      look(1_800)
+      assert.deepStrictEqual([a.seat.missed, told.at(-1)], [31, "a TrackRecovered"])
     }))
 
   it.effect("is who goes on by itself when it has ended", () =>
