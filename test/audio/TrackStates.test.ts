@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Fiber, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { AudioSource, OpusFrame } from "../../src/audio/AudioSource.ts"
-import type * as Track from "../../src/audio/Track.ts"
+import type { Place } from "../../src/audio/Place.ts"
+import * as Track from "../../src/audio/Track.ts"
 import * as FakeConnection from "./FakeConnection.ts"
 import { frameOf, indexOf, play, sourceOf } from "./numbers.ts"
 
@@ -227,6 +228,61 @@ describe("what a track tells", () => {
       const track = yield* fake.play(sourceOf(0), { paused: true })
       yield* TestClock.adjust("20 millis")
       assert.deepStrictEqual(yield* track.state, { _tag: "Ended", end: { _tag: "Finished" } })
+    }))
+})
+
+describe("what a track asks of its place", () => {
+  /** A place that notes what is asked of it. */
+  const spied = (place: Place) => {
+    const attached: Array<Parameters<Place["attach"]>[1]> = []
+    const gains: Array<readonly [gain: number, rampMs: number]> = []
+    const spy: Place = {
+      ...place,
+      attach: (media, options) => {
+        attached.push(options)
+        return place.attach(media, options)
+      },
+      setGain: (gain, rampMs) => Effect.sync(() => void gains.push([gain, rampMs]))
+    }
+    return { spy, attached, gains }
+  }
+
+  it.effect("is to know how much is left, where that is known and it is the last pass", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const { attached, spy } = spied(fake.place())
+      const track = yield* Track.make(sourceOf(100), spy, { loop: 1 })
+      yield* play(fake, 10)
+      const [first] = attached
+      assert.isUndefined(first?.remainingMs())
+      yield* track.loop(0)
+      assert.strictEqual(first?.remainingMs(), 2_000 - 10 * 20)
+      yield* track.seek("1500 millis")
+      yield* play(fake, 5)
+      // what begins in the middle of something must not click
+      assert.deepStrictEqual(attached.map(({ cutIn }) => cutIn), [false, true])
+      assert.strictEqual(attached[1]?.remainingMs(), 400)
+
+      const queue = yield* Queue.unbounded<OpusFrame>()
+      const live = spied((yield* FakeConnection.make).place())
+      yield* Track.make(liveOf(queue), live.spy)
+      yield* Queue.offerAll(queue, numbers(0, 20).map(frameOf))
+      yield* TestClock.adjust("20 millis")
+      assert.lengthOf(live.attached, 1)
+      assert.isUndefined(live.attached[0]?.remainingMs())
+    }))
+
+  it.effect("is to change its level within 20 ms, or as long as it is told", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const { gains, spy } = spied(fake.place())
+      const track = yield* Track.make(sourceOf(100), spy)
+      yield* track.volume(0.5)
+      yield* track.volume(2, { ramp: "1 second" })
+      yield* track.fade(0, "3 seconds")
+      yield* track.stop
+      yield* track.volume(1)
+      assert.deepStrictEqual(gains, [[0.5, 20], [2, 1_000], [0, 3_000]])
     }))
 })
 
