@@ -49,7 +49,13 @@ const make = async (lookahead = 0) => {
     }
     return frames
   }
-  return { mix, ring, heard: Heard.reader(heard), broken, all, codec }
+  /** Takes the frames that there are. */
+  const taken = (): ReadonlyArray<ReadonlyArray<number>> => {
+    const frames: Array<ReadonlyArray<number>> = []
+    while (ring.read(into, 0) >= 0) frames.push([...into.subarray(0, 3)])
+    return frames
+  }
+  return { mix, ring, heard: Heard.reader(heard), broken, all, taken, codec }
 }
 
 describe("a mix", () => {
@@ -100,6 +106,69 @@ describe("a mix", () => {
       [40, 40, 40],
       [40, 40, 40]
     ])
+  })
+
+  it("breaks with what its codec throws, once", async () => {
+    const { all, broken, mix, ring } = await make()
+    // so loud that it is bent to full scale
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(-1, 5 * 960), { gain: 4 }) })
+    assert.deepStrictEqual(all(), [])
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.5, 960)) })
+    mix.fill()
+    assert.deepStrictEqual(broken, ["no sound"])
+    assert.isFalse(ring.isEnded())
+  })
+
+  it("is idle where nothing comes, after what dies away, and goes on with what comes", async () => {
+    const { heard, mix, ring, taken } = await make()
+    const pcm = PcmRing.make(100)
+    pcm.write(new Float32Array(1_920).fill(0.5), 0)
+    mix.command({ _tag: "Add", input: inputOf(1, pcm) })
+    ring.discard()
+    for (let i = 0; i < 10; i++) mix.fill()
+    // what was heard last dies away
+    assert.deepStrictEqual(taken(), [[50, 50, 50], [50, 0, 0]])
+    assert.isTrue(heard.isIdle())
+    pcm.write(new Float32Array(1_920 * 2).fill(0.25), 0)
+    for (let i = 0; i < 10; i++) mix.fill()
+    assert.deepStrictEqual(taken().slice(-2), [[0, 25, 25], [25, 25, 25]])
+    // who is paused is heard no more, and its time does not pass
+    pcm.write(new Float32Array(1_920 * 2).fill(0.25), 0)
+    mix.command({ _tag: "Pause", input: 1, paused: true })
+    for (let i = 0; i < 10; i++) mix.fill()
+    taken()
+    assert.isTrue(heard.isIdle())
+    assert.isAbove(pcm.available(), 0)
+    assert.isFalse(ring.isEnded())
+    pcm.end()
+    mix.command({ _tag: "Remove", input: 1 })
+    mix.command({ _tag: "Remove", input: 77 })
+    for (let i = 0; i < 10; i++) mix.fill()
+    assert.isTrue(ring.isEnded())
+  })
+
+  it("gives way to Opus that is alone and as it is, at the frame behind its last one", async () => {
+    const { heard, mix, ring, taken } = await make(480)
+    const frames = FrameRing.make()
+    for (let i = 1; i <= 40; i++) frames.write(FakeCodec.packetOf(i / 100), 960)
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Add", input: { ...inputOf(1, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.5, 5 * 960)) })
+    await new Promise(setImmediate)
+    ring.discard()
+    const made: Array<ReadonlyArray<number>> = []
+    for (let i = 0; i < 100 && !ring.isDrained(); i++) {
+      mix.fill()
+      made.push(...taken())
+    }
+    assert.isTrue(heard.isEnded())
+    assert.strictEqual(heard.successor(), 1)
+    // ten frames of nothing else
+    assert.lengthOf(made, 15)
+    assert.strictEqual(frames.framesRead(), 15)
+    // the last frame ends with the beginning of what follows
+    assert.deepStrictEqual(made.slice(-2), [[14, 15, 15], [15, 16, 16]])
+    assert.deepStrictEqual(made[0], [51, 52, 52])
   })
 
   it("frees all that it has used, and does nothing any more when it is closed", async () => {

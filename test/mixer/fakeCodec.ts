@@ -23,7 +23,7 @@ export const decoderOf = (samples: number, made = -1): FloatDecoder & { readonly
   }
 }
 
-/** Its packets say what the first, the middle and the last sample of their sound are, in hundredths. */
+/** Its packets say what the first, the middle and the last sample of their sound are, in hundredths. It throws for one that begins with -1. */
 export const make = (lookahead = 0): FloatCodec & { readonly open: () => number; readonly used: () => number } => {
   let open = 0
   let used = 0
@@ -44,6 +44,7 @@ export const make = (lookahead = 0): FloatCodec & { readonly open: () => number;
       Promise.resolve(count({
         lookahead,
         encode: (pcm: Float32Array) => {
+          if (pcm[0] === -1) throw new Error("no sound")
           const packet = new Uint8Array(3)
           packet.set([0, 960, 1_918].map((at) => Math.round((pcm[at] ?? 0) * 100)))
           return packet
