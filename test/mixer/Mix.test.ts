@@ -171,6 +171,18 @@ describe("a mix", () => {
     assert.deepStrictEqual(made[0], [51, 52, 52])
   })
 
+  it("does what it is told in order, also while it waits for a decoder", async () => {
+    const { all, mix } = await make()
+    const frames = FrameRing.make()
+    for (let i = 0; i < 4; i++) frames.write(FakeCodec.packetOf(0.8), 960)
+    frames.end()
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Add", input: { ...inputOf(1, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
+    mix.command({ _tag: "Gain", input: 1, gain: 0.5, rampMs: 0, curve: "linear", end: false })
+    await new Promise(setImmediate)
+    assert.deepStrictEqual(all(), Array.from({ length: 4 }, () => [40, 40, 40]))
+  })
+
   it("frees all that it has used, and does nothing any more when it is closed", async () => {
     const { codec, mix, ring } = await make()
     const frames = FrameRing.make()
