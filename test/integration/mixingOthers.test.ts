@@ -6,7 +6,7 @@ import * as Rig from "./rig.ts"
 
 const frame = 960
 
-describe("a track among others", () => {
+describe("a track, and others", () => {
   it.effect("goes on without a gap when another one is stopped", () =>
     Effect.gen(function*() {
       const { sound, value } = yield* Rig.run(Effect.gen(function*() {
@@ -35,6 +35,7 @@ describe("a track among others", () => {
         const low = yield* Hearing.encode(Hearing.sine(440), 3_000)
         const high = yield* Hearing.encode(Hearing.sine(1_000), 4_000)
         const first = yield* session.play(AudioSource.fromFrames(low))
+        yield* Effect.sleep("500 millis")
         const second = yield* session.play(AudioSource.fromFrames(high), { after: first, crossfade: "1 second" })
         const ends = [yield* first.awaitEnd, yield* second.awaitEnd]
         yield* Effect.sleep("1 second")
@@ -70,5 +71,20 @@ describe("a track among others", () => {
       assert.strictEqual(first._tag, "Finished")
       assert(second._tag === "Failed")
       assert.strictEqual(second.error.reason._tag, "CodecUnavailable")
+    }))
+
+  it.effect("has its level from its first frame on, also where it is alone", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* Rig.run(Effect.gen(function*() {
+        const guest = yield* Rig.guest()
+        const session = yield* Rig.join("lobby")
+        const frames = yield* Hearing.encode(Hearing.sine(440), 1_000)
+        const track = yield* session.play(AudioSource.fromFrames(frames), { gain: 0.25 })
+        yield* track.awaitEnd
+        yield* Effect.sleep("1 second")
+        return { sound: yield* Hearing.decode(yield* guest.heard) }
+      })).pipe(Effect.provide(Rig.memory()))
+      assert.isAbove(Hearing.levelOf(sound.left, 440, 3 * frame, 5 * frame), 0.07)
+      for (const value of sound.left.subarray(0, 20 * frame)) assert.isBelow(Math.abs(value), 0.1)
     }))
 })
