@@ -100,4 +100,21 @@ describe("Station", () => {
       const after = yield* early.session.play(station.source)
       assert.strictEqual((yield* after.awaitEnd)._tag, "Finished")
     })).pipe(Effect.provide(world)))
+
+  it.effect("keeps for one that falls behind the last of what it was told to, and counts the rest", () =>
+    Rig.run(Effect.gen(function*() {
+      for (const [buffer, kept] of [["310 millis", 16], [0, 10]] as const) {
+        const station = yield* Station.make({ buffer })
+        const opened = yield* Effect.orDie(station.source.open)
+        assert(opened.format === "opus")
+        const frames = Rig.frames(100)
+        yield* station.play(AudioSource.fromFrames(frames))
+        yield* Effect.sleep("4 seconds")
+        const got = yield* Effect.orDie(opened.pull)
+        // five frames of silence close it
+        const expected = [...Rig.payloads(frames), ...Array.from({ length: 5 }, () => Rig.silence)].slice(-kept)
+        assert.deepStrictEqual(got.map(({ data }) => data), expected)
+        assert.strictEqual(station.dropped(), 105 - kept)
+      }
+    })).pipe(Effect.provide(world)))
 })

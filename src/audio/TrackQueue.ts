@@ -248,7 +248,11 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     back: Effect.gen(function*() {
       const last = line.recall()
       if (last === undefined) return playingNow()
-      yield* order.replace(() => line.return(last, order.current()?.item))
+      if (order.current() === undefined) {
+        // at once: what is being opened, and may hang, would be opened again before it
+        line.return(last, undefined)
+        journal.changed()
+      } else yield* order.replace(() => line.return(last, order.current()?.item))
       return yield* order.end("back")
     }),
     shuffle: Effect.gen(function*() {

@@ -107,6 +107,8 @@ export const make = Effect.gen(function*() {
   const alone: PlaceOptions = { gain: 1, fadeInMs: 0, duck: undefined, after: undefined, crossfadeMs: 0 }
   return {
     connection,
+    /** A place of a player on this connection. */
+    place: () => player.place(alone),
     /** A track of a player on this connection. */
     play: <R>(source: AudioSource<R>, options?: Track.TrackOptions) => Track.make(source, player.place(alone), options),
     log,

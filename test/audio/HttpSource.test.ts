@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule, type Scope } from "effect"
+import { Effect, Schedule } from "effect"
 import { readFileSync } from "node:fs"
-import * as Http from "node:http"
 import * as Net from "node:net"
 import type { AddressInfo } from "node:net"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as HttpSource from "../../src/audio/HttpSource.ts"
+import { serve, song } from "./httpServer.ts"
 import { collect } from "./listen.ts"
 
-const song = readFileSync(new URL("files/chirp.opus.ogg", import.meta.url))
 const mp3 = readFileSync(new URL("files/chirp.mp3", import.meta.url))
 const m4a = readFileSync(new URL("files/chirp.m4a", import.meta.url))
 
@@ -18,111 +18,6 @@ const quick = {
 
 /** For servers that stall. */
 const hasty = { ...quick, stallTimeout: "200 millis" } as const
-
-/** How a server behaves; each request is noted. */
-interface Conduct {
-  body: Buffer
-  /** For each request in turn; then `body`. */
-  bodies: Array<Buffer>
-  ranges: boolean
-  etag: string | undefined
-  /** Bytes that an answer has at most, before its connection is cut or stalls, for each request in turn; then all. */
-  cuts: Array<number>
-  atCut: "drop" | "stall"
-  status: Array<number>
-  lengths: boolean
-  headers: Record<string, string>
-  /** The most bytes of one answer to a range. */
-  most: number
-  /** Whether an answer to a condition says the validator again. */
-  isRepeated: boolean
-  /** Whether a part says how long the whole is. */
-  sizes: boolean
-}
-
-interface Server {
-  readonly url: string
-  readonly conduct: Conduct
-  /** The ranges that were asked for. */
-  readonly asked: Array<string>
-  readonly authorizations: Array<string | undefined>
-  /** Answers that are not over. */
-  readonly open: () => number
-}
-
-const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Scope> =>
-  Effect.gen(function*() {
-    const state: Conduct = {
-      body: song,
-      bodies: [],
-      ranges: true,
-      etag: "\"one\"",
-      cuts: [],
-      atCut: "drop",
-      status: [],
-      lengths: true,
-      headers: {},
-      most: Infinity,
-      isRepeated: true,
-      sizes: true,
-      ...conduct
-    }
-    const asked: Array<string> = []
-    const authorizations: Array<string | undefined> = []
-    const server = Http.createServer((request, response) => {
-      asked.push(request.headers.range ?? "")
-      authorizations.push(request.headers.authorization)
-      const status = state.status.shift()
-      if (status !== undefined && status !== 200) return response.writeHead(status).end("no")
-      const body = state.bodies.shift() ?? state.body
-      const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "")
-      const condition = request.headers["if-range"]
-      const partial = state.ranges && range !== null && (condition === undefined || condition === state.etag)
-      const start = partial ? Number(range[1]) : 0
-      const end = partial && range[2] !== "" ? Number(range[2]) + 1 : body.length
-      const part = body.subarray(start, Math.min(end, body.length, partial ? start + state.most : Infinity))
-      if (partial && part.length === 0) return response.writeHead(416).end()
-      response.writeHead(partial ? 206 : 200, {
-        ...state.headers,
-        ...(state.lengths ? { "content-length": part.length } : {}),
-        ...(state.etag === undefined || (condition !== undefined && partial && !state.isRepeated)
-          ? {}
-          : { etag: state.etag }),
-        ...(partial
-          ? { "content-range": `bytes ${start}-${start + part.length - 1}/${state.sizes ? state.body.length : "*"}` }
-          : {})
-      })
-      const cut = state.cuts.shift()
-      if (cut === undefined || cut >= part.length) return response.end(part)
-      response.write(part.subarray(0, cut), () => {
-        if (state.atCut === "drop") setTimeout(() => response.destroy(), 20)
-      })
-    })
-    const answers = new Set<unknown>()
-    server.on("request", (_, response) => {
-      answers.add(response)
-      response.on("close", () => answers.delete(response))
-    })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => {
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.closeAllConnections()
-          server.close(() => resume(Effect.void))
-        })
-    )
-    // a server that listens on TCP has an address of this kind
-    const { port } = server.address() as AddressInfo
-    return {
-      url: `http://127.0.0.1:${port}/music/a%20song.ogg?token=secret`,
-      conduct: state,
-      asked,
-      authorizations,
-      open: () => answers.size
-    }
-  })
 
 const whole = Effect.map(collect(AudioSource.fromBytes(song)), ({ frames }) => frames)
 
@@ -385,4 +280,56 @@ describe("fromUrl", () => {
       const played = yield* collect(AudioSource.fromUrl(server.url, quick))
       assert.deepStrictEqual([played.end, played.frames], ["Done", yield* whole])
     }))
+
+  it.live("reads any part, and goes on from any place, at which it asks only if it is not there", () =>
+    Effect.gen(function*() {
+      const body = Buffer.from(Uint8Array.from({ length: 2_000_000 }, (_, i) => i % 251))
+      const { length } = body
+      for (const most of [Infinity, 7_000]) {
+        const server = yield* serve({ body, most })
+        const source = yield* HttpSource.open(server.url, quick)
+        const { next, random, seek } = source
+        assert(random !== undefined && seek !== undefined)
+        assert.strictEqual(random.size, length)
+        const parts = [[0, 1], [9_000, 20_000], [length - 5, length], [length - 5, length + 5], [-3, 4], [
+          5,
+          5
+        ]] as const
+        for (const [start, end] of parts) {
+          const part = yield* random.read(start, end)
+          assert.deepStrictEqual([...part], [...body.subarray(Math.max(0, start), end)], `${start} to ${end}`)
+        }
+        let at = 0
+        for (const place of [0, 1_000, length - 10, 20_000]) {
+          yield* seek(place)
+          at = place
+          const bytes = (yield* next) ?? new Uint8Array()
+          assert.isAbove(bytes.length, 0)
+          assert.deepStrictEqual([...bytes], [...body.subarray(at, at + bytes.length)])
+          at += bytes.length
+        }
+        const { length: asked } = server.asked
+        yield* seek(at)
+        assert.deepStrictEqual((yield* next)?.slice(0, 1), new Uint8Array(body.subarray(at, at + 1)))
+        // it stands there already
+        if (most === Infinity) assert.strictEqual(server.asked.length, asked)
+        yield* seek(length)
+        assert.isUndefined(yield* next)
+        assert.isUndefined(yield* next)
+        yield* seek(length - 1)
+        assert.deepStrictEqual(yield* next, new Uint8Array(body.subarray(-1)))
+      }
+    }).pipe(Effect.scoped))
+
+  it.live("does not pass over in a station what was heard of it", () =>
+    Effect.gen(function*() {
+      const server = yield* serve({ body: mp3, ranges: false, lengths: false, cuts: [30_000] })
+      const source = yield* HttpSource.open(server.url, { ...quick, live: true })
+      assert.deepStrictEqual([source.live, source.random, source.seek], [true, undefined, undefined])
+      const all = Effect.gen(function*() {
+        while ((yield* source.next) !== undefined) { /* to its end */ }
+      })
+      assert.match((yield* Effect.flip(all)).message, /the connection was cut/)
+      assert.strictEqual(server.asked.length, 1)
+    }).pipe(Effect.scoped))
 })

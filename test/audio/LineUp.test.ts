@@ -22,6 +22,18 @@ describe("LineUp", () => {
     assert.deepStrictEqual(line.upcoming(), ["d", "a", "b", "e"])
   })
 
+  it("is put in another order, cleared, and repeated in another way", () => {
+    const line = of("off", "a", "b", "c")
+    line.arrange(["c", "a", "b"])
+    assert.deepStrictEqual(line.upcoming(), ["c", "a", "b"])
+    line.clear()
+    assert.deepStrictEqual(line.upcoming(), [])
+    assert.isUndefined(line.next("a"))
+    line.setRepeat("all")
+    assert.strictEqual(line.repeat(), "all")
+    assert.strictEqual(line.next("a"), "a")
+  })
+
   for (
     const [repeat, next, after] of [
       ["off", "b", ["b"]],

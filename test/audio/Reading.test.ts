@@ -98,4 +98,112 @@ describe("Reading", () => {
         assert.strictEqual(yield* readyMs(format, 400, {}, undefined, 3), 80)
       }
     }).pipe(Effect.scoped))
+
+  describe("of PCM", () => {
+    /** Samples whose value is their place, in pieces of 100 ms. */
+    const counting = (totalMs: number, landedMs: number): AudioSource.OpenPcm => {
+      let atMs = landedMs
+      return {
+        format: "pcm",
+        durationMs: totalMs,
+        tags: {},
+        pull: Effect.suspend(() => {
+          if (atMs >= totalMs) return Cause.done()
+          const from = atMs * 48
+          atMs += 100
+          return Effect.succeed(Float32Array.from({ length: 9_600 }, (_, i) => from + (i >> 1)))
+        })
+      }
+    }
+
+    const read = (opened: AudioSource.OpenSource, fromMs: number, landedMs: number, passes = 0) =>
+      Effect.gen(function*() {
+        let left = passes
+        const reading = Reading.make({
+          clock: yield* Clock.Clock,
+          name: "counting",
+          opened,
+          open: Effect.sync(() => counting(500, 0)),
+          fromMs,
+          landedMs,
+          bufferMs: 300,
+          leadMs: undefined,
+          heardMs: () => undefined,
+          onReady: Effect.void,
+          again: Effect.sync(() => left-- > 0)
+        })
+        yield* Effect.forkScoped(reading.run, { startImmediately: true })
+        const { media } = reading
+        assert(media.format === "pcm")
+        const { ring } = media
+        const firstMs = reading.positionMs()
+        const values: Array<number> = []
+        const into = new Float32Array(1_920)
+        while (!ring.isDrained()) {
+          assert.isAtMost(ring.bufferedMs(), 300)
+          const count = ring.read(into, 0, 960)
+          for (let i = 0; i < count; i++) {
+            assert.strictEqual(into[i * 2], into[i * 2 + 1])
+            values.push(into[i * 2] ?? NaN)
+          }
+          yield* TestClock.adjust("20 millis")
+        }
+        return { reading, firstMs, values }
+      })
+
+    it.effect("begins with the sample that was sought, and goes on without a hole", () =>
+      Effect.gen(function*() {
+        const { firstMs, reading, values } = yield* read(counting(1_000, 200), 315, 200)
+        assert.strictEqual(firstMs, 315)
+        assert.deepStrictEqual(values, Array.from({ length: 685 * 48 }, (_, i) => 315 * 48 + i))
+        assert.strictEqual(reading.positionMs(), 1_000)
+        assert.isTrue(reading.isComplete())
+      }).pipe(Effect.scoped))
+
+    it.effect("is at the end of a source that is shorter than the place that was sought", () =>
+      Effect.gen(function*() {
+        const { firstMs, values } = yield* read(counting(500, 0), 2_000, 0)
+        assert.deepStrictEqual([firstMs, values.length], [500, 0])
+      }).pipe(Effect.scoped))
+
+    it.effect("tells places anew in each pass", () =>
+      Effect.gen(function*() {
+        const { reading, values } = yield* read(counting(500, 0), 200, 0, 2)
+        assert.strictEqual(values.length, 1_300 * 48)
+        const start = values.lastIndexOf(0)
+        assert.strictEqual(start, 800 * 48)
+        assert.strictEqual(reading.positionMs(), 500)
+        assert.strictEqual(reading.takenMs(), 500)
+      }).pipe(Effect.scoped))
+
+    it.effect("refuses samples that are not of two channels, and another format in the next pass", () =>
+      Effect.gen(function*() {
+        const odd: AudioSource.OpenPcm = { ...counting(500, 0), pull: Effect.succeed(new Float32Array(961)) }
+        const { reading } = yield* read(odd, 0, 0)
+        assert.match(String(reading.failure()), /961 samples are not of two channels/)
+        assert.isFalse(reading.isComplete())
+        const opus: AudioSource.OpenOpus = {
+          format: "opus",
+          channels: 2,
+          durationMs: undefined,
+          tags: {},
+          pull: Cause.done()
+        }
+        const other = Reading.make({
+          clock: yield* Clock.Clock,
+          name: "changing",
+          opened: opus,
+          open: Effect.sync(() => counting(500, 0)),
+          fromMs: 0,
+          landedMs: 0,
+          bufferMs: undefined,
+          leadMs: undefined,
+          heardMs: () => undefined,
+          onReady: Effect.void,
+          again: Effect.succeed(true)
+        })
+        yield* other.run
+        assert.match(String(other.failure()), /it was opus before and is pcm now/)
+      }).pipe(Effect.scoped))
+  })
 })

@@ -1,34 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Fiber, Queue, Scope, Stream } from "effect"
+import { Effect, Fiber, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { type AudioSource, fromFrames, type OpusFrame } from "../../src/audio/AudioSource.ts"
 import * as Track from "../../src/audio/Track.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as FakeConnection from "./FakeConnection.ts"
-
-const frameOf = (index: number): OpusFrame => ({ data: Uint8Array.of(index & 0xff, index >> 8), samples: 960 })
+import { frameOf, indexOf, play, sourceOf } from "./numbers.ts"
 
 const silent: OpusFrame = { data: Uint8Array.of(0xf8, 0xff, 0xfe), samples: 960 }
-
-/** A source of `count` frames, in batches of `batch`. */
-const sourceOf = (count: number, batch = 4): AudioSource => ({
-  name: "numbers",
-  open: Effect.sync(() => {
-    let next = 0
-    return {
-      format: "opus",
-      durationMs: count * 20,
-      tags: {},
-      channels: 2,
-      pull: Effect.suspend(() => {
-        if (next >= count) return Cause.done()
-        const frames = Array.from({ length: Math.min(batch, count - next) }, (_, i) => frameOf(next + i))
-        next += frames.length
-        return Effect.succeed(frames)
-      })
-    }
-  })
-})
 
 const failing = (after: number): AudioSource => ({
   name: "broken",
@@ -49,16 +28,6 @@ const failing = (after: number): AudioSource => ({
     }
   })
 })
-
-const indexOf = ({ data }: { readonly data: Uint8Array }) => (data[0] ?? 0) + ((data[1] ?? 0) << 8)
-
-/** Lets time pass in the track and the driver together. */
-const play = (fake: Effect.Success<typeof FakeConnection.make>, frames: number) =>
-  Effect.forEach(
-    Array.from({ length: frames }),
-    () => Effect.andThen(fake.steps(1), TestClock.adjust("20 millis")),
-    { discard: true }
-  )
 
 describe("Track", () => {
   it.effect("plays every frame of its source once, in order, and finishes", () =>

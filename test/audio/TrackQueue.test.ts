@@ -1,102 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
-import type { AudioSource } from "../../src/audio/AudioSource.ts"
-import type { Track, TrackEnd } from "../../src/audio/Track.ts"
 import * as TrackQueue from "../../src/audio/TrackQueue.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
-
-const failed = (source: string) =>
-  VoiceError.make(new VoiceError.SourceFailed({ source, kind: "NotFound", positionMs: 0, detail: "it is not there" }))
-
-/** What the fake player knows of a source by its name. */
-interface Disc {
-  readonly lengthMs: number | undefined
-  readonly says?: "fails" | "breaks" | "hangs"
-}
-
-/** Tracks that play for their length on the test's clock; one that is `after` another begins when that ends. */
-const makePlayer = (discs: Record<string, Disc>) => {
-  const log: Array<string> = []
-  const open = new Set<string>()
-  let over: VoiceError.VoiceError | undefined
-
-  const play: TrackQueue.Player["play"] = (source, options) =>
-    Effect.gen(function*() {
-      const { name } = source
-      const disc = discs[name] ?? assert.fail(`no disc ${name}`)
-      if (over !== undefined) return yield* over
-      if (disc.says === "fails") return yield* failed(name)
-      if (disc.says === "hangs") return yield* Effect.never
-      open.add(name)
-      log.push(`open ${name} at ${yield* Clock.currentTimeMillis}`)
-      const ended = yield* Deferred.make<TrackEnd>()
-      let startedMs: number | undefined
-      let end: TrackEnd | undefined
-      const scope = yield* Scope.make()
-      const finish = (how: TrackEnd): Effect.Effect<void> =>
-        Effect.suspend(() => {
-          if (end !== undefined) return Effect.void
-          end = how
-          open.delete(name)
-          log.push(`${how._tag} ${name}`)
-          return Effect.andThen(Deferred.succeed(ended, how), Scope.close(scope, Exit.void))
-        })
-      const run = Effect.gen(function*() {
-        if (options.after !== undefined) yield* options.after.awaitEnd
-        if (end !== undefined) return
-        startedMs = yield* Clock.currentTimeMillis
-        log.push(`play ${name} at ${startedMs}`)
-        if (disc.lengthMs === undefined) return
-        yield* Effect.sleep(disc.lengthMs)
-        yield* Effect.forkDetach(finish(
-          disc.says === "breaks" ? { _tag: "Failed", error: failed(name) } : { _tag: "Finished" }
-        ))
-      })
-      yield* Effect.forkIn(run, scope, { startImmediately: true })
-      // the parts that a queue looks at
-      const track: Partial<Track> = {
-        name,
-        durationMs: disc.lengthMs,
-        state: Effect.sync(() => end === undefined ? { _tag: "Playing" } : { _tag: "Ended", end }),
-        position: Effect.map(Clock.currentTimeMillis, (now) => startedMs === undefined ? 0 : now - startedMs),
-        stop: finish({ _tag: "Stopped" }),
-        awaitEnd: Deferred.await(ended)
-      }
-      // nothing else of a track is used
-      return track as Track
-    })
-
-  return {
-    player: { play },
-    log,
-    open,
-    end: (error: VoiceError.VoiceError) => {
-      over = error
-    }
-  }
-}
-
-const source = (name: string): AudioSource => ({ name, open: Effect.die("the player does not open it") })
-
-const names = (entries: ReadonlyArray<TrackQueue.Entry>) => entries.map(({ name }) => name).join("")
-
-const minute = { lengthMs: 60_000 }
-
-const shown = (queue: TrackQueue.TrackQueue) =>
-  Effect.map(
-    queue.contents,
-    ({ current, history, upcoming }) => `${names(history)}|${current?.entry.name ?? "-"}|${names(upcoming)}`
-  )
-
-const setup = (discs: Record<string, Disc>, options?: TrackQueue.QueueOptions) =>
-  Effect.gen(function*() {
-    const rig = makePlayer(discs)
-    const queue = yield* TrackQueue.make(rig.player, options)
-    const ids = new Map<string, number>()
-    for (const name of Object.keys(discs)) ids.set(name, (yield* queue.add(source(name))).id)
-    return { ...rig, queue, id: (name: string) => ids.get(name) ?? assert.fail(name) }
-  })
+import { makePlayer, minute, names, setup, shown, source } from "./FakePlayer.ts"
 
 describe("TrackQueue", () => {
   it.effect("plays in order, opens the next ahead, and is idle at the end", () =>
@@ -283,11 +190,11 @@ describe("TrackQueue", () => {
   it.effect("fades as it was told last", () =>
     Effect.gen(function*() {
       const { log, queue } = yield* setup({ a: minute, b: minute, c: minute }, { crossfade: "5 seconds" })
-      yield* TestClock.adjust("44 seconds")
-      yield* queue.setCrossfade("20 seconds")
+      yield* TestClock.adjust("39 seconds")
+      yield* queue.setCrossfade("10 seconds")
       yield* TestClock.adjust("1 second")
-      // twenty seconds before its end, and ten ahead
-      assert.include(log, "open b at 45000")
+      // ten seconds before its end, and ten ahead
+      assert.include(log, "open b at 40000")
     }))
 
   it.effect("waits for nothing that hangs while it is opened: not to skip it, nor to stop, remove and add", () =>

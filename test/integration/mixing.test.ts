@@ -331,7 +331,11 @@ describe("mixing", () => {
           yield* Effect.sleep("400 millis")
           assert.strictEqual((yield* second.state)._tag, "Playing")
           assert.strictEqual(yield* second.position, 400)
+          assert.strictEqual((yield* second.metrics).sent, 20)
           yield* second.awaitEnd
+          for (const { metrics } of [first, second]) {
+            assert.deepStrictEqual(yield* metrics, { sent: 50, late: 0, missed: 0, concealed: 0 })
+          }
         })
       )
       assert.deepStrictEqual(sound.gaps, [])

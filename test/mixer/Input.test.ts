@@ -2,36 +2,38 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Heard from "../../src/mixer/Heard.ts"
 import { Input, unit } from "../../src/mixer/Input.ts"
 
-/** An input whose source gives half of full scale, as long as there is something. */
-const make = () => {
-  const state = { left: Infinity }
+/** An input whose source gives half of full scale on its left, as long as there is something. */
+const make = (gain = 1, fadeInMs = 0, made?: Float32Array) => {
+  const state = { left: Infinity, concealed: 0 }
   const input = new Input({
     input: 1,
     slot: 0,
     format: "pcm",
     ring: new SharedArrayBuffer(0),
-    gain: 1,
+    gain,
     paused: false,
-    fadeInMs: 0,
+    fadeInMs,
     curve: "linear"
   }, {
     prepare: (count) => Math.min(count, state.left),
     take: (into, at, count) => {
-      into.fill(0.5, at, at + count * 2)
+      for (let i = 0; i < count; i++) into.set([0.5, -0.25], at + i * 2)
       state.left -= count
     },
     isEnding: () => false,
     isDrained: () => false,
     positionMs: () => 0,
-    conceal: () => undefined,
-    concealed: () => 0,
+    conceal: () => made,
+    concealed: () => state.concealed,
     free: () => {}
   })
-  /** The left channel of a unit. */
+  /** The left channel of a unit; the right one has half of it, upside down. */
   const render = (from = 0, duckFrom = 1, duckTo = 1) => {
     const into = new Float32Array(unit * 2)
     input.render(into, from, duckFrom, duckTo)
-    return into.filter((_, i) => i % 2 === 0)
+    const left = into.filter((_, i) => i % 2 === 0)
+    left.forEach((sample, i) => assert.closeTo(into[i * 2 + 1] ?? NaN, -sample / 2, 1e-6))
+    return left
   }
   return { input, render, state }
 }
@@ -97,5 +99,63 @@ describe("Input", () => {
     assert.isTrue(isSilent(samples.subarray(0, 480)))
     assert.closeTo(samples[480] ?? 0, 0.25, 1e-3)
     assert.closeTo(samples.at(-1) ?? 1, 0, 1e-3)
+  })
+
+  it("fades out within the last 5 ms where it is taken out or pauses, and comes in within the first", () => {
+    for (const way of ["pause", "remove"] as const) {
+      const { input, render } = make()
+      render()
+      if (way === "pause") input.setPaused(true)
+      else input.remove()
+      assert.isTrue(input.isActive)
+      const last = render()
+      last.forEach((sample, i) => assert.closeTo(sample, 0.5 * Math.min(1, (unit - 1 - i) / 240), 1e-6))
+      assert.strictEqual(input.flags, Heard.Flag.Playing | (way === "pause" ? Heard.Flag.Paused : Heard.Flag.Over))
+      assert.strictEqual(input.isOver, way === "remove")
+      assert.strictEqual(input.endedAt, way === "remove" ? unit : 0)
+      assert.isFalse(input.isActive)
+      if (way === "remove") continue
+      input.setPaused(false)
+      assert.isFalse(input.isPlain)
+      render().forEach((sample, i) => assert.closeTo(sample, 0.5 * Math.min(1, i / 240), 1e-6))
+      assert.isTrue(input.isPlain)
+    }
+  })
+
+  it("lets die away what was heard last: at the level that it had", () => {
+    const { render, state } = make(0.5)
+    assert.closeTo(render(0, 0.5, 0.5)[0] ?? 0, 0.125, 1e-6)
+    state.left = 0
+    const dying = render(480, 0.5, 0.5)
+    dying.forEach((sample, i) => assert.closeTo(sample, i < 480 ? 0 : 0.125 * Math.max(0, 1 - (i - 480) / 240), 1e-6))
+  })
+
+  it("goes with its fade if it is to, and not before", () => {
+    const { input, render } = make(1, 20)
+    render().forEach((sample, i) => assert.closeTo(sample, (0.5 * (i + 1)) / unit, 1e-6))
+    assert.isTrue(isSteady(render()))
+    input.setGain(0, 40, "linear", true)
+    assert.closeTo(render().at(-1) ?? 0, 0.25, 1e-6)
+    assert.isFalse(input.isOver)
+    assert.closeTo(render().at(-1) ?? 1, 0, 1e-6)
+    assert.isTrue(input.isOver)
+    assert.strictEqual(input.flags, Heard.Flag.Playing | Heard.Flag.Over)
+  })
+
+  it("plays what its decoder makes up, which dies away within a unit, and says so", () => {
+    const made = new Float32Array(unit * 2)
+    for (let i = 0; i < unit; i++) made.set([0.4, -0.2], i * 2)
+    const { input, render, state } = make(0.5, 0, made)
+    render()
+    state.left = 0
+    const dying = render(240, 0.5, 0.5)
+    dying.forEach((sample, i) => assert.closeTo(sample, i < 240 ? 0 : 0.1 * (1 - (i - 240) / 720), 1e-6))
+    assert.strictEqual(input.flags, Heard.Flag.Starving | Heard.Flag.Concealed)
+    assert.isTrue(isSilent(render()))
+    assert.strictEqual(input.flags, Heard.Flag.Starving)
+    state.left = Infinity
+    state.concealed = 1
+    render()
+    assert.strictEqual(input.flags, Heard.Flag.Playing | Heard.Flag.Concealed)
   })
 })

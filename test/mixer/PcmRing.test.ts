@@ -58,13 +58,16 @@ describe("PcmRing", () => {
     assert.isAtLeast(written, 960)
     assert.isBelow(written, 4_000)
     assert.strictEqual(ring.write(samples, written), written)
+    const roomy = PcmRing.make(100)
+    assert.strictEqual(roomy.write(samples, 3_000), 4_000)
+    assert.strictEqual(roomy.available(), 500)
   })
 
   it.prop("behaves as a bounded queue for any order of writes and reads", [Schema.Array(Step)], ([steps]) => {
     const ring = PcmRing.make(1)
     const model: Array<number> = []
     let next = 0
-    const into = new Float32Array(1_400)
+    const into = new Float32Array(2_800)
     for (let round = 0; round < 10; round++) {
       for (const { count, write } of steps) {
         if (write) {
@@ -74,8 +77,10 @@ describe("PcmRing", () => {
           next = (next + written) % 1_000_000
           assert.isTrue(written === samples.length || ring.available() === 64)
         } else {
-          const read = ring.read(into, 0, count)
-          assert.deepStrictEqual(Array.from(into.subarray(0, read * 2)), model.splice(0, count * 2))
+          into.fill(-1)
+          const read = ring.read(into, 4, count)
+          assert.deepStrictEqual(Array.from(into.subarray(4, 4 + read * 2)), model.splice(0, count * 2))
+          assert.isTrue(into.every((value, i) => value === -1 || (i >= 4 && i < 4 + read * 2)))
         }
         assert.strictEqual(ring.available(), model.length / 2)
       }

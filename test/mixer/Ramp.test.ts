@@ -41,9 +41,17 @@ describe("Ramp", () => {
     assert.closeTo(gainsOf(ramp, 50).at(-1) ?? 0, 0.5, 1e-6)
   })
 
+  it("changes no more gains than it was told to, from a place on", () => {
+    const ramp = new Ramp(0.5)
+    const gains = new Float32Array(6).fill(1)
+    ramp.apply(gains, 2, 2)
+    assert.deepStrictEqual(Array.from(gains), [1, 1, 0.5, 0.5, 1, 1])
+  })
+
   it("is there at once without a time", () => {
     const ramp = new Ramp(1)
     ramp.to(0.25, 0, "linear")
+    assert.isTrue(ramp.isSettled)
     assert.deepStrictEqual(gainsOf(ramp, 2), [0.25, 0.25])
   })
 })

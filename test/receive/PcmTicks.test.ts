@@ -171,6 +171,8 @@ describe("PcmTicks", () => {
     }
     assert.deepStrictEqual(PcmTicks.mix(tick, 4).pcm, Int16Array.of(500, -500, 24_000, 0))
     assert.lengthOf(PcmTicks.mix(tick, 4).speakers, 2)
+    assert.notProperty(PcmTicks.mix(tick, 4), "dropped")
+    assert.strictEqual(PcmTicks.mix({ ...tick, dropped: 3 }, 4).dropped, 3)
   })
 
   it("leaves one speaker untouched, and never wraps around with many", () => {

@@ -3,6 +3,8 @@ import { Clock, Effect, Layer, Queue, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Event } from "../../src/driver/Line.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import type { Happening } from "../../src/receive/Hub.ts"
 import * as Receive from "../../src/receive/Receive.ts"
 import * as Utterances from "../../src/receive/Utterances.ts"
 import { VoiceActivity } from "../../src/receive/VoiceActivity.ts"
@@ -54,5 +56,47 @@ describe("Utterances of those who leave", () => {
         assert.strictEqual(event.utterance.reason, "left")
         assert.lengthOf(event.utterance.opus, 30)
       }
+    }).pipe(Effect.provide(Layer.merge(MockOpusDecoder.layer, Voiced))))
+
+  it.effect("and of nobody else, whatever is told of them", () =>
+    Effect.gen(function*() {
+      const hand = Intake.make()
+      const happenings = yield* Queue.unbounded<Happening>()
+      const receive = yield* Receive.make(hand.intake)
+      const ended: Array<Utterances.Utterance> = []
+      yield* Utterances.make({ receive, events: Effect.succeed(Stream.fromQueue(happenings)) }).pipe(
+        Stream.runForEach((utterance) => Effect.sync(() => ended.push(utterance))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const [userId, other] = [UserId.make("100000000000000001"), UserId.make("100000000000000002")]
+      for (let n = 0; n < 100; n++) {
+        if (n === 20) Queue.offerUnsafe(happenings, { _tag: "Speaking", userId, ssrc: Ssrc.make(1), flags: 1 })
+        if (n === 30) Queue.offerUnsafe(happenings, { _tag: "UserDisconnected", userId: other })
+        if (n === 40) Queue.offerUnsafe(happenings, { _tag: "Restricted" })
+        // some are lost, few and many
+        const isLost = n === 50 || (n >= 60 && n < 70)
+        const arrivalMs = Number(yield* Clock.monotonicTimeNanos) / 1e6
+        if (!isLost) {
+          hand.push({
+            ssrc: Ssrc.make(1),
+            userId,
+            sequence: n,
+            timestamp: n * 960,
+            payload: Schedule.opus(960, n),
+            arrivalMs
+          })
+        }
+        yield* TestClock.adjust(20)
+      }
+      assert.deepStrictEqual(ended, [])
+      Queue.offerUnsafe(happenings, { _tag: "Moved" })
+      yield* TestClock.adjust(1_000)
+      assert.deepStrictEqual(ended.map(({ reason }) => reason), ["left"])
+      const opus = ended[0]?.opus ?? []
+      // silence stands where they are missing
+      assert.strictEqual(opus.reduce((sum, { samples }) => sum + samples, 0), 100 * 960)
+      for (const { data, samples } of opus) assert.strictEqual(OpusPacket.samples(data), samples)
+      assert.strictEqual(opus.filter(({ data }) => Schedule.numberOf(data) >= 0 && data.at(-1) === 0x55).length, 89)
+      assert.strictEqual(ended[0]?.pcm.length, 100 * 320)
     }).pipe(Effect.provide(Layer.merge(MockOpusDecoder.layer, Voiced))))
 })

@@ -78,8 +78,10 @@ describe("Detector", () => {
     say("....x...x...xx..")
     assert.lengthOf(started, 0)
     say("....................................")
+    say("x..xx...............................")
+    assert.lengthOf(started, 0)
     say("..xx.x")
-    assert.deepStrictEqual(started, [1_000 + 520 + 20 - delay])
+    assert.deepStrictEqual(started, [1_000 + 880 + 20 - delay])
   })
 
   it("counts the burst of a plosive in, which comes before", () => {
@@ -126,6 +128,12 @@ describe("Detector", () => {
     assert.strictEqual(first?.pcm.length, (60 + 140 + 200) * 16)
     assert.deepStrictEqual([first?.pcm[60 * 16 - 1], first?.pcm[60 * 16]], [0, 1])
     assert.lengthOf(first?.frames ?? [], 20)
+  })
+
+  it("has no more sound behind than the silence that it took to end", () => {
+    const { ended, say } = make({ silence: 100 })
+    say("x".repeat(20) + ".".repeat(20))
+    assert.deepStrictEqual(ended.map(({ pcm }) => pcm.length), [(200 + 100) * 16])
   })
 
   it("confirms as soon as so much was voiced, whatever pauses there are, and once", () => {
@@ -222,11 +230,69 @@ describe("Detector", () => {
   })
 
   it("begins anew where frames were lost on the way to it", () => {
-    const { ended, say, skip } = make()
+    const { detector, ended, say, skip, started } = make()
     say("xxxxxxxxxxxxxxxxxxxx")
     skip(4_800)
     say("xxxxxxxxxxxxxxxxxxxx")
     assert.deepStrictEqual(ended.map(({ endMs }) => endMs), [1_200 - delay])
+    detector.end("left")
+    assert.deepStrictEqual(started, [1_000 - delay, 1_300 - delay])
+    assert.deepStrictEqual(ended.map(({ endMs }) => endMs), [1_200 - delay, 1_500 - delay])
+  })
+
+  it("has packets of silence no longer than the pauses around what was said", () => {
+    const { ended, rest, say } = make({ preRoll: 101 })
+    rest(2_000)
+    say("x".repeat(40))
+    rest(1_000)
+    const [first] = ended
+    assert.strictEqual(first?.audioStartMs, 3_000 - 101 - delay)
+    assert.strictEqual(first?.pcm.length, 602 * 16)
+    const frames = first?.frames ?? []
+    const [before] = frames
+    // in steps of 2.5 ms, which cover all of the sound
+    assert.deepStrictEqual([before?.atMs, before?.samples], [3_000 - 102.5, 102.5 * 48])
+    assert.deepStrictEqual([frames.length, frames.at(-1)?.samples], [22, 102.5 * 48])
+  })
+
+  it("finds what was said within one frame", () => {
+    const { detector, ended, started } = make({ silence: 30, minimum: 0, preRoll: 0 })
+    const pcm = new Int16Array(1_920)
+    pcm.fill(1, 320, 960)
+    detector.hear({ timestamp: 0, samples: 5_760, atMs: 1_000, pcm, data: undefined }, 1_120)
+    assert.deepStrictEqual(started, [1_020 - delay])
+    assert.deepStrictEqual(ended.map(({ pcm }) => [...new Set(pcm), pcm.length]), [[1, 640]])
+    assert.deepStrictEqual(ended.map(({ frames }) => frames.map(({ samples }) => samples)), [[1_920]])
+  })
+
+  it.prop("hears the same whatever the length of frames is", {
+    pattern: Schema.Array(Schema.Literals(["xxxxx", "x", ".", ".......", ".".repeat(41)])),
+    frameMs: Schema.Literals([2.5, 5, 10, 40, 60])
+  }, ({ frameMs, pattern }) => {
+    const letters = `${pattern.join("")}${".".repeat(60)}`.padEnd(600, ".").slice(0, 600)
+    const sound = Int16Array.from(
+      { length: letters.length * 160 },
+      (_, i) => letters[Math.floor(i / 160)] === "x" ? 1 : 0
+    )
+    const [usual, other] = [make(), make()]
+    usual.say(letters)
+    for (let at = 0; at < sound.length; at += frameMs * 16) {
+      const samples = frameMs * 48
+      const pcm = sound.slice(at, at + frameMs * 16)
+      const heard = { timestamp: at * 3, samples, atMs: 1_000 + at / 16, pcm, data: Uint8Array.of(1) }
+      other.detector.hear(heard, 1_000 + at / 16 + frameMs)
+    }
+    const times = ({ discarded, ended, started }: ReturnType<typeof make>) => ({
+      started,
+      discarded,
+      ended: ended.map(({ audioStartMs, endMs, pcm, startMs }) => ({
+        audioStartMs,
+        endMs,
+        startMs,
+        length: pcm.length
+      }))
+    })
+    assert.deepStrictEqual(times(other), times(usual))
   })
 
   it.prop("cuts what is long without losing or repeating a sample", {

@@ -35,6 +35,14 @@ describe("Energy", () => {
     assert.isTrue(isVoiced(tone(-42)))
   })
 
+  it("takes for speech what is 10 dB louder than the floor, and no less", () => {
+    for (const [dbfs, expected] of [[-41, false], [-39, true]] as const) {
+      const isVoiced = Energy.make(10)
+      for (let i = 0; i < 2_000; i++) isVoiced(tone(-50))
+      assert.strictEqual(isVoiced(tone(dbfs)), expected)
+    }
+  })
+
   it("never takes loud sound for noise", () => {
     const isVoiced = Energy.make(10)
     assert.isTrue(Array.from({ length: 6_000 }, () => isVoiced(tone(-20))).every((voiced) => voiced))

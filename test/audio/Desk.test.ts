@@ -1,0 +1,266 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Desk from "../../src/audio/Desk.ts"
+import type * as Seat from "../../src/audio/Seat.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import type { Mixer } from "../../src/Mixer.ts"
+import * as Heard from "../../src/mixer/Heard.ts"
+import type { Command } from "../../src/mixer/messages.ts"
+import { entryOf, ringOf, seatOf } from "./seats.ts"
+
+/** A desk, whose mix is made by hand: `mixed` is what its inputs have done in the next frame, which the driver takes. */
+const make = Effect.gen(function*() {
+  const commands: Array<Command> = []
+  const buffer = Heard.makeBuffer()
+  const writer = Heard.writer(buffer)
+  const ring = FrameRing.make()
+  const mixer: Mixer["Service"] = {
+    aheadMs: 60,
+    open: () => Effect.succeed({ ring, heard: Heard.reader(buffer), command: (command) => void commands.push(command) })
+  }
+  const desk = yield* Desk.open(mixer, undefined, () => {})
+  let frames = 0
+  const mixed = (...done: ReadonlyArray<readonly [entry: Seat.Entry, positionMs: number, flags: number]>) => {
+    writer.begin(frames)
+    for (const [{ input, slot }, positionMs, flags] of done) writer.write(frames, slot, input, positionMs, flags)
+    frames++
+    ring.write(Uint8Array.of(0), 960)
+    ring.discard()
+  }
+  const told: Array<string> = []
+  const observed = (name: string, seat: Partial<Seat.Seat> = {}, entry: Partial<Seat.Entry> = {}) =>
+    entryOf({
+      seat: seatOf({
+        observers: new Set([{ onEvent: ({ _tag }) => void told.push(`${name} ${_tag}`), onOver: () => {} }]),
+        ...seat
+      }),
+      ...entry
+    })
+  const look = (nowMs = 0) => {
+    const drained: Array<Seat.Entry> = []
+    desk.look(nowMs, (entry) => drained.push(entry))
+    return drained
+  }
+  return { desk, commands, writer, mixed, observed, told, look }
+}).pipe(Effect.scoped)
+
+const { Concealed, Over, Playing, Starving } = Heard.Flag
+
+const added = (commands: ReadonlyArray<Command>) => {
+  const command = commands.findLast(({ _tag }) => _tag === "Add")
+  assert(command?._tag === "Add")
+  return command.input
+}
+
+describe("what a desk asks of its mix", () => {
+  it.effect("is an input at its level, which comes in softly in the middle of something", () =>
+    Effect.gen(function*() {
+      const { commands, desk } = yield* make
+      const entry = entryOf({ seat: seatOf({ gain: 0.5 }) })
+      desk.add(entry, undefined)
+      assert.lengthOf(commands, 1)
+      assert.deepInclude(added(commands), { input: 1, slot: 0, gain: 0.5, paused: false, fadeInMs: 0, from: undefined })
+      assert.deepStrictEqual([entry.place, entry.input, entry.slot], ["mix", 1, 0])
+      desk.add(entryOf({ cutIn: true, isPaused: true }), undefined)
+      assert.deepInclude(added(commands), { input: 2, slot: 1, gain: 1, paused: true, fadeInMs: 5 })
+      // it was heard before
+      desk.add(entryOf({ cutIn: true }), 0x401)
+      assert.deepInclude(added(commands), { fadeInMs: 0, from: 1 })
+    }))
+
+  it.effect("is to go to its level from where it was heard, as it was told to", () =>
+    Effect.gen(function*() {
+      const { commands, desk } = yield* make
+      const ramp = { rampMs: 300, curve: "linear", end: false } as const
+      desk.add(entryOf({ seat: seatOf({ gain: 0.25, ramp }) }), 7)
+      assert.strictEqual(added(commands).gain, 1)
+      assert.deepStrictEqual(commands.slice(1), [{ _tag: "Gain", input: 1, gain: 0.25, ...ramp }])
+      desk.add(entryOf({ seat: seatOf({ gain: 0.25, ramp }) }), undefined)
+      assert.lengthOf(commands, 3)
+      // what fades to its end goes on doing so
+      const ending = { ...ramp, end: true }
+      desk.add(entryOf({ seat: seatOf({ gain: 0, ramp: ending }) }), undefined)
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 3, gain: 0, ...ending })
+      desk.setGain(entryOf({ input: 9, seat: seatOf({ gain: 0.75, ramp }) }))
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, gain: 0.75, ...ramp })
+      desk.add(entryOf({ seat: seatOf({ gain: 0.5 }) }), 7)
+      const atOnce = { rampMs: 0, curve: "linear", end: false } as const
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 4, gain: 0.5, ...atOnce })
+      desk.setGain(entryOf({ input: 9, seat: seatOf({ gain: 0.5 }) }))
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, gain: 0.5, ...atOnce })
+    }))
+
+  it.effect("is to wait for another one, and to fade in, once", () =>
+    Effect.gen(function*() {
+      const { commands, desk } = yield* make
+      const former = entryOf()
+      desk.add(former, undefined)
+      const seat = seatOf({ after: former.seat, fadeInMs: 800, curve: "power" })
+      desk.add(entryOf({ seat, cutIn: true }), undefined)
+      assert.deepInclude(added(commands), { after: 1, fadeInMs: 800, curve: "power" })
+      assert.deepStrictEqual([seat.after, seat.fadeInMs], [undefined, 0])
+      desk.add(entryOf({ seat: seatOf({ after: entryOf({ place: "direct", input: 1 }).seat }) }), undefined)
+      assert.strictEqual(added(commands).after, undefined)
+    }))
+
+  it.effect("is no more than there is room for, in the place that was left longest ago", () =>
+    Effect.gen(function*() {
+      const { commands, desk } = yield* make
+      const entries = Array.from({ length: Heard.maxInputs }, () => entryOf())
+      for (const entry of entries) assert.isUndefined(desk.add(entry, undefined))
+      assert.strictEqual(desk.add(entryOf(), undefined)?.reason._tag, "Unsupported")
+      assert.lengthOf(commands, Heard.maxInputs)
+      for (const at of [5, 3]) desk.remove(entries[at] ?? entryOf())
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Remove", input: 4 })
+      for (const slot of [5, 3]) {
+        desk.add(entryOf(), undefined)
+        assert.strictEqual(added(commands).slot, slot)
+      }
+      const alone = FrameRing.make({ shared: false })
+      desk.remove(entries[0] ?? entryOf())
+      assert.strictEqual(
+        desk.add(entryOf({ media: { format: "opus", ring: alone } }), undefined)?.reason._tag,
+        "Unsupported"
+      )
+    }))
+})
+
+describe("what a desk knows of its mix", () => {
+  it.effect("is what each of its inputs did in the frames that were taken", () =>
+    Effect.gen(function*() {
+      const { desk, look, mixed, observed, told } = yield* make
+      const [a, b] = [observed("a"), observed("b")]
+      desk.add(a, undefined)
+      desk.add(b, undefined)
+      assert.isUndefined(desk.heardMs(a))
+      mixed([a, 20, Playing])
+      mixed([a, 40, Playing | Concealed], [b, 20, Playing])
+      look(1_000)
+      assert.deepStrictEqual(told, ["a TrackStarted", "b TrackStarted"])
+      assert.deepStrictEqual([a.seat.sent, a.seat.concealed, b.seat.sent, b.seat.concealed], [2, 1, 1, 0])
+      assert.deepStrictEqual([desk.heardMs(a), a.heardMs, b.heardMs], [40, 40, 20])
+      mixed([a, 40, Starving], [b, 40, Playing])
+      mixed([a, 40, Starving], [b, 60, Playing])
+      look(1_040)
+      mixed([a, 60, Playing], [b, 80, Playing])
+      look(1_060)
+      assert.deepStrictEqual(told.slice(2), ["a TrackStarving", "a TrackRecovered"])
+      assert.deepStrictEqual([a.seat.sent, a.seat.late, b.seat.sent, b.seat.late], [3, 2, 4, 0])
+      look(1_080)
+      assert.strictEqual(a.seat.sent, 3)
+      assert.strictEqual(a.seat.missed, 0)
+    }))
+
+  it.effect("is that one is over, when the time of its last frame is", () =>
+    Effect.gen(function*() {
+      const { desk, look, mixed, observed } = yield* make
+      const [a, b] = [observed("a"), observed("b")]
+      desk.add(a, undefined)
+      desk.add(b, undefined)
+      mixed([a, 20, Playing | Over], [b, 20, Playing])
+      assert.deepStrictEqual(look(), [])
+      mixed([b, 40, Playing])
+      assert.deepStrictEqual(look(), [a])
+      assert.strictEqual(a.heardMs, 20)
+      assert.isUndefined(desk.heardMs(a))
+      mixed([b, 60, Playing | Over])
+      look()
+      const drained: Array<Seat.Entry> = []
+      desk.drain((entry) => drained.push(entry))
+      desk.drain((entry) => drained.push(entry))
+      assert.deepStrictEqual(drained, [b])
+      const c = observed("c")
+      desk.add(c, undefined)
+      mixed([c, 20, Playing | Over])
+      assert.deepStrictEqual(look(), [])
+      // the driver has found nothing behind it
+      desk.starving(0, (entry) => drained.push(entry))
+      assert.deepStrictEqual(drained, [b, c])
+    }))
+
+  it.effect("is that one plays on whose ring was read to its end ahead of what is heard", () =>
+    Effect.gen(function*() {
+      const { desk, look, mixed, observed } = yield* make
+      const ring = ringOf(0)
+      ring.end()
+      const entry = observed("a", {}, { media: { format: "opus", ring } })
+      desk.add(entry, undefined)
+      for (let i = 1; i < 4; i++) {
+        mixed([entry, i * 20, Playing])
+        assert.deepStrictEqual(look(), [])
+      }
+    }))
+
+  it.effect("begins anew with one that was in another mix", () =>
+    Effect.gen(function*() {
+      const { desk, look, mixed, observed } = yield* make
+      const ring = ringOf(10)
+      for (let i = 0; i < 2; i++) ring.discard()
+      const entry = observed("a", {}, { media: { format: "opus", ring }, overAt: 0, heardMs: 7 })
+      desk.add(entry, undefined)
+      assert.strictEqual(entry.heardMs, 40)
+      mixed([entry, 60, Playing])
+      mixed([entry, 80, Playing])
+      assert.deepStrictEqual(look(), [])
+    }))
+
+  it.effect("is that one is over also where the frame that said so is forgotten", () =>
+    Effect.gen(function*() {
+      const { desk, look, mixed, observed } = yield* make
+      const ring = ringOf(1)
+      const [a, b] = [observed("a", {}, { media: { format: "opus", ring } }), observed("b")]
+      desk.add(a, undefined)
+      desk.add(b, undefined)
+      mixed([a, 20, Playing], [b, 20, Playing])
+      look()
+      ring.end()
+      ring.discard()
+      mixed([a, 20, Playing | Over], [b, 40, Playing])
+      for (let i = 0; i < 70; i++) mixed([b, 60 + i * 20, Playing])
+      assert.deepStrictEqual(look(), [a])
+      // 60 frames are looked back at
+      assert.deepStrictEqual([a.seat.sent, b.seat.sent], [1, 61])
+    }))
+
+  it.effect("is how long it was too late, for those who were not paused", () =>
+    Effect.gen(function*() {
+      const { desk, look, mixed, observed, told, writer } = yield* make
+      const [a, b] = [observed("a"), observed("b", {}, { isPaused: true })]
+      desk.add(a, undefined)
+      desk.add(b, undefined)
+      mixed([a, 20, Playing])
+      look(1_000)
+      desk.starving(1_020, () => {})
+      desk.starving(1_040, () => {})
+      look(1_060)
+      mixed([a, 40, Playing])
+      look(1_619)
+      assert.deepStrictEqual([a.seat.missed, b.seat.missed], [30, 0])
+      mixed([a, 60, Playing])
+      look(1_700)
+      assert.strictEqual(a.seat.missed, 30)
+      desk.starving(1_720, () => {})
+      mixed([a, 60, Playing])
+      look(1_740)
+      assert.strictEqual(a.seat.missed, 31)
+      // where there is nothing to mix it is not the mix that is late
+      writer.setIdle(true)
+      desk.starving(1_760, () => {})
+      assert.deepStrictEqual(told, ["a TrackStarted", "a TrackStarving"])
+      mixed([a, 80, Playing])
+      look(1_800)
+      assert.deepStrictEqual([a.seat.missed, told.at(-1)], [31, "a TrackRecovered"])
+    }))
+
+  it.effect("is who goes on by itself when it has ended", () =>
+    Effect.gen(function*() {
+      const { desk, writer } = yield* make
+      const entry = entryOf()
+      desk.add(entry, undefined)
+      assert.isFalse(desk.isEnded())
+      assert.isUndefined(desk.successor())
+      writer.end(entry.input)
+      assert.isTrue(desk.isEnded())
+      assert.strictEqual(desk.successor(), entry)
+    }))
+})

@@ -1,0 +1,124 @@
+import { assert } from "@effect/vitest"
+import { Clock, Deferred, Effect, Exit, Scope } from "effect"
+import type { AudioSource } from "../../src/audio/AudioSource.ts"
+import type { Track, TrackEnd } from "../../src/audio/Track.ts"
+import * as TrackQueue from "../../src/audio/TrackQueue.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+
+const failed = (source: string) =>
+  VoiceError.make(new VoiceError.SourceFailed({ source, kind: "NotFound", positionMs: 0, detail: "it is not there" }))
+
+/** What the fake player knows of a source by its name. */
+export interface Disc {
+  readonly lengthMs: number | undefined
+  readonly says?: "fails" | "breaks" | "hangs" | "rots"
+  /** How long it takes to open. */
+  readonly opensMs?: number
+}
+
+/** Tracks that play for their length on the test's clock; one that is `after` another begins when that ends. */
+export const makePlayer = (discs: Record<string, Disc>) => {
+  const log: Array<string> = []
+  /** What each was to be played with. */
+  const asked: Array<{ readonly name: string; readonly gain: unknown; readonly crossfade: unknown }> = []
+  const open = new Set<string>()
+  const tracks = new Set<(how: TrackEnd) => Effect.Effect<void>>()
+  let over: VoiceError.VoiceError | undefined
+
+  const play: TrackQueue.Player["play"] = (source, options) =>
+    Effect.gen(function*() {
+      const { name } = source
+      const disc = discs[name] ?? assert.fail(`no disc ${name}`)
+      if (over !== undefined) return yield* over
+      asked.push({ name, gain: options.gain, crossfade: options.crossfade })
+      if (disc.says === "fails") return yield* failed(name)
+      if (disc.says === "hangs") return yield* Effect.never
+      if (disc.opensMs !== undefined) {
+        log.push(`opening ${name}`)
+        yield* Effect.sleep(disc.opensMs)
+      }
+      open.add(name)
+      log.push(`open ${name} at ${yield* Clock.currentTimeMillis}`)
+      const ended = yield* Deferred.make<TrackEnd>()
+      let startedMs: number | undefined
+      let end: TrackEnd | undefined
+      const scope = yield* Scope.make()
+      const finish = (how: TrackEnd): Effect.Effect<void> =>
+        Effect.suspend(() => {
+          if (end !== undefined) return Effect.void
+          end = how
+          open.delete(name)
+          log.push(`${how._tag} ${name}`)
+          return Effect.andThen(Deferred.succeed(ended, how), Scope.close(scope, Exit.void))
+        })
+      const run = Effect.gen(function*() {
+        if (disc.says === "rots") {
+          yield* Effect.sleep("1 second")
+          return yield* Effect.forkDetach(finish({ _tag: "Failed", error: failed(name) }))
+        }
+        if (options.after !== undefined) yield* options.after.awaitEnd
+        if (end !== undefined) return
+        startedMs = yield* Clock.currentTimeMillis
+        log.push(`play ${name} at ${startedMs}`)
+        if (disc.lengthMs === undefined) return
+        yield* Effect.sleep(disc.lengthMs)
+        yield* Effect.forkDetach(finish(
+          disc.says === "breaks" ? { _tag: "Failed", error: failed(name) } : { _tag: "Finished" }
+        ))
+      })
+      yield* Effect.forkIn(run, scope, { startImmediately: true })
+      tracks.add(finish)
+      // the parts that a queue looks at
+      const track: Partial<Track> = {
+        name,
+        durationMs: disc.lengthMs,
+        state: Effect.sync(() => end === undefined ? { _tag: "Playing" } : { _tag: "Ended", end }),
+        position: Effect.map(Clock.currentTimeMillis, (now) => startedMs === undefined ? 0 : now - startedMs),
+        stop: finish({ _tag: "Stopped" }),
+        volume: (gain) => Effect.sync(() => void log.push(`volume ${name} ${gain}`)),
+        awaitEnd: Deferred.await(ended)
+      }
+      // nothing else of a track is used
+      return track as Track
+    })
+
+  return {
+    player: { play },
+    log,
+    asked,
+    open,
+    /** Takes no more tracks. */
+    end: (error: VoiceError.VoiceError) => {
+      over = error
+    },
+    /** Takes no more tracks, and ends those there are, the latest first. */
+    lose: (error: VoiceError.VoiceError) =>
+      Effect.suspend(() => {
+        over = error
+        return Effect.forEach(Array.from(tracks).toReversed(), (finish) => finish({ _tag: "Failed", error }), {
+          discard: true
+        })
+      })
+  }
+}
+
+export const source = (name: string): AudioSource => ({ name, open: Effect.die("the player does not open it") })
+
+export const names = (entries: ReadonlyArray<TrackQueue.Entry>) => entries.map(({ name }) => name).join("")
+
+export const minute = { lengthMs: 60_000 }
+
+export const shown = (queue: TrackQueue.TrackQueue) =>
+  Effect.map(
+    queue.contents,
+    ({ current, history, upcoming }) => `${names(history)}|${current?.entry.name ?? "-"}|${names(upcoming)}`
+  )
+
+export const setup = (discs: Record<string, Disc>, options?: TrackQueue.QueueOptions) =>
+  Effect.gen(function*() {
+    const rig = makePlayer(discs)
+    const queue = yield* TrackQueue.make(rig.player, options)
+    const ids = new Map<string, number>()
+    for (const name of Object.keys(discs)) ids.set(name, (yield* queue.add(source(name))).id)
+    return { ...rig, queue, id: (name: string) => ids.get(name) ?? assert.fail(name) }
+  })

@@ -1,0 +1,340 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Fiber, Queue, Stream } from "effect"
+import { TestClock } from "effect/testing"
+import type { AudioSource, OpusFrame } from "../../src/audio/AudioSource.ts"
+import type { Place } from "../../src/audio/Place.ts"
+import * as Track from "../../src/audio/Track.ts"
+import * as FakeConnection from "./FakeConnection.ts"
+import { frameOf, indexOf, play, sourceOf } from "./numbers.ts"
+
+const eventsOf = (track: Track.Track) => Effect.forkScoped(Stream.runCollect(track.events), { startImmediately: true })
+
+const liveOf = (queue: Queue.Queue<OpusFrame>): AudioSource => ({
+  name: "live",
+  open: Effect.succeed({
+    format: "opus",
+    durationMs: undefined,
+    tags: {},
+    channels: 2,
+    pull: Queue.takeAll(queue)
+  })
+})
+
+const numbers = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
+
+describe("what a track tells", () => {
+  it.effect("tells each pass, and plays no more of them than it was told to", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(30), { loop: 2 })
+      const events = yield* eventsOf(track)
+      yield* play(fake, 100)
+      const told = yield* Fiber.join(events)
+      assert.deepStrictEqual(told.at(-1), { _tag: "Ended", end: { _tag: "Finished" } })
+      assert.deepStrictEqual(
+        told.filter(({ _tag }) => _tag === "Looped"),
+        [{ _tag: "Looped", times: 1 }, { _tag: "Looped", times: 2 }]
+      )
+      assert.deepStrictEqual(fake.taken.map(indexOf), [...numbers(0, 30), ...numbers(0, 30), ...numbers(0, 30)])
+      assert.strictEqual(yield* track.loopsLeft, 0)
+      assert.strictEqual(yield* track.position, 600)
+    }))
+
+  it.effect("plays again when it is told so after all was read ahead", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(30))
+      yield* play(fake, 10)
+      yield* track.loop(0)
+      assert.deepStrictEqual(fake.log, ["attach 1"])
+      yield* track.loop(2)
+      yield* play(fake, 110)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.deepStrictEqual(fake.taken.map(indexOf), [...numbers(0, 30), ...numbers(0, 30), ...numbers(0, 30)])
+    }))
+
+  it.effect("tells pauses with their places, and is playing again after one", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(40))
+      const events = yield* eventsOf(track)
+      const states = yield* Effect.forkScoped(
+        Stream.runCollect(Stream.map(track.changes, ({ _tag }) => _tag)),
+        { startImmediately: true }
+      )
+      yield* track.pause
+      assert.strictEqual((yield* track.state)._tag, "Paused")
+      yield* track.resume
+      // nothing of it was heard so far
+      assert.strictEqual((yield* track.state)._tag, "Buffering")
+      yield* play(fake, 10)
+      yield* track.pause
+      yield* play(fake, 10)
+      yield* track.resume
+      assert.strictEqual((yield* track.state)._tag, "Playing")
+      yield* play(fake, 40)
+      assert.deepStrictEqual(yield* Fiber.join(events), [
+        { _tag: "Paused", positionMs: 0 },
+        { _tag: "Resumed", positionMs: 0 },
+        { _tag: "Started" },
+        { _tag: "Paused", positionMs: 200 },
+        { _tag: "Resumed", positionMs: 200 },
+        { _tag: "Ended", end: { _tag: "Finished" } }
+      ])
+      assert.deepStrictEqual(
+        yield* Fiber.join(states),
+        ["Buffering", "Paused", "Buffering", "Playing", "Paused", "Playing", "Ended"]
+      )
+    }))
+
+  it.effect("is paused from its start on if it is to start so", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(5), { paused: true })
+      const states = yield* Effect.forkScoped(
+        Stream.runCollect(Stream.map(track.changes, ({ _tag }) => _tag)),
+        { startImmediately: true }
+      )
+      yield* play(fake, 10)
+      assert.strictEqual((yield* track.state)._tag, "Paused")
+      yield* track.resume
+      yield* play(fake, 10)
+      assert.deepStrictEqual(yield* Fiber.join(states), ["Paused", "Buffering", "Playing", "Ended"])
+    }))
+
+  it.effect("is paused, whatever of it begins or comes again at that moment", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const queue = yield* Queue.unbounded<OpusFrame>()
+      yield* Queue.offerAll(queue, numbers(0, 20).map(frameOf))
+      const track = yield* fake.play(liveOf(queue))
+      yield* TestClock.adjust("20 millis")
+      yield* fake.step
+      yield* track.pause
+      yield* TestClock.adjust("20 millis")
+      assert.strictEqual((yield* track.state)._tag, "Paused")
+      yield* track.resume
+      yield* play(fake, 30)
+      assert.strictEqual((yield* track.state)._tag, "Buffering")
+      yield* Queue.offerAll(queue, numbers(20, 20).map(frameOf))
+      yield* TestClock.adjust("20 millis")
+      yield* fake.step
+      yield* track.pause
+      yield* TestClock.adjust("20 millis")
+      assert.strictEqual((yield* track.state)._tag, "Paused")
+    }))
+
+  it.effect("tells where it sought to, which is not behind the end, and begins only once", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(100))
+      const events = yield* eventsOf(track)
+      yield* play(fake, 10)
+      yield* track.seek("1 second")
+      yield* play(fake, 10)
+      yield* track.seek("3 seconds")
+      yield* play(fake, 5)
+      assert.deepStrictEqual(yield* Fiber.join(events), [
+        { _tag: "Started" },
+        { _tag: "Sought", positionMs: 1_000 },
+        { _tag: "Sought", positionMs: 2_000 },
+        { _tag: "Ended", end: { _tag: "Finished" } }
+      ])
+      assert.strictEqual(yield* track.position, 2_000)
+    }))
+
+  it.effect("goes on from a place also where it was about to end", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(30))
+      yield* play(fake, 30)
+      // the driver has found it drained, and nobody has heard of it
+      yield* fake.step
+      yield* track.seek("400 millis")
+      yield* play(fake, 15)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.deepStrictEqual(fake.taken.map(indexOf), [...numbers(0, 30), ...numbers(20, 10)])
+    }))
+
+  it.effect("has its source open once, and what it sought away from is heard no more", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      let opened = 0
+      let isOpen = 0
+      const source: AudioSource = {
+        name: "counted",
+        open: Effect.andThen(
+          Effect.acquireRelease(Effect.sync(() => void isOpen++), () => Effect.sync(() => void isOpen--)),
+          Effect.suspend((): AudioSource["open"] =>
+            opened++ === 0
+              ? sourceOf(500).open
+              : Effect.succeed({ format: "opus", durationMs: undefined, tags: {}, channels: 2, pull: Effect.never })
+          )
+        )
+      }
+      const track = yield* fake.play(source)
+      yield* play(fake, 10)
+      assert.strictEqual(isOpen, 1)
+      yield* track.seek("1 second")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(isOpen, 1)
+      const { length } = fake.taken
+      yield* play(fake, 10)
+      assert.strictEqual(fake.taken.length, length)
+      yield* track.stop
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(isOpen, 0)
+    }))
+
+  it.effect("leaves it to the source to go to a place, and reads on from where that has landed", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const sought: Array<number> = []
+      const source: AudioSource = {
+        name: "seekable",
+        open: Effect.sync(() => {
+          let next = 0
+          return {
+            format: "opus",
+            durationMs: 10_000,
+            tags: {},
+            channels: 2,
+            pull: Effect.suspend(() => next < 500 ? Effect.succeed([frameOf(next++)]) : Cause.done()),
+            seek: (positionMs) =>
+              Effect.sync(() => {
+                sought.push(positionMs)
+                next = Math.floor(positionMs / 1_000) * 50
+                return next * 20
+              })
+          }
+        })
+      }
+      const track = yield* fake.play(source)
+      yield* play(fake, 10)
+      yield* track.seek("5300 millis")
+      yield* track.seek(0)
+      yield* track.seek("5300 millis")
+      const { length } = fake.taken
+      yield* play(fake, 10)
+      // of the start it need not know
+      assert.deepStrictEqual(sought, [5_300, 5_300])
+      assert.strictEqual(indexOf(fake.taken[length] ?? frameOf(0)), 265)
+      assert.strictEqual(yield* track.position, 5_500)
+    }))
+
+  it.effect("is over at once where there is nothing in it, also while it is paused", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(0), { paused: true })
+      yield* TestClock.adjust("20 millis")
+      assert.deepStrictEqual(yield* track.state, { _tag: "Ended", end: { _tag: "Finished" } })
+    }))
+})
+
+describe("what a track asks of its place", () => {
+  /** A place that notes what is asked of it. */
+  const spied = (place: Place) => {
+    const attached: Array<Parameters<Place["attach"]>[1]> = []
+    const gains: Array<readonly [gain: number, rampMs: number]> = []
+    const spy: Place = {
+      ...place,
+      attach: (media, options) => {
+        attached.push(options)
+        return place.attach(media, options)
+      },
+      setGain: (gain, rampMs) => Effect.sync(() => void gains.push([gain, rampMs]))
+    }
+    return { spy, attached, gains }
+  }
+
+  it.effect("is to know how much is left, where that is known and it is the last pass", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const { attached, spy } = spied(fake.place())
+      const track = yield* Track.make(sourceOf(100), spy, { loop: 1 })
+      yield* play(fake, 10)
+      const [first] = attached
+      assert.isUndefined(first?.remainingMs())
+      yield* track.loop(0)
+      assert.strictEqual(first?.remainingMs(), 2_000 - 10 * 20)
+      yield* track.seek("1500 millis")
+      yield* play(fake, 5)
+      // what begins in the middle of something must not click
+      assert.deepStrictEqual(attached.map(({ cutIn }) => cutIn), [false, true])
+      assert.strictEqual(attached[1]?.remainingMs(), 400)
+
+      const queue = yield* Queue.unbounded<OpusFrame>()
+      const live = spied((yield* FakeConnection.make).place())
+      yield* Track.make(liveOf(queue), live.spy)
+      yield* Queue.offerAll(queue, numbers(0, 20).map(frameOf))
+      yield* TestClock.adjust("20 millis")
+      assert.lengthOf(live.attached, 1)
+      assert.isUndefined(live.attached[0]?.remainingMs())
+    }))
+
+  it.effect("is to change its level within 20 ms, or as long as it is told", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const { gains, spy } = spied(fake.place())
+      const track = yield* Track.make(sourceOf(100), spy)
+      yield* track.volume(0.5)
+      yield* track.volume(2, { ramp: "1 second" })
+      yield* track.fade(0, "3 seconds")
+      yield* track.stop
+      yield* track.volume(1)
+      assert.deepStrictEqual(gains, [[0.5, 20], [2, 1_000], [0, 3_000]])
+    }))
+})
+
+describe("a track that starves", () => {
+  it.effect("says for how long nothing came, from the last frame on", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const queue = yield* Queue.unbounded<OpusFrame>()
+      const track = yield* fake.play(liveOf(queue), { starveTimeout: "5 seconds" })
+      const events = yield* eventsOf(track)
+      yield* Queue.offerAll(queue, numbers(0, 20).map(frameOf))
+      yield* play(fake, 25)
+      yield* TestClock.adjust("4500 millis")
+      assert.strictEqual((yield* track.state)._tag, "Buffering")
+      yield* TestClock.adjust("1 second")
+      const end = yield* track.awaitEnd
+      assert(end._tag === "Starved")
+      assert.isAtLeast(end.silentMs, 5_000)
+      assert.isAtMost(end.silentMs, 5_250)
+      assert.deepStrictEqual(yield* Fiber.join(events), [
+        { _tag: "Started" },
+        { _tag: "Stalled", positionMs: 400 },
+        { _tag: "Ended", end }
+      ])
+    }))
+
+  it.effect("does not while it is paused, and has all its time again afterwards", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const queue = yield* Queue.unbounded<OpusFrame>()
+      const track = yield* fake.play(liveOf(queue), { starveTimeout: "5 seconds" })
+      yield* Queue.offerAll(queue, numbers(0, 20).map(frameOf))
+      yield* play(fake, 25)
+      yield* TestClock.adjust("4 seconds")
+      yield* track.pause
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* track.state)._tag, "Paused")
+      yield* track.resume
+      assert.strictEqual((yield* track.state)._tag, "Buffering")
+      yield* TestClock.adjust("4500 millis")
+      assert.strictEqual((yield* track.state)._tag, "Buffering")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* track.awaitEnd)._tag, "Starved")
+    }))
+
+  it.effect("does not where it is nobody who takes its frames", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(100), { starveTimeout: "1 second" })
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* track.state)._tag, "Buffering")
+      yield* play(fake, 110)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+    }))
+})

@@ -1,0 +1,111 @@
+import { Effect, type Scope } from "effect"
+import { readFileSync } from "node:fs"
+import * as Http from "node:http"
+import type { AddressInfo } from "node:net"
+
+export const song = readFileSync(new URL("files/chirp.opus.ogg", import.meta.url))
+
+/** How a server behaves; each request is noted. */
+interface Conduct {
+  body: Buffer
+  /** For each request in turn; then `body`. */
+  bodies: Array<Buffer>
+  ranges: boolean
+  etag: string | undefined
+  /** Bytes that an answer has at most, before its connection is cut or stalls, for each request in turn; then all. */
+  cuts: Array<number>
+  atCut: "drop" | "stall"
+  status: Array<number>
+  lengths: boolean
+  headers: Record<string, string>
+  /** The most bytes of one answer to a range. */
+  most: number
+  /** Whether an answer to a condition says the validator again. */
+  isRepeated: boolean
+  /** Whether a part says how long the whole is. */
+  sizes: boolean
+}
+
+interface Server {
+  readonly url: string
+  readonly conduct: Conduct
+  /** The ranges that were asked for. */
+  readonly asked: Array<string>
+  readonly authorizations: Array<string | undefined>
+  /** Answers that are not over. */
+  readonly open: () => number
+}
+
+export const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Scope> =>
+  Effect.gen(function*() {
+    const state: Conduct = {
+      body: song,
+      bodies: [],
+      ranges: true,
+      etag: "\"one\"",
+      cuts: [],
+      atCut: "drop",
+      status: [],
+      lengths: true,
+      headers: {},
+      most: Infinity,
+      isRepeated: true,
+      sizes: true,
+      ...conduct
+    }
+    const asked: Array<string> = []
+    const authorizations: Array<string | undefined> = []
+    const server = Http.createServer((request, response) => {
+      asked.push(request.headers.range ?? "")
+      authorizations.push(request.headers.authorization)
+      const status = state.status.shift()
+      if (status !== undefined && status !== 200) return response.writeHead(status).end("no")
+      const body = state.bodies.shift() ?? state.body
+      const range = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? "")
+      const condition = request.headers["if-range"]
+      const partial = state.ranges && range !== null && (condition === undefined || condition === state.etag)
+      const start = partial ? Number(range[1]) : 0
+      const end = partial && range[2] !== "" ? Number(range[2]) + 1 : body.length
+      const part = body.subarray(start, Math.min(end, body.length, partial ? start + state.most : Infinity))
+      if (partial && part.length === 0) return response.writeHead(416).end()
+      response.writeHead(partial ? 206 : 200, {
+        ...state.headers,
+        ...(state.lengths ? { "content-length": part.length } : {}),
+        ...(state.etag === undefined || (condition !== undefined && partial && !state.isRepeated)
+          ? {}
+          : { etag: state.etag }),
+        ...(partial
+          ? { "content-range": `bytes ${start}-${start + part.length - 1}/${state.sizes ? state.body.length : "*"}` }
+          : {})
+      })
+      const cut = state.cuts.shift()
+      if (cut === undefined || cut >= part.length) return response.end(part)
+      response.write(part.subarray(0, cut), () => {
+        if (state.atCut === "drop") setTimeout(() => response.destroy(), 20)
+      })
+    })
+    const answers = new Set<unknown>()
+    server.on("request", (_, response) => {
+      answers.add(response)
+      response.on("close", () => answers.delete(response))
+    })
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => {
+        server.listen(0, "127.0.0.1", () => resume(Effect.void))
+      }),
+      () =>
+        Effect.callback<void>((resume) => {
+          server.closeAllConnections()
+          server.close(() => resume(Effect.void))
+        })
+    )
+    // a server that listens on TCP has an address of this kind
+    const { port } = server.address() as AddressInfo
+    return {
+      url: `http://127.0.0.1:${port}/music/a%20song.ogg?token=secret`,
+      conduct: state,
+      asked,
+      authorizations,
+      open: () => answers.size
+    }
+  })

@@ -1,0 +1,52 @@
+import type * as Seat from "../../src/audio/Seat.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+
+/** A ring of so many frames of one byte. */
+export const ringOf = (frames: number, frameMs = 20): FrameRing.FrameRing => {
+  const ring = FrameRing.make({ capacityBytes: 32_768 })
+  for (let i = 0; i < frames; i++) ring.write(Uint8Array.of(i), frameMs * 48)
+  return ring
+}
+
+/** A seat where nothing was asked for. */
+export const seatOf = (seat: Partial<Seat.Seat> = {}): Seat.Seat => ({
+  gain: 1,
+  ramp: undefined,
+  fadeInMs: 0,
+  curve: "linear",
+  duck: undefined,
+  after: undefined,
+  crossfadeMs: 0,
+  isOver: false,
+  isPaused: false,
+  entry: undefined,
+  observers: new Set(),
+  sent: 0,
+  late: 0,
+  missed: 0,
+  concealed: 0,
+  ...seat
+})
+
+/** An entry that sits at its seat: of ten frames of Opus. */
+export const entryOf = (entry: Partial<Seat.Entry> = {}): Seat.Entry => {
+  const made: Seat.Entry = {
+    cutIn: false,
+    remainingMs: () => undefined,
+    number: 1,
+    media: { format: "opus", ring: ringOf(10) },
+    seat: seatOf(),
+    isPaused: false,
+    place: "ready",
+    input: 0,
+    slot: 0,
+    isStarted: false,
+    starvingMs: undefined,
+    overAt: undefined,
+    counted: 0,
+    heardMs: 0,
+    ...entry
+  }
+  made.seat.entry = made
+  return made
+}

@@ -1,0 +1,163 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as Feed from "../../src/mixer/Feed.ts"
+import * as PcmRing from "../../src/mixer/PcmRing.ts"
+import { decoderOf, packetOf } from "./fakeCodec.ts"
+
+/** A ring of frames of which the first is 0.01, the second 0.02, and so on. */
+const ringOf = (frames: number, samples: number) => {
+  const ring = FrameRing.make({ capacityBytes: 65_536 })
+  for (let i = 1; i <= frames; i++) ring.write(packetOf(i / 100), samples)
+  return ring
+}
+
+const bufferOf = ({ buffer }: { readonly buffer: ArrayBufferLike }): SharedArrayBuffer => {
+  assert(buffer instanceof SharedArrayBuffer)
+  return buffer
+}
+
+/** Which frames samples are of. */
+const framesIn = (samples: Float32Array) => Array.from(samples, (sample) => Math.round(sample * 100))
+
+const opus = (ring: FrameRing.FrameRing, samples: number, from?: number) => {
+  const before: Array<number> = []
+  const decoder = decoderOf(samples)
+  const feed = Feed.opus(bufferOf(ring), decoder, from, (heard) => before.push(framesIn(heard)[0] ?? NaN))
+  const take = (count: number) => {
+    const into = new Float32Array(count * 2 + 4)
+    feed.take(into, 2, count)
+    assert.deepStrictEqual([...into.subarray(0, 2), ...into.subarray(count * 2 + 2)], [0, 0, 0, 0])
+    return framesIn(into.subarray(2, count * 2 + 2))
+  }
+  return { feed, before, take, decoder }
+}
+
+/** Runs of the same number: which, and how many of both channels. */
+const runs = (values: ReadonlyArray<number>): ReadonlyArray<readonly [number, number]> => {
+  const found: Array<[number, number]> = []
+  for (const value of values) {
+    const last = found.at(-1)
+    if (last?.[0] === value) last[1]++
+    else found.push([value, 1])
+  }
+  return found
+}
+
+describe("a feed of Opus", () => {
+  it.prop("gives every sample once, in pieces of any length from frames of any, and says how far it is", {
+    frameMs: Schema.Literals([2.5, 5, 10, 20, 40, 60, 120]),
+    counts: Schema.Array(Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 200, maximum: 960 }))))
+  }, ({ counts, frameMs }) => {
+    const samples = frameMs * 48
+    const frames = 8
+    const ring = ringOf(frames, samples)
+    ring.end()
+    const { feed, take } = opus(ring, samples)
+    const heard: Array<number> = []
+    for (let i = 0; !feed.isDrained(); i++) {
+      const count = counts.length === 0 ? 960 : counts[i % counts.length] ?? 960
+      const ready = feed.prepare(count)
+      assert.isTrue(ready === count || feed.isEnding())
+      heard.push(...take(ready))
+      assert.closeTo(feed.positionMs(), heard.length / 96, 1e-6)
+    }
+    assert.deepStrictEqual(runs(heard), Array.from({ length: frames }, (_, i) => [i + 1, samples * 2]))
+  })
+
+  it("is not at an end where more may come", () => {
+    const ring = ringOf(1, 480)
+    const { feed, take } = opus(ring, 480)
+    assert.strictEqual(feed.prepare(960), 480)
+    assert.isFalse(feed.isEnding())
+    ring.end()
+    assert.strictEqual(feed.prepare(960), 480)
+    assert.isTrue(feed.isEnding())
+    assert.isFalse(feed.isDrained())
+    take(480)
+    assert.isTrue(feed.isDrained())
+  })
+
+  it("fills in for what cannot be decoded, and counts it once", () => {
+    const ring = FrameRing.make()
+    ring.write(packetOf(0.5), 480)
+    ring.write(packetOf(2.55), 480)
+    const { feed, take } = opus(ring, 480)
+    assert.strictEqual(feed.prepare(960), 960)
+    assert.isUndefined(feed.conceal(960))
+    assert.strictEqual(feed.concealed(), 1)
+    assert.strictEqual(feed.concealed(), 0)
+    assert.deepStrictEqual(runs(take(960)), [[50, 960], [-100, 960]])
+    assert.strictEqual(feed.conceal(240)?.length, 480)
+    assert.strictEqual(feed.concealed(), 1)
+  })
+
+  it("begins with a frame that the driver has not come to, and knows those before it", () => {
+    const ring = ringOf(10, 960)
+    ring.discard()
+    const { before, feed, take } = opus(ring, 960, 4)
+    assert.deepStrictEqual(before, [2, 3, 4])
+    assert.strictEqual(feed.prepare(960), 960)
+    assert.deepStrictEqual(runs(take(960)), [[5, 1_920]])
+    // the driver takes the frames that are before it, and nobody else
+    assert.strictEqual(ring.framesRead(), 1)
+    assert.isFalse(feed.canHandOver())
+    for (let i = 0; i < 3; i++) ring.discard()
+    feed.own()
+    feed.own()
+    assert.strictEqual(ring.framesRead(), 5)
+    assert.isTrue(feed.canHandOver())
+    assert.strictEqual(feed.prepare(960), 960)
+    assert.strictEqual(ring.framesRead(), 6)
+    assert.isFalse(feed.canHandOver())
+    assert.deepStrictEqual(runs(take(960)), [[6, 1_920]])
+  })
+
+  it("leaves out as much as the driver has gone too far", () => {
+    const ring = ringOf(10, 960)
+    for (let i = 0; i < 5; i++) ring.discard()
+    const { before, feed, take } = opus(ring, 960, 3)
+    assert.deepStrictEqual(before, [])
+    assert.strictEqual(feed.prepare(3_840), 3_840)
+    assert.deepStrictEqual(runs(take(3_840)), [[0, 2 * 1_920], [6, 1_920], [7, 1_920]])
+  })
+
+  it("shows what comes next, over several frames, and leaves it in the ring", () => {
+    const ring = ringOf(10, 120)
+    const { feed, take } = opus(ring, 120)
+    feed.prepare(120)
+    take(120)
+    assert.deepStrictEqual(runs(framesIn(feed.peek(312))), [[2, 240], [3, 240], [4, 144]])
+    assert.strictEqual(ring.framesRead(), 1)
+    assert.deepStrictEqual(runs(framesIn(feed.peek(1_200))), [[5, 240], [6, 240], [7, 240], [8, 240], [9, 240], [
+      10,
+      240
+    ], [
+      0,
+      960
+    ]])
+  })
+})
+
+describe("a feed of PCM", () => {
+  it("gives samples as they are, and says when there will be no more", () => {
+    const ring = PcmRing.make(100)
+    ring.write(Float32Array.from({ length: 2_000 }, (_, i) => i), 0)
+    const feed = Feed.pcm(ring)
+    assert.isFalse(Feed.isOpus(feed))
+    assert.strictEqual(feed.prepare(960), 960)
+    const into = new Float32Array(1_922)
+    feed.take(into, 2, 960)
+    assert.deepStrictEqual([into[1], into[2], into[1_921]], [0, 0, 1_919])
+    assert.strictEqual(feed.positionMs(), 20)
+    assert.strictEqual(feed.prepare(960), 40)
+    assert.isFalse(feed.isEnding())
+    ring.end()
+    assert.strictEqual(feed.prepare(40), 40)
+    assert.isFalse(feed.isEnding())
+    assert.strictEqual(feed.prepare(960), 40)
+    assert.isTrue(feed.isEnding())
+    feed.take(into, 0, 40)
+    assert.isTrue(feed.isDrained())
+  })
+})

@@ -1,0 +1,204 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as Heard from "../../src/mixer/Heard.ts"
+import type { NewInput } from "../../src/mixer/messages.ts"
+import * as Mix from "../../src/mixer/Mix.ts"
+import * as PcmRing from "../../src/mixer/PcmRing.ts"
+import * as FakeCodec from "./fakeCodec.ts"
+
+const pcmOf = (value: number, samples: number) => {
+  const ring = PcmRing.make(Math.max(20, samples / 48))
+  ring.write(new Float32Array(samples * 2).fill(value), 0)
+  ring.end()
+  return ring
+}
+
+const inputOf = (input: number, ring: PcmRing.PcmRing, options: Partial<NewInput> = {}): NewInput => ({
+  input,
+  slot: input,
+  format: "pcm",
+  ring: ring.buffer,
+  gain: 1,
+  paused: false,
+  fadeInMs: 0,
+  curve: "linear",
+  ...options
+})
+
+const make = async (lookahead = 0) => {
+  const codec = FakeCodec.make(lookahead)
+  const ring = FrameRing.make()
+  const heard = Heard.makeBuffer()
+  const broken: Array<string> = []
+  assert(ring.buffer instanceof SharedArrayBuffer)
+  const mix = await Mix.make(
+    codec,
+    { ring: ring.buffer, heard, encoder: {}, aheadMs: 60 },
+    (detail) => broken.push(detail)
+  )
+  // it is as far ahead as it may be until this is taken: inputs that are added now begin together
+  ring.write(Uint8Array.of(0), 2_880)
+  const into = new Uint8Array(FrameRing.maxFrameBytes)
+  /** Takes all frames until it ends: the first, the middle and the last sample of each, in hundredths. */
+  const all = (): ReadonlyArray<ReadonlyArray<number>> => {
+    const frames: Array<ReadonlyArray<number>> = []
+    ring.discard()
+    for (let i = 0; i < 1_000 && !ring.isDrained(); i++) {
+      mix.fill()
+      if (ring.read(into, 0) >= 0) frames.push([...into.subarray(0, 3)])
+    }
+    return frames
+  }
+  /** Takes the frames that there are. */
+  const taken = (): ReadonlyArray<ReadonlyArray<number>> => {
+    const frames: Array<ReadonlyArray<number>> = []
+    while (ring.read(into, 0) >= 0) frames.push([...into.subarray(0, 3)])
+    return frames
+  }
+  return { mix, ring, heard: Heard.reader(heard), broken, all, taken, codec }
+}
+
+describe("a mix", () => {
+  it("lets one begin with the sample behind the last of another", async () => {
+    const { all, heard, mix } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 1_200)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 1_680), { after: 1 }) })
+    // what waits for one that is not there does not wait
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.4, 960), { after: 77 }) })
+    const frames = all()
+    assert.deepStrictEqual(frames, [[50, 50, 50], [10, 20, 20], [20, 20, 20]])
+    assert.strictEqual(heard.flags(0, 2, 2), 0)
+    assert.strictEqual(heard.flags(1, 1, 1), Heard.Flag.Playing | Heard.Flag.Over)
+    assert.strictEqual(heard.flags(1, 2, 2), Heard.Flag.Playing)
+    assert.strictEqual(heard.positionMs(1, 2), 15)
+    assert.isTrue(heard.isEnded())
+    assert.strictEqual(heard.successor(), 0)
+  })
+
+  it("lets one begin with the next frame behind another that fills the last one", async () => {
+    const { all, mix } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 960), { after: 1 }) })
+    assert.deepStrictEqual(all(), [[10, 10, 10], [20, 20, 20]])
+  })
+
+  it("gives its encoder what sounds, by its lookahead earlier", async () => {
+    const { all, mix } = await make(480)
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 960), { after: 1 }) })
+    assert.deepStrictEqual(all(), [[10, 20, 20], [20, 0, 0]])
+  })
+
+  it("bends what is too loud in sum, and steps back for a voice by what that says", async () => {
+    const { all, mix } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.8, 960)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.8, 960)) })
+    assert.deepStrictEqual(all(), [[100, 100, 100]])
+    const ducked = await make()
+    const duck = { gain: 0.5, attackMs: 20, releaseMs: 40, holdMs: 20, threshold: 0.05 }
+    ducked.mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.4, 6 * 960)) })
+    ducked.mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.1, 960), { duck }) })
+    assert.deepStrictEqual(ducked.all(), [
+      [50, 40, 30],
+      [20, 20, 20],
+      [20, 25, 30],
+      [30, 35, 40],
+      [40, 40, 40],
+      [40, 40, 40]
+    ])
+  })
+
+  it("breaks with what its codec throws, once", async () => {
+    const { all, broken, mix, ring } = await make()
+    // so loud that it is bent to full scale
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(-1, 5 * 960), { gain: 4 }) })
+    assert.deepStrictEqual(all(), [])
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.5, 960)) })
+    mix.fill()
+    assert.deepStrictEqual(broken, ["no sound"])
+    assert.isFalse(ring.isEnded())
+  })
+
+  it("is idle where nothing comes, after what dies away, and goes on with what comes", async () => {
+    const { heard, mix, ring, taken } = await make()
+    const pcm = PcmRing.make(100)
+    pcm.write(new Float32Array(1_920).fill(0.5), 0)
+    mix.command({ _tag: "Add", input: inputOf(1, pcm) })
+    ring.discard()
+    for (let i = 0; i < 10; i++) mix.fill()
+    // what was heard last dies away
+    assert.deepStrictEqual(taken(), [[50, 50, 50], [50, 0, 0]])
+    assert.isTrue(heard.isIdle())
+    pcm.write(new Float32Array(1_920 * 2).fill(0.25), 0)
+    for (let i = 0; i < 10; i++) mix.fill()
+    assert.deepStrictEqual(taken().slice(-2), [[0, 25, 25], [25, 25, 25]])
+    // who is paused is heard no more, and its time does not pass
+    pcm.write(new Float32Array(1_920 * 2).fill(0.25), 0)
+    mix.command({ _tag: "Pause", input: 1, paused: true })
+    for (let i = 0; i < 10; i++) mix.fill()
+    taken()
+    assert.isTrue(heard.isIdle())
+    assert.isAbove(pcm.available(), 0)
+    assert.isFalse(ring.isEnded())
+    pcm.end()
+    mix.command({ _tag: "Remove", input: 1 })
+    mix.command({ _tag: "Remove", input: 77 })
+    for (let i = 0; i < 10; i++) mix.fill()
+    assert.isTrue(ring.isEnded())
+  })
+
+  it("gives way to Opus that is alone and as it is, at the frame behind its last one", async () => {
+    const { heard, mix, ring, taken } = await make(480)
+    const frames = FrameRing.make()
+    for (let i = 1; i <= 40; i++) frames.write(FakeCodec.packetOf(i / 100), 960)
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Add", input: { ...inputOf(1, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.5, 5 * 960)) })
+    await new Promise(setImmediate)
+    ring.discard()
+    const made: Array<ReadonlyArray<number>> = []
+    for (let i = 0; i < 100 && !ring.isDrained(); i++) {
+      mix.fill()
+      made.push(...taken())
+    }
+    assert.isTrue(heard.isEnded())
+    assert.strictEqual(heard.successor(), 1)
+    // ten frames of nothing else
+    assert.lengthOf(made, 15)
+    assert.strictEqual(frames.framesRead(), 15)
+    // the last frame ends with the beginning of what follows
+    assert.deepStrictEqual(made.slice(-2), [[14, 15, 15], [15, 16, 16]])
+    assert.deepStrictEqual(made[0], [51, 52, 52])
+  })
+
+  it("does what it is told in order, also while it waits for a decoder", async () => {
+    const { all, mix } = await make()
+    const frames = FrameRing.make()
+    for (let i = 0; i < 4; i++) frames.write(FakeCodec.packetOf(0.8), 960)
+    frames.end()
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Add", input: { ...inputOf(1, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
+    mix.command({ _tag: "Gain", input: 1, gain: 0.5, rampMs: 0, curve: "linear", end: false })
+    await new Promise(setImmediate)
+    assert.deepStrictEqual(all(), Array.from({ length: 4 }, () => [40, 40, 40]))
+  })
+
+  it("frees all that it has used, and does nothing any more when it is closed", async () => {
+    const { codec, mix, ring } = await make()
+    const frames = FrameRing.make()
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    const opus = { ...inputOf(1, pcmOf(0, 1)), format: "opus", ring: frames.buffer } as const
+    mix.command({ _tag: "Add", input: opus })
+    await new Promise(setImmediate)
+    // its decoder comes when it is closed already
+    mix.command({ _tag: "Add", input: { ...opus, input: 2, slot: 2 } })
+    assert.strictEqual(codec.open(), 3)
+    mix.close()
+    mix.close()
+    await new Promise(setImmediate)
+    assert.deepStrictEqual([codec.open(), codec.used()], [0, 3])
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.5, 960)) })
+    mix.fill()
+    assert.strictEqual(ring.framesWritten(), 1)
+  })
+})
