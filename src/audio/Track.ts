@@ -58,7 +58,8 @@ export type TrackState =
   | { readonly _tag: "Ended"; readonly end: TrackEnd }
 
 /**
- * What happens to a track. Positions are in milliseconds of the source.
+ * What happens to a track. Positions are in milliseconds of the source. `Looped` is told when the source is read from its start
+ * again, which is heard up to `buffer` later.
  *
  * @category models
  * @since 0.1.0
@@ -112,7 +113,7 @@ export interface Track {
   readonly tags: Tags
   /** The level that it has, or goes to. */
   readonly gain: Effect.Effect<number>
-  /** How often it is still played again; `Infinity` without end. */
+  /** How often it is still read again, up to `buffer` before that is heard; `Infinity` without end. */
   readonly loopsLeft: Effect.Effect<number>
   readonly state: Effect.Effect<TrackState>
   /** The state now and each one after it, up to and including `Ended`. */
