@@ -1,6 +1,6 @@
 /**
  * A whole bot: joins a voice channel, plays a file and leaves. It needs DISCORD_TOKEN, GUILD_ID and CHANNEL_ID in the
- * environment. With DISCORD_GATEWAY it talks to another gateway than Discord's; `run-bot.ts` runs it against the emulator.
+ * environment. With DISCORD_GATEWAY and DISCORD_REST it talks to another Discord than the real one; `run-bot.ts` runs it against the emulator.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Config, Effect, Layer } from "effect"
@@ -18,7 +18,8 @@ const bot = Effect.gen(function*() {
 
 const GatewayLive = Gateway.layerConfig({
   token: Config.Redacted("DISCORD_TOKEN"),
-  url: Config.String("DISCORD_GATEWAY").pipe(Config.withDefault(undefined))
+  url: Config.String("DISCORD_GATEWAY").pipe(Config.withDefault(undefined)),
+  restUrl: Config.String("DISCORD_REST").pipe(Config.withDefault(undefined))
 }).pipe(Layer.provide(Transport.layerWebSocket))
 
 NodeRuntime.runMain(bot.pipe(Effect.provide([Voice.layer, GatewayLive])))

@@ -13,6 +13,7 @@ import {
 } from "@discordjs/voice"
 import { Client, Events, GatewayIntentBits } from "discord.js"
 import { createReadStream } from "node:fs"
+import { setTimeout } from "node:timers/promises"
 
 const { CHANNEL_ID, DISCORD_API = "https://discord.com/api", DISCORD_TOKEN } = process.env
 
@@ -27,10 +28,11 @@ client.once(Events.ClientReady, async () => {
   const connection = joinVoiceChannel({
     guildId: channel.guild.id,
     channelId: channel.id,
-    adapterCreator: channel.guild.voiceAdapterCreator,
-    daveEncryption: false
+    adapterCreator: channel.guild.voiceAdapterCreator
   })
   await entersState(connection, VoiceConnectionStatus.Ready, 20_000)
+  // until it is in the encrypted group of the call, nobody takes what it says
+  while (connection.voicePrivacyCode === undefined) await setTimeout(50)
   // sent away: there is nobody to play to
   connection.on(VoiceConnectionStatus.Disconnected, () => process.exit(0))
 

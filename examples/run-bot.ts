@@ -17,6 +17,7 @@ const program = Effect.gen(function*() {
     ...process.env,
     DISCORD_TOKEN: Redacted.value(bot.token),
     DISCORD_GATEWAY: discord.urls.gateway,
+    DISCORD_REST: discord.urls.rest,
     GUILD_ID: yield* discord.guild("guild"),
     CHANNEL_ID: yield* discord.channel("lobby")
   }

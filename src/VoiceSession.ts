@@ -139,8 +139,8 @@ export interface VoiceSession {
   /**
    * Opens a source and plays it, beside whatever else plays. One Opus track at gain 1 is passed through untouched; anything
    * else is mixed and encoded. Fails with `SourceFailed` when it cannot be opened, with `CodecUnavailable` when it cannot be
-   * mixed, with `Unsupported` for a gain that is negative or no number, and with `NotConnected` after the session's end, or the
-   * reason of an end that comes while the source is being opened.
+   * mixed, with `Unsupported` for a gain, `buffer`, share to duck to or number of loops that is none, and with `NotConnected` after the
+   * session's end, or the reason of an end that comes while the source is being opened.
    */
   readonly play: <R>(
     source: AudioSource<R>,
@@ -274,6 +274,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   let selfDeaf = options.selfDeaf ?? false
   const flags = (): Whereabouts.Flags => ({ mute: selfMute, deaf: selfDeaf })
 
+  let moving: Moving.Moving | undefined
   let over: { readonly error?: VoiceError.VoiceError } | undefined
   const end = (error?: VoiceError.VoiceError) =>
     Effect.sync(() => {
@@ -336,6 +337,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       joinTimeout,
       flags,
       hasGhost,
+      refuse: (error) => moving?.refuse(error) ?? false,
       joined
     }).pipe(
       Scope.provide(connections),
@@ -403,13 +405,13 @@ export const join = Effect.fn("VoiceSession.join")(function*(
         const { channelId } = whereabouts.now()
         // a request has the flags with it, and a connection that comes up shows them where they were changed since
         if ((now._tag === "Ready" || now._tag === "Resuming") && channelId !== undefined && channelId !== null) {
-          yield* whereabouts.tell(moving.to() ?? channelId, flags())
+          yield* whereabouts.tell(moving?.to() ?? channelId, flags())
         }
         if (!selfMute) yield* conduit.setMuted(false)
       })
     )
 
-  const moving = Moving.make({
+  moving = Moving.make({
     guildId,
     target,
     joinTimeout,
@@ -419,8 +421,9 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     whereabouts,
     conduit
   })
+  const { move: goTo } = moving
   const move: VoiceSession["move"] = (channelId) =>
-    live("Moving", Effect.andThen(moving.move(channelId), live("Moving", Effect.void)))
+    live("Moving", Effect.andThen(goTo(channelId), live("Moving", Effect.void)))
 
   let receive: Receive.Receive | undefined
 
@@ -433,7 +436,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     play,
     tracks: playing.tracks,
     interrupt: playing.interrupt,
-    setEncoder: playing.setEncoder,
+    setEncoder: (settings) => live("Changing the encoder", playing.setEncoder(settings)),
     move,
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
       live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),

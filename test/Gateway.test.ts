@@ -903,8 +903,10 @@ describe("Gateway", () => {
           json(200, { id: guildId, roles: [{ id: guildId, permissions: `${(1 << 10) | (1 << 20)}` }] }),
           json(200, { roles: [] })
         ]
+        const tooMany = json(429, { retry_after: 7 }, { "retry-after": "7" })
+        const away = () => Promise.reject(new TypeError("away"))
         const { context, requests } = yield* rest(
-          [...answers, ...answers, () => Promise.reject(new TypeError("away"))],
+          [...answers, ...answers, away, tooMany, ...answers],
           {
             url: "wss://gateway.example",
             restUrl: "https://rest.example/api"
@@ -936,6 +938,14 @@ describe("Gateway", () => {
           yield* settle
           assert.strictEqual(yield* asked(), "Full")
           assert.isUndefined(yield* asked())
+          // after too many questions it is left alone, for as long as it says
+          assert.isUndefined(yield* asked())
+          assert.strictEqual(yield* Queue.size(requests), 5)
+          yield* TestClock.adjust("6900 millis")
+          assert.isUndefined(yield* asked())
+          assert.strictEqual(yield* Queue.size(requests), 5)
+          yield* TestClock.adjust("100 millis")
+          assert.strictEqual(yield* asked(), "Full")
         }).pipe(Effect.provide(context))
       }))
 

@@ -135,6 +135,7 @@ export const open = (
     }
     if ("known" in found) {
       const what = `it is ${found.known}`
+      if (!found.isSound && !found.isDoubtful) return yield* ByteSource.failure(source.name, "Unsupported", what)
       return yield* fallback(source, what).pipe(
         // a wrong link is no matter of ffmpeg, whether that is there or not
         Effect.mapError((error) => found.isSound ? error : ByteSource.failure(source.name, "Unsupported", what))

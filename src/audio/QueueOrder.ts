@@ -4,13 +4,15 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type { VoiceError } from "../VoiceError.ts"
+import * as VoiceError from "../VoiceError.ts"
 import type { LineUp } from "./LineUp.ts"
 import { type Entry, entryOf, type Item, type Journal, type Playing } from "./QueueJournal.ts"
 import * as QueueOpening from "./QueueOpening.ts"
@@ -29,7 +31,7 @@ export interface Options<R, A> {
   /** How long before the end of an entry the next one is opened, in milliseconds. */
   readonly openAheadMs: number
   /** Fails when the player takes no more, if it tells. */
-  readonly awaitClosed: Effect.Effect<void, VoiceError> | undefined
+  readonly awaitClosed: Effect.Effect<void, VoiceError.VoiceError> | undefined
 }
 
 /**
@@ -50,11 +52,18 @@ export interface QueueOrder<R, A> {
   readonly replace: (change: () => void) => Effect.Effect<void>
   /** Waits no longer for what is being opened, if it is this entry, or whatever it is. */
   readonly leave: (item?: Item<R, A>) => void
-  readonly awaitIdle: Effect.Effect<void, VoiceError>
+  readonly awaitIdle: Effect.Effect<void, VoiceError.VoiceError>
 }
 
+/** Also of a player that has died. */
+const reasonOf = (cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError =>
+  Option.getOrElse(
+    Cause.findErrorOption(cause),
+    () => VoiceError.make(new VoiceError.NotConnected({ operation: "The player of a queue" }))
+  )
+
 /** What is wrong with one source is not wrong with the next. All else is the end of the player. */
-const ofSource: ReadonlySet<VoiceError["reason"]["_tag"]> = new Set([
+const ofSource: ReadonlySet<VoiceError.Reason["_tag"]> = new Set([
   "SourceFailed",
   "Unsupported",
   "CodecUnavailable",
@@ -81,8 +90,8 @@ export const make = Effect.fnUntraced(function*<R, A>(
   let preparing: Fiber.Fiber<void> | undefined
   /** How many wait for the lock who do not want to wait for a source. */
   let urgent = 0
-  let halted: VoiceError | undefined
-  let idle = yield* Deferred.make<void, VoiceError>()
+  let halted: VoiceError.VoiceError | undefined
+  let idle = yield* Deferred.make<void, VoiceError.VoiceError>()
   Deferred.doneUnsafe(idle, Effect.void)
 
   const playingNow = (): Entry<A> | undefined => current === undefined ? undefined : entryOf(current.item)
@@ -90,7 +99,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
   const next = (): Item<R, A> | undefined => line.next(current?.item)
 
   /** The player is gone. What waits would be played by nobody. */
-  const halt = (error: VoiceError): void => {
+  const halt = (error: VoiceError.VoiceError): void => {
     if (halted !== undefined) return
     halted = error
     journal.halted(error)
@@ -315,8 +324,13 @@ export const make = Effect.fnUntraced(function*<R, A>(
 
   if (options.awaitClosed !== undefined) {
     yield* options.awaitClosed.pipe(
-      // what plays ends by itself then, and says so
-      Effect.catch((error) => lock.withPermit(Effect.sync(() => current === undefined ? halt(error) : undefined))),
+      // a session that we leave has no reason: the next track that it does not take tells
+      Effect.catchCause((cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.void : lock.withPermit(Effect.sync(() => {
+          // what plays ends by itself then, and says so
+          if (current === undefined) halt(reasonOf(cause))
+        }))
+      ),
       Effect.forkIn(scope)
     )
   }

@@ -114,7 +114,10 @@ export interface Player {
       readonly crossfade?: Duration.Input | undefined
     }
   ) => Effect.Effect<Track, VoiceError.VoiceError, R>
-  /** Fails, with the reason, when it takes no more tracks. Without it an idle queue finds that out with the next entry. */
+  /**
+   * Fails, with the reason, when it is lost and takes no more tracks. Without it an idle queue finds that out with the next entry, as
+   * it does where this succeeds.
+   */
   readonly awaitClosed?: Effect.Effect<void, VoiceError.VoiceError> | undefined
 }
 
@@ -251,6 +254,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
       if (order.current() === undefined) {
         // at once: what is being opened, and may hang, would be opened again before it
         line.return(last, undefined)
+        order.expect()
         journal.changed()
       } else yield* order.replace(() => line.return(last, order.current()?.item))
       return yield* order.end("back")

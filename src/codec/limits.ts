@@ -68,12 +68,18 @@ export const channelsProblem = (channels: number): string | undefined =>
 export const rateProblem = (rate: number): string | undefined =>
   rates.includes(rate) ? undefined : `the rate is ${rate}, not ${rates.join(", ")}`
 
+/** A program in plain JavaScript may say anything. */
+const flagProblem = (name: string, flag: unknown): string | undefined =>
+  flag === undefined || typeof flag === "boolean" ? undefined : `${name} is ${String(flag)}, not true or false`
+
 /** @internal */
 export const optionsProblem = (options: EncoderOptions): string | undefined =>
   (options.channels === undefined ? undefined : channelsProblem(options.channels))
     ?? (options.bitrate === undefined ? undefined : bitrateProblem(options.bitrate))
     ?? (options.complexity === undefined ? undefined : complexityProblem(options.complexity))
     ?? (options.expectedLossPercent === undefined ? undefined : lossProblem(options.expectedLossPercent))
+    ?? flagProblem("fec", options.fec)
+    ?? flagProblem("dtx", options.dtx)
 
 /** @internal */
 export const settingsProblem = ({ bitrate, ...others }: EncoderSettings): string | undefined =>

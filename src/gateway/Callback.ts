@@ -3,12 +3,15 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { Gateway, ObstacleOptions } from "../Gateway.ts"
+import { Obstacle } from "../VoiceError.ts"
+
+const isObstacle = Schema.is(Obstacle)
 
 /**
  * Runs effects at once, in the order of the calls; they must be synchronous. Whoever calls back never sees what goes wrong:
@@ -32,11 +35,15 @@ export const makeRun = (what: string): Effect.Effect<(effect: Effect.Effect<void
 export const obstacle = ({ obstacle }: ObstacleOptions): Pick<Gateway["Service"], "obstacle"> =>
   obstacle === undefined ? {} : {
     obstacle: (guildId, channelId) =>
-      Effect.sync(() => obstacle(guildId, channelId)).pipe(
+      Effect.suspend(() => {
+        // a library in plain JavaScript may give anything
+        const found: unknown = obstacle(guildId, channelId)
+        return found === undefined || isObstacle(found)
+          ? Effect.succeed(found)
+          : Effect.as(Effect.logWarning(`The option obstacle of a gateway has given ${String(found)}`), undefined)
+      }).pipe(
         Effect.catchCause((cause) =>
-          Cause.hasInterruptsOnly(cause)
-            ? Effect.interrupt
-            : Effect.as(Effect.logWarning("The option obstacle of a gateway has thrown", cause), undefined)
+          Effect.as(Effect.logWarning("The option obstacle of a gateway has thrown", cause), undefined)
         )
       )
   }

@@ -13,6 +13,7 @@ import * as Pull from "effect/Pull"
 import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
+import * as Semaphore from "effect/Semaphore"
 import type { Gateway, GatewayOptions, VoiceStateRequest } from "../Gateway.ts"
 import * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import * as Transport from "../Transport.ts"
@@ -32,6 +33,8 @@ const library = "effect-discord-voice"
 const waitingRequests = 4096
 /** A connection that was up this long has nothing to do with the failures before it. */
 const stableMs = 60_000
+/** After an answer that there were too many requests, unless it names a longer time. */
+const leastQuietMs = 5_000
 /** After so many attempts a session is given up: its resume URL may be gone. */
 const resumeAttempts = 3
 
@@ -210,19 +213,34 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
         : outbox.send(encoded.success)
     }))
 
+  // Many sessions may want to know at once: one asks at a time, and nobody who was told to wait.
+  const oneQuestion = Semaphore.makeUnsafe(1)
+  let quietUntilMs = -Infinity
+  const ask = (path: string) =>
+    Effect.suspend(() =>
+      nowMsUnsafe() < quietUntilMs
+        ? Effect.fail("Discord has been asked too much already")
+        : Effect.tap(Rest.get(access, path), ({ retryAfterMs, status }) =>
+          Effect.sync(() => {
+            if (status === 429) quietUntilMs = nowMsUnsafe() + Math.max(leastQuietMs, retryAfterMs)
+          }))
+    )
+
   const obstacle: NonNullable<Gateway["Service"]["obstacle"]> = Effect.fnUntraced(function*(guildId, channelId) {
     const userId = hub.self()
     if (!hasRest || userId === undefined) return undefined
-    return yield* Effect.catch(
-      Admission.obstacle({
-        get: (path) => Rest.get(access, path),
-        guildId,
-        channelId,
-        userId,
-        occupants: hub.occupants(guildId, channelId)
-      }),
-      (detail) => Effect.as(Effect.logDebug(`Discord was not asked why it does not let us in: ${detail}`), undefined)
-    )
+    return yield* oneQuestion.withPermit(Effect.suspend(() =>
+      Effect.catch(
+        Admission.obstacle({
+          get: ask,
+          guildId,
+          channelId,
+          userId,
+          occupants: hub.occupants(guildId, channelId)
+        }),
+        (detail) => Effect.as(Effect.logDebug(`Discord was not asked why it does not let us in: ${detail}`), undefined)
+      )
+    ))
   })
 
   const setStage: NonNullable<Gateway["Service"]["setStage"]> = (request) =>

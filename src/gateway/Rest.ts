@@ -73,10 +73,13 @@ export interface Answer {
   readonly status: number
   /** What the JSON of the body says, if it is any. */
   readonly body: unknown
+  /** How long to ask no more, in milliseconds; 0 where nothing is said of that. */
+  readonly retryAfterMs: number
 }
 
 const answerOf = ({ response, text }: { readonly response: Response; readonly text: string }): Answer => ({
   status: response.status,
+  retryAfterMs: retryAfterMs(response),
   body: Option.getOrUndefined(readJson(text))
 })
 

@@ -26,12 +26,13 @@ export const set = Effect.fnUntraced(function*(options: {
   readonly request: StageRequest
 }): Effect.fn.Return<void, VoiceError.VoiceError> {
   const { patch, request: { channelId, guildId, part } } = options
+  // who is put into the audience, or speaks, does not ask to speak any more
   const asksAt = part === "request" ? DateTime.formatIso(yield* DateTime.now) : null
   const { body, status } = yield* Effect.mapError(
     patch(`/guilds/${guildId}/voice-states/@me`, {
       channel_id: channelId,
       ...(part === "request" ? {} : { suppress: part === "audience" }),
-      ...(part === "audience" ? {} : { request_to_speak_timestamp: asksAt })
+      request_to_speak_timestamp: asksAt
     }),
     (detail) => failed(`Discord was not asked to change our part in the stage: ${detail}`)
   )

@@ -123,6 +123,7 @@ class Mixing implements Mix {
   }
 
   #break(cause: unknown): void {
+    if (this.#isEnded) return
     this.#isEnded = true
     this.#onBroken(messageOf(cause))
   }

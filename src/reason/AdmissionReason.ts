@@ -49,8 +49,8 @@ const help: Record<Obstacle, string> = {
 }
 
 /**
- * Discord has not let us into a channel, and this is why. Only our own gateway client finds out; with another one the same is a
- * `JoinTimedOut`.
+ * Discord has not let us into a channel, and this is why. Our own gateway client finds out, and another one where its option
+ * `obstacle` says; elsewhere the same is a `JoinTimedOut`.
  *
  * @category reasons
  * @since 0.1.0

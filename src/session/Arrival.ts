@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -54,12 +55,12 @@ export interface Arrival {
    */
   readonly request: (wanted: Wanted) => Effect.Effect<Place, VoiceError.VoiceError>
   /**
-   * Fails with `NotAdmitted` when Discord has left a request unanswered for some seconds, and the gateway can tell why. Never
-   * succeeds.
+   * Fails with `NotAdmitted` when Discord has left a request unanswered for 2 seconds, and the gateway can tell why. Never succeeds.
+   * `unansweredSince`: when Discord was asked, in nanoseconds of the clock, if both answers are missing.
    */
   readonly refused: (
     channelId: ChannelId,
-    isUnanswered: () => boolean
+    unansweredSince: () => bigint | undefined
   ) => Effect.Effect<never, VoiceError.VoiceError>
 }
 
@@ -100,18 +101,31 @@ export const make = (
 ): Arrival => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
 
-  const refused: Arrival["refused"] = Effect.fnUntraced(function*(channelId, isUnanswered) {
-    const { obstacle } = gateway
-    if (obstacle === undefined) return yield* Effect.never
-    const isWorthAQuestion = () => !now().isAway && !isHeldBack() && isUnanswered()
+  const refused: Arrival["refused"] = Effect.fnUntraced(function*(channelId, unansweredSince) {
+    if (gateway.obstacle === undefined) return yield* Effect.never
+    const question = Effect.catchCause(gateway.obstacle(guildId, channelId), (cause) =>
+      Cause.hasInterruptsOnly(cause)
+        ? Effect.interrupt
+        : Effect.as(Effect.logWarning("Why Discord does not let us in could not be found out", cause), undefined))
+    /** The request that was asked about, by its time: nothing was in its way. */
+    let cleared: bigint | undefined
     while (true) {
-      yield* Effect.sleep(obstacleWait)
-      if (!isWorthAQuestion()) continue
-      const found = yield* obstacle(guildId, channelId)
-      if (found === undefined) return yield* Effect.never
-      if (isWorthAQuestion()) {
-        return yield* VoiceError.fail(new VoiceError.NotAdmitted({ guildId, channelId, obstacle: found }))
+      const since = unansweredSince()
+      if (since === undefined || since === cleared || now().isAway || isHeldBack()) {
+        yield* Effect.sleep(obstacleWait)
+        continue
       }
+      const left = Duration.subtract(obstacleWait, Duration.nanos(clock.monotonicTimeNanosUnsafe() - since))
+      if (Duration.isGreaterThan(left, Duration.zero)) {
+        yield* Effect.sleep(left)
+        continue
+      }
+      const obstacle = yield* question
+      if (unansweredSince() !== since) continue
+      if (obstacle !== undefined) {
+        return yield* VoiceError.fail(new VoiceError.NotAdmitted({ guildId, channelId, obstacle }))
+      }
+      cleared = since
     }
   })
 
@@ -121,13 +135,13 @@ export const make = (
       const elapsedMs = () => Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1_000_000
       const timeoutMs = Duration.toMillis(timeout)
       let deadlineMs = timeoutMs
-      let asked = false
+      let asked: bigint | undefined
       let wasHeldBack = false
       let wasStuck = false
       let before = now()
 
       const whatIsMissing = (): VoiceError.JoinTimedOut["missing"] => {
-        if (!asked) return "gateway"
+        if (asked === undefined) return "gateway"
         if (isUnrecognized()) return "userId"
         return missing(before, now(), channelId, wasStuck) ?? "endpoint"
       }
@@ -145,12 +159,12 @@ export const make = (
 
       const ask = Effect.suspend(() => {
         before = now()
-        asked = false
+        asked = undefined
         wasHeldBack = isHeldBack()
         return Effect.andThen(
           say(channelId, flags),
           Effect.sync(() => {
-            asked = true
+            asked = clock.monotonicTimeNanosUnsafe()
             // Discord has not had its time until it was asked
             if (wasHeldBack || isHeldBack()) deadlineMs = elapsedMs() + timeoutMs
           })
@@ -160,14 +174,16 @@ export const make = (
       const expiry = Effect.gen(function*() {
         for (let leftMs = deadlineMs; leftMs > 0; leftMs = deadlineMs - elapsedMs()) {
           yield* Effect.sleep(leftMs)
-          if (asked || elapsedMs() < deadlineMs || !isHeldBack()) continue
+          if (asked !== undefined || elapsedMs() < deadlineMs || !isHeldBack()) continue
           wasHeldBack = true
           deadlineMs = elapsedMs() + heldBackWaitMs
         }
       })
 
       const isStuck = ({ channelId: current, servers, states }: Now) =>
-        asked && states > before.states && current === channelId && servers === before.servers ? true : undefined
+        asked !== undefined && states > before.states && current === channelId && servers === before.servers
+          ? true
+          : undefined
 
       const run = Effect.gen(function*() {
         if (yield* anew) yield* goAway
@@ -200,8 +216,8 @@ export const make = (
         VoiceError.fail(
           new VoiceError.JoinTimedOut({ guildId, channelId, missing: whatIsMissing(), elapsedMs: elapsedMs() })
         ))
-      const isUnanswered = () => asked && whatIsMissing() === "both"
-      return yield* Effect.raceAllFirst([run, expired, refused(channelId, isUnanswered)])
+      const unansweredSince = () => whatIsMissing() === "both" ? asked : undefined
+      return yield* Effect.raceAllFirst([run, expired, refused(channelId, unansweredSince)])
     })
 
   return { request, refused }

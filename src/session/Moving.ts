@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -44,6 +45,11 @@ export interface Moving {
   readonly move: (channelId: ChannelId) => Effect.Effect<void, VoiceError.VoiceError>
   /** Where Discord was asked to move us to. */
   readonly to: () => ChannelId | undefined
+  /**
+   * The session was not let in while it came back. Whether that was where a move wanted it: then the move fails with the error, and the
+   * session is to be where it was before. Plain.
+   */
+  readonly refuse: (error: VoiceError.VoiceError) => boolean
 }
 
 /**
@@ -53,12 +59,15 @@ export interface Moving {
 export const make = (options: MovingOptions): Moving => {
   const { conduit, flags, guildId, joinTimeout, state, states, target, whereabouts } = options
   let to: ChannelId | undefined
+  let fail: ((error: VoiceError.VoiceError) => void) | undefined
   let oneMove: Semaphore.Semaphore | undefined
 
   const attempt = (channelId: ChannelId) => {
     const former = target.channelId
     const before = whereabouts.now()
     let asked = false
+    let askedAt: bigint | undefined
+    let isRefused = false
     const missing = () => Arrival.missing(before, whereabouts.now(), channelId) ?? "connection"
 
     /** Follows the session until it is in the channel, and asks Discord for it wherever the session does not by itself. */
@@ -76,7 +85,15 @@ export const make = (options: MovingOptions): Moving => {
             conduit.hold,
             Effect.suspend(() => {
               // silence has taken its time, and what has happened since is looked at next
-              if (state() === now) return Effect.as(whereabouts.tell(channelId, flags()), false)
+              if (state() === now) {
+                return Effect.andThen(
+                  whereabouts.tell(channelId, flags()),
+                  Effect.map(Clock.monotonicTimeNanos, (nanos) => {
+                    askedAt = nanos
+                    return false
+                  })
+                )
+              }
               asked = false
               return Effect.succeed(false)
             })
@@ -84,15 +101,22 @@ export const make = (options: MovingOptions): Moving => {
         default:
           // the next request is for this one; where there is none, the next connection is only on the way
           asked = false
-          target.channelId = channelId
+          if (!isRefused) target.channelId = channelId
           return Effect.succeed(false)
       }
     }
 
     const arrived = states().pipe(Stream.mapEffect(isThere), Stream.takeUntil((is) => is), Stream.runDrain)
-    const refused = whereabouts.refused(channelId, () => asked && missing() === "both")
+    const refused = whereabouts.refused(channelId, () => asked && missing() === "both" ? askedAt : undefined)
+    const refusedMeanwhile = Effect.callback<never, VoiceError.VoiceError>((resume) => {
+      fail = (error) => {
+        isRefused = true
+        target.channelId = former
+        resume(Effect.fail(error))
+      }
+    })
     to = channelId
-    return Effect.raceFirst(arrived, refused).pipe(
+    return Effect.raceAllFirst([arrived, refused, refusedMeanwhile]).pipe(
       Effect.timeoutOrElse({
         duration: joinTimeout,
         orElse: () =>
@@ -108,6 +132,7 @@ export const make = (options: MovingOptions): Moving => {
       Effect.onExit((exit) =>
         Effect.suspend(() => {
           to = undefined
+          fail = undefined
           // nobody waits to be there any more, unless we are: the connection may still be on its way
           const isThere = whereabouts.now().channelId === channelId
           if (Exit.isFailure(exit) && target.channelId === channelId && !isThere) target.channelId = former
@@ -120,6 +145,12 @@ export const make = (options: MovingOptions): Moving => {
   return {
     move: (channelId) =>
       Effect.suspend(() => (oneMove ??= Semaphore.makeUnsafe(1)).withPermit(Effect.suspend(() => attempt(channelId)))),
-    to: () => to
+    to: () => to,
+    refuse: (error) => {
+      const { reason } = error
+      if (reason._tag !== "NotAdmitted" || reason.channelId !== to || fail === undefined) return false
+      fail(error)
+      return true
+    }
   }
 }

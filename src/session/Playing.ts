@@ -197,15 +197,17 @@ export const make = Effect.fnUntraced(function*(
     return positions
   }).pipe(Effect.uninterruptible)
 
-  const setEncoder: Playing["setEncoder"] = (settings) =>
-    Effect.suspend(() => {
+  const setEncoder: Playing["setEncoder"] = ({ bitrate, complexity, dtx, expectedLossPercent, fec }) =>
+    Effect.uninterruptible(Effect.suspend(() => {
+      // it crosses to another thread, which takes nothing else
+      const settings: EncoderSettings = { bitrate, complexity, dtx, expectedLossPercent, fec }
       const problem = limits.settingsProblem(settings)
       if (problem !== undefined) {
         return VoiceError.fail(new VoiceError.Unsupported({ feature: "such an encoder", detail: problem }))
       }
       encoder = changed(encoder, settings)
       return player === undefined ? Effect.void : player.configure(settings)
-    })
+    }))
 
   return {
     play,

@@ -43,6 +43,8 @@ export interface Options {
   readonly flags: () => Whereabouts.Flags
   /** Whether to leave before the first request, because an earlier process of ours may still be there. */
   readonly hasGhost: Effect.Effect<boolean>
+  /** Whether it was a move that wanted to be where the session was not let in: then it goes on where it was. Plain. */
+  readonly refuse: (error: VoiceError.VoiceError) => boolean
   /** Done when the first connection stands. */
   readonly joined: Deferred.Deferred<VoiceDriver.VoiceConnection, VoiceError.VoiceError>
 }
@@ -226,7 +228,7 @@ export const run = Effect.fnUntraced(function*(
       if (hasJoined) yield* reconnection.begin(error)
       // somebody has moved us meanwhile
       if (where !== undefined && where !== null && where !== since.channelId) target.channelId = where
-      switch (policy.react(reason)) {
+      switch (options.refuse(error) ? "rejoin" : policy.react(reason)) {
         case "stop":
           return yield* error
         case "await-gateway":

@@ -49,6 +49,8 @@ export class MockGateway extends Context.Service<MockGateway, {
   readonly pushLifecycle: (lifecycle: Gateway.Lifecycle) => Effect.Effect<void>
   /** Our voice state in a guild from before, as `initialVoiceState` tells it. */
   readonly setInitialVoiceState: (guildId: GuildId, state: GatewayPayload.VoiceState) => Effect.Effect<void>
+  /** The parts in a stage that the program has asked for, in order. */
+  readonly stageRequests: Effect.Effect<ReadonlyArray<Gateway.StageRequest>>
   /** The next request fails like this. Can be called several times. */
   readonly refuse: (reason: VoiceError.Reason) => Effect.Effect<void>
   /** The gateway ends for good: everything fails like this from now on. */
@@ -107,14 +109,19 @@ const make = Effect.fnUntraced(function*(options: MockGatewayOptions) {
   const lifecycles = yield* PubSub.unbounded<Take.Take<Gateway.Lifecycle>>()
   const initial = new Map<GuildId, GatewayPayload.VoiceState>()
   const refusals: Array<VoiceError.Reason> = []
+  const stageRequests: Array<Gateway.StageRequest> = []
   let ended: VoiceError.VoiceError | undefined
 
   const push = (event: Gateway.GatewayEvent) => Effect.asVoid(PubSub.publish(events, [event]))
 
-  const updateVoiceState = Effect.fnUntraced(function*(request: Gateway.VoiceStateRequest) {
-    if (ended !== undefined) return yield* ended
+  const taken = Effect.suspend(() => {
+    if (ended !== undefined) return Effect.fail(ended)
     const refusal = refusals.shift()
-    if (refusal !== undefined) return yield* VoiceError.fail(refusal)
+    return refusal === undefined ? Effect.void : VoiceError.fail(refusal)
+  })
+
+  const updateVoiceState = Effect.fnUntraced(function*(request: Gateway.VoiceStateRequest) {
+    yield* taken
     yield* Queue.offer(requests, request)
     yield* Effect.forEach(options.answer?.(request) ?? [], push, { discard: true })
   })
@@ -123,6 +130,7 @@ const make = Effect.fnUntraced(function*(options: MockGatewayOptions) {
   return Context.make(Gateway.Gateway, {
     userId: Effect.suspend(() => ended === undefined ? Effect.succeed(userId) : Effect.fail(ended)),
     updateVoiceState,
+    setStage: (request) => Effect.andThen(taken, Effect.sync(() => void stageRequests.push(request))),
     subscribe: Effect.map(
       PubSub.subscribe(events),
       (subscription) => Stream.flattenTake(Stream.fromSubscription(subscription))
@@ -139,6 +147,7 @@ const make = Effect.fnUntraced(function*(options: MockGatewayOptions) {
     Context.add(MockGateway, {
       take: Queue.take(requests),
       waiting: Queue.size(requests),
+      stageRequests: Effect.sync(() => Array.from(stageRequests)),
       push,
       pushLifecycle: (lifecycle) => Effect.asVoid(PubSub.publish(lifecycles, [lifecycle])),
       setInitialVoiceState: (guildId, state) => Effect.sync(() => void initial.set(guildId, state)),

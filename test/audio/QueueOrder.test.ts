@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as TrackQueue from "../../src/audio/TrackQueue.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
@@ -25,6 +25,24 @@ const told = (queue: TrackQueue.TrackQueue) =>
 const over = VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" }))
 
 describe("what a queue asks of its player", () => {
+  it.effect("is to tell when it is lost, also where it dies; that it was left, the next entry finds out", () =>
+    Effect.gen(function*() {
+      for (
+        const [closing, halts] of [[Effect.fail(over), true], [Effect.die(new Error("dead")), true], [
+          Effect.void,
+          false
+        ]] as const
+      ) {
+        const rig = makePlayer({ a: minute })
+        const closed = yield* Deferred.make<void, VoiceError.VoiceError>()
+        const queue = yield* TrackQueue.make({ ...rig.player, awaitClosed: Deferred.await(closed) })
+        assert.deepStrictEqual(yield* told(queue), [])
+        yield* Deferred.complete(closed, closing)
+        yield* TestClock.adjust(0)
+        assert.deepStrictEqual(yield* told(queue), halts ? ["Halted"] : [])
+      }
+    }))
+
   it.effect("is the level of each entry times its own, and of all that plays when that changes", () =>
     Effect.gen(function*() {
       const rig = makePlayer({ a: minute, b: minute, c: minute })

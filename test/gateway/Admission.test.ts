@@ -11,8 +11,8 @@ const guildId = GuildId.make("10")
 const channelId = ChannelId.make("20")
 const userId = UserId.make("1")
 
-const ok = (body: unknown): Rest.Answer => ({ status: 200, body })
-const missing = (status: number): Rest.Answer => ({ status, body: { message: "no", code: 0 } })
+const ok = (body: unknown): Rest.Answer => ({ status: 200, body, retryAfterMs: 0 })
+const missing = (status: number): Rest.Answer => ({ status, body: { message: "no", code: 0 }, retryAfterMs: 0 })
 
 const everyone = (...permissions: ReadonlyArray<bigint>) => ({
   id: guildId,
@@ -120,7 +120,11 @@ describe("Admission", () => {
     Schema.Struct({ owner_id: Schema.Json, roles: Schema.Array(Schema.Struct({ id, permissions: Bits })) }),
     Schema.Struct({ roles: Schema.Array(id), communication_disabled_until: Schema.Union([Schema.Json, Schema.String]) })
   ])
-  const answer = Schema.Struct({ status: Schema.Literals([200, 403, 404, 500]), body: Body })
+  const answer = Schema.Struct({
+    status: Schema.Literals([200, 403, 404, 500]),
+    body: Body,
+    retryAfterMs: Schema.Literal(0)
+  })
 
   it.effect.prop(
     "survives whatever the API answers",

@@ -35,6 +35,28 @@ describe("Callback", () => {
       }))
   }
 
+  it.effect("knows of no obstacle where a library in plain JavaScript gives something else", () =>
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ message }) => {
+        logged.push(String(message))
+      })
+      // what no program in TypeScript could give
+      const given = ["full", null, 1, Promise.resolve("Full")] as Array<unknown> as Array<"Full">
+      for (const wrong of given) {
+        const { obstacle } = Callback.obstacle({ obstacle: () => wrong })
+        assert.isUndefined(
+          yield* Effect.provideService(
+            obstacle?.(guildId, channelId) ?? Effect.die("none"),
+            References.CurrentLoggers,
+            new Set([logger])
+          )
+        )
+      }
+      assert.strictEqual(logged.length, given.length)
+      assert.include(logged[0], "full")
+    }))
+
   it.effect("knows of no obstacle, and says so in the log, where the library throws", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []

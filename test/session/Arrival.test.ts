@@ -156,6 +156,51 @@ describe("Arrival", () => {
     { obstacle: () => "Connect" }
   )
 
+  let questions = 0
+  test(
+    "asks the gateway two seconds after Discord was asked, and once about each request",
+    Effect.gen(function*() {
+      questions = 0
+      const { hold, pushLifecycle, release, request, take } = yield* rig()
+      yield* hold
+      const fiber = yield* request(other)
+      yield* Time.advance("3 seconds")
+      yield* release
+      yield* take
+      yield* Time.advance("1900 millis")
+      assert.strictEqual(questions, 0)
+      yield* Time.advance("2 seconds")
+      assert.strictEqual(questions, 1)
+      yield* Time.advance("3 seconds")
+      assert.strictEqual(questions, 1)
+      yield* pushLifecycle("NewSession")
+      yield* take
+      yield* Time.advance("1900 millis")
+      assert.strictEqual(questions, 1)
+      yield* Time.advance("2 seconds")
+      assert.strictEqual(yield* outcome(fiber), "NotAdmitted")
+    }),
+    { obstacle: () => ++questions === 2 ? "Full" : undefined }
+  )
+
+  test(
+    "goes on waiting where the gateway fails to find out",
+    Effect.gen(function*() {
+      const { request, take } = yield* rig()
+      const fiber = yield* request(other)
+      yield* take
+      yield* Time.advance("5 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* Time.advance("10 seconds")
+      assert.strictEqual(yield* outcome(fiber), "JoinTimedOut")
+    }),
+    {
+      obstacle: () => {
+        throw new Error("no such cache")
+      }
+    }
+  )
+
   test(
     "waits for the whole of its time where the gateway finds nothing in the way",
     Effect.gen(function*() {

@@ -6,7 +6,7 @@ import type * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
 import { UserId } from "../../src/protocol/Identifier.ts"
 import * as Time from "../../src/testing/Time.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
-import { join, memory, run } from "../integration/rig.ts"
+import { frames, join, memory, run } from "../integration/rig.ts"
 import * as Rig from "./rig.ts"
 
 const none: VoiceSession.Restrictions = { serverMute: false, serverDeaf: false, suppress: false }
@@ -85,6 +85,14 @@ describe("Restrictions", () => {
         yield* discord.faults.deny("bot", "lobby", { speak: true })
         yield* Effect.sleep("1 second")
         assert.deepStrictEqual(heard, [none, silenced])
+        yield* discord.faults.deny("guest", "lobby", { speak: true })
+        yield* guest.speak(frames(5))
+        yield* Effect.sleep("1 second")
+        assert.strictEqual((yield* session.statistics).packetsReceived, 0)
+        yield* discord.faults.deny("guest", "lobby", {})
+        yield* guest.speak(frames(5))
+        yield* Effect.sleep("1 second")
+        assert.isAtLeast((yield* session.statistics).packetsReceived, 5)
         const advice = (yield* discord.advice).map(({ code }) => code)
         assert.include(advice, "suppressed-audio")
       }))

@@ -138,6 +138,56 @@ describe("VoiceSession, moving", () => {
       assert.strictEqual(yield* session.channelId, Rig.home)
     }))
 
+  it.effect("comes back to its channel, and says why, when it may not be in another one that it wanted while it reconnected", () =>
+    Effect.gen(function*() {
+      for (const when of ["lost before", "lost meanwhile"]) {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        const track = yield* session.play(Rig.source(500))
+        const answer = it.discord.answer
+        it.discord.answer = (request) => request.channel_id === Rig.other ? [] : answer(request)
+        it.discord.obstacle = (channelId) => channelId === Rig.other ? "Connect" : undefined
+        if (when === "lost before") yield* it.lose(4006)
+        yield* Effect.yieldNow
+        const moving = yield* start(Effect.flip(session.move(Rig.other)))
+        yield* TestClock.adjust("500 millis")
+        if (when === "lost meanwhile") yield* it.lose(4006)
+        yield* TestClock.adjust("5 seconds")
+        assert.deepInclude((yield* Fiber.join(moving)).reason, { _tag: "NotAdmitted", channelId: Rig.other }, when)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual((yield* session.state)._tag, "Ready", when)
+        assert.strictEqual(yield* session.channelId, Rig.home)
+        assert.notStrictEqual((yield* track.state)._tag, "Ended")
+      }
+    }))
+
+  it.effect("ends with the reason when it may not come back to its own channel", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const ended = yield* start(Effect.flip(session.awaitClosed))
+      it.discord.answer = Rig.refusing
+      it.discord.obstacle = () => "ViewChannel"
+      yield* it.lose(4006)
+      yield* TestClock.adjust("10 seconds")
+      assert.deepInclude((yield* Fiber.join(ended)).reason, { _tag: "NotAdmitted", channelId: Rig.home })
+    }))
+
+  it.effect("comes back once somebody has left a full channel", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const answer = it.discord.answer
+      it.discord.answer = Rig.refusing
+      it.discord.obstacle = () => "Full"
+      yield* it.lose(4006)
+      yield* TestClock.adjust("20 seconds")
+      assert.notStrictEqual((yield* session.state)._tag, "Closed")
+      it.discord.answer = answer
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+    }))
+
   it.effect("fails when the session is closed meanwhile, and when it is lost", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()

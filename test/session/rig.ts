@@ -9,6 +9,7 @@ import * as MockGateway from "../../src/testing/MockGateway.ts"
 import * as MockVoiceDriver from "../../src/testing/MockVoiceDriver.ts"
 import { voiceCloseReason } from "../../src/voiceClose.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
+import type * as VoiceError from "../../src/VoiceError.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 
 export const guildId = GuildId.make("10")
@@ -43,6 +44,8 @@ export const voiceServer = (token: string, endpoint: string | null = "voice.exam
 export interface Discord {
   readonly requests: Array<Gateway.VoiceStateRequest>
   answer: (request: Gateway.VoiceStateRequest) => ReadonlyArray<Gateway.GatewayEvent>
+  /** What keeps us out of a channel that it does not answer for. */
+  obstacle: (channelId: ChannelId) => VoiceError.Obstacle | undefined
 }
 
 /** As Discord answers: a new token each time. */
@@ -60,13 +63,14 @@ export const make = Effect.fnUntraced(function*(
   options: Partial<VoiceSession.JoinOptions> = {},
   closing: Effect.Effect<void> = Effect.void
 ) {
-  const discord: Discord = { requests: [], answer: answering() }
+  const discord: Discord = { requests: [], answer: answering(), obstacle: () => undefined }
   const context = yield* Layer.build(Layer.mergeAll(
     MockGateway.layer({
       answer: (request) => {
         discord.requests.push(request)
         return discord.answer(request)
-      }
+      },
+      obstacle: (channelId) => discord.obstacle(channelId)
     }),
     MockVoiceDriver.layer,
     Mixer.layer

@@ -133,7 +133,8 @@ export const make = Effect.fnUntraced(function*(
       discord.guild(guild),
       "EmulatorError",
       "UnknownName",
-      () => discord.createGuild({ name: guild })
+      // what looks like an id is not the name of a guild to come
+      (_, error) => /^\d{15,20}$/.test(guild) ? Effect.fail(error) : discord.createGuild({ name: guild })
     )
     const channel = yield* discord.createChannel({ guild: guildId, name, kind, e2ee, userLimit })
     return { channel, guild: guildId }

@@ -67,7 +67,8 @@ export const make = (
 
   const sendServer = (state: VoiceState, token: string, endpoint: string | null) => {
     const session = state.owner === undefined ? undefined : gateway.session(state.owner)
-    if (session === undefined) return
+    // another one has taken the place of its token, or the member has left
+    if (session === undefined || (endpoint !== null && state.grant?.token !== token)) return
     gateway.dispatch(session, "VOICE_SERVER_UPDATE", { token, guild_id: state.guildId, endpoint })
   }
 

@@ -103,9 +103,10 @@ export const make = (options: Options): VoiceStates => {
   const announce = (state: World.VoiceState, channel: World.Channel) =>
     events.entered(state, servers.assign(state, channel))
 
-  const suppressed = (channel: World.Channel, userId: UserId) =>
+  const suppressed = (channel: World.Channel, userId: UserId, isScripted: boolean) =>
     channel.kind === "stage"
-      ? profile.stageAudience && world.guilds.get(channel.guildId)?.members.get(userId)?.moderator !== true
+      ? !isScripted && profile.stageAudience &&
+        world.guilds.get(channel.guildId)?.members.get(userId)?.moderator !== true
       : channel.denials.get(userId)?.speak === true
 
   const statesOf = (guildId: GuildId) => {
@@ -156,7 +157,7 @@ export const make = (options: Options): VoiceStates => {
       sessionId: owner ?? Random.hex(random, 16),
       selfMute: flags.self_mute,
       selfDeaf: flags.self_deaf,
-      suppress: owner !== undefined && suppressed(channel, userId),
+      suppress: suppressed(channel, userId, owner === undefined),
       requestToSpeak: undefined,
       owner,
       grant: undefined,
@@ -196,7 +197,7 @@ export const make = (options: Options): VoiceStates => {
     })
     state.channelId = channel.id
     state.requestToSpeak = undefined
-    state.suppress = state.owner !== undefined && suppressed(channel, state.userId)
+    state.suppress = suppressed(channel, state.userId, state.owner === undefined)
     if (left !== undefined) servers.vacated(left)
     events.around(
       () => {
@@ -290,7 +291,7 @@ export const make = (options: Options): VoiceStates => {
     permitted: (channel, userId) => {
       const state = World.voiceState(world, channel.guildId, userId)
       if (state?.channelId !== channel.id || channel.kind === "stage") return
-      const suppress = state.owner !== undefined && suppressed(channel, userId)
+      const suppress = suppressed(channel, userId, state.owner === undefined)
       if (suppress === state.suppress) return
       state.suppress = suppress
       events.state(state)

@@ -158,7 +158,7 @@ export interface Faults {
   readonly rekeyVoice: (user: string) => Effect.Effect<void, EmulatorError>
   /**
    * Lets every Resume of the user's voice session end with 4006, as if it had missed more than is kept. Needs version 8:
-   * earlier ones miss nothing.
+   * nothing is kept for earlier ones, which are never told what they have missed.
    */
   readonly overrunReplay: (user: string) => Effect.Effect<void, EmulatorError>
   /** Cuts the voice WebSocket of a user, if it is there, and ends the session as if the time to resume were over. */

@@ -49,8 +49,27 @@ describe("VoiceEvents of a join", () => {
         client.events("VOICE_STATE_UPDATE").map((state) => state["channel_id"]),
         [h.lobby, h.other, null]
       )
-      assert.strictEqual(client.events("VOICE_SERVER_UPDATE").length, 2)
+      // nor tells of a server whose token is good no more
+      assert.deepStrictEqual(client.events("VOICE_SERVER_UPDATE"), [])
       assert.deepStrictEqual(h.core.snapshot().voiceStates, [])
     }
+  })
+
+  it("tells of the server of the last of two joins, with the token that is good", () => {
+    const h = Harness.make({ profile: { voiceEventGapMs: 100 } })
+    const client = h.login()
+    h.join(client, h.lobby)
+    h.core.advance(50)
+    h.join(client, h.other)
+    h.core.advance(1_000)
+    const servers = client.events("VOICE_SERVER_UPDATE")
+    assert.lengthOf(servers, 1)
+    h.core.createVoiceServer({ region: "there", endpoint: "voice2.test:1", udp: { address: "127.0.0.1", port: 2 } })
+    h.core.moveServer(h.other, { nullEndpointFirst: true })
+    h.core.advance(5_000)
+    assert.deepStrictEqual(
+      client.events("VOICE_SERVER_UPDATE").map(({ endpoint }) => endpoint).slice(1),
+      [null, "voice2.test:1"]
+    )
   })
 })
