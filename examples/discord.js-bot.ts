@@ -31,8 +31,8 @@ client.once(Events.ClientReady, async () => {
     adapterCreator: channel.guild.voiceAdapterCreator
   })
   await entersState(connection, VoiceConnectionStatus.Ready, 20_000)
-  // until it is in the encrypted group of the call, nobody takes what it says
-  while (connection.voicePrivacyCode === undefined) await setTimeout(50)
+  // nobody takes what it says before it is in the encrypted group of the call; alone, and in a stage, there is none
+  for (let i = 0; i < 60 && connection.voicePrivacyCode === undefined; i++) await setTimeout(50)
   // sent away: there is nobody to play to
   connection.on(VoiceConnectionStatus.Disconnected, () => process.exit(0))
 

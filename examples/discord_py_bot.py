@@ -34,8 +34,10 @@ class Bot(discord.Client):
     async def on_ready(self):
         channel = await self.fetch_channel(int(os.environ["CHANNEL_ID"]))
         voice = await channel.connect()
-        # until it is in the encrypted group of the call, nobody takes what it says
-        while not voice.voice_privacy_code:
+        # nobody takes what it says before it is in the encrypted group of the call; alone, and in a stage, there is none
+        for _ in range(60):
+            if voice.voice_privacy_code:
+                break
             await asyncio.sleep(0.05)
         with pathlib.Path(__file__).with_name("song.ogg").open("rb") as file:
             ended = self.loop.create_future()

@@ -42,6 +42,11 @@ const millis = (value: Duration.Input): number => {
   return duration === undefined ? NaN : Duration.toMillis(duration)
 }
 
+const shown = (value: Duration.Input): string => {
+  const duration = typeof value === "object" ? Option.getOrUndefined(Duration.fromInput(value)) : undefined
+  return duration === undefined ? String(value) : Duration.format(duration)
+}
+
 const mostBufferMs = 600_000
 
 /**
@@ -54,7 +59,7 @@ export const buffer = (value: Duration.Input): Effect.Effect<number, VoiceError.
   const ms = millis(value)
   return ms >= 0 && ms <= mostBufferMs
     ? Effect.succeed(ms)
-    : unsupported(`a buffer of ${String(value)}`, "it has to be a time of up to 10 minutes")
+    : unsupported(`a buffer of ${shown(value)}`, "it has to be a time of up to 10 minutes")
 }
 
 /**
@@ -78,5 +83,5 @@ export const place = (value: Duration.Input): Effect.Effect<number, VoiceError.V
   const ms = millis(value)
   return Number.isFinite(ms) && ms >= 0
     ? Effect.succeed(ms)
-    : unsupported("seeking", `${String(value)} is no place in a source`)
+    : unsupported("seeking", `${shown(value)} is no place in a source`)
 }

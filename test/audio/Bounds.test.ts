@@ -28,7 +28,10 @@ describe("Bounds", () => {
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* outcomes(Bounds.buffer, [0, 80, "10 minutes"] as const), [0, 80, 600_000])
       const none = [NaN, -1, Infinity, Duration.infinity, Duration.millis(-5), "11 minutes"] as const
-      for (const said of yield* outcomes(Bounds.buffer, none)) refused(said)
+      const said = yield* outcomes(Bounds.buffer, none)
+      for (const one of said) refused(one)
+      assert.include(String(said.at(-2)), "a buffer of -5ms")
+      assert.match(String((yield* outcomes(Bounds.buffer, [{ minutes: 11 }]))[0]), /a buffer of 11m/)
     }))
 
   it.effect("take shares from 0 to 1", () =>
