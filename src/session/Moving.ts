@@ -63,15 +63,22 @@ export const make = (options: MovingOptions): Moving => {
   let oneMove: Semaphore.Semaphore | undefined
 
   const attempt = (channelId: ChannelId) => {
-    const former = target.channelId
-    const before = whereabouts.now()
+    let former = target.channelId
+    let before = whereabouts.now()
     let asked = false
     let askedAt: bigint | undefined
     let isRefused = false
     const missing = () => Arrival.missing(before, whereabouts.now(), channelId) ?? "connection"
 
+    /** Nobody waits to be there any more: where we are counts, and a moderator may have moved us meanwhile. */
+    const giveUp = () => {
+      const { channelId: here } = whereabouts.now()
+      if (target.channelId === channelId && here !== channelId) target.channelId = here ?? former
+    }
+
     /** Follows the session until it is in the channel, and asks Discord for it wherever the session does not by itself. */
     const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
+      if ((now._tag === "Connecting" || now._tag === "Ready") && now.channelId !== channelId) former = now.channelId
       switch (now._tag) {
         case "Closed":
           return Effect.succeed(true)
@@ -86,6 +93,7 @@ export const make = (options: MovingOptions): Moving => {
             Effect.suspend(() => {
               // silence has taken its time, and what has happened since is looked at next
               if (state() === now) {
+                before = whereabouts.now()
                 return Effect.andThen(
                   whereabouts.tell(channelId, flags()),
                   Effect.map(Clock.monotonicTimeNanos, (nanos) => {
@@ -111,7 +119,7 @@ export const make = (options: MovingOptions): Moving => {
     const refusedMeanwhile = Effect.callback<never, VoiceError.VoiceError>((resume) => {
       fail = (error) => {
         isRefused = true
-        target.channelId = former
+        giveUp()
         resume(Effect.fail(error))
       }
     })
@@ -133,9 +141,8 @@ export const make = (options: MovingOptions): Moving => {
         Effect.suspend(() => {
           to = undefined
           fail = undefined
-          // nobody waits to be there any more, unless we are: the connection may still be on its way
-          const isThere = whereabouts.now().channelId === channelId
-          if (Exit.isFailure(exit) && target.channelId === channelId && !isThere) target.channelId = former
+          // the connection may still be on its way
+          if (Exit.isFailure(exit)) giveUp()
           return conduit.release
         })
       )

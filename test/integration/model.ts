@@ -23,6 +23,8 @@ export type Deed =
   | { readonly _tag: "Seek"; readonly toMs: number }
   | { readonly _tag: "SetSelf"; readonly mute: boolean; readonly deaf: boolean }
   | { readonly _tag: "Go"; readonly channel: string }
+  /** Wants to go where it may not be. */
+  | { readonly _tag: "Intrude" }
   | { readonly _tag: "Stop" }
   | { readonly _tag: "Play" }
   | { readonly _tag: "Cut" }
@@ -70,6 +72,7 @@ const deeds: ReadonlyArray<(random: Dice) => Deed> = [
   (random) => ({ _tag: "Seek", toMs: random.int(60_000) }),
   (random) => ({ _tag: "SetSelf", mute: random.next() < 0.3, deaf: random.next() < 0.3 }),
   (random) => ({ _tag: "Go", channel: pick(random, channels) }),
+  () => ({ _tag: "Intrude" }),
   () => ({ _tag: "Stop" }),
   () => ({ _tag: "Play" }),
   (random) => ({ _tag: "MoveUser", channel: pick(random, channels) }),
@@ -191,7 +194,10 @@ interface Life {
   ended: VoiceError | "left" | undefined
 }
 
-const reasonsOfUsers = new Set(["NotConnected", "JoinTimedOut"])
+const reasonsOfUsers = new Set(["NotConnected", "JoinTimedOut", "NotAdmitted"])
+
+/** Where no bot may connect. */
+const forbidden = "forbidden"
 
 const perform = Effect.fnUntraced(function*(
   deed: Deed,
@@ -212,6 +218,9 @@ const perform = Effect.fnUntraced(function*(
       return yield* session.setSelf(deed)
     case "Go":
       return yield* session.move(yield* Effect.orDie(channel(deed.channel)))
+    case "Intrude":
+      yield* session.move(yield* Effect.orDie(channel(forbidden)))
+      return assert.fail(`${name} is where it may not be`)
     case "Stop":
       return yield* playing.track.stop
     case "Play":
@@ -554,6 +563,8 @@ export const play = (plan: Plan, onlooker = nobody) => {
     yield* onlooker.attend
     yield* discord.createChannel({ name: "other" })
     for (const name of plan.bots) if (name !== "bot") yield* discord.createUser({ name, bot: true })
+    yield* discord.createChannel({ name: forbidden })
+    for (const name of plan.bots) yield* discord.faults.deny(name, forbidden, { connect: true })
     const can = { e2ee: plan.encrypted }
     const guests = [
       yield* Rig.guest("lobby", "guest", can),

@@ -161,6 +161,28 @@ describe("VoiceSession, moving", () => {
       }
     }))
 
+  it.effect("stays where a moderator has moved it while it waited to go elsewhere in vain", () =>
+    Effect.gen(function*() {
+      for (const obstacle of ["Connect", undefined] as const) {
+        const it = yield* Rig.make()
+        const session = yield* it.join
+        const answer = it.discord.answer
+        it.discord.answer = (request) => request.channel_id === Rig.other ? [] : answer(request)
+        it.discord.obstacle = () => obstacle
+        const moving = yield* start(Effect.flip(session.move(Rig.other)))
+        yield* TestClock.adjust("1 second")
+        yield* it.say(Rig.voiceState(third), Rig.voiceServer("moderator"))
+        yield* TestClock.adjust("20 seconds")
+        const { _tag } = (yield* Fiber.join(moving)).reason
+        assert.strictEqual(_tag, obstacle === undefined ? "JoinTimedOut" : "NotAdmitted")
+        assert.strictEqual(yield* session.channelId, third)
+        // and that is where it comes back to
+        yield* it.lose(4006)
+        yield* TestClock.adjust("10 seconds")
+        assert.deepInclude(yield* session.state, { _tag: "Ready", channelId: third })
+      }
+    }))
+
   it.effect("ends with the reason when it may not come back to its own channel", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()
