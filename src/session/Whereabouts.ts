@@ -154,19 +154,22 @@ export const make = Effect.fnUntraced(function*(
       return Effect.sync(() => watchers.delete(watch))
     })
 
-  /** When we last said that we leave, until Discord says so too, and whether we have asked for a channel since. */
-  let leaving: { atNanos: bigint; askedSince: boolean } | undefined
+  /** When we said that we leave, each time until Discord says so too, and whether we have asked for a channel since. */
+  let leaves: ReadonlyArray<{ atNanos: bigint; askedSince: boolean }> = []
 
   /** Whether being in no channel is the late answer to our own leaving, which a request has followed already. */
-  const isEcho = (): boolean =>
-    leaving !== undefined && leaving.askedSince &&
-    clock.monotonicTimeNanosUnsafe() - leaving.atNanos < Duration.toNanosUnsafe(echoWait)
+  const isEcho = (): boolean => {
+    const after = clock.monotonicTimeNanosUnsafe() - Duration.toNanosUnsafe(echoWait)
+    leaves = leaves.filter(({ atNanos }) => atNanos > after)
+    return leaves[0]?.askedSince === true
+  }
 
   const onOwnState = (state: GatewayPayload.VoiceState): void => {
     const { channel_id: channelId, session_id: sessionId } = state
     const restrictions = channelId === null ? now.restrictions : Restrictions.of(state)
     const states = channelId === null && isEcho() ? now.states : now.states + 1
-    if (channelId === null) leaving = undefined
+    // others may be on their way, when the main gateway is slow
+    if (channelId === null) leaves = leaves.slice(1)
     set({ channelId, sessionId, restrictions, states })
   }
 
@@ -199,7 +202,7 @@ export const make = Effect.fnUntraced(function*(
         case "Resumed":
           return set({ isAway: false })
         case "NewSession":
-          leaving = undefined
+          leaves = []
           // the id of the former session is no longer ours: until a voice state brings another, there is no place
           return set({ isAway: false, newSessions: now.newSessions + 1, sessionId: undefined })
       }
@@ -229,14 +232,14 @@ export const make = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       const atNanos = clock.monotonicTimeNanosUnsafe()
       if (channelId === null) {
-        if (isInVoice() || requested?.states === now.states) leaving = { atNanos, askedSince: false }
+        if (isInVoice() || requested?.states === now.states) leaves = [...leaves, { atNanos, askedSince: false }]
       } else {
-        if (leaving !== undefined) leaving.askedSince = true
+        for (const leave of leaves) leave.askedSince = true
         if (!isInVoice()) requested = { atNanos, states: now.states }
       }
       told = flags
       const { deaf, mute } = flags
-      const said = channelId === null ? leaving : requested
+      const said = channelId === null ? leaves.at(-1) : requested
       return Effect.tap(
         gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf }),
         // it may have waited for the limit of messages, or for a gateway that was away

@@ -408,8 +408,8 @@ const displacing = ["Kick", "MoveServer", "ParkChannel", "DropGateway", "MoveUse
 /** With which reasons a session may end, by what was done to it: one of each list. */
 const grounds: { readonly [reason: string]: ReadonlyArray<ReadonlyArray<string>> } = {
   Kicked: [["Kick"]],
-  // put out of a channel whose server is gone: code 4022, then no channel
-  CallEnded: [["Kick"], ["ParkChannel", "MoveServer"]],
+  // put out of a channel whose server is gone: code 4022, then no channel; or by the end of a main session whose READY was withheld
+  CallEnded: [["Kick", "WithholdMessage"], ["ParkChannel", "MoveServer"]],
   Disconnected: [displacing, deafening],
   JoinTimedOut: [[...deafening, ...displacing]],
   // what a storm has made of our messages, or of those of the servers

@@ -124,6 +124,9 @@ export const makeParty = Effect.gen(function*() {
     const codes = new Map<string, string | undefined>()
     for (const { name, participant } of there) codes.set(name, (yield* participant.e2ee)?.privacyCode)
     if (bot !== undefined && bot.channel === channel) {
+      // until it has resumed it knows of nobody who speaks for the first time
+      const { _tag } = yield* bot.session.state
+      if (_tag !== "Ready") return `the bot is ${_tag}`
       const e2ee = yield* bot.session.e2ee
       codes.set("bot", e2ee.membership?.privacyCode)
       if (e2ee.transitioning) return "the bot is in a transition"

@@ -30,6 +30,33 @@ describe("Whereabouts", () => {
   )
 
   test(
+    "takes the late answers to two leaves in a row for what they are",
+    Effect.gen(function*() {
+      const { request, say, take, whereabouts } = yield* rig()
+      yield* say(voiceState(home), voiceServer("before"))
+      const first = yield* request(home, true)
+      assert.isNull((yield* take).channel_id)
+      yield* Time.advance("2 seconds")
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* Fiber.interrupt(first)
+      const second = yield* request(home, true)
+      assert.isNull((yield* take).channel_id)
+      yield* Time.advance("2 seconds")
+      assert.strictEqual((yield* take).channel_id, home)
+      const { states } = whereabouts.now()
+      // the main gateway was slow: what it answers belongs to both
+      yield* say(voiceState(null), voiceState(home), voiceServer("first"))
+      assert.strictEqual(yield* outcome(second), "first")
+      yield* say(voiceState(null))
+      assert.strictEqual(whereabouts.now().states, states + 1)
+      yield* say(voiceState(home))
+      // a third one is somebody else's doing
+      yield* say(voiceState(null))
+      assert.strictEqual(whereabouts.now().states, states + 3)
+    })
+  )
+
+  test(
     "says once that it leaves, however often it wants to while that waits",
     Effect.gen(function*() {
       const { hold, release, request, say, take, waiting } = yield* rig()
