@@ -129,8 +129,9 @@ export const draw = (seed: number): Plan => {
   /** Whether a session description goes lost then: whoever is not told a new key is heard by nobody, and cannot know. */
   const isKeyLost = (user: string, atMs: number) =>
     drawn.some(({ atMs: fromMs, incident }) =>
-      incident._tag === "WithholdMessage" && incident.user === user && incident.point === "voice-out" &&
-      incident.op === 4 && atMs >= fromMs && atMs <= fromMs + incident.forMs
+      (incident._tag === "WithholdMessage" || (incident._tag === "CutMessage" && incident.at === "before")) &&
+      incident.user === user && incident.point === "voice-out" && incident.op === 4 &&
+      atMs >= fromMs && atMs <= fromMs + incident.forMs
     )
   const faults = drawn.filter(({ atMs, incident }) => incident._tag !== "RekeyVoice" || !isKeyLost(incident.user, atMs))
   const lossesMs = bots.map(() => 1_000 + random.int(calm - 1_000))
