@@ -133,7 +133,6 @@ export const draw = (seed: number): Plan => {
       incident.user === user && incident.point === "voice-out" && incident.op === 4 &&
       atMs >= fromMs && atMs <= fromMs + incident.forMs
     )
-  const faults = drawn.filter(({ atMs, incident }) => incident._tag !== "RekeyVoice" || !isKeyLost(incident.user, atMs))
   const lossesMs = bots.map(() => 1_000 + random.int(calm - 1_000))
   const wanted = pick(random, [0, 1, 3, 8])
   const acts = bots.flatMap((bot, index) => {
@@ -149,6 +148,11 @@ export const draw = (seed: number): Plan => {
       ? [...list, loss]
       : [...list, loss, { atMs: closeMs, bot, deed: { _tag: "Close" } as const }]
   })
+  const isStormy = (atMs: number) =>
+    acts.some(({ atMs: fromMs, deed }) => deed._tag === "Storm" && atMs >= fromMs && atMs <= fromMs + deed.forMs)
+  const faults = drawn.filter(({ atMs, incident }) =>
+    incident._tag !== "RekeyVoice" || !(isStormy(atMs) || isKeyLost(incident.user, atMs))
+  )
   return {
     seed,
     bots,
