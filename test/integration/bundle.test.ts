@@ -66,7 +66,10 @@ const bundledByEsbuild = Effect.fnUntraced(function*(format: "esm" | "cjs") {
     .replace(/^lib=.*$/m, `lib=${file("../../src")}`)
     .replaceAll("Worker.js", "Worker.ts")
     // all of the package, whatever the bot uses of it
-    .replace("esbuild bot.ts", () => `${file("../../node_modules/.bin/esbuild")} ${bot.bot} ${file("../../src/index.ts")}`)
+    .replace(
+      "esbuild bot.ts",
+      () => `${file("../../node_modules/.bin/esbuild")} ${bot.bot} ${file("../../src/index.ts")}`
+    )
   const absent = ["@audio/decode-aac", "@echogarden/fvad-wasm"].map((name) => `--alias:${name}=not-installed`)
   const { status, stderr } = spawnSync("sh", ["-c", `${command.trimEnd()} ${absent.join(" ")}`], {
     cwd: folder,
