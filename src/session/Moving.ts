@@ -52,6 +52,9 @@ export interface Moving {
   readonly refuse: (error: VoiceError.VoiceError) => boolean
 }
 
+/** How long what plays waits for Discord to grant a move: one that is not granted is not answered. */
+const heldFor = Duration.seconds(1)
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -70,6 +73,11 @@ export const make = (options: MovingOptions): Moving => {
     let isRefused = false
     const missing = () => Arrival.missing(before, whereabouts.now(), channelId) ?? "connection"
 
+    /** Where nothing has come of the request by then, we are where we were, and what plays goes on there. */
+    const playOn = Effect.sleep(heldFor).pipe(
+      Effect.andThen(Effect.suspend(() => missing() === "both" ? conduit.release : Effect.void))
+    )
+
     /** Follows the session until it is in the channel, and asks Discord for it wherever the session does not by itself. */
     const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
       switch (now._tag) {
@@ -82,7 +90,7 @@ export const make = (options: MovingOptions): Moving => {
           }
           asked = true
           return Effect.andThen(
-            conduit.hold,
+            Effect.andThen(conduit.hold, Effect.forkChild(playOn)),
             Effect.suspend(() => {
               // silence has taken its time, and what has happened since is looked at next
               if (state() === now) {
