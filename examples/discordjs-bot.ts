@@ -23,6 +23,27 @@ const login = Effect.gen(function*() {
   return client
 })
 
+/** What adapters do not tell: what becomes of the connection of each shard. */
+const lifecycle = (client: Client) => (listener: Gateway.LifecycleListener) => {
+  const tell = (what: Gateway.Lifecycle) => (shard: number) =>
+    listener(what, (guildId) => client.guilds.cache.get(guildId)?.shardId === shard)
+  const [ready, resume, reconnecting] = [tell("NewSession"), tell("Resumed"), tell("Lost")]
+  client.on(Events.ShardReady, ready).on(Events.ShardResume, resume).on(Events.ShardReconnecting, reconnecting)
+  return () => {
+    client.off(Events.ShardReady, ready).off(Events.ShardResume, resume).off(Events.ShardReconnecting, reconnecting)
+  }
+}
+
+/** What keeps us out of a channel, which Discord does not say. */
+const obstacle = (client: Client) => (_: GuildId, channelId: ChannelId) => {
+  const channel = client.channels.cache.get(channelId)
+  if (channel === undefined) return "UnknownChannel"
+  if (!channel.isVoiceBased()) return "NotVoice"
+  if (!channel.viewable) return "ViewChannel"
+  if (channel.full) return "Full"
+  return channel.joinable ? undefined : "Connect"
+}
+
 const play = Effect.gen(function*() {
   const guildId = yield* Config.schema(GuildId, "GUILD_ID")
   const channelId = yield* Config.schema(ChannelId, "CHANNEL_ID")
@@ -35,7 +56,11 @@ const play = Effect.gen(function*() {
 
 const bot = Effect.gen(function*() {
   const client = yield* login
-  const GatewayLive = Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator)
+  const GatewayLive = Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator, {
+    lifecycle: lifecycle(client),
+    obstacle: obstacle(client),
+    shards: client.ws.shards.size
+  })
   yield* Effect.provide(play, Layer.merge(GatewayLive, Voice.layer))
 }).pipe(Effect.scoped)
 

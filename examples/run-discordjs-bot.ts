@@ -2,7 +2,7 @@
  * Runs `discordjs-bot.ts`, unchanged and in a process of its own, against an emulator of Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Redacted } from "effect"
+import { Effect, Fiber, Redacted } from "effect"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import { spawn } from "node:child_process"
@@ -21,12 +21,16 @@ const program = Effect.gen(function*() {
     CHANNEL_ID: yield* discord.channel("lobby")
   }
 
-  const exitCode = yield* Effect.callback<number | null>((resume) => {
+  const running = yield* Effect.callback<number | null>((resume) => {
     const script = fileURLToPath(new URL("discordjs-bot.ts", import.meta.url))
     const child = spawn(process.execPath, [script], { env, stdio: "inherit" })
     child.on("exit", (code) => resume(Effect.succeed(code)))
     return Effect.sync(() => child.kill())
-  })
+  }).pipe(Effect.forkScoped)
+  // discord.js has to begin a new session, which takes the bot out of its channel: it comes back and plays on
+  yield* guest.awaitFrames(50)
+  yield* discord.faults.dropGatewaySession("bot")
+  const exitCode = yield* Fiber.join(running)
 
   const heard = yield* guest.heard
   yield* Effect.log(`The bot exited with ${exitCode}. The guest heard ${heard.length} frames.`)

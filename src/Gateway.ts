@@ -45,6 +45,27 @@ export type GatewayEvent =
 export type Lifecycle = "Resumed" | "NewSession" | "Lost"
 
 /**
+ * The same of one connection among several, a shard: it is about the guilds of which `concerns`, plain code, says so, and about
+ * no others.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ShardLifecycle {
+  readonly lifecycle: Lifecycle
+  readonly concerns: (guildId: GuildId) => boolean
+}
+
+/**
+ * Is told of the connection of a library. With several shards, `concerns`, plain code, says whether a guild is of the shard to which
+ * it happened. Without it, or where it throws, all guilds are taken to be, and all sessions join anew when one shard has a new one.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type LifecycleListener = (lifecycle: Lifecycle, concerns?: (guildId: GuildId) => boolean) => void
+
+/**
  * Says which channel of a guild we want to be in (op 4). `channel_id: null` leaves.
  *
  * @category models
@@ -85,7 +106,7 @@ export class Gateway extends Context.Service<Gateway, {
   /** Subscribes: from the moment this effect completes on, no event is missed. */
   readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError>, never, Scope.Scope>
   /** Optional. Without it a session cannot tell a lost main session from a kick. */
-  readonly lifecycle: Option.Option<Effect.Effect<Stream.Stream<Lifecycle>, never, Scope.Scope>>
+  readonly lifecycle: Option.Option<Effect.Effect<Stream.Stream<Lifecycle | ShardLifecycle>, never, Scope.Scope>>
   /** Optional: the round trip of the last heartbeat that was answered, in milliseconds, once there is one. */
   readonly roundTripMs?: Effect.Effect<number | undefined> | undefined
   /**
@@ -272,7 +293,7 @@ export interface AdapterOptions extends ObstacleOptions {
    * returns is called. A library says "NewSession" for each READY after the first. Without it there is no `lifecycle`, and a
    * session cannot tell a lost main session from a kick.
    */
-  readonly lifecycle?: ((listener: (lifecycle: Lifecycle) => void) => () => void) | undefined
+  readonly lifecycle?: ((listener: LifecycleListener) => () => void) | undefined
   /** Shards of the library. Each may have a hundred requests a minute, and more of them wait. Default 1. */
   readonly shards?: number | undefined
 }
@@ -343,7 +364,7 @@ export interface DispatchStreamOptions<E, E2, R> extends DispatchOptions {
  * READY says who we are, and every READY of a shard but its first is `NewSession`, as is the first one that follows other
  * dispatches; RESUMED is `Resumed`. GUILD_CREATE has our initial voice state. The two voice events are passed on in order.
  * Anything else is ignored, and what breaks its schema is dropped with a warning. `Lost` cannot be seen. In a stream of
- * several shards the new session of one is told like that of all.
+ * several shards a new session is told to those guilds alone that are of its shard, as READY says which that is.
  *
  * The end of the stream, or its failure, is the `GatewayFailed` of everybody who waits or asks later; so is a failed `send`
  * to whoever asked.

@@ -67,6 +67,11 @@ export {
    * @category models
    * @since 0.1.0
    */
+  type Happening,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
   type Statistics,
   /**
    * @category models
@@ -81,7 +86,7 @@ export {
  * @category models
  * @since 0.1.0
  */
-export interface Observer<Event = Line.Event> {
+export interface Observer<Event = Line.Happening> {
   readonly onEvent: (event: Event) => void
   /** The last that is told, whether the connection was lost or closed here. */
   readonly onOver: (error: VoiceError.VoiceError) => void
@@ -116,7 +121,7 @@ export interface VoiceConnection {
    * Subscribes to what happens, from the moment this effect completes on; ends when the connection has ended, behind
    * `Ended` if it was lost. A subscriber that falls 4096 events behind loses the oldest.
    */
-  readonly events: Effect.Effect<Stream.Stream<Line.Event>, never, Scope.Scope>
+  readonly events: Effect.Effect<Stream.Stream<Line.Happening>, never, Scope.Scope>
   /** The same for plain code, until the scope closes. An end that has come already is told at once. */
   readonly observe: (observer: Observer) => Effect.Effect<void, never, Scope.Scope>
   /**
@@ -197,7 +202,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   const outer = yield* Effect.scope
   const scope = yield* Scope.fork(outer)
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
-  const listeners = new Set<Observer>()
+  const listeners = new Set<Observer<Line.Event>>()
   const asked = new Map<number, Deferred.Deferred<Line.Statistics, VoiceError.VoiceError>>()
   const codesAsked = new Map<number, Deferred.Deferred<string, VoiceError.VoiceError>>()
   const members = new Set<UserId>()
@@ -272,7 +277,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   const tellLive = (operation: string, command: Line.Command) =>
     Effect.suspend(() => isOver ? VoiceError.fail(new VoiceError.NotConnected({ operation })) : tell(command))
 
-  const subscribe = (listener: Observer) =>
+  const subscribe = (listener: Observer<Line.Event>) =>
     Effect.acquireRelease(
       Effect.sync(() => listeners.add(listener)),
       () => Effect.sync(() => listeners.delete(listener))
@@ -294,7 +299,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     )
 
   const events = Effect.gen(function*() {
-    const queue = yield* Queue.make<Line.Event, Cause.Done>({ capacity: eventCapacity, strategy: "sliding" })
+    const queue = yield* Queue.make<Line.Happening, Cause.Done>({ capacity: eventCapacity, strategy: "sliding" })
     yield* observe({
       onEvent: (event) => void Queue.offerUnsafe(queue, event),
       onOver: () => void Queue.endUnsafe(queue)

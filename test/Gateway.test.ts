@@ -164,7 +164,7 @@ const collectEvents = (gateway: Gateway.Gateway["Service"]) =>
 
 const collectLifecycle = (gateway: Gateway.Gateway["Service"]) =>
   Effect.gen(function*() {
-    const heard: Array<Gateway.Lifecycle> = []
+    const heard: Array<Gateway.Lifecycle | Gateway.ShardLifecycle> = []
     const stream = yield* Option.getOrThrow(gateway.lifecycle)
     const fiber = yield* stream.pipe(
       Stream.runForEach((event) => Effect.sync(() => heard.push(event))),

@@ -8,6 +8,7 @@ import * as FaultSchedule from "../src/emulator/core/FaultSchedule.ts"
 import * as Emulator from "../src/emulator/Emulator.ts"
 import * as Metrics from "../src/Metrics.ts"
 import * as CloseCode from "../src/protocol/CloseCode.ts"
+import type * as Conduit from "../src/session/Conduit.ts"
 import * as VoiceError from "../src/VoiceError.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -158,6 +159,33 @@ describe("documents", () => {
       )
     )
     assert.sameMembers(rowsOf(section(text, "By chance")), [...FaultSchedule.kinds])
+  })
+
+  it("list every event of a session, and no other", () => {
+    const rows = [...section(read("docs/sessions.md"), "Events").matchAll(/^\| (`.*?`) \|/gm)]
+    assert.sameMembers(
+      rows.flatMap(([, names = ""]) => names.replaceAll("`", "").split(", ")),
+      // The compiler holds this against the type.
+      Object.keys(
+        {
+          Moved: "Moved",
+          Restricted: "Restricted",
+          UsersConnected: "UsersConnected",
+          UserDisconnected: "UserDisconnected",
+          Speaking: "Speaking",
+          Announced: "Announced",
+          E2eeChanged: "E2eeChanged",
+          Heartbeat: "Heartbeat",
+          Resuming: "Resuming",
+          Resumed: "Resumed",
+          TrackStarted: "TrackStarted",
+          TrackStarving: "TrackStarving",
+          TrackRecovered: "TrackRecovered",
+          TrackDrained: "TrackDrained",
+          Ended: "Ended"
+        } satisfies { readonly [tag in Conduit.Event["_tag"]]: tag }
+      )
+    )
   })
 
   it("list every field of the statistics, and no other", () => {

@@ -179,7 +179,8 @@ const loudestAac = 8
 const isTooLoud = (samples: Float32Array): boolean => !samples.every((sample) => Math.abs(sample) <= loudestAac)
 
 const aac = async (header: Header): Promise<Handle> => {
-  const { decoder: makeDecoder } = await import("@audio/decode-aac")
+  // esbuild takes a package that is not installed for an error, unless what fails is caught where it is imported
+  const { decoder: makeDecoder } = await import("@audio/decode-aac").catch((cause: unknown) => Promise.reject(cause))
   const [config] = header.setup
   const make = () => makeDecoder(config === undefined ? {} : { asc: config })
   let decoder = await make()

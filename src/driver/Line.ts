@@ -336,3 +336,11 @@ export const Event = Schema.TaggedUnion({
  * @since 0.1.0
  */
 export type Event = typeof Event.Type
+
+/**
+ * What happens on a connection: its events but for packets and answers, which go to whoever has asked for them.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Happening = Exclude<Event, { readonly _tag: "Packet" | "Statistics" | "VerificationCode" }>

@@ -43,6 +43,15 @@ interface Held {
   isPresent: boolean
 }
 
+/** A session that joins anew without need is better than one that stays behind. */
+const orConcerned = (concerns: (guildId: GuildId) => boolean) => (guildId: GuildId): boolean => {
+  try {
+    return concerns(guildId)
+  } catch {
+    return true
+  }
+}
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -60,7 +69,13 @@ export const make = Effect.fnUntraced(function*(
   const { lifecycle } = options
   if (lifecycle !== undefined) {
     yield* Effect.acquireRelease(
-      Effect.sync(() => lifecycle((change) => run(hub.publishLifecycle(change)))),
+      Effect.sync(() =>
+        lifecycle((change, concerns) =>
+          run(hub.publishLifecycle(
+            concerns === undefined ? change : { lifecycle: change, concerns: orConcerned(concerns) }
+          ))
+        )
+      ),
       (stop) => Effect.sync(stop)
     )
   }

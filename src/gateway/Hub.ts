@@ -13,7 +13,7 @@ import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
-import type { GatewayEvent, Lifecycle } from "../Gateway.ts"
+import type { GatewayEvent, Lifecycle, ShardLifecycle } from "../Gateway.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import type { VoiceError } from "../VoiceError.ts"
@@ -51,14 +51,14 @@ export interface Hub {
   readonly onGuildCreate: (guild: GatewayPayload.GuildCreate) => Effect.Effect<void>
   readonly onVoiceState: (state: GatewayPayload.VoiceState) => Effect.Effect<void>
   readonly publish: (event: GatewayEvent) => Effect.Effect<void>
-  readonly publishLifecycle: (lifecycle: Lifecycle) => Effect.Effect<void>
+  readonly publishLifecycle: (lifecycle: Lifecycle | ShardLifecycle) => Effect.Effect<void>
   /** Nothing comes after this. Only the first call has an effect. */
   readonly finish: (error: VoiceError) => Effect.Effect<void>
   /** Fails with the error of `finish` once there is one. */
   readonly unlessFinished: <A>(effect: Effect.Effect<A, VoiceError>) => Effect.Effect<A, VoiceError>
   readonly userId: Effect.Effect<UserId, VoiceError>
   readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError>, never, Scope.Scope>
-  readonly lifecycle: Effect.Effect<Stream.Stream<Lifecycle>, never, Scope.Scope>
+  readonly lifecycle: Effect.Effect<Stream.Stream<Lifecycle | ShardLifecycle>, never, Scope.Scope>
   readonly initialVoiceState: (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
   /** How many others are in a channel, as far as we were told. */
   readonly occupants: (guildId: GuildId, channelId: ChannelId) => number
@@ -80,7 +80,7 @@ export const shardOf = (guildId: GuildId, shards: number): number => Number((Big
  */
 export const make: Effect.Effect<Hub> = Effect.gen(function*() {
   const events = yield* PubSub.sliding<Take.Take<GatewayEvent, VoiceError>>(waitingEvents)
-  const lifecycles = yield* PubSub.sliding<Take.Take<Lifecycle>>(waitingLifecycles)
+  const lifecycles = yield* PubSub.sliding<Take.Take<Lifecycle | ShardLifecycle>>(waitingLifecycles)
   const self = yield* Deferred.make<UserId, VoiceError>()
   const voiceStates = new Map<GuildId, GatewayPayload.VoiceState>()
   /** Where the others are. */
@@ -132,7 +132,8 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     for (const guildId of awaitedGuilds.keys()) if (isItsOwn(guildId)) arrived(guildId)
     for (const guild of ready.guilds) awaitedGuilds.set(guild.id, Deferred.makeUnsafe())
     yield* learn(ready.user.id)
-    if (!isFirst) yield* publishLifecycle("NewSession")
+    if (isFirst) return
+    yield* publishLifecycle(shards === 1 ? "NewSession" : { lifecycle: "NewSession", concerns: isItsOwn })
   })
 
   const finish: Hub["finish"] = Effect.fnUntraced(function*(error) {

@@ -45,7 +45,7 @@ const help: Record<Obstacle, string> = {
   ViewChannel: "the permission View Channel is missing there",
   Connect: "the permission Connect is missing there",
   TimedOut: "a moderator has given us a timeout in this guild, and nobody can connect before it is over",
-  Full: "all its places are taken, and the permission Move Members is missing, with which one gets in nevertheless"
+  Full: "all its places are taken. With the permission Move Members we would get in all the same"
 }
 
 /**

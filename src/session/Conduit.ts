@@ -29,7 +29,7 @@ import type { Restrictions } from "./Restrictions.ts"
  * @since 0.1.0
  */
 export type Event =
-  | Line.Event
+  | Line.Happening
   | { readonly _tag: "Moved"; readonly channelId: ChannelId }
   | { readonly _tag: "Restricted"; readonly restrictions: Restrictions }
 
@@ -193,7 +193,7 @@ export const make = Effect.fnUntraced(function*(
   })
 
   /** The event in the numbers of this conduit; what comes from a former track is not told. */
-  const translated = (event: Line.Event): Event | undefined => {
+  const translated = (event: Line.Happening): Event | undefined => {
     if (!("track" in event)) return event
     if (waiting !== undefined && event.track === waiting.inner) changeOver(waiting)
     const former = attached

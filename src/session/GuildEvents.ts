@@ -73,15 +73,21 @@ const endOf = (cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError
 const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], hub: Hub) {
   const scope = yield* Scope.make()
   hub.scope = scope
-  const all = (f: (listener: Listener) => void) => {
-    for (const listeners of hub.listeners.values()) for (const listener of listeners) f(listener)
+  const all = (f: (listener: Listener) => void, concerns: (guildId: GuildId) => boolean = () => true) => {
+    for (const [guildId, listeners] of hub.listeners) {
+      if (concerns(guildId)) { for (const listener of listeners) f(listener) }
+    }
+  }
+  const tell = (told: Gateway.Lifecycle | Gateway.ShardLifecycle) => {
+    const { concerns, lifecycle } = typeof told === "string" ? { lifecycle: told, concerns: undefined } : told
+    all(({ onLifecycle }) => onLifecycle(lifecycle), concerns)
   }
   const run = Effect.gen(function*() {
     const events = yield* gateway.subscribe
     if (Option.isSome(gateway.lifecycle)) {
       const lifecycles = yield* gateway.lifecycle.value
       yield* lifecycles.pipe(
-        Stream.runForEach((lifecycle) => Effect.sync(() => all(({ onLifecycle }) => onLifecycle(lifecycle)))),
+        Stream.runForEach((told) => Effect.sync(() => tell(told))),
         Effect.forkScoped({ startImmediately: true })
       )
     }

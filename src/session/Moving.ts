@@ -52,6 +52,9 @@ export interface Moving {
   readonly refuse: (error: VoiceError.VoiceError) => boolean
 }
 
+/** How long what plays waits for Discord to grant a move: one that is not granted is not answered. */
+const heldFor = Duration.seconds(1)
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -76,6 +79,11 @@ export const make = (options: MovingOptions): Moving => {
       if (target.channelId === channelId && here !== channelId) target.channelId = here ?? former
     }
 
+    /** Where nothing has come of the request by then, we are where we were, and what plays goes on there. */
+    const playOn = Effect.sleep(heldFor).pipe(
+      Effect.andThen(Effect.suspend(() => missing() === "both" ? conduit.release : Effect.void))
+    )
+
     /** Follows the session until it is in the channel, and asks Discord for it wherever the session does not by itself. */
     const isThere = (now: State): Effect.Effect<boolean, VoiceError.VoiceError> => {
       if ((now._tag === "Connecting" || now._tag === "Ready") && now.channelId !== channelId) former = now.channelId
@@ -89,7 +97,7 @@ export const make = (options: MovingOptions): Moving => {
           }
           asked = true
           return Effect.andThen(
-            conduit.hold,
+            Effect.andThen(conduit.hold, Effect.forkChild(playOn)),
             Effect.suspend(() => {
               // silence has taken its time, and what has happened since is looked at next
               if (state() === now) {

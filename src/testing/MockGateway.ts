@@ -46,7 +46,7 @@ export class MockGateway extends Context.Service<MockGateway, {
   readonly waiting: Effect.Effect<number>
   /** Delivers an event to every subscriber. */
   readonly push: (event: Gateway.GatewayEvent) => Effect.Effect<void>
-  readonly pushLifecycle: (lifecycle: Gateway.Lifecycle) => Effect.Effect<void>
+  readonly pushLifecycle: (lifecycle: Gateway.Lifecycle | Gateway.ShardLifecycle) => Effect.Effect<void>
   /** Our voice state in a guild from before, as `initialVoiceState` tells it. */
   readonly setInitialVoiceState: (guildId: GuildId, state: GatewayPayload.VoiceState) => Effect.Effect<void>
   /** The parts in a stage that the program has asked for, in order. */
@@ -106,7 +106,7 @@ const make = Effect.fnUntraced(function*(options: MockGatewayOptions) {
   const userId = options.userId ?? UserId.make("1")
   const requests = yield* Queue.unbounded<Gateway.VoiceStateRequest>()
   const events = yield* PubSub.unbounded<Take.Take<Gateway.GatewayEvent, VoiceError.VoiceError>>()
-  const lifecycles = yield* PubSub.unbounded<Take.Take<Gateway.Lifecycle>>()
+  const lifecycles = yield* PubSub.unbounded<Take.Take<Gateway.Lifecycle | Gateway.ShardLifecycle>>()
   const initial = new Map<GuildId, GatewayPayload.VoiceState>()
   const refusals: Array<VoiceError.Reason> = []
   const stageRequests: Array<Gateway.StageRequest> = []

@@ -12,7 +12,7 @@ import type { VoiceError } from "../../src/VoiceError.ts"
 
 /** A connection whose driver takes one frame of 20 ms off the ring at each step of the test. */
 export const make = Effect.gen(function*() {
-  const hub = yield* PubSub.unbounded<Line.Event>()
+  const hub = yield* PubSub.unbounded<Line.Happening>()
   const ended = yield* Deferred.make<never, VoiceError>()
   const log: Array<string> = []
   const taken: Array<{ readonly data: Uint8Array; readonly samples: number }> = []
@@ -24,7 +24,7 @@ export const make = Effect.gen(function*() {
 
   const observers = new Set<VoiceDriver.Observer>()
 
-  const publish = (event: Line.Event) =>
+  const publish = (event: Line.Happening) =>
     Effect.suspend(() => {
       for (const { onEvent } of observers) onEvent(event)
       return PubSub.publish(hub, event)
@@ -38,7 +38,7 @@ export const make = Effect.gen(function*() {
     const length = ring.read(into, 0)
     if (length >= 0) {
       taken.push({ data: into.slice(0, length), samples: ring.samples() })
-      const events: Array<Line.Event> = []
+      const events: Array<Line.Happening> = []
       if (!started) events.push({ _tag: "TrackStarted", track })
       if (starving) events.push({ _tag: "TrackRecovered", track })
       started = true

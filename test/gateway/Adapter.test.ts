@@ -531,6 +531,36 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(stopped, 1)
       }))
 
+    it.effect("that stays when the session of another shard is a new one, unless nobody can say which", () =>
+      Effect.gen(function*() {
+        let tell: Gateway.LifecycleListener | undefined
+        const { host, layer } = yield* setup({
+          lifecycle: (listener) => {
+            tell = listener
+            return () => {}
+          }
+        })
+        answering(host)
+        yield* Effect.gen(function*() {
+          const session = yield* join
+          const driver = yield* MockVoiceDriver.MockVoiceDriver
+          assert(tell !== undefined)
+          const connections = Effect.andThen(
+            TestClock.adjust("10 seconds"),
+            Effect.map(driver.connections, ({ length }) => length)
+          )
+          tell("NewSession", (guild) => guild === otherGuildId)
+          assert.strictEqual(yield* connections, 1)
+          tell("NewSession", (guild) => guild === guildId)
+          assert.strictEqual(yield* connections, 2)
+          tell("NewSession", () => {
+            throw new Error("no such guild")
+          })
+          assert.strictEqual(yield* connections, 3)
+          assert.strictEqual((yield* session.state)._tag, "Ready")
+        }).pipe(Effect.scoped, Effect.provide([layer, MockVoiceDriver.layer, Mixer.layer]))
+      }))
+
     it.effect("that fails when the library gives the guild up", () =>
       Effect.gen(function*() {
         const { host, layer } = yield* setup()

@@ -140,7 +140,7 @@ const collect = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"])
 })
 
 const collectLifecycle = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"]) {
-  const heard: Array<Gateway.Lifecycle> = []
+  const heard: Array<Gateway.Lifecycle | Gateway.ShardLifecycle> = []
   const stream = yield* Option.getOrThrow(gateway.lifecycle)
   yield* stream.pipe(
     Stream.runForEach((event) => Effect.sync(() => heard.push(event))),
@@ -272,7 +272,10 @@ const suite = (name: string, setup: Setup) =>
         assert.deepStrictEqual(heard, [])
         assert.isTrue(Option.isSome(yield* initial(gateway, evenGuildId)), "the guild of another shard is left alone")
         yield* say(ready({ shard: [0, 2] }))
-        assert.deepStrictEqual(heard, ["NewSession"])
+        const [told] = heard
+        assert(heard.length === 1 && typeof told === "object")
+        assert.strictEqual(told.lifecycle, "NewSession")
+        assert.deepStrictEqual([evenGuildId, guildId].map(told.concerns), [true, false])
         assert.isTrue(Option.isNone(yield* initial(gateway, evenGuildId)))
       }))
 

@@ -1,7 +1,8 @@
 /** A bot that a bundler has made one file of, in a process of its own. */
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { mkdtempSync, rmSync, symlinkSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
@@ -19,14 +20,19 @@ const workers = {
   mixerWorker: file("../../src/mixer/mixerWorker.ts")
 }
 
-/** Bundles, and gives the path of the bot. */
-const bundled = Effect.fnUntraced(function*(input: { readonly [name: string]: string }, format: "esm" | "cjs") {
+/** Where a bundle goes: what is left out of it is installed beside it. */
+const place = Effect.gen(function*() {
   const folder = yield* Effect.acquireRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "bundle-"))),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
   )
-  // what is left out of the bundle is installed beside it
   symlinkSync(file("../../node_modules"), join(folder, "node_modules"), "dir")
+  return folder
+})
+
+/** Bundles, and gives the path of the bot. */
+const bundled = Effect.fnUntraced(function*(input: { readonly [name: string]: string }, format: "esm" | "cjs") {
+  const folder = yield* place
   const extension = format === "esm" ? "mjs" : "cjs"
   yield* Effect.promise(async () => {
     await using bundle = await rolldown({
@@ -46,18 +52,46 @@ const bundled = Effect.fnUntraced(function*(input: { readonly [name: string]: st
   return join(folder, `bot.${extension}`)
 })
 
+/** The command for esbuild in docs/deployment.md: as it stands there, and with what stands in place of its last two lines. */
+const recipe = (format: "esm" | "cjs"): string => {
+  const [, block = ""] = /```sh\n(lib=.*?)```/s.exec(readFileSync(file("../../docs/deployment.md"), "utf8")) ?? []
+  const [esm = "", cjs = ""] = block.split(/# or, .*\n/)
+  return format === "esm" ? esm : [...esm.trimEnd().split("\n").slice(0, -2), cjs].join("\n")
+}
+
+/** Runs that command where the optional packages are not installed, and gives the path of the bot. */
+const bundledByEsbuild = Effect.fnUntraced(function*(format: "esm" | "cjs") {
+  const folder = yield* place
+  const command = recipe(format)
+    .replace(/^lib=.*$/m, `lib=${file("../../src")}`)
+    .replaceAll("Worker.js", "Worker.ts")
+    // all of the package, whatever the bot uses of it
+    .replace(
+      "esbuild bot.ts",
+      () => `${file("../../node_modules/.bin/esbuild")} ${bot.bot} ${file("../../src/index.ts")}`
+    )
+  const absent = ["@audio/decode-aac", "@echogarden/fvad-wasm"].map((name) => `--alias:${name}=not-installed`)
+  const { status, stderr } = spawnSync("sh", ["-c", `${command.trimEnd()} ${absent.join(" ")}`], {
+    cwd: folder,
+    encoding: "utf8"
+  })
+  assert.strictEqual(status, 0, stderr)
+  if (format === "esm") writeFileSync(join(folder, "out", "package.json"), JSON.stringify({ type: "module" }))
+  return join(folder, "out", `bot.${format === "esm" ? "js" : "cjs"}`)
+})
+
 /** The bot is heard in a channel that demands encryption, and hears; gives what it told and wrote. */
 const visit = Effect.fnUntraced(function*(path: string) {
   const discord = yield* Emulator.Emulator
   const { token } = yield* discord.user("bot")
-  const place: Place = {
+  const where: Place = {
     url: discord.urls.gateway,
     token: Redacted.value(token),
     guildId: yield* discord.guild("guild"),
     channelId: yield* discord.channel("secure")
   }
   const guest = yield* Rig.guest("secure")
-  const child = yield* Foreign.start(pathToFileURL(path).href, { args: place })
+  const child = yield* Foreign.start(pathToFileURL(path).href, { args: where })
   yield* child.untilTag("Playing")
   yield* guest.awaitFrames(50)
   yield* Effect.forkChild(guest.speak(Rig.frames(200)))
@@ -89,6 +123,13 @@ describe("a bundled bot", () => {
     it.live(`has its threads where their files lie beside it (${format})`, () =>
       Effect.gen(function*() {
         const { output, threads } = yield* visit(yield* bundled({ ...bot, ...workers }, format))
+        assert.strictEqual(threads, 2)
+        assert.notInclude(output, "WARN")
+      }).pipe(Effect.scoped, Effect.provide(Rig.floor())))
+
+    it.live(`is made by the command for esbuild, without the optional packages (${format})`, () =>
+      Effect.gen(function*() {
+        const { output, threads } = yield* visit(yield* bundledByEsbuild(format))
         assert.strictEqual(threads, 2)
         assert.notInclude(output, "WARN")
       }).pipe(Effect.scoped, Effect.provide(Rig.floor())))

@@ -53,7 +53,7 @@ const recording = Effect.fnUntraced(function*(
     observe: (observer) => Effect.sync(() => observers.push(observer)),
     ...change
   })
-  const tell = (event: VoiceDriver.Event) => {
+  const tell = (event: VoiceDriver.Happening) => {
     for (const { onEvent } of observers) onEvent(event)
   }
   return { fake, release, log, tell }

@@ -61,6 +61,17 @@ describe("GuildEvents", () => {
       assert.deepStrictEqual(open, { now: 1, ever: 1 })
     }).pipe(Effect.provide(MockGateway.layer())))
 
+  it.effect("tells of a shard only those whose guild it has", () =>
+    Effect.gen(function*() {
+      const { gateway, mock } = yield* counted
+      const here = yield* listen(gateway, ours)
+      const there = yield* listen(gateway, theirs)
+      yield* mock.pushLifecycle({ lifecycle: "NewSession", concerns: (guildId) => guildId === theirs })
+      yield* mock.pushLifecycle("Resumed")
+      yield* turns
+      assert.deepStrictEqual([here, there], [["Resumed"], ["NewSession", "Resumed"]])
+    }).pipe(Effect.provide(MockGateway.layer())))
+
   it.effect("ends its subscription with the last listener, and begins another for the next", () =>
     Effect.gen(function*() {
       const { gateway, mock, open } = yield* counted

@@ -55,6 +55,28 @@ describe("VoiceSession, moving", () => {
       assert.deepInclude(it.discord.requests.at(-1), { channel_id: Rig.home, self_mute: true })
     }))
 
+  it.effect("is not silent for longer than a second while Discord does not let it in, or is late", () =>
+    Effect.gen(function*() {
+      const it = yield* Rig.make()
+      const session = yield* it.join
+      const track = yield* session.play(Rig.source(500))
+      yield* second
+      it.discord.answer = Rig.refusing
+      const before = (yield* it.driver.frames).length
+      const moving = yield* start(session.move(Rig.other))
+      yield* second
+      assert.isBelow((yield* it.driver.frames).length, before + 10)
+      yield* TestClock.adjust("2 seconds")
+      assert.isAbove((yield* it.driver.frames).length, before + 80)
+      yield* it.say(Rig.voiceState(Rig.other), Rig.voiceServer("late"))
+      yield* second
+      yield* Fiber.join(moving)
+      assert.strictEqual(yield* session.channelId, Rig.other)
+      yield* TestClock.adjust("10 seconds")
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.deepStrictEqual(yield* it.driver.frames, Rig.frames(500).map(({ data }) => data))
+    }))
+
   it.effect("moves back after a move that it still waits for", () =>
     Effect.gen(function*() {
       const it = yield* Rig.make()

@@ -34,7 +34,9 @@ const reduce = (window: Int16Array, out: Int16Array): void => {
  * @internal
  */
 export const load = Effect.tryPromise({
-  try: async () => await (await import("@echogarden/fvad-wasm")).default(),
+  // esbuild takes a package that is not installed for an error, unless what fails is caught where it is imported
+  try: () =>
+    import("@echogarden/fvad-wasm").then((module) => module.default(), (cause: unknown) => Promise.reject(cause)),
   catch: (cause) => unavailable(`it cannot be loaded: ${cause instanceof Error ? cause.message : String(cause)}`)
 })
 

@@ -1,0 +1,25 @@
+/** The package in a project that is CommonJS: `require` takes ES modules, unless one of them awaits at its top. */
+import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+
+const entries: ReadonlyArray<string> = Object.keys(JSON.parse(readFileSync(`${root}/package.json`, "utf8")).exports)
+  .filter((entry) => entry !== "./package.json")
+  .map((entry) => `src/${entry === "." ? "" : `${entry.slice(2)}/`}index.ts`)
+
+describe("require", () => {
+  for (const entry of entries) {
+    it(`takes ${entry}`, () => {
+      const script = `process.stdout.write(String(Object.keys(require("./${entry}")).length))`
+      const { status, stderr, stdout } = spawnSync(process.execPath, ["--input-type=commonjs", "-e", script], {
+        cwd: root,
+        encoding: "utf8"
+      })
+      assert.strictEqual(status, 0, stderr)
+      assert.isAbove(Number(stdout), 3)
+    })
+  }
+})
