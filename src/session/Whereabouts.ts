@@ -155,7 +155,9 @@ export const make = Effect.fnUntraced(function*(
     })
 
   /** When we said that we leave, each time until Discord says so too, and whether we have asked for a channel since. */
-  let leaves: ReadonlyArray<{ atNanos: bigint; askedSince: boolean }> = []
+  let leaves: ReadonlyArray<{ atNanos: bigint; askedSince: boolean; isSent: boolean }> = []
+  /** When the main gateway was lost: what waits since then is sent in the session that follows. */
+  let lostAtNanos: bigint | undefined
 
   /** Whether being in no channel is the late answer to our own leaving, which a request has followed already. */
   const isEcho = (): boolean => {
@@ -198,13 +200,19 @@ export const make = Effect.fnUntraced(function*(
     onLifecycle: (lifecycle) => {
       switch (lifecycle) {
         case "Lost":
+          lostAtNanos ??= clock.monotonicTimeNanosUnsafe()
           return set({ isAway: true })
         case "Resumed":
+          lostAtNanos = undefined
           return set({ isAway: false })
-        case "NewSession":
-          leaves = []
+        case "NewSession": {
+          const lostAt = lostAtNanos
+          lostAtNanos = undefined
+          // what the former session was told is not answered any more
+          leaves = leaves.filter(({ atNanos, isSent }) => !isSent || (lostAt !== undefined && atNanos >= lostAt))
           // the id of the former session is no longer ours: until a voice state brings another, there is no place
           return set({ isAway: false, newSessions: now.newSessions + 1, sessionId: undefined })
+        }
       }
     },
     onEnd: (failure) => set({ failure })
@@ -231,21 +239,26 @@ export const make = Effect.fnUntraced(function*(
   const tell: Whereabouts["tell"] = (channelId, flags) =>
     Effect.suspend(() => {
       const atNanos = clock.monotonicTimeNanosUnsafe()
-      if (channelId === null) {
-        if (isInVoice() || requested?.states === now.states) leaves = [...leaves, { atNanos, askedSince: false }]
-      } else {
-        for (const leave of leaves) leave.askedSince = true
+      const leave = channelId === null && (isInVoice() || requested?.states === now.states)
+        ? { atNanos, askedSince: false, isSent: false }
+        : undefined
+      if (leave !== undefined) leaves = [...leaves, leave]
+      if (channelId !== null) {
+        for (const before of leaves) before.askedSince = true
         if (!isInVoice()) requested = { atNanos, states: now.states }
       }
       told = flags
       const { deaf, mute } = flags
-      const said = channelId === null ? leaves.at(-1) : requested
       return Effect.tap(
         gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf }),
         // it may have waited for the limit of messages, or for a gateway that was away
         () =>
           Effect.sync(() => {
-            if (said?.atNanos === atNanos) said.atNanos = clock.monotonicTimeNanosUnsafe()
+            const sentAtNanos = clock.monotonicTimeNanosUnsafe()
+            if (leave !== undefined) {
+              leave.atNanos = sentAtNanos
+              leave.isSent = true
+            } else if (channelId !== null && requested?.atNanos === atNanos) requested.atNanos = sentAtNanos
           })
       )
     })

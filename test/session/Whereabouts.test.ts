@@ -224,6 +224,16 @@ describe("Whereabouts", () => {
         ["is news where we had nothing to leave", ["leave", "ask", "home"], 1],
         ["is news the second time", ["home", "leave", "ask", "gone", "home"], 1],
         ["is news in a session that knows nothing of our leaving", ["home", "leave", "ask", "new session"], 1],
+        [
+          "is our own leaving that waited for the session that followed",
+          ["home", "lost", "hold", "leave", "ask", "new session", "release"],
+          0
+        ],
+        [
+          "is news in a session that follows one that was told of our leaving",
+          ["home", "leave", "ask", "9 seconds", "lost", "new session"],
+          1
+        ],
         ["is our own leaving nine seconds ago", ["home", "leave", "ask", "9 seconds"], 0],
         ["is news eleven seconds after our leaving", ["home", "leave", "ask", "11 seconds"], 1],
         [
@@ -256,6 +266,9 @@ describe("Whereabouts", () => {
                 break
               case "release":
                 yield* Effect.andThen(release, Time.advance("1 millis"))
+                break
+              case "lost":
+                yield* Effect.andThen(pushLifecycle("Lost"), Time.advance("1 millis"))
                 break
               case "new session":
                 yield* Effect.andThen(pushLifecycle("NewSession"), Time.advance("1 millis"))
