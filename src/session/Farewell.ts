@@ -24,6 +24,8 @@ export interface Options {
   readonly awaitGone: Effect.Effect<unknown>
   /** Whether the main gateway is away at the moment. */
   readonly isAway: () => boolean
+  /** Whether the Discord library that stands for the gateway has given the guild up: there is nobody to tell. */
+  readonly isDetached: () => boolean
 }
 
 /**
@@ -53,7 +55,7 @@ const silentSince = new WeakMap<Gateway.Gateway["Service"], bigint>()
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(
-  { awaitGone, gateway, guildId, isAway, say }: Options
+  { awaitGone, gateway, guildId, isAway, isDetached, say }: Options
 ): Effect.fn.Return<Farewell> {
   const clock = yield* Clock.Clock
   const isHeldBack = () => gateway.isHeldBack?.() === true
@@ -91,5 +93,10 @@ export const make = Effect.fnUntraced(function*(
     return since !== undefined && clock.monotonicTimeNanosUnsafe() - since < Duration.toNanosUnsafe(silenceWait)
   }
 
-  return { goAway, leave: Effect.suspend(() => isInVain() ? Effect.asVoid(sayOnce) : goAway) }
+  const leave = Effect.suspend(() => {
+    if (isDetached()) return Effect.void
+    return isInVain() ? Effect.asVoid(sayOnce) : goAway
+  })
+
+  return { goAway, leave }
 })

@@ -166,7 +166,11 @@ export const make = Effect.fnUntraced(function*(
     return leaves[0]?.askedSince === true
   }
 
+  /** Whether the gateway has given the guild up, and nothing has come or was asked for since. */
+  let isDetached = false
+
   const onOwnState = (state: GatewayPayload.VoiceState): void => {
+    isDetached = false
     const { channel_id: channelId, session_id: sessionId } = state
     const restrictions = channelId === null ? now.restrictions : Restrictions.of(state)
     const states = channelId === null && isEcho() ? now.states : now.states + 1
@@ -189,6 +193,7 @@ export const make = Effect.fnUntraced(function*(
           return set({ server: { endpoint, token }, servers: now.servers + 1 })
         }
         case "Detached":
+          isDetached = true
           candidates.clear()
           return set({
             channelId: null,
@@ -244,6 +249,7 @@ export const make = Effect.fnUntraced(function*(
         : undefined
       if (leave !== undefined) leaves = [...leaves, leave]
       if (channelId !== null) {
+        isDetached = false
         for (const before of leaves) before.askedSince = true
         if (!isInVoice()) requested = { atNanos, states: now.states }
       }
@@ -309,7 +315,8 @@ export const make = Effect.fnUntraced(function*(
     guildId,
     say: tell(null, { mute: false, deaf: false }),
     awaitGone: Effect.andThen(granted, until(isGone)),
-    isAway: () => now.isAway
+    isAway: () => now.isAway,
+    isDetached: () => isDetached
   })
 
   const { refused, request } = Arrival.make({

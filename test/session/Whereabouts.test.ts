@@ -79,6 +79,23 @@ describe("Whereabouts", () => {
   )
 
   test(
+    "has nobody to tell that it leaves where the gateway has given the guild up",
+    Effect.gen(function*() {
+      const { say, take, waiting, whereabouts } = yield* rig()
+      const error = VoiceError.make(new VoiceError.GatewayDetached({ guildId }))
+      yield* say(voiceState(home), { _tag: "Detached", guildId, error })
+      yield* Fiber.join(yield* start(whereabouts.leave))
+      yield* Time.advance("10 seconds")
+      assert.strictEqual(yield* waiting, 0)
+      // the library serves it again
+      yield* start(whereabouts.tell(home, silent))
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* start(whereabouts.leave)
+      assert.isNull((yield* take).channel_id)
+    })
+  )
+
+  test(
     "leaves without waiting where nobody would take note",
     Effect.gen(function*() {
       const { gateway, hold, pushLifecycle, release, say, take, waiting, whereabouts } = yield* rig()
