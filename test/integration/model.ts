@@ -415,7 +415,8 @@ const grounds: { readonly [reason: string]: ReadonlyArray<ReadonlyArray<string>>
   Kicked: [["Kick"]],
   // put out of a channel whose server is gone: code 4022, then no channel; or by the end of a main session whose READY was withheld
   CallEnded: [["Kick", "WithholdMessage"], ["ParkChannel", "MoveServer"]],
-  Disconnected: [displacing, deafening],
+  // who is kicked while a lost socket is being resumed is not reached by 4014
+  Disconnected: [displacing, [...deafening, "Kick"]],
   JoinTimedOut: [[...deafening, ...displacing]],
   // what a storm has made of our messages, or of those of the servers
   GatewayClosed: [["Storm"]],
