@@ -102,11 +102,15 @@ export const make = (
   const isHeldBack = () => gateway.isHeldBack?.() === true
 
   const refused: Arrival["refused"] = Effect.fnUntraced(function*(channelId, unansweredSince) {
-    if (gateway.obstacle === undefined) return yield* Effect.never
-    const question = Effect.catchCause(gateway.obstacle(guildId, channelId), (cause) =>
-      Cause.hasInterruptsOnly(cause)
-        ? Effect.interrupt
-        : Effect.as(Effect.logWarning("Why Discord does not let us in could not be found out", cause), undefined))
+    const { obstacle: find } = gateway
+    if (find === undefined) return yield* Effect.never
+    const question = Effect.catchCause(
+      Effect.suspend(() => find(guildId, channelId)),
+      (cause) =>
+        Cause.hasInterruptsOnly(cause)
+          ? Effect.interrupt
+          : Effect.as(Effect.logWarning("Why Discord does not let us in could not be found out", cause), undefined)
+    )
     /** The request that was asked about, by its time: nothing was in its way. */
     let cleared: bigint | undefined
     while (true) {

@@ -96,6 +96,7 @@ export const make = (options: MovingOptions): Moving => {
             return Effect.succeed(now._tag === "Ready" && now.channelId === channelId)
           }
           asked = true
+          askedAt = undefined
           return Effect.andThen(
             Effect.andThen(conduit.hold, Effect.forkChild(playOn)),
             Effect.suspend(() => {

@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Clock, Deferred, Effect, Fiber, Redacted } from "effect"
+import { Clock, Deferred, Duration, Effect, Fiber, Redacted } from "effect"
 import { TestClock } from "effect/testing"
 import type { UserId } from "../../src/protocol/Identifier.ts"
 import * as Whereabouts from "../../src/session/Whereabouts.ts"
@@ -53,6 +53,25 @@ describe("Whereabouts", () => {
       // a third one is somebody else's doing
       yield* say(voiceState(null))
       assert.strictEqual(whereabouts.now().states, states + 3)
+    })
+  )
+
+  test(
+    "survives a gateway that throws where it is asked what keeps us out",
+    Effect.gen(function*() {
+      const { gateway } = yield* rig()
+      const obstacle = () => {
+        throw new Error("no such cache")
+      }
+      const whereabouts = yield* Whereabouts.make({ ...gateway, obstacle }, guildId)
+      const fiber = yield* start(Effect.flip(whereabouts.request({
+        channelId: home,
+        flags: silent,
+        anew: Effect.succeed(false),
+        timeout: Duration.seconds(15)
+      })))
+      yield* Time.advance("15 seconds")
+      assert.strictEqual((yield* Fiber.join(fiber)).reason._tag, "JoinTimedOut")
     })
   )
 
