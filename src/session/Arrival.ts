@@ -30,6 +30,8 @@ export interface Options {
   readonly say: Whereabouts["tell"]
   /** Leaves, to come again. Never fails. */
   readonly goAway: Effect.Effect<void>
+  /** Waits until no word of our leaving waits to be sent. Never fails. */
+  readonly settled: Effect.Effect<void>
 }
 
 /**
@@ -97,7 +99,7 @@ export const missing = (
  * @since 0.1.0
  */
 export const make = (
-  { clock, gateway, goAway, guildId, isUnrecognized, now, place, say, until }: Options
+  { clock, gateway, goAway, guildId, isUnrecognized, now, place, say, settled, until }: Options
 ): Arrival => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
 
@@ -161,18 +163,16 @@ export const make = (
         return found === undefined ? undefined : Effect.succeed(found)
       }
 
-      const ask = Effect.suspend(() => {
-        before = now()
+      const ask = Effect.gen(function*() {
         asked = undefined
         wasHeldBack = isHeldBack()
-        return Effect.andThen(
-          say(channelId, flags),
-          Effect.sync(() => {
-            asked = clock.monotonicTimeNanosUnsafe()
-            // Discord has not had its time until it was asked
-            if (wasHeldBack || isHeldBack()) deadlineMs = elapsedMs() + timeoutMs
-          })
-        )
+        // what comes before that is the answer to somebody who asked before us
+        yield* settled
+        before = now()
+        yield* say(channelId, flags)
+        asked = clock.monotonicTimeNanosUnsafe()
+        // Discord has not had its time until it was asked
+        if (wasHeldBack || isHeldBack()) deadlineMs = elapsedMs() + timeoutMs
       })
 
       const expiry = Effect.gen(function*() {

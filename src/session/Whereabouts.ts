@@ -7,6 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as Gateway from "../Gateway.ts"
@@ -17,6 +18,7 @@ import type * as VoiceError from "../VoiceError.ts"
 import * as Arrival from "./Arrival.ts"
 import * as Farewell from "./Farewell.ts"
 import * as GuildEvents from "./GuildEvents.ts"
+import * as Leaves from "./Leaves.ts"
 import * as Restrictions from "./Restrictions.ts"
 
 /**
@@ -95,9 +97,6 @@ export interface Whereabouts extends Arrival.Arrival {
 /** How long after a request the voice state that grants it may come, for whoever leaves meanwhile. */
 const grantWait = Duration.seconds(1)
 
-/** How late Discord may say that we have left, for it to be told from being removed. */
-const echoWait = Duration.seconds(10)
-
 /** The two events of one move come close together, in any order. */
 const companionWait = Duration.millis(100)
 
@@ -154,17 +153,8 @@ export const make = Effect.fnUntraced(function*(
       return Effect.sync(() => watchers.delete(watch))
     })
 
-  /** When we said that we leave, each time until Discord says so too, and whether we have asked for a channel since. */
-  let leaves: ReadonlyArray<{ atNanos: bigint; askedSince: boolean; isSent: boolean }> = []
-  /** When the main gateway was lost: what waits since then is sent in the session that follows. */
-  let lostAtNanos: bigint | undefined
-
-  /** Whether being in no channel is the late answer to our own leaving, which a request has followed already. */
-  const isEcho = (): boolean => {
-    const after = clock.monotonicTimeNanosUnsafe() - Duration.toNanosUnsafe(echoWait)
-    leaves = leaves.filter(({ atNanos }) => atNanos > after)
-    return leaves[0]?.askedSince === true
-  }
+  const leaves = Leaves.make(gateway, guildId, () => clock.monotonicTimeNanosUnsafe())
+  yield* Effect.addFinalizer(() => Effect.sync(leaves.handOver))
 
   /** Whether the gateway has given the guild up, and nothing has come or was asked for since. */
   let isDetached = false
@@ -173,9 +163,7 @@ export const make = Effect.fnUntraced(function*(
     isDetached = false
     const { channel_id: channelId, session_id: sessionId } = state
     const restrictions = channelId === null ? now.restrictions : Restrictions.of(state)
-    const states = channelId === null && isEcho() ? now.states : now.states + 1
-    // others may be on their way, when the main gateway is slow
-    if (channelId === null) leaves = leaves.slice(1)
+    const states = channelId === null && leaves.answered() ? now.states : now.states + 1
     set({ channelId, sessionId, restrictions, states })
   }
 
@@ -205,19 +193,15 @@ export const make = Effect.fnUntraced(function*(
     onLifecycle: (lifecycle) => {
       switch (lifecycle) {
         case "Lost":
-          lostAtNanos ??= clock.monotonicTimeNanosUnsafe()
+          leaves.lost()
           return set({ isAway: true })
         case "Resumed":
-          lostAtNanos = undefined
+          leaves.resumed()
           return set({ isAway: false })
-        case "NewSession": {
-          const lostAt = lostAtNanos
-          lostAtNanos = undefined
-          // what the former session was told is not answered any more
-          leaves = leaves.filter(({ atNanos, isSent }) => !isSent || (lostAt !== undefined && atNanos >= lostAt))
+        case "NewSession":
+          leaves.newSession()
           // the id of the former session is no longer ours: until a voice state brings another, there is no place
           return set({ isAway: false, newSessions: now.newSessions + 1, sessionId: undefined })
-        }
       }
     },
     onEnd: (failure) => set({ failure })
@@ -245,26 +229,25 @@ export const make = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       const atNanos = clock.monotonicTimeNanosUnsafe()
       const leave = channelId === null && (isInVoice() || requested?.states === now.states)
-        ? { atNanos, askedSince: false, isSent: false }
+        ? leaves.say()
         : undefined
-      if (leave !== undefined) leaves = [...leaves, leave]
       if (channelId !== null) {
         isDetached = false
-        for (const before of leaves) before.askedSince = true
+        leaves.asked()
         if (!isInVoice()) requested = { atNanos, states: now.states }
       }
       told = flags
       const { deaf, mute } = flags
-      return Effect.tap(
+      return Effect.onExit(
         gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf }),
         // it may have waited for the limit of messages, or for a gateway that was away
-        () =>
+        (exit) =>
           Effect.sync(() => {
-            const sentAtNanos = clock.monotonicTimeNanosUnsafe()
-            if (leave !== undefined) {
-              leave.atNanos = sentAtNanos
-              leave.isSent = true
-            } else if (channelId !== null && requested?.atNanos === atNanos) requested.atNanos = sentAtNanos
+            if (Exit.isFailure(exit)) return leave?.failed()
+            leave?.sent()
+            if (channelId !== null && requested?.atNanos === atNanos) {
+              requested.atNanos = clock.monotonicTimeNanosUnsafe()
+            }
           })
       )
     })
@@ -328,7 +311,8 @@ export const make = Effect.fnUntraced(function*(
     place,
     isUnrecognized: () => userId === undefined && isInVoice(),
     say: tell,
-    goAway: farewell.goAway
+    goAway: farewell.goAway,
+    settled: leaves.settled
   })
 
   return { guildId, now: () => now, watch, until, place, request, refused, tell, show, leave: farewell.leave }

@@ -1,5 +1,5 @@
 import { assert, describe } from "@effect/vitest"
-import { Clock, Deferred, Duration, Effect, Fiber, Redacted } from "effect"
+import { Clock, Deferred, Duration, Effect, Exit, Fiber, Redacted, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import type { UserId } from "../../src/protocol/Identifier.ts"
 import * as Whereabouts from "../../src/session/Whereabouts.ts"
@@ -53,6 +53,40 @@ describe("Whereabouts", () => {
       // a third one is somebody else's doing
       yield* say(voiceState(null))
       assert.strictEqual(whereabouts.now().states, states + 3)
+    })
+  )
+
+  test(
+    "is not put out by the leaving of the session before it, which waited for its turn",
+    Effect.gen(function*() {
+      const { gateway, hold, release, say, take } = yield* rig()
+      // as a session does that ends before it was let in
+      const former = yield* Scope.make()
+      const leaving = yield* Scope.provide(Whereabouts.make(gateway, guildId), former)
+      yield* leaving.tell(home, silent)
+      assert.strictEqual((yield* take).channel_id, home)
+      yield* hold
+      yield* leaving.leave
+      yield* Scope.close(former, Exit.void)
+      const whereabouts = yield* Whereabouts.make(gateway, guildId)
+      const asking = yield* start(Effect.result(whereabouts.request({
+        channelId: home,
+        flags: silent,
+        anew: Effect.succeed(false),
+        timeout: Duration.seconds(15)
+      })))
+      yield* say(voiceState(home), voiceServer("former"))
+      yield* release
+      yield* Time.advance("1 millis")
+      assert.deepStrictEqual([(yield* take).channel_id, (yield* take).channel_id], [null, home])
+      const { states } = whereabouts.now()
+      yield* say(voiceState(null))
+      assert.deepInclude(whereabouts.now(), { states, channelId: null })
+      yield* say(voiceState(home), voiceServer("ours"))
+      assert.strictEqual(yield* outcome(asking), "ours")
+      // and once only
+      yield* say(voiceState(null))
+      assert.strictEqual(whereabouts.now().states, states + 2)
     })
   )
 

@@ -1,0 +1,134 @@
+/**
+ * What was said of leaving a guild and not answered yet. Discord answers in order: who asks for a channel after that is told
+ * first that it is in none, and must not take it for a moderator's doing. Sessions follow one another in a guild, and a late
+ * answer to one may come to the next.
+ *
+ * @since 0.1.0
+ */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Gateway from "../Gateway.ts"
+import type { GuildId } from "../protocol/Identifier.ts"
+
+/**
+ * Once that we said that we leave.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Leave {
+  /** It was sent: it may have waited for the limit of messages, or for a gateway that was away. */
+  readonly sent: () => void
+  /** It will never be sent. */
+  readonly failed: () => void
+}
+
+/**
+ * Plain code but for `settled`. Times are nanoseconds of a monotonic clock.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Leaves {
+  /** We say that we leave. */
+  readonly say: () => Leave
+  /** Waits until nothing that was said waits to be sent: until then, what comes answers somebody who asked before that. */
+  readonly settled: Effect.Effect<void>
+  /** We ask for a channel: what was said before is answered before that. */
+  readonly asked: () => void
+  /** Discord says that we are in no channel. Whether that is the answer to our own leaving, which a request has followed already. */
+  readonly answered: () => boolean
+  /** The main gateway was lost: what waits from now on is sent in the session that follows. */
+  readonly lost: () => void
+  readonly resumed: () => void
+  /** What the former main gateway session was told is not answered any more. */
+  readonly newSession: () => void
+  /** The next session in the guild has to reckon with what is open. */
+  readonly handOver: () => void
+}
+
+interface Open {
+  sentAtNanos: bigint | undefined
+  isAskedSince: boolean
+  isVoid: boolean
+  /** Whether it was sent or not, it waits no more. */
+  readonly settled: Deferred.Deferred<void>
+}
+
+/** How late Discord may say that we have left, for it to be told from being removed. */
+const echoWait = Duration.seconds(10)
+
+/** What sessions that are over have left open, by guild. */
+const handedOver = new WeakMap<Gateway.Gateway["Service"], Map<GuildId, ReadonlyArray<Open>>>()
+
+/**
+ * For the one session of a guild, with what the session before it has left open.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (gateway: Gateway.Gateway["Service"], guildId: GuildId, nowNanos: () => bigint): Leaves => {
+  const estates = handedOver.get(gateway) ?? new Map<GuildId, ReadonlyArray<Open>>()
+  handedOver.set(gateway, estates)
+  let open = estates.get(guildId) ?? []
+  estates.delete(guildId)
+  let lostAtNanos: bigint | undefined
+
+  const keep = (isOpen: (leave: Open) => boolean): void => {
+    open = open.filter(isOpen)
+  }
+
+  const expire = (): void => {
+    const after = nowNanos() - Duration.toNanosUnsafe(echoWait)
+    keep(({ isVoid, sentAtNanos }) => !isVoid && (sentAtNanos === undefined || sentAtNanos > after))
+  }
+
+  return {
+    say: () => {
+      const leave: Open = {
+        sentAtNanos: undefined,
+        isAskedSince: false,
+        isVoid: false,
+        settled: Deferred.makeUnsafe()
+      }
+      open = [...open, leave]
+      return {
+        sent: () => {
+          leave.sentAtNanos = nowNanos()
+          Deferred.doneUnsafe(leave.settled, Effect.void)
+        },
+        failed: () => {
+          leave.isVoid = true
+          Deferred.doneUnsafe(leave.settled, Effect.void)
+        }
+      }
+    },
+    settled: Effect.suspend(() => Effect.forEach(open, ({ settled }) => Deferred.await(settled), { discard: true })),
+    asked: () => {
+      for (const leave of open) leave.isAskedSince = true
+    },
+    answered: () => {
+      expire()
+      const isEcho = open[0]?.isAskedSince === true
+      // others may be on their way, when the main gateway is slow
+      open = open.slice(1)
+      return isEcho
+    },
+    lost: () => {
+      lostAtNanos ??= nowNanos()
+    },
+    resumed: () => {
+      lostAtNanos = undefined
+    },
+    newSession: () => {
+      const lostAt = lostAtNanos
+      lostAtNanos = undefined
+      keep(({ sentAtNanos }) => sentAtNanos === undefined || (lostAt !== undefined && sentAtNanos >= lostAt))
+    },
+    handOver: () => {
+      expire()
+      if (open.length > 0) estates.set(guildId, open)
+    }
+  }
+}

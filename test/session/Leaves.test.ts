@@ -1,0 +1,131 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import * as Gateway from "../../src/Gateway.ts"
+import { GuildId } from "../../src/protocol/Identifier.ts"
+import * as Leaves from "../../src/session/Leaves.ts"
+import * as MockGateway from "../../src/testing/MockGateway.ts"
+import { guildId } from "./rig.ts"
+
+const second = 1_000_000_000n
+
+/** Leaves on a clock that the test sets. */
+const rig = Effect.gen(function*() {
+  const gateway = yield* Gateway.Gateway
+  let nanos = 0n
+  return {
+    make: (guild: GuildId = guildId) => Leaves.make(gateway, guild, () => nanos),
+    pass: (seconds: bigint) => {
+      nanos += seconds * second
+    }
+  }
+})
+
+const test = (name: string, body: (given: Effect.Success<typeof rig>) => Effect.Effect<void> | void) =>
+  it.effect(
+    name,
+    () => Effect.flatMap(rig, (given) => body(given) ?? Effect.void).pipe(Effect.provide(MockGateway.layer()))
+  )
+
+describe("Leaves", () => {
+  test("knows the answer to what a request has followed, once for each", ({ make }) => {
+    const leaves = make()
+    assert.isFalse(leaves.answered())
+    leaves.say().sent()
+    leaves.say().sent()
+    leaves.asked()
+    assert.deepStrictEqual([leaves.answered(), leaves.answered(), leaves.answered()], [true, true, false])
+    leaves.say().sent()
+    assert.isFalse(leaves.answered())
+    leaves.asked()
+    assert.isFalse(leaves.answered())
+  })
+
+  test("waits ten seconds for an answer, counted from when it was sent", ({ make, pass }) => {
+    const leaves = make()
+    const leave = leaves.say()
+    leaves.asked()
+    pass(60n)
+    leave.sent()
+    pass(9n)
+    assert.isTrue(leaves.answered())
+    leaves.say().sent()
+    leaves.asked()
+    pass(10n)
+    assert.isFalse(leaves.answered())
+  })
+
+  test("expects nothing of what was never sent", ({ make }) => {
+    const leaves = make()
+    const leave = leaves.say()
+    leaves.asked()
+    leave.failed()
+    assert.isFalse(leaves.answered())
+  })
+
+  test("expects nothing of what the former main session was told, but of what waited for the next", ({ make, pass }) => {
+    const leaves = make()
+    const open = () => {
+      leaves.asked()
+      return leaves.answered()
+    }
+    leaves.say().sent()
+    leaves.newSession()
+    assert.isFalse(open())
+    leaves.say().sent()
+    pass(1n)
+    leaves.lost()
+    leaves.newSession()
+    assert.isFalse(open())
+    const waits = leaves.say()
+    leaves.lost()
+    leaves.newSession()
+    waits.sent()
+    assert.isTrue(open())
+    leaves.lost()
+    pass(1n)
+    leaves.say().sent()
+    leaves.lost()
+    leaves.newSession()
+    assert.isTrue(open())
+    leaves.lost()
+    pass(1n)
+    leaves.say().sent()
+    leaves.resumed()
+    leaves.newSession()
+    assert.isFalse(open())
+  })
+
+  test("hands over what is open to the next session in the guild, and to no other", ({ make, pass }) => {
+    const former = make()
+    const waits = former.say()
+    former.handOver()
+    const elsewhere = make(GuildId.make("11"))
+    elsewhere.asked()
+    assert.isFalse(elsewhere.answered())
+    const next = make()
+    next.asked()
+    pass(60n)
+    waits.sent()
+    assert.isTrue(next.answered())
+    next.handOver()
+    const last = make()
+    last.asked()
+    assert.isFalse(last.answered())
+  })
+
+  for (const how of ["sent", "failed"] as const) {
+    test(`is settled when the last that waited was ${how}`, ({ make }) =>
+      Effect.gen(function*() {
+        const former = make()
+        former.say().sent()
+        yield* former.settled
+        const waits = former.say()
+        former.handOver()
+        const leaves = make()
+        const settling = yield* Effect.forkChild(leaves.settled, { startImmediately: true })
+        assert.isUndefined(settling.pollUnsafe())
+        waits[how]()
+        yield* Fiber.join(settling)
+      }))
+  }
+})
