@@ -25,17 +25,28 @@ const rareHappenings: typeof happenings = [
   (faults) => faults.dropGatewaySession("bot")
 ]
 
+/** How long at most, in milliseconds, it takes until something happens, and from then on. */
+export interface Stay {
+  readonly beforeMs: number
+  readonly afterMs: number
+}
+
+const leisurely: Stay = { beforeMs: 100, afterMs: 700 }
+
+/** The limit of messages is reached soon, and sessions end whose requests are not answered yet. */
+export const hasty: Stay = { beforeMs: 20, afterMs: 60 }
+
 /** Joins, plays, has something happen to it, and leaves: in the middle of that, after it, or because of it. */
-export const visit = Effect.fnUntraced(function*(random: Random, number: number) {
+export const visit = Effect.fnUntraced(function*(random: Random, number: number, stay: Stay = leisurely) {
   const { faults } = yield* Emulator.Emulator
   const list = number % 50 === 49 ? rareHappenings : happenings
   const happen = list[random.int(list.length)] ?? assert.fail("there are happenings")
   yield* Effect.gen(function*() {
     const session = yield* Rig.join("lobby")
     yield* session.play(Rig.source(200), { loop: "forever" })
-    yield* Effect.sleep(random.int(100))
+    yield* Effect.sleep(random.int(stay.beforeMs))
     yield* Effect.ignore(happen(faults))
-    yield* Effect.sleep(random.int(700))
+    yield* Effect.sleep(random.int(stay.afterMs))
   }).pipe(
     Effect.scoped,
     // the main gateway may be away
