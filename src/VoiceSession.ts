@@ -24,6 +24,7 @@ import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
 import * as Receive from "./receive/Receive.ts"
 import * as Claim from "./session/Claim.ts"
 import * as Conduit from "./session/Conduit.ts"
+import * as JoinBounds from "./session/JoinBounds.ts"
 import * as Moving from "./session/Moving.ts"
 import { Observation } from "./session/Observation.ts"
 import * as Playing from "./session/Playing.ts"
@@ -139,7 +140,7 @@ export interface VoiceSession {
   /**
    * Opens a source and plays it, beside whatever else plays. One Opus track at gain 1 is passed through untouched; anything
    * else is mixed and encoded. Fails with `SourceFailed` when it cannot be opened, with `CodecUnavailable` when it cannot be
-   * mixed, with `Unsupported` for a gain, `buffer`, share to duck to or number of loops that is none, and with `NotConnected` after the
+   * mixed, with `Unsupported` for a gain, time, share to duck to or number of loops that is none, and with `NotConnected` after the
    * session's end, or the reason of an end that comes while the source is being opened.
    */
   readonly play: <R>(
@@ -230,8 +231,8 @@ const defaultReceiveCapacity = 256
  * told, and every socket and timer is released, in bounded time even if nothing answers.
  *
  * Fails with `AlreadyJoined`, with `NotAdmitted` (Discord does not let us in, and the gateway knows why), with `JoinTimedOut`
- * (which says what is missing and the likely cause), with what the gateway fails with, or with the reason for which connecting was
- * given up.
+ * (which says what is missing and the likely cause), with `Unsupported` for an option that makes no sense, with what the gateway
+ * fails with, or with the reason for which connecting was given up.
  *
  * @example
  * ```ts
@@ -254,6 +255,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
   VoiceError.VoiceError,
   Gateway.Gateway | Mixer | Scope.Scope | VoiceDriver.VoiceDriver
 > {
+  yield* JoinBounds.check(options)
   const gateway = yield* Gateway.Gateway
   const mixer = yield* Mixer
   const driver = yield* VoiceDriver.VoiceDriver

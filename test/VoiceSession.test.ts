@@ -149,6 +149,32 @@ describe("VoiceSession", () => {
       }))
   }
 
+  it.effect("asks Discord for nothing where an option makes no sense", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const wrong: ReadonlyArray<Partial<VoiceSession.JoinOptions>> = [
+        { encoder: { bitrate: 1 } },
+        { encoder: { complexity: NaN } },
+        { joinTimeout: NaN },
+        { joinTimeout: -1 },
+        { policy: { stableAfter: NaN } },
+        { policy: { gatewayPatience: -1 } },
+        { policy: { serverPatience: "-1 seconds" } },
+        { receive: { minDepth: -1 } },
+        { receive: { startDepth: NaN } },
+        { receive: { maxDepth: Infinity } },
+        { receive: { tickDelay: -1 } },
+        { receive: { bufferPackets: 0 } },
+        { receive: { capacity: 1.5 } },
+        { receiveCapacity: 0 }
+      ]
+      for (const options of wrong) {
+        const error = yield* VoiceSession.join({ guildId, channelId, ...options }).pipe(it.provide, Effect.flip)
+        assert.strictEqual(error.reason._tag, "Unsupported", JSON.stringify(options))
+      }
+      assert.lengthOf(it.requests, 0)
+    }))
+
   it.effect("waits through other members' events and a null endpoint, whose token it never uses", () =>
     Effect.gen(function*() {
       const it = yield* rig

@@ -74,6 +74,42 @@ export const share = (value: number, what: string): Effect.Effect<number, VoiceE
     : unsupported(`${what} of ${value}`, "it has to be a number from 0 to 1")
 
 /**
+ * How long something takes, in milliseconds. Fails with `Unsupported` for a time that is negative, infinite or none.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const span = (value: Duration.Input, what: string): Effect.Effect<number, VoiceError.VoiceError> => {
+  const ms = millis(value)
+  return Number.isFinite(ms) && ms >= 0
+    ? Effect.succeed(ms)
+    : unsupported(`${what} of ${shown(value)}`, "it has to be a time from 0 on")
+}
+
+/**
+ * How long to wait for something, in milliseconds; `Infinity` is for as long as it takes. Fails with `Unsupported` for a time that is
+ * negative or none.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const patience = (value: Duration.Input, what: string): Effect.Effect<number, VoiceError.VoiceError> => {
+  const ms = millis(value)
+  return ms >= 0 ? Effect.succeed(ms) : unsupported(`${what} of ${shown(value)}`, "it has to be a time from 0 on")
+}
+
+/**
+ * How many of something there may be. Fails with `Unsupported` for what is no whole number from 1 on.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const count = (value: number, what: string): Effect.Effect<number, VoiceError.VoiceError> =>
+  Number.isInteger(value) && value >= 1
+    ? Effect.succeed(value)
+    : unsupported(`${what} of ${value}`, "it has to be a whole number from 1 on")
+
+/**
  * A place in a source in milliseconds. Fails with `Unsupported` for one that is negative, infinite or none.
  *
  * @category combinators

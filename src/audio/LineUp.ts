@@ -68,7 +68,7 @@ export const make = <A>(initialRepeat: Repeat): LineUp<A> => {
     setRepeat: (value) => {
       repeat = value
     },
-    insert: (item, at = upcoming.length) => void upcoming.splice(Math.max(0, at), 0, item),
+    insert: (item, at = NaN) => void upcoming.splice(Number.isNaN(at) ? upcoming.length : Math.max(0, at), 0, item),
     remove,
     arrange: (items) => {
       upcoming = [...items]

@@ -137,7 +137,7 @@ export interface Track {
   /**
    * Goes to a gain (1 is the source's own level) within `ramp`, 20 ms by default, without a click. What is mixed already is
    * heard before. An Opus track that leaves gain 1 is decoded, mixed and encoded; back at 1 and alone, it is passed through
-   * untouched again. Fails with `CodecUnavailable`, and with `Unsupported` for a gain that is negative or no number.
+   * untouched again. Fails with `CodecUnavailable`, and with `Unsupported` for a gain or time that is negative or none.
    */
   readonly volume: (
     gain: number,
@@ -184,8 +184,8 @@ export const make = Effect.fnUntraced(function*<R>(
     : yield* Bounds.buffer(options.buffer)
   const leadMs = options.lead === undefined
     ? undefined
-    : Duration.toMillis(Duration.fromInputUnsafe(options.lead))
-  const starveMs = Duration.toMillis(Duration.fromInputUnsafe(options.starveTimeout ?? "30 seconds"))
+    : yield* Bounds.span(options.lead, "a lead")
+  const starveMs = yield* Bounds.patience(options.starveTimeout ?? "30 seconds", "a starve timeout")
   const ended = yield* Deferred.make<TrackEnd>()
   const fork = Effect.runForkWith(context)
   let paused = options.paused ?? false
@@ -420,12 +420,10 @@ export const make = Effect.fnUntraced(function*<R>(
     })
 
   const setGain = (gain: number, ramp: Duration.Input | undefined) =>
-    Effect.flatMap(Bounds.gain(gain), () => {
-      if (isOver()) return Effect.void
-      return place.setGain(
-        gain,
-        ramp === undefined ? defaultRampMs : Duration.toMillis(Duration.fromInputUnsafe(ramp))
-      )
+    Effect.gen(function*() {
+      yield* Bounds.gain(gain)
+      const rampMs = ramp === undefined ? defaultRampMs : yield* Bounds.span(ramp, "a ramp")
+      if (!isOver()) yield* place.setGain(gain, rampMs)
     })
 
   return {

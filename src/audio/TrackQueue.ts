@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
@@ -90,7 +90,7 @@ export interface QueueOptions {
  * @since 0.1.0
  */
 export interface AddOptions<A = unknown> {
-  /** The place among those that wait, from 0 on. Default: behind them. */
+  /** The place among those that wait, from 0 on. Default, and where it is no number: behind them. */
   readonly at?: number | undefined
   /** Its own level, by which that of the queue is multiplied. Default 1. */
   readonly gain?: number | undefined
@@ -135,7 +135,7 @@ export interface TrackQueue<in R = never, in out A = unknown> {
   readonly add: (source: AudioSource<R>, options?: AddOptions<A>) => Effect.Effect<Entry<A>>
   /** Takes an entry out that waits; says whether there was one. */
   readonly remove: (id: number) => Effect.Effect<boolean>
-  /** Puts a waiting entry at another place; says whether there was one. */
+  /** Puts a waiting entry at another place, the last one where `at` is no number; says whether there was one. */
   readonly move: (id: number, at: number) => Effect.Effect<boolean>
   /**
    * Ends what plays and goes on with the next, also where one entry is repeated; what is being opened, while nothing plays, is
@@ -159,8 +159,8 @@ export interface TrackQueue<in R = never, in out A = unknown> {
     gain: number,
     options?: { readonly ramp?: Duration.Input | undefined }
   ) => Effect.Effect<void, VoiceError.VoiceError>
-  /** How long entries sound together, from the next one that is opened on. */
-  readonly setCrossfade: (crossfade: Duration.Input) => Effect.Effect<void>
+  /** How long entries sound together, from the next one that is opened on. Fails with `Unsupported` for a time that is negative or none. */
+  readonly setCrossfade: (crossfade: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /** The track that plays, to pause it, seek in it or change its volume. */
   readonly current: Effect.Effect<Track | undefined>
   readonly contents: Effect.Effect<Contents<A>>
@@ -174,7 +174,8 @@ export interface TrackQueue<in R = never, in out A = unknown> {
 }
 
 /**
- * Makes an empty queue. It ends with its scope, which stops what plays.
+ * Makes an empty queue. It ends with its scope, which stops what plays. Fails with `Unsupported` for a gain or time that is
+ * negative or none.
  *
  * @example
  * ```ts
@@ -195,24 +196,25 @@ export interface TrackQueue<in R = never, in out A = unknown> {
 export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   player: Player,
   options: QueueOptions = {}
-): Effect.fn.Return<TrackQueue<R, A>, never, R | Scope.Scope> {
+): Effect.fn.Return<TrackQueue<R, A>, VoiceError.VoiceError, R | Scope.Scope> {
   // without its scope the context is one of R, which the compiler cannot see while R is open
   const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
-  let crossfade = options.crossfade ?? 0
-  let gain = options.gain ?? 1
+  let crossfadeMs = yield* Bounds.span(options.crossfade ?? 0, "a crossfade")
+  const openAheadMs = yield* Bounds.patience(options.openAhead ?? "10 seconds", "to open ahead")
+  let gain = yield* Bounds.gain(options.gain ?? 1)
   const line = LineUp.make<Item<R, A>>(options.repeat ?? "off")
   const journal = QueueJournal.make<A>()
   let numbers = 0
   const order = yield* QueueOrder.make<R, A>({
     line,
     journal,
-    crossfadeMs: () => Duration.toMillis(Duration.fromInputUnsafe(crossfade)),
+    crossfadeMs: () => crossfadeMs,
     awaitClosed: player.awaitClosed,
-    openAheadMs: Duration.toMillis(Duration.fromInputUnsafe(options.openAhead ?? "10 seconds")),
+    openAheadMs,
     play: ({ gain: own, source }, after) =>
       player.play(source, {
         ...(gain * own === 1 ? {} : { gain: gain * own }),
-        ...(after === undefined ? {} : { after, crossfade })
+        ...(after === undefined ? {} : { after, crossfade: crossfadeMs })
       }).pipe(Effect.provideContext(context))
   })
 
@@ -288,8 +290,8 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
         )
       }),
     setCrossfade: (to) =>
-      Effect.sync(() => {
-        crossfade = to
+      Effect.map(Bounds.span(to, "a crossfade"), (ms) => {
+        crossfadeMs = ms
       }),
     current: Effect.sync(() => order.current()?.track),
     contents: Effect.gen(function*() {

@@ -5,15 +5,17 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Bounds from "../audio/Bounds.ts"
 import * as OggWriter from "../audio/OggWriter.ts"
+import { rateProblem } from "../codec/limits.ts"
 import { OpusDecoder, type Rate } from "../OpusDecoder.ts"
 import type { UserId } from "../protocol/Identifier.ts"
-import type { VoiceError } from "../VoiceError.ts"
+import * as VoiceError from "../VoiceError.ts"
 import type { Happening } from "./Hub.ts"
 import * as Inbox from "./Inbox.ts"
 import * as Pcm from "./Pcm.ts"
@@ -122,9 +124,6 @@ const lingerMs = 250
 /** The decoder of somebody of whom nothing came for so long is freed, in milliseconds. */
 const idleMs = 10_000
 
-const milliseconds = (duration: Duration.Input | undefined, otherwise: number): number =>
-  duration === undefined ? otherwise : Duration.toMillis(Duration.fromInputUnsafe(duration))
-
 const noSound = new Int16Array()
 
 /** Packets without a gap: what did not come is silence, in whole units of Opus. */
@@ -138,7 +137,8 @@ const toOpus = (frames: ReadonlyArray<Detector.Heard>): ReadonlyArray<Detector.O
 }
 
 /**
- * What begins and ends. Fails with the reason of the session's end; what was being said then ends as `left` before.
+ * What begins and ends. Fails with the reason of the session's end; what was being said then ends as `left` before. Fails with
+ * `Unsupported` for an option that makes no sense.
  *
  * @category constructors
  * @since 0.1.0
@@ -146,22 +146,29 @@ const toOpus = (frames: ReadonlyArray<Detector.Heard>): ReadonlyArray<Detector.O
 export const events = (
   session: Session,
   options: Options = {}
-): Stream.Stream<Event, VoiceError, OpusDecoder> =>
+): Stream.Stream<Event, VoiceError.VoiceError, OpusDecoder> =>
   Stream.unwrap(Effect.gen(function*() {
     const { rate = defaultRate, users: isWanted = () => true } = options
-    const limits: Detector.Limits = {
-      silence: milliseconds(options.silence, 400),
-      minimum: milliseconds(options.minimum, 100),
-      confirm: milliseconds(options.confirm, 300),
-      maximum: milliseconds(options.maximum, 30_000),
-      preRoll: milliseconds(options.preRoll, 200)
+    const problem = rateProblem(rate)
+    if (problem !== undefined) {
+      return yield* VoiceError.fail(
+        new VoiceError.Unsupported({ feature: "to hear utterances at this rate", detail: problem })
+      )
     }
+    const limits: Detector.Limits = {
+      silence: yield* Bounds.span(options.silence ?? 400, "a silence"),
+      minimum: yield* Bounds.span(options.minimum ?? 100, "a minimum"),
+      confirm: yield* Bounds.patience(options.confirm ?? 300, "to confirm"),
+      maximum: yield* Bounds.patience(options.maximum ?? 30_000, "a maximum"),
+      preRoll: yield* Bounds.span(options.preRoll ?? 200, "a pre-roll")
+    }
+    const capacity = yield* Bounds.count(options.capacity ?? defaultCapacity, "a capacity")
     const activities = yield* VoiceActivity
     const decoders = yield* OpusDecoder
     const clock = yield* Clock.Clock
     const scope = yield* Effect.scope
     const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-    const inbox = Inbox.make<Event>(options.capacity ?? defaultCapacity, () => {})
+    const inbox = Inbox.make<Event>(capacity, () => {})
 
     const open = Effect.fnUntraced(function*(userId: UserId) {
       const own = yield* Scope.fork(scope)
@@ -273,7 +280,10 @@ export const events = (
  * @category constructors
  * @since 0.1.0
  */
-export const make = (session: Session, options?: Options): Stream.Stream<Utterance, VoiceError, OpusDecoder> =>
+export const make = (
+  session: Session,
+  options?: Options
+): Stream.Stream<Utterance, VoiceError.VoiceError, OpusDecoder> =>
   events(session, options).pipe(
     Stream.filter((event) => event._tag === "Ended"),
     Stream.map(({ utterance }) => utterance)

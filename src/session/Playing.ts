@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -94,17 +94,14 @@ export interface Playing {
   readonly awaitEnds: Effect.Effect<void>
 }
 
-const toMs = (duration: Duration.Input | undefined): number =>
-  duration === undefined ? 0 : Duration.toMillis(Duration.fromInputUnsafe(duration))
-
 const duckingOf = Effect.fnUntraced(function*(duck: PlayOptions["duck"]) {
   if (duck === undefined || duck === false) return undefined
   const { attack = 60, gain = 0.25, hold = 300, release = 400, threshold = 0.01 } = duck === true ? {} : duck
   const ducking: Ducking = {
     gain: yield* Bounds.share(gain, "to duck to a gain"),
-    attackMs: toMs(attack),
-    releaseMs: toMs(release),
-    holdMs: toMs(hold),
+    attackMs: yield* Bounds.span(attack, "an attack"),
+    releaseMs: yield* Bounds.span(release, "a release"),
+    holdMs: yield* Bounds.span(hold, "a hold"),
     threshold: yield* Bounds.share(threshold, "to duck from a threshold")
   }
   return ducking
@@ -152,12 +149,14 @@ export const make = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const gain = yield* Bounds.gain(options.gain ?? 1)
       const duck = yield* duckingOf(options.duck)
+      const fadeInMs = yield* Bounds.span(options.fadeIn ?? 0, "a fade in")
+      const crossfadeMs = yield* Bounds.span(options.crossfade ?? 0, "a crossfade")
       const place = (yield* making).place({
         gain,
-        fadeInMs: toMs(options.fadeIn),
+        fadeInMs,
         duck,
         after: options.after === undefined ? undefined : places.get(options.after),
-        crossfadeMs: toMs(options.crossfade)
+        crossfadeMs
       })
       const own = { isInterrupted: false }
       opening.add(own)

@@ -48,4 +48,21 @@ describe("Bounds", () => {
       const none = [NaN, -1, Infinity, Duration.infinity, Duration.millis(-5)]
       for (const said of yield* outcomes(Bounds.place, none)) refused(said)
     }))
+
+  it.effect("take times that end, and where something is waited for also the one that does not", () =>
+    Effect.gen(function*() {
+      const span = (value: Duration.Input) => Bounds.span(value, "a fade")
+      const patience = (value: Duration.Input) => Bounds.patience(value, "to wait")
+      assert.deepStrictEqual(yield* outcomes(span, [0, 80, "2 seconds"]), [0, 80, 2_000])
+      for (const said of yield* outcomes(span, [NaN, -1, Infinity, Duration.millis(-5)])) refused(said)
+      assert.deepStrictEqual(yield* outcomes(patience, [0, "2 seconds", Infinity]), [0, 2_000, Infinity])
+      for (const said of yield* outcomes(patience, [NaN, -1, Duration.millis(-5)])) refused(said)
+    }))
+
+  it.effect("take whole numbers of things, and at least one", () =>
+    Effect.gen(function*() {
+      const count = (value: number) => Bounds.count(value, "a capacity")
+      assert.deepStrictEqual(yield* outcomes(count, [1, 256]), [1, 256])
+      for (const said of yield* outcomes(count, [0, -1, 1.5, NaN, Infinity])) refused(said)
+    }))
 })

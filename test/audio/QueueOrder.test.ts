@@ -68,7 +68,7 @@ describe("what a queue asks of its player", () => {
       yield* queue.setCrossfade("5 seconds")
       yield* TestClock.adjust("1 minute")
       assert.include(log, "open b at 25000")
-      assert.deepStrictEqual(asked.at(-1), { name: "b", gain: undefined, crossfade: "5 seconds" })
+      assert.deepStrictEqual(asked.at(-1), { name: "b", gain: undefined, crossfade: 5_000 })
     }))
 
   it.effect("is to open each only once, whatever is added and taken out meanwhile", () =>

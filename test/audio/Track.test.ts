@@ -397,6 +397,13 @@ describe("Track", () => {
       assert.strictEqual((yield* Effect.flip(track.volume(-1))).reason._tag, "Unsupported")
       yield* track.volume(1)
       assert.strictEqual((yield* Effect.flip(track.fade(NaN, "1 second"))).reason._tag, "Unsupported")
+      for (const time of [NaN, -1, Infinity]) {
+        assert.strictEqual((yield* Effect.flip(track.fade(0.5, time))).reason._tag, "Unsupported")
+      }
+      for (const options of [{ lead: -1 }, { lead: NaN }, { starveTimeout: -1 }, { starveTimeout: NaN }]) {
+        const refused = yield* Effect.flip((yield* FakeConnection.make).play(sourceOf(100), options))
+        assert.strictEqual(refused.reason._tag, "Unsupported")
+      }
       const other = yield* FakeConnection.make
       const bad: AudioSource = {
         name: "bad",

@@ -2,6 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Mixer from "../../src/Mixer.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
 
@@ -426,13 +429,21 @@ describe("mixing", () => {
       assert.lengthOf(left, 0)
     }))
 
-  it.effect("refuses to duck to what is no level", () =>
+  it.effect("refuses to duck to what is no level, and times that are none", () =>
     playing((session) =>
       Effect.gen(function*() {
-        for (const duck of [{ gain: NaN }, { gain: -1 }, { gain: 2 }, { threshold: NaN }]) {
-          const error = yield* Effect.flip(session.play(Hearing.pcm(Hearing.music, 100), { duck }))
+        const wrong: ReadonlyArray<VoiceSession.PlayOptions> = [
+          ...[{ gain: NaN }, { gain: -1 }, { gain: 2 }, { threshold: NaN }].map((duck) => ({ duck })),
+          ...[{ attack: -1 }, { hold: NaN }, { release: Infinity }].map((duck) => ({ duck })),
+          { fadeIn: -1 },
+          { fadeIn: NaN },
+          { crossfade: Infinity }
+        ]
+        for (const options of wrong) {
+          const error = yield* Effect.flip(session.play(Hearing.pcm(Hearing.music, 100), options))
           assert.strictEqual(error.reason._tag, "Unsupported")
         }
+        assert.lengthOf(yield* session.tracks, 0)
       })
     ))
 
@@ -481,7 +492,12 @@ describe("mixing", () => {
     Effect.gen(function*() {
       const { value } = yield* Rig.run(Effect.gen(function*() {
         yield* Rig.guest()
-        const session = yield* Rig.join("lobby", { encoder: { bitrate: 1 } })
+        const session = yield* Rig.join("lobby").pipe(
+          Effect.updateService(Mixer.Mixer, (mixer) => ({
+            ...mixer,
+            open: () => VoiceError.fail(new VoiceError.CodecUnavailable({ codec: "libopus", detail: "there is none" }))
+          }))
+        )
         const track = yield* session.play(Hearing.pcm(Hearing.music, 1_000))
         const opus = yield* session.play(AudioSource.fromFrames(yield* Hearing.encode(Hearing.music, 1_000)))
         const error = yield* Effect.flip(opus.volume(0.5))

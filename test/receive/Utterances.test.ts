@@ -40,6 +40,25 @@ const pauses = {
 } as const
 
 describe("Utterances", () => {
+  it.effect("refuses what makes no sense before anybody speaks", () =>
+    Rig.run(Effect.gen(function*() {
+      const session = yield* Rig.join("lobby")
+      const wrong: ReadonlyArray<Utterances.Options> = [
+        // as plain JavaScript may
+        { rate: 44_100 as 48_000 },
+        { silence: -1 },
+        { minimum: NaN },
+        { confirm: -1 },
+        { maximum: NaN },
+        { preRoll: Infinity },
+        { capacity: 0 }
+      ]
+      for (const options of wrong) {
+        const error = yield* Effect.flip(Stream.runDrain(Utterances.events(session, options)))
+        assert.strictEqual(error.reason._tag, "Unsupported", JSON.stringify(options))
+      }
+    })).pipe(Effect.provide(memory())))
+
   for (const file of ["speech-1.ogg", "speech-2.ogg"] as const) {
     it.effect(
       `finds the stretches of ${file} within 60 ms, and says early that they begin`,
