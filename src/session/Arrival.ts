@@ -30,8 +30,8 @@ export interface Options {
   readonly say: Whereabouts["tell"]
   /** Leaves, to come again. Never fails. */
   readonly goAway: Effect.Effect<void>
-  /** Waits until no word of our leaving waits to be sent. Never fails. */
-  readonly settled: Effect.Effect<void>
+  /** To be run before asking: waits until no word of our leaving waits to be sent. Never fails. */
+  readonly settle: Effect.Effect<void>
 }
 
 /**
@@ -99,7 +99,7 @@ export const missing = (
  * @since 0.1.0
  */
 export const make = (
-  { clock, gateway, goAway, guildId, isUnrecognized, now, place, say, settled, until }: Options
+  { clock, gateway, goAway, guildId, isUnrecognized, now, place, say, settle, until }: Options
 ): Arrival => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
 
@@ -167,7 +167,7 @@ export const make = (
         asked = undefined
         wasHeldBack = isHeldBack()
         // what comes before that is the answer to somebody who asked before us
-        yield* settled
+        yield* settle
         before = now()
         yield* say(channelId, flags)
         asked = clock.monotonicTimeNanosUnsafe()

@@ -25,7 +25,7 @@ export interface Leave {
 }
 
 /**
- * Plain code but for `settled`. Times are nanoseconds of a monotonic clock.
+ * Plain code but for `settle`. Times are nanoseconds of a monotonic clock.
  *
  * @category models
  * @since 0.1.0
@@ -33,8 +33,11 @@ export interface Leave {
 export interface Leaves {
   /** We say that we leave. */
   readonly say: () => Leave
-  /** Waits until nothing that was said waits to be sent: until then, what comes answers somebody who asked before that. */
-  readonly settled: Effect.Effect<void>
+  /**
+   * We are going to ask for a channel: waits until nothing that was said waits to be sent. Until then, what comes answers somebody who
+   * asked before that.
+   */
+  readonly settle: Effect.Effect<void>
   /** We ask for a channel: what was said before is answered before that. */
   readonly asked: () => void
   /** Discord says that we are in no channel. Whether that is the answer to our own leaving, which a request has followed already. */
@@ -84,6 +87,10 @@ export const make = (gateway: Gateway.Gateway["Service"], guildId: GuildId, nowN
     keep(({ isVoid, sentAtNanos }) => !isVoid && (sentAtNanos === undefined || sentAtNanos > after))
   }
 
+  const asked = (): void => {
+    for (const leave of open) leave.isAskedSince = true
+  }
+
   return {
     say: () => {
       const leave: Open = {
@@ -104,10 +111,12 @@ export const make = (gateway: Gateway.Gateway["Service"], guildId: GuildId, nowN
         }
       }
     },
-    settled: Effect.suspend(() => Effect.forEach(open, ({ settled }) => Deferred.await(settled), { discard: true })),
-    asked: () => {
-      for (const leave of open) leave.isAskedSince = true
-    },
+    settle: Effect.suspend(() => {
+      // whoever gives up waiting has wanted a channel nevertheless
+      asked()
+      return Effect.forEach(open, ({ settled }) => Deferred.await(settled), { discard: true })
+    }),
+    asked,
     answered: () => {
       expire()
       const isEcho = open[0]?.isAskedSince === true

@@ -312,7 +312,7 @@ export const make = Effect.fnUntraced(function*(
     isUnrecognized: () => userId === undefined && isInVoice(),
     say: tell,
     goAway: farewell.goAway,
-    settled: leaves.settled
+    settle: leaves.settle
   })
 
   return { guildId, now: () => now, watch, until, place, request, refused, tell, show, leave: farewell.leave }

@@ -113,16 +113,25 @@ describe("Leaves", () => {
     assert.isFalse(last.answered())
   })
 
+  test("knows the answer to what was followed by the will to ask, if nothing else", ({ make }) =>
+    Effect.gen(function*() {
+      const leaves = make()
+      const waits = leaves.say()
+      yield* Fiber.interrupt(yield* Effect.forkChild(leaves.settle, { startImmediately: true }))
+      waits.sent()
+      assert.isTrue(leaves.answered())
+    }))
+
   for (const how of ["sent", "failed"] as const) {
     test(`is settled when the last that waited was ${how}`, ({ make }) =>
       Effect.gen(function*() {
         const former = make()
         former.say().sent()
-        yield* former.settled
+        yield* former.settle
         const waits = former.say()
         former.handOver()
         const leaves = make()
-        const settling = yield* Effect.forkChild(leaves.settled, { startImmediately: true })
+        const settling = yield* Effect.forkChild(leaves.settle, { startImmediately: true })
         assert.isUndefined(settling.pollUnsafe())
         waits[how]()
         yield* Fiber.join(settling)
