@@ -16,6 +16,7 @@ const whatNext = (reason: VoiceError.Reason): string => {
     case "CallEnded":
     case "CallTerminated":
     case "Disconnected":
+    case "RemovedFromGuild":
       return "stay away until somebody asks"
     // the session has tried again and again by itself: it is the network, or Discord
     case "ConnectionLost":

@@ -23,9 +23,9 @@ import type { WebSocketTransport } from "./Transport.ts"
 import type { Obstacle, VoiceError } from "./VoiceError.ts"
 
 /**
- * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's. `Detached`
- * comes from gateways that stand on another Discord library: it serves this guild no longer, so that nothing that was asked
- * for there is answered any more.
+ * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's. `Detached`:
+ * nothing that was asked for in this guild is answered any more, because we are no member of it now, or because the Discord
+ * library that stands for the gateway does not serve it any longer. `error` says which.
  *
  * @category models
  * @since 0.1.0

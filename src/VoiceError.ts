@@ -65,7 +65,8 @@ export {
   GatewayFailed,
   GatewayUnreachable,
   JoinTimedOut,
-  Kicked
+  Kicked,
+  RemovedFromGuild
 } from "./reason/GatewayReason.ts"
 
 export { AlreadyJoined, NotConnected, Unsupported } from "./reason/RequestReason.ts"
@@ -119,6 +120,7 @@ export const Reason = Schema.Union([
   Connection.E2eeFailed,
   Gateway.GatewayClosed,
   Gateway.GatewayDetached,
+  Gateway.RemovedFromGuild,
   Gateway.GatewayUnreachable,
   Gateway.GatewayFailed
 ])

@@ -112,6 +112,8 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     switch (dispatch.t) {
       case "GUILD_CREATE":
         return hub.onGuildCreate(dispatch.d)
+      case "GUILD_DELETE":
+        return hub.onGuildDelete(dispatch.d)
       case "VOICE_STATE_UPDATE":
         return hub.onVoiceState(dispatch.d)
       case "VOICE_SERVER_UPDATE":

@@ -28,6 +28,7 @@ const Ready = Schema.Struct({ user, guilds: Schema.optionalKey(guilds), shard })
 
 const readReady = Schema.decodeUnknownResult(Ready)
 const readGuild = Schema.decodeUnknownResult(GatewayPayload.GuildCreate)
+const readGoneGuild = Schema.decodeUnknownResult(GatewayPayload.GuildDelete)
 const readState = Schema.decodeUnknownResult(GatewayPayload.VoiceState)
 const readServer = Schema.decodeUnknownResult(GatewayPayload.VoiceServerUpdate)
 
@@ -53,6 +54,8 @@ const hear = (hub: Hub.Hub) => (dispatch: unknown): Effect.Effect<void> => {
       return hub.publishLifecycle("Resumed")
     case "GUILD_CREATE":
       return decoded(readGuild(d), hub.onGuildCreate)
+    case "GUILD_DELETE":
+      return decoded(readGoneGuild(d), hub.onGuildDelete)
     case "VOICE_STATE_UPDATE":
       return decoded(readState(d), hub.onVoiceState)
     case "VOICE_SERVER_UPDATE":

@@ -16,7 +16,7 @@ import type * as Take from "effect/Take"
 import type { GatewayEvent, Lifecycle, ShardLifecycle } from "../Gateway.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
-import type { VoiceError } from "../VoiceError.ts"
+import * as VoiceError from "../VoiceError.ts"
 
 const waitingEvents = 4096
 const waitingLifecycles = 64
@@ -49,15 +49,19 @@ export interface Hub {
   /** A session has begun on a shard: what was known of its guilds is void. */
   readonly onReady: (ready: Ready) => Effect.Effect<void>
   readonly onGuildCreate: (guild: GatewayPayload.GuildCreate) => Effect.Effect<void>
+  /** Of a guild that we are no member of any more nothing comes, and nothing is answered; an outage leaves all as it is. */
+  readonly onGuildDelete: (guild: GatewayPayload.GuildDelete) => Effect.Effect<void>
   readonly onVoiceState: (state: GatewayPayload.VoiceState) => Effect.Effect<void>
   readonly publish: (event: GatewayEvent) => Effect.Effect<void>
   readonly publishLifecycle: (lifecycle: Lifecycle | ShardLifecycle) => Effect.Effect<void>
   /** Nothing comes after this. Only the first call has an effect. */
-  readonly finish: (error: VoiceError) => Effect.Effect<void>
+  readonly finish: (error: VoiceError.VoiceError) => Effect.Effect<void>
   /** Fails with the error of `finish` once there is one. */
-  readonly unlessFinished: <A>(effect: Effect.Effect<A, VoiceError>) => Effect.Effect<A, VoiceError>
-  readonly userId: Effect.Effect<UserId, VoiceError>
-  readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError>, never, Scope.Scope>
+  readonly unlessFinished: <A>(
+    effect: Effect.Effect<A, VoiceError.VoiceError>
+  ) => Effect.Effect<A, VoiceError.VoiceError>
+  readonly userId: Effect.Effect<UserId, VoiceError.VoiceError>
+  readonly subscribe: Effect.Effect<Stream.Stream<GatewayEvent, VoiceError.VoiceError>, never, Scope.Scope>
   readonly lifecycle: Effect.Effect<Stream.Stream<Lifecycle | ShardLifecycle>, never, Scope.Scope>
   readonly initialVoiceState: (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
   /** How many others are in a channel, as far as we were told. */
@@ -79,9 +83,9 @@ export const shardOf = (guildId: GuildId, shards: number): number => Number((Big
  * @since 0.1.0
  */
 export const make: Effect.Effect<Hub> = Effect.gen(function*() {
-  const events = yield* PubSub.sliding<Take.Take<GatewayEvent, VoiceError>>(waitingEvents)
+  const events = yield* PubSub.sliding<Take.Take<GatewayEvent, VoiceError.VoiceError>>(waitingEvents)
   const lifecycles = yield* PubSub.sliding<Take.Take<Lifecycle | ShardLifecycle>>(waitingLifecycles)
-  const self = yield* Deferred.make<UserId, VoiceError>()
+  const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
   const voiceStates = new Map<GuildId, GatewayPayload.VoiceState>()
   /** Where the others are. */
   const others = new Map<GuildId, Map<UserId, ChannelId>>()
@@ -89,7 +93,7 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
   /** The shards that have had a READY. */
   const begun = new Set<number>()
   let upBefore = false
-  let finalError: VoiceError | undefined
+  let finalError: VoiceError.VoiceError | undefined
   let ownId: UserId | undefined
 
   const learn: Hub["learn"] = (userId) =>
@@ -158,8 +162,22 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     onGuildCreate: (guild) =>
       Effect.sync(() => {
         others.delete(guild.id)
+        // what it says after an outage counts, and not what was before
+        if (guild.voice_states !== undefined) voiceStates.delete(guild.id)
         for (const state of guild.voice_states ?? []) remember(guild.id, state)
         arrived(guild.id)
+      }),
+    onGuildDelete: ({ id: guildId, unavailable }) =>
+      Effect.suspend(() => {
+        arrived(guildId)
+        if (unavailable === true) return Effect.void
+        voiceStates.delete(guildId)
+        others.delete(guildId)
+        return publish({
+          _tag: "Detached",
+          guildId,
+          error: VoiceError.make(new VoiceError.RemovedFromGuild({ guildId }))
+        })
       }),
     onVoiceState: (state) =>
       Effect.suspend(() => {

@@ -13,7 +13,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { ChannelId, GuildId } from "./Identifier.ts"
-import { GuildCreate, Ready, VoiceServerUpdate, VoiceState } from "./internal/gatewayEvents.ts"
+import { GuildCreate, GuildDelete, Ready, VoiceServerUpdate, VoiceState } from "./internal/gatewayEvents.ts"
 import {
   fail,
   fromSchema,
@@ -26,7 +26,15 @@ import {
 
 export { PayloadError } from "./internal/PayloadError.ts"
 
-export { GuildChannel, GuildCreate, Ready, User, VoiceServerUpdate, VoiceState } from "./internal/gatewayEvents.ts"
+export {
+  GuildChannel,
+  GuildCreate,
+  GuildDelete,
+  Ready,
+  User,
+  VoiceServerUpdate,
+  VoiceState
+} from "./internal/gatewayEvents.ts"
 
 /**
  * The groups of events that Identify subscribes to, as bits (Discord docs, Gateway, List of Intents).
@@ -180,6 +188,7 @@ export const Dispatch = Schema.Union([
   dispatch("READY", Ready),
   dispatch("RESUMED", Schema.Struct({})),
   dispatch("GUILD_CREATE", GuildCreate),
+  dispatch("GUILD_DELETE", GuildDelete),
   dispatch("VOICE_STATE_UPDATE", VoiceState),
   dispatch("VOICE_SERVER_UPDATE", VoiceServerUpdate)
 ]).pipe(Schema.toTaggedUnion("t"))

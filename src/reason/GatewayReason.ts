@@ -140,6 +140,21 @@ export class GatewayDetached
 }
 
 /**
+ * The bot is no member of the guild any more: it was removed or banned, or the guild was deleted (Discord docs, Gateway Events,
+ * Guild Delete). A gateway on another library's adapters says `GatewayDetached` in its place.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class RemovedFromGuild
+  extends Schema.TaggedError<RemovedFromGuild>(`${key}/RemovedFromGuild`)("RemovedFromGuild", { guildId: GuildId })
+{
+  override get message(): string {
+    return `We are no member of guild ${this.guildId} any more: the bot was removed or banned, or the guild was deleted. Stay out until the bot is invited again.`
+  }
+}
+
+/**
  * The main gateway, or the Discord library that stands for it, could not take our request or has ended its events.
  *
  * @category reasons

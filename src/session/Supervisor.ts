@@ -63,7 +63,7 @@ type Outcome =
   | { readonly _tag: "Lost"; readonly error: VoiceError.VoiceError }
 
 /** How long the voice gateway may take to close after the main gateway has said that we are in no channel. */
-const closePatience = Duration.seconds(1)
+const closePatience = Duration.seconds(3)
 
 /** What the main gateway has said since, in one word. */
 const wordAfter = (since: Whereabouts.Now) => (now: Whereabouts.Now): Word | undefined => {

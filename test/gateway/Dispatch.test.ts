@@ -305,6 +305,17 @@ const suite = (name: string, setup: Setup) =>
         assert.isTrue(Option.isNone(yield* initial(gateway)))
       }))
 
+    it.effect("says that we were removed from a guild", () =>
+      Effect.gen(function*() {
+        const { gateway, say } = yield* setup()
+        const { heard } = yield* collect(gateway)
+        yield* say({ t: "GUILD_DELETE", d: { id: guildId, unavailable: true } })
+        yield* say({ t: "GUILD_DELETE", d: { id: guildId } })
+        const [event] = heard
+        assert(heard.length === 1 && event?._tag === "Detached")
+        assert.strictEqual(event.error.reason._tag, "RemovedFromGuild")
+      }))
+
     it.effect("drops what it cannot read with a warning that shows no token", () => {
       const lines: Array<string> = []
       return Effect.gen(function*() {

@@ -63,6 +63,41 @@ describe("Hub", () => {
       assert.deepStrictEqual(counts(), [0, 0])
     }))
 
+  it.effect("gives up a guild that we are removed from, and none that cannot be reached", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      const events = yield* hub.subscribe
+      const us = { ...stateOf(ChannelId.make("20")), user_id: UserId.make("1") }
+      const them = { ...stateOf(ChannelId.make("20")), user_id: UserId.make("2") }
+      const known = Effect.map(
+        hub.initialVoiceState(guildId),
+        (own) => [Option.isSome(own), hub.occupants(guildId, ChannelId.make("20"))]
+      )
+      yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [us, them] })
+      yield* hub.onGuildDelete({ id: guildId, unavailable: true })
+      assert.deepStrictEqual(yield* known, [true, 1])
+      // we are in no channel any more when the outage is over
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [them] })
+      assert.deepStrictEqual(yield* known, [false, 1])
+      yield* hub.onGuildCreate({ id: guildId, voice_states: [us, them] })
+      yield* hub.onGuildDelete({ id: guildId })
+      assert.deepStrictEqual(yield* known, [false, 0])
+      const [event] = yield* events.pipe(Stream.take(1), Stream.runCollect)
+      assert(event?._tag === "Detached")
+      assert.deepStrictEqual([event.guildId, event.error.reason._tag], [guildId, "RemovedFromGuild"])
+    }))
+
+  it.effect("lets nobody wait for a guild that cannot be reached", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
+      const waiting = yield* Effect.forkChild(hub.initialVoiceState(guildId), { startImmediately: true })
+      yield* Effect.yieldNow
+      yield* hub.onGuildDelete({ id: guildId, unavailable: true })
+      assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
+    }))
+
   it.effect("lets nobody wait for a guild that will not come any more", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make

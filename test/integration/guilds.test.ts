@@ -67,4 +67,42 @@ describe("a bot in two guilds", () => {
       assert.deepStrictEqual(told.first, ["Kicked"])
       yield* Rig.blameless
     })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("knows that it was removed from one, and comes back when it is invited again", () =>
+    Rig.run(Effect.gen(function*() {
+      const { faults, told } = yield* inTwo
+      yield* faults.removeFromGuild("bot", { guild: "second" })
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual(told, { first: [], second: ["RemovedFromGuild"] })
+      const again = yield* Effect.flip(faults.removeFromGuild("bot", { guild: "second" }))
+      assert.strictEqual(again.reason._tag, "NothingToDo")
+      const discord = yield* Emulator.Emulator
+      const join = VoiceSession.join({
+        guildId: yield* discord.guild("second"),
+        channelId: yield* discord.channel("second stage")
+      })
+      assert.strictEqual((yield* Rig.reasonOf(join))._tag, "NotAdmitted")
+      yield* faults.addToGuild("bot", { guild: "second" })
+      const session = yield* join
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("goes on through an outage, and can join anew when it is over", () =>
+    Rig.run(Effect.gen(function*() {
+      const { faults, told } = yield* inTwo
+      yield* Effect.scoped(Effect.gen(function*() {
+        yield* faults.guildOutage("second")
+        assert.strictEqual((yield* Effect.flip(faults.guildOutage("second"))).reason._tag, "NothingToDo")
+        yield* Effect.sleep("20 seconds")
+        yield* faults.terminateVoice("bot", { guild: "second" })
+        yield* Effect.sleep("5 seconds")
+      }))
+      yield* faults.muteUser("bot", { mute: true, guild: "second" })
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual(told.first, [])
+      assert.strictEqual(told.second[0], "Resumed")
+      assert.lengthOf(told.second, 2)
+      yield* Rig.blameless
+    })).pipe(Effect.provide(Rig.memory())))
 })

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Client, Events, GatewayIntentBits } from "discord.js"
 import { Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
+import { once } from "node:events"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import { ChannelId, GuildId } from "../../src/protocol/Identifier.ts"
@@ -70,6 +71,34 @@ describe("inside a bot on discord.js", () => {
         assert.strictEqual(error.reason._tag, "Kicked")
       }).pipe(Effect.scoped, Effect.provide(layer(client)))
       assert.strictEqual(client.voice.adapters.size, 0)
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live("is told when the bot is removed from the guild, and comes back with it", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const client = yield* bot
+      const at = yield* where
+      yield* Effect.gen(function*() {
+        const session = yield* VoiceSession.join(at)
+        const removed = yield* Effect.forkScoped(
+          Effect.promise(() => once(client, Events.GuildDelete)),
+          { startImmediately: true }
+        )
+        yield* discord.faults.removeFromGuild("bot")
+        yield* Fiber.join(removed)
+        const error = yield* Effect.flip(session.awaitClosed)
+        assert.strictEqual(error.reason._tag, "GatewayDetached")
+        assert.strictEqual(client.guilds.cache.size, 0)
+        const invited = yield* Effect.forkScoped(
+          Effect.promise(() => once(client, Events.GuildCreate)),
+          { startImmediately: true }
+        )
+        yield* discord.faults.addToGuild("bot")
+        yield* Fiber.join(invited)
+        const again = yield* VoiceSession.join(at)
+        assert.strictEqual((yield* again.state)._tag, "Ready")
+      }).pipe(Effect.scoped, Effect.provide(layer(client)))
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 

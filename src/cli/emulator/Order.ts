@@ -93,6 +93,8 @@ export const Order = Schema.Union([
   }),
   // faults, by the names that a program in Effect has for them
   order("kick", { user, guild, only: half }),
+  order("removeFromGuild", { user, guild }),
+  order("addToGuild", { user, guild }),
   order("moveUser", { user, channel }),
   order("muteUser", { user, guild, mute: flag, deaf: flag }),
   order("suppressUser", { user, guild, suppress: Schema.Boolean }),
@@ -148,6 +150,7 @@ export const Order = Schema.Union([
   }),
   order("silenceDiscovery", { user, from: count, forMs }),
   order("loseServerUpdate", { user, times: count, forMs }),
+  order("guildOutage", { guild, forMs }),
   order("delayEvents", { user, delayMs: Schema.Finite, forMs }),
   order("play", { schedule: FaultSchedule.Schedule }),
   order("random", {
@@ -164,7 +167,7 @@ export const Order = Schema.Union([
   order("counters", {}),
   order("snapshot", {}),
   order("stop", {})
-]).pipe(Schema.toTaggedUnion("do"))
+])
 
 /**
  * @category models

@@ -146,6 +146,9 @@ export const make = Effect.fnUntraced(function*(
       ({ number }) => ({ fault: number })
     )
 
+  const outage = (begin: Lasting.Begin<void>, forMs: number | undefined) =>
+    Effect.map(lasting.begin(begin, () => Effect.succeed({}), forMs), ({ number }) => ({ fault: number }))
+
   const schedule = (begin: Lasting.Begin<Emulator.Playing>) =>
     Effect.map(
       lasting.begin(begin, ({ played }) => Effect.map(played, (played) => ({ played })), undefined),
@@ -204,6 +207,10 @@ export const make = Effect.fnUntraced(function*(
         return createChannel(order)
       case "kick":
         return done(faults.kick(order.user, order))
+      case "removeFromGuild":
+        return done(faults.removeFromGuild(order.user, order))
+      case "addToGuild":
+        return done(faults.addToGuild(order.user, order))
       case "moveUser":
         return done(faults.moveUser(order.user, order.channel))
       case "muteUser":
@@ -262,6 +269,8 @@ export const make = Effect.fnUntraced(function*(
         return rule(faults.loseServerUpdate(order.user, order), order.forMs)
       case "delayEvents":
         return rule(faults.delayEvents(order.user, order.delayMs), order.forMs)
+      case "guildOutage":
+        return outage(faults.guildOutage(order.guild), order.forMs)
       case "play":
         return schedule(faults.play(order.schedule))
       case "random":

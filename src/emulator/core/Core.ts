@@ -23,6 +23,7 @@ import * as Member from "./dave/Member.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import * as Faults from "./Faults.ts"
 import * as GatewayServer from "./GatewayServer.ts"
+import * as Memberships from "./Memberships.ts"
 import * as Nat from "./Nat.ts"
 import * as Observers from "./Observers.ts"
 import type { Profile } from "./Profile.ts"
@@ -136,7 +137,7 @@ export interface Snapshot {
  * @category models
  * @since 0.1.0
  */
-export interface Core extends Actions.Actions {
+export interface Core extends Actions.Actions, Memberships.Memberships {
   /** Also shows it to the sessions of its members (GUILD_CREATE). An id that is taken gives the guild that has it. */
   readonly createGuild: (options: { readonly name: string; readonly id?: GuildId | undefined }) => GuildId
   /**
@@ -317,6 +318,7 @@ export const make = (options: CoreOptions): Core => {
 
   return {
     ...actions,
+    ...Memberships.make(world, gateway, voiceStates),
     createGuild: ({ id, name }) => {
       // Ids from the counter are decimal, as the brand wants.
       const guild = World.addGuild(world, { id: id ?? GuildId.make(world.nextId()), name })

@@ -47,8 +47,8 @@ export interface GatewayRoster {
   readonly dispatch: (session: GatewaySession, t: string, d: unknown) => void
   /** To every session that sees the guild and has the intent, but to none of the user `except`. */
   readonly broadcast: (guildId: GuildId, intent: number, t: string, d: unknown, except?: UserId) => void
-  /** Shows a guild to the sessions that see it (GUILD_CREATE). */
-  readonly showGuild: (guildId: GuildId) => void
+  /** Shows a guild to the sessions that see it, or to those of one user (GUILD_CREATE). */
+  readonly showGuild: (guildId: GuildId, only?: UserId) => void
 }
 
 /** How long messages may be under way, in milliseconds. */
@@ -102,7 +102,7 @@ export const make = (
 
   const guildCreate = (session: GatewaySession, guildId: GuildId) => {
     const guild = world.guilds.get(guildId)
-    if (guild === undefined || (session.intents & Intents.Guilds) === 0) return
+    if (guild === undefined || !guild.available || (session.intents & Intents.Guilds) === 0) return
     dispatch(
       session,
       "GUILD_CREATE",
@@ -177,14 +177,19 @@ export const make = (
     visibleGuilds,
     dispatch,
     broadcast: (guildId, intent, t, d, except) => {
+      if (world.guilds.get(guildId)?.available === false) return
       for (const session of sessions.values()) {
         if (session.user.id !== except && (session.intents & intent) !== 0 && sees(world, session, guildId)) {
           dispatch(session, t, d)
         }
       }
     },
-    showGuild: (guildId) => {
-      for (const session of sessions.values()) if (sees(world, session, guildId)) guildCreate(session, guildId)
+    showGuild: (guildId, only) => {
+      for (const session of sessions.values()) {
+        if ((only === undefined || session.user.id === only) && sees(world, session, guildId)) {
+          guildCreate(session, guildId)
+        }
+      }
     }
   }
 }

@@ -49,8 +49,8 @@ export interface GatewayServer {
   readonly dispatch: (session: GatewaySession, t: string, d: unknown) => void
   /** To every session that sees the guild and has the intent, but to none of the user `except`. */
   readonly broadcast: (guildId: GuildId, intent: number, t: string, d: unknown, except?: UserId) => void
-  /** Shows a guild to the sessions that see it (GUILD_CREATE). */
-  readonly showGuild: (guildId: GuildId) => void
+  /** Shows a guild to the sessions that see it, or to those of one user (GUILD_CREATE). */
+  readonly showGuild: (guildId: GuildId, only?: UserId) => void
   /** Asks the user's connections for something: Heartbeat (1) or Reconnect (7). Whether there was a connection. */
   readonly request: (userId: UserId, op: 1 | 7) => boolean
   /** Sends Invalid Session (op 9); a session that is not resumable ends. Whether there was a session. */

@@ -69,6 +69,7 @@ export const make = (
     const session = state.owner === undefined ? undefined : gateway.session(state.owner)
     // another one has taken the place of its token, or the member has left
     if (session === undefined || (endpoint !== null && state.grant?.token !== token)) return
+    if (world.guilds.get(state.guildId)?.available === false) return
     gateway.dispatch(session, "VOICE_SERVER_UPDATE", { token, guild_id: state.guildId, endpoint })
   }
 

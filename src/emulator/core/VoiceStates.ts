@@ -219,6 +219,7 @@ export const make = (options: Options): VoiceStates => {
       )
     }
     if (!sees(world, session, o.guild_id)) return context.count("voice-state-ignored:unknown-guild")
+    if (world.guilds.get(o.guild_id)?.available === false) return context.count("voice-state-ignored:outage")
     const current = World.voiceState(world, o.guild_id, userId)
     if (o.channel_id === null) {
       if (current === undefined) return context.count("voice-state-ignored:not-in-voice")

@@ -83,6 +83,8 @@ export interface Guild {
   readonly name: string
   readonly channels: Map<ChannelId, Channel>
   readonly members: Map<UserId, Member>
+  /** Whether it can be reached: there is no outage. */
+  available: boolean
 }
 
 /**
@@ -169,10 +171,16 @@ export const make = (random: Random): World => {
   }
 }
 
-const join = (guild: Guild, { id: userId, moderator }: User) => {
-  if (!guild.members.has(userId)) {
-    guild.members.set(userId, { userId, guildId: guild.id, mute: false, deaf: false, moderator })
-  }
+/**
+ * Makes a user a member of a guild, unless it is one already.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const join = (guild: Guild, { id: userId, moderator }: User): Member => {
+  const member = guild.members.get(userId) ?? { userId, guildId: guild.id, mute: false, deaf: false, moderator }
+  guild.members.set(userId, member)
+  return member
 }
 
 /**
@@ -184,7 +192,7 @@ const join = (guild: Guild, { id: userId, moderator }: User) => {
 export const addGuild = (world: World, options: { readonly id: GuildId; readonly name: string }): Guild => {
   const existing = world.guilds.get(options.id)
   if (existing !== undefined) return existing
-  const guild: Guild = { ...options, channels: new Map(), members: new Map() }
+  const guild: Guild = { ...options, channels: new Map(), members: new Map(), available: true }
   world.guilds.set(guild.id, guild)
   for (const userId of world.everywhere) {
     const user = world.users.get(userId)

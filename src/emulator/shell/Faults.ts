@@ -105,6 +105,18 @@ export interface Faults {
   ) => Effect.Effect<void, EmulatorError>
   /** A moderator moves a user to another channel of the guild. */
   readonly moveUser: (user: string, channel: string) => Effect.Effect<void, EmulatorError>
+  /**
+   * Removes a member from a guild, or from all of its guilds: out of voice (close 4014), and GUILD_DELETE, after which nothing of the
+   * guild comes any more.
+   */
+  readonly removeFromGuild: (user: string, options?: InGuild) => Effect.Effect<void, EmulatorError>
+  /** Invites a user again that was removed from a guild: GUILD_CREATE. */
+  readonly addToGuild: (user: string, options?: InGuild) => Effect.Effect<void, EmulatorError>
+  /**
+   * A guild cannot be reached until the scope closes: GUILD_DELETE with `unavailable`, and GUILD_CREATE afterwards. In between nothing
+   * of it comes and op 4 is not answered; voice connections stay. Without a name it is the usual guild.
+   */
+  readonly guildOutage: (guild?: string) => Effect.Effect<void, EmulatorError, Scope.Scope>
   /** Deletes a channel; its name is free afterwards. */
   readonly deleteChannel: (channel: string) => Effect.Effect<void, EmulatorError>
   /** Lets nobody in any more, whatever the limit: a request (op 4) gets no answer at all. `false` lets members in again. */
@@ -315,6 +327,28 @@ export const make = (shell: Shell, names: {
         channels.find(channel),
         (to) => actOnUser("moveUser", user, notInVoice, (core, id) => core.moveUser(id, to.id))
       ),
+    removeFromGuild: (user, { guild } = {}) =>
+      actInGuild(
+        "removeFromGuild",
+        user,
+        guild,
+        "it is no member",
+        (core, id, guildId) => core.removeFromGuild(id, guildId)
+      ),
+    addToGuild: (user, { guild } = {}) =>
+      actInGuild(
+        "addToGuild",
+        user,
+        guild,
+        "it is a member already",
+        (core, id, guildId) => core.addToGuild(id, guildId)
+      ),
+    guildOutage: (guild = "guild") =>
+      Effect.flatMap(guilds.find(guild), ({ id }) =>
+        Effect.acquireRelease(
+          act("guildOutage", guild, "it cannot be reached already", (core) => core.setAvailable(id, false)),
+          () => Effect.sync(() => driver.run((core) => core.setAvailable(id, true)))
+        )),
     deleteChannel: (channel) =>
       Effect.flatMap(channels.find(channel), ({ id }) => {
         channels.remove(channel)

@@ -153,3 +153,21 @@ export const GuildCreate = Schema.Struct({
  * @since 0.1.0
  */
 export type GuildCreate = typeof GuildCreate.Type
+
+/**
+ * The body of GUILD_DELETE: a guild has become unavailable because of an outage (`unavailable: true`), or we are no member of it any
+ * more (Discord docs, Gateway Events, Guild Delete).
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const GuildDelete = Schema.Struct({
+  id: GuildId,
+  unavailable: Lenient.orAbsent(Schema.Boolean)
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type GuildDelete = typeof GuildDelete.Type

@@ -1,0 +1,90 @@
+/**
+ * Who is a member of which guild, and whether a guild can be reached, as somebody changes it: removed, invited again, an outage
+ * (Discord docs, Gateway Events, Guild Delete).
+ *
+ * @since 0.1.0
+ */
+import { Intents } from "../../protocol/GatewayPayload.ts"
+import type { GuildId, UserId } from "../../protocol/Identifier.ts"
+import * as DiscordObject from "./DiscordObject.ts"
+import type { GatewayServer } from "./GatewayServer.ts"
+import { sees } from "./GatewaySession.ts"
+import type { VoiceStates } from "./VoiceStates.ts"
+import * as World from "./World.ts"
+
+/**
+ * Every method says whether there was something to act on.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Memberships {
+  /**
+   * A moderator removes a member from a guild, or from all of its guilds: out of voice (close 4014), and GUILD_DELETE for
+   * the member. The others are told with a null voice state and GUILD_MEMBER_REMOVE.
+   */
+  readonly removeFromGuild: (userId: UserId, guildId?: GuildId) => boolean
+  /** Makes a user a member of a guild, or of all that there are: GUILD_CREATE for it, GUILD_MEMBER_ADD for the others. */
+  readonly addToGuild: (userId: UserId, guildId?: GuildId) => boolean
+  /**
+   * An outage of a guild begins or ends: GUILD_DELETE with `unavailable`, and GUILD_CREATE when it is over. In between its members
+   * hear nothing of it and op 4 is ignored; voice connections stay.
+   */
+  readonly setAvailable: (guildId: GuildId, available: boolean) => boolean
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  world: World.World,
+  gateway: Pick<GatewayServer, "sessions" | "dispatch" | "broadcast" | "showGuild">,
+  voiceStates: Pick<VoiceStates, "remove">
+): Memberships => {
+  const guildsOf = (guildId: GuildId | undefined) =>
+    Array.from(world.guilds.values()).filter(({ id }) => guildId === undefined || guildId === id)
+
+  const remove = (guild: World.Guild, userId: UserId) => {
+    const state = World.voiceState(world, guild.id, userId)
+    // GUILD_DELETE says it all
+    if (state !== undefined) voiceStates.remove(state, { code: 4014, reason: "Disconnected.", only: "close" })
+    const told = gateway.sessions().filter((session) =>
+      session.user.id === userId && sees(world, session, guild.id) && (session.intents & Intents.Guilds) !== 0
+    )
+    guild.members.delete(userId)
+    for (const session of told) gateway.dispatch(session, "GUILD_DELETE", { id: guild.id })
+    const user = world.users.get(userId)
+    if (user === undefined) return
+    const json = { guild_id: guild.id, user: DiscordObject.user(user) }
+    gateway.broadcast(guild.id, Intents.GuildMembers, "GUILD_MEMBER_REMOVE", json)
+  }
+
+  return {
+    removeFromGuild: (userId, guildId) => {
+      const found = guildsOf(guildId).filter(({ members }) => members.has(userId))
+      for (const guild of found) remove(guild, userId)
+      return found.length > 0
+    },
+    addToGuild: (userId, guildId) => {
+      const user = world.users.get(userId)
+      if (user === undefined) return false
+      const found = guildsOf(guildId).filter(({ members }) => !members.has(userId))
+      for (const guild of found) {
+        const member = World.join(guild, user)
+        const json = { ...DiscordObject.member(world, member), guild_id: guild.id }
+        gateway.broadcast(guild.id, Intents.GuildMembers, "GUILD_MEMBER_ADD", json, userId)
+        gateway.showGuild(guild.id, userId)
+      }
+      return found.length > 0
+    },
+    setAvailable: (guildId, available) => {
+      const guild = world.guilds.get(guildId)
+      if (guild === undefined || guild.available === available) return false
+      if (!available) gateway.broadcast(guildId, Intents.Guilds, "GUILD_DELETE", { id: guildId, unavailable: true })
+      guild.available = available
+      if (available) gateway.showGuild(guildId)
+      return true
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Intents } from "../../../src/protocol/GatewayPayload.ts"
+import * as Harness from "./Harness.ts"
+
+const all = Intents.Guilds | Intents.GuildVoiceStates | Intents.GuildMembers
+
+/** A bot in voice, and another that watches. */
+const setup = () => {
+  const h = Harness.make()
+  const watcher = h.core.createUser({ name: "watcher", bot: true, privilegedIntents: true })
+  const client = h.login()
+  const other = h.login({ token: watcher.token, intents: all })
+  h.join(client, h.lobby)
+  client.take()
+  other.take()
+  h.happenings.length = 0
+  return { h, client, other }
+}
+
+describe("Memberships", () => {
+  it("removeFromGuild: close 4014 and GUILD_DELETE, and the others are told", () => {
+    const { client, h, other } = setup()
+    assert.isTrue(h.core.removeFromGuild(h.bot.id, h.guildId))
+    assert.deepStrictEqual(h.revocations().map(({ code }) => code), [4014])
+    assert.deepStrictEqual(Harness.names(client.take()), ["GUILD_DELETE"])
+    assert.deepStrictEqual(client.events("GUILD_DELETE"), [{ id: h.guildId }])
+    assert.deepStrictEqual(Harness.names(other.take()), ["VOICE_STATE_UPDATE", "GUILD_MEMBER_REMOVE"])
+    assert.deepInclude(other.events("VOICE_STATE_UPDATE").at(-1), { user_id: h.bot.id, channel_id: null })
+    assert.deepInclude(other.events("GUILD_MEMBER_REMOVE").at(-1), { guild_id: h.guildId })
+    // nothing of the guild comes any more, and nothing is answered
+    h.join(client, h.lobby)
+    h.core.createChannel({ guildId: h.guildId, name: "new" })
+    assert.deepStrictEqual(client.take(), [])
+    assert.strictEqual(h.core.counters().get("voice-state-ignored:unknown-guild"), 1)
+    assert.isFalse(h.core.removeFromGuild(h.bot.id))
+    assert.deepStrictEqual(h.violations(), [])
+  })
+
+  it("addToGuild: GUILD_CREATE for the member alone, and it can join again", () => {
+    const { client, h, other } = setup()
+    assert.isFalse(h.core.addToGuild(h.bot.id))
+    h.core.removeFromGuild(h.bot.id)
+    client.take()
+    other.take()
+    assert.isTrue(h.core.addToGuild(h.bot.id, h.guildId))
+    assert.deepStrictEqual(Harness.names(client.take()), ["GUILD_CREATE"])
+    assert.deepStrictEqual(Harness.names(other.take()), ["GUILD_MEMBER_ADD"])
+    h.join(client, h.lobby)
+    assert.deepStrictEqual(Harness.names(client.take()), ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"])
+    // coming back after being removed is no fault of the client
+    assert.deepStrictEqual(h.violations(), [])
+  })
+
+  it("setAvailable: nothing in between, voice stays, and GUILD_CREATE says where all are", () => {
+    const { client, h, other } = setup()
+    assert.isFalse(h.core.setAvailable(h.guildId, true))
+    assert.isTrue(h.core.setAvailable(h.guildId, false))
+    assert.deepStrictEqual(client.events("GUILD_DELETE"), [{ id: h.guildId, unavailable: true }])
+    client.take()
+    h.join(client, h.other)
+    h.core.muteUser(h.bot.id, { mute: true })
+    assert.deepStrictEqual(h.revocations(), [])
+    h.core.moveServer(h.lobby)
+    assert.deepStrictEqual(client.take(), [])
+    assert.strictEqual(h.core.counters().get("voice-state-ignored:outage"), 1)
+    // who logs in meanwhile knows that there is a guild, and no more
+    const late = h.login()
+    assert.deepInclude(late.events("READY").at(-1), { guilds: [{ id: h.guildId, unavailable: true }] })
+    assert.deepStrictEqual(late.events("GUILD_CREATE"), [])
+    other.take()
+    assert.isTrue(h.core.setAvailable(h.guildId, true))
+    for (const one of [client, other, late]) assert.lengthOf(one.events("GUILD_CREATE").slice(one === late ? 0 : 1), 1)
+    const states = other.events("GUILD_CREATE").at(-1)?.["voice_states"]
+    assert.deepInclude((Array.isArray(states) ? states : [])[0], { user_id: h.bot.id, channel_id: h.lobby, mute: true })
+  })
+})
