@@ -16,6 +16,7 @@ import type * as Stream from "effect/Stream"
 import * as Adapter from "./gateway/Adapter.ts"
 import * as Client from "./gateway/Client.ts"
 import * as Dispatch from "./gateway/Dispatch.ts"
+import { Dispatches } from "./gateway/Dispatches.ts"
 import type { VoiceStatePayload } from "./gateway/Sending.ts"
 import type * as GatewayPayload from "./protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
@@ -74,6 +75,15 @@ export type LifecycleListener = (lifecycle: Lifecycle, concerns?: (guildId: Guil
 export type VoiceStateRequest = GatewayPayload.UpdateVoiceState
 
 export type { VoiceStatePayload } from "./gateway/Sending.ts"
+
+export {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  type Dispatch,
+  Dispatches
+} from "./gateway/Dispatches.ts"
 
 /**
  * Our part in a stage: to speak, which needs the permission Mute Members or the invitation of somebody who has it; to listen; or to
@@ -182,7 +192,8 @@ export interface GatewayClientOptions {
 export interface GatewayOptions extends GatewayConfig, GatewayClientOptions {}
 
 /**
- * Our own small client of the main gateway, version 10 in JSON.
+ * Our own small client of the main gateway, version 10 in JSON. {@link Dispatches} has all that it hears, a bot's commands
+ * included.
  *
  * The layer itself never fails and does not wait: it connects in the background, and what goes wrong for good (a wrong
  * token, forbidden intents, a schedule `reconnect` that has ended) is the typed error of `userId`, `updateVoiceState` and the
@@ -212,8 +223,13 @@ export interface GatewayOptions extends GatewayConfig, GatewayClientOptions {}
  * @category layers
  * @since 0.1.0
  */
-export const layer = (options: GatewayOptions): Layer.Layer<Gateway, never, WebSocketTransport> =>
-  Layer.effect(Gateway, Client.make(options))
+export const layer = (options: GatewayOptions): Layer.Layer<Gateway | Dispatches, never, WebSocketTransport> =>
+  Layer.effectContext(
+    Effect.map(
+      Client.make(options),
+      ({ dispatches, gateway }) => Context.make(Gateway, gateway).pipe(Context.add(Dispatches, dispatches))
+    )
+  )
 
 /**
  * {@link layer} with options from `Config`.
@@ -224,7 +240,7 @@ export const layer = (options: GatewayOptions): Layer.Layer<Gateway, never, WebS
 export const layerConfig = (
   config: Config.Wrap<GatewayConfig>,
   options: GatewayClientOptions = {}
-): Layer.Layer<Gateway, Config.ConfigError, WebSocketTransport> =>
+): Layer.Layer<Gateway | Dispatches, Config.ConfigError, WebSocketTransport> =>
   Layer.unwrap(Effect.map(Config.unwrap(config), (values) => layer({ ...options, ...values })))
 
 /**

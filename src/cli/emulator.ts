@@ -197,8 +197,8 @@ const report = Effect.fnUntraced(function*(say: Say, startMs: number, onDefect: 
 /** What an order is answered that is not done when all ends. */
 const stopping = "The emulator stops."
 
-/** Orders that wait for something to be said or heard. They keep no other waiting. */
-const patient: ReadonlySet<Order.Order["do"]> = new Set(["speak", "heard"])
+/** Orders that wait for something to be said, heard or answered. They keep no other waiting. */
+const patient: ReadonlySet<Order.Order["do"]> = new Set(["speak", "heard", "command", "press", "replies"])
 
 /**
  * Reads orders and answers each when it is done, or when the scope closes. `stop` is run when the order of that name has been

@@ -46,6 +46,7 @@ import type { VoiceError } from "../VoiceError.ts"
 import type * as Core from "./core/Core.ts"
 import type { Address, Verdict } from "./core/CoreContext.ts"
 import * as Profile from "./core/Profile.ts"
+import * as Command from "./shell/Command.ts"
 import { EmulatorError, InvalidOption, make as makeError } from "./shell/EmulatorError.ts"
 import * as Faults from "./shell/Faults.ts"
 import * as Loopback from "./shell/Loopback.ts"
@@ -69,6 +70,7 @@ export type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
 export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
 export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
+export type { Command, CommandOptions, Reply } from "./shell/Command.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
 export type { Faults, InGuild } from "./shell/Faults.ts"
@@ -186,6 +188,11 @@ export class Emulator extends Context.Service<Emulator, {
   readonly happenings: Stream.Stream<Core.Happening>
   readonly faults: Faults.Faults
   /**
+   * Somebody types a slash command of a bot that is logged in, and sees what it says. Where the bot has registered its commands, what
+   * Discord would not let anybody send fails with `CommandFailed`: unknown commands, missing options, options of another type.
+   */
+  readonly command: (options: Command.CommandOptions) => Effect.Effect<Command.Command, EmulatorError>
+  /**
    * In memory: waits until nothing moves any more without the clock. A test calls it between forking a client and moving
    * the `TestClock`, which would otherwise overtake the first messages; `join` and the faults do it by themselves.
    * On loopback it returns at once.
@@ -198,12 +205,12 @@ export class Emulator extends Context.Service<Emulator, {
   /** The way to the emulator: the memory transports, or those of the machine, which then trust its certificate. */
   readonly transport: Layer.Layer<Transport.WebSocketTransport | Transport.DatagramTransport>
   /** Our own gateway client, logged in as this user; one who is not known is created as a bot. */
-  readonly layerGateway: (user: string) => Layer.Layer<Gateway.Gateway, VoiceError>
+  readonly layerGateway: (user: string) => Layer.Layer<Gateway.Gateway | Gateway.Dispatches, VoiceError>
   /**
    * All that a program with a `VoiceSession` needs, as this user: the gateway of {@link layerGateway}, and voice over
    * `transport`. In memory its beat follows Effect's `Clock`, as everything else does.
    */
-  readonly layerVoice: (user: string) => Layer.Layer<Gateway.Gateway | Voice.Voice, VoiceError>
+  readonly layerVoice: (user: string) => Layer.Layer<Gateway.Gateway | Gateway.Dispatches | Voice.Voice, VoiceError>
 }>()("effect-discord-voice/emulator/Emulator") {}
 
 const shellOptions = Effect.fnUntraced(function*(options: EmulatorOptions) {
@@ -270,6 +277,7 @@ const makeEmulator = Effect.fnUntraced(function*(
       ), { bufferSize: happeningsKept, strategy: "sliding" }),
     counters: driver.call((core) => new Map([...core.counters(), ...shell.counters()])),
     faults,
+    command: Command.make(shell, { userOrNew, users, channels }),
     settle: shell.settle("last"),
     rest: (request) => driver.call((core) => core.rest(request)),
     snapshot: driver.call((core) => core.snapshot()),

@@ -20,6 +20,7 @@ import * as Transport from "../Transport.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Admission from "./Admission.ts"
 import * as Connection from "./Connection.ts"
+import * as Dispatches from "./Dispatches.ts"
 import type * as End from "./End.ts"
 import * as Hub from "./Hub.ts"
 import * as Outbox from "./Outbox.ts"
@@ -79,6 +80,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   }
 
   const hub = yield* Hub.make
+  const dispatches = yield* Dispatches.make
   const outbox = Outbox.make(waitingRequests)
   let session: Connection.Session | undefined
   let upSinceMs: number | undefined
@@ -93,7 +95,8 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   const hold = SendLimit.makeHold()
   const onHeldBack = (milliseconds: number) => SendLimit.holdBack(hold, nowMsUnsafe, milliseconds, outbox.size())
   /** Nothing comes after this: whoever waits or asks later gets the error. */
-  const finish = (error: VoiceError.VoiceError) => Effect.andThen(hub.finish(error), outbox.fail(error))
+  const finish = (error: VoiceError.VoiceError) =>
+    Effect.all([hub.finish(error), outbox.fail(error), dispatches.finish(error)], { discard: true })
 
   const onReady = Effect.fnUntraced(function*(next: Connection.Session, ready: GatewayPayload.Ready) {
     session = next
@@ -143,6 +146,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
         onReady,
         onResumed,
         onDispatch,
+        onText: dispatches.publish,
         onHeldBack,
         onRoundTrip
       })
@@ -265,5 +269,5 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     setStage,
     initialVoiceState: Option.some(hub.initialVoiceState)
   }
-  return gateway
+  return { gateway, dispatches: dispatches.service }
 })

@@ -51,6 +51,8 @@ export interface ConnectionOptions {
   /** RESUMED has come: all missed events were replayed. */
   readonly onResumed: Effect.Effect<void>
   readonly onDispatch: (dispatch: GatewayPayload.Dispatch) => Effect.Effect<void>
+  /** Is told of each dispatch, also those that have no schema, when it was dealt with. */
+  readonly onText: (text: string) => Effect.Effect<void>
   /** Messages wait for so many milliseconds, because of the limit. */
   readonly onHeldBack: (milliseconds: number) => Effect.Effect<void>
   /** A heartbeat was answered. Plain. */
@@ -216,8 +218,10 @@ export const run: (options: ConnectionOptions) => Effect.Effect<End.End, never, 
           yield* Effect.logWarning(decoded.failure.message)
           continue
         }
-        const end = yield* onMessage(decoded.success)
+        const message = decoded.success
+        const end = yield* onMessage(message)
         if (end !== undefined) return end
+        if (message.op === 0 || message.op === "other") yield* options.onText(frame)
       }
     }).pipe(Effect.catch((closed) => Effect.succeed(End.fromClose(closed.code, closed.reason))))
 

@@ -500,6 +500,54 @@ describe("emulator", () => {
       assert.deepStrictEqual([...new Set(firsts)], [0xa0])
     }).pipe(Effect.scoped))
 
+  it.live("types commands, presses buttons, and tells what the bot says", () =>
+    Effect.gen(function*() {
+      const { events, order } = yield* told(["--json", "--user", "guest"])
+      const said = yield* decode(JSON.stringify(events()[0]))
+      assert.include(String((yield* order({ do: "command", name: "play" }))["message"]), "is not logged in")
+      const main = yield* Foreign.login(Foreign.realWire(), said.gateway, said.token)
+      const call = (method: string, path: string, body: unknown) =>
+        Effect.promise(() =>
+          fetch(`${said.rest}${path}`, {
+            method,
+            headers: { "content-type": "application/json" },
+            body: JSON.stringify(body)
+          })
+        )
+      const Interaction = Schema.Struct({
+        id: Schema.String,
+        token: Schema.String,
+        data: Schema.Struct({ options: Schema.optionalKey(Schema.Unknown) })
+      })
+      const interaction = Effect.flatMap(
+        Foreign.expect(main.socket, "an interaction", ({ t }) => t === "INTERACTION_CREATE"),
+        ({ d }) => Schema.decodeUnknownEffect(Interaction)(d)
+      )
+      const answer = (d: { readonly id: string; readonly token: string }, type: number, data: unknown) =>
+        call("POST", `/interactions/${d.id}/${d.token}/callback`, { type, data })
+
+      const typing = yield* Effect.forkChild(order({ do: "command", name: "play", options: { song: "x" } }))
+      const typed = yield* interaction
+      assert.deepStrictEqual(typed.data.options, [{ name: "song", type: 3, value: "x" }])
+      const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "stop", label: "Stop" }] }]
+      yield* answer(typed, 4, { content: "Playing x", components })
+      const first = yield* Fiber.join(typing)
+      assert.deepNestedInclude(first, { ok: true, command: 1, "replies[0].content": "Playing x" })
+
+      const pressing = yield* Effect.forkChild(order({ do: "press", command: 1, customId: "stop" }))
+      yield* answer(yield* interaction, 7, { content: "Stopped", components: [] })
+      assert.deepInclude(yield* Fiber.join(pressing), { ok: true, command: 2, replies: [] })
+      const read = yield* order({ do: "replies", command: 1, text: "Stopped" })
+      assert.deepNestedInclude(read, { ok: true, "replies[0].edited": true })
+      // what does not come within the time is no failure: there is what there is
+      const late = yield* order({ do: "replies", command: 1, text: "again", timeoutMs: 1 })
+      assert.deepNestedInclude(late, { ok: true, "replies[0].content": "Stopped" })
+      assert.include(String((yield* order({ do: "press", command: 1, customId: "stop" }))["message"]), "\"stop\"")
+      assert.include(String((yield* order({ do: "press", command: 9, customId: "x" }))["message"]), "has the number 9")
+      assert.include(String((yield* order({ do: "replies", command: 9 }))["message"]), "has the number 9")
+      assert.deepInclude(yield* order({ do: "stop" }), { ok: true })
+    }).pipe(Effect.scoped))
+
   it.live("does to a client what it is told, for as long as it is told", () =>
     Effect.gen(function*() {
       const { events, order, until } = yield* told(["--json", "--user", "guest"])

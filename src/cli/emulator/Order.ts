@@ -82,6 +82,25 @@ export const Order = Schema.Union([
   order("forget", { user }),
   order("e2ee", { user }),
   order("misbehave", { user, how: Misbehaviour }),
+  // what somebody types to a bot, and presses
+  order("command", {
+    name: Schema.String,
+    options: Schema.optionalKey(
+      Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]))
+    ),
+    user: Schema.optionalKey(user),
+    bot: Schema.optionalKey(user),
+    channel: Schema.optionalKey(channel),
+    timeoutMs: count
+  }),
+  order("press", {
+    command: Schema.Int,
+    customId: Schema.String,
+    user: Schema.optionalKey(user),
+    values: Schema.optionalKey(Schema.Array(Schema.String)),
+    timeoutMs: count
+  }),
+  order("replies", { command: Schema.Int, text: Schema.optionalKey(Schema.String), timeoutMs: count }),
   // the world
   order("createUser", { name: Schema.String, bot: flag, moderator: flag, privilegedIntents: flag }),
   order("createChannel", {

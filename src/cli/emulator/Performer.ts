@@ -19,6 +19,7 @@ import type * as Guests from "./Guests.ts"
 import * as Lasting from "./Lasting.ts"
 import type { Order } from "./Order.ts"
 import * as Speech from "./Speech.ts"
+import * as Typist from "./Typist.ts"
 
 /**
  * An order could not be carried out.
@@ -73,6 +74,7 @@ export const make = Effect.fnUntraced(function*(
   const discord = yield* Emulator.Emulator
   const { faults } = discord
   const lasting = yield* Lasting.make
+  const typist = Typist.make(discord)
 
   const guest = (user: string) =>
     Effect.suspend(() => {
@@ -162,6 +164,13 @@ export const make = Effect.fnUntraced(function*(
       () => new OrderFailed({ detail: `No fault has the number ${fault}.` })
     )
 
+  const ofCommand = <E>(command: number, typed: Effect.Effect<Typist.Typed | undefined, E>) =>
+    Effect.filterOrFail(
+      typed,
+      (found) => found !== undefined,
+      () => new OrderFailed({ detail: `No command has the number ${command}.` })
+    )
+
   const leave = Effect.fnUntraced(function*(user: string) {
     yield* guest(user)
     yield* guests.leave(user)
@@ -193,6 +202,18 @@ export const make = Effect.fnUntraced(function*(
         )
       case "misbehave":
         return done(Effect.flatMap(guest(order.user), ({ participant }) => participant.misbehave(order.how)))
+      case "command": {
+        // an `options` of the order is that of the command
+        const { timeoutMs = patienceMs, ...command } = order
+        return typist.type(command, timeoutMs)
+      }
+      case "press":
+        return ofCommand(
+          order.command,
+          typist.press(order.command, order.customId, order, order.timeoutMs ?? patienceMs)
+        )
+      case "replies":
+        return ofCommand(order.command, typist.read(order.command, order.text, order.timeoutMs ?? patienceMs))
       case "createUser":
         return Effect.map(
           discord.createUser({

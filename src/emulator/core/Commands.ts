@@ -1,5 +1,5 @@
 /**
- * The application commands that bots register at login (Discord docs, Application Commands): kept and given back, never called.
+ * The application commands that bots register at login (Discord docs, Application Commands): kept and given back.
  *
  * @since 0.1.0
  */

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import * as Actions from "./Actions.ts"
+import * as Commands from "./Commands.ts"
 import type {
   Address,
   ConnectionId,
@@ -23,6 +24,7 @@ import * as Member from "./dave/Member.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import * as Faults from "./Faults.ts"
 import * as GatewayServer from "./GatewayServer.ts"
+import * as Interactions from "./Interactions.ts"
 import * as Memberships from "./Memberships.ts"
 import * as Nat from "./Nat.ts"
 import * as Observers from "./Observers.ts"
@@ -137,7 +139,7 @@ export interface Snapshot {
  * @category models
  * @since 0.1.0
  */
-export interface Core extends Actions.Actions, Memberships.Memberships {
+export interface Core extends Actions.Actions, Memberships.Memberships, Pick<Interactions.Interactions, "type"> {
   /** Also shows it to the sessions of its members (GUILD_CREATE). An id that is taken gives the guild that has it. */
   readonly createGuild: (options: { readonly name: string; readonly id?: GuildId | undefined }) => GuildId
   /**
@@ -309,7 +311,9 @@ export const make = (options: CoreOptions): Core => {
     tell: observers.tell
   })
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, nat })
-  const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults })
+  const commands = Commands.make(world.nextId)
+  const interactions = Interactions.make(context, world, gateway, commands)
+  const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults, commands, interactions })
 
   const lost = (connection: ConnectionId, code: number) => {
     if (gateway.owns(connection)) gateway.disconnected(connection, code)
@@ -319,6 +323,7 @@ export const make = (options: CoreOptions): Core => {
   return {
     ...actions,
     ...Memberships.make(world, gateway, voiceStates),
+    type: interactions.type,
     createGuild: ({ id, name }) => {
       // Ids from the counter are decimal, as the brand wants.
       const guild = World.addGuild(world, { id: id ?? GuildId.make(world.nextId()), name })

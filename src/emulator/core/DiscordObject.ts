@@ -116,6 +116,14 @@ export const member = (world: World, m: Member): Json => {
 }
 
 /**
+ * What a member may do, as a number in a text.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const permissions = (m: Member): string => m.moderator ? String(BigInt(everyone) | BigInt(moderator)) : everyone
+
+/**
  * A voice channel (type 2) or stage channel (type 13), with denied permissions as overwrites.
  *
  * @category codecs

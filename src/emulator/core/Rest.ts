@@ -6,12 +6,13 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
-import * as Commands from "./Commands.ts"
+import type * as Commands from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { Decision, Faults } from "./Faults.ts"
 import { identifyLimit } from "./GatewayLogin.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
+import type { Interactions } from "./Interactions.ts"
 import type { VoiceStates } from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
@@ -55,6 +56,8 @@ export interface Options {
   readonly voiceStates: VoiceStates
   readonly actions: Actions
   readonly faults: Faults
+  readonly commands: Commands.Commands
+  readonly interactions: Pick<Interactions, "rest">
 }
 
 interface Call {
@@ -125,7 +128,7 @@ const match = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): Re
  * @since 0.1.0
  */
 export const make = (options: Options): (request: RestRequest) => RestResponse => {
-  const { actions, context, faults, gateway, voiceStates, world } = options
+  const { actions, commands, context, faults, gateway, interactions, voiceStates, world } = options
 
   const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
     for (const thing of things) if (thing.id === id) return thing
@@ -247,8 +250,6 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     run
   })
 
-  const commands = Commands.make(world.nextId)
-
   const inScope = (call: Call, f: (scope: Commands.Scope) => RestResponse): RestResponse => {
     const [applicationId, guildId] = call.ids
     if (applicationId !== call.user.id) return notAuthorized
@@ -333,6 +334,9 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
 
   const answer = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
+    // needs no token of a bot
+    const interaction = interactions.rest(request.method, path, request.path.split("?", 2)[1] ?? "", request.body)
+    if (interaction !== undefined) return interaction
     const parts = path.split("/").slice(1)
     let other = false
     for (const entry of routes) {

@@ -129,6 +129,21 @@ export class NothingToDo extends Schema.TaggedError<NothingToDo>(`${key}/Nothing
 }
 
 /**
+ * A slash command could not be given, or the bot has not answered.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class CommandFailed extends Schema.TaggedError<CommandFailed>(`${key}/CommandFailed`)("CommandFailed", {
+  command: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `The command "${this.command}" came to nothing: ${this.detail}.`
+  }
+}
+
+/**
  * An option cannot be used.
  *
  * @category reasons
@@ -157,7 +172,8 @@ export const Reason = Schema.Union([
   NotJoinable,
   NotInVoice,
   NothingToDo,
-  InvalidOption
+  InvalidOption,
+  CommandFailed
 ])
 
 /**

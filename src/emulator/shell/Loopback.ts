@@ -233,8 +233,11 @@ export const make = Effect.fnUntraced(
           })
           const finish = () => {
             if (answer.status === 0) return request.socket.destroy()
-            response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers })
-            response.end(answer.text ?? (answer.body === undefined ? undefined : JSON.stringify(answer.body)))
+            const text = answer.text ?? (answer.body === undefined ? undefined : JSON.stringify(answer.body))
+            // libraries read what says that it is JSON
+            const kind = text === undefined ? {} : { "content-type": "application/json" }
+            response.writeHead(answer.status, { ...kind, ...answer.headers })
+            response.end(text)
           }
           if (answer.delayMs === undefined) finish()
           else runLater(Effect.delay(Effect.sync(finish), answer.delayMs))

@@ -35,7 +35,7 @@ export const make = (driver: Driver): Effect.Effect<typeof globalThis.fetch> =>
         const text = answer.text ?? (answer.body === undefined ? null : JSON.stringify(answer.body))
         return new Response(text, {
           status: answer.status,
-          headers: { "content-type": "application/json", ...answer.headers }
+          headers: { ...(text === null ? {} : { "content-type": "application/json" }), ...answer.headers }
         })
       })
       return Effect.runPromiseWith(context)(answered, { signal: request.signal })

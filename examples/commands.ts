@@ -1,0 +1,93 @@
+/**
+ * A bot with slash commands and no other Discord library: it hears them among the dispatches of our own gateway client and
+ * answers over REST. Somebody types them in an emulator of Discord.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect, Redacted, Schema, Stream } from "effect"
+import { AudioSource, Gateway, TrackQueue, VoiceSession } from "effect-discord-voice"
+import { Emulator } from "effect-discord-voice/emulator"
+import assert from "node:assert/strict"
+
+/** What is used of an interaction. */
+const Interaction = Schema.Struct({
+  id: Schema.String,
+  token: Schema.String,
+  data: Schema.Struct({
+    name: Schema.String,
+    options: Schema.optionalKey(Schema.Array(Schema.Struct({ name: Schema.String, value: Schema.Unknown })))
+  })
+})
+
+const song = AudioSource.fromFile(new URL("song.ogg", import.meta.url))
+
+const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, where: VoiceSession.JoinOptions) {
+  const call = (method: string, path: string, body: unknown) =>
+    Effect.promise(() =>
+      fetch(`${rest}${path}`, {
+        method,
+        headers: { "content-type": "application/json", authorization: `Bot ${Redacted.value(token)}` },
+        body: JSON.stringify(body)
+      })
+    )
+  const gateway = yield* Gateway.Gateway
+  const { subscribe } = yield* Gateway.Dispatches
+  const dispatches = yield* subscribe
+  const userId = yield* gateway.userId
+  const times = { type: 4, name: "times", description: "how often" }
+  yield* call("PUT", `/applications/${userId}/commands`, [
+    { name: "play", description: "plays the song", options: [times] },
+    { name: "stop", description: "stops it" }
+  ])
+  const session = yield* VoiceSession.join(where)
+  const queue = yield* TrackQueue.make(session)
+
+  const perform = Effect.fnUntraced(function*({ name, options = [] }: typeof Interaction.Type["data"]) {
+    if (name === "stop") {
+      yield* queue.stop
+      return "Stopped."
+    }
+    const count = Number(options.find((option) => option.name === "times")?.value ?? 1)
+    for (let i = 0; i < count; i++) yield* queue.add(song)
+    return `Playing it ${count} times.`
+  })
+
+  yield* Effect.logInfo("The bot is there")
+  yield* dispatches.pipe(
+    Stream.filter(({ t }) => t === "INTERACTION_CREATE"),
+    Stream.mapEffect(({ d }) => Schema.decodeUnknownEffect(Interaction)(d)),
+    Stream.runForEach(({ data, id, token }) =>
+      Effect.flatMap(
+        perform(data),
+        (content) => call("POST", `/interactions/${id}/${token}/callback`, { type: 4, data: { content } })
+      )
+    )
+  )
+}, Effect.scoped)
+
+const program = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
+  const { token } = yield* discord.user("bot")
+  const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+  yield* Effect.forkScoped(Effect.provide(bot(discord.urls.rest, token, where), discord.layerVoice("bot")))
+  // a guest sees the commands of a bot that is there
+  yield* discord.happenings.pipe(
+    Stream.filter((happening) => happening._tag === "VoiceConnected"),
+    Stream.runHead
+  )
+
+  const play = yield* discord.command({ name: "play", options: { times: 2 } })
+  yield* Effect.log(`The bot says: ${(yield* play.reply).content}`)
+  const heard = yield* guest.awaitFrames(200)
+  const stop = yield* discord.command({ name: "stop" })
+  yield* Effect.log(`After ${heard.length} frames the bot says: ${(yield* stop.reply).content}`)
+  assert.equal((yield* play.reply).content, "Playing it 2 times.")
+  assert.equal((yield* stop.reply).content, "Stopped.")
+
+  const wrong = yield* Effect.flip(discord.command({ name: "play", options: { times: "twice" } }))
+  yield* Effect.log(wrong.message)
+  assert.equal(wrong.reason._tag, "CommandFailed")
+  assert.deepEqual(yield* discord.violations, [])
+}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+
+NodeRuntime.runMain(program)

@@ -1,0 +1,140 @@
+/**
+ * The options of a slash command as Discord sends them (Discord docs, Application Commands, Application Command Interaction Data Option
+ * Structure): of the type that the bot has registered them with, or else of the one that the value suggests.
+ *
+ * @since 0.1.0
+ */
+import * as DiscordObject from "./DiscordObject.ts"
+import type * as World from "./World.ts"
+
+type Json = DiscordObject.Json
+
+/**
+ * What somebody types: values by name. Users and channels are their ids.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Values = Readonly<Record<string, string | number | boolean>>
+
+/**
+ * The options of an interaction, with the users and channels that they name; or what Discord's client would not let anybody send.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Filled =
+  | { readonly options: ReadonlyArray<Json>; readonly resolved: Json | undefined }
+  | { readonly problem: string }
+
+const types = { subcommand: 1, group: 2, string: 3, integer: 4, boolean: 5, user: 6, channel: 7, number: 10 } as const
+
+const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null
+
+const itemsOf = (value: unknown): ReadonlyArray<Json> => Array.isArray(value) ? value.filter(isObject) : []
+
+const guessed = (value: string | number | boolean): number => {
+  if (typeof value === "string") return types.string
+  if (typeof value === "boolean") return types.boolean
+  return Number.isInteger(value) ? types.integer : types.number
+}
+
+const fits = (type: unknown, value: string | number | boolean): boolean => {
+  switch (type) {
+    case types.integer:
+      return typeof value === "number" && Number.isInteger(value)
+    case types.number:
+      return typeof value === "number"
+    case types.boolean:
+      return typeof value === "boolean"
+    default:
+      return typeof value === "string"
+  }
+}
+
+const typeNames = new Map<unknown, string>([
+  [types.integer, "a whole number"],
+  [types.number, "a number"],
+  [types.boolean, "true or false"]
+])
+
+/**
+ * Fills in a command. `path` is its name with those of group and subcommand, if it has such; `registered` is the command as the
+ * bot has registered it, if it has.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const fill = (
+  world: World.World,
+  guild: World.Guild,
+  path: ReadonlyArray<string>,
+  values: Values,
+  registered: Json | undefined
+): Filled => {
+  const users: Record<string, unknown> = {}
+  const members: Record<string, unknown> = {}
+  const channels: Record<string, unknown> = {}
+
+  const resolve = (type: unknown, id: string): string | undefined => {
+    if (type === types.user) {
+      const user = Array.from(world.users.values()).find((one) => one.id === id)
+      if (user === undefined) return `no user has the id ${id}`
+      users[id] = DiscordObject.user(user)
+      const member = guild.members.get(user.id)
+      if (member !== undefined) members[id] = DiscordObject.member(world, member)
+    } else if (type === types.channel) {
+      const channel = Array.from(guild.channels.values()).find((one) => one.id === id)
+      if (channel === undefined) return `no channel has the id ${id}`
+      channels[id] = DiscordObject.channel(channel)
+    }
+    return undefined
+  }
+
+  // Down to the subcommand that is called.
+  let declared = registered
+  for (const [depth, name] of path.entries()) {
+    if (depth === 0 || declared === undefined) continue
+    const next: Json | undefined = itemsOf(declared["options"]).find((option) =>
+      option["name"] === name && (option["type"] === types.subcommand || option["type"] === types.group)
+    )
+    if (next === undefined) return { problem: `it has no subcommand "${name}"` }
+    declared = next
+  }
+  const known = declared === undefined ? undefined : itemsOf(declared["options"])
+  if (known?.some((option) => option["type"] === types.subcommand || option["type"] === types.group) === true) {
+    return { problem: "it has subcommands, of which none is named" }
+  }
+  for (const option of known ?? []) {
+    const { name, required } = option
+    if (required === true && typeof name === "string" && values[name] === undefined) {
+      return { problem: `its option "${name}" is missing` }
+    }
+  }
+
+  const given: Array<Json> = []
+  for (const [name, value] of Object.entries(values)) {
+    const option = known?.find((one) => one["name"] === name)
+    if (known !== undefined && option === undefined) return { problem: `it has no option "${name}"` }
+    const type = option?.["type"] ?? guessed(value)
+    if (!fits(type, value)) return { problem: `its option "${name}" has to be ${typeNames.get(type) ?? "a text"}` }
+    const choices = itemsOf(option?.["choices"])
+    if (choices.length > 0 && !choices.some((choice) => choice["value"] === value)) {
+      return { problem: `its option "${name}" has no choice ${JSON.stringify(value)}` }
+    }
+    const problem = resolve(type, String(value))
+    if (problem !== undefined) return { problem }
+    given.push({ name, type, value })
+  }
+
+  let options: ReadonlyArray<Json> = given
+  for (let depth = path.length - 1; depth > 0; depth--) {
+    const type = depth === 1 && path.length === 3 ? types.group : types.subcommand
+    options = [{ name: path[depth], type, options }]
+  }
+  const resolved = {
+    ...(Object.keys(users).length === 0 ? {} : { users, members }),
+    ...(Object.keys(channels).length === 0 ? {} : { channels })
+  }
+  return { options, resolved: Object.keys(resolved).length === 0 ? undefined : resolved }
+}

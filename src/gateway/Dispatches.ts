@@ -1,0 +1,91 @@
+/**
+ * All that the main gateway dispatches, as it came: what else than voice a bot lives by, such as its commands.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type * as Take from "effect/Take"
+import type * as VoiceError from "../VoiceError.ts"
+
+/**
+ * A dispatch (op 0): the name of the event, its number within the session, and its body, which nobody has looked at (Discord docs,
+ * Gateway, Gateway Event Payload Structure).
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Dispatch {
+  readonly t: string
+  readonly s: number
+  readonly d: unknown
+}
+
+/**
+ * What the client of a `Gateway.layer` hears, for programs that have no other Discord library. Which events come is a matter of the
+ * option `intents`; INTERACTION_CREATE needs none.
+ *
+ * @category services
+ * @since 0.1.0
+ */
+export class Dispatches extends Context.Service<Dispatches, {
+  /**
+   * Subscribes: from the moment this effect completes on, nothing is missed, those of the two voice events and of READY included. A
+   * subscriber that falls 4096 behind loses the oldest. The stream fails as `Gateway.subscribe` does, when the client ends for good.
+   */
+  readonly subscribe: Effect.Effect<Stream.Stream<Dispatch, VoiceError.VoiceError>, never, Scope.Scope>
+}>()("effect-discord-voice/Gateway/Dispatches") {}
+
+/**
+ * The side of the client.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Source {
+  readonly service: Dispatches["Service"]
+  /** Takes the text of a dispatch that is well-formed. It costs nothing while nobody listens. */
+  readonly publish: (text: string) => Effect.Effect<void>
+  /** Nothing comes after this. */
+  readonly finish: (error: VoiceError.VoiceError) => Effect.Effect<void>
+}
+
+const waitingEvents = 4096
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make: Effect.Effect<Source> = Effect.gen(function*() {
+  const events = yield* PubSub.sliding<Take.Take<Dispatch, VoiceError.VoiceError>>(waitingEvents)
+  let listeners = 0
+  let isOver: VoiceError.VoiceError | undefined
+  const subscribe = Effect.gen(function*() {
+    if (isOver !== undefined) return Stream.fail(isOver)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => listeners++),
+      () => Effect.sync(() => listeners--)
+    )
+    const subscription = yield* PubSub.subscribe(events)
+    return Stream.flattenTake(Stream.fromSubscription(subscription))
+  })
+  return {
+    service: { subscribe },
+    publish: (text) =>
+      Effect.suspend(() => {
+        if (listeners === 0) return Effect.void
+        // the codec has read it already, and has found these in it
+        const { d, s, t } = JSON.parse(text) as Dispatch
+        return Effect.asVoid(PubSub.publish(events, [{ t, s, d }]))
+      }),
+    finish: (error) =>
+      Effect.suspend(() => {
+        isOver ??= error
+        return Effect.asVoid(PubSub.end(events, Exit.fail(error)))
+      })
+  }
+})

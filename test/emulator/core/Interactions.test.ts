@@ -1,0 +1,206 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Typed } from "../../../src/emulator/core/Interactions.ts"
+import * as Harness from "./Harness.ts"
+
+type Json = { readonly [key: string]: unknown }
+
+const setup = () => {
+  const h = Harness.make()
+  const guest = h.core.createUser({ name: "guest" })
+  const client = h.login()
+  const call = (method: string, path: string, body?: unknown, authorization?: string) => {
+    const { body: answer, status } = h.core.rest({
+      method,
+      path: `/api/v10${path}`,
+      authorization,
+      body: typeof body === "string" || body === undefined ? body : JSON.stringify(body)
+    })
+    const json: Json = typeof answer === "object" ? { ...answer } : {}
+    return { status, json }
+  }
+  const register = (...commands: ReadonlyArray<Json>) =>
+    call("PUT", `/applications/${h.bot.id}/commands`, commands, `Bot ${h.bot.token}`)
+  const type = (path: ReadonlyArray<string>, values: Typed["values"] = {}) =>
+    h.core.type({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path, values })
+  /** A command that was typed, and how the bot answers. */
+  const typed = (path: ReadonlyArray<string> = ["play"], values?: Typed["values"]) => {
+    const begun = type(path, values)
+    if ("problem" in begun) return assert.fail(begun.problem)
+    const created: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    const { data, id, token } = created
+    const answer = (body: unknown, query = "") => call("POST", `/interactions/${id}/${token}/callback${query}`, body)
+    const webhook = `/webhooks/${h.bot.id}/${token}`
+    const contents = () => begun.messages().map(({ content }) => content)
+    return { begun, created, data: { ...(data as Json) }, answer, webhook, contents }
+  }
+  const problem = (path: ReadonlyArray<string>, values?: Typed["values"]) => {
+    const begun = type(path, values)
+    return "problem" in begun ? begun.problem : ""
+  }
+  return { h, guest, client, call, register, type, typed, problem }
+}
+
+describe("Interactions", () => {
+  it("a command reaches the bot, and its answer who typed it", () => {
+    const { call, guest, h, typed } = setup()
+    const { answer, begun, contents, created, data, webhook } = typed(["play"], {
+      song: "x",
+      loud: true,
+      times: 2,
+      gain: 0.5
+    })
+    assert.deepInclude(created, { type: 2, guild_id: h.guildId, channel_id: h.lobby, application_id: h.bot.id })
+    assert.deepInclude((created["member"] as Json)["user"], { id: guest.id })
+    assert.deepStrictEqual(data["options"], [
+      { name: "song", type: 3, value: "x" },
+      { name: "loud", type: 5, value: true },
+      { name: "times", type: 4, value: 2 },
+      { name: "gain", type: 10, value: 0.5 }
+    ])
+    const seen: Array<unknown> = []
+    begun.watch(() => seen.push([begun.progress(), contents()]))
+    assert.strictEqual(answer({ type: 4, data: { content: "Playing x", flags: 64 } }).status, 204)
+    assert.deepStrictEqual(seen, [["answered", ["Playing x"]]])
+    assert.isTrue(begun.messages()[0]?.isEphemeral)
+    // once only
+    assert.strictEqual(answer({ type: 4, data: { content: "again" } }).json["code"], 40060)
+    const { json } = call("PATCH", `${webhook}/messages/@original`, { content: "Playing y" })
+    assert.deepInclude(json, { content: "Playing y", flags: 64, application_id: h.bot.id })
+    const more = call("POST", webhook, { content: "and z" })
+    assert.deepStrictEqual(contents(), ["Playing y", "and z"])
+    const id = String(more.json["id"])
+    assert.deepInclude(call("GET", `${webhook}/messages/${id}`).json, { id, content: "and z", edited_timestamp: null })
+    assert.strictEqual(call("DELETE", `${webhook}/messages/%40original`).status, 204)
+    assert.deepStrictEqual(contents(), ["and z"])
+    assert.strictEqual(call("GET", `${webhook}/messages/@original`).json["code"], 10008)
+    assert.deepStrictEqual(h.violations(), [])
+  })
+
+  it("a bot that is thinking says nothing yet, and its first edit is none", () => {
+    const { call, typed } = setup()
+    const { answer, begun, contents, webhook } = typed()
+    const { json, status } = answer({ type: 5 }, "?with_response=true")
+    assert.strictEqual(status, 200)
+    assert.deepInclude(json["interaction"], { type: 2, response_message_loading: true })
+    assert.deepInclude((json["resource"] as Json)["message"], { flags: 128 })
+    assert.strictEqual(begun.progress(), "deferred")
+    assert.isTrue(begun.messages()[0]?.isThinking)
+    call("PATCH", `${webhook}/messages/@original`, { content: "done" })
+    assert.deepStrictEqual(contents(), ["done"])
+    assert.isFalse(begun.messages()[0]?.isEdited)
+    call("PATCH", `${webhook}/messages/@original`, { content: "done!" })
+    assert.isTrue(begun.messages()[0]?.isEdited)
+  })
+
+  it("has three seconds to answer, and a quarter of an hour for what follows", () => {
+    const { call, h, typed } = setup()
+    const late = typed()
+    assert.strictEqual(call("POST", late.webhook, { content: "too early" }).json["code"], 10015)
+    h.core.advance(3_000)
+    assert.strictEqual(late.begun.progress(), "expired")
+    assert.strictEqual(late.answer({ type: 4, data: { content: "late" } }).json["code"], 10062)
+    const { answer, contents, webhook } = typed()
+    answer({ type: 4, data: { content: "in time" } })
+    h.core.advance(903_000 - 1)
+    assert.strictEqual(call("POST", webhook, { content: "still" }).status, 200)
+    h.core.advance(903_000)
+    assert.strictEqual(call("POST", webhook, { content: "over" }).json["code"], 50027)
+    assert.deepStrictEqual(contents(), ["in time", "still"])
+  })
+
+  it("takes what the bot has registered, with subcommands, choices, users and channels", () => {
+    const { guest, h, problem, register, typed } = setup()
+    const option = (type: number, name: string, more: Json = {}) => ({ type, name, description: "it", ...more })
+    register(
+      { name: "play", options: [option(3, "song", { required: true }), option(10, "gain")] },
+      { name: "mode", options: [option(3, "mode", { choices: [{ name: "Off", value: "off" }] })] },
+      {
+        name: "queue",
+        options: [
+          option(1, "clear"),
+          option(2, "entry", { options: [option(1, "move", { options: [option(4, "to")] })] })
+        ]
+      },
+      { name: "who", options: [option(6, "user"), option(7, "channel")] }
+    )
+    assert.deepStrictEqual(typed(["play"], { song: "x", gain: 2 }).data["options"], [
+      { name: "song", type: 3, value: "x" },
+      { name: "gain", type: 10, value: 2 }
+    ])
+    assert.deepStrictEqual(typed(["queue", "clear"]).data["options"], [{ name: "clear", type: 1, options: [] }])
+    assert.deepStrictEqual(typed(["queue", "entry", "move"], { to: 3 }).data["options"], [
+      { name: "entry", type: 2, options: [{ name: "move", type: 1, options: [{ name: "to", type: 4, value: 3 }] }] }
+    ])
+    const { data } = typed(["who"], { user: guest.id, channel: h.lobby })
+    const resolved = data["resolved"] as { readonly [kind: string]: Json }
+    assert.deepInclude(resolved["users"]?.[guest.id], { username: "guest" })
+    assert.isDefined(resolved["members"]?.[guest.id])
+    assert.deepInclude(resolved["channels"]?.[h.lobby], { id: h.lobby })
+    assert.include(problem(["skip"]), "registered no such command")
+    assert.include(problem(["play"]), "\"song\" is missing")
+    assert.include(problem(["play"], { song: "x", speed: 2 }), "no option \"speed\"")
+    assert.include(problem(["play"], { song: 1 }), "has to be a text")
+    assert.include(problem(["play"], { song: "x", gain: true }), "has to be a number")
+    assert.include(problem(["queue", "entry", "move"], { to: 0.5 }), "a whole number")
+    assert.include(problem(["mode"], { mode: "on" }), "no choice \"on\"")
+    assert.include(problem(["queue"]), "none is named")
+    assert.include(problem(["queue", "drop"]), "no subcommand \"drop\"")
+    assert.include(problem(["who"], { user: "1" }), "no user has the id 1")
+    assert.include(problem(["who"], { channel: "1" }), "no channel has the id 1")
+  })
+
+  it("lets somebody press a button of what the bot has said, which changes it", () => {
+    const { client, h, typed } = setup()
+    const { answer, begun, contents } = typed()
+    const button = { type: 2, style: 1, custom_id: "pause", label: "Pause" }
+    const menu = { type: 3, custom_id: "which", options: [] }
+    const components = [{ type: 1, components: [button, { ...button, custom_id: "no", disabled: true }] }, {
+      type: 1,
+      components: [menu]
+    }]
+    answer({ type: 4, data: { content: "Playing", components } })
+    const pressed = begun.press(h.bot.id, "pause", [])
+    assert(!("problem" in pressed))
+    const { id, token, ...created }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    assert.deepInclude(created, { type: 3 })
+    assert.deepInclude(created["data"], { custom_id: "pause", component_type: 2 })
+    assert.deepInclude(created["message"], { content: "Playing" })
+    const reply = h.core.rest({
+      method: "POST",
+      path: `/interactions/${id}/${token}/callback`,
+      authorization: undefined,
+      body: JSON.stringify({ type: 7, data: { content: "Paused" } })
+    })
+    assert.strictEqual(reply.status, 204)
+    assert.deepStrictEqual(contents(), ["Paused"])
+    assert.strictEqual(pressed.progress(), "answered")
+    assert.deepStrictEqual(pressed.messages(), [])
+    begun.press(h.bot.id, "which", ["a"])
+    assert.deepInclude(client.events("INTERACTION_CREATE").at(-1)?.["data"], { component_type: 3, values: ["a"] })
+    for (const [customId, said] of [["no", "is disabled"], ["none", "has a component"]] as const) {
+      const refused = begun.press(h.bot.id, customId, [])
+      assert.include("problem" in refused ? refused.problem : "", said)
+    }
+  })
+
+  it("refuses what Discord refuses", () => {
+    const { call, h, problem, typed } = setup()
+    const one = typed()
+    for (const type of [0, 1, 6, 7, 8, "4", undefined]) {
+      assert.strictEqual(one.answer({ type }).json["code"], 50035)
+    }
+    assert.strictEqual(one.answer({ type: 4, data: { content: "" } }).json["code"], 50006)
+    for (const body of ["{", "[]", "1", "--form\r\nno json"]) assert.strictEqual(one.answer(body).json["code"], 50109)
+    assert.strictEqual(call("POST", "/interactions/1/none/callback", { type: 5 }).json["code"], 10062)
+    assert.strictEqual(call("POST", `/webhooks/${h.bot.id}/none`, { content: "x" }).json["code"], 50027)
+    assert.strictEqual(call("POST", one.webhook, { content: "too early" }).json["code"], 10015)
+    const form =
+      "--b\r\nContent-Disposition: form-data; name=\"payload_json\"\r\nContent-Type: application/json\r\n\r\n" +
+      `${JSON.stringify({ type: 4, data: { content: "with a file" } })}\r\n--b\r\nbytes\r\n--b--`
+    assert.strictEqual(one.answer(form).status, 204)
+    assert.deepStrictEqual(one.contents(), ["with a file"])
+    h.core.closeGateway(h.bot.id, 1000, "")
+    h.core.removeFromGuild(h.bot.id)
+    assert.include(problem(["play"]), "is not logged in")
+  })
+})

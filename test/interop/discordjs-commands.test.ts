@@ -1,0 +1,124 @@
+import { assert, describe, it } from "@effect/vitest"
+import {
+  ActionRowBuilder,
+  ButtonBuilder,
+  ButtonStyle,
+  type ChatInputCommandInteraction,
+  Client,
+  Events,
+  GatewayIntentBits,
+  MessageFlags
+} from "discord.js"
+import { Effect, Layer, Redacted } from "effect"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import * as Voice from "../../src/Voice.ts"
+import * as VoiceSession from "../../src/VoiceSession.ts"
+import * as Rig from "../integration/rig.ts"
+
+/** What goes wrong in a handler is told to whoever waits. */
+type Handler = (interaction: ChatInputCommandInteraction) => Promise<unknown>
+
+/** A bot on discord.js, unmodified, with commands that it has registered. */
+const bot = Effect.fnUntraced(function*(handlers: { readonly [name: string]: Handler }) {
+  const discord = yield* Emulator.Emulator
+  const { token } = yield* discord.user("bot")
+  const failures: Array<unknown> = []
+  const client = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      new Client({
+        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates],
+        rest: { api: discord.urls.rest.replace(/\/v\d+$/, ""), version: "10" }
+      })
+    ),
+    (client) => Effect.promise(() => client.destroy())
+  )
+  client.on(Events.InteractionCreate, (interaction) => {
+    if (interaction.isChatInputCommand()) {
+      handlers[interaction.commandName]?.(interaction).catch((error: unknown) => failures.push(error))
+    } else if (interaction.isButton()) {
+      interaction.update({ content: `${interaction.customId}d`, components: [] }).catch((error: unknown) =>
+        failures.push(error)
+      )
+    }
+  })
+  yield* Effect.callback<void>((resume) => {
+    client.once(Events.ClientReady, () => resume(Effect.void))
+    client.login(Redacted.value(token)).catch((error: unknown) => resume(Effect.die(error)))
+  }).pipe(Effect.timeout("20 seconds"))
+  yield* Effect.promise(async () =>
+    client.application?.commands.set([
+      { name: "join", description: "joins", options: [{ type: 7, name: "where", description: "it", required: true }] },
+      { name: "slow", description: "takes its time" },
+      { name: "say", description: "says", options: [{ type: 3, name: "what", description: "it", required: true }] },
+      { name: "mute", description: "says nothing" }
+    ])
+  )
+  return { client, failures }
+})
+
+describe("a bot on discord.js with slash commands", () => {
+  it.live(
+    "is called, answers, thinks, has buttons, and joins the channel that it is told",
+    () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const joins: Array<string> = []
+        const { client, failures } = yield* bot({
+          join: async (interaction) => {
+            const where = interaction.options.getChannel("where", true)
+            joins.push(where.id)
+            await interaction.reply({ content: `Joining ${where.name}`, flags: MessageFlags.Ephemeral })
+            await interaction.followUp("Joined")
+          },
+          slow: async (interaction) => {
+            await interaction.deferReply()
+            await interaction.editReply("Done")
+          },
+          say: async (interaction) => {
+            const pause = new ButtonBuilder().setCustomId("pause").setLabel("Pause").setStyle(ButtonStyle.Primary)
+            const response = await interaction.reply({
+              content: interaction.options.getString("what", true),
+              components: [new ActionRowBuilder<ButtonBuilder>().addComponents(pause)],
+              withResponse: true
+            })
+            assert.strictEqual(response.resource?.message?.content, "hello")
+          },
+          mute: () => Promise.resolve()
+        })
+        const channelId = yield* discord.channel("lobby")
+
+        const join = yield* discord.command({ name: "join", options: { where: channelId } })
+        assert.deepInclude(yield* join.reply, { content: "Joining lobby", ephemeral: true })
+        assert.strictEqual(yield* join.until((replies) => replies[1]?.content), "Joined")
+        assert.deepStrictEqual(joins, [channelId])
+        const host = Layer.merge(
+          Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator),
+          Voice.layer
+        )
+        yield* VoiceSession.join({ guildId: yield* discord.guild("guild"), channelId }).pipe(
+          Effect.scoped,
+          Effect.provide(host)
+        )
+
+        const slow = yield* discord.command({ name: "slow", user: "somebody" })
+        assert.deepInclude(yield* slow.reply, { content: "Done", ephemeral: false })
+
+        const say = yield* discord.command({ name: "say", options: { what: "hello" } })
+        assert.deepInclude(yield* say.reply, { content: "hello" })
+        const press = yield* say.press("pause")
+        assert.strictEqual(yield* say.until(([reply]) => reply?.edited === true ? reply.content : undefined), "paused")
+        assert.deepStrictEqual(yield* press.replies, [])
+        assert.strictEqual((yield* Effect.flip(say.press("pause"))).reason._tag, "CommandFailed")
+
+        const missing = yield* Effect.flip(discord.command({ name: "say" }))
+        assert.include(missing.message, "its option \"what\" is missing")
+        const silent = yield* discord.command({ name: "mute" })
+        assert.include((yield* Effect.flip(silent.reply)).message, "not answered within three seconds")
+        assert.deepStrictEqual(failures, [])
+        assert.deepStrictEqual(yield* discord.violations, [])
+        yield* Rig.settled(Rig.left)
+      }).pipe(Effect.scoped, Effect.provide(Emulator.layer())),
+    60_000
+  )
+})
