@@ -18,9 +18,11 @@ describe("Reading", () => {
           clock: yield* Clock.Clock,
           name: "endless",
           opened: yield* open,
-          open,
+          openAgain: Effect.map(open, (again) => ({ opened: again, landedMs: 0 })),
           fromMs: 0,
           landedMs: 0,
+          untilMs: Infinity,
+          againMs: 0,
           bufferMs,
           leadMs: undefined,
           heardMs: () => undefined,
@@ -66,9 +68,11 @@ describe("Reading", () => {
           clock,
           name: "speech",
           opened,
-          open: Effect.succeed(opened),
+          openAgain: Effect.succeed({ opened, landedMs: 0 }),
           fromMs: 0,
           landedMs: 0,
+          untilMs: Infinity,
+          againMs: 0,
           bufferMs,
           leadMs,
           heardMs: () => undefined,
@@ -116,16 +120,24 @@ describe("Reading", () => {
       }
     }
 
-    const read = (opened: AudioSource.OpenSource, fromMs: number, landedMs: number, passes = 0) =>
+    const read = (
+      opened: AudioSource.OpenSource,
+      fromMs: number,
+      landedMs: number,
+      passes = 0,
+      { againMs = 0, untilMs = Infinity }: { readonly againMs?: number; readonly untilMs?: number } = {}
+    ) =>
       Effect.gen(function*() {
         let left = passes
         const reading = Reading.make({
           clock: yield* Clock.Clock,
           name: "counting",
           opened,
-          open: Effect.sync(() => counting(500, 0)),
+          openAgain: Effect.sync(() => ({ opened: counting(500, 0), landedMs: 0 })),
           fromMs,
           landedMs,
+          untilMs,
+          againMs,
           bufferMs: 300,
           leadMs: undefined,
           heardMs: () => undefined,
@@ -193,9 +205,11 @@ describe("Reading", () => {
           clock: yield* Clock.Clock,
           name: "changing",
           opened: opus,
-          open: Effect.sync(() => counting(500, 0)),
+          openAgain: Effect.sync(() => ({ opened: counting(500, 0), landedMs: 0 })),
           fromMs: 0,
           landedMs: 0,
+          untilMs: Infinity,
+          againMs: 0,
           bufferMs: undefined,
           leadMs: undefined,
           heardMs: () => undefined,
