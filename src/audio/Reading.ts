@@ -295,15 +295,15 @@ export const make = (options: Options): Reading => {
         return yield* failed("Failed", `it was ${format} before and is ${source.format} now`)
       }
       const pull = source.format === "opus" ? pullOpus(source) : pullPcm(source)
-      const wantedMs = into.positionMs
-      let skip = Math.round(Math.max(0, wantedMs - landedMs) * 48)
-      let left = Math.round((untilMs - wantedMs) * 48)
+      const wanted = Math.round(into.positionMs * 48)
+      let skip = Math.max(0, wanted - Math.round(landedMs * 48))
+      let left = Math.round(untilMs * 48) - wanted
       let written = 0
       while (left > 0) {
         const pulled = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
         if (pulled === undefined) {
           // the source is shorter than that
-          if (skip > 0) into.positionMs = Math.max(0, wantedMs - skip / 48)
+          if (skip > 0) into.positionMs = Math.max(0, wanted - skip) / 48
           break
         }
         const { at, left: unskipped } = pulled.skip(skip)
@@ -311,7 +311,7 @@ export const make = (options: Options): Reading => {
         if (at === pulled.length) continue
         if (skip > 0) {
           // the frame that holds the position is played whole
-          into.positionMs = wantedMs - skip / 48
+          into.positionMs = (wanted - skip) / 48
           left += skip
           skip = 0
         }

@@ -178,6 +178,34 @@ describe("Reading", () => {
         assert.deepStrictEqual([firstMs, values.length], [500, 0])
       }).pipe(Effect.scoped))
 
+    it.effect("ends with the sample before its end, and begins each pass at its start", () =>
+      Effect.gen(function*() {
+        const places = (fromMs: number, untilMs: number) =>
+          Array.from({ length: (untilMs - fromMs) * 48 }, (_, i) => fromMs * 48 + i)
+        let pulls = 0
+        const counted = counting(1_000, 0)
+        const opened: AudioSource.OpenPcm = {
+          ...counted,
+          pull: Effect.andThen(Effect.sync(() => void pulls++), counted.pull)
+        }
+        const one = yield* read(opened, 115, 0, 0, { againMs: 115, untilMs: 330 })
+        assert.deepStrictEqual(one.values, places(115, 330))
+        assert.strictEqual(one.reading.positionMs(), 330)
+        assert.isTrue(one.reading.isComplete())
+        // what comes behind the end is not asked for
+        assert.strictEqual(pulls, 4)
+
+        const three = yield* read(counting(500, 0), 50, 0, 2, { againMs: 115, untilMs: 330 })
+        assert.deepStrictEqual(three.values, [...places(50, 330), ...places(115, 330), ...places(115, 330)])
+        assert.strictEqual(three.reading.positionMs(), 330)
+
+        // at the end of a piece, behind the end of the source, and behind its own end
+        assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 200 })).values, places(0, 200))
+        assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 700 })).values, places(0, 500))
+        const behind = yield* read(counting(500, 0), 400, 0, 1, { againMs: 100, untilMs: 200 })
+        assert.deepStrictEqual([behind.firstMs, behind.values], [100, places(100, 200)])
+      }).pipe(Effect.scoped))
+
     it.effect("tells places anew in each pass", () =>
       Effect.gen(function*() {
         const { reading, values } = yield* read(counting(500, 0), 200, 0, 2)
