@@ -73,7 +73,10 @@ describe("a track with a start and an end", () => {
       const source: AudioSource = {
         name: "odd",
         open: Effect.sync(() => {
-          let left: ReadonlyArray<OpusFrame> = samples.map((count, i) => ({ ...frameOf(i), samples: count }))
+          let left: ReadonlyArray<OpusFrame> = samples.map((count, i) => ({
+            data: frameOf(i).data,
+            samples: count
+          }))
           return {
             format: "opus",
             durationMs: undefined,
