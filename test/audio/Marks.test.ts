@@ -130,6 +130,12 @@ describe("marks on a track", () => {
       assert.strictEqual(yield* told(jumped), "waits")
       yield* track.resume
       assert.closeTo(yield* playUntil(fake, track, jumped), 5_040, 20)
+      // what was sent before the seek counts, though nobody has looked at it
+      const last = yield* wait(track, (yield* track.position) + 20)
+      yield* fake.step
+      yield* track.seek(0)
+      yield* Effect.yieldNow
+      assert.isTrue(yield* told(last))
       const back = yield* wait(track, 6_000)
       yield* track.seek("1 second")
       yield* play(fake, 200)
@@ -206,7 +212,9 @@ describe("the places that a track tells", () => {
         const other = yield* FakeConnection.make
         const short = yield* other.play(sourceOf(30), { loop: times, buffer: 120 })
         const starts = yield* listen(short, 10_000)
-        yield* play(other, 30 * (times + 1) + 10)
+        yield* play(other, 35)
+        assert.deepStrictEqual(starts.all, [0, 0])
+        yield* play(other, 30 * times + 5)
         yield* Fiber.join(starts.fiber)
         assert.deepStrictEqual(starts.all, Array.from({ length: times + 1 }, () => 0))
       }
@@ -234,6 +242,24 @@ describe("the places that a track tells", () => {
       )
     }))
 
+  it.effect("are in the frame with which it begins, though that is found late", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const slow: AudioSource = {
+        name: "slow",
+        open: Effect.map(sourceOf(200).open, (opened) => {
+          assert(opened.format === "opus")
+          return { ...opened, pull: Effect.delay(opened.pull, "20 millis") }
+        })
+      }
+      const track = yield* fake.play(slow, { from: 1_010 })
+      const { all } = yield* listen(track, 500)
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual(all, [])
+      yield* play(fake, 40)
+      assert.deepStrictEqual(all, [1_000, 1_500])
+    }))
+
   it.effect("keep the last of them for who is slow", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
@@ -251,7 +277,7 @@ describe("the places that a track tells", () => {
     }))
 })
 
-describe("what marks cost", () => {
+describe("when marks are looked at", () => {
   /** A reading that is heard as time passes, and how often it was asked. */
   const rig = Effect.gen(function*() {
     const clock = yield* Clock.Clock
@@ -269,7 +295,8 @@ describe("what marks cost", () => {
     }
     const marks = Marks.make({ clock, fork, isPaused: () => state.paused })
     // nothing else of a reading is used
-    marks.follow(parts as Reading, false)
+    const reading = parts as Reading
+    marks.follow(reading, false)
     const pass20 = (frames: number) =>
       Effect.gen(function*() {
         for (let i = 0; i < frames; i++) {
@@ -277,7 +304,7 @@ describe("what marks cost", () => {
           yield* TestClock.adjust(20)
         }
       })
-    return { counts, marks, pass20, state }
+    return { counts, marks, pass20, reading, state }
   })
 
   it.effect("is nothing while nobody waits, and little until it is time", () =>
@@ -303,6 +330,40 @@ describe("what marks cost", () => {
       assert.strictEqual(counts.asked, asked)
     }))
 
+  it.effect("is in time for packets that are long", () =>
+    Effect.gen(function*() {
+      const { marks, state } = yield* rig
+      state.heardMs = 120
+      const fiber = yield* Effect.forkScoped(marks.reached(1_000), { startImmediately: true })
+      for (let ms = 0; ms < 960; ms += 120) {
+        assert.strictEqual(yield* told(fiber), "waits")
+        yield* TestClock.adjust(119)
+        state.heardMs += 120
+        yield* TestClock.adjust(1)
+      }
+      yield* TestClock.adjust(20)
+      assert.isTrue(yield* told(fiber))
+    }))
+
+  it.effect("is what was heard, where what is taken already is read anew", () =>
+    Effect.gen(function*() {
+      const { marks, reading, state } = yield* rig
+      const all: Array<number> = []
+      yield* marks.every(500).pipe(
+        Stream.runForEach((positionMs) => Effect.sync(() => void all.push(positionMs))),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      state.heardMs = 480
+      yield* TestClock.adjust("480 millis")
+      for (const isSought of [false, true]) {
+        state.heardMs = 0
+        marks.follow({ ...reading, pass: () => ({ atMs: 0, positionMs: 580, next: undefined }) }, isSought)
+        state.heardMs = 20
+        yield* TestClock.adjust("40 millis")
+        assert.deepStrictEqual(all, [0, 500])
+      }
+    }))
+
   it.effect("is nothing while it is paused, once what is mixed already was heard", () =>
     Effect.gen(function*() {
       const { counts, marks, pass20, state } = yield* rig
@@ -310,16 +371,21 @@ describe("what marks cost", () => {
       yield* pass20(4)
       state.paused = true
       marks.wake()
-      state.heardMs += 60
-      yield* TestClock.adjust(20)
+      // as late as it may be mixed ahead
+      const next = yield* Effect.forkScoped(marks.reached(240), { startImmediately: true })
+      yield* pass20(28)
+      assert.strictEqual(yield* told(fiber), "waits")
+      state.heardMs += 120
+      yield* pass20(2)
+      assert.isTrue(yield* told(fiber))
       yield* pass20(1_000)
       const { asked } = counts
       yield* pass20(1_000)
       assert.strictEqual(counts.asked, asked)
-      assert.strictEqual(yield* told(fiber), "waits")
+      assert.strictEqual(yield* told(next), "waits")
       state.paused = false
       marks.wake()
-      yield* pass20(5)
-      assert.isTrue(yield* told(fiber))
+      yield* pass20(4)
+      assert.isTrue(yield* told(next))
     }))
 })

@@ -68,7 +68,6 @@ describe("a track with a start and an end", () => {
 
   it.effect("counts frames of any duration", () =>
     Effect.gen(function*() {
-      const fake = yield* FakeConnection.make
       const samples = [2_880, 120, 960, 480, 5_760, 960]
       const source: AudioSource = {
         name: "odd",
@@ -83,19 +82,23 @@ describe("a track with a start and an end", () => {
             tags: {},
             channels: 2,
             pull: Effect.suspend(() => {
-              const frames = left
-              left = []
+              const frames = left.slice(0, 1)
+              left = left.slice(1)
               return frames.length === 0 ? Cause.done() : Effect.succeed(frames)
             })
           }
         })
       }
       // 60, 62.5, 82.5, 92.5, 212.5 and 232.5 ms are their ends
-      const track = yield* fake.play(source, { from: 61, until: 212.5, lead: 0 })
-      yield* play(fake, 20)
-      assert.deepStrictEqual(yield* track.awaitEnd, finished)
-      assert.deepStrictEqual(fake.taken.map(indexOf), [1, 2, 3, 4])
-      assert.strictEqual(yield* track.position, 212.5)
+      for (const [until, last, endMs] of [[212.5, 4, 212.5], [212, 3, 92.5], [231, 4, 212.5]] as const) {
+        const fake = yield* FakeConnection.make
+        const track = yield* fake.play(source, { from: 61, until, lead: 0 })
+        yield* play(fake, 20)
+        assert.deepStrictEqual(yield* track.awaitEnd, finished)
+        // what is short enough behind the one that holds the end is not played either
+        assert.deepStrictEqual(fake.taken.map(indexOf), numbers(1, last + 1))
+        assert.strictEqual(yield* track.position, endMs)
+      }
     }))
 
   it.effect("is at its start from the beginning, and reads nothing behind its end", () =>
@@ -117,7 +120,8 @@ describe("a track with a start and an end", () => {
 
   it.effect("goes back to its start when it is looped", () =>
     Effect.gen(function*() {
-      for (const { source } of [{ source: sourceOf(200) }, seekable(200)]) {
+      const able = seekable(200)
+      for (const source of [sourceOf(200), able.source]) {
         const fake = yield* FakeConnection.make
         const track = yield* fake.play(source, { from: 1_010, until: "2 seconds", loop: 2 })
         const events = yield* Effect.forkScoped(Stream.runCollect(track.events), { startImmediately: true })
@@ -129,6 +133,7 @@ describe("a track with a start and an end", () => {
         assert.deepStrictEqual(fake.taken.map(indexOf), [...pass, ...pass, ...pass])
         assert.lengthOf((yield* Fiber.join(events)).filter(({ _tag }) => _tag === "Looped"), 2)
       }
+      assert.deepStrictEqual(able.sought, [1_010, 1_010, 1_010])
     }))
 
   it.effect("is looped also when it is told so after all was read ahead", () =>
