@@ -1,5 +1,6 @@
 /**
- * The handle of a track: pause, resume, seek, loop, stop, and the events that tell of it.
+ * The handle of a track: pause, resume, seek, loop, stop, and the events that tell of it; a part of a source, and the places that
+ * it comes to.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Fiber, Stream } from "effect"
@@ -30,12 +31,26 @@ const control = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   return { end: yield* track.awaitEnd, events: (yield* Fiber.join(events)).map(({ _tag }) => _tag) }
 }, Effect.scoped)
 
+const excerpt = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
+  const session = yield* VoiceSession.join(where)
+  const track = yield* session.play(song, { from: "1 second", until: "2500 millis" })
+  const places = yield* track.every("500 millis").pipe(
+    Stream.tap((positionMs) => Effect.log(`at ${positionMs} ms`)),
+    Stream.runCollect,
+    Effect.forkScoped
+  )
+  if (yield* track.reached("2 seconds")) yield* Effect.log("most of it was heard")
+  return yield* Fiber.join(places)
+}, Effect.scoped)
+
 const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const { end, events } = yield* control(where).pipe(Effect.provide(discord.layerVoice("bot")))
   assert.deepEqual(events, ["Started", "Paused", "Resumed", "Sought", "Ended"])
   assert.equal(end._tag, "Stopped")
+  const places = yield* excerpt(where).pipe(Effect.provide(discord.layerVoice("bot")))
+  assert.deepEqual(places, [1_000, 1_500, 2_000, 2_500])
   assert.deepEqual(yield* discord.violations, [])
 }).pipe(Effect.provide(Emulator.layer()))
 

@@ -121,3 +121,35 @@ export const place = (value: Duration.Input): Effect.Effect<number, VoiceError.V
     ? Effect.succeed(ms)
     : unsupported("seeking", `${shown(value)} is no place in a source`)
 }
+
+/**
+ * Where to begin and where to end, in milliseconds of a source; `Infinity` for its end, which is the default. Fails with `Unsupported`
+ * for a place that is none, and for an end that is not behind the start.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const range = Effect.fnUntraced(function*(
+  from: Duration.Input | undefined,
+  until: Duration.Input | undefined
+): Effect.fn.Return<{ readonly fromMs: number; readonly untilMs: number }, VoiceError.VoiceError> {
+  const fromMs = yield* span(from ?? 0, "a start")
+  if (until === undefined) return { fromMs, untilMs: Infinity }
+  const untilMs = yield* span(until, "an end")
+  if (untilMs > fromMs) return { fromMs, untilMs }
+  return yield* unsupported(`an end of ${shown(until)}`, `it has to be behind the start, ${shown(from ?? 0)}`)
+})
+
+/**
+ * How far apart things are that come again and again, in milliseconds. Fails with `Unsupported` for a time that is not above 0, infinite
+ * or none.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const interval = (value: Duration.Input): Effect.Effect<number, VoiceError.VoiceError> => {
+  const ms = millis(value)
+  return Number.isFinite(ms) && ms > 0
+    ? Effect.succeed(ms)
+    : unsupported(`an interval of ${shown(value)}`, "it has to be a time above 0")
+}

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
 import type { AudioSource } from "./AudioSource.ts"
@@ -50,7 +51,7 @@ export interface Failure<A = unknown> {
 }
 
 /**
- * An entry with what it plays, and how loud.
+ * An entry with what it plays, which part of it, and how loud.
  *
  * @category models
  * @since 0.1.0
@@ -58,6 +59,8 @@ export interface Failure<A = unknown> {
 export interface Item<R, A = unknown> extends Entry<A> {
   readonly source: AudioSource<R>
   readonly gain: number
+  readonly from: Duration.Input | undefined
+  readonly until: Duration.Input | undefined
 }
 
 /**

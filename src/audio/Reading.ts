@@ -1,6 +1,6 @@
 /**
- * One reading of a source into a ring, of Opus frames or of samples, from a position on and over again when it is looped. It
- * reads ahead as far as it may, and knows which place of the source is at the ring's reading end.
+ * One reading of a source into a ring, of Opus frames or of samples, from a position to another one and over again when it is
+ * looped. It reads ahead as far as it may, and knows which place of the source is at the ring's reading end.
  *
  * @since 0.1.0
  */
@@ -26,12 +26,16 @@ export interface Options {
   readonly name: string
   /** The source, open for this reading. */
   readonly opened: OpenSource
-  /** Opens it once more, for another pass. */
-  readonly open: Effect.Effect<OpenSource, VoiceError.VoiceError, Scope.Scope>
   /** Where to begin, in milliseconds of the source; what lies before is read and left out, to the frame. */
   readonly fromMs: number
   /** Where the source stands, in milliseconds. */
   readonly landedMs: number
+  /** Where each pass ends, in milliseconds of the source; `Infinity` for its end. Of what comes then nothing is read. */
+  readonly untilMs: number
+  /** Where another pass begins, in milliseconds of the source. */
+  readonly againMs: number
+  /** Opens it once more, for another pass, as near before `againMs` as the source can by itself. */
+  readonly openAgain: Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope>
   /** Media time to read ahead, in milliseconds; one that fits the source by default. */
   readonly bufferMs: number | undefined
   /** Media time that the ring holds before it is ready, in milliseconds; what the source wants by default. */
@@ -42,7 +46,35 @@ export interface Options {
   readonly onReady: Effect.Effect<void, VoiceError.VoiceError>
   /** Asked at the end of a pass: whether another one follows. */
   readonly again: Effect.Effect<boolean>
+  /** Called when {@link Pass.next} is there. */
+  readonly onPass?: (() => void) | undefined
 }
+
+/**
+ * A source that was opened for a place, and where it stands, in milliseconds.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Landed {
+  readonly opened: OpenSource
+  readonly landedMs: number
+}
+
+/**
+ * Where a pass begins: in the ring, and in the source. As long as nothing of it was written, the latter may still be moved, to the
+ * start of a frame or to the end of the source. It ends where the next one begins.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Pass {
+  readonly atMs: number
+  readonly positionMs: number
+  readonly next: Pass | undefined
+}
+
+type OwnPass = { -readonly [key in keyof Pass]: key extends "next" ? OwnPass | undefined : Pass[key] }
 
 /**
  * @category models
@@ -54,6 +86,10 @@ export interface Reading {
   readonly run: Effect.Effect<void>
   /** Why the source did not come to its end. */
   readonly failure: () => VoiceError.VoiceError | undefined
+  /** Media time of the ring that was heard, in milliseconds. */
+  readonly heardMs: () => number
+  /** The pass that is heard. */
+  readonly pass: () => Pass
   /** The place in the source, in milliseconds, of what is heard next. */
   readonly positionMs: () => number
   /** The place of what is taken from the ring next, which is ahead of that where it is mixed. */
@@ -95,6 +131,8 @@ interface Batch {
   readonly problem: (at: number) => string | undefined
   /** The samples from an index on, a channel. */
   readonly samplesFrom: (from: number) => number
+  /** What ends within so many samples from an index on; indexes stay what they are. */
+  readonly within: (from: number, samples: number) => Batch
   /** Goes past `samples` from the start on, as far as it has them. Gives the index behind them, and how many are left. */
   readonly skip: (samples: number) => { readonly at: number; readonly left: number }
 }
@@ -130,6 +168,13 @@ const opusBatch = (ring: FrameRing.FrameRing, bufferMs: number, frames: Readonly
     for (let at = from; at < frames.length; at++) samples += frames[at]?.samples ?? 0
     return samples
   },
+  within: (from, samples) => {
+    let at = from
+    for (let left = samples - (frames[at]?.samples ?? 0); at < frames.length && left >= 0;) {
+      left -= frames[++at]?.samples ?? 0
+    }
+    return opusBatch(ring, bufferMs, frames.slice(0, at))
+  },
   skip: (samples) => {
     let left = samples
     let at = 0
@@ -148,6 +193,7 @@ const pcmBatch = (ring: PcmRing.PcmRing, bufferMs: number, samples: Float32Array
   },
   problem: () => samples.length % 2 === 0 ? undefined : `${samples.length} samples are not of two channels`,
   samplesFrom: (from) => (samples.length - from) / 2,
+  within: (from, count) => pcmBatch(ring, bufferMs, samples.subarray(0, from + count * 2)),
   skip: (count) => {
     const skipped = Math.min(count, samples.length / 2)
     return { at: skipped * 2, left: count - skipped }
@@ -159,7 +205,7 @@ const pcmBatch = (ring: PcmRing.PcmRing, bufferMs: number, samples: Float32Array
  * @since 0.1.0
  */
 export const make = (options: Options): Reading => {
-  const { again, clock, fromMs, heardMs, name, onReady, open, opened } = options
+  const { again, againMs, clock, fromMs, name, onPass, onReady, openAgain, opened, untilMs } = options
   const { format, live = false } = opened
   const standardMs = live ? defaultLiveBufferMs : format === "pcm" ? defaultPcmBufferMs : defaultBufferMs
   const wantedMs = options.leadMs ?? opened.leadMs ?? (live ? defaultLiveLeadMs[format] : defaultLeadMs)
@@ -169,20 +215,34 @@ export const make = (options: Options): Reading => {
     ? { format, ring: FrameRing.make({ capacityBytes: bufferMs * ringBytesPerMs }) }
     : { format, ring: PcmRing.make(bufferMs) }
   const { ring } = media
-  /** Where each pass begins: in the ring and in the source. The last one that is not ahead of what is heard counts. */
-  const passes = [{ atMs: 0, positionMs: fromMs }]
+  /** The pass that is heard, and the one that is read. */
+  let hearing: OwnPass = { atMs: 0, positionMs: Math.min(fromMs, untilMs), next: undefined }
+  let last = hearing
   let failure: VoiceError.VoiceError | undefined
+
+  const passAt = (at: number): OwnPass => {
+    let pass = hearing
+    while (pass.next !== undefined && pass.next.atMs <= at) pass = pass.next
+    return pass
+  }
 
   /** Media time of the ring as a place in the source. */
   const placeOf = (at: number): number => {
-    const pass = passes.findLast(({ atMs }) => atMs <= at) ?? passes[0]
-    return pass === undefined ? at : pass.positionMs + at - pass.atMs
+    const pass = passAt(at)
+    return pass.positionMs + at - pass.atMs
+  }
+
+  const heardMs = () => options.heardMs() ?? ring.positionMs()
+
+  /** Forgets the passes that are over. */
+  const pass = (): OwnPass => {
+    hearing = passAt(heardMs())
+    return hearing
   }
 
   const positionMs = (): number => {
-    const at = heardMs() ?? ring.positionMs()
-    while (passes.length > 1 && (passes[1]?.atMs ?? Infinity) <= at) passes.shift()
-    return placeOf(at)
+    pass()
+    return placeOf(heardMs())
   }
 
   /** The place in the source up to which it was read. */
@@ -228,43 +288,53 @@ export const make = (options: Options): Reading => {
   const pullPcm = ({ pull }: OpenPcm) =>
     Effect.map(pull, (samples) => media.format === "pcm" ? pcmBatch(media.ring, bufferMs, samples) : undefined)
 
-  /** Reads one pass, without its first `skipMs`. Gives the media time that was written, in milliseconds. */
-  const readPass = (source: OpenSource, skipMs: number) =>
+  /** Reads one pass of a source that stands at `landedMs`. Gives the media time that was written, in milliseconds. */
+  const readPass = ({ landedMs, opened: source }: Landed, into: OwnPass) =>
     Effect.gen(function*() {
       if (source.format !== format) {
         return yield* failed("Failed", `it was ${format} before and is ${source.format} now`)
       }
       const pull = source.format === "opus" ? pullOpus(source) : pullPcm(source)
-      let skip = Math.round(skipMs * 48)
+      const wanted = Math.round(into.positionMs * 48)
+      let skip = Math.max(0, wanted - Math.round(landedMs * 48))
+      let left = Math.round(untilMs * 48) - wanted
       let written = 0
-      while (true) {
-        const batch = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
-        if (batch === undefined) {
+      while (left > 0) {
+        const pulled = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
+        if (pulled === undefined) {
           // the source is shorter than that
-          if (skip > 0) passes[0] = { atMs: 0, positionMs: Math.max(0, fromMs - skip / 48) }
-          return written / 48
+          if (skip > 0) into.positionMs = Math.max(0, wanted - skip) / 48
+          break
         }
-        const { at, left } = batch.skip(skip)
-        skip = left
-        if (at === batch.length) continue
+        const { at, left: unskipped } = pulled.skip(skip)
+        skip = unskipped
+        if (at === pulled.length) continue
         if (skip > 0) {
           // the frame that holds the position is played whole
-          passes[0] = { atMs: 0, positionMs: fromMs - skip / 48 }
+          into.positionMs = (wanted - skip) / 48
+          left += skip
           skip = 0
         }
+        const isLast = pulled.samplesFrom(at) > left
+        const batch = isLast ? pulled.within(at, left) : pulled
         yield* writeAll(batch, at)
-        written += batch.samplesFrom(at)
+        const samples = batch.samplesFrom(at)
+        written += samples
+        left = isLast ? 0 : left - samples
         if (ring.bufferedMs() >= startMs) yield* onReady
       }
+      return written / 48
     })
 
   const readAll = Effect.gen(function*() {
-    let atMs = yield* readPass(opened, Math.max(0, fromMs - options.landedMs))
+    let atMs = yield* readPass({ opened, landedMs: options.landedMs }, last)
     while (yield* again) {
-      // forgets the passes that are over
-      positionMs()
-      passes.push({ atMs, positionMs: 0 })
-      const writtenMs = yield* Effect.scoped(Effect.flatMap(open, (next) => readPass(next, 0)))
+      pass()
+      const next: OwnPass = { atMs, positionMs: againMs, next: undefined }
+      last.next = next
+      last = next
+      onPass?.()
+      const writtenMs = yield* Effect.scoped(Effect.flatMap(openAgain, (landed) => readPass(landed, next)))
       if (writtenMs === 0) return
       atMs += writtenMs
     }
@@ -298,6 +368,8 @@ export const make = (options: Options): Reading => {
     media,
     run,
     failure: () => failure,
+    heardMs,
+    pass,
     positionMs,
     takenMs: () => placeOf(ring.positionMs()),
     isComplete: () => ring.isEnded() && failure === undefined

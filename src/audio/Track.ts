@@ -10,7 +10,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -21,9 +21,13 @@ import * as VoiceError from "../VoiceError.ts"
 import type { AudioSource, Tags } from "./AudioSource.ts"
 import * as Bounds from "./Bounds.ts"
 import * as Broadcast from "./Broadcast.ts"
+import * as Hunger from "./Hunger.ts"
+import * as Marks from "./Marks.ts"
 import type { Place } from "./Place.ts"
 import * as Reading from "./Reading.ts"
 import type { Happening, TrackMetrics } from "./Seat.ts"
+import * as SourceAt from "./SourceAt.ts"
+import type { TrackEnd, TrackEvent, TrackState } from "./TrackEvent.ts"
 
 export type {
   /**
@@ -33,46 +37,23 @@ export type {
   TrackMetrics
 } from "./Seat.ts"
 
-/**
- * How a track ended. `Starved` means that the source gave nothing for longer than it was allowed to.
- *
- * @category models
- * @since 0.1.0
- */
-export type TrackEnd =
-  | { readonly _tag: "Finished" }
-  | { readonly _tag: "Stopped" }
-  | { readonly _tag: "Starved"; readonly silentMs: number }
-  | { readonly _tag: "Failed"; readonly error: VoiceError.VoiceError }
-
-/**
- * What a track is doing. `Buffering`: the source has not given enough yet.
- *
- * @category models
- * @since 0.1.0
- */
-export type TrackState =
-  | { readonly _tag: "Buffering" }
-  | { readonly _tag: "Playing" }
-  | { readonly _tag: "Paused" }
-  | { readonly _tag: "Ended"; readonly end: TrackEnd }
-
-/**
- * What happens to a track. Positions are in milliseconds of the source. `Looped` is told when the source is read from its start
- * again, which is heard up to `buffer` later.
- *
- * @category models
- * @since 0.1.0
- */
-export type TrackEvent =
-  | { readonly _tag: "Started" }
-  | { readonly _tag: "Paused"; readonly positionMs: number }
-  | { readonly _tag: "Resumed"; readonly positionMs: number }
-  | { readonly _tag: "Stalled"; readonly positionMs: number }
-  | { readonly _tag: "Recovered"; readonly positionMs: number }
-  | { readonly _tag: "Looped"; readonly times: number }
-  | { readonly _tag: "Sought"; readonly positionMs: number }
-  | { readonly _tag: "Ended"; readonly end: TrackEnd }
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  TrackEnd,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  TrackEvent,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  TrackState
+} from "./TrackEvent.ts"
 
 /**
  * @category models
@@ -93,7 +74,17 @@ export interface TrackOptions {
   readonly lead?: Duration.Input | undefined
   /** How long a source may take to open, or give nothing before the track ends `Starved`. Default 30 seconds. */
   readonly starveTimeout?: Duration.Input | undefined
-  /** How often the source is played again from its start: a whole number, or "forever" for no end. Default 0. */
+  /**
+   * Where in the source to begin: at the sample of PCM, at the frame of Opus that holds it. Nothing before it is heard; a source that
+   * cannot seek is read up to there. Behind the end of the source the track is over at once. Default 0.
+   */
+  readonly from?: Duration.Input | undefined
+  /**
+   * Where in the source to end, as if it ended there: with the last sample of PCM before it, with the last frame of Opus that ends by
+   * then. It has to be behind `from`. Default the end of the source.
+   */
+  readonly until?: Duration.Input | undefined
+  /** How often it is played again, from `from` on: a whole number, or "forever" for no end. Default 0. */
   readonly loop?: number | "forever" | undefined
   /** Starts paused. Default false. */
   readonly paused?: boolean | undefined
@@ -107,8 +98,10 @@ export interface TrackOptions {
  */
 export interface Track {
   readonly name: string
-  /** Milliseconds, where the source knows it. */
+  /** Of the whole source, in milliseconds, where it knows it. */
   readonly durationMs: number | undefined
+  /** Where it ends before its source does, in milliseconds of the source. */
+  readonly untilMs: number | undefined
   /** What the source says of itself, such as its `title`, with names in lower case. */
   readonly tags: Tags
   /** The level that it has, or goes to. */
@@ -122,6 +115,18 @@ export interface Track {
   readonly events: Stream.Stream<TrackEvent>
   /** How much of the source was sent, in milliseconds. */
   readonly position: Effect.Effect<number>
+  /**
+   * Waits until `position` is here or further on: true when it is, within 20 ms, at once where it was already; false when the track
+   * ends before. What has not begun is nowhere: 0 is reached with the first frame. A seek over it reaches it with the first frame that
+   * is sent there; after one back, and in another pass, it is waited for again. Fails with `Unsupported` for what is no place in a source.
+   */
+  readonly reached: (position: Duration.Input) => Effect.Effect<boolean, VoiceError.VoiceError>
+  /**
+   * The places, in milliseconds of the source, that are multiples of an interval, when they are reached, within 20 ms; also where it
+   * begins, if that is one. After a seek it goes on with the next one. Of those that are reached at a time it gives the last, and a
+   * reader that falls 64 behind loses the oldest. Ends with the track. Fails with `Unsupported` for a time that is not above 0, or none.
+   */
+  readonly every: (interval: Duration.Input) => Stream.Stream<number, VoiceError.VoiceError>
   readonly pause: Effect.Effect<void>
   readonly resume: Effect.Effect<void>
   /** Ends the track as `Stopped`. Doing it twice is harmless. */
@@ -129,7 +134,8 @@ export interface Track {
   /**
    * Goes on at a position, to the frame that holds it. What plays goes on until the source is open there; where that fails,
    * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another. Behind the end of
-   * the source it ends. Fails with `Unsupported` for what is no place in a source: a negative time, infinity, or no number.
+   * the source, or `until`, this pass ends; it may go before `from`. Fails with `Unsupported` for what is no place in a source: a
+   * negative time, infinity, or no number.
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /** How often to play again after the current pass. Fails with `Unsupported` for what is no whole number from 0 on. */
@@ -185,6 +191,7 @@ export const make = Effect.fnUntraced(function*<R>(
   const leadMs = options.lead === undefined
     ? undefined
     : yield* Bounds.span(options.lead, "a lead")
+  const range = yield* Bounds.range(options.from, options.until)
   const starveMs = yield* Bounds.patience(options.starveTimeout ?? "30 seconds", "a starve timeout")
   const ended = yield* Deferred.make<TrackEnd>()
   const fork = Effect.runForkWith(context)
@@ -201,36 +208,16 @@ export const make = Effect.fnUntraced(function*<R>(
   let loopsLeft = yield* Bounds.times(options.loop ?? 0)
   let looped = 0
   let everStarted = false
-  /** Of the monotonic clock, while the track waits for its source. */
-  let hungryMs: number | undefined
   let durationMs: number | undefined
   let tags: Tags = {}
   let current: Playing | undefined
   let reader: Fiber.Fiber<void> | undefined
-  const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-
-  const open = Effect.raceFirst(
-    Effect.timeoutOrElse(Effect.provideContext(source.open, context), {
-      duration: Duration.millis(starveMs),
-      orElse: () =>
-        VoiceError.fail(
-          new VoiceError.SourceFailed({
-            source: source.name,
-            kind: "Failed",
-            positionMs: 0,
-            detail: `it did not open within ${Math.round(starveMs)} ms`
-          })
-        )
-    }),
-    place.awaitEnd
-  )
-
-  /** Opens it and goes to a place, as far as the source can by itself. */
-  const openAt = (fromMs: number) =>
-    Effect.flatMap(open, (opened) =>
-      fromMs === 0 || opened.seek === undefined
-        ? Effect.succeed({ opened, landedMs: 0 })
-        : Effect.map(opened.seek(fromMs), (landedMs) => ({ opened, landedMs })))
+  const marks = Marks.make({ clock, fork, isPaused: () => paused })
+  const openAt = SourceAt.make(Effect.provideContext(source.open, context), {
+    name: source.name,
+    limitMs: starveMs,
+    awaitEnd: place.awaitEnd
+  })
 
   // whoever waits for the end may interrupt the fiber that brings it about
   let ending = false
@@ -241,6 +228,7 @@ export const make = Effect.fnUntraced(function*<R>(
       if (ending) return
       ending = true
       lastMs = positionMs()
+      marks.end()
       if (current !== undefined) yield* place.detach(current.number)
       become({ _tag: "Ended", end: how })
       events.publish({ _tag: "Ended", end: how })
@@ -282,33 +270,18 @@ export const make = Effect.fnUntraced(function*<R>(
   const positionMs = (): number => lastMs ?? current?.reading.positionMs() ?? 0
 
   /** Media time to the end, where it is known. */
-  const remainingMs = (): number | undefined =>
-    durationMs === undefined || loopsLeft > 0 ? undefined : Math.max(0, durationMs - positionMs())
+  const remainingMs = (): number | undefined => {
+    const endMs = Math.min(range.untilMs, durationMs ?? Infinity)
+    return endMs === Infinity || loopsLeft > 0 ? undefined : Math.max(0, endMs - positionMs())
+  }
 
-  const isStarving = () => hungryMs !== undefined && !paused && !ending
-
-  let isWatched = false
-  /** There is nothing to watch, and no timer, while the track plays. */
-  const watch = Effect.gen(function*() {
-    while (isStarving()) {
-      yield* Effect.sleep(Duration.millis(Math.max(20, starveMs / 20)))
-      if (hungryMs === undefined || !isStarving()) continue
-      // frames that nobody takes, because there is no connection, are no fault of the source
-      if (current !== undefined && current.number !== -1 && current.reading.media.ring.bufferedMs() > 0) {
-        hungryMs = nowMs()
-      }
-      const silentMs = nowMs() - hungryMs
-      if (silentMs >= starveMs) yield* end({ _tag: "Starved", silentMs })
-    }
-  }).pipe(Effect.ensuring(Effect.sync(() => {
-    isWatched = false
-  })))
-
-  const beHungry = Effect.suspend(() => {
-    hungryMs = nowMs()
-    if (isWatched || paused) return Effect.void
-    isWatched = true
-    return Effect.asVoid(Effect.forkIn(watch, scope, { startImmediately: true }))
+  const hunger = Hunger.make({
+    clock,
+    scope,
+    limitMs: starveMs,
+    isExcused: () => paused || ending,
+    hasFrames: () => current !== undefined && current.number !== -1 && current.reading.media.ring.bufferedMs() > 0,
+    onStarved: (silentMs) => end({ _tag: "Starved", silentMs })
   })
 
   const oneStart = yield* Semaphore.make(1)
@@ -327,24 +300,30 @@ export const make = Effect.fnUntraced(function*<R>(
             clock,
             name: source.name,
             opened,
-            open,
             fromMs,
             landedMs,
+            untilMs: range.untilMs,
+            againMs: range.fromMs,
+            openAgain: openAt(range.fromMs),
             bufferMs,
             leadMs,
             heardMs: () => playing.number === -1 ? undefined : place.heardMs(playing.number),
             onReady: Effect.suspend(() => attach(playing)),
-            again
+            again,
+            onPass: marks.wake
           }),
           isCutIn: fromMs > 0,
           number: -1
         }
         current = playing
+        marks.follow(playing.reading, isSought)
         durationMs = opened.durationMs
         tags = opened.tags
         // before the end, which may come at once
-        if (isSought) events.publish({ _tag: "Sought", positionMs: Math.min(fromMs, durationMs ?? Infinity) })
-        yield* beHungry
+        if (isSought) {
+          events.publish({ _tag: "Sought", positionMs: Math.min(fromMs, range.untilMs, durationMs ?? Infinity) })
+        }
+        yield* hunger.begin
         const formerReader = reader
         reader = yield* Effect.forkIn(
           Effect.interruptible(playing.reading.run).pipe(
@@ -369,18 +348,18 @@ export const make = Effect.fnUntraced(function*<R>(
       const at = { positionMs: positionMs() }
       switch (event._tag) {
         case "TrackStarted":
-          hungryMs = undefined
+          hunger.end()
           if (!everStarted) events.publish({ _tag: "Started" })
           everStarted = true
           return become({ _tag: paused ? "Paused" : "Playing" })
         case "TrackStarving":
           // an ended ring that runs empty is drained, not starving
           if (current.reading.media.ring.isEnded()) return
-          yield* beHungry
+          yield* hunger.begin
           become({ _tag: "Buffering" })
           return events.publish({ _tag: "Stalled", ...at })
         case "TrackRecovered":
-          hungryMs = undefined
+          hunger.end()
           become({ _tag: paused ? "Paused" : "Playing" })
           return events.publish({ _tag: "Recovered", ...at })
         case "TrackDrained":
@@ -407,16 +386,17 @@ export const make = Effect.fnUntraced(function*<R>(
   })
   yield* Effect.addFinalizer(() => end({ _tag: "Stopped" }))
   if (paused) yield* place.setPaused(true)
-  yield* start(0)
+  yield* start(range.fromMs)
 
   const setPaused = (value: boolean) =>
     Effect.gen(function*() {
       if (paused === value || isOver()) return
       paused = value
-      if (hungryMs !== undefined) yield* beHungry
+      if (hunger.isHungry()) yield* hunger.begin
       yield* place.setPaused(value)
+      marks.wake()
       events.publish({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
-      become({ _tag: value ? "Paused" : hungryMs === undefined && everStarted ? "Playing" : "Buffering" })
+      become({ _tag: value ? "Paused" : !hunger.isHungry() && everStarted ? "Playing" : "Buffering" })
     })
 
   const setGain = (gain: number, ramp: Duration.Input | undefined) =>
@@ -429,6 +409,7 @@ export const make = Effect.fnUntraced(function*<R>(
   return {
     name: source.name,
     durationMs,
+    untilMs: range.untilMs === Infinity ? undefined : range.untilMs,
     tags,
     gain: Effect.sync(place.gain),
     loopsLeft: Effect.sync(() => loopsLeft),
@@ -436,6 +417,8 @@ export const make = Effect.fnUntraced(function*<R>(
     changes: Stream.suspend(() => Stream.takeUntil(states.stream(), (now) => now._tag === "Ended")),
     events: Stream.suspend(() => Stream.takeUntil(events.stream(), (event) => event._tag === "Ended")),
     position: Effect.sync(positionMs),
+    reached: (position) => Effect.flatMap(Bounds.place(position), marks.reached),
+    every: (interval) => Stream.unwrap(Effect.map(Bounds.interval(interval), marks.every)),
     pause: setPaused(true),
     resume: setPaused(false),
     stop: end({ _tag: "Stopped" }),

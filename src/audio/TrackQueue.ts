@@ -94,6 +94,12 @@ export interface AddOptions<A = unknown> {
   readonly at?: number | undefined
   /** Its own level, by which that of the queue is multiplied. Default 1. */
   readonly gain?: number | undefined
+  /**
+   * Where in its source it begins, and where it ends, each time it is played; as in `TrackOptions`. What makes no sense is `Failed`
+   * with `Unsupported` when its turn comes.
+   */
+  readonly from?: Duration.Input | undefined
+  readonly until?: Duration.Input | undefined
   /** What the program knows of it: it comes back in each {@link Entry}. */
   readonly data?: A | undefined
 }
@@ -110,6 +116,8 @@ export interface Player {
     source: AudioSource<R>,
     options: {
       readonly gain?: number | undefined
+      readonly from?: Duration.Input | undefined
+      readonly until?: Duration.Input | undefined
       readonly after?: Track | undefined
       readonly crossfade?: Duration.Input | undefined
     }
@@ -211,8 +219,10 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     crossfadeMs: () => crossfadeMs,
     awaitClosed: player.awaitClosed,
     openAheadMs,
-    play: ({ gain: own, source }, after) =>
+    play: ({ from, gain: own, source, until }, after) =>
       player.play(source, {
+        from,
+        until,
         ...(gain * own === 1 ? {} : { gain: gain * own }),
         ...(after === undefined ? {} : { after, crossfade: crossfadeMs })
       }).pipe(Effect.provideContext(context))
@@ -226,9 +236,9 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   const waiting = (id: number) => line.upcoming().find((one) => one.id === id)
 
   return {
-    add: (source, { at, data, gain: own = 1 } = {}) =>
+    add: (source, { at, data, from, gain: own = 1, until } = {}) =>
       Effect.suspend(() => {
-        const item: Item<R, A> = { id: ++numbers, name: source.name, source, gain: own, data }
+        const item: Item<R, A> = { id: ++numbers, name: source.name, source, gain: own, from, until, data }
         order.expect()
         line.insert(item, at)
         return Effect.as(order.revise, entryOf(item))

@@ -59,6 +59,28 @@ describe("Bounds", () => {
       for (const said of yield* outcomes(patience, [NaN, -1, Duration.millis(-5)])) refused(said)
     }))
 
+  it.effect("take an end that is behind the start, or none", () =>
+    Effect.gen(function*() {
+      const range = (from: Duration.Input | undefined, until: Duration.Input | undefined) =>
+        Bounds.range(from, until).pipe(
+          Effect.map(({ fromMs, untilMs }) => [fromMs, untilMs] as const),
+          Effect.catch(({ reason }) => Effect.succeed(`${reason._tag}: ${reason.message}`))
+        )
+      assert.deepStrictEqual(yield* range(undefined, undefined), [0, Infinity])
+      assert.deepStrictEqual(yield* range("1 second", undefined), [1_000, Infinity])
+      assert.deepStrictEqual(yield* range(999.5, Duration.seconds(1)), [999.5, 1_000])
+      for (const from of [NaN, -1, Infinity]) refused(yield* range(from, "1 hour"))
+      for (const until of [NaN, -1, Infinity, 0, "1 second", "999 millis"] as const) {
+        refused(yield* range("1 second", until))
+      }
+    }))
+
+  it.effect("take intervals above 0", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* outcomes(Bounds.interval, [0.1, "2 seconds"] as const), [0.1, 2_000])
+      for (const said of yield* outcomes(Bounds.interval, [0, NaN, -1, Infinity])) refused(said)
+    }))
+
   it.effect("take whole numbers of things, and at least one", () =>
     Effect.gen(function*() {
       const count = (value: number) => Bounds.count(value, "a capacity")

@@ -18,9 +18,11 @@ describe("Reading", () => {
           clock: yield* Clock.Clock,
           name: "endless",
           opened: yield* open,
-          open,
+          openAgain: Effect.map(open, (again) => ({ opened: again, landedMs: 0 })),
           fromMs: 0,
           landedMs: 0,
+          untilMs: Infinity,
+          againMs: 0,
           bufferMs,
           leadMs: undefined,
           heardMs: () => undefined,
@@ -66,9 +68,11 @@ describe("Reading", () => {
           clock,
           name: "speech",
           opened,
-          open: Effect.succeed(opened),
+          openAgain: Effect.succeed({ opened, landedMs: 0 }),
           fromMs: 0,
           landedMs: 0,
+          untilMs: Infinity,
+          againMs: 0,
           bufferMs,
           leadMs,
           heardMs: () => undefined,
@@ -116,16 +120,24 @@ describe("Reading", () => {
       }
     }
 
-    const read = (opened: AudioSource.OpenSource, fromMs: number, landedMs: number, passes = 0) =>
+    const read = (
+      opened: AudioSource.OpenSource,
+      fromMs: number,
+      landedMs: number,
+      passes = 0,
+      { againMs = 0, untilMs = Infinity }: { readonly againMs?: number; readonly untilMs?: number } = {}
+    ) =>
       Effect.gen(function*() {
         let left = passes
         const reading = Reading.make({
           clock: yield* Clock.Clock,
           name: "counting",
           opened,
-          open: Effect.sync(() => counting(500, 0)),
+          openAgain: Effect.sync(() => ({ opened: counting(500, 0), landedMs: 0 })),
           fromMs,
           landedMs,
+          untilMs,
+          againMs,
           bufferMs: 300,
           leadMs: undefined,
           heardMs: () => undefined,
@@ -166,6 +178,34 @@ describe("Reading", () => {
         assert.deepStrictEqual([firstMs, values.length], [500, 0])
       }).pipe(Effect.scoped))
 
+    it.effect("ends with the sample before its end, and begins each pass at its start", () =>
+      Effect.gen(function*() {
+        const places = (fromMs: number, untilMs: number) =>
+          Array.from({ length: (untilMs - fromMs) * 48 }, (_, i) => fromMs * 48 + i)
+        let pulls = 0
+        const counted = counting(1_000, 0)
+        const opened: AudioSource.OpenPcm = {
+          ...counted,
+          pull: Effect.andThen(Effect.sync(() => void pulls++), counted.pull)
+        }
+        const one = yield* read(opened, 115, 0, 0, { againMs: 115, untilMs: 330 })
+        assert.deepStrictEqual(one.values, places(115, 330))
+        assert.strictEqual(one.reading.positionMs(), 330)
+        assert.isTrue(one.reading.isComplete())
+        // what comes behind the end is not asked for
+        assert.strictEqual(pulls, 4)
+
+        const three = yield* read(counting(500, 0), 50, 0, 2, { againMs: 115, untilMs: 330 })
+        assert.deepStrictEqual(three.values, [...places(50, 330), ...places(115, 330), ...places(115, 330)])
+        assert.strictEqual(three.reading.positionMs(), 330)
+
+        // at the end of a piece, behind the end of the source, and behind its own end
+        assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 200 })).values, places(0, 200))
+        assert.deepStrictEqual((yield* read(counting(500, 0), 0, 0, 0, { untilMs: 700 })).values, places(0, 500))
+        const behind = yield* read(counting(500, 0), 400, 0, 1, { againMs: 100, untilMs: 200 })
+        assert.deepStrictEqual([behind.firstMs, behind.values], [100, places(100, 200)])
+      }).pipe(Effect.scoped))
+
     it.effect("tells places anew in each pass", () =>
       Effect.gen(function*() {
         const { reading, values } = yield* read(counting(500, 0), 200, 0, 2)
@@ -193,9 +233,11 @@ describe("Reading", () => {
           clock: yield* Clock.Clock,
           name: "changing",
           opened: opus,
-          open: Effect.sync(() => counting(500, 0)),
+          openAgain: Effect.sync(() => ({ opened: counting(500, 0), landedMs: 0 })),
           fromMs: 0,
           landedMs: 0,
+          untilMs: Infinity,
+          againMs: 0,
           bufferMs: undefined,
           leadMs: undefined,
           heardMs: () => undefined,

@@ -1,0 +1,79 @@
+/**
+ * A queue that outlives its program: what plays, how far it was heard, and what waits are kept in a JSON file, and the next start
+ * goes on from there. Here the program is ended in the middle of a song and started again.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect, Exit, Fiber, Schedule, Schema } from "effect"
+import { AudioSource, TrackQueue, VoiceSession } from "effect-discord-voice"
+import { Emulator } from "effect-discord-voice/emulator"
+import assert from "node:assert/strict"
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+/** What it takes to make an entry again. */
+const Wish = Schema.Struct({ file: Schema.String, fromMs: Schema.Finite })
+type Wish = typeof Wish.Type
+
+const Wishes = Schema.fromJsonString(Schema.Array(Wish))
+
+const store = (queue: TrackQueue.TrackQueue<never, Wish>, path: string) =>
+  Effect.map(queue.contents, ({ current, upcoming }) => {
+    const playing = current?.entry.data
+    const wishes = [
+      ...(playing === undefined ? [] : [{ ...playing, fromMs: current?.positionMs ?? 0 }]),
+      ...upcoming.flatMap(({ data }) => data ?? [])
+    ]
+    // in one step, so that there is always a whole file
+    writeFileSync(`${path}.new`, Schema.encodeSync(Wishes)(wishes))
+    renameSync(`${path}.new`, path)
+  })
+
+const jukebox = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions, path: string, first: ReadonlyArray<Wish>) {
+  const session = yield* VoiceSession.join(where)
+  const queue = yield* TrackQueue.make<never, Wish>(session)
+  const wishes = existsSync(path) ? yield* Schema.decodeEffect(Wishes)(readFileSync(path, "utf8")) : first
+  for (const wish of wishes) {
+    const source = AudioSource.fromFile(new URL(wish.file, import.meta.url))
+    yield* queue.add(source, { from: wish.fromMs, data: wish })
+  }
+  // before the queue is gone; of a session that was lost, nothing plays any more, and what was stored last counts
+  yield* Effect.addFinalizer((exit) =>
+    Exit.isFailure(exit) && !Exit.hasInterrupts(exit) ? Effect.void : store(queue, path)
+  )
+  // and for the case that there is no time for that
+  yield* Effect.forkScoped(Effect.repeat(store(queue, path), Schedule.spaced("5 seconds")))
+  yield* queue.awaitIdle
+}, Effect.scoped)
+
+const program = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  const folder = yield* Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(tmpdir(), "restart-example-"))),
+    (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+  )
+  const path = join(folder, "queue.json")
+  const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
+  const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+  const song = { file: "song.ogg", fromMs: 0 }
+  const run = jukebox(where, path, [song, song]).pipe(Effect.provide(discord.layerVoice("bot")))
+
+  const started = yield* Effect.forkScoped(run)
+  yield* guest.awaitFrames(50)
+  yield* Fiber.interrupt(started)
+  const stored = yield* Schema.decodeEffect(Wishes)(readFileSync(path, "utf8"))
+  yield* Effect.log(stored)
+  assert.equal(stored.length, 2)
+  assert.ok((stored[0]?.fromMs ?? 0) >= 1_000)
+
+  yield* run
+  const heard = (yield* guest.heard).filter(({ silence }) => !silence)
+  const { durationMs = 0 } = yield* AudioSource.fromFile(new URL(song.file, import.meta.url)).open
+  const frames = Math.ceil(durationMs / 20)
+  yield* Effect.log(`${heard.length} packets were heard of two songs of ${frames}`)
+  // the one that was sent while the program ended may be heard twice
+  assert.ok(heard.length >= 2 * frames && heard.length <= 2 * frames + 2)
+  assert.deepEqual(yield* discord.violations, [])
+}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+
+NodeRuntime.runMain(program)

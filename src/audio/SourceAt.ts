@@ -1,0 +1,56 @@
+/**
+ * How a track opens its source, for each place at which it begins to read.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as VoiceError from "../VoiceError.ts"
+import type { OpenSource } from "./AudioSource.ts"
+import type { Landed } from "./Reading.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  /** For messages. */
+  readonly name: string
+  /** How long a source may take to open, in milliseconds. */
+  readonly limitMs: number
+  /** Nobody wants it any more, and why. */
+  readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
+}
+
+/**
+ * Opens it and goes to a place, as far as the source can by itself. Fails with `SourceFailed` where opening takes too long.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  source: Effect.Effect<OpenSource, VoiceError.VoiceError, Scope.Scope>,
+  { awaitEnd, limitMs, name }: Options
+): (fromMs: number) => Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope> => {
+  const open = Effect.raceFirst(
+    Effect.timeoutOrElse(source, {
+      duration: Duration.millis(limitMs),
+      orElse: () =>
+        VoiceError.fail(
+          new VoiceError.SourceFailed({
+            source: name,
+            kind: "Failed",
+            positionMs: 0,
+            detail: `it did not open within ${Math.round(limitMs)} ms`
+          })
+        )
+    }),
+    awaitEnd
+  )
+  return (fromMs) =>
+    Effect.flatMap(open, (opened) =>
+      fromMs === 0 || opened.seek === undefined
+        ? Effect.succeed({ opened, landedMs: 0 })
+        : Effect.map(opened.seek(fromMs), (landedMs) => ({ opened, landedMs })))
+}
