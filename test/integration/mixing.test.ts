@@ -2,8 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Emulator from "../../src/emulator/Emulator.ts"
-import * as Mixer from "../../src/Mixer.ts"
-import * as VoiceError from "../../src/VoiceError.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
@@ -492,12 +490,7 @@ describe("mixing", () => {
     Effect.gen(function*() {
       const { value } = yield* Rig.run(Effect.gen(function*() {
         yield* Rig.guest()
-        const session = yield* Rig.join("lobby").pipe(
-          Effect.updateService(Mixer.Mixer, (mixer) => ({
-            ...mixer,
-            open: () => VoiceError.fail(new VoiceError.CodecUnavailable({ codec: "libopus", detail: "there is none" }))
-          }))
-        )
+        const session = yield* Rig.withoutCodec(Rig.join("lobby"))
         const track = yield* session.play(Hearing.pcm(Hearing.music, 1_000))
         const opus = yield* session.play(AudioSource.fromFrames(yield* Hearing.encode(Hearing.music, 1_000)))
         const error = yield* Effect.flip(opus.volume(0.5))

@@ -62,7 +62,7 @@ describe("a track, and others", () => {
     Effect.gen(function*() {
       const { ends } = yield* Rig.run(Effect.gen(function*() {
         yield* Rig.guest()
-        const session = yield* Rig.join("lobby", { encoder: { bitrate: 1 } })
+        const session = yield* Rig.withoutCodec(Rig.join("lobby"))
         const opus = yield* session.play(AudioSource.fromFrames(yield* Hearing.encode(Hearing.music, 2_000)))
         const after = yield* session.play(Hearing.pcm(Hearing.music, 1_000), { after: opus })
         return { ends: [yield* opus.awaitEnd, yield* after.awaitEnd] as const }

@@ -13,7 +13,7 @@ import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as Time from "../../src/testing/Time.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
-import type { VoiceError } from "../../src/VoiceError.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as VoiceUdp from "../../src/VoiceUdp.ts"
@@ -105,6 +105,12 @@ export const join = Effect.fnUntraced(function*(channel: string, options?: Parti
   return yield* VoiceSession.join({ guildId, channelId, ...options })
 })
 
+/** A session for which nothing can be mixed. */
+export const withoutCodec = Effect.updateService(Mixer.Mixer, (mixer) => ({
+  ...mixer,
+  open: () => VoiceError.fail(new VoiceError.CodecUnavailable({ codec: "libopus", detail: "there is none" }))
+}))
+
 /** The place in a channel that the main gateway gives the bot, as a driver wants it. Kept until the scope closes. */
 export const grant = Effect.fnUntraced(function*(channel: string) {
   const discord = yield* Emulator.Emulator
@@ -148,7 +154,7 @@ export const timed = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return [value, (yield* Clock.currentTimeMillis) - from] as const
   })
 
-export const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError, R>) =>
+export const reasonOf = <A, R>(effect: Effect.Effect<A, VoiceError.VoiceError, R>) =>
   Effect.map(Effect.flip(effect), ({ reason }) => reason)
 
 export const guest = (
