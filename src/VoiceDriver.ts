@@ -3,7 +3,8 @@
  * user, session id and token are all it knows. It makes the handshake, keeps the heartbeat, sends what lies ready in a
  * frame ring and hands up what it receives. What a lost connection means is not decided here but in `VoiceSession`.
  *
- * A driver may run in another thread: `layerMessagePort` is a driver behind a `MessagePort`, `serve` its other end.
+ * A driver may run in another thread: `layerThread` is one that does. `layerMessagePort` is a driver behind a `MessagePort` of
+ * your own, `serve` its other end.
  *
  * @since 0.1.0
  */
@@ -15,6 +16,8 @@ import { makeConnection, type VoiceConnection } from "./driver/Connection.ts"
 import * as Engine from "./driver/Engine.ts"
 import type * as Line from "./driver/Line.ts"
 import * as MessagePortLine from "./driver/MessagePortLine.ts"
+import type { ThreadOptions } from "./driver/messages.ts"
+import * as Thread from "./driver/Thread.ts"
 import type * as VoiceError from "./VoiceError.ts"
 
 export {
@@ -86,6 +89,13 @@ export {
    */
   type TrackNumber
 } from "./driver/Line.ts"
+export {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  type ThreadOptions
+} from "./driver/messages.ts"
 
 /**
  * @category services
@@ -123,6 +133,41 @@ export const layer: Layer.Layer<VoiceDriver, never, Engine.Services> = Layer.eff
     }))
 )
 
+/** A driver over a line, and what opens a connection there. */
+const over = <R>(
+  line: Effect.Effect<{ readonly open: Thread.Thread["open"] }, never, R>
+): Layer.Layer<VoiceDriver, never, Exclude<R, Scope.Scope>> =>
+  Layer.effect(
+    VoiceDriver,
+    Effect.map(line, ({ open }) =>
+      VoiceDriver.of({
+        connect: (info, options = {}) => makeConnection(info, options, (emit) => open(info, options, emit))
+      }))
+  )
+
+/**
+ * A driver in a thread of its own, with all that it needs: a program that is busy there, is not heard. What is to be encoded or
+ * mixed has to be in a thread, too (`Mixer.layerThreadWith({ use: "always" })`): `Voice.layerThread` has both.
+ *
+ * The thread is started with the first connection and ends with the layer. Should it end by itself, its connections end with
+ * `ConnectionLost`, which a session answers by joining anew, attempts to connect fail with `SocketOpenFailed`, and the next one
+ * starts another thread. An option that makes no sense fails every attempt with `Unsupported`. Where no thread can be started, as
+ * in a bundle without its file, a warning says so once, and the driver works in the caller's thread. What is logged there is logged
+ * here; spans stay there. It runs in real time: where a test's clock stands still, it does not.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerThreadWith = (options: ThreadOptions): Layer.Layer<VoiceDriver> => over(Thread.make(options))
+
+/**
+ * {@link layerThreadWith} with its defaults: what `Voice.layer` has.
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerThread: Layer.Layer<VoiceDriver> = layerThreadWith({})
+
 /**
  * A driver at the other end of a `MessagePort`, where {@link serve} runs: in a worker thread, for example. Nothing crosses
  * but encoded commands and events, and the shared buffers of frame rings.
@@ -131,13 +176,7 @@ export const layer: Layer.Layer<VoiceDriver, never, Engine.Services> = Layer.eff
  * @since 0.1.0
  */
 export const layerMessagePort = (port: MessagePortLine.Port): Layer.Layer<VoiceDriver> =>
-  Layer.effect(
-    VoiceDriver,
-    Effect.map(MessagePortLine.makeClient(port), (client) =>
-      VoiceDriver.of({
-        connect: (info, options = {}) => makeConnection(info, options, (emit) => client.open(info, options, emit))
-      }))
-  )
+  over(MessagePortLine.makeClient(port))
 
 /**
  * Serves the other end of {@link layerMessagePort}, until interrupted; every connection is closed then.
