@@ -146,8 +146,8 @@ const over = <R>(
   )
 
 /**
- * A driver in a thread of its own, with all that it needs: a program that is busy there, is not heard. What is to be encoded or
- * mixed has to be in a thread, too (`Mixer.layerThreadWith({ use: "always" })`): `Voice.layerThread` has both.
+ * A driver in a thread of its own, with all that it needs, so that a program that is busy in its thread is not heard. What is
+ * encoded or mixed has to be in a thread, too (`Mixer.layerThreadWith({ use: "always" })`): `Voice.layerThread` has both.
  *
  * The thread is started with the first connection and ends with the layer. Should it end by itself, its connections end with
  * `ConnectionLost`, which a session answers by joining anew, attempts to connect fail with `SocketOpenFailed`, and the next one

@@ -71,8 +71,7 @@ export const make = (post: (message: FromDriver) => void): Helper<ToDriver> => {
   const serve = ({ logLevel, options }: Extract<ToDriver, { readonly _tag: "Begin" }>) => {
     serving = Effect.runFork(
       MessagePortLine.serve(port).pipe(
-        Effect.provide(services(options)),
-        Effect.provide(Logger.layer([loggerTo(post)])),
+        Effect.provide(Layer.provideMerge(services(options), Logger.layer([loggerTo(post)]))),
         Effect.provideService(References.MinimumLogLevel, logLevel)
       )
     )

@@ -31,7 +31,7 @@ describe("Thread", () => {
         yield* Rig.visit
         yield* Rig.settled(Rig.left)
         yield* Effect.scoped(Rig.join("lobby"))
-      }).pipe(Effect.scoped, Effect.provide(layer), Effect.provide(logged(log)))
+      }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(layer, logged(log))))
       assert.lengthOf(log, 1)
       assert.match(
         log[0] ?? "",
