@@ -106,25 +106,32 @@ const visit = Effect.fnUntraced(function*(path: string, driver: boolean) {
   return { output: child.output(), threads: child.told().filter(({ _tag }) => _tag === "Runs").length }
 })
 
+/** Twice what a test may take, in milliseconds. */
+const twoVisitsMs = 60_000
+
 describe("a bundled bot", () => {
   for (const format of ["esm", "cjs"] as const) {
-    it.live(`does the work of its threads itself where their files are not there, and says so once (${format})`, () =>
-      Effect.gen(function*() {
-        const path = yield* bundled(bot, format)
-        for (const driver of [false, true]) {
-          const { output, threads } = yield* visit(path, driver)
-          assert.strictEqual(threads, 0)
-          const names = Object.keys(workers).filter((name) => driver || name !== "driverWorker")
-          const warnings = output.split("\n").filter((line) => line.includes("WARN"))
-          assert.lengthOf(warnings, names.length, output)
-          for (const name of names) {
-            assert.isTrue(
-              warnings.some((line) => line.includes(`${name}.`) && line.includes("docs/deployment.md")),
-              output
-            )
+    it.live(
+      `does the work of its threads itself where their files are not there, and says so once (${format})`,
+      () =>
+        Effect.gen(function*() {
+          const path = yield* bundled(bot, format)
+          for (const driver of [false, true]) {
+            const { output, threads } = yield* visit(path, driver)
+            assert.strictEqual(threads, 0)
+            const names = Object.keys(workers).filter((name) => driver || name !== "driverWorker")
+            const warnings = output.split("\n").filter((line) => line.includes("WARN"))
+            assert.lengthOf(warnings, names.length, output)
+            for (const name of names) {
+              assert.isTrue(
+                warnings.some((line) => line.includes(`${name}.`) && line.includes("docs/deployment.md")),
+                output
+              )
+            }
           }
-        }
-      }).pipe(Effect.scoped, Effect.provide(Rig.floor())))
+        }).pipe(Effect.scoped, Effect.provide(Rig.floor())),
+      twoVisitsMs
+    )
 
     it.live(`has its threads where their files lie beside it (${format})`, () =>
       Effect.gen(function*() {
@@ -135,7 +142,7 @@ describe("a bundled bot", () => {
           assert.strictEqual(threads, 2)
           assert.notInclude(output, "WARN")
         }
-      }).pipe(Effect.scoped, Effect.provide(Rig.floor())))
+      }).pipe(Effect.scoped, Effect.provide(Rig.floor())), twoVisitsMs)
 
     it.live(`is made by the command for esbuild, without the optional packages (${format})`, () =>
       Effect.gen(function*() {

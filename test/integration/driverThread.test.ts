@@ -123,18 +123,22 @@ describe("a driver in a thread of its own", () => {
     }
   })
 
-  it.live("is followed by another one, where the sessions join again, and what plays goes on", () =>
-    Effect.gen(function*() {
-      const threads = yield* drivers
-      const guest = yield* Rig.guest()
-      const session = yield* Rig.join("lobby")
-      yield* session.play(Rig.source(2_000))
-      const before = (yield* guest.awaitFrames(20)).length
-      const [first] = threads
-      yield* Effect.promise(async () => first?.terminate())
-      yield* guest.awaitFrames(before + 50)
-      assert.lengthOf(threads, 2)
-    }).pipe(Effect.scoped, Effect.provide(live)))
+  it.live(
+    "is followed by another one, where the sessions join again, and what plays goes on",
+    () =>
+      Effect.gen(function*() {
+        const threads = yield* drivers
+        const guest = yield* Rig.guest()
+        const session = yield* Rig.join("lobby")
+        yield* session.play(Rig.source(2_000))
+        const before = (yield* guest.awaitFrames(20)).length
+        const [first] = threads
+        yield* Effect.promise(async () => first?.terminate())
+        yield* guest.awaitFrames(before + 50)
+        assert.lengthOf(threads, 2)
+      }).pipe(Effect.scoped, Effect.provide(live)),
+    60_000
+  )
 
   it.live("ends its connections with a reason that says why it has ended", () =>
     Effect.gen(function*() {
