@@ -23,7 +23,7 @@ const bundle = async (folder: string): Promise<void> => {
     external: ["@snazzah/davey"],
     input: {
       bot: here("bot.ts"),
-      // without these two the bot works, with a warning, in the thread of its audio
+      // without these two the bot works, with a warning, in the thread of its audio; `Voice.layerThread` has a third
       daveWorker: library("dave/daveWorker.js"),
       mixerWorker: library("mixer/mixerWorker.js")
     }

@@ -13,10 +13,10 @@ const parts = new Set([
   "discordjs-bot.ts",
   "greeter.ts",
   "make-music.ts",
+  "own-worker-entry.ts",
   "raw-connection.ts",
   "run-all.ts",
-  "tone.ts",
-  "worker-driver-entry.ts"
+  "tone.ts"
 ])
 
 const timeoutMs = 60_000

@@ -33,8 +33,12 @@ export type Voice =
   | VoiceSocket.VoiceSocket
   | VoiceUdp.VoiceUdp
 
-const over = (dave: Layer.Layer<Dave.Dave>, mixer: Layer.Layer<Mixer.Mixer>) =>
-  VoiceDriver.layer.pipe(
+const over = <R>(
+  driver: Layer.Layer<VoiceDriver.VoiceDriver, never, R>,
+  dave: Layer.Layer<Dave.Dave>,
+  mixer: Layer.Layer<Mixer.Mixer>
+) =>
+  driver.pipe(
     Layer.provideMerge(Layer.mergeAll(
       VoiceSocket.layer,
       VoiceUdp.layer,
@@ -57,7 +61,7 @@ export const layerNoDeps: Layer.Layer<
   Exclude<Voice, AudioClock.AudioClock>,
   never,
   AudioClock.AudioClock | Transport.DatagramTransport | Transport.WebSocketTransport
-> = over(Dave.layer, Mixer.layer)
+> = over(VoiceDriver.layer, Dave.layer, Mixer.layer)
 
 /**
  * Voice for Node: `ws`, `node:dgram`, the system's monotonic clock, libopus in WebAssembly, a thread for end-to-end
@@ -66,7 +70,36 @@ export const layerNoDeps: Layer.Layer<
  * @category layers
  * @since 0.1.0
  */
-export const layer: Layer.Layer<Voice> = over(Dave.layerThread, Mixer.layerThread).pipe(
+export const layer: Layer.Layer<Voice> = over(VoiceDriver.layer, Dave.layerThread, Mixer.layerThread).pipe(
+  Layer.provide(Transport.layer),
+  Layer.provideMerge(AudioClock.layer)
+)
+
+/**
+ * The same for programs whose own work keeps them busy for longer than some milliseconds: connections, encryption and the beat are
+ * in a thread of their own (`VoiceDriver.layerThread`), and every mix is made in one (`Mixer.layerThreadWith`). What has been read
+ * ahead of a track goes on meanwhile.
+ *
+ * ```ts
+ * import { Mixer, Voice, VoiceDriver } from "effect-discord-voice"
+ * import { Layer } from "effect"
+ *
+ * // another driver or mixer takes the place of those in it, whose threads are not started then
+ * const VoiceLive = Layer.mergeAll(
+ *   Voice.layerThread,
+ *   VoiceDriver.layerThreadWith({ dave: "disabled" }),
+ *   Mixer.layerThreadWith({ use: "always", threads: 1 })
+ * )
+ * ```
+ *
+ * @category layers
+ * @since 0.1.0
+ */
+export const layerThread: Layer.Layer<Voice> = over(
+  VoiceDriver.layerThread,
+  Dave.layerThread,
+  Mixer.layerThreadWith({ use: "always" })
+).pipe(
   Layer.provide(Transport.layer),
   Layer.provideMerge(AudioClock.layer)
 )

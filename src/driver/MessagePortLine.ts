@@ -99,17 +99,18 @@ interface Opening {
 }
 
 /**
- * The session's end.
+ * The session's end. `stoppedDetail` says what has happened where the other end has stopped; then nothing can be opened until it
+ * serves again, or `renew` says that another one will.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const makeClient = Effect.fnUntraced(function*(port: Port) {
+export const makeClient = Effect.fnUntraced(function*(port: Port, stoppedDetail: string = driverStopped) {
   const openings = new Map<number, Opening>()
   let lastId = 0
 
   let stopped = false
-  const onStop = (detail = driverStopped): void => {
+  const onStop = (detail = stoppedDetail): void => {
     stopped = true
     for (const { closed, emit, endpoint, opened } of openings.values()) {
       Deferred.doneUnsafe(opened, Exit.fail(unreachable(endpoint, detail)))
@@ -143,7 +144,7 @@ export const makeClient = Effect.fnUntraced(function*(port: Port) {
   yield* listen(port, "close", () => onStop())
   yield* listen(port, "exit", () => onStop())
   yield* listen(port, "error", (error) => {
-    onStop(`${driverStopped}: ${error instanceof Error ? error.message : String(error)}`)
+    onStop(`${stoppedDetail}: ${error instanceof Error ? error.message : String(error)}`)
   })
   const post = (message: typeof Downward.Type) => port.postMessage(encodeDownward(message))
 
@@ -152,7 +153,7 @@ export const makeClient = Effect.fnUntraced(function*(port: Port) {
     options: Line.ConnectOptions,
     emit: (event: Line.Event) => void
   ): Effect.fn.Return<Engine.Engine, VoiceError.VoiceError, Scope.Scope> {
-    if (stopped) return yield* unreachable(info.endpoint, driverStopped)
+    if (stopped) return yield* unreachable(info.endpoint, stoppedDetail)
     const id = ++lastId
     const opening: Opening = {
       endpoint: info.endpoint,
@@ -185,7 +186,12 @@ export const makeClient = Effect.fnUntraced(function*(port: Port) {
     })
     return { established, command: (command) => post({ _tag: "Command", id, command }) }
   })
-  return { open }
+  return {
+    open,
+    renew: (): void => {
+      stopped = false
+    }
+  }
 })
 
 /**

@@ -137,7 +137,12 @@ export const start = <To, From>(options: Options<To, From>): HelperThread<To> =>
     next.unref()
     worker = next
     const deadlineMs = options.deadlineMs ?? defaultDeadlineMs
-    deadline = setTimeout(() => workHere(`it has not started within ${deadlineMs} ms`), deadlineMs)
+    deadline = setTimeout(() => {
+      // while this thread was busy it may have said that it has
+      setImmediate(() => {
+        if (held !== undefined && isCurrent()) workHere(`it has not started within ${deadlineMs} ms`)
+      })
+    }, deadlineMs)
     deadline.unref()
   } catch (cause) {
     workHere(startDetail(cause))

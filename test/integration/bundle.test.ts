@@ -16,6 +16,7 @@ const file = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
 const bot = { bot: file("bundle/bot.ts") }
 const workers = {
+  driverWorker: file("../../src/driver/driverWorker.ts"),
   daveWorker: file("../../src/dave/daveWorker.ts"),
   mixerWorker: file("../../src/mixer/mixerWorker.ts")
 }
@@ -81,10 +82,11 @@ const bundledByEsbuild = Effect.fnUntraced(function*(format: "esm" | "cjs") {
 })
 
 /** The bot is heard in a channel that demands encryption, and hears; gives what it told and wrote. */
-const visit = Effect.fnUntraced(function*(path: string) {
+const visit = Effect.fnUntraced(function*(path: string, driver: boolean) {
   const discord = yield* Emulator.Emulator
   const { token } = yield* discord.user("bot")
-  const where: Place = {
+  const where: Place & { readonly driver: boolean } = {
+    driver,
     url: discord.urls.gateway,
     token: Redacted.value(token),
     guildId: yield* discord.guild("guild"),
@@ -104,32 +106,47 @@ const visit = Effect.fnUntraced(function*(path: string) {
   return { output: child.output(), threads: child.told().filter(({ _tag }) => _tag === "Runs").length }
 })
 
+/** Twice what a test may take, in milliseconds. */
+const twoVisitsMs = 60_000
+
 describe("a bundled bot", () => {
   for (const format of ["esm", "cjs"] as const) {
-    it.live(`does the work of its threads itself where their files are not there, and says so once (${format})`, () =>
-      Effect.gen(function*() {
-        const { output, threads } = yield* visit(yield* bundled(bot, format))
-        assert.strictEqual(threads, 0)
-        const warnings = output.split("\n").filter((line) => line.includes("WARN"))
-        assert.lengthOf(warnings, 2, output)
-        for (const name of Object.keys(workers)) {
-          assert.isTrue(
-            warnings.some((line) => line.includes(`${name}.`) && line.includes("docs/deployment.md")),
-            output
-          )
-        }
-      }).pipe(Effect.scoped, Effect.provide(Rig.floor())))
+    it.live(
+      `does the work of its threads itself where their files are not there, and says so once (${format})`,
+      () =>
+        Effect.gen(function*() {
+          const path = yield* bundled(bot, format)
+          for (const driver of [false, true]) {
+            const { output, threads } = yield* visit(path, driver)
+            assert.strictEqual(threads, 0)
+            const names = Object.keys(workers).filter((name) => driver || name !== "driverWorker")
+            const warnings = output.split("\n").filter((line) => line.includes("WARN"))
+            assert.lengthOf(warnings, names.length, output)
+            for (const name of names) {
+              assert.isTrue(
+                warnings.some((line) => line.includes(`${name}.`) && line.includes("docs/deployment.md")),
+                output
+              )
+            }
+          }
+        }).pipe(Effect.scoped, Effect.provide(Rig.floor())),
+      twoVisitsMs
+    )
 
     it.live(`has its threads where their files lie beside it (${format})`, () =>
       Effect.gen(function*() {
-        const { output, threads } = yield* visit(yield* bundled({ ...bot, ...workers }, format))
-        assert.strictEqual(threads, 2)
-        assert.notInclude(output, "WARN")
-      }).pipe(Effect.scoped, Effect.provide(Rig.floor())))
+        const path = yield* bundled({ ...bot, ...workers }, format)
+        for (const driver of [false, true]) {
+          const { output, threads } = yield* visit(path, driver)
+          // that of the groups is the driver's, where that is in one
+          assert.strictEqual(threads, 2)
+          assert.notInclude(output, "WARN")
+        }
+      }).pipe(Effect.scoped, Effect.provide(Rig.floor())), twoVisitsMs)
 
     it.live(`is made by the command for esbuild, without the optional packages (${format})`, () =>
       Effect.gen(function*() {
-        const { output, threads } = yield* visit(yield* bundledByEsbuild(format))
+        const { output, threads } = yield* visit(yield* bundledByEsbuild(format), true)
         assert.strictEqual(threads, 2)
         assert.notInclude(output, "WARN")
       }).pipe(Effect.scoped, Effect.provide(Rig.floor())))

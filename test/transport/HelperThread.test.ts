@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads"
 import { vi } from "vitest"
 import * as HelperThread from "../../src/transport/HelperThread.ts"
 import { echo } from "./helper.ts"
@@ -86,6 +87,25 @@ describe("HelperThread", () => {
       thread.post("a")
       yield* until(2)
       assert.deepStrictEqual(log, ["unavailable: it has not started within 300 ms", "a"])
+    }).pipe(Effect.scoped))
+
+  it.live("waits for what it has said while this thread was busy", () =>
+    Effect.gen(function*() {
+      const signal = new BroadcastChannel("started")
+      yield* Effect.addFinalizer(() => Effect.sync(() => signal.close()))
+      const file = script(
+        `import { BroadcastChannel, parentPort } from "node:worker_threads"
+        parentPort.on("message", (message) => parentPort.postMessage(message))
+        parentPort.postMessage("effect-discord-voice: started")
+        new BroadcastChannel("started").postMessage(1)`
+      )
+      const { log, thread, until } = yield* start(file, { deadlineMs: 1 })
+      thread.post("a")
+      // it takes these, too, which the types of Node do not know
+      const port = signal as unknown as MessagePort
+      while (receiveMessageOnPort(port) === undefined);
+      yield* until(1)
+      assert.deepStrictEqual(log, ["a"])
     }).pipe(Effect.scoped))
 
   it.live("tells why it has ended, there and here", () =>

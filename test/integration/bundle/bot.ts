@@ -1,6 +1,6 @@
 /**
  * A bot that is bundled. It joins, plays a tone that has to be mixed, in a thread if there can be one, listens, and tells of each
- * thread that runs.
+ * thread that runs. With `driver` it drives in one, too.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Layer, Redacted, Stream } from "effect"
@@ -13,7 +13,7 @@ import * as VoiceSession from "../../../src/VoiceSession.ts"
 import { args, tell } from "../../interop/script.ts"
 import type { Place } from "../process/bot.ts"
 
-const { channelId, guildId, token, url } = args<Place>()
+const { channelId, driver, guildId, token, url } = args<Place & { readonly driver: boolean }>()
 
 process.on("worker", (worker) => worker.once("message", () => tell({ _tag: "Runs", thread: worker.threadId })))
 
@@ -33,7 +33,7 @@ const bot = Effect.gen(function*() {
 }).pipe(
   Effect.scoped,
   Effect.provide([
-    Voice.layer,
+    driver ? Voice.layerThread : Voice.layer,
     Mixer.layerThreadWith({ use: "always", threads: 1 }),
     Gateway.layer({ token: Redacted.make(token), url }).pipe(Layer.provide(Transport.layerWebSocket))
   ])

@@ -1,5 +1,6 @@
 /**
- * What the worker of `worker-driver.ts` runs: the driver, for whoever is at the other end of its port.
+ * What the worker of `own-worker.ts` runs: a driver of services that are chosen here, for whoever is at the other end of its
+ * port.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
@@ -7,7 +8,7 @@ import { Voice, VoiceDriver } from "effect-discord-voice"
 import { parentPort } from "node:worker_threads"
 
 const program = parentPort === null
-  ? Effect.die(new Error("This file is the entry of a worker: run worker-driver.ts."))
+  ? Effect.die(new Error("This file is the entry of a worker: run own-worker.ts."))
   : VoiceDriver.serve(parentPort)
 
 NodeRuntime.runMain(program.pipe(Effect.provide(Voice.layer)))

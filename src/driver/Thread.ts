@@ -1,0 +1,141 @@
+/**
+ * This side of a driver in a thread of its own (`driverWorker.ts`). The thread is started with the first connection, and another
+ * one with the next connection after it has ended. Where it cannot be started, the driver works in this thread, over the same
+ * line.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as References from "effect/References"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { EventEmitter } from "node:events"
+import { fromSchema } from "../protocol/internal/PayloadError.ts"
+import * as HelperThread from "../transport/HelperThread.ts"
+import * as VoiceError from "../VoiceError.ts"
+import type * as Engine from "./Engine.ts"
+import type * as Line from "./Line.ts"
+import * as MessagePortLine from "./MessagePortLine.ts"
+import { type FromDriver, ThreadOptions, type ToDriver } from "./messages.ts"
+import * as Served from "./Served.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Thread {
+  /** As `MessagePortLine.makeClient` has it. Fails with `Unsupported` for an option of the thread that makes no sense. */
+  readonly open: (
+    info: Line.ConnectionInfo,
+    options: Line.ConnectOptions,
+    emit: (event: Line.Event) => void
+  ) => Effect.Effect<Engine.Engine, VoiceError.VoiceError, Scope.Scope>
+}
+
+const ended = "the driver's thread has ended"
+
+const checkOptions = Schema.encodeUnknownResult(ThreadOptions)
+
+/**
+ * It ends with the scope, and so do the connections that are left. `url` is the thread's file, by default the one beside this.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: URL): Effect.fn.Return<
+  Thread,
+  never,
+  Scope.Scope
+> {
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const logLevel = yield* References.MinimumLogLevel
+  const checked = checkOptions(options)
+  const events = new EventEmitter()
+  let thread: HelperThread.HelperThread<ToDriver> | undefined
+  let connections = 0
+  let isClosed = false
+  let isTold = false
+
+  const client = yield* MessagePortLine.makeClient({
+    postMessage: (message) => thread?.post({ _tag: "Line", message }),
+    on: (event, listener) => events.on(event, listener),
+    off: (event, listener) => events.off(event, listener)
+  }, ended)
+
+  const onEnd = (detail: string): void => {
+    thread = undefined
+    events.emit("error", new Error(detail))
+  }
+
+  const onUnavailable = (detail: string): void => {
+    if (isTold) return
+    isTold = true
+    fork(Effect.logWarning(
+      `The driver's thread cannot be started: ${detail}. The driver works in the thread of the program instead, where work ` +
+        "that keeps it busy is heard."
+    ))
+  }
+
+  const start = (plain: ThreadOptions): void => {
+    if (thread !== undefined || isClosed) return
+    const next = HelperThread.start<ToDriver, FromDriver>({
+      name: "effect-discord-voice driver",
+      url: url ?? HelperThread.fileBeside(import.meta.url, "driverWorker"),
+      here: Served.make,
+      onMessage: (message) => {
+        switch (message._tag) {
+          case "Line":
+            return void events.emit("message", message.message)
+          case "Log":
+            return void fork(Effect.logWithLevel(message.level)(message.text))
+          case "Died":
+            void next.close()
+            return onEnd(message.detail)
+        }
+      },
+      onEnded: onEnd,
+      onUnavailable
+    })
+    thread = next
+    client.renew()
+    next.post({ _tag: "Begin", options: plain, logLevel })
+  }
+
+  /** A program waits for its connections, and ends without waiting for an idle thread. */
+  const hold = (): void => thread?.hold(connections > 0)
+
+  const need = (plain: ThreadOptions) =>
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        connections++
+        start(plain)
+        hold()
+      }),
+      () =>
+        Effect.sync(() => {
+          connections--
+          hold()
+        })
+    )
+
+  yield* Effect.addFinalizer(() =>
+    Effect.promise(async () => {
+      isClosed = true
+      const former = thread
+      onEnd("its layer is closed")
+      await former?.close()
+    })
+  )
+
+  return {
+    open: (info, connectOptions, emit) =>
+      Effect.suspend(() => {
+        if (Result.isSuccess(checked)) {
+          return Effect.andThen(need(checked.success), client.open(info, connectOptions, emit))
+        }
+        const { detail } = fromSchema(checked.failure, undefined)
+        return VoiceError.fail(new VoiceError.Unsupported({ feature: "An option of the driver's thread", detail }))
+      })
+  }
+})

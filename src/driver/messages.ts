@@ -1,0 +1,60 @@
+/**
+ * What crosses between `Thread.ts` and the driver that works for it.
+ *
+ * @since 0.1.0
+ */
+import type * as LogLevel from "effect/LogLevel"
+import * as Schema from "effect/Schema"
+import { EncryptionMode } from "../protocol/EncryptionMode.ts"
+
+/**
+ * What the driver in the thread is made of. It is sent there, so that it is plain data.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const ThreadOptions = Schema.Struct({
+  /** Options of `Transport.layerWebSocketWith`. */
+  webSocket: Schema.optional(Schema.Struct({
+    ca: Schema.optional(Schema.Union([Schema.String, Schema.Array(Schema.String)]))
+  })),
+  /** Options of `Transport.layerDatagramWith`. */
+  datagram: Schema.optional(Schema.Struct({
+    receiveBufferBytes: Schema.optional(Schema.Int.pipe(Schema.check(Schema.isGreaterThan(0))))
+  })),
+  /** Options of `VoiceCrypto.layerWith`. */
+  crypto: Schema.optional(Schema.Struct({
+    preference: Schema.optional(Schema.Array(EncryptionMode))
+  })),
+  /**
+   * Where the groups of end-to-end encrypted calls are kept: in one more thread (`Dave.layerThread`), in that of the driver
+   * (`Dave.layer`), or nowhere (`Dave.layerDisabled`). Default "thread".
+   */
+  dave: Schema.optional(Schema.Literals(["thread", "driver", "disabled"]))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ThreadOptions = typeof ThreadOptions.Type
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type ToDriver =
+  /** Always the first. */
+  | { readonly _tag: "Begin"; readonly options: ThreadOptions; readonly logLevel: LogLevel.LogLevel }
+  /** A message of `MessagePortLine`, in both directions. */
+  | { readonly _tag: "Line"; readonly message: unknown }
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type FromDriver =
+  | { readonly _tag: "Line"; readonly message: unknown }
+  | { readonly _tag: "Log"; readonly level: LogLevel.Severity; readonly text: string }
+  /** The driver has ended by itself. */
+  | { readonly _tag: "Died"; readonly detail: string }

@@ -1,0 +1,50 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { FromDriver, ThreadOptions } from "../../src/driver/messages.ts"
+import * as Served from "../../src/driver/Served.ts"
+import * as Rig from "../integration/rig.ts"
+
+/** A driver, what it says, and a wait until it has said so much. */
+const served = (options: ThreadOptions = {}) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const said: Array<FromDriver> = []
+        const driver = Served.make((message) => void said.push(message))
+        driver.receive({ _tag: "Begin", options, logLevel: "Warn" })
+        return { driver, said }
+      }),
+      ({ driver }) => Effect.sync(driver.close)
+    ),
+    ({ driver, said }) => ({
+      driver,
+      said,
+      until: (count: number) => Rig.settled(Effect.sync(() => assert.isAtLeast(said.length, count)))
+    })
+  )
+
+describe("Served", () => {
+  it.live("takes what comes before its services are made, and passes on what is logged", () =>
+    Effect.gen(function*() {
+      const { driver, said, until } = yield* served({ dave: "disabled" })
+      driver.receive({ _tag: "Line", message: "early" })
+      yield* until(2)
+      driver.receive({ _tag: "Line", message: { _tag: "Close", id: 7 } })
+      yield* until(3)
+      assert.deepStrictEqual(said, [
+        { _tag: "Line", message: { _tag: "Serving" } },
+        { _tag: "Log", level: "Warn", text: "a message on the driver line could not be decoded" },
+        { _tag: "Line", message: { _tag: "Closed", id: 7 } }
+      ])
+    }).pipe(Effect.scoped))
+
+  it.live("says why it has died", () =>
+    Effect.gen(function*() {
+      const { said, until } = yield* served(JSON.parse("{ \"crypto\": { \"preference\": 7 } }"))
+      yield* until(1)
+      assert.lengthOf(said, 1)
+      const [last] = said
+      assert(last?._tag === "Died")
+      assert.include(last.detail, "not a function")
+    }).pipe(Effect.scoped))
+})
