@@ -50,7 +50,7 @@ export interface OpusFrame {
 export type Tags = Readonly<Record<string, string>>
 
 interface OpenBase {
-  /** Milliseconds, where it is known before the end. */
+  /** Milliseconds of the source, where they are known before the end. */
   readonly durationMs: number | undefined
   readonly tags: Tags
   /**
@@ -58,6 +58,8 @@ interface OpenBase {
    * Gives where that begins: at the place itself for PCM, and at the frame that holds it for Opus.
    */
   readonly seek?: ((positionMs: number) => Effect.Effect<number, VoiceError.VoiceError>) | undefined
+  /** Milliseconds of the source in one that is given, where a filter has changed its speed. Default 1. */
+  readonly speed?: number | undefined
   /**
    * It has no end and comes as it happens: what is not taken in time is lost, and there is nothing to read ahead. Default
    * false.
@@ -330,8 +332,9 @@ export const decoded = <R>(source: AudioSource<R>): AudioSource<R | OpusDecoder>
 /**
  * A source whose samples go through a filter: an equalizer, an echo, another pitch. `make` is called for each opening, and after each
  * seek, so that a filter may keep what it has heard. It gets some 100 ms of samples at most (48 kHz, left and right in turn, 1.0
- * at full scale), which are its own, and gives as many; one that gives more or fewer changes the speed, and then positions and durations are
- * those of what it gives and of what it gets. What it throws is `Failed`. Opus is decoded for it, and no longer passed through.
+ * at full scale), which are its own, and gives as many; one that gives more or fewer has to say so by `speed`, so that positions,
+ * durations and seeks stay those of the source. What it throws is `Failed`. Opus is decoded for it, and no longer passed through.
+ * Opening fails with `Unsupported` for a speed that is no number above 0.
  *
  * @example
  * ```ts
@@ -343,12 +346,16 @@ export const decoded = <R>(source: AudioSource<R>): AudioSource<R | OpusDecoder>
  * @category combinators
  * @since 0.1.0
  */
-export const mapPcm = <R>(source: AudioSource<R>, make: () => Filter.Filter): AudioSource<R | OpusDecoder> => ({
+export const mapPcm = <R>(
+  source: AudioSource<R>,
+  make: () => Filter.Filter,
+  options?: Filter.FilterOptions
+): AudioSource<R | OpusDecoder> => ({
   name: source.name,
-  open: Effect.map(
-    Effect.flatMap(source.open, Filter.decoded),
-    (opened) => Filter.map(source.name, opened, make)
-  )
+  open: Effect.gen(function*() {
+    const speed = yield* Bounds.speed(options?.speed ?? 1)
+    return Filter.map(source.name, yield* Filter.decoded(yield* source.open), make, speed)
+  })
 })
 
 /**
