@@ -73,6 +73,8 @@ export const open = (
     readonly hint?: string | undefined
     /** To end well and say something, but to give nothing, is a failure. */
     readonly isSilenceFailure?: boolean | undefined
+    /** Told the end of its standard error when it has ended. */
+    readonly onSaid?: ((text: string) => void) | undefined
   }
 ): Effect.Effect<ByteSource.ByteSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -114,6 +116,7 @@ export const open = (
 
     const finish = Effect.gen(function*() {
       yield* awaitExit
+      options?.onSaid?.(stderr)
       if (inputFailure !== undefined) return yield* inputFailure
       const { code, signal } = exit ?? { code: null, signal: null }
       const said = ByteSource.withoutSecrets(tailOf(stderr))
