@@ -91,6 +91,8 @@ export const open = (
     child.stderr.on("error", () =>
       undefined)
     child.stdout.on("error", () => undefined)
+    // node throws away what an ended process has left in a stream that nobody listens to
+    child.stdout.on("readable", () => undefined)
 
     let exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
     let onExit: (() => void) | undefined
@@ -176,6 +178,7 @@ const isRunning = (child: Child): boolean => child.exitCode === null && child.si
 /** Asks it to end, then makes it, and waits until it is gone and both outputs are closed. */
 const stop = (child: Child, killAfterMs: number): Effect.Effect<void> =>
   Effect.callback((resume) => {
+    child.stdout.removeAllListeners("readable")
     child.stdout.resume()
     child.stderr.resume()
     if (!isRunning(child)) {
