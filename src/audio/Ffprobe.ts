@@ -51,7 +51,7 @@ export interface Inquiry {
 const timeoutMs = 10_000
 
 /** How long the first sound waits for what is said of it, in milliseconds: both come at about the same time. */
-const graceMs = 100
+const graceMs = 250
 
 /** How long to wait where there is no sound either. */
 const patienceMs = 2_000
@@ -89,12 +89,13 @@ const addTags = (into: Tags.MutableTags, tags: Readonly<Record<string, unknown>>
   for (const [key, value] of Object.entries(tags)) {
     const name = key.toLowerCase()
     const known = Object.hasOwn(names, name) ? names[name] : name
-    if (known !== undefined && typeof value === "string") Tags.add(into, known, value)
+    // "und" is a language that nobody has said
+    if (known !== undefined && typeof value === "string" && value !== "und") Tags.add(into, known, value)
   }
 }
 
 const millis = (seconds: string | undefined): number | undefined => {
-  const ms = Number(seconds ?? "NaN") * 1000
+  const ms = Math.round(Number(seconds ?? "NaN") * 1_000_000) / 1000
   return Number.isFinite(ms) && ms > 0 ? ms : undefined
 }
 

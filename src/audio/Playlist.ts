@@ -39,6 +39,9 @@ export type Playlist =
  */
 export const maxBytes = 65_536
 
+/** More are not looked at. */
+const maxEntries = 1_000
+
 /** A longer line is no address. */
 const maxLocation = 4_096
 
@@ -84,9 +87,12 @@ const m3u = (lines: ReadonlyArray<string>): ReadonlyArray<Entry> => {
   const entries: Array<Entry> = []
   let title: string | undefined
   for (const line of lines) {
-    const info = /^#EXTINF:(.*)$/i.exec(line)?.[1]
-    if (info !== undefined) title = titleOf(info)
-    if (line.startsWith("#")) continue
+    if (entries.length >= maxEntries) break
+    if (line.startsWith("#")) {
+      const info = /^#EXTINF:(.*)$/i.exec(line)?.[1]
+      if (info !== undefined) title = titleOf(info)
+      continue
+    }
     if (line.length <= maxLocation) entries.push({ location: line, title })
     title = undefined
   }
@@ -97,6 +103,7 @@ const pls = (lines: ReadonlyArray<string>): ReadonlyArray<Entry> => {
   const files = new Map<number, string>()
   const titles = new Map<number, string>()
   for (const line of lines) {
+    if (files.size >= maxEntries) break
     const [, key = "", number = "", value = ""] = /^(file|title)(\d{1,9})\s*=\s*(.*)$/i.exec(line) ?? []
     const into = key.toLowerCase() === "file" ? files : titles
     if (value !== "" && value.length <= maxLocation && !into.has(Number(number))) into.set(Number(number), value)
@@ -107,7 +114,7 @@ const pls = (lines: ReadonlyArray<string>): ReadonlyArray<Entry> => {
 }
 
 /**
- * The entries of a playlist, in its order; none of what is none. Of more than {@link maxBytes} the whole lines of the first ones
+ * The entries of a playlist, in its order, a thousand at most; none of what is none. Of more than {@link maxBytes} the whole lines of the first ones
  * count.
  *
  * @category codecs

@@ -67,6 +67,7 @@ describe("a playlist", () => {
     assert.strictEqual(entries.length, Math.floor(Playlist.maxBytes / Buffer.byteLength(`${line}\n`)))
     assert.isTrue(entries.every(({ location }) => location === line))
     assert.deepStrictEqual(parsed("x".repeat(Playlist.maxBytes + 1)).entries, [])
+    assert.strictEqual(places("x\n".repeat(2_000)).length, 1_000)
     // no address is that long
     assert.deepStrictEqual(places(`${"x".repeat(5_000)}\ny`), ["y"])
   })
