@@ -215,13 +215,11 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
  * length. Where the server has ranges, it can be sought in. A station is joined again by the same schedule, and goes on with what
  * it sends then. The name is the last part of the path by default.
  *
- * Where a playlist stands there (M3U, PLS), its first entry of http or https that can be opened is played. All of them are tried,
- * and again by `reconnect`; the headers of the options go with them, those that hold secrets to the same place only. HLS is played by
- * ffmpeg.
+ * Of a playlist there (M3U, PLS), the first entry of http or https that can be opened is played; all are tried, and again by
+ * `reconnect`. Headers go with them, those that hold secrets to the same place only. HLS is played by ffmpeg.
  *
  * Fails like {@link fromFile}, and with `NotFound` for 404 and 410, `Unreadable` for 401 and 403, and `Failed` for other answers,
- * when the schedule has ended, and when the content has changed; and with `Empty`, `Unsupported`, or the failure of an entry for a
- * playlist of which nothing can be opened.
+ * when the schedule has ended, and when the content has changed; for a playlist also with `Empty`, or as an entry of it does.
  *
  * @category constructors
  * @since 0.1.0

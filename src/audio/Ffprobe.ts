@@ -169,7 +169,7 @@ export const make = (question: Question | undefined): Inquiry => {
     Effect.succeed(nothing) :
     Effect.suspend(() =>
       facts !== undefined ? Effect.succeed(facts) : Effect.scoped(answer(question)).pipe(
-        Effect.catch(() => Effect.succeed(nothing)),
+        Effect.orElseSucceed(() => nothing),
         Effect.tap((found) =>
           Effect.sync(() => {
             facts = found

@@ -179,7 +179,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       const bytes = yield* connect({ ...place, url, headers: headersTo(url, place), opening: once })
       const playlist = Playlist.parse(yield* readAll(bytes))
       return playlist.kind === "HLS" && !playlist.hasVariants && !playlist.isEnded
-    }).pipe(Effect.scoped, Effect.catch(() => Effect.succeed(false)))
+    }).pipe(Effect.scoped, Effect.orElseSucceed(() => false))
 
   const openHls = (playlist: Extract<Playlist.Playlist, { readonly kind: "HLS" }>, base: URL, place: Place) =>
     Effect.gen(function*() {

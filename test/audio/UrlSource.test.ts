@@ -215,8 +215,19 @@ describe("fromUrl of a playlist", () => {
 const pieces = (): Record<string, Page> => {
   const folder = mkdtempSync(join(tmpdir(), "hls-"))
   const { status, stderr } = spawnSync(ffmpeg, [
-    ...["-v", "error", "-i", fileURLToPath(new URL("files/chirp.flac", import.meta.url))],
-    ...["-c:a", "aac", "-f", "hls", "-hls_time", "0.4", "-hls_list_size", "0", join(folder, "song.m3u8")]
+    "-v",
+    "error",
+    "-i",
+    fileURLToPath(new URL("files/chirp.flac", import.meta.url)),
+    "-c:a",
+    "aac",
+    "-f",
+    "hls",
+    "-hls_time",
+    "0.4",
+    "-hls_list_size",
+    "0",
+    join(folder, "song.m3u8")
   ])
   assert.strictEqual(status, 0, stderr.toString())
   const pages = Object.fromEntries(

@@ -1,6 +1,6 @@
 /** Filters that change the speed: all times of a track are those of its source, and what is timed is timed by what is heard. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Layer, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as TrackQueue from "../../src/audio/TrackQueue.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
@@ -25,7 +25,7 @@ const inSession = <A>(
     yield* Effect.sleep("1 second")
     yield* Rig.blameless
     return { result, sound: yield* Hearing.decode(yield* guest.heard) }
-  })).pipe(Effect.provide(OpusDecoder.layer), Effect.provide(Rig.memory()))
+  })).pipe(Effect.provide(Layer.merge(OpusDecoder.layer, Rig.memory())))
 
 describe("a track at another speed", () => {
   for (const seekable of [true, false]) {
