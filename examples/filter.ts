@@ -1,5 +1,6 @@
 /**
- * A song as if it came through a wall: a filter that a program writes itself, on an Opus file, in an emulated Discord.
+ * A song as if it came through a wall, and one that is played twice as fast: filters that a program writes itself, on an Opus file,
+ * in an emulated Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect } from "effect"
@@ -18,6 +19,16 @@ const throughAWall = (cutoff: number) => () => {
     })
 }
 
+/** Every other sample, in half of the time, and an octave higher. */
+const faster = () => {
+  let first = 0
+  return (samples: Float32Array) => {
+    const from = first
+    first = (first + samples.length / 2) % 2
+    return samples.filter((_, i) => ((i >> 1) + from) % 2 === 0)
+  }
+}
+
 const play = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const session = yield* VoiceSession.join({
@@ -29,6 +40,12 @@ const play = Effect.gen(function*() {
   const end = yield* track.awaitEnd
   yield* Effect.log(`${track.name}: ${end._tag}, ${(yield* track.metrics).sent} frames`)
   assert.equal(end._tag, "Finished")
+
+  const hurried = yield* session.play(AudioSource.mapPcm(song, faster, { speed: 2 }))
+  assert.deepEqual([hurried.speed, hurried.durationMs], [2, track.durationMs])
+  yield* hurried.seek("1 second")
+  yield* hurried.awaitEnd
+  yield* Effect.log(`${hurried.name}, twice as fast: at ${Math.round(yield* hurried.position)} ms`)
 }).pipe(Effect.scoped)
 
 const program = Effect.gen(function*() {

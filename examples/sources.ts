@@ -1,5 +1,5 @@
 /**
- * Opens sources of every kind and says what they are, without playing them: a file, bytes, a stream, a URL, a program, raw PCM
+ * Opens sources of every kind and says what they are, without playing them: a file, bytes, a stream, a URL, a playlist, a program, raw PCM
  * of a text-to-speech service, a tone, and one that is live.
  */
 import { NodeRuntime } from "@effect/platform-node"
@@ -32,12 +32,14 @@ const describe = Effect.fnUntraced(function*<R>(source: AudioSource.AudioSource<
   return heardMs
 }, Effect.scoped)
 
-/** A server with a song that drops the first connection in the middle of it. */
+/** A server with a playlist, and a song that drops the first connection in the middle of it. */
 const server = Effect.acquireRelease(
-  Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
+  Effect.callback<{ readonly url: string; readonly playlist: string; readonly close: () => void }>((resume) => {
     const song = readFileSync("song.ogg")
     let requests = 0
     const http = Http.createServer((request, response) => {
+      if (request.url === "/radio.m3u") return response.end("#EXTM3U\ngone.ogg\n#EXTINF:-1,The radio\nsong.ogg\n")
+      if (request.url !== "/song.ogg") return response.writeHead(404).end()
       const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0)
       response.writeHead(206, {
         etag: "\"a-song\"",
@@ -50,7 +52,8 @@ const server = Effect.acquireRelease(
     http.listen(0, "127.0.0.1", () => {
       const address = http.address()
       const port = typeof address === "object" ? address?.port : 0
-      resume(Effect.succeed({ url: `http://127.0.0.1:${port}/song.ogg`, close: () => http.close() }))
+      const at = `http://127.0.0.1:${port}`
+      resume(Effect.succeed({ url: `${at}/song.ogg`, playlist: `${at}/radio.m3u`, close: () => http.close() }))
     })
   }),
   ({ close }) => Effect.sync(close)
@@ -64,7 +67,7 @@ const spoken = Stream.range(0, 9).pipe(
 )
 
 const program = Effect.gen(function*() {
-  const { url } = yield* server
+  const { playlist, url } = yield* server
 
   const file = AudioSource.fromFile("song.ogg")
   const bytes = AudioSource.fromBytes(readFileSync("song.ogg"), { name: "song" })
@@ -74,6 +77,8 @@ const program = Effect.gen(function*() {
     reconnect: Schedule.spaced("100 millis").pipe(Schedule.upTo({ times: 5 })),
     stallTimeout: "5 seconds"
   })
+
+  const station = AudioSource.fromUrl(playlist)
 
   const made = AudioSource.fromProcess({
     command: process.execPath,
@@ -87,7 +92,7 @@ const program = Effect.gen(function*() {
   const speech = AudioSource.fromPcm(spoken, { rate: 24_000, channels: 1, name: "speech" })
   const radio = AudioSource.live(speech, { buffer: "500 millis" })
 
-  for (const source of [file, bytes, stream, remote, made, beep, pause, speech, radio]) {
+  for (const source of [file, bytes, stream, remote, station, made, beep, pause, speech, radio]) {
     assert.ok((yield* describe(source)) >= 200)
   }
   const { droppedMs, receivedMs } = yield* radio.statistics

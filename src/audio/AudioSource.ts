@@ -7,7 +7,6 @@
 import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Path from "node:path"
@@ -28,7 +27,7 @@ import * as LiveSource from "./LiveSource.ts"
 import * as NodeStream from "./NodeStream.ts"
 import * as PcmSource from "./PcmSource.ts"
 import * as RawPcm from "./RawPcm.ts"
-import * as Reconnect from "./Reconnect.ts"
+import * as UrlSource from "./UrlSource.ts"
 
 /**
  * One Opus packet, ready to be sent. `samples` is its duration at 48 kHz, 120 to 5760 (2.5 to 120 ms).
@@ -50,7 +49,7 @@ export interface OpusFrame {
 export type Tags = Readonly<Record<string, string>>
 
 interface OpenBase {
-  /** Milliseconds, where it is known before the end. */
+  /** Milliseconds of the source, where they are known before the end. */
   readonly durationMs: number | undefined
   readonly tags: Tags
   /**
@@ -58,6 +57,8 @@ interface OpenBase {
    * Gives where that begins: at the place itself for PCM, and at the frame that holds it for Opus.
    */
   readonly seek?: ((positionMs: number) => Effect.Effect<number, VoiceError.VoiceError>) | undefined
+  /** Milliseconds of the source in one that is given, where a filter has changed its speed. Default 1. */
+  readonly speed?: number | undefined
   /**
    * It has no end and comes as it happens: what is not taken in time is lost, and there is nothing to read ahead. Default
    * false.
@@ -141,7 +142,7 @@ export interface ContainerOptions {
  * - All else is given to ffmpeg, if there is one.
  *
  * Opening fails with `SourceFailed`: `NotFound`, `Unreadable` (a directory, no permission), `Empty`, `UnknownFormat`,
- * `Unsupported` (another codec or container, and no ffmpeg; Opus of more than two channels or with an output gain), `Corrupt` or
+ * `Unsupported` (another codec or container, and no ffmpeg; a playlist, which {@link fromUrl} plays; Opus of more than two channels or with an output gain), `Corrupt` or
  * `Truncated` (in the headers). Reading fails with `Corrupt`, `Unsupported` (a stream that follows another) or `Truncated`: the
  * bytes end inside a page, an element or a frame. All sound before that is given first, and `positionMs` is where it was.
  *
@@ -214,24 +215,17 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
  * length. Where the server has ranges, it can be sought in. A station is joined again by the same schedule, and goes on with what
  * it sends then. The name is the last part of the path by default.
  *
+ * Of a playlist there (M3U, PLS), the first entry of http or https that can be opened is played; all are tried, and again by
+ * `reconnect`. Headers go with them, those that hold secrets to the same place only. HLS is played by ffmpeg.
+ *
  * Fails like {@link fromFile}, and with `NotFound` for 404 and 410, `Unreadable` for 401 and 403, and `Failed` for other answers,
- * when the schedule has ended, and when the content has changed.
+ * when the schedule has ended, and when the content has changed; for a playlist also with `Empty`, or as an entry of it does.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const fromUrl = (url: string | URL, options?: HttpSource.UrlOptions & ContainerOptions): AudioSource => {
-  const name = HttpSource.name(url, options)
-  const fallback = Ffmpeg.fallback(options?.ffmpeg)
-  const reconnect = options?.reconnect ?? HttpSource.defaultReconnect
-  const openBy = (schedule: Schedule.Schedule<unknown, unknown>) =>
-    Effect.flatMap(
-      HttpSource.open(url, { ...options, reconnect: schedule }),
-      (bytes) => Container.open(bytes, fallback)
-    )
-  // one try at a time of a station that was heard: its schedule counts them
-  const again = openBy(Schedule.recurs(0))
-  return { name, open: Reconnect.open(name, { first: openBy(reconnect), again }, reconnect) }
+export const fromUrl = (url: string | URL, options?: UrlSource.Options): AudioSource => {
+  return { name: HttpSource.name(url, options), open: UrlSource.open(url, options) }
 }
 
 /**
@@ -270,7 +264,8 @@ export const fromProcess = (options: ProcessOptions): AudioSource => {
 
 /**
  * Anything that ffmpeg can open, decoded by it: a path, a URL, a device, with filters if wanted. It is started anew for a seek.
- * Fails like {@link fromProcess}; that ffmpeg is missing is `NotFound`. The name is the last part of the input by default.
+ * Fails like {@link fromProcess}; that ffmpeg is missing is `NotFound`. Duration and tags of a file or an HTTP URL are what ffprobe
+ * says, if that is there, too. The name is the last part of the input by default.
  *
  * @category constructors
  * @since 0.1.0
@@ -330,8 +325,9 @@ export const decoded = <R>(source: AudioSource<R>): AudioSource<R | OpusDecoder>
 /**
  * A source whose samples go through a filter: an equalizer, an echo, another pitch. `make` is called for each opening, and after each
  * seek, so that a filter may keep what it has heard. It gets some 100 ms of samples at most (48 kHz, left and right in turn, 1.0
- * at full scale), which are its own, and gives as many; one that gives more or fewer changes the speed, and then positions and durations are
- * those of what it gives and of what it gets. What it throws is `Failed`. Opus is decoded for it, and no longer passed through.
+ * at full scale), which are its own, and gives as many; one that gives more or fewer has to say so by `speed`, so that positions,
+ * durations and seeks stay those of the source. What it throws is `Failed`. Opus is decoded for it, and no longer passed through.
+ * Opening fails with `Unsupported` for a speed that is no number above 0.
  *
  * @example
  * ```ts
@@ -343,12 +339,16 @@ export const decoded = <R>(source: AudioSource<R>): AudioSource<R | OpusDecoder>
  * @category combinators
  * @since 0.1.0
  */
-export const mapPcm = <R>(source: AudioSource<R>, make: () => Filter.Filter): AudioSource<R | OpusDecoder> => ({
+export const mapPcm = <R>(
+  source: AudioSource<R>,
+  make: () => Filter.Filter,
+  options?: Filter.FilterOptions
+): AudioSource<R | OpusDecoder> => ({
   name: source.name,
-  open: Effect.map(
-    Effect.flatMap(source.open, Filter.decoded),
-    (opened) => Filter.map(source.name, opened, make)
-  )
+  open: Effect.gen(function*() {
+    const speed = yield* Bounds.speed(options?.speed ?? 1)
+    return Filter.map(source.name, yield* Filter.decoded(yield* source.open), make, speed)
+  })
 })
 
 /**

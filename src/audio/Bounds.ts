@@ -99,6 +99,17 @@ export const patience = (value: Duration.Input, what: string): Effect.Effect<num
 }
 
 /**
+ * How fast something is played. Fails with `Unsupported` for what is no number above 0.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const speed = (value: number): Effect.Effect<number, VoiceError.VoiceError> =>
+  Number.isFinite(value) && value > 0
+    ? Effect.succeed(value)
+    : unsupported(`a speed of ${value}`, "it has to be a number above 0")
+
+/**
  * How many of something there may be. Fails with `Unsupported` for what is no whole number from 1 on.
  *
  * @category combinators

@@ -73,6 +73,8 @@ export const open = (
     readonly hint?: string | undefined
     /** To end well and say something, but to give nothing, is a failure. */
     readonly isSilenceFailure?: boolean | undefined
+    /** Told the end of its standard error when it has ended. */
+    readonly onSaid?: ((text: string) => void) | undefined
   }
 ): Effect.Effect<ByteSource.ByteSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
@@ -89,6 +91,8 @@ export const open = (
     child.stderr.on("error", () =>
       undefined)
     child.stdout.on("error", () => undefined)
+    // node throws away what an ended process has left in a stream that nobody listens to
+    child.stdout.on("readable", () => undefined)
 
     let exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined
     let onExit: (() => void) | undefined
@@ -114,6 +118,7 @@ export const open = (
 
     const finish = Effect.gen(function*() {
       yield* awaitExit
+      options?.onSaid?.(stderr)
       if (inputFailure !== undefined) return yield* inputFailure
       const { code, signal } = exit ?? { code: null, signal: null }
       const said = ByteSource.withoutSecrets(tailOf(stderr))
@@ -173,6 +178,7 @@ const isRunning = (child: Child): boolean => child.exitCode === null && child.si
 /** Asks it to end, then makes it, and waits until it is gone and both outputs are closed. */
 const stop = (child: Child, killAfterMs: number): Effect.Effect<void> =>
   Effect.callback((resume) => {
+    child.stdout.removeAllListeners("readable")
     child.stdout.resume()
     child.stderr.resume()
     if (!isRunning(child)) {

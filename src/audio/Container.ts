@@ -18,6 +18,7 @@ import * as Mp4Source from "./Mp4Source.ts"
 import * as OggReader from "./OggReader.ts"
 import * as OpusSource from "./OpusSource.ts"
 import * as PacketSource from "./PacketSource.ts"
+import * as Playlist from "./Playlist.ts"
 import * as Probe from "./Probe.ts"
 import * as WavReader from "./WavReader.ts"
 import * as WebmReader from "./WebmReader.ts"
@@ -87,6 +88,18 @@ const confirmed = (opened: OpenSource): Effect.Effect<OpenSource, VoiceError | C
 
 const unknownFormat = "it is neither Ogg, WebM, MP4, MP3, AAC, FLAC nor WAV, nor anything else that is known"
 
+/** What is looked at of a playlist to say which kind it is. */
+const playlistBytes = 512
+
+/** A playlist names places, which bytes have none to begin from. */
+const refusePlaylist = (bytes: ByteSource.ByteSource) =>
+  Effect.gen(function*() {
+    const [first] = yield* ByteSource.peek(bytes, playlistBytes)
+    const { kind } = Playlist.parse(first)
+    const what = `it is a playlist (${kind}), which is no sound itself`
+    return yield* ByteSource.failure(bytes.name, "Unsupported", `${what}: AudioSource.fromUrl plays it from its URL`)
+  })
+
 /** Looks at the bytes behind a tag, without losing any. */
 const peek = (bytes: ByteSource.ByteSource) =>
   Effect.gen(function*() {
@@ -111,6 +124,7 @@ export const open = (
   Effect.gen(function*() {
     const [first, behind, peeked] = yield* peek(bytes)
     if (first.length === 0) return yield* ByteSource.failure(peeked.name, "Empty", "it holds no bytes")
+    if (Playlist.isPlaylist(first)) return yield* refusePlaylist(peeked)
     const probed: Probe.Found = behind === undefined
       ? { format: "mp3" }
       : Probe.probe(behind) ?? (behind.length < first.length ? { format: "mp3" } : undefined)

@@ -20,6 +20,17 @@ import * as ByteSource from "./ByteSource.ts"
  */
 export type Filter = (samples: Float32Array) => Float32Array
 
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface FilterOptions {
+  /**
+   * How many milliseconds of the source the filter puts into one: 2 for one that gives half as many samples as it gets. Default 1.
+   */
+  readonly speed?: number | undefined
+}
+
 /** What a decoder hears before a place, so that it sounds there as if all had been heard (RFC 7845, 4.6). */
 const preRollMs = 80
 
@@ -45,6 +56,7 @@ const decodeOpus = (opened: OpenOpus): Effect.Effect<OpenPcm, VoiceError, OpusDe
     })
     let current = yield* make
     let waiting: ReadonlyArray<OpusFrame> = []
+    const speed = opened.speed ?? 1
     /** Samples of one channel in front of the place that was sought. */
     let surplus = 0
 
@@ -76,15 +88,16 @@ const decodeOpus = (opened: OpenOpus): Effect.Effect<OpenPcm, VoiceError, OpusDe
       durationMs: opened.durationMs,
       tags: opened.tags,
       live: opened.live,
+      speed,
       pull,
       seek: seek === undefined ? undefined : (positionMs: number) =>
         Effect.gen(function*() {
-          const landedMs = yield* seek(Math.max(0, positionMs - preRollMs))
+          const landedMs = yield* seek(Math.max(0, positionMs - preRollMs * speed))
           const next = yield* make
           yield* Scope.close(current.scope, Exit.void)
           current = next
           waiting = []
-          surplus = Math.max(0, Math.round((positionMs - landedMs) * 48))
+          surplus = Math.max(0, Math.round((positionMs - landedMs) / speed * 48))
           return positionMs
         })
     }
@@ -102,12 +115,13 @@ const join = (parts: ReadonlyArray<Int16Array>): Float32Array => {
 }
 
 /**
- * An open source whose samples go through a filter, which is made anew after each seek. What it throws is `Failed`.
+ * An open source whose samples go through a filter, which is made anew after each seek. What it throws is `Failed`. Its duration
+ * and its places stay those of the source.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const map = (name: string, opened: OpenPcm, make: () => Filter): OpenPcm => {
+export const map = (name: string, opened: OpenPcm, make: () => Filter, speed = 1): OpenPcm => {
   let filter: Filter | undefined
   const pull: OpenPcm["pull"] = Effect.flatMap(
     opened.pull,
@@ -124,6 +138,7 @@ export const map = (name: string, opened: OpenPcm, make: () => Filter): OpenPcm 
   const { seek } = opened
   return {
     ...opened,
+    speed: (opened.speed ?? 1) * speed,
     pull,
     seek: seek === undefined ?
       undefined :

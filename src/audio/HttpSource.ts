@@ -13,6 +13,8 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
+import { isOfRequest, passing, reasonOf, statusFailure, type Trouble } from "./HttpTrouble.ts"
+import * as HttpUrl from "./HttpUrl.ts"
 
 /**
  * @category models
@@ -48,12 +50,6 @@ export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
   Schedule.spaced("5 seconds")
 ]).pipe(Schedule.upTo({ times: 8 }))
 
-/** A failure, and whether another try can help. */
-interface Trouble {
-  readonly retry: boolean
-  readonly error: VoiceError
-}
-
 interface Answer {
   readonly body: ReadableStreamDefaultReader<Uint8Array> | undefined
   readonly abort: () => void
@@ -65,46 +61,19 @@ interface Answer {
   readonly ranges: boolean
   readonly validator: string | undefined
   readonly live: boolean
+  readonly from: string
+  readonly type: string | undefined
 }
 
-const retried = new Set([408, 425, 429, 500, 502, 503, 504])
-
-const statusFailure = (name: string, status: number, text: string): Trouble => {
-  const said = `the server answered ${status}${text === "" ? "" : ` ${text}`}`
-  const kind = status === 404 || status === 410
-    ? "NotFound"
-    : status === 401 || status === 403
-    ? "Unreadable"
-    : "Failed"
-  return { retry: retried.has(status), error: ByteSource.failure(name, kind, said) }
-}
-
-/** How Node says it. */
-const isNoHttp = (cause: Error): boolean => cause.name === "HTTPParserError"
-
-/** The cause of a failed fetch stands one level deeper. */
-const reasonOf = (cause: unknown): string => {
-  if (cause instanceof Error && cause.cause instanceof Error) {
-    const { cause: inner } = cause
-    const code = "code" in inner && typeof inner.code === "string" ? inner.code : ""
-    if (isNoHttp(inner)) return "its answer is no HTTP; old SHOUTcast servers give such"
-    return inner.message === "" ? code : inner.message
-  }
-  return ByteSource.withoutSecrets(ByteSource.describe(cause))
-}
-
-/** Where the network has no part in it, the same request fails in the same way. */
-const isOfRequest = (cause: unknown): boolean =>
-  cause instanceof TypeError && (!(cause.cause instanceof Error) || isNoHttp(cause.cause))
-
-/** The URL without user and password, which no request may have, and the header that says them. */
-const split = (url: URL): { readonly target: URL; readonly authorization: string | undefined } => {
-  if (url.username === "" && url.password === "") return { target: url, authorization: undefined }
-  const target = new URL(url)
-  target.username = ""
-  target.password = ""
-  const pair = `${ByteSource.unescaped(url.username)}:${ByteSource.unescaped(url.password)}`
-  return { target, authorization: `Basic ${Buffer.from(pair).toString("base64")}` }
+/**
+ * Bytes of a URL, where they came from after all redirects, and what the server says they are.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface HttpBytes extends ByteSource.ByteSource {
+  readonly url: URL
+  readonly contentType: string | undefined
 }
 
 const wasCut = "the connection was cut"
@@ -120,21 +89,6 @@ const validatorOf = (headers: Headers): string | undefined => {
   return headers.get("last-modified") ?? undefined
 }
 
-/** A name for messages: never the whole URL, which may hold a password or a token. */
-const nameOf = (url: URL): string => {
-  const last = url.pathname.split("/").findLast((part) => part !== "")
-  return last === undefined ? url.host : ByteSource.unescaped(last)
-}
-
-const parse = (url: string | URL): URL | undefined => {
-  try {
-    const parsed = new URL(url)
-    return parsed.protocol === "http:" || parsed.protocol === "https:" ? parsed : undefined
-  } catch {
-    return undefined
-  }
-}
-
 /**
  * The name that a source of this URL has.
  *
@@ -142,12 +96,12 @@ const parse = (url: string | URL): URL | undefined => {
  * @since 0.1.0
  */
 export const name = (url: string | URL, options?: UrlOptions): string => {
-  const parsed = parse(url)
-  return options?.name ?? (parsed === undefined ? "url" : nameOf(parsed))
+  const parsed = HttpUrl.parse(url)
+  return options?.name ?? (parsed === undefined ? "url" : HttpUrl.nameOf(parsed))
 }
 
 /**
- * Connects; the scope closes what is open.
+ * Connects, by the schedule `opening` if that is another one than `reconnect`; the scope closes what is open.
  *
  * `Unsupported` for another scheme, `NotFound` for 404 and 410, `Unreadable` for 401 and 403, `Failed` for other answers, when the
  * schedule has ended, and when the content has changed.
@@ -157,15 +111,16 @@ export const name = (url: string | URL, options?: UrlOptions): string => {
  */
 export const open = (
   url: string | URL,
-  options: UrlOptions = {}
-): Effect.Effect<ByteSource.ByteSource, VoiceError, Scope.Scope> =>
+  options: UrlOptions = {},
+  opening?: Schedule.Schedule<unknown, unknown>
+): Effect.Effect<HttpBytes, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const source = name(url, options)
-    const parsed = parse(url)
+    const parsed = HttpUrl.parse(url)
     if (parsed === undefined) {
       return yield* ByteSource.failure(source, "Unsupported", "it is no URL of http or https")
     }
-    const { authorization, target } = split(parsed)
+    const { authorization, target } = HttpUrl.split(parsed)
     const stallMs = Duration.toMillis(options.stallTimeout ?? "10 seconds")
     const schedule = options.reconnect ?? defaultReconnect
     const trouble = (detail: string): Trouble => ({ retry: true, error: ByteSource.failure(source, "Failed", detail) })
@@ -229,7 +184,9 @@ export const open = (
           size: Number.isFinite(size) ? size : undefined,
           ranges: response.status === 206,
           validator: validatorOf(response.headers),
-          live: [...response.headers.keys()].some((header) => header.startsWith("icy-"))
+          live: [...response.headers.keys()].some((header) => header.startsWith("icy-")),
+          from: response.url,
+          type: response.headers.get("content-type") ?? undefined
         }
       })
 
@@ -320,15 +277,18 @@ export const open = (
       })
     ))
 
-    const patient = <A>(effect: Effect.Effect<A, Trouble>): Effect.Effect<A, VoiceError> =>
+    const patient = <A>(effect: Effect.Effect<A, Trouble>, by = schedule): Effect.Effect<A, VoiceError> =>
       // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
-      Effect.retry(effect, { schedule, while: (failure: Trouble) => failure.retry && !isLive }).pipe(
-        Effect.mapError((failure) => failure.error)
+      Effect.retry(effect, { schedule: by, while: (failure: Trouble) => failure.retry && !isLive }).pipe(
+        Effect.mapError(({ error, retry }) => {
+          if (retry) passing.add(error)
+          return error
+        })
       )
 
     yield* Effect.addFinalizer(() => Effect.sync(close))
 
-    const firstAnswer = yield* patient(connect.pipe(Effect.tapError(() => Effect.sync(close))))
+    const firstAnswer = yield* patient(connect.pipe(Effect.tapError(() => Effect.sync(close))), opening)
     isLive = options.live ?? firstAnswer.live
     known = firstAnswer
 
@@ -408,5 +368,13 @@ export const open = (
     const random = ranges && size !== undefined && !isLive
       ? { size, read: (start: number, end: number) => readPart(Math.max(0, start), Math.min(size, end)) }
       : undefined
-    return { name: source, next, random, seek: random === undefined ? undefined : seek, live: isLive }
+    return {
+      name: source,
+      next,
+      random,
+      seek: random === undefined ? undefined : seek,
+      live: isLive,
+      url: HttpUrl.reached(parsed, firstAnswer.from),
+      contentType: firstAnswer.type
+    }
   })

@@ -66,7 +66,7 @@ const placesKept = 64
 
 /** When what is sent comes to a place of a pass: with its first sample to what lies before the pass. */
 const dueMs = (pass: Pass, positionMs: number): number =>
-  pass.atMs + Math.max(sampleMs, positionMs - pass.positionMs) - roundingMs
+  pass.atMs + Math.max(sampleMs, (positionMs - pass.positionMs) / pass.speed) - roundingMs
 
 const endOf = ({ next }: Pass): number => next === undefined ? Infinity : next.atMs
 
@@ -107,7 +107,7 @@ const tellEach = (
         const end = endOf(pass)
         const at = Math.min(heardMs, end)
         if (at >= dueMs(pass, next * intervalMs)) {
-          next = Math.max(next, Math.floor((pass.positionMs + at - pass.atMs + roundingMs) / intervalMs))
+          next = Math.max(next, Math.floor((pass.positionMs + (at - pass.atMs + roundingMs) * pass.speed) / intervalMs))
           tell(next * intervalMs)
           next++
         }

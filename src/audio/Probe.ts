@@ -53,9 +53,7 @@ const others: ReadonlyArray<readonly [offset: number, magic: string, name: strin
   [0, "ADIF", "AAC in ADIF"],
   [0, "\x0bw", "AC-3"],
   [0, "\x30\x26\xb2\x75", "ASF (WMA)"],
-  [0, "\x00\x00\x01\xba", "an MPEG program stream"],
-  [0, "#EXTM3U", "a playlist (M3U or HLS)"],
-  [0, "[playlist]", "a playlist (PLS)"]
+  [0, "\x00\x00\x01\xba", "an MPEG program stream"]
 ]
 
 const notSound: typeof others = [

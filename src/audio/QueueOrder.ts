@@ -204,11 +204,11 @@ export const make = Effect.fnUntraced(function*<R, A>(
       preparing?.interruptUnsafe()
       const wait = Effect.gen(function*() {
         while (isCurrent(playing)) {
-          const { durationMs = Infinity, untilMs = Infinity } = playing.track
+          const { durationMs = Infinity, speed, untilMs = Infinity } = playing.track
           const endMs = Math.min(durationMs, untilMs)
           const state = yield* playing.track.state
           if (state._tag === "Ended") return
-          const leftMs = endMs === Infinity ? 0 : endMs - (yield* playing.track.position)
+          const leftMs = endMs === Infinity ? 0 : (endMs - (yield* playing.track.position)) / speed
           const waitMs = leftMs - openAheadMs - crossfadeMs()
           if (waitMs <= 0) {
             return yield* lock.withPermit(Effect.suspend(() => isCurrent(playing) ? prepare : Effect.void))

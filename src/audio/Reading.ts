@@ -71,6 +71,8 @@ export interface Landed {
 export interface Pass {
   readonly atMs: number
   readonly positionMs: number
+  /** Milliseconds of the source in one of the ring. */
+  readonly speed: number
   readonly next: Pass | undefined
 }
 
@@ -206,7 +208,7 @@ const pcmBatch = (ring: PcmRing.PcmRing, bufferMs: number, samples: Float32Array
  */
 export const make = (options: Options): Reading => {
   const { again, againMs, clock, fromMs, name, onPass, onReady, openAgain, opened, untilMs } = options
-  const { format, live = false } = opened
+  const { format, live = false, speed = 1 } = opened
   const standardMs = live ? defaultLiveBufferMs : format === "pcm" ? defaultPcmBufferMs : defaultBufferMs
   const wantedMs = options.leadMs ?? opened.leadMs ?? (live ? defaultLiveLeadMs[format] : defaultLeadMs)
   const startMs = Math.min(wantedMs, mostLeadMs)
@@ -216,7 +218,7 @@ export const make = (options: Options): Reading => {
     : { format, ring: PcmRing.make(bufferMs) }
   const { ring } = media
   /** The pass that is heard, and the one that is read. */
-  let hearing: OwnPass = { atMs: 0, positionMs: Math.min(fromMs, untilMs), next: undefined }
+  let hearing: OwnPass = { atMs: 0, positionMs: Math.min(fromMs, untilMs), speed, next: undefined }
   let last = hearing
   let failure: VoiceError.VoiceError | undefined
 
@@ -229,7 +231,7 @@ export const make = (options: Options): Reading => {
   /** Media time of the ring as a place in the source. */
   const placeOf = (at: number): number => {
     const pass = passAt(at)
-    return pass.positionMs + at - pass.atMs
+    return pass.positionMs + (at - pass.atMs) * speed
   }
 
   const heardMs = () => options.heardMs() ?? ring.positionMs()
@@ -295,15 +297,16 @@ export const make = (options: Options): Reading => {
         return yield* failed("Failed", `it was ${format} before and is ${source.format} now`)
       }
       const pull = source.format === "opus" ? pullOpus(source) : pullPcm(source)
+      /** In the source; all else is counted as it is written. */
       const wanted = Math.round(into.positionMs * 48)
-      let skip = Math.max(0, wanted - Math.round(landedMs * 48))
-      let left = Math.round(untilMs * 48) - wanted
+      let skip = Math.max(0, Math.round((wanted - Math.round(landedMs * 48)) / speed))
+      let left = Math.round((Math.round(untilMs * 48) - wanted) / speed)
       let written = 0
       while (left > 0) {
         const pulled = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
         if (pulled === undefined) {
           // the source is shorter than that
-          if (skip > 0) into.positionMs = Math.max(0, wanted - skip) / 48
+          if (skip > 0) into.positionMs = Math.max(0, wanted - skip * speed) / 48
           break
         }
         const { at, left: unskipped } = pulled.skip(skip)
@@ -311,7 +314,7 @@ export const make = (options: Options): Reading => {
         if (at === pulled.length) continue
         if (skip > 0) {
           // the frame that holds the position is played whole
-          into.positionMs = (wanted - skip) / 48
+          into.positionMs = (wanted - skip * speed) / 48
           left += skip
           skip = 0
         }
@@ -330,7 +333,7 @@ export const make = (options: Options): Reading => {
     let atMs = yield* readPass({ opened, landedMs: options.landedMs }, last)
     while (yield* again) {
       pass()
-      const next: OwnPass = { atMs, positionMs: againMs, next: undefined }
+      const next: OwnPass = { atMs, positionMs: againMs, speed, next: undefined }
       last.next = next
       last = next
       onPass?.()

@@ -102,6 +102,8 @@ export interface Track {
   readonly durationMs: number | undefined
   /** Where it ends before its source does, in milliseconds of the source. */
   readonly untilMs: number | undefined
+  /** Milliseconds of the source that are heard in one: 1, where no filter has changed it. */
+  readonly speed: number
   /** What the source says of itself, such as its `title`, with names in lower case. */
   readonly tags: Tags
   /** The level that it has, or goes to. */
@@ -113,7 +115,7 @@ export interface Track {
   readonly changes: Stream.Stream<TrackState>
   /** All events from the start on (the last 64), up to and including the end. */
   readonly events: Stream.Stream<TrackEvent>
-  /** How much of the source was sent, in milliseconds. */
+  /** How much of the source was sent, in milliseconds of the source, at whatever speed it is played. */
   readonly position: Effect.Effect<number>
   /**
    * Waits until `position` is here or further on: true when it is, within 20 ms, at once where it was already; false when the track
@@ -209,6 +211,7 @@ export const make = Effect.fnUntraced(function*<R>(
   let looped = 0
   let everStarted = false
   let durationMs: number | undefined
+  let speed = 1
   let tags: Tags = {}
   let current: Playing | undefined
   let reader: Fiber.Fiber<void> | undefined
@@ -269,10 +272,10 @@ export const make = Effect.fnUntraced(function*<R>(
 
   const positionMs = (): number => lastMs ?? current?.reading.positionMs() ?? 0
 
-  /** Media time to the end, where it is known. */
+  /** Media time to the end, as it will be heard, where it is known. */
   const remainingMs = (): number | undefined => {
     const endMs = Math.min(range.untilMs, durationMs ?? Infinity)
-    return endMs === Infinity || loopsLeft > 0 ? undefined : Math.max(0, endMs - positionMs())
+    return endMs === Infinity || loopsLeft > 0 ? undefined : Math.max(0, endMs - positionMs()) / speed
   }
 
   const hunger = Hunger.make({
@@ -318,6 +321,7 @@ export const make = Effect.fnUntraced(function*<R>(
         current = playing
         marks.follow(playing.reading, isSought)
         durationMs = opened.durationMs
+        speed = opened.speed ?? 1
         tags = opened.tags
         // before the end, which may come at once
         if (isSought) {
@@ -410,6 +414,7 @@ export const make = Effect.fnUntraced(function*<R>(
     name: source.name,
     durationMs,
     untilMs: range.untilMs === Infinity ? undefined : range.untilMs,
+    speed,
     tags,
     gain: Effect.sync(place.gain),
     loopsLeft: Effect.sync(() => loopsLeft),

@@ -12,6 +12,8 @@ const failed = (source: string) =>
 export interface Disc {
   readonly lengthMs: number | undefined
   readonly says?: "fails" | "breaks" | "hangs" | "rots"
+  /** How much faster it is played than its source is. */
+  readonly speed?: number
   /** How long it takes to open. */
   readonly opensMs?: number
 }
@@ -71,11 +73,14 @@ export const makePlayer = (discs: Record<string, Disc>) => {
       // the parts that a queue looks at
       const track: Partial<Track> = {
         name,
-        durationMs: disc.lengthMs,
+        durationMs: disc.lengthMs === undefined ? undefined : disc.lengthMs * (disc.speed ?? 1),
+        speed: disc.speed ?? 1,
         state: Effect.sync(() => end === undefined ? { _tag: "Playing" } : { _tag: "Ended", end }),
-        position: Effect.map(Clock.currentTimeMillis, (now) => startedMs === undefined ? 0 : now - startedMs),
+        position: Effect.map(Clock.currentTimeMillis, (now) =>
+          startedMs === undefined ? 0 : (now - startedMs) * (disc.speed ?? 1)),
         stop: finish({ _tag: "Stopped" }),
-        volume: (gain) => Effect.sync(() => void log.push(`volume ${name} ${gain}`)),
+        volume: (gain) =>
+          Effect.sync(() => void log.push(`volume ${name} ${gain}`)),
         awaitEnd: Deferred.await(ended)
       }
       // nothing else of a track is used

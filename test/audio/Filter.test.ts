@@ -11,6 +11,16 @@ const path = (name: string) => fileURLToPath(new URL(`files/${name}`, import.met
 const opus = AudioSource.fromFile(path("chirp.opus.ogg"))
 const flac = AudioSource.fromFile(path("chirp.flac"))
 
+/** Leaves out every other sample, so that it is an octave higher, too. */
+const faster = () => {
+  let odd = 0
+  return (samples: Float32Array) => {
+    const first = odd
+    odd = (odd + samples.length / 2) % 2
+    return samples.filter((_, i) => ((i >> 1) + first) % 2 === 0)
+  }
+}
+
 /** The encoder's lookahead, which a source that is passed through keeps. */
 const preSkip = 312
 
@@ -71,6 +81,33 @@ describe("filters", () => {
       }))
       assert.strictEqual(made, 3)
     }).pipe(Effect.provide(OpusDecoder.layer)))
+
+  it.live("that change the speed leave durations and seeks to the source", () =>
+    Effect.gen(function*() {
+      const plain = yield* collect(flac)
+      for (const source of [flac, opus]) {
+        const whole = yield* collect(AudioSource.decoded(source))
+        const twice = AudioSource.mapPcm(source, faster, { speed: 2 })
+        const played = yield* collect(twice)
+        assert.strictEqual(played.durationMs, whole.durationMs)
+        assert.closeTo(played.pcm.length, whole.pcm.length / 2, 2)
+        const sought = yield* collect(twice, { seekMs: 400 })
+        assert.strictEqual(sought.soughtMs, 400)
+        assert.closeTo(sought.pcm.length, (whole.pcm.length - 96 * 400) / 2, 4)
+      }
+      // what a filter gives to another one is Opus no more, and counts as before
+      const { durationMs, speed } = yield* AudioSource.mapPcm(
+        AudioSource.mapPcm(flac, faster, { speed: 2 }),
+        () => (samples) => samples,
+        { speed: 0.25 }
+      ).open
+      assert.deepStrictEqual([durationMs, speed], [plain.durationMs, 0.5])
+      for (const speed of [0, -1, NaN, Infinity]) {
+        const { message, reason } = yield* Effect.flip(AudioSource.mapPcm(flac, faster, { speed }).open)
+        assert.strictEqual(reason._tag, "Unsupported")
+        assert.include(message, `a speed of ${speed}`)
+      }
+    }).pipe(Effect.scoped, Effect.provide(OpusDecoder.layer)))
 
   it.live("that throw fail their source, and nothing else", () =>
     Effect.gen(function*() {

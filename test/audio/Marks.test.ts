@@ -284,7 +284,7 @@ describe("when marks are looked at", () => {
     const fork = Effect.runForkWith(yield* Effect.context<never>())
     const counts = { asked: 0 }
     const state = { paused: false, heardMs: 0 }
-    const pass: Pass = { atMs: 0, positionMs: 0, next: undefined }
+    const pass: Pass = { atMs: 0, positionMs: 0, speed: 1, next: undefined }
     const parts: Pick<Reading, "heardMs" | "pass" | "positionMs"> = {
       heardMs: () => {
         counts.asked++
@@ -357,7 +357,7 @@ describe("when marks are looked at", () => {
       yield* TestClock.adjust("480 millis")
       for (const isSought of [false, true]) {
         state.heardMs = 0
-        marks.follow({ ...reading, pass: () => ({ atMs: 0, positionMs: 580, next: undefined }) }, isSought)
+        marks.follow({ ...reading, pass: () => ({ atMs: 0, positionMs: 580, speed: 1, next: undefined }) }, isSought)
         state.heardMs = 20
         yield* TestClock.adjust("40 millis")
         assert.deepStrictEqual(all, [0, 500])

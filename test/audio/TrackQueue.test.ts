@@ -33,6 +33,20 @@ describe("TrackQueue", () => {
       ])
     }))
 
+  it.effect("opens ahead by what is heard, however fast that goes through its source", () =>
+    Effect.gen(function*() {
+      for (const speed of [0.5, 1, 2]) {
+        const { log, queue } = yield* setup({ a: { ...minute, speed }, b: minute })
+        yield* TestClock.adjust("55 seconds")
+        assert.strictEqual((yield* queue.contents).current?.durationMs, speed * 60_000)
+        assert.match(log[2] ?? "", /^open b at/)
+        const openedMs = Number(log[2]?.split(" at ")[1]) - Number(log[1]?.split(" at ")[1])
+        assert.isAtLeast(openedMs, 50_000)
+        assert.isAtMost(openedMs, 50_020)
+        yield* queue.stop
+      }
+    }))
+
   it.effect("tells its last failure to who watches before who waits goes on, and keeps it", () =>
     Effect.gen(function*() {
       const { player } = makePlayer({ z: { ...minute, says: "fails" } })

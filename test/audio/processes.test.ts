@@ -91,6 +91,20 @@ describe("fromProcess", () => {
       }
     }))
 
+  it.live("is heard to its end, though it has ended before it was read", () =>
+    Effect.gen(function*() {
+      const source = program("fs.writeSync(1, Buffer.alloc(60000, 64))", { pcm })
+      const waited = {
+        name: source.name,
+        open: Effect.tap(source.open, () =>
+          Effect.gen(function*() {
+            while ((yield* children).length > 0) yield* Effect.sleep("5 millis")
+          }))
+      }
+      const { end, pcm: heard } = yield* collect(waited)
+      assert.deepStrictEqual([end, heard.length], ["Done", 60_000])
+    }))
+
   it.live("is over when nobody listens any more, though it hangs", () =>
     Effect.gen(function*() {
       const source = program("setInterval(() => {}, 1000)", { killAfterMs: 200 })

@@ -7,10 +7,12 @@ import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import * as AdtsReader from "../../src/audio/AdtsReader.ts"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Ffprobe from "../../src/audio/Ffprobe.ts"
 import * as FlacReader from "../../src/audio/FlacReader.ts"
 import * as Mp3Reader from "../../src/audio/Mp3Reader.ts"
 import * as OggReader from "../../src/audio/OggReader.ts"
 import type { PacketReader } from "../../src/audio/PacketReader.ts"
+import * as Playlist from "../../src/audio/Playlist.ts"
 import * as Tags from "../../src/audio/Tags.ts"
 import * as Vorbis from "../../src/audio/Vorbis.ts"
 import * as WavReader from "../../src/audio/WavReader.ts"
@@ -125,6 +127,48 @@ const tagReaders: ReadonlyArray<Parser> = [
   }
 ]
 
+const base = new URL("http://host/list")
+
+const others: ReadonlyArray<Parser> = [
+  {
+    name: "Playlist.parse",
+    covers: [],
+    input: "bytes",
+    seeds: [
+      "#EXTM3U\r\n#EXTINF:12,A \"b, c\", d\r\nhttp://host/a?b=c\r\n# x\r\nd/e.mp3\r\n",
+      "[playlist]\nNumberOfEntries=2\nFile1=http://host/a\nTitle1=A\nLength1=-1\nFile2 = ../b\nVersion=2\n",
+      "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS=\"a,b\"\nlow.m3u8\n#EXT-X-ENDLIST\n"
+    ].map(ascii),
+    run: (bytes) => {
+      const { entries } = Playlist.parse(bytes)
+      for (const entry of entries) {
+        assert.isAbove(entry.location.trim().length, 0)
+        assert.isAtMost(entry.location.length, 4_096)
+        assert.notMatch(entry.location, /[\r\n]/)
+        assert.notStrictEqual(entry.title, "")
+        const url = Playlist.resolve(entry, base)
+        if (url !== undefined) assert.include(["http:", "https:"], url.protocol)
+      }
+      Playlist.isPlaylist(bytes, "audio/x-mpegurl")
+      return entries.length > 0
+    }
+  },
+  {
+    name: "Ffprobe.read",
+    covers: [],
+    input: "text",
+    seeds: [ascii(
+      "{\"streams\":[{\"duration\":\"1.5\",\"tags\":{\"a\":\"b\"}}],\"format\":{\"duration\":\"2\",\"tags\":{\"title\":\"x\"}}}"
+    )],
+    run: (bytes) => {
+      const { durationMs, tags } = Ffprobe.read(new TextDecoder().decode(bytes))
+      if (durationMs !== undefined) assert.isTrue(Number.isFinite(durationMs) && durationMs > 0)
+      for (const value of Object.values(tags)) assert.isString(value)
+      return durationMs !== undefined || Object.keys(tags).length > 0
+    }
+  }
+]
+
 /** The setup header is the last of three in the description of a WebM track. */
 function setupOf(bytes: Uint8Array): Uint8Array {
   const reader = WebmReader.make()
@@ -133,7 +177,7 @@ function setupOf(bytes: Uint8Array): Uint8Array {
 }
 
 describe("fuzz of audio", () => {
-  it.each([...readers, ...tagReaders])("$name", (reader) => {
+  it.each([...readers, ...tagReaders, ...others])("$name", (reader) => {
     reader.seeds.forEach((seed, index) => assert.isTrue(reader.run(seed), `seed ${index}`))
     const { accepted, runs } = fuzz(reader, { inputs: 2000, seed: 1, cpuMillis: 200 })
     assert.isAtLeast(runs, 200)

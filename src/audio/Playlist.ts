@@ -1,0 +1,151 @@
+/**
+ * Playlists: addresses of sound in place of sound, as a link to a radio station is one more often than not. M3U, with or without
+ * its extensions, PLS, and HLS, whose entries are pieces of one stream.
+ *
+ * @since 0.1.0
+ */
+import * as Probe from "./Probe.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Entry {
+  /** As it is written: a URL, the part of one, or a path. */
+  readonly location: string
+  readonly title: string | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type Playlist =
+  | { readonly kind: "M3U" | "PLS"; readonly entries: ReadonlyArray<Entry> }
+  | {
+    readonly kind: "HLS"
+    readonly entries: ReadonlyArray<Entry>
+    /** The entries are playlists of the same sound in different qualities. */
+    readonly hasVariants: boolean
+    /** All of it is there; without that it is live. */
+    readonly isEnded: boolean
+  }
+
+/**
+ * How much of a playlist is read.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxBytes = 65_536
+
+/** More are not looked at. */
+const maxEntries = 1_000
+
+/** A longer line is no address. */
+const maxLocation = 4_096
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+const latin1 = new TextDecoder("latin1")
+
+/** UTF-8, and where it is none, what was written before there was that. Without the mark that it may begin with. */
+const textOf = (bytes: Uint8Array): string => {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    return latin1.decode(bytes).replace(/^\u00ef\u00bb\u00bf/, "")
+  }
+}
+
+const beginning = /^(?:\u00ef\u00bb\u00bf)?\s*(?:#EXTM3U|#EXTINF:|#EXT-X-|\[playlist\]|https?:\/\/)/i
+
+const types = /^\s*(?:audio|application|video)\/(?:(?:x-|vnd\.apple\.)?mpegurl|(?:x-)?scpls|pls\+xml)\s*(?:;|$)/i
+
+// oxlint-disable-next-line no-control-regex -- they are what no text has
+const noText = /[\0-\x08\x0e-\x1f\x7f]/
+
+/**
+ * Whether bytes that begin so are a playlist; where they have no mark, their content type tells it.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isPlaylist = (first: Uint8Array, contentType?: string): boolean => {
+  const text = latin1.decode(first.subarray(0, 64))
+  if (beginning.test(text)) return true
+  return contentType !== undefined && types.test(contentType) && text.trim() !== "" && !noText.test(text) &&
+    Probe.probe(first) === undefined
+}
+
+/** What stands behind the first comma that is not in quotes. */
+const titleOf = (info: string): string | undefined => {
+  const title = /^(?:[^",]|"[^"]*")*,(.*)$/.exec(info)?.[1]?.trim()
+  return title === "" ? undefined : title
+}
+
+const m3u = (lines: ReadonlyArray<string>): ReadonlyArray<Entry> => {
+  const entries: Array<Entry> = []
+  let title: string | undefined
+  for (const line of lines) {
+    if (entries.length >= maxEntries) break
+    if (line.startsWith("#")) {
+      const info = /^#EXTINF:(.*)$/i.exec(line)?.[1]
+      if (info !== undefined) title = titleOf(info)
+      continue
+    }
+    if (line.length <= maxLocation) entries.push({ location: line, title })
+    title = undefined
+  }
+  return entries
+}
+
+const pls = (lines: ReadonlyArray<string>): ReadonlyArray<Entry> => {
+  const files = new Map<number, string>()
+  const titles = new Map<number, string>()
+  for (const line of lines) {
+    if (files.size >= maxEntries) break
+    const [, key = "", number = "", value = ""] = /^(file|title)(\d{1,9})\s*=\s*(.*)$/i.exec(line) ?? []
+    const into = key.toLowerCase() === "file" ? files : titles
+    if (value !== "" && value.length <= maxLocation && !into.has(Number(number))) into.set(Number(number), value)
+  }
+  return Array.from(files)
+    .toSorted(([a], [b]) => a - b)
+    .map(([number, location]) => ({ location, title: titles.get(number) }))
+}
+
+/**
+ * The entries of a playlist, in its order, a thousand at most; none of what is none. Of more than {@link maxBytes} the whole lines of the first ones
+ * count.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const parse = (bytes: Uint8Array): Playlist => {
+  const isCut = bytes.length > maxBytes
+  const head = bytes.subarray(0, maxBytes)
+  const whole = isCut ? head.subarray(0, Math.max(head.lastIndexOf(10), head.lastIndexOf(13)) + 1) : head
+  const lines = textOf(whole).split(/[\r\n]+/).map((line) => line.trim()).filter((line) => line !== "")
+  if (/^\[playlist\]/i.test(lines[0] ?? "")) return { kind: "PLS", entries: pls(lines) }
+  const entries = m3u(lines)
+  if (!lines.some((line) => line.startsWith("#EXT-X-"))) return { kind: "M3U", entries }
+  return {
+    kind: "HLS",
+    entries,
+    hasVariants: lines.some((line) => line.startsWith("#EXT-X-STREAM-INF")),
+    // one that is live has the last pieces only, and is never that long
+    isEnded: isCut || lines.some((line) => /^#EXT-X-(?:ENDLIST|PLAYLIST-TYPE:\s*VOD)\b/.test(line))
+  }
+}
+
+/**
+ * Where an entry is; `undefined` for all that is not HTTP, such as a file of whoever reads it.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const resolve = ({ location }: Entry, base: URL): URL | undefined => {
+  // a share of Windows would become a host
+  if (location.startsWith("\\") || !URL.canParse(location, base.href)) return undefined
+  const url = new URL(location, base)
+  return url.protocol === "http:" || url.protocol === "https:" ? url : undefined
+}
