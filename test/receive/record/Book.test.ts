@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { AudioPacket } from "../../../src/driver/Line.ts"
 import { ChannelId, Ssrc, UserId } from "../../../src/protocol/Identifier.ts"
 import * as Book from "../../../src/receive/record/Book.ts"
+import * as UserFile from "../../../src/receive/record/UserFile.ts"
 import * as Speaker from "./speaker.ts"
 
 const ada = UserId.make("100000000000000001")
@@ -13,13 +14,12 @@ const rig = (options: { readonly isWanted?: (userId: UserId) => boolean; readonl
   const placed: Array<Book.Placed> = []
   const made: Array<Book.Placed> = []
   const book = Book.make({
-    outputs: {
-      create: (name) => ({ append: () => {}, overwrite: () => {}, written: () => ({ name, bytes: 0 }) })
-    },
+    files: UserFile.make("none", { create: () => assert.fail("there are no files") }, {}),
+    afford: () => true,
+    now: () => 0,
     hold: 0.4 * seconds,
     isWanted: options.isWanted ?? (() => true),
     isOpen: options.isOpen ?? (() => true),
-    tags: {},
     onPlaced: (one) => {
       if (one.sound) placed.push(one)
       made.push(one)
