@@ -133,11 +133,12 @@ export const make = (): Tap => {
       // the last one was taken since the last look
       const fromMs = nowMs - intervalMs / 2 - (totalMs - last.samples / 48)
       let atMs = Math.abs(fromMs - endMs) <= toleranceMs ? endMs : fromMs
-      // frames were passed over, which others had been sent in place of
-      while (atMs < endMs - toleranceMs && frames.length > 0) {
+      // the driver has passed frames over that others had been sent in place of
+      while (atMs < endMs - intervalMs && frames.length > 0) {
         atMs += (frames[0]?.samples ?? 0) / 48
         frames = frames.slice(1)
       }
+      atMs = Math.max(atMs, endMs)
       const sent: Array<SentFrame> = []
       for (const { data, isSent, samples } of frames) {
         if (isSent) sent.push({ data, samples, atMs })

@@ -182,4 +182,28 @@ describe("Book", () => {
     assert.isAbove(made.length, before)
     assert.isFalse(made.at(-1)?.sound)
   })
+
+  it("leaves out whatever reaches into a pause, by when it was said and not by when it came", () => {
+    const { book, placed } = rig()
+    const from = seconds
+    const to = 2 * seconds
+    const say = (n: number, later = 0) => book.take(packet(n, { userId: ada }), n * 960 + later)
+    for (let n = 0; n < 49; n++) say(n)
+    book.advance(from)
+    book.pause(from)
+    // on its way for 300 ms: one was said before the pause, the other in it
+    say(49, 0.3 * seconds)
+    for (let n = 50; n < 99; n++) say(n)
+    book.advance(to)
+    book.resume(to)
+    say(99, 0.3 * seconds)
+    for (let n = 100; n < 150; n++) say(n)
+    book.finish(4 * seconds)
+    const said = placed.map(({ data }) => Speaker.numberOf(data))
+    assert.deepStrictEqual(said, Array.from({ length: 150 }, (_, n) => n).filter((n) => n < 50 || n >= 100))
+    assert.deepStrictEqual(placed.filter(({ at, samples }) => at < to - 60 && at + samples > from + 60), [])
+    const { pauses, users } = book.manifest(4 * seconds)
+    assert.deepStrictEqual(pauses, [{ fromMs: 1_000, toMs: 2_000 }])
+    assert.deepStrictEqual([users[0]?.packets.lost, users[0]?.gaps], [0, []])
+  })
 })
