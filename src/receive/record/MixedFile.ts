@@ -44,8 +44,8 @@ interface Sink extends Pick<MixedFile, "due" | "flush"> {
 
 const frame = 960
 
-/** The greatest that an encoder makes of a frame (RFC 6716, 3.2.1). */
-const maxFrameBytes = 1_275
+/** The greatest that an encoder makes of a frame, behind the byte that says what it is (RFC 6716, 3.2.1). */
+const maxFrameBytes = 1 + 1_275
 
 const wavSink = (output: Output): Sink => {
   const file = Wav.make(output)

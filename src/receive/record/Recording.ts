@@ -104,7 +104,7 @@ export interface Statistics {
   readonly pendingBytes: number
   /** Packets that were left out because the disk is too slow. */
   readonly dropped: number
-  /** Packets that no decoder took, so that they are not in the mixed file. */
+  /** Packets that no decoder took, so that they are not in the mixed file, nor in WAV. */
   readonly undecodable: number
 }
 
