@@ -4,7 +4,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Recorder from "../../src/receive/Recorder.ts"
 import * as Rig from "../integration/rig.ts"
 import * as Kit from "./record/kit.ts"
-import { dataBytes, layer, lobby, memory as layerMemory, start } from "./record/recording.ts"
+import { dataBytes, layer, lobby, loud, memory as layerMemory, start } from "./record/recording.ts"
 import { dice } from "./record/speaker.ts"
 
 describe("Recorder, its maximum", () => {
@@ -34,9 +34,9 @@ describe("Recorder, its maximum", () => {
           const bytes = files === "wav" ? 2_000_000 : 300_000
           const memory = Recorder.memoryStorage()
           const recording = yield* start(session, memory, { files, mixed, maximum: { bytes } })
-          yield* Effect.forkScoped(Effect.forever(ada.speak(Rig.frames(100))))
+          yield* Effect.forkScoped(Effect.forever(ada.speak(loud(100))))
           yield* Effect.forkScoped(
-            Effect.andThen(Effect.sleep("777 millis"), Effect.forever(bob.speak(Rig.frames(77, 1))))
+            Effect.andThen(Effect.sleep("777 millis"), Effect.forever(bob.speak(loud(77, 1))))
           )
           const manifest = yield* recording.awaitEnd
           assert.deepInclude(manifest, { state: "complete", endedBy: "maximum-bytes" })
@@ -119,7 +119,7 @@ describe("Recorder, its maximum", () => {
               yield* Effect.sleep(random() * 3_000)
               const guest = yield* discord.join({ user: `guest ${i}`, channel: "lobby" })
               for (let turn = 0;; turn++) {
-                yield* guest.speak(Rig.frames(1 + Math.floor(random() * 150), turn))
+                yield* guest.speak(loud(1 + Math.floor(random() * 150), turn))
                 yield* Effect.sleep(random() * 700)
               }
             }).pipe(Effect.forkScoped)
@@ -136,7 +136,7 @@ describe("Recorder, its maximum", () => {
           }
           assert.isAtMost(total, bytes)
         })).pipe(Effect.provide(
-          memory({ network: { latencyMs: 20, jitterMs: 40 }, seed })
+          layerMemory({ network: { latencyMs: 20, jitterMs: 40 }, seed })
         )),
       120_000
     )

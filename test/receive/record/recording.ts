@@ -50,3 +50,11 @@ export const lobby = Effect.gen(function*() {
   const session = yield* Rig.join("lobby")
   return { ada, bob, discord, session }
 })
+
+/** Frames that take many bytes. */
+export const loud = (count: number, seed = 0) =>
+  Rig.frames(count, seed).map(({ data, samples }) => {
+    const large = new Uint8Array(600 + data.length).fill(seed)
+    large.set(data)
+    return { data: large, samples }
+  })
