@@ -17,6 +17,7 @@ import * as Stream from "effect/Stream"
 import type { AudioSource } from "./audio/AudioSource.ts"
 import * as Broadcast from "./audio/Broadcast.ts"
 import type * as Track from "./audio/Track.ts"
+import type { SentFrame } from "./driver/Tap.ts"
 import * as Gateway from "./Gateway.ts"
 import { Mixer } from "./Mixer.ts"
 import type { EncoderOptions, EncoderSettings } from "./OpusEncoder.ts"
@@ -44,6 +45,14 @@ export {
    */
   State
 } from "./session/State.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  SentFrame
+} from "./driver/Tap.ts"
 
 export type {
   /**
@@ -193,6 +202,8 @@ export interface VoiceSession {
   readonly setStage: (part: Gateway.StagePart) => Effect.Effect<void, VoiceError.VoiceError>
   /** Audio packets of all members; nothing while we are deaf. See `VoiceConnection.packets`. */
   readonly packets: Stream.Stream<VoiceDriver.AudioPacket, VoiceError.VoiceError>
+  /** What we send, from now on: each Opus frame when it is. It ends with the session. */
+  readonly sent: Stream.Stream<SentFrame>
   /** How many packets slow readers of `packets` have lost. */
   readonly packetsDropped: () => number
   /** What is heard, in order and in step: per user, in ticks of 20 ms, and mixed. */
@@ -457,6 +468,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
         )
       ),
     packets: conduit.packets,
+    sent: conduit.sent,
     // made when it is asked for: many sessions only play
     get receive() {
       return receive ??= Effect.runSyncWith(listening)(Receive.make(intake, options.receive))

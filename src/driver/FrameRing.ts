@@ -352,15 +352,16 @@ const msOf = (units: number): number => (units * unitSamples) / 48
 export const fromBuffer = (buffer: ArrayBufferLike): FrameRing => new Ring(buffer)
 
 /**
- * Follows the ring in a buffer, from where its consumer is.
+ * Follows the ring in a buffer, from where its consumer is: ahead of it, or also `behind`, as long as frames are not written over.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const follow = (buffer: ArrayBufferLike): Follower => {
+export const follow = (buffer: ArrayBufferLike, behind = false): Follower => {
   const words = new Int32Array(buffer)
   const arena = new Uint8Array(buffer, headerBytes)
   const capacity = arena.length
+  const since = (index: number) => (Atomics.load(words, index) - cursor) | 0
   let cursor = 0
   let units = 0
   let lastIndex = 0
@@ -378,7 +379,7 @@ export const follow = (buffer: ArrayBufferLike): Follower => {
 
   return {
     take: (into) => {
-      if (((Atomics.load(words, readIndex) - cursor) | 0) > 0) restart()
+      if (behind ? since(writeIndex) >>> 0 > capacity : since(readIndex) > 0) restart()
       if (cursor === Atomics.load(words, writeIndex)) return -1
       let at = cursor & (capacity - 1)
       let skipped = 0

@@ -1,5 +1,5 @@
 /**
- * Records a call: one Ogg Opus file for each user, bit for bit as they were heard, with true silence in between, so that all
+ * Records a call: one file for each user, in Ogg Opus bit for bit as they were heard, with true silence in between, so that all
  * files have the length of the recording and lie side by side in an editor; a mixed file; and a manifest. Whatever happens to
  * the process, all of it up to the last second can be played.
  *
@@ -16,21 +16,26 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { join } from "node:path"
 import type * as Line from "../driver/Line.ts"
 import { OpusDecoder } from "../OpusDecoder.ts"
 import { OpusEncoder } from "../OpusEncoder.ts"
-import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
+import type { ChannelId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { Happening } from "./Hub.ts"
-import type { Receive } from "./Receive.ts"
 import * as Book from "./record/Book.ts"
+import * as Budget from "./record/Budget.ts"
+import * as Decoding from "./record/Decoding.ts"
 import * as Manifest from "./record/Manifest.ts"
 import * as MixedFile from "./record/MixedFile.ts"
 import * as Outputs from "./record/Outputs.ts"
+import * as Recordings from "./record/Recording.ts"
 import * as Repair from "./record/Repair.ts"
-import * as Storage from "./record/Storage.ts"
+import * as Self from "./record/Self.ts"
+import { Storage } from "./record/Storage.ts"
+import * as UserFile from "./record/UserFile.ts"
 
-export type { RecordedFile, RecordedUser } from "./record/Manifest.ts"
+export type { EndedBy, RecordedFile, RecordedUser } from "./record/Manifest.ts"
 export {
   /**
    * The name of the manifest in the recording's folder.
@@ -47,109 +52,40 @@ export {
    */
   Manifest
 } from "./record/Manifest.ts"
+export type { MemoryStorage } from "./record/MemoryStorage.ts"
 export {
   /**
-   * Where recordings are written; default the file system.
+   * A storage in memory, for recordings that need no disk.
+   *
+   * @category constructors
+   * @since 0.1.0
+   */
+  make as memoryStorage
+} from "./record/MemoryStorage.ts"
+export type { Maximum, Options, Recording, Session, Statistics } from "./record/Recording.ts"
+export type { StoredFile } from "./record/Storage.ts"
+export {
+  /**
+   * The file system of this machine.
+   *
+   * @category constructors
+   * @since 0.1.0
+   */
+  fileSystem,
+  /**
+   * Where recordings are written, and what that has to be able to do. Default the file system.
    *
    * @category references
    * @since 0.1.0
    */
-  Current as Storage
+  Storage
 } from "./record/Storage.ts"
 
-/**
- * What a recorder needs of a session. A `VoiceSession` has it.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Session {
-  readonly guildId: GuildId
-  readonly channelId: Effect.Effect<ChannelId>
-  readonly userId: UserId
-  readonly changes: Stream.Stream<
-    | { readonly _tag: "Ready"; readonly channelId: ChannelId }
-    | { readonly _tag: "Resuming" | "Joining" | "Connecting" | "Reconnecting" | "AwaitingServer" | "Closed" }
-  >
-  readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
-  readonly events: Effect.Effect<
-    Stream.Stream<Happening>,
-    never,
-    Scope.Scope
-  >
-  readonly receive: Pick<Receive, "participants">
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Options<E = never, R = never> {
-  /** Is made if it is not there. A recording that is in it already is never written over. */
-  readonly folder: string
-  /** A file with all users in one, `mixed.ogg` or `mixed.wav`, or none, so that nothing is decoded. Default "opus". */
-  readonly mixed?: "opus" | "wav" | "none" | undefined
-  /** Who is recorded. Default everybody but us. */
-  readonly users?: ((userId: UserId) => boolean) | undefined
-  /**
-   * Runs when everything is ready and before the first packet is taken, to tell people that they are being recorded, or to
-   * ask them. The recording starts when it has succeeded, and not at all if it fails.
-   */
-  readonly onStart?: Effect.Effect<unknown, E, R> | undefined
-  /** Comments of the Ogg files, such as TITLE. Default: the date of the recording. */
-  readonly tags?: Readonly<Record<string, string>> | undefined
-  /**
-   * How long a packet waits for those before it, and its place for a better knowledge of the sender's clock. What is later is
-   * lost. Default 400 ms.
-   */
-  readonly hold?: Duration.Input | undefined
-  /** Bytes that wait for a slow disk. Beyond, packets are left out and counted. Default 8 MiB. */
-  readonly maxPendingBytes?: number | undefined
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Statistics {
-  readonly elapsedMs: number
-  /** Bytes that wait for the disk. */
-  readonly pendingBytes: number
-  /** Packets that were left out because the disk is too slow. */
-  readonly dropped: number
-  /** Packets that no decoder took, so that they are not in the mixed file. */
-  readonly undecodable: number
-}
-
-/**
- * A recording that runs. It ends when it is stopped, when its scope closes, when the session ends, and when the disk fails.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Recording {
-  readonly folder: string
-  /** When it began, in milliseconds of the monotonic clock, which utterances and ticks are placed by: 0 of all its files. */
-  readonly startMs: number
-  /** As it is now. */
-  readonly manifest: Effect.Effect<Manifest.Manifest>
-  readonly statistics: Effect.Effect<Statistics>
-  /** Completes all files. Fails with `RecordingFailed`, as `awaitEnd` does. Stopping twice is harmless. */
-  readonly stop: Effect.Effect<Manifest.Manifest, VoiceError.VoiceError>
-  /**
-   * The manifest of a recording that has ended. Fails with `RecordingFailed` when it could not be written any further; what was
-   * written stays, and can be played.
-   */
-  readonly awaitEnd: Effect.Effect<Manifest.Manifest, VoiceError.VoiceError>
-}
-
 const samplesPerMs = 48
-const tick = "100 millis"
+const tickMs = 100
 /** Ticks between two flushes of the files, and between two writings of the manifest. */
 const flushTicks = 5
 const manifestTicks = 100
-const defaultHold = "400 millis"
-const defaultPendingBytes = 8 * 1024 * 1024
 /** A disk that takes nothing for so long at the end is given up. */
 const closeTimeout = Duration.seconds(10)
 /** Two clocks are different ones if they are off by more than this. */
@@ -157,7 +93,8 @@ const clockStep = 100
 
 /**
  * Starts a recording. Fails with `RecordingFailed` if the folder cannot be written to or has a recording already, with
- * `CodecUnavailable` if the mixed file's codecs cannot be made, and with what `onStart` fails with.
+ * `CodecUnavailable` if the mixed file's codecs cannot be made, with `Unsupported` for an option that makes no sense, and with what
+ * `onStart` fails with.
  *
  * Files lie beside each other to 2.5 ms, the step of Opus, as long as the network has no jitter; with jitter, to the mean delay
  * above the least one (`jitterMs` of the manifest). A sender's clock may be off by 200 ppm. It is corrected where the sender is
@@ -179,13 +116,15 @@ const clockStep = 100
  * @since 0.1.0
  */
 export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>(
-  session: Session,
-  options: Options<E, R>
-): Effect.fn.Return<Recording, VoiceError.VoiceError | E, OpusDecoder | OpusEncoder | R | Scope.Scope> {
-  const { folder, mixed: format = "opus", users: isWanted = () => true } = options
-  const hold = Math.round(Duration.toMillis(options.hold ?? defaultHold) * samplesPerMs)
-  const maxPending = options.maxPendingBytes ?? defaultPendingBytes
-  const storage = yield* Storage.Current
+  session: Recordings.Session,
+  options: Recordings.Options<E, R>
+): Effect.fn.Return<Recordings.Recording, VoiceError.VoiceError | E, OpusDecoder | OpusEncoder | R | Scope.Scope> {
+  const { folder, self = false, users: isWanted = () => true } = options
+  const storage = yield* Storage
+  const { files: format, hold, maxBytes, maxLength, maxPending, mixed: mixedFormat } = yield* Recordings.check(
+    options,
+    storage
+  )
   const clock = yield* Clock.Clock
   const decoders = yield* OpusDecoder
   const encoders = yield* OpusEncoder
@@ -203,25 +142,39 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   const outputs = Outputs.make(storage, folder)
   const tags = { DATE: startedAt, ...options.tags }
   const isOpen = () => outputs.pendingBytes() < maxPending
-  const mixed = format === "none" ? undefined : yield* MixedFile.make({
-    format,
+  const mixed = mixedFormat === "none" ? undefined : yield* MixedFile.make({
+    format: mixedFormat,
     outputs,
     isOpen,
     tags,
-    decoders,
     encoders
   }).pipe(Scope.provide(scope), Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
+  const files = UserFile.make(format, outputs, tags)
+  const decoding = mixed === undefined && format !== "wav" ? undefined : yield* Scope.provide(
+    Decoding.make(decoders, (userId, pcm, at) => {
+      files.sound(userId, pcm, at)
+      mixed?.add(pcm, at)
+    }),
+    scope
+  )
+  const budget = Budget.make({
+    bytes: maxBytes,
+    now,
+    used: outputs.bytes,
+    due: (length) => book.due(length) + (mixed?.due(length) ?? 0)
+  })
   const book = Book.make({
-    outputs,
+    files,
     hold,
     isOpen,
-    tags,
-    isWanted: (userId) => userId !== session.userId && isWanted(userId),
-    onPlaced: mixed?.place
+    afford: budget.afford,
+    now,
+    isWanted: (userId) => userId === session.userId ? self : isWanted(userId),
+    onPlaced: decoding?.place
   })
   const ended = yield* Deferred.make<Manifest.Manifest, VoiceError.VoiceError>()
   let length: number | undefined
-  let state: Pick<Manifest.Manifest, "state" | "failure"> = { state: "recording" }
+  let state: Pick<Manifest.Manifest, "state" | "failure" | "endedBy"> = { state: "recording" }
 
   const manifest = (): Manifest.Manifest => ({
     format: "effect-discord-voice/recording/1",
@@ -267,10 +220,12 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     }
   }
 
+  /** Whoever is not wanted is none to the book. */
+  const present = Effect.map(session.receive.participants, (others) => [...others, session.userId])
   const onChange = Effect.fnUntraced(
     function*(change: { readonly _tag: string; readonly channelId?: ChannelId }) {
       if (change._tag === "Ready" && change.channelId !== undefined) {
-        book.connected(change.channelId, yield* session.receive.participants, now())
+        book.connected(change.channelId, yield* present, now())
       } else if (change._tag !== "Resuming" && change._tag !== "Closed") {
         isClockNew = true
         book.disconnected(now())
@@ -280,31 +235,38 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
 
   const work = yield* Scope.fork(scope)
   const events = yield* Scope.provide(session.events, work)
-  for (const userId of yield* session.receive.participants) book.joined(userId, now())
+  for (const userId of yield* present) book.joined(userId, now())
 
+  /** Writes what is settled. Gives why it is time to end. */
   const ticking = Effect.gen(function*() {
-    let files = 0
+    let known = 0
     for (let ticks = 1;; ticks++) {
-      yield* Effect.sleep(tick)
+      yield* Effect.sleep(Math.min(tickMs, Math.max(0, Math.ceil((maxLength - now()) / samplesPerMs))))
+      budget.renew()
+      if (budget.end() !== undefined) return "maximum-bytes"
+      if (now() >= maxLength) return "maximum-duration"
       book.advance(now())
+      if (decoding !== undefined) yield* decoding.advance(book.settled(now()))
       if (mixed !== undefined) yield* mixed.advance(book.settled(now()))
       if (ticks % flushTicks === 0) {
         book.flush()
+        files.flush()
         mixed?.flush()
       }
       // a file that the manifest does not know would be forgotten after a crash
-      if (ticks % manifestTicks === 0 || book.files() > files) writeManifest()
-      files = book.files()
+      if (ticks % manifestTicks === 0 || book.files() > known) writeManifest()
+      known = book.files()
+      budget.renew()
     }
   })
 
   /** Names the end, once. What was being written is written, or given up. */
-  const end = (failure: VoiceError.VoiceError | undefined) =>
+  const end = (by: Manifest.EndedBy, failure?: VoiceError.VoiceError) =>
     Effect.suspend(() => {
       if (length !== undefined) return Effect.void
-      length = Math.round(now())
+      length = Math.min(Math.round(budget.end() ?? now()), maxLength)
       return Scope.close(work, Exit.void).pipe(
-        Effect.andThen(failure === undefined ? complete(length) : Effect.fail(failure)),
+        Effect.andThen(failure === undefined ? complete(by, length) : Effect.fail(failure)),
         Effect.catch(fail),
         Effect.andThen(Scope.close(scope, Exit.void)),
         Effect.uninterruptible
@@ -325,53 +287,66 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     })
 
   const drain = inTime(Effect.raceFirst(outputs.drained, Fiber.join(writing)))
+  const replaceManifest = (last: Manifest.Manifest) =>
+    inTime(Outputs.attempt(folder, () => storage.replace(join(folder, Manifest.fileName), Manifest.encode(last))))
 
-  const complete = Effect.fnUntraced(function*(atEnd: number) {
+  const complete = Effect.fnUntraced(function*(endedBy: Manifest.EndedBy, atEnd: number) {
     book.finish(atEnd)
+    if (decoding !== undefined) yield* decoding.advance(atEnd)
+    files.finish(atEnd)
     if (mixed !== undefined) yield* mixed.finish(atEnd)
     yield* drain
-    state = { state: "complete" }
+    state = { state: "complete", endedBy }
     const final = yield* Repair.hashOverwritten(storage, folder, manifest(), inTime)
-    yield* inTime(
-      Outputs.attempt(folder, () => storage.replace(`${folder}/${Manifest.fileName}`, Manifest.encode(final)))
-    )
+    yield* replaceManifest(final)
     yield* inTime(outputs.close)
     yield* Deferred.succeed(ended, final)
   })
 
   const fail = Effect.fnUntraced(function*(error: VoiceError.VoiceError) {
     state = { state: "failed", failure: error.message }
-    const last = Outputs.attempt(
-      folder,
-      () => storage.replace(`${folder}/${Manifest.fileName}`, Manifest.encode(manifest()))
-    )
     // the disk that failed may not take this either: the manifest before stays, then
-    yield* Effect.ignore(inTime(last))
+    yield* Effect.ignore(replaceManifest(manifest()))
     yield* Effect.ignore(inTime(outputs.close))
     yield* Deferred.fail(ended, error)
   })
 
-  /** Ends the recording from a fiber that the end interrupts. */
-  const ending = (failure: VoiceError.VoiceError | undefined) =>
-    Effect.forkIn(end(failure), outer, { startImmediately: true })
-
-  const run = <A>(effect: Effect.Effect<A, VoiceError.VoiceError>, isFailure: boolean) =>
+  /** Ends the recording with what ends, from a fiber that the end interrupts. */
+  const run = (effect: Effect.Effect<Manifest.EndedBy, VoiceError.VoiceError>, isFailure = false) =>
     effect.pipe(
       Effect.onExit((exit) => {
-        if (Exit.isSuccess(exit)) return ending(undefined)
+        const ending = (by: Manifest.EndedBy, failure?: VoiceError.VoiceError) =>
+          Effect.forkIn(end(by, failure), outer, { startImmediately: true })
+        if (Exit.isSuccess(exit)) return ending(exit.value)
         if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
         const failed = Cause.findErrorOption(exit.cause)
-        return ending(isFailure && failed._tag === "Some" ? failed.value : undefined)
+        return ending("session", isFailure && failed._tag === "Some" ? failed.value : undefined)
       }),
       Effect.forkIn(work, { startImmediately: true })
     )
+  const runWhile = <A>(stream: Stream.Stream<A, VoiceError.VoiceError>, use: (all: ReadonlyArray<A>) => void) =>
+    run(Effect.as(Stream.runForEachArray(stream, (all) => Effect.sync(() => use(all))), "session"))
 
-  yield* run(Stream.runForEach(events, (event) => Effect.sync(() => onEvent(event))), false)
-  yield* run(Stream.runForEach(session.changes, onChange), false)
-  yield* run(Stream.runForEachArray(session.packets, (packets) => Effect.sync(() => take(packets))), false)
+  yield* runWhile(events, (all) => all.forEach(onEvent))
+  yield* run(Effect.as(Stream.runForEach(session.changes, onChange), "session"))
+  yield* runWhile(session.packets, take)
+  if (self) {
+    const number = Self.make()
+    yield* runWhile(session.sent, (frames) => {
+      for (const frame of frames) book.said(session.userId, number(frame), (frame.atMs - startMs) * samplesPerMs)
+    })
+  }
   yield* run(ticking, true)
   yield* run(Fiber.join(writing), true)
-  yield* Scope.addFinalizer(outer, end(undefined))
+  yield* Scope.addFinalizer(outer, end("scope"))
+
+  /** Turns a pause on or off, and has the disk know it. */
+  const turn = (change: (now: number) => void) =>
+    Effect.sync(() => {
+      if (length !== undefined) return
+      change(now())
+      writeManifest()
+    })
 
   return {
     folder,
@@ -379,18 +354,22 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     manifest: Effect.sync(manifest),
     statistics: Effect.sync(() => ({
       elapsedMs: (length ?? now()) / samplesPerMs,
+      bytes: outputs.bytes(),
+      isPaused: book.isPaused(),
       pendingBytes: outputs.pendingBytes(),
       dropped: book.dropped(),
-      undecodable: mixed?.undecodable() ?? 0
+      undecodable: decoding?.undecodable() ?? 0
     })),
-    stop: Effect.andThen(end(undefined), Deferred.await(ended)),
+    pause: turn(book.pause),
+    resume: turn(book.resume),
+    stop: Effect.andThen(end("stop"), Deferred.await(ended)),
     awaitEnd: Deferred.await(ended)
   }
 })
 
 /**
  * Completes what a process has left behind that died while it recorded: cuts off what was not written to its end, makes all
- * Ogg files as long as the longest, and writes the manifest anew. Nothing needs it to be played. A recording that is complete
+ * files as long as the longest, and writes the manifest anew. Nothing needs it to be played. A recording that is complete
  * is left as it is. Fails with `RecordingFailed`.
  *
  * @category combinators
@@ -399,5 +378,5 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
 export const repair = Effect.fn("Recorder.repair")(function*(
   folder: string
 ): Effect.fn.Return<Manifest.Manifest, VoiceError.VoiceError> {
-  return yield* Repair.run(yield* Storage.Current, folder)
+  return yield* Repair.run(yield* Storage, folder)
 })

@@ -15,11 +15,13 @@ import * as Stream from "effect/Stream"
 import * as Audience from "../driver/Audience.ts"
 import type * as FrameRing from "../driver/FrameRing.ts"
 import type * as Line from "../driver/Line.ts"
+import type * as Tap from "../driver/Tap.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
 import type { Reader } from "../receive/Hub.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { Restrictions } from "./Restrictions.ts"
+import * as Sent from "./Sent.ts"
 
 /**
  * What happens in a session: everything that happens on its connections, `Moved` when it is in another channel, and
@@ -58,6 +60,8 @@ export interface Conduit extends
   readonly observe: (observer: VoiceDriver.Observer<Event>) => Effect.Effect<void, never, Scope.Scope>
   /** Hears packets as they come, until the scope closes. An end that has come already is told at once. */
   readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
+  /** What is sent on all connections, from now on until the end. */
+  readonly sent: Stream.Stream<Tap.SentFrame>
   /** A reader wants to hear others than before. */
   readonly reread: Effect.Effect<void>
   /** Who else is in the channel; while there is no connection, who was at the end of the last one. */
@@ -118,6 +122,7 @@ export const make = Effect.fnUntraced(function*(
   const listening = yield* FiberHandle.make<never>()
   const listeners = new Set<VoiceDriver.Observer<Event>>()
   const readers = new Set<Reader>()
+  const taps = new Set<Tap.Tap>()
   let over: VoiceError.VoiceError | undefined
   let current: VoiceDriver.VoiceConnection | undefined
   let attached: Attached | undefined
@@ -299,11 +304,17 @@ export const make = Effect.fnUntraced(function*(
     return Stream.fromQueue(queue)
   }))
 
+  const sent = Sent.stream(taps, () => over !== undefined, (tap) => {
+    tap.setMuted(muted)
+    for (const track of [attached, waiting]) if (track !== undefined) tap.attach(track.ring, track === waiting)
+  })
+
   return {
     hold,
     release,
     publish,
     use,
+    sent,
     attach: (ring, options) =>
       Effect.gen(function*() {
         yield* live("Playing")
@@ -318,6 +329,7 @@ export const make = Effect.fnUntraced(function*(
           attached = next
           waiting = undefined
         } else waiting = next
+        for (const tap of taps) tap.attach(ring, next.after !== undefined)
         if (current !== undefined) yield* attachTo(current, next)
         return next.number
       }),
@@ -328,7 +340,8 @@ export const make = Effect.fnUntraced(function*(
         if (former === attached && waiting !== undefined) changeOver(waiting)
         else if (former === attached) attached = undefined
         else waiting = undefined
-        return current === undefined ? Effect.void : detachFrom(current, former)
+        const detached = current === undefined ? Effect.void : detachFrom(current, former)
+        return Effect.ensuring(detached, Effect.sync(() => taps.forEach((tap) => tap.detach(former.ring))))
       }),
     setPaused: (number, paused) =>
       Effect.suspend(() => {
@@ -342,6 +355,7 @@ export const make = Effect.fnUntraced(function*(
     setMuted: (value) =>
       Effect.suspend(() => {
         muted = value
+        for (const tap of taps) tap.setMuted(value)
         return current === undefined ? Effect.void : current.setMuted(value)
       }),
     setSpeaking: (flags) =>

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { BroadcastChannel, Worker } from "node:worker_threads"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
@@ -12,6 +12,22 @@ const worker = Effect.acquireRelease(
 )
 
 describe("a driver in a worker thread", () => {
+  it.live("lets us hear what it sends", () =>
+    Effect.gen(function*() {
+      const line = VoiceDriver.layerMessagePort(yield* worker)
+      yield* Effect.gen(function*() {
+        const session = yield* Rig.join("lobby")
+        const sent: Array<Uint8Array> = []
+        yield* Effect.forkScoped(
+          Stream.runForEach(session.sent, ({ data }) => Effect.sync(() => sent.push(data))),
+          { startImmediately: true }
+        )
+        const track = yield* session.play(Rig.source(50))
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+        yield* Rig.settled(Effect.sync(() => assert.deepStrictEqual(sent, Rig.payloads(Rig.frames(50)))))
+      }).pipe(Effect.scoped, Effect.provide(line))
+    }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
+
   it.live("carries a whole visit", () =>
     Effect.gen(function*() {
       const line = VoiceDriver.layerMessagePort(yield* worker)

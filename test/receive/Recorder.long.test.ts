@@ -5,6 +5,7 @@ import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as Book from "../../src/receive/record/Book.ts"
 import type { Outputs } from "../../src/receive/record/Outputs.ts"
+import * as UserFile from "../../src/receive/record/UserFile.ts"
 import * as Kit from "./record/kit.ts"
 
 const second = 48_000
@@ -20,6 +21,7 @@ const keeping = () => {
       return {
         append: (bytes) => parts.push(bytes),
         overwrite: () => assert.fail("nothing is written over"),
+        resize: () => assert.fail("nothing is filled"),
         written: () => ({ name, bytes: 0 })
       }
     }
@@ -57,12 +59,12 @@ describe("Recorder", () => {
         const stretch = yield* Kit.clicks(50, [24_000])
         const { file, outputs } = keeping()
         const book = Book.make({
-          // nothing else is used of them
-          outputs: outputs as Outputs,
+          files: UserFile.make("opus", outputs, {}),
+          afford: () => true,
+          now: () => 0,
           hold: 400 * 48,
           isWanted: () => true,
           isOpen: () => true,
-          tags: {},
           onPlaced: undefined
         })
         const senders = [-100, 0, 100].map((ppm, i) => ({

@@ -6,13 +6,14 @@
  *
  * @since 0.1.0
  */
-import * as OggWriter from "../../audio/OggWriter.ts"
 import type { AudioPacket } from "../../driver/Line.ts"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type { Manifest, RecordedUser } from "./Manifest.ts"
-import type { Output, Outputs } from "./Outputs.ts"
 import * as Part from "./Part.ts"
+import * as Pauses from "./Pauses.ts"
+import * as Self from "./Self.ts"
 import * as Senders from "./Senders.ts"
+import { oggBytes, preSkip, type UserFile, type UserFiles } from "./UserFile.ts"
 
 /**
  * A packet at its place, for the mixed file.
@@ -34,12 +35,18 @@ export interface Placed {
  */
 export interface Book {
   readonly take: (packet: AudioPacket, arrival: number) => void
+  /** A packet of which it is known whose it is. */
+  readonly said: (userId: UserId, packet: Omit<Part.Received, "arrival">, arrival: number) => void
   readonly name: (ssrc: number, userId: UserId) => void
   readonly joined: (userId: UserId, now: number) => void
   readonly left: (userId: UserId, now: number) => void
   /** `present` are those who are there as far as is known; who is not among them has left while nothing was heard. */
   readonly connected: (channelId: ChannelId, present: ReadonlyArray<UserId>, now: number) => void
   readonly disconnected: (now: number) => void
+  /** What is said from now on is written nowhere, until it goes on. */
+  readonly pause: (now: number) => void
+  readonly resume: (now: number) => void
+  readonly isPaused: () => boolean
   /** Fills the files up to what may still be changed by what comes. */
   readonly advance: (now: number) => void
   /** Makes what is there playable. */
@@ -49,22 +56,15 @@ export interface Book {
   readonly settled: (now: number) => number
   readonly manifest: (now: number) => Pick<
     Manifest,
-    "channels" | "durationMs" | "interruptions" | "unknownPackets" | "users"
+    "channels" | "durationMs" | "interruptions" | "pauses" | "unknownPackets" | "users"
   >
+  /** How many bytes the files have more, at most, once they are completed at this length. */
+  readonly due: (length: number) => number
   /** Files so far. */
   readonly files: () => number
   /** Packets that were left out because the disk is slow. */
   readonly dropped: () => number
 }
-
-/**
- * The look-ahead of libopus, which all files skip at their start (RFC 7845, 4.2): what is heard at a place of a file was
- * spoken then.
- *
- * @category constants
- * @since 0.1.0
- */
-export const preSkip = 312
 
 const ms = (samples: number): number => Math.round(samples / 4.8) / 10
 
@@ -74,7 +74,7 @@ const patience = 48_000
 interface User {
   readonly userId: UserId
   readonly present: Array<{ readonly fromMs: number; toMs?: number }>
-  recorded: { readonly part: Part.Part; readonly writer: OggWriter.OggWriter; readonly output: Output } | undefined
+  recorded: { readonly part: Part.Part; readonly file: UserFile } | undefined
 }
 
 interface Span {
@@ -94,24 +94,27 @@ const open = (spans: ReadonlyArray<Span>): Span | undefined => {
 }
 
 /**
- * A recording at its start. `isWanted` says who is recorded, `isOpen` whether there is room for more bytes.
+ * A recording at its start. `isWanted` says who is recorded, `isOpen` whether there is room for more bytes at the moment, and
+ * `afford` sets bytes aside, if there are any left.
  *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options: {
-  readonly outputs: Pick<Outputs, "create">
+  readonly files: Pick<UserFiles, "least" | "open">
   readonly hold: number
   readonly isWanted: (userId: UserId) => boolean
   readonly isOpen: () => boolean
-  readonly tags: Readonly<Record<string, string>>
-  /** What goes into the mixed file, if there is one. */
+  readonly afford: (bytes: number) => boolean
+  readonly now: () => number
+  /** Each packet at its place, and silence. */
   readonly onPlaced: ((placed: Placed) => void) | undefined
 }): Book => {
-  const { hold, isOpen, isWanted, onPlaced, outputs, tags } = options
+  const { afford, hold, isOpen, isWanted, now: time, onPlaced } = options
   const users = new Map<UserId, User>()
   const channels: Array<{ readonly channelId: ChannelId; readonly fromMs: number }> = []
   const interruptions: Array<Span> = []
+  const pauses = Pauses.make()
   let files = 0
 
   const userOf = (userId: UserId): User => {
@@ -122,20 +125,21 @@ export const make = (options: {
     return user
   }
 
-  const begin = (user: User): NonNullable<User["recorded"]> => {
+  const begin = (user: User): User["recorded"] => {
     const { userId } = user
-    const writer = OggWriter.make({ preSkip, serial: ++files, tags: { ...tags, ARTIST: userId } })
-    const output = outputs.create(`${userId}.ogg`)
+    if (!afford(options.files.least(userId, time()))) return undefined
+    files++
+    const file = options.files.open(userId)
     const part = Part.make({
       hold,
       isOpen,
+      isWanted: (at, samples) => !pauses.covers(at, samples),
       give: (data, samples, at, sound) => {
-        const bytes = writer.add({ data })
-        if (bytes !== undefined) output.append(bytes)
+        file.give(data, samples, at, sound)
         onPlaced?.({ userId, data, samples, at, sound })
       }
     })
-    user.recorded = { part, writer, output }
+    user.recorded = { part, file }
     return user.recorded
   }
 
@@ -143,13 +147,17 @@ export const make = (options: {
     for (const user of users.values()) if (user.recorded !== undefined) yield user.recorded
   }
 
-  const senders = Senders.make((userId, packet, arrival) => {
+  const said: Book["said"] = (userId, packet, arrival) => {
     if (!isWanted(userId)) return
     const user = userOf(userId)
-    const { part } = user.recorded ?? begin(user)
     if (open(user.present) === undefined) user.present.push({ fromMs: Math.max(0, ms(arrival)) })
-    part.take({ ...packet, arrival })
-  })
+    // who speaks in a pause only has no file
+    if (user.recorded === undefined && pauses.covers(arrival, 1)) return
+    if (!afford(oggBytes(1, packet.payload.length))) return
+    const { part } = user.recorded ?? begin(user) ?? {}
+    part?.take({ ...packet, arrival })
+  }
+  const senders = Senders.make(said)
 
   const joined = (userId: UserId, now: number): void => {
     if (!isWanted(userId)) return
@@ -159,11 +167,12 @@ export const make = (options: {
 
   const describe = ({ present, recorded, userId }: User): RecordedUser => {
     const part = recorded?.part
+    const file = recorded?.file.written()
     return {
       userId,
-      ...recorded === undefined ? {} : { file: recorded.output.written() },
+      ...file === undefined ? {} : { file },
       present: present.map(spanOf),
-      ssrcs: [...part?.ssrcs ?? []],
+      ssrcs: (part?.ssrcs ?? []).filter((ssrc) => ssrc !== Self.ssrc),
       packets: { ...part?.counts ?? nothing },
       gaps: (part?.gaps ?? []).map(({ at, cause, packets, samples }) => ({
         atMs: ms(at),
@@ -179,6 +188,7 @@ export const make = (options: {
 
   return {
     take: senders.take,
+    said,
     name: senders.name,
     joined,
     left: (userId, now) => {
@@ -201,20 +211,31 @@ export const make = (options: {
       senders.forget()
       if (open(interruptions) === undefined) interruptions.push({ fromMs: ms(now) })
     },
+    pause: pauses.begin,
+    resume: pauses.end,
+    isPaused: pauses.isOn,
     advance: (now) => {
       senders.expire(now)
       for (const { part } of recorded()) part.advance(now)
     },
     flush: () => {
-      for (const { output, writer } of recorded()) output.append(writer.flush())
+      for (const { file } of recorded()) file.flush()
     },
     finish: (length) => {
       senders.expire(Infinity)
-      for (const { output, part, writer } of recorded()) {
+      for (const { file, part } of recorded()) {
         // the last page has to have a packet, and the decoder's look-ahead comes on top
         part.finish(Math.max(length + preSkip, part.written() + 120))
-        output.append(writer.finish(length))
+        file.finish(length)
       }
+    },
+    due: (length) => {
+      let due = 0
+      for (const { file, part } of recorded()) {
+        const { bytes, packets } = part.waiting()
+        due += file.due(length, packets, bytes)
+      }
+      return due
     },
     settled: (now) => {
       let least = now - hold
@@ -229,6 +250,9 @@ export const make = (options: {
       channels: channels.slice(),
       durationMs: ms(now),
       interruptions: interruptions.map(spanOf),
+      pauses: pauses.all().map(({ from, to }) =>
+        to === Infinity ? { fromMs: ms(from) } : { fromMs: ms(from), toMs: ms(to) }
+      ),
       unknownPackets: senders.unknown(),
       users: [...users.values()].map(describe)
     }),

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 
@@ -18,9 +19,31 @@ export const fileName = "recording.json"
 const Count = Schema.Natural
 const Milliseconds = Schema.Finite
 
+/** Without an end: until the recording's. */
+const Span = Schema.Struct({ fromMs: Milliseconds, toMs: Schema.optionalKey(Milliseconds) })
+
+/**
+ * Why a recording is complete.
+ *
+ * - `stop`: it was stopped.
+ * - `scope`: its scope was closed.
+ * - `session`: the session has ended.
+ * - `maximum-duration`, `maximum-bytes`: it has become as long, or as large, as it may.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const EndedBy = Schema.Literals(["stop", "scope", "session", "maximum-duration", "maximum-bytes"])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type EndedBy = typeof EndedBy.Type
+
 /**
  * A file. While the recording runs, and after a crash, size and hash are those of the bytes that had been written when the
- * manifest was: the file begins with them. A WAV file, whose header changes, has its hash at the end only.
+ * manifest was: the file begins with them. WAV files, whose headers change, have their hash at the end only.
  *
  * @category schemas
  * @since 0.1.0
@@ -52,10 +75,10 @@ export const RecordedGap = Schema.Struct({
  */
 export const RecordedUser = Schema.Struct({
   userId: UserId,
-  /** Absent for one who never spoke. */
+  /** Absent for one who never spoke, or where there are no files of users. */
   file: Schema.optionalKey(RecordedFile),
   /** When the user was in the channel, as far as the voice gateway has told. Without an end: until the recording's. */
-  present: Schema.Array(Schema.Struct({ fromMs: Milliseconds, toMs: Schema.optionalKey(Milliseconds) })),
+  present: Schema.Array(Span),
   ssrcs: Schema.Array(Schema.Int),
   packets: Schema.Struct({
     written: Count,
@@ -76,7 +99,7 @@ export const RecordedUser = Schema.Struct({
 
 /**
  * - `recording`: it runs, or the process has died; `Recorder.repair` completes the files.
- * - `complete`: it was stopped, its scope was closed, or the session ended.
+ * - `complete`: it has ended, and `endedBy` says how.
  * - `failed`: it could not be written any further; `failure` says why.
  * - `repaired`: it was completed after a crash.
  *
@@ -87,16 +110,20 @@ export const Manifest = Schema.Struct({
   format: Schema.Literal("effect-discord-voice/recording/1"),
   state: Schema.Literals(["recording", "complete", "failed", "repaired"]),
   failure: Schema.optionalKey(Schema.String),
+  /** Of one that is complete. */
+  endedBy: Schema.optionalKey(EndedBy),
   guildId: GuildId,
   /** Those that the session was in, in order. */
   channels: Schema.Array(Schema.Struct({ channelId: ChannelId, fromMs: Milliseconds })),
-  /** Who recorded. What this user said is in no file. */
+  /** Who recorded. What this user said is in the files if the option `self` was given. */
   recordedBy: UserId,
   /** ISO 8601. */
   startedAt: Schema.String,
   durationMs: Milliseconds,
   /** When there was no connection: nobody could be heard. */
-  interruptions: Schema.Array(Schema.Struct({ fromMs: Milliseconds, toMs: Schema.optionalKey(Milliseconds) })),
+  interruptions: Schema.Array(Span),
+  /** When it was paused: what was said then is in no file, which are silent meanwhile. */
+  pauses: Schema.Array(Span).pipe(Schema.withDecodingDefaultKey(Effect.succeed([]))),
   mixed: Schema.optionalKey(RecordedFile),
   users: Schema.Array(RecordedUser),
   /** Packets of which nobody said whose they are. */

@@ -1,24 +1,20 @@
 /**
- * The mixed file of a recording: what users said is decoded, added up and written as Ogg Opus or WAV, in step with their own
- * files.
+ * The mixed file of a recording: what users said is added up and written as Ogg Opus or WAV, in step with their own files.
  *
  * The unit of all times is a sample at 48 kHz after the start of the recording.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as OggWriter from "../../audio/OggWriter.ts"
-import type { Decoder, OpusDecoder } from "../../OpusDecoder.ts"
 import type { Encoder, OpusEncoder } from "../../OpusEncoder.ts"
-import type { UserId } from "../../protocol/Identifier.ts"
 import type { VoiceError } from "../../VoiceError.ts"
-import { type Placed, preSkip } from "./Book.ts"
 import type { RecordedFile } from "./Manifest.ts"
 import * as Mix from "./Mix.ts"
 import type { Output, Outputs } from "./Outputs.ts"
 import * as Silence from "./Silence.ts"
+import { oggBytes, preSkip } from "./UserFile.ts"
 import * as Wav from "./Wav.ts"
 
 /**
@@ -26,80 +22,60 @@ import * as Wav from "./Wav.ts"
  * @since 0.1.0
  */
 export interface MixedFile {
-  readonly place: (placed: Placed) => void
-  /** Decodes and adds up what was placed, and writes it up to `settled`. Fails as the encoder does. */
+  /** Adds interleaved stereo at its place. */
+  readonly add: (pcm: Int16Array, at: number) => void
+  /** Writes what was added up to `settled`. Fails as the encoder does. */
   readonly advance: (settled: number) => Effect.Effect<void, VoiceError>
   /** Makes what is there playable. */
   readonly flush: () => void
   readonly finish: (length: number) => Effect.Effect<void, VoiceError>
+  /** How many bytes it has more, at most, once it is completed at this length. */
+  readonly due: (length: number) => number
   readonly written: () => RecordedFile
-  /** Packets that no decoder took. */
-  readonly undecodable: () => number
 }
 
 /** Where the sum goes: stereo, in whole frames but for the end. */
-interface Sink {
+interface Sink extends Pick<MixedFile, "due" | "flush"> {
   readonly write: (pcm: Int16Array) => Effect.Effect<void, VoiceError>
   /** Leaves time out that there was no room for; it is silence then. */
   readonly skip: (samples: number) => void
-  readonly flush: () => void
   readonly finish: (length: number) => void
-  readonly written: () => RecordedFile
-}
-
-/** A decoder of somebody who says nothing is kept for so long. */
-const idle = 10 * 48_000
-
-interface Voice {
-  readonly decoder: Decoder
-  readonly scope: Scope.Closeable
-  /** Behind what was decoded last. */
-  until: number
 }
 
 const frame = 960
-const rate = 48_000
+
+/** The greatest that an encoder makes of a frame, behind the byte that says what it is (RFC 6716, 3.2.1). */
+const maxFrameBytes = 1 + 1_275
 
 const wavSink = (output: Output): Sink => {
-  let dataBytes = 0
-  let skipped = 0
-  const put = (bytes: Uint8Array): void => {
-    output.append(bytes)
-    dataBytes += bytes.length
-  }
-  const header = () => Wav.header({ channels: 2, rate, dataBytes })
-  output.append(header())
-  const bridge = (): void => {
-    for (; skipped > 0; skipped -= Math.min(skipped, rate)) put(new Uint8Array(4 * Math.min(skipped, rate)))
-  }
-  const flush = () => output.overwrite(header(), 0)
+  const file = Wav.make(output)
   return {
-    write: (pcm) =>
-      Effect.sync(() => {
-        bridge()
-        put(Wav.samples(pcm))
-      }),
-    skip: (samples) => {
-      skipped += samples
-    },
-    flush,
-    finish: () => {
-      bridge()
-      flush()
-    },
-    written: output.written
+    write: (pcm) => Effect.sync(() => file.add(pcm)),
+    skip: (samples) => file.resize(file.length() + samples),
+    flush: file.flush,
+    due: (length) => Math.max(0, length - file.length()) * Wav.sampleBytes,
+    finish: (length) => {
+      file.resize(length)
+      file.flush()
+    }
   }
 }
 
 const opusSink = (output: Output, encoder: Encoder, tags: Readonly<Record<string, string>>): Sink => {
-  const writer = OggWriter.make({ preSkip, serial: 1, tags })
+  const make = () => OggWriter.make({ preSkip, serial: 1, tags })
+  const writer = make()
   let at = 0
+  /** What is in the page at hand: the headers, at first. */
+  let open = make().flush().length
   /** The encoder still has the end of the sound, and gives it with the next frame. */
   let sounding = false
   const put = (data: Uint8Array, samples: number): void => {
     const bytes = writer.add({ data, position: at })
-    if (bytes !== undefined) output.append(bytes)
     at += samples
+    if (bytes === undefined) return
+    if (bytes.length > 0) open = 0
+    open += oggBytes(1, data.length)
+    output.append(bytes)
   }
   return {
     write: Effect.fnUntraced(function*(pcm: Int16Array) {
@@ -115,19 +91,27 @@ const opusSink = (output: Output, encoder: Encoder, tags: Readonly<Record<string
       at += samples
       sounding = false
     },
-    flush: () => output.append(writer.flush()),
+    flush: () => {
+      open = 0
+      output.append(writer.flush())
+    },
+    due: (length) => {
+      const frames = Math.ceil(Math.max(0, length + preSkip - at) / frame) + 8
+      // what was skipped is in the file when the next frame comes
+      const skipped = Math.ceil(Math.max(0, at - writer.writtenSamples()) / frame)
+      return open + oggBytes(frames, frames * maxFrameBytes) + oggBytes(skipped, 3 * skipped)
+    },
     finish: (length) => {
       // the last page has to have a packet
       const missing = Math.max(Silence.unitSamples, length + preSkip - at)
       Silence.fill(Math.ceil(missing / Silence.unitSamples) * Silence.unitSamples, put)
       output.append(writer.finish(length))
-    },
-    written: output.written
+    }
   }
 }
 
 /**
- * A mixed file of a format. Decoders live in the scope.
+ * A mixed file of a format.
  *
  * @category constructors
  * @since 0.1.0
@@ -137,59 +121,13 @@ export const make = Effect.fnUntraced(function*(options: {
   readonly outputs: Pick<Outputs, "create">
   readonly isOpen: () => boolean
   readonly tags: Readonly<Record<string, string>>
-  readonly decoders: OpusDecoder["Service"]
   readonly encoders: OpusEncoder["Service"]
 }): Effect.fn.Return<MixedFile, VoiceError, Scope.Scope> {
-  const { decoders, encoders, format, isOpen, outputs, tags } = options
-  const scope = yield* Effect.scope
+  const { encoders, format, isOpen, outputs, tags } = options
   const encoder = format === "opus" ? yield* encoders.make({ channels: 2, bitrate: 96_000, complexity: 5 }) : undefined
   const output = outputs.create(encoder === undefined ? "mixed.wav" : "mixed.ogg")
   const sink = encoder === undefined ? wavSink(output) : opusSink(output, encoder, { ...tags, ARTIST: "all" })
   const mix = Mix.make()
-  const voices = new Map<UserId, Voice>()
-  /** Whose decoder has not been given the silence behind the sound, which fades it out. */
-  const sounding = new Set<UserId>()
-  let placed: Array<Placed> = []
-  let undecodable = 0
-
-  const voiceOf = Effect.fnUntraced(function*(userId: UserId) {
-    const known = voices.get(userId)
-    if (known !== undefined) return known
-    const own = yield* Scope.fork(scope)
-    const decoder = yield* decoders.make({ channels: 2 }).pipe(
-      Scope.provide(own),
-      Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(own, exit) : Effect.void)
-    )
-    const voice: Voice = { decoder, scope: own, until: 0 }
-    voices.set(userId, voice)
-    return voice
-  })
-
-  /** There may be more users in a long recording than there can be decoders. */
-  const freeIdle = (settled: number) =>
-    Effect.suspend(() => {
-      const gone: Array<Scope.Closeable> = []
-      for (const [userId, { scope: own, until }] of voices) {
-        if (settled - until <= idle) continue
-        voices.delete(userId)
-        gone.push(own)
-      }
-      return Effect.forEach(gone, (own) => Scope.close(own, Exit.void), { discard: true })
-    })
-
-  const add = Effect.fnUntraced(function*({ at, data, samples, userId }: Placed) {
-    // one whom no decoder can be had for is missing here, and not in the own file
-    const voice = yield* Effect.option(voiceOf(userId))
-    if (voice._tag === "None") {
-      undecodable++
-      return
-    }
-    voice.value.until = at + samples
-    const pcm = yield* Effect.option(voice.value.decoder.decode(data))
-    // a decoder gives sound later by its look-ahead, which the files skip
-    if (pcm._tag === "Some") mix.add(pcm.value, at - preSkip)
-    else undecodable++
-  })
 
   const write = Effect.fnUntraced(function*(until: number) {
     const samples = until - mix.taken()
@@ -199,33 +137,16 @@ export const make = Effect.fnUntraced(function*(options: {
     else sink.skip(samples)
   })
 
-  const addAll = Effect.suspend(() => {
-    const all = placed
-    placed = []
-    return Effect.forEach(all, add, { discard: true })
-  })
-
   return {
-    place: (packet) => {
-      if (packet.sound) sounding.add(packet.userId)
-      else if (!sounding.delete(packet.userId)) return
-      placed.push(packet)
-    },
-    advance: (settled) =>
-      addAll.pipe(
-        Effect.andThen(write(Math.floor((settled - preSkip) / frame) * frame)),
-        Effect.andThen(freeIdle(settled))
-      ),
-    flush: () => sink.flush(),
+    add: mix.add,
+    advance: (settled) => write(Math.floor((settled - preSkip) / frame) * frame),
+    flush: sink.flush,
     finish: (length) =>
       Effect.andThen(
-        addAll,
-        Effect.andThen(
-          write(format === "opus" ? Math.ceil((length + preSkip) / frame) * frame : length),
-          Effect.sync(() => sink.finish(length))
-        )
+        write(format === "opus" ? Math.ceil((length + preSkip) / frame) * frame : length),
+        Effect.sync(() => sink.finish(length))
       ),
-    written: () => sink.written(),
-    undecodable: () => undecodable
+    due: sink.due,
+    written: output.written
   }
 })

@@ -22,6 +22,8 @@ import type { Storage, StoredFile } from "./Storage.ts"
 export interface Output {
   readonly append: (bytes: Uint8Array) => void
   readonly overwrite: (bytes: Uint8Array, position: number) => void
+  /** Makes the file so many bytes long: cuts it, or adds zeros, however many, at no cost. */
+  readonly resize: (bytes: number) => void
   /** What has reached the disk. The hash is absent when something was written over. */
   readonly written: () => RecordedFile
 }
@@ -36,6 +38,8 @@ export interface Outputs {
   readonly replace: (name: string, bytes: () => Uint8Array) => void
   /** Bytes that wait for the disk. */
   readonly pendingBytes: () => number
+  /** Length of all files together that were created here, when what waits is written. */
+  readonly bytes: () => number
   /** Writes until something fails. Fails with `RecordingFailed`; what was written until then stays. */
   readonly run: Effect.Effect<never, VoiceError.VoiceError>
   /** Waits until all of it is written. */
@@ -88,6 +92,8 @@ interface Entry {
   readonly hash: Hash
   file: StoredFile | undefined
   bytes: number
+  /** With what waits. */
+  length: number
   overwritten: boolean
 }
 
@@ -139,9 +145,23 @@ export const make = (storage: Storage, folder: string): Outputs => {
       }))
     )
 
+  const resize = (entry: Entry, bytes: number) =>
+    Effect.tap(using(entry, (file) => file.truncate(bytes)), () =>
+      Effect.sync(() => {
+        entry.bytes = bytes
+      }))
+
   const create: Outputs["create"] = (name) => {
     const path = join(folder, name)
-    const entry: Entry = { name, path, hash: createHash("sha256"), file: undefined, bytes: 0, overwritten: false }
+    const entry: Entry = {
+      name,
+      path,
+      hash: createHash("sha256"),
+      file: undefined,
+      bytes: 0,
+      length: 0,
+      overwritten: false
+    }
     entries.push(entry)
     add({
       bytes: 0,
@@ -151,11 +171,18 @@ export const make = (storage: Storage, folder: string): Outputs => {
     })
     return {
       append: (bytes) => {
+        entry.length += bytes.length
         if (bytes.length > 0) add({ bytes: bytes.length, run: append(entry, bytes) })
       },
       overwrite: (bytes, position) => {
         entry.overwritten = true
         add({ bytes: bytes.length, run: using(entry, (file) => file.overwrite(bytes, position)) })
+      },
+      resize: (bytes) => {
+        if (bytes === entry.length) return
+        entry.overwritten = true
+        entry.length = bytes
+        add({ bytes: 0, run: resize(entry, bytes) })
       },
       written: () => ({
         name,
@@ -187,6 +214,7 @@ export const make = (storage: Storage, folder: string): Outputs => {
       add({ bytes: 0, run: Effect.suspend(() => attempt(path, () => storage.replace(path, bytes()))) })
     },
     pendingBytes: () => pending,
+    bytes: () => entries.reduce((sum, { length }) => sum + length, 0),
     run: Effect.forever(next),
     drained: idle.await,
     close: Effect.gen(function*() {

@@ -73,6 +73,8 @@ export interface Part {
   readonly written: () => number
   /** Whether it is still filling the time before somebody came. It is done soon, whatever comes. */
   readonly isCatchingUp: () => boolean
+  /** What waits, in packets and in bytes. */
+  readonly waiting: () => { readonly packets: number; readonly bytes: number }
   readonly counts: Readonly<Counts>
   readonly gaps: ReadonlyArray<Gap>
   /** Gaps that are counted but not kept. */
@@ -128,7 +130,7 @@ const isBefore = (a: Held, b: Held): boolean => a.lane === b.lane ? a.extended <
 
 /**
  * A part that begins at the start of the recording. A packet waits for those before it for `hold`. While `isOpen` is false
- * nothing is given; what is left out then becomes silence.
+ * nothing is given; what is left out then becomes silence, and so does what was said in a time that is not `isWanted`.
  *
  * @category constructors
  * @since 0.1.0
@@ -137,8 +139,9 @@ export const make = (options: {
   readonly hold: number
   readonly give: Give
   readonly isOpen: () => boolean
+  readonly isWanted?: ((at: number, samples: number) => boolean) | undefined
 }): Part => {
-  const { give, hold, isOpen } = options
+  const { give, hold, isOpen, isWanted = () => true } = options
   const counts: Counts = { written: 0, lost: 0, duplicates: 0, late: 0, malformed: 0, dropped: 0 }
   const gaps: Array<Gap> = []
   const ssrcs: Array<number> = []
@@ -151,6 +154,8 @@ export const make = (options: {
   let recent: Lane | undefined
   /** Packets that were left out since something was written. */
   let leftOut = 0
+  /** Whether a packet was not wanted since something was written. */
+  let isBroken = false
   let isCatchingUp = false
 
   const newLane = (timeline: Timeline.Timeline, epoch: number): Lane => ({
@@ -261,7 +266,7 @@ export const make = (options: {
 
   /** Whether it goes right behind what was written last. A sender whose timestamps stand still in pauses only seems to. */
   const follows = ({ afterPause, extended, lane }: Held): boolean =>
-    extended === lane.end && !afterPause && written === lane.endAt && leftOut === 0
+    extended === lane.end && !afterPause && written === lane.endAt && leftOut === 0 && !isBroken
 
   const write = (packet: Held): void => {
     const { extended, lane, payload, samples, sequence } = packet
@@ -276,18 +281,23 @@ export const make = (options: {
     lane.end = extended + samples
     lane.sequence = sequence
     lane.recent[sequence % recentPackets] = sequence + 1
+    const target = timeOf(packet)
+    if (!isWanted(target, samples)) {
+      isBroken = true
+      return
+    }
     counts.lost += lost
     if (!isOpen()) {
       counts.dropped++
       leftOut++
       return
     }
-    const target = timeOf(packet)
     if (target + samples <= 0) return
     const units = isNext && !silent ? 0 : Math.round((target - written) / Silence.unitSamples)
     if (leftOut > 0) noteGap(units * Silence.unitSamples, leftOut, "dropped")
     else if (lost > 0) noteGap(units * Silence.unitSamples, lost, "lost")
     leftOut = 0
+    isBroken = false
     if (units > 0) silence(units)
     counts.written++
     if (silent && units < 0) silence(Math.max(0, samples / Silence.unitSamples + units))
@@ -343,6 +353,10 @@ export const make = (options: {
     },
     written: () => written,
     isCatchingUp: () => isCatchingUp,
+    waiting: () => ({
+      packets: held.length + doubtful.length,
+      bytes: [...held, ...doubtful].reduce((sum, { payload }) => sum + payload.length, 0)
+    }),
     counts,
     gaps,
     gapsOmitted: () => gapsOmitted,

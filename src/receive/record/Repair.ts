@@ -10,11 +10,11 @@ import { join } from "node:path"
 import * as OggPage from "../../audio/OggPage.ts"
 import * as OggWriter from "../../audio/OggWriter.ts"
 import * as VoiceError from "../../VoiceError.ts"
-import { preSkip } from "./Book.ts"
 import * as Manifest from "./Manifest.ts"
 import * as Outputs from "./Outputs.ts"
 import * as Silence from "./Silence.ts"
 import type { Storage } from "./Storage.ts"
+import { preSkip } from "./UserFile.ts"
 import * as Wav from "./Wav.ts"
 
 const isMissing = (cause: unknown): boolean => cause instanceof Error && "code" in cause && cause.code === "ENOENT"
@@ -78,9 +78,18 @@ export const hashOverwritten = Effect.fnUntraced(function*(
   manifest: Manifest.Manifest,
   inTime: Parameters<typeof hashed>[3]
 ): Effect.fn.Return<Manifest.Manifest, VoiceError.VoiceError> {
+  const whole = (file: Manifest.RecordedFile) =>
+    file.sha256 === undefined ? hashed(storage, folder, file.name, inTime) : Effect.succeed(file)
   const { mixed } = manifest
-  if (mixed === undefined || mixed.sha256 !== undefined) return manifest
-  return { ...manifest, mixed: yield* hashed(storage, folder, mixed.name, inTime) }
+  return {
+    ...manifest,
+    ...mixed === undefined ? {} : { mixed: yield* whole(mixed) },
+    users: yield* Effect.forEach(
+      manifest.users,
+      (user) =>
+        user.file === undefined ? Effect.succeed(user) : Effect.map(whole(user.file), (file) => ({ ...user, file }))
+    )
+  }
 })
 
 /** What is whole in an Ogg file. */
@@ -135,9 +144,13 @@ const completeOgg = Effect.fnUntraced(function*(storage: Storage, path: string, 
   })
 })
 
-const completeWav = (storage: Storage, path: string, bytes: number) =>
+/** Samples that are whole in a WAV file of this size. */
+const wavSamples = (bytes: number): number => Math.max(0, Math.floor((bytes - Wav.headerBytes) / Wav.sampleBytes))
+
+/** Makes the file as long as the others, and has its header say so. */
+const completeWav = (storage: Storage, path: string, samples: number) =>
   Outputs.attempt(path, async () => {
-    const dataBytes = Math.max(0, Math.floor((bytes - Wav.headerBytes) / 4) * 4)
+    const dataBytes = samples * Wav.sampleBytes
     const file = await storage.open(path)
     try {
       await file.truncate(Wav.headerBytes + dataBytes)
@@ -177,29 +190,35 @@ export const run = Effect.fnUntraced(function*(
         if (!isMissing(cause)) throw cause
       }))
   }
-  const names = [...manifest.users.map(({ userId }) => `${userId}.ogg`), "mixed.ogg"]
-  const found = new Map<string, Whole>()
+  const names = [...manifest.users.map(({ userId }) => userId), "mixed"]
+  const oggs = new Map<string, Whole>()
+  const wavs = new Map<string, number>()
   for (const name of names) {
-    const bytes = yield* ifThere(name, storage.read)
+    const bytes = yield* ifThere(`${name}.ogg`, storage.read)
     const whole = bytes === undefined ? undefined : measure(bytes)
-    if (whole !== undefined) found.set(name, whole)
+    if (whole !== undefined) oggs.set(`${name}.ogg`, whole)
+    const size = yield* ifThere(`${name}.wav`, storage.size)
+    if (size !== undefined) wavs.set(`${name}.wav`, wavSamples(size))
   }
-  const granule = Math.max(preSkip, ...[...found.values()].map(({ granule }) => granule))
-  for (const [name, whole] of found) yield* completeOgg(storage, join(folder, name), whole, granule)
-  const wav = yield* ifThere("mixed.wav", storage.size)
-  if (wav !== undefined) yield* completeWav(storage, join(folder, "mixed.wav"), wav)
+  const granules = [...oggs.values()].map(({ granule }) => granule)
+  const granule = Math.max(preSkip, ...granules, ...[...wavs.values()].map((samples) => preSkip + samples))
+  for (const [name, whole] of oggs) yield* completeOgg(storage, join(folder, name), whole, granule)
+  for (const name of wavs.keys()) yield* completeWav(storage, join(folder, name), granule - preSkip)
 
-  const describe = (name: string) => hashed(storage, folder, name)
-  const mixedName = found.has("mixed.ogg") ? "mixed.ogg" : wav === undefined ? undefined : "mixed.wav"
+  const describe = Effect.fnUntraced(function*(name: string) {
+    const found = [`${name}.ogg`, `${name}.wav`].find((file) => oggs.has(file) || wavs.has(file))
+    return found === undefined ? undefined : yield* hashed(storage, folder, found)
+  })
+  const mixed = yield* describe("mixed")
   const repaired: Manifest.Manifest = {
     ...manifest,
     state: "repaired",
     durationMs: Math.round((granule - preSkip) / 4.8) / 10,
-    ...mixedName === undefined ? {} : { mixed: yield* describe(mixedName) },
-    users: yield* Effect.forEach(manifest.users, (user) => {
-      const name = `${user.userId}.ogg`
-      return found.has(name) ? Effect.map(describe(name), (file) => ({ ...user, file })) : Effect.succeed(user)
-    })
+    ...mixed === undefined ? {} : { mixed },
+    users: yield* Effect.forEach(
+      manifest.users,
+      (user) => Effect.map(describe(user.userId), (file) => file === undefined ? user : { ...user, file })
+    )
   }
   yield* Outputs.attempt(path, () => storage.replace(path, Manifest.encode(repaired)))
   return repaired

@@ -1,6 +1,6 @@
 /**
  * Where a recording is written: a few operations on files, so that tests can be a disk that is full or slow, and programs can
- * write elsewhere. The default is the file system.
+ * write elsewhere. The default is the file system; `MemoryStorage` is one without a disk.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,8 @@ import { createReadStream } from "node:fs"
 import * as Fs from "node:fs/promises"
 
 /**
- * A file that is open for writing.
+ * A file that is open for writing. One call is made at a time, and the next when it is done. The bytes that it is given belong to
+ * the file from then on.
  *
  * @category models
  * @since 0.1.0
@@ -19,7 +20,7 @@ export interface StoredFile {
   readonly append: (bytes: Uint8Array) => Promise<void>
   /** Writes over what is there. */
   readonly overwrite: (bytes: Uint8Array, position: number) => Promise<void>
-  /** Cuts the file to `size` bytes. */
+  /** Makes the file `size` bytes long: it is cut, or zeros are added, which are many in a WAV file of somebody who is silent. */
   readonly truncate: (size: number) => Promise<void>
   /** Makes sure that it survives a loss of power. */
   readonly sync: () => Promise<void>
@@ -27,12 +28,16 @@ export interface StoredFile {
 }
 
 /**
- * What a recording needs of a file system. Everything throws errors with a `code` as those of Node.
+ * What a recording needs of a file system. A path is the folder of the recording and a name in it. What cannot be done rejects
+ * with an error whose `code` is one of Node's: `ENOSPC`, `EDQUOT` and `EFBIG` are the kind `DiskFull` of `RecordingFailed`, `EACCES`,
+ * `EPERM`, `EROFS`, `ENOENT`, `ENOTDIR` and `EISDIR` are `Unwritable`, `EEXIST` is `Exists`, and all else is `Failed`.
  *
  * @category models
  * @since 0.1.0
  */
 export interface Storage {
+  /** Whether nothing but the `maximum` of a recording keeps it from taking everything: one without it is refused then. */
+  readonly needsMaximum?: boolean | undefined
   /** Makes a folder and those above it; one that is there is left as it is. */
   readonly makeFolder: (path: string) => Promise<void>
   /** Opens a new file, and fails with `EEXIST` if it is there. */
@@ -41,6 +46,7 @@ export interface Storage {
   readonly open: (path: string) => Promise<StoredFile>
   /** Puts `bytes` in the place of a file, whole or not at all. */
   readonly replace: (path: string, bytes: Uint8Array) => Promise<void>
+  /** A whole file. Rejects with `ENOENT` if there is none. */
   readonly read: (path: string) => Promise<Uint8Array>
   /** The same piece by piece, for files that are too long to be held. */
   readonly readParts: (path: string) => AsyncIterable<Uint8Array>
@@ -117,11 +123,12 @@ export const fileSystem: Storage = {
 }
 
 /**
- * The storage that recorders use. Provide another one with `Effect.provideService(Storage.Current, storage)`.
+ * Where recordings are written. The default is the file system; provide another one with
+ * `Effect.provideService(Recorder.Storage, storage)`, to `Recorder.start` as well as to `Recorder.repair`.
  *
  * @category references
  * @since 0.1.0
  */
-export const Current = Context.Reference<Storage>("effect-discord-voice/Recorder/Storage", {
+export const Storage = Context.Reference<Storage>("effect-discord-voice/Recorder/Storage", {
   defaultValue: () => fileSystem
 })

@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import type { Output } from "./Outputs.ts"
 
 /**
  * Bytes of the header.
@@ -57,4 +58,62 @@ export const samples = (pcm: Int16Array): Uint8Array => {
   const view = new DataView(bytes.buffer)
   for (let i = 0; i < pcm.length; i++) view.setInt16(i * 2, pcm[i] ?? 0, true)
   return bytes
+}
+
+/**
+ * A file that is being written: stereo of 48 kHz. All times are samples.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface WavFile {
+  /** Adds interleaved stereo. */
+  readonly add: (pcm: Int16Array) => void
+  /** Makes it so long: with silence, or by cutting it. */
+  readonly resize: (length: number) => void
+  readonly length: () => number
+  /** Makes what is there playable. */
+  readonly flush: () => void
+}
+
+const channels = 2
+const rate = 48_000
+
+/**
+ * Bytes of a sample of a {@link WavFile}.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const sampleBytes = channels * 2
+
+/**
+ * A file without samples.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (output: Pick<Output, "append" | "overwrite" | "resize">): WavFile => {
+  let length = 0
+  /** What the header says. */
+  let told = 0
+  const head = () => header({ channels, rate, dataBytes: length * sampleBytes })
+  output.append(head())
+  return {
+    add: (pcm) => {
+      if (pcm.length === 0) return
+      output.append(samples(pcm))
+      length += pcm.length / channels
+    },
+    resize: (to) => {
+      length = to
+      output.resize(headerBytes + to * sampleBytes)
+    },
+    length: () => length,
+    flush: () => {
+      if (told === length) return
+      told = length
+      output.overwrite(head(), 0)
+    }
+  }
 }

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { AudioPacket } from "../../../src/driver/Line.ts"
 import { ChannelId, Ssrc, UserId } from "../../../src/protocol/Identifier.ts"
 import * as Book from "../../../src/receive/record/Book.ts"
+import * as UserFile from "../../../src/receive/record/UserFile.ts"
 import * as Speaker from "./speaker.ts"
 
 const ada = UserId.make("100000000000000001")
@@ -13,13 +14,12 @@ const rig = (options: { readonly isWanted?: (userId: UserId) => boolean; readonl
   const placed: Array<Book.Placed> = []
   const made: Array<Book.Placed> = []
   const book = Book.make({
-    outputs: {
-      create: (name) => ({ append: () => {}, overwrite: () => {}, written: () => ({ name, bytes: 0 }) })
-    },
+    files: UserFile.make("none", { create: () => assert.fail("there are no files") }, {}),
+    afford: () => true,
+    now: () => 0,
     hold: 0.4 * seconds,
     isWanted: options.isWanted ?? (() => true),
     isOpen: options.isOpen ?? (() => true),
-    tags: {},
     onPlaced: (one) => {
       if (one.sound) placed.push(one)
       made.push(one)
@@ -181,5 +181,29 @@ describe("Book", () => {
     book.finish(2_000)
     assert.isAbove(made.length, before)
     assert.isFalse(made.at(-1)?.sound)
+  })
+
+  it("leaves out whatever reaches into a pause, by when it was said and not by when it came", () => {
+    const { book, placed } = rig()
+    const from = seconds
+    const to = 2 * seconds
+    const say = (n: number, later = 0) => book.take(packet(n, { userId: ada }), n * 960 + later)
+    for (let n = 0; n < 49; n++) say(n)
+    book.advance(from)
+    book.pause(from)
+    // on its way for 300 ms: one was said before the pause, the other in it
+    say(49, 0.3 * seconds)
+    for (let n = 50; n < 99; n++) say(n)
+    book.advance(to)
+    book.resume(to)
+    say(99, 0.3 * seconds)
+    for (let n = 100; n < 150; n++) say(n)
+    book.finish(4 * seconds)
+    const said = placed.map(({ data }) => Speaker.numberOf(data))
+    assert.deepStrictEqual(said, Array.from({ length: 150 }, (_, n) => n).filter((n) => n < 50 || n >= 100))
+    assert.deepStrictEqual(placed.filter(({ at, samples }) => at < to - 60 && at + samples > from + 60), [])
+    const { pauses, users } = book.manifest(4 * seconds)
+    assert.deepStrictEqual(pauses, [{ fromMs: 1_000, toMs: 2_000 }])
+    assert.deepStrictEqual([users[0]?.packets.lost, users[0]?.gaps], [0, []])
   })
 })

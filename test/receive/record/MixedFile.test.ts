@@ -3,6 +3,7 @@ import { Effect } from "effect"
 import { OpusDecoder } from "../../../src/OpusDecoder.ts"
 import type { OpusEncoder } from "../../../src/OpusEncoder.ts"
 import { UserId } from "../../../src/protocol/Identifier.ts"
+import * as Decoding from "../../../src/receive/record/Decoding.ts"
 import * as MixedFile from "../../../src/receive/record/MixedFile.ts"
 import { MockOpusDecoder } from "../../../src/testing/index.ts"
 import * as Speaker from "./speaker.ts"
@@ -23,14 +24,18 @@ describe("MixedFile", () => {
           create: (name) => ({
             append: (part) => void (bytes += part.length),
             overwrite: () => {},
+            resize: (to) => {
+              bytes = to
+            },
             written: () => ({ name, bytes })
           })
         },
         isOpen: () => true,
         tags: {},
-        decoders: yield* OpusDecoder,
         encoders
       })
+      const decoding = yield* Decoding.make(yield* OpusDecoder, (_userId, pcm, at) => mixed.add(pcm, at))
+      const advance = (settled: number) => Effect.andThen(decoding.advance(settled), mixed.advance(settled))
       const ever = UserId.make("1")
       let most = 0
       // a hundred come, one after another, and say a second each
@@ -38,23 +43,24 @@ describe("MixedFile", () => {
         for (let n = 0; n < 50; n++) {
           const at = user * second + n * 960
           for (const userId of [ever, UserId.make(String(100 + user))]) {
-            mixed.place({ userId, data: Speaker.sound(n), samples: 960, at, sound: true })
+            decoding.place({ userId, data: Speaker.sound(n), samples: 960, at, sound: true })
           }
         }
-        yield* mixed.advance((user + 1) * second)
+        yield* advance((user + 1) * second)
         most = Math.max(most, yield* mock.live)
       }
       assert.isAtMost(most, 13)
       assert.strictEqual(yield* mock.packets, 2 * 50 * 100)
-      yield* mixed.advance(200 * second)
+      yield* advance(200 * second)
       assert.strictEqual(yield* mock.live, 0)
       // no more decoders can be had: the recording goes on
       yield* mock.refuse
       for (let n = 0; n < 2; n++) {
-        mixed.place({ userId: ever, data: Speaker.sound(n), samples: 960, at: 200 * second + n * 960, sound: true })
+        decoding.place({ userId: ever, data: Speaker.sound(n), samples: 960, at: 200 * second + n * 960, sound: true })
       }
+      yield* advance(201 * second)
       yield* mixed.finish(201 * second)
       assert.strictEqual(bytes, 44 + 4 * 201 * second)
-      assert.strictEqual(mixed.undecodable(), 1)
+      assert.strictEqual(decoding.undecodable(), 1)
     }).pipe(Effect.scoped, Effect.provide(MockOpusDecoder.layer)))
 })

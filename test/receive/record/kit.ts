@@ -37,7 +37,9 @@ export const disk = (room = Infinity): Disk => {
       get(path).set(bytes, position)
     },
     truncate: async (size) => {
-      files.set(path, get(path).slice(0, size))
+      const bytes = new Uint8Array(size)
+      bytes.set(get(path).subarray(0, size))
+      files.set(path, bytes)
     },
     sync: async () => {},
     close: async () => {}

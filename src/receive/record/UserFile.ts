@@ -1,0 +1,184 @@
+/**
+ * What one user said, as a file: Ogg Opus bit for bit, WAV, or none, where only the mixed file is wanted.
+ *
+ * The unit of all times is a sample at 48 kHz after the start of the recording.
+ *
+ * @since 0.1.0
+ */
+import * as OggWriter from "../../audio/OggWriter.ts"
+import type { UserId } from "../../protocol/Identifier.ts"
+import * as OpusPacket from "../../protocol/OpusPacket.ts"
+import type { RecordedFile } from "./Manifest.ts"
+import type { Output, Outputs } from "./Outputs.ts"
+import type { Give } from "./Part.ts"
+import * as Wav from "./Wav.ts"
+
+/**
+ * The look-ahead of libopus, which all files skip at their start (RFC 7845, 4.2): what is heard at a place of a file was
+ * spoken then.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const preSkip = 312
+
+/**
+ * The format of users' files.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Format = "opus" | "wav" | "none"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface UserFile {
+  /** Packets one after another, without a hole. */
+  readonly give: Give
+  /** Makes what is there playable. */
+  readonly flush: () => void
+  /** Completes it. What lies beyond this length is cut off. */
+  readonly finish: (length: number) => void
+  /** How many bytes it has more, at most, once it is completed at this length with these packets, which wait. */
+  readonly due: (length: number, packets: number, packetBytes: number) => number
+  readonly written: () => RecordedFile | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface UserFiles {
+  /** The next file of a user who has none. */
+  readonly open: (userId: UserId) => UserFile
+  /** How many bytes it has, at most, once it is completed at this length with nothing in it. */
+  readonly least: (userId: UserId, length: number) => number
+  /** Decoded stereo of a user whose packets were given. Nothing becomes of it but in WAV. */
+  readonly sound: (userId: UserId, pcm: Int16Array, at: number) => void
+  /** When all packets that were given are decoded: fills the files up to them and makes what is there playable. */
+  readonly flush: () => void
+  readonly finish: (length: number) => void
+}
+
+/** A page's header (RFC 3533, 6). */
+const pageBytes = 27
+
+/**
+ * The most that packets take in an Ogg file: each may begin a page.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const oggBytes = (packets: number, packetBytes: number): number =>
+  packetBytes + Math.ceil(packetBytes / 255) + packets * (pageBytes + 1)
+
+/** Of silence, at most: the longest packets, those that fill what is left, and pages of seven packets or more. */
+const silenceBytes = (samples: number): number => {
+  const packets = Math.ceil(Math.max(0, samples) / (6 * OpusPacket.silenceSamples)) + 8
+  return packets * 15 + (Math.ceil(packets / 7) + 2) * pageBytes
+}
+
+const openOgg = (output: Output, writer: OggWriter.OggWriter): UserFile => {
+  output.append(writer.flush())
+  let given = 0
+  /** What is in the page at hand. */
+  let open = 0
+  return {
+    give: (data, samples) => {
+      const bytes = writer.add({ data })
+      given += samples
+      if (bytes === undefined) return
+      if (bytes.length > 0) open = 0
+      open += data.length + Math.floor(data.length / 255) + 1
+      output.append(bytes)
+    },
+    flush: () => {
+      open = 0
+      output.append(writer.flush())
+    },
+    finish: (length) => output.append(writer.finish(length)),
+    due: (length, packets, packetBytes) =>
+      open + oggBytes(packets, packetBytes) + silenceBytes(length + preSkip - given) + 4 * pageBytes,
+    written: output.written
+  }
+}
+
+const ogg = (outputs: Pick<Outputs, "create">, tags: Readonly<Record<string, string>>): UserFiles => {
+  let serial = 0
+  const tagsOf = (userId: UserId) => ({ ...tags, ARTIST: userId })
+  return {
+    open: (userId) =>
+      openOgg(
+        outputs.create(`${userId}.ogg`),
+        OggWriter.make({ preSkip, serial: ++serial, tags: tagsOf(userId) })
+      ),
+    least: (userId, length) =>
+      OggWriter.make({ preSkip, tags: tagsOf(userId) }).flush().length + silenceBytes(length + preSkip) + 4 * pageBytes,
+    sound: () => {},
+    flush: () => {},
+    finish: () => {}
+  }
+}
+
+const wav = (outputs: Pick<Outputs, "create">): UserFiles => {
+  const files = new Map<UserId, { readonly file: Wav.WavFile; given: number }>()
+  const bytesAt = (length: number) => Math.max(0, length) * Wav.sampleBytes
+  return {
+    open: (userId) => {
+      const output = outputs.create(`${userId}.wav`)
+      const own = { file: Wav.make(output), given: 0 }
+      files.set(userId, own)
+      return {
+        give: (_data, samples, at) => {
+          own.given = at + samples
+        },
+        // its sound is not decoded yet
+        flush: () => {},
+        finish: () => {},
+        due: (length) => bytesAt(length - own.file.length()),
+        written: output.written
+      }
+    },
+    least: (_userId, length) => Wav.headerBytes + bytesAt(length),
+    sound: (userId, pcm, at) => {
+      const file = files.get(userId)?.file
+      if (file === undefined) return
+      if (at > file.length()) file.resize(at)
+      file.add(pcm.subarray(2 * (file.length() - at)))
+    },
+    flush: () => {
+      for (const { file, given } of files.values()) {
+        file.resize(Math.max(file.length(), given - preSkip))
+        file.flush()
+      }
+    },
+    finish: (length) => {
+      for (const { file } of files.values()) {
+        file.resize(length)
+        file.flush()
+      }
+    }
+  }
+}
+
+const none: UserFiles = {
+  open: () => ({ give: () => {}, flush: () => {}, finish: () => {}, due: () => 0, written: () => undefined }),
+  least: () => 0,
+  sound: () => {},
+  flush: () => {},
+  finish: () => {}
+}
+
+/**
+ * The files of users in a format. `tags` are the comments of Ogg files.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  format: Format,
+  outputs: Pick<Outputs, "create">,
+  tags: Readonly<Record<string, string>>
+): UserFiles => format === "opus" ? ogg(outputs, tags) : format === "wav" ? wav(outputs) : none

@@ -1,0 +1,38 @@
+/**
+ * What a session sends, as a stream: a tap on the rings that its connections take frames from. While nobody runs the stream there is
+ * none, and nothing is done.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
+import * as Tap from "../driver/Tap.ts"
+
+/**
+ * Keeps a tap among `taps` for as long as it runs, `begin` tells it what is played already. It ends when `isOver`.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const stream = (
+  taps: Set<Tap.Tap>,
+  isOver: () => boolean,
+  begin: (tap: Tap.Tap) => void
+): Stream.Stream<Tap.SentFrame> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const clock = yield* Clock.Clock
+    const tap = Tap.make()
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        taps.add(tap)
+        begin(tap)
+      }),
+      () => Effect.sync(() => taps.delete(tap))
+    )
+    const look = Effect.sync(() => tap.look(Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000))
+    return Stream.fromEffectRepeat(Effect.andThen(Effect.sleep(Tap.intervalMs), look)).pipe(
+      Stream.takeUntil(isOver),
+      Stream.flattenIterable
+    )
+  }))

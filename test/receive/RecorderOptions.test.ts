@@ -1,0 +1,134 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Duration, Effect, Schema } from "effect"
+import * as Recorder from "../../src/receive/Recorder.ts"
+import * as Rig from "../integration/rig.ts"
+import * as Kit from "./record/kit.ts"
+import { hex, layer, leftOf, lobby, soundsIn, start } from "./record/recording.ts"
+
+describe("Recorder, pauses", () => {
+  it.effect(
+    "leave out what is said meanwhile, keep the time line, and are named",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const { ada, bob, discord, session } = yield* lobby
+        const disk = Kit.disk()
+        const recording = yield* start(session, disk, { mixed: "wav" })
+        const said = Rig.frames(500)
+        yield* Effect.sleep("100 millis")
+        yield* Effect.forkScoped(ada.speak(said))
+        yield* Effect.sleep("3 seconds")
+        yield* recording.pause
+        yield* recording.pause
+        assert.isTrue((yield* recording.statistics).isPaused)
+        // somebody who speaks in between only
+        yield* Effect.forkScoped(bob.speak(Rig.frames(50, 1)))
+        yield* Effect.sleep("2 seconds")
+        const running = (yield* recording.manifest).pauses
+        assert.closeTo(running[0]?.fromMs ?? 0, 3_100, 5)
+        assert.deepStrictEqual(running.map(({ toMs }) => toMs), [undefined])
+        yield* recording.resume
+        yield* recording.resume
+        yield* Effect.sleep("1 second")
+        // a short one, between two ticks
+        yield* Effect.sleep("30 millis")
+        yield* recording.pause
+        yield* Effect.sleep("50 millis")
+        yield* recording.resume
+        yield* Effect.sleep("6 seconds")
+        const manifest = yield* recording.stop
+        assert.deepStrictEqual(
+          manifest.pauses.map(({ fromMs, toMs = 0 }) => Math.round((toMs - fromMs) / 10)),
+          [200, 5]
+        )
+        assert.isFalse(disk.files.has(`/recording/${bob.userId}.ogg`))
+        assert.strictEqual(manifest.users.find(({ userId }) => userId === bob.userId)?.packets.written, 0)
+
+        const bytes = disk.file(`${ada.userId}.ogg`)
+        const sounds = yield* soundsIn(bytes)
+        const isIn = (ms: number) =>
+          manifest.pauses.some(({ fromMs, toMs = Infinity }) => ms > fromMs - 18.7 && ms < toMs - 1.3)
+        assert.deepStrictEqual(sounds.filter(({ ms }) => isIn(ms)), [])
+        // each where it would have been without: nothing else is missing
+        const from = sounds[0]?.ms ?? 0
+        const places = new Map(sounds.map(({ data, ms }) => [data, ms]))
+        for (const [i, { data }] of said.entries()) {
+          const ms = places.get(hex(data))
+          if (isIn(from + i * 20)) assert.isUndefined(ms, String(i))
+          else assert.closeTo(ms ?? NaN, from + i * 20, 2.6, String(i))
+        }
+        assert.closeTo((yield* Kit.decode(bytes)).samples, manifest.durationMs * 48, 5)
+        const left = leftOf(disk.file("mixed.wav"))
+        assert.isTrue(left.subarray(3_250 * 48, 5_090 * 48).every((value) => value === 0))
+        assert.deepStrictEqual(yield* discord.violations, [])
+      })).pipe(Effect.provide(layer)),
+    60_000
+  )
+
+  it.effect("may last until the end, and change nothing behind it", () =>
+    Rig.run(Effect.gen(function*() {
+      const { ada, session } = yield* lobby
+      const disk = Kit.disk()
+      const recording = yield* start(session, disk, { mixed: "none" })
+      yield* ada.speak(Rig.frames(20))
+      yield* recording.pause
+      yield* Effect.forkScoped(ada.speak(Rig.frames(100, 1)))
+      yield* Effect.sleep("1 second")
+      const manifest = yield* recording.stop
+      yield* recording.resume
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual(manifest.pauses.map(({ toMs }) => toMs), [undefined])
+      assert.deepStrictEqual(yield* recording.manifest, manifest)
+      const bytes = disk.file(`${ada.userId}.ogg`)
+      assert.isAtMost((yield* soundsIn(bytes)).length, 20)
+      assert.closeTo((yield* Kit.decode(bytes)).samples, manifest.durationMs * 48, 5)
+    })).pipe(Effect.provide(layer)), 60_000)
+})
+
+describe("Recorder, options", () => {
+  it.effect(
+    "that make no sense are refused before anybody is told of a recording",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const { session } = yield* lobby
+        const disk = Kit.disk()
+        // what a program gives that is not typed
+        const mp3 = JSON.parse("\"mp3\"")
+        const wrong: ReadonlyArray<Partial<Recorder.Options>> = [
+          { files: mp3 },
+          { mixed: mp3 },
+          { files: "none", mixed: "none" },
+          { hold: "-1 millis" },
+          { hold: NaN },
+          { maxPendingBytes: 0 },
+          { maximum: { duration: 0 } },
+          { maximum: { duration: Duration.infinity } },
+          { maximum: { bytes: NaN } },
+          { maximum: { bytes: 1_000 } },
+          { maximum: { bytes: 1_000_000.5 } }
+        ]
+        for (const options of wrong) {
+          const error = yield* Effect.flip(start(session, disk, { onStart: Effect.die("told"), ...options }))
+          assert.strictEqual(error.reason._tag, "Unsupported", JSON.stringify(options))
+        }
+        assert.strictEqual(disk.files.size, 0)
+        const unbounded = yield* Effect.flip(start(session, Recorder.memoryStorage()))
+        assert.strictEqual(unbounded.reason._tag, "Unsupported")
+      })).pipe(Effect.provide(layer)),
+    60_000
+  )
+})
+
+describe("Recorder, its manifest", () => {
+  it.effect("can be read where it is older than pauses", () =>
+    Effect.gen(function*() {
+      const { pauses, ...older } = yield* Rig.run(
+        Effect.gen(function*() {
+          const { session } = yield* lobby
+          return yield* Effect.flatMap(start(session, Kit.disk()), ({ stop }) => stop)
+        })
+      )
+      assert.deepStrictEqual(pauses, [])
+      const read = yield* Schema.decodeUnknownEffect(Recorder.Manifest)(older)
+      assert.deepStrictEqual(read, { ...older, pauses })
+    }).pipe(Effect.provide(layer)), 60_000)
+})
