@@ -21,7 +21,7 @@ const numbers = Array.from({ length: streams }, (_, i) => i)
 const world = {
   guilds: [...numbers.map((i) => ({ name: `plain ${i}` })), ...sizes.map((size) => ({ name: `group ${size}` }))],
   channels: [
-    ...numbers.map((i) => ({ guild: `plain ${i}`, name: `plain ${i}` })),
+    ...numbers.map((i) => ({ guild: `plain ${i}`, name: `plain ${i}`, e2ee: "optional" as const })),
     ...sizes.map((size) => ({ guild: `group ${size}`, name: `group ${size}`, e2ee: "required" as const }))
   ]
 }

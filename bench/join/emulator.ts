@@ -8,7 +8,10 @@ process.on("disconnect", () => process.exit(0))
 
 const world = {
   guilds: Array.from({ length: count }, (_, i) => ({ name: `guild ${i}` })),
-  channels: Array.from({ length: count }, (_, i) => ({ guild: `guild ${i}`, name: `channel ${i}` }))
+  channels: Array.from(
+    { length: count },
+    (_, i) => ({ guild: `guild ${i}`, name: `channel ${i}`, e2ee: "optional" as const })
+  )
 }
 
 const program = Effect.gen(function*() {

@@ -37,7 +37,7 @@ const numbers = Array.from({ length: sessions }, (_, i) => i)
 
 const world = {
   guilds: numbers.map((i) => ({ name: `guild ${i}` })),
-  channels: numbers.map((i) => ({ guild: `guild ${i}`, name: `channel ${i}` })),
+  channels: numbers.map((i) => ({ guild: `guild ${i}`, name: `channel ${i}`, e2ee: "optional" as const })),
   users: numbers.map((i) => ({ name: `bot ${i}`, bot: true }))
 }
 

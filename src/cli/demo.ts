@@ -218,11 +218,11 @@ const run = Effect.fnUntraced(function*(
   setting: Setting.Setting
 ) {
   const discord = yield* Emulator.Emulator
-  const listener = yield* discord.join({ user: "listener", channel: setting.channel })
+  const listener = yield* discord.join({ user: "listener", channel: "lobby" })
   const tap = Tap.make(AudioSource.fromFile(options.file))
   const where: VoiceSession.JoinOptions = {
     guildId: yield* discord.guild("guild"),
-    channelId: yield* discord.channel(setting.channel),
+    channelId: yield* discord.channel("lobby"),
     version: setting.version,
     ...setting.modes === undefined ? {} : { modes: setting.modes }
   }
@@ -293,7 +293,10 @@ export const demoCommand = Command.make("demo", settings, (options) => {
     )
   }
   return run(paths, setting).pipe(
-    Effect.provide(Emulator.layer({ profile: setting.profile })),
+    Effect.provide(Emulator.layer({
+      profile: setting.profile,
+      world: { channels: [{ name: "lobby", e2ee: setting.e2ee }] }
+    })),
     Effect.catch((error) =>
       Effect.andThen(
         error._tag === "DemoFailed" ? Effect.void : Console.error(error.message),

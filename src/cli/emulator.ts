@@ -366,6 +366,10 @@ export const emulatorCommand = Command.make(
       description: "With TLS, a guest who listens, and one who plays"
     },
     {
+      command: "effect-discord-voice emulator --habit channelE2ee=optional",
+      description: "Channels that let clients in which cannot encrypt end to end"
+    },
+    {
       command: "effect-discord-voice emulator --json --strict",
       description: "For a program, which reads events from stdout and writes orders to stdin"
     }

@@ -4,8 +4,8 @@
  * Effect's `Clock`, so that a test on the `TestClock` sees minutes pass in milliseconds.
  *
  * There is a world from the start: the guild "guild" with the channels "lobby" (voice), "secure" (voice that demands
- * end-to-end encryption) and "stage", and the bot "bot". Names are handles: wherever a guild, channel or user is asked
- * for, its name or its id will do.
+ * end-to-end encryption whatever the profile says of others, as that of today does) and "stage", and the bot "bot". Names are
+ * handles: wherever a guild, channel or user is asked for, its name or its id will do.
  *
  * @example
  * ```ts

@@ -46,6 +46,7 @@ describe("demo", () => {
     const args of [
       [],
       ["--mode", "aead_aes256_gcm_rtpsize", "--voice-version", "9"],
+      ["--voice-version", "7"],
       ["--mode", "xsalsa20_poly1305_lite"],
       ["--voice-version", "2"]
     ]

@@ -409,7 +409,7 @@ describe("emulator", () => {
 
   it.live("lets guests encrypt end to end, or not, or wrongly", () =>
     Effect.gen(function*() {
-      const { order } = yield* told(["--json", "--user", "guest", "--play", song])
+      const { order } = yield* told(["--json", "--user", "guest", "--play", song, "--habit", "channelE2ee=optional"])
       assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "player", frames: 10 }), { ok: true })
       const heard = yield* order({ do: "heard", user: "guest", from: "player" })
       assert.strictEqual(heard["encrypted"], heard["frames"])
@@ -470,7 +470,8 @@ describe("emulator", () => {
 
   it.live("has the habits that it is given, and guests whose RTP an order describes", () =>
     Effect.gen(function*() {
-      const habits = ["--habit", "headerExtension=false", "--habit", "maxPadding=5", "--habit", "paddingRate=1"]
+      const named = ["headerExtension=false", "maxPadding=5", "paddingRate=1", "channelE2ee=optional"]
+      const habits = named.flatMap((habit) => ["--habit", habit])
       const { events, order } = yield* told(["--json", "--user", "plain", ...habits])
       const said = yield* decode(JSON.stringify(events()[0]))
       const wire = Foreign.realWire()
@@ -550,7 +551,7 @@ describe("emulator", () => {
 
   it.live("does to a client what it is told, for as long as it is told", () =>
     Effect.gen(function*() {
-      const { events, order, until } = yield* told(["--json", "--user", "guest"])
+      const { events, order, until } = yield* told(["--json", "--user", "guest", "--habit", "channelE2ee=optional"])
       const said = yield* decode(JSON.stringify(events()[0]))
       const wire = Foreign.realWire()
       const main = yield* Foreign.login(wire, said.gateway, said.token)

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { TestClock } from "effect/testing"
+import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 
 const frames = (count: number, first = 0) =>
@@ -16,6 +17,8 @@ const say = Effect.fnUntraced(function*(guest: Emulator.Participant, words: Retu
   yield* TestClock.adjust("2 seconds")
   yield* Fiber.join(speaking)
 })
+
+const open: Emulator.WorldOptions = { channels: [{ name: "lobby", e2ee: "optional" }] }
 
 describe("End-to-end encryption", () => {
   it.effect("lets guests hear each other, who know their group", () =>
@@ -54,9 +57,36 @@ describe("End-to-end encryption", () => {
   it.effect("keeps those out of a channel that demands it who cannot", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
-      const error = yield* Effect.flip(discord.join({ user: "old", channel: "secure", e2ee: false }))
-      assert.strictEqual(error.reason._tag, "NotJoinable")
-      assert.include(error.message, "end-to-end encryption")
+      for (const channel of ["lobby", "secure"]) {
+        const error = yield* Effect.flip(discord.join({ user: "old", channel, e2ee: false }))
+        assert.strictEqual(error.reason._tag, "NotJoinable")
+        assert.include(error.message, "end-to-end encryption")
+        assert.include(error.message, "e2ee: \"optional\"")
+      }
+      yield* discord.join({ user: "old", channel: "stage", e2ee: false })
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("is demanded in every channel but stages, unless profile or channel say otherwise", () =>
+    Effect.gen(function*() {
+      const demands = (profile: Profile.Profile) =>
+        Effect.gen(function*() {
+          const discord = yield* Emulator.Emulator
+          yield* discord.createChannel({ name: "usual" })
+          yield* discord.createChannel({ name: "open", e2ee: "optional" })
+          yield* discord.createChannel({ name: "closed", e2ee: "required" })
+          yield* discord.createChannel({ name: "podium", kind: "stage", e2ee: "required" })
+          return (yield* discord.snapshot).channels.map(({ e2ee }) => e2ee)
+        }).pipe(Effect.provide(Emulator.layerMemory({ profile }), { local: true }))
+      const today = ["required", "required", "never", "required", "optional", "required", "never"]
+      const open = ["optional", "required", "never", "optional", "optional", "required", "never"]
+      assert.deepStrictEqual(yield* demands(Profile.today), today)
+      assert.deepStrictEqual(yield* demands({ ...Profile.today, channelE2ee: "optional" }), open)
+      assert.deepStrictEqual(yield* demands(Profile.year2022), open)
+    }))
+
+  it.effect("is not had where one is who cannot", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
       const plain = yield* discord.join({ user: "old", channel: "lobby", e2ee: false })
       const guest = yield* discord.join({ user: "guest", channel: "lobby" })
       yield* say(plain, frames(2))
@@ -64,7 +94,7 @@ describe("End-to-end encryption", () => {
       assert.deepStrictEqual((yield* voiced(guest)).map(({ encrypted }) => encrypted), [false, false])
       assert.deepStrictEqual((yield* voiced(plain)).map(({ encrypted }) => encrypted), [false, false])
       assert.deepStrictEqual(Array.from((yield* discord.privacyCodes("lobby")).values()), [undefined, undefined])
-    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory({ world: open }))))
 
   it.effect("goes with guests who move, and never into a stage", () =>
     Effect.gen(function*() {

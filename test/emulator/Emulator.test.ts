@@ -8,7 +8,7 @@ import { enter } from "./scenario.ts"
 
 const memory = (options?: Emulator.MemoryOptions) =>
   Layer.unwrap(Emulator.Emulator.useSync(({ transport }) => transport)).pipe(
-    Layer.provideMerge(Emulator.layerMemory(options))
+    Layer.provideMerge(Emulator.layerMemory({ profile: Foreign.profile, ...options }))
   )
 
 const reason = <A, R>(effect: Effect.Effect<A, Emulator.EmulatorError, R>) =>
@@ -23,7 +23,7 @@ describe("Emulator", () => {
       const { channels, guilds, users, voiceServers } = yield* discord.snapshot
       assert.deepStrictEqual(guilds.map(({ name }) => name), ["guild"])
       assert.deepStrictEqual(channels.map(({ e2ee, kind, name }) => [name, kind, e2ee]), [
-        ["lobby", "voice", "optional"],
+        ["lobby", "voice", "required"],
         ["secure", "voice", "required"],
         ["stage", "stage", "never"]
       ])

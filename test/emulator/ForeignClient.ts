@@ -6,7 +6,11 @@ import { Data, Effect, Queue, type Scope } from "effect"
 import * as Crypto from "node:crypto"
 import * as Dgram from "node:dgram"
 import { WebSocket } from "ws"
+import { type Profile, today } from "../../src/emulator/core/Profile.ts"
 import { DatagramTransport, WebSocketTransport } from "../../src/Transport.ts"
+
+/** A Discord whose channels are open to this client, which cannot encrypt end to end. */
+export const profile: Profile = { ...today, channelE2ee: "optional" }
 
 export class Unexpected extends Data.TaggedError("Unexpected")<{ readonly message: string }> {}
 

@@ -53,7 +53,7 @@ describe("Loopback", () => {
     Effect.gen(function*() {
       const { server } = yield* foreignVisit(Foreign.realWire())
       assert.match(server.endpoint, /^ws:\/\/127\.0\.0\.1:\d+$/)
-    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ profile: Foreign.profile }))))
 
   it.live("carries a foreign client over TLS, with endpoints as Discord writes them", () =>
     Effect.gen(function*() {
@@ -71,7 +71,7 @@ describe("Loopback", () => {
 
       const stranger = yield* Effect.exit(Foreign.realWire().webSocket(discord.urls.gateway))
       assert.include(String(Exit.isFailure(stranger) ? stranger.cause : ""), "certificate")
-    }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ tls: true }))))
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ profile: Foreign.profile, tls: true }))))
 
   it.live("tells the time by the clock of its process, in what is heard and in the snapshot", () =>
     Effect.gen(function*() {
@@ -235,7 +235,7 @@ describe("Loopback", () => {
       assert.isAtLeast(counters.get("upgrade-refused") ?? 0, 1)
       assert.isTrue([...counters.keys()].some((name) => name.startsWith("http-error")))
       assert.isTrue([...counters.keys()].some((name) => name.startsWith("websocket-error")))
-    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ profile: Foreign.profile }))))
 
   it.live("sends no datagram to another machine, whatever a client selects", () =>
     Effect.gen(function*() {
@@ -262,7 +262,7 @@ describe("Loopback", () => {
       const guest = yield* discord.join({ user: "guest", channel: "lobby" })
       yield* guest.speak(Foreign.opus(2))
       assert.isAtLeast((yield* discord.counters).get("datagram-no-address") ?? 0, 2)
-    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer({ profile: Foreign.profile }))))
 
   it.live("has as many voice servers as regions, each with its own ports", () =>
     Effect.gen(function*() {

@@ -9,7 +9,7 @@ import { enter, foreignVisit } from "./scenario.ts"
 /** The emulator and the way to it. */
 const memory = (options?: Emulator.MemoryOptions) =>
   Layer.unwrap(Emulator.Emulator.useSync(({ transport }) => transport)).pipe(
-    Layer.provideMerge(Emulator.layerMemory(options))
+    Layer.provideMerge(Emulator.layerMemory({ profile: Foreign.profile, ...options }))
   )
 
 const gatewayUrl = Emulator.Emulator.useSync(({ urls }) => `${urls.gateway}/?v=10&encoding=json`)

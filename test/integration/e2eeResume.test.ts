@@ -7,6 +7,7 @@ import { Effect, Fiber } from "effect"
 import * as Profile from "../../src/emulator/core/Profile.ts"
 import type * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Party from "./party.ts"
+import * as Rig from "./rig.ts"
 
 /** What makes the message come. */
 type Cause =
@@ -72,14 +73,16 @@ const becomes = (what: string, check: Effect.Effect<boolean>) =>
     return assert.fail(what)
   })
 
+/** Whether somebody is there for a while who cannot encrypt. */
+const isPlain = (cause: Cause) => cause === "downgrade" || cause === "upgrade"
+
 const play = (cause: Cause, point: Emulator.FaultPoint, op: number, cut: "before" | "after") =>
   Effect.gen(function*() {
     const party = yield* Party.makeParty
     const { faults } = party.discord
     const strike = Effect.orDie(faults.when({ user: "bot", point, op, nth: 1 }, { cut }))
     const isFirst = cause.startsWith("first handshake")
-    const isPlain = cause === "downgrade" || cause === "upgrade"
-    const channel = isPlain ? "lobby" : "secure"
+    const channel = isPlain(cause) ? "lobby" : "secure"
 
     const host = yield* party.arrive(
       "host",
@@ -149,7 +152,7 @@ const play = (cause: Cause, point: Emulator.FaultPoint, op: number, cut: "before
     yield* party.arrive("one more", channel)
     yield* party.rest(channel)
     yield* party.talk(channel, 3)
-    if (!isPlain) yield* party.discreet
+    if (!isPlain(cause)) yield* party.discreet
     yield* Fiber.interrupt(talking)
     assert.deepStrictEqual(yield* party.discord.violations, [])
     assert.deepStrictEqual(yield* party.discord.advice, [])
@@ -173,7 +176,7 @@ describe("cut in the middle of a transition", () => {
       for (const side of ["before", "after"] as const) {
         it.effect(`${cause}: ${side} ${point === "voice-in" ? "our" : "their"} op ${op}`, () =>
           Party.run(play(cause, point, op, side), {
-            profile: { ...Profile.today, daveFirstTransition: "counted" }
+            profile: { ...(isPlain(cause) ? Rig.open : Profile.today), daveFirstTransition: "counted" }
           }))
       }
     }

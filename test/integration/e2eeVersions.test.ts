@@ -4,7 +4,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import * as Profile from "../../src/emulator/core/Profile.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Party from "./party.ts"
 import * as Rig from "./rig.ts"
 
@@ -87,41 +87,68 @@ describe("one who cannot encrypt", () => {
           assert.deepStrictEqual(yield* party.discord.violations, [])
           assert.deepStrictEqual(yield* party.discord.advice, [])
         }),
-        { profile: { ...Profile.today, daveFirstTransition } }
+        { profile: { ...Rig.open, daveFirstTransition } }
       ))
   }
 })
 
+describe("a bot that cannot encrypt", () => {
+  it.effect("is closed in channels as Discord has them, and comes into one that is open, and into a stage", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* discord.createChannel({ name: "open", e2ee: "optional" })
+      // below version 8 the bot announces no encryption
+      const reason = yield* Rig.reasonOf(Rig.join("lobby", { version: 7 }))
+      assert(reason._tag === "E2eeRequired")
+      assert.strictEqual(reason.code, 4017)
+      const violations = Effect.map(discord.violations, (all) => all.map(({ code }) => code))
+      assert.deepStrictEqual(yield* violations, ["e2ee-required"])
+      for (const channel of ["open", "stage"]) {
+        yield* Effect.scoped(Effect.gen(function*() {
+          const session = yield* Rig.join(channel, { version: 7 })
+          assert.strictEqual((yield* session.e2ee).version, 0)
+        }))
+      }
+      yield* Effect.scoped(Rig.join("lobby"))
+      assert.deepStrictEqual(yield* violations, ["e2ee-required"])
+    })).pipe(Effect.provide(Rig.memory())))
+})
+
 describe("a call that begins in the clear", () => {
   it.effect("is encrypted from the transition on, in the middle of a track", () =>
-    Party.run(Effect.gen(function*() {
-      const party = yield* Party.makeParty
-      const host = yield* party.arrive("host", "lobby")
-      yield* party.arrive("plain", "lobby", { e2ee: false })
-      const { session } = yield* party.enter("lobby")
-      yield* Effect.sleep("1 second")
-      assert.strictEqual((yield* session.e2ee).version, 0)
-      const total = 300
-      const track = yield* session.play(AudioSource.fromFrames(Rig.frames(total, 1)))
-      yield* Effect.sleep("1 second")
-      yield* party.leave("plain")
-      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
-      yield* Effect.sleep("200 millis")
-      assert.strictEqual((yield* session.e2ee).version, 1)
+    Party.run(
+      Effect.gen(function*() {
+        const party = yield* Party.makeParty
+        const host = yield* party.arrive("host", "lobby")
+        yield* party.arrive("plain", "lobby", { e2ee: false })
+        const { session } = yield* party.enter("lobby")
+        yield* Effect.sleep("1 second")
+        assert.strictEqual((yield* session.e2ee).version, 0)
+        const total = 300
+        const track = yield* session.play(AudioSource.fromFrames(Rig.frames(total, 1)))
+        yield* Effect.sleep("1 second")
+        yield* party.leave("plain")
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+        yield* Effect.sleep("200 millis")
+        assert.strictEqual((yield* session.e2ee).version, 1)
 
-      const said = yield* party.heardBy(host, party.botId)
-      assert.deepStrictEqual(
-        said.map(({ payload }) => numberOf(payload)),
-        Array.from({ length: total }, (_, i) => i)
-      )
-      const heard = (yield* host.participant.heard).filter(({ silence, userId }) => !silence && userId === party.botId)
-      assert.lengthOf(heard, total)
-      const first = heard.findIndex(({ encrypted }) => encrypted)
-      assert.isTrue(first >= 40 && first <= 150, `encrypted from frame ${first} on`)
-      assert.isTrue(heard.slice(first).every(({ encrypted }) => encrypted), "none in the clear after that")
-      assert.strictEqual((yield* Effect.orDie(session.statistics)).framesEncrypted, total - first)
-      assert.deepStrictEqual(yield* party.discord.violations, [])
-    })))
+        const said = yield* party.heardBy(host, party.botId)
+        assert.deepStrictEqual(
+          said.map(({ payload }) => numberOf(payload)),
+          Array.from({ length: total }, (_, i) => i)
+        )
+        const heard = (yield* host.participant.heard).filter(({ silence, userId }) =>
+          !silence && userId === party.botId
+        )
+        assert.lengthOf(heard, total)
+        const first = heard.findIndex(({ encrypted }) => encrypted)
+        assert.isTrue(first >= 40 && first <= 150, `encrypted from frame ${first} on`)
+        assert.isTrue(heard.slice(first).every(({ encrypted }) => encrypted), "none in the clear after that")
+        assert.strictEqual((yield* Effect.orDie(session.statistics)).framesEncrypted, total - first)
+        assert.deepStrictEqual(yield* party.discord.violations, [])
+      }),
+      { profile: Rig.open }
+    ))
 })
 
 describe("silence in a track", () => {

@@ -110,7 +110,7 @@ describe("listening", () => {
           assert.isAtMost(parts.filter((part) => part?.kind === "missing").length, 3)
         }
       })
-    ).pipe(Effect.provide(Rig.memory())))
+    ).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))))
 
   for (const [loss, duplicate, reorder, jitterMs] of [[0, 0, 0, 200], [0.05, 0.1, 0, 30], [0.3, 0.1, 0.2, 100]]) {
     it.effect(`loss ${loss}, duplicates ${duplicate}, reordering ${reorder}, jitter ${jitterMs} ms`, () =>
@@ -300,7 +300,7 @@ describe("listening", () => {
       yield* Effect.sleep("2 seconds")
       assert.deepStrictEqual(frames, [])
       assert.strictEqual(session.receive.statistics().unknownSenders, 25)
-    })).pipe(Effect.provide(Rig.memory())))
+    })).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))))
 
   it.effect("knows from the main gateway who comes and goes, where the voice gateway does not tell", () =>
     Rig.run(Effect.gen(function*() {

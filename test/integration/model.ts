@@ -639,7 +639,14 @@ export const play = (plan: Plan, onlooker = nobody) => {
       happened,
       ends: lives.map(({ ended }) => ended === undefined || ended === "left" ? "left" : ended.reason._tag)
     })),
-    Effect.provide(Rig.inMemory(Layer.empty, { seed: plan.seed, network: plan.network }), { local: true }),
+    Effect.provide(
+      Rig.inMemory(Layer.empty, {
+        seed: plan.seed,
+        network: plan.network,
+        profile: plan.encrypted ? "today" : Rig.open
+      }),
+      { local: true }
+    ),
     onlooker.around,
     (run) => Effect.andThen(started, VirtualTime.run(run, 600_000)),
     Effect.catchCause((cause) => Effect.die(new Error(explain(plan, cause))))

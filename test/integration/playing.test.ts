@@ -51,13 +51,15 @@ const suite = (profile: Profile.Profile, version: VoiceVersion, mode: Encryption
 describe("playing", () => {
   describe("Discord of today", () => {
     for (const version of Profile.today.versions) {
-      for (const mode of Profile.today.modes) suite(Profile.today, version, mode)
+      // below version 8 the bot does not encrypt
+      for (const mode of Profile.today.modes) suite(version < 8 ? Rig.open : Profile.today, version, mode)
     }
   })
 
   describe("with an interval as a float", () => {
     for (const version of [4, 8] as const) {
-      suite({ ...Profile.today, floatHeartbeatInterval: true }, version, "aead_xchacha20_poly1305_rtpsize")
+      const profile = version < 8 ? Rig.open : Profile.today
+      suite({ ...profile, floatHeartbeatInterval: true }, version, "aead_xchacha20_poly1305_rtpsize")
     }
   })
 

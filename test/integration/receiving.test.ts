@@ -91,7 +91,7 @@ describe("receiving", () => {
         inOrder(packets)
       }),
       0x1_0000 * 20 + 10_000
-    ).pipe(Effect.provide(Rig.memory())), 120_000)
+    ).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))), 120_000)
 
   it.effect("hears somebody of whom nothing was said, and names them once it is said", () =>
     Rig.run(Effect.gen(function*() {
@@ -122,7 +122,7 @@ describe("receiving", () => {
       assert.isUndefined(packets[0]?.userId)
       assert.strictEqual(packets.at(-1)?.userId, guest.userId)
       assert.strictEqual(packets.length, 25)
-    })).pipe(Effect.provide(Rig.memory())))
+    })).pipe(Effect.provide(Rig.memory({ profile: Rig.open }))))
 
   it.effect("tells several speakers apart, and one who came back under another SSRC", () =>
     Rig.run(Effect.gen(function*() {

@@ -5,6 +5,7 @@ import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as AudioClock from "../../src/AudioClock.ts"
 import * as Dave from "../../src/Dave.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
+import { type Profile, today } from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import * as Mixer from "../../src/Mixer.ts"
@@ -30,6 +31,9 @@ export const bot = Layer.unwrap(
 )
 
 export const latencyMs = 1
+
+/** Discord of today with channels that take those in who cannot encrypt end to end. */
+export const open: Profile = { ...today, channelE2ee: "optional" }
 
 /** A bot and its Discord in memory, on virtual time. */
 export const inMemory = <A, E>(

@@ -57,7 +57,11 @@ const suite = (profile: Profile.Profile) => {
         visit(version, mode).pipe(
           Effect.scoped,
           Effect.andThen(Rig.settled(Rig.left)),
-          Effect.provide(Rig.loopback({ profile }), { local: true })
+          // no channel of today is open to what is not encrypted
+          Effect.provide(
+            Rig.loopback({ profile: isEncrypted(version) ? profile : { ...profile, channelE2ee: "optional" } }),
+            { local: true }
+          )
         ), { concurrency: "unbounded", discard: true }))
   }
 }

@@ -11,12 +11,12 @@ import * as Rig from "../integration/rig.ts"
 import type * as Foreign from "./Foreign.ts"
 import * as Trial from "./Trial.ts"
 
-/** The channels "secure" and "vault" demand encryption. */
+/** The channels "secure" and "vault" demand encryption, "lobby" does not. */
 export const discordOf = (habits: Partial<Profile.Profile>) =>
   Emulator.layer({
     tls: true,
     profile: { ...Profile.today, voiceHeartbeatIntervalMs: 5_000, ...habits },
-    world: { channels: [{ name: "vault", e2ee: "required" }] }
+    world: { channels: [{ name: "vault", e2ee: "required" }, { name: "lobby", e2ee: "optional" }] }
   })
 
 /** Audio comes as Discord's servers send it, with extension and padding. */

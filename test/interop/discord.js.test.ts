@@ -2,13 +2,15 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Rig from "../integration/rig.ts"
 import * as Group from "./Group.ts"
 import * as Trial from "./Trial.ts"
 
 const script = "discord.js.script.ts"
 const song = fileURLToPath(new URL("../../examples/song.ogg", import.meta.url))
 
-const discord = Emulator.layer({ tls: true, world: { channels: [{ name: "other" }] } })
+/** Where it need not encrypt. */
+const discord = Emulator.layer({ tls: true, profile: Rig.open, world: { channels: [{ name: "other" }] } })
 
 /** What `voiceStateUpdate` said of a user, in order. */
 const moves = (client: Trial.Client, userId: string) =>

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import type * as Receive from "../../src/receive/Receive.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
+import * as Rig from "../integration/rig.ts"
 import * as Trial from "./Trial.ts"
 
 const spoken = 100
@@ -97,7 +97,7 @@ describe("@discordjs/voice 0.19.2 and ours, side by side", () => {
         Effect.provide(
           Emulator.layer({
             tls: true,
-            profile: { ...Profile.today, modes: ["aead_aes256_gcm_rtpsize"], maxPadding: 200, paddingRate: 1 }
+            profile: { ...Rig.open, modes: ["aead_aes256_gcm_rtpsize"], maxPadding: 200, paddingRate: 1 }
           })
         )
       ),

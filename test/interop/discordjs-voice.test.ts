@@ -1,17 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import type { EncryptionMode } from "../../src/protocol/EncryptionMode.ts"
+import * as Rig from "../integration/rig.ts"
 import * as Trial from "./Trial.ts"
 
 const script = "discordjs-voice.script.ts"
 
-/** One mode alone, so that the client has no choice; and audio as Discord's servers send it, with extension and padding. */
+/**
+ * One mode alone, so that the client has no choice; and audio as Discord's servers send it, with extension and padding. Its
+ * end-to-end encryption is off here.
+ */
 const discordOf = (mode: EncryptionMode) =>
   Emulator.layer({
     tls: true,
-    profile: { ...Profile.today, modes: [mode], maxPadding: 200, paddingRate: 1, voiceHeartbeatIntervalMs: 1_000 },
+    profile: { ...Rig.open, modes: [mode], maxPadding: 200, paddingRate: 1, voiceHeartbeatIntervalMs: 1_000 },
     world: { channels: [{ name: "other" }] }
   })
 

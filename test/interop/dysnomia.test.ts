@@ -1,19 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import type { EncryptionMode } from "../../src/protocol/EncryptionMode.ts"
+import * as Rig from "../integration/rig.ts"
 import * as Trial from "./Trial.ts"
 
 const script = "dysnomia.script.ts"
 const song = fileURLToPath(new URL("../../examples/song.ogg", import.meta.url))
 
-/** Heartbeats are frequent, because this library sends its keepalive with them. */
+/** Heartbeats are frequent, because this library sends its keepalive with them. Its end-to-end encryption is off here. */
 const discordOf = (mode: EncryptionMode) =>
   Emulator.layer({
     tls: true,
-    profile: { ...Profile.today, modes: [mode], maxPadding: 200, paddingRate: 1, voiceHeartbeatIntervalMs: 1_000 },
+    profile: { ...Rig.open, modes: [mode], maxPadding: 200, paddingRate: 1, voiceHeartbeatIntervalMs: 1_000 },
     world: { channels: [{ name: "other" }] }
   })
 

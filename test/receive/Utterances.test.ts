@@ -238,7 +238,9 @@ describe("Utterances", () => {
       yield* ada.speak(frames)
       yield* Effect.sleep("2 seconds")
       assert.lengthOf(ended(), stretches.length)
-    })).pipe(Effect.provide(memory({ network: { latencyMs: 30, jitterMs: 40, loss: 0.05, reorder: 0.05 } }))), 60_000)
+    })).pipe(
+      Effect.provide(memory({ profile: Rig.open, network: { latencyMs: 30, jitterMs: 40, loss: 0.05, reorder: 0.05 } }))
+    ), 60_000)
 
   it.effect("goes by another detector that is provided", () =>
     Rig.run(Effect.gen(function*() {

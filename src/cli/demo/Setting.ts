@@ -17,8 +17,8 @@ export interface Setting {
   readonly version: VoiceVersion
   /** `undefined`: what the client prefers. */
   readonly modes: ReadonlyArray<EncryptionMode> | undefined
-  /** The channel: one that demands end-to-end encryption, wherever that is possible. */
-  readonly channel: "secure" | "lobby"
+  /** What the channel says of end-to-end encryption: demanded, unless the bot cannot encrypt. */
+  readonly e2ee: "required" | "optional"
 }
 
 /**
@@ -41,7 +41,7 @@ export const make = (mode: EncryptionMode | undefined, version: VoiceVersion | u
   return {
     profile,
     version: chosen,
-    channel: profile.e2ee && chosen >= recommendedVersion ? "secure" : "lobby",
+    e2ee: profile.e2ee && chosen >= recommendedVersion ? "required" : "optional",
     modes: mode === undefined ? undefined : [mode]
   }
 }

@@ -28,7 +28,7 @@ import * as Interactions from "./Interactions.ts"
 import * as Memberships from "./Memberships.ts"
 import * as Nat from "./Nat.ts"
 import * as Observers from "./Observers.ts"
-import type { Profile } from "./Profile.ts"
+import { demandsE2ee, type Profile } from "./Profile.ts"
 import * as Random from "./Random.ts"
 import * as Rest from "./Rest.ts"
 import type { Participant } from "./Scripted.ts"
@@ -143,7 +143,7 @@ export interface Core extends Actions.Actions, Memberships.Memberships, Pick<Int
   /** Also shows it to the sessions of its members (GUILD_CREATE). An id that is taken gives the guild that has it. */
   readonly createGuild: (options: { readonly name: string; readonly id?: GuildId | undefined }) => GuildId
   /**
-   * A voice channel without limit at 64 kbit/s and `e2ee: "optional"`, unless said otherwise; a stage never has E2EE.
+   * A voice channel without limit at 64 kbit/s and with the profile's `channelE2ee`, unless said otherwise; a stage has none.
    * `undefined` if there is no such guild.
    */
   readonly createChannel: (options: {
@@ -330,13 +330,13 @@ export const make = (options: CoreOptions): Core => {
       gateway.showGuild(guild.id)
       return guild.id
     },
-    createChannel: ({ bitrate = 64_000, e2ee = "optional", guildId, id, kind = "voice", name, userLimit = 0 }) => {
+    createChannel: ({ bitrate = 64_000, e2ee, guildId, id, kind = "voice", name, userLimit = 0 }) => {
       const channel = World.addChannel(world, {
         id: id ?? ChannelId.make(world.nextId()),
         guildId,
         name,
         kind,
-        e2ee: kind === "stage" ? "never" : e2ee,
+        e2ee: kind === "stage" ? "never" : e2ee ?? options.profile.channelE2ee,
         userLimit,
         bitrate
       })
@@ -402,8 +402,7 @@ export const make = (options: CoreOptions): Core => {
         if (channel === undefined) return Result.fail("unknown-channel")
         if (!world.users.has(userId)) return Result.fail("unknown-user")
         if (gateway.sessions().some(({ user }) => user.id === userId)) return Result.fail("logged-in")
-        const demanded = channel.e2ee === "required" && options.profile.e2ee
-        if (demanded && encryption.e2ee === false) return Result.fail("e2ee-required")
+        if (encryption.e2ee === false && demandsE2ee(options.profile, channel)) return Result.fail("e2ee-required")
         const placed = voiceStates.place(channel, userId, encryption)
         return typeof placed === "string" ? Result.fail(placed) : Result.succeed(placed)
       },

@@ -22,6 +22,11 @@ export interface Profile {
   readonly modes: ReadonlyArray<EncryptionMode>
   /** Whether channels that demand end-to-end encryption close 4017 to clients without it. */
   readonly e2ee: boolean
+  /**
+   * Whether a voice channel that says nothing of its own demands end-to-end encryption, or lets clients without it in. Stages
+   * never have it.
+   */
+  readonly channelE2ee: "required" | "optional"
   /** Forms of IP discovery that are answered. */
   readonly discovery: ReadonlyArray<"74" | "70">
   /**
@@ -126,7 +131,7 @@ export interface Profile {
 }
 
 /**
- * Discord of 2026: versions 4 to 9, the two live modes, end-to-end encryption per channel.
+ * Discord of 2026: versions 4 to 9, the two live modes, end-to-end encryption demanded in every channel but stages.
  *
  * @category constants
  * @since 0.1.0
@@ -137,6 +142,7 @@ export const today: Profile = {
   defaultVersion: "refuse",
   modes: ["aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"],
   e2ee: true,
+  channelE2ee: "required",
   discovery: ["74"],
   mediaTarget: "observed",
   discoveryGarbage: "refuse",
@@ -187,9 +193,21 @@ export const year2022: Profile = {
   defaultVersion: 1,
   modes: ["xsalsa20_poly1305", "xsalsa20_poly1305_suffix", "xsalsa20_poly1305_lite"],
   e2ee: false,
+  channelE2ee: "optional",
   discovery: ["74", "70"],
   discoveryGarbage: "answer",
   maxPadding: 0,
   relaySenderReports: false,
   echoKeepalive: true
 }
+
+/**
+ * Whether a channel is closed to those who cannot encrypt end to end.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const demandsE2ee = (
+  profile: Profile,
+  { e2ee }: { readonly e2ee: "required" | "optional" | "never" }
+): boolean => profile.e2ee && e2ee === "required"

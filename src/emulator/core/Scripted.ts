@@ -21,7 +21,10 @@ export interface Participant extends Omit<ParticipantHandle, "move" | "onUndecry
   readonly channelId: ChannelId | undefined
   /** How many frames it could not decrypt so far, by cause. */
   readonly undecryptable: () => ReadonlyMap<Undecryptable, number>
-  /** Goes to another channel of the guild, past limits and permissions. Whether there is such a channel. */
+  /**
+   * Goes to another channel of the guild, past limits and permissions, or leaves if it cannot encrypt as is demanded there.
+   * Whether there is such a channel.
+   */
   readonly move: (channelId: ChannelId) => boolean
 }
 
@@ -33,6 +36,8 @@ export interface Participant extends Omit<ParticipantHandle, "move" | "onUndecry
  */
 export interface Scripted {
   readonly participant: Participant
+  /** Whether it can encrypt end to end. */
+  readonly encrypts: boolean
   /** Puts it on a voice server: the first time it joins, later it moves. */
   readonly attach: (channelId: ChannelId, server: VoiceServerId) => void
   /** Takes it off its voice server; it can be attached again. */
@@ -94,6 +99,7 @@ export const make = (options: {
       move: options.move,
       leave: options.leave
     },
+    encrypts: e2ee !== false,
     attach: (channelId, server) => {
       if (handle !== undefined) return handle.move({ channelId, server })
       handle = options.participants.join({ userId, guildId, channelId, server }, {

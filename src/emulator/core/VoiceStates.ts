@@ -11,6 +11,7 @@ import type { GatewayServer } from "./GatewayServer.ts"
 import type { GatewaySession } from "./GatewaySession.ts"
 import { sees } from "./GatewaySession.ts"
 import type { Observers } from "./Observers.ts"
+import { demandsE2ee } from "./Profile.ts"
 import * as Random from "./Random.ts"
 import * as Returns from "./Returns.ts"
 import * as Scripted from "./Scripted.ts"
@@ -179,8 +180,12 @@ export const make = (options: Options): VoiceStates => {
     else member.detach()
   }
 
+  const leave = (state: World.VoiceState) => remove(state, { code: 1000, reason: "Left.", voluntary: true })
+
   const move: VoiceStates["move"] = (state, channel) => {
     if (channel.id === state.channelId) return
+    // A client of its own would be closed with 4017 there, and give up.
+    if (scripted.get(state)?.encrypts === false && demandsE2ee(profile, channel)) return leave(state)
     const left = world.channels.get(state.channelId)
     const revoke = connections.revocation(state)
     grants.withdraw(state)
@@ -269,7 +274,7 @@ export const make = (options: Options): VoiceStates => {
         return true
       },
       leave: () => {
-        if (present()) remove(state, { code: 1000, reason: "Left.", voluntary: true })
+        if (present()) leave(state)
       }
     })
     scripted.set(state, member)

@@ -29,7 +29,10 @@ export interface ChannelOptions {
   readonly id?: string | undefined
   /** Default "voice". */
   readonly kind?: "voice" | "stage" | undefined
-  /** Whether end-to-end encryption is demanded or allowed. Default "optional"; a stage never has it. */
+  /**
+   * Whether end-to-end encryption is demanded, so that clients without it are closed with 4017, or only allowed. Default: what
+   * the profile says, "required" in that of today. A stage never has it.
+   */
   readonly e2ee?: "required" | "optional" | undefined
   /** The greatest number of members; 0 is no limit. Default 0. */
   readonly userLimit?: number | undefined
@@ -100,7 +103,8 @@ export interface JoinOptions {
   readonly channel: string
   /**
    * Whether it can encrypt end to end: then it is a full member of the channel's group, where channel and profile have one.
-   * A single participant without it keeps an "optional" channel unencrypted. Default true.
+   * A single participant without it keeps an "optional" channel unencrypted; into one that demands it, it does not come.
+   * Default true.
    */
   readonly e2ee?: boolean | undefined
   /** What it does wrong in that group from the start. Default nothing. */
@@ -155,7 +159,8 @@ const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
   "channel-full": "the channel is full",
   "unknown-user": "there is no such user any more",
   "unknown-channel": "there is no such channel any more",
-  "e2ee-required": "the channel demands end-to-end encryption, which it shall not have",
+  "e2ee-required":
+    "the channel demands end-to-end encryption, which it shall not have: create the channel with e2ee: \"optional\"",
   "logged-in": "a client has logged in as it, and joins by itself"
 }
 

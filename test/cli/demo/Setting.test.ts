@@ -30,4 +30,14 @@ describe("Setting", () => {
     }
     assert.isUndefined(Setting.make(undefined, 9).modes)
   })
+
+  it("demands end-to-end encryption wherever the bot has it", () => {
+    assert.deepStrictEqual(
+      [undefined, 9, 8, 7, 4, 3].map((version) =>
+        Setting.make(undefined, VoiceVersion.literals.find((v) => v === version)).e2ee
+      ),
+      ["required", "required", "required", "optional", "optional", "optional"]
+    )
+    assert.strictEqual(Setting.make("xsalsa20_poly1305", undefined).e2ee, "optional")
+  })
 })

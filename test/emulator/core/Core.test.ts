@@ -342,7 +342,7 @@ describe("Core runs", () => {
 
   it("never throw, whatever comes in, and go on for those who behave", () => {
     for (let seed = 0; seed < 50; seed++) {
-      const h = Harness.make({ seed, realVoice: true })
+      const h = Harness.make({ seed, realVoice: true, profile: { channelE2ee: "optional" } })
       // groups are dear
       play(seed, h, { hostile: true, e2ee: seed % 10 === 0 })
       const user = h.core.createUser({ name: "well-behaved", bot: true })
@@ -356,7 +356,7 @@ describe("Core runs", () => {
 
   it("keep at most one voice state a member and a grant only for those who are in", () => {
     for (let seed = 0; seed < 20; seed++) {
-      const h = Harness.make({ seed })
+      const h = Harness.make({ seed, profile: { channelE2ee: "optional" } })
       play(seed, h, { hostile: true })
       const states = h.core.snapshot().voiceStates
       assert.strictEqual(new Set(states.map((state) => state.userId)).size, states.length)

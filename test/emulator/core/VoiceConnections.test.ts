@@ -25,7 +25,12 @@ describe("VoiceConnections", () => {
       for (const closesOwn of [true, false]) {
         const h = Harness.make({
           realVoice: true,
-          profile: { voiceCloseOrder: "event-first", voiceEventOrder: "server-first", voiceEventGapMs: 300 }
+          profile: {
+            channelE2ee: "optional",
+            voiceCloseOrder: "event-first",
+            voiceEventOrder: "server-first",
+            voiceEventGapMs: 300
+          }
         })
         const client = h.login()
         const open = () => {
@@ -53,7 +58,10 @@ describe("VoiceConnections", () => {
   })
 
   it("a late close hits every connection that was there before, though the client has opened no other", () => {
-    const h = Harness.make({ realVoice: true, profile: { voiceCloseOrder: "event-first", voiceEventDelayMs: 300 } })
+    const h = Harness.make({
+      realVoice: true,
+      profile: { channelE2ee: "optional", voiceCloseOrder: "event-first", voiceEventDelayMs: 300 }
+    })
     const client = h.login()
     h.join(client, h.lobby)
     h.core.advance(300)

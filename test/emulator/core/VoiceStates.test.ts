@@ -36,7 +36,7 @@ describe("VoiceStates join", () => {
       sessionId: String(state?.["session_id"]),
       token: token(client),
       server: 1,
-      e2ee: "optional"
+      e2ee: "required"
     })
     assert.deepStrictEqual(h.core.verdicts(), [])
   })
@@ -302,6 +302,21 @@ describe("VoiceStates scripted participants", () => {
       if (secure === undefined) throw new Error("no channel")
       const joined = h.core.participants.join({ userId: guest.id, channelId: secure }, { e2ee: false })
       assert.strictEqual(Result.isFailure(joined) ? joined.failure : "joined", e2ee ? "e2ee-required" : "joined")
+    }
+  })
+
+  it("without encryption leave when they are moved to where it is demanded", () => {
+    for (const e2ee of [true, false]) {
+      const h = Harness.make({ profile: { e2ee, channelE2ee: "optional" } })
+      const guest = h.core.createUser({ name: "guest" })
+      const secure = h.core.createChannel({ guildId: h.guildId, name: "secure", e2ee: "required" })
+      if (secure === undefined) throw new Error("no channel")
+      const joined = h.core.participants.join({ userId: guest.id, channelId: h.lobby }, { e2ee: false })
+      assert(Result.isSuccess(joined))
+      assert.isTrue(h.core.moveUser(guest.id, h.other))
+      assert.strictEqual(joined.success.channelId, h.other)
+      assert.isTrue(h.core.moveUser(guest.id, secure))
+      assert.strictEqual(joined.success.channelId, e2ee ? undefined : secure)
     }
   })
 })

@@ -2,7 +2,6 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Queue, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as FaultSchedule from "../../../src/emulator/core/FaultSchedule.ts"
-import { today } from "../../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
 import type { DatagramTransport, WebSocketTransport } from "../../../src/Transport.ts"
 import * as Foreign from "../ForeignClient.ts"
@@ -11,7 +10,12 @@ import { enter } from "../scenario.ts"
 type Services = Emulator.Emulator | WebSocketTransport | DatagramTransport
 
 /** Heartbeats often enough to wait for. */
-const profile = { ...today, voiceHeartbeatIntervalMs: 100, heartbeatTolerance: 100, gatewayHeartbeatIntervalMs: 200 }
+const profile = {
+  ...Foreign.profile,
+  voiceHeartbeatIntervalMs: 100,
+  heartbeatTolerance: 100,
+  gatewayHeartbeatIntervalMs: 200
+}
 
 const reach = <E>(emulator: Layer.Layer<Emulator.Emulator, E>) =>
   Layer.unwrap(Emulator.Emulator.useSync(({ transport }) => transport)).pipe(Layer.provideMerge(emulator))
@@ -466,7 +470,7 @@ describe("faults", () => {
 })
 
 describe("faults.play and faults.random", () => {
-  const memory = reach(Emulator.layerMemory())
+  const memory = reach(Emulator.layerMemory({ profile: Foreign.profile }))
 
   /** A bot in the lobby, on virtual time. */
   const virtual = <A, E>(body: (bot: Visitor) => Effect.Effect<A, E, Services | Scope.Scope>) =>

@@ -8,8 +8,8 @@ import { assert } from "@effect/vitest"
 import ffmpeg from "@ffmpeg-installer/ffmpeg"
 import { Effect } from "effect"
 import { fileURLToPath } from "node:url"
-import * as Profile from "../../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
+import * as Rig from "../../integration/rig.ts"
 import type * as Foreign from "../Foreign.ts"
 import * as Group from "../Group.ts"
 import * as Trial from "../Trial.ts"
@@ -22,9 +22,10 @@ export const habits = { maxPadding: 0, voiceEventGapMs: 100 }
 /** With end-to-end encryption, if the client has it. */
 export const discordE2ee = Group.discordOf(habits)
 
+/** Without it: the channels take those in who cannot encrypt. */
 export const discord = Emulator.layer({
   tls: true,
-  profile: { ...Profile.today, ...habits, voiceHeartbeatIntervalMs: 5_000 },
+  profile: { ...Rig.open, ...habits, voiceHeartbeatIntervalMs: 5_000 },
   world: { channels: [{ name: "other" }] }
 })
 

@@ -6,6 +6,7 @@
 import type { Identify, Resume } from "../../../protocol/VoicePayload.ts"
 import type { CoreContext, Grants, VoiceGrant } from "../CoreContext.ts"
 import * as Dave from "../dave/Dave.ts"
+import { demandsE2ee } from "../Profile.ts"
 import type { Roster } from "./Roster.ts"
 import type { Connection, Session } from "./Session.ts"
 
@@ -60,10 +61,7 @@ export const identify = (
   if (former !== undefined && !former.unannounced) {
     return refuse(4006, "Session is no longer valid.", "identify-for-resume")
   }
-  if (
-    context.profile.e2ee && grant.e2ee === "required" &&
-    Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version) === 0
-  ) {
+  if (demandsE2ee(context.profile, grant) && Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version) === 0) {
     return refuse(4017, "E2EE/DAVE protocol required.", "e2ee-required")
   }
   return { _tag: "Admitted", grant }

@@ -48,7 +48,7 @@ describe("Members", () => {
   })
 
   it("stop to encrypt while one is there who cannot, and begin again when it has left", () => {
-    const channel = makeChannel()
+    const channel = makeChannel({ profile: { channelE2ee: "optional" } })
     channel.join("a")
     channel.join("b")
     for (let round = 0; round < 3; round++) {
