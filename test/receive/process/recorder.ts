@@ -17,13 +17,14 @@ export interface Place {
   readonly channelId: ChannelId
   readonly folder: string
   readonly mixed: "opus" | "wav"
+  readonly files?: "opus" | "wav"
 }
 
-const { channelId, folder, guildId, mixed, token, url } = args<Place>()
+const { channelId, files, folder, guildId, mixed, token, url } = args<Place>()
 
 const bot = Effect.gen(function*() {
   const session = yield* VoiceSession.join({ guildId, channelId })
-  yield* Recorder.start(session, { folder, mixed })
+  yield* Recorder.start(session, { folder, mixed, files })
   tell({ _tag: "Recording" })
   yield* session.awaitClosed
 }).pipe(
