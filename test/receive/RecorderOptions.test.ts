@@ -128,7 +128,7 @@ describe("Recorder, its manifest", () => {
         })
       )
       assert.deepStrictEqual(pauses, [])
-      const read = yield* Schema.decodeUnknownEffect(Recorder.Manifest)(older)
+      const read = yield* Schema.decodeEffect(Recorder.Manifest)(older)
       assert.deepStrictEqual(read, { ...older, pauses })
     }).pipe(Effect.provide(layer)), 60_000)
 })
