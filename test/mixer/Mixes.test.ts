@@ -67,6 +67,7 @@ describe("Mixes", () => {
   it("are filled every ten milliseconds, as long as there are some", async () => {
     const { bufferedMs, close, encoders, open, play, receive, said } = make()
     await open(1)
+    assert.strictEqual(vi.getTimerCount(), 1)
     await open(2)
     assert.deepStrictEqual(said, [1, 2].map((mix) => ({ _tag: "Opened", mix, failure: undefined })))
     play(1)
@@ -92,6 +93,7 @@ describe("Mixes", () => {
     send(1)
     play(1)
     receive({ _tag: "Close", mix: 1 })
+    assert.strictEqual(vi.getTimerCount(), 0)
     receive({ _tag: "Close", mix: 9 })
     await open(2)
     await vi.waitUntil(() => encoders.open === 1)
@@ -101,7 +103,7 @@ describe("Mixes", () => {
   })
 
   it("say why one could not be opened, and forget it", async () => {
-    const { said, send } = make()
+    const { open, receive, said, send } = make()
     vi.spyOn(codec, "encoder").mockRejectedValueOnce(new Error("no memory")).mockRejectedValueOnce("no encoder")
     send(1)
     send(2)
@@ -110,6 +112,8 @@ describe("Mixes", () => {
       { _tag: "Opened", mix: 1, failure: "no memory" },
       { _tag: "Opened", mix: 2, failure: "no encoder" }
     ])
+    await open(3)
+    receive({ _tag: "Close", mix: 3 })
     assert.strictEqual(vi.getTimerCount(), 0)
   })
 
