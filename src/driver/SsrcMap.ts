@@ -27,9 +27,9 @@ export const make = (): SsrcMap => {
   return {
     assign: (ssrc, userId) => {
       const former = ssrcs.get(userId)
-      if (former !== undefined && former !== ssrc && users.get(former) === userId) users.delete(former)
+      if (former !== undefined) users.delete(former)
       const previousOwner = users.get(ssrc)
-      if (previousOwner !== undefined && previousOwner !== userId) ssrcs.delete(previousOwner)
+      if (previousOwner !== undefined) ssrcs.delete(previousOwner)
       ssrcs.set(userId, ssrc)
       users.set(ssrc, userId)
     },

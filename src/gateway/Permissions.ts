@@ -72,7 +72,7 @@ export const inChannel = (situation: Situation): bigint => {
     permissions = (permissions & ~deny) | allow
   }
   apply((id) => id === guildId)
-  apply((id) => id !== guildId && memberRoles.includes(id))
+  apply((id) => memberRoles.includes(id))
   apply((id) => id === userId)
   return permissions
 }

@@ -31,7 +31,7 @@ const describe = (error: unknown): string => {
 
 const retryAfterMs = (response: Response): number => {
   const seconds = Number(response.headers.get("retry-after"))
-  return Number.isFinite(seconds) && seconds > 0 ? Math.min(seconds, 3600) * 1000 : 0
+  return seconds > 0 ? Math.min(seconds, 3600) * 1000 : 0
 }
 
 /**

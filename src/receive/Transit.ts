@@ -48,7 +48,7 @@ export const make = (): Transit => {
     } else {
       // nothing came for long: the path is the same, with its jitter, and the clocks can only have drifted so far
       const jitterMs = Math.max(0, greatest - least, (formerGreatest - formerLeast) / 2)
-      formerLeast = known === Infinity ? Infinity : known + passedMs * driftPerMs
+      formerLeast = known + passedMs * driftPerMs
       formerGreatest = known === Infinity ? -Infinity : formerLeast + jitterMs
       startMs = arrivalMs
     }

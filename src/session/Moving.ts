@@ -75,8 +75,7 @@ export const make = (options: MovingOptions): Moving => {
 
     /** Nobody waits to be there any more: where we are counts, and a moderator may have moved us meanwhile. */
     const giveUp = () => {
-      const { channelId: here } = whereabouts.now()
-      if (target.channelId === channelId && here !== channelId) target.channelId = here ?? former
+      if (target.channelId === channelId) target.channelId = whereabouts.now().channelId ?? former
     }
 
     /** Where nothing has come of the request by then, we are where we were, and what plays goes on there. */

@@ -41,4 +41,17 @@ describe("Patience", () => {
       yield* Time.advance(10_000)
       assert.deepStrictEqual(asked, ["b", "c"])
     }).pipe(Effect.scoped))
+
+  it.effect("asks once, however often it is told that the same is unanswered", () =>
+    Effect.gen(function*() {
+      const { asked, patience } = yield* rig
+      const question = { name: "a" }
+      patience.await(question)
+      yield* Time.advance(5_000)
+      patience.await(question)
+      yield* Time.advance(24_999)
+      assert.deepStrictEqual(asked, ["a"])
+      yield* Time.advance(1)
+      assert.deepStrictEqual(asked, ["a", "a"])
+    }).pipe(Effect.scoped))
 })

@@ -49,6 +49,8 @@ describe("Admission", () => {
     Effect.gen(function*() {
       assert.isUndefined(yield* ask({}))
       assert.isUndefined(yield* ask({ channel: channel({ type: 13, user_limit: 2 }), occupants: 1 }))
+      // nor where Discord says no more than the kind
+      assert.isUndefined(yield* ask({ channel: ok({ type: 2 }), occupants: 1_000 }))
     }))
 
   it.effect("tells guild, channel and kind", () =>
@@ -88,6 +90,7 @@ describe("Admission", () => {
       const limited = channel({ user_limit: 2 })
       assert.isUndefined(yield* ask({ channel: limited, occupants: 1 }))
       for (const occupants of [2, 3]) assert.strictEqual(yield* ask({ channel: limited, occupants }), "Full")
+      assert.strictEqual(yield* ask({ channel: channel({ user_limit: 1 }), occupants: 1 }), "Full")
       const movers = guild({ roles: [everyone(Permission.ViewChannel, Permission.Connect, Permission.MoveMembers)] })
       assert.isUndefined(yield* ask({ channel: limited, occupants: 2, guild: movers }))
       assert.isUndefined(yield* ask({ occupants: 1_000 }))
@@ -102,6 +105,7 @@ describe("Admission", () => {
         assert.isUndefined(yield* ask({ guild: broken, channel: channel({ user_limit: 1 }), occupants: 1 }))
         assert.isUndefined(yield* ask({ member: broken }))
       }
+      assert.isUndefined(yield* ask({ channel: { ...channel({ type: 0 }), status: 500 } }))
       const roles = [{ id: guildId, permissions: "a lot" }]
       assert.isUndefined(yield* ask({ guild: guild({ roles }) }))
       const failing = Admission.obstacle({ get: () => Effect.fail("away"), guildId, channelId, userId, occupants: 0 })

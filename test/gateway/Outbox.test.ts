@@ -44,4 +44,15 @@ describe("Outbox", () => {
         assert.strictEqual((yield* Fiber.join(waiting)).text, "second")
       }))
   }
+
+  it.effect("keeps the others when a message was sent that has been withdrawn meanwhile", () =>
+    Effect.gen(function*() {
+      const outbox = Outbox.make(2)
+      const first = yield* Effect.forkChild(outbox.send("first"), { startImmediately: true })
+      yield* Effect.forkChild(outbox.send("second"), { startImmediately: true })
+      const outgoing = yield* outbox.first
+      yield* Fiber.interrupt(first)
+      yield* outbox.done(outgoing)
+      assert.strictEqual((yield* outbox.first).text, "second")
+    }))
 })

@@ -24,6 +24,22 @@ const can = (more: Partial<Permissions.Situation>) => {
 }
 
 describe("Permissions", () => {
+  it("are Discord's bits", () => {
+    assert.deepStrictEqual(Permissions.Permission, {
+      Administrator: 0x8n,
+      ViewChannel: 0x400n,
+      Connect: 0x10_0000n,
+      MoveMembers: 0x100_0000n
+    })
+  })
+
+  it("are what the roles permit, to the bit, where nothing is overwritten", () => {
+    for (const permissions of [0n, 1n, Connect | 0xffn << 40n]) {
+      const situation = { guildId, ownerId: "99", roles: [{ id: guildId, permissions }], userId: "1", memberRoles: [] }
+      assert.strictEqual(Permissions.inChannel({ ...situation, overwrites: [] }), permissions)
+    }
+  })
+
   it("start with those of @everyone and of the member's own roles", () => {
     assert.deepStrictEqual(can({}), [true, true, false])
     assert.deepStrictEqual(can({ memberRoles: ["20", "21"] }), [true, true, true])

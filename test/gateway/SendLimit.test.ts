@@ -20,6 +20,16 @@ describe("SendLimit", () => {
     assert.strictEqual(limit.waitMs(SendLimit.ordinary, 60_000), 0)
   })
 
+  it("has room, and no more than that, for what was sent longer than a minute ago", () => {
+    const limit = SendLimit.make()
+    limit.record(0)
+    assert.strictEqual(limit.waitMs(1, 70_000), 0)
+    limit.record(70_000)
+    limit.record(120_000)
+    assert.strictEqual(limit.waitMs(2, 140_000), 0)
+    assert.strictEqual(limit.waitMs(1, 140_000), 40_000)
+  })
+
   it("waits at least as long as a timer can", () => {
     const limit = SendLimit.make()
     for (let i = 0; i < SendLimit.ordinary; i++) limit.record(0.3)

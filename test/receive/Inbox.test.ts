@@ -29,14 +29,16 @@ describe("Inbox", () => {
       assert.deepStrictEqual(seen, Array.from({ length: 10 }, (_, n) => ({ n })))
     }))
 
-  it.effect("takes nothing behind the end", () =>
+  it.effect("takes nothing behind the end, and no other end", () =>
     Effect.gen(function*() {
       const inbox = Inbox.make<Value>(3, () => assert.fail("nothing is lost"))
       inbox.offer({ n: 1 })
       inbox.end(over)
       inbox.offer({ n: 2 })
+      inbox.end(VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" })))
       const seen: Array<Value> = []
-      yield* Effect.flip(Stream.runForEach(inbox.stream, (value) => Effect.sync(() => seen.push(value))))
+      const reading = Stream.runForEach(inbox.stream, (value) => Effect.sync(() => seen.push(value)))
+      assert.strictEqual(yield* Effect.flip(reading), over)
       assert.deepStrictEqual(seen, [{ n: 1 }])
     }))
 

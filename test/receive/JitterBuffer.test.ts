@@ -267,6 +267,17 @@ describe("JitterBuffer", () => {
     }
   })
 
+  it("gives up what is missing behind a pause right before the time of what has come", () => {
+    const buffer = JitterBuffer.make(user)
+    for (const sent of Schedule.many(10)) buffer.push(Schedule.inputOf(sent), sent.sentMs)
+    while (buffer.pop(600) !== undefined);
+    buffer.push(
+      { ssrc: Ssrc.make(7), sequence: 13, timestamp: 13 * 960 + 24_000, payload: Schedule.opus(960, 13) },
+      760
+    )
+    assert.closeTo(buffer.nextDueMs(), 760 - 3 * 20 + buffer.statistics().depthMs, 1e-6)
+  })
+
   it("shares the time of lost packets in whole units where they were shorter than those before", () => {
     const from = Schedule.sender()
     const sent = [960, 960, 240, 120, 960, 960].map((samples) => from.send(samples))

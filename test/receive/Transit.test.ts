@@ -27,6 +27,17 @@ describe("Transit", () => {
     assert.deepStrictEqual(of(transit), [10 + 12, 40 - 22])
   })
 
+  it("takes ten seconds without a packet for a long pause, and invents no jitter for it", () => {
+    const late = Transit.make()
+    late.add(0, 10)
+    late.add(10_000, 40)
+    assert.deepStrictEqual(of(late), [10 + 2, 40 - 12])
+    const early = Transit.make()
+    early.add(0, 10)
+    early.add(10_000, 10)
+    assert.deepStrictEqual(of(early), [10, 2])
+  })
+
   it("knows the jitter of before a long pause, and believes it less with each pause", () => {
     const transit = Transit.make()
     transit.add(0, 10)

@@ -34,10 +34,45 @@ describe("Unwrap", () => {
     assert.deepStrictEqual(statistics(), { resyncs: 0, strays: 0, doubtful: 1 })
   })
 
+  it("takes up to 3000 lost packets for loss, and up to 128 behind for reordering", () => {
+    for (const [step, isPlaced] of [[3_000, true], [3_001, false], [-128, true], [-129, false]] as const) {
+      const { place } = make()
+      place(10_000)
+      const placed = place(10_000 + step)
+      assert.deepStrictEqual(placed, isPlaced ? [[10_000 + step, (10_000 + step) * 960]] : [], `${step}`)
+    }
+  })
+
+  it("lets a timestamp run ahead of the clock by a second, and by no sample more", () => {
+    for (const [samples, count] of [[48_000, 1], [48_001, 0]] as const) {
+      const { place } = make()
+      place(10)
+      assert.lengthOf(place(11, { timestamp: 11 * 960 + samples }), count)
+    }
+  })
+
+  it("puts what starts anew on the nearest place of 2.5 ms", () => {
+    for (const [laterMs, samples] of [[1.2, 0], [1.3, 120], [3.7, 120], [3.8, 240]] as const) {
+      const { place } = make()
+      place(10)
+      assert.deepStrictEqual(place(7, { ssrc: Ssrc.make(2), arrivalMs: 220 + laterMs }), [[11, 10_560 + samples]])
+    }
+  })
+
+  it("does not take a sender for one that has rested where a packet is missing, and measures rest by the first of two alike", () => {
+    const { place } = make()
+    place(10, { isSilence: true })
+    assert.deepStrictEqual(place(12, { timestamp: 11 * 960, arrivalMs: 900 }), [[12, 11 * 960]])
+    const { place: twice } = make()
+    twice(10, { isSilence: true })
+    twice(10, { isSilence: true, arrivalMs: 400 })
+    assert.deepStrictEqual(twice(11, { arrivalMs: 600 }), [[11, 600 * 48]])
+  })
+
   it("puts a sender back to the clock that has rested for more than 300 ms behind silence", () => {
     for (
       const [restedMs, movedSamples, position] of [
-        [280, 960, 11 * 960],
+        [300, 960, 11 * 960],
         [320, 960, 10 * 960 + 340 * 48],
         // it has moved on by itself: something is late
         [320, 1_920, 12 * 960]
@@ -97,6 +132,19 @@ describe("Unwrap", () => {
     place(99, { arrivalMs: 7_000 })
     assert.deepStrictEqual(place(100, { arrivalMs: 7_000 }), [[102, 7_000 * 48]])
     assert.strictEqual(statistics().resyncs, 1)
+  })
+
+  it("takes old packets for a restart a second after the newest, and what comes twice for none", () => {
+    for (const [laterMs, resyncs] of [[1_000, 0], [1_001, 1]] as const) {
+      const { place, statistics } = make()
+      place(100)
+      for (const sequence of [97, 98, 99]) place(sequence, { arrivalMs: 2_000 + laterMs })
+      assert.strictEqual(statistics().resyncs, resyncs)
+    }
+    const { place, statistics } = make()
+    place(100)
+    for (const sequence of [98, 99, 100]) place(sequence, { arrivalMs: 5_000 })
+    assert.strictEqual(statistics().resyncs, 0)
   })
 
   it("begins to count old packets anew with another SSRC", () => {

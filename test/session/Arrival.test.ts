@@ -1,5 +1,6 @@
 import { assert, describe } from "@effect/vitest"
 import { Duration, Effect, Fiber } from "effect"
+import * as Arrival from "../../src/session/Arrival.ts"
 import * as Whereabouts from "../../src/session/Whereabouts.ts"
 import * as Time from "../../src/testing/Time.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
@@ -83,6 +84,23 @@ describe("Arrival", () => {
       assert.strictEqual(yield* waiting, 0)
       yield* say(voiceServer("late"))
       assert.strictEqual(yield* outcome(fiber), "late")
+    })
+  )
+
+  test(
+    "gives a server five seconds behind the voice state, however late that is",
+    Effect.gen(function*() {
+      const { request, say, take, waiting } = yield* rig()
+      yield* say(voiceState(home), voiceServer("before"))
+      yield* request(home)
+      yield* take
+      // where it was before is no answer
+      yield* Time.advance("9 seconds")
+      yield* say(voiceState(home))
+      yield* Time.advance("4900 millis")
+      assert.strictEqual(yield* waiting, 0)
+      yield* Time.advance("100 millis")
+      assert.isNull((yield* take).channel_id)
     })
   )
 
@@ -233,7 +251,8 @@ describe("Arrival", () => {
       const held = yield* request(home)
       yield* Time.advance("15 seconds")
       const result = yield* Fiber.join(away)
-      assert.isTrue(result._tag === "Failure" && result.failure.reason._tag === "JoinTimedOut")
+      assert(result._tag === "Failure")
+      assert.deepInclude(result.failure.reason, { _tag: "JoinTimedOut", missing: "gateway" })
       assert.isUndefined(held.pollUnsafe())
     })
   )
@@ -276,6 +295,81 @@ describe("Arrival", () => {
       const ended = yield* request(home)
       yield* end(new VoiceError.GatewayFailed({ detail: "gone" }))
       assert.strictEqual(yield* outcome(ended), "GatewayFailed")
+    })
+  )
+
+  const state = voiceState(home)
+  for (
+    const [missing, events, hadState] of [
+      ["both", [], false],
+      ["both", [voiceState(other)], false],
+      ["VOICE_STATE_UPDATE", [voiceServer("new")], false],
+      ["VOICE_STATE_UPDATE", [voiceState(other), voiceServer("new")], false],
+      ["VOICE_SERVER_UPDATE", [state], false],
+      ["VOICE_SERVER_UPDATE", [], true],
+      ["endpoint", [state, voiceServer("new", null)], false],
+      ["endpoint", [voiceServer("new", null)], true],
+      [undefined, [state, voiceServer("new")], false]
+    ] as const
+  ) {
+    test(
+      `misses ${missing ?? "nothing"} after ${events.map(({ _tag }) => _tag).join(", ") || "nothing"}${
+        hadState ? ", with the state of before" : ""
+      }`,
+      Effect.gen(function*() {
+        const { say, whereabouts } = yield* rig()
+        yield* say(state, voiceServer("before"))
+        const before = whereabouts.now()
+        yield* say(...events)
+        const now = whereabouts.now()
+        assert.strictEqual(Arrival.missing(before, now, home, hadState), missing)
+        if (!hadState) assert.strictEqual(Arrival.missing(before, now, home), missing)
+      })
+    )
+  }
+
+  test(
+    "says what is missing when its time is up, and how long that was",
+    Effect.gen(function*() {
+      for (
+        const [missing, userId, event] of [
+          ["both", undefined, undefined],
+          ["userId", Effect.never, state],
+          ["VOICE_SERVER_UPDATE", undefined, state],
+          ["endpoint", undefined, voiceServer("parked", null)]
+        ] as const
+      ) {
+        const { request, say } = yield* rig(userId)
+        yield* Time.advance("1 second")
+        const fiber = yield* request(home)
+        if (event !== undefined) yield* say(event, state)
+        yield* Time.advance("15 seconds")
+        const result = yield* Fiber.join(fiber)
+        assert(result._tag === "Failure" && result.failure.reason._tag === "JoinTimedOut")
+        const { elapsedMs, missing: found } = result.failure.reason
+        assert.deepStrictEqual([found, elapsedMs], [missing, 15_000])
+      }
+    })
+  )
+
+  test(
+    "is not refused where an answer came while the gateway looked for what is in the way",
+    Effect.gen(function*() {
+      const { gateway, say } = yield* rig()
+      const obstacle = () => Effect.delay(Effect.succeed("Connect" as const), "1 second")
+      const whereabouts = yield* Whereabouts.make({ ...gateway, obstacle }, guildId)
+      const fiber = yield* start(Effect.result(whereabouts.request({
+        channelId: home,
+        flags: silent,
+        anew: Effect.succeed(false),
+        timeout: Duration.seconds(15)
+      })))
+      yield* Time.advance("2500 millis")
+      yield* say(state)
+      yield* Time.advance("2 seconds")
+      assert.isUndefined(fiber.pollUnsafe())
+      yield* say(voiceServer("late"))
+      assert.strictEqual(yield* outcome(fiber), "late")
     })
   )
 })

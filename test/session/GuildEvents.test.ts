@@ -91,6 +91,16 @@ describe("GuildEvents", () => {
       assert.deepStrictEqual(open, { now: 1, ever: 2 })
     }).pipe(Effect.provide(MockGateway.layer())))
 
+  it.effect("goes on with one listener of a guild when another one has gone", () =>
+    Effect.gen(function*() {
+      const { gateway, mock } = yield* counted
+      const stays = yield* listen(gateway, ours)
+      yield* Effect.scoped(listen(gateway, ours))
+      yield* mock.push(server(ours, "heard"))
+      yield* turns
+      assert.deepStrictEqual(stays, ["heard"])
+    }).pipe(Effect.provide(MockGateway.layer())))
+
   it.effect("tells why nothing comes any more, also those who come later", () =>
     Effect.gen(function*() {
       const { gateway, mock } = yield* counted

@@ -20,7 +20,7 @@ const makeWith = Effect.fnUntraced(function*(change: Partial<Gateway.Gateway["Se
   const gateway = { ...(yield* Gateway.Gateway), ...change }
   const mock = yield* MockGateway.MockGateway
   const voice = Intake.make()
-  const where: { channelId: ChannelId | null } = { channelId: ours }
+  const where: { channelId: ChannelId | null | undefined } = { channelId: ours }
   const presence = yield* Presence.make({
     gateway,
     guildId,
@@ -80,6 +80,34 @@ describe("Presence", () => {
   )
 
   test(
+    "takes nobody for gone who changes in our channel, nor when a voice server is named",
+    Effect.scoped(Effect.gen(function*() {
+      const { mock, presence, state, told, voice } = yield* make
+      voice.members.add(ann)
+      yield* state(ann, ours)
+      yield* state(bob, ours)
+      yield* mock.push(Rig.voiceServer("token"))
+      yield* turns
+      yield* state(ann, ours)
+      assert.deepStrictEqual(presence.members(), [ann, bob])
+      assert.deepStrictEqual(told, [])
+    }))
+  )
+
+  test(
+    "tells nobody who does not observe any more",
+    Effect.scoped(Effect.gen(function*() {
+      const { presence, state, told } = yield* make
+      const former: Array<Hub.Happening> = []
+      yield* Effect.scoped(presence.observe({ onEvent: (event) => void former.push(event), onOver: () => {} }))
+      yield* state(ann, ours)
+      yield* state(ann, null)
+      assert.lengthOf(told, 1)
+      assert.deepStrictEqual(former, [])
+    }))
+  )
+
+  test(
     "takes who left by the voice gateway for gone, whatever the main gateway said before",
     Effect.scoped(Effect.gen(function*() {
       const { presence, state, voice } = yield* make
@@ -92,22 +120,24 @@ describe("Presence", () => {
     }))
   )
 
-  test(
-    "lets nobody leave while we are nowhere ourselves",
-    Effect.scoped(Effect.gen(function*() {
-      const { presence, state, told, voice, where } = yield* make
-      voice.members.add(ann)
-      where.channelId = null
-      // a change of hers in the channel that we are on our way back to
-      yield* state(ann, ours)
-      assert.deepStrictEqual(presence.members(), [ann])
-      assert.deepStrictEqual(told, [])
-      where.channelId = ours
-      assert.deepStrictEqual(presence.members(), [ann])
-      yield* state(ann, null)
-      assert.deepStrictEqual(presence.members(), [])
-    }))
-  )
+  for (const nowhere of [null, undefined]) {
+    test(
+      `lets nobody leave while we are nowhere ourselves (${nowhere})`,
+      Effect.scoped(Effect.gen(function*() {
+        const { presence, state, told, voice, where } = yield* make
+        voice.members.add(ann)
+        where.channelId = nowhere
+        // a change of hers in the channel that we are on our way back to
+        yield* state(ann, ours)
+        assert.deepStrictEqual(presence.members(), [ann])
+        assert.deepStrictEqual(told, [])
+        where.channelId = ours
+        assert.deepStrictEqual(presence.members(), [ann])
+        yield* state(ann, null)
+        assert.deepStrictEqual(presence.members(), [])
+      }))
+    )
+  }
 
   test(
     "follows us to another channel, and forgets with a new session of the main gateway",

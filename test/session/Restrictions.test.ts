@@ -4,9 +4,11 @@ import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import type * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
 import { UserId } from "../../src/protocol/Identifier.ts"
+import * as Restrictions from "../../src/session/Restrictions.ts"
 import * as Time from "../../src/testing/Time.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import { frames, join, memory, run } from "../integration/rig.ts"
+import { rig, test } from "./gateway.ts"
 import * as Rig from "./rig.ts"
 
 const none: VoiceSession.Restrictions = { serverMute: false, serverDeaf: false, suppress: false }
@@ -47,19 +49,38 @@ describe("Restrictions", () => {
       assert.deepStrictEqual(heard, [])
       yield* own({ mute: true })
       yield* own({ mute: true, self_mute: true })
+      yield* own({ mute: true, deaf: true })
       yield* own({ deaf: true, suppress: true })
       yield* own({})
       assert.deepStrictEqual(heard, [
         { ...none, serverMute: true },
+        { ...none, serverMute: true, serverDeaf: true },
         { ...none, serverDeaf: true, suppress: true },
         none
       ])
       assert.deepStrictEqual(yield* session.restrictions, none)
-      assert.strictEqual(said.length, 2)
-      assert.match(String(said[0]), /guild 10 nobody hears us: a moderator has muted us\./)
-      assert.match(String(said[1]), /audience of a stage.*; we hear nobody/)
+      const muted = "nobody hears us: a moderator has muted us"
+      const deafened = "we hear nobody: a moderator has deafened us"
+      const audience = "nobody hears us: we are in the audience of a stage, or may not speak in the channel"
+      assert.deepStrictEqual(
+        said.map(String),
+        [muted, `${muted}; ${deafened}`, `${audience}; ${deafened}`].map((what) =>
+          `In the voice channel of guild 10 ${what}.`
+        )
+      )
     }).pipe(Effect.provide(layer))
   })
+
+  test(
+    "are told of where they were there before",
+    Effect.gen(function*() {
+      const { say, whereabouts } = yield* rig()
+      yield* say({ _tag: "VoiceState", state: { ...Rig.stateOf(Rig.home), deaf: true } })
+      const heard: Array<VoiceSession.Restrictions> = []
+      yield* Restrictions.follow(whereabouts, (restrictions) => heard.push(restrictions))
+      assert.deepStrictEqual(heard, [{ ...none, serverDeaf: true }])
+    }).pipe(Effect.provide(Logger.layer([])))
+  )
 
   it.effect("are those of a channel in which we may not speak, from the start and while we are there", () =>
     Effect.gen(function*() {

@@ -1,0 +1,176 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Place from "../../src/audio/Place.ts"
+import type * as Seat from "../../src/audio/Seat.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as PcmRing from "../../src/mixer/PcmRing.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+
+const broken = VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" }))
+
+/** A player that takes note of what its places ask of it. */
+const make = () => {
+  const log: Array<string> = []
+  const entries: Array<Seat.Entry> = []
+  const seats: Array<Seat.Seat> = []
+  const playing = new Set<Seat.Entry>()
+  const state = { refuses: false }
+  const answer = Effect.suspend(() => state.refuses ? Effect.fail(broken) : Effect.void)
+  const say = (line: string) => Effect.sync(() => void log.push(line))
+  const host: Place.Host = {
+    awaitEnd: Effect.fail(broken),
+    enter: (entry) =>
+      Effect.sync(() => {
+        entry.seat.entry = entry
+        entries.push(entry)
+        playing.add(entry)
+      }),
+    remove: (entry) =>
+      Effect.sync(() => {
+        playing.delete(entry)
+        log.push("remove")
+      }),
+    pausing: ({ isPaused }) => say(`pausing ${isPaused}`),
+    levelling: (seat) => Effect.andThen(say(`levelling ${seat.gain}`), answer),
+    left: (seat) => Effect.andThen(Effect.sync(() => seats.push(seat)), say(`left ${seat.isOver}`)),
+    heardMs: ({ heardMs }) => heardMs,
+    isIn: (entry) => playing.has(entry),
+    observe: (seat, observer) => Effect.sync(() => void seat.observers.add(observer))
+  }
+  const place = (options: Partial<Place.PlaceOptions> = {}) =>
+    Place.make(host, { gain: 1, fadeInMs: 0, duck: undefined, after: undefined, crossfadeMs: 0, ...options })
+  return { entries, log, place, playing, seats, state }
+}
+
+const media = (): Seat.Media & { readonly format: "opus" } => ({ format: "opus", ring: FrameRing.make() })
+const options: Seat.AttachOptions = { cutIn: true, remainingMs: () => 7 }
+
+/** The next of what was noted. */
+const first = <A>(values: ReadonlyArray<A>): A => values[0] ?? assert.fail("there is none")
+
+describe("Place", () => {
+  it.effect("plays a ring under a number of its own, as nothing that has played yet", () =>
+    Effect.gen(function*() {
+      const { entries, place } = make()
+      const [one, other] = [place({ gain: 0.5, fadeInMs: 30, crossfadeMs: 40 }), place()]
+      const ring = media()
+      const number = yield* one.attach(ring, options)
+      assert.isAbove(yield* other.attach(media(), options), number)
+      const { seat, ...entry } = first(entries)
+      assert.deepStrictEqual(entry, {
+        ...options,
+        number,
+        media: ring,
+        isPaused: false,
+        place: "ready",
+        input: 0,
+        slot: -1,
+        isStarted: false,
+        starvingMs: undefined,
+        overAt: undefined,
+        counted: 0,
+        heardMs: 0
+      })
+      assert.deepInclude(seat, { gain: 0.5, fadeInMs: 30, crossfadeMs: 40, isOver: false, after: undefined })
+      assert.deepStrictEqual(one.metrics(), { sent: 0, late: 0, missed: 0, concealed: 0 })
+    }))
+
+  it.effect("waits for the track of another place", () =>
+    Effect.gen(function*() {
+      const { entries, place } = make()
+      const before = place()
+      const after = place({ after: before })
+      yield* before.attach(media(), options)
+      yield* after.attach(media(), options)
+      assert.strictEqual(entries[1]?.seat.after, first(entries).seat)
+    }))
+
+  it.effect("takes away what plays, and nothing that does not any more", () =>
+    Effect.gen(function*() {
+      const { entries, log, place, playing } = make()
+      const { attach, detach, heardMs, setPaused } = place()
+      const former = yield* attach(media(), options)
+      const number = yield* attach(media(), options)
+      const entry = entries[1] ?? assert.fail("it does not play")
+      entry.heardMs = 60
+      assert.deepStrictEqual([heardMs(former), heardMs(number)], [undefined, 60])
+      yield* detach(former)
+      assert.deepStrictEqual(log, [])
+      yield* detach(number)
+      assert.deepStrictEqual(log, ["remove"])
+      yield* detach(number)
+      yield* setPaused(true)
+      assert.deepStrictEqual(log, ["remove"])
+      assert.strictEqual(playing.size, 1)
+      assert.isFalse(entry.isPaused)
+    }))
+
+  it.effect("is paused with what plays, and with what is attached later", () =>
+    Effect.gen(function*() {
+      const { entries, log, place } = make()
+      const { attach, setPaused } = place()
+      yield* setPaused(true)
+      yield* attach(media(), options)
+      const entry = first(entries)
+      assert.isTrue(entry.isPaused)
+      entry.starvingMs = 5
+      yield* setPaused(false)
+      assert.strictEqual(entry.starvingMs, 5)
+      // who is paused does not starve
+      yield* setPaused(true)
+      assert.isUndefined(entry.starvingMs)
+      assert.deepStrictEqual(log, ["pausing false", "pausing true"])
+    }))
+
+  it.effect("has the gain that was set last, and keeps the one before where it cannot be had", () =>
+    Effect.gen(function*() {
+      const { entries, log, place, state } = make()
+      const { attach, gain, setGain } = place()
+      yield* attach(media(), options)
+      yield* setGain(0.5, 300)
+      assert.strictEqual(gain(), 0.5)
+      assert.deepStrictEqual(first(entries).seat.ramp, { rampMs: 300, curve: "linear", end: false })
+      state.refuses = true
+      assert.strictEqual(yield* Effect.flip(setGain(2, 0)), broken)
+      assert.strictEqual(gain(), 0.5)
+      assert.deepStrictEqual(log, ["levelling 0.5", "levelling 2"])
+    }))
+
+  it.effect("counts what the driver took from its ring while nothing else reads it", () =>
+    Effect.gen(function*() {
+      const { entries, place } = make()
+      const { attach, metrics } = place()
+      assert.strictEqual(metrics().sent, 0)
+      const { format, ring } = media()
+      yield* attach({ format, ring }, options)
+      const entry = first(entries)
+      const send = () => {
+        ring.write(Uint8Array.of(1), 960)
+        ring.discard()
+      }
+      send()
+      // the mix counts by itself
+      entry.place = "mix"
+      assert.strictEqual(metrics().sent, 0)
+      entry.place = "direct"
+      assert.strictEqual(metrics().sent, 1)
+      send()
+      send()
+      assert.strictEqual(metrics().sent, 3)
+      assert.strictEqual(metrics().sent, 3)
+      entry.counted = 0
+      entry.seat.sent = 0
+      yield* attach({ format: "pcm", ring: PcmRing.make(20) }, options)
+      const pcm = entries[1] ?? assert.fail("it does not play")
+      pcm.place = "direct"
+      assert.strictEqual(metrics().sent, 0)
+    }))
+
+  it.effect("says that its track has ended", () =>
+    Effect.gen(function*() {
+      const { log, place, seats } = make()
+      yield* place().leave
+      assert.deepStrictEqual(log, ["left true"])
+      assert.isTrue(first(seats).isOver)
+    }))
+})

@@ -1,0 +1,86 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Seat from "../../src/audio/Seat.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+
+/** An entry that has not begun, and what is told of it. */
+const make = (change: Partial<Seat.Entry> = {}) => {
+  const told: Array<string> = []
+  const seat: Seat.Seat = {
+    gain: 1,
+    ramp: undefined,
+    fadeInMs: 0,
+    curve: "linear",
+    duck: undefined,
+    after: undefined,
+    crossfadeMs: 0,
+    isOver: false,
+    isPaused: false,
+    entry: undefined,
+    observers: new Set([{
+      onEvent: ({ _tag, track }) => void told.push(`${_tag} ${track}`),
+      onOver: ({ reason }) => void told.push(reason._tag)
+    }]),
+    sent: 0,
+    late: 0,
+    missed: 0,
+    concealed: 0
+  }
+  const entry: Seat.Entry = {
+    cutIn: false,
+    remainingMs: () => undefined,
+    number: 5,
+    media: { format: "opus", ring: FrameRing.make() },
+    seat,
+    isPaused: false,
+    place: "direct",
+    input: 0,
+    slot: -1,
+    isStarted: false,
+    starvingMs: undefined,
+    overAt: undefined,
+    counted: 0,
+    heardMs: 0,
+    ...change
+  }
+  return { entry, seat, told }
+}
+
+describe("Seat", () => {
+  it("tells once that its ring has begun, and each time that it starves and does no more", () => {
+    const { entry, told } = make()
+    Seat.starving(entry, 0)
+    assert.deepStrictEqual(told, [], "what has not begun does not starve")
+    Seat.flowing(entry, 100)
+    Seat.flowing(entry, 120)
+    Seat.starving(entry, 200)
+    Seat.starving(entry, 220)
+    assert.strictEqual(entry.starvingMs, 200)
+    Seat.flowing(entry, 300)
+    Seat.starving(entry, 400)
+    assert.deepStrictEqual(told, ["TrackStarted 5", "TrackStarving 5", "TrackRecovered 5", "TrackStarving 5"])
+  })
+
+  it("does not starve while it is paused", () => {
+    const { entry, told } = make({ isStarted: true, isPaused: true })
+    Seat.starving(entry, 0)
+    assert.deepStrictEqual(told, [])
+  })
+
+  it("counts the frames that came too late, where no mix does", () => {
+    for (const [place, late] of [["direct", 5], ["mix", 0]] as const) {
+      const { entry, seat } = make({ isStarted: true, place })
+      Seat.starving(entry, 1_000)
+      Seat.flowing(entry, 1_051)
+      Seat.starving(entry, 2_000)
+      Seat.flowing(entry, 2_040)
+      assert.strictEqual(seat.late, late)
+    }
+  })
+
+  it("tells that nothing plays any more", () => {
+    const { seat, told } = make()
+    Seat.fail(seat, VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" })))
+    assert.deepStrictEqual(told, ["NotConnected"])
+  })
+})

@@ -1,0 +1,190 @@
+import { assert, describe } from "@effect/vitest"
+import { Duration, Effect, Fiber, SubscriptionRef } from "effect"
+import { ChannelId } from "../../src/protocol/Identifier.ts"
+import * as Moving from "../../src/session/Moving.ts"
+import type { State } from "../../src/session/State.ts"
+import * as Time from "../../src/testing/Time.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+import * as Gateway from "./gateway.ts"
+import { guildId, home, other, voiceServer, voiceState } from "./rig.ts"
+
+const third = ChannelId.make("22")
+const endpoint = "voice.example:443"
+const lost = VoiceError.make(new VoiceError.NotConnected({ operation: "Playing" }))
+
+const connecting = (channelId: ChannelId): State => ({ _tag: "Connecting", endpoint, channelId })
+const ready = (channelId: ChannelId): State => ({
+  _tag: "Ready",
+  endpoint,
+  channelId,
+  ssrc: 1,
+  mode: "aead_aes256_gcm_rtpsize",
+  version: 0
+})
+const resuming = (channelId: ChannelId): State => ({ _tag: "Resuming", endpoint, channelId, error: lost })
+const reconnecting: State = { _tag: "Reconnecting", attempt: 1, delayMs: 0, error: lost }
+
+/** A session in `home`, whose states the test sets. */
+const rig = Effect.gen(function*() {
+  const gateway = yield* Gateway.rig()
+  const states = yield* SubscriptionRef.make(ready(home))
+  const target = { channelId: home }
+  const conduit = { holds: 0, releases: 0, onHold: Effect.void }
+  const moving = Moving.make({
+    guildId,
+    target,
+    joinTimeout: Duration.seconds(15),
+    flags: () => Gateway.silent,
+    state: () => SubscriptionRef.getUnsafe(states),
+    states: () => SubscriptionRef.changes(states),
+    whereabouts: gateway.whereabouts,
+    conduit: {
+      hold: Effect.suspend(() => {
+        conduit.holds++
+        return conduit.onHold
+      }),
+      release: Effect.sync(() => void conduit.releases++)
+    }
+  })
+  yield* gateway.say(voiceState(home), voiceServer("home"))
+  return {
+    ...gateway,
+    moving,
+    target,
+    conduit,
+    become: (state: State) => Effect.andThen(SubscriptionRef.set(states, state), Time.advance("1 millis")),
+    /** Begins to move to `other`. */
+    move: Effect.tap(Gateway.start(Effect.flip(moving.move(other))), Time.advance("1 millis"))
+  }
+})
+
+describe("Moving", () => {
+  Gateway.test(
+    "asks once, and has moved when the session is ready there, and not before",
+    Effect.gen(function*() {
+      const { become, conduit, moving, take, waiting } = yield* rig
+      const moved = yield* Gateway.start(moving.move(other))
+      assert.strictEqual((yield* take).channel_id, other)
+      assert.strictEqual(moving.to(), other)
+      for (const state of [resuming(home), ready(home), resuming(other)]) {
+        yield* become(state)
+        assert.isUndefined(moved.pollUnsafe(), state._tag)
+      }
+      assert.strictEqual(yield* waiting, 0)
+      yield* become(ready(other))
+      yield* Fiber.join(moved)
+      assert.isUndefined(moving.to())
+      assert.deepInclude(conduit, { holds: 1, releases: 1 })
+    })
+  )
+
+  for (const [what, event, releases] of [["nothing", undefined, 1], ["something", voiceState(other), 0]] as const) {
+    Gateway.test(
+      `lets what plays go on ${releases} times after a second in which ${what} has come of it`,
+      Effect.gen(function*() {
+        const { conduit, move, say } = yield* rig
+        yield* move
+        if (event !== undefined) yield* say(event)
+        yield* Time.advance("2 seconds")
+        assert.strictEqual(conduit.releases, releases)
+      })
+    )
+  }
+
+  Gateway.test(
+    "does not ask where the session has changed while what plays fell silent, but when it is ready again",
+    Effect.gen(function*() {
+      const { become, conduit, move, take, waiting } = yield* rig
+      conduit.onHold = become(resuming(home))
+      const moved = yield* move
+      conduit.onHold = Effect.void
+      yield* Time.advance("1 millis")
+      assert.strictEqual(yield* waiting, 1)
+      assert.strictEqual(conduit.holds, 2)
+      assert.strictEqual((yield* take).channel_id, other)
+      assert.isUndefined(moved.pollUnsafe())
+    })
+  )
+
+  Gateway.test(
+    "says that the connection is missing where Discord has let the session in",
+    Effect.gen(function*() {
+      const { move, say } = yield* rig
+      const failed = yield* move
+      yield* say(voiceState(other), voiceServer("there"))
+      yield* Time.advance("15 seconds")
+      assert.deepInclude((yield* Fiber.join(failed)).reason, { _tag: "JoinTimedOut", missing: "connection" })
+    })
+  )
+
+  for (
+    const [name, states, here, to] of [
+      ["where it was", [reconnecting], null, home],
+      ["where it was ready since", [ready(third), reconnecting], null, third],
+      ["where it was on its way to since", [connecting(third), reconnecting], null, third],
+      ["where it was, and not where it has moved in vain", [connecting(other), reconnecting], null, home],
+      ["where a moderator has moved it", [reconnecting], third, third],
+      ["where Discord has it by now", [reconnecting], other, other]
+    ] as const
+  ) {
+    Gateway.test(
+      `is to be ${name} after a move that took too long`,
+      Effect.gen(function*() {
+        const { become, move, say, target } = yield* rig
+        const failed = yield* move
+        for (const state of states) yield* become(state)
+        assert.strictEqual(target.channelId, other)
+        yield* say(voiceState(here))
+        yield* Time.advance("15 seconds")
+        yield* Fiber.join(failed)
+        assert.strictEqual(target.channelId, to)
+      })
+    )
+  }
+
+  Gateway.test(
+    "leaves alone where the session is to be where that is not its doing",
+    Effect.gen(function*() {
+      const { become, move, target } = yield* rig
+      const failed = yield* move
+      yield* become(reconnecting)
+      target.channelId = third
+      yield* Time.advance("15 seconds")
+      yield* Fiber.join(failed)
+      assert.strictEqual(target.channelId, third)
+    })
+  )
+
+  Gateway.test(
+    "is not refused once something has come of it",
+    Effect.gen(function*() {
+      const { move, say } = yield* rig
+      const failed = yield* move
+      yield* say(voiceState(other))
+      yield* Time.advance("14 seconds")
+      assert.isUndefined(failed.pollUnsafe())
+    }),
+    { obstacle: () => "Connect" }
+  )
+
+  Gateway.test(
+    "fails with why its channel is closed to the session that comes back, and with no other error",
+    Effect.gen(function*() {
+      const { become, move, moving, target } = yield* rig
+      const notAdmitted = (channelId: ChannelId) =>
+        VoiceError.make(new VoiceError.NotAdmitted({ guildId, channelId, obstacle: "Connect" }))
+      assert.isFalse(moving.refuse(notAdmitted(other)), "nobody moves")
+      const failed = yield* move
+      yield* become(reconnecting)
+      const timedOut = new VoiceError.JoinTimedOut({ guildId, channelId: other, missing: "both", elapsedMs: 15_000 })
+      assert.isFalse(moving.refuse(VoiceError.make(timedOut)))
+      assert.isFalse(moving.refuse(notAdmitted(third)))
+      assert.strictEqual(target.channelId, other)
+      const error = notAdmitted(other)
+      assert.isTrue(moving.refuse(error))
+      assert.strictEqual(target.channelId, home)
+      assert.strictEqual(yield* Fiber.join(failed), error)
+      assert.isFalse(moving.refuse(error))
+    })
+  )
+})
