@@ -381,12 +381,13 @@ describe("Recorder", () => {
       for (const { userId } of [ada, bob]) {
         const { errors, left, samples } = yield* Kit.decode(file(`${userId}.ogg`))
         assert.deepStrictEqual(errors, [])
-        assert.isAbove(samples / 48_000, elapsedSeconds - 1)
+        // the last second may be missing, and another one where the machine is busy
+        assert.isAbove(samples / 48_000, elapsedSeconds - 2)
         // they have spoken until the end
-        assert.isAbove((Kit.clicksIn(left).at(-1) ?? 0) / 48_000, elapsedSeconds - 1.6)
+        assert.isAbove((Kit.clicksIn(left).at(-1) ?? 0) / 48_000, elapsedSeconds - 2.6)
         assert.closeTo((yield* Kit.demux(file(`${userId}.ogg`))).seconds, samples / 48_000, 0.05)
       }
-      assert.isAbove((yield* Kit.decode(file("mixed.ogg"))).samples / 48_000, elapsedSeconds - 1.2)
+      assert.isAbove((yield* Kit.decode(file("mixed.ogg"))).samples / 48_000, elapsedSeconds - 2.2)
 
       const manifest = yield* Recorder.repair(folder)
       assert.strictEqual(manifest.state, "repaired")
