@@ -17,6 +17,7 @@ import * as Adapter from "./gateway/Adapter.ts"
 import * as Client from "./gateway/Client.ts"
 import * as Dispatch from "./gateway/Dispatch.ts"
 import { Dispatches } from "./gateway/Dispatches.ts"
+import type { Occupants } from "./gateway/Occupant.ts"
 import type { VoiceStatePayload } from "./gateway/Sending.ts"
 import type * as GatewayPayload from "./protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
@@ -73,6 +74,8 @@ export type LifecycleListener = (lifecycle: Lifecycle, concerns?: (guildId: Guil
  * @since 0.1.0
  */
 export type VoiceStateRequest = GatewayPayload.UpdateVoiceState
+
+export type { Occupant, Occupants } from "./gateway/Occupant.ts"
 
 export type { VoiceStatePayload } from "./gateway/Sending.ts"
 
@@ -137,6 +140,8 @@ export class Gateway extends Context.Service<Gateway, {
   readonly initialVoiceState: Option.Option<
     (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
   >
+  /** Optional: who else is in voice. Without it a session knows what is said of others while it is there, and nothing of before. */
+  readonly occupants?: Occupants | undefined
 }>()("effect-discord-voice/Gateway") {}
 
 /**

@@ -20,12 +20,15 @@ import type * as Track from "./audio/Track.ts"
 import type { SentFrame } from "./driver/Tap.ts"
 import * as Gateway from "./Gateway.ts"
 import { Mixer } from "./Mixer.ts"
-import type { EncoderOptions, EncoderSettings } from "./OpusEncoder.ts"
+import type { EncoderSettings } from "./OpusEncoder.ts"
 import type { ChannelId, GuildId, UserId } from "./protocol/Identifier.ts"
 import * as Receive from "./receive/Receive.ts"
 import * as Claim from "./session/Claim.ts"
 import * as Conduit from "./session/Conduit.ts"
+import type { Event } from "./session/Event.ts"
 import * as JoinBounds from "./session/JoinBounds.ts"
+import type { JoinOptions } from "./session/JoinOptions.ts"
+import * as Members from "./session/Members.ts"
 import * as Moving from "./session/Moving.ts"
 import { Observation } from "./session/Observation.ts"
 import * as Playing from "./session/Playing.ts"
@@ -60,7 +63,23 @@ export type {
    * @since 0.1.0
    */
   Event
-} from "./session/Conduit.ts"
+} from "./session/Event.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  JoinOptions
+} from "./session/JoinOptions.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Member
+} from "./session/Members.ts"
 
 export type {
   /**
@@ -87,34 +106,6 @@ export type {
    */
   PlayOptions
 } from "./session/Playing.ts"
-
-/**
- * Where to go and how.
- *
- * @category models
- * @since 0.1.0
- */
-export interface JoinOptions extends VoiceDriver.ConnectOptions {
-  readonly guildId: GuildId
-  readonly channelId: ChannelId
-  /** Shows us as muted; nothing is sent while it is so. Default false. */
-  readonly selfMute?: boolean | undefined
-  /** Shows us as deaf; nothing is received while it is so. Default false. */
-  readonly selfDeaf?: boolean | undefined
-  /** How long the main gateway may take to be ready and to send both voice events, each time. Default 15 seconds. */
-  readonly joinTimeout?: Duration.Input | undefined
-  /** What losses mean and how often to try again. Parts that are left out are those of {@link policy}. */
-  readonly policy?: Partial<Policy.Policy> | undefined
-  /**
-   * What to do where Discord still has us in a channel of the guild, from an earlier process: "leave" before joining (the
-   * default), or "adopt" the place. Only a gateway that tells our initial voice state can know.
-   */
-  readonly ghost?: "leave" | "adopt" | undefined
-  /** How to encode what is mixed, until `setEncoder` changes it. Its channels are always 2. Default: what libopus starts with. */
-  readonly encoder?: EncoderOptions | undefined
-  /** Depths and capacities of what is received. */
-  readonly receive?: Receive.Options | undefined
-}
 
 /**
  * What a session does about losses: the reactions of the table of close codes, and delays between attempts.
@@ -208,8 +199,12 @@ export interface VoiceSession {
   readonly packetsDropped: () => number
   /** What is heard, in order and in step: per user, in ticks of 20 ms, and mixed. */
   readonly receive: Receive.Receive
+  /** Who else is in the channel, and what is known of them. An event, `MemberChanged`, tells of who comes, changes and leaves. */
+  readonly members: Effect.Effect<ReadonlyMap<UserId, Members.Member>>
+  /** The members now, and the newest after each change; ends with the session. */
+  readonly memberChanges: Stream.Stream<ReadonlyMap<UserId, Members.Member>>
   /** Who speaks, comes and goes, heartbeats, resumes and moves. See `VoiceConnection.events`. */
-  readonly events: Effect.Effect<Stream.Stream<Conduit.Event>, never, Scope.Scope>
+  readonly events: Effect.Effect<Stream.Stream<Event>, never, Scope.Scope>
   /**
    * Those of the connection of the moment, with the round trip of the main gateway where it tells one. Fails with
    * `NotConnected` while there is none.
@@ -439,6 +434,8 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     live("Moving", Effect.andThen(goTo(channelId), live("Moving", Effect.void)))
 
   let receive: Receive.Receive | undefined
+  let members: Members.Members | undefined
+  const others = () => members ??= Members.make({ presence: intake, conduit })
 
   const session: VoiceSession = {
     guildId,
@@ -474,7 +471,9 @@ export const join = Effect.fn("VoiceSession.join")(function*(
       return receive ??= Effect.runSyncWith(listening)(Receive.make(intake, options.receive))
     },
     packetsDropped: conduit.packetsDropped,
-    events: conduit.events,
+    members: Effect.suspend(() => others().now),
+    memberChanges: Stream.suspend(() => others().changes),
+    events: Effect.suspend(() => others().events),
     statistics: Effect.zipWith(
       conduit.statistics,
       gateway.roundTripMs ?? Effect.undefined,

@@ -8,7 +8,7 @@ import * as FaultSchedule from "../src/emulator/core/FaultSchedule.ts"
 import * as Emulator from "../src/emulator/Emulator.ts"
 import * as Metrics from "../src/Metrics.ts"
 import * as CloseCode from "../src/protocol/CloseCode.ts"
-import type * as Conduit from "../src/session/Conduit.ts"
+import type * as Event from "../src/session/Event.ts"
 import * as VoiceError from "../src/VoiceError.ts"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -170,10 +170,12 @@ describe("documents", () => {
         {
           Moved: "Moved",
           Restricted: "Restricted",
+          MemberChanged: "MemberChanged",
           UsersConnected: "UsersConnected",
           UserDisconnected: "UserDisconnected",
           Speaking: "Speaking",
           Announced: "Announced",
+          Described: "Described",
           E2eeChanged: "E2eeChanged",
           Heartbeat: "Heartbeat",
           Resuming: "Resuming",
@@ -183,7 +185,7 @@ describe("documents", () => {
           TrackRecovered: "TrackRecovered",
           TrackDrained: "TrackDrained",
           Ended: "Ended"
-        } satisfies { readonly [tag in Conduit.Event["_tag"]]: tag }
+        } satisfies { readonly [tag in Event.Event["_tag"]]: tag }
       )
     )
   })

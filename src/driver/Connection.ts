@@ -16,6 +16,7 @@ import type { UserId } from "../protocol/Identifier.ts"
 import { fromSchema } from "../protocol/internal/PayloadError.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Audience from "./Audience.ts"
+import * as Clients from "./Clients.ts"
 import type * as Engine from "./Engine.ts"
 import type * as FrameRing from "./FrameRing.ts"
 import * as Line from "./Line.ts"
@@ -90,8 +91,10 @@ export interface VoiceConnection {
    * with `E2eeFailed` if the user is not in our group.
    */
   readonly verificationCode: (userId: UserId) => Effect.Effect<string, VoiceError.VoiceError>
-  /** Who else is in the channel, as the voice gateway has told (ops 5, 11, 12 and 13). */
+  /** Who else is in the channel, as the voice gateway has told (ops 5, 11, 12, 13, 18 and 20). */
   readonly members: () => ReadonlyArray<UserId>
+  /** What it has told of the client of each of them. The map changes as it tells more. */
+  readonly clients: ReadonlyMap<UserId, Clients.Client>
   /** Waits for the end of the connection and fails with its reason. */
   readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
 }
@@ -129,7 +132,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   const listeners = new Set<Observer<Line.Event>>()
   const asked = new Map<number, Deferred.Deferred<Line.Statistics, VoiceError.VoiceError>>()
   const codesAsked = new Map<number, Deferred.Deferred<string, VoiceError.VoiceError>>()
-  const members = new Set<UserId>()
+  const clients = Clients.make(info.userId)
   let e2ee: Line.E2ee = { version: 0, transitioning: false }
   let isOver = false
   let end: VoiceError.VoiceError | undefined
@@ -146,17 +149,9 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
     codesAsked.clear()
   }
 
-  const onMember = (event: Line.Event): void => {
-    if (event._tag === "Speaking" || event._tag === "Announced") members.add(event.userId)
-    else if (event._tag === "UsersConnected") { for (const userId of event.userIds) members.add(userId) }
-    else if (event._tag === "UserDisconnected") members.delete(event.userId)
-    else return
-    members.delete(info.userId)
-  }
-
   const emit = (event: Line.Event): void => {
     if (isOver) return
-    if (event._tag !== "Packet") onMember(event)
+    if (event._tag !== "Packet") clients.onEvent(event)
     if (event._tag === "E2eeChanged") e2ee = event.e2ee
     for (const { onEvent } of listeners) onEvent(event)
     switch (event._tag) {
@@ -316,7 +311,8 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
           Deferred.await(deferred)
         )
       }),
-    members: () => [...members],
+    members: () => [...clients.all.keys()],
+    clients: clients.all,
     awaitEnd: Deferred.await(ended)
   }
 })

@@ -314,6 +314,13 @@ export const Event = Schema.TaggedUnion({
   Speaking: { userId: UserId, ssrc: Ssrc, flags: Schema.Int },
   /** Whose SSRC it is, from what is said of a member's video (op 12), which may be all that is said before their audio comes. */
   Announced: { userId: UserId, ssrc: Ssrc },
+  /** What the voice gateway says of a member's client: flags (op 18), platform (op 20), whether it sends video (op 12). Null takes back. */
+  Described: {
+    userId: UserId,
+    flags: Schema.optionalKey(Schema.NullOr(Schema.Int)),
+    platform: Schema.optionalKey(Schema.NullOr(Schema.Int)),
+    video: Schema.optionalKey(Schema.Boolean)
+  },
   UsersConnected: { userIds: Schema.Array(UserId) },
   UserDisconnected: { userId: UserId },
   Heartbeat: { roundTripMs: Schema.Finite },

@@ -188,16 +188,29 @@ export const make = Effect.fnUntraced(function*(
       case 11:
         emit({ _tag: "UsersConnected", userIds: message.d.user_ids })
         return Effect.void
-      case 12:
-        if (message.d.audio_ssrc !== 0) {
-          users.assign(message.d.audio_ssrc, message.d.user_id)
-          emit({ _tag: "Announced", userId: message.d.user_id, ssrc: message.d.audio_ssrc })
+      case 12: {
+        const { audio_ssrc: ssrc, user_id: userId, video_ssrc: video } = message.d
+        if (ssrc !== 0) {
+          users.assign(ssrc, userId)
+          emit({ _tag: "Announced", userId, ssrc })
         }
+        if (video !== undefined) emit({ _tag: "Described", userId, video: video !== 0 })
         return Effect.void
+      }
       case 13:
         users.forget(message.d.user_id)
         emit({ _tag: "UserDisconnected", userId: message.d.user_id })
         return Effect.void
+      case 18: {
+        const { flags, user_id: userId } = message.d
+        if (flags !== undefined) emit({ _tag: "Described", userId, flags })
+        return Effect.void
+      }
+      case 20: {
+        const { platform, user_id: userId } = message.d
+        if (platform !== undefined) emit({ _tag: "Described", userId, platform })
+        return Effect.void
+      }
       default:
         return Effect.void
     }

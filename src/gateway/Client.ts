@@ -267,7 +267,8 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
     roundTripMs: Effect.sync(() => roundTripMs),
     obstacle,
     setStage,
-    initialVoiceState: Option.some(hub.initialVoiceState)
+    initialVoiceState: Option.some(hub.initialVoiceState),
+    occupants: hub.others
   }
   return { gateway, dispatches: dispatches.service }
 })

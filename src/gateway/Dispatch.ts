@@ -98,7 +98,8 @@ const makeGateway = Effect.fnUntraced(function*(
     lifecycle: Option.some(hub.lifecycle),
     isHeldBack,
     ...Callback.obstacle(options),
-    initialVoiceState: Option.some(hub.initialVoiceState)
+    initialVoiceState: Option.some(hub.initialVoiceState),
+    occupants: hub.others
   }
 })
 

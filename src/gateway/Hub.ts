@@ -17,10 +17,13 @@ import type { GatewayEvent, Lifecycle, ShardLifecycle } from "../Gateway.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
+import * as Occupant from "./Occupant.ts"
 
 const waitingEvents = 4096
 const waitingLifecycles = 64
 const guildPatience = Duration.seconds(5)
+
+const nobody: ReadonlyMap<UserId, Occupant.Occupant> = new Map()
 
 /**
  * What voice needs of READY.
@@ -66,6 +69,7 @@ export interface Hub {
   readonly initialVoiceState: (guildId: GuildId) => Effect.Effect<Option.Option<GatewayPayload.VoiceState>>
   /** How many others are in a channel, as far as we were told. */
   readonly occupants: (guildId: GuildId, channelId: ChannelId) => number
+  readonly others: Occupant.Occupants
 }
 
 /**
@@ -87,8 +91,9 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
   const lifecycles = yield* PubSub.sliding<Take.Take<Lifecycle | ShardLifecycle>>(waitingLifecycles)
   const self = yield* Deferred.make<UserId, VoiceError.VoiceError>()
   const voiceStates = new Map<GuildId, GatewayPayload.VoiceState>()
-  /** Where the others are. */
-  const others = new Map<GuildId, Map<UserId, ChannelId>>()
+  /** Where the others are, and how they are shown there. */
+  const others = new Map<GuildId, Map<UserId, Occupant.Occupant>>()
+  const watchers = new Set<(guildId: GuildId) => void>()
   const awaitedGuilds = new Map<GuildId, Deferred.Deferred<void>>()
   /** The shards that have had a READY. */
   const begun = new Set<number>()
@@ -106,16 +111,17 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
   const publishLifecycle: Hub["publishLifecycle"] = (lifecycle) =>
     Effect.asVoid(PubSub.publish(lifecycles, [lifecycle]))
 
-  const rememberOther = (guildId: GuildId, { channel_id: channelId, user_id: userId }: GatewayPayload.VoiceState) => {
-    const guild = others.get(guildId) ?? new Map<UserId, ChannelId>()
+  const rememberOther = (guildId: GuildId, state: GatewayPayload.VoiceState, member?: unknown) => {
+    const { channel_id: channelId, user_id: userId } = state
+    const guild = others.get(guildId) ?? new Map<UserId, Occupant.Occupant>()
     if (channelId === null) guild.delete(userId)
-    else guild.set(userId, channelId)
+    else guild.set(userId, Occupant.of(state, channelId, guild.get(userId), member))
     if (guild.size === 0) others.delete(guildId)
     else others.set(guildId, guild)
   }
 
-  const remember = (guildId: GuildId, state: GatewayPayload.VoiceState) => {
-    if (state.user_id !== ownId) return rememberOther(guildId, state)
+  const remember = (guildId: GuildId, state: GatewayPayload.VoiceState, member?: unknown) => {
+    if (state.user_id !== ownId) return rememberOther(guildId, state, member)
     if (state.channel_id === null) voiceStates.delete(guildId)
     else voiceStates.set(guildId, { ...state, guild_id: guildId })
   }
@@ -164,8 +170,10 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
         others.delete(guild.id)
         // what it says after an outage counts, and not what was before
         if (guild.voice_states !== undefined) voiceStates.delete(guild.id)
-        for (const state of guild.voice_states ?? []) remember(guild.id, state)
+        const members = Occupant.membersOf(guild)
+        for (const state of guild.voice_states ?? []) remember(guild.id, state, members.get(state.user_id))
         arrived(guild.id)
+        for (const look of watchers) look(guild.id)
       }),
     onGuildDelete: ({ id: guildId, unavailable }) =>
       Effect.suspend(() => {
@@ -205,8 +213,15 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
     }),
     occupants: (guildId, channelId) => {
       let count = 0
-      for (const where of others.get(guildId)?.values() ?? []) if (where === channelId) count++
+      for (const where of others.get(guildId)?.values() ?? []) if (where.channelId === channelId) count++
       return count
+    },
+    others: {
+      of: (guildId) => others.get(guildId) ?? nobody,
+      watch: (look) => {
+        watchers.add(look)
+        return () => void watchers.delete(look)
+      }
     }
   }
 })

@@ -63,7 +63,7 @@ export {
   WebRtcSession
 } from "./internal/voiceServer.ts"
 
-export { Codec, Nonce, SinkWants, SpeakingFlag, VideoStream } from "./internal/voiceShared.ts"
+export { ClientFlag, Codec, Nonce, SinkWants, SpeakingFlag, VideoStream } from "./internal/voiceShared.ts"
 
 /**
  * A version of the voice gateway. Discord serves 4 to 8 and, undocumented, 9; below 4 it refuses since 18 November 2024.

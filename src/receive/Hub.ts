@@ -37,7 +37,7 @@ export interface Reader {
  * @category models
  * @since 0.1.0
  */
-export type Happening = Event | { readonly _tag: "Moved" | "Restricted" }
+export type Happening = Event | { readonly _tag: "Moved" | "Restricted" | "MemberChanged" }
 
 /**
  * Where packets come from: a session's connections, one after another.

@@ -13,6 +13,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Audience from "../driver/Audience.ts"
+import type { Client } from "../driver/Clients.ts"
 import type * as FrameRing from "../driver/FrameRing.ts"
 import type * as Line from "../driver/Line.ts"
 import type * as Tap from "../driver/Tap.ts"
@@ -20,20 +21,8 @@ import type { ChannelId, UserId } from "../protocol/Identifier.ts"
 import type { Reader } from "../receive/Hub.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
-import type { Restrictions } from "./Restrictions.ts"
+import type { Event, Observer } from "./Event.ts"
 import * as Sent from "./Sent.ts"
-
-/**
- * What happens in a session: everything that happens on its connections, `Moved` when it is in another channel, and
- * `Restricted` when a moderator, or the channel, keeps something else from us than before.
- *
- * @category models
- * @since 0.1.0
- */
-export type Event =
-  | Line.Happening
-  | { readonly _tag: "Moved"; readonly channelId: ChannelId }
-  | { readonly _tag: "Restricted"; readonly restrictions: Restrictions }
 
 /**
  * @category models
@@ -57,15 +46,18 @@ export interface Conduit extends
 {
   readonly events: Effect.Effect<Stream.Stream<Event>, never, Scope.Scope>
   /** The same for plain code, until the scope closes. */
-  readonly observe: (observer: VoiceDriver.Observer<Event>) => Effect.Effect<void, never, Scope.Scope>
+  readonly observe: (observer: Observer) => Effect.Effect<void, never, Scope.Scope>
   /** Hears packets as they come, until the scope closes. An end that has come already is told at once. */
   readonly read: (reader: Reader) => Effect.Effect<void, never, Scope.Scope>
   /** What is sent on all connections, from now on until the end. */
   readonly sent: Stream.Stream<Tap.SentFrame>
   /** A reader wants to hear others than before. */
   readonly reread: Effect.Effect<void>
-  /** Who else is in the channel; while there is no connection, who was at the end of the last one. */
-  readonly members: () => ReadonlyArray<UserId>
+  /**
+   * Who else is in the channel by what the voice gateway tells, and what it tells of each; while there is no connection, who was
+   * at the end of the last one. Nobody where the connection is, or was, in another channel than the one that is given.
+   */
+  readonly clients: (channelId?: ChannelId) => ReadonlyMap<UserId, Client>
   /** While we are deaf nothing is received, whoever reads. */
   readonly setDeaf: (deaf: boolean) => Effect.Effect<void>
   /**
@@ -103,6 +95,8 @@ const notConnected = (operation: string) => VoiceError.fail(new VoiceError.NotCo
 const reconnecting = (operation: string) =>
   VoiceError.fail(new VoiceError.NotConnected({ operation, isReconnecting: true }))
 
+const nobody: ReadonlyMap<UserId, Client> = new Map()
+
 const unencrypted: Line.E2ee = { version: 0, transitioning: false }
 
 const isSameE2ee = (one: Line.E2ee, other: Line.E2ee): boolean =>
@@ -120,7 +114,7 @@ export const make = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Conduit, never, Scope.Scope> {
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
   const listening = yield* FiberHandle.make<never>()
-  const listeners = new Set<VoiceDriver.Observer<Event>>()
+  const listeners = new Set<Observer>()
   const readers = new Set<Reader>()
   const taps = new Set<Tap.Tap>()
   let over: VoiceError.VoiceError | undefined
@@ -128,7 +122,9 @@ export const make = Effect.fnUntraced(function*(
   let attached: Attached | undefined
   /** What follows on it. */
   let waiting: Attached | undefined
-  let members: ReadonlyArray<UserId> = []
+  let clients = nobody
+  /** Where they are. */
+  let place: ChannelId | undefined
   /** As it was told last. */
   let e2ee = unencrypted
   let isHeld = false
@@ -241,7 +237,6 @@ export const make = Effect.fnUntraced(function*(
         Effect.suspend(() => {
           if (current !== connection) return Effect.void
           current = undefined
-          members = connection.members()
           showE2ee(unencrypted)
           if (attached !== undefined) attached.inner = undefined
           if (waiting !== undefined) waiting.inner = undefined
@@ -249,10 +244,13 @@ export const make = Effect.fnUntraced(function*(
         })
       )
       current = connection
+      clients = connection.clients
+      place = connection.info.channelId
       isHeld = false
       // what was said while it came up was said to nobody
-      const there = connection.members()
+      const there = [...clients.keys()]
       if (there.length > 0) publish({ _tag: "UsersConnected", userIds: there })
+      for (const { onConnection } of listeners) onConnection?.()
       showE2ee(yield* connection.e2ee)
       for (const { onConnection } of readers) onConnection()
       if (muted) yield* connection.setMuted(true)
@@ -370,7 +368,7 @@ export const make = Effect.fnUntraced(function*(
     observe,
     read,
     reread,
-    members: () => current === undefined ? members : current.members(),
+    clients: (channelId) => channelId === undefined || channelId === place ? clients : nobody,
     setDeaf: (value) =>
       Effect.suspend(() => {
         if (deaf === value) return Effect.void

@@ -24,6 +24,8 @@ import * as VoiceError from "../VoiceError.ts"
 export interface Listener {
   readonly onEvent: (event: Gateway.GatewayEvent) => void
   readonly onLifecycle: (lifecycle: Gateway.Lifecycle) => void
+  /** All who are in voice in the guild were told anew: ahead of the events that come from then on. */
+  readonly onOccupants?: (() => void) | undefined
   /** The gateway has ended. Nothing comes after it. */
   readonly onEnd: (error: VoiceError.VoiceError) => void
 }
@@ -84,6 +86,17 @@ const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], h
   }
   const run = Effect.gen(function*() {
     const events = yield* gateway.subscribe
+    const { occupants } = gateway
+    if (occupants !== undefined) {
+      yield* Effect.acquireRelease(
+        Effect.sync(() =>
+          occupants.watch((guildId) => {
+            for (const { onOccupants } of hub.listeners.get(guildId) ?? []) onOccupants?.()
+          })
+        ),
+        (stop) => Effect.sync(stop)
+      )
+    }
     if (Option.isSome(gateway.lifecycle)) {
       const lifecycles = yield* gateway.lifecycle.value
       yield* lifecycles.pipe(

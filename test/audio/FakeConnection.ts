@@ -100,6 +100,7 @@ export const make = Effect.gen(function*() {
     e2ee: Effect.succeed({ version: 0, transitioning: false }),
     verificationCode: () => Deferred.await(ended),
     members: () => [],
+    clients: new Map(),
     awaitEnd: Deferred.await(ended)
   }
   const mixer = yield* Effect.provide(Mixer.Mixer, Mixer.layer)

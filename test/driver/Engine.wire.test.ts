@@ -583,6 +583,35 @@ describe("Engine, what a server may do", () => {
       assert.sameMembers([...connection.members()], [guest, other])
     })).pipe(Effect.provide(Mock.layer)))
 
+  it.effect("tells what is said of clients (ops 12, 18 and 20), also before there is anybody to hear it", () =>
+    Rig.run(Effect.gen(function*() {
+      const other = UserId.make("32")
+      const { connection, say } = yield* Mock.connect({}, [
+        { op: 18, d: { user_id: other, flags: 2 } },
+        { op: 20, d: { user_id: other, platform: 1 } }
+      ])
+      assert.deepStrictEqual([...connection.clients], [[other, { flags: 2, platform: 1 }]])
+      const told: Array<VoiceDriver.Happening> = []
+      yield* connection.observe({ onEvent: (event) => told.push(event), onOver: () => {} })
+      const video = { user_id: other, audio_ssrc: Ssrc.make(0), streams: [] }
+      yield* say({ op: 12, d: { ...video, video_ssrc: Ssrc.make(11) } })
+      yield* say({ op: 12, d: { ...video, video_ssrc: Ssrc.make(0) } })
+      yield* say({ op: 18, d: { user_id: other, flags: null } })
+      yield* say({ op: 20, d: { user_id: other, platform: null } })
+      // nothing is said in these
+      yield* say({ op: 12, d: video })
+      yield* say({ op: 18, d: { user_id: other } })
+      yield* say({ op: 20, d: { user_id: other } })
+      yield* Effect.sleep("1 millis")
+      assert.deepStrictEqual(told, [
+        { _tag: "Described", userId: other, video: true },
+        { _tag: "Described", userId: other, video: false },
+        { _tag: "Described", userId: other, flags: null },
+        { _tag: "Described", userId: other, platform: null }
+      ])
+      assert.deepStrictEqual([...connection.clients], [[other, { video: false }]])
+    })).pipe(Effect.provide(Mock.layer)))
+
   it.effect("gives Speaking a lead over the first packet", () =>
     Rig.run(Effect.gen(function*() {
       // so that the grid of the beat does not give it by chance

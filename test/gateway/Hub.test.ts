@@ -98,6 +98,36 @@ describe("Hub", () => {
       assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
     }))
 
+  it.effect("keeps how the others are shown, and says when a guild is told anew", () =>
+    Effect.gen(function*() {
+      const hub = yield* Hub.make
+      const first = ChannelId.make("20")
+      const ann = UserId.make("2")
+      const state = { ...stateOf(first), user_id: ann }
+      const of = () =>
+        Array.from(hub.others.of(guildId), ([userId, { bot, flags, name }]) => [userId, flags.mute, bot, name])
+      yield* hub.onReady({ user: { id: UserId.make("1") }, guilds: [{ id: guildId }] })
+      assert.deepStrictEqual(of(), [])
+      const told: Array<GuildId> = []
+      const stop = hub.others.watch((id) => told.push(id))
+      yield* hub.onGuildCreate({
+        id: guildId,
+        voice_states: [state, { ...state, user_id: UserId.make("1") }],
+        members: [{ user: { id: ann, username: "ann" } }]
+      })
+      assert.deepStrictEqual(of(), [[ann, false, false, "ann"]])
+      yield* hub.onVoiceState({ ...state, guild_id: guildId, mute: true })
+      assert.deepStrictEqual(of(), [[ann, true, false, "ann"]])
+      yield* hub.onVoiceState({ ...state, guild_id: guildId, member: { nick: "Annie", user: { id: ann, bot: true } } })
+      assert.deepStrictEqual(of(), [[ann, false, true, "Annie"]])
+      yield* hub.onVoiceState({ ...state, guild_id: guildId, channel_id: null })
+      assert.deepStrictEqual(of(), [])
+      assert.deepStrictEqual(told, [guildId])
+      stop()
+      yield* hub.onGuildCreate({ id: guildId })
+      assert.deepStrictEqual(told, [guildId])
+    }))
+
   it.effect("lets nobody wait for a guild that will not come any more", () =>
     Effect.gen(function*() {
       const hub = yield* Hub.make

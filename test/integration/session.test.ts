@@ -720,7 +720,7 @@ describe("session", () => {
           const seen: Array<unknown> = []
           const events = yield* session.events
           yield* events.pipe(
-            Stream.filter(({ _tag }) => _tag !== "E2eeChanged"),
+            Stream.filter(({ _tag }) => _tag !== "E2eeChanged" && _tag !== "Described" && _tag !== "MemberChanged"),
             Stream.runForEach((event) => Effect.sync(() => seen.push(event))),
             Effect.forkScoped({ startImmediately: true })
           )

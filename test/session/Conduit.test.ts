@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
-import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+import { ChannelId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as Conduit from "../../src/session/Conduit.ts"
+import type * as Event from "../../src/session/Event.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as FakeConnection from "../audio/FakeConnection.ts"
@@ -102,7 +103,7 @@ describe("Conduit", () => {
   it.effect("tells what happens in its own numbers, and nothing of a track that is gone", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
-      const seen: Array<Conduit.Event> = []
+      const seen: Array<Event.Event> = []
       const events = yield* conduit.events
       yield* start(Stream.runForEach(events, (event) => Effect.sync(() => seen.push(event))))
       const { fake } = yield* using(conduit)
@@ -366,15 +367,17 @@ describe("Conduit", () => {
         onConnection: () => void connections++,
         onOver: () => {}
       })
-      const there = [UserId.make("5")]
-      const { release } = yield* using(conduit, { members: () => [...there] })
-      there.push(UserId.make("6"))
-      assert.deepStrictEqual(conduit.members(), there)
+      const clients = new Map([[UserId.make("5"), {}]])
+      const { fake, release } = yield* using(conduit, { clients })
+      const { channelId } = fake.connection.info
+      clients.set(UserId.make("6"), { platform: 1 })
+      assert.strictEqual(conduit.clients(), clients)
       yield* release
-      assert.deepStrictEqual(conduit.members(), there)
+      assert.strictEqual(conduit.clients(channelId), clients)
+      assert.deepStrictEqual(conduit.clients(ChannelId.make("99")), new Map())
       assert.strictEqual(connections, 1)
       yield* using(conduit)
-      assert.deepStrictEqual(conduit.members(), [])
+      assert.deepStrictEqual(conduit.clients(channelId), new Map())
       assert.strictEqual(connections, 2)
     }))
 
@@ -418,7 +421,7 @@ describe("Conduit", () => {
   it.effect("tells of encryption that came while a connection came up, and that it ends with the connection", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
-      const seen: Array<Conduit.Event> = []
+      const seen: Array<Event.Event> = []
       yield* conduit.observe({ onEvent: (event) => seen.push(event), onOver: () => {} })
       const e2ee: VoiceDriver.E2ee = {
         version: 1,
@@ -426,13 +429,13 @@ describe("Conduit", () => {
         transitioning: false
       }
       const plain = { version: 0, transitioning: false }
-      const encrypted = { e2ee: Effect.succeed(e2ee), members: () => [UserId.make("5")] }
+      const encrypted = { e2ee: Effect.succeed(e2ee), clients: new Map([[UserId.make("5"), {}]]) }
       const first = yield* using(conduit, encrypted)
-      const there: Conduit.Event = { _tag: "UsersConnected", userIds: [UserId.make("5")] }
+      const there: Event.Event = { _tag: "UsersConnected", userIds: [UserId.make("5")] }
       assert.deepStrictEqual(seen.splice(0), [there, { _tag: "E2eeChanged", e2ee }])
       yield* first.release
       assert.deepStrictEqual(seen.splice(0), [{ _tag: "E2eeChanged", e2ee: plain }])
-      const second = yield* using(conduit, { e2ee: Effect.succeed(plain), members: () => [] })
+      const second = yield* using(conduit, { e2ee: Effect.succeed(plain) })
       yield* second.release
       assert.deepStrictEqual(seen, [])
     }))

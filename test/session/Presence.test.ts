@@ -25,7 +25,10 @@ const makeWith = Effect.fnUntraced(function*(change: Partial<Gateway.Gateway["Se
     gateway,
     guildId,
     channelId: () => where.channelId,
-    conduit: voice.intake
+    conduit: {
+      ...voice.intake,
+      clients: (place) => new Map(place === other ? [] : Array.from(voice.members, (userId) => [userId, {}]))
+    }
   })
   const told: Array<Hub.Happening> = []
   yield* presence.observe({ onEvent: (event) => void told.push(event), onOver: () => {} })
@@ -177,6 +180,89 @@ describe("Presence", () => {
       yield* Deferred.succeed(self, me)
       yield* turns
       assert.deepStrictEqual(presence.members(), [ann])
+    }))
+  )
+
+  test(
+    "knows who was there before, and lets the voice gateway tell of their end first",
+    Effect.scoped(Effect.gen(function*() {
+      const shown = { channelId: ours, flags: Rig.flags, bot: undefined, name: undefined }
+      const before = new Map([me, ann, bob].map((userId) => [userId, shown]))
+      before.set(bob, { ...shown, channelId: other })
+      const { presence, state, voice, where } = yield* makeWith({
+        occupants: { of: () => before, watch: () => () => {} }
+      })
+      assert.deepStrictEqual(presence.members(), [ann])
+      assert.isFalse(presence.has(me))
+      assert.strictEqual(presence.occupant(bob)?.channelId, other)
+      where.channelId = other
+      assert.deepStrictEqual(presence.members(), [bob])
+      where.channelId = ours
+      voice.tell({ _tag: "UserDisconnected", userId: ann })
+      // of somebody who is elsewhere it tells nothing new
+      voice.tell({ _tag: "UserDisconnected", userId: bob })
+      assert.deepStrictEqual(presence.members(), [])
+      where.channelId = other
+      assert.deepStrictEqual(presence.members(), [bob])
+      where.channelId = ours
+      yield* state(ann, ours)
+      assert.deepStrictEqual(presence.members(), [ann])
+    }))
+  )
+
+  test(
+    "does not take those of the channel before for members of the one that we have gone to",
+    Effect.scoped(Effect.gen(function*() {
+      const { presence, voice, where } = yield* make
+      voice.members.add(ann)
+      where.channelId = other
+      assert.deepStrictEqual(presence.members(), [])
+      assert.isFalse(presence.has(ann))
+    }))
+  )
+
+  test(
+    "says who may be another than before: all, where we have moved or the main gateway has ended",
+    Effect.scoped(Effect.gen(function*() {
+      const { mock, presence, state, voice } = yield* make
+      const looks: Array<UserId | undefined> = []
+      presence.watch((userId) => looks.push(userId))
+      yield* state(ann, other)
+      yield* state(me, other)
+      voice.tell({ _tag: "UsersConnected", userIds: [ann, bob] })
+      voice.tell({ _tag: "Moved" })
+      assert.deepStrictEqual(looks.splice(0), [ann, undefined, ann, bob, undefined])
+      yield* mock.end(new VoiceError.GatewayFailed({ detail: "gone" }))
+      yield* turns
+      assert.deepStrictEqual(looks.splice(0), [undefined])
+      presence.watch(undefined)
+      voice.tell({ _tag: "UserDisconnected", userId: ann })
+      assert.deepStrictEqual(looks, [])
+    }))
+  )
+
+  test(
+    "takes all who are in voice as they are told anew for what they are",
+    Effect.scoped(Effect.gen(function*() {
+      const occupants = new Map<UserId, Gateway.Occupant>()
+      let tell = (_: GuildId) => {}
+      const watch = (look: (guildId: GuildId) => void) => {
+        tell = look
+        return () => {}
+      }
+      const looks: Array<UserId | undefined> = []
+      const { presence, state, voice } = yield* makeWith({ occupants: { of: () => occupants, watch } })
+      presence.watch((userId) => looks.push(userId))
+      occupants.set(ann, { channelId: ours, flags: Rig.flags, bot: undefined, name: undefined })
+      yield* state(ann, ours)
+      voice.tell({ _tag: "UserDisconnected", userId: ann })
+      assert.deepStrictEqual(presence.members(), [])
+      occupants.set(bob, { channelId: ours, flags: Rig.flags, bot: true, name: "bob" })
+      tell(GuildId.make("11"))
+      assert.deepStrictEqual(looks.splice(0), [ann, ann])
+      tell(guildId)
+      assert.deepStrictEqual(looks, [undefined])
+      assert.deepStrictEqual(presence.members(), [ann, bob])
     }))
   )
 

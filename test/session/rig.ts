@@ -30,6 +30,17 @@ export const stateOf = (channel: ChannelId | null, user: UserId = me): GatewayPa
   suppress: false
 })
 
+/** What it says of others, as it is kept. */
+export const flags = {
+  selfMute: false,
+  selfDeaf: false,
+  mute: false,
+  deaf: false,
+  suppress: false,
+  video: false,
+  streaming: false
+}
+
 export const voiceState = (channel: ChannelId | null, user: UserId = me): Gateway.GatewayEvent => ({
   _tag: "VoiceState",
   state: stateOf(channel, user)

@@ -172,7 +172,9 @@ export const voiceState = (world: World, state: VoiceState, left = false): Json 
     mute: m?.mute ?? false,
     self_deaf: state.selfDeaf,
     self_mute: state.selfMute,
-    self_video: false,
+    self_video: state.selfVideo,
+    // Absent unless the member streams.
+    ...(state.selfStream ? { self_stream: true } : undefined),
     suppress: state.suppress,
     request_to_speak_timestamp: state.requestToSpeak ?? null
   }

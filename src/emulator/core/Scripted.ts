@@ -7,7 +7,23 @@
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { VoiceServerId } from "./CoreContext.ts"
 import type { Undecryptable } from "./dave/Seat.ts"
+import * as Shown from "./voice/Shown.ts"
 import type { EncryptionOptions, HeardFrame, HeardReport, ParticipantHandle, Participants } from "./voice/VoiceHalf.ts"
+
+/**
+ * What a member shows of itself in its voice state. What is left out stays as it is.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SelfFlags {
+  readonly mute?: boolean | undefined
+  /** Then nothing is sent to it. */
+  readonly deaf?: boolean | undefined
+  /** The voice gateway tells of it, too (op 12). No video is sent. */
+  readonly video?: boolean | undefined
+  readonly streaming?: boolean | undefined
+}
 
 /**
  * A scripted member. What it says while it has no voice server (or has left) is counted as
@@ -16,11 +32,15 @@ import type { EncryptionOptions, HeardFrame, HeardReport, ParticipantHandle, Par
  * @category models
  * @since 0.1.0
  */
-export interface Participant extends Omit<ParticipantHandle, "move" | "onUndecryptable"> {
+export interface Participant extends Omit<ParticipantHandle, "move" | "onUndecryptable" | "show"> {
   /** Where it is; `undefined` once it has left or was removed. */
   readonly channelId: ChannelId | undefined
   /** How many frames it could not decrypt so far, by cause. */
   readonly undecryptable: () => ReadonlyMap<Undecryptable, number>
+  /** Shows itself otherwise (VOICE_STATE_UPDATE). It can speak as before. */
+  readonly setSelf: (flags: SelfFlags) => void
+  /** Lets the voice gateway tell others of its client (ops 18 and 20). What is left out stays as it is. */
+  readonly setClient: (client: Partial<Shown.Client>) => void
   /**
    * Goes to another channel of the guild, past limits and permissions, or leaves if it cannot encrypt as is demanded there.
    * Whether there is such a channel.
@@ -56,6 +76,7 @@ export const make = (options: {
   readonly count: (name: string) => void
   readonly where: () => ChannelId | undefined
   readonly move: (channelId: ChannelId) => boolean
+  readonly setSelf: (flags: SelfFlags) => void
   readonly leave: () => void
 }): Scripted => {
   const { guildId, userId } = options
@@ -63,8 +84,12 @@ export const make = (options: {
   const undecryptable = new Map<Undecryptable, number>()
   const listeners: Array<(frame: HeardFrame) => void> = []
   const reportListeners: Array<(report: HeardReport) => void> = []
-  let { misbehave } = options.encryption
+  let { misbehave, shown } = options.encryption
   let handle: ParticipantHandle | undefined
+  const show = (change: Partial<Shown.Shown>) => {
+    shown = { ...Shown.usual, ...shown, ...change }
+    handle?.show(shown)
+  }
   return {
     participant: {
       userId,
@@ -83,6 +108,11 @@ export const make = (options: {
         if (handle === undefined) options.count("participant-without-server")
         else handle.setSpeaking(flags)
       },
+      setSelf: (flags) => {
+        options.setSelf(flags)
+        if (flags.video !== undefined) show({ video: flags.video })
+      },
+      setClient: show,
       onHeard: (listener) => {
         listeners.push(listener)
       },
@@ -105,7 +135,8 @@ export const make = (options: {
       handle = options.participants.join({ userId, guildId, channelId, server }, {
         ...(audio === undefined ? {} : { audio }),
         e2ee,
-        misbehave
+        misbehave,
+        ...(shown === undefined ? {} : { shown })
       })
       handle.onHeard((frame) => {
         for (const listener of listeners) listener(frame)

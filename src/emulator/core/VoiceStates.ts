@@ -158,6 +158,8 @@ export const make = (options: Options): VoiceStates => {
       sessionId: owner ?? Random.hex(random, 16),
       selfMute: flags.self_mute,
       selfDeaf: flags.self_deaf,
+      selfVideo: false,
+      selfStream: false,
       suppress: suppressed(channel, userId, owner === undefined),
       requestToSpeak: undefined,
       owner,
@@ -272,6 +274,14 @@ export const make = (options: Options): VoiceStates => {
         if (to === undefined || to.guildId !== state.guildId || !present()) return false
         move(state, to)
         return true
+      },
+      setSelf: ({ deaf, mute, streaming, video }) => {
+        if (!present()) return
+        state.selfMute = mute ?? state.selfMute
+        state.selfDeaf = deaf ?? state.selfDeaf
+        state.selfVideo = video ?? state.selfVideo
+        state.selfStream = streaming ?? state.selfStream
+        events.state(state)
       },
       leave: () => {
         if (present()) leave(state)

@@ -116,6 +116,8 @@ export interface VoiceState {
   readonly sessionId: string
   selfMute: boolean
   selfDeaf: boolean
+  selfVideo: boolean
+  selfStream: boolean
   /** In a stage: whether the member is in the audience. */
   suppress: boolean
   requestToSpeak: string | undefined

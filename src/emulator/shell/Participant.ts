@@ -56,6 +56,19 @@ export interface Participant {
   /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority; 0 none. */
   readonly setSpeaking: (flags: number) => Effect.Effect<void>
   /**
+   * Shows itself as muted, deaf, with video or streaming; what is left out stays as it is. It can speak as before, and hears
+   * nothing while it is deaf.
+   */
+  readonly setSelf: (flags: Scripted.SelfFlags) => Effect.Effect<void>
+  /**
+   * Lets the voice gateway tell of its client: `flags` (op 18; 1 clips, 2 voice recording, 4 clips by viewers) and `platform` (op
+   * 20; 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation), both 0 at first. What is left out stays as it is.
+   */
+  readonly setClient: (client: {
+    readonly flags?: number | null
+    readonly platform?: number | null
+  }) => Effect.Effect<void>
+  /**
    * The end-to-end encrypted group of its channel as it knows it: `version` of the DAVE protocol, `epoch`, `privacyCode` (30
    * digits, the same for all who are in the same epoch) and `members`. `undefined` while it is in no group, or the channel
    * is not encrypted.
@@ -154,6 +167,8 @@ export const make = Effect.fnUntraced(
         yield* Effect.ensuring(Deferred.await(speech), Effect.sync(() => speeches.delete(speech)))
       }),
       setSpeaking: (flags) => driver.call(() => scripted.setSpeaking(flags)),
+      setSelf: (flags) => driver.call(() => scripted.setSelf(flags)),
+      setClient: (client) => driver.call(() => scripted.setClient(client)),
       e2ee: driver.call(() => scripted.membership()),
       verificationCode: Effect.fnUntraced(function*(other: string) {
         const { id } = yield* find(other)

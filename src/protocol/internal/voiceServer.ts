@@ -321,8 +321,7 @@ export const ChannelOptionsUpdate = message(17, Schema.Unknown)
 export type ChannelOptionsUpdate = typeof ChannelOptionsUpdate.Type
 
 /**
- * Opcode 18: what a user allows to be recorded, as bits: 1 clips, 2 recording, 4 clips by any viewer. Not documented by
- * Discord.
+ * Opcode 18: what a user has set for clips, as bits of {@link ClientFlag}. Not documented by Discord.
  *
  * @category schemas
  * @since 0.1.0

@@ -56,6 +56,15 @@ export const SpeakingFlags = Schema.Natural
  */
 export const SpeakingFlag = { Microphone: 1, Soundshare: 2, Priority: 4 } as const
 
+/**
+ * The bits of Client Flags (op 18): whether the user makes clips, lets clips of others have their voice, and lets viewers of their
+ * stream make clips of it. They are settings of Discord's own Clips. Not documented by Discord.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const ClientFlag = { Clips: 1, VoiceRecording: 2, ViewerClips: 4 } as const
+
 const Resolution = Schema.Struct({ type: Schema.String, width: Schema.Finite, height: Schema.Finite })
 
 /**

@@ -181,6 +181,7 @@ export const make = (options: {
               ssrc: scripted.length,
               speak: (frames) => void calls.push(`speak ${frames.length}`),
               setSpeaking: (flags) => void calls.push(`speaking ${flags}`),
+              show: ({ flags, platform, video }) => void calls.push(`show ${flags} ${platform} ${video}`),
               onReport: () => undefined,
               onHeard: (listener) => void listeners.push(listener),
               onUndecryptable: (listener) => void undecryptable.push(listener),

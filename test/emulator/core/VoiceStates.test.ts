@@ -252,6 +252,36 @@ describe("VoiceStates scripted participants", () => {
     assert.strictEqual(h.core.counters().get("participant-without-server"), 1)
   })
 
+  it("show themselves otherwise, and keep that wherever they go", () => {
+    const { calls, client, guest, h, participant } = setup()
+    participant.setSelf({ mute: true, deaf: true })
+    participant.setSelf({ deaf: false, video: true, streaming: true })
+    participant.setClient({ flags: 2 })
+    participant.setClient({ platform: null })
+    participant.move(h.other)
+    participant.setSelf({ video: false, streaming: false })
+    h.core.kick(guest.id)
+    participant.setSelf({ mute: false })
+    participant.setClient({ flags: 4 })
+    assert.deepStrictEqual(
+      calls().filter((call) => call.startsWith("show")),
+      ["show 0 0 true", "show 2 0 true", "show 2 null true", "show 2 null false"]
+    )
+    assert.deepStrictEqual(
+      client.events("VOICE_STATE_UPDATE").map((state) =>
+        ["self_mute", "self_deaf", "self_video", "self_stream"].filter((flag) => state[flag] === true)
+      ),
+      [
+        [],
+        ["self_mute", "self_deaf"],
+        ["self_mute", "self_video", "self_stream"],
+        ["self_mute", "self_video", "self_stream"],
+        ["self_mute"],
+        ["self_mute"]
+      ]
+    )
+  })
+
   it("can be kicked and moved to another server, first without an endpoint", () => {
     const { calls, guest, h } = setup()
     h.core.createVoiceServer({ region: "there", endpoint: "voice2.test:2048", udp: { address: "127.0.0.1", port: 2 } })

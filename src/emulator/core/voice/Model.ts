@@ -12,6 +12,7 @@ import type { Misbehaviour } from "../dave/Misbehaviour.ts"
 import type { GroupView } from "../dave/Model.ts"
 import type { Membership, Undecryptable } from "../dave/Seat.ts"
 import type { Disturbance } from "./Disturbance.ts"
+import type { Shown } from "./Shown.ts"
 
 /**
  * An Opus packet that a scripted participant received, opened with its own key, without header extension and padding, and
@@ -97,6 +98,8 @@ export interface ParticipantHandle {
   ) => void
   /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority. */
   readonly setSpeaking: (flags: number) => void
+  /** What others are told of its client (ops 12, 18 and 20), in place of what was before. */
+  readonly show: (shown: Shown) => void
   /** Calls `listener` for every frame heard from now on. */
   readonly onHeard: (listener: (frame: HeardFrame) => void) => void
   /** Calls `listener` for every sender report from now on. */
@@ -147,6 +150,8 @@ export interface EncryptionOptions {
   /** What it does wrong from the start. */
   readonly misbehave?: Misbehaviour | undefined
   readonly audio?: AudioOptions | undefined
+  /** What others are told of its client from the start. */
+  readonly shown?: Shown | undefined
 }
 
 /**

@@ -20,6 +20,7 @@ import type { Relay } from "./Relay.ts"
 import type { Roster, Where } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
 import type { Session } from "./Session.ts"
+import * as Shown from "./Shown.ts"
 
 /** How long an utterance waits for its first frame to be encrypted, and how often that is tried, in milliseconds. */
 const groupPatienceMs = 5_000
@@ -78,6 +79,7 @@ export const make = (
     padding: (() => number) | undefined,
     hear: (packet: Uint8Array, box: Sealing.Box) => void
   ): Seat => {
+    const { shown = Shown.usual } = encryption
     const mode = context.profile.modes[0] ?? "aead_aes256_gcm_rtpsize"
     const key = context.random.bytes(32)
     const { bytes, int } = context.random
@@ -90,6 +92,8 @@ export const make = (
     session.media = { box: makeBox(), nonces: NonceMemory.make(mode) }
     session.hear = (packet) => hear(packet, box)
     session.padding = padding
+    session.client = shown
+    if (shown.video) session.video = { ...Shown.video(session, true), user_id: session.userId }
     roster.introduce(session)
     dave.described(session, {
       op: 4,
@@ -269,6 +273,13 @@ export const make = (
       },
       setSpeaking: (flags) => {
         if (!seat.session.ended) roster.setSpeaking(seat.session, flags)
+      },
+      show: (shown) => {
+        const { video = false } = encryption.shown ?? {}
+        encryption = { ...encryption, shown }
+        if (seat.session.ended) return
+        roster.setClient(seat.session, shown)
+        if (shown.video !== video) roster.setVideo(seat.session, Shown.video(seat.session, shown.video))
       },
       onHeard: (listener) => {
         listeners.push(listener)

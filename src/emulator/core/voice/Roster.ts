@@ -13,6 +13,7 @@ import type { VoiceHooks } from "./Model.ts"
 import * as Outbox from "./Outbox.ts"
 import * as Reception from "./Reception.ts"
 import { type Connection, type Room, sameAddress, type Session } from "./Session.ts"
+import * as Shown from "./Shown.ts"
 import type { Wire } from "./Wire.ts"
 
 /**
@@ -50,6 +51,7 @@ export interface Roster {
   readonly introduce: (session: Session) => void
   readonly setSpeaking: (session: Session, flags: number) => void
   readonly setVideo: (session: Session, video: Omit<ServerVideo["d"], "user_id">) => void
+  readonly setClient: (session: Session, client: Shown.Client) => void
   /** The connection is gone: the session can be resumed for a while, and its media goes on. */
   readonly lose: (session: Session) => void
   /** The session is over: the others are told with Client Disconnect (op 13). */
@@ -115,8 +117,9 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
   }
 
   const describe = (to: Session, about: Session): void => {
-    tell(to, { op: 18, d: { user_id: about.userId, flags: 0 } })
-    tell(to, { op: 20, d: { user_id: about.userId, platform: 0 } })
+    const { client: { flags, platform }, userId } = about
+    tell(to, { op: 18, d: { user_id: userId, flags } })
+    tell(to, { op: 20, d: { user_id: userId, platform } })
   }
 
   const speakingOf = (session: Session, speaking: number): ServerMessage => ({
@@ -161,6 +164,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
       if (other.speaking !== undefined) tell(session, speakingOf(other, other.speaking))
       tell(other, { op: 11, d: { user_ids: [session.userId] } })
       describe(other, session)
+      if (session.video !== undefined) tell(other, { op: 12, d: session.video })
     }
   }
 
@@ -186,6 +190,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         maySend: false,
         early: [],
         video: undefined,
+        client: Shown.usual,
         media: undefined,
         formerMedia: [],
         discovered: undefined,
@@ -232,6 +237,10 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
     setVideo: (session, video) => {
       session.video = { ...video, user_id: session.userId }
       tellOthers(session, { op: 12, d: session.video })
+    },
+    setClient: (session, client) => {
+      session.client = client
+      for (const member of session.room.members) if (member !== session) describe(member, session)
     },
     lose: (session) => {
       session.connection = undefined

@@ -13,6 +13,7 @@ import type { NonceMemory } from "./NonceMemory.ts"
 import type { Outbox } from "./Outbox.ts"
 import type { Reception } from "./Reception.ts"
 import type { Box } from "./Sealing.ts"
+import type { Client } from "./Shown.ts"
 
 /**
  * A connection to the voice gateway.
@@ -102,6 +103,7 @@ export interface Session {
   /** Opened packets of audio that came before that, and how long they are kept. */
   early: Array<{ readonly plain: Uint8Array; readonly untilMs: number }>
   video: ServerVideo["d"] | undefined
+  client: Client
   media: Media | undefined
   /** The keys before `media`, the last one first, for packets under way when the key changed. */
   formerMedia: ReadonlyArray<{ readonly media: Media; readonly untilMs: number }>

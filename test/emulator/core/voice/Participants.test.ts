@@ -102,6 +102,49 @@ describe("Participants", () => {
     assert.strictEqual(client.messages().filter(({ op }) => op === 13).length, 1)
   })
 
+  it("let others know of their clients, from the start and with each change", () => {
+    const { world } = make()
+    const client = makeClient(world, "1")
+    client.join()
+    client.news()
+    const usual = { flags: 0, platform: 0, video: false }
+    const where = { userId: UserId.make("9"), guildId, channelId, server }
+    const guest = world.half.participants.join(where, { shown: { ...usual, platform: 1, video: true } })
+    const { ssrc } = guest
+    const streams = [{ type: "video", rid: "100", quality: 100, active: true, ssrc: ssrc + 1, rtx_ssrc: ssrc + 2 }]
+    const on = { user_id: "9", audio_ssrc: ssrc, video_ssrc: ssrc + 1, streams }
+    const off = { user_id: "9", audio_ssrc: ssrc, video_ssrc: 0, streams: [] }
+    const told = () =>
+      client.news().filter(({ op }) => [12, 18, 20].some((one) => one === op)).map(({ d, op }) => [op, d] as const)
+    assert.deepStrictEqual<unknown>(told(), [
+      [18, { user_id: "9", flags: 0 }],
+      [20, { user_id: "9", platform: 1 }],
+      [12, on]
+    ])
+    guest.show({ flags: 3, platform: null, video: true })
+    assert.deepStrictEqual<unknown>(told(), [[18, { user_id: "9", flags: 3 }], [20, { user_id: "9", platform: null }]])
+    guest.show({ ...usual, video: false })
+    assert.deepStrictEqual<unknown>(told().slice(2), [[12, off]])
+    guest.show({ ...usual, flags: 4, video: true })
+    told()
+    // who comes later is told, too, and it keeps that where it goes
+    guest.move({ channelId: otherChannelId, server })
+    guest.move({ channelId, server })
+    const late = makeClient(world, "2")
+    late.join()
+    assert.deepStrictEqual<unknown>(late.last(18), { user_id: "9", flags: 4 })
+    assert.deepStrictEqual<unknown>(late.last(12), {
+      ...on,
+      audio_ssrc: guest.ssrc,
+      video_ssrc: guest.ssrc + 1,
+      streams: [{ ...streams[0], ssrc: guest.ssrc + 1, rtx_ssrc: guest.ssrc + 2 }]
+    })
+    guest.leave()
+    client.news()
+    guest.show({ ...usual, video: false })
+    assert.deepStrictEqual<unknown>(told(), [])
+  })
+
   it("stop in the middle when they leave or are removed", () => {
     const { join, world } = make()
     const { heard } = join("9")

@@ -1,0 +1,82 @@
+/**
+ * Who else is in the channel of a connection, and what the voice gateway tells of the clients that they use.
+ *
+ * @since 0.1.0
+ */
+import type { UserId } from "../protocol/Identifier.ts"
+import type * as Line from "./Line.ts"
+
+/**
+ * What the voice gateway has told of a client, in the wire's numbers. Discord documents none of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Client {
+  /** Op 18. `VoicePayload.ClientFlag` has the bits. */
+  readonly flags?: number
+  /** Op 20: 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation. */
+  readonly platform?: number
+  /** Op 12: whether it sends video. */
+  readonly video?: boolean
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Clients {
+  readonly onEvent: (event: Line.Event) => void
+  /** As they are at any moment: the map changes. */
+  readonly all: ReadonlyMap<UserId, Client>
+}
+
+/** Of most of those who come nothing is known at first. */
+const unknown: Client = {}
+
+type Described = Extract<Line.Event, { readonly _tag: "Described" }>
+
+/** The newer of two words; null takes the older one back. */
+const newer = <A>(former: A | undefined, told: A | null | undefined): A | undefined =>
+  told === null ? undefined : told ?? former
+
+const described = (former: Client, told: Described): Client => {
+  const flags = newer(former.flags, told.flags)
+  const platform = newer(former.platform, told.platform)
+  const video = newer(former.video, told.video)
+  return {
+    ...(flags === undefined ? {} : { flags }),
+    ...(platform === undefined ? {} : { platform }),
+    ...(video === undefined ? {} : { video })
+  }
+}
+
+/**
+ * Nobody yet. `self` is never one of them.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (self: UserId): Clients => {
+  const clients = new Map<UserId, Client>()
+  const add = (userId: UserId): void => {
+    if (userId !== self && !clients.has(userId)) clients.set(userId, unknown)
+  }
+  return {
+    all: clients,
+    onEvent: (event) => {
+      switch (event._tag) {
+        case "Announced":
+        case "Speaking":
+          return add(event.userId)
+        case "UsersConnected":
+          return event.userIds.forEach(add)
+        case "UserDisconnected":
+          return void clients.delete(event.userId)
+        case "Described":
+          // it may come before anything else is said of who it is
+          if (event.userId !== self) clients.set(event.userId, described(clients.get(event.userId) ?? unknown, event))
+      }
+    }
+  }
+}

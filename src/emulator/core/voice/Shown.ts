@@ -1,0 +1,51 @@
+/**
+ * What the voice gateway shows of a scripted participant's client: what it has set for clips, what it runs on, and its video.
+ * Discord documents none of it.
+ *
+ * @since 0.1.0
+ */
+import { Ssrc } from "../../../protocol/Identifier.ts"
+import type { ServerVideo } from "../../../protocol/VoicePayload.ts"
+import type { Session } from "./Session.ts"
+
+/**
+ * What Client Flags (op 18) and Client Platform (op 20) say; null is what the wire has then.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Client {
+  /** Bits: 1 clips, 2 voice recording, 4 clips by viewers. Default 0. */
+  readonly flags: number | null
+  /** 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation. Default 0. */
+  readonly platform: number | null
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Shown extends Client {
+  readonly video: boolean
+}
+
+/**
+ * What everybody shows who says nothing else.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const usual: Shown = { flags: 0, platform: 0, video: false }
+
+/**
+ * What Video (op 12) says of one stream, or that there is none: a session owns the two SSRCs behind that of its audio.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const video = ({ ssrc }: Session, on: boolean): Omit<ServerVideo["d"], "user_id"> => {
+  if (!on) return { audio_ssrc: ssrc, video_ssrc: Ssrc.make(0), streams: [] }
+  const [own, rtx] = [Ssrc.make(ssrc + 1), Ssrc.make(ssrc + 2)]
+  const stream = { type: "video", rid: "100", quality: 100, active: true, ssrc: own, rtx_ssrc: rtx }
+  return { audio_ssrc: ssrc, video_ssrc: own, streams: [stream] }
+}

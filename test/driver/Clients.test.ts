@@ -1,0 +1,42 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Clients from "../../src/driver/Clients.ts"
+import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
+
+const [me, ann, bob] = [UserId.make("1"), UserId.make("2"), UserId.make("3")] as const
+
+const make = () => {
+  const clients = Clients.make(me)
+  return { ...clients, ids: () => [...clients.all.keys()] }
+}
+
+describe("Clients", () => {
+  it("are those of whom anything is told, until they leave, and never we", () => {
+    const { ids, onEvent } = make()
+    onEvent({ _tag: "UsersConnected", userIds: [me, ann] })
+    onEvent({ _tag: "Described", userId: me, flags: 0 })
+    onEvent({ _tag: "Described", userId: bob, flags: 0 })
+    assert.deepStrictEqual(ids(), [ann, bob])
+    onEvent({ _tag: "UserDisconnected", userId: ann })
+    onEvent({ _tag: "UserDisconnected", userId: bob })
+    assert.deepStrictEqual(ids(), [])
+    onEvent({ _tag: "Announced", userId: ann, ssrc: Ssrc.make(5) })
+    onEvent({ _tag: "Speaking", userId: bob, ssrc: Ssrc.make(6), flags: 1 })
+    assert.deepStrictEqual(ids(), [ann, bob])
+  })
+
+  it("keep what is told of each, one by one, until it is taken back", () => {
+    const { all, onEvent } = make()
+    onEvent({ _tag: "Described", userId: ann, flags: 2 })
+    onEvent({ _tag: "UsersConnected", userIds: [ann, bob] })
+    onEvent({ _tag: "Described", userId: ann, platform: 1 })
+    onEvent({ _tag: "Described", userId: ann, video: true })
+    assert.deepStrictEqual(all.get(ann), { flags: 2, platform: 1, video: true })
+    assert.deepStrictEqual(all.get(bob), {})
+    onEvent({ _tag: "Described", userId: ann, flags: null })
+    onEvent({ _tag: "Described", userId: ann, video: false })
+    assert.deepStrictEqual(all.get(ann), { platform: 1, video: false })
+    onEvent({ _tag: "UserDisconnected", userId: ann })
+    onEvent({ _tag: "UsersConnected", userIds: [ann] })
+    assert.deepStrictEqual(all.get(ann), {})
+  })
+})
