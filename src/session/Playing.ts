@@ -48,8 +48,8 @@ export interface PlayOptions extends Track.TrackOptions {
   /** Comes up from silence within this time. Default 0. */
   readonly fadeIn?: Duration.Input | undefined
   /**
-   * Begins where that track of the session ends, without a gap, however it ends; at once if it has. The source is opened and
-   * read ahead meanwhile.
+   * Begins where that track of the session ends, without a gap, however it ends; at once if it has, or is a track of another
+   * session or station. The source is opened and read ahead meanwhile.
    */
   readonly after?: Track.Track | undefined
   /**
