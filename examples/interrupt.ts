@@ -1,9 +1,10 @@
 /**
- * An agent that is spoken over: it falls silent within a frame, and knows how much of its sentence was heard.
+ * An agent that is spoken over: it falls silent within a frame, and knows how much of its sentence was heard. Over music, only its
+ * voice does, and the music goes on.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Effect, Stream } from "effect"
-import { AudioSource, VoiceSession } from "effect-discord-voice"
+import { AudioSource, Mixer, OpusEncoder, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 import * as tone from "./tone.ts"
@@ -29,6 +30,27 @@ const speak = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
   return heard.map(({ positionMs }) => positionMs)
 }, Effect.scoped)
 
+const music = AudioSource.fromPcm(tone.pcm(6, 220), { channels: 2, rate: 48_000, name: "music" })
+
+const speakOverMusic = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
+  const session = yield* VoiceSession.join(where)
+  const song = yield* session.play(music)
+  const voice = yield* session.play(sentence, { duck: true })
+  // the first packet of somebody who speaks, ahead of the jitter buffer
+  yield* session.receive.speaking.pipe(
+    Stream.filter(({ speaking }) => speaking),
+    Stream.take(1),
+    Stream.runDrain
+  )
+  const heard = yield* session.cut([voice])
+  yield* Effect.forEach(
+    heard,
+    ({ positionMs }) => Effect.log(`they heard ${Math.round(positionMs)} ms, and the music goes on`)
+  )
+  const end = yield* song.awaitEnd
+  return { heard: heard.map(({ positionMs }) => positionMs), end: end._tag, metrics: yield* song.metrics }
+}, Effect.scoped)
+
 const program = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator
   const guest = yield* discord.join({ user: "guest", channel: "lobby" })
@@ -38,7 +60,17 @@ const program = Effect.gen(function*() {
   )
   const [positionMs = 0] = yield* speak(where).pipe(Effect.provide(discord.layerVoice("bot")))
   assert.ok(positionMs >= 980 && positionMs < 1_500, `${positionMs} ms`)
+
+  const speech = yield* tone.frames(1)
+  yield* Effect.forkScoped(Effect.andThen(guest.awaitFrames(150), guest.speak(speech)))
+  const over = yield* speakOverMusic(where).pipe(
+    Effect.provide(Mixer.layerWith({ ahead: "80 millis" })),
+    Effect.provide(discord.layerVoice("bot"))
+  )
+  assert.equal(over.heard.length, 1)
+  assert.equal(over.end, "Finished")
+  assert.equal(over.metrics.sent, 300)
   assert.deepEqual(yield* discord.violations, [])
-}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+}).pipe(Effect.scoped, Effect.provide([Emulator.layer(), OpusEncoder.layer]))
 
 NodeRuntime.runMain(program)

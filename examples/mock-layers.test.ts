@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Layer } from "effect"
+import { Clock, Effect, Fiber, Layer, Stream } from "effect"
 import {
   AudioClock,
   ChannelId,
@@ -9,12 +9,15 @@ import {
   Ssrc,
   UserId,
   VoiceDriver,
-  VoiceError
+  VoiceError,
+  VoiceSession
 } from "effect-discord-voice"
 import {
   MockGateway,
+  MockOpusDecoder,
   MockOpusEncoder,
   MockVoiceCrypto,
+  MockVoiceDriver,
   MockVoiceSocket,
   MockVoiceUdp,
   Time
@@ -38,6 +41,37 @@ describe("with mock layers", () => {
       assert.strictEqual((yield* discord.take).channel_id, where.channelId)
       assert.isNull((yield* discord.take).channel_id, "it leaves the channel again")
     }).pipe(Effect.provide(GatewayTest)))
+
+  it.effect("hears somebody whom the test lets speak", () =>
+    Effect.gen(function*() {
+      const driver = yield* MockVoiceDriver.MockVoiceDriver
+      const session = yield* VoiceSession.join(where)
+      const hearing = yield* session.receive.user(UserId.make("2")).pipe(
+        Stream.filter(({ kind }) => kind === "audio"),
+        Stream.take(10),
+        Stream.runCollect,
+        Effect.forkScoped
+      )
+      yield* Time.advance(0)
+      const ssrc = Ssrc.make(9)
+      const userId = UserId.make("2")
+      for (let i = 0; i < 10; i++) {
+        const arrivalMs = Number(yield* Clock.monotonicTimeNanos) / 1_000_000
+        // one byte that says what it is, and anything
+        const payload = Uint8Array.of(0xfc, i)
+        yield* driver.emit({
+          _tag: "Packet",
+          packet: { ssrc, userId, sequence: i, timestamp: i * 960, payload, arrivalMs }
+        })
+        yield* Time.advance("20 millis")
+      }
+      yield* Time.advance("1 second")
+      const frames = yield* Fiber.join(hearing)
+      assert.deepStrictEqual(frames.map(({ data }) => data[1]), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide([GatewayTest, MockVoiceDriver.layer, Mixer.layer, MockOpusEncoder.layer, MockOpusDecoder.layer])
+    ))
 
   it.effect("sends what was encoded, to a voice server that the test plays", () =>
     Effect.gen(function*() {

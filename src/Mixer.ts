@@ -30,9 +30,26 @@ import * as VoiceError from "./VoiceError.ts"
  * @since 0.1.0
  */
 export interface Mixing {
+  /** The first one; each cut gives another. */
   readonly ring: FrameRing.FrameRing
   readonly heard: Heard.Reader
   readonly command: (command: Command) => void
+  /**
+   * Leaves inputs out of what is made ahead already, so that they end with the next frame, or the one behind it where the mix is in
+   * another thread.
+   */
+  readonly cut: (inputs: ReadonlyArray<number>) => Cut
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Cut {
+  /** It goes on for the ring before it. Their frames are counted as one. */
+  readonly ring: FrameRing.FrameRing
+  /** Its first frame. */
+  readonly from: number
 }
 
 /**
@@ -103,6 +120,8 @@ const aheadOf = ({ ahead }: Options): number =>
   )
 
 interface Opened {
+  /** Commands are done when `command` returns. */
+  readonly isHere: boolean
   readonly command: (command: Command) => void
   readonly close: () => void
 }
@@ -118,6 +137,15 @@ const unavailable = (cause: unknown) =>
     })
   )
 
+/** With room for what is made ahead, and some. */
+const makeRing = (aheadMs: number, first: number): readonly [FrameRing.FrameRing, SharedArrayBuffer] => {
+  const ring = FrameRing.make({ capacityBytes: Math.ceil(aheadMs / 20 + 2) * frameBytes, first })
+  const { buffer } = ring
+  // made on a shared one
+  if (!(buffer instanceof SharedArrayBuffer)) throw new Error("a frame ring is not shared")
+  return [ring, buffer]
+}
+
 const openWith = Effect.fnUntraced(function*(
   aheadMs: number,
   { encoder = {}, onBroken }: MixOptions,
@@ -125,11 +153,8 @@ const openWith = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Mixing, VoiceError.VoiceError, Scope.Scope> {
   const problem = limits.optionsProblem(encoder)
   if (problem !== undefined) return yield* unavailable(problem)
-  const ring = FrameRing.make({ capacityBytes: Math.ceil(aheadMs / 20 + 2) * frameBytes })
+  const [ring, buffer] = makeRing(aheadMs, 0)
   const heard = Heard.makeBuffer()
-  const { buffer } = ring
-  // made on a shared one above
-  if (!(buffer instanceof SharedArrayBuffer)) return yield* Effect.die("a frame ring is not shared")
   const opened = yield* Effect.acquireRelease(
     Effect.tryPromise({
       try: () =>
@@ -141,7 +166,21 @@ const openWith = Effect.fnUntraced(function*(
     }),
     (mix) => Effect.sync(() => mix.close())
   )
-  return { ring, heard: Heard.reader(heard), command: (command) => opened.command(command) }
+  let last: Cut = { ring, from: 0 }
+  return {
+    ring,
+    heard: Heard.reader(heard),
+    command: (command) => opened.command(command),
+    cut: (inputs) => {
+      const read = last.ring.framesRead()
+      // what nobody has begun to read is replaced
+      const from = read === last.from ? read : Math.min(last.ring.framesWritten(), opened.isHere ? read : read + 1)
+      const [next, nextBuffer] = makeRing(aheadMs, from)
+      opened.command({ _tag: "Cut", inputs, from, ring: nextBuffer })
+      last = { ring: next, from }
+      return last
+    }
+  }
 })
 
 /** A mix in this thread, filled by Effect's clock until its scope closes. */
@@ -149,8 +188,11 @@ const openHere = (aheadMs: number, options: MixOptions) =>
   Effect.gen(function*() {
     const clock = yield* Clock.Clock
     let mix: Mix.Mix | undefined
-    const mixing = yield* openWith(aheadMs, options, async (setup, onBroken) =>
-      mix = await Mix.make(codec, setup, onBroken))
+    const mixing = yield* openWith(aheadMs, options, async (setup, onBroken) => {
+      const made = await Mix.make(codec, setup, onBroken)
+      mix = made
+      return { isHere: true, command: (command) => made.command(command), close: () => made.close() }
+    })
     yield* Effect.forkScoped(
       Pump.refill(clock, fillIntervalMs, () => {
         mix?.fill()
@@ -223,8 +265,10 @@ export const layerThreadWith = (options: ThreadOptions): Layer.Layer<Mixer> =>
           })
       )
       /** The thread with the fewest mixes. */
-      const openThere: Opener = (setup, onBroken) =>
-        threads.reduce((least, thread) => thread.size() < least.size() ? thread : least).open(setup, onBroken)
+      const openThere: Opener = async (setup, onBroken) => {
+        const thread = threads.reduce((least, other) => other.size() < least.size() ? other : least)
+        return { isHere: false, ...await thread.open(setup, onBroken) }
+      }
 
       return Mixer.of({
         aheadMs,

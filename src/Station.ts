@@ -42,7 +42,7 @@ export interface StationOptions {
  * @category models
  * @since 0.1.0
  */
-export interface Station extends Pick<Playing.Playing, "play" | "tracks" | "interrupt" | "setEncoder"> {
+export interface Station extends Pick<Playing.Playing, "play" | "tracks" | "interrupt" | "cut" | "setEncoder"> {
   /**
    * What it plays from the moment of opening on: a live source that ends with the station. While nothing plays it gives
    * nothing, so that a track of it is `Buffering`, and ends `Starved` in the end; `starveTimeout` says when.
@@ -154,7 +154,7 @@ export const make = Effect.fnUntraced(function*(
       for (const frame of frames) Queue.offerUnsafe(listener, frame)
     }
   })
-  const { interrupt, play, setEncoder, tracks } = yield* Playing.make(outlet, mixer, options.encoder)
+  const { cut, interrupt, play, setEncoder, tracks } = yield* Playing.make(outlet, mixer, options.encoder)
 
   const source: AudioSource = {
     name,
@@ -176,5 +176,5 @@ export const make = Effect.fnUntraced(function*(
     })
   }
 
-  return { play, tracks, interrupt, setEncoder, source, listeners: () => listeners.size, dropped: () => dropped }
+  return { play, tracks, interrupt, cut, setEncoder, source, listeners: () => listeners.size, dropped: () => dropped }
 })

@@ -155,6 +155,11 @@ export interface VoiceSession {
    */
   readonly interrupt: Effect.Effect<ReadonlyArray<Playing.Interrupted>>
   /**
+   * The same for some tracks: the others go on as if those had not been there. What is mixed ahead is made anew, so that they are
+   * silent within two frames, without a click.
+   */
+  readonly cut: (tracks: Iterable<Track.Track>) => Effect.Effect<ReadonlyArray<Playing.Interrupted>>
+  /**
    * Changes how what is mixed is encoded, from the next frame on that is made (120 ms ahead of its time, unless the mixer's
    * layer says otherwise); tracks that are passed through are what they are. Fails with `Unsupported` for what is out of range.
    */
@@ -446,6 +451,7 @@ export const join = Effect.fn("VoiceSession.join")(function*(
     play,
     tracks: playing.tracks,
     interrupt: playing.interrupt,
+    cut: playing.cut,
     setEncoder: (settings) => live("Changing the encoder", playing.setEncoder(settings)),
     move,
     setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>

@@ -157,7 +157,7 @@ describe("Mixer", () => {
         const setup = { ring: buffer, heard: Heard.makeBuffer(), encoder: {}, aheadMs: 100 }
         const { close, command } = yield* Effect.promise(() => thread.open(setup, assert.fail))
         yield* Effect.addFinalizer(() => Effect.sync(close))
-        play({ ring, heard: Heard.reader(setup.heard), command })
+        play({ ring, heard: Heard.reader(setup.heard), command, cut: () => assert.fail("nothing is cut") })
         rings.push(ring)
       }
       while (rings.some((ring) => ring.bufferedMs() < 100)) yield* Effect.sleep("5 millis")

@@ -72,6 +72,28 @@ describe("Station", () => {
       assert.closeTo(Hearing.levelOf(sound.left, 1_000, 960 * 20, 960 * 20), 0.15, 0.01)
     })).pipe(Effect.provide(world)))
 
+  it.effect("lets music go on where a voice is cut", () =>
+    Rig.run(Effect.gen(function*() {
+      const station = yield* Station.make()
+      const { guest, session } = yield* audience("lobby")
+      yield* session.play(station.source, patient)
+      const music = yield* station.play(Hearing.pcm(Hearing.sine(440), 3_000))
+      const voice = yield* station.play(Hearing.pcm(Hearing.sine(1_000), 10_000))
+      yield* Effect.sleep("1 second")
+      const last = (yield* music.position) / 20 + 1
+      const [cut] = yield* station.cut([voice])
+      assert.strictEqual(cut?.track, voice)
+      assert.closeTo(cut?.positionMs ?? 0, 960, 60)
+      assert.deepStrictEqual(yield* music.awaitEnd, { _tag: "Finished" })
+      yield* Effect.sleep("1 second")
+      const frames = audio(yield* guest.heard)
+      const sound = yield* Hearing.decode(frames.map((payload, i) => ({ payload, timestamp: i * 960 })))
+      assert.lengthOf(frames, 150)
+      for (let at = last; at < 148; at++) {
+        assert.isAbove(Hearing.ratio(sound.left, Hearing.sine(440), at * 960, 960), 22, `frame ${at}`)
+      }
+    })).pipe(Effect.provide(world)))
+
   it.effect("lets a late listener in, one that is paused lose only its own, and all end with it", () =>
     Rig.run(Effect.gen(function*() {
       const scope = yield* Scope.make()

@@ -110,6 +110,15 @@ export const speed = (value: number): Effect.Effect<number, VoiceError.VoiceErro
     : unsupported(`a speed of ${value}`, "it has to be a number above 0")
 
 /**
+ * A time in milliseconds that is not 0. Fails with `Unsupported` for one that is.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const positive = (ms: number, what: string): Effect.Effect<number, VoiceError.VoiceError> =>
+  ms > 0 ? Effect.succeed(ms) : unsupported(`${what} of ${ms}`, "it has to be a time above 0")
+
+/**
  * How many of something there may be. Fails with `Unsupported` for what is no whole number from 1 on.
  *
  * @category combinators

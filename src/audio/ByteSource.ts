@@ -60,18 +60,38 @@ export const failure = (
   positionMs = 0
 ): VoiceError.VoiceError => VoiceError.make(new VoiceError.SourceFailed({ source: name, kind, positionMs, detail }))
 
+const shownFields = 8
+const shownCharacters = 80
+
+/** On one line. What lies deeper is not shown. */
+const shown = (value: unknown): string => {
+  if (value instanceof Error) return shown(value.message === "" ? value.name : value.message)
+  if (typeof value === "string") {
+    return JSON.stringify(value.length > shownCharacters ? `${value.slice(0, shownCharacters)}...` : value)
+  }
+  if (Array.isArray(value)) return "[...]"
+  if (typeof value !== "object" || value === null) return String(value)
+  return value.toString === Object.prototype.toString ? "{...}" : String(value)
+}
+
 /**
- * What a thrown value or a failure of somebody else's says.
+ * What a thrown value or a failure of somebody else's says: its message, or else its tag and its first fields.
  *
  * @category errors
  * @since 0.1.0
  */
 export const describe = (cause: unknown): string => {
-  if (cause instanceof Error) return cause.message === "" ? cause.name : cause.message
+  if (cause instanceof Error && cause.message !== "") return cause.message
   if (typeof cause === "string") return cause
-  // A tagged value that is no Error still has a name.
-  if (typeof cause === "object" && cause !== null && "_tag" in cause) return String(cause._tag)
-  return String(cause)
+  if (typeof cause !== "object" || cause === null) return String(cause)
+  const name = "_tag" in cause ? String(cause._tag) : cause instanceof Error ? cause.name : ""
+  // such as a URL
+  if (name === "" && cause.toString !== Object.prototype.toString) return shown(cause)
+  const fields = Object.entries(cause).filter(([key]) => key !== "_tag" && key !== "stack")
+  const texts = fields.slice(0, shownFields).map(([key, value]) => `${key}: ${shown(value)}`)
+  if (fields.length > shownFields) texts.push("...")
+  if (texts.length === 0) return name === "" ? "it says nothing" : name
+  return name === "" ? texts.join(", ") : `${name} (${texts.join(", ")})`
 }
 
 /**

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { FrameRing } from "../driver/FrameRing.ts"
-import type { Mixer, MixOptions } from "../Mixer.ts"
+import type { Cut, Mixer, MixOptions } from "../Mixer.ts"
 import * as Heard from "../mixer/Heard.ts"
 import type { EncoderSettings } from "../OpusEncoder.ts"
 import * as VoiceError from "../VoiceError.ts"
@@ -18,6 +18,8 @@ export interface Desk {
   /** `from`: the driver reads its ring until that frame. Gives why it cannot be mixed. */
   readonly add: (entry: Seat.Entry, from: number | undefined) => VoiceError.VoiceError | undefined
   readonly remove: (entry: Seat.Entry) => void
+  /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
+  readonly cut: (entries: ReadonlyArray<Seat.Entry>, nowMs: number) => Cut
   readonly setGain: (entry: Seat.Entry) => void
   readonly setPaused: (entry: Seat.Entry) => void
   readonly own: (entry: Seat.Entry) => void
@@ -30,6 +32,8 @@ export interface Desk {
   /** The last frame's time is over. */
   readonly drain: (onDrained: (entry: Seat.Entry) => void) => void
   readonly heardMs: (entry: Seat.Entry) => number | undefined
+  /** Whether the driver reads what follows the last cut, or the first ring where there was none. */
+  readonly isBegun: () => boolean
   readonly isEnded: () => boolean
   readonly successor: () => Seat.Entry | undefined
 }
@@ -46,7 +50,8 @@ export const open = Effect.fnUntraced(function*(
   encoder: MixOptions["encoder"],
   onBroken: MixOptions["onBroken"]
 ): Effect.fn.Return<Desk, VoiceError.VoiceError, Scope.Scope> {
-  const { command, heard, ring } = yield* mixer.open({ encoder, onBroken })
+  const { command, cut, heard, ring } = yield* mixer.open({ encoder, onBroken })
+  let last: Cut = { ring, from: 0 }
   const inputs = new Map<number, Seat.Entry>()
   const slots = Array.from({ length: Heard.maxInputs }, (_, slot) => slot)
   let lastInput = 0
@@ -88,7 +93,7 @@ export const open = Effect.fnUntraced(function*(
   }
 
   const heardMs = (entry: Seat.Entry): number | undefined => {
-    const read = ring.framesRead()
+    const read = last.ring.framesRead()
     if (read === 0 || heard.flags(read - 1, entry.slot, entry.input) === 0) return undefined
     return heard.positionMs(read - 1, entry.slot)
   }
@@ -147,13 +152,21 @@ export const open = Effect.fnUntraced(function*(
       command({ _tag: "Remove", input: entry.input })
       forget(entry)
     },
+    cut: (entries, nowMs) => {
+      last = cut(entries.map(({ input }) => input))
+      for (const entry of entries) {
+        for (let frame = Math.max(seen, last.from - memory); frame < last.from; frame++) lookAt(frame, entry, nowMs)
+        forget(entry)
+      }
+      return last
+    },
     setGain: ({ input, seat }) =>
       command({ _tag: "Gain", input, gain: seat.gain, ...seat.ramp ?? { rampMs: 0, curve: "linear", end: false } }),
     setPaused: ({ input, isPaused }) => command({ _tag: "Pause", input, paused: isPaused }),
     own: ({ input }) => command({ _tag: "Own", input }),
     configure: (settings) => command({ _tag: "Encoder", settings }),
     look: (nowMs, onDrained) => {
-      const read = ring.framesRead()
+      const read = last.ring.framesRead()
       if (read > seen && missingSince !== undefined) {
         const missed = Math.round((nowMs - missingSince) / 20)
         for (const { isPaused, seat } of inputs.values()) if (!isPaused) seat.missed += missed
@@ -177,6 +190,7 @@ export const open = Effect.fnUntraced(function*(
     },
     drain,
     heardMs,
+    isBegun: () => last.ring.framesRead() > last.from,
     isEnded: heard.isEnded,
     successor: () => inputs.get(heard.successor())
   }

@@ -73,6 +73,13 @@ export interface Host {
 
 const seats = new WeakMap<Place, Seat.Seat>()
 
+/**
+ * What a player knows of a place.
+ *
+ * @internal
+ */
+export const seatOf = (place: Place): Seat.Seat | undefined => seats.get(place)
+
 /** Of all players: a number names an entry of its seat. */
 let numbers = 0
 
@@ -88,7 +95,7 @@ export const make = (host: Host, options: PlaceOptions): Place => {
     fadeInMs: options.fadeInMs,
     curve: "linear",
     duck: options.duck,
-    after: options.after === undefined ? undefined : seats.get(options.after),
+    after: options.after === undefined ? undefined : seatOf(options.after),
     crossfadeMs: options.crossfadeMs,
     isOver: false,
     isPaused: false,

@@ -13,12 +13,12 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as FrameRing from "../driver/FrameRing.ts"
-import type { TrackNumber } from "../driver/Line.ts"
 import type { Mixer } from "../Mixer.ts"
 import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
 import type { Observer, VoiceConnection } from "../VoiceDriver.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import * as Desk from "./Desk.ts"
+import * as Lane from "./Lane.ts"
 import * as Place from "./Place.ts"
 import * as Pump from "./Pump.ts"
 import * as Seat from "./Seat.ts"
@@ -42,29 +42,11 @@ export interface Player {
   readonly place: (options: Place.PlaceOptions) => Place.Place
   /** Nothing of what plays now is heard any more. The tracks have to be stopped then. */
   readonly silence: Effect.Effect<void>
+  /** Nothing of these places is heard any more, and the others go on. The tracks have to be stopped then. */
+  readonly cut: (places: ReadonlyArray<Place.Place>) => Effect.Effect<void>
   /** Changes how the mix that is open encodes; without one there is nothing to change. */
   readonly configure: (settings: EncoderSettings) => Effect.Effect<void>
 }
-
-/** What the driver reads. */
-type Lane =
-  | { readonly _tag: "nothing" }
-  | {
-    readonly _tag: "direct"
-    readonly entry: Seat.Entry
-    readonly number: TrackNumber
-    next: { readonly entry: Seat.Entry; readonly number: TrackNumber } | undefined
-  }
-  | {
-    readonly _tag: "mix"
-    readonly desk: Desk.Desk
-    readonly scope: Scope.Closeable
-    readonly number: TrackNumber
-    /** The entry that was passed through before, until it is the mix's turn. */
-    from: Seat.Entry | undefined
-    /** The entry that is passed through afterwards. */
-    successor: { readonly entry: Seat.Entry; readonly number: TrackNumber } | undefined
-  }
 
 /**
  * @category constructors
@@ -85,7 +67,7 @@ export const make = Effect.fnUntraced(function*(
   /** Those whose tracks have not ended. */
   const taken = new Set<Seat.Seat>()
   let over: VoiceError.VoiceError | undefined
-  let lane: Lane = { _tag: "nothing" }
+  let lane: Lane.Lane = { _tag: "nothing" }
   let isLooking = false
   /** How often all was silenced. */
   let silences = 0
@@ -116,7 +98,7 @@ export const make = Effect.fnUntraced(function*(
     Seat.tell(entry, "TrackDrained")
   }
 
-  const closeMix = ({ scope: ofMix }: Extract<Lane, { readonly _tag: "mix" }>) => Scope.close(ofMix, Exit.void)
+  const closeMix = ({ scope: ofMix }: Lane.Mix) => Scope.close(ofMix, Exit.void)
 
   const clear = Effect.suspend(() => {
     if (silenced.length === 0) return Effect.void
@@ -124,13 +106,7 @@ export const make = Effect.fnUntraced(function*(
     silenced = []
     const former = lane
     lane = { _tag: "nothing" }
-    if (former._tag === "nothing") return Effect.void
-    const follower = former._tag === "direct" ? former.next : former.successor
-    return Effect.gen(function*() {
-      if (follower !== undefined) yield* outlet.detach(follower.number)
-      yield* outlet.detach(former.number)
-      if (former._tag === "mix") yield* closeMix(former)
-    })
+    return Effect.andThen(Lane.detach(outlet, former), former._tag === "mix" ? closeMix(former) : Effect.void)
   })
 
   /** One thing at a time, to its end. */
@@ -185,21 +161,23 @@ export const make = Effect.fnUntraced(function*(
       if (direct !== undefined) add(desk, direct.entry, after)
       for (const entry of all) if (entry !== direct?.entry) add(desk, entry, undefined)
       const number = yield* outlet.attach(desk.ring, { after })
-      lane = { _tag: "mix", desk, scope: ofMix, number, from: direct?.entry, successor: undefined }
+      lane = { _tag: "mix", desk, scope: ofMix, number, from: direct?.entry, after, successor: undefined }
       look()
     })
 
   /** Hands the ring of the mix's last input back to the driver, behind the mix. */
-  const handOver = (mix: Extract<Lane, { readonly _tag: "mix" }>) =>
+  const handOver = (mix: Lane.Mix) =>
     Effect.gen(function*() {
       const entry = mix.desk.successor()
+      // only one can wait
+      if (!mix.desk.isBegun()) return
       if (entry === undefined || entry.media.format !== "opus" || !entries.has(entry)) return
       const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
       mix.successor = { entry, number }
     })
 
   /** What waits for a track that is passed through, and can be, follows it without a gap. */
-  const prepareNext = (direct: Extract<Lane, { readonly _tag: "direct" }>) =>
+  const prepareNext = (direct: Lane.Direct) =>
     Effect.gen(function*() {
       if (direct.next !== undefined) {
         if (entries.has(direct.next.entry) && Succession.isPlain(direct.next.entry)) return
@@ -285,7 +263,7 @@ export const make = Effect.fnUntraced(function*(
     fork(Effect.forkIn(Pump.refill(clock, Succession.lookMs, onTick), scope, { startImmediately: true }))
   }
 
-  const onDirect = (_tag: string, direct: Extract<Lane, { readonly _tag: "direct" }>): void => {
+  const onDirect = (_tag: string, direct: Lane.Direct): void => {
     const { entry, next } = direct
     if (_tag === "TrackStarving") return Seat.starving(entry, nowMs())
     if (_tag !== "TrackDrained") return Seat.flowing(entry, nowMs())
@@ -299,7 +277,7 @@ export const make = Effect.fnUntraced(function*(
     settleLater()
   }
 
-  const onMix = (_tag: string, mix: Extract<Lane, { readonly _tag: "mix" }>): void => {
+  const onMix = (_tag: string, mix: Lane.Mix): void => {
     if (mix.from !== undefined) {
       Seat.count(mix.from)
       mix.desk.own(mix.from)
@@ -386,14 +364,39 @@ export const make = Effect.fnUntraced(function*(
   const silence = Effect.suspend(() => {
     silences++
     silenced.push(...entries)
-    const now = lane
-    if (now._tag === "nothing") return Effect.void
-    const next = now._tag === "direct" ? now.next : now.successor
-    return Effect.andThen(
-      next === undefined ? Effect.void : outlet.detach(next.number),
-      outlet.detach(now.number)
-    )
+    return Lane.detach(outlet, lane)
   })
+
+  /** Of the tracks of a mix only those that are cut, unless nothing is left to be heard then. */
+  const cutMix = (isCut: (entry: Seat.Entry) => boolean) =>
+    Effect.gen(function*() {
+      if (lane._tag !== "mix" || (lane.successor !== undefined && isCut(lane.successor.entry))) return
+      const mix = lane
+      const those = live().filter((entry) => entry.place === "mix" && isCut(entry))
+      if (those.length === 0 || live().every(isCut)) return
+      for (const entry of those) leaveOut(entry)
+      yield* Lane.cut(outlet, mix, those, nowMs())
+    })
+
+  const cut: Player["cut"] = (places) =>
+    Effect.suspend(() => {
+      const seats = new Set(places.map(Place.seatOf))
+      const isCut = ({ seat }: Seat.Entry) => seats.has(seat)
+      const inTheWay = lane._tag === "direct" && isCut(lane.entry) ? lane : undefined
+      if (inTheWay !== undefined) {
+        // at once, also while a mix is being opened
+        silences++
+        silenced.push(inTheWay.entry)
+      }
+      return Effect.andThen(
+        inTheWay === undefined ? Effect.void : Lane.detach(outlet, inTheWay),
+        alone(Effect.gen(function*() {
+          yield* Effect.ignore(cutMix(isCut))
+          for (const entry of Array.from(entries).filter(isCut)) yield* remove(entry)
+          yield* Effect.ignore(settled)
+        }))
+      )
+    })
 
   const host: Place.Host = {
     awaitEnd: outlet.awaitEnd,
@@ -455,5 +458,5 @@ export const make = Effect.fnUntraced(function*(
       if (lane._tag === "mix") lane.desk.configure(settings)
     }))
 
-  return { place: (options) => Place.make(host, options), silence, configure }
+  return { place: (options) => Place.make(host, options), silence, cut, configure }
 })

@@ -115,6 +115,14 @@ export const fail = (seat: Seat, error: VoiceError): void => {
 const frameMs = 20
 
 /**
+ * Whether there is something that could be taken. A mix takes whole frames of samples, and a rest only where it is the last.
+ *
+ * @internal
+ */
+export const isFed = ({ format, ring }: Media): boolean =>
+  format === "opus" ? ring.bufferedMs() > 0 : ring.bufferedMs() >= frameMs
+
+/**
  * Its ring has begun to give frames, or does so again.
  *
  * @internal

@@ -25,7 +25,7 @@ import * as Hunger from "./Hunger.ts"
 import * as Marks from "./Marks.ts"
 import type { Place } from "./Place.ts"
 import * as Reading from "./Reading.ts"
-import type { Happening, TrackMetrics } from "./Seat.ts"
+import * as Seat from "./Seat.ts"
 import * as SourceAt from "./SourceAt.ts"
 import type { TrackEnd, TrackEvent, TrackState } from "./TrackEvent.ts"
 
@@ -153,7 +153,7 @@ export interface Track {
   ) => Effect.Effect<void, VoiceError.VoiceError>
   /** Goes to a gain evenly within a time. Fails as {@link Track.volume}. Does not wait for the end of the fade. */
   readonly fade: (gain: number, duration: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
-  readonly metrics: Effect.Effect<TrackMetrics>
+  readonly metrics: Effect.Effect<Seat.TrackMetrics>
   /** Waits for the end and names it. */
   readonly awaitEnd: Effect.Effect<TrackEnd>
 }
@@ -283,7 +283,7 @@ export const make = Effect.fnUntraced(function*<R>(
     scope,
     limitMs: starveMs,
     isExcused: () => paused || ending,
-    hasFrames: () => current !== undefined && current.number !== -1 && current.reading.media.ring.bufferedMs() > 0,
+    hasFrames: () => current !== undefined && current.number !== -1 && Seat.isFed(current.reading.media),
     onStarved: (silentMs) => end({ _tag: "Starved", silentMs })
   })
 
@@ -346,7 +346,7 @@ export const make = Effect.fnUntraced(function*<R>(
       })
     ))
 
-  const onHappening = (event: Happening) =>
+  const onHappening = (event: Seat.Happening) =>
     Effect.gen(function*() {
       if (current === undefined || event.track !== current.number || isOver()) return
       const at = { positionMs: positionMs() }
@@ -371,7 +371,7 @@ export const make = Effect.fnUntraced(function*<R>(
       }
     })
 
-  const happenings: Array<Happening> = []
+  const happenings: Array<Seat.Happening> = []
   const handle = Effect.gen(function*() {
     for (let event = happenings[0]; event !== undefined; event = happenings[0]) {
       yield* onHappening(event)

@@ -161,7 +161,7 @@ export interface Follower {
 
 /**
  * Makes an empty ring. `capacityBytes` is rounded up to a power of two; the default, 16 KiB, holds about two seconds of
- * music at 64 kbit/s.
+ * music at 64 kbit/s. Frames are counted from `first` on, 0 by default: it may go on for another ring.
  *
  * @category constructors
  * @since 0.1.0
@@ -169,10 +169,13 @@ export interface Follower {
 export const make = (options?: {
   readonly capacityBytes?: number | undefined
   readonly shared?: boolean | undefined
+  readonly first?: number | undefined
 }): FrameRing => {
   const wanted = Math.max(2 * maxFrameBytes, options?.capacityBytes ?? 16_384)
   const bytes = headerBytes + 2 ** Math.ceil(Math.log2(wanted))
-  return fromBuffer(options?.shared === false ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes))
+  const buffer = options?.shared === false ? new ArrayBuffer(bytes) : new SharedArrayBuffer(bytes)
+  new Int32Array(buffer).fill(options?.first ?? 0, framesReadIndex, framesWrittenIndex + 1)
+  return fromBuffer(buffer)
 }
 
 /** One object and one view, so that taking a frame touches little memory besides the frame itself. */

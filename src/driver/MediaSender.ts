@@ -96,7 +96,8 @@ export interface MediaSender {
   readonly attach: (track: TrackNumber, frames: FrameRing.FrameSource, paused: boolean) => void
   /**
    * Goes over to the frames of a ring, without a gap, when `after` frames of the one that is played have been read, or all
-   * there are. If more have been read already, as much is left out of the new ring. It waits in place of one that waits.
+   * there are. If more have been read already, or nothing is ready in the new one by then, as much is left out of it. It waits in
+   * place of one that waits.
    */
   readonly attachAfter: (
     track: TrackNumber,
@@ -342,10 +343,10 @@ class Sender implements MediaSender, Outlet {
     const former = this.#source
     const read = former?.framesRead() ?? 0
     const isDrained = former !== undefined && former.isDrained()
-    if (former !== undefined && !isDrained && read < waiting.after) {
+    if (former !== undefined && !isDrained) {
       // what stands in front of it makes it ready ahead of its time
-      waiting.frames.next()
-      return
+      const isReady = waiting.frames.next() >= 0
+      if (read < waiting.after || (!isReady && !this.#paused && former.next() >= 0)) return
     }
     this.#waiting = undefined
     const owed = former !== undefined && read > waiting.after ? (read - waiting.after) * former.samples() : 0

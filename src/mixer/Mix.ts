@@ -18,9 +18,9 @@ import * as Duck from "./Duck.ts"
 import * as Feed from "./Feed.ts"
 import * as Heard from "./Heard.ts"
 import { Input, unit } from "./Input.ts"
+import { Kept } from "./Kept.ts"
 import type { Command, NewInput, Setup } from "./messages.ts"
 import * as PcmRing from "./PcmRing.ts"
-import * as SoftClip from "./SoftClip.ts"
 
 /**
  * @category models
@@ -65,7 +65,7 @@ const messageOf = (cause: unknown): string => cause instanceof Error ? cause.mes
 class Mixing implements Mix {
   readonly #codec: FloatCodec
   readonly #encoder: FloatEncoder
-  readonly #ring: FrameRing.FrameRing
+  #ring: FrameRing.FrameRing
   readonly #heard: Heard.Writer
   readonly #onBroken: (detail: string) => void
   readonly #aheadMs: number
@@ -87,6 +87,10 @@ class Mixing implements Mix {
   #former = new Float32Array(unit * 2)
   readonly #block = new Float32Array(unit * 2)
   #history: Array<Float32Array> = []
+  readonly #kept: Kept
+  /** Frames that are not predicted: what came before them here is not what the listener has heard. */
+  #unpredicted: ReadonlyArray<number> = [0]
+  #isPredicting = true
   /** A frame for which there was no room. */
   #pending: Uint8Array | undefined
 
@@ -96,11 +100,14 @@ class Mixing implements Mix {
     this.#ring = FrameRing.fromBuffer(setup.ring)
     this.#heard = Heard.writer(setup.heard)
     this.#aheadMs = Math.min(setup.aheadMs, Heard.maxAheadMs)
+    this.#kept = new Kept(Math.ceil(this.#aheadMs / 20) + 2 + historyUnits, -historyUnits)
     this.#onBroken = onBroken
   }
 
   command(command: Command): void {
     if (this.#isClosed) return
+    // at once, also while a decoder is waited for; those that wait for theirs are left out when it is their turn
+    if (command._tag === "Cut") this.#cut(command)
     this.#queue.push(command)
     this.#work()
   }
@@ -139,6 +146,7 @@ class Mixing implements Mix {
 
   #change(command: Exclude<Command, { readonly _tag: "Add" }>): void {
     if (command._tag === "Encoder") return this.#configure(command.settings)
+    if (command._tag === "Cut") return this.#leaveOut(command.inputs)
     const input = this.#inputs.get(command.input)
     if (input === undefined) return
     switch (command._tag) {
@@ -185,6 +193,41 @@ class Mixing implements Mix {
       input.input,
       new Input({ ...input, after: after !== undefined && this.#inputs.has(after) ? after : undefined }, feed)
     )
+  }
+
+  /** Makes the frames from `from` on anew, for a ring that follows the one before at that frame. */
+  #cut({ from, inputs, ring }: Extract<Command, { readonly _tag: "Cut" }>): void {
+    if (this.#isClosed) return
+    // whoever has not learned of the next one does not wait for more of this one
+    this.#ring.end()
+    this.#ring = FrameRing.fromBuffer(ring)
+    this.#pending = undefined
+    this.#leaveOut(inputs)
+    this.#kept.cut(inputs, from)
+    if (!this.#hasBegun) return
+    this.#unpredicted = [...this.#unpredicted.filter((at) => at >= from - historyUnits && at < from), from, from + 1]
+    // the last unit is encoded with the next one
+    const end = this.#isEnded ? this.#units : this.#units - 1
+    try {
+      this.#kept.sum(from - historyUnits, this.#former)
+      for (let at = from - historyUnits; at < end; at++) {
+        this.#kept.sum(at + 1, this.#current)
+        const frame = this.#encode(at)
+        if (at >= from) this.#write(frame)
+        this.#swap()
+      }
+    } catch (cause) {
+      return this.#break(cause)
+    }
+    if (this.#isEnded) this.#ring.end()
+  }
+
+  #leaveOut(inputs: ReadonlyArray<number>): void {
+    this.#plain = 0
+    for (const id of inputs) {
+      const input = this.#inputs.get(id)
+      if (input !== undefined) this.#delete(input)
+    }
   }
 
   #delete(input: Input): void {
@@ -240,7 +283,6 @@ class Mixing implements Mix {
     this.#hasBegun = true
     this.#isFlushed = false
     const samples = this.#history.reduce((sum, { length }) => sum + length, 0)
-    if (samples === 0) return
     const before = new Float32Array(historyUnits * unit * 2)
     let at = before.length - samples
     for (const piece of this.#history) {
@@ -250,15 +292,17 @@ class Mixing implements Mix {
     }
     this.#history = []
     for (let i = 0; i < historyUnits; i++) {
-      const piece = before.subarray(i * unit * 2, (i + 1) * unit * 2)
-      if (i > 0) this.#encode(this.#former, piece)
-      this.#former.set(piece)
+      this.#kept.begin()
+      if (samples === 0) continue
+      this.#kept.part(0).set(before.subarray(i * unit * 2, (i + 1) * unit * 2))
+      this.#kept.sum(i - historyUnits, this.#current)
+      if (i > 0) this.#encode(i - 1 - historyUnits)
+      this.#swap()
     }
   }
 
   #mix(): void {
-    const into = this.#current
-    into.fill(0)
+    this.#kept.begin()
     this.#heard.begin(this.#units)
     const render = (input: Input, duckFrom: number, duckTo: number): void => {
       input.flags = 0
@@ -275,13 +319,13 @@ class Mixing implements Mix {
         input.flags = input.isOver ? Heard.Flag.Over : Heard.Flag.Paused
         return
       }
-      const peak = input.render(into, from, duckFrom, duckTo)
+      const peak = input.render(this.#kept.part(input.id), from, duckFrom, duckTo)
       if (input.duck !== undefined) this.#duck.hear(input.duck, input.flags, peak)
     }
     for (const input of this.#inputs.values()) if (input.duck !== undefined) render(input, 1, 1)
     const { from, to } = this.#duck.next()
     for (const input of this.#inputs.values()) if (input.duck === undefined) render(input, from, to)
-    SoftClip.apply(into)
+    this.#kept.sum(this.#units, this.#current)
     let isPlain = this.#inputs.size === 1 && from === 1 && to === 1
     for (const input of this.#inputs.values()) {
       this.#heard.write(this.#units, input.slot, input.id, input.feed.positionMs(), input.flags)
@@ -294,24 +338,26 @@ class Mixing implements Mix {
 
   /** Encodes the frame of the unit before the one that lies in `current`. */
   #encodeFormer(): void {
-    const frame = this.#encode(this.#former, this.#current)
-    if (this.#units === 1) {
-      // what it was given so far is not heard, and what the listener has heard is not known here
-      this.#encoder.setPrediction(false)
-    } else {
-      this.#write(frame)
-      if (this.#units === 2) this.#encoder.setPrediction(true)
-    }
+    const frame = this.#encode(this.#units - 2)
+    // what it was given before the first unit is not heard
+    if (this.#units > 1) this.#write(frame)
+    this.#swap()
+  }
+
+  #swap(): void {
     const done = this.#former
     this.#former = this.#current
     this.#current = done
   }
 
-  /** Encodes what sounds like a unit, which takes the beginning of the next one. */
-  #encode(samples: Float32Array, next: Float32Array): Uint8Array {
+  /** Encodes what sounds like the unit in `former`, which takes the beginning of the next one, in `current`. */
+  #encode(number: number): Uint8Array {
+    const isPredicting = !this.#unpredicted.includes(number)
+    if (isPredicting !== this.#isPredicting) this.#encoder.setPrediction(isPredicting)
+    this.#isPredicting = isPredicting
     const skipped = this.#encoder.lookahead * 2
-    this.#block.set(samples.subarray(skipped))
-    this.#block.set(next.subarray(0, skipped), samples.length - skipped)
+    this.#block.set(this.#former.subarray(skipped))
+    this.#block.set(this.#current.subarray(0, skipped), this.#former.length - skipped)
     return this.#encoder.encode(this.#block)
   }
 
@@ -323,8 +369,7 @@ class Mixing implements Mix {
 
   /** Nothing is left. */
   #finish(): boolean {
-    this.#current.fill(0)
-    this.#end(0)
+    this.#end(0, new Float32Array())
     return false
   }
 
@@ -338,15 +383,16 @@ class Mixing implements Mix {
   }
 
   #giveWay([id, feed]: readonly [number, Feed.OpusFeed]): boolean {
-    this.#current.fill(0)
-    this.#current.set(feed.peek(this.#encoder.lookahead))
-    this.#end(id)
+    this.#end(id, feed.peek(this.#encoder.lookahead))
     return false
   }
 
-  /** The frame of the last unit, and no more. */
-  #end(successor: number): void {
-    if (this.#units > 0) this.#write(this.#encode(this.#former, this.#current))
+  /** The frame of the last unit, and no more. `next` is how goes on what follows. */
+  #end(successor: number, next: Float32Array): void {
+    this.#kept.begin()
+    this.#kept.part(0).set(next)
+    this.#kept.sum(this.#units, this.#current)
+    if (this.#units > 0) this.#write(this.#encode(this.#units - 1))
     this.#isEnded = true
     this.#ring.end()
     this.#heard.end(successor)

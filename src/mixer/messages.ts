@@ -66,6 +66,16 @@ export type Command =
   | { readonly _tag: "Add"; readonly input: NewInput }
   /** It ends with the next frame, without a click. */
   | { readonly _tag: "Remove"; readonly input: number }
+  /**
+   * They end with frame `from`, which may be made already: it and all behind it are made anew for this ring, which follows the
+   * one before there.
+   */
+  | {
+    readonly _tag: "Cut"
+    readonly inputs: ReadonlyArray<number>
+    readonly from: number
+    readonly ring: SharedArrayBuffer
+  }
   | {
     readonly _tag: "Gain"
     readonly input: number

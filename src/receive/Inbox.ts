@@ -16,6 +16,8 @@ export interface Inbox<A> {
   readonly offer: (value: A) => void
   /** Nothing comes behind what is there. */
   readonly end: (error: VoiceError) => void
+  /** The same for what should not have happened: whoever reads dies of it. */
+  readonly die: (defect: unknown) => void
   /** For one reader. */
   readonly stream: Stream.Stream<A, VoiceError>
 }
@@ -32,12 +34,12 @@ export const make = <A extends { readonly dropped?: number | undefined }>(
 ): Inbox<A> => {
   let values: Array<A> = []
   let dropped = 0
-  let over: VoiceError | undefined
+  let over: Effect.Effect<never, VoiceError> | undefined
   let wake: (() => void) | undefined
 
   const take = Effect.suspend((): Effect.Effect<Arr.NonEmptyReadonlyArray<A>, VoiceError> => {
     const [first, ...rest] = values
-    if (first === undefined) return over === undefined ? waiting : Effect.fail(over)
+    if (first === undefined) return over ?? waiting
     const lost = dropped
     dropped = 0
     values = []
@@ -66,7 +68,11 @@ export const make = <A extends { readonly dropped?: number | undefined }>(
       wake?.()
     },
     end: (error) => {
-      over ??= error
+      over ??= Effect.fail(error)
+      wake?.()
+    },
+    die: (defect) => {
+      over ??= Effect.die(defect)
       wake?.()
     },
     stream: Stream.fromPull(Effect.succeed(take))

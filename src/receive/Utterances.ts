@@ -43,7 +43,7 @@ export interface Session {
  * @since 0.1.0
  */
 export interface Options {
-  /** An utterance has ended when nothing was said for so long. Default 400 ms. */
+  /** An utterance has ended when nothing was said for so long, which is not 0. Default 400 ms. */
   readonly silence?: Duration.Input | undefined
   /** What is shorter is no utterance. Default 100 ms. */
   readonly minimum?: Duration.Input | undefined
@@ -52,7 +52,7 @@ export interface Options {
    * at `maximum` is counted anew. Nothing is confirmed before it is as long as `minimum`. Default 300 ms.
    */
   readonly confirm?: Duration.Input | undefined
-  /** What is longer is cut, and goes on as another utterance. Default 30 seconds. */
+  /** What is longer is cut, and goes on as another utterance. Not 0. Default 30 seconds. */
   readonly maximum?: Duration.Input | undefined
   /** So much is in the sound before the speech begins and, up to `silence`, behind it. Default 200 ms. */
   readonly preRoll?: Duration.Input | undefined
@@ -138,7 +138,7 @@ const toOpus = (frames: ReadonlyArray<Detector.Heard>): ReadonlyArray<Detector.O
 
 /**
  * What begins and ends. Fails with the reason of the session's end; what was being said then ends as `left` before. Fails with
- * `Unsupported` for an option that makes no sense.
+ * `Unsupported` for an option that makes no sense, and dies of what `users` or the detector throws.
  *
  * @category constructors
  * @since 0.1.0
@@ -156,10 +156,10 @@ export const events = (
       )
     }
     const limits: Detector.Limits = {
-      silence: yield* Bounds.span(options.silence ?? 400, "a silence"),
+      silence: yield* Bounds.positive(yield* Bounds.span(options.silence ?? 400, "a silence"), "a silence"),
       minimum: yield* Bounds.span(options.minimum ?? 100, "a minimum"),
       confirm: yield* Bounds.patience(options.confirm ?? 300, "to confirm"),
-      maximum: yield* Bounds.patience(options.maximum ?? 30_000, "a maximum"),
+      maximum: yield* Bounds.positive(yield* Bounds.patience(options.maximum ?? 30_000, "a maximum"), "a maximum"),
       preRoll: yield* Bounds.span(options.preRoll ?? 200, "a pre-roll")
     }
     const capacity = yield* Bounds.count(options.capacity ?? defaultCapacity, "a capacity")
@@ -237,6 +237,12 @@ export const events = (
       return Effect.all(ends, { discard: true })
     })
 
+    /** In the background. What throws there (`users`, a detector) is thrown at whoever reads. */
+    const watch = (effect: Effect.Effect<void>) =>
+      Effect.forkScoped(Effect.catchDefect(effect, (defect) => Effect.sync(() => inbox.die(defect))), {
+        startImmediately: true
+      })
+
     const happenings = yield* session.events
     yield* happenings.pipe(
       Stream.runForEach((event) =>
@@ -245,13 +251,9 @@ export const events = (
           else if (event._tag === "Moved") listeners.forEach((_, userId) => leave(userId))
         })
       ),
-      Effect.forkScoped({ startImmediately: true })
+      watch
     )
-    yield* Effect.sleep(tick).pipe(
-      Effect.andThen(pass),
-      Effect.forever,
-      Effect.forkScoped
-    )
+    yield* Effect.sleep(tick).pipe(Effect.andThen(pass), Effect.forever, watch)
     yield* session.receive.frames.pipe(
       Stream.runForEach(hear),
       Effect.catch((error) =>
@@ -260,7 +262,7 @@ export const events = (
           inbox.end(error)
         })
       ),
-      Effect.forkScoped({ startImmediately: true })
+      watch
     )
     return inbox.stream
   }))

@@ -48,8 +48,8 @@ export interface PlayOptions extends Track.TrackOptions {
   /** Comes up from silence within this time. Default 0. */
   readonly fadeIn?: Duration.Input | undefined
   /**
-   * Begins where that track of the session ends, without a gap, however it ends; at once if it has. The source is opened and
-   * read ahead meanwhile.
+   * Begins where that track of the session ends, without a gap, however it ends; at once if it has, or is a track of another
+   * session or station. The source is opened and read ahead meanwhile.
    */
   readonly after?: Track.Track | undefined
   /**
@@ -85,6 +85,7 @@ export interface Playing {
   /** Those that have not ended, in the order in which they were played. */
   readonly tracks: Effect.Effect<ReadonlyArray<Track.Track>>
   readonly interrupt: Effect.Effect<ReadonlyArray<Interrupted>>
+  readonly cut: (tracks: Iterable<Track.Track>) => Effect.Effect<ReadonlyArray<Interrupted>>
   /**
    * Changes how what is mixed is encoded, from the next frame on that is made (120 ms ahead of its time, unless the mixer's
    * layer says otherwise). Tracks that are passed through are what they are. Fails with `Unsupported` for what is out of range.
@@ -182,11 +183,8 @@ export const make = Effect.fnUntraced(function*(
 
   const tracks = Effect.sync(() => Array.from(places.keys()))
 
-  const interrupt = Effect.gen(function*() {
-    if (player === undefined) return []
-    yield* player.silence
-    for (const track of opening) track.isInterrupted = true
-    const all = yield* tracks
+  /** Ends tracks that are not heard any more, and says how much of them was. */
+  const stopAll = Effect.fnUntraced(function*(all: ReadonlyArray<Track.Track>) {
     const positions = yield* Effect.forEach(
       all,
       (track) => Effect.map(track.position, (positionMs): Interrupted => ({ track, positionMs }))
@@ -194,7 +192,22 @@ export const make = Effect.fnUntraced(function*(
     // those that wait for others would begin
     yield* Effect.forEach(all.toReversed(), (track) => track.stop, { discard: true })
     return positions
+  })
+
+  const interrupt = Effect.gen(function*() {
+    if (player === undefined) return []
+    yield* player.silence
+    for (const track of opening) track.isInterrupted = true
+    return yield* stopAll(yield* tracks)
   }).pipe(Effect.uninterruptible)
+
+  const cut: Playing["cut"] = (wanted) =>
+    Effect.uninterruptible(Effect.suspend(() => {
+      const those = new Set(wanted)
+      const all = Array.from(places).filter(([track]) => those.has(track))
+      if (player === undefined || all.length === 0) return Effect.succeed([])
+      return Effect.andThen(player.cut(all.map(([, place]) => place)), stopAll(all.map(([track]) => track)))
+    }))
 
   const setEncoder: Playing["setEncoder"] = ({ bitrate, complexity, dtx, expectedLossPercent, fec }) =>
     Effect.uninterruptible(Effect.suspend(() => {
@@ -212,6 +225,7 @@ export const make = Effect.fnUntraced(function*(
     play,
     tracks,
     interrupt,
+    cut,
     setEncoder,
     awaitEnds: Effect.flatMap(tracks, (all) => Effect.forEach(all, (track) => track.awaitEnd, { discard: true }))
   }

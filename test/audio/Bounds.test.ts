@@ -53,6 +53,11 @@ describe("Bounds", () => {
     Effect.gen(function*() {
       const span = (value: Duration.Input) => Bounds.span(value, "a fade")
       const patience = (value: Duration.Input) => Bounds.patience(value, "to wait")
+      assert.deepStrictEqual(yield* outcomes((ms: number) => Bounds.positive(ms, "a silence"), [0.5, Infinity]), [
+        0.5,
+        Infinity
+      ])
+      for (const said of yield* outcomes((ms: number) => Bounds.positive(ms, "a silence"), [0, NaN])) refused(said)
       assert.deepStrictEqual(yield* outcomes(span, [0, 80, "2 seconds"]), [0, 80, 2_000])
       for (const said of yield* outcomes(span, [NaN, -1, Infinity, Duration.millis(-5)])) refused(said)
       assert.deepStrictEqual(yield* outcomes(patience, [0, "2 seconds", Infinity]), [0, 2_000, Infinity])

@@ -11,12 +11,22 @@ import { entryOf, ringOf, seatOf } from "./seats.ts"
 /** A desk, whose mix is made by hand: `mixed` is what its inputs have done in the next frame, which the driver takes. */
 const make = Effect.gen(function*() {
   const commands: Array<Command> = []
+  const cuts: Array<ReadonlyArray<number>> = []
   const buffer = Heard.makeBuffer()
   const writer = Heard.writer(buffer)
   const ring = FrameRing.make()
   const mixer: Mixer["Service"] = {
     aheadMs: 60,
-    open: () => Effect.succeed({ ring, heard: Heard.reader(buffer), command: (command) => void commands.push(command) })
+    open: () =>
+      Effect.succeed({
+        ring,
+        heard: Heard.reader(buffer),
+        command: (command) => void commands.push(command),
+        cut: (inputs) => {
+          cuts.push(inputs)
+          return { ring: FrameRing.make({ first: 3 }), from: 3 }
+        }
+      })
   }
   const desk = yield* Desk.open(mixer, undefined, () => {})
   let frames = 0
@@ -41,7 +51,7 @@ const make = Effect.gen(function*() {
     desk.look(nowMs, (entry) => drained.push(entry))
     return drained
   }
-  return { desk, commands, writer, mixed, observed, told, look }
+  return { desk, commands, cuts, writer, mixed, observed, told, look }
 }).pipe(Effect.scoped)
 
 const { Concealed, Over, Playing, Starving } = Heard.Flag
@@ -66,6 +76,24 @@ describe("what a desk asks of its mix", () => {
       // it was heard before
       desk.add(entryOf({ cutIn: true }), 0x401)
       assert.deepInclude(added(commands), { fadeInMs: 0, from: 1 })
+    }))
+
+  it.effect("is to cut, whose last frame before the cut is what was heard of it", () =>
+    Effect.gen(function*() {
+      const { cuts, desk, look, mixed, observed, told } = yield* make
+      const entries = [observed("first"), observed("second")] as const
+      for (const entry of entries) desk.add(entry, undefined)
+      const [first, second] = entries
+      for (const ms of [20, 40]) mixed([first, ms, Playing], [second, ms, Playing])
+      look()
+      mixed([first, 60, Playing | Over], [second, 60, Playing])
+      desk.cut(entries, 0)
+      assert.deepStrictEqual(cuts, [[1, 2]])
+      assert.deepStrictEqual(entries.map(({ heardMs, seat }) => [heardMs, seat.sent]), [[60, 3], [60, 3]])
+      assert.isFalse(desk.isBegun())
+      // nothing is told of them any more
+      assert.deepStrictEqual(look(), [])
+      assert.deepStrictEqual(told, ["first TrackStarted", "second TrackStarted"])
     }))
 
   it.effect("is to go to its level from where it was heard, as it was told to", () =>

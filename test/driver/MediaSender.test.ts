@@ -523,6 +523,23 @@ describe("MediaSender", () => {
       }
     }))
 
+  test("goes on with a ring where the one that follows at a frame is not ready, and leaves out as much of it", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      it.sender.attach(1, numbered(0, 20), false)
+      const late = FrameRing.make()
+      it.run(it.now() + 40)
+      it.sender.attachAfter(2, late, false, 4)
+      it.run(it.now() + 100)
+      for (let i = 0; i < 10; i++) late.write(Uint8Array.of(0x20 + i, 1, 2, 3), 960)
+      it.run(it.now() + 60)
+      const sent = numbersOf(it.sent)
+      const first = sent.findIndex((number) => number >= "20")
+      assert.isAbove(first, 5)
+      assert.strictEqual(sent[first - 1], `0${first - 1}`)
+      assert.strictEqual(sent[first], `2${first - 4}`)
+    }))
+
   test("plays all of a ring, though the one before it never came to what was to be left out of it", () =>
     Effect.gen(function*() {
       const it = yield* rig()

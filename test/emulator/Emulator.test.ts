@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Redacted, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -219,6 +219,48 @@ describe("Emulator", () => {
       }
       assert.strictEqual(yield* guest.ssrc, 0)
       assert.strictEqual((yield* reason(guest.speak(Foreign.opus(1))))._tag, "NotInVoice")
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("lets a speaker go on through moves of its server, and its own, where it left off", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const ear = yield* discord.join({ user: "ear", channel: "lobby" })
+      const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+      yield* discord.createChannel({ name: "other" })
+      const frames = Foreign.opus(200)
+      const speaking = yield* Effect.forEach(
+        [frames.slice(0, 150), frames.slice(150)],
+        (part) =>
+          Effect.forkScoped(Effect.result(guest.speak(part, { throughMoves: true })), { startImmediately: true })
+      )
+      for (
+        const fault of [
+          discord.faults.moveServer("lobby", { region: "two" }),
+          discord.faults.parkChannel("lobby"),
+          discord.faults.moveServer("lobby"),
+          Effect.andThen(discord.faults.moveUser("guest", "other"), discord.faults.moveUser("guest", "lobby"))
+        ]
+      ) {
+        yield* TestClock.adjust("490 millis")
+        yield* fault
+      }
+      yield* TestClock.adjust("5 seconds")
+      for (const fiber of speaking) assert.isTrue(Result.isSuccess(yield* Fiber.join(fiber)))
+      const all = frames.map(({ data }) => Buffer.from(data).toString("hex"))
+      const heard = (yield* ear.heard).filter(({ silence }) => !silence).map(({ payload }) =>
+        all.indexOf(Buffer.from(payload).toString("hex"))
+      )
+      // who listens is on the way as well, and may come a frame later
+      assert.isAtLeast(heard.length, 197)
+      assert.deepStrictEqual(heard, Array.from(new Set(heard)).toSorted((one, other) => one - other))
+
+      const last = yield* Effect.forkScoped(reason(guest.speak(frames, { throughMoves: true })), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("490 millis")
+      yield* discord.faults.kick("guest")
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(last))._tag, "NotInVoice")
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
   it.effect("lets nobody wait for what a participant says that has left, by itself or with its scope", () =>

@@ -117,6 +117,9 @@ export const randomPlays = (count: number, seed: number) =>
             case 6:
               yield* (other ?? track).stop
               break
+            case 7:
+              yield* session.cut([track, other ?? track])
+              break
           }
         }
         // whatever waits is at its end by and by

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Stream } from "effect"
-import type * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { timestampDelta } from "../../src/protocol/RtpPacket.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as Hearing from "../mixer/hearing.ts"
@@ -89,6 +89,16 @@ describe("a source that is mixed", () => {
       assert.strictEqual(positionMs, 2_000)
       assert.deepStrictEqual(tags, ["Started", "Stalled", "Ended"])
     }))
+
+  for (const samples of [9_600, 9_602, 10_080]) {
+    it.effect(`starves also where it hangs behind ${samples} samples, within a frame`, () =>
+      Effect.gen(function*() {
+        const pieces = Stream.concat(Stream.make(new Int16Array(samples)), Stream.never)
+        const { end } = yield* played(AudioSource.fromPcm(pieces, { rate: 48_000, channels: 1 }))
+        assert(end._tag === "Starved")
+        assert.isBelow(end.silentMs, 32_000)
+      }))
+  }
 
   it.effect("is named the same way where Opus is passed through", () =>
     Effect.gen(function*() {

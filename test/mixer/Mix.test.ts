@@ -183,6 +183,55 @@ describe("a mix", () => {
     assert.deepStrictEqual(all(), Array.from({ length: 4 }, () => [40, 40, 40]))
   })
 
+  it("makes what nobody has heard anew without what is cut, which fades where it was heard before", async () => {
+    const { mix, ring, taken } = await make(480)
+    const frames = FrameRing.make()
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 9 * 960)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 9 * 960)) })
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.4, 9 * 960), { after: 2 }) })
+    ring.discard()
+    mix.fill()
+    assert.deepStrictEqual(taken(), [[30, 30, 30], [30, 30, 30]])
+    mix.fill()
+    mix.fill()
+    // one that begins behind the cut is not heard at all, and neither is one whose decoder is waited for
+    mix.command({ _tag: "Add", input: inputOf(4, pcmOf(0.3, 9 * 960)) })
+    mix.command({ _tag: "Add", input: { ...inputOf(5, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
+    mix.command({ _tag: "Add", input: inputOf(6, pcmOf(0.3, 9 * 960)) })
+    const next = FrameRing.make({ first: 2 })
+    assert(next.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Cut", inputs: [2, 3, 4, 5, 6, 77], from: 2, ring: next.buffer })
+    await new Promise(setImmediate)
+    assert.isTrue(ring.isEnded())
+    assert.deepStrictEqual([next.framesRead(), next.framesWritten()], [2, 5])
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    const made: Array<ReadonlyArray<number>> = []
+    for (let i = 0; i < 20 && !next.isDrained(); i++) {
+      mix.fill()
+      while (next.read(into, 0) >= 0) made.push([...into.subarray(0, 3)])
+    }
+    assert.deepStrictEqual(made, [...Array.from({ length: 6 }, () => [10, 10, 10]), [10, 0, 0]])
+    assert.isTrue(next.isDrained())
+  })
+
+  it("cuts what has ended already, and keeps its end", async () => {
+    const { mix, ring } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 2_400)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 1_920)) })
+    ring.discard()
+    for (let i = 0; i < 5; i++) mix.fill()
+    assert.isTrue(ring.isEnded())
+    const next = FrameRing.make({ first: 1 })
+    assert(next.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Cut", inputs: [2], from: 1, ring: next.buffer })
+    const into = new Uint8Array(FrameRing.maxFrameBytes)
+    const made: Array<ReadonlyArray<number>> = []
+    while (next.read(into, 0) >= 0) made.push([...into.subarray(0, 3)])
+    assert.deepStrictEqual(made, [[30, 10, 10], [10, 0, 0]])
+    assert.isTrue(next.isDrained())
+  })
+
   it("frees all that it has used, and does nothing any more when it is closed", async () => {
     const { codec, mix, ring } = await make()
     const frames = FrameRing.make()

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Stream } from "effect"
+import { Cause, Clock, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
@@ -50,6 +50,8 @@ describe("Utterances", () => {
         { minimum: NaN },
         { confirm: -1 },
         { maximum: NaN },
+        { maximum: 0 },
+        { silence: "0 seconds" },
         { preRoll: Infinity },
         { capacity: 0 }
       ]
@@ -241,6 +243,34 @@ describe("Utterances", () => {
     })).pipe(
       Effect.provide(memory({ profile: Rig.open, network: { latencyMs: 30, jitterMs: 40, loss: 0.05, reorder: 0.05 } }))
     ), 60_000)
+
+  it.effect("dies of what is thrown by whoever is asked", () =>
+    Rig.run(Effect.gen(function*() {
+      const { frames } = yield* Speech.withPauses("speech-1.ogg", [])
+      const discord = yield* Emulator.Emulator
+      const ada = yield* discord.join({ user: "ada", channel: "lobby" })
+      const session = yield* Rig.join("lobby")
+      const thrown = new Error("thrown by the test")
+      const throws = () => {
+        throw thrown
+      }
+      const readers = yield* Effect.forEach([
+        Stream.runDrain(Utterances.events(session, { users: throws })),
+        Stream.runDrain(session.receive.utterances({ users: throws })),
+        Stream.runDrain(Utterances.events(session)).pipe(
+          Effect.provideService(VoiceActivity.VoiceActivity, { make: () => Effect.succeed(throws) })
+        )
+      ], (reading) => Effect.forkScoped(Effect.exit(reading), { startImmediately: true }))
+      yield* Effect.sleep("300 millis")
+      yield* ada.speak(frames.slice(0, 25))
+      yield* Effect.sleep("1 second")
+      for (const reader of readers) {
+        const exit = yield* Fiber.join(reader)
+        assert.strictEqual(Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined, thrown)
+      }
+      // nobody else is hurt
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+    })).pipe(Effect.provide(memory())))
 
   it.effect("goes by another detector that is provided", () =>
     Rig.run(Effect.gen(function*() {

@@ -102,7 +102,7 @@ export const make = (options: {
       speak: (frames, speakOptions) => {
         if (handle !== undefined) return handle.speak(frames, speakOptions)
         options.count("participant-without-server")
-        speakOptions?.onCut?.()
+        speakOptions?.onCut?.(0)
       },
       setSpeaking: (flags) => {
         if (handle === undefined) options.count("participant-without-server")

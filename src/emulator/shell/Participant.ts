@@ -26,6 +26,8 @@ export interface SpeakOptions {
   readonly speaking?: number | undefined
   /** Whether five frames of silence follow. Default true. */
   readonly trailingSilence?: boolean | undefined
+  /** Whether it goes on with the rest where it is on a voice server again, after a move of its own or of the server. Default false. */
+  readonly throughMoves?: boolean | undefined
 }
 
 /**
@@ -49,8 +51,8 @@ export interface Participant {
   readonly awaitFrames: (count: number) => Effect.Effect<ReadonlyArray<HeardFrame>>
   /**
    * Sends Opus packets at their media time, after what it is still saying, and returns when the last one was sent. Fails
-   * with `NotInVoice` if it is on no voice server, and as soon as it leaves, is removed or is moved, or its voice server is,
-   * before the end. Interruption stops the waiting, not the speaking.
+   * with `NotInVoice` if it is on no voice server, and as soon as it leaves, is removed or (unless `throughMoves`) is moved, or its
+   * voice server is, before the end. Interruption stops the waiting, not the speaking.
    */
   readonly speak: (frames: ReadonlyArray<SpokenFrame>, options?: SpeakOptions) => Effect.Effect<void, EmulatorError>
   /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority; 0 none. */
@@ -90,6 +92,9 @@ export interface Participant {
   readonly leave: Effect.Effect<void>
 }
 
+/** How often a speaker who is on the way looks whether it has arrived, in milliseconds. */
+const lookMs = 10
+
 interface Waiter {
   readonly count: number
   readonly done: Deferred.Deferred<ReadonlyArray<HeardFrame>>
@@ -110,7 +115,8 @@ export const make = Effect.fnUntraced(
   ): Effect.fn.Return<Participant, EmulatorError, Scope.Scope> {
     const notInVoice = (detail: string) => makeError(new NotInVoice({ user, detail }))
     const cut = Effect.fail(notInVoice("it left, was removed or was moved while it was speaking"))
-    const speeches = new Set<Deferred.Deferred<void, EmulatorError>>()
+    /** Gives how many frames were said where it is to go on, and nothing at its end. */
+    const speeches = new Set<Deferred.Deferred<number | undefined, EmulatorError>>()
     const scripted = yield* Effect.acquireRelease(
       enter,
       (participant) =>
@@ -140,6 +146,22 @@ export const make = Effect.fnUntraced(
     )
     yield* driver.call(() => scripted.onReport((report) => void reports.push(report)))
 
+    const say = Effect.fnUntraced(function*(frames: ReadonlyArray<SpokenFrame>, options: SpeakOptions) {
+      const speech = yield* Deferred.make<number | undefined, EmulatorError>()
+      const isHeard = yield* driver.call(() => {
+        if (scripted.ssrc === 0) return false
+        scripted.speak(frames, {
+          ...options,
+          onDone: () => void Deferred.doneUnsafe(speech, Effect.undefined),
+          onCut: (said) => void Deferred.doneUnsafe(speech, options.throughMoves === true ? Effect.succeed(said) : cut)
+        })
+        return true
+      })
+      if (!isHeard) return yield* notInVoice("it is on no voice server, so nobody can hear it")
+      speeches.add(speech)
+      return yield* Effect.ensuring(Deferred.await(speech), Effect.sync(() => speeches.delete(speech)))
+    })
+
     return {
       userId: scripted.userId,
       ssrc: driver.call(() => scripted.ssrc),
@@ -152,19 +174,16 @@ export const make = Effect.fnUntraced(
         return yield* Effect.ensuring(Deferred.await(waiter.done), Effect.sync(() => waiters.delete(waiter)))
       }),
       speak: Effect.fnUntraced(function*(frames: ReadonlyArray<SpokenFrame>, options: SpeakOptions = {}) {
-        const speech = yield* Deferred.make<void, EmulatorError>()
-        const isHeard = yield* driver.call(() => {
-          if (scripted.ssrc === 0) return false
-          scripted.speak(frames, {
-            ...options,
-            onDone: () => void Deferred.doneUnsafe(speech, Effect.void),
-            onCut: () => void Deferred.doneUnsafe(speech, cut)
-          })
-          return true
-        })
-        if (!isHeard) return yield* notInVoice("it is on no voice server, so nobody can hear it")
-        speeches.add(speech)
-        yield* Effect.ensuring(Deferred.await(speech), Effect.sync(() => speeches.delete(speech)))
+        let rest = frames
+        while (true) {
+          const said = yield* say(rest, options)
+          if (said === undefined) return
+          rest = rest.slice(said)
+          while ((yield* driver.call(() => scripted.ssrc)) === 0) {
+            if ((yield* driver.call(() => scripted.channelId)) === undefined) return yield* cut
+            yield* Effect.sleep(lookMs)
+          }
+        }
       }),
       setSpeaking: (flags) => driver.call(() => scripted.setSpeaking(flags)),
       setSelf: (flags) => driver.call(() => scripted.setSelf(flags)),

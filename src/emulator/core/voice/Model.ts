@@ -85,7 +85,7 @@ export interface ParticipantHandle {
   /**
    * Sends Speaking (op 5; `speaking` is 1 unless given) to the others, then each frame at its media time, the first one
    * now, after what is still being spoken, or (for 5 seconds at most) when it can be encrypted, and five silence frames unless `trailingSilence` is false. `onDone` runs
-   * when the last frame was sent, or `onCut` when the participant leaves, is removed or moves before.
+   * when the last frame was sent, or `onCut`, with how many were, when the participant leaves, is removed or moves before.
    */
   readonly speak: (
     frames: ReadonlyArray<SpokenFrame>,
@@ -93,7 +93,7 @@ export interface ParticipantHandle {
       readonly speaking?: number | undefined
       readonly trailingSilence?: boolean | undefined
       readonly onDone?: (() => void) | undefined
-      readonly onCut?: (() => void) | undefined
+      readonly onCut?: ((said: number) => void) | undefined
     }
   ) => void
   /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority. */

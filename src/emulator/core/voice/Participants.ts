@@ -33,7 +33,7 @@ interface Utterance {
   readonly frames: ReadonlyArray<SpokenFrame>
   readonly speaking: number
   readonly onDone: (() => void) | undefined
-  readonly onCut: (() => void) | undefined
+  readonly onCut: ((said: number) => void) | undefined
 }
 
 interface Seat {
@@ -152,6 +152,8 @@ export const make = (
       ? undefined
       : () => (audio.padding?.[padded++ % audio.padding.length] ?? 0) & 0xff
     let speaking = false
+    /** Frames of the first. */
+    let said = 0
     let cancel: (() => void) | undefined
 
     const hear = (packet: Uint8Array, box: Sealing.Box): void => {
@@ -200,7 +202,7 @@ export const make = (
       cancel?.()
       cancel = undefined
       speaking = false
-      for (const { onCut } of queue.splice(0)) onCut?.()
+      queue.splice(0).forEach(({ frames, onCut }, i) => onCut?.(i === 0 ? Math.min(said, frames.length) : 0))
     }
 
     /** Says the next utterance, whose first frame is due at `startMs`. */
@@ -214,6 +216,7 @@ export const make = (
       let beginMs = startMs
       let index = 0
       let samples = 0
+      said = 0
       const step = (): void => {
         cancel = undefined
         if (seat.session.ended) return hush()
@@ -230,7 +233,7 @@ export const make = (
           }
           samples += frame.samples
         }
-        index++
+        said = ++index
         // A listener may have made this participant leave or move.
         if (queue[0] !== utterance) return
         if (index < utterance.frames.length) schedule(step, beginMs + samples / 48 / clockRate)
@@ -255,7 +258,7 @@ export const make = (
       speak: (frames, options) => {
         if (seat.session.ended) {
           context.count("participant-gone")
-          return options?.onCut?.()
+          return options?.onCut?.(0)
         }
         const closing = options?.trailingSilence === false
           ? []

@@ -1,0 +1,96 @@
+/**
+ * What was mixed lately, input by input, so that frames that nobody has heard yet can be made anew without some of them.
+ *
+ * @since 0.1.0
+ */
+import * as SoftClip from "./SoftClip.ts"
+
+/** Samples of a unit, both channels. */
+const size = 1_920
+
+/**
+ * A decoder adds up what two frames say of the first samples of a unit (120 a channel), so that both have to be made of the same.
+ * Behind them, what is cut fades within 5 ms.
+ */
+const shared = 120
+const edge = 240
+
+interface Unit {
+  readonly inputs: Array<number>
+  readonly parts: Array<Float32Array>
+}
+
+const fadeOut = (part: Float32Array): void => {
+  for (let i = 0; i < edge; i++) {
+    const gain = 1 - (i + 1) / edge
+    const at = (shared + i) * 2
+    part[at] = (part[at] ?? 0) * gain
+    part[at + 1] = (part[at + 1] ?? 0) * gain
+  }
+  part.fill(0, (shared + edge) * 2)
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export class Kept {
+  readonly #depth: number
+  /** In order and without a gap. */
+  readonly #units: Array<Unit> = []
+  /** The number of the first of them. */
+  #first: number
+  /** Samples that can be used again. */
+  readonly #free: Array<Float32Array> = []
+
+  /** Keeps the last `depth` units; `first` is the number of the one that is begun first. */
+  constructor(depth: number, first: number) {
+    this.#depth = depth
+    this.#first = first
+  }
+
+  /** Begins the unit behind the last one. */
+  begin(): void {
+    this.#units.push({ inputs: [], parts: [] })
+    if (this.#units.length <= this.#depth) return
+    this.#first++
+    this.#free.push(...this.#units.shift()?.parts ?? [])
+  }
+
+  /** Silence, for what an input has in the unit that was begun last. An input 0 is never cut. */
+  part(input: number): Float32Array {
+    const unit = this.#units.at(-1)
+    const part = this.#free.pop()?.fill(0) ?? new Float32Array(size)
+    unit?.inputs.push(input)
+    unit?.parts.push(part)
+    return part
+  }
+
+  /** Puts a unit into `into`, with all that is in it; one that is not kept is silence. */
+  sum(number: number, into: Float32Array): void {
+    into.fill(0)
+    for (const part of this.#units[number - this.#first]?.parts ?? []) {
+      for (let i = 0; i < size; i++) into[i] = (into[i] ?? 0) + (part[i] ?? 0)
+    }
+    SoftClip.apply(into)
+  }
+
+  /** Takes inputs out of a unit and all behind it. What sounded in the one before fades out. */
+  cut(inputs: ReadonlyArray<number>, from: number): void {
+    const before = this.#units[from - 1 - this.#first]?.inputs ?? []
+    for (let at = Math.max(0, from - this.#first); at < this.#units.length; at++) {
+      const unit = this.#units[at]
+      if (unit === undefined) continue
+      for (const input of inputs) {
+        const place = unit.inputs.indexOf(input)
+        if (place === -1) continue
+        const part = unit.parts[place]
+        if (part !== undefined && at === from - this.#first && before.includes(input)) fadeOut(part)
+        else {
+          unit.inputs.splice(place, 1)
+          this.#free.push(...unit.parts.splice(place, 1))
+        }
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Data, Effect, Redacted, Stream } from "effect"
+import * as ByteSource from "../../src/audio/ByteSource.ts"
+
+class TtsFailed extends Data.TaggedError("TtsFailed")<{
+  readonly status: number
+  readonly said?: string
+  readonly key?: Redacted.Redacted
+  readonly body?: object
+  readonly cause?: unknown
+}> {}
+
+class Told extends Data.TaggedError("Told")<{ readonly message: string; readonly status: number }> {}
+
+const detailOf = (failure: unknown) =>
+  Effect.gen(function*() {
+    const source = yield* ByteSource.stream(Stream.fail(failure), "speech")
+    const error = yield* Effect.flip(source.next)
+    assert(error.reason._tag === "SourceFailed")
+    return error.reason.detail
+  }).pipe(Effect.scoped)
+
+describe("what a stream of somebody else's fails with", () => {
+  it.effect("is told with all that it says, on one line, and what is redacted stays so", () =>
+    Effect.gen(function*() {
+      const failed = new TtsFailed({
+        status: 503,
+        said: "come\nback later",
+        key: Redacted.make("secret"),
+        body: { deep: { deeper: "secret" } },
+        cause: new Error("the socket was closed")
+      })
+      const detail = yield* detailOf(failed)
+      assert.match(detail, /^TtsFailed \(.*status: 503, said: "come\\nback later"/)
+      assert.include(detail, "body: {...}")
+      assert.notInclude(detail, "secret")
+      assert.notInclude(detail, "\n")
+      assert.strictEqual(yield* detailOf(new TtsFailed({ status: 503 })), "TtsFailed (status: 503)")
+      assert.strictEqual(yield* detailOf({ code: 7, why: null, parts: [1] }), "code: 7, why: null, parts: [...]")
+      assert.strictEqual(yield* detailOf({ _tag: "Gone" }), "Gone")
+    }))
+
+  it.effect("is its message where it has one, and never without end", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(
+        yield* detailOf(new Told({ message: "no voice of that name", status: 404 })),
+        "no voice of that name"
+      )
+      assert.strictEqual(yield* detailOf("cut"), "cut")
+      assert.strictEqual(yield* detailOf(new RangeError()), "RangeError")
+      assert.strictEqual(yield* detailOf(7), "7")
+      assert.strictEqual(yield* detailOf(undefined), "undefined")
+      assert.strictEqual(yield* detailOf({}), "it says nothing")
+      assert.strictEqual(yield* detailOf(new URL("https://example.com/")), "https://example.com/")
+      const many = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`field${i}`, "x".repeat(10_000)]))
+      const detail = yield* detailOf(many)
+      assert.isBelow(detail.length, 1_000)
+      assert.match(detail, /, \.\.\.$/)
+    }))
+})
