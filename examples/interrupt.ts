@@ -3,7 +3,7 @@
  * voice does, and the music goes on.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Stream } from "effect"
+import { Effect, Layer, Stream } from "effect"
 import { AudioSource, Mixer, OpusEncoder, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
@@ -63,10 +63,10 @@ const program = Effect.gen(function*() {
 
   const speech = yield* tone.frames(1)
   yield* Effect.forkScoped(Effect.andThen(guest.awaitFrames(150), guest.speak(speech)))
-  const over = yield* speakOverMusic(where).pipe(
-    Effect.provide(Mixer.layerWith({ ahead: "80 millis" })),
-    Effect.provide(discord.layerVoice("bot"))
-  )
+  // of two mixers the last one is taken
+  const layers = Layer.merge(discord.layerVoice("bot"), Mixer.layerWith({ ahead: "80 millis" }))
+  const over = yield* speakOverMusic(where).pipe(Effect.provide(layers))
+  assert.equal((yield* Mixer.Mixer.pipe(Effect.provide(layers))).aheadMs, 80)
   assert.equal(over.heard.length, 1)
   assert.equal(over.end, "Finished")
   assert.equal(over.metrics.sent, 300)
