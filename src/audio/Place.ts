@@ -130,6 +130,7 @@ export const make = (host: Host, options: PlaceOptions): Place => {
           slot: -1,
           isStarted: false,
           starvingMs: undefined,
+          isStalled: false,
           overAt: undefined,
           counted: 0,
           heardMs: 0

@@ -72,8 +72,10 @@ export interface Entry extends AttachOptions {
   input: number
   slot: number
   isStarted: boolean
-  /** Of the monotonic clock, while its source has nothing. */
+  /** Of the monotonic clock, while its source has nothing and it is not paused. */
   starvingMs: number | undefined
+  /** Its track was told that it starves, and not yet that it does no more. */
+  isStalled: boolean
   /** The frame of the mix that it ended with. */
   overAt: number | undefined
   /** Frames of its ring that were counted. */
@@ -132,9 +134,14 @@ export const flowing = (entry: Entry, nowMs: number): void => {
     entry.isStarted = true
     tell(entry, "TrackStarted")
   }
-  if (entry.starvingMs === undefined) return
-  if (entry.place === "direct") entry.seat.late += Math.round((nowMs - entry.starvingMs) / frameMs)
+  const { starvingMs } = entry
+  if (starvingMs !== undefined && entry.place === "direct") {
+    entry.seat.late += Math.round((nowMs - starvingMs) / frameMs)
+  }
   entry.starvingMs = undefined
+  // it may have been paused in between, and what it lacked has come
+  if (!entry.isStalled) return
+  entry.isStalled = false
   tell(entry, "TrackRecovered")
 }
 
@@ -142,6 +149,8 @@ export const flowing = (entry: Entry, nowMs: number): void => {
 export const starving = (entry: Entry, nowMs: number): void => {
   if (!entry.isStarted || entry.starvingMs !== undefined || entry.isPaused) return
   entry.starvingMs = nowMs
+  if (entry.isStalled) return
+  entry.isStalled = true
   tell(entry, "TrackStarving")
 }
 

@@ -67,6 +67,7 @@ describe("Place", () => {
         slot: -1,
         isStarted: false,
         starvingMs: undefined,
+        isStalled: false,
         overAt: undefined,
         counted: 0,
         heardMs: 0

@@ -38,6 +38,7 @@ const make = (change: Partial<Seat.Entry> = {}) => {
     slot: -1,
     isStarted: false,
     starvingMs: undefined,
+    isStalled: false,
     overAt: undefined,
     counted: 0,
     heardMs: 0,
@@ -59,6 +60,20 @@ describe("Seat", () => {
     Seat.flowing(entry, 300)
     Seat.starving(entry, 400)
     assert.deepStrictEqual(told, ["TrackStarted 5", "TrackStarving 5", "TrackRecovered 5", "TrackStarving 5"])
+  })
+
+  it("tells that it starves no more also where it was paused meanwhile", () => {
+    const { entry, seat, told } = make({ isStarted: true })
+    Seat.starving(entry, 0)
+    // as a place does it
+    entry.isPaused = true
+    entry.starvingMs = undefined
+    entry.isPaused = false
+    Seat.starving(entry, 1_000)
+    Seat.flowing(entry, 1_040)
+    Seat.flowing(entry, 1_060)
+    assert.deepStrictEqual(told, ["TrackStarving 5", "TrackRecovered 5"])
+    assert.strictEqual(seat.late, 2)
   })
 
   it("does not starve while it is paused", () => {

@@ -309,6 +309,28 @@ describe("a track that starves", () => {
       ])
     }))
 
+  it.effect("plays again when what it lacked has come while it was paused", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const queue = yield* Queue.unbounded<OpusFrame>()
+      const track = yield* fake.play(liveOf(queue))
+      const events = yield* eventsOf(track)
+      yield* Queue.offerAll(queue, numbers(0, 20).map(frameOf))
+      yield* play(fake, 25)
+      assert.strictEqual((yield* track.state)._tag, "Buffering")
+      yield* track.pause
+      yield* Queue.offerAll(queue, numbers(20, 20).map(frameOf))
+      yield* TestClock.adjust("1 second")
+      yield* track.resume
+      yield* play(fake, 5)
+      assert.strictEqual((yield* track.state)._tag, "Playing")
+      yield* track.stop
+      assert.deepStrictEqual(
+        (yield* Fiber.join(events)).map(({ _tag }) => _tag),
+        ["Started", "Stalled", "Paused", "Resumed", "Recovered", "Ended"]
+      )
+    }))
+
   it.effect("does not while it is paused, and has all its time again afterwards", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make

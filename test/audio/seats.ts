@@ -42,6 +42,7 @@ export const entryOf = (entry: Partial<Seat.Entry> = {}): Seat.Entry => {
     slot: 0,
     isStarted: false,
     starvingMs: undefined,
+    isStalled: false,
     overAt: undefined,
     counted: 0,
     heardMs: 0,
