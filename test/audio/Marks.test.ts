@@ -6,7 +6,7 @@ import * as Marks from "../../src/audio/Marks.ts"
 import type { Pass, Reading } from "../../src/audio/Reading.ts"
 import type { Track } from "../../src/audio/Track.ts"
 import * as FakeConnection from "./FakeConnection.ts"
-import { frameOf, play, sourceOf } from "./numbers.ts"
+import { frameOf, liveOf, play, sourceOf } from "./numbers.ts"
 
 /** What a fiber came to, or that it still waits. */
 const told = <A, E>(fiber: Fiber.Fiber<A, E>) =>
@@ -90,18 +90,8 @@ describe("marks on a track", () => {
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const queue = yield* Queue.unbounded<OpusFrame>()
-      const live: AudioSource = {
-        name: "live",
-        open: Effect.succeed({
-          format: "opus",
-          durationMs: undefined,
-          tags: {},
-          channels: 2,
-          pull: Queue.takeAll(queue)
-        })
-      }
       yield* Queue.offerAll(queue, Array.from({ length: 50 }, (_, i) => frameOf(i)))
-      const track = yield* fake.play(live)
+      const track = yield* fake.play(liveOf(queue))
       const [first, second] = [yield* wait(track, 500), yield* wait(track, 1_500)]
       yield* play(fake, 20)
       yield* track.pause

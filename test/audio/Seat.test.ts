@@ -2,48 +2,19 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Seat from "../../src/audio/Seat.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
+import { entryOf, seatOf } from "./seats.ts"
 
 /** An entry that has not begun, and what is told of it. */
 const make = (change: Partial<Seat.Entry> = {}) => {
   const told: Array<string> = []
-  const seat: Seat.Seat = {
-    gain: 1,
-    ramp: undefined,
-    fadeInMs: 0,
-    curve: "linear",
-    duck: undefined,
-    after: undefined,
-    crossfadeMs: 0,
-    isOver: false,
-    isPaused: false,
-    entry: undefined,
+  const seat = seatOf({
     observers: new Set([{
       onEvent: ({ _tag, track }) => void told.push(`${_tag} ${track}`),
       onOver: ({ reason }) => void told.push(reason._tag)
-    }]),
-    sent: 0,
-    late: 0,
-    missed: 0,
-    concealed: 0
-  }
-  const entry: Seat.Entry = {
-    cutIn: false,
-    remainingMs: () => undefined,
-    number: 5,
-    media: { format: "opus", ring: FrameRing.make() },
-    seat,
-    isPaused: false,
-    place: "direct",
-    input: 0,
-    slot: -1,
-    isStarted: false,
-    starvingMs: undefined,
-    isStalled: false,
-    overAt: undefined,
-    counted: 0,
-    heardMs: 0,
-    ...change
-  }
+    }])
+  })
+  const media = { format: "opus", ring: FrameRing.make() } as const
+  const entry = entryOf({ number: 5, media, seat, place: "direct", slot: -1, ...change })
   return { entry, seat, told }
 }
 

@@ -5,7 +5,7 @@ import { type AudioSource, fromFrames, type OpusFrame } from "../../src/audio/Au
 import * as Track from "../../src/audio/Track.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as FakeConnection from "./FakeConnection.ts"
-import { frameOf, indexOf, play, sourceOf } from "./numbers.ts"
+import { frameOf, indexOf, liveOf, play, sourceOf } from "./numbers.ts"
 
 const silent: OpusFrame = { data: Uint8Array.of(0xf8, 0xff, 0xfe), samples: 960 }
 
@@ -277,17 +277,7 @@ describe("Track", () => {
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make
       const queue = yield* Queue.unbounded<OpusFrame>()
-      const live: AudioSource = {
-        name: "live",
-        open: Effect.succeed({
-          format: "opus",
-          durationMs: undefined,
-          tags: {},
-          channels: 2,
-          pull: Queue.takeAll(queue)
-        })
-      }
-      const track = yield* fake.play(live, { starveTimeout: "5 seconds" })
+      const track = yield* fake.play(liveOf(queue), { starveTimeout: "5 seconds" })
       const events = yield* track.events.pipe(
         Stream.map(({ _tag }) => _tag),
         Stream.runCollect,

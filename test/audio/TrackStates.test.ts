@@ -5,20 +5,9 @@ import type { AudioSource, OpusFrame } from "../../src/audio/AudioSource.ts"
 import type { Place } from "../../src/audio/Place.ts"
 import * as Track from "../../src/audio/Track.ts"
 import * as FakeConnection from "./FakeConnection.ts"
-import { frameOf, indexOf, play, sourceOf } from "./numbers.ts"
+import { frameOf, indexOf, liveOf, play, sourceOf } from "./numbers.ts"
 
 const eventsOf = (track: Track.Track) => Effect.forkScoped(Stream.runCollect(track.events), { startImmediately: true })
-
-const liveOf = (queue: Queue.Queue<OpusFrame>): AudioSource => ({
-  name: "live",
-  open: Effect.succeed({
-    format: "opus",
-    durationMs: undefined,
-    tags: {},
-    channels: 2,
-    pull: Queue.takeAll(queue)
-  })
-})
 
 const numbers = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
 

@@ -1,7 +1,7 @@
 import { Effect, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import * as Http from "node:http"
-import type { AddressInfo } from "node:net"
+import { listen } from "./listening.ts"
 
 export const song = readFileSync(new URL("files/chirp.opus.ogg", import.meta.url))
 
@@ -89,20 +89,9 @@ export const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, S
       answers.add(response)
       response.on("close", () => answers.delete(response))
     })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => {
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.closeAllConnections()
-          server.close(() => resume(Effect.void))
-        })
-    )
-    // a server that listens on TCP has an address of this kind
-    const { port } = server.address() as AddressInfo
+    const url = yield* listen(server)
     return {
-      url: `http://127.0.0.1:${port}/music/a%20song.ogg?token=secret`,
+      url: `${url}/music/a%20song.ogg?token=secret`,
       conduct: state,
       asked,
       authorizations,

@@ -1,4 +1,4 @@
-import { Cause, Effect } from "effect"
+import { Cause, Effect, Queue } from "effect"
 import { TestClock } from "effect/testing"
 import type { AudioSource, OpusFrame } from "../../src/audio/AudioSource.ts"
 import type * as FakeConnection from "./FakeConnection.ts"
@@ -25,6 +25,18 @@ export const sourceOf = (count: number, batch = 4): AudioSource => ({
         return Effect.succeed(frames)
       })
     }
+  })
+})
+
+/** A source that gives what is put into a queue, and does not end. */
+export const liveOf = (queue: Queue.Queue<OpusFrame>): AudioSource => ({
+  name: "live",
+  open: Effect.succeed({
+    format: "opus",
+    durationMs: undefined,
+    tags: {},
+    channels: 2,
+    pull: Queue.takeAll(queue)
   })
 })
 

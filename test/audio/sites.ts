@@ -1,7 +1,7 @@
 /** A server with a page at each path. */
 import { Effect, type Scope } from "effect"
 import * as Http from "node:http"
-import type { AddressInfo } from "node:net"
+import { listen } from "./listening.ts"
 
 export interface Page {
   readonly body?: string | Uint8Array
@@ -41,19 +41,7 @@ export const site = (make: (url: string) => Site["pages"]): Effect.Effect<Site, 
       if (page.isEndless === true) response.write(page.body)
       else response.end(page.body)
     })
-    yield* Effect.acquireRelease(
-      Effect.callback<void>((resume) => {
-        server.listen(0, "127.0.0.1", () => resume(Effect.void))
-      }),
-      () =>
-        Effect.callback<void>((resume) => {
-          server.closeAllConnections()
-          server.close(() => resume(Effect.void))
-        })
-    )
-    // a server that listens on TCP has an address of this kind
-    const { port } = server.address() as AddressInfo
-    const url = `http://127.0.0.1:${port}`
+    const url = yield* listen(server)
     pages = make(url)
     return { url, pages, asked, headers, open: () => answers.size }
   })

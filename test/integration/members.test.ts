@@ -4,19 +4,10 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import type { UserId } from "../../src/protocol/Identifier.ts"
 import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
+import { flags } from "../session/rig.ts"
 import * as Rig from "./rig.ts"
 
-const plain = {
-  selfMute: false,
-  selfDeaf: false,
-  mute: false,
-  deaf: false,
-  suppress: false,
-  video: false,
-  streaming: false,
-  flags: 0,
-  platform: "desktop"
-} as const
+const plain = { ...flags, flags: 0, platform: "desktop" } as const
 
 const floor = Rig.inMemory(Layer.empty)
 

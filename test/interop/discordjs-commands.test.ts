@@ -4,48 +4,32 @@ import {
   ButtonBuilder,
   ButtonStyle,
   type ChatInputCommandInteraction,
-  Client,
   Events,
-  GatewayIntentBits,
   MessageFlags
 } from "discord.js"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Layer } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "../integration/rig.ts"
+import * as DiscordJs from "./discordjsClient.ts"
 
 /** What goes wrong in a handler is told to whoever waits. */
 type Handler = (interaction: ChatInputCommandInteraction) => Promise<unknown>
 
 /** A bot on discord.js, unmodified, with commands that it has registered. */
 const bot = Effect.fnUntraced(function*(handlers: { readonly [name: string]: Handler }) {
-  const discord = yield* Emulator.Emulator
-  const { token } = yield* discord.user("bot")
   const failures: Array<unknown> = []
-  const client = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      new Client({
-        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates],
-        rest: { api: discord.urls.rest.replace(/\/v\d+$/, ""), version: "10" }
-      })
-    ),
-    (client) => Effect.promise(() => client.destroy())
-  )
-  client.on(Events.InteractionCreate, (interaction) => {
-    if (interaction.isChatInputCommand()) {
-      handlers[interaction.commandName]?.(interaction).catch((error: unknown) => failures.push(error))
-    } else if (interaction.isButton()) {
-      interaction.update({ content: `${interaction.customId}d`, components: [] }).catch((error: unknown) =>
-        failures.push(error)
-      )
-    }
+  const failed = (error: unknown) => void failures.push(error)
+  const client = yield* DiscordJs.client((client) => {
+    client.on(Events.InteractionCreate, (interaction) => {
+      if (interaction.isChatInputCommand()) handlers[interaction.commandName]?.(interaction).catch(failed)
+      else if (interaction.isButton()) {
+        interaction.update({ content: `${interaction.customId}d`, components: [] }).catch(failed)
+      }
+    })
   })
-  yield* Effect.callback<void>((resume) => {
-    client.once(Events.ClientReady, () => resume(Effect.void))
-    client.login(Redacted.value(token)).catch((error: unknown) => resume(Effect.die(error)))
-  }).pipe(Effect.timeout("20 seconds"))
   yield* Effect.promise(async () =>
     client.application?.commands.set([
       { name: "join", description: "joins", options: [{ type: 7, name: "where", description: "it", required: true }] },

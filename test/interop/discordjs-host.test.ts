@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Client, Events, GatewayIntentBits } from "discord.js"
-import { Effect, Fiber, Layer, Option, Redacted, Stream } from "effect"
+import { type Client, Events } from "discord.js"
+import { Effect, Fiber, Layer, Option, Stream } from "effect"
 import { once } from "node:events"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -8,26 +8,10 @@ import { ChannelId, GuildId } from "../../src/protocol/Identifier.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "../integration/rig.ts"
+import * as DiscordJs from "./discordjsClient.ts"
 
 /** A bot on discord.js, unmodified, that is ready; it ends with the scope. */
-const bot = Effect.gen(function*() {
-  const discord = yield* Emulator.Emulator
-  const { token } = yield* discord.user("bot")
-  const client = yield* Effect.acquireRelease(
-    Effect.sync(() =>
-      new Client({
-        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates],
-        rest: { api: discord.urls.rest.replace(/\/v\d+$/, ""), version: "10" }
-      })
-    ),
-    (client) => Effect.promise(() => client.destroy())
-  )
-  yield* Effect.callback<void>((resume) => {
-    client.once(Events.ClientReady, () => resume(Effect.void))
-    client.login(Redacted.value(token)).catch((error: unknown) => resume(Effect.die(error)))
-  }).pipe(Effect.timeout("20 seconds"))
-  return client
-})
+const bot = DiscordJs.client()
 
 const where = Effect.gen(function*() {
   const discord = yield* Emulator.Emulator

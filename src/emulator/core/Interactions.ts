@@ -13,7 +13,7 @@ import type { GatewayServer } from "./GatewayServer.ts"
 import { sees } from "./GatewaySession.ts"
 import * as InteractionMessage from "./InteractionMessage.ts"
 import * as Random from "./Random.ts"
-import type { RestResponse } from "./Rest.ts"
+import { error, invalidBody, invalidJson, nothing, ok, type RestResponse, wrongMethod } from "./RestAnswer.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
@@ -94,15 +94,11 @@ const tokenMs = 15 * 60_000
 /** The kinds of callback (Discord docs, Interaction Callback Type). */
 const callback = { message: 4, thinking: 5, silently: 6, update: 7, modal: 9 } as const
 
-const nothing: RestResponse = { status: 204, body: undefined }
-const ok = (body: unknown): RestResponse => ({ status: 200, body })
-const error = (status: number, code: number, message: string): RestResponse => ({ status, body: { message, code } })
 const unknownInteraction = error(404, 10062, "Unknown interaction")
 const acknowledged = error(400, 40060, "Interaction has already been acknowledged.")
 const unknownWebhook = error(404, 10015, "Unknown Webhook")
 const invalidToken = error(401, 50027, "Invalid Webhook Token")
 const unknownMessage = error(404, 10008, "Unknown Message")
-const invalidBody = error(400, 50035, "Invalid Form Body")
 
 /**
  * @category constructors
@@ -313,7 +309,7 @@ export const make = (
   const follow = (record: Begun, method: string, id: string | undefined, body: Json): RestResponse => {
     if (record.progress === "waiting" || record.progress === "expired") return unknownWebhook
     if (id === undefined) {
-      if (method !== "POST") return error(405, 0, "405: Method Not Allowed")
+      if (method !== "POST") return wrongMethod
       if (!InteractionMessage.saysSomething(body)) return error(400, 50006, "Cannot send an empty message")
       return ok(InteractionMessage.json(say(record, body)))
     }
@@ -330,7 +326,7 @@ export const make = (
         notify(record)
         return nothing
       default:
-        return error(405, 0, "405: Method Not Allowed")
+        return wrongMethod
     }
   }
 
@@ -344,9 +340,9 @@ export const make = (
       if (token === undefined || (!isCallback && !isMessage)) return undefined
       const record = byToken.get(token)
       const body = InteractionMessage.parse(text)
-      if (body === undefined) return error(400, 50109, "The request body contains invalid JSON.")
+      if (body === undefined) return invalidJson
       if (isCallback) {
-        if (method !== "POST") return error(405, 0, "405: Method Not Allowed")
+        if (method !== "POST") return wrongMethod
         const wantsResponse = new URLSearchParams(query).get("with_response") === "true"
         return record === undefined || record.id !== owner ? unknownInteraction : answer(record, body, wantsResponse)
       }

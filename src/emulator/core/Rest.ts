@@ -13,6 +13,7 @@ import type { Decision, Faults } from "./Faults.ts"
 import { identifyLimit } from "./GatewayLogin.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { Interactions } from "./Interactions.ts"
+import { error, invalidBody, invalidJson, nothing, ok, type RestResponse, wrongMethod } from "./RestAnswer.ts"
 import type { VoiceStates } from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
@@ -29,21 +30,7 @@ export interface RestRequest {
   readonly body: string | undefined
 }
 
-/**
- * @category models
- * @since 0.1.0
- */
-export interface RestResponse {
-  /** 0 if a fault leaves the request without an answer: its connection ends. */
-  readonly status: number
-  /** To be written as JSON; `undefined` for an empty body. */
-  readonly body: unknown
-  /** To be written as it is, in place of `body`. */
-  readonly text?: string
-  readonly headers?: { readonly [name: string]: string }
-  /** Milliseconds to wait before answering, if a fault says so. */
-  readonly delayMs?: number
-}
+export type { RestResponse } from "./RestAnswer.ts"
 
 /**
  * @category models
@@ -77,12 +64,6 @@ interface Route {
   readonly run: (call: Call) => RestResponse
 }
 
-const ok = (body: unknown): RestResponse => ({ status: 200, body })
-
-const nothing: RestResponse = { status: 204, body: undefined }
-
-const error = (status: number, code: number, message: string): RestResponse => ({ status, body: { message, code } })
-
 const notFound = error(404, 0, "404: Not Found")
 const unauthorized = error(401, 0, "401: Unauthorized")
 const unknownGuild = error(404, 10004, "Unknown Guild")
@@ -93,7 +74,6 @@ const missingPermissions = error(403, 50013, "Missing Permissions")
 const notAuthorized = error(403, 20012, "You are not authorized to perform this action on this application")
 const unknownCommand = error(404, 10063, "Unknown application command")
 const notInVoice = error(400, 40032, "Target user is not connected to voice.")
-const invalidBody = error(400, 50035, "Invalid Form Body")
 
 const parseBody = (text: string | undefined, takes: Route["takes"]): Pick<Call, "body" | "items"> | undefined => {
   if (text === undefined || text === "") return { body: {}, items: [] }
@@ -352,11 +332,11 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       }
       const parsed = parseBody(request.body, entry.takes)
       return parsed === undefined
-        ? error(400, 50109, "The request body contains invalid JSON.")
+        ? invalidJson
         : entry.run({ user, ids, ...parsed })
     }
     context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
-    return other ? error(405, 0, "405: Method Not Allowed") : notFound
+    return other ? wrongMethod : notFound
   }
 
   return (request) => {

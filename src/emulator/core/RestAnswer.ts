@@ -1,0 +1,62 @@
+/**
+ * Answers of Discord's REST API. Errors have Discord's bodies (Discord docs, Opcodes and Status Codes, JSON Error Codes).
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface RestResponse {
+  /** 0 if a fault leaves the request without an answer: its connection ends. */
+  readonly status: number
+  /** To be written as JSON; `undefined` for an empty body. */
+  readonly body: unknown
+  /** To be written as it is, in place of `body`. */
+  readonly text?: string
+  readonly headers?: { readonly [name: string]: string }
+  /** Milliseconds to wait before answering, if a fault says so. */
+  readonly delayMs?: number
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const ok = (body: unknown): RestResponse => ({ status: 200, body })
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const error = (status: number, code: number, message: string): RestResponse => ({
+  status,
+  body: { message, code }
+})
+
+/**
+ * All went well, and there is nothing to say.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const nothing: RestResponse = { status: 204, body: undefined }
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const invalidBody: RestResponse = error(400, 50035, "Invalid Form Body")
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const invalidJson: RestResponse = error(400, 50109, "The request body contains invalid JSON.")
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const wrongMethod: RestResponse = error(405, 0, "405: Method Not Allowed")

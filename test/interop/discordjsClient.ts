@@ -1,0 +1,25 @@
+/** An unmodified client of discord.js, logged in to the emulator. */
+import { Client, Events, GatewayIntentBits } from "discord.js"
+import { Effect, Redacted } from "effect"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+
+/** One that is ready; it ends with the scope. `prepare` is run before it logs in. */
+export const client = Effect.fnUntraced(function*(prepare: (client: Client) => void = () => {}) {
+  const discord = yield* Emulator.Emulator
+  const { token } = yield* discord.user("bot")
+  const made = yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      new Client({
+        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates],
+        rest: { api: discord.urls.rest.replace(/\/v\d+$/, ""), version: "10" }
+      })
+    ),
+    (one) => Effect.promise(() => one.destroy())
+  )
+  prepare(made)
+  yield* Effect.callback<void>((resume) => {
+    made.once(Events.ClientReady, () => resume(Effect.void))
+    made.login(Redacted.value(token)).catch((error: unknown) => resume(Effect.die(error)))
+  }).pipe(Effect.timeout("20 seconds"))
+  return made
+})
