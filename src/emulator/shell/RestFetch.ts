@@ -15,7 +15,7 @@ const cutOff = Effect.suspend(() => Effect.die(new TypeError("fetch failed")))
  * @category constructors
  * @since 0.1.0
  */
-export const make = (driver: Driver): Effect.Effect<typeof globalThis.fetch> =>
+export const make = (driver: Pick<Driver, "call">): Effect.Effect<typeof globalThis.fetch> =>
   Effect.contextWith((context) =>
     Effect.succeed((input, init) => {
       const request = new Request(input, init)

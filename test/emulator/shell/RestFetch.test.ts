@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber } from "effect"
+import { Clock, Effect, Fiber, Redacted, Schema } from "effect"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
+import * as RestFetch from "../../../src/emulator/shell/RestFetch.ts"
 import * as Gateway from "../../../src/Gateway.ts"
 import { ChannelId } from "../../../src/protocol/Identifier.ts"
 import * as Time from "../../../src/testing/Time.ts"
+import * as Harness from "../core/Harness.ts"
 
 describe("RestFetch", () => {
   it.effect("answers a gateway client in this process as the REST API does, faults and delays included", () =>
@@ -47,4 +49,35 @@ describe("RestFetch", () => {
       }).pipe(Effect.provide(discord.layerGateway("bot")))
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  /** Registers a command and removes it, which is answered without a body. */
+  const registered = (
+    ask: typeof globalThis.fetch,
+    rest: string,
+    bot: { readonly id: string; readonly token: string }
+  ) =>
+    Effect.promise(async () => {
+      const headers = { authorization: `Bot ${bot.token}` }
+      const commands = `${rest}/applications/${bot.id}/commands`
+      const made = await ask(commands, { method: "POST", headers, body: JSON.stringify({ name: "play" }) })
+      assert.deepStrictEqual([made.status, made.headers.get("content-type")], [201, "application/json"])
+      const { id } = Schema.decodeUnknownSync(Schema.Struct({ id: Schema.String }))(await made.json())
+      const gone = await ask(`${commands}/${id}`, { method: "DELETE", headers })
+      // libraries read what says that it is JSON
+      assert.deepStrictEqual([gone.status, gone.headers.get("content-type"), await gone.text()], [204, null, ""])
+    })
+
+  it.effect("says that an answer is JSON only where there is one", () =>
+    Effect.gen(function*() {
+      const { bot, core } = Harness.make()
+      const ask = yield* RestFetch.make({ call: (f) => Effect.sync(() => f(core)) })
+      yield* registered(ask, "https://discord.test/api/v10", bot)
+    }))
+
+  it.live("says so on loopback, too", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const { id, token } = yield* discord.user("bot")
+      yield* registered(fetch, discord.urls.rest, { id, token: Redacted.value(token) })
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 })
