@@ -107,7 +107,7 @@ export const fill = (
   }
   for (const option of known ?? []) {
     const { name, required } = option
-    if (required === true && typeof name === "string" && values[name] === undefined) {
+    if (required === true && typeof name === "string" && !Object.hasOwn(values, name)) {
       return { problem: `its option "${name}" is missing` }
     }
   }

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type * as World from "./World.ts"
 
@@ -55,12 +56,8 @@ const itemsOf = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value)
 export const parse = (text: string | undefined): Json | undefined => {
   if (text === undefined || text === "") return {}
   const json = text.startsWith("--") ? /name="payload_json"[^]*?\r\n\r\n([^]*?)\r\n--/.exec(text)?.[1] : text
-  try {
-    const value: unknown = JSON.parse(json ?? "")
-    return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined
-  } catch {
-    return undefined
-  }
+  const value = Body.parse(json ?? "")
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined
 }
 
 /**
@@ -120,11 +117,13 @@ export const edit = (message: Message, body: Json): void => {
  */
 export const componentOf = ({ components }: Message, customId: string): Json | undefined => {
   const waiting: Array<unknown> = [...components]
-  for (let one = waiting.shift(); one !== undefined; one = waiting.shift()) {
+  for (const one of waiting) {
     if (typeof one !== "object" || one === null) continue
     const component: Json = { ...one }
     if (component["custom_id"] === customId) return component
-    waiting.push(...itemsOf(component["components"]), component["accessory"] ?? null)
+    // one by one: a call cannot have as many arguments as a bot can send components
+    for (const inner of itemsOf(component["components"])) waiting.push(inner)
+    waiting.push(component["accessory"])
   }
   return undefined
 }

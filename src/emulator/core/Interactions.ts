@@ -286,6 +286,7 @@ export const make = (
     } else if (kind === callback.thinking) message = say(record, content, true)
     else if (kind === callback.silently && record.type === 3) become(record, "deferred")
     else if (kind === callback.update && record.pressed !== undefined) {
+      if (record.pressed.isDeleted) return unknownMessage
       message = record.pressed
       edit(record, message, content)
     } else if (kind === callback.modal) become(record, "answered")

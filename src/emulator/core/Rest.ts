@@ -6,6 +6,7 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
+import * as Body from "./Body.ts"
 import type * as Commands from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
@@ -77,15 +78,11 @@ const notInVoice = error(400, 40032, "Target user is not connected to voice.")
 
 const parseBody = (text: string | undefined, takes: Route["takes"]): Pick<Call, "body" | "items"> | undefined => {
   if (text === undefined || text === "") return { body: {}, items: [] }
-  try {
-    const value: unknown = JSON.parse(text)
-    if (Array.isArray(value)) return takes === "array" ? { body: {}, items: value } : undefined
-    return typeof value === "object" && value !== null && takes === "object"
-      ? { body: { ...value }, items: [] }
-      : undefined
-  } catch {
-    return undefined
-  }
+  const value = Body.parse(text)
+  if (Array.isArray(value)) return takes === "array" ? { body: {}, items: value } : undefined
+  return typeof value === "object" && value !== null && takes === "object"
+    ? { body: { ...value }, items: [] }
+    : undefined
 }
 
 const match = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {

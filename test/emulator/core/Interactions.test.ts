@@ -203,4 +203,43 @@ describe("Interactions", () => {
     h.core.removeFromGuild(h.bot.id)
     assert.include(problem(["play"]), "is not logged in")
   })
+
+  it("never throws because of what a bot sends", () => {
+    const { call, guest, h, problem, register, typed } = setup()
+    const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`
+    const rows = (depth: number) =>
+      `${'{"type":1,"components":['.repeat(depth)}{"type":2,"custom_id":"go"}${"]}".repeat(depth)}`
+    const { answer, begun, webhook } = typed()
+    const asJson = (response: { readonly json: unknown }) => JSON.stringify(response.json)
+    // it could be read, and neither answered nor shown to the bot again
+    for (const body of [rows(50_000), nested(50_000), rows(60)]) {
+      const response = answer(`{"type":4,"data":{"content":"x","components":[${body}]}}`, "?with_response=true")
+      assert.include(asJson(response), "50109")
+    }
+    assert.strictEqual(begun.progress(), "waiting")
+    const brackets = nested(1_000).replaceAll("[", '[\\"')
+    const many = Array.from({ length: 300_000 }, () => 0)
+    answer({ type: 4, data: { content: brackets, components: [null, { type: 1, components: many }] } })
+    call("POST", webhook, `{"content":"y","components":[${rows(40)}]}`)
+    assert.strictEqual(begun.messages()[0]?.content, brackets)
+    assert.notProperty(begun.press(guest.id, "go", []), "problem")
+    assert.property(begun.press(guest.id, "stop", []), "problem")
+    const commands = `/applications/${h.bot.id}/commands`
+    const all = call("PUT", commands, `[{"name":"play","options":${nested(50_000)}}]`, `Bot ${h.bot.token}`)
+    assert.strictEqual(all.json["code"], 50109)
+    register({ name: "play", options: [null, 1, { name: {}, type: [] }, { name: "constructor", required: true }] })
+    assert.strictEqual(problem(["play"]), "its option \"constructor\" is missing")
+    assert.strictEqual(problem(["play"], { constructor: "x" }), "")
+  })
+
+  it("a message that is gone cannot be changed by its button", () => {
+    const { call, client, guest, typed } = setup()
+    const { answer, begun, contents, webhook } = typed()
+    answer({ type: 4, data: { content: "x", components: [{ type: 1, components: [{ type: 2, custom_id: "go" }] }] } })
+    assert.notProperty(begun.press(guest.id, "go", []), "problem")
+    const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    call("DELETE", `${webhook}/messages/@original`)
+    assert.strictEqual(call("POST", `/interactions/${id}/${token}/callback`, { type: 7, data: {} }).json["code"], 10008)
+    assert.deepStrictEqual(contents(), [])
+  })
 })
