@@ -57,7 +57,7 @@ export interface Command {
   readonly reply: Effect.Effect<Reply, EmulatorError>
   /** Waits until the bot has answered in any way, also that it is thinking, or by changing a message. Fails as `reply`. */
   readonly acknowledged: Effect.Effect<void, EmulatorError>
-  /** Waits for what `find` looks for in the replies: for what a bot says later, or changes. */
+  /** Waits for what `find` looks for in the replies: for what a bot says later, or changes. Dies of what `find` throws. */
   readonly until: <A>(find: (replies: ReadonlyArray<Reply>) => A | undefined) => Effect.Effect<A, EmulatorError>
   /**
    * Presses the button with this `custom_id`, or chooses `values` in such a menu. Fails with `CommandFailed` where there is none, or
@@ -106,14 +106,23 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
 
     const until: Command["until"] = <A>(find: (replies: ReadonlyArray<Reply>) => A | undefined) =>
       Effect.callback<A, EmulatorError>((resume) => {
+        let unwatch: (() => void) | undefined
+        const end = (effect: Effect.Effect<A, EmulatorError>) => {
+          unwatch?.()
+          resume(effect)
+        }
         const look = () => {
-          const found = find(read())
-          if (found !== undefined) resume(Effect.succeed(found))
-          else if (interaction.progress() === "expired") {
-            resume(Effect.fail(failed(command, "the bot has not answered within three seconds")))
+          try {
+            const found = find(read())
+            if (found !== undefined) end(Effect.succeed(found))
+            else if (interaction.progress() === "expired") {
+              end(Effect.fail(failed(command, "the bot has not answered within three seconds")))
+            }
+          } catch (cause) {
+            // it runs inside of the bot's request, and is no fault of the emulator's
+            end(Effect.die(cause))
           }
         }
-        let unwatch: (() => void) | undefined
         driver.run(() => {
           unwatch = interaction.watch(look)
           look()

@@ -1,0 +1,62 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber } from "effect"
+import * as Command from "../../../src/emulator/shell/Command.ts"
+import * as Harness from "../core/Harness.ts"
+
+/** A command that a guest has typed, and how the bot answers. */
+const typed = Effect.gen(function*() {
+  const h = Harness.make()
+  const guest = h.core.createUser({ name: "guest" })
+  const client = h.login()
+  const command = yield* Command.make({
+    driver: { nowMs: () => 0, run: (f) => f(h.core), call: (f) => Effect.sync(() => f(h.core)) },
+    settle: () => Effect.void
+  }, {
+    userOrNew: () => Effect.succeed(guest),
+    users: { find: () => Effect.succeed(h.bot) },
+    channels: { find: () => Effect.succeed({ id: h.lobby }) }
+  })({ name: "play" })
+  const { id, token }: { readonly [key: string]: unknown } = { ...client.events("INTERACTION_CREATE").at(-1) }
+  const call = (method: string, path: string, body: unknown) =>
+    h.core.rest({ method, path, authorization: undefined, body: JSON.stringify(body) }).status
+  return {
+    command,
+    answer: (content: string) => call("POST", `/interactions/${id}/${token}/callback`, { type: 4, data: { content } }),
+    edit: (content: string) => call("PATCH", `/webhooks/${h.bot.id}/${token}/messages/@original`, { content })
+  }
+})
+
+describe("Command", () => {
+  it.effect("looks no further when it has found what it waits for", () =>
+    Effect.gen(function*() {
+      const { answer, command, edit } = yield* typed
+      let looks = 0
+      const find = (replies: ReadonlyArray<Command.Reply>) => {
+        looks++
+        return replies[0]?.content
+      }
+      const waiting = yield* Effect.forkChild(command.until(find), { startImmediately: true })
+      answer("one")
+      assert.strictEqual(yield* Fiber.join(waiting), "one")
+      assert.strictEqual(yield* command.until(find), "one")
+      const before = looks
+      edit("two")
+      assert.strictEqual(looks, before)
+    }))
+
+  it.effect("dies of what throws while it looks, and the bot's request does not", () =>
+    Effect.gen(function*() {
+      const { answer, command } = yield* typed
+      const waiting = yield* Effect.forkChild(
+        command.until(([reply]) => {
+          if (reply !== undefined) throw new Error("said by the test")
+          return undefined
+        }),
+        { startImmediately: true }
+      )
+      assert.strictEqual(answer("one"), 204)
+      const exit = yield* Fiber.await(waiting)
+      assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      assert.strictEqual((yield* command.reply).content, "one")
+    }))
+})
