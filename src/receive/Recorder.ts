@@ -92,7 +92,8 @@ const closeTimeout = Duration.seconds(10)
 const clockStep = 100
 
 /**
- * Starts a recording. Fails with `RecordingFailed` if the folder cannot be written to or has a recording already, with
+ * Starts a recording. Fails with `NotConnected` if the session has ended (where it ends while `onStart` runs, so does the recording as
+ * soon as it begins), with `RecordingFailed` if the folder cannot be written to or has a recording already, with
  * `CodecUnavailable` if the mixed file's codecs cannot be made, with `Unsupported` for an option that makes no sense, and with what
  * `onStart` fails with.
  *
@@ -131,6 +132,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   const outer = yield* Effect.scope
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
+  yield* Recordings.refuseEnded(session)
   yield* Outputs.attempt(folder, () => storage.makeFolder(folder))
   yield* Repair.refuseExisting(storage, folder)
   if (options.onStart !== undefined) yield* options.onStart
@@ -261,13 +263,13 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   })
 
   /** Names the end, once. What was being written is written, or given up. */
-  const end = (by: Manifest.EndedBy, failure?: VoiceError.VoiceError) =>
+  const end = (by: Manifest.EndedBy, failure?: Cause.Cause<VoiceError.VoiceError>) =>
     Effect.suspend(() => {
       if (length !== undefined) return Effect.void
       length = Math.min(Math.round(budget.end() ?? now()), maxLength)
       return Scope.close(work, Exit.void).pipe(
-        Effect.andThen(failure === undefined ? complete(by, length) : Effect.fail(failure)),
-        Effect.catch(fail),
+        Effect.andThen(failure === undefined ? complete(by, length) : giveUp(failure, length)),
+        Effect.catchCause(fail),
         Effect.andThen(Scope.close(scope, Exit.void)),
         Effect.uninterruptible
       )
@@ -290,12 +292,20 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   const replaceManifest = (last: Manifest.Manifest) =>
     inTime(Outputs.attempt(folder, () => storage.replace(join(folder, Manifest.fileName), Manifest.encode(last))))
 
-  const complete = Effect.fnUntraced(function*(endedBy: Manifest.EndedBy, atEnd: number) {
+  const finish = Effect.fnUntraced(function*(atEnd: number) {
     book.finish(atEnd)
     if (decoding !== undefined) yield* decoding.advance(atEnd)
     files.finish(atEnd)
     if (mixed !== undefined) yield* mixed.finish(atEnd)
     yield* drain
+  })
+
+  /** What a program of its own has thrown is no fault of the disk's: the files are completed, if that can be. */
+  const giveUp = (failure: Cause.Cause<VoiceError.VoiceError>, atEnd: number) =>
+    Effect.andThen(Cause.hasDies(failure) ? Effect.exit(finish(atEnd)) : Effect.void, Effect.failCause(failure))
+
+  const complete = Effect.fnUntraced(function*(endedBy: Manifest.EndedBy, atEnd: number) {
+    yield* finish(atEnd)
     state = { state: "complete", endedBy }
     const final = yield* Repair.hashOverwritten(storage, folder, manifest(), inTime)
     yield* replaceManifest(final)
@@ -303,24 +313,24 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     yield* Deferred.succeed(ended, final)
   })
 
-  const fail = Effect.fnUntraced(function*(error: VoiceError.VoiceError) {
-    state = { state: "failed", failure: error.message }
+  const fail = Effect.fnUntraced(function*(cause: Cause.Cause<VoiceError.VoiceError>) {
+    const thrown = Cause.squash(cause)
+    state = { state: "failed", failure: thrown instanceof Error ? thrown.message : String(thrown) }
     // the disk that failed may not take this either: the manifest before stays, then
     yield* Effect.ignore(replaceManifest(manifest()))
     yield* Effect.ignore(inTime(outputs.close))
-    yield* Deferred.fail(ended, error)
+    yield* Deferred.failCause(ended, cause)
   })
 
   /** Ends the recording with what ends, from a fiber that the end interrupts. */
   const run = (effect: Effect.Effect<Manifest.EndedBy, VoiceError.VoiceError>, isFailure = false) =>
     effect.pipe(
       Effect.onExit((exit) => {
-        const ending = (by: Manifest.EndedBy, failure?: VoiceError.VoiceError) =>
+        const ending = (by: Manifest.EndedBy, failure?: Cause.Cause<VoiceError.VoiceError>) =>
           Effect.forkIn(end(by, failure), outer, { startImmediately: true })
         if (Exit.isSuccess(exit)) return ending(exit.value)
         if (Cause.hasInterruptsOnly(exit.cause)) return Effect.void
-        const failed = Cause.findErrorOption(exit.cause)
-        return ending("session", isFailure && failed._tag === "Some" ? failed.value : undefined)
+        return ending("session", isFailure || Cause.hasDies(exit.cause) ? exit.cause : undefined)
       }),
       Effect.forkIn(work, { startImmediately: true })
     )
@@ -371,6 +381,10 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
  * Completes what a process has left behind that died while it recorded: cuts off what was not written to its end, makes all
  * files as long as the longest, and writes the manifest anew. Nothing needs it to be played. A recording that is complete
  * is left as it is. Fails with `RecordingFailed`.
+ *
+ * Length, sizes and hashes are then those of the files. All else is what the manifest knew when it was written last, up to ten seconds
+ * before the process died: counts of packets and gaps end there, a user who came later and said nothing is missing, and a span of
+ * `present` or `interruptions` that was open has no end, though it may have had one. Pauses are written when they begin and end.
  *
  * @category combinators
  * @since 0.1.0

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, Schema } from "effect"
+import { Cause, Duration, Effect, Exit, Schema } from "effect"
 import * as Recorder from "../../src/receive/Recorder.ts"
 import * as Rig from "../integration/rig.ts"
 import * as Kit from "./record/kit.ts"
@@ -116,6 +116,40 @@ describe("Recorder, options", () => {
       })).pipe(Effect.provide(layer)),
     60_000
   )
+})
+
+describe("Recorder, a session", () => {
+  it.effect("that has ended is refused before anybody is told of a recording", () =>
+    Rig.run(Effect.gen(function*() {
+      const disk = Kit.disk()
+      const over = yield* Effect.scoped(Rig.join("lobby"))
+      const late = yield* Effect.flip(start(over, disk, { onStart: Effect.die("told") }))
+      assert.deepInclude(late.reason, { _tag: "NotConnected", operation: "Recording" })
+      assert.strictEqual(disk.files.size, 0)
+    })).pipe(Effect.provide(layer)), 60_000)
+
+  it.effect("is not said to have ended where the choice of users throws", () =>
+    Rig.run(Effect.gen(function*() {
+      const { ada, session } = yield* lobby
+      const disk = Kit.disk()
+      let chosen = 0
+      const users = () => {
+        if (chosen++ > 40) throw new Error("said by the test")
+        return true
+      }
+      const recording = yield* start(session, disk, { users })
+      yield* ada.speak(Rig.frames(100))
+      for (const ended of [recording.awaitEnd, recording.stop]) {
+        const exit = yield* Effect.exit(ended)
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
+      }
+      const { endedBy, failure, state } = yield* recording.manifest
+      assert.deepStrictEqual([state, failure, endedBy], ["failed", "said by the test", undefined])
+      assert.deepInclude(JSON.parse(new TextDecoder().decode(disk.file("recording.json"))), { state, failure })
+      const { durationMs } = yield* recording.manifest
+      assert.closeTo((yield* Kit.demux(disk.file(`${ada.userId}.ogg`))).seconds, durationMs / 1000, 0.02)
+      assert.strictEqual((yield* session.state)._tag, "Ready")
+    })).pipe(Effect.provide(layer)), 60_000)
 })
 
 describe("Recorder, its manifest", () => {

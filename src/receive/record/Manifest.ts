@@ -101,7 +101,7 @@ export const RecordedUser = Schema.Struct({
  * - `recording`: it runs, or the process has died; `Recorder.repair` completes the files.
  * - `complete`: it has ended, and `endedBy` says how.
  * - `failed`: it could not be written any further; `failure` says why.
- * - `repaired`: it was completed after a crash.
+ * - `repaired`: it was completed after a crash. `Recorder.repair` says which parts of it are older than the files.
  *
  * @category schemas
  * @since 0.1.0

@@ -5,8 +5,9 @@
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import * as Bounds from "../../audio/Bounds.ts"
 import type * as Line from "../../driver/Line.ts"
 import type { SentFrame } from "../../driver/Tap.ts"
@@ -28,6 +29,7 @@ export interface Session {
   readonly guildId: GuildId
   readonly channelId: Effect.Effect<ChannelId>
   readonly userId: UserId
+  /** The state now and each one after it; ends behind `Closed`. */
   readonly changes: Stream.Stream<
     | { readonly _tag: "Ready"; readonly channelId: ChannelId }
     | { readonly _tag: "Resuming" | "Joining" | "Connecting" | "Reconnecting" | "AwaitingServer" | "Closed" }
@@ -132,7 +134,7 @@ export interface Recording {
   readonly stop: Effect.Effect<Manifest, VoiceError.VoiceError>
   /**
    * The manifest of a recording that has ended; `endedBy` says why. Fails with `RecordingFailed` when it could not be written any further; what was
-   * written stays, and can be played.
+   * written stays, and can be played. Dies of what `users` throws, which ends a recording in the same way.
    */
   readonly awaitEnd: Effect.Effect<Manifest, VoiceError.VoiceError>
 }
@@ -161,6 +163,21 @@ const leastBytes = 256 * 1024
 
 const unsupported = (feature: string, detail: string) =>
   VoiceError.fail(new VoiceError.Unsupported({ feature, detail }))
+
+/**
+ * Fails with `NotConnected` for a session that has ended.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const refuseEnded = (session: Pick<Session, "changes">): Effect.Effect<void, VoiceError.VoiceError> =>
+  Effect.flatMap(
+    Stream.runHead(session.changes),
+    (state) =>
+      Option.isSome(state) && state.value._tag !== "Closed"
+        ? Effect.void
+        : VoiceError.fail(new VoiceError.NotConnected({ operation: "Recording" }))
+  )
 
 /**
  * Fails with `Unsupported` for the first option that cannot be.

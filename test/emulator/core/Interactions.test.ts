@@ -208,7 +208,7 @@ describe("Interactions", () => {
     const { call, guest, h, problem, register, typed } = setup()
     const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`
     const rows = (depth: number) =>
-      `${'{"type":1,"components":['.repeat(depth)}{"type":2,"custom_id":"go"}${"]}".repeat(depth)}`
+      `${"{\"type\":1,\"components\":[".repeat(depth)}{"type":2,"custom_id":"go"}${"]}".repeat(depth)}`
     const { answer, begun, webhook } = typed()
     const asJson = (response: { readonly json: unknown }) => JSON.stringify(response.json)
     // it could be read, and neither answered nor shown to the bot again
@@ -217,7 +217,7 @@ describe("Interactions", () => {
       assert.include(asJson(response), "50109")
     }
     assert.strictEqual(begun.progress(), "waiting")
-    const brackets = nested(1_000).replaceAll("[", '[\\"')
+    const brackets = nested(1_000).replaceAll("[", "[\\\"")
     const many = Array.from({ length: 300_000 }, () => 0)
     answer({ type: 4, data: { content: brackets, components: [null, { type: 1, components: many }] } })
     call("POST", webhook, `{"content":"y","components":[${rows(40)}]}`)
