@@ -224,16 +224,19 @@ export const make = (
         const frame = utterance.frames[index]
         if (frame !== undefined) {
           const start = RtpPacket.addTimestamp(firstTimestamp, Math.round((beginMs - epochMs) * clockRate * 48))
+          // who hears it may have this participant cut in the middle of that
+          said = index + 1
           const isSent = send(frame.data, RtpPacket.addTimestamp(start, samples))
           // who has just come in may have to wait for the group; where nobody listens, there is nothing to wait for
           const mayWait = seat.session.room.members.length > 1 && beginMs - startMs < groupPatienceMs
           if (!isSent && index === 0 && mayWait) {
+            said = 0
             beginMs += groupStepMs
             return schedule(step, beginMs)
           }
           samples += frame.samples
         }
-        said = ++index
+        index++
         // A listener may have made this participant leave or move.
         if (queue[0] !== utterance) return
         if (index < utterance.frames.length) schedule(step, beginMs + samples / 48 / clockRate)

@@ -168,6 +168,19 @@ describe("Participants", () => {
     }
   })
 
+  it("are told that a frame was said which has a listener move them", () => {
+    const { join, world } = make()
+    const { guest } = join("8")
+    const { guest: listener, heard } = join("9")
+    listener.onHeard(() => {
+      if (heard.length === 2) guest.move({ channelId: otherChannelId, server })
+    })
+    let said = -1
+    guest.speak(frames(10), { onCut: (count) => said = count })
+    world.wait(1_000)
+    assert.strictEqual(said, 2)
+  })
+
   it("move with another SSRC and are heard there only", () => {
     const { join, world } = make()
     const { guest } = join("8")
