@@ -139,6 +139,7 @@ export const make = (
     const { bot, channel, data, guild, pressed, type, userId } = options
     const user = world.users.get(userId)
     const member = guild.members.get(userId)
+    if (!guild.available) return { problem: "the guild cannot be reached" }
     const session = sessionOf(bot.id, guild)
     if (user === undefined || member === undefined) return { problem: "who begins it is no member of the guild" }
     if (session === undefined) return { problem: `"${bot.name}" is not logged in` }
@@ -203,12 +204,14 @@ export const make = (
       return () => void record.watchers.delete(f)
     },
     press: (userId, customId, values) => {
-      const message = record.messages.findLast((one) =>
+      const all = record.messages.filter((one) =>
         !one.isDeleted && InteractionMessage.componentOf(one, customId) !== undefined
       )
+      const message = all.findLast(({ isEphemeral, where }) => !isEphemeral || where.user.id === userId)
       const component = message && InteractionMessage.componentOf(message, customId)
       if (message === undefined || component === undefined) {
-        return { problem: `no message of the bot has a component "${customId}"` }
+        const toThem = all.length === 0 ? "" : " that this user sees"
+        return { problem: `no message of the bot has a component "${customId}"${toThem}` }
       }
       if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
       const { channel, guild } = record.where

@@ -60,8 +60,8 @@ export interface Command {
   /** Waits for what `find` looks for in the replies: for what a bot says later, or changes. Dies of what `find` throws. */
   readonly until: <A>(find: (replies: ReadonlyArray<Reply>) => A | undefined) => Effect.Effect<A, EmulatorError>
   /**
-   * Presses the button with this `custom_id`, or chooses `values` in such a menu. Fails with `CommandFailed` where there is none, or
-   * it is disabled.
+   * Presses the button with this `custom_id`, or chooses `values` in such a menu. Fails with `CommandFailed` where there is none that
+   * the user sees, or it is disabled.
    */
   readonly press: (customId: string, options?: {
     /** Who presses it. Default: who typed the command. */

@@ -242,4 +242,29 @@ describe("Interactions", () => {
     assert.strictEqual(call("POST", `/interactions/${id}/${token}/callback`, { type: 7, data: {} }).json["code"], 10008)
     assert.deepStrictEqual(contents(), [])
   })
+
+  it("nobody presses what only another one sees", () => {
+    const { guest, h, typed } = setup()
+    const { answer, begun } = typed()
+    const other = h.core.createUser({ name: "other" })
+    const components = [{ type: 1, components: [{ type: 2, custom_id: "go" }] }]
+    answer({ type: 4, data: { content: "x", flags: 64, components } })
+    assert.deepStrictEqual(begun.press(other.id, "go", []), {
+      problem: "no message of the bot has a component \"go\" that this user sees"
+    })
+    assert.notProperty(begun.press(guest.id, "go", []), "problem")
+  })
+
+  it("nothing is typed or pressed while the guild cannot be reached", () => {
+    const { client, guest, h, problem, typed } = setup()
+    const { answer, begun } = typed()
+    answer({ type: 4, data: { content: "x", components: [{ type: 1, components: [{ type: 2, custom_id: "go" }] }] } })
+    h.core.setAvailable(h.guildId, false)
+    const before = client.events("INTERACTION_CREATE").length
+    assert.strictEqual(problem(["play"]), "the guild cannot be reached")
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "the guild cannot be reached" })
+    assert.lengthOf(client.events("INTERACTION_CREATE"), before)
+    h.core.setAvailable(h.guildId, true)
+    assert.strictEqual(problem(["play"]), "")
+  })
 })
