@@ -44,7 +44,7 @@ const fits = (type: unknown, value: string | number | boolean): boolean => {
     case types.integer:
       return typeof value === "number" && Number.isInteger(value)
     case types.number:
-      return typeof value === "number"
+      return Number.isFinite(value)
     case types.boolean:
       return typeof value === "boolean"
     default:

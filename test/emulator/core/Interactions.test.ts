@@ -267,4 +267,12 @@ describe("Interactions", () => {
     h.core.setAvailable(h.guildId, true)
     assert.strictEqual(problem(["play"]), "")
   })
+
+  it("nobody types a number that JSON does not have", () => {
+    const { problem, typed } = setup()
+    for (const gain of [NaN, Infinity, -Infinity]) {
+      assert.strictEqual(problem(["play"], { gain }), "its option \"gain\" has to be a number")
+    }
+    assert.deepStrictEqual(typed(["play"], { gain: -0.5 }).data["options"], [{ name: "gain", type: 10, value: -0.5 }])
+  })
 })
