@@ -112,7 +112,8 @@ export const makeClient = Effect.fnUntraced(function*(port: Port, stoppedDetail:
   let stopped = false
   const onStop = (detail = stoppedDetail): void => {
     stopped = true
-    for (const { closed, emit, endpoint, opened } of openings.values()) {
+    // whoever is told may open another one at once, at the driver that follows
+    for (const { closed, emit, endpoint, opened } of Array.from(openings.values())) {
       Deferred.doneUnsafe(opened, Exit.fail(unreachable(endpoint, detail)))
       Deferred.doneUnsafe(closed, Exit.void)
       emit({ _tag: "Ended", error: lost(detail) })

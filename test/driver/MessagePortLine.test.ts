@@ -1,9 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Logger, Redacted, Scope, Stream } from "effect"
+import { EventEmitter } from "node:events"
+import * as MessagePortLine from "../../src/driver/MessagePortLine.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as Rig from "../integration/rig.ts"
+import * as Mock from "./mockServer.ts"
 import * as Ports from "./ports.ts"
 
 const memory = (make: () => Ports.Ports) => Ports.layer(make).pipe(Layer.provideMerge(Rig.memory()))
@@ -33,6 +36,28 @@ describe("MessagePortLine", () => {
 
   it.live("carries a whole visit through a MessageChannel, over loopback", () =>
     Rig.visit.pipe(Effect.scoped, Effect.provide(Ports.layer(Ports.real).pipe(Layer.provideMerge(Rig.loopback())))))
+
+  it.effect("does not end what is opened anew while an end is told", () =>
+    Effect.gen(function*() {
+      const events = new EventEmitter()
+      const client = yield* MessagePortLine.makeClient({
+        postMessage: () => {},
+        on: (event, listener) => events.on(event, listener),
+        off: (event, listener) => events.off(event, listener)
+      })
+      const open = (emit: () => void) => Effect.scoped(client.open(Mock.info, {}, emit))
+      const scope = yield* Effect.scope
+      let next: Fiber.Fiber<unknown, unknown> | undefined
+      const reopen = () => {
+        client.renew()
+        next = Effect.runSync(Effect.forkIn(open(() => {}), scope, { startImmediately: true }))
+      }
+      const first = yield* Effect.forkChild(Effect.exit(open(reopen)), { startImmediately: true })
+      events.emit("exit", 1)
+      assert.isTrue(Exit.isFailure(yield* Fiber.join(first)))
+      assert.isDefined(next)
+      assert.isUndefined(next?.pollUnsafe())
+    }).pipe(Effect.scoped))
 
   describe("lets nothing cross but plain data", () => {
     const crossed: Array<Ports.Crossed> = []
