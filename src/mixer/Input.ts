@@ -19,17 +19,11 @@ export const unit = 960
 /** Where something is cut it fades within 5 ms. */
 const edge = 240
 
-const scratch = new Float32Array(unit * 2)
 const gains = new Float32Array(unit)
 
-/** Adds what was taken last at a gain. */
-const add = (into: Float32Array, from: number, count: number, gain: number): void => {
-  for (let i = 0, at = from; i < count; i++, at++) into[at] = (into[at] ?? 0) + (scratch[i] ?? 0) * gain
-}
-
-const peakOf = (count: number): number => {
+const peakOf = (samples: Float32Array, from: number, to: number): number => {
   let peak = 0
-  for (let i = 0; i < count; i++) peak = Math.max(peak, Math.abs(scratch[i] ?? 0))
+  for (let i = from; i < to; i++) peak = Math.max(peak, Math.abs(samples[i] ?? 0))
   return peak
 }
 
@@ -51,6 +45,8 @@ export class Input {
   flags = 0
   /** The place of its end within that unit, in samples, if that was its last one. */
   endedAt = 0
+  /** What the samples that it gave last are to be multiplied by. */
+  level = 1
   #gain: Ramp
   /** What becomes of it after this unit, which fades out then. */
   #leaving: "none" | "pause" | "remove" = "none"
@@ -107,19 +103,23 @@ export class Input {
   }
 
   /**
-   * Adds a unit to `into` from sample `from` on, at a gain that goes from `duckFrom` to `duckTo`. Gives its peak, if it makes
-   * others step back.
+   * Writes a unit to `part`, from sample `from` on and silence before it, for a gain of others' that goes from `duckFrom` to
+   * `duckTo`. What is written is to be multiplied by `level`. Gives its peak, if it makes others step back.
    */
-  render(into: Float32Array, from: number, duckFrom: number, duckTo: number): number {
+  render(part: Float32Array, from: number, duckFrom: number, duckTo: number): number {
     const wanted = unit - from
     const count = this.feed.prepare(wanted)
-    if (count < wanted && !this.feed.isEnding()) return this.#starve(into, from, duckTo)
+    this.level = 1
+    if (count < wanted && !this.feed.isEnding()) return this.#starve(part, from, duckTo)
     this.flags = Heard.Flag.Playing
     const comesIn = this.#comesIn || this.isStarving
     this.#comesIn = false
     this.isStarving = false
-    this.feed.take(scratch, 0, count)
-    const peak = this.#add(into, from, count, duckFrom, duckTo, comesIn)
+    part.fill(0, 0, from * 2)
+    part.fill(0, (from + count) * 2)
+    this.feed.take(part, from * 2, count)
+    const peak = this.duck === undefined ? 0 : peakOf(part, from * 2, (from + count) * 2)
+    this.#shape(part, from, count, duckFrom, duckTo, comesIn)
     if (this.feed.concealed() > 0) this.flags |= Heard.Flag.Concealed
     if (
       count < wanted || this.feed.isDrained() || (this.#endsWithGain && this.#gain.isSettled) ||
@@ -133,52 +133,58 @@ export class Input {
       this.flags |= Heard.Flag.Paused
     }
     this.#leaving = "none"
-    return peak
+    return peak * this.#gain.target
   }
 
-  #add(
-    into: Float32Array,
+  /** A gain that stays the same is left to the level. */
+  #shape(
+    part: Float32Array,
     from: number,
     count: number,
     duckFrom: number,
     duckTo: number,
     comesIn: boolean
-  ): number {
-    const isSteady = this.#gain.isSettled && !comesIn && this.#leaving === "none" && duckFrom === duckTo
-    if (isSteady) add(into, from * 2, count * 2, this.#gain.target * duckTo)
-    else {
-      gains.fill(1)
-      this.#gain.apply(gains, 0, count)
-      if (duckFrom !== duckTo || duckTo !== 1) {
-        const step = (duckTo - duckFrom) / unit
-        for (let i = 0; i < count; i++) gains[i] = (gains[i] ?? 0) * (duckFrom + step * (from + i))
-      }
-      if (comesIn) { for (let i = 0; i < edge && i < count; i++) gains[i] = (gains[i] ?? 0) * (i / edge) }
-      if (this.#leaving !== "none") {
-        const last = Math.min(edge, count)
-        for (let i = 0; i < last; i++) gains[count - 1 - i] = (gains[count - 1 - i] ?? 0) * (i / last)
-      }
-      for (let i = 0, at = from * 2; i < count; i++, at += 2) {
-        const gain = gains[i] ?? 0
-        into[at] = (into[at] ?? 0) + (scratch[i * 2] ?? 0) * gain
-        into[at + 1] = (into[at + 1] ?? 0) + (scratch[i * 2 + 1] ?? 0) * gain
-      }
-    }
+  ): void {
     if (count > 0) {
       // what is heard of it last, for the case that nothing follows
-      const gain = this.#leaving === "none" ? this.#gain.target * duckTo : 0
-      this.#lastLeft = (scratch[count * 2 - 2] ?? 0) * gain
-      this.#lastRight = (scratch[count * 2 - 1] ?? 0) * gain
+      const last = (from + count) * 2
+      this.#lastLeft = part[last - 2] ?? 0
+      this.#lastRight = part[last - 1] ?? 0
     }
-    return this.duck === undefined ? 0 : peakOf(count * 2) * this.#gain.target
+    if (this.#gain.isSettled && !comesIn && this.#leaving === "none" && duckFrom === duckTo) {
+      this.level = this.#gain.target * duckTo
+      this.#lastLeft *= this.level
+      this.#lastRight *= this.level
+      return
+    }
+    gains.fill(1)
+    this.#gain.apply(gains, 0, count)
+    if (duckFrom !== duckTo || duckTo !== 1) {
+      const step = (duckTo - duckFrom) / unit
+      for (let i = 0; i < count; i++) gains[i] = (gains[i] ?? 0) * (duckFrom + step * (from + i))
+    }
+    if (comesIn) { for (let i = 0; i < edge && i < count; i++) gains[i] = (gains[i] ?? 0) * (i / edge) }
+    if (this.#leaving !== "none") {
+      const last = Math.min(edge, count)
+      for (let i = 0; i < last; i++) gains[count - 1 - i] = (gains[count - 1 - i] ?? 0) * (i / last)
+    }
+    for (let i = 0, at = from * 2; i < count; i++, at += 2) {
+      const gain = gains[i] ?? 0
+      part[at] = (part[at] ?? 0) * gain
+      part[at + 1] = (part[at + 1] ?? 0) * gain
+    }
+    const left = this.#leaving === "none" ? this.#gain.target * duckTo : 0
+    this.#lastLeft *= left
+    this.#lastRight *= left
   }
 
   /** Nothing has come: what was heard last dies away once, and then there is silence. */
-  #starve(into: Float32Array, from: number, duck: number): number {
+  #starve(part: Float32Array, from: number, duck: number): number {
     this.flags = Heard.Flag.Starving
     if (this.#leaving === "pause") this.paused = true
     if (this.#leaving === "remove") this.isOver = true
     this.#leaving = "none"
+    part.fill(0)
     if (this.isStarving) return 0
     this.isStarving = true
     const made = this.feed.conceal(unit)
@@ -189,15 +195,15 @@ export class Input {
       const level = this.#gain.target * duck
       for (let i = 0, at = from * 2; i < count; i++, at += 2) {
         const gain = level * (1 - i / count)
-        into[at] = (into[at] ?? 0) + (made[i * 2] ?? 0) * gain
-        into[at + 1] = (into[at + 1] ?? 0) + (made[i * 2 + 1] ?? 0) * gain
+        part[at] = (made[i * 2] ?? 0) * gain
+        part[at + 1] = (made[i * 2 + 1] ?? 0) * gain
       }
       return 0
     }
     for (let i = 0, at = from * 2; i < edge && i < count; i++, at += 2) {
       const gain = 1 - i / edge
-      into[at] = (into[at] ?? 0) + this.#lastLeft * gain
-      into[at + 1] = (into[at + 1] ?? 0) + this.#lastRight * gain
+      part[at] = this.#lastLeft * gain
+      part[at + 1] = this.#lastRight * gain
     }
     return 0
   }

@@ -18,6 +18,21 @@ const edge = 240
 interface Unit {
   readonly inputs: Array<number>
   readonly parts: Array<Float32Array>
+  /** What each part is to be multiplied by. */
+  readonly levels: Array<number>
+}
+
+const set = (into: Float32Array, part: Float32Array, level: number): void => {
+  for (let i = 0; i < size; i++) into[i] = (part[i] ?? 0) * level
+}
+
+const add = (into: Float32Array, part: Float32Array, level: number): void => {
+  for (let i = 0; i < size; i++) into[i] = (into[i] ?? 0) + (part[i] ?? 0) * level
+}
+
+/** Two at a time, because what has been added up so far is read and written once for both. */
+const addTwo = (into: Float32Array, a: Float32Array, levelA: number, b: Float32Array, levelB: number): void => {
+  for (let i = 0; i < size; i++) into[i] = (into[i] ?? 0) + (a[i] ?? 0) * levelA + (b[i] ?? 0) * levelB
 }
 
 const fadeOut = (part: Float32Array): void => {
@@ -51,26 +66,53 @@ export class Kept {
 
   /** Begins the unit behind the last one. */
   begin(): void {
-    this.#units.push({ inputs: [], parts: [] })
+    this.#units.push({ inputs: [], parts: [], levels: [] })
     if (this.#units.length <= this.#depth) return
     this.#first++
     this.#free.push(...this.#units.shift()?.parts ?? [])
   }
 
-  /** Silence, for what an input has in the unit that was begun last. An input 0 is never cut. */
+  /**
+   * Room for what an input has in the unit that was begun last. All of it has to be written: there is something of before in it.
+   * An input 0 is never cut.
+   */
   part(input: number): Float32Array {
     const unit = this.#units.at(-1)
-    const part = this.#free.pop()?.fill(0) ?? new Float32Array(size)
+    const part = this.#free.pop() ?? new Float32Array(size)
     unit?.inputs.push(input)
     unit?.parts.push(part)
+    unit?.levels.push(1)
     return part
+  }
+
+  /** Says what the part that was made last is to be multiplied by. */
+  level(level: number): void {
+    const levels = this.#units.at(-1)?.levels
+    if (levels !== undefined) levels[levels.length - 1] = level
+  }
+
+  /** What no input has said of the unit that was begun last, and silence behind it. */
+  put(samples: Float32Array): void {
+    const part = this.part(0)
+    part.set(samples)
+    part.fill(0, samples.length)
   }
 
   /** Puts a unit into `into`, with all that is in it; one that is not kept is silence. */
   sum(number: number, into: Float32Array): void {
-    into.fill(0)
-    for (const part of this.#units[number - this.#first]?.parts ?? []) {
-      for (let i = 0; i < size; i++) into[i] = (into[i] ?? 0) + (part[i] ?? 0)
+    const unit = this.#units[number - this.#first]
+    const [first] = unit?.parts ?? []
+    if (unit === undefined || first === undefined) {
+      into.fill(0)
+      return
+    }
+    const { levels, parts } = unit
+    set(into, first, levels[0] ?? 1)
+    for (let i = 1; i < parts.length; i += 2) {
+      const a = parts[i] ?? first
+      const b = parts[i + 1]
+      if (b === undefined) add(into, a, levels[i] ?? 1)
+      else addTwo(into, a, levels[i] ?? 1, b, levels[i + 1] ?? 1)
     }
     SoftClip.apply(into)
   }
@@ -88,6 +130,7 @@ export class Kept {
         if (part !== undefined && at === from - this.#first && before.includes(input)) fadeOut(part)
         else {
           unit.inputs.splice(place, 1)
+          unit.levels.splice(place, 1)
           this.#free.push(...unit.parts.splice(place, 1))
         }
       }

@@ -294,7 +294,7 @@ class Mixing implements Mix {
     for (let i = 0; i < historyUnits; i++) {
       this.#kept.begin()
       if (samples === 0) continue
-      this.#kept.part(0).set(before.subarray(i * unit * 2, (i + 1) * unit * 2))
+      this.#kept.put(before.subarray(i * unit * 2, (i + 1) * unit * 2))
       this.#kept.sum(i - historyUnits, this.#current)
       if (i > 0) this.#encode(i - 1 - historyUnits)
       this.#swap()
@@ -320,6 +320,7 @@ class Mixing implements Mix {
         return
       }
       const peak = input.render(this.#kept.part(input.id), from, duckFrom, duckTo)
+      this.#kept.level(input.level)
       if (input.duck !== undefined) this.#duck.hear(input.duck, input.flags, peak)
     }
     for (const input of this.#inputs.values()) if (input.duck !== undefined) render(input, 1, 1)
@@ -390,7 +391,7 @@ class Mixing implements Mix {
   /** The frame of the last unit, and no more. `next` is how goes on what follows. */
   #end(successor: number, next: Float32Array): void {
     this.#kept.begin()
-    this.#kept.part(0).set(next)
+    this.#kept.put(next)
     this.#kept.sum(this.#units, this.#current)
     if (this.#units > 0) this.#write(this.#encode(this.#units - 1))
     this.#isEnded = true

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import * as Schedules from "./e2eeSchedules.ts"
 
 const block = 50
-const blocks = 6
+const blocks = 2
 const seed = process.env["SEED"]
 const most = 10
 

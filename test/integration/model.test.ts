@@ -4,7 +4,7 @@ import * as FaultSchedule from "../../src/emulator/core/FaultSchedule.ts"
 import * as Model from "./model.ts"
 
 const block = 250
-const blocks = 6
+const blocks = 2
 const seed = process.env["SEED"]
 
 describe("whatever happens to a bot", () => {

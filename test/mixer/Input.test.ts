@@ -29,10 +29,12 @@ const make = (gain = 1, fadeInMs = 0, made?: Float32Array) => {
   })
   /** The left channel of a unit; the right one has half of it, upside down. */
   const render = (from = 0, duckFrom = 1, duckTo = 1) => {
-    const into = new Float32Array(unit * 2)
-    input.render(into, from, duckFrom, duckTo)
-    const left = into.filter((_, i) => i % 2 === 0)
-    left.forEach((sample, i) => assert.closeTo(into[i * 2 + 1] ?? NaN, -sample / 2, 1e-6))
+    // something of before, which must not be heard
+    const part = new Float32Array(unit * 2).fill(9)
+    input.render(part, from, duckFrom, duckTo)
+    const heard = part.map((sample) => sample * input.level)
+    const left = heard.filter((_, i) => i % 2 === 0)
+    left.forEach((sample, i) => assert.closeTo(heard[i * 2 + 1] ?? NaN, -sample / 2, 1e-6))
     return left
   }
   return { input, render, state }
