@@ -1,0 +1,81 @@
+/**
+ * UDP sockets of `node:dgram`, each connected to one remote address.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Dgram from "node:dgram"
+import * as Net from "node:net"
+import { networkInterfaces } from "node:os"
+import type { DatagramLayerOptions, DatagramTransport } from "../Transport.ts"
+import { ConnectedUdp } from "./ConnectedUdp.ts"
+import { DatagramError } from "./TransportError.ts"
+
+const defaultReceiveBufferBytes = 4 * 1024 * 1024
+
+/** Some systems refuse what they cannot grant in full. */
+const growReceiveBuffer = (socket: Dgram.Socket, bytes: number) => {
+  for (let size = bytes; size >= 64 * 1024; size >>>= 1) {
+    try {
+      return socket.setRecvBufferSize(size)
+    } catch {
+      continue
+    }
+  }
+}
+
+/** The machine's addresses, which all sockets ask for: reading them anew for each would cost more than all keepalives. */
+let addresses: ReadonlySet<string> = new Set()
+let addressesReadMs = -Infinity
+const addressesStaleMs = 1_000
+
+const hasAddress = (address: string): boolean => {
+  const nowMs = performance.now()
+  if (nowMs - addressesReadMs > addressesStaleMs) {
+    addressesReadMs = nowMs
+    addresses = new Set(Object.values(networkInterfaces()).flatMap((list) => list?.map((entry) => entry.address) ?? []))
+  }
+  return addresses.has(address)
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (layerOptions: DatagramLayerOptions): DatagramTransport["Service"] => {
+  const receiveBufferBytes = layerOptions.receiveBufferBytes ?? defaultReceiveBufferBytes
+
+  const connect = Effect.fnUntraced(function*(remote: { readonly address: string; readonly port: number }) {
+    const fail = (error: unknown) =>
+      new DatagramError({ ...remote, detail: error instanceof Error ? error.message : String(error) })
+
+    const socket = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const socket = Dgram.createSocket(Net.isIPv6(remote.address) ? "udp6" : "udp4")
+        // an error that nobody listens for ends the process, and for a moment nobody counts them
+        return socket.on("error", () => {})
+      }),
+      (socket) => Effect.callback<void>((resume) => void socket.close(() => resume(Effect.void)))
+    )
+    yield* Effect.callback<void, DatagramError>((resume) => {
+      const onError = (error: Error) => resume(Effect.fail(fail(error)))
+      socket.once("error", onError)
+      socket.once("connect", () => {
+        socket.off("error", onError)
+        resume(Effect.void)
+      })
+      try {
+        socket.connect(remote.port, remote.address)
+      } catch (error) {
+        resume(Effect.fail(fail(error)))
+      }
+    })
+    growReceiveBuffer(socket, receiveBufferBytes)
+    return yield* Effect.acquireRelease(
+      Effect.sync(() => new ConnectedUdp(socket, hasAddress)),
+      (connected) => Effect.sync(() => connected.close())
+    )
+  })
+
+  return { connect }
+}
