@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { EncryptionModeSpec } from "../protocol/EncryptionMode.ts"
-import type { PacketCipher } from "../VoiceCrypto.ts"
+import type { PacketCipher } from "./PacketCipher.ts"
 
 /**
  * A cipher and its end. Using it after `close` gives -1.

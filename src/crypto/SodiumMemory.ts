@@ -9,7 +9,7 @@
  */
 import load, { type SodiumModule } from "libsodium"
 import { randomBytes } from "node:crypto"
-import type { Workspace } from "../VoiceCrypto.ts"
+import type { Workspace } from "./PacketCipher.ts"
 import * as Workspaces from "./Workspaces.ts"
 
 /** Grown to at once. Pages that are never touched cost no memory. */

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { Workspace } from "../VoiceCrypto.ts"
+import type { Workspace } from "./PacketCipher.ts"
 
 /**
  * Size of one buffer: a packet of 20 ms has some hundred bytes, and 1,500 at most.

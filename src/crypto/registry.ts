@@ -6,10 +6,10 @@
  */
 import { randomInt } from "node:crypto"
 import { type EncryptionMode, isEncryptionMode, spec } from "../protocol/EncryptionMode.ts"
-import type { Mode } from "../VoiceCrypto.ts"
 import * as AesGcm from "./AesGcm.ts"
 import type { Cipher, CipherOptions } from "./Cipher.ts"
 import { counterLimit, sealLimit } from "./Cipher.ts"
+import type { Mode } from "./PacketCipher.ts"
 import * as Plain from "./Plain.ts"
 import * as SecretBox from "./SecretBox.ts"
 import type { SodiumMemory } from "./SodiumMemory.ts"

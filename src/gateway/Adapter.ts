@@ -9,20 +9,14 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type {
-  AdapterCreator,
-  AdapterHost,
-  AdapterMethods,
-  AdapterOptions,
-  Gateway,
-  VoiceStateRequest
-} from "../Gateway.ts"
 import * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Callback from "./Callback.ts"
 import * as Hub from "./Hub.ts"
+import type { AdapterCreator, AdapterHost, AdapterMethods, AdapterOptions } from "./Options.ts"
 import * as Sending from "./Sending.ts"
+import type { Gateway, VoiceStateRequest } from "./Service.ts"
 
 /** Discord says nothing when somebody leaves who was in no channel. */
 const farewell = Duration.seconds(5)

@@ -8,8 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import type { Gateway, ObstacleOptions } from "../Gateway.ts"
 import { Obstacle } from "../VoiceError.ts"
+import type { ObstacleOptions } from "./Options.ts"
+import type { Gateway } from "./Service.ts"
 
 const isObstacle = Schema.is(Obstacle)
 

@@ -13,11 +13,11 @@ import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Take from "effect/Take"
-import type { GatewayEvent, Lifecycle, ShardLifecycle } from "../Gateway.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Occupant from "./Occupant.ts"
+import type { GatewayEvent, Lifecycle, ShardLifecycle } from "./Service.ts"
 
 const waitingEvents = 4096
 const waitingLifecycles = 64

@@ -8,11 +8,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Semaphore from "effect/Semaphore"
-import type { VoiceStateRequest } from "../Gateway.ts"
 import type { GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 import { shardOf } from "./Hub.ts"
 import * as SendLimit from "./SendLimit.ts"
+import type { VoiceStateRequest } from "./Service.ts"
 
 /**
  * Op 4 as it crosses the gateway. A plain object: libraries write it as JSON.

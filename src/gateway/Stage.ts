@@ -6,9 +6,9 @@
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
-import type { StageRequest } from "../Gateway.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type * as Rest from "./Rest.ts"
+import type { StageRequest } from "./Service.ts"
 
 const failed = (detail: string) => VoiceError.make(new VoiceError.GatewayFailed({ detail }))
 

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import type * as Gateway from "../Gateway.ts"
 import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
-import type { Flags, Now, Place, Whereabouts } from "./Whereabouts.ts"
+import type { Flags, Known, Now, Place } from "./Known.ts"
 
 /**
  * @category models
@@ -21,13 +21,13 @@ export interface Options {
   readonly gateway: Gateway.Gateway["Service"]
   readonly guildId: GuildId
   readonly clock: Clock.Clock
-  readonly now: Whereabouts["now"]
-  readonly until: Whereabouts["until"]
-  readonly place: Whereabouts["place"]
+  readonly now: Known["now"]
+  readonly until: Known["until"]
+  readonly place: Known["place"]
   /** Whether somebody is in voice who may be us: the gateway does not know which user we are. */
   readonly isUnrecognized: () => boolean
   /** Says which channel we want and how we are shown there. */
-  readonly say: Whereabouts["tell"]
+  readonly say: Known["tell"]
   /** Leaves, to come again. Never fails. */
   readonly goAway: Effect.Effect<void>
   /** To be run before asking: waits until no word of our leaving waits to be sent. Never fails. */

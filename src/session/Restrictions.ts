@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
-import type * as Whereabouts from "./Whereabouts.ts"
+import type { GuildId } from "../protocol/Identifier.ts"
 
 /**
  * The flags of our voice state that are not ours (Discord docs, Voice Resource, Voice State Object).
@@ -50,6 +50,18 @@ const describe = ({ serverDeaf, serverMute, suppress }: Restrictions): string =>
   ].join("; ")
 
 /**
+ * Where restrictions are known.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Watched {
+  readonly guildId: GuildId
+  readonly now: () => { readonly restrictions: Restrictions }
+  readonly watch: (look: () => void) => () => void
+}
+
+/**
  * Calls `onChange` with each other restrictions than before, at first than none, and warns of those there are, until the
  * scope closes.
  *
@@ -57,19 +69,19 @@ const describe = ({ serverDeaf, serverMute, suppress }: Restrictions): string =>
  * @since 0.1.0
  */
 export const follow = Effect.fnUntraced(function*(
-  whereabouts: Whereabouts.Whereabouts,
+  known: Watched,
   onChange: (restrictions: Restrictions) => void
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   let last = none
   const look = (): void => {
-    const { restrictions } = whereabouts.now()
+    const { restrictions } = known.now()
     if (isSame(restrictions, last)) return
     last = restrictions
     onChange(restrictions)
     if (isSame(restrictions, none)) return
-    fork(Effect.logWarning(`In the voice channel of guild ${whereabouts.guildId} ${describe(restrictions)}.`))
+    fork(Effect.logWarning(`In the voice channel of guild ${known.guildId} ${describe(restrictions)}.`))
   }
-  yield* Effect.acquireRelease(Effect.sync(() => whereabouts.watch(look)), (stop) => Effect.sync(stop))
+  yield* Effect.acquireRelease(Effect.sync(() => known.watch(look)), (stop) => Effect.sync(stop))
   look()
 })

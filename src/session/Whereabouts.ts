@@ -18,73 +18,17 @@ import type * as VoiceError from "../VoiceError.ts"
 import * as Arrival from "./Arrival.ts"
 import * as Farewell from "./Farewell.ts"
 import * as GuildEvents from "./GuildEvents.ts"
+import type { Flags, Known, Now, Place } from "./Known.ts"
 import * as Leaves from "./Leaves.ts"
 import * as Restrictions from "./Restrictions.ts"
 
-/**
- * What is known at the moment. Counters only grow: what is newer than a place is what counts more than the place does.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Now {
-  /** `null` when we are in no channel; `undefined` before Discord has said anything. */
-  readonly channelId: ChannelId | null | undefined
-  readonly sessionId: string | undefined
-  /** Those of the last channel that we were in. */
-  readonly restrictions: Restrictions.Restrictions
-  /** Voice states of ours that have come. */
-  readonly states: number
-  /** What the last VOICE_SERVER_UPDATE said. */
-  readonly server: { readonly endpoint: string | null; readonly token: string } | undefined
-  readonly servers: number
-  /** Main gateway sessions that have begun after the first. */
-  readonly newSessions: number
-  /** Whether the main gateway is away at the moment. */
-  readonly isAway: boolean
-  /** Why the main gateway will say nothing any more. */
-  readonly failure: VoiceError.VoiceError | undefined
-  /** Times the gateway has given this guild up. */
-  readonly detached: { readonly times: number; readonly error: VoiceError.VoiceError } | undefined
-}
-
-/**
- * A voice server's place for us, and how much was known when it was given.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Place {
-  readonly info: VoiceDriver.ConnectionInfo
-  readonly since: Now
-}
-
-/**
- * How we are shown in the channel.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Flags {
-  readonly mute: boolean
-  readonly deaf: boolean
-}
+export type { Flags, Now, Place } from "./Known.ts"
 
 /**
  * @category models
  * @since 0.1.0
  */
-export interface Whereabouts extends Arrival.Arrival {
-  readonly guildId: GuildId
-  readonly now: () => Now
-  /** Calls `look` whenever something new is known, until the function that it returns is called. Plain code. */
-  readonly watch: (look: () => void) => () => void
-  /** Waits until `look` finds something in what is known. */
-  readonly until: <A>(look: (now: Now) => A | undefined) => Effect.Effect<A>
-  /** The place that what is known now amounts to, if we are in a channel and have a voice server. */
-  readonly place: () => Place | undefined
-  /** Says which channel we want and how we are shown there, and waits for nothing. */
-  readonly tell: (channelId: ChannelId | null, flags: Flags) => Effect.Effect<void, VoiceError.VoiceError>
+export interface Whereabouts extends Known, Arrival.Arrival {
   /** Says how we are shown where we are, unless that was the last thing said. */
   readonly show: (channelId: () => ChannelId, flags: () => Flags) => Effect.Effect<void, VoiceError.VoiceError>
   /**

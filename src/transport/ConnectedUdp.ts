@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type * as Dgram from "node:dgram"
-import type { DatagramSocket, DatagramStatistics } from "../Transport.ts"
+import type { DatagramSocket, DatagramStatistics } from "./Socket.ts"
 
 /** A second of 20 ms frames. */
 const askEvery = 50

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Dgram from "node:dgram"
 import * as Net from "node:net"
 import { networkInterfaces } from "node:os"
-import type { DatagramLayerOptions, DatagramTransport } from "../Transport.ts"
 import { ConnectedUdp } from "./ConnectedUdp.ts"
+import type { DatagramLayerOptions } from "./Socket.ts"
 import { DatagramError } from "./TransportError.ts"
 
 const defaultReceiveBufferBytes = 4 * 1024 * 1024
@@ -42,7 +42,7 @@ const hasAddress = (address: string): boolean => {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (layerOptions: DatagramLayerOptions): DatagramTransport["Service"] => {
+export const make = (layerOptions: DatagramLayerOptions) => {
   const receiveBufferBytes = layerOptions.receiveBufferBytes ?? defaultReceiveBufferBytes
 
   const connect = Effect.fnUntraced(function*(remote: { readonly address: string; readonly port: number }) {

@@ -10,13 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { WebSocket } from "ws"
-import type {
-  Frame,
-  WebSocketConnection,
-  WebSocketLayerOptions,
-  WebSocketOptions,
-  WebSocketTransport
-} from "../Transport.ts"
+import type { Frame, WebSocketConnection, WebSocketLayerOptions, WebSocketOptions } from "./Socket.ts"
 import { WebSocketClosed, WebSocketOpenError } from "./TransportError.ts"
 
 const defaultMaxPayloadBytes = 1024 * 1024
@@ -64,7 +58,7 @@ const isSendableCode = (code: number): boolean =>
  * @category constructors
  * @since 0.1.0
  */
-export const make = (layerOptions: WebSocketLayerOptions): WebSocketTransport["Service"] => {
+export const make = (layerOptions: WebSocketLayerOptions) => {
   const ca = layerOptions.ca
 
   const connect = Effect.fnUntraced(function*(url: string, options: WebSocketOptions = {}) {
