@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function*(
   const waiting = () => Array.from(entries).filter(({ place }) => place === "waiting")
 
   const heardMs = (entry: Seat.Entry): number => {
-    if (entry.place === "mix" && lane._tag === "mix" && lane.from !== entry) {
+    if (entry.place === "mix" && lane._tag === "mix" && lane.from?.entry !== entry) {
       entry.heardMs = lane.desk.heardMs(entry) ?? entry.heardMs
     } else if (entry.place !== "out" && entry.place !== "mix") {
       entry.heardMs = entry.media.ring.positionMs()
@@ -88,7 +88,7 @@ export const make = Effect.fnUntraced(function*(
 
   const leaveOut = (entry: Seat.Entry): void => {
     heardMs(entry)
-    if (entry.place === "direct" || (lane._tag === "mix" && lane.from === entry)) Seat.count(entry)
+    if (entry.place === "direct" || (lane._tag === "mix" && lane.from?.entry === entry)) Seat.count(entry)
     entry.place = "out"
     entries.delete(entry)
   }
@@ -127,7 +127,7 @@ export const make = Effect.fnUntraced(function*(
       if (lane._tag !== "mix" || lane.desk !== broken) return
       const former = lane
       lane = { _tag: "nothing" }
-      yield* outlet.detach(former.number)
+      yield* Lane.detach(outlet, former)
       yield* closeMix(former)
       for (const entry of live()) {
         leaveOut(entry)
@@ -161,7 +161,7 @@ export const make = Effect.fnUntraced(function*(
       if (direct !== undefined) add(desk, direct.entry, after)
       for (const entry of all) if (entry !== direct?.entry) add(desk, entry, undefined)
       const number = yield* outlet.attach(desk.ring, { after })
-      lane = { _tag: "mix", desk, scope: ofMix, number, from: direct?.entry, after, successor: undefined }
+      lane = { _tag: "mix", desk, scope: ofMix, number, from: direct, after, successor: undefined }
       look()
     })
 
@@ -279,8 +279,8 @@ export const make = Effect.fnUntraced(function*(
 
   const onMix = (_tag: string, mix: Lane.Mix): void => {
     if (mix.from !== undefined) {
-      Seat.count(mix.from)
-      mix.desk.own(mix.from)
+      Seat.count(mix.from.entry)
+      mix.desk.own(mix.from.entry)
       mix.from = undefined
     }
     mix.desk.look(nowMs(), drained)
@@ -337,8 +337,7 @@ export const make = Effect.fnUntraced(function*(
       if (former._tag !== "mix" || before !== "mix") return
       if (former.successor?.entry === entry || others.length === 0) {
         lane = { _tag: "nothing" }
-        if (former.successor !== undefined) yield* outlet.detach(former.successor.number)
-        yield* outlet.detach(former.number)
+        yield* Lane.detach(outlet, former)
         return yield* closeMix(former)
       }
       former.desk.remove(entry)

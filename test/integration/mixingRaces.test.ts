@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, type Scope } from "effect"
 import { vi } from "vitest"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import type * as Track from "../../src/audio/Track.ts"
 import { codec } from "../../src/codec/FloatCodec.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import type * as VoiceError from "../../src/VoiceError.ts"
@@ -167,4 +168,29 @@ describe("while a mix is being opened", () => {
       }
       assert.isAbove(heard.filter(isVoiced).length, 25 + 20)
     }))
+})
+
+describe("while a mix waits for its turn", () => {
+  const ends: Record<string, (session: Session, track: Track.Track, other: Track.Track) => Effect.Effect<unknown>> = {
+    "tracks that are stopped": (_, track, other) => Effect.andThen(track.stop, other.stop),
+    "tracks that are stopped, the last one first": (_, track, other) => Effect.andThen(other.stop, track.stop),
+    "tracks that are interrupted": (session) => session.interrupt,
+    "tracks that are cut": (session, track, other) => session.cut([track, other])
+  }
+  for (const [what, end] of Object.entries(ends)) {
+    it.effect(`${what} end nevertheless, also the one that is passed through`, () =>
+      Rig.run(Effect.gen(function*() {
+        const guest = yield* Rig.guest()
+        const session = yield* Rig.join("lobby")
+        const track = yield* session.play(Rig.source(400))
+        yield* Effect.sleep("1 second")
+        const other = yield* session.play(tone(440))
+        yield* Effect.sleep("40 millis")
+        const { packetsSent } = yield* session.statistics
+        yield* end(session, track, other)
+        yield* Effect.sleep("2 seconds")
+        assert.lengthOf((yield* guest.heard).filter(isVoiced), packetsSent)
+        assert.deepStrictEqual(yield* session.tracks, [])
+      })).pipe(Effect.provide(Rig.memory())))
+  }
 })
