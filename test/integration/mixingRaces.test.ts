@@ -113,6 +113,23 @@ describe("while a mix is being opened", () => {
       assert.lengthOf(heard.filter(isVoiced), 0)
     }))
 
+  it.effect("a track that is read to its end already is looped when it is told so", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const track = yield* session.play(tone(440, 100))
+          yield* track.loop(2)
+          assert.strictEqual(yield* track.loopsLeft, 2)
+          yield* release
+          assert.strictEqual((yield* track.awaitEnd)._tag, "Finished")
+          assert.strictEqual(yield* track.loopsLeft, 0)
+        })
+      )
+      const voiced = sound.left.filter((value) => Math.abs(value) > 0.01).length / 48
+      assert.isAbove(voiced, 250)
+      assert.isBelow(voiced, 320)
+    }))
+
   it.effect("seeks one upon the other leave one place, the last", () =>
     Effect.gen(function*() {
       const { open, sound } = yield* opening((session, release) =>
