@@ -146,10 +146,18 @@ export const make = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const before = silences
       const ofMix = yield* Scope.fork(scope)
-      const desk: Desk.Desk = yield* Desk.open(mixer, encoder(), (error) => void fork(onBroken(desk, error))).pipe(
+      let opened: Desk.Desk | undefined
+      let broken: VoiceError.VoiceError | undefined
+      const desk = yield* Desk.open(mixer, encoder(), (error) => {
+        broken = error
+        if (opened !== undefined) fork(onBroken(opened, error))
+      }).pipe(
+        // its thread may have ended meanwhile
+        Effect.flatMap((made) => broken === undefined ? Effect.succeed(made) : Effect.fail(broken)),
         Scope.provide(ofMix),
         Effect.onError((cause) => Scope.close(ofMix, Exit.failCause(cause)))
       )
+      opened = desk
       // some time has passed
       const all = live()
       const direct = lane._tag === "direct" && entries.has(lane.entry) ? lane : undefined

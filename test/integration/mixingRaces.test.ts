@@ -4,8 +4,9 @@ import { vi } from "vitest"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Track from "../../src/audio/Track.ts"
 import { codec } from "../../src/codec/FloatCodec.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
-import type * as VoiceError from "../../src/VoiceError.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
 
@@ -36,6 +37,8 @@ const slowEncoders: Effect.Effect<
   yield* Effect.addFinalizer(() => Effect.sync(() => spy.mockRestore()))
   return { release: Effect.sync(() => release()), open: () => open }
 })
+
+const broken = VoiceError.make(new VoiceError.EncodeFailed({ codec: "libopus", detail: "its thread has ended" }))
 
 const isVoiced = ({ payload }: { readonly payload: Uint8Array }) => !OpusPacket.isSilence(payload)
 
@@ -154,6 +157,31 @@ describe("while a mix is being opened", () => {
       assert.isBelow(sound.left.length / 48, 3_500)
     }))
 
+  it.effect("its breaking is the failure of its track, and the next one is mixed", () =>
+    Rig.run(Effect.gen(function*() {
+      yield* Rig.guest()
+      for (const opens of [Effect.fail(broken), undefined]) {
+        let breaks = true
+        const breaking = Effect.updateService(Mixer.Mixer, (mixer) => ({
+          ...mixer,
+          open: (options) =>
+            Effect.suspend(() => {
+              if (!breaks) return mixer.open(options)
+              breaks = false
+              options.onBroken(broken)
+              return opens ?? mixer.open(options)
+            })
+        }))
+        yield* Effect.scoped(Effect.gen(function*() {
+          const session = yield* breaking(Rig.join("lobby"))
+          const track = yield* session.play(tone(440, 500))
+          assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Failed", error: broken })
+          const next = yield* session.play(tone(440, 500))
+          assert.deepStrictEqual(yield* next.awaitEnd, { _tag: "Finished" })
+        }))
+      }
+    })).pipe(Effect.provide(Rig.memory())))
+
   it.effect("an interruption leaves nothing of what was played before it", () =>
     Effect.gen(function*() {
       const { heard, sound, tracks } = yield* opening((session, release) =>
@@ -210,4 +238,28 @@ describe("while a mix waits for its turn", () => {
         assert.deepStrictEqual(yield* session.tracks, [])
       })).pipe(Effect.provide(Rig.memory())))
   }
+
+  it.effect("nothing of what it was to play is heard any more when it breaks", () =>
+    Rig.run(Effect.gen(function*() {
+      const guest = yield* Rig.guest()
+      let breakMix: () => void = assert.fail
+      const breakable = Effect.updateService(Mixer.Mixer, (mixer) => ({
+        ...mixer,
+        open: (options) => {
+          breakMix = () => options.onBroken(broken)
+          return mixer.open(options)
+        }
+      }))
+      const session = yield* breakable(Rig.join("lobby"))
+      const track = yield* session.play(Rig.source(400))
+      yield* Effect.sleep("1 second")
+      const other = yield* session.play(tone(440))
+      yield* Effect.sleep("40 millis")
+      const { packetsSent } = yield* session.statistics
+      breakMix()
+      const failed = { _tag: "Failed", error: broken } as const
+      assert.deepStrictEqual(yield* Effect.all([track.awaitEnd, other.awaitEnd]), [failed, failed])
+      yield* Effect.sleep("2 seconds")
+      assert.lengthOf((yield* guest.heard).filter(isVoiced), packetsSent)
+    })).pipe(Effect.provide(Rig.memory())))
 })
