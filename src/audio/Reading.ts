@@ -141,7 +141,7 @@ interface Batch {
 
 const fits = (frame: OpusFrame): boolean =>
   frame.data.length <= FrameRing.maxFrameBytes && frame.samples % FrameRing.unitSamples === 0 &&
-  frame.samples <= longestSamples
+  frame.samples > 0 && frame.samples <= longestSamples
 
 /** 120 ms. */
 const longestSamples = 5_760

@@ -284,6 +284,10 @@ export const make = Effect.fnUntraced(function*<R>(
     limitMs: starveMs,
     isExcused: () => paused || ending,
     hasFrames: () => current !== undefined && current.number !== -1 && Seat.isFed(current.reading.media),
+    givenMs: () => {
+      const ring = current?.reading.media.ring
+      return ring === undefined ? 0 : ring.positionMs() + ring.bufferedMs()
+    },
     onStarved: (silentMs) => end({ _tag: "Starved", silentMs })
   })
 
