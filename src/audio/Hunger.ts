@@ -21,6 +21,8 @@ export interface Options {
   readonly isExcused: () => boolean
   /** It has given something that nobody takes. */
   readonly hasFrames: () => boolean
+  /** What it has given so far, in milliseconds. While that grows, it is not silent, though nothing may have begun yet. */
+  readonly givenMs: () => number
   readonly onStarved: (silentMs: number) => Effect.Effect<void>
 }
 
@@ -43,10 +45,11 @@ const leastLookMs = 20
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ clock, hasFrames, isExcused, limitMs, onStarved, scope }: Options): Hunger => {
+export const make = ({ clock, givenMs, hasFrames, isExcused, limitMs, onStarved, scope }: Options): Hunger => {
   /** Of the monotonic clock, while it waits. */
   let sinceMs: number | undefined
   let isWatched = false
+  let lastMs = 0
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
   const isStarving = () => sinceMs !== undefined && !isExcused()
 
@@ -55,8 +58,10 @@ export const make = ({ clock, hasFrames, isExcused, limitMs, onStarved, scope }:
     while (isStarving()) {
       yield* Effect.sleep(Duration.millis(Math.max(leastLookMs, limitMs / looks)))
       if (sinceMs === undefined || !isStarving()) continue
+      const given = givenMs()
       // frames that nobody takes, because there is no connection, are no fault of the source
-      if (hasFrames()) sinceMs = nowMs()
+      if (hasFrames() || given !== lastMs) sinceMs = nowMs()
+      lastMs = given
       const silentMs = nowMs() - sinceMs
       if (silentMs >= limitMs) yield* onStarved(silentMs)
     }
@@ -67,6 +72,7 @@ export const make = ({ clock, hasFrames, isExcused, limitMs, onStarved, scope }:
   return {
     begin: Effect.suspend(() => {
       sinceMs = nowMs()
+      lastMs = givenMs()
       if (isWatched || isExcused()) return Effect.void
       isWatched = true
       return Effect.asVoid(Effect.forkIn(watch, scope, { startImmediately: true }))

@@ -11,7 +11,11 @@ import type * as VoiceError from "../VoiceError.ts"
 import type * as Desk from "./Desk.ts"
 import type * as Seat from "./Seat.ts"
 
-/** @internal */
+/**
+ * An entry whose ring is passed through before or behind something else.
+ *
+ * @internal
+ */
 export interface Follower {
   readonly entry: Seat.Entry
   readonly number: TrackNumber
@@ -31,8 +35,8 @@ export interface Mix {
   readonly desk: Desk.Desk
   readonly scope: Scope.Closeable
   number: TrackNumber
-  /** The entry that was passed through before, until it is the mix's turn. */
-  from: Seat.Entry | undefined
+  /** What is passed through before, until it is the mix's turn. */
+  from: Follower | undefined
   /** The frame of it with which the mix takes over. */
   readonly after: number | undefined
   /** The entry that is passed through afterwards. */
@@ -51,10 +55,12 @@ type Outlet = Pick<VoiceConnection, "attach" | "detach">
  */
 export const detach = (outlet: Outlet, lane: Lane): Effect.Effect<void> => {
   if (lane._tag === "nothing") return Effect.void
-  const follower = lane._tag === "direct" ? lane.next : lane.successor
-  return Effect.andThen(
-    follower === undefined ? Effect.void : outlet.detach(follower.number),
-    outlet.detach(lane.number)
+  // what waits goes first, so that nothing begins instead of what is taken away
+  const parts = lane._tag === "direct" ? [lane.next, lane] : [lane.successor, lane, lane.from]
+  return Effect.forEach(
+    parts.filter((part) => part !== undefined),
+    ({ number }) => outlet.detach(number),
+    { discard: true }
   )
 }
 
@@ -71,7 +77,7 @@ export const cut = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, VoiceError.VoiceError> {
   const { desk, from } = mix
   const isWaiting = from !== undefined && !desk.isBegun()
-  const isPassing = from !== undefined && entries.includes(from)
+  const isPassing = from !== undefined && entries.includes(from.entry)
   const following = desk.cut(entries, nowMs)
   if (isPassing) mix.from = undefined
   // what waited is replaced, and will be handed over anew

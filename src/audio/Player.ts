@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function*(
   const waiting = () => Array.from(entries).filter(({ place }) => place === "waiting")
 
   const heardMs = (entry: Seat.Entry): number => {
-    if (entry.place === "mix" && lane._tag === "mix" && lane.from !== entry) {
+    if (entry.place === "mix" && lane._tag === "mix" && lane.from?.entry !== entry) {
       entry.heardMs = lane.desk.heardMs(entry) ?? entry.heardMs
     } else if (entry.place !== "out" && entry.place !== "mix") {
       entry.heardMs = entry.media.ring.positionMs()
@@ -88,7 +88,7 @@ export const make = Effect.fnUntraced(function*(
 
   const leaveOut = (entry: Seat.Entry): void => {
     heardMs(entry)
-    if (entry.place === "direct" || (lane._tag === "mix" && lane.from === entry)) Seat.count(entry)
+    if (entry.place === "direct" || (lane._tag === "mix" && lane.from?.entry === entry)) Seat.count(entry)
     entry.place = "out"
     entries.delete(entry)
   }
@@ -127,7 +127,7 @@ export const make = Effect.fnUntraced(function*(
       if (lane._tag !== "mix" || lane.desk !== broken) return
       const former = lane
       lane = { _tag: "nothing" }
-      yield* outlet.detach(former.number)
+      yield* Lane.detach(outlet, former)
       yield* closeMix(former)
       for (const entry of live()) {
         leaveOut(entry)
@@ -146,10 +146,18 @@ export const make = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const before = silences
       const ofMix = yield* Scope.fork(scope)
-      const desk: Desk.Desk = yield* Desk.open(mixer, encoder(), (error) => void fork(onBroken(desk, error))).pipe(
+      let opened: Desk.Desk | undefined
+      let broken: VoiceError.VoiceError | undefined
+      const desk = yield* Desk.open(mixer, encoder(), (error) => {
+        broken = error
+        if (opened !== undefined) fork(onBroken(opened, error))
+      }).pipe(
+        // its thread may have ended meanwhile
+        Effect.flatMap((made) => broken === undefined ? Effect.succeed(made) : Effect.fail(broken)),
         Scope.provide(ofMix),
         Effect.onError((cause) => Scope.close(ofMix, Exit.failCause(cause)))
       )
+      opened = desk
       // some time has passed
       const all = live()
       const direct = lane._tag === "direct" && entries.has(lane.entry) ? lane : undefined
@@ -161,7 +169,7 @@ export const make = Effect.fnUntraced(function*(
       if (direct !== undefined) add(desk, direct.entry, after)
       for (const entry of all) if (entry !== direct?.entry) add(desk, entry, undefined)
       const number = yield* outlet.attach(desk.ring, { after })
-      lane = { _tag: "mix", desk, scope: ofMix, number, from: direct?.entry, after, successor: undefined }
+      lane = { _tag: "mix", desk, scope: ofMix, number, from: direct, after, successor: undefined }
       look()
     })
 
@@ -279,8 +287,8 @@ export const make = Effect.fnUntraced(function*(
 
   const onMix = (_tag: string, mix: Lane.Mix): void => {
     if (mix.from !== undefined) {
-      Seat.count(mix.from)
-      mix.desk.own(mix.from)
+      Seat.count(mix.from.entry)
+      mix.desk.own(mix.from.entry)
       mix.from = undefined
     }
     mix.desk.look(nowMs(), drained)
@@ -337,8 +345,7 @@ export const make = Effect.fnUntraced(function*(
       if (former._tag !== "mix" || before !== "mix") return
       if (former.successor?.entry === entry || others.length === 0) {
         lane = { _tag: "nothing" }
-        if (former.successor !== undefined) yield* outlet.detach(former.successor.number)
-        yield* outlet.detach(former.number)
+        yield* Lane.detach(outlet, former)
         return yield* closeMix(former)
       }
       former.desk.remove(entry)

@@ -8,7 +8,8 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
@@ -141,9 +142,17 @@ export const make = Effect.fnUntraced(function*<R, A>(
     return Deferred.succeed(idle, undefined)
   })
 
+  /** What was begun goes on where whoever asked for it waits no longer: nobody else would see to what follows. */
+  const toItsEnd = (effect: Effect.Effect<void>): Effect.Effect<void> =>
+    Effect.gen(function*() {
+      const exit = yield* Fiber.await(yield* Effect.forkIn(effect, scope, { startImmediately: true }))
+      // the end of the queue is none of theirs
+      if (Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)) yield* exit
+    })
+
   /** Does something without waiting for what is being opened. */
-  const urgently = <A, E>(effect: Effect.Effect<A, E>) =>
-    Effect.suspend(() => {
+  const urgently = (effect: Effect.Effect<void>) =>
+    toItsEnd(Effect.suspend(() => {
       let isWaiting = true
       urgent++
       opening.leave()
@@ -152,7 +161,7 @@ export const make = Effect.fnUntraced(function*<R, A>(
         isWaiting = false
       })
       return lock.withPermit(Effect.andThen(over, effect)).pipe(Effect.ensuring(over))
-    })
+    }))
 
   const isFree = () => current === undefined && halted === undefined
   /** It is heard already, in a crossfade. */

@@ -44,7 +44,7 @@ export interface Options {
   readonly heardMs: () => number | undefined
   /** Called when the ring holds enough to begin, or all there is; and again later, which must be harmless. */
   readonly onReady: Effect.Effect<void, VoiceError.VoiceError>
-  /** Asked at the end of a pass: whether another one follows. */
+  /** Asked at the end of a pass, once more where it does not: whether another one follows. */
   readonly again: Effect.Effect<boolean>
   /** Called when {@link Pass.next} is there. */
   readonly onPass?: (() => void) | undefined
@@ -141,7 +141,7 @@ interface Batch {
 
 const fits = (frame: OpusFrame): boolean =>
   frame.data.length <= FrameRing.maxFrameBytes && frame.samples % FrameRing.unitSamples === 0 &&
-  frame.samples <= longestSamples
+  frame.samples > 0 && frame.samples <= longestSamples
 
 /** 120 ms. */
 const longestSamples = 5_760
@@ -329,16 +329,22 @@ export const make = (options: Options): Reading => {
       return written / 48
     })
 
+  /** Hands over what there is, if it has to, and asks once more: that can take a while, in which somebody may want another pass. */
+  const another = Effect.flatMap(
+    again,
+    (follows) => follows ? Effect.succeed(true) : Effect.andThen(Effect.ignore(onReady), again)
+  )
+
   const readAll = Effect.gen(function*() {
     let atMs = yield* readPass({ opened, landedMs: options.landedMs }, last)
-    while (yield* again) {
+    while (yield* another) {
       pass()
       const next: OwnPass = { atMs, positionMs: againMs, speed, next: undefined }
       last.next = next
       last = next
       onPass?.()
       const writtenMs = yield* Effect.scoped(Effect.flatMap(openAgain, (landed) => readPass(landed, next)))
-      if (writtenMs === 0) return
+      if (writtenMs === 0) return yield* Effect.ignore(onReady)
       atMs += writtenMs
     }
   })
@@ -359,11 +365,11 @@ export const make = (options: Options): Reading => {
 
   const run = readAll.pipe(
     Effect.catchCause((cause) =>
-      Effect.sync(() => {
+      Effect.suspend(() => {
         failure = failureOf(cause)
+        return Effect.ignore(onReady)
       })
     ),
-    Effect.andThen(Effect.ignore(onReady)),
     Effect.andThen(Effect.sync(() => ring.end()))
   )
 

@@ -17,14 +17,14 @@ import type { Landed } from "./Reading.ts"
 export interface Options {
   /** For messages. */
   readonly name: string
-  /** How long a source may take to open, in milliseconds. */
+  /** How long a source may take to open, and to go to a place, in milliseconds. */
   readonly limitMs: number
   /** Nobody wants it any more, and why. */
   readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
 }
 
 /**
- * Opens it and goes to a place, as far as the source can by itself. Fails with `SourceFailed` where opening takes too long.
+ * Opens it and goes to a place, as far as the source can by itself. Fails with `SourceFailed` where either takes too long.
  *
  * @category constructors
  * @since 0.1.0
@@ -33,24 +33,29 @@ export const make = (
   source: Effect.Effect<OpenSource, VoiceError.VoiceError, Scope.Scope>,
   { awaitEnd, limitMs, name }: Options
 ): (fromMs: number) => Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope> => {
-  const open = Effect.raceFirst(
-    Effect.timeoutOrElse(source, {
-      duration: Duration.millis(limitMs),
-      orElse: () =>
-        VoiceError.fail(
-          new VoiceError.SourceFailed({
-            source: name,
-            kind: "Failed",
-            positionMs: 0,
-            detail: `it did not open within ${Math.round(limitMs)} ms`
-          })
-        )
-    }),
-    awaitEnd
-  )
+  const inTime = <A, R>(effect: Effect.Effect<A, VoiceError.VoiceError, R>, what: string) =>
+    Effect.raceFirst(
+      Effect.timeoutOrElse(effect, {
+        duration: Duration.millis(limitMs),
+        orElse: () =>
+          VoiceError.fail(
+            new VoiceError.SourceFailed({
+              source: name,
+              kind: "Failed",
+              positionMs: 0,
+              detail: `it did not ${what} within ${Math.round(limitMs)} ms`
+            })
+          )
+      }),
+      awaitEnd
+    )
+  const open = inTime(source, "open")
   return (fromMs) =>
     Effect.flatMap(open, (opened) =>
       fromMs === 0 || opened.seek === undefined
         ? Effect.succeed({ opened, landedMs: 0 })
-        : Effect.map(opened.seek(fromMs), (landedMs) => ({ opened, landedMs })))
+        : Effect.map(
+          inTime(opened.seek(fromMs), `go to ${fromMs / 1_000} s`),
+          (landedMs) => ({ opened, landedMs })
+        ))
 }

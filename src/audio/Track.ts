@@ -72,7 +72,7 @@ export interface TrackOptions {
    * source wants: 200 ms; 120 ms of a stream of PCM; of a live source 60 ms, or 80 ms where it is PCM.
    */
   readonly lead?: Duration.Input | undefined
-  /** How long a source may take to open, or give nothing before the track ends `Starved`. Default 30 seconds. */
+  /** How long a source may take to open, or to seek, or give nothing before the track ends `Starved`. Default 30 seconds. */
   readonly starveTimeout?: Duration.Input | undefined
   /**
    * Where in the source to begin: at the sample of PCM, at the frame of Opus that holds it. Nothing before it is heard; a source that
@@ -284,6 +284,10 @@ export const make = Effect.fnUntraced(function*<R>(
     limitMs: starveMs,
     isExcused: () => paused || ending,
     hasFrames: () => current !== undefined && current.number !== -1 && Seat.isFed(current.reading.media),
+    givenMs: () => {
+      const ring = current?.reading.media.ring
+      return ring === undefined ? 0 : ring.positionMs() + ring.bufferedMs()
+    },
     onStarved: (silentMs) => end({ _tag: "Starved", silentMs })
   })
 

@@ -130,7 +130,8 @@ export interface Player {
 }
 
 /**
- * Sources in order, of which each may have data of the type `A`. It plays as soon as there is something in it.
+ * Sources in order, of which each may have data of the type `A`. It plays as soon as there is something in it. What is asked of it is
+ * done, also where whoever has asked is interrupted and waits for it no longer.
  *
  * @category models
  * @since 0.1.0

@@ -80,6 +80,7 @@ export const opus = (
   let length = 0
   let concealments = 0
   let isExhausted = false
+  let hasTaken = false
 
   const decode = (bytes: number): Float32Array => {
     try {
@@ -98,6 +99,7 @@ export const opus = (
       isExhausted = isEnded
       return undefined
     }
+    hasTaken = true
     const samples = decode(bytes)
     if (owned) ring.discard()
     return samples
@@ -158,6 +160,7 @@ export const opus = (
     own: () => {
       if (owned) return
       owned = true
+      if (!hasTaken) return
       const last = follower.number()
       while (!ring.isDrained() && distance(ring.framesRead(), last) <= 0 && ring.next() >= 0) ring.discard()
     },

@@ -71,6 +71,29 @@ describe("what a queue asks of its player", () => {
       assert.deepStrictEqual(asked.at(-1), { name: "b", gain: undefined, crossfade: 5_000 })
     }))
 
+  it.effect("goes on when those who want something of it wait for it no longer", () =>
+    Effect.gen(function*() {
+      const slow = { lengthMs: 60_000, opensMs: 4_000 }
+      const { log, player } = makePlayer({ a: slow, b: slow, c: slow })
+      const queue = yield* TrackQueue.make(player)
+      const impatient = <A>(effect: Effect.Effect<A>) =>
+        Effect.gen(function*() {
+          const asking = yield* Effect.forkChild(effect, { startImmediately: true })
+          yield* TestClock.adjust("1 second")
+          yield* Fiber.interrupt(asking)
+          yield* TestClock.adjust("4 seconds")
+          return yield* shown(queue)
+        })
+      assert.strictEqual(yield* impatient(queue.add(source("a"))), "|a|")
+      yield* queue.add(source("b"))
+      yield* queue.add(source("c"))
+      assert.strictEqual(yield* impatient(queue.skip), "a|b|c")
+      assert.strictEqual(yield* impatient(queue.back), "|a|bc")
+      assert.deepStrictEqual(openings(log), ["a", "b", "a"].map((name) => `opening ${name}`))
+      yield* TestClock.adjust("5 minutes")
+      yield* queue.awaitIdle
+    }))
+
   it.effect("is to open each only once, whatever is added and taken out meanwhile", () =>
     Effect.gen(function*() {
       const slow = { lengthMs: 60_000, opensMs: 4_000 }

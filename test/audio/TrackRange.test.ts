@@ -227,6 +227,25 @@ describe("a track with a start and an end", () => {
       assert.deepStrictEqual(fake.log, [])
     }))
 
+  it.effect("waits for a source to go to a place as long as for it to open, and goes on where it is", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const { source } = seekable(500)
+      const hanging: AudioSource = {
+        name: "hanging",
+        open: Effect.map(source.open, (opened) => ({ ...opened, seek: () => Effect.never }))
+      }
+      const options = { starveTimeout: "5 seconds" } as const
+      const track = yield* fake.play(hanging, options)
+      for (const opening of [track.seek("2 seconds"), fake.play(hanging, { ...options, from: "1 second" })]) {
+        const waiting = yield* Effect.forkScoped(Effect.flip(opening), { startImmediately: true })
+        yield* TestClock.adjust("5 seconds")
+        assert.match((yield* Fiber.join(waiting)).message, /hanging .* did not go to [12] s within 5000 ms/)
+      }
+      yield* play(fake, 10)
+      assert.strictEqual(yield* track.position, 200)
+    }))
+
   it.effect("refuses places that are none, and an end that is not behind the start", () =>
     Effect.gen(function*() {
       let opened = 0

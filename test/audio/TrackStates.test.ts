@@ -91,6 +91,44 @@ describe("what a track tells", () => {
       assert.deepStrictEqual(yield* Fiber.join(states), ["Paused", "Buffering", "Playing", "Ended"])
     }))
 
+  it.effect("does not starve while what it wants before it begins takes long to come", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const queue = yield* Queue.unbounded<OpusFrame>()
+      const track = yield* fake.play(liveOf(queue), { lead: "3 seconds", starveTimeout: "1 second" })
+      for (const index of numbers(0, 200)) {
+        yield* Queue.offer(queue, frameOf(index))
+        yield* play(fake, 1)
+      }
+      assert.strictEqual((yield* track.state)._tag, "Playing")
+      assert.deepStrictEqual(fake.taken.map(indexOf), numbers(0, 50))
+
+      const other = yield* fake.play(liveOf(queue), { lead: "3 seconds", starveTimeout: "1 second" })
+      yield* Queue.offer(queue, frameOf(0))
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* other.awaitEnd)._tag, "Starved")
+    }))
+
+  it.effect("fails for a packet that takes no time, or less", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      for (const samples of [0, -960]) {
+        const queue = yield* Queue.unbounded<OpusFrame>()
+        yield* Queue.offerAll(queue, [
+          ...numbers(0, 20).map(frameOf),
+          { data: Uint8Array.of(0xfc), samples },
+          frameOf(20)
+        ])
+        const track = yield* fake.play(liveOf(queue))
+        const before = fake.taken.length
+        yield* play(fake, 30)
+        const end = yield* track.awaitEnd
+        assert(end._tag === "Failed" && end.error.reason._tag === "SourceFailed")
+        assert.strictEqual(end.error.reason.kind, "Corrupt")
+        assert.deepStrictEqual(fake.taken.slice(before).map(indexOf), numbers(0, 20))
+      }
+    }))
+
   it.effect("is paused, whatever of it begins or comes again at that moment", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make

@@ -2,9 +2,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, type Scope } from "effect"
 import { vi } from "vitest"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import type * as Track from "../../src/audio/Track.ts"
 import { codec } from "../../src/codec/FloatCodec.ts"
+import * as Mixer from "../../src/Mixer.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
-import type * as VoiceError from "../../src/VoiceError.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
 
@@ -35,6 +37,8 @@ const slowEncoders: Effect.Effect<
   yield* Effect.addFinalizer(() => Effect.sync(() => spy.mockRestore()))
   return { release: Effect.sync(() => release()), open: () => open }
 })
+
+const broken = VoiceError.make(new VoiceError.EncodeFailed({ codec: "libopus", detail: "its thread has ended" }))
 
 const isVoiced = ({ payload }: { readonly payload: Uint8Array }) => !OpusPacket.isSilence(payload)
 
@@ -112,6 +116,23 @@ describe("while a mix is being opened", () => {
       assert.lengthOf(heard.filter(isVoiced), 0)
     }))
 
+  it.effect("a track that is read to its end already is looped when it is told so", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const track = yield* session.play(tone(440, 100))
+          yield* track.loop(2)
+          assert.strictEqual(yield* track.loopsLeft, 2)
+          yield* release
+          assert.strictEqual((yield* track.awaitEnd)._tag, "Finished")
+          assert.strictEqual(yield* track.loopsLeft, 0)
+        })
+      )
+      const voiced = sound.left.filter((value) => Math.abs(value) > 0.01).length / 48
+      assert.isAbove(voiced, 250)
+      assert.isBelow(voiced, 320)
+    }))
+
   it.effect("seeks one upon the other leave one place, the last", () =>
     Effect.gen(function*() {
       const { open, sound } = yield* opening((session, release) =>
@@ -135,6 +156,31 @@ describe("while a mix is being opened", () => {
       assert.strictEqual(open, 0)
       assert.isBelow(sound.left.length / 48, 3_500)
     }))
+
+  it.effect("its breaking is the failure of its track, and the next one is mixed", () =>
+    Rig.run(Effect.gen(function*() {
+      yield* Rig.guest()
+      for (const opens of [Effect.fail(broken), undefined]) {
+        let breaks = true
+        const breaking = Effect.updateService(Mixer.Mixer, (mixer) => ({
+          ...mixer,
+          open: (options) =>
+            Effect.suspend(() => {
+              if (!breaks) return mixer.open(options)
+              breaks = false
+              options.onBroken(broken)
+              return opens ?? mixer.open(options)
+            })
+        }))
+        yield* Effect.scoped(Effect.gen(function*() {
+          const session = yield* breaking(Rig.join("lobby"))
+          const track = yield* session.play(tone(440, 500))
+          assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Failed", error: broken })
+          const next = yield* session.play(tone(440, 500))
+          assert.deepStrictEqual(yield* next.awaitEnd, { _tag: "Finished" })
+        }))
+      }
+    })).pipe(Effect.provide(Rig.memory())))
 
   it.effect("an interruption leaves nothing of what was played before it", () =>
     Effect.gen(function*() {
@@ -167,4 +213,53 @@ describe("while a mix is being opened", () => {
       }
       assert.isAbove(heard.filter(isVoiced).length, 25 + 20)
     }))
+})
+
+describe("while a mix waits for its turn", () => {
+  const ends: Record<string, (session: Session, track: Track.Track, other: Track.Track) => Effect.Effect<unknown>> = {
+    "tracks that are stopped": (_, track, other) => Effect.andThen(track.stop, other.stop),
+    "tracks that are stopped, the last one first": (_, track, other) => Effect.andThen(other.stop, track.stop),
+    "tracks that are interrupted": (session) => session.interrupt,
+    "tracks that are cut": (session, track, other) => session.cut([track, other])
+  }
+  for (const [what, end] of Object.entries(ends)) {
+    it.effect(`${what} end nevertheless, also the one that is passed through`, () =>
+      Rig.run(Effect.gen(function*() {
+        const guest = yield* Rig.guest()
+        const session = yield* Rig.join("lobby")
+        const track = yield* session.play(Rig.source(400))
+        yield* Effect.sleep("1 second")
+        const other = yield* session.play(tone(440))
+        yield* Effect.sleep("40 millis")
+        const { packetsSent } = yield* session.statistics
+        yield* end(session, track, other)
+        yield* Effect.sleep("2 seconds")
+        assert.lengthOf((yield* guest.heard).filter(isVoiced), packetsSent)
+        assert.deepStrictEqual(yield* session.tracks, [])
+      })).pipe(Effect.provide(Rig.memory())))
+  }
+
+  it.effect("nothing of what it was to play is heard any more when it breaks", () =>
+    Rig.run(Effect.gen(function*() {
+      const guest = yield* Rig.guest()
+      let breakMix: () => void = assert.fail
+      const breakable = Effect.updateService(Mixer.Mixer, (mixer) => ({
+        ...mixer,
+        open: (options) => {
+          breakMix = () => options.onBroken(broken)
+          return mixer.open(options)
+        }
+      }))
+      const session = yield* breakable(Rig.join("lobby"))
+      const track = yield* session.play(Rig.source(400))
+      yield* Effect.sleep("1 second")
+      const other = yield* session.play(tone(440))
+      yield* Effect.sleep("40 millis")
+      const { packetsSent } = yield* session.statistics
+      breakMix()
+      const failed = { _tag: "Failed", error: broken } as const
+      assert.deepStrictEqual(yield* Effect.all([track.awaitEnd, other.awaitEnd]), [failed, failed])
+      yield* Effect.sleep("2 seconds")
+      assert.lengthOf((yield* guest.heard).filter(isVoiced), packetsSent)
+    })).pipe(Effect.provide(Rig.memory())))
 })

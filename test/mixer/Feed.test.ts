@@ -65,6 +65,23 @@ describe("a feed of Opus", () => {
     assert.deepStrictEqual(runs(heard), Array.from({ length: frames }, (_, i) => [i + 1, samples * 2]))
   })
 
+  for (const read of [0, 600, 1_024]) {
+    it(`loses nothing that comes before it owns a ring that was empty, after ${read} frames`, () => {
+      const ring = FrameRing.make({ capacityBytes: 65_536 })
+      for (let i = 0; i < read; i++) {
+        ring.write(packetOf(0.99), 480)
+        ring.discard()
+      }
+      const { before, feed, take } = opus(ring, 480, read)
+      for (let i = 1; i <= 4; i++) ring.write(packetOf(i / 100), 480)
+      feed.own()
+      assert.strictEqual(feed.prepare(1_920), 1_920)
+      assert.deepStrictEqual(runs(take(1_920)), [1, 2, 3, 4].map((frame) => [frame, 960]))
+      assert.deepStrictEqual(before, [])
+      assert.strictEqual(ring.bufferedMs(), 0)
+    })
+  }
+
   it("is not at an end where more may come", () => {
     const ring = ringOf(1, 480)
     const { feed, take } = opus(ring, 480)
