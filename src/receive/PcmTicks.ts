@@ -1,5 +1,5 @@
 /**
- * Ticks to PCM: each participant's part as exactly 20 ms, and all of them in one. Decoders are made for those who speak.
+ * Ticks to PCM: each participant's part as exactly 20 ms. Decoders are made for those who speak.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@ import { type Decoder, OpusDecoder } from "../OpusDecoder.ts"
 import type { UserId } from "../protocol/Identifier.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import * as Pcm from "./Pcm.ts"
-import type { MixedFrame, PcmOptions, PcmPart, PcmTick, Tick, TickPart } from "./ReceivedFrame.ts"
+import type { PcmOptions, PcmPart, PcmTick, Tick, TickPart } from "./ReceivedFrame.ts"
 
 const tickSamples = 960
 
@@ -126,41 +126,3 @@ export const make = Effect.fnUntraced(function*(
     return { ...tick, participants: parts }
   })
 })
-
-/** Above this, and only where several speak, the sum bends towards full scale instead of being cut there. */
-const knee = 0.75
-
-const soften = (sum: number): number => {
-  const level = Math.abs(sum) / 32_768
-  if (level <= knee) return sum
-  const soft = knee + (1 - knee) * Math.tanh((level - knee) / (1 - knee))
-  return Math.sign(sum) * Math.min(32_767, Math.round(soft * 32_768))
-}
-
-/**
- * All participants of a tick in one. A single speaker stays as it is.
- *
- * @category combinators
- * @since 0.1.0
- */
-export const mix = (tick: PcmTick, length: number): MixedFrame => {
-  const speakers: Array<UserId> = []
-  const voices: Array<Int16Array> = []
-  for (const [userId, { kind, pcm }] of tick.participants) {
-    if (kind === "silence") continue
-    speakers.push(userId)
-    voices.push(pcm)
-  }
-  const pcm = new Int16Array(length)
-  const [only] = voices
-  if (voices.length === 1 && only !== undefined) pcm.set(only)
-  else if (voices.length > 1) {
-    for (let i = 0; i < length; i++) {
-      let sum = 0
-      for (const voice of voices) sum += voice[i] ?? 0
-      pcm[i] = soften(sum)
-    }
-  }
-  const { atMs, dropped, index } = tick
-  return { index, atMs, speakers, pcm, ...(dropped === undefined ? {} : { dropped }) }
-}

@@ -18,6 +18,8 @@ import type { VoiceError } from "../VoiceError.ts"
 import * as Hub from "./Hub.ts"
 import * as Inbox from "./Inbox.ts"
 import * as JitterBuffer from "./JitterBuffer.ts"
+import * as Levels from "./Levels.ts"
+import * as Mixdown from "./Mixdown.ts"
 import * as Pcm from "./Pcm.ts"
 import * as PcmTicks from "./PcmTicks.ts"
 import type { MixedFrame, PcmFrame, PcmOptions, PcmTick, ReceivedFrame, Speaking, Tick } from "./ReceivedFrame.ts"
@@ -25,6 +27,13 @@ import * as Speakers from "./Speakers.ts"
 import * as Ticker from "./Ticker.ts"
 import * as Utterances from "./Utterances.ts"
 
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Level
+} from "./Levels.ts"
 export type {
   /**
    * @category models
@@ -170,8 +179,20 @@ export interface Receive {
    * packets for 100 ms and the jitter. Comes at once, ahead of the jitter buffer.
    */
   readonly speaking: Stream.Stream<Speaking, VoiceError>
-  /** All participants in one, each 20 ms, with a soft limit where they are too loud together. */
+  /** All participants in one, each 20 ms, at their levels, with a soft limit where they are too loud together. */
   readonly mixed: (options?: PcmOptions) => Stream.Stream<MixedFrame, VoiceError, OpusDecoder>
+  /**
+   * How loud a user is in `mixed`, and whether at all; what is left out stays as it is. Whatever runs changes within 20 ms,
+   * without a click, from the next frame on that is read. A level stays when the user leaves and comes back, and for the whole
+   * session. It changes nothing for others, nor in what else is received. Fails with `Unsupported` for a gain that is no number
+   * from 0 to 10.
+   */
+  readonly setLevel: (
+    userId: UserId,
+    level: { readonly gain?: number | undefined; readonly muted?: boolean | undefined }
+  ) => Effect.Effect<void, VoiceError>
+  /** Who has another level than the usual one, gain 1 and not muted. */
+  readonly levels: Effect.Effect<ReadonlyMap<UserId, Levels.Level>>
   /**
    * What users say, one value for each stretch of speech, when it has ended. `Utterances.events(session, options)` tells in
    * addition when speech begins.
@@ -220,6 +241,7 @@ export const make = Effect.fnUntraced(function*(
     startDepthMs: Math.min(maxDepthMs, milliseconds(options.startDepth, defaults.startDepthMs)),
     capacity: options.bufferPackets ?? defaults.capacity
   }, alarm)
+  const levels = Levels.make()
   let dropped = 0
 
   /** A stream of what a listener puts into its inbox. */
@@ -303,10 +325,13 @@ export const make = Effect.fnUntraced(function*(
     ticksPcm,
     speaking,
     mixed: (pcmOptions = {}) =>
-      Stream.map(
-        ticksPcm(pcmOptions),
-        (tick) => PcmTicks.mix(tick, tickSamples * (pcmOptions.rate ?? 48_000) / 48_000 * (pcmOptions.channels ?? 2))
-      ),
+      Stream.suspend(() => {
+        const { channels = 2, rate = 48_000 } = pcmOptions
+        const mix = Mixdown.make({ length: tickSamples * rate / 48_000 * channels, channels, gainOf: levels.gainOf })
+        return Stream.map(ticksPcm(pcmOptions), mix)
+      }),
+    setLevel: (userId, level) => Effect.asVoid(levels.set(userId, level)),
+    levels: Effect.sync(levels.all),
     participants: Effect.sync(() => [...hub.participants()]),
     statistics
   }

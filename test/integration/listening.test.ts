@@ -7,6 +7,7 @@ import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import type { EncryptionMode } from "../../src/protocol/EncryptionMode.ts"
 import type * as Receive from "../../src/receive/Receive.ts"
 import { MockOpusDecoder } from "../../src/testing/index.ts"
+import type { VoiceError } from "../../src/VoiceError.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
 
@@ -604,5 +605,79 @@ describe("listening to PCM", () => {
       assert.strictEqual(ticks.length, mixed.length)
       const heard = joined(ticks.map(({ participants }) => participants.get(one.userId)?.pcm ?? new Int16Array(0)))
       assert.isBelow(strength(heard.slice(30 * 960, 50 * 960), 1, 48_000, 1_500), 500)
+    })).pipe(Effect.provide([Rig.memory(), codecs])))
+
+  it.effect("turns users up and down and mutes them in what is mixed while it is heard, without a click, through a reconnect", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guests = { one: yield* Rig.guest("lobby", "one"), two: yield* Rig.guest("lobby", "two") }
+      const session = yield* Rig.join("lobby")
+      yield* Rig.encrypted(session)
+      const mixed = yield* keep(session.receive.mixed({ rate: 48_000, channels: 1 }))
+      const ticks = yield* keep(session.receive.ticksPcm({ rate: 48_000, channels: 1 }))
+      yield* Effect.sleep("100 millis")
+      const speaking = Effect.all([
+        guests.one.speak(yield* encoded(tone(500, 200, 6_000))),
+        guests.two.speak(yield* encoded(tone(1_500, 200, 6_000)))
+      ], { concurrency: 2 })
+      yield* Effect.forkChild(speaking, { startImmediately: true })
+      yield* Effect.sleep("800 millis")
+      const { receive } = session
+      const of = { one: guests.one.userId, two: guests.two.userId }
+      /** The strength of both in what is heard within 400 ms behind a change. */
+      const heardAfter = Effect.fnUntraced(function*(change: Effect.Effect<void, VoiceError>) {
+        yield* change
+        const from = mixed.length + 1
+        yield* Effect.sleep("440 millis")
+        const frames = mixed.slice(from, from + 20)
+        const pcm = joined(frames.map((frame) => frame.pcm))
+        return {
+          one: strength(pcm, 1, 48_000, 500),
+          two: strength(pcm, 1, 48_000, 1_500),
+          speakers: frames.at(-1)?.speakers ?? []
+        }
+      })
+      const usual = yield* heardAfter(Effect.void)
+      const quiet = yield* heardAfter(receive.setLevel(of.one, { gain: 0.25 }))
+      assert.closeTo(quiet.one / usual.one, 0.25, 0.02)
+      assert.closeTo(quiet.two / usual.two, 1, 0.05)
+      const muted = yield* heardAfter(receive.setLevel(of.two, { muted: true }))
+      assert.isBelow(muted.two, usual.two / 200)
+      assert.deepStrictEqual(muted.speakers, [of.one])
+      const swapped = yield* heardAfter(
+        Effect.andThen(receive.setLevel(of.two, { muted: false, gain: 2 }), receive.setLevel(of.one, { muted: true }))
+      )
+      assert.closeTo(swapped.two / usual.two, 2, 0.1)
+      assert.isBelow(swapped.one, usual.one / 200)
+      assert.deepStrictEqual([...yield* receive.levels], [
+        [of.one, { gain: 0.25, muted: true }],
+        [of.two, { gain: 2, muted: false }]
+      ])
+      yield* Effect.sleep("1 second")
+      // two tones, one of them doubled, have no steeper slope than their ramps
+      const all = joined(mixed.map(({ pcm }) => pcm))
+      const steepest = all.reduce(
+        (most, value, i) => i === 0 ? 0 : Math.max(most, Math.abs(value - (all[i - 1] ?? 0))),
+        0
+      )
+      assert.isBelow(steepest, 12_000 * 2 * Math.PI * 1_500 / 48_000 + 6_000 * 2 * Math.PI * 500 / 48_000)
+      // nothing else has changed
+      const others = joined(
+        ticks.slice(-60, -20).map(({ participants }) => participants.get(of.one)?.pcm ?? new Int16Array(0))
+      )
+      assert.isAbove(level(others), 0)
+      yield* discord.faults.expireVoice("bot")
+      yield* Effect.sleep("2 seconds")
+      yield* Rig.encrypted(session)
+      const from = mixed.length
+      yield* Effect.all([
+        guests.one.speak(yield* encoded(tone(500, 50, 6_000))),
+        guests.two.speak(yield* encoded(tone(1_500, 50, 6_000)))
+      ], { concurrency: 2 })
+      const again = joined(mixed.slice(from + 30, from + 50).map(({ pcm }) => pcm))
+      assert.isBelow(strength(again, 1, 48_000, 500), usual.one / 200)
+      assert.closeTo(strength(again, 1, 48_000, 1_500) / usual.two, 2, 0.1)
+      const { reason } = yield* Effect.flip(receive.setLevel(of.one, { gain: Number.NaN }))
+      assert.strictEqual(reason._tag, "Unsupported")
     })).pipe(Effect.provide([Rig.memory(), codecs])))
 })

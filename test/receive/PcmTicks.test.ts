@@ -5,7 +5,7 @@ import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as Pcm from "../../src/receive/Pcm.ts"
 import * as PcmTicks from "../../src/receive/PcmTicks.ts"
-import type { PcmTick, ReceivedFrame, Tick, TickPart } from "../../src/receive/ReceivedFrame.ts"
+import type { ReceivedFrame, Tick, TickPart } from "../../src/receive/ReceivedFrame.ts"
 import * as Ticker from "../../src/receive/Ticker.ts"
 import { MockOpusDecoder } from "../../src/testing/index.ts"
 
@@ -158,37 +158,6 @@ describe("PcmTicks", () => {
       yield* toPcm({ index: 503, atMs: 0, participants: new Map() })
       assert.strictEqual(yield* mock.live, 0)
     }).pipe(Effect.provide(MockOpusDecoder.layer)))
-
-  it("adds what is not loud to the sample", () => {
-    const tick: PcmTick = {
-      index: 0,
-      atMs: 0,
-      participants: new Map([
-        [user, { kind: "audio", pcm: Int16Array.of(300, -300, 16_000, 0) }],
-        [UserId.make("100000000000000002"), { kind: "audio", pcm: Int16Array.of(200, -200, 8_000, 0) }],
-        [UserId.make("100000000000000003"), { kind: "silence", pcm: new Int16Array(4) }]
-      ])
-    }
-    assert.deepStrictEqual(PcmTicks.mix(tick, 4).pcm, Int16Array.of(500, -500, 24_000, 0))
-    assert.lengthOf(PcmTicks.mix(tick, 4).speakers, 2)
-    assert.notProperty(PcmTicks.mix(tick, 4), "dropped")
-    assert.strictEqual(PcmTicks.mix({ ...tick, dropped: 3 }, 4).dropped, 3)
-  })
-
-  it("leaves one speaker untouched, and never wraps around with many", () => {
-    const loud = new Int16Array(4).fill(32_767)
-    const tick = (count: number): PcmTick => ({
-      index: 0,
-      atMs: 0,
-      participants: new Map(
-        Array.from({ length: count }, (_, i) => [UserId.make(`10000000000000000${i}`), { kind: "audio", pcm: loud }])
-      )
-    })
-    assert.deepStrictEqual(PcmTicks.mix(tick(1), 4).pcm, loud)
-    assert.deepStrictEqual(PcmTicks.mix(tick(9), 4).pcm, loud)
-    assert.deepStrictEqual(PcmTicks.mix(tick(0), 4).pcm, new Int16Array(4))
-    assert.lengthOf(PcmTicks.mix(tick(3), 4).speakers, 3)
-  })
 })
 
 describe("Pcm", () => {

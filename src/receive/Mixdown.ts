@@ -1,0 +1,86 @@
+/**
+ * Ticks of PCM to one: adds up what all said, each at a gain that may change while it is heard.
+ *
+ * @since 0.1.0
+ */
+import type { UserId } from "../protocol/Identifier.ts"
+import type { MixedFrame, PcmTick } from "./ReceivedFrame.ts"
+
+/** A voice in a tick: the gain that it begins and ends with. */
+interface Part {
+  readonly pcm: Int16Array
+  readonly from: number
+  readonly to: number
+}
+
+/** Above this the sum of two or more bends towards full scale instead of being cut there. */
+const knee = 0.75
+
+/** How much more than full scale a sum can be for the knee to be that low: another voice as loud as can be. */
+const fullExcess = 1
+
+/**
+ * The share of full scale up to which nothing is bent, by the sum of the gains that sound. It goes from 1 to the knee as the sum
+ * goes from 1 to 2, so that one voice as it was sent is untouched, and a change of gains makes no step.
+ */
+const kneeOf = (gains: number): number => 1 - (1 - knee) * Math.max(0, Math.min(1, (gains - 1) / fullExcess))
+
+const bent = (level: number, bend: number): number => {
+  const room = 1 - bend
+  return level <= bend ? level : bend + room * Math.tanh((level - bend) / room)
+}
+
+const soften = (sum: number, bend: number): number =>
+  Math.sign(sum) * Math.min(32_767, Math.round(bent(Math.abs(sum) / 32_768, bend) * 32_768))
+
+const addUp = (pcm: Int16Array, channels: number, parts: ReadonlyArray<Part>): void => {
+  const count = pcm.length / channels
+  for (let at = 0; at < count; at++) {
+    const share = (at + 1) / count
+    let gains = 0
+    for (const { from, to } of parts) gains += from + (to - from) * share
+    const bend = kneeOf(gains)
+    for (let i = at * channels; i < (at + 1) * channels; i++) {
+      let sum = 0
+      for (const part of parts) sum += (part.pcm[i] ?? 0) * (part.from + (part.to - part.from) * share)
+      pcm[i] = soften(sum, bend)
+    }
+  }
+}
+
+/**
+ * Makes what adds up one tick after another. A gain that has changed since the tick before is reached evenly within the tick,
+ * 20 ms, and one of somebody who has not been heard before at once. A single voice at gain 1 stays as it is.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: {
+  /** Values of a tick, of all channels. */
+  readonly length: number
+  readonly channels: number
+  readonly gainOf: (userId: UserId) => number
+}): (tick: PcmTick) => MixedFrame => {
+  const { channels, gainOf, length } = options
+  /** The gains at the end of the last tick. */
+  let former: ReadonlyMap<UserId, number> = new Map()
+  return ({ atMs, dropped, index, participants }) => {
+    const gains = new Map<UserId, number>()
+    const speakers: Array<UserId> = []
+    const parts: Array<Part> = []
+    for (const [userId, { kind, pcm }] of participants) {
+      const to = gainOf(userId)
+      const from = former.get(userId) ?? to
+      gains.set(userId, to)
+      if (kind === "silence" || (from === 0 && to === 0)) continue
+      speakers.push(userId)
+      parts.push({ pcm, from, to })
+    }
+    former = gains
+    const pcm = new Int16Array(length)
+    const [only] = parts
+    if (parts.length === 1 && only !== undefined && only.from === 1 && only.to === 1) pcm.set(only.pcm)
+    else if (parts.length > 0) addUp(pcm, channels, parts)
+    return { index, atMs, speakers, pcm, ...(dropped === undefined ? {} : { dropped }) }
+  }
+}

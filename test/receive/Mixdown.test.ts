@@ -1,0 +1,116 @@
+import { assert, describe, it } from "@effect/vitest"
+import { UserId } from "../../src/protocol/Identifier.ts"
+import * as Mixdown from "../../src/receive/Mixdown.ts"
+import type { PcmPart, PcmTick } from "../../src/receive/ReceivedFrame.ts"
+
+const users = Array.from({ length: 10 }, (_, i) => UserId.make(`10000000000000000${i}`))
+const [ada = UserId.make("1"), bob = UserId.make("2")] = users
+
+const tickOf = (parts: ReadonlyArray<Int16Array | PcmPart>, index = 0): PcmTick => ({
+  index,
+  atMs: index * 20,
+  participants: new Map(
+    parts.map((part, i) => [users[i] ?? ada, part instanceof Int16Array ? { kind: "audio", pcm: part } : part])
+  )
+})
+
+const usual = (length: number, channels = 1) => Mixdown.make({ length, channels, gainOf: () => 1 })
+
+/** A mix whose gains can be changed, and 20 ms of the same value of each voice at 48 kHz. */
+const desk = (channels: number, ...values: ReadonlyArray<number>) => {
+  const gains = new Map<UserId, number>()
+  const length = 960 * channels
+  const mix = Mixdown.make({ length, channels, gainOf: (userId) => gains.get(userId) ?? 1 })
+  const parts = values.map((value) => new Int16Array(length).fill(value))
+  return { gains, next: () => mix(tickOf(parts)) }
+}
+
+/** The largest step between neighbours of the first channel. */
+const steepest = (pcm: ReadonlyArray<number>, channels: number) =>
+  pcm.reduce((most, value, i) => i < channels ? most : Math.max(most, Math.abs(value - (pcm[i - channels] ?? 0))), 0)
+
+describe("Mixdown", () => {
+  it("adds what is not loud to the sample", () => {
+    const tick = tickOf([
+      Int16Array.of(300, -300, 16_000, 0),
+      Int16Array.of(200, -200, 8_000, 0),
+      { kind: "silence", pcm: new Int16Array(4) }
+    ])
+    const mixed = usual(4)(tick)
+    assert.deepStrictEqual(mixed.pcm, Int16Array.of(500, -500, 24_000, 0))
+    assert.lengthOf(mixed.speakers, 2)
+    assert.notProperty(mixed, "dropped")
+    assert.strictEqual(usual(4)({ ...tick, dropped: 3 }).dropped, 3)
+  })
+
+  it("leaves one speaker untouched, and never wraps around with many", () => {
+    const loud = Int16Array.of(32_767, -32_768, 32_767, -32_768)
+    const tick = (count: number) => tickOf(Array.from({ length: count }, () => loud))
+    assert.deepStrictEqual(usual(4)(tick(1)).pcm, loud)
+    for (const value of usual(4)(tick(9)).pcm) assert.strictEqual(Math.abs(value), 32_767)
+    assert.deepStrictEqual(usual(4)(tick(0)).pcm, new Int16Array(4))
+    assert.lengthOf(usual(4)(tick(3)).speakers, 3)
+  })
+
+  it("multiplies, rounds, and bends what is louder than full scale", () => {
+    const mix = Mixdown.make({ length: 4, channels: 1, gainOf: (userId) => userId === ada ? 0.5 : 3 })
+    assert.deepStrictEqual(
+      mix(tickOf([Int16Array.of(1_001, -1_001, 3, -32_768)])).pcm,
+      Int16Array.of(501, -501, 2, -16_384)
+    )
+    const alone: PcmTick = {
+      ...tickOf([]),
+      participants: new Map([[bob, { kind: "audio", pcm: Int16Array.of(100, 8_000, 32_767, -32_768) }]])
+    }
+    const { pcm } = mix(alone)
+    assert.deepStrictEqual(pcm.subarray(0, 2), Int16Array.of(300, 24_000))
+    for (const value of pcm.subarray(2)) assert.isAtLeast(Math.abs(value), 32_000)
+    assert.isAbove(pcm[2] ?? 0, 0)
+    assert.isBelow(pcm[3] ?? 0, 0)
+  })
+
+  for (const channels of [1, 2]) {
+    it(`reaches another gain within one tick and without a step, with ${channels} channels`, () => {
+      const { gains, next } = desk(channels, 20_000)
+      const heard = [...next().pcm]
+      gains.set(ada, 0)
+      const falling = next()
+      assert.deepStrictEqual(falling.speakers, [ada])
+      assert.strictEqual(falling.pcm.at(-1), 0)
+      heard.push(...falling.pcm)
+      const muted = next()
+      assert.deepStrictEqual(muted.speakers, [])
+      heard.push(...muted.pcm)
+      gains.set(ada, 1)
+      const rising = next()
+      assert.strictEqual(rising.pcm.at(-1), 20_000)
+      heard.push(...rising.pcm, ...next().pcm)
+      assert.isAtMost(steepest(heard, channels), Math.ceil(20_000 / 960) + 1)
+      assert.strictEqual(heard.at(-1), 20_000)
+    })
+  }
+
+  it("makes no step where somebody who bends the sum is muted, or one alone is made louder", () => {
+    const { gains, next } = desk(1, 30_000, 9_000)
+    const both = [...next().pcm]
+    for (const gain of [0, 0, 1, 0.5, 2, 1]) {
+      gains.set(bob, gain)
+      both.push(...next().pcm)
+    }
+    assert.isBelow(steepest(both, 1), 100)
+    const { gains: gainsOfOne, next: nextOfOne } = desk(1, 32_767)
+    const one = [...nextOfOne().pcm]
+    for (const gain of [1.001, 4, 1, 0.2]) {
+      gainsOfOne.set(ada, gain)
+      one.push(...nextOfOne().pcm)
+    }
+    assert.isBelow(steepest(one, 1), 200)
+  })
+
+  it("begins at the gain that somebody has who comes or comes back", () => {
+    const mix = Mixdown.make({ length: 2, channels: 1, gainOf: () => 0.5 })
+    assert.deepStrictEqual(mix(tickOf([Int16Array.of(100, 100)])).pcm, Int16Array.of(50, 50))
+    mix(tickOf([], 1))
+    assert.deepStrictEqual(mix(tickOf([Int16Array.of(100, 100)], 2)).pcm, Int16Array.of(50, 50))
+  })
+})
