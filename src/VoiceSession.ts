@@ -28,6 +28,7 @@ import * as Conduit from "./session/Conduit.ts"
 import type { Event } from "./session/Event.ts"
 import * as JoinBounds from "./session/JoinBounds.ts"
 import type { JoinOptions } from "./session/JoinOptions.ts"
+import type { Member } from "./session/Member.ts"
 import * as Members from "./session/Members.ts"
 import * as Moving from "./session/Moving.ts"
 import { Observation } from "./session/Observation.ts"
@@ -79,7 +80,7 @@ export type {
    * @since 0.1.0
    */
   Member
-} from "./session/Members.ts"
+} from "./session/Member.ts"
 
 export type {
   /**
@@ -205,9 +206,9 @@ export interface VoiceSession {
   /** What is heard, in order and in step: per user, in ticks of 20 ms, and mixed. */
   readonly receive: Receive.Receive
   /** Who else is in the channel, and what is known of them. An event, `MemberChanged`, tells of who comes, changes and leaves. */
-  readonly members: Effect.Effect<ReadonlyMap<UserId, Members.Member>>
+  readonly members: Effect.Effect<ReadonlyMap<UserId, Member>>
   /** The members now, and the newest after each change; ends with the session. */
-  readonly memberChanges: Stream.Stream<ReadonlyMap<UserId, Members.Member>>
+  readonly memberChanges: Stream.Stream<ReadonlyMap<UserId, Member>>
   /** Who speaks, comes and goes, heartbeats, resumes and moves. See `VoiceConnection.events`. */
   readonly events: Effect.Effect<Stream.Stream<Event>, never, Scope.Scope>
   /**

@@ -6,7 +6,7 @@
 import type * as Line from "../driver/Line.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
-import type { Member } from "./Members.ts"
+import type { Member } from "./Member.ts"
 import type { Restrictions } from "./Restrictions.ts"
 
 /**

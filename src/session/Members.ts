@@ -11,49 +11,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { UserId } from "../protocol/Identifier.ts"
 import type * as Conduit from "./Conduit.ts"
+import type { Member, Platform } from "./Member.ts"
 import type * as Presence from "./Presence.ts"
-
-/**
- * What a user is connected with.
- *
- * @category models
- * @since 0.1.0
- */
-export type Platform = "desktop" | "mobile" | "xbox" | "playstation"
-
-/**
- * Somebody else in our channel. What is not known is absent.
- *
- * The main gateway tells `selfMute` to `name`. A library's voice adapter hands over our own voice state only, and then there is
- * nothing but what the voice gateway tells: `flags`, `platform` and `video`, which Discord does not document.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Member {
-  readonly userId: UserId
-  /** The user's own doing. */
-  readonly selfMute?: boolean
-  readonly selfDeaf?: boolean
-  /** A moderator's doing. */
-  readonly mute?: boolean
-  readonly deaf?: boolean
-  /** In the audience of a stage, or without the permission to speak. */
-  readonly suppress?: boolean
-  /** The camera is on. */
-  readonly video?: boolean
-  /** Shows a screen or a game. */
-  readonly streaming?: boolean
-  readonly bot?: boolean
-  /** As the guild shows it: the nickname there, else the name that the user has chosen, else the account's. */
-  readonly name?: string
-  /**
-   * Bits of `VoicePayload.ClientFlag`: what the user has set for Discord's Clips. `VoiceRecording` lets clips of others have the
-   * voice, which is no consent to anything else.
-   */
-  readonly flags?: number
-  readonly platform?: Platform
-}
 
 /**
  * @category models
