@@ -19,7 +19,6 @@ import * as VoiceError from "../VoiceError.ts"
 import type { Happening } from "./Hub.ts"
 import * as Inbox from "./Inbox.ts"
 import * as Pcm from "./Pcm.ts"
-import type { Receive } from "./Receive.ts"
 import type { ReceivedFrame } from "./ReceivedFrame.ts"
 import * as Silence from "./record/Silence.ts"
 import * as Detector from "./utterance/Detector.ts"
@@ -34,7 +33,7 @@ export type { EndReason, OpusPiece } from "./utterance/Detector.ts"
  * @since 0.1.0
  */
 export interface Session {
-  readonly receive: Pick<Receive, "frames">
+  readonly receive: { readonly frames: Stream.Stream<ReceivedFrame, VoiceError.VoiceError> }
   readonly events: Effect.Effect<Stream.Stream<Happening>, never, Scope.Scope>
 }
 
