@@ -22,15 +22,24 @@ export interface Scope {
  */
 export interface Commands {
   readonly list: (scope: Scope) => ReadonlyArray<Json>
-  /** One more, or in place of the one with its name and type; `undefined` if it has no name. */
+  /** One more, or in place of the one with its name and type; `undefined` if it has no name, or a type that there is not. */
   readonly put: (scope: Scope, command: unknown) => Json | undefined
-  /** All that there are from now on, with the ids that they had; `undefined`, and nothing changes, if one has no name. */
+  /** All that there are from now on, with the ids that they had; `undefined`, and nothing changes, if one could not be `put`. */
   readonly replace: (scope: Scope, commands: ReadonlyArray<unknown>) => ReadonlyArray<Json> | undefined
   /** Whether there was one with this id. */
   readonly remove: (scope: Scope, id: string | undefined) => boolean
 }
 
-const keyOf = ({ name, type }: Json): string => `${typeof type === "number" ? type : 1}/${String(name)}`
+const keyOf = ({ name, type = 1 }: Json): string => `${String(type)}/${String(name)}`
+
+/** Of a slash command, of the menus of a user and of a message, and of an activity (Discord docs, Application Command Types). */
+const types: ReadonlySet<unknown> = new Set([1, 2, 3, 4])
+
+/** Discord's schema lets all but the name be `null`, which says no more than leaving it out. */
+const withoutNulls = (command: unknown): Json =>
+  typeof command === "object" && command !== null
+    ? Object.fromEntries(Object.entries(command).filter(([, value]) => value !== null))
+    : {}
 
 /**
  * @category constructors
@@ -46,8 +55,9 @@ export const make = (nextId: () => string): Commands => {
     registered.set(`${applicationId}/${guildId}`, commands)
 
   const read = ({ applicationId, guildId }: Scope, command: unknown, known: Map<string, Json>): Json | undefined => {
-    const given: Json = typeof command === "object" ? { ...command } : {}
-    if (typeof given["name"] !== "string" || given["name"] === "") return undefined
+    const given = withoutNulls(command)
+    const { name, type = 1 } = given
+    if (typeof name !== "string" || name === "" || !types.has(type)) return undefined
     return {
       type: 1,
       description: "",

@@ -149,6 +149,24 @@ describe("Interactions", () => {
     assert.include(problem(["who"], { channel: "1" }), "no channel has the id 1")
   })
 
+  it("a command without a kind is one that is typed, and one of a kind that there is not is refused", () => {
+    const { call, h, problem, register, typed } = setup()
+    assert.strictEqual(register({ name: "play", type: null, description: null, options: null }).status, 200)
+    assert.strictEqual(typed(["play"]).data["type"], 1)
+    const commands = `/applications/${h.bot.id}/commands`
+    const bot = `Bot ${h.bot.token}`
+    const skip = call("POST", commands, { name: "skip", type: null, integration_types: null, contexts: null }, bot)
+    assert.deepInclude(skip.json, { type: 1, description: "", integration_types: [0], contexts: null })
+    const again = call("POST", commands, { name: "skip" }, bot)
+    assert.strictEqual(again.json["id"], skip.json["id"])
+    for (const type of [0, 5, 1.5, "1", true, {}]) {
+      assert.strictEqual(call("POST", commands, { name: "no", type }, bot).json["code"], 50035)
+      assert.strictEqual(register({ name: "no", type }).json["code"], 50035)
+    }
+    assert.strictEqual(register({ name: "play" }, { name: "Look at", type: 2 }, { name: "start", type: 4 }).status, 200)
+    assert.strictEqual(problem(["Look at"]), "the bot has registered no such command")
+  })
+
   it("lets somebody press a button of what the bot has said, which changes it", () => {
     const { client, h, typed } = setup()
     const { answer, begun, contents } = typed()
