@@ -52,12 +52,12 @@ export interface Command {
   readonly replies: Effect.Effect<ReadonlyArray<Reply>>
   /**
    * Waits until the bot has said something, and gives the first of what it says. Fails with `CommandFailed` if it does not answer within
-   * three seconds, or says no more than that it is thinking for a quarter of an hour, as Discord has it.
+   * three seconds, or says no more than that it is thinking for a quarter of an hour, as Discord has it; and when the emulator closes.
    */
   readonly reply: Effect.Effect<Reply, EmulatorError>
   /** Waits until the bot has answered in any way, also that it is thinking, or by changing a message. Fails as `reply`. */
   readonly acknowledged: Effect.Effect<void, EmulatorError>
-  /** Waits for what `find` looks for in the replies: for what a bot says later, or changes. Dies of what `find` throws. */
+  /** Waits for what `find` looks for in the replies: for what a bot says later, or changes. Fails as `reply`; dies of what `find` throws. */
   readonly until: <A>(find: (replies: ReadonlyArray<Reply>) => A | undefined) => Effect.Effect<A, EmulatorError>
   /**
    * Presses the button with this `custom_id`, or chooses `values` in such a menu. Fails with `CommandFailed` where there is none that
@@ -129,6 +129,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
         })
         return Effect.sync(() => unwatch?.())
       }).pipe(
+        Effect.raceFirst(Effect.flatMap(driver.closed, () => Effect.fail(failed(command, "the emulator has closed")))),
         Effect.timeoutOrElse({
           duration: thinkingMs,
           orElse: () => Effect.fail(failed(command, "the bot has not said it within a quarter of an hour"))

@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Core } from "../core/Core.ts"
@@ -31,6 +32,8 @@ export interface Driver {
    * ever had, so that a broken emulator cannot look like a well-behaved client.
    */
   readonly call: <A>(f: (core: Core) => A) => Effect.Effect<A>
+  /** Waits until the scope closes: nothing happens any more, so that nobody who waits for something of the core may go on waiting. */
+  readonly closed: Effect.Effect<void>
 }
 
 /**
@@ -70,6 +73,7 @@ export const make = Effect.fnUntraced(
     const inputs: Array<(core: Core) => void> = []
     let busy = false
     let stopped = false
+    const closed = yield* Deferred.make<void>()
     const defects: Array<unknown> = []
 
     const broken = (cause: unknown) => {
@@ -151,6 +155,7 @@ export const make = Effect.fnUntraced(
       Effect.sync(() => {
         stopped = true
         inputs.length = 0
+        Deferred.doneUnsafe(closed, Effect.void)
       })
     )
 
@@ -166,6 +171,6 @@ export const make = Effect.fnUntraced(
         return defects.length === 0 ? result : Effect.die(defects[0])
       })
 
-    return { nowMs: time.now, run, call }
+    return { nowMs: time.now, run, call, closed: Deferred.await(closed) }
   }
 )

@@ -1,15 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber } from "effect"
+import { Cause, Effect, Exit, Fiber, Scope } from "effect"
 import * as Command from "../../../src/emulator/shell/Command.ts"
+import * as Driver from "../../../src/emulator/shell/Driver.ts"
 import * as Harness from "../core/Harness.ts"
 
-/** A command that a guest has typed, and how the bot answers. */
+/** A command that a guest has typed, and how the bot answers. The emulator closes with the scope. */
 const typed = Effect.gen(function*() {
   const h = Harness.make()
   const guest = h.core.createUser({ name: "guest" })
   const client = h.login()
   const command = yield* Command.make({
-    driver: { nowMs: () => 0, run: (f) => f(h.core), call: (f) => Effect.sync(() => f(h.core)) },
+    driver: yield* Driver.make({ core: () => h.core, deliver: () => {} }),
     settle: () => Effect.void
   }, {
     userOrNew: () => Effect.succeed(guest),
@@ -58,5 +59,19 @@ describe("Command", () => {
       const exit = yield* Fiber.await(waiting)
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
       assert.strictEqual((yield* command.reply).content, "one")
+    }))
+
+  it.effect("of an emulator that has closed, or closes, waits for nothing", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { answer, command } = yield* Scope.provide(typed, scope)
+      const waiting = yield* Effect.forkChild(Effect.flip(command.reply), { startImmediately: true })
+      yield* Scope.close(scope, Exit.void)
+      const said = "The command \"play\" came to nothing: the emulator has closed."
+      assert.strictEqual((yield* Fiber.join(waiting)).message, said)
+      answer("too late")
+      for (const wait of [command.reply, command.acknowledged, command.until(([reply]) => reply)]) {
+        assert.strictEqual((yield* Effect.flip(wait)).message, said)
+      }
     }))
 })
