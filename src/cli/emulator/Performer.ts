@@ -168,7 +168,7 @@ export const make = Effect.fnUntraced(function*(
     Effect.filterOrFail(
       typed,
       (found) => found !== undefined,
-      () => new OrderFailed({ detail: `No command has the number ${command}.` })
+      () => new OrderFailed({ detail: `No command has the number ${command}, or it was forgotten.` })
     )
 
   const leave = Effect.fnUntraced(function*(user: string) {

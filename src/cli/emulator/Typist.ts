@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Emulator from "../../emulator/Emulator.ts"
 
@@ -25,7 +26,7 @@ export type Typed = {
  */
 export interface Typist {
   readonly type: (options: Emulator.CommandOptions, timeoutMs: number) => Effect.Effect<Typed, Emulator.EmulatorError>
-  /** `undefined` for a number that no command has, as `read`. */
+  /** `undefined` for a number that no command has, or one that was forgotten, as `read`. */
   readonly press: (
     command: number,
     customId: string,
@@ -40,14 +41,44 @@ export interface Typist {
   ) => Effect.Effect<Typed | undefined, Emulator.EmulatorError>
 }
 
+/** A bot can answer for so long: nothing new comes to the replies of a command that is older. In milliseconds. */
+const answeredMs = 15 * 60_000
+
+/** Buttons can be pressed for as long as they are there, so that the last that were used stay known. */
+const keptLonger = 100
+
 /**
+ * A command is forgotten a quarter of an hour after it was typed or used last, unless it is among the last 100.
+ *
  * @category constructors
  * @since 0.1.0
  */
 export const make = (discord: Pick<Emulator.Emulator["Service"], "command">): Typist => {
-  const commands: Array<Emulator.Command> = []
+  /** By number; who was used last is last. */
+  const commands = new Map<number, { readonly command: Emulator.Command; readonly usedMs: number }>()
+  let count = 0
 
-  const known = (command: Emulator.Command) => commands.push(command)
+  const use = (number: number, command: Emulator.Command) =>
+    Effect.map(Clock.monotonicTimeNanos, (nanos) => {
+      const usedMs = Number(nanos) / 1_000_000
+      commands.delete(number)
+      commands.set(number, { command, usedMs })
+      for (const [oldest, used] of commands) {
+        if (commands.size <= keptLonger || usedMs - used.usedMs < answeredMs) break
+        commands.delete(oldest)
+      }
+    })
+
+  const known = (command: Emulator.Command) => {
+    const number = ++count
+    return Effect.as(use(number, command), number)
+  }
+
+  const find = Effect.fnUntraced(function*(number: number) {
+    const command = commands.get(number)?.command
+    if (command !== undefined) yield* use(number, command)
+    return command
+  })
 
   const found = Effect.fnUntraced(function*(number: number, command: Emulator.Command) {
     return { command: number, replies: yield* command.replies }
@@ -59,20 +90,20 @@ export const make = (discord: Pick<Emulator.Emulator["Service"], "command">): Ty
   return {
     type: Effect.fnUntraced(function*(options, timeoutMs) {
       const command = yield* discord.command(options)
-      const number = known(command)
+      const number = yield* known(command)
       yield* within(command.reply, timeoutMs)
       return yield* found(number, command)
     }),
     press: Effect.fnUntraced(function*(number, customId, options, timeoutMs) {
-      const command = commands[number - 1]
+      const command = yield* find(number)
       if (command === undefined) return undefined
       const pressed = yield* command.press(customId, options)
-      const own = known(pressed)
+      const own = yield* known(pressed)
       yield* within(pressed.acknowledged, timeoutMs)
       return yield* found(own, pressed)
     }),
     read: Effect.fnUntraced(function*(number, text, timeoutMs) {
-      const command = commands[number - 1]
+      const command = yield* find(number)
       if (command === undefined) return undefined
       if (text !== undefined) {
         yield* within(

@@ -1,0 +1,61 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { TestClock } from "effect/testing"
+import * as Typist from "../../../src/cli/emulator/Typist.ts"
+import type * as Emulator from "../../../src/emulator/Emulator.ts"
+
+/** Says its own name, and has buttons. */
+const command = (name: string): Emulator.Command => {
+  const reply = { content: name, embeds: [], components: [], ephemeral: false, edited: false }
+  return {
+    replies: Effect.succeed([reply]),
+    reply: Effect.succeed(reply),
+    acknowledged: Effect.void,
+    until: () => Effect.never,
+    press: (customId) => Effect.succeed(command(`${name} ${customId}`))
+  }
+}
+
+const make = () => Typist.make({ command: ({ name }) => Effect.sync(() => command(name)) })
+
+const contents = (typed: Typist.Typed | undefined) => typed?.replies.map(({ content }) => content)
+
+describe("Typist", () => {
+  it.effect("gives each command a number, by which it is read and pressed", () =>
+    Effect.gen(function*() {
+      const typist = make()
+      const play = yield* typist.type({ name: "play" }, 1000)
+      const skip = yield* typist.type({ name: "skip" }, 1000)
+      assert.deepStrictEqual([play.command, skip.command], [1, 2])
+      const pressed = yield* typist.press(1, "pause", {}, 1000)
+      assert.deepStrictEqual([pressed?.command, contents(pressed)], [3, ["play pause"]])
+      assert.deepStrictEqual(contents(yield* typist.read(2, undefined, 1000)), ["skip"])
+      assert.isUndefined(yield* typist.read(4, undefined, 1000))
+      assert.isUndefined(yield* typist.press(0, "pause", {}, 1000))
+    }))
+
+  it.effect("forgets those that can no longer be answered, but for the last that were used", () =>
+    Effect.gen(function*() {
+      const typist = make()
+      const typed = (count: number) => Effect.forEach(Array(count), () => typist.type({ name: "play" }, 1000))
+      yield* typed(300)
+      yield* TestClock.adjust("899 seconds")
+      yield* typed(1)
+      // the first has buttons that are still pressed
+      assert.isDefined(yield* typist.press(1, "pause", {}, 1000))
+      assert.isDefined(yield* typist.read(2, undefined, 1000))
+      yield* TestClock.adjust("1 second")
+      const last = yield* typist.type({ name: "play" }, 1000)
+      assert.strictEqual(last.command, 303)
+      assert.isUndefined(yield* typist.read(3, undefined, 1000))
+      assert.isDefined(yield* typist.read(1, undefined, 1000))
+      assert.isDefined(yield* typist.read(2, undefined, 1000))
+      assert.isDefined(yield* typist.read(300, undefined, 1000))
+      yield* TestClock.adjust("1 hour")
+      yield* typed(100)
+      assert.isUndefined(yield* typist.read(303, undefined, 1000))
+      assert.isUndefined(yield* typist.press(1, "pause", {}, 1000))
+      assert.isDefined(yield* typist.read(403, undefined, 1000))
+      assert.isDefined(yield* typist.read(304, undefined, 1000))
+    }))
+})
