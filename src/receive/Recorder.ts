@@ -94,8 +94,8 @@ const clockStep = 100
 /**
  * Starts a recording. Fails with `NotConnected` if the session has ended (where it ends while `onStart` runs, so does the recording as
  * soon as it begins), with `RecordingFailed` if the folder cannot be written to or has a recording already, with
- * `CodecUnavailable` if the mixed file's codecs cannot be made, with `Unsupported` for an option that makes no sense, and with what
- * `onStart` fails with.
+ * `CodecUnavailable` if the mixed file's codecs cannot be made, with `Unsupported` for an option that makes no sense or `users` that
+ * throws for somebody who is there, and with what `onStart` fails with. No recording is left in the folder, then.
  *
  * Files lie beside each other to 2.5 ms, the step of Opus, as long as the network has no jitter; with jitter, to the mean delay
  * above the least one (`jitterMs` of the manifest). A sender's clock may be off by 200 ppm. It is corrected where the sender is
@@ -189,12 +189,13 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   })
   const writeManifest = () => outputs.replace(Manifest.fileName, () => Manifest.encode(manifest()))
 
+  /** What has begun would be taken for a recording. */
+  const undo = (cause: Cause.Cause<VoiceError.VoiceError>) =>
+    Effect.andThen(Scope.close(scope, Exit.failCause(cause)), outputs.discard)
+
   const writing = yield* outputs.run.pipe(Effect.forkIn(scope, { startImmediately: true }))
   writeManifest()
-  yield* Effect.raceFirst(outputs.drained, Fiber.join(writing)).pipe(
-    // what has begun would be taken for a recording
-    Effect.onError((cause) => Effect.andThen(Scope.close(scope, Exit.failCause(cause)), outputs.discard))
-  )
+  yield* Effect.raceFirst(outputs.drained, Fiber.join(writing)).pipe(Effect.onError(undo))
 
   /** The clock that arrival times are of: only the driver knows it, but it runs as fast as ours. */
   let offsetMs: number | undefined
@@ -237,7 +238,9 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
 
   const work = yield* Scope.fork(scope)
   const events = yield* Scope.provide(session.events, work)
-  for (const userId of yield* present) book.joined(userId, now())
+  const others = yield* present
+  const choose = () => others.forEach((userId) => book.joined(userId, now()))
+  yield* Effect.onError(Recordings.choosing(choose), undo)
 
   /** Writes what is settled. Gives why it is time to end. */
   const ticking = Effect.gen(function*() {

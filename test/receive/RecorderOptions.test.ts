@@ -128,6 +128,34 @@ describe("Recorder, a session", () => {
       assert.strictEqual(disk.files.size, 0)
     })).pipe(Effect.provide(layer)), 60_000)
 
+  it.effect(
+    "is not recorded at all where the choice throws for somebody who is there, and the folder is free again",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const { session } = yield* lobby
+        const disk = Kit.disk()
+        let open = 0
+        const storage: typeof disk = {
+          ...disk,
+          create: async (path) => {
+            const file = await disk.create(path)
+            open++
+            return { ...file, close: () => (open--, file.close()) }
+          }
+        }
+        const users = () => {
+          throw new Error("said by the test")
+        }
+        const error = yield* Effect.flip(start(session, storage, { users, mixed: "wav" }))
+        assert.deepInclude(error.reason, { _tag: "Unsupported", detail: "said by the test" })
+        assert.strictEqual(open, 0)
+        assert.deepStrictEqual([...disk.files.keys()], [])
+        const again = yield* start(session, storage, { mixed: "wav" })
+        assert.strictEqual((yield* again.stop).state, "complete")
+      })).pipe(Effect.provide(layer)),
+    60_000
+  )
+
   it.effect("is not said to have ended where the choice of users throws", () =>
     Rig.run(Effect.gen(function*() {
       const { ada, session } = yield* lobby

@@ -109,6 +109,7 @@ interface Job {
 export const make = (storage: Storage, folder: string): Outputs => {
   const jobs: Array<Job> = []
   const entries: Array<Entry> = []
+  const replaced = new Set<string>()
   const work = Latch.makeUnsafe(false)
   const idle = Latch.makeUnsafe(true)
   let pending = 0
@@ -134,6 +135,8 @@ export const make = (storage: Storage, folder: string): Outputs => {
       entry.file = undefined
       return file === undefined ? Effect.void : attempt(path, () => file.close())
     }))
+
+  const removed = (path: string) => Effect.ignore(attempt(path, () => storage.remove(path)))
 
   const append = (entry: Entry, bytes: Uint8Array) =>
     using(entry, (file) => file.append(bytes)).pipe(
@@ -211,7 +214,12 @@ export const make = (storage: Storage, folder: string): Outputs => {
     create,
     replace: (name, bytes) => {
       const path = join(folder, name)
-      add({ bytes: 0, run: Effect.suspend(() => attempt(path, () => storage.replace(path, bytes()))) })
+      add({
+        bytes: 0,
+        run: Effect.map(Effect.suspend(() => attempt(path, () => storage.replace(path, bytes()))), () => {
+          replaced.add(path)
+        })
+      })
     },
     pendingBytes: () => pending,
     bytes: () => entries.reduce((sum, { length }) => sum + length, 0),
@@ -227,11 +235,10 @@ export const make = (storage: Storage, folder: string): Outputs => {
       if (failed !== undefined) return yield* failed
     }),
     discard: Effect.suspend(() =>
-      Effect.forEach(opened(), (entry) =>
-        Effect.andThen(
-          shut(entry),
-          Effect.ignore(attempt(entry.path, () => storage.remove(entry.path)))
-        ), { discard: true })
+      Effect.andThen(
+        Effect.forEach(opened(), (entry) => Effect.andThen(shut(entry), removed(entry.path)), { discard: true }),
+        Effect.forEach(replaced, removed, { discard: true })
+      )
     )
   }
 }

@@ -71,7 +71,7 @@ export interface Options<E = never, R = never> {
   readonly files?: "opus" | "wav" | "none" | undefined
   /** A file with all users in one, `mixed.ogg` or `mixed.wav`, or none, so that nothing is decoded. Default "opus". */
   readonly mixed?: "opus" | "wav" | "none" | undefined
-  /** Who of the others is recorded. Default everybody. */
+  /** Who of the others is recorded. Default everybody. What it throws for those who are there at the start is `Unsupported`. */
   readonly users?: ((userId: UserId) => boolean) | undefined
   /** Whether we are recorded, too: what the session plays, as it is sent, in a file of our own and in the mixed one. Default false. */
   readonly self?: boolean | undefined
@@ -178,6 +178,24 @@ export const refuseEnded = (session: Pick<Session, "changes">): Effect.Effect<vo
         ? Effect.void
         : VoiceError.fail(new VoiceError.NotConnected({ operation: "Recording" }))
   )
+
+/**
+ * Runs what asks `users`. Fails with `Unsupported` if that throws.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const choosing = (choose: () => void): Effect.Effect<void, VoiceError.VoiceError> =>
+  Effect.try({
+    try: choose,
+    catch: (thrown) =>
+      VoiceError.make(
+        new VoiceError.Unsupported({
+          feature: "A recording with a choice of users that throws",
+          detail: thrown instanceof Error ? thrown.message : String(thrown)
+        })
+      )
+  })
 
 /**
  * Fails with `Unsupported` for the first option that cannot be.
