@@ -23,6 +23,7 @@ import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { Event, Observer } from "./Event.ts"
 import * as Sent from "./Sent.ts"
+import * as Turns from "./Turns.ts"
 
 /**
  * @category models
@@ -66,6 +67,7 @@ export interface Conduit extends
    */
   readonly hold: Effect.Effect<void>
   readonly release: Effect.Effect<void>
+  /** Tells everybody; what is published meanwhile is told behind it. */
   readonly publish: (event: Event) => void
   /** Works on this connection until the scope closes. */
   readonly use: (connection: VoiceDriver.VoiceConnection) => Effect.Effect<void, never, Scope.Scope>
@@ -134,9 +136,10 @@ export const make = Effect.fnUntraced(function*(
   let tracks = 0
   let dropped = 0
 
+  const inTurn = Turns.make()
   const publish = (event: Event): void => {
     if (event._tag === "E2eeChanged") e2ee = event.e2ee
-    for (const { onEvent } of listeners) onEvent(event)
+    inTurn(() => listeners.forEach(({ onEvent }) => onEvent(event)))
   }
 
   const showE2ee = (next: Line.E2ee): void => {
@@ -250,7 +253,7 @@ export const make = Effect.fnUntraced(function*(
       // what was said while it came up was said to nobody
       const there = [...clients.keys()]
       if (there.length > 0) publish({ _tag: "UsersConnected", userIds: there })
-      for (const { onConnection } of listeners) onConnection?.()
+      inTurn(() => listeners.forEach(({ onConnection }) => onConnection?.()))
       showE2ee(yield* connection.e2ee)
       for (const { onConnection } of readers) onConnection()
       if (muted) yield* connection.setMuted(true)
@@ -388,7 +391,7 @@ export const make = Effect.fnUntraced(function*(
         over = error
         Deferred.doneUnsafe(ended, Effect.fail(error))
         if (lost) publish({ _tag: "Ended", error })
-        for (const { onOver } of listeners) onOver(error)
+        inTurn(() => listeners.forEach(({ onOver }) => onOver(error)))
         for (const reader of readers) reader.onOver(error)
       })
   }

@@ -12,7 +12,8 @@ import type { Restrictions } from "./Restrictions.ts"
 /**
  * What happens in a session: everything that happens on its connections, `Moved` when it is in another channel,
  * `Restricted` when a moderator, or the channel, keeps something else from us than before, and `MemberChanged` when somebody has
- * come, is another than before, or has left (`member` is absent then).
+ * come, is another than before, or has left (`member` is absent then). That comes behind the event that it comes of; where the main
+ * gateway tells first, it comes ahead of what the voice gateway tells of the same, and where we are moved, ahead of `Moved`.
  *
  * @category models
  * @since 0.1.0

@@ -381,6 +381,29 @@ describe("Conduit", () => {
       assert.strictEqual(connections, 2)
     }))
 
+  it.effect("tells what comes of an event behind it, to everybody, and its end last", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const [ann, bob] = [UserId.make("5"), UserId.make("6")]
+      yield* conduit.observe({
+        onEvent: (event) => {
+          if (event._tag !== "UserDisconnected") return
+          conduit.publish({ _tag: "MemberChanged", userId: event.userId })
+          if (event.userId === bob) Effect.runSync(conduit.end(lost, true))
+        },
+        onOver: () => {}
+      })
+      const seen: Array<string> = []
+      yield* conduit.observe({
+        onEvent: (event) => seen.push(event._tag),
+        onOver: () => seen.push("over")
+      })
+      conduit.publish({ _tag: "UserDisconnected", userId: ann })
+      assert.deepStrictEqual(seen.splice(0), ["UserDisconnected", "MemberChanged"])
+      conduit.publish({ _tag: "UserDisconnected", userId: bob })
+      assert.deepStrictEqual(seen, ["UserDisconnected", "MemberChanged", "Ended", "over"])
+    }))
+
   it.effect("tells an observer nothing after its scope", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)

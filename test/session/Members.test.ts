@@ -55,6 +55,30 @@ describe("members", () => {
       assert.deepStrictEqual(yield* of(session), [{ userId: bob }])
     })))
 
+  it.effect("are told behind what they come of", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const { lose, session, tell } = yield* joined
+      const told: Array<string> = []
+      yield* Stream.runForEach(yield* session.events, (event) => Effect.sync(() => told.push(event._tag))).pipe(
+        Effect.forkScoped({ startImmediately: true })
+      )
+      yield* tell({ _tag: "UsersConnected", userIds: [ann, bob] })
+      yield* tell({ _tag: "Described", userId: ann, platform: 1 })
+      yield* tell({ _tag: "UserDisconnected", userId: ann })
+      assert.deepStrictEqual(told.splice(0), [
+        "UsersConnected",
+        "MemberChanged",
+        "MemberChanged",
+        "Described",
+        "MemberChanged",
+        "UserDisconnected",
+        "MemberChanged"
+      ])
+      yield* lose(4006)
+      yield* turns
+      assert.deepStrictEqual(told, [])
+    })))
+
   it.effect("are shown by the main gateway as soon as it speaks of them, whether anybody has asked or not", () =>
     Effect.scoped(Effect.gen(function*() {
       const { say, session, tell } = yield* joined
