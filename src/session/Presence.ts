@@ -191,7 +191,13 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
           return look?.()
       }
     },
-    onConnection: () => look?.(),
+    onConnection: () => {
+      // of whom it does not know, it will not tell that they have left either
+      for (const userId of later) {
+        if (!conduit.clients().has(userId) && others().get(userId)?.channelId !== here()) later.delete(userId)
+      }
+      look?.()
+    },
     onOver: () => {}
   })
 

@@ -21,12 +21,17 @@ const makeWith = Effect.fnUntraced(function*(change: Partial<Gateway.Gateway["Se
   const mock = yield* MockGateway.MockGateway
   const voice = Intake.make()
   const where: { channelId: ChannelId | null | undefined } = { channelId: ours }
+  let connected = (): void => assert.fail("nobody observes connections")
   const presence = yield* Presence.make({
     gateway,
     guildId,
     channelId: () => where.channelId,
     conduit: {
       ...voice.intake,
+      observe: (observer) => {
+        if (observer.onConnection !== undefined) connected = observer.onConnection
+        return voice.intake.observe(observer)
+      },
       clients: (place) => new Map(place === other ? [] : Array.from(voice.members, (userId) => [userId, {}]))
     }
   })
@@ -37,7 +42,7 @@ const makeWith = Effect.fnUntraced(function*(change: Partial<Gateway.Gateway["Se
       mock.push({ _tag: "VoiceState", state: { ...Rig.stateOf(channelId, userId), guild_id: guild } }),
       turns
     )
-  return { mock, voice, where, presence, told, state }
+  return { mock, voice, where, presence, told, state, connected: () => connected() }
 })
 
 const make = makeWith({})
@@ -79,6 +84,26 @@ describe("Presence", () => {
       yield* state(ann, null)
       voice.tell({ _tag: "UsersConnected", userIds: [ann] })
       assert.deepStrictEqual(presence.members(), [ann, bob])
+    }))
+  )
+
+  test(
+    "remembers nobody who left while one connection took another one's place",
+    Effect.scoped(Effect.gen(function*() {
+      const { connected, presence, state, told, voice } = yield* make
+      voice.members.add(ann)
+      voice.members.add(bob)
+      yield* state(ann, null)
+      yield* state(bob, ours)
+      assert.deepStrictEqual(told.splice(0), [{ _tag: "UserDisconnected", userId: ann }])
+      // the next connection knows neither of them yet
+      voice.members.clear()
+      connected()
+      assert.deepStrictEqual(presence.members(), [bob])
+      yield* state(ann, other)
+      assert.deepStrictEqual(told, [])
+      yield* state(bob, null)
+      assert.deepStrictEqual(told, [{ _tag: "UserDisconnected", userId: bob }])
     }))
   )
 
