@@ -51,6 +51,8 @@ export const open = (
       if (bytes !== null && bytes !== undefined) {
         return Effect.fail(failed("the stream gives something else than bytes"))
       }
+      // a stream that is destroyed while it is read tells of its error a moment later
+      if (stream.errored !== null) error ??= failedOf(stream.errored)
       if (error !== undefined) return Effect.fail(error)
       if (stream.readableEnded) return Effect.undefined
       if (stream.destroyed || stream.closed) return Effect.fail(failed("the stream was closed before its end"))

@@ -69,6 +69,18 @@ describe("SourceFailed", () => {
       assert.include(missing.message, "no-such-ffmpeg is not there")
     }))
 
+  it.live("has it where a stream is destroyed while it is read, which tells its error a moment later", () =>
+    Effect.gen(function*() {
+      const destroyed = () =>
+        new Readable({
+          read() {
+            this.destroy(thrown)
+          }
+        })
+      const { cause, detail } = yield* failureOf(Effect.scoped(AudioSource.fromNodeStream(destroyed).open))
+      assert.deepStrictEqual([cause, detail], [thrown, "said by the test"])
+    }))
+
   it.live("has none that would show what may be secret", () =>
     Effect.gen(function*() {
       const program = yield* failureOf(
