@@ -87,6 +87,8 @@ export interface Options {
   readonly ended: Deferred.Deferred<never, VoiceError.VoiceError>
   /** Called when a socket is lost that cannot be resumed. */
   readonly onLost: (error: VoiceError.VoiceError) => void
+  /** Called when a lost socket has been replaced. */
+  readonly onResumed: () => void
   readonly phaseTimeoutMs: number
   /** How often to try to resume after a loss. 0: never. */
   readonly resumeAttempts: number
@@ -354,6 +356,7 @@ export const make = Effect.fnUntraced(function*(
       // only now: what is announced from here on goes to this socket, too
       if (speaking !== undefined) post(speaking)
       e2ee?.resumed()
+      options.onResumed()
       resumes++
       sinceMs = nowMs()
       emit({ _tag: "Resumed", elapsedMs: sinceMs - lostMs })

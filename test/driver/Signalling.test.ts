@@ -64,6 +64,7 @@ const rig = Effect.fnUntraced(function*(
       onDescription: () => Effect.void,
       ended,
       onLost: (error) => void Deferred.doneUnsafe(ended, Effect.fail(error)),
+      onResumed: () => {},
       phaseTimeoutMs: 5_000,
       resumeAttempts: options.resumeAttempts ?? 5,
       maxDaveVersion: options.maxDaveVersion ?? 0,
