@@ -95,7 +95,7 @@ export interface Options {
   /** The highest version of end-to-end encryption to announce; 0 is none. */
   readonly maxDaveVersion: number
   /** Takes part in what the gateway says, and answers by {@link Signalling.post}. */
-  readonly e2ee: Pick<E2ee, "onMessage" | "onFrame" | "resumed"> | undefined
+  readonly e2ee: Pick<E2ee, "onMessage" | "onFrame" | "lost" | "resumed"> | undefined
 }
 
 /**
@@ -343,6 +343,7 @@ export const make = Effect.fnUntraced(function*(
       const lostMs = nowMs()
       unstable = resumes > 0 && lostMs - sinceMs < stableMs ? unstable + 1 : 0
       if (unstable >= resumeAttempts) return error
+      e2ee?.lost()
       emit({ _tag: "Resuming", error })
       yield* Effect.logDebug(`the voice gateway was lost and is being resumed: ${error.message}`)
       if (unstable > 0) yield* Effect.sleep(Duration.times(retryDelay, unstable))

@@ -75,6 +75,7 @@ const rig = Effect.fnUntraced(function*(
           return Effect.void
         },
         onFrame: ({ op }) => Effect.sync(() => onE2ee(op, users)),
+        lost: () => {},
         resumed: () => onE2ee(9, users)
       }
     }),
