@@ -71,6 +71,8 @@ export interface Socket {
    * or receiver reports while we send) have stopped. Silence where there never was an answer proves nothing.
    */
   readonly keepAlive: () => VoiceError.VoiceError | undefined
+  /** Sends a keepalive besides, and looks at nothing: for when the way to us may have changed. */
+  readonly ping: () => void
   readonly statistics: () => Statistics
 }
 
@@ -99,8 +101,8 @@ const discoveryTries = 10
 const discoveryInterval = Duration.seconds(1)
 /** Looks in a row, a keepalive apart, at which nothing could be sent, before the socket counts as dead. */
 const failedLooks = 2
-/** Pings in a row without a reply, where replies came before. */
-const unansweredPings = 4
+/** Looks in a row without a reply to a ping, where replies came before. */
+const unansweredLooks = 4
 /**
  * Looks at which something had been sent and no receiver report had come, where reports came before: at least so many, and so
  * many times as many as there were before. Looks and not packets, for frames may be of 20 ms or of 120.
@@ -138,7 +140,8 @@ const make = Effect.gen(function*() {
     let pongs = 0
     let roundTripMs: number | undefined
     const pingedAt = new Map<number, bigint>()
-    let lastPongAt = 0
+    /** Looks since the last reply to a ping. */
+    let unanswered = 0
     let reports = 0
     let sentAtLook = 0
     /** Looks since the last report at which something had been sent, and the most there were between two. */
@@ -166,7 +169,7 @@ const make = Effect.gen(function*() {
       }
       pingedAt.delete(decoded.success)
       pongs++
-      lastPongAt = keepalives
+      unanswered = 0
       roundTripMs = Number(clock.monotonicTimeNanosUnsafe() - since) / 1e6
     }
     socket.onDatagram((datagram) => {
@@ -217,7 +220,7 @@ const make = Effect.gen(function*() {
       before = now
       if (failed >= failedLooks) return "send-errors"
       // first, because it counts
-      return isUnreported() || (pongs > 0 && keepalives - lastPongAt > unansweredPings) ? "no-replies" : undefined
+      return isUnreported() || (pongs > 0 && unanswered > unansweredLooks) ? "no-replies" : undefined
     }
 
     const request = IpDiscovery.encodeRequest(ssrc)
@@ -261,9 +264,11 @@ const make = Effect.gen(function*() {
       },
       keepAlive: () => {
         ping()
+        unanswered++
         const sign = signOfLoss()
         return sign === undefined ? undefined : VoiceError.make(new VoiceError.UdpLost({ address, port, sign }))
       },
+      ping,
       statistics: () => {
         const { received, sendErrors, sent } = socket.statistics()
         return { sent, sendErrors, received, unknown, dropped, keepalives, pongs, roundTripMs }

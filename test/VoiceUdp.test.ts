@@ -305,6 +305,25 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "no-replies")
       }).pipe(Effect.provide(TestLayer)))
 
+    it.effect("is none for pings besides, of which there may be any number at once", () =>
+      Effect.gen(function*() {
+        const { peer, pong, sign, socket } = yield* watched
+        yield* pong
+        for (let i = 0; i < 3; i++) {
+          for (let ping = 0; ping < 10; ping++) socket.ping()
+          yield* TestClock.adjust("5 seconds")
+        }
+        assert.isUndefined(yield* sign)
+        assert.strictEqual(socket.statistics().keepalives, 34)
+        yield* pong
+        yield* peer.setSending(false)
+        yield* TestClock.adjust("5 seconds")
+        for (let ping = 0; ping < 10; ping++) socket.ping()
+        assert.isUndefined(yield* sign)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* sign, "send-errors")
+      }).pipe(Effect.provide(TestLayer)))
+
     it.effect("gets no reports any more for what it sends, though it did", () =>
       Effect.gen(function*() {
         const { peer, sign, socket } = yield* watched

@@ -48,7 +48,7 @@ export interface RandomAccess {
 export const chunkBytes = 16_384
 
 /**
- * A `SourceFailed` for the source `name`.
+ * A `SourceFailed` for the source `name`. What may hold a secret is no `cause`: whoever logs an error shows all of it.
  *
  * @category errors
  * @since 0.1.0
@@ -57,8 +57,11 @@ export const failure = (
   name: string,
   kind: VoiceError.SourceFailed["kind"],
   detail: string,
-  positionMs = 0
-): VoiceError.VoiceError => VoiceError.make(new VoiceError.SourceFailed({ source: name, kind, positionMs, detail }))
+  { cause, positionMs = 0 }: { readonly cause?: unknown; readonly positionMs?: number } = {}
+): VoiceError.VoiceError =>
+  VoiceError.make(
+    new VoiceError.SourceFailed({ source: name, kind, positionMs, detail, ...(cause === undefined ? {} : { cause }) })
+  )
 
 const shownFields = 8
 const shownCharacters = 80
@@ -135,11 +138,11 @@ const fileFailure = (name: string, path: string | URL, cause: unknown): VoiceErr
   // a path of nothing would be shown as the folder that we are in
   if (path === "") return failure("file", "NotFound", "its path is empty")
   const code = errnoOf(cause)
-  if (missing.has(code)) return failure(name, "NotFound", `there is no such file: ${pathOf(path)}`)
+  if (missing.has(code)) return failure(name, "NotFound", `there is no such file: ${pathOf(path)}`, { cause })
   if (code === "EACCES" || code === "EPERM") {
-    return failure(name, "Unreadable", `this process has no permission to read ${pathOf(path)}`)
+    return failure(name, "Unreadable", `this process has no permission to read ${pathOf(path)}`, { cause })
   }
-  return failure(name, "Unreadable", describe(cause))
+  return failure(name, "Unreadable", describe(cause), { cause })
 }
 
 const concat = (first: Uint8Array, second: Uint8Array): Uint8Array => {
@@ -251,7 +254,9 @@ export const stream = <E, R>(
         if (ended) return undefined
         waiting = yield* pull.pipe(Effect.catch((error) => {
           ended = true
-          return Cause.isDone(error) ? Effect.succeed([]) : Effect.fail(failure(name, "Failed", describe(error)))
+          return Cause.isDone(error)
+            ? Effect.succeed([])
+            : Effect.fail(failure(name, "Failed", describe(error), { cause: error }))
         }))
       }
     })

@@ -46,13 +46,21 @@ const codeOf = (cause: unknown): string =>
 
 /** Why a program could not be started, as a sentence. */
 const startFailure = (name: string, command: string, cause: unknown, hint: string | undefined): VoiceError => {
+  // its arguments, which Node writes down there, may be addresses and headers with secrets
+  if (cause instanceof Error) Reflect.deleteProperty(cause, "spawnargs")
   const code = codeOf(cause)
   const more = hint === undefined ? "" : `: ${hint}`
   if (code === "ENOENT") {
-    return ByteSource.failure(name, "NotFound", `the program ${command} is not there, nor on the PATH${more}`)
+    return ByteSource.failure(name, "NotFound", `the program ${command} is not there, nor on the PATH${more}`, {
+      cause
+    })
   }
-  if (code === "EACCES") return ByteSource.failure(name, "Unreadable", `the program ${command} may not be run${more}`)
-  return ByteSource.failure(name, "Failed", `the program ${command} did not start: ${ByteSource.describe(cause)}`)
+  if (code === "EACCES") {
+    return ByteSource.failure(name, "Unreadable", `the program ${command} may not be run${more}`, { cause })
+  }
+  return ByteSource.failure(name, "Failed", `the program ${command} did not start: ${ByteSource.describe(cause)}`, {
+    cause
+  })
 }
 
 /**

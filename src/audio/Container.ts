@@ -144,7 +144,7 @@ export const open = (
       return yield* fallback(watched, unknownFormat).pipe(
         Effect.flatMap(confirmed),
         // what ffmpeg says of it is nothing to a user, but that the bytes cannot be had is
-        Effect.mapError(() => broken ?? ByteSource.failure(source.name, "UnknownFormat", unknownFormat))
+        Effect.mapError((cause) => broken ?? ByteSource.failure(source.name, "UnknownFormat", unknownFormat, { cause }))
       )
     }
     if ("known" in found) {
@@ -152,7 +152,9 @@ export const open = (
       if (!found.isSound && !found.isDoubtful) return yield* ByteSource.failure(source.name, "Unsupported", what)
       return yield* fallback(source, what).pipe(
         // a wrong link is no matter of ffmpeg, whether that is there or not
-        Effect.mapError((error) => found.isSound ? error : ByteSource.failure(source.name, "Unsupported", what))
+        Effect.mapError((error) =>
+          found.isSound ? error : ByteSource.failure(source.name, "Unsupported", what, { cause: error })
+        )
       )
     }
     // a reader may have taken bytes before it finds that it holds something else

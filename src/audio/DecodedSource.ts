@@ -118,8 +118,9 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       resampler.end()
     }
 
-    const corrupt = (detail: string): VoiceError =>
-      ByteSource.failure(name, "Corrupt", `it cannot be decoded: ${detail}`, playedSamples / 48)
+    const corrupt = (detail: string, cause?: unknown): VoiceError =>
+      ByteSource.failure(name, "Corrupt", `it cannot be decoded: ${detail}`, { positionMs: playedSamples / 48, cause })
+    const corruptOf = (cause: unknown): VoiceError => corrupt(ByteSource.describe(cause), cause)
 
     const advance: Effect.Effect<void, VoiceError> = Effect.gen(function*() {
       if (blocks.length > 0) return passOn()
@@ -134,7 +135,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       }
       const decoded = yield* Effect.tryPromise({
         try: () => decoder.decode(nextPackets()),
-        catch: (cause) => corrupt(ByteSource.describe(cause))
+        catch: corruptOf
       }).pipe(Effect.catch((error) => Effect.succeed(error)))
       if (!("blocks" in decoded)) return end(decoded)
       blocks = decoded.blocks
@@ -169,7 +170,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
         wanted = resampler.seek(startSample)
         const packet = Math.floor(wanted / scale) + header.delay - header.warmUp
         yield* seekPackets(Math.max(0, packet))
-        yield* Effect.tryPromise({ try: () => decoder.reset(), catch: (cause) => corrupt(ByteSource.describe(cause)) })
+        yield* Effect.tryPromise({ try: () => decoder.reset(), catch: corruptOf })
         return startSample / 48
       })
 

@@ -285,7 +285,9 @@ export const make = (header: Header, name: string): Effect.Effect<Decoder, Voice
           return { handle, busy: Promise.resolve<unknown>(undefined) }
         },
         catch: (cause) =>
-          ByteSource.failure(name, "Unsupported", `there is no decoder for it: ${ByteSource.describe(cause)}`)
+          ByteSource.failure(name, "Unsupported", `there is no decoder for it: ${ByteSource.describe(cause)}`, {
+            cause
+          })
       }),
       // whoever was interrupted has left it at work
       (owned) =>

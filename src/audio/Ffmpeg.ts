@@ -169,7 +169,7 @@ const missing = (options: FfmpegOptions | undefined): string =>
 const explained = <A, R>(opening: Effect.Effect<A, VoiceError, R>, name: string, sentence: string) =>
   Effect.mapError(opening, (error) =>
     error.reason._tag === "SourceFailed" && error.reason.kind === "NotFound"
-      ? ByteSource.failure(name, "Unsupported", sentence)
+      ? ByteSource.failure(name, "Unsupported", sentence, { cause: error })
       : error)
 
 /** What may be opened on behalf of a playlist: nothing of this machine. */

@@ -131,7 +131,9 @@ export const map = (name: string, opened: OpenPcm, make: () => Filter, speed = 1
         // it may keep some back
         return changed.length === 0 ? pull : Effect.succeed(changed)
       } catch (cause) {
-        return Effect.fail(ByteSource.failure(name, "Failed", `its filter threw: ${ByteSource.describe(cause)}`))
+        return Effect.fail(
+          ByteSource.failure(name, "Failed", `its filter threw: ${ByteSource.describe(cause)}`, { cause })
+        )
       }
     }
   )

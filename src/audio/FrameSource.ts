@@ -48,7 +48,7 @@ export const pullIterable = <A>(
         items.push(next.value)
       }
     } catch (cause) {
-      return Effect.fail(ByteSource.failure(name, "Failed", ByteSource.describe(cause)))
+      return Effect.fail(ByteSource.failure(name, "Failed", ByteSource.describe(cause), { cause }))
     }
     return items.length === 0 ? Cause.done() : Effect.succeed(items)
   })
@@ -70,7 +70,7 @@ export const pullStream = <A, E, R>(
       Effect.catch(pull, (error): Effect.Effect<never, VoiceError | Cause.Done> =>
         Cause.isDone(error)
           ? Cause.done()
-          : Effect.fail(ByteSource.failure(name, "Failed", ByteSource.describe(error))))
+          : Effect.fail(ByteSource.failure(name, "Failed", ByteSource.describe(error), { cause: error })))
   )
 
 /**
@@ -97,7 +97,7 @@ export const open = <E, R>(
         if (frame === undefined) continue
         if (OpusPacket.samples(frame.data) !== frame.samples || frame.samples <= 0) {
           const detail = `a frame of ${frame.data.length} bytes is not an Opus packet of ${frame.samples} samples`
-          problem = ByteSource.failure(name, "Corrupt", detail, playedSamples / 48)
+          problem = ByteSource.failure(name, "Corrupt", detail, { positionMs: playedSamples / 48 })
           return i === 0 ? yield* problem : items.slice(0, i)
         }
         playedSamples += frame.samples

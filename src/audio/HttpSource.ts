@@ -13,7 +13,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
-import { isOfRequest, passing, reasonOf, statusFailure, type Trouble } from "./HttpTrouble.ts"
+import { causeOf, isOfRequest, passing, reasonOf, statusFailure, type Trouble } from "./HttpTrouble.ts"
 import * as HttpUrl from "./HttpUrl.ts"
 
 /**
@@ -123,8 +123,11 @@ export const open = (
     const { authorization, target } = HttpUrl.split(parsed)
     const stallMs = Duration.toMillis(options.stallTimeout ?? "10 seconds")
     const schedule = options.reconnect ?? defaultReconnect
-    const trouble = (detail: string): Trouble => ({ retry: true, error: ByteSource.failure(source, "Failed", detail) })
-    const fatal = (detail: string): Trouble => ({ retry: false, error: ByteSource.failure(source, "Failed", detail) })
+    const failed = (retry: boolean) => (detail: string, cause?: unknown): Trouble => ({
+      retry,
+      error: ByteSource.failure(source, "Failed", detail, { cause })
+    })
+    const [trouble, fatal] = [failed(true), failed(false)]
 
     let known: Answer | undefined
     let current: Answer | undefined
@@ -138,7 +141,7 @@ export const open = (
     const patiently = <A>(run: (signal: AbortSignal) => Promise<A>, what: string): Effect.Effect<A, Trouble> =>
       Effect.tryPromise({
         try: run,
-        catch: (cause) => (isOfRequest(cause) ? fatal : trouble)(`${what}: ${reasonOf(cause)}`)
+        catch: (cause) => (isOfRequest(cause) ? fatal : trouble)(`${what}: ${reasonOf(cause)}`, causeOf(cause))
       }).pipe(
         Effect.timeoutOrElse({
           duration: stallMs,

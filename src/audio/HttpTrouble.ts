@@ -55,6 +55,17 @@ export const reasonOf = (cause: unknown): string => {
 }
 
 /**
+ * What a request has failed of, as the system says it. What Node says of an address or a header has that in it, which may be secret.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const causeOf = (cause: unknown): Error | undefined => {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : undefined
+  return inner !== undefined && "code" in inner && !("input" in inner) ? inner : undefined
+}
+
+/**
  * Whether the network has no part in it, so that the same request fails in the same way.
  *
  * @category errors

@@ -161,9 +161,10 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     const random = yield* spool(source)
     const patience = makePatience()
     let positionMs = 0
-    const failure = (problem: Problem): VoiceError => ByteSource.failure(name, problem.kind, problem.detail, positionMs)
+    const failure = (problem: Problem, cause?: unknown): VoiceError =>
+      ByteSource.failure(name, problem.kind, problem.detail, { positionMs, cause })
     const corrupt = (cause: unknown): VoiceError =>
-      failure({ kind: "Corrupt", detail: `the MP4 is malformed: ${ByteSource.describe(cause)}` })
+      failure({ kind: "Corrupt", detail: `the MP4 is malformed: ${ByteSource.describe(cause)}` }, cause)
 
     const attempt = <A>(run: () => Promise<A>): Effect.Effect<A, VoiceError> =>
       Effect.tryPromise({

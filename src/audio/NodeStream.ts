@@ -25,8 +25,10 @@ export const open = (
 ): Effect.Effect<ByteSource.ByteSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const failed = (detail: string): VoiceError => ByteSource.failure(name, "Failed", detail)
+    const failedOf = (cause: unknown): VoiceError =>
+      ByteSource.failure(name, "Failed", ByteSource.describe(cause), { cause })
     const stream = yield* Effect.acquireRelease(
-      Effect.try({ try: make, catch: (cause) => failed(ByteSource.describe(cause)) }),
+      Effect.try({ try: make, catch: failedOf }),
       (stream) =>
         Effect.sync(() => {
           stream.destroy()
@@ -40,7 +42,7 @@ export const open = (
     let error: VoiceError | undefined
     // also after the end: a stream without a listener for errors ends the process
     stream.on("error", (cause) => {
-      error ??= failed(ByteSource.describe(cause))
+      error ??= failedOf(cause)
     })
 
     const attempt = (): Effect.Effect<Uint8Array | undefined, VoiceError> | undefined => {
@@ -49,6 +51,8 @@ export const open = (
       if (bytes !== null && bytes !== undefined) {
         return Effect.fail(failed("the stream gives something else than bytes"))
       }
+      // a stream that is destroyed while it is read tells of its error a moment later
+      if (stream.errored !== null) error ??= failedOf(stream.errored)
       if (error !== undefined) return Effect.fail(error)
       if (stream.readableEnded) return Effect.undefined
       if (stream.destroyed || stream.closed) return Effect.fail(failed("the stream was closed before its end"))

@@ -57,7 +57,8 @@ export const open = (
   Effect.gen(function*() {
     const { name } = source
     let positionMs = 0
-    const failure = (problem: Problem): VoiceError => ByteSource.failure(name, problem.kind, problem.detail, positionMs)
+    const failure = (problem: Problem): VoiceError =>
+      ByteSource.failure(name, problem.kind, problem.detail, { positionMs })
 
     let ended = false
     const advance = Effect.map(source.next, (chunk) => {

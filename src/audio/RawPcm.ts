@@ -95,7 +95,7 @@ export const open = (source: ByteSource.ByteSource, format: RawFormat): Effect.E
           return end(
             rest.length === 0
               ? undefined
-              : ByteSource.failure(source.name, "Truncated", "it ends inside a sample", positionMs())
+              : ByteSource.failure(source.name, "Truncated", "it ends inside a sample", { positionMs: positionMs() })
           )
         }
         waiting = bytes

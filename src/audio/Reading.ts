@@ -11,8 +11,9 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as FrameRing from "../driver/FrameRing.ts"
 import * as PcmRing from "../mixer/PcmRing.ts"
-import * as VoiceError from "../VoiceError.ts"
+import type * as VoiceError from "../VoiceError.ts"
 import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./AudioSource.ts"
+import * as ByteSource from "./ByteSource.ts"
 import * as Pump from "./Pump.ts"
 import type { Media } from "./Seat.ts"
 
@@ -250,8 +251,8 @@ export const make = (options: Options): Reading => {
   /** The place in the source up to which it was read. */
   const reachedMs = (): number => placeOf(ring.positionMs() + ring.bufferedMs())
 
-  const failed = (kind: VoiceError.SourceFailed["kind"], detail: string) =>
-    VoiceError.make(new VoiceError.SourceFailed({ source: name, kind, positionMs: reachedMs(), detail }))
+  const failed = (kind: VoiceError.SourceFailed["kind"], detail: string, cause?: unknown) =>
+    ByteSource.failure(name, kind, detail, { positionMs: reachedMs(), cause })
 
   const phase = (readings++ * goldenRatio) % 1
   let isFirstRefill = true
@@ -354,12 +355,14 @@ export const make = (options: Options): Reading => {
     Option.match(Cause.findErrorOption(cause), {
       onNone: () => {
         const defect = Cause.squash(cause)
-        return failed("Failed", defect instanceof Error ? defect.message : String(defect))
+        return failed("Failed", defect instanceof Error ? defect.message : String(defect), defect)
       },
       onSome: (error) => {
         const { reason } = error
         // a stream that fails knows nothing of places
-        return reason._tag === "SourceFailed" && reason.positionMs === 0 ? failed(reason.kind, reason.detail) : error
+        return reason._tag === "SourceFailed" && reason.positionMs === 0
+          ? failed(reason.kind, reason.detail, reason.cause)
+          : error
       }
     })
 

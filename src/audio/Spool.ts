@@ -27,7 +27,7 @@ export const toFile = (input: ByteSource.ByteSource): Effect.Effect<string, Voic
       Effect.tryPromise({
         try: run,
         catch: (cause) =>
-          ByteSource.failure(name, "Failed", `it cannot be kept for ffmpeg: ${ByteSource.describe(cause)}`)
+          ByteSource.failure(name, "Failed", `it cannot be kept for ffmpeg: ${ByteSource.describe(cause)}`, { cause })
       })
     const folder = yield* Effect.acquireRelease(
       attempt(() => Fs.mkdtemp(Path.join(tmpdir(), "effect-discord-voice-"))),

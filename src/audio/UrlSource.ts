@@ -165,7 +165,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
         return yield* ByteSource.failure(name, "Failed", `its playlists name more than ${maxTries} addresses`)
       }
       const many = tried === 1 ? "the entry" : `none of the ${tried} entries that were tried can be opened, such as`
-      const error = ByteSource.failure(name, kindOf(failure), `${many} ${at}: ${detailOf(failure)}`)
+      const error = ByteSource.failure(name, kindOf(failure), `${many} ${at}: ${detailOf(failure)}`, { cause: failure })
       if (HttpTrouble.isPassing(failure)) HttpTrouble.passing.add(error)
       return yield* error
     })

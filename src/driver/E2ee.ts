@@ -67,6 +67,8 @@ export interface E2ee {
   /** Takes every message of the voice gateway; those that have nothing to do with encryption are left alone. */
   readonly onMessage: (message: VoicePayload.ServerMessage) => Effect.Effect<void>
   readonly onFrame: (frame: DaveFrame.ServerFrame) => Effect.Effect<void>
+  /** The socket is lost, and is being replaced. */
+  readonly lost: () => void
   /** The socket was replaced: what was lost with the former one is said again. */
   readonly resumed: () => void
   readonly protect: E2eeMedia.E2eeMedia["protect"]
@@ -409,7 +411,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       }
     },
     onFrame: (frame) => handled(() => handleFrame(frame)),
+    lost: media.lose,
     resumed: () => {
+      media.regain()
       if (invalid !== undefined) send({ op: 31, d: { transition_id: invalid } })
       if (keyPackage !== undefined) send({ op: 26, keyPackage })
       if (commit !== undefined) send({ op: 28, payload: commit })

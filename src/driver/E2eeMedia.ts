@@ -10,6 +10,7 @@ import type * as Dave from "../Dave.ts"
 import * as E2eeFrame from "../protocol/E2eeFrame.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { FrameRing, FrameSource } from "./FrameRing.ts"
+import * as Hold from "./Hold.ts"
 import type { AudioPacket } from "./Line.ts"
 import type * as SsrcMap from "./SsrcMap.ts"
 
@@ -68,6 +69,10 @@ export interface E2eeMedia {
   readonly beginEpoch: () => void
   /** It was processed, or refused: what came too early is tried again, and then what has come meanwhile. */
   readonly endEpoch: () => void
+  /** The WebSocket is lost: what would be said by it, whose an SSRC is and what the next epoch is, comes with the resume. */
+  readonly lose: () => void
+  /** It was resumed, and what was missed has been said. */
+  readonly regain: () => void
   /** The connection is over. */
   readonly close: () => void
   /** Somebody's SSRC has become known. */
@@ -76,15 +81,13 @@ export interface E2eeMedia {
 }
 
 /** Packets of unknown senders that wait, and for how long. */
-const waitingPackets = 100
-const waitingMs = 1_000
+const waitingBounds: Hold.Bounds = { ms: 1_000, packets: 100 }
 
 /**
  * Unreadable packets that wait for the next epoch, and for how long. A sender is in the new epoch as soon as it has processed
  * a commit, and its frames overtake that commit on its way to us.
  */
-const earlyPackets = 250
-const earlyMs = 1_000
+const earlyBounds: Hold.Bounds = { ms: 1_000, packets: 250 }
 
 /** Packets that wait while a commit is being processed; those beyond take their chance. */
 const heldPackets = 1_000
@@ -157,6 +160,8 @@ export const make = (options: Options): E2eeMedia => {
   let unencrypted = 0
   let unknownSenders = 0
   const waiting: Array<AudioPacket> = []
+  const waitingHold = Hold.make(waitingBounds)
+  const earlyHold = Hold.make(earlyBounds)
   /** Unreadable frames, and silence that came behind them. */
   const early: Array<{ readonly packet: AudioPacket; readonly failure: Dave.DecryptFailure | "none" }> = []
 
@@ -179,21 +184,23 @@ export const make = (options: Options): E2eeMedia => {
     return new Guarded(frames, (closed) => open.delete(closed))
   }
 
-  const giveUp = (failure: Dave.DecryptFailure, waitedMs: number): void => {
+  const giveUp = (failure: Dave.DecryptFailure, waitedMs: number, nowMs: number): void => {
     if (failure === "NotMember") fromNonMembers++
     else undecryptable++
-    if (waitedMs <= earlyMs + promptMs) onDecrypted(false)
+    // while the WebSocket is lost, our keys are behind because nobody could tell us of the next ones
+    if (waitedMs <= earlyBounds.ms + promptMs && !earlyHold.isStretched(nowMs)) onDecrypted(false)
   }
 
   const dropEarly = (nowMs: number): void => {
+    const { ms, packets } = earlyHold.bounds(nowMs)
     while (true) {
       const [oldest] = early
       if (oldest === undefined) return
       const waitedMs = nowMs - oldest.packet.arrivalMs
-      if (waitedMs <= earlyMs && early.length <= earlyPackets) return
+      if (waitedMs <= ms && early.length <= packets) return
       early.shift()
       if (oldest.failure === "none") onPacket(oldest.packet)
-      else giveUp(oldest.failure, waitedMs)
+      else giveUp(oldest.failure, waitedMs, nowMs)
     }
   }
 
@@ -244,9 +251,8 @@ export const make = (options: Options): E2eeMedia => {
   }
 
   const dropStale = (nowMs: number): void => {
-    while (
-      waiting[0] !== undefined && (nowMs - waiting[0].arrivalMs > waitingMs || waiting.length > waitingPackets)
-    ) {
+    const { ms, packets } = waitingHold.bounds(nowMs)
+    while (waiting[0] !== undefined && (nowMs - waiting[0].arrivalMs > ms || waiting.length > packets)) {
       waiting.shift()
       unknownSenders++
     }
@@ -288,6 +294,15 @@ export const make = (options: Options): E2eeMedia => {
         if (userId === undefined) waiting.push(packet)
         else take({ ...packet, userId })
       }
+    },
+    lose: () => {
+      waitingHold.lose()
+      earlyHold.lose()
+    },
+    regain: () => {
+      const nowMs = now()
+      waitingHold.regain(nowMs)
+      earlyHold.regain(nowMs)
     },
     beginEpoch: () => {
       held ??= []

@@ -134,6 +134,7 @@ export const connect = Effect.fnUntraced(function*(
   let latest: Signalling.Description | undefined
   let onDescribed: ((description: Effect.Effect<Signalling.Description>) => void) | undefined
   let renew: Effect.Effect<void> = Effect.void
+  let onResumed = (): void => undefined
   const gateway = yield* Signalling.make({
     info,
     version,
@@ -147,6 +148,7 @@ export const connect = Effect.fnUntraced(function*(
     },
     ended,
     onLost: end,
+    onResumed: () => onResumed(),
     phaseTimeoutMs,
     resumeAttempts: options.resumeAttempts ?? defaultResumeAttempts,
     maxDaveVersion,
@@ -166,6 +168,8 @@ export const connect = Effect.fnUntraced(function*(
     end(error)
     return Infinity
   })
+  // what cost us the socket may have cost us our mapping at a NAT: whoever only listens would hear nothing until the next keepalive
+  onResumed = udp.ping
   const self = yield* Effect.raceFirst(udp.discover, Deferred.await(ended)).pipe(
     Span.around("VoiceDriver.phase.discovery")
   )

@@ -87,13 +87,15 @@ export interface Options {
   readonly ended: Deferred.Deferred<never, VoiceError.VoiceError>
   /** Called when a socket is lost that cannot be resumed. */
   readonly onLost: (error: VoiceError.VoiceError) => void
+  /** Called when a lost socket has been replaced. */
+  readonly onResumed: () => void
   readonly phaseTimeoutMs: number
   /** How often to try to resume after a loss. 0: never. */
   readonly resumeAttempts: number
   /** The highest version of end-to-end encryption to announce; 0 is none. */
   readonly maxDaveVersion: number
   /** Takes part in what the gateway says, and answers by {@link Signalling.post}. */
-  readonly e2ee: Pick<E2ee, "onMessage" | "onFrame" | "resumed"> | undefined
+  readonly e2ee: Pick<E2ee, "onMessage" | "onFrame" | "lost" | "resumed"> | undefined
 }
 
 /**
@@ -341,6 +343,7 @@ export const make = Effect.fnUntraced(function*(
       const lostMs = nowMs()
       unstable = resumes > 0 && lostMs - sinceMs < stableMs ? unstable + 1 : 0
       if (unstable >= resumeAttempts) return error
+      e2ee?.lost()
       emit({ _tag: "Resuming", error })
       yield* Effect.logDebug(`the voice gateway was lost and is being resumed: ${error.message}`)
       if (unstable > 0) yield* Effect.sleep(Duration.times(retryDelay, unstable))
@@ -354,6 +357,7 @@ export const make = Effect.fnUntraced(function*(
       // only now: what is announced from here on goes to this socket, too
       if (speaking !== undefined) post(speaking)
       e2ee?.resumed()
+      options.onResumed()
       resumes++
       sinceMs = nowMs()
       emit({ _tag: "Resumed", elapsedMs: sinceMs - lostMs })

@@ -44,7 +44,8 @@ export class EncodeFailed extends Schema.TaggedError<EncodeFailed>(`${key}/Encod
 }
 
 /**
- * An audio source could not be opened or read. `positionMs` is how much of it was read before.
+ * An audio source could not be opened or read. `positionMs` is how much of it was read before. `cause` is what was thrown, or what a
+ * stream or another source has failed with, where there is such: `message` says what counts of it.
  *
  * @category reasons
  * @since 0.1.0
@@ -62,7 +63,8 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>(`${key}/Sourc
     "Failed"
   ]),
   positionMs: Schema.Finite,
-  detail: Schema.String
+  detail: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
     const position = this.positionMs > 0 ? ` at ${(this.positionMs / 1000).toFixed(2)} s` : ""

@@ -14,6 +14,7 @@ import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { Observer } from "../VoiceDriver.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import * as JitterBuffer from "./JitterBuffer.ts"
+import * as Nameless from "./Nameless.ts"
 import type { ReceivedFrame } from "./ReceivedFrame.ts"
 
 /**
@@ -92,20 +93,11 @@ export interface Hub {
   readonly totals: () => JitterBuffer.Statistics & { readonly unknownSenders: number }
 }
 
-/** Packets of an SSRC of which nobody has said whose it is wait this long, in milliseconds, and this many of them. */
-const unknownMs = 1_000
-const unknownPackets = 100
-
 /** The timer rings no more often than this, in milliseconds: what is due between comes a little later. */
 const granularityMs = 5
 
 /** Buffers kept for users who have left. */
 const goneKept = 100
-
-interface Waiting {
-  readonly packet: AudioPacket
-  readonly arrivalMs: number
-}
 
 interface Source {
   readonly buffer: JitterBuffer.JitterBuffer
@@ -169,8 +161,7 @@ export const make = Effect.fnUntraced(function*(
   /** Those who want to be called at a time. */
   const timed = new Set<Listener>()
   const heard = new Set<UserId>()
-  let unknown: Array<Waiting> = []
-  let unknownSenders = 0
+  const nameless = Nameless.make()
   let past = zero
   /** What our clock is ahead of the driver's, which may be in another thread: the least that was seen. */
   let offsetMs = Infinity
@@ -218,22 +209,15 @@ export const make = Effect.fnUntraced(function*(
     set(next, run)
   }
 
-  const dropUnknown = (nowMs: number): void => {
-    let count = Math.max(0, unknown.length - unknownPackets)
-    while (count < unknown.length && nowMs - (unknown[count]?.arrivalMs ?? nowMs) > unknownMs) count++
-    unknownSenders += count
-    if (count > 0) unknown = unknown.slice(count)
-  }
-
   const run = (): void => {
     const nowMs = now()
     ranMs = nowMs
     armedMs = Infinity
-    dropUnknown(nowMs)
+    nameless.expire(nowMs)
     for (const [userId, source] of sources) {
       if (source.dueMs <= nowMs) drain(userId, source, nowMs)
     }
-    let nextMs = unknown.length === 0 ? Infinity : nowMs + unknownMs
+    let nextMs = nameless.isEmpty() ? Infinity : nowMs + Nameless.usual.ms
     for (const { advance } of timed) advance?.(nowMs)
     nextMs = Math.min(nextMs, nextOfListeners())
     for (const { dueMs } of sources.values()) if (dueMs < nextMs) nextMs = dueMs
@@ -265,12 +249,7 @@ export const make = Effect.fnUntraced(function*(
 
   /** Packets of this SSRC that have waited go first. */
   const release = (ssrc: Ssrc, userId: UserId, nowMs: number): void => {
-    if (unknown.length === 0) return
-    dropUnknown(nowMs)
-    const mine = unknown.filter(({ packet }) => packet.ssrc === ssrc)
-    if (mine.length === 0) return
-    unknown = unknown.filter(({ packet }) => packet.ssrc !== ssrc)
-    for (const { arrivalMs, packet } of mine) take(userId, packet, arrivalMs, nowMs)
+    for (const { arrivalMs, packet } of nameless.take(ssrc, nowMs)) take(userId, packet, arrivalMs, nowMs)
   }
 
   const reader: Reader = {
@@ -280,9 +259,8 @@ export const make = Effect.fnUntraced(function*(
       offsetMs = Math.min(offsetMs, nowMs - packet.arrivalMs)
       const arrivalMs = packet.arrivalMs + offsetMs
       if (packet.userId === undefined) {
-        unknown.push({ packet, arrivalMs })
-        dropUnknown(nowMs)
-        return arm(nowMs + unknownMs)
+        nameless.push({ packet, arrivalMs }, nowMs)
+        return arm(nowMs + Nameless.usual.ms)
       }
       release(packet.ssrc, packet.userId, nowMs)
       take(packet.userId, packet, arrivalMs, nowMs)
@@ -291,8 +269,8 @@ export const make = Effect.fnUntraced(function*(
       offsetMs = Infinity
       // nobody says who has left meanwhile
       heard.clear()
-      unknownSenders += unknown.length
-      unknown = []
+      nameless.regain(now())
+      nameless.forget()
     },
     onOver: (error) => {
       over = error
@@ -308,6 +286,10 @@ export const make = Effect.fnUntraced(function*(
         case "Announced":
         case "Speaking":
           return release(event.ssrc, event.userId, now())
+        case "Resuming":
+          return nameless.lose()
+        case "Resumed":
+          return nameless.regain(now())
         case "UserDisconnected": {
           const { userId } = event
           heard.delete(userId)
@@ -386,7 +368,7 @@ export const make = Effect.fnUntraced(function*(
     totals: () => {
       let all = past
       for (const { buffer } of sources.values()) all = sum(all, buffer.statistics(), false)
-      return { ...all, unknownSenders }
+      return { ...all, unknownSenders: nameless.unknown() }
     }
   }
 })

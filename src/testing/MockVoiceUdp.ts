@@ -147,6 +147,9 @@ const make = Effect.fnUntraced(function*(mockOptions: MockVoiceUdpOptions) {
         keepalives++
         return undefined
       },
+      ping: () => {
+        keepalives++
+      },
       statistics: () => ({
         sent,
         sendErrors,

@@ -339,6 +339,56 @@ describe("E2eeMedia", () => {
     )
   })
 
+  describe("while the WebSocket is lost", () => {
+    test(
+      "packets wait for a name and for an epoch until it is resumed, five seconds at most",
+      Effect.gen(function*() {
+        const { group, media, outcomes, payloads, receive, state, users } = yield* rig()
+        const second = Uint8Array.of(0xfc, 9)
+        media.lose()
+        receive(MockDave.protect(second, 1))
+        state.nowMs = 1_000
+        receive(MockDave.protect(frame, 2))
+        receive(MockDave.protect(second, 2), guest, Ssrc.make(8))
+        state.nowMs = 5_900
+        // what is replayed: whose it is, and then the epoch
+        users.assign(guestSsrc, guest)
+        media.onSender()
+        assert.deepStrictEqual(payloads(), [], "one is too old, the other one is of the next epoch")
+        assert.strictEqual(media.statistics().unknownSenders, 1)
+        yield* group.commit(new Uint8Array())
+        media.endEpoch()
+        assert.deepStrictEqual(payloads(), [second, frame])
+        media.regain()
+        assert.deepStrictEqual(outcomes, [true, true])
+        assert.deepInclude(media.statistics(), { undecryptable: 0, fromNonMembers: 0 })
+      })
+    )
+
+    test(
+      "what is given up says nothing of our keys, a thousand packets wait, and after the resume all is as before",
+      Effect.gen(function*() {
+        const { media, outcomes, receive, state } = yield* rig()
+        media.lose()
+        for (let i = 0; i < 1_100; i++) receive(MockDave.protect(frame, 9), guest)
+        for (let i = 0; i < 1_100; i++) receive(MockDave.protect(frame, 1))
+        assert.deepInclude(media.statistics(), { undecryptable: 100, unknownSenders: 100 })
+        state.nowMs = 3_000
+        media.regain()
+        state.nowMs = 3_999
+        assert.deepInclude(media.statistics(), { undecryptable: 100, unknownSenders: 100 })
+        assert.deepStrictEqual(outcomes, [])
+        state.nowMs = 4_000
+        assert.deepInclude(media.statistics(), { undecryptable: 1_100, unknownSenders: 1_100 })
+        assert.deepStrictEqual(outcomes, [])
+        receive(MockDave.protect(frame, 9), guest)
+        state.nowMs = 5_001
+        assert.strictEqual(media.statistics().undecryptable, 1_101)
+        assert.deepStrictEqual(outcomes, [false])
+      })
+    )
+  })
+
   test(
     "silence stays behind what another thread decrypts, and is held up by nobody else",
     Effect.gen(function*() {

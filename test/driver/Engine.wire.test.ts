@@ -11,6 +11,7 @@ import * as RtcpPacket from "../../src/protocol/RtcpPacket.ts"
 import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
 import type * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockDave from "../../src/testing/MockDave.ts"
+import * as MockTransport from "../../src/testing/MockTransport.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
 import * as Rig from "../integration/rig.ts"
@@ -143,6 +144,30 @@ describe("Engine, what a server may do", () => {
       assert.strictEqual(ping, 11)
       assert.isAtLeast(rtp ?? 0, 2_700)
       assert.isTrue(rtcp >= 8 && rtcp <= 22, `${rtcp} reports`)
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("keeps its UDP socket alive as soon as its WebSocket was replaced, and goes on every 5 seconds", () =>
+    Rig.run(Effect.gen(function*() {
+      const { connection, peer, udp } = yield* Mock.connect()
+      yield* Effect.sleep("3 seconds")
+      yield* sentOf("ping", udp)
+      const resumed = yield* Effect.forkScoped(
+        Stream.runHead(Stream.filter(yield* connection.events, ({ _tag }) => _tag === "Resumed")),
+        { startImmediately: true }
+      )
+      yield* peer.terminate
+      const next = yield* (yield* MockTransport.MockWebSockets).accept
+      yield* next.send("{\"op\":8,\"d\":{\"v\":8,\"heartbeat_interval\":60000}}")
+      yield* Effect.sleep("1 second")
+      assert.lengthOf(yield* sentOf("ping", udp), 0)
+      yield* next.send("{\"op\":9,\"d\":null}")
+      yield* Fiber.join(resumed)
+      assert.lengthOf(yield* sentOf("ping", udp), 1)
+      // at 5 and at 10 seconds
+      yield* Effect.sleep("900 millis")
+      assert.lengthOf(yield* sentOf("ping", udp), 0)
+      yield* Effect.sleep("6 seconds")
+      assert.lengthOf(yield* sentOf("ping", udp), 2)
     })).pipe(Effect.provide(Mock.layer)))
 
   it.effect("answers a heartbeat that the server asks for", () =>

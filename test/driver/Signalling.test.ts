@@ -64,6 +64,7 @@ const rig = Effect.fnUntraced(function*(
       onDescription: () => Effect.void,
       ended,
       onLost: (error) => void Deferred.doneUnsafe(ended, Effect.fail(error)),
+      onResumed: () => {},
       phaseTimeoutMs: 5_000,
       resumeAttempts: options.resumeAttempts ?? 5,
       maxDaveVersion: options.maxDaveVersion ?? 0,
@@ -74,6 +75,7 @@ const rig = Effect.fnUntraced(function*(
           return Effect.void
         },
         onFrame: ({ op }) => Effect.sync(() => onE2ee(op, users)),
+        lost: () => {},
         resumed: () => onE2ee(9, users)
       }
     }),

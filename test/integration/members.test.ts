@@ -102,6 +102,31 @@ describe("members", () => {
   )
 
   test(
+    "of another channel are told when the main gateway says that we are there, ahead of Moved and what the voice gateway says",
+    Effect.all([Rig.guest("lobby", "ann"), Rig.guest("secure", "bob")]),
+    ([ann, bob]) =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const session = yield* Rig.join("lobby")
+        yield* pause
+        const told: Array<readonly [string, UserId?]> = []
+        yield* Stream.runForEach(yield* session.events, (event) =>
+          Effect.sync(() => {
+            if (event._tag === "MemberChanged") told.push([event._tag, event.userId])
+            else if (event._tag === "Moved" || event._tag === "UsersConnected") told.push([event._tag])
+          })).pipe(Effect.forkScoped({ startImmediately: true }))
+        yield* discord.faults.moveUser("bot", "secure")
+        yield* Effect.sleep("2 seconds")
+        assert.deepStrictEqual(told.slice(0, 4), [
+          ["MemberChanged", ann.userId],
+          ["MemberChanged", bob.userId],
+          ["Moved"],
+          ["UsersConnected"]
+        ])
+      })
+  )
+
+  test(
     "are told of as they come, change and go",
     Rig.guest("lobby", "ann"),
     (ann) =>

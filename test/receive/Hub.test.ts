@@ -87,6 +87,46 @@ describe("Hub", () => {
       assert.isUndefined(hub.statistics(ada))
     }))
 
+  it.effect("keeps packets without a name for a second, and for five while the WebSocket is lost", () =>
+    Effect.gen(function*() {
+      const { advance, clock, hub, listen, push, tell } = yield* rig()
+      const heard: Array<number> = []
+      yield* listen({ onFrame: ({ sequence }) => heard.push(sequence) })
+      const packet = (n: number, ssrc = 1) =>
+        push({
+          ssrc: Ssrc.make(ssrc),
+          sequence: n,
+          timestamp: n * 960,
+          payload: Schedule.opus(960, n),
+          arrivalMs: clock.nowMs
+        })
+      const name = (ssrc = 1) => tell({ _tag: "Speaking", userId: ada, ssrc: Ssrc.make(ssrc), flags: 1 })
+      packet(0)
+      advance(1_100)
+      name()
+      assert.deepStrictEqual([heard, hub.totals().unknownSenders], [[], 1])
+
+      const lost = VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "" }))
+      tell({ _tag: "Resuming", error: lost })
+      for (let n = 0; n < 150; n++) {
+        packet(n, 2)
+        advance(20)
+      }
+      name(2)
+      tell({ _tag: "Resumed", elapsedMs: 3_000 })
+      advance(100)
+      assert.deepStrictEqual(heard, Array.from({ length: 150 }, (_, n) => n))
+      // who has no name by then has it no sooner than usual
+      packet(0, 3)
+      advance(2_100)
+      assert.strictEqual(hub.totals().unknownSenders, 2)
+
+      tell({ _tag: "Resuming", error: lost })
+      packet(1, 3)
+      advance(6_000)
+      assert.strictEqual(hub.totals().unknownSenders, 3)
+    }))
+
   it.effect("leaves everybody behind when the session is moved to another channel", () =>
     Effect.gen(function*() {
       const { hub, listen, pass, say, tell } = yield* rig()

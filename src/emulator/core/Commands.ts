@@ -33,7 +33,7 @@ export interface Commands {
 const keyOf = ({ name, type = 1 }: Json): string => `${String(type)}/${String(name)}`
 
 /** Of a slash command, of the menus of a user and of a message, and of an activity (Discord docs, Application Command Types). */
-const types: ReadonlyArray<unknown> = [1, 2, 3, 4]
+const types: ReadonlySet<unknown> = new Set([1, 2, 3, 4])
 
 /** Discord's schema lets all but the name be `null`, which says no more than leaving it out. */
 const withoutNulls = (command: unknown): Json =>
@@ -57,7 +57,7 @@ export const make = (nextId: () => string): Commands => {
   const read = ({ applicationId, guildId }: Scope, command: unknown, known: Map<string, Json>): Json | undefined => {
     const given = withoutNulls(command)
     const { name, type = 1 } = given
-    if (typeof name !== "string" || name === "" || !types.includes(type)) return undefined
+    if (typeof name !== "string" || name === "" || !types.has(type)) return undefined
     return {
       type: 1,
       description: "",

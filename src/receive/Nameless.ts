@@ -1,0 +1,87 @@
+/**
+ * Packets of an SSRC of which nobody has said whose it is. They wait for the name, for a bounded time.
+ *
+ * @since 0.1.0
+ */
+import * as Hold from "../driver/Hold.ts"
+import type { AudioPacket } from "../driver/Line.ts"
+import type { Ssrc } from "../protocol/Identifier.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Waiting {
+  readonly packet: AudioPacket
+  readonly arrivalMs: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Nameless extends Pick<Hold.Hold, "lose" | "regain"> {
+  readonly push: (waiting: Waiting, nowMs: number) => void
+  /** Those of an SSRC that has got its name, in their order. */
+  readonly take: (ssrc: Ssrc, nowMs: number) => ReadonlyArray<Waiting>
+  /** Gives up those that have waited too long. */
+  readonly expire: (nowMs: number) => void
+  /** Gives up all. */
+  readonly forget: () => void
+  readonly isEmpty: () => boolean
+  /** How many were given up. */
+  readonly unknown: () => number
+}
+
+/**
+ * The usual bounds.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const usual: Hold.Bounds = { ms: 1_000, packets: 100 }
+
+const none: ReadonlyArray<Waiting> = []
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): Nameless => {
+  const { bounds, lose, regain } = Hold.make(usual)
+  let all: Array<Waiting> = []
+  let unknown = 0
+
+  const drop = (count: number): void => {
+    if (count === 0) return
+    unknown += count
+    all = all.slice(count)
+  }
+
+  const expire = (nowMs: number): void => {
+    const { ms, packets } = bounds(nowMs)
+    let count = Math.max(0, all.length - packets)
+    while (count < all.length && nowMs - (all[count]?.arrivalMs ?? nowMs) > ms) count++
+    drop(count)
+  }
+
+  return {
+    lose,
+    regain,
+    expire,
+    push: (waiting, nowMs) => {
+      all.push(waiting)
+      expire(nowMs)
+    },
+    take: (ssrc, nowMs) => {
+      if (all.length === 0) return none
+      expire(nowMs)
+      const named = all.filter(({ packet }) => packet.ssrc === ssrc)
+      if (named.length > 0) all = all.filter(({ packet }) => packet.ssrc !== ssrc)
+      return named
+    },
+    forget: () => drop(all.length),
+    isEmpty: () => all.length === 0,
+    unknown: () => unknown
+  }
+}

@@ -1,0 +1,99 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Schedule, Stream } from "effect"
+import * as Net from "node:net"
+import { Readable } from "node:stream"
+import { inspect } from "node:util"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as ByteSource from "../../src/audio/ByteSource.ts"
+import * as ChildProcess from "../../src/audio/ChildProcess.ts"
+import * as FrameSource from "../../src/audio/FrameSource.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
+
+const thrown = new Error("said by the test")
+
+const failureOf = <A>(opening: Effect.Effect<A, unknown, never>) =>
+  Effect.map(Effect.flip(opening), (error) => {
+    assert(error instanceof VoiceError.VoiceError && error.reason._tag === "SourceFailed")
+    return error.reason
+  })
+
+/** Where nobody listens any more. */
+const closedPort = Effect.callback<number>((resume) => {
+  const server = Net.createServer()
+  server.listen(0, "127.0.0.1", () => {
+    // a server that listens on TCP has an address of this kind
+    const { port } = server.address() as Net.AddressInfo
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+const once = { reconnect: Schedule.recurs(0) }
+
+describe("SourceFailed", () => {
+  it.effect("has what was thrown as its cause, and says the same as before", () =>
+    Effect.gen(function*() {
+      const streamed = yield* Effect.scoped(
+        Effect.flatMap(ByteSource.stream(Stream.fail(thrown), "speech"), ({ next }) => failureOf(next))
+      )
+      assert.deepStrictEqual([streamed.cause, streamed.detail], [thrown, "said by the test"])
+      const frames = function*() {
+        yield { data: Uint8Array.of(0xfc), samples: 960 }
+        throw thrown
+      }
+      assert.strictEqual((yield* failureOf(FrameSource.pullIterable(frames(), 4, "frames"))).cause, thrown)
+      const none = yield* failureOf(Effect.scoped(ByteSource.file("no-such-file", "x")))
+      assert.match(none.message, /failed \(NotFound\): there is no such file: .*no-such-file\.$/)
+      assert.deepInclude(none.cause, { code: "ENOENT", syscall: "stat" })
+      // where nothing was thrown there is none
+      assert.notProperty(yield* failureOf(Effect.scoped(ByteSource.file(".", "x"))), "cause")
+    }))
+
+  it.live("has it also where it comes from Node, the network, or another source", () =>
+    Effect.gen(function*() {
+      const broken = () =>
+        Readable.from((async function*() {
+          yield new Uint8Array(1)
+          throw thrown
+        })())
+      const node = yield* failureOf(Effect.scoped(AudioSource.fromNodeStream(broken).open))
+      assert.strictEqual(node.cause, thrown)
+      const url = `http://127.0.0.1:${yield* closedPort}/a?key=secret`
+      const refused = yield* failureOf(Effect.scoped(AudioSource.fromUrl(url, once).open))
+      assert.deepInclude(refused.cause, { code: "ECONNREFUSED" })
+      const sentence = yield* failureOf(
+        Effect.scoped(AudioSource.fromBytes(new Uint8Array(64).fill(7), { ffmpeg: { command: "no-such-ffmpeg" } }).open)
+      )
+      const missing = sentence.cause
+      assert(missing instanceof VoiceError.VoiceError && missing.reason._tag === "SourceFailed")
+      assert.strictEqual(sentence.kind, "UnknownFormat")
+      assert.include(missing.message, "no-such-ffmpeg is not there")
+    }))
+
+  it.live("has it where a stream is destroyed while it is read, which tells its error a moment later", () =>
+    Effect.gen(function*() {
+      const destroyed = () =>
+        new Readable({
+          read() {
+            this.destroy(thrown)
+          }
+        })
+      const { cause, detail } = yield* failureOf(Effect.scoped(AudioSource.fromNodeStream(destroyed).open))
+      assert.deepStrictEqual([cause, detail], [thrown, "said by the test"])
+    }))
+
+  it.live("has none that would show what may be secret", () =>
+    Effect.gen(function*() {
+      const program = yield* failureOf(
+        Effect.scoped(ChildProcess.open({ command: "no-such-program", args: ["-headers", "key: secret"] }, "x"))
+      )
+      assert.deepInclude(program.cause, { code: "ENOENT" })
+      const header = { ...once, headers: { "x-key": "se\ncret" } }
+      const url = `http://127.0.0.1:${yield* closedPort}/a?key=secret`
+      const request = yield* failureOf(Effect.scoped(AudioSource.fromUrl(url, header).open))
+      const address = yield* failureOf(Effect.scoped(AudioSource.fromUrl(url, once).open))
+      assert.notProperty(request, "cause")
+      for (const reason of [program, address]) {
+        assert.notInclude(inspect(reason.cause, { depth: Infinity, showHidden: true }), "secret")
+      }
+    }))
+})
