@@ -205,6 +205,13 @@ describe("documents", () => {
     assert.sameMembers(rowsOf(section(read("docs/statistics.md"), "Metrics")), [...Metrics.names])
   })
 
+  it("size a machine by figures that were measured", () => {
+    const figures = [...section(read("docs/deployment.md"), "Sizing").matchAll(/([\d.]+) (?:us|ms|KiB|MiB)\b/g)]
+    const measured = new Set(`${read("README.md")} ${read("bench/README.md")}`.match(/\d+(?:\.\d+)?/g))
+    assert.isAbove(figures.length, 15)
+    assert.deepStrictEqual(figures.filter(([, number = ""]) => !measured.has(number)).map(([text]) => text), [])
+  })
+
   it("list everything that the doctor tries, and nothing else", () => {
     assert.sameMembers(
       rowsOf(section(read("docs/troubleshooting.md"), "The doctor")),
