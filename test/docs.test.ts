@@ -3,9 +3,11 @@ import { Effect } from "effect"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import type * as Doctor from "../src/Doctor.ts"
 import { SourceStatistics, Statistics } from "../src/driver/Line.ts"
 import * as FaultSchedule from "../src/emulator/core/FaultSchedule.ts"
 import * as Emulator from "../src/emulator/Emulator.ts"
+import * as Library from "../src/index.ts"
 import * as Metrics from "../src/Metrics.ts"
 import * as CloseCode from "../src/protocol/CloseCode.ts"
 import type * as Event from "../src/session/Event.ts"
@@ -202,4 +204,58 @@ describe("documents", () => {
   it("list every metric, and no other", () => {
     assert.sameMembers(rowsOf(section(read("docs/statistics.md"), "Metrics")), [...Metrics.names])
   })
+
+  it("size a machine by figures that were measured", () => {
+    const figures = [...section(read("docs/deployment.md"), "Sizing").matchAll(/([\d.]+) (?:us|ms|KiB|MiB)\b/g)]
+    const measured = new Set(`${read("README.md")} ${read("bench/README.md")}`.match(/\d+(?:\.\d+)?/g))
+    assert.isAbove(figures.length, 15)
+    assert.deepStrictEqual(figures.filter(([, number = ""]) => !measured.has(number)).map(([text]) => text), [])
+  })
+
+  it("list everything that the doctor tries, and nothing else", () => {
+    assert.sameMembers(
+      rowsOf(section(read("docs/troubleshooting.md"), "The doctor")),
+      // The compiler holds this against the type.
+      Object.keys(
+        {
+          runtime: "runtime",
+          package: "package",
+          opus: "opus",
+          decoder: "decoder",
+          cipher: "cipher",
+          e2ee: "e2ee",
+          thread: "thread",
+          program: "program",
+          udp: "udp",
+          clock: "clock",
+          limit: "limit"
+        } satisfies { readonly [group in Doctor.Group]: group }
+      )
+    )
+  })
+
+  it.effect("name only what the library has, where they lead to it", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const session = yield* Library.VoiceSession.join({
+        guildId: yield* discord.guild("guild"),
+        channelId: yield* discord.channel("lobby")
+      }).pipe(Effect.provide(discord.layerVoice("bot")))
+      const track = yield* session.play(Library.AudioSource.silence("20 millis"))
+      const queue = yield* Library.TrackQueue.make(session)
+      const known: { readonly [name: string]: object } = { ...Library, session, track, queue, receive: session.receive }
+      const pages = ["docs/troubleshooting.md", "docs/migrating.md"]
+      const strange = pages.flatMap((page) => {
+        const text = read(page).replaceAll(/```[\s\S]*?```/g, "")
+        // what is said of other libraries stands before the last column
+        const ours = page === "docs/migrating.md" ? text.replaceAll(/^\|.*\|(?=[^|]*\|$)/gm, "") : text
+        const spans = [...ours.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code)
+        return spans.flatMap((code) =>
+          [...code.matchAll(/(?<![\w."/-])(\w+)\.(\w+)/g)]
+            .filter(([, owner = "", member = ""]) => owner in known && !(member in (known[owner] ?? {})))
+            .map(([text]) => `${page}: ${text}`)
+        )
+      })
+      assert.deepStrictEqual(strange, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 })

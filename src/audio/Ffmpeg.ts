@@ -72,8 +72,12 @@ const commandOf = (input: string, options: FfmpegOptions, fromMs: number): Child
   killAfterMs: options.killAfterMs
 })
 
-/** The ffprobe that belongs to an ffmpeg, by its name. */
-const besides = (command: string): string | undefined => {
+/**
+ * The ffprobe that belongs to an ffmpeg, by its name.
+ *
+ * @internal
+ */
+export const besides = (command: string): string | undefined => {
   const beside = command.replace(/ffmpeg(?=[^/\\]*$)/i, "ffprobe")
   return beside === command ? undefined : beside
 }

@@ -5,17 +5,25 @@
  *
  * @since 0.1.0
  */
-const missing = (cause: unknown): boolean =>
-  cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND"
-  && /'(?:effect|@effect\/platform-node)'/.test(cause.message)
+const peers = /'(?:effect|@effect\/platform-node)'/
+
+/** In a sentence or two: a stack of what could not be loaded tells nobody what to install. */
+const explain = (cause: unknown): string => {
+  const text = cause instanceof Error ? cause.message : String(cause)
+  const isMissing = cause instanceof Error && "code" in cause && cause.code === "ERR_MODULE_NOT_FOUND"
+  return isMissing && peers.test(text)
+    ? "The command line of effect-discord-voice needs effect and @effect/platform-node: npm install effect @effect/platform-node"
+    : `effect-discord-voice cannot be loaded: ${
+      text.replace(/\.$/, "")
+    }. Install it anew where it runs (npm ci, without ` +
+      "--omit=optional); \"effect-discord-voice doctor\" says what is missing."
+}
 
 try {
   const { run } = await import("./main.ts")
-  run()
+  await run()
 } catch (cause) {
-  if (!missing(cause)) throw cause
-  const message =
-    "The command line of effect-discord-voice needs effect and @effect/platform-node: npm install effect @effect/platform-node"
+  const message = explain(cause)
   // as Usage.failed writes it, which needs effect
   if (process.argv.includes("--json")) process.stdout.write(`${JSON.stringify({ event: "failed", message })}\n`)
   process.stderr.write(`${message}\n`)

@@ -1,6 +1,6 @@
 /**
  * The commands of the package, on Node: `demo` plays a file through the emulator and measures what a listener hears,
- * `emulator` runs the emulator for other programs.
+ * `emulator` runs the emulator for other programs, `doctor` says whether all is there that voice needs.
  *
  * @since 0.1.0
  */
@@ -8,21 +8,26 @@ import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { CliOutput, Command } from "effect/cli"
 import * as Effect from "effect/Effect"
-import { readFileSync } from "node:fs"
-import { demoCommand } from "./demo.ts"
-import { emulatorCommand } from "./emulator.ts"
+import * as Installed from "../doctor/Installed.ts"
 import * as ExitCode from "./ExitCode.ts"
 import * as Usage from "./Usage.ts"
 
-const cli = Command.make("effect-discord-voice").pipe(
-  Command.withDescription("Discord voice for Effect programs, and an emulator of Discord to run and test them against"),
-  Command.withSubcommands([demoCommand, emulatorCommand])
+const root = Command.make("effect-discord-voice").pipe(
+  Command.withDescription("Discord voice for Effect programs, and an emulator of Discord to run and test them against")
 )
 
-/** The version stands in package.json alone, two folders up from `src/cli` and from `dist/cli`. */
-const version = (): string => {
-  const read: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
-  return typeof read === "object" && read !== null && "version" in read ? String(read.version) : "unknown"
+/**
+ * The command that is asked for is a part of this one. The doctor is loaded alone, so that it runs where the others cannot be loaded,
+ * because something that they need is missing.
+ */
+const load = async (args: ReadonlyArray<string>) => {
+  const options = { version: Installed.ownVersion() ?? "unknown" }
+  const { doctorCommand } = await import("./doctor.ts")
+  if (args.find((arg) => !arg.startsWith("-")) === "doctor") {
+    return Command.run(root.pipe(Command.withSubcommands([doctorCommand])), options)
+  }
+  const [{ demoCommand }, { emulatorCommand }] = await Promise.all([import("./demo.ts"), import("./emulator.ts")])
+  return Command.run(root.pipe(Command.withSubcommands([demoCommand, emulatorCommand, doctorCommand])), options)
 }
 
 /**
@@ -37,20 +42,21 @@ const endWithReader = (stream: NodeJS.WriteStream): void => {
 }
 
 /**
- * Runs the command line of this process. Exit codes: 0 when all went well, 1 for a failure or wrong usage, 130 when it was
+ * Runs the command line of this process. Rejects if what the command needs cannot be loaded. Exit codes: 0 when all went well, 1 for a failure or wrong usage, 130 when it was
  * interrupted (but see the command's own options), 141 when its reader has gone.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const run = (): void => {
+export const run = async (): Promise<void> => {
+  const args = process.argv.slice(2)
+  const program = await load(args)
   endWithReader(process.stdout)
   endWithReader(process.stderr)
   const whenInterrupted: ExitCode.WhenInterrupted = { code: undefined }
-  cli.pipe(
-    Command.run({ version: version() }),
+  program.pipe(
     Effect.provideService(ExitCode.WhenInterrupted, whenInterrupted),
-    Effect.provideService(CliOutput.Presenter, Usage.presenter(process.argv.slice(2))),
+    Effect.provideService(CliOutput.Presenter, Usage.presenter(args)),
     Effect.provide(NodeServices.layer),
     NodeRuntime.runMain({
       teardown: (exit, onExit) => {

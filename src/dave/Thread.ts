@@ -81,6 +81,15 @@ const own = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
 const detached = (ask: Ask): Ask => "bytes" in ask ? { ...ask, bytes: own(ask.bytes) } : ask
 
 /**
+ * The thread's file.
+ *
+ * @category getters
+ * @since 0.1.0
+ * @internal
+ */
+export const file = (): URL => HelperThread.fileBeside(import.meta.url, "daveWorker")
+
+/**
  * @category constructors
  * @since 0.1.0
  */
@@ -137,7 +146,7 @@ export const make = (options: Options): Thread => {
   const start = (): void => {
     thread ??= HelperThread.start({
       name: "effect-discord-voice groups",
-      url: options.url ?? HelperThread.fileBeside(import.meta.url, "daveWorker"),
+      url: options.url ?? file(),
       here: Groups.make,
       onMessage,
       onEnded: (detail) => onEnd(`${ended}: ${detail}`),

@@ -38,6 +38,15 @@ const ended = "the driver's thread has ended"
 const checkOptions = Schema.encodeUnknownResult(ThreadOptions)
 
 /**
+ * The thread's file.
+ *
+ * @category getters
+ * @since 0.1.0
+ * @internal
+ */
+export const file = (): URL => HelperThread.fileBeside(import.meta.url, "driverWorker")
+
+/**
  * It ends with the scope, and so do the connections that are left. `url` is the thread's file, by default the one beside this.
  *
  * @category constructors
@@ -81,7 +90,7 @@ export const make = Effect.fnUntraced(function*(options: ThreadOptions, url?: UR
     if (thread !== undefined || isClosed) return
     const next = HelperThread.start<ToDriver, FromDriver>({
       name: "effect-discord-voice driver",
-      url: url ?? HelperThread.fileBeside(import.meta.url, "driverWorker"),
+      url: url ?? file(),
       here: Served.make,
       onMessage: (message) => {
         switch (message._tag) {

@@ -51,6 +51,15 @@ export interface Options {
 const ended = "the thread that mixes has ended"
 
 /**
+ * The thread's file.
+ *
+ * @category getters
+ * @since 0.1.0
+ * @internal
+ */
+export const file = (): URL => HelperThread.fileBeside(import.meta.url, "mixerWorker")
+
+/**
  * @category constructors
  * @since 0.1.0
  */
@@ -80,7 +89,7 @@ export const make = (options: Options): Thread => {
   const start = (): void => {
     thread ??= HelperThread.start({
       name: "effect-discord-voice mixer",
-      url: options.url ?? HelperThread.fileBeside(import.meta.url, "mixerWorker"),
+      url: options.url ?? file(),
       here: Mixes.make,
       onMessage,
       onEnded: (detail) => onEnd(`${ended}: ${detail}`),

@@ -42,6 +42,8 @@ export interface Options<To, From> {
   /** The same work in this thread. Its answers come later, as those of a thread do. */
   readonly here: (post: (message: From) => void) => Helper<To>
   readonly onMessage: (message: From) => void
+  /** It has loaded everything and listens. */
+  readonly onStarted?: (() => void) | undefined
   /** It has ended by itself: why, as the thread says it. Nothing is heard of it any more. */
   readonly onEnded: (detail: string) => void
   /** It could not be started: why, and what to do about it. The work is done in this thread from here on. */
@@ -127,8 +129,10 @@ export const start = <To, From>(options: Options<To, From>): HelperThread<To> =>
     }
     next.on("message", (message) => {
       if (!isCurrent()) return
-      if (message === started) flush()
-      // what the other side sends is of that type
+      if (message === started) {
+        options.onStarted?.()
+        flush()
+      } // what the other side sends is of that type
       else options.onMessage(message as From)
     })
     next.on("error", onEnd)
@@ -166,6 +170,29 @@ export const start = <To, From>(options: Options<To, From>): HelperThread<To> =>
     }
   }
 }
+
+/**
+ * Starts a thread and ends it again. Gives why it could not be started, or `undefined`. Nothing throws.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const trial = (name: string, url: URL): Promise<string | undefined> =>
+  new Promise<string | undefined>((resolve) => {
+    const thread = start<never, unknown>({
+      name,
+      url,
+      here: () => ({ receive: () => undefined, close: () => undefined }),
+      onMessage: () => undefined,
+      onStarted: () => {
+        resolve(undefined)
+        void thread.close()
+      },
+      onEnded: resolve,
+      onUnavailable: resolve
+    })
+    thread.hold(true)
+  })
 
 /**
  * The thread's side of {@link start}: all that its file does.

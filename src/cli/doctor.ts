@@ -1,0 +1,99 @@
+/**
+ * The command `doctor`: tries what voice needs of this machine and of what is installed, and says what to do about what is not
+ * there.
+ *
+ * @since 0.1.0
+ */
+import { Command, Flag } from "effect/cli"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Doctor from "../Doctor.ts"
+
+/**
+ * Something is missing without which voice does not work. What it is was printed before.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export class DoctorFailed extends Schema.TaggedError<DoctorFailed>("effect-discord-voice/cli/DoctorFailed")(
+  "DoctorFailed",
+  { detail: Schema.String }
+) {
+  override readonly [Runtime.errorExitCode] = 1
+  override readonly [Runtime.errorReported] = false
+  override get message(): string {
+    return this.detail
+  }
+}
+
+const flags = {
+  json: Flag.Boolean("json").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Print JSON, one object a line: each check, and at last what it comes to")
+  ),
+  ffmpeg: Flag.String("ffmpeg").pipe(
+    Flag.withDefault("ffmpeg"),
+    Flag.withDescription("The program, if it is not on the PATH")
+  )
+}
+
+/** What a program reads of a check: every field is there. */
+const event = ({ detail, facts, group, isRequired, name, remedy, status }: Doctor.Check) => ({
+  event: "check",
+  group,
+  name,
+  status,
+  required: isRequired,
+  detail,
+  remedy: remedy ?? null,
+  facts
+})
+
+/**
+ * `doctor [--json] [--ffmpeg PATH]`. The exit code is 1 if something is missing without which no voice connection works.
+ *
+ * With `--json` every line on standard output is an object with an `event`: a `check` for each thing that was tried (`group`,
+ * `name`, `status`, which is "ok", "warning" or "missing", `required`, `detail`, `remedy` or null, and `facts`), and at last `end`
+ * with `fit` and how many checks were `ok`, `warning` and `missing`.
+ *
+ * @category commands
+ * @since 0.1.0
+ */
+export const doctorCommand = Command.make(
+  "doctor",
+  flags,
+  Effect.fnUntraced(function*({ ffmpeg, json }) {
+    const checks = yield* Doctor.checks({ ffmpeg }).pipe(
+      Stream.tap((check) => Console.log(json ? JSON.stringify(event(check)) : Doctor.line(check))),
+      Stream.runCollect
+    )
+    const count = (status: Doctor.Check["status"]) => checks.filter((check) => check.status === status).length
+    const verdict = Doctor.verdict(checks)
+    const isFit = !checks.some(Doctor.isObstacle)
+    yield* Console.log(
+      json
+        ? JSON.stringify({
+          event: "end",
+          fit: isFit,
+          ok: count("ok"),
+          warning: count("warning"),
+          missing: count("missing"),
+          message: verdict
+        })
+        : `\n${verdict}`
+    )
+    if (!isFit) return yield* new DoctorFailed({ detail: verdict })
+  })
+).pipe(
+  Command.withDescription("Try what voice needs of this machine and of what is installed"),
+  Command.withExamples([
+    { command: "effect-discord-voice doctor", description: "Say what is there, and what to do about what is not" },
+    {
+      command: "effect-discord-voice doctor --json",
+      description: "For a program or an issue, one object a line"
+    }
+  ])
+)

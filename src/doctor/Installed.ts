@@ -1,0 +1,200 @@
+/**
+ * What is installed: Node and packages, and whether their versions go together.
+ *
+ * @since 0.1.0
+ */
+import { existsSync, readFileSync, realpathSync } from "node:fs"
+import { createRequire } from "node:module"
+import { join } from "node:path"
+import { pathToFileURL } from "node:url"
+import * as Location from "../transport/Location.ts"
+import * as Check from "./Check.ts"
+
+const self = "effect-discord-voice"
+
+/**
+ * A package where Node finds it.
+ *
+ * @internal
+ */
+export interface Installed {
+  readonly version: string
+  /** Its package.json, without links. */
+  readonly path: string
+}
+
+const read = (path: string | URL): { readonly name: string; readonly version: string } => {
+  const json: unknown = JSON.parse(readFileSync(path, "utf8"))
+  return typeof json === "object" && json !== null && "name" in json && "version" in json
+    ? { name: String(json.name), version: String(json.version) }
+    : { name: "", version: "unknown" }
+}
+
+/**
+ * The package of that name as the module at `from` would import it; by default as this library does. Not in a bundle that has
+ * swallowed it.
+ *
+ * @internal
+ */
+export const find = (name: string, from: string = Location.of(import.meta.url)): Installed | undefined => {
+  for (const folder of createRequire(from).resolve.paths(name) ?? []) {
+    const path = join(folder, name, "package.json")
+    try {
+      if (existsSync(path)) return { version: read(path).version, path: realpathSync(path) }
+    } catch (cause) {
+      return { version: `unreadable (${cause instanceof Error ? cause.message : cause})`, path }
+    }
+  }
+  return undefined
+}
+
+/**
+ * The version of this package; `undefined` in a bundle.
+ *
+ * @internal
+ */
+export const ownVersion = (): string | undefined => {
+  try {
+    // package.json lies above the module, whether that is one of `src` or of `dist`
+    const { name, version } = read(new URL("../../package.json", Location.of(import.meta.url)))
+    return name === self ? version : undefined
+  } catch {
+    // a bundle lies where no package.json has to be
+    return undefined
+  }
+}
+
+type Numbers = readonly [major: number, minor: number, patch: number]
+
+const numbersOf = (version: string): Numbers => {
+  const [major = 0, minor = 0, patch = 0] = version.replace(/[-+].*$/, "").split(".").map((part) => Number(part) || 0)
+  return [major, minor, patch]
+}
+
+/** Whether a version is that one or a later one. */
+const isAtLeast = (version: string, least: string): boolean => {
+  const [a, b] = [numbersOf(version), numbersOf(least)]
+  const at = a.findIndex((part, index) => part !== b[index])
+  return at === -1 || (a[at] ?? 0) > (b[at] ?? 0)
+}
+
+/**
+ * Whether a version is in the range `^least` of npm. Versions before a release (`-beta.1`) count as the release.
+ *
+ * @internal
+ */
+export const isCompatible = (version: string, least: string): boolean => {
+  const [[major, minor], [leastMajor, leastMinor]] = [numbersOf(version), numbersOf(least)]
+  return major === leastMajor && (major > 0 || minor === leastMinor) && isAtLeast(version, least)
+}
+
+/**
+ * The least version of Node. The field `engines` of package.json says the same.
+ *
+ * @internal
+ */
+export const leastNode = "22.19.0"
+
+/** `createCipheriv` with a key in a Buffer costs several times as much in these: see bench/README.md. */
+const isDearInGcm = (version: string): boolean => isAtLeast(version, "24.18.0") && !isAtLeast(version, "24.22.0")
+
+/**
+ * Node, by `process.versions`.
+ *
+ * @internal
+ */
+export const runtime = (versions: Readonly<Record<string, string | undefined>>): Check.Check => {
+  const subject: Check.Subject = { group: "runtime", name: "node", isRequired: true }
+  const version = versions["node"] ?? "0"
+  const facts = { version, platform: process.platform, arch: process.arch }
+  const detail = `${version} on ${process.platform} ${process.arch}`
+  const other = ["bun", "deno"].find((name) => versions[name] !== undefined)
+  if (other !== undefined) {
+    return Check.found(subject, {
+      detail: `${other} ${versions[other]}, which says that it is Node ${version}`,
+      facts,
+      remedy: "nobody has tried it: run on Node"
+    })
+  }
+  if (!isAtLeast(version, leastNode)) {
+    return Check.missing(subject, detail, `install Node ${leastNode} or later`, facts)
+  }
+  return Check.found(subject, {
+    detail: isDearInGcm(version)
+      ? `${detail}; AES-GCM is dear in 24.18 to 24.21 for other voice libraries, not for this one`
+      : detail,
+    facts
+  })
+}
+
+/**
+ * Packages that a program brings, and what is to be done without an optional one. The field `peerDependencies` of package.json has
+ * the same names and versions.
+ *
+ * @internal
+ */
+export const peers: ReadonlyArray<{
+  readonly name: string
+  readonly least: string
+  /** `undefined` of what nothing works without. */
+  readonly purpose: string | undefined
+}> = [
+  { name: "effect", least: "4.1.0", purpose: undefined },
+  { name: "@effect/platform-node", least: "4.1.0", purpose: "the command line, and for NodeRuntime.runMain" },
+  { name: "@audio/decode-aac", least: "1.6.0", purpose: "AAC without ffmpeg" },
+  { name: "@echogarden/fvad-wasm", least: "0.2.0", purpose: "VoiceActivity.layerWebRtc" }
+]
+
+/**
+ * A peer, by what is installed. A `twin` is another copy, which the program would import.
+ *
+ * @internal
+ */
+export const peer = (
+  { least, name, purpose }: (typeof peers)[number],
+  installed: Installed | undefined,
+  twin: Installed | undefined
+): Check.Check => {
+  const subject: Check.Subject = { group: "package", name, isRequired: purpose === undefined }
+  if (installed === undefined) {
+    // what is running has it
+    if (purpose === undefined) return Check.found(subject, { detail: "in a bundle" })
+    return Check.missing(subject, "not found", `npm install ${name}, for ${purpose}; in a bundle, nothing`)
+  }
+  const facts = { version: installed.version }
+  if (!isCompatible(installed.version, least)) {
+    return Check.found(subject, {
+      detail: `${installed.version} does not go with this package, which wants ^${least}`,
+      facts,
+      remedy: `npm install ${name}@^${least}`
+    })
+  }
+  if (twin !== undefined && twin.path !== installed.path) {
+    return Check.found(subject, {
+      detail:
+        `${installed.version}, but the working directory has another copy (${twin.version}), and the two do not know each other`,
+      facts,
+      remedy: `npm dedupe, or leave one of ${twin.path} and ${installed.path}`
+    })
+  }
+  return Check.found(subject, { detail: installed.version, facts })
+}
+
+/**
+ * Node, this package and its peers.
+ *
+ * @internal
+ */
+export const checks = (): ReadonlyArray<Check.Check> => {
+  const version = ownVersion()
+  const own: Check.Subject = { group: "package", name: self, isRequired: true }
+  const program = pathToFileURL(`${process.cwd()}/`).href
+  return [
+    runtime(process.versions),
+    Check.found(own, {
+      detail: version ?? "in a bundle",
+      ...(version === undefined ? {} : { facts: { version } })
+    }),
+    ...peers.map((one) => peer(one, find(one.name), one.name === "effect" ? find(one.name, program) : undefined))
+  ]
+}

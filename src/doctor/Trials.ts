@@ -1,0 +1,242 @@
+/**
+ * Trials of what a connection is made of: codecs, decoders, ciphers, end-to-end encryption and threads.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { randomBytes } from "node:crypto"
+import * as Decoders from "../audio/Decoders.ts"
+import type { Header } from "../audio/PacketReader.ts"
+import * as limits from "../codec/limits.ts"
+import * as Dave from "../Dave.ts"
+import * as DaveThread from "../dave/Thread.ts"
+import * as DriverThread from "../driver/Thread.ts"
+import * as MixerThread from "../mixer/Thread.ts"
+import * as OpusDecoder from "../OpusDecoder.ts"
+import * as OpusEncoder from "../OpusEncoder.ts"
+import { type EncryptionMode, liveModes } from "../protocol/EncryptionMode.ts"
+import { ChannelId, UserId } from "../protocol/Identifier.ts"
+import * as WebRtc from "../receive/utterance/WebRtc.ts"
+import * as HelperThread from "../transport/HelperThread.ts"
+import * as VoiceCrypto from "../VoiceCrypto.ts"
+import * as Check from "./Check.ts"
+import * as Installed from "./Installed.ts"
+
+const reinstall = "install the package anew where it runs: npm ci --omit=dev"
+
+/** The version of a package that was loaded, where it lies on disk. */
+const versionOf = (name: string): { readonly version?: string } => {
+  const version = Installed.find(name)?.version
+  return version === undefined ? {} : { version }
+}
+
+/** A finding of a package that stands in the name of its subject, or `shown` in its detail. */
+const withVersion = (name: string, text: string, shown?: string): Check.Finding => {
+  const facts = versionOf(name)
+  const version = facts.version === undefined ? [] : [facts.version]
+  return {
+    detail: shown === undefined ? [...version, text].join(", ") : [shown, ...version, text].join(" "),
+    facts
+  }
+}
+
+const frameSamples = limits.sampleRate / 50
+
+/** 20 ms of a tone in two channels. */
+const tone = (frame: number): Int16Array =>
+  Int16Array.from(
+    { length: 2 * frameSamples },
+    (_, at) => 8_000 * Math.sin(2 * Math.PI * 440 * (frame * frameSamples + (at >> 1)) / limits.sampleRate)
+  )
+
+const power = (pcm: Int16Array): number => pcm.reduce((sum, sample) => sum + sample * sample, 0) / pcm.length
+
+/** The first frames of a codec rise from silence. */
+const toneFrames = 5
+
+const opus = (
+  name: string,
+  isRequired: boolean,
+  encoders: Layer.Layer<OpusEncoder.OpusEncoder>,
+  decoders: Layer.Layer<OpusDecoder.OpusDecoder>
+): Effect.Effect<Check.Check> =>
+  Check.attempt(
+    { group: "opus", name, isRequired },
+    reinstall,
+    Effect.gen(function*() {
+      const encoder = yield* (yield* OpusEncoder.OpusEncoder).make()
+      const decoder = yield* (yield* OpusDecoder.OpusDecoder).make()
+      let heard = new Int16Array(0)
+      for (let frame = 0; frame < toneFrames; frame++) {
+        heard = Int16Array.from(yield* decoder.decode(yield* encoder.encode(tone(frame))))
+      }
+      const share = power(heard) / power(tone(0))
+      if (heard.length !== 2 * frameSamples || !(share > 0.5 && share < 2)) {
+        return yield* Effect.fail(new Check.Unfit("it does not decode what it has encoded"))
+      }
+      return withVersion(name, "encodes and decodes")
+    }).pipe(Effect.provide([encoders, decoders]))
+  )
+
+/** The libraries of the two Opus services. */
+const codecs: Effect.Effect<ReadonlyArray<Check.Check>> = Effect.all([
+  opus("libopus-wasm", true, OpusEncoder.layer, OpusDecoder.layer),
+  opus("opusscript", false, OpusEncoder.layerOpusScript, OpusDecoder.layerOpusScript)
+])
+
+const faad = "@audio/decode-aac"
+
+/** AAC-LC at 44.1 kHz, two channels (ISO/IEC 14496-3, AudioSpecificConfig). */
+const aacConfig = Uint8Array.of(0x12, 0x10)
+
+const decoder = (codec: Header["codec"], library: string, setup: ReadonlyArray<Uint8Array>) =>
+  Check.attempt(
+    { group: "decoder", name: codec, isRequired: false },
+    `${reinstall}; without it ffmpeg decodes such sources`,
+    Effect.as(
+      Decoders.make({
+        codec,
+        rate: 44_100,
+        channels: 2,
+        setup,
+        sampleFormat: undefined,
+        delay: 0,
+        total: undefined,
+        warmUp: 0,
+        tags: {}
+      }, library),
+      withVersion(library, "loads", library)
+    )
+  )
+
+const fvad = "@echogarden/fvad-wasm"
+
+const voiceActivity = Check.attempt(
+  { group: "decoder", name: "webrtc-vad", isRequired: false },
+  "npm install @echogarden/fvad-wasm, or use VoiceActivity.layerEnergy",
+  Effect.gen(function*() {
+    const detect = yield* WebRtc.make(yield* WebRtc.load, limits.sampleRate, 2)
+    if (detect(new Int16Array(limits.sampleRate / 100))) {
+      return yield* Effect.fail(new Check.Unfit("it takes silence for speech"))
+    }
+    return withVersion(fvad, "tells speech from silence", fvad)
+  })
+)
+
+/** That an optional one is not installed was said with the packages. */
+const isSaid = ({ status }: Check.Check, library: string): boolean =>
+  status === "missing" && Installed.find(library) === undefined
+
+const decoders: Effect.Effect<ReadonlyArray<Check.Check>> = Effect.gen(function*() {
+  const checks = yield* Effect.all([
+    decoder("mp3", "mpg123-decoder", []),
+    decoder("flac", "@wasm-audio-decoders/flac", []),
+    decoder("vorbis", "@wasm-audio-decoders/ogg-vorbis", [])
+  ])
+  const aac = yield* decoder("aac", faad, [aacConfig])
+  const activity = yield* voiceActivity
+  return [...checks, ...(isSaid(aac, faad) ? [] : [aac]), ...(isSaid(activity, fvad) ? [] : [activity])]
+})
+
+/** An RTP packet of 20 ms as it is before it is sealed. */
+const headerBytes = 12
+const plainBytes = headerBytes + 160
+
+/** Seals a packet, opens it with another cipher of the same key, and changes one. */
+const sealed = Effect.fnUntraced(function*(crypto: VoiceCrypto.VoiceCrypto["Service"], mode: EncryptionMode) {
+  const key = Redacted.make(new Uint8Array(randomBytes(32)))
+  const [here, there] = [yield* crypto.make(mode, key), yield* crypto.make(mode, key)]
+  const plain = new Uint8Array(randomBytes(plainBytes))
+  plain.set([0x80, 0x78])
+  const buffer = here.allocate(plainBytes + here.expansionBytes)
+  buffer.set(plain)
+  const length = here.seal(buffer, headerBytes, plainBytes)
+  if (length < 0 || Buffer.compare(buffer.subarray(headerBytes, plainBytes), plain.subarray(headerBytes)) === 0) {
+    return yield* Effect.fail(new Check.Unfit("it does not seal"))
+  }
+  const changed = Uint8Array.from(buffer.subarray(0, length))
+  changed[headerBytes] = (changed[headerBytes] ?? 0) ^ 1
+  if (there.open(changed, headerBytes, length) !== -1) {
+    return yield* Effect.fail(new Check.Unfit("it opens a packet that was changed"))
+  }
+  const opened = there.open(buffer, headerBytes, length)
+  if (opened !== plainBytes || Buffer.compare(buffer.subarray(0, opened), plain) !== 0) {
+    return yield* Effect.fail(new Check.Unfit("it does not open what it has sealed"))
+  }
+})
+
+/** The live modes. One that does not work is no obstacle while another does: servers offer more than one as a rule. */
+const ciphers: Effect.Effect<ReadonlyArray<Check.Check>> = Effect.gen(function*() {
+  const crypto = yield* VoiceCrypto.VoiceCrypto
+  const preferred = crypto.preference.find((mode) => liveModes.includes(mode))
+  const tried = yield* Effect.forEach(liveModes, (mode) =>
+    Check.attempt(
+      { group: "cipher", name: mode, isRequired: true },
+      reinstall,
+      Effect.map(sealed(crypto, mode), () => ({
+        detail: `seals and opens${mode === preferred ? ", preferred" : ""}`,
+        facts: { preference: crypto.preference.indexOf(mode) + 1 }
+      }))
+    ))
+  const isOneFit = tried.some(({ status }) => status === "ok")
+  return tried.map((check) => check.status === "missing" && isOneFit ? Check.asWarning(check) : check)
+}).pipe(Effect.provide(VoiceCrypto.layer))
+
+const engine = "@snazzah/davey"
+
+/** Ids that nobody has. */
+const nobody = { userId: UserId.make("1"), channelId: ChannelId.make("1") }
+
+/** A key package is made of everything that the engine has: keys, signatures and the group's structures. */
+const e2ee: Effect.Effect<Check.Check> = Check.attempt(
+  { group: "e2ee", name: engine, isRequired: true },
+  "npm ci without --omit=optional, on the system where it runs: without it Discord lets nobody into a call (docs/deployment.md)",
+  Effect.gen(function*() {
+    const dave = yield* Dave.Dave
+    const group = yield* dave.open(nobody)
+    const keyPackage = yield* group.create(dave.maxVersion)
+    if (keyPackage.length === 0) return yield* Effect.fail(new Check.Unfit("it makes no key package"))
+    const finding = withVersion(engine, `makes keys for version ${dave.maxVersion} of DAVE`)
+    return { ...finding, facts: { ...finding.facts, dave: dave.maxVersion } }
+  }).pipe(Effect.provide(Dave.layer))
+)
+
+const threads = [
+  {
+    name: "groups",
+    file: DaveThread.file,
+    without: "changes of an encrypted call hold up the audio for some milliseconds"
+  },
+  { name: "mixer", file: MixerThread.file, without: "what is mixed or encoded holds up the audio" },
+  { name: "driver", file: DriverThread.file, without: "Voice.layerThread does no more than Voice.layer" }
+]
+
+const thread = ({ file, name, without }: (typeof threads)[number]): Effect.Effect<Check.Check> => {
+  const subject: Check.Subject = { group: "thread", name, isRequired: false }
+  const remedy =
+    `without it ${without}: in a bundle, build its file, too; with permissions, --allow-worker (docs/deployment.md)`
+  return Check.attempt(
+    subject,
+    remedy,
+    Effect.map(
+      Effect.promise(() => HelperThread.trial(`effect-discord-voice ${name}`, file())),
+      (failure): Check.Finding =>
+        failure === undefined ? { detail: "starts" } : { detail: `does not start: ${failure}`, remedy }
+    )
+  )
+}
+
+/**
+ * All of them, one after another, so that none is slowed by the next.
+ *
+ * @internal
+ */
+export const trials: ReadonlyArray<Effect.Effect<ReadonlyArray<Check.Check>>> = [
+  codecs,
+  decoders,
+  ciphers,
+  Effect.map(e2ee, (check) => [check]),
+  Effect.forEach(threads, thread)
+]

@@ -1,0 +1,201 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Schema } from "effect"
+import { TestClock } from "effect/testing"
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+import { pathToFileURL } from "node:url"
+import * as Doctor from "../src/Doctor.ts"
+import * as Check from "../src/doctor/Check.ts"
+import * as Installed from "../src/doctor/Installed.ts"
+import * as Machine from "../src/doctor/Machine.ts"
+import * as HelperThread from "../src/transport/HelperThread.ts"
+import * as VoiceError from "../src/VoiceError.ts"
+
+const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"))
+
+const temporary = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "doctor-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+const subject: Check.Subject = { group: "opus", name: "it", isRequired: true }
+
+describe("a trial", () => {
+  it.effect("ends as a check, whatever happens", () =>
+    Effect.gen(function*() {
+      const attempt = (trial: Effect.Effect<Check.Finding, { readonly _tag: string }>) =>
+        Effect.map(Check.attempt(subject, "do that", trial), ({ detail, remedy, status }) => [status, detail, remedy])
+      assert.deepStrictEqual(yield* attempt(Effect.succeed({ detail: "works" })), ["ok", "works", undefined])
+      assert.deepStrictEqual(yield* attempt(Effect.succeed({ detail: "works", remedy: "but" })), [
+        "warning",
+        "works",
+        "but"
+      ])
+      const failure = VoiceError.make(new VoiceError.CodecUnavailable({ codec: "x", detail: "no\nmemory" }))
+      assert.deepStrictEqual(yield* attempt(Effect.fail(failure)), ["missing", "no memory", "do that"])
+      assert.deepStrictEqual(yield* attempt(Effect.die(new Error("broken."))), ["missing", "broken", "do that"])
+      const waiting = yield* Effect.forkChild(attempt(Effect.never), { startImmediately: true })
+      yield* TestClock.adjust("15 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(waiting), ["missing", "it has not ended within 15 seconds", "do that"])
+    }))
+
+  it.effect("is let go of what it has opened", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const opened = Effect.acquireRelease(Effect.void, () => Effect.sync(() => log.push("released")))
+      yield* Check.attempt(subject, "do that", Effect.as(opened, { detail: "works" }))
+      assert.deepStrictEqual(log, ["released"])
+    }))
+})
+
+describe("versions", () => {
+  it("are those of package.json", () => {
+    assert.strictEqual(manifest.engines.node, `>=${Installed.leastNode}`)
+    assert.deepStrictEqual(
+      Object.fromEntries(Installed.peers.map(({ least, name }) => [name, `^${least}`])),
+      manifest.peerDependencies
+    )
+    const optional = Installed.peers.filter(({ purpose }) => purpose !== undefined).map(({ name }) => name)
+    assert.sameMembers(optional, Object.keys(manifest.peerDependenciesMeta))
+    assert.strictEqual(Installed.ownVersion(), manifest.version)
+  })
+
+  it("are compared as npm compares them", () => {
+    const compatible = [["4.1.0", "4.1.0"], ["4.10.0", "4.9.3"], ["4.1.0-beta.3", "4.1.0"], ["0.2.7", "0.2.0"]] as const
+    const others = [["4.0.9", "4.1.0"], ["5.0.0", "4.1.0"], ["0.3.0", "0.2.0"], ["3.19.0", "4.1.0"]] as const
+    for (const [version, least] of compatible) assert.isTrue(Installed.isCompatible(version, least), version)
+    for (const [version, least] of others) assert.isFalse(Installed.isCompatible(version, least), version)
+  })
+
+  it("of Node: too old, dear in AES-GCM, and not Node at all", () => {
+    const node = (version: string) => Installed.runtime({ node: version })
+    assert.strictEqual(node("22.18.0").status, "missing")
+    assert.strictEqual(node("22.19.0").status, "ok")
+    for (const version of ["24.17.0", "24.22.0", "25.0.0"]) assert.notInclude(node(version).detail, "GCM")
+    for (const version of ["24.18.0", "24.21.3"]) assert.include(node(version).detail, "GCM")
+    assert.deepInclude(Installed.runtime({ node: "24.3.0", bun: "1.3.0" }), { status: "warning" })
+  })
+
+  it("of peers: not there, of another range, and twice", () => {
+    const [effect, platform] = Installed.peers
+    if (effect === undefined || platform === undefined) return assert.fail("no peers")
+    const at = (version: string, path = "/a/package.json") => ({ version, path })
+    assert.strictEqual(Installed.peer(effect, undefined, undefined).status, "ok")
+    assert.strictEqual(Installed.peer(platform, undefined, undefined).status, "missing")
+    assert.include(Installed.peer(platform, at("3.0.0"), undefined).remedy, `@effect/platform-node@^${platform.least}`)
+    assert.strictEqual(Installed.peer(effect, at("4.1.0"), at("4.1.0")).status, "ok")
+    const twice = Installed.peer(effect, at("4.1.0"), at("4.1.2", "/b/package.json"))
+    assert.strictEqual(twice.status, "warning")
+    assert.include(twice.detail, "another copy (4.1.2)")
+  })
+
+  it.effect("are found where Node finds packages, behind links, too", () =>
+    Effect.gen(function*() {
+      const folder = yield* temporary
+      const real = join(folder, "elsewhere")
+      mkdirSync(real)
+      writeFileSync(join(real, "package.json"), JSON.stringify({ name: "one", version: "1.2.3" }))
+      mkdirSync(join(folder, "node_modules"))
+      symlinkSync(real, join(folder, "node_modules", "one"), "dir")
+      mkdirSync(join(folder, "node_modules", "two"))
+      writeFileSync(join(folder, "node_modules", "two", "package.json"), "{")
+      const from = pathToFileURL(join(folder, "deep", "er.js")).href
+      assert.strictEqual(Installed.find("one", from)?.version, "1.2.3")
+      assert.include(Installed.find("one", from)?.path, "elsewhere")
+      assert.match(Installed.find("two", from)?.version ?? "", /^unreadable/)
+      assert.isUndefined(Installed.find("three", from))
+    }).pipe(Effect.scoped))
+})
+
+describe("the machine", () => {
+  it.effect("has programs on its PATH, and may run them", () =>
+    Effect.gen(function*() {
+      const [first, second] = [yield* temporary, yield* temporary]
+      writeFileSync(join(first, "tool"), "", { mode: 0o644 })
+      writeFileSync(join(second, "tool"), "", { mode: 0o755 })
+      mkdirSync(join(second, "folder"))
+      const env = { PATH: ["", first, second].join(delimiter) }
+      assert.strictEqual(Machine.which("tool", env), join(second, "tool"))
+      assert.isUndefined(Machine.which("folder", env))
+      assert.isUndefined(Machine.which("other", env))
+      assert.isUndefined(Machine.which("tool", {}))
+      assert.strictEqual(Machine.which(join(second, "tool"), {}), join(second, "tool"))
+      assert.isUndefined(Machine.which(join(first, "tool"), {}))
+      chmodSync(join(first, "tool"), 0o755)
+      assert.strictEqual(Machine.which("tool", env), join(first, "tool"))
+    }).pipe(Effect.scoped))
+
+  it("has a limit of open files, or says nothing", () => {
+    const limits = (soft: string) =>
+      `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${soft}   524288   files\n`
+    assert.deepStrictEqual(Machine.openFiles(undefined), [])
+    assert.deepStrictEqual(Machine.openFiles(limits("unlimited")), [])
+    assert.deepInclude(Machine.openFiles(limits("1024"))[0], { status: "ok", facts: { soft: 1024 } })
+    assert.deepInclude(Machine.openFiles(limits("256"))[0], { status: "warning", facts: { soft: 256 } })
+  })
+
+  it("has processors, and what a container leaves of them", () => {
+    const facts = (share: number) => ({ facts: { available: 4, share } })
+    assert.deepInclude(Machine.processors(4, undefined), { status: "ok", ...facts(4) })
+    assert.deepInclude(Machine.processors(4, "max 100000\n"), { status: "ok", ...facts(4) })
+    assert.deepInclude(Machine.processors(4, "150000 100000\n"), { status: "ok", ...facts(1.5) })
+    assert.deepInclude(Machine.processors(4, "25000 100000\n"), { status: "warning", ...facts(0.25) })
+  })
+
+  it.live("sends and receives, and has a beat", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* Machine.udp).status, "ok")
+      const beat = yield* Machine.beat("100 millis")
+      assert.strictEqual(beat.facts["beats"], 5)
+      assert.include(["ok", "warning"], beat.status)
+    }))
+})
+
+describe("a thread", () => {
+  it.live("is tried, and let go", () =>
+    Effect.gen(function*() {
+      const trial = (file: string) => Effect.promise(() => HelperThread.trial("test", new URL(file, import.meta.url)))
+      assert.isUndefined(yield* trial("./transport/helper.ts"))
+      assert.include(yield* trial("./nowhere/daveWorker.js"), "leave effect-discord-voice out of it")
+      assert.include(yield* trial("data:text/javascript,throw new Error('not today')"), "not today")
+    }))
+})
+
+describe("a report", () => {
+  const check = (name: string, status: Check.Check["status"], isRequired: boolean): Check.Check => ({
+    group: "opus",
+    name,
+    isRequired,
+    status,
+    detail: "so",
+    remedy: status === "ok" ? undefined : "do that",
+    facts: {}
+  })
+
+  it("is a line for each check, and a sentence", () => {
+    const checks = [check("a", "ok", true), check("b", "missing", false), check("c", "warning", true)]
+    assert.deepStrictEqual(Doctor.format({ checks, isFit: true }).split("\n"), [
+      "ok       opus     a: so",
+      "missing  opus     b (optional): so",
+      "                  do that",
+      "warning  opus     c: so",
+      "                  do that",
+      "All is there that voice needs. Look at: c. Not there, and not needed by every bot: b."
+    ])
+    assert.strictEqual(Doctor.verdict([check("a", "missing", true)]), "Voice does not work: a.")
+    assert.isTrue(Doctor.isObstacle(check("a", "missing", true)))
+    assert.isFalse(Doctor.isObstacle(check("a", "missing", false)))
+  })
+
+  it.live("is made in the process of a bot, and logs nothing", () =>
+    Effect.gen(function*() {
+      const { checks, isFit } = yield* Doctor.examine({ ffmpeg: "no-such-program", beat: "20 millis" })
+      assert.isTrue(isFit)
+      const of = (name: string) => checks.find((check) => check.name === name)
+      assert.deepInclude(of("ffmpeg"), { status: "missing", isRequired: false })
+      // nothing that is called ffmpeg, and so nothing beside it
+      assert.isUndefined(of("ffprobe"))
+      assert.isTrue(Schema.is(Schema.Array(Schema.Struct({ name: Schema.String })))(checks))
+    }))
+})
