@@ -259,12 +259,15 @@ export const make = Effect.fnUntraced(function*<R>(
     Effect.suspend(() =>
       playing.number !== -1 ?
         Effect.void :
-        Effect.map(
+        Effect.flatMap(
           place.attach(playing.reading.media, { cutIn: playing.isCutIn, remainingMs }),
           (number) => {
             playing.number = number
+            // it can take a while, in which another reading may have taken its place
+            return current === playing ? Effect.void : place.detach(number)
           }
         ).pipe(
+          Effect.uninterruptible,
           // the fiber that finds out is interrupted by the end
           Effect.tapError((error) => Effect.sync(() => void fork(end({ _tag: "Failed", error }))))
         )

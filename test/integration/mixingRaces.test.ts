@@ -133,6 +133,51 @@ describe("while a mix is being opened", () => {
       assert.isBelow(voiced, 320)
     }))
 
+  it.effect("a seek leaves nothing to be heard of the place before", () =>
+    Effect.gen(function*() {
+      /** Another tone behind 5 seconds, of which the first piece is long in coming after a seek. */
+      const source: AudioSource.AudioSource = {
+        name: "late",
+        open: Effect.sync((): AudioSource.OpenPcm => {
+          let atMs = 0
+          let waitMs = 0
+          return {
+            format: "pcm",
+            durationMs: 10_000,
+            tags: {},
+            seek: (ms) =>
+              Effect.sync(() => {
+                waitMs = 500
+                return atMs = ms
+              }),
+            pull: Effect.suspend(() => {
+              const wave = Hearing.sine(atMs < 5_000 ? 440 : 1_000)
+              const from = atMs * 48
+              const samples = Float32Array.from({ length: 1_920 }, (_, i) => wave(from + (i >> 1)))
+              const wait = Effect.sleep(waitMs)
+              atMs += 20
+              waitMs = 0
+              return Effect.as(wait, samples)
+            })
+          }
+        })
+      }
+      const { sound } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const track = yield* session.play(source)
+          yield* Effect.sleep("40 millis")
+          yield* track.seek("6 seconds")
+          yield* release
+          yield* Effect.sleep("2 seconds")
+          yield* track.stop
+        })
+      )
+      assert.isAbove(sound.left.length, 48_000)
+      for (let at = 0; at + 1_920 < sound.left.length; at += 960) {
+        assert.isBelow(Hearing.levelOf(sound.left, 440, at, 1_920), 0.02, `at ${at / 48} ms`)
+      }
+    }))
+
   it.effect("seeks one upon the other leave one place, the last", () =>
     Effect.gen(function*() {
       const { open, sound } = yield* opening((session, release) =>
