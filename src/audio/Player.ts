@@ -109,9 +109,9 @@ export const make = Effect.fnUntraced(function*(
     return Effect.andThen(Lane.detach(outlet, former), former._tag === "mix" ? closeMix(former) : Effect.void)
   })
 
-  /** One thing at a time, to its end. */
+  /** One thing at a time, to its end, and all of them: what a seat says is so already. */
   const alone = <A, E>(effect: Effect.Effect<A, E>) =>
-    onePermit.withPermit(Effect.uninterruptible(Effect.andThen(clear, effect)))
+    Effect.uninterruptible(onePermit.withPermit(Effect.andThen(clear, effect)))
 
   /** Begins to pass an entry through. */
   const pass = (entry: Seat.Entry, media: FrameRing.FrameRing) =>

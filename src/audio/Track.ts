@@ -408,7 +408,7 @@ export const make = Effect.fnUntraced(function*<R>(
       marks.wake()
       events.publish({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
       become({ _tag: value ? "Paused" : !hunger.isHungry() && everStarted ? "Playing" : "Buffering" })
-    })
+    }).pipe(Effect.uninterruptible)
 
   const setGain = (gain: number, ramp: Duration.Input | undefined) =>
     Effect.gen(function*() {

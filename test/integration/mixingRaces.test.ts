@@ -116,6 +116,33 @@ describe("while a mix is being opened", () => {
       assert.lengthOf(heard.filter(isVoiced), 0)
     }))
 
+  it.effect("what is asked of a track is done, also where nobody waits for it any more", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const opus = AudioSource.fromFrames(yield* Hearing.encodeIn(Hearing.sine(440), 4_000, 20))
+          const track = yield* session.play(opus)
+          const quiet = yield* session.play(tone(1_000))
+          yield* Effect.sleep("100 millis")
+          yield* session.play(tone(2_000))
+          for (const asked of [track.pause, quiet.volume(0)]) {
+            const asking = yield* Effect.forkChild(asked, { startImmediately: true })
+            yield* Effect.forkChild(Fiber.interrupt(asking), { startImmediately: true })
+          }
+          yield* release
+          yield* Effect.sleep("1 second")
+          assert.strictEqual((yield* track.state)._tag, "Paused")
+          assert.strictEqual(yield* quiet.gain, 0)
+        })
+      )
+      for (let at = 48 * 600; at + 1_920 < 48 * 1_000; at += 960) {
+        assert.isAbove(Hearing.levelOf(sound.left, 2_000, at, 1_920), 0.02, `at ${at / 48} ms`)
+        for (const hz of [440, 1_000]) {
+          assert.isBelow(Hearing.levelOf(sound.left, hz, at, 1_920), 0.02, `${hz} Hz at ${at / 48} ms`)
+        }
+      }
+    }))
+
   it.effect("a track that is read to its end already is looped when it is told so", () =>
     Effect.gen(function*() {
       const { sound } = yield* opening((session, release) =>
