@@ -117,6 +117,8 @@ export const make = Effect.fnUntraced(function*(
   const pass = (entry: Seat.Entry, media: FrameRing.FrameRing) =>
     Effect.gen(function*() {
       entry.place = "direct"
+      // each would keep the one before it, and that its own
+      entry.seat.after = undefined
       entry.counted = media.framesRead()
       const number = yield* outlet.attach(media, { paused: entry.isPaused })
       lane = { _tag: "direct", entry, number, next: undefined }
