@@ -165,6 +165,8 @@ export const make = Effect.fnUntraced(function*(
       const direct = lane._tag === "direct" && entries.has(lane.entry) ? lane : undefined
       if (all.length === 0 || silences !== before) return yield* Scope.close(ofMix, Exit.void)
       if (direct?.next !== undefined) direct.next.entry.place = "waiting"
+      // a pause that came meanwhile still waits to be told, and a mix of nothing but that gives nothing to go over to
+      if (direct?.entry.isPaused === true) yield* outlet.setPaused(direct.number, true)
       const after = direct?.entry.media.format === "opus"
         ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
         : undefined

@@ -160,6 +160,34 @@ describe("while a mix is being opened", () => {
       assert.isBelow(voiced, 320)
     }))
 
+  const asks: Record<string, (session: Session, track: Track.Track) => Effect.Effect<unknown, VoiceError.VoiceError>> =
+    {
+      "its level": (_, track) => track.volume(0.5),
+      "one that is paused": (session) => session.play(tone(1_000), { paused: true })
+    }
+  for (const [what, ask] of Object.entries(asks)) {
+    it.effect(`for ${what}, a track that was passed through is paused, and loses nothing`, () =>
+      Effect.gen(function*() {
+        const { heard } = yield* opening((session, release) =>
+          Effect.gen(function*() {
+            const opus = AudioSource.fromFrames(yield* Hearing.encodeIn(Hearing.sine(440), 2_000, 20))
+            const track = yield* session.play(opus)
+            yield* Effect.sleep("500 millis")
+            yield* Effect.forkChild(ask(session, track), { startImmediately: true })
+            const pausing = yield* Effect.forkChild(track.pause, { startImmediately: true })
+            yield* release
+            yield* Fiber.join(pausing)
+            const positionMs = yield* track.position
+            yield* Effect.sleep("1 second")
+            assert.strictEqual(yield* track.position, positionMs)
+            yield* track.resume
+            assert.strictEqual((yield* track.awaitEnd)._tag, "Finished")
+          })
+        )
+        assert.lengthOf(heard.filter(isVoiced), 100)
+      }))
+  }
+
   it.effect("a seek leaves nothing to be heard of the place before", () =>
     Effect.gen(function*() {
       /** Another tone behind 5 seconds, of which the first piece is long in coming after a seek. */
