@@ -165,8 +165,8 @@ export const make = Effect.fnUntraced(function*(
       const direct = lane._tag === "direct" && entries.has(lane.entry) ? lane : undefined
       if (all.length === 0 || silences !== before) return yield* Scope.close(ofMix, Exit.void)
       if (direct?.next !== undefined) direct.next.entry.place = "waiting"
-      // a pause that came meanwhile still waits to be told, and a mix of nothing but that gives nothing to go over to
-      if (direct?.entry.isPaused === true) yield* outlet.setPaused(direct.number, true)
+      // a change that came meanwhile still waits to be told: what is paused goes over at once, all else when its frames are read
+      if (direct !== undefined) yield* outlet.setPaused(direct.number, direct.entry.isPaused)
       const after = direct?.entry.media.format === "opus"
         ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
         : undefined

@@ -188,6 +188,26 @@ describe("while a mix is being opened", () => {
       }))
   }
 
+  it.effect("a track that was passed through is resumed, and what is mixed with it begins", () =>
+    Effect.gen(function*() {
+      const { heard } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const opus = AudioSource.fromFrames(yield* Hearing.encodeIn(Hearing.sine(440), 2_000, 20))
+          const track = yield* session.play(opus)
+          yield* Effect.sleep("500 millis")
+          yield* track.pause
+          const second = yield* session.play(tone(1_000, 500))
+          const resuming = yield* Effect.forkChild(track.resume, { startImmediately: true })
+          yield* release
+          yield* Fiber.join(resuming)
+          for (const { awaitEnd } of [second, track]) {
+            assert.deepStrictEqual(yield* Effect.timeout(awaitEnd, "3 seconds"), { _tag: "Finished" })
+          }
+        }).pipe(Effect.orDie)
+      )
+      assert.lengthOf(heard.filter(isVoiced), 100)
+    }))
+
   it.effect("a seek leaves nothing to be heard of the place before", () =>
     Effect.gen(function*() {
       /** Another tone behind 5 seconds, of which the first piece is long in coming after a seek. */
