@@ -8,6 +8,7 @@ import * as Mixer from "../../src/Mixer.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as Hearing from "../mixer/hearing.ts"
+import { randomRaces } from "./mixingRandom.ts"
 import * as Rig from "./rig.ts"
 
 /** Encoders that are made when `release` is called, and how many are in use. */
@@ -382,4 +383,10 @@ describe("while a mix waits for its turn", () => {
       yield* Effect.sleep("2 seconds")
       assert.lengthOf((yield* guest.heard).filter(isVoiced), packetsSent)
     })).pipe(Effect.provide(Rig.memory())))
+})
+
+describe("what is asked for all at once", () => {
+  for (const seed of [1, 2, 3]) {
+    it.effect(`is done, seed ${seed}`, () => randomRaces(12, seed))
+  }
 })
