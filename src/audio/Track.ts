@@ -140,7 +140,10 @@ export interface Track {
    * negative time, infinity, or no number.
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
-  /** How often to play again after the current pass. Fails with `Unsupported` for what is no whole number from 0 on. */
+  /**
+   * How often to play again after the current pass. Fails with `Unsupported` for what is no whole number from 0 on; and with
+   * `SourceFailed`, and plays no more than this pass, where that was read to its end already and the source cannot be opened again.
+   */
   readonly loop: (times: number | "forever") => Effect.Effect<void, VoiceError.VoiceError>
   /**
    * Goes to a gain (1 is the source's own level) within `ramp`, 20 ms by default, without a click. What is mixed already is
@@ -449,7 +452,7 @@ export const make = Effect.fnUntraced(function*<R>(
         loopsLeft = left
         if (loopsLeft === 0 || isOver() || current?.reading.isComplete() !== true) return Effect.void
         // nobody asks any more whether another pass follows, so that the rest of this one is read anew
-        return Effect.ignore(start(current.reading.takenMs()))
+        return Effect.tapError(start(current.reading.takenMs()), () => Effect.sync(() => void (loopsLeft = 0)))
       }),
     volume: (gain, volumeOptions) => setGain(gain, volumeOptions?.ramp),
     fade: setGain,
