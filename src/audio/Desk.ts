@@ -38,10 +38,7 @@ export interface Desk {
   readonly successor: () => Seat.Entry | undefined
 }
 
-/** How far behind what is remembered of a mix can be, in frames. */
-const memory = 60
-
-/** A gain changes within this time unless it is said otherwise, in milliseconds. */
+/** What begins in the middle of something comes in within this time, in milliseconds. */
 const cutInMs = 5
 
 /** @internal */
@@ -51,6 +48,8 @@ export const open = Effect.fnUntraced(function*(
   onBroken: MixOptions["onBroken"]
 ): Effect.fn.Return<Desk, VoiceError.VoiceError, Scope.Scope> {
   const { command, cut, heard, ring } = yield* mixer.open({ encoder, onBroken })
+  /** How many frames behind the one that is read next are remembered: those that are made ahead are written over others. */
+  const memory = Heard.depth - 1 - Math.ceil(mixer.aheadMs / 20)
   let last: Cut = { ring, from: 0 }
   const inputs = new Map<number, Seat.Entry>()
   const slots = Array.from({ length: Heard.maxInputs }, (_, slot) => slot)

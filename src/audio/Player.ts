@@ -109,14 +109,16 @@ export const make = Effect.fnUntraced(function*(
     return Effect.andThen(Lane.detach(outlet, former), former._tag === "mix" ? closeMix(former) : Effect.void)
   })
 
-  /** One thing at a time, to its end. */
+  /** One thing at a time, to its end, and all of them: what a seat says is so already. */
   const alone = <A, E>(effect: Effect.Effect<A, E>) =>
-    onePermit.withPermit(Effect.uninterruptible(Effect.andThen(clear, effect)))
+    Effect.uninterruptible(onePermit.withPermit(Effect.andThen(clear, effect)))
 
   /** Begins to pass an entry through. */
   const pass = (entry: Seat.Entry, media: FrameRing.FrameRing) =>
     Effect.gen(function*() {
       entry.place = "direct"
+      // each would keep the one before it, and that its own
+      entry.seat.after = undefined
       entry.counted = media.framesRead()
       const number = yield* outlet.attach(media, { paused: entry.isPaused })
       lane = { _tag: "direct", entry, number, next: undefined }
@@ -163,6 +165,8 @@ export const make = Effect.fnUntraced(function*(
       const direct = lane._tag === "direct" && entries.has(lane.entry) ? lane : undefined
       if (all.length === 0 || silences !== before) return yield* Scope.close(ofMix, Exit.void)
       if (direct?.next !== undefined) direct.next.entry.place = "waiting"
+      // a change that came meanwhile still waits to be told: what is paused goes over at once, all else when its frames are read
+      if (direct !== undefined) yield* outlet.setPaused(direct.number, direct.entry.isPaused)
       const after = direct?.entry.media.format === "opus"
         ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
         : undefined

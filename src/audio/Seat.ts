@@ -122,7 +122,7 @@ const frameMs = 20
  * @internal
  */
 export const isFed = ({ format, ring }: Media): boolean =>
-  format === "opus" ? ring.bufferedMs() > 0 : ring.bufferedMs() >= frameMs
+  format === "opus" || ring.isEnded() ? ring.bufferedMs() > 0 : ring.bufferedMs() >= frameMs
 
 /**
  * Its ring has begun to give frames, or does so again.

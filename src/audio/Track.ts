@@ -140,7 +140,10 @@ export interface Track {
    * negative time, infinity, or no number.
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
-  /** How often to play again after the current pass. Fails with `Unsupported` for what is no whole number from 0 on. */
+  /**
+   * How often to play again after the current pass. Fails with `Unsupported` for what is no whole number from 0 on; and with
+   * `SourceFailed`, and plays no more than this pass, where that was read to its end already and the source cannot be opened again.
+   */
   readonly loop: (times: number | "forever") => Effect.Effect<void, VoiceError.VoiceError>
   /**
    * Goes to a gain (1 is the source's own level) within `ramp`, 20 ms by default, without a click. What is mixed already is
@@ -259,12 +262,15 @@ export const make = Effect.fnUntraced(function*<R>(
     Effect.suspend(() =>
       playing.number !== -1 ?
         Effect.void :
-        Effect.map(
+        Effect.flatMap(
           place.attach(playing.reading.media, { cutIn: playing.isCutIn, remainingMs }),
           (number) => {
             playing.number = number
+            // it can take a while, in which another reading may have taken its place
+            return current === playing ? Effect.void : place.detach(number)
           }
         ).pipe(
+          Effect.uninterruptible,
           // the fiber that finds out is interrupted by the end
           Effect.tapError((error) => Effect.sync(() => void fork(end({ _tag: "Failed", error }))))
         )
@@ -405,7 +411,7 @@ export const make = Effect.fnUntraced(function*<R>(
       marks.wake()
       events.publish({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
       become({ _tag: value ? "Paused" : !hunger.isHungry() && everStarted ? "Playing" : "Buffering" })
-    })
+    }).pipe(Effect.uninterruptible)
 
   const setGain = (gain: number, ramp: Duration.Input | undefined) =>
     Effect.gen(function*() {
@@ -446,7 +452,7 @@ export const make = Effect.fnUntraced(function*<R>(
         loopsLeft = left
         if (loopsLeft === 0 || isOver() || current?.reading.isComplete() !== true) return Effect.void
         // nobody asks any more whether another pass follows, so that the rest of this one is read anew
-        return Effect.ignore(start(current.reading.takenMs()))
+        return Effect.tapError(start(current.reading.takenMs()), () => Effect.sync(() => void (loopsLeft = 0)))
       }),
     volume: (gain, volumeOptions) => setGain(gain, volumeOptions?.ramp),
     fade: setGain,

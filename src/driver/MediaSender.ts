@@ -349,7 +349,10 @@ class Sender implements MediaSender, Outlet {
       if (read < waiting.after || (!isReady && !this.#paused && former.next() >= 0)) return
     }
     this.#waiting = undefined
-    const owed = former !== undefined && read > waiting.after ? (read - waiting.after) * former.samples() : 0
+    // what the former one did not have enough of to leave out is left out of what goes on for it
+    const owed = former !== undefined && read >= waiting.after
+      ? (read - waiting.after) * former.samples() + Math.max(0, this.#owed)
+      : 0
     const ended = this.#track
     this.#begin(waiting.track, waiting.frames, waiting.paused)
     this.#owed = owed

@@ -8,8 +8,13 @@
 /** How many inputs a mix can have at a time. */
 export const maxInputs = 128
 
-/** Frames that are remembered: more than lie in a ring. A power of two. */
-const depth = 64
+/**
+ * Frames that are remembered, with those that are made ahead: more than lie in a ring. A power of two.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const depth = 64
 
 /** The longest time that can be mixed ahead, in milliseconds. */
 export const maxAheadMs = (depth / 2) * 20

@@ -9,14 +9,14 @@ import type { Command } from "../../src/mixer/messages.ts"
 import { entryOf, ringOf, seatOf } from "./seats.ts"
 
 /** A desk, whose mix is made by hand: `mixed` is what its inputs have done in the next frame, which the driver takes. */
-const make = Effect.gen(function*() {
+const makeAhead = Effect.fnUntraced(function*(aheadMs: number) {
   const commands: Array<Command> = []
   const cuts: Array<ReadonlyArray<number>> = []
   const buffer = Heard.makeBuffer()
   const writer = Heard.writer(buffer)
   const ring = FrameRing.make()
   const mixer: Mixer["Service"] = {
-    aheadMs: 60,
+    aheadMs,
     open: () =>
       Effect.succeed({
         ring,
@@ -52,7 +52,9 @@ const make = Effect.gen(function*() {
     return drained
   }
   return { desk, commands, cuts, writer, mixed, observed, told, look }
-}).pipe(Effect.scoped)
+}, Effect.scoped)
+
+const make = makeAhead(60)
 
 const { Concealed, Over, Playing, Starving } = Heard.Flag
 
@@ -248,6 +250,25 @@ describe("what a desk knows of its mix", () => {
       assert.deepStrictEqual(look(), [a])
       // 60 frames are looked back at
       assert.deepStrictEqual([a.seat.sent, b.seat.sent], [1, 61])
+    }))
+
+  it.effect("is nothing of frames that are made ahead, however long nobody has looked", () =>
+    Effect.gen(function*() {
+      for (const ahead of [3, 6, 30]) {
+        const { desk, look, mixed, observed, writer } = yield* makeAhead(ahead * 20)
+        const [a, b] = [observed("a"), observed("b")]
+        desk.add(a, undefined)
+        desk.add(b, undefined)
+        for (let i = 1; i <= 64; i++) mixed([a, i * 20, Playing], [b, i * 20, Playing])
+        // the last one is encoded with what follows
+        for (let frame = 64; frame <= 64 + ahead; frame++) {
+          writer.begin(frame)
+          writer.write(frame, a.slot, a.input, (frame + 1) * 20, frame === 64 + ahead ? Playing | Over : Playing)
+        }
+        assert.deepStrictEqual(look(), [])
+        assert.isUndefined(a.overAt)
+        assert.deepStrictEqual([a.seat.sent, b.seat.sent], [63 - ahead, 63 - ahead])
+      }
     }))
 
   it.effect("is how long it was too late, for those who were not paused", () =>

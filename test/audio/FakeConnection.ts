@@ -109,7 +109,7 @@ export const make = Effect.gen(function*() {
   return {
     connection,
     /** A place of a player on this connection. */
-    place: () => player.place(alone),
+    place: (options?: Partial<PlaceOptions>) => player.place({ ...alone, ...options }),
     /** A track of a player on this connection. */
     play: <R>(source: AudioSource<R>, options?: Track.TrackOptions) => Track.make(source, player.place(alone), options),
     log,

@@ -4,6 +4,7 @@ import { TestClock } from "effect/testing"
 import type { AudioSource, OpusFrame } from "../../src/audio/AudioSource.ts"
 import type { Place } from "../../src/audio/Place.ts"
 import * as Track from "../../src/audio/Track.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import * as FakeConnection from "./FakeConnection.ts"
 import { frameOf, indexOf, play, sourceOf } from "./numbers.ts"
 
@@ -244,6 +245,27 @@ describe("a track with a start and an end", () => {
       }
       yield* play(fake, 10)
       assert.strictEqual(yield* track.position, 200)
+    }))
+
+  it.effect("says that it cannot be played again, and plays on to its end", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const source = sourceOf(30)
+      const gone = VoiceError.make(
+        new VoiceError.SourceFailed({ source: "once", kind: "NotFound", positionMs: 0, detail: "it is gone" })
+      )
+      let opened = 0
+      const once: AudioSource = {
+        name: "once",
+        open: Effect.suspend(() => opened++ === 0 ? source.open : Effect.fail(gone))
+      }
+      const track = yield* fake.play(once)
+      yield* play(fake, 10)
+      assert.strictEqual(yield* Effect.flip(track.loop(2)), gone)
+      assert.strictEqual(yield* track.loopsLeft, 0)
+      yield* play(fake, 40)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      assert.deepStrictEqual(fake.taken.map(indexOf), numbers(0, 30))
     }))
 
   it.effect("refuses places that are none, and an end that is not behind the start", () =>

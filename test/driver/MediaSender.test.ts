@@ -540,6 +540,21 @@ describe("MediaSender", () => {
       assert.strictEqual(sent[first], `2${first - 4}`)
     }))
 
+  test("leaves out of a third ring what there was not enough of the second one for", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      it.sender.attach(1, numbered(0, 20), false)
+      it.run(it.now() + 100)
+      const read = it.sent.length
+      it.sender.attachAfter(2, numbered(0x20, 1), false, read - 3)
+      it.run(it.now() + 40)
+      assert.lengthOf(numbersOf(it.sent).filter((number) => number.startsWith("2")), 0)
+      // one frame of the second was left out, and none is ready
+      it.sender.attachAfter(3, numbered(0x30, 10), false, 1)
+      it.run(it.now() + 100)
+      assert.deepStrictEqual(numbersOf(it.sent).filter((number) => number.startsWith("3")).slice(0, 2), ["32", "33"])
+    }))
+
   test("plays all of a ring, though the one before it never came to what was to be left out of it", () =>
     Effect.gen(function*() {
       const it = yield* rig()

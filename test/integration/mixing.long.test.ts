@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { timestampDelta } from "../../src/protocol/RtpPacket.ts"
 import * as Hearing from "../mixer/hearing.ts"
-import { randomOverlaps, randomPlays } from "./mixingRandom.ts"
+import { randomOverlaps, randomPlays, randomRaces } from "./mixingRandom.ts"
 import * as Rig from "./rig.ts"
 
 describe("mixing for long", () => {
@@ -12,6 +12,10 @@ describe("mixing for long", () => {
 
   for (const seed of [11, 12, 13, 14, 15, 16]) {
     it.effect(`lets nothing stand still: 300 plays over one another, seed ${seed}`, () => randomOverlaps(300, seed))
+  }
+
+  for (const seed of [21, 22, 23, 24]) {
+    it.effect(`does what is asked for all at once, 200 times, seed ${seed}`, () => randomRaces(200, seed))
   }
 
   it.effect("keeps time over an hour of pauses and gaps", () =>

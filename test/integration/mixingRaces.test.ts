@@ -8,6 +8,7 @@ import * as Mixer from "../../src/Mixer.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import * as Hearing from "../mixer/hearing.ts"
+import { randomRaces } from "./mixingRandom.ts"
 import * as Rig from "./rig.ts"
 
 /** Encoders that are made when `release` is called, and how many are in use. */
@@ -116,6 +117,33 @@ describe("while a mix is being opened", () => {
       assert.lengthOf(heard.filter(isVoiced), 0)
     }))
 
+  it.effect("what is asked of a track is done, also where nobody waits for it any more", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const opus = AudioSource.fromFrames(yield* Hearing.encodeIn(Hearing.sine(440), 4_000, 20))
+          const track = yield* session.play(opus)
+          const quiet = yield* session.play(tone(1_000))
+          yield* Effect.sleep("100 millis")
+          yield* session.play(tone(2_000))
+          for (const asked of [track.pause, quiet.volume(0)]) {
+            const asking = yield* Effect.forkChild(asked, { startImmediately: true })
+            yield* Effect.forkChild(Fiber.interrupt(asking), { startImmediately: true })
+          }
+          yield* release
+          yield* Effect.sleep("1 second")
+          assert.strictEqual((yield* track.state)._tag, "Paused")
+          assert.strictEqual(yield* quiet.gain, 0)
+        })
+      )
+      for (let at = 48 * 600; at + 1_920 < 48 * 1_000; at += 960) {
+        assert.isAbove(Hearing.levelOf(sound.left, 2_000, at, 1_920), 0.02, `at ${at / 48} ms`)
+        for (const hz of [440, 1_000]) {
+          assert.isBelow(Hearing.levelOf(sound.left, hz, at, 1_920), 0.02, `${hz} Hz at ${at / 48} ms`)
+        }
+      }
+    }))
+
   it.effect("a track that is read to its end already is looped when it is told so", () =>
     Effect.gen(function*() {
       const { sound } = yield* opening((session, release) =>
@@ -131,6 +159,99 @@ describe("while a mix is being opened", () => {
       const voiced = sound.left.filter((value) => Math.abs(value) > 0.01).length / 48
       assert.isAbove(voiced, 250)
       assert.isBelow(voiced, 320)
+    }))
+
+  const asks: Record<string, (session: Session, track: Track.Track) => Effect.Effect<unknown, VoiceError.VoiceError>> =
+    {
+      "its level": (_, track) => track.volume(0.5),
+      "one that is paused": (session) => session.play(tone(1_000), { paused: true })
+    }
+  for (const [what, ask] of Object.entries(asks)) {
+    it.effect(`for ${what}, a track that was passed through is paused, and loses nothing`, () =>
+      Effect.gen(function*() {
+        const { heard } = yield* opening((session, release) =>
+          Effect.gen(function*() {
+            const opus = AudioSource.fromFrames(yield* Hearing.encodeIn(Hearing.sine(440), 2_000, 20))
+            const track = yield* session.play(opus)
+            yield* Effect.sleep("500 millis")
+            yield* Effect.forkChild(ask(session, track), { startImmediately: true })
+            const pausing = yield* Effect.forkChild(track.pause, { startImmediately: true })
+            yield* release
+            yield* Fiber.join(pausing)
+            const positionMs = yield* track.position
+            yield* Effect.sleep("1 second")
+            assert.strictEqual(yield* track.position, positionMs)
+            yield* track.resume
+            assert.strictEqual((yield* track.awaitEnd)._tag, "Finished")
+          })
+        )
+        assert.lengthOf(heard.filter(isVoiced), 100)
+      }))
+  }
+
+  it.effect("a track that was passed through is resumed, and what is mixed with it begins", () =>
+    Effect.gen(function*() {
+      const { heard } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const opus = AudioSource.fromFrames(yield* Hearing.encodeIn(Hearing.sine(440), 2_000, 20))
+          const track = yield* session.play(opus)
+          yield* Effect.sleep("500 millis")
+          yield* track.pause
+          const second = yield* session.play(tone(1_000, 500))
+          const resuming = yield* Effect.forkChild(track.resume, { startImmediately: true })
+          yield* release
+          yield* Fiber.join(resuming)
+          for (const { awaitEnd } of [second, track]) {
+            assert.deepStrictEqual(yield* Effect.timeout(awaitEnd, "3 seconds"), { _tag: "Finished" })
+          }
+        }).pipe(Effect.orDie)
+      )
+      assert.lengthOf(heard.filter(isVoiced), 100)
+    }))
+
+  it.effect("a seek leaves nothing to be heard of the place before", () =>
+    Effect.gen(function*() {
+      /** Another tone behind 5 seconds, of which the first piece is long in coming after a seek. */
+      const source: AudioSource.AudioSource = {
+        name: "late",
+        open: Effect.sync((): AudioSource.OpenPcm => {
+          let atMs = 0
+          let waitMs = 0
+          return {
+            format: "pcm",
+            durationMs: 10_000,
+            tags: {},
+            seek: (ms) =>
+              Effect.sync(() => {
+                waitMs = 500
+                return atMs = ms
+              }),
+            pull: Effect.suspend(() => {
+              const wave = Hearing.sine(atMs < 5_000 ? 440 : 1_000)
+              const from = atMs * 48
+              const samples = Float32Array.from({ length: 1_920 }, (_, i) => wave(from + (i >> 1)))
+              const wait = Effect.sleep(waitMs)
+              atMs += 20
+              waitMs = 0
+              return Effect.as(wait, samples)
+            })
+          }
+        })
+      }
+      const { sound } = yield* opening((session, release) =>
+        Effect.gen(function*() {
+          const track = yield* session.play(source)
+          yield* Effect.sleep("40 millis")
+          yield* track.seek("6 seconds")
+          yield* release
+          yield* Effect.sleep("2 seconds")
+          yield* track.stop
+        })
+      )
+      assert.isAbove(sound.left.length, 48_000)
+      for (let at = 0; at + 1_920 < sound.left.length; at += 960) {
+        assert.isBelow(Hearing.levelOf(sound.left, 440, at, 1_920), 0.02, `at ${at / 48} ms`)
+      }
     }))
 
   it.effect("seeks one upon the other leave one place, the last", () =>
@@ -262,4 +383,10 @@ describe("while a mix waits for its turn", () => {
       yield* Effect.sleep("2 seconds")
       assert.lengthOf((yield* guest.heard).filter(isVoiced), packetsSent)
     })).pipe(Effect.provide(Rig.memory())))
+})
+
+describe("what is asked for all at once", () => {
+  for (const seed of [1, 2, 3]) {
+    it.effect(`is done, seed ${seed}`, () => randomRaces(12, seed))
+  }
 })

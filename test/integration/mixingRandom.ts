@@ -4,6 +4,8 @@ import { vi } from "vitest"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Track from "../../src/audio/Track.ts"
 import { codec } from "../../src/codec/FloatCodec.ts"
+import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import type * as VoiceError from "../../src/VoiceError.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
 
@@ -186,3 +188,90 @@ export const randomOverlaps = (count: number, seed: number) =>
     }
     yield* Rig.blameless
   }).pipe(Random.withSeed(seed), Effect.provide(Rig.memory()))
+
+/** Lets encoders take up to 250 ms of virtual time, as random numbers have it. */
+const slowEncoders = Effect.gen(function*() {
+  const { encoder } = codec
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  const spy = vi.spyOn(codec, "encoder").mockImplementation(async (options) => {
+    await new Promise<void>((resolve) => {
+      fork(Effect.flatMap(
+        Random.nextIntBetween(-100, 250),
+        (ms) => Effect.andThen(ms > 0 ? Effect.sleep(ms) : Effect.void, Effect.sync(resolve))
+      ))
+    })
+    return encoder(options)
+  })
+  yield* Effect.addFinalizer(() => Effect.sync(() => spy.mockRestore()))
+})
+
+/**
+ * Asks for anything at any time, also while something else that was asked for is still being done: what is paused must not be heard
+ * then, what is resumed must go on at its pace, and what is ended must be silent.
+ */
+export const randomRaces = (count: number, seed: number) =>
+  Rig.run(
+    Effect.gen(function*() {
+      yield* slowEncoders
+      const opus = AudioSource.fromFrames(yield* Hearing.encode(Hearing.sine(440), 20_000))
+      const pcm = Hearing.pcm(Hearing.sine(700), 20_000)
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby", { encoder: { complexity: 0 } })
+      const voiced = Effect.map(
+        guest.heard,
+        (heard) => heard.filter(({ payload }) => !OpusPacket.isSilence(payload)).length
+      )
+      const pick = <A>(all: ReadonlyArray<A>) =>
+        Effect.map(Random.nextIntBetween(0, all.length, { halfOpen: true }), (i) => all[i])
+      const asks: ReadonlyArray<(track: Track.Track) => Effect.Effect<unknown, VoiceError.VoiceError>> = [
+        ({ pause }) => pause,
+        ({ resume }) => resume,
+        ({ stop }) => stop,
+        (track) => track.volume(0.5),
+        (track) => track.volume(1),
+        (track) => Effect.ignore(track.seek("3 seconds")),
+        (track) => session.cut([track])
+      ]
+      const ends: ReadonlyArray<Effect.Effect<unknown>> = [
+        session.interrupt,
+        Effect.flatMap(session.tracks, session.cut),
+        Effect.flatMap(session.tracks, (tracks) => Effect.forEach(tracks, ({ stop }) => stop))
+      ]
+      for (let round = 0; round < count; round++) {
+        const where = `round ${round} of seed ${seed}`
+        const all: Array<Track.Track> = []
+        const asked: Array<Fiber.Fiber<unknown, VoiceError.VoiceError>> = []
+        for (let i = yield* Random.nextIntBetween(3, 12); i > 0; i--) {
+          const track = yield* pick(all)
+          const ask = yield* pick([...asks, undefined, undefined])
+          if (track === undefined || ask === undefined) {
+            const options = { gain: yield* pick([1, 1, 0.5]), paused: (yield* Random.nextIntBetween(0, 3)) === 0 }
+            all.push(yield* session.play((yield* pick([opus, opus, pcm])) ?? pcm, options))
+          } else asked.push(yield* Effect.forkChild(ask(track), { startImmediately: true }))
+          yield* Effect.sleep((yield* pick([0, 0, 0, 20, 50, 130, 400])) ?? 0)
+        }
+        yield* Fiber.joinAll(asked)
+        const tracks = yield* session.tracks
+        if (yield* Random.nextBoolean) {
+          for (const { pause } of tracks) yield* pause
+          yield* Effect.sleep("700 millis")
+          const before = yield* voiced
+          yield* Effect.sleep("500 millis")
+          assert.strictEqual(yield* voiced, before, `something paused is heard in ${where}`)
+        }
+        for (const { resume } of tracks) yield* resume
+        yield* Effect.sleep("1 second")
+        const places = yield* Effect.forEach(tracks, ({ position }) => position)
+        yield* Effect.sleep("1 second")
+        for (const [i, { position }] of tracks.entries()) {
+          assert.closeTo((yield* position) - (places[i] ?? NaN), 1_000, 45, `something stands still in ${where}`)
+        }
+        const before = yield* voiced
+        yield* (yield* pick(ends)) ?? session.interrupt
+        yield* Effect.sleep("600 millis")
+        assert.closeTo(yield* voiced, before, 3, `something is heard behind its end in ${where}`)
+      }
+      yield* Rig.blameless
+    }),
+    3_600_000
+  ).pipe(Random.withSeed(seed), Effect.provide(Rig.memory()))
