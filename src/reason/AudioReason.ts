@@ -59,6 +59,7 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>(`${key}/Sourc
     "Unsupported",
     "Corrupt",
     "Truncated",
+    "TooLarge",
     "Failed"
   ]),
   positionMs: Schema.Finite,
