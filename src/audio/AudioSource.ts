@@ -138,13 +138,13 @@ export interface ContainerOptions {
  * name:
  *
  * - Opus in Ogg, WebM, Matroska or MP4 is passed through untouched; pre-skip and end trimming, which are for a decoder, are not
- *   applied.
+ *   applied. With an output gain, or channels that are mapped, it is decoded here and given as PCM.
  * - MP3, FLAC, Vorbis in Ogg or WebM, and WAV are decoded here, and so is AAC (ADTS, MP4) where the package
  *   `@audio/decode-aac` is installed. What an encoder has put before and behind the sound is left out.
  * - All else is given to ffmpeg, if there is one.
  *
  * Opening fails with `SourceFailed`: `NotFound`, `Unreadable` (a directory, no permission), `Empty`, `UnknownFormat`,
- * `Unsupported` (another codec or container, and no ffmpeg; a playlist, which {@link fromUrl} plays; Opus of more than two channels or with an output gain), `Corrupt` or
+ * `Unsupported` (another codec or container, and no ffmpeg; a playlist, which {@link fromUrl} plays; Opus of another mapping family than 0 and 1), `Corrupt` or
  * `Truncated` (in the headers). Reading fails with `Corrupt`, `Unsupported` (a stream that follows another) or `Truncated`: the
  * bytes end inside a page, an element or a frame. All sound before that is given first, and `positionMs` is where it was.
  *

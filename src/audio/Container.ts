@@ -176,8 +176,8 @@ const openFormat = (
     const packets = format === "mp4"
       ? yield* Mp4Source.open(source)
       : yield* PacketSource.open(source, readers[format]())
-    const { codec } = packets.header
-    if (codec === "opus") return OpusSource.make(packets)
+    const { codec, opus } = packets.header
+    if (codec === "opus" && opus === undefined) return OpusSource.make(packets)
     if (!(yield* Decoders.isAvailable(codec))) {
       return yield* ByteSource.failure(source.name, "Unsupported", noAac)
     }

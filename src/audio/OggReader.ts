@@ -15,9 +15,10 @@
  *
  * @since 0.1.0
  */
-import * as OpusPacket from "../protocol/OpusPacket.ts"
+import { isDeepStrictEqual } from "node:util"
 import * as OggPage from "./OggPage.ts"
 import * as OpusHead from "./OpusHead.ts"
+import * as OpusStreams from "./OpusStreams.ts"
 import { append, concat, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
 import * as Samples from "./Samples.ts"
 import * as Tags from "./Tags.ts"
@@ -50,6 +51,7 @@ interface Described {
   readonly channels: number
   readonly rate: number
   readonly preSkip: number
+  readonly decoding?: OpusHead.Decoding | undefined
 }
 
 /**
@@ -129,6 +131,13 @@ export const make = (): PacketReader => {
       refused ??= { kind: "Unsupported", detail: "another codec or rate follows in the same file" }
       return
     }
+    if (header !== undefined && !isDeepStrictEqual(header.opus, decoded.decoding)) {
+      refused ??= {
+        kind: "Unsupported",
+        detail: "Opus of another output gain or channel mapping follows in the same file"
+      }
+      return
+    }
     selected = true
     links++
     linkStart = undefined
@@ -141,6 +150,7 @@ export const make = (): PacketReader => {
         channels: decoded.channels,
         setup: [],
         sampleFormat: undefined,
+        opus: decoded.decoding,
         delay: preSkip,
         total: undefined,
         warmUp: opusWarmUp,
@@ -230,7 +240,7 @@ export const make = (): PacketReader => {
     partBytes = 0
     inPacket = false
     if (state === "tags") return onTags(packet)
-    const samples = counter === undefined ? OpusPacket.samples(packet) : counter.samples(packet)
+    const samples = counter === undefined ? OpusStreams.samples(packet, header?.opus) : counter.samples(packet)
     if (samples < 0) {
       return fail(
         "Corrupt",
@@ -286,10 +296,11 @@ export const make = (): PacketReader => {
       }
     }
     if (searching && page.granule >= 0 && frames.length > before) onFound(page.granule, before)
-    if (vorbis !== undefined && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
+    const isDecoded = vorbis !== undefined || header?.opus !== undefined
+    if (isDecoded && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
   }
 
-  /** The granule of the last page says how much of its packets is sound. Opus packets are sent as they are, Vorbis is decoded. */
+  /** The granule of the last page says how much of its packets is sound, for those that are decoded and not sent as they are. */
   const trim = (granule: number): void => {
     let excess = next - linkAt - (granule - (linkStart ?? 0))
     for (let i = frames.length - 1; i >= 0 && excess > 0; i--) {

@@ -11,6 +11,8 @@ import * as Ffprobe from "../../src/audio/Ffprobe.ts"
 import * as FlacReader from "../../src/audio/FlacReader.ts"
 import * as Mp3Reader from "../../src/audio/Mp3Reader.ts"
 import * as OggReader from "../../src/audio/OggReader.ts"
+import * as OpusHead from "../../src/audio/OpusHead.ts"
+import * as OpusStreams from "../../src/audio/OpusStreams.ts"
 import type { PacketReader } from "../../src/audio/PacketReader.ts"
 import * as Playlist from "../../src/audio/Playlist.ts"
 import * as Tags from "../../src/audio/Tags.ts"
@@ -82,7 +84,11 @@ const readers: ReadonlyArray<Parser> = [
   parser("FlacReader", FlacReader.make, [file("chirp-24.flac").slice(0, 12_000)]),
   parser("Mp3Reader", Mp3Reader.make, [file("chirp.mp3").slice(0, 3000), file("chirp-vbr.mp3").slice(0, 3000)]),
   parser("AdtsReader", AdtsReader.make, [file("chirp.aac").slice(0, 3000)]),
-  parser("OggReader", OggReader.make, [file("chirp.vorbis.ogg"), file("chirp.opus.ogg").slice(0, 9000)]),
+  parser("OggReader", OggReader.make, [
+    file("chirp.vorbis.ogg"),
+    file("chirp.opus.ogg").slice(0, 9000),
+    file("surround.opus.ogg")
+  ]),
   parser("WebmReader", WebmReader.make, [
     file("chirp.vorbis.webm").slice(0, 7000),
     file("chirp.opus.webm").slice(0, 9000)
@@ -95,6 +101,8 @@ const id3 = concat(
   ),
   new Uint8Array(6)
 )
+
+const surround = file("surround.opus.ogg")
 
 const tagReaders: ReadonlyArray<Parser> = [
   {
@@ -117,6 +125,38 @@ const tagReaders: ReadonlyArray<Parser> = [
     input: "bytes",
     seeds: [ascii("INAM\x04\0\0\0nameIART\x03\0\0\0him\0")],
     run: (bytes) => Object.keys(Tags.riffInfo(bytes)).length > 0
+  },
+  {
+    name: "OpusHead.decode",
+    covers: [],
+    input: "bytes",
+    seeds: [surround.subarray(28, 55)],
+    run: (bytes) => {
+      const head = OpusHead.decode(bytes)
+      if ("kind" in head) return false
+      const { channels, decoding } = head
+      assert.isTrue(channels >= 1 && channels <= 8, `${channels} channels`)
+      if (decoding === undefined) return true
+      assert.isTrue(decoding.gain > 0 && decoding.gain < 1e7, `a gain of ${decoding.gain}`)
+      assert.strictEqual(decoding.mapping.length, channels)
+      for (const index of decoding.mapping) {
+        assert.isTrue(index === 255 || index < decoding.streams + decoding.coupled, `channel ${index}`)
+      }
+      return true
+    }
+  },
+  {
+    name: "OpusStreams.split",
+    covers: [],
+    input: "bytes",
+    seeds: [packetsOf(surround)[0] ?? new Uint8Array(0), packetsOf(surround)[5] ?? new Uint8Array(0)],
+    run: (bytes) => {
+      const parts = OpusStreams.split(bytes, 4)
+      if (parts === undefined) return false
+      assert.strictEqual(parts.length, 4)
+      assert.isAtMost(parts.reduce((sum, { length }) => sum + length, 0), bytes.length)
+      return OpusStreams.samples(bytes, { gain: 1, streams: 4, coupled: 2, mapping: [0] }) > 0
+    }
   },
   {
     name: "Vorbis.modes",
@@ -168,6 +208,12 @@ const others: ReadonlyArray<Parser> = [
     }
   }
 ]
+
+function packetsOf(bytes: Uint8Array): ReadonlyArray<Uint8Array> {
+  const reader = OggReader.make()
+  reader.push(bytes)
+  return reader.take().map(({ data }) => data)
+}
 
 /** The setup header is the last of three in the description of a WebM track. */
 function setupOf(bytes: Uint8Array): Uint8Array {
