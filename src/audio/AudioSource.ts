@@ -12,13 +12,11 @@ import type * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import type { Readable } from "node:stream"
 import type { OpusDecoder } from "../OpusDecoder.ts"
-import type { EncoderOptions, OpusEncoder } from "../OpusEncoder.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Bounds from "./Bounds.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as ChildProcess from "./ChildProcess.ts"
 import * as Container from "./Container.ts"
-import * as Encoded from "./Encoded.ts"
 import * as Ffmpeg from "./Ffmpeg.ts"
 import type { FfmpegOptions } from "./Ffmpeg.ts"
 import * as Filter from "./Filter.ts"
@@ -324,28 +322,9 @@ export const decoded = <R>(source: AudioSource<R>): AudioSource<R | OpusDecoder>
   open: Effect.flatMap(source.open, Filter.decoded)
 })
 
-/**
- * A source as Opus, whatever it is: one that is not is encoded as it is read, in frames of 20 ms, by the `OpusEncoder` that is
- * provided. So it can be passed through, and costs no mix, only its own encoding; at another gain or beside other tracks it is decoded
- * and mixed like any Opus. One that is Opus stays as it is. With `channels` 1, both sides are encoded as one.
- *
- * Its duration, its tags and its seek are those of the source. Its end is filled up with silence, 6.5 to 26.5 ms of it. Opening fails
- * with `CodecUnavailable`, also if an option is out of its range; reading with `EncodeFailed`.
- *
- * @example
- * ```ts
- * import { AudioSource } from "effect-discord-voice"
- *
- * const song = AudioSource.encoded(AudioSource.fromFile("song.mp3"), { bitrate: 96_000 })
- * ```
- *
- * @category combinators
- * @since 0.1.0
- */
-export const encoded = <R>(source: AudioSource<R>, options: EncoderOptions = {}): AudioSource<R | OpusEncoder> => ({
-  name: source.name,
-  open: Effect.flatMap(source.open, (opened) => Encoded.open(opened, options))
-})
+export { encoded } from "./Encoded.ts"
+
+export { unwrap } from "./Lazy.ts"
 
 export type {
   /**

@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { type EncoderOptions, OpusEncoder } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./AudioSource.ts"
+import type { AudioSource, OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./AudioSource.ts"
 
 /** Samples of one channel in a frame: 20 ms. */
 const frameSamples = 960
@@ -28,6 +28,29 @@ export const open = (
   options: EncoderOptions
 ): Effect.Effect<OpenOpus, VoiceError, OpusEncoder | Scope.Scope> =>
   opened.format === "opus" ? Effect.succeed(opened) : encodePcm(opened, options)
+
+/**
+ * A source as Opus, whatever it is: one that is not is encoded as it is read, in frames of 20 ms, by the `OpusEncoder` that is
+ * provided. So it can be passed through, and costs no mix, only its own encoding; at another gain or beside other tracks it is decoded
+ * and mixed like any Opus. One that is Opus stays as it is. With `channels` 1, both sides are encoded as one.
+ *
+ * Its duration, its tags and its seek are those of the source. Its end is filled up with silence, 6.5 to 26.5 ms of it. Opening fails
+ * with `CodecUnavailable`, also if an option is out of its range; reading with `EncodeFailed`.
+ *
+ * @example
+ * ```ts
+ * import { AudioSource } from "effect-discord-voice"
+ *
+ * const song = AudioSource.encoded(AudioSource.fromFile("song.mp3"), { bitrate: 96_000 })
+ * ```
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const encoded = <R>(source: AudioSource<R>, options: EncoderOptions = {}): AudioSource<R | OpusEncoder> => ({
+  name: source.name,
+  open: Effect.flatMap(source.open, (opened) => open(opened, options))
+})
 
 const encodePcm = (
   opened: OpenPcm,
