@@ -53,6 +53,11 @@ interface OpenBase {
   readonly durationMs: number | undefined
   readonly tags: Tags
   /**
+   * What it says of itself while it is read, such as the title of what a station plays now: what holds, if anything was said so far, and
+   * each change. It is told when it is read, which is before it is heard. Left out by a source that says nothing.
+   */
+  readonly tagChanges?: Stream.Stream<Tags> | undefined
+  /**
    * Goes to a place, in milliseconds of the source; left out by a source that cannot. What is pulled next holds that place.
    * Gives where that begins: at the place itself for PCM, and at the frame that holds it for Opus.
    */

@@ -129,6 +129,7 @@ const encodePcm = (
       channels,
       durationMs: opened.durationMs,
       tags: opened.tags,
+      tagChanges: opened.tagChanges,
       live: opened.live,
       leadMs: opened.leadMs,
       speed: opened.speed,

@@ -11,10 +11,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
+import type { Tags } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
 import { isOfRequest, passing, reasonOf, statusFailure, type Trouble } from "./HttpTrouble.ts"
 import * as HttpUrl from "./HttpUrl.ts"
+import * as Icy from "./Icy.ts"
+import * as TagChanges from "./TagChanges.ts"
 
 /**
  * @category models
@@ -63,6 +67,9 @@ interface Answer {
   readonly live: boolean
   readonly from: string
   readonly type: string | undefined
+  /** What the server says of itself, and what takes its metadata out of the body, if it puts any in. */
+  readonly tags: Tags
+  readonly sound: ((bytes: Uint8Array) => Uint8Array) | undefined
 }
 
 /**
@@ -74,6 +81,9 @@ interface Answer {
 export interface HttpBytes extends ByteSource.ByteSource {
   readonly url: URL
   readonly contentType: string | undefined
+  /** What a station says of itself in its answer, and while it plays, if it does. */
+  readonly tags: Tags
+  readonly tagChanges: Stream.Stream<Tags> | undefined
 }
 
 const wasCut = "the connection was cut"
@@ -126,6 +136,7 @@ export const open = (
     const trouble = (detail: string): Trouble => ({ retry: true, error: ByteSource.failure(source, "Failed", detail) })
     const fatal = (detail: string): Trouble => ({ retry: false, error: ByteSource.failure(source, "Failed", detail) })
 
+    const changes = TagChanges.make()
     let known: Answer | undefined
     let current: Answer | undefined
     let position = 0
@@ -154,6 +165,9 @@ export const open = (
           const headers = new Headers({ "accept-encoding": "identity", ...options.headers })
           if (authorization !== undefined && !headers.has("authorization")) headers.set("authorization", authorization)
           headers.set("range", `bytes=${start}-${end === undefined ? "" : end - 1}`)
+          // only a station has any, and the first answer says whether it is one
+          const asksForMetadata = options.live !== false && (known === undefined || known.sound !== undefined)
+          if (asksForMetadata && !headers.has("icy-metadata")) headers.set("icy-metadata", "1")
           if (known?.validator !== undefined && start > 0) headers.set("if-range", known.validator)
           signal.addEventListener("abort", () => controller.abort(), { once: true })
           return fetch(target, { headers, signal: controller.signal, redirect: "follow" })
@@ -174,7 +188,9 @@ export const open = (
           abort()
           return yield* Effect.fail(fatal("the server answered 206 without saying which part it sends"))
         }
-        const size = range === null ? length : Number(range[3])
+        const interval = Icy.intervalOf(response.headers)
+        // its length, where it has one, is that of the metadata, too
+        const size = interval !== undefined ? NaN : range === null ? length : Number(range[3])
         return {
           body,
           abort,
@@ -182,11 +198,13 @@ export const open = (
           start: range === null ? 0 : Number(range[1]),
           end: range === null ? undefined : Number(range[2]) + 1,
           size: Number.isFinite(size) ? size : undefined,
-          ranges: response.status === 206,
+          ranges: response.status === 206 && interval === undefined,
           validator: validatorOf(response.headers),
           live: [...response.headers.keys()].some((header) => header.startsWith("icy-")),
           from: response.url,
-          type: response.headers.get("content-type") ?? undefined
+          type: response.headers.get("content-type") ?? undefined,
+          tags: Icy.tagsOf(response.headers),
+          sound: interval === undefined ? undefined : Icy.splitter(interval, changes.publish)
         }
       })
 
@@ -209,7 +227,7 @@ export const open = (
         ? Effect.undefined
         : Effect.map(
           patiently(() => answer.body?.read() ?? Promise.reject(new Error("no body")), wasCut),
-          (result) => result.done ? undefined : result.value
+          (result) => result.done ? undefined : answer.sound?.(result.value) ?? result.value
         )
 
     const close = (): void => {
@@ -375,6 +393,8 @@ export const open = (
       seek: random === undefined ? undefined : seek,
       live: isLive,
       url: HttpUrl.reached(parsed, firstAnswer.from),
-      contentType: firstAnswer.type
+      contentType: firstAnswer.type,
+      tags: firstAnswer.tags,
+      tagChanges: firstAnswer.sound === undefined ? undefined : changes.stream
     }
   })

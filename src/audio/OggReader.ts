@@ -55,12 +55,13 @@ interface Described {
 }
 
 /**
- * A reader at the start of a file.
+ * A reader at the start of a file. `onTags` is told what the streams behind the first one say of themselves, where a station has
+ * its titles.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): PacketReader => {
+export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined): PacketReader => {
   const input = pending()
   let pages = 0
 
@@ -185,19 +186,24 @@ export const make = (): PacketReader => {
     return { channels: found.channels, rate: found.rate, preSkip: 0 }
   }
 
-  const onTags = (packet: Uint8Array): void => {
+  const onTagsPacket = (packet: Uint8Array): void => {
     if (vorbis !== undefined) return onVorbisHeader(vorbis, packet)
     if (!OpusHead.isTags(packet)) return fail("Corrupt", "the Opus comment header is missing")
-    if (links === 1) Tags.vorbisComments(packet.subarray(8), tags)
+    onComments(packet.subarray(8))
     described = true
     state = "audio"
+  }
+
+  const onComments = (comments: Uint8Array): void => {
+    if (links === 1) Tags.vorbisComments(comments, tags)
+    else onTags(Tags.vorbisComments(comments))
   }
 
   /** Comments first, then what the decoder needs. */
   const onVorbisHeader = (found: Vorbis.Identification, packet: Uint8Array): void => {
     if (setup.length === 1) {
       if (!Vorbis.isHeader(packet, "comment")) return fail("Corrupt", "the Vorbis comment header is missing")
-      if (links === 1) Tags.vorbisComments(packet.subarray(7), tags)
+      onComments(packet.subarray(7))
       setup.push(new Uint8Array(0))
       return
     }
@@ -239,7 +245,7 @@ export const make = (): PacketReader => {
     parts = []
     partBytes = 0
     inPacket = false
-    if (state === "tags") return onTags(packet)
+    if (state === "tags") return onTagsPacket(packet)
     const samples = counter === undefined ? OpusStreams.samples(packet, header?.opus) : counter.samples(packet)
     if (samples < 0) {
       return fail(

@@ -9,6 +9,7 @@ import * as AdtsReader from "../../src/audio/AdtsReader.ts"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Ffprobe from "../../src/audio/Ffprobe.ts"
 import * as FlacReader from "../../src/audio/FlacReader.ts"
+import * as Icy from "../../src/audio/Icy.ts"
 import * as Mp3Reader from "../../src/audio/Mp3Reader.ts"
 import * as OggReader from "../../src/audio/OggReader.ts"
 import * as OpusHead from "../../src/audio/OpusHead.ts"
@@ -170,6 +171,38 @@ const tagReaders: ReadonlyArray<Parser> = [
 const base = new URL("http://host/list")
 
 const others: ReadonlyArray<Parser> = [
+  {
+    name: "Icy.parse",
+    covers: [],
+    input: "bytes",
+    seeds: ["StreamTitle='Artist - It's a song';StreamUrl='http://host/a';", "StreamTitle='';a='b';c='d'"].map(ascii),
+    run: (bytes) => {
+      const tags = Icy.parse(bytes)
+      for (const [name, value] of Object.entries(tags ?? {})) {
+        assert.match(name, /^\w+$/)
+        assert.isTrue(value !== "" && value.length <= 4_096, value)
+      }
+      return tags !== undefined
+    }
+  },
+  {
+    name: "Icy.splitter",
+    covers: [],
+    input: "bytes",
+    seeds: [concat(ascii("\x02abc\x01StreamTitle='a';def\0ghi\x02StreamTitle='b';"), new Uint8Array(16), ascii("jkl"))],
+    run: ([first = 0, ...rest]) => {
+      const interval = 1 + first % 64
+      const bytes = Uint8Array.from(rest)
+      const tags: Array<AudioSource.Tags> = []
+      const whole = Icy.splitter(interval, (one) => tags.push(one))(bytes)
+      assert.isAtMost(whole.length, bytes.length)
+      const pieces: Array<Uint8Array> = []
+      const take = Icy.splitter(interval, () => undefined)
+      for (let at = 0; at < bytes.length; at += 7) pieces.push(take(bytes.subarray(at, at + 7)))
+      assert.strictEqual(Buffer.compare(concat(...pieces), whole), 0)
+      return tags.length > 0
+    }
+  },
   {
     name: "Playlist.parse",
     covers: [],
