@@ -140,7 +140,7 @@ export interface ContainerOptions {
  * A file, which is read piece by piece and closed with the scope of whoever opened it. What it is, its content says and not its
  * name:
  *
- * - Opus in Ogg, WebM, Matroska or MP4 is passed through untouched; pre-skip and end trimming, which are for a decoder, are not
+ * - Opus in Ogg, WebM, Matroska, MP4 or DCA1 is passed through untouched; pre-skip and end trimming, which are for a decoder, are not
  *   applied. With an output gain, or channels that are mapped, it is decoded here and given as PCM.
  * - MP3, FLAC, Vorbis in Ogg or WebM, and WAV are decoded here, and so is AAC (ADTS, MP4) where the package
  *   `@audio/decode-aac` is installed. What an encoder has put before and behind the sound is left out.

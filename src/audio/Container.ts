@@ -10,6 +10,7 @@ import type { VoiceError } from "../VoiceError.ts"
 import * as AdtsReader from "./AdtsReader.ts"
 import type { OpenSource } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
+import * as DcaReader from "./DcaReader.ts"
 import * as DecodedSource from "./DecodedSource.ts"
 import * as Decoders from "./Decoders.ts"
 import * as FlacReader from "./FlacReader.ts"
@@ -30,7 +31,8 @@ const readers = {
   wav: WavReader.make,
   flac: FlacReader.make,
   mp3: Mp3Reader.make,
-  adts: AdtsReader.make
+  adts: AdtsReader.make,
+  dca: DcaReader.make
 }
 
 /** A tag larger than this is not read to see what stands behind it: it is that of an MP3 then. */

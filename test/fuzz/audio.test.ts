@@ -7,6 +7,7 @@ import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import * as AdtsReader from "../../src/audio/AdtsReader.ts"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as DcaReader from "../../src/audio/DcaReader.ts"
 import * as Ffprobe from "../../src/audio/Ffprobe.ts"
 import * as FlacReader from "../../src/audio/FlacReader.ts"
 import * as Icy from "../../src/audio/Icy.ts"
@@ -85,6 +86,12 @@ const readers: ReadonlyArray<Parser> = [
   parser("FlacReader", FlacReader.make, [file("chirp-24.flac").slice(0, 12_000)]),
   parser("Mp3Reader", Mp3Reader.make, [file("chirp.mp3").slice(0, 3000), file("chirp-vbr.mp3").slice(0, 3000)]),
   parser("AdtsReader", AdtsReader.make, [file("chirp.aac").slice(0, 3000)]),
+  parser("DcaReader", DcaReader.make, [
+    concat(
+      ascii("DCA1\x1f\0\0\0{\"info\":{\"title\":\"A\"},\"opus\":1}\x03\0\xf8\x01\x02"),
+      ascii("\x01\0\xf8\x02\0\xfb\x01")
+    )
+  ]),
   parser("OggReader", OggReader.make, [
     file("chirp.vorbis.ogg"),
     file("chirp.opus.ogg").slice(0, 9000),
