@@ -12,6 +12,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import * as Http from "node:http"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 
 /** What of its answer is needed here. */
@@ -85,7 +86,7 @@ if (process.argv.includes("--dump-single-json")) {
 const fakeYtDlp = Effect.acquireRelease(
   Effect.sync(() => {
     const folder = mkdtempSync(join(tmpdir(), "yt-dlp-"))
-    const song = new URL("song.ogg", import.meta.url).pathname
+    const song = fileURLToPath(new URL("song.ogg", import.meta.url))
     writeFileSync(join(folder, "yt-dlp"), script(song), { mode: 0o755 })
     process.env["PATH"] = `${folder}${delimiter}${process.env["PATH"] ?? ""}`
     return folder

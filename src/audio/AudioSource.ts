@@ -218,7 +218,7 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
  * What {@link fromFile} reads, from an HTTP or HTTPS URL. A connection that breaks or stalls is replaced by the schedule
  * `reconnect`, and goes on at the byte where it was; the content must be the same by its `ETag`, its `Last-Modified` and its
  * length. Where the server has ranges, it can be sought in. A station is joined again by the same schedule, and goes on with what
- * it sends then. The name is the last part of the path by default.
+ * it sends then; it is asked for what is on air, which is told as it changes. The name is the last part of the path by default.
  *
  * Of a playlist there (M3U, PLS), the first entry of http or https that can be opened is played; all are tried, and again by
  * `reconnect`. Headers go with them, those that hold secrets to the same place only. HLS is played by ffmpeg.
