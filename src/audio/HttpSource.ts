@@ -15,9 +15,9 @@ import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
 import type { Tags } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
+import { type Answer, answerOf } from "./HttpAnswer.ts"
 import { isOfRequest, passing, reasonOf, statusFailure, type Trouble } from "./HttpTrouble.ts"
 import * as HttpUrl from "./HttpUrl.ts"
-import * as Icy from "./Icy.ts"
 import * as TagChanges from "./TagChanges.ts"
 
 /**
@@ -54,24 +54,6 @@ export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
   Schedule.spaced("5 seconds")
 ]).pipe(Schedule.upTo({ times: 8 }))
 
-interface Answer {
-  readonly body: ReadableStreamDefaultReader<Uint8Array> | undefined
-  readonly abort: () => void
-  readonly status: number
-  /** The first byte of the body and the one behind its last, and the size of it all, if they are said. */
-  readonly start: number
-  readonly end: number | undefined
-  readonly size: number | undefined
-  readonly ranges: boolean
-  readonly validator: string | undefined
-  readonly live: boolean
-  readonly from: string
-  readonly type: string | undefined
-  /** What the server says of itself, and what takes its metadata out of the body, if it puts any in. */
-  readonly tags: Tags
-  readonly sound: ((bytes: Uint8Array) => Uint8Array) | undefined
-}
-
 /**
  * Bytes of a URL, where they came from after all redirects, and what the server says they are.
  *
@@ -89,15 +71,6 @@ export interface HttpBytes extends ByteSource.ByteSource {
 const wasCut = "the connection was cut"
 
 const isAnotherPart = "the server has sent another part than was asked for"
-
-const contentRange = /^bytes (\d+)-(\d+)\/(\d+|\*)$/
-
-/** Weak tags do not say that the bytes are the same. */
-const validatorOf = (headers: Headers): string | undefined => {
-  const tag = headers.get("etag")
-  if (tag !== null && !tag.startsWith("W/")) return tag
-  return headers.get("last-modified") ?? undefined
-}
 
 /**
  * The name that a source of this URL has.
@@ -182,30 +155,10 @@ export const open = (
           abort()
           return yield* Effect.fail(statusFailure(source, response.status, response.statusText))
         }
-        const range = response.status === 206 ? contentRange.exec(response.headers.get("content-range") ?? "") : null
-        const length = Number(response.headers.get("content-length") ?? "NaN")
-        if (response.status === 206 && range === null) {
-          abort()
-          return yield* Effect.fail(fatal("the server answered 206 without saying which part it sends"))
-        }
-        const interval = Icy.intervalOf(response.headers)
-        // its length, where it has one, is that of the metadata, too
-        const size = interval !== undefined ? NaN : range === null ? length : Number(range[3])
-        return {
-          body,
-          abort,
-          status: response.status,
-          start: range === null ? 0 : Number(range[1]),
-          end: range === null ? undefined : Number(range[2]) + 1,
-          size: Number.isFinite(size) ? size : undefined,
-          ranges: response.status === 206 && interval === undefined,
-          validator: validatorOf(response.headers),
-          live: [...response.headers.keys()].some((header) => header.startsWith("icy-")),
-          from: response.url,
-          type: response.headers.get("content-type") ?? undefined,
-          tags: Icy.tagsOf(response.headers),
-          sound: interval === undefined ? undefined : Icy.splitter(interval, changes.publish)
-        }
+        const answer = answerOf(response, { body, abort, onTags: changes.publish })
+        if (answer !== undefined) return answer
+        abort()
+        return yield* Effect.fail(fatal("the server answered 206 without saying which part it sends"))
       })
 
     /** What makes an answer another thing than the one before. */
