@@ -35,15 +35,25 @@ export interface EncoderOptions {
   readonly expectedLossPercent?: number | undefined
   /** Discontinuous transmission. Default false. */
   readonly dtx?: boolean | undefined
+  /**
+   * The widest band of sound to encode: up to 4, 6, 8, 12 or 20 kHz. At a low bitrate libopus takes a narrower one by itself. Default
+   * "fullband".
+   */
+  readonly bandwidth?: "narrowband" | "mediumband" | "wideband" | "superwideband" | "fullband" | undefined
+  /** What the sound is, for libopus's choice of how to encode it. Default "auto": it finds out by itself. */
+  readonly signal?: "auto" | "voice" | "music" | undefined
 }
 
 /**
- * What of an encoder can be changed while it encodes. What is left out stays as it is; a bitrate of "auto" is what libopus decides.
+ * What of an encoder can be changed while it encodes. What is left out stays as it is; a bitrate or signal of "auto" is what libopus
+ * decides.
  *
  * @category models
  * @since 0.1.0
  */
-export interface EncoderSettings extends Pick<EncoderOptions, "complexity" | "fec" | "expectedLossPercent" | "dtx"> {
+export interface EncoderSettings
+  extends Pick<EncoderOptions, "complexity" | "fec" | "expectedLossPercent" | "dtx" | "bandwidth" | "signal">
+{
   readonly bitrate?: number | "auto" | undefined
 }
 

@@ -83,7 +83,9 @@ describe("Mixer", () => {
 
   it.effect("refuses what no encoder takes", () =>
     Effect.gen(function*() {
-      for (const encoder of [{ bitrate: 1 }, { complexity: 11 }, { expectedLossPercent: 101 }]) {
+      for (
+        const encoder of [{ bitrate: 1 }, { complexity: 11 }, { expectedLossPercent: 101 }, { signal: "x" as "auto" }]
+      ) {
         const error = yield* Effect.flip(opened({ encoder }))
         assert.strictEqual(error.reason._tag, "CodecUnavailable")
       }

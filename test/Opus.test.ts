@@ -1,5 +1,5 @@
 import { assert, describe, it, layer as layerOf } from "@effect/vitest"
-import { Effect, Exit, Layer, Scope } from "effect"
+import { Effect, Exit, Layer, Result, Scope } from "effect"
 import * as OpusDecoder from "../src/OpusDecoder.ts"
 import * as OpusEncoder from "../src/OpusEncoder.ts"
 import * as OpusPacket from "../src/protocol/OpusPacket.ts"
@@ -204,6 +204,34 @@ for (const { layer, name, recovers } of libraries) {
         assert.notStrictEqual(yield* make({ application: "voip", fec: true, expectedLossPercent: 30 }), voip)
       }))
 
+    it.effect("encodes no wider band than it is told, and takes the sound for what it is told", () =>
+      Effect.gen(function*() {
+        const bandwidths = ["narrowband", "mediumband", "wideband", "superwideband", "fullband"] as const
+        const widest = (options: OpusEncoder.EncoderOptions) =>
+          Effect.map(
+            encodeAll({ channels: 1, bitrate: 96_000, ...options }, 30, voices),
+            (packets) =>
+              Math.max(...packets.map((packet) => {
+                const decoded = OpusPacket.decode(packet)
+                return Result.isSuccess(decoded) ? bandwidths.indexOf(decoded.success.bandwidth) : -1
+              }))
+          )
+        assert.strictEqual(yield* widest({}), 4)
+        for (const [index, bandwidth] of bandwidths.entries()) {
+          // CELT has no mediumband, and takes the wider one
+          const found = yield* widest({ bandwidth, application: "voip", signal: "voice", bitrate: 24_000 })
+          assert.isAtMost(found, index, bandwidth)
+          if (index !== 1) assert.strictEqual(yield* widest({ bandwidth }), index, bandwidth)
+        }
+        const speech = (packets: ReadonlyArray<Uint8Array>) =>
+          packets.filter((packet) => (packet[0] ?? 0) >> 3 < 16).length
+        const encoded = (signal: OpusEncoder.EncoderOptions["signal"]) =>
+          Effect.map(encodeAll({ channels: 1, bitrate: 28_000, signal }, 50, voices), speech)
+        assert.isAbove(yield* encoded("voice"), 40)
+        assert.strictEqual(yield* encoded("music"), 0)
+        assert.strictEqual(yield* encoded("auto"), yield* encoded(undefined))
+      }))
+
     it.effect("spends bytes on error correction when loss is expected, from the next frame on", () =>
       Effect.gen(function*() {
         const options = { application: "voip", channels: 1, bitrate: 24_000, fec: true } as const
@@ -228,7 +256,12 @@ for (const { layer, name, recovers } of libraries) {
             { complexity: 11 },
             { complexity: -1 },
             { expectedLossPercent: 101 },
-            { expectedLossPercent: -1 }
+            { expectedLossPercent: -1 },
+            // what a program in plain JavaScript may say
+            { bandwidth: "wide" as "wideband" },
+            { bandwidth: "toString" as "wideband" },
+            { signal: "speech" as "voice" },
+            { signal: 3_001 as unknown as "voice" }
           ]
         ) {
           const error = yield* Effect.flip(encoders.make(options))

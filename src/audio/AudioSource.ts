@@ -53,6 +53,11 @@ interface OpenBase {
   readonly durationMs: number | undefined
   readonly tags: Tags
   /**
+   * What it says of itself while it is read, such as the title of what a station plays now: what holds, if anything was said so far, and
+   * each change. It is told when it is read, which is before it is heard. Left out by a source that says nothing.
+   */
+  readonly tagChanges?: Stream.Stream<Tags> | undefined
+  /**
    * Goes to a place, in milliseconds of the source; left out by a source that cannot. What is pulled next holds that place.
    * Gives where that begins: at the place itself for PCM, and at the frame that holds it for Opus.
    */
@@ -135,14 +140,14 @@ export interface ContainerOptions {
  * A file, which is read piece by piece and closed with the scope of whoever opened it. What it is, its content says and not its
  * name:
  *
- * - Opus in Ogg, WebM, Matroska or MP4 is passed through untouched; pre-skip and end trimming, which are for a decoder, are not
- *   applied.
+ * - Opus in Ogg, WebM, Matroska, MP4 or DCA1 is passed through untouched; pre-skip and end trimming, which are for a decoder, are not
+ *   applied. With an output gain, or channels that are mapped, it is decoded here and given as PCM.
  * - MP3, FLAC, Vorbis in Ogg or WebM, and WAV are decoded here, and so is AAC (ADTS, MP4) where the package
  *   `@audio/decode-aac` is installed. What an encoder has put before and behind the sound is left out.
  * - All else is given to ffmpeg, if there is one.
  *
  * Opening fails with `SourceFailed`: `NotFound`, `Unreadable` (a directory, no permission), `Empty`, `UnknownFormat`,
- * `Unsupported` (another codec or container, and no ffmpeg; a playlist, which {@link fromUrl} plays; Opus of more than two channels or with an output gain), `Corrupt` or
+ * `Unsupported` (another codec or container, and no ffmpeg; a playlist, which {@link fromUrl} plays; Opus of another mapping family than 0 and 1), `Corrupt` or
  * `Truncated` (in the headers). Reading fails with `Corrupt`, `Unsupported` (a stream that follows another) or `Truncated`: the
  * bytes end inside a page, an element or a frame. All sound before that is given first, and `positionMs` is where it was.
  *
@@ -213,7 +218,7 @@ export const fromNodeStream = (stream: Readable | (() => Readable), options?: Co
  * What {@link fromFile} reads, from an HTTP or HTTPS URL. A connection that breaks or stalls is replaced by the schedule
  * `reconnect`, and goes on at the byte where it was; the content must be the same by its `ETag`, its `Last-Modified` and its
  * length. Where the server has ranges, it can be sought in. A station is joined again by the same schedule, and goes on with what
- * it sends then. The name is the last part of the path by default.
+ * it sends then; it is asked for what is on air, which is told as it changes. The name is the last part of the path by default.
  *
  * Of a playlist there (M3U, PLS), the first entry of http or https that can be opened is played; all are tried, and again by
  * `reconnect`. Headers go with them, those that hold secrets to the same place only. HLS is played by ffmpeg.
@@ -321,6 +326,25 @@ export const decoded = <R>(source: AudioSource<R>): AudioSource<R | OpusDecoder>
   name: source.name,
   open: Effect.flatMap(source.open, Filter.decoded)
 })
+
+export { encoded } from "./Encoded.ts"
+
+export { unwrap } from "./Lazy.ts"
+
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PreloadedSource,
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  PreloadOptions
+} from "./Preloaded.ts"
+
+export { preloaded } from "./Preloaded.ts"
 
 /**
  * A source whose samples go through a filter: an equalizer, an echo, another pitch. `make` is called for each opening, and after each

@@ -84,6 +84,8 @@ const shown = (value: unknown): string => {
  * @since 0.1.0
  */
 export const describe = (cause: unknown): string => {
+  // what `Effect.tryPromise` and the like make of something that was thrown says nothing of it
+  if (Cause.isUnknownError(cause) && cause.cause !== undefined) return describe(cause.cause)
   if (cause instanceof Error && cause.message !== "") return cause.message
   if (typeof cause === "string") return cause
   if (typeof cause !== "object" || cause === null) return String(cause)

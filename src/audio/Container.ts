@@ -10,6 +10,7 @@ import type { VoiceError } from "../VoiceError.ts"
 import * as AdtsReader from "./AdtsReader.ts"
 import type { OpenSource } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
+import * as DcaReader from "./DcaReader.ts"
 import * as DecodedSource from "./DecodedSource.ts"
 import * as Decoders from "./Decoders.ts"
 import * as FlacReader from "./FlacReader.ts"
@@ -20,16 +21,18 @@ import * as OpusSource from "./OpusSource.ts"
 import * as PacketSource from "./PacketSource.ts"
 import * as Playlist from "./Playlist.ts"
 import * as Probe from "./Probe.ts"
+import * as TagChanges from "./TagChanges.ts"
 import * as WavReader from "./WavReader.ts"
 import * as WebmReader from "./WebmReader.ts"
 
 const readers = {
-  ogg: OggReader.make,
+  ogg: () => OggReader.make(),
   matroska: WebmReader.make,
   wav: WavReader.make,
   flac: FlacReader.make,
   mp3: Mp3Reader.make,
-  adts: AdtsReader.make
+  adts: AdtsReader.make,
+  dca: DcaReader.make
 }
 
 /** A tag larger than this is not read to see what stands behind it: it is that of an MP3 then. */
@@ -175,14 +178,21 @@ const openFormat = (
   source: ByteSource.ByteSource
 ): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
-    const packets = format === "mp4"
-      ? yield* Mp4Source.open(source)
-      : yield* PacketSource.open(source, readers[format]())
-    const { codec } = packets.header
-    if (codec === "opus") return OpusSource.make(packets)
-    if (!(yield* Decoders.isAvailable(codec))) {
-      return yield* ByteSource.failure(source.name, "Unsupported", noAac)
+    if (format === "mp4") return yield* openPackets(yield* Mp4Source.open(source))
+    if (format !== "ogg" || !source.live) {
+      return yield* openPackets(yield* PacketSource.open(source, readers[format]()))
     }
+    const changes = TagChanges.make()
+    const opened = yield* openPackets(yield* PacketSource.open(source, OggReader.make(changes.publish)))
+    return { ...opened, tagChanges: changes.stream }
+  })
+
+/** Opus that asks for no more is passed through. */
+const openPackets = (packets: PacketSource.PacketSource): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { codec, opus } = packets.header
+    if (codec === "opus" && opus === undefined) return OpusSource.make(packets)
+    if (!(yield* Decoders.isAvailable(codec))) return yield* ByteSource.failure(packets.name, "Unsupported", noAac)
     return yield* DecodedSource.open(packets)
   })
 

@@ -11,7 +11,7 @@ import type { VoiceError } from "../VoiceError.ts"
 import type { OpenPcm } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as Decoders from "./Decoders.ts"
-import type { Packet } from "./PacketReader.ts"
+import type { Header, Packet } from "./PacketReader.ts"
 import type { PacketSource } from "./PacketSource.ts"
 import * as Resampler from "./Resampler.ts"
 import * as Samples from "./Samples.ts"
@@ -30,6 +30,13 @@ const decodeMs = 100
 /** The longest silence that a file may have between two of its packets, in minutes: more is a file that is malformed. */
 const maxGapMinutes = 60
 
+/** In which order the channels of a codec come, if it has its own. Opus has that of Vorbis (RFC 7845, 5.1.1.2). */
+const orders: { readonly [codec in Header["codec"]]?: Samples.ChannelOrder } = {
+  aac: "aac",
+  opus: "vorbis",
+  vorbis: "vorbis"
+}
+
 /**
  * Opens a decoder, which is freed with the scope.
  *
@@ -40,7 +47,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
   Effect.gen(function*() {
     const { header, name } = packets
     const decoder = yield* Decoders.make(header, name)
-    const order = header.codec === "vorbis" || header.codec === "aac" ? header.codec : "wav"
+    const order = orders[header.codec] ?? "wav"
     const channels = header.channels === 1 ? 1 : 2
 
     let scale = 1

@@ -87,6 +87,7 @@ const decodeOpus = (opened: OpenOpus): Effect.Effect<OpenPcm, VoiceError, OpusDe
       format: "pcm",
       durationMs: opened.durationMs,
       tags: opened.tags,
+      tagChanges: opened.tagChanges,
       live: opened.live,
       speed,
       pull,

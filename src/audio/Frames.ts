@@ -35,7 +35,8 @@ export const readFrames = Effect.fnUntraced(
       return yield* VoiceError.fail(
         new VoiceError.Unsupported({
           feature: `${source.name}, being no Opus,`,
-          detail: "nothing is encoded here; give a file of Opus, in Ogg, WebM or MP4"
+          detail:
+            "nothing is encoded here; give a file of Opus, in Ogg, WebM or MP4, or make it Opus with AudioSource.encoded"
         })
       )
     }

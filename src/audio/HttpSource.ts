@@ -11,10 +11,14 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
+import type { Tags } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
+import { type Answer, answerOf } from "./HttpAnswer.ts"
 import { causeOf, isOfRequest, passing, reasonOf, statusFailure, type Trouble } from "./HttpTrouble.ts"
 import * as HttpUrl from "./HttpUrl.ts"
+import * as TagChanges from "./TagChanges.ts"
 
 /**
  * @category models
@@ -50,21 +54,6 @@ export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
   Schedule.spaced("5 seconds")
 ]).pipe(Schedule.upTo({ times: 8 }))
 
-interface Answer {
-  readonly body: ReadableStreamDefaultReader<Uint8Array> | undefined
-  readonly abort: () => void
-  readonly status: number
-  /** The first byte of the body and the one behind its last, and the size of it all, if they are said. */
-  readonly start: number
-  readonly end: number | undefined
-  readonly size: number | undefined
-  readonly ranges: boolean
-  readonly validator: string | undefined
-  readonly live: boolean
-  readonly from: string
-  readonly type: string | undefined
-}
-
 /**
  * Bytes of a URL, where they came from after all redirects, and what the server says they are.
  *
@@ -74,20 +63,14 @@ interface Answer {
 export interface HttpBytes extends ByteSource.ByteSource {
   readonly url: URL
   readonly contentType: string | undefined
+  /** What a station says of itself in its answer, and while it plays, if it does. */
+  readonly tags: Tags
+  readonly tagChanges: Stream.Stream<Tags> | undefined
 }
 
 const wasCut = "the connection was cut"
 
 const isAnotherPart = "the server has sent another part than was asked for"
-
-const contentRange = /^bytes (\d+)-(\d+)\/(\d+|\*)$/
-
-/** Weak tags do not say that the bytes are the same. */
-const validatorOf = (headers: Headers): string | undefined => {
-  const tag = headers.get("etag")
-  if (tag !== null && !tag.startsWith("W/")) return tag
-  return headers.get("last-modified") ?? undefined
-}
 
 /**
  * The name that a source of this URL has.
@@ -129,6 +112,7 @@ export const open = (
     })
     const [trouble, fatal] = [failed(true), failed(false)]
 
+    const changes = TagChanges.make()
     let known: Answer | undefined
     let current: Answer | undefined
     let position = 0
@@ -157,6 +141,9 @@ export const open = (
           const headers = new Headers({ "accept-encoding": "identity", ...options.headers })
           if (authorization !== undefined && !headers.has("authorization")) headers.set("authorization", authorization)
           headers.set("range", `bytes=${start}-${end === undefined ? "" : end - 1}`)
+          // only a station has any, and the first answer says whether it is one
+          const asksForMetadata = options.live !== false && (known === undefined || known.sound !== undefined)
+          if (asksForMetadata && !headers.has("icy-metadata")) headers.set("icy-metadata", "1")
           if (known?.validator !== undefined && start > 0) headers.set("if-range", known.validator)
           signal.addEventListener("abort", () => controller.abort(), { once: true })
           return fetch(target, { headers, signal: controller.signal, redirect: "follow" })
@@ -171,26 +158,10 @@ export const open = (
           abort()
           return yield* Effect.fail(statusFailure(source, response.status, response.statusText))
         }
-        const range = response.status === 206 ? contentRange.exec(response.headers.get("content-range") ?? "") : null
-        const length = Number(response.headers.get("content-length") ?? "NaN")
-        if (response.status === 206 && range === null) {
-          abort()
-          return yield* Effect.fail(fatal("the server answered 206 without saying which part it sends"))
-        }
-        const size = range === null ? length : Number(range[3])
-        return {
-          body,
-          abort,
-          status: response.status,
-          start: range === null ? 0 : Number(range[1]),
-          end: range === null ? undefined : Number(range[2]) + 1,
-          size: Number.isFinite(size) ? size : undefined,
-          ranges: response.status === 206,
-          validator: validatorOf(response.headers),
-          live: [...response.headers.keys()].some((header) => header.startsWith("icy-")),
-          from: response.url,
-          type: response.headers.get("content-type") ?? undefined
-        }
+        const answer = answerOf(response, { body, abort, onTags: changes.publish })
+        if (answer !== undefined) return answer
+        abort()
+        return yield* Effect.fail(fatal("the server answered 206 without saying which part it sends"))
       })
 
     /** What makes an answer another thing than the one before. */
@@ -212,7 +183,7 @@ export const open = (
         ? Effect.undefined
         : Effect.map(
           patiently(() => answer.body?.read() ?? Promise.reject(new Error("no body")), wasCut),
-          (result) => result.done ? undefined : result.value
+          (result) => result.done ? undefined : answer.sound?.(result.value) ?? result.value
         )
 
     const close = (): void => {
@@ -378,6 +349,8 @@ export const open = (
       seek: random === undefined ? undefined : seek,
       live: isLive,
       url: HttpUrl.reached(parsed, firstAnswer.from),
-      contentType: firstAnswer.type
+      contentType: firstAnswer.type,
+      tags: firstAnswer.tags,
+      tagChanges: firstAnswer.sound === undefined ? undefined : changes.stream
     }
   })

@@ -13,10 +13,10 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type * as Mediabunny from "mediabunny"
-import * as OpusPacket from "../protocol/OpusPacket.ts"
 import { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as OpusHead from "./OpusHead.ts"
+import * as OpusStreams from "./OpusStreams.ts"
 import type { Header, Packet, Problem } from "./PacketReader.ts"
 import type { PacketSource } from "./PacketSource.ts"
 import * as Samples from "./Samples.ts"
@@ -218,11 +218,11 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       ? []
       : [description instanceof Uint8Array ? description : new Uint8Array(0)]
     const [first] = setup
-    if (codec === "opus" && first !== undefined && OpusHead.isHead(first)) {
-      const decoded = OpusHead.decode(first)
-      if ("kind" in decoded) return yield* failure(decoded)
-    }
-    if (channels < 1 || channels > (codec === "opus" ? 2 : Samples.maxChannels) || rate < 1000 || rate > 768_000) {
+    const head = codec === "opus" && first !== undefined && OpusHead.isHead(first) ? OpusHead.decode(first) : undefined
+    if (head !== undefined && "kind" in head) return yield* failure(head)
+    const opus = head?.decoding
+    const maxChannels = codec === "opus" && opus === undefined ? 2 : Samples.maxChannels
+    if (channels < 1 || channels > maxChannels || rate < 1000 || rate > 768_000) {
       return yield* failure({ kind: "Unsupported", detail: `the MP4 holds ${channels} channels at ${rate} Hz` })
     }
 
@@ -235,6 +235,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       channels,
       setup,
       sampleFormat: undefined,
+      opus,
       delay,
       total,
       warmUp: codec === "opus" ? 80 * 48 : 2048,
@@ -266,7 +267,9 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     const packetOf = (packet: Mediabunny.EncodedPacket): Packet | Problem => {
       const data = packet.data
       if (data.length === 0) return { kind: "Truncated", detail: "it is shorter than it says" }
-      const samples = codec === "opus" ? OpusPacket.samples(data) : Math.max(1024, Math.round(packet.duration * rate))
+      const samples = codec === "opus"
+        ? OpusStreams.samples(data, opus)
+        : Math.max(1024, Math.round(packet.duration * rate))
       if (samples < 0) return { kind: "Corrupt", detail: `${data.length} bytes are not a valid Opus packet` }
       return { data, samples, start: Math.round(packet.timestamp * rate) + shift, offset: -1 }
     }

@@ -15,9 +15,10 @@
  *
  * @since 0.1.0
  */
-import * as OpusPacket from "../protocol/OpusPacket.ts"
+import { isDeepStrictEqual } from "node:util"
 import * as OggPage from "./OggPage.ts"
 import * as OpusHead from "./OpusHead.ts"
+import * as OpusStreams from "./OpusStreams.ts"
 import { append, concat, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
 import * as Samples from "./Samples.ts"
 import * as Tags from "./Tags.ts"
@@ -50,15 +51,17 @@ interface Described {
   readonly channels: number
   readonly rate: number
   readonly preSkip: number
+  readonly decoding?: OpusHead.Decoding | undefined
 }
 
 /**
- * A reader at the start of a file.
+ * A reader at the start of a file. `onTags` is told what the streams behind the first one say of themselves, where a station has
+ * its titles.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): PacketReader => {
+export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined): PacketReader => {
   const input = pending()
   let pages = 0
 
@@ -129,6 +132,13 @@ export const make = (): PacketReader => {
       refused ??= { kind: "Unsupported", detail: "another codec or rate follows in the same file" }
       return
     }
+    if (header !== undefined && !isDeepStrictEqual(header.opus, decoded.decoding)) {
+      refused ??= {
+        kind: "Unsupported",
+        detail: "Opus of another output gain or channel mapping follows in the same file"
+      }
+      return
+    }
     selected = true
     links++
     linkStart = undefined
@@ -141,6 +151,7 @@ export const make = (): PacketReader => {
         channels: decoded.channels,
         setup: [],
         sampleFormat: undefined,
+        opus: decoded.decoding,
         delay: preSkip,
         total: undefined,
         warmUp: opusWarmUp,
@@ -175,19 +186,24 @@ export const make = (): PacketReader => {
     return { channels: found.channels, rate: found.rate, preSkip: 0 }
   }
 
-  const onTags = (packet: Uint8Array): void => {
+  const onTagsPacket = (packet: Uint8Array): void => {
     if (vorbis !== undefined) return onVorbisHeader(vorbis, packet)
     if (!OpusHead.isTags(packet)) return fail("Corrupt", "the Opus comment header is missing")
-    if (links === 1) Tags.vorbisComments(packet.subarray(8), tags)
+    onComments(packet.subarray(8))
     described = true
     state = "audio"
+  }
+
+  const onComments = (comments: Uint8Array): void => {
+    if (links === 1) Tags.vorbisComments(comments, tags)
+    else onTags(Tags.vorbisComments(comments))
   }
 
   /** Comments first, then what the decoder needs. */
   const onVorbisHeader = (found: Vorbis.Identification, packet: Uint8Array): void => {
     if (setup.length === 1) {
       if (!Vorbis.isHeader(packet, "comment")) return fail("Corrupt", "the Vorbis comment header is missing")
-      if (links === 1) Tags.vorbisComments(packet.subarray(7), tags)
+      onComments(packet.subarray(7))
       setup.push(new Uint8Array(0))
       return
     }
@@ -229,8 +245,8 @@ export const make = (): PacketReader => {
     parts = []
     partBytes = 0
     inPacket = false
-    if (state === "tags") return onTags(packet)
-    const samples = counter === undefined ? OpusPacket.samples(packet) : counter.samples(packet)
+    if (state === "tags") return onTagsPacket(packet)
+    const samples = counter === undefined ? OpusStreams.samples(packet, header?.opus) : counter.samples(packet)
     if (samples < 0) {
       return fail(
         "Corrupt",
@@ -286,10 +302,11 @@ export const make = (): PacketReader => {
       }
     }
     if (searching && page.granule >= 0 && frames.length > before) onFound(page.granule, before)
-    if (vorbis !== undefined && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
+    const isDecoded = vorbis !== undefined || header?.opus !== undefined
+    if (isDecoded && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
   }
 
-  /** The granule of the last page says how much of its packets is sound. Opus packets are sent as they are, Vorbis is decoded. */
+  /** The granule of the last page says how much of its packets is sound, for those that are decoded and not sent as they are. */
   const trim = (granule: number): void => {
     let excess = next - linkAt - (granule - (linkStart ?? 0))
     for (let i = frames.length - 1; i >= 0 && excess > 0; i--) {

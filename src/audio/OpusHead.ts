@@ -12,11 +12,29 @@
  * @since 0.1.0
  */
 export interface OpusHead {
-  readonly channels: 1 | 2
+  /** 1 to 8. */
+  readonly channels: number
   /** Samples at 48 kHz that a decoder drops at the start. */
   readonly preSkip: number
   /** Hz of the sound before it was encoded, 0 if unknown. It says nothing about the stream. */
   readonly inputSampleRate: number
+  /** What it asks of a decoder, where that is more than Discord's clients do with a packet: it cannot be passed through then. */
+  readonly decoding: Decoding | undefined
+}
+
+/**
+ * How packets become channels: each holds one of every stream, of which the first `coupled` are stereo.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Decoding {
+  /** Times which the samples are louder: the output gain of the header. */
+  readonly gain: number
+  readonly streams: number
+  readonly coupled: number
+  /** For each channel that is heard, the one that is decoded (left and right of the coupled streams first), or 255 for silence. */
+  readonly mapping: ReadonlyArray<number>
 }
 
 /**
@@ -54,15 +72,49 @@ export const isHead = (packet: Uint8Array): boolean => startsWith(packet, headMa
  */
 export const isTags = (packet: Uint8Array): boolean => startsWith(packet, tagsMagic)
 
+const headBytes = 19
+
+/** RFC 7845, 5.1.1.2. */
+const maxChannels = 8
+
+const silent = 255
+
+/** The table of mapping family 1 (RFC 7845, 5.1.1): streams, coupled ones of them, and the channels. */
+const mappingOf = (view: DataView, channels: number): Omit<Decoding, "gain"> | HeadProblem => {
+  const malformed = (detail: string): HeadProblem => ({ kind: "Corrupt", detail: `the Opus header ${detail}` })
+  if (channels < 1 || channels > maxChannels) return malformed(`has ${channels} channels in mapping family 1`)
+  if (view.byteLength < headBytes + 2 + channels) return malformed("ends in its channel mapping")
+  const streams = view.getUint8(headBytes)
+  const coupled = view.getUint8(headBytes + 1)
+  const mapping = Array.from({ length: channels }, (_, i) => view.getUint8(headBytes + 2 + i))
+  const decoded = streams + coupled
+  if (streams === 0 || coupled > streams || decoded > silent) {
+    return malformed(`has ${streams} streams, of which ${coupled} are coupled`)
+  }
+  if (mapping.some((index) => index !== silent && index >= decoded)) {
+    return malformed("maps a channel to one that there is not")
+  }
+  return { streams, coupled, mapping }
+}
+
+/** Whether packets hold just what is to be heard: Discord's clients hear both sides of stereo, and mono on both. */
+const isPlain = ({ coupled, mapping, streams }: Omit<Decoding, "gain">): boolean => {
+  if (streams !== 1) return false
+  const [left, right] = mapping
+  return coupled === 1
+    ? mapping.length === 2 && left === 0 && right === 1
+    : mapping.length <= 2 && mapping.every((index) => index === 0)
+}
+
 /**
- * Reads an identification header. Discord's clients decode what they get as mono or stereo and know nothing of a container,
- * so a header that asks the decoder for more is refused: other mapping families than 0, and an output gain.
+ * Reads an identification header. Mapping family 0 is one stream of one or two channels, family 1 up to eight channels in any
+ * number of streams; others are not sound for two ears, and `Unsupported`.
  *
  * @category codecs
  * @since 0.1.0
  */
 export const decode = (packet: Uint8Array): OpusHead | HeadProblem => {
-  if (!isHead(packet) || packet.length < 19) {
+  if (!isHead(packet) || packet.length < headBytes) {
     return { kind: "Corrupt", detail: "the Opus identification header is malformed" }
   }
   const view = new DataView(packet.buffer, packet.byteOffset, packet.byteLength)
@@ -72,24 +124,26 @@ export const decode = (packet: Uint8Array): OpusHead | HeadProblem => {
   const channels = view.getUint8(9)
   const gain = view.getInt16(16, true)
   const family = view.getUint8(18)
-  if (family !== 0) {
+  if (family > 1) {
     return {
       kind: "Unsupported",
-      detail:
-        `Opus of channel mapping family ${family} with ${channels} channels; one or two channels of family 0 can ` +
-        "be played"
+      detail: `Opus of channel mapping family ${family} with ${channels} channels; families 0 and 1 can be played`
     }
   }
-  if (channels !== 1 && channels !== 2) {
+  if (family === 0 && channels !== 1 && channels !== 2) {
     return { kind: "Corrupt", detail: `the Opus header has ${channels} channels in mapping family 0` }
   }
-  if (gain !== 0) {
-    return {
-      kind: "Unsupported",
-      detail: `the Opus header asks for an output gain of ${(gain / 256).toFixed(2)} dB, which only a decoder can apply`
-    }
+  const mapping = family === 1
+    ? mappingOf(view, channels)
+    : { streams: 1, coupled: channels - 1, mapping: channels === 1 ? [0] : [0, 1] }
+  if ("kind" in mapping) return mapping
+  return {
+    channels,
+    preSkip: view.getUint16(10, true),
+    inputSampleRate: view.getUint32(12, true),
+    // in steps of 1/256 dB
+    decoding: gain === 0 && isPlain(mapping) ? undefined : { ...mapping, gain: 10 ** (gain / 256 / 20) }
   }
-  return { channels, preSkip: view.getUint16(10, true), inputSampleRate: view.getUint32(12, true) }
 }
 
 /**
@@ -98,8 +152,8 @@ export const decode = (packet: Uint8Array): OpusHead | HeadProblem => {
  * @category codecs
  * @since 0.1.0
  */
-export const encode = (head: OpusHead): Uint8Array => {
-  const bytes = new Uint8Array(19)
+export const encode = (head: Omit<OpusHead, "decoding">): Uint8Array => {
+  const bytes = new Uint8Array(headBytes)
   bytes.set(headMagic)
   const view = new DataView(bytes.buffer)
   view.setUint8(8, 1)

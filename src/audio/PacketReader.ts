@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { Tags } from "./AudioSource.ts"
+import type { Decoding } from "./OpusHead.ts"
 import type { SampleFormat } from "./Samples.ts"
 
 /**
@@ -49,6 +50,8 @@ export interface Header {
   readonly setup: ReadonlyArray<Uint8Array>
   /** How PCM is written. */
   readonly sampleFormat: SampleFormat | undefined
+  /** How Opus has to be decoded that cannot be passed through. */
+  readonly opus?: Decoding | undefined
   /** Samples that a decoder gives before the first one of the sound that was encoded. */
   readonly delay: number
   /** Samples of the sound that was encoded, where it is said. A reader may find out that it is not so: then it becomes unknown. */

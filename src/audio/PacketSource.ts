@@ -78,7 +78,7 @@ export const open = (
     }
     const { rate } = header
     // packets of Opus are sent as they are, the samples of a decoder's beginning with them
-    const delay = header.codec === "opus" ? 0 : header.delay
+    const delay = header.codec === "opus" && header.opus === undefined ? 0 : header.delay
 
     /** Places that were read past, in their order. */
     const index: Array<Place> = []

@@ -11,7 +11,7 @@ import * as Tags from "./Tags.ts"
  * @category models
  * @since 0.1.0
  */
-export type Format = "ogg" | "matroska" | "mp4" | "wav" | "flac" | "mp3" | "adts"
+export type Format = "ogg" | "matroska" | "mp4" | "wav" | "flac" | "mp3" | "adts" | "dca"
 
 /**
  * `known`: another format, by its name. It `isDoubtful` where one or two bytes were all that spoke for it, and where it is no
@@ -106,6 +106,7 @@ export const leading = (bytes: Uint8Array): number => Tags.id3Bytes(bytes, 0)
 export const probe = (bytes: Uint8Array): Found => {
   if (has(bytes, 0, "OggS")) return { format: "ogg" }
   if (has(bytes, 0, "\x1a\x45\xdf\xa3")) return { format: "matroska" }
+  if (has(bytes, 0, "DCA1")) return { format: "dca" }
   if (has(bytes, 0, "fLaC")) return { format: "flac" }
   if (["RIFF", "RF64", "BW64"].some((magic) => has(bytes, 0, magic)) && has(bytes, 8, "WAVE")) return { format: "wav" }
   if (boxes.some((box) => has(bytes, 4, box))) return { format: "mp4" }

@@ -12,9 +12,11 @@ import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenSource } from "./AudioSource.ts"
+import type { OpenSource, Tags } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
+import * as TagChanges from "./TagChanges.ts"
 
 /** A source that is open, and what closes it. */
 interface Connection {
@@ -66,6 +68,7 @@ export const open = (
 ): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const outer = yield* Effect.scope
+    const changes = TagChanges.make()
     const connect = (opening: Openings["first"]): Effect.Effect<Connection, VoiceError> =>
       Effect.gen(function*() {
         const scope = yield* Scope.fork(outer)
@@ -73,6 +76,10 @@ export const open = (
           Scope.provide(scope),
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
+        if (opened.live === true && opened.tagChanges !== undefined) {
+          const publish = (tags: Tags) => Effect.sync(() => changes.publish(tags))
+          yield* Effect.forkIn(Stream.runForEach(opened.tagChanges, publish), scope, { startImmediately: true })
+        }
         return { opened, scope }
       })
     let current = yield* connect(openings.first)
@@ -129,13 +136,16 @@ export const open = (
     const another = (format: OpenSource["format"]) =>
       ByteSource.failure(name, "Unsupported", `it was ${first.format} before and is ${format} now`)
 
+    const tagChanges = first.tagChanges === undefined ? undefined : changes.stream
     return first.format === "opus"
       ? {
         ...first,
+        tagChanges,
         pull: follow((opened) => opened.format === "opus" ? opened.pull : Effect.fail(another(opened.format)))
       }
       : {
         ...first,
+        tagChanges,
         pull: follow((opened) => opened.format === "pcm" ? opened.pull : Effect.fail(another(opened.format)))
       }
   })

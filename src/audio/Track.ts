@@ -104,7 +104,10 @@ export interface Track {
   readonly untilMs: number | undefined
   /** Milliseconds of the source that are heard in one: 1, where no filter has changed it. */
   readonly speed: number
-  /** What the source says of itself, such as its `title`, with names in lower case. */
+  /**
+   * What the source has said of itself when it was opened, such as its `title`, with names in lower case. What it says later, as
+   * stations do, is told by the event `Tagged`.
+   */
   readonly tags: Tags
   /** The level that it has, or goes to. */
   readonly gain: Effect.Effect<number>
@@ -336,6 +339,11 @@ export const make = Effect.fnUntraced(function*<R>(
         // before the end, which may come at once
         if (isSought) {
           events.publish({ _tag: "Sought", positionMs: Math.min(fromMs, range.untilMs, durationMs ?? Infinity) })
+        }
+        if (opened.tagChanges !== undefined) {
+          const tell = (told: Tags) =>
+            Effect.sync(() => events.publish({ _tag: "Tagged", tags: told, positionMs: positionMs() }))
+          yield* Effect.forkIn(Stream.runForEach(opened.tagChanges, tell), readingScope, { startImmediately: true })
         }
         yield* hunger.begin
         const formerReader = reader

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { VoiceError } from "../VoiceError.ts"
+import type { Tags } from "./AudioSource.ts"
 
 /**
  * How a track ended. `Starved` means that the source gave nothing for longer than it was allowed to.
@@ -31,7 +32,8 @@ export type TrackState =
 
 /**
  * What happens to a track. Positions are in milliseconds of the source. `Looped` is told when the source is read from its start
- * again, which is heard up to `buffer` later.
+ * again, which is heard up to `buffer` later, and so is `Tagged`, when the source says something new of itself, such as the `title` of
+ * what a station plays now.
  *
  * @category models
  * @since 0.1.0
@@ -44,4 +46,5 @@ export type TrackEvent =
   | { readonly _tag: "Recovered"; readonly positionMs: number }
   | { readonly _tag: "Looped"; readonly times: number }
   | { readonly _tag: "Sought"; readonly positionMs: number }
+  | { readonly _tag: "Tagged"; readonly tags: Tags; readonly positionMs: number }
   | { readonly _tag: "Ended"; readonly end: TrackEnd }

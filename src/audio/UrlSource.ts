@@ -103,7 +103,9 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       const bytes = yield* Scope.provide(connect(place), scope)
       const [first, source] = yield* ByteSource.peek(bytes, Probe.probeBytes)
       if (!Playlist.isPlaylist(first, bytes.contentType)) {
-        return { opened: yield* Scope.provide(Container.open(source, fallback), scope) }
+        const opened = yield* Scope.provide(Container.open(source, fallback), scope)
+        const tagChanges = bytes.tagChanges ?? opened.tagChanges
+        return { opened: { ...opened, tags: { ...bytes.tags, ...opened.tags }, tagChanges } }
       }
       const playlist = Playlist.parse(yield* readAll(source))
       yield* Scope.close(scope, Exit.void)

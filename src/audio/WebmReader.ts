@@ -15,8 +15,9 @@
  *
  * @since 0.1.0
  */
-import * as OpusPacket from "../protocol/OpusPacket.ts"
+import { isDeepStrictEqual } from "node:util"
 import { children, float, text, u8, uint, unknownSize, unlace, vint, vintLength } from "./Ebml.ts"
+import * as OpusStreams from "./OpusStreams.ts"
 import { append, concat, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
 import * as Tags from "./Tags.ts"
 import * as WebmTrack from "./WebmTrack.ts"
@@ -134,6 +135,9 @@ export const make = (): PacketReader => {
       if (header !== undefined && (header.codec !== chosen.codec || header.rate !== chosen.rate)) {
         return fail("Unsupported", "another codec or rate follows in the same file")
       }
+      if (header !== undefined && !isDeepStrictEqual(header.opus, chosen.opus)) {
+        return fail("Unsupported", "Opus of another output gain or channel mapping follows in the same file")
+      }
       track = chosen
       header ??= {
         codec: chosen.codec,
@@ -141,6 +145,7 @@ export const make = (): PacketReader => {
         channels: chosen.channels,
         setup: chosen.setup,
         sampleFormat: undefined,
+        opus: chosen.opus,
         delay: chosen.delay,
         total: undefined,
         warmUp: chosen.codec === "opus" ? 80 * 48 : 8192,
@@ -180,7 +185,9 @@ export const make = (): PacketReader => {
     const stripped = track?.stripped
     for (const packet of packets) {
       const data = stripped === undefined ? packet.slice() : concat([stripped, packet])
-      const samples = track?.counter === undefined ? OpusPacket.samples(data) : track.counter.samples(data)
+      const samples = track?.counter === undefined
+        ? OpusStreams.samples(data, track?.opus)
+        : track.counter.samples(data)
       if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid ${header?.codec ?? ""} packet`)
       frames.push({ data, samples, start: next, offset: clusterAt })
       clusterAt = -1

@@ -35,6 +35,7 @@ export interface Track {
   /** The three headers of Vorbis. */
   readonly setup: ReadonlyArray<Uint8Array>
   readonly counter: Vorbis.Counter | undefined
+  readonly opus?: OpusHead.Decoding | undefined
   /** Samples that a decoder drops at the start. */
   readonly delay: number
   /** Bytes that every packet begins with, and that were left out of the blocks. */
@@ -82,9 +83,12 @@ const vorbisTrack = (bytes: Uint8Array): Pick<Track, "channels" | "counter" | "d
 }
 
 const opusTrack = (head: Uint8Array | undefined, channels: number) => {
-  const decoded = head === undefined ? { channels: channels === 1 ? 1 : 2, preSkip: 0 } : OpusHead.decode(head)
+  const decoded = head === undefined
+    ? { channels: channels === 1 ? 1 : 2, preSkip: 0, decoding: undefined }
+    : OpusHead.decode(head)
   if ("kind" in decoded) return decoded
-  return { channels: decoded.channels, rate: 48_000, setup: [], counter: undefined, delay: decoded.preSkip }
+  const { decoding, preSkip } = decoded
+  return { channels: decoded.channels, rate: 48_000, setup: [], counter: undefined, opus: decoding, delay: preSkip }
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import * as LibOpus from "libopus-wasm"
 import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
+import { bandwidths, signals } from "./controls.ts"
 
 /** @internal */
 export interface FloatEncoder {
@@ -59,7 +60,9 @@ export const codec: FloatCodec = {
       complexity: options.complexity ?? defaultComplexity,
       fec: options.fec ?? false,
       packetLossPercent: options.expectedLossPercent ?? 0,
-      dtx: options.dtx ?? false
+      dtx: options.dtx ?? false,
+      maxBandwidth: bandwidths[options.bandwidth ?? "fullband"],
+      signal: signals[options.signal ?? "auto"]
     })
     const control = (request: number, value: number | undefined) => {
       if (value !== undefined) handle.encoderCtl(request, value)
@@ -69,12 +72,14 @@ export const codec: FloatCodec = {
       lookahead: handle.getLookahead(),
       encode: (pcm) => handle.encodeFloat(pcm, { frameSize: 960 }),
       setPrediction: (on) => handle.encoderCtl(LibOpus.EncoderCtl.SetPredictionDisabled, on ? 0 : 1),
-      configure: ({ bitrate, complexity, dtx, expectedLossPercent, fec }) => {
+      configure: ({ bandwidth, bitrate, complexity, dtx, expectedLossPercent, fec, signal }) => {
         control(LibOpus.EncoderCtl.SetBitrate, bitrate === "auto" ? LibOpus.Bitrate.Auto : bitrate)
         control(LibOpus.EncoderCtl.SetComplexity, complexity)
         control(LibOpus.EncoderCtl.SetInBandFec, flag(fec))
         control(LibOpus.EncoderCtl.SetPacketLossPercent, expectedLossPercent)
         control(LibOpus.EncoderCtl.SetDtx, flag(dtx))
+        control(LibOpus.EncoderCtl.SetMaxBandwidth, bandwidth === undefined ? undefined : bandwidths[bandwidth])
+        control(LibOpus.EncoderCtl.SetSignal, signal === undefined ? undefined : signals[signal])
       },
       free: () => handle.free()
     }

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as LibOpus from "libopus-wasm"
 import type { Codec } from "./Codec.ts"
+import { bandwidths, signals } from "./controls.ts"
 import * as errors from "./errors.ts"
 import { sampleRate } from "./limits.ts"
 
@@ -42,7 +43,9 @@ export const codec: Codec = {
         complexity: options.complexity ?? defaultComplexity,
         fec: options.fec ?? false,
         packetLossPercent: options.expectedLossPercent ?? 0,
-        dtx: options.dtx ?? false
+        dtx: options.dtx ?? false,
+        maxBandwidth: bandwidths[options.bandwidth ?? "fullband"],
+        signal: signals[options.signal ?? "auto"]
       })
     ).pipe(
       Effect.map((handle) => ({

@@ -9,6 +9,7 @@
 import * as Effect from "effect/Effect"
 import type { Rate } from "../OpusDecoder.ts"
 import type { Codec } from "./Codec.ts"
+import { bandwidths, signals } from "./controls.ts"
 import * as errors from "./errors.ts"
 import { sampleRate, unitSamples } from "./limits.ts"
 import { type Handler, load, type Loaded } from "./opusScriptModule.ts"
@@ -19,7 +20,15 @@ const name = "opusscript"
 const limit = 52
 
 /** Requests of `opus_encoder_ctl`. */
-const Request = { bitrate: 4002, complexity: 4010, fec: 4012, expectedLoss: 4014, dtx: 4016 } as const
+const Request = {
+  bitrate: 4002,
+  bandwidth: 4004,
+  complexity: 4010,
+  fec: 4012,
+  expectedLoss: 4014,
+  dtx: 4016,
+  signal: 4024
+} as const
 
 /** Values of `application` in `opus_encoder_create`. */
 const applications = { voip: 2048, audio: 2049, lowdelay: 2051 } as const
@@ -176,6 +185,8 @@ export const codec: Codec = {
           codec.control(Request.fec, options.fec === true ? 1 : 0)
           codec.control(Request.expectedLoss, options.expectedLossPercent ?? 0)
           codec.control(Request.dtx, options.dtx === true ? 1 : 0)
+          codec.control(Request.bandwidth, bandwidths[options.bandwidth ?? "fullband"])
+          codec.control(Request.signal, signals[options.signal ?? "auto"])
         },
         catch: (cause) => errors.unavailable(name, errors.messageOf(cause))
       })

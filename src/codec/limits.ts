@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
+import { bandwidths, signals } from "./controls.ts"
 
 /** @internal */
 export const sampleRate = 48_000
@@ -72,6 +73,11 @@ export const rateProblem = (rate: number): string | undefined =>
 const flagProblem = (name: string, flag: unknown): string | undefined =>
   flag === undefined || typeof flag === "boolean" ? undefined : `${name} is ${String(flag)}, not true or false`
 
+const nameProblem = (what: string, value: unknown, names: object): string | undefined =>
+  value === undefined || (typeof value === "string" && Object.hasOwn(names, value))
+    ? undefined
+    : `the ${what} is ${String(value)}, not ${Object.keys(names).join(", ")}`
+
 /** @internal */
 export const optionsProblem = (options: EncoderOptions): string | undefined =>
   (options.channels === undefined ? undefined : channelsProblem(options.channels))
@@ -80,6 +86,8 @@ export const optionsProblem = (options: EncoderOptions): string | undefined =>
     ?? (options.expectedLossPercent === undefined ? undefined : lossProblem(options.expectedLossPercent))
     ?? flagProblem("fec", options.fec)
     ?? flagProblem("dtx", options.dtx)
+    ?? nameProblem("bandwidth", options.bandwidth, bandwidths)
+    ?? nameProblem("signal", options.signal, signals)
 
 /** @internal */
 export const settingsProblem = ({ bitrate, ...others }: EncoderSettings): string | undefined =>

@@ -60,6 +60,7 @@ export class SourceFailed extends Schema.TaggedError<SourceFailed>(`${key}/Sourc
     "Unsupported",
     "Corrupt",
     "Truncated",
+    "TooLarge",
     "Failed"
   ]),
   positionMs: Schema.Finite,

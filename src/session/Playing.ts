@@ -114,7 +114,9 @@ const changed = (options: EncoderOptions, settings: EncoderSettings): EncoderOpt
   complexity: settings.complexity ?? options.complexity,
   fec: settings.fec ?? options.fec,
   expectedLossPercent: settings.expectedLossPercent ?? options.expectedLossPercent,
-  dtx: settings.dtx ?? options.dtx
+  dtx: settings.dtx ?? options.dtx,
+  bandwidth: settings.bandwidth ?? options.bandwidth,
+  signal: settings.signal ?? options.signal
 })
 
 /**
@@ -209,10 +211,12 @@ export const make = Effect.fnUntraced(function*(
       return Effect.andThen(player.cut(all.map(([, place]) => place)), stopAll(all.map(([track]) => track)))
     }))
 
-  const setEncoder: Playing["setEncoder"] = ({ bitrate, complexity, dtx, expectedLossPercent, fec }) =>
+  const setEncoder: Playing["setEncoder"] = (
+    { bandwidth, bitrate, complexity, dtx, expectedLossPercent, fec, signal }
+  ) =>
     Effect.uninterruptible(Effect.suspend(() => {
       // it crosses to another thread, which takes nothing else
-      const settings: EncoderSettings = { bitrate, complexity, dtx, expectedLossPercent, fec }
+      const settings: EncoderSettings = { bandwidth, bitrate, complexity, dtx, expectedLossPercent, fec, signal }
       const problem = limits.settingsProblem(settings)
       if (problem !== undefined) {
         return VoiceError.fail(new VoiceError.Unsupported({ feature: "such an encoder", detail: problem }))

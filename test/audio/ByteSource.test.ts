@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Data, Effect, Redacted, Stream } from "effect"
+import { Cause, Data, Effect, Redacted, Stream } from "effect"
 import * as ByteSource from "../../src/audio/ByteSource.ts"
 
 class TtsFailed extends Data.TaggedError("TtsFailed")<{
@@ -38,6 +38,16 @@ describe("what a stream of somebody else's fails with", () => {
       assert.strictEqual(yield* detailOf(new TtsFailed({ status: 503 })), "TtsFailed (status: 503)")
       assert.strictEqual(yield* detailOf({ code: 7, why: null, parts: [1] }), "code: 7, why: null, parts: [...]")
       assert.strictEqual(yield* detailOf({ _tag: "Gone" }), "Gone")
+    }))
+
+  it.effect("is what was thrown, where Effect has only put something around it", () =>
+    Effect.gen(function*() {
+      const thrown = (cause: unknown) => Effect.flip(Effect.tryPromise(() => Promise.reject(cause)))
+      assert.strictEqual(yield* detailOf(yield* thrown(new Error("spawn ENOENT"))), "spawn ENOENT")
+      assert.strictEqual(yield* detailOf(yield* thrown({ status: 503 })), "status: 503")
+      const nested = new Cause.UnknownError(new Cause.UnknownError("cut"))
+      assert.strictEqual(yield* detailOf(nested), "cut")
+      assert.strictEqual(yield* detailOf(new Cause.UnknownError(undefined, "no luck")), "no luck")
     }))
 
   it.effect("is its message where it has one, and never without end", () =>

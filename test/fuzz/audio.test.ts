@@ -7,10 +7,14 @@ import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import * as AdtsReader from "../../src/audio/AdtsReader.ts"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as DcaReader from "../../src/audio/DcaReader.ts"
 import * as Ffprobe from "../../src/audio/Ffprobe.ts"
 import * as FlacReader from "../../src/audio/FlacReader.ts"
+import * as Icy from "../../src/audio/Icy.ts"
 import * as Mp3Reader from "../../src/audio/Mp3Reader.ts"
 import * as OggReader from "../../src/audio/OggReader.ts"
+import * as OpusHead from "../../src/audio/OpusHead.ts"
+import * as OpusStreams from "../../src/audio/OpusStreams.ts"
 import type { PacketReader } from "../../src/audio/PacketReader.ts"
 import * as Playlist from "../../src/audio/Playlist.ts"
 import * as Tags from "../../src/audio/Tags.ts"
@@ -82,7 +86,17 @@ const readers: ReadonlyArray<Parser> = [
   parser("FlacReader", FlacReader.make, [file("chirp-24.flac").slice(0, 12_000)]),
   parser("Mp3Reader", Mp3Reader.make, [file("chirp.mp3").slice(0, 3000), file("chirp-vbr.mp3").slice(0, 3000)]),
   parser("AdtsReader", AdtsReader.make, [file("chirp.aac").slice(0, 3000)]),
-  parser("OggReader", OggReader.make, [file("chirp.vorbis.ogg"), file("chirp.opus.ogg").slice(0, 9000)]),
+  parser("DcaReader", DcaReader.make, [
+    concat(
+      ascii("DCA1\x1f\0\0\0{\"info\":{\"title\":\"A\"},\"opus\":1}\x03\0\xf8\x01\x02"),
+      ascii("\x01\0\xf8\x02\0\xfb\x01")
+    )
+  ]),
+  parser("OggReader", OggReader.make, [
+    file("chirp.vorbis.ogg"),
+    file("chirp.opus.ogg").slice(0, 9000),
+    file("surround.opus.ogg")
+  ]),
   parser("WebmReader", WebmReader.make, [
     file("chirp.vorbis.webm").slice(0, 7000),
     file("chirp.opus.webm").slice(0, 9000)
@@ -95,6 +109,8 @@ const id3 = concat(
   ),
   new Uint8Array(6)
 )
+
+const surround = file("surround.opus.ogg")
 
 const tagReaders: ReadonlyArray<Parser> = [
   {
@@ -119,6 +135,38 @@ const tagReaders: ReadonlyArray<Parser> = [
     run: (bytes) => Object.keys(Tags.riffInfo(bytes)).length > 0
   },
   {
+    name: "OpusHead.decode",
+    covers: [],
+    input: "bytes",
+    seeds: [surround.subarray(28, 55)],
+    run: (bytes) => {
+      const head = OpusHead.decode(bytes)
+      if ("kind" in head) return false
+      const { channels, decoding } = head
+      assert.isTrue(channels >= 1 && channels <= 8, `${channels} channels`)
+      if (decoding === undefined) return true
+      assert.isTrue(decoding.gain > 0 && decoding.gain < 1e7, `a gain of ${decoding.gain}`)
+      assert.strictEqual(decoding.mapping.length, channels)
+      for (const index of decoding.mapping) {
+        assert.isTrue(index === 255 || index < decoding.streams + decoding.coupled, `channel ${index}`)
+      }
+      return true
+    }
+  },
+  {
+    name: "OpusStreams.split",
+    covers: [],
+    input: "bytes",
+    seeds: [packetsOf(surround)[0] ?? new Uint8Array(0), packetsOf(surround)[5] ?? new Uint8Array(0)],
+    run: (bytes) => {
+      const parts = OpusStreams.split(bytes, 4)
+      if (parts === undefined) return false
+      assert.strictEqual(parts.length, 4)
+      assert.isAtMost(parts.reduce((sum, { length }) => sum + length, 0), bytes.length)
+      return OpusStreams.samples(bytes, { gain: 1, streams: 4, coupled: 2, mapping: [0] }) > 0
+    }
+  },
+  {
     name: "Vorbis.modes",
     covers: [],
     input: "bytes",
@@ -130,6 +178,38 @@ const tagReaders: ReadonlyArray<Parser> = [
 const base = new URL("http://host/list")
 
 const others: ReadonlyArray<Parser> = [
+  {
+    name: "Icy.parse",
+    covers: [],
+    input: "bytes",
+    seeds: ["StreamTitle='Artist - It's a song';StreamUrl='http://host/a';", "StreamTitle='';a='b';c='d'"].map(ascii),
+    run: (bytes) => {
+      const tags = Icy.parse(bytes)
+      for (const [name, value] of Object.entries(tags ?? {})) {
+        assert.match(name, /^\w+$/)
+        assert.isTrue(value !== "" && value.length <= 4_096, value)
+      }
+      return tags !== undefined
+    }
+  },
+  {
+    name: "Icy.splitter",
+    covers: [],
+    input: "bytes",
+    seeds: [concat(ascii("\x02abc\x01StreamTitle='a';def\0ghi\x02StreamTitle='b';"), new Uint8Array(16), ascii("jkl"))],
+    run: ([first = 0, ...rest]) => {
+      const interval = 1 + first % 64
+      const bytes = Uint8Array.from(rest)
+      const tags: Array<AudioSource.Tags> = []
+      const whole = Icy.splitter(interval, (one) => tags.push(one))(bytes)
+      assert.isAtMost(whole.length, bytes.length)
+      const pieces: Array<Uint8Array> = []
+      const take = Icy.splitter(interval, () => undefined)
+      for (let at = 0; at < bytes.length; at += 7) pieces.push(take(bytes.subarray(at, at + 7)))
+      assert.strictEqual(Buffer.compare(concat(...pieces), whole), 0)
+      return tags.length > 0
+    }
+  },
   {
     name: "Playlist.parse",
     covers: [],
@@ -168,6 +248,12 @@ const others: ReadonlyArray<Parser> = [
     }
   }
 ]
+
+function packetsOf(bytes: Uint8Array): ReadonlyArray<Uint8Array> {
+  const reader = OggReader.make()
+  reader.push(bytes)
+  return reader.take().map(({ data }) => data)
+}
 
 /** The setup header is the last of three in the description of a WebM track. */
 function setupOf(bytes: Uint8Array): Uint8Array {

@@ -48,7 +48,11 @@ describe("the encoder of a session", () => {
     Rig.run(Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
-      for (const wrong of [{ bitrate: 100 }, { bitrate: NaN }, { complexity: 11 }, { expectedLossPercent: -1 }]) {
+      for (
+        const wrong of [{ bitrate: 100 }, { bitrate: NaN }, { complexity: 11 }, { expectedLossPercent: -1 }, {
+          signal: "speech" as "voice"
+        }]
+      ) {
         const error = yield* Effect.flip(session.setEncoder(wrong))
         assert.strictEqual(error.reason._tag, "Unsupported")
       }
@@ -57,6 +61,31 @@ describe("the encoder of a session", () => {
       yield* track.awaitEnd
       yield* Effect.sleep("1 second")
       assert.closeTo(yield* bytes(guest), 40, 12)
+    })).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("encodes a narrower band when it is told so, and the whole one again", () =>
+    Rig.run(Effect.gen(function*() {
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby", { encoder: { bandwidth: "wideband" } })
+      const track = yield* session.play(Hearing.pcm(Hearing.music, 8_000))
+      /** The bands of the last second, by their configuration numbers (RFC 6716, table 2). */
+      const isWide = Effect.map(
+        guest.heard,
+        (heard) => voiced(heard).slice(-50).map(({ payload }) => (payload[0] ?? 0) >> 3 >= 28)
+      )
+      yield* Effect.sleep("2 seconds")
+      assert.notInclude(yield* isWide, true)
+      yield* session.setEncoder({ bandwidth: "fullband", signal: "music" })
+      yield* Effect.sleep("2 seconds")
+      assert.notInclude(yield* isWide, false)
+      yield* session.setEncoder({ bandwidth: "narrowband" })
+      yield* track.stop
+      yield* Effect.sleep("1 second")
+      // and for the mixes to come
+      const next = yield* session.play(Hearing.pcm(Hearing.music, 2_000))
+      yield* next.awaitEnd
+      yield* Effect.sleep("1 second")
+      assert.notInclude(yield* isWide, true)
     })).pipe(Effect.provide(Rig.memory())))
 
   it.effect("adds redundancy when it is told of losses, which carries over a lost packet", () =>

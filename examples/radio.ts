@@ -1,0 +1,73 @@
+/**
+ * A station in an emulated Discord, and what it says is on air: its titles come as events of the track.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect, Schedule, Stream } from "effect"
+import { AudioSource, type Track, VoiceSession } from "effect-discord-voice"
+import { Emulator } from "effect-discord-voice/emulator"
+import assert from "node:assert/strict"
+import { readFileSync } from "node:fs"
+import * as Http from "node:http"
+
+/** Bytes of sound between two pieces of metadata. */
+const interval = 4_000
+
+const titles = ["The Emulators - A Song", "The Emulators - Don't Stop"]
+
+/** A station as Icecast sends it to those who ask for metadata: from time to time, behind so much sound. */
+const station = Effect.acquireRelease(
+  Effect.callback<{ readonly url: string; readonly close: () => void }>((resume) => {
+    const song = readFileSync(new URL("song.ogg", import.meta.url))
+    const http = Http.createServer((request, response) => {
+      const isAsked = request.headers["icy-metadata"] === "1"
+      response.writeHead(200, { "icy-name": "Radio Loopback", ...(isAsked ? { "icy-metaint": interval } : {}) })
+      for (let at = 0; at < song.length; at += interval) {
+        const part = song.subarray(at, at + interval)
+        response.write(part)
+        if (!isAsked || part.length < interval) continue
+        const title = titles[at / interval]
+        const text = Buffer.from(title === undefined ? "" : `StreamTitle='${title}';`)
+        const units = Math.ceil(text.length / 16)
+        response.write(Buffer.concat([Buffer.of(units), text, Buffer.alloc(16 * units - text.length)]))
+      }
+      response.end()
+    })
+    http.listen(0, "127.0.0.1", () => {
+      const address = http.address()
+      const port = typeof address === "object" ? address?.port : 0
+      resume(Effect.succeed({ url: `http://127.0.0.1:${port}/radio`, close: () => http.close() }))
+    })
+  }),
+  ({ close }) => Effect.sync(close)
+)
+
+const onAir = (track: Track.Track) =>
+  track.events.pipe(
+    Stream.filter((event) => event._tag === "Tagged"),
+    Stream.map(({ tags }) => tags["title"] ?? "nothing that has a title")
+  )
+
+const play = Effect.fnUntraced(function*(url: string) {
+  const discord = yield* Emulator.Emulator
+  const session = yield* VoiceSession.join({
+    guildId: yield* discord.guild("guild"),
+    channelId: yield* discord.channel("lobby")
+  })
+  // it is joined once, since this one ends
+  const track = yield* session.play(AudioSource.fromUrl(url, { reconnect: Schedule.recurs(0) }))
+  yield* Effect.log(`${track.tags["icy-name"]} plays`)
+  let last = ""
+  yield* Stream.runForEach(onAir(track), (title) => {
+    last = title
+    return Effect.log(`on air: ${title}`)
+  })
+  assert.equal(last, titles.at(-1))
+}, Effect.scoped)
+
+const program = Effect.gen(function*() {
+  const { url } = yield* station
+  const discord = yield* Emulator.Emulator
+  yield* Effect.provide(play(url), discord.layerVoice("bot"))
+}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+
+NodeRuntime.runMain(program)

@@ -1,0 +1,129 @@
+/**
+ * What yt-dlp finds, in an emulated Discord. Its URLs expire, so that each is asked for when it is about to be played; or it fetches
+ * the sound itself, and writes it to us. Here a script stands for yt-dlp, and a server on this machine for what is beyond.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect, Schema } from "effect"
+import { AudioSource, VoiceSession } from "effect-discord-voice"
+import { Emulator } from "effect-discord-voice/emulator"
+import assert from "node:assert/strict"
+import { execFile } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import * as Http from "node:http"
+import { tmpdir } from "node:os"
+import { delimiter, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+
+/** What of its answer is needed here. */
+const Found = Schema.fromJsonString(Schema.Struct({
+  title: Schema.String,
+  url: Schema.String,
+  http_headers: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
+}))
+
+const formats = ["--no-playlist", "--format", "bestaudio[acodec=opus]/bestaudio"]
+
+/** Asks where the sound of a page is. What comes behind `--` is no option, whoever wrote it. */
+const find = Effect.fnUntraced(function*(page: string) {
+  const { stdout } = yield* Effect.tryPromise((signal) =>
+    promisify(execFile)("yt-dlp", [...formats, "--dump-single-json", "--", page], {
+      signal,
+      timeout: 30_000,
+      maxBuffer: 64 * 1024 * 1024
+    })
+  )
+  const { http_headers: headers, title, url } = yield* Schema.decodeEffect(Found)(stdout)
+  return AudioSource.fromUrl(url, { name: title, headers })
+})
+
+const video = (page: string) => AudioSource.unwrap(find(page), { name: page })
+
+/** No seek, but nothing to expire either. */
+const piped = (page: string) =>
+  AudioSource.fromProcess({
+    name: page,
+    command: "yt-dlp",
+    args: [...formats, "--quiet", "--output", "-", "--", page]
+  })
+
+/** A server whose URLs are good for one song each. */
+const server = Effect.acquireRelease(
+  Effect.callback<{ readonly page: string; readonly tokens: Set<string>; readonly close: () => void }>((resume) => {
+    const song = readFileSync(new URL("song.ogg", import.meta.url))
+    const tokens = new Set<string>()
+    const http = Http.createServer((request, response) => {
+      const { searchParams } = new URL(request.url ?? "", "http://localhost")
+      const token = searchParams.get("token")
+      if (request.headers["x-fetched-by"] !== "yt-dlp" || token === null) return response.writeHead(403).end()
+      tokens.add(token)
+      const [, from = "0", to = String(song.length - 1)] = /^bytes=(\d+)-(\d+)?/.exec(request.headers.range ?? "") ?? []
+      response.writeHead(206, { etag: "\"a-song\"", "content-range": `bytes ${from}-${to}/${song.length}` })
+      response.end(song.subarray(Number(from), Number(to) + 1))
+    })
+    http.listen(0, "127.0.0.1", () => {
+      const address = http.address()
+      const port = typeof address === "object" ? address?.port : 0
+      resume(Effect.succeed({ page: `http://127.0.0.1:${port}/watch`, tokens, close: () => http.close() }))
+    })
+  }),
+  ({ close }) => Effect.sync(close)
+)
+
+const script = (song: string) =>
+  `#!${process.execPath}
+const [page] = process.argv.slice(process.argv.indexOf("--") + 1)
+const headers = { "x-fetched-by": "yt-dlp" }
+if (process.argv.includes("--dump-single-json")) {
+  const url = page + "?token=" + process.pid
+  process.stdout.write(JSON.stringify({ title: "A song", url, http_headers: headers }))
+} else {
+  require("node:fs").createReadStream(${JSON.stringify(song)}).pipe(process.stdout)
+}
+`
+
+/** The script, where a program looks for others. */
+const fakeYtDlp = Effect.acquireRelease(
+  Effect.sync(() => {
+    const folder = mkdtempSync(join(tmpdir(), "yt-dlp-"))
+    const song = fileURLToPath(new URL("song.ogg", import.meta.url))
+    writeFileSync(join(folder, "yt-dlp"), script(song), { mode: 0o755 })
+    process.env["PATH"] = `${folder}${delimiter}${process.env["PATH"] ?? ""}`
+    return folder
+  }),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)
+
+const play = Effect.fnUntraced(function*(page: string) {
+  const discord = yield* Emulator.Emulator
+  const session = yield* VoiceSession.join({
+    guildId: yield* discord.guild("guild"),
+    channelId: yield* discord.channel("lobby")
+  })
+  const track = yield* session.play(video(page))
+  yield* track.seek("2 seconds")
+  const end = yield* track.awaitEnd
+  yield* Effect.log(`${track.name}, of ${track.durationMs} ms: ${end._tag}`)
+  assert.equal(end._tag, "Finished")
+
+  const whole = yield* session.play(piped(page))
+  assert.equal((yield* whole.awaitEnd)._tag, "Finished")
+  yield* Effect.log(`${whole.name}, piped: ${(yield* whole.metrics).sent} frames`)
+
+  const sentence = yield* session.play(video("--version")).pipe(
+    Effect.as("it was played"),
+    Effect.catchReason("VoiceError", "SourceFailed", ({ message }) => Effect.succeed(message))
+  )
+  yield* Effect.log(sentence)
+}, Effect.scoped)
+
+const program = Effect.gen(function*() {
+  yield* fakeYtDlp
+  const { page, tokens } = yield* server
+  const discord = yield* Emulator.Emulator
+  yield* Effect.provide(play(page), discord.layerVoice("bot"))
+  // one for the start, and one for the seek
+  assert.equal(tokens.size, 2)
+}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+
+NodeRuntime.runMain(program)

@@ -1,0 +1,39 @@
+/**
+ * What a source says of itself while it is read, such as the titles of a station, for whoever wants to know.
+ *
+ * @since 0.1.0
+ */
+import type * as Stream from "effect/Stream"
+import { isDeepStrictEqual } from "node:util"
+import type { Tags } from "./AudioSource.ts"
+import * as Broadcast from "./Broadcast.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface TagChanges {
+  /** The same as before, which is nothing at first, is no change. */
+  readonly publish: (tags: Tags) => void
+  /** What holds, if anything was said, and each change. A reader that falls 64 behind loses the oldest. */
+  readonly stream: Stream.Stream<Tags>
+}
+
+const capacity = 64
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): TagChanges => {
+  const told = Broadcast.make<Tags>(1, capacity)
+  let last: Tags = {}
+  return {
+    publish: (tags) => {
+      if (isDeepStrictEqual(tags, last)) return
+      last = tags
+      told.publish(tags)
+    },
+    stream: told.stream()
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * What libopus calls the values of its controls (opus_defines.h), which are the same for every build of it.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * Of `OPUS_SET_MAX_BANDWIDTH`.
+ *
+ * @internal
+ */
+export const bandwidths = {
+  narrowband: 1101,
+  mediumband: 1102,
+  wideband: 1103,
+  superwideband: 1104,
+  fullband: 1105
+} as const
+
+/**
+ * Of `OPUS_SET_SIGNAL`.
+ *
+ * @internal
+ */
+export const signals = { auto: -1000, voice: 3001, music: 3002 } as const

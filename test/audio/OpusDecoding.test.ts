@@ -1,0 +1,248 @@
+/** Opus that has to be decoded to be what its header says: with an output gain, or of channels that are mapped. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as OpusStreams from "../../src/audio/OpusStreams.ts"
+import * as OpusDecoder from "../../src/OpusDecoder.ts"
+import * as OpusEncoder from "../../src/OpusEncoder.ts"
+import { collect } from "./listen.ts"
+import { concat, mixed, ogg, opusHead, packet, readPages, shown, writePage } from "./samples.ts"
+import { levelOf, signalToNoise } from "./signal.ts"
+
+const file = (name: string) => new Uint8Array(readFileSync(new URL(`files/${name}`, import.meta.url)))
+
+const chirp = file("chirp.opus.ogg")
+
+/** No ffmpeg may be asked. */
+const fromBytes = (bytes: Uint8Array) => AudioSource.fromBytes(bytes, { ffmpeg: false })
+
+/** The same file with another identification header. */
+const withHead = (bytes: Uint8Array, head: Uint8Array): Uint8Array => {
+  const [first, ...rest] = readPages(bytes)
+  assert.isDefined(first)
+  return concat(...[{ ...first, lacing: [head.length], body: head }, ...rest].map(writePage))
+}
+
+/** `mapping` as RFC 7845, 5.1.1 writes it. */
+const family1 = (streams: number, coupled: number, mapping: ReadonlyArray<number>, gain = 0): Uint8Array =>
+  concat(opusHead({ family: 1, channels: mapping.length, gain }), Uint8Array.of(streams, coupled, ...mapping))
+
+const side = (pcm: Float32Array, channel: number) => pcm.filter((_, i) => i % 2 === channel)
+
+/** How strong a tone is in one channel, as the amplitude of its wave. */
+const toneIn = (pcm: Float32Array, channel: number, hertz: number): number => {
+  let sine = 0
+  let cosine = 0
+  const samples = side(pcm, channel).subarray(4_800, 4_800 + 14_400)
+  for (const [i, sample] of samples.entries()) {
+    sine += sample * Math.sin(2 * Math.PI * hertz * i / 48_000)
+    cosine += sample * Math.cos(2 * Math.PI * hertz * i / 48_000)
+  }
+  return 2 * Math.hypot(sine, cosine) / samples.length
+}
+
+describe("Opus with an output gain", () => {
+  it.live("is decoded, without what the encoder has added, and with the gain", () =>
+    Effect.gen(function*() {
+      const plain = yield* collect(AudioSource.decoded(fromBytes(chirp)))
+      for (const [gain, factor] of [[-1_536, 0.501187], [768, 1.412538]] as const) {
+        const played = yield* collect(fromBytes(withHead(chirp, opusHead({ gain }))))
+        assert.deepStrictEqual([played.end, played.frames.length, played.seekable], ["Done", 0, true])
+        assert.strictEqual(played.durationMs, 3_000)
+        assert.strictEqual(played.pcm.length, 2 * 3 * 48_000)
+        const asItWas = played.pcm.map((sample) => sample / factor)
+        assert.isAbove(signalToNoise(asItWas, 3, 0, 4_800), 15)
+        const difference = asItWas.map((sample, i) => sample - (plain.pcm[2 * 312 + i] ?? 0))
+        assert.isBelow(levelOf(difference), 0.0001, `a gain of ${gain}`)
+      }
+    }).pipe(Effect.provide(OpusDecoder.layer)))
+
+  it.live("is sought in, to the sample", () =>
+    Effect.gen(function*() {
+      const source = fromBytes(withHead(chirp, opusHead({ gain: -1_536 })))
+      const whole = yield* collect(source)
+      for (const seekMs of [2_000, 1_234.5, 10, 0]) {
+        const played = yield* collect(source, { seekMs })
+        const rest = whole.pcm.subarray(Math.round(seekMs * 48) * 2)
+        assert.deepStrictEqual([played.soughtMs, played.pcm.length], [seekMs, rest.length])
+        const difference = played.pcm.map((sample, i) => sample - (rest[i] ?? 0))
+        assert.isBelow(levelOf(difference) / levelOf(rest), 0.02, `from ${seekMs} ms`)
+      }
+    }))
+
+  it.live("plays from WebM and MP4 as well", () =>
+    Effect.gen(function*() {
+      for (const name of ["chirp.opus.webm", "chirp.opus.mp4"]) {
+        const bytes = file(name)
+        const text = Buffer.from(bytes)
+        const head = text.indexOf("OpusHead")
+        const box = text.indexOf("dOps")
+        // -6 dB, little-endian in one and big-endian in the other
+        if (head >= 0) bytes.set([0x00, 0xfa], head + 16)
+        else bytes.set([0xfa, 0x00], box + 4 + 8)
+        const played = yield* collect(fromBytes(bytes))
+        assert.deepStrictEqual([played.end, played.frames.length], ["Done", 0], name)
+        assert.isAbove(signalToNoise(played.pcm.map((sample) => sample / 0.501187), 3, 0, 4_800), 15, name)
+      }
+    }))
+
+  it.live("is passed through where the gain is none, whatever its tags say of loudness", () =>
+    Effect.gen(function*() {
+      const packets = mixed(4)
+      const comments = ["R128_TRACK_GAIN=-1536", "R128_ALBUM_GAIN=256"].map((text) => Buffer.from(text))
+      const u32 = (value: number) => Uint8Array.of(value, 0, 0, 0)
+      const tags = concat(
+        new Uint8Array(Buffer.from("OpusTags")),
+        u32(0),
+        u32(comments.length),
+        ...comments.flatMap((comment) => [u32(comment.length), comment])
+      )
+      const played = yield* collect(fromBytes(ogg(packets, { tags })))
+      assert.deepStrictEqual(shown(played.frames), shown(packets))
+      assert.deepStrictEqual(played.tags, { r128_track_gain: "-1536", r128_album_gain: "256" })
+    }))
+
+  it.live("fails where another one follows in the file", () =>
+    Effect.gen(function*() {
+      const louder = withHead(chirp, opusHead({ gain: 256 }))
+      const quieter = withHead(chirp, opusHead({ gain: -256 }))
+      for (const [first, second] of [[louder, quieter], [chirp, quieter], [quieter, chirp]] as const) {
+        const { end, message } = yield* collect(fromBytes(concat(first, second)))
+        assert.strictEqual(end, "Unsupported")
+        assert.match(message, /another output gain/)
+      }
+      const same = yield* collect(fromBytes(concat(quieter, quieter)))
+      assert.strictEqual(same.end, "Done")
+    }))
+})
+
+describe("Opus of mapping family 1", () => {
+  it.live("is passed through where its one stream is what is heard", () =>
+    Effect.gen(function*() {
+      const packets = mixed(6)
+      for (const head of [family1(1, 1, [0, 1]), family1(1, 0, [0]), family1(1, 0, [0, 0])]) {
+        const { end, frames } = yield* collect(fromBytes(ogg(packets, { head })))
+        assert.deepStrictEqual([end, shown(frames)], ["Done", shown(packets)])
+      }
+    }))
+
+  it.live("is decoded where channels change places, are left out or are silent", () =>
+    Effect.gen(function*() {
+      const both = (yield* collect(fromBytes(withHead(chirp, family1(1, 1, [0, 1], -256))))).pcm.map((sample) =>
+        sample * 10 ** (1 / 20)
+      )
+      const left = side(both, 0)
+      const right = side(both, 1)
+      const none = new Float32Array(left.length)
+      const cases = [
+        [[1, 0], right, left],
+        [[0], left, left],
+        [[1], right, right],
+        [[255, 0], none, left],
+        [[0, 0], left, left]
+      ] as const
+      for (const [mapping, onLeft, onRight] of cases) {
+        const { frames, pcm } = yield* collect(fromBytes(withHead(chirp, family1(1, 1, mapping))))
+        assert.strictEqual(frames.length, 0)
+        for (const [channel, expected] of [onLeft, onRight].entries()) {
+          const heard = side(pcm, channel)
+          assert.strictEqual(heard.length, expected.length)
+          assert.isBelow(levelOf(heard.map((sample, i) => sample - (expected[i] ?? 0))), 1e-6, `${mapping}, ${channel}`)
+        }
+      }
+    }))
+
+  it.live("has more than two channels mixed down", () =>
+    Effect.gen(function*() {
+      const played = yield* collect(fromBytes(file("surround.opus.ogg")))
+      assert.deepStrictEqual([played.end, played.durationMs, played.pcm.length], ["Done", 500, 48_000])
+      // front, centre and surround of 0.4 each, at 1 / (1 + 2 * sqrt(1/2))
+      const front = 0.4 / (1 + Math.SQRT2)
+      const behind = front * Math.SQRT1_2
+      const expected = [
+        [400, front, 0],
+        [600, 0, front],
+        [900, behind, behind],
+        [50, 0, 0],
+        [1_500, behind, 0],
+        [2_300, 0, behind]
+      ] as const
+      for (const [hertz, left, right] of expected) {
+        assert.closeTo(toneIn(played.pcm, 0, hertz), left, 0.005, `${hertz} Hz on the left`)
+        assert.closeTo(toneIn(played.pcm, 1, hertz), right, 0.005, `${hertz} Hz on the right`)
+      }
+    }))
+
+  it.live("goes on where a packet cannot be decoded, as a listener does", () =>
+    Effect.gen(function*() {
+      const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ channels: 1 })
+      const data = yield* encoder.encode(new Int16Array(960))
+      const frames = [{ data, samples: 960 }, packet(2), { data, samples: 960 }]
+      const { end, pcm } = yield* collect(fromBytes(ogg(frames, { head: opusHead({ gain: 256, preSkip: 0 }) })))
+      assert.deepStrictEqual([end, pcm.length], ["Done", 2 * 3 * 960])
+    }).pipe(Effect.scoped, Effect.provide(OpusEncoder.layer)))
+
+  it.live("is Corrupt where its table is, or its packets do not hold all streams", () =>
+    Effect.gen(function*() {
+      const heads = [
+        [opusHead({ family: 1, channels: 2 }), /channel mapping/],
+        [family1(0, 0, [0]), /0 streams/],
+        [family1(1, 2, [0, 1]), /2 are coupled/],
+        [family1(1, 0, [0, 1]), /maps a channel/],
+        [family1(1, 1, []), /0 channels/],
+        [family1(9, 0, [0, 1, 2, 3, 4, 5, 6, 7, 8]), /9 channels/]
+      ] as const
+      for (const [head, detail] of heads) {
+        const { end, message } = yield* collect(fromBytes(ogg([packet(1)], { head })))
+        assert.strictEqual(end, "Corrupt")
+        assert.match(message, detail)
+      }
+      // one packet where two are due
+      const { end } = yield* collect(fromBytes(ogg([packet(1)], { head: family1(2, 0, [0, 1]) })))
+      assert.strictEqual(end, "Corrupt")
+      const ambisonics = concat(opusHead({ family: 2, channels: 4 }), Uint8Array.of(4, 0, 0, 1, 2, 3))
+      const other = yield* collect(fromBytes(ogg([packet(1)], { head: ambisonics })))
+      assert.strictEqual(other.end, "Unsupported")
+    }))
+})
+
+describe("packets of several streams", () => {
+  const length = (bytes: number) => bytes < 252 ? [bytes] : [252 + (bytes & 3), (bytes - 252 - (bytes & 3)) / 4]
+
+  /** Packets of all codes, and each as it stands before another one. */
+  const pairs = [
+    [[0xf8, 1, 2, 3], [0xf8, 3, 1, 2, 3]],
+    [[0xf8], [0xf8, 0]],
+    [[0xf9, 1, 2, 3, 4], [0xf9, 2, 1, 2, 3, 4]],
+    [[0xfa, 1, 9, 8, 7], [0xfa, 1, 2, 9, 8, 7]],
+    [[0xfb, 3, 1, 2, 3, 4, 5, 6], [0xfb, 3, 2, 1, 2, 3, 4, 5, 6]],
+    [[0xfb, 0x43, 2, 1, 2, 3, 0, 0], [0xfb, 0x43, 2, 1, 1, 2, 3, 0, 0]],
+    [[0xfb, 0x83, 1, 2, 9, 8, 8, 7], [0xfb, 0x83, 1, 2, 1, 9, 8, 8, 7]],
+    [[0xfb, 0xc2, 1, 1, 9, 8, 0], [0xfb, 0xc2, 1, 1, 1, 9, 8, 0]],
+    [[0xf8, ...new Uint8Array(300)], [0xf8, ...length(300), ...new Uint8Array(300)]],
+    [[0xfb, 0x41, 255, 10, ...new Uint8Array(5 + 264)], [0xfb, 0x41, 255, 10, 5, ...new Uint8Array(5 + 264)]]
+  ].map(([regular = [], delimited = []]) => [Uint8Array.from(regular), Uint8Array.from(delimited)] as const)
+
+  it("are taken apart, whatever their frames", () => {
+    for (const [regular, delimited] of pairs) {
+      for (const [last] of pairs) {
+        assert.deepStrictEqual(OpusStreams.split(concat(delimited, last), 2), [regular, last])
+        assert.deepStrictEqual(OpusStreams.split(concat(delimited, delimited, last), 3), [regular, regular, last])
+      }
+    }
+  })
+
+  it("are none where one is cut, or they differ in length", () => {
+    const decoding = { gain: 1, streams: 2, coupled: 0, mapping: [0, 1] }
+    for (const [, delimited] of pairs) {
+      for (let cut = 0; cut < delimited.length; cut++) {
+        assert.isUndefined(OpusStreams.split(delimited.subarray(0, cut), 2), `${delimited} cut at ${cut}`)
+      }
+      assert.strictEqual(OpusStreams.samples(delimited, decoding), -1)
+    }
+    const [[, first = new Uint8Array(0)] = []] = pairs
+    assert.strictEqual(OpusStreams.samples(concat(first, Uint8Array.of(0xf8, 1)), decoding), 960)
+    assert.strictEqual(OpusStreams.samples(concat(first, Uint8Array.of(0xf0, 1)), decoding), -1)
+  })
+})

@@ -1,0 +1,63 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import type * as Emulator from "../../src/emulator/Emulator.ts"
+import * as OpusEncoder from "../../src/OpusEncoder.ts"
+import { collect } from "../audio/listen.ts"
+import * as Rig from "./rig.ts"
+
+const layer = Layer.merge(Rig.memory(), OpusEncoder.layer)
+
+const heardBy = (guest: { readonly heard: Effect.Effect<ReadonlyArray<Emulator.HeardFrame>> }) =>
+  Effect.map(
+    guest.heard,
+    (heard) => heard.filter(({ silence }) => !silence).map(({ payload }) => Buffer.from(payload).toString("hex"))
+  )
+
+const shown = (frames: ReadonlyArray<AudioSource.OpusFrame>) =>
+  frames.map(({ data }) => Buffer.from(data).toString("hex"))
+
+const tone = (frequency: number) => AudioSource.tone({ frequency, duration: "500 millis" })
+
+describe("sources that are encoded", () => {
+  it.effect("are passed through as they come from the encoder", () =>
+    Rig.run(Effect.gen(function*() {
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby")
+      const source = AudioSource.encoded(tone(440), { bitrate: 48_000 })
+      const { frames } = yield* collect(source)
+      const track = yield* session.play(source)
+      assert.strictEqual((yield* track.awaitEnd)._tag, "Finished")
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual(yield* heardBy(guest), shown(frames))
+      yield* Rig.blameless
+    })).pipe(Effect.provide(layer)))
+
+  it.effect("and kept in memory are heard as often as they are played, and from where", () =>
+    Rig.run(Effect.gen(function*() {
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby")
+      const sound = yield* AudioSource.preloaded(tone(880))
+      const { frames } = yield* collect(sound)
+      const twice = yield* session.play(sound, { loop: 1 })
+      yield* twice.awaitEnd
+      const part = yield* session.play(sound, { from: "200 millis", until: "400 millis" })
+      yield* part.awaitEnd
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual(yield* heardBy(guest), shown([...frames, ...frames, ...frames.slice(10, 20)]))
+      assert.strictEqual(twice.durationMs, 20 * frames.length)
+      yield* Rig.blameless
+    })).pipe(Effect.provide(layer)))
+
+  it.effect("are mixed where several are heard at a time", () =>
+    Rig.run(Effect.gen(function*() {
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby")
+      const sound = yield* AudioSource.preloaded(tone(880))
+      const tracks = yield* Effect.forEach([1, 2, 3], () => session.play(sound))
+      for (const track of tracks) assert.strictEqual((yield* track.awaitEnd)._tag, "Finished")
+      yield* Effect.sleep("1 second")
+      assert.isAtLeast((yield* heardBy(guest)).length, 25)
+      yield* Rig.blameless
+    })).pipe(Effect.provide(layer)))
+})
