@@ -11,16 +11,11 @@ import type { Codec } from "./codec/Codec.ts"
 import * as errors from "./codec/errors.ts"
 import * as LibOpusWasm from "./codec/LibOpusWasm.ts"
 import * as limits from "./codec/limits.ts"
+import type { Rate } from "./codec/options.ts"
 import * as OpusScript from "./codec/OpusScript.ts"
 import * as VoiceError from "./VoiceError.ts"
 
-/**
- * Samples a second that Opus decodes to.
- *
- * @category models
- * @since 0.1.0
- */
-export type Rate = 8_000 | 12_000 | 16_000 | 24_000 | 48_000
+export type { Rate } from "./codec/options.ts"
 
 /**
  * @category models

@@ -4,10 +4,8 @@
  *
  * @since 0.1.0
  */
-import type * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as Path from "node:path"
 import type { Readable } from "node:stream"
@@ -17,6 +15,7 @@ import * as Bounds from "./Bounds.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as ChildProcess from "./ChildProcess.ts"
 import * as Container from "./Container.ts"
+import type { ContainerOptions } from "./ContainerOptions.ts"
 import * as Ffmpeg from "./Ffmpeg.ts"
 import type { FfmpegOptions } from "./Ffmpeg.ts"
 import * as Filter from "./Filter.ts"
@@ -25,116 +24,14 @@ import * as Generated from "./Generated.ts"
 import * as HttpSource from "./HttpSource.ts"
 import * as LiveSource from "./LiveSource.ts"
 import * as NodeStream from "./NodeStream.ts"
+import type { AudioSource, OpusFrame } from "./OpenSource.ts"
 import * as PcmSource from "./PcmSource.ts"
 import * as RawPcm from "./RawPcm.ts"
 import * as UrlSource from "./UrlSource.ts"
 
-/**
- * One Opus packet, ready to be sent. `samples` is its duration at 48 kHz, 120 to 5760 (2.5 to 120 ms).
- *
- * @category models
- * @since 0.1.0
- */
-export interface OpusFrame {
-  readonly data: Uint8Array
-  readonly samples: number
-}
+export type { ContainerOptions } from "./ContainerOptions.ts"
 
-/**
- * What a source says of itself: title, artist, album and whatever else its container tells, by lower-case name.
- *
- * @category models
- * @since 0.1.0
- */
-export type Tags = Readonly<Record<string, string>>
-
-interface OpenBase {
-  /** Milliseconds of the source, where they are known before the end. */
-  readonly durationMs: number | undefined
-  readonly tags: Tags
-  /**
-   * What it says of itself while it is read, such as the title of what a station plays now: what holds, if anything was said so far, and
-   * each change. It is told when it is read, which is before it is heard. Left out by a source that says nothing.
-   */
-  readonly tagChanges?: Stream.Stream<Tags> | undefined
-  /**
-   * Goes to a place, in milliseconds of the source; left out by a source that cannot. What is pulled next holds that place.
-   * Gives where that begins: at the place itself for PCM, and at the frame that holds it for Opus.
-   */
-  readonly seek?: ((positionMs: number) => Effect.Effect<number, VoiceError.VoiceError>) | undefined
-  /** Milliseconds of the source in one that is given, where a filter has changed its speed. Default 1. */
-  readonly speed?: number | undefined
-  /**
-   * It has no end and comes as it happens: what is not taken in time is lost, and there is nothing to read ahead. Default
-   * false.
-   */
-  readonly live?: boolean | undefined
-  /**
-   * How much of it to wait for before it begins, in milliseconds, where a track's `lead` does not say: for so long its next piece
-   * may be late. Default 200; 60 of live Opus, 80 of live PCM.
-   */
-  readonly leadMs?: number | undefined
-}
-
-/**
- * A source of Opus that is open; its packets can be passed through untouched. `pull` gives the next frames (never none) and
- * ends with `Cause.Done`; it fails with `SourceFailed`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface OpenOpus extends OpenBase {
-  readonly format: "opus"
-  readonly channels: 1 | 2
-  readonly pull: Effect.Effect<ReadonlyArray<OpusFrame>, VoiceError.VoiceError | Cause.Done>
-}
-
-/**
- * A source of PCM that is open: whatever it was, it is 48 kHz in two channels here. `pull` gives the next samples, left and
- * right in turn, 1.0 at full scale; never none, some 100 ms at most, and the array is the caller's. It ends with `Cause.Done`
- * and fails with `SourceFailed`.
- *
- * @category models
- * @since 0.1.0
- */
-export interface OpenPcm extends OpenBase {
-  readonly format: "pcm"
-  readonly pull: Effect.Effect<Float32Array, VoiceError.VoiceError | Cause.Done>
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export type OpenSource = OpenOpus | OpenPcm
-
-/**
- * Something to play. It can be opened many times, also at the same time.
- *
- * @category models
- * @since 0.1.0
- */
-export interface AudioSource<out R = never> {
-  /** For messages and displays: a file name, or what the source is. */
-  readonly name: string
-  readonly open: Effect.Effect<OpenSource, VoiceError.VoiceError, R | Scope.Scope>
-}
-
-/**
- * What the constructors of bytes have in common.
- *
- * @category models
- * @since 0.1.0
- */
-export interface ContainerOptions {
-  /** For messages and displays. */
-  readonly name?: string | undefined
-  /**
-   * How ffmpeg is called for what nothing in this process decodes; `false` for not at all. Default: `ffmpeg` on the PATH, where
-   * there is one.
-   */
-  readonly ffmpeg?: FfmpegOptions | false | undefined
-}
+export type { AudioSource, OpenOpus, OpenPcm, OpenSource, OpusFrame, Tags } from "./OpenSource.ts"
 
 /**
  * A file, which is read piece by piece and closed with the scope of whoever opened it. What it is, its content says and not its

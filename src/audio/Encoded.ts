@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { type EncoderOptions, OpusEncoder } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
-import type { AudioSource, OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./AudioSource.ts"
+import type { AudioSource, OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./OpenSource.ts"
 
 /** Samples of one channel in a frame: 20 ms. */
 const frameSamples = 960

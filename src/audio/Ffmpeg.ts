@@ -6,12 +6,12 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenPcm } from "./AudioSource.ts"
 import * as Bounds from "./Bounds.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as ChildProcess from "./ChildProcess.ts"
 import type * as Container from "./Container.ts"
 import * as Ffprobe from "./Ffprobe.ts"
+import type { OpenPcm } from "./OpenSource.ts"
 import * as RawPcm from "./RawPcm.ts"
 import * as Spool from "./Spool.ts"
 

@@ -11,8 +11,8 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Fs from "node:fs/promises"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenPcm, Tags as SourceTags } from "./AudioSource.ts"
 import * as ChildProcess from "./ChildProcess.ts"
+import type { OpenPcm, Tags as SourceTags } from "./OpenSource.ts"
 import * as Tags from "./Tags.ts"
 
 /**

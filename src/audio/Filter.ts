@@ -9,8 +9,8 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { type Decoder, OpusDecoder } from "../OpusDecoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
+import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./OpenSource.ts"
 
 /**
  * Changes samples at 48 kHz, left and right in turn, 1.0 at full scale: in place, or by giving others.

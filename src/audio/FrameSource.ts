@@ -9,8 +9,8 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenOpus, OpusFrame } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
+import type { OpenOpus, OpusFrame } from "./OpenSource.ts"
 
 /**
  * @category models

@@ -7,7 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as VoiceError from "../VoiceError.ts"
-import type { AudioSource, OpusFrame } from "./AudioSource.ts"
+import type { AudioSource, OpusFrame } from "./OpenSource.ts"
 
 /**
  * Opens a source of Opus and reads it to its end, all of it into memory. Fails like the source, and with `Unsupported` if it is

@@ -6,8 +6,8 @@
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { OpenPcm } from "./AudioSource.ts"
 import { pullSamples } from "./DecodedSource.ts"
+import type { OpenPcm } from "./OpenSource.ts"
 
 /**
  * @category models

@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { Tags } from "./AudioSource.ts"
 import * as Icy from "./Icy.ts"
+import type { Tags } from "./OpenSource.ts"
 
 /**
  * @category models

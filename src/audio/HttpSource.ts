@@ -13,11 +13,11 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
-import type { Tags } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
 import { type Answer, answerOf } from "./HttpAnswer.ts"
 import { causeOf, isOfRequest, passing, reasonOf, statusFailure, type Trouble } from "./HttpTrouble.ts"
 import * as HttpUrl from "./HttpUrl.ts"
+import type { Tags } from "./OpenSource.ts"
 import * as TagChanges from "./TagChanges.ts"
 
 /**

@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { Tags } from "./AudioSource.ts"
+import type { Tags } from "./OpenSource.ts"
 import { concat } from "./PacketReader.ts"
 import * as Tag from "./Tags.ts"
 

@@ -6,8 +6,8 @@
 import * as Effect from "effect/Effect"
 import * as Scope from "effect/Scope"
 import { VoiceError } from "../VoiceError.ts"
-import type { AudioSource } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
+import type { AudioSource } from "./OpenSource.ts"
 
 /**
  * @category models

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./AudioSource.ts"
+import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./OpenSource.ts"
 
 /**
  * @category models

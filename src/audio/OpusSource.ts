@@ -6,7 +6,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { OpenOpus, OpusFrame } from "./AudioSource.ts"
+import type { OpenOpus, OpusFrame } from "./OpenSource.ts"
 import type { Packet } from "./PacketReader.ts"
 import type { PacketSource } from "./PacketSource.ts"
 

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { Tags } from "./AudioSource.ts"
+import type { Tags } from "./OpenSource.ts"
 import type { Decoding } from "./OpusHead.ts"
 import type { SampleFormat } from "./Samples.ts"
 

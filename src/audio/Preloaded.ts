@@ -9,10 +9,10 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { EncoderOptions, OpusEncoder } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
-import type { AudioSource, OpenOpus, OpusFrame } from "./AudioSource.ts"
 import * as Bounds from "./Bounds.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as Encoded from "./Encoded.ts"
+import type { AudioSource, OpenOpus, OpusFrame } from "./OpenSource.ts"
 
 /**
  * @category models

@@ -6,8 +6,8 @@
 import type * as Duration from "effect/Duration"
 import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
-import type { AudioSource } from "./AudioSource.ts"
 import * as Broadcast from "./Broadcast.ts"
+import type { AudioSource } from "./OpenSource.ts"
 import type { Track, TrackEnd } from "./Track.ts"
 
 /**

@@ -14,8 +14,8 @@ import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
-import type { OpenSource, Tags } from "./AudioSource.ts"
 import * as ByteSource from "./ByteSource.ts"
+import type { OpenSource, Tags } from "./OpenSource.ts"
 import * as TagChanges from "./TagChanges.ts"
 
 /** A source that is open, and what closes it. */

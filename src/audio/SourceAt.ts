@@ -7,7 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as VoiceError from "../VoiceError.ts"
-import type { OpenSource } from "./AudioSource.ts"
+import type { OpenSource } from "./OpenSource.ts"
 import type { Landed } from "./Reading.ts"
 
 /**

@@ -5,8 +5,8 @@
  */
 import type * as Stream from "effect/Stream"
 import { isDeepStrictEqual } from "node:util"
-import type { Tags } from "./AudioSource.ts"
 import * as Broadcast from "./Broadcast.ts"
+import type { Tags } from "./OpenSource.ts"
 
 /**
  * @category models

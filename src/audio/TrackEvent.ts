@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { VoiceError } from "../VoiceError.ts"
-import type { Tags } from "./AudioSource.ts"
+import type { Tags } from "./OpenSource.ts"
 
 /**
  * How a track ended. `Starved` means that the source gave nothing for longer than it was allowed to.

@@ -6,9 +6,8 @@
  */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Rate } from "../OpusDecoder.ts"
-import type { EncoderOptions } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
+import type { EncoderOptions, Rate } from "./options.ts"
 
 /** @internal */
 export interface RawEncoder {

@@ -5,8 +5,8 @@
  * @since 0.1.0
  */
 import * as LibOpus from "libopus-wasm"
-import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
 import { bandwidths, signals } from "./controls.ts"
+import type { EncoderOptions, EncoderSettings } from "./options.ts"
 
 /** @internal */
 export interface FloatEncoder {

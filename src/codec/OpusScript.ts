@@ -7,11 +7,11 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type { Rate } from "../OpusDecoder.ts"
 import type { Codec } from "./Codec.ts"
 import { bandwidths, signals } from "./controls.ts"
 import * as errors from "./errors.ts"
 import { sampleRate, unitSamples } from "./limits.ts"
+import type { Rate } from "./options.ts"
 import { type Handler, load, type Loaded } from "./opusScriptModule.ts"
 
 const name = "opusscript"

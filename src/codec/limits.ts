@@ -3,8 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
 import { bandwidths, signals } from "./controls.ts"
+import type { EncoderOptions, EncoderSettings } from "./options.ts"
 
 /** @internal */
 export const sampleRate = 48_000
