@@ -64,6 +64,8 @@ export const make = (options: {
   const { channels, gainOf, length } = options
   /** The gains at the end of the last tick. */
   let former: ReadonlyMap<UserId, number> = new Map()
+  /** Those who were heard in it: what they have said fades in the next one. */
+  let heard: ReadonlySet<UserId> = new Set()
   return ({ atMs, dropped, index, participants }) => {
     const gains = new Map<UserId, number>()
     const speakers: Array<UserId> = []
@@ -72,11 +74,14 @@ export const make = (options: {
       const to = gainOf(userId)
       const from = former.get(userId) ?? to
       gains.set(userId, to)
-      if (kind === "silence" || (from === 0 && to === 0)) continue
-      speakers.push(userId)
-      parts.push({ pcm, from, to })
+      if (from === 0 && to === 0) continue
+      if (kind !== "silence") {
+        speakers.push(userId)
+        parts.push({ pcm, from, to })
+      } else if (heard.has(userId) && pcm.some((value) => value !== 0)) parts.push({ pcm, from, to })
     }
     former = gains
+    heard = new Set(speakers)
     const pcm = new Int16Array(length)
     const [only] = parts
     if (parts.length === 1 && only !== undefined && only.from === 1 && only.to === 1) pcm.set(only.pcm)
