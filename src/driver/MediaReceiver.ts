@@ -29,6 +29,8 @@ export interface Statistics {
   readonly unheard: number
   /** Packets of another payload type than Opus (120), such as video. */
   readonly otherMedia: number
+  /** Packets of somebody who has just left: their SSRC may be another's next. */
+  readonly afterLeaving: number
 }
 
 /**
@@ -71,6 +73,7 @@ export const make = (options: {
   let empty = 0
   let unheard = 0
   let otherMedia = 0
+  let afterLeaving = 0
 
   const isRtpSize = (): boolean => cipher.mode !== "plain" && EncryptionMode.spec(cipher.mode).clearHeader === "rtpsize"
 
@@ -94,6 +97,10 @@ export const make = (options: {
     const userId = users.userOf(ssrc)
     if (wanted !== undefined && userId !== undefined && !wanted.has(userId)) {
       unheard++
+      return
+    }
+    if (userId === undefined && users.isFreed(ssrc)) {
+      afterLeaving++
       return
     }
     // in the modes without rtpsize the ciphertext starts behind the fixed header, whatever follows it
@@ -152,6 +159,16 @@ export const make = (options: {
       cipher = next
       rtpSize = isRtpSize()
     },
-    statistics: () => ({ received, opened, failedToOpen, malformed, badPadding, empty, unheard, otherMedia })
+    statistics: () => ({
+      received,
+      opened,
+      failedToOpen,
+      malformed,
+      badPadding,
+      empty,
+      unheard,
+      otherMedia,
+      afterLeaving
+    })
   }
 }
