@@ -56,7 +56,7 @@ export const make = (options: {
   readonly cipher: PacketCipher
   readonly users: SsrcMap.SsrcMap
   /** Told of every packet that was opened. */
-  readonly reception: Pick<Reception, "packet" | "restart">
+  readonly reception: Pick<Reception, "packet" | "restart" | "isOfForgotten">
   readonly now: () => number
   readonly onPacket: (packet: AudioPacket) => void
 }): MediaReceiver => {
@@ -99,7 +99,10 @@ export const make = (options: {
       unheard++
       return
     }
-    if (userId === undefined && users.isFreed(ssrc)) {
+    if (
+      userId === undefined && users.isFreed(ssrc) &&
+      reception.isOfForgotten(header.ssrc, header.sequence, header.timestamp)
+    ) {
       afterLeaving++
       return
     }

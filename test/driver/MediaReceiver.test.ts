@@ -169,7 +169,7 @@ describe("MediaReceiver", () => {
 
   it.effect("lets nothing of somebody who has left wait for the name of who has the SSRC next", () =>
     Effect.gen(function*() {
-      const { packets, receiver, seal, users } = yield* rig("plain")
+      const { packets, receiver, reception, seal, users } = yield* rig("plain")
       users.assign(Ssrc.make(42), anna)
       receiver.receive(seal(packet(opus, { sequence: 1 })))
       users.forget(anna)
@@ -179,6 +179,14 @@ describe("MediaReceiver", () => {
       receiver.receive(seal(packet(opus, { sequence: 7 })))
       assert.deepStrictEqual(packets.map(({ userId }) => userId), [anna, undefined, UserId.make("2")])
       assert.deepInclude(receiver.statistics(), { opened: 3, afterLeaving: 1 })
+      // one that comes before its name, and begins somewhere else
+      users.forget(UserId.make("2"))
+      reception.forget(42)
+      receiver.receive(seal(packet(opus, { sequence: 8 })))
+      receiver.receive(seal(packet(opus, { sequence: 20_000 })))
+      receiver.receive(seal(packet(opus, { sequence: 9, timestamp: 50_000_000 })))
+      assert.lengthOf(packets, 5)
+      assert.deepInclude(receiver.statistics(), { opened: 5, afterLeaving: 2 })
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
   it.effect("does not even open packets while nobody listens", () =>
