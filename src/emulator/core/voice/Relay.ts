@@ -17,6 +17,7 @@ import * as MediaFrame from "../dave/MediaFrame.ts"
 import * as Forwarding from "./Forwarding.ts"
 import * as Listening from "./Listening.ts"
 import type { VoiceHooks } from "./Model.ts"
+import * as Pauses from "./Pauses.ts"
 import * as Reports from "./Reports.ts"
 import type { Roster } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
@@ -74,6 +75,7 @@ export const make = (
   const { profile } = context
   const listening = Listening.make(context, roster)
   const forwarding = Forwarding.make(context, hooks, dave, listening)
+  const forward = Pauses.make(context, forwarding.audio)
   const plain = new Uint8Array(Forwarding.maxDatagramBytes)
   const header = RtpPacket.makeHeader()
   // Says which packet stands in `plain`: it is opened once where no fault changes it.
@@ -128,6 +130,10 @@ export const make = (
     if (owner === undefined && roster.ownerOf(ssrc) !== undefined) return context.count("datagram-after-leave")
     const culprit = roster.byAddress(server, from) ?? owner
     if (culprit === undefined) return context.count("datagram-unknown-source")
+    // one who has left may still be sending under what is another's now
+    if (culprit === owner && roster.isReused(ssrc) && !sameAddress(owner.target, from)) {
+      return context.count("datagram-after-leave")
+    }
     if (culprit !== owner && open(culprit, kind, bytes) !== undefined) {
       return accuse(culprit, "wrong-ssrc", `a packet with SSRC ${ssrc}, Ready gave ${culprit.ssrc}`)
     }
@@ -249,8 +255,20 @@ export const make = (
     return true
   }
 
+  /** Video that was announced is passed on as it is. */
+  const relayVideo = (session: Session): void => {
+    const isAnnounced = (session.video?.video_ssrc ?? 0) !== 0
+    if (
+      !isAnnounced || RtpPacket.readHeader(plain, plainLength, header) !== undefined ||
+      header.payloadType === RtpPacket.payloadTypeOpus
+    ) return context.count("video-dropped")
+    const start = header.clearLength + 4 * header.extensionWords
+    if (start > plainLength) return context.count("video-dropped")
+    forwarding.video(session, header, plain, start, plainLength)
+  }
+
   const relayAudio = (session: Session, ssrc: number): void => {
-    if (ssrc !== session.ssrc) return context.count("video-dropped")
+    if (ssrc !== session.ssrc) return relayVideo(session)
     if (locate(session) !== undefined) return context.count("rtp-dropped")
     if (!session.maySend) {
       if (isSilence()) return
@@ -260,7 +278,7 @@ export const make = (
     }
     if (payloadEnd === payloadStart) return context.count("rtp-empty")
     if (hooks.speaks !== undefined && !hooks.speaks(session.userId, session.guildId)) return context.count("rtp-muted")
-    forwarding.audio(session, header, plain, payloadStart, payloadEnd, isSilence())
+    forward(session, header, plain, payloadStart, payloadEnd, isSilence())
   }
 
   /** Relays the packet in `plain`. */

@@ -28,6 +28,7 @@ import * as NonceMemory from "./NonceMemory.ts"
 import type { Roster } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
 import { type Connection, type Media, sameAddress, type Session, taint } from "./Session.ts"
+import * as Video from "./Video.ts"
 import type { Wire } from "./Wire.ts"
 
 /**
@@ -228,6 +229,7 @@ export const make = (
     session.pinned = false
     session.addressJudged = false
     if (sameAddress(session.discovered, selected)) session.target = selected
+    session.videoTypes = Video.typesOf(d.codecs)
     describe(connection, session, mode)
   }
 
@@ -239,6 +241,7 @@ export const make = (
     const { key, media } = makeMedia(context, mode)
     session.media = media
     session.describedMs ??= context.now()
+    session.mediaSessionId = Buffer.from(context.random.bytes(16)).toString("hex")
     const description: SessionDescription = {
       op: 4,
       d: {
@@ -246,7 +249,7 @@ export const make = (
         secret_key: Array.from(key),
         ...(profile.e2ee ? { dave_protocol_version: dave.prepare(session) } : {}),
         audio_codec: "opus",
-        media_session_id: Buffer.from(context.random.bytes(16)).toString("hex")
+        media_session_id: session.mediaSessionId
       }
     }
     wire.send(connection, description)
@@ -281,8 +284,19 @@ export const make = (
       }
       case 12: {
         const { audio_ssrc, streams, video_ssrc } = message.d
+        const foreign = Video.ssrcsOf(message.d).find((ssrc) => roster.bySsrc(session.server, ssrc) !== session)
+        if (foreign !== undefined) {
+          const why = `Video names SSRC ${foreign}, Ready gave ${session.ssrc} and the two that follow`
+          return context.judge("violation", "wrong-ssrc", why, session.userId)
+        }
         return roster.setVideo(session, { audio_ssrc, video_ssrc, streams })
       }
+      case 14:
+        session.videoTypes = Video.typesOf(message.d.codecs)
+        return
+      case 15:
+        session.wants = message.d
+        return
       case 16:
         return roster.tell(session, { op: 16, d: backendVersion })
       default:
