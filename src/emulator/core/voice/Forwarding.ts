@@ -174,6 +174,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
           context.count("dave-frame-withheld")
           continue
         }
+        plain[1] = ((plain[1] ?? 0) & 0x80) | listener.payloadTypes.opus
         const clear = Sealing.rtpClearBytes(media.box.mode, plain, length)
         dispatch(listener, media.box.seal(plain, length, clear, sealed), "rtp")
       }
@@ -184,7 +185,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
       const stream = isRetransmission ? sender.ssrc + 1 : header.ssrc
       const group = dave.group(sender.room)
       for (const listener of sender.room.members) {
-        const { media, videoTypes } = listener
+        const { media, payloadTypes } = listener
         // scripted members have nothing to show it on
         if (listener === sender || listener.hear !== undefined || media === undefined || !reachable(listener)) continue
         if (!Video.isWanted(listener.wants, stream)) {
@@ -195,7 +196,7 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
           context.count("dave-frame-withheld")
           continue
         }
-        plain[1] = ((plain[1] ?? 0) & 0x80) | (isRetransmission ? videoTypes.rtx : videoTypes.video)
+        plain[1] = ((plain[1] ?? 0) & 0x80) | (isRetransmission ? payloadTypes.rtx : payloadTypes.video)
         context.count("video-forwarded")
         const clear = Sealing.rtpClearBytes(media.box.mode, plain, length)
         dispatch(listener, media.box.seal(plain, length, clear, sealed), "rtp")

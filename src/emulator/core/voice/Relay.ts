@@ -143,7 +143,7 @@ export const make = (
   /** Finds the payload of the audio packet in `plain`; a problem is the code and text of a violation. */
   const locate = (session: Session): readonly [code: string, message: string] | undefined => {
     if (RtpPacket.readHeader(plain, plainLength, header) !== undefined) return ["malformed", "a malformed RTP header"]
-    if (header.payloadType !== RtpPacket.payloadTypeOpus) {
+    if (header.payloadType !== session.payloadTypes.opus) {
       return ["wrong-payload-type", `payload type ${header.payloadType} on the audio SSRC ${session.ssrc}`]
     }
     payloadStart = header.clearLength + 4 * header.extensionWords
@@ -260,7 +260,7 @@ export const make = (
     const isAnnounced = (session.video?.video_ssrc ?? 0) !== 0
     if (
       !isAnnounced || RtpPacket.readHeader(plain, plainLength, header) !== undefined ||
-      header.payloadType === RtpPacket.payloadTypeOpus
+      header.payloadType === session.payloadTypes.opus
     ) return context.count("video-dropped")
     const start = header.clearLength + 4 * header.extensionWords
     if (start > plainLength) return context.count("video-dropped")

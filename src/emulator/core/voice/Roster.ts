@@ -232,7 +232,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         maySend: false,
         early: [],
         video: undefined,
-        videoTypes: Video.usualTypes,
+        payloadTypes: Video.usualTypes,
         wants: undefined,
         mediaSessionId: undefined,
         client: Shown.usual,

@@ -104,8 +104,8 @@ export interface Session {
   /** Opened packets of audio that came before that, and how long they are kept. */
   early: Array<{ readonly plain: Uint8Array; readonly untilMs: number }>
   video: ServerVideo["d"] | undefined
-  /** The payload types of video that Select Protocol (op 1) named, and the streams that Media Sink Wants (op 15) asked for. */
-  videoTypes: PayloadTypes
+  /** The payload types that Select Protocol (op 1) named, and the streams that Media Sink Wants (op 15) asked for. */
+  payloadTypes: PayloadTypes
   wants: SinkWants | undefined
   /** What its session description (op 4) called the media session. */
   mediaSessionId: string | undefined

@@ -229,7 +229,7 @@ export const make = (
     session.pinned = false
     session.addressJudged = false
     if (sameAddress(session.discovered, selected)) session.target = selected
-    session.videoTypes = Video.typesOf(d.codecs)
+    session.payloadTypes = Video.typesOf(d.codecs)
     describe(connection, session, mode)
   }
 
@@ -292,7 +292,7 @@ export const make = (
         return roster.setVideo(session, { audio_ssrc, video_ssrc, streams })
       }
       case 14:
-        session.videoTypes = Video.typesOf(message.d.codecs)
+        session.payloadTypes = Video.typesOf(message.d.codecs)
         return
       case 15:
         session.wants = message.d
@@ -325,13 +325,14 @@ export const make = (
 
   const onBinary = (connection: Connection, frame: Uint8Array): void => {
     const { session } = connection
+    if (session === undefined) return expel(connection, 4003, "Not authenticated.", "wrong-order")
     const decoded = DaveFrame.decodeClient(frame)
-    if (session !== undefined && Result.isSuccess(decoded) && dave.receive(session, decoded.success)) return
-    const reason = session === undefined || session.daveVersion === 0
+    if (Result.isSuccess(decoded) && dave.receive(session, decoded.success)) return
+    const reason = session.daveVersion === 0
       ? "without end-to-end encryption"
       : "which is none of a client's"
     const message = `a binary message with opcode ${frame[0] ?? "missing"}, ${reason}`
-    context.judge("advice", "unknown-binary", message, session?.userId)
+    context.judge("advice", "unknown-binary", message, session.userId)
   }
 
   const onFrame = (connection: Connection, frame: string | Uint8Array): void => {

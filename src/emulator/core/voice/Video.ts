@@ -1,18 +1,20 @@
 /**
- * Video as the voice server sees it: whose SSRCs may be named, which payload types a client has said that it takes, and which
- * streams it wants. The server passes packets on, and reads nothing of them.
+ * Payload types, and video as the voice server sees it: whose SSRCs may be named, and which streams a client wants. The server
+ * passes packets on, and reads nothing of them.
  *
  * @since 0.1.0
  */
+import * as RtpPacket from "../../../protocol/RtpPacket.ts"
 import type { ClientVideo, Codec, SinkWants } from "../../../protocol/VoicePayload.ts"
 
 /**
- * Payload types of one codec and of its retransmissions (RFC 4588).
+ * Payload types of Opus, of the codec of video, and of its retransmissions (RFC 4588).
  *
  * @category models
  * @since 0.1.0
  */
 export interface PayloadTypes {
+  readonly opus: number
   readonly video: number
   readonly rtx: number
 }
@@ -26,13 +28,13 @@ export interface PayloadTypes {
 export const codec = "H264"
 
 /**
- * What a client gets that has named no types of its own with Select Protocol (op 1). Nobody documents any: these are the ones that
- * clients name first.
+ * What is so for a client that has named no types of its own with Select Protocol (op 1). Nobody documents those of video: these are
+ * the ones that clients name first.
  *
  * @category constants
  * @since 0.1.0
  */
-export const usualTypes: PayloadTypes = { video: 101, rtx: 102 }
+export const usualTypes: PayloadTypes = { opus: RtpPacket.payloadTypeOpus, video: 101, rtx: 102 }
 
 /**
  * The payload types for a client that has these codecs.
@@ -41,9 +43,12 @@ export const usualTypes: PayloadTypes = { video: 101, rtx: 102 }
  * @since 0.1.0
  */
 export const typesOf = (codecs: ReadonlyArray<Codec> | undefined): PayloadTypes => {
-  const found = codecs?.find(({ name, type }) => type === "video" && name.toUpperCase() === codec)
-  if (found === undefined) return usualTypes
-  return { video: found.payload_type & 0x7f, rtx: (found.rtx_payload_type ?? found.payload_type + 1) & 0x7f }
+  const typeOf = (kind: string, called: string) =>
+    codecs?.find(({ name, type }) => type === kind && name.toLowerCase() === called.toLowerCase())
+  const opus = (typeOf("audio", "opus")?.payload_type ?? usualTypes.opus) & 0x7f
+  const found = typeOf("video", codec)
+  if (found === undefined) return { ...usualTypes, opus }
+  return { opus, video: found.payload_type & 0x7f, rtx: (found.rtx_payload_type ?? found.payload_type + 1) & 0x7f }
 }
 
 /**
