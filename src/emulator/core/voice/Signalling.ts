@@ -8,20 +8,21 @@ import * as Result from "effect/Result"
 import * as CloseCode from "../../../protocol/CloseCode.ts"
 import * as DaveFrame from "../../../protocol/DaveFrame.ts"
 import { type EncryptionMode, isEncryptionMode } from "../../../protocol/EncryptionMode.ts"
-import { Ssrc, type UserId } from "../../../protocol/Identifier.ts"
+import type { UserId } from "../../../protocol/Identifier.ts"
 import {
   type ClientMessage,
   decodeClient,
   type Identify,
   type Resume,
   type SelectProtocol,
-  type ServerMessage,
   type SessionDescription,
   type VoiceVersion
 } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, CoreContext, Grants, VoiceServerId } from "../CoreContext.ts"
 import * as Dave from "../dave/Dave.ts"
 import * as Admission from "./Admission.ts"
+import * as Answers from "./Answers.ts"
+import * as Envelope from "./Envelope.ts"
 import * as Heartbeats from "./Heartbeats.ts"
 import type { VoiceHooks } from "./Model.ts"
 import * as NonceMemory from "./NonceMemory.ts"
@@ -58,9 +59,6 @@ const formerKeyMs = 5_000
 /** How many of them are kept, so that whoever asks for keys again and again makes no work. */
 const formerKeys = 4
 
-/** What a real server said in 2026, more or less: nobody reads it. */
-const backendVersion = { voice: "0.13.4", rtc_worker: "0.5.0" } as const
-
 /** A key and a first counter from the seed. */
 const makeMedia = (
   context: CoreContext,
@@ -73,30 +71,6 @@ const makeMedia = (
   })
   return { key, media: { box, nonces: NonceMemory.make(mode) } }
 }
-
-interface Envelope {
-  readonly op: number | undefined
-  readonly d: unknown
-}
-
-const envelopeOf = (frame: string | Uint8Array): Envelope => {
-  if (typeof frame !== "string") return { op: frame[0], d: undefined }
-  try {
-    const value: unknown = JSON.parse(frame)
-    if (typeof value !== "object" || value === null) return { op: undefined, d: undefined }
-    return {
-      op: "op" in value && typeof value.op === "number" ? value.op : undefined,
-      d: "d" in value ? value.d : undefined
-    }
-  } catch {
-    return { op: undefined, d: undefined }
-  }
-}
-
-const tokenOf = ({ d, op }: Envelope): string | undefined =>
-  (op === 0 || op === 7) && typeof d === "object" && d !== null && "token" in d && typeof d.token === "string"
-    ? d.token
-    : undefined
 
 /**
  * Makes the voice gateways of one core. `udpOf` is the address of a voice server, if there is such a server;
@@ -166,29 +140,10 @@ export const make = (
       { connection, sessionId: grant.sessionId, token: grant.token },
       { version: Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version) }
     )
-    wire.send(connection, readyOf(session.ssrc, udp))
+    wire.send(connection, Answers.readyOf(session.ssrc, udp, profile.modes))
     roster.introduce(session)
     hooks.onJoined?.(session.userId, session.guildId)
   }
-
-  const readyOf = (ssrc: Ssrc, udp: Address): ServerMessage => ({
-    op: 2,
-    d: {
-      ssrc,
-      ip: udp.address,
-      port: udp.port,
-      modes: [...profile.modes],
-      experiments: [],
-      streams: [{
-        type: "video",
-        rid: "100",
-        quality: 100,
-        active: false,
-        ssrc: Ssrc.make(ssrc + 1),
-        rtx_ssrc: Ssrc.make(ssrc + 2)
-      }]
-    }
-  })
 
   const onResume = (connection: Connection, d: Resume["d"]): void => {
     const verdict = Admission.resume(grants, roster, connection, d)
@@ -298,7 +253,7 @@ export const make = (
         session.wants = message.d
         return
       case 16:
-        return roster.tell(session, { op: 16, d: backendVersion })
+        return roster.tell(session, { op: 16, d: Answers.backendVersion })
       default:
         if ((message.op === 23 || message.op === 31) && dave.receive(session, message)) return
         return context.count(`voice-ignored:${message.op}`)
@@ -387,10 +342,10 @@ export const make = (
     receive: (id, frame) => {
       const connection = connections.get(id)
       if (connection === undefined || connection.closed) return
-      const envelope = envelopeOf(frame)
+      const envelope = Envelope.read(frame)
       const { op } = envelope
       if (op === 3) heartbeats.sent(connection)
-      const token = connection.session === undefined ? tokenOf(envelope) : undefined
+      const token = connection.session === undefined ? Envelope.tokenOf(envelope) : undefined
       const claimant = token === undefined ? undefined : grants.byToken(token)?.userId ?? roster.byToken(token)?.userId
       if (claimant !== undefined) connection.claimant = claimant
       let passed = 0
