@@ -33,7 +33,17 @@ const bent = (level: number, bend: number): number => {
 const soften = (sum: number, bend: number): number =>
   Math.sign(sum) * Math.min(32_767, Math.round(bent(Math.abs(sum) / 32_768, bend) * 32_768))
 
-const addUp = (pcm: Int16Array, channels: number, parts: ReadonlyArray<Part>): void => {
+/** Where no gain changes. */
+const addEven = (pcm: Int16Array, parts: ReadonlyArray<Part>): void => {
+  const bend = kneeOf(parts.reduce((gains, { to }) => gains + to, 0))
+  for (let i = 0; i < pcm.length; i++) {
+    let sum = 0
+    for (const part of parts) sum += (part.pcm[i] ?? 0) * part.to
+    pcm[i] = soften(sum, bend)
+  }
+}
+
+const addChanging = (pcm: Int16Array, channels: number, parts: ReadonlyArray<Part>): void => {
   const count = pcm.length / channels
   for (let at = 0; at < count; at++) {
     const share = (at + 1) / count
@@ -85,7 +95,8 @@ export const make = (options: {
     const pcm = new Int16Array(length)
     const [only] = parts
     if (parts.length === 1 && only !== undefined && only.from === 1 && only.to === 1) pcm.set(only.pcm)
-    else if (parts.length > 0) addUp(pcm, channels, parts)
+    else if (parts.every(({ from, to }) => from === to)) addEven(pcm, parts)
+    else addChanging(pcm, channels, parts)
     return { index, atMs, speakers, pcm, ...(dropped === undefined ? {} : { dropped }) }
   }
 }

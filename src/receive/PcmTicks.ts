@@ -17,6 +17,8 @@ const tickSamples = 960
 /** A decoder of somebody who was silent for this many ticks is freed: 10 seconds. */
 const idleTicks = 500
 
+const nothing: TickPart = { kind: "silence", frames: [], aheadSamples: 0 }
+
 /** Long gaps are silence by then: a decoder is asked for no more than this many frames of a tick. */
 const maxChunks = 64
 
@@ -126,17 +128,23 @@ export const make = Effect.fnUntraced(function*(
     }
   })
 
+  const heardOf = (userId: UserId, part: TickPart, index: number): Effect.Effect<PcmPart, VoiceError> =>
+    Effect.map(
+      partOf(userId, part, index),
+      ({ kind, pcm }) => ({ kind: kind === "missing" ? "concealed" : kind, pcm })
+    )
+
   return Effect.fnUntraced(function*(tick: Tick) {
     const parts = new Map<UserId, PcmPart>()
     for (const [userId, part] of tick.participants) {
       const voice = voices.get(userId)
       const isSilent = part.kind === "silence" && part.frames.length === 0 &&
         (voice === undefined || (voice.rest.length === 0 && !voice.isSounding))
-      if (isSilent) parts.set(userId, silent)
-      else {
-        const { kind, pcm } = yield* partOf(userId, part, tick.index)
-        parts.set(userId, { kind: kind === "missing" ? "concealed" : kind, pcm })
-      }
+      parts.set(userId, isSilent ? silent : yield* heardOf(userId, part, tick.index))
+    }
+    // who has left is not cut off either
+    for (const [userId, { isSounding }] of voices) {
+      if (isSounding && !parts.has(userId)) parts.set(userId, yield* heardOf(userId, nothing, tick.index))
     }
     yield* release(tick.index, tick.participants)
     return { ...tick, participants: parts }

@@ -123,6 +123,30 @@ describe("silence that the server adds", () => {
       })).pipe(Effect.provide([Rig.memory({ profile }), codecs])))
   }
 
+  it.effect("makes no click where there is none, nor where somebody is removed who speaks", () =>
+    Rig.run(Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby")
+      yield* Rig.encrypted(session)
+      yield* Effect.sleep("1 second")
+      const heard = yield* keep(session.receive.user(guest.userId, { channels: 1 }))
+      const mixed = yield* keep(session.receive.mixed({ channels: 1 }))
+      const frames = yield* tone(30)
+      yield* guest.speak(frames, { trailingSilence: false })
+      yield* Effect.sleep("1 second")
+      yield* guest.speak(frames)
+      yield* Effect.sleep("1 second")
+      yield* Effect.forkChild(Effect.ignore(guest.speak(frames)), { startImmediately: true })
+      yield* Effect.sleep("310 millis")
+      yield* discord.faults.kick("guest")
+      yield* Effect.sleep("1 second")
+      for (const pieces of [heard, mixed]) {
+        assert.isBelow(steepest(pieces), 1.5 * loudness * 2 * Math.PI * hertz / 48_000)
+      }
+      assert.isAbove(mixed.filter(({ speakers }) => speakers.length > 0).length, 70)
+    })).pipe(Effect.provide([Rig.memory(), codecs])))
+
   it.effect("ends what somebody says who is muted by a moderator", () =>
     Rig.run(Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
