@@ -96,7 +96,9 @@ export const connect = Effect.fnUntraced(function*(
     Deferred.doneUnsafe(ended, Effect.fail(error))
     onEnd?.(error)
   }
-  const users = SsrcMap.make()
+  const reception = Reception.make()
+  // what comes of an SSRC next is another stream
+  const users = SsrcMap.make({ now: clock.now, onFreed: reception.forget })
   const early: Array<Signalling.Outgoing> = []
   let post = (message: Signalling.Outgoing): void => void early.push(message)
   let gate: MediaSender.Gate = { _tag: "open" }
@@ -208,7 +210,6 @@ export const connect = Effect.fnUntraced(function*(
   const isGivenAgain = (next: Signalling.Description) =>
     "secret_key" in next && next.mode === mode && Buffer.compare(key.bytes, Uint8Array.from(next.secret_key)) === 0
 
-  const reception = Reception.make()
   const media = MediaReceiver.make({
     cipher,
     users,

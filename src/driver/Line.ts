@@ -262,6 +262,7 @@ export const Statistics = Schema.Struct({
   empty: Schema.Int,
   unheard: Schema.Int,
   otherMedia: Schema.Int,
+  afterLeaving: Schema.Int,
   /** Of all sources together, since the connection came up. */
   packetsLost: Schema.Int,
   packetsReordered: Schema.Int,

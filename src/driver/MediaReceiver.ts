@@ -29,6 +29,8 @@ export interface Statistics {
   readonly unheard: number
   /** Packets of another payload type than Opus (120), such as video. */
   readonly otherMedia: number
+  /** Packets of somebody who has just left: their SSRC may be another's next. */
+  readonly afterLeaving: number
 }
 
 /**
@@ -54,7 +56,7 @@ export const make = (options: {
   readonly cipher: PacketCipher
   readonly users: SsrcMap.SsrcMap
   /** Told of every packet that was opened. */
-  readonly reception: Pick<Reception, "packet" | "restart">
+  readonly reception: Pick<Reception, "packet" | "restart" | "isOfForgotten">
   readonly now: () => number
   readonly onPacket: (packet: AudioPacket) => void
 }): MediaReceiver => {
@@ -71,6 +73,7 @@ export const make = (options: {
   let empty = 0
   let unheard = 0
   let otherMedia = 0
+  let afterLeaving = 0
 
   const isRtpSize = (): boolean => cipher.mode !== "plain" && EncryptionMode.spec(cipher.mode).clearHeader === "rtpsize"
 
@@ -94,6 +97,13 @@ export const make = (options: {
     const userId = users.userOf(ssrc)
     if (wanted !== undefined && userId !== undefined && !wanted.has(userId)) {
       unheard++
+      return
+    }
+    if (
+      userId === undefined && users.isFreed(ssrc) &&
+      reception.isOfForgotten(header.ssrc, header.sequence, header.timestamp)
+    ) {
+      afterLeaving++
       return
     }
     // in the modes without rtpsize the ciphertext starts behind the fixed header, whatever follows it
@@ -152,6 +162,16 @@ export const make = (options: {
       cipher = next
       rtpSize = isRtpSize()
     },
-    statistics: () => ({ received, opened, failedToOpen, malformed, badPadding, empty, unheard, otherMedia })
+    statistics: () => ({
+      received,
+      opened,
+      failedToOpen,
+      malformed,
+      badPadding,
+      empty,
+      unheard,
+      otherMedia,
+      afterLeaving
+    })
   }
 }

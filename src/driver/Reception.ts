@@ -8,6 +8,7 @@
  */
 import { Ssrc, type UserId } from "../protocol/Identifier.ts"
 import type { ReportBlock } from "../protocol/RtcpPacket.ts"
+import { sequenceDelta, timestampDelta } from "../protocol/RtpPacket.ts"
 import type { SourceStatistics } from "./Line.ts"
 
 /**
@@ -25,6 +26,8 @@ export interface Reception {
   ) => void
   /** The source has said goodbye. What it has lost stays counted. */
   readonly forget: (ssrc: number) => void
+  /** Whether a packet goes on from where a forgotten source was; also where nothing is known of that. */
+  readonly isOfForgotten: (ssrc: number, sequence: number, timestamp: number) => boolean
   /** What comes next of each source is its first packet again: nobody has looked at those in between. */
   readonly restart: () => void
   /**
@@ -58,6 +61,9 @@ const silenceLimitMs = 300_000
 
 const sequences = 0x1_0000
 
+/** How far timestamps of packets that were under way are from those that came last. */
+const greatestLag = 48 * 10_000
+
 class Source {
   readonly ssrc: number
   isStarted = false
@@ -76,6 +82,8 @@ class Source {
   #lossShare = 0
   reordered = 0
   lastMs = 0
+  /** Of the packet that came last. */
+  timestamp = 0
   reportedMs = 0
   report: { readonly unixMs: number; readonly timestamp: number; readonly middle: number } | undefined
 
@@ -83,8 +91,13 @@ class Source {
     this.ssrc = ssrc
   }
 
+  get highest(): number {
+    return this.#highest
+  }
+
   packet(sequence: number, timestamp: number, arrivalMs: number): void {
     this.lastMs = arrivalMs
+    this.timestamp = timestamp
     const transit = arrivalMs * samplesPerMs - timestamp
     if (!this.isStarted) return this.#start(sequence, transit)
     const step = (sequence - this.#highest) & (sequences - 1)
@@ -189,14 +202,24 @@ class Source {
  */
 export const make = (): Reception => {
   const sources = new Map<number, Source>()
+  /** Where they were, the one that was forgotten first in front. */
+  const forgotten = new Map<number, { readonly sequence: number; readonly timestamp: number }>()
   let lostBefore = 0
   let reorderedBefore = 0
   let turn = 0
 
   const forget = (ssrc: number): void => {
     const source = sources.get(ssrc)
+    forgotten.delete(ssrc)
     if (source === undefined) return
     sources.delete(ssrc)
+    if (source.isStarted) forgotten.set(ssrc, { sequence: source.highest, timestamp: source.timestamp })
+    if (forgotten.size > sourceLimit) {
+      for (const first of forgotten.keys()) {
+        forgotten.delete(first)
+        break
+      }
+    }
     lostBefore += source.lost()
     reorderedBefore += source.reordered
   }
@@ -224,6 +247,13 @@ export const make = (): Reception => {
       source.lastMs = Math.max(source.lastMs, arrivalMs)
     },
     forget,
+    isOfForgotten: (ssrc, sequence, timestamp) => {
+      const known = forgotten.get(ssrc)
+      return known === undefined || (
+        Math.abs(sequenceDelta(sequence, known.sequence)) <= greatestDropout &&
+        Math.abs(timestampDelta(timestamp, known.timestamp)) <= greatestLag
+      )
+    },
     restart: () => {
       for (const source of sources.values()) source.restart()
     },

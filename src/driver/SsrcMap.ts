@@ -1,6 +1,9 @@
 /**
  * Whose SSRC is whose, as the voice gateway tells it (ops 5, 12 and 13). Each connection starts with an empty map.
  *
+ * An SSRC that nobody has any more may be another user's next. Packets of the former one may still be under way then, and must
+ * not wait for a name: it would be the wrong one.
+ *
  * @since 0.1.0
  */
 import type { Ssrc, UserId } from "../protocol/Identifier.ts"
@@ -15,29 +18,67 @@ export interface SsrcMap {
   /** Forgets a user who has left. */
   readonly forget: (userId: UserId) => void
   readonly userOf: (ssrc: Ssrc) => UserId | undefined
+  /** Whether somebody had it a moment ago, and nobody has it now. */
+  readonly isFreed: (ssrc: Ssrc) => boolean
 }
+
+/**
+ * How long packets of somebody who has left are known as such, in milliseconds.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const freedMs = 1_000
+
+/** How many of those who have left last are remembered. */
+const freedKept = 256
 
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): SsrcMap => {
+export const make = (options: {
+  /** Milliseconds of the monotonic clock. Without it nobody is remembered who has left. */
+  readonly now?: (() => number) | undefined
+  /** An SSRC is not that user's any more to whom it belonged, whether it is another's already or nobody's. */
+  readonly onFreed?: ((ssrc: Ssrc) => void) | undefined
+} = {}): SsrcMap => {
+  const { now = () => Infinity, onFreed = () => {} } = options
   const users = new Map<Ssrc, UserId>()
   const ssrcs = new Map<UserId, Ssrc>()
+  /** Until when, the one that was freed first in front. */
+  const freed = new Map<Ssrc, number>()
+
+  const free = (ssrc: Ssrc): void => {
+    users.delete(ssrc)
+    freed.delete(ssrc)
+    freed.set(ssrc, now() + freedMs)
+    for (const [first, untilMs] of freed) {
+      if (untilMs > now() && freed.size <= freedKept) break
+      freed.delete(first)
+    }
+    onFreed(ssrc)
+  }
+
   return {
     assign: (ssrc, userId) => {
       const former = ssrcs.get(userId)
-      if (former !== undefined) users.delete(former)
-      const previousOwner = users.get(ssrc)
-      if (previousOwner !== undefined) ssrcs.delete(previousOwner)
+      const owner = users.get(ssrc)
+      if (former !== undefined && former !== ssrc) free(former)
+      if (owner !== undefined && owner !== userId) {
+        ssrcs.delete(owner)
+        free(ssrc)
+      }
+      freed.delete(ssrc)
       ssrcs.set(userId, ssrc)
       users.set(ssrc, userId)
     },
     forget: (userId) => {
       const ssrc = ssrcs.get(userId)
       ssrcs.delete(userId)
-      if (ssrc !== undefined) users.delete(ssrc)
+      if (ssrc !== undefined) free(ssrc)
     },
-    userOf: (ssrc) => users.get(ssrc)
+    userOf: (ssrc) => users.get(ssrc),
+    isFreed: (ssrc) => (freed.get(ssrc) ?? -Infinity) > now()
   }
 }

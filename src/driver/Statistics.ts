@@ -64,6 +64,7 @@ export const gather = (
     empty: receiver.empty,
     unheard: receiver.unheard,
     otherMedia: receiver.otherMedia,
+    afterLeaving: receiver.afterLeaving,
     packetsLost: lost,
     packetsReordered: reordered,
     sources,

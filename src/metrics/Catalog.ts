@@ -138,7 +138,8 @@ export const connection: ReadonlyArray<Entry<Statistics>> = [
     bad_padding: (s) => s.badPadding,
     empty: (s) => s.empty,
     unheard: (s) => s.unheard,
-    other_media: (s) => s.otherMedia
+    other_media: (s) => s.otherMedia,
+    after_leaving: (s) => s.afterLeaving
   }),
   counter("rtcp_sent", "RTCP packets sent", (s) => s.rtcpSent),
   counter("rtcp_received", "RTCP packets that arrived", (s) => s.rtcpReceived),

@@ -33,7 +33,17 @@ const bent = (level: number, bend: number): number => {
 const soften = (sum: number, bend: number): number =>
   Math.sign(sum) * Math.min(32_767, Math.round(bent(Math.abs(sum) / 32_768, bend) * 32_768))
 
-const addUp = (pcm: Int16Array, channels: number, parts: ReadonlyArray<Part>): void => {
+/** Where no gain changes. */
+const addEven = (pcm: Int16Array, parts: ReadonlyArray<Part>): void => {
+  const bend = kneeOf(parts.reduce((gains, { to }) => gains + to, 0))
+  for (let i = 0; i < pcm.length; i++) {
+    let sum = 0
+    for (const part of parts) sum += (part.pcm[i] ?? 0) * part.to
+    pcm[i] = soften(sum, bend)
+  }
+}
+
+const addChanging = (pcm: Int16Array, channels: number, parts: ReadonlyArray<Part>): void => {
   const count = pcm.length / channels
   for (let at = 0; at < count; at++) {
     const share = (at + 1) / count
@@ -64,6 +74,8 @@ export const make = (options: {
   const { channels, gainOf, length } = options
   /** The gains at the end of the last tick. */
   let former: ReadonlyMap<UserId, number> = new Map()
+  /** Those who were heard in it: what they have said fades in the next one. */
+  let heard: ReadonlySet<UserId> = new Set()
   return ({ atMs, dropped, index, participants }) => {
     const gains = new Map<UserId, number>()
     const speakers: Array<UserId> = []
@@ -72,15 +84,19 @@ export const make = (options: {
       const to = gainOf(userId)
       const from = former.get(userId) ?? to
       gains.set(userId, to)
-      if (kind === "silence" || (from === 0 && to === 0)) continue
-      speakers.push(userId)
-      parts.push({ pcm, from, to })
+      if (from === 0 && to === 0) continue
+      if (kind !== "silence") {
+        speakers.push(userId)
+        parts.push({ pcm, from, to })
+      } else if (heard.has(userId) && pcm.some((value) => value !== 0)) parts.push({ pcm, from, to })
     }
     former = gains
+    heard = new Set(speakers)
     const pcm = new Int16Array(length)
     const [only] = parts
     if (parts.length === 1 && only !== undefined && only.from === 1 && only.to === 1) pcm.set(only.pcm)
-    else if (parts.length > 0) addUp(pcm, channels, parts)
+    else if (parts.every(({ from, to }) => from === to)) addEven(pcm, parts)
+    else addChanging(pcm, channels, parts)
     return { index, atMs, speakers, pcm, ...(dropped === undefined ? {} : { dropped }) }
   }
 }

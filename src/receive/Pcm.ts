@@ -1,10 +1,12 @@
 /**
  * Received frames to PCM: decodes what came, recovers or conceals what did not. A packet that cannot be decoded is concealed
- * like one that was lost.
+ * like one that was lost. Where somebody stops without frames of silence, the decoder is given one: what it has heard fades there,
+ * instead of being cut off and coming in front of what is said next.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { Decoder } from "../OpusDecoder.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { VoiceError } from "../VoiceError.ts"
@@ -44,52 +46,92 @@ const concealed = Effect.fnUntraced(function*(decoder: Decoder, timestamp: numbe
 })
 
 /**
- * The frames of PCM for a received frame: one, more for a long silence, none for nothing.
+ * A decoder that knows whether somebody has been cut off in it.
  *
- * @category combinators
+ * @category models
  * @since 0.1.0
  */
-export const decode = Effect.fnUntraced(function*(
-  decoder: Decoder,
-  frame: ReceivedFrame
-): Effect.fn.Return<Iterable<PcmFrame>> {
-  const { samples, timestamp } = frame
-  const one = (kind: PcmFrame["kind"], pcm: Int16Array): ReadonlyArray<PcmFrame> => [{
-    userId: frame.userId,
-    timestamp,
-    samples,
-    atMs: frame.atMs,
-    kind,
-    pcm,
-    ...(frame.dropped === undefined ? {} : { dropped: frame.dropped })
-  }]
-  if (frame.packets === 0 || samples > maxGapSamples) return silence(decoder, frame)
-  if (frame.kind === "lost") {
-    if (samples === 0) return []
-    // a decoder that finds none makes something up, and does not say so
-    if (frame.recovery !== undefined && OpusPacket.hasRecovery(frame.recovery)) {
-      const recovered = yield* Effect.option(decoder.recover(frame.recovery, samples))
-      if (recovered._tag === "Some") return one("recovered", recovered.value)
+export interface PcmDecoder {
+  /** The frames of PCM for a received frame: one, more for a long silence, none for nothing. */
+  readonly decode: (frame: ReceivedFrame) => Effect.Effect<Iterable<PcmFrame>>
+  /**
+   * What a decoder still has of a sound behind which nothing has come, within so many samples at 48 kHz: it fades, and is not heard
+   * in front of what comes next. `undefined` where there is none.
+   */
+  readonly trail: (samples: number) => Effect.Effect<Int16Array | undefined>
+}
+
+/** Frames of CELT that say that they are silent (RFC 6716, 4.3), the longest first. Their sound is what was before. */
+const trails: ReadonlyArray<readonly [samples: number, packet: Uint8Array]> = [
+  [OpusPacket.silenceSamples, OpusPacket.silenceFrame()],
+  [480, Uint8Array.of(30 << 3, 0xff, 0xfe)],
+  [240, Uint8Array.of(29 << 3, 0xff, 0xfe)],
+  [120, Uint8Array.of(28 << 3, 0xff, 0xfe)]
+]
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (decoder: Decoder): PcmDecoder => {
+  let isSounding = false
+
+  const trail = Effect.fnUntraced(function*(samples: number) {
+    const found = isSounding ? trails.find(([length]) => length <= samples) : undefined
+    if (found === undefined) return undefined
+    isSounding = false
+    return Option.getOrUndefined(yield* Effect.option(decoder.decode(found[1])))
+  })
+
+  const decode = Effect.fnUntraced(function*(frame: ReceivedFrame): Effect.fn.Return<Iterable<PcmFrame>> {
+    const { samples, timestamp } = frame
+    const one = (kind: PcmFrame["kind"], pcm: Int16Array): ReadonlyArray<PcmFrame> => [{
+      userId: frame.userId,
+      timestamp,
+      samples,
+      atMs: frame.atMs,
+      kind,
+      pcm,
+      ...(frame.dropped === undefined ? {} : { dropped: frame.dropped })
+    }]
+    if (frame.packets === 0 || samples > maxGapSamples) return silence(decoder, frame, yield* trail(samples))
+    if (frame.kind === "lost") {
+      if (samples === 0) return []
+      // a decoder that finds none makes something up, and does not say so
+      if (frame.recovery !== undefined && OpusPacket.hasRecovery(frame.recovery)) {
+        const recovered = yield* Effect.option(decoder.recover(frame.recovery, samples))
+        if (recovered._tag === "Some") {
+          isSounding = true
+          return one("recovered", recovered.value)
+        }
+      }
+      return one("concealed", yield* concealed(decoder, timestamp, samples))
+    }
+    const pcm = yield* Effect.option(decoder.decode(frame.data))
+    if (pcm._tag === "Some") {
+      isSounding = frame.kind !== "silence"
+      return one(frame.kind, pcm.value)
     }
     return one("concealed", yield* concealed(decoder, timestamp, samples))
-  }
-  const pcm = yield* Effect.option(decoder.decode(frame.data))
-  if (pcm._tag === "Some") return one(frame.kind, pcm.value)
-  return one("concealed", yield* concealed(decoder, timestamp, samples))
-})
+  })
+
+  return { decode, trail }
+}
 
 /** Made piece by piece as it is read: a pause may be hours long. */
-function* silence(decoder: Decoder, frame: ReceivedFrame): Iterable<PcmFrame> {
+function* silence(decoder: Decoder, frame: ReceivedFrame, trail: Int16Array | undefined): Iterable<PcmFrame> {
   for (let done = 0; done < frame.samples; done += maxSilenceSamples) {
     const samples = Math.min(maxSilenceSamples, frame.samples - done)
     const timestamp = frame.timestamp + done
+    const pcm = zeros(decoder, timestamp, samples)
+    if (done === 0 && trail !== undefined) pcm.set(trail.subarray(0, pcm.length))
     yield {
       userId: frame.userId,
       timestamp,
       samples,
       atMs: frame.atMs + done / 48,
       kind: frame.kind === "lost" ? "concealed" : "silence",
-      pcm: zeros(decoder, timestamp, samples),
+      pcm,
       ...(done > 0 || frame.dropped === undefined ? {} : { dropped: frame.dropped })
     }
   }

@@ -17,14 +17,19 @@ const tickSamples = 960
 /** A decoder of somebody who was silent for this many ticks is freed: 10 seconds. */
 const idleTicks = 500
 
+const nothing: TickPart = { kind: "silence", frames: [], aheadSamples: 0 }
+
 /** Long gaps are silence by then: a decoder is asked for no more than this many frames of a tick. */
 const maxChunks = 64
 
 interface Voice {
   readonly decoder: Decoder
+  readonly pcm: Pcm.PcmDecoder
   readonly scope: Scope.Closeable
   /** Decoded and not given out yet. */
   rest: Int16Array
+  /** Whether something was heard in the last tick. */
+  isSounding: boolean
   lastTick: number
 }
 
@@ -69,18 +74,26 @@ export const make = Effect.fnUntraced(function*(
       Scope.provide(scope),
       Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
     )
-    const voice: Voice = { decoder, scope, rest: new Int16Array(0), lastTick: 0 }
+    const voice: Voice = {
+      decoder,
+      pcm: Pcm.make(decoder),
+      scope,
+      rest: new Int16Array(0),
+      isSounding: false,
+      lastTick: 0
+    }
     voices.set(userId, voice)
     return voice
   })
 
   const partOf = Effect.fnUntraced(function*(userId: UserId, part: TickPart, index: number) {
     const voice = yield* voiceOf(userId)
-    voice.lastTick = index
+    if (part.kind !== "silence" || part.frames.length > 0) voice.lastTick = index
+    voice.isSounding = part.kind !== "silence"
     const chunks: Array<Int16Array> = [voice.rest]
     let concealed = part.kind === "missing"
     for (const frame of part.frames) {
-      for (const { kind, pcm } of yield* Pcm.decode(voice.decoder, frame)) {
+      for (const { kind, pcm } of yield* voice.pcm.decode(frame)) {
         if (kind === "concealed" || kind === "recovered") concealed = true
         chunks.push(pcm)
         if (chunks.length > maxChunks) break
@@ -97,7 +110,11 @@ export const make = Effect.fnUntraced(function*(
     if (pcm.length >= length) return { kind: concealed ? "concealed" : part.kind, pcm: pcm.slice(0, length) } as const
     const filled = new Int16Array(length)
     filled.set(pcm)
-    if (part.kind === "silence") return { kind: pcm.length === 0 ? "silence" : "audio", pcm: filled } as const
+    if (part.kind === "silence") {
+      const trail = yield* voice.pcm.trail(tickSamples)
+      if (trail !== undefined) filled.set(trail.subarray(0, length - pcm.length), pcm.length)
+      return { kind: pcm.length === 0 ? "silence" : "audio", pcm: filled } as const
+    }
     const more = yield* Effect.option(voice.decoder.conceal(tickSamples))
     if (more._tag === "Some") filled.set(more.value.subarray(0, length - pcm.length), pcm.length)
     return { kind: "concealed", pcm: filled } as const
@@ -111,16 +128,23 @@ export const make = Effect.fnUntraced(function*(
     }
   })
 
+  const heardOf = (userId: UserId, part: TickPart, index: number): Effect.Effect<PcmPart, VoiceError> =>
+    Effect.map(
+      partOf(userId, part, index),
+      ({ kind, pcm }) => ({ kind: kind === "missing" ? "concealed" : kind, pcm })
+    )
+
   return Effect.fnUntraced(function*(tick: Tick) {
     const parts = new Map<UserId, PcmPart>()
     for (const [userId, part] of tick.participants) {
+      const voice = voices.get(userId)
       const isSilent = part.kind === "silence" && part.frames.length === 0 &&
-        (voices.get(userId)?.rest.length ?? 0) === 0
-      if (isSilent) parts.set(userId, silent)
-      else {
-        const { kind, pcm } = yield* partOf(userId, part, tick.index)
-        parts.set(userId, { kind: kind === "missing" ? "concealed" : kind, pcm })
-      }
+        (voice === undefined || (voice.rest.length === 0 && !voice.isSounding))
+      parts.set(userId, isSilent ? silent : yield* heardOf(userId, part, tick.index))
+    }
+    // who has left is not cut off either
+    for (const [userId, { isSounding }] of voices) {
+      if (isSounding && !parts.has(userId)) parts.set(userId, yield* heardOf(userId, nothing, tick.index))
     }
     yield* release(tick.index, tick.participants)
     return { ...tick, participants: parts }

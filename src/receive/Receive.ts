@@ -261,9 +261,9 @@ export const make = Effect.fnUntraced(function*(
 
   const pcm = (userId: UserId, pcmOptions: PcmOptions): Stream.Stream<PcmFrame, VoiceError, OpusDecoder> =>
     Stream.unwrap(Effect.gen(function*() {
-      const decoder = yield* (yield* OpusDecoder).make(pcmOptions)
+      const { decode } = Pcm.make(yield* (yield* OpusDecoder).make(pcmOptions))
       return opus(userId).pipe(
-        Stream.mapEffect((frame) => Pcm.decode(decoder, frame)),
+        Stream.mapEffect(decode),
         // a pause is made as it is read: a chunk of it would be minutes
         Stream.flatMap((frames) =>
           Array.isArray(frames) ? Stream.fromArray(frames) : Stream.fromIterable(frames, { chunkSize: 1 })
@@ -291,8 +291,7 @@ export const make = Effect.fnUntraced(function*(
     listen<Speaking & { readonly dropped?: number }>((inbox) => {
       const speakers = Speakers.make(hub.jitterMs, inbox.offer)
       return {
-        onArrival: (userId, { sequence, ssrc }, isSilence, arrivalMs) =>
-          speakers.onPacket(userId, ssrc, sequence, isSilence, arrivalMs),
+        onArrival: speakers.onPacket,
         onGone: speakers.onGone,
         advance: speakers.advance,
         nextMs: speakers.nextMs

@@ -26,6 +26,7 @@ import type { Happening } from "./Hub.ts"
 import * as Book from "./record/Book.ts"
 import * as Budget from "./record/Budget.ts"
 import * as Decoding from "./record/Decoding.ts"
+import * as Faders from "./record/Faders.ts"
 import * as Manifest from "./record/Manifest.ts"
 import * as MixedFile from "./record/MixedFile.ts"
 import * as Outputs from "./record/Outputs.ts"
@@ -152,10 +153,11 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     encoders
   }).pipe(Scope.provide(scope), Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause))))
   const files = UserFile.make(format, outputs, tags)
+  const faders = Faders.make({ isMixed: mixed !== undefined, now })
   const decoding = mixed === undefined && format !== "wav" ? undefined : yield* Scope.provide(
     Decoding.make(decoders, (userId, pcm, at) => {
       files.sound(userId, pcm, at)
-      mixed?.add(pcm, at)
+      mixed?.add(pcm, at, faders.gains(userId, at, pcm.length / 2))
     }),
     scope
   )
@@ -253,6 +255,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
       book.advance(now())
       if (decoding !== undefined) yield* decoding.advance(book.settled(now()))
       if (mixed !== undefined) yield* mixed.advance(book.settled(now()))
+      faders.forget(book.settled(now()))
       if (ticks % flushTicks === 0) {
         book.flush()
         files.flush()
@@ -375,6 +378,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     })),
     pause: turn(book.pause),
     resume: turn(book.resume),
+    ...faders.controls,
     stop: Effect.andThen(end("stop"), Deferred.await(ended)),
     awaitEnd: Deferred.await(ended)
   }

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { Ssrc, UserId } from "../protocol/Identifier.ts"
-import { sequenceDelta } from "../protocol/RtpPacket.ts"
+import { sequenceDelta, timestampDelta } from "../protocol/RtpPacket.ts"
 import type { Speaking } from "./ReceivedFrame.ts"
 
 /**
@@ -13,7 +13,12 @@ import type { Speaking } from "./ReceivedFrame.ts"
  * @since 0.1.0
  */
 export interface Speakers {
-  readonly onPacket: (userId: UserId, ssrc: Ssrc, sequence: number, isSilence: boolean, arrivalMs: number) => void
+  readonly onPacket: (
+    userId: UserId,
+    packet: { readonly ssrc: Ssrc; readonly sequence: number; readonly timestamp: number },
+    isSilence: boolean,
+    arrivalMs: number
+  ) => void
   readonly onGone: (userId: UserId) => void
   /** Tells who has stopped by now. */
   readonly advance: (nowMs: number) => void
@@ -28,6 +33,7 @@ interface Speaker {
   /** The newest packet. */
   ssrc: Ssrc
   sequence: number
+  timestamp: number
   lastMs: number
 }
 
@@ -58,16 +64,18 @@ export const make = (jitterMsOf: (userId: UserId) => number, tell: (speaking: Sp
   const deadlineOf = (userId: UserId, { lastMs }: Speaker): number => lastMs + quietMs + jitterMsOf(userId)
 
   return {
-    onPacket: (userId, ssrc, sequence, isSilence, arrivalMs) => {
+    onPacket: (userId, { sequence, ssrc, timestamp }, isSilence, arrivalMs) => {
       let speaker = speakers.get(userId)
       if (speaker === undefined) {
-        speakers.set(userId, speaker = { speaking: false, silences: 0, ssrc, sequence, lastMs: arrivalMs })
+        speakers.set(userId, speaker = { speaking: false, silences: 0, ssrc, sequence, timestamp, lastMs: arrivalMs })
       } else if (ssrc === speaker.ssrc && arrivalMs - speaker.lastMs < 1_000) {
-        // overtaken by what came before
-        if (sequenceDelta(sequence, speaker.sequence) <= 0) return
+        // overtaken by what came before; of a later time under an older number is what silence of the server's has the number of
+        const isOlder = sequenceDelta(sequence, speaker.sequence) <= 0
+        if (isOlder && timestampDelta(timestamp, speaker.timestamp) <= 0) return
       }
       speaker.ssrc = ssrc
       speaker.sequence = sequence
+      speaker.timestamp = timestamp
       speaker.lastMs = Math.max(speaker.lastMs, arrivalMs)
       speaker.silences = isSilence ? speaker.silences + 1 : 0
       if (!isSilence && !speaker.speaking) {

@@ -135,6 +135,8 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
     const step = sequenceDelta(packet.sequence, after.sequence)
     if (step > maxDropout || step < -maxMisorder) return onJump(packet, after)
     const position = after.position + timestampDelta(packet.timestamp, after.timestamp)
+    // an older packet is never of a later time: the numbers were taken before, as those of silence that a server adds
+    if (step <= 0 && position > after.position) return onJump(packet, after)
     if (step <= 0) {
       oldRun = step < 0 && sequenceDelta(packet.sequence, lastOld) === 1 ? oldRun + 1 : 1
       lastOld = packet.sequence

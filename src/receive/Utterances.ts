@@ -185,7 +185,7 @@ export const events = (
           inbox.offer({ _tag: "Ended", userId, utterance })
         }
       })
-      return { scope: own, decoder, detector, heardMs: nowMs(), leavesMs: Infinity }
+      return { scope: own, decoder: Pcm.make(decoder), detector, heardMs: nowMs(), leavesMs: Infinity }
     })
     const listeners = new Map<UserId, Effect.Success<ReturnType<typeof open>>>()
     const isIdle = ({ heardMs }: { readonly heardMs: number }, now: number) =>
@@ -206,8 +206,12 @@ export const events = (
       // a pause has no sound, and a long loss none that could be made up
       const isPause = frame.packets === 0 || frame.packets > 1 || samples === 0
       const data = frame.kind === "lost" || frame.data.length === 0 ? undefined : frame.data
-      if (isPause) return detector.hear({ timestamp, samples, atMs, pcm: noSound, data }, nowMs())
-      for (const { pcm } of yield* Pcm.decode(decoder, frame)) {
+      if (isPause) {
+        // it belongs to what was said before, and is not to be heard in front of what comes
+        yield* decoder.trail(samples)
+        return detector.hear({ timestamp, samples, atMs, pcm: noSound, data }, nowMs())
+      }
+      for (const { pcm } of yield* decoder.decode(frame)) {
         detector.hear({ timestamp, samples, atMs, pcm, data }, nowMs())
       }
     })

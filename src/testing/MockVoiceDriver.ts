@@ -80,6 +80,7 @@ export const zeroStatistics: Line.Statistics = {
   badPadding: 0,
   empty: 0,
   unheard: 0,
+  afterLeaving: 0,
   otherMedia: 0,
   packetsLost: 0,
   packetsReordered: 0,

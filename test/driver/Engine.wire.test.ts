@@ -581,15 +581,19 @@ describe("Engine, what a server may do", () => {
       yield* say({ op: 5, d: { user_id: guest, ssrc: Ssrc.make(9) } })
       yield* Effect.sleep("1 millis")
       assert.strictEqual((yield* hear(9))?.userId, guest)
-      // after a rejoin under another SSRC, the former belongs to nobody
+      // after a rejoin under another SSRC, the former belongs to nobody, and what was under way to no one else
       yield* say({ op: 12, d: { user_id: guest, audio_ssrc: Ssrc.make(10), video_ssrc: Ssrc.make(0), streams: [] } })
       yield* Effect.sleep("1 millis")
       assert.strictEqual((yield* hear(10))?.userId, guest)
-      assert.isUndefined((yield* hear(9))?.userId)
+      yield* hear(9)
       yield* say({ op: 13, d: { user_id: guest } })
       yield* Effect.sleep("1 millis")
+      yield* hear(10)
+      assert.strictEqual(packets.length, sequence - 2)
+      assert.strictEqual((yield* connection.statistics).afterLeaving, 2)
+      yield* Effect.sleep("1 second")
       assert.isUndefined((yield* hear(10))?.userId)
-      assert.strictEqual(packets.length, sequence)
+      assert.strictEqual(packets.length, sequence - 2)
     })).pipe(Effect.provide(Mock.layer)))
 
   it.effect("remembers who was introduced before the session was described", () =>

@@ -15,7 +15,7 @@ const anna = UserId.make("1")
 const rig = Effect.fnUntraced(function*(mode: VoiceCrypto.Mode) {
   const crypto = yield* VoiceCrypto.VoiceCrypto
   const packets: Array<Line.AudioPacket> = []
-  const users = SsrcMap.make()
+  const users = SsrcMap.make({ now: () => 5 })
   const reception = Reception.make()
   const receiver = MediaReceiver.make({
     users,
@@ -133,7 +133,8 @@ describe("MediaReceiver", () => {
         badPadding: 1,
         empty: 2,
         unheard: 0,
-        otherMedia: 1
+        otherMedia: 1,
+        afterLeaving: 0
       })
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
@@ -166,6 +167,28 @@ describe("MediaReceiver", () => {
       assert.strictEqual(reception.lost(), 1)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 
+  it.effect("lets nothing of somebody who has left wait for the name of who has the SSRC next", () =>
+    Effect.gen(function*() {
+      const { packets, receiver, reception, seal, users } = yield* rig("plain")
+      users.assign(Ssrc.make(42), anna)
+      receiver.receive(seal(packet(opus, { sequence: 1 })))
+      users.forget(anna)
+      receiver.receive(seal(packet(opus, { sequence: 2 })))
+      receiver.receive(seal(packet(opus, { sequence: 1, ssrc: 43 })))
+      users.assign(Ssrc.make(42), UserId.make("2"))
+      receiver.receive(seal(packet(opus, { sequence: 7 })))
+      assert.deepStrictEqual(packets.map(({ userId }) => userId), [anna, undefined, UserId.make("2")])
+      assert.deepInclude(receiver.statistics(), { opened: 3, afterLeaving: 1 })
+      // one that comes before its name, and begins somewhere else
+      users.forget(UserId.make("2"))
+      reception.forget(42)
+      receiver.receive(seal(packet(opus, { sequence: 8 })))
+      receiver.receive(seal(packet(opus, { sequence: 20_000 })))
+      receiver.receive(seal(packet(opus, { sequence: 9, timestamp: 50_000_000 })))
+      assert.lengthOf(packets, 5)
+      assert.deepInclude(receiver.statistics(), { opened: 5, afterLeaving: 2 })
+    }).pipe(Effect.provide(VoiceCrypto.layer)))
+
   it.effect("does not even open packets while nobody listens", () =>
     Effect.gen(function*() {
       const { packets, receiver, seal } = yield* rig("plain")
@@ -183,8 +206,6 @@ describe("MediaReceiver", () => {
       receiver.receive(seal(packet(opus, { ssrc: 1 })))
       users.assign(Ssrc.make(1), anna)
       receiver.receive(seal(packet(opus, { ssrc: 1 })))
-      users.forget(anna)
-      receiver.receive(seal(packet(opus, { ssrc: 1 })))
-      assert.deepStrictEqual(packets.map(({ userId }) => userId), [undefined, anna, undefined])
+      assert.deepStrictEqual(packets.map(({ userId }) => userId), [undefined, anna])
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 })

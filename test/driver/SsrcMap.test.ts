@@ -31,6 +31,36 @@ describe("SsrcMap", () => {
     assert.isUndefined(users.userOf(two))
   })
 
+  it("knows for a second that an SSRC is nobody's any more, and tells when it is not somebody's", () => {
+    let nowMs = 0
+    const freed: Array<number> = []
+    const users = SsrcMap.make({ now: () => nowMs, onFreed: (ssrc) => freed.push(ssrc) })
+    assert.isFalse(users.isFreed(one))
+    users.assign(one, anna)
+    users.assign(one, anna)
+    assert.deepStrictEqual(freed, [])
+    users.forget(anna)
+    assert.deepStrictEqual(freed, [1])
+    nowMs = SsrcMap.freedMs - 1
+    assert.isTrue(users.isFreed(one))
+    assert.isFalse(users.isFreed(two))
+    nowMs++
+    assert.isFalse(users.isFreed(one))
+    users.assign(one, anna)
+    users.forget(anna)
+    users.assign(one, bert)
+    assert.isFalse(users.isFreed(one))
+    // taken over by somebody, and left for another one
+    users.assign(one, anna)
+    assert.isFalse(users.isFreed(one))
+    users.assign(two, anna)
+    assert.isTrue(users.isFreed(one))
+    assert.deepStrictEqual(freed, [1, 1, 1, 1])
+    for (let i = 10; i < 1_000; i++) users.assign(Ssrc.make(i), bert)
+    assert.isFalse(users.isFreed(one))
+    assert.isTrue(users.isFreed(Ssrc.make(998)))
+  })
+
   it.prop("never gives an SSRC two users, nor a user two SSRCs", [Schema.Array(Step)], ([steps]) => {
     const users = SsrcMap.make()
     const last = new Map<string, number>()

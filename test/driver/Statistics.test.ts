@@ -23,7 +23,8 @@ const parts: Statistics.Parts = {
     badPadding: 15,
     empty: 16,
     unheard: 17,
-    otherMedia: 18
+    otherMedia: 18,
+    afterLeaving: 49
   },
   lost: 21,
   reordered: 22,
@@ -86,6 +87,7 @@ const expected: Line.Statistics = {
   empty: 16,
   unheard: 17,
   otherMedia: 18,
+  afterLeaving: 49,
   packetsLost: 21,
   packetsReordered: 22,
   sources: [source],

@@ -107,6 +107,17 @@ describe("Mixdown", () => {
     assert.isBelow(steepest(one, 1), 200)
   })
 
+  it("lets what was said fade in the tick behind it, without naming a speaker", () => {
+    const trail: PcmPart = { kind: "silence", pcm: Int16Array.of(900, 100, 0, 0) }
+    const mix = usual(4)
+    assert.deepStrictEqual(mix(tickOf([trail])).pcm, new Int16Array(4))
+    mix(tickOf([Int16Array.of(1, 2, 3, 1_000)], 1))
+    const { pcm, speakers } = mix(tickOf([trail], 2))
+    assert.deepStrictEqual(pcm, trail.pcm)
+    assert.deepStrictEqual(speakers, [])
+    assert.deepStrictEqual(mix(tickOf([trail], 3)).pcm, new Int16Array(4))
+  })
+
   it("begins at the gain that somebody has who comes or comes back", () => {
     const mix = Mixdown.make({ length: 2, channels: 1, gainOf: () => 0.5 })
     assert.deepStrictEqual(mix(tickOf([Int16Array.of(100, 100)])).pcm, Int16Array.of(50, 50))

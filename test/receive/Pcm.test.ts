@@ -27,7 +27,46 @@ const lost = (recovery: Uint8Array): ReceivedFrame => ({
   recovery
 })
 
+const codecs = Layer.merge(OpusDecoder.layer, OpusEncoder.layer)
+
+/** A tone of 300 Hz, whose steepest slope is 400 a sample. */
+const tone = (frame: number) =>
+  Int16Array.from({ length: 960 }, (_, i) => 10_000 * Math.sin(2 * Math.PI * 300 * (frame * 960 + i) / 48_000))
+
+const steepest = (pcm: Int16Array) =>
+  pcm.reduce((most, value, i) => i === 0 ? 0 : Math.max(most, Math.abs(value - (pcm[i - 1] ?? 0))), 0)
+
 describe("Pcm", () => {
+  for (const samples of [120, 480, 960, 100_000]) {
+    it.effect(`neither cuts off who pauses for ${samples} samples, nor lets that be heard behind the pause`, () =>
+      Effect.gen(function*() {
+        const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ channels: 1 })
+        const reader = Pcm.make(yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1 }))
+        const at = { userId: UserId.make("1"), ssrc: Ssrc.make(1), sequence: 1, timestamp: 0, atMs: 0 }
+        const audio = (data: Uint8Array): ReceivedFrame => ({ ...at, samples: 960, kind: "audio", data, packets: 1 })
+        const pause: ReceivedFrame = { ...at, samples, kind: "silence", data: new Uint8Array(), packets: 0 }
+        const quiet: ReceivedFrame = { ...audio(OpusPacket.silenceFrame()), kind: "silence" }
+        const pieces: Array<Int16Array> = []
+        const hear = Effect.fnUntraced(function*(frame: ReceivedFrame) {
+          for (const { kind, pcm } of yield* reader.decode(frame)) {
+            assert.strictEqual(kind, frame.kind)
+            pieces.push(pcm)
+          }
+        })
+        for (let i = 0; i < 10; i++) yield* hear(audio(yield* encoder.encode(tone(i))))
+        yield* hear(pause)
+        const until = pieces.length
+        // silence that comes later, and what is said next
+        yield* hear(quiet)
+        if (samples >= 480) assert.isTrue(pieces.at(-1)?.every((sample) => Math.abs(sample) < 20))
+        const fresh = yield* (yield* OpusEncoder.OpusEncoder).make({ channels: 1 })
+        for (let i = 0; i < 5; i++) yield* hear(audio(yield* fresh.encode(tone(i))))
+        const all = Int16Array.from(pieces.flatMap((pcm) => [...pcm]))
+        assert.isBelow(steepest(all), 700)
+        assert.strictEqual(pieces.slice(10, until).reduce((sum, { length }) => sum + length, 0), samples)
+      }).pipe(Effect.scoped, Effect.provide(codecs)))
+  }
+
   const voip = { application: "voip", bitrate: 24_000 } as const
   for (
     const [what, options, isThere] of [
@@ -52,10 +91,10 @@ describe("Pcm", () => {
         }
         const next = packets[21] ?? new Uint8Array()
         assert.strictEqual(OpusPacket.hasRecovery(next), isThere)
-        const [frame] = [...yield* Pcm.decode(one, lost(next))]
+        const [frame] = [...yield* Pcm.make(one).decode(lost(next))]
         const conceived = yield* other.conceal(960)
         assert.strictEqual(frame?.kind, isThere ? "recovered" : "concealed")
         assert.strictEqual(frame?.pcm.every((sample, i) => sample === conceived[i]), !isThere)
-      }).pipe(Effect.scoped, Effect.provide(Layer.merge(OpusDecoder.layer, OpusEncoder.layer))))
+      }).pipe(Effect.scoped, Effect.provide(codecs)))
   }
 })

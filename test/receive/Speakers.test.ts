@@ -8,7 +8,17 @@ const ssrc = Ssrc.make(1)
 
 const make = (jitterMs = 0) => {
   const told: Array<Speaking> = []
-  const speakers = Speakers.make(() => jitterMs, (speaking) => told.push(speaking))
+  const made = Speakers.make(() => jitterMs, (speaking) => told.push(speaking))
+  /** Timestamps go with the numbers, unless one is given. */
+  const onPacket = (
+    userId: UserId,
+    ssrc: Ssrc,
+    sequence: number,
+    isSilence: boolean,
+    arrivalMs: number,
+    timestamp = (((sequence << 16) >> 16) * 960) >>> 0
+  ) => made.onPacket(userId, { ssrc, sequence, timestamp }, isSilence, arrivalMs)
+  const speakers = { ...made, onPacket }
   return { speakers, told, flags: () => told.map(({ atMs, speaking }) => [speaking, atMs]) }
 }
 
@@ -46,6 +56,17 @@ describe("Speakers", () => {
     speakers.onPacket(user, ssrc, 3, true, 1_080)
     speakers.onPacket(user, ssrc, 4, true, 1_100)
     assert.deepStrictEqual(flags(), [[true, 1_000], [false, 1_080]])
+  })
+
+  it("is told by a packet of a later time that has the number of silence which came before", () => {
+    const { flags, speakers } = make()
+    speakers.onPacket(user, ssrc, 1, false, 1_000)
+    for (const n of [2, 3, 4, 5, 6]) speakers.onPacket(user, ssrc, n, true, 1_080 + n * 20)
+    speakers.onPacket(user, ssrc, 2, false, 1_300, 16 * 960)
+    speakers.onPacket(user, ssrc, 1, true, 1_310)
+    speakers.onPacket(user, ssrc, 3, false, 1_320, 17 * 960)
+    speakers.advance(1_419)
+    assert.deepStrictEqual(flags(), [[true, 1_000], [false, 1_140], [true, 1_300]])
   })
 
   it("is not told anything by a packet that was overtaken", () => {

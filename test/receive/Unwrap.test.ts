@@ -51,6 +51,21 @@ describe("Unwrap", () => {
     }
   })
 
+  it("loses nothing of a sender whose numbers were taken by silence that a server has added", () => {
+    const { place, statistics } = make()
+    place(10)
+    for (const n of [11, 12, 13, 14, 15]) place(n, { isSilence: true, arrivalMs: n * 20 + 80 })
+    const later = (n: number) => ({ timestamp: (n + 20) * 960, arrivalMs: (n + 20) * 20 })
+    assert.deepStrictEqual(place(11, later(11)), [])
+    assert.deepStrictEqual(place(12, later(12)), [[16, 31 * 960], [17, 32 * 960]])
+    assert.deepStrictEqual(place(13, later(13)), [[18, 33 * 960]])
+    assert.deepStrictEqual(statistics(), { resyncs: 1, strays: 0, doubtful: 0 })
+    // one alone is none of its packets
+    assert.deepStrictEqual(place(12, later(30)), [])
+    place(14, later(14))
+    assert.deepStrictEqual(statistics(), { resyncs: 1, strays: 1, doubtful: 0 })
+  })
+
   it("puts what starts anew on the nearest place of 2.5 ms", () => {
     for (const [laterMs, samples] of [[1.2, 0], [1.3, 120], [3.7, 120], [3.8, 240]] as const) {
       const { place } = make()

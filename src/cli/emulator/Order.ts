@@ -70,7 +70,7 @@ export const Order = Schema.Union([
   // guests
   order("join", { user, channel: Schema.optionalKey(channel), e2ee: flag, audio: Schema.optionalKey(audio) }),
   order("leave", { user }),
-  order("speak", { user, file, loop: flag }),
+  order("speak", { user, file, loop: flag, silence: flag }),
   order("heard", {
     user,
     from: Schema.optionalKey(user),
@@ -81,6 +81,7 @@ export const Order = Schema.Union([
   order("record", { user, from: Schema.optionalKey(user), file }),
   order("forget", { user }),
   order("e2ee", { user }),
+  order("setSelf", { user, mute: flag, deaf: flag, video: flag, streaming: flag }),
   order("misbehave", { user, how: Misbehaviour }),
   // what somebody types to a bot, and presses
   order("command", {

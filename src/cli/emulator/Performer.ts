@@ -123,7 +123,7 @@ export const make = Effect.fnUntraced(function*(
     const speaker = yield* guest(order.user)
     const frames = yield* Speech.read(order.file)
     if (order.loop === true) yield* speaker.loop(frames)
-    else yield* speaker.participant.speak(frames)
+    else yield* speaker.participant.speak(frames, { trailingSilence: order.silence })
     return { frames: frames.length }
   })
 
@@ -200,6 +200,12 @@ export const make = Effect.fnUntraced(function*(
           Effect.flatMap(guest(order.user), ({ participant }) => participant.e2ee),
           (group) => ({ group: group ?? null })
         )
+      case "setSelf": {
+        const { deaf, mute, streaming, user, video } = order
+        return done(
+          Effect.flatMap(guest(user), ({ participant }) => participant.setSelf({ deaf, mute, streaming, video }))
+        )
+      }
       case "misbehave":
         return done(Effect.flatMap(guest(order.user), ({ participant }) => participant.misbehave(order.how)))
       case "command": {

@@ -69,6 +69,28 @@ export interface Profile {
    * for numbers with a sign, as JDA 6.5 does.
    */
   readonly largestSsrc: number
+  /**
+   * Whether an SSRC is given again: "never", or "after-leaving" to the next who comes to the same voice server and is somebody
+   * else, as has been seen of Discord's (Pycord-Development/pycord#2808).
+   */
+  readonly ssrcReuse: "never" | "after-leaving"
+  /**
+   * How many frames of silence the server says itself where a sender's audio stops without any, because it pauses or was muted,
+   * never encrypted end to end; 0 for none. The DAVE whitepaper says that there are such packets, and not when.
+   */
+  readonly addedSilence: number
+  /** How long there has to be no audio before that, in milliseconds. */
+  readonly addedSilenceAfterMs: number
+  /**
+   * The numbers of added silence: "fitted", so that what comes afterwards is counted on and its timestamps are those of the clock, or
+   * "clashing", so that they go on from what was before, and what comes afterwards has the same ones again.
+   */
+  readonly addedSilenceNumbers: "fitted" | "clashing"
+  /**
+   * What there is of the video of scripted participants: "announced" to others (op 12) and nothing else, or "sent", as packets
+   * with SSRCs and payload types of its own.
+   */
+  readonly guestVideo: "announced" | "sent"
   /** Whether forwarded audio gets a one-byte header extension (0xBEDE, elements 1 and 9) as Discord adds it. */
   readonly headerExtension: boolean
   /** The greatest RTP padding added to forwarded audio, in bytes, 0 to 255; 0 for none. */
@@ -156,6 +178,11 @@ export const today: Profile = {
   audioBeforeSpeaking: "drop",
   audioToUnannounced: "forward",
   largestSsrc: 0x7fff_ffff,
+  ssrcReuse: "never",
+  addedSilence: 0,
+  addedSilenceAfterMs: 100,
+  addedSilenceNumbers: "fitted",
+  guestVideo: "announced",
   headerExtension: true,
   maxPadding: 32,
   paddingRate: 0.1,

@@ -20,7 +20,7 @@ export interface SelfFlags {
   readonly mute?: boolean | undefined
   /** Then nothing is sent to it. */
   readonly deaf?: boolean | undefined
-  /** The voice gateway tells of it, too (op 12). No video is sent. */
+  /** The voice gateway tells of it, too (op 12). Video is sent where the profile's `guestVideo` says so. */
   readonly video?: boolean | undefined
   readonly streaming?: boolean | undefined
 }

@@ -10,8 +10,11 @@
  * @since 0.1.0
  */
 export interface Mix {
-  /** Adds interleaved stereo at a time in samples. What comes before what was taken already is left out. */
-  readonly add: (pcm: Int16Array, at: number) => void
+  /**
+   * Adds interleaved stereo at a time in samples, each sample of both channels at its gain, if there are gains. What comes before
+   * what was taken already is left out.
+   */
+  readonly add: (pcm: Int16Array, at: number, gains?: Float32Array) => void
   /** Takes all up to a time: silence where nothing was added. */
   readonly take: (until: number) => Int16Array
   /** Up to where it was taken. */
@@ -45,11 +48,14 @@ export const make = (): Mix => {
   }
 
   return {
-    add: (pcm, at) => {
+    add: (pcm, at, gains) => {
       const from = Math.max(0, 2 * (start - at))
       const offset = 2 * (at - start)
       reserve(offset + pcm.length)
-      for (let i = from; i < pcm.length; i++) sums[offset + i] = (sums[offset + i] ?? 0) + (pcm[i] ?? 0) / 32_768
+      for (let i = from; i < pcm.length; i++) {
+        const value = (pcm[i] ?? 0) / 32_768
+        sums[offset + i] = (sums[offset + i] ?? 0) + (gains === undefined ? value : value * (gains[i >> 1] ?? 1))
+      }
       used = Math.max(used, offset + pcm.length)
     },
     take: (until) => {

@@ -22,8 +22,8 @@ import * as Wav from "./Wav.ts"
  * @since 0.1.0
  */
 export interface MixedFile {
-  /** Adds interleaved stereo at its place. */
-  readonly add: (pcm: Int16Array, at: number) => void
+  /** Adds interleaved stereo at its place, each sample of both channels at its gain, if there are gains. */
+  readonly add: (pcm: Int16Array, at: number, gains?: Float32Array) => void
   /** Writes what was added up to `settled`. Fails as the encoder does. */
   readonly advance: (settled: number) => Effect.Effect<void, VoiceError>
   /** Makes what is there playable. */

@@ -14,6 +14,7 @@ import type { SentFrame } from "../../driver/Tap.ts"
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import * as VoiceError from "../../VoiceError.ts"
 import type { Happening } from "../Hub.ts"
+import type { Level } from "../Levels.ts"
 import type { Receive } from "../Receive.ts"
 import type { Manifest } from "./Manifest.ts"
 import type { Storage } from "./Storage.ts"
@@ -130,6 +131,16 @@ export interface Recording {
    */
   readonly pause: Effect.Effect<void>
   readonly resume: Effect.Effect<void>
+  /**
+   * How loud a user is in the mixed file, and whether at all, from now on and within 20 ms; what is left out stays as it is. It changes
+   * nothing in the users' own files. Fails with `Unsupported` for a gain that is no number from 0 to 10, and where there is no mixed file.
+   */
+  readonly setLevel: (
+    userId: UserId,
+    level: { readonly gain?: number | undefined; readonly muted?: boolean | undefined }
+  ) => Effect.Effect<void, VoiceError.VoiceError>
+  /** Who has another level than the usual one, gain 1 and not muted. */
+  readonly levels: Effect.Effect<ReadonlyMap<UserId, Level>>
   /** Completes all files. Fails with `RecordingFailed`, as `awaitEnd` does. Stopping twice is harmless. */
   readonly stop: Effect.Effect<Manifest, VoiceError.VoiceError>
   /**

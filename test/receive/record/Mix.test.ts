@@ -20,6 +20,15 @@ describe("Mix", () => {
     assert.lengthOf(mix.take(20), 0)
   })
 
+  it("multiplies both channels of each sample by its gain, before anything is bent", () => {
+    const mix = Mix.make()
+    mix.add(constant(4, 1_000), 0, Float32Array.of(1, 0.5, 0, 10))
+    mix.add(constant(2, 1_000), 2)
+    assert.deepStrictEqual([...mix.take(4)], [1_000, 1_000, 500, 500, 1_000, 1_000, 11_000, 11_000])
+    mix.add(constant(3, 1_000), 3, Float32Array.of(0, 2, 0))
+    assert.deepStrictEqual([...mix.take(6)], [2_000, 2_000, 0, 0])
+  })
+
   it("leaves out what comes too late, and keeps the rest of it", () => {
     const mix = Mix.make()
     mix.take(100)

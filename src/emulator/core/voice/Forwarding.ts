@@ -13,6 +13,7 @@ import type { Listening } from "./Listening.ts"
 import type { VoiceHooks } from "./Model.ts"
 import * as Sealing from "./Sealing.ts"
 import type { Session } from "./Session.ts"
+import * as Video from "./Video.ts"
 
 /**
  * Bytes of a datagram that are still taken; longer ones are dropped. Nothing longer passes an Ethernet.
@@ -41,6 +42,11 @@ export interface Forwarding {
     to: number,
     silence: boolean
   ) => void
+  /**
+   * Sends a packet of video, `plain[from, to)` with its padding, to all clients in the sender's channel that want its stream and,
+   * where there is a group, are in it: what of a packet is encrypted end to end it does not say.
+   */
+  readonly video: (sender: Session, header: RtpHeader, plain: Uint8Array, from: number, to: number) => void
   /** Sends a plain RTCP packet to one member. */
   readonly control: (to: Session, packet: Uint8Array) => void
   /** Sends a plain RTCP packet to all others in the sender's channel. */
@@ -127,6 +133,26 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
     return at
   }
 
+  const buildVideo = (header: RtpHeader, from: Uint8Array, start: number, end: number): number => {
+    let at: number = RtpPacket.writeHeader(
+      plain,
+      header.marker,
+      header.payloadType,
+      header.sequence,
+      header.timestamp,
+      header.ssrc
+    )
+    plain[0] = RtpPacket.versionBits | (headerExtension ? RtpPacket.extensionBit : 0) |
+      (header.padding ? RtpPacket.paddingBit : 0)
+    if (headerExtension) {
+      const sent = Math.floor(context.now() * 262.144) & 0xff_ffff
+      const elements = [0x32, sent >>> 16, (sent >>> 8) & 0xff, sent & 0xff, 0x51, header.sequence >>> 8]
+      for (const byte of [0xbe, 0xde, 0, 2, ...elements, header.sequence & 0xff, 0]) plain[at++] = byte
+    }
+    for (let i = start; i < end; i++) plain[at++] = from[i] ?? 0
+    return at
+  }
+
   const control = (to: Session, packet: Uint8Array): void => {
     if (to.media === undefined || !reachable(to)) return
     dispatch(to, to.media.box.seal(packet, packet.length, Sealing.rtcpClearBytes, sealed), "rtcp")
@@ -148,6 +174,30 @@ export const make = (context: CoreContext, hooks: VoiceHooks, dave: Dave, listen
           context.count("dave-frame-withheld")
           continue
         }
+        plain[1] = ((plain[1] ?? 0) & 0x80) | listener.payloadTypes.opus
+        const clear = Sealing.rtpClearBytes(media.box.mode, plain, length)
+        dispatch(listener, media.box.seal(plain, length, clear, sealed), "rtp")
+      }
+    },
+    video: (sender, header, from, start, end) => {
+      const length = buildVideo(header, from, start, end)
+      const isRetransmission = header.ssrc === sender.ssrc + 2
+      const stream = isRetransmission ? sender.ssrc + 1 : header.ssrc
+      const group = dave.group(sender.room)
+      for (const listener of sender.room.members) {
+        const { media, payloadTypes } = listener
+        // scripted members have nothing to show it on
+        if (listener === sender || listener.hear !== undefined || media === undefined || !reachable(listener)) continue
+        if (!Video.isWanted(listener.wants, stream)) {
+          context.count("video-unwanted")
+          continue
+        }
+        if (group?.securedMs(sender) !== undefined && !group.reads(sender, listener)) {
+          context.count("dave-frame-withheld")
+          continue
+        }
+        plain[1] = ((plain[1] ?? 0) & 0x80) | (isRetransmission ? payloadTypes.rtx : payloadTypes.video)
+        context.count("video-forwarded")
         const clear = Sealing.rtpClearBytes(media.box.mode, plain, length)
         dispatch(listener, media.box.seal(plain, length, clear, sealed), "rtp")
       }

@@ -14,6 +14,7 @@ import type { CoreContext } from "../CoreContext.ts"
 import * as Dave from "../dave/Dave.ts"
 import type { DaveMember, DaveMemberOptions, Undecryptable } from "../dave/Seat.ts"
 import { maxDatagramBytes } from "./Forwarding.ts"
+import * as GuestVideo from "./GuestVideo.ts"
 import type { EncryptionOptions, HeardFrame, HeardReport, Participants, SpokenFrame, VoiceHooks } from "./Model.ts"
 import * as NonceMemory from "./NonceMemory.ts"
 import type { Relay } from "./Relay.ts"
@@ -93,7 +94,10 @@ export const make = (
     session.hear = (packet) => hear(packet, box)
     session.padding = padding
     session.client = shown
-    if (shown.video) session.video = { ...Shown.video(session, true), user_id: session.userId }
+    // clients say even that they have none
+    if (shown.video || context.profile.guestVideo === "sent") {
+      session.video = { ...Shown.video(session, shown.video), user_id: session.userId }
+    }
     roster.introduce(session)
     dave.described(session, {
       op: 4,
@@ -179,6 +183,17 @@ export const make = (
 
     let encryption = options
     let seat = takeSeat(where, encryption, padding, hear)
+
+    const video = GuestVideo.make(context, (packet) => {
+      const clear = Sealing.rtpClearBytes(seat.box.mode, packet, packet.length)
+      relay.scripted(seat.session, sealed.subarray(0, seat.box.seal(packet, packet.length, clear, sealed)))
+      return !seat.session.ended
+    })
+    const turnVideo = (): void => {
+      const isOn = encryption.shown?.video === true && context.profile.guestVideo === "sent" && !seat.session.ended
+      video.turn(isOn ? seat.session.ssrc : undefined)
+    }
+    turnVideo()
 
     /** Whether there was anything to send: without a group, an encrypting member sends nothing. */
     const send = (data: Uint8Array, timestamp: number): boolean => {
@@ -281,11 +296,13 @@ export const make = (
         if (!seat.session.ended) roster.setSpeaking(seat.session, flags)
       },
       show: (shown) => {
-        const { video = false } = encryption.shown ?? {}
+        const wasOn = encryption.shown?.video === true
         encryption = { ...encryption, shown }
         if (seat.session.ended) return
         roster.setClient(seat.session, shown)
-        if (shown.video !== video) roster.setVideo(seat.session, Shown.video(seat.session, shown.video))
+        if (shown.video === wasOn) return
+        roster.setVideo(seat.session, Shown.video(seat.session, shown.video))
+        turnVideo()
       },
       onHeard: (listener) => {
         listeners.push(listener)
@@ -306,10 +323,12 @@ export const make = (
         hush()
         roster.end(seat.session, 1000)
         seat = takeSeat({ ...where, channelId: to.channelId, server: to.server }, encryption, padding, hear)
+        turnVideo()
       },
       leave: () => {
         hush()
         roster.end(seat.session, 1000)
+        turnVideo()
       }
     }
   }

@@ -11,12 +11,14 @@ import * as Datagram from "../../../protocol/Datagram.ts"
 import * as IpDiscovery from "../../../protocol/IpDiscovery.ts"
 import * as OpusPacket from "../../../protocol/OpusPacket.ts"
 import * as RtpPacket from "../../../protocol/RtpPacket.ts"
-import type { Address, CoreContext, Verdict, VoiceServerId } from "../CoreContext.ts"
+import type { Address, CoreContext, VoiceServerId } from "../CoreContext.ts"
 import type { Dave } from "../dave/Dave.ts"
 import * as MediaFrame from "../dave/MediaFrame.ts"
 import * as Forwarding from "./Forwarding.ts"
+import * as Judgement from "./Judgement.ts"
 import * as Listening from "./Listening.ts"
 import type { VoiceHooks } from "./Model.ts"
+import * as Pauses from "./Pauses.ts"
 import * as Reports from "./Reports.ts"
 import type { Roster } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
@@ -36,27 +38,13 @@ export interface Relay {
   readonly release: (session: Session) => void
 }
 
-/** How long audio may be ahead of its Speaking (op 5), which comes another way, in milliseconds. */
-const overtakingMs = 250
-
 /** How many packets may do so. */
 const overtakingPackets = 64
-
-/** Violations of one kind are judged again when there was none for this many milliseconds; the others are counted. */
-const silenceBetweenVerdictsMs = 1_000
-
-/** How long a client may go on in the clear when it should encrypt: what is under way, in milliseconds. */
-const plainGraceMs = 2_000
-
-/** The same for one that has not even asked to be let into the group. */
-const strangerGraceMs = 7_000
 
 /** The shortest Opus frame, in samples at 48 kHz. */
 const leastSamples = 120
 
 type Kind = Datagram.Kind | "keepalive"
-
-const text = ({ address, port }: Address): string => `${address}:${port}`
 
 /**
  * Makes the relay of one core. `expel` closes the connection of a session and ends it.
@@ -74,6 +62,7 @@ export const make = (
   const { profile } = context
   const listening = Listening.make(context, roster)
   const forwarding = Forwarding.make(context, hooks, dave, listening)
+  const forward = Pauses.make(context, forwarding.audio)
   const plain = new Uint8Array(Forwarding.maxDatagramBytes)
   const header = RtpPacket.makeHeader()
   // Says which packet stands in `plain`: it is opened once where no fault changes it.
@@ -82,14 +71,7 @@ export const make = (
   let payloadStart = 0
   let payloadEnd = 0
 
-  const accuse = (session: Session, code: string, message: string): void => {
-    const last = session.judgedMs.get(code)
-    session.judgedMs.set(code, context.now())
-    if (session.conduct === undefined) return
-    if (session.tampered) return context.count(`tampered:${code}`)
-    if (last !== undefined && context.now() - last < silenceBetweenVerdictsMs) return context.count(`again:${code}`)
-    context.judge("violation", code, message, session.userId)
-  }
+  const { accuse, judgeAddress, judgeEarly, judgeEncryption } = Judgement.make(context, dave, expel)
 
   const reports = Reports.make(context, hooks, forwarding, accuse)
 
@@ -128,6 +110,10 @@ export const make = (
     if (owner === undefined && roster.ownerOf(ssrc) !== undefined) return context.count("datagram-after-leave")
     const culprit = roster.byAddress(server, from) ?? owner
     if (culprit === undefined) return context.count("datagram-unknown-source")
+    // one who has left may still be sending under what is another's now
+    if (culprit === owner && roster.isReused(ssrc) && !sameAddress(owner.target, from)) {
+      return context.count("datagram-after-leave")
+    }
     if (culprit !== owner && open(culprit, kind, bytes) !== undefined) {
       return accuse(culprit, "wrong-ssrc", `a packet with SSRC ${ssrc}, Ready gave ${culprit.ssrc}`)
     }
@@ -137,7 +123,7 @@ export const make = (
   /** Finds the payload of the audio packet in `plain`; a problem is the code and text of a violation. */
   const locate = (session: Session): readonly [code: string, message: string] | undefined => {
     if (RtpPacket.readHeader(plain, plainLength, header) !== undefined) return ["malformed", "a malformed RTP header"]
-    if (header.payloadType !== RtpPacket.payloadTypeOpus) {
+    if (header.payloadType !== session.payloadTypes.opus) {
       return ["wrong-payload-type", `payload type ${header.payloadType} on the audio SSRC ${session.ssrc}`]
     }
     payloadStart = header.clearLength + 4 * header.extensionWords
@@ -154,63 +140,6 @@ export const make = (
   const isSilence = (): boolean =>
     payloadEnd - payloadStart === 3 && plain[payloadStart] === 0xf8 && plain[payloadStart + 1] === 0xff &&
     plain[payloadStart + 2] === 0xfe
-
-  /** Audio that a client may not send yet goes no further, whatever it is. */
-  const onEarlyAudio = (session: Session, silence: boolean): void => {
-    context.count("audio-before-speaking")
-    const code = silence ? "silence-before-speaking" : "audio-before-speaking"
-    if (session.judgedMs.has(code)) return
-    session.judgedMs.set(code, context.now())
-    context.timers.at(context.now() + overtakingMs, () => {
-      if (session.ended || session.maySend) return
-      session.judgedMs.delete(code)
-      const judge = (severity: Verdict["severity"], message: string): void => {
-        if (session.tampered) context.count(`tampered:${code}`)
-        else context.judge(severity, code, message, session.userId)
-      }
-      // What opens the way for receiving (discord/discord-api-docs#808) has never closed a connection.
-      if (silence) return judge("advice", "a frame of silence before Speaking (op 5)")
-      judge("violation", "audio before Speaking (op 5) with flags")
-      if (profile.audioBeforeSpeaking === "close") expel(session, 4020, "Invalid SSRC.")
-    })
-  }
-
-  /**
-   * Audio in the clear is a violation once a group's transition was executed: no listener plays it any more, and the server
-   * can hear it. So it is from one that keeps away from the group.
-   */
-  const judgeEncryption = (session: Session, payload: Uint8Array): void => {
-    const group = dave.group(session.room)
-    const since = group?.securedMs(session)
-    const owing = group?.owingMs(session)
-    const isDue = (fromMs: number | undefined, graceMs: number) =>
-      fromMs !== undefined && context.now() - fromMs >= graceMs
-    if (!isDue(since, plainGraceMs) && !isDue(owing, strangerGraceMs)) return
-    if (MediaFrame.isFrame(payload, 0, payload.length)) return
-    if (session.daveTampered || session.connection?.tampered === true) return context.count("tampered:dave-plain-audio")
-    // It may have missed that its group has come about.
-    if (session.connection === undefined) return context.count("dave-plain-audio-while-lost")
-    accuse(session, "dave-plain-audio", "audio in the clear, though the channel is end-to-end encrypted")
-  }
-
-  /**
-   * Whether Select Protocol (op 1) has named what IP discovery found. Where it has not, Discord has nowhere to send to, which
-   * is not noticed here: there is no router between us and the client.
-   */
-  const judgeAddress = (session: Session, from: Address): void => {
-    const { discovered, selected } = session
-    if (session.addressJudged || selected === undefined) return
-    session.addressJudged = true
-    if (sameAddress(selected, from) || sameAddress(selected, discovered)) return
-    if (session.tampered || session.discoveryTampered) return context.count("tampered:address-not-discovered")
-    const found = discovered === undefined ? "there was no IP discovery" : `IP discovery had found ${text(discovered)}`
-    context.judge(
-      "advice",
-      "address-not-discovered",
-      `Select Protocol named ${text(selected)}; ${found}, and packets come from ${text(from)}`,
-      session.userId
-    )
-  }
 
   /** Judges an authentic packet of a client as it was sent; false if it goes no further. */
   const inspect = (session: Session, media: Media, kind: Kind, from: Address, bytes: Uint8Array): boolean => {
@@ -239,7 +168,7 @@ export const make = (
       return true
     }
     const silence = isSilence()
-    if (!session.maySend) onEarlyAudio(session, silence)
+    if (!session.maySend) judgeEarly(session, silence)
     const payload = plain.subarray(payloadStart, payloadEnd)
     if (!silence && payload.length > 0) judgeEncryption(session, payload)
     // What is encrypted end to end does not say how long it is.
@@ -249,18 +178,30 @@ export const make = (
     return true
   }
 
+  /** Video that was announced is passed on as it is. */
+  const relayVideo = (session: Session): void => {
+    const isAnnounced = (session.video?.video_ssrc ?? 0) !== 0
+    if (
+      !isAnnounced || RtpPacket.readHeader(plain, plainLength, header) !== undefined ||
+      header.payloadType === session.payloadTypes.opus
+    ) return context.count("video-dropped")
+    const start = header.clearLength + 4 * header.extensionWords
+    if (start > plainLength) return context.count("video-dropped")
+    forwarding.video(session, header, plain, start, plainLength)
+  }
+
   const relayAudio = (session: Session, ssrc: number): void => {
-    if (ssrc !== session.ssrc) return context.count("video-dropped")
+    if (ssrc !== session.ssrc) return relayVideo(session)
     if (locate(session) !== undefined) return context.count("rtp-dropped")
     if (!session.maySend) {
       if (isSilence()) return
-      session.early.push({ plain: plain.slice(0, plainLength), untilMs: context.now() + overtakingMs })
+      session.early.push({ plain: plain.slice(0, plainLength), untilMs: context.now() + Judgement.overtakingMs })
       if (session.early.length > overtakingPackets) session.early.shift()
       return
     }
     if (payloadEnd === payloadStart) return context.count("rtp-empty")
     if (hooks.speaks !== undefined && !hooks.speaks(session.userId, session.guildId)) return context.count("rtp-muted")
-    forwarding.audio(session, header, plain, payloadStart, payloadEnd, isSilence())
+    forward(session, header, plain, payloadStart, payloadEnd, isSilence())
   }
 
   /** Relays the packet in `plain`. */

@@ -14,6 +14,7 @@ import * as Outbox from "./Outbox.ts"
 import * as Reception from "./Reception.ts"
 import { type Connection, type Room, sameAddress, type Session } from "./Session.ts"
 import * as Shown from "./Shown.ts"
+import * as Video from "./Video.ts"
 import type { Wire } from "./Wire.ts"
 
 /**
@@ -63,12 +64,17 @@ export interface Roster {
   readonly knewToken: (token: string) => boolean
   /** The session that owns an SSRC, its own or one of the two that follow, which belong to its video. */
   readonly bySsrc: (server: VoiceServerId, ssrc: number) => Session | undefined
-  /** Who owns or owned an audio SSRC: none is given twice. */
+  /** Who has an audio SSRC, or had it last. */
   readonly ownerOf: (ssrc: number) => UserId | undefined
+  /** Whether it belonged to somebody else before. */
+  readonly isReused: (ssrc: number) => boolean
   readonly byAddress: (server: VoiceServerId, address: Address) => Session | undefined
   /** Which number the first message gets in the sessions that a user begins from now on; 0 unless it was said. */
   readonly setFirstSequence: (userId: UserId, first: number) => void
 }
+
+/** How many SSRCs wait for the next who comes. */
+const freedKept = 1_000
 
 /**
  * Makes an empty roster.
@@ -84,8 +90,23 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
   const ssrcs = new Map<number, Session>()
   const owners = new Map<number, UserId>()
   const firstSequences = new Map<UserId, number>()
+  /** Those of sessions that are over, the one that was freed first in front. */
+  let freed: ReadonlyArray<{ readonly server: VoiceServerId; readonly ssrc: Ssrc }> = []
+  const reused = new Set<number>()
 
-  const allocateSsrc = (userId: UserId): Ssrc => {
+  const reuseSsrc = (userId: UserId, server: VoiceServerId): Ssrc | undefined => {
+    const found = freed.find((one) => one.server === server && owners.get(one.ssrc) !== userId)
+    if (found === undefined) return undefined
+    freed = freed.filter((one) => one !== found)
+    owners.set(found.ssrc, userId)
+    reused.add(found.ssrc)
+    context.count("ssrc-reused")
+    return found.ssrc
+  }
+
+  const allocateSsrc = (userId: UserId, server: VoiceServerId): Ssrc => {
+    const former = reuseSsrc(userId, server)
+    if (former !== undefined) return former
     while (true) {
       const ssrc = 2 + context.random.int(context.profile.largestSsrc - 5)
       // Two more belong to the video, and a 70-byte discovery starting with the SSRC must not look like a ping.
@@ -116,6 +137,24 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
     }
   }
 
+  /** Tells of somebody's video, and where that is sent, of the codec that there is now. */
+  const tellVideo = (to: Session, { d, isSent }: { readonly d: ServerVideo["d"]; readonly isSent: boolean }): void => {
+    tell(to, { op: 12, d })
+    if (!isSent || d.video_ssrc === 0) return
+    const { mediaSessionId } = to
+    tell(to, {
+      op: 14,
+      d: {
+        audio_codec: "opus",
+        video_codec: Video.codec,
+        ...(mediaSessionId === undefined ? {} : { media_session_id: mediaSessionId })
+      }
+    })
+  }
+
+  const isVideoSent = (session: Session): boolean =>
+    session.credentials !== undefined || context.profile.guestVideo === "sent"
+
   const describe = (to: Session, about: Session): void => {
     const { client: { flags, platform }, userId } = about
     tell(to, { op: 18, d: { user_id: userId, flags } })
@@ -145,6 +184,9 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
     sessions.delete(session)
     if (session.credentials !== undefined) tokens.delete(session.credentials.token)
     for (let step = 0; step < 3; step++) ssrcs.delete(session.ssrc + step)
+    if (context.profile.ssrcReuse === "after-leaving") {
+      freed = [...freed, { server: session.server, ssrc: session.ssrc }].slice(-freedKept)
+    }
     session.room.members = session.room.members.filter((member) => member !== session)
     if (session.room.members.length === 0) rooms.delete(session.room.key)
     dave.together(() => {
@@ -160,11 +202,11 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
     if (listed.length > 0) tell(session, { op: 11, d: { user_ids: listed.map((member) => member.userId) } })
     for (const other of others) {
       describe(session, other)
-      if (other.video !== undefined) tell(session, { op: 12, d: other.video })
+      if (other.video !== undefined) tellVideo(session, { d: other.video, isSent: isVideoSent(other) })
       if (other.speaking !== undefined) tell(session, speakingOf(other, other.speaking))
       tell(other, { op: 11, d: { user_ids: [session.userId] } })
       describe(other, session)
-      if (session.video !== undefined) tell(other, { op: 12, d: session.video })
+      if (session.video !== undefined) tellVideo(other, { d: session.video, isSent: isVideoSent(session) })
     }
   }
 
@@ -175,7 +217,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         guildId: where.guildId,
         channelId: where.channelId,
         server: where.server,
-        ssrc: allocateSsrc(where.userId),
+        ssrc: allocateSsrc(where.userId, where.server),
         room: roomOf(where),
         credentials: client && { sessionId: client.sessionId, token: client.token },
         outbox: Outbox.make(context.profile.replayLimit, firstSequences.get(where.userId)),
@@ -190,6 +232,9 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
         maySend: false,
         early: [],
         video: undefined,
+        payloadTypes: Video.usualTypes,
+        wants: undefined,
+        mediaSessionId: undefined,
         client: Shown.usual,
         media: undefined,
         formerMedia: [],
@@ -235,8 +280,9 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
       if (before !== flags) tellOthers(session, speakingOf(session, flags))
     },
     setVideo: (session, video) => {
-      session.video = { ...video, user_id: session.userId }
-      tellOthers(session, { op: 12, d: session.video })
+      const shown = { d: { ...video, user_id: session.userId }, isSent: isVideoSent(session) }
+      session.video = shown.d
+      for (const member of session.room.members) if (member !== session) tellVideo(member, shown)
     },
     setClient: (session, client) => {
       session.client = client
@@ -265,6 +311,7 @@ export const make = (context: CoreContext, wire: Wire, hooks: VoiceHooks, dave: 
       return session?.server === server ? session : undefined
     },
     ownerOf: (ssrc) => owners.get(ssrc),
+    isReused: (ssrc) => reused.has(ssrc),
     byAddress: (server, address) => {
       for (const session of sessions) {
         if (

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { ChannelId, GuildId, Ssrc, UserId } from "../../../protocol/Identifier.ts"
-import type { ServerVideo, VoiceVersion } from "../../../protocol/VoicePayload.ts"
+import type { ServerVideo, SinkWants, VoiceVersion } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, VoiceServerId } from "../CoreContext.ts"
 import type { DaveMember } from "../dave/Seat.ts"
 import type { Profile } from "../Profile.ts"
@@ -14,6 +14,7 @@ import type { Outbox } from "./Outbox.ts"
 import type { Reception } from "./Reception.ts"
 import type { Box } from "./Sealing.ts"
 import type { Client } from "./Shown.ts"
+import type { PayloadTypes } from "./Video.ts"
 
 /**
  * A connection to the voice gateway.
@@ -103,6 +104,11 @@ export interface Session {
   /** Opened packets of audio that came before that, and how long they are kept. */
   early: Array<{ readonly plain: Uint8Array; readonly untilMs: number }>
   video: ServerVideo["d"] | undefined
+  /** The payload types that Select Protocol (op 1) named, and the streams that Media Sink Wants (op 15) asked for. */
+  payloadTypes: PayloadTypes
+  wants: SinkWants | undefined
+  /** What its session description (op 4) called the media session. */
+  mediaSessionId: string | undefined
   client: Client
   media: Media | undefined
   /** The keys before `media`, the last one first, for packets under way when the key changed. */

@@ -46,6 +46,16 @@ export const usual: Shown = { flags: 0, platform: 0, video: false }
 export const video = ({ ssrc }: Session, on: boolean): Omit<ServerVideo["d"], "user_id"> => {
   if (!on) return { audio_ssrc: ssrc, video_ssrc: Ssrc.make(0), streams: [] }
   const [own, rtx] = [Ssrc.make(ssrc + 1), Ssrc.make(ssrc + 2)]
-  const stream = { type: "video", rid: "100", quality: 100, active: true, ssrc: own, rtx_ssrc: rtx }
+  const stream = {
+    type: "video",
+    rid: "100",
+    quality: 100,
+    active: true,
+    ssrc: own,
+    rtx_ssrc: rtx,
+    max_bitrate: 2_500_000,
+    max_framerate: 30,
+    max_resolution: { type: "fixed", width: 1_280, height: 720 }
+  }
   return { audio_ssrc: ssrc, video_ssrc: own, streams: [stream] }
 }

@@ -8,26 +8,28 @@ import * as Result from "effect/Result"
 import * as CloseCode from "../../../protocol/CloseCode.ts"
 import * as DaveFrame from "../../../protocol/DaveFrame.ts"
 import { type EncryptionMode, isEncryptionMode } from "../../../protocol/EncryptionMode.ts"
-import { Ssrc, type UserId } from "../../../protocol/Identifier.ts"
+import type { UserId } from "../../../protocol/Identifier.ts"
 import {
   type ClientMessage,
   decodeClient,
   type Identify,
   type Resume,
   type SelectProtocol,
-  type ServerMessage,
   type SessionDescription,
   type VoiceVersion
 } from "../../../protocol/VoicePayload.ts"
 import type { Address, ConnectionId, CoreContext, Grants, VoiceServerId } from "../CoreContext.ts"
 import * as Dave from "../dave/Dave.ts"
 import * as Admission from "./Admission.ts"
+import * as Answers from "./Answers.ts"
+import * as Envelope from "./Envelope.ts"
 import * as Heartbeats from "./Heartbeats.ts"
 import type { VoiceHooks } from "./Model.ts"
 import * as NonceMemory from "./NonceMemory.ts"
 import type { Roster } from "./Roster.ts"
 import * as Sealing from "./Sealing.ts"
 import { type Connection, type Media, sameAddress, type Session, taint } from "./Session.ts"
+import * as Video from "./Video.ts"
 import type { Wire } from "./Wire.ts"
 
 /**
@@ -57,9 +59,6 @@ const formerKeyMs = 5_000
 /** How many of them are kept, so that whoever asks for keys again and again makes no work. */
 const formerKeys = 4
 
-/** What a real server said in 2026, more or less: nobody reads it. */
-const backendVersion = { voice: "0.13.4", rtc_worker: "0.5.0" } as const
-
 /** A key and a first counter from the seed. */
 const makeMedia = (
   context: CoreContext,
@@ -72,30 +71,6 @@ const makeMedia = (
   })
   return { key, media: { box, nonces: NonceMemory.make(mode) } }
 }
-
-interface Envelope {
-  readonly op: number | undefined
-  readonly d: unknown
-}
-
-const envelopeOf = (frame: string | Uint8Array): Envelope => {
-  if (typeof frame !== "string") return { op: frame[0], d: undefined }
-  try {
-    const value: unknown = JSON.parse(frame)
-    if (typeof value !== "object" || value === null) return { op: undefined, d: undefined }
-    return {
-      op: "op" in value && typeof value.op === "number" ? value.op : undefined,
-      d: "d" in value ? value.d : undefined
-    }
-  } catch {
-    return { op: undefined, d: undefined }
-  }
-}
-
-const tokenOf = ({ d, op }: Envelope): string | undefined =>
-  (op === 0 || op === 7) && typeof d === "object" && d !== null && "token" in d && typeof d.token === "string"
-    ? d.token
-    : undefined
 
 /**
  * Makes the voice gateways of one core. `udpOf` is the address of a voice server, if there is such a server;
@@ -165,29 +140,10 @@ export const make = (
       { connection, sessionId: grant.sessionId, token: grant.token },
       { version: Dave.versionOf(context, grant.e2ee, d.max_dave_protocol_version) }
     )
-    wire.send(connection, readyOf(session.ssrc, udp))
+    wire.send(connection, Answers.readyOf(session.ssrc, udp, profile.modes))
     roster.introduce(session)
     hooks.onJoined?.(session.userId, session.guildId)
   }
-
-  const readyOf = (ssrc: Ssrc, udp: Address): ServerMessage => ({
-    op: 2,
-    d: {
-      ssrc,
-      ip: udp.address,
-      port: udp.port,
-      modes: [...profile.modes],
-      experiments: [],
-      streams: [{
-        type: "video",
-        rid: "100",
-        quality: 100,
-        active: false,
-        ssrc: Ssrc.make(ssrc + 1),
-        rtx_ssrc: Ssrc.make(ssrc + 2)
-      }]
-    }
-  })
 
   const onResume = (connection: Connection, d: Resume["d"]): void => {
     const verdict = Admission.resume(grants, roster, connection, d)
@@ -228,6 +184,7 @@ export const make = (
     session.pinned = false
     session.addressJudged = false
     if (sameAddress(session.discovered, selected)) session.target = selected
+    session.payloadTypes = Video.typesOf(d.codecs)
     describe(connection, session, mode)
   }
 
@@ -239,6 +196,7 @@ export const make = (
     const { key, media } = makeMedia(context, mode)
     session.media = media
     session.describedMs ??= context.now()
+    session.mediaSessionId = Buffer.from(context.random.bytes(16)).toString("hex")
     const description: SessionDescription = {
       op: 4,
       d: {
@@ -246,7 +204,7 @@ export const make = (
         secret_key: Array.from(key),
         ...(profile.e2ee ? { dave_protocol_version: dave.prepare(session) } : {}),
         audio_codec: "opus",
-        media_session_id: Buffer.from(context.random.bytes(16)).toString("hex")
+        media_session_id: session.mediaSessionId
       }
     }
     wire.send(connection, description)
@@ -281,10 +239,21 @@ export const make = (
       }
       case 12: {
         const { audio_ssrc, streams, video_ssrc } = message.d
+        const foreign = Video.ssrcsOf(message.d).find((ssrc) => roster.bySsrc(session.server, ssrc) !== session)
+        if (foreign !== undefined) {
+          const why = `Video names SSRC ${foreign}, Ready gave ${session.ssrc} and the two that follow`
+          return context.judge("violation", "wrong-ssrc", why, session.userId)
+        }
         return roster.setVideo(session, { audio_ssrc, video_ssrc, streams })
       }
+      case 14:
+        session.payloadTypes = Video.typesOf(message.d.codecs)
+        return
+      case 15:
+        session.wants = message.d
+        return
       case 16:
-        return roster.tell(session, { op: 16, d: backendVersion })
+        return roster.tell(session, { op: 16, d: Answers.backendVersion })
       default:
         if ((message.op === 23 || message.op === 31) && dave.receive(session, message)) return
         return context.count(`voice-ignored:${message.op}`)
@@ -311,13 +280,14 @@ export const make = (
 
   const onBinary = (connection: Connection, frame: Uint8Array): void => {
     const { session } = connection
+    if (session === undefined) return expel(connection, 4003, "Not authenticated.", "wrong-order")
     const decoded = DaveFrame.decodeClient(frame)
-    if (session !== undefined && Result.isSuccess(decoded) && dave.receive(session, decoded.success)) return
-    const reason = session === undefined || session.daveVersion === 0
+    if (Result.isSuccess(decoded) && dave.receive(session, decoded.success)) return
+    const reason = session.daveVersion === 0
       ? "without end-to-end encryption"
       : "which is none of a client's"
     const message = `a binary message with opcode ${frame[0] ?? "missing"}, ${reason}`
-    context.judge("advice", "unknown-binary", message, session?.userId)
+    context.judge("advice", "unknown-binary", message, session.userId)
   }
 
   const onFrame = (connection: Connection, frame: string | Uint8Array): void => {
@@ -372,10 +342,10 @@ export const make = (
     receive: (id, frame) => {
       const connection = connections.get(id)
       if (connection === undefined || connection.closed) return
-      const envelope = envelopeOf(frame)
+      const envelope = Envelope.read(frame)
       const { op } = envelope
       if (op === 3) heartbeats.sent(connection)
-      const token = connection.session === undefined ? tokenOf(envelope) : undefined
+      const token = connection.session === undefined ? Envelope.tokenOf(envelope) : undefined
       const claimant = token === undefined ? undefined : grants.byToken(token)?.userId ?? roster.byToken(token)?.userId
       if (claimant !== undefined) connection.claimant = claimant
       let passed = 0

@@ -111,7 +111,17 @@ describe("Participants", () => {
     const where = { userId: UserId.make("9"), guildId, channelId, server }
     const guest = world.half.participants.join(where, { shown: { ...usual, platform: 1, video: true } })
     const { ssrc } = guest
-    const streams = [{ type: "video", rid: "100", quality: 100, active: true, ssrc: ssrc + 1, rtx_ssrc: ssrc + 2 }]
+    const streams = [{
+      type: "video",
+      rid: "100",
+      quality: 100,
+      active: true,
+      ssrc: ssrc + 1,
+      rtx_ssrc: ssrc + 2,
+      max_bitrate: 2_500_000,
+      max_framerate: 30,
+      max_resolution: { type: "fixed", width: 1_280, height: 720 }
+    }]
     const on = { user_id: "9", audio_ssrc: ssrc, video_ssrc: ssrc + 1, streams }
     const off = { user_id: "9", audio_ssrc: ssrc, video_ssrc: 0, streams: [] }
     const told = () =>

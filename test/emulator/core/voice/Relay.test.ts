@@ -412,6 +412,21 @@ describe("Relay", () => {
       assert.lengthOf(bob.heard(), 0)
     })
 
+    it("no payload type that was named for Opus (op 1), which others get under their own", () => {
+      const { alice, bob, world } = pair()
+      alice.send(14, { codecs: [{ name: "opus", type: "audio", priority: 1000, payload_type: 111 }] })
+      alice.datagram(alice.sealed(alice.packet(opus(1), { type: 111 })))
+      assert.deepStrictEqual(world.violations(), [])
+      assert.lengthOf(bob.heard(), 1)
+      bob.say(opus(2))
+      assert.deepStrictEqual(
+        world.datagrams.filter(({ to }) => to.port === alice.address.port).map(({ bytes }) => bytes[1]),
+        [111]
+      )
+      alice.datagram(alice.sealed(alice.packet(opus(3))))
+      assert.deepStrictEqual(world.violations(), ["wrong-payload-type"])
+    })
+
     it("an extension or padding longer than its packet", () => {
       const { alice, bob, world } = pair()
       for (const [first, payload] of [[0x90, [0xbe, 0xde, 0, 9, 1]], [0xa0, [1, 2, 200]]] as const) {

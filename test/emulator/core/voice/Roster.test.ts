@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { today } from "../../../../src/emulator/core/Profile.ts"
-import { makeClient, makeWorld } from "./kit.ts"
+import { guildId, makeClient, makeWorld, opus } from "./kit.ts"
 
 describe("SSRCs", () => {
   const drawn = (largestSsrc: number): ReadonlyArray<number> => {
@@ -20,6 +20,39 @@ describe("SSRCs", () => {
     assert.strictEqual(new Set(ssrcs).size, 40)
     // two more belong to the video
     assert.isTrue(ssrcs.every((ssrc) => ssrc > 0 && ssrc + 2 <= 0x7fff_ffff))
+  })
+
+  it("are given again to the next who is somebody else, where the profile says so, and its packets are nobody else's fault", () => {
+    const world = makeWorld({ ...today, ssrcReuse: "after-leaving" })
+    const [ann, bob, carl] = ["1", "2", "3"].map((user) => makeClient(world, user))
+    assert.isDefined(ann)
+    assert.isDefined(bob)
+    assert.isDefined(carl)
+    const leave = (client: typeof ann) =>
+      world.half.revocation({ userId: client.userId, guildId })({ code: 4014, reason: "Disconnected." })
+    ann.join()
+    carl.join()
+    const first = { ...ann.state }
+    leave(ann)
+    // not to the one who had it
+    ann.join()
+    assert.notStrictEqual(ann.state.ssrc, first.ssrc)
+    const second = { ...ann.state }
+    leave(ann)
+    bob.join()
+    assert.strictEqual(bob.state.ssrc, first.ssrc)
+    assert.strictEqual(world.counter("ssrc-reused"), 1)
+    carl.news()
+    // what was still under way
+    Object.assign(ann.state, first)
+    ann.say(opus(1))
+    assert.strictEqual(world.counter("datagram-after-leave"), 1)
+    bob.say(opus(2))
+    assert.deepStrictEqual(carl.heard().map(({ payload, ssrc }) => [ssrc, payload[1]]), [[first.ssrc, 2]])
+    // its own packets are judged as ever
+    bob.datagram(Uint8Array.of(...bob.packet(opus(3)), ...new Uint8Array(20)))
+    assert.deepStrictEqual(world.violations(), ["unsealed-packet"])
+    assert.notStrictEqual(second.ssrc, first.ssrc)
   })
 
   it("are as great as the profile says", () => {

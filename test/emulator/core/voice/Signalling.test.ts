@@ -241,6 +241,15 @@ describe("Signalling", () => {
       assert.isUndefined(client.closed())
     })
 
+    it("closes with 4003 for a binary message before Identify", () => {
+      const world = makeWorld()
+      const client = makeClient(world, "1")
+      client.connect()
+      client.raw(Uint8Array.of(26, 1, 2))
+      assert.strictEqual(client.closed(), 4003)
+      assert.deepStrictEqual(world.violations(), ["wrong-order"])
+    })
+
     it("judges Speaking with a foreign SSRC", () => {
       const world = makeWorld()
       const client = makeClient(world, "1")

@@ -1,0 +1,107 @@
+/**
+ * How loud users are in the mixed file of a recording, over its time: what is heard is mixed some time later, and a level holds
+ * from when it was set on. Each change takes 20 ms.
+ *
+ * The unit of all times is a sample at 48 kHz after the start of the recording.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { UserId } from "../../protocol/Identifier.ts"
+import * as VoiceError from "../../VoiceError.ts"
+import * as Levels from "../Levels.ts"
+import type { Recording } from "./Recording.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Faders {
+  readonly controls: Pick<Recording, "setLevel" | "levels">
+  /** The gains of so many samples from a time on; `undefined` where all of them are 1. */
+  readonly gains: (userId: UserId, at: number, samples: number) => Float32Array | undefined
+  /** What was placed before a time is not asked for any more. */
+  readonly forget: (settled: number) => void
+}
+
+const rampSamples = 960
+
+/** Changes that follow each other faster than that are one, so that no more are kept than the time has room for. */
+const stepSamples = 48
+
+/** Between two points the gain is on a line. */
+interface Point {
+  readonly at: number
+  readonly gain: number
+}
+
+const gainAt = (points: ReadonlyArray<Point>, at: number): number => {
+  let before = points[0] ?? { at, gain: 1 }
+  for (const point of points) {
+    if (point.at > at) {
+      return point.at === before.at
+        ? point.gain
+        : before.gain + (point.gain - before.gain) * Math.max(0, (at - before.at) / (point.at - before.at))
+    }
+    before = point
+  }
+  return before.gain
+}
+
+/** A decoder gives sound for a place that is before that of its packet, in samples at the most. */
+const lateness = 4_800
+
+/**
+ * Everybody at the usual level. `now` is the time of the recording.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: { readonly isMixed: boolean; readonly now: () => number }): Faders => {
+  const levels = Levels.make()
+  /** Of those who were ever at another gain. */
+  const lines = new Map<UserId, ReadonlyArray<Point>>()
+
+  const turn = (userId: UserId): void => {
+    const at = options.now()
+    const points = lines.get(userId) ?? []
+    const past = points.filter((point) => point.at <= at)
+    const last = past.at(-1)
+    // one that has only just begun is taken back
+    const begun = last !== undefined && at - last.at < stepSamples ? [] : [{ at, gain: gainAt(points, at) }]
+    const from = begun[0]?.at ?? last?.at ?? at
+    lines.set(userId, [...past, ...begun, { at: from + rampSamples, gain: levels.gainOf(userId) }])
+  }
+
+  return {
+    controls: {
+      setLevel: Effect.fnUntraced(function*(userId, level) {
+        if (!options.isMixed) {
+          return yield* VoiceError.fail(
+            new VoiceError.Unsupported({ feature: "a level in the mixed file", detail: "the recording has none" })
+          )
+        }
+        yield* levels.set(userId, level)
+        turn(userId)
+      }),
+      levels: Effect.sync(levels.all)
+    },
+    gains: (userId, at, samples) => {
+      const points = lines.get(userId)
+      if (points === undefined) return undefined
+      const isEven = points.every((point) => point.at <= at || point.at >= at + samples || point.gain === 1) &&
+        gainAt(points, at) === 1 && gainAt(points, at + samples) === 1
+      if (isEven) return undefined
+      return Float32Array.from({ length: samples }, (_, i) => gainAt(points, at + i))
+    },
+    forget: (settled) => {
+      const until = settled - lateness
+      for (const [userId, points] of lines) {
+        const first = points.findLastIndex((point) => point.at <= until)
+        const kept = first <= 0 ? points : points.slice(first)
+        if (kept.length === 1 && kept[0]?.gain === 1) lines.delete(userId)
+        else lines.set(userId, kept)
+      }
+    }
+  }
+}
