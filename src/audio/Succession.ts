@@ -38,7 +38,7 @@ export const changeOverAt = (ring: FrameRing.FrameRing, isPaused: boolean): numb
  * @internal
  */
 export const isPlain = ({ media, seat }: Seat.Entry): boolean =>
-  media.format === "opus" && seat.gain === 1 && seat.fadeInMs === 0
+  media.format === "opus" && seat.gain === 1 && seat.fadeInMs === 0 && seat.effects.length === 0
 
 /** Media time to the end of what plays at a seat, in milliseconds, as far as it is known. */
 const remainingMs = (playing: Seat.Entry, aheadMs: number): number => {

@@ -17,6 +17,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import * as SoundEffect from "../SoundEffect.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { AudioSource, Tags } from "./AudioSource.ts"
 import * as Bounds from "./Bounds.ts"
@@ -108,6 +109,8 @@ export interface Track {
   readonly tags: Tags
   /** The level that it has, or goes to. */
   readonly gain: Effect.Effect<number>
+  /** Those that were set last. */
+  readonly effects: Effect.Effect<ReadonlyArray<SoundEffect.Complete>>
   /** How often it is still read again, up to `buffer` before that is heard; `Infinity` without end. */
   readonly loopsLeft: Effect.Effect<number>
   readonly state: Effect.Effect<TrackState>
@@ -153,6 +156,12 @@ export interface Track {
   ) => Effect.Effect<void, VoiceError.VoiceError>
   /** Goes to a gain evenly within a time. Fails as {@link Track.volume}. Does not wait for the end of the fade. */
   readonly fade: (gain: number, duration: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
+  /**
+   * Goes over to other effects within 20 ms, without a click; an echo that stays in the list goes on with what it has still to say.
+   * What is mixed already is heard before. None, the empty list, are as gain 1: an Opus track that is alone is passed through again.
+   * Fails with `CodecUnavailable`, and with `Unsupported` for what is no effect, or out of its range.
+   */
+  readonly setEffects: (effects: ReadonlyArray<SoundEffect.SoundEffect>) => Effect.Effect<void, VoiceError.VoiceError>
   readonly metrics: Effect.Effect<Seat.TrackMetrics>
   /** Waits for the end and names it. */
   readonly awaitEnd: Effect.Effect<TrackEnd>
@@ -417,6 +426,7 @@ export const make = Effect.fnUntraced(function*<R>(
     speed,
     tags,
     gain: Effect.sync(place.gain),
+    effects: Effect.sync(place.effects),
     loopsLeft: Effect.sync(() => loopsLeft),
     state: Effect.sync(() => state),
     changes: Stream.suspend(() => Stream.takeUntil(states.stream(), (now) => now._tag === "Ended")),
@@ -446,6 +456,11 @@ export const make = Effect.fnUntraced(function*<R>(
       }),
     volume: (gain, volumeOptions) => setGain(gain, volumeOptions?.ramp),
     fade: setGain,
+    setEffects: (effects) =>
+      Effect.flatMap(
+        SoundEffect.complete(effects),
+        (complete) => isOver() ? Effect.void : place.setEffects(complete)
+      ),
     metrics: Effect.sync(place.metrics),
     awaitEnd: Deferred.await(ended)
   }

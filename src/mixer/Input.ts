@@ -3,6 +3,8 @@
  *
  * @since 0.1.0
  */
+import type { Complete } from "../SoundEffect.ts"
+import { Effects } from "./effects/Effects.ts"
 import type * as Feed from "./Feed.ts"
 import * as Heard from "./Heard.ts"
 import type { Ducking, NewInput } from "./messages.ts"
@@ -18,6 +20,10 @@ export const unit = 960
 
 /** Where something is cut it fades within 5 ms. */
 const edge = 240
+
+/** The longest time that effects sound behind the end, of which the last second fades, in samples: 5 s. */
+const longestTail = 240_000
+const lastSecond = 48_000
 
 const gains = new Float32Array(unit)
 
@@ -48,6 +54,10 @@ export class Input {
   /** What the samples that it gave last are to be multiplied by. */
   level = 1
   #gain: Ramp
+  #effects: Effects
+  /** How long its effects sound on behind its end, and how much of that fades, in samples. */
+  #tail = 0
+  #fading = 0
   /** What becomes of it after this unit, which fades out then. */
   #leaving: "none" | "pause" | "remove" = "none"
   /** Whether the next unit fades in. */
@@ -63,6 +73,7 @@ export class Input {
     this.duck = input.duck
     this.after = input.after
     this.paused = input.paused
+    this.#effects = new Effects(input.effects ?? [])
     this.#gain = new Ramp(input.fadeInMs > 0 ? 0 : input.gain)
     if (input.fadeInMs > 0) this.#gain.to(input.gain, input.fadeInMs * 48, input.curve)
   }
@@ -75,7 +86,18 @@ export class Input {
   /** Whether it sounds as its source does. */
   get isPlain(): boolean {
     return this.isActive && this.#leaving === "none" && !this.isStarving && !this.#comesIn && this.#gain.isSettled &&
-      this.#gain.target === 1
+      this.#gain.target === 1 && this.#effects.isPlain
+  }
+
+  /** Whether its effects sound on behind its end. */
+  get isRinging(): boolean {
+    return this.#tail > 0
+  }
+
+  setEffects(effects: ReadonlyArray<Complete>): void {
+    // nothing of it was heard before its turn
+    if (this.after !== undefined) this.#effects = new Effects(effects)
+    else this.#effects.set(effects)
   }
 
   setGain(gain: number, rampMs: number, curve: Curve, end: boolean): void {
@@ -118,13 +140,13 @@ export class Input {
     part.fill(0, 0, from * 2)
     part.fill(0, (from + count) * 2)
     this.feed.take(part, from * 2, count)
+    this.#effects.process(part, from, from + count)
+    const isLast = count < wanted || this.feed.isDrained()
+    if (isLast && this.#leaving === "none" && !this.#endsWithGain) this.#endRinging(part, from + count)
     const peak = this.duck === undefined ? 0 : peakOf(part, from * 2, (from + count) * 2)
-    this.#shape(part, from, count, duckFrom, duckTo, comesIn)
+    this.#shape(part, from, this.isRinging ? wanted : count, duckFrom, duckTo, comesIn)
     if (this.feed.concealed() > 0) this.flags |= Heard.Flag.Concealed
-    if (
-      count < wanted || this.feed.isDrained() || (this.#endsWithGain && this.#gain.isSettled) ||
-      this.#leaving === "remove"
-    ) {
+    if (isLast || (this.#endsWithGain && this.#gain.isSettled) || this.#leaving === "remove") {
       this.isOver = true
       this.endedAt = from + count
       this.flags |= Heard.Flag.Over
@@ -134,6 +156,35 @@ export class Input {
     }
     this.#leaving = "none"
     return peak * this.#gain.target
+  }
+
+  /** Writes a unit of what its effects give behind its end, as {@link render} does. */
+  ring(part: Float32Array, duckFrom: number, duckTo: number): void {
+    part.fill(0)
+    this.#effects.process(part, 0, unit)
+    this.level = 1
+    this.#shape(part, 0, unit, duckFrom, duckTo, false)
+    for (let i = Math.max(0, this.#tail - this.#fading); i < unit; i++) {
+      const gain = Math.max(0, this.#tail - 1 - i) / this.#fading
+      part[i * 2] = (part[i * 2] ?? 0) * gain
+      part[i * 2 + 1] = (part[i * 2 + 1] ?? 0) * gain
+    }
+    this.#tail -= unit
+  }
+
+  /** Its effects fall silent within the next unit. */
+  hush(): void {
+    this.#tail = Math.min(this.#tail, unit)
+    this.#fading = this.#tail
+  }
+
+  /** The source has ended with the sample before `at`. */
+  #endRinging(part: Float32Array, at: number): void {
+    const { tail } = this.#effects
+    if (tail === 0) return
+    this.#effects.process(part, at, unit)
+    this.#tail = Math.min(tail, longestTail)
+    this.#fading = Math.min(this.#tail, tail > longestTail ? lastSecond : unit)
   }
 
   /** A gain that stays the same is left to the level. */
@@ -192,11 +243,13 @@ export class Input {
     if (made !== undefined) {
       this.flags |= Heard.Flag.Concealed
       this.feed.concealed()
+      for (let i = 0; i < count * 2; i++) part[from * 2 + i] = made[i] ?? 0
+      this.#effects.process(part, from, unit)
       const level = this.#gain.target * duck
       for (let i = 0, at = from * 2; i < count; i++, at += 2) {
         const gain = level * (1 - i / count)
-        part[at] = (made[i * 2] ?? 0) * gain
-        part[at + 1] = (made[i * 2 + 1] ?? 0) * gain
+        part[at] = (part[at] ?? 0) * gain
+        part[at + 1] = (part[at + 1] ?? 0) * gain
       }
       return 0
     }

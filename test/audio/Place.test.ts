@@ -32,6 +32,7 @@ const make = () => {
       }),
     pausing: ({ isPaused }) => say(`pausing ${isPaused}`),
     levelling: (seat) => Effect.andThen(say(`levelling ${seat.gain}`), answer),
+    shaping: (seat) => Effect.andThen(say(`shaping ${seat.effects.length}`), answer),
     left: (seat) => Effect.andThen(Effect.sync(() => seats.push(seat)), say(`left ${seat.isOver}`)),
     heardMs: ({ heardMs }) => heardMs,
     isIn: (entry) => playing.has(entry),
