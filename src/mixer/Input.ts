@@ -183,8 +183,9 @@ export class Input {
     const { tail } = this.#effects
     if (tail === 0) return
     this.#effects.process(part, at, unit)
-    this.#tail = Math.min(tail, longestTail)
-    this.#fading = Math.min(this.#tail, tail > longestTail ? lastSecond : unit)
+    // what is left of it then fades
+    this.#tail = Math.min(tail + unit, longestTail)
+    this.#fading = tail > longestTail - unit ? lastSecond : unit
   }
 
   /** A gain that stays the same is left to the level. */

@@ -1,0 +1,239 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as TrackQueue from "../../src/audio/TrackQueue.ts"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Mixer from "../../src/Mixer.ts"
+import * as SoundEffect from "../../src/SoundEffect.ts"
+import * as Voice from "../../src/Voice.ts"
+import type * as VoiceSession from "../../src/VoiceSession.ts"
+import * as Hearing from "../mixer/hearing.ts"
+import * as Rig from "./rig.ts"
+
+const frame = 960
+
+/** A bot that plays to a guest, on virtual time, and what the guest has heard in the end. */
+const playing = <A, E>(program: (session: VoiceSession.VoiceSession) => Effect.Effect<A, E>) =>
+  Rig.run(Effect.gen(function*() {
+    const guest = yield* Rig.guest()
+    const session = yield* Rig.join("lobby")
+    const value = yield* program(session)
+    yield* Effect.sleep("1 second")
+    const heard = yield* guest.heard
+    yield* Rig.blameless
+    return { value, heard, sound: yield* Hearing.decode(heard) }
+  })).pipe(Effect.provide(Rig.memory()))
+
+const isVoiced = ({ payload }: { readonly payload: Uint8Array }) => payload.length > 3
+
+const high = { _tag: "HighPass", hz: 2_000 } as const
+
+/** Two tones, of which effects can take one. */
+const tones = (sample: number) => Hearing.sine(300, 0.2)(sample) + Hearing.sine(5_000, 0.2)(sample)
+
+const levels = (sound: Hearing.Sound, fromMs: number) =>
+  [300, 5_000].map((hz) => Math.round(Hearing.levelOf(sound.left, hz, fromMs * 48, 9_600) * 20) / 20)
+
+describe("effects of a track", () => {
+  it.effect("change while it plays, without a click or a gap, and its places stay right", () =>
+    Effect.gen(function*() {
+      const { sound, value } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const low = { _tag: "LowPass", hz: 1_000 } as const
+          const track = yield* session.play(Hearing.pcm(tones, 4_000), { effects: [low] })
+          assert.deepStrictEqual(yield* track.effects, [{ ...low, q: Math.SQRT1_2 }])
+          yield* Effect.sleep("1 second")
+          assert.isTrue(yield* track.reached("1 second"))
+          yield* track.setEffects([high])
+          assert.deepStrictEqual(yield* track.effects, [{ ...high, q: Math.SQRT1_2 }])
+          yield* Effect.sleep("1 second")
+          yield* track.setEffects([])
+          assert.deepStrictEqual(yield* track.effects, [])
+          const end = yield* track.awaitEnd
+          return { end, positionMs: yield* track.position, metrics: yield* track.metrics }
+        })
+      )
+      assert.deepStrictEqual(value, {
+        end: { _tag: "Finished" },
+        positionMs: 4_000,
+        metrics: { sent: 200, late: 0, missed: 0, concealed: 0 }
+      })
+      assert.deepStrictEqual(sound.gaps, [])
+      assert.deepStrictEqual(levels(sound, 500), [0.2, 0])
+      assert.deepStrictEqual(levels(sound, 1_500), [0, 0.2])
+      assert.deepStrictEqual(levels(sound, 2_500), [0.2, 0.2])
+      const plain = Hearing.samplesOf(tones, 1_000).filter((_, i) => i % 2 === 0)
+      assert.isAtMost(Hearing.steepest(sound.left, 4 * frame, 196 * frame), Hearing.steepest(plain) * 1.1)
+    }))
+
+  it.effect("let Opus be passed through again without them, bit for bit", () =>
+    Effect.gen(function*() {
+      const frames = yield* Hearing.encode(Hearing.music, 4_000)
+      const alone = yield* Hearing.decode(frames.map(({ data }, i) => ({ payload: data, timestamp: i * frame })))
+      const { heard, sound, value } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const track = yield* session.play(AudioSource.fromFrames(frames))
+          yield* Effect.sleep("1 second")
+          // at once where nothing was asked for
+          yield* track.setEffects([])
+          yield* track.setEffects([{ _tag: "LowPass", hz: 400 }, { _tag: "Rotation", hz: 1 }])
+          yield* Effect.sleep("1 second")
+          yield* track.setEffects([])
+          yield* track.awaitEnd
+          return yield* Effect.all([track.position, track.metrics])
+        })
+      )
+      assert.deepStrictEqual(value, [4_000, { sent: 200, late: 0, missed: 0, concealed: 0 }])
+      assert.deepStrictEqual(sound.gaps, [])
+      const same = frames.map(({ data }, i) => Buffer.from(heard[i]?.payload ?? []).equals(data))
+      const [first, last] = [same.indexOf(false), same.lastIndexOf(false)]
+      assert.closeTo(first, 58, 3)
+      assert.closeTo(last - first, 68, 10)
+      assert.isAtMost(Hearing.steepest(sound.left, frame, frame * 198), Hearing.steepest(alone.left) * 1.02)
+      // as it was on both sides of it
+      for (const at of [...range(2, first - 1), ...range(last - 7, 198)]) {
+        assert.isAbove(Hearing.ratio(sound.left, (i) => alone.left[i] ?? 0, at * frame, frame), 20, `frame ${at}`)
+      }
+    }))
+
+  it.effect("go on behind the end of the track, which is not later for that, until all is silenced", () =>
+    Effect.gen(function*() {
+      const { heard, sound } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const echo = { _tag: "Echo", delayMs: 500, level: 1, decay: 0.9 } as const
+          const play = session.play(Hearing.pcm(Hearing.sine(440, 0.2), 200), { effects: [echo] })
+          const first = yield* play
+          yield* first.awaitEnd
+          assert.deepStrictEqual(yield* session.tracks, [])
+          yield* Effect.sleep("1 second")
+          assert.deepStrictEqual(yield* session.interrupt, [])
+          yield* Effect.sleep("1 second")
+          // and what is played then is heard
+          const second = yield* session.play(Hearing.pcm(Hearing.sine(1_000), 200))
+          assert.deepStrictEqual(yield* second.awaitEnd, { _tag: "Finished" })
+        })
+      )
+      const level = (hz: number, fromMs: number) => Hearing.levelOf(sound.left, hz, fromMs * 48, 4_800)
+      assert.closeTo(level(440, 50), 0.2, 0.02)
+      assert.closeTo(level(440, 350), 0, 0.01)
+      assert.closeTo(level(440, 550), 0.2, 0.02)
+      assert.closeTo(level(440, 1_050), 0.18, 0.02)
+      assert.isBelow(level(440, 1_500), 0.01)
+      assert.strictEqual(heard.filter(isVoiced).length <= 75, true)
+      assert.closeTo(level(1_000, 2_280), 0.3, 0.03)
+    }))
+
+  it.effect("go with the track where it is stopped", () =>
+    Effect.gen(function*() {
+      const { heard } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const echo = { _tag: "Echo", delayMs: 100, level: 1, decay: 0.9 } as const
+          const track = yield* session.play(Hearing.pcm(Hearing.sine(440), 5_000), { effects: [echo] })
+          yield* Effect.sleep("500 millis")
+          yield* track.stop
+          yield* Effect.sleep("3 seconds")
+        })
+      )
+      assert.isAtMost(heard.filter(isVoiced).length, 26)
+    }))
+
+  it.effect("stay with a track that is sought in, and wait with one that waits", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const first = yield* session.play(Hearing.pcm(tones, 3_000), { effects: [high] })
+          const frames = yield* Hearing.encode(tones, 1_000)
+          const second = yield* session.play(AudioSource.fromFrames(frames), { after: first })
+          yield* second.setEffects([{ _tag: "LowPass", hz: 1_000 }])
+          yield* Effect.sleep("500 millis")
+          yield* first.seek("2 seconds")
+          yield* second.awaitEnd
+        })
+      )
+      assert.deepStrictEqual(levels(sound, 200), [0, 0.2])
+      assert.deepStrictEqual(levels(sound, 900), [0, 0.2])
+      const end = sound.left.length / 48
+      const silent = sound.left.length - sound.left.findLastIndex((value) => Math.abs(value) > 0.01)
+      assert.deepStrictEqual(levels(sound, end - silent / 48 - 600), [0.2, 0])
+    }))
+
+  it.effect("are refused where they are none, and change nothing then", () =>
+    playing((session) =>
+      Effect.gen(function*() {
+        const wrong = [{ _tag: "Tremolo", hz: NaN }] as const
+        const refused = yield* Effect.flip(session.play(Hearing.pcm(tones, 100), { effects: wrong }))
+        assert.strictEqual(refused.reason._tag, "Unsupported")
+        assert.deepStrictEqual(yield* session.tracks, [])
+        const track = yield* session.play(Hearing.pcm(tones, 200), { effects: [high] })
+        const error = yield* Effect.flip(track.setEffects([high, ...wrong]))
+        assert.strictEqual(error.reason._tag, "Unsupported")
+        assert.lengthOf(yield* track.effects, 1)
+        yield* track.awaitEnd
+        yield* track.setEffects([])
+      })
+    ))
+
+  it.effect("are not there where nothing can be mixed, and the track goes on", () =>
+    Effect.gen(function*() {
+      yield* Rig.run(Effect.gen(function*() {
+        yield* Rig.guest()
+        const session = yield* Rig.withoutCodec(Rig.join("lobby"))
+        const frames = yield* Hearing.encode(Hearing.music, 1_000)
+        const track = yield* session.play(AudioSource.fromFrames(frames))
+        const error = yield* Effect.flip(track.setEffects([high]))
+        assert.strictEqual(error.reason._tag, "CodecUnavailable")
+        assert.deepStrictEqual(yield* track.effects, [])
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      }))
+    }).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("can be those of a queue", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const queue = yield* TrackQueue.make(session, { effects: [high] })
+          yield* queue.add(Hearing.pcm(tones, 1_000))
+          yield* queue.add(Hearing.pcm(tones, 1_000))
+          yield* Effect.sleep("500 millis")
+          yield* queue.setEffects([{ _tag: "LowPass", hz: 1_000 }])
+          assert.deepStrictEqual((yield* queue.contents).effects, [{ _tag: "LowPass", hz: 1_000, q: Math.SQRT1_2 }])
+          const error = yield* Effect.flip(queue.setEffects([{ _tag: "Echo", decay: 2 }]))
+          assert.strictEqual(error.reason._tag, "Unsupported")
+          yield* queue.awaitIdle
+        }).pipe(Effect.scoped)
+      )
+      assert.deepStrictEqual([200, 750, 1_500].map((at) => levels(sound, at)), [[0, 0.2], [0.2, 0], [0.2, 0]])
+    }))
+
+  it.live("are those of a track that is mixed in a thread", () =>
+    Effect.gen(function*() {
+      const guest = yield* Rig.guest()
+      const session = yield* Rig.join("lobby")
+      const track = yield* session.play(Hearing.pcm(tones, 2_000), {
+        effects: [{ _tag: "LowPass", hz: 1_000 }, SoundEffect.lavalinkEqualizer([0, 0.1])]
+      })
+      assert.isTrue(yield* track.reached("700 millis"))
+      yield* track.setEffects([high])
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+      const voiced = (yield* guest.awaitFrames(100)).filter(isVoiced)
+      const sound = yield* Hearing.decode(voiced.map(({ payload }, i) => ({ payload, timestamp: i * frame })))
+      assert.deepStrictEqual(levels(sound, 300), [0.2, 0])
+      assert.deepStrictEqual(levels(sound, 1_500), [0, 0.2])
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(
+        Layer.unwrap(
+          Emulator.Emulator.useSync((discord) =>
+            Layer.mergeAll(
+              Voice.layer,
+              Mixer.layerThreadWith({ use: "always" }),
+              discord.layerGateway("bot")
+            )
+          )
+        ).pipe(Layer.provideMerge(Emulator.layer()))
+      )
+    ))
+})
+
+/** Whole numbers. */
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i)
