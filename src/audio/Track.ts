@@ -284,7 +284,9 @@ export const make = Effect.fnUntraced(function*<R>(
   /** Media time to the end, as it will be heard, where it is known. */
   const remainingMs = (): number | undefined => {
     const endMs = Math.min(range.untilMs, durationMs ?? Infinity)
-    return endMs === Infinity || loopsLeft > 0 ? undefined : Math.max(0, endMs - positionMs()) / speed
+    // another pass is read while this one is heard
+    const isLast = loopsLeft === 0 && current?.reading.pass().next === undefined
+    return endMs === Infinity || !isLast ? undefined : Math.max(0, endMs - positionMs()) / speed
   }
 
   const hunger = Hunger.make({
