@@ -175,6 +175,19 @@ export const Compressor = Schema.Struct({
   makeupDb: or(between(0, 24), 0)
 })
 
+/**
+ * How fast and how high it is heard, each by itself: 0.5 to 2, default 1. A `pitch` of 2 is an octave higher. Both the same sound as a
+ * record that is turned faster. It comes before all other effects, wherever it stands in a list, and there is one at most.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const Timescale = Schema.Struct({
+  _tag: Schema.tag("Timescale"),
+  speed: or(between(0.5, 2), 1),
+  pitch: or(between(0.5, 2), 1)
+})
+
 const Each = Schema.Union([
   Equalizer,
   LowPass,
@@ -186,7 +199,8 @@ const Each = Schema.Union([
   ChannelMix,
   Distortion,
   Echo,
-  Compressor
+  Compressor,
+  Timescale
 ])
 
 /** Each once or twice is a lot; a list without end would take a machine down. */
@@ -214,7 +228,15 @@ export type Complete = typeof Each.Type
  * @category models
  * @since 0.1.0
  */
-export const List = Schema.Array(Each).pipe(Schema.check(Schema.isMaxLength(most)))
+export const List = Schema.Array(Each).pipe(
+  Schema.check(
+    Schema.isMaxLength(most),
+    Schema.makeFilter(
+      (effects) => effects.filter(({ _tag }) => _tag === "Timescale").length <= 1,
+      { expected: "one Timescale at most" }
+    )
+  )
+)
 
 const decode = Schema.decodeUnknownResult(List)
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
@@ -242,6 +264,15 @@ export const complete = (
       })
     )
   })
+
+/**
+ * How many milliseconds of a source are heard in one.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const speedOf = (effects: ReadonlyArray<Complete>): number =>
+  effects.reduce((speed, effect) => effect._tag === "Timescale" ? speed * effect.speed : speed, 1)
 
 /**
  * The centres of the bands of Lavalink's equalizer, in Hz: two thirds of an octave each.

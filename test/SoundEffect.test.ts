@@ -53,6 +53,8 @@ describe("SoundEffect", () => {
         [{ _tag: "Distortion", driveDb: 49 }],
         [{ _tag: "Echo", decay: 1 }],
         [{ _tag: "Compressor", ratio: 0.5 }],
+        [{ _tag: "Timescale", speed: 0.4 }],
+        [{ _tag: "Timescale" }, { _tag: "Tremolo" }, { _tag: "Timescale" }],
         Array.from({ length: 17 }, () => ({ _tag: "Tremolo" }))
       ]
       for (const effects of wrong) assert.match(yield* refusal(effects), /^such a sound effect is not supported: /)

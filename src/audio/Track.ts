@@ -103,7 +103,7 @@ export interface Track {
   readonly durationMs: number | undefined
   /** Where it ends before its source does, in milliseconds of the source. */
   readonly untilMs: number | undefined
-  /** Milliseconds of the source that are heard in one: 1, where no filter has changed it. */
+  /** Milliseconds of the source that are heard in one: 1, where neither a filter nor a `Timescale` has changed it. */
   readonly speed: number
   /** What the source says of itself, such as its `title`, with names in lower case. */
   readonly tags: Tags
@@ -224,7 +224,8 @@ export const make = Effect.fnUntraced(function*<R>(
   let tags: Tags = {}
   let current: Playing | undefined
   let reader: Fiber.Fiber<void> | undefined
-  const marks = Marks.make({ clock, fork, isPaused: () => paused })
+  const pace = () => SoundEffect.speedOf(place.effects())
+  const marks = Marks.make({ clock, fork, isPaused: () => paused, pace })
   const openAt = SourceAt.make(Effect.provideContext(source.open, context), {
     name: source.name,
     limitMs: starveMs,
@@ -286,7 +287,7 @@ export const make = Effect.fnUntraced(function*<R>(
     const endMs = Math.min(range.untilMs, durationMs ?? Infinity)
     // another pass is read while this one is heard
     const isLast = loopsLeft === 0 && current?.reading.pass().next === undefined
-    return endMs === Infinity || !isLast ? undefined : Math.max(0, endMs - positionMs()) / speed
+    return endMs === Infinity || !isLast ? undefined : Math.max(0, endMs - positionMs()) / (speed * pace())
   }
 
   const hunger = Hunger.make({
@@ -324,6 +325,7 @@ export const make = Effect.fnUntraced(function*<R>(
             heardMs: () => playing.number === -1 ? undefined : place.heardMs(playing.number),
             onReady: Effect.suspend(() => attach(playing)),
             again,
+            pace,
             onPass: marks.wake
           }),
           isCutIn: fromMs > 0,
@@ -425,7 +427,9 @@ export const make = Effect.fnUntraced(function*<R>(
     name: source.name,
     durationMs,
     untilMs: range.untilMs === Infinity ? undefined : range.untilMs,
-    speed,
+    get speed() {
+      return speed * pace()
+    },
     tags,
     gain: Effect.sync(place.gain),
     effects: Effect.sync(place.effects),
@@ -461,7 +465,12 @@ export const make = Effect.fnUntraced(function*<R>(
     setEffects: (effects) =>
       Effect.flatMap(
         SoundEffect.complete(effects),
-        (complete) => isOver() ? Effect.void : place.setEffects(complete)
+        (complete) =>
+          isOver() ? Effect.void : Effect.tap(place.setEffects(complete), () =>
+            Effect.sync(() => {
+              current?.reading.hurry()
+              marks.wake()
+            }))
       ),
     metrics: Effect.sync(place.metrics),
     awaitEnd: Deferred.await(ended)

@@ -4,7 +4,9 @@
  * @since 0.1.0
  */
 import type { Complete } from "../SoundEffect.ts"
+import { isShaping } from "./effects/Chain.ts"
 import { Effects } from "./effects/Effects.ts"
+import { Timescale } from "./effects/Timescale.ts"
 import type * as Feed from "./Feed.ts"
 import * as Heard from "./Heard.ts"
 import type { Ducking, NewInput } from "./messages.ts"
@@ -54,6 +56,7 @@ export class Input {
   /** What the samples that it gave last are to be multiplied by. */
   level = 1
   #gain: Ramp
+  readonly #source: Timescale
   #effects: Effects
   /** How long its effects sound on behind its end, and how much of that fades, in samples. */
   #tail = 0
@@ -73,7 +76,9 @@ export class Input {
     this.duck = input.duck
     this.after = input.after
     this.paused = input.paused
-    this.#effects = new Effects(input.effects ?? [])
+    this.#source = new Timescale(feed)
+    this.#effects = new Effects([])
+    this.#begin(input.effects ?? [])
     this.#gain = new Ramp(input.fadeInMs > 0 ? 0 : input.gain)
     if (input.fadeInMs > 0) this.#gain.to(input.gain, input.fadeInMs * 48, input.curve)
   }
@@ -86,7 +91,7 @@ export class Input {
   /** Whether it sounds as its source does. */
   get isPlain(): boolean {
     return this.isActive && this.#leaving === "none" && !this.isStarving && !this.#comesIn && this.#gain.isSettled &&
-      this.#gain.target === 1 && this.#effects.isPlain
+      this.#gain.target === 1 && this.#effects.isPlain && this.#source.isPlain
   }
 
   /** Whether its effects sound on behind its end. */
@@ -96,8 +101,19 @@ export class Input {
 
   setEffects(effects: ReadonlyArray<Complete>): void {
     // nothing of it was heard before its turn
-    if (this.after !== undefined) this.#effects = new Effects(effects)
-    else this.#effects.set(effects)
+    if (this.after !== undefined) return this.#begin(effects)
+    this.#scale(effects)
+    this.#effects.set(effects.filter(isShaping))
+  }
+
+  /** Media time that was played, in milliseconds. */
+  positionMs(): number {
+    return this.#source.positionMs()
+  }
+
+  /** Makes the next unit ready, as far as its source has it. */
+  prepare(): void {
+    this.#source.prepare(unit)
   }
 
   setGain(gain: number, rampMs: number, curve: Curve, end: boolean): void {
@@ -121,7 +137,7 @@ export class Input {
 
   /** Whether its source gives too little for the next unit, and will give more. */
   isShort(): boolean {
-    return this.feed.prepare(unit) < unit && !this.feed.isEnding()
+    return this.#source.prepare(unit) < unit && !this.#source.isEnding()
   }
 
   /**
@@ -130,18 +146,18 @@ export class Input {
    */
   render(part: Float32Array, from: number, duckFrom: number, duckTo: number): number {
     const wanted = unit - from
-    const count = this.feed.prepare(wanted)
+    const count = this.#source.prepare(wanted)
     this.level = 1
-    if (count < wanted && !this.feed.isEnding()) return this.#starve(part, from, duckTo)
+    if (count < wanted && !this.#source.isEnding()) return this.#starve(part, from, duckTo)
     this.flags = Heard.Flag.Playing
     const comesIn = this.#comesIn || this.isStarving
     this.#comesIn = false
     this.isStarving = false
     part.fill(0, 0, from * 2)
     part.fill(0, (from + count) * 2)
-    this.feed.take(part, from * 2, count)
+    this.#source.take(part, from * 2, count)
     this.#effects.process(part, from, from + count)
-    const isLast = count < wanted || this.feed.isDrained()
+    const isLast = count < wanted || this.#source.isDrained()
     if (isLast && this.#leaving === "none" && !this.#endsWithGain) this.#endRinging(part, from + count)
     const peak = this.duck === undefined ? 0 : peakOf(part, from * 2, (from + count) * 2)
     this.#shape(part, from, this.isRinging ? wanted : count, duckFrom, duckTo, comesIn)
@@ -176,6 +192,17 @@ export class Input {
   hush(): void {
     this.#tail = Math.min(this.#tail, unit)
     this.#fading = this.#tail
+  }
+
+  /** It is heard with these from its first sample on. */
+  #begin(effects: ReadonlyArray<Complete>): void {
+    this.#scale(effects)
+    this.#effects = new Effects(effects.filter(isShaping))
+  }
+
+  #scale(effects: ReadonlyArray<Complete>): void {
+    const scale = effects.find((effect) => effect._tag === "Timescale")
+    this.#source.set(scale?.speed ?? 1, scale?.pitch ?? 1)
   }
 
   /** The source has ended with the sample before `at`. */
@@ -239,7 +266,7 @@ export class Input {
     part.fill(0)
     if (this.isStarving) return 0
     this.isStarving = true
-    const made = this.feed.conceal(unit)
+    const made = this.#source.conceal(unit)
     const count = unit - from
     if (made !== undefined) {
       this.flags |= Heard.Flag.Concealed

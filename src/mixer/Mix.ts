@@ -263,7 +263,7 @@ class Mixing implements Mix {
       if (input.isOver) return true
       if (!input.isActive) {
         // ready for the end of what it waits for
-        if (input.after !== undefined) input.feed.prepare(unit)
+        if (input.after !== undefined) input.prepare()
         continue
       }
       active++
@@ -335,7 +335,7 @@ class Mixing implements Mix {
     this.#tails.render(this.#kept, from, to)
     this.#kept.sum(this.#units, this.#current)
     for (const input of this.#inputs.values()) {
-      this.#heard.write(this.#units, input.slot, input.id, input.feed.positionMs(), input.flags)
+      this.#heard.write(this.#units, input.slot, input.id, input.positionMs(), input.flags)
       isPlain &&= input.isPlain
       if (!input.isOver) continue
       this.#delete(input)

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Fiber, Layer, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as TrackQueue from "../../src/audio/TrackQueue.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -205,12 +205,120 @@ describe("effects of a track", () => {
       assert.deepStrictEqual([200, 750, 1_500].map((at) => levels(sound, at)), [[0, 0.2], [0.2, 0], [0.2, 0]])
     }))
 
+  describe("of speed and pitch", () => {
+    const fast = { _tag: "Timescale", speed: 2 } as const
+
+    it.effect("move places as fast as it is heard, and what waits for them", () =>
+      Effect.gen(function*() {
+        const { sound, value } = yield* playing((session) =>
+          Effect.gen(function*() {
+            const startMs = yield* Clock.currentTimeMillis
+            const passed = Effect.map(Clock.currentTimeMillis, (now) => now - startMs)
+            const track = yield* session.play(Hearing.pcm(tones, 4_000), { effects: [fast] })
+            assert.deepStrictEqual([track.speed, track.durationMs], [2, 4_000])
+            const places = yield* track.every("500 millis").pipe(
+              Stream.mapEffect((place) => Effect.map(passed, (at) => [place, at] as const)),
+              Stream.runCollect,
+              Effect.forkChild({ startImmediately: true })
+            )
+            assert.isTrue(yield* track.reached("2 seconds"))
+            const half = yield* passed
+            const at = yield* track.position
+            yield* track.awaitEnd
+            const end = yield* passed
+            return {
+              half,
+              at,
+              end,
+              positionMs: yield* track.position,
+              metrics: yield* track.metrics,
+              places: yield* Fiber.join(places)
+            }
+          })
+        )
+        assert.closeTo(value.half, 1_000, 60)
+        assert.closeTo(value.at, 2_000, 60)
+        assert.closeTo(value.end, 2_060, 120)
+        assert.strictEqual(value.positionMs, 4_000)
+        assert.deepInclude(value.metrics, { late: 0, missed: 0 })
+        assert.deepStrictEqual(value.places.map(([place]) => place), range(0, 9).map((i) => i * 500))
+        for (const [place, at] of value.places) assert.closeTo(at, place / 2, 60)
+        assert.deepStrictEqual(sound.gaps, [])
+        assert.deepStrictEqual(levels(sound, 500), [0.2, 0.2])
+      }))
+
+    it.effect("do not starve a source that is read ahead for its own speed, and let it be passed through again", () =>
+      Effect.gen(function*() {
+        const frames = yield* Hearing.encode(Hearing.music, 16_000)
+        const { heard, sound, value } = yield* playing((session) =>
+          Effect.gen(function*() {
+            const track = yield* session.play(AudioSource.fromFrames(frames))
+            yield* Effect.sleep("1 second")
+            yield* track.setEffects([{ ...fast, pitch: 1.3 }])
+            yield* Effect.sleep("2 seconds")
+            yield* track.setEffects([])
+            assert.strictEqual(track.speed, 1)
+            yield* track.awaitEnd
+            return yield* Effect.all([track.position, track.metrics])
+          })
+        )
+        assert.strictEqual(value[0], 16_000)
+        assert.deepInclude(value[1], { late: 0, missed: 0, concealed: 0 })
+        assert.deepStrictEqual(sound.gaps, [])
+        // a second, two at twice the speed, eleven
+        const voiced = heard.filter(isVoiced)
+        assert.closeTo(voiced.length, 50 + 100 + 550, 12)
+        const last = voiced.slice(-250).map(({ payload }) => payload)
+        assert.deepStrictEqual(last, Rig.payloads(frames.slice(-250)))
+        const plain = Hearing.samplesOf(Hearing.music, 2_000).filter((_, i) => i % 2 === 0)
+        assert.isAtMost(
+          Hearing.steepest(sound.left, frame, sound.left.length - 20 * frame),
+          Hearing.steepest(plain) * 1.4
+        )
+      }))
+
+    it.effect("count for a crossfade, and in each pass of a loop", () =>
+      Effect.gen(function*() {
+        for (
+          const source of [
+            Hearing.pcm(Hearing.sine(440), 6_000),
+            AudioSource.fromFrames(yield* Hearing.encode(Hearing.sine(440), 6_000))
+          ]
+        ) {
+          const { sound, value } = yield* playing((session) =>
+            Effect.gen(function*() {
+              const first = yield* session.play(source, { effects: [fast], loop: 1 })
+              const next = yield* session.play(Hearing.pcm(Hearing.sine(1_000), 3_000), {
+                after: first,
+                crossfade: "500 millis"
+              })
+              yield* next.awaitEnd
+              return yield* first.position
+            })
+          )
+          assert.closeTo(value, 6_000, 300)
+          const level = (hz: number, fromMs: number) => Hearing.levelOf(sound.left, hz, fromMs * 48, 4_800)
+          assert.closeTo(level(440, 5_300), 0.3, 0.03)
+          assert.isBelow(level(1_000, 5_300), 0.02)
+          // in the middle both are there, at equal power
+          assert.closeTo(Math.hypot(level(440, 5_700), level(1_000, 5_700)), 0.3, 0.05)
+          assert.isAbove(level(440, 5_650), 0.1)
+          assert.isAbove(level(1_000, 5_800), 0.1)
+          assert.closeTo(level(1_000, 6_200), 0.3, 0.03)
+          assert.isBelow(level(440, 6_200), 0.02)
+        }
+      }))
+  })
+
   it.live("are those of a track that is mixed in a thread", () =>
     Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
       const track = yield* session.play(Hearing.pcm(tones, 2_000), {
-        effects: [{ _tag: "LowPass", hz: 1_000 }, SoundEffect.lavalinkEqualizer([0, 0.1])]
+        effects: [{ _tag: "LowPass", hz: 1_000 }, SoundEffect.lavalinkEqualizer([0, 0.1]), {
+          _tag: "Timescale",
+          speed: 0.9
+        }]
       })
       assert.isTrue(yield* track.reached("700 millis"))
       yield* track.setEffects([high])

@@ -15,7 +15,21 @@ import { Rotation } from "./Rotation.ts"
 import { Tremolo } from "./Tremolo.ts"
 import { Vibrato } from "./Vibrato.ts"
 
-const processor = (effect: Complete): Processor => {
+/**
+ * What works on samples, and takes as many as it gives.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Shaping = Exclude<Complete, { readonly _tag: "Timescale" }>
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isShaping = (effect: Complete): effect is Shaping => effect._tag !== "Timescale"
+
+const processor = (effect: Shaping): Processor => {
   switch (effect._tag) {
     case "Equalizer":
       return new Biquads.Biquads(effect.bands.map(({ gainDb, hz, q }) => Biquads.peak(hz, gainDb, q)))
@@ -49,11 +63,11 @@ const processor = (effect: Complete): Processor => {
 export class Chain {
   /** How long it sounds behind the last sample, in samples of a channel. */
   readonly tail: number
-  readonly #effects: ReadonlyArray<Complete>
+  readonly #effects: ReadonlyArray<Shaping>
   readonly #processors: ReadonlyArray<Processor>
 
   /** What was in the one before goes on: what an echo has still to say, where a rotation is. */
-  constructor(effects: ReadonlyArray<Complete>, former?: Chain) {
+  constructor(effects: ReadonlyArray<Shaping>, former?: Chain) {
     this.#effects = effects
     this.#processors = effects.map(processor)
     this.tail = this.#processors.reduce((sum, { tail }) => sum + tail, 0)

@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { Complete } from "../../SoundEffect.ts"
-import { Chain } from "./Chain.ts"
+import { Chain, type Shaping } from "./Chain.ts"
 
 /** How long it takes to go over from some effects to others, in samples: 20 ms. */
 const change = 960
@@ -25,9 +24,9 @@ export class Effects {
   /** Samples since the change began. */
   #done = 0
   /** Come when the change before is over. */
-  #next: ReadonlyArray<Complete> | undefined
+  #next: ReadonlyArray<Shaping> | undefined
 
-  constructor(effects: ReadonlyArray<Complete>) {
+  constructor(effects: ReadonlyArray<Shaping>) {
     this.#chain = effects.length === 0 ? empty : new Chain(effects)
   }
 
@@ -42,7 +41,7 @@ export class Effects {
   }
 
   /** Goes over to others within 20 ms. */
-  set(effects: ReadonlyArray<Complete>): void {
+  set(effects: ReadonlyArray<Shaping>): void {
     if (this.isPlain && effects.length === 0) return
     this.#next = effects
   }

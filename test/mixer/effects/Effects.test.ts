@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effects } from "../../../src/mixer/effects/Effects.ts"
 import type * as SoundEffect from "../../../src/SoundEffect.ts"
 import * as Hearing from "../hearing.ts"
-import { complete, peakOf, through, unit } from "./sounds.ts"
+import { peakOf, shapings, through, unit } from "./sounds.ts"
 
 const half = { leftToLeft: 0.5, rightToRight: 0.5 }
 const lists: ReadonlyArray<ReadonlyArray<SoundEffect.SoundEffect>> = [
@@ -21,7 +21,7 @@ describe("Effects", () => {
     const effects = new Effects([])
     const { left } = through(
       (samples, at) => {
-        if (at === 1) effects.set(complete({ _tag: "ChannelMix", leftToLeft: 0, rightToRight: 0 }))
+        if (at === 1) effects.set(shapings({ _tag: "ChannelMix", leftToLeft: 0, rightToRight: 0 }))
         if (at === 3) effects.set([])
         effects.process(samples, 0, unit)
       },
@@ -38,7 +38,7 @@ describe("Effects", () => {
   })
 
   it("are plain without any, and only when the change to that is over", () => {
-    const effects = new Effects(complete({ _tag: "Tremolo" }))
+    const effects = new Effects(shapings({ _tag: "Tremolo" }))
     const samples = new Float32Array(unit * 2)
     assert.isFalse(effects.isPlain)
     effects.set([])
@@ -49,13 +49,13 @@ describe("Effects", () => {
     assert.isTrue(effects.isPlain)
     effects.set([])
     assert.isTrue(effects.isPlain)
-    effects.set(complete({ _tag: "Tremolo" }))
+    effects.set(shapings({ _tag: "Tremolo" }))
     assert.isFalse(effects.isPlain)
   })
 
   it("wait for a change to be over, and take the last of those that were wanted meanwhile", () => {
     const effects = new Effects([])
-    const gain = (value: number) => complete({ _tag: "ChannelMix", leftToLeft: value, rightToRight: value })
+    const gain = (value: number) => shapings({ _tag: "ChannelMix", leftToLeft: value, rightToRight: value })
     const { left } = through(
       (samples, at) => {
         if (at === 0) effects.set(gain(0))
@@ -80,10 +80,10 @@ describe("Effects", () => {
     for (const before of lists) {
       for (const after of lists) {
         if (before === after) continue
-        const effects = new Effects(complete(...before))
+        const effects = new Effects(shapings(...before))
         const { left } = through(
           (samples, at) => {
-            if (at === 20) effects.set(complete(...after))
+            if (at === 20) effects.set(shapings(...after))
             effects.process(samples, 0, unit)
           },
           wave,
@@ -91,7 +91,7 @@ describe("Effects", () => {
           40
         )
         const alone = (list: ReadonlyArray<SoundEffect.SoundEffect>) => {
-          const only = new Effects(complete(...list))
+          const only = new Effects(shapings(...list))
           return through((samples) => only.process(samples, 0, unit), wave, wave, 40).left
         }
         // where it begins, what is new may be louder for a while
@@ -104,10 +104,10 @@ describe("Effects", () => {
   })
 
   it("do not lose what an echo has to say when another effect is changed", () => {
-    const effects = new Effects(complete({ _tag: "Echo", delayMs: 100, level: 1 }))
+    const effects = new Effects(shapings({ _tag: "Echo", delayMs: 100, level: 1 }))
     const { left } = through(
       (samples, at) => {
-        if (at === 2) effects.set(complete({ _tag: "Rotation" }, { _tag: "Echo", delayMs: 100, level: 1 }))
+        if (at === 2) effects.set(shapings({ _tag: "Rotation" }, { _tag: "Echo", delayMs: 100, level: 1 }))
         effects.process(samples, 0, unit)
       },
       (i) => (i < 480 ? 0.5 : 0),

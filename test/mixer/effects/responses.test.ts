@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import { Chain } from "../../../src/mixer/effects/Chain.ts"
 import * as SoundEffect from "../../../src/SoundEffect.ts"
 import * as Hearing from "../hearing.ts"
-import { complete, noise, peakOf, shaped, unit } from "./sounds.ts"
+import { noise, peakOf, shaped, shapings, unit } from "./sounds.ts"
 
 /** How much louder a tone becomes, in dB. */
 const gainDb = (effects: ReadonlyArray<SoundEffect.SoundEffect>, hz: number): number => {
@@ -163,7 +163,7 @@ describe("Echo", () => {
   })
 
   it("says how long it sounds", () => {
-    const tail = (decay: number, level = 0.5) => new Chain(complete({ _tag: "Echo", delayMs: 100, level, decay })).tail
+    const tail = (decay: number, level = 0.5) => new Chain(shapings({ _tag: "Echo", delayMs: 100, level, decay })).tail
     assert.deepStrictEqual([tail(0), tail(0.5), tail(0.5, 0)], [4_800, 4_800 * 10, 0])
   })
 })
@@ -256,7 +256,7 @@ describe("effects", () => {
   it("work on a part of a unit as on all of it", () => {
     const effects: ReadonlyArray<SoundEffect.SoundEffect> = extremes.filter(({ _tag }) => _tag !== "Compressor")
     for (const effect of effects) {
-      const [one, other] = [new Chain(complete(effect)), new Chain(complete(effect))]
+      const [one, other] = [new Chain(shapings(effect)), new Chain(shapings(effect))]
       const next = noise(9)
       const whole = Float32Array.from({ length: unit * 2 }, next)
       const parts = whole.slice()
@@ -278,8 +278,8 @@ describe("effects", () => {
       { _tag: "Compressor" },
       { _tag: "Echo", delayMs: 7 }
     ]
-    let chain = new Chain(complete(...effects))
-    const other = new Chain(complete(...effects))
+    let chain = new Chain(shapings(...effects))
+    const other = new Chain(shapings(...effects))
     const next = noise(10)
     for (let at = 0; at < 10; at++) {
       const one = Float32Array.from({ length: unit * 2 }, next)
@@ -287,13 +287,13 @@ describe("effects", () => {
       chain.process(one, 0, unit)
       other.process(same, 0, unit)
       assert.deepStrictEqual(one, same)
-      chain = new Chain(complete(...effects), chain)
+      chain = new Chain(shapings(...effects), chain)
     }
   })
 
   it("keep of an echo what there is room for", () => {
-    const longer = (delayMs: number, before: Chain) => new Chain(complete({ _tag: "Echo", delayMs, level: 1 }), before)
-    const first = new Chain(complete({ _tag: "Echo", delayMs: 20, level: 1, decay: 0 }))
+    const longer = (delayMs: number, before: Chain) => new Chain(shapings({ _tag: "Echo", delayMs, level: 1 }), before)
+    const first = new Chain(shapings({ _tag: "Echo", delayMs: 20, level: 1, decay: 0 }))
     const samples = Float32Array.from({ length: unit * 2 }, (_, i) => i / 2_000)
     first.process(samples, 0, unit)
     for (const [delayMs, kept] of [[10, 480], [20, 960], [30, 960]] as const) {

@@ -1,11 +1,15 @@
 import { Effect } from "effect"
-import { Chain } from "../../../src/mixer/effects/Chain.ts"
+import { Chain, isShaping, type Shaping } from "../../../src/mixer/effects/Chain.ts"
 import * as SoundEffect from "../../../src/SoundEffect.ts"
 
 export const unit = 960
 
 export const complete = (...effects: ReadonlyArray<SoundEffect.SoundEffect>): ReadonlyArray<SoundEffect.Complete> =>
   Effect.runSync(SoundEffect.complete(effects))
+
+/** Those that take as many samples as they give. */
+export const shapings = (...effects: ReadonlyArray<SoundEffect.SoundEffect>): ReadonlyArray<Shaping> =>
+  complete(...effects).filter(isShaping)
 
 export interface Stereo {
   readonly left: Float32Array
@@ -42,7 +46,7 @@ export const shaped = (
   right = left,
   units = 50
 ): Stereo => {
-  const chain = new Chain(complete(...effects))
+  const chain = new Chain(shapings(...effects))
   return through((samples) => chain.process(samples, 0, unit), left, right, units)
 }
 
