@@ -58,6 +58,8 @@ export class Input {
   #gain: Ramp
   readonly #source: Timescale
   #effects: Effects
+  /** Whether something of it was heard, here or before. */
+  #isHeard: boolean
   /** How long its effects sound on behind its end, and how much of that fades, in samples. */
   #tail = 0
   #fading = 0
@@ -76,7 +78,8 @@ export class Input {
     this.duck = input.duck
     this.after = input.after
     this.paused = input.paused
-    this.#source = new Timescale(feed)
+    this.#isHeard = input.from !== undefined
+    this.#source = new Timescale(feed, this.#isHeard)
     this.#effects = new Effects([])
     this.#begin(input.effects ?? [])
     this.#gain = new Ramp(input.fadeInMs > 0 ? 0 : input.gain)
@@ -100,8 +103,7 @@ export class Input {
   }
 
   setEffects(effects: ReadonlyArray<Complete>): void {
-    // nothing of it was heard before its turn
-    if (this.after !== undefined) return this.#begin(effects)
+    if (!this.#isHeard) return this.#begin(effects)
     this.#scale(effects)
     this.#effects.set(effects.filter(isShaping))
   }
@@ -156,6 +158,7 @@ export class Input {
     part.fill(0, 0, from * 2)
     part.fill(0, (from + count) * 2)
     this.#source.take(part, from * 2, count)
+    this.#isHeard = true
     this.#effects.process(part, from, from + count)
     const isLast = count < wanted || this.#source.isDrained()
     if (isLast && this.#leaving === "none" && !this.#endsWithGain) this.#endRinging(part, from + count)

@@ -8,6 +8,7 @@ import * as SoundEffect from "../../src/SoundEffect.ts"
 import * as Voice from "../../src/Voice.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Hearing from "../mixer/hearing.ts"
+import { randomPlays } from "./mixingRandom.ts"
 import * as Rig from "./rig.ts"
 
 const frame = 960
@@ -309,6 +310,17 @@ describe("effects of a track", () => {
         }
       }))
   })
+
+  for (const seed of [1, 2, 3]) {
+    it.effect(`leave nothing behind: 50 random plays, stops and interruptions, seed ${seed}`, () =>
+      randomPlays(50, seed, [
+        [],
+        [high],
+        [{ _tag: "Echo", delayMs: 700, decay: 0.8 }],
+        [{ _tag: "Timescale", speed: 1.7, pitch: 0.8 }, { _tag: "Echo" }],
+        [{ _tag: "Timescale", speed: 0.6 }]
+      ]))
+  }
 
   it.live("are those of a track that is mixed in a thread", () =>
     Effect.gen(function*() {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { FloatCodec } from "../../src/codec/FloatCodec.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as Feed from "../../src/mixer/Feed.ts"
 import * as Heard from "../../src/mixer/Heard.ts"
 import { Input } from "../../src/mixer/Input.ts"
 import type { Command, NewInput } from "../../src/mixer/messages.ts"
@@ -213,6 +214,24 @@ describe("a mix of inputs with effects", () => {
 })
 
 describe("an input with effects", () => {
+  it("has them from its first sample on where nothing was heard of it, and goes over to them otherwise", () => {
+    const half = complete({ _tag: "ChannelMix", leftToLeft: 0.5 }, { _tag: "Timescale", speed: 1.5, pitch: 1.5 })
+    for (const from of [undefined, 7]) {
+      const ring = ringOf(() => 0.4, 10)
+      const input = new Input(inputOf(1, ring, { from }), Feed.pcm(ring))
+      input.setEffects(half)
+      const part = new Float32Array(unit * 2)
+      for (let i = 0; i < 3; i++) {
+        input.render(part, 0, 1, 1)
+        const left = part.filter((_, at) => at % 2 === 0)
+        if (i === 0 && from !== undefined) {
+          left.forEach((value, at) => assert.closeTo(value, 0.4 - 0.2 * (at + 1) / unit, 1e-4))
+          assert.closeTo(input.positionMs(), 20, 1e-6)
+        } else left.subarray(from === undefined ? 60 : 0).forEach((value) => assert.closeTo(value, 0.2, 1e-4))
+      }
+    }
+  })
+
   it("does not sound as its source does until they are gone, and what is made up goes through them", () => {
     let left = unit * 2
     const made = new Float32Array(unit * 2).fill(0.4)

@@ -11,7 +11,7 @@ const halfTaps = 16
 const beta = 6.8
 
 /** The weights between two phases are drawn by a line. */
-const phases = 256
+const phases = 64
 
 /**
  * Weights on either side of the centre at the greatest pace, 2.

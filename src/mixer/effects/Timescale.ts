@@ -43,6 +43,8 @@ const near = 1e-4
  */
 export class Timescale {
   readonly #feed: Feed.Feed
+  /** Whether something was handed on, or nothing has to be before it begins. */
+  #isBegun: boolean
   #speed = 1
   #pitch = 1
   #kernel = Kernel.of(1)
@@ -69,8 +71,10 @@ export class Timescale {
   /** The last that was handed on as it was. */
   readonly #last = new Float32Array(history * 2)
 
-  constructor(feed: Feed.Feed) {
+  /** `isContinued`: what comes first goes on with something that was heard, and is handed on as it is. */
+  constructor(feed: Feed.Feed, isContinued = false) {
     this.#feed = feed
+    this.#isBegun = !isContinued
   }
 
   /** Whether samples are handed on as they are. */
@@ -93,7 +97,7 @@ export class Timescale {
   /** Makes samples ready, `count` a channel if there are as many, and gives how many are. */
   prepare(count: number): number {
     if (this.isDirect) {
-      if (this.isPlain) return this.#feed.prepare(count)
+      if (this.isPlain || !this.#isBegun) return this.#feed.prepare(count)
       this.#begin()
     } else if (this.#isIdle()) {
       this.#owed = this.#misplaced()
@@ -110,6 +114,7 @@ export class Timescale {
   take(into: Float32Array, at: number, count: number): void {
     if (!this.isDirect) return this.#read(into, at / 2, count)
     this.#feed.take(into, at, count)
+    this.#isBegun = true
     if (count >= history) {
       const from = at + (count - history) * 2
       for (let i = 0; i < history * 2; i++) this.#last[i] = into[from + i] ?? 0
