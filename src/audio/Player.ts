@@ -368,7 +368,9 @@ export const make = Effect.fnUntraced(function*(
     silences++
     silenced.push(...entries)
     isHushed = true
-    return Lane.detach(outlet, lane)
+    const detached = Lane.detach(outlet, lane)
+    // no track ends that would have the rest done
+    return entries.size > 0 ? detached : Effect.andThen(detached, Effect.sync(settleLater))
   })
 
   /** Of the tracks of a mix only those that are cut, unless nothing is left to be heard then. */

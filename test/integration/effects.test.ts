@@ -124,6 +124,31 @@ describe("effects of a track", () => {
       assert.closeTo(level(1_000, 2_280), 0.3, 0.03)
     }))
 
+  it.effect("keep no mix open that nobody hears any more", () =>
+    Rig.run(Effect.gen(function*() {
+      let open = 0
+      const session = yield* Effect.updateService(Rig.join("lobby"), Mixer.Mixer, (mixer) => ({
+        ...mixer,
+        open: (options) =>
+          Effect.andThen(
+            Effect.acquireRelease(Effect.sync(() => open++), () => Effect.sync(() => open--)),
+            mixer.open(options)
+          )
+      }))
+      const effects = [{ _tag: "Echo", delayMs: 500, decay: 0.9 }] as const
+      const track = yield* session.play(Hearing.pcm(tones, 200), { effects })
+      yield* track.awaitEnd
+      assert.strictEqual(open, 1)
+      yield* session.interrupt
+      yield* Effect.sleep("20 millis")
+      assert.strictEqual(open, 0)
+      const again = yield* session.play(Hearing.pcm(tones, 200), { effects })
+      yield* again.awaitEnd
+      assert.strictEqual(open, 1)
+      yield* Effect.sleep("6 seconds")
+      assert.strictEqual(open, 0)
+    })).pipe(Effect.provide(Rig.memory())))
+
   it.effect("go with the track where it is stopped", () =>
     Effect.gen(function*() {
       const { heard } = yield* playing((session) =>
