@@ -61,9 +61,9 @@ const program = Effect.gen(function*() {
   const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
   const metrics = yield* perform(where).pipe(Effect.provide(discord.layerVoice("bot")))
   yield* Effect.log(`sent ${metrics.sent} frames, ${metrics.missed} missed`)
-  assert.ok(metrics.sent > 100)
+  assert.ok(metrics.sent > 50)
   yield* inTurn(where).pipe(Effect.provide(discord.layerVoice("bot")))
-  assert.ok((yield* guest.heard).length > 150)
+  assert.ok((yield* guest.heard).length > 100)
   assert.deepEqual(yield* discord.violations, [])
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
 

@@ -188,7 +188,13 @@ export const Timescale = Schema.Struct({
   pitch: or(between(0.5, 2), 1)
 })
 
-const Each = Schema.Union([
+/**
+ * What there is, to check what comes from elsewhere.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export const SoundEffect = Schema.Union([
   Equalizer,
   LowPass,
   HighPass,
@@ -212,7 +218,7 @@ const most = 16
  * @category models
  * @since 0.1.0
  */
-export type SoundEffect = typeof Each.Encoded
+export type SoundEffect = typeof SoundEffect.Encoded
 
 /**
  * An effect with all its values.
@@ -220,7 +226,7 @@ export type SoundEffect = typeof Each.Encoded
  * @category models
  * @since 0.1.0
  */
-export type Complete = typeof Each.Type
+export type Complete = typeof SoundEffect.Type
 
 /**
  * A list of effects, 16 at most, in the order in which they work.
@@ -228,7 +234,7 @@ export type Complete = typeof Each.Type
  * @category models
  * @since 0.1.0
  */
-export const List = Schema.Array(Each).pipe(
+export const List = Schema.Array(SoundEffect).pipe(
   Schema.check(
     Schema.isMaxLength(most),
     Schema.makeFilter(

@@ -34,6 +34,26 @@ const likeness = (follows: Float32Array, frames: Float32Array, at: number, step:
   return product / Math.sqrt(energy)
 }
 
+/** The place from `first` on to before `last` that is most like `follows`. */
+const best = (
+  follows: Float32Array,
+  frames: Float32Array,
+  first: number,
+  last: number,
+  step: number,
+  detail: number
+): number => {
+  let found = first
+  let most = -Infinity
+  for (let place = first; place < last; place += step) {
+    const like = likeness(follows, frames, place, detail)
+    if (like <= most) continue
+    most = like
+    found = place
+  }
+  return found
+}
+
 /**
  * The place from `from` on, within the first `places`, that is most like `follows`. Gives its distance from there.
  *
@@ -41,19 +61,7 @@ const likeness = (follows: Float32Array, frames: Float32Array, at: number, step:
  * @since 0.1.0
  */
 export const find = (follows: Float32Array, frames: Float32Array, from: number, places: number): number => {
-  let best = 0
-  let most = -Infinity
-  const look = (first: number, last: number, step: number, detail: number): void => {
-    for (let place = first; place < last; place += step) {
-      const like = likeness(follows, frames, from + place, detail)
-      if (like <= most) continue
-      most = like
-      best = place
-    }
-  }
-  look(0, places, coarse, 4)
-  const near = best
-  most = -Infinity
-  look(Math.max(0, near - coarse + 1), Math.min(places, near + coarse), 1, 2)
-  return best
+  const near = best(follows, frames, from, from + places, coarse, 4)
+  const first = Math.max(from, near - coarse + 1)
+  return best(follows, frames, first, Math.min(from + places, near + coarse), 1, 2) - from
 }
