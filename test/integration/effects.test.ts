@@ -303,6 +303,39 @@ describe("effects of a track", () => {
         )
       }))
 
+    it.effect("bring forward what is waited for", () =>
+      playing((session) =>
+        Effect.gen(function*() {
+          const track = yield* session.play(Hearing.pcm(() => 0, 12_000))
+          const reaching = yield* Effect.forkChild(
+            Effect.andThen(track.reached("10 seconds"), Clock.currentTimeMillis),
+            { startImmediately: true }
+          )
+          yield* track.reached("1 second")
+          const fromMs = yield* Clock.currentTimeMillis
+          yield* track.setEffects([fast])
+          assert.closeTo((yield* Fiber.join(reaching)) - fromMs, 4_500, 150)
+          yield* track.stop
+        })
+      ))
+
+    it.effect("hurry what reads the source, which may just have begun to rest", () =>
+      Effect.gen(function*() {
+        const frames = yield* Hearing.encode(Hearing.music, 2_000)
+        const { value } = yield* playing((session) =>
+          // each rests for another time
+          Effect.forEach(range(0, 8), () =>
+            Effect.gen(function*() {
+              const track = yield* session.play(AudioSource.fromFrames(frames), { gain: 0.5 })
+              yield* Effect.sleep("100 millis")
+              yield* track.setEffects([fast])
+              yield* track.awaitEnd
+              return (yield* track.metrics).late
+            }))
+        )
+        assert.deepStrictEqual(value, range(0, 8).map(() => 0))
+      }))
+
     it.effect("count for a crossfade, and in each pass of a loop", () =>
       Effect.gen(function*() {
         for (
