@@ -167,16 +167,16 @@ describe("Timescale", () => {
 
   const Scale = Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: 0.5, maximum: 2 })))
   const Change = Schema.Tuple([
-    Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 99 }))),
+    Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 40 }))),
     Scale,
     Scale
   ])
 
   it.prop("plays all of a source once, whatever is changed on its way", [Schema.Array(Change)], ([changes]) => {
-    const { all, positions } = make(Hearing.music, second)
+    const { all, positions } = make(Hearing.music, 24_000)
     const heard = all(changes)
     assert.isTrue(heard.every((value) => Math.abs(value) < 1))
-    assert.closeTo(positions.at(-1) ?? NaN, 1_000, 1e-6)
+    assert.closeTo(positions.at(-1) ?? NaN, 500, 1e-6)
     positions.forEach((position, i) => i > 0 && assert.isAtLeast(position, (positions[i - 1] ?? 0) - 1e-6))
   })
 })

@@ -69,7 +69,7 @@ describe("LowPass and HighPass", () => {
 
 describe("Tremolo", () => {
   it("swings between the level of the source and what is left of it", () => {
-    const { left, right } = shaped([{ _tag: "Tremolo", hz: 5, depth: 0.6 }], () => 0.5)
+    const { left, right } = shaped([{ _tag: "Tremolo", hz: 5, depth: 0.6 }], () => 0.5, undefined, 12)
     // 5 Hz are 9600 samples
     left.forEach((value, i) => {
       const level = 0.5 * (1 - 0.3 * (1 - Math.cos((2 * Math.PI * i) / 9_600)))
@@ -82,7 +82,7 @@ describe("Tremolo", () => {
 describe("Vibrato", () => {
   it("moves a tone by up to a millisecond to and fro, and its level not at all", () => {
     const hz = 1_000
-    const { left } = shaped([{ _tag: "Vibrato", hz: 5, depth: 1 }], Hearing.sine(hz))
+    const { left } = shaped([{ _tag: "Vibrato", hz: 5, depth: 1 }], Hearing.sine(hz), undefined, 12)
     left.forEach((value, i) => {
       if (i < unit) return
       const delay = 2 + 48 * (1 - Math.cos((2 * Math.PI * i) / 9_600))
@@ -100,7 +100,7 @@ describe("Vibrato", () => {
 
 describe("Rotation", () => {
   it("goes from side to side with the same power", () => {
-    const { left, right } = shaped([{ _tag: "Rotation", hz: 2 }], () => 0.5)
+    const { left, right } = shaped([{ _tag: "Rotation", hz: 2 }], () => 0.5, undefined, 20)
     left.forEach((value, i) => assert.closeTo(value ** 2 + (right[i] ?? NaN) ** 2, 0.25, 1e-5))
     // a quarter of a turn of 24000 samples
     assert.closeTo(left[6_000] ?? 0, 0.5, 1e-3)
