@@ -12,6 +12,7 @@ import * as Heard from "../src/mixer/Heard.ts"
 import * as Mix from "../src/mixer/Mix.ts"
 import * as PcmRing from "../src/mixer/PcmRing.ts"
 import { ChannelId, GuildId, UserId } from "../src/protocol/Identifier.ts"
+import * as SoundEffect from "../src/SoundEffect.ts"
 import * as MockGateway from "../src/testing/MockGateway.ts"
 import * as MockVoiceDriver from "../src/testing/MockVoiceDriver.ts"
 import * as VoiceSession from "../src/VoiceSession.ts"
@@ -46,8 +47,18 @@ const sharedOf = ({ buffer }: FrameRing.FrameRing): SharedArrayBuffer => {
   throw new Error("a ring is not shared")
 }
 
+const equalizer = SoundEffect.lavalinkEqualizer(SoundEffect.lavalinkHz.map((_, i) => 0.02 * (i + 1)))
+
 /** A mix of tracks of PCM whose rings are filled as it goes: 20 ms an operation. */
-const mixOf = async (name: string, tracks: number, using: FloatCodec, gain: number, complexity = 9) => {
+const mixOf = async (
+  name: string,
+  tracks: number,
+  using: FloatCodec,
+  gain: number,
+  complexity = 9,
+  effects: ReadonlyArray<SoundEffect.SoundEffect> = []
+) => {
+  const complete = await Effect.runPromise(SoundEffect.complete(effects))
   const out = FrameRing.make({ capacityBytes: 1 << 16 })
   const mix = await Mix.make(
     using,
@@ -69,7 +80,8 @@ const mixOf = async (name: string, tracks: number, using: FloatCodec, gain: numb
         gain,
         paused: false,
         fadeInMs: 0,
-        curve: "linear"
+        curve: "linear",
+        effects: complete
       }
     })
   }
@@ -189,6 +201,8 @@ export const mixing: Bench = {
         [1, 2, 4, 8, 16, 32].map((tracks) => mixOf(`mix ${tracks}`, tracks, noCodec, 1))
       ),
       await mixOf("volume: ours, float, ring and soft clip included", 1, noCodec, 0.5),
+      await mixOf("mix 1 with an equalizer of 15 bands", 1, noCodec, 1, 9, [equalizer]),
+      await mixOf("mix 1 at 1.25 times its speed", 1, noCodec, 1, 9, [{ _tag: "Timescale", speed: 1.25 }]),
       ...await Promise.all(
         [10, 9, 5, 1].map((complexity) => mixOf(`mix 1 and encode, complexity ${complexity}`, 1, codec, 1, complexity))
       )

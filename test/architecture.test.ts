@@ -40,7 +40,7 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
     /^codec\//
   ],
   [/^driver\//, /^VoiceDriver\.ts$/, /^dave\//, /^Dave\.ts$/],
-  [/^audio\//, /^receive\//, /^mixer\//, /^Mixer\.ts$/],
+  [/^audio\//, /^receive\//, /^mixer\//, /^(Mixer|SoundEffect)\.ts$/],
   [/^VoiceSession\.ts$/, /^Station\.ts$/, /^session\//],
   [/^Voice\.ts$/, /^Metrics\.ts$/, /^metrics\//, /^Doctor\.ts$/, /^doctor\//],
   [/^index\.ts$/, /^cli\//, /^testing\//, /^emulator\/(Emulator|index)\.ts$/]

@@ -21,6 +21,7 @@ export interface Desk {
   /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
   readonly cut: (entries: ReadonlyArray<Seat.Entry>, nowMs: number) => Cut
   readonly setGain: (entry: Seat.Entry) => void
+  readonly setEffects: (entry: Seat.Entry) => void
   readonly setPaused: (entry: Seat.Entry) => void
   readonly own: (entry: Seat.Entry) => void
   /** From the next frame on that is made. */
@@ -131,11 +132,16 @@ export const open = Effect.fnUntraced(function*(
           curve: seat.curve,
           from: from === undefined ? undefined : from & 0x3ff,
           after: former?.place === "mix" ? former.input : undefined,
-          duck: seat.duck
+          duck: seat.duck,
+          effects: from === undefined ? seat.effects : []
         }
       })
       seat.fadeInMs = 0
       seat.after = undefined
+      // it was heard without them
+      if (from !== undefined && seat.effects.length > 0) {
+        command({ _tag: "Effects", input: entry.input, effects: seat.effects })
+      }
       // what fades to its end goes on doing so, also from another place
       if ((from !== undefined && seat.gain !== 1) || seat.ramp?.end === true) {
         command({
@@ -161,6 +167,7 @@ export const open = Effect.fnUntraced(function*(
     },
     setGain: ({ input, seat }) =>
       command({ _tag: "Gain", input, gain: seat.gain, ...seat.ramp ?? { rampMs: 0, curve: "linear", end: false } }),
+    setEffects: ({ input, seat }) => command({ _tag: "Effects", input, effects: seat.effects }),
     setPaused: ({ input, isPaused }) => command({ _tag: "Pause", input, paused: isPaused }),
     own: ({ input }) => command({ _tag: "Own", input }),
     configure: (settings) => command({ _tag: "Encoder", settings }),

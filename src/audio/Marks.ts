@@ -21,6 +21,8 @@ export interface Options {
   readonly clock: Clock.Clock
   readonly fork: (effect: Effect.Effect<void>) => Fiber.Fiber<void>
   readonly isPaused: () => boolean
+  /** How many milliseconds of the ring are heard in one. Default 1. */
+  readonly pace?: (() => number) | undefined
 }
 
 /**
@@ -128,7 +130,7 @@ const tellEach = (
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ clock, fork, isPaused }: Options): Marks => {
+export const make = ({ clock, fork, isPaused, pace = () => 1 }: Options): Marks => {
   const watchers = new Set<Watcher>()
   let reading: Reading | undefined
   let looking: Fiber.Fiber<void> | undefined
@@ -145,7 +147,7 @@ export const make = ({ clock, fork, isPaused }: Options): Marks => {
     standstills = heardMs === lastMs ? standstills + 1 : 0
     lastMs = heardMs
     if (watchers.size === 0 || (isPaused() && standstills >= looksWhilePaused)) return 0
-    return Math.max(leastWaitMs, Math.min(longestWaitMs, next - heardMs - longestPacketMs))
+    return Math.max(leastWaitMs, Math.min(longestWaitMs, (next - heardMs - longestPacketMs) / pace()))
   }
 
   const rest = (): void => {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { TrackNumber } from "../driver/Line.ts"
 import type { Ducking } from "../mixer/messages.ts"
+import type { Complete } from "../SoundEffect.ts"
 import type { Observer } from "../VoiceDriver.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import * as Seat from "./Seat.ts"
@@ -17,6 +18,7 @@ import * as Seat from "./Seat.ts"
  */
 export interface PlaceOptions {
   readonly gain: number
+  readonly effects?: ReadonlyArray<Complete> | undefined
   readonly fadeInMs: number
   readonly duck: Ducking | undefined
   /** Waits until the track of this place has ended. */
@@ -38,6 +40,9 @@ export interface Place {
   readonly setGain: (gain: number, rampMs: number) => Effect.Effect<void, VoiceError>
   /** The gain that was set last. */
   readonly gain: () => number
+  readonly setEffects: (effects: ReadonlyArray<Complete>) => Effect.Effect<void, VoiceError>
+  /** Those that were set last. */
+  readonly effects: () => ReadonlyArray<Complete>
   /** Media time of the ring that was sent, in milliseconds. */
   readonly heardMs: (track: TrackNumber) => number | undefined
   readonly metrics: () => Seat.TrackMetrics
@@ -61,6 +66,8 @@ export interface Host {
   readonly pausing: (entry: Seat.Entry) => Effect.Effect<void>
   /** The seat's gain has changed. */
   readonly levelling: (seat: Seat.Seat) => Effect.Effect<void, VoiceError>
+  /** The seat's effects have changed. */
+  readonly shaping: (seat: Seat.Seat) => Effect.Effect<void, VoiceError>
   /** The seat's track has ended. */
   readonly left: (seat: Seat.Seat) => Effect.Effect<void>
   readonly heardMs: (entry: Seat.Entry) => number
@@ -92,6 +99,7 @@ export const make = (host: Host, options: PlaceOptions): Place => {
   const seat: Seat.Seat = {
     gain: options.gain,
     ramp: undefined,
+    effects: options.effects ?? [],
     fadeInMs: options.fadeInMs,
     curve: "linear",
     duck: options.duck,
@@ -159,6 +167,17 @@ export const make = (host: Host, options: PlaceOptions): Place => {
         ))
       }),
     gain: () => seat.gain,
+    setEffects: (effects) =>
+      Effect.suspend(() => {
+        const former = seat.effects
+        seat.effects = effects
+        return host.shaping(seat).pipe(Effect.tapError(() =>
+          Effect.sync(() => {
+            seat.effects = former
+          })
+        ))
+      }),
+    effects: () => seat.effects,
     heardMs: (track) => {
       const entry = entryOf(track)
       return entry === undefined ? undefined : host.heardMs(entry)

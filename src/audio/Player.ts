@@ -73,6 +73,8 @@ export const make = Effect.fnUntraced(function*(
   let silences = 0
   /** What was silenced, and is to be taken out before anything else is done. */
   let silenced: Array<Seat.Entry> = []
+  /** What is left to be heard of tracks that have ended is silenced, too. */
+  let isHushed = false
 
   const live = () => Array.from(entries).filter(({ place }) => place !== "waiting")
   const waiting = () => Array.from(entries).filter(({ place }) => place === "waiting")
@@ -101,7 +103,8 @@ export const make = Effect.fnUntraced(function*(
   const closeMix = ({ scope: ofMix }: Lane.Mix) => Scope.close(ofMix, Exit.void)
 
   const clear = Effect.suspend(() => {
-    if (silenced.length === 0) return Effect.void
+    if (silenced.length === 0 && !isHushed) return Effect.void
+    isHushed = false
     for (const entry of silenced) if (entries.has(entry)) leaveOut(entry)
     silenced = []
     const former = lane
@@ -375,7 +378,10 @@ export const make = Effect.fnUntraced(function*(
   const silence = Effect.suspend(() => {
     silences++
     silenced.push(...entries)
-    return Lane.detach(outlet, lane)
+    isHushed = true
+    const detached = Lane.detach(outlet, lane)
+    // no track ends that would have the rest done
+    return entries.size > 0 ? detached : Effect.andThen(detached, Effect.sync(settleLater))
   })
 
   /** Of the tracks of a mix only those that are cut, unless nothing is left to be heard then. */
@@ -439,6 +445,11 @@ export const make = Effect.fnUntraced(function*(
     levelling: ({ entry }) =>
       alone(Effect.suspend(() => {
         if (entry?.place === "mix" && lane._tag === "mix") lane.desk.setGain(entry)
+        return settle
+      })),
+    shaping: ({ entry }) =>
+      alone(Effect.suspend(() => {
+        if (entry?.place === "mix" && lane._tag === "mix") lane.desk.setEffects(entry)
         return settle
       })),
     left: ({ entry }) =>

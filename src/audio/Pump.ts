@@ -28,12 +28,17 @@ const pumpOf = (clock: Clock.Clock): AudioClock.AudioClock["Service"] => {
 
 /**
  * Calls `fill` after `firstMs` milliseconds or a little later, and again after as many as it returns each time, until it
- * returns 0. It is plain code and must not throw.
+ * returns 0. It is plain code and must not throw. `onWait` is given what calls it within the next turn instead.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const refill = (clock: Clock.Clock, firstMs: number, fill: () => number): Effect.Effect<void> =>
+export const refill = (
+  clock: Clock.Clock,
+  firstMs: number,
+  fill: () => number,
+  onWait?: (hurry: () => void) => void
+): Effect.Effect<void> =>
   Effect.callback((resume) => {
     const pump = pumpOf(clock)
     const turnAfter = (ms: number) => Math.ceil((pump.now() + ms) / turnMs) * turnMs
@@ -47,5 +52,6 @@ export const refill = (clock: Clock.Clock, firstMs: number, fill: () => number):
       }
     })
     registration.schedule(turnAfter(firstMs))
+    onWait?.(() => registration.schedule(turnAfter(1)))
     return Effect.sync(() => registration.remove())
   })

@@ -47,6 +47,8 @@ export interface Options {
   readonly onReady: Effect.Effect<void, VoiceError.VoiceError>
   /** Asked at the end of a pass, once more where it does not: whether another one follows. */
   readonly again: Effect.Effect<boolean>
+  /** How many milliseconds of the ring are heard in one, more than 1 if it is to be filled more often. Default 1. */
+  readonly pace?: (() => number) | undefined
   /** Called when {@link Pass.next} is there. */
   readonly onPass?: (() => void) | undefined
 }
@@ -87,6 +89,8 @@ export interface Reading {
   readonly media: Media
   /** Reads to the end and ends the ring. A failure is kept for {@link Reading.failure}. */
   readonly run: Effect.Effect<void>
+  /** Fills the ring soon: {@link Options.pace} has changed. */
+  readonly hurry: () => void
   /** Why the source did not come to its end. */
   readonly failure: () => VoiceError.VoiceError | undefined
   /** Media time of the ring that was heard, in milliseconds. */
@@ -256,6 +260,7 @@ export const make = (options: Options): Reading => {
 
   const phase = (readings++ * goldenRatio) % 1
   let isFirstRefill = true
+  let hurry = () => {}
 
   /**
    * When to fill up the ring. It can be full by its bytes long before it holds all the media time that is wanted. One of
@@ -265,7 +270,7 @@ export const make = (options: Options): Reading => {
     // tracks that begin together shall not be refilled together ever after: the beat would stand still meanwhile
     const share = (isFirstRefill ? 0.25 + phase / 2 : 0.5) * (format === "pcm" ? 0.5 : 1)
     isFirstRefill = false
-    return Math.max(leastRefillMs, Math.min(bufferMs, ring.bufferedMs()) * share)
+    return Math.max(leastRefillMs, Math.min(bufferMs, ring.bufferedMs()) * share / Math.max(1, options.pace?.() ?? 1))
   }
 
   /** Writes what a source has given from `index` on, waiting for room. */
@@ -280,7 +285,11 @@ export const make = (options: Options): Reading => {
         return at < batch.length && batch.problem(at) === undefined ? refillMs() : 0
       }
       return onReady.pipe(
-        Effect.andThen(Effect.suspend(() => Pump.refill(clock, refillMs(), fill))),
+        Effect.andThen(Effect.suspend(() =>
+          Pump.refill(clock, refillMs(), fill, (sooner) => {
+            hurry = sooner
+          })
+        )),
         Effect.andThen(Effect.suspend(() => writeAll(batch, at)))
       )
     })
@@ -379,6 +388,7 @@ export const make = (options: Options): Reading => {
   return {
     media,
     run,
+    hurry: () => hurry(),
     failure: () => failure,
     heardMs,
     pass,

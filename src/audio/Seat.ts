@@ -8,6 +8,7 @@ import type { TrackNumber } from "../driver/Line.ts"
 import type { Ducking } from "../mixer/messages.ts"
 import type * as PcmRing from "../mixer/PcmRing.ts"
 import type { Curve } from "../mixer/Ramp.ts"
+import type { Complete } from "../SoundEffect.ts"
 import type { Observer } from "../VoiceDriver.ts"
 import type { VoiceError } from "../VoiceError.ts"
 
@@ -88,6 +89,7 @@ export interface Seat {
   gain: number
   /** How the gain is to be reached by a mix that begins. */
   ramp: { readonly rampMs: number; readonly curve: Curve; readonly end: boolean } | undefined
+  effects: ReadonlyArray<Complete>
   fadeInMs: number
   curve: Curve
   readonly duck: Ducking | undefined

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as FrameRing from "../driver/FrameRing.ts"
+import * as SoundEffect from "../SoundEffect.ts"
 import type * as Seat from "./Seat.ts"
 
 /**
@@ -38,11 +39,17 @@ export const changeOverAt = (ring: FrameRing.FrameRing, isPaused: boolean): numb
  * @internal
  */
 export const isPlain = ({ media, seat }: Seat.Entry): boolean =>
-  media.format === "opus" && seat.gain === 1 && seat.fadeInMs === 0
+  media.format === "opus" && seat.gain === 1 && seat.fadeInMs === 0 && seat.effects.length === 0
 
 /** Media time to the end of what plays at a seat, in milliseconds, as far as it is known. */
 const remainingMs = (playing: Seat.Entry, aheadMs: number): number => {
-  if (playing.media.ring.isEnded()) return playing.media.ring.bufferedMs()
+  const { media: { ring }, seat } = playing
+  const scale = seat.effects.some(({ _tag }) => _tag === "Timescale")
+  // what it has taken from the ring is not all mixed yet
+  if (ring.isEnded() && scale && playing.place === "mix") {
+    return (ring.positionMs() + ring.bufferedMs() - playing.heardMs) / SoundEffect.speedOf(seat.effects) - aheadMs
+  }
+  if (ring.isEnded()) return ring.bufferedMs()
   const left = playing.remainingMs() ?? Infinity
   // what was mixed and not heard is past changing
   return playing.place === "mix" ? left - aheadMs : left

@@ -17,6 +17,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import * as SoundEffect from "../SoundEffect.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Bounds from "./Bounds.ts"
 import * as Broadcast from "./Broadcast.ts"
@@ -102,7 +103,7 @@ export interface Track {
   readonly durationMs: number | undefined
   /** Where it ends before its source does, in milliseconds of the source. */
   readonly untilMs: number | undefined
-  /** Milliseconds of the source that are heard in one: 1, where no filter has changed it. */
+  /** Milliseconds of the source that are heard in one: 1, where neither a filter nor a `Timescale` has changed it. */
   readonly speed: number
   /**
    * What the source has said of itself when it was opened, such as its `title`, with names in lower case. What it says later, as
@@ -111,6 +112,8 @@ export interface Track {
   readonly tags: Tags
   /** The level that it has, or goes to. */
   readonly gain: Effect.Effect<number>
+  /** Those that were set last. */
+  readonly effects: Effect.Effect<ReadonlyArray<SoundEffect.Complete>>
   /** How often it is still read again, up to `buffer` before that is heard; `Infinity` without end. */
   readonly loopsLeft: Effect.Effect<number>
   readonly state: Effect.Effect<TrackState>
@@ -159,6 +162,12 @@ export interface Track {
   ) => Effect.Effect<void, VoiceError.VoiceError>
   /** Goes to a gain evenly within a time. Fails as {@link Track.volume}. Does not wait for the end of the fade. */
   readonly fade: (gain: number, duration: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
+  /**
+   * Goes over to other effects within 20 ms, without a click; an echo that stays in the list goes on with what it has still to say.
+   * What is mixed already is heard before. None, the empty list, are as gain 1: an Opus track that is alone is passed through again.
+   * Fails with `CodecUnavailable`, and with `Unsupported` for what is no effect, or out of its range.
+   */
+  readonly setEffects: (effects: ReadonlyArray<SoundEffect.SoundEffect>) => Effect.Effect<void, VoiceError.VoiceError>
   readonly metrics: Effect.Effect<Seat.TrackMetrics>
   /** Waits for the end and names it. */
   readonly awaitEnd: Effect.Effect<TrackEnd>
@@ -221,7 +230,8 @@ export const make = Effect.fnUntraced(function*<R>(
   let tags: Tags = {}
   let current: Playing | undefined
   let reader: Fiber.Fiber<void> | undefined
-  const marks = Marks.make({ clock, fork, isPaused: () => paused })
+  const pace = () => SoundEffect.speedOf(place.effects())
+  const marks = Marks.make({ clock, fork, isPaused: () => paused, pace })
   const openAt = SourceAt.make(Effect.provideContext(source.open, context), {
     name: source.name,
     limitMs: starveMs,
@@ -284,7 +294,9 @@ export const make = Effect.fnUntraced(function*<R>(
   /** Media time to the end, as it will be heard, where it is known. */
   const remainingMs = (): number | undefined => {
     const endMs = Math.min(range.untilMs, durationMs ?? Infinity)
-    return endMs === Infinity || loopsLeft > 0 ? undefined : Math.max(0, endMs - positionMs()) / speed
+    // another pass is read while this one is heard
+    const isLast = loopsLeft === 0 && current?.reading.pass().next === undefined
+    return endMs === Infinity || !isLast ? undefined : Math.max(0, endMs - positionMs()) / (speed * pace())
   }
 
   const hunger = Hunger.make({
@@ -326,6 +338,7 @@ export const make = Effect.fnUntraced(function*<R>(
             heardMs: () => playing.number === -1 ? undefined : place.heardMs(playing.number),
             onReady: Effect.suspend(() => attach(playing)),
             again,
+            pace,
             onPass: marks.wake
           }),
           isCutIn: fromMs > 0,
@@ -432,9 +445,12 @@ export const make = Effect.fnUntraced(function*<R>(
     name: source.name,
     durationMs,
     untilMs: range.untilMs === Infinity ? undefined : range.untilMs,
-    speed,
+    get speed() {
+      return speed * pace()
+    },
     tags,
     gain: Effect.sync(place.gain),
+    effects: Effect.sync(place.effects),
     loopsLeft: Effect.sync(() => loopsLeft),
     state: Effect.sync(() => state),
     changes: Stream.suspend(() => Stream.takeUntil(states.stream(), (now) => now._tag === "Ended")),
@@ -464,6 +480,16 @@ export const make = Effect.fnUntraced(function*<R>(
       }),
     volume: (gain, volumeOptions) => setGain(gain, volumeOptions?.ramp),
     fade: setGain,
+    setEffects: (effects) =>
+      Effect.flatMap(
+        SoundEffect.complete(effects),
+        (complete) =>
+          isOver() ? Effect.void : Effect.tap(place.setEffects(complete), () =>
+            Effect.sync(() => {
+              current?.reading.hurry()
+              marks.wake()
+            }))
+      ),
     metrics: Effect.sync(place.metrics),
     awaitEnd: Deferred.await(ended)
   }

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import * as SoundEffect from "../SoundEffect.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import * as Bounds from "./Bounds.ts"
 import * as LineUp from "./LineUp.ts"
@@ -68,6 +69,8 @@ export interface Contents<A = unknown> {
   readonly repeat: LineUp.Repeat
   /** The level of all entries. */
   readonly gain: number
+  /** The effects of all entries. */
+  readonly effects: ReadonlyArray<SoundEffect.Complete>
 }
 
 /**
@@ -83,6 +86,8 @@ export interface QueueOptions {
   readonly repeat?: LineUp.Repeat | undefined
   /** The level of all entries, 1 is as they are. Default 1. */
   readonly gain?: number | undefined
+  /** What changes the sound of all entries, in this order. Default none. */
+  readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
 }
 
 /**
@@ -116,6 +121,7 @@ export interface Player {
     source: AudioSource<R>,
     options: {
       readonly gain?: number | undefined
+      readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
       readonly from?: Duration.Input | undefined
       readonly until?: Duration.Input | undefined
       readonly after?: Track | undefined
@@ -168,6 +174,8 @@ export interface TrackQueue<in R = never, in out A = unknown> {
     gain: number,
     options?: { readonly ramp?: Duration.Input | undefined }
   ) => Effect.Effect<void, VoiceError.VoiceError>
+  /** The effects of all entries from now on; what plays goes over to them. Fails as `Track.setEffects`. */
+  readonly setEffects: (effects: ReadonlyArray<SoundEffect.SoundEffect>) => Effect.Effect<void, VoiceError.VoiceError>
   /** How long entries sound together, from the next one that is opened on. Fails with `Unsupported` for a time that is negative or none. */
   readonly setCrossfade: (crossfade: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /** The track that plays, to pause it, seek in it or change its volume. */
@@ -211,6 +219,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   let crossfadeMs = yield* Bounds.span(options.crossfade ?? 0, "a crossfade")
   const openAheadMs = yield* Bounds.patience(options.openAhead ?? "10 seconds", "to open ahead")
   let gain = yield* Bounds.gain(options.gain ?? 1)
+  let effects = yield* SoundEffect.complete(options.effects ?? [])
   const line = LineUp.make<Item<R, A>>(options.repeat ?? "off")
   const journal = QueueJournal.make<A>()
   let numbers = 0
@@ -225,6 +234,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
         from,
         until,
         ...(gain * own === 1 ? {} : { gain: gain * own }),
+        ...(effects.length === 0 ? {} : { effects }),
         ...(after === undefined ? {} : { after, crossfade: crossfadeMs })
       }).pipe(Effect.provideContext(context))
   })
@@ -300,6 +310,11 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
           { discard: true }
         )
       }),
+    setEffects: (to) =>
+      Effect.flatMap(SoundEffect.complete(to), (complete) => {
+        effects = complete
+        return Effect.forEach(order.playing(), ({ track }) => track.setEffects(complete), { discard: true })
+      }),
     setCrossfade: (to) =>
       Effect.map(Bounds.span(to, "a crossfade"), (ms) => {
         crossfadeMs = ms
@@ -318,7 +333,8 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
         history: line.history().map(entryOf),
         failures: journal.failures(),
         repeat: line.repeat(),
-        gain
+        gain,
+        effects
       }
     }),
     get events() {

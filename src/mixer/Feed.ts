@@ -40,6 +40,8 @@ export interface OpusFeed extends Feed {
   readonly own: () => void
   /** Whether what comes next begins a frame that is there, and the ring is ours. */
   readonly canHandOver: () => boolean
+  /** How many samples are ready that were not taken, of a frame that was begun. */
+  readonly surplus: () => number
   /** Samples that come next, as far as they are there, without taking anything out of the ring. There is no way back. */
   readonly peek: (count: number) => Float32Array
 }
@@ -165,6 +167,7 @@ export const opus = (
       while (!ring.isDrained() && distance(ring.framesRead(), last) <= 0 && ring.next() >= 0) ring.discard()
     },
     canHandOver: () => owned && length === 0 && ring.next() >= 0,
+    surplus: () => length,
     peek: (count) => {
       owned = false
       const samples = new Float32Array(count * 2)

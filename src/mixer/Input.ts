@@ -3,6 +3,10 @@
  *
  * @since 0.1.0
  */
+import type { Complete } from "../SoundEffect.ts"
+import { isShaping } from "./effects/Chain.ts"
+import { Effects } from "./effects/Effects.ts"
+import { Timescale } from "./effects/Timescale.ts"
 import type * as Feed from "./Feed.ts"
 import * as Heard from "./Heard.ts"
 import type { Ducking, NewInput } from "./messages.ts"
@@ -18,6 +22,10 @@ export const unit = 960
 
 /** Where something is cut it fades within 5 ms. */
 const edge = 240
+
+/** The longest time that effects sound behind the end, of which the last second fades, in samples: 5 s. */
+const longestTail = 240_000
+const lastSecond = 48_000
 
 const gains = new Float32Array(unit)
 
@@ -48,6 +56,13 @@ export class Input {
   /** What the samples that it gave last are to be multiplied by. */
   level = 1
   #gain: Ramp
+  readonly #source: Timescale
+  #effects: Effects
+  /** Whether something of it was heard, here or before. */
+  #isHeard: boolean
+  /** How long its effects sound on behind its end, and how much of that fades, in samples. */
+  #tail = 0
+  #fading = 0
   /** What becomes of it after this unit, which fades out then. */
   #leaving: "none" | "pause" | "remove" = "none"
   /** Whether the next unit fades in. */
@@ -63,6 +78,10 @@ export class Input {
     this.duck = input.duck
     this.after = input.after
     this.paused = input.paused
+    this.#isHeard = input.from !== undefined
+    this.#source = new Timescale(feed, this.#isHeard)
+    this.#effects = new Effects([])
+    this.#begin(input.effects ?? [])
     this.#gain = new Ramp(input.fadeInMs > 0 ? 0 : input.gain)
     if (input.fadeInMs > 0) this.#gain.to(input.gain, input.fadeInMs * 48, input.curve)
   }
@@ -75,7 +94,28 @@ export class Input {
   /** Whether it sounds as its source does. */
   get isPlain(): boolean {
     return this.isActive && this.#leaving === "none" && !this.isStarving && !this.#comesIn && this.#gain.isSettled &&
-      this.#gain.target === 1
+      this.#gain.target === 1 && this.#effects.isPlain && this.#source.isPlain
+  }
+
+  /** Whether its effects sound on behind its end. */
+  get isRinging(): boolean {
+    return this.#tail > 0
+  }
+
+  setEffects(effects: ReadonlyArray<Complete>): void {
+    if (!this.#isHeard) return this.#begin(effects)
+    this.#scale(effects)
+    this.#effects.set(effects.filter(isShaping))
+  }
+
+  /** Media time that was played, in milliseconds. */
+  positionMs(): number {
+    return this.#source.positionMs()
+  }
+
+  /** Makes the next unit ready, as far as its source has it. */
+  prepare(): void {
+    this.#source.prepare(unit)
   }
 
   setGain(gain: number, rampMs: number, curve: Curve, end: boolean): void {
@@ -99,7 +139,7 @@ export class Input {
 
   /** Whether its source gives too little for the next unit, and will give more. */
   isShort(): boolean {
-    return this.feed.prepare(unit) < unit && !this.feed.isEnding()
+    return this.#source.prepare(unit) < unit && !this.#source.isEnding()
   }
 
   /**
@@ -108,23 +148,24 @@ export class Input {
    */
   render(part: Float32Array, from: number, duckFrom: number, duckTo: number): number {
     const wanted = unit - from
-    const count = this.feed.prepare(wanted)
+    const count = this.#source.prepare(wanted)
     this.level = 1
-    if (count < wanted && !this.feed.isEnding()) return this.#starve(part, from, duckTo)
+    if (count < wanted && !this.#source.isEnding()) return this.#starve(part, from, duckTo)
     this.flags = Heard.Flag.Playing
     const comesIn = this.#comesIn || this.isStarving
     this.#comesIn = false
     this.isStarving = false
     part.fill(0, 0, from * 2)
     part.fill(0, (from + count) * 2)
-    this.feed.take(part, from * 2, count)
+    this.#source.take(part, from * 2, count)
+    this.#isHeard = true
+    this.#effects.process(part, from, from + count)
+    const isLast = count < wanted || this.#source.isDrained()
+    if (isLast && this.#leaving === "none" && !this.#endsWithGain) this.#endRinging(part, from + count)
     const peak = this.duck === undefined ? 0 : peakOf(part, from * 2, (from + count) * 2)
-    this.#shape(part, from, count, duckFrom, duckTo, comesIn)
+    this.#shape(part, from, this.isRinging ? wanted : count, duckFrom, duckTo, comesIn)
     if (this.feed.concealed() > 0) this.flags |= Heard.Flag.Concealed
-    if (
-      count < wanted || this.feed.isDrained() || (this.#endsWithGain && this.#gain.isSettled) ||
-      this.#leaving === "remove"
-    ) {
+    if (isLast || (this.#endsWithGain && this.#gain.isSettled) || this.#leaving === "remove") {
       this.isOver = true
       this.endedAt = from + count
       this.flags |= Heard.Flag.Over
@@ -134,6 +175,47 @@ export class Input {
     }
     this.#leaving = "none"
     return peak * this.#gain.target
+  }
+
+  /** Writes a unit of what its effects give behind its end, as {@link render} does. */
+  ring(part: Float32Array, duckFrom: number, duckTo: number): void {
+    part.fill(0)
+    this.#effects.process(part, 0, unit)
+    this.level = 1
+    this.#shape(part, 0, unit, duckFrom, duckTo, false)
+    for (let i = Math.max(0, this.#tail - this.#fading); i < unit; i++) {
+      const gain = Math.max(0, this.#tail - 1 - i) / this.#fading
+      part[i * 2] = (part[i * 2] ?? 0) * gain
+      part[i * 2 + 1] = (part[i * 2 + 1] ?? 0) * gain
+    }
+    this.#tail -= unit
+  }
+
+  /** Its effects fall silent within the next unit. */
+  hush(): void {
+    this.#tail = Math.min(this.#tail, unit)
+    this.#fading = this.#tail
+  }
+
+  /** It is heard with these from its first sample on. */
+  #begin(effects: ReadonlyArray<Complete>): void {
+    this.#scale(effects)
+    this.#effects = new Effects(effects.filter(isShaping))
+  }
+
+  #scale(effects: ReadonlyArray<Complete>): void {
+    const scale = effects.find((effect) => effect._tag === "Timescale")
+    this.#source.set(scale?.speed ?? 1, scale?.pitch ?? 1)
+  }
+
+  /** The source has ended with the sample before `at`. */
+  #endRinging(part: Float32Array, at: number): void {
+    const { tail } = this.#effects
+    if (tail === 0) return
+    this.#effects.process(part, at, unit)
+    // what is left of it then fades
+    this.#tail = Math.min(tail + unit, longestTail)
+    this.#fading = tail > longestTail - unit ? lastSecond : unit
   }
 
   /** A gain that stays the same is left to the level. */
@@ -187,16 +269,18 @@ export class Input {
     part.fill(0)
     if (this.isStarving) return 0
     this.isStarving = true
-    const made = this.feed.conceal(unit)
+    const made = this.#source.conceal(unit)
     const count = unit - from
     if (made !== undefined) {
       this.flags |= Heard.Flag.Concealed
       this.feed.concealed()
+      for (let i = 0; i < count * 2; i++) part[from * 2 + i] = made[i] ?? 0
+      this.#effects.process(part, from, unit)
       const level = this.#gain.target * duck
       for (let i = 0, at = from * 2; i < count; i++, at += 2) {
         const gain = level * (1 - i / count)
-        part[at] = (made[i * 2] ?? 0) * gain
-        part[at + 1] = (made[i * 2 + 1] ?? 0) * gain
+        part[at] = (part[at] ?? 0) * gain
+        part[at + 1] = (part[at + 1] ?? 0) * gain
       }
       return 0
     }

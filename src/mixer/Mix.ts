@@ -21,6 +21,7 @@ import { Input, unit } from "./Input.ts"
 import { Kept } from "./Kept.ts"
 import type { Command, NewInput, Setup } from "./messages.ts"
 import * as PcmRing from "./PcmRing.ts"
+import { Tails } from "./Tails.ts"
 
 /**
  * @category models
@@ -70,6 +71,7 @@ class Mixing implements Mix {
   readonly #onBroken: (detail: string) => void
   readonly #aheadMs: number
   readonly #inputs = new Map<number, Input>()
+  readonly #tails = new Tails()
   readonly #duck = Duck.make()
   /** Commands that wait for a decoder. */
   readonly #queue: Array<Command> = []
@@ -148,12 +150,14 @@ class Mixing implements Mix {
     if (command._tag === "Encoder") return this.#configure(command.settings)
     if (command._tag === "Cut") return this.#leaveOut(command.inputs)
     const input = this.#inputs.get(command.input)
-    if (input === undefined) return
+    if (input === undefined) return command._tag === "Remove" ? this.#tails.fade(command.input) : undefined
     switch (command._tag) {
       case "Remove":
         return input.remove()
       case "Gain":
         return input.setGain(command.gain, command.rampMs, command.curve, command.end)
+      case "Effects":
+        return input.setEffects(command.effects)
       case "Pause":
         return input.setPaused(command.paused)
       case "Own":
@@ -225,6 +229,7 @@ class Mixing implements Mix {
   #leaveOut(inputs: ReadonlyArray<number>): void {
     this.#plain = 0
     for (const id of inputs) {
+      this.#tails.remove(id)
       const input = this.#inputs.get(id)
       if (input !== undefined) this.#delete(input)
     }
@@ -238,7 +243,7 @@ class Mixing implements Mix {
   /** Mixes a unit and encodes the frame before it. Gives false if there is nothing to do at the moment. */
   #step(): boolean {
     if (this.#pending !== undefined && !this.#write(this.#pending)) return false
-    if (this.#inputs.size === 0) return this.#hasBegun && this.#finish()
+    if (this.#inputs.size === 0 && this.#tails.isEmpty) return this.#hasBegun && this.#finish()
     const successor = this.#successor()
     if (successor !== undefined) return this.#giveWay(successor)
     if (!this.#isReady()) return false
@@ -258,7 +263,7 @@ class Mixing implements Mix {
       if (input.isOver) return true
       if (!input.isActive) {
         // ready for the end of what it waits for
-        if (input.after !== undefined) input.feed.prepare(unit)
+        if (input.after !== undefined) input.prepare()
         continue
       }
       active++
@@ -266,7 +271,7 @@ class Mixing implements Mix {
       if (input.isStarving || !this.#hasBegun) silent++
       else isShort = true
     }
-    const isIdle = active === silent
+    const isIdle = active === silent && this.#tails.isEmpty
     this.#heard.setIdle(isIdle)
     if (isIdle) {
       // the last unit is encoded with what follows, and here that is silence
@@ -326,12 +331,15 @@ class Mixing implements Mix {
     for (const input of this.#inputs.values()) if (input.duck !== undefined) render(input, 1, 1)
     const { from, to } = this.#duck.next()
     for (const input of this.#inputs.values()) if (input.duck === undefined) render(input, from, to)
+    let isPlain = this.#inputs.size === 1 && this.#tails.isEmpty && from === 1 && to === 1
+    this.#tails.render(this.#kept, from, to)
     this.#kept.sum(this.#units, this.#current)
-    let isPlain = this.#inputs.size === 1 && from === 1 && to === 1
     for (const input of this.#inputs.values()) {
-      this.#heard.write(this.#units, input.slot, input.id, input.feed.positionMs(), input.flags)
+      this.#heard.write(this.#units, input.slot, input.id, input.positionMs(), input.flags)
       isPlain &&= input.isPlain
-      if (input.isOver) this.#delete(input)
+      if (!input.isOver) continue
+      this.#delete(input)
+      this.#tails.add(input)
     }
     this.#plain = isPlain ? this.#plain + 1 : 0
     this.#units++

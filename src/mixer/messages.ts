@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
+import type { Complete } from "../SoundEffect.ts"
 import type { Curve } from "./Ramp.ts"
 
 /**
@@ -56,6 +57,7 @@ export interface NewInput {
   /** Begins with the sample behind the last one of this input. */
   readonly after?: number | undefined
   readonly duck?: Ducking | undefined
+  readonly effects?: ReadonlyArray<Complete> | undefined
 }
 
 /**
@@ -85,6 +87,8 @@ export type Command =
     /** It is over when the gain is there. */
     readonly end: boolean
   }
+  /** It goes over to these within 20 ms. */
+  | { readonly _tag: "Effects"; readonly input: number; readonly effects: ReadonlyArray<Complete> }
   | { readonly _tag: "Pause"; readonly input: number; readonly paused: boolean }
   /** From the next frame on. */
   | { readonly _tag: "Encoder"; readonly settings: EncoderSettings }

@@ -16,6 +16,7 @@ import * as limits from "../codec/limits.ts"
 import type { Mixer } from "../Mixer.ts"
 import type { Ducking } from "../mixer/messages.ts"
 import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
+import * as SoundEffect from "../SoundEffect.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Traces from "./Traces.ts"
 
@@ -45,6 +46,8 @@ export interface DuckOptions {
 export interface PlayOptions extends Track.TrackOptions {
   /** 1, the default, is the source's own level. */
   readonly gain?: number | undefined
+  /** What changes its sound, in this order; see `Track.setEffects`. Default none. */
+  readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
   /** Comes up from silence within this time. Default 0. */
   readonly fadeIn?: Duration.Input | undefined
   /**
@@ -152,10 +155,12 @@ export const make = Effect.fnUntraced(function*(
     Effect.gen(function*() {
       const gain = yield* Bounds.gain(options.gain ?? 1)
       const duck = yield* duckingOf(options.duck)
+      const effects = yield* SoundEffect.complete(options.effects ?? [])
       const fadeInMs = yield* Bounds.span(options.fadeIn ?? 0, "a fade in")
       const crossfadeMs = yield* Bounds.span(options.crossfade ?? 0, "a crossfade")
       const place = (yield* making).place({
         gain,
+        effects,
         fadeInMs,
         duck,
         after: options.after === undefined ? undefined : places.get(options.after),

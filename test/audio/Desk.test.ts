@@ -80,6 +80,21 @@ describe("what a desk asks of its mix", () => {
       assert.deepInclude(added(commands), { fadeInMs: 0, from: 1 })
     }))
 
+  it.effect("has its effects from the start, or goes over to them where it was heard without", () =>
+    Effect.gen(function*() {
+      const { commands, desk } = yield* make
+      const effects = [{ _tag: "Rotation", hz: 1 }] as const
+      const entry = entryOf({ seat: seatOf({ effects }) })
+      desk.add(entry, undefined)
+      assert.lengthOf(commands, 1)
+      assert.deepInclude(added(commands), { effects })
+      desk.setEffects(entry)
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Effects", input: 1, effects })
+      desk.add(entryOf({ seat: seatOf({ effects }) }), 7)
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Effects", input: 2, effects })
+      assert.deepInclude(commands.at(-2), { _tag: "Add" })
+    }))
+
   it.effect("is to cut, whose last frame before the cut is what was heard of it", () =>
     Effect.gen(function*() {
       const { cuts, desk, look, mixed, observed, told } = yield* make

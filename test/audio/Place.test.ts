@@ -32,6 +32,7 @@ const make = () => {
       }),
     pausing: ({ isPaused }) => say(`pausing ${isPaused}`),
     levelling: (seat) => Effect.andThen(say(`levelling ${seat.gain}`), answer),
+    shaping: (seat) => Effect.andThen(say(`shaping ${seat.effects.length}`), answer),
     left: (seat) => Effect.andThen(Effect.sync(() => seats.push(seat)), say(`left ${seat.isOver}`)),
     heardMs: ({ heardMs }) => heardMs,
     isIn: (entry) => playing.has(entry),
@@ -135,6 +136,20 @@ describe("Place", () => {
       assert.strictEqual(yield* Effect.flip(setGain(2, 0)), broken)
       assert.strictEqual(gain(), 0.5)
       assert.deepStrictEqual(log, ["levelling 0.5", "levelling 2"])
+    }))
+
+  it.effect("has the effects that were set last, and keeps those before where they cannot be had", () =>
+    Effect.gen(function*() {
+      const { entries, log, place, state } = make()
+      const { attach, effects, setEffects } = place({ effects: [{ _tag: "Rotation", hz: 1 }] })
+      yield* attach(media(), options)
+      assert.lengthOf(first(entries).seat.effects, 1)
+      yield* setEffects([])
+      assert.deepStrictEqual(effects(), [])
+      state.refuses = true
+      assert.strictEqual(yield* Effect.flip(setEffects([{ _tag: "Rotation", hz: 2 }])), broken)
+      assert.deepStrictEqual(effects(), [])
+      assert.deepStrictEqual(log, ["shaping 0", "shaping 1"])
     }))
 
   it.effect("counts what the driver took from its ring while nothing else reads it", () =>

@@ -52,6 +52,7 @@ describe("an entry is plain", () => {
     assert.isTrue(Succession.isPlain(entryOf()))
     assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ gain: 0.5 }) })))
     assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ fadeInMs: 20 }) })))
+    assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ effects: [{ _tag: "Rotation", hz: 1 }] }) })))
     assert.isFalse(Succession.isPlain(entryOf({ media: { format: "pcm", ring: PcmRing.make(100) } })))
   })
 })
@@ -128,6 +129,14 @@ describe("what waits for another", () => {
       })
       assert.isTrue(read.isDue)
       assert.strictEqual(read.seat.fadeInMs, 500)
+      // at another speed it has taken more from there than is mixed
+      const effects = [{ _tag: "Timescale", speed: 2, pitch: 1 }] as const
+      const media = endedOpus(34)
+      for (let i = 0; i < 10; i++) if (media.format === "opus") media.ring.discard()
+      const fast = look(entryOf({ place: "mix", media, heardMs: 80, seat: seatOf({ effects }) }), {
+        crossfadeMs: 1_000
+      })
+      assert.strictEqual(fast.seat.fadeInMs, (680 - 80) / 2 - aheadMs - 20)
       for (const place of ["direct", "mix"] as const) {
         assert.isFalse(look(entryOf({ place }), { crossfadeMs: 1_000 }).isDue)
       }

@@ -12,6 +12,7 @@ export const ringOf = (frames: number, frameMs = 20): FrameRing.FrameRing => {
 export const seatOf = (seat: Partial<Seat.Seat> = {}): Seat.Seat => ({
   gain: 1,
   ramp: undefined,
+  effects: [],
   fadeInMs: 0,
   curve: "linear",
   duck: undefined,

@@ -413,6 +413,24 @@ describe("mixing", () => {
       assert.isAbove(Hearing.ratio(sound.left, wave, frame * 4, frame * 146), 30)
     }))
 
+  it.effect("crosses into the next at the end of the last pass, and not of one before", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const first = yield* session.play(Hearing.pcm(Hearing.sine(440), 2_000), { loop: 1 })
+          const next = yield* session.play(Hearing.pcm(Hearing.sine(1_000), 2_000), {
+            after: first,
+            crossfade: "500 millis"
+          })
+          yield* next.awaitEnd
+        })
+      )
+      const level = (hz: number, fromMs: number) => Hearing.levelOf(sound.left, hz, fromMs * 48, 4_800)
+      assert.closeTo(level(440, 3_300), 0.3, 0.03)
+      assert.isBelow(level(1_000, 3_300), 0.02)
+      assert.closeTo(level(1_000, 4_100), 0.3, 0.03)
+    }))
+
   it.effect("has no tracks any more when its session has ended", () =>
     Effect.gen(function*() {
       const left = yield* Rig.run(Effect.gen(function*() {

@@ -5,6 +5,7 @@ import * as AudioSource from "../../src/audio/AudioSource.ts"
 import type * as Track from "../../src/audio/Track.ts"
 import { codec } from "../../src/codec/FloatCodec.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
+import type * as SoundEffect from "../../src/SoundEffect.ts"
 import type * as VoiceError from "../../src/VoiceError.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import * as Rig from "./rig.ts"
@@ -62,8 +63,12 @@ const counting = (source: AudioSource.AudioSource, open: Set<symbol>): AudioSour
   )
 })
 
-/** Plays, stops, seeks, fades, waits and interrupts at random, and looks at what is left. */
-export const randomPlays = (count: number, seed: number) =>
+/** Plays, stops, seeks, fades, waits and interrupts at random, with one or another of these effects, and looks at what is left. */
+export const randomPlays = (
+  count: number,
+  seed: number,
+  effects: ReadonlyArray<ReadonlyArray<SoundEffect.SoundEffect>> = []
+) =>
   Effect.gen(function*() {
     const sources = new Set<symbol>()
     const frames = yield* Hearing.encode(Hearing.music, 2_000)
@@ -79,6 +84,9 @@ export const randomPlays = (count: number, seed: number) =>
         const session = yield* Rig.join("lobby")
         const tracks: Array<Track.Track> = []
         const any = Effect.map(Random.nextIntBetween(0, Math.max(1, tracks.length)), (i) => tracks[i])
+        const someEffects = effects.length === 0
+          ? Effect.succeed([])
+          : Effect.map(Random.nextIntBetween(0, effects.length), (i) => effects[i] ?? [])
         for (let i = 0; i < count; i++) {
           const source = [opus, opus, pcm, pcm, endless][yield* Random.nextIntBetween(0, 5)] ?? pcm
           const other = yield* Effect.suspend(() => any)
@@ -90,10 +98,12 @@ export const randomPlays = (count: number, seed: number) =>
             duck: yield* Random.nextBoolean,
             after: (yield* Random.nextIntBetween(0, 4)) === 0 ? other : undefined,
             crossfade: (yield* Random.nextBoolean) ? 0 : 300,
-            starveTimeout: "1 second"
+            starveTimeout: "1 second",
+            effects: yield* someEffects
           })
           tracks.push(track)
           yield* Effect.sleep(yield* Random.nextIntBetween(0, 700))
+          if (effects.length > 0) yield* (other ?? track).setEffects(yield* someEffects)
           switch (yield* Random.nextIntBetween(0, 8)) {
             case 0:
               yield* session.interrupt

@@ -1,0 +1,44 @@
+/**
+ * What the effects of inputs still give when these have ended: an echo does not end with its track.
+ *
+ * @since 0.1.0
+ */
+import type { Input } from "./Input.ts"
+import type { Kept } from "./Kept.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export class Tails {
+  readonly #inputs = new Map<number, Input>()
+
+  get isEmpty(): boolean {
+    return this.#inputs.size === 0
+  }
+
+  /** An input that has ended, if it sounds on. */
+  add(input: Input): void {
+    if (input.isRinging) this.#inputs.set(input.id, input)
+  }
+
+  /** Fades one out within the next unit. */
+  fade(input: number): void {
+    this.#inputs.get(input)?.hush()
+  }
+
+  remove(input: number): void {
+    this.#inputs.delete(input)
+  }
+
+  /** Puts them into the unit that was begun last, for a gain of those that are no voices. */
+  render(kept: Kept, duckFrom: number, duckTo: number): void {
+    for (const input of this.#inputs.values()) {
+      const part = kept.part(input.id)
+      if (input.duck === undefined) input.ring(part, duckFrom, duckTo)
+      else input.ring(part, 1, 1)
+      kept.level(input.level)
+      if (!input.isRinging) this.#inputs.delete(input.id)
+    }
+  }
+}

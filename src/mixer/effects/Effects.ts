@@ -1,0 +1,74 @@
+/**
+ * The effects of an input, which can be others from one unit to the next.
+ *
+ * @since 0.1.0
+ */
+import { Chain, type Shaping } from "./Chain.ts"
+
+/** How long it takes to go over from some effects to others, in samples: 20 ms. */
+const change = 960
+
+/** What the effects before a change make of the samples. All inputs of a thread share it: one is changed at a time. */
+const others = new Float32Array(change * 2)
+
+const empty = new Chain([])
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export class Effects {
+  #chain: Chain
+  /** Is heard less and less. */
+  #former: Chain | undefined
+  /** Samples since the change began. */
+  #done = 0
+  /** Come when the change before is over. */
+  #next: ReadonlyArray<Shaping> | undefined
+
+  constructor(effects: ReadonlyArray<Shaping>) {
+    this.#chain = effects.length === 0 ? empty : new Chain(effects)
+  }
+
+  /** Whether everything stays as it is. */
+  get isPlain(): boolean {
+    return this.#chain === empty && this.#former === undefined && this.#next === undefined
+  }
+
+  /** How long they sound behind the last sample, in samples of a channel. */
+  get tail(): number {
+    return Math.max(this.#chain.tail, this.#former?.tail ?? 0)
+  }
+
+  /** Goes over to others within 20 ms. */
+  set(effects: ReadonlyArray<Shaping>): void {
+    if (this.isPlain && effects.length === 0) return
+    this.#next = effects
+  }
+
+  /** Changes samples of a unit in place, from index `from` of a channel to before `to`. */
+  process(samples: Float32Array, from: number, to: number): void {
+    if (this.#next !== undefined && this.#former === undefined) {
+      this.#former = this.#chain
+      this.#chain = this.#next.length === 0 ? empty : new Chain(this.#next, this.#former)
+      this.#next = undefined
+      this.#done = 0
+    }
+    const former = this.#former
+    if (former === undefined) {
+      if (this.#chain !== empty) this.#chain.process(samples, from, to)
+      return
+    }
+    for (let i = from * 2; i < to * 2; i++) others[i] = samples[i] ?? 0
+    former.process(others, from, to)
+    this.#chain.process(samples, from, to)
+    for (let i = from * 2; i < to * 2; i += 2) {
+      const share = Math.min(1, ++this.#done / change)
+      const left = others[i] ?? 0
+      const right = others[i + 1] ?? 0
+      samples[i] = left + ((samples[i] ?? 0) - left) * share
+      samples[i + 1] = right + ((samples[i + 1] ?? 0) - right) * share
+    }
+    if (this.#done >= change) this.#former = undefined
+  }
+}

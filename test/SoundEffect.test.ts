@@ -1,0 +1,73 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as SoundEffect from "../src/SoundEffect.ts"
+
+const complete = (effects: ReadonlyArray<SoundEffect.SoundEffect>) => SoundEffect.complete(effects)
+
+/** Why a list is refused, which the compiler may know already. */
+const refusal = (effects: unknown) =>
+  Effect.gen(function*() {
+    // what a program without types, or a file, gives
+    const error = yield* Effect.flip(complete(effects as ReadonlyArray<SoundEffect.SoundEffect>))
+    assert(error.reason._tag === "Unsupported")
+    return error.reason.message
+  })
+
+describe("SoundEffect", () => {
+  it.effect("fills in what was left out, and takes nothing else along", () =>
+    Effect.gen(function*() {
+      const wanted = [{ _tag: "Echo", delayMs: 200, level: undefined, more: () => 1 }, { _tag: "Tremolo" }] as const
+      assert.deepStrictEqual(yield* complete(wanted), [
+        { _tag: "Echo", delayMs: 200, level: 0.5, decay: 0.5 },
+        { _tag: "Tremolo", hz: 2, depth: 0.5 }
+      ])
+      // it is at an end: what is complete stays as it is
+      const once = yield* complete([{ _tag: "Karaoke" }, { _tag: "Equalizer", bands: [{ hz: 100, gainDb: 3 }] }])
+      assert.deepStrictEqual(yield* complete(once), once)
+      assert.deepStrictEqual(structuredClone(once), once)
+      assert.deepStrictEqual(yield* complete([]), [])
+    }))
+
+  it.effect("refuses what is no effect, is out of range or no number, and says where", () =>
+    Effect.gen(function*() {
+      const band = { hz: 100, gainDb: 0 }
+      assert.strictEqual(
+        yield* refusal([{ _tag: "Tremolo" }, { _tag: "Equalizer", bands: [band, { hz: 1, gainDb: 0 }] }]),
+        "such a sound effect is not supported: expected a value between 20 and 20000 at 1.bands.1.hz."
+      )
+      const wrong: ReadonlyArray<unknown> = [
+        undefined,
+        "Echo",
+        [{}],
+        [{ _tag: "Reverb" }],
+        [{ _tag: "LowPass" }],
+        [{ _tag: "LowPass", hz: NaN }],
+        [{ _tag: "LowPass", hz: "100" }],
+        [{ _tag: "HighPass", hz: 100, q: 0 }],
+        [{ _tag: "Equalizer", bands: Array.from({ length: 32 }, () => band) }],
+        [{ _tag: "Tremolo", hz: 0 }],
+        [{ _tag: "Vibrato", depth: 1.1 }],
+        [{ _tag: "Rotation", hz: Infinity }],
+        [{ _tag: "Karaoke", width: 0 }],
+        [{ _tag: "ChannelMix", leftToLeft: -1.1 }],
+        [{ _tag: "Distortion", driveDb: 49 }],
+        [{ _tag: "Echo", decay: 1 }],
+        [{ _tag: "Compressor", ratio: 0.5 }],
+        [{ _tag: "Timescale", speed: 0.4 }],
+        [{ _tag: "Timescale" }, { _tag: "Tremolo" }, { _tag: "Timescale" }],
+        Array.from({ length: 17 }, () => ({ _tag: "Tremolo" }))
+      ]
+      for (const effects of wrong) assert.match(yield* refusal(effects), /^such a sound effect is not supported: /)
+    }))
+
+  it.effect("makes an equalizer of Lavalink's gains, and of what is beyond them", () =>
+    Effect.gen(function*() {
+      const gains = [0.25, 0, -0.25, 1, -7, 100]
+      const { bands } = SoundEffect.lavalinkEqualizer(gains)
+      assert.deepStrictEqual(bands.map(({ hz }) => hz), [25, 63, 100, 160, 250])
+      const rounded = bands.map(({ gainDb }) => Math.round(gainDb * 100) / 100)
+      assert.deepStrictEqual(rounded, [6.02, -40, 13.98, -40, 13.98])
+      yield* complete([SoundEffect.lavalinkEqualizer(Array.from({ length: 20 }, () => -0.25))])
+      assert.deepStrictEqual(SoundEffect.lavalinkEqualizer([]).bands, [])
+    }))
+})

@@ -1,0 +1,269 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { FloatCodec } from "../../src/codec/FloatCodec.ts"
+import * as FrameRing from "../../src/driver/FrameRing.ts"
+import * as Feed from "../../src/mixer/Feed.ts"
+import * as Heard from "../../src/mixer/Heard.ts"
+import { Input } from "../../src/mixer/Input.ts"
+import type { Command, NewInput } from "../../src/mixer/messages.ts"
+import * as Mix from "../../src/mixer/Mix.ts"
+import * as PcmRing from "../../src/mixer/PcmRing.ts"
+import type * as SoundEffect from "../../src/SoundEffect.ts"
+import { complete, peakOf, unit } from "./effects/sounds.ts"
+import * as FakeCodec from "./fakeCodec.ts"
+import * as Hearing from "./hearing.ts"
+
+const ringOf = (wave: (sample: number) => number, units: number) => {
+  const ring = PcmRing.make(Math.max(20, units * 20))
+  ring.write(Hearing.samplesOf(wave, units * 20), 0)
+  ring.end()
+  return ring
+}
+
+const inputOf = (input: number, ring: PcmRing.PcmRing, options: Partial<NewInput> = {}): NewInput => ({
+  input,
+  slot: input,
+  format: "pcm",
+  ring: ring.buffer,
+  gain: 1,
+  paused: false,
+  fadeInMs: 0,
+  curve: "linear",
+  ...options
+})
+
+/** A mix whose units are kept as they are, on the left. */
+const make = async () => {
+  const codec = FakeCodec.make()
+  const units: Array<Float32Array> = []
+  const recording: FloatCodec = {
+    ...codec,
+    encoder: async (options) => {
+      const encoder = await codec.encoder(options)
+      return {
+        ...encoder,
+        encode: (pcm) => {
+          units.push(pcm.filter((_, i) => i % 2 === 0))
+          return encoder.encode(pcm)
+        }
+      }
+    }
+  }
+  const ring = FrameRing.make()
+  const heard = Heard.makeBuffer()
+  assert(ring.buffer instanceof SharedArrayBuffer)
+  const mix = await Mix.make(recording, { ring: ring.buffer, heard, encoder: {}, aheadMs: 60 }, (detail) => {
+    throw new Error(detail)
+  })
+  ring.write(Uint8Array.of(0), 2_880)
+  const into = new Uint8Array(FrameRing.maxFrameBytes)
+  /** Goes on until it ends, and does something before the units of these numbers are made. Gives all that was mixed. */
+  const all = (then: ReadonlyMap<number, () => void> = new Map(), most = 1_000): Float32Array => {
+    let made = 0
+    ring.discard()
+    for (let i = 0; i < most && !ring.isDrained(); i++) {
+      then.get(i)?.()
+      mix.fill()
+      if (ring.read(into, 0) >= 0) made++
+    }
+    const samples = new Float32Array(made * unit)
+    // the first is what was before
+    units.slice(1, made + 1).forEach((piece, i) => samples.set(piece, i * unit))
+    return samples
+  }
+  return { mix, ring, heard: Heard.reader(heard), all, units }
+}
+
+const effects = (input: number, ...list: ReadonlyArray<SoundEffect.SoundEffect>): Command => ({
+  _tag: "Effects",
+  input,
+  effects: complete(...list)
+})
+
+describe("a mix of inputs with effects", () => {
+  it("changes them without a step that the sound does not have itself", async () => {
+    const { all, mix } = await make()
+    const bass = { _tag: "Equalizer", bands: [{ hz: 100, gainDb: 6 }] } as const
+    mix.command({ _tag: "Add", input: inputOf(1, ringOf(Hearing.music, 100), { effects: complete(bass) }) })
+    const sound = all(
+      new Map([
+        [10, () => mix.command(effects(1, { _tag: "LowPass", hz: 2_000 }))],
+        [20, () => mix.command(effects(1))],
+        [30, () => mix.command(effects(1, { _tag: "Echo", delayMs: 35 }, { _tag: "Rotation", hz: 1 }))],
+        [31, () => mix.command(effects(1, { _tag: "ChannelMix", leftToLeft: 0 }))],
+        [40, () => mix.command(effects(1, { _tag: "Tremolo", hz: 4 }))]
+      ])
+    )
+    assert.lengthOf(sound, 100 * unit)
+    const plain = Hearing.samplesOf(Hearing.music, 2_000).filter((_, i) => i % 2 === 0)
+    // an echo adds half of it once more
+    assert.isAtMost(Hearing.steepest(sound), Hearing.steepest(plain) * 1.5)
+    // between 20 and 30 it is as it is
+    const at = sound.findIndex((value, i) => i > 26 * unit && value !== 0)
+    assert.isAbove(Hearing.ratio(sound, Hearing.music, at, 2 * unit), 100)
+  })
+
+  it("lets an echo sound on behind the end of its input, and ends then", async () => {
+    const { all, heard, mix } = await make()
+    const echo = { _tag: "Echo", delayMs: 30, level: 0.5, decay: 0.5 } as const
+    mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.5, 2.5), { gain: 0.5, effects: complete(echo) }) })
+    const sound = all()
+    // ten times 30 ms, and a unit in which what is left of it fades
+    assert.lengthOf(sound, 3 * unit + 16 * unit)
+    assert.closeTo(sound[100] ?? 0, 0.25, 1e-6)
+    for (let i = 2; i < 8; i++) {
+      const before = peakOf(sound, 2.5 * unit + (i - 1) * 1_440, 2.5 * unit + i * 1_440)
+      const after = peakOf(sound, 2.5 * unit + i * 1_440, 2.5 * unit + (i + 1) * 1_440)
+      assert.closeTo(after / before, 0.5, 1e-3)
+    }
+    assert.closeTo(sound.at(-1) ?? 1, 0, 1e-6)
+    // it is over with its source
+    assert.strictEqual(heard.flags(2, 1, 1), Heard.Flag.Playing | Heard.Flag.Over)
+    assert.isTrue(heard.isEnded())
+  })
+
+  it("lets one sound on for five seconds at most, the last of which fades", async () => {
+    const { all, mix } = await make()
+    const echo = { _tag: "Echo", delayMs: 10, level: 1, decay: 0.9 } as const
+    const forever = [echo, { _tag: "Echo", delayMs: 2_000, level: 1, decay: 0.9 }] as const
+    mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.1, 5), { effects: complete(...forever) }) })
+    const sound = all()
+    assert.lengthOf(sound, 5 * unit + 240_000)
+    assert.isAbove(peakOf(sound, 5 * unit + 4 * 48_000 - 480, 5 * unit + 4 * 48_000), 0.001)
+    assert.isAtMost(peakOf(sound, sound.length - 480), 0.01)
+  })
+
+  it("begins what follows with the sample behind the last, whatever sounds on", async () => {
+    const { all, heard, mix } = await make()
+    const echo = { _tag: "Echo", delayMs: 100, level: 0.5, decay: 0 } as const
+    mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.25, 2.5), { effects: complete(echo) }) })
+    mix.command({ _tag: "Add", input: inputOf(2, ringOf(() => 0.5, 5), { after: 1, effects: complete(echo) }) })
+    // before its turn nothing of it was heard that it would have to go over from
+    mix.command(effects(2, { _tag: "ChannelMix", leftToLeft: 0.5 }))
+    const sound = all()
+    const levels = [[0.25, 2.5], [0.25, 5], [0.25 + 0.125, 7.5]] as const
+    let from = 0
+    for (const [level, until] of levels) {
+      for (let i = Math.ceil(from * unit); i < until * unit; i++) assert.closeTo(sound[i] ?? 0, level, 1e-6, `at ${i}`)
+      from = until
+    }
+    assert.strictEqual(heard.flags(2, 2, 2), Heard.Flag.Playing)
+    assert.strictEqual(heard.positionMs(2, 2), 10)
+  })
+
+  it("steps back with what sounds on, and not from what a voice leaves", async () => {
+    const { all, mix } = await make()
+    const echo = { _tag: "Echo", delayMs: 100, level: 1, decay: 0 } as const
+    const duck = { gain: 0.5, attackMs: 0, releaseMs: 0, holdMs: 0, threshold: 0 }
+    mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.4, 2), { effects: complete(echo) }) })
+    mix.command({ _tag: "Add", input: inputOf(2, ringOf(() => 0, 10), { duck }) })
+    assert.closeTo(all()[6 * unit] ?? 0, 0.2, 1e-6)
+    const voice = await make()
+    voice.mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.2, 10)) })
+    voice.mix.command({ _tag: "Add", input: inputOf(2, ringOf(() => 0.4, 2), { duck, effects: complete(echo) }) })
+    assert.closeTo(voice.all()[6.5 * unit] ?? 0, 0.6, 1e-6)
+  })
+
+  for (const way of ["Remove", "Cut"] as const) {
+    it(`ends what sounds on where its input is told to (${way})`, async () => {
+      const { all, mix, units } = await make()
+      const echo = { _tag: "Echo", delayMs: 20, level: 1, decay: 0.9 } as const
+      mix.command({ _tag: "Add", input: inputOf(1, ringOf(Hearing.sine(200, 0.1), 2), { effects: complete(echo) }) })
+      mix.command({ _tag: "Add", input: inputOf(2, ringOf(() => 0, 40)) })
+      const next = FrameRing.make({ first: 9 })
+      assert(next.buffer instanceof SharedArrayBuffer)
+      const { buffer } = next
+      all(
+        new Map([[9, () =>
+          mix.command(
+            way === "Remove" ? { _tag: "Remove", input: 1 } : { _tag: "Cut", inputs: [1], from: 9, ring: buffer }
+          )]]),
+        16
+      )
+      for (let i = 0; i < 10; i++) mix.fill()
+      const tail = units.slice(-2)
+      assert.lengthOf(tail.filter((piece) => peakOf(piece) > 0), 0)
+      const sound = new Float32Array(units.length * unit)
+      units.forEach((piece, i) => sound.set(piece, i * unit))
+      // what is cut fades within 5 ms, and what is taken out within 20
+      if (way === "Remove") assert.isAtMost(Hearing.steepest(sound), 2 * Hearing.steepest(sound, 0, 2 * unit))
+    })
+  }
+
+  it("keeps Opus that would be passed through until nothing sounds on, and it has no effects", async () => {
+    const { all, heard, mix, ring } = await make()
+    const frames = FrameRing.make()
+    for (let i = 0; i < 100; i++) frames.write(FakeCodec.packetOf(0.1), 960)
+    assert(frames.buffer instanceof SharedArrayBuffer)
+    mix.command({ _tag: "Add", input: { ...inputOf(1, ringOf(() => 0, 1)), format: "opus", ring: frames.buffer } })
+    const echo = { _tag: "Echo", delayMs: 300, level: 1, decay: 0 } as const
+    mix.command({ _tag: "Add", input: inputOf(2, ringOf(() => 0.2, 5), { effects: complete(echo) }) })
+    await new Promise(setImmediate)
+    const sound = all(
+      new Map([
+        [25, () => mix.command(effects(1, { _tag: "Tremolo", hz: 50, depth: 1 }))],
+        [40, () => mix.command(effects(1))]
+      ])
+    )
+    assert.closeTo(sound[15 * unit + 10] ?? 0, 0.3, 1e-6)
+    assert.isBelow(sound[35 * unit + 480] ?? 1, 1e-4)
+    assert.isTrue(ring.isEnded())
+    assert.strictEqual(heard.successor(), 1)
+    // told before the unit of that number, which is some units ahead; 20 ms to go over, and ten units as it is
+    assert.closeTo(frames.framesRead(), 40 + 3 + 1 + 10, 2)
+  })
+})
+
+describe("an input with effects", () => {
+  it("has them from its first sample on where nothing was heard of it, and goes over to them otherwise", () => {
+    const half = complete({ _tag: "ChannelMix", leftToLeft: 0.5 }, { _tag: "Timescale", speed: 1.5, pitch: 1.5 })
+    for (const from of [undefined, 7]) {
+      const ring = ringOf(() => 0.4, 10)
+      const input = new Input(inputOf(1, ring, { from }), Feed.pcm(ring))
+      input.setEffects(half)
+      const part = new Float32Array(unit * 2)
+      for (let i = 0; i < 3; i++) {
+        input.render(part, 0, 1, 1)
+        const left = part.filter((_, at) => at % 2 === 0)
+        if (i === 0 && from !== undefined) {
+          left.forEach((value, at) => assert.closeTo(value, 0.4 - 0.2 * (at + 1) / unit, 1e-4))
+          assert.closeTo(input.positionMs(), 20, 1e-6)
+        } else left.subarray(from === undefined ? 60 : 0).forEach((value) => assert.closeTo(value, 0.2, 1e-4))
+      }
+    }
+  })
+
+  it("does not sound as its source does until they are gone, and what is made up goes through them", () => {
+    let left = unit * 2
+    const made = new Float32Array(unit * 2).fill(0.4)
+    const input = new Input(inputOf(1, ringOf(() => 0, 1)), {
+      prepare: (count) => Math.min(count, left),
+      take: (into, at, count) => {
+        into.fill(0.4, at, at + count * 2)
+        left -= count
+      },
+      isEnding: () => false,
+      isDrained: () => false,
+      positionMs: () => 0,
+      conceal: () => made,
+      concealed: () => 0,
+      free: () => {}
+    })
+    const part = new Float32Array(unit * 2)
+    assert.isTrue(input.isPlain)
+    input.setEffects(complete({ _tag: "ChannelMix", leftToLeft: 0.5 }))
+    assert.isFalse(input.isPlain)
+    input.render(part, 0, 1, 1)
+    input.render(part, 0, 1, 1)
+    assert.closeTo(part[10] ?? 0, 0.2, 1e-6)
+    input.render(part, 0, 1, 1)
+    assert.strictEqual(input.flags, Heard.Flag.Starving | Heard.Flag.Concealed)
+    assert.closeTo(part[0] ?? 0, 0.2, 1e-3)
+    assert.closeTo(part[1] ?? 0, 0.4, 1e-3)
+    assert.strictEqual(made[0], Math.fround(0.4))
+    left = unit * 3
+    input.setEffects([])
+    for (let i = 0; i < 2; i++) input.render(part, 0, 1, 1)
+    assert.isTrue(input.isPlain)
+    assert.isFalse(input.isRinging)
+  })
+})

@@ -1,0 +1,126 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effects } from "../../../src/mixer/effects/Effects.ts"
+import type * as SoundEffect from "../../../src/SoundEffect.ts"
+import * as Hearing from "../hearing.ts"
+import { peakOf, shapings, through, unit } from "./sounds.ts"
+
+const half = { leftToLeft: 0.5, rightToRight: 0.5 }
+const lists: ReadonlyArray<ReadonlyArray<SoundEffect.SoundEffect>> = [
+  [],
+  [{ _tag: "Equalizer", bands: [{ hz: 60, gainDb: 12 }, { hz: 8_000, gainDb: -20 }] }],
+  [{ _tag: "LowPass", hz: 200 }],
+  [{ _tag: "Echo", delayMs: 50 }, { _tag: "ChannelMix", ...half }],
+  [{ _tag: "Rotation" }, { _tag: "Distortion", driveDb: 3 }],
+  [{ _tag: "Vibrato", hz: 5, depth: 1 }],
+  [{ _tag: "Karaoke" }],
+  [{ _tag: "Compressor", thresholdDb: -30, ratio: 10 }]
+]
+
+describe("Effects", () => {
+  it("go over to others within 20 ms, evenly", () => {
+    const effects = new Effects([])
+    const { left } = through(
+      (samples, at) => {
+        if (at === 1) effects.set(shapings({ _tag: "ChannelMix", leftToLeft: 0, rightToRight: 0 }))
+        if (at === 3) effects.set([])
+        effects.process(samples, 0, unit)
+      },
+      () => 0.5,
+      () => 0.5,
+      6
+    )
+    left.forEach((value, i) => {
+      const [at, part] = [Math.floor(i / unit), (i % unit + 1) / unit]
+      const level = at === 1 ? 1 - part : at === 2 ? 0 : at === 3 ? part : 1
+      assert.closeTo(value, 0.5 * level, 1e-6)
+    })
+    assert.isTrue(effects.isPlain)
+  })
+
+  it("are plain without any, and only when the change to that is over", () => {
+    const effects = new Effects(shapings({ _tag: "Tremolo" }))
+    const samples = new Float32Array(unit * 2)
+    assert.isFalse(effects.isPlain)
+    effects.set([])
+    assert.isFalse(effects.isPlain)
+    effects.process(samples, 0, 480)
+    assert.isFalse(effects.isPlain)
+    effects.process(samples, 480, unit)
+    assert.isTrue(effects.isPlain)
+    effects.set([])
+    assert.isTrue(effects.isPlain)
+    effects.set(shapings({ _tag: "Tremolo" }))
+    assert.isFalse(effects.isPlain)
+  })
+
+  it("wait for a change to be over, and take the last of those that were wanted meanwhile", () => {
+    const effects = new Effects([])
+    const gain = (value: number) => shapings({ _tag: "ChannelMix", leftToLeft: value, rightToRight: value })
+    const { left } = through(
+      (samples, at) => {
+        if (at === 0) effects.set(gain(0))
+        effects.process(samples, 0, 480)
+        if (at === 0) {
+          effects.set(gain(-1))
+          effects.set(gain(0.25))
+        }
+        effects.process(samples, 480, unit)
+      },
+      () => 0.5,
+      () => 0.5,
+      3
+    )
+    assert.closeTo(left[unit - 1] ?? 1, 0, 1e-6)
+    assert.closeTo(left[2 * unit - 1] ?? 0, 0.125, 1e-6)
+    assert.isAtMost(Hearing.steepest(left), 0.5 / unit + 1e-6)
+  })
+
+  it("do not click: no step is steeper than those of the sounds before and after", () => {
+    const units = 24
+    const sound = Float32Array.from({ length: units * unit }, (_, i) => Hearing.music(i))
+    const wave = (sample: number) => sound[sample] ?? 0
+    const heard = (before: ReadonlyArray<SoundEffect.SoundEffect>, after = before) => {
+      const effects = new Effects(shapings(...before))
+      return through(
+        (samples, at) => {
+          if (at === 12 && after !== before) effects.set(shapings(...after))
+          effects.process(samples, 0, unit)
+        },
+        wave,
+        wave,
+        units
+      ).left
+    }
+    const alone = lists.map((list) => {
+      const left = heard(list)
+      return { list, steepest: Hearing.steepest(left), peak: peakOf(left) }
+    })
+    for (const one of alone) {
+      for (const other of alone) {
+        if (one === other) continue
+        const steepest = Hearing.steepest(heard(one.list, other.list), 11 * unit, 15 * unit)
+        const most = Math.max(one.steepest, other.steepest)
+        // one becomes softer, the other louder
+        assert.isAtMost(
+          steepest,
+          most + (2 * Math.max(one.peak, other.peak)) / unit,
+          JSON.stringify([one.list, other.list])
+        )
+      }
+    }
+  })
+
+  it("do not lose what an echo has to say when another effect is changed", () => {
+    const effects = new Effects(shapings({ _tag: "Echo", delayMs: 100, level: 1 }))
+    const { left } = through(
+      (samples, at) => {
+        if (at === 2) effects.set(shapings({ _tag: "Rotation" }, { _tag: "Echo", delayMs: 100, level: 1 }))
+        effects.process(samples, 0, unit)
+      },
+      (i) => (i < 480 ? 0.5 : 0),
+      () => 0,
+      10
+    )
+    assert.closeTo(peakOf(left, 4_800, 5_280), 0.5, 1e-6)
+  })
+})

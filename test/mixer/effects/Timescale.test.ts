@@ -1,0 +1,182 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { Timescale } from "../../../src/mixer/effects/Timescale.ts"
+import * as Feed from "../../../src/mixer/Feed.ts"
+import * as PcmRing from "../../../src/mixer/PcmRing.ts"
+import * as Hearing from "../hearing.ts"
+import { unit } from "./sounds.ts"
+
+/** A source of so many samples, of which there are `ahead` at a time, and what is made of it. */
+const make = (wave: (sample: number) => number, samples: number, ahead = 16_384) => {
+  const ring = PcmRing.make(ahead / 48)
+  let written = 0
+  const refill = () => {
+    while (written < samples) {
+      const frames = Math.min(unit, samples - written, ahead - ring.available())
+      if (frames <= 0) return
+      written += ring.write(Hearing.samplesOf((i) => wave(i + written), frames / 48), 0) / 2
+    }
+    ring.end()
+  }
+  const timescale = new Timescale(Feed.pcm(ring))
+  const pieces: Array<Float32Array> = []
+  const positions: Array<number> = []
+  const part = new Float32Array(unit * 2)
+  /** Takes a unit, or what is left. Gives whether there is more. */
+  const step = (): boolean => {
+    refill()
+    const count = timescale.prepare(unit)
+    part.fill(9)
+    timescale.take(part, 0, count)
+    pieces.push(part.slice(0, count * 2).filter((_, i) => i % 2 === 0))
+    positions.push(timescale.positionMs())
+    return !(count < unit && timescale.isEnding()) && !timescale.isDrained()
+  }
+  const heard = (): Float32Array => {
+    const left = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const piece of pieces) {
+      left.set(piece, at)
+      at += piece.length
+    }
+    return left
+  }
+  /** Takes all, and changes the scale before units of these numbers. */
+  const all = (scales: ReadonlyArray<readonly [at: number, speed: number, pitch: number]>): Float32Array => {
+    for (let i = 0; i < 10_000; i++) {
+      for (const [at, speed, pitch] of scales) if (at === i) timescale.set(speed, pitch)
+      if (!step()) return heard()
+    }
+    return assert.fail("it does not end")
+  }
+  return { all, heard, positions, step, timescale }
+}
+
+const second = 48_000
+
+/** The level of a tone over half of a second, in thousandths. */
+const level = (samples: Float32Array, hz: number, from = second) =>
+  Math.round(Hearing.levelOf(samples, hz, from, second / 2) * 1_000)
+
+describe("Timescale", () => {
+  it("hands samples on as they are at speed 1 and pitch 1", () => {
+    const { all, positions, timescale } = make(Hearing.music, second)
+    const heard = all([])
+    assert.isTrue(timescale.isPlain)
+    assert.lengthOf(heard, second)
+    heard.forEach((value, i) => assert.strictEqual(value, Math.fround(Hearing.music(i))))
+    assert.deepStrictEqual(positions.slice(0, 3), [20, 40, 60])
+  })
+
+  for (
+    const [speed, pitch] of [[2, 1], [0.5, 1], [1.25, 1], [1, 1.5], [1, 0.5], [2, 0.5], [0.5, 2], [1.3, 1.3], [
+      0.8,
+      0.8
+    ]] as const
+  ) {
+    it(`is heard ${speed} times as fast and ${pitch} times as high`, () => {
+      const { all, positions } = make(Hearing.sine(600, 0.3), 6 * second)
+      const heard = all([[0, speed, pitch]])
+      // what is left at the end is not stretched any more
+      assert.closeTo(heard.length / second, 6 / speed, 0.15)
+      assert.closeTo(level(heard, 600 * pitch), 300, 3)
+      if (pitch !== 1) assert.isBelow(level(heard, 600), 3)
+      positions.forEach((at, i) => {
+        // whole stretches are taken, each for its share
+        if (i < positions.length - 8) assert.closeTo(at, (i + 1) * 20 * speed, 25, `unit ${i}`)
+        if (i > 0) assert.isAtLeast(at, (positions[i - 1] ?? 0) - 1e-6)
+      })
+      assert.closeTo(positions.at(-1) ?? 0, 6_000, 1e-6)
+      // no click: as steep as the tone itself is
+      assert.isAtMost(
+        Hearing.steepest(heard, unit, heard.length - 10 * unit),
+        Math.PI * 2 * 600 * pitch / second * 0.3 * 1.05
+      )
+    })
+  }
+
+  it("takes away what would fold back where it is higher", () => {
+    const heard = make(Hearing.sine(16_000, 0.3), 3 * second).all([[0, 2, 2]])
+    assert.isBelow(level(heard, 16_000, second / 2), 2)
+    assert.isBelow(Math.max(...heard.subarray(1_000, 40_000).map(Math.abs)), 0.002)
+  })
+
+  it("keeps the level of something like music, and of a voice", () => {
+    const power = (samples: Float32Array, from: number, to: number) =>
+      Math.sqrt(samples.subarray(from, to).reduce((sum, value) => sum + value * value, 0) / (to - from))
+    for (const wave of [Hearing.music, Hearing.voice]) {
+      const plain = make(wave, 4 * second).all([])
+      for (const speed of [0.6, 1.5]) {
+        const heard = make(wave, 4 * second).all([[0, speed, 1]])
+        const share = power(heard, second / 2, 2 * second) / power(plain, second / 2, 3 * second)
+        assert.isAbove(share, 0.85)
+        assert.isBelow(share, 1.15)
+      }
+    }
+  })
+
+  it("changes in the middle without a click, and hands samples on as they are behind it", () => {
+    const { all, positions, timescale } = make(Hearing.music, 10 * second)
+    const heard = all([[50, 1.5, 1], [100, 1.5, 1.2], [150, 0.7, 1.2], [200, 1, 1.1], [250, 1, 1]])
+    assert.isTrue(timescale.isPlain)
+    assert.isTrue(timescale.isDirect)
+    const plain = Hearing.samplesOf(Hearing.music, 4_000).filter((_, i) => i % 2 === 0)
+    assert.isAtMost(Hearing.steepest(heard, 1, heard.length - 10), Hearing.steepest(plain) * 1.3)
+    // the source itself, from the place that it says
+    const from = 260
+    const at = Math.round((positions[from - 1] ?? 0) * 48)
+    for (let i = 0; i < 5 * unit; i++) {
+      assert.strictEqual(heard[from * unit + i], Math.fround(Hearing.music(at + i)), `sample ${i}`)
+    }
+    assert.closeTo(positions.at(-1) ?? 0, 10_000, 1e-6)
+    positions.forEach((position, i) => i > 0 && assert.isAtLeast(position, (positions[i - 1] ?? 0) - 1e-6))
+  })
+
+  it("leaves samples where they are: what was heard before lies in front of what is higher", () => {
+    // without what was before, the weights would have nothing to go by
+    const heard = make(() => 0.5, second).all([[10, 1.1, 1.1]])
+    assert.isTrue(heard.subarray(0, heard.length - 100).every((value) => Math.abs(value - 0.5) < 1e-4))
+  })
+
+  it("waits for a source that has too little, and goes on with it", () => {
+    const { heard, step, timescale } = make(Hearing.sine(600), second, 1_000)
+    timescale.set(2, 1)
+    let short = 0
+    for (let i = 0; i < 200; i++) {
+      const before = heard().length
+      const more = step()
+      if (!more) break
+      if (heard().length - before < unit) short++
+    }
+    assert.isAbove(short, 2)
+    assert.closeTo(heard().length / second, 0.5, 0.06)
+    assert.isTrue(timescale.isDrained())
+  })
+
+  for (const samples of [0, 1, 100, 479, 481, 1_000, 3_839, 3_841, 9_601]) {
+    it(`comes to the end of a source of ${samples} samples at any scale`, () => {
+      for (const [speed, pitch] of [[2, 0.5], [0.5, 2], [1.5, 1], [1, 2], [0.5, 0.5], [1, 1]] as const) {
+        const { all, positions, timescale } = make(Hearing.sine(200), samples)
+        const heard = all([[0, speed, pitch]])
+        assert.isTrue(heard.every((value) => Math.abs(value) < 0.4))
+        assert.closeTo(positions.at(-1) ?? NaN, samples / 48, 1e-6)
+        assert.isTrue(timescale.isDrained())
+      }
+    })
+  }
+
+  const Scale = Schema.Finite.pipe(Schema.check(Schema.isBetween({ minimum: 0.5, maximum: 2 })))
+  const Change = Schema.Tuple([
+    Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 0, maximum: 40 }))),
+    Scale,
+    Scale
+  ])
+
+  it.prop("plays all of a source once, whatever is changed on its way", [Schema.Array(Change)], ([changes]) => {
+    const { all, positions } = make(Hearing.music, 24_000)
+    const heard = all(changes)
+    assert.isTrue(heard.every((value) => Math.abs(value) < 1))
+    assert.closeTo(positions.at(-1) ?? NaN, 500, 1e-6)
+    positions.forEach((position, i) => i > 0 && assert.isAtLeast(position, (positions[i - 1] ?? 0) - 1e-6))
+  })
+})
