@@ -7,6 +7,9 @@
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { DaveMemberFactory } from "./dave/Seat.ts"
 import type { Profile } from "./Profile.ts"
+import type { Random, Surroundings } from "./Surroundings.ts"
+
+export type { Random, Timers } from "./Surroundings.ts"
 
 /**
  * A WebSocket connection, named by the shell that accepted it.
@@ -131,31 +134,6 @@ export type FaultAction =
 export type Fault = (subject: FaultSubject, random: Random) => FaultAction | undefined
 
 /**
- * Seeded randomness: the same seed gives the same run.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Random {
-  /** Uniform in [0, 1). */
-  readonly next: () => number
-  /** Uniform integer in [0, bound). */
-  readonly int: (bound: number) => number
-  readonly bytes: (length: number) => Uint8Array
-}
-
-/**
- * A due time of the core.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Timers {
-  /** Runs `action` once when the core's time reaches `atMs`; the result cancels it. */
-  readonly at: (atMs: number, action: () => void) => () => void
-}
-
-/**
  * A voice session that the main gateway has handed out: the token belongs to the session id, the user, the channel and
  * one voice server. A grant that was replaced or withdrawn is no longer found.
  *
@@ -194,14 +172,10 @@ export interface Grants {
  * @category models
  * @since 0.1.0
  */
-export interface CoreContext {
+export interface CoreContext extends Surroundings {
   readonly profile: Profile
   /** Makes the encrypting half of scripted members; without it they take no part in end-to-end encryption. */
   readonly daveMember?: DaveMemberFactory | undefined
-  readonly random: Random
-  readonly timers: Timers
-  /** Milliseconds; set by the shell through `advance`, monotonic. */
-  readonly now: () => number
   /** Milliseconds in which the process stood still, in all so far. Default: it never does. */
   readonly standstillMs?: (() => number) | undefined
   readonly emit: (output: Output) => void
@@ -211,8 +185,6 @@ export interface CoreContext {
     message: string,
     userId: UserId | undefined
   ) => void
-  /** Counts something that is neither a violation nor advice, by name, for a look from outside. */
-  readonly count: (name: string) => void
   /**
    * Puts a subject through the faults of its point and calls `pass` for what comes out: not at all, later, several times
    * or with another frame. A `Close` or `Terminate` is emitted for `connection`.

@@ -7,7 +7,7 @@ import type * as Result from "effect/Result"
 import type { ClientFrame, ServerFrame } from "../../../protocol/DaveFrame.ts"
 import type { ChannelId, UserId } from "../../../protocol/Identifier.ts"
 import type { ClientMessage, ServerMessage } from "../../../protocol/VoicePayload.ts"
-import type { CoreContext } from "../CoreContext.ts"
+import type { Surroundings } from "../Surroundings.ts"
 import type { Misbehaviour } from "./Misbehaviour.ts"
 
 /**
@@ -73,7 +73,7 @@ export interface DaveMember {
  * @since 0.1.0
  */
 export interface DaveMemberOptions {
-  readonly context: Pick<CoreContext, "now" | "timers" | "random" | "count">
+  readonly context: Surroundings
   readonly userId: UserId
   readonly channelId: ChannelId
   readonly misbehaviour: Misbehaviour

@@ -8,7 +8,7 @@ import * as Result from "effect/Result"
 import * as RtcpPacket from "../../../protocol/RtcpPacket.ts"
 import type { CoreContext } from "../CoreContext.ts"
 import type { Forwarding } from "./Forwarding.ts"
-import type { VoiceHooks } from "./Model.ts"
+import type { VoiceHooks } from "./Hooks.ts"
 import type { Session } from "./Session.ts"
 
 /**

@@ -6,7 +6,6 @@
  */
 import { Ssrc } from "../../../protocol/Identifier.ts"
 import type { ServerVideo } from "../../../protocol/VoicePayload.ts"
-import type { Session } from "./Session.ts"
 
 /**
  * What Client Flags (op 18) and Client Platform (op 20) say; null is what the wire has then.
@@ -43,7 +42,7 @@ export const usual: Shown = { flags: 0, platform: 0, video: false }
  * @category constructors
  * @since 0.1.0
  */
-export const video = ({ ssrc }: Session, on: boolean): Omit<ServerVideo["d"], "user_id"> => {
+export const video = ({ ssrc }: { readonly ssrc: Ssrc }, on: boolean): Omit<ServerVideo["d"], "user_id"> => {
   if (!on) return { audio_ssrc: ssrc, video_ssrc: Ssrc.make(0), streams: [] }
   const [own, rtx] = [Ssrc.make(ssrc + 1), Ssrc.make(ssrc + 2)]
   const stream = {

@@ -7,7 +7,8 @@ import * as CloseCode from "../../../protocol/CloseCode.ts"
 import type { Address, CoreContext, Grants, VoiceServerId } from "../CoreContext.ts"
 import * as Dave from "../dave/Dave.ts"
 import * as Disturbance from "./Disturbance.ts"
-import type { SessionView, VoiceHalf, VoiceHooks } from "./Model.ts"
+import type { VoiceHooks } from "./Hooks.ts"
+import type { SessionView, VoiceHalf } from "./Model.ts"
 import * as Participants from "./Participants.ts"
 import * as Relay from "./Relay.ts"
 import * as Roster from "./Roster.ts"
@@ -25,9 +26,10 @@ export type {
   Participants,
   SessionView,
   SpokenFrame,
-  VoiceHalf,
-  VoiceHooks
+  VoiceHalf
 } from "./Model.ts"
+
+export type { VoiceHooks } from "./Hooks.ts"
 
 const stateOf = (session: Session): SessionView["state"] => {
   if (session.credentials === undefined) return "scripted"
