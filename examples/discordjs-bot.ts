@@ -4,7 +4,7 @@
  * against the emulator.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Client, Events, GatewayIntentBits } from "discord.js"
+import { Client, Events, GatewayIntentBits, type Guild, type GuildMember, type VoiceState } from "discord.js"
 import { Config, Effect, Layer, Redacted } from "effect"
 import { AudioSource, ChannelId, Gateway, GuildId, Voice, VoiceSession } from "effect-discord-voice"
 import { once } from "node:events"
@@ -44,10 +44,47 @@ const obstacle = (client: Client) => (_: GuildId, channelId: ChannelId) => {
   return channel.joinable ? undefined : "Connect"
 }
 
+/** How somebody is shown, whose voice state discord.js has. */
+const occupant = (state: VoiceState): Gateway.AdapterOccupant => ({
+  userId: state.id,
+  channelId: state.channelId,
+  selfMute: state.selfMute,
+  selfDeaf: state.selfDeaf,
+  mute: state.serverMute,
+  deaf: state.serverDeaf,
+  suppress: state.suppress,
+  video: state.selfVideo,
+  streaming: state.streaming,
+  bot: state.member?.user.bot,
+  name: state.member?.displayName
+})
+
+/** Who is in voice, and when that changes: of others than us adapters tell nothing. */
+const occupants = (client: Client): Gateway.AdapterOccupants => ({
+  of: (guildId) => client.guilds.cache.get(guildId)?.voiceStates.cache.map(occupant),
+  watch: (listener) => {
+    const tell = (state: VoiceState) => listener(state.guild.id, occupant(state))
+    const changed = (_: VoiceState, state: VoiceState) => tell(state)
+    // comes with the intent GuildMembers
+    const renamed = (_: unknown, { voice }: GuildMember) => voice.channelId === null ? undefined : tell(voice)
+    const anew = (guild: Guild) => listener(guild.id)
+    client.on(Events.VoiceStateUpdate, changed)
+    client.on(Events.GuildMemberUpdate, renamed)
+    client.on(Events.GuildAvailable, anew)
+    return () => {
+      client.off(Events.VoiceStateUpdate, changed)
+      client.off(Events.GuildMemberUpdate, renamed)
+      client.off(Events.GuildAvailable, anew)
+    }
+  }
+})
+
 const play = Effect.gen(function*() {
   const guildId = yield* Config.schema(GuildId, "GUILD_ID")
   const channelId = yield* Config.schema(ChannelId, "CHANNEL_ID")
   const session = yield* VoiceSession.join({ guildId, channelId })
+  const people = Array.from((yield* session.members).values()).filter(({ bot }) => bot !== true)
+  yield* Effect.log(`I play for ${people.map(({ name, userId }) => name ?? userId).join(", ")}`)
   const track = yield* session.play(AudioSource.fromFile(new URL("song.ogg", import.meta.url)))
   const end = yield* track.awaitEnd
   if (end._tag === "Failed") return yield* end.error
@@ -59,6 +96,7 @@ const bot = Effect.gen(function*() {
   const GatewayLive = Gateway.layerAdapter((guildId) => client.guilds.cache.get(guildId)?.voiceAdapterCreator, {
     lifecycle: lifecycle(client),
     obstacle: obstacle(client),
+    occupants: occupants(client),
     shards: client.ws.shards.size
   })
   yield* Effect.provide(play, Layer.merge(GatewayLive, Voice.layer))

@@ -21,10 +21,15 @@ const program = Effect.gen(function*() {
     CHANNEL_ID: yield* discord.channel("lobby")
   }
 
+  let said = ""
   const running = yield* Effect.callback<number | null>((resume) => {
     const script = fileURLToPath(new URL("discordjs-bot.ts", import.meta.url))
-    const child = spawn(process.execPath, [script], { env, stdio: "inherit" })
-    child.on("exit", (code) => resume(Effect.succeed(code)))
+    const child = spawn(process.execPath, [script], { env, stdio: ["inherit", "pipe", "inherit"] })
+    child.stdout.on("data", (text) => {
+      said += text
+      process.stdout.write(text)
+    })
+    child.on("close", (code) => resume(Effect.succeed(code)))
     return Effect.sync(() => child.kill())
   }).pipe(Effect.forkScoped)
   // discord.js has to begin a new session, which takes the bot out of its channel: it comes back and plays on
@@ -35,6 +40,7 @@ const program = Effect.gen(function*() {
   const heard = yield* guest.heard
   yield* Effect.log(`The bot exited with ${exitCode}. The guest heard ${heard.length} frames.`)
   assert.equal(exitCode, 0)
+  assert.ok(said.includes("I play for guest"), "it knows who was there before")
   assert.ok(heard.length >= 150, "three seconds in frames of 20 ms")
   assert.deepEqual(yield* discord.violations, [])
 }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))

@@ -44,6 +44,8 @@ export type {
   AdapterCreator,
   AdapterHost,
   AdapterMethods,
+  AdapterOccupant,
+  AdapterOccupants,
   AdapterOptions,
   CallbackOptions,
   DispatchOptions,
@@ -51,7 +53,8 @@ export type {
   GatewayClientOptions,
   GatewayConfig,
   GatewayOptions,
-  ObstacleOptions
+  ObstacleOptions,
+  OccupantListener
 } from "./gateway/Options.ts"
 
 export type { Occupant, Occupants } from "./gateway/Occupant.ts"
@@ -130,7 +133,7 @@ export const layerConfig = (
  * request asks `find` again.
  *
  * `userId` waits for the first voice state, unless the option says it. Payloads that break their schema are dropped with a
- * warning. There is no `lifecycle` without the option, and no initial voice state.
+ * warning. There is no `lifecycle` without the option, no `occupants` without theirs, and no initial voice state.
  *
  * **Example** (Inside a bot on discord.js)
  *

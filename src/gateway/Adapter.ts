@@ -13,10 +13,11 @@ import * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Callback from "./Callback.ts"
+import * as HostOccupants from "./HostOccupants.ts"
 import * as Hub from "./Hub.ts"
 import type { AdapterCreator, AdapterHost, AdapterMethods, AdapterOptions } from "./Options.ts"
 import * as Sending from "./Sending.ts"
-import type { Gateway, VoiceStateRequest } from "./Service.ts"
+import type { Gateway, LifecycleListener, VoiceStateRequest } from "./Service.ts"
 
 /** Discord says nothing when somebody leaves who was in no channel. */
 const farewell = Duration.seconds(5)
@@ -60,16 +61,17 @@ export const make = Effect.fnUntraced(function*(
   const { isHeldBack, send } = yield* Sending.make(options)
   const held = new Map<GuildId, Held>()
   if (options.userId !== undefined) yield* hub.learn(options.userId)
+  const others = yield* HostOccupants.make(options.occupants, hub, run)
   const { lifecycle } = options
+  const onLifecycle: LifecycleListener = (change, concerns) => {
+    const isConcerned = concerns === undefined ? () => true : orConcerned(concerns)
+    // what happened in between is told by nobody
+    if (change === "NewSession") run(others.renew(isConcerned))
+    run(hub.publishLifecycle(concerns === undefined ? change : { lifecycle: change, concerns: isConcerned }))
+  }
   if (lifecycle !== undefined) {
     yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        lifecycle((change, concerns) =>
-          run(hub.publishLifecycle(
-            concerns === undefined ? change : { lifecycle: change, concerns: orConcerned(concerns) }
-          ))
-        )
-      ),
+      Effect.sync(() => lifecycle(onLifecycle)),
       (stop) => Effect.sync(stop)
     )
   }
@@ -90,7 +92,10 @@ export const make = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       if (!one.isHeld) return Effect.void
       one.isHeld = false
-      if (held.get(one.guildId) === one) held.delete(one.guildId)
+      if (held.get(one.guildId) === one) {
+        held.delete(one.guildId)
+        others.forget(one.guildId)
+      }
       return one.host === undefined ? Effect.void : letGo(one.host)
     })
 
@@ -228,7 +233,8 @@ export const make = Effect.fnUntraced(function*(
     lifecycle: lifecycle === undefined ? Option.none() : Option.some(hub.lifecycle),
     isHeldBack,
     ...Callback.obstacle(options),
-    initialVoiceState: Option.none()
+    initialVoiceState: Option.none(),
+    occupants: others.occupants
   }
   return gateway
 })

@@ -15,13 +15,19 @@ import type { Gateway } from "./Service.ts"
 const isObstacle = Schema.is(Obstacle)
 
 /**
+ * @category models
+ * @since 0.1.0
+ */
+export type Run = (effect: Effect.Effect<void>) => void
+
+/**
  * Runs effects at once, in the order of the calls; they must be synchronous. Whoever calls back never sees what goes wrong:
  * a defect is logged as an error that begins with `what`.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const makeRun = (what: string): Effect.Effect<(effect: Effect.Effect<void>) => void, never, Scope.Scope> =>
+export const makeRun = (what: string): Effect.Effect<Run, never, Scope.Scope> =>
   Effect.map(Effect.map(Effect.context<Scope.Scope>(), Context.omit(Scope.Scope)), (context) => (effect) => {
     const exit = Effect.runSyncExitWith(context)(effect)
     if (Exit.isFailure(exit)) Effect.runForkWith(context)(Effect.logError(what, exit.cause))

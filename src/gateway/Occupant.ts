@@ -57,14 +57,29 @@ export interface Occupants {
 /** One object for each combination: nearly everybody is shown like somebody else. */
 const shared: Array<Flags | undefined> = []
 
-/** The flags of a voice state. */
-const flagsOf = (state: GatewayPayload.VoiceState): Flags => {
-  const { deaf, mute, self_deaf: selfDeaf, self_mute: selfMute, self_video: video, suppress } = state
-  const streaming = state.self_stream === true
+/**
+ * The same object for the same flags.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const flags = ({ deaf, mute, selfDeaf, selfMute, streaming, suppress, video }: Flags): Flags => {
   let index = 0
   for (const flag of [selfMute, selfDeaf, mute, deaf, suppress, video, streaming]) index = index * 2 + (flag ? 1 : 0)
   return shared[index] ??= { selfMute, selfDeaf, mute, deaf, suppress, video, streaming }
 }
+
+/** The flags of a voice state. */
+const flagsOf = (state: GatewayPayload.VoiceState): Flags =>
+  flags({
+    selfMute: state.self_mute,
+    selfDeaf: state.self_deaf,
+    mute: state.mute,
+    deaf: state.deaf,
+    suppress: state.suppress,
+    video: state.self_video,
+    streaming: state.self_stream === true
+  })
 
 const field = (u: unknown, name: string): unknown =>
   typeof u === "object" && u !== null ? Reflect.get(u, name) : undefined
@@ -87,11 +102,13 @@ export const of = (
   member: unknown = state.member
 ): Occupant => {
   const user = field(member, "user")
-  const flags = flagsOf(state)
-  if (typeof field(user, "id") !== "string") return { channelId, flags, bot: former?.bot, name: former?.name }
+  const shown = flagsOf(state)
+  if (typeof field(user, "id") !== "string") {
+    return { channelId, flags: shown, bot: former?.bot, name: former?.name }
+  }
   const name = text(field(member, "nick")) ?? text(field(user, "global_name")) ?? text(field(user, "username"))
   // Discord leaves the field out of users who are none
-  return { channelId, flags, bot: field(user, "bot") === true, name: name ?? former?.name }
+  return { channelId, flags: shown, bot: field(user, "bot") === true, name: name ?? former?.name }
 }
 
 /**

@@ -114,6 +114,60 @@ export interface ObstacleOptions {
 }
 
 /**
+ * Somebody in voice, as the library has them. Flags that are absent or null are not set; of `bot` and `name`, what was told before holds
+ * then.
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export interface AdapterOccupant {
+  readonly userId: string
+  /** The voice channel; null and undefined are none, where somebody has left. */
+  readonly channelId: string | null | undefined
+  /** The user's own doing. */
+  readonly selfMute?: boolean | null | undefined
+  readonly selfDeaf?: boolean | null | undefined
+  /** A moderator's doing. */
+  readonly mute?: boolean | null | undefined
+  readonly deaf?: boolean | null | undefined
+  /** In the audience of a stage, or without the permission to speak. */
+  readonly suppress?: boolean | null | undefined
+  /** The camera is on. */
+  readonly video?: boolean | null | undefined
+  /** Shows a screen or a game. */
+  readonly streaming?: boolean | null | undefined
+  readonly bot?: boolean | null | undefined
+  /** As the guild shows it: the nickname there, else the name that the user has chosen, else the account's. */
+  readonly name?: string | null | undefined
+}
+
+/**
+ * Is told when somebody has come into voice in a guild, has left it, has gone to another channel, or is shown otherwise; without
+ * `occupant` that all who are in voice there may be others than before. It throws nothing.
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export type OccupantListener = (guildId: string, occupant?: AdapterOccupant) => void
+
+/**
+ * Who is in voice, as the library keeps it.
+ *
+ * @category adapters
+ * @since 0.1.0
+ */
+export interface AdapterOccupants {
+  /** All who are in voice in a guild at the moment; undefined where the library does not know the guild. We may be among them. */
+  readonly of: (guildId: GuildId) => Iterable<AdapterOccupant> | undefined
+  /**
+   * Calls `listener` from now on, until what it returns is called: with all changes in all guilds, in their order. Without
+   * `occupant` where the library has learned anew who is in a guild, as after an outage, and then `of` is asked again, as it is of all
+   * guilds that a "NewSession" of `lifecycle` concerns.
+   */
+  readonly watch: (listener: OccupantListener) => () => void
+}
+
+/**
  * @category adapters
  * @since 0.1.0
  */
@@ -133,6 +187,12 @@ export interface AdapterOptions extends ObstacleOptions {
    * session cannot tell a lost main session from a kick.
    */
   readonly lifecycle?: ((listener: LifecycleListener) => () => void) | undefined
+  /**
+   * Who else is in voice, which adapters do not tell. Without it `session.members` have nothing but what the voice gateway tells
+   * of them. `of` is asked when a session first wants to know of its guild. What it throws is logged, and means that it does not
+   * know; what `watch` throws means so of all guilds.
+   */
+  readonly occupants?: AdapterOccupants | undefined
   /** Shards of the library. Each may have a hundred requests a minute, and more of them wait. Default 1. */
   readonly shards?: number | undefined
 }

@@ -11,12 +11,13 @@ import type * as Stream from "effect/Stream"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import type { Obstacle, VoiceError } from "../VoiceError.ts"
-import type { Occupants } from "./Occupant.ts"
+import type { Occupant, Occupants } from "./Occupant.ts"
 
 /**
- * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's. `Detached`:
- * nothing that was asked for in this guild is answered any more, because we are no member of it now, or because the Discord
- * library that stands for the gateway does not serve it any longer. `error` says which.
+ * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's. `Occupant`
+ * is what is known of another member whose voice state itself is not at hand; without `occupant` they are in no channel. `Detached`:
+ * nothing that was asked for in this guild is answered any more, because we are no member of it now, or because the Discord library that
+ * stands for the gateway does not serve it any longer. `error` says which.
  *
  * @category models
  * @since 0.1.0
@@ -24,6 +25,12 @@ import type { Occupants } from "./Occupant.ts"
 export type GatewayEvent =
   | { readonly _tag: "VoiceState"; readonly state: GatewayPayload.VoiceState }
   | { readonly _tag: "VoiceServer"; readonly server: GatewayPayload.VoiceServerUpdate }
+  | {
+    readonly _tag: "Occupant"
+    readonly guildId: GuildId
+    readonly userId: UserId
+    readonly occupant?: Occupant | undefined
+  }
   | { readonly _tag: "Detached"; readonly guildId: GuildId; readonly error: VoiceError }
 
 /**

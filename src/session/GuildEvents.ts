@@ -61,6 +61,7 @@ const guildOf = (event: Gateway.GatewayEvent): GuildId | undefined => {
       return event.state.guild_id
     case "VoiceServer":
       return event.server.guild_id
+    case "Occupant":
     case "Detached":
       return event.guildId
   }

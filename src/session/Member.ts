@@ -16,8 +16,9 @@ export type Platform = "desktop" | "mobile" | "xbox" | "playstation"
 /**
  * Somebody else in our channel. What is not known is absent.
  *
- * The main gateway tells `selfMute` to `name`. A library's voice adapter hands over our own voice state only, and then there is
- * nothing but what the voice gateway tells: `flags`, `platform` and `video`, which Discord does not document.
+ * The main gateway tells `selfMute` to `name`. A library's voice adapter hands over our own voice state only: without the option
+ * `occupants` of `Gateway.layerAdapter` there is nothing but what the voice gateway tells: `flags`, `platform` and `video`, which
+ * Discord does not document.
  *
  * @category models
  * @since 0.1.0

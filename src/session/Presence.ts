@@ -124,8 +124,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     gone = undefined
   }
 
-  const onState = (state: GatewayPayload.VoiceState): void => {
-    const { channel_id: place, user_id: userId } = state
+  /** `occupant` is as they are shown there, for whoever keeps it. */
+  const onPlace = (userId: UserId, place: ChannelId | null, occupant: Occupant.Occupant | undefined): void => {
     // we may be in another channel than before
     if (userId === ownId) return look?.()
     const ours = here()
@@ -134,12 +134,18 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     gone?.delete(userId)
     if (isTold || (place !== null && place === ours)) later.add(userId)
     else later.delete(userId)
-    if (place === null) seen?.delete(userId)
-    else seen?.set(userId, Occupant.of(state, place, seen.get(userId)))
+    if (occupant === undefined) seen?.delete(userId)
+    else seen?.set(userId, occupant)
     look?.(userId)
     // where we are nowhere, on our way to a new connection, nobody has left us
     if (ours === undefined || place === ours || !wasThere) return
     for (const onEvent of observers) onEvent({ _tag: "UserDisconnected", userId })
+  }
+
+  const onState = (state: GatewayPayload.VoiceState): void => {
+    const { channel_id: place, user_id: userId } = state
+    const isKept = seen !== undefined && place !== null
+    onPlace(userId, place, isKept ? Occupant.of(state, place, seen.get(userId)) : undefined)
   }
 
   yield* gateway.userId.pipe(
@@ -156,6 +162,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       switch (event._tag) {
         case "VoiceState":
           return onState(event.state)
+        case "Occupant":
+          return onPlace(event.userId, event.occupant?.channelId ?? null, event.occupant)
         case "Detached":
           forget()
           return look?.()

@@ -236,6 +236,32 @@ describe("Presence", () => {
   )
 
   test(
+    "takes the main gateway at its word where it tells of others without their voice states",
+    Effect.scoped(Effect.gen(function*() {
+      const { mock, presence, told, voice } = yield* make
+      const say = (userId: UserId, occupant?: Gateway.Occupant, guild = guildId) =>
+        Effect.andThen(mock.push({ _tag: "Occupant", guildId: guild, userId, occupant }), turns)
+      const shown = { channelId: ours, flags: Rig.flags, bot: true, name: "Ann" }
+      voice.members.add(bob)
+      yield* say(me, shown)
+      yield* say(ann, shown, GuildId.make("11"))
+      assert.deepStrictEqual(presence.members(), [bob])
+      const looks: Array<UserId | undefined> = []
+      presence.watch((userId) => looks.push(userId))
+      yield* say(ann, shown)
+      assert.deepStrictEqual(presence.members(), [bob, ann])
+      assert.deepStrictEqual(presence.occupant(ann), shown)
+      yield* say(bob, { ...shown, channelId: other })
+      yield* say(ann)
+      yield* say(me)
+      assert.deepStrictEqual(presence.members(), [])
+      assert.isUndefined(presence.occupant(ann))
+      assert.deepStrictEqual(looks, [ann, bob, ann, undefined])
+      assert.deepStrictEqual(told, [bob, ann].map((userId) => ({ _tag: "UserDisconnected", userId })))
+    }))
+  )
+
+  test(
     "does not take those of the channel before for members of the one that we have gone to",
     Effect.scoped(Effect.gen(function*() {
       const { presence, voice, where } = yield* make

@@ -1,0 +1,164 @@
+/**
+ * Who else is in voice, by what the Discord library tells that stands for the gateway.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
+import type * as Callback from "./Callback.ts"
+import type * as Hub from "./Hub.ts"
+import * as Occupant from "./Occupant.ts"
+import type { AdapterOccupants } from "./Options.ts"
+import * as Sending from "./Sending.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface HostOccupants {
+  /** Absent where the library cannot tell of changes: what it knew would soon be wrong. */
+  readonly occupants?: Occupant.Occupants
+  /** The library is asked again about all guilds that are concerned. */
+  readonly renew: (concerns: (guildId: GuildId) => boolean) => Effect.Effect<void>
+  /** Nobody needs the guild at the moment. */
+  readonly forget: (guildId: GuildId) => void
+}
+
+type Table = Map<UserId, Occupant.Occupant>
+
+const isUserId = Schema.is(UserId)
+const isChannelId = Schema.is(ChannelId)
+const isGuildId = Schema.is(GuildId)
+
+/** Somebody of whom was told; without `occupant` they are in no channel. */
+interface Told {
+  readonly userId: UserId
+  readonly occupant: Occupant.Occupant | undefined
+}
+
+/** A library in plain JavaScript may give anything, and may throw where it is read. */
+const read = (told: unknown, table: Table | undefined): Told | undefined => {
+  if (typeof told !== "object" || told === null) return undefined
+  const field = (name: keyof Occupant.Flags | "userId" | "channelId" | "bot" | "name"): unknown =>
+    Reflect.get(told, name)
+  const [userId, channelId, bot, name] = [field("userId"), field("channelId") ?? null, field("bot"), field("name")]
+  if (!isUserId(userId)) return undefined
+  if (channelId === null) return { userId, occupant: undefined }
+  if (!isChannelId(channelId)) return undefined
+  const former = table?.get(userId)
+  const flags = Occupant.flags({
+    selfMute: field("selfMute") === true,
+    selfDeaf: field("selfDeaf") === true,
+    mute: field("mute") === true,
+    deaf: field("deaf") === true,
+    suppress: field("suppress") === true,
+    video: field("video") === true,
+    streaming: field("streaming") === true
+  })
+  return {
+    userId,
+    occupant: {
+      channelId,
+      flags,
+      // a library may have forgotten who they are
+      bot: typeof bot === "boolean" ? bot : former?.bot,
+      name: typeof name === "string" && name !== "" ? name : former?.name
+    }
+  }
+}
+
+const none: HostOccupants = { renew: () => Effect.void, forget: () => {} }
+
+/**
+ * Listens to the library until the scope closes. What is kept of a guild begins when somebody first asks for it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*(
+  host: AdapterOccupants | undefined,
+  hub: Pick<Hub.Hub, "publish" | "self">,
+  run: Callback.Run
+): Effect.fn.Return<HostOccupants, never, Scope.Scope> {
+  if (host === undefined) return none
+  const tables = new Map<GuildId, Table>()
+  const watchers = new Set<(guildId: GuildId) => void>()
+
+  const threw = (what: string) => (thrown: unknown) =>
+    `The option occupants of a gateway has thrown in ${what}: ${Sending.describe(thrown)}`
+
+  const malformed = (what: string) => Effect.logWarning(`The option occupants of a gateway has given ${what}`)
+
+  /** Asks the library; where it does not know, what was known before may be wrong by now. */
+  const ask = (guildId: GuildId): Table => {
+    const former = tables.get(guildId)
+    const table: Table = new Map()
+    tables.set(guildId, table)
+    let unread = 0
+    try {
+      for (const one of host.of(guildId) ?? []) {
+        const told = read(one, former)
+        if (told === undefined) unread++
+        else if (told.occupant !== undefined) table.set(told.userId, told.occupant)
+      }
+      if (unread > 0) run(malformed(`${unread} in guild ${guildId} whose userId or channelId is malformed`))
+    } catch (thrown) {
+      table.clear()
+      run(Effect.logWarning(threw("of")(thrown)))
+    }
+    return table
+  }
+
+  const renew = (guildId: GuildId): void => {
+    if (tables.has(guildId)) ask(guildId)
+    for (const look of watchers) look(guildId)
+  }
+
+  const hear = (guildId: unknown, one: unknown): Effect.Effect<void> => {
+    if (!isGuildId(guildId)) return malformed(`${String(guildId)} for a guild`)
+    if (one === undefined) return Effect.sync(() => renew(guildId))
+    const table = tables.get(guildId)
+    const told = read(one, table)
+    if (told === undefined) return malformed(`somebody in guild ${guildId} whose userId or channelId is malformed`)
+    const { occupant, userId } = told
+    if (userId === hub.self()) return Effect.void
+    // before anybody hears of it
+    if (occupant === undefined) table?.delete(userId)
+    else table?.set(userId, occupant)
+    return hub.publish({ _tag: "Occupant", guildId, userId, occupant })
+  }
+
+  const watching = yield* Effect.acquireRelease(
+    Effect.try({
+      try: () => ({ stop: host.watch((guildId, one) => run(Effect.suspend(() => hear(guildId, one)))) }),
+      catch: threw("watch")
+    }).pipe(Effect.catch((message) => Effect.as(Effect.logWarning(message), undefined))),
+    (acquired) =>
+      Effect.try({ try: () => acquired?.stop(), catch: threw("what ends watch") }).pipe(
+        Effect.catch((message) => Effect.logWarning(message))
+      )
+  )
+  if (watching === undefined) return none
+
+  return {
+    occupants: {
+      of: (guildId) => {
+        const table = tables.get(guildId) ?? ask(guildId)
+        const self = hub.self()
+        if (self !== undefined) table.delete(self)
+        return table
+      },
+      watch: (look) => {
+        watchers.add(look)
+        return () => void watchers.delete(look)
+      }
+    },
+    renew: (concerns) =>
+      Effect.sync(() => {
+        for (const guildId of Array.from(tables.keys())) if (concerns(guildId)) renew(guildId)
+      }),
+    forget: (guildId) => void tables.delete(guildId)
+  }
+})
