@@ -36,6 +36,7 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   [
     /^(Gateway|VoiceSocket|VoiceUdp|VoiceCrypto|OpusEncoder|OpusDecoder)\.ts$/,
     /^gateway\//,
+    /^udp\//,
     /^crypto\//,
     /^codec\//
   ],
