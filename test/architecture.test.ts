@@ -54,9 +54,9 @@ const isShell = (file: string) => file.startsWith("emulator/shell/")
 
 describe("architecture", () => {
   it("sees imports", () => {
-    const seen = importsOf("VoiceSession.ts")
-    assert.deepInclude(seen, { specifier: "./VoiceDriver.ts", typeOnly: false })
-    assert.deepInclude(seen, { specifier: "./audio/AudioSource.ts", typeOnly: true })
+    const seen = importsOf("session/VoiceSession.ts")
+    assert.deepInclude(seen, { specifier: "../receive/Receive.ts", typeOnly: false })
+    assert.deepInclude(seen, { specifier: "../audio/AudioSource.ts", typeOnly: true })
   })
 
   it("gives every file a room", () => {
