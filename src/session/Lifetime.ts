@@ -6,7 +6,7 @@
 import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Broadcast from "../audio/Broadcast.ts"
 import type { ChannelId } from "../protocol/Identifier.ts"
@@ -68,10 +68,13 @@ export const make = Effect.fnUntraced(function*(
   }
   become(state)
   const closed = yield* Deferred.make<void, VoiceError.VoiceError>()
-  yield* Effect.addFinalizer(() => {
-    if (died !== undefined) return Deferred.failCause(closed, died)
-    return over?.error === undefined ? Deferred.succeed(closed, undefined) : Deferred.fail(closed, over.error)
-  })
+  yield* Scope.addFinalizer(
+    yield* Effect.scope,
+    Effect.suspend(() => {
+      if (died !== undefined) return Deferred.failCause(closed, died)
+      return over?.error === undefined ? Deferred.succeed(closed, undefined) : Deferred.fail(closed, over.error)
+    })
+  )
 
   return {
     state: () => state,
