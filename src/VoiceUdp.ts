@@ -5,18 +5,15 @@
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as Datagram from "./protocol/Datagram.ts"
 import type { Ssrc } from "./protocol/Identifier.ts"
-import * as IpDiscovery from "./protocol/IpDiscovery.ts"
 import * as Transport from "./Transport.ts"
+import * as Discovery from "./udp/Discovery.ts"
+import { Pings } from "./udp/Pings.ts"
+import * as Signs from "./udp/Signs.ts"
 import * as VoiceError from "./VoiceError.ts"
 
 /**
@@ -97,25 +94,8 @@ export class VoiceUdp extends Context.Service<VoiceUdp, {
  */
 export const keepaliveMs = 5_000
 
-const discoveryTries = 10
-const discoveryInterval = Duration.seconds(1)
-/** Looks in a row, a keepalive apart, at which nothing could be sent, before the socket counts as dead. */
-const failedLooks = 2
-/** Looks in a row without a reply to a ping, where replies came before. */
-const unansweredLooks = 4
-/**
- * Looks at which something had been sent and no receiver report had come, where reports came before: at least so many, and so
- * many times as many as there were before. Looks and not packets, for frames may be of 20 ms or of 120.
- */
-const unreportedLooks = 6
-const unreportedGaps = 5
-/** What is sent between two looks and is worth a report: more than the silence that closes. */
-const reportedPackets = 10
-
+/** The payload type of RTCP receiver reports (RFC 3550, 6.4.2). */
 const receiverReport = 201
-
-/** Pings whose reply is awaited for the round trip; a server that never replies must not make this grow. */
-const awaitedPings = 16
 
 const make = Effect.gen(function*() {
   const transport = yield* Transport.DatagramTransport
@@ -130,130 +110,48 @@ const make = Effect.gen(function*() {
     const socket = yield* transport.connect({ address, port }).pipe(
       Effect.mapError(({ detail }) => VoiceError.make(new VoiceError.UdpFailed({ address, port, detail })))
     )
+    const discovery = Discovery.make({ socket, clock, remote: { address, port }, ssrc })
+    const pings = new Pings(socket, clock)
+    const sendErrors = new Signs.SendErrors()
+    const missingReports = new Signs.MissingReports()
 
     let handler: MediaHandler | undefined
-    const discovering = new Set<Deferred.Deferred<{ readonly address: string; readonly port: number }>>()
     let unknown = 0
     let dropped = 0
-    let keepalives = 0
     let reportsSent = 0
-    let pongs = 0
-    let roundTripMs: number | undefined
-    const pingedAt = new Map<number, bigint>()
-    /** Looks since the last reply to a ping. */
-    let unanswered = 0
-    let reports = 0
-    let sentAtLook = 0
-    /** Looks since the last report at which something had been sent, and the most there were between two. */
-    let looks = 0
-    let longestGap = 0
 
     /** Keepalives and reports are reported by nobody. */
-    const mediaSent = () => socket.statistics().sent - keepalives - reportsSent
+    const mediaSent = () => socket.statistics().sent - pings.sent() - reportsSent
 
-    const onDiscovery = (datagram: Uint8Array) => {
-      const decoded = IpDiscovery.decodeResponse(datagram, "74")
-      if (discovering.size === 0 || Result.isFailure(decoded) || decoded.success.ssrc !== ssrc) {
-        unknown++
-        return
-      }
-      const { address, port } = decoded.success
-      for (const discovered of discovering) Deferred.doneUnsafe(discovered, Exit.succeed({ address, port }))
-    }
-    const onPing = (datagram: Uint8Array) => {
-      const decoded = Datagram.decodePong(datagram)
-      const since = Result.isSuccess(decoded) ? pingedAt.get(decoded.success) : undefined
-      if (Result.isFailure(decoded) || since === undefined) {
-        unknown++
-        return
-      }
-      pingedAt.delete(decoded.success)
-      pongs++
-      unanswered = 0
-      roundTripMs = Number(clock.monotonicTimeNanosUnsafe() - since) / 1e6
-    }
     socket.onDatagram((datagram) => {
       const kind = Datagram.classify(datagram)
       switch (kind) {
         case "rtp":
         case "rtcp":
-          if (kind === "rtcp" && datagram[1] === receiverReport) {
-            if (reports++ > 0) longestGap = Math.max(longestGap, looks)
-            looks = 0
-            sentAtLook = mediaSent()
-          }
+          if (kind === "rtcp" && datagram[1] === receiverReport) missingReports.onReport(mediaSent())
           if (handler === undefined) dropped++
           else handler(kind, datagram)
           return
         case "discovery":
-          return onDiscovery(datagram)
+          if (!discovery.onDatagram(datagram)) unknown++
+          return
         case "ping":
-          return onPing(datagram)
+          if (!pings.onDatagram(datagram)) unknown++
+          return
         case "unknown":
           unknown++
       }
     })
 
-    const ping = (): void => {
-      const sequence = keepalives++ >>> 0
-      pingedAt.set(sequence, clock.monotonicTimeNanosUnsafe())
-      pingedAt.delete((sequence - awaitedPings) >>> 0)
-      // who only listens sends nothing else: whether that failed is what there is to know
-      socket.send(Datagram.encodePing(sequence), Datagram.pingBytes, true)
-    }
-
-    const isUnreported = (): boolean => {
-      const sent = mediaSent()
-      if (sent - sentAtLook > reportedPackets) looks++
-      sentAtLook = sent
-      return reports > 1 && looks > Math.max(unreportedLooks, unreportedGaps * longestGap)
-    }
-
-    /** As they were at the look before; the first one has nothing to compare with. */
-    let before: Transport.DatagramStatistics | undefined
-    let failed = 0
-
     const signOfLoss = (): VoiceError.UdpLost["sign"] | undefined => {
+      const isUnanswered = pings.look()
       if (!socket.hasAddress()) return "address-gone"
-      const now = socket.statistics()
-      failed = before !== undefined && now.sendErrors > before.sendErrors && now.sent === before.sent ? failed + 1 : 0
-      before = now
-      if (failed >= failedLooks) return "send-errors"
-      // first, because it counts
-      return isUnreported() || (pongs > 0 && unanswered > unansweredLooks) ? "no-replies" : undefined
+      if (sendErrors.look(socket.statistics())) return "send-errors"
+      return missingReports.look(mediaSent()) || isUnanswered ? "no-replies" : undefined
     }
-
-    const request = IpDiscovery.encodeRequest(ssrc)
-    const discover = Effect.gen(function*() {
-      const startedAt = clock.monotonicTimeNanosUnsafe()
-      const discovered = yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          const discovered = Deferred.makeUnsafe<{ readonly address: string; readonly port: number }>()
-          discovering.add(discovered)
-          return discovered
-        }),
-        (discovered) => Effect.sync(() => discovering.delete(discovered))
-      )
-      const unanswered = Effect.suspend(() =>
-        VoiceError.fail(
-          new VoiceError.DiscoveryUnanswered({
-            address,
-            port,
-            tries: discoveryTries,
-            elapsedMs: Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
-          })
-        )
-      )
-      const requests = Effect.sync(() => socket.send(request, request.length)).pipe(
-        Effect.repeat(Schedule.spaced(discoveryInterval).pipe(Schedule.upTo({ times: discoveryTries - 1 }))),
-        Effect.andThen(Effect.sleep(discoveryInterval)),
-        Effect.andThen(unanswered)
-      )
-      return yield* Effect.raceFirst(Deferred.await(discovered), requests)
-    }).pipe(Effect.scoped)
 
     const opened: Socket = {
-      discover,
+      discover: discovery.discover,
       media: socket,
       sendReport: (packet, length) => {
         reportsSent++
@@ -263,15 +161,23 @@ const make = Effect.gen(function*() {
         handler = onMedia
       },
       keepAlive: () => {
-        ping()
-        unanswered++
+        pings.ping()
         const sign = signOfLoss()
         return sign === undefined ? undefined : VoiceError.make(new VoiceError.UdpLost({ address, port, sign }))
       },
-      ping,
+      ping: () => pings.ping(),
       statistics: () => {
         const { received, sendErrors, sent } = socket.statistics()
-        return { sent, sendErrors, received, unknown, dropped, keepalives, pongs, roundTripMs }
+        return {
+          sent,
+          sendErrors,
+          received,
+          unknown,
+          dropped,
+          keepalives: pings.sent(),
+          pongs: pings.replies(),
+          roundTripMs: pings.roundTripMs()
+        }
       }
     }
     return opened

@@ -20,7 +20,10 @@ import type * as DaveFrame from "../protocol/DaveFrame.ts"
 import type { UserId } from "../protocol/Identifier.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
 import * as VoiceError from "../VoiceError.ts"
+import { E2eeGate } from "./E2eeGate.ts"
+import { E2eeGroup } from "./E2eeGroup.ts"
 import * as E2eeMedia from "./E2eeMedia.ts"
+import { E2eeRecovery, maxRecoveries } from "./E2eeRecovery.ts"
 import * as E2eeVersions from "./E2eeVersions.ts"
 import type * as Line from "./Line.ts"
 import type { Gate } from "./MediaSender.ts"
@@ -76,27 +79,8 @@ export interface E2ee {
   readonly statistics: () => Statistics
 }
 
-/**
- * How many frames in a row have to be unreadable before we ask to be added to the group anew: 0.72 s of one speaker.
- *
- * @category constants
- * @since 0.1.0
- */
-export const failureTolerance = 36
-
 /** The messages that have to do with the group. */
 type E2eeOp = 4 | 11 | 13 | 21 | 22 | 24
-
-/** How long a track waits for a group while somebody is there. */
-const holdMs = 5_000
-
-/** How long a track waits for the others to be ready for a group that is new. The voice gateway waits for 2 s. */
-const openingMs = 2_500
-
-/** Recoveries that are not followed by a group before we give up, and the least time between two for unreadable frames. */
-const maxRecoveries = 5
-const recoveryIntervalMs = 10_000
-const maxRecoveryIntervalMs = 300_000
 
 /**
  * Without a group, at version 0, until Session Description (op 4) says otherwise.
@@ -105,7 +89,7 @@ const maxRecoveryIntervalMs = 300_000
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<E2ee, never, Scope.Scope> {
-  const { group, maxVersion, now, onChange, onFailed, onGate, self, send, users } = options
+  const { maxVersion, now, onChange, onFailed, onGate, self, send, users } = options
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
   // recovery comes from the packets, everything else from the voice gateway
@@ -114,55 +98,39 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   /** Who else is in the channel: those whom proposals may add. */
   const others = new Set<UserId>()
   const versions = E2eeVersions.make(now, options.onEncrypting)
-  /** Of the group that is being made or that we are in. */
-  let groupVersion = 0
-  let membership: Dave.Membership | undefined
-  /** A group began anew and there was no commit or Welcome since. */
-  let isBeginning = false
-  /** We are in a new group, and the others may not be yet. */
-  let isOpening = false
-  let openingUntilMs = 0
-  let heldSinceMs: number | undefined
-
-  /** What the voice gateway has not answered yet. */
-  let keyPackage: Uint8Array | undefined
-  let commit: Uint8Array | undefined
-  let invalid: number | undefined
-
-  let unreadable = 0
-  let recoveriesInRow = 0
-  let lastRecoveryMs = -Infinity
-  let recoveryInterval = recoveryIntervalMs
-  let isRecovering = false
-  let rejections = 0
+  const group = new E2eeGroup({
+    group: options.group,
+    send,
+    // a group may take its time, and audio must know at once
+    onBegin: () => show(),
+    onJoined: (transition, isNew) => {
+      recovery.joined()
+      gate.joined(isNew, now())
+      prepare(transition, group.version())
+    },
+    onFailed
+  })
+  const gate = new E2eeGate()
+  const recovery = new E2eeRecovery()
   let recoveries = 0
+  let isRecovering = false
 
-  const gate = (): Gate => {
-    const version = versions.inForce()
-    const isWaiting = version > 0 && (membership === undefined ? others.size > 0 : isOpening)
-    if (!isWaiting) {
-      heldSinceMs = undefined
-      return version === 0 || membership !== undefined ? { _tag: "open" } : { _tag: "drop" }
-    }
-    heldSinceMs ??= now()
-    return membership === undefined
-      ? { _tag: "hold", untilMs: heldSinceMs + holdMs, afterwards: "drop" }
-      : { _tag: "hold", untilMs: openingUntilMs, afterwards: "open" }
-  }
+  const isMember = (): boolean => group.membership() !== undefined
 
   // a server may have refused a key package, or have lost track of us: it does not say so
   const patience = yield* Patience.make((unanswered: Uint8Array) =>
     handled(() => {
-      if (keyPackage !== unanswered) return Effect.void
+      if (group.keyPackage() !== unanswered) return Effect.void
       recoveries++
-      return begin(groupVersion)
+      return group.begin(group.version())
     })
   )
 
   let shown = ""
   const show = (): void => {
-    onGate(gate())
     const version = versions.inForce()
+    const membership = group.membership()
+    onGate(gate.gate({ version, isMember: membership !== undefined, isAlone: others.size === 0 }, now()))
     const e2ee: Line.E2ee = {
       version,
       // at version 0 there may be a former group, or one that is being made; its codes would say that nobody listens in
@@ -178,8 +146,11 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
 
   const update = (): void => {
     show()
-    patience.await(others.size > 0 ? keyPackage : undefined)
+    patience.await(others.size > 0 ? group.keyPackage() : undefined)
   }
+
+  const handled = (effect: () => Effect.Effect<void>): Effect.Effect<void> =>
+    Effect.suspend(effect).pipe(Effect.andThen(Effect.sync(update)), mutex.withPermit)
 
   const isKnown = (wanted: number): boolean => {
     if (wanted <= maxVersion) return true
@@ -192,67 +163,9 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     return false
   }
 
-  const rejected = (error: Dave.DaveError) => {
-    rejections++
-    return Effect.logDebug(error.message)
-  }
-
-  /** Begins a group: the voice gateway gets a key package, with which the others can add us. */
-  const begin = (wanted: number): Effect.Effect<void> => {
-    membership = undefined
-    commit = undefined
-    keyPackage = undefined
-    groupVersion = wanted
-    if (wanted === 0) {
-      isBeginning = false
-      return Effect.void
-    }
-    // a group may take its time, and audio must know at once
-    show()
-    return group.create(wanted).pipe(
-      Effect.map((made) => {
-        isBeginning = true
-        keyPackage = made
-        send({ op: 26, keyPackage: made })
-      }),
-      Effect.catch((error) =>
-        Effect.sync(() =>
-          onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Engine", detail: error.detail })))
-        )
-      )
-    )
-  }
-
-  const execute = (transition: number): void => {
-    if (versions.execute(transition)) isOpening = false
-  }
-
-  /** A transition was announced that leads to a version. */
-  const prepare = (transition: number, next: number): void => {
-    if (versions.announce(transition, next)) isOpening = false
-    else send({ op: 23, d: { transition_id: transition } })
-  }
-
-  /** A commit or Welcome took us to another epoch. */
-  const joined = (transition: number): void => {
-    const former = membership
-    membership = group.membership()
-    keyPackage = undefined
-    commit = undefined
-    invalid = undefined
-    isBeginning = false
-    unreadable = 0
-    recoveriesInRow = 0
-    // what the others cannot read yet is better held than lost; where a group goes on, they follow in no time, and with a
-    // transition 0 all are ready
-    isOpening = former === undefined
-    openingUntilMs = now() + openingMs
-    prepare(transition, groupVersion)
-  }
-
   const recover = (transition: number): Effect.Effect<void> =>
     Effect.suspend(() => {
-      if (++recoveriesInRow > maxRecoveries) {
+      if (!recovery.begin(now())) {
         onFailed(VoiceError.make(
           new VoiceError.E2eeFailed({
             kind: "Group",
@@ -263,29 +176,17 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
       }
       recoveries++
       versions.forget(false)
-      invalid = transition
-      lastRecoveryMs = now()
-      send({ op: 31, d: { transition_id: transition } })
-      return begin(groupVersion)
+      return group.askAnew(transition)
     })
 
   const onDecrypted = (isReadable: boolean): void => {
-    if (isReadable) {
-      unreadable = 0
-      recoveryInterval = recoveryIntervalMs
-      return
-    }
-    unreadable++
-    if (unreadable < failureTolerance || isBeginning || isRecovering) return
+    recovery.onDecrypted(isReadable)
+    if (isReadable || group.isBeginning() || isRecovering || !recovery.isDue(now())) return
     if (versions.announced().length > 0) return
-    if (now() - lastRecoveryMs < recoveryInterval) return
-    // one member who sends rubbish must not make us leave and come back for ever
-    recoveryInterval = Math.min(maxRecoveryIntervalMs, recoveryInterval * 2)
+    recovery.backOff()
     isRecovering = true
     Effect.runForkWith(context)(
-      Effect.suspend(() => isBeginning ? Effect.void : recover(versions.lastExecuted())).pipe(
-        Effect.andThen(Effect.sync(update)),
-        mutex.withPermit,
+      handled(() => group.isBeginning() ? Effect.void : recover(versions.lastExecuted())).pipe(
         Effect.ensuring(Effect.sync(() => {
           isRecovering = false
         })),
@@ -295,45 +196,63 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   }
 
   const media = E2eeMedia.make({
-    group,
+    group: options.group,
     users,
     now,
     isEncrypting: () => versions.inForce() > 0,
     takesPlain: versions.takesPlain,
-    isMember: () => membership !== undefined,
+    isMember,
     isPlainCall: () =>
-      versions.inForce() === 0 && membership === undefined && !isBeginning && versions.announced().length === 0,
+      versions.inForce() === 0 && !isMember() && !group.isBeginning() && versions.announced().length === 0,
     onPacket: options.onPacket,
     onDecrypted
   })
 
   yield* Effect.addFinalizer(() => Effect.sync(media.close))
 
+  const execute = (transition: number): void => {
+    if (versions.execute(transition)) gate.executed()
+  }
+
+  /** A transition was announced that leads to a version. */
+  const prepare = (transition: number, next: number): void => {
+    if (versions.announce(transition, next)) gate.executed()
+    else send({ op: 23, d: { transition_id: transition } })
+  }
+
   const onDescription = (wanted: number): Effect.Effect<void> => {
     // a later description brings a new transport key; the group has nothing to do with it
-    if (!isKnown(wanted) || (wanted === groupVersion && (isBeginning || membership !== undefined))) return Effect.void
+    if (!isKnown(wanted) || (wanted === group.version() && (group.isBeginning() || isMember()))) return Effect.void
     versions.begin(wanted)
-    return begin(wanted)
+    return group.begin(wanted)
   }
 
   const onPrepareEpoch = (epoch: number, wanted: number): Effect.Effect<void> => {
     if (!isKnown(wanted)) return Effect.void
     if (epoch !== 1) {
-      groupVersion = wanted
+      group.goOn(wanted)
       return Effect.void
     }
-    invalid = undefined
     versions.forget(true)
     // where nobody encrypts yet, that goes on until a transition to the new group
     if (versions.inForce() > 0) versions.enforce(wanted)
-    return begin(wanted)
+    return group.beginForAll(wanted)
   }
 
   const onPrepareTransition = (transition: number, wanted: number): void => {
     if (!isKnown(wanted)) return
     // the reset of a sole member is executed at once, and says nothing of the version: Prepare Epoch has
-    const next = transition === 0 && isBeginning && others.size === 0 ? groupVersion : wanted
+    const next = transition === 0 && group.isBeginning() && others.size === 0 ? group.version() : wanted
     prepare(transition, next)
+  }
+
+  const onEpoch = (frame: Extract<DaveFrame.ServerFrame, { op: 29 | 30 }>): Effect.Effect<void> => {
+    const taking = group.take(frame)
+    media.beginEpoch()
+    return taking.pipe(
+      Effect.flatMap((isUsed) => isUsed ? Effect.void : recover(frame.transitionId)),
+      Effect.ensuring(Effect.sync(media.endEpoch))
+    )
   }
 
   const handleMessage = (message: Extract<VoicePayload.ServerMessage, { op: E2eeOp }>): Effect.Effect<void> => {
@@ -362,36 +281,14 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const handleFrame = (frame: DaveFrame.ServerFrame): Effect.Effect<void> => {
     switch (frame.op) {
       case 25:
-        return Effect.catch(group.setExternalSender(frame.externalSender), rejected)
+        return group.setExternalSender(frame.externalSender)
       case 27:
-        return group.proposals(frame.operation, frame.payload, [self, ...others]).pipe(
-          Effect.map((payload) => {
-            commit = payload
-            if (payload !== undefined) send({ op: 28, payload })
-          }),
-          Effect.catch(rejected)
-        )
+        return group.propose(frame, [self, ...others])
       case 29:
-      case 30: {
-        const taking = frame.op === 29 ? group.commit(frame.commit) : group.welcome(frame.welcome)
-        media.beginEpoch()
-        return taking.pipe(
-          Effect.map(() => joined(frame.transitionId)),
-          Effect.catch((error) =>
-            Effect.andThen(
-              rejected(error),
-              // a commit of the group that we have asked to be added to anew is not for us
-              frame.op === 29 && isBeginning && invalid !== undefined ? Effect.void : recover(frame.transitionId)
-            )
-          ),
-          Effect.ensuring(Effect.sync(media.endEpoch))
-        )
-      }
+      case 30:
+        return onEpoch(frame)
     }
   }
-
-  const handled = (effect: () => Effect.Effect<void>): Effect.Effect<void> =>
-    Effect.suspend(effect).pipe(Effect.andThen(Effect.sync(update)), mutex.withPermit)
 
   return {
     onMessage: (message) => {
@@ -414,9 +311,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     lost: media.lose,
     resumed: () => {
       media.regain()
-      if (invalid !== undefined) send({ op: 31, d: { transition_id: invalid } })
-      if (keyPackage !== undefined) send({ op: 26, keyPackage })
-      if (commit !== undefined) send({ op: 28, payload: commit })
+      group.resend()
       for (const transition of versions.announced()) send({ op: 23, d: { transition_id: transition } })
     },
     protect: media.protect,
@@ -424,7 +319,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
     statistics: () => ({
       ...media.statistics(),
       transitions: versions.executions(),
-      rejections,
+      rejections: group.rejections(),
       recoveries
     })
   }

@@ -35,15 +35,11 @@ export {
   UdpProtocolData
 } from "./internal/voiceClient.ts"
 
+export { ChannelOptionsUpdate, ServerMessage, ServerSignal, SpeedTest } from "./internal/voiceServer.ts"
+
+export { DaveExecuteTransition, DavePrepareEpoch, DavePrepareTransition } from "./internal/voiceServerDave.ts"
+
 export {
-  ChannelOptionsUpdate,
-  ClientDisconnect,
-  ClientFlags,
-  ClientPlatform,
-  ClientsConnect,
-  DaveExecuteTransition,
-  DavePrepareEpoch,
-  DavePrepareTransition,
   HeartbeatAck,
   Hello,
   Ready,
@@ -51,17 +47,21 @@ export {
   SecretKey,
   ServerBackendVersion,
   ServerHeartbeat,
-  ServerMediaSinkWants,
-  ServerMessage,
   ServerSessionUpdate,
-  ServerSignal,
-  ServerSpeaking,
-  ServerVideo,
   SessionDescription,
-  SpeedTest,
   UdpSession,
   WebRtcSession
-} from "./internal/voiceServer.ts"
+} from "./internal/voiceServerSession.ts"
+
+export {
+  ClientDisconnect,
+  ClientFlags,
+  ClientPlatform,
+  ClientsConnect,
+  ServerMediaSinkWants,
+  ServerSpeaking,
+  ServerVideo
+} from "./internal/voiceServerUsers.ts"
 
 export { ClientFlag, Codec, Nonce, SinkWants, SpeakingFlag, VideoStream } from "./internal/voiceShared.ts"
 

@@ -6,7 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { VoiceSession } from "../VoiceSession.ts"
+import type { VoiceSession } from "./VoiceSession.ts"
 
 /**
  * Runs when a session has been joined, in a scope that closes before the session leaves. It must not wait.

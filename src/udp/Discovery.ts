@@ -1,0 +1,100 @@
+/**
+ * IP discovery on one socket: the server is asked for the address that it sees us at, again and again until it answers.
+ *
+ * @since 0.1.0
+ */
+import type * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import type { Ssrc } from "../protocol/Identifier.ts"
+import * as IpDiscovery from "../protocol/IpDiscovery.ts"
+import type { DatagramSocket } from "../Transport.ts"
+import * as VoiceError from "../VoiceError.ts"
+
+/**
+ * One end of a socket.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Address {
+  readonly address: string
+  readonly port: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly socket: Pick<DatagramSocket, "send">
+  readonly clock: Clock.Clock
+  /** The server's. */
+  readonly remote: Address
+  readonly ssrc: Ssrc
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Discovery {
+  /** Our address. Asks 10 times, 1 second apart, and then fails with `DiscoveryUnanswered`. */
+  readonly discover: Effect.Effect<Address, VoiceError.VoiceError>
+  /** Takes a datagram of discovery. Whether it answers what is being asked: type, length and SSRC are checked. */
+  readonly onDatagram: (datagram: Uint8Array) => boolean
+}
+
+const tries = 10
+const interval = Duration.seconds(1)
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = ({ clock, remote, socket, ssrc }: Options): Discovery => {
+  const request = IpDiscovery.encodeRequest(ssrc)
+  const asking = new Set<Deferred.Deferred<Address>>()
+
+  const discover = Effect.gen(function*() {
+    const startedAt = clock.monotonicTimeNanosUnsafe()
+    const discovered = yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const discovered = Deferred.makeUnsafe<Address>()
+        asking.add(discovered)
+        return discovered
+      }),
+      (discovered) => Effect.sync(() => asking.delete(discovered))
+    )
+    const unanswered = Effect.suspend(() =>
+      VoiceError.fail(
+        new VoiceError.DiscoveryUnanswered({
+          address: remote.address,
+          port: remote.port,
+          tries,
+          elapsedMs: Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
+        })
+      )
+    )
+    const requests = Effect.sync(() => socket.send(request, request.length)).pipe(
+      Effect.repeat(Schedule.spaced(interval).pipe(Schedule.upTo({ times: tries - 1 }))),
+      Effect.andThen(Effect.sleep(interval)),
+      Effect.andThen(unanswered)
+    )
+    return yield* Effect.raceFirst(Deferred.await(discovered), requests)
+  }).pipe(Effect.scoped)
+
+  const onDatagram = (datagram: Uint8Array): boolean => {
+    const decoded = IpDiscovery.decodeResponse(datagram, "74")
+    if (asking.size === 0 || Result.isFailure(decoded) || decoded.success.ssrc !== ssrc) return false
+    const { address, port } = decoded.success
+    for (const discovered of asking) Deferred.doneUnsafe(discovered, Exit.succeed({ address, port }))
+    return true
+  }
+
+  return { discover, onDatagram }
+}

@@ -1,0 +1,135 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Wheel from "../../src/clock/Wheel.ts"
+
+const entry = (due: number): Wheel.Entry => ({ due, slot: Wheel.noSlot })
+
+/** A wheel that tells when it has taken what. */
+const rig = (startMs = 0) => {
+  const wheel = Wheel.make<Wheel.Entry>(startMs)
+  const taken: Array<{ readonly atMs: number; readonly due: ReadonlyArray<number> }> = []
+  return {
+    wheel,
+    taken,
+    insert: (due: number) => {
+      const made = entry(due)
+      wheel.insert(made)
+      return made
+    },
+    turn: (toMs: number) => wheel.turn(toMs, (due) => taken.push({ atMs: wheel.at(), due: due.map(({ due }) => due) }))
+  }
+}
+
+describe("Wheel", () => {
+  it("gives what is due, millisecond by millisecond, in the order in which it was put in", () => {
+    const { insert, taken, turn, wheel } = rig()
+    for (const due of [3, 1, 3, 2]) insert(due)
+    turn(2)
+    assert.deepStrictEqual(taken, [{ atMs: 1, due: [1] }, { atMs: 2, due: [2] }])
+    assert.isFalse(wheel.isEmpty())
+    turn(3)
+    assert.deepStrictEqual(taken.at(-1), { atMs: 3, due: [3, 3] })
+    assert.isTrue(wheel.isEmpty())
+  })
+
+  it("gives what was due already with the next millisecond", () => {
+    const { insert, taken, turn } = rig(1_000)
+    insert(10)
+    insert(1_000)
+    turn(1_001)
+    assert.deepStrictEqual(taken, [{ atMs: 1_001, due: [10, 1_000] }])
+  })
+
+  it("says when to turn it next: where something is due, or a long slot begins that holds something", () => {
+    const { insert, turn, wheel } = rig()
+    assert.strictEqual(wheel.next(), Infinity)
+    insert(1_000)
+    assert.strictEqual(wheel.next(), 768)
+    insert(256)
+    assert.strictEqual(wheel.next(), 256)
+    turn(768)
+    assert.strictEqual(wheel.next(), 1_000)
+    turn(1_000)
+    assert.strictEqual(wheel.next(), Infinity)
+  })
+
+  it("takes out what is in a slot, near or far, and leaves alone what is in none", () => {
+    for (const due of [5, 500, 1_000_000]) {
+      const { insert, taken, turn, wheel } = rig()
+      const one = insert(due)
+      wheel.extract(one)
+      wheel.extract(one)
+      wheel.extract(entry(due))
+      assert.strictEqual(one.slot, Wheel.noSlot)
+      assert.isTrue(wheel.isEmpty())
+      turn(due)
+      assert.deepStrictEqual(taken, [])
+    }
+  })
+
+  it("goes on without taking anything, and never back", () => {
+    const { insert, taken, turn, wheel } = rig()
+    wheel.skip(1_000_000)
+    wheel.skip(7)
+    assert.strictEqual(wheel.at(), 1_000_000)
+    insert(1_000_003)
+    turn(1_000_003)
+    assert.deepStrictEqual(taken, [{ atMs: 1_000_003, due: [1_000_003] }])
+  })
+
+  it("lets what is taken be put in again, and others be taken out meanwhile", () => {
+    const { insert, wheel } = rig()
+    const calls: Array<number> = []
+    insert(1)
+    const later = insert(2)
+    wheel.turn(10, (due) => {
+      for (const one of due) {
+        calls.push(wheel.at())
+        one.due = wheel.at() + 4
+        if (calls.length < 3) wheel.insert(one)
+      }
+      wheel.extract(later)
+    })
+    assert.deepStrictEqual(calls, [1, 5, 9])
+    assert.isTrue(wheel.isEmpty())
+  })
+
+  it("goes on with the next millisecond behind a throw", () => {
+    const { insert, taken, turn, wheel } = rig()
+    insert(1)
+    insert(2)
+    assert.throws(() =>
+      wheel.turn(2, () => {
+        throw new Error("broken")
+      }), "broken")
+    turn(2)
+    assert.deepStrictEqual(taken, [{ atMs: 2, due: [2] }])
+  })
+
+  it("gives everything once and never early, however it is turned", () => {
+    // numbers that look random, and are the same each time
+    let seed = 1
+    const below = (bound: number) => (seed = (seed * 48_271) % 2_147_483_647) % bound
+    for (let round = 0; round < 15; round++) {
+      const startMs = below(1_000)
+      const { insert, turn, taken, wheel } = rig(startMs)
+      const wanted = Array.from({ length: 100 }, () => insert(startMs + 1 + below(10 ** (1 + below(6)))).due)
+      while (!wheel.isEmpty()) {
+        // on time as long as it is asked for, or behind a stall
+        const nextMs = wheel.next()
+        turn(below(4) === 0 ? nextMs + below(100_000) : nextMs)
+      }
+      const times = taken.flatMap(({ atMs, due }) => due.map((dueMs) => ({ atMs, dueMs })))
+      const numbers = (a: number, b: number) => a - b
+      assert.deepStrictEqual(times.map(({ dueMs }) => dueMs).toSorted(numbers), wanted.toSorted(numbers))
+      for (const { atMs, dueMs } of times) assert.isAtLeast(atMs, dueMs)
+    }
+  })
+
+  it("gives each thing at its millisecond where it is turned whenever it says", () => {
+    const { insert, turn, taken, wheel } = rig(77)
+    for (let due = 78; due < 200_000; due += 997) insert(due)
+    while (!wheel.isEmpty()) turn(wheel.next())
+    for (const { atMs, due } of taken) assert.deepStrictEqual(due, [atMs])
+    assert.strictEqual(taken.length, Math.ceil((200_000 - 78) / 997))
+  })
+})
