@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effects } from "../../../src/mixer/effects/Effects.ts"
-import type * as SoundEffect from "../../../src/SoundEffect.ts"
+import * as SoundEffect from "../../../src/SoundEffect.ts"
 import * as Hearing from "../hearing.ts"
-import { peakOf, shapings, through, unit } from "./sounds.ts"
+import { peakOf, shaped, shapings, through, unit } from "./sounds.ts"
 
+const none = () => 0
 const half = { leftToLeft: 0.5, rightToRight: 0.5 }
 const lists: ReadonlyArray<ReadonlyArray<SoundEffect.SoundEffect>> = [
   [],
@@ -107,6 +108,57 @@ describe("Effects", () => {
           JSON.stringify([one.list, other.list])
         )
       }
+    }
+  })
+
+  it("do not thump where filters go from high to low", () => {
+    const sharp = { gainDb: 12, q: 1.4 }
+    const pairs: ReadonlyArray<readonly [SoundEffect.SoundEffect, SoundEffect.SoundEffect]> = [
+      [{ _tag: "LowPass", hz: 20_000 }, { _tag: "LowPass", hz: 20 }],
+      [{ _tag: "HighPass", hz: 18_000 }, { _tag: "HighPass", hz: 24, q: 6 }],
+      [
+        SoundEffect.lavalinkEqualizer([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.2, 0.2]),
+        SoundEffect.lavalinkEqualizer([0.2, 0.2, 0.1])
+      ],
+      [
+        { _tag: "Equalizer", bands: [{ hz: 8_000, ...sharp }, { hz: 100, ...sharp }] },
+        { _tag: "Equalizer", bands: [{ hz: 25, ...sharp }] }
+      ],
+      [{ _tag: "Karaoke", hz: 5_000, width: 1_000 }, { _tag: "Karaoke", hz: 50, width: 20 }]
+    ]
+    const sound = Float32Array.from({ length: 60 * unit }, (_, i) => Hearing.music(i))
+    const wave = (sample: number) => sound[sample] ?? 0
+    for (const [before, after] of pairs) {
+      const effects = new Effects(shapings(before))
+      const { left } = through(
+        (samples, at) => {
+          if (at === 12) effects.set(shapings(after))
+          effects.process(samples, 0, unit)
+        },
+        wave,
+        wave,
+        60
+      )
+      const most = Math.max(peakOf(left, 0, 12 * unit), peakOf(shaped([after], wave, wave, 60).left))
+      assert.isAtMost(peakOf(left), 1.2 * most, JSON.stringify([before, after]))
+    }
+  })
+
+  it("do not let a tone fade where the filter that raises it is moved a little", () => {
+    const band = (gainDb: number) => shapings({ _tag: "Equalizer", bands: [{ hz: 60, gainDb, q: 6 }] })
+    const effects = new Effects(band(12))
+    const { left } = through(
+      (samples, at) => {
+        if (at === 100) effects.set(band(13))
+        effects.process(samples, 0, unit)
+      },
+      Hearing.sine(60, 0.1),
+      none,
+      150
+    )
+    // waves of 800 samples
+    for (let at = 100 * unit; at < 150 * unit; at += 800) {
+      assert.isAbove(peakOf(left, at, at + 800), 0.1 * 10 ** (11.9 / 20))
     }
   })
 
