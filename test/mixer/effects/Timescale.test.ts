@@ -7,14 +7,16 @@ import * as Hearing from "../hearing.ts"
 import { unit } from "./sounds.ts"
 
 /** A source of so many samples, of which there are `ahead` at a time, and what is made of it. */
-const make = (wave: (sample: number) => number, samples: number, ahead = 16_384) => {
+const make = (wave: (sample: number) => number, samples: number, ahead = 16_384, right = wave) => {
   const ring = PcmRing.make(ahead / 48)
   let written = 0
   const refill = () => {
     while (written < samples) {
       const frames = Math.min(unit, samples - written, ahead - ring.available())
       if (frames <= 0) return
-      written += ring.write(Hearing.samplesOf((i) => wave(i + written), frames / 48), 0) / 2
+      const both = Hearing.samplesOf((i) => wave(i + written), frames / 48)
+      if (right !== wave) for (let i = 0; i < frames; i++) both[i * 2 + 1] = right(i + written)
+      written += ring.write(both, 0) / 2
     }
     ring.end()
   }
@@ -112,6 +114,14 @@ describe("Timescale", () => {
         assert.isAbove(share, 0.85)
         assert.isBelow(share, 1.15)
       }
+    }
+  })
+
+  it("finds where it fits also in what is opposite on both sides", () => {
+    const tone = Hearing.sine(600, 0.3)
+    for (const right of [(i: number) => -tone(i), () => 0]) {
+      const heard = make(tone, 4 * second, undefined, right).all([[0, 1.25, 1]])
+      assert.closeTo(level(heard, 600), 300, 3)
     }
   })
 
