@@ -162,6 +162,39 @@ describe("Effects", () => {
     }
   })
 
+  it("make no echo of where it was added or changed in the middle of a sound, nor of a sound that begins in its middle", () => {
+    const echo = (options: { readonly delayMs?: number; readonly level?: number; readonly decay?: number }) =>
+      shapings({ _tag: "Echo", delayMs: 100, ...options })
+    const cases = [
+      [[], echo({})],
+      [echo({ delayMs: 100 }), echo({ delayMs: 330 })],
+      [echo({ delayMs: 330 }), echo({ delayMs: 100 })],
+      [echo({ delayMs: 7 }), echo({ delayMs: 1 })],
+      [echo({ decay: 0 }), echo({ decay: 0.9 })],
+      [echo({ decay: 0.9, level: 0.1 }), echo({ decay: 0.1, level: 1 })],
+      [echo({}), echo({})]
+    ] as const
+    // as steep as the tone is where each time it comes back falls on the others
+    const tone = (sample: number) => Hearing.sine(442, 0.03)(sample + 30)
+    const steepest = 2 * Math.PI * 442 / 48_000 * 0.03 * 10
+    for (const [before, after] of cases) {
+      const effects = new Effects(before, true)
+      const { left } = through(
+        (samples, at) => {
+          if (at === 61) effects.set(after)
+          effects.process(samples, 0, unit)
+        },
+        tone,
+        none,
+        120
+      )
+      const bend = (i: number) => (left[i] ?? 0) - 2 * (left[i - 1] ?? 0) + (left[i - 2] ?? 0)
+      const bends = Array.from({ length: left.length - unit }, (_, i) => Math.abs(bend(i + unit)))
+      // a tone bends by as much as it is steep, times how far it turns in a sample
+      assert.isAtMost(Math.max(...bends), steepest * 2 * Math.PI * 442 / 48_000, JSON.stringify([before, after]))
+    }
+  })
+
   it("do not lose what an echo has to say when another effect is changed", () => {
     const effects = new Effects(shapings({ _tag: "Echo", delayMs: 100, level: 1 }))
     const { left } = through(
