@@ -484,11 +484,14 @@ export const make = Effect.fnUntraced(function*<R>(
       Effect.flatMap(
         SoundEffect.complete(effects),
         (complete) =>
-          isOver() ? Effect.void : Effect.tap(place.setEffects(complete), () =>
-            Effect.sync(() => {
-              current?.reading.hurry()
-              marks.wake()
-            }))
+          isOver() ? Effect.void : Effect.uninterruptible(
+            // also where nobody waits for it any longer: they are set then
+            Effect.tap(place.setEffects(complete), () =>
+              Effect.sync(() => {
+                current?.reading.hurry()
+                marks.wake()
+              }))
+          )
       ),
     metrics: Effect.sync(place.metrics),
     awaitEnd: Deferred.await(ended)

@@ -336,6 +336,26 @@ describe("effects of a track", () => {
         assert.deepStrictEqual(value, range(0, 8).map(() => 0))
       }))
 
+    it.effect("hurry it also where whoever asks is interrupted", () =>
+      Effect.gen(function*() {
+        const frames = yield* Hearing.encode(Hearing.music, 3_000)
+        const { value } = yield* playing((session) =>
+          Effect.forEach(range(0, 12), (i) =>
+            Effect.gen(function*() {
+              const track = yield* session.play(AudioSource.fromFrames(frames))
+              yield* Effect.sleep(100 + i * 37)
+              const asking = yield* Effect.forkChild(track.setEffects([fast]), { startImmediately: true })
+              // a mix is being opened
+              assert.isUndefined(asking.pollUnsafe())
+              yield* Fiber.interrupt(asking)
+              assert.strictEqual(track.speed, 2)
+              yield* track.awaitEnd
+              return (yield* track.metrics).late
+            }))
+        )
+        assert.deepStrictEqual(value, range(0, 12).map(() => 0))
+      }))
+
     it.effect("count for a crossfade, and in each pass of a loop", () =>
       Effect.gen(function*() {
         for (
