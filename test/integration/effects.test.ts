@@ -6,6 +6,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Mixer from "../../src/Mixer.ts"
 import * as SoundEffect from "../../src/SoundEffect.ts"
 import * as Voice from "../../src/Voice.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import { randomPlays } from "./mixingRandom.ts"
@@ -212,6 +213,26 @@ describe("effects of a track", () => {
         assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
       }))
     }).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("are not there where several are asked for at once, and none can be", () =>
+    Rig.run(Effect.gen(function*() {
+      yield* Rig.guest()
+      const session = yield* Effect.updateService(Rig.join("lobby"), Mixer.Mixer, (mixer) => ({
+        ...mixer,
+        open: () =>
+          Effect.andThen(
+            Effect.sleep("10 millis"),
+            VoiceError.fail(new VoiceError.CodecUnavailable({ codec: "libopus", detail: "there is none" }))
+          )
+      }))
+      const frames = yield* Hearing.encode(Hearing.music, 1_000)
+      const track = yield* session.play(AudioSource.fromFrames(frames))
+      const asked = [[high], [{ _tag: "Rotation" }], [{ _tag: "Timescale", speed: 2 }]] as const
+      yield* Effect.forEach(asked, (list) => Effect.flip(track.setEffects(list)), { concurrency: "unbounded" })
+      assert.deepStrictEqual(yield* track.effects, [])
+      assert.strictEqual(track.speed, 1)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+    })).pipe(Effect.provide(Rig.memory())))
 
   it.effect("can be those of a queue", () =>
     Effect.gen(function*() {
