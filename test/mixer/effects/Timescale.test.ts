@@ -15,7 +15,7 @@ const make = (wave: (sample: number) => number, samples: number, ahead = 16_384,
       const frames = Math.min(unit, samples - written, ahead - ring.available())
       if (frames <= 0) return
       const both = Hearing.samplesOf((i) => wave(i + written), frames / 48)
-      if (right !== wave) for (let i = 0; i < frames; i++) both[i * 2 + 1] = right(i + written)
+      if (right !== wave) { for (let i = 0; i < frames; i++) both[i * 2 + 1] = right(i + written) }
       written += ring.write(both, 0) / 2
     }
     ring.end()
