@@ -184,6 +184,22 @@ describe("effects of a track", () => {
       assert.deepStrictEqual(levels(sound, end - silent / 48 - 600), [0.2, 0])
     }))
 
+  it.effect("are those of a track that was paused until then from its first sample on", () =>
+    Effect.gen(function*() {
+      const frames = yield* Hearing.encode(Hearing.sine(300, 0.3), 1_000)
+      const { sound } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const track = yield* session.play(AudioSource.fromFrames(frames), { paused: true })
+          yield* Effect.sleep("500 millis")
+          yield* track.setEffects([{ _tag: "ChannelMix", leftToLeft: 0, rightToRight: 0 }])
+          yield* Effect.sleep("500 millis")
+          yield* track.resume
+          yield* track.awaitEnd
+        })
+      )
+      assert.isBelow(Math.max(...sound.left.map(Math.abs)), 0.001)
+    }))
+
   it.effect("are refused where they are none, and change nothing then", () =>
     playing((session) =>
       Effect.gen(function*() {
