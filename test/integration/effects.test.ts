@@ -356,6 +356,28 @@ describe("effects of a track", () => {
         })
       ))
 
+    it.effect("wait for what they take before anything is heard, so that it does not stop again at once", () =>
+      Effect.gen(function*() {
+        const frames = yield* Hearing.encode(Hearing.music, 1_000)
+        const { value } = yield* playing((session) =>
+          Effect.gen(function*() {
+            const late: Array<string> = []
+            for (const source of [AudioSource.fromFrames(frames), Hearing.pcm(Hearing.music, 1_000)]) {
+              for (const [speed, pitch] of [[2, 0.5], [2, 1], [0.5, 2], [1, 2], [1, 0.5]] as const) {
+                const track = yield* session.play(source, {
+                  lead: "60 millis",
+                  effects: [{ _tag: "Timescale", speed, pitch }]
+                })
+                yield* track.awaitEnd
+                if ((yield* track.metrics).late > 0) late.push(`${source.name} ${speed} ${pitch}`)
+              }
+            }
+            return late
+          })
+        )
+        assert.deepStrictEqual(value, [])
+      }))
+
     it.effect("hurry what reads the source, which may just have begun to rest", () =>
       Effect.gen(function*() {
         const frames = yield* Hearing.encode(Hearing.music, 2_000)

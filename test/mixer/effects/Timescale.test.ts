@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { Timescale } from "../../../src/mixer/effects/Timescale.ts"
+import { heldMs, Timescale } from "../../../src/mixer/effects/Timescale.ts"
 import * as Feed from "../../../src/mixer/Feed.ts"
 import * as PcmRing from "../../../src/mixer/PcmRing.ts"
 import * as Hearing from "../hearing.ts"
-import { unit } from "./sounds.ts"
+import { complete, unit } from "./sounds.ts"
 
 /** A source of so many samples, of which there are `ahead` at a time, and what is made of it. */
 const make = (wave: (sample: number) => number, samples: number, ahead = 16_384, right = wave) => {
@@ -161,6 +161,21 @@ describe("Timescale", () => {
     assert.isAbove(short, 2)
     assert.closeTo(heard().length / second, 0.5, 0.06)
     assert.isTrue(timescale.isDrained())
+  })
+
+  it("gives nothing before so much is there, and something then", () => {
+    for (const [speed, pitch] of [[1, 1.5], [2, 0.5], [0.5, 1]] as const) {
+      const ring = PcmRing.make(1_000)
+      const timescale = new Timescale(Feed.pcm(ring))
+      timescale.set(speed, pitch)
+      const held = Math.ceil(heldMs(complete({ _tag: "Timescale", speed, pitch })) * 48)
+      ring.write(new Float32Array((held - 1) * 2), 0)
+      assert.strictEqual(timescale.prepare(unit), 0)
+      ring.write(new Float32Array(2), 0)
+      assert.strictEqual(timescale.prepare(unit), unit)
+    }
+    assert.strictEqual(heldMs(complete({ _tag: "Timescale", speed: 1.3, pitch: 1.3 })), 0)
+    assert.strictEqual(heldMs(complete({ _tag: "Echo" })), 0)
   })
 
   for (const samples of [0, 1, 100, 479, 481, 1_000, 3_839, 3_841, 9_601]) {
