@@ -119,6 +119,8 @@ export const open = Effect.fnUntraced(function*(
       entry.place = "mix"
       inputs.set(entry.input, entry)
       const former = seat.after?.entry
+      // one that is paused at its first frame was not
+      const isHeard = from !== undefined && from !== 0
       command({
         _tag: "Add",
         input: {
@@ -126,24 +128,24 @@ export const open = Effect.fnUntraced(function*(
           slot,
           format: media.format,
           ring: buffer,
-          gain: from === undefined ? seat.gain : 1,
+          gain: isHeard ? 1 : seat.gain,
           paused: entry.isPaused,
-          fadeInMs: seat.fadeInMs > 0 ? seat.fadeInMs : entry.cutIn && from === undefined ? cutInMs : 0,
+          fadeInMs: seat.fadeInMs > 0 ? seat.fadeInMs : entry.cutIn && !isHeard ? cutInMs : 0,
           curve: seat.curve,
           from: from === undefined ? undefined : from & 0x3ff,
           after: former?.place === "mix" ? former.input : undefined,
           duck: seat.duck,
-          effects: from === undefined ? seat.effects : []
+          effects: isHeard ? [] : seat.effects
         }
       })
       seat.fadeInMs = 0
       seat.after = undefined
       // it was heard without them
-      if (from !== undefined && seat.effects.length > 0) {
+      if (isHeard && seat.effects.length > 0) {
         command({ _tag: "Effects", input: entry.input, effects: seat.effects })
       }
       // what fades to its end goes on doing so, also from another place
-      if ((from !== undefined && seat.gain !== 1) || seat.ramp?.end === true) {
+      if ((isHeard && seat.gain !== 1) || seat.ramp?.end === true) {
         command({
           _tag: "Gain",
           input: entry.input,

@@ -115,6 +115,9 @@ export const make = (host: Host, options: PlaceOptions): Place => {
     concealed: 0
   }
 
+  /** Those that could be heard last. */
+  let shaped = seat.effects
+
   const entryOf = (track: TrackNumber): Seat.Entry | undefined => seat.entry?.number === track ? seat.entry : undefined
 
   /** Does something with an entry that still plays. */
@@ -169,13 +172,20 @@ export const make = (host: Host, options: PlaceOptions): Place => {
     gain: () => seat.gain,
     setEffects: (effects) =>
       Effect.suspend(() => {
-        const former = seat.effects
         seat.effects = effects
-        return host.shaping(seat).pipe(Effect.tapError(() =>
-          Effect.sync(() => {
-            seat.effects = former
-          })
-        ))
+        return host.shaping(seat).pipe(
+          Effect.tap(() =>
+            Effect.sync(() => {
+              shaped = effects
+            })
+          ),
+          Effect.tapError(() =>
+            Effect.sync(() => {
+              // others may have been asked for meanwhile
+              if (seat.effects === effects) seat.effects = shaped
+            })
+          )
+        )
       }),
     effects: () => seat.effects,
     heardMs: (track) => {

@@ -41,8 +41,6 @@ export interface Options<R, A> {
  */
 export interface QueueOrder<R, A> {
   readonly current: () => Playing<R, A> | undefined
-  /** What plays, and what was opened ahead. */
-  readonly playing: () => ReadonlyArray<Playing<R, A>>
   /** There is something to play: whoever waits until it is idle has to wait from now on. */
   readonly expect: () => void
   /** Tells that what waits has changed, and does what that needs. Waits for no opening but its own. */
@@ -356,7 +354,6 @@ export const make = Effect.fnUntraced(function*<R, A>(
 
   return {
     current: () => current,
-    playing: () => [current, prepared].filter((one) => one !== undefined),
     expect,
     revise: revising,
     end,

@@ -49,6 +49,8 @@ export interface Options {
   readonly again: Effect.Effect<boolean>
   /** How many milliseconds of the ring are heard in one, more than 1 if it is to be filled more often. Default 1. */
   readonly pace?: (() => number) | undefined
+  /** Media time that is taken from the ring before any of it is heard, in milliseconds. Default 0. */
+  readonly heldMs?: (() => number) | undefined
   /** Called when {@link Pass.next} is there. */
   readonly onPass?: (() => void) | undefined
 }
@@ -216,8 +218,10 @@ export const make = (options: Options): Reading => {
   const { format, live = false, speed = 1 } = opened
   const standardMs = live ? defaultLiveBufferMs : format === "pcm" ? defaultPcmBufferMs : defaultBufferMs
   const wantedMs = options.leadMs ?? opened.leadMs ?? (live ? defaultLiveLeadMs[format] : defaultLeadMs)
-  const startMs = Math.min(wantedMs, mostLeadMs)
-  const bufferMs = Math.max(startMs, leastBufferMs, options.bufferMs ?? standardMs)
+  const pace = () => Math.max(1, options.pace?.() ?? 1)
+  const heldMs = () => options.heldMs?.() ?? 0
+  const startMs = Math.min(wantedMs * pace() + heldMs(), mostLeadMs)
+  const bufferMs = Math.max(startMs, leastBufferMs * pace() + heldMs(), options.bufferMs ?? standardMs)
   const media: Media = format === "opus"
     ? { format, ring: FrameRing.make({ capacityBytes: bufferMs * ringBytesPerMs }) }
     : { format, ring: PcmRing.make(bufferMs) }
@@ -270,7 +274,7 @@ export const make = (options: Options): Reading => {
     // tracks that begin together shall not be refilled together ever after: the beat would stand still meanwhile
     const share = (isFirstRefill ? 0.25 + phase / 2 : 0.5) * (format === "pcm" ? 0.5 : 1)
     isFirstRefill = false
-    return Math.max(leastRefillMs, Math.min(bufferMs, ring.bufferedMs()) * share / Math.max(1, options.pace?.() ?? 1))
+    return Math.max(leastRefillMs, (Math.min(bufferMs, ring.bufferedMs()) - heldMs()) * share / pace())
   }
 
   /** Writes what a source has given from `index` on, waiting for room. */

@@ -17,6 +17,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
+import * as Timescale from "../mixer/effects/Timescale.ts"
 import * as SoundEffect from "../SoundEffect.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Bounds from "./Bounds.ts"
@@ -70,7 +71,8 @@ export interface TrackOptions {
    * Media time that is there before the track begins, if the source does not end before; 10 seconds at most, and `buffer` is at
    * least as long. It costs as much time where the source comes at the pace of time, and none where it comes faster, and for so
    * long (less 80 ms where it is mixed) a piece may be late without being missed. 0 begins with the first piece. Default what the
-   * source wants: 200 ms; 120 ms of a stream of PCM; of a live source 60 ms, or 80 ms where it is PCM.
+   * source wants: 200 ms; 120 ms of a stream of PCM; of a live source 60 ms, or 80 ms where it is PCM. A `Timescale` that it is played
+   * with wants as much more as it is faster, and 80 ms, or up to 200, where its speed is not its pitch.
    */
   readonly lead?: Duration.Input | undefined
   /** How long a source may take to open, or to seek, or give nothing before the track ends `Starved`. Default 30 seconds. */
@@ -339,6 +341,7 @@ export const make = Effect.fnUntraced(function*<R>(
             onReady: Effect.suspend(() => attach(playing)),
             again,
             pace,
+            heldMs: () => Timescale.heldMs(place.effects()),
             onPass: marks.wake
           }),
           isCutIn: fromMs > 0,
@@ -484,11 +487,14 @@ export const make = Effect.fnUntraced(function*<R>(
       Effect.flatMap(
         SoundEffect.complete(effects),
         (complete) =>
-          isOver() ? Effect.void : Effect.tap(place.setEffects(complete), () =>
-            Effect.sync(() => {
-              current?.reading.hurry()
-              marks.wake()
-            }))
+          isOver() ? Effect.void : Effect.uninterruptible(
+            // also where nobody waits for it any longer: they are set then
+            Effect.tap(place.setEffects(complete), () =>
+              Effect.sync(() => {
+                current?.reading.hurry()
+                marks.wake()
+              }))
+          )
       ),
     metrics: Effect.sync(place.metrics),
     awaitEnd: Deferred.await(ended)

@@ -223,20 +223,49 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   const line = LineUp.make<Item<R, A>>(options.repeat ?? "off")
   const journal = QueueJournal.make<A>()
   let numbers = 0
+  /** Tracks that may not have ended, also those that are about to play, with their own levels. */
+  const tracks = new Map<Track, number>()
+
+  const forget = Effect.suspend(() =>
+    Effect.forEach(Array.from(tracks.keys()), (track) =>
+      Effect.map(track.state, ({ _tag }) => {
+        if (_tag === "Ended") tracks.delete(track)
+      }), { discard: true })
+  )
+
+  const forEachTrack = (change: (track: Track, own: number) => Effect.Effect<void, VoiceError.VoiceError>) =>
+    Effect.andThen(
+      forget,
+      Effect.suspend(() => Effect.forEach(Array.from(tracks), ([track, own]) => change(track, own), { discard: true }))
+    )
+
+  const play = ({ from, gain: own, source, until }: Item<R, A>, after: Track | undefined) =>
+    Effect.gen(function*() {
+      const asked = { gain, effects }
+      const track = yield* player.play(source, {
+        from,
+        until,
+        ...(gain * own === 1 ? {} : { gain: gain * own }),
+        ...(effects.length === 0 ? {} : { effects }),
+        ...(after === undefined ? {} : { after, crossfade: crossfadeMs })
+      })
+      yield* forget
+      tracks.set(track, own)
+      // it can take a while to open a source
+      yield* Effect.gen(function*() {
+        if (gain !== asked.gain) yield* track.volume(gain * own)
+        if (effects !== asked.effects) yield* track.setEffects(effects)
+      }).pipe(Effect.onError(() => track.stop))
+      return track
+    }).pipe(Effect.provideContext(context))
+
   const order = yield* QueueOrder.make<R, A>({
     line,
     journal,
     crossfadeMs: () => crossfadeMs,
     awaitClosed: player.awaitClosed,
     openAheadMs,
-    play: ({ from, gain: own, source, until }, after) =>
-      player.play(source, {
-        from,
-        until,
-        ...(gain * own === 1 ? {} : { gain: gain * own }),
-        ...(effects.length === 0 ? {} : { effects }),
-        ...(after === undefined ? {} : { after, crossfade: crossfadeMs })
-      }).pipe(Effect.provideContext(context))
+    play
   })
 
   const playingNow = (): Entry<A> | undefined => {
@@ -304,16 +333,12 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     setGain: (to, { ramp } = {}) =>
       Effect.flatMap(Bounds.gain(to), () => {
         gain = to
-        return Effect.forEach(
-          order.playing(),
-          ({ item, track }) => track.volume(to * item.gain, { ramp }),
-          { discard: true }
-        )
+        return forEachTrack((track, own) => track.volume(to * own, { ramp }))
       }),
     setEffects: (to) =>
       Effect.flatMap(SoundEffect.complete(to), (complete) => {
         effects = complete
-        return Effect.forEach(order.playing(), ({ track }) => track.setEffects(complete), { discard: true })
+        return forEachTrack((track) => track.setEffects(complete))
       }),
     setCrossfade: (to) =>
       Effect.map(Bounds.span(to, "a crossfade"), (ms) => {

@@ -63,6 +63,8 @@ export class Input {
   /** How long its effects sound on behind its end, and how much of that fades, in samples. */
   #tail = 0
   #fading = 0
+  /** What is heard of it first is the middle of something. */
+  readonly #isCutIn: boolean
   /** What becomes of it after this unit, which fades out then. */
   #leaving: "none" | "pause" | "remove" = "none"
   /** Whether the next unit fades in. */
@@ -79,6 +81,7 @@ export class Input {
     this.after = input.after
     this.paused = input.paused
     this.#isHeard = input.from !== undefined
+    this.#isCutIn = input.fadeInMs > 0
     this.#source = new Timescale(feed, this.#isHeard)
     this.#effects = new Effects([])
     this.#begin(input.effects ?? [])
@@ -200,7 +203,7 @@ export class Input {
   /** It is heard with these from its first sample on. */
   #begin(effects: ReadonlyArray<Complete>): void {
     this.#scale(effects)
-    this.#effects = new Effects(effects.filter(isShaping))
+    this.#effects = new Effects(effects.filter(isShaping), this.#isCutIn)
   }
 
   #scale(effects: ReadonlyArray<Complete>): void {

@@ -81,6 +81,8 @@ export const makePlayer = (discs: Record<string, Disc>) => {
         stop: finish({ _tag: "Stopped" }),
         volume: (gain) =>
           Effect.sync(() => void log.push(`volume ${name} ${gain}`)),
+        setEffects: (effects) =>
+          Effect.sync(() => void log.push(`effects ${name} ${effects.map(({ _tag }) => _tag).join(" ")}`)),
         awaitEnd: Deferred.await(ended)
       }
       // nothing else of a track is used

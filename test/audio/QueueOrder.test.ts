@@ -62,6 +62,31 @@ describe("what a queue asks of its player", () => {
       assert.deepStrictEqual(rig.asked.at(-1), { name: "c", gain: 3, crossfade: 0 })
     }))
 
+  it.effect("is the level and the effects also of what is being opened when they change", () =>
+    Effect.gen(function*() {
+      const slow = { lengthMs: 60_000, opensMs: 4_000 }
+      const { log, player } = makePlayer({ a: slow, b: slow })
+      const queue = yield* TrackQueue.make(player)
+      const changes = () => log.filter((line) => /^(volume|effects)/.test(line))
+      yield* Effect.forkChild(queue.add(source("a"), { gain: 2 }), { startImmediately: true })
+      yield* queue.add(source("b"))
+      yield* TestClock.adjust("1 second")
+      yield* queue.setEffects([{ _tag: "Rotation" }])
+      yield* queue.setGain(0.5)
+      yield* TestClock.adjust("4 seconds")
+      assert.deepStrictEqual(changes(), ["volume a 1", "effects a Rotation"])
+      // b is opened ahead meanwhile
+      yield* TestClock.adjust("51 seconds")
+      assert.strictEqual(log.at(-1), "opening b")
+      yield* queue.setEffects([])
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual(changes().slice(2), ["effects a ", "effects b "])
+      // and of none that has ended
+      yield* TestClock.adjust("10 seconds")
+      yield* queue.setGain(1)
+      assert.deepStrictEqual(changes().slice(4), ["volume b 1"])
+    }))
+
   it.effect("is to open the next as long ahead as it was told to, with the crossfade that counts then", () =>
     Effect.gen(function*() {
       const { asked, log, queue } = yield* setup({ a: minute, b: minute }, { openAhead: "30 seconds" })

@@ -6,6 +6,7 @@ import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Mixer from "../../src/Mixer.ts"
 import * as SoundEffect from "../../src/SoundEffect.ts"
 import * as Voice from "../../src/Voice.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import { randomPlays } from "./mixingRandom.ts"
@@ -183,6 +184,22 @@ describe("effects of a track", () => {
       assert.deepStrictEqual(levels(sound, end - silent / 48 - 600), [0.2, 0])
     }))
 
+  it.effect("are those of a track that was paused until then from its first sample on", () =>
+    Effect.gen(function*() {
+      const frames = yield* Hearing.encode(Hearing.sine(300, 0.3), 1_000)
+      const { sound } = yield* playing((session) =>
+        Effect.gen(function*() {
+          const track = yield* session.play(AudioSource.fromFrames(frames), { paused: true })
+          yield* Effect.sleep("500 millis")
+          yield* track.setEffects([{ _tag: "ChannelMix", leftToLeft: 0, rightToRight: 0 }])
+          yield* Effect.sleep("500 millis")
+          yield* track.resume
+          yield* track.awaitEnd
+        })
+      )
+      assert.isBelow(Math.max(...sound.left.map(Math.abs)), 0.001)
+    }))
+
   it.effect("are refused where they are none, and change nothing then", () =>
     playing((session) =>
       Effect.gen(function*() {
@@ -212,6 +229,26 @@ describe("effects of a track", () => {
         assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
       }))
     }).pipe(Effect.provide(Rig.memory())))
+
+  it.effect("are not there where several are asked for at once, and none can be", () =>
+    Rig.run(Effect.gen(function*() {
+      yield* Rig.guest()
+      const session = yield* Effect.updateService(Rig.join("lobby"), Mixer.Mixer, (mixer) => ({
+        ...mixer,
+        open: () =>
+          Effect.andThen(
+            Effect.sleep("10 millis"),
+            VoiceError.fail(new VoiceError.CodecUnavailable({ codec: "libopus", detail: "there is none" }))
+          )
+      }))
+      const frames = yield* Hearing.encode(Hearing.music, 1_000)
+      const track = yield* session.play(AudioSource.fromFrames(frames))
+      const asked = [[high], [{ _tag: "Rotation" }], [{ _tag: "Timescale", speed: 2 }]] as const
+      yield* Effect.forEach(asked, (list) => Effect.flip(track.setEffects(list)), { concurrency: "unbounded" })
+      assert.deepStrictEqual(yield* track.effects, [])
+      assert.strictEqual(track.speed, 1)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+    })).pipe(Effect.provide(Rig.memory())))
 
   it.effect("can be those of a queue", () =>
     Effect.gen(function*() {
@@ -319,6 +356,28 @@ describe("effects of a track", () => {
         })
       ))
 
+    it.effect("wait for what they take before anything is heard, so that it does not stop again at once", () =>
+      Effect.gen(function*() {
+        const frames = yield* Hearing.encode(Hearing.music, 1_000)
+        const { value } = yield* playing((session) =>
+          Effect.gen(function*() {
+            const late: Array<string> = []
+            for (const source of [AudioSource.fromFrames(frames), Hearing.pcm(Hearing.music, 1_000)]) {
+              for (const [speed, pitch] of [[2, 0.5], [2, 1], [0.5, 2], [1, 2], [1, 0.5]] as const) {
+                const track = yield* session.play(source, {
+                  lead: "60 millis",
+                  effects: [{ _tag: "Timescale", speed, pitch }]
+                })
+                yield* track.awaitEnd
+                if ((yield* track.metrics).late > 0) late.push(`${source.name} ${speed} ${pitch}`)
+              }
+            }
+            return late
+          })
+        )
+        assert.deepStrictEqual(value, [])
+      }))
+
     it.effect("hurry what reads the source, which may just have begun to rest", () =>
       Effect.gen(function*() {
         const frames = yield* Hearing.encode(Hearing.music, 2_000)
@@ -334,6 +393,26 @@ describe("effects of a track", () => {
             }))
         )
         assert.deepStrictEqual(value, range(0, 8).map(() => 0))
+      }))
+
+    it.effect("hurry it also where whoever asks is interrupted", () =>
+      Effect.gen(function*() {
+        const frames = yield* Hearing.encode(Hearing.music, 3_000)
+        const { value } = yield* playing((session) =>
+          Effect.forEach(range(0, 12), (i) =>
+            Effect.gen(function*() {
+              const track = yield* session.play(AudioSource.fromFrames(frames))
+              yield* Effect.sleep(100 + i * 37)
+              const asking = yield* Effect.forkChild(track.setEffects([fast]), { startImmediately: true })
+              // a mix is being opened
+              assert.isUndefined(asking.pollUnsafe())
+              yield* Fiber.interrupt(asking)
+              assert.strictEqual(track.speed, 2)
+              yield* track.awaitEnd
+              return (yield* track.metrics).late
+            }))
+        )
+        assert.deepStrictEqual(value, range(0, 12).map(() => 0))
       }))
 
     it.effect("count for a crossfade, and in each pass of a loop", () =>

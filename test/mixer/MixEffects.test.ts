@@ -121,6 +121,18 @@ describe("a mix of inputs with effects", () => {
     assert.isTrue(heard.isEnded())
   })
 
+  it("makes no echo of where it begins in the middle of a sound", async () => {
+    const { all, mix } = await make()
+    const echo = { _tag: "Echo", delayMs: 40, level: 1, decay: 0 } as const
+    const ring = ringOf(() => 0.4, 10)
+    mix.command({ _tag: "Add", input: inputOf(1, ring, { fadeInMs: 5, effects: complete(echo) }) })
+    const sound = all()
+    assert.closeTo(sound[5 * unit] ?? 0, 0.8, 1e-6)
+    // it comes in within 5 ms, and its echo within 20
+    assert.isAtMost(Hearing.steepest(sound, 1, unit), 0.4 / 240 + 1e-6)
+    assert.isAtMost(Hearing.steepest(sound, unit, 5 * unit), 0.4 / unit + 1e-6)
+  })
+
   it("lets one sound on for five seconds at most, the last of which fades", async () => {
     const { all, mix } = await make()
     const echo = { _tag: "Echo", delayMs: 10, level: 1, decay: 0.9 } as const

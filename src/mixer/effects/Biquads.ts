@@ -77,6 +77,26 @@ export const ringing = ([, , , a1, a2]: Section): number => {
   return timesUntilGone(root < 0 ? Math.sqrt(a2) : (Math.abs(a1) + Math.sqrt(root)) / 2)
 }
 
+/** How much of a state is the way that it is on: it swings the further on it the lower the filter is. */
+const pace = (a1: number, a2: number): number => Math.sqrt(1 + a1 + a2)
+
+/**
+ * The second state of a section that goes on from the states of another one. Taken over as it is, a state of a high filter would be a
+ * blow to a low one, many times as loud as the sound.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const carried = (
+  state1: number,
+  state2: number,
+  [, , , formerA1, formerA2]: Section,
+  [, , , a1, a2]: Section
+): number => {
+  if (a1 === formerA1 && a2 === formerA2) return state2
+  return ((state1 + state2) * pace(a1, a2)) / pace(formerA1, formerA2) - state1
+}
+
 const perSection = 5
 const perState = 4
 
@@ -86,11 +106,14 @@ const perState = 4
  */
 export class Biquads implements Processor {
   readonly tail: number
+  readonly #made: ReadonlyArray<Section>
+  /** The same, one behind another. */
   readonly #sections: Float64Array
   /** Two numbers of either channel for each section: direct form 2, transposed. */
   readonly #states: Float64Array
 
   constructor(sections: ReadonlyArray<Section>) {
+    this.#made = sections
     this.#sections = Float64Array.from(sections.flat())
     this.#states = new Float64Array(sections.length * perState)
     this.tail = sections.reduce((longest, section) => Math.max(longest, ringing(section)), 0)
@@ -98,7 +121,15 @@ export class Biquads implements Processor {
 
   adopt(former: Processor): void {
     if (!(former instanceof Biquads)) return
-    this.#states.set(former.#states.subarray(0, this.#states.length))
+    for (const [i, section] of this.#made.entries()) {
+      const before = former.#made[i]
+      if (before === undefined) return
+      for (let at = i * perState; at < (i + 1) * perState; at += 2) {
+        const state1 = former.#states[at] ?? 0
+        this.#states[at] = state1
+        this.#states[at + 1] = carried(state1, former.#states[at + 1] ?? 0, before, section)
+      }
+    }
   }
 
   process(samples: Float32Array, from: number, to: number): void {

@@ -77,7 +77,8 @@ export class Chain {
       const at = before.findIndex(([, other]) => other._tag === _tag)
       const [found] = at === -1 ? [] : before.splice(at, 1)
       const processor = found === undefined ? undefined : former.#processors[found[0]]
-      if (processor !== undefined) this.#processors[i]?.adopt?.(processor)
+      if (processor === undefined) this.#processors[i]?.comeIn?.()
+      else this.#processors[i]?.adopt?.(processor)
     }
   }
 

@@ -4,9 +4,7 @@
  * @since 0.1.0
  */
 import { Chain, type Shaping } from "./Chain.ts"
-
-/** How long it takes to go over from some effects to others, in samples: 20 ms. */
-const change = 960
+import { change } from "./Processor.ts"
 
 /** What the effects before a change make of the samples. All inputs of a thread share it: one is changed at a time. */
 const others = new Float32Array(change * 2)
@@ -26,8 +24,9 @@ export class Effects {
   /** Come when the change before is over. */
   #next: ReadonlyArray<Shaping> | undefined
 
-  constructor(effects: ReadonlyArray<Shaping>) {
-    this.#chain = effects.length === 0 ? empty : new Chain(effects)
+  /** `isCutIn`: what comes first is the middle of something. */
+  constructor(effects: ReadonlyArray<Shaping>, isCutIn = false) {
+    this.#chain = effects.length === 0 ? empty : new Chain(effects, isCutIn ? empty : undefined)
   }
 
   /** Whether everything stays as it is. */

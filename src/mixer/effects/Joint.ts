@@ -22,14 +22,15 @@ export const range = 960
 
 const coarse = 8
 
-/** How alike what is to follow and a place are: a correlation that does not depend on their levels. */
+/** How alike what is to follow and a place are, on both sides: a correlation that does not depend on their levels. */
 const likeness = (follows: Float32Array, frames: Float32Array, at: number, step: number): number => {
   let product = 0
   let energy = 1e-9
   for (let i = 0; i < overlap * 2; i += step * 2) {
-    const sum = (frames[at * 2 + i] ?? 0) + (frames[at * 2 + i + 1] ?? 0)
-    product += sum * ((follows[i] ?? 0) + (follows[i + 1] ?? 0))
-    energy += sum * sum
+    const left = frames[at * 2 + i] ?? 0
+    const right = frames[at * 2 + i + 1] ?? 0
+    product += left * (follows[i] ?? 0) + right * (follows[i + 1] ?? 0)
+    energy += left * left + right * right
   }
   return product / Math.sqrt(energy)
 }

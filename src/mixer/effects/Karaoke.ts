@@ -33,7 +33,7 @@ export class Karaoke implements Processor {
   adopt(former: Processor): void {
     if (!(former instanceof Karaoke)) return
     this.#state1 = former.#state1
-    this.#state2 = former.#state2
+    this.#state2 = Biquads.carried(former.#state1, former.#state2, former.#section, this.#section)
   }
 
   process(samples: Float32Array, from: number, to: number): void {

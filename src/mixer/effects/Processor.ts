@@ -13,6 +13,14 @@
 export const rate = 48_000
 
 /**
+ * How long it takes to go over from some effects to others, in samples: 20 ms.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const change = 960
+
+/**
  * One effect at work. It allocates nothing after it is made.
  *
  * @category models
@@ -25,6 +33,8 @@ export interface Processor {
   readonly process: (samples: Float32Array, from: number, to: number) => void
   /** Goes on from where another of its kind is. */
   readonly adopt?: (former: Processor) => void
+  /** The sound began before: it takes it in within {@link change} samples, where it would say later that it has begun. */
+  readonly comeIn?: () => void
 }
 
 /** 36 dB above full scale: what is louder would be bent anyway, and whatever comes behind it stays finite. */

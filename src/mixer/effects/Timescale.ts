@@ -8,6 +8,7 @@
  *
  * @since 0.1.0
  */
+import type { Complete } from "../../SoundEffect.ts"
 import * as Feed from "../Feed.ts"
 import * as Joint from "./Joint.ts"
 import * as Kernel from "./Kernel.ts"
@@ -17,6 +18,18 @@ const { overlap, range } = Joint
 /** A stretch that is played as it is, with what fades into the next one; and what is new of each, in samples. */
 const stretch = 2_880
 const fresh = stretch - overlap
+
+/**
+ * What has to be there of a source before anything of it is heard, in milliseconds: a stretch, and where the next one may begin.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const heldMs = (effects: ReadonlyArray<Complete>): number => {
+  const scale = effects.find((effect) => effect._tag === "Timescale")
+  if (scale === undefined || scale.speed === scale.pitch) return 0
+  return Math.max(stretch + range, (scale.speed / scale.pitch) * fresh) / 48
+}
 
 /** More than the source has to give for a stretch at the greatest rate, 4. */
 const inputFrames = 16_384

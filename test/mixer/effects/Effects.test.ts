@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effects } from "../../../src/mixer/effects/Effects.ts"
-import type * as SoundEffect from "../../../src/SoundEffect.ts"
+import * as SoundEffect from "../../../src/SoundEffect.ts"
 import * as Hearing from "../hearing.ts"
-import { peakOf, shapings, through, unit } from "./sounds.ts"
+import { peakOf, shaped, shapings, through, unit } from "./sounds.ts"
 
+const none = () => 0
 const half = { leftToLeft: 0.5, rightToRight: 0.5 }
 const lists: ReadonlyArray<ReadonlyArray<SoundEffect.SoundEffect>> = [
   [],
@@ -107,6 +108,90 @@ describe("Effects", () => {
           JSON.stringify([one.list, other.list])
         )
       }
+    }
+  })
+
+  it("do not thump where filters go from high to low", () => {
+    const sharp = { gainDb: 12, q: 1.4 }
+    const pairs: ReadonlyArray<readonly [SoundEffect.SoundEffect, SoundEffect.SoundEffect]> = [
+      [{ _tag: "LowPass", hz: 20_000 }, { _tag: "LowPass", hz: 20 }],
+      [{ _tag: "HighPass", hz: 18_000 }, { _tag: "HighPass", hz: 24, q: 6 }],
+      [
+        SoundEffect.lavalinkEqualizer([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0.2, 0.2]),
+        SoundEffect.lavalinkEqualizer([0.2, 0.2, 0.1])
+      ],
+      [
+        { _tag: "Equalizer", bands: [{ hz: 8_000, ...sharp }, { hz: 100, ...sharp }] },
+        { _tag: "Equalizer", bands: [{ hz: 25, ...sharp }] }
+      ],
+      [{ _tag: "Karaoke", hz: 5_000, width: 1_000 }, { _tag: "Karaoke", hz: 50, width: 20 }]
+    ]
+    const sound = Float32Array.from({ length: 60 * unit }, (_, i) => Hearing.music(i))
+    const wave = (sample: number) => sound[sample] ?? 0
+    for (const [before, after] of pairs) {
+      const effects = new Effects(shapings(before))
+      const { left } = through(
+        (samples, at) => {
+          if (at === 12) effects.set(shapings(after))
+          effects.process(samples, 0, unit)
+        },
+        wave,
+        wave,
+        60
+      )
+      const most = Math.max(peakOf(left, 0, 12 * unit), peakOf(shaped([after], wave, wave, 60).left))
+      assert.isAtMost(peakOf(left), 1.2 * most, JSON.stringify([before, after]))
+    }
+  })
+
+  it("do not let a tone fade where the filter that raises it is moved a little", () => {
+    const band = (gainDb: number) => shapings({ _tag: "Equalizer", bands: [{ hz: 60, gainDb, q: 6 }] })
+    const effects = new Effects(band(12))
+    const { left } = through(
+      (samples, at) => {
+        if (at === 100) effects.set(band(13))
+        effects.process(samples, 0, unit)
+      },
+      Hearing.sine(60, 0.1),
+      none,
+      150
+    )
+    // waves of 800 samples
+    for (let at = 100 * unit; at < 150 * unit; at += 800) {
+      assert.isAbove(peakOf(left, at, at + 800), 0.1 * 10 ** (11.9 / 20))
+    }
+  })
+
+  it("make no echo of where it was added or changed in the middle of a sound, nor of a sound that begins in its middle", () => {
+    const echo = (options: { readonly delayMs?: number; readonly level?: number; readonly decay?: number }) =>
+      shapings({ _tag: "Echo", delayMs: 100, ...options })
+    const cases = [
+      [[], echo({})],
+      [echo({ delayMs: 100 }), echo({ delayMs: 330 })],
+      [echo({ delayMs: 330 }), echo({ delayMs: 100 })],
+      [echo({ delayMs: 7 }), echo({ delayMs: 1 })],
+      [echo({ decay: 0 }), echo({ decay: 0.9 })],
+      [echo({ decay: 0.9, level: 0.1 }), echo({ decay: 0.1, level: 1 })],
+      [echo({}), echo({})]
+    ] as const
+    // as steep as the tone is where each time it comes back falls on the others
+    const tone = (sample: number) => Hearing.sine(442, 0.03)(sample + 30)
+    const steepest = 2 * Math.PI * 442 / 48_000 * 0.03 * 10
+    for (const [before, after] of cases) {
+      const effects = new Effects(before, true)
+      const { left } = through(
+        (samples, at) => {
+          if (at === 61) effects.set(after)
+          effects.process(samples, 0, unit)
+        },
+        tone,
+        none,
+        120
+      )
+      const bend = (i: number) => (left[i] ?? 0) - 2 * (left[i - 1] ?? 0) + (left[i - 2] ?? 0)
+      const bends = Array.from({ length: left.length - unit }, (_, i) => Math.abs(bend(i + unit)))
+      // a tone bends by as much as it is steep, times how far it turns in a sample
+      assert.isAtMost(Math.max(...bends), steepest * 2 * Math.PI * 442 / 48_000, JSON.stringify([before, after]))
     }
   })
 

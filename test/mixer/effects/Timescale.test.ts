@@ -1,20 +1,22 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
-import { Timescale } from "../../../src/mixer/effects/Timescale.ts"
+import { heldMs, Timescale } from "../../../src/mixer/effects/Timescale.ts"
 import * as Feed from "../../../src/mixer/Feed.ts"
 import * as PcmRing from "../../../src/mixer/PcmRing.ts"
 import * as Hearing from "../hearing.ts"
-import { unit } from "./sounds.ts"
+import { complete, unit } from "./sounds.ts"
 
 /** A source of so many samples, of which there are `ahead` at a time, and what is made of it. */
-const make = (wave: (sample: number) => number, samples: number, ahead = 16_384) => {
+const make = (wave: (sample: number) => number, samples: number, ahead = 16_384, right = wave) => {
   const ring = PcmRing.make(ahead / 48)
   let written = 0
   const refill = () => {
     while (written < samples) {
       const frames = Math.min(unit, samples - written, ahead - ring.available())
       if (frames <= 0) return
-      written += ring.write(Hearing.samplesOf((i) => wave(i + written), frames / 48), 0) / 2
+      const both = Hearing.samplesOf((i) => wave(i + written), frames / 48)
+      if (right !== wave) { for (let i = 0; i < frames; i++) both[i * 2 + 1] = right(i + written) }
+      written += ring.write(both, 0) / 2
     }
     ring.end()
   }
@@ -115,6 +117,14 @@ describe("Timescale", () => {
     }
   })
 
+  it("finds where it fits also in what is opposite on both sides", () => {
+    const tone = Hearing.sine(600, 0.3)
+    for (const right of [(i: number) => -tone(i), () => 0]) {
+      const heard = make(tone, 4 * second, undefined, right).all([[0, 1.25, 1]])
+      assert.closeTo(level(heard, 600), 300, 3)
+    }
+  })
+
   it("changes in the middle without a click, and hands samples on as they are behind it", () => {
     const { all, positions, timescale } = make(Hearing.music, 10 * second)
     const heard = all([[50, 1.5, 1], [100, 1.5, 1.2], [150, 0.7, 1.2], [200, 1, 1.1], [250, 1, 1]])
@@ -151,6 +161,21 @@ describe("Timescale", () => {
     assert.isAbove(short, 2)
     assert.closeTo(heard().length / second, 0.5, 0.06)
     assert.isTrue(timescale.isDrained())
+  })
+
+  it("gives nothing before so much is there, and something then", () => {
+    for (const [speed, pitch] of [[1, 1.5], [2, 0.5], [0.5, 1]] as const) {
+      const ring = PcmRing.make(1_000)
+      const timescale = new Timescale(Feed.pcm(ring))
+      timescale.set(speed, pitch)
+      const held = Math.ceil(heldMs(complete({ _tag: "Timescale", speed, pitch })) * 48)
+      ring.write(new Float32Array((held - 1) * 2), 0)
+      assert.strictEqual(timescale.prepare(unit), 0)
+      ring.write(new Float32Array(2), 0)
+      assert.strictEqual(timescale.prepare(unit), unit)
+    }
+    assert.strictEqual(heldMs(complete({ _tag: "Timescale", speed: 1.3, pitch: 1.3 })), 0)
+    assert.strictEqual(heldMs(complete({ _tag: "Echo" })), 0)
   })
 
   for (const samples of [0, 1, 100, 479, 481, 1_000, 3_839, 3_841, 9_601]) {
