@@ -208,7 +208,8 @@ export const SoundEffect = Schema.Union([
   Compressor,
   Timescale
 ]).annotate({
-  expected: "an effect, whose _tag is Equalizer, LowPass, HighPass, Tremolo, Vibrato, Rotation, Karaoke, ChannelMix, Distortion, " +
+  expected:
+    "an effect, whose _tag is Equalizer, LowPass, HighPass, Tremolo, Vibrato, Rotation, Karaoke, ChannelMix, Distortion, " +
     "Echo, Compressor or Timescale,"
 })
 

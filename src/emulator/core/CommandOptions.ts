@@ -60,7 +60,9 @@ const typeNames = new Map<unknown, string>([
 
 /** What a value has to be by the limits that an option was registered with (Discord docs, Application Command Option Structure). */
 const outsideOf = (option: Json, value: unknown): string | undefined => {
-  const [measured, of, unit] = typeof value === "string" ? [value.length, "length", " characters"] : [value, "value", ""]
+  const [measured, of, unit] = typeof value === "string"
+    ? [value.length, "length", " characters"]
+    : [value, "value", ""]
   if (typeof measured !== "number") return undefined
   const { [`max_${of}`]: most, [`min_${of}`]: least } = option
   if (typeof least === "number" && measured < least) return `be ${least}${unit} at least`
