@@ -70,7 +70,7 @@ const Command = Schema.Struct({
   data: Schema.Struct({
     name: Schema.String,
     options: Schema.optionalKey(
-      Schema.Array(Schema.Struct({ name: Schema.String, value: Schema.Union([Schema.String, Schema.Number]) }))
+      Schema.Array(Schema.Struct({ name: Schema.String, value: Schema.Union([Schema.String, Schema.Finite]) }))
     )
   })
 })
