@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { AudioSource } from "effect-discord-voice"
+import { AudioSource, OpusDecoder } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import { Time } from "effect-discord-voice/testing"
 import { musicBot } from "./music-bot.ts"
@@ -35,6 +35,19 @@ const setup = Effect.gen(function*() {
   return { bot, discord, guest, say }
 })
 
+/** How often the last second of what was heard goes up through zero: the pitch of a tone, in hertz. */
+const pitch = Effect.fnUntraced(
+  function*(heard: ReadonlyArray<Emulator.HeardFrame>) {
+    const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1 })
+    const sound: Array<number> = []
+    for (const { payload } of heard.slice(-60)) sound.push(...yield* decoder.decode(payload))
+    const second = sound.slice(-48_000)
+    return second.filter((sample, i) => sample >= 0 && (second[i - 1] ?? 0) < 0).length
+  },
+  Effect.scoped,
+  Effect.provide(OpusDecoder.layer)
+)
+
 describe("the music bot", () => {
   it.effect("comes to whoever asks, and plays one after another", () =>
     Effect.gen(function*() {
@@ -56,9 +69,13 @@ describe("the music bot", () => {
 
   it.effect("changes the sound while it plays, with a sound over it", () =>
     Effect.gen(function*() {
-      const { discord, say } = yield* setup
+      const { discord, guest, say } = yield* setup
       yield* say("play", { what: "long" })
+      yield* Time.advance("2 seconds")
+      assert.closeTo(yield* pitch(yield* guest.heard), 440, 2)
       assert.strictEqual(yield* say("effect", { name: "nightcore" }), "It sounds of nightcore now.")
+      yield* Time.advance("2 seconds")
+      assert.closeTo(yield* pitch(yield* guest.heard), 550, 2)
       assert.strictEqual(yield* say("volume", { percent: 50 }), "50 % it is.")
       assert.strictEqual(yield* say("sound", { name: "horn" }), "horn!")
       const wrong = yield* Effect.flip(discord.command({ name: "volume", options: { percent: 1_000 } }))
