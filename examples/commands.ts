@@ -3,13 +3,14 @@
  * answers over REST. Somebody types them in an emulator of Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Redacted, Schema, Stream } from "effect"
+import { Cause, Effect, Redacted, Schema, Stream } from "effect"
 import { AudioSource, Gateway, TrackQueue, VoiceSession } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
 /** What is used of an interaction. */
 const Interaction = Schema.Struct({
+  type: Schema.Literal(2),
   id: Schema.String,
   token: Schema.String,
   data: Schema.Struct({
@@ -22,13 +23,15 @@ const song = AudioSource.fromFile(new URL("song.ogg", import.meta.url))
 
 const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, where: VoiceSession.JoinOptions) {
   const call = (method: string, path: string, body: unknown) =>
-    Effect.promise(() =>
-      fetch(`${rest}${path}`, {
+    Effect.tryPromise(async (signal) => {
+      const response = await fetch(`${rest}${path}`, {
         method,
+        signal,
         headers: { "content-type": "application/json", authorization: `Bot ${Redacted.value(token)}` },
         body: JSON.stringify(body)
       })
-    )
+      if (!response.ok) throw new Error(`${method} ${path} was answered with ${response.status}`)
+    })
   const gateway = yield* Gateway.Gateway
   const { subscribe } = yield* Gateway.Dispatches
   const dispatches = yield* subscribe
@@ -51,16 +54,27 @@ const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, 
     return `Playing it ${count} times.`
   })
 
+  const answer = ({ data, id, token }: typeof Interaction.Type) =>
+    perform(data).pipe(
+      Effect.flatMap((content) =>
+        call("POST", `/interactions/${id}/${token}/callback`, { type: 4, data: { content } })
+      ),
+      // one that goes wrong is not the end of the bot
+      Effect.catchCauseIf(
+        (cause) => !Cause.hasInterruptsOnly(cause),
+        (cause) => Effect.logError("A command failed", cause)
+      )
+    )
+
   yield* Effect.logInfo("The bot is there")
   yield* dispatches.pipe(
     Stream.filter(({ t }) => t === "INTERACTION_CREATE"),
-    Stream.mapEffect(({ d }) => Schema.decodeUnknownEffect(Interaction)(d)),
-    Stream.runForEach(({ data, id, token }) =>
-      Effect.flatMap(
-        perform(data),
-        (content) => call("POST", `/interactions/${id}/${token}/callback`, { type: 4, data: { content } })
-      )
-    )
+    // buttons and what else there is look otherwise
+    Stream.map(({ d }) => Schema.decodeUnknownOption(Interaction)(d)),
+    Stream.filter((interaction) => interaction._tag === "Some"),
+    // one that takes its time holds up no other
+    Stream.mapEffect(({ value }) => answer(value), { concurrency: "unbounded" }),
+    Stream.runDrain
   )
 }, Effect.scoped)
 

@@ -13,6 +13,7 @@ const parts = new Set([
   "discordjs-bot.ts",
   "greeter.ts",
   "make-music.ts",
+  "music-bot.ts",
   "own-worker-entry.ts",
   "raw-connection.ts",
   "run-all.ts",

@@ -207,7 +207,11 @@ export const SoundEffect = Schema.Union([
   Echo,
   Compressor,
   Timescale
-])
+]).annotate({
+  expected:
+    "an effect, whose _tag is Equalizer, LowPass, HighPass, Tremolo, Vibrato, Rotation, Karaoke, ChannelMix, Distortion, " +
+    "Echo, Compressor or Timescale,"
+})
 
 /** Each once or twice is a lot; a list without end would take a machine down. */
 const most = 16
@@ -244,11 +248,13 @@ export const List = Schema.Array(SoundEffect).pipe(
   )
 )
 
-const decode = Schema.decodeUnknownResult(List)
+// a value with a name that there is not, such as the `rate` of Lavalink's timescale, would change nothing, and nobody would know why
+const decode = Schema.decodeUnknownResult(List, { onExcessProperty: "error" })
 const issuesOf = SchemaIssue.makeFormatterStandardSchemaV1()
 
 /**
- * Fills in what was left out. Fails with `Unsupported` for what is no effect, and for a value that is out of its range or no number.
+ * Fills in what was left out. Fails with `Unsupported` for what is no effect, and for a value that there is not, is out of its range or
+ * no number.
  *
  * @category combinators
  * @since 0.1.0

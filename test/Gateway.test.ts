@@ -598,6 +598,7 @@ describe("Gateway", () => {
         assert.strictEqual((yield* reasonOf(gateway.updateVoiceState(request(1))))._tag, "NotConnected")
         assert.strictEqual((yield* reasonOf(gateway.userId))._tag, "NotConnected")
         assert.strictEqual((yield* reasonOf(Fiber.join(events.fiber)))._tag, "NotConnected")
+        assert.match((yield* reasonOf(gateway.userId)).message, /Provide the layer to all that uses a session/)
         yield* TestClock.adjust("1 hour")
         assert.strictEqual(yield* network.waiting, 0)
       }).pipe(Effect.provide(MockTransport.layerWebSocket)))

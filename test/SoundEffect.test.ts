@@ -14,9 +14,9 @@ const refusal = (effects: unknown) =>
   })
 
 describe("SoundEffect", () => {
-  it.effect("fills in what was left out, and takes nothing else along", () =>
+  it.effect("fills in what was left out", () =>
     Effect.gen(function*() {
-      const wanted = [{ _tag: "Echo", delayMs: 200, level: undefined, more: () => 1 }, { _tag: "Tremolo" }] as const
+      const wanted = [{ _tag: "Echo", delayMs: 200, level: undefined }, { _tag: "Tremolo" }] as const
       assert.deepStrictEqual(yield* complete(wanted), [
         { _tag: "Echo", delayMs: 200, level: 0.5, decay: 0.5 },
         { _tag: "Tremolo", hz: 2, depth: 0.5 }
@@ -35,7 +35,21 @@ describe("SoundEffect", () => {
         yield* refusal([{ _tag: "Tremolo" }, { _tag: "Equalizer", bands: [band, { hz: 1, gainDb: 0 }] }]),
         "such a sound effect is not supported: expected a value between 20 and 20000 at 1.bands.1.hz."
       )
+      assert.strictEqual(
+        yield* refusal([{ _tag: "Timescale", rate: 2 }]),
+        "such a sound effect is not supported: expected no excess property at 0.rate."
+      )
+      assert.strictEqual(
+        yield* refusal([{ _tag: "timescale", speed: 2 }]),
+        "such a sound effect is not supported: expected an effect, whose _tag is Equalizer, LowPass, HighPass, Tremolo, Vibrato, " +
+          "Rotation, Karaoke, ChannelMix, Distortion, Echo, Compressor or Timescale, at 0."
+      )
+      for (const { fields: { _tag } } of SoundEffect.SoundEffect.members) {
+        assert.include(yield* refusal([{}]), _tag.schema.literal)
+      }
       const wrong: ReadonlyArray<unknown> = [
+        [{ _tag: "Echo", more: () => 1 }],
+        [{ _tag: "Equalizer", bands: [{ ...band, gain: 2 }] }],
         undefined,
         "Echo",
         [{}],

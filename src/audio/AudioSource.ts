@@ -31,7 +31,7 @@ import * as UrlSource from "./UrlSource.ts"
 
 export type { ContainerOptions } from "./ContainerOptions.ts"
 
-export type { AudioSource, OpenOpus, OpenPcm, OpenSource, OpusFrame, Tags } from "./OpenSource.ts"
+export type { AudioSource, Opening, OpenOpus, OpenPcm, OpenSource, OpusFrame, Tags } from "./OpenSource.ts"
 
 /**
  * A file, which is read piece by piece and closed with the scope of whoever opened it. What it is, its content says and not its

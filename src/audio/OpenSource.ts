@@ -89,6 +89,15 @@ export interface OpenPcm extends OpenBase {
 export type OpenSource = OpenOpus | OpenPcm
 
 /**
+ * Opens a source, in a scope. Any such effect is one. It has a name of its own so that `R` is known by it: of the effect itself,
+ * TypeScript would take the scope for a part of `R`, in all that is a source and more.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Opening<out R = never> extends Effect.Effect<OpenSource, VoiceError.VoiceError, R | Scope.Scope> {}
+
+/**
  * Something to play. It can be opened many times, also at the same time.
  *
  * @category models
@@ -97,5 +106,5 @@ export type OpenSource = OpenOpus | OpenPcm
 export interface AudioSource<out R = never> {
   /** For messages and displays: a file name, or what the source is. */
   readonly name: string
-  readonly open: Effect.Effect<OpenSource, VoiceError.VoiceError, R | Scope.Scope>
+  readonly open: Opening<R>
 }

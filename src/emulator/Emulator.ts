@@ -189,7 +189,8 @@ export class Emulator extends Context.Service<Emulator, {
   readonly faults: Faults.Faults
   /**
    * Somebody types a slash command of a bot that is logged in, and sees what it says. Where the bot has registered its commands, what
-   * Discord would not let anybody send fails with `CommandFailed`: unknown commands, missing options, options of another type.
+   * Discord would not let anybody send fails with `CommandFailed`: unknown commands, missing options, options of another type or out
+   * of their limits.
    */
   readonly command: (options: Command.CommandOptions) => Effect.Effect<Command.Command, EmulatorError>
   /**
@@ -200,6 +201,11 @@ export class Emulator extends Context.Service<Emulator, {
   readonly settle: Effect.Effect<void>
   /** Calls the REST API without a socket. */
   readonly rest: (request: Core.RestRequest) => Effect.Effect<Core.RestResponse>
+  /**
+   * The REST API as a `fetch`, without a socket, for a bot that takes its `fetch` from outside: in memory nothing else leads there. What
+   * it waits for, it waits for on Effect's `Clock`. Only path and query of a URL count.
+   */
+  readonly fetch: typeof globalThis.fetch
   /** The world at this moment, as plain data. */
   readonly snapshot: Effect.Effect<Core.Snapshot>
   /** The way to the emulator: the memory transports, or those of the machine, which then trust its certificate. */
@@ -280,6 +286,7 @@ const makeEmulator = Effect.fnUntraced(function*(
     command: Command.make(shell, { userOrNew, users, channels }),
     settle: shell.settle("last"),
     rest: (request) => driver.call((core) => core.rest(request)),
+    fetch,
     snapshot: driver.call((core) => core.snapshot()),
     transport,
     layerGateway,

@@ -221,7 +221,11 @@ export const make = Effect.fnUntraced(function*(
 
   yield* Effect.addFinalizer(() =>
     Effect.andThen(
-      hub.finish(VoiceError.make(new VoiceError.NotConnected({ operation: "The gateway of voice adapters" }))),
+      hub.finish(
+        VoiceError.make(
+          new VoiceError.NotConnected({ operation: "The gateway of voice adapters", isLayerClosed: true })
+        )
+      ),
       Effect.suspend(() => Effect.forEach(Array.from(held.values()), giveBack, { discard: true }))
     )
   )

@@ -195,7 +195,7 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
   })
 
   yield* Effect.addFinalizer(() =>
-    finish(VoiceError.make(new VoiceError.NotConnected({ operation: "The main gateway client" })))
+    finish(VoiceError.make(new VoiceError.NotConnected({ operation: "The main gateway client", isLayerClosed: true })))
   )
   if ((intents & GatewayPayload.Intents.GuildVoiceStates) === 0) {
     yield* Effect.logWarning("The intents lack GuildVoiceStates (1 << 7): no VOICE_STATE_UPDATE will come")

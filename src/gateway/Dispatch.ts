@@ -72,7 +72,9 @@ const makeHub = Effect.fnUntraced(function*(options: DispatchOptions) {
   const hub = yield* Hub.make
   if (options.userId !== undefined) yield* hub.learn(options.userId)
   yield* Effect.addFinalizer(() =>
-    hub.finish(VoiceError.make(new VoiceError.NotConnected({ operation: "The gateway of dispatches" })))
+    hub.finish(
+      VoiceError.make(new VoiceError.NotConnected({ operation: "The gateway of dispatches", isLayerClosed: true }))
+    )
   )
   return hub
 })

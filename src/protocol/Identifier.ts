@@ -11,7 +11,9 @@ import * as Schema from "effect/Schema"
  * @category schemas
  * @since 0.1.0
  */
-export const Snowflake = Schema.String.pipe(Schema.check(Schema.isPattern(/^\d{1,20}$/)))
+export const Snowflake = Schema.String.pipe(
+  Schema.check(Schema.isPattern(/^\d{1,20}$/, { expected: "an id of Discord, 1 to 20 digits" }))
+)
 
 /**
  * The id of a user or bot.

@@ -24,16 +24,22 @@ export class AlreadyJoined extends Schema.TaggedError<AlreadyJoined>(`${key}/Alr
 }
 
 /**
- * Something was asked of a session or connection that has ended, or, if it `isReconnecting`, has no connection at the moment.
+ * Something was asked of a session or connection that has ended, or, if it `isReconnecting`, has no connection at the moment. With
+ * `isLayerClosed` the scope of the gateway's layer has closed, which ends all sessions that it has.
  *
  * @category reasons
  * @since 0.1.0
  */
 export class NotConnected extends Schema.TaggedError<NotConnected>(`${key}/NotConnected`)("NotConnected", {
   operation: Schema.String,
-  isReconnecting: Schema.optionalKey(Schema.Boolean)
+  isReconnecting: Schema.optionalKey(Schema.Boolean),
+  isLayerClosed: Schema.optionalKey(Schema.Boolean)
 }) {
   override get message(): string {
+    if (this.isLayerClosed === true) {
+      return `${this.operation} is closed, because the scope of its layer has closed, and so are its sessions. Provide the layer to ` +
+        "all that uses a session, not to VoiceSession.join alone."
+    }
     return this.isReconnecting === true
       ? `${this.operation} needs a live voice connection, and there is none at the moment: the session is on its way to one, and ` +
         "its changes tell when it is there."

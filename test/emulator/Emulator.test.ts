@@ -418,6 +418,10 @@ describe("Emulator", () => {
       })
       assert.strictEqual(answer.status, 200)
       assert.deepInclude(answer.body, { url: "ws://gateway.emulator" })
+      const headers = { authorization: `Bot ${Redacted.value(token)}` }
+      const response = yield* Effect.promise(() => discord.fetch(`${discord.urls.rest}/gateway/bot`, { headers }))
+      assert.strictEqual(response.status, 200)
+      assert.deepInclude(yield* Effect.promise(() => response.json()), { url: "ws://gateway.emulator" })
     }).pipe(Effect.provide(Emulator.layerMemory())))
 
   it.effect("is the Discord of 2022 on request", () =>

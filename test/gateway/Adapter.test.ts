@@ -296,6 +296,7 @@ describe("Gateway.layerAdapter", () => {
         methods.onVoiceStateUpdate(state(channelId))
         assert.strictEqual(yield* tagOf(Fiber.join(fiber)), "NotConnected")
         assert.strictEqual(yield* tagOf(gateway.userId), "NotConnected")
+        assert.match((yield* Effect.flip(gateway.userId)).message, /Provide the layer to all that uses a session/)
         assert.strictEqual(yield* tagOf(gateway.updateVoiceState(request(channelId))), "NotConnected")
         const late = yield* collect(gateway)
         assert.strictEqual(yield* tagOf(Fiber.join(late.fiber)), "NotConnected")

@@ -429,6 +429,7 @@ describe("Gateway.layerDispatch", () => {
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(log, ["subscribed", "built", "released"])
       assert.strictEqual((yield* reasonOf(gateway.userId))._tag, "NotConnected")
+      assert.match((yield* reasonOf(gateway.userId)).message, /Provide the layer to all that uses a session/)
     }))
 
   it.effect("is at its end when it cannot subscribe, and when the stream dies", () =>

@@ -58,6 +58,17 @@ const typeNames = new Map<unknown, string>([
   [types.boolean, "true or false"]
 ])
 
+/** What a value has to be by the limits that an option was registered with (Discord docs, Application Command Option Structure). */
+const outsideOf = (option: Json, value: unknown): string | undefined => {
+  const [measured, of, unit] = typeof value === "string"
+    ? [value.length, "length", " characters"]
+    : [value, "value", ""]
+  if (typeof measured !== "number") return undefined
+  const { [`max_${of}`]: most, [`min_${of}`]: least } = option
+  if (typeof least === "number" && measured < least) return `be ${least}${unit} at least`
+  return typeof most === "number" && measured > most ? `be ${most}${unit} at most` : undefined
+}
+
 /**
  * Fills in a command. `path` is its name with those of group and subcommand, if it has such; `registered` is the command as the
  * bot has registered it, if it has.
@@ -122,6 +133,8 @@ export const fill = (
     if (choices.length > 0 && !choices.some((choice) => choice["value"] === value)) {
       return { problem: `its option "${name}" has no choice ${JSON.stringify(value)}` }
     }
+    const outside = option === undefined ? undefined : outsideOf(option, value)
+    if (outside !== undefined) return { problem: `its option "${name}" has to ${outside}` }
     const problem = resolve(type, String(value))
     if (problem !== undefined) return { problem }
     given.push({ name, type, value })

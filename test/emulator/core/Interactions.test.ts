@@ -121,7 +121,14 @@ describe("Interactions", () => {
           option(2, "entry", { options: [option(1, "move", { options: [option(4, "to")] })] })
         ]
       },
-      { name: "who", options: [option(6, "user"), option(7, "channel")] }
+      { name: "who", options: [option(6, "user"), option(7, "channel")] },
+      {
+        name: "level",
+        options: [
+          option(4, "percent", { min_value: 0, max_value: 200 }),
+          option(3, "why", { min_length: 2, max_length: 4 })
+        ]
+      }
     )
     assert.deepStrictEqual(typed(["play"], { song: "x", gain: 2 }).data["options"], [
       { name: "song", type: 3, value: "x" },
@@ -143,6 +150,14 @@ describe("Interactions", () => {
     assert.include(problem(["play"], { song: "x", gain: true }), "has to be a number")
     assert.include(problem(["queue", "entry", "move"], { to: 0.5 }), "a whole number")
     assert.include(problem(["mode"], { mode: "on" }), "no choice \"on\"")
+    assert.deepStrictEqual(typed(["level"], { percent: 200, why: "four" }).data["options"], [
+      { name: "percent", type: 4, value: 200 },
+      { name: "why", type: 3, value: "four" }
+    ])
+    assert.include(problem(["level"], { percent: -1 }), "\"percent\" has to be 0 at least")
+    assert.include(problem(["level"], { percent: 201 }), "\"percent\" has to be 200 at most")
+    assert.include(problem(["level"], { why: "x" }), "\"why\" has to be 2 characters at least")
+    assert.include(problem(["level"], { why: "fiver" }), "\"why\" has to be 4 characters at most")
     assert.include(problem(["queue"]), "none is named")
     assert.include(problem(["queue", "drop"]), "no subcommand \"drop\"")
     assert.include(problem(["who"], { user: "1" }), "no user has the id 1")

@@ -1,0 +1,98 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { AudioSource, OpusDecoder } from "effect-discord-voice"
+import { Emulator } from "effect-discord-voice/emulator"
+import { Time } from "effect-discord-voice/testing"
+import { musicBot } from "./music-bot.ts"
+
+const library: Record<string, AudioSource.AudioSource> = {
+  long: AudioSource.tone({ frequency: 440, duration: "1 minute" }),
+  short: AudioSource.tone({ frequency: 660, duration: "1 second" }),
+  broken: AudioSource.fromBytes(new TextEncoder().encode("<!doctype html>"), { name: "a page" })
+}
+
+/** The bot, logged in, with a guest who types commands. */
+const setup = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+  const { token } = yield* discord.user("bot")
+  const bot = yield* musicBot({
+    token,
+    rest: discord.urls.rest,
+    fetch: discord.fetch,
+    find: (text) => library[text],
+    sounds: { horn: AudioSource.tone({ frequency: 220, duration: "500 millis" }) }
+  }).pipe(Effect.provide(discord.layerVoice("bot")), Effect.forkScoped)
+  yield* Time.advance("1 second")
+
+  const say = Effect.fnUntraced(function*(name: string, options: Record<string, string | number> = {}, user = "guest") {
+    const command = yield* discord.command({ name, options, user })
+    const reply = yield* Effect.forkChild(command.reply)
+    // what the bot does takes time, which only the test can give
+    yield* Time.advance("1 second")
+    return (yield* Fiber.join(reply)).content
+  })
+  return { bot, discord, guest, say }
+})
+
+/** How often the last second of what was heard goes up through zero: the pitch of a tone, in hertz. */
+const pitch = Effect.fnUntraced(
+  function*(heard: ReadonlyArray<Emulator.HeardFrame>) {
+    const decoder = yield* (yield* OpusDecoder.OpusDecoder).make({ channels: 1 })
+    const sound: Array<number> = []
+    for (const { payload } of heard.slice(-60)) sound.push(...yield* decoder.decode(payload))
+    const second = sound.slice(-48_000)
+    return second.filter((sample, i) => sample >= 0 && (second[i - 1] ?? 0) < 0).length
+  },
+  Effect.scoped,
+  Effect.provide(OpusDecoder.layer)
+)
+
+describe("the music bot", () => {
+  it.effect("comes to whoever asks, and plays one after another", () =>
+    Effect.gen(function*() {
+      const { bot, discord, guest, say } = yield* setup
+      assert.strictEqual(yield* say("skip"), "I am in no channel.")
+      assert.strictEqual(yield* say("play", { what: "long" }, "passer-by"), "Come into a voice channel first.")
+      assert.strictEqual(yield* say("play", { what: "long" }), "long is in the queue.")
+      yield* say("play", { what: "short" })
+      assert.match(yield* say("queue"), /^long, at \d s\nshort$/)
+      assert.strictEqual(yield* say("skip"), "Here is the next one.")
+      yield* Time.advance("2 seconds")
+      assert.strictEqual(yield* say("queue"), "Nothing plays.")
+      assert.isAbove((yield* guest.heard).length, 100)
+
+      assert.include(yield* say("play", { what: "broken" }), "it is a page or a document")
+      assert.isUndefined(bot.pollUnsafe())
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("changes the sound while it plays, with a sound over it", () =>
+    Effect.gen(function*() {
+      const { discord, guest, say } = yield* setup
+      yield* say("play", { what: "long" })
+      yield* Time.advance("2 seconds")
+      assert.closeTo(yield* pitch(yield* guest.heard), 440, 2)
+      assert.strictEqual(yield* say("effect", { name: "nightcore" }), "It sounds of nightcore now.")
+      yield* Time.advance("2 seconds")
+      assert.closeTo(yield* pitch(yield* guest.heard), 550, 2)
+      assert.strictEqual(yield* say("volume", { percent: 50 }), "50 % it is.")
+      assert.strictEqual(yield* say("sound", { name: "horn" }), "horn!")
+      const wrong = yield* Effect.flip(discord.command({ name: "volume", options: { percent: 1_000 } }))
+      assert.strictEqual(wrong.reason._tag, "CommandFailed")
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("comes again after it was sent away", () =>
+    Effect.gen(function*() {
+      const { discord, say } = yield* setup
+      yield* say("play", { what: "long" })
+      assert.strictEqual(yield* say("leave"), "Good bye.")
+      yield* say("play", { what: "long" })
+      yield* discord.faults.kick("bot")
+      yield* Time.advance("1 second")
+      assert.strictEqual(yield* say("queue"), "I am in no channel.")
+      assert.strictEqual(yield* say("play", { what: "short" }), "short is in the queue.")
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+})
