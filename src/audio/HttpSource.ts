@@ -214,7 +214,9 @@ export const open = (
       }
       const why = changed(answer)
       if (why !== undefined) return yield* Effect.fail(fatal(why))
-      if (answer.start > position) {
+      const isOver = known?.size !== undefined && position >= known.size
+      // a part that ends before that would be asked for over and over again
+      if (answer.start > position || (answer.end !== undefined && answer.end <= position && !isOver)) {
         return yield* Effect.fail(fatal(isAnotherPart))
       }
       leftover = yield* skipTo(answer, position)
