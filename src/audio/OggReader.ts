@@ -301,7 +301,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         if (links === 1) startSamples ??= linkStart
       }
     }
-    if (searching && page.granule >= 0 && frames.length > before) onFound(page.granule, before)
+    if (searching && page.granule >= 0 && frames.length > before) onFound(page, before)
     const isDecoded = vorbis !== undefined || header?.opus !== undefined
     if (isDecoded && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
   }
@@ -320,9 +320,11 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   }
 
   /** The granule of the first page after a restart says where its packets are. */
-  const onFound = (granule: number, before: number): void => {
+  const onFound = ({ flags, granule }: OggPage.OggPage, before: number): void => {
     searching = false
-    const shift = granule - (startSamples ?? 0) - next
+    const said = granule - (startSamples ?? 0) - next
+    // the last page may say less than its packets hold: there the place counts from which they are read
+    const shift = (flags & OggPage.flagLast) === 0 ? said : Math.max(0, said)
     for (let i = before; i < frames.length; i++) {
       const frame = frames[i]
       if (frame !== undefined) frames[i] = { ...frame, start: frame.start + shift }
