@@ -112,7 +112,8 @@ export const open = (
     })
     const [trouble, fatal] = [failed(true), failed(false)]
 
-    const changes = TagChanges.make()
+    // another connection to the station may have told of a title that is over
+    const changes = TagChanges.make("unknown")
     let known: Answer | undefined
     let current: Answer | undefined
     let position = 0
