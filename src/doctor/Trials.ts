@@ -221,7 +221,7 @@ const thread = ({ file, name, without }: (typeof threads)[number]): Effect.Effec
     subject,
     remedy,
     Effect.map(
-      Effect.promise(() => HelperThread.trial(`effect-discord-voice ${name}`, file())),
+      Effect.promise((signal) => HelperThread.trial(`effect-discord-voice ${name}`, file(), signal)),
       (failure): Check.Finding =>
         failure === undefined ? { detail: "starts" } : { detail: `does not start: ${failure}`, remedy }
     )
