@@ -88,7 +88,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   /** Where the page begins that is read, until its first packet has taken that with it. */
   let pageAt = -1
   let refused: Problem | undefined
-  let others: Array<string> = []
+  const others = new Set<string>()
   let serial = -1
   let sequence = -1
   let firstAudioPage = true
@@ -114,13 +114,13 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       state = "streams"
       selected = false
       refused = undefined
-      others = []
+      others.clear()
     }
     if (selected) return
     const packet = input.bytes.subarray(page.body, page.end)
     const head = OpusHead.isHead(packet)
     if (!head && !Vorbis.isHeader(packet, "identification")) {
-      others.push(codecName(packet))
+      others.add(codecName(packet))
       return
     }
     const decoded = head ? describeOpus(packet) : onVorbis(packet)
@@ -340,9 +340,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         return fail(
           refused?.kind ?? "Unsupported",
           refused?.detail ??
-            (others.length === 0
+            (others.size === 0
               ? "no stream begins in this Ogg file"
-              : `the Ogg file holds ${others.join(", ")}, neither Opus nor Vorbis`)
+              : `the Ogg file holds ${[...others].join(", ")}, neither Opus nor Vorbis`)
         )
       }
       state = "tags"
