@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import Dgram from "node:dgram"
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { pathToFileURL } from "node:url"
@@ -176,6 +178,35 @@ describe("the machine", () => {
     assert.strictEqual(Machine.processors(4, "150000 100000\n").detail, "1.5 of 4, by the container's quota")
     assert.strictEqual(Machine.processors(4, "800000 100000\n").detail, "4")
   })
+
+  it.live("keeps no socket that cannot be bound", () =>
+    Effect.gen(function*() {
+      const { createSocket } = Dgram
+      const sockets: Array<Dgram.Socket> = []
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          Dgram.createSocket = () => {
+            const socket = createSocket("udp4")
+            sockets.push(socket)
+            return Object.assign(socket, {
+              bind: () => {
+                queueMicrotask(() => socket.emit("error", new Error("bind EPERM")))
+                return socket
+              }
+            })
+          }
+          syncBuiltinESMExports()
+        }),
+        () =>
+          Effect.sync(() => {
+            Dgram.createSocket = createSocket
+            syncBuiltinESMExports()
+          })
+      )
+      const { detail, status } = yield* Machine.udp
+      assert.deepStrictEqual([status, detail, sockets.length], ["missing", "no socket: Error: bind EPERM", 1])
+      assert.throws(() => sockets[0]?.close(), /Not running/)
+    }).pipe(Effect.scoped))
 
   it.live("sends and receives, and has a beat", () =>
     Effect.gen(function*() {

@@ -103,10 +103,17 @@ const answerMs = 2_000
 const echo = Effect.acquireRelease(
   Effect.callback<Dgram.Socket, Check.Unfit>((resume) => {
     const socket = Dgram.createSocket("udp4")
-    const fail = (error: unknown) => resume(Effect.fail(new Check.Unfit(`no socket: ${String(error)}`)))
-    socket.on("error", fail)
+    const fail = (error: unknown) => {
+      socket.close()
+      resume(Effect.fail(new Check.Unfit(`no socket: ${String(error)}`)))
+    }
+    socket.once("error", fail)
     socket.on("message", (message, { address, port }) => socket.send(message, port, address, () => undefined))
-    socket.bind(0, "127.0.0.1", () => resume(Effect.succeed(socket)))
+    socket.bind(0, "127.0.0.1", () => {
+      // what cannot be sent back later is missed by who waits for it
+      socket.off("error", fail).on("error", () => undefined)
+      resume(Effect.succeed(socket))
+    })
   }),
   (socket) => Effect.callback<void>((resume) => void socket.close(() => resume(Effect.void)))
 )
