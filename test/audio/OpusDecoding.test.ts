@@ -7,7 +7,19 @@ import * as OpusStreams from "../../src/audio/OpusStreams.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import { collect } from "./listen.ts"
-import { concat, mixed, noise, ogg, opusHead, type Packet, packet, pagesOf, readPages, shown, writePage } from "./samples.ts"
+import {
+  concat,
+  mixed,
+  noise,
+  ogg,
+  opusHead,
+  type Packet,
+  packet,
+  pagesOf,
+  readPages,
+  shown,
+  writePage
+} from "./samples.ts"
 import { levelOf, signalToNoise } from "./signal.ts"
 
 const file = (name: string) => new Uint8Array(readFileSync(new URL(`files/${name}`, import.meta.url)))

@@ -176,7 +176,9 @@ describe("fromNodeStream", () => {
   it.live("plays the streams of readable-stream 3, which do not say how they have ended", () =>
     Effect.gen(function*() {
       const old = (stream: Readable): Readable => {
-        for (const key of ["errored", "readableEnded", "closed"]) Object.defineProperty(stream, key, { value: undefined })
+        for (const key of ["errored", "readableEnded", "closed"]) {
+          Object.defineProperty(stream, key, { value: undefined })
+        }
         return stream
       }
       const played = yield* collect(AudioSource.fromNodeStream(() => old(Readable.from([bytes]))))

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import type * as LibOpus from "libopus-wasm"
 import { vi } from "vitest"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { collect } from "../audio/listen.ts"
@@ -8,7 +9,7 @@ import { concat, ogg, opusHead } from "../audio/samples.ts"
 const decoders = vi.hoisted(() => ({ made: 0, freed: 0, most: Infinity }))
 
 vi.mock("libopus-wasm", async (original) => {
-  const real = await original<typeof import("libopus-wasm")>()
+  const real = await original<typeof LibOpus>()
   const createDecoder: typeof real.createDecoder = async (options) => {
     if (decoders.made >= decoders.most) throw new Error("no memory is left")
     const decoder = await real.createDecoder(options)
@@ -27,7 +28,10 @@ vi.mock("libopus-wasm", async (original) => {
 const silent = (streams: number, mapping: ReadonlyArray<number>): Uint8Array => {
   const toc = 31 << 3
   const data = concat(...Array.from({ length: streams - 1 }, () => Uint8Array.of(toc, 0)), Uint8Array.of(toc))
-  const head = concat(opusHead({ family: 1, channels: mapping.length, preSkip: 0 }), Uint8Array.of(streams, 0, ...mapping))
+  const head = concat(
+    opusHead({ family: 1, channels: mapping.length, preSkip: 0 }),
+    Uint8Array.of(streams, 0, ...mapping)
+  )
   const packet = { data, samples: 960 }
   return ogg([packet, packet], { head })
 }
