@@ -291,7 +291,8 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     }
     if (problem !== undefined) return
     if (from < to && !skipping) keep(from, to)
-    if (first && page.segments > 0) {
+    // what has begun before may go on through more pages than this
+    if (first && page.segments > 0 && !skipping) {
       firstAudioPage = false
       if (linkStart === undefined && page.granule >= 0) {
         let samples = 0
@@ -444,8 +445,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       for (let at = 0; at + OggPage.headerBytes <= bytes.length; at++) {
         if (bytes[at] !== 0x4f) continue
         const page = OggPage.decode(bytes, at, bytes.length)
-        // a page on which no packet ends tells nothing
+        // a page on which no packet ends tells nothing, and from one on which a packet begins that goes on, that would be missing
         if (typeof page !== "object" || page.serial !== serial || page.granule < 0) continue
+        if (bytes[page.body - 1] === 255) continue
         return { offset: offset + page.end, start: page.granule - (startSamples ?? 0) }
       }
       return undefined
