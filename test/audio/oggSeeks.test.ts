@@ -8,7 +8,8 @@ import { concat, mixed, ogg, pagesOf, readPages, shown, writePage } from "./samp
 /** Large enough for a search, with packets of all durations. */
 const packets = mixed(10_000, 300)
 
-const starts = packets.reduce<Array<number>>((all, { samples }) => [...all, (all.at(-1) ?? 0) + samples], [0])
+const starts = [0]
+for (const { samples } of packets) starts.push((starts.at(-1) ?? 0) + samples)
 
 const total = starts.at(-1) ?? 0
 
@@ -51,7 +52,9 @@ describe("a place in Ogg", () => {
 
   it("may be in a packet that goes on through several pages", () => {
     const pages = pagesOf(packets, { segments: 5 }).map((page) => ({ page, bytes: writePage(page) }))
-    const within = pages.findIndex(({ page }) => (page.flags & 1) !== 0 && page.lacing.every((length) => length === 255))
+    const within = pages.findIndex(({ page }) =>
+      (page.flags & 1) !== 0 && page.lacing.every((length) => length === 255)
+    )
     assert.isAbove(within, 0)
     const reader = OggReader.make()
     reader.push(concat(...pages.map(({ bytes }) => bytes)))
