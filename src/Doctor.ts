@@ -41,7 +41,7 @@ export type {
 export interface Options {
   /** The program, as in the option `ffmpeg` of a source. Default "ffmpeg", on the PATH. */
   readonly ffmpeg?: string | undefined
-  /** How long the beat is measured. Default 1 second. */
+  /** How long the beat is measured, a minute at most. Default 1 second. */
   readonly beat?: Duration.Input | undefined
 }
 

@@ -1,10 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import Dgram from "node:dgram"
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { syncBuiltinESMExports } from "node:module"
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { pathToFileURL } from "node:url"
+import { Worker } from "node:worker_threads"
+import { vi } from "vitest"
 import * as Doctor from "../src/Doctor.ts"
 import * as Check from "../src/doctor/Check.ts"
 import * as Installed from "../src/doctor/Installed.ts"
@@ -126,6 +130,36 @@ describe("the machine", () => {
       assert.strictEqual(Machine.which("tool", env), join(first, "tool"))
     }).pipe(Effect.scoped))
 
+  it.live("has a program if that says its version, however much it says besides", () =>
+    Effect.gen(function*() {
+      const folder = yield* temporary
+      const tried = (script: string) => {
+        const path = join(folder, "tool")
+        writeFileSync(path, `#!/bin/sh\n${script}`, { mode: 0o755 })
+        return Effect.map(Machine.programs(path), ([check]) => check)
+      }
+      assert.deepInclude(yield* tried("echo tool version 7.1-x"), { status: "ok" })
+      // what is not read to its end does not come to it
+      const flood = yield* tried("echo tool version 7.1-x; head -c 1000000 /dev/zero; exit 3")
+      assert.deepInclude(flood, { status: "ok" })
+      assert.strictEqual(flood?.facts["version"], "7.1-x")
+      const other = yield* tried("echo hello")
+      assert.strictEqual(other?.status, "missing")
+      assert.match(other?.detail ?? "", /does not say its version/)
+    }).pipe(Effect.scoped))
+
+  it.effect("has a beat that may be measured for longer than other trials take", () =>
+    Effect.gen(function*() {
+      const beat = yield* Effect.forkChild(Machine.beat("20 seconds"), { startImmediately: true })
+      yield* TestClock.adjust("34 seconds")
+      assert.isUndefined(beat.pollUnsafe())
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual((yield* Fiber.join(beat)).detail, "it has not ended within 35 seconds")
+      const endless = yield* Effect.forkChild(Machine.beat("Infinity"), { startImmediately: true })
+      yield* TestClock.adjust("75 seconds")
+      assert.strictEqual((yield* Fiber.join(endless)).detail, "it has not ended within 75 seconds")
+    }))
+
   it("has a limit of open files, or says nothing", () => {
     const limits = (soft: string) =>
       `Limit  Soft Limit  Hard Limit  Units\nMax open files            ${soft}   524288   files\n`
@@ -141,7 +175,38 @@ describe("the machine", () => {
     assert.deepInclude(Machine.processors(4, "max 100000\n"), { status: "ok", ...facts(4) })
     assert.deepInclude(Machine.processors(4, "150000 100000\n"), { status: "ok", ...facts(1.5) })
     assert.deepInclude(Machine.processors(4, "25000 100000\n"), { status: "warning", ...facts(0.25) })
+    assert.strictEqual(Machine.processors(4, "150000 100000\n").detail, "1.5 of 4, by the container's quota")
+    assert.strictEqual(Machine.processors(4, "800000 100000\n").detail, "4")
   })
+
+  it.live("keeps no socket that cannot be bound", () =>
+    Effect.gen(function*() {
+      const { createSocket } = Dgram
+      const sockets: Array<Dgram.Socket> = []
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          Dgram.createSocket = () => {
+            const socket = createSocket("udp4")
+            sockets.push(socket)
+            return Object.assign(socket, {
+              bind: () => {
+                queueMicrotask(() => socket.emit("error", new Error("bind EPERM")))
+                return socket
+              }
+            })
+          }
+          syncBuiltinESMExports()
+        }),
+        () =>
+          Effect.sync(() => {
+            Dgram.createSocket = createSocket
+            syncBuiltinESMExports()
+          })
+      )
+      const { detail, status } = yield* Machine.udp
+      assert.deepStrictEqual([status, detail, sockets.length], ["missing", "no socket: Error: bind EPERM", 1])
+      assert.throws(() => sockets[0]?.close(), /Not running/)
+    }).pipe(Effect.scoped))
 
   it.live("sends and receives, and has a beat", () =>
     Effect.gen(function*() {
@@ -160,6 +225,21 @@ describe("a thread", () => {
       assert.include(yield* trial("./nowhere/daveWorker.js"), "leave effect-discord-voice out of it")
       assert.include(yield* trial("data:text/javascript,throw new Error('not today')"), "not today")
     }))
+
+  it.effect("is let go where nobody waits for it any more", () =>
+    Effect.gen(function*() {
+      const ended = yield* Effect.acquireRelease(
+        Effect.sync(() => vi.spyOn(Worker.prototype, "terminate")),
+        (spy) => Effect.sync(() => spy.mockRestore())
+      )
+      const silent = new URL("data:text/javascript,setInterval(() => undefined, 1000)")
+      const trial = yield* Effect.forkChild(
+        Effect.promise((signal) => HelperThread.trial("test", silent, signal)),
+        { startImmediately: true }
+      )
+      yield* Fiber.interrupt(trial)
+      assert.strictEqual(ended.mock.calls.length, 1)
+    }).pipe(Effect.scoped))
 })
 
 describe("a report", () => {

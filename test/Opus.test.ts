@@ -258,6 +258,7 @@ for (const { layer, name, recovers } of libraries) {
             { expectedLossPercent: 101 },
             { expectedLossPercent: -1 },
             // what a program in plain JavaScript may say
+            { application: "music" as "audio" },
             { bandwidth: "wide" as "wideband" },
             { bandwidth: "toString" as "wideband" },
             { signal: "speech" as "voice" },

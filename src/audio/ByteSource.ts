@@ -107,7 +107,8 @@ export const describe = (cause: unknown): string => {
  */
 export const withoutSecrets = (text: string): string =>
   text.replaceAll(
-    /([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/?#'"@]*@)?([^\s?#'"]*)(?:[?#][^\s'"]*)?/gi,
+    // a password may hold signs that are to be escaped; the look behind has each letter read once
+    /(?<![a-z0-9+.-])([a-z0-9+.-]+:\/\/)(?:[^\s/?#"]*@)?([^\s?#'"]*)(?:[?#][^\s'"]*)?/gi,
     (_, scheme, rest) => `${scheme}${rest}`
   )
 

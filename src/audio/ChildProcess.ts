@@ -58,6 +58,11 @@ const startFailure = (name: string, command: string, cause: unknown, hint: strin
   if (code === "EACCES") {
     return ByteSource.failure(name, "Unreadable", `the program ${command} may not be run${more}`, { cause })
   }
+  // what Node says of it has the whole argument in it
+  if (code.startsWith("ERR_INVALID_ARG")) {
+    const detail = `the program ${command} did not start: an argument, its folder or its environment holds a zero byte`
+    return ByteSource.failure(name, "Failed", detail)
+  }
   return ByteSource.failure(name, "Failed", `the program ${command} did not start: ${ByteSource.describe(cause)}`, {
     cause
   })

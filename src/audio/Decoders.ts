@@ -214,16 +214,36 @@ const aac = async (header: Header): Promise<Handle> => {
   }
 }
 
-/** libopus for every stream of a packet; then its channels are put where they belong, with the gain of the header. */
+/** The stream in which a channel is that is decoded, and how its samples stand there. */
+const placeOf = (index: number, coupled: number) =>
+  index < 2 * coupled
+    ? { stream: index >> 1, step: 2, offset: index & 1 }
+    : { stream: index - coupled, step: 1, offset: 0 }
+
+/**
+ * libopus for every stream of a packet that is heard; then its channels are put where they belong, with the gain of the header. A
+ * header may name 255 streams for one channel.
+ */
 const opus = async ({ coupled, gain, mapping, streams }: Decoding): Promise<Handle> => {
   const { createDecoder } = await import("libopus-wasm")
-  const make = () =>
-    Promise.all(
-      Array.from({ length: streams }, (_, i) => createDecoder({ channels: i < coupled ? 2 : 1, sampleRate: 48_000 }))
-    )
+  const heard = new Set(mapping.map((index) => placeOf(index, coupled).stream))
+  const make = async () => {
+    const made: Array<Awaited<ReturnType<typeof createDecoder>> | undefined> = []
+    try {
+      for (let i = 0; i < streams; i++) {
+        made.push(
+          heard.has(i) ? await createDecoder({ channels: i < coupled ? 2 : 1, sampleRate: 48_000 }) : undefined
+        )
+      }
+      return made
+    } catch (cause) {
+      for (const decoder of made) decoder?.free()
+      throw cause
+    }
+  }
   let decoders = await make()
   const free = () => {
-    for (const decoder of decoders) decoder.free()
+    for (const decoder of decoders) decoder?.free()
   }
   return {
     decode: (packets) =>
@@ -233,18 +253,16 @@ const opus = async ({ coupled, gain, mapping, streams }: Decoding): Promise<Hand
         if (parts === undefined || count < 0) return `${packet.data.length} bytes are not packets of ${streams} streams`
         const decoded = decoders.map((decoder, i) => {
           try {
-            return decoder.decodeFloat(parts[i] ?? new Uint8Array(0))
+            return decoder?.decodeFloat(parts[i] ?? new Uint8Array(0))
           } catch {
             // a listener would not stop at it either
-            return decoder.decodePacketLossFloat(count)
+            return decoder?.decodePacketLossFloat(count)
           }
         })
         const channels = mapping.map((index) => {
           const samples = new Float32Array(count)
-          const isCoupled = index < 2 * coupled
-          const from = decoded[isCoupled ? index >> 1 : index - coupled]
-          const step = isCoupled ? 2 : 1
-          const offset = isCoupled ? index & 1 : 0
+          const { offset, step, stream } = placeOf(index, coupled)
+          const from = decoded[stream]
           for (let i = 0; i < count; i++) samples[i] = gain * (from?.[step * i + offset] ?? 0)
           return samples
         })

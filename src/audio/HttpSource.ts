@@ -112,7 +112,8 @@ export const open = (
     })
     const [trouble, fatal] = [failed(true), failed(false)]
 
-    const changes = TagChanges.make()
+    // another connection to the station may have told of a title that is over
+    const changes = TagChanges.make("unknown")
     let known: Answer | undefined
     let current: Answer | undefined
     let position = 0
@@ -214,7 +215,9 @@ export const open = (
       }
       const why = changed(answer)
       if (why !== undefined) return yield* Effect.fail(fatal(why))
-      if (answer.start > position) {
+      const isOver = known?.size !== undefined && position >= known.size
+      // a part that ends before that would be asked for over and over again
+      if (answer.start > position || (answer.end !== undefined && answer.end <= position && !isOver)) {
         return yield* Effect.fail(fatal(isAnotherPart))
       }
       leftover = yield* skipTo(answer, position)

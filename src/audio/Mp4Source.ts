@@ -175,7 +175,11 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
 
     // what is being read when the scope closes is not read to its end
     const run = yield* FiberSet.makeRuntimePromise<never, Uint8Array, VoiceError>()
-    const bunny = yield* attempt(() => import("mediabunny"))
+    const bunny = yield* Effect.tryPromise({
+      try: () => import("mediabunny"),
+      catch: (cause) =>
+        failure({ kind: "Unsupported", detail: `there is no reader for MP4: ${ByteSource.describe(cause)}` }, cause)
+    })
     const input = yield* Effect.acquireRelease(
       Effect.sync(() =>
         new bunny.Input({

@@ -27,18 +27,24 @@ export const open = (
     const failed = (detail: string): VoiceError => ByteSource.failure(name, "Failed", detail)
     const failedOf = (cause: unknown): VoiceError =>
       ByteSource.failure(name, "Failed", ByteSource.describe(cause), { cause })
-    const stream = yield* Effect.acquireRelease(
-      Effect.try({ try: make, catch: failedOf }),
-      (stream) =>
-        Effect.sync(() => {
-          stream.destroy()
-        })
-    )
-    if (taken.has(stream)) {
-      return yield* failed("it was played before; give a function that makes a stream to play it again")
-    }
-    taken.add(stream)
+    const take = Effect.flatMap(Effect.try({ try: make, catch: failedOf }), (stream) => {
+      // whoever has it may play it still
+      if (taken.has(stream)) {
+        return Effect.fail(failed("it was played before; give a function that makes a stream to play it again"))
+      }
+      taken.add(stream)
+      return Effect.succeed(stream)
+    })
+    const stream = yield* Effect.acquireRelease(take, (stream) =>
+      Effect.sync(() => {
+        stream.destroy()
+      }))
 
+    // the package readable-stream up to version 3 has neither `readableEnded` nor `errored`
+    let hasEnded = !stream.readable && !stream.destroyed
+    stream.once("end", () => {
+      hasEnded = true
+    })
     let error: VoiceError | undefined
     // also after the end: a stream without a listener for errors ends the process
     stream.on("error", (cause) => {
@@ -52,9 +58,10 @@ export const open = (
         return Effect.fail(failed("the stream gives something else than bytes"))
       }
       // a stream that is destroyed while it is read tells of its error a moment later
-      if (stream.errored !== null) error ??= failedOf(stream.errored)
+      const errored: unknown = stream.errored
+      if (errored !== null && errored !== undefined) error ??= failedOf(errored)
       if (error !== undefined) return Effect.fail(error)
-      if (stream.readableEnded) return Effect.undefined
+      if (hasEnded || stream.readableEnded) return Effect.undefined
       if (stream.destroyed || stream.closed) return Effect.fail(failed("the stream was closed before its end"))
       return undefined
     }

@@ -88,7 +88,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   /** Where the page begins that is read, until its first packet has taken that with it. */
   let pageAt = -1
   let refused: Problem | undefined
-  let others: Array<string> = []
+  const others = new Set<string>()
   let serial = -1
   let sequence = -1
   let firstAudioPage = true
@@ -114,13 +114,13 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       state = "streams"
       selected = false
       refused = undefined
-      others = []
+      others.clear()
     }
     if (selected) return
     const packet = input.bytes.subarray(page.body, page.end)
     const head = OpusHead.isHead(packet)
     if (!head && !Vorbis.isHeader(packet, "identification")) {
-      others.push(codecName(packet))
+      others.add(codecName(packet))
       return
     }
     const decoded = head ? describeOpus(packet) : onVorbis(packet)
@@ -291,7 +291,8 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     }
     if (problem !== undefined) return
     if (from < to && !skipping) keep(from, to)
-    if (first && page.segments > 0) {
+    // what has begun before may go on through more pages than this
+    if (first && page.segments > 0 && !skipping) {
       firstAudioPage = false
       if (linkStart === undefined && page.granule >= 0) {
         let samples = 0
@@ -301,7 +302,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         if (links === 1) startSamples ??= linkStart
       }
     }
-    if (searching && page.granule >= 0 && frames.length > before) onFound(page.granule, before)
+    if (searching && page.granule >= 0 && frames.length > before) onFound(page, before)
     const isDecoded = vorbis !== undefined || header?.opus !== undefined
     if (isDecoded && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
   }
@@ -320,9 +321,11 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   }
 
   /** The granule of the first page after a restart says where its packets are. */
-  const onFound = (granule: number, before: number): void => {
+  const onFound = ({ flags, granule }: OggPage.OggPage, before: number): void => {
     searching = false
-    const shift = granule - (startSamples ?? 0) - next
+    const said = granule - (startSamples ?? 0) - next
+    // the last page may say less than its packets hold: there the place counts from which they are read
+    const shift = (flags & OggPage.flagLast) === 0 ? said : Math.max(0, said)
     for (let i = before; i < frames.length; i++) {
       const frame = frames[i]
       if (frame !== undefined) frames[i] = { ...frame, start: frame.start + shift }
@@ -338,9 +341,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         return fail(
           refused?.kind ?? "Unsupported",
           refused?.detail ??
-            (others.length === 0
+            (others.size === 0
               ? "no stream begins in this Ogg file"
-              : `the Ogg file holds ${others.join(", ")}, neither Opus nor Vorbis`)
+              : `the Ogg file holds ${[...others].join(", ")}, neither Opus nor Vorbis`)
         )
       }
       state = "tags"
@@ -442,8 +445,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       for (let at = 0; at + OggPage.headerBytes <= bytes.length; at++) {
         if (bytes[at] !== 0x4f) continue
         const page = OggPage.decode(bytes, at, bytes.length)
-        // a page on which no packet ends tells nothing
+        // a page on which no packet ends tells nothing, and from one on which a packet begins that goes on, that would be missing
         if (typeof page !== "object" || page.serial !== serial || page.granule < 0) continue
+        if (bytes[page.body - 1] === 255) continue
         return { offset: offset + page.end, start: page.granule - (startSamples ?? 0) }
       }
       return undefined

@@ -98,17 +98,13 @@ export const open = (
       }
     }
 
-    /** What a seek has found, and not yet given. */
+    /** What was read at first, or a seek has found, and was not yet given. */
     let held: ReadonlyArray<Packet> = []
 
     const pull: PacketSource["pull"] = Effect.gen(function*() {
-      if (held.length > 0) {
-        const packets = held
-        held = []
-        return packets
-      }
       while (true) {
-        const packets = reader.take()
+        const packets = held.length > 0 ? held : reader.take()
+        held = []
         const last = packets.at(-1)
         if (last !== undefined) {
           positionMs = Math.max(0, last.start + last.samples - delay) / rate * 1000
@@ -176,6 +172,14 @@ export const open = (
       }
       return index[low - 1]
     }
+
+    // from which sample on it counts, a reader of Ogg knows with its first packet
+    while (source.random !== undefined && reader.placeIn !== undefined && held.length === 0) {
+      held = reader.take()
+      if (held.length > 0 || !goesOn()) break
+      yield* advance
+    }
+    remember(held)
 
     const durationMs = yield* duration(source, reader)
     // an Ogg file whose end does not tell how long it is ends in another stream, of which nothing is known here

@@ -40,6 +40,8 @@ const passing: ReadonlySet<string> = new Set([
 
 const isPassing = ({ reason }: VoiceError): boolean => reason._tag === "SourceFailed" && passing.has(reason.kind)
 
+const isPart = (tags: Tags, of: Tags): boolean => Object.entries(tags).every(([name, value]) => of[name] === value)
+
 const stepOf = (schedule: Schedule.Schedule<unknown, VoiceError>) => Schedule.toStep(schedule)
 
 /**
@@ -69,6 +71,9 @@ export const open = (
   Effect.gen(function*() {
     const outer = yield* Effect.scope
     const changes = TagChanges.make()
+    let isTold = false
+    /** What is told from the first connection on, once there is another one. */
+    let known: Tags | undefined
     const connect = (opening: Openings["first"]): Effect.Effect<Connection, VoiceError> =>
       Effect.gen(function*() {
         const scope = yield* Scope.fork(outer)
@@ -77,7 +82,12 @@ export const open = (
           Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
         )
         if (opened.live === true && opened.tagChanges !== undefined) {
-          const publish = (tags: Tags) => Effect.sync(() => changes.publish(tags))
+          const publish = (tags: Tags) =>
+            Effect.sync(() => {
+              if (!isTold && known !== undefined && isPart(tags, known)) return
+              isTold = true
+              changes.publish(tags)
+            })
           yield* Effect.forkIn(Stream.runForEach(opened.tagChanges, publish), scope, { startImmediately: true })
         }
         return { opened, scope }
@@ -104,6 +114,7 @@ export const open = (
     const rejoin = (why: VoiceError): Effect.Effect<void, VoiceError> =>
       Effect.gen(function*() {
         yield* Scope.close(current.scope, Exit.void)
+        known = first.tags
         let error = why
         while (true) {
           const delay = yield* delayAfter(error)

@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as VoiceError from "../VoiceError.ts"
+import * as ByteSource from "./ByteSource.ts"
 import type { OpenSource } from "./OpenSource.ts"
 import type { Landed } from "./Reading.ts"
 
@@ -24,7 +25,8 @@ export interface Options {
 }
 
 /**
- * Opens it and goes to a place, as far as the source can by itself. Fails with `SourceFailed` where either takes too long.
+ * Opens it and goes to a place, as far as the source can by itself. Fails with `SourceFailed` where either takes too long, or
+ * dies.
  *
  * @category constructors
  * @since 0.1.0
@@ -33,9 +35,15 @@ export const make = (
   source: Effect.Effect<OpenSource, VoiceError.VoiceError, Scope.Scope>,
   { awaitEnd, limitMs, name }: Options
 ): (fromMs: number) => Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope> => {
+  /** What a program has not reckoned with when it finds its source is no reason for a queue or a bot to end. */
+  const died = (defect: unknown) => {
+    const said = ByteSource.describe(defect)
+    const detail = ByteSource.withoutSecrets(said)
+    return ByteSource.failure(name, "Failed", detail, detail === said ? { cause: defect } : {})
+  }
   const inTime = <A, R>(effect: Effect.Effect<A, VoiceError.VoiceError, R>, what: string) =>
     Effect.raceFirst(
-      Effect.timeoutOrElse(effect, {
+      Effect.timeoutOrElse(Effect.catchDefect(effect, died), {
         duration: Duration.millis(limitMs),
         orElse: () =>
           VoiceError.fail(

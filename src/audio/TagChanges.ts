@@ -13,7 +13,7 @@ import type { Tags } from "./OpenSource.ts"
  * @since 0.1.0
  */
 export interface TagChanges {
-  /** The same as before, which is nothing at first, is no change. */
+  /** The same as before is no change. */
   readonly publish: (tags: Tags) => void
   /** What holds, if anything was said, and each change. A reader that falls 64 behind loses the oldest. */
   readonly stream: Stream.Stream<Tags>
@@ -22,12 +22,15 @@ export interface TagChanges {
 const capacity = 64
 
 /**
+ * `before` is what was told already. Default nothing, so that nothing is told of it; where that is "unknown", the first counts in any
+ * case.
+ *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (): TagChanges => {
+export const make = (before: Tags | "unknown" = {}): TagChanges => {
   const told = Broadcast.make<Tags>(1, capacity)
-  let last: Tags = {}
+  let last = before
   return {
     publish: (tags) => {
       if (isDeepStrictEqual(tags, last)) return

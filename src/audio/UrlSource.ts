@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as Container from "./Container.ts"
@@ -42,6 +43,8 @@ interface Place {
   readonly opening: Schedule.Schedule<unknown, unknown>
   readonly depth: number
   readonly tries: { left: number } | undefined
+  /** Something was heard there before, and what holds now is to be told as a change. */
+  readonly isAgain: boolean
 }
 
 /** Runs an opening in a scope of its own, which is closed at once if it fails. */
@@ -70,6 +73,10 @@ const titled = (opened: OpenSource, title: string | undefined): OpenSource =>
   title === undefined || opened.tags["title"] !== undefined
     ? opened
     : { ...opened, tags: { ...opened.tags, title } }
+
+/** What changes in it, with what holds at first. */
+const withTags = ({ tagChanges, tags }: OpenSource): OpenSource["tagChanges"] =>
+  tagChanges === undefined ? undefined : Stream.concat(Stream.succeed(tags), tagChanges)
 
 const kindOf = ({ reason }: VoiceError) => reason._tag === "SourceFailed" ? reason.kind : "Failed"
 
@@ -105,7 +112,7 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       const [first, source] = yield* ByteSource.peek(bytes, Probe.probeBytes)
       if (!Playlist.isPlaylist(first, bytes.contentType)) {
         const opened = yield* Scope.provide(Container.open(source, fallback), scope)
-        const tagChanges = bytes.tagChanges ?? opened.tagChanges
+        const tagChanges = bytes.tagChanges ?? (place.isAgain ? withTags(opened) : opened.tagChanges)
         return { opened: { ...opened, tags: { ...bytes.tags, ...opened.tags }, tagChanges } }
       }
       const playlist = Playlist.parse(yield* readAll(source))
@@ -152,7 +159,8 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
           headers: headersTo(url, place),
           opening: once,
           depth: place.depth + 1,
-          tries
+          tries,
+          isAgain: place.isAgain
         }))
         const opened = yield* Effect.catch(opening, (error) =>
           Effect.sync(() => {
@@ -191,9 +199,9 @@ export const open = (url: string | URL, options: Options = {}): Effect.Effect<Op
       return yield* Ffmpeg.openHls(base, name, { ffmpeg: options.ffmpeg, headers: headersTo(base, place), live })
     })
 
-  const openBy = (opening: Place["opening"]) =>
-    openPlace({ url, headers: options.headers, opening, depth: 0, tries: undefined })
+  const openBy = (opening: Place["opening"], isAgain: boolean) =>
+    openPlace({ url, headers: options.headers, opening, depth: 0, tries: undefined, isAgain })
 
   // one try at a time of a station that was heard: its schedule counts them
-  return Reconnect.open(name, { first: openBy(reconnect), again: openBy(once) }, reconnect)
+  return Reconnect.open(name, { first: openBy(reconnect, false), again: openBy(once, true) }, reconnect)
 }

@@ -7,6 +7,11 @@
  */
 const peers = /'(?:effect|@effect\/platform-node)'/
 
+/** The doctor has nothing else to say than what it cannot be loaded for itself. */
+const more = process.argv.slice(2).find((arg) => !arg.startsWith("-")) === "doctor"
+  ? ""
+  : "; \"effect-discord-voice doctor\" says what is missing"
+
 /** In a sentence or two: a stack of what could not be loaded tells nobody what to install. */
 const explain = (cause: unknown): string => {
   const text = cause instanceof Error ? cause.message : String(cause)
@@ -15,8 +20,7 @@ const explain = (cause: unknown): string => {
     ? "The command line of effect-discord-voice needs effect and @effect/platform-node: npm install effect @effect/platform-node"
     : `effect-discord-voice cannot be loaded: ${
       text.replace(/\.$/, "")
-    }. Install it anew where it runs (npm ci, without ` +
-      "--omit=optional); \"effect-discord-voice doctor\" says what is missing."
+    }. Install it anew where it runs (npm ci, without --omit=optional)${more}.`
 }
 
 try {

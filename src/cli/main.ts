@@ -17,8 +17,8 @@ const root = Command.make("effect-discord-voice").pipe(
 )
 
 /**
- * The command that is asked for is a part of this one. The doctor is loaded alone, so that it runs where the others cannot be loaded,
- * because something that they need is missing.
+ * The command that is asked for is a part of this one. The doctor is loaded alone, so that it runs where something is missing
+ * that only the others are loaded with.
  */
 const load = async (args: ReadonlyArray<string>) => {
   const options = { version: Installed.ownVersion() ?? "unknown" }

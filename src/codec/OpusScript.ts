@@ -8,7 +8,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { Codec } from "./Codec.ts"
-import { bandwidths, signals } from "./controls.ts"
+import { applications, bandwidths, signals } from "./controls.ts"
 import * as errors from "./errors.ts"
 import { sampleRate, unitSamples } from "./limits.ts"
 import type { Rate } from "./options.ts"
@@ -29,9 +29,6 @@ const Request = {
   dtx: 4016,
   signal: 4024
 } as const
-
-/** Values of `application` in `opus_encoder_create`. */
-const applications = { voip: 2048, audio: 2049, lowdelay: 2051 } as const
 
 /** What libopus calls its errors. */
 const messages: Record<number, string> = {

@@ -5,6 +5,13 @@
  */
 
 /**
+ * `application` of `opus_encoder_create`.
+ *
+ * @internal
+ */
+export const applications = { voip: 2048, audio: 2049, lowdelay: 2051 } as const
+
+/**
  * Of `OPUS_SET_MAX_BANDWIDTH`.
  *
  * @internal

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { bandwidths, signals } from "./controls.ts"
+import { applications, bandwidths, signals } from "./controls.ts"
 import type { EncoderOptions, EncoderSettings } from "./options.ts"
 
 /** @internal */
@@ -86,6 +86,7 @@ export const optionsProblem = (options: EncoderOptions): string | undefined =>
     ?? (options.expectedLossPercent === undefined ? undefined : lossProblem(options.expectedLossPercent))
     ?? flagProblem("fec", options.fec)
     ?? flagProblem("dtx", options.dtx)
+    ?? nameProblem("application", options.application, applications)
     ?? nameProblem("bandwidth", options.bandwidth, bandwidths)
     ?? nameProblem("signal", options.signal, signals)
 

@@ -68,8 +68,12 @@ export interface Finding {
   readonly remedy?: string | undefined
 }
 
-/** A trial that takes longer has failed, in milliseconds. */
-const patienceMs = 15_000
+/**
+ * A trial that takes longer has failed, in milliseconds.
+ *
+ * @internal
+ */
+export const patienceMs = 15_000
 
 /**
  * A trial did not go well.
@@ -129,13 +133,14 @@ export const asWarning = (check: Check): Check => ({ ...check, status: "warning"
 export const attempt = (
   subject: Subject,
   remedy: string,
-  trial: Effect.Effect<Finding, { readonly _tag: string }, Scope.Scope>
+  trial: Effect.Effect<Finding, { readonly _tag: string }, Scope.Scope>,
+  limitMs = patienceMs
 ): Effect.Effect<Check> =>
   trial.pipe(
     Effect.scoped,
     Effect.timeoutOrElse({
-      duration: patienceMs,
-      orElse: () => Effect.fail(new Unfit(`it has not ended within ${patienceMs / 1000} seconds`))
+      duration: limitMs,
+      orElse: () => Effect.fail(new Unfit(`it has not ended within ${limitMs / 1000} seconds`))
     }),
     Effect.map((finding) => found(subject, finding)),
     Effect.catch((error) => Effect.succeed(missing(subject, describe(error), remedy))),

@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Dgram from "node:dgram"
 import * as Fs from "node:fs"
 import { availableParallelism } from "node:os"
@@ -40,11 +41,20 @@ export const which = (command: string, env: NodeJS.ProcessEnv = process.env): st
     .find(isProgram)
 }
 
+/** What is read of a program, in bytes: what would say more is not what it is taken for, and is ended. */
+const maxOutput = 65_536
+
 /** What a program writes to its standard output. */
 const output = Effect.fnUntraced(function*(command: string, args: ReadonlyArray<string>) {
   const bytes = yield* ChildProcess.open({ command, args }, command)
   const parts: Array<Uint8Array> = []
-  for (let part = yield* bytes.next; part !== undefined; part = yield* bytes.next) parts.push(part)
+  let size = 0
+  while (size < maxOutput) {
+    const part = yield* bytes.next
+    if (part === undefined) break
+    parts.push(part)
+    size += part.length
+  }
   return Buffer.concat(parts).toString()
 })
 
@@ -60,9 +70,11 @@ const program = (name: "ffmpeg" | "ffprobe", command: string, without: string): 
       Check.attempt(
         subject,
         remedy,
-        Effect.map(output(path, ["-version"]), (said) => {
-          const version = /version (\S+)/.exec(said)?.[1] ?? "unknown"
-          return { detail: `${version} at ${path}`, facts: { version, path } }
+        Effect.flatMap(output(path, ["-version"]), (said) => {
+          const version = /version (\S+)/.exec(said)?.[1]
+          return version === undefined
+            ? Effect.fail(new Check.Unfit(`${path} does not say its version, as ${name} does`))
+            : Effect.succeed({ detail: `${version} at ${path}`, facts: { version, path } })
         })
       ),
       (check) => check.status === "missing" ? { ...check, facts: { path } } : check
@@ -91,10 +103,17 @@ const answerMs = 2_000
 const echo = Effect.acquireRelease(
   Effect.callback<Dgram.Socket, Check.Unfit>((resume) => {
     const socket = Dgram.createSocket("udp4")
-    const fail = (error: unknown) => resume(Effect.fail(new Check.Unfit(`no socket: ${String(error)}`)))
-    socket.on("error", fail)
+    const fail = (error: unknown) => {
+      socket.close()
+      resume(Effect.fail(new Check.Unfit(`no socket: ${String(error)}`)))
+    }
+    socket.once("error", fail)
     socket.on("message", (message, { address, port }) => socket.send(message, port, address, () => undefined))
-    socket.bind(0, "127.0.0.1", () => resume(Effect.succeed(socket)))
+    socket.bind(0, "127.0.0.1", () => {
+      // what cannot be sent back later is missed by who waits for it
+      socket.off("error", fail).on("error", () => undefined)
+      resume(Effect.succeed(socket))
+    })
   }),
   (socket) => Effect.callback<void>((resume) => void socket.close(() => resume(Effect.void)))
 )
@@ -131,13 +150,17 @@ const lateMs = AudioClock.frameMs / 2
 
 const round = (ms: number): number => Math.round(ms * 100) / 100
 
+const mostBeatMs = 60_000
+
 /**
- * How late the clock calls a sender that is due every 20 ms, for so long.
+ * How late the clock calls a sender that is due every 20 ms, for so long, a minute at most.
  *
  * @internal
  */
 export const beat = (duration: Duration.Input): Effect.Effect<Check.Check> => {
-  const beats = Math.max(1, Math.ceil(Duration.toMillis(Duration.fromInputUnsafe(duration)) / AudioClock.frameMs))
+  // what is no duration is none
+  const wantedMs = Option.match(Duration.fromInput(duration), { onNone: () => 0, onSome: Duration.toMillis })
+  const beats = Math.max(1, Math.ceil(Math.min(wantedMs, mostBeatMs) / AudioClock.frameMs))
   const remedy =
     "give the process more of a processor, or move what keeps it busy: Voice.layerThread has a thread for the beat (docs/driver.md)"
   return Check.attempt(
@@ -175,7 +198,8 @@ export const beat = (duration: Duration.Input): Effect.Effect<Check.Check> => {
         facts: { beats, p50Ms: p50Ms ?? 0, p95Ms: p95Ms ?? 0, maxMs: maxMs ?? 0 },
         ...((p95Ms ?? 0) > lateMs ? { remedy } : {})
       }
-    }).pipe(Effect.provide(AudioClock.layer))
+    }).pipe(Effect.provide(AudioClock.layer)),
+    Check.patienceMs + beats * AudioClock.frameMs
   )
 }
 
@@ -214,11 +238,11 @@ export const openFiles = (limits: string | undefined): ReadonlyArray<Check.Check
 export const processors = (available: number, cpuMax: string | undefined): Check.Check => {
   const [, quota, period] = /^(\d+) (\d+)/.exec(cpuMax ?? "") ?? []
   const share = quota === undefined || period === undefined ? available : Number(quota) / Number(period)
-  const isLimited = share < 1
+  const isLimited = share < available
   return Check.found({ group: "limit", name: "processors", isRequired: false }, {
-    detail: isLimited ? `${round(share)} of one, by the container's quota` : String(available),
+    detail: isLimited ? `${round(share)} of ${available}, by the container's quota` : String(available),
     facts: { available, share: round(Math.min(share, available)) },
-    ...(isLimited
+    ...(share < 1
       ? { remedy: "give the container a whole processor: one that has used up its quota stands still, and is heard" }
       : {})
   })

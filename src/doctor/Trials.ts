@@ -111,6 +111,12 @@ const decoder = (codec: Header["codec"], library: string, setup: ReadonlyArray<U
     )
   )
 
+const mp4 = Check.attempt(
+  { group: "decoder", name: "mp4", isRequired: false },
+  `${reinstall}; without it ffmpeg plays such files`,
+  Effect.as(Effect.tryPromise(() => import("mediabunny")), withVersion("mediabunny", "loads", "mediabunny"))
+)
+
 const fvad = "@echogarden/fvad-wasm"
 
 const voiceActivity = Check.attempt(
@@ -133,7 +139,8 @@ const decoders: Effect.Effect<ReadonlyArray<Check.Check>> = Effect.gen(function*
   const checks = yield* Effect.all([
     decoder("mp3", "mpg123-decoder", []),
     decoder("flac", "@wasm-audio-decoders/flac", []),
-    decoder("vorbis", "@wasm-audio-decoders/ogg-vorbis", [])
+    decoder("vorbis", "@wasm-audio-decoders/ogg-vorbis", []),
+    mp4
   ])
   const aac = yield* decoder("aac", faad, [aacConfig])
   const activity = yield* voiceActivity
@@ -192,7 +199,7 @@ const nobody = { userId: UserId.make("1"), channelId: ChannelId.make("1") }
 /** A key package is made of everything that the engine has: keys, signatures and the group's structures. */
 const e2ee: Effect.Effect<Check.Check> = Check.attempt(
   { group: "e2ee", name: engine, isRequired: true },
-  "npm ci without --omit=optional, on the system where it runs: without it Discord lets nobody into a call (docs/deployment.md)",
+  "npm ci without --omit=optional, on the system where it runs: without it Discord lets nobody into a call; with permissions, --allow-addons (docs/deployment.md)",
   Effect.gen(function*() {
     const dave = yield* Dave.Dave
     const group = yield* dave.open(nobody)
@@ -221,7 +228,7 @@ const thread = ({ file, name, without }: (typeof threads)[number]): Effect.Effec
     subject,
     remedy,
     Effect.map(
-      Effect.promise(() => HelperThread.trial(`effect-discord-voice ${name}`, file())),
+      Effect.promise((signal) => HelperThread.trial(`effect-discord-voice ${name}`, file(), signal)),
       (failure): Check.Finding =>
         failure === undefined ? { detail: "starts" } : { detail: `does not start: ${failure}`, remedy }
     )

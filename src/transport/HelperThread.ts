@@ -172,12 +172,13 @@ export const start = <To, From>(options: Options<To, From>): HelperThread<To> =>
 }
 
 /**
- * Starts a thread and ends it again. Gives why it could not be started, or `undefined`. Nothing throws.
+ * Starts a thread and ends it again, at once where `signal` is aborted. Gives why it could not be started, or `undefined`. Nothing
+ * throws.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const trial = (name: string, url: URL): Promise<string | undefined> =>
+export const trial = (name: string, url: URL, signal?: AbortSignal): Promise<string | undefined> =>
   new Promise<string | undefined>((resolve) => {
     const thread = start<never, unknown>({
       name,
@@ -192,6 +193,7 @@ export const trial = (name: string, url: URL): Promise<string | undefined> =>
       onUnavailable: resolve
     })
     thread.hold(true)
+    signal?.addEventListener("abort", () => void thread.close(), { once: true })
   })
 
 /**

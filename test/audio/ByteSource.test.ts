@@ -68,3 +68,21 @@ describe("what a stream of somebody else's fails with", () => {
       assert.match(detail, /, \.\.\.$/)
     }))
 })
+
+describe("a text without secrets", () => {
+  it("has its URLs without user, password, query and fragment, whatever signs stand in those", () => {
+    const cases = [
+      ["http://user:pass@host/a?token=b#c", "http://host/a"],
+      ["no luck with https://user:p@ss@host/a?x=y, sorry", "no luck with https://host/a sorry"],
+      ["'https://o'neil:pass@host/a?x=y'", "'https://host/a'"],
+      ["(see 2http://user:pass@host/)", "(see 2http://host/)"],
+      ["me@host said: http://host/me@host", "me@host said: http://host/me@host"]
+    ] as const
+    for (const [text, shown] of cases) assert.strictEqual(ByteSource.withoutSecrets(text), shown)
+  })
+
+  it("reads long words once", () => {
+    const word = "ab".repeat(2_000_000)
+    assert.strictEqual(ByteSource.withoutSecrets(word), word)
+  })
+})

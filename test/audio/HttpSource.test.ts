@@ -7,6 +7,7 @@ import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as HttpSource from "../../src/audio/HttpSource.ts"
 import { serve, song } from "./httpServer.ts"
 import { collect } from "./listen.ts"
+import { site } from "./sites.ts"
 
 const mp3 = readFileSync(new URL("files/chirp.mp3", import.meta.url))
 const m4a = readFileSync(new URL("files/chirp.m4a", import.meta.url))
@@ -272,6 +273,18 @@ describe("fromUrl", () => {
       const played = yield* collect(AudioSource.fromUrl(server.url, quick))
       assert.deepStrictEqual([played.end, played.frames], ["Done", yield* whole])
       assert.strictEqual(server.asked.at(-1), `bytes=${song.length}-`)
+    }))
+
+  it.live("does not ask over and over again for what a server has sent already", () =>
+    Effect.gen(function*() {
+      for (const size of ["*", `${mp3.length}`]) {
+        const headers = { "content-range": `bytes 0-7999/${size}` }
+        const part = { status: 206, headers, body: mp3.subarray(0, 8_000) }
+        const { asked, url } = yield* site(() => ({ "/song": [part, part, part, part, { status: 403 }] }))
+        const { end, message } = yield* collect(AudioSource.fromUrl(`${url}/song`, quick))
+        assert.deepStrictEqual([end, asked.length], ["Failed", 2], message)
+        assert.match(message, /another part/)
+      }
     }))
 
   it.live("takes a part that does not say its validator again for one of the same content", () =>

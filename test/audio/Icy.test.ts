@@ -39,6 +39,12 @@ const told = (bytes: Uint8Array, interval: number, chunk = bytes.length) => {
   return { sound: concat(...parts), tags }
 }
 
+/** The comments of a stream of Opus. */
+const comments = (title: string): Uint8Array => {
+  const text = ascii(`TITLE=${title}`)
+  return concat(ascii("OpusTags"), new Uint8Array(4), Uint8Array.of(1, 0, 0, 0, text.length, 0, 0, 0), text)
+}
+
 const once = { reconnect: Schedule.recurs(0) }
 
 /** What a source tells while it is read to its end, up to a title. What it has told before the last is not told any more. */
@@ -170,12 +176,35 @@ describe("metadata of a station", () => {
       assert.deepStrictEqual(titles, [{ title: "First" }, { title: "Second" }])
     }))
 
+  it.live("is told to be over where a station is joined again that has no title any more", () =>
+    Effect.gen(function*() {
+      const answer = (text: string): Page => ({
+        body: interleaved(mp3.subarray(0, 9_000), 4_000, [text]),
+        headers: { "icy-metaint": "4000" }
+      })
+      const { url } = yield* site(() => ({
+        "/radio": ["StreamTitle='First';", "StreamTitle='';", "StreamTitle='Last';"].map(answer).concat({ status: 403 })
+      }))
+      const source = AudioSource.fromUrl(`${url}/radio`, { reconnect: Schedule.spaced("1 millis") })
+      const { titles } = yield* titlesOf(source, "Last")
+      assert.deepStrictEqual(titles, [{ title: "First" }, {}, { title: "Last" }])
+    }))
+
+  it.live("is the comments of the stream in which a station of Ogg is joined again", () =>
+    Effect.gen(function*() {
+      const answer = (title: string): Page => ({
+        body: ogg(mixed(1, 20), { tags: comments(title) }),
+        headers: { "icy-name": "A station" }
+      })
+      const titled = ["First", "First", "Second", "Second", "First"]
+      const { url } = yield* site(() => ({ "/radio": [...titled.map(answer), { status: 403 }] }))
+      const source = AudioSource.fromUrl(`${url}/radio`, { reconnect: Schedule.spaced("1 millis") })
+      const { opened, titles } = yield* titlesOf(source, "First")
+      assert.deepStrictEqual([opened.tags["title"], titles], ["First", [{ title: "Second" }, { title: "First" }]])
+    }))
+
   it.live("is the comments of each stream where a station sends Ogg", () =>
     Effect.gen(function*() {
-      const comments = (title: string) => {
-        const text = ascii(`TITLE=${title}`)
-        return concat(ascii("OpusTags"), new Uint8Array(4), Uint8Array.of(1, 0, 0, 0, text.length, 0, 0, 0), text)
-      }
       const [first, second] = [mixed(1, 200), mixed(2, 20)]
       const body = concat(ogg(first, { tags: comments("First") }), ogg(second, { tags: comments("Second") }))
       const { url } = yield* site(() => ({ "/radio": { body, headers: { "icy-name": "Zwölf" } } }))

@@ -76,6 +76,30 @@ describe("AudioSource.unwrap", () => {
       assert.strictEqual(tries, 3)
     }))
 
+  it.effect("fails the track, and not who plays it, where it dies", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const thrown = [new Error("no such song"), undefined, new Error("not at https://host/a?token=secret")]
+      const lazy = AudioSource.unwrap(
+        Effect.suspend(() => {
+          const defect = thrown.shift()
+          return defect === undefined ? Effect.succeed(sourceOf(100)) : Effect.die(defect)
+        }),
+        { name: "a song" }
+      )
+      const failed = { _tag: "SourceFailed", source: "a song", kind: "Failed" } as const
+      const [first] = thrown
+      const { reason } = yield* Effect.flip(fake.play(lazy))
+      assert.deepInclude(reason, { ...failed, detail: "no such song", cause: first })
+      const track = yield* fake.play(lazy)
+      yield* play(fake, 20)
+      const sought = (yield* Effect.flip(track.seek(1_000))).reason
+      assert.deepInclude(sought, { ...failed, detail: "not at https://host/a" })
+      assert.notProperty(sought, "cause")
+      yield* play(fake, 90)
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
+    }))
+
   it.effect("is interrupted with its opening", () =>
     Effect.gen(function*() {
       let isInterrupted = false

@@ -227,6 +227,17 @@ describe("OggReader", () => {
     assert.strictEqual(outcome(ogg([packet(1)], { tags: packet(9).data })).kind, "Corrupt")
   })
 
+  it("names each codec that it cannot play once, however many streams there are", () => {
+    const page = (body: Uint8Array, flags: number, serial: number) =>
+      writePage({ flags, granule: 0n, serial, sequence: 0, lacing: [body.length], body })
+    const streams = Array.from({ length: 1_000 }, (_, i) => page(ascii(i % 2 === 0 ? "Speex   " : "?"), 2, i))
+    const { detail, kind } = outcome(concat(...streams, page(ascii("x"), 0, 0)))
+    assert.deepStrictEqual(
+      [kind, detail],
+      ["Unsupported", "the Ogg file holds Speex, an unknown codec, neither Opus nor Vorbis"]
+    )
+  })
+
   it("refuses headers that are malformed, or of what cannot be played", () => {
     const kinds = [
       [opusHead({ family: 1, channels: 2 }), "Corrupt", /channel mapping/],

@@ -7,7 +7,19 @@ import * as OpusStreams from "../../src/audio/OpusStreams.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import { collect } from "./listen.ts"
-import { concat, mixed, ogg, opusHead, packet, readPages, shown, writePage } from "./samples.ts"
+import {
+  concat,
+  mixed,
+  noise,
+  ogg,
+  opusHead,
+  type Packet,
+  packet,
+  pagesOf,
+  readPages,
+  shown,
+  writePage
+} from "./samples.ts"
 import { levelOf, signalToNoise } from "./signal.ts"
 
 const file = (name: string) => new Uint8Array(readFileSync(new URL(`files/${name}`, import.meta.url)))
@@ -70,6 +82,29 @@ describe("Opus with an output gain", () => {
         assert.isBelow(levelOf(difference) / levelOf(rest), 0.02, `from ${seekMs} ms`)
       }
     }))
+
+  it.live("is sought in where the last page is that place, and says that less of it is to be heard", () =>
+    Effect.gen(function*() {
+      const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ bitrate: 480_000 })
+      const loud = noise(1, 2 * 1_920)
+      const samples = new Int16Array(loud.buffer, loud.byteOffset, 1_920)
+      const frames: Array<Packet> = []
+      for (let at = 0; at < 220; at++) {
+        frames.push({ data: yield* encoder.encode(samples.map((sample) => sample * (at % 7) / 14)), samples: 960 })
+      }
+      const pages = pagesOf(frames, { segments: 250, head: opusHead({ gain: 256 }), last: true })
+      const last = pages.pop()
+      assert.isDefined(last)
+      const bytes = concat(...[...pages, { ...last, granule: last.granule - 900n }].map(writePage))
+      const whole = yield* collect(fromBytes(bytes))
+      for (const seekMs of [500, 3_000, 4_100, 4_200, 4_350]) {
+        const { pcm } = yield* collect(fromBytes(bytes), { seekMs })
+        const rest = whole.pcm.subarray(Math.round(seekMs * 48) * 2)
+        assert.strictEqual(pcm.length, rest.length)
+        const difference = pcm.map((sample, i) => sample - (rest[i] ?? 0))
+        assert.isBelow(levelOf(difference) / levelOf(rest), 0.1, `from ${seekMs} ms`)
+      }
+    }).pipe(Effect.scoped, Effect.provide(OpusEncoder.layer)))
 
   it.live("plays from WebM and MP4 as well", () =>
     Effect.gen(function*() {

@@ -96,4 +96,15 @@ describe("SourceFailed", () => {
         assert.notInclude(inspect(reason.cause, { depth: Infinity, showHidden: true }), "secret")
       }
     }))
+
+  it.effect("holds nothing of what a program was to be started with", () =>
+    Effect.gen(function*() {
+      const secrets = [{ args: ["secret\0"] }, { env: { TOKEN: "secret\0" } }, { cwd: "secret\0" }]
+      for (const secret of secrets) {
+        const started = AudioSource.fromProcess({ command: process.execPath, ...secret })
+        const reason = yield* failureOf(Effect.scoped(started.open))
+        assert.match(reason.detail, /zero byte/)
+        assert.notInclude(inspect(reason), "secret")
+      }
+    }))
 })

@@ -161,6 +161,36 @@ describe("fromNodeStream", () => {
       assert.match(throwing.message, /no stream today/)
     }))
 
+  it.live("leaves a stream alone that somebody else plays", () =>
+    Effect.gen(function*() {
+      const stream = new Readable({ read: () => undefined })
+      stream.push(bytes)
+      stream.push(null)
+      const source = AudioSource.fromNodeStream(stream)
+      yield* source.open
+      const again = yield* collect(source)
+      assert.match(again.message, /played before/)
+      assert.isFalse(stream.destroyed)
+    }).pipe(Effect.scoped))
+
+  it.live("plays the streams of readable-stream 3, which do not say how they have ended", () =>
+    Effect.gen(function*() {
+      const old = (stream: Readable): Readable => {
+        for (const key of ["errored", "readableEnded", "closed"]) {
+          Object.defineProperty(stream, key, { value: undefined })
+        }
+        return stream
+      }
+      const played = yield* collect(AudioSource.fromNodeStream(() => old(Readable.from([bytes]))))
+      assert.deepStrictEqual([played.end, played.frames.length], ["Done", 151])
+      const over = new Readable({ autoDestroy: false })
+      over.push(null)
+      yield* Effect.callback<void>((resume) => {
+        over.on("end", () => resume(Effect.void)).resume()
+      })
+      assert.strictEqual((yield* collect(AudioSource.fromNodeStream(old(over)))).end, "Empty")
+    }))
+
   it.live("destroys the stream with the scope", () =>
     Effect.gen(function*() {
       const stream = new Readable({ read: () => undefined })

@@ -140,7 +140,7 @@ describe("doctor", () => {
     "says to a person what is there and what to do about what is not, and takes no offence at what is optional",
     () =>
       Effect.gen(function*() {
-        const at = yield* without("@audio/decode-aac", "@echogarden/fvad-wasm")
+        const at = yield* without("@audio/decode-aac", "@echogarden/fvad-wasm", "mediabunny")
         const { code, stderr, stdout } = yield* run([], { at, path: yield* temporary })
         assert.deepStrictEqual([code, stderr], [0, ""])
         assert.match(stdout, /^ok +opus +libopus-wasm: \d+\.\d+\.\d+, encodes and decodes$/m)
@@ -154,9 +154,10 @@ describe("doctor", () => {
           /^missing +program +ffmpeg \(optional\): ffmpeg is not there, nor on the PATH\n +install ffmpeg/m
         )
         assert.notMatch(stdout, /^\w+ +decoder +(aac|webrtc-vad)/m)
+        assert.match(stdout, /^missing +decoder +mp4 \(optional\): Cannot find package 'mediabunny'.*\n.*ffmpeg plays/m)
         assert.match(
           stdout,
-          /\n\nAll is there that voice needs\..*needed by every bot: @audio\/decode-aac, @echogarden\/fvad-wasm, ffmpeg, ffprobe\.\n$/
+          /\n\nAll is there that voice needs\..*needed by every bot: @audio\/decode-aac, @echogarden\/fvad-wasm, mp4, ffmpeg, ffprobe\.\n$/
         )
       }).pipe(Effect.scoped),
     patienceMs
@@ -194,6 +195,7 @@ describe("doctor", () => {
         assert.strictEqual(code, 1)
         assert.deepStrictEqual(JSON.parse(stdout), { event: "failed", message: stderr.trimEnd() })
         assert.match(stderr.trimEnd(), message)
+        assert.notInclude(stderr, "doctor\" says")
       }
     }).pipe(Effect.scoped), patienceMs)
 

@@ -1,0 +1,22 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { fileURLToPath } from "node:url"
+import { vi } from "vitest"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { collect } from "../audio/listen.ts"
+
+vi.mock("mediabunny", () => {
+  throw new Error("it is not installed")
+})
+
+describe("an MP4 where the package that reads it is missing", () => {
+  it.live("is not taken for damaged, and given to ffmpeg", () =>
+    Effect.gen(function*() {
+      const song = fileURLToPath(new URL("../audio/files/chirp.m4a", import.meta.url))
+      const refused = yield* collect(AudioSource.fromFile(song, { ffmpeg: false }))
+      assert.strictEqual(refused.end, "Unsupported")
+      assert.match(refused.message, /there is no reader for MP4: /)
+      const given = yield* collect(AudioSource.fromFile(song, { ffmpeg: { command: "no-such-program" } }))
+      assert.match(given.message, /no-such-program is not there/)
+    }))
+})
