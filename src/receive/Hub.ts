@@ -27,8 +27,6 @@ export interface Reader {
   readonly onPacket: (packet: AudioPacket) => void
   /** Whose packets are wanted; `undefined` is everybody's. Packets of others may come nevertheless. */
   readonly only: () => ReadonlySet<UserId> | undefined
-  /** The packets that follow come by another connection, whose driver may have another clock. */
-  readonly onConnection: () => void
   readonly onOver: (error: VoiceError) => void
 }
 
@@ -52,7 +50,10 @@ export interface Intake {
   /** A reader wants others than before. */
   readonly reread: Effect.Effect<void>
   readonly observe: (
-    observer: Observer<Happening>
+    observer: Observer<Happening> & {
+      /** The packets that follow come by another connection, whose driver may have another clock. */
+      readonly onConnection?: (() => void) | undefined
+    }
   ) => Effect.Effect<void, never, Scope.Scope>
   /** Who else is in the channel, as the gateways have told. */
   readonly members: () => ReadonlyArray<UserId>
@@ -265,13 +266,6 @@ export const make = Effect.fnUntraced(function*(
       release(packet.ssrc, packet.userId, nowMs)
       take(packet.userId, packet, arrivalMs, nowMs)
     },
-    onConnection: () => {
-      offsetMs = Infinity
-      // nobody says who has left meanwhile
-      heard.clear()
-      nameless.regain(now())
-      nameless.forget()
-    },
     onOver: (error) => {
       over = error
       // nothing comes any more that would have to be waited for
@@ -302,6 +296,14 @@ export const make = Effect.fnUntraced(function*(
           for (const [userId, source] of sources) leave(userId, source)
       }
     },
+    // also while nobody listens: who begins then must not hear by what was so on the former one
+    onConnection: () => {
+      offsetMs = Infinity
+      // nobody says who has left meanwhile
+      heard.clear()
+      nameless.regain(now())
+      nameless.forget()
+    },
     onOver: () => {}
   })
   yield* Effect.addFinalizer(() => Effect.sync(clear))
@@ -315,7 +317,7 @@ export const make = Effect.fnUntraced(function*(
   const stop = Effect.suspend(() => {
     const former = reading
     reading = undefined
-    // another connection may come, of which nothing is told to who does not read
+    // by their audio nobody knows any more whether they are still there
     heard.clear()
     return former === undefined ? Effect.void : Scope.close(former, Exit.void)
   })

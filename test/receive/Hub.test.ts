@@ -127,6 +127,43 @@ describe("Hub", () => {
       assert.strictEqual(hub.totals().unknownSenders, 3)
     }))
 
+  it.effect("knows that there is another connection, with another clock, that came while nobody listened", () =>
+    Effect.gen(function*() {
+      const { advance, clock, connect, hub, listen, push, tell } = yield* rig()
+      const packet = (ssrc: number, aheadMs: number, userId?: UserId) =>
+        push({
+          ssrc: Ssrc.make(ssrc),
+          ...(userId === undefined ? {} : { userId }),
+          sequence: 1,
+          timestamp: 960,
+          payload: Schedule.opus(960, 1),
+          arrivalMs: clock.nowMs + aheadMs
+        })
+      const name = (ssrc: number) => tell({ _tag: "Speaking", userId: ada, ssrc: Ssrc.make(ssrc), flags: 1 })
+      const first = yield* listen()
+      packet(1, 0, ada)
+      packet(2, 0)
+      tell({
+        _tag: "Resuming",
+        error: VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "" }))
+      })
+      yield* first.leave
+      connect()
+      const times: Array<number> = []
+      yield* listen({ onFrame: ({ atMs }) => times.push(atMs) })
+      name(2)
+      packet(3, -5_000, ada)
+      const startMs = clock.nowMs
+      advance(1_000)
+      assert.deepStrictEqual(times, [startMs])
+      assert.strictEqual(hub.totals().unknownSenders, 1)
+      // nothing is lost any more that would have to be waited for
+      packet(4, -5_000)
+      advance(1_500)
+      name(4)
+      assert.strictEqual(hub.totals().unknownSenders, 2)
+    }))
+
   it.effect("leaves everybody behind when the session is moved to another channel", () =>
     Effect.gen(function*() {
       const { hub, listen, pass, say, tell } = yield* rig()
