@@ -8,6 +8,7 @@
  */
 import type * as Dave from "../Dave.ts"
 import * as E2eeFrame from "../protocol/E2eeFrame.ts"
+import type { UserId } from "../protocol/Identifier.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { FrameRing, FrameSource } from "./FrameRing.ts"
 import * as Hold from "./Hold.ts"
@@ -48,6 +49,7 @@ export interface Statistics {
   readonly failedToEncrypt: number
   readonly decrypted: number
   readonly undecryptable: number
+  /** Those too who have left before their frames could be read. */
   readonly fromNonMembers: number
   readonly unencrypted: number
   readonly unknownSenders: number
@@ -77,6 +79,8 @@ export interface E2eeMedia {
   readonly close: () => void
   /** Somebody's SSRC has become known. */
   readonly onSender: () => void
+  /** Somebody has left: what still waits of theirs, or is being decrypted, is passed on to nobody who has been told so. */
+  readonly forget: (userId: UserId) => void
   readonly statistics: () => Statistics
 }
 
@@ -163,12 +167,12 @@ export const make = (options: Options): E2eeMedia => {
   const waitingHold = Hold.make(waitingBounds)
   const earlyHold = Hold.make(earlyBounds)
   /** Unreadable frames, and silence that came behind them. */
-  const early: Array<{ readonly packet: AudioPacket; readonly failure: Dave.DecryptFailure | "none" }> = []
+  let early: Array<{ readonly packet: AudioPacket; readonly failure: Dave.DecryptFailure | "none" }> = []
 
   /** What has come while a commit is being processed. */
   let held: Array<AudioPacket> | undefined
   /** Frames that are being decrypted, maybe in another thread, each with the silence that came behind it. */
-  const flying = new Set<{ readonly ssrc: AudioPacket["ssrc"]; readonly silence: Array<AudioPacket> }>()
+  const flying = new Set<Pick<Attributed, "ssrc" | "userId"> & { readonly silence: Array<AudioPacket> }>()
   let isOver = false
   const open = new Set<Dave.ProtectedFrames>()
 
@@ -211,11 +215,10 @@ export const make = (options: Options): E2eeMedia => {
 
   const decrypt = (packet: Attributed): void => {
     const silence: Array<AudioPacket> = []
-    const flight = { ssrc: packet.ssrc, silence }
+    const flight = { ssrc: packet.ssrc, userId: packet.userId, silence }
     flying.add(flight)
     group.decrypt(packet.userId, packet.payload, (payload) => {
-      flying.delete(flight)
-      if (isOver) return
+      if (!flying.delete(flight) || isOver) return
       if (typeof payload === "string") wait(packet, payload)
       else {
         decrypted++
@@ -293,6 +296,18 @@ export const make = (options: Options): E2eeMedia => {
         const userId = users.userOf(packet.ssrc)
         if (userId === undefined) waiting.push(packet)
         else take({ ...packet, userId })
+      }
+    },
+    forget: (userId) => {
+      const isOfOthers = (packet: AudioPacket) => packet.userId !== userId
+      const before = early.length + (held?.length ?? 0)
+      early = early.filter(({ packet }) => isOfOthers(packet))
+      held = held?.filter(isOfOthers)
+      fromNonMembers += before - early.length - (held?.length ?? 0)
+      for (const flight of flying) {
+        if (flight.userId !== userId) continue
+        flying.delete(flight)
+        fromNonMembers += 1 + flight.silence.length
       }
     },
     lose: () => {
