@@ -193,6 +193,16 @@ export const make = Effect.fnUntraced(function*(
     }
   }
 
+  /** Those who are not kept have left. */
+  const leaveAllBut = (kept: ReadonlySet<UserId>): void => {
+    heard.clear()
+    for (const [userId, source] of sources) {
+      if (source.isGone || kept.has(userId)) continue
+      for (const { onGone } of toAll) onGone?.(userId)
+      leave(userId, source)
+    }
+  }
+
   const drain = (userId: UserId, source: Source, nowMs: number): void => {
     const { buffer } = source
     const alone = wanted.get(userId)
@@ -292,15 +302,14 @@ export const make = Effect.fnUntraced(function*(
           return source === undefined ? undefined : leave(userId, source)
         }
         case "Moved":
-          heard.clear()
-          for (const [userId, source] of sources) leave(userId, source)
+          return leaveAllBut(new Set())
       }
     },
     // also while nobody listens: who begins then must not hear by what was so on the former one
     onConnection: () => {
       offsetMs = Infinity
       // nobody says who has left meanwhile
-      heard.clear()
+      leaveAllBut(new Set(intake.members()))
       nameless.regain(now())
       nameless.forget()
     },

@@ -177,6 +177,27 @@ describe("Hub", () => {
       assert.strictEqual(hub.totals().received, 151)
     }))
 
+  it.effect("leaves those behind who are not there any more when another connection comes, and tells of them", () =>
+    Effect.gen(function*() {
+      const { connect, hub, listen, members, say, tell } = yield* rig()
+      const gone: Array<UserId> = []
+      yield* listen({ onGone: (userId) => gone.push(userId) })
+      const userOf = (n: number) => UserId.make(String(200_000_000_000_000_000n + BigInt(n)))
+      members.add(ada)
+      say(ada)
+      for (let n = 0; n < 150; n++) say(userOf(n), 0, n + 10)
+      connect()
+      assert.deepStrictEqual(gone, Array.from({ length: 150 }, (_, n) => userOf(n)))
+      assert.isDefined(hub.statistics(ada))
+      assert.isUndefined(hub.statistics(userOf(49)))
+      assert.isDefined(hub.statistics(userOf(50)), "they may come back")
+      assert.strictEqual(hub.totals().received, 151)
+      connect()
+      assert.lengthOf(gone, 150, "once")
+      tell({ _tag: "Moved" })
+      assert.strictEqual(gone.at(-1), ada)
+    }))
+
   it.effect("takes nobody for present while nobody listens", () =>
     Effect.gen(function*() {
       const { hub, listen, say } = yield* rig()
