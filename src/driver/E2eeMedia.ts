@@ -62,7 +62,10 @@ export interface Statistics {
 export interface E2eeMedia {
   /** What stands in front of a ring that is played: its frames, encrypted while they have to be, until it is closed. */
   readonly protect: (ring: FrameRing) => FrameSource
-  /** Takes a received packet and passes it on decrypted, now or when it is known whose it is; or counts why not. */
+  /**
+   * Takes a received packet and passes it on decrypted, now or when it is known whose it is, with the time that it has waited; or
+   * counts why not.
+   */
   readonly receive: (packet: AudioPacket) => void
   /**
    * A commit or Welcome is being processed, maybe in another thread: what comes from now on waits for that, because an engine
@@ -98,6 +101,9 @@ const heldPackets = 1_000
 
 /** A packet that was given up later than that was given up because nothing has come since: it says nothing of our keys now. */
 const promptMs = 200
+
+/** What another thread takes to decrypt a frame is no wait, in milliseconds. */
+const noticeableMs = 5
 
 /** Frames that are closed once, whoever closes them first. */
 class Guarded implements FrameSource {
@@ -174,6 +180,13 @@ export const make = (options: Options): E2eeMedia => {
   /** Frames that are being decrypted, maybe in another thread, each with the silence that came behind it. */
   const flying = new Set<Pick<Attributed, "ssrc" | "userId"> & { readonly silence: Array<AudioPacket> }>()
   let isOver = false
+
+  /** By what came at once a listener learns how our clocks differ. */
+  const pass = (packet: AudioPacket): void => {
+    const waitedMs = now() - packet.arrivalMs
+    onPacket(waitedMs < noticeableMs ? packet : { ...packet, waitedMs })
+  }
+
   const open = new Set<Dave.ProtectedFrames>()
 
   const protect = (ring: FrameRing): FrameSource => {
@@ -203,7 +216,7 @@ export const make = (options: Options): E2eeMedia => {
       const waitedMs = nowMs - oldest.packet.arrivalMs
       if (waitedMs <= ms && early.length <= packets) return
       early.shift()
-      if (oldest.failure === "none") onPacket(oldest.packet)
+      if (oldest.failure === "none") pass(oldest.packet)
       else giveUp(oldest.failure, waitedMs, nowMs)
     }
   }
@@ -222,7 +235,7 @@ export const make = (options: Options): E2eeMedia => {
       if (typeof payload === "string") wait(packet, payload)
       else {
         decrypted++
-        onPacket({ ...packet, payload })
+        pass({ ...packet, payload })
         onDecrypted(true)
       }
       silence.forEach(passSilence)
@@ -250,7 +263,7 @@ export const make = (options: Options): E2eeMedia => {
 
   const passSilence = (packet: AudioPacket): void => {
     if (early.some((one) => one.packet.ssrc === packet.ssrc)) wait(packet, "none")
-    else onPacket(packet)
+    else pass(packet)
   }
 
   const dropStale = (nowMs: number): void => {

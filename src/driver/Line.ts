@@ -183,7 +183,9 @@ export const AudioPacket = Schema.Struct({
   /** Opus. The bytes belong to the receiver. */
   payload: Schema.Uint8Array,
   /** When it arrived, in milliseconds of the driver's monotonic clock. */
-  arrivalMs: Schema.Finite
+  arrivalMs: Schema.Finite,
+  /** How long it has waited since for a name or a key, in milliseconds. */
+  waitedMs: Schema.optionalKey(Schema.Finite)
 })
 
 /**

@@ -267,7 +267,7 @@ export const make = Effect.fnUntraced(function*(
     only: () => toAll.size > 0 ? undefined : new Set(wanted.keys()),
     onPacket: (packet) => {
       const nowMs = now()
-      offsetMs = Math.min(offsetMs, nowMs - packet.arrivalMs)
+      offsetMs = Math.min(offsetMs, nowMs - packet.arrivalMs - (packet.waitedMs ?? 0))
       const arrivalMs = packet.arrivalMs + offsetMs
       if (packet.userId === undefined) {
         nameless.push({ packet, arrivalMs }, nowMs)

@@ -412,6 +412,27 @@ describe("E2eeMedia", () => {
   )
 
   test(
+    "what has waited says for how long",
+    Effect.gen(function*() {
+      const { group, heard, media, receive, state, users } = yield* rig()
+      receive(MockDave.protect(frame, 1), guest)
+      receive(MockDave.protect(frame, 1), undefined, Ssrc.make(8))
+      receive(MockDave.protect(frame, 2), guest)
+      receive(OpusPacket.silenceFrame(), guest)
+      state.nowMs = 300
+      users.assign(Ssrc.make(8), stranger)
+      users.assign(guestSsrc, guest)
+      yield* group.commit(new Uint8Array())
+      media.endEpoch()
+      assert.deepStrictEqual(heard.map(({ arrivalMs, waitedMs }) => [arrivalMs, waitedMs]), [
+        [0, undefined],
+        [0, 300],
+        [0, 300]
+      ])
+    })
+  )
+
+  test(
     "nothing of somebody who has left is passed on, where it was being decrypted or waits; those who come back are heard",
     Effect.gen(function*() {
       const answers: Array<() => void> = []

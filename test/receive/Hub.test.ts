@@ -164,6 +164,31 @@ describe("Hub", () => {
       assert.strictEqual(hub.totals().unknownSenders, 2)
     }))
 
+  it.effect("takes what waited for a key before anything else came for no jitter", () =>
+    Effect.gen(function*() {
+      const { advance, clock, hub, listen, push } = yield* rig()
+      const times: Array<number> = []
+      yield* listen({ onFrame: ({ atMs }) => times.push(atMs) })
+      const packet = (n: number, waitedMs: number) =>
+        push({
+          ssrc: Ssrc.make(1),
+          userId: ada,
+          sequence: n,
+          timestamp: n * 960,
+          payload: Schedule.opus(960, n),
+          arrivalMs: clock.nowMs - waitedMs - 5_000,
+          ...(waitedMs === 0 ? {} : { waitedMs })
+        })
+      for (let n = 0; n < 50; n++) packet(n, 1_000 - n * 20)
+      for (let n = 50; n < 100; n++) {
+        packet(n, 0)
+        advance(20)
+      }
+      advance(100)
+      assert.deepStrictEqual(times, Array.from({ length: 100 }, (_, n) => n * 20))
+      assert.deepInclude(hub.statistics(ada), { jitterMs: 0, depthMs: 60 })
+    }))
+
   it.effect("leaves everybody behind when the session is moved to another channel", () =>
     Effect.gen(function*() {
       const { hub, listen, pass, say, tell } = yield* rig()
