@@ -296,9 +296,14 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
         case 5:
         case 12:
           return Effect.sync(media.onSender)
+        case 13:
+          // at once, and not behind what is being processed: all others are told in this turn
+          return Effect.andThen(
+            Effect.sync(() => media.forget(message.d.user_id)),
+            handled(() => handleMessage(message))
+          )
         case 4:
         case 11:
-        case 13:
         case 21:
         case 22:
         case 24:

@@ -8,6 +8,7 @@
  */
 import type * as Dave from "../Dave.ts"
 import * as E2eeFrame from "../protocol/E2eeFrame.ts"
+import type { UserId } from "../protocol/Identifier.ts"
 import * as OpusPacket from "../protocol/OpusPacket.ts"
 import type { FrameRing, FrameSource } from "./FrameRing.ts"
 import * as Hold from "./Hold.ts"
@@ -48,6 +49,7 @@ export interface Statistics {
   readonly failedToEncrypt: number
   readonly decrypted: number
   readonly undecryptable: number
+  /** Those too who have left before their frames could be read. */
   readonly fromNonMembers: number
   readonly unencrypted: number
   readonly unknownSenders: number
@@ -60,7 +62,10 @@ export interface Statistics {
 export interface E2eeMedia {
   /** What stands in front of a ring that is played: its frames, encrypted while they have to be, until it is closed. */
   readonly protect: (ring: FrameRing) => FrameSource
-  /** Takes a received packet and passes it on decrypted, now or when it is known whose it is; or counts why not. */
+  /**
+   * Takes a received packet and passes it on decrypted, now or when it is known whose it is, with the time that it has waited; or
+   * counts why not.
+   */
   readonly receive: (packet: AudioPacket) => void
   /**
    * A commit or Welcome is being processed, maybe in another thread: what comes from now on waits for that, because an engine
@@ -77,6 +82,8 @@ export interface E2eeMedia {
   readonly close: () => void
   /** Somebody's SSRC has become known. */
   readonly onSender: () => void
+  /** Somebody has left: what still waits of theirs, or is being decrypted, is passed on to nobody who has been told so. */
+  readonly forget: (userId: UserId) => void
   readonly statistics: () => Statistics
 }
 
@@ -94,6 +101,9 @@ const heldPackets = 1_000
 
 /** A packet that was given up later than that was given up because nothing has come since: it says nothing of our keys now. */
 const promptMs = 200
+
+/** What another thread takes to decrypt a frame is no wait, in milliseconds. */
+const noticeableMs = 5
 
 /** Frames that are closed once, whoever closes them first. */
 class Guarded implements FrameSource {
@@ -163,13 +173,20 @@ export const make = (options: Options): E2eeMedia => {
   const waitingHold = Hold.make(waitingBounds)
   const earlyHold = Hold.make(earlyBounds)
   /** Unreadable frames, and silence that came behind them. */
-  const early: Array<{ readonly packet: AudioPacket; readonly failure: Dave.DecryptFailure | "none" }> = []
+  let early: Array<{ readonly packet: AudioPacket; readonly failure: Dave.DecryptFailure | "none" }> = []
 
   /** What has come while a commit is being processed. */
   let held: Array<AudioPacket> | undefined
   /** Frames that are being decrypted, maybe in another thread, each with the silence that came behind it. */
-  const flying = new Set<{ readonly ssrc: AudioPacket["ssrc"]; readonly silence: Array<AudioPacket> }>()
+  const flying = new Set<Pick<Attributed, "ssrc" | "userId"> & { readonly silence: Array<AudioPacket> }>()
   let isOver = false
+
+  /** By what came at once a listener learns how our clocks differ. */
+  const pass = (packet: AudioPacket): void => {
+    const waitedMs = now() - packet.arrivalMs
+    onPacket(waitedMs < noticeableMs ? packet : { ...packet, waitedMs })
+  }
+
   const open = new Set<Dave.ProtectedFrames>()
 
   const protect = (ring: FrameRing): FrameSource => {
@@ -199,7 +216,7 @@ export const make = (options: Options): E2eeMedia => {
       const waitedMs = nowMs - oldest.packet.arrivalMs
       if (waitedMs <= ms && early.length <= packets) return
       early.shift()
-      if (oldest.failure === "none") onPacket(oldest.packet)
+      if (oldest.failure === "none") pass(oldest.packet)
       else giveUp(oldest.failure, waitedMs, nowMs)
     }
   }
@@ -211,15 +228,14 @@ export const make = (options: Options): E2eeMedia => {
 
   const decrypt = (packet: Attributed): void => {
     const silence: Array<AudioPacket> = []
-    const flight = { ssrc: packet.ssrc, silence }
+    const flight = { ssrc: packet.ssrc, userId: packet.userId, silence }
     flying.add(flight)
     group.decrypt(packet.userId, packet.payload, (payload) => {
-      flying.delete(flight)
-      if (isOver) return
+      if (!flying.delete(flight) || isOver) return
       if (typeof payload === "string") wait(packet, payload)
       else {
         decrypted++
-        onPacket({ ...packet, payload })
+        pass({ ...packet, payload })
         onDecrypted(true)
       }
       silence.forEach(passSilence)
@@ -247,7 +263,7 @@ export const make = (options: Options): E2eeMedia => {
 
   const passSilence = (packet: AudioPacket): void => {
     if (early.some((one) => one.packet.ssrc === packet.ssrc)) wait(packet, "none")
-    else onPacket(packet)
+    else pass(packet)
   }
 
   const dropStale = (nowMs: number): void => {
@@ -293,6 +309,18 @@ export const make = (options: Options): E2eeMedia => {
         const userId = users.userOf(packet.ssrc)
         if (userId === undefined) waiting.push(packet)
         else take({ ...packet, userId })
+      }
+    },
+    forget: (userId) => {
+      const isOfOthers = (packet: AudioPacket) => packet.userId !== userId
+      const before = early.length + (held?.length ?? 0)
+      early = early.filter(({ packet }) => isOfOthers(packet))
+      held = held?.filter(isOfOthers)
+      fromNonMembers += before - early.length - (held?.length ?? 0)
+      for (const flight of flying) {
+        if (flight.userId !== userId) continue
+        flying.delete(flight)
+        fromNonMembers += 1 + flight.silence.length
       }
     },
     lose: () => {

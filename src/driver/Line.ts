@@ -183,7 +183,9 @@ export const AudioPacket = Schema.Struct({
   /** Opus. The bytes belong to the receiver. */
   payload: Schema.Uint8Array,
   /** When it arrived, in milliseconds of the driver's monotonic clock. */
-  arrivalMs: Schema.Finite
+  arrivalMs: Schema.Finite,
+  /** How long it has waited since for a name or a key, in milliseconds. */
+  waitedMs: Schema.optionalKey(Schema.Finite)
 })
 
 /**
@@ -280,7 +282,7 @@ export const Statistics = Schema.Struct({
   /** Frames that were taken at their time but not sent, because nobody could have read them. */
   framesWithheld: Schema.Int,
   framesDecrypted: Schema.Int,
-  /** Frames that were not passed on: no key fits; the sender is not in our group; not encrypted though it had to be; nobody said in time whose they are. */
+  /** Frames that were not passed on: no key fits; the sender is not in our group, or has left; not encrypted though it had to be; nobody said in time whose they are. */
   undecryptable: Schema.Int,
   fromNonMembers: Schema.Int,
   unencrypted: Schema.Int,

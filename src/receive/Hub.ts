@@ -27,8 +27,6 @@ export interface Reader {
   readonly onPacket: (packet: AudioPacket) => void
   /** Whose packets are wanted; `undefined` is everybody's. Packets of others may come nevertheless. */
   readonly only: () => ReadonlySet<UserId> | undefined
-  /** The packets that follow come by another connection, whose driver may have another clock. */
-  readonly onConnection: () => void
   readonly onOver: (error: VoiceError) => void
 }
 
@@ -52,7 +50,10 @@ export interface Intake {
   /** A reader wants others than before. */
   readonly reread: Effect.Effect<void>
   readonly observe: (
-    observer: Observer<Happening>
+    observer: Observer<Happening> & {
+      /** The packets that follow come by another connection, whose driver may have another clock. */
+      readonly onConnection?: (() => void) | undefined
+    }
   ) => Effect.Effect<void, never, Scope.Scope>
   /** Who else is in the channel, as the gateways have told. */
   readonly members: () => ReadonlyArray<UserId>
@@ -192,6 +193,16 @@ export const make = Effect.fnUntraced(function*(
     }
   }
 
+  /** Those who are not kept have left. */
+  const leaveAllBut = (kept: ReadonlySet<UserId>): void => {
+    heard.clear()
+    for (const [userId, source] of sources) {
+      if (source.isGone || kept.has(userId)) continue
+      for (const { onGone } of toAll) onGone?.(userId)
+      leave(userId, source)
+    }
+  }
+
   const drain = (userId: UserId, source: Source, nowMs: number): void => {
     const { buffer } = source
     const alone = wanted.get(userId)
@@ -256,7 +267,7 @@ export const make = Effect.fnUntraced(function*(
     only: () => toAll.size > 0 ? undefined : new Set(wanted.keys()),
     onPacket: (packet) => {
       const nowMs = now()
-      offsetMs = Math.min(offsetMs, nowMs - packet.arrivalMs)
+      offsetMs = Math.min(offsetMs, nowMs - packet.arrivalMs - (packet.waitedMs ?? 0))
       const arrivalMs = packet.arrivalMs + offsetMs
       if (packet.userId === undefined) {
         nameless.push({ packet, arrivalMs }, nowMs)
@@ -264,13 +275,6 @@ export const make = Effect.fnUntraced(function*(
       }
       release(packet.ssrc, packet.userId, nowMs)
       take(packet.userId, packet, arrivalMs, nowMs)
-    },
-    onConnection: () => {
-      offsetMs = Infinity
-      // nobody says who has left meanwhile
-      heard.clear()
-      nameless.regain(now())
-      nameless.forget()
     },
     onOver: (error) => {
       over = error
@@ -298,9 +302,16 @@ export const make = Effect.fnUntraced(function*(
           return source === undefined ? undefined : leave(userId, source)
         }
         case "Moved":
-          heard.clear()
-          for (const [userId, source] of sources) leave(userId, source)
+          return leaveAllBut(new Set())
       }
+    },
+    // also while nobody listens: who begins then must not hear by what was so on the former one
+    onConnection: () => {
+      offsetMs = Infinity
+      // nobody says who has left meanwhile
+      leaveAllBut(new Set(intake.members()))
+      nameless.regain(now())
+      nameless.forget()
     },
     onOver: () => {}
   })
@@ -315,7 +326,7 @@ export const make = Effect.fnUntraced(function*(
   const stop = Effect.suspend(() => {
     const former = reading
     reading = undefined
-    // another connection may come, of which nothing is told to who does not read
+    // by their audio nobody knows any more whether they are still there
     heard.clear()
     return former === undefined ? Effect.void : Scope.close(former, Exit.void)
   })

@@ -33,9 +33,11 @@ const bent = (level: number, bend: number): number => {
 const soften = (sum: number, bend: number): number =>
   Math.sign(sum) * Math.min(32_767, Math.round(bent(Math.abs(sum) / 32_768, bend) * 32_768))
 
+const totalOf = (parts: ReadonlyArray<Part>): number => parts.reduce((gains, { to }) => gains + to, 0)
+
 /** Where no gain changes. */
 const addEven = (pcm: Int16Array, parts: ReadonlyArray<Part>): void => {
-  const bend = kneeOf(parts.reduce((gains, { to }) => gains + to, 0))
+  const bend = kneeOf(totalOf(parts))
   for (let i = 0; i < pcm.length; i++) {
     let sum = 0
     for (const part of parts) sum += (part.pcm[i] ?? 0) * part.to
@@ -43,13 +45,13 @@ const addEven = (pcm: Int16Array, parts: ReadonlyArray<Part>): void => {
   }
 }
 
-const addChanging = (pcm: Int16Array, channels: number, parts: ReadonlyArray<Part>): void => {
+/** `before` is the sum of the gains so far: it goes evenly to the one now, as each of them does. */
+const addChanging = (pcm: Int16Array, channels: number, parts: ReadonlyArray<Part>, before: number): void => {
   const count = pcm.length / channels
+  const total = totalOf(parts)
   for (let at = 0; at < count; at++) {
     const share = (at + 1) / count
-    let gains = 0
-    for (const { from, to } of parts) gains += from + (to - from) * share
-    const bend = kneeOf(gains)
+    const bend = kneeOf(before + (total - before) * share)
     for (let i = at * channels; i < (at + 1) * channels; i++) {
       let sum = 0
       for (const part of parts) sum += (part.pcm[i] ?? 0) * (part.from + (part.to - part.from) * share)
@@ -60,7 +62,7 @@ const addChanging = (pcm: Int16Array, channels: number, parts: ReadonlyArray<Par
 
 /**
  * Makes what adds up one tick after another. A gain that has changed since the tick before is reached evenly within the tick,
- * 20 ms, and one of somebody who has not been heard before at once. A single voice at gain 1 stays as it is.
+ * 20 ms, and one of somebody who has not been heard before at once. A single voice at gain 1 stays as it is, from 20 ms behind others on.
  *
  * @category constructors
  * @since 0.1.0
@@ -76,6 +78,8 @@ export const make = (options: {
   let former: ReadonlyMap<UserId, number> = new Map()
   /** Those who were heard in it: what they have said fades in the next one. */
   let heard: ReadonlySet<UserId> = new Set()
+  /** The sum of the gains at its end. */
+  let formerTotal = 0
   return ({ atMs, dropped, index, participants }) => {
     const gains = new Map<UserId, number>()
     const speakers: Array<UserId> = []
@@ -94,9 +98,14 @@ export const make = (options: {
     heard = new Set(speakers)
     const pcm = new Int16Array(length)
     const [only] = parts
-    if (parts.length === 1 && only !== undefined && only.from === 1 && only.to === 1) pcm.set(only.pcm)
-    else if (parts.every(({ from, to }) => from === to)) addEven(pcm, parts)
-    else addChanging(pcm, channels, parts)
+    const total = totalOf(parts)
+    // behind silence there is nothing that a step could be heard in
+    const before = formerTotal === 0 ? parts.reduce((gains, { from }) => gains + from, 0) : formerTotal
+    formerTotal = total
+    const isEven = kneeOf(before) === kneeOf(total) && parts.every(({ from, to }) => from === to)
+    if (isEven && parts.length === 1 && only !== undefined && only.to === 1) pcm.set(only.pcm)
+    else if (isEven) addEven(pcm, parts)
+    else addChanging(pcm, channels, parts, before)
     return { index, atMs, speakers, pcm, ...(dropped === undefined ? {} : { dropped }) }
   }
 }

@@ -203,8 +203,9 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   let offsetMs: number | undefined
   let isClockNew = false
   const take = (packets: ReadonlyArray<Line.AudioPacket>): void => {
-    // packets may have waited for a name or a key: the one that waited least says most about the clock
-    const off = nowMs() - packets.reduce((latest, { arrivalMs }) => Math.max(latest, arrivalMs), -Infinity)
+    // packets may have waited for a name or a key, or here: the one that came last says most about the clock
+    const off = nowMs() -
+      packets.reduce((latest, { arrivalMs, waitedMs = 0 }) => Math.max(latest, arrivalMs + waitedMs), -Infinity)
     if (offsetMs === undefined || (isClockNew && Math.abs(off - offsetMs) > clockStep)) offsetMs = off
     else offsetMs = Math.min(offsetMs, off)
     isClockNew = false

@@ -255,7 +255,6 @@ export const make = Effect.fnUntraced(function*(
       if (there.length > 0) publish({ _tag: "UsersConnected", userIds: there })
       inTurn(() => listeners.forEach(({ onConnection }) => onConnection?.()))
       showE2ee(yield* connection.e2ee)
-      for (const { onConnection } of readers) onConnection()
       if (muted) yield* connection.setMuted(true)
       if (speaking !== undefined) yield* Effect.ignore(connection.setSpeaking(speaking))
       if (attached !== undefined) yield* attachTo(connection, attached)
@@ -299,7 +298,6 @@ export const make = Effect.fnUntraced(function*(
         Queue.offerUnsafe(queue, packet)
       },
       only: () => undefined,
-      onConnection: () => {},
       onOver: (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error))
     })
     return Stream.fromQueue(queue)

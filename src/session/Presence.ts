@@ -13,9 +13,7 @@ import * as Occupant from "../gateway/Occupant.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import type * as Hub from "../receive/Hub.ts"
-import type { Observer } from "../VoiceDriver.ts"
 import type * as Conduit from "./Conduit.ts"
-import type * as Event from "./Event.ts"
 import * as GuildEvents from "./GuildEvents.ts"
 
 /**
@@ -29,9 +27,7 @@ export interface Options {
   readonly channelId: () => ChannelId | null | undefined
   /** What is received, with members by the voice gateway. */
   readonly conduit: Pick<Conduit.Conduit, "read" | "reread" | "clients"> & {
-    readonly observe: (
-      observer: Observer<Hub.Happening> & Pick<Event.Observer, "onConnection">
-    ) => Effect.Effect<void, never, Scope.Scope>
+    readonly observe: Hub.Intake["observe"]
   }
 }
 

@@ -345,6 +345,24 @@ describe("E2ee", () => {
   )
 
   test(
+    "who leaves meanwhile is not heard behind it, when all others have been told",
+    Effect.gen(function*() {
+      const taken = yield* Latch.make()
+      const { commit, e2ee, hear, heard, say } = yield* member((group) => ({
+        commit: (bytes) => Effect.andThen(taken.await, group.commit(bytes))
+      }))
+      yield* Effect.forkScoped(commit(3))
+      yield* settle
+      hear(MockDave.protect(bytes, 2))
+      yield* Effect.forkScoped(say(gone(guest)), { startImmediately: true })
+      assert.strictEqual(e2ee.statistics().fromNonMembers, 1)
+      yield* taken.open
+      yield* settle
+      assert.deepStrictEqual(heard, [])
+    })
+  )
+
+  test(
     "the end of the connection closes what is sent, and nothing is heard behind it",
     Effect.gen(function*() {
       let closed = 0

@@ -411,6 +411,55 @@ describe("E2eeMedia", () => {
     })
   )
 
+  test(
+    "what has waited says for how long",
+    Effect.gen(function*() {
+      const { group, heard, media, receive, state, users } = yield* rig()
+      receive(MockDave.protect(frame, 1), guest)
+      receive(MockDave.protect(frame, 1), undefined, Ssrc.make(8))
+      receive(MockDave.protect(frame, 2), guest)
+      receive(OpusPacket.silenceFrame(), guest)
+      state.nowMs = 300
+      users.assign(Ssrc.make(8), stranger)
+      users.assign(guestSsrc, guest)
+      yield* group.commit(new Uint8Array())
+      media.endEpoch()
+      assert.deepStrictEqual(heard.map(({ arrivalMs, waitedMs }) => [arrivalMs, waitedMs]), [
+        [0, undefined],
+        [0, 300],
+        [0, 300]
+      ])
+    })
+  )
+
+  test(
+    "nothing of somebody who has left is passed on, where it was being decrypted or waits; those who come back are heard",
+    Effect.gen(function*() {
+      const answers: Array<() => void> = []
+      const { heard, media, outcomes, receive } = yield* rig({ later: (answer) => answers.push(answer) })
+      const answerAll = () => answers.splice(0).forEach((answer) => answer())
+      // too early, with the silence behind it
+      receive(MockDave.protect(frame, 9), guest)
+      receive(OpusPacket.silenceFrame(), guest)
+      answerAll()
+      receive(MockDave.protect(frame, 1), guest)
+      receive(OpusPacket.silenceFrame(), guest)
+      media.beginEpoch()
+      receive(MockDave.protect(frame, 1), guest)
+      media.forget(stranger)
+      media.forget(guest)
+      answerAll()
+      media.endEpoch()
+      answerAll()
+      assert.deepStrictEqual(heard, [])
+      assert.deepStrictEqual(outcomes, [])
+      assert.deepInclude(media.statistics(), { fromNonMembers: 5, decrypted: 0, undecryptable: 0 })
+      receive(MockDave.protect(frame, 1), guest)
+      answerAll()
+      assert.lengthOf(heard, 1)
+    })
+  )
+
   it("makes what a frame test takes for encrypted", () => {
     assert.isTrue(E2eeFrame.isProtected(MockDave.protect(frame, 1)))
   })

@@ -32,6 +32,10 @@ const heardOver = (e2ee: boolean, spoken: ReturnType<typeof Rig.frames>) =>
     assert.strictEqual(statistics.resumes, 1)
     yield* Rig.blameless
     const theirs = frames.filter(({ userId }) => userId === late.userId)
+    // it was heard late, but at its time
+    const first = theirs[0]?.atMs ?? NaN
+    for (const [i, { atMs }] of theirs.entries()) assert.closeTo(atMs, first + i * 20, 1)
+    assert.isAtMost(session.receive.statistics(late.userId)?.jitterMs ?? NaN, 20)
     return { theirs, statistics }
   })
 

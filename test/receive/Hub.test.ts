@@ -127,6 +127,68 @@ describe("Hub", () => {
       assert.strictEqual(hub.totals().unknownSenders, 3)
     }))
 
+  it.effect("knows that there is another connection, with another clock, that came while nobody listened", () =>
+    Effect.gen(function*() {
+      const { advance, clock, connect, hub, listen, push, tell } = yield* rig()
+      const packet = (ssrc: number, aheadMs: number, userId?: UserId) =>
+        push({
+          ssrc: Ssrc.make(ssrc),
+          ...(userId === undefined ? {} : { userId }),
+          sequence: 1,
+          timestamp: 960,
+          payload: Schedule.opus(960, 1),
+          arrivalMs: clock.nowMs + aheadMs
+        })
+      const name = (ssrc: number) => tell({ _tag: "Speaking", userId: ada, ssrc: Ssrc.make(ssrc), flags: 1 })
+      const first = yield* listen()
+      packet(1, 0, ada)
+      packet(2, 0)
+      tell({
+        _tag: "Resuming",
+        error: VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "" }))
+      })
+      yield* first.leave
+      connect()
+      const times: Array<number> = []
+      yield* listen({ onFrame: ({ atMs }) => times.push(atMs) })
+      name(2)
+      packet(3, -5_000, ada)
+      const startMs = clock.nowMs
+      advance(1_000)
+      assert.deepStrictEqual(times, [startMs])
+      assert.strictEqual(hub.totals().unknownSenders, 1)
+      // nothing is lost any more that would have to be waited for
+      packet(4, -5_000)
+      advance(1_500)
+      name(4)
+      assert.strictEqual(hub.totals().unknownSenders, 2)
+    }))
+
+  it.effect("takes what waited for a key before anything else came for no jitter", () =>
+    Effect.gen(function*() {
+      const { advance, clock, hub, listen, push } = yield* rig()
+      const times: Array<number> = []
+      yield* listen({ onFrame: ({ atMs }) => times.push(atMs) })
+      const packet = (n: number, waitedMs: number) =>
+        push({
+          ssrc: Ssrc.make(1),
+          userId: ada,
+          sequence: n,
+          timestamp: n * 960,
+          payload: Schedule.opus(960, n),
+          arrivalMs: clock.nowMs - waitedMs - 5_000,
+          ...(waitedMs === 0 ? {} : { waitedMs })
+        })
+      for (let n = 0; n < 50; n++) packet(n, 1_000 - n * 20)
+      for (let n = 50; n < 100; n++) {
+        packet(n, 0)
+        advance(20)
+      }
+      advance(100)
+      assert.deepStrictEqual(times, Array.from({ length: 100 }, (_, n) => n * 20))
+      assert.deepInclude(hub.statistics(ada), { jitterMs: 0, depthMs: 60 })
+    }))
+
   it.effect("leaves everybody behind when the session is moved to another channel", () =>
     Effect.gen(function*() {
       const { hub, listen, pass, say, tell } = yield* rig()
@@ -138,6 +200,27 @@ describe("Hub", () => {
       pass(150)
       assert.isUndefined(hub.statistics(ada))
       assert.strictEqual(hub.totals().received, 151)
+    }))
+
+  it.effect("leaves those behind who are not there any more when another connection comes, and tells of them", () =>
+    Effect.gen(function*() {
+      const { connect, hub, listen, members, say, tell } = yield* rig()
+      const gone: Array<UserId> = []
+      yield* listen({ onGone: (userId) => gone.push(userId) })
+      const userOf = (n: number) => UserId.make(String(200_000_000_000_000_000n + BigInt(n)))
+      members.add(ada)
+      say(ada)
+      for (let n = 0; n < 150; n++) say(userOf(n), 0, n + 10)
+      connect()
+      assert.deepStrictEqual(gone, Array.from({ length: 150 }, (_, n) => userOf(n)))
+      assert.isDefined(hub.statistics(ada))
+      assert.isUndefined(hub.statistics(userOf(49)))
+      assert.isDefined(hub.statistics(userOf(50)), "they may come back")
+      assert.strictEqual(hub.totals().received, 151)
+      connect()
+      assert.lengthOf(gone, 150, "once")
+      tell({ _tag: "Moved" })
+      assert.strictEqual(gone.at(-1), ada)
     }))
 
   it.effect("takes nobody for present while nobody listens", () =>

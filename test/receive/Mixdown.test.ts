@@ -107,6 +107,23 @@ describe("Mixdown", () => {
     assert.isBelow(steepest(one, 1), 200)
   })
 
+  it("makes no step where another one begins or ends to speak beside somebody who is loud", () => {
+    const loud = new Int16Array(960).fill(32_000)
+    const quiet = new Int16Array(960).fill(10)
+    const mix = usual(960)
+    const heard: Array<number> = []
+    for (const [index, parts] of [[loud], [loud, quiet], [loud, quiet], [loud], [loud]].entries()) {
+      heard.push(...mix(tickOf(parts, index)).pcm)
+    }
+    assert.isBelow(steepest(heard, 1), 20)
+    assert.isBelow(heard[2 * 960] ?? NaN, 31_000)
+    assert.strictEqual(heard[4 * 960], 32_000)
+    // who begins behind silence is heard as ever
+    const two = usual(960)
+    two(tickOf([], 0))
+    assert.deepStrictEqual(two(tickOf([loud, loud], 1)).pcm, usual(960)(tickOf([loud, loud])).pcm)
+  })
+
   it("lets what was said fade in the tick behind it, without naming a speaker", () => {
     const trail: PcmPart = { kind: "silence", pcm: Int16Array.of(900, 100, 0, 0) }
     const mix = usual(4)

@@ -8,7 +8,9 @@ import type { VoiceError } from "../../src/VoiceError.ts"
 /** Packets and events by hand. */
 export const make = () => {
   const readers = new Set<Hub.Reader>()
-  const observers = new Set<Observer<Event | { readonly _tag: "Moved" }>>()
+  const observers = new Set<
+    Observer<Event | { readonly _tag: "Moved" }> & { readonly onConnection?: (() => void) | undefined }
+  >()
   const members = new Set<UserId>()
   const intake: Hub.Intake = {
     read: (reader) =>
@@ -33,7 +35,7 @@ export const make = () => {
       for (const { onPacket } of readers) onPacket(packet)
     },
     connect: () => {
-      for (const { onConnection } of readers) onConnection()
+      for (const { onConnection } of observers) onConnection?.()
     },
     tell: (event: Event | { readonly _tag: "Moved" }) => {
       for (const { onEvent } of observers) onEvent(event)

@@ -357,16 +357,11 @@ describe("Conduit", () => {
       assert.deepStrictEqual(second.log, [])
     }))
 
-  it.effect("knows who was there at the end of the last connection, and tells readers of each", () =>
+  it.effect("knows who was there at the end of the last connection, and tells observers of each", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(16)
       let connections = 0
-      yield* conduit.read({
-        onPacket: () => {},
-        only: () => undefined,
-        onConnection: () => void connections++,
-        onOver: () => {}
-      })
+      yield* conduit.observe({ onEvent: () => {}, onConnection: () => void connections++, onOver: () => {} })
       const clients = new Map([[UserId.make("5"), {}]])
       const { fake, release } = yield* using(conduit, { clients })
       const { channelId } = fake.connection.info

@@ -1,6 +1,6 @@
 /**
  * How loud users are in the mixed file of a recording, over its time: what is heard is mixed some time later, and a level holds
- * from when it was set on. Each change takes 20 ms.
+ * from when it was set on, or from the end of what was mixed by then. Each change takes 20 ms.
  *
  * The unit of all times is a sample at 48 kHz after the start of the recording.
  *
@@ -18,7 +18,7 @@ import type { Recording } from "./Recording.ts"
  */
 export interface Faders {
   readonly controls: Pick<Recording, "setLevel" | "levels">
-  /** The gains of so many samples from a time on; `undefined` where all of them are 1. */
+  /** The gains of so many samples from a time on, for which they are settled by that; `undefined` where all of them are 1. */
   readonly gains: (userId: UserId, at: number, samples: number) => Float32Array | undefined
   /** What was placed before a time is not asked for any more. */
   readonly forget: (settled: number) => void
@@ -51,6 +51,9 @@ const gainAt = (points: ReadonlyArray<Point>, at: number): number => {
 /** A decoder gives sound for a place that is before that of its packet, in samples at the most. */
 const lateness = 4_800
 
+/** How far sound that came is ahead of its time, in samples at the most: a packet, which is mixed as a whole. */
+const earliness = 5_760
+
 /**
  * Everybody at the usual level. `now` is the time of the recording.
  *
@@ -61,14 +64,21 @@ export const make = (options: { readonly isMixed: boolean; readonly now: () => n
   const levels = Levels.make()
   /** Of those who were ever at another gain. */
   const lines = new Map<UserId, ReadonlyArray<Point>>()
+  /** Up to where gains were asked for. */
+  const settledAt = new Map<UserId, number>()
 
   const turn = (userId: UserId): void => {
-    const at = options.now()
+    const now = options.now()
+    const asked = settledAt.get(userId) ?? -Infinity
+    const settled = asked <= now + earliness ? asked : -Infinity
+    // what was mixed as it is, ahead of its time, would end in a step
+    const at = Math.max(now, settled)
     const points = lines.get(userId) ?? []
     const past = points.filter((point) => point.at <= at)
     const last = past.at(-1)
     // one that has only just begun is taken back
-    const begun = last !== undefined && at - last.at < stepSamples ? [] : [{ at, gain: gainAt(points, at) }]
+    const isTakenBack = last !== undefined && at - last.at < stepSamples && last.at >= settled
+    const begun = isTakenBack ? [] : [{ at, gain: gainAt(points, at) }]
     const from = begun[0]?.at ?? last?.at ?? at
     lines.set(userId, [...past, ...begun, { at: from + rampSamples, gain: levels.gainOf(userId) }])
   }
@@ -87,6 +97,7 @@ export const make = (options: { readonly isMixed: boolean; readonly now: () => n
       levels: Effect.sync(levels.all)
     },
     gains: (userId, at, samples) => {
+      settledAt.set(userId, Math.max(settledAt.get(userId) ?? at, at + samples))
       const points = lines.get(userId)
       if (points === undefined) return undefined
       const isEven = points.every((point) => point.at <= at || point.at >= at + samples || point.gain === 1) &&
@@ -96,6 +107,7 @@ export const make = (options: { readonly isMixed: boolean; readonly now: () => n
     },
     forget: (settled) => {
       const until = settled - lateness
+      for (const [userId, at] of settledAt) if (at < until) settledAt.delete(userId)
       for (const [userId, points] of lines) {
         const first = points.findLastIndex((point) => point.at <= until)
         const kept = first <= 0 ? points : points.slice(first)

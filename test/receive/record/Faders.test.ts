@@ -49,6 +49,23 @@ describe("Faders", () => {
       for (let at = 9_000; at < 12_000; at++) assert.closeTo(gain(at), gain(at + 1), 0.003_2)
     }))
 
+  it.effect("begin behind what was mixed already, of which the end is still to be heard", () =>
+    Effect.gen(function*() {
+      const { faders, gain, set } = make()
+      assert.isUndefined(faders.gains(ada, 10_000, 960))
+      yield* set(10_100, { gain: 0 })
+      assert.deepStrictEqual([10_960, 11_440, 11_920].map(gain), [1, 0.5, 0])
+      // once more, behind what is in the middle of a change
+      faders.gains(ada, 10_960, 960)
+      yield* set(11_000, { gain: 1 })
+      yield* set(11_010, { gain: 2 })
+      assert.deepStrictEqual([11_919, 11_920, 12_400, 12_880].map((at) => Math.round(gain(at) * 100)), [0, 0, 100, 200])
+      // a sender whose time is far ahead is not kept as it is for so long
+      faders.gains(ada, 500_000, 960)
+      yield* set(20_000, { gain: 0 })
+      assert.strictEqual(gain(20_960), 0)
+    }))
+
   it.effect("forget what is not asked for any more, and who is as usual", () =>
     Effect.gen(function*() {
       const { faders, gain, set } = make()
