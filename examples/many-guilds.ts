@@ -3,86 +3,25 @@
  * for each guild, until somebody lets it leave, it ends by itself, or the program ends, when all leave at the same time.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Cause, Clock, Context, Data, Deferred, Effect, Exit, FiberMap, Layer, Semaphore } from "effect"
-import {
-  AudioSource,
-  type ChannelId,
-  type Gateway,
-  type GuildId,
-  type Voice,
-  type VoiceError,
-  VoiceSession
-} from "effect-discord-voice"
+import { Clock, Context, Effect, Exit, Layer, Stream } from "effect"
+import { AudioSource, type ChannelId, type GuildId, type VoiceSession, VoiceSessions } from "effect-discord-voice"
 import { Emulator } from "effect-discord-voice/emulator"
 import assert from "node:assert/strict"
 
-/** Somebody said `leave` while we were joining. */
-class Left extends Data.TaggedError("Left")<{ readonly guildId: GuildId }> {}
-
-type Joined = Deferred.Deferred<VoiceSession.VoiceSession, VoiceError.VoiceError | Left>
-
-class Calls extends Context.Service<Calls, {
-  /** Goes to a channel: with the session that there is in the guild, which goes on with what it plays, or with a new one. */
-  readonly join: (
-    where: VoiceSession.JoinOptions
-  ) => Effect.Effect<VoiceSession.VoiceSession, VoiceError.VoiceError | Left>
-  /** Returns when we have left. Leaving a guild in which we are not is harmless. */
-  readonly leave: (guildId: GuildId) => Effect.Effect<void>
-  /** The session in a guild, if there is one. */
-  readonly get: (guildId: GuildId) => VoiceSession.VoiceSession | undefined
-}>()("Calls") {
+/** What the bot has in each guild: the session here, in a bot with a queue that as well. */
+class Calls extends Context.Service<Calls, VoiceSessions.VoiceSessions<VoiceSession.VoiceSession>>()("Calls") {
   static readonly layer = Layer.effect(
     Calls,
     Effect.gen(function*() {
-      const voice = yield* Effect.context<Gateway.Gateway | Voice.Voice>()
-      // the lives of the sessions; interrupted all together when the scope of this layer closes
-      const lives = yield* FiberMap.make<GuildId>()
-      const sessions = new Map<GuildId, VoiceSession.VoiceSession>()
-      const locks = new Map<GuildId, Semaphore.Semaphore>()
-
-      const live = Effect.fnUntraced(
-        function*(where: VoiceSession.JoinOptions, joined: Joined) {
-          const session = yield* VoiceSession.join(where)
-          sessions.set(where.guildId, session)
-          // before it leaves, so that nobody is given one that does
-          yield* Effect.addFinalizer(() => Effect.sync(() => sessions.delete(where.guildId)))
-          yield* Deferred.succeed(joined, session)
-          yield* Effect.tapError(session.awaitClosed, ({ message }) => Effect.logWarning(message))
-        },
-        Effect.scoped,
-        (life, { guildId }, joined) =>
-          Effect.onExit(life, (exit) => {
-            if (Exit.isSuccess(exit)) return Effect.void
-            return Cause.hasInterruptsOnly(exit.cause)
-              ? Deferred.fail(joined, new Left({ guildId }))
-              : Deferred.failCause(joined, exit.cause)
-          })
+      const calls = yield* VoiceSessions.make((session) => Effect.succeed(session))
+      // whatever ended one, the others go on
+      yield* (yield* calls.ends).pipe(
+        Stream.runForEach(({ exit, guildId }) =>
+          Exit.isFailure(exit) ? Effect.logWarning(`The call in guild ${guildId} has ended`, exit.cause) : Effect.void
+        ),
+        Effect.forkScoped
       )
-
-      const join = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
-        const { channelId, guildId } = where
-        const there = sessions.get(guildId)
-        if (there !== undefined && (yield* there.state)._tag !== "Closed") {
-          if ((yield* there.channelId) !== channelId) yield* there.move(channelId)
-          return there
-        }
-        // one that is ending holds the guild until it has ended: `AlreadyJoined`
-        yield* FiberMap.remove(lives, guildId)
-        const joined = yield* Deferred.make<VoiceSession.VoiceSession, VoiceError.VoiceError | Left>()
-        yield* FiberMap.run(lives, guildId, live(where, joined))
-        return yield* Deferred.await(joined)
-      }, Effect.provideContext(voice))
-
-      return {
-        join: (where) =>
-          Effect.suspend(() => {
-            const lock = locks.get(where.guildId) ?? Semaphore.makeUnsafe(1)
-            locks.set(where.guildId, lock)
-            return lock.withPermit(join(where))
-          }),
-        leave: (guildId) => FiberMap.remove(lives, guildId),
-        get: (guildId) => sessions.get(guildId)
-      }
+      return calls
     })
   )
 }
@@ -104,7 +43,7 @@ const handle = Effect.fnUntraced(
         yield* calls.join(command)
         return "Here I am"
       case "play": {
-        const session = calls.get(command.guildId)
+        const session = yield* calls.get(command.guildId)
         if (session === undefined) return "I am in no channel"
         yield* session.play(song, { loop: "forever" })
         return "Here it comes"
@@ -114,8 +53,9 @@ const handle = Effect.fnUntraced(
         return "Good bye"
     }
   },
-  Effect.catchTag("VoiceError", ({ message }) => Effect.succeed(message)),
-  Effect.catchTag("Left", () => Effect.succeed("Well, then not"))
+  // somebody said `leave` while we were joining
+  Effect.catchReason("VoiceError", "NotConnected", () => Effect.succeed("Well, then not")),
+  Effect.catchTag("VoiceError", ({ message }) => Effect.succeed(message))
 )
 
 const guilds = Array.from({ length: 20 }, (_, i) => `guild ${i}`)
@@ -147,7 +87,7 @@ const commands = Effect.gen(function*() {
   assert.equal(yield* isIn(hall.channelId), true)
   assert.equal(yield* isIn(first.channelId), false)
   assert.equal(yield* handle({ _tag: "join", ...first }), "Here I am")
-  assert.equal((yield* calls.get(first.guildId)?.tracks ?? Effect.succeed([])).length, 1)
+  assert.equal((yield* (yield* calls.get(first.guildId))?.tracks ?? Effect.succeed([])).length, 1)
 
   // one leaves while it joins, and one is sent away: both can come again
   assert.equal(yield* handle({ _tag: "leave", guildId: first.guildId }), "Good bye")
@@ -158,7 +98,9 @@ const commands = Effect.gen(function*() {
   assert.equal(joining, "Well, then not")
   assert.equal(yield* handle({ _tag: "join", ...first }), "Here I am")
   yield* discord.faults.deleteChannel("room of guild 0")
-  yield* Effect.repeat(Effect.sleep("10 millis"), { until: () => calls.get(first.guildId) === undefined })
+  yield* Effect.repeat(Effect.andThen(Effect.sleep("10 millis"), calls.get(first.guildId)), {
+    until: (session) => session === undefined
+  })
   assert.equal(yield* handle({ _tag: "play", guildId: first.guildId }), "I am in no channel")
   assert.equal(yield* handle({ _tag: "join", ...hall }), "Here I am")
 

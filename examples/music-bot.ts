@@ -2,7 +2,7 @@
  * A music bot in many guilds, driven by slash commands: a queue, effects, a soundboard over the music, and what a station has on air.
  * It goes where whoever asks for music is, and stands on nothing but our own gateway client. It is tested in `music-bot.test.ts`.
  */
-import { Cause, Data, Deferred, Effect, Exit, FiberMap, Redacted, Schema, Stream } from "effect"
+import { Cause, Data, Effect, Redacted, Schema, Stream } from "effect"
 import {
   AudioSource,
   Gateway,
@@ -10,8 +10,8 @@ import {
   SoundEffect,
   TrackQueue,
   UserId,
-  type VoiceError,
-  VoiceSession
+  type VoiceSession,
+  VoiceSessions
 } from "effect-discord-voice"
 
 export interface Options {
@@ -57,8 +57,6 @@ const makePlayer = Effect.fnUntraced(function*(session: VoiceSession.VoiceSessio
   )
   return { session, queue, title: () => title }
 })
-
-type Player = Effect.Success<ReturnType<typeof makePlayer>>
 
 /** What is used of a command (Discord docs, Interactions, Interaction Object). */
 const Command = Schema.Struct({
@@ -128,43 +126,18 @@ export const musicBot = Effect.fnUntraced(function*({ fetch = globalThis.fetch, 
     { name: "leave", description: "sends the bot away" }
   ])
 
-  // the calls, each in a fiber of its own, and who waits for them
-  const lives = yield* FiberMap.make<GuildId>()
-  const players = new Map<GuildId, Deferred.Deferred<Player, VoiceError.VoiceError>>()
-  const live = (where: VoiceSession.JoinOptions, joined: Deferred.Deferred<Player, VoiceError.VoiceError>) =>
-    Effect.gen(function*() {
-      const player = yield* Effect.flatMap(VoiceSession.join(where), makePlayer)
-      yield* Deferred.succeed(joined, player)
-      yield* player.session.awaitClosed
-    }).pipe(
-      Effect.scoped,
-      Effect.tapError(({ message }) => Effect.logWarning(message)),
-      Effect.onExit((exit) => {
-        players.delete(where.guildId)
-        return Exit.isFailure(exit) ? Deferred.failCause(joined, exit.cause) : Effect.void
-      })
-    )
-  const join = (where: VoiceSession.JoinOptions) =>
-    Effect.suspend(() => {
-      const joined = Deferred.makeUnsafe<Player, VoiceError.VoiceError>()
-      players.set(where.guildId, joined)
-      return Effect.andThen(FiberMap.run(lives, where.guildId, live(where, joined)), Deferred.await(joined))
-    })
+  const calls = yield* VoiceSessions.make(makePlayer)
 
   /** Does what is asked for and says what to answer. */
   const perform = Effect.fnUntraced(function*({ data, guild_id: guildId, member: { user } }: typeof Command.Type) {
     const option = data.options?.[0]?.value ?? ""
-    const there = players.get(guildId)
+    const there = yield* calls.get(guildId)
     if (data.name === "play") {
       const source = find(String(option))
       if (source === undefined) return "I do not know that one."
       // who is in which channel our gateway knows; no interaction says it
       const channelId = gateway.occupants?.of(guildId).get(user.id)?.channelId
-      const player = there !== undefined
-        ? yield* Deferred.await(there)
-        : channelId !== undefined
-        ? yield* join({ guildId, channelId })
-        : undefined
+      const player = there === undefined && channelId !== undefined ? yield* calls.join({ guildId, channelId }) : there
       if (player === undefined) return "Come into a voice channel first."
       const { id } = yield* player.queue.add(source, { data: { text: String(option), by: user.id } })
       // where nothing else plays it was opened by now
@@ -173,10 +146,10 @@ export const musicBot = Effect.fnUntraced(function*({ fetch = globalThis.fetch, 
     }
     if (there === undefined) return "I am in no channel."
     if (data.name === "leave") {
-      yield* FiberMap.remove(lives, guildId)
+      yield* calls.leave(guildId)
       return "Good bye."
     }
-    const { queue, session, title } = yield* Deferred.await(there)
+    const { queue, session, title } = there
     switch (data.name) {
       case "skip":
         return (yield* queue.skip) === undefined ? "That was the last one." : "Here is the next one."

@@ -42,7 +42,7 @@ const floors: ReadonlyArray<ReadonlyArray<RegExp>> = [
   ],
   [/^driver\//, /^VoiceDriver\.ts$/, /^dave\//, /^Dave\.ts$/],
   [/^audio\//, /^receive\//, /^mixer\//, /^(Mixer|SoundEffect)\.ts$/],
-  [/^VoiceSession\.ts$/, /^Station\.ts$/, /^session\//],
+  [/^VoiceSessions?\.ts$/, /^Station\.ts$/, /^session\//],
   [/^Voice\.ts$/, /^Metrics\.ts$/, /^metrics\//, /^Doctor\.ts$/, /^doctor\//],
   [/^index\.ts$/, /^cli\//, /^testing\//, /^emulator\/(Emulator|index)\.ts$/]
 ]

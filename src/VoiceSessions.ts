@@ -1,0 +1,209 @@
+/**
+ * One session a guild, for programs whose commands come and go while their sessions stay: whoever asks for a session in a guild gets
+ * the one that is there, or a new one, and it lives until somebody lets it leave, it ends by itself, or the scope closes.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Gateway } from "./Gateway.ts"
+import type { Mixer } from "./Mixer.ts"
+import type { ChannelId, GuildId } from "./protocol/Identifier.ts"
+import type { VoiceDriver } from "./VoiceDriver.ts"
+import * as VoiceError from "./VoiceError.ts"
+import * as VoiceSession from "./VoiceSession.ts"
+
+/**
+ * A session of a guild has ended: successfully if it was let leave, with the reason if Discord, the network or its beginning ended it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface End<out E = never> {
+  readonly guildId: GuildId
+  /** Where it was last. */
+  readonly channelId: ChannelId
+  readonly exit: Exit.Exit<void, VoiceError.VoiceError | E>
+}
+
+/**
+ * The sessions of a bot. `A` is what its program has for each: the session, or what was made of it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface VoiceSessions<out A, out E = never> {
+  /**
+   * Goes to a channel: with the session that there is in the guild, which moves and goes on with what it plays, or with a new one. One
+   * that is ending is waited for. Fails as `VoiceSession.join` and `move` do, and as what begins a session does; with `NotConnected`
+   * if somebody has it leave meanwhile. What was begun goes on where whoever asked is interrupted.
+   */
+  readonly join: (where: VoiceSession.JoinOptions) => Effect.Effect<A, VoiceError.VoiceError | E>
+  /** What there is in a guild; `undefined` where nothing is, or not yet, or not any more. */
+  readonly get: (guildId: GuildId) => Effect.Effect<A | undefined>
+  /** All that there are. */
+  readonly all: Effect.Effect<ReadonlyMap<GuildId, A>>
+  /** Leaves, and returns when that is done; also while it joins. Where there is no session that is harmless. */
+  readonly leave: (guildId: GuildId) => Effect.Effect<void>
+  /** Subscribes to the ends of sessions that had begun. A subscriber that falls 256 behind loses the oldest. */
+  readonly ends: Effect.Effect<Stream.Stream<End<E>>, never, Scope.Scope>
+}
+
+const keptEnds = 256
+
+interface Life<A, E> {
+  /** Where it was asked to go first. */
+  readonly channelId: ChannelId
+  readonly begun: Deferred.Deferred<A, VoiceError.VoiceError | E>
+  /** Completes when the guild is free again. */
+  readonly over: Deferred.Deferred<void>
+  /** From when it has begun until it ends. */
+  current: { readonly session: VoiceSession.VoiceSession; readonly value: A } | undefined
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  isLeaving: boolean
+}
+
+const notConnected = VoiceError.make(new VoiceError.NotConnected({ operation: "VoiceSessions.join" }))
+
+/**
+ * Makes the sessions of a bot. `begin` is run for each new one, in a scope that closes before it leaves: a queue, a recorder, the fibers
+ * that follow it. What it fails with is told to whoever asked for the session, which leaves again. When the outer scope closes all
+ * leave at the same time.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { TrackQueue, type GuildId, VoiceSessions } from "effect-discord-voice"
+ *
+ * const program = Effect.gen(function*() {
+ *   const calls = yield* VoiceSessions.make((session) => TrackQueue.make(session))
+ *   const queue = yield* calls.join({ guildId, channelId })
+ *   yield* queue.add(song)
+ *   // in another command
+ *   yield* calls.leave(guildId)
+ * }).pipe(Effect.scoped)
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
+  begin: (session: VoiceSession.VoiceSession) => Effect.Effect<A, E, R>
+): Effect.fn.Return<
+  VoiceSessions<A, E>,
+  never,
+  Exclude<R, Scope.Scope> | Gateway | Mixer | Scope.Scope | VoiceDriver
+> {
+  const context = yield* Effect.context<Exclude<R, Scope.Scope> | Gateway | Mixer | VoiceDriver>()
+  const run = yield* FiberSet.makeRuntime()
+  const ends = yield* PubSub.sliding<End<E>>(keptEnds)
+  const lives = new Map<GuildId, Life<A, E>>()
+  let isClosed = false
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      isClosed = true
+    })
+  )
+
+  const live = (where: VoiceSession.JoinOptions, life: Life<A, E>) => {
+    let channel: Effect.Effect<ChannelId> = Effect.succeed(where.channelId)
+    const visit = Effect.gen(function*() {
+      const session = yield* VoiceSession.join(where)
+      channel = session.channelId
+      const value = yield* begin(session)
+      // closes first, so that nobody is given what is about to end
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          life.current = undefined
+        })
+      )
+      life.current = { session, value }
+      yield* Deferred.succeed(life.begun, value)
+      yield* session.awaitClosed
+    })
+    const onEnd = (exit: Exit.Exit<void, VoiceError.VoiceError | E>) =>
+      Effect.gen(function*() {
+        lives.delete(where.guildId)
+        const hasLeft = Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)
+        if (yield* Deferred.isDone(life.begun)) {
+          const channelId = yield* channel
+          yield* PubSub.publish(ends, { guildId: where.guildId, channelId, exit: hasLeft ? Exit.void : exit })
+        } else {yield* Deferred.failCause(
+            life.begun,
+            Exit.isFailure(exit) && !hasLeft ? exit.cause : Cause.fail(notConnected)
+          )}
+        yield* Deferred.succeed(life.over, undefined)
+      })
+    return visit.pipe(Effect.scoped, Effect.provideContext(context), Effect.onExit(onEnd), Effect.exit)
+  }
+
+  const start = (where: VoiceSession.JoinOptions): Effect.Effect<A, VoiceError.VoiceError | E> => {
+    if (isClosed) return Effect.fail(notConnected)
+    const life: Life<A, E> = {
+      channelId: where.channelId,
+      begun: Deferred.makeUnsafe(),
+      over: Deferred.makeUnsafe(),
+      current: undefined,
+      fiber: undefined,
+      isLeaving: false
+    }
+    lives.set(where.guildId, life)
+    life.fiber = run(live(where, life))
+    return Deferred.await(life.begun)
+  }
+
+  const join = (where: VoiceSession.JoinOptions): Effect.Effect<A, VoiceError.VoiceError | E> =>
+    Effect.suspend(() => {
+      const there = lives.get(where.guildId)
+      return there === undefined ? start(where) : enter(there, where)
+    })
+
+  const enter = Effect.fnUntraced(function*(
+    life: Life<A, E>,
+    where: VoiceSession.JoinOptions
+  ): Effect.fn.Return<A, VoiceError.VoiceError | E> {
+    const again = Effect.andThen(Deferred.await(life.over), join(where))
+    if (life.isLeaving) return yield* again
+    // another channel may take us where that one does not
+    const isElsewhere = life.channelId !== where.channelId
+    yield* Deferred.await(life.begun).pipe(
+      Effect.catch((error) => isElsewhere && !life.isLeaving ? Effect.void : Effect.fail(error))
+    )
+    const { current } = life
+    if (current === undefined) return yield* again
+    const { session, value } = current
+    const isOver = Effect.map(session.state, ({ _tag }) => _tag === "Closed")
+    if (yield* isOver) return yield* again
+    if ((yield* session.channelId) === where.channelId) return value
+    const moved = yield* Effect.exit(session.move(where.channelId))
+    if (Exit.isSuccess(moved)) return value
+    return yield* (yield* isOver) ? again : Effect.failCause(moved.cause)
+  })
+
+  const leave = (guildId: GuildId): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const life = lives.get(guildId)
+      if (life?.fiber === undefined) return Effect.void
+      life.isLeaving = true
+      return Effect.andThen(Fiber.interrupt(life.fiber), Deferred.await(life.over))
+    })
+
+  return {
+    join,
+    leave,
+    get: (guildId) => Effect.sync(() => lives.get(guildId)?.current?.value),
+    all: Effect.sync(() => {
+      const all = new Map<GuildId, A>()
+      for (const [guildId, { current }] of lives) if (current !== undefined) all.set(guildId, current.value)
+      return all
+    }),
+    ends: Effect.map(PubSub.subscribe(ends), Stream.fromSubscription)
+  }
+})

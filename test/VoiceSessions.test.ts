@@ -1,0 +1,184 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Data, Deferred, Effect, Exit, Fiber, type Layer, Scope, Stream } from "effect"
+import * as AudioSource from "../src/audio/AudioSource.ts"
+import * as Emulator from "../src/emulator/Emulator.ts"
+import type * as VoiceError from "../src/VoiceError.ts"
+import type * as VoiceSession from "../src/VoiceSession.ts"
+import * as VoiceSessions from "../src/VoiceSessions.ts"
+import * as Rig from "./integration/rig.ts"
+
+const itself = (session: VoiceSession.VoiceSession) => Effect.succeed(session)
+
+/** The two rooms of each of two guilds. */
+const world = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  yield* discord.createGuild({ name: "second" })
+  const place = Effect.fnUntraced(function*(guild: string, name: string) {
+    yield* discord.createChannel({ guild, name })
+    return { guildId: yield* discord.guild(guild), channelId: yield* discord.channel(name) }
+  })
+  return {
+    discord,
+    room: yield* place("guild", "room"),
+    hall: yield* place("guild", "hall"),
+    other: yield* place("second", "other"),
+    where: Effect.map(discord.snapshot, ({ voiceStates }) => voiceStates.map(({ channelId }) => channelId))
+  }
+})
+
+const reasonOf = (exit: Exit.Exit<unknown, VoiceError.VoiceError>): string =>
+  Exit.isSuccess(exit)
+    ? "none"
+    : exit.cause.reasons.map((one) => Cause.isFailReason(one) ? one.error.reason._tag : one._tag).join()
+
+const run = <A, E>(program: Effect.Effect<A, E, Layer.Success<ReturnType<typeof Rig.memory>> | Scope.Scope>) =>
+  Effect.provide(Rig.run(program), Rig.memory())
+
+describe("VoiceSessions", () => {
+  it.effect("has one session a guild, whoever asks for it and how many at once", () =>
+    run(Effect.gen(function*() {
+      const { other, room, where } = yield* world
+      const begun: Array<string> = []
+      const calls = yield* VoiceSessions.make((session) =>
+        Effect.as(Effect.sync(() => begun.push(session.guildId)), session)
+      )
+      const sessions = yield* Effect.forEach([room, room, other, room], calls.join, { concurrency: "unbounded" })
+      assert.deepStrictEqual(begun.toSorted(), [room.guildId, other.guildId].toSorted())
+      assert.strictEqual(new Set(sessions).size, 2)
+      assert.strictEqual(yield* calls.get(room.guildId), sessions[0])
+      assert.deepStrictEqual(
+        Array.from((yield* calls.all).values()),
+        [sessions[0], sessions[2]].filter((one) => one !== undefined)
+      )
+      assert.sameMembers([...yield* where], [room.channelId, other.channelId])
+      yield* calls.leave(room.guildId)
+      assert.deepStrictEqual([...yield* where], [other.channelId])
+      assert.isUndefined(yield* calls.get(room.guildId))
+      yield* calls.leave(room.guildId)
+      assert.notStrictEqual(yield* calls.join(room), sessions[0])
+    })))
+
+  it.effect("moves the session that there is, with what it plays", () =>
+    run(Effect.gen(function*() {
+      const { hall, room, where } = yield* world
+      const calls = yield* VoiceSessions.make(itself)
+      const session = yield* calls.join(room)
+      const track = yield* session.play(AudioSource.fromFrames(Rig.frames(3_000)))
+      assert.strictEqual(yield* calls.join(hall), session)
+      assert.deepStrictEqual([...yield* where], [hall.channelId])
+      assert.deepStrictEqual(yield* session.tracks, [track])
+    })))
+
+  it.effect("closes what was begun with a session before it leaves, and all at the same time at the end", () =>
+    run(Effect.gen(function*() {
+      const { other, room, where } = yield* world
+      const scope = yield* Scope.make()
+      const closed: Array<number> = []
+      const calls = yield* Scope.provide(
+        VoiceSessions.make(() =>
+          Effect.addFinalizer(() => Effect.flatMap(where, (there) => Effect.sync(() => closed.push(there.length))))
+        ),
+        scope
+      )
+      yield* Effect.forEach([room, other], calls.join)
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(closed, [2, 2])
+      assert.deepStrictEqual([...yield* where], [])
+      assert.strictEqual(reasonOf(yield* Effect.exit(calls.join(room))), "NotConnected")
+    })))
+
+  it.effect("tells whoever joins that somebody has it leave meanwhile, and whoever comes then joins anew", () =>
+    run(Effect.gen(function*() {
+      const { discord, room, where } = yield* world
+      const calls = yield* VoiceSessions.make(itself)
+      yield* discord.faults.delayEvents("bot", 500)
+      const joining = yield* Effect.forkChild(calls.join(room), { startImmediately: true })
+      const second = yield* Effect.forkChild(calls.join(room), { startImmediately: true })
+      yield* Effect.sleep("100 millis")
+      const leaving = yield* Effect.forkChild(calls.leave(room.guildId), { startImmediately: true })
+      const later = yield* Effect.forkChild(calls.join(room), { startImmediately: true })
+      yield* Fiber.await(leaving)
+      assert.strictEqual(reasonOf(yield* Fiber.await(joining)), "NotConnected")
+      assert.strictEqual(reasonOf(yield* Fiber.await(second)), "NotConnected")
+      assert.strictEqual(yield* Fiber.join(later), yield* calls.get(room.guildId))
+      assert.deepStrictEqual([...yield* where], [room.channelId])
+    })))
+
+  it.effect("goes on where whoever asked is interrupted", () =>
+    run(Effect.gen(function*() {
+      const { room } = yield* world
+      const calls = yield* VoiceSessions.make(itself)
+      const joining = yield* Effect.forkChild(calls.join(room), { startImmediately: true })
+      yield* Fiber.interrupt(joining)
+      const session = yield* calls.join(room)
+      assert.strictEqual(yield* calls.get(room.guildId), session)
+    })))
+
+  it.effect("tells how each has ended, and has the guild free by then", () =>
+    run(Effect.gen(function*() {
+      const { discord, hall, other, room } = yield* world
+      const calls = yield* VoiceSessions.make(itself)
+      const ends: Array<unknown> = []
+      yield* (yield* calls.ends).pipe(
+        Stream.runForEach(({ channelId, exit, guildId }) =>
+          Effect.sync(() => ends.push([guildId, channelId, reasonOf(exit)]))
+        ),
+        Effect.forkScoped
+      )
+      yield* Effect.forEach([room, other], calls.join)
+      yield* calls.join(hall)
+      yield* discord.faults.kick("bot", { guild: "guild" })
+      yield* calls.leave(other.guildId)
+      yield* Effect.sleep("5 seconds")
+      assert.deepStrictEqual(ends, [[hall.guildId, hall.channelId, "Kicked"], [other.guildId, other.channelId, "none"]])
+      assert.deepStrictEqual(yield* calls.all, new Map())
+      yield* calls.join(room)
+    })))
+
+  it.effect("leaves again where what begins a session fails, and tells whoever has asked", () =>
+    run(Effect.gen(function*() {
+      class Refused extends Data.TaggedError("Refused") {}
+      const { room, where } = yield* world
+      let refuses = true
+      const calls = yield* VoiceSessions.make((session) =>
+        Effect.suspend(() => refuses ? Effect.fail(new Refused()) : Effect.succeed(session))
+      )
+      assert.instanceOf(yield* Effect.flip(calls.join(room)), Refused)
+      refuses = false
+      yield* calls.join(room)
+      assert.deepStrictEqual([...yield* where], [room.channelId])
+    })))
+
+  it.effect("tries the channel of the one where that of another one does not take us", () =>
+    run(Effect.gen(function*() {
+      const { discord, hall, room } = yield* world
+      yield* discord.faults.deny("bot", "room", { connect: true })
+      const calls = yield* VoiceSessions.make(itself)
+      const [first, same, elsewhere] = yield* Effect.forEach(
+        [room, room, hall],
+        (place) => Effect.exit(calls.join(place)),
+        { concurrency: "unbounded" }
+      )
+      assert.deepStrictEqual([first, same, elsewhere].map((exit) => exit && reasonOf(exit)), [
+        "NotAdmitted",
+        "NotAdmitted",
+        "none"
+      ])
+    })))
+
+  it.effect("lets what lives in a session have it leave", () =>
+    run(Effect.gen(function*() {
+      const { room, where } = yield* world
+      const enough = yield* Deferred.make<void>()
+      let leave = (): Effect.Effect<void> => Effect.void
+      const calls = yield* VoiceSessions.make(() =>
+        Effect.forkScoped(Effect.andThen(Deferred.await(enough), Effect.suspend(() => leave())))
+      )
+      leave = () => calls.leave(room.guildId)
+      yield* calls.join(room)
+      yield* Deferred.succeed(enough, undefined)
+      yield* Effect.sleep("1 second")
+      assert.deepStrictEqual([...yield* where], [])
+      assert.isUndefined(yield* calls.get(room.guildId))
+    })))
+})
