@@ -179,12 +179,9 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
     const { current } = life
     if (current === undefined) return yield* again
     const { session, value } = current
-    const isOver = Effect.map(session.state, ({ _tag }) => _tag === "Closed")
-    if (yield* isOver) return yield* again
-    if ((yield* session.channelId) === where.channelId) return value
-    const moved = yield* Effect.exit(session.move(where.channelId))
-    if (Exit.isSuccess(moved)) return value
-    return yield* (yield* isOver) ? again : Effect.failCause(moved.cause)
+    if ((yield* session.state)._tag === "Closed") return yield* again
+    if ((yield* session.channelId) !== where.channelId) yield* session.move(where.channelId)
+    return value
   })
 
   const leave = (guildId: GuildId): Effect.Effect<void> =>

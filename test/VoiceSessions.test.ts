@@ -104,6 +104,44 @@ describe("VoiceSessions", () => {
       assert.deepStrictEqual([...yield* where], [room.channelId])
     })))
 
+  it.effect("tells that to those who go elsewhere in the guild as well, and gives nobody what is leaving", () =>
+    run(Effect.gen(function*() {
+      const { discord, hall, room } = yield* world
+      const calls = yield* VoiceSessions.make(itself)
+      yield* discord.faults.delayEvents("bot", 500)
+      const joining = yield* Effect.forkChild(calls.join(room), { startImmediately: true })
+      const elsewhere = yield* Effect.forkChild(calls.join(hall), { startImmediately: true })
+      yield* calls.leave(room.guildId)
+      assert.strictEqual(reasonOf(yield* Fiber.await(joining)), "NotConnected")
+      assert.strictEqual(reasonOf(yield* Fiber.await(elsewhere)), "NotConnected")
+      yield* calls.join(room)
+      const leaving = yield* Effect.forkChild(calls.leave(room.guildId), { startImmediately: true })
+      yield* Effect.sleep("10 millis")
+      assert.isUndefined(leaving.pollUnsafe())
+      assert.isUndefined(yield* calls.get(room.guildId))
+      assert.deepStrictEqual(yield* calls.all, new Map())
+      yield* Fiber.join(leaving)
+    })))
+
+  it.effect("has a new one for whoever comes while one ends by itself", () =>
+    run(Effect.gen(function*() {
+      const { discord, hall, room, where } = yield* world
+      const calls = yield* VoiceSessions.make(itself)
+      for (const place of [room, hall]) {
+        const session = yield* calls.join(room)
+        const closed = yield* session.changes.pipe(
+          Stream.filter(({ _tag }) => _tag === "Closed"),
+          Stream.runHead,
+          Effect.andThen(calls.join(place)),
+          Effect.forkChild({ startImmediately: true })
+        )
+        yield* discord.faults.kick("bot")
+        assert.notStrictEqual(yield* Fiber.join(closed), session)
+        assert.deepStrictEqual([...yield* where], [place.channelId])
+        yield* calls.leave(room.guildId)
+      }
+    })))
+
   it.effect("goes on where whoever asked is interrupted", () =>
     run(Effect.gen(function*() {
       const { room } = yield* world
