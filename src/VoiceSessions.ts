@@ -70,7 +70,7 @@ interface Life<A, E> {
   isLeaving: boolean
 }
 
-const notConnected = VoiceError.make(new VoiceError.NotConnected({ operation: "VoiceSessions.join" }))
+const notConnected = () => VoiceError.make(new VoiceError.NotConnected({ operation: "VoiceSessions.join" }))
 
 /**
  * Makes the sessions of a bot. `begin` is run for each new one, in a scope that closes before it leaves: a queue, a recorder, the fibers
@@ -137,7 +137,7 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
           yield* PubSub.publish(ends, { guildId: where.guildId, channelId, exit: hasLeft ? Exit.void : exit })
         } else {yield* Deferred.failCause(
             life.begun,
-            Exit.isFailure(exit) && !hasLeft ? exit.cause : Cause.fail(notConnected)
+            Exit.isFailure(exit) && !hasLeft ? exit.cause : Cause.fail(notConnected())
           )}
         yield* Deferred.succeed(life.over, undefined)
       })
@@ -145,7 +145,7 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
   }
 
   const start = (where: VoiceSession.JoinOptions): Effect.Effect<A, VoiceError.VoiceError | E> => {
-    if (isClosed) return Effect.fail(notConnected)
+    if (isClosed) return Effect.fail(notConnected())
     const life: Life<A, E> = {
       channelId: where.channelId,
       begun: Deferred.makeUnsafe(),
