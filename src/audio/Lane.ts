@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import type { TrackNumber } from "../driver/Line.ts"
 import type { VoiceConnection } from "../VoiceDriver.ts"
 import type * as VoiceError from "../VoiceError.ts"
@@ -63,6 +64,14 @@ export const detach = (outlet: Outlet, lane: Lane): Effect.Effect<void> => {
     { discard: true }
   )
 }
+
+/**
+ * The same for good: a mix is closed, too.
+ *
+ * @internal
+ */
+export const close = (outlet: Outlet, lane: Lane): Effect.Effect<void> =>
+  lane._tag === "mix" ? Effect.andThen(detach(outlet, lane), Scope.close(lane.scope, Exit.void)) : detach(outlet, lane)
 
 /**
  * Takes entries out of a mix, and out of what was made of it ahead. The others go on where they are.

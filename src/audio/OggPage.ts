@@ -219,3 +219,20 @@ export const lastGranule = (bytes: Uint8Array, serial: number): number | undefin
   }
   return undefined
 }
+
+/**
+ * The first whole page of the logical stream `serial` in `bytes` that ends with a packet, or `undefined` if there is none. A page on
+ * which no packet ends tells no place; behind one whose last packet goes on, its beginning would be missing.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const firstComplete = (bytes: Uint8Array, serial: number): OggPage | undefined => {
+  for (let start = 0; start + headerBytes <= bytes.length; start++) {
+    if (bytes[start] !== 0x4f) continue
+    const page = decode(bytes, start, bytes.length)
+    if (typeof page !== "object" || page.serial !== serial || page.granule < 0) continue
+    if (bytes[page.body - 1] !== 255) return page
+  }
+  return undefined
+}

@@ -15,12 +15,11 @@
  *
  * @since 0.1.0
  */
-import { isDeepStrictEqual } from "node:util"
 import * as OggPage from "./OggPage.ts"
+import * as OggStream from "./OggStream.ts"
 import * as OpusHead from "./OpusHead.ts"
 import * as OpusStreams from "./OpusStreams.ts"
 import { append, concat, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
-import * as Samples from "./Samples.ts"
 import * as Tags from "./Tags.ts"
 import * as Vorbis from "./Vorbis.ts"
 
@@ -32,27 +31,6 @@ const maxHeaderBytes = 256 * 1024
 
 /** Milliseconds that a decoder of Opus needs to be right again (RFC 7845, 4.6). */
 const opusWarmUp = 80 * 48
-
-const opusRate = 48_000
-
-const codecs: ReadonlyArray<readonly [magic: string, name: string]> = [
-  ["\x7FFLAC", "FLAC"],
-  ["Speex   ", "Speex"],
-  ["\x80theora", "Theora"],
-  ["fishead\0", "Skeleton"]
-]
-
-const codecName = (packet: Uint8Array): string => {
-  const start = String.fromCharCode(...packet.subarray(0, 8))
-  return codecs.find(([magic]) => start.startsWith(magic))?.[1] ?? "an unknown codec"
-}
-
-interface Described {
-  readonly channels: number
-  readonly rate: number
-  readonly preSkip: number
-  readonly decoding?: OpusHead.Decoding | undefined
-}
 
 /**
  * A reader at the start of a file. `onTags` is told what the streams behind the first one say of themselves, where a station has
@@ -118,72 +96,42 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     }
     if (selected) return
     const packet = input.bytes.subarray(page.body, page.end)
-    const head = OpusHead.isHead(packet)
-    if (!head && !Vorbis.isHeader(packet, "identification")) {
-      others.add(codecName(packet))
+    const stream = OggStream.identify(packet, header)
+    if (stream === undefined) {
+      others.add(OggStream.codecName(packet))
       return
     }
-    const decoded = head ? describeOpus(packet) : onVorbis(packet)
-    if ("kind" in decoded) {
-      refused ??= decoded
-      return
-    }
-    if (header !== undefined && (header.codec !== (head ? "opus" : "vorbis") || header.rate !== decoded.rate)) {
-      refused ??= { kind: "Unsupported", detail: "another codec or rate follows in the same file" }
-      return
-    }
-    if (header !== undefined && !isDeepStrictEqual(header.opus, decoded.decoding)) {
-      refused ??= {
-        kind: "Unsupported",
-        detail: "Opus of another output gain or channel mapping follows in the same file"
-      }
+    if ("kind" in stream) {
+      refused ??= stream
       return
     }
     selected = true
     links++
     linkStart = undefined
     linkAt = next
-    preSkip = decoded.preSkip
-    header ??= head
-      ? {
+    preSkip = stream.preSkip
+    vorbis = stream.vorbis
+    counter = undefined
+    setup = [packet.slice()]
+    // that of Vorbis needs another packet
+    if (stream.codec === "opus") {
+      header ??= {
         codec: "opus",
-        rate: opusRate,
-        channels: decoded.channels,
+        rate: stream.rate,
+        channels: stream.channels,
         setup: [],
         sampleFormat: undefined,
-        opus: decoded.decoding,
+        opus: stream.decoding,
         delay: preSkip,
         total: undefined,
         warmUp: opusWarmUp,
         tags
       }
-      : undefined
+    }
     serial = page.serial
     sequence = page.sequence
     firstAudioPage = true
     inPacket = false
-  }
-
-  const describeOpus = (packet: Uint8Array): Described | Problem => {
-    const decoded = OpusHead.decode(packet)
-    vorbis = undefined
-    counter = undefined
-    return "kind" in decoded ? decoded : { ...decoded, rate: opusRate }
-  }
-
-  const onVorbis = (packet: Uint8Array): Described | Problem => {
-    const found = Vorbis.identification(packet)
-    if (found === undefined) return { kind: "Corrupt", detail: "the Vorbis identification header is malformed" }
-    if (found.channels > Samples.maxChannels) {
-      return {
-        kind: "Unsupported",
-        detail: `Vorbis of ${found.channels} channels; ${Samples.maxChannels} at most can be played`
-      }
-    }
-    vorbis = found
-    counter = undefined
-    setup = [packet.slice()]
-    return { channels: found.channels, rate: found.rate, preSkip: 0 }
   }
 
   const onTagsPacket = (packet: Uint8Array): void => {
@@ -442,15 +390,8 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       counter?.reset()
     },
     placeIn: (bytes, offset) => {
-      for (let at = 0; at + OggPage.headerBytes <= bytes.length; at++) {
-        if (bytes[at] !== 0x4f) continue
-        const page = OggPage.decode(bytes, at, bytes.length)
-        // a page on which no packet ends tells nothing, and from one on which a packet begins that goes on, that would be missing
-        if (typeof page !== "object" || page.serial !== serial || page.granule < 0) continue
-        if (bytes[page.body - 1] === 255) continue
-        return { offset: offset + page.end, start: page.granule - (startSamples ?? 0) }
-      }
-      return undefined
+      const page = OggPage.firstComplete(bytes, serial)
+      return page && { offset: offset + page.end, start: page.granule - (startSamples ?? 0) }
     }
   }
 }

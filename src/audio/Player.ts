@@ -12,16 +12,18 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
-import type * as FrameRing from "../driver/FrameRing.ts"
 import type { Mixer } from "../Mixer.ts"
 import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
 import type { Observer, VoiceConnection } from "../VoiceDriver.ts"
 import type * as VoiceError from "../VoiceError.ts"
-import * as Desk from "./Desk.ts"
+import * as ChangeOver from "./ChangeOver.ts"
+import type * as Desk from "./Desk.ts"
 import * as Lane from "./Lane.ts"
+import * as OnAir from "./OnAir.ts"
 import * as Place from "./Place.ts"
 import * as Pump from "./Pump.ts"
 import * as Seat from "./Seat.ts"
+import * as Silencing from "./Silencing.ts"
 import * as Succession from "./Succession.ts"
 
 /**
@@ -63,158 +65,54 @@ export const make = Effect.fnUntraced(function*(
   const fork = Effect.runForkWith(yield* Effect.context<never>())
   const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
   const onePermit = yield* Semaphore.make(1)
-  const entries = new Set<Seat.Entry>()
+  const air = OnAir.make()
+  const { entries } = air
+  const silencing = Silencing.make(outlet, air)
   /** Those whose tracks have not ended. */
   const taken = new Set<Seat.Seat>()
   let over: VoiceError.VoiceError | undefined
-  let lane: Lane.Lane = { _tag: "nothing" }
   let isLooking = false
-  /** How often all was silenced. */
-  let silences = 0
-  /** What was silenced, and is to be taken out before anything else is done. */
-  let silenced: Array<Seat.Entry> = []
-  /** What is left to be heard of tracks that have ended is silenced, too. */
-  let isHushed = false
-
-  const live = () => Array.from(entries).filter(({ place }) => place !== "waiting")
-  const waiting = () => Array.from(entries).filter(({ place }) => place === "waiting")
-
-  const heardMs = (entry: Seat.Entry): number => {
-    if (entry.place === "mix" && lane._tag === "mix" && lane.from?.entry !== entry) {
-      entry.heardMs = lane.desk.heardMs(entry) ?? entry.heardMs
-    } else if (entry.place !== "out" && entry.place !== "mix") {
-      entry.heardMs = entry.media.ring.positionMs()
-    } else if (entry.place === "mix") entry.heardMs = entry.media.ring.positionMs()
-    return entry.heardMs
-  }
-
-  const leaveOut = (entry: Seat.Entry): void => {
-    heardMs(entry)
-    if (entry.place === "direct" || (lane._tag === "mix" && lane.from?.entry === entry)) Seat.count(entry)
-    entry.place = "out"
-    entries.delete(entry)
-  }
 
   const drained = (entry: Seat.Entry): void => {
-    leaveOut(entry)
+    OnAir.leaveOut(air, entry)
     Seat.tell(entry, "TrackDrained")
   }
 
-  const closeMix = ({ scope: ofMix }: Lane.Mix) => Scope.close(ofMix, Exit.void)
-
-  const clear = Effect.suspend(() => {
-    if (silenced.length === 0 && !isHushed) return Effect.void
-    isHushed = false
-    for (const entry of silenced) if (entries.has(entry)) leaveOut(entry)
-    silenced = []
-    const former = lane
-    lane = { _tag: "nothing" }
-    return Effect.andThen(Lane.detach(outlet, former), former._tag === "mix" ? closeMix(former) : Effect.void)
-  })
-
   /** One thing at a time, to its end, and all of them: what a seat says is so already. */
   const alone = <A, E>(effect: Effect.Effect<A, E>) =>
-    Effect.uninterruptible(onePermit.withPermit(Effect.andThen(clear, effect)))
-
-  /** Begins to pass an entry through. */
-  const pass = (entry: Seat.Entry, media: FrameRing.FrameRing) =>
-    Effect.gen(function*() {
-      entry.place = "direct"
-      // each would keep the one before it, and that its own
-      entry.seat.after = undefined
-      entry.counted = media.framesRead()
-      const number = yield* outlet.attach(media, { paused: entry.isPaused })
-      lane = { _tag: "direct", entry, number, next: undefined }
-    })
+    Effect.uninterruptible(onePermit.withPermit(Effect.andThen(silencing.clear, effect)))
 
   const onBroken = (broken: Desk.Desk, error: VoiceError.VoiceError) =>
     alone(Effect.gen(function*() {
-      if (lane._tag !== "mix" || lane.desk !== broken) return
-      const former = lane
-      lane = { _tag: "nothing" }
-      yield* Lane.detach(outlet, former)
-      yield* closeMix(former)
-      for (const entry of live()) {
-        leaveOut(entry)
+      if (air.lane._tag !== "mix" || air.lane.desk !== broken) return
+      const former = air.lane
+      air.lane = { _tag: "nothing" }
+      yield* Lane.close(outlet, former)
+      for (const entry of OnAir.live(air)) {
+        OnAir.leaveOut(air, entry)
         Seat.fail(entry.seat, error)
       }
     }))
 
-  const add = (desk: Desk.Desk, entry: Seat.Entry, from: number | undefined): void => {
-    const error = desk.add(entry, from)
-    if (error === undefined) return
-    leaveOut(entry)
-    Seat.fail(entry.seat, error)
-  }
-
-  const startMix = () =>
-    Effect.gen(function*() {
-      const before = silences
-      const ofMix = yield* Scope.fork(scope)
-      let opened: Desk.Desk | undefined
-      let broken: VoiceError.VoiceError | undefined
-      const desk = yield* Desk.open(mixer, encoder(), (error) => {
-        broken = error
-        if (opened !== undefined) fork(onBroken(opened, error))
-      }).pipe(
-        // its thread may have ended meanwhile
-        Effect.flatMap((made) => broken === undefined ? Effect.succeed(made) : Effect.fail(broken)),
-        Scope.provide(ofMix),
-        Effect.onError((cause) => Scope.close(ofMix, Exit.failCause(cause)))
-      )
-      opened = desk
-      // some time has passed
-      const all = live()
-      const direct = lane._tag === "direct" && entries.has(lane.entry) ? lane : undefined
-      if (all.length === 0 || silences !== before) return yield* Scope.close(ofMix, Exit.void)
-      if (direct?.next !== undefined) direct.next.entry.place = "waiting"
-      // a change that came meanwhile still waits to be told: what is paused goes over at once, all else when its frames are read
-      if (direct !== undefined) yield* outlet.setPaused(direct.number, direct.entry.isPaused)
-      const after = direct?.entry.media.format === "opus"
-        ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
-        : undefined
-      if (direct !== undefined) add(desk, direct.entry, after)
-      for (const entry of all) if (entry !== direct?.entry) add(desk, entry, undefined)
-      const number = yield* outlet.attach(desk.ring, { after })
-      lane = { _tag: "mix", desk, scope: ofMix, number, from: direct, after, successor: undefined }
-      look()
-    })
-
-  /** Hands the ring of the mix's last input back to the driver, behind the mix. */
-  const handOver = (mix: Lane.Mix) =>
-    Effect.gen(function*() {
-      const entry = mix.desk.successor()
-      // only one can wait
-      if (!mix.desk.isBegun()) return
-      if (entry === undefined || entry.media.format !== "opus" || !entries.has(entry)) return
-      const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
-      mix.successor = { entry, number }
-    })
-
-  /** What waits for a track that is passed through, and can be, follows it without a gap. */
-  const prepareNext = (direct: Lane.Direct) =>
-    Effect.gen(function*() {
-      if (direct.next !== undefined) {
-        if (entries.has(direct.next.entry) && Succession.isPlain(direct.next.entry)) return
-        yield* outlet.detach(direct.next.number)
-        direct.next.entry.place = entries.has(direct.next.entry) ? "waiting" : "out"
-        direct.next = undefined
-      }
-      const entry = waiting().find(({ seat }) => seat.after === direct.entry.seat && seat.crossfadeMs === 0)
-      if (entry === undefined || !Succession.isPlain(entry) || entry.media.format !== "opus") return
-      entry.counted = entry.media.ring.framesRead()
-      const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
-      direct.next = { entry, number }
-    })
+  const changeOver = ChangeOver.make({
+    outlet,
+    air,
+    scope,
+    mixer,
+    encoder,
+    silences: silencing.times,
+    onBroken: (desk, error) => void fork(onBroken(desk, error))
+  })
 
   const isDue = (entry: Seat.Entry): boolean =>
     Succession.isDue(entry, mixer.aheadMs, (fading) => {
+      const { lane } = air
       if (fading.place === "mix" && lane._tag === "mix") lane.desk.setGain(fading)
     })
 
   const release = (): void => {
-    for (const entry of waiting()) {
-      if (lane._tag === "direct" && lane.next?.entry === entry) continue
+    for (const entry of OnAir.waiting(air)) {
+      if (air.lane._tag === "direct" && air.lane.next?.entry === entry) continue
       if (isDue(entry)) entry.place = "ready"
     }
   }
@@ -222,26 +120,26 @@ export const make = Effect.fnUntraced(function*(
   /** Brings what the driver reads into line with what shall be heard. */
   const settle: Effect.Effect<void, VoiceError.VoiceError> = Effect.gen(function*() {
     release()
-    const all = live()
-    if (lane._tag === "direct" && !entries.has(lane.entry)) lane = { _tag: "nothing" }
+    const all = OnAir.live(air)
+    if (air.lane._tag === "direct" && !entries.has(air.lane.entry)) air.lane = { _tag: "nothing" }
     const [first] = all
-    switch (lane._tag) {
+    switch (air.lane._tag) {
       case "nothing":
         if (first === undefined) break
         if (all.length === 1 && Succession.isPlain(first) && first.media.format === "opus") {
-          yield* pass(first, first.media.ring)
+          yield* changeOver.pass(first, first.media.ring)
           yield* settle
-        } else yield* startMix()
+        } else yield* changeOver.toMix
         break
       case "direct":
-        if (all.length > 1 || !Succession.isPlain(lane.entry)) yield* startMix()
-        else yield* prepareNext(lane)
+        if (all.length > 1 || !Succession.isPlain(air.lane.entry)) yield* changeOver.toMix
+        else yield* changeOver.prepareNext(air.lane)
         break
       case "mix":
-        if (lane.desk.isEnded()) {
-          if (lane.successor === undefined) yield* handOver(lane)
+        if (air.lane.desk.isEnded()) {
+          if (air.lane.successor === undefined) yield* changeOver.handOver(air.lane)
         } else {
-          for (const entry of all) if (entry.place === "ready") add(lane.desk, entry, undefined)
+          for (const entry of all) if (entry.place === "ready") changeOver.add(air.lane.desk, entry, undefined)
         }
     }
     look()
@@ -250,10 +148,10 @@ export const make = Effect.fnUntraced(function*(
   /** What cannot be mixed does not play. */
   const settled = settle.pipe(Effect.tapError((error) =>
     Effect.sync(() => {
-      const direct = lane._tag === "direct" ? lane.entry : undefined
-      for (const entry of live()) {
+      const direct = air.lane._tag === "direct" ? air.lane.entry : undefined
+      for (const entry of OnAir.live(air)) {
         if (entry === direct) continue
-        leaveOut(entry)
+        OnAir.leaveOut(air, entry)
         Seat.fail(entry.seat, error)
       }
     })
@@ -263,17 +161,19 @@ export const make = Effect.fnUntraced(function*(
   const settleLater = () => void fork(Effect.andThen(Effect.yieldNow, alone(Effect.ignore(settled))))
 
   const onTick = (): number => {
+    const { lane } = air
     if (lane._tag === "mix") {
       lane.desk.look(nowMs(), drained)
       if (lane.desk.isEnded() && lane.successor === undefined && lane.desk.successor() !== undefined) settleLater()
     }
-    if (waiting().some((entry) => (lane._tag !== "direct" || lane.next?.entry !== entry) && isDue(entry))) settleLater()
-    isLooking = lane._tag === "mix" || waiting().length > 0
+    const waiting = OnAir.waiting(air)
+    if (waiting.some((entry) => (lane._tag !== "direct" || lane.next?.entry !== entry) && isDue(entry))) settleLater()
+    isLooking = lane._tag === "mix" || waiting.length > 0
     return isLooking ? Succession.lookMs : 0
   }
 
   const look = (): void => {
-    if (isLooking || (lane._tag !== "mix" && waiting().length === 0)) return
+    if (isLooking || (air.lane._tag !== "mix" && OnAir.waiting(air).length === 0)) return
     isLooking = true
     fork(Effect.forkIn(Pump.refill(clock, Succession.lookMs, onTick), scope, { startImmediately: true }))
   }
@@ -282,11 +182,11 @@ export const make = Effect.fnUntraced(function*(
     const { entry, next } = direct
     if (_tag === "TrackStarving") return Seat.starving(entry, nowMs())
     if (_tag !== "TrackDrained") return Seat.flowing(entry, nowMs())
-    if (next === undefined) lane = { _tag: "nothing" }
+    if (next === undefined) air.lane = { _tag: "nothing" }
     else {
       next.entry.place = "direct"
       next.entry.seat.after = undefined
-      lane = { _tag: "direct", ...next, next: undefined }
+      air.lane = { _tag: "direct", ...next, next: undefined }
     }
     drained(entry)
     settleLater()
@@ -303,21 +203,22 @@ export const make = Effect.fnUntraced(function*(
     if (_tag !== "TrackDrained") return
     mix.desk.drain(drained)
     const { successor } = mix
-    if (successor === undefined) lane = { _tag: "nothing" }
+    if (successor === undefined) air.lane = { _tag: "nothing" }
     else {
       const { entry } = successor
       entry.place = "direct"
       if (entry.media.format === "opus") entry.counted = entry.media.ring.framesRead()
-      lane = { _tag: "direct", ...successor, next: undefined }
+      air.lane = { _tag: "direct", ...successor, next: undefined }
     }
     // what came too late for this mix gets another one
-    for (const entry of live()) if (entry.place === "mix") entry.place = "ready"
-    fork(closeMix(mix))
+    for (const entry of OnAir.live(air)) if (entry.place === "mix") entry.place = "ready"
+    fork(Scope.close(mix.scope, Exit.void))
     settleLater()
   }
 
   yield* outlet.observe({
     onEvent: ({ _tag, track }) => {
+      const { lane } = air
       if (track === undefined || lane._tag === "nothing" || track !== lane.number) return
       if (lane._tag === "direct") onDirect(_tag, lane)
       else onMix(_tag, lane)
@@ -331,10 +232,10 @@ export const make = Effect.fnUntraced(function*(
   /** Takes an entry out of what plays. */
   const remove = (entry: Seat.Entry) =>
     Effect.gen(function*() {
-      const former = lane
+      const former = air.lane
       const { place: before } = entry
-      const others = live().filter((other) => other !== entry)
-      leaveOut(entry)
+      const others = OnAir.live(air).filter((other) => other !== entry)
+      OnAir.leaveOut(air, entry)
       if (former._tag === "direct") {
         if (former.next?.entry === entry) {
           const { number } = former.next
@@ -346,52 +247,48 @@ export const make = Effect.fnUntraced(function*(
           yield* outlet.detach(former.next.number)
           former.next.entry.place = "waiting"
         }
-        lane = { _tag: "nothing" }
+        air.lane = { _tag: "nothing" }
         return yield* outlet.detach(former.number)
       }
       if (former._tag !== "mix" || before !== "mix") return
       if (former.successor?.entry === entry || others.length === 0) {
-        lane = { _tag: "nothing" }
-        yield* Lane.detach(outlet, former)
-        return yield* closeMix(former)
+        air.lane = { _tag: "nothing" }
+        return yield* Lane.close(outlet, former)
       }
       former.desk.remove(entry)
     })
 
   /** Takes an entry out of what plays, for another one of the same track that follows at once. */
   const makeRoom = (entry: Seat.Entry) => {
+    const { lane } = air
     if (lane._tag === "direct" && lane.entry === entry) {
       // what is attached next takes its place, and that of what waits
       if (lane.next !== undefined) lane.next.entry.place = "waiting"
-      leaveOut(entry)
-      lane = { _tag: "nothing" }
+      OnAir.leaveOut(air, entry)
+      air.lane = { _tag: "nothing" }
       return Effect.void
     }
     if (lane._tag === "mix" && entry.place === "mix" && lane.successor?.entry !== entry && !lane.desk.isEnded()) {
-      leaveOut(entry)
+      OnAir.leaveOut(air, entry)
       lane.desk.remove(entry)
       return Effect.void
     }
     return remove(entry)
   }
 
-  const silence = Effect.suspend(() => {
-    silences++
-    silenced.push(...entries)
-    isHushed = true
-    const detached = Lane.detach(outlet, lane)
-    // no track ends that would have the rest done
-    return entries.size > 0 ? detached : Effect.andThen(detached, Effect.sync(settleLater))
-  })
+  const silence = Effect.suspend(() =>
+    // where there is no track, none ends that would have the rest done
+    entries.size > 0 ? silencing.all : Effect.andThen(silencing.all, Effect.sync(settleLater))
+  )
 
   /** Of the tracks of a mix only those that are cut, unless nothing is left to be heard then. */
   const cutMix = (isCut: (entry: Seat.Entry) => boolean) =>
     Effect.gen(function*() {
-      if (lane._tag !== "mix" || (lane.successor !== undefined && isCut(lane.successor.entry))) return
-      const mix = lane
-      const those = live().filter((entry) => entry.place === "mix" && isCut(entry))
-      if (those.length === 0 || live().every(isCut)) return
-      for (const entry of those) leaveOut(entry)
+      const mix = air.lane
+      if (mix._tag !== "mix" || (mix.successor !== undefined && isCut(mix.successor.entry))) return
+      const those = OnAir.live(air).filter((entry) => entry.place === "mix" && isCut(entry))
+      if (those.length === 0 || OnAir.live(air).every(isCut)) return
+      for (const entry of those) OnAir.leaveOut(air, entry)
       yield* Lane.cut(outlet, mix, those, nowMs())
     })
 
@@ -399,14 +296,10 @@ export const make = Effect.fnUntraced(function*(
     Effect.suspend(() => {
       const seats = new Set(places.map(Place.seatOf))
       const isCut = ({ seat }: Seat.Entry) => seats.has(seat)
-      const inTheWay = lane._tag === "direct" && isCut(lane.entry) ? lane : undefined
-      if (inTheWay !== undefined) {
-        // at once, also while a mix is being opened
-        silences++
-        silenced.push(inTheWay.entry)
-      }
+      const inTheWay = air.lane._tag === "direct" && isCut(air.lane.entry) ? air.lane : undefined
       return Effect.andThen(
-        inTheWay === undefined ? Effect.void : Lane.detach(outlet, inTheWay),
+        // at once, also while a mix is being opened
+        inTheWay === undefined ? Effect.void : silencing.passed(inTheWay),
         alone(Effect.gen(function*() {
           yield* Effect.ignore(cutMix(isCut))
           for (const entry of Array.from(entries).filter(isCut)) yield* remove(entry)
@@ -430,11 +323,12 @@ export const make = Effect.fnUntraced(function*(
         if (former !== undefined && entries.has(former)) yield* makeRoom(former)
         entry.place = seat.after === undefined ? "ready" : "waiting"
         entries.add(entry)
-        yield* settle.pipe(Effect.tapError(() => Effect.sync(() => leaveOut(entry))))
+        yield* settle.pipe(Effect.tapError(() => Effect.sync(() => OnAir.leaveOut(air, entry))))
       })),
     remove: (entry) => alone(Effect.andThen(remove(entry), Effect.ignore(settled))),
     pausing: (entry) =>
       alone(Effect.suspend(() => {
+        const { lane } = air
         if (lane._tag === "nothing") return Effect.void
         const follower = lane._tag === "direct" ? lane.next : lane.successor
         if (follower?.entry === entry) return outlet.setPaused(follower.number, entry.isPaused)
@@ -444,11 +338,13 @@ export const make = Effect.fnUntraced(function*(
       })),
     levelling: ({ entry }) =>
       alone(Effect.suspend(() => {
+        const { lane } = air
         if (entry?.place === "mix" && lane._tag === "mix") lane.desk.setGain(entry)
         return settle
       })),
     shaping: ({ entry }) =>
       alone(Effect.suspend(() => {
+        const { lane } = air
         if (entry?.place === "mix" && lane._tag === "mix") lane.desk.setEffects(entry)
         return settle
       })),
@@ -458,7 +354,7 @@ export const make = Effect.fnUntraced(function*(
         if (entry !== undefined && entries.has(entry)) yield* remove(entry)
         yield* Effect.ignore(settled)
       })),
-    heardMs,
+    heardMs: (entry) => OnAir.heardMs(air, entry),
     isIn: (entry) => entries.has(entry),
     observe: (seat, observer) =>
       Effect.acquireRelease(
@@ -477,7 +373,7 @@ export const make = Effect.fnUntraced(function*(
 
   const configure: Player["configure"] = (settings) =>
     alone(Effect.sync(() => {
-      if (lane._tag === "mix") lane.desk.configure(settings)
+      if (air.lane._tag === "mix") air.lane.desk.configure(settings)
     }))
 
   return { place: (options) => Place.make(host, options), silence, cut, configure }

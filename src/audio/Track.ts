@@ -21,7 +21,6 @@ import * as Timescale from "../mixer/effects/Timescale.ts"
 import * as SoundEffect from "../SoundEffect.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Bounds from "./Bounds.ts"
-import * as Broadcast from "./Broadcast.ts"
 import * as Hunger from "./Hunger.ts"
 import * as Marks from "./Marks.ts"
 import type { AudioSource, Tags } from "./OpenSource.ts"
@@ -29,7 +28,9 @@ import type { Place } from "./Place.ts"
 import * as Reading from "./Reading.ts"
 import * as Seat from "./Seat.ts"
 import * as SourceAt from "./SourceAt.ts"
-import type { TrackEnd, TrackEvent, TrackState } from "./TrackEvent.ts"
+import * as TrackBroadcast from "./TrackBroadcast.ts"
+import type { TrackEnd } from "./TrackEvent.ts"
+import type { Track, TrackOptions } from "./TrackHandle.ts"
 
 export type {
   /**
@@ -57,125 +58,18 @@ export type {
   TrackState
 } from "./TrackEvent.ts"
 
-/**
- * @category models
- * @since 0.1.0
- */
-export interface TrackOptions {
+export type {
   /**
-   * Media time that is read ahead, up to 10 minutes; 120 ms is the least that is made of it. Default 1 second; 680 ms of a source
-   * of PCM, whose samples are large; 200 ms of a live one, which is the most that is heard of it too late.
+   * @category models
+   * @since 0.1.0
    */
-  readonly buffer?: Duration.Input | undefined
+  Track,
   /**
-   * Media time that is there before the track begins, if the source does not end before; 10 seconds at most, and `buffer` is at
-   * least as long. It costs as much time where the source comes at the pace of time, and none where it comes faster, and for so
-   * long (less 80 ms where it is mixed) a piece may be late without being missed. 0 begins with the first piece. Default what the
-   * source wants: 200 ms; 120 ms of a stream of PCM; of a live source 60 ms, or 80 ms where it is PCM. A `Timescale` that it is played
-   * with wants as much more as it is faster, and 80 ms, or up to 200, where its speed is not its pitch.
+   * @category models
+   * @since 0.1.0
    */
-  readonly lead?: Duration.Input | undefined
-  /** How long a source may take to open, or to seek, or give nothing before the track ends `Starved`. Default 30 seconds. */
-  readonly starveTimeout?: Duration.Input | undefined
-  /**
-   * Where in the source to begin: at the sample of PCM, at the frame of Opus that holds it. Nothing before it is heard; a source that
-   * cannot seek is read up to there. Behind the end of the source the track is over at once. Default 0.
-   */
-  readonly from?: Duration.Input | undefined
-  /**
-   * Where in the source to end, as if it ended there: with the last sample of PCM before it, with the last frame of Opus that ends by
-   * then. It has to be behind `from`. Default the end of the source.
-   */
-  readonly until?: Duration.Input | undefined
-  /** How often it is played again, from `from` on: a whole number, or "forever" for no end. Default 0. */
-  readonly loop?: number | "forever" | undefined
-  /** Starts paused. Default false. */
-  readonly paused?: boolean | undefined
-}
-
-/**
- * A handle to something that is being played.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Track {
-  readonly name: string
-  /** Of the whole source, in milliseconds, where it knows it. */
-  readonly durationMs: number | undefined
-  /** Where it ends before its source does, in milliseconds of the source. */
-  readonly untilMs: number | undefined
-  /** Milliseconds of the source that are heard in one: 1, where neither a filter nor a `Timescale` has changed it. */
-  readonly speed: number
-  /**
-   * What the source has said of itself when it was opened, such as its `title`, with names in lower case. What it says later, as
-   * stations do, is told by the event `Tagged`.
-   */
-  readonly tags: Tags
-  /** The level that it has, or goes to. */
-  readonly gain: Effect.Effect<number>
-  /** Those that were set last. */
-  readonly effects: Effect.Effect<ReadonlyArray<SoundEffect.Complete>>
-  /** How often it is still read again, up to `buffer` before that is heard; `Infinity` without end. */
-  readonly loopsLeft: Effect.Effect<number>
-  readonly state: Effect.Effect<TrackState>
-  /** The state now and each one after it, up to and including `Ended`. */
-  readonly changes: Stream.Stream<TrackState>
-  /** All events from the start on (the last 64), up to and including the end. */
-  readonly events: Stream.Stream<TrackEvent>
-  /** How much of the source was sent, in milliseconds of the source, at whatever speed it is played. */
-  readonly position: Effect.Effect<number>
-  /**
-   * Waits until `position` is here or further on: true when it is, within 20 ms, at once where it was already; false when the track
-   * ends before. What has not begun is nowhere: 0 is reached with the first frame. A seek over it reaches it with the first frame that
-   * is sent there; after one back, and in another pass, it is waited for again. Fails with `Unsupported` for what is no place in a source.
-   */
-  readonly reached: (position: Duration.Input) => Effect.Effect<boolean, VoiceError.VoiceError>
-  /**
-   * The places, in milliseconds of the source, that are multiples of an interval, when they are reached, within 20 ms; also where it
-   * begins, if that is one. After a seek it goes on with the next one. Of those that are reached at a time it gives the last, and a
-   * reader that falls 64 behind loses the oldest. Ends with the track. Fails with `Unsupported` for a time that is not above 0, or none.
-   */
-  readonly every: (interval: Duration.Input) => Stream.Stream<number, VoiceError.VoiceError>
-  readonly pause: Effect.Effect<void>
-  readonly resume: Effect.Effect<void>
-  /** Ends the track as `Stopped`. Doing it twice is harmless. */
-  readonly stop: Effect.Effect<void>
-  /**
-   * Goes on at a position, to the frame that holds it. What plays goes on until the source is open there; where that fails,
-   * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another. Behind the end of
-   * the source, or `until`, this pass ends; it may go before `from`. Fails with `Unsupported` for what is no place in a source: a
-   * negative time, infinity, or no number.
-   */
-  readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
-  /**
-   * How often to play again after the current pass. Fails with `Unsupported` for what is no whole number from 0 on; and with
-   * `SourceFailed`, and plays no more than this pass, where that was read to its end already and the source cannot be opened again.
-   */
-  readonly loop: (times: number | "forever") => Effect.Effect<void, VoiceError.VoiceError>
-  /**
-   * Goes to a gain (1 is the source's own level) within `ramp`, 20 ms by default, without a click. What is mixed already is
-   * heard before. An Opus track that leaves gain 1 is decoded, mixed and encoded; back at 1 and alone, it is passed through
-   * untouched again. Fails with `CodecUnavailable`, and with `Unsupported` for a gain or time that is negative or none.
-   */
-  readonly volume: (
-    gain: number,
-    options?: { readonly ramp?: Duration.Input | undefined }
-  ) => Effect.Effect<void, VoiceError.VoiceError>
-  /** Goes to a gain evenly within a time. Fails as {@link Track.volume}. Does not wait for the end of the fade. */
-  readonly fade: (gain: number, duration: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
-  /**
-   * Goes over to other effects within 20 ms, without a click; an echo that stays in the list goes on with what it has still to say.
-   * What is mixed already is heard before. None, the empty list, are as gain 1: an Opus track that is alone is passed through again.
-   * Fails with `CodecUnavailable`, and with `Unsupported` for what is no effect, or out of its range.
-   */
-  readonly setEffects: (effects: ReadonlyArray<SoundEffect.SoundEffect>) => Effect.Effect<void, VoiceError.VoiceError>
-  readonly metrics: Effect.Effect<Seat.TrackMetrics>
-  /** Waits for the end and names it. */
-  readonly awaitEnd: Effect.Effect<TrackEnd>
-}
-
-const eventsKept = 64
+  TrackOptions
+} from "./TrackHandle.ts"
 
 const defaultRampMs = 20
 
@@ -215,14 +109,8 @@ export const make = Effect.fnUntraced(function*<R>(
   const ended = yield* Deferred.make<TrackEnd>()
   const fork = Effect.runForkWith(context)
   let paused = options.paused ?? false
-  let state: TrackState = { _tag: paused ? "Paused" : "Buffering" }
-  const states = Broadcast.make<TrackState>(1)
-  const become = (next: TrackState): void => {
-    state = next
-    states.publish(next)
-  }
-  become(state)
-  const events = Broadcast.make<TrackEvent>(eventsKept, eventsKept)
+  const broadcast = TrackBroadcast.make({ _tag: paused ? "Paused" : "Buffering" })
+  const { become, isOver, tell } = broadcast
 
   let loopsLeft = yield* Bounds.times(options.loop ?? 0)
   let looped = 0
@@ -251,15 +139,12 @@ export const make = Effect.fnUntraced(function*<R>(
       lastMs = positionMs()
       marks.end()
       if (current !== undefined) yield* place.detach(current.number)
-      become({ _tag: "Ended", end: how })
-      events.publish({ _tag: "Ended", end: how })
+      broadcast.end(how)
       reader?.interruptUnsafe()
       yield* place.leave
       // last, so that whoever waited for the end finds everything at its end
       yield* Deferred.succeed(ended, how)
     }).pipe(Effect.uninterruptible)
-
-  const isOver = () => state._tag === "Ended"
 
   const finish = ({ reading }: Playing) => {
     const error = reading.failure()
@@ -269,7 +154,7 @@ export const make = Effect.fnUntraced(function*<R>(
   const again = Effect.suspend(() => {
     if (loopsLeft <= 0) return Effect.succeed(false)
     loopsLeft--
-    events.publish({ _tag: "Looped", times: ++looped })
+    tell({ _tag: "Looped", times: ++looped })
     return Effect.succeed(true)
   })
 
@@ -354,12 +239,12 @@ export const make = Effect.fnUntraced(function*<R>(
         tags = opened.tags
         // before the end, which may come at once
         if (isSought) {
-          events.publish({ _tag: "Sought", positionMs: Math.min(fromMs, range.untilMs, durationMs ?? Infinity) })
+          tell({ _tag: "Sought", positionMs: Math.min(fromMs, range.untilMs, durationMs ?? Infinity) })
         }
         if (opened.tagChanges !== undefined) {
-          const tell = (told: Tags) =>
-            Effect.sync(() => events.publish({ _tag: "Tagged", tags: told, positionMs: positionMs() }))
-          yield* Effect.forkIn(Stream.runForEach(opened.tagChanges, tell), readingScope, { startImmediately: true })
+          const onTags = (told: Tags) =>
+            Effect.sync(() => tell({ _tag: "Tagged", tags: told, positionMs: positionMs() }))
+          yield* Effect.forkIn(Stream.runForEach(opened.tagChanges, onTags), readingScope, { startImmediately: true })
         }
         yield* hunger.begin
         const formerReader = reader
@@ -387,7 +272,7 @@ export const make = Effect.fnUntraced(function*<R>(
       switch (event._tag) {
         case "TrackStarted":
           hunger.end()
-          if (!everStarted) events.publish({ _tag: "Started" })
+          if (!everStarted) tell({ _tag: "Started" })
           everStarted = true
           return become({ _tag: paused ? "Paused" : "Playing" })
         case "TrackStarving":
@@ -395,11 +280,11 @@ export const make = Effect.fnUntraced(function*<R>(
           if (current.reading.media.ring.isEnded()) return
           yield* hunger.begin
           become({ _tag: "Buffering" })
-          return events.publish({ _tag: "Stalled", ...at })
+          return tell({ _tag: "Stalled", ...at })
         case "TrackRecovered":
           hunger.end()
           become({ _tag: paused ? "Paused" : "Playing" })
-          return events.publish({ _tag: "Recovered", ...at })
+          return tell({ _tag: "Recovered", ...at })
         case "TrackDrained":
           return yield* finish(current)
       }
@@ -433,7 +318,7 @@ export const make = Effect.fnUntraced(function*<R>(
       if (hunger.isHungry()) yield* hunger.begin
       yield* place.setPaused(value)
       marks.wake()
-      events.publish({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
+      tell({ _tag: value ? "Paused" : "Resumed", positionMs: positionMs() })
       become({ _tag: value ? "Paused" : !hunger.isHungry() && everStarted ? "Playing" : "Buffering" })
     }).pipe(Effect.uninterruptible)
 
@@ -455,9 +340,9 @@ export const make = Effect.fnUntraced(function*<R>(
     gain: Effect.sync(place.gain),
     effects: Effect.sync(place.effects),
     loopsLeft: Effect.sync(() => loopsLeft),
-    state: Effect.sync(() => state),
-    changes: Stream.suspend(() => Stream.takeUntil(states.stream(), (now) => now._tag === "Ended")),
-    events: Stream.suspend(() => Stream.takeUntil(events.stream(), (event) => event._tag === "Ended")),
+    state: Effect.sync(broadcast.state),
+    changes: broadcast.changes,
+    events: broadcast.events,
     position: Effect.sync(positionMs),
     reached: (position) => Effect.flatMap(Bounds.place(position), marks.reached),
     every: (interval) => Stream.unwrap(Effect.map(Bounds.interval(interval), marks.every)),

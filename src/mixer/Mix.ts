@@ -1,9 +1,8 @@
 /**
  * A mix: the inputs of a session become one stream of Opus, made ahead of its time. Plain code, for this thread or another.
  *
- * It works in units of 20 ms. What an encoder is given comes out of a decoder some samples later (its lookahead); what a frame
- * shall sound like is therefore given to it so much earlier, so that the frames of a mix and those of a source that is passed
- * through join in time: the encoder gets the end of one unit and the beginning of the next.
+ * It works in units of 20 ms, each of which is encoded with the beginning of the next (`UnitEncoder`), so that the frames of a mix
+ * and those of a source that is passed through join in time.
  *
  * A mix that begins while a ring is passed through decodes that ring from before the change, and gives its encoder what the
  * listener heard before it. When one input of Opus is left that sounds as its source does, the mix ends at a frame of it, and
@@ -11,7 +10,7 @@
  *
  * @since 0.1.0
  */
-import type { FloatCodec, FloatEncoder } from "../codec/FloatCodec.ts"
+import type { FloatCodec } from "../codec/FloatCodec.ts"
 import * as FrameRing from "../driver/FrameRing.ts"
 import type { EncoderSettings } from "../OpusEncoder.ts"
 import * as Duck from "./Duck.ts"
@@ -22,6 +21,7 @@ import { Kept } from "./Kept.ts"
 import type { Command, NewInput, Setup } from "./messages.ts"
 import * as PcmRing from "./PcmRing.ts"
 import { Tails } from "./Tails.ts"
+import { UnitEncoder } from "./UnitEncoder.ts"
 
 /**
  * @category models
@@ -58,14 +58,14 @@ export const make = async (
   onBroken: (detail: string) => void
 ): Promise<Mix> => {
   const encoder = await codec.encoder(setup.encoder)
-  return new Mixing(codec, encoder, setup, onBroken)
+  return new Mixing(codec, new UnitEncoder(encoder), setup, onBroken)
 }
 
 const messageOf = (cause: unknown): string => cause instanceof Error ? cause.message : String(cause)
 
 class Mixing implements Mix {
   readonly #codec: FloatCodec
-  readonly #encoder: FloatEncoder
+  readonly #encoder: UnitEncoder
   #ring: FrameRing.FrameRing
   readonly #heard: Heard.Writer
   readonly #onBroken: (detail: string) => void
@@ -85,18 +85,14 @@ class Mixing implements Mix {
   #plain = 0
   /** Units that were mixed. The frame of the last one is not encoded yet. */
   #units = 0
-  #current = new Float32Array(unit * 2)
-  #former = new Float32Array(unit * 2)
-  readonly #block = new Float32Array(unit * 2)
   #history: Array<Float32Array> = []
   readonly #kept: Kept
   /** Frames that are not predicted: what came before them here is not what the listener has heard. */
   #unpredicted: ReadonlyArray<number> = [0]
-  #isPredicting = true
   /** A frame for which there was no room. */
   #pending: Uint8Array | undefined
 
-  constructor(codec: FloatCodec, encoder: FloatEncoder, setup: Setup, onBroken: (detail: string) => void) {
+  constructor(codec: FloatCodec, encoder: UnitEncoder, setup: Setup, onBroken: (detail: string) => void) {
     this.#codec = codec
     this.#encoder = encoder
     this.#ring = FrameRing.fromBuffer(setup.ring)
@@ -213,12 +209,13 @@ class Mixing implements Mix {
     // the last unit is encoded with the next one
     const end = this.#isEnded ? this.#units : this.#units - 1
     try {
-      this.#kept.sum(from - historyUnits, this.#former)
+      this.#kept.sum(from - historyUnits, this.#encoder.current)
+      this.#encoder.advance()
       for (let at = from - historyUnits; at < end; at++) {
-        this.#kept.sum(at + 1, this.#current)
+        this.#kept.sum(at + 1, this.#encoder.current)
         const frame = this.#encode(at)
         if (at >= from) this.#write(frame)
-        this.#swap()
+        this.#encoder.advance()
       }
     } catch (cause) {
       return this.#break(cause)
@@ -300,9 +297,9 @@ class Mixing implements Mix {
       this.#kept.begin()
       if (samples === 0) continue
       this.#kept.put(before.subarray(i * unit * 2, (i + 1) * unit * 2))
-      this.#kept.sum(i - historyUnits, this.#current)
+      this.#kept.sum(i - historyUnits, this.#encoder.current)
       if (i > 0) this.#encode(i - 1 - historyUnits)
-      this.#swap()
+      this.#encoder.advance()
     }
   }
 
@@ -333,7 +330,7 @@ class Mixing implements Mix {
     for (const input of this.#inputs.values()) if (input.duck === undefined) render(input, from, to)
     let isPlain = this.#inputs.size === 1 && this.#tails.isEmpty && from === 1 && to === 1
     this.#tails.render(this.#kept, from, to)
-    this.#kept.sum(this.#units, this.#current)
+    this.#kept.sum(this.#units, this.#encoder.current)
     for (const input of this.#inputs.values()) {
       this.#heard.write(this.#units, input.slot, input.id, input.positionMs(), input.flags)
       isPlain &&= input.isPlain
@@ -345,29 +342,17 @@ class Mixing implements Mix {
     this.#units++
   }
 
-  /** Encodes the frame of the unit before the one that lies in `current`. */
+  /** Encodes the frame of the unit before the one that was mixed last. */
   #encodeFormer(): void {
     const frame = this.#encode(this.#units - 2)
     // what it was given before the first unit is not heard
     if (this.#units > 1) this.#write(frame)
-    this.#swap()
+    this.#encoder.advance()
   }
 
-  #swap(): void {
-    const done = this.#former
-    this.#former = this.#current
-    this.#current = done
-  }
-
-  /** Encodes what sounds like the unit in `former`, which takes the beginning of the next one, in `current`. */
+  /** The frame of a unit, behind which the next one was mixed. */
   #encode(number: number): Uint8Array {
-    const isPredicting = !this.#unpredicted.includes(number)
-    if (isPredicting !== this.#isPredicting) this.#encoder.setPrediction(isPredicting)
-    this.#isPredicting = isPredicting
-    const skipped = this.#encoder.lookahead * 2
-    this.#block.set(this.#former.subarray(skipped))
-    this.#block.set(this.#current.subarray(0, skipped), this.#former.length - skipped)
-    return this.#encoder.encode(this.#block)
+    return this.#encoder.encode(!this.#unpredicted.includes(number))
   }
 
   #write(frame: Uint8Array): boolean {
@@ -400,7 +385,7 @@ class Mixing implements Mix {
   #end(successor: number, next: Float32Array): void {
     this.#kept.begin()
     this.#kept.put(next)
-    this.#kept.sum(this.#units, this.#current)
+    this.#kept.sum(this.#units, this.#encoder.current)
     if (this.#units > 0) this.#write(this.#encode(this.#units - 1))
     this.#isEnded = true
     this.#ring.end()

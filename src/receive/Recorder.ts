@@ -10,21 +10,21 @@
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { join } from "node:path"
 import type * as Line from "../driver/Line.ts"
 import { OpusDecoder } from "../OpusDecoder.ts"
 import { OpusEncoder } from "../OpusEncoder.ts"
 import type { ChannelId } from "../protocol/Identifier.ts"
-import * as VoiceError from "../VoiceError.ts"
+import type * as VoiceError from "../VoiceError.ts"
 import type { Happening } from "./Hub.ts"
+import * as ArrivalClock from "./record/ArrivalClock.ts"
 import * as Book from "./record/Book.ts"
 import * as Budget from "./record/Budget.ts"
+import * as Closing from "./record/Closing.ts"
 import * as Decoding from "./record/Decoding.ts"
 import * as Faders from "./record/Faders.ts"
 import * as Manifest from "./record/Manifest.ts"
@@ -87,10 +87,6 @@ const tickMs = 100
 /** Ticks between two flushes of the files, and between two writings of the manifest. */
 const flushTicks = 5
 const manifestTicks = 100
-/** A disk that takes nothing for so long at the end is given up. */
-const closeTimeout = Duration.seconds(10)
-/** Two clocks are different ones if they are off by more than this. */
-const clockStep = 100
 
 /**
  * Starts a recording. Fails with `NotConnected` if the session has ended (where it ends while `onStart` runs, so does the recording as
@@ -196,19 +192,13 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
     Effect.andThen(Scope.close(scope, Exit.failCause(cause)), outputs.discard)
 
   const writing = yield* outputs.run.pipe(Effect.forkIn(scope, { startImmediately: true }))
+  const closing = Closing.make(storage, folder, outputs, writing)
   writeManifest()
   yield* Effect.raceFirst(outputs.drained, Fiber.join(writing)).pipe(Effect.onError(undo))
 
-  /** The clock that arrival times are of: only the driver knows it, but it runs as fast as ours. */
-  let offsetMs: number | undefined
-  let isClockNew = false
+  const arrivals = ArrivalClock.make(nowMs)
   const take = (packets: ReadonlyArray<Line.AudioPacket>): void => {
-    // packets may have waited for a name or a key, or here: the one that came last says most about the clock
-    const off = nowMs() -
-      packets.reduce((latest, { arrivalMs, waitedMs = 0 }) => Math.max(latest, arrivalMs + waitedMs), -Infinity)
-    if (offsetMs === undefined || (isClockNew && Math.abs(off - offsetMs) > clockStep)) offsetMs = off
-    else offsetMs = Math.min(offsetMs, off)
-    isClockNew = false
+    const offsetMs = arrivals.offsetMs(packets)
     for (const packet of packets) book.take(packet, (packet.arrivalMs + offsetMs - startMs) * samplesPerMs)
   }
 
@@ -233,7 +223,7 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
       if (change._tag === "Ready" && change.channelId !== undefined) {
         book.connected(change.channelId, yield* present, now())
       } else if (change._tag !== "Resuming" && change._tag !== "Closed") {
-        isClockNew = true
+        arrivals.renew()
         book.disconnected(now())
       }
     }
@@ -282,29 +272,12 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
       )
     })
 
-  const inTime = <A, E2>(effect: Effect.Effect<A, E2>) =>
-    Effect.timeoutOrElse(effect, {
-      duration: closeTimeout,
-      orElse: () =>
-        VoiceError.fail(
-          new VoiceError.RecordingFailed({
-            path: folder,
-            kind: "Failed",
-            detail: `the disk did not take what was left within ${Duration.toSeconds(closeTimeout)} s`
-          })
-        )
-    })
-
-  const drain = inTime(Effect.raceFirst(outputs.drained, Fiber.join(writing)))
-  const replaceManifest = (last: Manifest.Manifest) =>
-    inTime(Outputs.attempt(folder, () => storage.replace(join(folder, Manifest.fileName), Manifest.encode(last))))
-
   const finish = Effect.fnUntraced(function*(atEnd: number) {
     book.finish(atEnd)
     if (decoding !== undefined) yield* decoding.advance(atEnd)
     files.finish(atEnd)
     if (mixed !== undefined) yield* mixed.finish(atEnd)
-    yield* drain
+    yield* closing.drain
   })
 
   /** What a program of its own has thrown is no fault of the disk's: the files are completed, if that can be. */
@@ -314,18 +287,13 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   const complete = Effect.fnUntraced(function*(endedBy: Manifest.EndedBy, atEnd: number) {
     yield* finish(atEnd)
     state = { state: "complete", endedBy }
-    const final = yield* Repair.hashOverwritten(storage, folder, manifest(), inTime)
-    yield* replaceManifest(final)
-    yield* inTime(outputs.close)
-    yield* Deferred.succeed(ended, final)
+    yield* Deferred.succeed(ended, yield* closing.seal(manifest()))
   })
 
   const fail = Effect.fnUntraced(function*(cause: Cause.Cause<VoiceError.VoiceError>) {
     const thrown = Cause.squash(cause)
     state = { state: "failed", failure: thrown instanceof Error ? thrown.message : String(thrown) }
-    // the disk that failed may not take this either: the manifest before stays, then
-    yield* Effect.ignore(replaceManifest(manifest()))
-    yield* Effect.ignore(inTime(outputs.close))
+    yield* closing.abandon(manifest())
     yield* Deferred.failCause(ended, cause)
   })
 

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
+import { readFileSync } from "node:fs"
 import * as OggReader from "../../src/audio/OggReader.ts"
-import type { PacketReader } from "../../src/audio/PacketReader.ts"
+import type { Packet as ReadPacket, PacketReader } from "../../src/audio/PacketReader.ts"
 import {
   ascii,
   concat,
@@ -18,9 +19,9 @@ import {
   writePage
 } from "./samples.ts"
 
-const run = (bytes: Uint8Array, chunk = bytes.length): { reader: PacketReader; frames: Array<Packet> } => {
+const run = (bytes: Uint8Array, chunk = bytes.length): { reader: PacketReader; frames: Array<ReadPacket> } => {
   const reader = OggReader.make()
-  const frames: Array<Packet> = []
+  const frames: Array<ReadPacket> = []
   for (let offset = 0; offset < bytes.length; offset += chunk) {
     reader.push(bytes.slice(offset, offset + chunk))
     frames.push(...reader.take())
@@ -255,6 +256,27 @@ describe("OggReader", () => {
       assert.strictEqual(result.frames.length, 0)
       const joined = outcome(concat(ogg([packet(2)]), ogg([packet(1)], { head })))
       assert.deepStrictEqual([joined.kind, joined.frames], [kind, shown([packet(2)])])
+    }
+  })
+
+  it("goes back to the first stream of a file, whatever is refused behind it", () => {
+    const vorbis = readFileSync(new URL("files/chirp.vorbis.ogg", import.meta.url))
+    for (const head of [opusHead(), opusHead({ version: 16 }), concat(ascii("\x01vorbis"), new Uint8Array(23))]) {
+      const file = concat(vorbis, ogg([packet(1)], { head }))
+      const { frames, reader } = run(file)
+      const kind = reader.problem()?.kind
+      assert.isDefined(kind)
+      const index = frames.findIndex(({ offset }, i) => offset > 0 && i > 0)
+      const { offset = -1, start = -1 } = frames[index] ?? {}
+      reader.restart({ offset, start })
+      reader.push(file.subarray(offset))
+      const again = reader.take()
+      // the first one only prepares the next
+      assert.deepStrictEqual(
+        again.slice(1).map(({ data, samples }) => [data, samples]),
+        frames.slice(index + 1).map(({ data, samples }) => [data, samples])
+      )
+      assert.strictEqual(reader.problem()?.kind, kind)
     }
   })
 

@@ -6,22 +6,12 @@
  * @since 0.1.0
  */
 import * as Result from "effect/Result"
-import { Intents } from "../../protocol/GatewayPayload.ts"
-import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import * as Actions from "./Actions.ts"
+import * as Administration from "./Administration.ts"
 import * as Commands from "./Commands.ts"
-import type {
-  Address,
-  ConnectionId,
-  CoreContext,
-  Fault,
-  Output,
-  Verdict,
-  VoiceGrant,
-  VoiceServerId
-} from "./CoreContext.ts"
+import type { Address, ConnectionId, CoreContext, Fault, Output, Verdict, VoiceServerId } from "./CoreContext.ts"
 import * as Member from "./dave/Member.ts"
-import * as DiscordObject from "./DiscordObject.ts"
 import * as Faults from "./Faults.ts"
 import * as GatewayServer from "./GatewayServer.ts"
 import * as Interactions from "./Interactions.ts"
@@ -32,15 +22,10 @@ import { demandsE2ee, type Profile } from "./Profile.ts"
 import * as Random from "./Random.ts"
 import * as Rest from "./Rest.ts"
 import type { Participant } from "./Scripted.ts"
+import * as Snapshot from "./Snapshot.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
-import {
-  type DaveView,
-  type EncryptionOptions,
-  makeVoiceHalf,
-  type SessionView,
-  type VoiceHalf
-} from "./voice/VoiceHalf.ts"
+import { type EncryptionOptions, makeVoiceHalf, type VoiceHalf } from "./voice/VoiceHalf.ts"
 import * as VoiceStates from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
@@ -49,6 +34,8 @@ export type { Happening } from "./Observers.ts"
 export type { Participant } from "./Scripted.ts"
 
 export type { RestRequest, RestResponse } from "./Rest.ts"
+
+export type { Snapshot } from "./Snapshot.ts"
 
 /**
  * @category models
@@ -86,95 +73,18 @@ export type ConnectionKind =
 export type JoinRefusal = World.Refusal | "unknown-user" | "unknown-channel" | "e2ee-required" | "logged-in"
 
 /**
- * The world at one moment, as plain data for displays.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Snapshot {
-  /** Milliseconds of Effect's monotonic clock (`Clock.monotonicTimeNanos`), as in verdicts and in what is heard. */
-  readonly nowMs: number
-  readonly guilds: ReadonlyArray<{ readonly id: GuildId; readonly name: string }>
-  readonly channels: ReadonlyArray<{
-    readonly id: ChannelId
-    readonly guildId: GuildId
-    readonly name: string
-    readonly kind: "voice" | "stage"
-    readonly e2ee: VoiceGrant["e2ee"]
-    readonly userLimit: number
-    readonly server: VoiceServerId | undefined
-  }>
-  readonly users: ReadonlyArray<{ readonly id: UserId; readonly name: string; readonly bot: boolean }>
-  readonly voiceServers: ReadonlyArray<{
-    readonly id: VoiceServerId
-    readonly region: string
-    readonly endpoint: string
-    readonly udp: Address
-  }>
-  readonly gatewaySessions: ReadonlyArray<{
-    readonly userId: UserId
-    readonly intents: number
-    readonly connected: boolean
-    readonly seq: number
-  }>
-  readonly voiceStates: ReadonlyArray<{
-    readonly guildId: GuildId
-    readonly channelId: ChannelId
-    readonly userId: UserId
-    readonly scripted: boolean
-    readonly selfMute: boolean
-    readonly selfDeaf: boolean
-    readonly mute: boolean
-    readonly deaf: boolean
-    readonly suppress: boolean
-  }>
-  readonly voiceSessions: ReadonlyArray<SessionView>
-  /** The channels with members on a voice server, each with its state of end-to-end encryption. */
-  readonly daveGroups: ReadonlyArray<DaveView>
-}
-
-/**
  * The core as its shell sees it. Frames, datagrams and requests may be anything: nothing here throws because of them.
  *
  * @category models
  * @since 0.1.0
  */
-export interface Core extends Actions.Actions, Memberships.Memberships, Pick<Interactions.Interactions, "type"> {
-  /** Also shows it to the sessions of its members (GUILD_CREATE). An id that is taken gives the guild that has it. */
-  readonly createGuild: (options: { readonly name: string; readonly id?: GuildId | undefined }) => GuildId
-  /**
-   * A voice channel without limit at 64 kbit/s and with the profile's `channelE2ee`, unless said otherwise; a stage has none.
-   * `undefined` if there is no such guild.
-   */
-  readonly createChannel: (options: {
-    readonly guildId: GuildId
-    readonly name: string
-    readonly id?: ChannelId | undefined
-    readonly kind?: "voice" | "stage" | undefined
-    readonly e2ee?: "required" | "optional" | undefined
-    readonly userLimit?: number | undefined
-    readonly bitrate?: number | undefined
-  }) => ChannelId | undefined
-  /** A member of the given guilds, or of every guild (those of the future too). Any user can log in with its token. */
-  readonly createUser: (options: {
-    readonly name: string
-    readonly id?: UserId | undefined
-    readonly bot?: boolean | undefined
-    readonly token?: string | undefined
-    readonly guilds?: ReadonlyArray<GuildId> | undefined
-    /** Whether it is a moderator of these guilds; not unless given. */
-    readonly moderator?: boolean | undefined
-    /** Whether it may ask for privileged intents; not unless given. */
-    readonly privilegedIntents?: boolean | undefined
-  }) => { readonly id: UserId; readonly token: string }
-  /** Denies CONNECT, VIEW_CHANNEL or SPEAK; all false allows again. Whether there is such a channel. */
-  readonly deny: (options: {
-    readonly userId: UserId
-    readonly channelId: ChannelId
-    readonly connect?: boolean | undefined
-    readonly view?: boolean | undefined
-    readonly speak?: boolean | undefined
-  }) => boolean
+export interface Core
+  extends
+    Actions.Actions,
+    Administration.Administration,
+    Memberships.Memberships,
+    Pick<Interactions.Interactions, "type">
+{
   /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
   readonly createVoiceServer: (options: {
     readonly region: string
@@ -214,7 +124,7 @@ export interface Core extends Actions.Actions, Memberships.Memberships, Pick<Int
   readonly observe: Observers.Observers["observe"]
   /** The result takes the fault out again. */
   readonly addFault: (fault: Fault) => () => void
-  readonly snapshot: () => Snapshot
+  readonly snapshot: () => Snapshot.Snapshot
 }
 
 /**
@@ -322,49 +232,9 @@ export const make = (options: CoreOptions): Core => {
 
   return {
     ...actions,
+    ...Administration.make(options.profile, world, gateway, voiceStates),
     ...Memberships.make(world, gateway, voiceStates),
     type: interactions.type,
-    createGuild: ({ id, name }) => {
-      // Ids from the counter are decimal, as the brand wants.
-      const guild = World.addGuild(world, { id: id ?? GuildId.make(world.nextId()), name })
-      gateway.showGuild(guild.id)
-      return guild.id
-    },
-    createChannel: ({ bitrate = 64_000, e2ee, guildId, id, kind = "voice", name, userLimit = 0 }) => {
-      const channel = World.addChannel(world, {
-        id: id ?? ChannelId.make(world.nextId()),
-        guildId,
-        name,
-        kind,
-        e2ee: kind === "stage" ? "never" : e2ee ?? options.profile.channelE2ee,
-        userLimit,
-        bitrate
-      })
-      if (channel === undefined) return undefined
-      gateway.broadcast(guildId, Intents.Guilds, "CHANNEL_CREATE", DiscordObject.channel(channel))
-      return channel.id
-    },
-    createUser: ({ bot = false, guilds, id, moderator = false, name, privilegedIntents = false, token }) => {
-      const user = World.addUser(world, {
-        id: id ?? UserId.make(world.nextId()),
-        name,
-        bot,
-        token,
-        guilds,
-        moderator,
-        privilegedIntents
-      })
-      return { id: user.id, token: user.token }
-    },
-    deny: ({ channelId, connect = false, speak = false, userId, view = false }) => {
-      const channel = world.channels.get(channelId)
-      if (channel === undefined) return false
-      if (connect || view || speak) channel.denials.set(userId, { connect, view, speak })
-      else channel.denials.delete(userId)
-      gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_UPDATE", DiscordObject.channel(channel))
-      voiceStates.permitted(channel, userId)
-      return true
-    },
     createVoiceServer: (server) => {
       const id = world.servers.size + 1
       world.servers.set(id, { ...server, id })
@@ -413,39 +283,6 @@ export const make = (options: CoreOptions): Core => {
     counters: verdicts.counters,
     observe: observers.observe,
     addFault: faults.add,
-    snapshot: () => ({
-      nowMs: timers.now(),
-      guilds: Array.from(world.guilds.values(), ({ id, name }) => ({ id, name })),
-      channels: Array.from(
-        world.channels.values(),
-        ({ e2ee, guildId, id, kind, name, server, userLimit }) => ({ id, guildId, name, kind, e2ee, userLimit, server })
-      ),
-      users: Array.from(world.users.values(), ({ bot, id, name }) => ({ id, name, bot })),
-      voiceServers: Array.from(world.servers.values()),
-      gatewaySessions: gateway.sessions().map((session) => ({
-        userId: session.user.id,
-        intents: session.intents,
-        connected: session.connection !== undefined,
-        seq: session.seq
-      })),
-      voiceStates: Array.from(world.voiceStates.values()).flatMap((states) =>
-        Array.from(states.values(), (state) => {
-          const member = world.guilds.get(state.guildId)?.members.get(state.userId)
-          return {
-            guildId: state.guildId,
-            channelId: state.channelId,
-            userId: state.userId,
-            scripted: state.owner === undefined,
-            selfMute: state.selfMute,
-            selfDeaf: state.selfDeaf,
-            mute: member?.mute ?? false,
-            deaf: member?.deaf ?? false,
-            suppress: state.suppress
-          }
-        })
-      ),
-      voiceSessions: voice.sessions(),
-      daveGroups: voice.groups()
-    })
+    snapshot: () => Snapshot.take(timers.now(), world, gateway, voice)
   }
 }

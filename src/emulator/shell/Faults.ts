@@ -7,15 +7,9 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type * as Core from "../core/Core.ts"
-import type { Fault } from "../core/CoreContext.ts"
-import type { DatagramFaults, What, When } from "../core/FaultRules.ts"
-import * as FaultRules from "../core/FaultRules.ts"
-import type { DrawOptions, Schedule } from "../core/FaultSchedule.ts"
-import * as FaultSchedule from "../core/FaultSchedule.ts"
 import { type EmulatorError, make as makeError, NothingToDo } from "./EmulatorError.ts"
 import * as FaultOptions from "./FaultOptions.ts"
-import * as FaultPlayer from "./FaultPlayer.ts"
-import * as FaultRule from "./FaultRule.ts"
+import * as LastingFaults from "./LastingFaults.ts"
 import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
 
@@ -42,18 +36,7 @@ export interface InGuild {
  * @category models
  * @since 0.1.0
  */
-export interface Faults {
-  /**
-   * Asks a function about every message and datagram (see `FaultSubject`) until the scope closes. It has to be pure, or at
-   * least fast: it runs within the emulator.
-   */
-  readonly add: (fault: Fault) => Effect.Effect<void, never, Scope.Scope>
-  /**
-   * Does something to every message or datagram of a kind, or to the nth one. Where several faults fit one message, all count it:
-   * their delays add up, and of what else they do to it only the first is done.
-   */
-  readonly when: (when: When, what: What) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
-
+export interface Faults extends LastingFaults.LastingFaults {
   /** Closes the voice WebSocket of a user with a code. The session can be resumed if the code is one of those. */
   readonly closeVoice: (
     user: string,
@@ -68,24 +51,9 @@ export interface Faults {
   /** Cuts the main gateway connection of a user without a close frame. */
   readonly terminateGateway: (user: string) => Effect.Effect<void, EmulatorError>
 
-  /** Does not acknowledge heartbeats of a user, on one of its two connections. */
-  readonly ignoreHeartbeats: (
-    user: string,
-    on: "voice" | "gateway"
-  ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
   /** Asks a user for a heartbeat at once: op 3 of the voice gateway, op 1 of the main gateway. */
   readonly requestHeartbeat: (user: string, on: "voice" | "gateway") => Effect.Effect<void, EmulatorError>
 
-  /** Lets datagrams of a user be lost, spoilt, repeated, reordered or late, by chance from the emulator's seed. */
-  readonly datagrams: (
-    user: string,
-    options: DatagramFaults
-  ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
-  /** Does not answer IP discovery of a user, or only from the nth request on (`from`, counted from 1). */
-  readonly silenceDiscovery: (
-    user: string,
-    options?: { readonly from?: number | undefined }
-  ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
   /**
    * From now on the datagrams of a user come from another address, as if a router had restarted, and what goes to the
    * former one is lost. The voice server does not follow: it sends where Select Protocol (op 1) said, until that comes
@@ -155,16 +123,6 @@ export interface Faults {
   readonly suspendGatewaySession: (user: string) => Effect.Effect<void, EmulatorError>
   /** Forgets the main gateway session of a user: Invalid Session (op 9, false), and voice is closed with 4014. */
   readonly dropGatewaySession: (user: string) => Effect.Effect<void, EmulatorError>
-  /** Loses the next VOICE_SERVER_UPDATE to a user, or the next few. */
-  readonly loseServerUpdate: (
-    user: string,
-    options?: { readonly times?: number | undefined }
-  ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
-  /** Delays VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE to a user, in milliseconds. */
-  readonly delayEvents: (
-    user: string,
-    delayMs: number
-  ) => Effect.Effect<FaultRule.FaultRule, EmulatorError, Scope.Scope>
 
   /** Sends another session description (op 4) with a new key. What was sealed with the former one is opened for 5 s. */
   readonly rekeyVoice: (user: string) => Effect.Effect<void, EmulatorError>
@@ -177,11 +135,6 @@ export interface Faults {
   readonly expireVoice: (user: string) => Effect.Effect<void, EmulatorError>
   /** The number (`seq`) of the first numbered message, 0 to 65535, in the voice sessions that a user begins from now on. */
   readonly startSequence: (user: string, first: number) => Effect.Effect<void, EmulatorError>
-
-  /** Draws a schedule from a seed (`FaultSchedule.draw`) and plays it. */
-  readonly random: (options: DrawOptions) => Effect.Effect<FaultPlayer.Playing, EmulatorError, Scope.Scope>
-  /** Plays a schedule from now on, as time passes. */
-  readonly play: (schedule: Schedule) => Effect.Effect<FaultPlayer.Playing, EmulatorError, Scope.Scope>
 }
 
 const notInVoice = "it is not in voice"
@@ -227,42 +180,12 @@ export const make = (shell: Shell, names: {
     f: (core: Core.Core, id: ChannelId) => boolean
   ) => Effect.flatMap(channels.find(name), ({ id }) => act(action, name, detail, (core) => f(core, id)))
 
-  const when: Faults["when"] = Effect.fnUntraced(function*(rule, what) {
-    yield* FaultOptions.check(...FaultOptions.rule(rule, what))
-    const id = rule.user === undefined ? undefined : (yield* users.find(rule.user)).id
-    return yield* FaultRule.make(driver, (onHit) => FaultRules.make(rule, id, what, onHit))
-  })
-
-  const play: Faults["play"] = Effect.fnUntraced(function*(schedule) {
-    yield* FaultOptions.check(...FaultOptions.schedule(schedule))
-    const steps = yield* Effect.forEach(
-      schedule,
-      (step) => Effect.map(users.find(step.incident.user), ({ id }) => ({ step, userId: id }))
-    )
-    return yield* FaultPlayer.make(driver, steps)
-  })
-
   return {
-    when,
-    play,
-    random: Effect.fnUntraced(function*(options) {
-      yield* FaultOptions.check(
-        ...FaultOptions.number("meanIntervalMs", options.meanIntervalMs, 1),
-        ...FaultOptions.number("durationMs", options.durationMs, 0)
-      )
-      return yield* play(FaultSchedule.draw(options))
-    }),
-    ignoreHeartbeats: (user, on) => when({ user, ...FaultRules.acknowledgements(on) }, "drop"),
+    ...LastingFaults.make(driver, users),
     requestHeartbeat: (user, on) =>
       on === "voice"
         ? actOnUser("requestHeartbeat", user, notConnectedToVoice, (core, id) => core.requestVoiceHeartbeat(id))
         : actOnUser("requestHeartbeat", user, notConnected, (core, id) => core.requestHeartbeat(id)),
-    datagrams: Effect.fnUntraced(function*(user, options) {
-      yield* FaultOptions.check(...FaultOptions.datagrams(options))
-      const { id } = yield* users.find(user)
-      return yield* FaultRule.make(driver, (onHit) => FaultRules.makeDatagrams(options, id, onHit))
-    }),
-    silenceDiscovery: (user, { from } = {}) => when({ user, ...FaultRules.discoveryAnswers(from) }, "drop"),
     changeNat: (user) => actOnUser("changeNat", user, "no address of it is known", (core, id) => core.changeNat(id)),
     healNat: (user) =>
       Effect.flatMap(
@@ -274,12 +197,6 @@ export const make = (shell: Shell, names: {
     parkChannel: (channel) => actOnChannel("parkChannel", channel, "it is gone", (core, id) => core.parkChannel(id)),
     suspendGatewaySession: (user) =>
       actOnUser("suspendGatewaySession", user, notConnected, (core, id) => core.suspendGatewaySession(id)),
-    loseServerUpdate: (user, { times = 1 } = {}) =>
-      Effect.andThen(
-        FaultOptions.check(...FaultOptions.number("times", times, 1, { whole: true })),
-        when({ user, ...FaultRules.serverUpdates, to: times }, "drop")
-      ),
-    delayEvents: (user, delayMs) => when({ user, ...FaultRules.voiceEvents }, { delayMs }),
     rekeyVoice: (user) =>
       actOnUser("rekeyVoice", user, "it has no key on a voice connection", (core, id) => core.rekeyVoice(id)),
     overrunReplay: (user) =>
@@ -296,11 +213,6 @@ export const make = (shell: Shell, names: {
         FaultOptions.check(...FaultOptions.number("first", first, 0, { greatest: 0xffff, whole: true })),
         Effect.flatMap(users.find(user), ({ id }) => driver.call((core) => core.startSequence(id, first)))
       ),
-    add: (fault) =>
-      Effect.asVoid(Effect.acquireRelease(
-        driver.call((core) => core.addFault(fault)),
-        (remove) => Effect.sync(() => driver.run(remove))
-      )),
     moveServer: Effect.fnUntraced(function*(channel, { region, ...options } = {}) {
       yield* FaultOptions.check(
         ...FaultOptions.closeFrame("code", options.code),

@@ -5,8 +5,8 @@
  */
 import type { ExternalSender, Proposal } from "./ExternalSender.ts"
 import type { KeyPackage } from "./KeyPackage.ts"
-import type { Standing } from "./Standing.ts"
-import type { Tree } from "./Tree.ts"
+import { type Standing, wasOffered } from "./Standing.ts"
+import type { Leaf, Tree } from "./Tree.ts"
 
 /**
  * A proposal with what it does.
@@ -55,6 +55,52 @@ export const offerTo = ({ items }: Agenda, standing: Standing): ReadonlyMap<stri
     if (item._tag === "Remove" || item.standing !== standing) offer.set(id, item.proposal)
   }
   return offer
+}
+
+/**
+ * Whether the difference to what somebody has must not be told alone. Either it had the same set before, with something
+ * else in between: the commit of the first time may be under way, would win, and its sender would take it for that of the
+ * second time, which has other secrets. Or it keeps an addition and gets no other: the engine that bots use
+ * (@snazzah/davey 0.1.12) then commits the addition without a Welcome.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const needsRenewal = (agenda: Agenda, epoch: bigint): boolean =>
+  agenda.committers.some((standing) => {
+    const { offered } = standing
+    const wanted = offerTo(agenda, standing)
+    const ids = Array.from(wanted.keys())
+    if (ids.length === offered.size && ids.every((id) => offered.has(id))) return false
+    const additions = ids.filter((id) => agenda.items.get(id)?._tag === "Add")
+    return wasOffered(standing, epoch, ids) ||
+      (additions.length > 0 && additions.every((id) => offered.has(id)))
+  })
+
+/**
+ * What a commit of these proposals does to the tree. References to what was not proposed are passed over.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const decided = (
+  items: Agenda["items"],
+  refs: Iterable<string>
+): {
+  readonly removed: ReadonlyArray<number>
+  readonly added: ReadonlyArray<Leaf & { readonly keyPackage: KeyPackage }>
+} => {
+  const removed: Array<number> = []
+  const added: Array<Leaf & { readonly keyPackage: KeyPackage }> = []
+  for (const ref of refs) {
+    const item = items.get(ref)
+    if (item?._tag === "Remove") removed.push(item.leaf)
+    else if (item?._tag === "Add") {
+      const { keyPackage, standing } = item
+      added.push({ standing, keyPackage, signatureKey: keyPackage.signatureKey })
+    }
+  }
+  return { removed, added }
 }
 
 /**

@@ -21,12 +21,10 @@ import * as CommitCheck from "./CommitCheck.ts"
 import * as ExternalSender from "./ExternalSender.ts"
 import * as KeyPackage from "./KeyPackage.ts"
 import type { Group } from "./Model.ts"
+import * as Preparation from "./Preparation.ts"
 import * as Standing from "./Standing.ts"
 import * as Transitions from "./Transitions.ts"
 import * as Tree from "./Tree.ts"
-
-/** How long a client may take for its key package, whose keys have to be made, in milliseconds. */
-const keyPackageGraceMs = 5_000
 
 /** A member that complains more often in a row is not added any more: each time would cost all others an epoch. */
 const mostComplaints = 32
@@ -47,6 +45,7 @@ export const make = (
   const groupId = u64(BigInt.asUintN(64, BigInt(channelId)))
   const standings = new Map<Session, Standing.Standing>()
   const proposer = Agenda.make(sender, groupId)
+  const { expectPackage, giveSender, prepareEpoch } = Preparation.make(context, sender, () => version, tell)
   const transitions = Transitions.make(
     context,
     (session, transition_id) => tell(session, { op: 22, d: { transition_id } }),
@@ -73,32 +72,6 @@ export const make = (
   const reset = (): void => {
     forget()
     for (const standing of standings.values()) Standing.reset(standing)
-  }
-
-  const giveSender = (standing: Standing.Standing): void => {
-    if (standing.hasSender || standing.session.daveVersion === 0) return
-    standing.hasSender = true
-    tell(standing.session, { op: 25, seq: 0, externalSender: sender().bytes })
-  }
-
-  /** Expects a key package (op 26) from one who was just told that there is a group to be in. */
-  const expectPackage = (standing: Standing.Standing): void => {
-    const since = context.now()
-    standing.owingMs = since
-    context.timers.at(since + keyPackageGraceMs, () => {
-      const { owingMs, session } = standing
-      if (owingMs !== since || session.ended || version === 0) return
-      if (session.connection === undefined) return context.count("dave-key-package-missing-while-lost")
-      const message =
-        `no key package (op 26) came within ${keyPackageGraceMs} ms of op 4 or 24, so that it can hear nobody`
-      Standing.advise(context, session, "dave-key-package-missing", message)
-    })
-  }
-
-  const prepareEpoch = (standing: Standing.Standing): void => {
-    giveSender(standing)
-    expectPackage(standing)
-    tell(standing.session, { op: 24, d: { protocol_version: version, epoch: 1 } })
   }
 
   /** Those who have been told a protocol version and know what to do with it. */
@@ -157,30 +130,13 @@ export const make = (
     Standing.offer(standing, epoch, wanted)
   }
 
-  /**
-   * Whether the difference to what somebody has must not be told alone. Either it had the same set before, with something
-   * else in between: the commit of the first time may be under way, would win, and its sender would take it for that of the
-   * second time, which has other secrets. Or it keeps an addition and gets no other: the engine that bots use
-   * (@snazzah/davey 0.1.12) then commits the addition without a Welcome.
-   */
-  const needsRenewal = (agenda: Agenda.Agenda): boolean =>
-    agenda.committers.some((standing) => {
-      const { offered } = standing
-      const wanted = Agenda.offerTo(agenda, standing)
-      const ids = Array.from(wanted.keys())
-      if (ids.length === offered.size && ids.every((id) => offered.has(id))) return false
-      const additions = ids.filter((id) => agenda.items.get(id)?._tag === "Add")
-      return Standing.wasOffered(standing, epoch, ids) ||
-        (additions.length > 0 && additions.every((id) => offered.has(id)))
-    })
-
   const makeAgenda = (): Agenda.Agenda => proposer.agenda(epoch, tree, Array.from(standings.values()))
 
   /** Brings what everybody was offered in line with what is to be done. */
   const propose = (): void => {
     if (version === 0) return
     let agenda = makeAgenda()
-    if (needsRenewal(agenda)) {
+    if (Agenda.needsRenewal(agenda, epoch)) {
       context.count("dave-reproposed")
       proposer.renew()
       agenda = makeAgenda()
@@ -213,16 +169,7 @@ export const make = (
 
   /** Lets a commit that has passed all checks win its epoch. */
   const execute = (committer: Standing.Standing, { commit, welcome }: Commit.CommitWelcome): void => {
-    const removed: Array<number> = []
-    const added: Array<Tree.Leaf & { readonly keyPackage: KeyPackage.KeyPackage }> = []
-    for (const ref of commit.refs) {
-      const item = items.get(ref)
-      if (item?._tag === "Remove") removed.push(item.leaf)
-      else if (item?._tag === "Add") {
-        const { keyPackage, standing } = item
-        added.push({ standing, keyPackage, signatureKey: keyPackage.signatureKey })
-      }
-    }
+    const { added, removed } = Agenda.decided(items, commit.refs)
     const founder = committer.keyPackage
     const before = epoch === 0n && founder !== undefined
       ? [{ standing: committer, signatureKey: founder.signatureKey }]

@@ -1,0 +1,96 @@
+/**
+ * What a logical stream of an Ogg file says of itself with its first packet: of which codec it is, and whether it can be played,
+ * alone and behind another one (a chained file).
+ *
+ * @since 0.1.0
+ */
+import { isDeepStrictEqual } from "node:util"
+import * as OpusHead from "./OpusHead.ts"
+import type { Header, Problem } from "./PacketReader.ts"
+import * as Samples from "./Samples.ts"
+import * as Vorbis from "./Vorbis.ts"
+
+/**
+ * A stream of Opus or Vorbis.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface OggStream {
+  readonly codec: "opus" | "vorbis"
+  readonly channels: number
+  /** Samples a second in each channel. */
+  readonly rate: number
+  /** Samples that a decoder drops at the start. */
+  readonly preSkip: number
+  /** How Opus has to be decoded that cannot be passed through. */
+  readonly decoding: OpusHead.Decoding | undefined
+  /** All that Vorbis says. */
+  readonly vorbis: Vorbis.Identification | undefined
+}
+
+const opusRate = 48_000
+
+const others: ReadonlyArray<readonly [magic: string, name: string]> = [
+  ["\x7FFLAC", "FLAC"],
+  ["Speex   ", "Speex"],
+  ["\x80theora", "Theora"],
+  ["fishead\0", "Skeleton"]
+]
+
+/**
+ * Names a codec that is neither Opus nor Vorbis.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const codecName = (packet: Uint8Array): string => {
+  const start = String.fromCharCode(...packet.subarray(0, 8))
+  return others.find(([magic]) => start.startsWith(magic))?.[1] ?? "an unknown codec"
+}
+
+const opus = (packet: Uint8Array): OggStream | Problem => {
+  const head = OpusHead.decode(packet)
+  if ("kind" in head) return head
+  const { channels, decoding, preSkip } = head
+  return { codec: "opus", channels, rate: opusRate, preSkip, decoding, vorbis: undefined }
+}
+
+const vorbis = (packet: Uint8Array): OggStream | Problem => {
+  const found = Vorbis.identification(packet)
+  if (found === undefined) return { kind: "Corrupt", detail: "the Vorbis identification header is malformed" }
+  const { channels, rate } = found
+  if (channels > Samples.maxChannels) {
+    return {
+      kind: "Unsupported",
+      detail: `Vorbis of ${channels} channels; ${Samples.maxChannels} at most can be played`
+    }
+  }
+  return { codec: "vorbis", channels, rate, preSkip: 0, decoding: undefined, vorbis: found }
+}
+
+/** Why a stream cannot be played behind the first one of its file, if it cannot: one decoder has to do for both. */
+const refusal = (first: Header, stream: OggStream): Problem | undefined => {
+  if (first.codec !== stream.codec || first.rate !== stream.rate) {
+    return { kind: "Unsupported", detail: "another codec or rate follows in the same file" }
+  }
+  if (!isDeepStrictEqual(first.opus, stream.decoding)) {
+    return { kind: "Unsupported", detail: "Opus of another output gain or channel mapping follows in the same file" }
+  }
+  return undefined
+}
+
+/**
+ * Reads the first packet of a stream; `undefined` if it is neither Opus nor Vorbis. `first` is what the file began with, where this is
+ * not its first stream.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const identify = (packet: Uint8Array, first?: Header): OggStream | Problem | undefined => {
+  const isOpus = OpusHead.isHead(packet)
+  if (!isOpus && !Vorbis.isHeader(packet, "identification")) return undefined
+  const stream = isOpus ? opus(packet) : vorbis(packet)
+  if ("kind" in stream || first === undefined) return stream
+  return refusal(first, stream) ?? stream
+}
