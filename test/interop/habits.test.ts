@@ -50,7 +50,6 @@ const trial = (script: Foreign.Script, e2ee: boolean) =>
     yield* Trial.until(Effect.gen(function*() {
       assert.notInclude((yield* discord.snapshot).voiceStates.map((state) => state.userId), userId)
     }))
-    const before = client.heard(userId).length
     const second = yield* discord.join({ user: "second", channel, e2ee })
     assert.strictEqual(yield* second.ssrc, ssrc)
     yield* second.setSelf({ video: true })
@@ -58,7 +57,8 @@ const trial = (script: Foreign.Script, e2ee: boolean) =>
     if (e2ee) yield* Group.agreed(channel, client, [witness, second])
     yield* says(client, second, 2)
     yield* Trial.speaks(client, second, 3)
-    assert.lengthOf(client.heard(userId), before)
+    // packets overtake the word of whose they are: the first ones of the second may be taken for the former one's
+    assert.deepStrictEqual(Trial.ofSpeech(client.heard(userId), 2), [])
     const counters = yield* discord.counters
     for (const name of ["silence-added", "ssrc-reused", "video-forwarded"]) assert.isAbove(counters.get(name) ?? 0, 0)
     yield* Trial.blameless
