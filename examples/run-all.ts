@@ -11,6 +11,7 @@ const parts = new Set([
   "bot.ts",
   "discord.js-bot.ts",
   "discordjs-bot.ts",
+  "discordjs-gateway.ts",
   "greeter.ts",
   "make-music.ts",
   "music-bot.ts",

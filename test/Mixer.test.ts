@@ -10,6 +10,7 @@ import * as PcmRing from "../src/mixer/PcmRing.ts"
 import * as Thread from "../src/mixer/Thread.ts"
 import type * as VoiceError from "../src/VoiceError.ts"
 import * as Hearing from "./mixer/hearing.ts"
+import { inputOf } from "./mixer/inputs.ts"
 
 const opened = Effect.fnUntraced(function*(options?: Partial<Mixer.MixOptions>) {
   const mixer = yield* Mixer.Mixer
@@ -26,19 +27,7 @@ const play = (mixing: Mixer.Mixing, input = 1, ms = 1_000) => {
   const ring = PcmRing.make(ms)
   ring.write(Hearing.samplesOf(Hearing.sine(440), ms), 0)
   ring.end()
-  mixing.command({
-    _tag: "Add",
-    input: {
-      input,
-      slot: input,
-      format: "pcm",
-      ring: ring.buffer,
-      gain: 1,
-      paused: false,
-      fadeInMs: 0,
-      curve: "linear"
-    }
-  })
+  mixing.command({ _tag: "Add", input: inputOf(input, ring) })
 }
 
 /** Takes what is ready. */

@@ -19,7 +19,7 @@ import type { AudioSource, OpenOpus, OpusFrame } from "./OpenSource.ts"
  * @since 0.1.0
  */
 export interface PreloadOptions {
-  /** How much memory it may take, in bytes: what {@link PreloadedSource.bytes} says. Default 16 MiB, some 17 minutes of music. */
+  /** How much memory it may take, in bytes: what {@link PreloadedSource.bytes} says; 4 GiB at most. Default 16 MiB, some 17 minutes of music. */
   readonly maxBytes?: number | undefined
   /** How to encode what is not Opus. */
   readonly encoder?: EncoderOptions | undefined
@@ -42,6 +42,9 @@ const defaultMaxBytes = 16 * 1024 * 1024
 
 /** Where a packet begins, in the bytes and in the sound. */
 const indexBytes = 12
+
+/** Places of packets are kept in 32 bits. */
+const mostBytes = 0xffff_ffff
 
 /** What one pull gives at most: a second of frames of 20 ms. */
 const batch = 50
@@ -159,7 +162,7 @@ export const preloaded = Effect.fnUntraced(
     options: PreloadOptions = {}
   ): Effect.fn.Return<PreloadedSource, VoiceError, R | OpusEncoder | Scope.Scope> {
     const { name } = source
-    const maxBytes = yield* Bounds.count(options.maxBytes ?? defaultMaxBytes, "a maximum of bytes")
+    const maxBytes = Math.min(mostBytes, yield* Bounds.count(options.maxBytes ?? defaultMaxBytes, "a maximum of bytes"))
     const opened = yield* source.open
     if (opened.live === true) {
       return yield* ByteSource.failure(

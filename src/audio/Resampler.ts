@@ -8,6 +8,7 @@
  *
  * @since 0.1.0
  */
+import * as WindowedSinc from "../mixer/WindowedSinc.ts"
 
 /**
  * Samples a second of everything behind a resampler.
@@ -41,66 +42,18 @@ const beta = 8.2
 /** More phases than this are not kept: the weights between two of them are drawn by a line, which costs some -105 dB. */
 const maxPhases = 640
 
-const besselI0 = (x: number): number => {
-  let sum = 1
-  let term = 1
-  for (let k = 1; term > sum * 1e-12; k++) {
-    term *= (x / (2 * k)) ** 2
-    sum += term
-  }
-  return sum
-}
-
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))
 
-interface Kernel {
-  /** Weights on either side of the centre. */
-  readonly half: number
-  readonly phases: number
-  /** `phases + 1` rows of `2 * half` weights. */
-  readonly weights: Float32Array
-}
-
 /** Tables that are kept: those of the usual rates, and a few of odd ones, which are megabytes. */
-const keptKernels = 16
-
-/** The one that was wanted last comes last. */
-const kernels = new Map<number, Kernel>()
-
-const keep = (rate: number, kernel: Kernel): Kernel => {
-  kernels.delete(rate)
-  kernels.set(rate, kernel)
-  const [oldest] = kernels.keys()
-  if (kernels.size > keptKernels && oldest !== undefined) kernels.delete(oldest)
-  return kernel
-}
+const keptTables = 16
 
 /** All resamplers of a rate share one table. */
-const kernelOf = (rate: number, phases: number): Kernel => {
-  const known = kernels.get(rate)
-  if (known !== undefined) return keep(rate, known)
-  const scale = Math.min(1, outputRate / rate)
-  const half = Math.ceil(halfTaps / scale)
-  const taps = 2 * half
-  const weights = new Float32Array((phases + 1) * taps)
-  const norm = besselI0(beta)
-  for (let phase = 0; phase <= phases; phase++) {
-    const row = phase * taps
-    let sum = 0
-    for (let i = 0; i < taps; i++) {
-      const distance = i - (half - 1) - phase / phases
-      const place = distance / half
-      const x = Math.PI * distance * scale
-      const sinc = x === 0 ? 1 : Math.sin(x) / x
-      const weight = Math.abs(place) >= 1 ? 0 : sinc * besselI0(beta * Math.sqrt(1 - place * place)) / norm
-      weights[row + i] = weight
-      sum += weight
-    }
-    // each phase passes a constant as it is
-    for (let i = 0; i < taps; i++) weights[row + i] = (weights[row + i] ?? 0) / sum
-  }
-  return keep(rate, { half, phases, weights })
-}
+const tableOf = WindowedSinc.kept(keptTables, (rate) => ({
+  halfTaps,
+  beta,
+  phases: Math.min(outputRate / gcd(outputRate, rate), maxPhases),
+  share: Math.min(1, outputRate / rate)
+}))
 
 /** How much input is kept before the place that is read, so that it is moved once in a while only. */
 const slack = 4096
@@ -119,7 +72,7 @@ export const make = (rate: number, channels: 1 | 2): Resampler => {
   const same = rate === outputRate
   const { half, phases, weights } = same
     ? { half: 1, phases: 1, weights: new Float32Array(4) }
-    : kernelOf(rate, Math.min(steps, maxPhases))
+    : tableOf(rate)
   const exact = phases === steps
   const taps = 2 * half
 

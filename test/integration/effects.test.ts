@@ -7,26 +7,12 @@ import * as Mixer from "../../src/Mixer.ts"
 import * as SoundEffect from "../../src/SoundEffect.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
-import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import { randomPlays } from "./mixingRandom.ts"
+import { isVoiced, playing } from "./playingTo.ts"
 import * as Rig from "./rig.ts"
 
 const frame = 960
-
-/** A bot that plays to a guest, on virtual time, and what the guest has heard in the end. */
-const playing = <A, E>(program: (session: VoiceSession.VoiceSession) => Effect.Effect<A, E>) =>
-  Rig.run(Effect.gen(function*() {
-    const guest = yield* Rig.guest()
-    const session = yield* Rig.join("lobby")
-    const value = yield* program(session)
-    yield* Effect.sleep("1 second")
-    const heard = yield* guest.heard
-    yield* Rig.blameless
-    return { value, heard, sound: yield* Hearing.decode(heard) }
-  })).pipe(Effect.provide(Rig.memory()))
-
-const isVoiced = ({ payload }: { readonly payload: Uint8Array }) => payload.length > 3
 
 const high = { _tag: "HighPass", hz: 2_000 } as const
 

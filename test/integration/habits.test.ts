@@ -2,23 +2,12 @@
  * What Discord's servers do beside forwarding audio, as far as it is known: our client on the emulator with such habits.
  */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Stream } from "effect"
+import { Effect } from "effect"
 import type { Profile } from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
-import * as OpusDecoder from "../../src/OpusDecoder.ts"
-import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import type * as Receive from "../../src/receive/Receive.ts"
 import * as Rig from "./rig.ts"
-
-/** Keeps what a stream gives while the scope is open. */
-const keep = Effect.fnUntraced(function*<A, E, R>(stream: Stream.Stream<A, E, R>) {
-  const values: Array<A> = []
-  yield* stream.pipe(
-    Stream.runForEach((value) => Effect.sync(() => values.push(value))),
-    Effect.forkScoped({ startImmediately: true })
-  )
-  return values
-})
+import { codecs, encoded, tone } from "./tones.ts"
 
 /** Frames of `Rig.frames` by their seed and number. */
 const named = (data: Uint8Array) => `${data[3]}/${data[2]}`
@@ -32,21 +21,10 @@ const names = (...stretches: ReadonlyArray<ReadonlyArray<{ readonly data: Uint8A
 /** Everything was read, and nothing counts as a failure. */
 const clean = { undecryptable: 0, unencrypted: 0, fromNonMembers: 0, unknownSenders: 0, failedToOpen: 0, malformed: 0 }
 
-const codecs = Layer.merge(OpusEncoder.layer, OpusDecoder.layer)
-
 const loudness = 12_000
 const hertz = 300
 
-const tone = Effect.fnUntraced(function*(count: number) {
-  const encoder = yield* (yield* OpusEncoder.OpusEncoder).make()
-  return yield* Effect.forEach(Array.from({ length: count }), (_, frame) => {
-    const pcm = new Int16Array(1_920)
-    for (let i = 0; i < pcm.length; i++) {
-      pcm[i] = loudness * Math.sin(2 * Math.PI * hertz * (frame * 960 + (i >> 1)) / 48_000)
-    }
-    return Effect.map(encoder.encode(pcm), (data) => ({ data, samples: 960 }))
-  })
-}, Effect.scoped)
+const spoken = (count: number) => encoded(tone(hertz, count, loudness))
 
 const steepest = (pieces: ReadonlyArray<{ readonly pcm: Int16Array }>) => {
   let most = 0
@@ -72,8 +50,8 @@ describe("silence that the server adds", () => {
           const session = yield* Rig.join("lobby")
           yield* Rig.encrypted(session)
           yield* Effect.sleep("1 second")
-          const frames = yield* keep(session.receive.user(guest.userId))
-          const speaking = yield* keep(session.receive.speaking)
+          const frames = yield* Rig.keep(session.receive.user(guest.userId))
+          const speaking = yield* Rig.keep(session.receive.speaking)
           const stretches = [1, 2, 3, 4].map((seed) => Rig.frames(30, seed))
           const pauses = [130, 300, 700, 2_500]
           for (const [i, stretch] of stretches.entries()) {
@@ -106,10 +84,10 @@ describe("silence that the server adds", () => {
         const session = yield* Rig.join("lobby")
         yield* Rig.encrypted(session)
         yield* Effect.sleep("1 second")
-        const heard = yield* keep(session.receive.user(guest.userId, { channels: 1 }))
-        const ticks = yield* keep(session.receive.ticksPcm({ channels: 1 }))
-        const mixed = yield* keep(session.receive.mixed({ channels: 1 }))
-        const frames = yield* tone(30)
+        const heard = yield* Rig.keep(session.receive.user(guest.userId, { channels: 1 }))
+        const ticks = yield* Rig.keep(session.receive.ticksPcm({ channels: 1 }))
+        const mixed = yield* Rig.keep(session.receive.mixed({ channels: 1 }))
+        const frames = yield* spoken(30)
         for (const pause of [130, 400, 1_500]) {
           yield* guest.speak(frames, { trailingSilence: false })
           yield* Effect.sleep(pause)
@@ -130,9 +108,9 @@ describe("silence that the server adds", () => {
       const session = yield* Rig.join("lobby")
       yield* Rig.encrypted(session)
       yield* Effect.sleep("1 second")
-      const heard = yield* keep(session.receive.user(guest.userId, { channels: 1 }))
-      const mixed = yield* keep(session.receive.mixed({ channels: 1 }))
-      const frames = yield* tone(30)
+      const heard = yield* Rig.keep(session.receive.user(guest.userId, { channels: 1 }))
+      const mixed = yield* Rig.keep(session.receive.mixed({ channels: 1 }))
+      const frames = yield* spoken(30)
       yield* guest.speak(frames, { trailingSilence: false })
       yield* Effect.sleep("1 second")
       yield* guest.speak(frames)
@@ -153,7 +131,7 @@ describe("silence that the server adds", () => {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
       yield* Rig.encrypted(session)
-      const frames = yield* keep(session.receive.user(guest.userId))
+      const frames = yield* Rig.keep(session.receive.user(guest.userId))
       yield* Effect.forkChild(guest.speak(Rig.frames(100, 1)), { startImmediately: true })
       yield* Effect.sleep("500 millis")
       yield* discord.faults.muteUser("guest", { mute: true })
@@ -177,7 +155,7 @@ describe("an SSRC that is another user's next", () => {
         const ann = yield* guest("ann")
         const session = yield* Rig.join("lobby")
         yield* Rig.encrypted(session)
-        const all = yield* keep(session.receive.frames)
+        const all = yield* Rig.keep(session.receive.frames)
         const of = (userId: string) => all.filter((frame) => frame.userId === userId)
         yield* Effect.sleep("500 millis")
         yield* ann.speak(Rig.frames(40, 1))
@@ -212,8 +190,8 @@ describe("an SSRC that is another user's next", () => {
       const discord = yield* Emulator.Emulator
       const ann = yield* Rig.guest("lobby", "ann", { e2ee: false })
       const session = yield* Rig.join("lobby")
-      const all = yield* keep(session.receive.frames)
-      const speaking = yield* keep(session.receive.speaking)
+      const all = yield* Rig.keep(session.receive.frames)
+      const speaking = yield* Rig.keep(session.receive.speaking)
       yield* Effect.sleep("500 millis")
       yield* ann.speak(Rig.frames(20, 1))
       // the last of it takes its time
@@ -245,9 +223,9 @@ describe("video of others", () => {
         const guest = yield* Rig.guest("lobby", "guest", { e2ee })
         const session = yield* Rig.join("lobby")
         yield* Rig.encrypted(session)
-        const one = yield* keep(session.receive.user(guest.userId))
-        const all = yield* keep(session.receive.frames)
-        const packets = yield* keep(session.packets)
+        const one = yield* Rig.keep(session.receive.user(guest.userId))
+        const all = yield* Rig.keep(session.receive.frames)
+        const packets = yield* Rig.keep(session.packets)
         yield* guest.setSelf({ video: true })
         yield* Effect.sleep("1 second")
         assert.strictEqual((yield* session.members).get(guest.userId)?.video, true)

@@ -2,28 +2,17 @@ import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Scope, Stream } from "effect"
 import * as Profile from "../../src/emulator/core/Profile.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
-import * as OpusDecoder from "../../src/OpusDecoder.ts"
-import * as OpusEncoder from "../../src/OpusEncoder.ts"
 import type { EncryptionMode } from "../../src/protocol/EncryptionMode.ts"
 import type * as Receive from "../../src/receive/Receive.ts"
 import { MockOpusDecoder } from "../../src/testing/index.ts"
 import type { VoiceError } from "../../src/VoiceError.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Rig from "./rig.ts"
+import { codecs, encoded, tone } from "./tones.ts"
 
 const closing = Array.from({ length: 5 }, () => Rig.silence)
 
 const nowMs = Effect.map(Clock.monotonicTimeNanos, (nanos) => Number(nanos) / 1_000_000)
-
-/** Keeps what a stream gives while the scope is open. */
-const keep = Effect.fnUntraced(function*<A, E, R>(stream: Stream.Stream<A, E, R>) {
-  const values: Array<A> = []
-  yield* stream.pipe(
-    Stream.runForEach((value) => Effect.sync(() => values.push(value))),
-    Effect.forkScoped({ startImmediately: true })
-  )
-  return values
-})
 
 const ofKind = (frames: ReadonlyArray<Receive.ReceivedFrame>, kind: Receive.ReceivedFrame["kind"]) =>
   frames.filter((frame) => frame.kind === kind)
@@ -48,7 +37,7 @@ const balanced = (session: VoiceSession.VoiceSession) => {
 
 /** The engine of end-to-end encryption takes nothing that was sent before the first frame that it has read. */
 const warmUp = Effect.fnUntraced(function*(session: VoiceSession.VoiceSession, guest: Emulator.Participant) {
-  yield* keep(session.receive.user(guest.userId))
+  yield* Rig.keep(session.receive.user(guest.userId))
   yield* guest.speak(Rig.frames(5, 9))
   yield* Effect.sleep("500 millis")
 }, Effect.scoped)
@@ -66,7 +55,7 @@ const hearing = (profile: Profile.Profile, mode: EncryptionMode, version: 4 | 8)
       const guest = yield* Rig.guest("lobby", "guest", { audio })
       const session = yield* Rig.join("lobby", { modes: [mode], version })
       yield* Rig.encrypted(session)
-      const frames = yield* keep(session.receive.user(guest.userId))
+      const frames = yield* Rig.keep(session.receive.user(guest.userId))
       const spoken = Rig.frames(295)
       yield* Effect.sleep("1 second")
       const from = yield* nowMs
@@ -91,7 +80,7 @@ describe("listening", () => {
         const fast = yield* Rig.guest("lobby", "fast", { audio: { clockPpm: 1_000 }, e2ee: false })
         const long = yield* Rig.guest("lobby", "long", { audio: { clockPpm: -1_000 }, e2ee: false })
         const session = yield* Rig.join("lobby")
-        const ticks = yield* keep(session.receive.ticks)
+        const ticks = yield* Rig.keep(session.receive.ticks)
         yield* Effect.sleep("1 second")
         const of = (count: number, first: number, samples: number) =>
           Array.from({ length: count }, (_, i) => ({ data: Uint8Array.of(first, i >>> 8, i & 0xff), samples }))
@@ -121,7 +110,7 @@ describe("listening", () => {
         const session = yield* Rig.join("lobby")
         yield* Rig.encrypted(session)
         yield* warmUp(session, guest)
-        const frames = yield* keep(session.receive.user(guest.userId))
+        const frames = yield* Rig.keep(session.receive.user(guest.userId))
         yield* discord.faults.datagrams("bot", { direction: "out", loss, duplicate, reorder, jitterMs })
         const spoken = Rig.frames(400)
         const from = yield* nowMs
@@ -159,7 +148,7 @@ describe("listening", () => {
       const session = yield* Rig.join("lobby", { receive: { startDepth: 220, maxDepth: 220 } })
       yield* Rig.encrypted(session)
       yield* warmUp(session, guest)
-      const frames = yield* keep(session.receive.user(guest.userId))
+      const frames = yield* Rig.keep(session.receive.user(guest.userId))
       yield* discord.faults.datagrams("bot", { direction: "out", jitterMs: 200 })
       const spoken = Rig.frames(400)
       yield* guest.speak(spoken)
@@ -174,7 +163,7 @@ describe("listening", () => {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
       yield* Rig.encrypted(session)
-      const frames = yield* keep(session.receive.user(guest.userId))
+      const frames = yield* Rig.keep(session.receive.user(guest.userId))
       yield* discord.faults.datagrams("bot", { direction: "out", corrupt: 0.1 })
       yield* guest.speak(Rig.frames(500))
       yield* Effect.sleep("1 second")
@@ -196,8 +185,8 @@ describe("listening", () => {
       const first = yield* Rig.guest("lobby", "a")
       const session = yield* Rig.join("lobby")
       yield* Rig.encrypted(session)
-      const frames = yield* keep(session.receive.user(first.userId))
-      const all = yield* keep(session.receive.frames)
+      const frames = yield* Rig.keep(session.receive.user(first.userId))
+      const all = yield* Rig.keep(session.receive.frames)
       yield* first.speak(Rig.frames(20, 1))
       const former = yield* first.ssrc
       yield* Effect.sleep("300 millis")
@@ -232,7 +221,7 @@ describe("listening", () => {
         const guest = yield* Rig.guest()
         const session = yield* Rig.join("lobby")
         yield* Rig.encrypted(session)
-        const frames = yield* keep(session.receive.user(guest.userId))
+        const frames = yield* Rig.keep(session.receive.user(guest.userId))
         yield* guest.speak(Rig.frames(20, 1))
         yield* Effect.sleep("300 millis")
         yield* happen(discord)
@@ -253,7 +242,7 @@ describe("listening", () => {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
-      const frames = yield* keep(session.receive.user(guest.userId))
+      const frames = yield* Rig.keep(session.receive.user(guest.userId))
       yield* Rig.encrypted(session)
       yield* guest.speak(Rig.frames(20, 1))
       yield* Effect.sleep("300 millis")
@@ -284,7 +273,7 @@ describe("listening", () => {
           const guest = yield* Rig.guest("lobby", "guest", { e2ee })
           const session = yield* Rig.join("lobby")
           if (e2ee) yield* Rig.encrypted(session, guest.userId)
-          const frames = yield* keep(session.receive.user(guest.userId))
+          const frames = yield* Rig.keep(session.receive.user(guest.userId))
           yield* guest.speak(Rig.frames(20))
           yield* Effect.sleep("1 second")
           assert.deepStrictEqual(dataOf(frames), [...Rig.payloads(Rig.frames(20)), ...closing])
@@ -296,7 +285,7 @@ describe("listening", () => {
       delayMs = 5_000
       const guest = yield* Rig.guest("lobby", "late", { e2ee: false })
       const session = yield* Rig.join("lobby")
-      const frames = yield* keep(session.receive.user(guest.userId))
+      const frames = yield* Rig.keep(session.receive.user(guest.userId))
       yield* guest.speak(Rig.frames(20))
       yield* Effect.sleep("2 seconds")
       assert.deepStrictEqual(frames, [])
@@ -329,14 +318,14 @@ describe("listening", () => {
       // so that it is known whose SSRCs they are
       yield* both
       yield* Effect.sleep("100 millis")
-      const frames = yield* keep(session.receive.user(guest.userId))
+      const frames = yield* Rig.keep(session.receive.user(guest.userId))
       yield* both
       yield* Effect.sleep("500 millis")
       assert.lengthOf(dataOf(frames), 25)
       assert.deepInclude(yield* session.statistics, { packetsOpened: 25, unheard: 75 })
       assert.sameMembers([...yield* session.receive.participants], [guest.userId, other.userId])
       yield* Effect.scoped(Effect.gen(function*() {
-        const ofOther = yield* keep(session.receive.user(other.userId, {}))
+        const ofOther = yield* Rig.keep(session.receive.user(other.userId, {}))
         yield* both
         yield* Effect.sleep("500 millis")
         assert.lengthOf(ofOther, 25)
@@ -356,8 +345,8 @@ describe("listening", () => {
       yield* Effect.sleep("100 millis")
       assert.deepInclude(yield* session.statistics, { packetsOpened: 0, unheard: 25 })
       yield* Effect.scoped(Effect.gen(function*() {
-        const frames = yield* keep(session.receive.user(guest.userId))
-        const ticks = yield* keep(session.receive.ticks)
+        const frames = yield* Rig.keep(session.receive.user(guest.userId))
+        const ticks = yield* Rig.keep(session.receive.ticks)
         yield* guest.speak(Rig.frames(20))
         yield* Effect.sleep("500 millis")
         assert.lengthOf(dataOf(frames), 25)
@@ -406,7 +395,7 @@ describe("listening", () => {
         ),
         { startImmediately: true }
       )
-      const quick = yield* keep(session.receive.user(guest.userId))
+      const quick = yield* Rig.keep(session.receive.user(guest.userId))
       yield* guest.speak(Rig.frames(100))
       yield* Effect.sleep("30 seconds")
       assert.lengthOf(dataOf(quick), 105)
@@ -424,7 +413,7 @@ describe("listening", () => {
       const session = yield* Rig.join("lobby")
       yield* Rig.encrypted(session)
       yield* guest.setSpeaking(1)
-      const told = yield* keep(session.receive.speaking)
+      const told = yield* Rig.keep(session.receive.speaking)
       yield* Effect.sleep("1 second")
       assert.deepStrictEqual(told, [])
       const from = yield* nowMs
@@ -481,20 +470,6 @@ describe("listening", () => {
     })).pipe(Effect.provide(Rig.memory())))
 })
 
-const tone = (hertz: number, count: number, level: number) =>
-  Array.from({ length: count }, (_, frame) => {
-    const pcm = new Int16Array(1920)
-    for (let i = 0; i < 960; i++) {
-      pcm[2 * i] = pcm[2 * i + 1] = Math.round(level * Math.sin(2 * Math.PI * hertz * (frame * 960 + i) / 48_000))
-    }
-    return pcm
-  })
-
-const encoded = Effect.fnUntraced(function*(pcm: ReadonlyArray<Int16Array>, options?: OpusEncoder.EncoderOptions) {
-  const encoder = yield* (yield* OpusEncoder.OpusEncoder).make(options)
-  return yield* Effect.forEach(pcm, (frame) => Effect.map(encoder.encode(frame), (data) => ({ data, samples: 960 })))
-}, Effect.scoped)
-
 const level = (pcm: Int16Array) => Math.sqrt(pcm.reduce((sum, value) => sum + value * value, 0) / pcm.length)
 
 /** How strong a frequency is. */
@@ -512,8 +487,6 @@ const strength = (pcm: Int16Array, channels: number, rate: number, hertz: number
 
 const joined = (pieces: ReadonlyArray<Int16Array>) => Int16Array.from(pieces.flatMap((piece) => [...piece]))
 
-const codecs = Layer.merge(OpusEncoder.layer, OpusDecoder.layer)
-
 describe("listening to PCM", () => {
   for (const rate of [8_000, 12_000, 16_000, 24_000, 48_000] as const) {
     for (const channels of [1, 2] as const) {
@@ -522,7 +495,7 @@ describe("listening to PCM", () => {
           const guest = yield* Rig.guest()
           const session = yield* Rig.join("lobby")
           yield* Rig.encrypted(session)
-          const frames = yield* keep(session.receive.user(guest.userId, { rate, channels }))
+          const frames = yield* Rig.keep(session.receive.user(guest.userId, { rate, channels }))
           yield* Effect.sleep("100 millis")
           yield* guest.speak(yield* encoded(tone(1_000, 50, 8_000)))
           yield* Effect.sleep("500 millis")
@@ -540,7 +513,7 @@ describe("listening to PCM", () => {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
       yield* Rig.encrypted(session)
-      const frames = yield* keep(session.receive.user(guest.userId, { rate: 16_000, channels: 1 }))
+      const frames = yield* Rig.keep(session.receive.user(guest.userId, { rate: 16_000, channels: 1 }))
       let count = 0
       yield* discord.faults.add(({ op, point }) => {
         if (point !== "datagram-out" || op !== "rtp") return undefined
@@ -570,7 +543,7 @@ describe("listening to PCM", () => {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
       yield* Rig.encrypted(session)
-      const frames = yield* keep(session.receive.user(guest.userId, { rate: 8_000, channels: 1 }))
+      const frames = yield* Rig.keep(session.receive.user(guest.userId, { rate: 8_000, channels: 1 }))
       const from = yield* nowMs
       yield* guest.speak(Rig.frames(10))
       yield* Effect.sleep("2500 millis")
@@ -588,8 +561,8 @@ describe("listening to PCM", () => {
       const two = yield* Rig.guest("lobby", "two")
       const session = yield* Rig.join("lobby")
       yield* Rig.encrypted(session)
-      const mixed = yield* keep(session.receive.mixed({ rate: 48_000, channels: 1 }))
-      const ticks = yield* keep(session.receive.ticksPcm({ rate: 48_000, channels: 1 }))
+      const mixed = yield* Rig.keep(session.receive.mixed({ rate: 48_000, channels: 1 }))
+      const ticks = yield* Rig.keep(session.receive.ticksPcm({ rate: 48_000, channels: 1 }))
       const [a, b] = [yield* encoded(tone(500, 50, 20_000)), yield* encoded(tone(1_500, 50, 20_000))]
       yield* Effect.sleep("100 millis")
       yield* Effect.forEach([[one, a], [two, b]] as const, ([guest, frames]) => guest.speak(frames), { concurrency: 2 })
@@ -613,8 +586,8 @@ describe("listening to PCM", () => {
       const guests = { one: yield* Rig.guest("lobby", "one"), two: yield* Rig.guest("lobby", "two") }
       const session = yield* Rig.join("lobby")
       yield* Rig.encrypted(session)
-      const mixed = yield* keep(session.receive.mixed({ rate: 48_000, channels: 1 }))
-      const ticks = yield* keep(session.receive.ticksPcm({ rate: 48_000, channels: 1 }))
+      const mixed = yield* Rig.keep(session.receive.mixed({ rate: 48_000, channels: 1 }))
+      const ticks = yield* Rig.keep(session.receive.ticksPcm({ rate: 48_000, channels: 1 }))
       yield* Effect.sleep("100 millis")
       const speaking = Effect.all([
         guests.one.speak(yield* encoded(tone(500, 200, 6_000))),

@@ -1,29 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
-import type * as Emulator from "../../src/emulator/Emulator.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import * as Hearing from "../mixer/hearing.ts"
+import { isVoiced, playing } from "./playingTo.ts"
 import * as Rig from "./rig.ts"
 
 const frame = 960
-
-/** A bot that plays to a guest, on virtual time, and what the guest has heard in the end. */
-const playing = <A, E>(
-  program: (session: Effect.Success<ReturnType<typeof Rig.join>>) => Effect.Effect<A, E>,
-  options: Emulator.MemoryOptions = {}
-) =>
-  Rig.run(Effect.gen(function*() {
-    const guest = yield* Rig.guest()
-    const session = yield* Rig.join("lobby")
-    const value = yield* program(session)
-    yield* Effect.sleep("1 second")
-    const heard = yield* guest.heard
-    yield* Rig.blameless
-    return { value, heard, sound: yield* Hearing.decode(heard) }
-  })).pipe(Effect.provide(Rig.memory(options)))
-
-const isVoiced = ({ payload }: { readonly payload: Uint8Array }) => payload.length > 3
 
 const startOf = (sound: Hearing.Sound, level = 0.01): number => sound.left.findIndex((value) => Math.abs(value) > level)
 

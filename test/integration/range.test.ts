@@ -10,6 +10,7 @@ import * as Station from "../../src/Station.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
 import { collect } from "../audio/listen.ts"
 import * as Hearing from "../mixer/hearing.ts"
+import { isVoiced } from "./playingTo.ts"
 import * as Rig from "./rig.ts"
 
 const frame = 960
@@ -17,8 +18,6 @@ const frame = 960
 const finished = { _tag: "Finished" } as const
 
 const song = AudioSource.fromFile(fileURLToPath(new URL("../../examples/song.ogg", import.meta.url)))
-
-const isVoiced = ({ payload }: { readonly payload: Uint8Array }) => payload.length > 3
 
 /** A bot that plays to a guest, on virtual time, and what the guest has heard in the end. */
 const playing = <A, E>(

@@ -245,3 +245,13 @@ export const settled = <R>(check: Effect.Effect<void, never, R>): Effect.Effect<
   Effect.suspend(() => check).pipe(
     Effect.catchDefect(() => Effect.andThen(Effect.sleep("5 millis"), settled(check)))
   )
+
+/** Keeps what a stream gives while the scope is open. */
+export const keep = Effect.fnUntraced(function*<A, E, R>(stream: Stream.Stream<A, E, R>) {
+  const values: Array<A> = []
+  yield* stream.pipe(
+    Stream.runForEach((value) => Effect.sync(() => values.push(value))),
+    Effect.forkScoped({ startImmediately: true })
+  )
+  return values
+})

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import * as Heard from "../../src/mixer/Heard.ts"
-import type { NewInput } from "../../src/mixer/messages.ts"
 import * as Mix from "../../src/mixer/Mix.ts"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
 import * as FakeCodec from "./fakeCodec.ts"
+import { inputOf } from "./inputs.ts"
 
 const pcmOf = (value: number, samples: number) => {
   const ring = PcmRing.make(Math.max(20, samples / 48))
@@ -12,18 +12,6 @@ const pcmOf = (value: number, samples: number) => {
   ring.end()
   return ring
 }
-
-const inputOf = (input: number, ring: PcmRing.PcmRing, options: Partial<NewInput> = {}): NewInput => ({
-  input,
-  slot: input,
-  format: "pcm",
-  ring: ring.buffer,
-  gain: 1,
-  paused: false,
-  fadeInMs: 0,
-  curve: "linear",
-  ...options
-})
 
 const make = async (lookahead = 0) => {
   const codec = FakeCodec.make(lookahead)

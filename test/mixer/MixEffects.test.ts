@@ -4,13 +4,14 @@ import * as FrameRing from "../../src/driver/FrameRing.ts"
 import * as Feed from "../../src/mixer/Feed.ts"
 import * as Heard from "../../src/mixer/Heard.ts"
 import { Input } from "../../src/mixer/Input.ts"
-import type { Command, NewInput } from "../../src/mixer/messages.ts"
+import type { Command } from "../../src/mixer/messages.ts"
 import * as Mix from "../../src/mixer/Mix.ts"
 import * as PcmRing from "../../src/mixer/PcmRing.ts"
 import type * as SoundEffect from "../../src/SoundEffect.ts"
 import { complete, peakOf, unit } from "./effects/sounds.ts"
 import * as FakeCodec from "./fakeCodec.ts"
 import * as Hearing from "./hearing.ts"
+import { inputOf } from "./inputs.ts"
 
 const ringOf = (wave: (sample: number) => number, units: number) => {
   const ring = PcmRing.make(Math.max(20, units * 20))
@@ -18,18 +19,6 @@ const ringOf = (wave: (sample: number) => number, units: number) => {
   ring.end()
   return ring
 }
-
-const inputOf = (input: number, ring: PcmRing.PcmRing, options: Partial<NewInput> = {}): NewInput => ({
-  input,
-  slot: input,
-  format: "pcm",
-  ring: ring.buffer,
-  gain: 1,
-  paused: false,
-  fadeInMs: 0,
-  curve: "linear",
-  ...options
-})
 
 /** A mix whose units are kept as they are, on the left. */
 const make = async () => {

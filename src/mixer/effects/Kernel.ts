@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as WindowedSinc from "../WindowedSinc.ts"
 
 /** Weights on either side of the centre at a pace of up to 1. */
 const halfTaps = 16
@@ -21,53 +22,10 @@ const phases = 64
  */
 export const mostHalf = halfTaps * 2
 
-const besselI0 = (x: number): number => {
-  let sum = 1
-  let term = 1
-  for (let k = 1; term > sum * 1e-12; k++) {
-    term *= (x / (2 * k)) ** 2
-    sum += term
-  }
-  return sum
-}
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Kernel {
-  /** Weights on either side of the centre. */
-  readonly half: number
-  /** `phases + 1` rows of `2 * half` weights. */
-  readonly weights: Float32Array
-}
-
-const make = (pace: number): Kernel => {
-  const scale = Math.min(1, 1 / pace)
-  const half = Math.ceil(halfTaps / scale)
-  const taps = half * 2
-  const weights = new Float32Array((phases + 1) * taps)
-  for (let phase = 0; phase <= phases; phase++) {
-    const row = phase * taps
-    let sum = 0
-    for (let i = 0; i < taps; i++) {
-      const distance = i - (half - 1) - phase / phases
-      const place = distance / half
-      const x = Math.PI * distance * scale
-      const sinc = x === 0 ? 1 : Math.sin(x) / x
-      const weight = Math.abs(place) >= 1 ? 0 : sinc * besselI0(beta * Math.sqrt(1 - place * place))
-      weights[row + i] = weight
-      sum += weight
-    }
-    // each phase passes a constant as it is
-    for (let i = 0; i < taps; i++) weights[row + i] = (weights[row + i] ?? 0) / sum
-  }
-  return { half, weights }
-}
-
-/** Tables that are kept, of which the one that was wanted last comes last. */
-const kernels = new Map<number, Kernel>()
+/** Tables that are kept. */
 const most = 8
+
+const tableOf = WindowedSinc.kept(most, (pace) => ({ halfTaps, beta, phases, share: 1 / pace }))
 
 /**
  * The weights for a pace of 0.5 to 2. What would fold back from above is taken away where it is more than 1.
@@ -75,15 +33,7 @@ const most = 8
  * @category constructors
  * @since 0.1.0
  */
-export const of = (pace: number): Kernel => {
-  const key = Math.max(1, pace)
-  const kernel = kernels.get(key) ?? make(key)
-  kernels.delete(key)
-  kernels.set(key, kernel)
-  const [oldest] = kernels.keys()
-  if (kernels.size > most && oldest !== undefined) kernels.delete(oldest)
-  return kernel
-}
+export const of = (pace: number): WindowedSinc.Table => tableOf(Math.max(1, pace))
 
 /**
  * Reads frames of two channels at `at`, a place between them, and writes one to index `to` of `into`. There have to be `half - 1`
@@ -93,7 +43,7 @@ export const of = (pace: number): Kernel => {
  * @since 0.1.0
  */
 export const read = (
-  { half, weights }: Kernel,
+  { half, weights }: WindowedSinc.Table,
   frames: Float32Array,
   at: number,
   end: number,

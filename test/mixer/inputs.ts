@@ -1,0 +1,15 @@
+import type { NewInput } from "../../src/mixer/messages.ts"
+import type * as PcmRing from "../../src/mixer/PcmRing.ts"
+
+/** An input of a mix that takes the samples of a ring as they are, in a slot of its own number. */
+export const inputOf = (input: number, ring: PcmRing.PcmRing, options: Partial<NewInput> = {}): NewInput => ({
+  input,
+  slot: input,
+  format: "pcm",
+  ring: ring.buffer,
+  gain: 1,
+  paused: false,
+  fadeInMs: 0,
+  curve: "linear",
+  ...options
+})
