@@ -11,8 +11,8 @@ const mode = "aead_xchacha20_poly1305_rtpsize"
 const subjects: ReadonlyArray<Rig.Subject> = [
   { name: "ours, packets", script: "ours", source: "packets" },
   { name: "ours, Ogg", script: "ours", source: "ogg" },
-  { name: "ours, packets, NewSpace.layerSmall", script: "ours", source: "packets", smallNewSpace: true },
-  { name: "ours, Ogg, NewSpace.layerSmall", script: "ours", source: "ogg", smallNewSpace: true },
+  { name: "ours, packets, NewSpace.layerSmall", script: "ours", source: "packets", layer: "layerSmall" },
+  { name: "ours, Ogg, NewSpace.layerSmall", script: "ours", source: "ogg", layer: "layerSmall" },
   { name: "@discordjs/voice, packets", script: "discordjs", source: "packets" },
   { name: "@discordjs/voice, Ogg", script: "discordjs", source: "ogg" },
   { name: "dysnomia, Ogg", script: "dysnomia", source: "ogg" }

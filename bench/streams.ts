@@ -15,14 +15,20 @@ const oursSmall: Rig.Subject = {
   name: "ours, NewSpace.layerSmall",
   script: "ours",
   source: "packets",
-  smallNewSpace: true
+  layer: "layerSmall"
+}
+const oursThread: Rig.Subject = {
+  name: "ours, Voice.layerThread",
+  script: "ours",
+  source: "packets",
+  layer: "layerThread"
 }
 const bare: Rig.Subject = { name: "bare loop", script: "bare", source: "packets" }
 const discordjs: Rig.Subject = { name: "@discordjs/voice", script: "discordjs", source: "packets" }
 const dysnomia: Rig.Subject = { name: "dysnomia", script: "dysnomia", source: "ogg" }
 
 /** What each chooses by itself where Discord offers both: we the cheaper one, the others the first in the list. */
-const defaultMode = new Map([[ours, xchacha], [oursSmall, xchacha], [discordjs, gcm]])
+const defaultMode = new Map([[ours, xchacha], [oursSmall, xchacha], [oursThread, xchacha], [discordjs, gcm]])
 
 export const streams: Bench = {
   name: "streams",
@@ -37,17 +43,27 @@ export const streams: Bench = {
         pairs.map(([subject, mode]): Cells.Result => ({ cell: { subject, count, modes: [mode], node }, rounds: [] }))
       )
     const all = modes.flatMap((mode) =>
-      [ours, oursSmall, bare, discordjs, dysnomia].map((subject): [Rig.Subject, string] => [subject, mode])
+      [ours, oursSmall, oursThread, bare, discordjs, dysnomia].map((subject): [Rig.Subject, string] => [subject, mode])
     )
-    const some: ReadonlyArray<[Rig.Subject, string]> = [[ours, xchacha], [oursSmall, xchacha], [bare, xchacha], [
-      discordjs,
-      gcm
-    ], [dysnomia, gcm]]
+    const some: ReadonlyArray<[Rig.Subject, string]> = [
+      [ours, xchacha],
+      [oursSmall, xchacha],
+      [oursThread, xchacha],
+      [bare, xchacha],
+      [discordjs, gcm],
+      [dysnomia, gcm]
+    ]
     const results = [
       ...cellsOf(Rig.ownNode, counts, quick ? some : all),
       // on another Node only what each does by itself
       ...others.flatMap((node) =>
-        cellsOf(node, [100, 500], [[ours, xchacha], [oursSmall, xchacha], [bare, xchacha], [discordjs, gcm]])
+        cellsOf(node, [100, 500], [
+          [ours, xchacha],
+          [oursSmall, xchacha],
+          [oursThread, xchacha],
+          [bare, xchacha],
+          [discordjs, gcm]
+        ])
       )
     ]
     await Cells.measure(results, { name: "streams", rounds, ms, settleMs, progress })

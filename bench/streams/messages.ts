@@ -6,6 +6,9 @@
 export const channelId = "300000000000000001"
 export const userId = "400000000000000001"
 
+/** `Voice.layer`, the same with `NewSpace.layerSmall`, or `Voice.layerThread`. */
+export type OurLayer = "layer" | "layerSmall" | "layerThread"
+
 /** What a player is given as its one argument, in JSON. */
 export interface PlayerArguments {
   /** Streams to play at once. */
@@ -16,8 +19,8 @@ export interface PlayerArguments {
   readonly ports: ReadonlyArray<number>
   /** Whether to encrypt end to end. */
   readonly e2ee: boolean
-  /** Whether V8's space for new objects is kept small (`NewSpace.layerSmall`); ours only. */
-  readonly smallNewSpace: boolean
+  /** What our sessions run on; ours only. */
+  readonly layer: OurLayer
   /** The cipher of a player without gateway. The others take what the sink offers. */
   readonly mode: string
   /** Bytes of one Opus frame. */

@@ -16,7 +16,7 @@ import * as AlwaysGateway from "../gateway.ts"
 import * as Place from "./messages.ts"
 import { arguments_, each, frame, music, run } from "./player.ts"
 
-const { count, endpoint, smallNewSpace } = arguments_
+const { count, endpoint, layer } = arguments_
 const channelId = ChannelId.make(Place.channelId)
 const userId = UserId.make(Place.userId)
 
@@ -54,6 +54,12 @@ const sources = {
 const kind = process.argv[3]
 const source = sources[kind === "ogg" || kind === "pcm" ? kind : "packets"]()
 
+const layers = {
+  layer: Voice.layer,
+  layerSmall: Layer.mergeAll(Voice.layer, NewSpace.layerSmall),
+  layerThread: Voice.layerThread
+}
+
 const program = Effect.gen(function*() {
   const context = yield* Effect.context<Gateway.Gateway | Voice.Voice | Scope.Scope>()
   const runPromise = Effect.runPromiseWith(context)
@@ -82,7 +88,7 @@ const program = Effect.gen(function*() {
 const done = Deferred.makeUnsafe<void>()
 Effect.runFork(
   Effect.scoped(program).pipe(
-    Effect.provide([GatewayLive, Voice.layer, smallNewSpace ? NewSpace.layerSmall : Layer.empty]),
+    Effect.provide([GatewayLive, layers[layer]]),
     Effect.onExit((exit) => Deferred.done(done, Exit.asVoid(exit)))
   )
 )

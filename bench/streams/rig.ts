@@ -9,7 +9,7 @@ import { join } from "node:path"
 import * as OggWriter from "../../src/audio/OggWriter.ts"
 import * as Certificate from "../../src/emulator/shell/Certificate.ts"
 import * as Child from "../child.ts"
-import type { Arrivals, FromPlayer, FromSink, Memory, PlayerArguments, ToPlayer, ToSink } from "./messages.ts"
+import type { Arrivals, FromPlayer, FromSink, Memory, OurLayer, PlayerArguments, ToPlayer, ToSink } from "./messages.ts"
 
 export const frameBytes = 160
 
@@ -21,8 +21,8 @@ export interface Subject {
   readonly name: string
   readonly script: "ours" | "bare" | "discordjs" | "dysnomia"
   readonly source: "packets" | "ogg" | "pcm"
-  /** With `NewSpace.layerSmall`. Default false; ours only. */
-  readonly smallNewSpace?: boolean | undefined
+  /** What our sessions run on. Default `layer`; ours only. */
+  readonly layer?: OurLayer | undefined
 }
 
 /** A Node to run players on. */
@@ -111,7 +111,7 @@ export const open = async (options: { readonly maxStreams: number; readonly maxS
       endpoint: `127.0.0.1:${port}`,
       ports: udp,
       e2ee,
-      smallNewSpace: cell.subject.smallNewSpace === true,
+      layer: cell.subject.layer ?? "layer",
       mode: cell.modes[0] ?? "",
       frameBytes,
       ogg
