@@ -10,14 +10,19 @@ import assert from "node:assert/strict"
 
 /** What is used of an interaction. */
 const Interaction = Schema.Struct({
-  type: Schema.Literal(2),
+  // a command, or one that is being typed (autocompletion)
+  type: Schema.Literals([2, 4]),
   id: Schema.String,
   token: Schema.String,
   data: Schema.Struct({
     name: Schema.String,
-    options: Schema.optionalKey(Schema.Array(Schema.Struct({ name: Schema.String, value: Schema.Unknown })))
+    options: Schema.optionalKey(Schema.Array(
+      Schema.Struct({ name: Schema.String, value: Schema.Unknown, focused: Schema.optionalKey(Schema.Boolean) })
+    ))
   })
 })
+
+const suggestions = ["once", "twice", "three times"].map((name, index) => ({ name, value: index + 1 }))
 
 const song = AudioSource.fromFile(new URL("song.ogg", import.meta.url))
 
@@ -36,7 +41,7 @@ const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, 
   const { subscribe } = yield* Gateway.Dispatches
   const dispatches = yield* subscribe
   const userId = yield* gateway.userId
-  const times = { type: 4, name: "times", description: "how often" }
+  const times = { type: 4, name: "times", description: "how often", autocomplete: true }
   yield* call("PUT", `/applications/${userId}/commands`, [
     { name: "play", description: "plays the song", options: [times] },
     { name: "stop", description: "stops it" }
@@ -54,11 +59,17 @@ const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, 
     return `Playing it ${count} times.`
   })
 
-  const answer = ({ data, id, token }: typeof Interaction.Type) =>
-    perform(data).pipe(
-      Effect.flatMap((content) =>
-        call("POST", `/interactions/${id}/${token}/callback`, { type: 4, data: { content } })
-      ),
+  const suggest = ({ options = [] }: typeof Interaction.Type["data"]) => {
+    const typed = String(options.find(({ focused }) => focused)?.value ?? "")
+    return suggestions.filter(({ name }) => name.startsWith(typed))
+  }
+
+  const answer = ({ data, id, token, type }: typeof Interaction.Type) =>
+    Effect.gen(function*() {
+      if (type === 4) return { type: 8, data: { choices: suggest(data) } }
+      return { type: 4, data: { content: yield* perform(data) } }
+    }).pipe(
+      Effect.flatMap((body) => call("POST", `/interactions/${id}/${token}/callback`, body)),
       // one that goes wrong is not the end of the bot
       Effect.catchCauseIf(
         (cause) => !Cause.hasInterruptsOnly(cause),
@@ -89,6 +100,9 @@ const program = Effect.gen(function*() {
     Stream.filter((happening) => happening._tag === "VoiceConnected"),
     Stream.runHead
   )
+
+  const suggested = yield* discord.suggest({ name: "play", focused: "times", options: { times: "tw" } })
+  assert.deepEqual(suggested, [{ name: "twice", value: 2 }])
 
   const play = yield* discord.command({ name: "play", options: { times: 2 } })
   yield* Effect.log(`The bot says: ${(yield* play.reply).content}`)

@@ -43,6 +43,7 @@ import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import * as Transport from "../Transport.ts"
 import * as Voice from "../Voice.ts"
 import type { VoiceError } from "../VoiceError.ts"
+import type { Choice } from "./core/Choices.ts"
 import type * as Core from "./core/Core.ts"
 import type { Address, Verdict } from "./core/CoreContext.ts"
 import * as Profile from "./core/Profile.ts"
@@ -64,13 +65,15 @@ import type { Participant } from "./shell/Participant.ts"
 import * as RestFetch from "./shell/RestFetch.ts"
 import type { Shell, ShellOptions } from "./shell/Shell.ts"
 
+export type { Choice } from "./core/Choices.ts"
 export type { Happening, RestRequest, RestResponse, Snapshot } from "./core/Core.ts"
 export type { Address, Fault, FaultAction, FaultPoint, FaultSubject, Verdict } from "./core/CoreContext.ts"
 export type { Misbehaviour } from "./core/dave/Misbehaviour.ts"
 export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
 export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
+export type { Modal, Values as ModalValues } from "./core/Modal.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
-export type { Command, CommandOptions, Reply } from "./shell/Command.ts"
+export type { Command, CommandOptions, Reply, SuggestOptions } from "./shell/Command.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
 export type { Faults, InGuild } from "./shell/Faults.ts"
@@ -194,6 +197,11 @@ export class Emulator extends Context.Service<Emulator, {
    */
   readonly command: (options: Command.CommandOptions) => Effect.Effect<Command.Command, EmulatorError>
   /**
+   * What the bot suggests to somebody who has typed so much of an option (autocompletion). Fails with `CommandFailed` for an option that
+   * was registered without it, and when the bot has not suggested anything within three seconds.
+   */
+  readonly suggest: (options: Command.SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
+  /**
    * In memory: waits until nothing moves any more without the clock. A test calls it between forking a client and moving
    * the `TestClock`, which would otherwise overtake the first messages; `join` and the faults do it by themselves.
    * On loopback it returns at once.
@@ -283,7 +291,7 @@ const makeEmulator = Effect.fnUntraced(function*(
       ), { bufferSize: happeningsKept, strategy: "sliding" }),
     counters: driver.call((core) => new Map([...core.counters(), ...shell.counters()])),
     faults,
-    command: Command.make(shell, { userOrNew, users, channels }),
+    ...Command.make(shell, { userOrNew, users, channels }),
     settle: shell.settle("last"),
     rest: (request) => driver.call((core) => core.rest(request)),
     fetch,

@@ -552,6 +552,26 @@ describe("emulator", () => {
       assert.include(String((yield* order({ do: "press", command: 1, customId: "stop" }))["message"]), "\"stop\"")
       assert.include(String((yield* order({ do: "press", command: 9, customId: "x" }))["message"]), "has the number 9")
       assert.include(String((yield* order({ do: "replies", command: 9 }))["message"]), "has the number 9")
+
+      const suggesting = yield* Effect.forkChild(order({ do: "suggest", name: "play", focused: "song" }))
+      const focused = yield* interaction
+      assert.deepStrictEqual(focused.data.options, [{ name: "song", type: 3, value: "", focused: true }])
+      yield* answer(focused, 8, { choices: [{ name: "X", value: "x" }] })
+      assert.deepInclude(yield* Fiber.join(suggesting), { ok: true, choices: [{ name: "X", value: "x" }] })
+
+      const asking = yield* Effect.forkChild(order({ do: "command", name: "ask" }))
+      const inputs = [{ type: 1, components: [{ type: 4, custom_id: "song", label: "Song" }] }]
+      yield* answer(yield* interaction, 9, { custom_id: "form", title: "Ask", components: inputs })
+      const asked = yield* Fiber.join(asking)
+      assert.deepInclude(asked, {
+        ok: true,
+        command: 3,
+        modal: { customId: "form", title: "Ask", components: inputs }
+      })
+      assert.include(String((yield* order({ do: "submit", command: 3 }))["message"]), "\"song\" is missing")
+      const sending = yield* Effect.forkChild(order({ do: "submit", command: 3, values: { song: "y" } }))
+      yield* answer(yield* interaction, 4, { content: "Playing y" })
+      assert.deepNestedInclude(yield* Fiber.join(sending), { ok: true, command: 4, "replies[0].content": "Playing y" })
       assert.deepInclude(yield* order({ do: "stop" }), { ok: true })
     }).pipe(Effect.scoped))
 

@@ -5,7 +5,10 @@ import {
   ButtonStyle,
   type ChatInputCommandInteraction,
   Events,
-  MessageFlags
+  MessageFlags,
+  ModalBuilder,
+  TextInputBuilder,
+  TextInputStyle
 } from "discord.js"
 import { Effect, Layer } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -24,7 +27,12 @@ const bot = Effect.fnUntraced(function*(handlers: { readonly [name: string]: Han
   const failed = (error: unknown) => void failures.push(error)
   const client = yield* DiscordJs.client((client) => {
     client.on(Events.InteractionCreate, (interaction) => {
-      if (interaction.isChatInputCommand()) handlers[interaction.commandName]?.(interaction).catch(failed)
+      if (interaction.isAutocomplete()) {
+        const { name, value } = interaction.options.getFocused(true)
+        interaction.respond([{ name: `${name}: ${value}`, value: `${value}!` }]).catch(failed)
+      } else if (interaction.isModalSubmit()) {
+        interaction.reply(`${interaction.customId}: ${interaction.fields.getTextInputValue("why")}`).catch(failed)
+      } else if (interaction.isChatInputCommand()) handlers[interaction.commandName]?.(interaction).catch(failed)
       else if (interaction.isButton()) {
         interaction.update({ content: `${interaction.customId}d`, components: [] }).catch(failed)
       }
@@ -35,13 +43,39 @@ const bot = Effect.fnUntraced(function*(handlers: { readonly [name: string]: Han
       { name: "join", description: "joins", options: [{ type: 7, name: "where", description: "it", required: true }] },
       { name: "slow", description: "takes its time" },
       { name: "say", description: "says", options: [{ type: 3, name: "what", description: "it", required: true }] },
-      { name: "mute", description: "says nothing" }
+      { name: "mute", description: "says nothing" },
+      { name: "leave", description: "asks why" },
+      {
+        name: "play",
+        description: "plays",
+        options: [{ type: 3, name: "song", description: "it", required: true, autocomplete: true }]
+      }
     ])
   )
   return { client, failures }
 })
 
 describe("a bot on discord.js with slash commands", () => {
+  it.live("suggests while somebody types, and asks in a form", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const { failures } = yield* bot({
+        leave: (interaction) => {
+          const why = new TextInputBuilder().setCustomId("why").setLabel("Why?").setStyle(TextInputStyle.Short)
+          const row = new ActionRowBuilder<TextInputBuilder>().addComponents(why)
+          return interaction.showModal(new ModalBuilder().setCustomId("because").setTitle("Leaving").addComponents(row))
+        }
+      })
+      assert.deepStrictEqual(yield* discord.suggest({ name: "play", focused: "song", options: { song: "ne" } }), [
+        { name: "song: ne", value: "ne!" }
+      ])
+      const leave = yield* discord.command({ name: "leave" })
+      assert.deepInclude(yield* leave.modal, { customId: "because", title: "Leaving" })
+      const sent = yield* leave.submit({ why: "late" })
+      assert.strictEqual((yield* sent.reply).content, "because: late")
+      assert.deepStrictEqual(failures, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())), 60_000)
+
   it.live(
     "is called, answers, thinks, has buttons, and joins the channel that it is told",
     () =>

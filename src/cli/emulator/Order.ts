@@ -20,6 +20,8 @@ const code = Schema.Int.pipe(Schema.check(Schema.isBetween({ minimum: 1000, maxi
 const flag = Schema.optionalKey(Schema.Boolean)
 const count = Schema.optionalKey(Schema.Natural)
 const number = Schema.optionalKey(Schema.Finite)
+/** What is typed into a command, by option. */
+const values = Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]))
 /** How long a fault lasts, in milliseconds. */
 const forMs = count
 const half = Schema.optionalKey(Schema.Literals(["close", "event"]))
@@ -86,9 +88,7 @@ export const Order = Schema.Union([
   // what somebody types to a bot, and presses
   order("command", {
     name: Schema.String,
-    options: Schema.optionalKey(
-      Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Finite, Schema.Boolean]))
-    ),
+    options: Schema.optionalKey(values),
     user: Schema.optionalKey(user),
     bot: Schema.optionalKey(user),
     channel: Schema.optionalKey(channel),
@@ -99,6 +99,21 @@ export const Order = Schema.Union([
     customId: Schema.String,
     user: Schema.optionalKey(user),
     values: Schema.optionalKey(Schema.Array(Schema.String)),
+    timeoutMs: count
+  }),
+  order("suggest", {
+    name: Schema.String,
+    focused: Schema.String,
+    options: Schema.optionalKey(values),
+    user: Schema.optionalKey(user),
+    bot: Schema.optionalKey(user),
+    channel: Schema.optionalKey(channel)
+  }),
+  order("submit", {
+    command: Schema.Int,
+    values: Schema.optionalKey(
+      Schema.Record(Schema.String, Schema.Union([Schema.String, Schema.Boolean, Schema.Array(Schema.String)]))
+    ),
     timeoutMs: count
   }),
   order("replies", { command: Schema.Int, text: Schema.optionalKey(Schema.String), timeoutMs: count }),

@@ -218,6 +218,13 @@ export const make = Effect.fnUntraced(function*(
           order.command,
           typist.press(order.command, order.customId, order, order.timeoutMs ?? patienceMs)
         )
+      case "suggest":
+        return Effect.map(discord.suggest(order), (choices) => ({ choices }))
+      case "submit":
+        return ofCommand(
+          order.command,
+          typist.submit(order.command, order.values ?? {}, order.timeoutMs ?? patienceMs)
+        )
       case "replies":
         return ofCommand(order.command, typist.read(order.command, order.text, order.timeoutMs ?? patienceMs))
       case "createUser":

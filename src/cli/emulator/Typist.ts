@@ -1,5 +1,6 @@
 /**
- * Slash commands that a program lets somebody type: each has a number, by which its buttons are pressed and its replies are read.
+ * Slash commands that a program lets somebody type: each has a number, by which its buttons are pressed, its form is sent and its
+ * replies are read.
  *
  * @since 0.1.0
  */
@@ -8,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Emulator from "../../emulator/Emulator.ts"
 
 /**
- * What is known of a command: its number, and the bot's messages.
+ * What is known of a command: its number, the bot's messages, and the form that it has opened.
  *
  * @category models
  * @since 0.1.0
@@ -16,6 +17,7 @@ import type * as Emulator from "../../emulator/Emulator.ts"
 export type Typed = {
   readonly command: number
   readonly replies: ReadonlyArray<Emulator.Reply>
+  readonly modal?: Emulator.Modal
 }
 
 /**
@@ -31,6 +33,12 @@ export interface Typist {
     command: number,
     customId: string,
     options: { readonly user?: string | undefined; readonly values?: ReadonlyArray<string> | undefined },
+    timeoutMs: number
+  ) => Effect.Effect<Typed | undefined, Emulator.EmulatorError>
+  /** Sends the form that was opened; `undefined` as `press`. */
+  readonly submit: (
+    command: number,
+    values: Emulator.ModalValues,
     timeoutMs: number
   ) => Effect.Effect<Typed | undefined, Emulator.EmulatorError>
   /** With `text`, waits until one of the replies has it. */
@@ -81,26 +89,41 @@ export const make = (discord: Pick<Emulator.Emulator["Service"], "command">): Ty
   })
 
   const found = Effect.fnUntraced(function*(number: number, command: Emulator.Command) {
-    return { command: number, replies: yield* command.replies }
+    const modal = yield* command.opened
+    const replies = yield* command.replies
+    if (modal === undefined) return { command: number, replies }
+    return { command: number, replies, modal }
   })
 
   const within = (wait: Effect.Effect<unknown, Emulator.EmulatorError>, timeoutMs: number) =>
     Effect.timeoutOption(wait, timeoutMs)
 
+  const follow = Effect.fnUntraced(function*(
+    begin: Effect.Effect<Emulator.Command, Emulator.EmulatorError>,
+    timeoutMs: number
+  ) {
+    const command = yield* begin
+    const number = yield* known(command)
+    yield* within(command.acknowledged, timeoutMs)
+    return yield* found(number, command)
+  })
+
   return {
     type: Effect.fnUntraced(function*(options, timeoutMs) {
       const command = yield* discord.command(options)
       const number = yield* known(command)
-      yield* within(command.reply, timeoutMs)
+      // a form is an answer, too; all else than one is waited for
+      const form = Effect.catch(command.modal, () => Effect.never)
+      yield* within(Effect.raceFirst(command.reply, form), timeoutMs)
       return yield* found(number, command)
     }),
     press: Effect.fnUntraced(function*(number, customId, options, timeoutMs) {
       const command = yield* find(number)
-      if (command === undefined) return undefined
-      const pressed = yield* command.press(customId, options)
-      const own = yield* known(pressed)
-      yield* within(pressed.acknowledged, timeoutMs)
-      return yield* found(own, pressed)
+      return command && (yield* follow(command.press(customId, options), timeoutMs))
+    }),
+    submit: Effect.fnUntraced(function*(number, values, timeoutMs) {
+      const command = yield* find(number)
+      return command && (yield* follow(command.submit(values), timeoutMs))
     }),
     read: Effect.fnUntraced(function*(number, text, timeoutMs) {
       const command = yield* find(number)

@@ -4,10 +4,10 @@
  *
  * @since 0.1.0
  */
-import * as DiscordObject from "./DiscordObject.ts"
+import * as Body from "./Body.ts"
+import type { Json } from "./DiscordObject.ts"
+import * as Resolved from "./Resolved.ts"
 import type * as World from "./World.ts"
-
-type Json = DiscordObject.Json
 
 /**
  * What somebody types: values by name. Users and channels are their ids.
@@ -28,10 +28,6 @@ export type Filled =
   | { readonly problem: string }
 
 const types = { subcommand: 1, group: 2, string: 3, integer: 4, boolean: 5, user: 6, channel: 7, number: 10 } as const
-
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null
-
-const itemsOf = (value: unknown): ReadonlyArray<Json> => Array.isArray(value) ? value.filter(isObject) : []
 
 const guessed = (value: string | number | boolean): number => {
   if (typeof value === "string") return types.string
@@ -58,6 +54,8 @@ const typeNames = new Map<unknown, string>([
   [types.boolean, "true or false"]
 ])
 
+const resolvedAs = new Map<unknown, Resolved.Kind>([[types.user, "user"], [types.channel, "channel"]])
+
 /** What a value has to be by the limits that an option was registered with (Discord docs, Application Command Option Structure). */
 const outsideOf = (option: Json, value: unknown): string | undefined => {
   const [measured, of, unit] = typeof value === "string"
@@ -71,7 +69,8 @@ const outsideOf = (option: Json, value: unknown): string | undefined => {
 
 /**
  * Fills in a command. `path` is its name with those of group and subcommand, if it has such; `registered` is the command as the
- * bot has registered it, if it has.
+ * bot has registered it, if it has. With `focused`, the option that is being typed, it is filled in so far: that option is the text that
+ * was typed, of whatever type it will be, and others may be missing.
  *
  * @category constructors
  * @since 0.1.0
@@ -81,44 +80,28 @@ export const fill = (
   guild: World.Guild,
   path: ReadonlyArray<string>,
   values: Values,
-  registered: Json | undefined
+  registered: Json | undefined,
+  focused?: string
 ): Filled => {
-  const users: Record<string, unknown> = {}
-  const members: Record<string, unknown> = {}
-  const channels: Record<string, unknown> = {}
-
-  const resolve = (type: unknown, id: string): string | undefined => {
-    if (type === types.user) {
-      const user = Array.from(world.users.values()).find((one) => one.id === id)
-      if (user === undefined) return `no user has the id ${id}`
-      users[id] = DiscordObject.user(user)
-      const member = guild.members.get(user.id)
-      if (member !== undefined) members[id] = DiscordObject.member(world, member)
-    } else if (type === types.channel) {
-      const channel = Array.from(guild.channels.values()).find((one) => one.id === id)
-      if (channel === undefined) return `no channel has the id ${id}`
-      channels[id] = DiscordObject.channel(channel)
-    }
-    return undefined
-  }
+  const resolved = Resolved.make(world, guild)
 
   // Down to the subcommand that is called.
   let declared = registered
   for (const [depth, name] of path.entries()) {
     if (depth === 0 || declared === undefined) continue
-    const next: Json | undefined = itemsOf(declared["options"]).find((option) =>
+    const next: Json | undefined = Body.objectsOf(declared["options"]).find((option) =>
       option["name"] === name && (option["type"] === types.subcommand || option["type"] === types.group)
     )
     if (next === undefined) return { problem: `it has no subcommand "${name}"` }
     declared = next
   }
-  const known = declared === undefined ? undefined : itemsOf(declared["options"])
+  const known = declared === undefined ? undefined : Body.objectsOf(declared["options"])
   if (known?.some((option) => option["type"] === types.subcommand || option["type"] === types.group) === true) {
     return { problem: "it has subcommands, of which none is named" }
   }
   for (const option of known ?? []) {
     const { name, required } = option
-    if (required === true && typeof name === "string" && !Object.hasOwn(values, name)) {
+    if (focused === undefined && required === true && typeof name === "string" && !Object.hasOwn(values, name)) {
       return { problem: `its option "${name}" is missing` }
     }
   }
@@ -128,14 +111,22 @@ export const fill = (
     const option = known?.find((one) => one["name"] === name)
     if (known !== undefined && option === undefined) return { problem: `it has no option "${name}"` }
     const type = option?.["type"] ?? guessed(value)
+    if (name === focused) {
+      if (option !== undefined && option["autocomplete"] !== true) {
+        return { problem: `its option "${name}" was registered without autocompletion` }
+      }
+      given.push({ name, type, value: String(value), focused: true })
+      continue
+    }
     if (!fits(type, value)) return { problem: `its option "${name}" has to be ${typeNames.get(type) ?? "a text"}` }
-    const choices = itemsOf(option?.["choices"])
+    const choices = Body.objectsOf(option?.["choices"])
     if (choices.length > 0 && !choices.some((choice) => choice["value"] === value)) {
       return { problem: `its option "${name}" has no choice ${JSON.stringify(value)}` }
     }
     const outside = option === undefined ? undefined : outsideOf(option, value)
     if (outside !== undefined) return { problem: `its option "${name}" has to ${outside}` }
-    const problem = resolve(type, String(value))
+    const kind = resolvedAs.get(type)
+    const problem = kind === undefined ? undefined : resolved.add(kind, String(value))
     if (problem !== undefined) return { problem }
     given.push({ name, type, value })
   }
@@ -145,9 +136,6 @@ export const fill = (
     const type = depth === 1 && path.length === 3 ? types.group : types.subcommand
     options = [{ name: path[depth], type, options }]
   }
-  const resolved = {
-    ...(Object.keys(users).length === 0 ? {} : { users, members }),
-    ...(Object.keys(channels).length === 0 ? {} : { channels })
-  }
-  return { options, resolved: Object.keys(resolved).length === 0 ? undefined : resolved }
+  // nobody is told yet whom the ids name
+  return { options, resolved: focused === undefined ? resolved.json() : undefined }
 }

@@ -83,7 +83,7 @@ export interface Core
     Actions.Actions,
     Administration.Administration,
     Memberships.Memberships,
-    Pick<Interactions.Interactions, "type">
+    Pick<Interactions.Interactions, "type" | "suggest">
 {
   /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
   readonly createVoiceServer: (options: {
@@ -235,6 +235,7 @@ export const make = (options: CoreOptions): Core => {
     ...Administration.make(options.profile, world, gateway, voiceStates),
     ...Memberships.make(world, gateway, voiceStates),
     type: interactions.type,
+    suggest: interactions.suggest,
     createVoiceServer: (server) => {
       const id = world.servers.size + 1
       world.servers.set(id, { ...server, id })

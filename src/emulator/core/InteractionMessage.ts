@@ -45,8 +45,6 @@ export interface Message {
 const ephemeral = 1 << 6
 const loading = 1 << 7
 
-const itemsOf = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value : []
-
 /**
  * The body of a request: JSON, or the part `payload_json` of a form with files. `undefined` for anything else.
  *
@@ -68,7 +66,7 @@ export const parse = (text: string | undefined): Json | undefined => {
  */
 export const saysSomething = (body: Json): boolean =>
   (typeof body["content"] === "string" && body["content"] !== "") ||
-  ["embeds", "components", "attachments", "sticker_ids"].some((field) => itemsOf(body[field]).length > 0) ||
+  ["embeds", "components", "attachments", "sticker_ids"].some((field) => Body.itemsOf(body[field]).length > 0) ||
   body["poll"] !== undefined
 
 /**
@@ -88,8 +86,8 @@ export const make = (
   where: interaction.where,
   isEphemeral: typeof body["flags"] === "number" && (body["flags"] & ephemeral) !== 0,
   content: typeof body["content"] === "string" ? body["content"] : "",
-  embeds: itemsOf(body["embeds"]),
-  components: itemsOf(body["components"]),
+  embeds: Body.itemsOf(body["embeds"]),
+  components: Body.itemsOf(body["components"]),
   isThinking,
   isEdited: false,
   isDeleted: false
@@ -103,8 +101,8 @@ export const make = (
  */
 export const edit = (message: Message, body: Json): void => {
   if (typeof body["content"] === "string" || body["content"] === null) message.content = body["content"] ?? ""
-  if (body["embeds"] !== undefined) message.embeds = itemsOf(body["embeds"])
-  if (body["components"] !== undefined) message.components = itemsOf(body["components"])
+  if (body["embeds"] !== undefined) message.embeds = Body.itemsOf(body["embeds"])
+  if (body["components"] !== undefined) message.components = Body.itemsOf(body["components"])
   message.isEdited = !message.isThinking
   message.isThinking = false
 }
@@ -122,7 +120,7 @@ export const componentOf = ({ components }: Message, customId: string): Json | u
     const component: Json = { ...one }
     if (component["custom_id"] === customId) return component
     // one by one: a call cannot have as many arguments as a bot can send components
-    for (const inner of itemsOf(component["components"])) waiting.push(inner)
+    for (const inner of Body.itemsOf(component["components"])) waiting.push(inner)
     waiting.push(component["accessory"])
   }
   return undefined

@@ -1,19 +1,23 @@
 /**
- * Slash commands that are typed and buttons that are pressed, and how a bot answers them over REST (Discord docs, Interactions: Receiving
- * and Responding). An answer has three seconds, and what follows on it a quarter of an hour.
+ * Slash commands that are typed, buttons that are pressed and forms that are sent, and how a bot answers them over REST (Discord docs,
+ * Interactions: Receiving and Responding). An answer has three seconds, and what follows on it a quarter of an hour.
  *
  * @since 0.1.0
  */
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import type * as Choices from "./Choices.ts"
 import * as CommandOptions from "./CommandOptions.ts"
 import type { Commands } from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import { sees } from "./GatewaySession.ts"
+import * as InteractionAnswers from "./InteractionAnswers.ts"
+import * as InteractionEntry from "./InteractionEntry.ts"
 import * as InteractionMessage from "./InteractionMessage.ts"
+import * as Modal from "./Modal.ts"
 import * as Random from "./Random.ts"
-import { error, invalidBody, invalidJson, nothing, ok, type RestResponse, wrongMethod } from "./RestAnswer.ts"
+import * as Resolved from "./Resolved.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
@@ -33,12 +37,14 @@ export interface Typed {
 }
 
 /**
- * How far a bot has come: it has said nothing, that it is thinking, something, or nothing in time.
+ * A command that somebody is typing. `focused` is the option with the cursor in it, whose value is what was typed of it.
  *
  * @category models
  * @since 0.1.0
  */
-export type Progress = "waiting" | "deferred" | "answered" | "expired"
+export interface Typing extends Typed {
+  readonly focused: string
+}
 
 /**
  * An interaction from the side of who began it.
@@ -48,9 +54,13 @@ export type Progress = "waiting" | "deferred" | "answered" | "expired"
  */
 export interface Interaction {
   readonly id: string
-  readonly progress: () => Progress
+  readonly progress: () => InteractionEntry.Progress
   /** What the bot has said that is still there, as it is now. */
   readonly messages: () => ReadonlyArray<InteractionMessage.Message>
+  /** The form that the bot has opened as its answer. */
+  readonly modal: () => Modal.Modal | undefined
+  /** What the bot has suggested for an option that is being typed. */
+  readonly choices: () => ReadonlyArray<Choices.Choice> | undefined
   /** Calls `f` after each change, until the function that it returns is called. */
   readonly watch: (f: () => void) => () => void
   /** Somebody presses a button of one of the messages, or chooses in its menu. */
@@ -58,47 +68,32 @@ export interface Interaction {
     userId: UserId,
     customId: string,
     values: ReadonlyArray<string>
-  ) => Interaction | { readonly problem: string }
+  ) => Begun
+  /** Who began it sends the form, once. */
+  readonly submit: (values: Modal.Values) => Begun
 }
+
+/**
+ * An interaction, or why Discord's client would not let anybody begin it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Begun = Interaction | { readonly problem: string }
 
 /**
  * @category models
  * @since 0.1.0
  */
 export interface Interactions {
-  readonly type: (command: Typed) => Interaction | { readonly problem: string }
-  /** Answers what is under `/interactions` and `/webhooks`, for which the token in the path is enough; `undefined` for all else. */
-  readonly rest: (method: string, path: string, query: string, body: string | undefined) => RestResponse | undefined
-}
-
-interface Begun {
-  readonly id: string
-  readonly token: string
-  readonly bot: World.User
-  readonly begunMs: number
-  /** 2: a command; 3: a component. */
-  readonly type: 2 | 3
-  /** What the component belongs to. */
-  readonly pressed: InteractionMessage.Message | undefined
-  readonly where: InteractionMessage.Where
-  readonly messages: Array<InteractionMessage.Message>
-  readonly watchers: Set<() => void>
-  /** Whoever shows the message that was pressed. */
-  readonly changed: () => void
-  progress: Progress
+  readonly type: (command: Typed) => Begun
+  /** Asks the bot what it suggests. */
+  readonly suggest: (command: Typing) => Begun
+  readonly rest: InteractionAnswers.Answers
 }
 
 const answerMs = 3_000
 const tokenMs = 15 * 60_000
-
-/** The kinds of callback (Discord docs, Interaction Callback Type). */
-const callback = { message: 4, thinking: 5, silently: 6, update: 7, modal: 9 } as const
-
-const unknownInteraction = error(404, 10062, "Unknown interaction")
-const acknowledged = error(400, 40060, "Interaction has already been acknowledged.")
-const unknownWebhook = error(404, 10015, "Unknown Webhook")
-const invalidToken = error(401, 50027, "Invalid Webhook Token")
-const unknownMessage = error(404, 10008, "Unknown Message")
 
 /**
  * @category constructors
@@ -110,7 +105,7 @@ export const make = (
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
   commands: Pick<Commands, "list">
 ): Interactions => {
-  const byToken = new Map<string, Begun>()
+  const byToken = new Map<string, InteractionEntry.Entry>()
 
   const registeredOf = (botId: UserId, guildId: string, name: string | undefined): Json | undefined => {
     const all = [undefined, guildId].flatMap((scope) => commands.list({ applicationId: botId, guildId: scope }))
@@ -130,12 +125,12 @@ export const make = (
       readonly bot: World.User
       readonly channel: World.Channel
       readonly guild: World.Guild
-      readonly type: 2 | 3
+      readonly type: InteractionEntry.Type
       readonly data: Json
       readonly pressed?: InteractionMessage.Message
       readonly changed?: () => void
     }
-  ): Interaction | { readonly problem: string } => {
+  ): Begun => {
     const { bot, channel, data, guild, pressed, type, userId } = options
     const user = world.users.get(userId)
     const member = guild.members.get(userId)
@@ -143,7 +138,7 @@ export const make = (
     const session = sessionOf(bot.id, guild)
     if (user === undefined || member === undefined) return { problem: "who begins it is no member of the guild" }
     if (session === undefined) return { problem: `"${bot.name}" is not logged in` }
-    const record: Begun = {
+    const entry: InteractionEntry.Entry = {
       id: world.nextId(),
       token: Random.hex(context.random, 32),
       bot,
@@ -154,16 +149,20 @@ export const make = (
       messages: [],
       watchers: new Set(),
       changed: options.changed ?? (() => {}),
-      progress: "waiting"
+      progress: "waiting",
+      original: undefined,
+      choices: undefined,
+      modal: undefined,
+      isSubmitted: false
     }
-    byToken.set(record.token, record)
-    context.timers.at(record.begunMs + answerMs, () => {
-      if (record.progress === "waiting") become(record, "expired")
+    byToken.set(entry.token, entry)
+    context.timers.at(entry.begunMs + answerMs, () => {
+      if (entry.progress === "waiting") InteractionEntry.become(entry, "expired")
     })
-    context.timers.at(record.begunMs + tokenMs, () => byToken.delete(record.token))
+    context.timers.at(entry.begunMs + tokenMs, () => byToken.delete(entry.token))
     const mine = guild.members.get(bot.id)
     gateway.dispatch(session, "INTERACTION_CREATE", {
-      id: record.id,
+      id: entry.id,
       application_id: bot.id,
       type,
       data,
@@ -172,7 +171,7 @@ export const make = (
       channel_id: channel.id,
       channel: { ...DiscordObject.channel(channel), permissions: DiscordObject.permissions(member) },
       member: { ...DiscordObject.member(world, member), permissions: DiscordObject.permissions(member) },
-      token: record.token,
+      token: entry.token,
       version: 1,
       locale: "en-US",
       guild_locale: "en-US",
@@ -183,28 +182,21 @@ export const make = (
       attachment_size_limit: 10_485_760,
       ...(pressed === undefined ? {} : { message: InteractionMessage.json(pressed) })
     })
-    return view(record)
+    return view(entry)
   }
 
-  const notify = (record: Begun) => {
-    for (const f of Array.from(record.watchers)) f()
-  }
-
-  const become = (record: Begun, progress: Progress) => {
-    record.progress = progress
-    notify(record)
-  }
-
-  const view = (record: Begun): Interaction => ({
-    id: record.id,
-    progress: () => record.progress,
-    messages: () => record.messages.filter(({ isDeleted }) => !isDeleted),
+  const view = (entry: InteractionEntry.Entry): Interaction => ({
+    id: entry.id,
+    progress: () => entry.progress,
+    messages: () => entry.messages.filter(({ isDeleted }) => !isDeleted),
+    modal: () => entry.modal,
+    choices: () => entry.choices,
     watch: (f) => {
-      record.watchers.add(f)
-      return () => void record.watchers.delete(f)
+      entry.watchers.add(f)
+      return () => void entry.watchers.delete(f)
     },
     press: (userId, customId, values) => {
-      const all = record.messages.filter((one) =>
+      const all = entry.messages.filter((one) =>
         !one.isDeleted && InteractionMessage.componentOf(one, customId) !== undefined
       )
       const message = all.findLast(({ isEphemeral, where }) => !isEphemeral || where.user.id === userId)
@@ -214,26 +206,53 @@ export const make = (
         return { problem: `no message of the bot has a component "${customId}"${toThem}` }
       }
       if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
-      const { channel, guild } = record.where
+      const { channel, guild } = entry.where
+      const resolved = Resolved.make(world, guild)
+      const kind = Resolved.menus.get(component["type"])
+      for (const value of values) {
+        const problem = kind === undefined ? undefined : resolved.add(kind, value)
+        if (problem !== undefined) return { problem }
+      }
+      const named = resolved.json()
       return begin({
         userId,
-        bot: record.bot,
+        bot: entry.bot,
         channel,
         guild,
-        type: 3,
+        type: InteractionEntry.types.component,
         data: {
           id: component["id"] ?? 1,
           custom_id: customId,
           component_type: component["type"],
-          ...(component["type"] === 2 ? {} : { values })
+          ...(component["type"] === 2 ? {} : { values }),
+          ...(named === undefined ? {} : { resolved: named })
         },
         pressed: message,
-        changed: () => notify(record)
+        changed: () => InteractionEntry.notify(entry)
       })
+    },
+    submit: (values) => {
+      const { bot, changed, modal, pressed, where: { channel, guild, user } } = entry
+      if (modal === undefined) return { problem: "the bot has opened no form" }
+      if (entry.isSubmitted) return { problem: "the form was sent before" }
+      const filled = Modal.fill(world, guild, modal, values)
+      if ("problem" in filled) return filled
+      const { components, resolved } = filled
+      const begun = begin({
+        userId: user.id,
+        bot,
+        channel,
+        guild,
+        type: InteractionEntry.types.modal,
+        data: { custom_id: modal.customId, components, ...(resolved === undefined ? {} : { resolved }) },
+        ...(pressed === undefined ? {} : { pressed, changed })
+      })
+      entry.isSubmitted = !("problem" in begun)
+      return begun
     }
   })
 
-  const type: Interactions["type"] = ({ botId, channelId, path, userId, values }) => {
+  const typed = ({ botId, channelId, path, userId, values }: Typed, focused?: string): Begun => {
     const channel = world.channels.get(channelId)
     const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
     const bot = world.users.get(botId)
@@ -243,7 +262,7 @@ export const make = (
     if (registered === undefined && hasAny(botId, guild.id)) {
       return { problem: "the bot has registered no such command" }
     }
-    const filled = CommandOptions.fill(world, guild, path, values, registered)
+    const filled = CommandOptions.fill(world, guild, path, values, registered, focused)
     if ("problem" in filled) return filled
     const { options, resolved } = filled
     return begin({
@@ -251,7 +270,7 @@ export const make = (
       bot,
       channel,
       guild,
-      type: 2,
+      type: focused === undefined ? InteractionEntry.types.command : InteractionEntry.types.typing,
       data: {
         id: registered?.["id"] ?? world.nextId(),
         name: path[0],
@@ -263,95 +282,10 @@ export const make = (
     })
   }
 
-  const say = (record: Begun, body: Json, isThinking = false): InteractionMessage.Message => {
-    const message = InteractionMessage.make(world.nextId(), record, body, isThinking)
-    record.messages.push(message)
-    become(record, isThinking ? "deferred" : "answered")
-    return message
-  }
-
-  const edit = (record: Begun, message: InteractionMessage.Message, body: Json): RestResponse => {
-    InteractionMessage.edit(message, body)
-    if (message === record.pressed) record.changed()
-    become(record, "answered")
-    return ok(InteractionMessage.json(message))
-  }
-
-  const answer = (record: Begun, body: Json, wantsResponse: boolean): RestResponse => {
-    if (record.progress === "expired") return unknownInteraction
-    if (record.progress !== "waiting") return acknowledged
-    const { data, type: kind } = body
-    const content: Json = typeof data === "object" ? { ...data } : {}
-    let message: InteractionMessage.Message | undefined
-    if (kind === callback.message) {
-      if (!InteractionMessage.saysSomething(content)) return error(400, 50006, "Cannot send an empty message")
-      message = say(record, content)
-    } else if (kind === callback.thinking) message = say(record, content, true)
-    else if (kind === callback.silently && record.type === 3) become(record, "deferred")
-    else if (kind === callback.update && record.pressed !== undefined) {
-      if (record.pressed.isDeleted) return unknownMessage
-      message = record.pressed
-      edit(record, message, content)
-    } else if (kind === callback.modal) become(record, "answered")
-    else return invalidBody
-    if (!wantsResponse) return nothing
-    return ok({
-      interaction: {
-        id: record.id,
-        type: record.type,
-        ...(message === undefined ? {} : {
-          response_message_id: message.id,
-          response_message_loading: message.isThinking,
-          response_message_ephemeral: message.isEphemeral
-        })
-      },
-      ...(message === undefined ? {} : { resource: { type: kind, message: InteractionMessage.json(message) } })
-    })
-  }
-
-  /** What follows on the first answer: edits, deletions and more messages. */
-  const follow = (record: Begun, method: string, id: string | undefined, body: Json): RestResponse => {
-    if (record.progress === "waiting" || record.progress === "expired") return unknownWebhook
-    if (id === undefined) {
-      if (method !== "POST") return wrongMethod
-      if (!InteractionMessage.saysSomething(body)) return error(400, 50006, "Cannot send an empty message")
-      return ok(InteractionMessage.json(say(record, body)))
-    }
-    const first = record.pressed ?? record.messages[0]
-    const message = id === "@original" ? first : record.messages.find((one) => one.id === id)
-    if (message === undefined || message.isDeleted) return unknownMessage
-    switch (method) {
-      case "GET":
-        return ok(InteractionMessage.json(message))
-      case "PATCH":
-        return edit(record, message, body)
-      case "DELETE":
-        message.isDeleted = true
-        notify(record)
-        return nothing
-      default:
-        return wrongMethod
-    }
-  }
-
   return {
-    type,
-    rest: (method, path, query, text) => {
-      // discord.js writes %40original
-      const [, root, owner, token, what, id] = path.replaceAll("%40", "@").split("/")
-      const isCallback = root === "interactions" && what === "callback"
-      const isMessage = root === "webhooks" && (what === undefined || (what === "messages" && id !== undefined))
-      if (token === undefined || (!isCallback && !isMessage)) return undefined
-      const record = byToken.get(token)
-      const body = InteractionMessage.parse(text)
-      if (body === undefined) return invalidJson
-      if (isCallback) {
-        if (method !== "POST") return wrongMethod
-        const wantsResponse = new URLSearchParams(query).get("with_response") === "true"
-        return record === undefined || record.id !== owner ? unknownInteraction : answer(record, body, wantsResponse)
-      }
-      if (record === undefined || record.bot.id !== owner) return invalidToken
-      return follow(record, method, id, body)
-    }
+    type: (command) => typed(command),
+    suggest: ({ focused, ...command }) =>
+      typed({ ...command, values: { ...command.values, [focused]: command.values[focused] ?? "" } }, focused),
+    rest: InteractionAnswers.make(world.nextId, (token) => byToken.get(token))
   }
 }

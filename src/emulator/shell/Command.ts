@@ -1,11 +1,14 @@
 /**
- * Somebody types a slash command, and sees what the bot says to it.
+ * Somebody types a slash command, and sees what the bot says to it: suggestions, messages with buttons, and forms.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import type { Choice } from "../core/Choices.ts"
 import type * as Core from "../core/Core.ts"
+import type * as Interactions from "../core/Interactions.ts"
+import type { Modal, Values } from "../core/Modal.ts"
 import { CommandFailed, type EmulatorError, make as makeError } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
@@ -25,6 +28,17 @@ export interface CommandOptions {
   readonly bot?: string | undefined
   /** Where it is typed: in the text of a voice channel. Default "lobby". */
   readonly channel?: string | undefined
+}
+
+/**
+ * A command that is not typed to its end.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface SuggestOptions extends CommandOptions {
+  /** The option that is being typed; what there is of it stands among the `options`. */
+  readonly focused: string
 }
 
 /**
@@ -55,7 +69,11 @@ export interface Command {
    * three seconds, or says no more than that it is thinking for a quarter of an hour, as Discord has it; and when the emulator closes.
    */
   readonly reply: Effect.Effect<Reply, EmulatorError>
-  /** Waits until the bot has answered in any way, also that it is thinking, or by changing a message. Fails as `reply`. */
+  /** The form that the bot has opened for who began the interaction, if it has. */
+  readonly opened: Effect.Effect<Modal | undefined>
+  /** Waits until the bot has opened a form. Fails as `reply`, and when the bot has answered in another way. */
+  readonly modal: Effect.Effect<Modal, EmulatorError>
+  /** Waits until the bot has answered in any way, also that it is thinking, by changing a message or with a form. Fails as `reply`. */
   readonly acknowledged: Effect.Effect<void, EmulatorError>
   /** Waits for what `find` looks for in the replies: for what a bot says later, or changes. Fails as `reply`; dies of what `find` throws. */
   readonly until: <A>(find: (replies: ReadonlyArray<Reply>) => A | undefined) => Effect.Effect<A, EmulatorError>
@@ -68,11 +86,26 @@ export interface Command {
     readonly user?: string | undefined
     readonly values?: ReadonlyArray<string> | undefined
   }) => Effect.Effect<Command, EmulatorError>
+  /**
+   * Sends the form that the bot has opened, with `values` by the `custom_id` of its inputs: a text for a text input and for radio
+   * buttons, true or false for a checkbox, a list for all else; users and channels are ids. What is left out is as the bot has filled it
+   * in. Fails with `CommandFailed` where there is no form, Discord would not let anybody send it, or it was sent before.
+   */
+  readonly submit: (values: Values) => Effect.Effect<Command, EmulatorError>
 }
 
 const thinkingMs = 15 * 60_000
 
-type Begun = Exclude<ReturnType<Core.Core["type"]>, { readonly problem: string }>
+/**
+ * What somebody at the keyboard of a client can do.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Keyboard {
+  readonly command: (options: CommandOptions) => Effect.Effect<Command, EmulatorError>
+  readonly suggest: (options: SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
+}
 
 /**
  * @category constructors
@@ -82,81 +115,118 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
   readonly userOrNew: (options: { readonly name: string }) => Effect.Effect<{ readonly id: UserId }, EmulatorError>
   readonly users: Pick<Names<{ readonly id: UserId }>, "find">
   readonly channels: Pick<Names<{ readonly id: ChannelId }>, "find">
-}): (options: CommandOptions) => Effect.Effect<Command, EmulatorError> => {
+}): Keyboard => {
   const { driver } = shell
 
   const failed = (command: string, detail: string) => makeError(new CommandFailed({ command, detail }))
 
-  const begin = Effect.fnUntraced(function*(
-    command: string,
-    userId: UserId,
-    f: (core: Core.Core) => Begun | { readonly problem: string }
-  ) {
+  const begin = Effect.fnUntraced(function*(command: string, f: (core: Core.Core) => Interactions.Begun) {
     const begun = yield* driver.call(f)
     if ("problem" in begun) return yield* failed(command, begun.problem)
     yield* shell.settle("first")
-    return watch(command, userId, begun)
+    return begun
   })
 
-  const watch = (command: string, userId: UserId, interaction: Begun): Command => {
+  /** Waits for what `find` looks for after each thing that the bot does; a text is why it will not come any more. */
+  const wait = <A>(
+    command: string,
+    interaction: Interactions.Interaction,
+    find: () => { readonly found: A } | string | undefined
+  ): Effect.Effect<A, EmulatorError> =>
+    Effect.callback<A, EmulatorError>((resume) => {
+      let unwatch: (() => void) | undefined
+      const end = (effect: Effect.Effect<A, EmulatorError>) => {
+        unwatch?.()
+        resume(effect)
+      }
+      const look = () => {
+        try {
+          const result = find()
+          if (typeof result === "string") end(Effect.fail(failed(command, result)))
+          else if (result !== undefined) end(Effect.succeed(result.found))
+          else if (interaction.progress() === "expired") {
+            end(Effect.fail(failed(command, "the bot has not answered within three seconds")))
+          }
+        } catch (cause) {
+          // it runs inside of the bot's request, and is no fault of the emulator's
+          end(Effect.die(cause))
+        }
+      }
+      driver.run(() => {
+        unwatch = interaction.watch(look)
+        look()
+      })
+      return Effect.sync(() => unwatch?.())
+    }).pipe(
+      Effect.raceFirst(Effect.flatMap(driver.closed, () => Effect.fail(failed(command, "the emulator has closed")))),
+      Effect.timeoutOrElse({
+        duration: thinkingMs,
+        orElse: () => Effect.fail(failed(command, "the bot has not said it within a quarter of an hour"))
+      })
+    )
+
+  const isAnswered = (interaction: Interactions.Interaction) =>
+    interaction.progress() === "deferred" || interaction.progress() === "answered"
+
+  const watch = (command: string, userId: UserId, interaction: Interactions.Interaction): Command => {
     const read = (): ReadonlyArray<Reply> =>
       interaction.messages().filter(({ isThinking }) => !isThinking).map((
         { components, content, embeds, isEdited, isEphemeral }
       ) => ({ content, embeds, components, ephemeral: isEphemeral, edited: isEdited }))
 
-    const until: Command["until"] = <A>(find: (replies: ReadonlyArray<Reply>) => A | undefined) =>
-      Effect.callback<A, EmulatorError>((resume) => {
-        let unwatch: (() => void) | undefined
-        const end = (effect: Effect.Effect<A, EmulatorError>) => {
-          unwatch?.()
-          resume(effect)
-        }
-        const look = () => {
-          try {
-            const found = find(read())
-            if (found !== undefined) end(Effect.succeed(found))
-            else if (interaction.progress() === "expired") {
-              end(Effect.fail(failed(command, "the bot has not answered within three seconds")))
-            }
-          } catch (cause) {
-            // it runs inside of the bot's request, and is no fault of the emulator's
-            end(Effect.die(cause))
-          }
-        }
-        driver.run(() => {
-          unwatch = interaction.watch(look)
-          look()
-        })
-        return Effect.sync(() => unwatch?.())
-      }).pipe(
-        Effect.raceFirst(Effect.flatMap(driver.closed, () => Effect.fail(failed(command, "the emulator has closed")))),
-        Effect.timeoutOrElse({
-          duration: thinkingMs,
-          orElse: () => Effect.fail(failed(command, "the bot has not said it within a quarter of an hour"))
-        })
-      )
+    const until: Command["until"] = (find) =>
+      wait(command, interaction, () => {
+        const found = find(read())
+        return found === undefined ? undefined : { found }
+      })
+
+    const next = Effect.fnUntraced(function*(what: string, userId: UserId, f: () => Interactions.Begun) {
+      const name = `${command} (${what})`
+      return watch(name, userId, yield* begin(name, f))
+    })
 
     return {
       replies: driver.call(read),
-      acknowledged: until(() =>
-        interaction.progress() === "deferred" || interaction.progress() === "answered" || undefined
-      )
-        .pipe(Effect.asVoid),
+      acknowledged: wait(command, interaction, () => isAnswered(interaction) ? { found: undefined } : undefined),
       reply: until((replies) => replies[0]),
       until,
+      opened: driver.call(interaction.modal),
+      modal: wait(command, interaction, () => {
+        const found = interaction.modal()
+        if (found !== undefined) return { found }
+        return isAnswered(interaction) ? "the bot has answered without a form" : undefined
+      }),
       press: (customId, { user, values = [] } = {}) =>
         Effect.flatMap(
           user === undefined ? Effect.succeed({ id: userId }) : names.userOrNew({ name: user }),
-          ({ id }) => begin(`${command} (${customId})`, id, () => interaction.press(id, customId, values))
-        )
+          ({ id }) => next(customId, id, () => interaction.press(id, customId, values))
+        ),
+      submit: (values) => next(interaction.modal()?.customId ?? "form", userId, () => interaction.submit(values))
     }
   }
 
-  return Effect.fnUntraced(function*({ bot = "bot", channel = "lobby", name, options = {}, user = "guest" }) {
-    const { id: userId } = yield* names.userOrNew({ name: user })
-    const { id: botId } = yield* names.users.find(bot)
-    const { id: channelId } = yield* names.channels.find(channel)
-    const path = name.replace(/^\//, "").split(" ").filter((part) => part !== "")
-    return yield* begin(name, userId, (core) => core.type({ userId, botId, channelId, path, values: options }))
-  })
+  const read = Effect.fnUntraced(
+    function*({ bot = "bot", channel = "lobby", name, options = {}, user = "guest" }: CommandOptions) {
+      const { id: userId } = yield* names.userOrNew({ name: user })
+      const { id: botId } = yield* names.users.find(bot)
+      const { id: channelId } = yield* names.channels.find(channel)
+      const path = name.replace(/^\//, "").split(" ").filter((part) => part !== "")
+      return { userId, botId, channelId, path, values: options }
+    }
+  )
+
+  return {
+    command: Effect.fnUntraced(function*(options) {
+      const typed = yield* read(options)
+      return watch(options.name, typed.userId, yield* begin(options.name, (core) => core.type(typed)))
+    }),
+    suggest: Effect.fnUntraced(function*({ focused, ...options }) {
+      const typed = yield* read(options)
+      const interaction = yield* begin(options.name, (core) => core.suggest({ ...typed, focused }))
+      return yield* wait(options.name, interaction, () => {
+        const found = interaction.choices()
+        return found === undefined ? undefined : { found }
+      })
+    })
+  }
 }

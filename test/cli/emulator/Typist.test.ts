@@ -4,15 +4,20 @@ import { TestClock } from "effect/testing"
 import * as Typist from "../../../src/cli/emulator/Typist.ts"
 import type * as Emulator from "../../../src/emulator/Emulator.ts"
 
-/** Says its own name, and has buttons. */
+const form: Emulator.Modal = { customId: "form", title: "Ask", components: [] }
+
+/** Says its own name, and has buttons; "ask" says nothing, and opens a form. */
 const command = (name: string): Emulator.Command => {
   const reply = { content: name, embeds: [], components: [], ephemeral: false, edited: false }
   return {
     replies: Effect.succeed([reply]),
-    reply: Effect.succeed(reply),
+    reply: name === "ask" ? Effect.never : Effect.succeed(reply),
     acknowledged: Effect.void,
     until: () => Effect.never,
-    press: (customId) => Effect.succeed(command(`${name} ${customId}`))
+    opened: Effect.succeed(name === "ask" ? form : undefined),
+    modal: name === "ask" ? Effect.succeed(form) : Effect.never,
+    press: (customId) => Effect.succeed(command(`${name} ${customId}`)),
+    submit: (values) => Effect.succeed(command(`${name} ${Object.values(values).join()}`))
   }
 }
 
@@ -32,6 +37,17 @@ describe("Typist", () => {
       assert.deepStrictEqual(contents(yield* typist.read(2, undefined, 1000)), ["skip"])
       assert.isUndefined(yield* typist.read(4, undefined, 1000))
       assert.isUndefined(yield* typist.press(0, "pause", {}, 1000))
+    }))
+
+  it.effect("tells of the form that the bot opens, and sends it", () =>
+    Effect.gen(function*() {
+      const typist = make()
+      const ask = yield* typist.type({ name: "ask" }, 1000)
+      assert.deepInclude(ask, { command: 1, modal: form })
+      const sent = yield* typist.submit(1, { song: "x" }, 1000)
+      assert.deepStrictEqual([sent?.command, contents(sent)], [2, ["ask x"]])
+      assert.isUndefined(sent?.modal)
+      assert.isUndefined(yield* typist.submit(3, {}, 1000))
     }))
 
   it.effect("forgets those that can no longer be answered, but for the last that were used", () =>

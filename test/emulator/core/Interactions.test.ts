@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Typed } from "../../../src/emulator/core/Interactions.ts"
+import type { Begun, Typed } from "../../../src/emulator/core/Interactions.ts"
 import * as Harness from "./Harness.ts"
 
 type Json = { readonly [key: string]: unknown }
@@ -22,9 +22,8 @@ const setup = () => {
     call("PUT", `/applications/${h.bot.id}/commands`, commands, `Bot ${h.bot.token}`)
   const type = (path: ReadonlyArray<string>, values: Typed["values"] = {}) =>
     h.core.type({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path, values })
-  /** A command that was typed, and how the bot answers. */
-  const typed = (path: ReadonlyArray<string> = ["play"], values?: Typed["values"]) => {
-    const begun = type(path, values)
+  /** An interaction that was begun last, and how the bot answers. */
+  const following = (begun: Begun) => {
     if ("problem" in begun) return assert.fail(begun.problem)
     const created: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
     const { data, id, token } = created
@@ -33,11 +32,14 @@ const setup = () => {
     const contents = () => begun.messages().map(({ content }) => content)
     return { begun, created, data: { ...(data as Json) }, answer, webhook, contents }
   }
+  const typed = (path: ReadonlyArray<string> = ["play"], values?: Typed["values"]) => following(type(path, values))
+  const suggest = (path: ReadonlyArray<string>, focused: string, values: Typed["values"] = {}) =>
+    h.core.suggest({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path, values, focused })
   const problem = (path: ReadonlyArray<string>, values?: Typed["values"]) => {
     const begun = type(path, values)
     return "problem" in begun ? begun.problem : ""
   }
-  return { h, guest, client, call, register, type, typed, problem }
+  return { h, guest, client, call, register, type, typed, suggest, following, problem }
 }
 
 describe("Interactions", () => {
@@ -219,7 +221,7 @@ describe("Interactions", () => {
   it("refuses what Discord refuses", () => {
     const { call, h, problem, typed } = setup()
     const one = typed()
-    for (const type of [0, 1, 6, 7, 8, "4", undefined]) {
+    for (const type of [0, 1, 6, 7, 8, 9, "4", undefined]) {
       assert.strictEqual(one.answer({ type }).json["code"], 50035)
     }
     assert.strictEqual(one.answer({ type: 4, data: { content: "" } }).json["code"], 50006)
@@ -299,6 +301,176 @@ describe("Interactions", () => {
     assert.lengthOf(client.events("INTERACTION_CREATE"), before)
     h.core.setAvailable(h.guildId, true)
     assert.strictEqual(problem(["play"]), "")
+  })
+
+  it("asks the bot what it suggests while somebody types", () => {
+    const { call, following, guest, problem, register, suggest, typed } = setup()
+    register({
+      name: "queue",
+      options: [{
+        type: 1,
+        name: "play",
+        options: [
+          { type: 3, name: "song", required: true, autocomplete: true, min_length: 3 },
+          { type: 4, name: "at", required: true, autocomplete: true },
+          { type: 6, name: "who" },
+          { type: 3, name: "plain" }
+        ]
+      }]
+    })
+    const path = ["queue", "play"]
+    const { answer, begun, created, data, webhook } = following(suggest(path, "song", { song: "ne", who: guest.id }))
+    assert.deepInclude(created, { type: 4 })
+    assert.deepStrictEqual(data["options"], [{
+      name: "play",
+      type: 1,
+      options: [{ name: "song", type: 3, value: "ne", focused: true }, { name: "who", type: 6, value: guest.id }]
+    }])
+    assert.notProperty(data, "resolved")
+    assert.isUndefined(begun.choices())
+    const choices = [{ name: "Never", value: "never" }, { name: "Next", value: 2 }]
+    // no message, no form, and nothing that is no list of choices
+    const long = "x".repeat(101)
+    const wrong = [
+      { type: 4, data: { content: "x" } },
+      { type: 5 },
+      { type: 9, data: {} },
+      { type: 8 },
+      { type: 8, data: { choices: {} } },
+      { type: 8, data: { choices: Array.from({ length: 26 }, () => choices[0]) } },
+      { type: 8, data: { choices: [...choices, null] } },
+      { type: 8, data: { choices: [{ name: "", value: "x" }] } },
+      { type: 8, data: { choices: [{ name: long, value: "x" }] } },
+      { type: 8, data: { choices: [{ name: "x", value: long }] } },
+      { type: 8, data: { choices: [{ name: "x", value: true }] } }
+    ]
+    for (const body of wrong) assert.strictEqual(answer(body).json["code"], 50035, JSON.stringify(body))
+    assert.strictEqual(begun.progress(), "waiting")
+    assert.strictEqual(answer({ type: 8, data: { choices } }).status, 204)
+    assert.deepStrictEqual(begun.choices(), choices)
+    assert.strictEqual(answer({ type: 8, data: { choices } }).json["code"], 40060)
+    assert.strictEqual(call("POST", webhook, { content: "x" }).json["code"], 10015)
+    // a number is a text while it is typed, and nothing of it may be there yet
+    const typing = (values: Typed["values"]) => following(suggest(path, "at", values)).data["options"]
+    for (const [at, value] of [[undefined, ""], [1, "1"], ["1x", "1x"]] as const) {
+      assert.deepStrictEqual(typing(at === undefined ? {} : { at }), [{
+        name: "play",
+        type: 1,
+        options: [{ name: "at", type: 4, value, focused: true }]
+      }])
+    }
+    const refused = (focused: string, values?: Typed["values"]) => {
+      const begun = suggest(path, focused, values)
+      return "problem" in begun ? begun.problem : ""
+    }
+    assert.include(refused("plain"), "without autocompletion")
+    assert.include(refused("none"), "no option \"none\"")
+    assert.include(refused("song", { at: "x" }), "a whole number")
+    assert.include(problem(path), "\"song\" is missing")
+    // what is typed to its end need not be one of the choices
+    assert.deepInclude(typed(path, { song: "another", at: 0 }).created, { type: 2 })
+  })
+
+  it("a bot that has registered nothing may suggest for any option, and suggestions have three seconds", () => {
+    const { following, h, suggest } = setup()
+    const { answer, begun, data } = following(suggest(["play"], "song"))
+    assert.deepStrictEqual(data["options"], [{ name: "song", type: 3, value: "", focused: true }])
+    h.core.advance(3_000)
+    assert.strictEqual(begun.progress(), "expired")
+    assert.strictEqual(answer({ type: 8, data: { choices: [] } }).json["code"], 10062)
+  })
+
+  it("lets who has typed a command fill in the form that the bot opens", () => {
+    const { call, following, guest, typed } = setup()
+    const command = typed()
+    const components = [
+      { type: 1, components: [{ type: 4, style: 1, custom_id: "song", label: "Song", min_length: 2, max_length: 4 }] },
+      { type: 10, content: "and" },
+      { type: 18, label: "Who", component: { type: 5, custom_id: "who", required: false } }
+    ]
+    const modal = { custom_id: "form", title: "Play", components }
+    assert.deepStrictEqual(command.begun.submit({}), { problem: "the bot has opened no form" })
+    assert.strictEqual(command.answer({ type: 9, data: { ...modal, title: "" } }).json["code"], 50035)
+    assert.strictEqual(command.answer({ type: 9, data: modal }).status, 204)
+    assert.deepStrictEqual(command.begun.modal(), { customId: "form", title: "Play", components })
+    assert.strictEqual(command.begun.progress(), "answered")
+    assert.deepStrictEqual(command.begun.submit({ song: "x" }), {
+      problem: "its input \"song\" has to be 2 characters at least"
+    })
+    const form = following(command.begun.submit({ song: "abc", who: [guest.id] }))
+    assert.deepInclude(form.created, { type: 5 })
+    assert.notProperty(form.created, "message")
+    assert.deepInclude(form.data, {
+      custom_id: "form",
+      components: [
+        { type: 1, id: 1, components: [{ type: 4, id: 1, custom_id: "song", value: "abc" }] },
+        { type: 10, id: 2 },
+        { type: 18, id: 3, component: { type: 5, id: 3, custom_id: "who", values: [guest.id] } }
+      ]
+    })
+    assert.deepInclude((form.data["resolved"] as Json)["users"], {
+      [guest.id]: (form.created["member"] as Json)["user"]
+    })
+    assert.deepStrictEqual(command.begun.submit({ song: "abc" }), { problem: "the form was sent before" })
+    // nothing that was pressed can be updated, and no form opens another
+    for (const type of [6, 7, 9]) assert.strictEqual(form.answer({ type, data: modal }).json["code"], 50035)
+    form.answer({ type: 4, data: { content: "Playing abc" } })
+    assert.deepStrictEqual(form.contents(), ["Playing abc"])
+    // the command itself can be followed, too
+    assert.strictEqual(call("POST", command.webhook, { content: "more" }).status, 200)
+    assert.deepStrictEqual(command.contents(), ["more"])
+  })
+
+  it("a form that a button opens can change the message of the button", () => {
+    const { following, guest, typed } = setup()
+    const { answer, begun, contents } = typed()
+    const components = [{ type: 1, components: [{ type: 2, custom_id: "ask" }] }]
+    answer({ type: 4, data: { content: "x", components } })
+    const button = following(begun.press(guest.id, "ask", []))
+    button.answer({
+      type: 9,
+      data: {
+        custom_id: "form",
+        title: "Ask",
+        components: [{ type: 1, components: [{ type: 4, custom_id: "what", required: false }] }]
+      }
+    })
+    const form = following(button.begun.submit({}))
+    assert.deepInclude(form.created["message"], { content: "x" })
+    form.answer({ type: 7, data: { content: "y", components: [] } })
+    assert.deepStrictEqual(contents(), ["y"])
+  })
+
+  it("the original answer to a button is the bot's message, or the one that it changes", () => {
+    const { call, following, guest, typed } = setup()
+    const { answer, begun, contents } = typed()
+    answer({ type: 4, data: { content: "x", components: [{ type: 1, components: [{ type: 2, custom_id: "go" }] }] } })
+    const edited = (type: number, content: string) => {
+      const press = following(begun.press(guest.id, "go", []))
+      press.answer({ type, data: { content: "first" } })
+      assert.strictEqual(call("PATCH", `${press.webhook}/messages/@original`, { content }).status, 200)
+      return press.contents()
+    }
+    assert.deepStrictEqual(edited(5, "done"), ["done"])
+    assert.deepStrictEqual(edited(4, "said"), ["said"])
+    assert.deepStrictEqual(contents(), ["x"])
+    assert.deepStrictEqual(edited(6, "silently"), [])
+    assert.deepStrictEqual(contents(), ["silently"])
+    assert.deepStrictEqual(edited(7, "updated"), [])
+    assert.deepStrictEqual(contents(), ["updated"])
+  })
+
+  it("a menu of users or channels names them", () => {
+    const { following, guest, h, typed } = setup()
+    const { answer, begun } = typed()
+    const menus = [5, 6, 7, 8].map((type) => ({ type: 1, components: [{ type, custom_id: `menu${type}` }] }))
+    answer({ type: 4, data: { content: "x", components: menus } })
+    const named = (customId: string, id: string) => following(begun.press(guest.id, customId, [id])).data["resolved"]
+    assert.property((named("menu5", guest.id) as Json)["users"], guest.id)
+    assert.property((named("menu7", guest.id) as Json)["members"], guest.id)
+    assert.property((named("menu8", h.lobby) as Json)["channels"], h.lobby)
+    assert.deepStrictEqual(begun.press(guest.id, "menu5", [h.lobby]), { problem: `no user has the id ${h.lobby}` })
+    assert.deepStrictEqual(begun.press(guest.id, "menu6", ["1"]), { problem: "no role has the id 1" })
   })
 
   it("nobody types a number that JSON does not have", () => {

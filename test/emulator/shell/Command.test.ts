@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
 import * as Command from "../../../src/emulator/shell/Command.ts"
 import * as Driver from "../../../src/emulator/shell/Driver.ts"
+import type * as EmulatorError from "../../../src/emulator/shell/EmulatorError.ts"
 import * as Harness from "../core/Harness.ts"
 
 /** A command that a guest has typed, and how the bot answers. The emulator closes with the scope. */
@@ -9,19 +10,26 @@ const typed = Effect.gen(function*() {
   const h = Harness.make()
   const guest = h.core.createUser({ name: "guest" })
   const client = h.login()
-  const command = yield* Command.make({
+  const keyboard = Command.make({
     driver: yield* Driver.make({ core: () => h.core, deliver: () => {} }),
     settle: () => Effect.void
   }, {
     userOrNew: () => Effect.succeed(guest),
     users: { find: () => Effect.succeed(h.bot) },
     channels: { find: () => Effect.succeed({ id: h.lobby }) }
-  })({ name: "play" })
+  })
+  const command = yield* keyboard.command({ name: "play" })
   const { id, token }: { readonly [key: string]: unknown } = { ...client.events("INTERACTION_CREATE").at(-1) }
   const call = (method: string, path: string, body: unknown) =>
     h.core.rest({ method, path, authorization: undefined, body: JSON.stringify(body) }).status
   return {
     command,
+    keyboard,
+    open: () =>
+      call("POST", `/interactions/${id}/${token}/callback`, {
+        type: 9,
+        data: { custom_id: "form", title: "Form", components: [{ type: 10, content: "nothing to fill in" }] }
+      }),
     answer: (content: string) => call("POST", `/interactions/${id}/${token}/callback`, { type: 4, data: { content } }),
     edit: (content: string) => call("PATCH", `/webhooks/${h.bot.id}/${token}/messages/@original`, { content })
   }
@@ -59,6 +67,31 @@ describe("Command", () => {
       const exit = yield* Fiber.await(waiting)
       assert.isTrue(Exit.isFailure(exit) && Cause.hasDies(exit.cause))
       assert.strictEqual((yield* command.reply).content, "one")
+    }))
+
+  it.effect("waits for a form, and sends it once", () =>
+    Effect.gen(function*() {
+      const { command, open } = yield* typed
+      assert.isUndefined(yield* command.opened)
+      const said = (effect: Effect.Effect<unknown, EmulatorError.EmulatorError>) =>
+        Effect.map(Effect.flip(effect), ({ message }) => message)
+      assert.include(yield* said(command.submit({})), "the bot has opened no form")
+      const waiting = yield* Effect.forkChild(command.modal, { startImmediately: true })
+      assert.strictEqual(open(), 204)
+      assert.deepInclude(yield* Fiber.join(waiting), { customId: "form", title: "Form" })
+      assert.deepInclude(yield* command.opened, { customId: "form" })
+      yield* command.acknowledged
+      assert.include(yield* said(command.submit({ song: "x" })), "no input \"song\"")
+      assert.deepStrictEqual(yield* (yield* command.submit({})).replies, [])
+      assert.include(yield* said(command.submit({})), "sent before")
+    }))
+
+  it.effect("waits for no form when the bot says something else", () =>
+    Effect.gen(function*() {
+      const { answer, command } = yield* typed
+      const waiting = yield* Effect.forkChild(Effect.flip(command.modal), { startImmediately: true })
+      answer("one")
+      assert.include((yield* Fiber.join(waiting)).message, "answered without a form")
     }))
 
   it.effect("of an emulator that has closed, or closes, waits for nothing", () =>

@@ -1,0 +1,146 @@
+/**
+ * How a bot answers an interaction over REST (Discord docs, Interactions: Receiving and Responding).
+ *
+ * @since 0.1.0
+ */
+import * as Choices from "./Choices.ts"
+import type { Json } from "./DiscordObject.ts"
+import * as InteractionEntry from "./InteractionEntry.ts"
+import type { Entry } from "./InteractionEntry.ts"
+import * as InteractionMessage from "./InteractionMessage.ts"
+import * as Modal from "./Modal.ts"
+import { error, invalidBody, invalidJson, nothing, ok, type RestResponse, wrongMethod } from "./RestAnswer.ts"
+
+/** The kinds of callback (Discord docs, Interaction Callback Type). */
+const callback = { message: 4, thinking: 5, silently: 6, update: 7, choices: 8, modal: 9 } as const
+
+const unknownInteraction = error(404, 10062, "Unknown interaction")
+const acknowledged = error(400, 40060, "Interaction has already been acknowledged.")
+const unknownWebhook = error(404, 10015, "Unknown Webhook")
+const invalidToken = error(401, 50027, "Invalid Webhook Token")
+const unknownMessage = error(404, 10008, "Unknown Message")
+
+/**
+ * Answers what is under `/interactions` and `/webhooks`, for which the token in the path is enough; `undefined` for all else.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Answers = (
+  method: string,
+  path: string,
+  query: string,
+  body: string | undefined
+) => RestResponse | undefined
+
+/**
+ * `find` gives the interaction of a token.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (nextId: () => string, find: (token: string) => Entry | undefined): Answers => {
+  const say = (entry: Entry, body: Json, isThinking = false): InteractionMessage.Message => {
+    const message = InteractionMessage.make(nextId(), entry, body, isThinking)
+    entry.messages.push(message)
+    InteractionEntry.become(entry, isThinking ? "deferred" : "answered")
+    return message
+  }
+
+  const edit = (entry: Entry, message: InteractionMessage.Message, body: Json): RestResponse => {
+    InteractionMessage.edit(message, body)
+    if (message === entry.pressed) entry.changed()
+    InteractionEntry.become(entry, "answered")
+    return ok(InteractionMessage.json(message))
+  }
+
+  /** Suggestions, or `false` for what is no answer to somebody who is typing. */
+  const answerTyping = (entry: Entry, { data, type: kind }: Json): boolean => {
+    const choices = kind === callback.choices ? Choices.read(data) : undefined
+    entry.choices = choices
+    if (choices !== undefined) InteractionEntry.become(entry, "answered")
+    return choices !== undefined
+  }
+
+  const answer = (entry: Entry, body: Json, wantsResponse: boolean): RestResponse => {
+    if (entry.progress === "expired") return unknownInteraction
+    if (entry.progress !== "waiting") return acknowledged
+    const { data, type: kind } = body
+    if (entry.type === InteractionEntry.types.typing) return answerTyping(entry, body) ? nothing : invalidBody
+    const content: Json = typeof data === "object" ? { ...data } : {}
+    let message: InteractionMessage.Message | undefined
+    if (kind === callback.message) {
+      if (!InteractionMessage.saysSomething(content)) return error(400, 50006, "Cannot send an empty message")
+      message = entry.original = say(entry, content)
+    } else if (kind === callback.thinking) message = entry.original = say(entry, content, true)
+    else if (kind === callback.silently && entry.pressed !== undefined) {
+      entry.original = entry.pressed
+      InteractionEntry.become(entry, "deferred")
+    } else if (kind === callback.update && entry.pressed !== undefined) {
+      if (entry.pressed.isDeleted) return unknownMessage
+      message = entry.original = entry.pressed
+      edit(entry, message, content)
+    } else if (kind === callback.modal && entry.type !== InteractionEntry.types.modal) {
+      const modal = Modal.read(data)
+      if (modal === undefined) return invalidBody
+      entry.modal = modal
+      InteractionEntry.become(entry, "answered")
+    } else return invalidBody
+    if (!wantsResponse) return nothing
+    return ok({
+      interaction: {
+        id: entry.id,
+        type: entry.type,
+        ...(message === undefined ? {} : {
+          response_message_id: message.id,
+          response_message_loading: message.isThinking,
+          response_message_ephemeral: message.isEphemeral
+        })
+      },
+      ...(message === undefined ? {} : { resource: { type: kind, message: InteractionMessage.json(message) } })
+    })
+  }
+
+  /** What follows on the first answer: edits, deletions and more messages. */
+  const follow = (entry: Entry, method: string, id: string | undefined, body: Json): RestResponse => {
+    const isAnswered = entry.progress === "deferred" || entry.progress === "answered"
+    if (!isAnswered || entry.type === InteractionEntry.types.typing) return unknownWebhook
+    if (id === undefined) {
+      if (method !== "POST") return wrongMethod
+      if (!InteractionMessage.saysSomething(body)) return error(400, 50006, "Cannot send an empty message")
+      return ok(InteractionMessage.json(say(entry, body)))
+    }
+    const message = id === "@original" ? entry.original : entry.messages.find((one) => one.id === id)
+    if (message === undefined || message.isDeleted) return unknownMessage
+    switch (method) {
+      case "GET":
+        return ok(InteractionMessage.json(message))
+      case "PATCH":
+        return edit(entry, message, body)
+      case "DELETE":
+        message.isDeleted = true
+        InteractionEntry.notify(entry)
+        return nothing
+      default:
+        return wrongMethod
+    }
+  }
+
+  return (method, path, query, text) => {
+    // discord.js writes %40original
+    const [, root, owner, token, what, id] = path.replaceAll("%40", "@").split("/")
+    const isCallback = root === "interactions" && what === "callback"
+    const isMessage = root === "webhooks" && (what === undefined || (what === "messages" && id !== undefined))
+    if (token === undefined || (!isCallback && !isMessage)) return undefined
+    const entry = find(token)
+    const body = InteractionMessage.parse(text)
+    if (body === undefined) return invalidJson
+    if (isCallback) {
+      if (method !== "POST") return wrongMethod
+      const wantsResponse = new URLSearchParams(query).get("with_response") === "true"
+      return entry === undefined || entry.id !== owner ? unknownInteraction : answer(entry, body, wantsResponse)
+    }
+    if (entry === undefined || entry.bot.id !== owner) return invalidToken
+    return follow(entry, method, id, body)
+  }
+}
