@@ -47,6 +47,7 @@ import type { Choice } from "./core/Choices.ts"
 import type * as Core from "./core/Core.ts"
 import type { Address, Verdict } from "./core/CoreContext.ts"
 import * as Profile from "./core/Profile.ts"
+import * as Chat from "./shell/Chat.ts"
 import * as Command from "./shell/Command.ts"
 import { EmulatorError, InvalidOption, make as makeError } from "./shell/EmulatorError.ts"
 import * as Faults from "./shell/Faults.ts"
@@ -73,6 +74,7 @@ export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
 export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
 export type { Modal, Values as ModalValues } from "./core/Modal.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
+export type { Chat, ChatMessage } from "./shell/Chat.ts"
 export type { Command, CommandOptions, Reply, SuggestOptions } from "./shell/Command.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
@@ -201,6 +203,8 @@ export class Emulator extends Context.Service<Emulator, {
    * was registered without it, and when the bot has not suggested anything within three seconds.
    */
   readonly suggest: (options: Command.SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
+  /** The text of a voice channel, "lobby" unless another is named. Fails with `UnknownName`. */
+  readonly chat: (channel?: string) => Effect.Effect<Chat.Chat, EmulatorError>
   /**
    * In memory: waits until nothing moves any more without the clock. A test calls it between forking a client and moving
    * the `TestClock`, which would otherwise overtake the first messages; `join` and the faults do it by themselves.
@@ -252,6 +256,7 @@ const makeEmulator = Effect.fnUntraced(function*(
   const named = yield* makeWorld(shell, world)
   const { channels, guilds, userOrNew, users } = named
   const faults = Faults.make(shell, { users, channels, guilds })
+  const keyboard = Command.make(shell, { userOrNew, users, channels })
 
   const verdicts = (severity: Verdict["severity"]) =>
     driver.call((core) => core.verdicts().filter((verdict) => verdict.severity === severity))
@@ -291,7 +296,9 @@ const makeEmulator = Effect.fnUntraced(function*(
       ), { bufferSize: happeningsKept, strategy: "sliding" }),
     counters: driver.call((core) => new Map([...core.counters(), ...shell.counters()])),
     faults,
-    ...Command.make(shell, { userOrNew, users, channels }),
+    command: keyboard.command,
+    suggest: keyboard.suggest,
+    chat: Chat.make(shell, { userOrNew, users, channels }, keyboard.follow),
     settle: shell.settle("last"),
     rest: (request) => driver.call((core) => core.rest(request)),
     fetch,

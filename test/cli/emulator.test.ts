@@ -572,6 +572,15 @@ describe("emulator", () => {
       const sending = yield* Effect.forkChild(order({ do: "submit", command: 3, values: { song: "y" } }))
       yield* answer(yield* interaction, 4, { content: "Playing y" })
       assert.deepNestedInclude(yield* Fiber.join(sending), { ok: true, command: 4, "replies[0].content": "Playing y" })
+
+      // what is written to all, and its buttons
+      const { message } = yield* order({ do: "write", content: "!play", user: "somebody" })
+      assert.deepNestedInclude(yield* order({ do: "messages", user: "somebody", text: "!play" }), {
+        ok: true,
+        "messages[0].id": message
+      })
+      assert.include(String((yield* order({ do: "press", channel: "lobby", customId: "x" }))["message"]), "\"x\"")
+      assert.include(String((yield* order({ do: "write", content: "" }))["message"]), "nothing in the message")
       assert.deepInclude(yield* order({ do: "stop" }), { ok: true })
     }).pipe(Effect.scoped))
 

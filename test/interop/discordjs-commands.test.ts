@@ -5,6 +5,8 @@ import {
   ButtonStyle,
   type ChatInputCommandInteraction,
   Events,
+  GatewayIntentBits,
+  type Message,
   MessageFlags,
   ModalBuilder,
   TextInputBuilder,
@@ -56,6 +58,44 @@ const bot = Effect.fnUntraced(function*(handlers: { readonly [name: string]: Han
 })
 
 describe("a bot on discord.js with slash commands", () => {
+  it.live(
+    "reads messages, answers them, changes what it has said, reacts, and has buttons on what it writes",
+    () =>
+      Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const failures: Array<unknown> = []
+        const failed = (error: unknown) => void failures.push(error)
+        const skip = new ButtonBuilder().setCustomId("skip").setLabel("Skip").setStyle(ButtonStyle.Primary)
+        const row = new ActionRowBuilder<ButtonBuilder>().addComponents(skip)
+        const play = async (message: Message) => {
+          if (message.author.bot || !message.content.startsWith("!play ") || !message.channel.isSendable()) return
+          await message.react("👍")
+          await message.channel.sendTyping()
+          const reply = await message.reply("Looking for it")
+          await reply.edit(`Playing ${message.content.slice(6)}`)
+          await message.channel.send({ content: "Now playing", components: [row] })
+        }
+        yield* DiscordJs.client((client) => {
+          client.on(Events.MessageCreate, (message) => void play(message).catch(failed))
+          client.on(Events.InteractionCreate, (interaction) => {
+            if (interaction.isButton()) interaction.deferUpdate().then(() => interaction.deleteReply()).catch(failed)
+          })
+        }, [GatewayIntentBits.GuildMessages, GatewayIntentBits.MessageContent])
+
+        const chat = yield* discord.chat("lobby")
+        const { id } = yield* chat.write("!play song", { user: "somebody" })
+        const reply = yield* chat.until((messages) => messages.find(({ edited }) => edited))
+        assert.deepInclude(reply, { user: "bot", content: "Playing song", replyTo: id })
+        assert.deepStrictEqual((yield* chat.messages)[0]?.reactions, ["👍"])
+        yield* chat.until((messages) => messages.find(({ content }) => content === "Now playing"))
+        yield* chat.press("skip")
+        yield* chat.until((messages) => messages.some(({ content }) => content === "Now playing") ? undefined : true)
+        assert.deepStrictEqual(failures, [])
+        assert.deepStrictEqual(yield* discord.violations, [])
+      }).pipe(Effect.scoped, Effect.provide(Emulator.layer())),
+    60_000
+  )
+
   it.live("suggests while somebody types, and asks in a form", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator

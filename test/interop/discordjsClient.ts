@@ -4,13 +4,16 @@ import { Effect, Redacted } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 
 /** One that is ready; it ends with the scope. `prepare` is run before it logs in. */
-export const client = Effect.fnUntraced(function*(prepare: (client: Client) => void = () => {}) {
+export const client = Effect.fnUntraced(function*(
+  prepare: (client: Client) => void = () => {},
+  moreIntents: ReadonlyArray<GatewayIntentBits> = []
+) {
   const discord = yield* Emulator.Emulator
   const { token } = yield* discord.user("bot")
   const made = yield* Effect.acquireRelease(
     Effect.sync(() =>
       new Client({
-        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates],
+        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates, ...moreIntents],
         rest: { api: discord.urls.rest.replace(/\/v\d+$/, ""), version: "10" }
       })
     ),

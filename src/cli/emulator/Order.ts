@@ -95,10 +95,23 @@ export const Order = Schema.Union([
     timeoutMs: count
   }),
   order("press", {
-    command: Schema.Int,
+    command: Schema.optionalKey(Schema.Int),
+    channel: Schema.optionalKey(channel),
     customId: Schema.String,
     user: Schema.optionalKey(user),
     values: Schema.optionalKey(Schema.Array(Schema.String)),
+    timeoutMs: count
+  }),
+  order("write", {
+    content: Schema.String,
+    user: Schema.optionalKey(user),
+    channel: Schema.optionalKey(channel),
+    replyTo: Schema.optionalKey(Schema.String)
+  }),
+  order("messages", {
+    channel: Schema.optionalKey(channel),
+    user: Schema.optionalKey(user),
+    text: Schema.optionalKey(Schema.String),
     timeoutMs: count
   }),
   order("suggest", {

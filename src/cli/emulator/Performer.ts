@@ -171,6 +171,26 @@ export const make = Effect.fnUntraced(function*(
       () => new OrderFailed({ detail: `No command has the number ${command}, or it was forgotten.` })
     )
 
+  const press = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "press" }>) {
+    const { channel, command, customId, timeoutMs = patienceMs } = order
+    const where = command ?? (yield* discord.chat(channel))
+    return yield* ofCommand(command ?? 0, typist.press(where, customId, order, timeoutMs))
+  })
+
+  /** Those in a channel, by now or when one of them has a text. */
+  const messages = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "messages" }>) {
+    const { channel, text, timeoutMs = patienceMs, user } = order
+    const chat = yield* discord.chat(channel)
+    const isWanted = (message: Emulator.ChatMessage) => user === undefined || message.user === user
+    if (text !== undefined) {
+      const written = chat.until((messages) =>
+        messages.some((message) => isWanted(message) && message.content.includes(text)) ? true : undefined
+      )
+      yield* Effect.timeoutOption(written, timeoutMs)
+    }
+    return (yield* chat.messages).filter(isWanted)
+  })
+
   const leave = Effect.fnUntraced(function*(user: string) {
     yield* guest(user)
     yield* guests.leave(user)
@@ -214,10 +234,14 @@ export const make = Effect.fnUntraced(function*(
         return typist.type(command, timeoutMs)
       }
       case "press":
-        return ofCommand(
-          order.command,
-          typist.press(order.command, order.customId, order, order.timeoutMs ?? patienceMs)
+        return press(order)
+      case "write":
+        return Effect.flatMap(
+          discord.chat(order.channel),
+          (chat) => Effect.map(chat.write(order.content, order), ({ id }) => ({ message: id }))
         )
+      case "messages":
+        return Effect.map(messages(order), (messages) => ({ messages }))
       case "suggest":
         return Effect.map(discord.suggest(order), (choices) => ({ choices }))
       case "submit":

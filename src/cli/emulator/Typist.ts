@@ -28,9 +28,11 @@ export type Typed = {
  */
 export interface Typist {
   readonly type: (options: Emulator.CommandOptions, timeoutMs: number) => Effect.Effect<Typed, Emulator.EmulatorError>
-  /** `undefined` for a number that no command has, or one that was forgotten, as `read`. */
+  /**
+   * In the replies to a command, or in a channel. `undefined` for a number that no command has, or one that was forgotten, as `read`.
+   */
   readonly press: (
-    command: number,
+    where: number | Emulator.Chat,
     customId: string,
     options: { readonly user?: string | undefined; readonly values?: ReadonlyArray<string> | undefined },
     timeoutMs: number
@@ -117,9 +119,9 @@ export const make = (discord: Pick<Emulator.Emulator["Service"], "command">): Ty
       yield* within(Effect.raceFirst(command.reply, form), timeoutMs)
       return yield* found(number, command)
     }),
-    press: Effect.fnUntraced(function*(number, customId, options, timeoutMs) {
-      const command = yield* find(number)
-      return command && (yield* follow(command.press(customId, options), timeoutMs))
+    press: Effect.fnUntraced(function*(where, customId, options, timeoutMs) {
+      const place = typeof where === "number" ? yield* find(where) : where
+      return place && (yield* follow(place.press(customId, options), timeoutMs))
     }),
     submit: Effect.fnUntraced(function*(number, values, timeoutMs) {
       const command = yield* find(number)

@@ -16,6 +16,7 @@ import * as Faults from "./Faults.ts"
 import * as GatewayServer from "./GatewayServer.ts"
 import * as Interactions from "./Interactions.ts"
 import * as Memberships from "./Memberships.ts"
+import * as Messages from "./Messages.ts"
 import * as Nat from "./Nat.ts"
 import * as Observers from "./Observers.ts"
 import { demandsE2ee, type Profile } from "./Profile.ts"
@@ -83,7 +84,7 @@ export interface Core
     Actions.Actions,
     Administration.Administration,
     Memberships.Memberships,
-    Pick<Interactions.Interactions, "type" | "suggest">
+    Pick<Interactions.Interactions, "type" | "suggest" | "pressIn">
 {
   /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
   readonly createVoiceServer: (options: {
@@ -93,6 +94,10 @@ export interface Core
   }) => VoiceServerId
   /** What `/gateway`, `/gateway/bot` and READY's `resume_gateway_url` say. */
   readonly setGatewayUrl: (url: string) => void
+
+  readonly write: Messages.Messages["write"]
+  readonly messagesOf: Messages.Messages["of"]
+  readonly watchMessages: Messages.Messages["watch"]
 
   /** Takes a connection, or refuses the upgrade with an HTTP status. Ids are never used twice. */
   readonly accept: (connection: ConnectionId, kind: ConnectionKind) => void | { readonly reject: number }
@@ -222,8 +227,9 @@ export const make = (options: CoreOptions): Core => {
   })
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, nat })
   const commands = Commands.make(world.nextId)
-  const interactions = Interactions.make(context, world, gateway, commands)
-  const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults, commands, interactions })
+  const messages = Messages.make(world, gateway)
+  const interactions = Interactions.make(context, world, gateway, commands, messages)
+  const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults, commands, interactions, messages })
 
   const lost = (connection: ConnectionId, code: number) => {
     if (gateway.owns(connection)) gateway.disconnected(connection, code)
@@ -236,6 +242,10 @@ export const make = (options: CoreOptions): Core => {
     ...Memberships.make(world, gateway, voiceStates),
     type: interactions.type,
     suggest: interactions.suggest,
+    pressIn: interactions.pressIn,
+    write: messages.write,
+    messagesOf: messages.of,
+    watchMessages: messages.watch,
     createVoiceServer: (server) => {
       const id = world.servers.size + 1
       world.servers.set(id, { ...server, id })

@@ -7,7 +7,8 @@ import * as Choices from "./Choices.ts"
 import type { Json } from "./DiscordObject.ts"
 import * as InteractionEntry from "./InteractionEntry.ts"
 import type { Entry } from "./InteractionEntry.ts"
-import * as InteractionMessage from "./InteractionMessage.ts"
+import * as Message from "./Message.ts"
+import type { Messages } from "./Messages.ts"
 import * as Modal from "./Modal.ts"
 import { error, invalidBody, invalidJson, nothing, ok, type RestResponse, wrongMethod } from "./RestAnswer.ts"
 
@@ -39,19 +40,24 @@ export type Answers = (
  * @category constructors
  * @since 0.1.0
  */
-export const make = (nextId: () => string, find: (token: string) => Entry | undefined): Answers => {
-  const say = (entry: Entry, body: Json, isThinking = false): InteractionMessage.Message => {
-    const message = InteractionMessage.make(nextId(), entry, body, isThinking)
+export const make = (messages: Messages, find: (token: string) => Entry | undefined): Answers => {
+  const say = (entry: Entry, body: Json, isThinking = false): Message.Message => {
+    const { bot: author, user, where } = entry
+    const message = messages.make(
+      { author, where, isThinking, interaction: { id: entry.id, type: entry.type, user } },
+      body
+    )
     entry.messages.push(message)
+    messages.add(message)
     InteractionEntry.become(entry, isThinking ? "deferred" : "answered")
     return message
   }
 
-  const edit = (entry: Entry, message: InteractionMessage.Message, body: Json): RestResponse => {
-    InteractionMessage.edit(message, body)
-    if (message === entry.pressed) entry.changed()
+  const edit = (entry: Entry, message: Message.Message, body: Json): RestResponse => {
+    Message.edit(message, body)
+    messages.changed(message)
     InteractionEntry.become(entry, "answered")
-    return ok(InteractionMessage.json(message))
+    return ok(messages.json(message, message.author.id))
   }
 
   /** Suggestions, or `false` for what is no answer to somebody who is typing. */
@@ -68,9 +74,9 @@ export const make = (nextId: () => string, find: (token: string) => Entry | unde
     const { data, type: kind } = body
     if (entry.type === InteractionEntry.types.typing) return answerTyping(entry, body) ? nothing : invalidBody
     const content: Json = typeof data === "object" ? { ...data } : {}
-    let message: InteractionMessage.Message | undefined
+    let message: Message.Message | undefined
     if (kind === callback.message) {
-      if (!InteractionMessage.saysSomething(content)) return error(400, 50006, "Cannot send an empty message")
+      if (!Message.saysSomething(content)) return error(400, 50006, "Cannot send an empty message")
       message = entry.original = say(entry, content)
     } else if (kind === callback.thinking) message = entry.original = say(entry, content, true)
     else if (kind === callback.silently && entry.pressed !== undefined) {
@@ -97,7 +103,7 @@ export const make = (nextId: () => string, find: (token: string) => Entry | unde
           response_message_ephemeral: message.isEphemeral
         })
       },
-      ...(message === undefined ? {} : { resource: { type: kind, message: InteractionMessage.json(message) } })
+      ...(message === undefined ? {} : { resource: { type: kind, message: messages.json(message, message.author.id) } })
     })
   }
 
@@ -107,19 +113,18 @@ export const make = (nextId: () => string, find: (token: string) => Entry | unde
     if (!isAnswered || entry.type === InteractionEntry.types.typing) return unknownWebhook
     if (id === undefined) {
       if (method !== "POST") return wrongMethod
-      if (!InteractionMessage.saysSomething(body)) return error(400, 50006, "Cannot send an empty message")
-      return ok(InteractionMessage.json(say(entry, body)))
+      if (!Message.saysSomething(body)) return error(400, 50006, "Cannot send an empty message")
+      return ok(messages.json(say(entry, body), entry.bot.id))
     }
     const message = id === "@original" ? entry.original : entry.messages.find((one) => one.id === id)
     if (message === undefined || message.isDeleted) return unknownMessage
     switch (method) {
       case "GET":
-        return ok(InteractionMessage.json(message))
+        return ok(messages.json(message, message.author.id))
       case "PATCH":
         return edit(entry, message, body)
       case "DELETE":
-        message.isDeleted = true
-        InteractionEntry.notify(entry)
+        messages.remove(message)
         return nothing
       default:
         return wrongMethod
@@ -133,7 +138,7 @@ export const make = (nextId: () => string, find: (token: string) => Entry | unde
     const isMessage = root === "webhooks" && (what === undefined || (what === "messages" && id !== undefined))
     if (token === undefined || (!isCallback && !isMessage)) return undefined
     const entry = find(token)
-    const body = InteractionMessage.parse(text)
+    const body = Message.parse(text)
     if (body === undefined) return invalidJson
     if (isCallback) {
       if (method !== "POST") return wrongMethod

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Choices from "./Choices.ts"
-import type * as InteractionMessage from "./InteractionMessage.ts"
+import type * as Message from "./Message.ts"
 import type * as Modal from "./Modal.ts"
 import type * as World from "./World.ts"
 
@@ -43,15 +43,15 @@ export interface Entry {
   readonly begunMs: number
   readonly type: Type
   /** What the component belongs to, or the one that opened the form. */
-  readonly pressed: InteractionMessage.Message | undefined
-  readonly where: InteractionMessage.Where
-  readonly messages: Array<InteractionMessage.Message>
+  readonly pressed: Message.Message | undefined
+  readonly where: Message.Where
+  /** Who began it. */
+  readonly user: World.User
+  readonly messages: Array<Message.Message>
   readonly watchers: Set<() => void>
-  /** Whoever shows the message that was pressed. */
-  readonly changed: () => void
   progress: Progress
   /** What the bot calls its original answer: a message of its own, or the one that was pressed. */
-  original: InteractionMessage.Message | undefined
+  original: Message.Message | undefined
   /** What it suggests for an option that is being typed. */
   choices: ReadonlyArray<Choices.Choice> | undefined
   /** The form that the bot has opened. */
@@ -63,15 +63,7 @@ export interface Entry {
  * @category combinators
  * @since 0.1.0
  */
-export const notify = (entry: Entry): void => {
-  for (const f of Array.from(entry.watchers)) f()
-}
-
-/**
- * @category combinators
- * @since 0.1.0
- */
 export const become = (entry: Entry, progress: Progress): void => {
   entry.progress = progress
-  notify(entry)
+  for (const f of Array.from(entry.watchers)) f()
 }

@@ -14,7 +14,8 @@ import type { GatewayServer } from "./GatewayServer.ts"
 import { sees } from "./GatewaySession.ts"
 import * as InteractionAnswers from "./InteractionAnswers.ts"
 import * as InteractionEntry from "./InteractionEntry.ts"
-import * as InteractionMessage from "./InteractionMessage.ts"
+import * as Message from "./Message.ts"
+import type { Messages } from "./Messages.ts"
 import * as Modal from "./Modal.ts"
 import * as Random from "./Random.ts"
 import * as Resolved from "./Resolved.ts"
@@ -56,7 +57,7 @@ export interface Interaction {
   readonly id: string
   readonly progress: () => InteractionEntry.Progress
   /** What the bot has said that is still there, as it is now. */
-  readonly messages: () => ReadonlyArray<InteractionMessage.Message>
+  readonly messages: () => ReadonlyArray<Message.Message>
   /** The form that the bot has opened as its answer. */
   readonly modal: () => Modal.Modal | undefined
   /** What the bot has suggested for an option that is being typed. */
@@ -89,6 +90,13 @@ export interface Interactions {
   readonly type: (command: Typed) => Begun
   /** Asks the bot what it suggests. */
   readonly suggest: (command: Typing) => Begun
+  /** Somebody presses a button of the last message in a channel that has it, or chooses in its menu. */
+  readonly pressIn: (
+    channelId: ChannelId,
+    userId: UserId,
+    customId: string,
+    values: ReadonlyArray<string>
+  ) => Begun
   readonly rest: InteractionAnswers.Answers
 }
 
@@ -103,7 +111,8 @@ export const make = (
   context: CoreContext,
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
-  commands: Pick<Commands, "list">
+  commands: Pick<Commands, "list">,
+  messages: Messages
 ): Interactions => {
   const byToken = new Map<string, InteractionEntry.Entry>()
 
@@ -127,8 +136,7 @@ export const make = (
       readonly guild: World.Guild
       readonly type: InteractionEntry.Type
       readonly data: Json
-      readonly pressed?: InteractionMessage.Message
-      readonly changed?: () => void
+      readonly pressed?: Message.Message
     }
   ): Begun => {
     const { bot, channel, data, guild, pressed, type, userId } = options
@@ -145,10 +153,10 @@ export const make = (
       begunMs: context.now(),
       type,
       pressed,
-      where: { guild, channel, user },
+      where: { guild, channel },
+      user,
       messages: [],
       watchers: new Set(),
-      changed: options.changed ?? (() => {}),
       progress: "waiting",
       original: undefined,
       choices: undefined,
@@ -180,9 +188,49 @@ export const make = (
       authorizing_integration_owners: { 0: guild.id },
       context: 0,
       attachment_size_limit: 10_485_760,
-      ...(pressed === undefined ? {} : { message: InteractionMessage.json(pressed) })
+      ...(pressed === undefined ? {} : { message: messages.json(pressed, bot.id) })
     })
     return view(entry)
+  }
+
+  /** Presses the component in the last of some messages that the user sees. */
+  const press = (
+    among: ReadonlyArray<Message.Message>,
+    userId: UserId,
+    customId: string,
+    values: ReadonlyArray<string>
+  ): Begun => {
+    const all = among.filter((one) => !one.isDeleted && Message.componentOf(one, customId) !== undefined)
+    const message = all.findLast(({ interaction, isEphemeral }) => !isEphemeral || interaction?.user.id === userId)
+    const component = message && Message.componentOf(message, customId)
+    if (message === undefined || component === undefined) {
+      const toThem = all.length === 0 ? "" : " that this user sees"
+      return { problem: `no message of the bot has a component "${customId}"${toThem}` }
+    }
+    if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
+    const { author: bot, where: { channel, guild } } = message
+    const resolved = Resolved.make(world, guild)
+    const kind = Resolved.menus.get(component["type"])
+    for (const value of values) {
+      const problem = kind === undefined ? undefined : resolved.add(kind, value)
+      if (problem !== undefined) return { problem }
+    }
+    const named = resolved.json()
+    return begin({
+      userId,
+      bot,
+      channel,
+      guild,
+      type: InteractionEntry.types.component,
+      data: {
+        id: component["id"] ?? 1,
+        custom_id: customId,
+        component_type: component["type"],
+        ...(component["type"] === 2 ? {} : { values }),
+        ...(named === undefined ? {} : { resolved: named })
+      },
+      pressed: message
+    })
   }
 
   const view = (entry: InteractionEntry.Entry): Interaction => ({
@@ -193,46 +241,15 @@ export const make = (
     choices: () => entry.choices,
     watch: (f) => {
       entry.watchers.add(f)
-      return () => void entry.watchers.delete(f)
-    },
-    press: (userId, customId, values) => {
-      const all = entry.messages.filter((one) =>
-        !one.isDeleted && InteractionMessage.componentOf(one, customId) !== undefined
-      )
-      const message = all.findLast(({ isEphemeral, where }) => !isEphemeral || where.user.id === userId)
-      const component = message && InteractionMessage.componentOf(message, customId)
-      if (message === undefined || component === undefined) {
-        const toThem = all.length === 0 ? "" : " that this user sees"
-        return { problem: `no message of the bot has a component "${customId}"${toThem}` }
+      const unwatch = messages.watch(entry.where.channel.id, f)
+      return () => {
+        entry.watchers.delete(f)
+        unwatch()
       }
-      if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
-      const { channel, guild } = entry.where
-      const resolved = Resolved.make(world, guild)
-      const kind = Resolved.menus.get(component["type"])
-      for (const value of values) {
-        const problem = kind === undefined ? undefined : resolved.add(kind, value)
-        if (problem !== undefined) return { problem }
-      }
-      const named = resolved.json()
-      return begin({
-        userId,
-        bot: entry.bot,
-        channel,
-        guild,
-        type: InteractionEntry.types.component,
-        data: {
-          id: component["id"] ?? 1,
-          custom_id: customId,
-          component_type: component["type"],
-          ...(component["type"] === 2 ? {} : { values }),
-          ...(named === undefined ? {} : { resolved: named })
-        },
-        pressed: message,
-        changed: () => InteractionEntry.notify(entry)
-      })
     },
+    press: (userId, customId, values) => press(entry.messages, userId, customId, values),
     submit: (values) => {
-      const { bot, changed, modal, pressed, where: { channel, guild, user } } = entry
+      const { bot, modal, pressed, user, where: { channel, guild } } = entry
       if (modal === undefined) return { problem: "the bot has opened no form" }
       if (entry.isSubmitted) return { problem: "the form was sent before" }
       const filled = Modal.fill(world, guild, modal, values)
@@ -245,7 +262,7 @@ export const make = (
         guild,
         type: InteractionEntry.types.modal,
         data: { custom_id: modal.customId, components, ...(resolved === undefined ? {} : { resolved }) },
-        ...(pressed === undefined ? {} : { pressed, changed })
+        ...(pressed === undefined ? {} : { pressed })
       })
       entry.isSubmitted = !("problem" in begun)
       return begun
@@ -284,8 +301,9 @@ export const make = (
 
   return {
     type: (command) => typed(command),
+    pressIn: (channelId, userId, customId, values) => press(messages.of(channelId), userId, customId, values),
     suggest: ({ focused, ...command }) =>
       typed({ ...command, values: { ...command.values, [focused]: command.values[focused] ?? "" } }, focused),
-    rest: InteractionAnswers.make(world.nextId, (token) => byToken.get(token))
+    rest: InteractionAnswers.make(messages, (token) => byToken.get(token))
   }
 }

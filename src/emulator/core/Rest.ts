@@ -6,7 +6,6 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
-import * as Body from "./Body.ts"
 import type * as Commands from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
@@ -14,7 +13,10 @@ import type { Decision, Faults } from "./Faults.ts"
 import { identifyLimit } from "./GatewayLogin.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { Interactions } from "./Interactions.ts"
+import * as MessageRoutes from "./MessageRoutes.ts"
+import type { Messages } from "./Messages.ts"
 import { error, invalidBody, invalidJson, nothing, ok, type RestResponse, wrongMethod } from "./RestAnswer.ts"
+import * as RestRoute from "./RestRoute.ts"
 import type { VoiceStates } from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
@@ -46,23 +48,7 @@ export interface Options {
   readonly faults: Faults
   readonly commands: Commands.Commands
   readonly interactions: Pick<Interactions, "rest">
-}
-
-interface Call {
-  readonly user: World.User
-  readonly ids: ReadonlyArray<string>
-  readonly body: DiscordObject.Json
-  /** The body of a route that takes an array. */
-  readonly items: ReadonlyArray<unknown>
-}
-
-interface Route {
-  readonly method: string
-  /** `:` stands for an id, which is passed on. */
-  readonly path: string
-  readonly parts: ReadonlyArray<string>
-  readonly takes: "object" | "array"
-  readonly run: (call: Call) => RestResponse
+  readonly messages: Messages
 }
 
 const notFound = error(404, 0, "404: Not Found")
@@ -76,27 +62,6 @@ const notAuthorized = error(403, 20012, "You are not authorized to perform this 
 const unknownCommand = error(404, 10063, "Unknown application command")
 const notInVoice = error(400, 40032, "Target user is not connected to voice.")
 
-const parseBody = (text: string | undefined, takes: Route["takes"]): Pick<Call, "body" | "items"> | undefined => {
-  if (text === undefined || text === "") return { body: {}, items: [] }
-  const value = Body.parse(text)
-  if (Array.isArray(value)) return takes === "array" ? { body: {}, items: value } : undefined
-  return typeof value === "object" && value !== null && takes === "object"
-    ? { body: { ...value }, items: [] }
-    : undefined
-}
-
-const match = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): ReadonlyArray<string> | undefined => {
-  if (pattern.length !== parts.length) return undefined
-  const ids: Array<string> = []
-  for (const [i, wanted] of pattern.entries()) {
-    const part = parts[i]
-    if (part === undefined) return undefined
-    if (wanted === ":") ids.push(part)
-    else if (wanted !== part) return undefined
-  }
-  return ids
-}
-
 /**
  * Makes the answerer. Requests without a route are answered 404 and counted as `rest-unknown:METHOD path`, with ids
  * replaced by `:`; a token that nobody owns is a violation. Never throws.
@@ -105,21 +70,24 @@ const match = (pattern: ReadonlyArray<string>, parts: ReadonlyArray<string>): Re
  * @since 0.1.0
  */
 export const make = (options: Options): (request: RestRequest) => RestResponse => {
-  const { actions, commands, context, faults, gateway, interactions, voiceStates, world } = options
+  const { actions, commands, context, faults, gateway, interactions, messages, voiceStates, world } = options
 
   const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
     for (const thing of things) if (thing.id === id) return thing
     return undefined
   }
 
-  const inGuild = ({ ids, user }: Call, f: (guild: World.Guild, me: World.Member) => RestResponse): RestResponse => {
+  const inGuild = (
+    { ids, user }: RestRoute.Call,
+    f: (guild: World.Guild, me: World.Member) => RestResponse
+  ): RestResponse => {
     const guild = find(world.guilds.values(), ids[0])
     const me = guild?.members.get(user.id)
     return guild === undefined || me === undefined ? unknownGuild : f(guild, me)
   }
 
   const inChannel = (
-    { ids, user }: Call,
+    { ids, user }: RestRoute.Call,
     f: (channel: World.Channel, me: World.Member) => RestResponse
   ): RestResponse => {
     const channel = find(world.channels.values(), ids[0])
@@ -133,7 +101,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     return unknownMember
   }
 
-  const modifyMember = (call: Call) =>
+  const modifyMember = (call: RestRoute.Call) =>
     inGuild(call, (guild, me) =>
       memberOf(guild, call.ids[1], (member) => {
         const { channel_id: channelId, deaf, mute } = call.body
@@ -155,7 +123,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         return ok(DiscordObject.member(world, member))
       }))
 
-  const modifyVoiceState = (call: Call, own: boolean) =>
+  const modifyVoiceState = (call: RestRoute.Call, own: boolean) =>
     inGuild(call, (guild, me) =>
       memberOf(guild, own ? call.user.id : call.ids[1], (member) => {
         const { channel_id: channelId, request_to_speak_timestamp: request, suppress } = call.body
@@ -172,7 +140,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         return nothing
       }))
 
-  const getVoiceState = (call: Call, own: boolean) =>
+  const getVoiceState = (call: RestRoute.Call, own: boolean) =>
     inGuild(call, (guild) => {
       const id = own ? call.user.id : call.ids[1]
       const states = world.voiceStates.get(guild.id)?.values() ?? []
@@ -180,7 +148,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       return unknownVoiceState
     })
 
-  const modifyChannel = (call: Call) =>
+  const modifyChannel = (call: RestRoute.Call) =>
     inChannel(call, (channel, me) => {
       if (!me.moderator) return missingPermissions
       const { bitrate, name, rtc_region: region, user_limit: userLimit } = call.body
@@ -197,7 +165,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       return ok(DiscordObject.channel(channel))
     })
 
-  const gatewayBot = ({ user }: Call) => {
+  const gatewayBot = ({ user }: RestRoute.Call) => {
     const left = gateway.identifiesLeft(user.id)
     return ok({
       url: gateway.url(),
@@ -219,15 +187,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       )
     )
 
-  const route = (method: string, path: string, run: Route["run"], takes: Route["takes"] = "object"): Route => ({
-    method,
-    path,
-    parts: path.split("/").slice(1),
-    takes,
-    run
-  })
-
-  const inScope = (call: Call, f: (scope: Commands.Scope) => RestResponse): RestResponse => {
+  const inScope = (call: RestRoute.Call, f: (scope: Commands.Scope) => RestResponse): RestResponse => {
     const [applicationId, guildId] = call.ids
     if (applicationId !== call.user.id) return notAuthorized
     const scope = { applicationId, guildId }
@@ -236,18 +196,18 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
 
   /** The routes for commands, everywhere or in a guild. */
   const commandRoutes = (path: string, idAt: number) => [
-    route("GET", path, (call) => inScope(call, (scope) => ok(commands.list(scope)))),
-    route("PUT", path, (call) =>
+    RestRoute.make("GET", path, (call) => inScope(call, (scope) => ok(commands.list(scope)))),
+    RestRoute.make("PUT", path, (call) =>
       inScope(call, (scope) => {
         const all = commands.replace(scope, call.items)
         return all === undefined ? invalidBody : ok(all)
       }), "array"),
-    route("POST", path, (call) =>
+    RestRoute.make("POST", path, (call) =>
       inScope(call, (scope) => {
         const one = commands.put(scope, call.body)
         return one === undefined ? invalidBody : { status: 201, body: one }
       })),
-    route(
+    RestRoute.make(
       "DELETE",
       `${path}/:`,
       (call) =>
@@ -259,32 +219,33 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
   ]
 
   const routes = [
-    route("GET", "/gateway/bot", gatewayBot),
-    route("GET", "/users/@me", ({ user }) => ok(DiscordObject.self(user))),
-    route("GET", "/users/:", ({ ids }) => {
+    ...MessageRoutes.make(world, messages, inChannel),
+    RestRoute.make("GET", "/gateway/bot", gatewayBot),
+    RestRoute.make("GET", "/users/@me", ({ user }) => ok(DiscordObject.self(user))),
+    RestRoute.make("GET", "/users/:", ({ ids }) => {
       const user = find(world.users.values(), ids[0])
       return user === undefined ? error(404, 10013, "Unknown User") : ok(DiscordObject.user(user))
     }),
-    route("GET", "/users/@me/guilds", ({ user }) =>
+    RestRoute.make("GET", "/users/@me/guilds", ({ user }) =>
       ok(
         Array.from(world.guilds.values()).filter((guild) => guild.members.has(user.id))
           .map((guild) => DiscordObject.guild(world, guild))
       )),
-    route("GET", "/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
-    route("GET", "/oauth2/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
+    RestRoute.make("GET", "/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
+    RestRoute.make("GET", "/oauth2/applications/@me", ({ user }) => ok(DiscordObject.application(user))),
     ...commandRoutes("/applications/:/commands", 1),
     ...commandRoutes("/applications/:/guilds/:/commands", 2),
-    route("GET", "/voice/regions", regions),
+    RestRoute.make("GET", "/voice/regions", regions),
     // py-cord is not ready before it has them
-    route("GET", "/soundboard-default-sounds", () => ok([DiscordObject.quack])),
-    route("GET", "/guilds/:", (call) => inGuild(call, (guild) => ok(DiscordObject.guild(world, guild)))),
-    route(
+    RestRoute.make("GET", "/soundboard-default-sounds", () => ok([DiscordObject.quack])),
+    RestRoute.make("GET", "/guilds/:", (call) => inGuild(call, (guild) => ok(DiscordObject.guild(world, guild)))),
+    RestRoute.make(
       "GET",
       "/guilds/:/channels",
       (call) => inGuild(call, (guild) => ok(Array.from(guild.channels.values(), DiscordObject.channel)))
     ),
-    route("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
-    route(
+    RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
+    RestRoute.make(
       "GET",
       "/guilds/:/members/:",
       (call) =>
@@ -293,14 +254,14 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
           (guild) => memberOf(guild, call.ids[1], (member) => ok(DiscordObject.member(world, member)))
         )
     ),
-    route("PATCH", "/guilds/:/members/:", modifyMember),
-    route("GET", "/guilds/:/voice-states/@me", (call) => getVoiceState(call, true)),
-    route("GET", "/guilds/:/voice-states/:", (call) => getVoiceState(call, false)),
-    route("PATCH", "/guilds/:/voice-states/@me", (call) => modifyVoiceState(call, true)),
-    route("PATCH", "/guilds/:/voice-states/:", (call) => modifyVoiceState(call, false)),
-    route("GET", "/channels/:", (call) => inChannel(call, (channel) => ok(DiscordObject.channel(channel)))),
-    route("PATCH", "/channels/:", modifyChannel),
-    route("DELETE", "/channels/:", (call) =>
+    RestRoute.make("PATCH", "/guilds/:/members/:", modifyMember),
+    RestRoute.make("GET", "/guilds/:/voice-states/@me", (call) => getVoiceState(call, true)),
+    RestRoute.make("GET", "/guilds/:/voice-states/:", (call) => getVoiceState(call, false)),
+    RestRoute.make("PATCH", "/guilds/:/voice-states/@me", (call) => modifyVoiceState(call, true)),
+    RestRoute.make("PATCH", "/guilds/:/voice-states/:", (call) => modifyVoiceState(call, false)),
+    RestRoute.make("GET", "/channels/:", (call) => inChannel(call, (channel) => ok(DiscordObject.channel(channel)))),
+    RestRoute.make("PATCH", "/channels/:", modifyChannel),
+    RestRoute.make("DELETE", "/channels/:", (call) =>
       inChannel(call, (channel, me) => {
         if (!me.moderator) return missingPermissions
         const json = DiscordObject.channel(channel)
@@ -312,12 +273,13 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
   const answer = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
     // needs no token of a bot
-    const interaction = interactions.rest(request.method, path, request.path.split("?", 2)[1] ?? "", request.body)
+    const query = request.path.split("?", 2)[1] ?? ""
+    const interaction = interactions.rest(request.method, path, query, request.body)
     if (interaction !== undefined) return interaction
     const parts = path.split("/").slice(1)
     let other = false
     for (const entry of routes) {
-      const ids = match(entry.parts, parts)
+      const ids = RestRoute.match(entry.parts, parts)
       if (ids === undefined) continue
       if (entry.method !== request.method) {
         other = true
@@ -327,10 +289,10 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         context.judge("violation", "bad-token", `${request.method} ${entry.path} without a token that is known.`, user)
         return unauthorized
       }
-      const parsed = parseBody(request.body, entry.takes)
+      const parsed = RestRoute.parseBody(request.body, entry.takes)
       return parsed === undefined
         ? invalidJson
-        : entry.run({ user, ids, ...parsed })
+        : entry.run({ user, ids, query: new URLSearchParams(query), ...parsed })
     }
     context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
     return other ? wrongMethod : notFound

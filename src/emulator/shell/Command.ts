@@ -12,6 +12,7 @@ import type { Modal, Values } from "../core/Modal.ts"
 import { CommandFailed, type EmulatorError, make as makeError } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
+import * as Waiting from "./Waiting.ts"
 
 /**
  * @category models
@@ -105,6 +106,12 @@ const thinkingMs = 15 * 60_000
 export interface Keyboard {
   readonly command: (options: CommandOptions) => Effect.Effect<Command, EmulatorError>
   readonly suggest: (options: SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
+  /** Begins an interaction in another way; `name` is what errors call it. */
+  readonly follow: (
+    name: string,
+    userId: UserId,
+    f: (core: Core.Core) => Interactions.Begun
+  ) => Effect.Effect<Command, EmulatorError>
 }
 
 /**
@@ -133,32 +140,14 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
     interaction: Interactions.Interaction,
     find: () => { readonly found: A } | string | undefined
   ): Effect.Effect<A, EmulatorError> =>
-    Effect.callback<A, EmulatorError>((resume) => {
-      let unwatch: (() => void) | undefined
-      const end = (effect: Effect.Effect<A, EmulatorError>) => {
-        unwatch?.()
-        resume(effect)
+    Waiting.until(driver, () => interaction.watch, () => {
+      const result = find()
+      if (typeof result === "string") return { failure: failed(command, result) }
+      if (result === undefined && interaction.progress() === "expired") {
+        return { failure: failed(command, "the bot has not answered within three seconds") }
       }
-      const look = () => {
-        try {
-          const result = find()
-          if (typeof result === "string") end(Effect.fail(failed(command, result)))
-          else if (result !== undefined) end(Effect.succeed(result.found))
-          else if (interaction.progress() === "expired") {
-            end(Effect.fail(failed(command, "the bot has not answered within three seconds")))
-          }
-        } catch (cause) {
-          // it runs inside of the bot's request, and is no fault of the emulator's
-          end(Effect.die(cause))
-        }
-      }
-      driver.run(() => {
-        unwatch = interaction.watch(look)
-        look()
-      })
-      return Effect.sync(() => unwatch?.())
-    }).pipe(
-      Effect.raceFirst(Effect.flatMap(driver.closed, () => Effect.fail(failed(command, "the emulator has closed")))),
+      return result
+    }, () => failed(command, "the emulator has closed")).pipe(
       Effect.timeoutOrElse({
         duration: thinkingMs,
         orElse: () => Effect.fail(failed(command, "the bot has not said it within a quarter of an hour"))
@@ -180,10 +169,8 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
         return found === undefined ? undefined : { found }
       })
 
-    const next = Effect.fnUntraced(function*(what: string, userId: UserId, f: () => Interactions.Begun) {
-      const name = `${command} (${what})`
-      return watch(name, userId, yield* begin(name, f))
-    })
+    const next = (what: string, userId: UserId, f: () => Interactions.Begun) =>
+      follow(`${command} (${what})`, userId, f)
 
     return {
       replies: driver.call(read),
@@ -205,6 +192,14 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
     }
   }
 
+  const follow = Effect.fnUntraced(function*(
+    name: string,
+    userId: UserId,
+    f: (core: Core.Core) => Interactions.Begun
+  ) {
+    return watch(name, userId, yield* begin(name, f))
+  })
+
   const read = Effect.fnUntraced(
     function*({ bot = "bot", channel = "lobby", name, options = {}, user = "guest" }: CommandOptions) {
       const { id: userId } = yield* names.userOrNew({ name: user })
@@ -218,8 +213,9 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
   return {
     command: Effect.fnUntraced(function*(options) {
       const typed = yield* read(options)
-      return watch(options.name, typed.userId, yield* begin(options.name, (core) => core.type(typed)))
+      return yield* follow(options.name, typed.userId, (core) => core.type(typed))
     }),
+    follow,
     suggest: Effect.fnUntraced(function*({ focused, ...options }) {
       const typed = yield* read(options)
       const interaction = yield* begin(options.name, (core) => core.suggest({ ...typed, focused }))

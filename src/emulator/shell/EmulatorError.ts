@@ -144,6 +144,21 @@ export class CommandFailed extends Schema.TaggedError<CommandFailed>(`${key}/Com
 }
 
 /**
+ * A message could not be written, or what was waited for will not be there.
+ *
+ * @category reasons
+ * @since 0.1.0
+ */
+export class MessageFailed extends Schema.TaggedError<MessageFailed>(`${key}/MessageFailed`)("MessageFailed", {
+  channel: Schema.String,
+  detail: Schema.String
+}) {
+  override get message(): string {
+    return `The message in "${this.channel}" came to nothing: ${this.detail}.`
+  }
+}
+
+/**
  * An option cannot be used.
  *
  * @category reasons
@@ -173,7 +188,8 @@ export const Reason = Schema.Union([
   NotInVoice,
   NothingToDo,
   InvalidOption,
-  CommandFailed
+  CommandFailed,
+  MessageFailed
 ])
 
 /**

@@ -1,5 +1,5 @@
 /**
- * What a bot says in answer to an interaction, as a message (Discord docs, Message Object).
+ * What somebody has written in a channel, and what a bot says in answer to an interaction (Discord docs, Message Object).
  *
  * @since 0.1.0
  */
@@ -10,14 +10,23 @@ import type * as World from "./World.ts"
 type Json = DiscordObject.Json
 
 /**
- * Where an interaction was begun, and by whom.
- *
  * @category models
  * @since 0.1.0
  */
 export interface Where {
   readonly guild: World.Guild
   readonly channel: World.Channel
+}
+
+/**
+ * The interaction that a message answers: of what type it is, and who began it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Answered {
+  readonly id: string
+  readonly type: number
   readonly user: World.User
 }
 
@@ -27,12 +36,14 @@ export interface Where {
  */
 export interface Message {
   readonly id: string
-  readonly interactionId: string
-  readonly interactionType: number
   readonly author: World.User
   readonly where: Where
-  /** Whether nobody but who began it sees it. */
+  readonly interaction: Answered | undefined
+  readonly replyTo: Message | undefined
+  /** Whether nobody but who began the interaction sees it. */
   readonly isEphemeral: boolean
+  /** Emoji by the name that REST has for them, with the users who reacted with them. */
+  readonly reactions: Map<string, Set<string>>
   content: string
   embeds: ReadonlyArray<unknown>
   components: ReadonlyArray<unknown>
@@ -74,21 +85,21 @@ export const saysSomething = (body: Json): boolean =>
  * @since 0.1.0
  */
 export const make = (
-  id: string,
-  interaction: { readonly id: string; readonly type: number; readonly bot: World.User; readonly where: Where },
-  body: Json,
-  isThinking: boolean
+  of: Pick<Message, "id" | "author" | "where"> & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking">>,
+  body: Json
 ): Message => ({
-  id,
-  interactionId: interaction.id,
-  interactionType: interaction.type,
-  author: interaction.bot,
-  where: interaction.where,
-  isEphemeral: typeof body["flags"] === "number" && (body["flags"] & ephemeral) !== 0,
+  id: of.id,
+  author: of.author,
+  where: of.where,
+  interaction: of.interaction,
+  replyTo: of.replyTo,
+  // nobody but who has begun an interaction can be spoken to alone
+  isEphemeral: of.interaction !== undefined && typeof body["flags"] === "number" && (body["flags"] & ephemeral) !== 0,
+  reactions: new Map(),
   content: typeof body["content"] === "string" ? body["content"] : "",
   embeds: Body.itemsOf(body["embeds"]),
   components: Body.itemsOf(body["components"]),
-  isThinking,
+  isThinking: of.isThinking ?? false,
   isEdited: false,
   isDeleted: false
 })
@@ -129,24 +140,55 @@ export const componentOf = ({ components }: Message, customId: string): Json | u
 const timeOf = (id: string): string => new Date(Number((BigInt(id) >> 22n) + 1_420_070_400_000n)).toISOString()
 
 /**
- * As REST and the gateway give it.
+ * Whom a message names (`<@id>`), or replies to.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const mentions = (world: World.World, message: Message): ReadonlyArray<World.User> => {
+  const ids = new Set(Array.from(message.content.matchAll(/<@!?(\d+)>/g), ([, id]) => id))
+  return Array.from(world.users.values()).filter(({ id }) => ids.has(id) || id === message.replyTo?.author.id)
+}
+
+const types = { plain: 0, reply: 19, command: 20 } as const
+
+const typeOf = ({ interaction, replyTo }: Message) => {
+  if (interaction !== undefined) return interaction.type === 2 ? types.command : types.plain
+  return replyTo === undefined ? types.plain : types.reply
+}
+
+const reactionsOf = ({ reactions }: Message, viewer: string | undefined) =>
+  Array.from(reactions, ([name, users]) => {
+    const [text = name, id = null] = name.split(":")
+    return {
+      emoji: { id, name: text },
+      count: users.size,
+      count_details: { burst: 0, normal: users.size },
+      me: viewer !== undefined && users.has(viewer),
+      me_burst: false,
+      burst_colors: []
+    }
+  })
+
+/**
+ * As REST and the gateway give it to the user `viewer`.
  *
  * @category codecs
  * @since 0.1.0
  */
-export const json = (message: Message): Json => {
-  const { author, where } = message
+export const json = (world: World.World, message: Message, viewer?: string): Json => {
+  const { author, interaction, replyTo, where } = message
   const owners = { 0: where.guild.id }
   return {
     id: message.id,
-    type: message.interactionType === 2 ? 20 : 0,
+    type: typeOf(message),
     channel_id: where.channel.id,
     author: DiscordObject.user(author),
     content: message.content,
     embeds: message.embeds,
     components: message.components,
     attachments: [],
-    mentions: [],
+    mentions: mentions(world, message).map(DiscordObject.user),
     mention_roles: [],
     mention_everyone: false,
     pinned: false,
@@ -154,13 +196,21 @@ export const json = (message: Message): Json => {
     timestamp: timeOf(message.id),
     edited_timestamp: message.isEdited ? timeOf(message.id) : null,
     flags: (message.isEphemeral ? ephemeral : 0) | (message.isThinking ? loading : 0),
-    application_id: author.id,
-    webhook_id: author.id,
-    interaction_metadata: {
-      id: message.interactionId,
-      type: message.interactionType,
-      user: DiscordObject.user(where.user),
-      authorizing_integration_owners: owners
-    }
+    ...(message.reactions.size === 0 ? {} : { reactions: reactionsOf(message, viewer) }),
+    ...(interaction === undefined ? {} : {
+      application_id: author.id,
+      webhook_id: author.id,
+      interaction_metadata: {
+        id: interaction.id,
+        type: interaction.type,
+        user: DiscordObject.user(interaction.user),
+        authorizing_integration_owners: owners
+      }
+    }),
+    ...(replyTo === undefined ? {} : {
+      message_reference: { type: 0, message_id: replyTo.id, channel_id: where.channel.id, guild_id: where.guild.id },
+      // that of a reply to a reply is left out there
+      referenced_message: replyTo.isDeleted ? null : json(world, { ...replyTo, replyTo: undefined }, viewer)
+    })
   }
 }

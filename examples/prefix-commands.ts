@@ -1,0 +1,93 @@
+/**
+ * A bot that reads what people write ("!play", "!stop"), with no other Discord library. Somebody writes in the text of a voice channel,
+ * in an emulator of Discord.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Cause, Effect, Layer, Redacted, Schema, Stream } from "effect"
+import { AudioSource, Gateway, TrackQueue, Transport, Voice, VoiceSession } from "effect-discord-voice"
+import { Emulator } from "effect-discord-voice/emulator"
+import { GatewayPayload } from "effect-discord-voice/protocol"
+import assert from "node:assert/strict"
+
+/** What is used of a message. */
+const Message = Schema.Struct({
+  id: Schema.String,
+  channel_id: Schema.String,
+  content: Schema.String,
+  author: Schema.Struct({ bot: Schema.optionalKey(Schema.Boolean) })
+})
+
+const song = AudioSource.fromFile(new URL("song.ogg", import.meta.url))
+
+const { GuildMessages, MessageContent } = GatewayPayload.Intents
+
+/** The second has to be allowed for the bot, in Discord's developer portal. */
+const intents = GatewayPayload.voiceIntents | GuildMessages | MessageContent
+
+const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, where: VoiceSession.JoinOptions) {
+  const reply = (message: typeof Message.Type, content: string) =>
+    Effect.tryPromise(async (signal) => {
+      const response = await fetch(`${rest}/channels/${message.channel_id}/messages`, {
+        method: "POST",
+        signal,
+        headers: { "content-type": "application/json", authorization: `Bot ${Redacted.value(token)}` },
+        body: JSON.stringify({ content, message_reference: { message_id: message.id } })
+      })
+      if (!response.ok) throw new Error(`the message was answered with ${response.status}`)
+    })
+  const { subscribe } = yield* Gateway.Dispatches
+  const dispatches = yield* subscribe
+  const session = yield* VoiceSession.join(where)
+  const queue = yield* TrackQueue.make(session)
+
+  const answer = Effect.fnUntraced(function*(message: typeof Message.Type) {
+    switch (message.content) {
+      case "!play":
+        yield* queue.add(song)
+        return yield* reply(message, "Playing.")
+      case "!stop":
+        yield* queue.stop
+        return yield* reply(message, "Stopped.")
+    }
+  }, Effect.catchCauseIf((cause) => !Cause.hasInterruptsOnly(cause), (cause) => Effect.logError("It failed", cause)))
+
+  yield* Effect.logInfo("The bot is there")
+  yield* dispatches.pipe(
+    Stream.filter(({ t }) => t === "MESSAGE_CREATE"),
+    Stream.map(({ d }) => Schema.decodeUnknownOption(Message)(d)),
+    // the bot hears of its own messages, too
+    Stream.filter((message) => message._tag === "Some" && message.value.author.bot !== true),
+    Stream.mapEffect((message) => message._tag === "Some" ? answer(message.value) : Effect.void, {
+      concurrency: "unbounded"
+    }),
+    Stream.runDrain
+  )
+}, Effect.scoped)
+
+const program = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
+  const { token } = yield* discord.user("bot")
+  const { gateway: url, rest: restUrl } = discord.urls
+  const GatewayLive = Gateway.layer({ token, url, restUrl, intents }).pipe(Layer.provide(Transport.layerWebSocket))
+  const guest = yield* discord.join({ user: "guest", channel: "lobby" })
+  yield* Effect.forkScoped(Effect.provide(bot(restUrl, token, where), [GatewayLive, Voice.layer]))
+  // a guest sees that the bot is there
+  yield* discord.happenings.pipe(
+    Stream.filter((happening) => happening._tag === "VoiceConnected"),
+    Stream.runHead
+  )
+
+  const chat = yield* discord.chat("lobby")
+  yield* chat.write("!play", { user: "somebody" })
+  const reply = yield* chat.until((messages) => messages.find(({ user }) => user === "bot"))
+  yield* Effect.log(`The bot says: ${reply.content}`)
+  const heard = yield* guest.awaitFrames(100)
+  yield* chat.write("!stop", { user: "somebody" })
+  const last = yield* chat.until((messages) => messages.find(({ content }) => content === "Stopped."))
+  yield* Effect.log(`After ${heard.length} frames the bot says: ${last.content}`)
+  assert.equal(reply.content, "Playing.")
+  assert.deepEqual(yield* discord.violations, [])
+}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+
+NodeRuntime.runMain(program)

@@ -1,0 +1,139 @@
+/**
+ * What a bot writes in the text of a channel, over REST (Discord docs, Resources, Message).
+ *
+ * @since 0.1.0
+ */
+import * as Body from "./Body.ts"
+import * as Message from "./Message.ts"
+import type { Messages } from "./Messages.ts"
+import { error, invalidBody, nothing, ok, type RestResponse } from "./RestAnswer.ts"
+import * as RestRoute from "./RestRoute.ts"
+import type * as World from "./World.ts"
+
+const unknownMessage = error(404, 10008, "Unknown Message")
+const emptyMessage = error(400, 50006, "Cannot send an empty message")
+const unknownEmoji = error(400, 10014, "Unknown Emoji")
+const notYours = error(403, 50005, "Cannot edit a message authored by another user")
+const missingPermissions = error(403, 50013, "Missing Permissions")
+
+/** Discord gives so many messages where nothing else is asked for, and so many at most. */
+const [usual, most] = [50, 100]
+
+const maxContent = 2_000
+
+/**
+ * The routes under `/channels/:`. `inChannel` finds the channel and our member in it, or says what is wrong.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  world: World.World,
+  messages: Messages,
+  inChannel: (
+    call: RestRoute.Call,
+    f: (channel: World.Channel, me: World.Member) => RestResponse
+  ) => RestResponse
+): ReadonlyArray<RestRoute.Route> => {
+  const inMessage = (
+    call: RestRoute.Call,
+    f: (message: Message.Message, me: World.Member) => RestResponse
+  ): RestResponse =>
+    inChannel(call, (channel, me) => {
+      const message = messages.of(channel.id).find(({ id }) => id === call.ids[1])
+      return message === undefined ? unknownMessage : f(message, me)
+    })
+
+  const problemOf = (body: RestRoute.Call["body"]): RestResponse | undefined => {
+    if (typeof body["content"] === "string" && body["content"].length > maxContent) return invalidBody
+    return Message.saysSomething(body) ? undefined : emptyMessage
+  }
+
+  const create = (call: RestRoute.Call) =>
+    inChannel(call, (channel) => {
+      const guild = world.guilds.get(channel.guildId)
+      const problem = problemOf(call.body)
+      if (guild === undefined || problem !== undefined) return problem ?? invalidBody
+      const reference = call.body["message_reference"]
+      const replied = Body.isObject(reference) ? reference : undefined
+      const replyTo = messages.of(channel.id).find(({ id }) => id === replied?.["message_id"])
+      if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return invalidBody
+      const message = messages.make({ author: call.user, where: { guild, channel }, replyTo }, call.body)
+      messages.add(message)
+      return ok(messages.json(message, call.user.id))
+    })
+
+  const list = (call: RestRoute.Call) =>
+    inChannel(call, (channel) => {
+      const limit = Number(call.query.get("limit") ?? usual)
+      if (!Number.isInteger(limit) || limit < 1 || limit > most) return invalidBody
+      const [after, before] = ["after", "before"].map((side) => call.query.get(side))
+      const isWanted = (id: string) => (!before || compare(id, before) < 0) && (!after || compare(id, after) > 0)
+      const all = messages.of(channel.id).filter(({ id }) => isWanted(id))
+      // the newest first, and with `after` those that follow next
+      const wanted = after ? all.slice(0, limit) : all.slice(-limit)
+      return ok(wanted.toReversed().map((message) => messages.json(message, call.user.id)))
+    })
+
+  const edit = (call: RestRoute.Call) =>
+    inMessage(call, (message) => {
+      if (message.author !== call.user) return notYours
+      if (typeof call.body["content"] === "string" && call.body["content"].length > maxContent) return invalidBody
+      Message.edit(message, call.body)
+      messages.changed(message)
+      return ok(messages.json(message, call.user.id))
+    })
+
+  const remove = (call: RestRoute.Call) =>
+    inMessage(call, (message, me) => {
+      if (message.author !== call.user && !me.moderator) return missingPermissions
+      messages.remove(message)
+      return nothing
+    })
+
+  const removeAll = (call: RestRoute.Call) =>
+    inChannel(call, (channel, me) => {
+      if (!me.moderator) return missingPermissions
+      const ids = new Set(Body.itemsOf(call.body["messages"]))
+      if (ids.size < 2 || ids.size > most) return invalidBody
+      for (const message of messages.of(channel.id)) if (ids.has(message.id)) messages.remove(message)
+      return nothing
+    })
+
+  const react = (isOn: boolean) => (call: RestRoute.Call) =>
+    inMessage(call, (message) => {
+      const emoji = decoded(call.ids[2] ?? "")
+      if (emoji === undefined) return unknownEmoji
+      messages.react(message, emoji, call.user, isOn)
+      return nothing
+    })
+
+  const path = "/channels/:/messages"
+  const own = `${path}/:/reactions/:/@me`
+  return [
+    RestRoute.make("POST", path, create, "message"),
+    RestRoute.make("GET", path, list),
+    RestRoute.make(
+      "GET",
+      `${path}/:`,
+      (call) => inMessage(call, (message) => ok(messages.json(message, call.user.id)))
+    ),
+    RestRoute.make("PATCH", `${path}/:`, edit, "message"),
+    RestRoute.make("DELETE", `${path}/:`, remove),
+    RestRoute.make("POST", `${path}/bulk-delete`, removeAll),
+    RestRoute.make("PUT", own, react(true)),
+    RestRoute.make("DELETE", own, react(false)),
+    RestRoute.make("POST", "/channels/:/typing", (call) => inChannel(call, () => nothing))
+  ]
+}
+
+const decoded = (part: string): string | undefined => {
+  try {
+    return decodeURIComponent(part)
+  } catch {
+    return undefined
+  }
+}
+
+/** Ids are numbers of more digits than a number has. */
+const compare = (one: string, other: string): number => one.length - other.length || (one < other ? -1 : +(one > other))

@@ -1,0 +1,176 @@
+/**
+ * What stands in the text of the channels: what users and bots write there, and what bots say to everybody in answer to interactions.
+ * Who sees it is told (Discord docs, Gateway Events, Messages): with the intent for messages, and of what others write no more than that
+ * they do without the one for their content, unless it names the bot.
+ *
+ * @since 0.1.0
+ */
+import { Intents } from "../../protocol/GatewayPayload.ts"
+import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import * as DiscordObject from "./DiscordObject.ts"
+import type { GatewayServer } from "./GatewayServer.ts"
+import { type GatewaySession, sees } from "./GatewaySession.ts"
+import * as Message from "./Message.ts"
+import type * as World from "./World.ts"
+
+type Json = DiscordObject.Json
+
+/**
+ * What somebody writes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Written {
+  readonly userId: UserId
+  readonly channelId: ChannelId
+  readonly content: string
+  /** The id of a message in that channel. */
+  readonly replyTo?: string | undefined
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Messages {
+  readonly write: (written: Written) => Message.Message | { readonly problem: string }
+  /** Makes a message out of what a bot sends. */
+  readonly make: (
+    of: Omit<Parameters<typeof Message.make>[0], "id">,
+    body: Json
+  ) => Message.Message
+  /** Puts a message into its channel; one that only one user sees stands nowhere. */
+  readonly add: (message: Message.Message) => void
+  readonly changed: (message: Message.Message) => void
+  readonly remove: (message: Message.Message) => void
+  /** `isOn`: the user reacts, or takes it back. */
+  readonly react: (message: Message.Message, emoji: string, user: World.User, isOn: boolean) => void
+  /** In the order in which they were written, without those that are gone. The last thousand of a channel are kept. */
+  readonly of: (channelId: ChannelId) => ReadonlyArray<Message.Message>
+  readonly json: (message: Message.Message, viewer: string) => Json
+  /** Calls `f` after each change in a channel, also of what only one user sees, until the function that it returns is called. */
+  readonly watch: (channelId: ChannelId, f: () => void) => () => void
+}
+
+const kept = 1_000
+
+/** Discord's client takes no longer ones (Discord docs, Create Message). */
+const longest = 2_000
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions" | "dispatch">): Messages => {
+  const channels = new Map<ChannelId, Array<Message.Message>>()
+  const watchers = new Map<ChannelId, Set<() => void>>()
+
+  const of = (channelId: ChannelId) => channels.get(channelId)?.filter(({ isDeleted }) => !isDeleted) ?? []
+
+  const tell = (
+    { channel, guild }: Message.Where,
+    intent: number,
+    t: string,
+    d: (session: GatewaySession) => Json
+  ) => {
+    if (!guild.available) return
+    for (const session of gateway.sessions()) {
+      const isDenied = channel.denials.get(session.user.id)?.view === true
+      if ((session.intents & intent) === 0 || isDenied || !sees(world, session, guild.id)) continue
+      gateway.dispatch(session, t, { ...d(session), channel_id: channel.id, guild_id: guild.id })
+    }
+  }
+
+  const withoutUser = ({ user: _, ...member }: Json): Json => member
+
+  /** What a session may read of it. */
+  const shown = (message: Message.Message) => (session: GatewaySession): Json => {
+    const { author, where: { guild } } = message
+    const member = guild.members.get(author.id)
+    const isReadable = (session.intents & Intents.MessageContent) !== 0 || author.id === session.user.id ||
+      Message.mentions(world, message).some(({ id }) => id === session.user.id)
+    return {
+      ...Message.json(world, message, session.user.id),
+      ...(isReadable ? {} : { content: "", embeds: [], components: [] }),
+      ...(member === undefined ? {} : { member: withoutUser(DiscordObject.member(world, member)) })
+    }
+  }
+
+  const changedIn = (channelId: ChannelId) => {
+    for (const f of Array.from(watchers.get(channelId) ?? [])) f()
+  }
+
+  const add = (message: Message.Message) => {
+    if (message.isEphemeral) return
+    const { where } = message
+    const messages = channels.get(where.channel.id) ?? []
+    channels.set(where.channel.id, messages)
+    messages.push(message)
+    if (messages.length > kept) messages.shift()
+    tell(where, Intents.GuildMessages, "MESSAGE_CREATE", shown(message))
+    changedIn(where.channel.id)
+  }
+
+  return {
+    of,
+    add,
+    write: ({ channelId, content, replyTo: repliedId, userId }) => {
+      const channel = world.channels.get(channelId)
+      const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
+      const author = world.users.get(userId)
+      if (channel === undefined || guild === undefined) return { problem: "the channel is gone" }
+      if (!guild.available) return { problem: "the guild cannot be reached" }
+      if (author === undefined || !guild.members.has(userId)) return { problem: "who writes is no member of the guild" }
+      if (channel.denials.get(userId)?.view === true) return { problem: "who writes does not see the channel" }
+      if (content.trim() === "") return { problem: "there is nothing in the message" }
+      if (content.length > longest) return { problem: `a message has ${longest} characters at most` }
+      const replyTo = of(channelId).find(({ id }) => id === repliedId)
+      if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
+      const message = Message.make({ id: world.nextId(), author, where: { guild, channel }, replyTo }, { content })
+      add(message)
+      return message
+    },
+    make: (of, body) => Message.make({ ...of, id: world.nextId() }, body),
+    changed: (message) => {
+      if (!message.isEphemeral) tell(message.where, Intents.GuildMessages, "MESSAGE_UPDATE", shown(message))
+      changedIn(message.where.channel.id)
+    },
+    remove: (message) => {
+      message.isDeleted = true
+      if (!message.isEphemeral) {
+        tell(message.where, Intents.GuildMessages, "MESSAGE_DELETE", () => ({ id: message.id }))
+      }
+      changedIn(message.where.channel.id)
+    },
+    react: (message, emoji, user, isOn) => {
+      const users = message.reactions.get(emoji) ?? new Set()
+      if (users.has(user.id) === isOn) return
+      if (isOn) message.reactions.set(emoji, users.add(user.id))
+      else if (users.delete(user.id) && users.size === 0) message.reactions.delete(emoji)
+      const [name = emoji, id = null] = emoji.split(":")
+      const member = message.where.guild.members.get(user.id)
+      tell(
+        message.where,
+        Intents.GuildMessageReactions,
+        isOn ? "MESSAGE_REACTION_ADD" : "MESSAGE_REACTION_REMOVE",
+        () => ({
+          user_id: user.id,
+          message_id: message.id,
+          message_author_id: message.author.id,
+          emoji: { id, name },
+          burst: false,
+          type: 0,
+          ...(isOn && member !== undefined ? { member: DiscordObject.member(world, member) } : {})
+        })
+      )
+      changedIn(message.where.channel.id)
+    },
+    json: (message, viewer) => Message.json(world, message, viewer),
+    watch: (channelId, f) => {
+      const all = watchers.get(channelId) ?? new Set()
+      watchers.set(channelId, all.add(f))
+      return () => void all.delete(f)
+    }
+  }
+}

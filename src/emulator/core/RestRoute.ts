@@ -1,0 +1,89 @@
+/**
+ * A route of Discord's REST API: method, path, and what is done with a call.
+ *
+ * @since 0.1.0
+ */
+import * as Body from "./Body.ts"
+import type * as DiscordObject from "./DiscordObject.ts"
+import * as Message from "./Message.ts"
+import type { RestResponse } from "./RestAnswer.ts"
+import type * as World from "./World.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Call {
+  readonly user: World.User
+  readonly ids: ReadonlyArray<string>
+  readonly query: URLSearchParams
+  readonly body: DiscordObject.Json
+  /** The body of a route that takes an array. */
+  readonly items: ReadonlyArray<unknown>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Route {
+  readonly method: string
+  /** `:` stands for an id, which is passed on. */
+  readonly path: string
+  readonly parts: ReadonlyArray<string>
+  /** A message may come as a form with files. */
+  readonly takes: "object" | "array" | "message"
+  readonly run: (call: Call) => RestResponse
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (method: string, path: string, run: Route["run"], takes: Route["takes"] = "object"): Route => ({
+  method,
+  path,
+  parts: path.split("/").slice(1),
+  takes,
+  run
+})
+
+/**
+ * The body of a request, as a route takes it; `undefined` for another one.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const parseBody = (
+  text: string | undefined,
+  takes: Route["takes"]
+): Pick<Call, "body" | "items"> | undefined => {
+  if (text === undefined || text === "") return { body: {}, items: [] }
+  if (takes === "array") {
+    const items = Body.parse(text)
+    return Array.isArray(items) ? { body: {}, items } : undefined
+  }
+  const body = takes === "message" ? Message.parse(text) : Body.parse(text)
+  return Body.isObject(body) ? { body, items: [] } : undefined
+}
+
+/**
+ * The ids in a path; `undefined` for a path of another pattern.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const match = (
+  pattern: ReadonlyArray<string>,
+  parts: ReadonlyArray<string>
+): ReadonlyArray<string> | undefined => {
+  if (pattern.length !== parts.length) return undefined
+  const ids: Array<string> = []
+  for (const [i, wanted] of pattern.entries()) {
+    const part = parts[i]
+    if (part === undefined) return undefined
+    if (wanted === ":") ids.push(part)
+    else if (wanted !== part) return undefined
+  }
+  return ids
+}

@@ -1,0 +1,123 @@
+/**
+ * The text of a voice channel: somebody writes there, and sees what bots write.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import type * as Message from "../core/Message.ts"
+import type { Command, Keyboard } from "./Command.ts"
+import { type EmulatorError, make as makeError, MessageFailed } from "./EmulatorError.ts"
+import type { Names } from "./Names.ts"
+import type { Shell } from "./Shell.ts"
+import * as Waiting from "./Waiting.ts"
+
+/**
+ * A message as it is now.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface ChatMessage {
+  readonly id: string
+  /** The name of who has written it. */
+  readonly user: string
+  readonly content: string
+  /** Objects of Discord. */
+  readonly embeds: ReadonlyArray<unknown>
+  readonly components: ReadonlyArray<unknown>
+  readonly edited: boolean
+  /** The id of the message that it replies to. */
+  readonly replyTo: string | undefined
+  /** Emoji that bots have reacted with. */
+  readonly reactions: ReadonlyArray<string>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Chat {
+  /** What is there, in order: what users and bots have written, and what bots have answered to commands for all to see. The last 1000. */
+  readonly messages: Effect.Effect<ReadonlyArray<ChatMessage>>
+  /**
+   * Somebody writes. Bots hear of it with the intent for messages, and read it with the one for their content, or when it names them
+   * (`<@id>`). Fails with `MessageFailed` for what Discord would not take, and for who does not see the channel.
+   */
+  readonly write: (content: string, options?: {
+    /** A name or id. One who is not known is created. Default "guest". */
+    readonly user?: string | undefined
+    /** The id of a message. */
+    readonly replyTo?: string | undefined
+  }) => Effect.Effect<ChatMessage, EmulatorError>
+  /**
+   * Waits for what `find` looks for in the messages, without end. Fails with `MessageFailed` when the emulator closes; dies of what
+   * `find` throws.
+   */
+  readonly until: <A>(find: (messages: ReadonlyArray<ChatMessage>) => A | undefined) => Effect.Effect<A, EmulatorError>
+  /**
+   * Presses the button with this `custom_id` in the last message that has it, or chooses `values` in such a menu. Fails with
+   * `CommandFailed` where there is none, or it is disabled.
+   */
+  readonly press: (customId: string, options?: {
+    /** Who presses it. Default "guest". */
+    readonly user?: string | undefined
+    readonly values?: ReadonlyArray<string> | undefined
+  }) => Effect.Effect<Command, EmulatorError>
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  shell: Pick<Shell, "driver" | "settle">,
+  names: {
+    readonly userOrNew: (options: { readonly name: string }) => Effect.Effect<{ readonly id: UserId }, EmulatorError>
+    readonly users: Pick<Names<{ readonly id: UserId }>, "nameOf">
+    readonly channels: Pick<Names<{ readonly id: ChannelId }>, "find">
+  },
+  follow: Keyboard["follow"]
+): (channel?: string) => Effect.Effect<Chat, EmulatorError> => {
+  const { driver } = shell
+
+  const view = (message: Message.Message): ChatMessage => ({
+    id: message.id,
+    user: names.users.nameOf(message.author.id),
+    content: message.content,
+    embeds: message.embeds,
+    components: message.components,
+    edited: message.isEdited,
+    replyTo: message.replyTo?.id,
+    reactions: Array.from(message.reactions.keys())
+  })
+
+  return Effect.fnUntraced(function*(channel = "lobby") {
+    const { id: channelId } = yield* names.channels.find(channel)
+    const failed = (detail: string) => makeError(new MessageFailed({ channel, detail }))
+    return {
+      messages: driver.call((core) => core.messagesOf(channelId).map(view)),
+      write: Effect.fnUntraced(function*(content, { replyTo, user = "guest" } = {}) {
+        const { id: userId } = yield* names.userOrNew({ name: user })
+        const written = yield* driver.call((core) => core.write({ userId, channelId, content, replyTo }))
+        if ("problem" in written) return yield* failed(written.problem)
+        yield* shell.settle("first")
+        return view(written)
+      }),
+      until: (find) =>
+        Waiting.until(
+          driver,
+          (core) => (f) => core.watchMessages(channelId, f),
+          (core) => {
+            const found = find(core.messagesOf(channelId).map(view))
+            return found === undefined ? undefined : { found }
+          },
+          () => failed("the emulator has closed")
+        ),
+      press: Effect.fnUntraced(function*(customId, { user = "guest", values = [] } = {}) {
+        const { id: userId } = yield* names.userOrNew({ name: user })
+        return yield* follow(customId, userId, (core) => core.pressIn(channelId, userId, customId, values))
+      })
+    }
+  })
+}

@@ -1,0 +1,48 @@
+/**
+ * Waiting for something to happen in the emulator's core.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Core from "../core/Core.ts"
+import type { Driver } from "./Driver.ts"
+import type { EmulatorError } from "./EmulatorError.ts"
+
+/**
+ * Looks at once, and after each thing that `watch` tells of, until `look` has found something or says why it will not come any more.
+ * Fails with `closed` when the emulator closes, and dies of what `look` throws.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const until = <A>(
+  driver: Pick<Driver, "run" | "closed">,
+  watch: (core: Core.Core) => (f: () => void) => () => void,
+  look: (core: Core.Core) => { readonly found: A } | { readonly failure: EmulatorError } | undefined,
+  closed: () => EmulatorError
+): Effect.Effect<A, EmulatorError> =>
+  Effect.callback<A, EmulatorError>((resume) => {
+    let unwatch: (() => void) | undefined
+    const end = (effect: Effect.Effect<A, EmulatorError>) => {
+      unwatch?.()
+      resume(effect)
+    }
+    driver.run((core) => {
+      const lookOnce = () => {
+        try {
+          const result = look(core)
+          if (result !== undefined) {
+            end("failure" in result ? Effect.fail(result.failure) : Effect.succeed(result.found))
+          }
+        } catch (cause) {
+          // it runs inside of the bot's request, and is no fault of the emulator's
+          end(Effect.die(cause))
+        }
+      }
+      unwatch = watch(core)(lookOnce)
+      lookOnce()
+    })
+    return Effect.sync(() => unwatch?.())
+  }).pipe(
+    Effect.raceFirst(Effect.flatMap(driver.closed, () => Effect.fail(closed())))
+  )

@@ -1,0 +1,77 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import * as Emulator from "../../../src/emulator/Emulator.ts"
+import * as Gateway from "../../../src/Gateway.ts"
+
+const memory = Emulator.layerMemory()
+
+/** Writes as the bot, over REST. */
+const say = Effect.fnUntraced(function*(method: string, path: string, body: unknown) {
+  const discord = yield* Emulator.Emulator
+  const { token } = yield* discord.user("bot")
+  const answer = yield* discord.rest({
+    method,
+    path: `/channels/${yield* discord.channel("lobby")}${path}`,
+    authorization: `Bot ${Redacted.value(token)}`,
+    body: JSON.stringify(body)
+  })
+  return { ...(typeof answer.body === "object" ? answer.body : {}) } as { readonly [key: string]: unknown }
+})
+
+describe("Chat", () => {
+  it.effect("shows what users and bots write, as it is now", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const chat = yield* discord.chat()
+      const written = yield* chat.write("!play", { user: "somebody" })
+      assert.deepInclude(written, { user: "somebody", content: "!play", replyTo: undefined, reactions: [] })
+      const waiting = yield* Effect.forkChild(
+        chat.until((messages) => messages.find(({ edited, user }) => user === "bot" && edited)),
+        { startImmediately: true }
+      )
+      const { id } = yield* say("POST", "/messages", {
+        content: "Playing",
+        message_reference: { message_id: written.id }
+      })
+      yield* say("PUT", `/messages/${written.id}/reactions/ok/@me`, {})
+      yield* say("PATCH", `/messages/${id}`, { content: "Paused" })
+      assert.deepInclude(yield* Fiber.join(waiting), { content: "Paused", replyTo: written.id })
+      assert.deepStrictEqual((yield* chat.messages).map(({ content, reactions }) => [content, reactions]), [
+        ["!play", ["ok"]],
+        ["Paused", []]
+      ])
+      assert.deepStrictEqual(yield* (yield* discord.chat("secure")).messages, [])
+      const failure = yield* Effect.flip(chat.write(""))
+      assert.strictEqual(failure.message, "The message in \"lobby\" came to nothing: there is nothing in the message.")
+      assert.strictEqual((yield* Effect.flip(discord.chat("nowhere"))).reason._tag, "UnknownName")
+    }).pipe(Effect.provide(memory)))
+
+  it.effect("has buttons, of a bot that is logged in", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const chat = yield* discord.chat()
+      const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "skip" }] }]
+      yield* say("POST", "/messages", { content: "Now playing", components })
+      assert.include((yield* Effect.flip(chat.press("skip"))).message, "is not logged in")
+      assert.include((yield* Effect.flip(chat.press("stop"))).message, "\"stop\"")
+      yield* Effect.gen(function*() {
+        yield* (yield* Gateway.Gateway).userId
+        const pressed = yield* chat.press("skip", { user: "somebody" })
+        assert.deepStrictEqual(yield* pressed.replies, [])
+      }).pipe(Effect.provide(discord.layerGateway("bot")))
+    }).pipe(Effect.provide(memory)))
+
+  it.effect("waits for nothing in an emulator that closes, and dies of what throws while it looks", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const discord = Context.get(yield* Layer.buildWithScope(memory, scope), Emulator.Emulator)
+      const chat = yield* discord.chat()
+      const waiting = yield* Effect.forkChild(Effect.flip(chat.until(() => undefined)), { startImmediately: true })
+      const broken = yield* Effect.exit(chat.until(() => {
+        throw new Error("said by the test")
+      }))
+      assert.isTrue(Exit.isFailure(broken) && Cause.hasDies(broken.cause))
+      yield* Scope.close(scope, Exit.void)
+      assert.include((yield* Fiber.join(waiting)).message, "the emulator has closed")
+    }))
+})
