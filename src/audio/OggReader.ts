@@ -391,7 +391,14 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     },
     placeIn: (bytes, offset) => {
       const page = OggPage.firstComplete(bytes, serial)
-      return page && { offset: offset + page.end, start: page.granule - (startSamples ?? 0) }
+      if (page === undefined) return undefined
+      // what the first packet of Vorbis gives depends on the one before it: only the granule behind it tells where it is, and that of
+      // the last page may not
+      if (vorbis !== undefined && (page.flags & OggPage.flagLast) !== 0) return undefined
+      return {
+        offset: offset + (vorbis === undefined ? page.end : page.start),
+        start: page.granule - (startSamples ?? 0)
+      }
     }
   }
 }

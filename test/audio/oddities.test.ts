@@ -160,6 +160,23 @@ describe("audio oddities", () => {
       }
     }))
 
+  it.live("Vorbis is sought in to the sample on its last page, too, which says less than it holds", () =>
+    Effect.gen(function*() {
+      const seconds = 12
+      const bytes = made(wav16(signal(44_100, seconds), 44_100), "-c:a", "libvorbis", "-q:a", "10", "-f", "ogg")
+      const pages = readPages(bytes)
+      const last = pages.at(-1)
+      assert.isDefined(last)
+      for (const less of [0, 1_500]) {
+        const cut = concat(...[...pages.slice(0, -1), { ...last, granule: last.granule - BigInt(less) }].map(writePage))
+        for (let atMs = 1_000 * seconds - 900; atMs < 1_000 * seconds - 100; atMs += 170) {
+          const heard = yield* collect(AudioSource.fromBytes(cut, { ffmpeg: false }), { seekMs: atMs })
+          assert.closeTo(lengthMs(heard), 1_000 * (seconds - less / 44_100) - atMs, 0.1)
+          assert.isAbove(signalToNoise(heard.pcm, seconds, Math.round(atMs * 48), 48), 35, `${atMs} ms, ${less} less`)
+        }
+      }
+    }))
+
   it.live("sound that begins late in an MP4 has silence before it", () =>
     Effect.gen(function*() {
       const late = made(
