@@ -187,13 +187,18 @@ export const open = (
     /** Leaves out what lies before a sample. How it ends before that, the next pull says again. */
     const skipTo = (sample: number) =>
       Effect.gen(function*() {
+        /** The one before those that were pulled, where it gives nothing: without it the next would give nothing either. */
+        let before: ReadonlyArray<Packet> = []
         while (true) {
-          const packets = yield* Effect.catch(pull, () => Effect.undefined)
-          if (packets === undefined) return
+          const pulled = yield* Effect.catch(pull, () => Effect.undefined)
+          if (pulled === undefined) return
+          const packets = [...before, ...pulled]
           const index = packets.findIndex((packet) => packet.start + packet.samples > sample)
-          if (index < 0) continue
-          held = packets.slice(index)
-          return
+          if (index >= 0) {
+            held = packets.slice(packets[index - 1]?.samples === 0 ? index - 1 : index)
+            return
+          }
+          before = packets.slice(-1).filter(({ samples }) => samples === 0)
         }
       })
 

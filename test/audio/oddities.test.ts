@@ -7,6 +7,8 @@ import { readdirSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as ByteSource from "../../src/audio/ByteSource.ts"
+import * as Container from "../../src/audio/Container.ts"
 import * as FlacReader from "../../src/audio/FlacReader.ts"
 import * as Resampler from "../../src/audio/Resampler.ts"
 import * as WebmReader from "../../src/audio/WebmReader.ts"
@@ -176,6 +178,44 @@ describe("audio oddities", () => {
         }
       }
     }))
+
+  it.live("Vorbis that is sought at its beginning is all there", () =>
+    Effect.gen(function*() {
+      for (const bytes of [vorbis, bytesOf("chirp.vorbis.webm")]) {
+        const whole = yield* played(bytes)
+        for (const seekMs of [0, 7]) {
+          const { pcm } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }), { seekMs })
+          const rest = whole.pcm.subarray(96 * seekMs)
+          assert.strictEqual(pcm.length, rest.length)
+          assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 1e-4), `${seekMs} ms`)
+        }
+      }
+    }))
+
+  it.live("Vorbis in WebM, whose clusters do not tell where their packets are, is sought by what was read of it", () =>
+    Effect.gen(function*() {
+      const seconds = 12
+      const bytes = made(wav16(signal(44_100, seconds), 44_100), "-c:a", "libvorbis", "-q:a", "10", "-f", "webm")
+      let bytesRead = 0
+      const counted = ByteSource.ofRandomAccess("counted", {
+        size: bytes.length,
+        read: (start, end) =>
+          Effect.sync(() => {
+            const part = bytes.subarray(start, end)
+            bytesRead += part.length
+            return part
+          })
+      })
+      const opened = yield* Container.open(counted, () => assert.fail("it is known"))
+      assert(opened.format === "pcm" && opened.seek !== undefined)
+      yield* Effect.ignore(Effect.forever(opened.pull))
+      bytesRead = 0
+      const landedMs = yield* opened.seek(9_000)
+      const samples = yield* opened.pull
+      assert.isAbove(signalToNoise(samples, seconds, Math.round(landedMs * 48), 10), 35)
+      // a cluster lasts for five seconds
+      assert.isBelow(bytesRead, bytes.length / 2)
+    }).pipe(Effect.scoped))
 
   it.live("sound that begins late in an MP4 has silence before it", () =>
     Effect.gen(function*() {
