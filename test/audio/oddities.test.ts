@@ -49,6 +49,29 @@ describe("audio oddities", () => {
         assert.closeTo(lengthMs(both), 6_000, 120)
       }))
 
+    it.live("of files that were joined with the tags at their ends is played to its end", () =>
+      Effect.gen(function*() {
+        const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
+        const ape = Buffer.alloc(32 + 20_000, 0xff)
+        ape.write("APETAGEX")
+        ape.writeUInt32LE(20_000, 12)
+        ape.writeUInt32LE(0xa0000000, 20)
+        const one = yield* played(mp3)
+        const cases: ReadonlyArray<readonly [files: number, ...parts: ReadonlyArray<Uint8Array>]> = [
+          [2, mp3, id3v1, mp3],
+          [2, mp3, ape, id3v1, mp3, ape, id3v1],
+          [1, mp3, id3v1, Buffer.from("something else, of any length")],
+          [1, mp3, ape.subarray(0, 9_000)],
+          [1, mp3, ape.subarray(0, 12)],
+          [1, mp3, id3v1.subarray(0, 60)]
+        ]
+        for (const [files, ...parts] of cases) {
+          const result = yield* played(concat(...parts))
+          assert.strictEqual(result.end, "Done")
+          assert.closeTo(lengthMs(result), files * lengthMs(one), 120)
+        }
+      }))
+
     it.live("whose first frame counts no frames is played to its end", () =>
       Effect.gen(function*() {
         const bytes = mp3.slice()
