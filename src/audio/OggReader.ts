@@ -260,7 +260,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         let samples = 0
         for (let i = before; i < frames.length; i++) samples += frames[i]?.samples ?? 0
         // The last page may say less than its packets hold: the rest is to be cut off.
-        linkStart = (page.flags & OggPage.flagLast) === 0 ? Math.max(0, page.granule - samples) : 0
+        linkStart = (page.flags & OggPage.flagLast) === 0 ? page.granule - samples : 0
         if (links === 1) startSamples ??= linkStart
       }
     }
