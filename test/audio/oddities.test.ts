@@ -260,6 +260,17 @@ describe("audio oddities", () => {
       assert.isTrue(result.pcm.subarray(96 * 3_200).some((sample) => Math.abs(sample) > 0.1))
     }))
 
+  it.live("an MP4 that is edited to begin behind its end has none of its sound, and no duration below none", () =>
+    Effect.gen(function*() {
+      for (const name of ["chirp-fast.m4a", "chirp.m4a", "chirp.opus.mp4"]) {
+        const bytes = bytesOf(name)
+        // the version and flags, how many edits there are, and of the first how long it is and where it begins
+        new DataView(bytes.buffer).setInt32(Buffer.from(bytes).indexOf("elst") + 16, 10_000_000)
+        const { durationMs, end, pcm } = yield* played(bytes)
+        assert.deepStrictEqual([end, pcm.length, durationMs], ["Done", 0, 0], name)
+      }
+    }))
+
   it.live("a WAV that names 2 GiB because its writer did not know is all there is", () =>
     Effect.gen(function*() {
       for (const size of [0x7ffff000, 0x7fffffff, 0x80000000]) {
