@@ -51,7 +51,7 @@ export const reasonOf = (cause: unknown): string => {
     if (isNoHttp(inner)) return "its answer is no HTTP; old SHOUTcast servers give such"
     return inner.message === "" ? code : inner.message
   }
-  return ByteSource.withoutSecrets(ByteSource.describe(cause))
+  return ByteSource.describe(cause)
 }
 
 /**

@@ -48,6 +48,32 @@ describe("SourceFailed", () => {
       assert.notProperty(yield* failureOf(Effect.scoped(ByteSource.file(".", "x"))), "cause")
     }))
 
+  it.effect("says no query of a URL, which may be secret, also where that is in an error of somebody else's", () =>
+    Effect.gen(function*() {
+      const own = new Error("GET https://me:pass@host/a?token=secret: 403")
+      const throwing = function*() {
+        yield { data: Uint8Array.of(0xfc), samples: 960 }
+        throw own
+      }
+      const sources = [
+        AudioSource.fromStream(Stream.fail(own)),
+        AudioSource.fromFrames(throwing()),
+        AudioSource.fromNodeStream(() => {
+          throw own
+        }),
+        AudioSource.fromPcm(Stream.fail(own), { rate: 48_000, channels: 2 })
+      ]
+      for (const source of sources) {
+        const reason = yield* failureOf(
+          Effect.scoped(
+            Effect.flatMap(source.open, ({ pull }) => Effect.forever(pull as Effect.Effect<unknown, unknown>))
+          )
+        )
+        assert.strictEqual(reason.detail, "GET https://host/a 403", source.name)
+        assert.strictEqual(reason.cause, own)
+      }
+    }))
+
   it.live("has it also where it comes from Node, the network, or another source", () =>
     Effect.gen(function*() {
       const broken = () =>
