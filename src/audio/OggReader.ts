@@ -276,7 +276,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       const frame = frames[i]
       if (frame === undefined) break
       const cut = Math.min(excess, frame.samples)
-      frames[i] = { ...frame, samples: frame.samples - cut }
+      if (cut < frame.samples) frames[i] = { ...frame, samples: frame.samples - cut }
+      // the one that gives nothing by itself is needed for the next
+      else if (cut > 0) frames.splice(i, 1)
       excess -= cut
       next -= cut
     }
