@@ -11,7 +11,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as Stream from "effect/Stream"
-import type { Check } from "./doctor/Check.ts"
+import { type Check, line } from "./doctor/Check.ts"
 import * as Installed from "./doctor/Installed.ts"
 import * as Machine from "./doctor/Machine.ts"
 import * as Trials from "./doctor/Trials.ts"
@@ -103,21 +103,15 @@ export const checks = (options: Options = {}): Stream.Stream<Check> =>
 export const examine = (options?: Options): Effect.Effect<Report> =>
   Effect.map(Stream.runCollect(checks(options)), (all) => ({ checks: all, isFit: !all.some(isObstacle) }))
 
-const widths: { readonly status: number; readonly group: number } = { status: 8, group: 8 }
-
-/**
- * A check in a line, and in a second one what to do, if there is anything.
- *
- * @category combinators
- * @since 0.1.0
- */
-export const line = (check: Check): string => {
-  const { detail, group, isRequired, name, remedy, status } = check
-  const head = `${status.padEnd(widths.status)} ${group.padEnd(widths.group)} ${name}`
-  const optional = status === "missing" && !isRequired ? " (optional)" : ""
-  const rest = remedy === undefined ? "" : `\n${" ".repeat(widths.status + widths.group + 2)}${remedy}`
-  return `${head}${optional}: ${detail}${rest}`
-}
+export {
+  /**
+   * A check in a line, and in a second one what to do, if there is anything.
+   *
+   * @category combinators
+   * @since 0.1.0
+   */
+  line
+} from "./doctor/Check.ts"
 
 /**
  * What it comes to, in a sentence.

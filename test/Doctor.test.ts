@@ -60,6 +60,7 @@ describe("versions", () => {
       Object.fromEntries(Installed.peers.map(({ least, name }) => [name, `^${least}`])),
       manifest.peerDependencies
     )
+    assert.sameMembers(Object.keys(Installed.purposes), Object.keys(manifest.dependencies))
     const optional = Installed.peers.filter(({ purpose }) => purpose !== undefined).map(({ name }) => name)
     assert.sameMembers(optional, Object.keys(manifest.peerDependenciesMeta))
     assert.strictEqual(Installed.ownVersion(), manifest.version)

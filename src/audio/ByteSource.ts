@@ -48,7 +48,8 @@ export interface RandomAccess {
 export const chunkBytes = 16_384
 
 /**
- * A `SourceFailed` for the source `name`. What may hold a secret is no `cause`: whoever logs an error shows all of it.
+ * A `SourceFailed` for the source `name`, which says URLs without secrets: bots show what it says. What of ours may hold a secret is no
+ * `cause`, either: whoever logs an error shows all of it.
  *
  * @category errors
  * @since 0.1.0
@@ -60,7 +61,13 @@ export const failure = (
   { cause, positionMs = 0 }: { readonly cause?: unknown; readonly positionMs?: number } = {}
 ): VoiceError.VoiceError =>
   VoiceError.make(
-    new VoiceError.SourceFailed({ source: name, kind, positionMs, detail, ...(cause === undefined ? {} : { cause }) })
+    new VoiceError.SourceFailed({
+      source: name,
+      kind,
+      positionMs,
+      detail: withoutSecrets(detail),
+      ...(cause === undefined ? {} : { cause })
+    })
   )
 
 const shownFields = 8

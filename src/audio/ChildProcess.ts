@@ -134,7 +134,7 @@ export const open = (
       options?.onSaid?.(stderr)
       if (inputFailure !== undefined) return yield* inputFailure
       const { code, signal } = exit ?? { code: null, signal: null }
-      const said = ByteSource.withoutSecrets(tailOf(stderr))
+      const said = tailOf(stderr)
       const isSilent = options?.isSilenceFailure === true && given === 0 && said !== ""
       if (code === 0 && !isSilent) return undefined
       const how = code === 0

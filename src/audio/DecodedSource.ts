@@ -48,7 +48,8 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
     const { header, name } = packets
     const decoder = yield* Decoders.make(header, name)
     const order = orders[header.codec] ?? "wav"
-    const channels = header.channels === 1 ? 1 : 2
+    // a stream of Opus may follow that has more
+    const channels = header.channels === 1 && header.codec !== "opus" ? 1 : 2
 
     let scale = 1
     let resampler = Resampler.make(header.rate, channels)

@@ -224,10 +224,10 @@ const placeOf = (index: number, coupled: number) =>
  * libopus for every stream of a packet that is heard; then its channels are put where they belong, with the gain of the header. A
  * header may name 255 streams for one channel.
  */
-const opus = async ({ coupled, gain, mapping, streams }: Decoding): Promise<Handle> => {
+const opus = async (first: Decoding): Promise<Handle> => {
   const { createDecoder } = await import("libopus-wasm")
-  const heard = new Set(mapping.map((index) => placeOf(index, coupled).stream))
-  const make = async () => {
+  const make = async ({ coupled, mapping, streams }: Decoding) => {
+    const heard = new Set(mapping.map((index) => placeOf(index, coupled).stream))
     const made: Array<Awaited<ReturnType<typeof createDecoder>> | undefined> = []
     try {
       for (let i = 0; i < streams; i++) {
@@ -241,13 +241,22 @@ const opus = async ({ coupled, gain, mapping, streams }: Decoding): Promise<Hand
       throw cause
     }
   }
-  let decoders = await make()
+  let decoding = first
+  let decoders = await make(first)
   const free = () => {
     for (const decoder of decoders) decoder?.free()
   }
+  const begin = async (next: Decoding) => {
+    const made = await make(next)
+    free()
+    decoders = made
+    decoding = next
+  }
   return {
     decode: (packets) =>
-      each(packets, (packet) => {
+      each(packets, async (packet) => {
+        if (packet.opus !== undefined) await begin(packet.opus)
+        const { coupled, gain, mapping, streams } = decoding
         const parts = OpusStreams.split(packet.data, streams)
         const count = parts === undefined ? -1 : OpusPacket.samples(parts[0] ?? packet.data)
         if (parts === undefined || count < 0) return `${packet.data.length} bytes are not packets of ${streams} streams`
@@ -268,11 +277,7 @@ const opus = async ({ coupled, gain, mapping, streams }: Decoding): Promise<Hand
         })
         return { channels, start: packet.start, count: Math.min(packet.samples, count), scale: 1 }
       }),
-    reset: async () => {
-      const made = await make()
-      free()
-      decoders = made
-    },
+    reset: () => begin(first),
     free
   }
 }

@@ -15,7 +15,7 @@ import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import { type Answer, answerOf } from "./HttpAnswer.ts"
-import { causeOf, isOfRequest, passing, reasonOf, statusFailure, type Trouble } from "./HttpTrouble.ts"
+import { causeOf, isOfRequest, passing, reasonOf, statusFailure, type Trouble, Witness } from "./HttpTrouble.ts"
 import * as HttpUrl from "./HttpUrl.ts"
 import type { Tags } from "./OpenSource.ts"
 import * as TagChanges from "./TagChanges.ts"
@@ -254,9 +254,15 @@ export const open = (
       })
     ))
 
+    const tell = Effect.fnUntraced(function*({ error }: Trouble) {
+      const witness = yield* Witness
+      witness(error)
+    })
+
     const patient = <A>(effect: Effect.Effect<A, Trouble>, by = schedule): Effect.Effect<A, VoiceError> =>
-      // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
-      Effect.retry(effect, { schedule: by, while: (failure: Trouble) => failure.retry && !isLive }).pipe(
+      Effect.tapError(effect, tell).pipe(
+        // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
+        Effect.retry({ schedule: by, while: (failure: Trouble) => failure.retry && !isLive }),
         Effect.mapError(({ error, retry }) => {
           if (retry) passing.add(error)
           return error

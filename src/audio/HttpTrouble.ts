@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Context from "effect/Context"
 import type { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 
@@ -51,7 +52,7 @@ export const reasonOf = (cause: unknown): string => {
     if (isNoHttp(inner)) return "its answer is no HTTP; old SHOUTcast servers give such"
     return inner.message === "" ? code : inner.message
   }
-  return ByteSource.withoutSecrets(ByteSource.describe(cause))
+  return ByteSource.describe(cause)
 }
 
 /**
@@ -73,6 +74,20 @@ export const causeOf = (cause: unknown): Error | undefined => {
  */
 export const isOfRequest = (cause: unknown): boolean =>
   cause instanceof TypeError && (!(cause.cause instanceof Error) || isNoHttp(cause.cause))
+
+/**
+ * Is told why a try has failed, each time: for whoever waits no longer, and has to say for what.
+ *
+ * @category references
+ * @since 0.1.0
+ * @internal
+ */
+export const Witness = Context.Reference<(error: VoiceError) => void>(
+  "effect-discord-voice/audio/HttpTrouble/Witness",
+  {
+    defaultValue: () => () => undefined
+  }
+)
 
 /**
  * Failures after which another try could have helped.

@@ -46,7 +46,7 @@ export const unwrap = <R = never, E = never, R2 = never>(
   const failureOf = (error: E) =>
     error instanceof VoiceError
       ? error
-      : ByteSource.failure(name, "Failed", ByteSource.withoutSecrets(ByteSource.describe(error)))
+      : ByteSource.failure(name, "Failed", ByteSource.describe(error))
   const find = Effect.mapError(source, failureOf)
   return {
     name,

@@ -108,6 +108,12 @@ const infoOf = (data: Uint8Array, frame: Frame): Info | undefined => {
 /** Tags may stand behind the sound, and pictures in them. What is longer is sound. */
 const maxTrailerBytes = 1024 * 1024
 
+const id3v1Bytes = 128
+
+/** Of a tag of APE: its header, and the bit of its flags that says that it is none of an end. */
+const apeHeaderBytes = 32
+const apeIsHeader = 0x20000000
+
 /** Frames that an encoder may have counted wrong. */
 const strayFrames = 2
 
@@ -131,7 +137,7 @@ export const hasFrames = (bytes: Uint8Array): boolean => Cutter.follow(bytes, fr
 export const make = (): PacketReader => Cutter.make(formatOf)
 
 const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
-  const { available, consume, fail, give, input, position } = cutter
+  const { available, consume, fail, give, input, position, skip } = cutter
   const tags: Tags.MutableTags = {}
   const around = Cutter.surroundings(cutter, "MP3", tags)
   let model: Frame | undefined
@@ -140,6 +146,8 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   let start = 0
   let soundAt = 0
   let ended = false
+  /** A tag was the last that came. */
+  let isBehindTag = false
   /** Of all frames so far. */
   const rates = new Set<number>()
 
@@ -179,11 +187,31 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       input.bytes[input.start] === 0
   }
 
-  const onForeign = (): boolean =>
-    around.pass(model === undefined, () => {
-      if (isTrailer()) ended = true
+  /** The length of a tag that begins here and says it, or 0; sound may follow, where files were joined. */
+  const tagBytes = (): number | undefined => {
+    const magic = ascii(input.bytes, input.start, Math.min(8, available()))
+    if (magic.startsWith("TAG") && magic[3] !== "+") return id3v1Bytes
+    if (!magic.startsWith("APE")) return 0
+    if (available() < apeHeaderBytes) return undefined
+    if (magic !== "APETAGEX") return 0
+    const view = new DataView(input.bytes.buffer, input.bytes.byteOffset + input.start, apeHeaderBytes)
+    // what is no header is the end of one
+    return apeHeaderBytes + ((view.getUint32(20, true) & apeIsHeader) === 0 ? 0 : view.getUint32(12, true))
+  }
+
+  const onForeign = (): boolean => {
+    const bytes = model === undefined ? 0 : tagBytes()
+    if (bytes === undefined) return false
+    if (bytes > 0) {
+      isBehindTag = true
+      skip(bytes)
+      return true
+    }
+    return around.pass(model === undefined, () => {
+      if (isBehindTag || isTrailer()) ended = true
       else fail("Corrupt", "something that is no frame stands between the MP3 frames")
     })
+  }
 
   const onTrailer = (): void => {
     // what has looked like padding is none if sound follows
@@ -215,6 +243,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       consume(frame.bytes)
       return true
     }
+    isBehindTag = false
     rates.add(frame.bitrate)
     give({ data, samples: frame.samples, start, offset: position() })
     start += frame.samples
@@ -262,6 +291,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     tailBytes: 16_384,
     restart: (place) => {
       ended = false
+      isBehindTag = false
       start = place.start
     }
   }

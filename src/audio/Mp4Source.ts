@@ -232,7 +232,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
 
     const known = firstTime < 0 ? undefined : gaplessOf(found)
     const delay = known?.delay ?? Math.max(0, Math.round(-firstTime * rate))
-    const total = known?.total ?? Math.round(duration * rate)
+    const total = known?.total ?? Math.max(0, Math.round(duration * rate))
     const header: Header = {
       codec,
       rate,
@@ -316,7 +316,8 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     return {
       name,
       header,
-      durationMs: codec === "opus" ? duration * 1000 : total / rate * 1000,
+      // an edit list may lead behind the end
+      durationMs: Math.max(0, codec === "opus" ? duration * 1000 : total / rate * 1000),
       live: false,
       pull,
       seek

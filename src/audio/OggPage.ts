@@ -68,6 +68,8 @@ export interface OggPage {
   /** Names the logical stream. */
   readonly serial: number
   readonly sequence: number
+  /** Where its header begins. */
+  readonly start: number
   /** Where the segment table begins. */
   readonly table: number
   /** Entries of the segment table. */
@@ -160,6 +162,7 @@ export const decode = (
     granule,
     serial: u32(bytes, start + 14),
     sequence: u32(bytes, start + 18),
+    start,
     table,
     segments,
     body,

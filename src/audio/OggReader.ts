@@ -54,6 +54,11 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   /** Whether all headers of the first stream were read. */
   let described = false
   let preSkip = 0
+  /** How Opus of the link that is read is decoded, if it is, and whether its first packet has yet to tell. */
+  let decoding: OpusHead.Decoding | undefined
+  let isTold = true
+  /** Where the sound of the links before it ends. */
+  let heard = 0
   let vorbis: Vorbis.Identification | undefined
   let counter: Vorbis.Counter | undefined
   let setup: Array<Uint8Array> = []
@@ -108,7 +113,6 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     selected = true
     links++
     linkStart = undefined
-    linkAt = next
     preSkip = stream.preSkip
     vorbis = stream.vorbis
     counter = undefined
@@ -127,7 +131,15 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         warmUp: opusWarmUp,
         tags
       }
+      decoding = header.opus && (stream.decoding ?? OpusHead.plain)
+      if (decoding !== undefined && links > 1) {
+        isTold = false
+        // it lies over what comes before it, and so is left out
+        heard = Math.max(heard, next, header.delay)
+        next = heard - preSkip
+      }
     }
+    linkAt = next
     serial = page.serial
     sequence = page.sequence
     firstAudioPage = true
@@ -194,14 +206,16 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     partBytes = 0
     inPacket = false
     if (state === "tags") return onTagsPacket(packet)
-    const samples = counter === undefined ? OpusStreams.samples(packet, header?.opus) : counter.samples(packet)
+    const samples = counter === undefined ? OpusStreams.samples(packet, decoding) : counter.samples(packet)
     if (samples < 0) {
       return fail(
         "Corrupt",
         `${packet.length} bytes are not a valid ${counter === undefined ? "Opus" : "Vorbis"} packet`
       )
     }
-    frames.push({ data: packet, samples, start: next, offset: pageAt })
+    const frame = { data: packet, samples, start: next, offset: pageAt }
+    frames.push(isTold ? frame : { ...frame, opus: decoding })
+    isTold = true
     pageAt = -1
     next += samples
   }
@@ -246,12 +260,12 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         let samples = 0
         for (let i = before; i < frames.length; i++) samples += frames[i]?.samples ?? 0
         // The last page may say less than its packets hold: the rest is to be cut off.
-        linkStart = (page.flags & OggPage.flagLast) === 0 ? Math.max(0, page.granule - samples) : 0
+        linkStart = (page.flags & OggPage.flagLast) === 0 ? page.granule - samples : 0
         if (links === 1) startSamples ??= linkStart
       }
     }
     if (searching && page.granule >= 0 && frames.length > before) onFound(page, before)
-    const isDecoded = vorbis !== undefined || header?.opus !== undefined
+    const isDecoded = vorbis !== undefined || decoding !== undefined
     if (isDecoded && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
   }
 
@@ -262,7 +276,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       const frame = frames[i]
       if (frame === undefined) break
       const cut = Math.min(excess, frame.samples)
-      frames[i] = { ...frame, samples: frame.samples - cut }
+      if (cut < frame.samples) frames[i] = { ...frame, samples: frame.samples - cut }
+      // the one that gives nothing by itself is needed for the next
+      else if (cut > 0) frames.splice(i, 1)
       excess -= cut
       next -= cut
     }
@@ -384,6 +400,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       // a place is one of the first link, whose packets are counted on
       linkStart = startSamples
       linkAt = 0
+      decoding = header?.opus
+      isTold = true
+      heard = 0
       position = place.offset
       next = place.start
       searching = true
@@ -391,7 +410,14 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     },
     placeIn: (bytes, offset) => {
       const page = OggPage.firstComplete(bytes, serial)
-      return page && { offset: offset + page.end, start: page.granule - (startSamples ?? 0) }
+      if (page === undefined) return undefined
+      // what the first packet of Vorbis gives depends on the one before it: only the granule behind it tells where it is, and that of
+      // the last page may not
+      if (vorbis !== undefined && (page.flags & OggPage.flagLast) !== 0) return undefined
+      return {
+        offset: offset + (vorbis === undefined ? page.end : page.start),
+        start: page.granule - (startSamples ?? 0)
+      }
     }
   }
 }

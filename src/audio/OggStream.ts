@@ -4,7 +4,6 @@
  *
  * @since 0.1.0
  */
-import { isDeepStrictEqual } from "node:util"
 import * as OpusHead from "./OpusHead.ts"
 import type { Header, Problem } from "./PacketReader.ts"
 import * as Samples from "./Samples.ts"
@@ -69,13 +68,14 @@ const vorbis = (packet: Uint8Array): OggStream | Problem => {
   return { codec: "vorbis", channels, rate, preSkip: 0, decoding: undefined, vorbis: found }
 }
 
-/** Why a stream cannot be played behind the first one of its file, if it cannot: one decoder has to do for both. */
+/** Why a stream cannot be played behind the first one of its file, if it cannot. */
 const refusal = (first: Header, stream: OggStream): Problem | undefined => {
   if (first.codec !== stream.codec || first.rate !== stream.rate) {
     return { kind: "Unsupported", detail: "another codec or rate follows in the same file" }
   }
-  if (!isDeepStrictEqual(first.opus, stream.decoding)) {
-    return { kind: "Unsupported", detail: "Opus of another output gain or channel mapping follows in the same file" }
+  if (first.opus === undefined && stream.decoding !== undefined) {
+    const detail = "Opus of an output gain or channel mapping follows in the same file on what needs no decoder"
+    return { kind: "Unsupported", detail }
   }
   return undefined
 }

@@ -48,6 +48,14 @@ export interface HeadProblem {
   readonly detail: string
 }
 
+/**
+ * What a header asks for whose packets could be passed through; they decode to two channels, also where they are mono.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const plain: Decoding = { gain: 1, streams: 1, coupled: 1, mapping: [0, 1] }
+
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 const headMagic = ascii("OpusHead")

@@ -33,6 +33,8 @@ export interface Packet {
   readonly start: number
   /** Where in the file it begins, if reading can begin there; else -1. */
   readonly offset: number
+  /** With it a stream of Opus begins behind another one: how it has to be decoded, with nothing of what came before. */
+  readonly opus?: Decoding | undefined
 }
 
 /**

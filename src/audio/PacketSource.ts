@@ -184,16 +184,24 @@ export const open = (
     const durationMs = yield* duration(source, reader)
     // an Ogg file whose end does not tell how long it is ends in another stream, of which nothing is known here
     const seekable = source.seek !== undefined && (reader.tailBytes === 0 || durationMs !== undefined)
-    /** Leaves out what lies before a sample. How it ends before that, the next pull says again. */
+    /** Leaves out what lies before a sample, but for the last of it where it ends there. How it ends, the next pull says again. */
     const skipTo = (sample: number) =>
       Effect.gen(function*() {
+        let last: ReadonlyArray<Packet> = []
         while (true) {
-          const packets = yield* Effect.catch(pull, () => Effect.undefined)
-          if (packets === undefined) return
+          const pulled = yield* Effect.catch(pull, () => Effect.undefined)
+          if (pulled === undefined) {
+            held = last
+            return
+          }
+          const packets = [...last, ...pulled]
           const index = packets.findIndex((packet) => packet.start + packet.samples > sample)
-          if (index < 0) continue
-          held = packets.slice(index)
-          return
+          if (index >= 0) {
+            // without one that gives nothing the next would give nothing either
+            held = packets.slice(packets[index - 1]?.samples === 0 ? index - 1 : index)
+            return
+          }
+          last = packets.slice(-1)
         }
       })
 

@@ -59,8 +59,9 @@ export interface Failure<A = unknown> {
 export interface Item<R, A = unknown> extends Entry<A> {
   readonly source: AudioSource<R>
   readonly gain: number
-  readonly from: Duration.Input | undefined
-  readonly until: Duration.Input | undefined
+  readonly from?: Duration.Input | undefined
+  readonly until?: Duration.Input | undefined
+  readonly starveTimeout?: Duration.Input | undefined
 }
 
 /**

@@ -6,8 +6,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import * as VoiceError from "../VoiceError.ts"
+import type * as VoiceError from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
+import * as HttpTrouble from "./HttpTrouble.ts"
 import type { OpenSource } from "./OpenSource.ts"
 import type { Landed } from "./Reading.ts"
 
@@ -42,21 +43,22 @@ export const make = (
     return ByteSource.failure(name, "Failed", detail, detail === said ? { cause: defect } : {})
   }
   const inTime = <A, R>(effect: Effect.Effect<A, VoiceError.VoiceError, R>, what: string) =>
-    Effect.raceFirst(
-      Effect.timeoutOrElse(Effect.catchDefect(effect, died), {
-        duration: Duration.millis(limitMs),
-        orElse: () =>
-          VoiceError.fail(
-            new VoiceError.SourceFailed({
-              source: name,
-              kind: "Failed",
-              positionMs: 0,
-              detail: `it did not ${what} within ${Math.round(limitMs)} ms`
-            })
-          )
-      }),
-      awaitEnd
-    )
+    Effect.suspend(() => {
+      /** What was tried in vain, if anything was. */
+      let trouble = ""
+      const late = `it did not ${what} within ${Math.round(limitMs)} ms`
+      return Effect.raceFirst(
+        Effect.timeoutOrElse(Effect.catchDefect(effect, died), {
+          duration: Duration.millis(limitMs),
+          orElse: () => Effect.fail(ByteSource.failure(name, "Failed", `${late}${trouble}`))
+        }),
+        awaitEnd
+      ).pipe(
+        Effect.provideService(HttpTrouble.Witness, ({ message, reason }) => {
+          trouble = `; what failed last: ${reason._tag === "SourceFailed" ? reason.detail : message}`
+        })
+      )
+    })
   const open = inTime(source, "open")
   return (fromMs) =>
     Effect.flatMap(open, (opened) =>

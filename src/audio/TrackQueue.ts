@@ -82,6 +82,11 @@ export interface QueueOptions {
   readonly crossfade?: Duration.Input | undefined
   /** How long before the end of an entry the next one is opened; at once where the end is not known. Default 10 seconds. */
   readonly openAhead?: Duration.Input | undefined
+  /**
+   * How long an entry may take to open, or give nothing before it ends; as in `TrackOptions`. Those behind it wait as long. Default 30
+   * seconds.
+   */
+  readonly starveTimeout?: Duration.Input | undefined
   /** Default "off". */
   readonly repeat?: LineUp.Repeat | undefined
   /** The level of all entries, 1 is as they are. Default 1. */
@@ -105,6 +110,8 @@ export interface AddOptions<A = unknown> {
    */
   readonly from?: Duration.Input | undefined
   readonly until?: Duration.Input | undefined
+  /** Its own, in place of that of the queue. */
+  readonly starveTimeout?: Duration.Input | undefined
   /** What the program knows of it: it comes back in each {@link Entry}. */
   readonly data?: A | undefined
 }
@@ -124,6 +131,7 @@ export interface Player {
       readonly effects?: ReadonlyArray<SoundEffect.SoundEffect> | undefined
       readonly from?: Duration.Input | undefined
       readonly until?: Duration.Input | undefined
+      readonly starveTimeout?: Duration.Input | undefined
       readonly after?: Track | undefined
       readonly crossfade?: Duration.Input | undefined
     }
@@ -218,6 +226,7 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
   let crossfadeMs = yield* Bounds.span(options.crossfade ?? 0, "a crossfade")
   const openAheadMs = yield* Bounds.patience(options.openAhead ?? "10 seconds", "to open ahead")
+  if (options.starveTimeout !== undefined) yield* Bounds.patience(options.starveTimeout, "a starve timeout")
   let gain = yield* Bounds.gain(options.gain ?? 1)
   let effects = yield* SoundEffect.complete(options.effects ?? [])
   const line = LineUp.make<Item<R, A>>(options.repeat ?? "off")
@@ -239,12 +248,16 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
       Effect.suspend(() => Effect.forEach(Array.from(tracks), ([track, own]) => change(track, own), { discard: true }))
     )
 
-  const play = ({ from, gain: own, source, until }: Item<R, A>, after: Track | undefined) =>
+  const play = (
+    { from, gain: own, source, starveTimeout = options.starveTimeout, until }: Item<R, A>,
+    after: Track | undefined
+  ) =>
     Effect.gen(function*() {
       const asked = { gain, effects }
       const track = yield* player.play(source, {
         from,
         until,
+        starveTimeout,
         ...(gain * own === 1 ? {} : { gain: gain * own }),
         ...(effects.length === 0 ? {} : { effects }),
         ...(after === undefined ? {} : { after, crossfade: crossfadeMs })
@@ -276,9 +289,9 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
   const waiting = (id: number) => line.upcoming().find((one) => one.id === id)
 
   return {
-    add: (source, { at, data, from, gain: own = 1, until } = {}) =>
+    add: (source, { at, data, gain: own = 1, ...options } = {}) =>
       Effect.suspend(() => {
-        const item: Item<R, A> = { id: ++numbers, name: source.name, source, gain: own, from, until, data }
+        const item: Item<R, A> = { ...options, id: ++numbers, name: source.name, source, gain: own, data }
         order.expect()
         line.insert(item, at)
         return Effect.as(order.revise, entryOf(item))

@@ -18,7 +18,16 @@
 import { isDeepStrictEqual } from "node:util"
 import { children, float, text, u8, uint, unknownSize, unlace, vint, vintLength } from "./Ebml.ts"
 import * as OpusStreams from "./OpusStreams.ts"
-import { append, concat, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
+import {
+  append,
+  concat,
+  type Header,
+  type Packet,
+  type PacketReader,
+  pending,
+  type Place,
+  type Problem
+} from "./PacketReader.ts"
 import * as Tags from "./Tags.ts"
 import * as WebmTrack from "./WebmTrack.ts"
 
@@ -344,6 +353,16 @@ export const make = (): PacketReader => {
     if (ended) input.start = input.end
   }
 
+  const placeIn = (bytes: Uint8Array, offset: number): Place | undefined => {
+    for (let at = 0; at + 16 <= bytes.length; at++) {
+      const place = bytes[at] === 0x1f ? clusterIn(bytes, at) : undefined
+      if (place === undefined) continue
+      const timeMs = place * timestampScale / 1_000_000
+      return { offset: offset + at, start: Math.max(0, Math.round((timeMs - (firstTime ?? 0)) * 48)) }
+    }
+    return undefined
+  }
+
   return {
     push: (bytes) => {
       if (problem !== undefined || ended) return
@@ -383,15 +402,8 @@ export const make = (): PacketReader => {
       // Vorbis packets are no whole number of milliseconds long: their place is known by counting them only
       searching = header?.codec === "opus"
     },
-    placeIn: (bytes, offset) => {
-      if (header?.codec !== "opus") return undefined
-      for (let at = 0; at + 16 <= bytes.length; at++) {
-        const place = bytes[at] === 0x1f ? clusterIn(bytes, at) : undefined
-        if (place === undefined) continue
-        const timeMs = place * timestampScale / 1_000_000
-        return { offset: offset + at, start: Math.max(0, Math.round((timeMs - (firstTime ?? 0)) * 48)) }
-      }
-      return undefined
+    get placeIn() {
+      return header?.codec === "opus" ? placeIn : undefined
     }
   }
 }

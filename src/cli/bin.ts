@@ -7,7 +7,7 @@
  */
 const peers = /'(?:effect|@effect\/platform-node)'/
 
-/** The doctor has nothing else to say than what it cannot be loaded for itself. */
+/** The doctor has told by now what is missing. */
 const more = process.argv.slice(2).find((arg) => !arg.startsWith("-")) === "doctor"
   ? ""
   : "; \"effect-discord-voice doctor\" says what is missing"

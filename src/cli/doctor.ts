@@ -11,6 +11,7 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Doctor from "../Doctor.ts"
+import * as Checks from "./Checks.ts"
 
 /**
  * Something is missing without which voice does not work. What it is was printed before.
@@ -40,18 +41,6 @@ const flags = {
   )
 }
 
-/** What a program reads of a check: every field is there. */
-const event = ({ detail, facts, group, isRequired, name, remedy, status }: Doctor.Check) => ({
-  event: "check",
-  group,
-  name,
-  status,
-  required: isRequired,
-  detail,
-  remedy: remedy ?? null,
-  facts
-})
-
 /**
  * `doctor [--json] [--ffmpeg PATH]`. The exit code is 1 if something is missing without which no voice connection works.
  *
@@ -67,7 +56,7 @@ export const doctorCommand = Command.make(
   flags,
   Effect.fnUntraced(function*({ ffmpeg, json }) {
     const checks = yield* Doctor.checks({ ffmpeg }).pipe(
-      Stream.tap((check) => Console.log(json ? JSON.stringify(event(check)) : Doctor.line(check))),
+      Stream.tap((check) => Console.log(Checks.text(check, json))),
       Stream.runCollect
     )
     const count = (status: Doctor.Check["status"]) => checks.filter((check) => check.status === status).length

@@ -9,6 +9,7 @@ import * as NodeServices from "@effect/platform-node/NodeServices"
 import { CliOutput, Command } from "effect/cli"
 import * as Effect from "effect/Effect"
 import * as Installed from "../doctor/Installed.ts"
+import * as Checks from "./Checks.ts"
 import * as ExitCode from "./ExitCode.ts"
 import * as Usage from "./Usage.ts"
 
@@ -16,14 +17,23 @@ const root = Command.make("effect-discord-voice").pipe(
   Command.withDescription("Discord voice for Effect programs, and an emulator of Discord to run and test them against")
 )
 
+/** What the doctor can say where it cannot be loaded itself. */
+const tellPackages = (args: ReadonlyArray<string>): void => {
+  for (const check of Installed.inventory()) process.stdout.write(`${Checks.text(check, args.includes("--json"))}\n`)
+}
+
 /**
  * The command that is asked for is a part of this one. The doctor is loaded alone, so that it runs where something is missing
  * that only the others are loaded with.
  */
 const load = async (args: ReadonlyArray<string>) => {
   const options = { version: Installed.ownVersion() ?? "unknown" }
-  const { doctorCommand } = await import("./doctor.ts")
-  if (args.find((arg) => !arg.startsWith("-")) === "doctor") {
+  const isForDoctor = args.find((arg) => !arg.startsWith("-")) === "doctor"
+  const { doctorCommand } = await import("./doctor.ts").catch((cause: unknown) => {
+    if (isForDoctor) tellPackages(args)
+    return Promise.reject(cause)
+  })
+  if (isForDoctor) {
     return Command.run(root.pipe(Command.withSubcommands([doctorCommand])), options)
   }
   const [{ demoCommand }, { emulatorCommand }] = await Promise.all([import("./demo.ts"), import("./emulator.ts")])

@@ -56,6 +56,29 @@ export interface Check extends Subject {
   readonly facts: Readonly<Record<string, string | number>>
 }
 
+const widths: { readonly status: number; readonly group: number } = { status: 8, group: 8 }
+
+/**
+ * A check in a line, and in a second one what to do, if there is anything.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const line = (check: Check): string => {
+  const { detail, group, isRequired, name, remedy, status } = check
+  const head = `${status.padEnd(widths.status)} ${group.padEnd(widths.group)} ${name}`
+  const optional = status === "missing" && !isRequired ? " (optional)" : ""
+  const rest = remedy === undefined ? "" : `\n${" ".repeat(widths.status + widths.group + 2)}${remedy}`
+  return `${head}${optional}: ${detail}${rest}`
+}
+
+/**
+ * What helps where a package is not whole.
+ *
+ * @internal
+ */
+export const reinstall = "install the package anew where it runs: npm ci --omit=dev"
+
 /**
  * What a trial has to say that went well, or nearly so.
  *

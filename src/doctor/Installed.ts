@@ -181,6 +181,42 @@ export const peer = (
 }
 
 /**
+ * What the packages are for that come with this one: the field `dependencies` of package.json has the same names.
+ *
+ * @internal
+ */
+export const purposes: { readonly [name: string]: { readonly purpose: string; readonly isRequired: boolean } } = {
+  "@snazzah/davey": { purpose: "end-to-end encryption", isRequired: true },
+  "@wasm-audio-decoders/flac": { purpose: "FLAC without ffmpeg", isRequired: false },
+  "@wasm-audio-decoders/ogg-vorbis": { purpose: "Vorbis without ffmpeg", isRequired: false },
+  "codec-parser": { purpose: "Vorbis without ffmpeg", isRequired: false },
+  "libopus-wasm": { purpose: "Opus: what is mixed, encoded and decoded", isRequired: true },
+  "libsodium": { purpose: "the encryption aead_xchacha20_poly1305_rtpsize", isRequired: true },
+  "mediabunny": { purpose: "MP4 without ffmpeg", isRequired: false },
+  "mpg123-decoder": { purpose: "MP3 without ffmpeg", isRequired: false },
+  "opusscript": { purpose: "the layers of Opus of that name", isRequired: false },
+  "selfsigned": { purpose: "the emulator's certificate", isRequired: false },
+  "tweetnacl": { purpose: "older modes of encryption, and the emulator", isRequired: true },
+  "ws": { purpose: "the WebSockets of all gateways", isRequired: true }
+}
+
+/**
+ * Node, this package, its peers and its dependencies: what can be said where those cannot be loaded.
+ *
+ * @internal
+ */
+export const inventory = (): ReadonlyArray<Check.Check> => [
+  ...checks(),
+  ...Object.entries(purposes).map(([name, { isRequired, purpose }]) => {
+    const subject: Check.Subject = { group: "package", name, isRequired }
+    const installed = find(name)
+    return installed === undefined
+      ? Check.missing(subject, `not found; it is for ${purpose}`, Check.reinstall)
+      : Check.found(subject, { detail: installed.version, facts: { version: installed.version } })
+  })
+]
+
+/**
  * Node, this package and its peers.
  *
  * @internal

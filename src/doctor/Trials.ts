@@ -24,8 +24,6 @@ import * as VoiceCrypto from "../VoiceCrypto.ts"
 import * as Check from "./Check.ts"
 import * as Installed from "./Installed.ts"
 
-const reinstall = "install the package anew where it runs: npm ci --omit=dev"
-
 /** The version of a package that was loaded, where it lies on disk. */
 const versionOf = (name: string): { readonly version?: string } => {
   const version = Installed.find(name)?.version
@@ -64,7 +62,7 @@ const opus = (
 ): Effect.Effect<Check.Check> =>
   Check.attempt(
     { group: "opus", name, isRequired },
-    reinstall,
+    Check.reinstall,
     Effect.gen(function*() {
       const encoder = yield* (yield* OpusEncoder.OpusEncoder).make()
       const decoder = yield* (yield* OpusDecoder.OpusDecoder).make()
@@ -94,7 +92,7 @@ const aacConfig = Uint8Array.of(0x12, 0x10)
 const decoder = (codec: Header["codec"], library: string, setup: ReadonlyArray<Uint8Array>) =>
   Check.attempt(
     { group: "decoder", name: codec, isRequired: false },
-    `${reinstall}; without it ffmpeg decodes such sources`,
+    `${Check.reinstall}; without it ffmpeg decodes such sources`,
     Effect.as(
       Decoders.make({
         codec,
@@ -113,7 +111,7 @@ const decoder = (codec: Header["codec"], library: string, setup: ReadonlyArray<U
 
 const mp4 = Check.attempt(
   { group: "decoder", name: "mp4", isRequired: false },
-  `${reinstall}; without it ffmpeg plays such files`,
+  `${Check.reinstall}; without it ffmpeg plays such files`,
   Effect.as(Effect.tryPromise(() => import("mediabunny")), withVersion("mediabunny", "loads", "mediabunny"))
 )
 
@@ -181,7 +179,7 @@ const ciphers: Effect.Effect<ReadonlyArray<Check.Check>> = Effect.gen(function*(
   const tried = yield* Effect.forEach(liveModes, (mode) =>
     Check.attempt(
       { group: "cipher", name: mode, isRequired: true },
-      reinstall,
+      Check.reinstall,
       Effect.map(sealed(crypto, mode), () => ({
         detail: `seals and opens${mode === preferred ? ", preferred" : ""}`,
         facts: { preference: crypto.preference.indexOf(mode) + 1 }

@@ -191,10 +191,13 @@ export const start = Effect.fn("Recorder.start")(function*<E = never, R = never>
   const undo = (cause: Cause.Cause<VoiceError.VoiceError>) =>
     Effect.andThen(Scope.close(scope, Exit.failCause(cause)), outputs.discard)
 
-  const writing = yield* outputs.run.pipe(Effect.forkIn(scope, { startImmediately: true }))
+  const writing = yield* Effect.gen(function*() {
+    const running = yield* outputs.run.pipe(Effect.forkIn(scope, { startImmediately: true }))
+    writeManifest()
+    yield* Effect.raceFirst(outputs.drained, Fiber.join(running))
+    return running
+  }).pipe(Effect.onError(undo))
   const closing = Closing.make(storage, folder, outputs, writing)
-  writeManifest()
-  yield* Effect.raceFirst(outputs.drained, Fiber.join(writing)).pipe(Effect.onError(undo))
 
   const arrivals = ArrivalClock.make(nowMs)
   const take = (packets: ReadonlyArray<Line.AudioPacket>): void => {

@@ -34,7 +34,11 @@ export const makePlayer = (discs: Record<string, Disc>) => {
       if (over !== undefined) return yield* over
       asked.push({ name, gain: options.gain, crossfade: options.crossfade })
       if (disc.says === "fails") return yield* failed(name)
-      if (disc.says === "hangs") return yield* Effect.never
+      if (disc.says === "hangs") {
+        if (options.starveTimeout === undefined) return yield* Effect.never
+        yield* Effect.sleep(options.starveTimeout)
+        return yield* failed(name)
+      }
       if (disc.opensMs !== undefined) {
         log.push(`opening ${name}`)
         yield* Effect.sleep(disc.opensMs)

@@ -15,6 +15,7 @@ import {
   packet,
   pagesOf,
   readPackets,
+  readPages,
   shown,
   writePage
 } from "./samples.ts"
@@ -257,6 +258,16 @@ describe("OggReader", () => {
       const joined = outcome(concat(ogg([packet(2)]), ogg([packet(1)], { head })))
       assert.deepStrictEqual([joined.kind, joined.frames], [kind, shown([packet(2)])])
     }
+  })
+
+  it("gives no packets of which nothing is to be heard, for one of Vorbis that gives nothing begins a stream", () => {
+    const pages = readPages(readFileSync(new URL("files/chirp.vorbis.ogg", import.meta.url)))
+    const last = pages.pop()
+    assert.isDefined(last)
+    const { frames, reader } = run(concat(...[...pages, { ...last, granule: last.granule - 10_000n }].map(writePage)))
+    assert.isUndefined(reader.problem())
+    assert.deepStrictEqual(frames.flatMap(({ samples }, i) => samples === 0 ? [i] : []), [0])
+    assert.strictEqual(frames.reduce((sum, { samples }) => sum + samples, 0), 3 * 44_100 - 10_000)
   })
 
   it("goes back to the first stream of a file, whatever is refused behind it", () => {

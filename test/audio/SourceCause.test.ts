@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule, Stream } from "effect"
+import { Deferred, Effect, Fiber, Schedule, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import * as Net from "node:net"
 import { Readable } from "node:stream"
 import { inspect } from "node:util"
@@ -7,6 +8,7 @@ import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as ByteSource from "../../src/audio/ByteSource.ts"
 import * as ChildProcess from "../../src/audio/ChildProcess.ts"
 import * as FrameSource from "../../src/audio/FrameSource.ts"
+import * as SourceAt from "../../src/audio/SourceAt.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 
 const thrown = new Error("said by the test")
@@ -46,6 +48,45 @@ describe("SourceFailed", () => {
       assert.deepInclude(none.cause, { code: "ENOENT", syscall: "stat" })
       // where nothing was thrown there is none
       assert.notProperty(yield* failureOf(Effect.scoped(ByteSource.file(".", "x"))), "cause")
+    }))
+
+  it.effect("says why it was tried in vain where a track waits no longer for it to open", () =>
+    Effect.gen(function*() {
+      const tried = yield* Deferred.make<void>()
+      const reconnect = Schedule.spaced("1 hour").pipe(Schedule.tap(() => Deferred.succeed(tried, undefined)))
+      const source = AudioSource.fromUrl(`http://127.0.0.1:${yield* closedPort}/a?key=secret`, { reconnect })
+      const open = SourceAt.make(source.open, { name: "a", limitMs: 5_000, awaitEnd: Effect.never })
+      const opening = yield* Effect.forkScoped(failureOf(Effect.scoped(open(0))), { startImmediately: true })
+      yield* Deferred.await(tried)
+      yield* TestClock.adjust("5 seconds")
+      const { detail } = yield* Fiber.join(opening)
+      assert.match(detail, /^it did not open within 5000 ms; what failed last: the connection failed: .*ECONNREFUSED/)
+    }))
+
+  it.effect("says no query of a URL, which may be secret, also where that is in an error of somebody else's", () =>
+    Effect.gen(function*() {
+      const own = new Error("GET https://me:pass@host/a?token=secret: 403")
+      const throwing = function*() {
+        yield { data: Uint8Array.of(0xfc), samples: 960 }
+        throw own
+      }
+      const sources = [
+        AudioSource.fromStream(Stream.fail(own)),
+        AudioSource.fromFrames(throwing()),
+        AudioSource.fromNodeStream(() => {
+          throw own
+        }),
+        AudioSource.fromPcm(Stream.fail(own), { rate: 48_000, channels: 2 })
+      ]
+      for (const source of sources) {
+        const reason = yield* failureOf(
+          Effect.scoped(
+            Effect.flatMap(source.open, ({ pull }) => Effect.forever(pull as Effect.Effect<unknown, unknown>))
+          )
+        )
+        assert.strictEqual(reason.detail, "GET https://host/a 403", source.name)
+        assert.strictEqual(reason.cause, own)
+      }
     }))
 
   it.live("has it also where it comes from Node, the network, or another source", () =>

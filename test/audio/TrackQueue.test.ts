@@ -242,6 +242,28 @@ describe("TrackQueue", () => {
       assert.strictEqual(yield* shown(queue), "a|-|")
     }))
 
+  it.effect("goes on behind what hangs while it is opened when its time is over, and nobody waits to add others", () =>
+    Effect.gen(function*() {
+      const hanging = { lengthMs: undefined, says: "hangs" } as const
+      const { log, player } = makePlayer({ a: hanging, b: minute, c: hanging, d: minute })
+      const queue = yield* TrackQueue.make(player, { starveTimeout: "5 seconds" })
+      const failed = () => Effect.map(queue.contents, ({ failures }) => names(failures.map(({ entry }) => entry)))
+      const adding = yield* Effect.forkChild(queue.add(source("a")), { startImmediately: true })
+      yield* queue.add(source("b"))
+      yield* queue.add(source("c"), { starveTimeout: "12 seconds" })
+      yield* queue.add(source("d"))
+      assert.strictEqual(yield* shown(queue), "|-|abcd")
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.join(adding)
+      assert.deepStrictEqual([yield* shown(queue), yield* failed()], ["|b|cd", "a"])
+      // c was opened ten seconds ahead
+      yield* TestClock.adjust("62 seconds")
+      assert.deepStrictEqual([yield* shown(queue), yield* failed()], ["b|d|", "ac"])
+      assert.include(log, "play d at 67000")
+      const none = yield* Effect.flip(TrackQueue.make(player, { starveTimeout: -1 }))
+      assert.strictEqual(none.reason._tag, "Unsupported")
+    }))
+
   it.effect("stops what plays with its scope, and when it is told to", () =>
     Effect.gen(function*() {
       const { open, queue } = yield* setup({ a: minute, b: minute })

@@ -7,6 +7,8 @@ import { readdirSync, readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as ByteSource from "../../src/audio/ByteSource.ts"
+import * as Container from "../../src/audio/Container.ts"
 import * as FlacReader from "../../src/audio/FlacReader.ts"
 import * as Resampler from "../../src/audio/Resampler.ts"
 import * as WebmReader from "../../src/audio/WebmReader.ts"
@@ -45,6 +47,29 @@ describe("audio oddities", () => {
         const both = yield* played(concat(mp3, mp3))
         assert.strictEqual(both.end, "Done")
         assert.closeTo(lengthMs(both), 6_000, 120)
+      }))
+
+    it.live("of files that were joined with the tags at their ends is played to its end", () =>
+      Effect.gen(function*() {
+        const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
+        const ape = Buffer.alloc(32 + 20_000, 0xff)
+        ape.write("APETAGEX")
+        ape.writeUInt32LE(20_000, 12)
+        ape.writeUInt32LE(0xa0000000, 20)
+        const one = yield* played(mp3)
+        const cases: ReadonlyArray<readonly [files: number, ...parts: ReadonlyArray<Uint8Array>]> = [
+          [2, mp3, id3v1, mp3],
+          [2, mp3, ape, id3v1, mp3, ape, id3v1],
+          [1, mp3, id3v1, Buffer.from("something else, of any length")],
+          [1, mp3, ape.subarray(0, 9_000)],
+          [1, mp3, ape.subarray(0, 12)],
+          [1, mp3, id3v1.subarray(0, 60)]
+        ]
+        for (const [files, ...parts] of cases) {
+          const result = yield* played(concat(...parts))
+          assert.strictEqual(result.end, "Done")
+          assert.closeTo(lengthMs(result), files * lengthMs(one), 120)
+        }
       }))
 
     it.live("whose first frame counts no frames is played to its end", () =>
@@ -160,6 +185,61 @@ describe("audio oddities", () => {
       }
     }))
 
+  it.live("Vorbis is sought in to the sample on its last page, too, which says less than it holds", () =>
+    Effect.gen(function*() {
+      const seconds = 12
+      const bytes = made(wav16(signal(44_100, seconds), 44_100), "-c:a", "libvorbis", "-q:a", "10", "-f", "ogg")
+      const pages = readPages(bytes)
+      const last = pages.at(-1)
+      assert.isDefined(last)
+      for (const less of [0, 1_500]) {
+        const cut = concat(...[...pages.slice(0, -1), { ...last, granule: last.granule - BigInt(less) }].map(writePage))
+        for (let atMs = 1_000 * seconds - 900; atMs < 1_000 * seconds - 100; atMs += 170) {
+          const heard = yield* collect(AudioSource.fromBytes(cut, { ffmpeg: false }), { seekMs: atMs })
+          assert.closeTo(lengthMs(heard), 1_000 * (seconds - less / 44_100) - atMs, 0.1)
+          assert.isAbove(signalToNoise(heard.pcm, seconds, Math.round(atMs * 48), 48), 35, `${atMs} ms, ${less} less`)
+        }
+      }
+    }))
+
+  it.live("Vorbis that is sought at its beginning is all there", () =>
+    Effect.gen(function*() {
+      for (const bytes of [vorbis, bytesOf("chirp.vorbis.webm")]) {
+        const whole = yield* played(bytes)
+        for (const seekMs of [0, 7]) {
+          const { pcm } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }), { seekMs })
+          const rest = whole.pcm.subarray(96 * seekMs)
+          assert.strictEqual(pcm.length, rest.length)
+          assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 1e-4), `${seekMs} ms`)
+        }
+      }
+    }))
+
+  it.live("Vorbis in WebM, whose clusters do not tell where their packets are, is sought by what was read of it", () =>
+    Effect.gen(function*() {
+      const seconds = 12
+      const bytes = made(wav16(signal(44_100, seconds), 44_100), "-c:a", "libvorbis", "-q:a", "10", "-f", "webm")
+      let bytesRead = 0
+      const counted = ByteSource.ofRandomAccess("counted", {
+        size: bytes.length,
+        read: (start, end) =>
+          Effect.sync(() => {
+            const part = bytes.subarray(start, end)
+            bytesRead += part.length
+            return part
+          })
+      })
+      const opened = yield* Container.open(counted, () => assert.fail("it is known"))
+      assert(opened.format === "pcm" && opened.seek !== undefined)
+      yield* Effect.ignore(Effect.forever(opened.pull))
+      bytesRead = 0
+      const landedMs = yield* opened.seek(9_000)
+      const samples = yield* opened.pull
+      assert.isAbove(signalToNoise(samples, seconds, Math.round(landedMs * 48), 10), 35)
+      // a cluster lasts for five seconds
+      assert.isBelow(bytesRead, bytes.length / 2)
+    }).pipe(Effect.scoped))
+
   it.live("sound that begins late in an MP4 has silence before it", () =>
     Effect.gen(function*() {
       const late = made(
@@ -178,6 +258,17 @@ describe("audio oddities", () => {
       assert.closeTo(lengthMs(result), 6_000, 150)
       assert.isTrue(result.pcm.subarray(0, 96 * 2_800).every((sample) => sample === 0))
       assert.isTrue(result.pcm.subarray(96 * 3_200).some((sample) => Math.abs(sample) > 0.1))
+    }))
+
+  it.live("an MP4 that is edited to begin behind its end has none of its sound, and no duration below none", () =>
+    Effect.gen(function*() {
+      for (const name of ["chirp-fast.m4a", "chirp.m4a", "chirp.opus.mp4"]) {
+        const bytes = bytesOf(name)
+        // the version and flags, how many edits there are, and of the first how long it is and where it begins
+        new DataView(bytes.buffer).setInt32(Buffer.from(bytes).indexOf("elst") + 16, 10_000_000)
+        const { durationMs, end, pcm } = yield* played(bytes)
+        assert.deepStrictEqual([end, pcm.length, durationMs], ["Done", 0, 0], name)
+      }
     }))
 
   it.live("a WAV that names 2 GiB because its writer did not know is all there is", () =>

@@ -50,6 +50,18 @@ describe("a place in Ogg", () => {
     }
   })
 
+  it.live("is that of the packet also where the first page says that it ends sooner than its packets do", () =>
+    Effect.gen(function*() {
+      const file = concat(...pagesOf(packets.slice(0, 40), { segments: 21, startGranule: -1_000 }).map(writePage))
+      const whole = yield* collect(AudioSource.fromBytes(file))
+      assert.strictEqual(whole.frames.length, 40)
+      for (const index of [0, 1, 12, 39]) {
+        const at = (starts[index] ?? 0) / 48
+        const { frames, soughtMs } = yield* collect(AudioSource.fromBytes(file), { seekMs: at })
+        assert.deepStrictEqual([soughtMs, shown(frames)], [at, shown(packets.slice(index, 40))], `packet ${index}`)
+      }
+    }))
+
   it("may be in a packet that goes on through several pages", () => {
     const pages = pagesOf(packets, { segments: 5 }).map((page) => ({ page, bytes: writePage(page) }))
     const within = pages.findIndex(({ page }) =>

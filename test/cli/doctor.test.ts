@@ -183,21 +183,45 @@ describe("doctor", () => {
       assert.match(other.stderr, /^effect-discord-voice cannot be loaded: .*"effect-discord-voice doctor" says/)
     }).pipe(Effect.scoped), patienceMs)
 
-  it.live("says which package is missing where the library cannot even be loaded", () =>
-    Effect.gen(function*() {
-      for (
-        const [name, message] of [
-          ["ws", /package 'ws'.* Install it anew/],
-          ["@effect/platform-node", /npm install effect @effect\/platform-node$/]
-        ] as const
-      ) {
-        const { code, stderr, stdout } = yield* run(["--json"], { at: yield* without(name) })
+  it.live(
+    "says which packages are missing, and what for, where the library cannot even be loaded",
+    () =>
+      Effect.gen(function*() {
+        const failed = ({ code, stderr, stdout }: Ended) => {
+          assert.strictEqual(code, 1)
+          assert.notInclude(stderr, "doctor\" says")
+          const lines: ReadonlyArray<unknown> = stdout.trimEnd().split("\n").map((line) => JSON.parse(line))
+          assert.deepStrictEqual(lines.at(-1), { event: "failed", message: stderr.trimEnd() })
+          return decodeChecks(lines.slice(0, -1))
+        }
+        const ended = yield* run(["--json"], { at: yield* without("@effect/platform-node") })
+        assert.deepStrictEqual(failed(ended), [])
+        assert.match(ended.stderr, /npm install effect @effect\/platform-node\n$/)
+
+        const gone = ["libopus-wasm", "libsodium", "mediabunny", "ws"]
+        const at = yield* without(...gone)
+        const other = yield* run(["--json"], { at })
+        assert.match(other.stderr, /package '(?:libopus-wasm|libsodium|ws)'.* Install it anew/)
+        const checks = failed(other)
+        const notThere = checks.filter(({ status }) => status === "missing")
+        assert.deepStrictEqual(notThere.map(({ name }) => name), gone)
+        for (const { detail, name, remedy, required } of notThere) {
+          assert.match(detail, /^not found; it is for /)
+          assert.include(remedy, "npm ci --omit=dev")
+          assert.strictEqual(required, name !== "mediabunny")
+        }
+        assert.deepInclude(checks.find(({ name }) => name === "tweetnacl"), { group: "package", status: "ok" })
+        assert.strictEqual(checks[0]?.name, "node")
+
+        const { code, stdout } = yield* run([], { at })
         assert.strictEqual(code, 1)
-        assert.deepStrictEqual(JSON.parse(stdout), { event: "failed", message: stderr.trimEnd() })
-        assert.match(stderr.trimEnd(), message)
-        assert.notInclude(stderr, "doctor\" says")
-      }
-    }).pipe(Effect.scoped), patienceMs)
+        assert.match(
+          stdout,
+          /^missing +package +libopus-wasm: not found; it is for Opus.*\n +install the package anew/m
+        )
+      }).pipe(Effect.scoped),
+    patienceMs
+  )
 
   it.live("says what a program that cannot be run has said", () =>
     Effect.gen(function*() {

@@ -12,6 +12,7 @@ import * as Ffprobe from "../../src/audio/Ffprobe.ts"
 import * as FlacReader from "../../src/audio/FlacReader.ts"
 import * as Icy from "../../src/audio/Icy.ts"
 import * as Mp3Reader from "../../src/audio/Mp3Reader.ts"
+import * as OggPage from "../../src/audio/OggPage.ts"
 import * as OggReader from "../../src/audio/OggReader.ts"
 import * as OpusHead from "../../src/audio/OpusHead.ts"
 import * as OpusStreams from "../../src/audio/OpusStreams.ts"
@@ -76,6 +77,23 @@ const parser = (name: string, make: () => PacketReader, seeds: ReadonlyArray<Uin
   run: (bytes) => read(make, bytes)
 })
 
+/** With pages whose checksums are right, without which nothing that is damaged in them is looked at. */
+const sealed = (bytes: Uint8Array): Uint8Array => {
+  const file = Uint8Array.from(bytes)
+  const view = new DataView(file.buffer)
+  for (let at = 0; at + OggPage.headerBytes <= file.length; at++) {
+    if (!OggPage.isCapture(file, at, file.length)) continue
+    const body = at + OggPage.headerBytes + (file[at + 26] ?? 0)
+    const end = file.subarray(at + OggPage.headerBytes, body).reduce((sum, length) => sum + length, body)
+    if (end > file.length) continue
+    view.setUint32(at + 22, OggPage.checksum(file, at, end), true)
+    at = end - 1
+  }
+  return file
+}
+
+const surround = file("surround.opus.ogg")
+
 const wav = wav16(signal(8000, 0.1), 8000)
 
 const readers: ReadonlyArray<Parser> = [
@@ -97,6 +115,14 @@ const readers: ReadonlyArray<Parser> = [
     file("chirp.opus.ogg").slice(0, 9000),
     file("surround.opus.ogg")
   ]),
+  {
+    ...parser("OggReader, of pages that are whole", OggReader.make, [
+      file("chirp.vorbis.ogg"),
+      file("chirp.opus.ogg").slice(0, 9000),
+      concat(surround, surround)
+    ]),
+    run: (bytes) => read(OggReader.make, sealed(bytes))
+  },
   parser("WebmReader", WebmReader.make, [
     file("chirp.vorbis.webm").slice(0, 7000),
     file("chirp.opus.webm").slice(0, 9000)
@@ -109,8 +135,6 @@ const id3 = concat(
   ),
   new Uint8Array(6)
 )
-
-const surround = file("surround.opus.ogg")
 
 const tagReaders: ReadonlyArray<Parser> = [
   {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { Clock, Deferred, Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { createHash } from "node:crypto"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -33,7 +33,7 @@ const temporary = Effect.acquireRelease(
 
 const start = (
   session: VoiceSession.VoiceSession,
-  disk: Kit.Disk,
+  disk: Recorder.Storage,
   options?: Partial<Recorder.Options<never, never>>
 ) =>
   Recorder.start(session, { folder: "/recording", ...options }).pipe(
@@ -333,7 +333,9 @@ describe("Recorder", () => {
         )
       assert.deepInclude(yield* onRealDisk("/dev/full"), { _tag: "RecordingFailed", kind: "Unwritable" })
       assert.deepInclude(yield* onRealDisk("/dev/full/folder"), { _tag: "RecordingFailed", kind: "Unwritable" })
-      const folder = yield* temporary
+      // a folder that is there, and of which the system says that it is not
+      assert.deepInclude(yield* onRealDisk("/proc/recording/1"), { _tag: "RecordingFailed", kind: "Unwritable" })
+      const folder = join(yield* temporary, "a", "b")
       const recording = yield* Recorder.start(session, { folder, mixed: "none" }).pipe(
         Effect.provideService(Recorder.Storage, {
           ...fileSystem,
@@ -602,6 +604,50 @@ describe("Recorder", () => {
         assert.lengthOf([...open], 3)
         assert.deepInclude((yield* Effect.flip(recording.stop)).reason, { _tag: "RecordingFailed" })
         assert.deepStrictEqual([...open], [])
+      })).pipe(Effect.provide(memory())),
+    60_000
+  )
+
+  it.effect(
+    "leaves nothing where its beginning is interrupted, whatever the disk was at",
+    () =>
+      Rig.run(Effect.gen(function*() {
+        const session = yield* Rig.join("lobby")
+        for (const at of ["mixed.ogg", "recording.json"]) {
+          const disk = Kit.disk()
+          const asked = yield* Deferred.make<void>()
+          let go = () => {}
+          const gate = new Promise<void>((resolve) => {
+            go = resolve
+          })
+          const open = new Set<string>()
+          const waiting = async (path: string) => {
+            if (!path.endsWith(at)) return
+            Deferred.doneUnsafe(asked, Effect.void)
+            await gate
+          }
+          const slow: Recorder.Storage = {
+            ...disk,
+            create: async (path) => {
+              await waiting(path)
+              const file = await disk.create(path)
+              open.add(path)
+              return { ...file, close: async () => void open.delete(path) }
+            },
+            replace: async (path, bytes) => {
+              await waiting(path)
+              await disk.replace(path, bytes)
+            }
+          }
+          const starting = yield* Effect.forkChild(start(session, slow), { startImmediately: true })
+          yield* Deferred.await(asked)
+          const interrupting = yield* Effect.forkChild(Fiber.interrupt(starting), { startImmediately: true })
+          yield* Effect.sleep("1 second")
+          go()
+          yield* Fiber.join(interrupting)
+          yield* Effect.sleep("1 second")
+          assert.deepStrictEqual([[...open], [...disk.files.keys()]], [[], []], at)
+        }
       })).pipe(Effect.provide(memory())),
     60_000
   )

@@ -46,7 +46,7 @@ export interface Outputs {
   readonly drained: Effect.Effect<void>
   /** Makes all files survive a loss of power, and closes them. Fails if one of them does not, when all are closed. */
   readonly close: Effect.Effect<void, VoiceError.VoiceError>
-  /** Closes all files and takes them away: nothing came of it. */
+  /** Closes all files and takes them away, also those that the disk is still at: nothing came of it. */
   readonly discard: Effect.Effect<void>
 }
 
@@ -91,6 +91,8 @@ interface Entry {
   readonly path: string
   readonly hash: Hash
   file: StoredFile | undefined
+  /** What was asked of the storage, which goes on when nobody waits for it any more. */
+  making: Promise<StoredFile> | undefined
   bytes: number
   /** With what waits. */
   length: number
@@ -109,7 +111,7 @@ interface Job {
 export const make = (storage: Storage, folder: string): Outputs => {
   const jobs: Array<Job> = []
   const entries: Array<Entry> = []
-  const replaced = new Set<string>()
+  const replaced = new Map<string, Promise<void>>()
   const work = Latch.makeUnsafe(false)
   const idle = Latch.makeUnsafe(true)
   let pending = 0
@@ -136,6 +138,9 @@ export const make = (storage: Storage, folder: string): Outputs => {
       return file === undefined ? Effect.void : attempt(path, () => file.close())
     }))
 
+  /** Its error was told to whoever asked for it. */
+  const settled = <A>(asked: Promise<A>) => Effect.promise(() => asked.catch(() => undefined))
+
   const removed = (path: string) => Effect.ignore(attempt(path, () => storage.remove(path)))
 
   const append = (entry: Entry, bytes: Uint8Array) =>
@@ -161,6 +166,7 @@ export const make = (storage: Storage, folder: string): Outputs => {
       path,
       hash: createHash("sha256"),
       file: undefined,
+      making: undefined,
       bytes: 0,
       length: 0,
       overwritten: false
@@ -168,7 +174,7 @@ export const make = (storage: Storage, folder: string): Outputs => {
     entries.push(entry)
     add({
       bytes: 0,
-      run: Effect.map(attempt(path, () => storage.create(path)), (file) => {
+      run: Effect.map(attempt(path, () => entry.making = storage.create(path)), (file) => {
         entry.file = file
       })
     })
@@ -216,8 +222,10 @@ export const make = (storage: Storage, folder: string): Outputs => {
       const path = join(folder, name)
       add({
         bytes: 0,
-        run: Effect.map(Effect.suspend(() => attempt(path, () => storage.replace(path, bytes()))), () => {
-          replaced.add(path)
+        run: attempt(path, () => {
+          const replacing = storage.replace(path, bytes())
+          replaced.set(path, replacing)
+          return replacing
         })
       })
     },
@@ -234,11 +242,13 @@ export const make = (storage: Storage, folder: string): Outputs => {
       const failed = exits.find(Exit.isFailure)
       if (failed !== undefined) return yield* failed
     }),
-    discard: Effect.suspend(() =>
-      Effect.andThen(
-        Effect.forEach(opened(), (entry) => Effect.andThen(shut(entry), removed(entry.path)), { discard: true }),
-        Effect.forEach(replaced, removed, { discard: true })
-      )
-    )
+    discard: Effect.gen(function*() {
+      for (const entry of entries) {
+        // one that it has refused is somebody else's
+        entry.file = entry.making && (yield* settled(entry.making))
+        if (entry.file !== undefined) yield* Effect.andThen(shut(entry), removed(entry.path))
+      }
+      for (const [path, replacing] of replaced) yield* Effect.andThen(settled(replacing), removed(path))
+    })
   }
 }

@@ -7,6 +7,7 @@
 import * as Context from "effect/Context"
 import { createReadStream } from "node:fs"
 import * as Fs from "node:fs/promises"
+import { dirname } from "node:path"
 
 /**
  * A file that is open for writing. One call is made at a time, and the next when it is done. The bytes that it is given belong to
@@ -85,6 +86,32 @@ const stored = (handle: Fs.FileHandle, size: number): StoredFile => {
   }
 }
 
+const codeOf = (cause: unknown) => cause instanceof Error && "code" in cause ? cause.code : undefined
+
+/** Makes one folder; one that is there is left as it is. */
+const makeOne = async (path: string): Promise<void> => {
+  try {
+    await Fs.mkdir(path)
+  } catch (cause) {
+    const found = await Fs.stat(path).catch(() => undefined)
+    if (found?.isDirectory() === true) return
+    if (codeOf(cause) !== "EEXIST") throw cause
+    throw Object.assign(new Error(`${path} is there, and is no folder`), { code: "ENOTDIR" })
+  }
+}
+
+/** Node's own way with those above never returns where a system has no place for a new one in a folder that is there, as in /proc. */
+const makeFolder = async (path: string): Promise<void> => {
+  try {
+    await makeOne(path)
+  } catch (cause) {
+    const above = dirname(path)
+    if (codeOf(cause) !== "ENOENT" || above === path) throw cause
+    await makeFolder(above)
+    await makeOne(path)
+  }
+}
+
 /**
  * The file system of this machine.
  *
@@ -92,14 +119,7 @@ const stored = (handle: Fs.FileHandle, size: number): StoredFile => {
  * @since 0.1.0
  */
 export const fileSystem: Storage = {
-  makeFolder: async (path) => {
-    try {
-      await Fs.mkdir(path, { recursive: true })
-    } catch (cause) {
-      if (!(cause instanceof Error && "code" in cause && cause.code === "EEXIST")) throw cause
-      throw Object.assign(new Error(`${path} is there, and is no folder`), { code: "ENOTDIR" })
-    }
-  },
+  makeFolder,
   create: async (path) => stored(await Fs.open(path, "wx"), 0),
   open: async (path) => {
     const handle = await Fs.open(path, "r+")

@@ -1,0 +1,25 @@
+/**
+ * The checks of the doctor as the command line prints them: a line for a person, or an object for a program.
+ *
+ * @since 0.1.0
+ */
+import * as Check from "../doctor/Check.ts"
+
+/** What a program reads of a check: every field is there. */
+const event = ({ detail, facts, group, isRequired, name, remedy, status }: Check.Check) => ({
+  event: "check",
+  group,
+  name,
+  status,
+  required: isRequired,
+  detail,
+  remedy: remedy ?? null,
+  facts
+})
+
+/**
+ * @category combinators
+ * @since 0.1.0
+ */
+export const text = (check: Check.Check, json: boolean): string =>
+  json ? JSON.stringify(event(check)) : Check.line(check)
