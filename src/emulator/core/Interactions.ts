@@ -302,8 +302,7 @@ export const make = (
   return {
     type: (command) => typed(command),
     pressIn: (channelId, userId, customId, values) => press(messages.of(channelId), userId, customId, values),
-    suggest: ({ focused, ...command }) =>
-      typed({ ...command, values: { ...command.values, [focused]: command.values[focused] ?? "" } }, focused),
+    suggest: ({ focused, ...command }) => typed({ ...command, values: { [focused]: "", ...command.values } }, focused),
     rest: InteractionAnswers.make(messages, (token) => byToken.get(token))
   }
 }

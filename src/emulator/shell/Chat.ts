@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import type * as Core from "../core/Core.ts"
 import type * as Message from "../core/Message.ts"
 import type { Command, Keyboard } from "./Command.ts"
 import { type EmulatorError, make as makeError, MessageFailed } from "./EmulatorError.ts"
@@ -38,7 +39,10 @@ export interface ChatMessage {
  * @since 0.1.0
  */
 export interface Chat {
-  /** What is there, in order: what users and bots have written, and what bots have answered to commands for all to see. The last 1000. */
+  /**
+   * What is there, in order: what users and bots have written, and what bots have answered to commands for all to see. The last 1000.
+   * "Is thinking" says nothing.
+   */
   readonly messages: Effect.Effect<ReadonlyArray<ChatMessage>>
   /**
    * Somebody writes. Bots hear of it with the intent for messages, and read it with the one for their content, or when it names them
@@ -92,11 +96,15 @@ export const make = (
     reactions: Array.from(message.reactions.keys())
   })
 
+  /** "Is thinking" says nothing. */
+  const read = (core: Core.Core, channelId: ChannelId) =>
+    core.messagesOf(channelId).filter(({ isThinking }) => !isThinking).map(view)
+
   return Effect.fnUntraced(function*(channel = "lobby") {
     const { id: channelId } = yield* names.channels.find(channel)
     const failed = (detail: string) => makeError(new MessageFailed({ channel, detail }))
     return {
-      messages: driver.call((core) => core.messagesOf(channelId).map(view)),
+      messages: driver.call((core) => read(core, channelId)),
       write: Effect.fnUntraced(function*(content, { replyTo, user = "guest" } = {}) {
         const { id: userId } = yield* names.userOrNew({ name: user })
         const written = yield* driver.call((core) => core.write({ userId, channelId, content, replyTo }))
@@ -109,7 +117,7 @@ export const make = (
           driver,
           (core) => (f) => core.watchMessages(channelId, f),
           (core) => {
-            const found = find(core.messagesOf(channelId).map(view))
+            const found = find(read(core, channelId))
             return found === undefined ? undefined : { found }
           },
           () => failed("the emulator has closed")

@@ -364,6 +364,7 @@ describe("Interactions", () => {
       return "problem" in begun ? begun.problem : ""
     }
     assert.include(refused("plain"), "without autocompletion")
+    assert.include(refused("constructor"), "no option \"constructor\"")
     assert.include(refused("none"), "no option \"none\"")
     assert.include(refused("song", { at: "x" }), "a whole number")
     assert.include(problem(path), "\"song\" is missing")
