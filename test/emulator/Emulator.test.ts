@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, Result, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Redacted, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -286,6 +286,30 @@ describe("Emulator", () => {
       yield* Scope.close(outliving.scope, Exit.void)
       for (const { fiber } of [closing, leaving, outliving]) {
         assert.strictEqual((yield* Fiber.join(fiber))._tag, "NotInVoice")
+      }
+    }))
+
+  it.effect("lets nobody wait for what does not come any more when it has closed", () =>
+    Effect.gen(function*() {
+      const { asking, happenings, speaking, waiting } = yield* Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const outliving = yield* Scope.make()
+        const guest = yield* Scope.provide(discord.join({ user: "guest", channel: "lobby" }), outliving)
+        const detached = Effect.forkDetach({ startImmediately: true })
+        return {
+          speaking: yield* detached(reason(guest.speak(Foreign.opus(50)))),
+          waiting: yield* detached(Effect.exit(guest.awaitFrames(1))),
+          happenings: yield* detached(Stream.runCollect(discord.happenings)),
+          asking: guest.awaitFrames(1)
+        }
+      }).pipe(Effect.provide(Emulator.layerMemory()))
+      assert.deepInclude(yield* Fiber.join(speaking), { _tag: "NotInVoice", detail: "the emulator has closed" })
+      assert.deepStrictEqual(yield* Fiber.join(happenings), [])
+      for (const exit of [yield* Fiber.join(waiting), yield* Effect.exit(asking)]) {
+        assert.include(
+          String(Exit.isFailure(exit) ? Cause.squash(exit.cause) : exit),
+          "The scope of the emulator has closed."
+        )
       }
     }))
 

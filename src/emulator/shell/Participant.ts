@@ -12,7 +12,7 @@ import type { Misbehaviour } from "../core/dave/Misbehaviour.ts"
 import type { Membership, Undecryptable } from "../core/dave/Seat.ts"
 import type * as Scripted from "../core/Scripted.ts"
 import type { HeardFrame, HeardReport, SpokenFrame } from "../core/voice/VoiceHalf.ts"
-import type { Driver } from "./Driver.ts"
+import { dieClosed, type Driver } from "./Driver.ts"
 import { type EmulatorError, make as makeError, NotInVoice } from "./EmulatorError.ts"
 
 /**
@@ -46,13 +46,13 @@ export interface Participant {
   readonly senderReports: Effect.Effect<ReadonlyArray<HeardReport>>
   /**
    * Waits until `count` frames have been heard that are not silence, counted from the join on, and gives these. It has no
-   * deadline of its own; it can be interrupted.
+   * deadline of its own; it can be interrupted. Dies when the emulator closes.
    */
   readonly awaitFrames: (count: number) => Effect.Effect<ReadonlyArray<HeardFrame>>
   /**
    * Sends Opus packets at their media time, after what it is still saying, and returns when the last one was sent. Fails
    * with `NotInVoice` if it is on no voice server, and as soon as it leaves, is removed or (unless `throughMoves`) is moved, or its
-   * voice server is, before the end. Interruption stops the waiting, not the speaking.
+   * voice server is, before the end; when the emulator closes, too. Interruption stops the waiting, not the speaking.
    */
   readonly speak: (frames: ReadonlyArray<SpokenFrame>, options?: SpeakOptions) => Effect.Effect<void, EmulatorError>
   /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority; 0 none. */
@@ -159,7 +159,10 @@ export const make = Effect.fnUntraced(
       })
       if (!isHeard) return yield* notInVoice("it is on no voice server, so nobody can hear it")
       speeches.add(speech)
-      return yield* Effect.ensuring(Deferred.await(speech), Effect.sync(() => speeches.delete(speech)))
+      return yield* Deferred.await(speech).pipe(
+        Effect.raceFirst(Effect.andThen(driver.closed, Effect.fail(notInVoice("the emulator has closed")))),
+        Effect.ensuring(Effect.sync(() => speeches.delete(speech)))
+      )
     })
 
     return {
@@ -171,7 +174,10 @@ export const make = Effect.fnUntraced(
         if (voiced.length >= count) return voiced.slice(0, count)
         const waiter = { count, done: yield* Deferred.make<ReadonlyArray<HeardFrame>>() }
         waiters.add(waiter)
-        return yield* Effect.ensuring(Deferred.await(waiter.done), Effect.sync(() => waiters.delete(waiter)))
+        return yield* Deferred.await(waiter.done).pipe(
+          Effect.raceFirst(Effect.andThen(driver.closed, dieClosed)),
+          Effect.ensuring(Effect.sync(() => waiters.delete(waiter)))
+        )
       }),
       speak: Effect.fnUntraced(function*(frames: ReadonlyArray<SpokenFrame>, options: SpeakOptions = {}) {
         let rest = frames
