@@ -238,6 +238,8 @@ export const make = Effect.fnUntraced(function*(
         return done(faults.removeFromGuild(order.user, order))
       case "addToGuild":
         return done(faults.addToGuild(order.user, order))
+      case "setNick":
+        return done(faults.setNick(order.user, order.nick, order))
       case "moveUser":
         return done(faults.moveUser(order.user, order.channel))
       case "muteUser":
