@@ -1,14 +1,15 @@
 /**
- * The scripted participants of the command `emulator`, by name: they come and go, speak files, and remember what they hear.
+ * The scripted participants of the command `emulator`, by name or id: they come and go, speak files, and remember what they hear.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { OpusFrame } from "../../audio/AudioSource.ts"
 import * as Emulator from "../../emulator/Emulator.ts"
+import type { UserId } from "../../protocol/Identifier.ts"
 
 /**
  * @category models
@@ -17,8 +18,8 @@ import * as Emulator from "../../emulator/Emulator.ts"
 export interface Guests {
   /** One who is there already comes anew, with nothing heard. Fails with `NotJoinable` and `UnknownName`. */
   readonly join: (how: Emulator.JoinOptions) => Effect.Effect<Guest, Emulator.EmulatorError>
-  /** `undefined` if nobody of that name has joined, or has left. */
-  readonly get: (user: string) => Guest | undefined
+  /** `undefined` if nobody of that name or id has joined, or has left. */
+  readonly get: (user: string) => Effect.Effect<Guest | undefined>
   /** Whether there was such a guest. */
   readonly leave: (user: string) => Effect.Effect<boolean>
 }
@@ -90,28 +91,32 @@ export const make = Effect.fnUntraced(
   function*(): Effect.fn.Return<Guests, never, Emulator.Emulator | Scope.Scope> {
     const discord = yield* Emulator.Emulator
     const parent = yield* Effect.scope
-    const guests = new Map<string, { readonly guest: Guest; readonly scope: Scope.Closeable }>()
+    const guests = new Map<UserId, { readonly guest: Guest; readonly scope: Scope.Closeable }>()
+    const find = (user: string) =>
+      Effect.map(
+        Effect.option(discord.user(user)),
+        (found) => Option.isSome(found) ? guests.get(found.value.id) : undefined
+      )
     const leave: Guests["leave"] = Effect.fnUntraced(function*(user: string) {
-      const entry = guests.get(user)
+      const entry = yield* find(user)
       if (entry === undefined) return false
-      guests.delete(user)
+      guests.delete(entry.guest.participant.userId)
       yield* Scope.close(entry.scope, Exit.void)
       return true
     })
     return {
       join: Effect.fnUntraced(function*(how: Emulator.JoinOptions) {
-        const { user } = how
-        yield* leave(user)
+        yield* leave(how.user)
         const scope = yield* Scope.fork(parent)
         const participant = yield* discord.join(how).pipe(
           Scope.provide(scope),
           Effect.onError(() => Scope.close(scope, Exit.void))
         )
         const guest = makeGuest(participant, scope)
-        guests.set(user, { guest, scope })
+        guests.set(participant.userId, { guest, scope })
         return guest
       }),
-      get: (user) => guests.get(user)?.guest,
+      get: (user) => Effect.map(find(user), (entry) => entry?.guest),
       leave
     }
   }

@@ -77,12 +77,11 @@ export const make = Effect.fnUntraced(function*(
   const typist = Typist.make(discord)
 
   const guest = (user: string) =>
-    Effect.suspend(() => {
-      const found = guests.get(user)
-      return found === undefined
-        ? Effect.fail(new OrderFailed({ detail: `"${user}" is no guest here: let it join first.` }))
-        : Effect.succeed(found)
-    })
+    Effect.filterOrFail(
+      guests.get(user),
+      (found) => found !== undefined,
+      () => new OrderFailed({ detail: `"${user}" is no guest here: let it join first.` })
+    )
 
   const sinceStart = (verdicts: ReadonlyArray<Emulator.Verdict>) =>
     verdicts.map((verdict) => ({ ...verdict, atMs: verdict.atMs - startMs }))

@@ -1,0 +1,26 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Guests from "../../../src/cli/emulator/Guests.ts"
+import * as Emulator from "../../../src/emulator/Emulator.ts"
+
+describe("Guests", () => {
+  it.effect("are named by a name or an id, and are there once", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guests = yield* Guests.make()
+      assert.isUndefined(yield* guests.get("ann"))
+      const { participant } = yield* guests.join({ user: "ann", channel: "lobby" })
+      const { userId } = participant
+      assert.strictEqual((yield* guests.get(userId))?.participant, participant)
+      const again = yield* guests.join({ user: userId, channel: "stage" })
+      assert.strictEqual(yield* guests.get("ann"), again)
+      const { voiceStates } = yield* discord.snapshot
+      assert.deepStrictEqual(voiceStates.map(({ channelId }) => channelId), [yield* discord.channel("stage")])
+      yield* discord.createUser({ name: "bob" })
+      assert.isFalse(yield* guests.leave("bob"))
+      assert.isTrue(yield* guests.leave("ann"))
+      assert.isUndefined(yield* guests.get(userId))
+      assert.isFalse(yield* guests.leave(userId))
+      assert.deepStrictEqual((yield* discord.snapshot).voiceStates, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+})
