@@ -70,6 +70,12 @@ describe("Emulator", () => {
       assert.deepInclude(yield* reason(discord.createUser({ name: "ann" })), { _tag: "NameTaken", kind: "user" })
       assert.deepInclude(yield* reason(discord.createUser({ name: "x", id: user.id })), { _tag: "InvalidOption" })
       assert.deepInclude(yield* reason(discord.createUser({ name: "x", id: "me" })), { _tag: "InvalidOption" })
+      for (const token of ["", "ann's token"]) {
+        assert.deepInclude(yield* reason(discord.createUser({ name: "x", token })), {
+          _tag: "InvalidOption",
+          option: "token"
+        })
+      }
       const unknown = yield* Effect.flip(discord.channel("loby"))
       assert.deepInclude(unknown.reason, { _tag: "UnknownName", kind: "channel", name: "loby" })
       assert.include(unknown.message, "lobby, secure, stage, den")
