@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -35,7 +36,7 @@ export interface Guest {
   /** What it heard of a user, without what was forgotten. */
   readonly heard: (userId: string) => Effect.Effect<ReadonlyArray<Emulator.HeardFrame>>
   /**
-   * The same, once there are `count` frames that are not silence. `None` if that takes longer than `timeoutMs`.
+   * The same, once there are `count` frames that are not silence. `None` if that takes longer than `timeoutMs`, or if it leaves before.
    */
   readonly hears: (
     userId: string,
@@ -48,7 +49,7 @@ export interface Guest {
 
 const voicedIn = (frames: ReadonlyArray<Emulator.HeardFrame>) => frames.filter(({ silence }) => !silence).length
 
-const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope): Guest => {
+const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope, gone: Effect.Effect<void>): Guest => {
   let forgotten = 0
   const heard = (userId: string) =>
     Effect.map(participant.heard, (frames) => frames.slice(forgotten).filter((frame) => frame.userId === userId))
@@ -74,7 +75,11 @@ const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope): Guest
         Effect.asVoid
       ),
     heard,
-    hears: (userId, count, timeoutMs) => Effect.timeoutOption(awaitVoiced(userId, count), timeoutMs),
+    hears: (userId, count, timeoutMs) =>
+      Effect.raceFirst(
+        Effect.as(gone, Option.none()),
+        Effect.timeoutOption(awaitVoiced(userId, count), timeoutMs)
+      ),
     forget: Effect.map(participant.heard, (frames) => {
       forgotten = frames.length
     })
@@ -112,7 +117,10 @@ export const make = Effect.fnUntraced(
           Scope.provide(scope),
           Effect.onError(() => Scope.close(scope, Exit.void))
         )
-        const guest = makeGuest(participant, scope)
+        const gone = yield* Deferred.make<void>()
+        // ahead of the participant, which lets nobody wait for it
+        yield* Scope.addFinalizer(scope, Deferred.succeed(gone, undefined))
+        const guest = makeGuest(participant, scope, Deferred.await(gone))
         guests.set(participant.userId, { guest, scope })
         return guest
       }),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import * as Guests from "../../../src/cli/emulator/Guests.ts"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
 
@@ -22,5 +22,15 @@ describe("Guests", () => {
       assert.isUndefined(yield* guests.get(userId))
       assert.isFalse(yield* guests.leave(userId))
       assert.deepStrictEqual((yield* discord.snapshot).voiceStates, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("wait for nothing more when they leave", () =>
+    Effect.gen(function*() {
+      const guests = yield* Guests.make()
+      const { hears, participant } = yield* guests.join({ user: "ann", channel: "lobby" })
+      const waiting = yield* Effect.forkScoped(hears(participant.userId, 1, 10_000), { startImmediately: true })
+      yield* guests.leave("ann")
+      assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
+      assert.isTrue(Option.isNone(yield* hears(participant.userId, 1, 10_000)))
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 })
