@@ -155,7 +155,8 @@ export const layerAdapter = (
  * A gateway over a stream of dispatches and a way to send: for whoever has a connection to Discord of their own.
  *
  * READY says who we are, and every READY of a shard but its first is `NewSession`, as is the first one that follows other
- * dispatches; RESUMED is `Resumed`. GUILD_CREATE has our initial voice state. The two voice events are passed on in order.
+ * dispatches; RESUMED is `Resumed`. GUILD_CREATE has our initial voice state. The two voice events are passed on in order, and
+ * GUILD_MEMBER_UPDATE as an `Occupant` where somebody in voice has another name.
  * Anything else is ignored, and what breaks its schema is dropped with a warning. `Lost` cannot be seen. In a stream of
  * several shards a new session is told to those guilds alone that are of its shard, as READY says which that is.
  *

@@ -154,6 +154,11 @@ class Guarded implements FrameSource {
 
 type Attributed = AudioPacket & { readonly userId: NonNullable<AudioPacket["userId"]> }
 
+interface Early {
+  readonly packet: AudioPacket
+  readonly failure: Dave.DecryptFailure | "none"
+}
+
 const isAttributed = (packet: AudioPacket): packet is Attributed => packet.userId !== undefined
 
 /**
@@ -169,11 +174,11 @@ export const make = (options: Options): E2eeMedia => {
   let fromNonMembers = 0
   let unencrypted = 0
   let unknownSenders = 0
-  const waiting: Array<AudioPacket> = []
+  let waiting: Array<AudioPacket> = []
   const waitingHold = Hold.make(waitingBounds)
   const earlyHold = Hold.make(earlyBounds)
   /** Unreadable frames, and silence that came behind them. */
-  let early: Array<{ readonly packet: AudioPacket; readonly failure: Dave.DecryptFailure | "none" }> = []
+  let early: Array<Early> = []
 
   /** What has come while a commit is being processed. */
   let held: Array<AudioPacket> | undefined
@@ -208,17 +213,21 @@ export const make = (options: Options): E2eeMedia => {
     if (waitedMs <= earlyBounds.ms + promptMs && !earlyHold.isStretched(nowMs)) onDecrypted(false)
   }
 
+  const drop = ({ failure, packet }: Early, nowMs: number): void => {
+    if (failure === "none") pass(packet)
+    else giveUp(failure, nowMs - packet.arrivalMs, nowMs)
+  }
+
   const dropEarly = (nowMs: number): void => {
     const { ms, packets } = earlyHold.bounds(nowMs)
-    while (true) {
-      const [oldest] = early
-      if (oldest === undefined) return
-      const waitedMs = nowMs - oldest.packet.arrivalMs
-      if (waitedMs <= ms && early.length <= packets) return
+    for (let [oldest] = early; oldest !== undefined && nowMs - oldest.packet.arrivalMs > ms; [oldest] = early) {
       early.shift()
-      if (oldest.failure === "none") pass(oldest.packet)
-      else giveUp(oldest.failure, waitedMs, nowMs)
+      drop(oldest, nowMs)
     }
+    if (early.length <= packets) return
+    const [kept, tooMany] = Hold.part(early, ({ packet }) => packet.ssrc, packets)
+    early = kept
+    for (const one of tooMany) drop(one, nowMs)
   }
 
   const wait = (packet: AudioPacket, failure: Dave.DecryptFailure | "none"): void => {
@@ -268,10 +277,14 @@ export const make = (options: Options): E2eeMedia => {
 
   const dropStale = (nowMs: number): void => {
     const { ms, packets } = waitingHold.bounds(nowMs)
-    while (waiting[0] !== undefined && (nowMs - waiting[0].arrivalMs > ms || waiting.length > packets)) {
+    while (waiting[0] !== undefined && nowMs - waiting[0].arrivalMs > ms) {
       waiting.shift()
       unknownSenders++
     }
+    if (waiting.length <= packets) return
+    const [kept, tooMany] = Hold.part(waiting, ({ ssrc }) => ssrc, packets)
+    waiting = kept
+    unknownSenders += tooMany.length
   }
 
   const receive = (packet: AudioPacket): void => {

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type { Ssrc } from "../protocol/Identifier.ts"
 
 /**
  * @category models
@@ -49,4 +50,38 @@ export const make = (usual: Bounds): Hold => {
       if (untilMs === Infinity) untilMs = nowMs + usual.ms
     }
   }
+}
+
+/**
+ * Parts those that go on waiting from those that are too many, both in their order. The oldest go of whoever has most, so that one
+ * for whom nothing comes pushes out nobody else.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const part = <A>(
+  all: ReadonlyArray<A>,
+  ssrcOf: (one: A) => Ssrc,
+  packets: number
+): readonly [kept: Array<A>, tooMany: ReadonlyArray<A>] => {
+  const counts = new Map<Ssrc, number>()
+  for (const one of all) counts.set(ssrcOf(one), (counts.get(ssrcOf(one)) ?? 0) + 1)
+  const going = new Map<Ssrc, number>()
+  for (let excess = all.length - packets; excess > 0; excess--) {
+    let most: readonly [Ssrc, number] | undefined
+    for (const entry of counts) if (most === undefined || entry[1] > most[1]) most = entry
+    if (most === undefined) break
+    const [ssrc, count] = most
+    counts.set(ssrc, count - 1)
+    going.set(ssrc, (going.get(ssrc) ?? 0) + 1)
+  }
+  const kept: Array<A> = []
+  const tooMany: Array<A> = []
+  for (const one of all) {
+    const left = going.get(ssrcOf(one)) ?? 0
+    going.set(ssrcOf(one), left - 1)
+    const place = left > 0 ? tooMany : kept
+    place.push(one)
+  }
+  return [kept, tooMany]
 }

@@ -187,8 +187,8 @@ export class Emulator extends Context.Service<Emulator, {
   /** Everything else that was counted, by name: hostile input and the work of faults among it. */
   readonly counters: Effect.Effect<ReadonlyMap<string, number>>
   /**
-   * What happens from now on, in order: verdicts, logins, who joins, moves and leaves, and voice connections. It does not
-   * end by itself. A reader that is 4096 behind loses the oldest.
+   * What happens from now on, in order: verdicts, logins, who joins, moves and leaves, and voice connections. It ends
+   * when the emulator closes. A reader that is 4096 behind loses the oldest.
    */
   readonly happenings: Stream.Stream<Core.Happening>
   readonly faults: Faults.Faults
@@ -293,7 +293,10 @@ const makeEmulator = Effect.fnUntraced(function*(
       Effect.acquireRelease(
         driver.call((core) => core.observe((happening) => Queue.offerUnsafe(queue, happening))),
         (stop) => Effect.sync(stop)
-      ), { bufferSize: happeningsKept, strategy: "sliding" }),
+      ).pipe(Effect.andThen(Effect.forkScoped(Effect.andThen(driver.closed, Queue.end(queue))))), {
+      bufferSize: happeningsKept,
+      strategy: "sliding"
+    }),
     counters: driver.call((core) => new Map([...core.counters(), ...shell.counters()])),
     faults,
     command: keyboard.command,

@@ -69,12 +69,10 @@ export const make = Effect.fnUntraced(function*(
     if (change === "NewSession") run(others.renew(isConcerned))
     run(hub.publishLifecycle(concerns === undefined ? change : { lifecycle: change, concerns: isConcerned }))
   }
-  if (lifecycle !== undefined) {
-    yield* Effect.acquireRelease(
-      Effect.sync(() => lifecycle(onLifecycle)),
-      (stop) => Effect.sync(stop)
-    )
-  }
+  const hasLifecycle = lifecycle !== undefined && (yield* Callback.listen(() => lifecycle(onLifecycle), {
+    begin: "The option lifecycle of a gateway has thrown",
+    end: "What the option lifecycle of a gateway gave has thrown"
+  }))
 
   const guarded = <A>(what: string, f: () => A): Effect.Effect<A, VoiceError.VoiceError> =>
     Effect.try({
@@ -234,7 +232,7 @@ export const make = Effect.fnUntraced(function*(
     userId: hub.userId,
     updateVoiceState,
     subscribe: hub.subscribe,
-    lifecycle: lifecycle === undefined ? Option.none() : Option.some(hub.lifecycle),
+    lifecycle: hasLifecycle ? Option.some(hub.lifecycle) : Option.none(),
     isHeldBack,
     ...Callback.obstacle(options),
     initialVoiceState: Option.none(),

@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { Obstacle } from "../VoiceError.ts"
 import type { ObstacleOptions } from "./Options.ts"
+import * as Sending from "./Sending.ts"
 import type { Gateway } from "./Service.ts"
 
 const isObstacle = Schema.is(Obstacle)
@@ -32,6 +33,27 @@ export const makeRun = (what: string): Effect.Effect<Run, never, Scope.Scope> =>
     const exit = Effect.runSyncExitWith(context)(effect)
     if (Exit.isFailure(exit)) Effect.runForkWith(context)(Effect.logError(what, exit.cause))
   })
+
+/**
+ * Has a library call back until the scope closes: `begin` gives what ends that. What either throws is logged, behind what is said of
+ * it. Whether it has begun.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const listen = (
+  begin: () => () => void,
+  threw: { readonly begin: string; readonly end: string }
+): Effect.Effect<boolean, never, Scope.Scope> => {
+  const attempt = <A>(f: () => A, said: string) =>
+    Effect.try({ try: f, catch: (thrown) => `${said}: ${Sending.describe(thrown)}` }).pipe(
+      Effect.catch((message) => Effect.as(Effect.logWarning(message), undefined))
+    )
+  return Effect.acquireRelease(
+    attempt(() => ({ end: begin() }), threw.begin),
+    (begun) => attempt(() => begun?.end(), threw.end)
+  ).pipe(Effect.map((begun) => begun !== undefined))
+}
 
 /**
  * What the library knows of obstacles, for the service; what it throws is logged, and means that it knows of none.

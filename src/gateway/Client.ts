@@ -118,6 +118,8 @@ export const make = Effect.fnUntraced(function*(options: GatewayOptions) {
         return hub.onGuildCreate(dispatch.d)
       case "GUILD_DELETE":
         return hub.onGuildDelete(dispatch.d)
+      case "GUILD_MEMBER_UPDATE":
+        return hub.onMember(dispatch.d)
       case "VOICE_STATE_UPDATE":
         return hub.onVoiceState(dispatch.d)
       case "VOICE_SERVER_UPDATE":

@@ -30,6 +30,7 @@ const Ready = Schema.Struct({ user, guilds: Schema.optionalKey(guilds), shard })
 const readReady = Schema.decodeUnknownResult(Ready)
 const readGuild = Schema.decodeUnknownResult(GatewayPayload.GuildCreate)
 const readGoneGuild = Schema.decodeUnknownResult(GatewayPayload.GuildDelete)
+const readMember = Schema.decodeUnknownResult(GatewayPayload.GuildMemberUpdate)
 const readState = Schema.decodeUnknownResult(GatewayPayload.VoiceState)
 const readServer = Schema.decodeUnknownResult(GatewayPayload.VoiceServerUpdate)
 
@@ -57,6 +58,8 @@ const hear = (hub: Hub.Hub) => (dispatch: unknown): Effect.Effect<void> => {
       return decoded(readGuild(d), hub.onGuildCreate)
     case "GUILD_DELETE":
       return decoded(readGoneGuild(d), hub.onGuildDelete)
+    case "GUILD_MEMBER_UPDATE":
+      return decoded(readMember(d), hub.onMember)
     case "VOICE_STATE_UPDATE":
       return decoded(readState(d), hub.onVoiceState)
     case "VOICE_SERVER_UPDATE":

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
-import type * as Callback from "./Callback.ts"
+import * as Callback from "./Callback.ts"
 import type * as Hub from "./Hub.ts"
 import * as Occupant from "./Occupant.ts"
 import type { AdapterOccupants } from "./Options.ts"
@@ -86,8 +86,7 @@ export const make = Effect.fnUntraced(function*(
   const tables = new Map<GuildId, Table>()
   const watchers = new Set<(guildId: GuildId) => void>()
 
-  const threw = (what: string) => (thrown: unknown) =>
-    `The option occupants of a gateway has thrown in ${what}: ${Sending.describe(thrown)}`
+  const hasThrown = (what: string) => `The option occupants of a gateway has thrown in ${what}`
 
   const malformed = (what: string) => Effect.logWarning(`The option occupants of a gateway has given ${what}`)
 
@@ -106,7 +105,7 @@ export const make = Effect.fnUntraced(function*(
       if (unread > 0) run(malformed(`${unread} in guild ${guildId} whose userId or channelId is malformed`))
     } catch (thrown) {
       table.clear()
-      run(Effect.logWarning(threw("of")(thrown)))
+      run(Effect.logWarning(`${hasThrown("of")}: ${Sending.describe(thrown)}`))
     }
     return table
   }
@@ -130,17 +129,11 @@ export const make = Effect.fnUntraced(function*(
     return hub.publish({ _tag: "Occupant", guildId, userId, occupant })
   }
 
-  const watching = yield* Effect.acquireRelease(
-    Effect.try({
-      try: () => ({ stop: host.watch((guildId, one) => run(Effect.suspend(() => hear(guildId, one)))) }),
-      catch: threw("watch")
-    }).pipe(Effect.catch((message) => Effect.as(Effect.logWarning(message), undefined))),
-    (acquired) =>
-      Effect.try({ try: () => acquired?.stop(), catch: threw("what ends watch") }).pipe(
-        Effect.catch((message) => Effect.logWarning(message))
-      )
+  const isWatching = yield* Callback.listen(
+    () => host.watch((guildId, one) => run(Effect.suspend(() => hear(guildId, one)))),
+    { begin: hasThrown("watch"), end: hasThrown("what ends watch") }
   )
-  if (watching === undefined) return none
+  if (!isWatching) return none
 
   return {
     occupants: {

@@ -54,6 +54,8 @@ export interface Hub {
   readonly onGuildCreate: (guild: GatewayPayload.GuildCreate) => Effect.Effect<void>
   /** Of a guild that we are no member of any more nothing comes, and nothing is answered; an outage leaves all as it is. */
   readonly onGuildDelete: (guild: GatewayPayload.GuildDelete) => Effect.Effect<void>
+  /** Somebody may have another name now. */
+  readonly onMember: (member: GatewayPayload.GuildMemberUpdate) => Effect.Effect<void>
   readonly onVoiceState: (state: GatewayPayload.VoiceState) => Effect.Effect<void>
   readonly publish: (event: GatewayEvent) => Effect.Effect<void>
   readonly publishLifecycle: (lifecycle: Lifecycle | ShardLifecycle) => Effect.Effect<void>
@@ -186,6 +188,17 @@ export const make: Effect.Effect<Hub> = Effect.gen(function*() {
           guildId,
           error: VoiceError.make(new VoiceError.RemovedFromGuild({ guildId }))
         })
+      }),
+    onMember: (member) =>
+      Effect.suspend(() => {
+        const { guild_id: guildId, user: { id: userId } } = member
+        const guild = others.get(guildId)
+        const former = guild?.get(userId)
+        if (guild === undefined || former === undefined) return Effect.void
+        const occupant = Occupant.renamed(former, member)
+        if (occupant === former) return Effect.void
+        guild.set(userId, occupant)
+        return publish({ _tag: "Occupant", guildId, userId, occupant })
       }),
     onVoiceState: (state) =>
       Effect.suspend(() => {

@@ -86,6 +86,11 @@ const field = (u: unknown, name: string): unknown =>
 
 const text = (u: unknown): string | undefined => typeof u === "string" && u !== "" ? u : undefined
 
+const nameOf = (member: unknown): string | undefined => {
+  const user = field(member, "user")
+  return text(field(member, "nick")) ?? text(field(user, "global_name")) ?? text(field(user, "username"))
+}
+
 /** Of whom a guild member object is. */
 const idOf = (member: unknown): unknown => field(field(member, "user"), "id")
 
@@ -106,9 +111,19 @@ export const of = (
   if (typeof field(user, "id") !== "string") {
     return { channelId, flags: shown, bot: former?.bot, name: former?.name }
   }
-  const name = text(field(member, "nick")) ?? text(field(user, "global_name")) ?? text(field(user, "username"))
   // Discord leaves the field out of users who are none
-  return { channelId, flags: shown, bot: field(user, "bot") === true, name: name ?? former?.name }
+  return { channelId, flags: shown, bot: field(user, "bot") === true, name: nameOf(member) ?? former?.name }
+}
+
+/**
+ * The same, as their guild member calls them now.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const renamed = (former: Occupant, member: unknown): Occupant => {
+  const name = nameOf(member) ?? former.name
+  return name === former.name ? former : { ...former, name }
 }
 
 /**

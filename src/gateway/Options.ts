@@ -184,7 +184,7 @@ export interface AdapterOptions extends ObstacleOptions {
   /**
    * How to hear of the library's own connection, which adapters do not tell: calls `listener` from now on, until what it
    * returns is called. A library says "NewSession" for each READY after the first. Without it there is no `lifecycle`, and a
-   * session cannot tell a lost main session from a kick.
+   * session cannot tell a lost main session from a kick. What it throws is logged, and means the same.
    */
   readonly lifecycle?: ((listener: LifecycleListener) => () => void) | undefined
   /**

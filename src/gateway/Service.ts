@@ -15,7 +15,7 @@ import type { Occupant, Occupants } from "./Occupant.ts"
 
 /**
  * What the main gateway says about voice, in the order of arrival. `VoiceState` is our own or another member's. `Occupant`
- * is what is known of another member whose voice state itself is not at hand; without `occupant` they are in no channel. `Detached`:
+ * is what is known of another member whose voice state itself is not at hand, or who has another name now; without `occupant` they are in no channel. `Detached`:
  * nothing that was asked for in this guild is answered any more, because we are no member of it now, or because the Discord library that
  * stands for the gateway does not serve it any longer. `error` says which.
  *

@@ -13,7 +13,14 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { ChannelId, GuildId } from "./Identifier.ts"
-import { GuildCreate, GuildDelete, Ready, VoiceServerUpdate, VoiceState } from "./internal/gatewayEvents.ts"
+import {
+  GuildCreate,
+  GuildDelete,
+  GuildMemberUpdate,
+  Ready,
+  VoiceServerUpdate,
+  VoiceState
+} from "./internal/gatewayEvents.ts"
 import {
   fail,
   fromSchema,
@@ -30,6 +37,7 @@ export {
   GuildChannel,
   GuildCreate,
   GuildDelete,
+  GuildMemberUpdate,
   Ready,
   User,
   VoiceServerUpdate,
@@ -189,6 +197,7 @@ export const Dispatch = Schema.Union([
   dispatch("RESUMED", Schema.Struct({})),
   dispatch("GUILD_CREATE", GuildCreate),
   dispatch("GUILD_DELETE", GuildDelete),
+  dispatch("GUILD_MEMBER_UPDATE", GuildMemberUpdate),
   dispatch("VOICE_STATE_UPDATE", VoiceState),
   dispatch("VOICE_SERVER_UPDATE", VoiceServerUpdate)
 ]).pipe(Schema.toTaggedUnion("t"))

@@ -52,17 +52,17 @@ export const make = (): Nameless => {
   let all: Array<Waiting> = []
   let unknown = 0
 
-  const drop = (count: number): void => {
-    if (count === 0) return
-    unknown += count
-    all = all.slice(count)
+  const keep = (kept: Array<Waiting>): void => {
+    unknown += all.length - kept.length
+    all = kept
   }
 
   const expire = (nowMs: number): void => {
     const { ms, packets } = bounds(nowMs)
-    let count = Math.max(0, all.length - packets)
-    while (count < all.length && nowMs - (all[count]?.arrivalMs ?? nowMs) > ms) count++
-    drop(count)
+    let old = 0
+    while (old < all.length && nowMs - (all[old]?.arrivalMs ?? nowMs) > ms) old++
+    if (old > 0) keep(all.slice(old))
+    if (all.length > packets) keep(Hold.part(all, ({ packet }) => packet.ssrc, packets)[0])
   }
 
   return {
@@ -80,7 +80,7 @@ export const make = (): Nameless => {
       if (named.length > 0) all = all.filter(({ packet }) => packet.ssrc !== ssrc)
       return named
     },
-    forget: () => drop(all.length),
+    forget: () => keep([]),
     isEmpty: () => all.length === 0,
     unknown: () => unknown
   }

@@ -390,6 +390,25 @@ describe("E2eeMedia", () => {
   })
 
   test(
+    "one whose frames wait for nothing that comes pushes out nobody else",
+    Effect.gen(function*() {
+      const { group, media, payloads, receive, users } = yield* rig()
+      const flood = Ssrc.make(8)
+      receive(MockDave.protect(frame, 1))
+      receive(MockDave.protect(frame, 2), guest, Ssrc.make(9))
+      for (let i = 0; i < 100; i++) receive(MockDave.protect(frame, 1), undefined, flood)
+      for (let i = 0; i < 250; i++) receive(MockDave.protect(frame, 9), stranger, flood)
+      assert.deepInclude(media.statistics(), { unknownSenders: 1, fromNonMembers: 1 })
+      users.assign(guestSsrc, guest)
+      media.onSender()
+      assert.lengthOf(payloads(), 1)
+      yield* group.commit(new Uint8Array())
+      media.endEpoch()
+      assert.lengthOf(payloads(), 2)
+    })
+  )
+
+  test(
     "silence stays behind what another thread decrypts, and is held up by nobody else",
     Effect.gen(function*() {
       const answers: Array<() => void> = []

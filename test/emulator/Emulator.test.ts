@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Redacted, Result, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Redacted, Result, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Gateway from "../../src/Gateway.ts"
@@ -70,6 +70,12 @@ describe("Emulator", () => {
       assert.deepInclude(yield* reason(discord.createUser({ name: "ann" })), { _tag: "NameTaken", kind: "user" })
       assert.deepInclude(yield* reason(discord.createUser({ name: "x", id: user.id })), { _tag: "InvalidOption" })
       assert.deepInclude(yield* reason(discord.createUser({ name: "x", id: "me" })), { _tag: "InvalidOption" })
+      for (const token of ["", "ann's token"]) {
+        assert.deepInclude(yield* reason(discord.createUser({ name: "x", token })), {
+          _tag: "InvalidOption",
+          option: "token"
+        })
+      }
       const unknown = yield* Effect.flip(discord.channel("loby"))
       assert.deepInclude(unknown.reason, { _tag: "UnknownName", kind: "channel", name: "loby" })
       assert.include(unknown.message, "lobby, secure, stage, den")
@@ -288,6 +294,67 @@ describe("Emulator", () => {
         assert.strictEqual((yield* Fiber.join(fiber))._tag, "NotInVoice")
       }
     }))
+
+  it.effect("lets nobody wait for what does not come any more when it has closed", () =>
+    Effect.gen(function*() {
+      const { asking, happenings, speaking, waiting } = yield* Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const outliving = yield* Scope.make()
+        const guest = yield* Scope.provide(discord.join({ user: "guest", channel: "lobby" }), outliving)
+        const rule = yield* Scope.provide(discord.faults.when({ point: "voice-in" }, "drop"), outliving)
+        const detached = Effect.forkDetach({ startImmediately: true })
+        return {
+          speaking: yield* detached(reason(guest.speak(Foreign.opus(50)))),
+          waiting: [
+            yield* detached(Effect.exit(Effect.asVoid(guest.awaitFrames(1)))),
+            yield* detached(Effect.exit(rule.awaitHits()))
+          ],
+          happenings: yield* detached(Stream.runCollect(discord.happenings)),
+          asking: [Effect.asVoid(guest.awaitFrames(1)), rule.awaitHits()]
+        }
+      }).pipe(Effect.provide(Emulator.layerMemory()))
+      assert.deepInclude(yield* Fiber.join(speaking), { _tag: "NotInVoice", detail: "the emulator has closed" })
+      assert.deepStrictEqual(yield* Fiber.join(happenings), [])
+      for (const exit of [...yield* Fiber.joinAll(waiting), ...yield* Effect.forEach(asking, Effect.exit)]) {
+        assert.include(
+          String(Exit.isFailure(exit) ? Cause.squash(exit.cause) : exit),
+          "The scope of the emulator has closed."
+        )
+      }
+    }))
+
+  it.effect("lets nobody wait for frames of a participant whose scope has closed, nor for hits of a fault that has ended", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const scope = yield* Scope.make()
+      const guest = yield* Scope.provide(discord.join({ user: "guest", channel: "lobby" }), scope)
+      const rules = yield* Scope.provide(
+        Effect.all([
+          discord.faults.when({ point: "voice-in" }, "drop"),
+          discord.faults.when({ point: "rest" }, "drop")
+        ]),
+        scope
+      )
+      const [stopped, closed] = rules
+      const waits = [Effect.asVoid(guest.awaitFrames(1)), closed.awaitHits(), stopped.awaitHits(2)]
+      const waiting = yield* Effect.forEach(
+        waits,
+        (wait) => Effect.forkScoped(Effect.exit(wait), { startImmediately: true })
+      )
+      yield* stopped.stop
+      yield* Scope.close(scope, Exit.void)
+      const before = yield* Fiber.joinAll(waiting)
+      const after = yield* Effect.forEach(waits, Effect.exit)
+      for (const exits of [before, after]) {
+        assert.deepStrictEqual(exits.map((exit) => Exit.isFailure(exit) ? String(Cause.squash(exit.cause)) : exit), [
+          "Error: \"guest\" has left, and hears nothing any more.",
+          "Error: The fault has ended. It has acted 0 times, and not 1.",
+          "Error: The fault has ended. It has acted 0 times, and not 2."
+        ])
+      }
+      assert.deepStrictEqual(yield* guest.awaitFrames(0), [])
+      yield* closed.awaitHits(0)
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
   it.effect("says when a fault finds nothing to do", () =>
     Effect.gen(function*() {

@@ -532,6 +532,39 @@ describe("Gateway.layerAdapter", () => {
         assert.strictEqual(stopped, 1)
       }))
 
+    it.effect("that does without the option lifecycle where that throws, when it begins or at its end", () => {
+      const lines: Array<string> = []
+      const failing = (lifecycle: NonNullable<Gateway.AdapterOptions["lifecycle"]>) =>
+        Effect.gen(function*() {
+          const { host, layer } = yield* setup({ lifecycle })
+          answering(host)
+          yield* Effect.gen(function*() {
+            assert.strictEqual((yield* (yield* join).state)._tag, "Ready")
+            return (yield* Gateway.Gateway).lifecycle._tag
+          }).pipe(
+            Effect.scoped,
+            Effect.provide([layer, MockVoiceDriver.layer, Mixer.layer]),
+            Effect.map((tag) => lines.push(tag))
+          )
+        }).pipe(Effect.scoped)
+      const failure = (message: string) => () => {
+        throw new Error(message)
+      }
+      return Effect.gen(function*() {
+        yield* failing(failure("client.on is not a function"))
+        yield* failing(() => failure("destroyed"))
+        assert.deepStrictEqual(lines, [
+          "The option lifecycle of a gateway has thrown: client.on is not a function",
+          "None",
+          "Some",
+          "What the option lifecycle of a gateway gave has thrown: destroyed"
+        ])
+      }).pipe(
+        Effect.provideService(References.MinimumLogLevel, "Warn"),
+        Effect.provide(Logger.layer([Logger.make(({ message }) => void lines.push(String(message)))]))
+      )
+    })
+
     it.effect("that stays when the session of another shard is a new one, unless nobody can say which", () =>
       Effect.gen(function*() {
         let tell: Gateway.LifecycleListener | undefined

@@ -305,6 +305,30 @@ const suite = (name: string, setup: Setup) =>
         assert.isTrue(Option.isNone(yield* initial(gateway)))
       }))
 
+    it.effect("has the new name of somebody in voice, and tells of it", () =>
+      Effect.gen(function*() {
+        const { gateway, say } = yield* setup()
+        yield* say(ready())
+        const user = { id: someone, username: "ann", global_name: "Ann" }
+        yield* say({ t: "VOICE_STATE_UPDATE", d: state(channelId, { user_id: someone, member: { user } }) })
+        const { heard } = yield* collect(gateway)
+        const update = (d: object) => say({ t: "GUILD_MEMBER_UPDATE", d: { guild_id: guildId, user, ...d } })
+        const name = () => gateway.occupants?.of(guildId).get(someone)?.name
+        yield* update({ nick: "DJ", roles: [] })
+        assert.strictEqual(name(), "DJ")
+        yield* update({ nick: "DJ", roles: ["1"] })
+        yield* update({ nick: null })
+        assert.strictEqual(name(), "Ann")
+        // who is in no channel, and we ourselves
+        yield* update({ user: { id: "99", username: "eve" }, nick: "Eve" })
+        yield* update({ user: { id: me, username: "bot" }, nick: "Bot" })
+        assert.deepStrictEqual(
+          heard.map((event) => event._tag === "Occupant" && [event.userId, event.occupant?.name]),
+          [[someone, "DJ"], [someone, "Ann"]]
+        )
+        assert.strictEqual(gateway.occupants?.of(guildId).size, 1)
+      }))
+
     it.effect("says that we were removed from a guild", () =>
       Effect.gen(function*() {
         const { gateway, say } = yield* setup()

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, type Scope, Stream } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as Gateway from "../../src/Gateway.ts"
+import * as GatewayPayload from "../../src/protocol/GatewayPayload.ts"
 import type { UserId } from "../../src/protocol/Identifier.ts"
 import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
@@ -178,6 +180,37 @@ describe("members", () => {
         const all = yield* Fiber.join(newest)
         assert.deepStrictEqual(all.slice(0, 2).map(([one]) => one?.selfMute), [false, true])
         assert.deepStrictEqual(all.filter((members) => members.length === 2).length > 0, true)
+      })
+  )
+
+  test(
+    "have their new names at once with the intent for members, and without it once their voice state changes",
+    Effect.all({ ann: Rig.guest("lobby", "ann"), discord: Emulator.Emulator }),
+    ({ ann, discord }) =>
+      Effect.gen(function*() {
+        const { token } = yield* discord.createUser({ name: "second", bot: true })
+        const { fetch, urls } = discord
+        const intents = GatewayPayload.voiceIntents | GatewayPayload.Intents.GuildMembers
+        const informed = Gateway.layer({ token, url: urls.gateway, restUrl: urls.rest, fetch, intents }).pipe(
+          Layer.provide(discord.transport)
+        )
+        const told = Effect.gen(function*() {
+          const { take } = yield* follow(yield* Rig.join("lobby"))
+          yield* take
+          return Effect.map(take, (changes) => changes.filter(([userId]) => userId === ann.userId))
+        })
+        const context = yield* Layer.build(informed)
+        const ours = yield* told
+        const theirs = yield* Effect.provide(told, context)
+        yield* ours
+        yield* discord.faults.setNick("ann", "Ann")
+        assert.deepStrictEqual(yield* theirs, [[ann.userId, { name: "Ann" }]])
+        assert.deepStrictEqual(yield* ours, [])
+        yield* ann.setSelf({ mute: true })
+        assert.deepStrictEqual(yield* ours, [[ann.userId, { selfMute: true, name: "Ann" }]])
+        assert.deepStrictEqual(yield* theirs, [[ann.userId, { selfMute: true }]])
+        yield* discord.faults.setNick("ann", null)
+        assert.deepStrictEqual(yield* theirs, [[ann.userId, { name: "ann" }]])
       })
   )
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Client } from "discord.js"
+import { type Client, GatewayIntentBits } from "discord.js"
 import { Effect, Fiber, Layer, Option, type Scope, Stream } from "effect"
 import { isDeepStrictEqual } from "node:util"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -141,20 +141,14 @@ describe("members of a session", () => {
   it.live("are known by their new names where discord.js is told of them", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
-      const client = yield* DiscordJs.client()
+      const client = yield* DiscordJs.client(undefined, [GatewayIntentBits.GuildMembers])
       const guest = yield* discord.join({ user: "guest", channel: "lobby" })
       yield* Effect.gen(function*() {
         const at = yield* where
         const session = yield* VoiceSession.join(at)
         const member = { userId: guest.userId, ...flags, bot: false, flags: 0, platform: "desktop" as const }
         yield* until(session.memberChanges, { ...member, name: "guest" })
-        // the emulator changes nobody's nickname: the packet is what Discord sends with the intent GuildMembers
-        const packet = {
-          t: "GUILD_MEMBER_UPDATE",
-          op: 0,
-          d: { guild_id: at.guildId, user: { id: guest.userId, username: "guest" }, nick: "The guest", roles: [] }
-        }
-        Reflect.apply(Reflect.get(client.ws, "handlePacket"), client.ws, [packet, client.ws.shards.get(0)])
+        yield* discord.faults.setNick("guest", "The guest")
         yield* until(session.memberChanges, { ...member, name: "The guest" })
       }).pipe(Effect.scoped, Effect.provide(Layer.merge(over(client), Voice.layer)))
       assert.deepStrictEqual(yield* discord.violations, [])

@@ -3,17 +3,17 @@ import { Client, Events, GatewayIntentBits } from "discord.js"
 import { Effect, Redacted } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 
-/** One that is ready; it ends with the scope. `prepare` is run before it logs in. */
+/** One that is ready; it ends with the scope. `prepare` is run before it logs in; `intents` are those beside what voice needs. */
 export const client = Effect.fnUntraced(function*(
   prepare: (client: Client) => void = () => {},
-  moreIntents: ReadonlyArray<GatewayIntentBits> = []
+  intents: ReadonlyArray<GatewayIntentBits> = []
 ) {
   const discord = yield* Emulator.Emulator
   const { token } = yield* discord.user("bot")
   const made = yield* Effect.acquireRelease(
     Effect.sync(() =>
       new Client({
-        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates, ...moreIntents],
+        intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates, ...intents],
         rest: { api: discord.urls.rest.replace(/\/v\d+$/, ""), version: "10" }
       })
     ),

@@ -127,6 +127,36 @@ describe("Hub", () => {
       assert.strictEqual(hub.totals().unknownSenders, 3)
     }))
 
+  it.effect("gives up packets of those who send most where too many wait for a name", () =>
+    Effect.gen(function*() {
+      const { advance, clock, hub, listen, push, tell } = yield* rig()
+      const heard: Array<number> = []
+      yield* listen({ onFrame: ({ sequence }) => heard.push(sequence) })
+      const packet = (n: number, ssrc: number) =>
+        push({
+          ssrc: Ssrc.make(ssrc),
+          sequence: n,
+          timestamp: n * 960,
+          payload: Schedule.opus(960, n),
+          arrivalMs: clock.nowMs
+        })
+      tell({
+        _tag: "Resuming",
+        error: VoiceError.make(new VoiceError.ConnectionLost({ code: 1006, detail: "" }))
+      })
+      for (let n = 0; n < 200; n++) {
+        packet(n, 1)
+        // one that nobody ever names
+        for (let i = 0; i < 8; i++) packet(8 * n + i, 2)
+        advance(20)
+      }
+      assert.strictEqual(hub.totals().unknownSenders, 800)
+      tell({ _tag: "Speaking", userId: ada, ssrc: Ssrc.make(1), flags: 1 })
+      tell({ _tag: "Resumed", elapsedMs: 4_000 })
+      advance(100)
+      assert.deepStrictEqual(heard, Array.from({ length: 200 }, (_, n) => n))
+    }))
+
   it.effect("knows that there is another connection, with another clock, that came while nobody listened", () =>
     Effect.gen(function*() {
       const { advance, clock, connect, hub, listen, push, tell } = yield* rig()

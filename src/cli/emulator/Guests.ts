@@ -1,14 +1,16 @@
 /**
- * The scripted participants of the command `emulator`, by name: they come and go, speak files, and remember what they hear.
+ * The scripted participants of the command `emulator`, by name or id: they come and go, speak files, and remember what they hear.
  *
  * @since 0.1.0
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { OpusFrame } from "../../audio/AudioSource.ts"
 import * as Emulator from "../../emulator/Emulator.ts"
+import type { UserId } from "../../protocol/Identifier.ts"
 
 /**
  * @category models
@@ -17,8 +19,8 @@ import * as Emulator from "../../emulator/Emulator.ts"
 export interface Guests {
   /** One who is there already comes anew, with nothing heard. Fails with `NotJoinable` and `UnknownName`. */
   readonly join: (how: Emulator.JoinOptions) => Effect.Effect<Guest, Emulator.EmulatorError>
-  /** `undefined` if nobody of that name has joined, or has left. */
-  readonly get: (user: string) => Guest | undefined
+  /** `undefined` if nobody of that name or id has joined, or has left. */
+  readonly get: (user: string) => Effect.Effect<Guest | undefined>
   /** Whether there was such a guest. */
   readonly leave: (user: string) => Effect.Effect<boolean>
 }
@@ -34,7 +36,7 @@ export interface Guest {
   /** What it heard of a user, without what was forgotten. */
   readonly heard: (userId: string) => Effect.Effect<ReadonlyArray<Emulator.HeardFrame>>
   /**
-   * The same, once there are `count` frames that are not silence. `None` if that takes longer than `timeoutMs`.
+   * The same, once there are `count` frames that are not silence. `None` if that takes longer than `timeoutMs`, or if it leaves before.
    */
   readonly hears: (
     userId: string,
@@ -47,7 +49,7 @@ export interface Guest {
 
 const voicedIn = (frames: ReadonlyArray<Emulator.HeardFrame>) => frames.filter(({ silence }) => !silence).length
 
-const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope): Guest => {
+const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope, gone: Effect.Effect<void>): Guest => {
   let forgotten = 0
   const heard = (userId: string) =>
     Effect.map(participant.heard, (frames) => frames.slice(forgotten).filter((frame) => frame.userId === userId))
@@ -73,7 +75,11 @@ const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope): Guest
         Effect.asVoid
       ),
     heard,
-    hears: (userId, count, timeoutMs) => Effect.timeoutOption(awaitVoiced(userId, count), timeoutMs),
+    hears: (userId, count, timeoutMs) =>
+      Effect.raceFirst(
+        Effect.as(gone, Option.none()),
+        Effect.timeoutOption(awaitVoiced(userId, count), timeoutMs)
+      ),
     forget: Effect.map(participant.heard, (frames) => {
       forgotten = frames.length
     })
@@ -90,28 +96,35 @@ export const make = Effect.fnUntraced(
   function*(): Effect.fn.Return<Guests, never, Emulator.Emulator | Scope.Scope> {
     const discord = yield* Emulator.Emulator
     const parent = yield* Effect.scope
-    const guests = new Map<string, { readonly guest: Guest; readonly scope: Scope.Closeable }>()
+    const guests = new Map<UserId, { readonly guest: Guest; readonly scope: Scope.Closeable }>()
+    const find = (user: string) =>
+      Effect.map(
+        Effect.option(discord.user(user)),
+        (found) => Option.isSome(found) ? guests.get(found.value.id) : undefined
+      )
     const leave: Guests["leave"] = Effect.fnUntraced(function*(user: string) {
-      const entry = guests.get(user)
+      const entry = yield* find(user)
       if (entry === undefined) return false
-      guests.delete(user)
+      guests.delete(entry.guest.participant.userId)
       yield* Scope.close(entry.scope, Exit.void)
       return true
     })
     return {
       join: Effect.fnUntraced(function*(how: Emulator.JoinOptions) {
-        const { user } = how
-        yield* leave(user)
+        yield* leave(how.user)
         const scope = yield* Scope.fork(parent)
         const participant = yield* discord.join(how).pipe(
           Scope.provide(scope),
           Effect.onError(() => Scope.close(scope, Exit.void))
         )
-        const guest = makeGuest(participant, scope)
-        guests.set(user, { guest, scope })
+        const gone = yield* Deferred.make<void>()
+        // ahead of the participant, which lets nobody wait for it
+        yield* Scope.addFinalizer(scope, Deferred.succeed(gone, undefined))
+        const guest = makeGuest(participant, scope, Deferred.await(gone))
+        guests.set(participant.userId, { guest, scope })
         return guest
       }),
-      get: (user) => guests.get(user)?.guest,
+      get: (user) => Effect.map(find(user), (entry) => entry?.guest),
       leave
     }
   }

@@ -143,6 +143,7 @@ export const Order = Schema.Union([
   order("kick", { user, guild, only: half }),
   order("removeFromGuild", { user, guild }),
   order("addToGuild", { user, guild }),
+  order("setNick", { user, guild, nick: Schema.NullOr(Schema.String) }),
   order("moveUser", { user, channel }),
   order("muteUser", { user, guild, mute: flag, deaf: flag }),
   order("suppressUser", { user, guild, suppress: Schema.Boolean }),

@@ -77,12 +77,11 @@ export const make = Effect.fnUntraced(function*(
   const typist = Typist.make(discord)
 
   const guest = (user: string) =>
-    Effect.suspend(() => {
-      const found = guests.get(user)
-      return found === undefined
-        ? Effect.fail(new OrderFailed({ detail: `"${user}" is no guest here: let it join first.` }))
-        : Effect.succeed(found)
-    })
+    Effect.filterOrFail(
+      guests.get(user),
+      (found) => found !== undefined,
+      () => new OrderFailed({ detail: `"${user}" is no guest here: let it join first.` })
+    )
 
   const sinceStart = (verdicts: ReadonlyArray<Emulator.Verdict>) =>
     verdicts.map((verdict) => ({ ...verdict, atMs: verdict.atMs - startMs }))
@@ -269,6 +268,8 @@ export const make = Effect.fnUntraced(function*(
         return done(faults.removeFromGuild(order.user, order))
       case "addToGuild":
         return done(faults.addToGuild(order.user, order))
+      case "setNick":
+        return done(faults.setNick(order.user, order.nick, order))
       case "moveUser":
         return done(faults.moveUser(order.user, order.channel))
       case "muteUser":

@@ -101,7 +101,7 @@ export const member = (world: World, m: Member): Json => {
   const u = world.users.get(m.userId)
   return {
     ...(u === undefined ? undefined : { user: user(u) }),
-    nick: null,
+    nick: m.nick ?? null,
     avatar: null,
     banner: null,
     roles: m.moderator ? [moderatorRole(m.guildId)] : [],

@@ -27,6 +27,11 @@ export interface Memberships {
   /** Makes a user a member of a guild, or of all that there are: GUILD_CREATE for it, GUILD_MEMBER_ADD for the others. */
   readonly addToGuild: (userId: UserId, guildId?: GuildId) => boolean
   /**
+   * Gives a member another nickname, in one guild or in all of its guilds; `undefined` takes it away. GUILD_MEMBER_UPDATE for those
+   * with the intent for members, and for the member itself in any case (Discord docs, Gateway, List of Intents).
+   */
+  readonly setNick: (userId: UserId, nick: string | undefined, guildId?: GuildId) => boolean
+  /**
    * An outage of a guild begins or ends: GUILD_DELETE with `unavailable`, and GUILD_CREATE when it is over. In between its members
    * hear nothing of it and op 4 is ignored; voice connections stay.
    */
@@ -77,6 +82,24 @@ export const make = (
         gateway.showGuild(guild.id, userId)
       }
       return found.length > 0
+    },
+    setNick: (userId, nick, guildId) => {
+      let found = false
+      for (const guild of guildsOf(guildId)) {
+        const member = guild.members.get(userId)
+        if (member === undefined) continue
+        member.nick = nick
+        found = true
+        const json = { ...DiscordObject.member(world, member), guild_id: guild.id }
+        gateway.broadcast(guild.id, Intents.GuildMembers, "GUILD_MEMBER_UPDATE", json, userId)
+        if (!guild.available) continue
+        for (const session of gateway.sessions()) {
+          if (session.user.id === userId && sees(world, session, guild.id)) {
+            gateway.dispatch(session, "GUILD_MEMBER_UPDATE", json)
+          }
+        }
+      }
+      return found
     },
     setAvailable: (guildId, available) => {
       const guild = world.guilds.get(guildId)

@@ -33,6 +33,8 @@ export interface User {
 export interface Member {
   readonly userId: UserId
   readonly guildId: GuildId
+  /** `undefined` is none: the user's own name is shown. */
+  nick: string | undefined
   mute: boolean
   deaf: boolean
   /** Whether the member holds MOVE_MEMBERS, MUTE_MEMBERS and MANAGE_CHANNELS. */
@@ -180,7 +182,8 @@ export const make = (random: Random): World => {
  * @since 0.1.0
  */
 export const join = (guild: Guild, { id: userId, moderator }: User): Member => {
-  const member = guild.members.get(userId) ?? { userId, guildId: guild.id, mute: false, deaf: false, moderator }
+  const member = guild.members.get(userId) ??
+    { userId, guildId: guild.id, nick: undefined, mute: false, deaf: false, moderator }
   guild.members.set(userId, member)
   return member
 }

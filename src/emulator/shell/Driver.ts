@@ -54,6 +54,16 @@ export interface DriverOptions {
   readonly deliver: (output: Output) => void
 }
 
+/**
+ * What whoever needs an emulator dies of whose scope has closed.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const dieClosed: Effect.Effect<never> = Effect.suspend(() =>
+  Effect.die(new Error("The scope of the emulator has closed."))
+)
+
 /** The process stood still, or had other things to do, if something is run so late. In milliseconds. */
 const stallMs = 15
 
@@ -164,7 +174,7 @@ export const make = Effect.fnUntraced(
         if (defects.length > 0) return Effect.die(defects[0])
         // A fiber can be resumed from within the core, by a callback of a participant.
         if (busy) return Effect.andThen(Effect.yieldNow, call(f))
-        let result: Effect.Effect<A> = Effect.die(new Error("The scope of the emulator has closed."))
+        let result: Effect.Effect<A> = dieClosed
         run((core) => {
           result = Effect.succeed(f(core))
         })

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Fault } from "../core/CoreContext.ts"
 import type { Driver } from "./Driver.ts"
+import * as Tally from "./Tally.ts"
 
 /**
  * A fault under way. It ends with the scope in which it was begun, or before.
@@ -18,15 +18,13 @@ import type { Driver } from "./Driver.ts"
 export interface FaultRule {
   /** On how many messages or datagrams it has acted. */
   readonly hits: Effect.Effect<number>
-  /** Waits until it has acted that often, once unless given. It has no deadline of its own; it can be interrupted. */
+  /**
+   * Waits until it has acted that often, once unless given. It has no deadline of its own; it can be interrupted. Dies when the fault
+   * ends before, or the emulator closes.
+   */
   readonly awaitHits: (count?: number) => Effect.Effect<void>
   /** Ends it now. What it holds back or delays still arrives. Stopping twice is harmless. */
   readonly stop: Effect.Effect<void>
-}
-
-interface Waiter {
-  readonly count: number
-  readonly done: Deferred.Deferred<void>
 }
 
 /**
@@ -39,29 +37,16 @@ export const make = Effect.fnUntraced(function*(
   driver: Driver,
   fault: (onHit: () => void) => Fault
 ): Effect.fn.Return<FaultRule, never, Scope.Scope> {
-  const waiters = new Set<Waiter>()
-  let hits = 0
-  const onHit = () => {
-    hits++
-    for (const waiter of waiters) {
-      if (hits < waiter.count) continue
-      waiters.delete(waiter)
-      Deferred.doneUnsafe(waiter.done, Effect.void)
-    }
-  }
+  const hits = Tally.make(driver)
+  const end = () => hits.end((wanted) => `The fault has ended. It has acted ${hits.count()} times, and not ${wanted}.`)
   const remove = yield* Effect.acquireRelease(
-    driver.call((core) => core.addFault(fault(onHit))),
+    driver.call((core) => core.addFault(fault(hits.add))),
     // The emulator may have ended before.
-    (remove) => Effect.sync(() => driver.run(remove))
+    (remove) => Effect.sync(() => (driver.run(remove), end()))
   )
   return {
-    hits: Effect.sync(() => hits),
-    awaitHits: Effect.fnUntraced(function*(count = 1) {
-      if (hits >= count) return
-      const waiter = { count, done: yield* Deferred.make<void>() }
-      waiters.add(waiter)
-      yield* Effect.ensuring(Deferred.await(waiter.done), Effect.sync(() => waiters.delete(waiter)))
-    }),
-    stop: driver.call(remove)
+    hits: Effect.sync(hits.count),
+    awaitHits: (count = 1) => hits.reach(count),
+    stop: Effect.andThen(driver.call(remove), Effect.sync(end))
   }
 })

@@ -81,6 +81,11 @@ export interface Faults extends LastingFaults.LastingFaults {
   /** Invites a user again that was removed from a guild: GUILD_CREATE. */
   readonly addToGuild: (user: string, options?: InGuild) => Effect.Effect<void, EmulatorError>
   /**
+   * Gives a member another nickname, in one guild or in all of its guilds: GUILD_MEMBER_UPDATE, which clients get of others with the
+   * privileged intent for members only. `null` takes it away. Voice states have it from then on.
+   */
+  readonly setNick: (user: string, nick: string | null, options?: InGuild) => Effect.Effect<void, EmulatorError>
+  /**
    * A guild cannot be reached until the scope closes: GUILD_DELETE with `unavailable`, and GUILD_CREATE afterwards. In between nothing
    * of it comes and op 4 is not answered; voice connections stay. Without a name it is the usual guild.
    */
@@ -254,6 +259,14 @@ export const make = (shell: Shell, names: {
         guild,
         "it is a member already",
         (core, id, guildId) => core.addToGuild(id, guildId)
+      ),
+    setNick: (user, nick, { guild } = {}) =>
+      actInGuild(
+        "setNick",
+        user,
+        guild,
+        "it is no member",
+        (core, id, guildId) => core.setNick(id, nick ?? undefined, guildId)
       ),
     guildOutage: (guild = "guild") =>
       Effect.flatMap(guilds.find(guild), ({ id }) =>

@@ -10,7 +10,7 @@ import { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type * as Core from "../core/Core.ts"
 import type { Misbehaviour } from "../core/dave/Misbehaviour.ts"
 import type { AudioOptions } from "../core/voice/VoiceHalf.ts"
-import { type EmulatorError, make as makeError, NotJoinable } from "./EmulatorError.ts"
+import { type EmulatorError, InvalidOption, make as makeError, NotJoinable } from "./EmulatorError.ts"
 import * as Names from "./Names.ts"
 import * as Participant from "./Participant.ts"
 import type { Shell } from "./Shell.ts"
@@ -52,7 +52,7 @@ export interface UserOptions {
   readonly id?: string | undefined
   /** Default false. */
   readonly bot?: boolean | undefined
-  /** What Identify has to say. Default: a fresh token. */
+  /** What Identify has to say: not empty, and nobody else's. Default: a fresh token. */
   readonly token?: string | undefined
   /**
    * Whether it may move, mute and disconnect others and change channels over REST, and enter full channels. Default false: such
@@ -178,6 +178,7 @@ export const make = Effect.fnUntraced(function*(
   const guilds = Names.make<{ readonly id: GuildId }>("guild")
   const channels = Names.make<{ readonly id: ChannelId; readonly guild: GuildId }>("channel")
   const users = Names.make<User>("user")
+  const tokens = new Set<string>()
 
   const createGuild: NamedWorld["createGuild"] = Effect.fnUntraced(function*({ id, name }) {
     yield* guilds.claim(name)
@@ -200,11 +201,17 @@ export const make = Effect.fnUntraced(function*(
   const createUser: NamedWorld["createUser"] = Effect.fnUntraced(function*(options) {
     yield* users.claim(options.name)
     const checked = yield* Names.freshId(UserId, users, options.id)
+    // whoever sends none would be this user, or it would be that one no more
+    if (options.token !== undefined && (options.token === "" || tokens.has(options.token))) {
+      const detail = options.token === "" ? "it is empty" : "another user has it"
+      return yield* makeError(new InvalidOption({ option: "token", detail }))
+    }
     const { id, token } = yield* driver.call((core) =>
       core.createUser({ privilegedIntents: true, ...options, id: checked })
     )
     const user = { id, token: Redacted.make(token) }
     users.add(options.name, user)
+    tokens.add(token)
     return user
   })
 

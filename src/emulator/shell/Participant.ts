@@ -14,6 +14,7 @@ import type * as Scripted from "../core/Scripted.ts"
 import type { HeardFrame, HeardReport, SpokenFrame } from "../core/voice/VoiceHalf.ts"
 import type { Driver } from "./Driver.ts"
 import { type EmulatorError, make as makeError, NotInVoice } from "./EmulatorError.ts"
+import * as Tally from "./Tally.ts"
 
 /**
  * How a participant speaks.
@@ -46,13 +47,13 @@ export interface Participant {
   readonly senderReports: Effect.Effect<ReadonlyArray<HeardReport>>
   /**
    * Waits until `count` frames have been heard that are not silence, counted from the join on, and gives these. It has no
-   * deadline of its own; it can be interrupted.
+   * deadline of its own; it can be interrupted. Dies when the scope closes in which it joined, or the emulator.
    */
   readonly awaitFrames: (count: number) => Effect.Effect<ReadonlyArray<HeardFrame>>
   /**
    * Sends Opus packets at their media time, after what it is still saying, and returns when the last one was sent. Fails
    * with `NotInVoice` if it is on no voice server, and as soon as it leaves, is removed or (unless `throughMoves`) is moved, or its
-   * voice server is, before the end. Interruption stops the waiting, not the speaking.
+   * voice server is, before the end; when the emulator closes, too. Interruption stops the waiting, not the speaking.
    */
   readonly speak: (frames: ReadonlyArray<SpokenFrame>, options?: SpeakOptions) => Effect.Effect<void, EmulatorError>
   /** Sends Speaking (op 5) with these flags to the others: 1 microphone, 2 soundshare, 4 priority; 0 none. */
@@ -95,11 +96,6 @@ export interface Participant {
 /** How often a speaker who is on the way looks whether it has arrived, in milliseconds. */
 const lookMs = 10
 
-interface Waiter {
-  readonly count: number
-  readonly done: Deferred.Deferred<ReadonlyArray<HeardFrame>>
-}
-
 /**
  * Wraps a participant of the core. `find` knows the names of users.
  *
@@ -117,11 +113,13 @@ export const make = Effect.fnUntraced(
     const cut = Effect.fail(notInVoice("it left, was removed or was moved while it was speaking"))
     /** Gives how many frames were said where it is to go on, and nothing at its end. */
     const speeches = new Set<Deferred.Deferred<number | undefined, EmulatorError>>()
+    const frames = Tally.make(driver)
     const scripted = yield* Effect.acquireRelease(
       enter,
       (participant) =>
         Effect.sync(() => {
           driver.run(() => participant.leave())
+          frames.end(() => `"${user}" has left, and hears nothing any more.`)
           // The emulator may have ended before, and everyone in it.
           for (const speech of speeches) Deferred.doneUnsafe(speech, cut)
         })
@@ -129,19 +127,13 @@ export const make = Effect.fnUntraced(
     const heard: Array<HeardFrame> = []
     const reports: Array<HeardReport> = []
     const voiced: Array<HeardFrame> = []
-    const waiters = new Set<Waiter>()
 
     yield* driver.call(() =>
       scripted.onHeard((frame) => {
         heard.push(frame)
         if (frame.silence) return
         voiced.push(frame)
-        for (const waiter of waiters) {
-          if (voiced.length >= waiter.count) {
-            waiters.delete(waiter)
-            Deferred.doneUnsafe(waiter.done, Effect.succeed(voiced.slice(0, waiter.count)))
-          }
-        }
+        frames.add()
       })
     )
     yield* driver.call(() => scripted.onReport((report) => void reports.push(report)))
@@ -159,7 +151,10 @@ export const make = Effect.fnUntraced(
       })
       if (!isHeard) return yield* notInVoice("it is on no voice server, so nobody can hear it")
       speeches.add(speech)
-      return yield* Effect.ensuring(Deferred.await(speech), Effect.sync(() => speeches.delete(speech)))
+      return yield* Deferred.await(speech).pipe(
+        Effect.raceFirst(Effect.andThen(driver.closed, Effect.fail(notInVoice("the emulator has closed")))),
+        Effect.ensuring(Effect.sync(() => speeches.delete(speech)))
+      )
     })
 
     return {
@@ -167,12 +162,7 @@ export const make = Effect.fnUntraced(
       ssrc: driver.call(() => scripted.ssrc),
       heard: Effect.sync(() => heard.slice()),
       senderReports: Effect.sync(() => reports.slice()),
-      awaitFrames: Effect.fnUntraced(function*(count: number) {
-        if (voiced.length >= count) return voiced.slice(0, count)
-        const waiter = { count, done: yield* Deferred.make<ReadonlyArray<HeardFrame>>() }
-        waiters.add(waiter)
-        return yield* Effect.ensuring(Deferred.await(waiter.done), Effect.sync(() => waiters.delete(waiter)))
-      }),
+      awaitFrames: (count) => Effect.map(frames.reach(count), () => voiced.slice(0, count)),
       speak: Effect.fnUntraced(function*(frames: ReadonlyArray<SpokenFrame>, options: SpeakOptions = {}) {
         let rest = frames
         while (true) {

@@ -155,6 +155,25 @@ export const GuildCreate = Schema.Struct({
 export type GuildCreate = typeof GuildCreate.Type
 
 /**
+ * The body of GUILD_MEMBER_UPDATE, as far as voice needs it: how a member is called (Discord docs, Gateway Events, Guild Member
+ * Update). It comes with the privileged intent `GuildMembers`, and of ourselves without it.
+ *
+ * @category schemas
+ * @since 0.1.0
+ */
+export const GuildMemberUpdate = Schema.Struct({
+  guild_id: GuildId,
+  user: User,
+  nick: Lenient.orAbsent(Schema.NullOr(Schema.String))
+})
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export type GuildMemberUpdate = typeof GuildMemberUpdate.Type
+
+/**
  * The body of GUILD_DELETE: a guild has become unavailable because of an outage (`unavailable: true`), or we are no member of it any
  * more (Discord docs, Gateway Events, Guild Delete).
  *

@@ -51,6 +51,32 @@ describe("Memberships", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
+  it("setNick: GUILD_MEMBER_UPDATE for the member and for those with the intent, and voice states have it", () => {
+    const { client, h, other } = setup()
+    const guest = h.core.createUser({ name: "guest" })
+    assert.isTrue(h.core.setNick(guest.id, "The guest", h.guildId))
+    assert.deepStrictEqual(Harness.names(other.take()), ["GUILD_MEMBER_UPDATE"])
+    assert.deepStrictEqual(client.take(), [])
+    assert.isTrue(h.core.setNick(h.bot.id, "DJ"))
+    for (const one of [client, other]) {
+      assert.deepStrictEqual(Harness.names(one.take()), ["GUILD_MEMBER_UPDATE"])
+      const [update] = one.events("GUILD_MEMBER_UPDATE").slice(-1)
+      assert.deepInclude(update, { guild_id: h.guildId, nick: "DJ", roles: [], mute: false })
+      assert.deepInclude(update?.["user"], { id: h.bot.id, username: "bot" })
+    }
+    h.core.muteUser(h.bot.id, { mute: true })
+    assert.deepInclude(client.events("VOICE_STATE_UPDATE").at(-1)?.["member"], { nick: "DJ" })
+    h.core.setNick(h.bot.id, undefined)
+    assert.deepInclude(client.events("GUILD_MEMBER_UPDATE").at(-1), { nick: null })
+    // who is no member, and what cannot be reached
+    h.core.removeFromGuild(guest.id)
+    assert.isFalse(h.core.setNick(guest.id, "nobody"))
+    h.core.setAvailable(h.guildId, false)
+    client.take()
+    assert.isTrue(h.core.setNick(h.bot.id, "unheard"))
+    assert.deepStrictEqual(client.take(), [])
+  })
+
   it("setAvailable: nothing in between, voice stays, and GUILD_CREATE says where all are", () => {
     const { client, h, other } = setup()
     assert.isFalse(h.core.setAvailable(h.guildId, true))
