@@ -109,6 +109,9 @@ export class Input {
     if (!this.#isHeard) return this.#begin(effects)
     this.#scale(effects)
     this.#effects.set(effects.filter(isShaping))
+    if (!this.isRinging) return
+    const tail = this.#effects.tail + unit
+    if (tail < this.#tail) this.#fadeBehind(tail)
   }
 
   /** Media time that was played, in milliseconds. */
@@ -137,6 +140,8 @@ export class Input {
 
   remove(): void {
     if (this.isActive && !this.isStarving) this.#leaving = "remove"
+    // its effects fall silent within the next unit
+    else if (this.isRinging) this.#fadeBehind(Math.min(this.#tail, unit))
     else this.isOver = true
   }
 
@@ -194,12 +199,6 @@ export class Input {
     this.#tail -= unit
   }
 
-  /** Its effects fall silent within the next unit. */
-  hush(): void {
-    this.#tail = Math.min(this.#tail, unit)
-    this.#fading = this.#tail
-  }
-
   /** It is heard with these from its first sample on. */
   #begin(effects: ReadonlyArray<Complete>): void {
     this.#scale(effects)
@@ -209,6 +208,12 @@ export class Input {
   #scale(effects: ReadonlyArray<Complete>): void {
     const scale = effects.find((effect) => effect._tag === "Timescale")
     this.#source.set(scale?.speed ?? 1, scale?.pitch ?? 1)
+  }
+
+  /** Its effects are silent behind so many samples, and fade within the last unit of them. */
+  #fadeBehind(tail: number): void {
+    this.#tail = tail
+    this.#fading = Math.min(tail, unit)
   }
 
   /** The source has ended with the sample before `at`. */

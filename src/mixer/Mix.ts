@@ -145,8 +145,8 @@ class Mixing implements Mix {
   #change(command: Exclude<Command, { readonly _tag: "Add" }>): void {
     if (command._tag === "Encoder") return this.#configure(command.settings)
     if (command._tag === "Cut") return this.#leaveOut(command.inputs)
-    const input = this.#inputs.get(command.input)
-    if (input === undefined) return command._tag === "Remove" ? this.#tails.fade(command.input) : undefined
+    const input = this.#inputs.get(command.input) ?? this.#tails.get(command.input)
+    if (input === undefined) return
     switch (command._tag) {
       case "Remove":
         return input.remove()
