@@ -136,6 +136,29 @@ describe("FrameRing", () => {
     }
   })
 
+  it("goes on counting its media time after 62 days and after 124 days", () => {
+    for (const units of [0x8000_0000, 0x1_0000_0000]) {
+      const { buffer } = FrameRing.make()
+      // the fourth and the fifth word of the header: what was written and what was read
+      new Int32Array(buffer).fill((units - 10) | 0, 3, 5)
+      const ring = FrameRing.fromBuffer(buffer)
+      const early = FrameRing.follow(buffer)
+      const into = new Uint8Array(FrameRing.maxFrameBytes)
+      for (let i = 0; i < 4; i++) ring.write(frame(10, i), 960)
+      for (let i = 0; i < 4; i++) {
+        assert.strictEqual(ring.positionMs(), (units - 10 + 8 * i) * 2.5)
+        early.take(into)
+        assert.strictEqual(early.positionMs(), (units - 10 + 8 * (i + 1)) * 2.5)
+        assert.strictEqual(early.aheadMs(), 20)
+        const late = FrameRing.follow(buffer)
+        late.take(into)
+        assert.strictEqual(late.positionMs(), early.positionMs())
+        ring.discard()
+      }
+      assert.strictEqual(ring.bufferedMs(), 0)
+    }
+  })
+
   /** A ring whose two indices, which count bytes modulo 2^32, stand at `index` already. */
   const usedRing = (index: number) => {
     const { buffer } = FrameRing.make()
