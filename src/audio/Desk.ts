@@ -21,6 +21,7 @@ export interface Desk {
   /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
   readonly cut: (entries: ReadonlyArray<Seat.Entry>, nowMs: number) => Cut
   readonly setGain: (entry: Seat.Entry) => void
+  readonly fadeOut: (entry: Seat.Entry) => void
   readonly setEffects: (entry: Seat.Entry) => void
   readonly setPaused: (entry: Seat.Entry) => void
   readonly own: (entry: Seat.Entry) => void
@@ -108,6 +109,7 @@ export const open = Effect.fnUntraced(function*(
         )
       }
       const { media, seat } = entry
+      const { fadeOutMs, level } = seat
       const { buffer } = media.ring
       if (!(buffer instanceof SharedArrayBuffer)) {
         return VoiceError.make(new VoiceError.Unsupported({ feature: "mixing", detail: "a ring is not shared" }))
@@ -128,7 +130,8 @@ export const open = Effect.fnUntraced(function*(
           slot,
           format: media.format,
           ring: buffer,
-          gain: isHeard ? 1 : seat.gain,
+          // what fades to its end from another place is not heard again
+          gain: isHeard ? 1 : fadeOutMs === undefined ? level.gain : 0,
           paused: entry.isPaused,
           fadeInMs: seat.fadeInMs > 0 ? seat.fadeInMs : entry.cutIn && !isHeard ? cutInMs : 0,
           curve: seat.curve,
@@ -144,15 +147,8 @@ export const open = Effect.fnUntraced(function*(
       if (isHeard && seat.effects.length > 0) {
         command({ _tag: "Effects", input: entry.input, effects: seat.effects })
       }
-      // what fades to its end goes on doing so, also from another place
-      if ((isHeard && seat.gain !== 1) || seat.ramp?.end === true) {
-        command({
-          _tag: "Gain",
-          input: entry.input,
-          gain: seat.gain,
-          ...seat.ramp ?? { rampMs: 0, curve: "linear", end: false }
-        })
-      }
+      if (isHeard && level.gain !== 1) command({ _tag: "Gain", input: entry.input, ...level })
+      if (fadeOutMs !== undefined) command({ _tag: "FadeOut", input: entry.input, rampMs: fadeOutMs })
       return undefined
     },
     remove: (entry) => {
@@ -167,8 +163,8 @@ export const open = Effect.fnUntraced(function*(
       }
       return last
     },
-    setGain: ({ input, seat }) =>
-      command({ _tag: "Gain", input, gain: seat.gain, ...seat.ramp ?? { rampMs: 0, curve: "linear", end: false } }),
+    setGain: ({ input, seat }) => command({ _tag: "Gain", input, ...seat.level }),
+    fadeOut: ({ input, seat }) => command({ _tag: "FadeOut", input, rampMs: seat.fadeOutMs ?? 0 }),
     setEffects: ({ input, seat }) => command({ _tag: "Effects", input, effects: seat.effects }),
     setPaused: ({ input, isPaused }) => command({ _tag: "Pause", input, paused: isPaused }),
     own: ({ input }) => command({ _tag: "Own", input }),

@@ -107,7 +107,7 @@ export const make = Effect.fnUntraced(function*(
   const isDue = (entry: Seat.Entry): boolean =>
     Succession.isDue(entry, mixer.aheadMs, (fading) => {
       const { lane } = air
-      if (fading.place === "mix" && lane._tag === "mix") lane.desk.setGain(fading)
+      if (fading.place === "mix" && lane._tag === "mix") lane.desk.fadeOut(fading)
     })
 
   const release = (): void => {

@@ -151,7 +151,9 @@ class Mixing implements Mix {
       case "Remove":
         return input.remove()
       case "Gain":
-        return input.setGain(command.gain, command.rampMs, command.curve, command.end)
+        return input.setGain(command.gain, command.rampMs)
+      case "FadeOut":
+        return input.fadeOut(command.rampMs)
       case "Effects":
         return input.setEffects(command.effects)
       case "Pause":

@@ -83,10 +83,9 @@ export type Command =
     readonly input: number
     readonly gain: number
     readonly rampMs: number
-    readonly curve: Curve
-    /** It is over when the gain is there. */
-    readonly end: boolean
   }
+  /** It goes to silence at equal power, whatever its gain is meanwhile, and is over then. */
+  | { readonly _tag: "FadeOut"; readonly input: number; readonly rampMs: number }
   /** It goes over to these within 20 ms. */
   | { readonly _tag: "Effects"; readonly input: number; readonly effects: ReadonlyArray<Complete> }
   | { readonly _tag: "Pause"; readonly input: number; readonly paused: boolean }

@@ -68,7 +68,7 @@ describe("what a desk asks of its mix", () => {
   it.effect("is an input at its level, which comes in softly in the middle of something", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
-      const entry = entryOf({ seat: seatOf({ gain: 0.5 }) })
+      const entry = entryOf({ seat: seatOf({ level: { gain: 0.5, rampMs: 0 } }) })
       desk.add(entry, undefined)
       assert.lengthOf(commands, 1)
       assert.deepInclude(added(commands), { input: 1, slot: 0, gain: 0.5, paused: false, fadeInMs: 0, from: undefined })
@@ -116,23 +116,30 @@ describe("what a desk asks of its mix", () => {
   it.effect("is to go to its level from where it was heard, as it was told to", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
-      const ramp = { rampMs: 300, curve: "linear", end: false } as const
-      desk.add(entryOf({ seat: seatOf({ gain: 0.25, ramp }) }), 7)
+      const level = { gain: 0.25, rampMs: 300 }
+      desk.add(entryOf({ seat: seatOf({ level }) }), 7)
       assert.strictEqual(added(commands).gain, 1)
-      assert.deepStrictEqual(commands.slice(1), [{ _tag: "Gain", input: 1, gain: 0.25, ...ramp }])
-      desk.add(entryOf({ seat: seatOf({ gain: 0.25, ramp }) }), undefined)
+      assert.deepStrictEqual(commands.slice(1), [{ _tag: "Gain", input: 1, ...level }])
+      desk.add(entryOf({ seat: seatOf({ level }) }), undefined)
       assert.lengthOf(commands, 3)
-      // what fades to its end goes on doing so
-      const ending = { ...ramp, end: true }
-      desk.add(entryOf({ seat: seatOf({ gain: 0, ramp: ending }) }), undefined)
-      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 3, gain: 0, ...ending })
-      desk.setGain(entryOf({ input: 9, seat: seatOf({ gain: 0.75, ramp }) }))
-      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, gain: 0.75, ...ramp })
-      desk.add(entryOf({ seat: seatOf({ gain: 0.5 }) }), 7)
-      const atOnce = { rampMs: 0, curve: "linear", end: false } as const
-      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 4, gain: 0.5, ...atOnce })
-      desk.setGain(entryOf({ input: 9, seat: seatOf({ gain: 0.5 }) }))
-      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, gain: 0.5, ...atOnce })
+      desk.setGain(entryOf({ input: 9, seat: seatOf({ level }) }))
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, ...level })
+    }))
+
+  it.effect("is to fade to its end from where it was heard, and not to be heard again from another place", () =>
+    Effect.gen(function*() {
+      const { commands, desk } = yield* make
+      const level = { gain: 0.25, rampMs: 0 }
+      desk.add(entryOf({ seat: seatOf({ level, fadeOutMs: 700 }) }), 7)
+      assert.deepStrictEqual(commands.slice(1), [
+        { _tag: "Gain", input: 1, ...level },
+        { _tag: "FadeOut", input: 1, rampMs: 700 }
+      ])
+      desk.add(entryOf({ seat: seatOf({ level, fadeOutMs: 700 }) }), undefined)
+      assert.strictEqual(added(commands).gain, 0)
+      assert.deepStrictEqual(commands.at(-1), { _tag: "FadeOut", input: 2, rampMs: 700 })
+      desk.fadeOut(entryOf({ input: 9, seat: seatOf({ fadeOutMs: 300 }) }))
+      assert.deepStrictEqual(commands.at(-1), { _tag: "FadeOut", input: 9, rampMs: 300 })
     }))
 
   it.effect("is to wait for another one, and to fade in, once", () =>
