@@ -16,7 +16,7 @@ const headerBytes = headerInts * 4
 /** Bytes ever written and ever read, modulo 2^32. */
 const writeIndex = 0
 const readIndex = 1
-/** 1 when the producer will write no more. */
+/** 1 when the producer has said that it writes no more; 2 when that cannot be taken back. */
 const endIndex = 2
 /** Media time ever written and ever read, in units of 120 samples (2.5 ms), modulo 2^32. */
 const writtenUnits = 3
@@ -88,6 +88,10 @@ export interface FrameRing {
   readonly write: (data: Uint8Array, samples: number) => boolean
   /** Says that no more frames come. */
   readonly end: () => void
+  /** Takes that back, and gives whether it could: nobody has come to the end yet. */
+  readonly reopen: () => boolean
+  /** Whether no more frames come than are there. From then on that is so for good. */
+  readonly isFinal: () => boolean
   /** Reads what taking the oldest frame needs ahead of its time, step by step, and returns a number without meaning. */
   readonly prefetch: (step: number) => number
   /** Length in bytes of the oldest frame, or -1 when the ring is empty. */
@@ -101,7 +105,7 @@ export interface FrameRing {
   readonly discard: () => void
   /** Duration of the frame that was taken last, in samples. */
   readonly samples: () => number
-  /** Whether the producer has ended and everything was read. */
+  /** Whether the producer has ended and everything was read. From then on that is so for good. */
   readonly isDrained: () => boolean
   readonly isEnded: () => boolean
   /** Media time in the ring, in milliseconds. */
@@ -264,17 +268,25 @@ class Ring implements FrameRing {
     Atomics.store(this.#words, endIndex, 1)
   }
 
+  reopen(): boolean {
+    return Atomics.compareExchange(this.#words, endIndex, 1, 0) === 1
+  }
+
+  isFinal(): boolean {
+    return Atomics.compareExchange(this.#words, endIndex, 1, 2) !== 0
+  }
+
   samples(): number {
     return this.#lastSamples
   }
 
   isEnded(): boolean {
-    return Atomics.load(this.#words, endIndex) === 1
+    return Atomics.load(this.#words, endIndex) !== 0
   }
 
   isDrained(): boolean {
-    // the end is read first: a frame written before it was set is then seen by what follows
-    return this.isEnded() && this.#used() === 0
+    // looked at once more: a frame written before the end was said is seen by then
+    return this.#used() === 0 && this.isFinal() && this.#used() === 0
   }
 
   bufferedMs(): number {

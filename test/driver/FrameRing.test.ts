@@ -55,6 +55,28 @@ describe("FrameRing", () => {
     assert.isTrue(ring.isDrained())
   })
 
+  it("is open again where its end was not come to, and for good not where it was", () => {
+    const ring = FrameRing.make()
+    const consumer = FrameRing.fromBuffer(ring.buffer)
+    assert.isFalse(ring.reopen())
+    assert.isFalse(consumer.isFinal())
+    ring.write(frame(10, 0), 960)
+    ring.end()
+    assert.isFalse(consumer.isDrained())
+    assert.isTrue(ring.reopen())
+    assert.isFalse(consumer.isEnded())
+    take(consumer)
+    assert.isFalse(consumer.isDrained())
+    ring.write(frame(10, 1), 960)
+    ring.end()
+    assert.isTrue(consumer.isFinal())
+    assert.isFalse(ring.reopen())
+    assert.isFalse(consumer.isDrained())
+    take(consumer)
+    assert.isTrue(consumer.isDrained())
+    assert.isTrue(ring.isEnded())
+  })
+
   it("copies to any offset, and up to the end of the buffer", () => {
     for (let offset = 0; offset < 8; offset++) {
       for (let length = 1; length <= 9; length++) {
