@@ -18,6 +18,10 @@ export interface Desk {
   /** `from`: the driver reads its ring until that frame. Gives why it cannot be mixed. */
   readonly add: (entry: Seat.Entry, from: number | undefined) => VoiceError.VoiceError | undefined
   readonly remove: (entry: Seat.Entry) => void
+  /** The next one of its seat that is added takes its place; until then it goes on. */
+  readonly leave: (entry: Seat.Entry) => void
+  /** No other one has taken its place. */
+  readonly dismiss: (entry: Seat.Entry) => void
   /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
   readonly cut: (entries: ReadonlyArray<Seat.Entry>, nowMs: number) => Cut
   readonly setGain: (entry: Seat.Entry) => void
@@ -54,6 +58,8 @@ export const open = Effect.fnUntraced(function*(
   const memory = Heard.depth - 1 - Math.ceil(mixer.aheadMs / 20)
   let last: Cut = { ring, from: 0 }
   const inputs = new Map<number, Seat.Entry>()
+  /** Inputs whose places are to be taken. */
+  const left = new Map<Seat.Seat, number>()
   const slots = Array.from({ length: Heard.maxInputs }, (_, slot) => slot)
   let lastInput = 0
   /** Frames that were looked at. */
@@ -137,12 +143,13 @@ export const open = Effect.fnUntraced(function*(
           curve: seat.curve,
           from: from === undefined ? undefined : from & 0x3ff,
           after: former?.place === "mix" ? former.input : undefined,
+          replaces: left.get(seat),
           duck: seat.duck,
           effects: isHeard ? [] : seat.effects
         }
       })
+      left.delete(seat)
       seat.fadeInMs = 0
-      seat.after = undefined
       // it was heard without them
       if (isHeard && seat.effects.length > 0) {
         command({ _tag: "Effects", input: entry.input, effects: seat.effects })
@@ -154,6 +161,13 @@ export const open = Effect.fnUntraced(function*(
     remove: (entry) => {
       command({ _tag: "Remove", input: entry.input })
       forget(entry)
+    },
+    leave: (entry) => {
+      left.set(entry.seat, entry.input)
+      forget(entry)
+    },
+    dismiss: ({ input, seat }) => {
+      if (left.delete(seat)) command({ _tag: "Remove", input })
     },
     cut: (entries, nowMs) => {
       last = cut(entries.map(({ input }) => input))

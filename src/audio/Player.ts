@@ -270,7 +270,7 @@ export const make = Effect.fnUntraced(function*(
     }
     if (lane._tag === "mix" && entry.place === "mix" && lane.successor?.entry !== entry && !lane.desk.isEnded()) {
       OnAir.leaveOut(air, entry)
-      lane.desk.remove(entry)
+      lane.desk.leave(entry)
       return Effect.void
     }
     return remove(entry)
@@ -324,6 +324,7 @@ export const make = Effect.fnUntraced(function*(
         entry.place = seat.after === undefined ? "ready" : "waiting"
         entries.add(entry)
         yield* settle.pipe(Effect.tapError(() => Effect.sync(() => OnAir.leaveOut(air, entry))))
+        if (former !== undefined && air.lane._tag === "mix") air.lane.desk.dismiss(former)
       })),
     remove: (entry) => alone(Effect.andThen(remove(entry), Effect.ignore(settled))),
     pausing: (entry) =>

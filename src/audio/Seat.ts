@@ -144,6 +144,8 @@ export const isFed = ({ format, ring }: Media): boolean =>
 export const flowing = (entry: Entry, nowMs: number): void => {
   if (!entry.isStarted) {
     entry.isStarted = true
+    // each would keep the one before it, and that its own
+    entry.seat.after = undefined
     tell(entry, "TrackStarted")
   }
   const { starvingMs } = entry

@@ -56,6 +56,8 @@ export interface NewInput {
   readonly from?: number | undefined
   /** Begins with the sample behind the last one of this input. */
   readonly after?: number | undefined
+  /** Takes the place of this input, which ends with the next frame, without a click: what waits for that one waits for it. */
+  readonly replaces?: number | undefined
   readonly duck?: Ducking | undefined
   readonly effects?: ReadonlyArray<Complete> | undefined
 }

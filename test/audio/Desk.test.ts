@@ -150,9 +150,33 @@ describe("what a desk asks of its mix", () => {
       const seat = seatOf({ after: former.seat, fadeInMs: 800, curve: "power" })
       desk.add(entryOf({ seat, cutIn: true }), undefined)
       assert.deepInclude(added(commands), { after: 1, fadeInMs: 800, curve: "power" })
-      assert.deepStrictEqual([seat.after, seat.fadeInMs], [undefined, 0])
+      assert.deepStrictEqual([seat.after, seat.fadeInMs], [former.seat, 0])
       desk.add(entryOf({ seat: seatOf({ after: entryOf({ place: "direct", input: 1 }).seat }) }), undefined)
       assert.strictEqual(added(commands).after, undefined)
+    }))
+
+  it.effect("is an input in the place of another one of its seat, which goes with it", () =>
+    Effect.gen(function*() {
+      const { commands, desk } = yield* make
+      const seat = seatOf()
+      const former = entryOf({ seat })
+      desk.add(former, undefined)
+      desk.leave(former)
+      assert.lengthOf(commands, 1)
+      desk.add(entryOf(), undefined)
+      assert.isUndefined(added(commands).replaces)
+      desk.add(entryOf({ seat }), undefined)
+      assert.strictEqual(added(commands).replaces, 1)
+      desk.dismiss(former)
+      assert.lengthOf(commands, 3)
+      // none has come
+      const other = entryOf({ seat: seatOf() })
+      desk.add(other, undefined)
+      desk.leave(other)
+      desk.dismiss(other)
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Remove", input: 4 })
+      desk.add(entryOf({ seat: other.seat }), undefined)
+      assert.isUndefined(added(commands).replaces)
     }))
 
   it.effect("is no more than there is room for, in the place that was left longest ago", () =>

@@ -70,6 +70,15 @@ describe("a mix", () => {
     assert.deepStrictEqual(all(), [[10, 10, 10], [20, 20, 20]])
   })
 
+  it("lets one wait for what takes the place of another", async () => {
+    const { all, mix } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 1_000)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 1_680), { after: 1 }) })
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.3, 1_200), { replaces: 1 }) })
+    mix.command({ _tag: "Add", input: inputOf(4, pcmOf(0.1, 2_880), { replaces: 77 }) })
+    assert.deepStrictEqual(all(), [[50, 50, 40], [40, 30, 30], [30, 30, 30]])
+  })
+
   it("gives its encoder what sounds, by its lookahead earlier", async () => {
     const { all, mix } = await make(480)
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
