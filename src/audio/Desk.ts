@@ -20,7 +20,9 @@ export interface Desk {
   readonly remove: (entry: Seat.Entry) => void
   /** The next one of its seat that is added takes its place; until then it goes on. */
   readonly leave: (entry: Seat.Entry) => void
-  /** No other one has taken its place. */
+  /** The same, but it is not heard any more: what waits for it waits on. */
+  readonly hold: (entry: Seat.Entry) => void
+  /** No other one takes its place, if none has. */
   readonly dismiss: (entry: Seat.Entry) => void
   /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
   readonly cut: (entries: ReadonlyArray<Seat.Entry>, nowMs: number) => Cut
@@ -89,6 +91,11 @@ export const open = Effect.fnUntraced(function*(
     inputs.delete(entry.input)
     // the place that was left longest ago is taken first
     slots.push(entry.slot)
+  }
+
+  const leave: Desk["leave"] = (entry) => {
+    left.set(entry.seat, entry.input)
+    forget(entry)
   }
 
   const drain: Desk["drain"] = (onDrained) => {
@@ -162,9 +169,10 @@ export const open = Effect.fnUntraced(function*(
       command({ _tag: "Remove", input: entry.input })
       forget(entry)
     },
-    leave: (entry) => {
-      left.set(entry.seat, entry.input)
-      forget(entry)
+    leave,
+    hold: (entry) => {
+      command({ _tag: "Pause", input: entry.input, paused: true })
+      leave(entry)
     },
     dismiss: ({ input, seat }) => {
       if (left.delete(seat)) command({ _tag: "Remove", input })

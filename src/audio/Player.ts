@@ -255,7 +255,10 @@ export const make = Effect.fnUntraced(function*(
         air.lane = { _tag: "nothing" }
         return yield* Lane.close(outlet, former)
       }
-      former.desk.remove(entry)
+      // another one of its track follows
+      if (!entry.seat.isOver && others.some(({ place, seat }) => place === "mix" && seat.after === entry.seat)) {
+        former.desk.hold(entry)
+      } else former.desk.remove(entry)
     })
 
   /** Takes an entry out of what plays, for another one of the same track that follows at once. */
@@ -353,6 +356,7 @@ export const make = Effect.fnUntraced(function*(
       alone(Effect.gen(function*() {
         // one that came in while its track ended
         if (entry !== undefined && entries.has(entry)) yield* remove(entry)
+        if (entry !== undefined && air.lane._tag === "mix") air.lane.desk.dismiss(entry)
         yield* Effect.ignore(settled)
       })),
     heardMs: (entry) => OnAir.heardMs(air, entry),

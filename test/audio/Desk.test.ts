@@ -175,8 +175,13 @@ describe("what a desk asks of its mix", () => {
       desk.leave(other)
       desk.dismiss(other)
       assert.deepStrictEqual(commands.at(-1), { _tag: "Remove", input: 4 })
-      desk.add(entryOf({ seat: other.seat }), undefined)
+      const last = entryOf({ seat: other.seat })
+      desk.add(last, undefined)
       assert.isUndefined(added(commands).replaces)
+      desk.hold(last)
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Pause", input: 5, paused: true })
+      desk.add(entryOf({ seat: other.seat }), undefined)
+      assert.strictEqual(added(commands).replaces, 5)
     }))
 
   it.effect("is no more than there is room for, in the place that was left longest ago", () =>
