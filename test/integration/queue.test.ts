@@ -211,8 +211,9 @@ describe("a queue in a session", () => {
           yield* queue.add(Hearing.pcm(Hearing.sine(440), 1_000), { gain: 2 })
           yield* queue.add(Hearing.pcm(Hearing.sine(440), 1_000))
           yield* Effect.sleep("1 second")
-          for (const wrong of [queue.setGain(NaN), queue.setCrossfade(-1)]) {
+          for (const wrong of [queue.setGain(NaN), queue.setGain(0.5, { ramp: -1 }), queue.setCrossfade(-1)]) {
             assert.strictEqual((yield* Effect.orDie(Effect.flip(wrong))).reason._tag, "Unsupported")
+            assert.strictEqual((yield* queue.contents).gain, 1)
           }
           yield* Effect.orDie(queue.setGain(0.25))
           assert.strictEqual((yield* queue.contents).gain, 0.25)
