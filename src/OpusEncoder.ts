@@ -34,6 +34,16 @@ export interface Encoder {
   readonly setBitrate: (bitsPerSecond: number) => Effect.Effect<void, VoiceError>
   /** Changes the loss to prepare for from the next frame on. */
   readonly setExpectedLoss: (percent: number) => Effect.Effect<void, VoiceError>
+  /**
+   * Whether frames may be predicted from former ones, from the next frame on; true at first. Without it, a frame takes more bytes, and
+   * sounds right also where a decoder has heard something else before it.
+   */
+  readonly setPrediction: (on: boolean) => Effect.Effect<void, VoiceError>
+  /**
+   * Whether frames take more or fewer bytes as they need them, from the next frame on; true at first. Without it, each takes what the
+   * bitrate says, also one of another duration than those before it.
+   */
+  readonly setVariableBitrate: (on: boolean) => Effect.Effect<void, VoiceError>
 }
 
 /**
@@ -73,7 +83,9 @@ const makeWith = Effect.fnUntraced(function*(codec: Codec) {
         setBitrate: (bitsPerSecond) =>
           errors.attempt(codec.name, () => limits.bitrateProblem(bitsPerSecond), () => raw.setBitrate(bitsPerSecond)),
         setExpectedLoss: (percent) =>
-          errors.attempt(codec.name, () => limits.lossProblem(percent), () => raw.setExpectedLoss(percent))
+          errors.attempt(codec.name, () => limits.lossProblem(percent), () => raw.setExpectedLoss(percent)),
+        setPrediction: (on) => errors.attempt(codec.name, () => undefined, () => raw.setPrediction(on)),
+        setVariableBitrate: (on) => errors.attempt(codec.name, () => undefined, () => raw.setVariableBitrate(on))
       }
       return encoder
     })

@@ -244,6 +244,22 @@ for (const { layer, name, recovers } of libraries) {
         assert.isAbove(redundant(packets), 30)
       }))
 
+    it.effect("predicts nothing, and takes what the bitrate says, where it is told to", () =>
+      Effect.gen(function*() {
+        const sizes = Effect.fnUntraced(function*(change: (encoder: OpusEncoder.Encoder) => typeof Effect.void) {
+          const encoder = yield* (yield* OpusEncoder.OpusEncoder).make({ bitrate: 96_000 })
+          yield* Effect.orDie(change(encoder))
+          const packets = yield* Effect.forEach(Array.from({ length: 20 }, (_, i) => tones(i)), encoder.encode)
+          return packets.map(({ length }) => length)
+        })
+        const constant = yield* sizes((encoder) => Effect.orDie(encoder.setVariableBitrate(false)))
+        assert.deepStrictEqual(constant, Array.from({ length: 20 }, () => 240))
+        const usual = yield* sizes(() => Effect.void)
+        assert.isAbove(new Set(usual).size, 1)
+        assert.deepStrictEqual(yield* sizes((encoder) => Effect.orDie(encoder.setPrediction(true))), usual)
+        assert.notDeepEqual(yield* sizes((encoder) => Effect.orDie(encoder.setPrediction(false))), usual)
+      }))
+
     it.effect("refuses options out of range", () =>
       Effect.gen(function*() {
         const encoders = yield* OpusEncoder.OpusEncoder
@@ -375,6 +391,8 @@ for (const { layer, name, recovers } of libraries) {
             Effect.asVoid(encoder.encode(tones(1))),
             encoder.setBitrate(64_000),
             encoder.setExpectedLoss(1),
+            encoder.setPrediction(false),
+            encoder.setVariableBitrate(false),
             Effect.asVoid(decoder.decode(packet)),
             Effect.asVoid(decoder.conceal(960))
           ]

@@ -18,9 +18,16 @@ export interface Desk {
   /** `from`: the driver reads its ring until that frame. Gives why it cannot be mixed. */
   readonly add: (entry: Seat.Entry, from: number | undefined) => VoiceError.VoiceError | undefined
   readonly remove: (entry: Seat.Entry) => void
+  /** The next one of its seat that is added takes its place; until then it goes on. */
+  readonly leave: (entry: Seat.Entry) => void
+  /** The same, but it is not heard any more: what waits for it waits on. */
+  readonly hold: (entry: Seat.Entry) => void
+  /** No other one takes its place, if none has. */
+  readonly dismiss: (entry: Seat.Entry) => void
   /** Takes entries out of what was mixed ahead, too. What follows is in another ring. */
   readonly cut: (entries: ReadonlyArray<Seat.Entry>, nowMs: number) => Cut
   readonly setGain: (entry: Seat.Entry) => void
+  readonly fadeOut: (entry: Seat.Entry) => void
   readonly setEffects: (entry: Seat.Entry) => void
   readonly setPaused: (entry: Seat.Entry) => void
   readonly own: (entry: Seat.Entry) => void
@@ -53,6 +60,8 @@ export const open = Effect.fnUntraced(function*(
   const memory = Heard.depth - 1 - Math.ceil(mixer.aheadMs / 20)
   let last: Cut = { ring, from: 0 }
   const inputs = new Map<number, Seat.Entry>()
+  /** Inputs whose places are to be taken. */
+  const left = new Map<Seat.Seat, number>()
   const slots = Array.from({ length: Heard.maxInputs }, (_, slot) => slot)
   let lastInput = 0
   /** Frames that were looked at. */
@@ -84,6 +93,11 @@ export const open = Effect.fnUntraced(function*(
     slots.push(entry.slot)
   }
 
+  const leave: Desk["leave"] = (entry) => {
+    left.set(entry.seat, entry.input)
+    forget(entry)
+  }
+
   const drain: Desk["drain"] = (onDrained) => {
     for (const entry of Array.from(inputs.values())) {
       if (entry.overAt === undefined) continue
@@ -108,6 +122,7 @@ export const open = Effect.fnUntraced(function*(
         )
       }
       const { media, seat } = entry
+      const { fadeOutMs, level } = seat
       const { buffer } = media.ring
       if (!(buffer instanceof SharedArrayBuffer)) {
         return VoiceError.make(new VoiceError.Unsupported({ feature: "mixing", detail: "a ring is not shared" }))
@@ -128,36 +143,39 @@ export const open = Effect.fnUntraced(function*(
           slot,
           format: media.format,
           ring: buffer,
-          gain: isHeard ? 1 : seat.gain,
+          // what fades to its end from another place is not heard again
+          gain: isHeard ? 1 : fadeOutMs === undefined ? level.gain : 0,
           paused: entry.isPaused,
           fadeInMs: seat.fadeInMs > 0 ? seat.fadeInMs : entry.cutIn && !isHeard ? cutInMs : 0,
           curve: seat.curve,
           from: from === undefined ? undefined : from & 0x3ff,
           after: former?.place === "mix" ? former.input : undefined,
+          replaces: left.get(seat),
           duck: seat.duck,
           effects: isHeard ? [] : seat.effects
         }
       })
+      left.delete(seat)
       seat.fadeInMs = 0
-      seat.after = undefined
       // it was heard without them
       if (isHeard && seat.effects.length > 0) {
         command({ _tag: "Effects", input: entry.input, effects: seat.effects })
       }
-      // what fades to its end goes on doing so, also from another place
-      if ((isHeard && seat.gain !== 1) || seat.ramp?.end === true) {
-        command({
-          _tag: "Gain",
-          input: entry.input,
-          gain: seat.gain,
-          ...seat.ramp ?? { rampMs: 0, curve: "linear", end: false }
-        })
-      }
+      if (isHeard && level.gain !== 1) command({ _tag: "Gain", input: entry.input, ...level })
+      if (fadeOutMs !== undefined) command({ _tag: "FadeOut", input: entry.input, rampMs: fadeOutMs })
       return undefined
     },
     remove: (entry) => {
       command({ _tag: "Remove", input: entry.input })
       forget(entry)
+    },
+    leave,
+    hold: (entry) => {
+      command({ _tag: "Pause", input: entry.input, paused: true })
+      leave(entry)
+    },
+    dismiss: ({ input, seat }) => {
+      if (left.delete(seat)) command({ _tag: "Remove", input })
     },
     cut: (entries, nowMs) => {
       last = cut(entries.map(({ input }) => input))
@@ -167,8 +185,8 @@ export const open = Effect.fnUntraced(function*(
       }
       return last
     },
-    setGain: ({ input, seat }) =>
-      command({ _tag: "Gain", input, gain: seat.gain, ...seat.ramp ?? { rampMs: 0, curve: "linear", end: false } }),
+    setGain: ({ input, seat }) => command({ _tag: "Gain", input, ...seat.level }),
+    fadeOut: ({ input, seat }) => command({ _tag: "FadeOut", input, rampMs: seat.fadeOutMs ?? 0 }),
     setEffects: ({ input, seat }) => command({ _tag: "Effects", input, effects: seat.effects }),
     setPaused: ({ input, isPaused }) => command({ _tag: "Pause", input, paused: isPaused }),
     own: ({ input }) => command({ _tag: "Own", input }),

@@ -7,6 +7,7 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import * as limits from "../codec/limits.ts"
 import { type EncoderOptions, OpusEncoder } from "../OpusEncoder.ts"
 import type { VoiceError } from "../VoiceError.ts"
 import type { AudioSource, OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./OpenSource.ts"
@@ -14,8 +15,14 @@ import type { AudioSource, OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./Op
 /** Samples of one channel in a frame: 20 ms. */
 const frameSamples = 960
 
-/** By how many samples libopus gives sound later than it gets it, at most: that much is still in it when a source ends. */
-const lookahead = 312
+/** Those that the end of a source is made of, so that it is as long as that, to 2.5 ms. */
+const lastSamples = [960, 480, 240, 120]
+
+/** Of short frames, which want more. They are constant, since libopus would take what 20 ms have cost out of their few bytes. */
+const shortBitrate = 256_000
+
+/** By how many samples libopus gives sound later than it gets it: what 20 ms sound like is known so much later. */
+const lookaheadOf = ({ application }: EncoderOptions): number => application === "lowdelay" ? 120 : 312
 
 /**
  * An open source as Opus, whatever it is; what is Opus stays as it is.
@@ -34,8 +41,9 @@ export const open = (
  * provided. So it can be passed through, and costs no mix, only its own encoding; at another gain or beside other tracks it is decoded
  * and mixed like any Opus. One that is Opus stays as it is. With `channels` 1, both sides are encoded as one.
  *
- * Its duration, its tags and its seek are those of the source. Its end is filled up with silence, 6.5 to 26.5 ms of it. Opening fails
- * with `CodecUnavailable`, also if an option is out of its range; reading with `EncodeFailed`.
+ * Its duration, its tags and its seek are those of the source. Its last frames are shorter where they have to be, and filled up with
+ * 2.5 ms of silence at most, so that a loop of it has no gap. Opening fails with `CodecUnavailable`, also if an option is out of its
+ * range; reading with `EncodeFailed`.
  *
  * @example
  * ```ts
@@ -65,10 +73,11 @@ const encodePcm = (
     })
     let current = yield* make
     const { channels } = current.encoder
+    const lookahead = lookaheadOf(options)
     const frame = new Int16Array(frameSamples * channels)
-    /** Samples of one channel that wait in the frame, and whether any were encoded before them. */
-    let filled = 0
-    let isBegun = false
+    /** Samples of one channel that wait in the frame, behind silence in the first one, and frames that were encoded before them. */
+    let filled = frameSamples - lookahead
+    let encoded = 0
     let end: Cause.Done | VoiceError | undefined
 
     /** Puts samples of both sides into the frame from an index on, and gives the first index that is left. */
@@ -87,25 +96,52 @@ const encodePcm = (
       return from + 2 * count
     }
 
-    const encodeFrame = Effect.suspend(() => {
-      filled = 0
-      isBegun = true
-      return Effect.map(current.encoder.encode(frame), (data): OpusFrame => ({ data, samples: frameSamples }))
+    /** The frame of what comes out of a decoder `lookahead` samples later. The first one is what lies before the sound. */
+    const encodeFrame = Effect.fnUntraced(function*(samples: number): Effect.fn.Return<
+      ReadonlyArray<OpusFrame>,
+      VoiceError
+    > {
+      const { encoder } = current
+      const data = yield* encoder.encode(frame.subarray(0, samples * channels))
+      frame.copyWithin(0, samples * channels)
+      filled = Math.max(0, filled - samples)
+      encoded++
+      // what a listener has heard before is something else, or the end of this in a loop
+      if (encoded < 3) yield* encoder.setPrediction(encoded === 2)
+      return encoded === 1 ? [] : [{ data, samples }]
     })
 
     const encode = Effect.fnUntraced(function*(samples: Float32Array) {
       const frames: Array<OpusFrame> = []
       for (let at = 0; at + 1 < samples.length;) {
         at = fill(samples, at)
-        if (filled === frameSamples) frames.push(yield* encodeFrame)
+        if (filled === frameSamples) frames.push(...yield* encodeFrame(frameSamples))
       }
       return frames
     })
 
     /** What waits for the rest of its frame, and what the encoder holds back. */
-    const flush = Effect.suspend(() =>
-      isBegun || filled > 0 ? encode(new Float32Array(2 * lengthOfRest(filled))) : Effect.succeed([])
-    )
+    const flush = Effect.gen(function*() {
+      const frames: Array<OpusFrame> = []
+      let left = filled + lookahead - (encoded === 0 ? frameSamples : 0)
+      if (left === 0) return frames
+      const silence = () => void frame.fill(0, filled * channels)
+      if (encoded === 0) {
+        silence()
+        yield* encodeFrame(frameSamples)
+      }
+      for (const samples of lastSamples) {
+        if (samples < frameSamples && left > 0) {
+          yield* current.encoder.setVariableBitrate(false)
+          yield* current.encoder.setBitrate(shortBitrate)
+        }
+        for (; left > samples - limits.unitSamples; left -= samples) {
+          silence()
+          frames.push(...yield* encodeFrame(samples))
+        }
+      }
+      return frames
+    })
 
     const pull: OpenOpus["pull"] = Effect.gen(function*() {
       while (true) {
@@ -141,8 +177,9 @@ const encodePcm = (
           const next = yield* make
           yield* Scope.close(current.scope, Exit.void)
           current = next
-          filled = 0
-          isBegun = false
+          frame.fill(0)
+          filled = frameSamples - lookahead
+          encoded = 0
           end = undefined
           return landedMs
         })
@@ -150,6 +187,3 @@ const encodePcm = (
   })
 
 const toInt16 = (sample: number): number => Math.max(-32_768, Math.min(32_767, Math.round(sample * 32_768)))
-
-/** Silence behind the last samples, up to the end of the frame in which the encoder gives them. */
-const lengthOfRest = (filled: number): number => frameSamples * Math.ceil((filled + lookahead) / frameSamples) - filled

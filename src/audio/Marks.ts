@@ -34,8 +34,8 @@ export interface Marks {
   readonly reached: (positionMs: number) => Effect.Effect<boolean>
   /** The multiples of so many milliseconds that what is sent comes to. Ends with the track. */
   readonly every: (intervalMs: number) => Stream.Stream<number>
-  /** What is sent from now on is of this reading. `isSought`: it is at another place. */
-  readonly follow: (reading: Reading, isSought: boolean) => void
+  /** What is sent from now on is of this reading, at another place. */
+  readonly follow: (reading: Reading) => void
   /** Something has changed that moves what is to come: a pause is over, another pass follows. */
   readonly wake: () => void
   /** The track has ended. */
@@ -46,7 +46,7 @@ interface Watcher {
   /** What was sent up to a time of the ring. Gives the time at which there can be something new. */
   readonly look: (heardMs: number) => number
   /** What is heard from now on begins with this pass. */
-  readonly restart: (pass: Pass, isSought: boolean) => void
+  readonly restart: (pass: Pass) => void
   readonly end: () => void
 }
 
@@ -118,9 +118,9 @@ const tellEach = (
         next = Infinity
       }
     },
-    restart: (nextPass, isSought) => {
+    restart: (nextPass) => {
       pass = nextPass
-      if (isSought) next = Infinity
+      next = Infinity
     },
     end: done
   }
@@ -211,10 +211,10 @@ export const make = ({ clock, fork, isPaused, pace = () => 1 }: Options): Marks 
         )
         return Stream.fromQueue(queue)
       })),
-    follow: (next, isSought) => {
+    follow: (next) => {
       look()
       reading = next
-      for (const watcher of watchers) watcher.restart(next.pass(), isSought)
+      for (const watcher of watchers) watcher.restart(next.pass())
       wake()
     },
     wake,

@@ -97,8 +97,8 @@ let numbers = 0
  */
 export const make = (host: Host, options: PlaceOptions): Place => {
   const seat: Seat.Seat = {
-    gain: options.gain,
-    ramp: undefined,
+    level: { gain: options.gain, rampMs: 0 },
+    fadeOutMs: undefined,
     effects: options.effects ?? [],
     fadeInMs: options.fadeInMs,
     curve: "linear",
@@ -116,7 +116,15 @@ export const make = (host: Host, options: PlaceOptions): Place => {
   }
 
   /** Those that could be heard last. */
+  let levelled = seat.level
   let shaped = seat.effects
+
+  /** To its end, also where nobody waits for it any longer: what cannot be had is taken back. */
+  const trying = (effect: Effect.Effect<void, VoiceError>, onDone: () => void, onFailure: () => void) =>
+    Effect.uninterruptible(effect.pipe(
+      Effect.tap(() => Effect.sync(onDone)),
+      Effect.tapError(() => Effect.sync(onFailure))
+    ))
 
   const entryOf = (track: TrackNumber): Seat.Entry | undefined => seat.entry?.number === track ? seat.entry : undefined
 
@@ -160,32 +168,24 @@ export const make = (host: Host, options: PlaceOptions): Place => {
       }),
     setGain: (gain, rampMs) =>
       Effect.suspend(() => {
-        const former = seat.gain
-        seat.gain = gain
-        seat.ramp = { rampMs, curve: "linear", end: false }
-        return host.levelling(seat).pipe(Effect.tapError(() =>
-          Effect.sync(() => {
-            seat.gain = former
-          })
-        ))
+        const level = { gain, rampMs }
+        seat.level = level
+        return trying(host.levelling(seat), () => {
+          levelled = level
+        }, () => {
+          // another one may have been asked for meanwhile
+          if (seat.level === level) seat.level = levelled
+        })
       }),
-    gain: () => seat.gain,
+    gain: () => seat.level.gain,
     setEffects: (effects) =>
       Effect.suspend(() => {
         seat.effects = effects
-        return host.shaping(seat).pipe(
-          Effect.tap(() =>
-            Effect.sync(() => {
-              shaped = effects
-            })
-          ),
-          Effect.tapError(() =>
-            Effect.sync(() => {
-              // others may have been asked for meanwhile
-              if (seat.effects === effects) seat.effects = shaped
-            })
-          )
-        )
+        return trying(host.shaping(seat), () => {
+          shaped = effects
+        }, () => {
+          if (seat.effects === effects) seat.effects = shaped
+        })
       }),
     effects: () => seat.effects,
     heardMs: (track) => {

@@ -107,7 +107,7 @@ export const make = Effect.fnUntraced(function*(
   const isDue = (entry: Seat.Entry): boolean =>
     Succession.isDue(entry, mixer.aheadMs, (fading) => {
       const { lane } = air
-      if (fading.place === "mix" && lane._tag === "mix") lane.desk.setGain(fading)
+      if (fading.place === "mix" && lane._tag === "mix") lane.desk.fadeOut(fading)
     })
 
   const release = (): void => {
@@ -255,7 +255,10 @@ export const make = Effect.fnUntraced(function*(
         air.lane = { _tag: "nothing" }
         return yield* Lane.close(outlet, former)
       }
-      former.desk.remove(entry)
+      // another one of its track follows
+      if (!entry.seat.isOver && others.some(({ place, seat }) => place === "mix" && seat.after === entry.seat)) {
+        former.desk.hold(entry)
+      } else former.desk.remove(entry)
     })
 
   /** Takes an entry out of what plays, for another one of the same track that follows at once. */
@@ -270,7 +273,7 @@ export const make = Effect.fnUntraced(function*(
     }
     if (lane._tag === "mix" && entry.place === "mix" && lane.successor?.entry !== entry && !lane.desk.isEnded()) {
       OnAir.leaveOut(air, entry)
-      lane.desk.remove(entry)
+      lane.desk.leave(entry)
       return Effect.void
     }
     return remove(entry)
@@ -324,6 +327,7 @@ export const make = Effect.fnUntraced(function*(
         entry.place = seat.after === undefined ? "ready" : "waiting"
         entries.add(entry)
         yield* settle.pipe(Effect.tapError(() => Effect.sync(() => OnAir.leaveOut(air, entry))))
+        if (former !== undefined && air.lane._tag === "mix") air.lane.desk.dismiss(former)
       })),
     remove: (entry) => alone(Effect.andThen(remove(entry), Effect.ignore(settled))),
     pausing: (entry) =>
@@ -352,6 +356,7 @@ export const make = Effect.fnUntraced(function*(
       alone(Effect.gen(function*() {
         // one that came in while its track ended
         if (entry !== undefined && entries.has(entry)) yield* remove(entry)
+        if (entry !== undefined && air.lane._tag === "mix") air.lane.desk.dismiss(entry)
         yield* Effect.ignore(settled)
       })),
     heardMs: (entry) => OnAir.heardMs(air, entry),

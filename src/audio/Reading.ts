@@ -91,6 +91,11 @@ export interface Reading {
   readonly media: Media
   /** Reads to the end and ends the ring. A failure is kept for {@link Reading.failure}. */
   readonly run: Effect.Effect<void>
+  /** Takes the end of the ring back, if whoever takes from it has not come to it: more follows then, or it is ended again. */
+  readonly reopen: () => boolean
+  /** Reads another pass, if one follows, from a source that was opened for it, and those behind it. Ends the ring as `run` does. */
+  readonly readOn: (landed: Landed) => Effect.Effect<void>
+  readonly end: () => void
   /** Fills the ring soon: {@link Options.pace} has changed. */
   readonly hurry: () => void
   /** Why the source did not come to its end. */
@@ -101,8 +106,6 @@ export interface Reading {
   readonly pass: () => Pass
   /** The place in the source, in milliseconds, of what is heard next. */
   readonly positionMs: () => number
-  /** The place of what is taken from the ring next, which is ahead of that where it is mixed. */
-  readonly takenMs: () => number
   /** Whether the source was read to its end, and no other pass follows. */
   readonly isComplete: () => boolean
 }
@@ -349,18 +352,28 @@ export const make = (options: Options): Reading => {
     (follows) => follows ? Effect.succeed(true) : Effect.andThen(Effect.ignore(onReady), again)
   )
 
+  /** Where the pass that is read ends, in the ring. */
+  let endMs = 0
+
+  const readAgain = Effect.fnUntraced(function*(landing: typeof openAgain) {
+    pass()
+    const next: OwnPass = { atMs: endMs, positionMs: againMs, speed, next: undefined }
+    last.next = next
+    last = next
+    onPass?.()
+    const writtenMs = yield* Effect.scoped(Effect.flatMap(landing, (landed) => readPass(landed, next)))
+    if (writtenMs === 0) yield* Effect.ignore(onReady)
+    endMs += writtenMs
+    return writtenMs > 0
+  })
+
+  const readOthers = Effect.gen(function*() {
+    while ((yield* another) && (yield* readAgain(openAgain)));
+  })
+
   const readAll = Effect.gen(function*() {
-    let atMs = yield* readPass({ opened, landedMs: options.landedMs }, last)
-    while (yield* another) {
-      pass()
-      const next: OwnPass = { atMs, positionMs: againMs, speed, next: undefined }
-      last.next = next
-      last = next
-      onPass?.()
-      const writtenMs = yield* Effect.scoped(Effect.flatMap(openAgain, (landed) => readPass(landed, next)))
-      if (writtenMs === 0) return yield* Effect.ignore(onReady)
-      atMs += writtenMs
-    }
+    endMs = yield* readPass({ opened, landedMs: options.landedMs }, last)
+    yield* readOthers
   })
 
   /** A source that dies, or interrupts itself, is the failure of a track and not of the program. */
@@ -379,25 +392,31 @@ export const make = (options: Options): Reading => {
       }
     })
 
-  const run = readAll.pipe(
-    Effect.catchCause((cause) =>
-      Effect.suspend(() => {
-        failure = failureOf(cause)
-        return Effect.ignore(onReady)
-      })
-    ),
-    Effect.andThen(Effect.sync(() => ring.end()))
-  )
+  const toEnd = (reading: Effect.Effect<void, VoiceError.VoiceError>) =>
+    reading.pipe(
+      Effect.catchCause((cause) =>
+        Effect.suspend(() => {
+          failure = failureOf(cause)
+          return Effect.ignore(onReady)
+        })
+      ),
+      Effect.andThen(Effect.sync(() => ring.end()))
+    )
 
   return {
     media,
-    run,
+    run: toEnd(readAll),
+    reopen: () => ring.reopen(),
+    readOn: (landed) =>
+      toEnd(Effect.gen(function*() {
+        if ((yield* again) && (yield* readAgain(Effect.succeed(landed)))) yield* readOthers
+      })),
+    end: () => ring.end(),
     hurry: () => hurry(),
     failure: () => failure,
     heardMs,
     pass,
     positionMs,
-    takenMs: () => placeOf(ring.positionMs()),
     isComplete: () => ring.isEnded() && failure === undefined
   }
 }

@@ -61,6 +61,16 @@ export interface AttachOptions {
   readonly remainingMs: () => number | undefined
 }
 
+/**
+ * A gain, and how long it takes to get there from what is heard, in milliseconds.
+ *
+ * @internal
+ */
+export interface Level {
+  readonly gain: number
+  readonly rampMs: number
+}
+
 /** @internal */
 export interface Entry extends AttachOptions {
   readonly number: TrackNumber
@@ -86,9 +96,9 @@ export interface Entry extends AttachOptions {
 
 /** @internal */
 export interface Seat {
-  gain: number
-  /** How the gain is to be reached by a mix that begins. */
-  ramp: { readonly rampMs: number; readonly curve: Curve; readonly end: boolean } | undefined
+  level: Level
+  /** How long it fades to its end, in milliseconds, if it does. */
+  fadeOutMs: number | undefined
   effects: ReadonlyArray<Complete>
   fadeInMs: number
   curve: Curve
@@ -134,6 +144,8 @@ export const isFed = ({ format, ring }: Media): boolean =>
 export const flowing = (entry: Entry, nowMs: number): void => {
   if (!entry.isStarted) {
     entry.isStarted = true
+    // each would keep the one before it, and that its own
+    entry.seat.after = undefined
     tell(entry, "TrackStarted")
   }
   const { starvingMs } = entry

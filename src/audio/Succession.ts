@@ -39,7 +39,8 @@ export const changeOverAt = (ring: FrameRing.FrameRing, isPaused: boolean): numb
  * @internal
  */
 export const isPlain = ({ media, seat }: Seat.Entry): boolean =>
-  media.format === "opus" && seat.gain === 1 && seat.fadeInMs === 0 && seat.effects.length === 0
+  media.format === "opus" && seat.level.gain === 1 && seat.fadeInMs === 0 &&
+  seat.fadeOutMs === undefined && seat.effects.length === 0
 
 /** Media time to the end of what plays at a seat, in milliseconds, as far as it is known. */
 const remainingMs = (playing: Seat.Entry, aheadMs: number): number => {
@@ -57,11 +58,11 @@ const remainingMs = (playing: Seat.Entry, aheadMs: number): number => {
 
 /**
  * Whether an entry does not wait any more. If it is to cross with the one before, that one begins to fade, which
- * `setGain` is told.
+ * `fadeOut` is told.
  *
  * @internal
  */
-export const isDue = (entry: Seat.Entry, aheadMs: number, setGain: (fading: Seat.Entry) => void): boolean => {
+export const isDue = (entry: Seat.Entry, aheadMs: number, fadeOut: (fading: Seat.Entry) => void): boolean => {
   const { after: former, crossfadeMs } = entry.seat
   if (former === undefined || former.isOver) return true
   const playing = former.entry
@@ -72,9 +73,8 @@ export const isDue = (entry: Seat.Entry, aheadMs: number, setGain: (fading: Seat
   const leftMs = remainingMs(playing, aheadMs)
   if (leftMs > crossfadeMs + soonMs) return false
   const rampMs = Math.max(lookMs, Math.min(crossfadeMs, leftMs - soonMs))
-  former.gain = 0
-  former.ramp = { rampMs, curve: "power", end: true }
-  setGain(playing)
+  former.fadeOutMs = rampMs
+  fadeOut(playing)
   entry.seat.fadeInMs = rampMs
   entry.seat.curve = "power"
   entry.seat.after = undefined

@@ -120,6 +120,8 @@ export const make = Effect.fnUntraced(function*<R>(
   let tags: Tags = {}
   let current: Playing | undefined
   let reader: Fiber.Fiber<void> | undefined
+  /** Another pass was wanted when the end had been mixed already: it begins when that was heard. */
+  let isLate = false
   const pace = () => SoundEffect.speedOf(place.effects())
   const marks = Marks.make({ clock, fork, isPaused: () => paused, pace })
   const openAt = SourceAt.make(Effect.provideContext(source.open, context), {
@@ -233,7 +235,8 @@ export const make = Effect.fnUntraced(function*<R>(
           number: -1
         }
         current = playing
-        marks.follow(playing.reading, isSought)
+        isLate = false
+        marks.follow(playing.reading)
         durationMs = opened.durationMs
         speed = opened.speed ?? 1
         tags = opened.tags
@@ -265,6 +268,41 @@ export const make = Effect.fnUntraced(function*<R>(
       })
     ))
 
+  /** Reads another pass behind the last one, which was read to its end already. */
+  const goOn = oneStart.withPermits(1)(Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function*() {
+      // a seek may have come before
+      if (loopsLeft === 0 || isOver() || current?.reading.isComplete() !== true) return
+      const { reading } = current
+      isLate = !reading.reopen()
+      if (isLate) return
+      const readingScope = yield* Scope.fork(scope)
+      const landed = yield* restore(Scope.provide(openAt(range.fromMs), readingScope)).pipe(
+        Effect.onError((cause) => {
+          loopsLeft = 0
+          reading.end()
+          return Scope.close(readingScope, Exit.failCause(cause))
+        })
+      )
+      reader = yield* Effect.forkIn(
+        Effect.onExit(Effect.interruptible(reading.readOn(landed)), (exit) => Scope.close(readingScope, exit)),
+        scope,
+        { startImmediately: true }
+      )
+    })
+  ))
+
+  const onDrained = (playing: Playing) =>
+    Effect.gen(function*() {
+      const isAgain = isLate && (yield* again)
+      isLate = false
+      if (!isAgain) return yield* finish(playing)
+      yield* start(range.fromMs).pipe(
+        Effect.catch((error) => end({ _tag: "Failed", error })),
+        Effect.forkIn(scope)
+      )
+    })
+
   const onHappening = (event: Seat.Happening) =>
     Effect.gen(function*() {
       if (current === undefined || event.track !== current.number || isOver()) return
@@ -286,7 +324,7 @@ export const make = Effect.fnUntraced(function*<R>(
           become({ _tag: paused ? "Paused" : "Playing" })
           return tell({ _tag: "Recovered", ...at })
         case "TrackDrained":
-          return yield* finish(current)
+          return yield* onDrained(current)
       }
     })
 
@@ -363,8 +401,8 @@ export const make = Effect.fnUntraced(function*<R>(
       Effect.flatMap(Bounds.times(times), (left) => {
         loopsLeft = left
         if (loopsLeft === 0 || isOver() || current?.reading.isComplete() !== true) return Effect.void
-        // nobody asks any more whether another pass follows, so that the rest of this one is read anew
-        return Effect.tapError(start(current.reading.takenMs()), () => Effect.sync(() => void (loopsLeft = 0)))
+        // nobody asks any more whether another pass follows
+        return goOn
       }),
     volume: (gain, volumeOptions) => setGain(gain, volumeOptions?.ramp),
     fade: setGain,

@@ -104,8 +104,9 @@ export interface Track {
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /**
-   * How often to play again after the current pass. Fails with `Unsupported` for what is no whole number from 0 on; and with
-   * `SourceFailed`, and plays no more than this pass, where that was read to its end already and the source cannot be opened again.
+   * How often to play again after the current pass. Where that was read to its end already, this waits until the source is open
+   * again; what is mixed to its end, and not heard yet, is followed after a short gap. Fails with `Unsupported` for what is no whole
+   * number from 0 on; and with `SourceFailed`, and plays no more than this pass, where the source cannot be opened again.
    */
   readonly loop: (times: number | "forever") => Effect.Effect<void, VoiceError.VoiceError>
   /**

@@ -176,7 +176,7 @@ export interface TrackQueue<in R = never, in out A = unknown> {
   readonly setRepeat: (repeat: LineUp.Repeat) => Effect.Effect<void>
   /**
    * The level of all entries from now on; what plays goes there within `ramp`, 20 ms by default. Fails as `Track.volume`, with
-   * `Unsupported` for a gain that is negative or no number.
+   * `Unsupported` for a gain or time that is negative or none, and changes nothing then.
    */
   readonly setGain: (
     gain: number,
@@ -344,9 +344,11 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
         return order.revise
       }),
     setGain: (to, { ramp } = {}) =>
-      Effect.flatMap(Bounds.gain(to), () => {
+      Effect.gen(function*() {
+        yield* Bounds.gain(to)
+        if (ramp !== undefined) yield* Bounds.span(ramp, "a ramp")
         gain = to
-        return forEachTrack((track, own) => track.volume(to * own, { ramp }))
+        yield* forEachTrack((track, own) => track.volume(to * own, { ramp }))
       }),
     setEffects: (to) =>
       Effect.flatMap(SoundEffect.complete(to), (complete) => {

@@ -15,6 +15,8 @@ export interface RawEncoder {
   readonly encode: (pcm: Int16Array) => Uint8Array
   readonly setBitrate: (bitsPerSecond: number) => void
   readonly setExpectedLoss: (percent: number) => void
+  readonly setPrediction: (on: boolean) => void
+  readonly setVariableBitrate: (on: boolean) => void
 }
 
 /** @internal */

@@ -51,7 +51,9 @@ export const codec: Codec = {
       Effect.map((handle) => ({
         encode: (pcm) => handle.encode(pcm, { frameSize: pcm.length / options.channels }),
         setBitrate: (bitsPerSecond) => handle.setBitrate(bitsPerSecond),
-        setExpectedLoss: (percent) => handle.setPacketLossPercent(percent)
+        setExpectedLoss: (percent) => handle.setPacketLossPercent(percent),
+        setPrediction: (on) => handle.encoderCtl(LibOpus.EncoderCtl.SetPredictionDisabled, on ? 0 : 1),
+        setVariableBitrate: (on) => handle.encoderCtl(LibOpus.EncoderCtl.SetVbr, on ? 1 : 0)
       }))
     ),
 

@@ -23,11 +23,13 @@ const limit = 52
 const Request = {
   bitrate: 4002,
   bandwidth: 4004,
+  variableBitrate: 4006,
   complexity: 4010,
   fec: 4012,
   expectedLoss: 4014,
   dtx: 4016,
-  signal: 4024
+  signal: 4024,
+  predictionDisabled: 4042
 } as const
 
 /** What libopus calls its errors. */
@@ -190,7 +192,9 @@ export const codec: Codec = {
       return {
         encode: (pcm) => codec.encode(pcm),
         setBitrate: (bitsPerSecond) => codec.control(Request.bitrate, bitsPerSecond),
-        setExpectedLoss: (percent) => codec.control(Request.expectedLoss, percent)
+        setExpectedLoss: (percent) => codec.control(Request.expectedLoss, percent),
+        setPrediction: (on) => codec.control(Request.predictionDisabled, on ? 0 : 1),
+        setVariableBitrate: (on) => codec.control(Request.variableBitrate, on ? 1 : 0)
       }
     }),
 

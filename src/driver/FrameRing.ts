@@ -16,13 +16,19 @@ const headerBytes = headerInts * 4
 /** Bytes ever written and ever read, modulo 2^32. */
 const writeIndex = 0
 const readIndex = 1
-/** 1 when the producer will write no more. */
+/** 1 when the producer has said that it writes no more; 2 when that cannot be taken back. */
 const endIndex = 2
-/** Media time ever written and ever read, in units of 120 samples (2.5 ms). */
+/** Media time ever written and ever read, in units of 120 samples (2.5 ms), modulo 2^32. */
 const writtenUnits = 3
 const readUnits = 4
 const framesReadIndex = 5
 const framesWrittenIndex = 6
+/** How often the count of what was read has begun anew: every 124 days. */
+const wrapsIndex = 7
+
+/** Media time ever read, in units; also of a station that is played for years. */
+const unitsRead = (words: Int32Array): number =>
+  Atomics.load(words, wrapsIndex) * 0x1_0000_0000 + (Atomics.load(words, readUnits) >>> 0)
 
 /**
  * The greatest packet a ring takes, in bytes: 120 ms of Opus at its highest bitrate (RFC 6716, 3.2.5: six frames of 1275
@@ -82,6 +88,10 @@ export interface FrameRing {
   readonly write: (data: Uint8Array, samples: number) => boolean
   /** Says that no more frames come. */
   readonly end: () => void
+  /** Takes that back, and gives whether it could: nobody has come to the end yet. */
+  readonly reopen: () => boolean
+  /** Whether no more frames come than are there. From then on that is so for good. */
+  readonly isFinal: () => boolean
   /** Reads what taking the oldest frame needs ahead of its time, step by step, and returns a number without meaning. */
   readonly prefetch: (step: number) => number
   /** Length in bytes of the oldest frame, or -1 when the ring is empty. */
@@ -95,7 +105,7 @@ export interface FrameRing {
   readonly discard: () => void
   /** Duration of the frame that was taken last, in samples. */
   readonly samples: () => number
-  /** Whether the producer has ended and everything was read. */
+  /** Whether the producer has ended and everything was read. From then on that is so for good. */
   readonly isDrained: () => boolean
   readonly isEnded: () => boolean
   /** Media time in the ring, in milliseconds. */
@@ -258,17 +268,25 @@ class Ring implements FrameRing {
     Atomics.store(this.#words, endIndex, 1)
   }
 
+  reopen(): boolean {
+    return Atomics.compareExchange(this.#words, endIndex, 1, 0) === 1
+  }
+
+  isFinal(): boolean {
+    return Atomics.compareExchange(this.#words, endIndex, 1, 2) !== 0
+  }
+
   samples(): number {
     return this.#lastSamples
   }
 
   isEnded(): boolean {
-    return Atomics.load(this.#words, endIndex) === 1
+    return Atomics.load(this.#words, endIndex) !== 0
   }
 
   isDrained(): boolean {
-    // the end is read first: a frame written before it was set is then seen by what follows
-    return this.isEnded() && this.#used() === 0
+    // looked at once more: a frame written before the end was said is seen by then
+    return this.#used() === 0 && this.isFinal() && this.#used() === 0
   }
 
   bufferedMs(): number {
@@ -276,7 +294,7 @@ class Ring implements FrameRing {
   }
 
   positionMs(): number {
-    return msOf(Atomics.load(this.#words, readUnits) >>> 0)
+    return msOf(unitsRead(this.#words))
   }
 
   framesRead(): number {
@@ -306,9 +324,12 @@ class Ring implements FrameRing {
     const length = record >>> 16
     this.#lastSamples = samplesOf(record)
     if (into !== undefined) this.#copy(at + 4, length, into, offset)
-    // only this side writes these two as well; the store of the index publishes them
+    // only this side writes these as well; the store of the index publishes them
     words[framesReadIndex] = (words[framesReadIndex] ?? 0) + 1
-    words[readUnits] = (words[readUnits] ?? 0) + this.#lastSamples / unitSamples
+    const before = words[readUnits] ?? 0
+    const after = before + this.#lastSamples / unitSamples
+    words[readUnits] = after
+    if (before < 0 && after >= 0) words[wrapsIndex] = (words[wrapsIndex] ?? 0) + 1
     Atomics.store(words, readIndex, (index + ((4 + length + 3) & ~3)) | 0)
     return length
   }
@@ -375,7 +396,7 @@ export const follow = (buffer: ArrayBufferLike, behind = false): Follower => {
     // the consumer moves the two one after the other
     do {
       cursor = Atomics.load(words, readIndex)
-      units = Atomics.load(words, readUnits)
+      units = unitsRead(words)
     } while (cursor !== Atomics.load(words, readIndex))
   }
   restart()
@@ -400,13 +421,13 @@ export const follow = (buffer: ArrayBufferLike, behind = false): Follower => {
       lastSamples = samplesOf(record)
       lastNumber = (record >>> numberShift) & numberMask
       cursor = (cursor + skipped + ((4 + length + 3) & ~3)) | 0
-      units = (units + lastSamples / unitSamples) | 0
+      units += lastSamples / unitSamples
       return length
     },
     index: () => lastIndex,
     number: () => lastNumber,
     samples: () => lastSamples,
-    positionMs: () => msOf(units >>> 0),
+    positionMs: () => msOf(units),
     aheadMs: () => msOf((units - Atomics.load(words, readUnits)) | 0),
     restart
   }

@@ -95,11 +95,13 @@ export const opus = (
 
   /** The next frame, decoded, or `undefined` if there is none. */
   const next = (): Float32Array | undefined => {
-    const isEnded = ring.isEnded()
-    const bytes = follower.take(packet)
+    let bytes = follower.take(packet)
     if (bytes < 0) {
-      isExhausted = isEnded
-      return undefined
+      // a frame written before the end was said is there by then
+      if (!ring.isFinal()) return undefined
+      bytes = follower.take(packet)
+      isExhausted = bytes < 0
+      if (isExhausted) return undefined
     }
     hasTaken = true
     const samples = decode(bytes)
@@ -193,10 +195,8 @@ export const pcm = (ring: PcmRing): Feed => {
   let isExhausted = false
   return {
     prepare: (count) => {
-      const isEnded = ring.isEnded()
-      const ready = Math.min(count, ring.available())
-      isExhausted = isEnded && ready < count
-      return ready
+      isExhausted = ring.available() < count && ring.isFinal() && ring.available() < count
+      return Math.min(count, ring.available())
     },
     take: (into, at, count) => void ring.read(into, at, count),
     isEnding: () => isExhausted,

@@ -10,7 +10,7 @@ import { Timescale } from "./effects/Timescale.ts"
 import type * as Feed from "./Feed.ts"
 import * as Heard from "./Heard.ts"
 import type { Ducking, NewInput } from "./messages.ts"
-import { type Curve, Ramp } from "./Ramp.ts"
+import { Ramp } from "./Ramp.ts"
 
 /**
  * Samples a channel that are mixed at a time: a frame of 20 ms.
@@ -55,7 +55,9 @@ export class Input {
   endedAt = 0
   /** What the samples that it gave last are to be multiplied by. */
   level = 1
-  #gain: Ramp
+  readonly #gain: Ramp
+  /** From silence at its beginning, and to silence at its end. */
+  readonly #fade: Ramp
   readonly #source: Timescale
   #effects: Effects
   /** Whether something of it was heard, here or before. */
@@ -69,7 +71,7 @@ export class Input {
   #leaving: "none" | "pause" | "remove" = "none"
   /** Whether the next unit fades in. */
   #comesIn = false
-  #endsWithGain = false
+  #isFadingOut = false
   #lastLeft = 0
   #lastRight = 0
 
@@ -85,8 +87,9 @@ export class Input {
     this.#source = new Timescale(feed, this.#isHeard)
     this.#effects = new Effects([])
     this.#begin(input.effects ?? [])
-    this.#gain = new Ramp(input.fadeInMs > 0 ? 0 : input.gain)
-    if (input.fadeInMs > 0) this.#gain.to(input.gain, input.fadeInMs * 48, input.curve)
+    this.#gain = new Ramp(input.gain)
+    this.#fade = new Ramp(input.fadeInMs > 0 ? 0 : 1)
+    this.#fade.to(1, input.fadeInMs * 48, input.curve)
   }
 
   /** Whether it takes part in the next unit. */
@@ -96,8 +99,8 @@ export class Input {
 
   /** Whether it sounds as its source does. */
   get isPlain(): boolean {
-    return this.isActive && this.#leaving === "none" && !this.isStarving && !this.#comesIn && this.#gain.isSettled &&
-      this.#gain.target === 1 && this.#effects.isPlain && this.#source.isPlain
+    return this.isActive && this.#leaving === "none" && !this.isStarving && !this.#comesIn && this.#isSettled &&
+      this.#target === 1 && this.#effects.isPlain && this.#source.isPlain
   }
 
   /** Whether its effects sound on behind its end. */
@@ -109,6 +112,9 @@ export class Input {
     if (!this.#isHeard) return this.#begin(effects)
     this.#scale(effects)
     this.#effects.set(effects.filter(isShaping))
+    if (!this.isRinging) return
+    const tail = this.#effects.tail + unit
+    if (tail < this.#tail) this.#fadeBehind(tail)
   }
 
   /** Media time that was played, in milliseconds. */
@@ -121,9 +127,13 @@ export class Input {
     this.#source.prepare(unit)
   }
 
-  setGain(gain: number, rampMs: number, curve: Curve, end: boolean): void {
-    this.#gain.to(gain, rampMs * 48, curve)
-    this.#endsWithGain = end
+  setGain(gain: number, rampMs: number): void {
+    this.#gain.to(gain, rampMs * 48, "linear")
+  }
+
+  fadeOut(rampMs: number): void {
+    this.#fade.to(0, rampMs * 48, "power")
+    this.#isFadingOut = true
   }
 
   setPaused(paused: boolean): void {
@@ -137,6 +147,8 @@ export class Input {
 
   remove(): void {
     if (this.isActive && !this.isStarving) this.#leaving = "remove"
+    // its effects fall silent within the next unit
+    else if (this.isRinging) this.#fadeBehind(Math.min(this.#tail, unit))
     else this.isOver = true
   }
 
@@ -164,11 +176,11 @@ export class Input {
     this.#isHeard = true
     this.#effects.process(part, from, from + count)
     const isLast = count < wanted || this.#source.isDrained()
-    if (isLast && this.#leaving === "none" && !this.#endsWithGain) this.#endRinging(part, from + count)
+    if (isLast && this.#leaving === "none" && !this.#isFadingOut) this.#endRinging(part, from + count)
     const peak = this.duck === undefined ? 0 : peakOf(part, from * 2, (from + count) * 2)
     this.#shape(part, from, this.isRinging ? wanted : count, duckFrom, duckTo, comesIn)
     if (this.feed.concealed() > 0) this.flags |= Heard.Flag.Concealed
-    if (isLast || (this.#endsWithGain && this.#gain.isSettled) || this.#leaving === "remove") {
+    if (isLast || (this.#isFadingOut && this.#fade.isSettled) || this.#leaving === "remove") {
       this.isOver = true
       this.endedAt = from + count
       this.flags |= Heard.Flag.Over
@@ -177,7 +189,7 @@ export class Input {
       this.flags |= Heard.Flag.Paused
     }
     this.#leaving = "none"
-    return peak * this.#gain.target
+    return peak * this.#target
   }
 
   /** Writes a unit of what its effects give behind its end, as {@link render} does. */
@@ -194,10 +206,12 @@ export class Input {
     this.#tail -= unit
   }
 
-  /** Its effects fall silent within the next unit. */
-  hush(): void {
-    this.#tail = Math.min(this.#tail, unit)
-    this.#fading = this.#tail
+  get #isSettled(): boolean {
+    return this.#gain.isSettled && this.#fade.isSettled
+  }
+
+  get #target(): number {
+    return this.#gain.target * this.#fade.target
   }
 
   /** It is heard with these from its first sample on. */
@@ -209,6 +223,12 @@ export class Input {
   #scale(effects: ReadonlyArray<Complete>): void {
     const scale = effects.find((effect) => effect._tag === "Timescale")
     this.#source.set(scale?.speed ?? 1, scale?.pitch ?? 1)
+  }
+
+  /** Its effects are silent behind so many samples, and fade within the last unit of them. */
+  #fadeBehind(tail: number): void {
+    this.#tail = tail
+    this.#fading = Math.min(tail, unit)
   }
 
   /** The source has ended with the sample before `at`. */
@@ -230,20 +250,27 @@ export class Input {
     duckTo: number,
     comesIn: boolean
   ): void {
-    if (count > 0) {
-      // what is heard of it last, for the case that nothing follows
-      const last = (from + count) * 2
-      this.#lastLeft = part[last - 2] ?? 0
-      this.#lastRight = part[last - 1] ?? 0
-    }
-    if (this.#gain.isSettled && !comesIn && this.#leaving === "none" && duckFrom === duckTo) {
-      this.level = this.#gain.target * duckTo
-      this.#lastLeft *= this.level
-      this.#lastRight *= this.level
-      return
-    }
+    if (count === 0) return
+    if (this.#isSettled && !comesIn && this.#leaving === "none" && duckFrom === duckTo) {
+      this.level = this.#target * duckTo
+    } else this.#multiply(part, from, count, duckFrom, duckTo, comesIn)
+    // what is heard of it last, for the case that nothing follows
+    const last = (from + count) * 2
+    this.#lastLeft = (part[last - 2] ?? 0) * this.level
+    this.#lastRight = (part[last - 1] ?? 0) * this.level
+  }
+
+  #multiply(
+    part: Float32Array,
+    from: number,
+    count: number,
+    duckFrom: number,
+    duckTo: number,
+    comesIn: boolean
+  ): void {
     gains.fill(1)
     this.#gain.apply(gains, 0, count)
+    this.#fade.apply(gains, 0, count)
     if (duckFrom !== duckTo || duckTo !== 1) {
       const step = (duckTo - duckFrom) / unit
       for (let i = 0; i < count; i++) gains[i] = (gains[i] ?? 0) * (duckFrom + step * (from + i))
@@ -258,9 +285,6 @@ export class Input {
       part[at] = (part[at] ?? 0) * gain
       part[at + 1] = (part[at + 1] ?? 0) * gain
     }
-    const left = this.#leaving === "none" ? this.#gain.target * duckTo : 0
-    this.#lastLeft *= left
-    this.#lastRight *= left
   }
 
   /** Nothing has come: what was heard last dies away once, and then there is silence. */
@@ -279,7 +303,7 @@ export class Input {
       this.feed.concealed()
       for (let i = 0; i < count * 2; i++) part[from * 2 + i] = made[i] ?? 0
       this.#effects.process(part, from, unit)
-      const level = this.#gain.target * duck
+      const level = this.#gain.value * this.#fade.value * duck
       for (let i = 0, at = from * 2; i < count; i++, at += 2) {
         const gain = level * (1 - i / count)
         part[at] = (part[at] ?? 0) * gain

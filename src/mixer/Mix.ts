@@ -145,13 +145,15 @@ class Mixing implements Mix {
   #change(command: Exclude<Command, { readonly _tag: "Add" }>): void {
     if (command._tag === "Encoder") return this.#configure(command.settings)
     if (command._tag === "Cut") return this.#leaveOut(command.inputs)
-    const input = this.#inputs.get(command.input)
-    if (input === undefined) return command._tag === "Remove" ? this.#tails.fade(command.input) : undefined
+    const input = this.#inputs.get(command.input) ?? this.#tails.get(command.input)
+    if (input === undefined) return
     switch (command._tag) {
       case "Remove":
         return input.remove()
       case "Gain":
-        return input.setGain(command.gain, command.rampMs, command.curve, command.end)
+        return input.setGain(command.gain, command.rampMs)
+      case "FadeOut":
+        return input.fadeOut(command.rampMs)
       case "Effects":
         return input.setEffects(command.effects)
       case "Pause":
@@ -188,11 +190,19 @@ class Mixing implements Mix {
   #insert(input: NewInput, feed: Feed.Feed): void {
     if (this.#isEnded) return feed.free()
     this.#plain = 0
+    this.#replace(input)
     const after = input.after
     this.#inputs.set(
       input.input,
       new Input({ ...input, after: after !== undefined && this.#inputs.has(after) ? after : undefined }, feed)
     )
+  }
+
+  #replace({ input, replaces }: NewInput): void {
+    const former = replaces === undefined ? undefined : this.#inputs.get(replaces)
+    if (former === undefined) return
+    for (const other of this.#inputs.values()) if (other.after === replaces) other.after = input
+    former.remove()
   }
 
   /** Makes the frames from `from` on anew, for a ring that follows the one before at that frame. */
@@ -328,6 +338,12 @@ class Mixing implements Mix {
     for (const input of this.#inputs.values()) if (input.duck !== undefined) render(input, 1, 1)
     const { from, to } = this.#duck.next()
     for (const input of this.#inputs.values()) if (input.duck === undefined) render(input, from, to)
+    // what it waits for came behind it
+    for (const input of this.#inputs.values()) {
+      if (input.after === undefined) continue
+      if (input.duck === undefined) render(input, from, to)
+      else render(input, 1, 1)
+    }
     let isPlain = this.#inputs.size === 1 && this.#tails.isEmpty && from === 1 && to === 1
     this.#tails.render(this.#kept, from, to)
     this.#kept.sum(this.#units, this.#encoder.current)

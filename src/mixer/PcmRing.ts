@@ -12,7 +12,7 @@ const headerBytes = 32
 /** Samples a channel ever written and ever read, modulo 2^32. */
 const writeIndex = 0
 const readIndex = 1
-/** 1 when the producer will write no more. */
+/** 1 when the producer has said that it writes no more; 2 when that cannot be taken back. */
 const endIndex = 2
 /** How often the count of what was read has begun anew. */
 const wrapsIndex = 3
@@ -30,12 +30,16 @@ export interface PcmRing {
   readonly write: (samples: Float32Array, from: number) => number
   /** Says that no more samples come. */
   readonly end: () => void
+  /** Takes that back, and gives whether it could: nobody has come to the end yet. */
+  readonly reopen: () => boolean
+  /** Whether no more samples come than are there. From then on that is so for good. */
+  readonly isFinal: () => boolean
   /** Takes up to `count` samples a channel to `into` from index `at` on, and gives how many there were. */
   readonly read: (into: Float32Array, at: number, count: number) => number
   /** Samples a channel that can be read. */
   readonly available: () => number
   readonly isEnded: () => boolean
-  /** Whether the producer has ended and everything was read. */
+  /** Whether the producer has ended and everything was read. From then on that is so for good. */
   readonly isDrained: () => boolean
   /** Media time in the ring, in milliseconds. */
   readonly bufferedMs: () => number
@@ -65,7 +69,7 @@ export const fromBuffer = (buffer: SharedArrayBuffer): PcmRing => {
   const mask = capacity - 1
 
   const available = (): number => (Atomics.load(words, writeIndex) - Atomics.load(words, readIndex)) >>> 0
-  const isEnded = (): boolean => Atomics.load(words, endIndex) === 1
+  const isFinal = (): boolean => Atomics.compareExchange(words, endIndex, 1, 2) !== 0
 
   return {
     buffer,
@@ -80,6 +84,8 @@ export const fromBuffer = (buffer: SharedArrayBuffer): PcmRing => {
       return from + count * 2
     },
     end: () => void Atomics.store(words, endIndex, 1),
+    reopen: () => Atomics.compareExchange(words, endIndex, 1, 0) === 1,
+    isFinal,
     read: (into, at, wanted) => {
       const index = Atomics.load(words, readIndex) >>> 0
       const count = Math.min(wanted, available())
@@ -93,9 +99,9 @@ export const fromBuffer = (buffer: SharedArrayBuffer): PcmRing => {
       return count
     },
     available,
-    isEnded,
-    // the end is read first: samples written before it was set are then seen by what follows
-    isDrained: () => isEnded() && available() === 0,
+    isEnded: () => Atomics.load(words, endIndex) !== 0,
+    // looked at once more: samples written before the end was said are seen by then
+    isDrained: () => available() === 0 && isFinal() && available() === 0,
     bufferedMs: () => available() / 48,
     positionMs: () => (Atomics.load(words, wrapsIndex) * 0x1_0000_0000 + (Atomics.load(words, readIndex) >>> 0)) / 48
   }

@@ -32,13 +32,18 @@ export class Ramp {
     return this.#to
   }
 
+  /** Where it is. */
+  get value(): number {
+    return this.#at(this.#done)
+  }
+
   get isSettled(): boolean {
     return this.#done >= this.#samples
   }
 
   /** Goes to a gain from where it is, within some samples. */
   to(gain: number, samples: number, curve: Curve): void {
-    this.#from = this.#at(this.#done)
+    this.#from = this.value
     this.#to = gain
     this.#done = 0
     this.#samples = Math.max(0, Math.round(samples))

@@ -22,9 +22,8 @@ export class Tails {
     if (input.isRinging) this.#inputs.set(input.id, input)
   }
 
-  /** Fades one out within the next unit. */
-  fade(input: number): void {
-    this.#inputs.get(input)?.hush()
+  get(input: number): Input | undefined {
+    return this.#inputs.get(input)
   }
 
   remove(input: number): void {

@@ -56,6 +56,8 @@ export interface NewInput {
   readonly from?: number | undefined
   /** Begins with the sample behind the last one of this input. */
   readonly after?: number | undefined
+  /** Takes the place of this input, which ends with the next frame, without a click: what waits for that one waits for it. */
+  readonly replaces?: number | undefined
   readonly duck?: Ducking | undefined
   readonly effects?: ReadonlyArray<Complete> | undefined
 }
@@ -83,10 +85,9 @@ export type Command =
     readonly input: number
     readonly gain: number
     readonly rampMs: number
-    readonly curve: Curve
-    /** It is over when the gain is there. */
-    readonly end: boolean
   }
+  /** It goes to silence at equal power, whatever its gain is meanwhile, and is over then. */
+  | { readonly _tag: "FadeOut"; readonly input: number; readonly rampMs: number }
   /** It goes over to these within 20 ms. */
   | { readonly _tag: "Effects"; readonly input: number; readonly effects: ReadonlyArray<Complete> }
   | { readonly _tag: "Pause"; readonly input: number; readonly paused: boolean }

@@ -105,7 +105,9 @@ const make = Effect.sync(() => {
           return Effect.succeed(packet)
         }),
       setBitrate: () => Effect.void,
-      setExpectedLoss: () => Effect.void
+      setExpectedLoss: () => Effect.void,
+      setPrediction: () => Effect.void,
+      setVariableBitrate: () => Effect.void
     }
     return encoder
   })

@@ -68,7 +68,7 @@ describe("what a desk asks of its mix", () => {
   it.effect("is an input at its level, which comes in softly in the middle of something", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
-      const entry = entryOf({ seat: seatOf({ gain: 0.5 }) })
+      const entry = entryOf({ seat: seatOf({ level: { gain: 0.5, rampMs: 0 } }) })
       desk.add(entry, undefined)
       assert.lengthOf(commands, 1)
       assert.deepInclude(added(commands), { input: 1, slot: 0, gain: 0.5, paused: false, fadeInMs: 0, from: undefined })
@@ -116,23 +116,30 @@ describe("what a desk asks of its mix", () => {
   it.effect("is to go to its level from where it was heard, as it was told to", () =>
     Effect.gen(function*() {
       const { commands, desk } = yield* make
-      const ramp = { rampMs: 300, curve: "linear", end: false } as const
-      desk.add(entryOf({ seat: seatOf({ gain: 0.25, ramp }) }), 7)
+      const level = { gain: 0.25, rampMs: 300 }
+      desk.add(entryOf({ seat: seatOf({ level }) }), 7)
       assert.strictEqual(added(commands).gain, 1)
-      assert.deepStrictEqual(commands.slice(1), [{ _tag: "Gain", input: 1, gain: 0.25, ...ramp }])
-      desk.add(entryOf({ seat: seatOf({ gain: 0.25, ramp }) }), undefined)
+      assert.deepStrictEqual(commands.slice(1), [{ _tag: "Gain", input: 1, ...level }])
+      desk.add(entryOf({ seat: seatOf({ level }) }), undefined)
       assert.lengthOf(commands, 3)
-      // what fades to its end goes on doing so
-      const ending = { ...ramp, end: true }
-      desk.add(entryOf({ seat: seatOf({ gain: 0, ramp: ending }) }), undefined)
-      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 3, gain: 0, ...ending })
-      desk.setGain(entryOf({ input: 9, seat: seatOf({ gain: 0.75, ramp }) }))
-      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, gain: 0.75, ...ramp })
-      desk.add(entryOf({ seat: seatOf({ gain: 0.5 }) }), 7)
-      const atOnce = { rampMs: 0, curve: "linear", end: false } as const
-      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 4, gain: 0.5, ...atOnce })
-      desk.setGain(entryOf({ input: 9, seat: seatOf({ gain: 0.5 }) }))
-      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, gain: 0.5, ...atOnce })
+      desk.setGain(entryOf({ input: 9, seat: seatOf({ level }) }))
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Gain", input: 9, ...level })
+    }))
+
+  it.effect("is to fade to its end from where it was heard, and not to be heard again from another place", () =>
+    Effect.gen(function*() {
+      const { commands, desk } = yield* make
+      const level = { gain: 0.25, rampMs: 0 }
+      desk.add(entryOf({ seat: seatOf({ level, fadeOutMs: 700 }) }), 7)
+      assert.deepStrictEqual(commands.slice(1), [
+        { _tag: "Gain", input: 1, ...level },
+        { _tag: "FadeOut", input: 1, rampMs: 700 }
+      ])
+      desk.add(entryOf({ seat: seatOf({ level, fadeOutMs: 700 }) }), undefined)
+      assert.strictEqual(added(commands).gain, 0)
+      assert.deepStrictEqual(commands.at(-1), { _tag: "FadeOut", input: 2, rampMs: 700 })
+      desk.fadeOut(entryOf({ input: 9, seat: seatOf({ fadeOutMs: 300 }) }))
+      assert.deepStrictEqual(commands.at(-1), { _tag: "FadeOut", input: 9, rampMs: 300 })
     }))
 
   it.effect("is to wait for another one, and to fade in, once", () =>
@@ -143,9 +150,38 @@ describe("what a desk asks of its mix", () => {
       const seat = seatOf({ after: former.seat, fadeInMs: 800, curve: "power" })
       desk.add(entryOf({ seat, cutIn: true }), undefined)
       assert.deepInclude(added(commands), { after: 1, fadeInMs: 800, curve: "power" })
-      assert.deepStrictEqual([seat.after, seat.fadeInMs], [undefined, 0])
+      assert.deepStrictEqual([seat.after, seat.fadeInMs], [former.seat, 0])
       desk.add(entryOf({ seat: seatOf({ after: entryOf({ place: "direct", input: 1 }).seat }) }), undefined)
       assert.strictEqual(added(commands).after, undefined)
+    }))
+
+  it.effect("is an input in the place of another one of its seat, which goes with it", () =>
+    Effect.gen(function*() {
+      const { commands, desk } = yield* make
+      const seat = seatOf()
+      const former = entryOf({ seat })
+      desk.add(former, undefined)
+      desk.leave(former)
+      assert.lengthOf(commands, 1)
+      desk.add(entryOf(), undefined)
+      assert.isUndefined(added(commands).replaces)
+      desk.add(entryOf({ seat }), undefined)
+      assert.strictEqual(added(commands).replaces, 1)
+      desk.dismiss(former)
+      assert.lengthOf(commands, 3)
+      // none has come
+      const other = entryOf({ seat: seatOf() })
+      desk.add(other, undefined)
+      desk.leave(other)
+      desk.dismiss(other)
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Remove", input: 4 })
+      const last = entryOf({ seat: other.seat })
+      desk.add(last, undefined)
+      assert.isUndefined(added(commands).replaces)
+      desk.hold(last)
+      assert.deepStrictEqual(commands.at(-1), { _tag: "Pause", input: 5, paused: true })
+      desk.add(entryOf({ seat: other.seat }), undefined)
+      assert.strictEqual(added(commands).replaces, 5)
     }))
 
   it.effect("is no more than there is room for, in the place that was left longest ago", () =>

@@ -18,9 +18,6 @@ const chirp = AudioSource.fromBytes(wav16(signal(48_000, 3), 48_000))
 
 const codecs = Layer.mergeAll(OpusEncoder.layer, OpusDecoder.layer)
 
-/** The encoder's lookahead. */
-const preSkip = 312
-
 const pcmOf = (samples: number) =>
   AudioSource.fromPcm(new Int16Array(2 * samples).fill(1_000), { channels: 2, rate: 48_000 })
 
@@ -37,25 +34,41 @@ describe("AudioSource.encoded", () => {
         true,
         flac.name
       ])
-      for (const { data, samples } of frames) {
-        assert.strictEqual(samples, 960)
-        assert.strictEqual(OpusPacket.samples(data), 960)
-      }
+      for (const { data, samples } of frames) assert.strictEqual(OpusPacket.samples(data), samples)
+      assert.isTrue(frames.slice(0, -3).every(({ samples }) => samples === 960))
       const heard = yield* collect(AudioSource.decoded(AudioSource.encoded(chirp, { bitrate: 256_000 })))
-      assert.isAbove(signalToNoise(heard.pcm, 3, -preSkip, 4_800), 20)
+      assert.isAbove(signalToNoise(heard.pcm, 3, 0, 4_800), 20)
     }).pipe(Effect.provide(codecs)))
 
-  it.live("gives everything up to the last sample, which the encoder holds back", () =>
+  it.live("gives everything up to the last sample, which the encoder holds back, and 2.5 ms of silence at most", () =>
     Effect.gen(function*() {
-      for (const [samples, frames] of [[960, 2], [648, 1], [649, 2], [960 + 648, 2], [1, 1], [9_600, 11]] as const) {
-        const played = yield* collect(AudioSource.encoded(pcmOf(samples)))
-        assert.deepStrictEqual([played.frames.length, played.end], [frames, "Done"], `${samples} samples`)
+      const lengths = [1, 119, 120, 121, 311, 312, 313, 648, 840, 841, 960, 1_271, 1_272, 1_273, 1_608, 9_600, 9_990]
+      for (const application of ["audio", "lowdelay"] as const) {
+        for (const samples of lengths) {
+          const played = yield* collect(AudioSource.encoded(pcmOf(samples), { application }))
+          const given = played.frames.reduce((sum, frame) => sum + frame.samples, 0)
+          assert.deepStrictEqual([given, played.end], [Math.ceil(samples / 120) * 120, "Done"], `${samples} samples`)
+          assert.isAtMost(played.frames.length, Math.floor(samples / 960) + 3)
+        }
       }
-      const { pcm } = yield* collect(AudioSource.decoded(AudioSource.encoded(chirp, { bitrate: 256_000 })))
       const { pcm: plain } = yield* collect(chirp)
-      assert.strictEqual(pcm.length, plain.length + 2 * 960)
-      const last = pcm.subarray(plain.length, plain.length + 2 * 250)
-      assert.closeTo(levelOf(last), levelOf(plain.subarray(plain.length - 2 * preSkip, plain.length - 2 * 62)), 0.03)
+      for (const application of ["audio", "voip", "lowdelay"] as const) {
+        for (const samples of [0, 120, 600, 840]) {
+          const whole = plain.subarray(0, plain.length - 2 * samples)
+          const sound = AudioSource.fromPcm(whole, { channels: 2, rate: 48_000 })
+          const { pcm } = yield* collect(
+            AudioSource.decoded(AudioSource.encoded(sound, { application, bitrate: 256_000 }))
+          )
+          assert.strictEqual(pcm.length, whole.length)
+          // up to the 2.5 ms that the last frame and what follows have in common
+          for (const [from, to] of [[-2_880, 0], [-960, 0], [-240, 0]] as const) {
+            const [heard, wanted] = [pcm, whole].map((all) => all.slice(all.length + 2 * from, all.length + 2 * to))
+            assert(heard !== undefined && wanted !== undefined)
+            const noise = levelOf(heard.map((sample, i) => sample - (wanted[i] ?? 0)))
+            assert.isBelow(noise, levelOf(wanted) / 8, `${application}, ${samples}, from ${from}`)
+          }
+        }
+      }
       const none = yield* collect(AudioSource.encoded(pcmOf(0)))
       assert.deepStrictEqual([none.frames.length, none.end], [0, "Done"])
     }).pipe(Effect.provide(codecs)))
@@ -69,7 +82,7 @@ describe("AudioSource.encoded", () => {
         const rest = AudioSource.decoded(AudioSource.fromFrames(frames))
         const { pcm } = yield* collect(rest)
         const from = Math.round(seekMs * 48)
-        assert.isAbove(signalToNoise(pcm, 3, from - preSkip, 4_800), 20, `from ${seekMs} ms`)
+        assert.isAbove(signalToNoise(pcm, 3, from, 4_800), 20, `from ${seekMs} ms`)
       }
       // behind the end as well as after it
       const again = yield* Effect.scoped(Effect.gen(function*() {
@@ -112,7 +125,7 @@ describe("AudioSource.encoded", () => {
       const loud = AudioSource.fromPcm(wave, { channels: 2, rate: 48_000 })
       const { pcm } = yield* collect(AudioSource.decoded(AudioSource.encoded(loud, { bitrate: 256_000 })))
       const cut = wave.map((sample) => Math.max(-1, Math.min(1, sample)))
-      const difference = cut.subarray(9_600, 86_400).map((sample, i) => sample - (pcm[9_600 + 2 * preSkip + i] ?? 0))
+      const difference = cut.subarray(9_600, 86_400).map((sample, i) => sample - (pcm[9_600 + i] ?? 0))
       assert.isBelow(levelOf(difference), 0.1)
     }).pipe(Effect.scoped, Effect.provide(codecs)))
 
@@ -123,7 +136,7 @@ describe("AudioSource.encoded", () => {
         { channels: 2, rate: 48_000 }
       )
       const { end, frames, message } = yield* collect(AudioSource.encoded(broken))
-      assert.deepStrictEqual([frames.length, end], [2, "Failed"])
+      assert.deepStrictEqual([frames.map(({ samples }) => samples), end], [[960, 480, 120], "Failed"])
       assert.match(message, /out of breath/)
     }).pipe(Effect.provide(codecs)))
 

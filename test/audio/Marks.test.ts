@@ -286,7 +286,7 @@ describe("when marks are looked at", () => {
     const marks = Marks.make({ clock, fork, isPaused: () => state.paused })
     // nothing else of a reading is used
     const reading = parts as Reading
-    marks.follow(reading, false)
+    marks.follow(reading)
     const pass20 = (frames: number) =>
       Effect.gen(function*() {
         for (let i = 0; i < frames; i++) {
@@ -333,25 +333,6 @@ describe("when marks are looked at", () => {
         yield* TestClock.adjust(packets === 9 ? 20 : 120)
       }
       assert.isTrue(yield* told(fiber))
-    }))
-
-  it.effect("is what was heard, where what is taken already is read anew", () =>
-    Effect.gen(function*() {
-      const { marks, reading, state } = yield* rig
-      const all: Array<number> = []
-      yield* marks.every(500).pipe(
-        Stream.runForEach((positionMs) => Effect.sync(() => void all.push(positionMs))),
-        Effect.forkScoped({ startImmediately: true })
-      )
-      state.heardMs = 480
-      yield* TestClock.adjust("480 millis")
-      for (const isSought of [false, true]) {
-        state.heardMs = 0
-        marks.follow({ ...reading, pass: () => ({ atMs: 0, positionMs: 580, speed: 1, next: undefined }) }, isSought)
-        state.heardMs = 20
-        yield* TestClock.adjust("40 millis")
-        assert.deepStrictEqual(all, [0, 500])
-      }
     }))
 
   it.effect("is nothing while it is paused, once what is mixed already was heard", () =>

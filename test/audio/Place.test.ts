@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import * as Place from "../../src/audio/Place.ts"
 import type * as Seat from "../../src/audio/Seat.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
@@ -15,6 +15,13 @@ const make = () => {
   const seats: Array<Seat.Seat> = []
   const playing = new Set<Seat.Entry>()
   const state = { refuses: false }
+  /** What is answered to the next who want another level. */
+  const answers: Array<Deferred.Deferred<void, VoiceError.VoiceError>> = []
+  const levelling = () => {
+    const answer = Deferred.makeUnsafe<void, VoiceError.VoiceError>()
+    answers.push(answer)
+    return answer
+  }
   const answer = Effect.suspend(() => state.refuses ? Effect.fail(broken) : Effect.void)
   const say = (line: string) => Effect.sync(() => void log.push(line))
   const host: Place.Host = {
@@ -31,7 +38,12 @@ const make = () => {
         log.push("remove")
       }),
     pausing: ({ isPaused }) => say(`pausing ${isPaused}`),
-    levelling: (seat) => Effect.andThen(say(`levelling ${seat.gain}`), answer),
+    levelling: (seat) =>
+      Effect.suspend(() => {
+        log.push(`levelling ${seat.level.gain}`)
+        const next = answers.shift()
+        return next === undefined ? answer : Effect.uninterruptible(Deferred.await(next))
+      }),
     shaping: (seat) => Effect.andThen(say(`shaping ${seat.effects.length}`), answer),
     left: (seat) => Effect.andThen(Effect.sync(() => seats.push(seat)), say(`left ${seat.isOver}`)),
     heardMs: ({ heardMs }) => heardMs,
@@ -40,7 +52,7 @@ const make = () => {
   }
   const place = (options: Partial<Place.PlaceOptions> = {}) =>
     Place.make(host, { gain: 1, fadeInMs: 0, duck: undefined, after: undefined, crossfadeMs: 0, ...options })
-  return { entries, log, place, playing, seats, state }
+  return { entries, levelling, log, place, playing, seats, state }
 }
 
 const media = (): Seat.Media & { readonly format: "opus" } => ({ format: "opus", ring: FrameRing.make() })
@@ -73,7 +85,13 @@ describe("Place", () => {
         counted: 0,
         heardMs: 0
       })
-      assert.deepInclude(seat, { gain: 0.5, fadeInMs: 30, crossfadeMs: 40, isOver: false, after: undefined })
+      assert.deepInclude(seat, {
+        level: { gain: 0.5, rampMs: 0 },
+        fadeInMs: 30,
+        crossfadeMs: 40,
+        isOver: false,
+        after: undefined
+      })
       assert.deepStrictEqual(one.metrics(), { sent: 0, late: 0, missed: 0, concealed: 0 })
     }))
 
@@ -131,11 +149,37 @@ describe("Place", () => {
       yield* attach(media(), options)
       yield* setGain(0.5, 300)
       assert.strictEqual(gain(), 0.5)
-      assert.deepStrictEqual(first(entries).seat.ramp, { rampMs: 300, curve: "linear", end: false })
+      assert.deepStrictEqual(first(entries).seat.level, { gain: 0.5, rampMs: 300 })
       state.refuses = true
       assert.strictEqual(yield* Effect.flip(setGain(2, 0)), broken)
       assert.strictEqual(gain(), 0.5)
       assert.deepStrictEqual(log, ["levelling 0.5", "levelling 2"])
+    }))
+
+  it.effect("has the gain that could be had last, whatever was asked for at the same time and by whom", () =>
+    Effect.gen(function*() {
+      const { entries, levelling, place } = make()
+      const { attach, gain, setGain } = place({ gain: 0.75 })
+      yield* attach(media(), options)
+      const { seat } = first(entries)
+      const before = seat.level
+      const [one, other] = [levelling(), levelling()]
+      const asking = yield* Effect.forkChild(setGain(0.5, 100), { startImmediately: true })
+      const asking2 = yield* Effect.forkChild(setGain(2, 200), { startImmediately: true })
+      yield* Deferred.fail(one, broken)
+      yield* Fiber.await(asking)
+      // the other one may be had yet
+      assert.strictEqual(gain(), 2)
+      yield* Deferred.fail(other, broken)
+      yield* Fiber.await(asking2)
+      assert.deepStrictEqual([gain(), seat.level], [0.75, before])
+      // nobody waits any longer
+      const last = levelling()
+      const left = yield* Effect.forkChild(setGain(3, 300), { startImmediately: true })
+      const leaving = yield* Effect.forkChild(Fiber.interrupt(left), { startImmediately: true })
+      yield* Deferred.fail(last, broken)
+      yield* Fiber.join(leaving)
+      assert.deepStrictEqual([gain(), seat.level], [0.75, before])
     }))
 
   it.effect("has the effects that were set last, and keeps those before where they cannot be had", () =>

@@ -33,6 +33,13 @@ describe("Seat", () => {
     assert.deepStrictEqual(told, ["TrackStarted 5", "TrackStarving 5", "TrackRecovered 5", "TrackStarving 5"])
   })
 
+  it("knows nothing of what it waited for once it has begun", () => {
+    const { entry, seat } = make()
+    seat.after = seatOf()
+    Seat.flowing(entry, 0)
+    assert.isUndefined(seat.after)
+  })
+
   it("tells that it starves no more also where it was paused meanwhile", () => {
     const { entry, seat, told } = make({ isStarted: true })
     Seat.starving(entry, 0)

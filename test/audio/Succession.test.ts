@@ -50,7 +50,7 @@ describe("where a mix takes a ring over", () => {
 describe("an entry is plain", () => {
   it("if it is Opus at its own level from its first sample on", () => {
     assert.isTrue(Succession.isPlain(entryOf()))
-    assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ gain: 0.5 }) })))
+    assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ level: { gain: 0.5, rampMs: 0 } }) })))
     assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ fadeInMs: 20 }) })))
     assert.isFalse(Succession.isPlain(entryOf({ seat: seatOf({ effects: [{ _tag: "Rotation", hz: 1 }] }) })))
     assert.isFalse(Succession.isPlain(entryOf({ media: { format: "pcm", ring: PcmRing.make(100) } })))
@@ -68,7 +68,9 @@ describe("what waits for another", () => {
     for (const crossfadeMs of [0, 60_000]) {
       assert.isFalse(look(undefined, { crossfadeMs }).isDue)
       for (const place of ["waiting", "out"] as const) {
-        assert.isFalse(look(entryOf({ place, media: endedOpus(2) }), { crossfadeMs, gain: 0.5 }).isDue)
+        assert.isFalse(
+          look(entryOf({ place, media: endedOpus(2) }), { crossfadeMs, level: { gain: 0.5, rampMs: 0 } }).isDue
+        )
       }
     }
   })
@@ -76,8 +78,8 @@ describe("what waits for another", () => {
   describe("without a crossfade", () => {
     it("goes into the mix as soon as the end of the other is read", () => {
       for (const place of ["mix", "direct"] as const) {
-        assert.isFalse(look(entryOf({ place }), { gain: 0.5 }).isDue)
-        assert.isTrue(look(entryOf({ place, media: endedOpus(10) }), { gain: 0.5 }).isDue)
+        assert.isFalse(look(entryOf({ place }), { level: { gain: 0.5, rampMs: 0 } }).isDue)
+        assert.isTrue(look(entryOf({ place, media: endedOpus(10) }), { level: { gain: 0.5, rampMs: 0 } }).isDue)
       }
       assert.isTrue(look(entryOf({ place: "mix", media: endedOpus(10) }), {}).isDue)
       assert.isTrue(
@@ -109,18 +111,18 @@ describe("what waits for another", () => {
         assert.strictEqual(isDue, expected, `${place} ${leftMs}`)
         assert.lengthOf(faded, expected ? 1 : 0)
         if (!expected) continue
-        assert.deepStrictEqual([former.gain, former.ramp], [0, { rampMs: 1_000, curve: "power", end: true }])
+        assert.deepStrictEqual([former.level.gain, former.fadeOutMs], [1, 1_000])
         assert.deepStrictEqual([seat.fadeInMs, seat.curve, seat.after], [1_000, "power", undefined])
       }
     })
 
     it("is as long as what is left, where that is shorter", () => {
       const { former, seat } = look(entryOf({ place: "direct", remainingMs: () => 680 }), { crossfadeMs: 1_000 })
-      assert.deepStrictEqual([former.ramp?.rampMs, seat.fadeInMs], [500, 500])
+      assert.deepStrictEqual([former.fadeOutMs, seat.fadeInMs], [500, 500])
       const mixed = look(entryOf({ place: "mix", remainingMs: () => 580 }), { crossfadeMs: 1_000 })
-      assert.deepStrictEqual([mixed.former.ramp?.rampMs, mixed.seat.fadeInMs], [500, 500])
+      assert.deepStrictEqual([mixed.former.fadeOutMs, mixed.seat.fadeInMs], [500, 500])
       const late = look(entryOf({ place: "direct", remainingMs: () => 100 }), { crossfadeMs: 1_000 })
-      assert.deepStrictEqual([late.former.ramp?.rampMs, late.seat.fadeInMs], [20, 20])
+      assert.deepStrictEqual([late.former.fadeOutMs, late.seat.fadeInMs], [20, 20])
     })
 
     it("goes by what is in the ring where all was read, and waits where the end is not known", () => {

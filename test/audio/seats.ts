@@ -10,8 +10,8 @@ export const ringOf = (frames: number, frameMs = 20): FrameRing.FrameRing => {
 
 /** A seat where nothing was asked for. */
 export const seatOf = (seat: Partial<Seat.Seat> = {}): Seat.Seat => ({
-  gain: 1,
-  ramp: undefined,
+  level: { gain: 1, rampMs: 0 },
+  fadeOutMs: undefined,
   effects: [],
   fadeInMs: 0,
   curve: "linear",

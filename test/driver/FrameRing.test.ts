@@ -55,6 +55,28 @@ describe("FrameRing", () => {
     assert.isTrue(ring.isDrained())
   })
 
+  it("is open again where its end was not come to, and for good not where it was", () => {
+    const ring = FrameRing.make()
+    const consumer = FrameRing.fromBuffer(ring.buffer)
+    assert.isFalse(ring.reopen())
+    assert.isFalse(consumer.isFinal())
+    ring.write(frame(10, 0), 960)
+    ring.end()
+    assert.isFalse(consumer.isDrained())
+    assert.isTrue(ring.reopen())
+    assert.isFalse(consumer.isEnded())
+    take(consumer)
+    assert.isFalse(consumer.isDrained())
+    ring.write(frame(10, 1), 960)
+    ring.end()
+    assert.isTrue(consumer.isFinal())
+    assert.isFalse(ring.reopen())
+    assert.isFalse(consumer.isDrained())
+    take(consumer)
+    assert.isTrue(consumer.isDrained())
+    assert.isTrue(ring.isEnded())
+  })
+
   it("copies to any offset, and up to the end of the buffer", () => {
     for (let offset = 0; offset < 8; offset++) {
       for (let length = 1; length <= 9; length++) {
@@ -133,6 +155,29 @@ describe("FrameRing", () => {
       ring.discard()
       assert.strictEqual(ring.samples(), samples)
       assert.strictEqual(ring.framesWritten(), ring.framesRead())
+    }
+  })
+
+  it("goes on counting its media time after 62 days and after 124 days", () => {
+    for (const units of [0x8000_0000, 0x1_0000_0000]) {
+      const { buffer } = FrameRing.make()
+      // the fourth and the fifth word of the header: what was written and what was read
+      new Int32Array(buffer).fill((units - 10) | 0, 3, 5)
+      const ring = FrameRing.fromBuffer(buffer)
+      const early = FrameRing.follow(buffer)
+      const into = new Uint8Array(FrameRing.maxFrameBytes)
+      for (let i = 0; i < 4; i++) ring.write(frame(10, i), 960)
+      for (let i = 0; i < 4; i++) {
+        assert.strictEqual(ring.positionMs(), (units - 10 + 8 * i) * 2.5)
+        early.take(into)
+        assert.strictEqual(early.positionMs(), (units - 10 + 8 * (i + 1)) * 2.5)
+        assert.strictEqual(early.aheadMs(), 20)
+        const late = FrameRing.follow(buffer)
+        late.take(into)
+        assert.strictEqual(late.positionMs(), early.positionMs())
+        ring.discard()
+      }
+      assert.strictEqual(ring.bufferedMs(), 0)
     }
   })
 

@@ -183,6 +183,26 @@ describe("a queue in a session", () => {
       assert.deepStrictEqual((yield* queue.contents).upcoming.map(({ name }) => name), ["late"])
     })).pipe(Effect.provide(Rig.memory())))
 
+  it.effect("has its level changed in the middle of a crossfade, which goes on", () =>
+    Effect.gen(function*() {
+      const { sound } = yield* queued((queue) =>
+        Effect.gen(function*() {
+          yield* queue.add(Hearing.pcm(Hearing.sine(440), 3_000))
+          yield* queue.add(Hearing.pcm(Hearing.sine(1_000), 2_000))
+          yield* Effect.sleep("2200 millis")
+          yield* Effect.orDie(queue.setGain(0.5))
+        }), { crossfade: "1 second" })
+      const levels = (ms: number) =>
+        [440, 1_000].map((hz) => Hearing.levelOf(sound.left, hz, 48 * ms, 1_920)) as [number, number]
+      for (let ms = 2_400; ms < 3_000; ms += 50) {
+        const [low, high] = levels(ms)
+        assert.closeTo(Math.hypot(low, high), 0.15, 0.01, `at ${ms} ms`)
+        const part = (ms + 20 - 2_000) / 1_000
+        assert.closeTo(low, 0.15 * Math.cos(part * Math.PI / 2), 0.01, `at ${ms} ms`)
+      }
+      assert.closeTo(levels(3_500)[1], 0.15, 0.005)
+    }))
+
   it.effect("has a level of its own, which those that follow begin with", () =>
     Effect.gen(function*() {
       const { sound } = yield* queued((queue) =>
@@ -191,8 +211,9 @@ describe("a queue in a session", () => {
           yield* queue.add(Hearing.pcm(Hearing.sine(440), 1_000), { gain: 2 })
           yield* queue.add(Hearing.pcm(Hearing.sine(440), 1_000))
           yield* Effect.sleep("1 second")
-          for (const wrong of [queue.setGain(NaN), queue.setCrossfade(-1)]) {
+          for (const wrong of [queue.setGain(NaN), queue.setGain(0.5, { ramp: -1 }), queue.setCrossfade(-1)]) {
             assert.strictEqual((yield* Effect.orDie(Effect.flip(wrong))).reason._tag, "Unsupported")
+            assert.strictEqual((yield* queue.contents).gain, 1)
           }
           yield* Effect.orDie(queue.setGain(0.25))
           assert.strictEqual((yield* queue.contents).gain, 0.25)

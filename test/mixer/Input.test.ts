@@ -136,12 +136,33 @@ describe("Input", () => {
     const { input, render } = make(1, 20)
     render().forEach((sample, i) => assert.closeTo(sample, (0.5 * (i + 1)) / unit, 1e-6))
     assert.isTrue(isSteady(render()))
-    input.setGain(0, 40, "linear", true)
-    assert.closeTo(render().at(-1) ?? 0, 0.25, 1e-6)
+    input.fadeOut(40)
+    assert.closeTo(render().at(-1) ?? 0, 0.5 * Math.SQRT1_2, 1e-6)
     assert.isFalse(input.isOver)
     assert.closeTo(render().at(-1) ?? 1, 0, 1e-6)
     assert.isTrue(input.isOver)
     assert.strictEqual(input.flags, Heard.Flag.Playing | Heard.Flag.Over)
+  })
+
+  it("fades as it began to, whatever its gain is meanwhile", () => {
+    const { input, render } = make(1, 40)
+    render()
+    input.setGain(0.5, 0)
+    render().forEach((sample, i) => assert.closeTo(sample, (0.25 * (i + 1 + unit)) / (2 * unit), 1e-6))
+    assert.closeTo(render()[0] ?? 0, 0.25, 1e-6)
+    input.fadeOut(40)
+    assert.closeTo(render().at(-1) ?? 0, 0.25 * Math.SQRT1_2, 1e-6)
+    input.setGain(1, 0)
+    assert.closeTo(render()[0] ?? 0, 0.5 * Math.SQRT1_2, 1e-3)
+    assert.isTrue(input.isOver)
+  })
+
+  it("lets die away what was heard last in the middle of a fade", () => {
+    const { render, state } = make(1, 80)
+    const last = render().at(-1) ?? 0
+    assert.closeTo(last, 0.125, 1e-6)
+    state.left = 0
+    assert.closeTo(render()[0] ?? 0, last, 1e-6)
   })
 
   it("plays what its decoder makes up, which dies away within a unit, and says so", () => {

@@ -70,6 +70,15 @@ describe("a mix", () => {
     assert.deepStrictEqual(all(), [[10, 10, 10], [20, 20, 20]])
   })
 
+  it("lets one wait for what takes the place of another", async () => {
+    const { all, mix } = await make()
+    mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 1_000)) })
+    mix.command({ _tag: "Add", input: inputOf(2, pcmOf(0.2, 1_680), { after: 1 }) })
+    mix.command({ _tag: "Add", input: inputOf(3, pcmOf(0.3, 1_200), { replaces: 1 }) })
+    mix.command({ _tag: "Add", input: inputOf(4, pcmOf(0.1, 2_880), { replaces: 77 }) })
+    assert.deepStrictEqual(all(), [[50, 50, 40], [40, 30, 30], [30, 30, 30]])
+  })
+
   it("gives its encoder what sounds, by its lookahead earlier", async () => {
     const { all, mix } = await make(480)
     mix.command({ _tag: "Add", input: inputOf(1, pcmOf(0.1, 960)) })
@@ -166,7 +175,7 @@ describe("a mix", () => {
     frames.end()
     assert(frames.buffer instanceof SharedArrayBuffer)
     mix.command({ _tag: "Add", input: { ...inputOf(1, pcmOf(0, 1)), format: "opus", ring: frames.buffer } })
-    mix.command({ _tag: "Gain", input: 1, gain: 0.5, rampMs: 0, curve: "linear", end: false })
+    mix.command({ _tag: "Gain", input: 1, gain: 0.5, rampMs: 0 })
     await new Promise(setImmediate)
     assert.deepStrictEqual(all(), Array.from({ length: 4 }, () => [40, 40, 40]))
   })

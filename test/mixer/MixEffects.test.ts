@@ -110,6 +110,19 @@ describe("a mix of inputs with effects", () => {
     assert.isTrue(heard.isEnded())
   })
 
+  it("waits for no echo that is taken away shortly before the end of its input", async () => {
+    const echo = { _tag: "Echo", delayMs: 300, decay: 0.9 } as const
+    for (const list of [[], [{ _tag: "Rotation" }]] as const) {
+      for (const at of [0, 1, 2, 3, 4]) {
+        const { all, mix } = await make()
+        mix.command({ _tag: "Add", input: inputOf(1, ringOf(() => 0.5, 5.5), { effects: complete(echo) }) })
+        const sound = all(new Map([[at, () => mix.command(effects(1, ...list))]]))
+        // over within 20 ms, also of what has ended in the mix and is not heard yet; what is left fades within a unit
+        assert.isAtMost(sound.length, (at < 4 ? 8 : 9) * unit, `before step ${at}`)
+      }
+    }
+  })
+
   it("makes no echo of where it begins in the middle of a sound", async () => {
     const { all, mix } = await make()
     const echo = { _tag: "Echo", delayMs: 40, level: 1, decay: 0 } as const

@@ -32,6 +32,22 @@ describe("PcmRing", () => {
     assert.isTrue(ring.isDrained())
   })
 
+  it("is open again where its end was not come to, and for good not where it was", () => {
+    const ring = PcmRing.make(100)
+    const consumer = PcmRing.fromBuffer(ring.buffer)
+    assert.isFalse(ring.reopen())
+    ring.write(new Float32Array(960), 0)
+    ring.end()
+    assert.isFalse(consumer.isDrained())
+    assert.isTrue(ring.reopen())
+    assert.isFalse(consumer.isEnded())
+    consumer.read(new Float32Array(960), 0, 480)
+    assert.isFalse(consumer.isDrained())
+    ring.end()
+    assert.isTrue(consumer.isDrained())
+    assert.isFalse(ring.reopen())
+  })
+
   it("goes on counting after half a day and after a day", () => {
     const counts = [0x8000_0000, 0x1_0000_0000]
     for (const count of counts) {

@@ -36,7 +36,9 @@ export class Effects {
 
   /** How long they sound behind the last sample, in samples of a channel. */
   get tail(): number {
-    return Math.max(this.#chain.tail, this.#former?.tail ?? 0)
+    // what is left behind is gone when the change is over
+    if (this.#next !== undefined) return Math.max(new Chain(this.#next).tail, Math.min(change, this.#chain.tail))
+    return Math.max(this.#chain.tail, Math.min(change - this.#done, this.#former?.tail ?? 0))
   }
 
   /** Goes over to others within 20 ms. */
