@@ -47,6 +47,16 @@ describe("HelperThread", () => {
       assert.deepStrictEqual(log, ["a", "b", "c"])
     }).pipe(Effect.scoped))
 
+  it.live("has little space for new objects, so that a collection of them is short", () =>
+    Effect.gen(function*() {
+      const source = `import { parentPort, resourceLimits } from "node:worker_threads"
+        parentPort.postMessage(String(resourceLimits.maxYoungGenerationSizeMb))`
+      // what it says is heard before it says that it has started, too
+      const { log, until } = yield* start(script(source))
+      yield* until(1)
+      assert.strictEqual(log[0], "3")
+    }).pipe(Effect.scoped))
+
   it.live("works here where its file is not there, and says which and what to do", () =>
     Effect.gen(function*() {
       const { log, thread, until } = yield* start(new URL("./nowhere/daveWorker.js", import.meta.url))
