@@ -150,6 +150,26 @@ describe("over loopback", () => {
       assert.deepStrictEqual(heard, [])
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
+  it.live("hears the silence of who leaves behind more datagrams than are read at once", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* Rig.guest()
+      const stranger = yield* openSocket
+      const port = discord.urls.voice[0]?.udp.port ?? assert.fail("no voice server")
+      yield* Effect.callback<void>((resume) => stranger.connect(port, "127.0.0.1", () => resume(Effect.void)))
+      yield* Effect.scoped(Effect.gen(function*() {
+        const session = yield* Rig.join("lobby")
+        yield* session.play(Rig.source(500))
+        yield* guest.awaitFrames(20)
+        for (let i = 0; i < 300; i++) stranger.send(Uint8Array.of(1))
+      }))
+      assert.deepStrictEqual(
+        (yield* guest.heard).slice(-6).map(({ silence }) => silence),
+        [false, true, true, true, true, true]
+      )
+      yield* Rig.blameless
+    }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
+
   it.live("resumes when its WebSocket is cut, and nothing of what plays is lost", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
