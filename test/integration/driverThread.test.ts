@@ -60,7 +60,7 @@ describe("a driver in a thread of its own", () => {
         assert.strictEqual(connection.established.mode, "aead_aes256_gcm_rtpsize")
         assert.isDefined(yield* Rig.encrypted(connection, guest.userId))
       }).pipe(Effect.scoped, Effect.provide(layer))
-      yield* Rig.blameless
+      yield* Rig.blamelessAtAnyTime
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback({ tls: true }))))
 
   describe("goes on while the program is busy", () => {
@@ -106,8 +106,8 @@ describe("a driver in a thread of its own", () => {
             const guest = yield* Rig.guest(channel)
             const session = yield* Rig.join(channel)
             yield* Rig.encrypted(session)
-            // all of it is read ahead: how much would be otherwise, is a matter of chance
-            const track = yield* session.play(source, { buffer: "4 seconds" })
+            // all of it is read before it begins: how much would be otherwise, is a matter of chance
+            const track = yield* session.play(source, { lead: played * 20 })
             for (let i = 1; i <= 3; i++) {
               yield* guest.awaitFrames(i * (framesAtOnce + 15))
               assert.isAtLeast(busy(rings.at(-1) ?? assert.fail("nothing plays")), framesAtOnce)
@@ -115,6 +115,8 @@ describe("a driver in a thread of its own", () => {
             assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
             const heard = (yield* guest.awaitFrames(played)).filter(({ silence }) => !silence)
             assert.isAtLeast(heard.length, played)
+            // a mix is as far ahead as the machine has let its thread come
+            if (format === "PCM") return
             heard.slice(1).forEach(({ sequence }, i) => {
               assert.strictEqual(sequenceDelta(sequence, heard[i]?.sequence ?? 0), 1)
             })

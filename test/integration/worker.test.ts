@@ -38,7 +38,7 @@ describe("a driver in a worker thread", () => {
         yield* Effect.all([play("guild", "lobby", 1), play("second", "attic", 2)], { concurrency: 2, discard: true })
         yield* play("guild", "lobby", 3)
       }).pipe(Effect.provide(line))
-      yield* Rig.blameless
+      yield* Rig.blamelessAtAnyTime
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
   it.live("ends the session when the thread dies", () =>
