@@ -66,7 +66,8 @@ describe("a driver in a thread of its own", () => {
   describe("goes on while the program is busy", () => {
     /** More than a mix that is made in the program's thread is ahead of the beat. */
     const framesAtOnce = 15
-    const played = 130
+    /** Three times as many and those in between, and some seconds by which this thread may be late to hear of them. */
+    const played = 250
 
     const cases: ReadonlyArray<readonly [string, string, AudioSource.AudioSource]> = [
       ["Opus", "lobby", Rig.source(played)],
