@@ -29,6 +29,7 @@ describe("a driver in a worker thread", () => {
         const guest = yield* Rig.guest(channel, `guest of ${channel}`)
         const guildId = yield* discord.guild(guild)
         const session = yield* Rig.join(channel, { guildId })
+        yield* Rig.encrypted(session, guest.userId)
         const track = yield* session.play(Rig.source(25, seed))
         assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
         const heard = yield* guest.awaitFrames(25)
