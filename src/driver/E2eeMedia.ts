@@ -214,7 +214,8 @@ export const make = (options: Options): E2eeMedia => {
       const [oldest] = early
       if (oldest === undefined) return
       const waitedMs = nowMs - oldest.packet.arrivalMs
-      if (waitedMs <= ms && early.length <= packets) return
+      // a commit that is being processed may be what they wait for
+      if ((waitedMs <= ms || held !== undefined) && early.length <= packets) return
       early.shift()
       if (oldest.failure === "none") pass(oldest.packet)
       else giveUp(oldest.failure, waitedMs, nowMs)
