@@ -34,7 +34,8 @@ export default defineConfig({
   test: {
     // a third of the time goes into tests that wait for sockets and other processes
     maxWorkers: Math.max(3, availableParallelism()),
-    testTimeout: 30_000,
+    // for what hangs: of a machine that is busy, a test may get a tenth
+    testTimeout: 120_000,
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: "alone", include: alone, exclude: never } },

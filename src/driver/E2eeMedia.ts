@@ -220,7 +220,10 @@ export const make = (options: Options): E2eeMedia => {
 
   const dropEarly = (nowMs: number): void => {
     const { ms, packets } = earlyHold.bounds(nowMs)
-    for (let [oldest] = early; oldest !== undefined && nowMs - oldest.packet.arrivalMs > ms; [oldest] = early) {
+    while (true) {
+      const [oldest] = early
+      // a commit that is being processed may be what they wait for
+      if (oldest === undefined || nowMs - oldest.packet.arrivalMs <= ms || held !== undefined) break
       early.shift()
       drop(oldest, nowMs)
     }

@@ -154,8 +154,7 @@ describe("fromUrl", () => {
         const heardMs = played.pcm.length / 96 + played.frames.reduce((sum, { samples }) => sum + samples / 48, 0)
         assert.isAtLeast(heardMs, 7_000)
         assert.isAtLeast(server.asked.length, 5)
-        for (let i = 0; i < 100 && server.open() > 0; i++) yield* Effect.sleep("10 millis")
-        assert.strictEqual(server.open(), 0)
+        while (server.open() > 0) yield* Effect.sleep("10 millis")
       }
     }))
 
@@ -206,8 +205,7 @@ describe("fromUrl", () => {
       const server = yield* serve({ body: Buffer.concat([song, Buffer.alloc(8_000_000)]) })
       yield* collect(AudioSource.fromUrl(server.url, quick), { limitMs: 100 })
       yield* collect(AudioSource.fromUrl(server.url, quick), { seekMs: 500, limitMs: 100 })
-      for (let i = 0; i < 100 && server.open() > 0; i++) yield* Effect.sleep("10 millis")
-      assert.strictEqual(server.open(), 0)
+      while (server.open() > 0) yield* Effect.sleep("10 millis")
     }))
 
   it.live("says user and password to the server, and nobody else", () =>

@@ -219,6 +219,23 @@ describe("E2eeMedia", () => {
     )
 
     test(
+      "what has come before waits as well, however long the commit takes",
+      Effect.gen(function*() {
+        const { group, media, outcomes, payloads, receive, state } = yield* rig()
+        const second = Uint8Array.of(0xfc, 9)
+        receive(MockDave.protect(frame, 2), guest)
+        media.beginEpoch()
+        state.nowMs = 5_000
+        receive(MockDave.protect(second, 2), guest)
+        assert.deepInclude(media.statistics(), { undecryptable: 0 })
+        yield* group.commit(new Uint8Array())
+        media.endEpoch()
+        assert.deepStrictEqual(payloads(), [frame, second])
+        assert.deepStrictEqual(outcomes, [true, true])
+      })
+    )
+
+    test(
       "a thousand packets wait for a commit, and those beyond take their chance",
       Effect.gen(function*() {
         const { heard, media, receive } = yield* rig()

@@ -107,7 +107,7 @@ const visit = Effect.fnUntraced(function*(path: string, driver: boolean) {
 })
 
 /** Twice what a test may take, in milliseconds. */
-const twoVisitsMs = 60_000
+const twoVisitsMs = 240_000
 
 describe("a bundled bot", () => {
   for (const format of ["esm", "cjs"] as const) {

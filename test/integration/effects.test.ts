@@ -451,6 +451,7 @@ describe("effects of a track", () => {
     Effect.gen(function*() {
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
+      yield* Rig.encrypted(session, guest.userId)
       const track = yield* session.play(Hearing.pcm(tones, 2_000), {
         effects: [{ _tag: "LowPass", hz: 1_000 }, SoundEffect.lavalinkEqualizer([0, 0.1]), {
           _tag: "Timescale",

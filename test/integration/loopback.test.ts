@@ -86,13 +86,14 @@ describe("over loopback", () => {
         yield* Effect.scoped(Effect.gen(function*() {
           const guest = yield* Rig.guest("lobby", "another")
           const session = yield* Rig.join("lobby")
+          yield* Rig.encrypted(session, guest.userId)
           const track = yield* session.play(Rig.source(50, 7))
           assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
           const heard = yield* guest.awaitFrames(50)
           assert.deepStrictEqual(heard.map(({ payload }) => payload), Rig.payloads(Rig.frames(50, 7)))
         }))
         yield* Rig.settled(Rig.left)
-        yield* Rig.blameless
+        yield* Rig.blamelessAtAnyTime
       }).pipe(Effect.scoped, Effect.provide(Rig.loopback(), { local: true }))
       yield* Rig.settled(Effect.sync(() => assert.deepStrictEqual(handles(), before)))
     }))
@@ -123,7 +124,7 @@ describe("over loopback", () => {
       // the socket is connected to the voice server: the system keeps strangers out
       const { failedToOpen, packetsReceived, unknownDatagrams } = yield* connection.statistics
       assert.deepStrictEqual([failedToOpen, packetsReceived, unknownDatagrams], [0, 0, 0])
-      yield* Rig.blameless
+      yield* Rig.blamelessAtAnyTime
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
   it.live("lives through ten thousand datagrams from the voice server's own address, and counts them", () =>
@@ -150,11 +151,32 @@ describe("over loopback", () => {
       assert.deepStrictEqual(heard, [])
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
+  it.live("hears the silence of who leaves behind more datagrams than are read at once", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guest = yield* Rig.guest()
+      const stranger = yield* openSocket
+      const port = discord.urls.voice[0]?.udp.port ?? assert.fail("no voice server")
+      yield* Effect.callback<void>((resume) => stranger.connect(port, "127.0.0.1", () => resume(Effect.void)))
+      yield* Effect.scoped(Effect.gen(function*() {
+        const session = yield* Rig.join("lobby")
+        yield* session.play(Rig.source(500))
+        yield* guest.awaitFrames(20)
+        for (let i = 0; i < 300; i++) stranger.send(Uint8Array.of(1))
+      }))
+      assert.deepStrictEqual(
+        (yield* guest.heard).slice(-6).map(({ silence }) => silence),
+        [false, true, true, true, true, true]
+      )
+      yield* Rig.blamelessAtAnyTime
+    }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
+
   it.live("resumes when its WebSocket is cut, and nothing of what plays is lost", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
       const guest = yield* Rig.guest()
       const session = yield* Rig.join("lobby")
+      yield* Rig.encrypted(session, guest.userId)
       const track = yield* session.play(Rig.source(100))
       yield* guest.awaitFrames(20)
       yield* discord.faults.terminateVoice("bot")

@@ -6,7 +6,6 @@ import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { codec } from "../../src/codec/FloatCodec.ts"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as Mixer from "../../src/Mixer.ts"
-import { sequenceDelta } from "../../src/protocol/RtpPacket.ts"
 import * as Voice from "../../src/Voice.ts"
 import * as VoiceDriver from "../../src/VoiceDriver.ts"
 import type * as VoiceSession from "../../src/VoiceSession.ts"
@@ -33,17 +32,13 @@ const thereAndBack = Effect.fnUntraced(function*(
 
 /** What was heard of it: nothing is missing, the ends are bit for bit, and what is between sounds the same. */
 const isWhole = Effect.fnUntraced(function*(
-  heard: ReadonlyArray<{ readonly payload: Uint8Array; readonly timestamp: number; readonly sequence: number }>,
+  heard: ReadonlyArray<{ readonly payload: Uint8Array }>,
   frames: ReadonlyArray<AudioSource.OpusFrame>
 ) {
   const voiced = heard.filter(({ payload }) => payload.length > 3)
   assert.strictEqual(voiced.length, frames.length)
-  voiced.forEach((packet, i) => {
-    const before = voiced[i - 1]
-    if (before !== undefined) assert.strictEqual(sequenceDelta(packet.sequence, before.sequence), 1, `frame ${i}`)
-  })
   const alone = yield* Hearing.decode(frames.map(({ data }, i) => ({ payload: data, timestamp: i * frame })))
-  // a machine that is busy puts the beat back on its grid now and then
+  // a machine that is busy puts the beat back on its grid now and then, or lets a thread come too late for it
   const sound = yield* Hearing.decode(voiced.map(({ payload }, i) => ({ payload, timestamp: i * frame })))
   const same = frames.map(({ data }, i) => Buffer.from(voiced[i]?.payload ?? []).equals(data))
   assert.isTrue(same.slice(0, 25).every((is) => is))
@@ -79,7 +74,10 @@ describe("a mix", () => {
         )
         yield* thereAndBack(session, frames)
         yield* Effect.sleep("1 second")
-        yield* isWhole(yield* guest.heard, frames)
+        const heard = yield* guest.heard
+        yield* isWhole(heard, frames)
+        const silent = heard.findIndex(({ silence }) => silence)
+        assert.strictEqual(silent, frames.length)
         assert.strictEqual((yield* session.statistics).framesEncrypted, frames.length)
       }))
       yield* Rig.blameless
@@ -105,6 +103,7 @@ describe("a mix", () => {
       const guest = yield* Rig.guest()
       yield* Effect.gen(function*() {
         const session = yield* Rig.join("lobby")
+        yield* Rig.encrypted(session, guest.userId)
         yield* thereAndBack(session, frames)
       }).pipe(Effect.scoped, Effect.provide(VoiceDriver.layerMessagePort(worker)))
       yield* isWhole(yield* guest.awaitFrames(frames.length), frames)

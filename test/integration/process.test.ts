@@ -77,6 +77,7 @@ describe("a bot that was killed", () => {
         })
         yield* Effect.gen(function*() {
           const session = yield* Rig.join("lobby", { ghost })
+          yield* Rig.encrypted(session, guest.userId)
           const { length } = yield* guest.heard
           yield* session.play(Rig.source(20))
           yield* guest.awaitFrames(length + 20)

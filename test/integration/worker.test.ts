@@ -29,6 +29,7 @@ describe("a driver in a worker thread", () => {
         const guest = yield* Rig.guest(channel, `guest of ${channel}`)
         const guildId = yield* discord.guild(guild)
         const session = yield* Rig.join(channel, { guildId })
+        yield* Rig.encrypted(session, guest.userId)
         const track = yield* session.play(Rig.source(25, seed))
         assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
         const heard = yield* guest.awaitFrames(25)
@@ -38,7 +39,7 @@ describe("a driver in a worker thread", () => {
         yield* Effect.all([play("guild", "lobby", 1), play("second", "attic", 2)], { concurrency: 2, discard: true })
         yield* play("guild", "lobby", 3)
       }).pipe(Effect.provide(line))
-      yield* Rig.blameless
+      yield* Rig.blamelessAtAnyTime
     }).pipe(Effect.scoped, Effect.provide(Rig.loopback())))
 
   it.live("ends the session when the thread dies", () =>

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { BroadcastChannel, type MessagePort, receiveMessageOnPort } from "node:worker_threads"
-import { vi } from "vitest"
 import * as HelperThread from "../../src/transport/HelperThread.ts"
 import { echo } from "./helper.ts"
 
@@ -31,7 +30,8 @@ const start = (url: URL, options: Partial<HelperThread.Options<string, string>> 
     ({ log, thread }) => ({
       log,
       thread,
-      until: (length: number) => Effect.promise(() => vi.waitFor(() => assert.isAtLeast(log.length, length), 10_000))
+      until: (length: number) =>
+        Effect.sleep("5 millis").pipe(Effect.repeat({ until: () => Effect.sync(() => log.length >= length) }))
     })
   )
 

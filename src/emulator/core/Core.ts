@@ -51,6 +51,8 @@ export interface CoreOptions {
   readonly emit: (output: Output) => void
   /** Milliseconds in which the process stood still, in all so far: nobody in it could send then. Default: it never does. */
   readonly standstillMs?: (() => number) | undefined
+  /** What time it is, also while `advance` is behind because the shell catches up with a standstill. Default: it never is. */
+  readonly clockMs?: (() => number) | undefined
   /** Another voice half than the emulator's own, for tests of the main half alone. */
   readonly voiceHalf?: typeof makeVoiceHalf | undefined
 }
@@ -179,6 +181,7 @@ export const make = (options: CoreOptions): Core => {
     timers,
     now: timers.now,
     standstillMs: options.standstillMs,
+    clockMs: options.clockMs,
     emit,
     judge: verdicts.judge,
     count: verdicts.count,

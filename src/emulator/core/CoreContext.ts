@@ -178,6 +178,8 @@ export interface CoreContext extends Surroundings {
   readonly daveMember?: DaveMemberFactory | undefined
   /** Milliseconds in which the process stood still, in all so far. Default: it never does. */
   readonly standstillMs?: (() => number) | undefined
+  /** What time it is. `now` is behind it while what came in a standstill of the process is taken in. Default: `now`. */
+  readonly clockMs?: (() => number) | undefined
   readonly emit: (output: Output) => void
   readonly judge: (
     severity: Verdict["severity"],

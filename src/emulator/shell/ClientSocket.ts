@@ -11,8 +11,11 @@ import { WebSocket } from "ws"
  * @since 0.1.0
  */
 export class ClientSocket extends WebSocket {
-  /** Called once with the code of the client's close frame, unless we have closed first. 1005: it has none. */
-  onCloseFrame: ((code: number) => void) | undefined
+  /**
+   * Called once with the code of the client's close frame, unless we have closed first. 1005: it has none. A client that waits
+   * for the answer does nothing else before `answer` is called.
+   */
+  onCloseFrame: ((code: number, answer: () => void) => void) | undefined
   #isOurs = false
 
   /** Closes from our side. */
@@ -25,7 +28,8 @@ export class ClientSocket extends WebSocket {
   override close(code?: number, reason?: string | Buffer): void {
     const tell = this.#isOurs ? undefined : this.onCloseFrame
     this.onCloseFrame = undefined
-    tell?.(code ?? 1005)
-    super.close(code, reason)
+    const answer = () => super.close(code, reason)
+    if (tell === undefined) answer()
+    else tell(code ?? 1005, answer)
   }
 }

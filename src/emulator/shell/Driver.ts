@@ -49,7 +49,9 @@ export interface DriverOptions {
    * when they are made.
    */
   readonly afterInputs?: ((run: () => void) => void) | undefined
-  readonly core: (options: { readonly nowMs: number; readonly emit: (output: Output) => void }) => Core
+  readonly core: (
+    options: { readonly nowMs: number; readonly clockMs: () => number; readonly emit: (output: Output) => void }
+  ) => Core
   /** Carries out an output. It may call `run`, which waits until the core is free. */
   readonly deliver: (output: Output) => void
 }
@@ -98,7 +100,7 @@ export const make = Effect.fnUntraced(
         broken(cause)
       }
     }
-    const core = options.core({ nowMs: time.now(), emit })
+    const core = options.core({ nowMs: time.now(), clockMs: time.now, emit })
 
     const { afterInputs } = options
     let advancedMs = time.now()

@@ -59,6 +59,12 @@ const maxWaitingBytes = 16 * 1024 * 1024
 const maxConnections = 4096
 const receiveBufferBytes = 4 * 1024 * 1024
 
+/** How many datagrams of a socket are read in one turn of the event loop at the most, by libuv. */
+const datagramsAtOnce = 32
+
+/** In so many turns all is read that lay in the buffer of a socket, a packet of sound taking a KiB of it. */
+const turnsOfBuffer = receiveBufferBytes / 1024 / datagramsAtOnce
+
 const restPrefix = /^\/api(?:\/v\d+)?(?=\/|\?|$)/
 
 const codeOf = (error: Error): string => "code" in error && typeof error.code === "string" ? error.code : "unknown"
@@ -107,6 +113,21 @@ export const make = Effect.fnUntraced(
     const datagrams = new Map<VoiceServerId, Dgram.Socket>()
     const runLater = yield* FiberSet.makeRuntime<never>()
     let connections = 0
+    let datagramsRead = 0
+
+    /**
+     * Waits until what lies in the sockets has been read. They are read between timers and immediates; where less than there may
+     * be at once was read in a whole turn, there is no more; with hundreds of clients there always is, and a buffer is read in so many.
+     */
+    const afterInputs = (run: () => void, turnsLeft = turnsOfBuffer): void => {
+      setImmediate(() => {
+        const before = datagramsRead
+        setImmediate(() => {
+          if (datagramsRead - before < datagramsAtOnce || turnsLeft === 0) run()
+          else afterInputs(run, turnsLeft - 1)
+        })
+      })
+    }
 
     const sendFrame = (client: ClientSocket, frame: string | Uint8Array) => {
       if (client.readyState !== client.OPEN) return
@@ -162,8 +183,7 @@ export const make = Effect.fnUntraced(
     const driver = yield* Driver.make({
       core: (context) => Core.make({ profile: options.profile, seed: options.seed, standstillMs, ...context }),
       deliver,
-      // sockets are read between timers and immediates
-      afterInputs: (run) => void setImmediate(run)
+      afterInputs: (run) => afterInputs(run)
     })
 
     const welcome = (id: ConnectionId, client: ClientSocket) => {
@@ -178,16 +198,22 @@ export const make = Effect.fnUntraced(
           if (clients.has(id)) core.receive(id, frame)
         })
       })
-      let isGone = false
+      let isLeaving = false
       const gone = (code: number) => {
-        if (isGone) return
-        isGone = true
         clients.delete(id)
         driver.run((core) => core.disconnected(id, code))
       }
-      // behind the datagrams that were sent before it, which are read in the same turn
-      client.onCloseFrame = (code) => void setImmediate(gone, code)
-      client.on("close", gone)
+      // behind the datagrams that were sent before it
+      client.onCloseFrame = (code, answer) => {
+        isLeaving = true
+        afterInputs(() => {
+          gone(code)
+          answer()
+        })
+      }
+      client.on("close", (code) => {
+        if (!isLeaving) gone(code)
+      })
       const waiting = early.get(id) ?? []
       early.delete(id)
       for (const output of waiting) deliver(output)
@@ -360,7 +386,10 @@ export const make = Effect.fnUntraced(
       const server = yield* driver.call((core) => core.createVoiceServer({ region, endpoint, udp }))
       id = server
       datagrams.set(server, socket)
-      socket.on("message", (bytes, from) => driver.run((core) => core.datagram(server, from, bytes)))
+      socket.on("message", (bytes, from) => {
+        datagramsRead++
+        driver.run((core) => core.datagram(server, from, bytes))
+      })
       voice.push({ id: server, region, endpoint, udp })
     }
     const gateway = `${options.tls ? "wss" : "ws"}://${host}:${gatewayPort}`

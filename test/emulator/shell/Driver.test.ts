@@ -12,6 +12,7 @@ const makeCore = () => {
   const log: Array<string> = []
   const timers = Timers.make(0)
   let emit: (output: Output) => void = () => {}
+  let clockMs = () => NaN
   const core = {
     advance: (nowMs: number) => {
       log.push(`advance ${nowMs}`)
@@ -24,8 +25,10 @@ const makeCore = () => {
     timers,
     at: (atMs: number, name: string) => timers.at(atMs, () => log.push(`${name} ${timers.now()}`)),
     emit: (text: string) => emit({ _tag: "Text", connection: 1, text }),
-    make: (options: { readonly nowMs: number; readonly emit: (output: Output) => void }) => {
+    clockMs: () => clockMs(),
+    make: (options: Parameters<Driver.DriverOptions["core"]>[0]) => {
       emit = options.emit
+      clockMs = options.clockMs
       // The driver calls nothing else.
       return core as unknown as Core
     }
@@ -106,7 +109,7 @@ describe("Driver", () => {
       nowMs = 110
       driver.run(() => core.log.push("in time"))
       nowMs = 400
-      driver.run(() => core.log.push("from the socket"))
+      driver.run(() => core.log.push(`from the socket at ${core.clockMs()}`))
       driver.run(() => core.log.push("and another"))
       assert.lengthOf(read, 1)
       read.shift()?.()
@@ -114,7 +117,7 @@ describe("Driver", () => {
       assert.deepStrictEqual(core.log.filter((line) => !line.startsWith("advance")), [
         "first 100",
         "in time",
-        "from the socket",
+        "from the socket at 400",
         "and another",
         "second 150",
         "new"

@@ -30,7 +30,7 @@ export interface Log {
   readonly held: ReadonlyArray<readonly [sequence: number, ms: number]>
   /** Heartbeats as they were sent, and how many packets had been sent until then. */
   readonly beats: ReadonlyArray<{ readonly atMs: number; readonly packets: number }>
-  /** The longest time in which no timer of the process ran. */
+  /** The longest time in which no timer of the process ran for more than a moment. */
   readonly longestStallMs: number
 }
 

@@ -22,12 +22,15 @@ const look = (): void => {
 }
 
 // Timers run before sockets are read. So when this one runs, whatever came before its former call has been read: what is
-// read from here on has come since.
+// read from here on has come since. Unless there was more than libuv reads at once: then some of it is still there.
+const datagramsAtOnce = 32
 let sinceMs = now()
 let lastMs = sinceMs
+let datagramsRead = 0
 setInterval(() => {
-  sinceMs = lastMs
+  if (datagramsRead < datagramsAtOnce) sinceMs = lastMs
   lastMs = now()
+  datagramsRead = 0
 }, 1)
 
 /** RTCP, which nobody answers here. */
@@ -35,6 +38,7 @@ const isReport = (datagram: Buffer) => (datagram[1] ?? 0) >= 200 && (datagram[1]
 
 const udp = createSocket({ type: "udp4", recvBufferSize: 4 * 1024 * 1024 })
 udp.on("message", (datagram, from) => {
+  datagramsRead++
   if (isReport(datagram)) return
   if (datagram.length > 16 && datagram[0] !== 0) {
     packets.push({ sequence: datagram.readUInt16BE(2), timestamp: datagram.readUInt32BE(4), sinceMs, atMs: now() })

@@ -188,6 +188,8 @@ export const make = (
 
   const standstill = (): number => context.standstillMs?.() ?? 0
 
+  const clock = (): number => context.clockMs?.() ?? context.now()
+
   /**
    * Whether the sender itself has paused before this packet: by the clock, as long as this process could see it, and by its
    * timestamps.
@@ -236,7 +238,7 @@ export const make = (
 
   return {
     packet: (sequence, timestamp, unchecked, silence) => {
-      const now = context.now()
+      const now = clock()
       const samples = unchecked > 0 ? unchecked : 960
       received++
       if (!started) {
@@ -264,7 +266,7 @@ export const make = (
     },
     over: () => {
       // The last frames travel by UDP and may still be under way when the WebSocket has already said goodbye.
-      const underWay = silences >= 3 && context.now() - lastArrival <= underWayMs
+      const underWay = silences >= 3 && clock() - lastArrival <= underWayMs
       if (doubtful || (open && !underWay)) judgeSilence()
       doubtful = false
       endStretch()
@@ -280,7 +282,7 @@ export const make = (
       if (((packetCount - received) | 0) < -overtakingPackets) {
         advise("sender-report-count", `a sender report of ${packetCount} packets, of which ${received} came`)
       }
-      const off = timestampDelta(rtpTimestamp, lastTimestamp) / 48 - (context.now() - lastArrival)
+      const off = timestampDelta(rtpTimestamp, lastTimestamp) / 48 - (clock() - lastArrival)
       strayReports = Math.abs(off) > reportToleranceMs ? strayReports + 1 : 0
       // one alone may have waited somewhere
       if (strayReports === 2) {

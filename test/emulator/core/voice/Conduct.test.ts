@@ -8,6 +8,7 @@ import { UserId } from "../../../../src/protocol/Identifier.ts"
 
 const make = (isConnected?: () => boolean, isTampered?: () => boolean) => {
   let standstillMs = 0
+  let behindMs = 0
   const timers = Timers.make(50_000)
   const verdicts = Verdicts.make(timers.now)
   const conduct = Conduct.make(
@@ -17,6 +18,7 @@ const make = (isConnected?: () => boolean, isTampered?: () => boolean) => {
       timers,
       now: timers.now,
       standstillMs: () => standstillMs,
+      clockMs: () => timers.now() + behindMs,
       emit: () => assert.fail("nothing to emit"),
       judge: verdicts.judge,
       count: verdicts.count,
@@ -53,6 +55,13 @@ const make = (isConnected?: () => boolean, isTampered?: () => boolean) => {
     pause: (ms: number) => {
       wait(ms)
       state.timestamp = (state.timestamp + ms * 48) >>> 0
+    },
+    /** The process stands still, the sender does not: what it sends is taken in at the end, before time goes on. */
+    standStillAlone: (frames: number) => {
+      behindMs = frames * 20
+      for (let i = 0; i < frames; i++) send()
+      behindMs = 0
+      wait(frames * 20)
     },
     /** The process, and with it the sender, stands still, and the timestamp follows. */
     standStill: (ms: number) => {
@@ -197,6 +206,14 @@ describe("Conduct", () => {
     sender.pause(300)
     sender.talk(1)
     assert.deepStrictEqual(sender.advice(), ["missing-closing-silence"])
+  })
+
+  it("takes what comes at once behind a standstill for what was sent in it", () => {
+    const sender = make()
+    sender.talk(10, { closing: 0 })
+    sender.standStillAlone(11)
+    sender.talk(50)
+    assert.deepStrictEqual(sender.advice(), [])
   })
 
   it("does not wait for the next packet for ever", () => {
