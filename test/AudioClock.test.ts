@@ -306,7 +306,7 @@ describe("AudioClock", () => {
       }).schedule(10)
     }
     run(10)
-    const read = [10, 10.16, 10.32].map((ms, i) => Array.from({ length: i < 2 ? 16 : 8 }, () => ms)).flat()
+    const read = [10, 10.16, 10.32].flatMap((ms, i) => Array.from({ length: i < 2 ? 16 : 8 }, () => ms))
     assert.deepStrictEqual(calls.map((ms) => Math.round(ms * 100) / 100), read)
   })
 

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
+import * as Dave from "../../src/Dave.ts"
 import * as Engine from "../../src/driver/Engine.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import type * as Line from "../../src/driver/Line.ts"
@@ -507,6 +508,34 @@ describe("Engine, what a server may do", () => {
         [10, undefined]
       ])
     })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("takes for another stream what comes of an SSRC whose owner has left", () =>
+    Rig.run(Effect.gen(function*() {
+      const { command, events, say, udp } = yield* engine({}, [
+        { op: 5, d: { user_id: guest, ssrc: Ssrc.make(9), speaking: 1 } }
+      ])
+      const cipher = yield* Mock.cipher(0)
+      command({ _tag: "Listen", on: true })
+      yield* udp.deliver(Mock.sealed(cipher, 9, 1, Uint8Array.of(0xfc)))
+      yield* Effect.sleep("1 millis")
+      yield* say({ op: 13, d: { user_id: guest } })
+      yield* Effect.sleep("1 millis")
+      command({ _tag: "AskStatistics", request: 3 })
+      const answer = events.at(-1)
+      assert(answer?._tag === "Statistics")
+      assert.deepStrictEqual(answer.value.sources, [])
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("makes no group at a version that knows none", () =>
+    Rig.run(Effect.gen(function*() {
+      const { events } = yield* engine({ version: 7 })
+      assert.deepStrictEqual(events, [])
+    })).pipe(
+      Effect.provide(Mock.layerWith(
+        VoiceCrypto.layer,
+        Layer.succeed(Dave.Dave, { maxVersion: 1, open: () => Effect.die("nobody wants a group") })
+      ))
+    ))
 
   it.effect("answers each question for a verification code with its number", () =>
     Rig.run(Effect.gen(function*() {
