@@ -406,6 +406,20 @@ describe("Engine, what a server may do", () => {
       assert.deepStrictEqual(open, [])
     }))
 
+  it.effect("tries five times to resume where nobody says how often", () =>
+    Rig.run(Effect.gen(function*() {
+      const webSockets = yield* MockTransport.MockWebSockets
+      for (const refusals of [4, 5]) {
+        const { ends, peer } = yield* engine()
+        for (let times = 0; times < refusals; times++) yield* webSockets.refuse("Refused")
+        yield* peer.terminate
+        yield* Effect.sleep("10 seconds")
+        assert.strictEqual(yield* webSockets.waiting, refusals === 4 ? 1 : 0)
+        assert.strictEqual(ends(), refusals === 4 ? 0 : 1)
+        if (refusals === 4) yield* webSockets.accept
+      }
+    })).pipe(Effect.provide(Mock.layer)))
+
   it.effect("stops sending, with silence, when it has ended, and says so once", () =>
     Rig.run(Effect.gen(function*() {
       const { attach, ends, peer, udp } = yield* engine()
