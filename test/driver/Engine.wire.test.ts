@@ -10,11 +10,12 @@ import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as RtcpPacket from "../../src/protocol/RtcpPacket.ts"
 import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
-import type * as VoicePayload from "../../src/protocol/VoicePayload.ts"
+import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockDave from "../../src/testing/MockDave.ts"
 import * as MockTransport from "../../src/testing/MockTransport.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
+import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as Rig from "../integration/rig.ts"
 import * as Mock from "./mockServer.ts"
 
@@ -83,6 +84,19 @@ const exhausting = Layer.effectContext(Effect.map(
         }))
     })
 )).pipe(Layer.provide(VoiceCrypto.layer))
+
+/** Sockets on which Identify takes a second to leave. */
+const slowIdentify = Layer.effect(
+  VoiceSocket.VoiceSocket,
+  Effect.map(VoiceSocket.VoiceSocket, (sockets) => ({
+    open: (to) =>
+      Effect.map(sockets.open(to), (socket) => ({
+        ...socket,
+        send: (message: VoicePayload.ClientMessage) =>
+          message.op === 0 ? Effect.andThen(Effect.sleep("1 second"), socket.send(message)) : socket.send(message)
+      }))
+  }))
+)
 
 describe("Engine, what a server may do", () => {
   it.effect("lives through malformed JSON, unknown opcodes and binary garbage, and counts them", () =>
@@ -599,6 +613,25 @@ describe("Engine, what a server may do", () => {
       const first = Mock.opened((yield* takeDatagram).slice(), yield* Mock.cipher(0))
       assert.deepStrictEqual(first?.payload, MockDave.protect(frames[0]?.data ?? assert.fail("a frame"), 1))
     })).pipe(Effect.provide(Mock.layerWith(slowCrypto, MockDave.layer))))
+
+  it.effect("answers what is said of a group while Identify is still on its way", () =>
+    Rig.run(Effect.gen(function*() {
+      const webSockets = yield* MockTransport.MockWebSockets
+      yield* Effect.forkScoped(Engine.connect(Mock.info, {}, () => {}), { startImmediately: true })
+      const peer = yield* webSockets.accept
+      for (
+        const message of [
+          { op: 8, d: { v: 8, heartbeat_interval: 10_000 } },
+          { op: 24, d: { epoch: 1, protocol_version: 1 }, seq: 1 }
+        ] as const
+      ) yield* peer.send(Result.getOrThrow(VoicePayload.encodeServer(8, message)))
+      while (true) {
+        const frame = yield* peer.take
+        if (typeof frame === "string") continue
+        assert.strictEqual(Result.getOrThrow(DaveFrame.decodeClient(frame)).op, 26)
+        return
+      }
+    })).pipe(Effect.provide(Layer.provideMerge(slowIdentify, Mock.layerWith(VoiceCrypto.layer, MockDave.layer)))))
 
   it.effect("ends when a new key comes with another mode", () =>
     Rig.run(Effect.gen(function*() {
