@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Redacted, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as CloseCode from "../../src/protocol/CloseCode.ts"
 import { GuildId, UserId } from "../../src/protocol/Identifier.ts"
@@ -311,6 +311,22 @@ describe("Supervisor", () => {
         yield* second
         assert.strictEqual((yield* session.state)._tag, "Ready")
         assert.deepStrictEqual(it.channels(), [Rig.home, Rig.home, null, Rig.home])
+      }))
+
+    it.effect("hears what is said while a connection comes up", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make(
+          {},
+          Effect.void,
+          ({ token }) => Redacted.value(token) === "token-1" ? Effect.never : Effect.void
+        )
+        const joining = yield* Effect.forkScoped(it.join, { startImmediately: true })
+        yield* second
+        yield* it.say(Rig.voiceServer("moved"))
+        yield* second
+        const session = yield* Fiber.join(joining)
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.deepStrictEqual(yield* it.tokens, ["moved"])
       }))
 
     it.effect("hears what is said while a connection closes", () =>
