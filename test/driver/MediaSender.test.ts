@@ -318,6 +318,7 @@ describe("MediaSender", () => {
       const before = talking.sent.length
       talking.sender.close()
       talking.sender.close()
+      assert.strictEqual(talking.pending(), Infinity)
       talking.run(3_000)
       assert.deepStrictEqual(
         talking.sent.slice(before).map(({ payload }) => payload),
