@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Duration, Effect } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Layer, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioClock from "../src/AudioClock.ts"
 
@@ -222,6 +222,124 @@ describe("AudioClock", () => {
     assert.deepStrictEqual(calls, [40])
   })
 
+  it("has nothing to do with who has left, and gives its slot away once", () => {
+    const { alarm, pending, run } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const sender = recorder(clock, 20)
+    sender.start(0)
+    assert.strictEqual(pending(), 20)
+    sender.registration.remove()
+    assert.strictEqual(pending(), Infinity)
+    sender.registration.remove()
+    sender.registration.schedule(40)
+    assert.strictEqual(pending(), Infinity)
+    run(100)
+    assert.deepStrictEqual(sender.calls, [])
+    assert.strictEqual(clock.register({ onDue: () => Infinity }).align(100), 120)
+  })
+
+  it("keeps a sender's slot, however often it is asked for", () => {
+    const { alarm } = manualAlarm()
+    const registration = AudioClock.make(alarm).register({ onDue: () => Infinity })
+    assert.deepStrictEqual(new Set(Array.from({ length: 100 }, () => registration.align(1_000))), new Set([1_000]))
+  })
+
+  it("calls at once a sender that asks for a time before there was one", () => {
+    const { alarm, run } = manualAlarm()
+    const sender = recorder(AudioClock.make(alarm), 20)
+    sender.registration.schedule(-1)
+    run(1)
+    assert.strictEqual(sender.calls.length, 1)
+  })
+
+  it("wakes nobody before its time, however long nobody was there", () => {
+    const { alarm, pending, run } = manualAlarm()
+    const sender = recorder(AudioClock.make(alarm), 20)
+    run(1_000_000)
+    sender.registration.schedule(1_000_010)
+    assert.strictEqual(pending(), 1_000_010)
+  })
+
+  it("asks again for an alarm that rings too early", () => {
+    const { alarm, pending, run } = manualAlarm()
+    const rings: Array<() => void> = []
+    const clock = AudioClock.make({ ...alarm, set: (atMs, ring) => alarm.set(atMs, (rings.push(ring), ring)) })
+    const sender = recorder(clock, 20)
+    sender.start(0)
+    run(19)
+    const asked = rings.length
+    rings.at(-1)?.()
+    assert.strictEqual(rings.length, asked + 1)
+    assert.strictEqual(pending(), 20)
+    run(20)
+    assert.deepStrictEqual(sender.calls, [{ now: 20, due: 20 }])
+  })
+
+  it("leaves for the next millisecond what is due within this one", () => {
+    const { alarm, run, stall } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const calls: Array<number> = []
+    for (const due of [9, 10]) {
+      clock.register({
+        onDue: (now) => {
+          calls.push(now)
+          return Infinity
+        }
+      }).schedule(due)
+    }
+    stall(9.5)
+    run(12)
+    assert.deepStrictEqual(calls, [9.5, 10])
+  })
+
+  it("tells the time anew where many are called in one slot", () => {
+    const { alarm, now, run, stall } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const calls: Array<number> = []
+    for (let i = 0; i < 40; i++) {
+      clock.register({
+        onDue: (at) => {
+          calls.push(at)
+          stall(now() + 0.01)
+          return Infinity
+        }
+      }).schedule(10)
+    }
+    run(10)
+    const read = [10, 10.16, 10.32].flatMap((ms, i) => Array.from({ length: i < 2 ? 16 : 8 }, () => ms))
+    assert.deepStrictEqual(calls.map((ms) => Math.round(ms * 100) / 100), read)
+  })
+
+  /** Senders that post a packet each, and what has happened so far. */
+  const posting = (throwing: string) => {
+    const { alarm, stall } = manualAlarm()
+    const clock = AudioClock.make(alarm)
+    const happened: Array<string> = []
+    for (const [name, due] of [["a", 10], ["b", 10], ["c", 11]] as const) {
+      clock.register({
+        onDue: () => {
+          happened.push(`made ${name}`)
+          clock.post({ deliver: () => happened.push(`sent ${name}`) }, Uint8Array.of(1), 1)
+          if (name === throwing) throw new Error("broken")
+          return Infinity
+        }
+      }).schedule(due)
+    }
+    return { happened, stall }
+  }
+
+  it("sends what a slot has made before the next one, also where both are late", () => {
+    const { happened, stall } = posting("")
+    stall(15)
+    assert.deepStrictEqual(happened, ["made a", "made b", "sent a", "sent b", "made c", "sent c"])
+  })
+
+  it("sends what was made before a sender throws", () => {
+    const { happened, stall } = posting("b")
+    assert.throws(() => stall(15), "broken")
+    assert.deepStrictEqual(happened, ["made a", "made b", "sent a", "sent b"])
+  })
+
   it("goes on with the others of a slot when one of them throws", () => {
     const { alarm, run } = manualAlarm()
     const clock = AudioClock.make(alarm)
@@ -329,6 +447,25 @@ describe("AudioClock", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual(sender.calls.length, 51)
     }).pipe(Effect.provide(AudioClock.layerEffectClock)))
+
+  it.effect.each([
+    { of: "a running process", layer: AudioClock.layer },
+    { of: "Effect", layer: AudioClock.layerEffectClock }
+  ])("is silent when its layer is gone: that of $of", ({ layer }) =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { register } = Context.get(yield* Layer.buildWithScope(layer, scope), AudioClock.AudioClock)
+      let calls = 0
+      const onDue = () => {
+        calls++
+        return Infinity
+      }
+      register({ onDue }).schedule(0)
+      yield* Scope.close(scope, Exit.void)
+      yield* TestClock.adjust("1 second")
+      yield* Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 20)))
+      assert.strictEqual(calls, 0)
+    }))
 
   it.live("keeps the rate of a real clock", () =>
     Effect.gen(function*() {

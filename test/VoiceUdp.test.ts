@@ -347,6 +347,35 @@ describe("VoiceUdp", () => {
         assert.strictEqual(yield* sign, "no-replies")
       }).pipe(Effect.provide(TestLayer)))
 
+    it.effect("is waited for by nobody who sends nothing but pings", () =>
+      Effect.gen(function*() {
+        const { peer, sign, socket } = yield* watched
+        yield* peer.deliver(report)
+        yield* peer.deliver(report)
+        for (let i = 0; i < 20; i++) {
+          for (let ping = 0; ping < 20; ping++) socket.ping()
+          yield* TestClock.adjust("5 seconds")
+        }
+        assert.isUndefined(yield* sign)
+      }).pipe(Effect.provide(TestLayer)))
+
+    it.effect("is judged by receiver reports alone, whatever else of RTCP comes or has stopped", () =>
+      Effect.gen(function*() {
+        const { peer, sign, socket } = yield* watched
+        const senderReport = Uint8Array.from(report, (byte, i) => i === 1 ? 200 : byte)
+        for (let i = 0; i < 5; i++) yield* peer.deliver(senderReport)
+        for (let n = 0; n < 20; n++) yield* Effect.andThen(speak(socket, 250), TestClock.adjust("5 seconds"))
+        assert.isUndefined(yield* sign)
+        yield* peer.deliver(report)
+        yield* peer.deliver(report)
+        for (let n = 0; n < 7; n++) {
+          assert.isUndefined(yield* sign)
+          yield* peer.deliver(senderReport)
+          yield* Effect.andThen(speak(socket, 250), TestClock.adjust("5 seconds"))
+        }
+        assert.strictEqual(yield* sign, "no-replies")
+      }).pipe(Effect.provide(TestLayer)))
+
     it.effect("is not one that some of what was sent has left", () =>
       Effect.gen(function*() {
         const { peer, sign, socket } = yield* watched

@@ -125,6 +125,34 @@ describe("Wheel", () => {
     }
   })
 
+  it("gives nothing early where short and long slots meet", () => {
+    for (const startMs of [0, 1, 254, 255, 256]) {
+      const { insert, taken, turn } = rig(startMs)
+      for (let due = startMs + 1; due <= startMs + 600; due++) insert(due)
+      for (let ms = startMs + 1; ms <= startMs + 600; ms++) turn(ms)
+      assert.deepStrictEqual(
+        taken,
+        Array.from({ length: 600 }, (_, i) => ({ atMs: startMs + 1 + i, due: [startMs + 1 + i] }))
+      )
+    }
+  })
+
+  it("gives all that is due behind a stall, however long it was", () => {
+    for (const startMs of [0, 1, 255, 256]) {
+      for (const stallMs of [254, 255, 256, 257, 65_279, 65_280, 65_535, 65_536, 65_537, 100_000]) {
+        const { insert, taken, turn } = rig(startMs)
+        const step = stallMs < 1_000 ? 1 : 101
+        let wanted = 0
+        for (let ms = 1; ms <= stallMs + 1_000; ms += step) {
+          insert(startMs + ms)
+          if (ms <= stallMs) wanted++
+        }
+        turn(startMs + stallMs)
+        assert.strictEqual(taken.reduce((sum, { due }) => sum + due.length, 0), wanted)
+      }
+    }
+  })
+
   it("gives each thing at its millisecond where it is turned whenever it says", () => {
     const { insert, turn, taken, wheel } = rig(77)
     for (let due = 78; due < 200_000; due += 997) insert(due)

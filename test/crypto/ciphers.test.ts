@@ -205,6 +205,15 @@ describe.each(modes)("%s", (mode) => {
     cipher.close()
   })
 
+  it("throws for no packet, however long", () => {
+    const cipher = make(mode)
+    const buffer = new Uint8Array(80_000)
+    const length = cipher.seal(buffer, 12, 79_000)
+    assert.isTrue(length === -1 || length === 79_000 + expansion)
+    assert.strictEqual(cipher.open(buffer, 12, 79_500), -1)
+    cipher.close()
+  })
+
   it("refuses a packet that is too short or longer than its buffer", () => {
     const cipher = make(mode)
     for (const allocate of [cipher.allocate, foreign.whole]) {
@@ -480,6 +489,18 @@ describe("the memory of libsodium", () => {
     const cipher = make(mode)
     assert.strictEqual(cipher.allocate(1000).buffer, heap.buffer)
     cipher.close()
+  })
+
+  it("is given back once, however often a cipher is closed", () => {
+    const closed = make(mode)
+    closed.close()
+    closed.close()
+    const [one, other, again] = [make(mode), make(mode, {}, rareKey), make(mode)]
+    const buffer = filled(foreign.whole(100), silence)
+    const length = one.seal(buffer, 12, silence.length)
+    assert.strictEqual(other.open(buffer.slice(), 12, length), -1)
+    assert.strictEqual(again.open(buffer, 12, length), silence.length)
+    for (const cipher of [one, other, again]) cipher.close()
   })
 
   it("runs out of ciphers with a reason", () => {

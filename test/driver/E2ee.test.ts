@@ -39,7 +39,10 @@ const prepareEpoch = (epoch: number, protocol_version = 1): VoicePayload.ServerM
 })
 
 /** The encryption of a connection, and everything that it says. `engine` changes what the group does. */
-const rig = Effect.fnUntraced(function*(engine: (group: Dave.Group) => Partial<Dave.Group> = () => ({})) {
+const rig = Effect.fnUntraced(function*(
+  engine: (group: Dave.Group) => Partial<Dave.Group> = () => ({}),
+  maxVersion = 1
+) {
   const dave = yield* Dave.Dave
   const mock = yield* MockDave.MockDave
   const opened = yield* dave.open({ userId: self, channelId: ChannelId.make("20") })
@@ -54,7 +57,7 @@ const rig = Effect.fnUntraced(function*(engine: (group: Dave.Group) => Partial<D
   const e2ee = yield* E2ee.make({
     group,
     self,
-    maxVersion: 1,
+    maxVersion,
     users,
     now: () => clock.nowMs,
     send: (message) => sent.push(message),
@@ -91,8 +94,11 @@ const rig = Effect.fnUntraced(function*(engine: (group: Dave.Group) => Partial<D
 })
 
 /** In a group with the guest, whose first transition was executed. */
-const member = Effect.fnUntraced(function*(engine?: (group: Dave.Group) => Partial<Dave.Group>) {
-  const made = yield* rig(engine)
+const member = Effect.fnUntraced(function*(
+  engine?: (group: Dave.Group) => Partial<Dave.Group>,
+  maxVersion?: number
+) {
+  const made = yield* rig(engine, maxVersion)
   yield* made.say(connected(guest), description(1))
   yield* made.e2ee.onFrame({ op: 25, seq: 0, externalSender: bytes })
   yield* made.propose
@@ -146,6 +152,34 @@ describe("E2ee", () => {
       take()
       yield* Time.advance(600_000)
       assert.deepStrictEqual(take(), [])
+    })
+  )
+
+  test(
+    "a key package that is answered while its time runs out is not sent anew",
+    Effect.gen(function*() {
+      const taken = yield* Latch.make()
+      const { e2ee, say, take, welcome } = yield* rig((group) => ({
+        welcome: (bytes) => Effect.andThen(taken.await, group.welcome(bytes))
+      }))
+      yield* say(connected(guest), description(1))
+      assert.deepStrictEqual(take(), ["26"])
+      yield* Effect.forkScoped(welcome(0))
+      yield* Time.advance(10_000)
+      yield* taken.open
+      yield* settle
+      assert.deepStrictEqual(take(), [])
+      assert.strictEqual(e2ee.statistics().recoveries, 0)
+    })
+  )
+
+  test(
+    "what is the same as before is not told again",
+    Effect.gen(function*() {
+      const { changes, say } = yield* member()
+      const before = changes.length
+      yield* say(connected(guest), description(1), execute(9), gone(UserId.make("32")))
+      assert.lengthOf(changes, before)
     })
   )
 
@@ -603,6 +637,121 @@ describe("E2ee", () => {
       assert.isAtLeast(recoveries, 4)
       assert.isAtMost(recoveries, 7)
       assert.deepInclude(e2ee.statistics(), { recoveries: recoveries + 1 })
+    })
+  )
+
+  test(
+    "frames that are unreadable while we are about to ask do not make us wait longer before the next time",
+    Effect.gen(function*() {
+      const ready = yield* Latch.make(true)
+      const { clock, hear, propose, take, welcome } = yield* member((group) => ({
+        proposals: (...proposed) => Effect.andThen(ready.await, group.proposals(...proposed))
+      }))
+      const hearSpoilt = (seconds: number) => {
+        for (let i = 0; i < seconds * 50; i++) {
+          clock.nowMs += 20
+          hear(MockDave.protect(frame, 99))
+        }
+        return settle
+      }
+      yield* ready.close
+      yield* Effect.forkScoped(propose)
+      yield* settle
+      yield* hearSpoilt(4)
+      assert.deepStrictEqual(take(), [])
+      yield* ready.open
+      yield* settle
+      assert.deepStrictEqual(take(), ["28", "31:0", "26"])
+      yield* welcome(0)
+      yield* hearSpoilt(19)
+      assert.deepStrictEqual(take(), [])
+      yield* hearSpoilt(2)
+      assert.deepStrictEqual(take(), ["31:0", "26"])
+    })
+  )
+
+  test(
+    "frames that are unreadable while a commit is refused do not ask a second time",
+    Effect.gen(function*() {
+      const ready = yield* Latch.make()
+      const { clock, commit, hear, mock, take } = yield* member((group) => ({
+        commit: (bytes) => Effect.andThen(ready.await, group.commit(bytes))
+      }))
+      for (let i = 0; i < 40; i++) hear(MockDave.protect(frame, 99))
+      yield* mock.refuse("commit")
+      yield* Effect.forkScoped(commit(3))
+      yield* settle
+      clock.nowMs += 1_100
+      hear(MockDave.protect(frame, 99))
+      yield* settle
+      yield* ready.open
+      yield* settle
+      assert.deepStrictEqual(take(), ["31:3", "26"])
+    })
+  )
+
+  test(
+    "what has no name waits longer for one while the WebSocket is lost, and no longer when it was resumed",
+    Effect.gen(function*() {
+      const { clock, e2ee, heard, say, users } = yield* member()
+      const hearNameless = (ssrc: number) =>
+        e2ee.receive({
+          ssrc: Ssrc.make(ssrc),
+          sequence: 0,
+          timestamp: 0,
+          payload: MockDave.protect(frame, 1),
+          arrivalMs: clock.nowMs
+        })
+      e2ee.lost()
+      hearNameless(7)
+      clock.nowMs += 3_000
+      users.assign(Ssrc.make(7), guest)
+      yield* say({ op: 12, d: { user_id: guest, audio_ssrc: Ssrc.make(7) } })
+      assert.deepStrictEqual(heard, [frame])
+      e2ee.resumed()
+      clock.nowMs += 1_001
+      hearNameless(8)
+      clock.nowMs += 3_000
+      users.assign(Ssrc.make(8), guest)
+      yield* say({ op: 5, d: { user_id: guest, ssrc: Ssrc.make(8), speaking: 1 } })
+      assert.lengthOf(heard, 1)
+    })
+  )
+
+  test(
+    "a downgrade is one for a sole member, too, whose group begins",
+    Effect.gen(function*() {
+      const { say, state } = yield* rig()
+      yield* say(description(1), prepare(5, 0), execute(5))
+      assert.strictEqual(state()?.version, 0)
+    })
+  )
+
+  test(
+    "a transition that nobody has announced opens nothing",
+    Effect.gen(function*() {
+      const { e2ee, gate, propose, say, welcome } = yield* rig()
+      yield* say(connected(guest), description(1))
+      yield* e2ee.onFrame({ op: 25, seq: 0, externalSender: bytes })
+      yield* propose
+      yield* welcome(5)
+      yield* say(execute(6))
+      assert.strictEqual(gate()?._tag, "hold")
+      yield* say(execute(5))
+      assert.strictEqual(gate()?._tag, "open")
+    })
+  )
+
+  test(
+    "a group goes on at another version with the commit behind the epoch that was announced",
+    Effect.gen(function*() {
+      const { commit, say, state, take } = yield* member(undefined, 2)
+      yield* say(prepareEpoch(2, 2))
+      assert.deepStrictEqual(take(), [])
+      yield* commit(4)
+      assert.strictEqual(state()?.version, 1)
+      yield* say(execute(4))
+      assert.strictEqual(state()?.version, 2)
     })
   )
 

@@ -67,6 +67,13 @@ describe("E2eeGroup", () => {
       assert.deepStrictEqual(take(), [])
       assert.isUndefined(group.membership())
       assert.isFalse(group.isBeginning())
+      // nor is one asked for any more
+      yield* group.begin(1)
+      yield* group.begin(0)
+      take()
+      group.resend()
+      assert.deepStrictEqual(take(), [])
+      assert.isUndefined(group.keyPackage())
     })
   )
 

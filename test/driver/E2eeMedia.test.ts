@@ -35,15 +35,20 @@ const rig = Effect.fnUntraced(function*(options: {
     isEncrypting: true,
     takesPlain: false,
     isMember: options.isMember !== false,
-    isPlainCall: false
+    isPlainCall: false,
+    /** Sources of encrypted frames that were closed. */
+    closed: 0
   }
   const heard: Array<Line.AudioPacket> = []
   const outcomes: Array<boolean> = []
   const { later } = options
   const media = E2eeMedia.make({
-    group: later === undefined ? group : {
+    group: {
       ...group,
-      decrypt: (from, bytes, done) => later(() => group.decrypt(from, bytes, done))
+      protect: (ring, protecting) => ({ ...group.protect(ring, protecting), close: () => void state.closed++ }),
+      decrypt: later === undefined
+        ? group.decrypt
+        : (from, bytes, done) => later(() => group.decrypt(from, bytes, done))
     },
     users,
     now: () => state.nowMs,
@@ -104,6 +109,21 @@ describe("E2eeMedia", () => {
         assert.deepStrictEqual(into.slice(12, 16), frame)
         assert.isTrue(source.isDrained())
         assert.strictEqual(media.statistics().encrypted, 1)
+      })
+    )
+
+    test(
+      "sources are closed once, by whoever is done with them first",
+      Effect.gen(function*() {
+        const { media, state } = yield* rig()
+        const [first, second] = [FrameRing.make(), FrameRing.make()].map((ring) => media.protect(ring))
+        first?.close?.()
+        first?.close?.()
+        assert.strictEqual(state.closed, 1)
+        media.close()
+        assert.strictEqual(state.closed, 2)
+        second?.close?.()
+        assert.strictEqual(state.closed, 2)
       })
     )
 
@@ -258,11 +278,57 @@ describe("E2eeMedia", () => {
         state.nowMs = 1_100
         receive(OpusPacket.silenceFrame(), stranger, Ssrc.make(8))
         assert.deepStrictEqual(outcomes, [false])
+        // so does what can be read
         receive(spoilt, guest)
-        state.nowMs = 3_000
+        state.nowMs = 2_200
+        receive(MockDave.protect(frame, 1), guest)
+        assert.deepStrictEqual(outcomes.splice(1), [false, true])
+        receive(spoilt, guest)
+        state.nowMs = 5_000
         receive(OpusPacket.silenceFrame(), stranger, Ssrc.make(8))
         assert.deepStrictEqual(outcomes, [false])
-        assert.strictEqual(media.statistics().undecryptable, 2)
+        assert.strictEqual(media.statistics().undecryptable, 3)
+      })
+    )
+
+    test(
+      "what is given up within a fifth of a second of its time does",
+      Effect.gen(function*() {
+        const { media, outcomes, receive, state } = yield* rig()
+        for (const waitedMs of [1_200, 1_201]) {
+          receive(MockDave.protect(frame, 9), guest)
+          state.nowMs += waitedMs
+          media.statistics()
+        }
+        assert.deepStrictEqual(outcomes, [false])
+      })
+    )
+
+    test(
+      "says how long a frame has waited, but not what another thread takes to decrypt it",
+      Effect.gen(function*() {
+        const answers: Array<() => void> = []
+        const { heard, receive, state } = yield* rig({ later: (answer) => answers.push(answer) })
+        for (const waitedMs of [4, 5]) {
+          receive(MockDave.protect(frame, 1), guest)
+          state.nowMs += waitedMs
+          answers.shift()?.()
+        }
+        assert.deepStrictEqual(heard.map((packet) => packet.waitedMs), [undefined, 5])
+      })
+    )
+
+    test(
+      "what is decrypted when the connection is over is for nobody",
+      Effect.gen(function*() {
+        const answers: Array<() => void> = []
+        const { heard, media, outcomes, receive } = yield* rig({ later: (answer) => answers.push(answer) })
+        receive(MockDave.protect(frame, 1), guest)
+        receive(OpusPacket.silenceFrame(), guest)
+        media.close()
+        answers.shift()?.()
+        assert.deepStrictEqual(heard, [])
+        assert.deepStrictEqual(outcomes, [])
       })
     )
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { E2eeRecovery, failureTolerance, maxRecoveries } from "../../src/driver/E2eeRecovery.ts"
+import { E2eeRecovery, failureTolerance } from "../../src/driver/E2eeRecovery.ts"
 
 const fail = (recovery: E2eeRecovery, frames = failureTolerance) => {
   for (let n = 0; n < frames; n++) recovery.onDecrypted(false)
@@ -37,10 +37,18 @@ describe("E2eeRecovery", () => {
     assert.isTrue(recovery.isDue(nowMs + 10_000))
   })
 
+  it("is not due for what could not be read before there was a group again", () => {
+    const recovery = new E2eeRecovery()
+    fail(recovery)
+    recovery.begin(0)
+    recovery.joined()
+    assert.isFalse(recovery.isDue(1_000_000))
+  })
+
   it("is given up behind five that led to no group", () => {
     const recovery = new E2eeRecovery()
-    for (let n = 0; n < maxRecoveries; n++) assert.isTrue(recovery.begin(n))
-    assert.isFalse(recovery.begin(maxRecoveries))
+    for (let n = 0; n < 5; n++) assert.isTrue(recovery.begin(n))
+    assert.isFalse(recovery.begin(5))
     recovery.joined()
     assert.isTrue(recovery.begin(100))
   })

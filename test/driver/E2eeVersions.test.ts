@@ -18,6 +18,20 @@ describe("E2eeVersions", () => {
     assert.isTrue(takesPlain())
   })
 
+  it("takes none again because of a transition among those who encrypt", () => {
+    const { clock, takesPlain, versions } = make()
+    versions.begin(1)
+    versions.announce(5, 1)
+    versions.execute(5)
+    assert.isFalse(takesPlain())
+    versions.begin(0)
+    versions.enforce(1)
+    clock.nowMs += 9_000
+    versions.announce(0, 1)
+    clock.nowMs += 1_001
+    assert.isFalse(takesPlain())
+  })
+
   it("tells at once when what we send has to be encrypted, and when no more", () => {
     const { encrypting, versions } = make()
     versions.begin(0)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Option, Result, Scope, Stream } from "effect"
+import * as Dave from "../../src/Dave.ts"
 import * as Engine from "../../src/driver/Engine.ts"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import type * as Line from "../../src/driver/Line.ts"
@@ -9,11 +10,12 @@ import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 import * as OpusPacket from "../../src/protocol/OpusPacket.ts"
 import * as RtcpPacket from "../../src/protocol/RtcpPacket.ts"
 import * as RtpPacket from "../../src/protocol/RtpPacket.ts"
-import type * as VoicePayload from "../../src/protocol/VoicePayload.ts"
+import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockDave from "../../src/testing/MockDave.ts"
 import * as MockTransport from "../../src/testing/MockTransport.ts"
 import * as VoiceCrypto from "../../src/VoiceCrypto.ts"
 import type * as VoiceDriver from "../../src/VoiceDriver.ts"
+import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as Rig from "../integration/rig.ts"
 import * as Mock from "./mockServer.ts"
 
@@ -82,6 +84,19 @@ const exhausting = Layer.effectContext(Effect.map(
         }))
     })
 )).pipe(Layer.provide(VoiceCrypto.layer))
+
+/** Sockets on which Identify takes a second to leave. */
+const slowIdentify = Layer.effect(
+  VoiceSocket.VoiceSocket,
+  Effect.map(VoiceSocket.VoiceSocket, (sockets) => ({
+    open: (to) =>
+      Effect.map(sockets.open(to), (socket) => ({
+        ...socket,
+        send: (message: VoicePayload.ClientMessage) =>
+          message.op === 0 ? Effect.andThen(Effect.sleep("1 second"), socket.send(message)) : socket.send(message)
+      }))
+  }))
+)
 
 describe("Engine, what a server may do", () => {
   it.effect("lives through malformed JSON, unknown opcodes and binary garbage, and counts them", () =>
@@ -405,6 +420,20 @@ describe("Engine, what a server may do", () => {
       assert.deepStrictEqual(open, [])
     }))
 
+  it.effect("tries five times to resume where nobody says how often", () =>
+    Rig.run(Effect.gen(function*() {
+      const webSockets = yield* MockTransport.MockWebSockets
+      for (const refusals of [4, 5]) {
+        const { ends, peer } = yield* engine()
+        for (let times = 0; times < refusals; times++) yield* webSockets.refuse("Refused")
+        yield* peer.terminate
+        yield* Effect.sleep("10 seconds")
+        assert.strictEqual(yield* webSockets.waiting, refusals === 4 ? 1 : 0)
+        assert.strictEqual(ends(), refusals === 4 ? 0 : 1)
+        if (refusals === 4) yield* webSockets.accept
+      }
+    })).pipe(Effect.provide(Mock.layer)))
+
   it.effect("stops sending, with silence, when it has ended, and says so once", () =>
     Rig.run(Effect.gen(function*() {
       const { attach, ends, peer, udp } = yield* engine()
@@ -508,6 +537,34 @@ describe("Engine, what a server may do", () => {
       ])
     })).pipe(Effect.provide(Mock.layer)))
 
+  it.effect("takes for another stream what comes of an SSRC whose owner has left", () =>
+    Rig.run(Effect.gen(function*() {
+      const { command, events, say, udp } = yield* engine({}, [
+        { op: 5, d: { user_id: guest, ssrc: Ssrc.make(9), speaking: 1 } }
+      ])
+      const cipher = yield* Mock.cipher(0)
+      command({ _tag: "Listen", on: true })
+      yield* udp.deliver(Mock.sealed(cipher, 9, 1, Uint8Array.of(0xfc)))
+      yield* Effect.sleep("1 millis")
+      yield* say({ op: 13, d: { user_id: guest } })
+      yield* Effect.sleep("1 millis")
+      command({ _tag: "AskStatistics", request: 3 })
+      const answer = events.at(-1)
+      assert(answer?._tag === "Statistics")
+      assert.deepStrictEqual(answer.value.sources, [])
+    })).pipe(Effect.provide(Mock.layer)))
+
+  it.effect("makes no group at a version that knows none", () =>
+    Rig.run(Effect.gen(function*() {
+      const { events } = yield* engine({ version: 7 })
+      assert.deepStrictEqual(events, [])
+    })).pipe(
+      Effect.provide(Mock.layerWith(
+        VoiceCrypto.layer,
+        Layer.succeed(Dave.Dave, { maxVersion: 1, open: () => Effect.die("nobody wants a group") })
+      ))
+    ))
+
   it.effect("answers each question for a verification code with its number", () =>
     Rig.run(Effect.gen(function*() {
       const { command, events } = yield* engine()
@@ -556,6 +613,25 @@ describe("Engine, what a server may do", () => {
       const first = Mock.opened((yield* takeDatagram).slice(), yield* Mock.cipher(0))
       assert.deepStrictEqual(first?.payload, MockDave.protect(frames[0]?.data ?? assert.fail("a frame"), 1))
     })).pipe(Effect.provide(Mock.layerWith(slowCrypto, MockDave.layer))))
+
+  it.effect("answers what is said of a group while Identify is still on its way", () =>
+    Rig.run(Effect.gen(function*() {
+      const webSockets = yield* MockTransport.MockWebSockets
+      yield* Effect.forkScoped(Engine.connect(Mock.info, {}, () => {}), { startImmediately: true })
+      const peer = yield* webSockets.accept
+      for (
+        const message of [
+          { op: 8, d: { v: 8, heartbeat_interval: 10_000 } },
+          { op: 24, d: { epoch: 1, protocol_version: 1 }, seq: 1 }
+        ] as const
+      ) yield* peer.send(Result.getOrThrow(VoicePayload.encodeServer(8, message)))
+      while (true) {
+        const frame = yield* peer.take
+        if (typeof frame === "string") continue
+        assert.strictEqual(Result.getOrThrow(DaveFrame.decodeClient(frame)).op, 26)
+        return
+      }
+    })).pipe(Effect.provide(Layer.provideMerge(slowIdentify, Mock.layerWith(VoiceCrypto.layer, MockDave.layer)))))
 
   it.effect("ends when a new key comes with another mode", () =>
     Rig.run(Effect.gen(function*() {

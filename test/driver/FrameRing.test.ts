@@ -17,6 +17,28 @@ const Step = Schema.Struct({
 })
 
 describe("FrameRing", () => {
+  it("takes what just fits, also where room has just been made, and never a frame that is too long", () => {
+    const ring = FrameRing.make({ capacityBytes: 16_384 })
+    const quarter = new Uint8Array(4_092)
+    for (let i = 0; i < 4; i++) assert.isTrue(ring.write(quarter, 960))
+    assert.isFalse(ring.write(new Uint8Array(0), 960))
+    const behind = FrameRing.follow(ring.buffer, true)
+    for (let i = 0; i < 4; i++) ring.discard()
+    assert.strictEqual(behind.take(new Uint8Array(FrameRing.maxFrameBytes)), 4_092, "it is not written over yet")
+    for (let i = 0; i < 4; i++) assert.isTrue(ring.write(quarter, 960))
+    ring.discard()
+    assert.isTrue(ring.write(quarter, 960))
+    const large = FrameRing.make({ capacityBytes: 65_536 })
+    assert.isFalse(large.write(new Uint8Array(FrameRing.maxFrameBytes + 1), 960))
+    assert.isTrue(large.write(new Uint8Array(FrameRing.maxFrameBytes), 960))
+  })
+
+  it("counts frames on from where it is told", () => {
+    const ring = FrameRing.make({ first: 7 })
+    ring.write(Uint8Array.of(1), 960)
+    assert.deepStrictEqual([ring.framesRead(), ring.framesWritten()], [7, 8])
+  })
+
   it("gives back what was written, in order, seen from the other side", () => {
     const producer = FrameRing.make()
     const consumer = FrameRing.fromBuffer(producer.buffer)

@@ -57,6 +57,15 @@ describe("Heartbeat", () => {
         assert.strictEqual(reason.missed, 1)
         assert.strictEqual(reason.silentMs, 20_000)
       }
+      // what was missed before an answer does not count
+      answers = true
+      const again = yield* heartbeat.run(10_000).pipe(Effect.flip, Effect.forkScoped)
+      yield* TestClock.adjust("5 seconds")
+      answers = false
+      yield* TestClock.adjust("15 seconds")
+      const error = yield* Fiber.join(again)
+      assert(error.reason._tag === "HeartbeatUnanswered")
+      assert.strictEqual(error.reason.missed, 1)
     }))
 
   it.effect("grows its nonces though the wall clock is set back, and measures by the monotonic one", () =>

@@ -7,7 +7,7 @@ import { UserId } from "../../src/protocol/Identifier.ts"
 import * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockVoiceSocket from "../../src/testing/MockVoiceSocket.ts"
 import * as Time from "../../src/testing/Time.ts"
-import type * as VoiceError from "../../src/VoiceError.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 
 const rig = Effect.fnUntraced(function*(
@@ -15,12 +15,14 @@ const rig = Effect.fnUntraced(function*(
     readonly version?: VoicePayload.VoiceVersion
     readonly lastSequence?: number
     readonly onMessage?: (message: VoicePayload.ServerMessage) => Effect.Effect<unknown>
+    readonly send?: VoiceSocket.Connection["send"]
   } = {}
 ) {
   const version = options.version ?? 8
   const sockets = yield* VoiceSocket.VoiceSocket
   const network = yield* MockVoiceSocket.MockVoiceSocket
-  const socket = yield* sockets.open({ endpoint: "voice.example:443", version })
+  const opened = yield* sockets.open({ endpoint: "voice.example:443", version })
+  const socket = { ...opened, send: options.send ?? opened.send }
   const peer = yield* network.accept
   const log: Array<string> = []
   let lastSequence = options.lastSequence ?? -1
@@ -191,6 +193,18 @@ describe("Link", () => {
       const { peer } = yield* rig({ lastSequence: 5 })
       yield* peer.push({ op: 3, d: { t: 77 } })
       assert.deepStrictEqual(yield* peer.take, { op: 3, d: { t: 77, seq_ack: 5 } })
+    }).pipe(Effect.provide(MockVoiceSocket.layer)))
+
+  it.effect("goes on where the answer to the gateway's heartbeat cannot be sent", () =>
+    Effect.gen(function*() {
+      const { link, log, peer } = yield* rig({
+        send: () => VoiceError.fail(new VoiceError.Unsupported({ feature: "Such a nonce", detail: "it is none" }))
+      })
+      yield* peer.push({ op: 3, d: { t: 77 } })
+      yield* peer.push(connected(3))
+      yield* settle
+      assert.deepStrictEqual(log, ["message 11", "handled 3"])
+      assert.isFalse(Deferred.isDoneUnsafe(link.ended))
     }).pipe(Effect.provide(MockVoiceSocket.layer)))
 
   it.effect("ends with the close code, and sends nothing any more", () =>

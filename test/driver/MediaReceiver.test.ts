@@ -89,6 +89,7 @@ describe("MediaReceiver", () => {
         const shapes = [
           packet(opus),
           packet(opus, { extension }),
+          packet(opus, { extension: { profile: 0xbede, data: new Uint8Array(4 * 257).fill(0x10) } }),
           packet(opus, { csrcs: [1, 2, 3] }),
           packet(opus, { csrcs: [9], extension, paddingLength: 7 }),
           packet(opus, { paddingLength: 255 })

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Effect, Redacted, type Scope } from "effect"
 import * as AudioClock from "../../src/AudioClock.ts"
 import * as Workspaces from "../../src/crypto/Workspaces.ts"
@@ -23,6 +23,8 @@ const rig = (options?: {
   readonly exhaustAfter?: number
   readonly sequence?: number
   readonly timestamp?: number
+  /** Hears what happens to tracks, as it happens. */
+  readonly onTrack?: (tag: string) => void
   /** Takes each buffer that is sent; says whether it can be used again. */
   readonly onBuffer?: (packet: Uint8Array, length: number) => boolean
 }) =>
@@ -46,10 +48,22 @@ const rig = (options?: {
     const events: Array<string> = []
     let exhausted = 0
     let sealed = 0
+    let buffers = 0
     const sender = MediaSender.make({
       clock,
       cipher: {
         ...plain,
+        workspace: {
+          next: (size) => {
+            buffers++
+            return plain.workspace.next(size)
+          },
+          release: () => {
+            buffers--
+            plain.workspace.release()
+          },
+          replace: plain.workspace.replace
+        },
         seal: (buffer, clear, length) =>
           ++sealed > (options?.exhaustAfter ?? Infinity) ? -1 : plain.seal(buffer, clear, length)
       },
@@ -73,7 +87,10 @@ const rig = (options?: {
           return options?.onBuffer?.(packet, length) ?? true
         }
       },
-      onTrack: (tag, track) => events.push(`${tag} ${track}`),
+      onTrack: (tag, track) => {
+        events.push(`${tag} ${track}`)
+        options?.onTrack?.(tag)
+      },
       onExhausted: () => exhausted++
     })
     return {
@@ -81,7 +98,11 @@ const rig = (options?: {
       sent,
       events,
       exhausted: () => exhausted,
+      /** Buffers in use. */
+      buffers: () => buffers,
       now: () => now,
+      /** When the clock is to be woken next. */
+      pending: () => at,
       run: (untilMs: number) => {
         while (at <= untilMs) {
           now = Math.max(now, at)
@@ -239,11 +260,12 @@ describe("MediaSender", () => {
 
   test("pauses with silence and goes on with the clock's timestamp", () =>
     Effect.gen(function*() {
-      const { run, sender, sent } = yield* rig()
+      const { pending, run, sender, sent } = yield* rig()
       sender.attach(1, filled(50), false)
       run(1_100)
       sender.setPaused(1, true)
       run(2_000)
+      assert.strictEqual(pending(), Infinity)
       const paused = sent.length
       assert.deepStrictEqual(sent.slice(-5).map(({ payload }) => payload), Array.from({ length: 5 }, () => silence))
       run(3_000)
@@ -296,16 +318,28 @@ describe("MediaSender", () => {
       const before = talking.sent.length
       talking.sender.close()
       talking.sender.close()
+      assert.strictEqual(talking.pending(), Infinity)
       talking.run(3_000)
       assert.deepStrictEqual(
         talking.sent.slice(before).map(({ payload }) => payload),
         Array.from({ length: 5 }, () => silence)
       )
+      // at once, and nevertheless each behind the one before
+      const media = ({ timestamp }: Sent) => RtpPacket.timestampDelta(timestamp, talking.sent[0]?.timestamp ?? 0)
+      assert.deepStrictEqual(talking.sent.map(media), talking.sent.map((_, i) => i * 960))
       const silent = yield* rig()
       silent.sender.close()
       silent.sender.attach(1, filled(5), false)
       silent.run(3_000)
       assert.strictEqual(silent.sent.length, 0)
+    }))
+
+  test("gives back where it has kept how late it was", () =>
+    Effect.gen(function*() {
+      const { sender } = yield* rig()
+      const close = vi.spyOn(sender.statistics().lateness, "close")
+      sender.close()
+      assert.lengthOf(close.mock.calls, 1)
     }))
 
   test("leaves the bytes of a datagram that waits as they are, even when all buffers have had their turn", () =>
@@ -333,11 +367,22 @@ describe("MediaSender", () => {
 
   test("stops when the nonces are used up, and says so once", () =>
     Effect.gen(function*() {
-      const { exhausted, run, sender, sent } = yield* rig({ exhaustAfter: 3 })
+      const { buffers, exhausted, run, sender, sent } = yield* rig({ exhaustAfter: 3 })
       sender.attach(1, filled(50), false)
       run(5_000)
       sender.close()
+      assert.strictEqual(buffers(), 0)
       assert.strictEqual(sent.length, 3)
+      assert.strictEqual(exhausted(), 1)
+    }))
+
+  test("says once that the nonces are used up, also where that comes with the silence that closes", () =>
+    Effect.gen(function*() {
+      const { exhausted, run, sender, sent } = yield* rig({ exhaustAfter: 4 })
+      sender.attach(1, filled(50), false)
+      while (sent.length < 3) run((sent.at(-1)?.atMs ?? 1_000) + 20)
+      sender.close()
+      assert.deepStrictEqual(sent.map(({ payload }) => payload).slice(3), [silence])
       assert.strictEqual(exhausted(), 1)
     }))
 
@@ -560,12 +605,98 @@ describe("MediaSender", () => {
       const it = yield* rig()
       it.sender.attach(1, numbered(0, 20), false)
       it.run(it.now() + 100)
-      it.sender.attachAfter(2, numbered(0x20, 0), false, 0)
-      it.run(it.now() + 100)
+      it.sender.attachAfter(2, numbered(0x20, 1), false, 0)
+      it.run(it.now() + 200)
       const before = it.sent.length
       it.sender.attach(3, numbered(0x30, 3), false)
       it.run(it.now() + 60)
       assert.deepStrictEqual(numbersOf(it.sent.slice(before, before + 3)), ["30", "31", "32"])
+    }))
+
+  test("goes over to a ring that is not ready, where the one before it has nothing more ready either", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      const late = numbered(0, 0)
+      it.sender.attach(1, numbered(0, 4), false)
+      it.sender.attachAfter(2, late, false, 4)
+      it.run(it.now() + 200)
+      assert.deepStrictEqual(it.events, ["TrackStarted 1"])
+      late.write(Uint8Array.of(0x20), 960)
+      it.run(it.now() + 20)
+      assert.deepStrictEqual(it.events, ["TrackStarted 1", "TrackStarted 2"])
+    }))
+
+  test("goes over while it is paused, also to a ring that is not ready yet", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      const late = numbered(0, 0)
+      it.sender.attach(1, numbered(0, 20), false)
+      it.run(it.now() + 100)
+      it.sender.setPaused(1, true)
+      it.run(it.now() + 500)
+      const before = it.sent.length
+      it.sender.attachAfter(2, late, false, 4)
+      late.write(Uint8Array.of(0x20), 960)
+      late.write(Uint8Array.of(0x21), 960)
+      it.run(it.now() + 100)
+      assert.strictEqual(numbersOf(it.sent.slice(before))[0], "21")
+    }))
+
+  test("leaves out of a third ring all that was sent of the second one, whose frames were longer than what it owed", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      it.sender.attach(1, numbered(0, 20), false)
+      it.run(it.now() + 100)
+      it.sender.attachAfter(2, numbered(0x20, 10, 2_880), false, it.sent.length - 1)
+      const seconds = () => numbersOf(it.sent).filter((number) => number.startsWith("2")).length
+      while (seconds() < 3) it.run(it.now() + 1)
+      // the first of the second ring was left out, though a third of it would have done
+      it.sender.attachAfter(3, numbered(0x30, 10), false, 3)
+      it.run(it.now() + 100)
+      assert.deepStrictEqual(numbersOf(it.sent).filter((number) => number >= "20").slice(0, 4), [
+        "21",
+        "22",
+        "23",
+        "33"
+      ])
+    }))
+
+  test("plays what is attached by who hears that the former has drained", () =>
+    Effect.gen(function*() {
+      const it = yield* rig({
+        onTrack: (tag) => {
+          if (tag === "TrackDrained") it.sender.attach(2, numbered(0x20, 3), false)
+        }
+      })
+      const first = numbered(0, 2)
+      first.end()
+      it.sender.attach(1, first, false)
+      it.run(it.now() + 500)
+      assert.deepStrictEqual(numbersOf(it.sent).filter((number) => number !== "f8"), ["00", "01", "20", "21", "22"])
+    }))
+
+  test("plays what is attached by who hears so, though another one has waited for that", () =>
+    Effect.gen(function*() {
+      const it = yield* rig({
+        onTrack: (tag) => {
+          if (tag === "TrackDrained") it.sender.attach(3, numbered(0x30, 3), false)
+        }
+      })
+      const first = numbered(0, 2)
+      first.end()
+      it.sender.attach(1, first, false)
+      it.sender.attachAfter(2, numbered(0x20, 3), false, "drained")
+      it.run(it.now() + 500)
+      assert.deepStrictEqual(numbersOf(it.sent).filter((number) => number !== "f8"), ["00", "01", "30", "31", "32"])
+    }))
+
+  test("closes what is detached", () =>
+    Effect.gen(function*() {
+      const it = yield* rig()
+      const closed: Array<string> = []
+      it.sender.attach(1, closing(closed, "first"), false)
+      it.sender.detach(1)
+      assert.deepStrictEqual(closed, ["first"])
     }))
 
   test("says nothing of a ring that is empty before it was ever heard, but that it has drained", () =>
@@ -634,6 +765,8 @@ describe("a gate", () => {
         assert.strictEqual(ring.framesRead(), before)
         assert.lengthOf(numbersOf(sent), before)
         assert.lengthOf(sent, before + 5)
+        run(1_500)
+        assert.strictEqual(ring.framesRead(), before + 1)
         run(1_700)
         const taken = ring.framesRead()
         assert.isAtLeast(taken, before + 9)
@@ -693,6 +826,53 @@ describe("a source in front of a ring", () => {
       until(30)
       const marks = sent.slice(0, 30).map(({ payload }) => payload.slice(2, 4))
       assert.deepStrictEqual(marks, [...Array(10).fill("01"), ...Array(10).fill("ee"), ...Array(10).fill("01")])
+    }))
+
+  for (const written of [0, -1]) {
+    test(`keeps what must not be sent: its time passes in silence (${written})`, () =>
+      Effect.gen(function*() {
+        const { buffers, run, sender, sent } = yield* rig()
+        const ring = filled(8)
+        ring.end()
+        const source: FrameRing.FrameSource = {
+          ...sourceOf(ring),
+          read: (into, offset) => {
+            const length = ring.read(into, offset)
+            return ring.framesRead() > 2 && ring.framesRead() < 6 ? written : length
+          }
+        }
+        sender.setEncrypting(true)
+        sender.attach(1, source, false)
+        run(2_000)
+        assert.deepStrictEqual(
+          sent.map(({ payload }) => payload.slice(0, 2)),
+          ["00", "01", "f8", "f8", "f8", "05", "06", "07", "f8", "f8", "f8", "f8", "f8"]
+        )
+        assertTruthful(sent)
+        assert.strictEqual(sender.statistics().withheld, 3)
+        assert.strictEqual(buffers(), 0, "no buffer is in use any more")
+      }))
+  }
+
+  test("is asked at once when that changes, also while it waits, so that it can make its frames ready", () =>
+    Effect.gen(function*() {
+      const { sender } = yield* rig()
+      const asked: Array<string> = []
+      const source = (name: string): FrameRing.FrameSource => {
+        const ring = filled(10)
+        return {
+          ...sourceOf(ring),
+          plain: ring,
+          next: () => {
+            asked.push(name)
+            return ring.next()
+          }
+        }
+      }
+      sender.attach(1, source("playing"), false)
+      sender.attachAfter(2, source("waiting"), false, "drained")
+      sender.setEncrypting(true)
+      assert.deepStrictEqual(asked, ["playing", "waiting"])
     }))
 })
 

@@ -30,7 +30,27 @@ const rig = Effect.fnUntraced(
     const remote = yield* crypto.make(mode, key)
     const sent: Array<ReadonlyArray<RtcpPacket.RtcpPacket>> = []
     const state = { ms: 5_000, packets: 0, bytes: 0 }
-    const cipher = yield* crypto.make(mode, key)
+    let buffers = 0
+    const made = yield* crypto.make(mode, key)
+    const cipher: VoiceCrypto.PacketCipher = {
+      mode: made.mode,
+      expansionBytes: made.expansionBytes,
+      allocate: made.allocate,
+      seal: (...packet) => made.seal(...packet),
+      open: (...packet) => made.open(...packet),
+      sealed: () => made.sealed(),
+      workspace: {
+        next: (size) => {
+          buffers++
+          return made.workspace.next(size)
+        },
+        release: () => {
+          buffers--
+          made.workspace.release()
+        },
+        replace: made.workspace.replace
+      }
+    }
     const overhead = 12 + cipher.expansionBytes
     const rtcp = Rtcp.make({
       cipher,
@@ -69,6 +89,8 @@ const rig = Effect.fnUntraced(
       sent,
       state,
       sealed,
+      /** Buffers in use. */
+      buffers: () => buffers,
       play: (packets: number, payloadBytes: number) => {
         state.packets += packets
         state.bytes += packets * (overhead + payloadBytes)
@@ -223,7 +245,7 @@ describe("Rtcp", () => {
   it.effect("leaves the bytes of a report that waits as they are", () =>
     Effect.gen(function*() {
       const waiting: Array<{ readonly bytes: Uint8Array; readonly was: Uint8Array }> = []
-      const { play, rtcp } = yield* rig({
+      const { buffers, play, rtcp } = yield* rig({
         onBuffer: (packet, length) => {
           waiting.push({ bytes: packet.subarray(0, length), was: packet.slice(0, length) })
           return false
@@ -234,6 +256,7 @@ describe("Rtcp", () => {
         rtcp.report()
       }
       assert.lengthOf(waiting, 3)
+      assert.strictEqual(buffers(), 0)
       for (const { bytes, was } of waiting) assert.deepStrictEqual(Uint8Array.from(bytes), was)
     }).pipe(Effect.provide(VoiceCrypto.layer)))
 

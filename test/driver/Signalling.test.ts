@@ -10,7 +10,7 @@ import type * as VoicePayload from "../../src/protocol/VoicePayload.ts"
 import * as MockVoiceSocket from "../../src/testing/MockVoiceSocket.ts"
 import * as Time from "../../src/testing/Time.ts"
 import { voiceCloseReason } from "../../src/voiceClose.ts"
-import type * as VoiceError from "../../src/VoiceError.ts"
+import * as VoiceError from "../../src/VoiceError.ts"
 import * as VoiceSocket from "../../src/VoiceSocket.ts"
 import * as Mock from "./mockServer.ts"
 
@@ -38,27 +38,29 @@ const attend = Effect.fnUntraced(function*(peer: MockVoiceSocket.Peer) {
   return messages
 })
 
-/** The gateway's half of a connection that is up, and the server's end of its first socket. */
-const rig = Effect.fnUntraced(function*(
-  options: {
-    readonly version?: VoicePayload.VoiceVersion
-    readonly resumeAttempts?: number
-    readonly maxDaveVersion?: number
-    /** Takes part as end-to-end encryption does; sees who is known by then. */
-    readonly onE2ee?: (op: number, users: SsrcMap.SsrcMap) => void
-  } = {}
-) {
+interface Options {
+  readonly version?: VoicePayload.VoiceVersion
+  readonly resumeAttempts?: number
+  readonly maxDaveVersion?: number
+  /** Takes part as end-to-end encryption does; sees who is known by then. */
+  readonly onE2ee?: (op: number, users: SsrcMap.SsrcMap) => void
+  /** Stands between the gateway's half and each socket. */
+  readonly wrap?: (socket: VoiceSocket.Connection) => VoiceSocket.Connection
+}
+
+/** The gateway's half of a connection that comes up. */
+const begin = Effect.fnUntraced(function*(options: Options = {}) {
   const network = yield* MockVoiceSocket.MockVoiceSocket
   const sockets = yield* VoiceSocket.VoiceSocket
   const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
   const events: Array<Line.Event> = []
   const users = SsrcMap.make()
-  const { onE2ee } = options
+  const { onE2ee, wrap = (socket) => socket } = options
   const making = yield* Effect.forkScoped(
     Signalling.make({
       info,
       version: options.version ?? 8,
-      sockets,
+      sockets: { open: (to) => Effect.map(sockets.open(to), wrap) },
       users,
       emit: (event) => events.push(event),
       onDescription: () => Effect.void,
@@ -75,12 +77,18 @@ const rig = Effect.fnUntraced(function*(
           return Effect.void
         },
         onFrame: ({ op }) => Effect.sync(() => onE2ee(op, users)),
-        lost: () => {},
+        lost: () => onE2ee(1006, users),
         resumed: () => onE2ee(9, users)
       }
     }),
     { startImmediately: true }
   )
+  return { network, ended, events, users, making }
+})
+
+/** The gateway's half of a connection that is up, and the server's end of its first socket. */
+const rig = Effect.fnUntraced(function*(options: Options = {}) {
+  const { ended, events, making, network, users } = yield* begin(options)
   const first = yield* network.accept
   yield* first.push(hello)
   const identify = yield* take(first)
@@ -230,7 +238,7 @@ describe("Signalling", () => {
       yield* first.terminate
       yield* accept(network)
       yield* Time.advance("1 millis")
-      assert.deepStrictEqual(heard.at(-1), [9, undefined])
+      assert.deepStrictEqual(heard.slice(3), [[1006, undefined], [9, undefined]])
     })
   )
 
@@ -312,13 +320,87 @@ describe("Signalling", () => {
   test(
     "resumes when the gateway is there again",
     Effect.gen(function*() {
-      const { first, gateway, network, tags } = yield* rig()
+      const { events, first, gateway, network, tags } = yield* rig()
       yield* gateway.established
       for (let times = 0; times < 4; times++) yield* network.refuse("Refused")
       yield* first.terminate
+      // half a second, one, two and four, give or take a fifth
+      yield* TestClock.adjust("5900 millis")
+      assert.strictEqual(yield* network.waiting, 0)
+      yield* TestClock.adjust("3200 millis")
+      assert.strictEqual(yield* network.waiting, 1)
       yield* accept(network)
       yield* Time.advance("1 millis")
       assert.deepStrictEqual(tags(), ["Resuming", "Resumed"])
+      const resumed = events.find(({ _tag }) => _tag === "Resumed")
+      assert(resumed?._tag === "Resumed")
+      assert.isAtLeast(resumed.elapsedMs, 5_900)
+      assert.isAtMost(resumed.elapsedMs, 9_200)
+    })
+  )
+
+  test(
+    "waits ten seconds at most between attempts",
+    Effect.gen(function*() {
+      const { first, gateway, network } = yield* rig({ resumeAttempts: 9 })
+      yield* gateway.established
+      for (let times = 0; times < 8; times++) yield* network.refuse("Refused")
+      yield* first.terminate
+      // 45.5 seconds, give or take a fifth
+      yield* TestClock.adjust("55 seconds")
+      assert.strictEqual(yield* network.waiting, 1)
+    })
+  )
+
+  test(
+    "does not try again at the same moment each time, as all others of the same gateway would",
+    Effect.gen(function*() {
+      const { first, gateway, network } = yield* rig()
+      yield* gateway.established
+      let peer = first
+      const delays = new Set<number>()
+      for (let times = 0; times < 8; times++) {
+        yield* Time.advance("10 seconds")
+        yield* network.refuse("Refused")
+        yield* peer.terminate
+        yield* Time.advance("399 millis")
+        let delayMs = 400
+        for (; (yield* network.waiting) === 0; delayMs += 25) yield* Time.advance("25 millis")
+        assert.isAtMost(delayMs, 625)
+        delays.add(delayMs)
+        peer = (yield* accept(network)).peer
+      }
+      assert.isAbove(delays.size, 1)
+    })
+  )
+
+  test(
+    "does not try again what can never be opened",
+    Effect.gen(function*() {
+      const { first, gateway, network, reason } = yield* rig()
+      yield* gateway.established
+      yield* network.refuse("InvalidUrl")
+      yield* first.terminate
+      assert.strictEqual((yield* reason)._tag, "SocketOpenFailed")
+      yield* Time.advance("1 minute")
+      assert.strictEqual(yield* network.waiting, 0)
+    })
+  )
+
+  test(
+    "tells of no malformed message of the socket before when another one says nothing",
+    Effect.gen(function*() {
+      const { first, gateway, network, reason } = yield* rig({ resumeAttempts: 1 })
+      yield* gateway.established
+      yield* first.pushMalformed("no ssrc", 5)
+      yield* Time.advance("1 millis")
+      yield* first.terminate
+      yield* network.accept
+      yield* TestClock.adjust("5 seconds")
+      const why = yield* reason
+      assert(why._tag === "PhaseTimedOut")
+      assert.strictEqual(why.phase, "hello")
+      assert.isUndefined(why.malformed)
     })
   )
 
@@ -379,17 +461,21 @@ describe("Signalling", () => {
       )
       yield* first.push({ op: 2, d: { ssrc, ip: "203.0.113.1", port: 50_001, modes: [] } })
       yield* gateway.established
-      // a Ready that comes again is not waited for
-      for (const op of [5, 5, 12, 2, undefined]) yield* first.pushMalformed(`no ssrc in ${op}`, op)
+      yield* first.push({
+        op: 4,
+        d: { mode: "aead_xchacha20_poly1305_rtpsize", secret_key: Array.from({ length: 32 }, () => 1) }
+      })
+      // a Ready or Session Description that comes again is not waited for
+      for (const op of [5, 5, 12, 2, 4, undefined]) yield* first.pushMalformed(`no ssrc in ${op}`, op)
       yield* first.push({ op: 5, d: { user_id: guest, ssrc } })
       yield* Time.advance("1 millis")
       assert.deepStrictEqual(
         lines.filter((line) => line.includes("no ssrc")),
-        [5, 5, 12, 2, undefined].map((op, i) =>
+        [5, 5, 12, 2, 4, undefined].map((op, i) =>
           `${i === 1 ? "Debug" : "Warn"} malformed message from the voice gateway: no ssrc in ${op}`
         )
       )
-      assert.strictEqual(gateway.statistics().malformedMessages, 5)
+      assert.strictEqual(gateway.statistics().malformedMessages, 6)
       assert.strictEqual(gateway.lastMalformed(), "no ssrc in undefined")
       assert.strictEqual(users.userOf(ssrc), guest)
       assert.isFalse(Deferred.isDoneUnsafe(ended))
@@ -434,12 +520,27 @@ describe("Signalling", () => {
   )
 
   test(
+    "takes what was lost just before ten seconds had passed for what did not last",
+    Effect.gen(function*() {
+      const { first, gateway, network, reason } = yield* rig({ resumeAttempts: 2 })
+      yield* gateway.established
+      yield* first.terminate
+      for (let times = 0; times < 2; times++) {
+        const { peer } = yield* accept(network)
+        yield* Time.advance("9999 millis")
+        yield* peer.terminate
+      }
+      assert.strictEqual((yield* reason)._tag, "ConnectionLost")
+    })
+  )
+
+  test(
     "counts what did not last from the last one that did",
     Effect.gen(function*() {
       const { ended, first, gateway, network } = yield* rig({ resumeAttempts: 3 })
       yield* gateway.established
       yield* first.terminate
-      for (const lastedMs of [3_000, 3_000, 12_000, 3_000, 3_000, 12_000, 3_000, 3_000]) {
+      for (const lastedMs of [3_000, 9_999, 10_000, 3_000, 9_999, 10_000, 3_000, 9_999]) {
         const { peer } = yield* accept(network)
         yield* Time.advance(lastedMs)
         yield* peer.terminate
@@ -497,6 +598,80 @@ describe("Signalling", () => {
       assert.strictEqual(yield* network.waiting, 0)
     })
   )
+
+  test(
+    "waits a second for the other side's close frame when it leaves",
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      yield* Scope.provide(rig({ wrap: (socket) => ({ ...socket, close: () => Effect.void }) }), scope)
+      const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* TestClock.adjust("999 millis")
+      assert.isUndefined(closing.pollUnsafe())
+      yield* TestClock.adjust("1 millis")
+      assert.isDefined(closing.pollUnsafe())
+    })
+  )
+
+  test(
+    "leaves a socket that says nothing at first, and does not only cut it",
+    Effect.gen(function*() {
+      const { making, network } = yield* begin()
+      const peer = yield* network.accept
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* Effect.flip(Fiber.join(making))).reason._tag, "PhaseTimedOut")
+      assert.strictEqual((yield* peer.closed).code, 1000)
+    })
+  )
+
+  test(
+    "sends one message at a time, and of speaking flags that follow each other the last",
+    Effect.gen(function*() {
+      const sent: Array<unknown> = []
+      const { gateway } = yield* rig({
+        wrap: (socket) => ({
+          ...socket,
+          send: (message) => {
+            if (message.op === 5 || message.op === 31) {
+              sent.push(message.op === 5 ? message.d.speaking : message.op)
+              return Effect.sleep("1 second")
+            }
+            return socket.send(message)
+          }
+        })
+      })
+      for (const flags of [1, 2, 3]) {
+        gateway.setSpeaking(flags, ssrc)
+        yield* Time.advance("1 millis")
+      }
+      gateway.post({ op: 31, d: { transition_id: 7 } })
+      gateway.setSpeaking(4, ssrc)
+      yield* TestClock.adjust("900 millis")
+      assert.deepStrictEqual(sent, [1])
+      yield* TestClock.adjust("4 seconds")
+      assert.deepStrictEqual(sent, [1, 3, 31, 4])
+    })
+  )
+
+  test(
+    "acknowledges the last message, also where its number is lower than one before",
+    Effect.gen(function*() {
+      const { first, gateway, network } = yield* rig()
+      yield* gateway.established
+      for (const seq of [12, 3]) yield* first.push({ op: 11, d: { user_ids: [guest] }, seq })
+      yield* Time.advance("1 millis")
+      yield* first.terminate
+      const { resume } = yield* accept(network)
+      assert(resume.op === 7)
+      assert.strictEqual(resume.d.seq_ack, 3)
+    })
+  )
+
+  it("takes no close code of the main gateway for one of its own", () => {
+    for (const code of [1006, 4013, 4015]) {
+      const reason = new VoiceError.GatewayClosed({ code, name: "UnknownError", remedy: "", detail: "" })
+      assert.isFalse(Signalling.isResumable(VoiceError.make(reason)))
+    }
+  })
 
   test(
     "cuts a socket on which a resume was not answered: 1000 would say that we leave while audio flows",

@@ -41,7 +41,7 @@ describe("SsrcMap", () => {
     assert.deepStrictEqual(freed, [])
     users.forget(anna)
     assert.deepStrictEqual(freed, [1])
-    nowMs = SsrcMap.freedMs - 1
+    nowMs = 999
     assert.isTrue(users.isFreed(one))
     assert.isFalse(users.isFreed(two))
     nowMs++
@@ -59,6 +59,21 @@ describe("SsrcMap", () => {
     for (let i = 10; i < 1_000; i++) users.assign(Ssrc.make(i), bert)
     assert.isFalse(users.isFreed(one))
     assert.isTrue(users.isFreed(Ssrc.make(998)))
+  })
+
+  it("remembers the last 256 who have left, by when they left last", () => {
+    const users = SsrcMap.make({ now: () => 0 })
+    const leave = (ssrc: number) => {
+      users.assign(Ssrc.make(ssrc), anna)
+      users.forget(anna)
+    }
+    for (let ssrc = 1; ssrc <= 256; ssrc++) leave(ssrc)
+    leave(1)
+    assert.isTrue(users.isFreed(two))
+    leave(257)
+    assert.isFalse(users.isFreed(two))
+    assert.isTrue(users.isFreed(one))
+    assert.isTrue(users.isFreed(Ssrc.make(3)))
   })
 
   it.prop("never gives an SSRC two users, nor a user two SSRCs", [Schema.Array(Step)], ([steps]) => {

@@ -198,6 +198,12 @@ describe("RtpPacket", () => {
     })
   })
 
+  it("cuts what is written to its field", () => {
+    const buffer = new Uint8Array(12)
+    RtpPacket.writeHeader(buffer, false, 0xf8, 0x1_0002, 0x1_0000_0003, 0x1_0000_0004)
+    assert.strictEqual(toHex(buffer), "807800020000000300000004")
+  })
+
   describe("unpad", () => {
     it("takes away every length of padding, and no more than there is", () => {
       const payload = new Uint8Array(300)

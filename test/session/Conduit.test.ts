@@ -167,6 +167,40 @@ describe("Conduit", () => {
       assert.strictEqual(listening, 0)
     }))
 
+  it.effect("listens to nothing while it is deaf, whoever reads and whatever connection comes", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const log: Array<string> = []
+      const listen: VoiceDriver.VoiceConnection["listen"] = () =>
+        Effect.acquireRelease(Effect.sync(() => log.push("listen")), () => Effect.sync(() => log.push("stop")))
+      const change = { listen, relisten: Effect.sync(() => log.push("relisten")) }
+      const reader = { onPacket: () => {}, only: () => undefined, onOver: () => {} }
+      const first = yield* using(conduit, change)
+      yield* conduit.setDeaf(true)
+      yield* conduit.read(reader)
+      yield* first.release
+      yield* using(conduit, change)
+      assert.deepStrictEqual(log, [])
+      yield* conduit.setDeaf(false)
+      yield* conduit.setDeaf(false)
+      assert.deepStrictEqual(log, ["listen"], "once")
+      // another reader is heard of without a break
+      yield* Effect.scoped(conduit.read({ ...reader }))
+      assert.deepStrictEqual(log, ["listen", "relisten", "relisten"])
+      yield* conduit.setDeaf(true)
+      assert.deepStrictEqual(log.slice(3), ["stop"])
+    }))
+
+  it.effect("leaves the connection of the moment alone when a former one ends late", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const former = yield* using(conduit)
+      const { log } = yield* recording(conduit)
+      yield* former.release
+      yield* conduit.attach(filled(5))
+      assert.deepStrictEqual(log, ["attach 10 after nothing"])
+    }))
+
   it.effect("holds a bounded number of packets for each reader", () =>
     Effect.gen(function*() {
       const conduit = yield* Conduit.make(4)
@@ -260,6 +294,18 @@ describe("Conduit", () => {
       yield* conduit.hold
       yield* conduit.release
       assert.deepStrictEqual(log, ["attach 10 after nothing", "pause 10", "pause 10", "pause 10"])
+    }))
+
+  it.effect("takes no time to be held when it is, and says nothing when it is released and was not held", () =>
+    Effect.gen(function*() {
+      const conduit = yield* Conduit.make(16)
+      const { log } = yield* recording(conduit)
+      yield* conduit.attach(filled(5))
+      yield* conduit.release
+      const first = yield* start(conduit.hold)
+      yield* conduit.hold
+      assert.isUndefined(first.pollUnsafe())
+      assert.deepStrictEqual(log, ["attach 10 after nothing", "pause 10", "pause 10"])
     }))
 
   it.effect("is not held any more on another connection", () =>

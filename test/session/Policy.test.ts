@@ -82,5 +82,9 @@ describe("Policy", () => {
         assert.isAtLeast(delay, Math.min(30_000, 25 * 3 ** i) * 0.8)
         assert.isAtMost(delay, Math.min(30_000, 25 * 3 ** i) * 1.2)
       }
+      assert.isTrue(
+        delays.some((delay, i) => delay !== Math.min(30_000, 25 * 3 ** i)),
+        "sessions that are lost together"
+      )
     }))
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Schedule, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Redacted, Schedule, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as CloseCode from "../../src/protocol/CloseCode.ts"
 import { GuildId, UserId } from "../../src/protocol/Identifier.ts"
@@ -80,14 +80,14 @@ describe("Supervisor", () => {
         }
       }))
 
-    it.effect("numbers the attempts in a row", () =>
+    it.effect("numbers the attempts in a row, and begins with the first delay again after one that was stable", () =>
       Effect.gen(function*() {
-        const it = yield* Rig.make()
+        const it = yield* Rig.make({ policy: { backoff: Schedule.exponential("100 millis", 2) } })
         const session = yield* it.join
-        const attempts: Array<number> = []
+        const attempts: Array<readonly [attempt: number, delayMs: number]> = []
         yield* session.changes.pipe(
           Stream.runForEach((state) =>
-            Effect.sync(() => state._tag === "Reconnecting" && attempts.push(state.attempt))
+            Effect.sync(() => state._tag === "Reconnecting" && attempts.push([state.attempt, state.delayMs]))
           ),
           Effect.forkScoped({ startImmediately: true })
         )
@@ -96,7 +96,7 @@ describe("Supervisor", () => {
           yield* it.lose(4006)
           yield* second
         }
-        assert.deepStrictEqual(attempts, [1, 2, 3, 1, 2])
+        assert.deepStrictEqual(attempts, [[1, 100], [2, 200], [3, 400], [1, 100], [2, 200]])
       }))
 
     it.effect("gives up after ten connections in a row that did not last", () =>
@@ -206,7 +206,7 @@ describe("Supervisor", () => {
           const it = yield* Rig.make()
           const session = yield* it.join
           yield* it.say(Rig.voiceState(null))
-          yield* TestClock.adjust("100 millis")
+          yield* TestClock.adjust("2999 millis")
           yield* it.lose(code)
           assert.strictEqual((yield* Rig.endOf(session))._tag, reason)
         }))
@@ -313,6 +313,22 @@ describe("Supervisor", () => {
         assert.deepStrictEqual(it.channels(), [Rig.home, Rig.home, null, Rig.home])
       }))
 
+    it.effect("hears what is said while a connection comes up", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make(
+          {},
+          Effect.void,
+          ({ token }) => Redacted.value(token) === "token-1" ? Effect.never : Effect.void
+        )
+        const joining = yield* Effect.forkScoped(it.join, { startImmediately: true })
+        yield* second
+        yield* it.say(Rig.voiceServer("moved"))
+        yield* second
+        const session = yield* Fiber.join(joining)
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.deepStrictEqual(yield* it.tokens, ["moved"])
+      }))
+
     it.effect("hears what is said while a connection closes", () =>
       Effect.gen(function*() {
         const it = yield* Rig.make({}, Effect.sleep("1 second"))
@@ -408,6 +424,8 @@ describe("Supervisor", () => {
         yield* second
         assert.strictEqual((yield* session.state)._tag, "Ready")
         assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
+        // a new session knows of nothing that would have to be left
+        assert.deepStrictEqual(it.channels(), [Rig.home, Rig.home])
       }))
 
     it.effect("does not wait for a server that no channel goes with", () =>
@@ -435,7 +453,8 @@ describe("Supervisor", () => {
           ] as const
         ) {
           yield* it.say(...events)
-          yield* second
+          // both are there: nothing more is waited for
+          yield* TestClock.adjust("10 millis")
           const info = (yield* it.driver.connections).at(-1)
           assert.isDefined(info)
           assert.strictEqual(info.channelId, token === "a" ? Rig.other : Rig.home)
@@ -452,7 +471,10 @@ describe("Supervisor", () => {
         yield* it.say(Rig.voiceServer("b"))
         yield* TestClock.adjust("3 seconds")
         yield* it.say(Rig.voiceState(Rig.other))
-        yield* TestClock.adjust("5 seconds")
+        // it may be that of a move, whose server is still to come
+        yield* TestClock.adjust("4999 millis")
+        assert.strictEqual(yield* session.channelId, Rig.home)
+        yield* TestClock.adjust("1 millis")
         const state = yield* session.state
         assert(state._tag === "Ready")
         assert.strictEqual(state.channelId, Rig.other)
@@ -559,6 +581,18 @@ describe("Supervisor", () => {
           }
         }))
     }
+
+    it.effect("tries again in its time though a server is taken away while it waits", () =>
+      Effect.gen(function*() {
+        const it = yield* Rig.make({ policy: { backoff: Schedule.spaced("10 seconds") } })
+        const session = yield* it.join
+        yield* it.lose(4006)
+        yield* second
+        yield* it.say(Rig.voiceServer("parked", null))
+        yield* TestClock.adjust("11 seconds")
+        assert.strictEqual((yield* session.state)._tag, "Ready")
+        assert.deepStrictEqual(yield* it.tokens, ["token-1", "token-2"])
+      }))
 
     it.effect("does not take its own leaving for a removal", () =>
       Effect.gen(function*() {

@@ -69,10 +69,14 @@ export const answering = (): Discord["answer"] => {
 /** As Discord does where it does not let us in: nothing, unless we leave. */
 export const refusing: Discord["answer"] = ({ channel_id }) => channel_id === null ? [voiceState(null)] : []
 
-/** A session in `home`, with the gateway and the driver in the test's hands. `closing` is what the end of a connection takes. */
+/**
+ * A session in `home`, with the gateway and the driver in the test's hands. `closing` is what the end of a connection takes, and
+ * `opening` what comes before it is there.
+ */
 export const make = Effect.fnUntraced(function*(
   options: Partial<VoiceSession.JoinOptions> = {},
-  closing: Effect.Effect<void> = Effect.void
+  closing: Effect.Effect<void> = Effect.void,
+  opening: (info: VoiceDriver.ConnectionInfo) => Effect.Effect<void> = () => Effect.void
 ) {
   const discord: Discord = { requests: [], answer: answering(), obstacle: () => undefined }
   const context = yield* Layer.build(Layer.mergeAll(
@@ -93,7 +97,11 @@ export const make = Effect.fnUntraced(function*(
   const connects = Context.get(context, VoiceDriver.VoiceDriver)
   const join = VoiceSession.join({ guildId, channelId: home, ...options }).pipe(
     Effect.provideService(VoiceDriver.VoiceDriver, {
-      connect: (...record) => Effect.andThen(Effect.addFinalizer(() => closing), connects.connect(...record))
+      connect: (...record) =>
+        Effect.addFinalizer(() => closing).pipe(
+          Effect.andThen(opening(record[0])),
+          Effect.andThen(connects.connect(...record))
+        )
     }),
     Effect.provideContext(context)
   )

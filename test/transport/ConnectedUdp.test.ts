@@ -33,8 +33,11 @@ describe("ConnectedUdp", () => {
     assert.isFalse(udp.send(packet, 2))
     state.waiting = 0
     assert.isTrue(udp.send(packet, 4))
-    assert.deepStrictEqual(sends.map(({ bytes }) => bytes), [[1, 2, 3], [1, 2], [1, 2, 3, 4]])
-    assert.deepInclude(udp.statistics(), { sent: 3, sendErrors: 0 })
+    sends[0]?.onSent?.(null)
+    assert.isTrue(udp.send(packet, 1))
+    assert.isUndefined(sends[3]?.onSent)
+    assert.deepStrictEqual(sends.map(({ bytes }) => bytes), [[1, 2, 3], [1, 2], [1, 2, 3, 4], [1]])
+    assert.deepInclude(udp.statistics(), { sent: 4, sendErrors: 0 })
   })
 
   it("asks once in 51 sends what became of one, and each time from a failure until one succeeds", () => {
