@@ -98,6 +98,7 @@ export interface Core
   readonly write: Messages.Messages["write"]
   readonly messagesOf: Messages.Messages["of"]
   readonly watchMessages: Messages.Messages["watch"]
+  readonly hasChannel: (channelId: ChannelId) => boolean
 
   /** Takes a connection, or refuses the upgrade with an HTTP status. Ids are never used twice. */
   readonly accept: (connection: ConnectionId, kind: ConnectionKind) => void | { readonly reject: number }
@@ -225,9 +226,9 @@ export const make = (options: CoreOptions): Core => {
     voice,
     tell: observers.tell
   })
-  const actions = Actions.make({ context, world, gateway, voice, voiceStates, nat })
-  const commands = Commands.make(world.nextId)
   const messages = Messages.make(world, gateway)
+  const actions = Actions.make({ context, world, gateway, voice, voiceStates, messages, nat })
+  const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages)
   const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults, commands, interactions, messages })
 
@@ -246,6 +247,7 @@ export const make = (options: CoreOptions): Core => {
     write: messages.write,
     messagesOf: messages.of,
     watchMessages: messages.watch,
+    hasChannel: (channelId) => world.channels.has(channelId),
     createVoiceServer: (server) => {
       const id = world.servers.size + 1
       world.servers.set(id, { ...server, id })

@@ -116,6 +116,8 @@ export const make = (
 ): Interactions => {
   const byToken = new Map<string, InteractionEntry.Entry>()
 
+  const isThere = ({ channel }: Pick<Message.Where, "channel">) => world.channels.has(channel.id)
+
   const registeredOf = (botId: UserId, guildId: string, name: string | undefined): Json | undefined => {
     const all = [undefined, guildId].flatMap((scope) => commands.list({ applicationId: botId, guildId: scope }))
     return all.findLast((command) => command["name"] === name && command["type"] === 1)
@@ -142,7 +144,9 @@ export const make = (
     const { bot, channel, data, guild, pressed, type, userId } = options
     const user = world.users.get(userId)
     const member = guild.members.get(userId)
+    if (!isThere({ channel })) return { problem: "its channel is gone" }
     if (!guild.available) return { problem: "the guild cannot be reached" }
+    if (channel.denials.get(userId)?.view === true) return { problem: "who begins it does not see the channel" }
     const session = sessionOf(bot.id, guild)
     if (user === undefined || member === undefined) return { problem: "who begins it is no member of the guild" }
     if (session === undefined) return { problem: `"${bot.name}" is not logged in` }
@@ -303,6 +307,6 @@ export const make = (
     type: (command) => typed(command),
     pressIn: (channelId, userId, customId, values) => press(messages.of(channelId), userId, customId, values),
     suggest: ({ focused, ...command }) => typed({ ...command, values: { [focused]: "", ...command.values } }, focused),
-    rest: InteractionAnswers.make(messages, (token) => byToken.get(token))
+    rest: InteractionAnswers.make(messages, (token) => byToken.get(token), isThere)
   }
 }

@@ -53,6 +53,14 @@ export interface Message {
   isDeleted: boolean
 }
 
+/**
+ * So many characters has a message at most (Discord docs, Create Message).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const longest = 2_000
+
 const ephemeral = 1 << 6
 const loading = 1 << 7
 
@@ -79,6 +87,12 @@ export const saysSomething = (body: Json): boolean =>
   (typeof body["content"] === "string" && body["content"] !== "") ||
   ["embeds", "components", "attachments", "sticker_ids"].some((field) => Body.itemsOf(body[field]).length > 0) ||
   body["poll"] !== undefined
+
+/**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isTooLong = ({ content }: Json): boolean => typeof content === "string" && content.length > longest
 
 /**
  * @category constructors

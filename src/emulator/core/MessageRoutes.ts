@@ -19,8 +19,6 @@ const missingPermissions = error(403, 50013, "Missing Permissions")
 /** Discord gives so many messages where nothing else is asked for, and so many at most. */
 const [usual, most] = [50, 100]
 
-const maxContent = 2_000
-
 /**
  * The routes under `/channels/:`. `inChannel` finds the channel and our member in it, or says what is wrong.
  *
@@ -45,7 +43,7 @@ export const make = (
     })
 
   const problemOf = (body: RestRoute.Call["body"]): RestResponse | undefined => {
-    if (typeof body["content"] === "string" && body["content"].length > maxContent) return invalidBody
+    if (Message.isTooLong(body)) return invalidBody
     return Message.saysSomething(body) ? undefined : emptyMessage
   }
 
@@ -78,7 +76,7 @@ export const make = (
   const edit = (call: RestRoute.Call) =>
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
-      if (typeof call.body["content"] === "string" && call.body["content"].length > maxContent) return invalidBody
+      if (Message.isTooLong(call.body)) return invalidBody
       Message.edit(message, call.body)
       messages.changed(message)
       return ok(messages.json(message, call.user.id))
@@ -96,7 +94,7 @@ export const make = (
       if (!me.moderator) return missingPermissions
       const ids = new Set(Body.itemsOf(call.body["messages"]))
       if (ids.size < 2 || ids.size > most) return invalidBody
-      for (const message of messages.of(channel.id)) if (ids.has(message.id)) messages.remove(message)
+      messages.removeAll(channel.id, messages.of(channel.id).filter(({ id }) => ids.has(id)))
       return nothing
     })
 

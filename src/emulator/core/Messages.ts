@@ -44,6 +44,10 @@ export interface Messages {
   readonly add: (message: Message.Message) => void
   readonly changed: (message: Message.Message) => void
   readonly remove: (message: Message.Message) => void
+  /** Removes several of one channel, which is told at once. */
+  readonly removeAll: (channelId: ChannelId, messages: ReadonlyArray<Message.Message>) => void
+  /** A channel is gone, and all that stands in it with it: nobody is told of each. */
+  readonly forget: (channelId: ChannelId) => void
   /** `isOn`: the user reacts, or takes it back. */
   readonly react: (message: Message.Message, emoji: string, user: World.User, isOn: boolean) => void
   /** In the order in which they were written, without those that are gone. The last thousand of a channel are kept. */
@@ -55,9 +59,6 @@ export interface Messages {
 
 const kept = 1_000
 
-/** Discord's client takes no longer ones (Discord docs, Create Message). */
-const longest = 2_000
-
 /**
  * @category constructors
  * @since 0.1.0
@@ -66,7 +67,14 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
   const channels = new Map<ChannelId, Array<Message.Message>>()
   const watchers = new Map<ChannelId, Set<() => void>>()
 
-  const of = (channelId: ChannelId) => channels.get(channelId)?.filter(({ isDeleted }) => !isDeleted) ?? []
+  const of = (channelId: ChannelId) => Array.from(channels.get(channelId) ?? [])
+
+  const drop = (message: Message.Message) => {
+    message.isDeleted = true
+    const messages = channels.get(message.where.channel.id) ?? []
+    const at = messages.indexOf(message)
+    if (at >= 0) messages.splice(at, 1)
+  }
 
   const tell = (
     { channel, guild }: Message.Where,
@@ -84,16 +92,23 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
 
   const withoutUser = ({ user: _, ...member }: Json): Json => member
 
+  /** As the gateway shows it beside a user. */
+  const memberOf = (guild: World.Guild, userId: UserId): Json => {
+    const member = guild.members.get(userId)
+    return member === undefined ? {} : { member: withoutUser(DiscordObject.member(world, member)) }
+  }
+
   /** What a session may read of it. */
   const shown = (message: Message.Message) => (session: GatewaySession): Json => {
     const { author, where: { guild } } = message
-    const member = guild.members.get(author.id)
+    const mentions = Message.mentions(world, message)
     const isReadable = (session.intents & Intents.MessageContent) !== 0 || author.id === session.user.id ||
-      Message.mentions(world, message).some(({ id }) => id === session.user.id)
+      mentions.some(({ id }) => id === session.user.id)
     return {
       ...Message.json(world, message, session.user.id),
       ...(isReadable ? {} : { content: "", embeds: [], components: [] }),
-      ...(member === undefined ? {} : { member: withoutUser(DiscordObject.member(world, member)) })
+      mentions: mentions.map((user) => ({ ...DiscordObject.user(user), ...memberOf(guild, user.id) })),
+      ...memberOf(guild, author.id)
     }
   }
 
@@ -124,7 +139,7 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
       if (author === undefined || !guild.members.has(userId)) return { problem: "who writes is no member of the guild" }
       if (channel.denials.get(userId)?.view === true) return { problem: "who writes does not see the channel" }
       if (content.trim() === "") return { problem: "there is nothing in the message" }
-      if (content.length > longest) return { problem: `a message has ${longest} characters at most` }
+      if (Message.isTooLong({ content })) return { problem: `a message has ${Message.longest} characters at most` }
       const replyTo = of(channelId).find(({ id }) => id === repliedId)
       if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
       const message = Message.make({ id: world.nextId(), author, where: { guild, channel }, replyTo }, { content })
@@ -137,11 +152,24 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
       changedIn(message.where.channel.id)
     },
     remove: (message) => {
-      message.isDeleted = true
+      drop(message)
       if (!message.isEphemeral) {
         tell(message.where, Intents.GuildMessages, "MESSAGE_DELETE", () => ({ id: message.id }))
       }
       changedIn(message.where.channel.id)
+    },
+    removeAll: (channelId, messages) => {
+      const [first] = messages
+      if (first === undefined) return
+      for (const message of messages) drop(message)
+      const ids = messages.map(({ id }) => id)
+      tell(first.where, Intents.GuildMessages, "MESSAGE_DELETE_BULK", () => ({ ids }))
+      changedIn(channelId)
+    },
+    forget: (channelId) => {
+      for (const message of of(channelId)) message.isDeleted = true
+      channels.delete(channelId)
+      changedIn(channelId)
     },
     react: (message, emoji, user, isOn) => {
       const users = message.reactions.get(emoji) ?? new Set()
@@ -170,7 +198,9 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
     watch: (channelId, f) => {
       const all = watchers.get(channelId) ?? new Set()
       watchers.set(channelId, all.add(f))
-      return () => void all.delete(f)
+      return () => {
+        if (all.delete(f) && all.size === 0) watchers.delete(channelId)
+      }
     }
   }
 }

@@ -55,8 +55,8 @@ export interface Chat {
     readonly replyTo?: string | undefined
   }) => Effect.Effect<ChatMessage, EmulatorError>
   /**
-   * Waits for what `find` looks for in the messages, without end. Fails with `MessageFailed` when the emulator closes; dies of what
-   * `find` throws.
+   * Waits for what `find` looks for in the messages, without end. Fails with `MessageFailed` when the channel is deleted or the emulator
+   * closes; dies of what `find` throws.
    */
   readonly until: <A>(find: (messages: ReadonlyArray<ChatMessage>) => A | undefined) => Effect.Effect<A, EmulatorError>
   /**
@@ -118,7 +118,8 @@ export const make = (
           (core) => (f) => core.watchMessages(channelId, f),
           (core) => {
             const found = find(read(core, channelId))
-            return found === undefined ? undefined : { found }
+            if (found !== undefined) return { found }
+            return core.hasChannel(channelId) ? undefined : { failure: failed("the channel is gone") }
           },
           () => failed("the emulator has closed")
         ),

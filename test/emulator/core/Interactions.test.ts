@@ -94,6 +94,47 @@ describe("Interactions", () => {
     assert.isTrue(begun.messages()[0]?.isEdited)
   })
 
+  it("what a bot says first after it was thinking is what it has thought of", () => {
+    const { call, typed } = setup()
+    const { answer, begun, contents, webhook } = typed()
+    answer({ type: 5, data: { flags: 64 } })
+    const { json } = call("POST", webhook, { content: "done" })
+    assert.deepInclude(json, { id: begun.messages()[0]?.id, content: "done", flags: 64 })
+    assert.isFalse(begun.messages()[0]?.isEdited)
+    call("POST", webhook, { content: "and more" })
+    assert.deepStrictEqual(contents(), ["done", "and more"])
+  })
+
+  it("a bot says no more than 2000 characters", () => {
+    const { call, typed } = setup()
+    const { answer, begun, contents, webhook } = typed()
+    const long = "x".repeat(2_001)
+    assert.strictEqual(answer({ type: 4, data: { content: long } }).json["code"], 50035)
+    assert.strictEqual(begun.progress(), "waiting")
+    answer({ type: 4, data: { content: "x" } })
+    assert.strictEqual(call("POST", webhook, { content: long }).json["code"], 50035)
+    assert.strictEqual(call("PATCH", `${webhook}/messages/@original`, { content: long }).json["code"], 50035)
+    assert.deepStrictEqual(contents(), ["x"])
+  })
+
+  it("nothing is begun or said in a channel that is gone, or by who does not see it", () => {
+    const { call, client, guest, h, problem, typed } = setup()
+    const components = [{ type: 1, components: [{ type: 2, custom_id: "go" }] }]
+    const { answer, begun, webhook } = typed()
+    answer({ type: 4, data: { content: "x", flags: 64, components } })
+    h.core.deny({ userId: guest.id, channelId: h.lobby, view: true })
+    assert.strictEqual(problem(["play"]), "who begins it does not see the channel")
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "who begins it does not see the channel" })
+    h.core.deny({ userId: guest.id, channelId: h.lobby })
+    const late = typed()
+    h.core.deleteChannel(h.lobby)
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "its channel is gone" })
+    const before = client.events("MESSAGE_CREATE").length
+    assert.strictEqual(late.answer({ type: 4, data: { content: "x" } }).json["code"], 10003)
+    assert.strictEqual(call("POST", webhook, { content: "x" }).json["code"], 10003)
+    assert.lengthOf(client.events("MESSAGE_CREATE"), before)
+  })
+
   it("has three seconds to answer, and a quarter of an hour for what follows", () => {
     const { call, h, typed } = setup()
     const late = typed()
@@ -252,7 +293,7 @@ describe("Interactions", () => {
       assert.include(asJson(response), "50109")
     }
     assert.strictEqual(begun.progress(), "waiting")
-    const brackets = nested(1_000).replaceAll("[", "[\\\"")
+    const brackets = nested(400).replaceAll("[", "[\\\"")
     const many = Array.from({ length: 300_000 }, () => 0)
     answer({ type: 4, data: { content: brackets, components: [null, { type: 1, components: many }] } })
     call("POST", webhook, `{"content":"y","components":[${rows(40)}]}`)

@@ -166,6 +166,66 @@ describe("Messages", () => {
     assert.strictEqual(contents()[0], "10")
   })
 
+  it("that are gone leave room for the others", () => {
+    const { call, contents, path, write } = setup()
+    write("kept")
+    for (let i = 0; i < 1_000; i++) {
+      const { json } = call("POST", path, { content: "x" })
+      call("DELETE", `${path}/${json["id"]}`)
+    }
+    assert.deepStrictEqual(contents(), ["kept"])
+  })
+
+  it("are gone with their channel", () => {
+    const { call, contents, h, path, write } = setup()
+    const message = write("x")
+    let changes = 0
+    h.core.watchMessages(h.lobby, () => changes++)
+    h.core.deleteChannel(h.lobby)
+    assert.strictEqual(changes, 1)
+    assert.deepStrictEqual(contents(), [])
+    assert.isTrue(message.isDeleted)
+    assert.strictEqual(call("GET", path).json["code"], 10003)
+  })
+
+  it("that are deleted together are told together", () => {
+    const { client, h, path, write } = setup()
+    const moderator = h.core.createUser({ name: "moderator", bot: true, moderator: true })
+    const ids = [write("a").id, write("b").id]
+    let changes = 0
+    h.core.watchMessages(h.lobby, () => changes++)
+    const authorization = `Bot ${moderator.token}`
+    const body = JSON.stringify({ messages: [...ids, "1"] })
+    h.core.rest({ method: "POST", path: `${path}/bulk-delete`, authorization, body })
+    assert.deepStrictEqual(client.events("MESSAGE_DELETE_BULK"), [{ ids, channel_id: h.lobby, guild_id: h.guildId }])
+    assert.deepStrictEqual(client.events("MESSAGE_DELETE"), [])
+    assert.strictEqual(changes, 1)
+  })
+
+  it("show the gateway whom they name as members", () => {
+    const { call, client, guest, path, write } = setup()
+    write(`<@${guest.id}>`)
+    const [named] = client.events("MESSAGE_CREATE")[0]?.["mentions"] as ReadonlyArray<Json>
+    assert.deepInclude(named, { id: guest.id })
+    assert.notProperty(named?.["member"], "user")
+    assert.property(named?.["member"], "roles")
+    const { json } = call("POST", path, { content: `<@${guest.id}>` })
+    assert.notProperty((json["mentions"] as ReadonlyArray<Json>)[0], "member")
+  })
+
+  it("are what members may write, and what moderators may delete", () => {
+    const { client } = setup()
+    const may = (role: Json, bit: bigint) => (BigInt(String(role["permissions"])) & bit) !== 0n
+    const [guild] = client.events("GUILD_CREATE")
+    const [everyone, moderators] = guild?.["roles"] as ReadonlyArray<Json>
+    assert(everyone !== undefined && moderators !== undefined)
+    // ADD_REACTIONS, EMBED_LINKS, ATTACH_FILES, USE_APPLICATION_COMMANDS
+    for (const bit of [6n, 14n, 15n, 31n]) assert.isTrue(may(everyone, 1n << bit))
+    // MANAGE_MESSAGES
+    assert.isFalse(may(everyone, 1n << 13n))
+    assert.isTrue(may(moderators, 1n << 13n))
+  })
+
   it("have buttons that anybody presses, and answers to commands that all see are among them", () => {
     const { bot, call, client, contents, guest, h, path } = setup()
     const row = (customId: string) => ({ type: 1, components: [{ type: 2, style: 1, custom_id: customId }] })
