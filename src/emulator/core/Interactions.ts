@@ -100,6 +100,9 @@ export interface Interactions {
   readonly rest: InteractionAnswers.Answers
 }
 
+/** Discord docs, Component Types; all others that can be used in a message are menus. */
+const button = 2
+
 const answerMs = 3_000
 const tokenMs = 15 * 60_000
 
@@ -214,11 +217,9 @@ export const make = (
     if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
     const { author: bot, where: { channel, guild } } = message
     const resolved = Resolved.make(world, guild)
-    const kind = Resolved.menus.get(component["type"])
-    for (const value of values) {
-      const problem = kind === undefined ? undefined : resolved.add(kind, value)
-      if (problem !== undefined) return { problem }
-    }
+    const isButton = component["type"] === button
+    const problem = isButton ? undefined : Modal.problemOfChoice(component, resolved, values)
+    if (problem !== undefined) return { problem: `its component "${customId}" ${problem}` }
     const named = resolved.json()
     return begin({
       userId,
@@ -230,7 +231,7 @@ export const make = (
         id: component["id"] ?? 1,
         custom_id: customId,
         component_type: component["type"],
-        ...(component["type"] === 2 ? {} : { values }),
+        ...(isButton ? {} : { values }),
         ...(named === undefined ? {} : { resolved: named })
       },
       pressed: message

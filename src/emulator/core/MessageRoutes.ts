@@ -65,11 +65,11 @@ export const make = (
     inChannel(call, (channel) => {
       const limit = Number(call.query.get("limit") ?? usual)
       if (!Number.isInteger(limit) || limit < 1 || limit > most) return invalidBody
-      const [after, before] = ["after", "before"].map((side) => call.query.get(side))
+      const [after, around, before] = ["after", "around", "before"].map((side) => call.query.get(side))
       const isWanted = (id: string) => (!before || compare(id, before) < 0) && (!after || compare(id, after) > 0)
       const all = messages.of(channel.id).filter(({ id }) => isWanted(id))
       // the newest first, and with `after` those that follow next
-      const wanted = after ? all.slice(0, limit) : all.slice(-limit)
+      const wanted = after ? all.slice(0, limit) : around ? about(all, around, limit) : all.slice(-limit)
       return ok(wanted.toReversed().map((message) => messages.json(message, call.user.id)))
     })
 
@@ -131,6 +131,13 @@ const decoded = (part: string): string | undefined => {
   } catch {
     return undefined
   }
+}
+
+/** As many as fit on both sides of an id, and the message that has it. */
+const about = (all: ReadonlyArray<Message.Message>, around: string, limit: number) => {
+  const before = all.filter(({ id }) => compare(id, around) < 0).length
+  const start = before - Math.floor(limit / 2)
+  return all.slice(Math.max(start, 0), Math.max(start + limit, 0))
 }
 
 /** Ids are numbers of more digits than a number has. */

@@ -7,6 +7,7 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import { type GatewaySession, sees } from "./GatewaySession.ts"
@@ -100,14 +101,21 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
 
   /** What a session may read of it. */
   const shown = (message: Message.Message) => (session: GatewaySession): Json => {
-    const { author, where: { guild } } = message
-    const mentions = Message.mentions(world, message)
-    const isReadable = (session.intents & Intents.MessageContent) !== 0 || author.id === session.user.id ||
-      mentions.some(({ id }) => id === session.user.id)
+    const { author, replyTo, where: { guild } } = message
+    const read = (one: Message.Message, json: Json): Json => {
+      const isReadable = (session.intents & Intents.MessageContent) !== 0 || one.author.id === session.user.id ||
+        Message.mentions(world, one).some(({ id }) => id === session.user.id)
+      return isReadable ? json : { ...json, content: "", embeds: [], components: [] }
+    }
+    const json = read(message, Message.json(world, message, session.user.id))
+    const referenced = json["referenced_message"]
     return {
-      ...Message.json(world, message, session.user.id),
-      ...(isReadable ? {} : { content: "", embeds: [], components: [] }),
-      mentions: mentions.map((user) => ({ ...DiscordObject.user(user), ...memberOf(guild, user.id) })),
+      ...json,
+      ...(replyTo === undefined || !Body.isObject(referenced) ? {} : { referenced_message: read(replyTo, referenced) }),
+      mentions: Message.mentions(world, message).map((user) => ({
+        ...DiscordObject.user(user),
+        ...memberOf(guild, user.id)
+      })),
       ...memberOf(guild, author.id)
     }
   }
@@ -176,7 +184,6 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
       if (users.has(user.id) === isOn) return
       if (isOn) message.reactions.set(emoji, users.add(user.id))
       else if (users.delete(user.id) && users.size === 0) message.reactions.delete(emoji)
-      const [name = emoji, id = null] = emoji.split(":")
       const member = message.where.guild.members.get(user.id)
       tell(
         message.where,
@@ -186,7 +193,7 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
           user_id: user.id,
           message_id: message.id,
           message_author_id: message.author.id,
-          emoji: { id, name },
+          emoji: Message.emojiOf(emoji),
           burst: false,
           type: 0,
           ...(isOn && member !== undefined ? { member: DiscordObject.member(world, member) } : {})

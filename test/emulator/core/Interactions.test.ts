@@ -229,7 +229,7 @@ describe("Interactions", () => {
     const { client, h, typed } = setup()
     const { answer, begun, contents } = typed()
     const button = { type: 2, style: 1, custom_id: "pause", label: "Pause" }
-    const menu = { type: 3, custom_id: "which", options: [] }
+    const menu = { type: 3, custom_id: "which", options: [{ label: "A", value: "a" }] }
     const components = [{ type: 1, components: [button, { ...button, custom_id: "no", disabled: true }] }, {
       type: 1,
       components: [menu]
@@ -511,8 +511,26 @@ describe("Interactions", () => {
     assert.property((named("menu5", guest.id) as Json)["users"], guest.id)
     assert.property((named("menu7", guest.id) as Json)["members"], guest.id)
     assert.property((named("menu8", h.lobby) as Json)["channels"], h.lobby)
-    assert.deepStrictEqual(begun.press(guest.id, "menu5", [h.lobby]), { problem: `no user has the id ${h.lobby}` })
-    assert.deepStrictEqual(begun.press(guest.id, "menu6", ["1"]), { problem: "no role has the id 1" })
+    const problem = (customId: string, values: ReadonlyArray<string>) => {
+      const pressed = begun.press(guest.id, customId, values)
+      return "problem" in pressed ? pressed.problem : ""
+    }
+    assert.include(problem("menu5", [h.lobby]), `no user has the id ${h.lobby}`)
+    assert.include(problem("menu6", ["1"]), "no role has the id 1")
+    assert.strictEqual(problem("menu5", []), "its component \"menu5\" has to have 1 at least")
+    assert.strictEqual(problem("menu5", [guest.id, h.bot.id]), "its component \"menu5\" has to have 1 at most")
+  })
+
+  it("nobody chooses what is not in a menu", () => {
+    const { guest, typed } = setup()
+    const { answer, begun } = typed()
+    const menu = { type: 3, custom_id: "which", min_values: 0, options: [{ label: "A", value: "a" }] }
+    answer({ type: 4, data: { content: "x", components: [{ type: 1, components: [menu] }] } })
+    assert.deepStrictEqual(begun.press(guest.id, "which", ["b"]), {
+      problem: "its component \"which\" has no choice \"b\""
+    })
+    assert.notProperty(begun.press(guest.id, "which", ["a"]), "problem")
+    assert.notProperty(begun.press(guest.id, "which", []), "problem")
   })
 
   it("nobody types a number that JSON does not have", () => {
