@@ -24,6 +24,7 @@ import * as Random from "./Random.ts"
 import * as Rest from "./Rest.ts"
 import type { Participant } from "./Scripted.ts"
 import * as Snapshot from "./Snapshot.ts"
+import * as Snowflakes from "./Snowflakes.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
 import { type EncryptionOptions, makeVoiceHalf, type VoiceHalf } from "./voice/VoiceHalf.ts"
@@ -47,6 +48,11 @@ export interface CoreOptions {
   readonly seed: number
   /** Where the core's clock starts, in milliseconds of any monotonic clock. */
   readonly nowMs: number
+  /**
+   * What the clock on the wall shows then, in milliseconds of Unix time: ids of messages and interactions tell the time. Default: they
+   * come from the seed, as all others do.
+   */
+  readonly wallMs?: number | undefined
   /** Takes the outputs, in order. Must not call the core back synchronously. */
   readonly emit: (output: Output) => void
   /** Milliseconds in which the process stood still, in all so far: nobody in it could send then. Default: it never does. */
@@ -226,10 +232,12 @@ export const make = (options: CoreOptions): Core => {
     voice,
     tell: observers.tell
   })
-  const messages = Messages.make(world, gateway)
+  const { nowMs: startMs, wallMs = 0 } = options
+  const nextId = Snowflakes.make(() => wallMs + timers.now() - startMs, world.nextId)
+  const messages = Messages.make(world, gateway, nextId)
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, messages, nat })
   const commands = Commands.make(world.nextId)
-  const interactions = Interactions.make(context, world, gateway, commands, messages)
+  const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
   const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults, commands, interactions, messages })
 
   const lost = (connection: ConnectionId, code: number) => {

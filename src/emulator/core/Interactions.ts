@@ -115,7 +115,8 @@ export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
   commands: Pick<Commands, "list">,
-  messages: Messages
+  messages: Messages,
+  nextId: () => string
 ): Interactions => {
   const byToken = new Map<string, InteractionEntry.Entry>()
 
@@ -154,7 +155,7 @@ export const make = (
     if (user === undefined || member === undefined) return { problem: "who begins it is no member of the guild" }
     if (session === undefined) return { problem: `"${bot.name}" is not logged in` }
     const entry: InteractionEntry.Entry = {
-      id: world.nextId(),
+      id: nextId(),
       token: Random.hex(context.random, 32),
       bot,
       begunMs: context.now(),

@@ -5,6 +5,7 @@
  */
 import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
+import { timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
@@ -160,8 +161,6 @@ export const componentOf = ({ components }: Message, customId: string): Json | u
   }
   return undefined
 }
-
-const timeOf = (id: string): string => new Date(Number((BigInt(id) >> 22n) + 1_420_070_400_000n)).toISOString()
 
 /**
  * Whom a message names (`<@id>`), or replies to.

@@ -64,7 +64,11 @@ const kept = 1_000
  * @category constructors
  * @since 0.1.0
  */
-export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions" | "dispatch">): Messages => {
+export const make = (
+  world: World.World,
+  gateway: Pick<GatewayServer, "sessions" | "dispatch">,
+  nextId: () => string
+): Messages => {
   const channels = new Map<ChannelId, Array<Message.Message>>()
   const watchers = new Map<ChannelId, Set<() => void>>()
 
@@ -150,11 +154,11 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
       if (Message.isTooLong({ content })) return { problem: `a message has ${Message.longest} characters at most` }
       const replyTo = of(channelId).find(({ id }) => id === repliedId)
       if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
-      const message = Message.make({ id: world.nextId(), author, where: { guild, channel }, replyTo }, { content })
+      const message = Message.make({ id: nextId(), author, where: { guild, channel }, replyTo }, { content })
       add(message)
       return message
     },
-    make: (of, body) => Message.make({ ...of, id: world.nextId() }, body),
+    make: (of, body) => Message.make({ ...of, id: nextId() }, body),
     changed: (message) => {
       if (!message.isEphemeral) tell(message.where, Intents.GuildMessages, "MESSAGE_UPDATE", shown(message))
       changedIn(message.where.channel.id)

@@ -23,6 +23,7 @@ export interface ChatMessage {
   readonly id: string
   /** The name of who has written it. */
   readonly user: string
+  readonly userId: UserId
   readonly content: string
   /** Objects of Discord. */
   readonly embeds: ReadonlyArray<unknown>
@@ -88,6 +89,7 @@ export const make = (
   const view = (message: Message.Message): ChatMessage => ({
     id: message.id,
     user: names.users.nameOf(message.author.id),
+    userId: message.author.id,
     content: message.content,
     embeds: message.embeds,
     components: message.components,
