@@ -579,6 +579,11 @@ describe("emulator", () => {
         ok: true,
         "messages[0].id": message
       })
+      const all: unknown = (yield* order({ do: "messages" }))["messages"]
+      const { userId } = (Array.isArray(all) ? all : []).find(({ id }) => id === message)
+      assert.deepNestedInclude(yield* order({ do: "messages", user: userId, text: "!play", timeoutMs: 0 }), {
+        "messages[0].user": "somebody"
+      })
       assert.include(String((yield* order({ do: "press", channel: "lobby", customId: "x" }))["message"]), "\"x\"")
       assert.include(String((yield* order({ do: "write", content: "" }))["message"]), "nothing in the message")
       assert.deepInclude(yield* order({ do: "stop" }), { ok: true })

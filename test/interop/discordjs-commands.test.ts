@@ -9,6 +9,7 @@ import {
   type Message,
   MessageFlags,
   ModalBuilder,
+  SnowflakeUtil,
   TextInputBuilder,
   TextInputStyle
 } from "discord.js"
@@ -86,6 +87,8 @@ describe("a bot on discord.js with slash commands", () => {
         const { id } = yield* chat.write("!play song", { user: "somebody" })
         const reply = yield* chat.until((messages) => messages.find(({ edited }) => edited))
         assert.deepInclude(reply, { user: "bot", content: "Playing song", replyTo: id })
+        // bots ask how old a message is, and delete together what is younger than two weeks
+        assert.closeTo(SnowflakeUtil.timestampFrom(id), Date.now(), 3_600_000)
         assert.deepStrictEqual((yield* chat.messages)[0]?.reactions, ["👍"])
         yield* chat.until((messages) => messages.find(({ content }) => content === "Now playing"))
         yield* chat.press("skip")

@@ -180,7 +180,8 @@ export const make = Effect.fnUntraced(function*(
   const messages = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "messages" }>) {
     const { channel, text, timeoutMs = patienceMs, user } = order
     const chat = yield* discord.chat(channel)
-    const isWanted = (message: Emulator.ChatMessage) => user === undefined || message.user === user
+    const isWanted = (message: Emulator.ChatMessage) =>
+      user === undefined || message.user === user || message.userId === user
     if (text !== undefined) {
       const written = chat.until((messages) =>
         messages.some((message) => isWanted(message) && message.content.includes(text)) ? true : undefined

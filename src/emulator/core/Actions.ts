@@ -8,6 +8,7 @@ import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
 import type { CoreContext, VoiceServerId } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
+import type { Messages } from "./Messages.ts"
 import type { Nat } from "./Nat.ts"
 import type { VoiceHalf } from "./voice/VoiceHalf.ts"
 import type { Half } from "./VoiceEvents.ts"
@@ -105,9 +106,10 @@ export const make = (options: {
   readonly gateway: GatewayServer
   readonly voice: VoiceHalf
   readonly voiceStates: VoiceStates
+  readonly messages: Pick<Messages, "forget">
   readonly nat: Nat
 }): Actions => {
-  const { gateway, nat, voice, voiceStates, world } = options
+  const { gateway, messages, nat, voice, voiceStates, world } = options
 
   const statesOf = (userId: UserId, guildId: GuildId | undefined) =>
     World.voiceStatesOf(world, userId).filter((state) => guildId === undefined || state.guildId === guildId)
@@ -148,6 +150,7 @@ export const make = (options: {
         voiceStates.remove(state, { code: 4022, reason: "Call terminated." })
       }
       World.removeChannel(world, channel)
+      messages.forget(channelId)
       gateway.broadcast(channel.guildId, Intents.Guilds, "CHANNEL_DELETE", DiscordObject.channel(channel))
       return true
     },

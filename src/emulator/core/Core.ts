@@ -24,6 +24,7 @@ import * as Random from "./Random.ts"
 import * as Rest from "./Rest.ts"
 import type { Participant } from "./Scripted.ts"
 import * as Snapshot from "./Snapshot.ts"
+import * as Snowflakes from "./Snowflakes.ts"
 import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
 import { type EncryptionOptions, makeVoiceHalf, type VoiceHalf } from "./voice/VoiceHalf.ts"
@@ -47,6 +48,11 @@ export interface CoreOptions {
   readonly seed: number
   /** Where the core's clock starts, in milliseconds of any monotonic clock. */
   readonly nowMs: number
+  /**
+   * What the clock on the wall shows then, in milliseconds of Unix time: ids of messages and interactions tell the time. Default: they
+   * come from the seed, as all others do.
+   */
+  readonly wallMs?: number | undefined
   /** Takes the outputs, in order. Must not call the core back synchronously. */
   readonly emit: (output: Output) => void
   /** Milliseconds in which the process stood still, in all so far: nobody in it could send then. Default: it never does. */
@@ -100,6 +106,7 @@ export interface Core
   readonly write: Messages.Messages["write"]
   readonly messagesOf: Messages.Messages["of"]
   readonly watchMessages: Messages.Messages["watch"]
+  readonly hasChannel: (channelId: ChannelId) => boolean
 
   /** Takes a connection, or refuses the upgrade with an HTTP status. Ids are never used twice. */
   readonly accept: (connection: ConnectionId, kind: ConnectionKind) => void | { readonly reject: number }
@@ -228,10 +235,12 @@ export const make = (options: CoreOptions): Core => {
     voice,
     tell: observers.tell
   })
-  const actions = Actions.make({ context, world, gateway, voice, voiceStates, nat })
+  const { nowMs: startMs, wallMs = 0 } = options
+  const nextId = Snowflakes.make(() => wallMs + timers.now() - startMs, world.nextId)
+  const messages = Messages.make(world, gateway, nextId)
+  const actions = Actions.make({ context, world, gateway, voice, voiceStates, messages, nat })
   const commands = Commands.make(world.nextId)
-  const messages = Messages.make(world, gateway)
-  const interactions = Interactions.make(context, world, gateway, commands, messages)
+  const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
   const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults, commands, interactions, messages })
 
   const lost = (connection: ConnectionId, code: number) => {
@@ -249,6 +258,7 @@ export const make = (options: CoreOptions): Core => {
     write: messages.write,
     messagesOf: messages.of,
     watchMessages: messages.watch,
+    hasChannel: (channelId) => world.channels.has(channelId),
     createVoiceServer: (server) => {
       const id = world.servers.size + 1
       world.servers.set(id, { ...server, id })

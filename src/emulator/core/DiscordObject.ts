@@ -17,11 +17,16 @@ export type Json = { readonly [key: string]: unknown }
 
 const joinedAt = "2023-01-01T00:00:00.000000+00:00"
 
-/** VIEW_CHANNEL, SEND_MESSAGES, CONNECT, SPEAK, USE_VAD, READ_MESSAGE_HISTORY. */
-const everyone = String((1n << 10n) | (1n << 11n) | (1n << 16n) | (1n << 20n) | (1n << 21n) | (1n << 25n))
+const bits = (places: ReadonlyArray<bigint>) => String(places.reduce((all, place) => all | (1n << place), 0n))
 
-/** MANAGE_CHANNELS, MUTE_MEMBERS, DEAFEN_MEMBERS, MOVE_MEMBERS. */
-const moderator = String((1n << 4n) | (1n << 22n) | (1n << 23n) | (1n << 24n))
+/**
+ * ADD_REACTIONS, VIEW_CHANNEL, SEND_MESSAGES, EMBED_LINKS, ATTACH_FILES, READ_MESSAGE_HISTORY, CONNECT, SPEAK, USE_VAD,
+ * USE_APPLICATION_COMMANDS.
+ */
+const everyone = bits([6n, 10n, 11n, 14n, 15n, 16n, 20n, 21n, 25n, 31n])
+
+/** MANAGE_CHANNELS, MANAGE_MESSAGES, MUTE_MEMBERS, DEAFEN_MEMBERS, MOVE_MEMBERS. */
+const moderator = bits([4n, 13n, 22n, 23n, 24n])
 
 /**
  * @category codecs

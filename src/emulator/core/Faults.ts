@@ -76,12 +76,14 @@ interface Held extends Kind {
 
 const isDatagram = (point: FaultPoint): boolean => point === "datagram-in" || point === "datagram-out"
 
+const idsAndTokens = /[0-9a-f]{15,}/g
+
 /** The bytes of a datagram are only lent for the call. The `slice` of a Buffer would be no copy. */
 const copyOf = (frame: string | Uint8Array): string | Uint8Array =>
   typeof frame === "string" ? frame : new Uint8Array(frame)
 
 /**
- * Makes the fault points. `FaultSubject.index` runs from 0 for each point, user and opcode (or dispatch name). Each
+ * Makes the fault points. `FaultSubject.index` runs from 0 for each point, user and opcode (or dispatch name, or route). Each
  * action counts as `fault:point:Action`. A `Close` or `Terminate` without a connection drops its subject.
  *
  * @category constructors
@@ -96,8 +98,10 @@ export const make = (options: Options): Faults => {
     if (users === undefined) seen.set(point, users = new Map())
     let ops = users.get(userId)
     if (ops === undefined) users.set(userId, ops = new Map())
-    const index = ops.get(op) ?? 0
-    ops.set(op, index + 1)
+    // each message and interaction has a path of its own: kept in mind they would be without end
+    const route = point === "rest" && typeof op === "string" ? op.replace(idsAndTokens, ":") : op
+    const index = ops.get(route) ?? 0
+    ops.set(route, index + 1)
     return index
   }
 

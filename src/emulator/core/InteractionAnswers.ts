@@ -20,6 +20,8 @@ const acknowledged = error(400, 40060, "Interaction has already been acknowledge
 const unknownWebhook = error(404, 10015, "Unknown Webhook")
 const invalidToken = error(401, 50027, "Invalid Webhook Token")
 const unknownMessage = error(404, 10008, "Unknown Message")
+const unknownChannel = error(404, 10003, "Unknown Channel")
+const emptyMessage = error(400, 50006, "Cannot send an empty message")
 
 /**
  * Answers what is under `/interactions` and `/webhooks`, for which the token in the path is enough; `undefined` for all else.
@@ -35,12 +37,16 @@ export type Answers = (
 ) => RestResponse | undefined
 
 /**
- * `find` gives the interaction of a token.
+ * `find` gives the interaction of a token, `isThere` says whether the channel of one is there still.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (messages: Messages, find: (token: string) => Entry | undefined): Answers => {
+export const make = (
+  messages: Messages,
+  find: (token: string) => Entry | undefined,
+  isThere: (where: Message.Where) => boolean
+): Answers => {
   const say = (entry: Entry, body: Json, isThinking = false): Message.Message => {
     const { bot: author, user, where } = entry
     const message = messages.make(
@@ -74,9 +80,10 @@ export const make = (messages: Messages, find: (token: string) => Entry | undefi
     const { data, type: kind } = body
     if (entry.type === InteractionEntry.types.typing) return answerTyping(entry, body) ? nothing : invalidBody
     const content: Json = typeof data === "object" ? { ...data } : {}
+    if (Message.isTooLong(content)) return invalidBody
     let message: Message.Message | undefined
     if (kind === callback.message) {
-      if (!Message.saysSomething(content)) return error(400, 50006, "Cannot send an empty message")
+      if (!Message.saysSomething(content)) return emptyMessage
       message = entry.original = say(entry, content)
     } else if (kind === callback.thinking) message = entry.original = say(entry, content, true)
     else if (kind === callback.silently && entry.pressed !== undefined) {
@@ -111,9 +118,13 @@ export const make = (messages: Messages, find: (token: string) => Entry | undefi
   const follow = (entry: Entry, method: string, id: string | undefined, body: Json): RestResponse => {
     const isAnswered = entry.progress === "deferred" || entry.progress === "answered"
     if (!isAnswered || entry.type === InteractionEntry.types.typing) return unknownWebhook
+    if (Message.isTooLong(body)) return invalidBody
     if (id === undefined) {
       if (method !== "POST") return wrongMethod
-      if (!Message.saysSomething(body)) return error(400, 50006, "Cannot send an empty message")
+      if (!Message.saysSomething(body)) return emptyMessage
+      const { original } = entry
+      // what a bot says first is what it has thought of: no new message (Discord docs, Create Followup Message)
+      if (original?.isThinking === true && !original.isDeleted) return edit(entry, original, body)
       return ok(messages.json(say(entry, body), entry.bot.id))
     }
     const message = id === "@original" ? entry.original : entry.messages.find((one) => one.id === id)
@@ -143,9 +154,10 @@ export const make = (messages: Messages, find: (token: string) => Entry | undefi
     if (isCallback) {
       if (method !== "POST") return wrongMethod
       const wantsResponse = new URLSearchParams(query).get("with_response") === "true"
-      return entry === undefined || entry.id !== owner ? unknownInteraction : answer(entry, body, wantsResponse)
+      if (entry === undefined || entry.id !== owner) return unknownInteraction
+      return isThere(entry.where) ? answer(entry, body, wantsResponse) : unknownChannel
     }
     if (entry === undefined || entry.bot.id !== owner) return invalidToken
-    return follow(entry, method, id, body)
+    return isThere(entry.where) ? follow(entry, method, id, body) : unknownChannel
   }
 }

@@ -100,6 +100,9 @@ export interface Interactions {
   readonly rest: InteractionAnswers.Answers
 }
 
+/** Discord docs, Component Types; all others that can be used in a message are menus. */
+const button = 2
+
 const answerMs = 3_000
 const tokenMs = 15 * 60_000
 
@@ -112,9 +115,12 @@ export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
   commands: Pick<Commands, "list">,
-  messages: Messages
+  messages: Messages,
+  nextId: () => string
 ): Interactions => {
   const byToken = new Map<string, InteractionEntry.Entry>()
+
+  const isThere = ({ channel }: Pick<Message.Where, "channel">) => world.channels.has(channel.id)
 
   const registeredOf = (botId: UserId, guildId: string, name: string | undefined): Json | undefined => {
     const all = [undefined, guildId].flatMap((scope) => commands.list({ applicationId: botId, guildId: scope }))
@@ -142,12 +148,14 @@ export const make = (
     const { bot, channel, data, guild, pressed, type, userId } = options
     const user = world.users.get(userId)
     const member = guild.members.get(userId)
+    if (!isThere({ channel })) return { problem: "its channel is gone" }
     if (!guild.available) return { problem: "the guild cannot be reached" }
+    if (channel.denials.get(userId)?.view === true) return { problem: "who begins it does not see the channel" }
     const session = sessionOf(bot.id, guild)
     if (user === undefined || member === undefined) return { problem: "who begins it is no member of the guild" }
     if (session === undefined) return { problem: `"${bot.name}" is not logged in` }
     const entry: InteractionEntry.Entry = {
-      id: world.nextId(),
+      id: nextId(),
       token: Random.hex(context.random, 32),
       bot,
       begunMs: context.now(),
@@ -210,11 +218,9 @@ export const make = (
     if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
     const { author: bot, where: { channel, guild } } = message
     const resolved = Resolved.make(world, guild)
-    const kind = Resolved.menus.get(component["type"])
-    for (const value of values) {
-      const problem = kind === undefined ? undefined : resolved.add(kind, value)
-      if (problem !== undefined) return { problem }
-    }
+    const isButton = component["type"] === button
+    const problem = isButton ? undefined : Modal.problemOfChoice(component, resolved, values)
+    if (problem !== undefined) return { problem: `its component "${customId}" ${problem}` }
     const named = resolved.json()
     return begin({
       userId,
@@ -226,7 +232,7 @@ export const make = (
         id: component["id"] ?? 1,
         custom_id: customId,
         component_type: component["type"],
-        ...(component["type"] === 2 ? {} : { values }),
+        ...(isButton ? {} : { values }),
         ...(named === undefined ? {} : { resolved: named })
       },
       pressed: message
@@ -303,6 +309,6 @@ export const make = (
     type: (command) => typed(command),
     pressIn: (channelId, userId, customId, values) => press(messages.of(channelId), userId, customId, values),
     suggest: ({ focused, ...command }) => typed({ ...command, values: { [focused]: "", ...command.values } }, focused),
-    rest: InteractionAnswers.make(messages, (token) => byToken.get(token))
+    rest: InteractionAnswers.make(messages, (token) => byToken.get(token), isThere)
   }
 }

@@ -5,6 +5,7 @@
  */
 import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
+import { timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
@@ -44,6 +45,8 @@ export interface Message {
   readonly isEphemeral: boolean
   /** Emoji by the name that REST has for them, with the users who reacted with them. */
   readonly reactions: Map<string, Set<string>>
+  /** What the bot has said in flags that stay, as bits. */
+  flags: number
   content: string
   embeds: ReadonlyArray<unknown>
   components: ReadonlyArray<unknown>
@@ -53,6 +56,16 @@ export interface Message {
   isDeleted: boolean
 }
 
+/**
+ * So many characters has a message at most (Discord docs, Create Message).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const longest = 2_000
+
+/** SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS and IS_COMPONENTS_V2 (Discord docs, Message Flags). */
+const [withoutEmbeds, quiet, ofComponents] = [1 << 2, 1 << 12, 1 << 15]
 const ephemeral = 1 << 6
 const loading = 1 << 7
 
@@ -81,6 +94,14 @@ export const saysSomething = (body: Json): boolean =>
   body["poll"] !== undefined
 
 /**
+ * @category guards
+ * @since 0.1.0
+ */
+export const isTooLong = ({ content }: Json): boolean => typeof content === "string" && content.length > longest
+
+const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags : 0
+
+/**
  * @category constructors
  * @since 0.1.0
  */
@@ -94,7 +115,8 @@ export const make = (
   interaction: of.interaction,
   replyTo: of.replyTo,
   // nobody but who has begun an interaction can be spoken to alone
-  isEphemeral: of.interaction !== undefined && typeof body["flags"] === "number" && (body["flags"] & ephemeral) !== 0,
+  isEphemeral: of.interaction !== undefined && (flagsOf(body) & ephemeral) !== 0,
+  flags: flagsOf(body) & (withoutEmbeds | quiet | ofComponents),
   reactions: new Map(),
   content: typeof body["content"] === "string" ? body["content"] : "",
   embeds: Body.itemsOf(body["embeds"]),
@@ -114,6 +136,9 @@ export const edit = (message: Message, body: Json): void => {
   if (typeof body["content"] === "string" || body["content"] === null) message.content = body["content"] ?? ""
   if (body["embeds"] !== undefined) message.embeds = Body.itemsOf(body["embeds"])
   if (body["components"] !== undefined) message.components = Body.itemsOf(body["components"])
+  if (typeof body["flags"] === "number") {
+    message.flags = (message.flags & ~withoutEmbeds) | (flagsOf(body) & (withoutEmbeds | ofComponents))
+  }
   message.isEdited = !message.isThinking
   message.isThinking = false
 }
@@ -137,8 +162,6 @@ export const componentOf = ({ components }: Message, customId: string): Json | u
   return undefined
 }
 
-const timeOf = (id: string): string => new Date(Number((BigInt(id) >> 22n) + 1_420_070_400_000n)).toISOString()
-
 /**
  * Whom a message names (`<@id>`), or replies to.
  *
@@ -157,26 +180,35 @@ const typeOf = ({ interaction, replyTo }: Message) => {
   return replyTo === undefined ? types.plain : types.reply
 }
 
+/**
+ * An emoji as REST writes it: itself, or `name:id` for one of a guild, which moves with `a:` before it.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const emojiOf = (text: string): Json => {
+  const [, moves, name, id] = /^(a:)?([^:]+):(\d+)$/.exec(text) ?? []
+  if (name === undefined) return { id: null, name: text }
+  return { id, name, ...(moves === undefined ? {} : { animated: true }) }
+}
+
 const reactionsOf = ({ reactions }: Message, viewer: string | undefined) =>
-  Array.from(reactions, ([name, users]) => {
-    const [text = name, id = null] = name.split(":")
-    return {
-      emoji: { id, name: text },
-      count: users.size,
-      count_details: { burst: 0, normal: users.size },
-      me: viewer !== undefined && users.has(viewer),
-      me_burst: false,
-      burst_colors: []
-    }
-  })
+  Array.from(reactions, ([name, users]) => ({
+    emoji: emojiOf(name),
+    count: users.size,
+    count_details: { burst: 0, normal: users.size },
+    me: viewer !== undefined && users.has(viewer),
+    me_burst: false,
+    burst_colors: []
+  }))
 
 /**
- * As REST and the gateway give it to the user `viewer`.
+ * As REST and the gateway give it to the user `viewer`; `referenced` is what it is as the one that another one replies to.
  *
  * @category codecs
  * @since 0.1.0
  */
-export const json = (world: World.World, message: Message, viewer?: string): Json => {
+export const json = (world: World.World, message: Message, viewer?: string, referenced = false): Json => {
   const { author, interaction, replyTo, where } = message
   const owners = { 0: where.guild.id }
   return {
@@ -195,7 +227,7 @@ export const json = (world: World.World, message: Message, viewer?: string): Jso
     tts: false,
     timestamp: timeOf(message.id),
     edited_timestamp: message.isEdited ? timeOf(message.id) : null,
-    flags: (message.isEphemeral ? ephemeral : 0) | (message.isThinking ? loading : 0),
+    flags: message.flags | (message.isEphemeral ? ephemeral : 0) | (message.isThinking ? loading : 0),
     ...(message.reactions.size === 0 ? {} : { reactions: reactionsOf(message, viewer) }),
     ...(interaction === undefined ? {} : {
       application_id: author.id,
@@ -210,7 +242,7 @@ export const json = (world: World.World, message: Message, viewer?: string): Jso
     ...(replyTo === undefined ? {} : {
       message_reference: { type: 0, message_id: replyTo.id, channel_id: where.channel.id, guild_id: where.guild.id },
       // that of a reply to a reply is left out there
-      referenced_message: replyTo.isDeleted ? null : json(world, { ...replyTo, replyTo: undefined }, viewer)
+      ...(referenced ? {} : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
     })
   }
 }

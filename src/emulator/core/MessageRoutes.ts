@@ -19,8 +19,6 @@ const missingPermissions = error(403, 50013, "Missing Permissions")
 /** Discord gives so many messages where nothing else is asked for, and so many at most. */
 const [usual, most] = [50, 100]
 
-const maxContent = 2_000
-
 /**
  * The routes under `/channels/:`. `inChannel` finds the channel and our member in it, or says what is wrong.
  *
@@ -45,7 +43,7 @@ export const make = (
     })
 
   const problemOf = (body: RestRoute.Call["body"]): RestResponse | undefined => {
-    if (typeof body["content"] === "string" && body["content"].length > maxContent) return invalidBody
+    if (Message.isTooLong(body)) return invalidBody
     return Message.saysSomething(body) ? undefined : emptyMessage
   }
 
@@ -67,18 +65,18 @@ export const make = (
     inChannel(call, (channel) => {
       const limit = Number(call.query.get("limit") ?? usual)
       if (!Number.isInteger(limit) || limit < 1 || limit > most) return invalidBody
-      const [after, before] = ["after", "before"].map((side) => call.query.get(side))
+      const [after, around, before] = ["after", "around", "before"].map((side) => call.query.get(side))
       const isWanted = (id: string) => (!before || compare(id, before) < 0) && (!after || compare(id, after) > 0)
       const all = messages.of(channel.id).filter(({ id }) => isWanted(id))
       // the newest first, and with `after` those that follow next
-      const wanted = after ? all.slice(0, limit) : all.slice(-limit)
+      const wanted = after ? all.slice(0, limit) : around ? about(all, around, limit) : all.slice(-limit)
       return ok(wanted.toReversed().map((message) => messages.json(message, call.user.id)))
     })
 
   const edit = (call: RestRoute.Call) =>
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
-      if (typeof call.body["content"] === "string" && call.body["content"].length > maxContent) return invalidBody
+      if (Message.isTooLong(call.body)) return invalidBody
       Message.edit(message, call.body)
       messages.changed(message)
       return ok(messages.json(message, call.user.id))
@@ -96,7 +94,7 @@ export const make = (
       if (!me.moderator) return missingPermissions
       const ids = new Set(Body.itemsOf(call.body["messages"]))
       if (ids.size < 2 || ids.size > most) return invalidBody
-      for (const message of messages.of(channel.id)) if (ids.has(message.id)) messages.remove(message)
+      messages.removeAll(channel.id, messages.of(channel.id).filter(({ id }) => ids.has(id)))
       return nothing
     })
 
@@ -133,6 +131,13 @@ const decoded = (part: string): string | undefined => {
   } catch {
     return undefined
   }
+}
+
+/** As many as fit on both sides of an id, and the message that has it. */
+const about = (all: ReadonlyArray<Message.Message>, around: string, limit: number) => {
+  const before = all.filter(({ id }) => compare(id, around) < 0).length
+  const start = before - Math.floor(limit / 2)
+  return all.slice(Math.max(start, 0), Math.max(start + limit, 0))
 }
 
 /** Ids are numbers of more digits than a number has. */

@@ -7,6 +7,7 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import { type GatewaySession, sees } from "./GatewaySession.ts"
@@ -44,6 +45,10 @@ export interface Messages {
   readonly add: (message: Message.Message) => void
   readonly changed: (message: Message.Message) => void
   readonly remove: (message: Message.Message) => void
+  /** Removes several of one channel, which is told at once. */
+  readonly removeAll: (channelId: ChannelId, messages: ReadonlyArray<Message.Message>) => void
+  /** A channel is gone, and all that stands in it with it: nobody is told of each. */
+  readonly forget: (channelId: ChannelId) => void
   /** `isOn`: the user reacts, or takes it back. */
   readonly react: (message: Message.Message, emoji: string, user: World.User, isOn: boolean) => void
   /** In the order in which they were written, without those that are gone. The last thousand of a channel are kept. */
@@ -55,18 +60,26 @@ export interface Messages {
 
 const kept = 1_000
 
-/** Discord's client takes no longer ones (Discord docs, Create Message). */
-const longest = 2_000
-
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions" | "dispatch">): Messages => {
+export const make = (
+  world: World.World,
+  gateway: Pick<GatewayServer, "sessions" | "dispatch">,
+  nextId: () => string
+): Messages => {
   const channels = new Map<ChannelId, Array<Message.Message>>()
   const watchers = new Map<ChannelId, Set<() => void>>()
 
-  const of = (channelId: ChannelId) => channels.get(channelId)?.filter(({ isDeleted }) => !isDeleted) ?? []
+  const of = (channelId: ChannelId) => Array.from(channels.get(channelId) ?? [])
+
+  const drop = (message: Message.Message) => {
+    message.isDeleted = true
+    const messages = channels.get(message.where.channel.id) ?? []
+    const at = messages.indexOf(message)
+    if (at >= 0) messages.splice(at, 1)
+  }
 
   const tell = (
     { channel, guild }: Message.Where,
@@ -84,16 +97,30 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
 
   const withoutUser = ({ user: _, ...member }: Json): Json => member
 
+  /** As the gateway shows it beside a user. */
+  const memberOf = (guild: World.Guild, userId: UserId): Json => {
+    const member = guild.members.get(userId)
+    return member === undefined ? {} : { member: withoutUser(DiscordObject.member(world, member)) }
+  }
+
   /** What a session may read of it. */
   const shown = (message: Message.Message) => (session: GatewaySession): Json => {
-    const { author, where: { guild } } = message
-    const member = guild.members.get(author.id)
-    const isReadable = (session.intents & Intents.MessageContent) !== 0 || author.id === session.user.id ||
-      Message.mentions(world, message).some(({ id }) => id === session.user.id)
+    const { author, replyTo, where: { guild } } = message
+    const read = (one: Message.Message, json: Json): Json => {
+      const isReadable = (session.intents & Intents.MessageContent) !== 0 || one.author.id === session.user.id ||
+        Message.mentions(world, one).some(({ id }) => id === session.user.id)
+      return isReadable ? json : { ...json, content: "", embeds: [], components: [] }
+    }
+    const json = read(message, Message.json(world, message, session.user.id))
+    const referenced = json["referenced_message"]
     return {
-      ...Message.json(world, message, session.user.id),
-      ...(isReadable ? {} : { content: "", embeds: [], components: [] }),
-      ...(member === undefined ? {} : { member: withoutUser(DiscordObject.member(world, member)) })
+      ...json,
+      ...(replyTo === undefined || !Body.isObject(referenced) ? {} : { referenced_message: read(replyTo, referenced) }),
+      mentions: Message.mentions(world, message).map((user) => ({
+        ...DiscordObject.user(user),
+        ...memberOf(guild, user.id)
+      })),
+      ...memberOf(guild, author.id)
     }
   }
 
@@ -124,31 +151,43 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
       if (author === undefined || !guild.members.has(userId)) return { problem: "who writes is no member of the guild" }
       if (channel.denials.get(userId)?.view === true) return { problem: "who writes does not see the channel" }
       if (content.trim() === "") return { problem: "there is nothing in the message" }
-      if (content.length > longest) return { problem: `a message has ${longest} characters at most` }
+      if (Message.isTooLong({ content })) return { problem: `a message has ${Message.longest} characters at most` }
       const replyTo = of(channelId).find(({ id }) => id === repliedId)
       if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
-      const message = Message.make({ id: world.nextId(), author, where: { guild, channel }, replyTo }, { content })
+      const message = Message.make({ id: nextId(), author, where: { guild, channel }, replyTo }, { content })
       add(message)
       return message
     },
-    make: (of, body) => Message.make({ ...of, id: world.nextId() }, body),
+    make: (of, body) => Message.make({ ...of, id: nextId() }, body),
     changed: (message) => {
       if (!message.isEphemeral) tell(message.where, Intents.GuildMessages, "MESSAGE_UPDATE", shown(message))
       changedIn(message.where.channel.id)
     },
     remove: (message) => {
-      message.isDeleted = true
+      drop(message)
       if (!message.isEphemeral) {
         tell(message.where, Intents.GuildMessages, "MESSAGE_DELETE", () => ({ id: message.id }))
       }
       changedIn(message.where.channel.id)
+    },
+    removeAll: (channelId, messages) => {
+      const [first] = messages
+      if (first === undefined) return
+      for (const message of messages) drop(message)
+      const ids = messages.map(({ id }) => id)
+      tell(first.where, Intents.GuildMessages, "MESSAGE_DELETE_BULK", () => ({ ids }))
+      changedIn(channelId)
+    },
+    forget: (channelId) => {
+      for (const message of of(channelId)) message.isDeleted = true
+      channels.delete(channelId)
+      changedIn(channelId)
     },
     react: (message, emoji, user, isOn) => {
       const users = message.reactions.get(emoji) ?? new Set()
       if (users.has(user.id) === isOn) return
       if (isOn) message.reactions.set(emoji, users.add(user.id))
       else if (users.delete(user.id) && users.size === 0) message.reactions.delete(emoji)
-      const [name = emoji, id = null] = emoji.split(":")
       const member = message.where.guild.members.get(user.id)
       tell(
         message.where,
@@ -158,7 +197,7 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
           user_id: user.id,
           message_id: message.id,
           message_author_id: message.author.id,
-          emoji: { id, name },
+          emoji: Message.emojiOf(emoji),
           burst: false,
           type: 0,
           ...(isOn && member !== undefined ? { member: DiscordObject.member(world, member) } : {})
@@ -170,7 +209,9 @@ export const make = (world: World.World, gateway: Pick<GatewayServer, "sessions"
     watch: (channelId, f) => {
       const all = watchers.get(channelId) ?? new Set()
       watchers.set(channelId, all.add(f))
-      return () => void all.delete(f)
+      return () => {
+        if (all.delete(f) && all.size === 0) watchers.delete(channelId)
+      }
     }
   }
 }

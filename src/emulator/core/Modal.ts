@@ -129,15 +129,30 @@ const listOf = (
 ): Answer => {
   if (typeof values === "string" || typeof values === "boolean") return { problem: "has to be a list" }
   if (values.length === 0) return isRequired(input) ? { problem: "is missing" } : { values }
-  const least = numberOr(input["min_values"], 1)
-  const most = numberOr(input["max_values"], input["type"] === types.checkboxes ? Infinity : 1)
-  if (values.length < least) return { problem: `has to have ${least} at least` }
-  if (values.length > most) return { problem: `has to have ${most} at most` }
+  const problem = problemOfChoice(input, resolved, values)
+  return problem === undefined ? { values } : { problem }
+}
+
+/**
+ * What is wrong with what somebody chooses in a menu, of a form or of a message; what it names is added to `resolved`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const problemOfChoice = (
+  menu: Json,
+  resolved: Resolved.Resolved,
+  values: ReadonlyArray<string>
+): string | undefined => {
+  const least = numberOr(menu["min_values"], 1)
+  const most = numberOr(menu["max_values"], menu["type"] === types.checkboxes ? Infinity : 1)
+  if (values.length < least) return `has to have ${least} at least`
+  if (values.length > most) return `has to have ${most} at most`
   for (const value of values) {
-    const problem = problemOf(input, resolved, value)
-    if (problem !== undefined) return { problem }
+    const problem = problemOf(menu, resolved, value)
+    if (problem !== undefined) return problem
   }
-  return { values }
+  return undefined
 }
 
 const problemOf = (input: Json, resolved: Resolved.Resolved, value: string): string | undefined => {

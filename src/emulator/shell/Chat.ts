@@ -23,6 +23,7 @@ export interface ChatMessage {
   readonly id: string
   /** The name of who has written it. */
   readonly user: string
+  readonly userId: UserId
   readonly content: string
   /** Objects of Discord. */
   readonly embeds: ReadonlyArray<unknown>
@@ -55,8 +56,8 @@ export interface Chat {
     readonly replyTo?: string | undefined
   }) => Effect.Effect<ChatMessage, EmulatorError>
   /**
-   * Waits for what `find` looks for in the messages, without end. Fails with `MessageFailed` when the emulator closes; dies of what
-   * `find` throws.
+   * Waits for what `find` looks for in the messages, without end. Fails with `MessageFailed` when the channel is deleted or the emulator
+   * closes; dies of what `find` throws.
    */
   readonly until: <A>(find: (messages: ReadonlyArray<ChatMessage>) => A | undefined) => Effect.Effect<A, EmulatorError>
   /**
@@ -88,6 +89,7 @@ export const make = (
   const view = (message: Message.Message): ChatMessage => ({
     id: message.id,
     user: names.users.nameOf(message.author.id),
+    userId: message.author.id,
     content: message.content,
     embeds: message.embeds,
     components: message.components,
@@ -118,7 +120,8 @@ export const make = (
           (core) => (f) => core.watchMessages(channelId, f),
           (core) => {
             const found = find(read(core, channelId))
-            return found === undefined ? undefined : { found }
+            if (found !== undefined) return { found }
+            return core.hasChannel(channelId) ? undefined : { failure: failed("the channel is gone") }
           },
           () => failed("the emulator has closed")
         ),

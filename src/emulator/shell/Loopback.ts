@@ -5,6 +5,7 @@
  *
  * @since 0.1.0
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
@@ -180,8 +181,9 @@ export const make = Effect.fnUntraced(
     }
 
     const standstillMs = yield* Standstill.make
+    const wallMs = yield* Clock.currentTimeMillis
     const driver = yield* Driver.make({
-      core: (context) => Core.make({ profile: options.profile, seed: options.seed, standstillMs, ...context }),
+      core: (context) => Core.make({ profile: options.profile, seed: options.seed, standstillMs, wallMs, ...context }),
       deliver,
       afterInputs: (run) => afterInputs(run)
     })

@@ -33,6 +33,19 @@ const setup = () => {
 }
 
 describe("Faults", () => {
+  it("numbers requests by their route, as ids and tokens are never at an end", () => {
+    const { faults } = setup()
+    const seen: Array<number> = []
+    faults.add(({ index }) => void seen.push(index))
+    const ask = (op: string) => faults.decide({ point: "rest", userId: undefined, op, frame: "" })
+    ask("PATCH /channels/1083306088264814673/messages/1083306024648638778")
+    ask("PATCH /channels/1083306088264814673/messages/1083306024648638779")
+    ask("POST /interactions/1083306024648638780/0123456789abcdef0123456789abcdef/callback")
+    ask("POST /interactions/1083306024648638781/fedcba9876543210fedcba9876543210/callback")
+    ask("GET /gateway/bot")
+    assert.deepStrictEqual(seen, [0, 1, 0, 1, 0])
+  })
+
   it("lets everything pass without a fault, and again after it was taken out", () => {
     const { counted, faults, passed, send } = setup()
     send("a")

@@ -94,6 +94,47 @@ describe("Interactions", () => {
     assert.isTrue(begun.messages()[0]?.isEdited)
   })
 
+  it("what a bot says first after it was thinking is what it has thought of", () => {
+    const { call, typed } = setup()
+    const { answer, begun, contents, webhook } = typed()
+    answer({ type: 5, data: { flags: 64 } })
+    const { json } = call("POST", webhook, { content: "done" })
+    assert.deepInclude(json, { id: begun.messages()[0]?.id, content: "done", flags: 64 })
+    assert.isFalse(begun.messages()[0]?.isEdited)
+    call("POST", webhook, { content: "and more" })
+    assert.deepStrictEqual(contents(), ["done", "and more"])
+  })
+
+  it("a bot says no more than 2000 characters", () => {
+    const { call, typed } = setup()
+    const { answer, begun, contents, webhook } = typed()
+    const long = "x".repeat(2_001)
+    assert.strictEqual(answer({ type: 4, data: { content: long } }).json["code"], 50035)
+    assert.strictEqual(begun.progress(), "waiting")
+    answer({ type: 4, data: { content: "x" } })
+    assert.strictEqual(call("POST", webhook, { content: long }).json["code"], 50035)
+    assert.strictEqual(call("PATCH", `${webhook}/messages/@original`, { content: long }).json["code"], 50035)
+    assert.deepStrictEqual(contents(), ["x"])
+  })
+
+  it("nothing is begun or said in a channel that is gone, or by who does not see it", () => {
+    const { call, client, guest, h, problem, typed } = setup()
+    const components = [{ type: 1, components: [{ type: 2, custom_id: "go" }] }]
+    const { answer, begun, webhook } = typed()
+    answer({ type: 4, data: { content: "x", flags: 64, components } })
+    h.core.deny({ userId: guest.id, channelId: h.lobby, view: true })
+    assert.strictEqual(problem(["play"]), "who begins it does not see the channel")
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "who begins it does not see the channel" })
+    h.core.deny({ userId: guest.id, channelId: h.lobby })
+    const late = typed()
+    h.core.deleteChannel(h.lobby)
+    assert.deepStrictEqual(begun.press(guest.id, "go", []), { problem: "its channel is gone" })
+    const before = client.events("MESSAGE_CREATE").length
+    assert.strictEqual(late.answer({ type: 4, data: { content: "x" } }).json["code"], 10003)
+    assert.strictEqual(call("POST", webhook, { content: "x" }).json["code"], 10003)
+    assert.lengthOf(client.events("MESSAGE_CREATE"), before)
+  })
+
   it("has three seconds to answer, and a quarter of an hour for what follows", () => {
     const { call, h, typed } = setup()
     const late = typed()
@@ -188,7 +229,7 @@ describe("Interactions", () => {
     const { client, h, typed } = setup()
     const { answer, begun, contents } = typed()
     const button = { type: 2, style: 1, custom_id: "pause", label: "Pause" }
-    const menu = { type: 3, custom_id: "which", options: [] }
+    const menu = { type: 3, custom_id: "which", options: [{ label: "A", value: "a" }] }
     const components = [{ type: 1, components: [button, { ...button, custom_id: "no", disabled: true }] }, {
       type: 1,
       components: [menu]
@@ -252,7 +293,7 @@ describe("Interactions", () => {
       assert.include(asJson(response), "50109")
     }
     assert.strictEqual(begun.progress(), "waiting")
-    const brackets = nested(1_000).replaceAll("[", "[\\\"")
+    const brackets = nested(400).replaceAll("[", "[\\\"")
     const many = Array.from({ length: 300_000 }, () => 0)
     answer({ type: 4, data: { content: brackets, components: [null, { type: 1, components: many }] } })
     call("POST", webhook, `{"content":"y","components":[${rows(40)}]}`)
@@ -470,8 +511,26 @@ describe("Interactions", () => {
     assert.property((named("menu5", guest.id) as Json)["users"], guest.id)
     assert.property((named("menu7", guest.id) as Json)["members"], guest.id)
     assert.property((named("menu8", h.lobby) as Json)["channels"], h.lobby)
-    assert.deepStrictEqual(begun.press(guest.id, "menu5", [h.lobby]), { problem: `no user has the id ${h.lobby}` })
-    assert.deepStrictEqual(begun.press(guest.id, "menu6", ["1"]), { problem: "no role has the id 1" })
+    const problem = (customId: string, values: ReadonlyArray<string>) => {
+      const pressed = begun.press(guest.id, customId, values)
+      return "problem" in pressed ? pressed.problem : ""
+    }
+    assert.include(problem("menu5", [h.lobby]), `no user has the id ${h.lobby}`)
+    assert.include(problem("menu6", ["1"]), "no role has the id 1")
+    assert.strictEqual(problem("menu5", []), "its component \"menu5\" has to have 1 at least")
+    assert.strictEqual(problem("menu5", [guest.id, h.bot.id]), "its component \"menu5\" has to have 1 at most")
+  })
+
+  it("nobody chooses what is not in a menu", () => {
+    const { guest, typed } = setup()
+    const { answer, begun } = typed()
+    const menu = { type: 3, custom_id: "which", min_values: 0, options: [{ label: "A", value: "a" }] }
+    answer({ type: 4, data: { content: "x", components: [{ type: 1, components: [menu] }] } })
+    assert.deepStrictEqual(begun.press(guest.id, "which", ["b"]), {
+      problem: "its component \"which\" has no choice \"b\""
+    })
+    assert.notProperty(begun.press(guest.id, "which", ["a"]), "problem")
+    assert.notProperty(begun.press(guest.id, "which", []), "problem")
   })
 
   it("nobody types a number that JSON does not have", () => {

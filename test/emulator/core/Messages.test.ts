@@ -166,6 +166,119 @@ describe("Messages", () => {
     assert.strictEqual(contents()[0], "10")
   })
 
+  it("that are gone leave room for the others", () => {
+    const { call, contents, path, write } = setup()
+    write("kept")
+    for (let i = 0; i < 1_000; i++) {
+      const { json } = call("POST", path, { content: "x" })
+      call("DELETE", `${path}/${json["id"]}`)
+    }
+    assert.deepStrictEqual(contents(), ["kept"])
+  })
+
+  it("are gone with their channel", () => {
+    const { call, contents, h, path, write } = setup()
+    const message = write("x")
+    let changes = 0
+    h.core.watchMessages(h.lobby, () => changes++)
+    h.core.deleteChannel(h.lobby)
+    assert.strictEqual(changes, 1)
+    assert.deepStrictEqual(contents(), [])
+    assert.isTrue(message.isDeleted)
+    assert.strictEqual(call("GET", path).json["code"], 10003)
+  })
+
+  it("that are deleted together are told together", () => {
+    const { client, h, path, write } = setup()
+    const moderator = h.core.createUser({ name: "moderator", bot: true, moderator: true })
+    const ids = [write("a").id, write("b").id]
+    let changes = 0
+    h.core.watchMessages(h.lobby, () => changes++)
+    const authorization = `Bot ${moderator.token}`
+    const body = JSON.stringify({ messages: [...ids, "1"] })
+    h.core.rest({ method: "POST", path: `${path}/bulk-delete`, authorization, body })
+    assert.deepStrictEqual(client.events("MESSAGE_DELETE_BULK"), [{ ids, channel_id: h.lobby, guild_id: h.guildId }])
+    assert.deepStrictEqual(client.events("MESSAGE_DELETE"), [])
+    assert.strictEqual(changes, 1)
+  })
+
+  it("show the gateway whom they name as members", () => {
+    const { call, client, guest, path, write } = setup()
+    write(`<@${guest.id}>`)
+    const namedIn = (message: Json | undefined) => message?.["mentions"] as ReadonlyArray<Json>
+    const named = namedIn(client.events("MESSAGE_CREATE")[0])[0]
+    assert.deepInclude(named, { id: guest.id })
+    assert.notProperty(named?.["member"], "user")
+    assert.property(named?.["member"], "roles")
+    const { json } = call("POST", path, { content: `<@${guest.id}>` })
+    assert.notProperty(namedIn(json)[0], "member")
+  })
+
+  it("of which those around one can be listed", () => {
+    const { call, path, write } = setup()
+    const ids = Array.from({ length: 10 }, (_, i) => write(String(i)).id)
+    const around = (at: number, limit: number) =>
+      (call("GET", `${path}?around=${ids[at]}&limit=${limit}`).json as unknown as ReadonlyArray<Json>)
+        .map(({ content }) => content)
+    assert.deepStrictEqual(around(5, 3), ["6", "5", "4"])
+    assert.deepStrictEqual(around(0, 3), ["1", "0"])
+    assert.deepStrictEqual(around(9, 4), ["9", "8", "7"])
+  })
+
+  it("keep what their flags say, and can be told to show no embeds", () => {
+    const { call, path } = setup()
+    const { json } = call("POST", path, { content: "x", flags: (1 << 12) | (1 << 15) | 1 })
+    assert.strictEqual(json["flags"], (1 << 12) | (1 << 15))
+    const one = `${path}/${json["id"]}`
+    assert.strictEqual(call("PATCH", one, { flags: 1 << 2 }).json["flags"], (1 << 2) | (1 << 12) | (1 << 15))
+    assert.strictEqual(call("PATCH", one, { content: "y" }).json["flags"], (1 << 2) | (1 << 12) | (1 << 15))
+    assert.strictEqual(call("PATCH", one, { flags: 0 }).json["flags"], (1 << 12) | (1 << 15))
+  })
+
+  it("show a reply to a reply as one, and no more of it than may be read", () => {
+    const { bot, call, client, h, path, write } = setup(Intents.Guilds | Intents.GuildMessages)
+    const reply = write("reply", undefined, write("secret").id)
+    const { json } = call("POST", path, { content: "x", message_reference: { message_id: reply.id } })
+    const referenced = json["referenced_message"] as Json
+    assert.deepInclude(referenced, { id: reply.id, type: 19 })
+    assert.property(referenced, "message_reference")
+    assert.notProperty(referenced, "referenced_message")
+    const other = h.core.createUser({ name: "other" })
+    write(`<@${bot.id}>`, other.id, reply.id)
+    const last = client.events("MESSAGE_CREATE").at(-1)
+    assert.deepInclude(last, { content: `<@${bot.id}>` })
+    assert.deepInclude(last?.["referenced_message"], { id: reply.id, content: "" })
+  })
+
+  it("get a guild's own emoji by name and id", () => {
+    const { call, client, path, write } = setup()
+    const { id } = write("x")
+    const emojiOf = (text: string) => {
+      call("PUT", `${path}/${id}/reactions/${encodeURIComponent(text)}/@me`)
+      return client.events("MESSAGE_REACTION_ADD").at(-1)?.["emoji"]
+    }
+    assert.deepStrictEqual(emojiOf("dance:123"), { id: "123", name: "dance" })
+    assert.deepStrictEqual(emojiOf("a:jump:45"), { id: "45", name: "jump", animated: true })
+    const reactions = call("GET", `${path}/${id}`).json["reactions"] as ReadonlyArray<Json>
+    assert.deepStrictEqual(reactions.map(({ emoji }) => emoji), [
+      { id: "123", name: "dance" },
+      { id: "45", name: "jump", animated: true }
+    ])
+  })
+
+  it("are what members may write, and what moderators may delete", () => {
+    const { client } = setup()
+    const may = (role: Json, bit: bigint) => (BigInt(String(role["permissions"])) & bit) !== 0n
+    const [guild] = client.events("GUILD_CREATE")
+    const [everyone, moderators] = guild?.["roles"] as ReadonlyArray<Json>
+    assert(everyone !== undefined && moderators !== undefined)
+    // ADD_REACTIONS, EMBED_LINKS, ATTACH_FILES, USE_APPLICATION_COMMANDS
+    for (const bit of [6n, 14n, 15n, 31n]) assert.isTrue(may(everyone, 1n << bit))
+    // MANAGE_MESSAGES
+    assert.isFalse(may(everyone, 1n << 13n))
+    assert.isTrue(may(moderators, 1n << 13n))
+  })
+
   it("have buttons that anybody presses, and answers to commands that all see are among them", () => {
     const { bot, call, client, contents, guest, h, path } = setup()
     const row = (customId: string) => ({ type: 1, components: [{ type: 2, style: 1, custom_id: customId }] })

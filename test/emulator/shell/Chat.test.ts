@@ -61,6 +61,17 @@ describe("Chat", () => {
       }).pipe(Effect.provide(discord.layerGateway("bot")))
     }).pipe(Effect.provide(memory)))
 
+  it.effect("waits for nothing in a channel that is deleted", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const chat = yield* discord.chat()
+      yield* chat.write("x")
+      const waiting = yield* Effect.forkChild(Effect.flip(chat.until(() => undefined)), { startImmediately: true })
+      yield* discord.faults.deleteChannel("lobby")
+      assert.include((yield* Fiber.join(waiting)).message, "the channel is gone")
+      assert.deepStrictEqual(yield* chat.messages, [])
+    }).pipe(Effect.provide(memory)))
+
   it.effect("waits for nothing in an emulator that closes, and dies of what throws while it looks", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
