@@ -116,10 +116,9 @@ export const make = (
     return {
       ...json,
       ...(replyTo === undefined || !Body.isObject(referenced) ? {} : { referenced_message: read(replyTo, referenced) }),
-      mentions: Message.mentions(world, message).map((user) => ({
-        ...DiscordObject.user(user),
-        ...memberOf(guild, user.id)
-      })),
+      mentions: Message.mentions(world, message).map((user) =>
+        Object.assign({}, DiscordObject.user(user), memberOf(guild, user.id))
+      ),
       ...memberOf(guild, author.id)
     }
   }
