@@ -10,7 +10,18 @@ import type { Entry } from "./InteractionEntry.ts"
 import * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as Modal from "./Modal.ts"
-import { error, invalidBody, invalidJson, nothing, ok, type RestResponse, wrongMethod } from "./RestAnswer.ts"
+import {
+  emptyMessage,
+  error,
+  invalidBody,
+  invalidJson,
+  nothing,
+  ok,
+  type RestResponse,
+  unknownChannel,
+  unknownMessage,
+  wrongMethod
+} from "./RestAnswer.ts"
 
 /** The kinds of callback (Discord docs, Interaction Callback Type). */
 const callback = { message: 4, thinking: 5, silently: 6, update: 7, choices: 8, modal: 9 } as const
@@ -19,9 +30,6 @@ const unknownInteraction = error(404, 10062, "Unknown interaction")
 const acknowledged = error(400, 40060, "Interaction has already been acknowledged.")
 const unknownWebhook = error(404, 10015, "Unknown Webhook")
 const invalidToken = error(401, 50027, "Invalid Webhook Token")
-const unknownMessage = error(404, 10008, "Unknown Message")
-const unknownChannel = error(404, 10003, "Unknown Channel")
-const emptyMessage = error(400, 50006, "Cannot send an empty message")
 
 /**
  * Answers what is under `/interactions` and `/webhooks`, for which the token in the path is enough; `undefined` for all else.

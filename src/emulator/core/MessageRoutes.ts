@@ -6,15 +6,21 @@
 import * as Body from "./Body.ts"
 import * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
-import { error, invalidBody, nothing, ok, type RestResponse } from "./RestAnswer.ts"
+import {
+  emptyMessage,
+  error,
+  invalidBody,
+  missingPermissions,
+  nothing,
+  ok,
+  type RestResponse,
+  unknownMessage
+} from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 import type * as World from "./World.ts"
 
-const unknownMessage = error(404, 10008, "Unknown Message")
-const emptyMessage = error(400, 50006, "Cannot send an empty message")
 const unknownEmoji = error(400, 10014, "Unknown Emoji")
 const notYours = error(403, 50005, "Cannot edit a message authored by another user")
-const missingPermissions = error(403, 50013, "Missing Permissions")
 
 /** Discord gives so many messages where nothing else is asked for, and so many at most. */
 const [usual, most] = [50, 100]

@@ -15,7 +15,17 @@ import type { GatewayServer } from "./GatewayServer.ts"
 import type { Interactions } from "./Interactions.ts"
 import * as MessageRoutes from "./MessageRoutes.ts"
 import type { Messages } from "./Messages.ts"
-import { error, invalidBody, invalidJson, nothing, ok, type RestResponse, wrongMethod } from "./RestAnswer.ts"
+import {
+  error,
+  invalidBody,
+  invalidJson,
+  missingPermissions,
+  nothing,
+  ok,
+  type RestResponse,
+  unknownChannel,
+  wrongMethod
+} from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 import type { VoiceStates } from "./VoiceStates.ts"
 import * as World from "./World.ts"
@@ -54,10 +64,8 @@ export interface Options {
 const notFound = error(404, 0, "404: Not Found")
 const unauthorized = error(401, 0, "401: Unauthorized")
 const unknownGuild = error(404, 10004, "Unknown Guild")
-const unknownChannel = error(404, 10003, "Unknown Channel")
 const unknownMember = error(404, 10007, "Unknown Member")
 const unknownVoiceState = error(404, 10065, "Unknown Voice State")
-const missingPermissions = error(403, 50013, "Missing Permissions")
 const notAuthorized = error(403, 20012, "You are not authorized to perform this action on this application")
 const unknownCommand = error(404, 10063, "Unknown application command")
 const notInVoice = error(400, 40032, "Target user is not connected to voice.")

@@ -59,4 +59,28 @@ export const invalidJson: RestResponse = error(400, 50109, "The request body con
  * @category constants
  * @since 0.1.0
  */
+export const unknownChannel: RestResponse = error(404, 10003, "Unknown Channel")
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const unknownMessage: RestResponse = error(404, 10008, "Unknown Message")
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const emptyMessage: RestResponse = error(400, 50006, "Cannot send an empty message")
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
+export const missingPermissions: RestResponse = error(403, 50013, "Missing Permissions")
+
+/**
+ * @category constants
+ * @since 0.1.0
+ */
 export const wrongMethod: RestResponse = error(405, 0, "405: Method Not Allowed")

@@ -16,6 +16,7 @@ import type * as Net from "node:net"
 import { WebSocketServer } from "ws"
 import * as Core from "../core/Core.ts"
 import type { ConnectionId, Output, VoiceServerId } from "../core/CoreContext.ts"
+import * as Backlog from "./Backlog.ts"
 import * as Certificate from "./Certificate.ts"
 import { ClientSocket } from "./ClientSocket.ts"
 import * as Driver from "./Driver.ts"
@@ -59,12 +60,6 @@ const maxBodyBytes = 64 * 1024
 const maxWaitingBytes = 16 * 1024 * 1024
 const maxConnections = 4096
 const receiveBufferBytes = 4 * 1024 * 1024
-
-/** How many datagrams of a socket are read in one turn of the event loop at the most, by libuv. */
-const datagramsAtOnce = 32
-
-/** In so many turns all is read that lay in the buffer of a socket, a packet of sound taking a KiB of it. */
-const turnsOfBuffer = receiveBufferBytes / 1024 / datagramsAtOnce
 
 const restPrefix = /^\/api(?:\/v\d+)?(?=\/|\?|$)/
 
@@ -114,21 +109,7 @@ export const make = Effect.fnUntraced(
     const datagrams = new Map<VoiceServerId, Dgram.Socket>()
     const runLater = yield* FiberSet.makeRuntime<never>()
     let connections = 0
-    let datagramsRead = 0
-
-    /**
-     * Waits until what lies in the sockets has been read. They are read between timers and immediates; where less than there may
-     * be at once was read in a whole turn, there is no more; with hundreds of clients there always is, and a buffer is read in so many.
-     */
-    const afterInputs = (run: () => void, turnsLeft = turnsOfBuffer): void => {
-      setImmediate(() => {
-        const before = datagramsRead
-        setImmediate(() => {
-          if (datagramsRead - before < datagramsAtOnce || turnsLeft === 0) run()
-          else afterInputs(run, turnsLeft - 1)
-        })
-      })
-    }
+    const backlog = Backlog.make(receiveBufferBytes)
 
     const sendFrame = (client: ClientSocket, frame: string | Uint8Array) => {
       if (client.readyState !== client.OPEN) return
@@ -185,7 +166,7 @@ export const make = Effect.fnUntraced(
     const driver = yield* Driver.make({
       core: (context) => Core.make({ profile: options.profile, seed: options.seed, standstillMs, wallMs, ...context }),
       deliver,
-      afterInputs: (run) => afterInputs(run)
+      afterInputs: backlog.after
     })
 
     const welcome = (id: ConnectionId, client: ClientSocket) => {
@@ -208,7 +189,7 @@ export const make = Effect.fnUntraced(
       // behind the datagrams that were sent before it
       client.onCloseFrame = (code, answer) => {
         isLeaving = true
-        afterInputs(() => {
+        backlog.after(() => {
           gone(code)
           answer()
         })
@@ -389,7 +370,7 @@ export const make = Effect.fnUntraced(
       id = server
       datagrams.set(server, socket)
       socket.on("message", (bytes, from) => {
-        datagramsRead++
+        backlog.read()
         driver.run((core) => core.datagram(server, from, bytes))
       })
       voice.push({ id: server, region, endpoint, udp })
