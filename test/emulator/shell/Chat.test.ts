@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Redacted, Scope } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, Scope, Stream } from "effect"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
 import * as Gateway from "../../../src/Gateway.ts"
 
@@ -56,9 +56,21 @@ describe("Chat", () => {
       assert.include((yield* Effect.flip(chat.press("stop"))).message, "\"stop\"")
       yield* Effect.gen(function*() {
         yield* (yield* Gateway.Gateway).userId
+        const { subscribe } = yield* Gateway.Dispatches
+        const dispatches = yield* subscribe
+        const command = yield* discord.command({ name: "play" })
+        const created = yield* Stream.runHead(Stream.filter(dispatches, ({ t }) => t === "INTERACTION_CREATE"))
+        const { id, token } = yield* Schema.decodeUnknownEffect(
+          Schema.Struct({ id: Schema.String, token: Schema.String })
+        )(Option.getOrThrow(created).d)
+        const path = `/interactions/${id}/${token}/callback`
+        yield* discord.rest({ method: "POST", path, authorization: undefined, body: JSON.stringify({ type: 5 }) })
+        yield* command.acknowledged
+        // that it is thinking is no message yet
+        assert.deepStrictEqual((yield* chat.messages).map(({ content }) => content), ["Now playing"])
         const pressed = yield* chat.press("skip", { user: "somebody" })
         assert.deepStrictEqual(yield* pressed.replies, [])
-      }).pipe(Effect.provide(discord.layerGateway("bot")))
+      }).pipe(Effect.scoped, Effect.provide(discord.layerGateway("bot")))
     }).pipe(Effect.provide(memory)))
 
   it.effect("waits for nothing in a channel that is deleted", () =>
