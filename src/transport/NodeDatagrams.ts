@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
 import * as Dgram from "node:dgram"
 import * as Net from "node:net"
 import { networkInterfaces } from "node:os"
@@ -23,6 +24,8 @@ const growReceiveBuffer = (socket: Dgram.Socket, bytes: number) => {
     }
   }
 }
+
+const ignore = (): void => undefined
 
 /** The machine's addresses, which all sockets ask for: reading them anew for each would cost more than all keepalives. */
 let addresses: ReadonlySet<string> = new Set()
@@ -49,14 +52,19 @@ export const make = (layerOptions: DatagramLayerOptions) => {
     const fail = (error: unknown) =>
       new DatagramError({ ...remote, detail: error instanceof Error ? error.message : String(error) })
 
-    const socket = yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        const socket = Dgram.createSocket(Net.isIPv6(remote.address) ? "udp6" : "udp4")
-        // an error that nobody listens for ends the process, and for a moment nobody counts them
-        return socket.on("error", () => {})
-      }),
-      (socket) => Effect.callback<void>((resume) => void socket.close(() => resume(Effect.void)))
-    )
+    let connected: ConnectedUdp | undefined
+    const scope = yield* Effect.scope
+    const socket = yield* Effect.suspend(() => {
+      const socket = Dgram.createSocket(Net.isIPv6(remote.address) ? "udp6" : "udp4")
+      // an error that nobody listens for ends the process, and for a moment nobody counts them
+      socket.on("error", ignore)
+      const close = () =>
+        Effect.callback<void>((resume) => {
+          connected?.close()
+          socket.close(() => resume(Effect.void))
+        })
+      return Effect.as(Scope.addFinalizerExit(scope, close), socket)
+    }).pipe(Effect.uninterruptible)
     yield* Effect.callback<void, DatagramError>((resume) => {
       const onError = (error: Error) => resume(Effect.fail(fail(error)))
       socket.once("error", onError)
@@ -71,10 +79,9 @@ export const make = (layerOptions: DatagramLayerOptions) => {
       }
     })
     growReceiveBuffer(socket, receiveBufferBytes)
-    return yield* Effect.acquireRelease(
-      Effect.sync(() => new ConnectedUdp(socket, hasAddress)),
-      (connected) => Effect.sync(() => connected.close())
-    )
+    connected = new ConnectedUdp(socket, hasAddress)
+    socket.off("error", ignore)
+    return connected
   })
 
   return { connect }
