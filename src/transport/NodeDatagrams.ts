@@ -41,6 +41,14 @@ const hasAddress = (address: string): boolean => {
   return addresses.has(address)
 }
 
+interface Address {
+  readonly address: string
+  readonly port: number
+}
+
+const failed = (remote: Address, error: unknown) =>
+  Effect.fail(new DatagramError({ ...remote, detail: error instanceof Error ? error.message : String(error) }))
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -48,10 +56,7 @@ const hasAddress = (address: string): boolean => {
 export const make = (layerOptions: DatagramLayerOptions) => {
   const receiveBufferBytes = layerOptions.receiveBufferBytes ?? defaultReceiveBufferBytes
 
-  const connect = Effect.fnUntraced(function*(remote: { readonly address: string; readonly port: number }) {
-    const fail = (error: unknown) =>
-      new DatagramError({ ...remote, detail: error instanceof Error ? error.message : String(error) })
-
+  const connect = Effect.fnUntraced(function*(remote: Address) {
     let connected: ConnectedUdp | undefined
     const scope = yield* Effect.scope
     const socket = yield* Effect.suspend(() => {
@@ -66,7 +71,7 @@ export const make = (layerOptions: DatagramLayerOptions) => {
       return Effect.as(Scope.addFinalizerExit(scope, close), socket)
     }).pipe(Effect.uninterruptible)
     yield* Effect.callback<void, DatagramError>((resume) => {
-      const onError = (error: Error) => resume(Effect.fail(fail(error)))
+      const onError = (error: Error) => resume(failed(remote, error))
       socket.once("error", onError)
       socket.once("connect", () => {
         socket.off("error", onError)
@@ -75,7 +80,7 @@ export const make = (layerOptions: DatagramLayerOptions) => {
       try {
         socket.connect(remote.port, remote.address)
       } catch (error) {
-        resume(Effect.fail(fail(error)))
+        resume(failed(remote, error))
       }
     })
     growReceiveBuffer(socket, receiveBufferBytes)

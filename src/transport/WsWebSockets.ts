@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
-import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -60,7 +59,7 @@ const isSendableCode = (code: number): boolean =>
 class Connection implements WebSocketConnection {
   readonly frames: Queue.Queue<Frame, WebSocketClosed>
   readonly #socket: WebSocket
-  readonly #context: Context.Context<Scope.Scope>
+  readonly #scope: Scope.Scope
   /** Frames for which the queue had no room. */
   readonly #overflow: Array<Frame> = []
   readonly #ended = Deferred.makeUnsafe<void>()
@@ -71,14 +70,10 @@ class Connection implements WebSocketConnection {
   #brokenBy: { readonly code: number; readonly reason: string } | undefined = undefined
 
   /** Listens from the start: an "error" event without a listener would end the process. */
-  constructor(
-    socket: WebSocket,
-    frames: Queue.Queue<Frame, WebSocketClosed>,
-    context: Context.Context<Scope.Scope>
-  ) {
+  constructor(socket: WebSocket, frames: Queue.Queue<Frame, WebSocketClosed>, scope: Scope.Scope) {
     this.frames = frames
     this.#socket = socket
-    this.#context = context
+    this.#scope = scope
     socket.on("error", (error) => {
       const code = answeredWith(error)
       if (code !== undefined) this.#brokenBy = { code, reason: error.message }
@@ -144,6 +139,10 @@ class Connection implements WebSocketConnection {
     })
   }
 
+  endWithScope(): Effect.Effect<void> {
+    return Scope.addFinalizerExit(this.#scope, () => this.release())
+  }
+
   release(): Effect.Effect<void> {
     if (this.#closed === undefined && this.#socket.readyState !== WebSocket.CLOSING) this.#socket.terminate()
     this.#isReleased = true
@@ -157,7 +156,7 @@ class Connection implements WebSocketConnection {
     this.#overflow.push(frame)
     if (this.#overflow.length > 1) return
     this.#socket.pause()
-    Effect.runForkWith(this.#context)(Effect.forkScoped(this.#passOn()))
+    Effect.runFork(Effect.forkIn(this.#passOn(), this.#scope))
   }
 
   /** Waits for room for what has overflowed. */
@@ -212,13 +211,12 @@ export const make = (layerOptions: WebSocketLayerOptions) => {
       ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] })
     }
     const frames = yield* Queue.bounded<Frame, WebSocketClosed>(waitingFrames)
-    const context = yield* Effect.context<Scope.Scope>()
     const scope = yield* Effect.scope
     const connection = yield* Effect.try({
-      try: () => new Connection(new WebSocket(url, clientOptions), frames, context),
+      try: () => new Connection(new WebSocket(url, clientOptions), frames, scope),
       catch: (error) => fail("InvalidUrl", error instanceof Error ? error.message : "not a URL")
     }).pipe(
-      Effect.tap((opening) => Scope.addFinalizerExit(scope, () => opening.release())),
+      Effect.tap((opening) => opening.endWithScope()),
       Effect.uninterruptible
     )
     yield* connection.opened(fail).pipe(
