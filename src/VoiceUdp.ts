@@ -45,7 +45,7 @@ export interface Statistics {
 export type MediaHandler = (kind: "rtp" | "rtcp", datagram: Uint8Array) => void
 
 /**
- * An open UDP socket to a voice server.
+ * An open UDP socket to a voice server. Its functions belong to it: they cannot be called apart from it.
  *
  * @category models
  * @since 0.1.0
