@@ -189,8 +189,8 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
     }
   }
 
-  close(): void {
-    this.#media.close()
+  endWithScope(): Effect.Effect<void> {
+    return Scope.addFinalizerExit(this.#scope, () => Effect.sync(() => this.#media.close()))
   }
 
   /** A server may have refused a key package, or have lost track of us: it does not say so. */
@@ -226,8 +226,7 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
   }
 
   isPlainCall(): boolean {
-    return this.#versions.inForce() === 0 && !this.isMember() && !this.#part.isBeginning() &&
-      this.#versions.announced().length === 0
+    return this.#versions.inForce() === 0 && !this.#isPart() && this.#versions.announced().length === 0
   }
 
   onDecrypted(isReadable: boolean): void {
@@ -280,30 +279,27 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
 
   #isKnown(wanted: number): boolean {
     if (wanted <= this.#maxVersion) return true
-    this.onFailed(VoiceError.make(
-      new VoiceError.E2eeFailed({
-        kind: "Version",
-        detail: `the voice gateway wants version ${wanted} of DAVE, and this library knows ${this.#maxVersion}`
-      })
-    ))
+    const detail = `the voice gateway wants version ${wanted} of DAVE, and this library knows ${this.#maxVersion}`
+    this.onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Version", detail })))
     return false
   }
 
   #recover(transition: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (!this.#recovery.begin(this.now())) {
-        this.onFailed(VoiceError.make(
-          new VoiceError.E2eeFailed({
-            kind: "Group",
-            detail: `no commit or welcome could be used after asking ${maxRecoveries} times to be added anew`
-          })
-        ))
+        const detail = `no commit or welcome could be used after asking ${maxRecoveries} times to be added anew`
+        this.onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Group", detail })))
         return Effect.void
       }
       this.#recoveries++
       this.#versions.forget(false)
       return this.#part.askAnew(transition)
     })
+  }
+
+  /** Whether we are in a group, or on our way into one. */
+  #isPart(): boolean {
+    return this.#part.isBeginning() || this.isMember()
   }
 
   /** A transition was announced that leads to a version. */
@@ -314,8 +310,7 @@ class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
 
   #onDescription(wanted: number): Effect.Effect<void> {
     // a later description brings a new transport key; the group has nothing to do with it
-    const isSame = wanted === this.#part.version() && (this.#part.isBeginning() || this.isMember())
-    if (!this.#isKnown(wanted) || isSame) return Effect.void
+    if (!this.#isKnown(wanted) || (wanted === this.#part.version() && this.#isPart())) return Effect.void
     this.#versions.begin(wanted)
     return this.#part.begin(wanted)
   }
@@ -395,6 +390,6 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const context = yield* Effect.context<never>()
   const patience = yield* Patience.make((unanswered: Uint8Array) => made.again(unanswered))
   const made: Encryption = new Encryption(options, scope, context, patience)
-  yield* Scope.addFinalizerExit(scope, () => Effect.sync(() => made.close()))
+  yield* made.endWithScope()
   return made
 })
