@@ -64,7 +64,7 @@ export class Hearing implements Link.Listener {
   /** Why the last message that was malformed could not be used. */
   lastMalformed: string | undefined
   #malformedOps: Set<number | undefined> | undefined
-  onEnded: ((link: Link.Link) => void) | undefined
+  onEnded: (() => void) | undefined
 
   constructor(options: Options) {
     this.#options = options

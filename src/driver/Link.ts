@@ -38,8 +38,8 @@ export interface Listener {
   /** `op` is absent where it could not be read. */
   readonly onMalformed: (detail: string, op: number | undefined) => Effect.Effect<void>
   readonly onUnknown: () => void
-  /** It has ended, and {@link Link.ended} says why. */
-  readonly onEnded?: ((link: Link) => void) | undefined
+  /** A link has ended, and {@link Link.ended} says why. */
+  readonly onEnded?: (() => void) | undefined
 }
 
 /**
@@ -157,7 +157,7 @@ class Open implements Link {
 
   #end(error: VoiceError.VoiceError): Effect.Effect<void> {
     return Effect.sync(() => {
-      if (Deferred.doneUnsafe(this.ended, Exit.fail(error))) this.#listener.onEnded?.(this)
+      if (Deferred.doneUnsafe(this.ended, Exit.fail(error))) this.#listener.onEnded?.()
     })
   }
 

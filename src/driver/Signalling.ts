@@ -207,8 +207,8 @@ class Conversation implements Signalling {
     this.#clock = clock
     this.#current = first
     this.#sinceMs = this.#nowMs()
-    lasting.hearing.onEnded = (link) => this.#onEnded(link)
-    this.#onEnded(first.link)
+    lasting.hearing.onEnded = () => this.#onEnded()
+    this.#onEnded()
   }
 
   get ready(): Effect.Effect<Ready> {
@@ -269,8 +269,8 @@ class Conversation implements Signalling {
   }
 
   /** There is a fiber only while a socket is replaced: one that waited for that would be a large part of a connection. */
-  #onEnded(link: Link.Link): void {
-    if (link !== this.#current.link || this.#isReplacing || !Deferred.isDoneUnsafe(link.ended)) return
+  #onEnded(): void {
+    if (this.#isReplacing || !Deferred.isDoneUnsafe(this.#current.link.ended)) return
     this.#isReplacing = true
     this.#fork(this.#replace(), true)
   }
