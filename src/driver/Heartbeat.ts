@@ -7,6 +7,7 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
@@ -44,10 +45,7 @@ class Beating implements Heartbeat {
   run(intervalMs: number): Effect.Effect<never, VoiceError.VoiceError> {
     return Effect.suspend(() => {
       this.#isWaiting = false
-      const beat = this.#beat()
-      // it waits as long as the connection lasts, and a schedule keeps fifty objects for that
-      const next = Effect.andThen(Effect.sleep(Duration.millis(intervalMs)), beat)
-      return Effect.andThen(beat, Effect.forever(next, { disableYield: true }))
+      return Effect.andThen(Effect.repeat(this.#beat(), Schedule.spaced(Duration.millis(intervalMs))), Effect.never)
     })
   }
 
