@@ -206,7 +206,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   })
 
   return {
-    read: conduit.read,
+    read: (reader) => conduit.read(reader),
     reread: conduit.reread,
     members,
     has,

@@ -204,7 +204,7 @@ export const make = ({ gateway, guildId, lifetime, parts, receive: receiveOption
     get receive() {
       return receive ??= Effect.runSyncWith(listening)(Receive.make(presence, receiveOptions))
     },
-    packetsDropped: conduit.packetsDropped,
+    packetsDropped: () => conduit.packetsDropped(),
     members: Effect.suspend(() => others().now),
     memberChanges: Stream.suspend(() => others().changes),
     events: Effect.suspend(() => others().events),
@@ -214,7 +214,7 @@ export const make = ({ gateway, guildId, lifetime, parts, receive: receiveOption
       (statistics, ms) => ms === undefined ? statistics : { ...statistics, gatewayRoundTripMs: ms }
     ),
     e2ee: conduit.e2ee,
-    verificationCode: conduit.verificationCode,
+    verificationCode: (userId) => conduit.verificationCode(userId),
     awaitClosed: lifetime.awaitClosed
   }
 }
