@@ -20,7 +20,8 @@ export const around =
       const results: Array<A> = []
       return effect.pipe(
         Effect.map((result) => void results.push(result)),
-        Effect.withSpan(name, options),
+        // where a span was begun tells nothing here, and the trace would keep the effect as long as the span
+        Effect.withSpan(name, options, { captureStackTrace: false }),
         Effect.map(() => results[0] as A) // it has succeeded, and then there is one
       )
     })

@@ -234,13 +234,11 @@ class StandIn implements Conduit {
   }
 
   observe(observer: Observer): Effect.Effect<void, never, Scope.Scope> {
-    return Finally.undo(
-      () => {
-        this.#listeners.add(observer)
-        if (this.#over !== undefined) observer.onOver(this.#over)
-      },
-      () => this.#listeners.delete(observer)
-    )
+    return Finally.undo(() => {
+      this.#listeners.add(observer)
+      if (this.#over !== undefined) observer.onOver(this.#over)
+      return () => this.#listeners.delete(observer)
+    })
   }
 
   get events(): Conduit["events"] {

@@ -18,13 +18,13 @@ export const run = (leave: () => Effect.Effect<unknown>): Effect.Effect<void, ne
   Effect.flatMap(Effect.scope, (scope) => Scope.addFinalizerExit(scope, leave))
 
 /**
- * Does something at once, and `leave` when the scope closes. Plain code.
+ * Does something at once, and what it returns when the scope closes. Plain code.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const undo = (enter: () => void, leave: () => void): Effect.Effect<void, never, Scope.Scope> =>
+export const undo = (enter: () => () => void): Effect.Effect<void, never, Scope.Scope> =>
   Effect.uninterruptible(Effect.suspend(() => {
-    enter()
+    const leave = enter()
     return run(() => Effect.sync(leave))
   }))

@@ -13,7 +13,8 @@ import type { ChannelId } from "../protocol/Identifier.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import type * as Conduit from "./Conduit.ts"
-import type { State } from "./State.ts"
+import type { Lifetime } from "./Lifetime.ts"
+import type { Self } from "./Self.ts"
 import type * as Traces from "./Traces.ts"
 import type * as Whereabouts from "./Whereabouts.ts"
 import * as Word from "./Word.ts"
@@ -28,9 +29,9 @@ export interface Options {
   readonly whereabouts: Whereabouts.Whereabouts
   readonly conduit: Conduit.Conduit
   /** Shows what the session is doing. */
-  readonly show: (state: State) => void
+  readonly lifetime: Pick<Lifetime, "show">
   /** How we want to be shown; asked again for each request. */
-  readonly flags: () => Whereabouts.Flags
+  readonly self: Pick<Self, "flags">
   /** Done when the first connection stands. */
   readonly joined: Deferred.Deferred<VoiceDriver.VoiceConnection, VoiceError.VoiceError>
 }
@@ -113,7 +114,7 @@ export class Stay {
       this.#showReady()
       yield* Deferred.succeed(options.joined, up)
       yield* reconnection.end(Exit.void)
-      yield* options.whereabouts.show(() => this.#here(), options.flags).pipe(
+      yield* options.whereabouts.show(() => this.#here(), () => options.self.flags()).pipe(
         Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
         Effect.forkScoped({ startImmediately: true })
       )
@@ -132,12 +133,12 @@ export class Stay {
     if (this.connection === undefined) return
     const { mode, ssrc, version } = this.connection.established
     const { endpoint } = this.#place.info
-    this.#keeper.options.show({ _tag: "Ready", endpoint, channelId: this.#here(), ssrc, mode, version })
+    this.#keeper.options.lifetime.show({ _tag: "Ready", endpoint, channelId: this.#here(), ssrc, mode, version })
   }
 
   #showResuming(error: VoiceError.VoiceError): void {
     const { endpoint } = this.#place.info
-    this.#keeper.options.show({ _tag: "Resuming", endpoint, channelId: this.#here(), error })
+    this.#keeper.options.lifetime.show({ _tag: "Resuming", endpoint, channelId: this.#here(), error })
   }
 
   #elsewhere(): ChannelId | undefined {

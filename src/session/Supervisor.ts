@@ -81,7 +81,7 @@ class Supervisor implements Stay.Keeper {
   /** Waits for the next attempt, or fails with the reason if there is none. The main gateway can cut the waiting short. */
   #backOff(error: VoiceError.VoiceError, since: Whereabouts.Now): Effect.Effect<Step, VoiceError.VoiceError> {
     return Effect.gen({ self: this }, function*() {
-      const { policy, show, whereabouts } = this.options
+      const { lifetime, policy, whereabouts } = this.options
       this.#nextDelay ??= yield* stepOf(policy)
       const delay = yield* Pull.matchEffect(this.#nextDelay(yield* Clock.currentTimeMillis, error), {
         onSuccess: ([, duration]) => Effect.succeed(duration),
@@ -90,7 +90,7 @@ class Supervisor implements Stay.Keeper {
       })
       if (delay === undefined) return yield* error
       this.#attempt++
-      show({ _tag: "Reconnecting", attempt: this.#attempt, delayMs: Duration.toMillis(delay), error })
+      lifetime.show({ _tag: "Reconnecting", attempt: this.#attempt, delayMs: Duration.toMillis(delay), error })
       yield* Effect.logDebug(`voice is connected again in ${Duration.format(delay)}: ${error.message}`)
       const decisive = (now: Whereabouts.Now) => {
         const heard = Word.after(since, now)
@@ -113,8 +113,8 @@ class Supervisor implements Stay.Keeper {
     removed: () => Effect.Effect<Step, VoiceError.VoiceError>
   ): Effect.Effect<Step, VoiceError.VoiceError> {
     return Effect.gen({ self: this }, function*() {
-      const { show, whereabouts } = this.options
-      show({ _tag: "AwaitingServer" })
+      const { lifetime, whereabouts } = this.options
+      lifetime.show({ _tag: "AwaitingServer" })
       const decisive = (now: Whereabouts.Now): Word.Word | "over" | undefined => {
         const word = Word.after(since, now)
         if (word !== undefined && word !== "parked") return word
@@ -233,14 +233,14 @@ class Supervisor implements Stay.Keeper {
 
   #acquire(anew: Effect.Effect<boolean>): Effect.Effect<Step, VoiceError.VoiceError> {
     return Effect.suspend(() => {
-      const { flags, joinTimeout, show, target, whereabouts } = this.options
+      const { joinTimeout, lifetime, self, target, whereabouts } = this.options
       const { channelId } = target
-      show({ _tag: "Joining", channelId })
+      lifetime.show({ _tag: "Joining", channelId })
       // that we are in no channel is our own doing from here on
       const since = { ...whereabouts.now(), states: Infinity }
-      return whereabouts.request({ channelId, flags: flags(), anew, timeout: joinTimeout }).pipe(
+      return whereabouts.request({ channelId, flags: self.flags(), anew, timeout: joinTimeout }).pipe(
         Span.around("VoiceSession.request", { attributes: { guild: whereabouts.guildId, channel: channelId } }),
-        this.reconnection.within,
+        (requested) => this.reconnection.within(requested),
         Effect.map((place): Step => ({ _tag: "Connect", place })),
         // whoever is not let in at first will not be later: only what stood before is kept up
         Effect.catch((error) =>
@@ -260,10 +260,10 @@ class Supervisor implements Stay.Keeper {
   /** Connects at a place and stays there. Gives what is to be done after that. */
   #stay(place: Whereabouts.Place, scope: Scope.Scope): Effect.Effect<Step, VoiceError.VoiceError> {
     return Effect.gen({ self: this }, function*() {
-      const { policy, show, whereabouts } = this.options
+      const { lifetime, policy, whereabouts } = this.options
       const { info, since } = place
       this.enter(info.channelId)
-      show({ _tag: "Connecting", endpoint: info.endpoint, channelId: info.channelId })
+      lifetime.show({ _tag: "Connecting", endpoint: info.endpoint, channelId: info.channelId })
       const connectionScope = yield* Scope.fork(scope)
       const stay = new Stay.Stay(this, place)
       const outcome = yield* stay.run(connectionScope)
