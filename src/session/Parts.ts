@@ -7,7 +7,6 @@ import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -149,11 +148,7 @@ export const make = Effect.fnUntraced(function*(
     hasGhost: hasGhost(gateway, join),
     refuse: (error) => moving.made?.refuse(error) === true,
     joined
-  }).pipe(
-    Scope.provide(connections),
-    Effect.onError((cause) => Effect.sync(() => Deferred.doneUnsafe(joined, Exit.failCause(cause)))),
-    Effect.forkScoped({ startImmediately: true })
-  )
+  }, connections).pipe(Effect.forkScoped({ startImmediately: true }))
   const { info } = yield* Deferred.await(joined)
   const playing = new Lazy(() => Effect.runSyncWith(listening)(Playing.make(conduit, mixer, join.encoder)))
   return { userId: info.userId, whereabouts, conduit, self, presence, moving, playing, supervisor, listening }

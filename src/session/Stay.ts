@@ -86,12 +86,15 @@ export class Stay {
 
   /** Gives what has ended it. The connection belongs to the scope. */
   run(scope: Scope.Scope): Effect.Effect<Outcome> {
-    const { since } = this.#place
-    const heard = this.#keeper.options.whereabouts.until((now) => Word.after(since, now))
-    return Effect.flatMap(
-      Effect.raceFirst(this.#bringUp(scope), Effect.map(heard, (word): Outcome => ({ _tag: "Word", word }))),
-      (outcome) => outcome === undefined ? this.#remain() : Effect.succeed(outcome)
-    )
+    // who waits for a stay holds on to it: what brings it up is not to be a part of it
+    return Effect.suspend(() => {
+      const { since } = this.#place
+      const heard = this.#keeper.options.whereabouts.until((now) => Word.after(since, now))
+      return Effect.flatMap(
+        Effect.raceFirst(this.#bringUp(scope), Effect.map(heard, (word): Outcome => ({ _tag: "Word", word }))),
+        (outcome) => outcome === undefined ? this.#remain() : Effect.succeed(outcome)
+      )
+    })
   }
 
   #bringUp(scope: Scope.Scope): Effect.Effect<Outcome | undefined> {

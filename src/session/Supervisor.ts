@@ -7,6 +7,7 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -293,15 +294,19 @@ class Supervisor implements Stay.Keeper {
           ? yield* this.#acquire(step.anew)
           : yield* this.#stay(step.place, scope)
       }
-    }).pipe(Effect.onExit((exit) => this.reconnection.end(exit)))
+    }).pipe(Effect.onExit((exit) => {
+      Deferred.doneUnsafe(this.options.joined, exit)
+      return this.reconnection.end(exit)
+    }))
   }
 }
 
 /**
- * Runs until the session is over, and fails with the reason.
+ * Runs until the session is over, and fails with the reason, as whoever waits for `joined` does before there is a connection.
+ * Connections are made in the scope.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const run = (options: Options): Effect.Effect<never, VoiceError.VoiceError, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => new Supervisor(options).run(scope))
+export const run = (options: Options, scope: Scope.Scope): Effect.Effect<never, VoiceError.VoiceError> =>
+  new Supervisor(options).run(scope)
