@@ -5,7 +5,7 @@
  *
  * Senders are plain objects, called in the beat: what a sender does there must be short and must not throw. A sender says
  * itself when it is due next, so that frames of any duration (2.5 to 120 ms) share one clock. A late call is passed on as
- * it is: the sender sees how late it is and re-anchors; the clock never calls twice to catch up.
+ * it is: the sender sees how late it is, and whether it catches up is up to it.
  *
  * @since 0.1.0
  */

@@ -12,7 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Davey from "./dave/Davey.ts"
 import type { Ask } from "./dave/messages.ts"
 import * as Protected from "./dave/Protected.ts"
@@ -75,7 +75,8 @@ export type {
 export type DecryptFailure = "NotMember" | "Undecryptable"
 
 /**
- * Our place in the group of one channel. The MLS structures are opaque bytes here. What is handed in is not kept.
+ * Our place in the group of one channel. The MLS structures are opaque bytes here. What is handed in is not kept. Its functions
+ * belong to it: they cannot be called apart from it.
  *
  * @category models
  * @since 0.1.0
@@ -165,24 +166,62 @@ const local = (engine: Davey.Engine): Group => {
 }
 
 /** A group of the other thread. */
-const remote = (group: Thread.RemoteGroup): Group => {
-  const ask = (ask: Ask) => Effect.tryPromise({ try: () => group.ask(ask), catch: failed(ask._tag) })
-  const askBytes = (question: Ask) =>
-    Effect.map(ask(question), (value) => value instanceof Uint8Array ? value : undefined)
-  return {
-    create: (version) =>
-      Effect.flatMap(
-        askBytes({ _tag: "create", version }),
-        (made) => Effect.fromNullishOr(made).pipe(Effect.mapError(() => failed("create")("no key package")))
-      ),
-    setExternalSender: (bytes) => Effect.asVoid(ask({ _tag: "external-sender", bytes })),
-    proposals: (operation, bytes, recognised) => askBytes({ _tag: "proposals", operation, bytes, recognised }),
-    commit: (bytes) => Effect.asVoid(ask({ _tag: "commit", bytes })),
-    welcome: (bytes) => Effect.asVoid(ask({ _tag: "welcome", bytes })),
-    membership: group.membership,
-    verificationCode: (userId) => Effect.map(ask({ _tag: "verification-code", userId }), String),
-    protect: group.protect,
-    decrypt: group.decrypt
+class Remote implements Group {
+  readonly #group: Thread.RemoteGroup
+
+  constructor(group: Thread.RemoteGroup) {
+    this.#group = group
+  }
+
+  create(version: number): Effect.Effect<Uint8Array, DaveError> {
+    return Effect.flatMap(
+      this.#askBytes({ _tag: "create", version }),
+      (made) => Effect.fromNullishOr(made).pipe(Effect.mapError(() => failed("create")("no key package")))
+    )
+  }
+
+  setExternalSender(bytes: Uint8Array): Effect.Effect<void, DaveError> {
+    return Effect.asVoid(this.#ask({ _tag: "external-sender", bytes }))
+  }
+
+  proposals(
+    operation: "append" | "revoke",
+    bytes: Uint8Array,
+    recognised: ReadonlyArray<UserId>
+  ): Effect.Effect<Uint8Array | undefined, DaveError> {
+    return this.#askBytes({ _tag: "proposals", operation, bytes, recognised })
+  }
+
+  commit(bytes: Uint8Array): Effect.Effect<void, DaveError> {
+    return Effect.asVoid(this.#ask({ _tag: "commit", bytes }))
+  }
+
+  welcome(bytes: Uint8Array): Effect.Effect<void, DaveError> {
+    return Effect.asVoid(this.#ask({ _tag: "welcome", bytes }))
+  }
+
+  membership(): Membership | undefined {
+    return this.#group.membership()
+  }
+
+  verificationCode(userId: UserId): Effect.Effect<string, DaveError> {
+    return Effect.map(this.#ask({ _tag: "verification-code", userId }), String)
+  }
+
+  protect(ring: FrameRing, options: Protected.ProtectOptions): Protected.ProtectedFrames {
+    return this.#group.protect(ring, options)
+  }
+
+  decrypt(userId: UserId, frame: Uint8Array, done: (result: Uint8Array | DecryptFailure) => void): void {
+    this.#group.decrypt(userId, frame, done)
+  }
+
+  #ask(ask: Ask): Effect.Effect<Uint8Array | string | undefined, DaveError> {
+    return Effect.tryPromise({ try: () => this.#group.ask(ask), catch: failed(ask._tag) })
+  }
+
+  #askBytes(ask: Ask): Effect.Effect<Uint8Array | undefined, DaveError> {
+    return Effect.map(this.#ask(ask), (value) => value instanceof Uint8Array ? value : undefined)
   }
 }
 
@@ -232,16 +271,15 @@ export const layerThread: Layer.Layer<Dave> = Layer.effect(
     return Dave.of({
       maxVersion: Davey.maxVersion,
       open: ({ channelId, onLost, userId }) =>
-        Effect.acquireRelease(
-          Effect.sync(() =>
-            thread.open(
-              userId,
-              channelId,
-              (detail) => onLost?.(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Thread", detail })))
-            )
-          ),
-          (group) => Effect.sync(group.close)
-        ).pipe(Effect.map(remote))
+        Effect.flatMap(Effect.scope, (scope) => {
+          const group = thread.open(
+            userId,
+            channelId,
+            (detail) => onLost?.(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Thread", detail })))
+          )
+          // the thread has nothing of it before it is asked for something
+          return Effect.as(Scope.addFinalizerExit(scope, () => Effect.sync(() => group.close())), new Remote(group))
+        })
     })
   })
 )

@@ -105,6 +105,8 @@ const sequenceOf = (incoming: Incoming): number | undefined => {
 
 const closedError = (closed: Transport.WebSocketClosed) => VoiceError.make(voiceCloseReason(closed.code, closed.reason))
 
+const failClosed = (closed: Transport.WebSocketClosed) => Effect.fail(closedError(closed))
+
 /** What no gateway of this version would take: the caller's fault, known before it is sent. */
 const unsendable = (version: VoicePayload.VoiceVersion, op: number, error: { readonly message: string }) =>
   VoiceError.make(
@@ -137,7 +139,7 @@ const make = Effect.gen(function*() {
         if (sequence !== undefined) lastSequence = sequence
         return Effect.succeed(message)
       },
-      onFailure: (closed) => Effect.fail(closedError(closed))
+      onFailure: failClosed
     })
 
     const send = (op: number, frame: Result.Result<Transport.Frame, { readonly message: string }>) =>

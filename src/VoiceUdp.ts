@@ -45,7 +45,7 @@ export interface Statistics {
 export type MediaHandler = (kind: "rtp" | "rtcp", datagram: Uint8Array) => void
 
 /**
- * An open UDP socket to a voice server.
+ * An open UDP socket to a voice server. Its functions belong to it: they cannot be called apart from it.
  *
  * @category models
  * @since 0.1.0
@@ -97,6 +97,94 @@ export const keepaliveMs = 5_000
 /** The payload type of RTCP receiver reports (RFC 3550, 6.4.2). */
 const receiverReport = 201
 
+class Udp implements Socket {
+  readonly media: Transport.DatagramSocket
+  readonly #remote: Discovery.Address
+  readonly #discovery: Discovery.Discovery
+  readonly #pings: Pings
+  readonly #sendErrors = new Signs.SendErrors()
+  readonly #missingReports = new Signs.MissingReports()
+  #handler: MediaHandler | undefined = undefined
+  #unknown = 0
+  #dropped = 0
+  #reportsSent = 0
+
+  constructor(socket: Transport.DatagramSocket, clock: Clock.Clock, remote: Discovery.Address, ssrc: Ssrc) {
+    this.media = socket
+    this.#remote = remote
+    this.#discovery = Discovery.make({ socket, clock, remote, ssrc })
+    this.#pings = new Pings(socket, clock)
+    socket.onDatagram((datagram) => {
+      const kind = Datagram.classify(datagram)
+      switch (kind) {
+        case "rtp":
+        case "rtcp":
+          if (kind === "rtcp" && datagram[1] === receiverReport) this.#missingReports.onReport(this.#mediaSent())
+          if (this.#handler === undefined) this.#dropped++
+          else this.#handler(kind, datagram)
+          return
+        case "discovery":
+          if (!this.#discovery.onDatagram(datagram)) this.#unknown++
+          return
+        case "ping":
+          if (!this.#pings.onDatagram(datagram)) this.#unknown++
+          return
+        case "unknown":
+          this.#unknown++
+      }
+    })
+  }
+
+  // functions of their own: they are handed on to those who use nothing else of it
+  readonly ping = (): void => this.#pings.ping()
+
+  readonly sendReport = (packet: Uint8Array, length: number): boolean => {
+    this.#reportsSent++
+    return this.media.send(packet, length)
+  }
+
+  get discover(): Socket["discover"] {
+    return this.#discovery.discover
+  }
+
+  onMedia(handler: MediaHandler): void {
+    this.#handler = handler
+  }
+
+  keepAlive(): VoiceError.VoiceError | undefined {
+    this.ping()
+    const sign = this.#signOfLoss()
+    const { address, port } = this.#remote
+    return sign === undefined ? undefined : VoiceError.make(new VoiceError.UdpLost({ address, port, sign }))
+  }
+
+  statistics(): Statistics {
+    const { received, sendErrors, sent } = this.media.statistics()
+    return {
+      sent,
+      sendErrors,
+      received,
+      unknown: this.#unknown,
+      dropped: this.#dropped,
+      keepalives: this.#pings.sent(),
+      pongs: this.#pings.replies(),
+      roundTripMs: this.#pings.roundTripMs()
+    }
+  }
+
+  /** Keepalives and reports are reported by nobody. */
+  #mediaSent(): number {
+    return this.media.statistics().sent - this.#pings.sent() - this.#reportsSent
+  }
+
+  #signOfLoss(): VoiceError.UdpLost["sign"] | undefined {
+    const isUnanswered = this.#pings.look()
+    if (!this.media.hasAddress()) return "address-gone"
+    if (this.#sendErrors.look(this.media.statistics())) return "send-errors"
+    return this.#missingReports.look(this.#mediaSent()) || isUnanswered ? "no-replies" : undefined
+  }
+}
+
 const make = Effect.gen(function*() {
   const transport = yield* Transport.DatagramTransport
 
@@ -110,77 +198,7 @@ const make = Effect.gen(function*() {
     const socket = yield* transport.connect({ address, port }).pipe(
       Effect.mapError(({ detail }) => VoiceError.make(new VoiceError.UdpFailed({ address, port, detail })))
     )
-    const discovery = Discovery.make({ socket, clock, remote: { address, port }, ssrc })
-    const pings = new Pings(socket, clock)
-    const sendErrors = new Signs.SendErrors()
-    const missingReports = new Signs.MissingReports()
-
-    let handler: MediaHandler | undefined
-    let unknown = 0
-    let dropped = 0
-    let reportsSent = 0
-
-    /** Keepalives and reports are reported by nobody. */
-    const mediaSent = () => socket.statistics().sent - pings.sent() - reportsSent
-
-    socket.onDatagram((datagram) => {
-      const kind = Datagram.classify(datagram)
-      switch (kind) {
-        case "rtp":
-        case "rtcp":
-          if (kind === "rtcp" && datagram[1] === receiverReport) missingReports.onReport(mediaSent())
-          if (handler === undefined) dropped++
-          else handler(kind, datagram)
-          return
-        case "discovery":
-          if (!discovery.onDatagram(datagram)) unknown++
-          return
-        case "ping":
-          if (!pings.onDatagram(datagram)) unknown++
-          return
-        case "unknown":
-          unknown++
-      }
-    })
-
-    const signOfLoss = (): VoiceError.UdpLost["sign"] | undefined => {
-      const isUnanswered = pings.look()
-      if (!socket.hasAddress()) return "address-gone"
-      if (sendErrors.look(socket.statistics())) return "send-errors"
-      return missingReports.look(mediaSent()) || isUnanswered ? "no-replies" : undefined
-    }
-
-    const opened: Socket = {
-      discover: discovery.discover,
-      media: socket,
-      sendReport: (packet, length) => {
-        reportsSent++
-        return socket.send(packet, length)
-      },
-      onMedia: (onMedia) => {
-        handler = onMedia
-      },
-      keepAlive: () => {
-        pings.ping()
-        const sign = signOfLoss()
-        return sign === undefined ? undefined : VoiceError.make(new VoiceError.UdpLost({ address, port, sign }))
-      },
-      ping: () => pings.ping(),
-      statistics: () => {
-        const { received, sendErrors, sent } = socket.statistics()
-        return {
-          sent,
-          sendErrors,
-          received,
-          unknown,
-          dropped,
-          keepalives: pings.sent(),
-          pongs: pings.replies(),
-          roundTripMs: pings.roundTripMs()
-        }
-      }
-    }
-    return opened
+    return new Udp(socket, clock, { address, port }, ssrc)
   })
 
   return VoiceUdp.of({ open })

@@ -135,14 +135,17 @@ export interface Lane {
   readonly close: () => void
 }
 
+const noWords = new Int32Array(0)
+const noBytes = new Uint8Array(0)
+
 /** Most calls of a process may need no encryption: a lane, its memory and who looks after it are there from the first need. */
 class Source implements ProtectedFrames {
   readonly #ring: FrameRing.FrameRing
   readonly #isEncrypting: ProtectOptions["isEncrypting"]
   readonly #onFrame: ProtectOptions["onFrame"]
   readonly #lane: Lane
-  #words: Int32Array = new Int32Array(0)
-  #arena: Uint8Array = new Uint8Array(0)
+  #words: Int32Array = noWords
+  #arena: Uint8Array = noBytes
   #buffer: SharedArrayBuffer | undefined
   #isWanted = false
 

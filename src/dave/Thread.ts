@@ -49,15 +49,6 @@ interface Waiting<A> {
   readonly reject: (failure: string) => void
 }
 
-interface Entry {
-  readonly onLost: (detail: string) => void
-  /** Why there is no group. */
-  failure: string | undefined
-  readonly requests: Map<number, Waiting<Uint8Array | string | undefined>>
-  readonly decrypting: Map<number, (result: Decrypted) => void>
-  membership: MembershipState | undefined
-}
-
 /**
  * @category models
  * @since 0.1.0
@@ -89,62 +80,173 @@ const detached = (ask: Ask): Ask => "bytes" in ask ? { ...ask, bytes: own(ask.by
  */
 export const file = (): URL => HelperThread.fileBeside(import.meta.url, "daveWorker")
 
+/** What a group needs of the thread. */
+interface Keeper {
+  /** Whether the thread has the group. */
+  readonly has: (group: Remote) => boolean
+  /** Gives it the group. It is started if there is none. */
+  readonly add: (group: Remote) => void
+  /** Takes the group away. Gives false if the thread had not got it. */
+  readonly remove: (group: Remote) => boolean
+  /** Gives false if there is no thread. */
+  readonly post: (message: ToGroups) => boolean
+}
+
+/** One a connection, and most calls need no encryption: its maps are there from their first need. */
+class Remote implements RemoteGroup {
+  readonly id: number
+  readonly userId: UserId
+  readonly channelId: ChannelId
+  readonly #keeper: Keeper
+  readonly #onLost: (detail: string) => void
+  /** Why there is no group. */
+  #failure: string | undefined = undefined
+  #membership: MembershipState | undefined = undefined
+  #requests: Map<number, Waiting<Uint8Array | string | undefined>> | undefined = undefined
+  #decrypting: Map<number, (result: Decrypted) => void> | undefined = undefined
+  /** What has come in this turn. */
+  #batch: Array<Sealed> | undefined = undefined
+  #lastRequest = 0
+  #lastFrame = 0
+  #lastLane = 0
+
+  constructor(keeper: Keeper, id: number, userId: UserId, channelId: ChannelId, onLost: (detail: string) => void) {
+    this.#keeper = keeper
+    this.id = id
+    this.userId = userId
+    this.channelId = channelId
+    this.#onLost = onLost
+  }
+
+  ask(ask: Ask): Promise<Uint8Array | string | undefined> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== undefined) return reject(this.#failure)
+      this.#need()
+      // what came before a commit belongs before it
+      this.#flush()
+      const request = ++this.#lastRequest
+      this.#requests ??= new Map()
+      this.#requests.set(request, { resolve, reject })
+      this.#keeper.post({ _tag: "Ask", group: this.id, request, ask: detached(ask) })
+    })
+  }
+
+  membership(): MembershipState | undefined {
+    return this.#membership
+  }
+
+  protect(ring: FrameRing, options: Protected.ProtectOptions): Protected.ProtectedFrames {
+    const { buffer } = ring
+    // a ring that cannot be shared stays plain, and a plain frame is not sent where it has to be encrypted
+    if (!(buffer instanceof SharedArrayBuffer)) return Protected.whenTaken(ring, options, () => undefined)
+    const group = this.id
+    const lane = ++this.#lastLane
+    return Ahead.source(ring, options, {
+      open: (ahead) => {
+        this.#need()
+        this.#keeper.post({ _tag: "Protect", group, lane, ring: buffer, ahead })
+      },
+      close: () => void this.#keeper.post({ _tag: "Unprotect", group, lane })
+    })
+  }
+
+  decrypt(userId: UserId, bytes: Uint8Array, done: (result: Decrypted) => void): void {
+    if (this.#failure !== undefined) return done("Undecryptable")
+    if (!this.#keeper.has(this)) return done("NotMember")
+    this.#decrypting ??= new Map()
+    // a thread that does not answer is not fed for ever
+    if (this.#decrypting.size >= framesUnderWay) return done("Undecryptable")
+    const id = ++this.#lastFrame
+    this.#decrypting.set(id, done)
+    const sealed = { id, userId, frame: own(bytes) }
+    if (this.#batch !== undefined) return void this.#batch.push(sealed)
+    this.#batch = [sealed]
+    // all that came in this turn goes in one message
+    setImmediate(() => this.#flush())
+  }
+
+  close(): void {
+    if (this.#keeper.remove(this)) this.#keeper.post({ _tag: "Close", group: this.id })
+    this.#failure ??= closed
+  }
+
+  /** There is no such group any more, or there never was. */
+  fail(failure: string): void {
+    this.#failure = failure
+    this.#membership = undefined
+    for (const waiting of this.#requests?.values() ?? []) waiting.reject(failure)
+    for (const done of this.#decrypting?.values() ?? []) done("Undecryptable")
+    this.#requests = undefined
+    this.#decrypting = undefined
+  }
+
+  /** The thread has ended. */
+  lost(failure: string): void {
+    this.fail(failure)
+    this.#onLost(failure)
+  }
+
+  onAnswer({ membership, request, result }: Extract<FromGroups, { _tag: "Answer" }>): void {
+    this.#membership = membership
+    const waiting = this.#requests?.get(request)
+    this.#requests?.delete(request)
+    if (waiting === undefined) return
+    if ("failure" in result) waiting.reject(result.failure)
+    else waiting.resolve(result.value)
+  }
+
+  onDecrypted(id: number, result: Decrypted): void {
+    const done = this.#decrypting?.get(id)
+    this.#decrypting?.delete(id)
+    done?.(result)
+  }
+
+  /** The group is needed: from here on the thread has it. */
+  #need(): void {
+    if (this.#failure === undefined && !this.#keeper.has(this)) this.#keeper.add(this)
+  }
+
+  #flush(): void {
+    const frames = this.#batch
+    if (frames === undefined) return
+    this.#batch = undefined
+    if (this.#keeper.post({ _tag: "Decrypt", group: this.id, frames })) return
+    for (const { id } of frames) this.onDecrypted(id, "Undecryptable")
+  }
+}
+
 /**
  * @category constructors
  * @since 0.1.0
  */
 export const make = (options: Options): Thread => {
   let thread: HelperThread.HelperThread<ToGroups> | undefined
-  const entries = new Map<number, Entry>()
+  const groups = new Map<number, Remote>()
   let lastId = 0
 
-  /** There is no such group any more, or there never was. */
-  const fail = (entry: Entry, failure: string): void => {
-    entry.failure = failure
-    entry.membership = undefined
-    for (const waiting of entry.requests.values()) waiting.reject(failure)
-    for (const done of entry.decrypting.values()) done("Undecryptable")
-    entry.requests.clear()
-    entry.decrypting.clear()
-  }
-
   const onMessage = (message: FromGroups): void => {
-    const entry = entries.get(message.group)
-    if (entry === undefined) return
+    const group = groups.get(message.group)
+    if (group === undefined) return
     switch (message._tag) {
       case "Opened":
-        if (message.failure !== undefined) fail(entry, message.failure)
+        if (message.failure !== undefined) group.fail(message.failure)
         return
-      case "Answer": {
-        entry.membership = message.membership
-        const waiting = entry.requests.get(message.request)
-        entry.requests.delete(message.request)
-        if (waiting === undefined) return
-        return "failure" in message.result
-          ? waiting.reject(message.result.failure)
-          : waiting.resolve(message.result.value)
-      }
+      case "Answer":
+        return group.onAnswer(message)
       case "Decrypted":
-        for (const { frame, id } of message.frames) {
-          const done = entry.decrypting.get(id)
-          entry.decrypting.delete(id)
-          done?.(frame)
-        }
+        for (const { frame, id } of message.frames) group.onDecrypted(id, frame)
     }
   }
 
   const onEnd = (failure: string): void => {
     thread = undefined
-    const lost = Array.from(entries.values())
-    entries.clear()
-    for (const entry of lost) {
-      fail(entry, failure)
-      entry.onLost(failure)
-    }
+    const lost = Array.from(groups.values())
+    groups.clear()
+    for (const group of lost) group.lost(failure)
   }
 
-  const start = (): void => {
-    thread ??= HelperThread.start({
+  const start = (): HelperThread.HelperThread<ToGroups> =>
+    HelperThread.start({
       name: "effect-discord-voice groups",
       url: options.url ?? file(),
       here: Groups.make,
@@ -152,89 +254,24 @@ export const make = (options: Options): Thread => {
       onEnded: (detail) => onEnd(`${ended}: ${detail}`),
       onUnavailable: options.onUnavailable
     })
-  }
 
-  const post = (message: ToGroups): void => thread?.post(message)
-
-  const remote = (id: number, entry: Entry, open: ToGroups): RemoteGroup => {
-    let request = 0
-    let frame = 0
-    let lane = 0
-    let batch: Array<Sealed> = []
-
-    /** The group is needed: from here on the thread has it. */
-    const need = (): void => {
-      if (entry.failure !== undefined || entries.has(id)) return
-      start()
-      entries.set(id, entry)
-      post(open)
-    }
-
-    const flush = (): void => {
-      const frames = batch
-      batch = []
-      if (thread !== undefined) return post({ _tag: "Decrypt", group: id, frames })
-      for (const { id: number } of frames) {
-        const done = entry.decrypting.get(number)
-        entry.decrypting.delete(number)
-        done?.("Undecryptable")
-      }
-    }
-
-    return {
-      ask: (ask) =>
-        new Promise((resolve, reject) => {
-          if (entry.failure !== undefined) return reject(entry.failure)
-          need()
-          // what came before a commit belongs before it
-          if (batch.length > 0) flush()
-          const number = ++request
-          entry.requests.set(number, { resolve, reject })
-          post({ _tag: "Ask", group: id, request: number, ask: detached(ask) })
-        }),
-      membership: () => entry.membership,
-      protect: (ring, options) => {
-        const { buffer } = ring
-        // a ring that cannot be shared stays plain, and a plain frame is not sent where it has to be encrypted
-        if (!(buffer instanceof SharedArrayBuffer)) return Protected.whenTaken(ring, options, () => undefined)
-        const number = ++lane
-        return Ahead.source(ring, options, {
-          open: (ahead) => {
-            need()
-            post({ _tag: "Protect", group: id, lane: number, ring: buffer, ahead })
-          },
-          close: () => post({ _tag: "Unprotect", group: id, lane: number })
-        })
-      },
-      decrypt: (userId, bytes, done) => {
-        if (entry.failure === undefined && !entries.has(id)) return done("NotMember")
-        // a thread that does not answer is not fed for ever
-        if (entry.failure !== undefined || entry.decrypting.size >= framesUnderWay) return done("Undecryptable")
-        const number = ++frame
-        entry.decrypting.set(number, done)
-        batch.push({ id: number, userId, frame: own(bytes) })
-        // all that came in this turn goes in one message
-        if (batch.length === 1) setImmediate(() => batch.length > 0 && flush())
-      },
-      close: () => {
-        if (entries.delete(id)) post({ _tag: "Close", group: id })
-        entry.failure ??= closed
-      }
+  const keeper: Keeper = {
+    has: ({ id }) => groups.has(id),
+    add: (group) => {
+      const { channelId, id, userId } = group
+      thread ??= start()
+      groups.set(id, group)
+      thread.post({ _tag: "Open", group: id, userId, channelId })
+    },
+    remove: ({ id }) => groups.delete(id),
+    post: (message) => {
+      thread?.post(message)
+      return thread !== undefined
     }
   }
 
   return {
-    open: (userId, channelId, onLost) => {
-      const id = ++lastId
-      const entry: Entry = {
-        onLost,
-        failure: undefined,
-        requests: new Map(),
-        decrypting: new Map(),
-        membership: undefined
-      }
-      return remote(id, entry, { _tag: "Open", group: id, userId, channelId })
-    },
+    open: (userId, channelId, onLost) => new Remote(keeper, ++lastId, userId, channelId, onLost),
     close: async () => {
       const former = thread
       onEnd(ended)

@@ -43,40 +43,46 @@ export const union = (all: Iterable<Only>): ReadonlySet<UserId> | undefined => {
   return users
 }
 
+class Listeners implements Audience {
+  readonly #tell: (command: Listen) => void
+  /** An entry for each who listens, even if two want the same. */
+  #members: Set<{ readonly only: Only }> | undefined
+  #told: ReadonlySet<UserId> | undefined
+  #isOn = false
+
+  constructor(tell: (command: Listen) => void) {
+    this.#tell = tell
+  }
+
+  join(only: Only): () => void {
+    const member = { only }
+    this.#members ??= new Set()
+    this.#members.add(member)
+    this.refresh()
+    return () => {
+      this.#members?.delete(member)
+      this.refresh()
+    }
+  }
+
+  refresh(): void {
+    const members = this.#members ?? new Set()
+    const on = members.size > 0
+    const users = on ? union(Array.from(members, ({ only }) => only)) : undefined
+    const before = this.#told
+    const isSame = on === this.#isOn && users?.size === before?.size &&
+      Array.from(users ?? []).every((userId) => before?.has(userId) === true)
+    if (isSame) return
+    this.#isOn = on
+    this.#told = users
+    this.#tell({ _tag: "Listen", on, ...(users === undefined ? {} : { users: [...users] }) })
+  }
+}
+
 /**
  * Nobody at first. `tell` gets what the driver has to know, when it has changed.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (tell: (command: Listen) => void): Audience => {
-  // an entry for each who listens, even if two want the same
-  const members = new Set<{ readonly only: Only }>()
-  let told: ReadonlySet<UserId> | undefined
-  let isOn = false
-
-  const refresh = (): void => {
-    const on = members.size > 0
-    const users = on ? union(Array.from(members, ({ only }) => only)) : undefined
-    const before = told
-    const isSame = on === isOn && users?.size === before?.size &&
-      Array.from(users ?? []).every((userId) => before?.has(userId) === true)
-    if (isSame) return
-    isOn = on
-    told = users
-    tell({ _tag: "Listen", on, ...(users === undefined ? {} : { users: [...users] }) })
-  }
-
-  return {
-    join: (only) => {
-      const member = { only }
-      members.add(member)
-      refresh()
-      return () => {
-        members.delete(member)
-        refresh()
-      }
-    },
-    refresh
-  }
-}
+export const make = (tell: (command: Listen) => void): Audience => new Listeners(tell)

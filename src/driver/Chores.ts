@@ -4,9 +4,23 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { AudioClock } from "../AudioClock.ts"
+import type { Sender } from "../clock/Sender.ts"
+import { during } from "./During.ts"
+
+class Chore implements Sender {
+  readonly #chore: () => number
+
+  constructor(chore: () => number) {
+    this.#chore = chore
+  }
+
+  onDue(nowMs: number): number {
+    return nowMs + this.#chore()
+  }
+}
 
 /**
  * Calls `chore` in `firstMs` milliseconds, and again after as many as it returns each time, until it returns `Infinity` or the
@@ -20,11 +34,8 @@ export const run = (
   firstMs: number,
   chore: () => number
 ): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.sync(() => {
-      const registration = clock.register({ onDue: (nowMs) => nowMs + chore() })
-      registration.schedule(clock.now() + firstMs)
-      return registration
-    }),
-    (registration) => Effect.sync(() => registration.remove())
-  )
+  during(() => {
+    const registration = clock.register(new Chore(chore))
+    registration.schedule(clock.now() + firstMs)
+    return () => registration.remove()
+  })

@@ -51,32 +51,40 @@ const described = (former: Client, told: Described): Client => {
   }
 }
 
+class Others implements Clients {
+  readonly #self: UserId
+  readonly all = new Map<UserId, Client>()
+
+  constructor(self: UserId) {
+    this.#self = self
+  }
+
+  onEvent(event: Line.Event): void {
+    switch (event._tag) {
+      case "Announced":
+      case "Speaking":
+        return this.#add(event.userId)
+      case "UsersConnected":
+        return event.userIds.forEach((userId) => this.#add(userId))
+      case "UserDisconnected":
+        return void this.all.delete(event.userId)
+      case "Described":
+        // it may come before anything else is said of who it is
+        if (event.userId !== this.#self) {
+          this.all.set(event.userId, described(this.all.get(event.userId) ?? unknown, event))
+        }
+    }
+  }
+
+  #add(userId: UserId): void {
+    if (userId !== this.#self && !this.all.has(userId)) this.all.set(userId, unknown)
+  }
+}
+
 /**
  * Nobody yet. `self` is never one of them.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (self: UserId): Clients => {
-  const clients = new Map<UserId, Client>()
-  const add = (userId: UserId): void => {
-    if (userId !== self && !clients.has(userId)) clients.set(userId, unknown)
-  }
-  return {
-    all: clients,
-    onEvent: (event) => {
-      switch (event._tag) {
-        case "Announced":
-        case "Speaking":
-          return add(event.userId)
-        case "UsersConnected":
-          return event.userIds.forEach(add)
-        case "UserDisconnected":
-          return void clients.delete(event.userId)
-        case "Described":
-          // it may come before anything else is said of who it is
-          if (event.userId !== self) clients.set(event.userId, described(clients.get(event.userId) ?? unknown, event))
-      }
-    }
-  }
-}
+export const make = (self: UserId): Clients => new Others(self)

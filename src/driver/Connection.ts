@@ -17,9 +17,11 @@ import { fromSchema } from "../protocol/internal/PayloadError.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Audience from "./Audience.ts"
 import * as Clients from "./Clients.ts"
+import { during } from "./During.ts"
 import type * as Engine from "./Engine.ts"
 import type * as FrameRing from "./FrameRing.ts"
 import * as Line from "./Line.ts"
+import { Questions } from "./Questions.ts"
 
 /**
  * Hears of what happens on a connection as it happens, be it in the middle of the beat: it must be short and not throw.
@@ -34,7 +36,8 @@ export interface Observer<Event = Line.Happening> {
 }
 
 /**
- * A live connection to a voice server. It ends with its scope: audio is closed with silence, and the WebSocket with 1000.
+ * A live connection to a voice server. It ends with its scope: audio is closed with silence, and the WebSocket with 1000. Its
+ * functions belong to it: they cannot be called apart from it, nor from a copy that was made of its properties.
  *
  * @category models
  * @since 0.1.0
@@ -106,6 +109,241 @@ const eventCapacity = 4_096
 
 const checkOptions = Schema.encodeUnknownResult(Line.ConnectOptions)
 
+const everybody = () => undefined
+
+/** What the driver has told, and who hears it. */
+class Told {
+  readonly ended = Deferred.makeUnsafe<never, VoiceError.VoiceError>()
+  readonly listeners = new Set<Observer<Line.Event>>()
+  readonly clients: Clients.Clients
+  readonly statistics = new Questions<Line.Statistics>()
+  readonly codes = new Questions<string>()
+  e2ee: Line.E2ee = { version: 0, transitioning: false }
+  end: VoiceError.VoiceError | undefined
+
+  constructor(self: UserId) {
+    this.clients = Clients.make(self)
+  }
+
+  onEvent(event: Line.Event): void {
+    if (this.end !== undefined) return
+    if (event._tag !== "Packet") this.clients.onEvent(event)
+    if (event._tag === "E2eeChanged") this.e2ee = event.e2ee
+    for (const { onEvent } of this.listeners) onEvent(event)
+    switch (event._tag) {
+      case "Statistics":
+        return this.statistics.answer(event.request, Exit.succeed(event.value))
+      case "VerificationCode": {
+        const { code, failure, request } = event
+        const failed = () => VoiceError.make(new VoiceError.E2eeFailed({ kind: "Verification", detail: failure }))
+        return this.codes.answer(request, code === undefined ? Exit.fail(failed()) : Exit.succeed(code))
+      }
+      case "Ended":
+        return this.over(event.error)
+    }
+  }
+
+  over(error: VoiceError.VoiceError): void {
+    if (this.end !== undefined) return
+    this.end = error
+    Deferred.doneUnsafe(this.ended, Exit.fail(error))
+    for (const { onOver } of this.listeners) onOver(error)
+    this.statistics.fail(error)
+    this.codes.fail(error)
+  }
+
+  listen(listener: Observer<Line.Event>): Effect.Effect<void, never, Scope.Scope> {
+    return during(() => {
+      this.listeners.add(listener)
+      return () => this.listeners.delete(listener)
+    })
+  }
+}
+
+class Connection implements VoiceConnection {
+  readonly info: Line.ConnectionInfo
+  readonly #told: Told
+  readonly #engine: Engine.Engine
+  /** Packets held for a reader. */
+  readonly #capacity: number
+  #audience: Audience.Audience | undefined
+  #track = 0
+  #request = 0
+  #dropped = 0
+
+  constructor(info: Line.ConnectionInfo, told: Told, engine: Engine.Engine, capacity: number) {
+    this.info = info
+    this.#told = told
+    this.#engine = engine
+    this.#capacity = capacity
+  }
+
+  get established(): Line.Established {
+    return this.#engine.established
+  }
+
+  get clients(): ReadonlyMap<UserId, Clients.Client> {
+    return this.#told.clients.all
+  }
+
+  get awaitEnd(): Effect.Effect<never, VoiceError.VoiceError> {
+    return Deferred.await(this.#told.ended)
+  }
+
+  get e2ee(): Effect.Effect<Line.E2ee> {
+    return Effect.sync(() => this.#told.e2ee)
+  }
+
+  get relisten(): Effect.Effect<void> {
+    return Effect.sync(() => this.#audience?.refresh())
+  }
+
+  get statistics(): Effect.Effect<Line.Statistics, VoiceError.VoiceError> {
+    return this.#ask(this.#told.statistics, (request) => ({ _tag: "AskStatistics", request }))
+  }
+
+  get events(): Effect.Effect<Stream.Stream<Line.Happening>, never, Scope.Scope> {
+    return Effect.gen({ self: this }, function*() {
+      const queue = yield* Queue.make<Line.Happening, Cause.Done>({ capacity: eventCapacity, strategy: "sliding" })
+      yield* this.observe({
+        onEvent: (event) => void Queue.offerUnsafe(queue, event),
+        onOver: () => void Queue.endUnsafe(queue)
+      })
+      return Stream.fromQueue(queue)
+    })
+  }
+
+  get packets(): Stream.Stream<Line.AudioPacket, VoiceError.VoiceError> {
+    return Stream.unwrap(Effect.gen({ self: this }, function*() {
+      const capacity = this.#capacity
+      const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
+      yield* this.#listen(
+        (packet) => {
+          if (Queue.sizeUnsafe(queue) >= capacity) this.#dropped++
+          Queue.offerUnsafe(queue, packet)
+        },
+        (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error)),
+        everybody
+      )
+      return this.#told.end === undefined ? Stream.fromQueue(queue) : Stream.fromEffect(this.awaitEnd)
+    }))
+  }
+
+  attach(
+    ring: FrameRing.FrameRing,
+    options?: { readonly paused?: boolean | undefined; readonly after?: number | "drained" | undefined }
+  ): Effect.Effect<Line.TrackNumber, VoiceError.VoiceError> {
+    return Effect.suspend(() => {
+      if (!(ring.buffer instanceof SharedArrayBuffer)) {
+        return VoiceError.fail(
+          new VoiceError.Unsupported({ feature: "a ring on a plain ArrayBuffer", detail: "make it on a shared one" })
+        )
+      }
+      const track = ++this.#track
+      const after = options?.after
+      return Effect.as(
+        this.#tellLive("Playing", {
+          _tag: "Attach",
+          track,
+          ring: ring.buffer,
+          paused: options?.paused ?? false,
+          ...(after === undefined ? {} : { after })
+        }),
+        track
+      )
+    })
+  }
+
+  detach(track: Line.TrackNumber): Effect.Effect<void> {
+    return this.#tell({ _tag: "Detach", track })
+  }
+
+  setPaused(track: Line.TrackNumber, paused: boolean): Effect.Effect<void> {
+    return this.#tell({ _tag: "SetPaused", track, paused })
+  }
+
+  setMuted(muted: boolean): Effect.Effect<void> {
+    return this.#tell({ _tag: "SetMuted", muted })
+  }
+
+  setSpeaking(flags: number): Effect.Effect<void, VoiceError.VoiceError> {
+    return this.#tellLive("Speaking", { _tag: "SetSpeaking", flags })
+  }
+
+  observe({ onEvent, onOver }: Observer): Effect.Effect<void, never, Scope.Scope> {
+    const listener = {
+      onEvent: (event: Line.Event) => {
+        if (event._tag !== "Packet" && event._tag !== "Statistics" && event._tag !== "VerificationCode") onEvent(event)
+      },
+      onOver
+    }
+    return Effect.andThen(
+      this.#told.listen(listener),
+      Effect.sync(() => {
+        if (this.#told.end !== undefined) onOver(this.#told.end)
+      })
+    )
+  }
+
+  listen(
+    onPacket: (packet: Line.AudioPacket) => void,
+    only: Audience.Only = everybody
+  ): Effect.Effect<void, never, Scope.Scope> {
+    return this.#listen(onPacket, () => {}, only)
+  }
+
+  packetsDropped(): number {
+    return this.#dropped
+  }
+
+  verificationCode(userId: UserId): Effect.Effect<string, VoiceError.VoiceError> {
+    return this.#ask(this.#told.codes, (request) => ({ _tag: "AskVerificationCode", request, userId }))
+  }
+
+  members(): ReadonlyArray<UserId> {
+    return [...this.clients.keys()]
+  }
+
+  #tell(command: Line.Command): Effect.Effect<void> {
+    return Effect.sync(() => this.#engine.command(command))
+  }
+
+  #tellLive(operation: string, command: Line.Command): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.suspend(() =>
+      this.#told.end === undefined ? this.#tell(command) : VoiceError.fail(new VoiceError.NotConnected({ operation }))
+    )
+  }
+
+  #ask<A>(questions: Questions<A>, command: (request: number) => Line.Command) {
+    return Effect.suspend(() => {
+      if (this.#told.end !== undefined) return this.awaitEnd
+      const request = ++this.#request
+      const answer = questions.ask(request)
+      return Effect.andThen(this.#tell(command(request)), answer)
+    })
+  }
+
+  #listen(
+    onPacket: (packet: Line.AudioPacket) => void,
+    onOver: Observer["onOver"],
+    only: Audience.Only
+  ): Effect.Effect<void, never, Scope.Scope> {
+    const listener = {
+      onEvent: (event: Line.Event) => {
+        if (event._tag === "Packet") onPacket(event.packet)
+      },
+      onOver
+    }
+    return Effect.andThen(
+      this.#told.listen(listener),
+      during(() => {
+        this.#audience ??= Audience.make((command) => this.#engine.command(command))
+        return this.#audience.join(only)
+      })
+    )
+  }
+}
+
 /**
  * A connection over the driver line: `open` brings up the other end, which from then on takes commands and emits events.
  * The driver in this process and the one behind a port are both made of it.
@@ -128,191 +366,14 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   }
   const outer = yield* Effect.scope
   const scope = yield* Scope.fork(outer)
-  const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
-  const listeners = new Set<Observer<Line.Event>>()
-  const asked = new Map<number, Deferred.Deferred<Line.Statistics, VoiceError.VoiceError>>()
-  const codesAsked = new Map<number, Deferred.Deferred<string, VoiceError.VoiceError>>()
-  const clients = Clients.make(info.userId)
-  let e2ee: Line.E2ee = { version: 0, transitioning: false }
-  let isOver = false
-  let end: VoiceError.VoiceError | undefined
-
-  const over = (error: VoiceError.VoiceError) => {
-    if (isOver) return
-    isOver = true
-    end = error
-    Deferred.doneUnsafe(ended, Effect.fail(error))
-    for (const { onOver } of listeners) onOver(error)
-    for (const deferred of asked.values()) Deferred.doneUnsafe(deferred, Effect.fail(error))
-    for (const deferred of codesAsked.values()) Deferred.doneUnsafe(deferred, Effect.fail(error))
-    asked.clear()
-    codesAsked.clear()
-  }
-
-  const emit = (event: Line.Event): void => {
-    if (isOver) return
-    if (event._tag !== "Packet") clients.onEvent(event)
-    if (event._tag === "E2eeChanged") e2ee = event.e2ee
-    for (const { onEvent } of listeners) onEvent(event)
-    switch (event._tag) {
-      case "Statistics": {
-        const deferred = asked.get(event.request)
-        asked.delete(event.request)
-        if (deferred !== undefined) Deferred.doneUnsafe(deferred, Exit.succeed(event.value))
-        return
-      }
-      case "VerificationCode": {
-        const deferred = codesAsked.get(event.request)
-        codesAsked.delete(event.request)
-        if (deferred === undefined) return
-        const { code, failure } = event
-        Deferred.doneUnsafe(
-          deferred,
-          code === undefined
-            ? VoiceError.fail(new VoiceError.E2eeFailed({ kind: "Verification", detail: failure }))
-            : Exit.succeed(code)
-        )
-        return
-      }
-      case "Ended":
-        return over(event.error)
-    }
-  }
-
-  const engine = yield* open(emit).pipe(
+  const told = new Told(info.userId)
+  const engine = yield* open((event) => told.onEvent(event)).pipe(
     Scope.provide(scope),
     Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
   )
   yield* Scope.addFinalizer(
     scope,
-    Effect.sync(() => over(VoiceError.make(new VoiceError.NotConnected({ operation: "The voice connection" }))))
+    Effect.sync(() => told.over(VoiceError.make(new VoiceError.NotConnected({ operation: "The voice connection" }))))
   )
-
-  let track = 0
-  let request = 0
-  let dropped = 0
-
-  const tell = (command: Line.Command) => Effect.sync(() => engine.command(command))
-  const tellLive = (operation: string, command: Line.Command) =>
-    Effect.suspend(() => isOver ? VoiceError.fail(new VoiceError.NotConnected({ operation })) : tell(command))
-
-  const subscribe = (listener: Observer<Line.Event>) =>
-    Effect.acquireRelease(
-      Effect.sync(() => listeners.add(listener)),
-      () => Effect.sync(() => listeners.delete(listener))
-    )
-
-  const observe: VoiceConnection["observe"] = ({ onEvent, onOver }) =>
-    Effect.andThen(
-      subscribe({
-        onEvent: (event) => {
-          if (event._tag !== "Packet" && event._tag !== "Statistics" && event._tag !== "VerificationCode") {
-            onEvent(event)
-          }
-        },
-        onOver
-      }),
-      Effect.sync(() => {
-        if (end !== undefined) onOver(end)
-      })
-    )
-
-  const events = Effect.gen(function*() {
-    const queue = yield* Queue.make<Line.Happening, Cause.Done>({ capacity: eventCapacity, strategy: "sliding" })
-    yield* observe({
-      onEvent: (event) => void Queue.offerUnsafe(queue, event),
-      onOver: () => void Queue.endUnsafe(queue)
-    })
-    return Stream.fromQueue(queue)
-  })
-
-  const audience = Audience.make((command) => engine.command(command))
-  const listenWhile = (only: Audience.Only) =>
-    Effect.acquireRelease(Effect.sync(() => audience.join(only)), (leave) => Effect.sync(leave))
-  const everybody = () => undefined
-  const listenWith = (
-    onPacket: (packet: Line.AudioPacket) => void,
-    onOver: Observer["onOver"],
-    only: Audience.Only
-  ) =>
-    Effect.andThen(
-      subscribe({
-        onEvent: (event) => {
-          if (event._tag === "Packet") onPacket(event.packet)
-        },
-        onOver
-      }),
-      listenWhile(only)
-    )
-
-  const capacity = options.receiveCapacity ?? defaultReceiveCapacity
-  const packets = Stream.unwrap(Effect.gen(function*() {
-    const queue = yield* Queue.make<Line.AudioPacket, VoiceError.VoiceError>({ capacity, strategy: "sliding" })
-    yield* listenWith(
-      (packet) => {
-        if (Queue.sizeUnsafe(queue) >= capacity) dropped++
-        Queue.offerUnsafe(queue, packet)
-      },
-      (error) => void Queue.failCauseUnsafe(queue, Cause.fail(error)),
-      everybody
-    )
-    return isOver ? Stream.fromEffect(Deferred.await(ended)) : Stream.fromQueue(queue)
-  }))
-
-  return {
-    info,
-    established: engine.established,
-    attach: (ring, attachOptions) =>
-      Effect.suspend(() => {
-        if (!(ring.buffer instanceof SharedArrayBuffer)) {
-          return VoiceError.fail(
-            new VoiceError.Unsupported({ feature: "a ring on a plain ArrayBuffer", detail: "make it on a shared one" })
-          )
-        }
-        const number = ++track
-        const after = attachOptions?.after
-        return Effect.as(
-          tellLive("Playing", {
-            _tag: "Attach",
-            track: number,
-            ring: ring.buffer,
-            paused: attachOptions?.paused ?? false,
-            ...(after === undefined ? {} : { after })
-          }),
-          number
-        )
-      }),
-    detach: (number) => tell({ _tag: "Detach", track: number }),
-    setPaused: (number, paused) => tell({ _tag: "SetPaused", track: number, paused }),
-    setMuted: (muted) => tell({ _tag: "SetMuted", muted }),
-    setSpeaking: (flags) => tellLive("Speaking", { _tag: "SetSpeaking", flags }),
-    events,
-    observe,
-    packets,
-    listen: (onPacket, only = everybody) => listenWith(onPacket, () => {}, only),
-    relisten: Effect.sync(audience.refresh),
-    packetsDropped: () => dropped,
-    statistics: Effect.suspend(() => {
-      if (isOver) return Deferred.await(ended)
-      const number = ++request
-      const deferred = Deferred.makeUnsafe<Line.Statistics, VoiceError.VoiceError>()
-      asked.set(number, deferred)
-      return Effect.andThen(tell({ _tag: "AskStatistics", request: number }), Deferred.await(deferred))
-    }),
-    e2ee: Effect.sync(() => e2ee),
-    verificationCode: (userId) =>
-      Effect.suspend(() => {
-        if (isOver) return Deferred.await(ended)
-        const number = ++request
-        const deferred = Deferred.makeUnsafe<string, VoiceError.VoiceError>()
-        codesAsked.set(number, deferred)
-        return Effect.andThen(
-          tell({ _tag: "AskVerificationCode", request: number, userId }),
-          Deferred.await(deferred)
-        )
-      }),
-    members: () => [...clients.all.keys()],
-    clients: clients.all,
-    awaitEnd: Deferred.await(ended)
-  }
+  return new Connection(info, told, engine, options.receiveCapacity ?? defaultReceiveCapacity)
 })

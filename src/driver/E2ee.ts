@@ -12,8 +12,9 @@
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import type * as Dave from "../Dave.ts"
 import type * as DaveFrame from "../protocol/DaveFrame.ts"
@@ -21,10 +22,11 @@ import type { UserId } from "../protocol/Identifier.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
 import * as VoiceError from "../VoiceError.ts"
 import { E2eeGate } from "./E2eeGate.ts"
-import { E2eeGroup } from "./E2eeGroup.ts"
+import { E2eeGroup, type Options as GroupOptions } from "./E2eeGroup.ts"
 import * as E2eeMedia from "./E2eeMedia.ts"
 import { E2eeRecovery, maxRecoveries } from "./E2eeRecovery.ts"
 import * as E2eeVersions from "./E2eeVersions.ts"
+import type { FrameRing, FrameSource } from "./FrameRing.ts"
 import type * as Line from "./Line.ts"
 import type { Gate } from "./MediaSender.ts"
 import * as Patience from "./Patience.ts"
@@ -75,12 +77,307 @@ export interface E2ee {
   /** The socket was replaced: what was lost with the former one is said again. */
   readonly resumed: () => void
   readonly protect: E2eeMedia.E2eeMedia["protect"]
-  readonly receive: (packet: Line.AudioPacket) => void
+  /** May be handed on by itself. */
+  readonly receive: E2eeMedia.E2eeMedia["receive"]
   readonly statistics: () => Statistics
 }
 
 /** The messages that have to do with the group. */
 type E2eeOp = 4 | 11 | 13 | 21 | 22 | 24
+
+/** The whole, which its parts ask and tell, too. */
+class Encryption implements E2ee, GroupOptions, E2eeMedia.Options {
+  readonly group: Dave.Group
+  readonly users: SsrcMap.SsrcMap
+  readonly now: () => number
+  readonly send: Options["send"]
+  readonly onPacket: Options["onPacket"]
+  readonly onFailed: Options["onFailed"]
+  readonly receive: E2ee["receive"]
+  readonly #self: UserId
+  readonly #maxVersion: number
+  readonly #onGate: Options["onGate"]
+  readonly #onChange: Options["onChange"]
+  readonly #scope: Scope.Scope
+  readonly #context: Context.Context<never>
+  readonly #patience: Patience.Patience<Uint8Array>
+  // recovery comes from the packets, everything else from the voice gateway
+  readonly #mutex = Semaphore.makeUnsafe(1)
+  readonly #versions: E2eeVersions.E2eeVersions
+  /** In the group. */
+  readonly #part: E2eeGroup
+  readonly #gate = new E2eeGate()
+  readonly #recovery = new E2eeRecovery()
+  readonly #media: E2eeMedia.E2eeMedia
+  /** Who else is in the channel: those whom proposals may add. */
+  #others: Set<UserId> | undefined = undefined
+  #recoveries = 0
+  #isRecovering = false
+  #shown = ""
+
+  constructor(
+    options: Options,
+    scope: Scope.Scope,
+    context: Context.Context<never>,
+    patience: Patience.Patience<Uint8Array>
+  ) {
+    this.group = options.group
+    this.users = options.users
+    this.now = options.now
+    this.send = options.send
+    this.onPacket = options.onPacket
+    this.onFailed = options.onFailed
+    this.#self = options.self
+    this.#maxVersion = options.maxVersion
+    this.#onGate = options.onGate
+    this.#onChange = options.onChange
+    this.#scope = scope
+    this.#context = context
+    this.#patience = patience
+    this.#versions = E2eeVersions.make(options.now, options.onEncrypting)
+    this.#part = new E2eeGroup(this)
+    this.#media = E2eeMedia.make(this)
+    this.receive = this.#media.receive
+  }
+
+  onMessage(message: VoicePayload.ServerMessage): Effect.Effect<void> {
+    switch (message.op) {
+      case 5:
+      case 12:
+        return Effect.sync(() => this.#media.onSender())
+      case 13:
+        // at once, and not behind what is being processed: all others are told in this turn
+        return Effect.andThen(
+          Effect.sync(() => this.#media.forget(message.d.user_id)),
+          this.#handled(() => this.#handleMessage(message))
+        )
+      case 4:
+      case 11:
+      case 21:
+      case 22:
+      case 24:
+        return this.#handled(() => this.#handleMessage(message))
+      default:
+        return Effect.void
+    }
+  }
+
+  onFrame(frame: DaveFrame.ServerFrame): Effect.Effect<void> {
+    return this.#handled(() => this.#handleFrame(frame))
+  }
+
+  lost(): void {
+    this.#media.lose()
+  }
+
+  resumed(): void {
+    this.#media.regain()
+    this.#part.resend()
+    for (const transition of this.#versions.announced()) this.send({ op: 23, d: { transition_id: transition } })
+  }
+
+  protect(ring: FrameRing): FrameSource {
+    return this.#media.protect(ring)
+  }
+
+  statistics(): Statistics {
+    return {
+      ...this.#media.statistics(),
+      transitions: this.#versions.executions(),
+      rejections: this.#part.rejections(),
+      recoveries: this.#recoveries
+    }
+  }
+
+  endWithScope(): Effect.Effect<void> {
+    return Scope.addFinalizerExit(this.#scope, () => Effect.sync(() => this.#media.close()))
+  }
+
+  /** A server may have refused a key package, or have lost track of us: it does not say so. */
+  again(unanswered: Uint8Array): Effect.Effect<void> {
+    return this.#handled(() => {
+      if (this.#part.keyPackage() !== unanswered) return Effect.void
+      this.#recoveries++
+      return this.#part.begin(this.#part.version())
+    })
+  }
+
+  onBegin(): void {
+    // a group may take its time, and audio must know at once
+    this.#show()
+  }
+
+  onJoined(transition: number, isNew: boolean): void {
+    this.#recovery.joined()
+    this.#gate.joined(isNew, this.now())
+    this.#prepare(transition, this.#part.version())
+  }
+
+  isEncrypting(): boolean {
+    return this.#versions.inForce() > 0
+  }
+
+  takesPlain(nowMs: number): boolean {
+    return this.#versions.takesPlain(nowMs)
+  }
+
+  isMember(): boolean {
+    return this.#part.membership() !== undefined
+  }
+
+  isPlainCall(): boolean {
+    return this.#versions.inForce() === 0 && !this.#isPart() && this.#versions.announced().length === 0
+  }
+
+  onDecrypted(isReadable: boolean): void {
+    this.#recovery.onDecrypted(isReadable)
+    if (isReadable || this.#part.isBeginning() || this.#isRecovering || !this.#recovery.isDue(this.now())) return
+    if (this.#versions.announced().length > 0) return
+    this.#recovery.backOff()
+    this.#isRecovering = true
+    Effect.runForkWith(this.#context)(
+      this.#handled(() => this.#part.isBeginning() ? Effect.void : this.#recover(this.#versions.lastExecuted())).pipe(
+        Effect.ensuring(Effect.sync(() => {
+          this.#isRecovering = false
+        })),
+        Effect.forkIn(this.#scope)
+      )
+    )
+  }
+
+  #show(): void {
+    const version = this.#versions.inForce()
+    const membership = this.#part.membership()
+    const call = { version, isMember: membership !== undefined, isAlone: this.#isAlone() }
+    this.#onGate(this.#gate.gate(call, this.now()))
+    const e2ee: Line.E2ee = {
+      version,
+      // at version 0 there may be a former group, or one that is being made; its codes would say that nobody listens in
+      ...(membership === undefined || version === 0 ? {} : { membership }),
+      transitioning: this.#versions.announced().length > 0
+    }
+    const text = JSON.stringify(e2ee)
+    if (text !== this.#shown) {
+      this.#shown = text
+      this.#onChange(e2ee)
+    }
+  }
+
+  #isAlone(): boolean {
+    return this.#others === undefined || this.#others.size === 0
+  }
+
+  #handled(effect: () => Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.suspend(effect).pipe(
+      Effect.andThen(Effect.sync(() => {
+        this.#show()
+        this.#patience.await(this.#isAlone() ? undefined : this.#part.keyPackage())
+      })),
+      this.#mutex.withPermit
+    )
+  }
+
+  #isKnown(wanted: number): boolean {
+    if (wanted <= this.#maxVersion) return true
+    const detail = `the voice gateway wants version ${wanted} of DAVE, and this library knows ${this.#maxVersion}`
+    this.onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Version", detail })))
+    return false
+  }
+
+  #recover(transition: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (!this.#recovery.begin(this.now())) {
+        const detail = `no commit or welcome could be used after asking ${maxRecoveries} times to be added anew`
+        this.onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Group", detail })))
+        return Effect.void
+      }
+      this.#recoveries++
+      this.#versions.forget(false)
+      return this.#part.askAnew(transition)
+    })
+  }
+
+  /** Whether we are in a group, or on our way into one. */
+  #isPart(): boolean {
+    return this.#part.isBeginning() || this.isMember()
+  }
+
+  /** A transition was announced that leads to a version. */
+  #prepare(transition: number, next: number): void {
+    if (this.#versions.announce(transition, next)) this.#gate.executed()
+    else this.send({ op: 23, d: { transition_id: transition } })
+  }
+
+  #onDescription(wanted: number): Effect.Effect<void> {
+    // a later description brings a new transport key; the group has nothing to do with it
+    if (!this.#isKnown(wanted) || (wanted === this.#part.version() && this.#isPart())) return Effect.void
+    this.#versions.begin(wanted)
+    return this.#part.begin(wanted)
+  }
+
+  #onPrepareEpoch(epoch: number, wanted: number): Effect.Effect<void> {
+    if (!this.#isKnown(wanted)) return Effect.void
+    if (epoch !== 1) {
+      this.#part.goOn(wanted)
+      return Effect.void
+    }
+    this.#versions.forget(true)
+    // where nobody encrypts yet, that goes on until a transition to the new group
+    if (this.#versions.inForce() > 0) this.#versions.enforce(wanted)
+    return this.#part.beginForAll(wanted)
+  }
+
+  #onPrepareTransition(transition: number, wanted: number): void {
+    if (!this.#isKnown(wanted)) return
+    // the reset of a sole member is executed at once, and says nothing of the version: Prepare Epoch has
+    const isReset = transition === 0 && this.#part.isBeginning() && this.#isAlone()
+    this.#prepare(transition, isReset ? this.#part.version() : wanted)
+  }
+
+  #onEpoch(frame: Extract<DaveFrame.ServerFrame, { op: 29 | 30 }>): Effect.Effect<void> {
+    const taking = this.#part.take(frame)
+    this.#media.beginEpoch()
+    return taking.pipe(
+      Effect.flatMap((isUsed) => isUsed ? Effect.void : this.#recover(frame.transitionId)),
+      Effect.ensuring(Effect.sync(() => this.#media.endEpoch()))
+    )
+  }
+
+  #handleMessage(message: Extract<VoicePayload.ServerMessage, { op: E2eeOp }>): Effect.Effect<void> {
+    switch (message.op) {
+      case 4:
+        return this.#onDescription(message.d.dave_protocol_version ?? 0)
+      case 11:
+        for (const userId of message.d.user_ids) {
+          if (userId !== this.#self) (this.#others ??= new Set()).add(userId)
+        }
+        return Effect.void
+      case 13:
+        this.#others?.delete(message.d.user_id)
+        return Effect.void
+      case 21:
+        this.#onPrepareTransition(message.d.transition_id, message.d.protocol_version)
+        return Effect.void
+      case 22:
+        if (this.#versions.execute(message.d.transition_id)) this.#gate.executed()
+        return Effect.void
+      case 24:
+        return this.#onPrepareEpoch(message.d.epoch, message.d.protocol_version)
+    }
+  }
+
+  #handleFrame(frame: DaveFrame.ServerFrame): Effect.Effect<void> {
+    switch (frame.op) {
+      case 25:
+        return this.#part.setExternalSender(frame.externalSender)
+      case 27:
+        return this.#part.propose(frame, [this.#self, ...this.#others ?? []])
+      case 29:
+      case 30:
+        return this.#onEpoch(frame)
+    }
+  }
+}
 
 /**
  * Without a group, at version 0, until Session Description (op 4) says otherwise.
@@ -89,243 +386,10 @@ type E2eeOp = 4 | 11 | 13 | 21 | 22 | 24
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<E2ee, never, Scope.Scope> {
-  const { maxVersion, now, onChange, onFailed, onGate, self, send, users } = options
   const scope = yield* Effect.scope
   const context = yield* Effect.context<never>()
-  // recovery comes from the packets, everything else from the voice gateway
-  const mutex = yield* Semaphore.make(1)
-
-  /** Who else is in the channel: those whom proposals may add. */
-  const others = new Set<UserId>()
-  const versions = E2eeVersions.make(now, options.onEncrypting)
-  const group = new E2eeGroup({
-    group: options.group,
-    send,
-    // a group may take its time, and audio must know at once
-    onBegin: () => show(),
-    onJoined: (transition, isNew) => {
-      recovery.joined()
-      gate.joined(isNew, now())
-      prepare(transition, group.version())
-    },
-    onFailed
-  })
-  const gate = new E2eeGate()
-  const recovery = new E2eeRecovery()
-  let recoveries = 0
-  let isRecovering = false
-
-  const isMember = (): boolean => group.membership() !== undefined
-
-  // a server may have refused a key package, or have lost track of us: it does not say so
-  const patience = yield* Patience.make((unanswered: Uint8Array) =>
-    handled(() => {
-      if (group.keyPackage() !== unanswered) return Effect.void
-      recoveries++
-      return group.begin(group.version())
-    })
-  )
-
-  let shown = ""
-  const show = (): void => {
-    const version = versions.inForce()
-    const membership = group.membership()
-    onGate(gate.gate({ version, isMember: membership !== undefined, isAlone: others.size === 0 }, now()))
-    const e2ee: Line.E2ee = {
-      version,
-      // at version 0 there may be a former group, or one that is being made; its codes would say that nobody listens in
-      ...(membership === undefined || version === 0 ? {} : { membership }),
-      transitioning: versions.announced().length > 0
-    }
-    const text = JSON.stringify(e2ee)
-    if (text !== shown) {
-      shown = text
-      onChange(e2ee)
-    }
-  }
-
-  const update = (): void => {
-    show()
-    patience.await(others.size > 0 ? group.keyPackage() : undefined)
-  }
-
-  const handled = (effect: () => Effect.Effect<void>): Effect.Effect<void> =>
-    Effect.suspend(effect).pipe(Effect.andThen(Effect.sync(update)), mutex.withPermit)
-
-  const isKnown = (wanted: number): boolean => {
-    if (wanted <= maxVersion) return true
-    onFailed(VoiceError.make(
-      new VoiceError.E2eeFailed({
-        kind: "Version",
-        detail: `the voice gateway wants version ${wanted} of DAVE, and this library knows ${maxVersion}`
-      })
-    ))
-    return false
-  }
-
-  const recover = (transition: number): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      if (!recovery.begin(now())) {
-        onFailed(VoiceError.make(
-          new VoiceError.E2eeFailed({
-            kind: "Group",
-            detail: `no commit or welcome could be used after asking ${maxRecoveries} times to be added anew`
-          })
-        ))
-        return Effect.void
-      }
-      recoveries++
-      versions.forget(false)
-      return group.askAnew(transition)
-    })
-
-  const onDecrypted = (isReadable: boolean): void => {
-    recovery.onDecrypted(isReadable)
-    if (isReadable || group.isBeginning() || isRecovering || !recovery.isDue(now())) return
-    if (versions.announced().length > 0) return
-    recovery.backOff()
-    isRecovering = true
-    Effect.runForkWith(context)(
-      handled(() => group.isBeginning() ? Effect.void : recover(versions.lastExecuted())).pipe(
-        Effect.ensuring(Effect.sync(() => {
-          isRecovering = false
-        })),
-        Effect.forkIn(scope)
-      )
-    )
-  }
-
-  const media = E2eeMedia.make({
-    group: options.group,
-    users,
-    now,
-    isEncrypting: () => versions.inForce() > 0,
-    takesPlain: versions.takesPlain,
-    isMember,
-    isPlainCall: () =>
-      versions.inForce() === 0 && !isMember() && !group.isBeginning() && versions.announced().length === 0,
-    onPacket: options.onPacket,
-    onDecrypted
-  })
-
-  yield* Effect.addFinalizer(() => Effect.sync(media.close))
-
-  const execute = (transition: number): void => {
-    if (versions.execute(transition)) gate.executed()
-  }
-
-  /** A transition was announced that leads to a version. */
-  const prepare = (transition: number, next: number): void => {
-    if (versions.announce(transition, next)) gate.executed()
-    else send({ op: 23, d: { transition_id: transition } })
-  }
-
-  const onDescription = (wanted: number): Effect.Effect<void> => {
-    // a later description brings a new transport key; the group has nothing to do with it
-    if (!isKnown(wanted) || (wanted === group.version() && (group.isBeginning() || isMember()))) return Effect.void
-    versions.begin(wanted)
-    return group.begin(wanted)
-  }
-
-  const onPrepareEpoch = (epoch: number, wanted: number): Effect.Effect<void> => {
-    if (!isKnown(wanted)) return Effect.void
-    if (epoch !== 1) {
-      group.goOn(wanted)
-      return Effect.void
-    }
-    versions.forget(true)
-    // where nobody encrypts yet, that goes on until a transition to the new group
-    if (versions.inForce() > 0) versions.enforce(wanted)
-    return group.beginForAll(wanted)
-  }
-
-  const onPrepareTransition = (transition: number, wanted: number): void => {
-    if (!isKnown(wanted)) return
-    // the reset of a sole member is executed at once, and says nothing of the version: Prepare Epoch has
-    const next = transition === 0 && group.isBeginning() && others.size === 0 ? group.version() : wanted
-    prepare(transition, next)
-  }
-
-  const onEpoch = (frame: Extract<DaveFrame.ServerFrame, { op: 29 | 30 }>): Effect.Effect<void> => {
-    const taking = group.take(frame)
-    media.beginEpoch()
-    return taking.pipe(
-      Effect.flatMap((isUsed) => isUsed ? Effect.void : recover(frame.transitionId)),
-      Effect.ensuring(Effect.sync(media.endEpoch))
-    )
-  }
-
-  const handleMessage = (message: Extract<VoicePayload.ServerMessage, { op: E2eeOp }>): Effect.Effect<void> => {
-    switch (message.op) {
-      case 4:
-        return onDescription(message.d.dave_protocol_version ?? 0)
-      case 11:
-        for (const userId of message.d.user_ids) {
-          if (userId !== self) others.add(userId)
-        }
-        return Effect.void
-      case 13:
-        others.delete(message.d.user_id)
-        return Effect.void
-      case 21:
-        onPrepareTransition(message.d.transition_id, message.d.protocol_version)
-        return Effect.void
-      case 22:
-        execute(message.d.transition_id)
-        return Effect.void
-      case 24:
-        return onPrepareEpoch(message.d.epoch, message.d.protocol_version)
-    }
-  }
-
-  const handleFrame = (frame: DaveFrame.ServerFrame): Effect.Effect<void> => {
-    switch (frame.op) {
-      case 25:
-        return group.setExternalSender(frame.externalSender)
-      case 27:
-        return group.propose(frame, [self, ...others])
-      case 29:
-      case 30:
-        return onEpoch(frame)
-    }
-  }
-
-  return {
-    onMessage: (message) => {
-      switch (message.op) {
-        case 5:
-        case 12:
-          return Effect.sync(media.onSender)
-        case 13:
-          // at once, and not behind what is being processed: all others are told in this turn
-          return Effect.andThen(
-            Effect.sync(() => media.forget(message.d.user_id)),
-            handled(() => handleMessage(message))
-          )
-        case 4:
-        case 11:
-        case 21:
-        case 22:
-        case 24:
-          return handled(() => handleMessage(message))
-        default:
-          return Effect.void
-      }
-    },
-    onFrame: (frame) => handled(() => handleFrame(frame)),
-    lost: media.lose,
-    resumed: () => {
-      media.regain()
-      group.resend()
-      for (const transition of versions.announced()) send({ op: 23, d: { transition_id: transition } })
-    },
-    protect: media.protect,
-    receive: media.receive,
-    statistics: () => ({
-      ...media.statistics(),
-      transitions: versions.executions(),
-      rejections: group.rejections(),
-      recoveries
-    })
-  }
+  const patience = yield* Patience.make((unanswered: Uint8Array) => made.again(unanswered))
+  const made: Encryption = new Encryption(options, scope, context, patience)
+  yield* made.endWithScope()
+  return made
 })

@@ -74,7 +74,6 @@ export class E2eeGroup {
 
   /** Begins a group: the voice gateway gets a key package. Version 0 is none. */
   begin(version: number): Effect.Effect<void> {
-    const { group, onBegin, onFailed, send } = this.#options
     this.#membership = undefined
     this.#commit = undefined
     this.#keyPackage = undefined
@@ -83,16 +82,18 @@ export class E2eeGroup {
       this.#isBeginning = false
       return Effect.void
     }
-    onBegin()
-    return group.create(version).pipe(
+    this.#options.onBegin()
+    return this.#options.group.create(version).pipe(
       Effect.map((made) => {
         this.#isBeginning = true
         this.#keyPackage = made
-        send({ op: 26, keyPackage: made })
+        this.#options.send({ op: 26, keyPackage: made })
       }),
       Effect.catch((error) =>
         Effect.sync(() =>
-          onFailed(VoiceError.make(new VoiceError.E2eeFailed({ kind: "Engine", detail: error.detail })))
+          this.#options.onFailed(
+            VoiceError.make(new VoiceError.E2eeFailed({ kind: "Engine", detail: error.detail }))
+          )
         )
       )
     )
@@ -125,11 +126,10 @@ export class E2eeGroup {
     { operation, payload }: Extract<DaveFrame.ServerFrame, { op: 27 }>,
     members: ReadonlyArray<UserId>
   ): Effect.Effect<void> {
-    const { group, send } = this.#options
-    return group.proposals(operation, payload, members).pipe(
+    return this.#options.group.proposals(operation, payload, members).pipe(
       Effect.map((payload) => {
         this.#commit = payload
-        if (payload !== undefined) send({ op: 28, payload })
+        if (payload !== undefined) this.#options.send({ op: 28, payload })
       }),
       Effect.catch((error) => this.#rejected(error))
     )
@@ -137,7 +137,7 @@ export class E2eeGroup {
 
   /** Takes a commit or Welcome. Gives false if it is for us and cannot be used. */
   take(frame: Extract<DaveFrame.ServerFrame, { op: 29 | 30 }>): Effect.Effect<boolean> {
-    const { group, onJoined } = this.#options
+    const { group } = this.#options
     const taking = frame.op === 29 ? group.commit(frame.commit) : group.welcome(frame.welcome)
     return taking.pipe(
       Effect.map(() => {
@@ -147,7 +147,7 @@ export class E2eeGroup {
         this.#commit = undefined
         this.#invalid = undefined
         this.#isBeginning = false
-        onJoined(frame.transitionId, isNew)
+        this.#options.onJoined(frame.transitionId, isNew)
         return true
       }),
       Effect.catch((error) =>
@@ -159,10 +159,10 @@ export class E2eeGroup {
 
   /** Says again what was not answered. */
   resend(): void {
-    const { send } = this.#options
-    if (this.#invalid !== undefined) send({ op: 31, d: { transition_id: this.#invalid } })
-    if (this.#keyPackage !== undefined) send({ op: 26, keyPackage: this.#keyPackage })
-    if (this.#commit !== undefined) send({ op: 28, payload: this.#commit })
+    const options = this.#options
+    if (this.#invalid !== undefined) options.send({ op: 31, d: { transition_id: this.#invalid } })
+    if (this.#keyPackage !== undefined) options.send({ op: 26, keyPackage: this.#keyPackage })
+    if (this.#commit !== undefined) options.send({ op: 28, payload: this.#commit })
   }
 
   #rejected(error: Dave.DaveError): Effect.Effect<void> {

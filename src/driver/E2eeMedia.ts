@@ -108,11 +108,13 @@ const noticeableMs = 5
 /** Frames that are closed once, whoever closes them first. */
 class Guarded implements FrameSource {
   readonly #frames: Dave.ProtectedFrames
-  readonly #leave: (frames: Dave.ProtectedFrames) => boolean
+  /** All that are not closed yet. */
+  readonly #open: Set<Dave.ProtectedFrames>
 
-  constructor(frames: Dave.ProtectedFrames, leave: (frames: Dave.ProtectedFrames) => boolean) {
+  constructor(frames: Dave.ProtectedFrames, open: Set<Dave.ProtectedFrames>) {
     this.#frames = frames
-    this.#leave = leave
+    this.#open = open
+    open.add(frames)
   }
 
   get plain(): FrameRing | undefined {
@@ -148,7 +150,7 @@ class Guarded implements FrameSource {
   }
 
   close(): void {
-    if (this.#leave(this.#frames)) this.#frames.close()
+    if (this.#open.delete(this.#frames)) this.#frames.close()
   }
 }
 
@@ -159,217 +161,229 @@ interface Early {
   readonly failure: Dave.DecryptFailure | "none"
 }
 
+/** A frame that is being decrypted, maybe in another thread, with the silence that came behind it. */
+type Flight = Pick<Attributed, "ssrc" | "userId"> & { readonly silence: Array<AudioPacket> }
+
 const isAttributed = (packet: AudioPacket): packet is Attributed => packet.userId !== undefined
+
+/** Sets are there from their first need: most calls need none of them. */
+class Media implements E2eeMedia {
+  readonly #options: Options
+  #encrypted = 0
+  #failedToEncrypt = 0
+  #decrypted = 0
+  #undecryptable = 0
+  #fromNonMembers = 0
+  #unencrypted = 0
+  #unknownSenders = 0
+  #waiting: Array<AudioPacket> = []
+  readonly #waitingHold = Hold.make(waitingBounds)
+  readonly #earlyHold = Hold.make(earlyBounds)
+  /** Unreadable frames, and silence that came behind them. */
+  #early: Array<Early> = []
+  /** What has come while a commit is being processed. */
+  #held: Array<AudioPacket> | undefined = undefined
+  #flying: Set<Flight> | undefined = undefined
+  #open: Set<Dave.ProtectedFrames> | undefined = undefined
+  #isOver = false
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  protect(ring: FrameRing): FrameSource {
+    const frames = this.#options.group.protect(ring, {
+      isEncrypting: () => this.#options.isEncrypting(),
+      onFrame: (isEncrypted) => {
+        if (isEncrypted) this.#encrypted++
+        else this.#failedToEncrypt++
+      }
+    })
+    this.#open ??= new Set()
+    return new Guarded(frames, this.#open)
+  }
+
+  // a function of its own: it is handed on to whoever opens packets
+  readonly receive = (packet: AudioPacket): void => {
+    const nowMs = this.#options.now()
+    if (OpusPacket.isSilence(packet.payload)) {
+      this.#dropEarly(nowMs)
+      this.#dropStale(nowMs)
+      return this.#takeSilence(packet)
+    }
+    if (!E2eeFrame.isProtected(packet.payload)) {
+      if (this.#options.takesPlain(nowMs)) return this.#options.onPacket(packet)
+      this.#unencrypted++
+      return
+    }
+    if (this.#options.isPlainCall()) return this.#options.onPacket(packet)
+    this.#dropEarly(nowMs)
+    if (isAttributed(packet)) return this.#take(packet)
+    this.#waiting.push(packet)
+    this.#dropStale(nowMs)
+  }
+
+  beginEpoch(): void {
+    this.#held ??= []
+  }
+
+  endEpoch(): void {
+    const later = this.#held ?? []
+    this.#held = undefined
+    for (const { packet } of this.#early.splice(0)) this.#take(packet)
+    for (const packet of later) this.#take(packet)
+  }
+
+  lose(): void {
+    this.#waitingHold.lose()
+    this.#earlyHold.lose()
+  }
+
+  regain(): void {
+    const nowMs = this.#options.now()
+    this.#waitingHold.regain(nowMs)
+    this.#earlyHold.regain(nowMs)
+  }
+
+  close(): void {
+    this.#isOver = true
+    for (const frames of this.#open ?? []) frames.close()
+    this.#open?.clear()
+  }
+
+  onSender(): void {
+    if (this.#waiting.length === 0) return
+    this.#dropStale(this.#options.now())
+    const packets = this.#waiting.splice(0)
+    for (const packet of packets) {
+      const userId = this.#options.users.userOf(packet.ssrc)
+      if (userId === undefined) this.#waiting.push(packet)
+      else this.#take({ ...packet, userId })
+    }
+  }
+
+  forget(userId: UserId): void {
+    const isOfOthers = (packet: AudioPacket) => packet.userId !== userId
+    const before = this.#early.length + (this.#held?.length ?? 0)
+    this.#early = this.#early.filter(({ packet }) => isOfOthers(packet))
+    this.#held = this.#held?.filter(isOfOthers)
+    this.#fromNonMembers += before - this.#early.length - (this.#held?.length ?? 0)
+    for (const flight of this.#flying ?? []) {
+      if (flight.userId !== userId) continue
+      this.#flying?.delete(flight)
+      this.#fromNonMembers += 1 + flight.silence.length
+    }
+  }
+
+  statistics(): Statistics {
+    const nowMs = this.#options.now()
+    this.#dropEarly(nowMs)
+    this.#dropStale(nowMs)
+    return {
+      encrypted: this.#encrypted,
+      failedToEncrypt: this.#failedToEncrypt,
+      decrypted: this.#decrypted,
+      undecryptable: this.#undecryptable,
+      fromNonMembers: this.#fromNonMembers,
+      unencrypted: this.#unencrypted,
+      unknownSenders: this.#unknownSenders
+    }
+  }
+
+  /** By what came at once a listener learns how our clocks differ. */
+  #pass(packet: AudioPacket): void {
+    const waitedMs = this.#options.now() - packet.arrivalMs
+    this.#options.onPacket(waitedMs < noticeableMs ? packet : { ...packet, waitedMs })
+  }
+
+  #giveUp(failure: Dave.DecryptFailure, waitedMs: number, nowMs: number): void {
+    if (failure === "NotMember") this.#fromNonMembers++
+    else this.#undecryptable++
+    // while the WebSocket is lost, our keys are behind because nobody could tell us of the next ones
+    if (waitedMs <= earlyBounds.ms + promptMs && !this.#earlyHold.isStretched(nowMs)) this.#options.onDecrypted(false)
+  }
+
+  #drop({ failure, packet }: Early, nowMs: number): void {
+    if (failure === "none") this.#pass(packet)
+    else this.#giveUp(failure, nowMs - packet.arrivalMs, nowMs)
+  }
+
+  #dropEarly(nowMs: number): void {
+    const { ms, packets } = this.#earlyHold.bounds(nowMs)
+    while (true) {
+      const [oldest] = this.#early
+      // a commit that is being processed may be what they wait for
+      if (oldest === undefined || nowMs - oldest.packet.arrivalMs <= ms || this.#held !== undefined) break
+      this.#early.shift()
+      this.#drop(oldest, nowMs)
+    }
+    if (this.#early.length <= packets) return
+    const [kept, tooMany] = Hold.part(this.#early, ({ packet }) => packet.ssrc, packets)
+    this.#early = kept
+    for (const one of tooMany) this.#drop(one, nowMs)
+  }
+
+  #wait(packet: AudioPacket, failure: Dave.DecryptFailure | "none"): void {
+    this.#early.push({ packet, failure })
+    this.#dropEarly(this.#options.now())
+  }
+
+  #decrypt(packet: Attributed): void {
+    const silence: Array<AudioPacket> = []
+    const flight: Flight = { ssrc: packet.ssrc, userId: packet.userId, silence }
+    this.#flying ??= new Set()
+    this.#flying.add(flight)
+    this.#options.group.decrypt(packet.userId, packet.payload, (payload) => {
+      if (this.#flying?.delete(flight) !== true || this.#isOver) return
+      if (typeof payload === "string") this.#wait(packet, payload)
+      else {
+        this.#decrypted++
+        this.#pass({ ...packet, payload })
+        this.#options.onDecrypted(true)
+      }
+      for (const one of silence) this.#passSilence(one)
+    })
+  }
+
+  #take(packet: AudioPacket): void {
+    if (OpusPacket.isSilence(packet.payload)) return this.#takeSilence(packet)
+    if (this.#held !== undefined && this.#held.length < heldPackets) this.#held.push(packet)
+    else if (this.#options.isMember() && isAttributed(packet)) this.#decrypt(packet)
+    else this.#wait(packet, "Undecryptable")
+  }
+
+  /** Silence can always be read, but closes what came before it: it stays behind what waits of the same sender. */
+  #takeSilence(packet: AudioPacket): void {
+    const isOfIt = ({ ssrc }: Pick<AudioPacket, "ssrc">) => ssrc === packet.ssrc
+    if (this.#waiting.some(isOfIt)) this.#waiting.push(packet)
+    else if (this.#held?.some(isOfIt) === true && this.#held.length < heldPackets) this.#held.push(packet)
+    else {
+      const flight = Array.from(this.#flying ?? []).findLast(isOfIt)
+      if (flight === undefined) this.#passSilence(packet)
+      else flight.silence.push(packet)
+    }
+  }
+
+  #passSilence(packet: AudioPacket): void {
+    if (this.#early.some((one) => one.packet.ssrc === packet.ssrc)) this.#wait(packet, "none")
+    else this.#pass(packet)
+  }
+
+  #dropStale(nowMs: number): void {
+    const { ms, packets } = this.#waitingHold.bounds(nowMs)
+    while (this.#waiting[0] !== undefined && nowMs - this.#waiting[0].arrivalMs > ms) {
+      this.#waiting.shift()
+      this.#unknownSenders++
+    }
+    if (this.#waiting.length <= packets) return
+    const [kept, tooMany] = Hold.part(this.#waiting, ({ ssrc }) => ssrc, packets)
+    this.#waiting = kept
+    this.#unknownSenders += tooMany.length
+  }
+}
 
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): E2eeMedia => {
-  const { group, isEncrypting, isMember, isPlainCall, now, onDecrypted, onPacket, takesPlain, users } = options
-  let encrypted = 0
-  let failedToEncrypt = 0
-  let decrypted = 0
-  let undecryptable = 0
-  let fromNonMembers = 0
-  let unencrypted = 0
-  let unknownSenders = 0
-  let waiting: Array<AudioPacket> = []
-  const waitingHold = Hold.make(waitingBounds)
-  const earlyHold = Hold.make(earlyBounds)
-  /** Unreadable frames, and silence that came behind them. */
-  let early: Array<Early> = []
-
-  /** What has come while a commit is being processed. */
-  let held: Array<AudioPacket> | undefined
-  /** Frames that are being decrypted, maybe in another thread, each with the silence that came behind it. */
-  const flying = new Set<Pick<Attributed, "ssrc" | "userId"> & { readonly silence: Array<AudioPacket> }>()
-  let isOver = false
-
-  /** By what came at once a listener learns how our clocks differ. */
-  const pass = (packet: AudioPacket): void => {
-    const waitedMs = now() - packet.arrivalMs
-    onPacket(waitedMs < noticeableMs ? packet : { ...packet, waitedMs })
-  }
-
-  const open = new Set<Dave.ProtectedFrames>()
-
-  const protect = (ring: FrameRing): FrameSource => {
-    const frames = group.protect(ring, {
-      isEncrypting,
-      onFrame: (isEncrypted) => {
-        if (isEncrypted) encrypted++
-        else failedToEncrypt++
-      }
-    })
-    open.add(frames)
-    return new Guarded(frames, (closed) => open.delete(closed))
-  }
-
-  const giveUp = (failure: Dave.DecryptFailure, waitedMs: number, nowMs: number): void => {
-    if (failure === "NotMember") fromNonMembers++
-    else undecryptable++
-    // while the WebSocket is lost, our keys are behind because nobody could tell us of the next ones
-    if (waitedMs <= earlyBounds.ms + promptMs && !earlyHold.isStretched(nowMs)) onDecrypted(false)
-  }
-
-  const drop = ({ failure, packet }: Early, nowMs: number): void => {
-    if (failure === "none") pass(packet)
-    else giveUp(failure, nowMs - packet.arrivalMs, nowMs)
-  }
-
-  const dropEarly = (nowMs: number): void => {
-    const { ms, packets } = earlyHold.bounds(nowMs)
-    while (true) {
-      const [oldest] = early
-      // a commit that is being processed may be what they wait for
-      if (oldest === undefined || nowMs - oldest.packet.arrivalMs <= ms || held !== undefined) break
-      early.shift()
-      drop(oldest, nowMs)
-    }
-    if (early.length <= packets) return
-    const [kept, tooMany] = Hold.part(early, ({ packet }) => packet.ssrc, packets)
-    early = kept
-    for (const one of tooMany) drop(one, nowMs)
-  }
-
-  const wait = (packet: AudioPacket, failure: Dave.DecryptFailure | "none"): void => {
-    early.push({ packet, failure })
-    dropEarly(now())
-  }
-
-  const decrypt = (packet: Attributed): void => {
-    const silence: Array<AudioPacket> = []
-    const flight = { ssrc: packet.ssrc, userId: packet.userId, silence }
-    flying.add(flight)
-    group.decrypt(packet.userId, packet.payload, (payload) => {
-      if (!flying.delete(flight) || isOver) return
-      if (typeof payload === "string") wait(packet, payload)
-      else {
-        decrypted++
-        pass({ ...packet, payload })
-        onDecrypted(true)
-      }
-      silence.forEach(passSilence)
-    })
-  }
-
-  const take = (packet: AudioPacket): void => {
-    if (OpusPacket.isSilence(packet.payload)) return takeSilence(packet)
-    if (held !== undefined && held.length < heldPackets) held.push(packet)
-    else if (isMember() && isAttributed(packet)) decrypt(packet)
-    else wait(packet, "Undecryptable")
-  }
-
-  /** Silence can always be read, but closes what came before it: it stays behind what waits of the same sender. */
-  const takeSilence = (packet: AudioPacket): void => {
-    const isOfIt = ({ ssrc }: Pick<AudioPacket, "ssrc">) => ssrc === packet.ssrc
-    if (waiting.some(isOfIt)) waiting.push(packet)
-    else if (held?.some(isOfIt) === true && held.length < heldPackets) held.push(packet)
-    else {
-      const flight = Array.from(flying).findLast(isOfIt)
-      if (flight === undefined) passSilence(packet)
-      else flight.silence.push(packet)
-    }
-  }
-
-  const passSilence = (packet: AudioPacket): void => {
-    if (early.some((one) => one.packet.ssrc === packet.ssrc)) wait(packet, "none")
-    else pass(packet)
-  }
-
-  const dropStale = (nowMs: number): void => {
-    const { ms, packets } = waitingHold.bounds(nowMs)
-    while (waiting[0] !== undefined && nowMs - waiting[0].arrivalMs > ms) {
-      waiting.shift()
-      unknownSenders++
-    }
-    if (waiting.length <= packets) return
-    const [kept, tooMany] = Hold.part(waiting, ({ ssrc }) => ssrc, packets)
-    waiting = kept
-    unknownSenders += tooMany.length
-  }
-
-  const receive = (packet: AudioPacket): void => {
-    const nowMs = now()
-    if (OpusPacket.isSilence(packet.payload)) {
-      dropEarly(nowMs)
-      dropStale(nowMs)
-      return takeSilence(packet)
-    }
-    if (!E2eeFrame.isProtected(packet.payload)) {
-      if (takesPlain(nowMs)) return onPacket(packet)
-      unencrypted++
-      return
-    }
-    if (isPlainCall()) return onPacket(packet)
-    dropEarly(nowMs)
-    if (isAttributed(packet)) return take(packet)
-    waiting.push(packet)
-    dropStale(nowMs)
-  }
-
-  return {
-    protect,
-    close: () => {
-      isOver = true
-      for (const frames of open) frames.close()
-      open.clear()
-    },
-    receive,
-    onSender: () => {
-      if (waiting.length === 0) return
-      dropStale(now())
-      const packets = waiting.splice(0)
-      for (const packet of packets) {
-        const userId = users.userOf(packet.ssrc)
-        if (userId === undefined) waiting.push(packet)
-        else take({ ...packet, userId })
-      }
-    },
-    forget: (userId) => {
-      const isOfOthers = (packet: AudioPacket) => packet.userId !== userId
-      const before = early.length + (held?.length ?? 0)
-      early = early.filter(({ packet }) => isOfOthers(packet))
-      held = held?.filter(isOfOthers)
-      fromNonMembers += before - early.length - (held?.length ?? 0)
-      for (const flight of flying) {
-        if (flight.userId !== userId) continue
-        flying.delete(flight)
-        fromNonMembers += 1 + flight.silence.length
-      }
-    },
-    lose: () => {
-      waitingHold.lose()
-      earlyHold.lose()
-    },
-    regain: () => {
-      const nowMs = now()
-      waitingHold.regain(nowMs)
-      earlyHold.regain(nowMs)
-    },
-    beginEpoch: () => {
-      held ??= []
-    },
-    endEpoch: () => {
-      const later = held ?? []
-      held = undefined
-      for (const { packet } of early.splice(0)) take(packet)
-      for (const packet of later) take(packet)
-    },
-    statistics: () => {
-      const nowMs = now()
-      dropEarly(nowMs)
-      dropStale(nowMs)
-      return {
-        encrypted,
-        failedToEncrypt,
-        decrypted,
-        undecryptable,
-        fromNonMembers,
-        unencrypted,
-        unknownSenders
-      }
-    }
-  }
-}
+export const make = (options: Options): E2eeMedia => new Media(options)

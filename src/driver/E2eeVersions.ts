@@ -35,6 +35,85 @@ export interface E2eeVersions {
 
 const graceMs = 10_000
 
+class Versions implements E2eeVersions {
+  readonly #now: () => number
+  readonly #onEncrypting: (isEncrypting: boolean) => void
+  /** What was announced and not executed yet: where each transition leads to. Most calls have none. */
+  #pending: Map<number, number> | undefined = undefined
+  #version = 0
+  #plainUntilMs = Infinity
+  #last = 0
+  #executions = 0
+
+  constructor(now: () => number, onEncrypting: (isEncrypting: boolean) => void) {
+    this.#now = now
+    this.#onEncrypting = onEncrypting
+  }
+
+  inForce(): number {
+    return this.#version
+  }
+
+  takesPlain(nowMs: number): boolean {
+    return nowMs <= this.#plainUntilMs
+  }
+
+  begin(version: number): void {
+    this.#pending = undefined
+    this.#setVersion(version)
+    this.#plainUntilMs = version === 0 ? Infinity : -Infinity
+  }
+
+  enforce(version: number): void {
+    this.#setVersion(version)
+    if (version === 0 || Array.from(this.#pending?.values() ?? []).includes(0)) this.#plainUntilMs = Infinity
+    else if (this.#plainUntilMs === Infinity) this.#plainUntilMs = this.#now() + graceMs
+  }
+
+  announce(transition: number, version: number): boolean {
+    this.#pending ??= new Map()
+    this.#pending.set(transition, version)
+    if (version === 0) this.#plainUntilMs = Infinity
+    return transition === 0 && this.execute(0)
+  }
+
+  execute(transition: number): boolean {
+    const next = this.#pending?.get(transition)
+    if (next === undefined) return false
+    // what a downgrade overtakes is not executed any more
+    if (next === 0) this.#pending = undefined
+    else this.#pending?.delete(transition)
+    this.#executions++
+    this.#last = transition
+    this.enforce(next)
+    return true
+  }
+
+  announced(): ReadonlyArray<number> {
+    return Array.from(this.#pending?.keys() ?? [])
+  }
+
+  forget(all: boolean): void {
+    for (const [id, next] of this.#pending ?? []) {
+      if (all || next > 0) this.#pending?.delete(id)
+    }
+  }
+
+  lastExecuted(): number {
+    return this.#last
+  }
+
+  executions(): number {
+    return this.#executions
+  }
+
+  #setVersion(next: number): void {
+    const former = this.#version
+    this.#version = next
+    if (former > 0 !== next > 0) this.#onEncrypting(next > 0)
+  }
+}
+
 /**
  * At version 0. `now` is in milliseconds of a monotonic clock. `onEncrypting` is called at once when it changes whether what
  * we send has to be encrypted.
@@ -42,59 +121,5 @@ const graceMs = 10_000
  * @category constructors
  * @since 0.1.0
  */
-export const make = (now: () => number, onEncrypting: (isEncrypting: boolean) => void): E2eeVersions => {
-  const pending = new Map<number, number>()
-  let version = 0
-  let plainUntilMs = Infinity
-  let last = 0
-  let executions = 0
-
-  const setVersion = (next: number): void => {
-    const former = version
-    version = next
-    if (former > 0 !== next > 0) onEncrypting(next > 0)
-  }
-
-  const enforce = (next: number): void => {
-    setVersion(next)
-    if (next === 0 || Array.from(pending.values()).includes(0)) plainUntilMs = Infinity
-    else if (plainUntilMs === Infinity) plainUntilMs = now() + graceMs
-  }
-
-  const execute = (transition: number): boolean => {
-    const next = pending.get(transition)
-    if (next === undefined) return false
-    // what a downgrade overtakes is not executed any more
-    if (next === 0) pending.clear()
-    else pending.delete(transition)
-    executions++
-    last = transition
-    enforce(next)
-    return true
-  }
-
-  return {
-    inForce: () => version,
-    takesPlain: (nowMs) => nowMs <= plainUntilMs,
-    begin: (next) => {
-      pending.clear()
-      setVersion(next)
-      plainUntilMs = next === 0 ? Infinity : -Infinity
-    },
-    enforce,
-    announce: (transition, next) => {
-      pending.set(transition, next)
-      if (next === 0) plainUntilMs = Infinity
-      return transition === 0 && execute(0)
-    },
-    execute,
-    announced: () => Array.from(pending.keys()),
-    forget: (all) => {
-      for (const [id, next] of pending) {
-        if (all || next > 0) pending.delete(id)
-      }
-    },
-    lastExecuted: () => last,
-    executions: () => executions
-  }
-}
+export const make = (now: () => number, onEncrypting: (isEncrypting: boolean) => void): E2eeVersions =>
+  new Versions(now, onEncrypting)

@@ -7,7 +7,6 @@
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import * as VoiceError from "../VoiceError.ts"
 
 /**
@@ -25,6 +24,67 @@ export interface Heartbeat {
 
 const millis = (nanos: bigint): number => Number(nanos) / 1_000_000
 
+class Beating implements Heartbeat {
+  readonly #clock: Clock.Clock
+  readonly #send: (nonce: number) => Effect.Effect<void, VoiceError.VoiceError>
+  #nonce = 0
+  #sent = 0
+  #missed = 0
+  #sentAt: bigint
+  #answeredAt: bigint
+  #isWaiting = false
+  #roundTripMs: number | undefined
+
+  constructor(clock: Clock.Clock, send: (nonce: number) => Effect.Effect<void, VoiceError.VoiceError>) {
+    this.#clock = clock
+    this.#send = send
+    this.#sentAt = this.#answeredAt = clock.monotonicTimeNanosUnsafe()
+  }
+
+  run(intervalMs: number): Effect.Effect<never, VoiceError.VoiceError> {
+    return Effect.suspend(() => {
+      this.#isWaiting = false
+      const beat = this.#beat()
+      // it waits as long as the connection lasts, and a schedule keeps fifty objects for that
+      const next = Effect.andThen(Effect.sleep(Duration.millis(intervalMs)), beat)
+      return Effect.andThen(beat, Effect.forever(next, { disableYield: true }))
+    })
+  }
+
+  acknowledge(nonce: number): number {
+    if (!this.#isWaiting || nonce !== this.#nonce) return -1
+    this.#isWaiting = false
+    this.#missed = 0
+    this.#answeredAt = this.#clock.monotonicTimeNanosUnsafe()
+    this.#roundTripMs = millis(this.#answeredAt - this.#sentAt)
+    return this.#roundTripMs
+  }
+
+  sent(): number {
+    return this.#sent
+  }
+
+  roundTripMs(): number | undefined {
+    return this.#roundTripMs
+  }
+
+  #beat(): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.suspend(() => {
+      if (this.#isWaiting) {
+        this.#missed++
+        const silentMs = millis(this.#clock.monotonicTimeNanosUnsafe() - this.#answeredAt)
+        return VoiceError.fail(new VoiceError.HeartbeatUnanswered({ missed: this.#missed, silentMs }))
+      }
+      this.#nonce = Math.max(this.#nonce + 1, Math.trunc(this.#clock.currentTimeMillisUnsafe()))
+      this.#sentAt = this.#clock.monotonicTimeNanosUnsafe()
+      if (this.#sent === 0) this.#answeredAt = this.#sentAt
+      this.#isWaiting = true
+      this.#sent++
+      return this.#send(this.#nonce)
+    })
+  }
+}
+
 /**
  * Makes a heartbeat that sends an integer nonce through `send`. Nonces are wall-clock milliseconds, as official clients
  * send them, and strictly increasing.
@@ -32,50 +92,17 @@ const millis = (nanos: bigint): number => Number(nanos) / 1_000_000
  * @category constructors
  * @since 0.1.0
  */
+export const makeUnsafe = (
+  clock: Clock.Clock,
+  send: (nonce: number) => Effect.Effect<void, VoiceError.VoiceError>
+): Heartbeat => new Beating(clock, send)
+
+/**
+ * {@link makeUnsafe} on the clock of the fiber.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
 export const make = (
   send: (nonce: number) => Effect.Effect<void, VoiceError.VoiceError>
-): Effect.Effect<Heartbeat> =>
-  Effect.map(Clock.Clock, (clock) => {
-    let nonce = 0
-    let sent = 0
-    let missed = 0
-    let sentAt = clock.monotonicTimeNanosUnsafe()
-    let answeredAt = sentAt
-    let waiting = false
-    let roundTripMs: number | undefined
-
-    const beat = Effect.suspend(() => {
-      if (waiting) {
-        missed++
-        const silentMs = millis(clock.monotonicTimeNanosUnsafe() - answeredAt)
-        return VoiceError.fail(new VoiceError.HeartbeatUnanswered({ missed, silentMs }))
-      }
-      nonce = Math.max(nonce + 1, Math.trunc(clock.currentTimeMillisUnsafe()))
-      sentAt = clock.monotonicTimeNanosUnsafe()
-      if (sent === 0) answeredAt = sentAt
-      waiting = true
-      sent++
-      return send(nonce)
-    })
-
-    return {
-      run: (intervalMs) =>
-        Effect.suspend(() => {
-          waiting = false
-          return beat.pipe(
-            Effect.repeat(Schedule.spaced(Duration.millis(intervalMs))),
-            Effect.andThen(Effect.never)
-          )
-        }),
-      acknowledge: (answer) => {
-        if (!waiting || answer !== nonce) return -1
-        waiting = false
-        missed = 0
-        answeredAt = clock.monotonicTimeNanosUnsafe()
-        roundTripMs = millis(answeredAt - sentAt)
-        return roundTripMs
-      },
-      sent: () => sent,
-      roundTripMs: () => roundTripMs
-    }
-  })
+): Effect.Effect<Heartbeat> => Effect.map(Clock.Clock, (clock) => makeUnsafe(clock, send))

@@ -33,24 +33,36 @@ export interface Hold {
 /** What is older is of no use to whoever listens, and few resumes take longer. */
 const stretched: Bounds = { ms: 5_000, packets: 1_000 }
 
+class UntilRegained implements Hold {
+  readonly #usual: Bounds
+  #untilMs = -Infinity
+
+  constructor(usual: Bounds) {
+    this.#usual = usual
+  }
+
+  bounds(nowMs: number): Bounds {
+    return this.isStretched(nowMs) ? stretched : this.#usual
+  }
+
+  isStretched(nowMs: number): boolean {
+    return nowMs < this.#untilMs
+  }
+
+  lose(): void {
+    this.#untilMs = Infinity
+  }
+
+  regain(nowMs: number): void {
+    if (this.#untilMs === Infinity) this.#untilMs = nowMs + this.#usual.ms
+  }
+}
+
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const make = (usual: Bounds): Hold => {
-  let untilMs = -Infinity
-  const isStretched = (nowMs: number): boolean => nowMs < untilMs
-  return {
-    isStretched,
-    bounds: (nowMs) => isStretched(nowMs) ? stretched : usual,
-    lose: () => {
-      untilMs = Infinity
-    },
-    regain: (nowMs) => {
-      if (untilMs === Infinity) untilMs = nowMs + usual.ms
-    }
-  }
-}
+export const make = (usual: Bounds): Hold => new UntilRegained(usual)
 
 /**
  * Parts those that go on waiting from those that are too many, both in their order. The oldest go of whoever has most, so that one

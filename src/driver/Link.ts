@@ -4,9 +4,13 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
 import type * as DaveFrame from "../protocol/DaveFrame.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
@@ -34,6 +38,8 @@ export interface Listener {
   /** `op` is absent where it could not be read. */
   readonly onMalformed: (detail: string, op: number | undefined) => Effect.Effect<void>
   readonly onUnknown: () => void
+  /** A link has ended, and {@link Link.ended} says why. */
+  readonly onEnded?: (() => void) | undefined
 }
 
 /**
@@ -69,6 +75,145 @@ export const unusable = (name: string, detail: string): VoiceError.VoiceError =>
 /** A server that asks for more than a beat a second is not obeyed. */
 const leastHeartbeatMs = 1_000
 
+const atOnce = { startImmediately: true } as const
+
+class Open implements Link {
+  readonly ended = Deferred.makeUnsafe<never, VoiceError.VoiceError>()
+  readonly #hello = Deferred.makeUnsafe<void>()
+  readonly #resumed = Deferred.makeUnsafe<void>()
+  readonly #socket: VoiceSocket.Connection
+  readonly #listener: Listener
+  readonly #scope: Scope.Scope
+  readonly #heartbeat: Heartbeat.Heartbeat
+  #intervalMs: number | undefined
+  #beating: Fiber.Fiber<unknown, unknown> | undefined
+  #isBeating = false
+
+  constructor(socket: VoiceSocket.Connection, listener: Listener, scope: Scope.Scope, clock: Clock.Clock) {
+    this.#socket = socket
+    this.#listener = listener
+    this.#scope = scope
+    this.#heartbeat = Heartbeat.makeUnsafe(clock, (t) => {
+      listener.onHeartbeat()
+      return socket.send({ op: 3, d: socket.version >= 8 ? { t, seq_ack: listener.lastSequence() } : { t } })
+    })
+  }
+
+  get hello(): Effect.Effect<void> {
+    return Deferred.await(this.#hello)
+  }
+
+  get resumed(): Effect.Effect<void> {
+    return Deferred.await(this.#resumed)
+  }
+
+  get startHeartbeat(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#isBeating = true
+      if (this.#intervalMs === undefined) return Effect.void
+      const former = this.#beating
+      return this.#run(this.#heartbeat.run(this.#intervalMs)).pipe(
+        Effect.tap((fiber) =>
+          Effect.sync(() => {
+            this.#beating = fiber
+          })
+        ),
+        // Hello may come again; there is never more than one heartbeat
+        Effect.andThen(former === undefined ? Effect.void : Fiber.interrupt(former)),
+        Effect.asVoid
+      )
+    })
+  }
+
+  send(message: VoicePayload.ClientMessage): Effect.Effect<void, VoiceError.VoiceError> {
+    return this.#socket.send(message)
+  }
+
+  sendDave(frame: DaveFrame.ClientFrame): Effect.Effect<void, VoiceError.VoiceError> {
+    return this.#socket.sendDave(frame)
+  }
+
+  close(code: number): Effect.Effect<void> {
+    return this.#socket.close(code, "")
+  }
+
+  /** Reads what comes, and hands it on. */
+  get read(): Effect.Effect<void> {
+    return Effect.asVoid(
+      this.#run(Effect.forever(Effect.flatMap(this.#socket.take, (incoming) => this.#onIncoming(incoming))))
+    )
+  }
+
+  /** Goes on until the scope closes. What fails ends the link. */
+  #run(effect: Effect.Effect<never, VoiceError.VoiceError>): Effect.Effect<Fiber.Fiber<unknown>> {
+    // `Effect.catch` would keep three functions more
+    return Effect.forkIn(Effect.catchCause(effect, (cause) => this.#onFailure(cause)), this.#scope, atOnce)
+  }
+
+  #onFailure(cause: Cause.Cause<VoiceError.VoiceError>): Effect.Effect<void> {
+    const error = Cause.findError(cause)
+    return Result.isSuccess(error) ? this.#end(error.success) : Effect.failCause(error.failure)
+  }
+
+  #end(error: VoiceError.VoiceError): Effect.Effect<void> {
+    return Effect.sync(() => {
+      if (Deferred.doneUnsafe(this.ended, Exit.fail(error))) this.#listener.onEnded?.()
+    })
+  }
+
+  #onIncoming(incoming: VoiceSocket.Incoming): Effect.Effect<unknown> {
+    switch (incoming._tag) {
+      case "Malformed": {
+        const { detail, op } = incoming
+        const told = this.#listener.onMalformed(detail, op)
+        return op === 8 && !Deferred.isDoneUnsafe(this.#hello)
+          ? Effect.andThen(told, this.#end(unusable("Hello", detail)))
+          : told
+      }
+      case "Dave":
+        return Effect.andThen(this.#listener.onDave(incoming.frame), this.#handled(incoming.frame.seq))
+      case "Message": {
+        const { message } = incoming
+        // only what was handled is acknowledged: a resume has the rest sent again
+        if (message.op !== "unknown") return Effect.andThen(this.#onMessage(message), this.#handled(message.seq))
+        this.#listener.onUnknown()
+        return this.#handled(message.seq)
+      }
+    }
+  }
+
+  #onMessage(message: VoicePayload.ServerMessage): Effect.Effect<unknown> {
+    switch (message.op) {
+      case 8:
+        this.#intervalMs = Math.max(leastHeartbeatMs, message.d.heartbeat_interval)
+        // in this order: whoever waits for Hello starts the first heartbeat itself
+        return Effect.andThen(
+          this.#isBeating ? this.startHeartbeat : Effect.void,
+          Deferred.succeed(this.#hello, undefined)
+        )
+      case 3: {
+        const t = message.d?.t ?? 0
+        return Effect.ignore(this.#socket.send({ op: 3, d: { t, seq_ack: this.#listener.lastSequence() } }))
+      }
+      case 6: {
+        const roundTripMs = this.#heartbeat.acknowledge(message.d.t)
+        if (roundTripMs >= 0) this.#listener.onRoundTrip(roundTripMs)
+        return Effect.void
+      }
+      case 9:
+        return Deferred.succeed(this.#resumed, undefined)
+      default:
+        return this.#listener.onMessage(message)
+    }
+  }
+
+  #handled(sequence: number | undefined): Effect.Effect<void> {
+    return Effect.sync(() => {
+      if (sequence !== undefined) this.#listener.onSequence(sequence)
+    })
+  }
+}
+
 /**
  * Takes over an open socket until the scope closes.
  *
@@ -79,91 +224,7 @@ export const make = Effect.fnUntraced(function*(
   socket: VoiceSocket.Connection,
   listener: Listener
 ): Effect.fn.Return<Link, never, Scope.Scope> {
-  const scope = yield* Effect.scope
-  const ended = yield* Deferred.make<never, VoiceError.VoiceError>()
-  const fail = (error: VoiceError.VoiceError) => Deferred.fail(ended, error)
-  const hello = yield* Deferred.make<void>()
-  const resumed = yield* Deferred.make<void>()
-  const { lastSequence } = listener
-
-  const heartbeat = yield* Heartbeat.make((t) => {
-    listener.onHeartbeat()
-    return socket.send({ op: 3, d: socket.version >= 8 ? { t, seq_ack: lastSequence() } : { t } })
-  })
-  let intervalMs: number | undefined
-  let beating: Fiber.Fiber<unknown, unknown> | undefined
-  let isBeating = false
-
-  const startHeartbeat = Effect.suspend(() => {
-    isBeating = true
-    if (intervalMs === undefined) return Effect.void
-    const former = beating
-    return heartbeat.run(intervalMs).pipe(
-      Effect.catch(fail),
-      Effect.forkIn(scope, { startImmediately: true }),
-      Effect.tap((fiber) =>
-        Effect.sync(() => {
-          beating = fiber
-        })
-      ),
-      // Hello may come again; there is never more than one heartbeat
-      Effect.andThen(former === undefined ? Effect.void : Fiber.interrupt(former)),
-      Effect.asVoid
-    )
-  })
-
-  const onMessage = (message: VoicePayload.ServerMessage): Effect.Effect<unknown> => {
-    switch (message.op) {
-      case 8:
-        intervalMs = Math.max(leastHeartbeatMs, message.d.heartbeat_interval)
-        // in this order: whoever waits for Hello starts the first heartbeat itself
-        return Effect.andThen(isBeating ? startHeartbeat : Effect.void, Deferred.succeed(hello, undefined))
-      case 3:
-        return Effect.ignore(socket.send({ op: 3, d: { t: message.d?.t ?? 0, seq_ack: lastSequence() } }))
-      case 6: {
-        const roundTripMs = heartbeat.acknowledge(message.d.t)
-        if (roundTripMs >= 0) listener.onRoundTrip(roundTripMs)
-        return Effect.void
-      }
-      case 9:
-        return Deferred.succeed(resumed, undefined)
-      default:
-        return listener.onMessage(message)
-    }
-  }
-
-  const handled = (sequence: number | undefined) =>
-    Effect.sync(() => {
-      if (sequence !== undefined) listener.onSequence(sequence)
-    })
-
-  const read = Effect.flatMap(socket.take, (incoming) => {
-    switch (incoming._tag) {
-      case "Malformed": {
-        const { detail, op } = incoming
-        const told = listener.onMalformed(detail, op)
-        return op === 8 && !Deferred.isDoneUnsafe(hello) ? Effect.andThen(told, fail(unusable("Hello", detail))) : told
-      }
-      case "Dave":
-        return Effect.andThen(listener.onDave(incoming.frame), handled(incoming.frame.seq))
-      case "Message": {
-        const { message } = incoming
-        // only what was handled is acknowledged: a resume has the rest sent again
-        if (message.op !== "unknown") return Effect.andThen(onMessage(message), handled(message.seq))
-        listener.onUnknown()
-        return handled(message.seq)
-      }
-    }
-  })
-  yield* Effect.forever(read).pipe(Effect.catch(fail), Effect.forkScoped({ startImmediately: true }))
-
-  return {
-    hello: Deferred.await(hello),
-    resumed: Deferred.await(resumed),
-    startHeartbeat,
-    send: socket.send,
-    sendDave: socket.sendDave,
-    close: (code) => socket.close(code, ""),
-    ended
-  }
+  const link = new Open(socket, listener, yield* Effect.scope, yield* Clock.Clock)
+  yield* link.read
+  return link
 })

@@ -48,73 +48,89 @@ export interface MediaReceiver {
 
 const extensionPreambleBytes = 4
 
+/** Written and read within one call: it is shared by all. */
+const header = RtpPacket.makeHeader()
+
 /**
- * @category constructors
+ * @category models
  * @since 0.1.0
  */
-export const make = (options: {
+export interface Options {
   readonly cipher: PacketCipher
   readonly users: SsrcMap.SsrcMap
   /** Told of every packet that was opened. */
   readonly reception: Pick<Reception, "packet" | "restart" | "isOfForgotten">
   readonly now: () => number
   readonly onPacket: (packet: AudioPacket) => void
-}): MediaReceiver => {
-  const { now, onPacket, reception, users } = options
-  const header = RtpPacket.makeHeader()
-  let cipher = options.cipher
-  let listening = false
-  let wanted: ReadonlySet<UserId> | undefined
-  let received = 0
-  let opened = 0
-  let failedToOpen = 0
-  let malformed = 0
-  let badPadding = 0
-  let empty = 0
-  let unheard = 0
-  let otherMedia = 0
-  let afterLeaving = 0
+}
 
-  const isRtpSize = (): boolean => cipher.mode !== "plain" && EncryptionMode.spec(cipher.mode).clearHeader === "rtpsize"
+const isRtpSize = (cipher: PacketCipher): boolean =>
+  cipher.mode !== "plain" && EncryptionMode.spec(cipher.mode).clearHeader === "rtpsize"
 
-  let rtpSize = isRtpSize()
+class Receiver implements MediaReceiver {
+  #cipher: PacketCipher
+  #isRtpSize: boolean
+  readonly #users: SsrcMap.SsrcMap
+  readonly #reception: Options["reception"]
+  readonly #now: () => number
+  readonly #onPacket: (packet: AudioPacket) => void
+  #isListening = false
+  #wanted: ReadonlySet<UserId> | undefined
+  #received = 0
+  #opened = 0
+  #failedToOpen = 0
+  #malformed = 0
+  #badPadding = 0
+  #empty = 0
+  #unheard = 0
+  #otherMedia = 0
+  #afterLeaving = 0
 
-  const receive = (datagram: Uint8Array): void => {
-    received++
-    if (!listening) {
-      unheard++
+  constructor({ cipher, now, onPacket, reception, users }: Options) {
+    this.#cipher = cipher
+    this.#isRtpSize = isRtpSize(cipher)
+    this.#users = users
+    this.#reception = reception
+    this.#now = now
+    this.#onPacket = onPacket
+  }
+
+  receive(datagram: Uint8Array): void {
+    this.#received++
+    if (!this.#isListening) {
+      this.#unheard++
       return
     }
     if (RtpPacket.readHeader(datagram, datagram.length, header) !== undefined) {
-      malformed++
+      this.#malformed++
       return
     }
     if (header.payloadType !== RtpPacket.payloadTypeOpus) {
-      otherMedia++
+      this.#otherMedia++
       return
     }
     const ssrc = Ssrc.make(header.ssrc, { disableChecks: true })
-    const userId = users.userOf(ssrc)
-    if (wanted !== undefined && userId !== undefined && !wanted.has(userId)) {
-      unheard++
+    const userId = this.#users.userOf(ssrc)
+    if (this.#wanted !== undefined && userId !== undefined && !this.#wanted.has(userId)) {
+      this.#unheard++
       return
     }
     if (
-      userId === undefined && users.isFreed(ssrc) &&
-      reception.isOfForgotten(header.ssrc, header.sequence, header.timestamp)
+      userId === undefined && this.#users.isFreed(ssrc) &&
+      this.#reception.isOfForgotten(header.ssrc, header.sequence, header.timestamp)
     ) {
-      afterLeaving++
+      this.#afterLeaving++
       return
     }
     // in the modes without rtpsize the ciphertext starts behind the fixed header, whatever follows it
-    const clear = rtpSize ? header.clearLength : RtpPacket.fixedHeaderBytes
-    const length = cipher.open(datagram, clear, datagram.length)
+    const clear = this.#isRtpSize ? header.clearLength : RtpPacket.fixedHeaderBytes
+    const length = this.#cipher.open(datagram, clear, datagram.length)
     if (length < 0) {
-      failedToOpen++
+      this.#failedToOpen++
       return
     }
-    const arrivalMs = now()
-    reception.packet(header.ssrc, header.sequence, header.timestamp, arrivalMs)
+    const arrivalMs = this.#now()
+    this.#reception.packet(header.ssrc, header.sequence, header.timestamp, arrivalMs)
     let start = header.headerLength
     if (header.extension) {
       const preamble = header.headerLength
@@ -122,23 +138,23 @@ export const make = (options: {
       start = preamble + extensionPreambleBytes + 4 * words
     }
     if (start > length) {
-      malformed++
+      this.#malformed++
       return
     }
     let end = length
     if (header.padding) {
       const payload = RtpPacket.unpad(datagram.subarray(start, length), length - start)
       if (payload < 0) {
-        badPadding++
+        this.#badPadding++
         return
       }
       end = start + payload
     }
     if (end === start) {
-      empty++
+      this.#empty++
       return
     }
-    opened++
+    this.#opened++
     const packet = {
       ssrc,
       sequence: header.sequence,
@@ -146,32 +162,39 @@ export const make = (options: {
       payload: datagram.subarray(start, end),
       arrivalMs
     }
-    onPacket(userId === undefined ? packet : { ...packet, userId })
+    this.#onPacket(userId === undefined ? packet : { ...packet, userId })
   }
 
-  return {
-    receive,
-    setListening: (on, only) => {
-      const before = wanted
-      const isWider = before !== undefined && (only === undefined || only.some((userId) => !before.has(userId)))
-      if (on && (!listening || isWider)) reception.restart()
-      listening = on
-      wanted = only === undefined ? undefined : new Set(only)
-    },
-    setCipher: (next) => {
-      cipher = next
-      rtpSize = isRtpSize()
-    },
-    statistics: () => ({
-      received,
-      opened,
-      failedToOpen,
-      malformed,
-      badPadding,
-      empty,
-      unheard,
-      otherMedia,
-      afterLeaving
-    })
+  setListening(on: boolean, only?: ReadonlyArray<UserId>): void {
+    const before = this.#wanted
+    const isWider = before !== undefined && (only === undefined || only.some((userId) => !before.has(userId)))
+    if (on && (!this.#isListening || isWider)) this.#reception.restart()
+    this.#isListening = on
+    this.#wanted = only === undefined ? undefined : new Set(only)
+  }
+
+  setCipher(cipher: PacketCipher): void {
+    this.#cipher = cipher
+    this.#isRtpSize = isRtpSize(cipher)
+  }
+
+  statistics(): Statistics {
+    return {
+      received: this.#received,
+      opened: this.#opened,
+      failedToOpen: this.#failedToOpen,
+      malformed: this.#malformed,
+      badPadding: this.#badPadding,
+      empty: this.#empty,
+      unheard: this.#unheard,
+      otherMedia: this.#otherMedia,
+      afterLeaving: this.#afterLeaving
+    }
   }
 }
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): MediaReceiver => new Receiver(options)

@@ -3,9 +3,10 @@
  * them. Plain code on a buffer that all senders share, called by the shared `AudioClock`.
  *
  * Time is truthful: a packet is due at its track's start plus its media time, the RTP timestamp (RFC 3550, 5.1) advances
- * by the samples sent and, over gaps, pauses and stalls, by the clock. After a stall the sender goes back to its own slot
- * of the grid instead of catching up. Whenever audio stops, five frames of silence close it (Discord docs, Voice
- * Connections, Voice Data Interpolation).
+ * by the samples sent and, over gaps, pauses and stalls, by the clock. Behind a short stall it sends what is ready and late at
+ * once: whoever listens has more than that in a buffer, and hears nothing of it, where a timestamp that jumps is a hole. Behind
+ * a longer one it goes back to its own slot of the grid. Whenever audio stops, five frames of silence close it (Discord docs,
+ * Voice Connections, Voice Data Interpolation).
  *
  * @since 0.1.0
  */
@@ -133,6 +134,9 @@ interface Waiting {
 
 const closingFrames = 5
 
+/** What is late by less is sent nevertheless: three frames of 20 ms at once at most. */
+const catchUpMs = 3 * frameMs
+
 const silence = OpusPacket.silenceFrame()
 
 /** Room for the RTP header in front, a longer frame, and the longest nonce and tag behind a packet. */
@@ -205,7 +209,7 @@ class Sender implements MediaSender, Outlet {
   onDue(nowMs: number): number {
     if (this.#closed) return Infinity
     const late = nowMs - this.#dueMs
-    if (late >= frameMs) {
+    if (late >= frameMs && (late >= catchUpMs || !this.#isReady(nowMs))) {
       this.#reanchored++
       this.#anchor(nowMs)
       return this.#dueMs
@@ -443,6 +447,12 @@ class Sender implements MediaSender, Outlet {
     if (!this.#talking) return
     this.#talking = false
     this.#silenceLeft = closingFrames
+  }
+
+  /** Whether a frame can be taken at once. */
+  #isReady(nowMs: number): boolean {
+    const frames = this.#frames
+    return frames !== undefined && !this.#paused && (this.#isOpen || !this.#isHeld(nowMs)) && frames.next() >= 0
   }
 
   #isHeld(nowMs: number): boolean {

@@ -214,28 +214,28 @@ export const serve = Effect.fnUntraced(
     const fibers = new Map<number, Fiber.Fiber<void>>()
     const leaving = new Set<number>()
 
+    // nothing but the scope and its end stays behind on a fiber that waits as long as its connection lasts
     const run = (id: number, info: Line.ConnectionInfo, options: Line.ConnectOptions) =>
-      Effect.gen(function*() {
-        const engine = yield* Engine.connect(
-          info,
-          options,
-          (event) => post({ _tag: "Event", id, event: detach(event) })
-        )
-        engines.set(id, engine)
-        post({ _tag: "Connected", id, established: engine.established })
-        return yield* Effect.never
-      }).pipe(
+      Effect.flatMap(
+        Engine.connect(info, options, (event) => post({ _tag: "Event", id, event: detach(event) })),
+        (engine) => {
+          engines.set(id, engine)
+          post({ _tag: "Connected", id, established: engine.established })
+          return Effect.never
+        }
+      ).pipe(
         Effect.scoped,
         Effect.catch((error) => Effect.sync(() => post({ _tag: "Failed", id, error }))),
-        Effect.onExit(Effect.fnUntraced(function*(exit) {
-          const isConnected = engines.delete(id)
-          fibers.delete(id)
-          if (leaving.delete(id) || Exit.isSuccess(exit)) return
-          if (!Cause.hasInterruptsOnly(exit.cause)) yield* Effect.logError("a voice connection died", exit.cause)
-          if (isConnected) post({ _tag: "Event", id, event: { _tag: "Ended", error: lost(driverStopped) } })
-          else post({ _tag: "Failed", id, error: unreachable(info.endpoint, driverStopped) })
-        })),
-        Effect.asVoid
+        Effect.onExit((exit) =>
+          Effect.gen(function*() {
+            const isConnected = engines.delete(id)
+            fibers.delete(id)
+            if (leaving.delete(id) || Exit.isSuccess(exit)) return
+            if (!Cause.hasInterruptsOnly(exit.cause)) yield* Effect.logError("a voice connection died", exit.cause)
+            if (isConnected) post({ _tag: "Event", id, event: { _tag: "Ended", error: lost(driverStopped) } })
+            else post({ _tag: "Failed", id, error: unreachable(info.endpoint, driverStopped) })
+          })
+        )
       )
 
     const close = (id: number) =>

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -19,6 +20,45 @@ export interface Patience<A extends object> {
 const firstMs = 10_000
 const mostMs = 300_000
 
+class Waiting<A extends object> implements Patience<A> {
+  readonly #again: (question: A) => Effect.Effect<void>
+  readonly #scope: Scope.Scope
+  readonly #context: Context.Context<never>
+  #unanswered: A | undefined
+  #patienceMs = firstMs
+  #isWaiting = false
+
+  constructor(again: (question: A) => Effect.Effect<void>, scope: Scope.Scope, context: Context.Context<never>) {
+    this.#again = again
+    this.#scope = scope
+    this.#context = context
+  }
+
+  await(question: A | undefined): void {
+    this.#unanswered = question
+    if (question === undefined) this.#patienceMs = firstMs
+    else if (!this.#isWaiting) {
+      this.#isWaiting = true
+      // a fiber only while there is something to wait for
+      Effect.runForkWith(this.#context)(Effect.forkIn(this.#wait(), this.#scope, { startImmediately: true }))
+    }
+  }
+
+  #wait(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      while (true) {
+        const question = this.#unanswered
+        if (question === undefined) break
+        yield* Effect.sleep(this.#patienceMs)
+        if (question !== this.#unanswered) continue
+        this.#patienceMs = Math.min(mostMs, 2 * this.#patienceMs)
+        yield* this.#again(question)
+      }
+      this.#isWaiting = false
+    })
+  }
+}
+
 /**
  * `again` is called with what was unanswered all the time; it may be answered by the time it runs.
  *
@@ -28,34 +68,5 @@ const mostMs = 300_000
 export const make = Effect.fnUntraced(function*<A extends object>(
   again: (question: A) => Effect.Effect<void>
 ): Effect.fn.Return<Patience<A>, never, Scope.Scope> {
-  const scope = yield* Effect.scope
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
-  let unanswered: A | undefined
-  let patienceMs = firstMs
-  let isWaiting = false
-
-  // a fiber only while there is something to wait for
-  const wait = () =>
-    Effect.gen(function*() {
-      while (true) {
-        const question = unanswered
-        if (question === undefined) break
-        yield* Effect.sleep(patienceMs)
-        if (question !== unanswered) continue
-        patienceMs = Math.min(mostMs, 2 * patienceMs)
-        yield* again(question)
-      }
-      isWaiting = false
-    })
-
-  return {
-    await: (question) => {
-      unanswered = question
-      if (question === undefined) patienceMs = firstMs
-      else if (!isWaiting) {
-        isWaiting = true
-        fork(Effect.forkIn(wait(), scope, { startImmediately: true }))
-      }
-    }
-  }
+  return new Waiting(again, yield* Effect.scope, yield* Effect.context<never>())
 })

@@ -19,11 +19,7 @@ export interface Reception {
   /** A packet of a source. `arrivalMs` is of the monotonic clock. */
   readonly packet: (ssrc: number, sequence: number, timestamp: number, arrivalMs: number) => void
   /** A sender report: `middle` is the middle of its NTP timestamp, 32 bits. */
-  readonly senderReport: (
-    ssrc: number,
-    report: { readonly unixMs: number; readonly timestamp: number; readonly middle: number },
-    arrivalMs: number
-  ) => void
+  readonly senderReport: (ssrc: number, report: SenderReport, arrivalMs: number) => void
   /** The source has said goodbye. What it has lost stays counted. */
   readonly forget: (ssrc: number) => void
   /** Whether a packet goes on from where a forgotten source was; also where nothing is known of that. */
@@ -40,6 +36,12 @@ export interface Reception {
   /** Lost of all sources that ever were. */
   readonly lost: () => number
   readonly reordered: () => number
+}
+
+interface SenderReport {
+  readonly unixMs: number
+  readonly timestamp: number
+  readonly middle: number
 }
 
 type UserOf = (ssrc: Ssrc) => UserId | undefined
@@ -85,7 +87,7 @@ class Source {
   /** Of the packet that came last. */
   timestamp = 0
   reportedMs = 0
-  report: { readonly unixMs: number; readonly timestamp: number; readonly middle: number } | undefined
+  report: SenderReport | undefined
 
   constructor(ssrc: number) {
     this.ssrc = ssrc
@@ -196,92 +198,110 @@ class Source {
   }
 }
 
-/**
- * @category constructors
- * @since 0.1.0
- */
-export const make = (): Reception => {
-  const sources = new Map<number, Source>()
+/** Maps are made when something comes into them: most connections hear nobody. */
+class Sources implements Reception {
+  #sources: Map<number, Source> | undefined
   /** Where they were, the one that was forgotten first in front. */
-  const forgotten = new Map<number, { readonly sequence: number; readonly timestamp: number }>()
-  let lostBefore = 0
-  let reorderedBefore = 0
-  let turn = 0
+  #forgotten: Map<number, { readonly sequence: number; readonly timestamp: number }> | undefined
+  #lostBefore = 0
+  #reorderedBefore = 0
+  #turn = 0
 
-  const forget = (ssrc: number): void => {
-    const source = sources.get(ssrc)
-    forgotten.delete(ssrc)
-    if (source === undefined) return
-    sources.delete(ssrc)
-    if (source.isStarted) forgotten.set(ssrc, { sequence: source.highest, timestamp: source.timestamp })
-    if (forgotten.size > sourceLimit) {
-      for (const first of forgotten.keys()) {
-        forgotten.delete(first)
-        break
-      }
-    }
-    lostBefore += source.lost()
-    reorderedBefore += source.reordered
+  packet(ssrc: number, sequence: number, timestamp: number, arrivalMs: number): void {
+    this.#sourceOf(ssrc).packet(sequence, timestamp, arrivalMs)
   }
 
-  const sourceOf = (ssrc: number): Source => {
-    const known = sources.get(ssrc)
+  senderReport(ssrc: number, report: SenderReport, arrivalMs: number): void {
+    const source = this.#sourceOf(ssrc)
+    source.report = report
+    source.reportedMs = arrivalMs
+    source.lastMs = Math.max(source.lastMs, arrivalMs)
+  }
+
+  forget(ssrc: number): void {
+    const source = this.#sources?.get(ssrc)
+    this.#forgotten?.delete(ssrc)
+    if (source === undefined) return
+    this.#sources?.delete(ssrc)
+    if (source.isStarted) {
+      this.#forgotten ??= new Map()
+      this.#forgotten.set(ssrc, { sequence: source.highest, timestamp: source.timestamp })
+      if (this.#forgotten.size > sourceLimit) {
+        for (const first of this.#forgotten.keys()) {
+          this.#forgotten.delete(first)
+          break
+        }
+      }
+    }
+    this.#lostBefore += source.lost()
+    this.#reorderedBefore += source.reordered
+  }
+
+  isOfForgotten(ssrc: number, sequence: number, timestamp: number): boolean {
+    const known = this.#forgotten?.get(ssrc)
+    return known === undefined || (
+      Math.abs(sequenceDelta(sequence, known.sequence)) <= greatestDropout &&
+      Math.abs(timestampDelta(timestamp, known.timestamp)) <= greatestLag
+    )
+  }
+
+  restart(): void {
+    for (const source of this.#all()) source.restart()
+  }
+
+  interval(nowMs: number, limit: number): ReadonlyArray<ReportBlock> {
+    const blocks: Array<ReportBlock> = []
+    for (const source of this.#all()) {
+      if (nowMs - source.lastMs > silenceLimitMs) this.forget(source.ssrc)
+      else {
+        const block = source.interval(nowMs)
+        if (block !== undefined) blocks.push(block)
+      }
+    }
+    if (blocks.length <= limit) return blocks
+    const from = this.#turn % blocks.length
+    this.#turn = from + limit
+    return [...blocks.slice(from), ...blocks.slice(0, from)].slice(0, limit)
+  }
+
+  sources(userOf: UserOf = () => undefined): ReadonlyArray<SourceStatistics> {
+    return Array.from(this.#all(), (source) => source.statistics(userOf)).filter(({ packets }) => packets > 0)
+  }
+
+  lost(): number {
+    let lost = this.#lostBefore
+    for (const source of this.#all()) lost += source.lost()
+    return Math.max(0, lost)
+  }
+
+  reordered(): number {
+    let reordered = this.#reorderedBefore
+    for (const source of this.#all()) reordered += source.reordered
+    return reordered
+  }
+
+  #all(): Iterable<Source> {
+    return this.#sources?.values() ?? []
+  }
+
+  #sourceOf(ssrc: number): Source {
+    this.#sources ??= new Map()
+    const known = this.#sources.get(ssrc)
     if (known !== undefined) return known
-    if (sources.size >= sourceLimit) {
-      for (const first of sources.keys()) {
-        forget(first)
+    if (this.#sources.size >= sourceLimit) {
+      for (const first of this.#sources.keys()) {
+        this.forget(first)
         break
       }
     }
     const source = new Source(ssrc)
-    sources.set(ssrc, source)
+    this.#sources.set(ssrc, source)
     return source
   }
-
-  return {
-    packet: (ssrc, sequence, timestamp, arrivalMs) => sourceOf(ssrc).packet(sequence, timestamp, arrivalMs),
-    senderReport: (ssrc, report, arrivalMs) => {
-      const source = sourceOf(ssrc)
-      source.report = report
-      source.reportedMs = arrivalMs
-      source.lastMs = Math.max(source.lastMs, arrivalMs)
-    },
-    forget,
-    isOfForgotten: (ssrc, sequence, timestamp) => {
-      const known = forgotten.get(ssrc)
-      return known === undefined || (
-        Math.abs(sequenceDelta(sequence, known.sequence)) <= greatestDropout &&
-        Math.abs(timestampDelta(timestamp, known.timestamp)) <= greatestLag
-      )
-    },
-    restart: () => {
-      for (const source of sources.values()) source.restart()
-    },
-    interval: (nowMs, limit) => {
-      const blocks: Array<ReportBlock> = []
-      for (const source of sources.values()) {
-        if (nowMs - source.lastMs > silenceLimitMs) forget(source.ssrc)
-        else {
-          const block = source.interval(nowMs)
-          if (block !== undefined) blocks.push(block)
-        }
-      }
-      if (blocks.length <= limit) return blocks
-      const from = turn % blocks.length
-      turn = from + limit
-      return [...blocks.slice(from), ...blocks.slice(0, from)].slice(0, limit)
-    },
-    sources: (userOf = () => undefined) =>
-      [...sources.values()].map((source) => source.statistics(userOf)).filter(({ packets }) => packets > 0),
-    lost: () => {
-      let lost = lostBefore
-      for (const source of sources.values()) lost += source.lost()
-      return Math.max(0, lost)
-    },
-    reordered: () => {
-      let reordered = reorderedBefore
-      for (const source of sources.values()) reordered += source.reordered
-      return reordered
-    }
-  }
 }
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): Reception => new Sources()

@@ -142,137 +142,169 @@ export const unixMsOf = (ntp: bigint): number =>
  */
 export const middleOf = (ntp: bigint): number => Number((ntp >> 16n) & 0xffff_ffffn)
 
-/**
- * @category constructors
- * @since 0.1.0
- */
-export const make = (options: Options): Rtcp => {
-  const { now, reception, reports, sender, ssrc, users } = options
-  const startMs = options.unixMs - now()
-  let { cipher } = options
-  let received = 0
-  let failedToOpen = 0
-  let malformed = 0
-  let sent = 0
-  let heard: Heard | undefined
-  let roundTripMs: number | undefined
-  let isServerHeard = false
+class Reporter implements Rtcp {
+  #cipher: PacketCipher
+  readonly #ssrc: Ssrc
+  readonly #users: SsrcMap.SsrcMap
+  readonly #reception: Reception
+  readonly #sender: Options["sender"]
+  readonly #now: () => number
+  readonly #reports: Reports
+  readonly #send: Options["send"]
+  /** The wall clock when the monotonic one was at 0. */
+  readonly #startMs: number
+  #received = 0
+  #failedToOpen = 0
+  #malformed = 0
+  #sent = 0
+  #heard: Heard | undefined
+  #roundTripMs: number | undefined
+  #isServerHeard = false
   /** The middles of the sender reports that may still be answered. */
-  const asked: Array<number> = []
+  readonly #asked: Array<number> = []
   /** Packets sent when a report was made, and when the one before was. */
-  let sentAtReport = 0
-  let sentBefore = 0
+  #sentAtReport = 0
+  #sentBefore = 0
 
-  const onRoundTrip = ({ delaySinceLastSenderReport, lastSenderReport }: RtcpPacket.ReportBlock): void => {
-    // what does not answer one of ours says nothing
-    if (lastSenderReport === 0 || !asked.includes(lastSenderReport)) return
-    const units = (middleOf(ntpOf(startMs + now())) - lastSenderReport - delaySinceLastSenderReport) | 0
-    if (units < -roundingUnits) return
-    roundTripMs = Math.max(0, units) / unitsPerMs
+  constructor(options: Options) {
+    this.#cipher = options.cipher
+    this.#ssrc = options.ssrc
+    this.#users = options.users
+    this.#reception = options.reception
+    this.#sender = options.sender
+    this.#now = options.now
+    this.#reports = options.reports
+    this.#send = options.send
+    this.#startMs = options.unixMs - options.now()
   }
 
-  const onReports = (reporter: number, blocks: ReadonlyArray<RtcpPacket.ReportBlock>): void => {
+  receive(datagram: Uint8Array): void {
+    this.#received++
+    const length = this.#cipher.open(datagram, clearBytes, datagram.length)
+    if (length < 0) {
+      this.#failedToOpen++
+      return
+    }
+    const decoded = RtcpPacket.decode(datagram.subarray(0, length))
+    if (Result.isFailure(decoded)) {
+      this.#malformed++
+      return
+    }
+    for (const packet of decoded.success) this.#onPacket(packet)
+  }
+
+  setCipher(cipher: PacketCipher): void {
+    this.#cipher = cipher
+  }
+
+  report(): void {
+    const blocks = this.#reception.interval(this.#now(), blockLimit)
+    const { packets } = this.#sender.statistics()
+    // whoever has sent in the last two intervals is a sender (RFC 3550, 6.4)
+    const isSender = packets > this.#sentBefore
+    this.#sentBefore = this.#sentAtReport
+    this.#sentAtReport = packets
+    if (this.#reports === "none") return
+    if (isSender) this.#sendSenderReport(this.#reports === "all" ? blocks : [])
+    else if (this.#reports === "all" && blocks.length > 0) {
+      this.#sendPacket({ _tag: "ReceiverReport", ssrc: this.#ssrc, reports: blocks, extension: noBytes })
+    }
+  }
+
+  statistics(): Statistics {
+    return {
+      received: this.#received,
+      failedToOpen: this.#failedToOpen,
+      malformed: this.#malformed,
+      sent: this.#sent,
+      heard: this.#heard,
+      roundTripMs: this.#roundTripMs
+    }
+  }
+
+  #onPacket(packet: RtcpPacket.RtcpPacket): void {
+    switch (packet._tag) {
+      case "SenderReport":
+        if (packet.ssrc !== this.#ssrc) {
+          this.#reception.senderReport(packet.ssrc, {
+            unixMs: unixMsOf(packet.ntpTimestamp),
+            timestamp: packet.rtpTimestamp,
+            middle: middleOf(packet.ntpTimestamp)
+          }, this.#now())
+        }
+        return this.#onReports(packet.ssrc, packet.reports)
+      case "ReceiverReport":
+        return this.#onReports(packet.ssrc, packet.reports)
+      case "Goodbye":
+        return packet.ssrcs.forEach((ssrc) => this.#reception.forget(ssrc))
+    }
+  }
+
+  #onReports(reporter: number, blocks: ReadonlyArray<RtcpPacket.ReportBlock>): void {
     for (const block of blocks) {
-      if (block.ssrc !== ssrc) continue
+      if (block.ssrc !== this.#ssrc) continue
       // the server's own numbers are about our way to it; those of a member, should they be relayed, are about two ways
       // an SSRC is a number that was decoded as 32 bits
-      const isMember = users.userOf(reporter as Ssrc) !== undefined
-      if (isMember && isServerHeard) continue
-      isServerHeard ||= !isMember
-      heard = {
+      const isMember = this.#users.userOf(reporter as Ssrc) !== undefined
+      if (isMember && this.#isServerHeard) continue
+      this.#isServerHeard ||= !isMember
+      this.#heard = {
         lossShare: block.fractionLost / 256,
         lost: block.cumulativeLost,
         jitterMs: block.jitter / (OpusPacket.sampleRate / 1000)
       }
-      onRoundTrip(block)
+      this.#onRoundTrip(block)
     }
   }
 
-  const onPacket = (packet: RtcpPacket.RtcpPacket): void => {
-    switch (packet._tag) {
-      case "SenderReport":
-        if (packet.ssrc !== ssrc) {
-          reception.senderReport(packet.ssrc, {
-            unixMs: unixMsOf(packet.ntpTimestamp),
-            timestamp: packet.rtpTimestamp,
-            middle: middleOf(packet.ntpTimestamp)
-          }, now())
-        }
-        return onReports(packet.ssrc, packet.reports)
-      case "ReceiverReport":
-        return onReports(packet.ssrc, packet.reports)
-      case "Goodbye":
-        return packet.ssrcs.forEach(reception.forget)
-    }
+  #onRoundTrip({ delaySinceLastSenderReport, lastSenderReport }: RtcpPacket.ReportBlock): void {
+    // what does not answer one of ours says nothing
+    if (lastSenderReport === 0 || !this.#asked.includes(lastSenderReport)) return
+    const units = (middleOf(ntpOf(this.#startMs + this.#now())) - lastSenderReport - delaySinceLastSenderReport) | 0
+    if (units < -roundingUnits) return
+    this.#roundTripMs = Math.max(0, units) / unitsPerMs
   }
 
-  const send = (packet: RtcpPacket.RtcpPacket): boolean => {
+  #sendSenderReport(blocks: ReadonlyArray<RtcpPacket.ReportBlock>): void {
+    const { bytes, packets } = this.#sender.statistics()
+    const nowMs = this.#now()
+    const ntpTimestamp = ntpOf(this.#startMs + nowMs)
+    const isSent = this.#sendPacket({
+      _tag: "SenderReport",
+      ssrc: this.#ssrc,
+      ntpTimestamp,
+      rtpTimestamp: this.#sender.timestampAt(nowMs),
+      packetCount: packets >>> 0,
+      octetCount: (bytes - packets * (RtpPacket.fixedHeaderBytes + this.#cipher.expansionBytes)) % 0x1_0000_0000,
+      reports: blocks,
+      extension: noBytes
+    })
+    if (!isSent) return
+    this.#asked.push(middleOf(ntpTimestamp))
+    if (this.#asked.length > reportsKept) this.#asked.shift()
+  }
+
+  #sendPacket(packet: RtcpPacket.RtcpPacket): boolean {
+    const cipher = this.#cipher
     const plain = RtcpPacket.encode([packet])
     const buffer = cipher.workspace.next(plain.length + cipher.expansionBytes)
     buffer.set(plain)
     // a mode without a nonce of its own cannot seal reports, and a key that is used up is for the sender to tell
     const length = cipher.seal(buffer, clearBytes, plain.length)
     if (length >= 0) {
-      sent++
-      if (!options.send(buffer, length)) cipher.workspace.replace(buffer)
+      this.#sent++
+      if (!this.#send(buffer, length)) cipher.workspace.replace(buffer)
     }
     cipher.workspace.release()
     return length >= 0
   }
-
-  const sendSenderReport = (blocks: ReadonlyArray<RtcpPacket.ReportBlock>): void => {
-    const { bytes, packets } = sender.statistics()
-    const nowMs = now()
-    const ntpTimestamp = ntpOf(startMs + nowMs)
-    const isSent = send({
-      _tag: "SenderReport",
-      ssrc,
-      ntpTimestamp,
-      rtpTimestamp: sender.timestampAt(nowMs),
-      packetCount: packets >>> 0,
-      octetCount: (bytes - packets * (RtpPacket.fixedHeaderBytes + cipher.expansionBytes)) % 0x1_0000_0000,
-      reports: blocks,
-      extension: noBytes
-    })
-    if (!isSent) return
-    asked.push(middleOf(ntpTimestamp))
-    if (asked.length > reportsKept) asked.shift()
-  }
-
-  return {
-    receive: (datagram) => {
-      received++
-      const length = cipher.open(datagram, clearBytes, datagram.length)
-      if (length < 0) {
-        failedToOpen++
-        return
-      }
-      const decoded = RtcpPacket.decode(datagram.subarray(0, length))
-      if (Result.isFailure(decoded)) {
-        malformed++
-        return
-      }
-      for (const packet of decoded.success) onPacket(packet)
-    },
-    setCipher: (next) => {
-      cipher = next
-    },
-    report: () => {
-      const blocks = reception.interval(now(), blockLimit)
-      const { packets } = sender.statistics()
-      // whoever has sent in the last two intervals is a sender (RFC 3550, 6.4)
-      const isSender = packets > sentBefore
-      sentBefore = sentAtReport
-      sentAtReport = packets
-      if (reports === "none") return
-      if (isSender) sendSenderReport(reports === "all" ? blocks : [])
-      else if (reports === "all" && blocks.length > 0) {
-        send({ _tag: "ReceiverReport", ssrc, reports: blocks, extension: noBytes })
-      }
-    },
-    statistics: () => ({ received, failedToOpen, malformed, sent, heard, roundTripMs })
-  }
 }
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Rtcp => new Reporter(options)
 
 /**
  * How long the first interval is, and each one after it, for a number drawn between 0 and 1: what RFC 3550 (6.2, 6.3.1) wants,

@@ -7,6 +7,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -20,14 +21,11 @@ import type { Ssrc } from "../protocol/Identifier.ts"
 import type * as VoicePayload from "../protocol/VoicePayload.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import type * as VoiceSocket from "../VoiceSocket.ts"
-import type { E2ee } from "./E2ee.ts"
+import * as Hearing from "./Hearing.ts"
 import type * as Line from "./Line.ts"
 import * as Link from "./Link.ts"
 import { within } from "./Phase.ts"
 import * as Span from "./Span.ts"
-import type * as SsrcMap from "./SsrcMap.ts"
-
-type Data<Op extends VoicePayload.ServerMessage["op"]> = Extract<VoicePayload.ServerMessage, { op: Op }>["d"]
 
 /**
  * What Ready (op 2) says.
@@ -35,7 +33,7 @@ type Data<Op extends VoicePayload.ServerMessage["op"]> = Extract<VoicePayload.Se
  * @category models
  * @since 0.1.0
  */
-export type Ready = Data<2>
+export type Ready = Hearing.Ready
 
 /**
  * What a Session Description (op 4) says.
@@ -43,7 +41,7 @@ export type Ready = Data<2>
  * @category models
  * @since 0.1.0
  */
-export type Description = Data<4>
+export type Description = Hearing.Description
 
 /**
  * @category models
@@ -75,18 +73,12 @@ export interface Signalling {
  * @category models
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends Hearing.Options {
   readonly info: Line.ConnectionInfo
   readonly version: VoicePayload.VoiceVersion
   readonly sockets: VoiceSocket.VoiceSocket["Service"]
-  readonly users: SsrcMap.SsrcMap
-  readonly emit: (event: Line.Event) => void
-  /** Hears every Session Description (op 4) in order, before anything behind it is read; a later one brings a new key. */
-  readonly onDescription: (description: Description) => Effect.Effect<unknown>
   /** Fails when the connection is over. */
   readonly ended: Deferred.Deferred<never, VoiceError.VoiceError>
-  /** Called when a socket is lost that cannot be resumed. */
-  readonly onLost: (error: VoiceError.VoiceError) => void
   /** Called when a lost socket has been replaced. */
   readonly onResumed: () => void
   readonly phaseTimeoutMs: number
@@ -94,8 +86,6 @@ export interface Options {
   readonly resumeAttempts: number
   /** The highest version of end-to-end encryption to announce; 0 is none. */
   readonly maxDaveVersion: number
-  /** Takes part in what the gateway says, and answers by {@link Signalling.post}. */
-  readonly e2ee: Pick<E2ee, "onMessage" | "onFrame" | "lost" | "resumed"> | undefined
 }
 
 /**
@@ -146,6 +136,210 @@ interface Current {
   readonly scope: Scope.Closeable
 }
 
+/** Tells a socket that is alive that we go. One that is lost must not hear of it: 1000 could end the voice session. */
+const leave = (link: Link.Link) =>
+  Effect.suspend(() => Deferred.isDoneUnsafe(link.ended) ? Effect.void : link.close(1000)).pipe(
+    Effect.andThen(Deferred.await(link.ended)),
+    Effect.timeoutOption(Duration.millis(closeTimeoutMs)),
+    Effect.ignore
+  )
+
+/** What all sockets of a connection have in common. */
+interface Lasting {
+  readonly options: Options
+  readonly hearing: Hearing.Hearing
+  readonly scope: Scope.Scope
+  /** Later sockets are closed as late as the first one: behind the last packets. */
+  readonly links: Scope.Scope
+  readonly context: Context.Context<never>
+}
+
+/** One on which a resume has failed is cut: 1000 would say that we leave, while audio still flows. */
+const farewell =
+  (kind: "identify" | "resume", link: Link.Link, context: Context.Context<never>) =>
+  (exit: Exit.Exit<unknown, unknown>) =>
+    kind === "resume" && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause)
+      ? Effect.void
+      : Effect.provideContext(leave(link), context)
+
+/** Opens a socket, waits for Hello and introduces us; the socket is gone if any of it fails. */
+const open = Effect.fnUntraced(function*(
+  { context, hearing, links, options }: Lasting,
+  kind: "identify" | "resume",
+  introduce: (link: Link.Link) => Effect.Effect<void, VoiceError.VoiceError>
+): Effect.fn.Return<Current, VoiceError.VoiceError> {
+  const { ended, info, phaseTimeoutMs, sockets, version } = options
+  const scope = yield* Scope.fork(links)
+  const opening = Effect.gen(function*() {
+    hearing.lastMalformed = undefined
+    const socket = yield* within("open", phaseTimeoutMs, ended, sockets.open({ endpoint: info.endpoint, version }))
+    const link = yield* Link.make(socket, hearing)
+    yield* Scope.addFinalizerExit(scope, farewell(kind, link, context))
+    yield* within("hello", phaseTimeoutMs, link.ended, link.hello, () => hearing.lastMalformed)
+    yield* introduce(link)
+    yield* link.startHeartbeat
+    return link
+  })
+  const link = yield* opening.pipe(
+    Scope.provide(scope),
+    Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)
+  )
+  return { link, scope }
+})
+
+class Conversation implements Signalling {
+  readonly #lasting: Lasting
+  readonly #clock: Clock.Clock
+  #current: Current
+  #speaking: VoicePayload.ClientMessage | undefined
+  #isEstablished = false
+  /** What is to be sent, while that is being done. */
+  #waiting: Array<Outgoing> | undefined
+  #isReplacing = false
+  /** When the link of the moment came to be. */
+  #sinceMs: number
+  /** Sockets in a row that were lost soon after they were resumed. */
+  #unstable = 0
+  #resumes = 0
+
+  constructor(lasting: Lasting, clock: Clock.Clock, first: Current) {
+    this.#lasting = lasting
+    this.#clock = clock
+    this.#current = first
+    this.#sinceMs = this.#nowMs()
+    lasting.hearing.onEnded = () => this.#onEnded()
+    this.#onEnded()
+  }
+
+  get ready(): Effect.Effect<Ready> {
+    return Deferred.await(this.#lasting.hearing.ready)
+  }
+
+  get established(): Effect.Effect<void> {
+    return Effect.sync(() => {
+      this.#isEstablished = true
+    })
+  }
+
+  send(message: VoicePayload.ClientMessage): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.suspend(() => this.#current.link.send(message))
+  }
+
+  /** In order, one at a time. What fails is lost with its socket; what still matters is said again on the next. */
+  post(message: Outgoing): void {
+    const waiting = this.#waiting
+    if (waiting === undefined) this.#fork(this.#sendAll(this.#waiting = [message]), false)
+    else {
+      if (message.op === 5 && waiting.at(-1)?.op === 5) waiting.pop()
+      waiting.push(message)
+    }
+  }
+
+  setSpeaking(flags: number, ssrc: Ssrc): void {
+    this.#speaking = { op: 5, d: { speaking: flags, delay: 0, ssrc } }
+    this.post(this.#speaking)
+  }
+
+  lastMalformed(): string | undefined {
+    return this.#lasting.hearing.lastMalformed
+  }
+
+  statistics(): ReturnType<Signalling["statistics"]> {
+    const { heartbeatsSent, malformedMessages, roundTripMs, unknownOpcodes } = this.#lasting.hearing
+    return { heartbeatsSent, roundTripMs, resumes: this.#resumes, malformedMessages, unknownOpcodes }
+  }
+
+  #nowMs(): number {
+    return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
+  #fork(effect: Effect.Effect<void>, startImmediately: boolean): void {
+    const { context, scope } = this.#lasting
+    Effect.runForkWith(context)(Effect.forkIn(effect, scope, { startImmediately }))
+  }
+
+  #sendAll(waiting: Array<Outgoing>): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        const { link } = this.#current
+        yield* Effect.ignore(next.op === 26 || next.op === 28 ? link.sendDave(next) : link.send(next))
+      }
+      this.#waiting = undefined
+    })
+  }
+
+  /** There is a fiber only while a socket is replaced: one that waited for that would be a large part of a connection. */
+  #onEnded(): void {
+    if (this.#isReplacing || !Deferred.isDoneUnsafe(this.#current.link.ended)) return
+    this.#isReplacing = true
+    this.#fork(this.#replace(), true)
+  }
+
+  /** Replaces lost sockets until one is alive; tells if one cannot be. */
+  #replace(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const { e2ee, emit, info, onLost, onResumed, resumeAttempts } = this.#lasting.options
+      while (Deferred.isDoneUnsafe(this.#current.link.ended)) {
+        const error = yield* Effect.flip(Deferred.await(this.#current.link.ended))
+        yield* Scope.close(this.#current.scope, Exit.void)
+        if (!this.#isEstablished || !isResumable(error)) return onLost(error)
+        const lostMs = this.#nowMs()
+        this.#unstable = this.#resumes > 0 && lostMs - this.#sinceMs < stableMs ? this.#unstable + 1 : 0
+        if (this.#unstable >= resumeAttempts) return onLost(error)
+        e2ee?.lost()
+        emit({ _tag: "Resuming", error })
+        yield* Effect.logDebug(`the voice gateway was lost and is being resumed: ${error.message}`)
+        if (this.#unstable > 0) yield* Effect.sleep(Duration.times(retryDelay, this.#unstable))
+        const place = { guild: info.serverId, channel: info.channelId, endpoint: info.endpoint }
+        const next = yield* resume(this.#lasting).pipe(
+          Effect.retry({ while: isPassing, schedule: Schedule.upTo(retries, { times: resumeAttempts - 1 }) }),
+          Span.around("VoiceDriver.resume", { root: true, attributes: { ...place, reason: error.reason._tag } }),
+          Effect.result
+        )
+        if (next._tag === "Failure") return onLost(next.failure)
+        this.#current = next.success
+        // only now: what is announced from here on goes to this socket, too
+        if (this.#speaking !== undefined) this.post(this.#speaking)
+        e2ee?.resumed()
+        onResumed()
+        this.#resumes++
+        this.#sinceMs = this.#nowMs()
+        emit({ _tag: "Resumed", elapsedMs: this.#sinceMs - lostMs })
+      }
+      this.#isReplacing = false
+    })
+  }
+}
+
+const credentials = ({ info, version }: Options) => ({
+  server_id: info.serverId,
+  session_id: Redacted.value(info.sessionId),
+  token: Redacted.value(info.token),
+  ...(version >= 9 ? { channel_id: info.channelId } : {})
+})
+
+const identify = (lasting: Lasting) =>
+  open(lasting, "identify", (link) => {
+    const { options } = lasting
+    return link.send({
+      op: 0,
+      d: {
+        ...credentials(options),
+        user_id: options.info.userId,
+        ...(options.version >= 8 ? { max_dave_protocol_version: options.maxDaveVersion } : {})
+      }
+    })
+  })
+
+const resume = (lasting: Lasting) =>
+  open(lasting, "resume", (link) =>
+    Effect.gen(function*() {
+      const { hearing, options } = lasting
+      const position = options.version >= 8 ? { seq_ack: hearing.lastSequence() } : {}
+      yield* link.send({ op: 7, d: { ...credentials(options), ...position } })
+      yield* within("resume", options.phaseTimeoutMs, link.ended, link.resumed, () => hearing.lastMalformed)
+    }))
+
 /**
  * Opens the socket, waits for Hello and identifies. From then on it goes on by itself until the scope closes, which closes
  * the socket with 1000. `onLost` is called when a socket is lost that cannot be resumed.
@@ -156,236 +350,14 @@ interface Current {
 export const make = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<Signalling, VoiceError.VoiceError, Scope.Scope> {
-  const { e2ee, emit, ended, info, onDescription, phaseTimeoutMs, resumeAttempts, sockets, users, version } = options
   const scope = yield* Effect.scope
+  const lasting: Lasting = {
+    options,
+    hearing: new Hearing.Hearing(options),
+    scope,
+    links: yield* Scope.fork(scope),
+    context: yield* Effect.context<never>()
+  }
   const clock = yield* Clock.Clock
-  const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-
-  const ready = yield* Deferred.make<Ready>()
-  let lastSequence = -1
-  let speaking: VoicePayload.ClientMessage | undefined
-  let isEstablished = false
-  let heartbeatsSent = 0
-  let roundTripMs: number | undefined
-  let resumes = 0
-  let malformedMessages = 0
-  let unknownOpcodes = 0
-  let lastMalformed: string | undefined
-  const malformedOps = new Set<number | undefined>()
-  let isDescribed = false
-
-  const onMessage = (message: VoicePayload.ServerMessage): Effect.Effect<unknown> => {
-    switch (message.op) {
-      case 2:
-        return Deferred.succeed(ready, message.d)
-      case 4:
-        isDescribed = true
-        return onDescription(message.d)
-      case 5: {
-        const { speaking: flags, ssrc, user_id: userId } = message.d
-        users.assign(ssrc, userId)
-        emit(flags === undefined ? { _tag: "Announced", userId, ssrc } : { _tag: "Speaking", userId, ssrc, flags })
-        return Effect.void
-      }
-      case 11:
-        emit({ _tag: "UsersConnected", userIds: message.d.user_ids })
-        return Effect.void
-      case 12: {
-        const { audio_ssrc: ssrc, user_id: userId, video_ssrc: video } = message.d
-        if (ssrc !== 0) {
-          users.assign(ssrc, userId)
-          emit({ _tag: "Announced", userId, ssrc })
-        }
-        if (video !== undefined) emit({ _tag: "Described", userId, video: video !== 0 })
-        return Effect.void
-      }
-      case 13:
-        users.forget(message.d.user_id)
-        emit({ _tag: "UserDisconnected", userId: message.d.user_id })
-        return Effect.void
-      case 18: {
-        const { flags, user_id: userId } = message.d
-        if (flags !== undefined) emit({ _tag: "Described", userId, flags })
-        return Effect.void
-      }
-      case 20: {
-        const { platform, user_id: userId } = message.d
-        if (platform !== undefined) emit({ _tag: "Described", userId, platform })
-        return Effect.void
-      }
-      default:
-        return Effect.void
-    }
-  }
-
-  const listener: Link.Listener = {
-    onMessage: (message) =>
-      e2ee === undefined ? onMessage(message) : Effect.andThen(onMessage(message), e2ee.onMessage(message)),
-    onDave: (frame) => e2ee === undefined ? Effect.void : e2ee.onFrame(frame),
-    onSequence: (sequence) => {
-      lastSequence = sequence
-    },
-    lastSequence: () => lastSequence,
-    onHeartbeat: () => {
-      heartbeatsSent++
-    },
-    onRoundTrip: (milliseconds) => {
-      roundTripMs = milliseconds
-      emit({ _tag: "Heartbeat", roundTripMs: milliseconds })
-    },
-    onMalformed: (detail, op) => {
-      malformedMessages++
-      lastMalformed = detail
-      if (op === 2 && !Deferred.isDoneUnsafe(ready)) options.onLost(Link.unusable("Ready", detail))
-      if (op === 4 && !isDescribed) options.onLost(Link.unusable("Session Description", detail))
-      const text = `malformed message from the voice gateway: ${detail}`
-      // a server that always says it so would fill the log
-      if (malformedOps.has(op)) return Effect.logDebug(text)
-      malformedOps.add(op)
-      return Effect.logWarning(text)
-    },
-    onUnknown: () => {
-      unknownOpcodes++
-    }
-  }
-
-  // later sockets are closed as late as the first one: behind the last packets
-  const links = yield* Scope.fork(scope)
-
-  /** Tells a socket that is alive that we go. One that is lost must not hear of it: 1000 could end the voice session. */
-  const leave = (link: Link.Link) =>
-    Effect.suspend(() => Deferred.isDoneUnsafe(link.ended) ? Effect.void : link.close(1000)).pipe(
-      Effect.andThen(Deferred.await(link.ended)),
-      Effect.timeoutOption(Duration.millis(closeTimeoutMs)),
-      Effect.ignore
-    )
-
-  /**
-   * Opens a socket, waits for Hello and introduces us; the socket is gone if any of it fails. One on which a resume has failed
-   * is cut: 1000 would say that we leave, while audio still flows.
-   */
-  const open = (
-    kind: "identify" | "resume",
-    introduce: (link: Link.Link) => Effect.Effect<void, VoiceError.VoiceError>
-  ) =>
-    Effect.gen(function*() {
-      const linkScope = yield* Scope.fork(links)
-      const opening = Effect.gen(function*() {
-        lastMalformed = undefined
-        const socket = yield* within("open", phaseTimeoutMs, ended, sockets.open({ endpoint: info.endpoint, version }))
-        const link = yield* Link.make(socket, listener)
-        yield* Effect.addFinalizer((exit) =>
-          kind === "resume" && Exit.isFailure(exit) && !Cause.hasInterruptsOnly(exit.cause) ? Effect.void : leave(link)
-        )
-        yield* within("hello", phaseTimeoutMs, link.ended, link.hello, () => lastMalformed)
-        yield* introduce(link)
-        yield* link.startHeartbeat
-        return link
-      })
-      const link = yield* opening.pipe(
-        Scope.provide(linkScope),
-        Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(linkScope, exit) : Effect.void)
-      )
-      return { link, scope: linkScope }
-    })
-
-  const place = { guild: info.serverId, channel: info.channelId, endpoint: info.endpoint }
-  const credentials = {
-    server_id: info.serverId,
-    session_id: Redacted.value(info.sessionId),
-    token: Redacted.value(info.token),
-    ...(version >= 9 ? { channel_id: info.channelId } : {})
-  }
-
-  let current: Current = yield* open("identify", (link) =>
-    link.send({
-      op: 0,
-      d: {
-        ...credentials,
-        user_id: info.userId,
-        ...(version >= 8 ? { max_dave_protocol_version: options.maxDaveVersion } : {})
-      }
-    }))
-
-  const resume = open("resume", (link) =>
-    Effect.gen(function*() {
-      yield* link.send({ op: 7, d: { ...credentials, ...(version >= 8 ? { seq_ack: lastSequence } : {}) } })
-      yield* within("resume", phaseTimeoutMs, link.ended, link.resumed, () => lastMalformed)
-    }))
-
-  const fork = Effect.runForkWith(yield* Effect.context<never>())
-  const waiting: Array<Outgoing> = []
-  let isPosting = false
-  /** Sends in order, one at a time. What fails is lost with its socket; what still matters is said again on the next. */
-  const post = (message: Outgoing): void => {
-    if (message.op === 5 && waiting.at(-1)?.op === 5) waiting.pop()
-    waiting.push(message)
-    if (isPosting) return
-    isPosting = true
-    const send = Effect.gen(function*() {
-      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        yield* Effect.ignore(next.op === 26 || next.op === 28 ? current.link.sendDave(next) : current.link.send(next))
-      }
-      isPosting = false
-    })
-    fork(Effect.forkIn(send, scope))
-  }
-
-  /** Replaces lost sockets until one cannot be; gives the reason of that. */
-  const supervise = Effect.gen(function*() {
-    let sinceMs = nowMs()
-    /** Sockets in a row that were lost soon after they were resumed. */
-    let unstable = 0
-    while (true) {
-      const error = yield* Effect.flip(Deferred.await(current.link.ended))
-      yield* Scope.close(current.scope, Exit.void)
-      if (!isEstablished || !isResumable(error)) return error
-      const lostMs = nowMs()
-      unstable = resumes > 0 && lostMs - sinceMs < stableMs ? unstable + 1 : 0
-      if (unstable >= resumeAttempts) return error
-      e2ee?.lost()
-      emit({ _tag: "Resuming", error })
-      yield* Effect.logDebug(`the voice gateway was lost and is being resumed: ${error.message}`)
-      if (unstable > 0) yield* Effect.sleep(Duration.times(retryDelay, unstable))
-      const next = yield* resume.pipe(
-        Effect.retry({ while: isPassing, schedule: Schedule.upTo(retries, { times: resumeAttempts - 1 }) }),
-        Span.around("VoiceDriver.resume", { root: true, attributes: { ...place, reason: error.reason._tag } }),
-        Effect.result
-      )
-      if (next._tag === "Failure") return next.failure
-      current = next.success
-      // only now: what is announced from here on goes to this socket, too
-      if (speaking !== undefined) post(speaking)
-      e2ee?.resumed()
-      options.onResumed()
-      resumes++
-      sinceMs = nowMs()
-      emit({ _tag: "Resumed", elapsedMs: sinceMs - lostMs })
-    }
-  })
-  yield* supervise.pipe(
-    Effect.map(options.onLost),
-    Effect.forkScoped({ startImmediately: true })
-  )
-
-  return {
-    ready: Deferred.await(ready),
-    send: (message) => Effect.suspend(() => current.link.send(message)),
-    post,
-    setSpeaking: (flags, ssrc) => {
-      speaking = { op: 5, d: { speaking: flags, delay: 0, ssrc } }
-      post(speaking)
-    },
-    established: Effect.sync(() => {
-      isEstablished = true
-    }),
-    lastMalformed: () => lastMalformed,
-    statistics: () => ({
-      heartbeatsSent,
-      roundTripMs,
-      resumes,
-      malformedMessages,
-      unknownOpcodes
-    })
-  }
+  return new Conversation(lasting, clock, yield* identify(lasting))
 })

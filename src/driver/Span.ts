@@ -8,7 +8,8 @@ import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
 
 /**
- * A span around an effect, which ends with its failure or with nothing.
+ * A span around an effect, which ends with its failure or with nothing. It has no stack trace: that would name this file, and be
+ * kept as long as a fiber that was started in the span.
  *
  * @category combinators
  * @since 0.1.0
@@ -20,7 +21,6 @@ export const around =
       const results: Array<A> = []
       return effect.pipe(
         Effect.map((result) => void results.push(result)),
-        // where a span was begun tells nothing here, and the trace would keep the effect as long as the span
         Effect.withSpan(name, options, { captureStackTrace: false }),
         Effect.map(() => results[0] as A) // it has succeeded, and then there is one
       )

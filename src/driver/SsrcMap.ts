@@ -34,51 +34,74 @@ export const freedMs = 1_000
 const freedKept = 256
 
 /**
- * @category constructors
+ * @category models
  * @since 0.1.0
  */
-export const make = (options: {
+export interface Options {
   /** Milliseconds of the monotonic clock. Without it nobody is remembered who has left. */
   readonly now?: (() => number) | undefined
   /** An SSRC is not that user's any more to whom it belonged, whether it is another's already or nobody's. */
   readonly onFreed?: ((ssrc: Ssrc) => void) | undefined
-} = {}): SsrcMap => {
-  const { now = () => Infinity, onFreed = () => {} } = options
-  const users = new Map<Ssrc, UserId>()
-  const ssrcs = new Map<UserId, Ssrc>()
-  /** Until when, the one that was freed first in front. */
-  const freed = new Map<Ssrc, number>()
+}
 
-  const free = (ssrc: Ssrc): void => {
-    users.delete(ssrc)
+/** Maps are made when something comes into them. */
+class Known implements SsrcMap {
+  readonly #now: () => number
+  readonly #onFreed: ((ssrc: Ssrc) => void) | undefined
+  #users: Map<Ssrc, UserId> | undefined
+  #ssrcs: Map<UserId, Ssrc> | undefined
+  /** Until when, the one that was freed first in front. */
+  #freed: Map<Ssrc, number> | undefined
+
+  constructor({ now = () => Infinity, onFreed }: Options) {
+    this.#now = now
+    this.#onFreed = onFreed
+  }
+
+  assign(ssrc: Ssrc, userId: UserId): void {
+    const users = this.#users ??= new Map<Ssrc, UserId>()
+    const ssrcs = this.#ssrcs ??= new Map<UserId, Ssrc>()
+    const former = ssrcs.get(userId)
+    const owner = users.get(ssrc)
+    if (former !== undefined && former !== ssrc) this.#free(former)
+    if (owner !== undefined && owner !== userId) {
+      ssrcs.delete(owner)
+      this.#free(ssrc)
+    }
+    this.#freed?.delete(ssrc)
+    ssrcs.set(userId, ssrc)
+    users.set(ssrc, userId)
+  }
+
+  forget(userId: UserId): void {
+    const ssrc = this.#ssrcs?.get(userId)
+    this.#ssrcs?.delete(userId)
+    if (ssrc !== undefined) this.#free(ssrc)
+  }
+
+  userOf(ssrc: Ssrc): UserId | undefined {
+    return this.#users?.get(ssrc)
+  }
+
+  isFreed(ssrc: Ssrc): boolean {
+    return (this.#freed?.get(ssrc) ?? -Infinity) > this.#now()
+  }
+
+  #free(ssrc: Ssrc): void {
+    const freed = this.#freed ??= new Map<Ssrc, number>()
+    this.#users?.delete(ssrc)
     freed.delete(ssrc)
-    freed.set(ssrc, now() + freedMs)
+    freed.set(ssrc, this.#now() + freedMs)
     for (const [first, untilMs] of freed) {
-      if (untilMs > now() && freed.size <= freedKept) break
+      if (untilMs > this.#now() && freed.size <= freedKept) break
       freed.delete(first)
     }
-    onFreed(ssrc)
-  }
-
-  return {
-    assign: (ssrc, userId) => {
-      const former = ssrcs.get(userId)
-      const owner = users.get(ssrc)
-      if (former !== undefined && former !== ssrc) free(former)
-      if (owner !== undefined && owner !== userId) {
-        ssrcs.delete(owner)
-        free(ssrc)
-      }
-      freed.delete(ssrc)
-      ssrcs.set(userId, ssrc)
-      users.set(ssrc, userId)
-    },
-    forget: (userId) => {
-      const ssrc = ssrcs.get(userId)
-      ssrcs.delete(userId)
-      if (ssrc !== undefined) free(ssrc)
-    },
-    userOf: (ssrc) => users.get(ssrc),
-    isFreed: (ssrc) => (freed.get(ssrc) ?? -Infinity) > now()
+    this.#onFreed?.(ssrc)
   }
 }
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): SsrcMap => new Known(options)

@@ -48,7 +48,7 @@ const none: ReadonlyArray<Waiting> = []
  * @since 0.1.0
  */
 export const make = (): Nameless => {
-  const { bounds, lose, regain } = Hold.make(usual)
+  const hold = Hold.make(usual)
   let all: Array<Waiting> = []
   let unknown = 0
 
@@ -58,7 +58,7 @@ export const make = (): Nameless => {
   }
 
   const expire = (nowMs: number): void => {
-    const { ms, packets } = bounds(nowMs)
+    const { ms, packets } = hold.bounds(nowMs)
     let old = 0
     while (old < all.length && nowMs - (all[old]?.arrivalMs ?? nowMs) > ms) old++
     if (old > 0) keep(all.slice(old))
@@ -66,8 +66,8 @@ export const make = (): Nameless => {
   }
 
   return {
-    lose,
-    regain,
+    lose: () => hold.lose(),
+    regain: (nowMs) => hold.regain(nowMs),
     expire,
     push: (waiting, nowMs) => {
       all.push(waiting)

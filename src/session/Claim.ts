@@ -5,10 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { during } from "../driver/During.ts"
 import type * as Gateway from "../Gateway.ts"
 import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
-import * as Finally from "./Finally.ts"
 
 /** Where a session is, or is going. */
 interface Target {
@@ -35,7 +35,7 @@ export const claim = (
     claims.set(gateway, taken)
     const other = taken.get(guildId)
     return other === undefined
-      ? Finally.undo(() => {
+      ? during(() => {
         taken.set(guildId, target)
         return () => taken.delete(guildId)
       })

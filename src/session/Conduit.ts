@@ -10,10 +10,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Audience from "../driver/Audience.ts"
 import type { Client } from "../driver/Clients.ts"
+import { during } from "../driver/During.ts"
 import type * as Line from "../driver/Line.ts"
 import type * as Tap from "../driver/Tap.ts"
 import type { ChannelId, UserId } from "../protocol/Identifier.ts"
@@ -21,7 +22,6 @@ import type { Reader } from "../receive/Hub.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { Event, Observer } from "./Event.ts"
-import * as Finally from "./Finally.ts"
 import { Lineup } from "./Lineup.ts"
 import * as Sent from "./Sent.ts"
 import * as Turns from "./Turns.ts"
@@ -216,7 +216,7 @@ class StandIn implements Conduit {
         },
         onOver: hearsNothing
       })
-      yield* Finally.run(() => this.#leave(connection))
+      yield* Scope.addFinalizer(yield* Effect.scope, Effect.suspend(() => this.#leave(connection)))
       this.#current = connection
       this.#clients = connection.clients
       this.#place = connection.info.channelId
@@ -234,7 +234,7 @@ class StandIn implements Conduit {
   }
 
   observe(observer: Observer): Effect.Effect<void, never, Scope.Scope> {
-    return Finally.undo(() => {
+    return during(() => {
       this.#listeners.add(observer)
       if (this.#over !== undefined) observer.onOver(this.#over)
       return () => this.#listeners.delete(observer)

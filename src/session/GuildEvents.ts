@@ -14,7 +14,6 @@ import * as Stream from "effect/Stream"
 import type * as Gateway from "../Gateway.ts"
 import type { GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
-import * as Finally from "./Finally.ts"
 
 /**
  * Takes the events of a guild, in order. Plain code.
@@ -171,6 +170,9 @@ export const listen = (
     return Effect.andThen(
       // a gateway may have to log in before it can be subscribed to
       restore(hub.oneAtATime.withPermit(entered)),
-      Finally.run(() => hub.oneAtATime.withPermit(leave(hub, guildId, listener)))
+      Effect.flatMap(
+        Effect.scope,
+        (scope) => Scope.addFinalizerExit(scope, () => hub.oneAtATime.withPermit(leave(hub, guildId, listener)))
+      )
     )
   })

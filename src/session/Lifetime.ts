@@ -10,9 +10,9 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Broadcast from "../audio/Broadcast.ts"
+import { during } from "../driver/During.ts"
 import type { ChannelId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
-import * as Finally from "./Finally.ts"
 import type { State } from "./State.ts"
 
 /**
@@ -139,6 +139,6 @@ export const make = Effect.fnUntraced(function*(
   channelId: ChannelId
 ): Effect.fn.Return<Lifetime, never, Scope.Scope> {
   const life = new Life({ _tag: "Joining", channelId })
-  yield* Finally.run(() => Effect.sync(() => life.close()))
+  yield* during(() => () => life.close())
   return life
 })

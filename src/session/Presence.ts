@@ -8,12 +8,12 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Client } from "../driver/Clients.ts"
+import { during } from "../driver/During.ts"
 import type * as Gateway from "../Gateway.ts"
 import * as Occupant from "../gateway/Occupant.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
 import type * as Hub from "../receive/Hub.ts"
 import type * as Conduit from "./Conduit.ts"
-import * as Finally from "./Finally.ts"
 import * as GuildEvents from "./GuildEvents.ts"
 
 /**
@@ -231,7 +231,7 @@ class Joined implements Presence, GuildEvents.Listener {
     const onEvent = (event: Hub.Happening): void => observer.onEvent(event)
     return Effect.andThen(
       this.#options.conduit.observe(observer),
-      Finally.undo(() => {
+      during(() => {
         this.#observers ??= new Set()
         this.#observers.add(onEvent)
         return () => this.#observers?.delete(onEvent)

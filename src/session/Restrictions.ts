@@ -5,9 +5,9 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { during } from "../driver/During.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { GuildId } from "../protocol/Identifier.ts"
-import * as Finally from "./Finally.ts"
 
 /**
  * The flags of our voice state that are not ours (Discord docs, Voice Resource, Voice State Object).
@@ -83,6 +83,6 @@ export const follow = Effect.fnUntraced(function*(
     if (isSame(restrictions, none)) return
     fork(Effect.logWarning(`In the voice channel of guild ${known.guildId} ${describe(restrictions)}.`))
   }
-  yield* Finally.undo(() => known.watch(look))
+  yield* during(() => known.watch(look))
   look()
 })

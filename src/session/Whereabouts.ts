@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { during } from "../driver/During.ts"
 import type * as Gateway from "../Gateway.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
@@ -17,7 +18,6 @@ import * as VoiceDriver from "../VoiceDriver.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import * as Arrival from "./Arrival.ts"
 import * as Farewell from "./Farewell.ts"
-import * as Finally from "./Finally.ts"
 import * as GuildEvents from "./GuildEvents.ts"
 import type { Flags, Known, Now, Place } from "./Known.ts"
 import * as Leaves from "./Leaves.ts"
@@ -309,7 +309,7 @@ export const make = Effect.fnUntraced(function*(
   guildId: GuildId
 ): Effect.fn.Return<Whereabouts, never, Scope.Scope> {
   const guild = new Guild(gateway, guildId, yield* Clock.Clock)
-  yield* Finally.run(() => Effect.sync(() => guild.handOver()))
+  yield* during(() => () => guild.handOver())
   yield* GuildEvents.listen(gateway, guildId, guild)
   yield* gateway.userId.pipe(
     Effect.flatMap((userId) => Effect.sync(() => guild.recognize(userId))),

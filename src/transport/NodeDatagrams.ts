@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
 import * as Dgram from "node:dgram"
 import * as Net from "node:net"
 import { networkInterfaces } from "node:os"
@@ -24,6 +25,8 @@ const growReceiveBuffer = (socket: Dgram.Socket, bytes: number) => {
   }
 }
 
+const ignore = (): void => undefined
+
 /** The machine's addresses, which all sockets ask for: reading them anew for each would cost more than all keepalives. */
 let addresses: ReadonlySet<string> = new Set()
 let addressesReadMs = -Infinity
@@ -38,6 +41,14 @@ const hasAddress = (address: string): boolean => {
   return addresses.has(address)
 }
 
+interface Address {
+  readonly address: string
+  readonly port: number
+}
+
+const failed = (remote: Address, error: unknown) =>
+  Effect.fail(new DatagramError({ ...remote, detail: error instanceof Error ? error.message : String(error) }))
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -45,20 +56,22 @@ const hasAddress = (address: string): boolean => {
 export const make = (layerOptions: DatagramLayerOptions) => {
   const receiveBufferBytes = layerOptions.receiveBufferBytes ?? defaultReceiveBufferBytes
 
-  const connect = Effect.fnUntraced(function*(remote: { readonly address: string; readonly port: number }) {
-    const fail = (error: unknown) =>
-      new DatagramError({ ...remote, detail: error instanceof Error ? error.message : String(error) })
-
-    const socket = yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        const socket = Dgram.createSocket(Net.isIPv6(remote.address) ? "udp6" : "udp4")
-        // an error that nobody listens for ends the process, and for a moment nobody counts them
-        return socket.on("error", () => {})
-      }),
-      (socket) => Effect.callback<void>((resume) => void socket.close(() => resume(Effect.void)))
-    )
+  const connect = Effect.fnUntraced(function*(remote: Address) {
+    let connected: ConnectedUdp | undefined
+    const scope = yield* Effect.scope
+    const socket = yield* Effect.suspend(() => {
+      const socket = Dgram.createSocket(Net.isIPv6(remote.address) ? "udp6" : "udp4")
+      // an error that nobody listens for ends the process, and for a moment nobody counts them
+      socket.on("error", ignore)
+      const close = () =>
+        Effect.callback<void>((resume) => {
+          connected?.close()
+          socket.close(() => resume(Effect.void))
+        })
+      return Effect.as(Scope.addFinalizerExit(scope, close), socket)
+    }).pipe(Effect.uninterruptible)
     yield* Effect.callback<void, DatagramError>((resume) => {
-      const onError = (error: Error) => resume(Effect.fail(fail(error)))
+      const onError = (error: Error) => resume(failed(remote, error))
       socket.once("error", onError)
       socket.once("connect", () => {
         socket.off("error", onError)
@@ -67,14 +80,13 @@ export const make = (layerOptions: DatagramLayerOptions) => {
       try {
         socket.connect(remote.port, remote.address)
       } catch (error) {
-        resume(Effect.fail(fail(error)))
+        resume(failed(remote, error))
       }
     })
     growReceiveBuffer(socket, receiveBufferBytes)
-    return yield* Effect.acquireRelease(
-      Effect.sync(() => new ConnectedUdp(socket, hasAddress)),
-      (connected) => Effect.sync(() => connected.close())
-    )
+    connected = new ConnectedUdp(socket, hasAddress)
+    socket.off("error", ignore)
+    return connected
   })
 
   return { connect }

@@ -8,7 +8,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import type { IncomingMessage } from "node:http"
 import { WebSocket } from "ws"
 import type { Frame, WebSocketConnection, WebSocketLayerOptions, WebSocketOptions } from "./Socket.ts"
 import { WebSocketClosed, WebSocketOpenError } from "./TransportError.ts"
@@ -54,6 +55,136 @@ const isSendableCode = (code: number): boolean =>
   Number.isInteger(code) &&
   ((code >= 1000 && code <= 1014 && code !== 1004 && code !== 1005 && code !== 1006) || (code >= 3000 && code <= 4999))
 
+/** An open socket, or one that is being opened. */
+class Connection implements WebSocketConnection {
+  readonly frames: Queue.Queue<Frame, WebSocketClosed>
+  readonly #socket: WebSocket
+  readonly #scope: Scope.Scope
+  /** Frames for which the queue had no room. */
+  readonly #overflow: Array<Frame> = []
+  readonly #ended = Deferred.makeUnsafe<void>()
+  /** Those who send. Most of the time nobody does. */
+  #sending: Set<(exit: Exit.Exit<void, WebSocketClosed>) => void> | undefined = undefined
+  #closed: WebSocketClosed | undefined = undefined
+  #isReleased = false
+  #brokenBy: { readonly code: number; readonly reason: string } | undefined = undefined
+
+  /** Listens from the start: an "error" event without a listener would end the process. */
+  constructor(socket: WebSocket, frames: Queue.Queue<Frame, WebSocketClosed>, scope: Scope.Scope) {
+    this.frames = frames
+    this.#socket = socket
+    this.#scope = scope
+    socket.on("error", (error) => {
+      const code = answeredWith(error)
+      if (code !== undefined) this.#brokenBy = { code, reason: error.message }
+    })
+    socket.on("message", (data, isBinary) => {
+      // With the default `binaryType` the bytes always come as one Buffer. Nobody carries on what comes after the release.
+      if (Buffer.isBuffer(data) && !this.#isReleased) this.#onFrame(isBinary ? data : data.toString())
+    })
+    socket.on("close", (code, reason) => this.#onClose({ code, reason: reason.toString() }))
+  }
+
+  // functions of their own: whoever wraps a socket may copy it with some of them replaced
+  readonly send = (frame: Frame): Effect.Effect<void, WebSocketClosed> =>
+    Effect.callback((resume) => {
+      // Node keeps the callback of the last write, and who has sent it should not live as long
+      let sender: typeof resume | undefined = resume
+      const done = (exit: Exit.Exit<void, WebSocketClosed>) => {
+        this.#sending?.delete(done)
+        if (this.#sending?.size === 0) this.#sending = undefined
+        sender?.(exit)
+        sender = undefined
+      }
+      if (this.#closed !== undefined) return done(Exit.fail(this.#closed))
+      this.#sending ??= new Set()
+      this.#sending.add(done)
+      this.#socket.send(frame, (error) => {
+        if (error === undefined || error === null) done(Exit.void)
+        // A socket that is ending tells its code in a moment; `done` runs then.
+        else if (this.#socket.readyState === WebSocket.OPEN) {
+          done(Exit.fail(new WebSocketClosed({ code: 1006, reason: error.message })))
+        }
+      })
+    })
+
+  readonly close = (code: number, reason: string): Effect.Effect<void> =>
+    Effect.sync(() => {
+      if (this.#closed !== undefined) return
+      if (isSendableCode(code)) this.#socket.close(code, fitReason(reason))
+      else this.#socket.terminate()
+    })
+
+  readonly terminate = Effect.sync(() => this.#socket.terminate())
+
+  /** Waits until it is open. `fail` makes the error of what comes instead. */
+  opened(
+    fail: (kind: WebSocketOpenError["kind"], detail: string, status?: number) => WebSocketOpenError
+  ): Effect.Effect<void, WebSocketOpenError> {
+    const socket = this.#socket
+    return Effect.callback((resume) => {
+      const settle = (effect: Effect.Effect<void, WebSocketOpenError>) => {
+        socket.off("error", onError)
+        socket.off("unexpected-response", onResponse)
+        resume(effect)
+      }
+      const onError = (error: Error) => settle(Effect.fail(fail(openKind(error), error.message)))
+      const onResponse = (_: unknown, response: IncomingMessage) => {
+        settle(Effect.fail(fail("Rejected", "the server refused the upgrade", response.statusCode)))
+        socket.terminate()
+      }
+      socket.once("open", () => settle(Effect.void))
+      socket.on("error", onError)
+      socket.on("unexpected-response", onResponse)
+    })
+  }
+
+  endWithScope(): Effect.Effect<void> {
+    return Scope.addFinalizerExit(this.#scope, () => this.release())
+  }
+
+  release(): Effect.Effect<void> {
+    if (this.#closed === undefined && this.#socket.readyState !== WebSocket.CLOSING) this.#socket.terminate()
+    this.#isReleased = true
+    this.#overflow.length = 0
+    this.#endFrames()
+    return Deferred.await(this.#ended)
+  }
+
+  #onFrame(frame: Frame): void {
+    if (this.#overflow.length === 0 && Queue.offerUnsafe(this.frames, frame)) return
+    this.#overflow.push(frame)
+    if (this.#overflow.length > 1) return
+    this.#socket.pause()
+    Effect.runFork(Effect.forkIn(this.#passOn(), this.#scope))
+  }
+
+  /** Waits for room for what has overflowed. */
+  #passOn(): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      for (let frame = this.#overflow[0]; frame !== undefined; frame = this.#overflow[0]) {
+        yield* Queue.offer(this.frames, frame)
+        this.#overflow.shift()
+      }
+      this.#socket.resume()
+      this.#endFrames()
+    })
+  }
+
+  #onClose(end: { readonly code: number; readonly reason: string }): void {
+    const closed = new WebSocketClosed(end.code === 1006 ? this.#brokenBy ?? end : end)
+    this.#closed = closed
+    for (const done of this.#sending ?? []) done(Exit.fail(closed))
+    this.#endFrames()
+    Deferred.doneUnsafe(this.#ended, Exit.void)
+  }
+
+  #endFrames(): void {
+    if (this.#closed === undefined || this.#overflow.length > 0) return
+    Queue.failCauseUnsafe(this.frames, Cause.fail(this.#closed))
+  }
+}
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -72,15 +203,6 @@ export const make = (layerOptions: WebSocketLayerOptions) => {
     }
     if (hash !== "") return yield* fail("InvalidUrl", "a WebSocket URL has no fragment")
 
-    const frames = yield* Queue.bounded<Frame, WebSocketClosed>(waitingFrames)
-    const ended = yield* Deferred.make<WebSocketClosed>()
-    const overflow: Array<Frame> = []
-    const fork = Effect.runForkWith(yield* Effect.context<Scope.Scope>())
-    const sending = new Set<(exit: Exit.Exit<void, WebSocketClosed>) => void>()
-    let closed: WebSocketClosed | undefined
-    let released = false
-    let brokenBy: { readonly code: number; readonly reason: string } | undefined
-
     // Not an object literal in the call: the types of `ws` do not know `closeTimeout` yet.
     const clientOptions = {
       perMessageDeflate: false,
@@ -88,104 +210,22 @@ export const make = (layerOptions: WebSocketLayerOptions) => {
       closeTimeout: closeTimeoutMs,
       ...(ca === undefined ? {} : { ca: typeof ca === "string" ? ca : [...ca] })
     }
-    const endFrames = () => {
-      if (closed !== undefined && overflow.length === 0) Queue.failCauseUnsafe(frames, Cause.fail(closed))
-    }
-    /** Waits for room for what has overflowed. */
-    const passOn = (socket: WebSocket) =>
-      Effect.gen(function*() {
-        for (let frame = overflow[0]; frame !== undefined; frame = overflow[0]) {
-          yield* Queue.offer(frames, frame)
-          overflow.shift()
-        }
-        socket.resume()
-        endFrames()
-      })
-    // Listeners are there from the start: an "error" event without one would end the process.
-    const listen = (socket: WebSocket) => {
-      socket.on("error", (error) => {
-        const code = answeredWith(error)
-        if (code !== undefined) brokenBy = { code, reason: error.message }
-      })
-      socket.on("message", (data, isBinary) => {
-        // With the default `binaryType` the bytes always come as one Buffer. Nobody carries on what comes after the release.
-        if (!Buffer.isBuffer(data) || released) return
-        const frame = isBinary ? data : data.toString()
-        if (overflow.length === 0 && Queue.offerUnsafe(frames, frame)) return
-        overflow.push(frame)
-        if (overflow.length === 1) {
-          socket.pause()
-          fork(Effect.forkScoped(passOn(socket)))
-        }
-      })
-      socket.on("close", (code, reason) => {
-        closed = new WebSocketClosed(
-          brokenBy !== undefined && code === 1006 ? brokenBy : { code, reason: reason.toString() }
-        )
-        for (const resume of sending) resume(Exit.fail(closed))
-        sending.clear()
-        endFrames()
-        Deferred.doneUnsafe(ended, Exit.succeed(closed))
-      })
-      return socket
-    }
-    const release = (socket: WebSocket) =>
-      Effect.suspend(() => {
-        if (closed === undefined && socket.readyState !== WebSocket.CLOSING) socket.terminate()
-        released = true
-        overflow.length = 0
-        endFrames()
-        return Effect.asVoid(Deferred.await(ended))
-      })
-    const socket = yield* Effect.acquireRelease(
-      Effect.try({
-        try: () => listen(new WebSocket(url, clientOptions)),
-        catch: (error) => fail("InvalidUrl", error instanceof Error ? error.message : "not a URL")
-      }),
-      release
-    )
-
-    yield* Effect.callback<void, WebSocketOpenError>((resume) => {
-      socket.once("open", () => resume(Effect.void))
-      socket.once("error", (error) => resume(Effect.fail(fail(openKind(error), error.message))))
-      socket.once("unexpected-response", (_, response) => {
-        resume(Effect.fail(fail("Rejected", "the server refused the upgrade", response.statusCode)))
-        socket.terminate()
-      })
+    const frames = yield* Queue.bounded<Frame, WebSocketClosed>(waitingFrames)
+    const scope = yield* Effect.scope
+    const connection = yield* Effect.try({
+      try: () => new Connection(new WebSocket(url, clientOptions), frames, scope),
+      catch: (error) => fail("InvalidUrl", error instanceof Error ? error.message : "not a URL")
     }).pipe(
+      Effect.tap((opening) => opening.endWithScope()),
+      Effect.uninterruptible
+    )
+    yield* connection.opened(fail).pipe(
       Effect.timeoutOrElse({
         duration: options.openTimeout ?? "10 seconds",
         orElse: () => Effect.fail(fail("TimedOut", "the server did not complete the upgrade in time"))
       }),
-      Effect.onError(() => release(socket))
+      Effect.onError(() => connection.release())
     )
-
-    const connection: WebSocketConnection = {
-      frames,
-      send: (frame) =>
-        Effect.callback((resume) => {
-          const done = (exit: Exit.Exit<void, WebSocketClosed>) => {
-            sending.delete(done)
-            resume(exit)
-          }
-          if (closed !== undefined) return done(Exit.fail(closed))
-          sending.add(done)
-          socket.send(frame, (error) => {
-            if (error === undefined || error === null) done(Exit.void)
-            // A socket that is ending tells its code in a moment; `done` runs then.
-            else if (socket.readyState === WebSocket.OPEN) {
-              done(Exit.fail(new WebSocketClosed({ code: 1006, reason: error.message })))
-            }
-          })
-        }),
-      close: (code, reason) =>
-        Effect.sync(() => {
-          if (closed !== undefined) return
-          if (isSendableCode(code)) socket.close(code, fitReason(reason))
-          else socket.terminate()
-        }),
-      terminate: Effect.sync(() => socket.terminate())
-    }
     return connection
   })
 

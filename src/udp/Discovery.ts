@@ -52,49 +52,64 @@ export interface Discovery {
 const tries = 10
 const interval = Duration.seconds(1)
 
+class Asking implements Discovery {
+  readonly #options: Options
+  /** Those who wait for an answer: mostly one, once. */
+  #asking: Set<Deferred.Deferred<Address>> | undefined = undefined
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  get discover(): Effect.Effect<Address, VoiceError.VoiceError> {
+    const { clock, remote, socket, ssrc } = this.#options
+    return Effect.gen({ self: this }, function*() {
+      const request = IpDiscovery.encodeRequest(ssrc)
+      const startedAt = clock.monotonicTimeNanosUnsafe()
+      const discovered = yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const discovered = Deferred.makeUnsafe<Address>()
+          this.#asking ??= new Set()
+          this.#asking.add(discovered)
+          return discovered
+        }),
+        (discovered) =>
+          Effect.sync(() => {
+            this.#asking?.delete(discovered)
+            if (this.#asking?.size === 0) this.#asking = undefined
+          })
+      )
+      const unanswered = Effect.suspend(() =>
+        VoiceError.fail(
+          new VoiceError.DiscoveryUnanswered({
+            address: remote.address,
+            port: remote.port,
+            tries,
+            elapsedMs: Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
+          })
+        )
+      )
+      const requests = Effect.sync(() => socket.send(request, request.length)).pipe(
+        Effect.repeat(Schedule.spaced(interval).pipe(Schedule.upTo({ times: tries - 1 }))),
+        Effect.andThen(Effect.sleep(interval)),
+        Effect.andThen(unanswered)
+      )
+      return yield* Effect.raceFirst(Deferred.await(discovered), requests)
+    }).pipe(Effect.scoped)
+  }
+
+  onDatagram(datagram: Uint8Array): boolean {
+    const decoded = IpDiscovery.decodeResponse(datagram, "74")
+    if (this.#asking === undefined || Result.isFailure(decoded)) return false
+    const { address, port, ssrc } = decoded.success
+    if (ssrc !== this.#options.ssrc) return false
+    for (const discovered of this.#asking) Deferred.doneUnsafe(discovered, Exit.succeed({ address, port }))
+    return true
+  }
+}
+
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ clock, remote, socket, ssrc }: Options): Discovery => {
-  const request = IpDiscovery.encodeRequest(ssrc)
-  const asking = new Set<Deferred.Deferred<Address>>()
-
-  const discover = Effect.gen(function*() {
-    const startedAt = clock.monotonicTimeNanosUnsafe()
-    const discovered = yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        const discovered = Deferred.makeUnsafe<Address>()
-        asking.add(discovered)
-        return discovered
-      }),
-      (discovered) => Effect.sync(() => asking.delete(discovered))
-    )
-    const unanswered = Effect.suspend(() =>
-      VoiceError.fail(
-        new VoiceError.DiscoveryUnanswered({
-          address: remote.address,
-          port: remote.port,
-          tries,
-          elapsedMs: Number(clock.monotonicTimeNanosUnsafe() - startedAt) / 1e6
-        })
-      )
-    )
-    const requests = Effect.sync(() => socket.send(request, request.length)).pipe(
-      Effect.repeat(Schedule.spaced(interval).pipe(Schedule.upTo({ times: tries - 1 }))),
-      Effect.andThen(Effect.sleep(interval)),
-      Effect.andThen(unanswered)
-    )
-    return yield* Effect.raceFirst(Deferred.await(discovered), requests)
-  }).pipe(Effect.scoped)
-
-  const onDatagram = (datagram: Uint8Array): boolean => {
-    const decoded = IpDiscovery.decodeResponse(datagram, "74")
-    if (asking.size === 0 || Result.isFailure(decoded) || decoded.success.ssrc !== ssrc) return false
-    const { address, port } = decoded.success
-    for (const discovered of asking) Deferred.doneUnsafe(discovered, Exit.succeed({ address, port }))
-    return true
-  }
-
-  return { discover, onDatagram }
-}
+export const make = (options: Options): Discovery => new Asking(options)

@@ -1,12 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Clients from "../../src/driver/Clients.ts"
+import type * as Line from "../../src/driver/Line.ts"
 import { Ssrc, UserId } from "../../src/protocol/Identifier.ts"
 
 const [me, ann, bob] = [UserId.make("1"), UserId.make("2"), UserId.make("3")] as const
 
 const make = () => {
   const clients = Clients.make(me)
-  return { ...clients, ids: () => [...clients.all.keys()] }
+  const onEvent = (event: Line.Event) => clients.onEvent(event)
+  return { all: clients.all, onEvent, ids: () => [...clients.all.keys()] }
 }
 
 describe("Clients", () => {

@@ -78,7 +78,7 @@ const rig = Effect.fnUntraced(function*(
     heard,
     hear,
     say: (...messages: ReadonlyArray<VoicePayload.ServerMessage>) =>
-      Effect.forEach(messages, e2ee.onMessage, { discard: true }),
+      Effect.forEach(messages, (message) => e2ee.onMessage(message), { discard: true }),
     welcome: (transitionId: number) => e2ee.onFrame({ op: 30, seq: 0, transitionId, welcome: bytes }),
     commit: (transitionId: number) => e2ee.onFrame({ op: 29, seq: 0, transitionId, commit: bytes }),
     propose: e2ee.onFrame({ op: 27, seq: 0, operation: "append", payload: bytes }),

@@ -42,7 +42,8 @@ const engine = Effect.fnUntraced(function*(
   const events: Array<Line.Event> = []
   const connecting = Engine.connect(Mock.info, options, (event) => events.push(event))
   const { fiber, ...server } = yield* Mock.describeTo(connecting, options, early, daveVersion)
-  const { command } = yield* Fiber.join(fiber)
+  const up = yield* Fiber.join(fiber)
+  const command = (command: Line.Command) => up.command(command)
   const attach = (frames: Parameters<typeof Mock.ringOf>[0]) => {
     const ring = FrameRing.make({ capacityBytes: 1 << 17 })
     for (const { data, samples } of frames) assert.isTrue(ring.write(data, samples))
@@ -606,10 +607,10 @@ describe("Engine, what a server may do", () => {
           { op: 30, seq: 4, transitionId: 0, welcome: bytes }
         ] as const
       ) yield* peer.send(Result.getOrThrow(DaveFrame.encodeServer(frame)))
-      const { command } = yield* Fiber.join(fiber)
+      const engine = yield* Fiber.join(fiber)
       const { buffer } = Mock.ringOf(frames)
       assert(buffer instanceof SharedArrayBuffer)
-      command({ _tag: "Attach", track: 1, ring: buffer, paused: false })
+      engine.command({ _tag: "Attach", track: 1, ring: buffer, paused: false })
       const first = Mock.opened((yield* takeDatagram).slice(), yield* Mock.cipher(0))
       assert.deepStrictEqual(first?.payload, MockDave.protect(frames[0]?.data ?? assert.fail("a frame"), 1))
     })).pipe(Effect.provide(Mock.layerWith(slowCrypto, MockDave.layer))))

@@ -196,7 +196,7 @@ describe("MediaSender", () => {
       assertTruthful(sent)
     }))
 
-  test("does not catch up after a stall: nothing is sent twice as fast, nothing in a burst", () =>
+  test("does not catch up after a long stall: nothing is sent twice as fast, nothing in a burst", () =>
     Effect.gen(function*() {
       const { run, sender, sent, stall } = yield* rig()
       const ring = filled(100)
@@ -227,9 +227,9 @@ describe("MediaSender", () => {
       )
     }))
 
-  test("goes back to its slot as soon as it is late by a frame, and says how late its frames were", () =>
+  test("goes back to its slot as soon as it is late by three frames, and says how late its frames were", () =>
     Effect.gen(function*() {
-      for (const [late, reanchored] of [[19, 0], [20, 1], [39, 1]] as const) {
+      for (const [late, reanchored] of [[19, 0], [20, 0], [59, 0], [60, 1], [79, 1]] as const) {
         const { run, sender, sent, stall } = yield* rig()
         sender.attach(1, filled(50), false)
         run(1_100)
@@ -242,6 +242,65 @@ describe("MediaSender", () => {
         assert.closeTo(sender.statistics().lateness.max(), reanchored === 0 ? late : 0, 1)
         if (reanchored === 1) assertTruthful(sent)
       }
+    }))
+
+  test("catches up behind a short stall, three frames at most, and is in time from then on", () =>
+    Effect.gen(function*() {
+      const { events, run, sender, sent, stall } = yield* rig()
+      sender.attach(1, filled(50), false)
+      run(1_100)
+      const before = sent.length
+      const first = sent[0]
+      assert.isDefined(first)
+      const due = (sent.at(-1)?.atMs ?? 0) + 20
+      stall(due + 45)
+      run(due + 45)
+      assert.deepStrictEqual(sent.slice(before).map(({ atMs }) => atMs - due), [45, 45, 45])
+      run(1_300)
+      assert.strictEqual(sent[before + 3]?.atMs, due + 60)
+      // no hole in the media, and each packet behind the stall at its time
+      sent.forEach((packet, i) => {
+        assert.strictEqual(RtpPacket.timestampDelta(packet.timestamp, first.timestamp), i * 960)
+        if (i >= before + 3) assert.closeTo(packet.atMs - first.atMs, i * 20, 1)
+      })
+      assert.deepStrictEqual(events, ["TrackStarted 1"])
+      assert.strictEqual(sender.statistics().reanchored, 0)
+    }))
+
+  test("catches up with what is ready only: a source that the stall has held up, too, gets time", () =>
+    Effect.gen(function*() {
+      const { events, run, sender, sent, stall } = yield* rig()
+      const ring = filled(6)
+      sender.attach(1, ring, false)
+      while (sent.length < 5) run((sent.at(-1)?.atMs ?? 1_000) + 20)
+      const due = (sent.at(-1)?.atMs ?? 0) + 20
+      stall(due + 45)
+      run(due + 45)
+      assert.lengthOf(sent, 6)
+      ring.write(Uint8Array.of(9, 9), 960)
+      ring.end()
+      run(due + 60)
+      assert.lengthOf(sent, 7)
+      assert.strictEqual(sent[6]?.atMs, due + 60)
+      assert.notInclude(sent.map(({ payload }) => payload), silence)
+      assert.deepStrictEqual(events, ["TrackStarted 1"])
+      assert.strictEqual(sender.statistics().reanchored, 1)
+    }))
+
+  test("has no hurry with silence behind a stall", () =>
+    Effect.gen(function*() {
+      const { run, sender, sent, stall } = yield* rig()
+      const ring = filled(3)
+      ring.end()
+      sender.attach(1, ring, false)
+      while (sent.length < 4) run((sent.at(-1)?.atMs ?? 1_000) + 20)
+      const due = (sent.at(-1)?.atMs ?? 0) + 20
+      stall(due + 45)
+      run(due + 45)
+      assert.lengthOf(sent, 4)
+      run(3_000)
+      assert.lengthOf(sent, 8)
+      assertTruthful(sent)
     }))
 
   test("says how late its silence was, too", () =>

@@ -483,6 +483,50 @@ describe("Signalling", () => {
   )
 
   test(
+    "hears of a socket that was lost while Identify was on its way",
+    Effect.gen(function*() {
+      const { ended, making, network } = yield* begin({
+        wrap: (socket) => ({ ...socket, send: () => Effect.sleep("1 second") })
+      })
+      const first = yield* network.accept
+      yield* first.push(hello)
+      yield* Time.advance("1 millis")
+      yield* first.close(4006)
+      yield* TestClock.adjust("1 second")
+      assert.isTrue(Deferred.isDoneUnsafe(ended))
+      assert.isDefined(making.pollUnsafe())
+    })
+  )
+
+  test(
+    "replaces a socket that was lost in the moment in which it replaced another",
+    Effect.gen(function*() {
+      let sockets = 0
+      const { first, gateway, network, tags } = yield* rig({
+        wrap: (socket) => {
+          const isSecond = ++sockets === 2
+          return {
+            ...socket,
+            send: (message) =>
+              isSecond && message.op === 3
+                ? VoiceError.fail(new VoiceError.ConnectionLost({ code: 1006, detail: "" }))
+                : socket.send(message)
+          }
+        }
+      })
+      yield* gateway.established
+      yield* first.terminate
+      yield* accept(network)
+      yield* TestClock.adjust("1 second")
+      yield* accept(network)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(tags(), ["Resuming", "Resumed", "Resuming", "Resumed"])
+      assert.strictEqual(yield* network.waiting, 0)
+      assert.strictEqual(sockets, 3)
+    })
+  )
+
+  test(
     "gives up when resumed sockets do not last, however often they can be resumed",
     Effect.gen(function*() {
       const { first, gateway, network, reason } = yield* rig({ resumeAttempts: 3 })

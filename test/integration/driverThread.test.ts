@@ -93,13 +93,14 @@ describe("a driver in a thread of its own", () => {
             VoiceDriver.VoiceDriver.useSync((driver) =>
               VoiceDriver.VoiceDriver.of({
                 connect: (info, options) =>
-                  Effect.map(driver.connect(info, options), (connection) => ({
-                    ...connection,
-                    attach: (ring, attachOptions) => {
+                  Effect.map(driver.connect(info, options), (connection) => {
+                    const attach = connection.attach.bind(connection)
+                    const watching: typeof attach = (ring, attachOptions) => {
                       rings.push(ring)
-                      return connection.attach(ring, attachOptions)
+                      return attach(ring, attachOptions)
                     }
-                  }))
+                    return Object.assign(connection, { attach: watching })
+                  })
               })
             )
           )
