@@ -438,6 +438,28 @@ describe("VoiceSession", () => {
       assert.deepStrictEqual(yield* second.awaitEnd, { _tag: "Finished" })
     }))
 
+  it.effect("can be taken apart, copied, and looked at through another object", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both))
+      const { play, receive, setSelf, tracks } = session
+      const copy = { ...session }
+      const beneath: VoiceSession.VoiceSession = Object.create(session)
+      const behind = new Proxy(session, {})
+      assert.sameMembers(Object.keys(copy), Object.keys(session))
+      assert.deepStrictEqual(yield* tracks, [])
+      const track = yield* play(source)
+      for (const one of [copy, beneath, behind]) {
+        assert.deepStrictEqual(yield* one.tracks, [track])
+        assert.strictEqual(one.receive, receive, "there is one")
+        assert.strictEqual(one.guildId, guildId)
+        assert.strictEqual((yield* one.state)._tag, "Ready")
+      }
+      yield* setSelf({ mute: true })
+      yield* copy.setSelf({ mute: false })
+      assert.deepStrictEqual(it.requests.map(({ self_mute }) => self_mute), [false, true, false])
+    }))
+
   it.effect("announces speaking flags and changes its own mute and deaf flags", () =>
     Effect.gen(function*() {
       const it = yield* rig

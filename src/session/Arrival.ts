@@ -21,13 +21,9 @@ export interface Options {
   readonly gateway: Gateway.Gateway["Service"]
   readonly guildId: GuildId
   readonly clock: Clock.Clock
-  readonly now: Known["now"]
-  readonly until: Known["until"]
-  readonly place: Known["place"]
+  readonly known: Pick<Known, "now" | "until" | "place" | "tell">
   /** Whether somebody is in voice who may be us: the gateway does not know which user we are. */
   readonly isUnrecognized: () => boolean
-  /** Says which channel we want and how we are shown there. */
-  readonly say: Known["tell"]
   /** Leaves, to come again. Never fails. */
   readonly goAway: Effect.Effect<void>
   /** To be run before asking: waits until no word of our leaving waits to be sent. Never fails. */
@@ -99,7 +95,7 @@ export const missing = (
  * @since 0.1.0
  */
 export const make = (
-  { clock, gateway, goAway, guildId, isUnrecognized, now, place, say, settle, until }: Options
+  { clock, gateway, goAway, guildId, isUnrecognized, known, settle }: Options
 ): Arrival => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
 
@@ -117,7 +113,7 @@ export const make = (
     let cleared: bigint | undefined
     while (true) {
       const since = unansweredSince()
-      if (since === undefined || since === cleared || now().isAway || isHeldBack()) {
+      if (since === undefined || since === cleared || known.now().isAway || isHeldBack()) {
         yield* Effect.sleep(obstacleWait)
         continue
       }
@@ -144,12 +140,12 @@ export const make = (
       let asked: bigint | undefined
       let wasHeldBack = false
       let wasStuck = false
-      let before = now()
+      let before = known.now()
 
       const whatIsMissing = (): VoiceError.JoinTimedOut["missing"] => {
         if (asked === undefined) return "gateway"
         if (isUnrecognized()) return "userId"
-        return missing(before, now(), channelId, wasStuck) ?? "endpoint"
+        return missing(before, known.now(), channelId, wasStuck) ?? "endpoint"
       }
 
       const answered = (current: Now): Effect.Effect<Place, VoiceError.VoiceError> | undefined => {
@@ -159,7 +155,7 @@ export const make = (
         }
         if (current.servers === before.servers || current.states === before.states) return undefined
         if (current.channelId !== channelId) return undefined
-        const found = place()
+        const found = known.place()
         return found === undefined ? undefined : Effect.succeed(found)
       }
 
@@ -168,8 +164,8 @@ export const make = (
         wasHeldBack = isHeldBack()
         // what comes before that is the answer to somebody who asked before us
         yield* settle
-        before = now()
-        yield* say(channelId, flags)
+        before = known.now()
+        yield* known.tell(channelId, flags)
         asked = clock.monotonicTimeNanosUnsafe()
         // Discord has not had its time until it was asked
         if (wasHeldBack || isHeldBack()) deadlineMs = elapsedMs() + timeoutMs
@@ -194,18 +190,22 @@ export const make = (
         yield* ask
         const stuck = Effect.gen(function*() {
           while (true) {
-            yield* until(isStuck)
+            yield* known.until(isStuck)
             yield* Effect.sleep(stuckAfter)
-            if (isStuck(now()) === true) return "stuck" as const
+            if (isStuck(known.now()) === true) return "stuck" as const
           }
         })
         // a new session knows nothing of what the one before was asked
-        const isForgotten = until(({ newSessions }) =>
+        const isForgotten = known.until(({ newSessions }) =>
           newSessions > before.newSessions ? "forgotten" as const : undefined
         )
         while (true) {
           // In the channel already, as far as Discord is concerned, it may send no voice server: leave, and come again.
-          const first = yield* Effect.raceAllFirst([until(answered), isForgotten, wasStuck ? Effect.never : stuck])
+          const first = yield* Effect.raceAllFirst([
+            known.until(answered),
+            isForgotten,
+            wasStuck ? Effect.never : stuck
+          ])
           if (Effect.isEffect(first)) return yield* first
           if (first === "stuck") {
             wasStuck = true

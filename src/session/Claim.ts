@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { during } from "../driver/During.ts"
 import type * as Gateway from "../Gateway.ts"
 import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
@@ -23,17 +25,19 @@ const claims = new WeakMap<Gateway.Gateway["Service"], Map<GuildId, Target>>()
  * @category constructors
  * @since 0.1.0
  */
-export const claim = (gateway: Gateway.Gateway["Service"], guildId: GuildId, target: Target) =>
-  Effect.acquireRelease(
-    Effect.suspend(() => {
-      const taken = claims.get(gateway) ?? new Map<GuildId, Target>()
-      claims.set(gateway, taken)
-      const other = taken.get(guildId)
-      if (other !== undefined) {
-        return VoiceError.fail(new VoiceError.AlreadyJoined({ guildId, channelId: other.channelId }))
-      }
-      taken.set(guildId, target)
-      return Effect.succeed(taken)
-    }),
-    (taken) => Effect.sync(() => taken.delete(guildId))
-  )
+export const claim = (
+  gateway: Gateway.Gateway["Service"],
+  guildId: GuildId,
+  target: Target
+): Effect.Effect<void, VoiceError.VoiceError, Scope.Scope> =>
+  Effect.suspend(() => {
+    const taken = claims.get(gateway) ?? new Map<GuildId, Target>()
+    claims.set(gateway, taken)
+    const other = taken.get(guildId)
+    return other === undefined
+      ? during(() => {
+        taken.set(guildId, target)
+        return () => taken.delete(guildId)
+      })
+      : VoiceError.fail(new VoiceError.AlreadyJoined({ guildId, channelId: other.channelId }))
+  })

@@ -51,7 +51,7 @@ export const prepare = Effect.fnUntraced(function*(
       const error = Option.getOrElse(failure, () => notConnected("The voice session"))
       yield* lifetime.end(error)
       yield* conduit.end(error, true)
-      yield* playing.awaitEnds
+      if (playing.made !== undefined) yield* playing.made.awaitEnds
       // who watches the session hears of its end before who waits for it
       yield* Effect.yieldNow
       yield* Effect.uninterruptible(Scope.close(scope, Exit.void))

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -18,6 +18,7 @@ import type * as VoiceError from "../VoiceError.ts"
 export interface Options {
   readonly gateway: Gateway.Gateway["Service"]
   readonly guildId: GuildId
+  readonly clock: Clock.Clock
   /** Says that we leave. */
   readonly say: Effect.Effect<void, VoiceError.VoiceError>
   /** Waits until Discord has us in no channel of the guild. */
@@ -54,10 +55,7 @@ const silentSince = new WeakMap<Gateway.Gateway["Service"], bigint>()
  * @category constructors
  * @since 0.1.0
  */
-export const make = Effect.fnUntraced(function*(
-  { awaitGone, gateway, guildId, isAway, isDetached, say }: Options
-): Effect.fn.Return<Farewell> {
-  const clock = yield* Clock.Clock
+export const make = ({ awaitGone, clock, gateway, guildId, isAway, isDetached, say }: Options): Farewell => {
   const isHeldBack = () => gateway.isHeldBack?.() === true
 
   let saying: Fiber.Fiber<void, VoiceError.VoiceError> | undefined
@@ -99,4 +97,4 @@ export const make = Effect.fnUntraced(function*(
   })
 
   return { goAway, leave }
-})
+}

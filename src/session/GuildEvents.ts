@@ -83,7 +83,7 @@ const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], h
   }
   const tell = (told: Gateway.Lifecycle | Gateway.ShardLifecycle) => {
     const { concerns, lifecycle } = typeof told === "string" ? { lifecycle: told, concerns: undefined } : told
-    all(({ onLifecycle }) => onLifecycle(lifecycle), concerns)
+    all((listener) => listener.onLifecycle(lifecycle), concerns)
   }
   const run = Effect.gen(function*() {
     const events = yield* gateway.subscribe
@@ -92,7 +92,7 @@ const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], h
       yield* Effect.acquireRelease(
         Effect.sync(() =>
           occupants.watch((guildId) => {
-            for (const { onOccupants } of hub.listeners.get(guildId) ?? []) onOccupants?.()
+            for (const listener of hub.listeners.get(guildId) ?? []) listener.onOccupants?.()
           })
         ),
         (stop) => Effect.sync(stop)
@@ -110,7 +110,7 @@ const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], h
         Effect.sync(() => {
           const guildId = guildOf(event)
           const listeners = guildId === undefined ? undefined : hub.listeners.get(guildId)
-          if (listeners !== undefined) { for (const { onEvent } of listeners) onEvent(event) }
+          if (listeners !== undefined) { for (const listener of listeners) listener.onEvent(event) }
         })
       ),
       Effect.exit,
@@ -120,7 +120,7 @@ const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], h
             ? VoiceError.make(new VoiceError.GatewayFailed({ detail: "its events have ended" }))
             : endOf(exit.cause)
           hub.ended = error
-          all(({ onEnd }) => onEnd(error))
+          all((listener) => listener.onEnd(error))
         })
       ),
       Effect.forkScoped({ startImmediately: true })
@@ -128,6 +128,27 @@ const start = Effect.fnUntraced(function*(gateway: Gateway.Gateway["Service"], h
   })
   yield* Scope.provide(run, scope)
 })
+
+const enter = (gateway: Gateway.Gateway["Service"], hub: Hub, guildId: GuildId, listener: Listener) =>
+  Effect.suspend(() => {
+    const listeners = hub.listeners.get(guildId) ?? new Set()
+    hub.listeners.set(guildId, listeners.add(listener))
+    hub.sessions++
+    if (hub.ended !== undefined) listener.onEnd(hub.ended)
+    return hub.scope === undefined ? start(gateway, hub) : Effect.void
+  })
+
+const leave = (hub: Hub, guildId: GuildId, listener: Listener) =>
+  Effect.suspend(() => {
+    const listeners = hub.listeners.get(guildId)
+    listeners?.delete(listener)
+    if (listeners?.size === 0) hub.listeners.delete(guildId)
+    const scope = hub.scope
+    if (--hub.sessions > 0 || scope === undefined) return Effect.void
+    hub.scope = undefined
+    hub.ended = undefined
+    return Scope.close(scope, Exit.void)
+  })
 
 /**
  * Hears of a guild until the scope closes: from the moment this effect completes on, nothing is missed.
@@ -140,29 +161,18 @@ export const listen = (
   guildId: GuildId,
   listener: Listener
 ): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.suspend(() => {
+  Effect.uninterruptibleMask((restore) => {
     const hub = hubOf(gateway)
-    const enter = Effect.suspend(() => {
-      const listeners = hub.listeners.get(guildId) ?? new Set()
-      hub.listeners.set(guildId, listeners.add(listener))
-      hub.sessions++
-      if (hub.ended !== undefined) listener.onEnd(hub.ended)
-      return hub.scope === undefined ? start(gateway, hub) : Effect.void
-    })
-    const leave = Effect.suspend(() => {
-      const listeners = hub.listeners.get(guildId)
-      listeners?.delete(listener)
-      if (listeners?.size === 0) hub.listeners.delete(guildId)
-      const scope = hub.scope
-      if (--hub.sessions > 0 || scope === undefined) return Effect.void
-      hub.scope = undefined
-      hub.ended = undefined
-      return Scope.close(scope, Exit.void)
-    })
-    // a gateway may have to log in before it can be subscribed to
-    return Effect.acquireRelease(
-      hub.oneAtATime.withPermit(Effect.onExit(enter, (exit) => Exit.isSuccess(exit) ? Effect.void : leave)),
-      () => hub.oneAtATime.withPermit(leave),
-      { interruptible: true }
+    const entered = Effect.onExit(
+      enter(gateway, hub, guildId, listener),
+      (exit) => Exit.isSuccess(exit) ? Effect.void : leave(hub, guildId, listener)
+    )
+    return Effect.andThen(
+      // a gateway may have to log in before it can be subscribed to
+      restore(hub.oneAtATime.withPermit(entered)),
+      Effect.flatMap(
+        Effect.scope,
+        (scope) => Scope.addFinalizerExit(scope, () => hub.oneAtATime.withPermit(leave(hub, guildId, listener)))
+      )
     )
   })

@@ -62,8 +62,94 @@ interface Open {
 /** How late Discord may say that we have left, for it to be told from being removed. */
 const echoWait = Duration.seconds(10)
 
+const none: ReadonlyArray<Open> = []
+
 /** What sessions that are over have left open, by guild. */
 const handedOver = new WeakMap<Gateway.Gateway["Service"], Map<GuildId, ReadonlyArray<Open>>>()
+
+class Said implements Leaves {
+  readonly #estates: Map<GuildId, ReadonlyArray<Open>>
+  readonly #guildId: GuildId
+  readonly #nowNanos: () => bigint
+  #open: ReadonlyArray<Open>
+  #lostAtNanos: bigint | undefined
+
+  constructor(estates: Map<GuildId, ReadonlyArray<Open>>, guildId: GuildId, nowNanos: () => bigint) {
+    this.#estates = estates
+    this.#guildId = guildId
+    this.#nowNanos = nowNanos
+    this.#open = estates.get(guildId) ?? none
+    estates.delete(guildId)
+  }
+
+  #expire(): void {
+    const after = this.#nowNanos() - Duration.toNanosUnsafe(echoWait)
+    this.#open = this.#open.filter(({ isVoid, sentAtNanos }) =>
+      !isVoid && (sentAtNanos === undefined || sentAtNanos > after)
+    )
+  }
+
+  say(): Leave {
+    const leave: Open = {
+      sentAtNanos: undefined,
+      isAskedSince: false,
+      isVoid: false,
+      settled: Deferred.makeUnsafe()
+    }
+    this.#open = [...this.#open, leave]
+    return {
+      sent: () => {
+        leave.sentAtNanos = this.#nowNanos()
+        Deferred.doneUnsafe(leave.settled, Effect.void)
+      },
+      failed: () => {
+        leave.isVoid = true
+        Deferred.doneUnsafe(leave.settled, Effect.void)
+      }
+    }
+  }
+
+  get settle(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      // whoever gives up waiting has wanted a channel nevertheless
+      this.asked()
+      return Effect.forEach(this.#open, ({ settled }) => Deferred.await(settled), { discard: true })
+    })
+  }
+
+  asked(): void {
+    for (const leave of this.#open) leave.isAskedSince = true
+  }
+
+  answered(): boolean {
+    this.#expire()
+    const isEcho = this.#open[0]?.isAskedSince === true
+    // others may be on their way, when the main gateway is slow
+    this.#open = this.#open.slice(1)
+    return isEcho
+  }
+
+  lost(): void {
+    this.#lostAtNanos ??= this.#nowNanos()
+  }
+
+  resumed(): void {
+    this.#lostAtNanos = undefined
+  }
+
+  newSession(): void {
+    const lostAt = this.#lostAtNanos
+    this.#lostAtNanos = undefined
+    this.#open = this.#open.filter(({ sentAtNanos }) =>
+      sentAtNanos === undefined || (lostAt !== undefined && sentAtNanos >= lostAt)
+    )
+  }
+
+  handOver(): void {
+    this.#expire()
+    if (this.#open.length > 0) this.#estates.set(this.#guildId, this.#open)
+  }
+}
 
 /**
  * For the one session of a guild, with what the session before it has left open.
@@ -74,70 +160,5 @@ const handedOver = new WeakMap<Gateway.Gateway["Service"], Map<GuildId, Readonly
 export const make = (gateway: Gateway.Gateway["Service"], guildId: GuildId, nowNanos: () => bigint): Leaves => {
   const estates = handedOver.get(gateway) ?? new Map<GuildId, ReadonlyArray<Open>>()
   handedOver.set(gateway, estates)
-  let open = estates.get(guildId) ?? []
-  estates.delete(guildId)
-  let lostAtNanos: bigint | undefined
-
-  const keep = (isOpen: (leave: Open) => boolean): void => {
-    open = open.filter(isOpen)
-  }
-
-  const expire = (): void => {
-    const after = nowNanos() - Duration.toNanosUnsafe(echoWait)
-    keep(({ isVoid, sentAtNanos }) => !isVoid && (sentAtNanos === undefined || sentAtNanos > after))
-  }
-
-  const asked = (): void => {
-    for (const leave of open) leave.isAskedSince = true
-  }
-
-  return {
-    say: () => {
-      const leave: Open = {
-        sentAtNanos: undefined,
-        isAskedSince: false,
-        isVoid: false,
-        settled: Deferred.makeUnsafe()
-      }
-      open = [...open, leave]
-      return {
-        sent: () => {
-          leave.sentAtNanos = nowNanos()
-          Deferred.doneUnsafe(leave.settled, Effect.void)
-        },
-        failed: () => {
-          leave.isVoid = true
-          Deferred.doneUnsafe(leave.settled, Effect.void)
-        }
-      }
-    },
-    settle: Effect.suspend(() => {
-      // whoever gives up waiting has wanted a channel nevertheless
-      asked()
-      return Effect.forEach(open, ({ settled }) => Deferred.await(settled), { discard: true })
-    }),
-    asked,
-    answered: () => {
-      expire()
-      const isEcho = open[0]?.isAskedSince === true
-      // others may be on their way, when the main gateway is slow
-      open = open.slice(1)
-      return isEcho
-    },
-    lost: () => {
-      lostAtNanos ??= nowNanos()
-    },
-    resumed: () => {
-      lostAtNanos = undefined
-    },
-    newSession: () => {
-      const lostAt = lostAtNanos
-      lostAtNanos = undefined
-      keep(({ sentAtNanos }) => sentAtNanos === undefined || (lostAt !== undefined && sentAtNanos >= lostAt))
-    },
-    handOver: () => {
-      expire()
-      if (open.length > 0) estates.set(guildId, open)
-    }
-  }
+  return new Said(estates, guildId, nowNanos)
 }

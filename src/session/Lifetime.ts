@@ -6,9 +6,11 @@
 import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Broadcast from "../audio/Broadcast.ts"
+import { during } from "../driver/During.ts"
 import type { ChannelId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { State } from "./State.ts"
@@ -48,6 +50,84 @@ export interface Lifetime {
 export const notConnected = (operation: string): VoiceError.VoiceError =>
   VoiceError.make(new VoiceError.NotConnected({ operation }))
 
+class Life implements Lifetime {
+  #state: State
+  /** Whoever follows it; most sessions are followed by nobody. */
+  #states: Broadcast.Broadcast<State> | undefined
+  #over: { readonly error?: VoiceError.VoiceError } | undefined
+  #died: Cause.Cause<never> | undefined
+  readonly #closed = Deferred.makeUnsafe<void, VoiceError.VoiceError>()
+
+  constructor(state: State) {
+    this.#state = state
+  }
+
+  state(): State {
+    return this.#state
+  }
+
+  #become(next: State): void {
+    this.#state = next
+    this.#states?.publish(next)
+  }
+
+  states(): Stream.Stream<State> {
+    return Stream.suspend(() => {
+      if (this.#states === undefined) {
+        this.#states = Broadcast.make(1)
+        this.#states.publish(this.#state)
+      }
+      return this.#states.stream()
+    })
+  }
+
+  get changes(): Stream.Stream<State> {
+    return Stream.takeUntil(this.states(), (now) => now._tag === "Closed")
+  }
+
+  show(next: State): void {
+    if (this.#over === undefined) this.#become(next)
+  }
+
+  end(error?: VoiceError.VoiceError): Effect.Effect<void> {
+    return Effect.sync(() => {
+      if (this.#over !== undefined) return
+      this.#over = error === undefined ? {} : { error }
+      this.#become({ _tag: "Closed", ...this.#over })
+    })
+  }
+
+  isOver(): boolean {
+    return this.#over !== undefined
+  }
+
+  die(cause: Cause.Cause<never>): void {
+    this.#died = cause
+  }
+
+  live<A, E, R>(
+    operation: string,
+    effect: Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | VoiceError.VoiceError, R> {
+    return Effect.suspend((): Effect.Effect<A, E | VoiceError.VoiceError, R> =>
+      this.#state._tag === "Closed" ? Effect.fail(notConnected(operation)) : effect
+    )
+  }
+
+  get awaitClosed(): Effect.Effect<void, VoiceError.VoiceError> {
+    return Deferred.await(this.#closed)
+  }
+
+  /** Everything is released. */
+  close(): void {
+    const error = this.#over?.error
+    const end = this.#died === undefined
+      ? error === undefined ? Exit.void : Exit.fail(error)
+      : Exit.failCause(this.#died)
+    Deferred.doneUnsafe(this.#closed, end)
+  }
+}
+
 /**
  * Of a session that is joining a channel. Whoever waits for its end can join again at once, so it has to be the first that is
  * made in the session's scope.
@@ -58,45 +138,7 @@ export const notConnected = (operation: string): VoiceError.VoiceError =>
 export const make = Effect.fnUntraced(function*(
   channelId: ChannelId
 ): Effect.fn.Return<Lifetime, never, Scope.Scope> {
-  let state: State = { _tag: "Joining", channelId }
-  let over: { readonly error?: VoiceError.VoiceError } | undefined
-  let died: Cause.Cause<never> | undefined
-  const states = Broadcast.make<State>(1)
-  const become = (next: State): void => {
-    state = next
-    states.publish(next)
-  }
-  become(state)
-  const closed = yield* Deferred.make<void, VoiceError.VoiceError>()
-  yield* Scope.addFinalizer(
-    yield* Effect.scope,
-    Effect.suspend(() => {
-      if (died !== undefined) return Deferred.failCause(closed, died)
-      return over?.error === undefined ? Deferred.succeed(closed, undefined) : Deferred.fail(closed, over.error)
-    })
-  )
-
-  return {
-    state: () => state,
-    states: states.stream,
-    changes: Stream.suspend(() => Stream.takeUntil(states.stream(), (now) => now._tag === "Closed")),
-    show: (next) => {
-      if (over === undefined) become(next)
-    },
-    end: (error) =>
-      Effect.sync(() => {
-        if (over !== undefined) return
-        over = error === undefined ? {} : { error }
-        become({ _tag: "Closed", ...over })
-      }),
-    isOver: () => over !== undefined,
-    die: (cause) => {
-      died = cause
-    },
-    live: <A, E, R>(operation: string, effect: Effect.Effect<A, E, R>) =>
-      Effect.suspend((): Effect.Effect<A, E | VoiceError.VoiceError, R> =>
-        state._tag === "Closed" ? Effect.fail(notConnected(operation)) : effect
-      ),
-    awaitClosed: Deferred.await(closed)
-  }
+  const life = new Life({ _tag: "Joining", channelId })
+  yield* during(() => () => life.close())
+  return life
 })

@@ -7,7 +7,6 @@ import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -19,6 +18,7 @@ import * as VoiceError from "../VoiceError.ts"
 import * as Claim from "./Claim.ts"
 import * as Conduit from "./Conduit.ts"
 import type { JoinOptions } from "./JoinOptions.ts"
+import { Lazy } from "./Lazy.ts"
 import type { Lifetime } from "./Lifetime.ts"
 import * as Moving from "./Moving.ts"
 import * as Playing from "./Playing.ts"
@@ -53,8 +53,8 @@ export interface Parts {
   readonly conduit: Conduit.Conduit
   readonly self: Self.Self
   readonly presence: Presence.Presence
-  readonly moving: Moving.Moving
-  readonly playing: Playing.Playing
+  readonly moving: Lazy<Moving.Moving>
+  readonly playing: Lazy<Playing.Playing>
   /** Keeps the session in its channel, until nothing can be done any more. */
   readonly supervisor: Fiber.Fiber<never, VoiceError.VoiceError>
   /** What listens to the session is made in here. */
@@ -108,26 +108,29 @@ export const make = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() => whereabouts.leave)
   const conduit = yield* Conduit.make(join.receiveCapacity ?? defaultReceiveCapacity)
   yield* Restrictions.follow(whereabouts, (restrictions) => conduit.publish({ _tag: "Restricted", restrictions }))
+  const channelId = () => whereabouts.now().channelId
   const self: Self.Self = yield* Self.make({
     mute: join.selfMute ?? false,
     deaf: join.selfDeaf ?? false,
-    state: lifetime.state,
-    channelId: () => whereabouts.now().channelId,
-    tell: whereabouts.tell,
+    state: () => lifetime.state(),
+    channelId,
+    tell: (channelId, flags) => whereabouts.tell(channelId, flags),
     conduit,
-    movingTo: () => moving.to()
+    movingTo: () => moving.made?.to()
   })
-  const moving = Moving.make({
-    guildId,
-    target,
-    joinTimeout,
-    flags: self.flags,
-    state: lifetime.state,
-    states: lifetime.states,
-    whereabouts,
-    conduit
-  })
-  const presence = yield* Presence.make({ gateway, guildId, conduit, channelId: () => whereabouts.now().channelId })
+  const moving = new Lazy(() =>
+    Moving.make({
+      guildId,
+      target,
+      joinTimeout,
+      flags: () => self.flags(),
+      state: () => lifetime.state(),
+      states: () => lifetime.states(),
+      whereabouts,
+      conduit
+    })
+  )
+  const presence = yield* Presence.make({ gateway, guildId, conduit, channelId })
   const listening = yield* Effect.context<Scope.Scope>()
   const joined = yield* Deferred.make<VoiceDriver.VoiceConnection, VoiceError.VoiceError>()
   // made before the fiber is: what decides about losses ends before the connection that it would miss
@@ -138,19 +141,15 @@ export const make = Effect.fnUntraced(function*(
     connect: join,
     whereabouts,
     conduit,
-    show: lifetime.show,
+    lifetime,
+    self,
     policy: { ...Policy.standard, ...join.policy },
     joinTimeout,
-    flags: self.flags,
     hasGhost: hasGhost(gateway, join),
-    refuse: moving.refuse,
+    refuse: (error) => moving.made?.refuse(error) === true,
     joined
-  }).pipe(
-    Scope.provide(connections),
-    Effect.onError((cause) => Effect.sync(() => Deferred.doneUnsafe(joined, Exit.failCause(cause)))),
-    Effect.forkScoped({ startImmediately: true })
-  )
+  }, connections).pipe(Effect.forkScoped({ startImmediately: true }))
   const { info } = yield* Deferred.await(joined)
-  const playing = yield* Playing.make(conduit, mixer, join.encoder)
+  const playing = new Lazy(() => Effect.runSyncWith(listening)(Playing.make(conduit, mixer, join.encoder)))
   return { userId: info.userId, whereabouts, conduit, self, presence, moving, playing, supervisor, listening }
 })

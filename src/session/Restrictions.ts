@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { during } from "../driver/During.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { GuildId } from "../protocol/Identifier.ts"
 
@@ -82,6 +83,6 @@ export const follow = Effect.fnUntraced(function*(
     if (isSame(restrictions, none)) return
     fork(Effect.logWarning(`In the voice channel of guild ${known.guildId} ${describe(restrictions)}.`))
   }
-  yield* Effect.acquireRelease(Effect.sync(() => known.watch(look)), (stop) => Effect.sync(stop))
+  yield* during(() => known.watch(look))
   look()
 })

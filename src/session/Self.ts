@@ -39,32 +39,46 @@ export interface Self {
   ) => Effect.Effect<void, VoiceError.VoiceError>
 }
 
+class Shown implements Self {
+  readonly #options: Options
+  #mute: boolean
+  #deaf: boolean
+
+  constructor(options: Options) {
+    this.#options = options
+    this.#mute = options.mute
+    this.#deaf = options.deaf
+  }
+
+  flags(): Flags {
+    return { mute: this.#mute, deaf: this.#deaf }
+  }
+
+  set(change: Parameters<Self["set"]>[0]): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.gen({ self: this }, function*() {
+      const { channelId, conduit, movingTo, state, tell } = this.#options
+      this.#mute = change.mute ?? this.#mute
+      this.#deaf = change.deaf ?? this.#deaf
+      // silence does not wait for the main gateway, sound does
+      if (this.#mute) yield* conduit.setMuted(true)
+      yield* conduit.setDeaf(this.#deaf)
+      const now = state()
+      const place = channelId()
+      // a request has the flags with it, and a connection that comes up shows them where they were changed since
+      if ((now._tag === "Ready" || now._tag === "Resuming") && place !== undefined && place !== null) {
+        yield* tell(movingTo() ?? place, this.flags())
+      }
+      if (!this.#mute) yield* conduit.setMuted(false)
+    })
+  }
+}
+
 /**
  * @category constructors
  * @since 0.1.0
  */
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Self> {
-  const { conduit, movingTo, state, tell } = options
-  let { deaf, mute } = options
-  if (mute) yield* conduit.setMuted(true)
-  if (deaf) yield* conduit.setDeaf(true)
-  const flags = (): Flags => ({ mute, deaf })
-
-  const set: Self["set"] = (change) =>
-    Effect.gen(function*() {
-      mute = change.mute ?? mute
-      deaf = change.deaf ?? deaf
-      // silence does not wait for the main gateway, sound does
-      if (mute) yield* conduit.setMuted(true)
-      yield* conduit.setDeaf(deaf)
-      const now = state()
-      const channelId = options.channelId()
-      // a request has the flags with it, and a connection that comes up shows them where they were changed since
-      if ((now._tag === "Ready" || now._tag === "Resuming") && channelId !== undefined && channelId !== null) {
-        yield* tell(movingTo() ?? channelId, flags())
-      }
-      if (!mute) yield* conduit.setMuted(false)
-    })
-
-  return { flags, set }
+  if (options.mute) yield* options.conduit.setMuted(true)
+  if (options.deaf) yield* options.conduit.setDeaf(true)
+  return new Shown(options)
 })

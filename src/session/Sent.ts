@@ -16,7 +16,7 @@ import * as Tap from "../driver/Tap.ts"
  * @since 0.1.0
  */
 export const stream = (
-  taps: Set<Tap.Tap>,
+  taps: () => Set<Tap.Tap>,
   isOver: () => boolean,
   begin: (tap: Tap.Tap) => void
 ): Stream.Stream<Tap.SentFrame> =>
@@ -25,10 +25,10 @@ export const stream = (
     const tap = Tap.make()
     yield* Effect.acquireRelease(
       Effect.sync(() => {
-        taps.add(tap)
+        taps().add(tap)
         begin(tap)
       }),
-      () => Effect.sync(() => taps.delete(tap))
+      () => Effect.sync(() => taps().delete(tap))
     )
     const look = Effect.sync(() => tap.look(Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000))
     return Stream.fromEffectRepeat(Effect.andThen(Effect.sleep(Tap.intervalMs), look)).pipe(

@@ -23,30 +23,44 @@ export interface Reconnection {
   readonly end: (exit: Exit.Exit<unknown, unknown>) => Effect.Effect<void>
 }
 
+class Spanned implements Reconnection {
+  readonly #attributes: Readonly<Record<string, string>>
+  #span: Tracer.Span | undefined
+
+  constructor(attributes: Readonly<Record<string, string>>) {
+    this.#attributes = attributes
+  }
+
+  begin({ reason }: VoiceError): Effect.Effect<void> {
+    if (this.#span !== undefined) return Effect.void
+    const attributes = { ...this.#attributes, reason: reason._tag }
+    return Effect.map(
+      Effect.makeSpan("VoiceSession.reconnect", { root: true, attributes }),
+      (made) => {
+        this.#span = made
+      }
+    )
+  }
+
+  within<A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> {
+    return Effect.suspend(() =>
+      this.#span === undefined ? effect : Effect.withParentSpan(effect, this.#span, { captureStackTrace: false })
+    )
+  }
+
+  end(exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Effect.map(Clock.currentTimeNanos, (nanos) => {
+      this.#span?.end(nanos, exit)
+      this.#span = undefined
+    })
+  }
+}
+
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const reconnection = (attributes: Readonly<Record<string, string>>): Reconnection => {
-  let span: Tracer.Span | undefined
-  return {
-    begin: ({ reason }) =>
-      span !== undefined
-        ? Effect.void
-        : Effect.map(
-          Effect.makeSpan("VoiceSession.reconnect", { root: true, attributes: { ...attributes, reason: reason._tag } }),
-          (made) => {
-            span = made
-          }
-        ),
-    within: (effect) => Effect.suspend(() => span === undefined ? effect : Effect.withParentSpan(effect, span)),
-    end: (exit) =>
-      Effect.map(Clock.currentTimeNanos, (nanos) => {
-        span?.end(nanos, exit)
-        span = undefined
-      })
-  }
-}
+export const reconnection = (attributes: Readonly<Record<string, string>>): Reconnection => new Spanned(attributes)
 
 /**
  * The span of a track, from its start to its end, which it names.
@@ -60,5 +74,5 @@ export const track = <End extends { readonly _tag: string }>(
 ): Effect.Effect<End> =>
   awaitEnd.pipe(
     Effect.tap((end) => Effect.annotateCurrentSpan("end", end._tag)),
-    Effect.withSpan("VoiceSession.track", { attributes: { name } })
+    Effect.withSpan("VoiceSession.track", { attributes: { name } }, { captureStackTrace: false })
   )

@@ -16,6 +16,7 @@ import * as Receive from "../receive/Receive.ts"
 import type * as VoiceDriver from "../VoiceDriver.ts"
 import * as VoiceError from "../VoiceError.ts"
 import type { Event } from "./Event.ts"
+import { Lazy } from "./Lazy.ts"
 import type { Lifetime } from "./Lifetime.ts"
 import type { Member } from "./Member.ts"
 import * as Members from "./Members.ts"
@@ -133,6 +134,8 @@ export interface VoiceSession {
   readonly awaitClosed: Effect.Effect<void, VoiceError.VoiceError>
 }
 
+const none = Effect.succeed([])
+
 /**
  * @category models
  * @since 0.1.0
@@ -147,6 +150,172 @@ export interface Options {
   readonly parts: Parts.Parts
 }
 
+/** What can be asked of a session. Each answer is made when somebody asks: few sessions are asked for much. */
+class Answers implements VoiceSession {
+  readonly #options: Options
+  readonly #receive: Lazy<Receive.Receive>
+  readonly #members: Lazy<Members.Members>
+
+  constructor(options: Options) {
+    const { parts: { conduit, listening, presence }, receive } = options
+    this.#options = options
+    this.#receive = new Lazy(() => Effect.runSyncWith(listening)(Receive.make(presence, receive)))
+    this.#members = new Lazy(() => Members.make({ presence, conduit }))
+  }
+
+  #live<A, E, R>(operation: string, effect: () => Effect.Effect<A, E, R>) {
+    return this.#options.lifetime.live(operation, Effect.suspend(effect))
+  }
+
+  get guildId(): GuildId {
+    return this.#options.guildId
+  }
+
+  get channelId(): VoiceSession["channelId"] {
+    return Effect.sync(() => this.#options.target.channelId)
+  }
+
+  get userId(): UserId {
+    return this.#options.parts.userId
+  }
+
+  get state(): VoiceSession["state"] {
+    return Effect.sync(() => this.#options.lifetime.state())
+  }
+
+  get changes(): VoiceSession["changes"] {
+    return this.#options.lifetime.changes
+  }
+
+  get play(): VoiceSession["play"] {
+    return (source, options) =>
+      this.#live("Playing", () =>
+        this.#options.parts.playing.get().play(source, options).pipe(
+          // the session may have ended while the source was being opened
+          Effect.tap(this.#live("Playing", () => Effect.void))
+        ))
+  }
+
+  get tracks(): VoiceSession["tracks"] {
+    return Effect.suspend(() => this.#options.parts.playing.made?.tracks ?? none)
+  }
+
+  get interrupt(): VoiceSession["interrupt"] {
+    return Effect.suspend(() => this.#options.parts.playing.made?.interrupt ?? none)
+  }
+
+  get cut(): VoiceSession["cut"] {
+    return (tracks) => Effect.suspend(() => this.#options.parts.playing.made?.cut(tracks) ?? none)
+  }
+
+  get setEncoder(): VoiceSession["setEncoder"] {
+    return (settings) =>
+      this.#live("Changing the encoder", () => this.#options.parts.playing.get().setEncoder(settings))
+  }
+
+  get move(): VoiceSession["move"] {
+    return (channelId) =>
+      this.#live("Moving", () =>
+        Effect.andThen(
+          this.#options.parts.moving.get().move(channelId),
+          this.#live("Moving", () => Effect.void)
+        ))
+  }
+
+  get setSpeaking(): VoiceSession["setSpeaking"] {
+    return ({ microphone = true, priority = false, soundshare = false }) =>
+      this.#live(
+        "Speaking",
+        () => this.#options.parts.conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))
+      )
+  }
+
+  get setSelf(): VoiceSession["setSelf"] {
+    return (change) => this.#live("Muting", () => this.#options.parts.self.set(change))
+  }
+
+  get restrictions(): VoiceSession["restrictions"] {
+    return Effect.sync(() => this.#options.parts.whereabouts.now().restrictions)
+  }
+
+  get setStage(): VoiceSession["setStage"] {
+    return (part) =>
+      this.#live("Changing our part in a stage", () => {
+        const { gateway, guildId, target } = this.#options
+        return gateway.setStage?.({ guildId, channelId: target.channelId, part }) ?? VoiceError.fail(
+          new VoiceError.Unsupported({
+            feature: "a part in a stage",
+            detail: "the gateway stands on another Discord library, which can be asked for it itself"
+          })
+        )
+      })
+  }
+
+  get packets(): VoiceSession["packets"] {
+    return this.#options.parts.conduit.packets
+  }
+
+  get sent(): VoiceSession["sent"] {
+    return this.#options.parts.conduit.sent
+  }
+
+  get receive(): Receive.Receive {
+    return this.#receive.get()
+  }
+
+  get packetsDropped(): VoiceSession["packetsDropped"] {
+    return () => this.#options.parts.conduit.packetsDropped()
+  }
+
+  get members(): VoiceSession["members"] {
+    return Effect.suspend(() => this.#members.get().now)
+  }
+
+  get memberChanges(): VoiceSession["memberChanges"] {
+    return Stream.suspend(() => this.#members.get().changes)
+  }
+
+  get events(): VoiceSession["events"] {
+    return Effect.suspend(() => this.#members.get().events)
+  }
+
+  get statistics(): VoiceSession["statistics"] {
+    const { gateway, parts } = this.#options
+    return Effect.zipWith(
+      parts.conduit.statistics,
+      gateway.roundTripMs ?? Effect.undefined,
+      (statistics, ms) => ms === undefined ? statistics : { ...statistics, gatewayRoundTripMs: ms }
+    )
+  }
+
+  get e2ee(): VoiceSession["e2ee"] {
+    return this.#options.parts.conduit.e2ee
+  }
+
+  get verificationCode(): VoiceSession["verificationCode"] {
+    return (userId) => this.#options.parts.conduit.verificationCode(userId)
+  }
+
+  get awaitClosed(): VoiceSession["awaitClosed"] {
+    return this.#options.lifetime.awaitClosed
+  }
+}
+
+const answers = Symbol("answers")
+
+/**
+ * The properties of a session, which are its own as in any record, so that it can be taken apart and copied. All sessions have the
+ * same getters: one of its own would cost each of them a shape and a dictionary.
+ */
+const properties: PropertyDescriptorMap = Object.fromEntries(
+  Object.getOwnPropertyNames(Answers.prototype).filter((name) => name !== "constructor").map((name) => [name, {
+    enumerable: true,
+    get(this: { readonly [answers]: Answers }) {
+      return Reflect.get(this[answers], name)
+    }
+  }])
+)
+
 /**
  * The session of these parts. Its functions fail with `NotConnected` when it is over; what it shows stays.
  *
@@ -154,67 +323,8 @@ export interface Options {
  * @since 0.1.0
  * @internal
  */
-export const make = ({ gateway, guildId, lifetime, parts, receive: receiveOptions, target }: Options): VoiceSession => {
-  const { conduit, listening, moving, playing, presence, self, userId, whereabouts } = parts
-  const { live } = lifetime
-
-  const play = <R>(source: AudioSource<R>, options?: Playing.PlayOptions) =>
-    live(
-      "Playing",
-      playing.play(source, options).pipe(
-        // the session may have ended while the source was being opened
-        Effect.tap(live("Playing", Effect.void))
-      )
-    )
-
-  const setStage = (part: Gateway.StagePart) =>
-    Effect.suspend(() =>
-      gateway.setStage?.({ guildId, channelId: target.channelId, part }) ?? VoiceError.fail(
-        new VoiceError.Unsupported({
-          feature: "a part in a stage",
-          detail: "the gateway stands on another Discord library, which can be asked for it itself"
-        })
-      )
-    )
-
-  let receive: Receive.Receive | undefined
-  let members: Members.Members | undefined
-  const others = () => members ??= Members.make({ presence, conduit })
-
-  return {
-    guildId,
-    channelId: Effect.sync(() => target.channelId),
-    userId,
-    state: Effect.sync(lifetime.state),
-    changes: lifetime.changes,
-    play,
-    tracks: playing.tracks,
-    interrupt: playing.interrupt,
-    cut: playing.cut,
-    setEncoder: (settings) => live("Changing the encoder", playing.setEncoder(settings)),
-    move: (channelId) => live("Moving", Effect.andThen(moving.move(channelId), live("Moving", Effect.void))),
-    setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
-      live("Speaking", conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
-    setSelf: (change) => live("Muting", self.set(change)),
-    restrictions: Effect.sync(() => whereabouts.now().restrictions),
-    setStage: (part) => live("Changing our part in a stage", setStage(part)),
-    packets: conduit.packets,
-    sent: conduit.sent,
-    // made when it is asked for: many sessions only play
-    get receive() {
-      return receive ??= Effect.runSyncWith(listening)(Receive.make(presence, receiveOptions))
-    },
-    packetsDropped: conduit.packetsDropped,
-    members: Effect.suspend(() => others().now),
-    memberChanges: Stream.suspend(() => others().changes),
-    events: Effect.suspend(() => others().events),
-    statistics: Effect.zipWith(
-      conduit.statistics,
-      gateway.roundTripMs ?? Effect.undefined,
-      (statistics, ms) => ms === undefined ? statistics : { ...statistics, gatewayRoundTripMs: ms }
-    ),
-    e2ee: conduit.e2ee,
-    verificationCode: conduit.verificationCode,
-    awaitClosed: lifetime.awaitClosed
-  }
-}
+export const make = (options: Options): VoiceSession =>
+  Object.defineProperties(
+    Object.defineProperty({}, answers, { value: new Answers(options) }),
+    properties
+  ) as VoiceSession // the answers are one, and have all of its properties

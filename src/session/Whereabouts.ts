@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { during } from "../driver/During.ts"
 import type * as Gateway from "../Gateway.ts"
 import type * as GatewayPayload from "../protocol/GatewayPayload.ts"
 import type { ChannelId, GuildId, UserId } from "../protocol/Identifier.ts"
@@ -57,6 +58,246 @@ const unknown: Now = {
   detached: undefined
 }
 
+/** What hears of one guild, and asks for channels of it. */
+class Guild implements Whereabouts, GuildEvents.Listener {
+  readonly #gateway: Gateway.Gateway["Service"]
+  readonly guildId: GuildId
+  readonly #clock: Clock.Clock
+  readonly #leaves: Leaves.Leaves
+  #now = unknown
+  #userId: UserId | undefined
+  /** The last voice state of each member, as long as we may be any of them. */
+  #candidates: Map<UserId, GatewayPayload.VoiceState> | undefined
+  #watchers: ReadonlyArray<() => void> = []
+  /** Whether the gateway has given the guild up, and nothing has come or was asked for since. */
+  #isDetached = false
+  /** The last request for a channel while we were in none: when it was made, and how many voice states had come by then. */
+  #requested: { atNanos: bigint; readonly states: number } | undefined
+  #told: Flags | undefined
+  #farewell: Farewell.Farewell | undefined
+
+  constructor(gateway: Gateway.Gateway["Service"], guildId: GuildId, clock: Clock.Clock) {
+    this.#gateway = gateway
+    this.guildId = guildId
+    this.#clock = clock
+    this.#leaves = Leaves.make(gateway, guildId, () => clock.monotonicTimeNanosUnsafe())
+  }
+
+  now(): Now {
+    return this.#now
+  }
+
+  #set(change: Partial<Now>): void {
+    this.#now = { ...this.#now, ...change }
+    for (const look of this.#watchers) look()
+  }
+
+  watch(look: () => void): () => void {
+    this.#watchers = [...this.#watchers, look]
+    return () => {
+      this.#watchers = this.#watchers.filter((other) => other !== look)
+    }
+  }
+
+  until<A>(look: (now: Now) => A | undefined): Effect.Effect<A> {
+    return Effect.callback((resume) => {
+      const watch = () => {
+        const found = look(this.#now)
+        if (found === undefined) return
+        stop()
+        resume(Effect.succeed(found))
+      }
+      const stop = this.watch(watch)
+      watch()
+      return Effect.sync(stop)
+    })
+  }
+
+  #onOwnState(state: GatewayPayload.VoiceState): void {
+    this.#isDetached = false
+    const { channel_id: channelId, session_id: sessionId } = state
+    const { restrictions: former, states } = this.#now
+    const restrictions = channelId === null ? former : Restrictions.of(state)
+    const isEcho = channelId === null && this.#leaves.answered()
+    this.#set({ channelId, sessionId, restrictions, states: isEcho ? states : states + 1 })
+  }
+
+  onEvent(event: Gateway.GatewayEvent): void {
+    switch (event._tag) {
+      case "VoiceState":
+        if (this.#userId === undefined) {
+          this.#candidates ??= new Map()
+          this.#candidates.set(event.state.user_id, event.state)
+          this.#set({})
+        } else if (event.state.user_id === this.#userId) this.#onOwnState(event.state)
+        return
+      case "VoiceServer": {
+        const { endpoint, token } = event.server
+        return this.#set({ server: { endpoint, token }, servers: this.#now.servers + 1 })
+      }
+      case "Detached":
+        this.#isDetached = true
+        this.#candidates = undefined
+        return this.#set({
+          channelId: null,
+          states: this.#now.states + 1,
+          detached: { times: (this.#now.detached?.times ?? 0) + 1, error: event.error }
+        })
+    }
+  }
+
+  onLifecycle(lifecycle: Gateway.Lifecycle): void {
+    switch (lifecycle) {
+      case "Lost":
+        this.#leaves.lost()
+        return this.#set({ isAway: true })
+      case "Resumed":
+        this.#leaves.resumed()
+        return this.#set({ isAway: false })
+      case "NewSession":
+        this.#leaves.newSession()
+        // the id of the former session is no longer ours: until a voice state brings another, there is no place
+        return this.#set({ isAway: false, newSessions: this.#now.newSessions + 1, sessionId: undefined })
+    }
+  }
+
+  onEnd(failure: VoiceError.VoiceError): void {
+    this.#set({ failure })
+  }
+
+  /** The gateway tells who we are. */
+  recognize(userId: UserId): void {
+    this.#userId = userId
+    const state = this.#candidates?.get(userId)
+    this.#candidates = undefined
+    if (state !== undefined) this.#onOwnState(state)
+    else this.#set({})
+  }
+
+  tell(channelId: ChannelId | null, flags: Flags): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.suspend(() => {
+      const atNanos = this.#clock.monotonicTimeNanosUnsafe()
+      const leave = channelId === null && (this.#isInVoice() || this.#requested?.states === this.#now.states)
+        ? this.#leaves.say()
+        : undefined
+      if (channelId !== null) {
+        this.#isDetached = false
+        this.#leaves.asked()
+        if (!this.#isInVoice()) this.#requested = { atNanos, states: this.#now.states }
+      }
+      this.#told = flags
+      const { deaf, mute } = flags
+      return Effect.onExit(
+        this.#gateway.updateVoiceState({
+          guild_id: this.guildId,
+          channel_id: channelId,
+          self_mute: mute,
+          self_deaf: deaf
+        }),
+        // it may have waited for the limit of messages, or for a gateway that was away
+        (exit) =>
+          Effect.sync(() => {
+            if (Exit.isFailure(exit)) return leave?.failed()
+            leave?.sent()
+            if (channelId !== null && this.#requested?.atNanos === atNanos) {
+              this.#requested.atNanos = this.#clock.monotonicTimeNanosUnsafe()
+            }
+          })
+      )
+    })
+  }
+
+  show(channelId: () => ChannelId, flags: () => Flags): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.suspend(() => {
+      const wanted = flags()
+      return this.#told?.deaf === wanted.deaf && this.#told.mute === wanted.mute
+        ? Effect.void
+        : this.tell(channelId(), wanted)
+    })
+  }
+
+  place(): Place | undefined {
+    const { channelId, server, sessionId } = this.#now
+    const userId = this.#userId
+    if (
+      userId === undefined || sessionId === undefined || channelId === undefined || channelId === null ||
+      server === undefined || server.endpoint === null
+    ) return undefined
+    const { endpoint, token } = server
+    const info = new VoiceDriver.ConnectionInfo({
+      endpoint,
+      serverId: this.guildId,
+      channelId,
+      userId,
+      sessionId: Redacted.make(sessionId),
+      token: Redacted.make(token)
+    })
+    return { info, since: this.#now }
+  }
+
+  #isInVoice(): boolean {
+    return this.#userId === undefined
+      ? Array.from(this.#candidates?.values() ?? []).some(({ channel_id }) => channel_id !== null)
+      : this.#now.channelId !== undefined && this.#now.channelId !== null
+  }
+
+  /** What was asked for a moment ago may still be granted: it can only be taken back then. */
+  #granted() {
+    return Effect.suspend(() => {
+      if (this.#requested === undefined) return Effect.void
+      const { atNanos, states } = this.#requested
+      const elapsed = Duration.nanos(this.#clock.monotonicTimeNanosUnsafe() - atNanos)
+      return this.until((now) => now.states > states || now.failure !== undefined ? true : undefined).pipe(
+        Effect.timeoutOption(Duration.max(Duration.zero, Duration.subtract(grantWait, elapsed)))
+      )
+    })
+  }
+
+  /** Made when somebody leaves. */
+  #leaving(): Farewell.Farewell {
+    return this.#farewell ??= Farewell.make({
+      gateway: this.#gateway,
+      guildId: this.guildId,
+      clock: this.#clock,
+      say: this.tell(null, { mute: false, deaf: false }),
+      awaitGone: Effect.andThen(
+        this.#granted(),
+        this.until(({ failure }) => failure !== undefined || !this.#isInVoice() ? true : undefined)
+      ),
+      isAway: () => this.#now.isAway,
+      isDetached: () => this.#isDetached
+    })
+  }
+
+  get leave(): Effect.Effect<void> {
+    return Effect.suspend(() => this.#leaving().leave)
+  }
+
+  #arriving(): Arrival.Arrival {
+    return Arrival.make({
+      gateway: this.#gateway,
+      guildId: this.guildId,
+      clock: this.#clock,
+      known: this,
+      isUnrecognized: () => this.#userId === undefined && this.#isInVoice(),
+      goAway: Effect.suspend(() => this.#leaving().goAway),
+      settle: this.#leaves.settle
+    })
+  }
+
+  request(wanted: Arrival.Wanted): Effect.Effect<Place, VoiceError.VoiceError> {
+    return Effect.suspend(() => this.#arriving().request(wanted))
+  }
+
+  refused(...asked: Parameters<Arrival.Arrival["refused"]>): Effect.Effect<never, VoiceError.VoiceError> {
+    return Effect.suspend(() => this.#arriving().refused(...asked))
+  }
+
+  handOver(): void {
+    this.#leaves.handOver()
+  }
+}
+
 /**
  * Follows a guild until the scope closes.
  *
@@ -67,199 +308,15 @@ export const make = Effect.fnUntraced(function*(
   gateway: Gateway.Gateway["Service"],
   guildId: GuildId
 ): Effect.fn.Return<Whereabouts, never, Scope.Scope> {
-  const clock = yield* Clock.Clock
-  let now = unknown
-  let userId: UserId | undefined
-  /** The last voice state of each member, as long as we may be any of them. */
-  const candidates = new Map<UserId, GatewayPayload.VoiceState>()
-  const watchers = new Set<() => void>()
-
-  const set = (change: Partial<Now>): void => {
-    now = { ...now, ...change }
-    for (const watch of Array.from(watchers)) watch()
-  }
-
-  const watch: Whereabouts["watch"] = (look) => {
-    watchers.add(look)
-    return () => void watchers.delete(look)
-  }
-
-  const until: Whereabouts["until"] = (look) =>
-    Effect.callback((resume) => {
-      const watch = () => {
-        const found = look(now)
-        if (found === undefined) return
-        watchers.delete(watch)
-        resume(Effect.succeed(found))
-      }
-      watchers.add(watch)
-      watch()
-      return Effect.sync(() => watchers.delete(watch))
-    })
-
-  const leaves = Leaves.make(gateway, guildId, () => clock.monotonicTimeNanosUnsafe())
-  yield* Effect.addFinalizer(() => Effect.sync(leaves.handOver))
-
-  /** Whether the gateway has given the guild up, and nothing has come or was asked for since. */
-  let isDetached = false
-
-  const onOwnState = (state: GatewayPayload.VoiceState): void => {
-    isDetached = false
-    const { channel_id: channelId, session_id: sessionId } = state
-    const restrictions = channelId === null ? now.restrictions : Restrictions.of(state)
-    const states = channelId === null && leaves.answered() ? now.states : now.states + 1
-    set({ channelId, sessionId, restrictions, states })
-  }
-
-  yield* GuildEvents.listen(gateway, guildId, {
-    onEvent: (event) => {
-      switch (event._tag) {
-        case "VoiceState":
-          if (userId === undefined) {
-            candidates.set(event.state.user_id, event.state)
-            set({})
-          } else if (event.state.user_id === userId) onOwnState(event.state)
-          return
-        case "VoiceServer": {
-          const { endpoint, token } = event.server
-          return set({ server: { endpoint, token }, servers: now.servers + 1 })
-        }
-        case "Detached":
-          isDetached = true
-          candidates.clear()
-          return set({
-            channelId: null,
-            states: now.states + 1,
-            detached: { times: (now.detached?.times ?? 0) + 1, error: event.error }
-          })
-      }
-    },
-    onLifecycle: (lifecycle) => {
-      switch (lifecycle) {
-        case "Lost":
-          leaves.lost()
-          return set({ isAway: true })
-        case "Resumed":
-          leaves.resumed()
-          return set({ isAway: false })
-        case "NewSession":
-          leaves.newSession()
-          // the id of the former session is no longer ours: until a voice state brings another, there is no place
-          return set({ isAway: false, newSessions: now.newSessions + 1, sessionId: undefined })
-      }
-    },
-    onEnd: (failure) => set({ failure })
-  })
-
+  const guild = new Guild(gateway, guildId, yield* Clock.Clock)
+  yield* during(() => () => guild.handOver())
+  yield* GuildEvents.listen(gateway, guildId, guild)
   yield* gateway.userId.pipe(
-    Effect.flatMap((id) =>
-      Effect.sync(() => {
-        userId = id
-        const state = candidates.get(id)
-        candidates.clear()
-        if (state !== undefined) onOwnState(state)
-        else set({})
-      })
-    ),
-    Effect.catch((failure) => Effect.sync(() => set({ failure }))),
+    Effect.flatMap((userId) => Effect.sync(() => guild.recognize(userId))),
+    Effect.catch((failure) => Effect.sync(() => guild.onEnd(failure))),
     Effect.forkScoped({ startImmediately: true })
   )
-
-  /** The last request for a channel while we were in none: when it was made, and how many voice states had come by then. */
-  let requested: { atNanos: bigint; readonly states: number } | undefined
-  let told: Flags | undefined
-
-  const tell: Whereabouts["tell"] = (channelId, flags) =>
-    Effect.suspend(() => {
-      const atNanos = clock.monotonicTimeNanosUnsafe()
-      const leave = channelId === null && (isInVoice() || requested?.states === now.states)
-        ? leaves.say()
-        : undefined
-      if (channelId !== null) {
-        isDetached = false
-        leaves.asked()
-        if (!isInVoice()) requested = { atNanos, states: now.states }
-      }
-      told = flags
-      const { deaf, mute } = flags
-      return Effect.onExit(
-        gateway.updateVoiceState({ guild_id: guildId, channel_id: channelId, self_mute: mute, self_deaf: deaf }),
-        // it may have waited for the limit of messages, or for a gateway that was away
-        (exit) =>
-          Effect.sync(() => {
-            if (Exit.isFailure(exit)) return leave?.failed()
-            leave?.sent()
-            if (channelId !== null && requested?.atNanos === atNanos) {
-              requested.atNanos = clock.monotonicTimeNanosUnsafe()
-            }
-          })
-      )
-    })
-
-  const show: Whereabouts["show"] = (channelId, flags) =>
-    Effect.suspend(() => {
-      const wanted = flags()
-      return told?.deaf === wanted.deaf && told.mute === wanted.mute ? Effect.void : tell(channelId(), wanted)
-    })
-
-  const place = (): Place | undefined => {
-    const { channelId, server, sessionId } = now
-    if (
-      userId === undefined || sessionId === undefined || channelId === undefined || channelId === null ||
-      server === undefined || server.endpoint === null
-    ) return undefined
-    const { endpoint, token } = server
-    const info = new VoiceDriver.ConnectionInfo({
-      endpoint,
-      serverId: guildId,
-      channelId,
-      userId,
-      sessionId: Redacted.make(sessionId),
-      token: Redacted.make(token)
-    })
-    return { info, since: now }
-  }
-
-  const isInVoice = () =>
-    userId === undefined
-      ? Array.from(candidates.values()).some(({ channel_id }) => channel_id !== null)
-      : now.channelId !== undefined && now.channelId !== null
-
-  const isGone = ({ failure }: Now) => failure !== undefined || !isInVoice() ? true : undefined
-
-  /** What was asked for a moment ago may still be granted: it can only be taken back then. */
-  const granted = Effect.suspend(() => {
-    if (requested === undefined) return Effect.void
-    const { atNanos, states } = requested
-    const elapsed = Duration.nanos(clock.monotonicTimeNanosUnsafe() - atNanos)
-    return until((current) => current.states > states || current.failure !== undefined ? true : undefined).pipe(
-      Effect.timeoutOption(Duration.max(Duration.zero, Duration.subtract(grantWait, elapsed)))
-    )
-  })
-
-  const farewell = yield* Farewell.make({
-    gateway,
-    guildId,
-    say: tell(null, { mute: false, deaf: false }),
-    awaitGone: Effect.andThen(granted, until(isGone)),
-    isAway: () => now.isAway,
-    isDetached: () => isDetached
-  })
-
-  const { refused, request } = Arrival.make({
-    gateway,
-    guildId,
-    clock,
-    now: () => now,
-    until,
-    place,
-    isUnrecognized: () => userId === undefined && isInVoice(),
-    say: tell,
-    goAway: farewell.goAway,
-    settle: leaves.settle
-  })
-
-  return { guildId, now: () => now, watch, until, place, request, refused, tell, show, leave: farewell.leave }
+  return guild
 })
 
 /**

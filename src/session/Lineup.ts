@@ -1,0 +1,125 @@
+/**
+ * What plays in a session and what follows on it, whatever connection it is sent on: rings outlive the connections, their numbers
+ * there do not.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as FrameRing from "../driver/FrameRing.ts"
+import type * as Line from "../driver/Line.ts"
+import type { VoiceConnection } from "../VoiceDriver.ts"
+
+/**
+ * One that plays, or waits for its turn.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Attached {
+  readonly number: number
+  readonly ring: FrameRing.FrameRing
+  /** Of what plays before it, while it waits for that. */
+  after: number | "drained" | undefined
+  paused: boolean
+  /** Its number on the connection of the moment. */
+  inner: number | undefined
+}
+
+/**
+ * Nothing at first.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Lineup {
+  #attached: Attached | undefined
+  /** What follows on it. */
+  #waiting: Attached | undefined
+  #tracks = 0
+  /** What plays is held, whether it is paused or not. */
+  isHeld = false
+
+  add(...[ring, options]: Parameters<VoiceConnection["attach"]>): Attached {
+    const next: Attached = {
+      number: ++this.#tracks,
+      ring,
+      after: this.#attached === undefined ? undefined : options?.after,
+      paused: options?.paused ?? false,
+      inner: undefined
+    }
+    if (next.after === undefined) {
+      this.#attached = next
+      this.#waiting = undefined
+    } else this.#waiting = next
+    return next
+  }
+
+  find(number: number): Attached | undefined {
+    return this.all().find((track) => track.number === number)
+  }
+
+  remove(track: Attached): void {
+    if (track === this.#waiting) this.#waiting = undefined
+    else if (this.#waiting !== undefined) this.#changeOver(this.#waiting)
+    else this.#attached = undefined
+  }
+
+  /** What plays, and behind it what waits. */
+  all(): ReadonlyArray<Attached> {
+    return [this.#attached, this.#waiting].filter((track) => track !== undefined)
+  }
+
+  isPlaying(): boolean {
+    return this.#attached !== undefined && !this.#attached.paused && !this.isHeld
+  }
+
+  /** The connection of the moment is over. */
+  leave(): void {
+    for (const track of this.all()) track.inner = undefined
+  }
+
+  /** The event with the track's number here; nothing for one that comes of a former track. */
+  translated(event: Line.Happening): Line.Happening | undefined {
+    if (!("track" in event)) return event
+    const waiting = this.#waiting
+    if (waiting !== undefined && event.track === waiting.inner) this.#changeOver(waiting)
+    const former = this.#attached
+    if (former === undefined || event.track !== former.inner) return undefined
+    if (event._tag === "TrackDrained" && this.#waiting !== undefined) this.#changeOver(this.#waiting)
+    return { ...event, track: former.number }
+  }
+
+  /** Hands a track to a connection. One that is ending takes nothing any more; the next one will. */
+  attachTo(connection: VoiceConnection, track: Attached): Effect.Effect<void> {
+    return connection.attach(track.ring, { paused: track.paused || this.isHeld, after: track.after }).pipe(
+      Effect.map((inner) => {
+        track.inner = inner
+      }),
+      Effect.ignore
+    )
+  }
+
+  /** Hands all of them to a connection. */
+  attachAll(connection: VoiceConnection): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      if (this.#attached !== undefined) yield* this.attachTo(connection, this.#attached)
+      if (this.#waiting !== undefined) yield* this.attachTo(connection, this.#waiting)
+    })
+  }
+
+  /** Lets a connection play tracks as they are and as we are held. */
+  pause(connection: VoiceConnection, tracks: ReadonlyArray<Attached> = this.all()): Effect.Effect<void> {
+    return Effect.forEach(
+      tracks,
+      ({ inner, paused }) => inner === undefined ? Effect.void : connection.setPaused(inner, paused || this.isHeld),
+      { discard: true }
+    )
+  }
+
+  /** It is the turn of what waited. */
+  #changeOver(next: Attached): void {
+    this.#attached = next
+    this.#waiting = undefined
+    next.after = undefined
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * One connection of a session: brought up, and stayed on until something ends it.
+ *
+ * @since 0.1.0
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import type { ChannelId } from "../protocol/Identifier.ts"
+import type * as VoiceDriver from "../VoiceDriver.ts"
+import type * as VoiceError from "../VoiceError.ts"
+import type * as Conduit from "./Conduit.ts"
+import type { Lifetime } from "./Lifetime.ts"
+import type { Self } from "./Self.ts"
+import type * as Traces from "./Traces.ts"
+import type * as Whereabouts from "./Whereabouts.ts"
+import * as Word from "./Word.ts"
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Options {
+  readonly driver: VoiceDriver.VoiceDriver["Service"]
+  readonly connect: VoiceDriver.ConnectOptions
+  readonly whereabouts: Whereabouts.Whereabouts
+  readonly conduit: Conduit.Conduit
+  /** Shows what the session is doing. */
+  readonly lifetime: Pick<Lifetime, "show">
+  /** How we want to be shown; asked again for each request. */
+  readonly self: Pick<Self, "flags">
+  /** Done when the first connection stands. */
+  readonly joined: Deferred.Deferred<VoiceDriver.VoiceConnection, VoiceError.VoiceError>
+}
+
+/**
+ * Who goes from one connection to the next.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Keeper {
+  readonly options: Options
+  readonly reconnection: Traces.Reconnection
+  /** How long a server may take that a move has to bring. */
+  readonly gatewayPatience: Duration.Duration
+  /** The channel of the last connection. */
+  readonly channelId: ChannelId | undefined
+  /** We are in that channel. */
+  readonly enter: (channelId: ChannelId) => void
+}
+
+/**
+ * What ended an attempt or a connection.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Outcome =
+  | { readonly _tag: "Word"; readonly word: Word.Word }
+  | { readonly _tag: "Lost"; readonly error: VoiceError.VoiceError }
+
+/**
+ * A stay at a place.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export class Stay {
+  readonly #keeper: Keeper
+  readonly #place: Whereabouts.Place
+  #lost: VoiceError.VoiceError | undefined
+  #look: (() => void) | undefined
+  /** There is one as soon as the handshake is done. */
+  connection: VoiceDriver.VoiceConnection | undefined
+  /** When audio began to flow, in nanoseconds of the clock. */
+  readyAtNanos: bigint | undefined
+
+  constructor(keeper: Keeper, place: Whereabouts.Place) {
+    this.#keeper = keeper
+    this.#place = place
+  }
+
+  /** Gives what has ended it. The connection belongs to the scope. */
+  run(scope: Scope.Scope): Effect.Effect<Outcome> {
+    // who waits for a stay holds on to it: what brings it up is not to be a part of it
+    return Effect.suspend(() => {
+      const { since } = this.#place
+      const heard = this.#keeper.options.whereabouts.until((now) => Word.after(since, now))
+      return Effect.flatMap(
+        Effect.raceFirst(this.#bringUp(scope), Effect.map(heard, (word): Outcome => ({ _tag: "Word", word }))),
+        (outcome) => outcome === undefined ? this.#remain() : Effect.succeed(outcome)
+      )
+    })
+  }
+
+  #bringUp(scope: Scope.Scope): Effect.Effect<Outcome | undefined> {
+    return Effect.gen({ self: this }, function*() {
+      const { options, reconnection } = this.#keeper
+      const up = yield* reconnection.within(options.driver.connect(this.#place.info, options.connect))
+      this.connection = up
+      yield* up.observe({
+        onEvent: (event) => {
+          if (event._tag === "Resumed") this.#showReady()
+          if (event._tag === "Resuming") this.#showResuming(event.error)
+        },
+        onOver: (error) => {
+          this.#lost = error
+          this.#look?.()
+        }
+      })
+      yield* options.conduit.use(up)
+      this.readyAtNanos = yield* Clock.monotonicTimeNanos
+      this.#showReady()
+      yield* Deferred.succeed(options.joined, up)
+      yield* reconnection.end(Exit.void)
+      yield* options.whereabouts.show(() => this.#here(), () => options.self.flags()).pipe(
+        Effect.catch((error) => Effect.logWarning(`how we want to be shown was not announced: ${error.message}`)),
+        Effect.forkScoped({ startImmediately: true })
+      )
+      return undefined
+    }).pipe(
+      Scope.provide(scope),
+      Effect.catch((error) => Effect.succeed<Outcome>({ _tag: "Lost", error }))
+    )
+  }
+
+  #here(): ChannelId {
+    return this.#keeper.channelId ?? this.#place.info.channelId
+  }
+
+  #showReady(): void {
+    if (this.connection === undefined) return
+    const { mode, ssrc, version } = this.connection.established
+    const { endpoint } = this.#place.info
+    this.#keeper.options.lifetime.show({ _tag: "Ready", endpoint, channelId: this.#here(), ssrc, mode, version })
+  }
+
+  #showResuming(error: VoiceError.VoiceError): void {
+    const { endpoint } = this.#place.info
+    this.#keeper.options.lifetime.show({ _tag: "Resuming", endpoint, channelId: this.#here(), error })
+  }
+
+  #elsewhere(): ChannelId | undefined {
+    const { channelId: where } = this.#keeper.options.whereabouts.now()
+    return where !== undefined && where !== null && where !== this.#keeper.channelId ? where : undefined
+  }
+
+  #remain(): Effect.Effect<Outcome> {
+    return Effect.gen({ self: this }, function*() {
+      while (true) {
+        let found: Outcome | "moved" | undefined = yield* this.#next(true)
+        // a move brings another server, and the end of this connection; one that was here before the state is ours already
+        if (found === "moved") {
+          found = yield* Effect.timeoutOrElse(this.#next(false), {
+            duration: this.#keeper.gatewayPatience,
+            orElse: () => Effect.undefined
+          })
+        }
+        if (found !== undefined && found !== "moved") return found
+        const where = this.#elsewhere()
+        if (where === undefined) continue
+        this.#keeper.enter(where)
+        this.#showReady()
+      }
+    })
+  }
+
+  /** What comes next, in one wait: a session that is up has no other fiber than this. */
+  #next(withMoves: boolean): Effect.Effect<Outcome | "moved"> {
+    return Effect.callback((resume) => {
+      const look = (): void => {
+        const found = this.#find(withMoves)
+        if (found === undefined) return
+        stop()
+        resume(Effect.succeed(found))
+      }
+      const unwatch = this.#keeper.options.whereabouts.watch(look)
+      const stop = (): void => {
+        this.#look = undefined
+        unwatch()
+      }
+      this.#look = look
+      look()
+      return Effect.sync(stop)
+    })
+  }
+
+  #find(withMoves: boolean): Outcome | "moved" | undefined {
+    if (this.#lost !== undefined) return { _tag: "Lost", error: this.#lost }
+    const word = Word.after(this.#place.since, this.#keeper.options.whereabouts.now())
+    if (word !== undefined) return { _tag: "Word", word }
+    return withMoves && this.#elsewhere() !== undefined ? "moved" : undefined
+  }
+}
