@@ -78,7 +78,7 @@ export const make = Effect.fnUntraced(function*(
 
   return {
     state: () => state,
-    states: states.stream,
+    states: () => states.stream(),
     changes: Stream.suspend(() => Stream.takeUntil(states.stream(), (now) => now._tag === "Closed")),
     show: (next) => {
       if (over === undefined) become(next)
