@@ -12,7 +12,6 @@ import type * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
-import * as Timescale from "../mixer/effects/Timescale.ts"
 import * as SoundEffect from "../SoundEffect.ts"
 import type { Observer } from "../VoiceDriver.ts"
 import type * as VoiceError from "../VoiceError.ts"
@@ -61,7 +60,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   readonly #hunger: Hunger.Hunger
   readonly #oneStart = Semaphore.makeUnsafe(1)
   #paused: boolean
-  #loopsLeft: number
+  loopsLeft: number
   #looped = 0
   #everStarted = false
   durationMs: number | undefined
@@ -84,7 +83,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     this.scope = options.scope
     this.limitMs = options.starveMs
     this.#paused = options.paused
-    this.#loopsLeft = options.loops
+    this.loopsLeft = options.loops
     this.broadcast = TrackBroadcast.make({ _tag: options.paused ? "Paused" : "Buffering" })
     this.marks = Marks.make(this)
     this.#hunger = Hunger.make(this)
@@ -113,10 +112,6 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     return this.broadcast.isOver()
   }
 
-  loopsLeft(): number {
-    return this.#loopsLeft
-  }
-
   /** How many milliseconds of the ring are heard in one. */
   pace(): number {
     return SoundEffect.speedOf(this.options.place.effects())
@@ -125,11 +120,6 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   /** Milliseconds of the source that are heard in one. */
   speed(): number {
     return this.#speed * this.pace()
-  }
-
-  /** What is taken of the ring before any of it is heard. */
-  heldMs(): number {
-    return Timescale.heldMs(this.options.place.effects())
   }
 
   onPass(): void {
@@ -144,7 +134,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   remainingMs(): number | undefined {
     const endMs = Math.min(this.options.range.untilMs, this.durationMs ?? Infinity)
     // another pass is read while this one is heard
-    const isLast = this.#loopsLeft === 0 && this.#current?.reading.pass().next === undefined
+    const isLast = this.loopsLeft === 0 && this.#current?.reading.pass().next === undefined
     return endMs === Infinity || !isLast ? undefined : Math.max(0, endMs - this.positionMs()) / this.speed()
   }
 
@@ -203,8 +193,8 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
 
   /** Whether another pass follows. */
   again(): boolean {
-    if (this.#loopsLeft <= 0) return false
-    this.#loopsLeft--
+    if (this.loopsLeft <= 0) return false
+    this.loopsLeft--
     this.broadcast.tell({ _tag: "Looped", times: ++this.#looped })
     return true
   }
@@ -248,7 +238,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   }
 
   loop(times: number): Effect.Effect<void, VoiceError.VoiceError> {
-    this.#loopsLeft = times
+    this.loopsLeft = times
     if (times === 0 || this.isOver() || this.#current?.reading.isComplete() !== true) return Effect.void
     // nobody asks any more whether another pass follows
     return this.#goOn()
@@ -319,9 +309,11 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     const { media, run } = stretch.reading
     return Effect.interruptible(run).pipe(
       // what has no frame at all is over at once, also while it is paused
-      Effect.andThen(Effect.suspend(() =>
-        media.ring.isDrained() && media.ring.positionMs() === 0 ? this.#finish(stretch) : Effect.void
-      )),
+      Effect.andThen(
+        Effect.suspend(() =>
+          media.ring.isDrained() && media.ring.positionMs() === 0 ? this.#finish(stretch) : Effect.void
+        )
+      ),
       Effect.onExit((exit) => Scope.close(scope, exit))
     )
   }
@@ -331,14 +323,14 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     return this.#oneStart.withPermit(Effect.uninterruptibleMask((restore) =>
       Effect.gen({ self: this }, function*() {
         // a seek may have come before
-        if (this.#loopsLeft === 0 || this.isOver() || this.#current?.reading.isComplete() !== true) return
+        if (this.loopsLeft === 0 || this.isOver() || this.#current?.reading.isComplete() !== true) return
         const { reading } = this.#current
         this.#isLate = !reading.reopen()
         if (this.#isLate) return
         const readingScope = yield* Scope.fork(this.scope)
         const landed = yield* restore(Scope.provide(this.openAt(this.options.range.fromMs), readingScope)).pipe(
           Effect.onError((cause) => {
-            this.#loopsLeft = 0
+            this.loopsLeft = 0
             reading.end()
             return Scope.close(readingScope, Exit.failCause(cause))
           })

@@ -7,6 +7,8 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { TrackNumber } from "../driver/Line.ts"
+import * as Timescale from "../mixer/effects/Timescale.ts"
+import * as SoundEffect from "../SoundEffect.ts"
 import type * as VoiceError from "../VoiceError.ts"
 import type { OpenSource } from "./OpenSource.ts"
 import type { Place } from "./Place.ts"
@@ -31,10 +33,6 @@ export interface Host {
   readonly attach: (stretch: Stretch) => Effect.Effect<void, VoiceError.VoiceError>
   /** Whether another pass follows. */
   readonly again: () => boolean
-  /** How many milliseconds of the ring are heard in one. */
-  readonly pace: () => number
-  /** What is taken of the ring before any of it is heard, in milliseconds. */
-  readonly heldMs: () => number
   readonly onPass: () => void
 }
 
@@ -97,11 +95,11 @@ export class Stretch implements Reading.Options {
   }
 
   pace(): number {
-    return this.#host.pace()
+    return SoundEffect.speedOf(this.#host.options.place.effects())
   }
 
   heldMs(): number {
-    return this.#host.heldMs()
+    return Timescale.heldMs(this.#host.options.place.effects())
   }
 
   onPass(): void {

@@ -141,7 +141,7 @@ const properties: { readonly [Key in Exclude<keyof Track, keyof Known>]: (playba
   speed: (playback) => playback.speed(),
   gain: ({ options: { place } }) => Effect.sync(() => place.gain()),
   effects: ({ options: { place } }) => Effect.sync(() => place.effects()),
-  loopsLeft: (playback) => Effect.sync(() => playback.loopsLeft()),
+  loopsLeft: (playback) => Effect.sync(() => playback.loopsLeft),
   state: ({ broadcast }) => Effect.sync(() => broadcast.state()),
   changes: ({ broadcast }) => broadcast.changes,
   events: ({ broadcast }) => broadcast.events,
