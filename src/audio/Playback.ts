@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -33,8 +33,7 @@ import type { TrackEnd } from "./TrackEvent.ts"
  */
 export interface Options<R> {
   readonly source: AudioSource<R>
-  /** For the source, which is opened in the scope of one reading. */
-  readonly context: Context.Context<R>
+  readonly context: Context.Context<R | Scope.Scope>
   readonly place: Place
   readonly clock: Clock.Clock
   /** That of the track. */
@@ -58,7 +57,8 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   readonly marks: Marks.Marks
   readonly ended = Deferred.makeUnsafe<TrackEnd>()
   readonly #hunger: Hunger.Hunger
-  readonly #oneStart = Semaphore.makeUnsafe(1)
+  /** For all starts but the first, beside which there is none. */
+  #oneStart: Semaphore.Semaphore | undefined
   #paused: boolean
   loopsLeft: number
   #looped = 0
@@ -96,7 +96,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
       yield* Scope.provide(place.observe(this), this.scope)
       yield* Scope.addFinalizerExit(this.scope, () => this.end({ _tag: "Stopped" }))
       if (this.#paused) yield* place.setPaused(true)
-      yield* this.#start(range.fromMs)
+      yield* this.#begin(range.fromMs)
     })
   }
 
@@ -120,10 +120,6 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   /** Milliseconds of the source that are heard in one. */
   speed(): number {
     return this.#speed * this.pace()
-  }
-
-  onPass(): void {
-    this.marks.wake()
   }
 
   positionMs(): number {
@@ -187,7 +183,11 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   /** Opens the source at a place, as near before it as the source can by itself. */
   openAt(fromMs: number): Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope> {
     const { context, place: { awaitEnd }, source, starveMs } = this.options
-    const open = Effect.provideContext(source.open, context)
+    // in the scope of one reading, which is not that of the track
+    const open = Effect.flatMap(
+      Effect.scope,
+      (scope) => Effect.provideContext(source.open, Context.add(context, Scope.Scope, scope))
+    )
     return SourceAt.make(open, { name: source.name, limitMs: starveMs, awaitEnd })(fromMs)
   }
 
@@ -234,7 +234,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   }
 
   seek(fromMs: number): Effect.Effect<void, VoiceError.VoiceError> {
-    return this.#start(fromMs, true)
+    return this.#alone(this.#begin(fromMs, true))
   }
 
   loop(times: number): Effect.Effect<void, VoiceError.VoiceError> {
@@ -260,10 +260,15 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     return this.end(error === undefined ? { _tag: "Finished" } : { _tag: "Failed", error })
   }
 
+  #alone<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    this.#oneStart ??= Semaphore.makeUnsafe(1)
+    return this.#oneStart.withPermit(effect)
+  }
+
   /** Begins to read at a position. What plays goes on until the source is open there; if that fails, nothing changes. */
-  #start(fromMs: number, isSought = false): Effect.Effect<void, VoiceError.VoiceError> {
+  #begin(fromMs: number, isSought = false): Effect.Effect<void, VoiceError.VoiceError> {
     const { place, range } = this.options
-    return this.#oneStart.withPermit(Effect.uninterruptibleMask((restore) =>
+    return Effect.uninterruptibleMask((restore) =>
       Effect.gen({ self: this }, function*() {
         const readingScope = yield* Scope.fork(this.scope)
         const landed = yield* restore(Scope.provide(this.openAt(fromMs), readingScope)).pipe(
@@ -290,7 +295,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
         formerReader?.interruptUnsafe()
         if (former !== undefined) yield* place.detach(former.number)
       })
-    ))
+    )
   }
 
   /** Tells what a source says of itself while it is read. */
@@ -306,21 +311,18 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   }
 
   #read(stretch: Stretch, scope: Scope.Closeable): Effect.Effect<void> {
-    const { media, run } = stretch.reading
-    return Effect.interruptible(run).pipe(
+    const { media: { ring }, run } = stretch.reading
+    return Effect.onExit(Effect.interruptible(run), (exit) => {
+      const close = Scope.close(scope, exit)
       // what has no frame at all is over at once, also while it is paused
-      Effect.andThen(
-        Effect.suspend(() =>
-          media.ring.isDrained() && media.ring.positionMs() === 0 ? this.#finish(stretch) : Effect.void
-        )
-      ),
-      Effect.onExit((exit) => Scope.close(scope, exit))
-    )
+      const isEmpty = Exit.isSuccess(exit) && ring.isDrained() && ring.positionMs() === 0
+      return isEmpty ? Effect.andThen(this.#finish(stretch), close) : close
+    })
   }
 
   /** Reads another pass behind the last one, which was read to its end already. */
   #goOn(): Effect.Effect<void, VoiceError.VoiceError> {
-    return this.#oneStart.withPermit(Effect.uninterruptibleMask((restore) =>
+    return this.#alone(Effect.uninterruptibleMask((restore) =>
       Effect.gen({ self: this }, function*() {
         // a seek may have come before
         if (this.loopsLeft === 0 || this.isOver() || this.#current?.reading.isComplete() !== true) return
@@ -387,7 +389,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
       const isAgain = this.#isLate && this.again()
       this.#isLate = false
       if (!isAgain) return yield* this.#finish(stretch)
-      yield* this.#start(this.options.range.fromMs).pipe(
+      yield* this.#alone(this.#begin(this.options.range.fromMs)).pipe(
         Effect.catch((error) => this.end({ _tag: "Failed", error })),
         Effect.forkIn(this.scope)
       )

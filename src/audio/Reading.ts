@@ -159,9 +159,9 @@ class OneReading implements Reading {
 
   get run(): Effect.Effect<void> {
     const { landedMs, opened } = this.#options
-    return this.#toEnd(Effect.gen({ self: this }, function*() {
-      this.#endMs = yield* this.#readPass({ opened, landedMs }, this.#last)
-      yield* this.#readOthers()
+    return this.#toEnd(Effect.flatMap(this.#readPass({ opened, landedMs }, this.#last), (writtenMs) => {
+      this.#endMs = writtenMs
+      return this.#readOthers()
     }))
   }
 
@@ -363,15 +363,13 @@ class OneReading implements Reading {
   }
 
   #toEnd(reading: Effect.Effect<void, VoiceError.VoiceError>): Effect.Effect<void> {
-    return reading.pipe(
-      Effect.catchCause((cause) =>
-        Effect.suspend(() => {
-          this.#failure = this.#failureOf(cause)
-          return Effect.ignore(this.#options.onReady)
-        })
-      ),
-      Effect.andThen(Effect.sync(() => this.end()))
-    )
+    return Effect.matchCauseEffect(reading, {
+      onSuccess: () => Effect.sync(() => this.end()),
+      onFailure: (cause) => {
+        this.#failure = this.#failureOf(cause)
+        return Effect.andThen(Effect.ignore(this.#options.onReady), Effect.sync(() => this.end()))
+      }
+    })
   }
 }
 

@@ -10,6 +10,7 @@ import type { TrackNumber } from "../driver/Line.ts"
 import * as Timescale from "../mixer/effects/Timescale.ts"
 import * as SoundEffect from "../SoundEffect.ts"
 import type * as VoiceError from "../VoiceError.ts"
+import type { Marks } from "./Marks.ts"
 import type { OpenSource } from "./OpenSource.ts"
 import type { Place } from "./Place.ts"
 import * as Reading from "./Reading.ts"
@@ -33,7 +34,7 @@ export interface Host {
   readonly attach: (stretch: Stretch) => Effect.Effect<void, VoiceError.VoiceError>
   /** Whether another pass follows. */
   readonly again: () => boolean
-  readonly onPass: () => void
+  readonly marks: Pick<Marks, "wake">
 }
 
 /** @internal */
@@ -103,6 +104,6 @@ export class Stretch implements Reading.Options {
   }
 
   onPass(): void {
-    this.#host.onPass()
+    this.#host.marks.wake()
   }
 }

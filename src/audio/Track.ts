@@ -8,11 +8,10 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SoundEffect from "../SoundEffect.ts"
 import * as VoiceError from "../VoiceError.ts"
@@ -76,9 +75,7 @@ export const make = Effect.fnUntraced(function*<R>(
   place: Place,
   options: TrackOptions = {}
 ): Effect.fn.Return<Track, VoiceError.VoiceError, R | Scope.Scope> {
-  // A source is opened in the scope of one reading, which is not that of the track. Without its scope the context is one
-  // of R, which the compiler cannot see while R is open.
-  const context = Context.omit(Scope.Scope)(yield* Effect.context<R | Scope.Scope>()) as Context.Context<R>
+  const context = yield* Effect.context<R | Scope.Scope>()
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
   const bufferMs = options.buffer === undefined
