@@ -5,7 +5,10 @@
  */
 import type { OpenSource } from "./OpenSource.ts"
 
-/** @internal */
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface Wanted {
   /** Media time to read ahead, in milliseconds; one that fits the source by default. */
   readonly bufferMs: number | undefined
