@@ -24,26 +24,41 @@ export interface Broadcast<A> {
  * @category constructors
  * @since 0.1.0
  */
-export const make = <A>(kept: number, capacity = Infinity): Broadcast<A> => {
-  const last: Array<A> = []
-  const listeners = new Set<Queue.Queue<A>>()
-  return {
-    publish: (value) => {
-      if (last.length === kept) last.shift()
-      last.push(value)
-      for (const listener of listeners) Queue.offerUnsafe(listener, value)
-    },
-    stream: () =>
-      Stream.unwrap(Effect.map(
-        Effect.acquireRelease(
-          Effect.map(Queue.make<A>({ capacity, strategy: "sliding" }), (queue) => {
-            for (const value of last) Queue.offerUnsafe(queue, value)
-            listeners.add(queue)
-            return queue
-          }),
-          (queue) => Effect.sync(() => listeners.delete(queue))
-        ),
-        Stream.fromQueue
-      ))
+export const make = <A>(kept: number, capacity = Infinity): Broadcast<A> => new Kept<A>(kept, capacity)
+
+class Kept<A> implements Broadcast<A> {
+  readonly #kept: number
+  readonly #capacity: number
+  #last: ReadonlyArray<A> = none
+  /** Most have none, ever. */
+  #listeners: Set<Queue.Queue<A>> | undefined
+
+  constructor(kept: number, capacity: number) {
+    this.#kept = kept
+    this.#capacity = capacity
+  }
+
+  publish(value: A): void {
+    const last = this.#last.length < this.#kept ? this.#last : this.#last.slice(1)
+    // an array that grows has room for more than will ever come
+    this.#last = last.concat([value])
+    for (const listener of this.#listeners ?? none) Queue.offerUnsafe(listener, value)
+  }
+
+  stream(): Stream.Stream<A> {
+    return Stream.unwrap(Effect.map(
+      Effect.acquireRelease(
+        Effect.map(Queue.make<A>({ capacity: this.#capacity, strategy: "sliding" }), (queue) => {
+          for (const value of this.#last) Queue.offerUnsafe(queue, value)
+          this.#listeners ??= new Set()
+          this.#listeners.add(queue)
+          return queue
+        }),
+        (queue) => Effect.sync(() => this.#listeners?.delete(queue))
+      ),
+      Stream.fromQueue
+    ))
   }
 }
+
+const none: ReadonlyArray<never> = []

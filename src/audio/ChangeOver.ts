@@ -36,11 +36,11 @@ export interface ChangeOver {
 }
 
 /**
- * Mixes close with `scope`.
+ * What it needs of the player. Mixes close with `scope`.
  *
  * @internal
  */
-export const make = (options: {
+export interface Options {
   readonly outlet: Pick<VoiceConnection, "attach" | "detach" | "setPaused">
   readonly air: OnAir.OnAir
   readonly scope: Scope.Scope
@@ -51,81 +51,97 @@ export const make = (options: {
   readonly silences: () => number
   /** A mix that is on the air cannot go on. */
   readonly onBroken: (desk: Desk.Desk, error: VoiceError.VoiceError) => void
-}): ChangeOver => {
-  const { air, encoder, mixer, onBroken, outlet, scope, silences } = options
+}
 
-  const add: ChangeOver["add"] = (desk, entry, from) => {
+/** @internal */
+export const make = (options: Options): ChangeOver => new BetweenFrames(options)
+
+class BetweenFrames implements ChangeOver {
+  readonly #options: Options
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  pass(entry: Seat.Entry, ring: FrameRing.FrameRing): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.suspend(() => {
+      entry.place = "direct"
+      // each would keep the one before it, and that its own
+      entry.seat.after = undefined
+      entry.counted = ring.framesRead()
+      return Effect.map(this.#options.outlet.attach(ring, { paused: entry.isPaused }), (number) => {
+        this.#options.air.lane = { _tag: "direct", entry, number, next: undefined }
+      })
+    })
+  }
+
+  get toMix(): Effect.Effect<void, VoiceError.VoiceError> {
+    const { air, mixer, outlet, scope } = this.#options
+    return Effect.gen({ self: this }, function*() {
+      const before = this.#options.silences()
+      const ofMix = yield* Scope.fork(scope)
+      let opened: Desk.Desk | undefined
+      let broken: VoiceError.VoiceError | undefined
+      const desk = yield* Desk.open(mixer, this.#options.encoder(), (error) => {
+        broken = error
+        if (opened !== undefined) this.#options.onBroken(opened, error)
+      }).pipe(
+        // its thread may have ended meanwhile
+        Effect.flatMap((made) => broken === undefined ? Effect.succeed(made) : Effect.fail(broken)),
+        Scope.provide(ofMix),
+        Effect.onError((cause) => Scope.close(ofMix, Exit.failCause(cause)))
+      )
+      opened = desk
+      // some time has passed
+      const all = OnAir.live(air)
+      const direct = air.lane._tag === "direct" && air.entries.has(air.lane.entry) ? air.lane : undefined
+      if (all.length === 0 || this.#options.silences() !== before) return yield* Scope.close(ofMix, Exit.void)
+      if (direct?.next !== undefined) direct.next.entry.place = "waiting"
+      // a change that came meanwhile still waits to be told: what is paused goes over at once, all else when its frames are read
+      if (direct !== undefined) yield* outlet.setPaused(direct.number, direct.entry.isPaused)
+      const after = direct?.entry.media.format === "opus"
+        ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
+        : undefined
+      if (direct !== undefined) this.add(desk, direct.entry, after)
+      for (const entry of all) if (entry !== direct?.entry) this.add(desk, entry, undefined)
+      const number = yield* outlet.attach(desk.ring, { after })
+      air.lane = { _tag: "mix", desk, scope: ofMix, number, from: direct, after, successor: undefined }
+    })
+  }
+
+  add(desk: Desk.Desk, entry: Seat.Entry, from: number | undefined): void {
     const error = desk.add(entry, from)
     if (error === undefined) return
-    OnAir.leaveOut(air, entry)
+    OnAir.leaveOut(this.#options.air, entry)
     Seat.fail(entry.seat, error)
   }
 
-  const toMix = Effect.gen(function*() {
-    const before = silences()
-    const ofMix = yield* Scope.fork(scope)
-    let opened: Desk.Desk | undefined
-    let broken: VoiceError.VoiceError | undefined
-    const desk = yield* Desk.open(mixer, encoder(), (error) => {
-      broken = error
-      if (opened !== undefined) onBroken(opened, error)
-    }).pipe(
-      // its thread may have ended meanwhile
-      Effect.flatMap((made) => broken === undefined ? Effect.succeed(made) : Effect.fail(broken)),
-      Scope.provide(ofMix),
-      Effect.onError((cause) => Scope.close(ofMix, Exit.failCause(cause)))
-    )
-    opened = desk
-    // some time has passed
-    const all = OnAir.live(air)
-    const direct = air.lane._tag === "direct" && air.entries.has(air.lane.entry) ? air.lane : undefined
-    if (all.length === 0 || silences() !== before) return yield* Scope.close(ofMix, Exit.void)
-    if (direct?.next !== undefined) direct.next.entry.place = "waiting"
-    // a change that came meanwhile still waits to be told: what is paused goes over at once, all else when its frames are read
-    if (direct !== undefined) yield* outlet.setPaused(direct.number, direct.entry.isPaused)
-    const after = direct?.entry.media.format === "opus"
-      ? Succession.changeOverAt(direct.entry.media.ring, direct.entry.isPaused)
-      : undefined
-    if (direct !== undefined) add(desk, direct.entry, after)
-    for (const entry of all) if (entry !== direct?.entry) add(desk, entry, undefined)
-    const number = yield* outlet.attach(desk.ring, { after })
-    air.lane = { _tag: "mix", desk, scope: ofMix, number, from: direct, after, successor: undefined }
-  })
+  handOver(mix: Lane.Mix): Effect.Effect<void, VoiceError.VoiceError> {
+    const { air, outlet } = this.#options
+    return Effect.gen(function*() {
+      const entry = mix.desk.successor()
+      // only one can wait
+      if (!mix.desk.isBegun()) return
+      if (entry === undefined || entry.media.format !== "opus" || !air.entries.has(entry)) return
+      const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
+      mix.successor = { entry, number }
+    })
+  }
 
-  return {
-    pass: (entry, ring) =>
-      Effect.gen(function*() {
-        entry.place = "direct"
-        // each would keep the one before it, and that its own
-        entry.seat.after = undefined
-        entry.counted = ring.framesRead()
-        const number = yield* outlet.attach(ring, { paused: entry.isPaused })
-        air.lane = { _tag: "direct", entry, number, next: undefined }
-      }),
-    toMix,
-    add,
-    handOver: (mix) =>
-      Effect.gen(function*() {
-        const entry = mix.desk.successor()
-        // only one can wait
-        if (!mix.desk.isBegun()) return
-        if (entry === undefined || entry.media.format !== "opus" || !air.entries.has(entry)) return
-        const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
-        mix.successor = { entry, number }
-      }),
-    prepareNext: (direct) =>
-      Effect.gen(function*() {
-        if (direct.next !== undefined) {
-          if (air.entries.has(direct.next.entry) && Succession.isPlain(direct.next.entry)) return
-          yield* outlet.detach(direct.next.number)
-          direct.next.entry.place = air.entries.has(direct.next.entry) ? "waiting" : "out"
-          direct.next = undefined
-        }
-        const entry = OnAir.waiting(air).find(({ seat }) => seat.after === direct.entry.seat && seat.crossfadeMs === 0)
-        if (entry === undefined || !Succession.isPlain(entry) || entry.media.format !== "opus") return
-        entry.counted = entry.media.ring.framesRead()
-        const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
-        direct.next = { entry, number }
-      })
+  prepareNext(direct: Lane.Direct): Effect.Effect<void, VoiceError.VoiceError> {
+    const { air, outlet } = this.#options
+    return Effect.gen(function*() {
+      if (direct.next !== undefined) {
+        if (air.entries.has(direct.next.entry) && Succession.isPlain(direct.next.entry)) return
+        yield* outlet.detach(direct.next.number)
+        direct.next.entry.place = air.entries.has(direct.next.entry) ? "waiting" : "out"
+        direct.next = undefined
+      }
+      const entry = OnAir.waiting(air).find(({ seat }) => seat.after === direct.entry.seat && seat.crossfadeMs === 0)
+      if (entry === undefined || !Succession.isPlain(entry) || entry.media.format !== "opus") return
+      entry.counted = entry.media.ring.framesRead()
+      const number = yield* outlet.attach(entry.media.ring, { paused: entry.isPaused, after: "drained" })
+      direct.next = { entry, number }
+    })
   }
 }

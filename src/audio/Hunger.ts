@@ -45,41 +45,61 @@ const leastLookMs = 20
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ clock, givenMs, hasFrames, isExcused, limitMs, onStarved, scope }: Options): Hunger => {
+export const make = (options: Options): Hunger => new Watched(options)
+
+class Watched implements Hunger {
+  readonly #options: Options
   /** Of the monotonic clock, while it waits. */
-  let sinceMs: number | undefined
-  let isWatched = false
-  let lastMs = 0
-  const nowMs = () => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
-  const isStarving = () => sinceMs !== undefined && !isExcused()
+  #sinceMs: number | undefined
+  #isWatched = false
+  #lastMs = 0
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  get begin(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#sinceMs = this.#nowMs()
+      this.#lastMs = this.#options.givenMs()
+      if (this.#isWatched || this.#options.isExcused()) return Effect.void
+      this.#isWatched = true
+      return Effect.asVoid(Effect.forkIn(this.#watch(), this.#options.scope, { startImmediately: true }))
+    })
+  }
+
+  end(): void {
+    this.#sinceMs = undefined
+  }
+
+  isHungry(): boolean {
+    return this.#sinceMs !== undefined
+  }
+
+  #nowMs(): number {
+    return Number(this.#options.clock.monotonicTimeNanosUnsafe()) / 1_000_000
+  }
+
+  #isStarving(): boolean {
+    return this.#sinceMs !== undefined && !this.#options.isExcused()
+  }
 
   /** There is nothing to watch, and no timer, while something comes. */
-  const watch = Effect.gen(function*() {
-    while (isStarving()) {
-      yield* Effect.sleep(Duration.millis(Math.max(leastLookMs, limitMs / looks)))
-      if (sinceMs === undefined || !isStarving()) continue
-      const given = givenMs()
-      // frames that nobody takes, because there is no connection, are no fault of the source
-      if (hasFrames() || given !== lastMs) sinceMs = nowMs()
-      lastMs = given
-      const silentMs = nowMs() - sinceMs
-      if (silentMs >= limitMs) yield* onStarved(silentMs)
-    }
-  }).pipe(Effect.ensuring(Effect.sync(() => {
-    isWatched = false
-  })))
-
-  return {
-    begin: Effect.suspend(() => {
-      sinceMs = nowMs()
-      lastMs = givenMs()
-      if (isWatched || isExcused()) return Effect.void
-      isWatched = true
-      return Effect.asVoid(Effect.forkIn(watch, scope, { startImmediately: true }))
-    }),
-    end: () => {
-      sinceMs = undefined
-    },
-    isHungry: () => sinceMs !== undefined
+  #watch(): Effect.Effect<void> {
+    const { limitMs } = this.#options
+    return Effect.gen({ self: this }, function*() {
+      while (this.#isStarving()) {
+        yield* Effect.sleep(Duration.millis(Math.max(leastLookMs, limitMs / looks)))
+        if (this.#sinceMs === undefined || !this.#isStarving()) continue
+        const given = this.#options.givenMs()
+        // frames that nobody takes, because there is no connection, are no fault of the source
+        if (this.#options.hasFrames() || given !== this.#lastMs) this.#sinceMs = this.#nowMs()
+        this.#lastMs = given
+        const silentMs = this.#nowMs() - this.#sinceMs
+        if (silentMs >= limitMs) yield* this.#options.onStarved(silentMs)
+      }
+    }).pipe(Effect.ensuring(Effect.sync(() => {
+      this.#isWatched = false
+    })))
   }
 }

@@ -130,97 +130,117 @@ const tellEach = (
  * @category constructors
  * @since 0.1.0
  */
-export const make = ({ clock, fork, isPaused, pace = () => 1 }: Options): Marks => {
-  const watchers = new Set<Watcher>()
-  let reading: Reading | undefined
-  let looking: Fiber.Fiber<void> | undefined
-  let isOver = false
-  let lastMs = -1
-  let standstills = 0
+export const make = (options: Options): Marks => new Watching(options)
+
+class Watching implements Marks {
+  readonly #options: Options
+  /** Most tracks have none, ever. */
+  #watchers: Set<Watcher> | undefined
+  #reading: Reading | undefined
+  #looking: Fiber.Fiber<void> | undefined
+  #isOver = false
+  #lastMs = -1
+  #standstills = 0
+
+  constructor(options: Options) {
+    this.#options = options
+  }
+
+  reached(positionMs: number): Effect.Effect<boolean> {
+    return Effect.callback((resume) => {
+      const reading = this.#reading
+      if (reading === undefined) return resume(Effect.succeed(false))
+      const watcher = waitFor(positionMs, reading.pass(), (reached) => {
+        this.#watchers?.delete(watcher)
+        // not in the middle of what all tracks share
+        resume(Effect.as(Effect.yieldNow, reached))
+      })
+      this.#enter(watcher)
+      return Effect.sync(() => this.#leave(watcher))
+    })
+  }
+
+  every(intervalMs: number): Stream.Stream<number> {
+    return Stream.unwrap(Effect.gen({ self: this }, function*() {
+      const queue = yield* Queue.make<number, Cause.Done>({ capacity: placesKept, strategy: "sliding" })
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const reading = this.#reading
+          if (reading === undefined) return undefined
+          const watcher = tellEach(
+            intervalMs,
+            reading.pass(),
+            reading.positionMs(),
+            (positionMs) => void Queue.offerUnsafe(queue, positionMs),
+            () => {
+              this.#watchers?.delete(watcher)
+              Queue.endUnsafe(queue)
+            }
+          )
+          this.#enter(watcher)
+          return watcher
+        }),
+        (watcher) => Effect.sync(() => watcher === undefined ? undefined : this.#leave(watcher))
+      )
+      return Stream.fromQueue(queue)
+    }))
+  }
+
+  follow(reading: Reading): void {
+    this.#look()
+    this.#reading = reading
+    for (const watcher of this.#watchers ?? []) watcher.restart(reading.pass())
+    this.wake()
+  }
+
+  wake(): void {
+    if (this.#isIdle()) return
+    this.#rest()
+    this.#standstills = 0
+    const ms = this.#look()
+    if (ms > 0 && !this.#isOver) {
+      this.#looking = this.#options.fork(Pump.refill(this.#options.clock, ms, () => this.#look()))
+    }
+    if (!this.#isOver) return
+    for (const watcher of Array.from(this.#watchers ?? [])) watcher.end()
+  }
+
+  end(): void {
+    this.#isOver = true
+    this.wake()
+  }
+
+  #isIdle(): boolean {
+    return this.#watchers === undefined || this.#watchers.size === 0
+  }
 
   /** Looks at what was sent. Gives when to look again, in milliseconds, or 0. */
-  const look = (): number => {
-    if (reading === undefined || watchers.size === 0) return 0
-    const heardMs = reading.heardMs()
+  #look(): number {
+    const options = this.#options
+    if (this.#reading === undefined || this.#watchers === undefined || this.#watchers.size === 0) return 0
+    const heardMs = this.#reading.heardMs()
     let next = Infinity
-    for (const watcher of watchers) next = Math.min(next, watcher.look(heardMs))
-    standstills = heardMs === lastMs ? standstills + 1 : 0
-    lastMs = heardMs
-    if (watchers.size === 0 || (isPaused() && standstills >= looksWhilePaused)) return 0
-    return Math.max(leastWaitMs, Math.min(longestWaitMs, (next - heardMs - longestPacketMs) / pace()))
+    for (const watcher of this.#watchers) next = Math.min(next, watcher.look(heardMs))
+    this.#standstills = heardMs === this.#lastMs ? this.#standstills + 1 : 0
+    this.#lastMs = heardMs
+    if (this.#isIdle() || (options.isPaused() && this.#standstills >= looksWhilePaused)) return 0
+    return Math.max(leastWaitMs, Math.min(longestWaitMs, (next - heardMs - longestPacketMs) / (options.pace?.() ?? 1)))
   }
 
-  const rest = (): void => {
-    looking?.interruptUnsafe()
-    looking = undefined
-  }
-
-  const wake = (): void => {
-    if (watchers.size === 0) return
-    rest()
-    standstills = 0
-    const ms = look()
-    if (ms > 0 && !isOver) looking = fork(Pump.refill(clock, ms, look))
-    if (!isOver) return
-    for (const watcher of Array.from(watchers)) watcher.end()
+  #rest(): void {
+    this.#looking?.interruptUnsafe()
+    this.#looking = undefined
   }
 
   /** Looks at once, so that what was reached before is known by then. */
-  const enter = (watcher: Watcher): void => {
-    watchers.add(watcher)
-    wake()
+  #enter(watcher: Watcher): void {
+    this.#watchers ??= new Set()
+    this.#watchers.add(watcher)
+    this.wake()
   }
 
-  const leave = (watcher: Watcher): void => {
-    watchers.delete(watcher)
-    if (watchers.size === 0) rest()
-  }
-
-  return {
-    reached: (positionMs) =>
-      Effect.callback((resume) => {
-        if (reading === undefined) return resume(Effect.succeed(false))
-        const watcher = waitFor(positionMs, reading.pass(), (reached) => {
-          watchers.delete(watcher)
-          // not in the middle of what all tracks share
-          resume(Effect.as(Effect.yieldNow, reached))
-        })
-        enter(watcher)
-        return Effect.sync(() => leave(watcher))
-      }),
-    every: (intervalMs) =>
-      Stream.unwrap(Effect.gen(function*() {
-        const queue = yield* Queue.make<number, Cause.Done>({ capacity: placesKept, strategy: "sliding" })
-        yield* Effect.acquireRelease(
-          Effect.sync(() => {
-            if (reading === undefined) return undefined
-            const watcher = tellEach(
-              intervalMs,
-              reading.pass(),
-              reading.positionMs(),
-              (positionMs) => void Queue.offerUnsafe(queue, positionMs),
-              () => {
-                watchers.delete(watcher)
-                Queue.endUnsafe(queue)
-              }
-            )
-            enter(watcher)
-            return watcher
-          }),
-          (watcher) => Effect.sync(() => watcher === undefined ? undefined : leave(watcher))
-        )
-        return Stream.fromQueue(queue)
-      })),
-    follow: (next) => {
-      look()
-      reading = next
-      for (const watcher of watchers) watcher.restart(next.pass())
-      wake()
-    },
-    wake,
-    end: () => {
-      isOver = true
-      wake()
-    }
+  #leave(watcher: Watcher): void {
+    this.#watchers?.delete(watcher)
+    if (this.#isIdle()) this.#rest()
   }
 }

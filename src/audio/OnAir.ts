@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type { VoiceError } from "../VoiceError.ts"
 import type * as Lane from "./Lane.ts"
 import * as Seat from "./Seat.ts"
 
@@ -49,4 +50,18 @@ export const leaveOut = (air: OnAir, entry: Seat.Entry): void => {
   if (entry.place === "direct" || (air.lane._tag === "mix" && air.lane.from?.entry === entry)) Seat.count(entry)
   entry.place = "out"
   air.entries.delete(entry)
+}
+
+/**
+ * Nothing can be mixed: what is not passed through does not play, and its tracks learn why.
+ *
+ * @internal
+ */
+export const fail = (air: OnAir, error: VoiceError): void => {
+  const direct = air.lane._tag === "direct" ? air.lane.entry : undefined
+  for (const entry of live(air)) {
+    if (entry === direct) continue
+    leaveOut(air, entry)
+    Seat.fail(entry.seat, error)
+  }
 }

@@ -114,97 +114,135 @@ export const make = (host: Host, options: PlaceOptions): Place => {
     missed: 0,
     concealed: 0
   }
-
-  /** Those that could be heard last. */
-  let levelled = seat.level
-  let shaped = seat.effects
-
-  /** To its end, also where nobody waits for it any longer: what cannot be had is taken back. */
-  const trying = (effect: Effect.Effect<void, VoiceError>, onDone: () => void, onFailure: () => void) =>
-    Effect.uninterruptible(effect.pipe(
-      Effect.tap(() => Effect.sync(onDone)),
-      Effect.tapError(() => Effect.sync(onFailure))
-    ))
-
-  const entryOf = (track: TrackNumber): Seat.Entry | undefined => seat.entry?.number === track ? seat.entry : undefined
-
-  /** Does something with an entry that still plays. */
-  const withEntry = (track: TrackNumber, use: (entry: Seat.Entry) => Effect.Effect<void>) =>
-    Effect.suspend(() => {
-      const entry = entryOf(track)
-      return entry === undefined || !host.isIn(entry) ? Effect.void : use(entry)
-    })
-
-  const place: Place = {
-    attach: (media, attachOptions) =>
-      Effect.suspend(() => {
-        const entry: Seat.Entry = {
-          ...attachOptions,
-          number: ++numbers,
-          media,
-          seat,
-          isPaused: seat.isPaused,
-          place: "ready",
-          input: 0,
-          slot: -1,
-          isStarted: false,
-          starvingMs: undefined,
-          isStalled: false,
-          overAt: undefined,
-          counted: 0,
-          heardMs: 0
-        }
-        return Effect.as(host.enter(entry), entry.number)
-      }),
-    detach: (track) => withEntry(track, host.remove),
-    setPaused: (paused) =>
-      Effect.suspend(() => {
-        seat.isPaused = paused
-        const { entry } = seat
-        if (entry === undefined || !host.isIn(entry)) return Effect.void
-        entry.isPaused = paused
-        if (paused) entry.starvingMs = undefined
-        return host.pausing(entry)
-      }),
-    setGain: (gain, rampMs) =>
-      Effect.suspend(() => {
-        const level = { gain, rampMs }
-        seat.level = level
-        return trying(host.levelling(seat), () => {
-          levelled = level
-        }, () => {
-          // another one may have been asked for meanwhile
-          if (seat.level === level) seat.level = levelled
-        })
-      }),
-    gain: () => seat.level.gain,
-    setEffects: (effects) =>
-      Effect.suspend(() => {
-        seat.effects = effects
-        return trying(host.shaping(seat), () => {
-          shaped = effects
-        }, () => {
-          if (seat.effects === effects) seat.effects = shaped
-        })
-      }),
-    effects: () => seat.effects,
-    heardMs: (track) => {
-      const entry = entryOf(track)
-      return entry === undefined ? undefined : host.heardMs(entry)
-    },
-    metrics: () => {
-      const { entry } = seat
-      if (entry?.place === "direct") Seat.count(entry)
-      const { concealed, late, missed, sent } = seat
-      return { sent, late, missed, concealed }
-    },
-    observe: (observer) => host.observe(seat, observer),
-    awaitEnd: host.awaitEnd,
-    leave: Effect.suspend(() => {
-      seat.isOver = true
-      return host.left(seat)
-    })
-  }
+  const place = new Taken(host, seat)
   seats.set(place, seat)
   return place
 }
+
+class Taken implements Place {
+  readonly #host: Host
+  readonly #seat: Seat.Seat
+  /** Those that could be heard last. */
+  #levelled: Seat.Level
+  #shaped: ReadonlyArray<Complete>
+
+  constructor(host: Host, seat: Seat.Seat) {
+    this.#host = host
+    this.#seat = seat
+    this.#levelled = seat.level
+    this.#shaped = seat.effects
+  }
+
+  attach(media: Seat.Media, options: Seat.AttachOptions): Effect.Effect<TrackNumber, VoiceError> {
+    return Effect.suspend(() => {
+      const entry: Seat.Entry = {
+        ...options,
+        number: ++numbers,
+        media,
+        seat: this.#seat,
+        isPaused: this.#seat.isPaused,
+        place: "ready",
+        input: 0,
+        slot: -1,
+        isStarted: false,
+        starvingMs: undefined,
+        isStalled: false,
+        overAt: undefined,
+        counted: 0,
+        heardMs: 0
+      }
+      return Effect.as(this.#host.enter(entry), entry.number)
+    })
+  }
+
+  detach(track: TrackNumber): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const entry = this.#entryOf(track)
+      return entry === undefined || !this.#host.isIn(entry) ? Effect.void : this.#host.remove(entry)
+    })
+  }
+
+  setPaused(paused: boolean): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#seat.isPaused = paused
+      const { entry } = this.#seat
+      if (entry === undefined || !this.#host.isIn(entry)) return Effect.void
+      entry.isPaused = paused
+      if (paused) entry.starvingMs = undefined
+      return this.#host.pausing(entry)
+    })
+  }
+
+  setGain(gain: number, rampMs: number): Effect.Effect<void, VoiceError> {
+    const seat = this.#seat
+    return Effect.suspend(() => {
+      const level = { gain, rampMs }
+      seat.level = level
+      return trying(this.#host.levelling(seat), () => {
+        this.#levelled = level
+      }, () => {
+        // another one may have been asked for meanwhile
+        if (seat.level === level) seat.level = this.#levelled
+      })
+    })
+  }
+
+  gain(): number {
+    return this.#seat.level.gain
+  }
+
+  setEffects(effects: ReadonlyArray<Complete>): Effect.Effect<void, VoiceError> {
+    const seat = this.#seat
+    return Effect.suspend(() => {
+      seat.effects = effects
+      return trying(this.#host.shaping(seat), () => {
+        this.#shaped = effects
+      }, () => {
+        if (seat.effects === effects) seat.effects = this.#shaped
+      })
+    })
+  }
+
+  effects(): ReadonlyArray<Complete> {
+    return this.#seat.effects
+  }
+
+  heardMs(track: TrackNumber): number | undefined {
+    const entry = this.#entryOf(track)
+    return entry === undefined ? undefined : this.#host.heardMs(entry)
+  }
+
+  metrics(): Seat.TrackMetrics {
+    const { entry } = this.#seat
+    if (entry?.place === "direct") Seat.count(entry)
+    const { concealed, late, missed, sent } = this.#seat
+    return { sent, late, missed, concealed }
+  }
+
+  observe(observer: Observer<Seat.Happening>): Effect.Effect<void, never, Scope.Scope> {
+    return this.#host.observe(this.#seat, observer)
+  }
+
+  get awaitEnd(): Effect.Effect<never, VoiceError> {
+    return this.#host.awaitEnd
+  }
+
+  get leave(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#seat.isOver = true
+      return this.#host.left(this.#seat)
+    })
+  }
+
+  #entryOf(track: TrackNumber): Seat.Entry | undefined {
+    const { entry } = this.#seat
+    return entry?.number === track ? entry : undefined
+  }
+}
+
+/** To its end, also where nobody waits for it any longer: what cannot be had is taken back. */
+const trying = (effect: Effect.Effect<void, VoiceError>, onDone: () => void, onFailure: () => void) =>
+  Effect.uninterruptible(effect.pipe(
+    Effect.tap(() => Effect.sync(onDone)),
+    Effect.tapError(() => Effect.sync(onFailure))
+  ))

@@ -27,8 +27,19 @@ const pumpOf = (clock: Clock.Clock): AudioClock.AudioClock["Service"] => {
 }
 
 /**
+ * Something that waits to be filled.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Waiting {
+  /** Has it filled within the next turn. */
+  readonly hurry: () => void
+}
+
+/**
  * Calls `fill` after `firstMs` milliseconds or a little later, and again after as many as it returns each time, until it
- * returns 0. It is plain code and must not throw. `onWait` is given what calls it within the next turn instead.
+ * returns 0. It is plain code and must not throw. `onWait` is given what calls it sooner.
  *
  * @category constructors
  * @since 0.1.0
@@ -37,21 +48,53 @@ export const refill = (
   clock: Clock.Clock,
   firstMs: number,
   fill: () => number,
-  onWait?: (hurry: () => void) => void
+  onWait?: (waiting: Waiting) => void
 ): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    const pump = pumpOf(clock)
-    const turnAfter = (ms: number) => Math.ceil((pump.now() + ms) / turnMs) * turnMs
-    const registration = pump.register({
-      onDue: () => {
-        const ms = fill()
-        if (ms > 0) return turnAfter(ms)
-        registration.remove()
-        resume(Effect.void)
-        return Infinity
-      }
-    })
-    registration.schedule(turnAfter(firstMs))
-    onWait?.(() => registration.schedule(turnAfter(1)))
-    return Effect.sync(() => registration.remove())
+    const filling = new Filling(pumpOf(clock), fill, resume)
+    filling.wait(firstMs)
+    onWait?.(filling)
+    return Effect.sync(() => filling.remove())
   })
+
+class Filling implements AudioClock.Sender, Waiting {
+  readonly #pump: AudioClock.AudioClock["Service"]
+  readonly #registration: AudioClock.Registration
+  readonly #fill: () => number
+  readonly #resume: (done: Effect.Effect<void>) => void
+
+  constructor(
+    pump: AudioClock.AudioClock["Service"],
+    fill: () => number,
+    resume: (done: Effect.Effect<void>) => void
+  ) {
+    this.#pump = pump
+    this.#fill = fill
+    this.#resume = resume
+    this.#registration = pump.register(this)
+  }
+
+  onDue(): number {
+    const ms = this.#fill()
+    if (ms > 0) return this.#turnAfter(ms)
+    this.remove()
+    this.#resume(Effect.void)
+    return Infinity
+  }
+
+  wait(ms: number): void {
+    this.#registration.schedule(this.#turnAfter(ms))
+  }
+
+  hurry(): void {
+    this.wait(1)
+  }
+
+  remove(): void {
+    this.#registration.remove()
+  }
+
+  #turnAfter(ms: number): number {
+    return Math.ceil((this.#pump.now() + ms) / turnMs) * turnMs
+  }
+}

@@ -123,6 +123,6 @@ export const make = <A>(): Journal<A> => {
     idle: () => events.publish({ _tag: "Idle" }),
     halted: (error) => events.publish({ _tag: "Halted", error }),
     failures: () => [...failures],
-    events: events.stream
+    events: () => events.stream()
   }
 }

@@ -12,16 +12,18 @@ import type * as Scope from "effect/Scope"
 import * as FrameRing from "../driver/FrameRing.ts"
 import * as PcmRing from "../mixer/PcmRing.ts"
 import type * as VoiceError from "../VoiceError.ts"
+import * as Batch from "./Batch.ts"
 import * as ByteSource from "./ByteSource.ts"
-import type { OpenOpus, OpenPcm, OpenSource, OpusFrame } from "./OpenSource.ts"
+import type { OpenSource } from "./OpenSource.ts"
 import * as Pump from "./Pump.ts"
+import * as ReadAhead from "./ReadAhead.ts"
 import type { Media } from "./Seat.ts"
 
 /**
  * @category models
  * @since 0.1.0
  */
-export interface Options {
+export interface Options extends ReadAhead.Wanted {
   readonly clock: Clock.Clock
   /** Name of the source, for messages. */
   readonly name: string
@@ -37,10 +39,6 @@ export interface Options {
   readonly againMs: number
   /** Opens it once more, for another pass, as near before `againMs` as the source can by itself. */
   readonly openAgain: Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope>
-  /** Media time to read ahead, in milliseconds; one that fits the source by default. */
-  readonly bufferMs: number | undefined
-  /** Media time that the ring holds before it is ready, in milliseconds; what the source wants by default. */
-  readonly leadMs: number | undefined
   /** Media time of the ring that was heard, in milliseconds, if that is not what was taken from it. */
   readonly heardMs: () => number | undefined
   /** Called when the ring holds enough to begin, or all there is; and again later, which must be harmless. */
@@ -110,19 +108,6 @@ export interface Reading {
   readonly isComplete: () => boolean
 }
 
-/** Media time in the ring before it is handed to the driver. */
-const defaultLeadMs = 200
-/** Of a live source, which is not to be late, as little as will do. A mix gives up an input of which less than 60 ms are there. */
-const defaultLiveLeadMs = { opus: 60, pcm: 80 }
-const mostLeadMs = 10_000
-
-const defaultBufferMs = 1_000
-/** What a power of two of samples holds. */
-const defaultPcmBufferMs = 680
-const defaultLiveBufferMs = 200
-/** Room for the longest packet, and for the 60 ms that a mix wants to find. */
-const leastBufferMs = 120
-
 const leastRefillMs = 20
 
 /** Bytes of the ring for each millisecond that is read ahead: 128 kbit/s. What is denser is read ahead for a shorter time. */
@@ -134,289 +119,260 @@ const goldenRatio = (Math.sqrt(5) - 1) / 2
 /** All readings of this process so far. */
 let readings = 0
 
-/** What a source has given at a time: frames, or samples. */
-interface Batch {
-  readonly length: number
-  /** Writes as much as there is room for from an index on, and gives the first index that is left. */
-  readonly write: (from: number) => number
-  /** Why what lies at an index can never be written. */
-  readonly problem: (at: number) => string | undefined
-  /** The samples from an index on, a channel. */
-  readonly samplesFrom: (from: number) => number
-  /** What ends within so many samples from an index on; indexes stay what they are. */
-  readonly within: (from: number, samples: number) => Batch
-  /** Goes past `samples` from the start on, as far as it has them. Gives the index behind them, and how many are left. */
-  readonly skip: (samples: number) => { readonly at: number; readonly left: number }
-}
-
-const fits = (frame: OpusFrame): boolean =>
-  frame.data.length <= FrameRing.maxFrameBytes && frame.samples % FrameRing.unitSamples === 0 &&
-  frame.samples > 0 && frame.samples <= longestSamples
-
-/** 120 ms. */
-const longestSamples = 5_760
-
-const opusBatch = (ring: FrameRing.FrameRing, bufferMs: number, frames: ReadonlyArray<OpusFrame>): Batch => ({
-  length: frames.length,
-  write: (from) => {
-    let at = from
-    let bufferedMs = ring.bufferedMs()
-    for (; at < frames.length && bufferedMs < bufferMs; at++) {
-      const frame = frames[at]
-      if (frame === undefined) continue
-      if (!fits(frame) || !ring.write(frame.data, frame.samples)) break
-      bufferedMs += frame.samples / 48
-    }
-    return at
-  },
-  problem: (at) => {
-    const frame = frames[at]
-    return frame === undefined || fits(frame)
-      ? undefined
-      : `a packet of ${frame.data.length} bytes and ${frame.samples} samples is not Opus`
-  },
-  samplesFrom: (from) => {
-    let samples = 0
-    for (let at = from; at < frames.length; at++) samples += frames[at]?.samples ?? 0
-    return samples
-  },
-  within: (from, samples) => {
-    let at = from
-    for (let left = samples - (frames[at]?.samples ?? 0); at < frames.length && left >= 0;) {
-      left -= frames[++at]?.samples ?? 0
-    }
-    return opusBatch(ring, bufferMs, frames.slice(0, at))
-  },
-  skip: (samples) => {
-    let left = samples
-    let at = 0
-    for (let frame = frames[0]; frame !== undefined && left >= frame.samples; frame = frames[++at]) {
-      left -= frame.samples
-    }
-    return { at, left }
-  }
-})
-
-const pcmBatch = (ring: PcmRing.PcmRing, bufferMs: number, samples: Float32Array): Batch => ({
-  length: samples.length,
-  write: (from) => {
-    const room = Math.max(0, Math.floor((bufferMs - ring.bufferedMs()) * 48)) * 2
-    return ring.write(samples.length - from <= room ? samples : samples.subarray(0, from + room), from)
-  },
-  problem: () => samples.length % 2 === 0 ? undefined : `${samples.length} samples are not of two channels`,
-  samplesFrom: (from) => (samples.length - from) / 2,
-  within: (from, count) => pcmBatch(ring, bufferMs, samples.subarray(0, from + count * 2)),
-  skip: (count) => {
-    const skipped = Math.min(count, samples.length / 2)
-    return { at: skipped * 2, left: count - skipped }
-  }
-})
-
 /**
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Reading => {
-  const { again, againMs, clock, fromMs, name, onPass, onReady, openAgain, opened, untilMs } = options
-  const { format, live = false, speed = 1 } = opened
-  const standardMs = live ? defaultLiveBufferMs : format === "pcm" ? defaultPcmBufferMs : defaultBufferMs
-  const wantedMs = options.leadMs ?? opened.leadMs ?? (live ? defaultLiveLeadMs[format] : defaultLeadMs)
-  const pace = () => Math.max(1, options.pace?.() ?? 1)
-  const heldMs = () => options.heldMs?.() ?? 0
-  const startMs = Math.min(wantedMs * pace() + heldMs(), mostLeadMs)
-  const bufferMs = Math.max(startMs, leastBufferMs * pace() + heldMs(), options.bufferMs ?? standardMs)
-  const media: Media = format === "opus"
-    ? { format, ring: FrameRing.make({ capacityBytes: bufferMs * ringBytesPerMs }) }
-    : { format, ring: PcmRing.make(bufferMs) }
-  const { ring } = media
-  /** The pass that is heard, and the one that is read. */
-  let hearing: OwnPass = { atMs: 0, positionMs: Math.min(fromMs, untilMs), speed, next: undefined }
-  let last = hearing
-  let failure: VoiceError.VoiceError | undefined
+export const make = (options: Options): Reading => new OneReading(options)
 
-  const passAt = (at: number): OwnPass => {
-    let pass = hearing
+class OneReading implements Reading {
+  readonly media: Media
+  readonly #options: Options
+  /** What is there before it is ready. */
+  readonly #startMs: number
+  readonly #bufferMs: number
+  /** The pass that is heard, and the one that is read. */
+  #hearing: OwnPass
+  #last: OwnPass
+  /** Where the pass that is read ends, in the ring. */
+  #endMs = 0
+  #failure: VoiceError.VoiceError | undefined
+  /** The share of what it holds that has to be taken before it is filled. */
+  #share: number
+  #waiting: Pump.Waiting | undefined
+
+  constructor(options: Options) {
+    const { opened } = options
+    const { format, speed = 1 } = opened
+    this.#options = options
+    const [pace, heldMs] = [this.#pace(), this.#heldMs()]
+    this.#startMs = ReadAhead.startMs(opened, options, pace, heldMs)
+    this.#bufferMs = ReadAhead.bufferMs(opened, options, this.#startMs, pace, heldMs)
+    this.media = format === "opus"
+      ? { format, ring: FrameRing.make({ capacityBytes: this.#bufferMs * ringBytesPerMs }) }
+      : { format, ring: PcmRing.make(this.#bufferMs) }
+    this.#hearing = { atMs: 0, positionMs: Math.min(options.fromMs, options.untilMs), speed, next: undefined }
+    this.#last = this.#hearing
+    // tracks that begin together shall not be refilled together ever after: the beat would stand still meanwhile
+    this.#share = 0.25 + ((readings++ * goldenRatio) % 1) / 2
+  }
+
+  get run(): Effect.Effect<void> {
+    const { landedMs, opened } = this.#options
+    return this.#toEnd(Effect.flatMap(this.#readPass({ opened, landedMs }, this.#last), (writtenMs) => {
+      this.#endMs = writtenMs
+      return this.#readOthers()
+    }))
+  }
+
+  reopen(): boolean {
+    return this.media.ring.reopen()
+  }
+
+  readOn(landed: Landed): Effect.Effect<void> {
+    return this.#toEnd(Effect.gen({ self: this }, function*() {
+      if ((yield* this.#options.again) && (yield* this.#readAgain(Effect.succeed(landed)))) yield* this.#readOthers()
+    }))
+  }
+
+  end(): void {
+    this.media.ring.end()
+  }
+
+  hurry(): void {
+    this.#waiting?.hurry()
+  }
+
+  failure(): VoiceError.VoiceError | undefined {
+    return this.#failure
+  }
+
+  heardMs(): number {
+    return this.#options.heardMs() ?? this.media.ring.positionMs()
+  }
+
+  /** Forgets the passes that are over. */
+  pass(): Pass {
+    this.#hearing = this.#passAt(this.heardMs())
+    return this.#hearing
+  }
+
+  positionMs(): number {
+    this.pass()
+    return this.#placeOf(this.heardMs())
+  }
+
+  isComplete(): boolean {
+    return this.media.ring.isEnded() && this.#failure === undefined
+  }
+
+  #pace(): number {
+    return Math.max(1, this.#options.pace?.() ?? 1)
+  }
+
+  #heldMs(): number {
+    return this.#options.heldMs?.() ?? 0
+  }
+
+  #passAt(at: number): OwnPass {
+    let pass = this.#hearing
     while (pass.next !== undefined && pass.next.atMs <= at) pass = pass.next
     return pass
   }
 
   /** Media time of the ring as a place in the source. */
-  const placeOf = (at: number): number => {
-    const pass = passAt(at)
-    return pass.positionMs + (at - pass.atMs) * speed
-  }
-
-  const heardMs = () => options.heardMs() ?? ring.positionMs()
-
-  /** Forgets the passes that are over. */
-  const pass = (): OwnPass => {
-    hearing = passAt(heardMs())
-    return hearing
-  }
-
-  const positionMs = (): number => {
-    pass()
-    return placeOf(heardMs())
+  #placeOf(at: number): number {
+    const { atMs, positionMs, speed } = this.#passAt(at)
+    return positionMs + (at - atMs) * speed
   }
 
   /** The place in the source up to which it was read. */
-  const reachedMs = (): number => placeOf(ring.positionMs() + ring.bufferedMs())
+  #reachedMs(): number {
+    const { ring } = this.media
+    return this.#placeOf(ring.positionMs() + ring.bufferedMs())
+  }
 
-  const failed = (kind: VoiceError.SourceFailed["kind"], detail: string, cause?: unknown) =>
-    ByteSource.failure(name, kind, detail, { positionMs: reachedMs(), cause })
-
-  const phase = (readings++ * goldenRatio) % 1
-  let isFirstRefill = true
-  let hurry = () => {}
+  #failed(kind: VoiceError.SourceFailed["kind"], detail: string, cause?: unknown): VoiceError.VoiceError {
+    return ByteSource.failure(this.#options.name, kind, detail, { positionMs: this.#reachedMs(), cause })
+  }
 
   /**
    * When to fill up the ring. It can be full by its bytes long before it holds all the media time that is wanted. One of
    * samples is filled more often: it is short.
    */
-  const refillMs = (): number => {
-    // tracks that begin together shall not be refilled together ever after: the beat would stand still meanwhile
-    const share = (isFirstRefill ? 0.25 + phase / 2 : 0.5) * (format === "pcm" ? 0.5 : 1)
-    isFirstRefill = false
-    return Math.max(leastRefillMs, (Math.min(bufferMs, ring.bufferedMs()) - heldMs()) * share / pace())
+  #refillMs(): number {
+    const { format, ring } = this.media
+    const share = this.#share * (format === "pcm" ? 0.5 : 1)
+    this.#share = 0.5
+    return Math.max(
+      leastRefillMs,
+      (Math.min(this.#bufferMs, ring.bufferedMs()) - this.#heldMs()) * share / this.#pace()
+    )
   }
 
-  /** Writes what a source has given from `index` on, waiting for room. */
-  const writeAll = (batch: Batch, index: number): Effect.Effect<void, VoiceError.VoiceError> =>
-    Effect.suspend(() => {
-      let at = batch.write(index)
-      if (at >= batch.length) return Effect.void
-      const problem = batch.problem(at)
-      if (problem !== undefined) return Effect.fail(failed("Corrupt", problem))
-      const fill = () => {
-        at = batch.write(at)
-        return at < batch.length && batch.problem(at) === undefined ? refillMs() : 0
-      }
-      return onReady.pipe(
-        Effect.andThen(Effect.suspend(() =>
-          Pump.refill(clock, refillMs(), fill, (sooner) => {
-            hurry = sooner
-          })
-        )),
-        Effect.andThen(Effect.suspend(() => writeAll(batch, at)))
-      )
+  /** Writes as much of what waits for room as there is, now and again, until nothing of it is left. */
+  #refill(batch: Batch.Batch): Effect.Effect<void> {
+    const fill = () => {
+      batch.write()
+      return batch.isOver() || batch.problem() !== undefined ? 0 : this.#refillMs()
+    }
+    return Pump.refill(this.#options.clock, this.#refillMs(), fill, (waiting) => {
+      this.#waiting = waiting
     })
-
-  const pullOpus = ({ pull }: OpenOpus) =>
-    Effect.map(pull, (frames) => media.format === "opus" ? opusBatch(media.ring, bufferMs, frames) : undefined)
-
-  const pullPcm = ({ pull }: OpenPcm) =>
-    Effect.map(pull, (samples) => media.format === "pcm" ? pcmBatch(media.ring, bufferMs, samples) : undefined)
+  }
 
   /** Reads one pass of a source that stands at `landedMs`. Gives the media time that was written, in milliseconds. */
-  const readPass = ({ landedMs, opened: source }: Landed, into: OwnPass) =>
-    Effect.gen(function*() {
-      if (source.format !== format) {
-        return yield* failed("Failed", `it was ${format} before and is ${source.format} now`)
-      }
-      const pull = source.format === "opus" ? pullOpus(source) : pullPcm(source)
+  #readPass({ landedMs, opened }: Landed, into: OwnPass): Effect.Effect<number, VoiceError.VoiceError> {
+    const { media } = this
+    const { speed } = into
+    return Effect.gen({ self: this }, function*() {
       /** In the source; all else is counted as it is written. */
       const wanted = Math.round(into.positionMs * 48)
       let skip = Math.max(0, Math.round((wanted - Math.round(landedMs * 48)) / speed))
-      let left = Math.round((Math.round(untilMs * 48) - wanted) / speed)
+      let left = Math.round((Math.round(this.#options.untilMs * 48) - wanted) / speed)
       let written = 0
       while (left > 0) {
-        const pulled = yield* Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)
-        if (pulled === undefined) {
+        let batch: Batch.Batch | undefined
+        if (opened.format === "opus" && media.format === "opus") {
+          const frames = yield* nextOf(opened.pull)
+          if (frames !== undefined) batch = new Batch.OpusBatch(media.ring, this.#bufferMs, frames)
+        } else if (opened.format === "pcm" && media.format === "pcm") {
+          const samples = yield* nextOf(opened.pull)
+          if (samples !== undefined) batch = new Batch.PcmBatch(media.ring, this.#bufferMs, samples)
+        } else return yield* this.#failed("Failed", `it was ${media.format} before and is ${opened.format} now`)
+        if (batch === undefined) {
           // the source is shorter than that
           if (skip > 0) into.positionMs = Math.max(0, wanted - skip * speed) / 48
           break
         }
-        const { at, left: unskipped } = pulled.skip(skip)
-        skip = unskipped
-        if (at === pulled.length) continue
+        skip = batch.skip(skip)
+        if (batch.isOver()) continue
         if (skip > 0) {
           // the frame that holds the position is played whole
           into.positionMs = (wanted - skip * speed) / 48
           left += skip
           skip = 0
         }
-        const isLast = pulled.samplesFrom(at) > left
-        const batch = isLast ? pulled.within(at, left) : pulled
-        yield* writeAll(batch, at)
-        const samples = batch.samplesFrom(at)
+        const isLast = batch.samples() > left
+        if (isLast) batch.limit(left)
+        const samples = batch.samples()
+        batch.write()
+        while (!batch.isOver()) {
+          const problem = batch.problem()
+          if (problem !== undefined) return yield* this.#failed("Corrupt", problem)
+          yield* this.#options.onReady
+          yield* this.#refill(batch)
+        }
         written += samples
         left = isLast ? 0 : left - samples
-        if (ring.bufferedMs() >= startMs) yield* onReady
+        if (media.ring.bufferedMs() >= this.#startMs) yield* this.#options.onReady
       }
       return written / 48
     })
+  }
 
   /** Hands over what there is, if it has to, and asks once more: that can take a while, in which somebody may want another pass. */
-  const another = Effect.flatMap(
-    again,
-    (follows) => follows ? Effect.succeed(true) : Effect.andThen(Effect.ignore(onReady), again)
-  )
+  #another(): Effect.Effect<boolean> {
+    const { again, onReady } = this.#options
+    return Effect.flatMap(
+      again,
+      (follows) => follows ? Effect.succeed(true) : Effect.andThen(Effect.ignore(onReady), again)
+    )
+  }
 
-  /** Where the pass that is read ends, in the ring. */
-  let endMs = 0
+  #readAgain(landing: Options["openAgain"]): Effect.Effect<boolean, VoiceError.VoiceError> {
+    return Effect.gen({ self: this }, function*() {
+      this.pass()
+      const next: OwnPass = {
+        atMs: this.#endMs,
+        positionMs: this.#options.againMs,
+        speed: this.#last.speed,
+        next: undefined
+      }
+      this.#last.next = next
+      this.#last = next
+      this.#options.onPass?.()
+      const writtenMs = yield* Effect.scoped(Effect.flatMap(landing, (landed) => this.#readPass(landed, next)))
+      if (writtenMs === 0) yield* Effect.ignore(this.#options.onReady)
+      this.#endMs += writtenMs
+      return writtenMs > 0
+    })
+  }
 
-  const readAgain = Effect.fnUntraced(function*(landing: typeof openAgain) {
-    pass()
-    const next: OwnPass = { atMs: endMs, positionMs: againMs, speed, next: undefined }
-    last.next = next
-    last = next
-    onPass?.()
-    const writtenMs = yield* Effect.scoped(Effect.flatMap(landing, (landed) => readPass(landed, next)))
-    if (writtenMs === 0) yield* Effect.ignore(onReady)
-    endMs += writtenMs
-    return writtenMs > 0
-  })
-
-  const readOthers = Effect.gen(function*() {
-    while ((yield* another) && (yield* readAgain(openAgain)));
-  })
-
-  const readAll = Effect.gen(function*() {
-    endMs = yield* readPass({ opened, landedMs: options.landedMs }, last)
-    yield* readOthers
-  })
+  #readOthers(): Effect.Effect<void, VoiceError.VoiceError> {
+    return Effect.gen({ self: this }, function*() {
+      while ((yield* this.#another()) && (yield* this.#readAgain(this.#options.openAgain)));
+    })
+  }
 
   /** A source that dies, or interrupts itself, is the failure of a track and not of the program. */
-  const failureOf = (cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError =>
-    Option.match(Cause.findErrorOption(cause), {
+  #failureOf(cause: Cause.Cause<VoiceError.VoiceError>): VoiceError.VoiceError {
+    return Option.match(Cause.findErrorOption(cause), {
       onNone: () => {
         const defect = Cause.squash(cause)
-        return failed("Failed", defect instanceof Error ? defect.message : String(defect), defect)
+        return this.#failed("Failed", defect instanceof Error ? defect.message : String(defect), defect)
       },
       onSome: (error) => {
         const { reason } = error
         // a stream that fails knows nothing of places
         return reason._tag === "SourceFailed" && reason.positionMs === 0
-          ? failed(reason.kind, reason.detail, reason.cause)
+          ? this.#failed(reason.kind, reason.detail, reason.cause)
           : error
       }
     })
+  }
 
-  const toEnd = (reading: Effect.Effect<void, VoiceError.VoiceError>) =>
-    reading.pipe(
-      Effect.catchCause((cause) =>
-        Effect.suspend(() => {
-          failure = failureOf(cause)
-          return Effect.ignore(onReady)
-        })
-      ),
-      Effect.andThen(Effect.sync(() => ring.end()))
-    )
-
-  return {
-    media,
-    run: toEnd(readAll),
-    reopen: () => ring.reopen(),
-    readOn: (landed) =>
-      toEnd(Effect.gen(function*() {
-        if ((yield* again) && (yield* readAgain(Effect.succeed(landed)))) yield* readOthers
-      })),
-    end: () => ring.end(),
-    hurry: () => hurry(),
-    failure: () => failure,
-    heardMs,
-    pass,
-    positionMs,
-    isComplete: () => ring.isEnded() && failure === undefined
+  #toEnd(reading: Effect.Effect<void, VoiceError.VoiceError>): Effect.Effect<void> {
+    return Effect.matchCauseEffect(reading, {
+      onSuccess: () => Effect.sync(() => this.end()),
+      onFailure: (cause) => {
+        this.#failure = this.#failureOf(cause)
+        return Effect.andThen(Effect.ignore(this.#options.onReady), Effect.sync(() => this.end()))
+      }
+    })
   }
 }
+
+/** What a source gives next; nothing behind its end. */
+const nextOf = <A>(pull: Effect.Effect<A, VoiceError.VoiceError | Cause.Done>) =>
+  Effect.catchIf(pull, Cause.isDone, () => Effect.undefined)

@@ -118,12 +118,12 @@ export interface Seat {
 
 /** @internal */
 export const tell = ({ number, seat }: Entry, _tag: string): void => {
-  for (const { onEvent } of seat.observers) onEvent({ _tag, track: number })
+  for (const observer of seat.observers) observer.onEvent({ _tag, track: number })
 }
 
 /** @internal */
 export const fail = (seat: Seat, error: VoiceError): void => {
-  for (const { onOver } of seat.observers) onOver(error)
+  for (const observer of seat.observers) observer.onOver(error)
 }
 
 const frameMs = 20

@@ -22,34 +22,56 @@ export interface Silencing {
   readonly clear: Effect.Effect<void>
 }
 
+type Outlet = Pick<VoiceConnection, "attach" | "detach">
+
 /** @internal */
-export const make = (outlet: Pick<VoiceConnection, "attach" | "detach">, air: OnAir.OnAir): Silencing => {
-  let times = 0
-  let silenced: Array<Seat.Entry> = []
+export const make = (outlet: Outlet, air: OnAir.OnAir): Silencing => new AtOnce(outlet, air)
+
+class AtOnce implements Silencing {
+  readonly #outlet: Outlet
+  readonly #air: OnAir.OnAir
+  #times = 0
+  #silenced: ReadonlyArray<Seat.Entry> = none
   /** What is left to be heard of tracks that have ended was silenced, too. */
-  let isHushed = false
-  return {
-    all: Effect.suspend(() => {
-      times++
-      silenced.push(...air.entries)
-      isHushed = true
-      return Lane.detach(outlet, air.lane)
-    }),
-    passed: (direct) =>
-      Effect.suspend(() => {
-        times++
-        silenced.push(direct.entry)
-        return Lane.detach(outlet, direct)
-      }),
-    times: () => times,
-    clear: Effect.suspend(() => {
-      if (silenced.length === 0 && !isHushed) return Effect.void
-      isHushed = false
-      for (const entry of silenced) if (air.entries.has(entry)) OnAir.leaveOut(air, entry)
-      silenced = []
-      const former = air.lane
-      air.lane = { _tag: "nothing" }
-      return Lane.close(outlet, former)
+  #isHushed = false
+
+  constructor(outlet: Outlet, air: OnAir.OnAir) {
+    this.#outlet = outlet
+    this.#air = air
+  }
+
+  get all(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#times++
+      this.#silenced = [...this.#silenced, ...this.#air.entries]
+      this.#isHushed = true
+      return Lane.detach(this.#outlet, this.#air.lane)
+    })
+  }
+
+  passed(direct: Lane.Direct): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#times++
+      this.#silenced = [...this.#silenced, direct.entry]
+      return Lane.detach(this.#outlet, direct)
+    })
+  }
+
+  times(): number {
+    return this.#times
+  }
+
+  get clear(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#silenced.length === 0 && !this.#isHushed) return Effect.void
+      this.#isHushed = false
+      for (const entry of this.#silenced) if (this.#air.entries.has(entry)) OnAir.leaveOut(this.#air, entry)
+      this.#silenced = none
+      const former = this.#air.lane
+      this.#air.lane = { _tag: "nothing" }
+      return Lane.close(this.#outlet, former)
     })
   }
 }
+
+const none: ReadonlyArray<never> = []

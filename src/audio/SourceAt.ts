@@ -34,38 +34,42 @@ export interface Options {
  */
 export const make = (
   source: Effect.Effect<OpenSource, VoiceError.VoiceError, Scope.Scope>,
+  options: Options
+) =>
+(fromMs: number): Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope> =>
+  Effect.flatMap(inTime(source, "open", options), (opened) =>
+    fromMs === 0 || opened.seek === undefined
+      ? Effect.succeed({ opened, landedMs: 0 })
+      : Effect.map(
+        inTime(opened.seek(fromMs), `go to ${fromMs / 1_000} s`, options),
+        (landedMs) => ({ opened, landedMs })
+      ))
+
+const inTime = <A, R>(
+  effect: Effect.Effect<A, VoiceError.VoiceError, R>,
+  what: string,
   { awaitEnd, limitMs, name }: Options
-): (fromMs: number) => Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope> => {
-  /** What a program has not reckoned with when it finds its source is no reason for a queue or a bot to end. */
-  const died = (defect: unknown) => {
-    const said = ByteSource.describe(defect)
-    const detail = ByteSource.withoutSecrets(said)
-    return ByteSource.failure(name, "Failed", detail, detail === said ? { cause: defect } : {})
-  }
-  const inTime = <A, R>(effect: Effect.Effect<A, VoiceError.VoiceError, R>, what: string) =>
-    Effect.suspend(() => {
-      /** What was tried in vain, if anything was. */
-      let trouble = ""
-      const late = `it did not ${what} within ${Math.round(limitMs)} ms`
-      return Effect.raceFirst(
-        Effect.timeoutOrElse(Effect.catchDefect(effect, died), {
-          duration: Duration.millis(limitMs),
-          orElse: () => Effect.fail(ByteSource.failure(name, "Failed", `${late}${trouble}`))
-        }),
-        awaitEnd
-      ).pipe(
-        Effect.provideService(HttpTrouble.Witness, ({ message, reason }) => {
-          trouble = `; what failed last: ${reason._tag === "SourceFailed" ? reason.detail : message}`
-        })
-      )
-    })
-  const open = inTime(source, "open")
-  return (fromMs) =>
-    Effect.flatMap(open, (opened) =>
-      fromMs === 0 || opened.seek === undefined
-        ? Effect.succeed({ opened, landedMs: 0 })
-        : Effect.map(
-          inTime(opened.seek(fromMs), `go to ${fromMs / 1_000} s`),
-          (landedMs) => ({ opened, landedMs })
-        ))
+) =>
+  Effect.suspend(() => {
+    /** What was tried in vain, if anything was. */
+    let trouble = ""
+    const late = `it did not ${what} within ${Math.round(limitMs)} ms`
+    return Effect.raceFirst(
+      Effect.timeoutOrElse(Effect.catchDefect(effect, (defect) => died(name, defect)), {
+        duration: Duration.millis(limitMs),
+        orElse: () => Effect.fail(ByteSource.failure(name, "Failed", `${late}${trouble}`))
+      }),
+      awaitEnd
+    ).pipe(
+      Effect.provideService(HttpTrouble.Witness, ({ message, reason }) => {
+        trouble = `; what failed last: ${reason._tag === "SourceFailed" ? reason.detail : message}`
+      })
+    )
+  })
+
+/** What a program has not reckoned with when it finds its source is no reason for a queue or a bot to end. */
+const died = (name: string, defect: unknown) => {
+  const said = ByteSource.describe(defect)
+  const detail = ByteSource.withoutSecrets(said)
+  return ByteSource.failure(name, "Failed", detail, detail === said ? { cause: defect } : {})
 }

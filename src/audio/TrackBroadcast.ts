@@ -24,25 +24,45 @@ export interface TrackBroadcast {
 const eventsKept = 64
 
 /** @internal */
-export const make = (first: TrackState): TrackBroadcast => {
-  const states = Broadcast.make<TrackState>(1)
-  const events = Broadcast.make<TrackEvent>(eventsKept, eventsKept)
-  let state = first
-  const become = (next: TrackState): void => {
-    state = next
-    states.publish(next)
+export const make = (first: TrackState): TrackBroadcast => new Telling(first)
+
+class Telling implements TrackBroadcast {
+  readonly #states = Broadcast.make<TrackState>(1)
+  readonly #events = Broadcast.make<TrackEvent>(eventsKept, eventsKept)
+  #state: TrackState
+
+  constructor(first: TrackState) {
+    this.#state = first
+    this.#states.publish(first)
   }
-  become(first)
-  return {
-    state: () => state,
-    isOver: () => state._tag === "Ended",
-    become,
-    tell: events.publish,
-    end: (how) => {
-      become({ _tag: "Ended", end: how })
-      events.publish({ _tag: "Ended", end: how })
-    },
-    changes: Stream.suspend(() => Stream.takeUntil(states.stream(), (now) => now._tag === "Ended")),
-    events: Stream.suspend(() => Stream.takeUntil(events.stream(), (event) => event._tag === "Ended"))
+
+  state(): TrackState {
+    return this.#state
+  }
+
+  isOver(): boolean {
+    return this.#state._tag === "Ended"
+  }
+
+  become(next: TrackState): void {
+    this.#state = next
+    this.#states.publish(next)
+  }
+
+  tell(event: TrackEvent): void {
+    this.#events.publish(event)
+  }
+
+  end(how: TrackEnd): void {
+    this.become({ _tag: "Ended", end: how })
+    this.#events.publish({ _tag: "Ended", end: how })
+  }
+
+  get changes(): Stream.Stream<TrackState> {
+    return Stream.suspend(() => Stream.takeUntil(this.#states.stream(), (now) => now._tag === "Ended"))
+  }
+
+  get events(): Stream.Stream<TrackEvent> {
+    return Stream.suspend(() => Stream.takeUntil(this.#events.stream(), (event) => event._tag === "Ended"))
   }
 }

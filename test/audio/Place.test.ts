@@ -108,18 +108,18 @@ describe("Place", () => {
   it.effect("takes away what plays, and nothing that does not any more", () =>
     Effect.gen(function*() {
       const { entries, log, place, playing } = make()
-      const { attach, detach, heardMs, setPaused } = place()
-      const former = yield* attach(media(), options)
-      const number = yield* attach(media(), options)
+      const one = place()
+      const former = yield* one.attach(media(), options)
+      const number = yield* one.attach(media(), options)
       const entry = entries[1] ?? assert.fail("it does not play")
       entry.heardMs = 60
-      assert.deepStrictEqual([heardMs(former), heardMs(number)], [undefined, 60])
-      yield* detach(former)
+      assert.deepStrictEqual([one.heardMs(former), one.heardMs(number)], [undefined, 60])
+      yield* one.detach(former)
       assert.deepStrictEqual(log, [])
-      yield* detach(number)
+      yield* one.detach(number)
       assert.deepStrictEqual(log, ["remove"])
-      yield* detach(number)
-      yield* setPaused(true)
+      yield* one.detach(number)
+      yield* one.setPaused(true)
       assert.deepStrictEqual(log, ["remove"])
       assert.strictEqual(playing.size, 1)
       assert.isFalse(entry.isPaused)
@@ -128,16 +128,16 @@ describe("Place", () => {
   it.effect("is paused with what plays, and with what is attached later", () =>
     Effect.gen(function*() {
       const { entries, log, place } = make()
-      const { attach, setPaused } = place()
-      yield* setPaused(true)
-      yield* attach(media(), options)
+      const one = place()
+      yield* one.setPaused(true)
+      yield* one.attach(media(), options)
       const entry = first(entries)
       assert.isTrue(entry.isPaused)
       entry.starvingMs = 5
-      yield* setPaused(false)
+      yield* one.setPaused(false)
       assert.strictEqual(entry.starvingMs, 5)
       // who is paused does not starve
-      yield* setPaused(true)
+      yield* one.setPaused(true)
       assert.isUndefined(entry.starvingMs)
       assert.deepStrictEqual(log, ["pausing false", "pausing true"])
     }))
@@ -145,64 +145,64 @@ describe("Place", () => {
   it.effect("has the gain that was set last, and keeps the one before where it cannot be had", () =>
     Effect.gen(function*() {
       const { entries, log, place, state } = make()
-      const { attach, gain, setGain } = place()
-      yield* attach(media(), options)
-      yield* setGain(0.5, 300)
-      assert.strictEqual(gain(), 0.5)
+      const one = place()
+      yield* one.attach(media(), options)
+      yield* one.setGain(0.5, 300)
+      assert.strictEqual(one.gain(), 0.5)
       assert.deepStrictEqual(first(entries).seat.level, { gain: 0.5, rampMs: 300 })
       state.refuses = true
-      assert.strictEqual(yield* Effect.flip(setGain(2, 0)), broken)
-      assert.strictEqual(gain(), 0.5)
+      assert.strictEqual(yield* Effect.flip(one.setGain(2, 0)), broken)
+      assert.strictEqual(one.gain(), 0.5)
       assert.deepStrictEqual(log, ["levelling 0.5", "levelling 2"])
     }))
 
   it.effect("has the gain that could be had last, whatever was asked for at the same time and by whom", () =>
     Effect.gen(function*() {
       const { entries, levelling, place } = make()
-      const { attach, gain, setGain } = place({ gain: 0.75 })
-      yield* attach(media(), options)
+      const its = place({ gain: 0.75 })
+      yield* its.attach(media(), options)
       const { seat } = first(entries)
       const before = seat.level
       const [one, other] = [levelling(), levelling()]
-      const asking = yield* Effect.forkChild(setGain(0.5, 100), { startImmediately: true })
-      const asking2 = yield* Effect.forkChild(setGain(2, 200), { startImmediately: true })
+      const asking = yield* Effect.forkChild(its.setGain(0.5, 100), { startImmediately: true })
+      const asking2 = yield* Effect.forkChild(its.setGain(2, 200), { startImmediately: true })
       yield* Deferred.fail(one, broken)
       yield* Fiber.await(asking)
       // the other one may be had yet
-      assert.strictEqual(gain(), 2)
+      assert.strictEqual(its.gain(), 2)
       yield* Deferred.fail(other, broken)
       yield* Fiber.await(asking2)
-      assert.deepStrictEqual([gain(), seat.level], [0.75, before])
+      assert.deepStrictEqual([its.gain(), seat.level], [0.75, before])
       // nobody waits any longer
       const last = levelling()
-      const left = yield* Effect.forkChild(setGain(3, 300), { startImmediately: true })
+      const left = yield* Effect.forkChild(its.setGain(3, 300), { startImmediately: true })
       const leaving = yield* Effect.forkChild(Fiber.interrupt(left), { startImmediately: true })
       yield* Deferred.fail(last, broken)
       yield* Fiber.join(leaving)
-      assert.deepStrictEqual([gain(), seat.level], [0.75, before])
+      assert.deepStrictEqual([its.gain(), seat.level], [0.75, before])
     }))
 
   it.effect("has the effects that were set last, and keeps those before where they cannot be had", () =>
     Effect.gen(function*() {
       const { entries, log, place, state } = make()
-      const { attach, effects, setEffects } = place({ effects: [{ _tag: "Rotation", hz: 1 }] })
-      yield* attach(media(), options)
+      const one = place({ effects: [{ _tag: "Rotation", hz: 1 }] })
+      yield* one.attach(media(), options)
       assert.lengthOf(first(entries).seat.effects, 1)
-      yield* setEffects([])
-      assert.deepStrictEqual(effects(), [])
+      yield* one.setEffects([])
+      assert.deepStrictEqual(one.effects(), [])
       state.refuses = true
-      assert.strictEqual(yield* Effect.flip(setEffects([{ _tag: "Rotation", hz: 2 }])), broken)
-      assert.deepStrictEqual(effects(), [])
+      assert.strictEqual(yield* Effect.flip(one.setEffects([{ _tag: "Rotation", hz: 2 }])), broken)
+      assert.deepStrictEqual(one.effects(), [])
       assert.deepStrictEqual(log, ["shaping 0", "shaping 1"])
     }))
 
   it.effect("counts what the driver took from its ring while nothing else reads it", () =>
     Effect.gen(function*() {
       const { entries, place } = make()
-      const { attach, metrics } = place()
-      assert.strictEqual(metrics().sent, 0)
+      const one = place()
+      assert.strictEqual(one.metrics().sent, 0)
       const { format, ring } = media()
-      yield* attach({ format, ring }, options)
+      yield* one.attach({ format, ring }, options)
       const entry = first(entries)
       const send = () => {
         ring.write(Uint8Array.of(1), 960)
@@ -211,19 +211,19 @@ describe("Place", () => {
       send()
       // the mix counts by itself
       entry.place = "mix"
-      assert.strictEqual(metrics().sent, 0)
+      assert.strictEqual(one.metrics().sent, 0)
       entry.place = "direct"
-      assert.strictEqual(metrics().sent, 1)
+      assert.strictEqual(one.metrics().sent, 1)
       send()
       send()
-      assert.strictEqual(metrics().sent, 3)
-      assert.strictEqual(metrics().sent, 3)
+      assert.strictEqual(one.metrics().sent, 3)
+      assert.strictEqual(one.metrics().sent, 3)
       entry.counted = 0
       entry.seat.sent = 0
-      yield* attach({ format: "pcm", ring: PcmRing.make(20) }, options)
+      yield* one.attach({ format: "pcm", ring: PcmRing.make(20) }, options)
       const pcm = entries[1] ?? assert.fail("it does not play")
       pcm.place = "direct"
-      assert.strictEqual(metrics().sent, 0)
+      assert.strictEqual(one.metrics().sent, 0)
     }))
 
   it.effect("says that its track has ended", () =>

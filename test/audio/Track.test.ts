@@ -366,6 +366,25 @@ describe("Track", () => {
       fake.taken.forEach((frame, i) => assert.strictEqual(indexOf(frame), i % 30))
     }))
 
+  it.effect("may be taken apart, and copied", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(200))
+      const { position, seek } = track
+      const copy: Track.Track = { ...track, name: "copy" }
+      assert.sameMembers(Object.keys(copy), Object.keys(track))
+      yield* play(fake, 10)
+      assert.strictEqual(yield* position, 200)
+      assert.strictEqual(yield* copy.position, 200)
+      yield* seek("1 second")
+      assert.strictEqual(yield* copy.position, 1_000)
+      yield* copy.pause
+      assert.deepStrictEqual(yield* track.state, { _tag: "Paused" })
+      yield* copy.stop
+      assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Stopped" })
+      assert.deepStrictEqual([copy.name, copy.durationMs, copy.speed], ["copy", 4_000, 1])
+    }))
+
   it.effect("ends with its connection and with its scope", () =>
     Effect.gen(function*() {
       const fake = yield* FakeConnection.make

@@ -197,13 +197,14 @@ describe("a track with a start and an end", () => {
         const fake = yield* FakeConnection.make
         const attached: Array<Parameters<Place["attach"]>[1]> = []
         const place = fake.place()
-        yield* Track.make(source, {
-          ...place,
+        const attach = place.attach.bind(place)
+        const spy = Object.assign<Place, Partial<Place>>(place, {
           attach: (media, attachOptions) => {
             attached.push(attachOptions)
-            return place.attach(media, attachOptions)
+            return attach(media, attachOptions)
           }
-        }, options)
+        })
+        yield* Track.make(source, spy, options)
         yield* play(fake, 10)
         assert.lengthOf(fake.taken, 10)
         return attached[0]?.remainingMs()

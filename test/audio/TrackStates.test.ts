@@ -263,14 +263,14 @@ describe("what a track asks of its place", () => {
   const spied = (place: Place) => {
     const attached: Array<Parameters<Place["attach"]>[1]> = []
     const gains: Array<readonly [gain: number, rampMs: number]> = []
-    const spy: Place = {
-      ...place,
+    const attach = place.attach.bind(place)
+    const spy = Object.assign<Place, Partial<Place>>(place, {
       attach: (media, options) => {
         attached.push(options)
-        return place.attach(media, options)
+        return attach(media, options)
       },
       setGain: (gain, rampMs) => Effect.sync(() => void gains.push([gain, rampMs]))
-    }
+    })
     return { spy, attached, gains }
   }
 
