@@ -1,6 +1,6 @@
 /**
- * A bot that reads what people write ("!play", "!stop"), with no other Discord library. Somebody writes in the text of a voice channel,
- * in an emulator of Discord.
+ * A bot that reads what people write ("!play", "!stop"), with no other Discord library. Somebody writes in a text channel, in an
+ * emulator of Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Layer, Redacted, Schema, Stream } from "effect"
@@ -78,7 +78,7 @@ const program = Effect.gen(function*() {
     Stream.runHead
   )
 
-  const chat = yield* discord.chat("lobby")
+  const chat = yield* discord.chat("music")
   yield* chat.write("!play", { user: "somebody" })
   const reply = yield* chat.until((messages) => messages.find(({ user }) => user === "bot"))
   yield* Effect.log(`The bot says: ${reply.content}`)
@@ -88,6 +88,6 @@ const program = Effect.gen(function*() {
   yield* Effect.log(`After ${heard.length} frames the bot says: ${last.content}`)
   assert.equal(reply.content, "Playing.")
   assert.deepEqual(yield* discord.violations, [])
-}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+}).pipe(Effect.scoped, Effect.provide(Emulator.layer({ world: { channels: [{ name: "music", kind: "text" }] } })))
 
 NodeRuntime.runMain(program)

@@ -203,7 +203,7 @@ export class Emulator extends Context.Service<Emulator, {
    * was registered without it, and when the bot has not suggested anything within three seconds.
    */
   readonly suggest: (options: Command.SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
-  /** The text of a voice channel, "lobby" unless another is named. Fails with `UnknownName`. */
+  /** A text channel, or the text of a voice channel, "lobby" unless another is named. Fails with `UnknownName`. */
   readonly chat: (channel?: string) => Effect.Effect<Chat.Chat, EmulatorError>
   /**
    * In memory: waits until nothing moves any more without the clock. A test calls it between forking a client and moving

@@ -135,7 +135,7 @@ export const Order = Schema.Union([
   order("createChannel", {
     name: Schema.String,
     guild,
-    kind: Schema.optionalKey(Schema.Literals(["voice", "stage"])),
+    kind: Schema.optionalKey(Schema.Literals(["voice", "stage", "text"])),
     e2ee: Schema.optionalKey(Schema.Literals(["required", "optional"])),
     userLimit: count
   }),

@@ -128,15 +128,17 @@ export const member = (world: World, m: Member): Json => {
  */
 export const permissions = (m: Member): string => m.moderator ? String(BigInt(everyone) | BigInt(moderator)) : everyone
 
+const channelTypes = { text: 0, voice: 2, stage: 13 } as const
+
 /**
- * A voice channel (type 2) or stage channel (type 13), with denied permissions as overwrites.
+ * A text channel (type 0), voice channel (type 2) or stage channel (type 13), with denied permissions as overwrites.
  *
  * @category codecs
  * @since 0.1.0
  */
 export const channel = (c: Channel): Json => ({
   id: c.id,
-  type: c.kind === "stage" ? 13 : 2,
+  type: channelTypes[c.kind],
   guild_id: c.guildId,
   name: c.name,
   position: 0,
@@ -145,9 +147,7 @@ export const channel = (c: Channel): Json => ({
   nsfw: false,
   last_message_id: null,
   rate_limit_per_user: 0,
-  bitrate: c.bitrate,
-  user_limit: c.userLimit,
-  rtc_region: c.region ?? null,
+  ...(c.kind === "text" ? {} : { bitrate: c.bitrate, user_limit: c.userLimit, rtc_region: c.region ?? null }),
   flags: 0,
   permission_overwrites: Array.from(c.denials, ([id, denial]) => ({
     id,

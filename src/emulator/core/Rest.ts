@@ -68,6 +68,7 @@ const unknownMember = error(404, 10007, "Unknown Member")
 const unknownVoiceState = error(404, 10065, "Unknown Voice State")
 const notAuthorized = error(403, 20012, "You are not authorized to perform this action on this application")
 const unknownCommand = error(404, 10063, "Unknown application command")
+const wrongKind = error(400, 50024, "Cannot execute action on this channel type")
 const notInVoice = error(400, 40032, "Target user is not connected to voice.")
 
 /**
@@ -125,6 +126,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         else if (channelId !== undefined) {
           const channel = Array.from(guild.channels.values()).find((c) => c.id === channelId)
           if (channel === undefined) return unknownChannel
+          if (channel.kind === "text") return wrongKind
           actions.moveUser(member.userId, channel.id)
         }
         if (mute !== undefined || deaf !== undefined) actions.muteUser(member.userId, { mute, deaf }, guild.id)

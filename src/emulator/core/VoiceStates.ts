@@ -271,7 +271,7 @@ export const make = (options: Options): VoiceStates => {
       where: () => present() ? state.channelId : undefined,
       move: (channelId) => {
         const to = world.channels.get(channelId)
-        if (to === undefined || to.guildId !== state.guildId || !present()) return false
+        if (to === undefined || to.kind === "text" || to.guildId !== state.guildId || !present()) return false
         move(state, to)
         return true
       },

@@ -61,7 +61,8 @@ export interface Channel {
   readonly id: ChannelId
   readonly guildId: GuildId
   name: string
-  readonly kind: "voice" | "stage"
+  /** In a text channel people write and nobody speaks. */
+  readonly kind: "voice" | "stage" | "text"
   readonly e2ee: VoiceGrant["e2ee"]
   /** 0: no limit. */
   userLimit: number
@@ -313,7 +314,7 @@ export const occupants = (world: World, channel: Channel): Array<VoiceState> => 
  * @category models
  * @since 0.1.0
  */
-export type Refusal = "not-a-member" | "no-permission" | "channel-full"
+export type Refusal = "text-channel" | "not-a-member" | "no-permission" | "channel-full"
 
 /**
  * Why a user may not enter a channel, if so. Needs VIEW_CHANNEL and CONNECT; a full channel takes only members who hold
@@ -323,6 +324,7 @@ export type Refusal = "not-a-member" | "no-permission" | "channel-full"
  * @since 0.1.0
  */
 export const refusal = (world: World, channel: Channel, userId: UserId): Refusal | undefined => {
+  if (channel.kind === "text") return "text-channel"
   const member = world.guilds.get(channel.guildId)?.members.get(userId)
   if (member === undefined) return "not-a-member"
   const denial = channel.denials.get(userId)

@@ -1,5 +1,5 @@
 /**
- * The text of a voice channel: somebody writes there, and sees what bots write.
+ * The text of a channel: somebody writes there, and sees what bots write.
  *
  * @since 0.1.0
  */

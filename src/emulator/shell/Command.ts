@@ -27,7 +27,7 @@ export interface CommandOptions {
   readonly user?: string | undefined
   /** Whose command it is. Default "bot". */
   readonly bot?: string | undefined
-  /** Where it is typed: in the text of a voice channel. Default "lobby". */
+  /** Where it is typed: in a text channel, or in the text of a voice channel. Default "lobby". */
   readonly channel?: string | undefined
 }
 

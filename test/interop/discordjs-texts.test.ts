@@ -1,0 +1,53 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ChannelType, Events, GatewayIntentBits, type Message } from "discord.js"
+import { Effect } from "effect"
+import * as Emulator from "../../src/emulator/Emulator.ts"
+import * as DiscordJs from "./discordjsClient.ts"
+
+const intents = [GatewayIntentBits.GuildMessages, GatewayIntentBits.MessageContent]
+
+/** A bot on discord.js, unmodified, that does something with each message of a user. What goes wrong in it is told to the test. */
+const bot = Effect.fnUntraced(function*(
+  answer: (message: Message<true>) => Promise<unknown>,
+  more: ReadonlyArray<GatewayIntentBits> = []
+) {
+  const failures: Array<unknown> = []
+  const client = yield* DiscordJs.client((client) => {
+    client.on(Events.MessageCreate, (message) => {
+      if (message.author.bot || !message.inGuild()) return
+      answer(message).catch((error: unknown) => void failures.push(error))
+    })
+  }, [...intents, ...more])
+  return { client, failures }
+})
+
+/** The emulator with the text channel "music". */
+const withText = (moderator = false) =>
+  Emulator.layer({
+    world: { channels: [{ name: "music", kind: "text" }], users: [{ name: "bot", bot: true, moderator }] }
+  })
+
+describe("a bot on discord.js in text channels", () => {
+  it.live("finds them, and answers there", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const { client, failures } = yield* bot((message) => {
+        assert.strictEqual(message.channel.type, ChannelType.GuildText)
+        assert.isTrue(message.channel.isSendable() && !message.channel.isVoiceBased())
+        return message.reply(`Playing in ${message.channel.name}`)
+      })
+      const id = yield* discord.channel("music")
+      const found = client.guilds.cache.first()?.channels.cache.find(({ type }) => type === ChannelType.GuildText)
+      assert.strictEqual(found?.id, id)
+      const fetched = yield* Effect.promise(() => client.channels.fetch(id, { force: true }))
+      assert.strictEqual(fetched?.type, ChannelType.GuildText)
+      const all = yield* Effect.promise(async () => client.guilds.cache.first()?.channels.fetch())
+      assert.deepStrictEqual(all?.map((channel) => channel?.name), ["lobby", "secure", "stage", "music"])
+      const chat = yield* discord.chat("music")
+      const { id: asked } = yield* chat.write("!play song")
+      const reply = yield* chat.until((messages) => messages.find(({ user }) => user === "bot"))
+      assert.deepInclude(reply, { content: "Playing in music", replyTo: asked })
+      assert.deepStrictEqual(failures, [])
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
+})
