@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ChannelType, Events, GatewayIntentBits, type Message } from "discord.js"
+import { ChannelType, DiscordAPIError, Events, GatewayIntentBits, type Message } from "discord.js"
 import { Effect } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as DiscordJs from "./discordjsClient.ts"
@@ -49,5 +49,29 @@ describe("a bot on discord.js in text channels", () => {
       assert.deepInclude(reply, { content: "Playing in music", replyTo: asked })
       assert.deepStrictEqual(failures, [])
       assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
+
+  it.live("edits what it has said, at a time of its own, but not to nothing", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const { failures } = yield* bot(async (message) => {
+        const reply = await message.reply("Looking")
+        assert.isNull(reply.editedTimestamp)
+        const before = Date.now()
+        const edited = await reply.edit("Found")
+        assert.isAtLeast(edited.editedTimestamp ?? 0, reply.createdTimestamp)
+        assert.closeTo(edited.editedTimestamp ?? 0, before, 60_000)
+        const refused = await reply.edit("").catch((error: unknown) => error)
+        await message.channel.send(refused instanceof DiscordAPIError ? String(refused.code) : "taken")
+      })
+      const chat = yield* discord.chat("music")
+      yield* chat.write("!play song")
+      const messages = yield* chat.until((messages) => messages.length === 3 ? messages : undefined)
+      assert.deepStrictEqual(messages.map(({ content, edited }) => [content, edited]), [
+        ["!play song", false],
+        ["Found", true],
+        ["50006", false]
+      ])
+      assert.deepStrictEqual(failures, [])
     }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
 })

@@ -237,7 +237,7 @@ export const make = (options: CoreOptions): Core => {
   })
   const { nowMs: startMs, wallMs = 0 } = options
   const nextId = Snowflakes.make(() => wallMs + timers.now() - startMs, world.nextId)
-  const messages = Messages.make(world, gateway, nextId)
+  const messages = Messages.make(world, gateway, nextId, timers.now)
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, messages, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)

@@ -68,8 +68,7 @@ export const make = (
   }
 
   const edit = (entry: Entry, message: Message.Message, body: Json): RestResponse => {
-    Message.edit(message, body)
-    messages.changed(message)
+    if (!messages.edit(message, body)) return emptyMessage
     InteractionEntry.become(entry, "answered")
     return ok(messages.json(message, message.author.id))
   }
@@ -99,8 +98,9 @@ export const make = (
       InteractionEntry.become(entry, "deferred")
     } else if (kind === callback.update && entry.pressed !== undefined) {
       if (entry.pressed.isDeleted) return unknownMessage
+      const edited = edit(entry, entry.pressed, content)
+      if (edited.status !== 200) return edited
       message = entry.original = entry.pressed
-      edit(entry, message, content)
     } else if (kind === callback.modal && entry.type !== InteractionEntry.types.modal) {
       const modal = Modal.read(data)
       if (modal === undefined) return invalidBody

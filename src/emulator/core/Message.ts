@@ -5,7 +5,7 @@
  */
 import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
-import { timeOf } from "./Snowflakes.ts"
+import { timeAfter, timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
@@ -37,6 +37,8 @@ export interface Answered {
  */
 export interface Message {
   readonly id: string
+  /** When it was written, in the core's time. */
+  readonly writtenMs: number
   readonly author: World.User
   readonly where: Where
   readonly interaction: Answered | undefined
@@ -50,9 +52,12 @@ export interface Message {
   content: string
   embeds: ReadonlyArray<unknown>
   components: ReadonlyArray<unknown>
+  /** Whether there is something in it that is not kept: a sticker, a poll, a file. */
+  hasMore: boolean
   /** "... is thinking". */
   isThinking: boolean
-  isEdited: boolean
+  /** When it was edited last, in the core's time. */
+  editedMs: number | undefined
   isDeleted: boolean
 }
 
@@ -82,6 +87,11 @@ export const parse = (text: string | undefined): Json | undefined => {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined
 }
 
+const hasMore = (body: Json): boolean =>
+  ["attachments", "sticker_ids"].some((field) => Body.itemsOf(body[field]).length > 0) || Body.isObject(body["poll"])
+
+const hasText = (content: unknown): boolean => typeof content === "string" && content.trim() !== ""
+
 /**
  * Whether there is anything in a message. Files count, though nobody keeps them.
  *
@@ -89,9 +99,8 @@ export const parse = (text: string | undefined): Json | undefined => {
  * @since 0.1.0
  */
 export const saysSomething = (body: Json): boolean =>
-  (typeof body["content"] === "string" && body["content"] !== "") ||
-  ["embeds", "components", "attachments", "sticker_ids"].some((field) => Body.itemsOf(body[field]).length > 0) ||
-  body["poll"] !== undefined
+  hasText(body["content"]) || hasMore(body) ||
+  ["embeds", "components"].some((field) => Body.itemsOf(body[field]).length > 0)
 
 /**
  * @category guards
@@ -106,10 +115,13 @@ const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags :
  * @since 0.1.0
  */
 export const make = (
-  of: Pick<Message, "id" | "author" | "where"> & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking">>,
+  of:
+    & Pick<Message, "id" | "writtenMs" | "author" | "where">
+    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking">>,
   body: Json
 ): Message => ({
   id: of.id,
+  writtenMs: of.writtenMs,
   author: of.author,
   where: of.where,
   interaction: of.interaction,
@@ -121,26 +133,34 @@ export const make = (
   content: typeof body["content"] === "string" ? body["content"] : "",
   embeds: Body.itemsOf(body["embeds"]),
   components: Body.itemsOf(body["components"]),
+  hasMore: hasMore(body),
   isThinking: of.isThinking ?? false,
-  isEdited: false,
+  editedMs: undefined,
   isDeleted: false
 })
 
 /**
- * Changes what is named. The answer that was waited for is no edit.
+ * Changes what is named, unless nothing would be left; whether it did. The answer that was waited for is no edit.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const edit = (message: Message, body: Json): void => {
-  if (typeof body["content"] === "string" || body["content"] === null) message.content = body["content"] ?? ""
-  if (body["embeds"] !== undefined) message.embeds = Body.itemsOf(body["embeds"])
-  if (body["components"] !== undefined) message.components = Body.itemsOf(body["components"])
+export const edit = (message: Message, body: Json, nowMs: number): boolean => {
+  const content = typeof body["content"] === "string" || body["content"] === null ? body["content"] : message.content
+  const embeds = body["embeds"] === undefined ? message.embeds : Body.itemsOf(body["embeds"])
+  const components = body["components"] === undefined ? message.components : Body.itemsOf(body["components"])
+  const more = hasMore(body) || (message.hasMore && body["attachments"] === undefined)
+  if (!hasText(content) && embeds.length === 0 && components.length === 0 && !more) return false
+  message.content = content ?? ""
+  message.embeds = embeds
+  message.components = components
+  message.hasMore = more
   if (typeof body["flags"] === "number") {
     message.flags = (message.flags & ~withoutEmbeds) | (flagsOf(body) & (withoutEmbeds | ofComponents))
   }
-  message.isEdited = !message.isThinking
+  if (!message.isThinking) message.editedMs = nowMs
   message.isThinking = false
+  return true
 }
 
 /**
@@ -226,7 +246,9 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
     pinned: false,
     tts: false,
     timestamp: timeOf(message.id),
-    edited_timestamp: message.isEdited ? timeOf(message.id) : null,
+    edited_timestamp: message.editedMs === undefined
+      ? null
+      : timeAfter(message.id, message.editedMs - message.writtenMs),
     flags: message.flags | (message.isEphemeral ? ephemeral : 0) | (message.isThinking ? loading : 0),
     ...(message.reactions.size === 0 ? {} : { reactions: reactionsOf(message, viewer) }),
     ...(interaction === undefined ? {} : {

@@ -83,9 +83,7 @@ export const make = (
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
       if (Message.isTooLong(call.body)) return invalidBody
-      Message.edit(message, call.body)
-      messages.changed(message)
-      return ok(messages.json(message, call.user.id))
+      return messages.edit(message, call.body) ? ok(messages.json(message, call.user.id)) : emptyMessage
     })
 
   const remove = (call: RestRoute.Call) =>

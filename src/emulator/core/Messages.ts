@@ -38,12 +38,13 @@ export interface Messages {
   readonly write: (written: Written) => Message.Message | { readonly problem: string }
   /** Makes a message out of what a bot sends. */
   readonly make: (
-    of: Omit<Parameters<typeof Message.make>[0], "id">,
+    of: Omit<Parameters<typeof Message.make>[0], "id" | "writtenMs">,
     body: Json
   ) => Message.Message
   /** Puts a message into its channel; one that only one user sees stands nowhere. */
   readonly add: (message: Message.Message) => void
-  readonly changed: (message: Message.Message) => void
+  /** Changes what is named; `false`, and nothing is changed, where nothing would be left of it. */
+  readonly edit: (message: Message.Message, body: Json) => boolean
   readonly remove: (message: Message.Message) => void
   /** Removes several of one channel, which is told at once. */
   readonly removeAll: (channelId: ChannelId, messages: ReadonlyArray<Message.Message>) => void
@@ -67,7 +68,8 @@ const kept = 1_000
 export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
-  nextId: () => string
+  nextId: () => string,
+  now: () => number
 ): Messages => {
   const channels = new Map<ChannelId, Array<Message.Message>>()
   const watchers = new Map<ChannelId, Set<() => void>>()
@@ -127,6 +129,11 @@ export const make = (
     for (const f of Array.from(watchers.get(channelId) ?? [])) f()
   }
 
+  const changed = (message: Message.Message) => {
+    if (!message.isEphemeral) tell(message.where, Intents.GuildMessages, "MESSAGE_UPDATE", shown(message))
+    changedIn(message.where.channel.id)
+  }
+
   const add = (message: Message.Message) => {
     if (message.isEphemeral) return
     const { where } = message
@@ -153,14 +160,16 @@ export const make = (
       if (Message.isTooLong({ content })) return { problem: `a message has ${Message.longest} characters at most` }
       const replyTo = of(channelId).find(({ id }) => id === repliedId)
       if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
-      const message = Message.make({ id: nextId(), author, where: { guild, channel }, replyTo }, { content })
+      const where = { guild, channel }
+      const message = Message.make({ id: nextId(), writtenMs: now(), author, where, replyTo }, { content })
       add(message)
       return message
     },
-    make: (of, body) => Message.make({ ...of, id: nextId() }, body),
-    changed: (message) => {
-      if (!message.isEphemeral) tell(message.where, Intents.GuildMessages, "MESSAGE_UPDATE", shown(message))
-      changedIn(message.where.channel.id)
+    make: (of, body) => Message.make({ ...of, id: nextId(), writtenMs: now() }, body),
+    edit: (message, body) => {
+      if (!Message.edit(message, body, now())) return false
+      changed(message)
+      return true
     },
     remove: (message) => {
       drop(message)

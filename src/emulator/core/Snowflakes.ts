@@ -26,9 +26,18 @@ export const make = (nowMs: () => number, otherwise: () => string): () => string
 }
 
 /**
+ * So many milliseconds after what has an id happened.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const timeAfter = (id: string, ms: number): string =>
+  new Date(Number(BigInt(id) >> 22n) + epochMs + ms).toISOString()
+
+/**
  * When something happened, by its id, as Discord writes times.
  *
  * @category getters
  * @since 0.1.0
  */
-export const timeOf = (id: string): string => new Date(Number(BigInt(id) >> 22n) + epochMs).toISOString()
+export const timeOf = (id: string): string => timeAfter(id, 0)

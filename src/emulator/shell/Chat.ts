@@ -93,7 +93,7 @@ export const make = (
     content: message.content,
     embeds: message.embeds,
     components: message.components,
-    edited: message.isEdited,
+    edited: message.editedMs !== undefined,
     replyTo: message.replyTo?.id,
     reactions: Array.from(message.reactions.keys())
   })

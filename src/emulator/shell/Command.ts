@@ -160,8 +160,8 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
   const watch = (command: string, userId: UserId, interaction: Interactions.Interaction): Command => {
     const read = (): ReadonlyArray<Reply> =>
       interaction.messages().filter(({ isThinking }) => !isThinking).map((
-        { components, content, embeds, isEdited, isEphemeral }
-      ) => ({ content, embeds, components, ephemeral: isEphemeral, edited: isEdited }))
+        { components, content, editedMs, embeds, isEphemeral }
+      ) => ({ content, embeds, components, ephemeral: isEphemeral, edited: editedMs !== undefined }))
 
     const until: Command["until"] = (find) =>
       wait(command, interaction, () => {
