@@ -75,7 +75,7 @@ export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
 export type { Modal, Values as ModalValues } from "./core/Modal.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
 export type { Chat, ChatMessage } from "./shell/Chat.ts"
-export type { Command, CommandOptions, Reply, SuggestOptions } from "./shell/Command.ts"
+export type { Command, CommandOptions, MenuOptions, Reply, SuggestOptions } from "./shell/Command.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
 export type { Faults, InGuild } from "./shell/Faults.ts"
@@ -199,6 +199,11 @@ export class Emulator extends Context.Service<Emulator, {
    */
   readonly command: (options: Command.CommandOptions) => Effect.Effect<Command.Command, EmulatorError>
   /**
+   * Somebody chooses a command of the bot in the context menu of a user or of a message, and sees what it says. Fails with
+   * `CommandFailed` as `command` does, and where there is no such message.
+   */
+  readonly menu: (options: Command.MenuOptions) => Effect.Effect<Command.Command, EmulatorError>
+  /**
    * What the bot suggests to somebody who has typed so much of an option (autocompletion). Fails with `CommandFailed` for an option that
    * was registered without it, and when the bot has not suggested anything within three seconds.
    */
@@ -300,6 +305,7 @@ const makeEmulator = Effect.fnUntraced(function*(
     counters: driver.call((core) => new Map([...core.counters(), ...shell.counters()])),
     faults,
     command: keyboard.command,
+    menu: keyboard.menu,
     suggest: keyboard.suggest,
     chat: Chat.make(shell, { userOrNew, users, channels }, keyboard.follow),
     settle: shell.settle("last"),

@@ -573,6 +573,12 @@ describe("emulator", () => {
       yield* answer(yield* interaction, 4, { content: "Playing y" })
       assert.deepNestedInclude(yield* Fiber.join(sending), { ok: true, command: 4, "replies[0].content": "Playing y" })
 
+      const choosing = yield* Effect.forkChild(order({ do: "menu", name: "Greet", on: { user: "guest" } }))
+      yield* answer(yield* interaction, 4, { content: "Hello" })
+      assert.deepNestedInclude(yield* Fiber.join(choosing), { ok: true, command: 5, "replies[0].content": "Hello" })
+      const nowhere = yield* order({ do: "menu", name: "Greet", on: { message: "1" } })
+      assert.include(String(nowhere["message"]), "no message there has the id 1")
+
       // what is written to all, and its buttons
       const { message } = yield* order({ do: "write", content: "!play", user: "somebody" })
       assert.deepNestedInclude(yield* order({ do: "messages", user: "somebody", text: "!play" }), {

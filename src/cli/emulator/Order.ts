@@ -94,6 +94,14 @@ export const Order = Schema.Union([
     channel: Schema.optionalKey(channel),
     timeoutMs: count
   }),
+  order("menu", {
+    name: Schema.String,
+    on: Schema.Union([Schema.Struct({ user }), Schema.Struct({ message: Schema.String })]),
+    user: Schema.optionalKey(user),
+    bot: Schema.optionalKey(user),
+    channel: Schema.optionalKey(channel),
+    timeoutMs: count
+  }),
   order("press", {
     command: Schema.optionalKey(Schema.Int),
     channel: Schema.optionalKey(channel),

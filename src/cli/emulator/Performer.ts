@@ -233,6 +233,8 @@ export const make = Effect.fnUntraced(function*(
         const { timeoutMs = patienceMs, ...command } = order
         return typist.type(command, timeoutMs)
       }
+      case "menu":
+        return typist.choose(order, order.timeoutMs ?? patienceMs)
       case "press":
         return press(order)
       case "write":

@@ -92,7 +92,7 @@ export interface Core
     Actions.Actions,
     Administration.Administration,
     Memberships.Memberships,
-    Pick<Interactions.Interactions, "type" | "suggest" | "pressIn">
+    Pick<Interactions.Interactions, "type" | "choose" | "suggest" | "pressIn">
 {
   /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
   readonly createVoiceServer: (options: {
@@ -253,6 +253,7 @@ export const make = (options: CoreOptions): Core => {
     ...Administration.make(options.profile, world, gateway, voiceStates),
     ...Memberships.make(world, gateway, voiceStates),
     type: interactions.type,
+    choose: interactions.choose,
     suggest: interactions.suggest,
     pressIn: interactions.pressIn,
     write: messages.write,

@@ -58,7 +58,7 @@ export const make = (
   const say = (entry: Entry, body: Json, isThinking = false): Message.Message => {
     const { bot: author, user, where } = entry
     const message = messages.make(
-      { author, where, isThinking, interaction: { id: entry.id, type: entry.type, user } },
+      { author, where, isThinking, interaction: { id: entry.id, type: entry.type, user, on: entry.on } },
       body
     )
     entry.messages.push(message)

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Choices from "./Choices.ts"
+import type * as ContextMenu from "./ContextMenu.ts"
 import type * as Message from "./Message.ts"
 import type * as Modal from "./Modal.ts"
 import type * as World from "./World.ts"
@@ -42,6 +43,8 @@ export interface Entry {
   readonly bot: World.User
   readonly begunMs: number
   readonly type: Type
+  /** On what it was chosen in a context menu. */
+  readonly on: ContextMenu.On | undefined
   /** What the component belongs to, or the one that opened the form. */
   readonly pressed: Message.Message | undefined
   readonly where: Message.Where

@@ -8,6 +8,7 @@ import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type * as Choices from "./Choices.ts"
 import * as CommandOptions from "./CommandOptions.ts"
 import type { Commands } from "./Commands.ts"
+import * as ContextMenu from "./ContextMenu.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
@@ -45,6 +46,20 @@ export interface Typed {
  */
 export interface Typing extends Typed {
   readonly focused: string
+}
+
+/**
+ * A command that somebody chooses in a context menu.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Chosen {
+  readonly userId: UserId
+  readonly botId: UserId
+  readonly channelId: ChannelId
+  readonly name: string
+  readonly on: ContextMenu.On
 }
 
 /**
@@ -88,6 +103,7 @@ export type Begun = Interaction | { readonly problem: string }
  */
 export interface Interactions {
   readonly type: (command: Typed) => Begun
+  readonly choose: (command: Chosen) => Begun
   /** Asks the bot what it suggests. */
   readonly suggest: (command: Typing) => Begun
   /** Somebody presses a button of the last message in a channel that has it, or chooses in its menu. */
@@ -122,13 +138,27 @@ export const make = (
 
   const isThere = ({ channel }: Pick<Message.Where, "channel">) => world.channels.has(channel.id)
 
-  const registeredOf = (botId: UserId, guildId: string, name: string | undefined): Json | undefined => {
+  /** A command as the bot has registered it, if it has; or that it has not. */
+  const registeredOf = (
+    botId: UserId,
+    guildId: string,
+    name: string | undefined,
+    type: number
+  ): { readonly registered: Json | undefined } | { readonly problem: string } => {
     const all = [undefined, guildId].flatMap((scope) => commands.list({ applicationId: botId, guildId: scope }))
-    return all.findLast((command) => command["name"] === name && command["type"] === 1)
+    const registered = all.findLast((command) => command["name"] === name && command["type"] === type)
+    // a bot that has registered nothing here has done it elsewhere, once
+    if (registered === undefined && all.length > 0) return { problem: "the bot has registered no such command" }
+    return { registered }
   }
 
-  const hasAny = (botId: UserId, guildId: string) =>
-    [undefined, guildId].some((scope) => commands.list({ applicationId: botId, guildId: scope }).length > 0)
+  /** What all commands have in their data. */
+  const commandData = (registered: Json | undefined, guild: World.Guild, name: string | undefined, type: number) => ({
+    id: registered?.["id"] ?? world.nextId(),
+    name,
+    type,
+    ...(registered?.["guild_id"] === undefined ? {} : { guild_id: guild.id })
+  })
 
   /** The session of a bot that is told of what happens in a guild. */
   const sessionOf = (botId: UserId, guild: World.Guild) =>
@@ -142,10 +172,11 @@ export const make = (
       readonly guild: World.Guild
       readonly type: InteractionEntry.Type
       readonly data: Json
+      readonly on?: ContextMenu.On
       readonly pressed?: Message.Message
     }
   ): Begun => {
-    const { bot, channel, data, guild, pressed, type, userId } = options
+    const { bot, channel, data, guild, on, pressed, type, userId } = options
     const user = world.users.get(userId)
     const member = guild.members.get(userId)
     if (!isThere({ channel })) return { problem: "its channel is gone" }
@@ -160,6 +191,7 @@ export const make = (
       bot,
       begunMs: context.now(),
       type,
+      on,
       pressed,
       where: { guild, channel },
       user,
@@ -280,11 +312,9 @@ export const make = (
     const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
     const bot = world.users.get(botId)
     if (channel === undefined || guild === undefined || bot === undefined) return { problem: "its channel is gone" }
-    const registered = registeredOf(botId, guild.id, path[0])
-    // a bot that has registered nothing here has done it elsewhere, once
-    if (registered === undefined && hasAny(botId, guild.id)) {
-      return { problem: "the bot has registered no such command" }
-    }
+    const known = registeredOf(botId, guild.id, path[0], 1)
+    if ("problem" in known) return known
+    const { registered } = known
     const filled = CommandOptions.fill(world, guild, path, values, registered, focused)
     if ("problem" in filled) return filled
     const { options, resolved } = filled
@@ -295,18 +325,44 @@ export const make = (
       guild,
       type: focused === undefined ? InteractionEntry.types.command : InteractionEntry.types.typing,
       data: {
-        id: registered?.["id"] ?? world.nextId(),
-        name: path[0],
-        type: 1,
+        ...commandData(registered, guild, path[0], 1),
         ...(options.length === 0 ? {} : { options }),
-        ...(resolved === undefined ? {} : { resolved }),
-        ...(registered?.["guild_id"] === undefined ? {} : { guild_id: guild.id })
+        ...(resolved === undefined ? {} : { resolved })
+      }
+    })
+  }
+
+  const choose = ({ botId, channelId, name, on, userId }: Chosen): Begun => {
+    const channel = world.channels.get(channelId)
+    const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
+    const bot = world.users.get(botId)
+    if (channel === undefined || guild === undefined || bot === undefined) return { problem: "its channel is gone" }
+    const type = ContextMenu.typeOf(on)
+    const known = registeredOf(botId, guild.id, name, type)
+    if ("problem" in known) return known
+    const target = ContextMenu.target(world, guild, on, (id) => {
+      const message = messages.of(channelId).find((one) => one.id === id)
+      return message && messages.json(message, botId)
+    })
+    if ("problem" in target) return target
+    return begin({
+      userId,
+      bot,
+      channel,
+      guild,
+      type: InteractionEntry.types.command,
+      on,
+      data: {
+        ...commandData(known.registered, guild, name, type),
+        target_id: target.id,
+        ...(target.resolved === undefined ? {} : { resolved: target.resolved })
       }
     })
   }
 
   return {
     type: (command) => typed(command),
+    choose,
     pressIn: (channelId, userId, customId, values) => press(messages.of(channelId), userId, customId, values),
     suggest: ({ focused, ...command }) => typed({ ...command, values: { [focused]: "", ...command.values } }, focused),
     rest: InteractionAnswers.make(messages, (token) => byToken.get(token), isThere)

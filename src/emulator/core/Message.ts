@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Body from "./Body.ts"
+import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import { timeAfter, timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
@@ -29,6 +30,8 @@ export interface Answered {
   readonly id: string
   readonly type: number
   readonly user: World.User
+  /** On what it was chosen in a context menu. */
+  readonly on?: ContextMenu.On | undefined
 }
 
 /**
@@ -193,9 +196,10 @@ export const mentions = (world: World.World, message: Message): ReadonlyArray<Wo
   return Array.from(world.users.values()).filter(({ id }) => ids.has(id) || id === message.replyTo?.author.id)
 }
 
-const types = { plain: 0, reply: 19, command: 20 } as const
+const types = { plain: 0, reply: 19, command: 20, menu: 23 } as const
 
 const typeOf = ({ interaction, replyTo }: Message) => {
+  if (interaction?.on !== undefined) return types.menu
   if (interaction !== undefined) return interaction.type === 2 ? types.command : types.plain
   return replyTo === undefined ? types.plain : types.reply
 }
@@ -221,6 +225,13 @@ const reactionsOf = ({ reactions }: Message, viewer: string | undefined) =>
     me_burst: false,
     burst_colors: []
   }))
+
+const chosenOn = (world: World.World, { on }: Answered): Json => {
+  if (on === undefined) return {}
+  if ("message" in on) return { target_message_id: on.message }
+  const user = world.users.get(on.user)
+  return user === undefined ? {} : { target_user: DiscordObject.user(user) }
+}
 
 /**
  * As REST and the gateway give it to the user `viewer`; `referenced` is what it is as the one that another one replies to.
@@ -258,7 +269,8 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
         id: interaction.id,
         type: interaction.type,
         user: DiscordObject.user(interaction.user),
-        authorizing_integration_owners: owners
+        authorizing_integration_owners: owners,
+        ...chosenOn(world, interaction)
       }
     }),
     ...(replyTo === undefined ? {} : {

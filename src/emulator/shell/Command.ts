@@ -1,5 +1,6 @@
 /**
- * Somebody types a slash command, and sees what the bot says to it: suggestions, messages with buttons, and forms.
+ * Somebody types a slash command or chooses one in a context menu, and sees what the bot says to it: suggestions, messages with buttons,
+ * and forms.
  *
  * @since 0.1.0
  */
@@ -28,6 +29,25 @@ export interface CommandOptions {
   /** Whose command it is. Default "bot". */
   readonly bot?: string | undefined
   /** Where it is typed: in a text channel, or in the text of a voice channel. Default "lobby". */
+  readonly channel?: string | undefined
+}
+
+/**
+ * A command of a context menu.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MenuOptions {
+  /** As it was registered, with its capitals and spaces. */
+  readonly name: string
+  /** On whom or on what it is chosen: a user by name or id, or a message of the channel by its id. */
+  readonly on: { readonly user: string } | { readonly message: string }
+  /** Who chooses it: a name or id. One who is not known is created. Default "guest". */
+  readonly user?: string | undefined
+  /** Whose command it is. Default "bot". */
+  readonly bot?: string | undefined
+  /** Where it is chosen. Default "lobby". */
   readonly channel?: string | undefined
 }
 
@@ -105,6 +125,7 @@ const thinkingMs = 15 * 60_000
  */
 export interface Keyboard {
   readonly command: (options: CommandOptions) => Effect.Effect<Command, EmulatorError>
+  readonly menu: (options: MenuOptions) => Effect.Effect<Command, EmulatorError>
   readonly suggest: (options: SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
   /** Begins an interaction in another way; `name` is what errors call it. */
   readonly follow: (
@@ -200,20 +221,32 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
     return watch(name, userId, yield* begin(name, f))
   })
 
-  const read = Effect.fnUntraced(
-    function*({ bot = "bot", channel = "lobby", name, options = {}, user = "guest" }: CommandOptions) {
+  /** Who asks which bot, and where. */
+  const find = Effect.fnUntraced(
+    function*({ bot = "bot", channel = "lobby", user = "guest" }: Omit<MenuOptions, "name" | "on">) {
       const { id: userId } = yield* names.userOrNew({ name: user })
       const { id: botId } = yield* names.users.find(bot)
       const { id: channelId } = yield* names.channels.find(channel)
-      const path = name.replace(/^\//, "").split(" ").filter((part) => part !== "")
-      return { userId, botId, channelId, path, values: options }
+      return { userId, botId, channelId }
     }
   )
+
+  const read = Effect.fnUntraced(function*(command: CommandOptions) {
+    const { name, options: values = {} } = command
+    const path = name.replace(/^\//, "").split(" ").filter((part) => part !== "")
+    return { ...yield* find(command), path, values }
+  })
 
   return {
     command: Effect.fnUntraced(function*(options) {
       const typed = yield* read(options)
       return yield* follow(options.name, typed.userId, (core) => core.type(typed))
+    }),
+    menu: Effect.fnUntraced(function*(options) {
+      const { name, on } = options
+      const where = yield* find(options)
+      const target = "user" in on ? { user: (yield* names.users.find(on.user)).id } : on
+      return yield* follow(name, where.userId, (core) => core.choose({ ...where, name, on: target }))
     }),
     follow,
     suggest: Effect.fnUntraced(function*({ focused, ...options }) {
