@@ -78,7 +78,9 @@ const flags = {
   ),
   moderator: Flag.Boolean("moderator").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("The bot may move, mute and disconnect others, and change channels, over REST")
+    Flag.withDescription(
+      "The bot may move, mute and disconnect others, give them nicknames, and change channels, over REST"
+    )
   ),
   strict: Flag.Boolean("strict").pipe(
     Flag.withDefault(false),

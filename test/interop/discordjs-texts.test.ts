@@ -6,19 +6,18 @@ import * as DiscordJs from "./discordjsClient.ts"
 
 const intents = [GatewayIntentBits.GuildMessages, GatewayIntentBits.MessageContent]
 
-/** A bot on discord.js, unmodified, that does something with each message of a user. What goes wrong in it is told to the test. */
+/** A bot on discord.js, unmodified, that does something with each message of a user. What goes wrong it says where it was asked. */
 const bot = Effect.fnUntraced(function*(
   answer: (message: Message<true>) => Promise<unknown>,
   more: ReadonlyArray<GatewayIntentBits> = []
 ) {
-  const failures: Array<unknown> = []
   const client = yield* DiscordJs.client((client) => {
     client.on(Events.MessageCreate, (message) => {
       if (message.author.bot || !message.inGuild()) return
-      answer(message).catch((error: unknown) => void failures.push(error))
+      answer(message).catch((error: unknown) => message.channel.send(`It failed: ${error}`))
     })
   }, [...intents, ...more])
-  return { client, failures }
+  return client
 })
 
 /** The emulator with the text channel "music". */
@@ -31,7 +30,7 @@ describe("a bot on discord.js in text channels", () => {
   it.live("finds them, and answers there", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
-      const { client, failures } = yield* bot((message) => {
+      const client = yield* bot((message) => {
         assert.strictEqual(message.channel.type, ChannelType.GuildText)
         assert.isTrue(message.channel.isSendable() && !message.channel.isVoiceBased())
         return message.reply(`Playing in ${message.channel.name}`)
@@ -47,14 +46,32 @@ describe("a bot on discord.js in text channels", () => {
       const { id: asked } = yield* chat.write("!play song")
       const reply = yield* chat.until((messages) => messages.find(({ user }) => user === "bot"))
       assert.deepInclude(reply, { content: "Playing in music", replyTo: asked })
-      assert.deepStrictEqual(failures, [])
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
+
+  it.live("gives nicknames, to itself and as a moderator to others, and hears of them", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* bot(async (message) => {
+        const heard: Array<string> = []
+        message.client.on(Events.GuildMemberUpdate, (_, member) => {
+          heard.push(`${member.user.username} ${member.nickname}`)
+          if (heard.length === 3) void message.reply(heard.join(", "))
+        })
+        assert.strictEqual((await message.guild.members.me?.setNickname("DJ"))?.nickname, "DJ")
+        assert.strictEqual((await message.member?.setNickname("Listener"))?.nickname, "Listener")
+        assert.isNull((await message.member?.setNickname(null))?.nickname)
+      }, [GatewayIntentBits.GuildMembers])
+      const chat = yield* discord.chat("music")
+      yield* chat.write("!nick", { user: "somebody" })
+      const reply = yield* chat.until((messages) => messages.find(({ user }) => user === "bot"))
+      assert.strictEqual(reply.content, "bot DJ, somebody Listener, somebody null")
+    }).pipe(Effect.scoped, Effect.provide(withText(true))), 60_000)
 
   it.live("edits what it has said, at a time of its own, but not to nothing", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator
-      const { failures } = yield* bot(async (message) => {
+      yield* bot(async (message) => {
         const reply = await message.reply("Looking")
         assert.isNull(reply.editedTimestamp)
         const before = Date.now()
@@ -72,6 +89,5 @@ describe("a bot on discord.js in text channels", () => {
         ["Found", true],
         ["50006", false]
       ])
-      assert.deepStrictEqual(failures, [])
     }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
 })

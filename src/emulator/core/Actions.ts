@@ -92,7 +92,7 @@ export interface Actions {
   ) => boolean
   /** In a stage, of one guild or of all: puts a member into the audience (true) or among the speakers (false). */
   readonly suppressUser: (userId: UserId, suppress: boolean, guildId?: GuildId) => boolean
-  /** Gives or takes MOVE_MEMBERS, MUTE_MEMBERS and MANAGE_CHANNELS, in one guild or in all of the user's. */
+  /** Gives or takes what a moderator may do, in one guild or in all of the user's. */
   readonly setModerator: (userId: UserId, moderator: boolean, guildId?: GuildId) => boolean
 }
 

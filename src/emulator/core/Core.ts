@@ -241,7 +241,19 @@ export const make = (options: CoreOptions): Core => {
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, messages, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
-  const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults, commands, interactions, messages })
+  const memberships = Memberships.make(world, gateway, voiceStates)
+  const rest = Rest.make({
+    context,
+    world,
+    gateway,
+    voiceStates,
+    actions,
+    memberships,
+    faults,
+    commands,
+    interactions,
+    messages
+  })
 
   const lost = (connection: ConnectionId, code: number) => {
     if (gateway.owns(connection)) gateway.disconnected(connection, code)
@@ -251,7 +263,7 @@ export const make = (options: CoreOptions): Core => {
   return {
     ...actions,
     ...Administration.make(options.profile, world, gateway, voiceStates),
-    ...Memberships.make(world, gateway, voiceStates),
+    ...memberships,
     type: interactions.type,
     choose: interactions.choose,
     suggest: interactions.suggest,

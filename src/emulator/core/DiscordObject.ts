@@ -21,12 +21,12 @@ const bits = (places: ReadonlyArray<bigint>) => String(places.reduce((all, place
 
 /**
  * ADD_REACTIONS, VIEW_CHANNEL, SEND_MESSAGES, EMBED_LINKS, ATTACH_FILES, READ_MESSAGE_HISTORY, CONNECT, SPEAK, USE_VAD,
- * USE_APPLICATION_COMMANDS.
+ * CHANGE_NICKNAME, USE_APPLICATION_COMMANDS.
  */
-const everyone = bits([6n, 10n, 11n, 14n, 15n, 16n, 20n, 21n, 25n, 31n])
+const everyone = bits([6n, 10n, 11n, 14n, 15n, 16n, 20n, 21n, 25n, 26n, 31n])
 
-/** MANAGE_CHANNELS, MANAGE_MESSAGES, MUTE_MEMBERS, DEAFEN_MEMBERS, MOVE_MEMBERS. */
-const moderator = bits([4n, 13n, 22n, 23n, 24n])
+/** MANAGE_CHANNELS, MANAGE_MESSAGES, MUTE_MEMBERS, DEAFEN_MEMBERS, MOVE_MEMBERS, MANAGE_NICKNAMES. */
+const moderator = bits([4n, 13n, 22n, 23n, 24n, 27n])
 
 /**
  * @category codecs

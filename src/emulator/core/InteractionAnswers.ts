@@ -151,8 +151,7 @@ export const make = (
   }
 
   return (method, path, query, text) => {
-    // discord.js writes %40original
-    const [, root, owner, token, what, id] = path.replaceAll("%40", "@").split("/")
+    const [, root, owner, token, what, id] = path.split("/")
     const isCallback = root === "interactions" && what === "callback"
     const isMessage = root === "webhooks" && (what === undefined || (what === "messages" && id !== undefined))
     if (token === undefined || (!isCallback && !isMessage)) return undefined

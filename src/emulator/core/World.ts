@@ -37,7 +37,7 @@ export interface Member {
   nick: string | undefined
   mute: boolean
   deaf: boolean
-  /** Whether the member holds MOVE_MEMBERS, MUTE_MEMBERS and MANAGE_CHANNELS. */
+  /** Whether the member holds MOVE_MEMBERS, MUTE_MEMBERS, MANAGE_CHANNELS, MANAGE_MESSAGES and MANAGE_NICKNAMES. */
   moderator: boolean
 }
 
