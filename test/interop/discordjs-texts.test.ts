@@ -68,6 +68,42 @@ describe("a bot on discord.js in text channels", () => {
       assert.strictEqual(reply.content, "bot DJ, somebody Listener, somebody null")
     }).pipe(Effect.scoped, Effect.provide(withText(true))), 60_000)
 
+  it.live("has controls that people react with, clears them, and pins what is playing", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const client = yield* bot(async (message) => {
+        const panel = await message.channel.send("Now playing")
+        await panel.pin()
+        await panel.react("⏭")
+      }, [GatewayIntentBits.GuildMessageReactions])
+      client.on(Events.MessageReactionAdd, (reaction, user) => {
+        if (user.bot) return
+        const answer = async () => {
+          const users = await reaction.users.fetch()
+          await reaction.users.remove(user.id)
+          await reaction.message.react("✅")
+          await reaction.message.reactions.cache.get("⏭")?.remove()
+          await reaction.message.reactions.removeAll()
+          const { items } = await reaction.message.channel.messages.fetchPins()
+          const old = await reaction.message.channel.messages.fetchPinned()
+          await reaction.message.unpin()
+          await reaction.message.edit(
+            `Skipped by ${users.map(({ username }) => username).join()}: ${items.length} ${old.size}`
+          )
+        }
+        answer().catch((error: unknown) => reaction.message.edit(`It failed: ${error}`))
+      })
+      const chat = yield* discord.chat("music")
+      yield* chat.write("!panel")
+      const { id, pinned } = yield* chat.until((messages) => messages.find(({ reactions }) => reactions.includes("⏭")))
+      assert.isTrue(pinned)
+      yield* chat.react(id, "⏭", { user: "somebody" })
+      const panel = yield* chat.until((messages) => messages.find(({ edited }) => edited))
+      assert.deepInclude(panel, { content: "Skipped by bot,somebody: 1 1", reactions: [], pinned: false })
+      assert.strictEqual((yield* Effect.flip(chat.react("1", "⏭"))).reason._tag, "MessageFailed")
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(withText(true))), 60_000)
+
   it.live("edits what it has said, at a time of its own, but not to nothing", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator

@@ -116,6 +116,13 @@ export const Order = Schema.Union([
     channel: Schema.optionalKey(channel),
     replyTo: Schema.optionalKey(Schema.String)
   }),
+  order("react", {
+    message: Schema.String,
+    emoji: Schema.String,
+    user: Schema.optionalKey(user),
+    channel: Schema.optionalKey(channel),
+    takeBack: flag
+  }),
   order("messages", {
     channel: Schema.optionalKey(channel),
     user: Schema.optionalKey(user),

@@ -242,6 +242,10 @@ export const make = Effect.fnUntraced(function*(
           discord.chat(order.channel),
           (chat) => Effect.map(chat.write(order.content, order), ({ id }) => ({ message: id }))
         )
+      case "react":
+        return done(
+          Effect.flatMap(discord.chat(order.channel), (chat) => chat.react(order.message, order.emoji, order))
+        )
       case "messages":
         return Effect.map(messages(order), (messages) => ({ messages }))
       case "suggest":

@@ -29,7 +29,9 @@ import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
 import { type EncryptionOptions, makeVoiceHalf, type VoiceHalf } from "./voice/VoiceHalf.ts"
 import * as VoiceStates from "./VoiceStates.ts"
+
 import * as World from "./World.ts"
+import * as Writers from "./Writers.ts"
 
 export type { Happening } from "./Observers.ts"
 
@@ -103,7 +105,8 @@ export interface Core
   /** What `/gateway`, `/gateway/bot` and READY's `resume_gateway_url` say. */
   readonly setGatewayUrl: (url: string) => void
 
-  readonly write: Messages.Messages["write"]
+  readonly write: Writers.Writers["write"]
+  readonly react: Writers.Writers["react"]
   readonly messagesOf: Messages.Messages["of"]
   readonly watchMessages: Messages.Messages["watch"]
   readonly hasChannel: (channelId: ChannelId) => boolean
@@ -268,7 +271,7 @@ export const make = (options: CoreOptions): Core => {
     choose: interactions.choose,
     suggest: interactions.suggest,
     pressIn: interactions.pressIn,
-    write: messages.write,
+    ...Writers.make(world, messages),
     messagesOf: messages.of,
     watchMessages: messages.watch,
     hasChannel: (channelId) => world.channels.has(channelId),

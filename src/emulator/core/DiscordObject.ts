@@ -25,8 +25,8 @@ const bits = (places: ReadonlyArray<bigint>) => String(places.reduce((all, place
  */
 const everyone = bits([6n, 10n, 11n, 14n, 15n, 16n, 20n, 21n, 25n, 26n, 31n])
 
-/** MANAGE_CHANNELS, MANAGE_MESSAGES, MUTE_MEMBERS, DEAFEN_MEMBERS, MOVE_MEMBERS, MANAGE_NICKNAMES. */
-const moderator = bits([4n, 13n, 22n, 23n, 24n, 27n])
+/** MANAGE_CHANNELS, MANAGE_MESSAGES, MUTE_MEMBERS, DEAFEN_MEMBERS, MOVE_MEMBERS, MANAGE_NICKNAMES, PIN_MESSAGES. */
+const moderator = bits([4n, 13n, 22n, 23n, 24n, 27n, 51n])
 
 /**
  * @category codecs

@@ -6,7 +6,7 @@
 import * as Body from "./Body.ts"
 import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
-import { timeAfter, timeOf } from "./Snowflakes.ts"
+import { msOf, timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
@@ -61,6 +61,8 @@ export interface Message {
   isThinking: boolean
   /** When it was edited last, in the core's time. */
   editedMs: number | undefined
+  /** When it was pinned, in milliseconds of Unix time; `undefined` unless it is. */
+  pinnedMs: number | undefined
   isDeleted: boolean
 }
 
@@ -139,6 +141,7 @@ export const make = (
   hasMore: hasMore(body),
   isThinking: of.isThinking ?? false,
   editedMs: undefined,
+  pinnedMs: undefined,
   isDeleted: false
 })
 
@@ -195,6 +198,14 @@ export const mentions = (world: World.World, message: Message): ReadonlyArray<Wo
   const ids = new Set(Array.from(message.content.matchAll(/<@!?(\d+)>/g), ([, id]) => id))
   return Array.from(world.users.values()).filter(({ id }) => ids.has(id) || id === message.replyTo?.author.id)
 }
+
+/**
+ * A moment of the core's time in milliseconds of Unix time, as the id of a message tells when it was written.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const wallMs = ({ id, writtenMs }: Message, ms: number): number => msOf(id) + ms - writtenMs
 
 const types = { plain: 0, reply: 19, command: 20, menu: 23 } as const
 
@@ -254,12 +265,10 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
     mentions: mentions(world, message).map(DiscordObject.user),
     mention_roles: [],
     mention_everyone: false,
-    pinned: false,
+    pinned: message.pinnedMs !== undefined,
     tts: false,
     timestamp: timeOf(message.id),
-    edited_timestamp: message.editedMs === undefined
-      ? null
-      : timeAfter(message.id, message.editedMs - message.writtenMs),
+    edited_timestamp: message.editedMs === undefined ? null : new Date(wallMs(message, message.editedMs)).toISOString(),
     flags: message.flags | (message.isEphemeral ? ephemeral : 0) | (message.isThinking ? loading : 0),
     ...(message.reactions.size === 0 ? {} : { reactions: reactionsOf(message, viewer) }),
     ...(interaction === undefined ? {} : {

@@ -6,6 +6,8 @@
 import * as Body from "./Body.ts"
 import * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
+import * as PinRoutes from "./PinRoutes.ts"
+import * as ReactionRoutes from "./ReactionRoutes.ts"
 import {
   emptyMessage,
   error,
@@ -19,7 +21,6 @@ import {
 import * as RestRoute from "./RestRoute.ts"
 import type * as World from "./World.ts"
 
-const unknownEmoji = error(400, 10014, "Unknown Emoji")
 const notYours = error(403, 50005, "Cannot edit a message authored by another user")
 
 /** Discord gives so many messages where nothing else is asked for, and so many at most. */
@@ -102,17 +103,10 @@ export const make = (
       return nothing
     })
 
-  const react = (isOn: boolean) => (call: RestRoute.Call) =>
-    inMessage(call, (message) => {
-      const emoji = decoded(call.ids[2] ?? "")
-      if (emoji === undefined) return unknownEmoji
-      messages.react(message, emoji, call.user, isOn)
-      return nothing
-    })
-
   const path = "/channels/:/messages"
-  const own = `${path}/:/reactions/:/@me`
   return [
+    ...PinRoutes.make(messages, inChannel, inMessage),
+    ...ReactionRoutes.make(world, messages, inMessage),
     RestRoute.make("POST", path, create, "message"),
     RestRoute.make("GET", path, list),
     RestRoute.make(
@@ -123,18 +117,8 @@ export const make = (
     RestRoute.make("PATCH", `${path}/:`, edit, "message"),
     RestRoute.make("DELETE", `${path}/:`, remove),
     RestRoute.make("POST", `${path}/bulk-delete`, removeAll),
-    RestRoute.make("PUT", own, react(true)),
-    RestRoute.make("DELETE", own, react(false)),
     RestRoute.make("POST", "/channels/:/typing", (call) => inChannel(call, () => nothing))
   ]
-}
-
-const decoded = (part: string): string | undefined => {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return undefined
-  }
 }
 
 /** As many as fit on both sides of an id, and the message that has it. */

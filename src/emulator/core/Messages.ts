@@ -17,25 +17,10 @@ import type * as World from "./World.ts"
 type Json = DiscordObject.Json
 
 /**
- * What somebody writes.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Written {
-  readonly userId: UserId
-  readonly channelId: ChannelId
-  readonly content: string
-  /** The id of a message in that channel. */
-  readonly replyTo?: string | undefined
-}
-
-/**
  * @category models
  * @since 0.1.0
  */
 export interface Messages {
-  readonly write: (written: Written) => Message.Message | { readonly problem: string }
   /** Makes a message out of what a bot sends. */
   readonly make: (
     of: Omit<Parameters<typeof Message.make>[0], "id" | "writtenMs">,
@@ -52,6 +37,9 @@ export interface Messages {
   readonly forget: (channelId: ChannelId) => void
   /** `isOn`: the user reacts, or takes it back. */
   readonly react: (message: Message.Message, emoji: string, user: World.User, isOn: boolean) => void
+  /** All reactions to a message are gone, or those with one emoji. */
+  readonly clearReactions: (message: Message.Message, emoji?: string) => void
+  readonly pin: (message: Message.Message, isOn: boolean) => void
   /** In the order in which they were written, without those that are gone. The last thousand of a channel are kept. */
   readonly of: (channelId: ChannelId) => ReadonlyArray<Message.Message>
   readonly json: (message: Message.Message, viewer: string) => Json
@@ -148,23 +136,6 @@ export const make = (
   return {
     of,
     add,
-    write: ({ channelId, content, replyTo: repliedId, userId }) => {
-      const channel = world.channels.get(channelId)
-      const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
-      const author = world.users.get(userId)
-      if (channel === undefined || guild === undefined) return { problem: "the channel is gone" }
-      if (!guild.available) return { problem: "the guild cannot be reached" }
-      if (author === undefined || !guild.members.has(userId)) return { problem: "who writes is no member of the guild" }
-      if (channel.denials.get(userId)?.view === true) return { problem: "who writes does not see the channel" }
-      if (content.trim() === "") return { problem: "there is nothing in the message" }
-      if (Message.isTooLong({ content })) return { problem: `a message has ${Message.longest} characters at most` }
-      const replyTo = of(channelId).find(({ id }) => id === repliedId)
-      if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
-      const where = { guild, channel }
-      const message = Message.make({ id: nextId(), writtenMs: now(), author, where, replyTo }, { content })
-      add(message)
-      return message
-    },
     make: (of, body) => Message.make({ ...of, id: nextId(), writtenMs: now() }, body),
     edit: (message, body) => {
       if (!Message.edit(message, body, now())) return false
@@ -212,6 +183,24 @@ export const make = (
         })
       )
       changedIn(message.where.channel.id)
+    },
+    clearReactions: (message, emoji) => {
+      if (emoji === undefined) message.reactions.clear()
+      else message.reactions.delete(emoji)
+      const t = emoji === undefined ? "MESSAGE_REACTION_REMOVE_ALL" : "MESSAGE_REACTION_REMOVE_EMOJI"
+      const named = emoji === undefined ? {} : { emoji: Message.emojiOf(emoji) }
+      tell(message.where, Intents.GuildMessageReactions, t, () => ({ message_id: message.id, ...named }))
+      changedIn(message.where.channel.id)
+    },
+    pin: (message, isOn) => {
+      message.pinnedMs = undefined
+      const before = Math.max(...of(message.where.channel.id).map(({ pinnedMs = 0 }) => pinnedMs), 0)
+      // behind all others, so that they have an order
+      if (isOn) message.pinnedMs = Math.max(Math.floor(Message.wallMs(message, now())), before + 1)
+      const last = message.pinnedMs ?? before
+      const at = last === 0 ? null : new Date(last).toISOString()
+      tell(message.where, Intents.Guilds, "CHANNEL_PINS_UPDATE", () => ({ last_pin_timestamp: at }))
+      changed(message)
     },
     json: (message, viewer) => Message.json(world, message, viewer),
     watch: (channelId, f) => {

@@ -26,13 +26,12 @@ export const make = (nowMs: () => number, otherwise: () => string): () => string
 }
 
 /**
- * So many milliseconds after what has an id happened.
+ * When something happened, by its id, in milliseconds of Unix time.
  *
  * @category getters
  * @since 0.1.0
  */
-export const timeAfter = (id: string, ms: number): string =>
-  new Date(Number(BigInt(id) >> 22n) + epochMs + ms).toISOString()
+export const msOf = (id: string): number => Number(BigInt(id) >> 22n) + epochMs
 
 /**
  * When something happened, by its id, as Discord writes times.
@@ -40,4 +39,4 @@ export const timeAfter = (id: string, ms: number): string =>
  * @category getters
  * @since 0.1.0
  */
-export const timeOf = (id: string): string => timeAfter(id, 0)
+export const timeOf = (id: string): string => new Date(msOf(id)).toISOString()

@@ -31,8 +31,9 @@ export interface ChatMessage {
   readonly edited: boolean
   /** The id of the message that it replies to. */
   readonly replyTo: string | undefined
-  /** Emoji that bots have reacted with. */
+  /** Emoji that users and bots have reacted with. */
   readonly reactions: ReadonlyArray<string>
+  readonly pinned: boolean
 }
 
 /**
@@ -55,6 +56,16 @@ export interface Chat {
     /** The id of a message. */
     readonly replyTo?: string | undefined
   }) => Effect.Effect<ChatMessage, EmulatorError>
+  /**
+   * Somebody reacts to a message, by its id, with an emoji: itself, or `name:id` for one of a guild. Bots hear of it with the intent for
+   * reactions. Fails with `MessageFailed` where there is no such message, and for who does not see the channel.
+   */
+  readonly react: (message: string, emoji: string, options?: {
+    /** A name or id. One who is not known is created. Default "guest". */
+    readonly user?: string | undefined
+    /** Whether a reaction is taken back. Default false. */
+    readonly takeBack?: boolean | undefined
+  }) => Effect.Effect<void, EmulatorError>
   /**
    * Waits for what `find` looks for in the messages, without end. Fails with `MessageFailed` when the channel is deleted or the emulator
    * closes; dies of what `find` throws.
@@ -95,7 +106,8 @@ export const make = (
     components: message.components,
     edited: message.editedMs !== undefined,
     replyTo: message.replyTo?.id,
-    reactions: Array.from(message.reactions.keys())
+    reactions: Array.from(message.reactions.keys()),
+    pinned: message.pinnedMs !== undefined
   })
 
   /** "Is thinking" says nothing. */
@@ -113,6 +125,12 @@ export const make = (
         if ("problem" in written) return yield* failed(written.problem)
         yield* shell.settle("first")
         return view(written)
+      }),
+      react: Effect.fnUntraced(function*(messageId, emoji, { takeBack = false, user = "guest" } = {}) {
+        const { id: userId } = yield* names.userOrNew({ name: user })
+        const done = yield* driver.call((core) => core.react({ userId, channelId, messageId, emoji, isOn: !takeBack }))
+        if ("problem" in done) return yield* failed(done.problem)
+        yield* shell.settle("first")
       }),
       until: (find) =>
         Waiting.until(

@@ -1,0 +1,101 @@
+/**
+ * What people do in the text of channels: they write and react, where Discord's client lets them.
+ *
+ * @since 0.1.0
+ */
+import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import * as Message from "./Message.ts"
+import type { Messages } from "./Messages.ts"
+import type * as World from "./World.ts"
+
+/**
+ * What somebody writes.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Written {
+  readonly userId: UserId
+  readonly channelId: ChannelId
+  readonly content: string
+  /** The id of a message in that channel. */
+  readonly replyTo?: string | undefined
+}
+
+/**
+ * Somebody's reaction to a message, or that it is taken back.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Reacting {
+  readonly userId: UserId
+  readonly channelId: ChannelId
+  readonly messageId: string
+  /** Itself, or `name:id` for one of a guild. */
+  readonly emoji: string
+  readonly isOn: boolean
+}
+
+/**
+ * What came of it, or why Discord's client would not let anybody do it.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export type Done = Message.Message | { readonly problem: string }
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Writers {
+  readonly write: (written: Written) => Done
+  readonly react: (reacting: Reacting) => Done
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (world: World.World, messages: Pick<Messages, "of" | "make" | "add" | "react">): Writers => {
+  /** Who does something where. */
+  const find = (
+    { channelId, userId }: Pick<Written, "channelId" | "userId">,
+    does: string
+  ): { readonly author: World.User; readonly where: Message.Where } | { readonly problem: string } => {
+    const channel = world.channels.get(channelId)
+    const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
+    const author = world.users.get(userId)
+    if (channel === undefined || guild === undefined) return { problem: "the channel is gone" }
+    if (!guild.available) return { problem: "the guild cannot be reached" }
+    if (author === undefined || !guild.members.has(userId)) return { problem: `who ${does} is no member of the guild` }
+    if (channel.denials.get(userId)?.view === true) return { problem: `who ${does} does not see the channel` }
+    return { author, where: { guild, channel } }
+  }
+
+  return {
+    write: (written) => {
+      const { channelId, content, replyTo: repliedId } = written
+      const found = find(written, "writes")
+      if ("problem" in found) return found
+      if (content.trim() === "") return { problem: "there is nothing in the message" }
+      if (Message.isTooLong({ content })) return { problem: `a message has ${Message.longest} characters at most` }
+      const replyTo = messages.of(channelId).find(({ id }) => id === repliedId)
+      if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
+      const message = messages.make({ ...found, replyTo }, { content })
+      messages.add(message)
+      return message
+    },
+    react: (reacting) => {
+      const { channelId, emoji, isOn, messageId } = reacting
+      const found = find(reacting, "reacts")
+      if ("problem" in found) return found
+      const message = messages.of(channelId).find(({ id }) => id === messageId)
+      if (message === undefined) return { problem: `no message there has the id ${messageId}` }
+      if (emoji === "") return { problem: "there is no emoji" }
+      messages.react(message, emoji, found.author, isOn)
+      return message
+    }
+  }
+}
