@@ -1,6 +1,6 @@
 /**
- * A bot that reads what people write ("!play", "!stop"), with no other Discord library. Somebody writes in a text channel, in an
- * emulator of Discord.
+ * A bot that reads what people write ("!play", "!lyrics", "!stop"), with no other Discord library. Somebody writes in a text channel, in
+ * an emulator of Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Layer, Redacted, Schema, Stream } from "effect"
@@ -25,13 +25,16 @@ const { GuildMessages, MessageContent } = GatewayPayload.Intents
 const intents = GatewayPayload.voiceIntents | GuildMessages | MessageContent
 
 const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, where: VoiceSession.JoinOptions) {
-  const reply = (message: typeof Message.Type, content: string) =>
+  const reply = (message: typeof Message.Type, content: string, files: ReadonlyArray<File> = []) =>
     Effect.tryPromise(async (signal) => {
+      const form = new FormData()
+      form.set("payload_json", JSON.stringify({ content, message_reference: { message_id: message.id } }))
+      for (const [index, file] of files.entries()) form.set(`files[${index}]`, file)
       const response = await fetch(`${rest}/channels/${message.channel_id}/messages`, {
         method: "POST",
         signal,
-        headers: { "content-type": "application/json", authorization: `Bot ${Redacted.value(token)}` },
-        body: JSON.stringify({ content, message_reference: { message_id: message.id } })
+        headers: { authorization: `Bot ${Redacted.value(token)}` },
+        body: form
       })
       if (!response.ok) throw new Error(`the message was answered with ${response.status}`)
     })
@@ -45,6 +48,8 @@ const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, 
       case "!play":
         yield* queue.add(song)
         return yield* reply(message, "Playing.")
+      case "!lyrics":
+        return yield* reply(message, "Sing along.", [new File(["La la la"], "lyrics.txt", { type: "text/plain" })])
       case "!stop":
         yield* queue.stop
         return yield* reply(message, "Stopped.")
@@ -82,6 +87,11 @@ const program = Effect.gen(function*() {
   yield* chat.write("!play", { user: "somebody" })
   const reply = yield* chat.until((messages) => messages.find(({ user }) => user === "bot"))
   yield* Effect.log(`The bot says: ${reply.content}`)
+  yield* chat.write("!lyrics", { user: "somebody" })
+  const lyrics = yield* chat.until((messages) => messages.flatMap(({ attachments }) => attachments)[0])
+  const text = yield* Effect.promise(async () => (await discord.fetch(lyrics.url)).text())
+  yield* Effect.log(`The bot sends ${lyrics.name}: ${text}`)
+  assert.equal(text, "La la la")
   const heard = yield* guest.awaitFrames(100)
   yield* chat.write("!stop", { user: "somebody" })
   const last = yield* chat.until((messages) => messages.find(({ content }) => content === "Stopped."))

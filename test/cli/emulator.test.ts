@@ -594,6 +594,13 @@ describe("emulator", () => {
       })
       assert.include(String((yield* order({ do: "press", channel: "lobby", customId: "x" }))["message"]), "\"x\"")
       assert.include(String((yield* order({ do: "write", content: "" }))["message"]), "nothing in the message")
+      assert.deepInclude(yield* order({ do: "write", content: "", files: [song] }), { ok: true })
+      const { messages: sent } = yield* order({ do: "messages", user: "guest" })
+      const [{ attachments: [file] }] = Array.isArray(sent) ? sent : []
+      assert.deepInclude(file, { name: "song.ogg", contentType: "audio/ogg" })
+      const size = yield* Effect.promise(async () => (await (await fetch(file.url)).bytes()).length)
+      assert.strictEqual(size, (yield* Effect.promise(() => Fs.stat(song))).size)
+      assert.isFalse((yield* order({ do: "write", content: "x", files: ["/nowhere"] }))["ok"])
       assert.deepInclude(yield* order({ do: "stop" }), { ok: true })
     }).pipe(Effect.scoped))
 

@@ -1,5 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ChannelType, DiscordAPIError, Events, GatewayIntentBits, type Message } from "discord.js"
+import {
+  AttachmentBuilder,
+  ChannelType,
+  DiscordAPIError,
+  EmbedBuilder,
+  Events,
+  GatewayIntentBits,
+  type Message
+} from "discord.js"
 import { Effect } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 import * as DiscordJs from "./discordjsClient.ts"
@@ -19,6 +27,10 @@ const bot = Effect.fnUntraced(function*(
   }, [...intents, ...more])
   return client
 })
+
+type Json = { readonly [key: string]: unknown }
+
+const png = Uint8Array.of(0x89, 0x50, 0x4e, 0xff)
 
 /** The emulator with the text channel "music". */
 const withText = (moderator = false) =>
@@ -103,6 +115,36 @@ describe("a bot on discord.js in text channels", () => {
       assert.strictEqual((yield* Effect.flip(chat.react("1", "⏭"))).reason._tag, "MessageFailed")
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(withText(true))), 60_000)
+
+  it.live("sends cover art and lyrics, and reads the files that people send", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* bot(async (message) => {
+        const [sent] = message.attachments.values()
+        const received = sent === undefined ? "nothing" : await (await fetch(sent.url)).text()
+        const cover = new AttachmentBuilder(Buffer.from(png), { name: "cover.png", description: "the cover" })
+        const embed = new EmbedBuilder().setTitle(sent?.name ?? "none").setThumbnail("attachment://cover.png")
+        const reply = await message.reply({ embeds: [embed], files: [cover] })
+        assert.strictEqual(reply.attachments.size, 0)
+        const bytes = await (await fetch(reply.embeds[0]?.thumbnail?.url ?? "")).arrayBuffer()
+        assert.deepStrictEqual(new Uint8Array(bytes), png)
+        const lyrics = await message.channel.send({ files: [{ attachment: Buffer.from("la la"), name: "lyrics.txt" }] })
+        await lyrics.edit({ content: received, attachments: [...lyrics.attachments.values()] })
+      })
+      const chat = yield* discord.chat("music")
+      yield* chat.write("!play this", { files: [{ name: "song.mp3", data: Buffer.from("a song") }] })
+      const lyrics = yield* chat.until((messages) => messages.find(({ edited }) => edited))
+      assert.deepInclude(lyrics, { user: "bot", content: "a song" })
+      const read = (url: string | undefined) =>
+        Effect.promise(async () => new Uint8Array(await (await discord.fetch(url ?? "")).arrayBuffer()))
+      assert.deepStrictEqual(yield* read(lyrics.attachments[0]?.url), new Uint8Array(Buffer.from("la la")))
+      const [, reply] = yield* chat.messages
+      const [cover] = reply?.attachments ?? []
+      assert.deepInclude(cover, { name: "cover.png", description: "the cover", contentType: "image/png", size: 4 })
+      assert.deepStrictEqual(reply?.embeds.map((embed) => (embed as Json)["thumbnail"]), [{ url: cover?.url }])
+      assert.deepStrictEqual(yield* read(cover?.url), png)
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
 
   it.live("edits what it has said, at a time of its own, but not to nothing", () =>
     Effect.gen(function*() {

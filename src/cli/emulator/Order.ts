@@ -114,7 +114,8 @@ export const Order = Schema.Union([
     content: Schema.String,
     user: Schema.optionalKey(user),
     channel: Schema.optionalKey(channel),
-    replyTo: Schema.optionalKey(Schema.String)
+    replyTo: Schema.optionalKey(Schema.String),
+    files: Schema.optionalKey(Schema.Array(file))
   }),
   order("react", {
     message: Schema.String,

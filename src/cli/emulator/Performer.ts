@@ -10,6 +10,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Path from "node:path"
 import * as AudioSource from "../../audio/AudioSource.ts"
 import * as Emulator from "../../emulator/Emulator.ts"
 import type { VoiceError } from "../../VoiceError.ts"
@@ -176,6 +177,18 @@ export const make = Effect.fnUntraced(function*(
     return yield* ofCommand(command ?? 0, typist.press(where, customId, order, timeoutMs))
   })
 
+  const write = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "write" }>) {
+    const { content, files: paths = [], replyTo, user } = order
+    const chat = yield* discord.chat(order.channel)
+    const { readFile } = yield* FileSystem.FileSystem
+    const files = yield* Effect.forEach(
+      paths,
+      (path) => Effect.map(readFile(path), (data) => ({ name: Path.basename(path), data }))
+    )
+    const { id } = yield* chat.write(content, { files, replyTo, user })
+    return { message: id }
+  })
+
   /** Those in a channel, by now or when one of them has a text. */
   const messages = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "messages" }>) {
     const { channel, text, timeoutMs = patienceMs, user } = order
@@ -238,10 +251,7 @@ export const make = Effect.fnUntraced(function*(
       case "press":
         return press(order)
       case "write":
-        return Effect.flatMap(
-          discord.chat(order.channel),
-          (chat) => Effect.map(chat.write(order.content, order), ({ id }) => ({ message: id }))
-        )
+        return write(order)
       case "react":
         return done(
           Effect.flatMap(discord.chat(order.channel), (chat) => chat.react(order.message, order.emoji, order))

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import * as Actions from "./Actions.ts"
 import * as Administration from "./Administration.ts"
+import * as Attachments from "./Attachments.ts"
 import * as Commands from "./Commands.ts"
 import type { Address, ConnectionId, CoreContext, Fault, Output, Verdict, VoiceServerId } from "./CoreContext.ts"
 import * as Member from "./dave/Member.ts"
@@ -240,7 +241,8 @@ export const make = (options: CoreOptions): Core => {
   })
   const { nowMs: startMs, wallMs = 0 } = options
   const nextId = Snowflakes.make(() => wallMs + timers.now() - startMs, world.nextId)
-  const messages = Messages.make(world, gateway, nextId, timers.now)
+  const attachments = Attachments.make(nextId, () => new URL(gateway.url().replace(/^ws/, "http")).origin)
+  const messages = Messages.make(world, gateway, attachments, nextId, timers.now)
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, messages, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
@@ -255,7 +257,8 @@ export const make = (options: CoreOptions): Core => {
     faults,
     commands,
     interactions,
-    messages
+    messages,
+    attachments
   })
 
   const lost = (connection: ConnectionId, code: number) => {

@@ -3,9 +3,11 @@
  *
  * @since 0.1.0
  */
+import * as Attachments from "./Attachments.ts"
 import * as Body from "./Body.ts"
 import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
+import * as Sent from "./Sent.ts"
 import { msOf, timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
 
@@ -55,7 +57,8 @@ export interface Message {
   content: string
   embeds: ReadonlyArray<unknown>
   components: ReadonlyArray<unknown>
-  /** Whether there is something in it that is not kept: a sticker, a poll, a file. */
+  attachments: ReadonlyArray<Attachments.Attachment>
+  /** Whether there is something in it that is not kept: a sticker, a poll. */
   hasMore: boolean
   /** "... is thinking". */
   isThinking: boolean
@@ -66,52 +69,10 @@ export interface Message {
   isDeleted: boolean
 }
 
-/**
- * So many characters has a message at most (Discord docs, Create Message).
- *
- * @category constants
- * @since 0.1.0
- */
-export const longest = 2_000
-
 /** SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS and IS_COMPONENTS_V2 (Discord docs, Message Flags). */
 const [withoutEmbeds, quiet, ofComponents] = [1 << 2, 1 << 12, 1 << 15]
 const ephemeral = 1 << 6
 const loading = 1 << 7
-
-/**
- * The body of a request: JSON, or the part `payload_json` of a form with files. `undefined` for anything else.
- *
- * @category codecs
- * @since 0.1.0
- */
-export const parse = (text: string | undefined): Json | undefined => {
-  if (text === undefined || text === "") return {}
-  const json = text.startsWith("--") ? /name="payload_json"[^]*?\r\n\r\n([^]*?)\r\n--/.exec(text)?.[1] : text
-  const value = Body.parse(json ?? "")
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined
-}
-
-const hasMore = (body: Json): boolean =>
-  ["attachments", "sticker_ids"].some((field) => Body.itemsOf(body[field]).length > 0) || Body.isObject(body["poll"])
-
-const hasText = (content: unknown): boolean => typeof content === "string" && content.trim() !== ""
-
-/**
- * Whether there is anything in a message. Files count, though nobody keeps them.
- *
- * @category guards
- * @since 0.1.0
- */
-export const saysSomething = (body: Json): boolean =>
-  hasText(body["content"]) || hasMore(body) ||
-  ["embeds", "components"].some((field) => Body.itemsOf(body[field]).length > 0)
-
-/**
- * @category guards
- * @since 0.1.0
- */
-export const isTooLong = ({ content }: Json): boolean => typeof content === "string" && content.length > longest
 
 const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags : 0
 
@@ -122,7 +83,7 @@ const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags :
 export const make = (
   of:
     & Pick<Message, "id" | "writtenMs" | "author" | "where">
-    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking">>,
+    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments">>,
   body: Json
 ): Message => ({
   id: of.id,
@@ -138,7 +99,8 @@ export const make = (
   content: typeof body["content"] === "string" ? body["content"] : "",
   embeds: Body.itemsOf(body["embeds"]),
   components: Body.itemsOf(body["components"]),
-  hasMore: hasMore(body),
+  attachments: of.attachments ?? [],
+  hasMore: Sent.hasMore(body),
   isThinking: of.isThinking ?? false,
   editedMs: undefined,
   pinnedMs: undefined,
@@ -146,20 +108,29 @@ export const make = (
 })
 
 /**
- * Changes what is named, unless nothing would be left; whether it did. The answer that was waited for is no edit.
+ * Changes what is named, and adds files, which `keep` keeps; unless nothing would be left. Whether it did. The answer that was waited for
+ * is no edit.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const edit = (message: Message, body: Json, nowMs: number): boolean => {
+export const edit = (
+  message: Message,
+  { body, files }: Sent.Sent,
+  keep: (files: ReadonlyArray<Sent.SentFile>) => ReadonlyArray<Attachments.Attachment>,
+  nowMs: number
+): boolean => {
   const content = typeof body["content"] === "string" || body["content"] === null ? body["content"] : message.content
   const embeds = body["embeds"] === undefined ? message.embeds : Body.itemsOf(body["embeds"])
   const components = body["components"] === undefined ? message.components : Body.itemsOf(body["components"])
-  const more = hasMore(body) || (message.hasMore && body["attachments"] === undefined)
-  if (!hasText(content) && embeds.length === 0 && components.length === 0 && !more) return false
+  const left = Attachments.left(message.attachments, body)
+  const more = Sent.hasMore(body) || message.hasMore
+  const isEmpty = [embeds, components, left, files].every(({ length }) => length === 0)
+  if (isEmpty && !Sent.hasText(content) && !more) return false
   message.content = content ?? ""
   message.embeds = embeds
   message.components = components
+  message.attachments = [...left, ...keep(files)]
   message.hasMore = more
   if (typeof body["flags"] === "number") {
     message.flags = (message.flags & ~withoutEmbeds) | (flagsOf(body) & (withoutEmbeds | ofComponents))
@@ -252,6 +223,7 @@ const chosenOn = (world: World.World, { on }: Answered): Json => {
  */
 export const json = (world: World.World, message: Message, viewer?: string, referenced = false): Json => {
   const { author, interaction, replyTo, where } = message
+  const { components, embeds, loose } = Attachments.shown(message)
   const owners = { 0: where.guild.id }
   return {
     id: message.id,
@@ -259,9 +231,9 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
     channel_id: where.channel.id,
     author: DiscordObject.user(author),
     content: message.content,
-    embeds: message.embeds,
-    components: message.components,
-    attachments: [],
+    embeds,
+    components,
+    attachments: loose.map(Attachments.json),
     mentions: mentions(world, message).map(DiscordObject.user),
     mention_roles: [],
     mention_everyone: false,

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Body from "./Body.ts"
-import * as Message from "./Message.ts"
+import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as PinRoutes from "./PinRoutes.ts"
 import * as ReactionRoutes from "./ReactionRoutes.ts"
@@ -19,6 +19,7 @@ import {
   unknownMessage
 } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
+import * as Sent from "./Sent.ts"
 import type * as World from "./World.ts"
 
 const notYours = error(403, 50005, "Cannot edit a message authored by another user")
@@ -49,21 +50,16 @@ export const make = (
       return message === undefined ? unknownMessage : f(message, me)
     })
 
-  const problemOf = (body: RestRoute.Call["body"]): RestResponse | undefined => {
-    if (Message.isTooLong(body)) return invalidBody
-    return Message.saysSomething(body) ? undefined : emptyMessage
-  }
-
   const create = (call: RestRoute.Call) =>
     inChannel(call, (channel) => {
       const guild = world.guilds.get(channel.guildId)
-      const problem = problemOf(call.body)
+      const problem = Sent.problemOf(call) ?? (Sent.saysSomething(call) ? undefined : emptyMessage)
       if (guild === undefined || problem !== undefined) return problem ?? invalidBody
       const reference = call.body["message_reference"]
       const replied = Body.isObject(reference) ? reference : undefined
       const replyTo = messages.of(channel.id).find(({ id }) => id === replied?.["message_id"])
       if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return invalidBody
-      const message = messages.make({ author: call.user, where: { guild, channel }, replyTo }, call.body)
+      const message = messages.make({ author: call.user, where: { guild, channel }, replyTo }, call)
       messages.add(message)
       return ok(messages.json(message, call.user.id))
     })
@@ -83,8 +79,9 @@ export const make = (
   const edit = (call: RestRoute.Call) =>
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
-      if (Message.isTooLong(call.body)) return invalidBody
-      return messages.edit(message, call.body) ? ok(messages.json(message, call.user.id)) : emptyMessage
+      const problem = Sent.problemOf(call)
+      if (problem !== undefined) return problem
+      return messages.edit(message, call) ? ok(messages.json(message, call.user.id)) : emptyMessage
     })
 
   const remove = (call: RestRoute.Call) =>

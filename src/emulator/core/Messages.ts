@@ -7,11 +7,13 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import type * as Attachments from "./Attachments.ts"
 import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import { type GatewaySession, sees } from "./GatewaySession.ts"
 import * as Message from "./Message.ts"
+import type { Sent } from "./Sent.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
@@ -23,13 +25,13 @@ type Json = DiscordObject.Json
 export interface Messages {
   /** Makes a message out of what a bot sends. */
   readonly make: (
-    of: Omit<Parameters<typeof Message.make>[0], "id" | "writtenMs">,
-    body: Json
+    of: Omit<Parameters<typeof Message.make>[0], "id" | "writtenMs" | "attachments">,
+    sent: Sent
   ) => Message.Message
   /** Puts a message into its channel; one that only one user sees stands nowhere. */
   readonly add: (message: Message.Message) => void
   /** Changes what is named; `false`, and nothing is changed, where nothing would be left of it. */
-  readonly edit: (message: Message.Message, body: Json) => boolean
+  readonly edit: (message: Message.Message, sent: Sent) => boolean
   readonly remove: (message: Message.Message) => void
   /** Removes several of one channel, which is told at once. */
   readonly removeAll: (channelId: ChannelId, messages: ReadonlyArray<Message.Message>) => void
@@ -56,6 +58,7 @@ const kept = 1_000
 export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
+  files: Pick<Attachments.Attachments, "keep" | "forget">,
   nextId: () => string,
   now: () => number
 ): Messages => {
@@ -66,6 +69,7 @@ export const make = (
 
   const drop = (message: Message.Message) => {
     message.isDeleted = true
+    files.forget(message.attachments)
     const messages = channels.get(message.where.channel.id) ?? []
     const at = messages.indexOf(message)
     if (at >= 0) messages.splice(at, 1)
@@ -99,7 +103,7 @@ export const make = (
     const read = (one: Message.Message, json: Json): Json => {
       const isReadable = (session.intents & Intents.MessageContent) !== 0 || one.author.id === session.user.id ||
         Message.mentions(world, one).some(({ id }) => id === session.user.id)
-      return isReadable ? json : { ...json, content: "", embeds: [], components: [] }
+      return isReadable ? json : { ...json, content: "", embeds: [], components: [], attachments: [] }
     }
     const json = read(message, Message.json(world, message, session.user.id))
     const referenced = json["referenced_message"]
@@ -128,7 +132,7 @@ export const make = (
     const messages = channels.get(where.channel.id) ?? []
     channels.set(where.channel.id, messages)
     messages.push(message)
-    if (messages.length > kept) messages.shift()
+    if (messages.length > kept) files.forget(messages.shift()?.attachments ?? [])
     tell(where, Intents.GuildMessages, "MESSAGE_CREATE", shown(message))
     changedIn(where.channel.id)
   }
@@ -136,9 +140,14 @@ export const make = (
   return {
     of,
     add,
-    make: (of, body) => Message.make({ ...of, id: nextId(), writtenMs: now() }, body),
-    edit: (message, body) => {
-      if (!Message.edit(message, body, now())) return false
+    make: (of, sent) => {
+      const attachments = files.keep(of.where.channel.id, sent.files)
+      return Message.make({ ...of, id: nextId(), writtenMs: now(), attachments }, sent.body)
+    },
+    edit: (message, sent) => {
+      const { attachments: before } = message
+      if (!Message.edit(message, sent, (added) => files.keep(message.where.channel.id, added), now())) return false
+      files.forget(before.filter(({ id }) => message.attachments.every((one) => one.id !== id)))
       changed(message)
       return true
     },
@@ -158,7 +167,7 @@ export const make = (
       changedIn(channelId)
     },
     forget: (channelId) => {
-      for (const message of of(channelId)) message.isDeleted = true
+      for (const message of of(channelId)) drop(message)
       channels.delete(channelId)
       changedIn(channelId)
     },

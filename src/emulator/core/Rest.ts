@@ -6,6 +6,7 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
+import type { Attachments } from "./Attachments.ts"
 import type * as Commands from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
@@ -42,7 +43,8 @@ export interface RestRequest {
   readonly path: string
   /** The value of the header. */
   readonly authorization: string | undefined
-  readonly body: string | undefined
+  /** Text, or the bytes of a form with files (`multipart/form-data`). */
+  readonly body: string | Uint8Array | undefined
 }
 
 export type { RestResponse } from "./RestAnswer.ts"
@@ -62,6 +64,7 @@ export interface Options {
   readonly commands: Commands.Commands
   readonly interactions: Pick<Interactions, "rest">
   readonly messages: Messages
+  readonly attachments: Pick<Attachments, "rest">
 }
 
 const notFound = error(404, 0, "404: Not Found")
@@ -216,7 +219,9 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
 
   const answer = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
-    // needs no token of a bot
+    // need no token of a bot
+    const file = options.attachments.rest(request.method, path)
+    if (file !== undefined) return file
     const query = request.path.split("?", 2)[1] ?? ""
     const interaction = interactions.rest(request.method, path, query, request.body)
     if (interaction !== undefined) return interaction

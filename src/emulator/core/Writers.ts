@@ -4,8 +4,9 @@
  * @since 0.1.0
  */
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
-import * as Message from "./Message.ts"
+import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
+import * as Sent from "./Sent.ts"
 import type * as World from "./World.ts"
 
 /**
@@ -18,6 +19,7 @@ export interface Written {
   readonly userId: UserId
   readonly channelId: ChannelId
   readonly content: string
+  readonly files?: ReadonlyArray<Sent.SentFile> | undefined
   /** The id of a message in that channel. */
   readonly replyTo?: string | undefined
 }
@@ -76,14 +78,17 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
 
   return {
     write: (written) => {
-      const { channelId, content, replyTo: repliedId } = written
+      const { channelId, content, files = [], replyTo: repliedId } = written
+      const sent = { body: { content }, files }
       const found = find(written, "writes")
       if ("problem" in found) return found
-      if (content.trim() === "") return { problem: "there is nothing in the message" }
-      if (Message.isTooLong({ content })) return { problem: `a message has ${Message.longest} characters at most` }
+      if (!Sent.saysSomething(sent)) return { problem: "there is nothing in the message" }
+      if (content.length > Sent.longest) return { problem: `a message has ${Sent.longest} characters at most` }
+      if (files.length > Sent.mostFiles) return { problem: `a message has ${Sent.mostFiles} files at most` }
+      if (Sent.problemOf(sent) !== undefined) return { problem: `a file has ${Sent.largestFile} bytes at most` }
       const replyTo = messages.of(channelId).find(({ id }) => id === repliedId)
       if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
-      const message = messages.make({ ...found, replyTo }, { content })
+      const message = messages.make({ ...found, replyTo }, sent)
       messages.add(message)
       return message
     },

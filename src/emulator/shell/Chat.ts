@@ -5,9 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import type { Attachment } from "../core/Attachments.ts"
 import type * as Core from "../core/Core.ts"
 import type * as Message from "../core/Message.ts"
-import type { Command, Keyboard } from "./Command.ts"
+import { type Command, type Keyboard, looks } from "./Command.ts"
 import { type EmulatorError, make as makeError, MessageFailed } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
@@ -25,6 +26,8 @@ export interface ChatMessage {
   readonly user: string
   readonly userId: UserId
   readonly content: string
+  /** All its files, those that its embeds show among them. */
+  readonly attachments: ReadonlyArray<Attachment>
   /** Objects of Discord. */
   readonly embeds: ReadonlyArray<unknown>
   readonly components: ReadonlyArray<unknown>
@@ -34,6 +37,19 @@ export interface ChatMessage {
   /** Emoji that users and bots have reacted with. */
   readonly reactions: ReadonlyArray<string>
   readonly pinned: boolean
+}
+
+/**
+ * A file that somebody sends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FileOptions {
+  readonly name: string
+  readonly data: Uint8Array
+  readonly contentType?: string | undefined
+  readonly description?: string | undefined
 }
 
 /**
@@ -55,6 +71,8 @@ export interface Chat {
     readonly user?: string | undefined
     /** The id of a message. */
     readonly replyTo?: string | undefined
+    /** With files, the message may be empty. Where no content type is given, the ending of the name tells it. */
+    readonly files?: ReadonlyArray<FileOptions> | undefined
   }) => Effect.Effect<ChatMessage, EmulatorError>
   /**
    * Somebody reacts to a message, by its id, with an emoji: itself, or `name:id` for one of a guild. Bots hear of it with the intent for
@@ -102,8 +120,8 @@ export const make = (
     user: names.users.nameOf(message.author.id),
     userId: message.author.id,
     content: message.content,
-    embeds: message.embeds,
-    components: message.components,
+    attachments: message.attachments,
+    ...looks(message),
     edited: message.editedMs !== undefined,
     replyTo: message.replyTo?.id,
     reactions: Array.from(message.reactions.keys()),
@@ -119,9 +137,10 @@ export const make = (
     const failed = (detail: string) => makeError(new MessageFailed({ channel, detail }))
     return {
       messages: driver.call((core) => read(core, channelId)),
-      write: Effect.fnUntraced(function*(content, { replyTo, user = "guest" } = {}) {
+      write: Effect.fnUntraced(function*(content, { files = [], replyTo, user = "guest" } = {}) {
         const { id: userId } = yield* names.userOrNew({ name: user })
-        const written = yield* driver.call((core) => core.write({ userId, channelId, content, replyTo }))
+        const sent = files.map((file) => ({ contentType: undefined, description: undefined, ...file }))
+        const written = yield* driver.call((core) => core.write({ userId, channelId, content, replyTo, files: sent }))
         if ("problem" in written) return yield* failed(written.problem)
         yield* shell.settle("first")
         return view(written)

@@ -6,9 +6,11 @@
  */
 import * as Effect from "effect/Effect"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import * as Attachments from "../core/Attachments.ts"
 import type { Choice } from "../core/Choices.ts"
 import type * as Core from "../core/Core.ts"
 import type * as Interactions from "../core/Interactions.ts"
+import type * as Message from "../core/Message.ts"
 import type { Modal, Values } from "../core/Modal.ts"
 import { CommandFailed, type EmulatorError, make as makeError } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
@@ -70,6 +72,8 @@ export interface SuggestOptions extends CommandOptions {
  */
 export interface Reply {
   readonly content: string
+  /** All its files, those that its embeds show among them. */
+  readonly attachments: ReadonlyArray<Attachments.Attachment>
   /** Objects of Discord. */
   readonly embeds: ReadonlyArray<unknown>
   readonly components: ReadonlyArray<unknown>
@@ -114,6 +118,25 @@ export interface Command {
    */
   readonly submit: (values: Values) => Effect.Effect<Command, EmulatorError>
 }
+
+/**
+ * What a message shows besides its text, with the addresses of files that it names.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const looks = (message: Message.Message): Pick<Reply, "embeds" | "components"> => {
+  const { components, embeds } = Attachments.shown(message)
+  return { embeds, components }
+}
+
+const view = (message: Message.Message): Reply => ({
+  content: message.content,
+  attachments: message.attachments,
+  ...looks(message),
+  ephemeral: message.isEphemeral,
+  edited: message.editedMs !== undefined
+})
 
 const thinkingMs = 15 * 60_000
 
@@ -179,10 +202,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
     interaction.progress() === "deferred" || interaction.progress() === "answered"
 
   const watch = (command: string, userId: UserId, interaction: Interactions.Interaction): Command => {
-    const read = (): ReadonlyArray<Reply> =>
-      interaction.messages().filter(({ isThinking }) => !isThinking).map((
-        { components, content, editedMs, embeds, isEphemeral }
-      ) => ({ content, embeds, components, ephemeral: isEphemeral, edited: editedMs !== undefined }))
+    const read = (): ReadonlyArray<Reply> => interaction.messages().filter(({ isThinking }) => !isThinking).map(view)
 
     const until: Command["until"] = (find) =>
       wait(command, interaction, () => {

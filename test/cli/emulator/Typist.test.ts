@@ -8,7 +8,7 @@ const form: Emulator.Modal = { customId: "form", title: "Ask", components: [] }
 
 /** Says its own name, and has buttons; "ask" says nothing, and opens a form. */
 const command = (name: string): Emulator.Command => {
-  const reply = { content: name, embeds: [], components: [], ephemeral: false, edited: false }
+  const reply = { content: name, attachments: [], embeds: [], components: [], ephemeral: false, edited: false }
   return {
     replies: Effect.succeed([reply]),
     reply: name === "ask" ? Effect.never : Effect.succeed(reply),
