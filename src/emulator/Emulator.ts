@@ -75,7 +75,7 @@ export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
 export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
 export type { Modal, Values as ModalValues } from "./core/Modal.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
-export type { Chat, ChatMessage, FileOptions } from "./shell/Chat.ts"
+export type { Chat, ChatMessage, DirectOptions, FileOptions } from "./shell/Chat.ts"
 export type { Command, CommandOptions, MenuOptions, Reply, SuggestOptions } from "./shell/Command.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
@@ -211,6 +211,8 @@ export class Emulator extends Context.Service<Emulator, {
   readonly suggest: (options: Command.SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
   /** A text channel, or the text of a voice channel, "lobby" unless another is named. Fails with `UnknownName`. */
   readonly chat: (channel?: string) => Effect.Effect<Chat.Chat, EmulatorError>
+  /** The direct messages between a user and a bot, "guest" and "bot" unless others are named, whoever opens them. */
+  readonly direct: (options?: Chat.DirectOptions) => Effect.Effect<Chat.Chat, EmulatorError>
   /**
    * In memory: waits until nothing moves any more without the clock. A test calls it between forking a client and moving
    * the `TestClock`, which would otherwise overtake the first messages; `join` and the faults do it by themselves.
@@ -308,7 +310,7 @@ const makeEmulator = Effect.fnUntraced(function*(
     command: keyboard.command,
     menu: keyboard.menu,
     suggest: keyboard.suggest,
-    chat: Chat.make(shell, { userOrNew, users, channels }, keyboard.follow),
+    ...Chat.make(shell, { userOrNew, users, channels }, keyboard.follow),
     settle: shell.settle("last"),
     rest: (request) => driver.call((core) => core.rest(request)),
     fetch,

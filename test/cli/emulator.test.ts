@@ -601,6 +601,12 @@ describe("emulator", () => {
       const size = yield* Effect.promise(async () => (await (await fetch(file.url)).bytes()).length)
       assert.strictEqual(size, (yield* Effect.promise(() => Fs.stat(song))).size)
       assert.isFalse((yield* order({ do: "write", content: "x", files: ["/nowhere"] }))["ok"])
+      assert.deepInclude(yield* order({ do: "write", direct: "ann", content: "for you" }), { ok: true })
+      assert.deepNestedInclude(yield* order({ do: "messages", direct: "ann" }), {
+        "messages[0].content": "for you",
+        "messages[0].user": "ann"
+      })
+      assert.include(String((yield* order({ do: "press", direct: "ann", customId: "x" }))["message"]), "\"x\"")
       assert.deepInclude(yield* order({ do: "stop" }), { ok: true })
     }).pipe(Effect.scoped))
 

@@ -1,12 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
+  ActionRowBuilder,
   AttachmentBuilder,
+  ButtonBuilder,
+  ButtonStyle,
   ChannelType,
   DiscordAPIError,
   EmbedBuilder,
   Events,
   GatewayIntentBits,
-  type Message
+  type Message,
+  Partials
 } from "discord.js"
 import { Effect } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
@@ -144,6 +148,62 @@ describe("a bot on discord.js in text channels", () => {
       assert.deepStrictEqual(reply?.embeds.map((embed) => (embed as Json)["thumbnail"]), [{ url: cover?.url }])
       assert.deepStrictEqual(yield* read(cover?.url), png)
       assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
+
+  it.live("writes to people directly, and reads what they write to it", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const stop = new ButtonBuilder().setCustomId("stop").setLabel("Stop").setStyle(ButtonStyle.Primary)
+      const row = new ActionRowBuilder<ButtonBuilder>().addComponents(stop)
+      yield* DiscordJs.client((client) => {
+        const answer = async (message: Message) => {
+          if (message.author.bot) return
+          if (message.inGuild()) return message.author.send("What shall I play?")
+          assert.strictEqual(message.channel.type, ChannelType.DM)
+          assert.isNull(message.guild)
+          const { attachments, author, content } = message
+          return author.send({ content: `Playing ${content} ${attachments.size}`, components: [row] })
+        }
+        client.on(Events.MessageCreate, (message) => {
+          answer(message).catch((error: unknown) => message.author.send(`It failed: ${error}`))
+        })
+        client.on(Events.InteractionCreate, (interaction) => {
+          if (!interaction.isButton()) return
+          interaction.update({ content: `Stopped by ${interaction.user.username}`, components: [] })
+            .catch((error: unknown) => interaction.user.send(`It failed: ${error}`))
+        })
+      }, [...intents, GatewayIntentBits.DirectMessages])
+      yield* (yield* discord.chat("music")).write("!dm", { user: "somebody" })
+      const direct = yield* discord.direct({ user: "somebody" })
+      const first = yield* direct.until(([message]) => message)
+      assert.deepInclude(first, { user: "bot", content: "What shall I play?" })
+      yield* direct.write("this", { files: [{ name: "song.mp3", data: png }] })
+      yield* direct.until((messages) => messages.find(({ content }) => content === "Playing this 1"))
+      yield* direct.press("stop")
+      yield* direct.until((messages) => messages.find(({ content }) => content === "Stopped by somebody"))
+      assert.deepStrictEqual((yield* direct.messages).map(({ user }) => user), ["bot", "somebody", "bot"])
+      assert.include((yield* Effect.flip(discord.direct({ user: "bot" }))).message, "nobody writes to itself")
+      assert.strictEqual((yield* Effect.flip(discord.direct({ bot: "nobody" }))).reason._tag, "UnknownName")
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
+
+  it.live("hears of who writes to it first", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      yield* DiscordJs.client(
+        (client) => {
+          client.on(Events.MessageCreate, (message) => {
+            if (!message.author.bot) void message.reply(`Hello, ${message.author.username}`)
+          })
+        },
+        [GatewayIntentBits.DirectMessages],
+        [Partials.Channel]
+      )
+      const direct = yield* discord.direct({ user: "stranger" })
+      const { id } = yield* direct.write("hello")
+      const reply = yield* direct.until(([, message]) => message)
+      assert.deepInclude(reply, { user: "bot", content: "Hello, stranger", replyTo: id })
+      assert.deepStrictEqual(yield* (yield* discord.direct()).messages, [])
     }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
 
   it.live("edits what it has said, at a time of its own, but not to nothing", () =>

@@ -12,6 +12,8 @@ import * as FaultSchedule from "../../emulator/core/FaultSchedule.ts"
 
 const id = Schema.optionalKey(Schema.Unknown)
 const user = Schema.String
+/** A user, whose direct messages with the bot are meant in place of a channel. */
+const direct = Schema.optionalKey(Schema.String)
 const channel = Schema.String
 const guild = Schema.optionalKey(Schema.String)
 const file = Schema.String
@@ -105,6 +107,7 @@ export const Order = Schema.Union([
   order("press", {
     command: Schema.optionalKey(Schema.Int),
     channel: Schema.optionalKey(channel),
+    direct,
     customId: Schema.String,
     user: Schema.optionalKey(user),
     values: Schema.optionalKey(Schema.Array(Schema.String)),
@@ -114,6 +117,7 @@ export const Order = Schema.Union([
     content: Schema.String,
     user: Schema.optionalKey(user),
     channel: Schema.optionalKey(channel),
+    direct,
     replyTo: Schema.optionalKey(Schema.String),
     files: Schema.optionalKey(Schema.Array(file))
   }),
@@ -122,10 +126,12 @@ export const Order = Schema.Union([
     emoji: Schema.String,
     user: Schema.optionalKey(user),
     channel: Schema.optionalKey(channel),
+    direct,
     takeBack: flag
   }),
   order("messages", {
     channel: Schema.optionalKey(channel),
+    direct,
     user: Schema.optionalKey(user),
     text: Schema.optionalKey(Schema.String),
     timeoutMs: count

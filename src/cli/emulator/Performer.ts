@@ -171,15 +171,18 @@ export const make = Effect.fnUntraced(function*(
       () => new OrderFailed({ detail: `No command has the number ${command}, or it was forgotten.` })
     )
 
+  const chatOf = (where: { readonly channel?: string; readonly direct?: string }) =>
+    where.direct === undefined ? discord.chat(where.channel) : discord.direct({ user: where.direct })
+
   const press = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "press" }>) {
-    const { channel, command, customId, timeoutMs = patienceMs } = order
-    const where = command ?? (yield* discord.chat(channel))
+    const { command, customId, timeoutMs = patienceMs } = order
+    const where = command ?? (yield* chatOf(order))
     return yield* ofCommand(command ?? 0, typist.press(where, customId, order, timeoutMs))
   })
 
   const write = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "write" }>) {
     const { content, files: paths = [], replyTo, user } = order
-    const chat = yield* discord.chat(order.channel)
+    const chat = yield* chatOf(order)
     const { readFile } = yield* FileSystem.FileSystem
     const files = yield* Effect.forEach(
       paths,
@@ -191,8 +194,8 @@ export const make = Effect.fnUntraced(function*(
 
   /** Those in a channel, by now or when one of them has a text. */
   const messages = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "messages" }>) {
-    const { channel, text, timeoutMs = patienceMs, user } = order
-    const chat = yield* discord.chat(channel)
+    const { text, timeoutMs = patienceMs, user } = order
+    const chat = yield* chatOf(order)
     const isWanted = (message: Emulator.ChatMessage) =>
       user === undefined || message.user === user || message.userId === user
     if (text !== undefined) {
@@ -253,9 +256,7 @@ export const make = Effect.fnUntraced(function*(
       case "write":
         return write(order)
       case "react":
-        return done(
-          Effect.flatMap(discord.chat(order.channel), (chat) => chat.react(order.message, order.emoji, order))
-        )
+        return done(Effect.flatMap(chatOf(order), (chat) => chat.react(order.message, order.emoji, order)))
       case "messages":
         return Effect.map(messages(order), (messages) => ({ messages }))
       case "suggest":

@@ -110,6 +110,8 @@ export interface Core
   readonly react: Writers.Writers["react"]
   readonly messagesOf: Messages.Messages["of"]
   readonly watchMessages: Messages.Messages["watch"]
+  /** The direct messages between two users, which are opened if they are not yet; `undefined` unless there are both. */
+  readonly direct: (from: UserId, to: UserId) => ChannelId | undefined
   readonly hasChannel: (channelId: ChannelId) => boolean
 
   /** Takes a connection, or refuses the upgrade with an HTTP status. Ids are never used twice. */
@@ -277,7 +279,11 @@ export const make = (options: CoreOptions): Core => {
     ...Writers.make(world, messages),
     messagesOf: messages.of,
     watchMessages: messages.watch,
-    hasChannel: (channelId) => world.channels.has(channelId),
+    direct: (fromId, toId) => {
+      const [from, to] = [world.users.get(fromId), world.users.get(toId)]
+      return from === undefined || to === undefined ? undefined : World.openDirect(world, from, to).id
+    },
+    hasChannel: (channelId) => world.channels.has(channelId) || world.directs.has(channelId),
     createVoiceServer: (server) => {
       const id = world.servers.size + 1
       world.servers.set(id, { ...server, id })

@@ -10,6 +10,7 @@ import type { Entry } from "./InteractionEntry.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as Modal from "./Modal.ts"
+import type * as Places from "./Places.ts"
 import {
   emptyMessage,
   error,
@@ -54,7 +55,7 @@ export type Answers = (
 export const make = (
   messages: Messages,
   find: (token: string) => Entry | undefined,
-  isThere: (where: Message.Where) => boolean
+  isThere: (where: Places.Where) => boolean
 ): Answers => {
   const say = (entry: Entry, sent: Sent.Sent, isThinking = false): Message.Message => {
     const { bot: author, user, where } = entry

@@ -7,6 +7,7 @@ import type * as Choices from "./Choices.ts"
 import type * as ContextMenu from "./ContextMenu.ts"
 import type * as Message from "./Message.ts"
 import type * as Modal from "./Modal.ts"
+import type * as Places from "./Places.ts"
 import type * as World from "./World.ts"
 
 /**
@@ -47,7 +48,7 @@ export interface Entry {
   readonly on: ContextMenu.On | undefined
   /** What the component belongs to, or the one that opened the form. */
   readonly pressed: Message.Message | undefined
-  readonly where: Message.Where
+  readonly where: Places.Where
   /** Who began it. */
   readonly user: World.User
   readonly messages: Array<Message.Message>

@@ -7,20 +7,12 @@ import * as Attachments from "./Attachments.ts"
 import * as Body from "./Body.ts"
 import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
+import type * as Places from "./Places.ts"
 import * as Sent from "./Sent.ts"
 import { msOf, timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Where {
-  readonly guild: World.Guild
-  readonly channel: World.Channel
-}
 
 /**
  * The interaction that a message answers: of what type it is, and who began it.
@@ -45,7 +37,7 @@ export interface Message {
   /** When it was written, in the core's time. */
   readonly writtenMs: number
   readonly author: World.User
-  readonly where: Where
+  readonly where: Places.Where
   readonly interaction: Answered | undefined
   readonly replyTo: Message | undefined
   /** Whether nobody but who began the interaction sees it. */
@@ -224,7 +216,8 @@ const chosenOn = (world: World.World, { on }: Answered): Json => {
 export const json = (world: World.World, message: Message, viewer?: string, referenced = false): Json => {
   const { author, interaction, replyTo, where } = message
   const { components, embeds, loose } = Attachments.shown(message)
-  const owners = { 0: where.guild.id }
+  const guildId = where.guild?.id
+  const owners = { 0: guildId ?? "0" }
   return {
     id: message.id,
     type: typeOf(message),
@@ -255,7 +248,12 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
       }
     }),
     ...(replyTo === undefined ? {} : {
-      message_reference: { type: 0, message_id: replyTo.id, channel_id: where.channel.id, guild_id: where.guild.id },
+      message_reference: {
+        type: 0,
+        message_id: replyTo.id,
+        channel_id: where.channel.id,
+        ...(guildId === undefined ? {} : { guild_id: guildId })
+      },
       // that of a reply to a reply is left out there
       ...(referenced ? {} : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
     })

@@ -7,21 +7,24 @@ import * as Body from "./Body.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as PinRoutes from "./PinRoutes.ts"
+import { forbidden, type InMessage, type InPlace } from "./PlaceRoutes.ts"
+import * as Places from "./Places.ts"
 import * as ReactionRoutes from "./ReactionRoutes.ts"
 import {
   emptyMessage,
   error,
   invalidBody,
-  missingPermissions,
   nothing,
   ok,
   type RestResponse,
+  unknownChannel,
   unknownMessage
 } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 import * as Sent from "./Sent.ts"
 import type * as World from "./World.ts"
 
+const notToThem = error(403, 50007, "Cannot send messages to this user")
 const notYours = error(403, 50005, "Cannot edit a message authored by another user")
 
 /** Discord gives so many messages where nothing else is asked for, and so many at most. */
@@ -41,31 +44,39 @@ export const make = (
     f: (channel: World.Channel, me: World.Member) => RestResponse
   ) => RestResponse
 ): ReadonlyArray<RestRoute.Route> => {
-  const inMessage = (
-    call: RestRoute.Call,
-    f: (message: Message.Message, me: World.Member) => RestResponse
-  ): RestResponse =>
-    inChannel(call, (channel, me) => {
+  const inPlace: InPlace = (call, f) => {
+    const direct = Places.directOf(world, call.ids[0], call.user)
+    if (direct !== undefined) return f({ guild: undefined, channel: direct }, false)
+    return inChannel(call, (channel, me) => {
+      const guild = world.guilds.get(channel.guildId)
+      return guild === undefined ? unknownChannel : f({ guild, channel }, me.moderator)
+    })
+  }
+
+  const inMessage: InMessage = (call, f) =>
+    inPlace(call, ({ channel }, moderates) => {
       const message = messages.of(channel.id).find(({ id }) => id === call.ids[1])
-      return message === undefined ? unknownMessage : f(message, me)
+      return message === undefined ? unknownMessage : f(message, moderates)
     })
 
   const create = (call: RestRoute.Call) =>
-    inChannel(call, (channel) => {
-      const guild = world.guilds.get(channel.guildId)
+    inPlace(call, (where) => {
       const problem = Sent.problemOf(call) ?? (Sent.saysSomething(call) ? undefined : emptyMessage)
-      if (guild === undefined || problem !== undefined) return problem ?? invalidBody
+      if (problem !== undefined) return problem
+      const { channel, guild } = where
+      // bots have nothing to say to each other
+      if (guild === undefined && channel.from.bot && channel.to.bot) return notToThem
       const reference = call.body["message_reference"]
       const replied = Body.isObject(reference) ? reference : undefined
       const replyTo = messages.of(channel.id).find(({ id }) => id === replied?.["message_id"])
       if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return invalidBody
-      const message = messages.make({ author: call.user, where: { guild, channel }, replyTo }, call)
+      const message = messages.make({ author: call.user, where, replyTo }, call)
       messages.add(message)
       return ok(messages.json(message, call.user.id))
     })
 
   const list = (call: RestRoute.Call) =>
-    inChannel(call, (channel) => {
+    inPlace(call, ({ channel }) => {
       const limit = Number(call.query.get("limit") ?? usual)
       if (!Number.isInteger(limit) || limit < 1 || limit > most) return invalidBody
       const [after, around, before] = ["after", "around", "before"].map((side) => call.query.get(side))
@@ -85,15 +96,16 @@ export const make = (
     })
 
   const remove = (call: RestRoute.Call) =>
-    inMessage(call, (message, me) => {
-      if (message.author !== call.user && !me.moderator) return missingPermissions
+    inMessage(call, (message, moderates) => {
+      if (message.author !== call.user && !moderates) return forbidden(message.where)
       messages.remove(message)
       return nothing
     })
 
   const removeAll = (call: RestRoute.Call) =>
-    inChannel(call, (channel, me) => {
-      if (!me.moderator) return missingPermissions
+    inPlace(call, (where, moderates) => {
+      if (!moderates) return forbidden(where)
+      const { channel } = where
       const ids = new Set(Body.itemsOf(call.body["messages"]))
       if (ids.size < 2 || ids.size > most) return invalidBody
       messages.removeAll(channel.id, messages.of(channel.id).filter(({ id }) => ids.has(id)))
@@ -102,7 +114,7 @@ export const make = (
 
   const path = "/channels/:/messages"
   return [
-    ...PinRoutes.make(messages, inChannel, inMessage),
+    ...PinRoutes.make(messages, inPlace, inMessage),
     ...ReactionRoutes.make(world, messages, inMessage),
     RestRoute.make("POST", path, create, "message"),
     RestRoute.make("GET", path, list),
@@ -114,7 +126,7 @@ export const make = (
     RestRoute.make("PATCH", `${path}/:`, edit, "message"),
     RestRoute.make("DELETE", `${path}/:`, remove),
     RestRoute.make("POST", `${path}/bulk-delete`, removeAll),
-    RestRoute.make("POST", "/channels/:/typing", (call) => inChannel(call, () => nothing))
+    RestRoute.make("POST", "/channels/:/typing", (call) => inPlace(call, () => nothing))
   ]
 }
 

@@ -11,8 +11,9 @@ import type * as Attachments from "./Attachments.ts"
 import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
-import { type GatewaySession, sees } from "./GatewaySession.ts"
+import type { GatewaySession } from "./GatewaySession.ts"
 import * as Message from "./Message.ts"
+import * as Places from "./Places.ts"
 import type { Sent } from "./Sent.ts"
 import type * as World from "./World.ts"
 
@@ -51,6 +52,13 @@ export interface Messages {
 
 const kept = 1_000
 
+/** What a bot asks for to hear of what is said in guilds, and in direct messages (Discord docs, Gateway, List of Intents). */
+const intents = {
+  messages: { inGuild: Intents.GuildMessages, direct: Intents.DirectMessages },
+  reactions: { inGuild: Intents.GuildMessageReactions, direct: Intents.DirectMessageReactions },
+  pins: { inGuild: Intents.Guilds, direct: Intents.DirectMessages }
+} as const
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -76,24 +84,26 @@ export const make = (
   }
 
   const tell = (
-    { channel, guild }: Message.Where,
-    intent: number,
+    where: Places.Where,
+    intent: keyof typeof intents,
     t: string,
     d: (session: GatewaySession) => Json
   ) => {
-    if (!guild.available) return
+    const { channel, guild } = where
+    if (guild?.available === false) return
+    const wanted = intents[intent][guild === undefined ? "direct" : "inGuild"]
     for (const session of gateway.sessions()) {
-      const isDenied = channel.denials.get(session.user.id)?.view === true
-      if ((session.intents & intent) === 0 || isDenied || !sees(world, session, guild.id)) continue
-      gateway.dispatch(session, t, { ...d(session), channel_id: channel.id, guild_id: guild.id })
+      if ((session.intents & wanted) === 0 || !Places.hears(world, session, where)) continue
+      const of = guild === undefined ? {} : { guild_id: guild.id }
+      gateway.dispatch(session, t, { ...d(session), channel_id: channel.id, ...of })
     }
   }
 
   const withoutUser = ({ user: _, ...member }: Json): Json => member
 
   /** As the gateway shows it beside a user. */
-  const memberOf = (guild: World.Guild, userId: UserId): Json => {
-    const member = guild.members.get(userId)
+  const memberOf = (guild: World.Guild | undefined, userId: UserId): Json => {
+    const member = guild?.members.get(userId)
     return member === undefined ? {} : { member: withoutUser(DiscordObject.member(world, member)) }
   }
 
@@ -101,7 +111,8 @@ export const make = (
   const shown = (message: Message.Message) => (session: GatewaySession): Json => {
     const { author, replyTo, where: { guild } } = message
     const read = (one: Message.Message, json: Json): Json => {
-      const isReadable = (session.intents & Intents.MessageContent) !== 0 || one.author.id === session.user.id ||
+      const isReadable = guild === undefined || (session.intents & Intents.MessageContent) !== 0 ||
+        one.author.id === session.user.id ||
         Message.mentions(world, one).some(({ id }) => id === session.user.id)
       return isReadable ? json : { ...json, content: "", embeds: [], components: [], attachments: [] }
     }
@@ -109,6 +120,7 @@ export const make = (
     const referenced = json["referenced_message"]
     return {
       ...json,
+      ...(guild === undefined ? { channel_type: 1 } : {}),
       ...(replyTo === undefined || !Body.isObject(referenced) ? {} : { referenced_message: read(replyTo, referenced) }),
       mentions: Message.mentions(world, message).map((user) =>
         Object.assign({}, DiscordObject.user(user), memberOf(guild, user.id))
@@ -122,7 +134,7 @@ export const make = (
   }
 
   const changed = (message: Message.Message) => {
-    if (!message.isEphemeral) tell(message.where, Intents.GuildMessages, "MESSAGE_UPDATE", shown(message))
+    if (!message.isEphemeral) tell(message.where, "messages", "MESSAGE_UPDATE", shown(message))
     changedIn(message.where.channel.id)
   }
 
@@ -133,7 +145,7 @@ export const make = (
     channels.set(where.channel.id, messages)
     messages.push(message)
     if (messages.length > kept) files.forget(messages.shift()?.attachments ?? [])
-    tell(where, Intents.GuildMessages, "MESSAGE_CREATE", shown(message))
+    tell(where, "messages", "MESSAGE_CREATE", shown(message))
     changedIn(where.channel.id)
   }
 
@@ -154,7 +166,7 @@ export const make = (
     remove: (message) => {
       drop(message)
       if (!message.isEphemeral) {
-        tell(message.where, Intents.GuildMessages, "MESSAGE_DELETE", () => ({ id: message.id }))
+        tell(message.where, "messages", "MESSAGE_DELETE", () => ({ id: message.id }))
       }
       changedIn(message.where.channel.id)
     },
@@ -163,7 +175,7 @@ export const make = (
       if (first === undefined) return
       for (const message of messages) drop(message)
       const ids = messages.map(({ id }) => id)
-      tell(first.where, Intents.GuildMessages, "MESSAGE_DELETE_BULK", () => ({ ids }))
+      tell(first.where, "messages", "MESSAGE_DELETE_BULK", () => ({ ids }))
       changedIn(channelId)
     },
     forget: (channelId) => {
@@ -176,10 +188,10 @@ export const make = (
       if (users.has(user.id) === isOn) return
       if (isOn) message.reactions.set(emoji, users.add(user.id))
       else if (users.delete(user.id) && users.size === 0) message.reactions.delete(emoji)
-      const member = message.where.guild.members.get(user.id)
+      const member = message.where.guild?.members.get(user.id)
       tell(
         message.where,
-        Intents.GuildMessageReactions,
+        "reactions",
         isOn ? "MESSAGE_REACTION_ADD" : "MESSAGE_REACTION_REMOVE",
         () => ({
           user_id: user.id,
@@ -198,7 +210,7 @@ export const make = (
       else message.reactions.delete(emoji)
       const t = emoji === undefined ? "MESSAGE_REACTION_REMOVE_ALL" : "MESSAGE_REACTION_REMOVE_EMOJI"
       const named = emoji === undefined ? {} : { emoji: Message.emojiOf(emoji) }
-      tell(message.where, Intents.GuildMessageReactions, t, () => ({ message_id: message.id, ...named }))
+      tell(message.where, "reactions", t, () => ({ message_id: message.id, ...named }))
       changedIn(message.where.channel.id)
     },
     pin: (message, isOn) => {
@@ -208,7 +220,7 @@ export const make = (
       if (isOn) message.pinnedMs = Math.max(Math.floor(Message.wallMs(message, now())), before + 1)
       const last = message.pinnedMs ?? before
       const at = last === 0 ? null : new Date(last).toISOString()
-      tell(message.where, Intents.Guilds, "CHANNEL_PINS_UPDATE", () => ({ last_pin_timestamp: at }))
+      tell(message.where, "pins", "CHANNEL_PINS_UPDATE", () => ({ last_pin_timestamp: at }))
       changed(message)
     },
     json: (message, viewer) => Message.json(world, message, viewer),

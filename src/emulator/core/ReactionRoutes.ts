@@ -6,7 +6,8 @@
 import * as DiscordObject from "./DiscordObject.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
-import { error, invalidBody, missingPermissions, nothing, ok, type RestResponse } from "./RestAnswer.ts"
+import { forbidden, type InMessage } from "./PlaceRoutes.ts"
+import { error, invalidBody, nothing, ok, type RestResponse } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 import type * as World from "./World.ts"
 
@@ -17,7 +18,7 @@ const unknownUser = error(404, 10013, "Unknown User")
 const [usual, most] = [25, 100]
 
 /**
- * The routes under `/channels/:/messages/:/reactions`. `inMessage` finds the message and our member in its guild, or says what is wrong.
+ * The routes under `/channels/:/messages/:/reactions`. `inMessage` finds the message.
  *
  * @category constructors
  * @since 0.1.0
@@ -25,18 +26,15 @@ const [usual, most] = [25, 100]
 export const make = (
   world: World.World,
   messages: Messages,
-  inMessage: (
-    call: RestRoute.Call,
-    f: (message: Message.Message, me: World.Member) => RestResponse
-  ) => RestResponse
+  inMessage: InMessage
 ): ReadonlyArray<RestRoute.Route> => {
   const inReaction = (
     call: RestRoute.Call,
-    f: (message: Message.Message, emoji: string, me: World.Member) => RestResponse
+    f: (message: Message.Message, emoji: string, moderates: boolean) => RestResponse
   ) =>
-    inMessage(call, (message, me) => {
+    inMessage(call, (message, moderates) => {
       const emoji = decoded(call.ids[2] ?? "")
-      return emoji === undefined ? unknownEmoji : f(message, emoji, me)
+      return emoji === undefined ? unknownEmoji : f(message, emoji, moderates)
     })
 
   const react = (isOn: boolean) => (call: RestRoute.Call) =>
@@ -46,24 +44,24 @@ export const make = (
     })
 
   const removeOf = (call: RestRoute.Call) =>
-    inReaction(call, (message, emoji, me) => {
+    inReaction(call, (message, emoji, moderates) => {
       const user = Array.from(world.users.values()).find(({ id }) => id === call.ids[3])
       if (user === undefined) return unknownUser
-      if (user !== call.user && !me.moderator) return missingPermissions
+      if (user !== call.user && !moderates) return forbidden(message.where)
       messages.react(message, emoji, user, false)
       return nothing
     })
 
   const removeEmoji = (call: RestRoute.Call) =>
-    inReaction(call, (message, emoji, me) => {
-      if (!me.moderator) return missingPermissions
+    inReaction(call, (message, emoji, moderates) => {
+      if (!moderates) return forbidden(message.where)
       messages.clearReactions(message, emoji)
       return nothing
     })
 
   const removeAll = (call: RestRoute.Call) =>
-    inMessage(call, (message, me) => {
-      if (!me.moderator) return missingPermissions
+    inMessage(call, (message, moderates) => {
+      if (!moderates) return forbidden(message.where)
       messages.clearReactions(message)
       return nothing
     })

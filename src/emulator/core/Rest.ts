@@ -18,6 +18,7 @@ import * as MemberRoutes from "./MemberRoutes.ts"
 import type { Memberships } from "./Memberships.ts"
 import * as MessageRoutes from "./MessageRoutes.ts"
 import type { Messages } from "./Messages.ts"
+import * as Places from "./Places.ts"
 import {
   error,
   invalidBody,
@@ -71,6 +72,7 @@ const notFound = error(404, 0, "404: Not Found")
 const unauthorized = error(401, 0, "401: Unauthorized")
 const unknownGuild = error(404, 10004, "Unknown Guild")
 const notAuthorized = error(403, 20012, "You are not authorized to perform this action on this application")
+const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
 const unknownCommand = error(404, 10063, "Unknown application command")
 
 /**
@@ -206,15 +208,28 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       (call) => inGuild(call, (guild) => ok(Array.from(guild.channels.values(), DiscordObject.channel)))
     ),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
-    RestRoute.make("GET", "/channels/:", (call) => inChannel(call, (channel) => ok(DiscordObject.channel(channel)))),
+    RestRoute.make("POST", "/users/@me/channels", (call) => {
+      const recipient = find(world.users.values(), String(call.body["recipient_id"]))
+      if (recipient === undefined || recipient === call.user) return invalidRecipient
+      return ok(DiscordObject.direct(World.openDirect(world, call.user, recipient), call.user))
+    }),
+    RestRoute.make("GET", "/channels/:", (call) => {
+      const direct = Places.directOf(world, call.ids[0], call.user)
+      if (direct !== undefined) return ok(DiscordObject.direct(direct, call.user))
+      return inChannel(call, (channel) => ok(DiscordObject.channel(channel)))
+    }),
     RestRoute.make("PATCH", "/channels/:", modifyChannel),
-    RestRoute.make("DELETE", "/channels/:", (call) =>
-      inChannel(call, (channel, me) => {
+    RestRoute.make("DELETE", "/channels/:", (call) => {
+      // whoever closes direct messages deletes nothing of them
+      const direct = Places.directOf(world, call.ids[0], call.user)
+      if (direct !== undefined) return ok(DiscordObject.direct(direct, call.user))
+      return inChannel(call, (channel, me) => {
         if (!me.moderator) return missingPermissions
         const json = DiscordObject.channel(channel)
         actions.deleteChannel(channel.id)
         return ok(json)
-      }))
+      })
+    })
   ]
 
   const answer = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import { ChannelId, type GuildId, type UserId } from "../../protocol/Identifier.ts"
 import type { Address, Random, VoiceGrant, VoiceServerId } from "./CoreContext.ts"
 import { base64 } from "./Random.ts"
 
@@ -78,6 +78,19 @@ export interface Channel {
 }
 
 /**
+ * The direct messages between two users, of whom at least one is a bot.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DirectChannel {
+  readonly id: ChannelId
+  /** Who opened them. */
+  readonly from: User
+  readonly to: User
+}
+
+/**
  * @category models
  * @since 0.1.0
  */
@@ -139,6 +152,7 @@ export interface VoiceState {
 export interface World {
   readonly guilds: Map<GuildId, Guild>
   readonly channels: Map<ChannelId, Channel>
+  readonly directs: Map<ChannelId, DirectChannel>
   readonly users: Map<UserId, User>
   readonly tokens: Map<string, User>
   readonly servers: Map<VoiceServerId, VoiceServer>
@@ -163,6 +177,7 @@ export const make = (random: Random): World => {
   return {
     guilds: new Map(),
     channels: new Map(),
+    directs: new Map(),
     users: new Map(),
     tokens: new Map(),
     servers: new Map(),
@@ -225,6 +240,22 @@ export const addChannel = (
   world.channels.set(channel.id, channel)
   guild.channels.set(channel.id, channel)
   return channel
+}
+
+/**
+ * The direct messages between two users, which are opened if they are not yet.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const openDirect = (world: World, from: User, to: User): DirectChannel => {
+  for (const direct of world.directs.values()) {
+    if ((direct.from === from && direct.to === to) || (direct.from === to && direct.to === from)) return direct
+  }
+  // Ids from the counter are decimal, as the brand wants.
+  const direct: DirectChannel = { id: ChannelId.make(world.nextId()), from, to }
+  world.directs.set(direct.id, direct)
+  return direct
 }
 
 /**

@@ -6,6 +6,7 @@
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
+import * as Places from "./Places.ts"
 import * as Sent from "./Sent.ts"
 import type * as World from "./World.ts"
 
@@ -65,15 +66,13 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
   const find = (
     { channelId, userId }: Pick<Written, "channelId" | "userId">,
     does: string
-  ): { readonly author: World.User; readonly where: Message.Where } | { readonly problem: string } => {
-    const channel = world.channels.get(channelId)
-    const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
+  ): { readonly author: World.User; readonly where: Places.Where } | { readonly problem: string } => {
+    const where = Places.find(world, channelId)
     const author = world.users.get(userId)
-    if (channel === undefined || guild === undefined) return { problem: "the channel is gone" }
-    if (!guild.available) return { problem: "the guild cannot be reached" }
-    if (author === undefined || !guild.members.has(userId)) return { problem: `who ${does} is no member of the guild` }
-    if (channel.denials.get(userId)?.view === true) return { problem: `who ${does} does not see the channel` }
-    return { author, where: { guild, channel } }
+    if (where === undefined) return { problem: "the channel is gone" }
+    const problem = Places.problemOf(where, userId, does)
+    if (author === undefined || problem !== undefined) return { problem: problem ?? `who ${does} is nobody` }
+    return { author, where }
   }
 
   return {
