@@ -200,7 +200,17 @@ const report = Effect.fnUntraced(function*(say: Say, startMs: number, onDefect: 
 const stopping = "The emulator stops."
 
 /** Orders that wait for something to be said, heard or answered. They keep no other waiting. */
-const patient: ReadonlySet<Order.Order["do"]> = new Set(["speak", "heard", "command", "menu", "press", "replies"])
+const patient: ReadonlySet<Order.Order["do"]> = new Set([
+  "speak",
+  "heard",
+  "command",
+  "menu",
+  "press",
+  "suggest",
+  "submit",
+  "replies",
+  "messages"
+])
 
 /**
  * Reads orders and answers each when it is done, or when the scope closes. `stop` is run when the order of that name has been

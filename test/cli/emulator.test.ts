@@ -682,6 +682,17 @@ describe("emulator", () => {
       yield* until(({ event }) => event === "voice-ended")
     }).pipe(Effect.scoped))
 
+  it.live("keeps no order waiting for another one", () =>
+    Effect.gen(function*() {
+      const { order } = yield* told(["--json"])
+      const waiting = yield* Effect.forkScoped(order({ do: "messages", text: "!play", timeoutMs: 15_000 }), {
+        startImmediately: true
+      })
+      // it would be written when nobody waits for it any more
+      yield* order({ do: "write", content: "!play" })
+      assert.deepNestedInclude(yield* Fiber.join(waiting), { ok: true, "messages[0].content": "!play" })
+    }).pipe(Effect.scoped))
+
   it.live("answers every order, also those that are not done when it stops", () =>
     Effect.forEach(["stop", "interrupt"], (how) =>
       Effect.gen(function*() {

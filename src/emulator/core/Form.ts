@@ -76,7 +76,8 @@ export const parse = (bytes: Uint8Array): Form | undefined => {
     const end = buffer.indexOf(delimiter, at, "latin1")
     if (end < 0) return undefined
     const headersEnd = buffer.subarray(at, end).indexOf("\r\n\r\n")
-    const start = headersEnd < 0 ? end : at + headersEnd + 4
+    // what has no empty line behind its headers has none
+    const start = headersEnd < 0 ? at : at + headersEnd + 4
     const headers = buffer.toString("utf8", at, start).split("\r\n")
     const header = (name: string) => headers.find((line) => line.toLowerCase().startsWith(`${name}:`))
     const disposition = header("content-disposition") ?? ""

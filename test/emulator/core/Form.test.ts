@@ -47,6 +47,12 @@ describe("Form", () => {
     )
   })
 
+  it("has no part without an empty line in it", () => {
+    const head = "Content-Disposition: form-data; name=\"a\"; filename=\"a\""
+    const read = Form.parse(Buffer.from(`--b\r\n${head}\r\n--b\r\n${head}\r\n\r\nx\r\n--b--`))
+    assert.deepStrictEqual(read?.files.map(({ data }) => String(data)), ["x"])
+  })
+
   it("is nothing without an end", () => {
     for (
       const text of ["", "--", "--b", "--b\r\n", "--b\r\nx", "--b\r\nContent-Disposition: form-data\r\n\r\nx", "b\r\n"]
