@@ -1,5 +1,5 @@
 /**
- * A bot with slash commands and no other Discord library: it hears them among the dispatches of our own gateway client and
+ * A bot with slash commands, one in a context menu, and no other Discord library: it hears them among the dispatches of our own gateway client and
  * answers over REST. Somebody types them in an emulator of Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
@@ -44,7 +44,9 @@ const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, 
   const times = { type: 4, name: "times", description: "how often", autocomplete: true }
   yield* call("PUT", `/applications/${userId}/commands`, [
     { name: "play", description: "plays the song", options: [times] },
-    { name: "stop", description: "stops it" }
+    { name: "stop", description: "stops it" },
+    // in the context menu of a message
+    { name: "Play it again", type: 3 }
   ])
   const session = yield* VoiceSession.join(where)
   const queue = yield* TrackQueue.make(session)
@@ -106,6 +108,10 @@ const program = Effect.gen(function*() {
 
   const play = yield* discord.command({ name: "play", options: { times: 2 } })
   yield* Effect.log(`The bot says: ${(yield* play.reply).content}`)
+
+  const { id } = yield* (yield* discord.chat()).write("What a song!")
+  const again = yield* discord.menu({ name: "Play it again", on: { message: id } })
+  assert.equal((yield* again.reply).content, "Playing it 1 times.")
   const heard = yield* guest.awaitFrames(200)
   const stop = yield* discord.command({ name: "stop" })
   yield* Effect.log(`After ${heard.length} frames the bot says: ${(yield* stop.reply).content}`)

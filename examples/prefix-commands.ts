@@ -1,6 +1,6 @@
 /**
- * A bot that reads what people write ("!play", "!stop"), with no other Discord library. Somebody writes in the text of a voice channel,
- * in an emulator of Discord.
+ * A bot that reads what people write ("!play", "!lyrics", "!help", "!stop"), with no other Discord library. Somebody writes in a text channel, in
+ * an emulator of Discord.
  */
 import { NodeRuntime } from "@effect/platform-node"
 import { Cause, Effect, Layer, Redacted, Schema, Stream } from "effect"
@@ -14,8 +14,10 @@ const Message = Schema.Struct({
   id: Schema.String,
   channel_id: Schema.String,
   content: Schema.String,
-  author: Schema.Struct({ bot: Schema.optionalKey(Schema.Boolean) })
+  author: Schema.Struct({ id: Schema.String, bot: Schema.optionalKey(Schema.Boolean) })
 })
+
+const DirectMessages = Schema.Struct({ id: Schema.String })
 
 const song = AudioSource.fromFile(new URL("song.ogg", import.meta.url))
 
@@ -25,16 +27,29 @@ const { GuildMessages, MessageContent } = GatewayPayload.Intents
 const intents = GatewayPayload.voiceIntents | GuildMessages | MessageContent
 
 const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, where: VoiceSession.JoinOptions) {
-  const reply = (message: typeof Message.Type, content: string) =>
+  const post = (path: string, json: unknown, files: ReadonlyArray<File> = []) =>
     Effect.tryPromise(async (signal) => {
-      const response = await fetch(`${rest}/channels/${message.channel_id}/messages`, {
-        method: "POST",
-        signal,
-        headers: { "content-type": "application/json", authorization: `Bot ${Redacted.value(token)}` },
-        body: JSON.stringify({ content, message_reference: { message_id: message.id } })
-      })
-      if (!response.ok) throw new Error(`the message was answered with ${response.status}`)
+      const form = new FormData()
+      form.set("payload_json", JSON.stringify(json))
+      for (const [index, file] of files.entries()) form.set(`files[${index}]`, file)
+      const [type, body] = files.length === 0
+        ? [{ "content-type": "application/json" }, JSON.stringify(json)]
+        : [{}, form]
+      const headers = { ...type, authorization: `Bot ${Redacted.value(token)}` }
+      const response = await fetch(`${rest}${path}`, { method: "POST", signal, headers, body })
+      if (!response.ok) throw new Error(`${path} was answered with ${response.status}`)
+      return response.json()
     })
+
+  const reply = (message: typeof Message.Type, content: string, files: ReadonlyArray<File> = []) =>
+    post(`/channels/${message.channel_id}/messages`, { content, message_reference: { message_id: message.id } }, files)
+
+  const tell = (userId: string, content: string) =>
+    post("/users/@me/channels", { recipient_id: userId }).pipe(
+      Effect.flatMap(Schema.decodeUnknownEffect(DirectMessages)),
+      Effect.flatMap(({ id }) => post(`/channels/${id}/messages`, { content }))
+    )
+
   const { subscribe } = yield* Gateway.Dispatches
   const dispatches = yield* subscribe
   const session = yield* VoiceSession.join(where)
@@ -45,6 +60,10 @@ const bot = Effect.fnUntraced(function*(rest: string, token: Redacted.Redacted, 
       case "!play":
         yield* queue.add(song)
         return yield* reply(message, "Playing.")
+      case "!lyrics":
+        return yield* reply(message, "Sing along.", [new File(["La la la"], "lyrics.txt", { type: "text/plain" })])
+      case "!help":
+        return yield* tell(message.author.id, "I know !play, !lyrics and !stop.")
       case "!stop":
         yield* queue.stop
         return yield* reply(message, "Stopped.")
@@ -78,16 +97,26 @@ const program = Effect.gen(function*() {
     Stream.runHead
   )
 
-  const chat = yield* discord.chat("lobby")
+  const chat = yield* discord.chat("music")
   yield* chat.write("!play", { user: "somebody" })
   const reply = yield* chat.until((messages) => messages.find(({ user }) => user === "bot"))
   yield* Effect.log(`The bot says: ${reply.content}`)
+  yield* chat.write("!lyrics", { user: "somebody" })
+  const lyrics = yield* chat.until((messages) => messages.flatMap(({ attachments }) => attachments)[0])
+  const text = yield* Effect.promise(async () => (await discord.fetch(lyrics.url)).text())
+  yield* Effect.log(`The bot sends ${lyrics.name}: ${text}`)
+  assert.equal(text, "La la la")
+
+  yield* chat.write("!help", { user: "somebody" })
+  const direct = yield* discord.direct({ user: "somebody" })
+  const help = yield* direct.until(([message]) => message)
+  yield* Effect.log(`The bot says to somebody alone: ${help.content}`)
   const heard = yield* guest.awaitFrames(100)
   yield* chat.write("!stop", { user: "somebody" })
   const last = yield* chat.until((messages) => messages.find(({ content }) => content === "Stopped."))
   yield* Effect.log(`After ${heard.length} frames the bot says: ${last.content}`)
   assert.equal(reply.content, "Playing.")
   assert.deepEqual(yield* discord.violations, [])
-}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+}).pipe(Effect.scoped, Effect.provide(Emulator.layer({ world: { channels: [{ name: "music", kind: "text" }] } })))
 
 NodeRuntime.runMain(program)

@@ -78,7 +78,9 @@ const flags = {
   ),
   moderator: Flag.Boolean("moderator").pipe(
     Flag.withDefault(false),
-    Flag.withDescription("The bot may move, mute and disconnect others, and change channels, over REST")
+    Flag.withDescription(
+      "The bot may move, mute and disconnect others, give them nicknames, and change channels, over REST"
+    )
   ),
   strict: Flag.Boolean("strict").pipe(
     Flag.withDefault(false),
@@ -198,7 +200,17 @@ const report = Effect.fnUntraced(function*(say: Say, startMs: number, onDefect: 
 const stopping = "The emulator stops."
 
 /** Orders that wait for something to be said, heard or answered. They keep no other waiting. */
-const patient: ReadonlySet<Order.Order["do"]> = new Set(["speak", "heard", "command", "press", "replies"])
+const patient: ReadonlySet<Order.Order["do"]> = new Set([
+  "speak",
+  "heard",
+  "command",
+  "menu",
+  "press",
+  "suggest",
+  "submit",
+  "replies",
+  "messages"
+])
 
 /**
  * Reads orders and answers each when it is done, or when the scope closes. `stop` is run when the order of that name has been

@@ -66,6 +66,7 @@ import type { Participant } from "./shell/Participant.ts"
 import * as RestFetch from "./shell/RestFetch.ts"
 import type { Shell, ShellOptions } from "./shell/Shell.ts"
 
+export type { Attachment } from "./core/Attachments.ts"
 export type { Choice } from "./core/Choices.ts"
 export type { Happening, RestRequest, RestResponse, Snapshot } from "./core/Core.ts"
 export type { Address, Fault, FaultAction, FaultPoint, FaultSubject, Verdict } from "./core/CoreContext.ts"
@@ -74,8 +75,8 @@ export type { Membership, Undecryptable } from "./core/dave/Seat.ts"
 export type { DatagramFaults, What, When } from "./core/FaultRules.ts"
 export type { Modal, Values as ModalValues } from "./core/Modal.ts"
 export type { AudioOptions, HeardFrame, HeardReport, SpokenFrame } from "./core/voice/VoiceHalf.ts"
-export type { Chat, ChatMessage } from "./shell/Chat.ts"
-export type { Command, CommandOptions, Reply, SuggestOptions } from "./shell/Command.ts"
+export type { Chat, ChatMessage, DirectOptions, FileOptions } from "./shell/Chat.ts"
+export type { Command, CommandOptions, MenuOptions, Reply, SuggestOptions } from "./shell/Command.ts"
 export type { PlayedStep, Playing } from "./shell/FaultPlayer.ts"
 export type { FaultRule } from "./shell/FaultRule.ts"
 export type { Faults, InGuild } from "./shell/Faults.ts"
@@ -199,12 +200,19 @@ export class Emulator extends Context.Service<Emulator, {
    */
   readonly command: (options: Command.CommandOptions) => Effect.Effect<Command.Command, EmulatorError>
   /**
+   * Somebody chooses a command of the bot in the context menu of a user or of a message, and sees what it says. Fails with
+   * `CommandFailed` as `command` does, and where there is no such message.
+   */
+  readonly menu: (options: Command.MenuOptions) => Effect.Effect<Command.Command, EmulatorError>
+  /**
    * What the bot suggests to somebody who has typed so much of an option (autocompletion). Fails with `CommandFailed` for an option that
    * was registered without it, and when the bot has not suggested anything within three seconds.
    */
   readonly suggest: (options: Command.SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
-  /** The text of a voice channel, "lobby" unless another is named. Fails with `UnknownName`. */
+  /** A text channel, or the text of a voice channel, "lobby" unless another is named. Fails with `UnknownName`. */
   readonly chat: (channel?: string) => Effect.Effect<Chat.Chat, EmulatorError>
+  /** The direct messages between a user and a bot, "guest" and "bot" unless others are named, whoever opens them. */
+  readonly direct: (options?: Chat.DirectOptions) => Effect.Effect<Chat.Chat, EmulatorError>
   /**
    * In memory: waits until nothing moves any more without the clock. A test calls it between forking a client and moving
    * the `TestClock`, which would otherwise overtake the first messages; `join` and the faults do it by themselves.
@@ -300,8 +308,9 @@ const makeEmulator = Effect.fnUntraced(function*(
     counters: driver.call((core) => new Map([...core.counters(), ...shell.counters()])),
     faults,
     command: keyboard.command,
+    menu: keyboard.menu,
     suggest: keyboard.suggest,
-    chat: Chat.make(shell, { userOrNew, users, channels }, keyboard.follow),
+    ...Chat.make(shell, { userOrNew, users, channels }, keyboard.follow),
     settle: shell.settle("last"),
     rest: (request) => driver.call((core) => core.rest(request)),
     fetch,

@@ -573,12 +573,20 @@ describe("emulator", () => {
       yield* answer(yield* interaction, 4, { content: "Playing y" })
       assert.deepNestedInclude(yield* Fiber.join(sending), { ok: true, command: 4, "replies[0].content": "Playing y" })
 
+      const choosing = yield* Effect.forkChild(order({ do: "menu", name: "Greet", on: { user: "guest" } }))
+      yield* answer(yield* interaction, 4, { content: "Hello" })
+      assert.deepNestedInclude(yield* Fiber.join(choosing), { ok: true, command: 5, "replies[0].content": "Hello" })
+      const nowhere = yield* order({ do: "menu", name: "Greet", on: { message: "1" } })
+      assert.include(String(nowhere["message"]), "no message there has the id 1")
+
       // what is written to all, and its buttons
       const { message } = yield* order({ do: "write", content: "!play", user: "somebody" })
       assert.deepNestedInclude(yield* order({ do: "messages", user: "somebody", text: "!play" }), {
         ok: true,
         "messages[0].id": message
       })
+      assert.deepInclude(yield* order({ do: "react", message, emoji: "ok" }), { ok: true })
+      assert.include(String((yield* order({ do: "react", message: "1", emoji: "ok" }))["message"]), "the id 1")
       const all: unknown = (yield* order({ do: "messages" }))["messages"]
       const { userId } = (Array.isArray(all) ? all : []).find(({ id }) => id === message)
       assert.deepNestedInclude(yield* order({ do: "messages", user: userId, text: "!play", timeoutMs: 0 }), {
@@ -586,6 +594,19 @@ describe("emulator", () => {
       })
       assert.include(String((yield* order({ do: "press", channel: "lobby", customId: "x" }))["message"]), "\"x\"")
       assert.include(String((yield* order({ do: "write", content: "" }))["message"]), "nothing in the message")
+      assert.deepInclude(yield* order({ do: "write", content: "", files: [song] }), { ok: true })
+      const { messages: sent } = yield* order({ do: "messages", user: "guest" })
+      const [{ attachments: [file] }] = Array.isArray(sent) ? sent : []
+      assert.deepInclude(file, { name: "song.ogg", contentType: "audio/ogg" })
+      const size = yield* Effect.promise(async () => (await (await fetch(file.url)).bytes()).length)
+      assert.strictEqual(size, (yield* Effect.promise(() => Fs.stat(song))).size)
+      assert.isFalse((yield* order({ do: "write", content: "x", files: ["/nowhere"] }))["ok"])
+      assert.deepInclude(yield* order({ do: "write", direct: "ann", content: "for you" }), { ok: true })
+      assert.deepNestedInclude(yield* order({ do: "messages", direct: "ann" }), {
+        "messages[0].content": "for you",
+        "messages[0].user": "ann"
+      })
+      assert.include(String((yield* order({ do: "press", direct: "ann", customId: "x" }))["message"]), "\"x\"")
       assert.deepInclude(yield* order({ do: "stop" }), { ok: true })
     }).pipe(Effect.scoped))
 
@@ -659,6 +680,17 @@ describe("emulator", () => {
         assert.include(answer["message"], message)
       }
       yield* until(({ event }) => event === "voice-ended")
+    }).pipe(Effect.scoped))
+
+  it.live("keeps no order waiting for another one", () =>
+    Effect.gen(function*() {
+      const { order } = yield* told(["--json"])
+      const waiting = yield* Effect.forkScoped(order({ do: "messages", text: "!play", timeoutMs: 15_000 }), {
+        startImmediately: true
+      })
+      // it would be written when nobody waits for it any more
+      yield* order({ do: "write", content: "!play" })
+      assert.deepNestedInclude(yield* Fiber.join(waiting), { ok: true, "messages[0].content": "!play" })
     }).pipe(Effect.scoped))
 
   it.live("answers every order, also those that are not done when it stops", () =>

@@ -162,6 +162,11 @@ describe("Emulator", () => {
       yield* discord.join({ user: "second", channel: "lobby" })
       const nowhere = yield* reason(discord.join({ user: "second", channel: "nowhere" }))
       assert.deepInclude(nowhere, { _tag: "UnknownName", kind: "channel" })
+      yield* discord.createChannel({ name: "words", kind: "text" })
+      const text = yield* reason(discord.join({ user: "second", channel: "words" }))
+      assert.include(text._tag === "NotJoinable" ? text.detail : "", "it is a text channel")
+      const parked = yield* reason(discord.faults.parkChannel("words"))
+      assert.include(parked._tag === "NothingToDo" ? parked.detail : "", "there is no voice in it")
       const nobody = yield* reason(discord.join({ user: "", channel: "lobby" }))
       assert.deepInclude(nobody, { _tag: "InvalidOption", option: "name" })
       const { id } = yield* discord.user("bot")
@@ -354,6 +359,38 @@ describe("Emulator", () => {
       }
       assert.deepStrictEqual(yield* guest.awaitFrames(0), [])
       yield* closed.awaitHits(0)
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("lets nobody wait for frames of a participant that is in voice no more", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const { faults } = discord
+      yield* discord.createChannel({ name: "other" })
+      const leavings: ReadonlyArray<
+        readonly [
+          channel: string,
+          (guest: Emulator.Participant) => Effect.Effect<unknown, Emulator.EmulatorError, Scope.Scope>
+        ]
+      > = [
+        ["lobby", () => faults.kick("guest")],
+        ["lobby", (guest) => guest.leave],
+        ["other", () => faults.deleteChannel("other")],
+        // another participant is the same user, in its place
+        ["lobby", () => discord.join({ user: "guest", channel: "stage" })],
+        ["lobby", () => faults.removeFromGuild("guest")]
+      ]
+      for (const [channel, leave] of leavings) {
+        const guest = yield* discord.join({ user: "guest", channel })
+        const waiting = yield* Effect.forkScoped(reason(guest.awaitFrames(1)), { startImmediately: true })
+        // it is still there while its server changes
+        yield* faults.moveServer(channel)
+        assert.isUndefined(waiting.pollUnsafe())
+        yield* leave(guest)
+        const gone = { _tag: "NotInVoice" as const, detail: "it left or was removed, and hears nothing any more" }
+        assert.deepInclude(yield* Fiber.join(waiting), gone)
+        assert.deepInclude(yield* reason(guest.awaitFrames(1)), gone)
+        assert.deepStrictEqual(yield* guest.awaitFrames(0), [])
+      }
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
   it.effect("says when a fault finds nothing to do", () =>

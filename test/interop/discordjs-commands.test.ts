@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import {
   ActionRowBuilder,
+  ApplicationCommandType,
   ButtonBuilder,
   ButtonStyle,
   type ChatInputCommandInteraction,
@@ -98,6 +99,43 @@ describe("a bot on discord.js with slash commands", () => {
       }).pipe(Effect.scoped, Effect.provide(Emulator.layer())),
     60_000
   )
+
+  it.live("has commands in the context menus of users and messages", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const failures: Array<unknown> = []
+      const client = yield* DiscordJs.client((client) => {
+        client.on(Events.InteractionCreate, (interaction) => {
+          const answer = interaction.isUserContextMenuCommand()
+            ? interaction.reply(`Hello, ${interaction.targetUser.username}`)
+            : interaction.isMessageContextMenuCommand()
+            ? interaction.reply({
+              content: `Queued ${interaction.targetMessage.content} of ${interaction.targetMessage.author.username}`,
+              flags: MessageFlags.Ephemeral
+            })
+            : Promise.reject(new Error(`unexpected: ${interaction.type}`))
+          answer.catch((error: unknown) => void failures.push(error))
+        })
+      })
+      yield* Effect.promise(async () =>
+        client.application?.commands.set([
+          { name: "Greet", type: ApplicationCommandType.User },
+          { name: "Queue this", type: ApplicationCommandType.Message }
+        ])
+      )
+      const chat = yield* discord.chat()
+      const { id } = yield* chat.write("a song", { user: "friend" })
+      const greet = yield* discord.menu({ name: "Greet", on: { user: "friend" } })
+      assert.strictEqual((yield* greet.reply).content, "Hello, friend")
+      const queue = yield* discord.menu({ name: "Queue this", on: { message: id }, user: "somebody" })
+      assert.deepInclude(yield* queue.reply, { content: "Queued a song of friend", ephemeral: true })
+      const unknown = yield* Effect.flip(discord.menu({ name: "Greet", on: { message: id } }))
+      assert.include(unknown.message, "no such command")
+      const nobody = yield* Effect.flip(discord.menu({ name: "Greet", on: { user: "nobody" } }))
+      assert.strictEqual(nobody.reason._tag, "UnknownName")
+      assert.deepStrictEqual(failures, [])
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())), 60_000)
 
   it.live("suggests while somebody types, and asks in a form", () =>
     Effect.gen(function*() {

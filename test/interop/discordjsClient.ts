@@ -1,12 +1,16 @@
 /** An unmodified client of discord.js, logged in to the emulator. */
-import { Client, Events, GatewayIntentBits } from "discord.js"
+import { Client, Events, GatewayIntentBits, type Partials } from "discord.js"
 import { Effect, Redacted } from "effect"
 import * as Emulator from "../../src/emulator/Emulator.ts"
 
-/** One that is ready; it ends with the scope. `prepare` is run before it logs in; `intents` are those beside what voice needs. */
+/**
+ * One that is ready; it ends with the scope. `prepare` is run before it logs in; `intents` are those beside what voice needs, and
+ * `partials` what it hears of without having seen it before.
+ */
 export const client = Effect.fnUntraced(function*(
   prepare: (client: Client) => void = () => {},
-  intents: ReadonlyArray<GatewayIntentBits> = []
+  intents: ReadonlyArray<GatewayIntentBits> = [],
+  partials: ReadonlyArray<Partials> = []
 ) {
   const discord = yield* Emulator.Emulator
   const { token } = yield* discord.user("bot")
@@ -14,6 +18,7 @@ export const client = Effect.fnUntraced(function*(
     Effect.sync(() =>
       new Client({
         intents: [GatewayIntentBits.Guilds, GatewayIntentBits.GuildVoiceStates, ...intents],
+        partials: [...partials],
         rest: { api: discord.urls.rest.replace(/\/v\d+$/, ""), version: "10" }
       })
     ),

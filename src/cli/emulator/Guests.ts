@@ -17,7 +17,10 @@ import type { UserId } from "../../protocol/Identifier.ts"
  * @since 0.1.0
  */
 export interface Guests {
-  /** One who is there already comes anew, with nothing heard. Fails with `NotJoinable` and `UnknownName`. */
+  /**
+   * One who is there already comes anew, with nothing heard. Fails with `NotJoinable` and `UnknownName`, and then leaves everybody where
+   * they are.
+   */
   readonly join: (how: Emulator.JoinOptions) => Effect.Effect<Guest, Emulator.EmulatorError>
   /** `undefined` if nobody of that name or id has joined, or has left. */
   readonly get: (user: string) => Effect.Effect<Guest | undefined>
@@ -36,7 +39,8 @@ export interface Guest {
   /** What it heard of a user, without what was forgotten. */
   readonly heard: (userId: string) => Effect.Effect<ReadonlyArray<Emulator.HeardFrame>>
   /**
-   * The same, once there are `count` frames that are not silence. `None` if that takes longer than `timeoutMs`, or if it leaves before.
+   * The same, once there are `count` frames that are not silence. `None` if that takes longer than `timeoutMs`, or if it leaves or is
+   * removed before.
    */
   readonly hears: (
     userId: string,
@@ -56,7 +60,7 @@ const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope, gone: 
   const awaitVoiced = (
     userId: string,
     count: number
-  ): Effect.Effect<ReadonlyArray<Emulator.HeardFrame>> =>
+  ): Effect.Effect<ReadonlyArray<Emulator.HeardFrame>, Emulator.EmulatorError> =>
     Effect.gen(function*() {
       while (true) {
         const frames = yield* heard(userId)
@@ -78,7 +82,7 @@ const makeGuest = (participant: Emulator.Participant, scope: Scope.Scope, gone: 
     hears: (userId, count, timeoutMs) =>
       Effect.raceFirst(
         Effect.as(gone, Option.none()),
-        Effect.timeoutOption(awaitVoiced(userId, count), timeoutMs)
+        Effect.timeoutOption(awaitVoiced(userId, count), timeoutMs).pipe(Effect.catch(() => Effect.succeedNone))
       ),
     forget: Effect.map(participant.heard, (frames) => {
       forgotten = frames.length
@@ -111,12 +115,13 @@ export const make = Effect.fnUntraced(
     })
     return {
       join: Effect.fnUntraced(function*(how: Emulator.JoinOptions) {
-        yield* leave(how.user)
         const scope = yield* Scope.fork(parent)
         const participant = yield* discord.join(how).pipe(
           Scope.provide(scope),
           Effect.onError(() => Scope.close(scope, Exit.void))
         )
+        // of a guild it takes its own place, and another one it leaves
+        yield* leave(how.user)
         const gone = yield* Deferred.make<void>()
         // ahead of the participant, which lets nobody wait for it
         yield* Scope.addFinalizer(scope, Deferred.succeed(gone, undefined))

@@ -12,6 +12,8 @@ import * as FaultSchedule from "../../emulator/core/FaultSchedule.ts"
 
 const id = Schema.optionalKey(Schema.Unknown)
 const user = Schema.String
+/** A user, whose direct messages with the bot are meant in place of a channel. */
+const direct = Schema.optionalKey(Schema.String)
 const channel = Schema.String
 const guild = Schema.optionalKey(Schema.String)
 const file = Schema.String
@@ -94,9 +96,18 @@ export const Order = Schema.Union([
     channel: Schema.optionalKey(channel),
     timeoutMs: count
   }),
+  order("menu", {
+    name: Schema.String,
+    on: Schema.Union([Schema.Struct({ user }), Schema.Struct({ message: Schema.String })]),
+    user: Schema.optionalKey(user),
+    bot: Schema.optionalKey(user),
+    channel: Schema.optionalKey(channel),
+    timeoutMs: count
+  }),
   order("press", {
     command: Schema.optionalKey(Schema.Int),
     channel: Schema.optionalKey(channel),
+    direct,
     customId: Schema.String,
     user: Schema.optionalKey(user),
     values: Schema.optionalKey(Schema.Array(Schema.String)),
@@ -106,10 +117,21 @@ export const Order = Schema.Union([
     content: Schema.String,
     user: Schema.optionalKey(user),
     channel: Schema.optionalKey(channel),
-    replyTo: Schema.optionalKey(Schema.String)
+    direct,
+    replyTo: Schema.optionalKey(Schema.String),
+    files: Schema.optionalKey(Schema.Array(file))
+  }),
+  order("react", {
+    message: Schema.String,
+    emoji: Schema.String,
+    user: Schema.optionalKey(user),
+    channel: Schema.optionalKey(channel),
+    direct,
+    takeBack: flag
   }),
   order("messages", {
     channel: Schema.optionalKey(channel),
+    direct,
     user: Schema.optionalKey(user),
     text: Schema.optionalKey(Schema.String),
     timeoutMs: count
@@ -135,7 +157,7 @@ export const Order = Schema.Union([
   order("createChannel", {
     name: Schema.String,
     guild,
-    kind: Schema.optionalKey(Schema.Literals(["voice", "stage"])),
+    kind: Schema.optionalKey(Schema.Literals(["voice", "stage", "text"])),
     e2ee: Schema.optionalKey(Schema.Literals(["required", "optional"])),
     userLimit: count
   }),

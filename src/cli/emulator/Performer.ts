@@ -10,6 +10,7 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import * as Path from "node:path"
 import * as AudioSource from "../../audio/AudioSource.ts"
 import * as Emulator from "../../emulator/Emulator.ts"
 import type { VoiceError } from "../../VoiceError.ts"
@@ -170,16 +171,31 @@ export const make = Effect.fnUntraced(function*(
       () => new OrderFailed({ detail: `No command has the number ${command}, or it was forgotten.` })
     )
 
+  const chatOf = (where: { readonly channel?: string; readonly direct?: string }) =>
+    where.direct === undefined ? discord.chat(where.channel) : discord.direct({ user: where.direct })
+
   const press = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "press" }>) {
-    const { channel, command, customId, timeoutMs = patienceMs } = order
-    const where = command ?? (yield* discord.chat(channel))
+    const { command, customId, timeoutMs = patienceMs } = order
+    const where = command ?? (yield* chatOf(order))
     return yield* ofCommand(command ?? 0, typist.press(where, customId, order, timeoutMs))
+  })
+
+  const write = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "write" }>) {
+    const { content, files: paths = [], replyTo, user } = order
+    const chat = yield* chatOf(order)
+    const { readFile } = yield* FileSystem.FileSystem
+    const files = yield* Effect.forEach(
+      paths,
+      (path) => Effect.map(readFile(path), (data) => ({ name: Path.basename(path), data }))
+    )
+    const { id } = yield* chat.write(content, { files, replyTo, user })
+    return { message: id }
   })
 
   /** Those in a channel, by now or when one of them has a text. */
   const messages = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "messages" }>) {
-    const { channel, text, timeoutMs = patienceMs, user } = order
-    const chat = yield* discord.chat(channel)
+    const { text, timeoutMs = patienceMs, user } = order
+    const chat = yield* chatOf(order)
     const isWanted = (message: Emulator.ChatMessage) =>
       user === undefined || message.user === user || message.userId === user
     if (text !== undefined) {
@@ -233,13 +249,14 @@ export const make = Effect.fnUntraced(function*(
         const { timeoutMs = patienceMs, ...command } = order
         return typist.type(command, timeoutMs)
       }
+      case "menu":
+        return typist.choose(order, order.timeoutMs ?? patienceMs)
       case "press":
         return press(order)
       case "write":
-        return Effect.flatMap(
-          discord.chat(order.channel),
-          (chat) => Effect.map(chat.write(order.content, order), ({ id }) => ({ message: id }))
-        )
+        return write(order)
+      case "react":
+        return done(Effect.flatMap(chatOf(order), (chat) => chat.react(order.message, order.emoji, order)))
       case "messages":
         return Effect.map(messages(order), (messages) => ({ messages }))
       case "suggest":

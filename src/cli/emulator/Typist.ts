@@ -1,5 +1,5 @@
 /**
- * Slash commands that a program lets somebody type: each has a number, by which its buttons are pressed, its form is sent and its
+ * Slash commands that a program lets somebody type, and those of context menus: each has a number, by which its buttons are pressed, its form is sent and its
  * replies are read.
  *
  * @since 0.1.0
@@ -28,6 +28,8 @@ export type Typed = {
  */
 export interface Typist {
   readonly type: (options: Emulator.CommandOptions, timeoutMs: number) => Effect.Effect<Typed, Emulator.EmulatorError>
+  /** In a context menu. */
+  readonly choose: (options: Emulator.MenuOptions, timeoutMs: number) => Effect.Effect<Typed, Emulator.EmulatorError>
   /**
    * In the replies to a command, or in a channel. `undefined` for a number that no command has, or one that was forgotten, as `read`.
    */
@@ -63,7 +65,7 @@ const keptLonger = 100
  * @category constructors
  * @since 0.1.0
  */
-export const make = (discord: Pick<Emulator.Emulator["Service"], "command">): Typist => {
+export const make = (discord: Pick<Emulator.Emulator["Service"], "command" | "menu">): Typist => {
   /** By number; who was used last is last. */
   const commands = new Map<number, { readonly command: Emulator.Command; readonly usedMs: number }>()
   let count = 0
@@ -110,15 +112,21 @@ export const make = (discord: Pick<Emulator.Emulator["Service"], "command">): Ty
     return yield* found(number, command)
   })
 
+  const answered = Effect.fnUntraced(function*(
+    begin: Effect.Effect<Emulator.Command, Emulator.EmulatorError>,
+    timeoutMs: number
+  ) {
+    const command = yield* begin
+    const number = yield* known(command)
+    // a form is an answer, too; all else than one is waited for
+    const form = Effect.catch(command.modal, () => Effect.never)
+    yield* within(Effect.raceFirst(command.reply, form), timeoutMs)
+    return yield* found(number, command)
+  })
+
   return {
-    type: Effect.fnUntraced(function*(options, timeoutMs) {
-      const command = yield* discord.command(options)
-      const number = yield* known(command)
-      // a form is an answer, too; all else than one is waited for
-      const form = Effect.catch(command.modal, () => Effect.never)
-      yield* within(Effect.raceFirst(command.reply, form), timeoutMs)
-      return yield* found(number, command)
-    }),
+    type: (options, timeoutMs) => answered(discord.command(options), timeoutMs),
+    choose: (options, timeoutMs) => answered(discord.menu(options), timeoutMs),
     press: Effect.fnUntraced(function*(where, customId, options, timeoutMs) {
       const place = typeof where === "number" ? yield* find(where) : where
       return place && (yield* follow(place.press(customId, options), timeoutMs))

@@ -22,7 +22,7 @@ import * as World from "./World.ts"
  * @since 0.1.0
  */
 export interface Actions {
-  /** A moderator moves a member that is in voice, past limits and permissions. */
+  /** A moderator moves a member that is in voice, past limits and permissions, to where there is voice. */
   readonly moveUser: (userId: UserId, channelId: ChannelId) => boolean
   /**
    * A moderator disconnects a user from voice, in one guild or wherever it is: null state and close 4014, or `only` one of
@@ -92,7 +92,7 @@ export interface Actions {
   ) => boolean
   /** In a stage, of one guild or of all: puts a member into the audience (true) or among the speakers (false). */
   readonly suppressUser: (userId: UserId, suppress: boolean, guildId?: GuildId) => boolean
-  /** Gives or takes MOVE_MEMBERS, MUTE_MEMBERS and MANAGE_CHANNELS, in one guild or in all of the user's. */
+  /** Gives or takes what a moderator may do, in one guild or in all of the user's. */
   readonly setModerator: (userId: UserId, moderator: boolean, guildId?: GuildId) => boolean
 }
 
@@ -121,8 +121,16 @@ export const make = (options: {
     return ids[(ids.indexOf(current.id) + 1) % ids.length]
   }
 
+  /** A channel in which there is voice. */
+  const voiceChannel = (channelId: ChannelId): World.Channel | undefined => {
+    const channel = world.channels.get(channelId)
+    return channel?.kind === "text" ? undefined : channel
+  }
+
   const channelsOf = (target: ChannelId | GuildId): Array<World.Channel> => {
-    for (const channel of world.channels.values()) if (channel.id === target) return [channel]
+    for (const channel of world.channels.values()) {
+      if (channel.id === target) return channel.kind === "text" ? [] : [channel]
+    }
     const found: Array<World.Channel> = []
     for (const channel of world.channels.values()) {
       if (channel.guildId === target && World.occupants(world, channel).length > 0) found.push(channel)
@@ -132,7 +140,7 @@ export const make = (options: {
 
   return {
     moveUser: (userId, channelId) => {
-      const channel = world.channels.get(channelId)
+      const channel = voiceChannel(channelId)
       const state = channel === undefined ? undefined : World.voiceState(world, channel.guildId, userId)
       if (channel === undefined || state === undefined) return false
       voiceStates.move(state, channel)
@@ -165,7 +173,7 @@ export const make = (options: {
       return moved
     },
     parkChannel: (channelId) => {
-      const channel = world.channels.get(channelId)
+      const channel = voiceChannel(channelId)
       const server = channel && World.serverFor(world, channel)
       if (channel === undefined || server === undefined) return false
       voiceStates.moveServer(channel, {
@@ -184,7 +192,7 @@ export const make = (options: {
       return true
     },
     fillChannel: (channelId, full) => {
-      const channel = world.channels.get(channelId)
+      const channel = voiceChannel(channelId)
       if (channel === undefined) return false
       channel.full = full
       return true

@@ -19,14 +19,14 @@ export interface Administration {
   /** Also shows it to the sessions of its members (GUILD_CREATE). An id that is taken gives the guild that has it. */
   readonly createGuild: (options: { readonly name: string; readonly id?: GuildId | undefined }) => GuildId
   /**
-   * A voice channel without limit at 64 kbit/s and with the profile's `channelE2ee`, unless said otherwise; a stage has none.
-   * `undefined` if there is no such guild.
+   * A voice channel without limit at 64 kbit/s and with the profile's `channelE2ee`, unless said otherwise; a stage has none, and in a
+   * text channel there is no voice. `undefined` if there is no such guild.
    */
   readonly createChannel: (options: {
     readonly guildId: GuildId
     readonly name: string
     readonly id?: ChannelId | undefined
-    readonly kind?: "voice" | "stage" | undefined
+    readonly kind?: World.Channel["kind"] | undefined
     readonly e2ee?: "required" | "optional" | undefined
     readonly userLimit?: number | undefined
     readonly bitrate?: number | undefined
@@ -75,7 +75,7 @@ export const make = (
       guildId,
       name,
       kind,
-      e2ee: kind === "stage" ? "never" : e2ee ?? profile.channelE2ee,
+      e2ee: kind === "voice" ? e2ee ?? profile.channelE2ee : "never",
       userLimit,
       bitrate
     })

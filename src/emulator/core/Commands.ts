@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Body from "./Body.ts"
 import type { Json } from "./DiscordObject.ts"
 
 /**
@@ -22,7 +23,10 @@ export interface Scope {
  */
 export interface Commands {
   readonly list: (scope: Scope) => ReadonlyArray<Json>
-  /** One more, or in place of the one with its name and type; `undefined` if it has no name, or a type that there is not. */
+  /**
+   * One more, or in place of the one with its name and type; `undefined` if it has no name, a type that there is not, or, in a context
+   * menu, a description or options.
+   */
   readonly put: (scope: Scope, command: unknown) => Json | undefined
   /** All that there are from now on, with the ids that they had; `undefined`, and nothing changes, if one could not be `put`. */
   readonly replace: (scope: Scope, commands: ReadonlyArray<unknown>) => ReadonlyArray<Json> | undefined
@@ -34,6 +38,8 @@ const keyOf = ({ name, type = 1 }: Json): string => `${String(type)}/${String(na
 
 /** Of a slash command, of the menus of a user and of a message, and of an activity (Discord docs, Application Command Types). */
 const types: ReadonlySet<unknown> = new Set([1, 2, 3, 4])
+
+const menus: ReadonlySet<unknown> = new Set([2, 3])
 
 /** Discord's schema lets all but the name be `null`, which says no more than leaving it out. */
 const withoutNulls = (command: unknown): Json =>
@@ -58,6 +64,8 @@ export const make = (nextId: () => string): Commands => {
     const given = withoutNulls(command)
     const { name, type = 1 } = given
     if (typeof name !== "string" || name === "" || !types.has(type)) return undefined
+    const { description = "", options } = given
+    if (menus.has(type) && (description !== "" || Body.itemsOf(options).length > 0)) return undefined
     return {
       type: 1,
       description: "",

@@ -9,6 +9,7 @@ import * as Result from "effect/Result"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import * as Actions from "./Actions.ts"
 import * as Administration from "./Administration.ts"
+import * as Attachments from "./Attachments.ts"
 import * as Commands from "./Commands.ts"
 import type { Address, ConnectionId, CoreContext, Fault, Output, Verdict, VoiceServerId } from "./CoreContext.ts"
 import * as Member from "./dave/Member.ts"
@@ -29,7 +30,9 @@ import * as Timers from "./Timers.ts"
 import * as Verdicts from "./Verdicts.ts"
 import { type EncryptionOptions, makeVoiceHalf, type VoiceHalf } from "./voice/VoiceHalf.ts"
 import * as VoiceStates from "./VoiceStates.ts"
+
 import * as World from "./World.ts"
+import * as Writers from "./Writers.ts"
 
 export type { Happening } from "./Observers.ts"
 
@@ -92,7 +95,7 @@ export interface Core
     Actions.Actions,
     Administration.Administration,
     Memberships.Memberships,
-    Pick<Interactions.Interactions, "type" | "suggest" | "pressIn">
+    Pick<Interactions.Interactions, "type" | "choose" | "suggest" | "pressIn">
 {
   /** `endpoint` goes into VOICE_SERVER_UPDATE as it is, `udp` into Ready. The first server is the default one. */
   readonly createVoiceServer: (options: {
@@ -103,9 +106,12 @@ export interface Core
   /** What `/gateway`, `/gateway/bot` and READY's `resume_gateway_url` say. */
   readonly setGatewayUrl: (url: string) => void
 
-  readonly write: Messages.Messages["write"]
+  readonly write: Writers.Writers["write"]
+  readonly react: Writers.Writers["react"]
   readonly messagesOf: Messages.Messages["of"]
   readonly watchMessages: Messages.Messages["watch"]
+  /** The direct messages between two users, which are opened if they are not yet; `undefined` unless there are both. */
+  readonly direct: (from: UserId, to: UserId) => ChannelId | undefined
   readonly hasChannel: (channelId: ChannelId) => boolean
 
   /** Takes a connection, or refuses the upgrade with an HTTP status. Ids are never used twice. */
@@ -237,11 +243,25 @@ export const make = (options: CoreOptions): Core => {
   })
   const { nowMs: startMs, wallMs = 0 } = options
   const nextId = Snowflakes.make(() => wallMs + timers.now() - startMs, world.nextId)
-  const messages = Messages.make(world, gateway, nextId)
+  const attachments = Attachments.make(nextId, () => new URL(gateway.url().replace(/^ws/, "http")).origin)
+  const messages = Messages.make(world, gateway, attachments, nextId, timers.now)
   const actions = Actions.make({ context, world, gateway, voice, voiceStates, messages, nat })
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
-  const rest = Rest.make({ context, world, gateway, voiceStates, actions, faults, commands, interactions, messages })
+  const memberships = Memberships.make(world, gateway, voiceStates)
+  const rest = Rest.make({
+    context,
+    world,
+    gateway,
+    voiceStates,
+    actions,
+    memberships,
+    faults,
+    commands,
+    interactions,
+    messages,
+    attachments
+  })
 
   const lost = (connection: ConnectionId, code: number) => {
     if (gateway.owns(connection)) gateway.disconnected(connection, code)
@@ -251,14 +271,19 @@ export const make = (options: CoreOptions): Core => {
   return {
     ...actions,
     ...Administration.make(options.profile, world, gateway, voiceStates),
-    ...Memberships.make(world, gateway, voiceStates),
+    ...memberships,
     type: interactions.type,
+    choose: interactions.choose,
     suggest: interactions.suggest,
     pressIn: interactions.pressIn,
-    write: messages.write,
+    ...Writers.make(world, messages),
     messagesOf: messages.of,
     watchMessages: messages.watch,
-    hasChannel: (channelId) => world.channels.has(channelId),
+    direct: (fromId, toId) => {
+      const [from, to] = [world.users.get(fromId), world.users.get(toId)]
+      return from === undefined || to === undefined ? undefined : World.openDirect(world, from, to).id
+    },
+    hasChannel: (channelId) => world.channels.has(channelId) || world.directs.has(channelId),
     createVoiceServer: (server) => {
       const id = world.servers.size + 1
       world.servers.set(id, { ...server, id })

@@ -5,7 +5,7 @@
  * @since 0.1.0
  */
 import type { GuildId } from "../../protocol/Identifier.ts"
-import type { Channel, Guild, Member, User, VoiceState, World } from "./World.ts"
+import type { Channel, DirectChannel, Guild, Member, User, VoiceState, World } from "./World.ts"
 
 /**
  * A JSON object.
@@ -20,13 +20,16 @@ const joinedAt = "2023-01-01T00:00:00.000000+00:00"
 const bits = (places: ReadonlyArray<bigint>) => String(places.reduce((all, place) => all | (1n << place), 0n))
 
 /**
- * ADD_REACTIONS, VIEW_CHANNEL, SEND_MESSAGES, EMBED_LINKS, ATTACH_FILES, READ_MESSAGE_HISTORY, CONNECT, SPEAK, USE_VAD,
- * USE_APPLICATION_COMMANDS.
+ * What everybody may do: ADD_REACTIONS, VIEW_CHANNEL, SEND_MESSAGES, EMBED_LINKS, ATTACH_FILES, READ_MESSAGE_HISTORY, CONNECT, SPEAK,
+ * USE_VAD, CHANGE_NICKNAME, USE_APPLICATION_COMMANDS.
+ *
+ * @category constants
+ * @since 0.1.0
  */
-const everyone = bits([6n, 10n, 11n, 14n, 15n, 16n, 20n, 21n, 25n, 31n])
+export const everyone: string = bits([6n, 10n, 11n, 14n, 15n, 16n, 20n, 21n, 25n, 26n, 31n])
 
-/** MANAGE_CHANNELS, MANAGE_MESSAGES, MUTE_MEMBERS, DEAFEN_MEMBERS, MOVE_MEMBERS. */
-const moderator = bits([4n, 13n, 22n, 23n, 24n])
+/** MANAGE_CHANNELS, MANAGE_MESSAGES, MUTE_MEMBERS, DEAFEN_MEMBERS, MOVE_MEMBERS, MANAGE_NICKNAMES, PIN_MESSAGES. */
+const moderator = bits([4n, 13n, 22n, 23n, 24n, 27n, 51n])
 
 /**
  * @category codecs
@@ -128,15 +131,17 @@ export const member = (world: World, m: Member): Json => {
  */
 export const permissions = (m: Member): string => m.moderator ? String(BigInt(everyone) | BigInt(moderator)) : everyone
 
+const channelTypes = { text: 0, voice: 2, stage: 13 } as const
+
 /**
- * A voice channel (type 2) or stage channel (type 13), with denied permissions as overwrites.
+ * A text channel (type 0), voice channel (type 2) or stage channel (type 13), with denied permissions as overwrites.
  *
  * @category codecs
  * @since 0.1.0
  */
 export const channel = (c: Channel): Json => ({
   id: c.id,
-  type: c.kind === "stage" ? 13 : 2,
+  type: channelTypes[c.kind],
   guild_id: c.guildId,
   name: c.name,
   position: 0,
@@ -145,9 +150,7 @@ export const channel = (c: Channel): Json => ({
   nsfw: false,
   last_message_id: null,
   rate_limit_per_user: 0,
-  bitrate: c.bitrate,
-  user_limit: c.userLimit,
-  rtc_region: c.region ?? null,
+  ...(c.kind === "text" ? {} : { bitrate: c.bitrate, user_limit: c.userLimit, rtc_region: c.region ?? null }),
   flags: 0,
   permission_overwrites: Array.from(c.denials, ([id, denial]) => ({
     id,
@@ -157,6 +160,20 @@ export const channel = (c: Channel): Json => ({
       (denial.connect ? 1n << 20n : 0n) | (denial.view ? 1n << 10n : 0n) | (denial.speak ? 1n << 21n : 0n)
     )
   }))
+})
+
+/**
+ * Direct messages (type 1), as one of the two sees them.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const direct = ({ from, id, to }: DirectChannel, viewer: Pick<User, "id">): Json => ({
+  id,
+  type: 1,
+  last_message_id: null,
+  flags: 0,
+  recipients: [user(from.id === viewer.id ? to : from)]
 })
 
 /**

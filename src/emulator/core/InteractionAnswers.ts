@@ -7,9 +7,10 @@ import * as Choices from "./Choices.ts"
 import type { Json } from "./DiscordObject.ts"
 import * as InteractionEntry from "./InteractionEntry.ts"
 import type { Entry } from "./InteractionEntry.ts"
-import * as Message from "./Message.ts"
+import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as Modal from "./Modal.ts"
+import type * as Places from "./Places.ts"
 import {
   emptyMessage,
   error,
@@ -22,6 +23,7 @@ import {
   unknownMessage,
   wrongMethod
 } from "./RestAnswer.ts"
+import * as Sent from "./Sent.ts"
 
 /** The kinds of callback (Discord docs, Interaction Callback Type). */
 const callback = { message: 4, thinking: 5, silently: 6, update: 7, choices: 8, modal: 9 } as const
@@ -41,7 +43,7 @@ export type Answers = (
   method: string,
   path: string,
   query: string,
-  body: string | undefined
+  body: string | Uint8Array | undefined
 ) => RestResponse | undefined
 
 /**
@@ -53,13 +55,13 @@ export type Answers = (
 export const make = (
   messages: Messages,
   find: (token: string) => Entry | undefined,
-  isThere: (where: Message.Where) => boolean
+  isThere: (where: Places.Where) => boolean
 ): Answers => {
-  const say = (entry: Entry, body: Json, isThinking = false): Message.Message => {
+  const say = (entry: Entry, sent: Sent.Sent, isThinking = false): Message.Message => {
     const { bot: author, user, where } = entry
     const message = messages.make(
-      { author, where, isThinking, interaction: { id: entry.id, type: entry.type, user } },
-      body
+      { author, where, isThinking, interaction: { id: entry.id, type: entry.type, user, on: entry.on } },
+      sent
     )
     entry.messages.push(message)
     messages.add(message)
@@ -67,9 +69,8 @@ export const make = (
     return message
   }
 
-  const edit = (entry: Entry, message: Message.Message, body: Json): RestResponse => {
-    Message.edit(message, body)
-    messages.changed(message)
+  const edit = (entry: Entry, message: Message.Message, sent: Sent.Sent): RestResponse => {
+    if (!messages.edit(message, sent)) return emptyMessage
     InteractionEntry.become(entry, "answered")
     return ok(messages.json(message, message.author.id))
   }
@@ -82,16 +83,17 @@ export const make = (
     return choices !== undefined
   }
 
-  const answer = (entry: Entry, body: Json, wantsResponse: boolean): RestResponse => {
+  const answer = (entry: Entry, { body, files }: Sent.Sent, wantsResponse: boolean): RestResponse => {
     if (entry.progress === "expired") return unknownInteraction
     if (entry.progress !== "waiting") return acknowledged
     const { data, type: kind } = body
     if (entry.type === InteractionEntry.types.typing) return answerTyping(entry, body) ? nothing : invalidBody
-    const content: Json = typeof data === "object" ? { ...data } : {}
-    if (Message.isTooLong(content)) return invalidBody
+    const content: Sent.Sent = { body: typeof data === "object" ? { ...data } : {}, files }
+    const problem = Sent.problemOf(content)
+    if (problem !== undefined) return problem
     let message: Message.Message | undefined
     if (kind === callback.message) {
-      if (!Message.saysSomething(content)) return emptyMessage
+      if (!Sent.saysSomething(content)) return emptyMessage
       message = entry.original = say(entry, content)
     } else if (kind === callback.thinking) message = entry.original = say(entry, content, true)
     else if (kind === callback.silently && entry.pressed !== undefined) {
@@ -99,8 +101,9 @@ export const make = (
       InteractionEntry.become(entry, "deferred")
     } else if (kind === callback.update && entry.pressed !== undefined) {
       if (entry.pressed.isDeleted) return unknownMessage
+      const edited = edit(entry, entry.pressed, content)
+      if (edited.status !== 200) return edited
       message = entry.original = entry.pressed
-      edit(entry, message, content)
     } else if (kind === callback.modal && entry.type !== InteractionEntry.types.modal) {
       const modal = Modal.read(data)
       if (modal === undefined) return invalidBody
@@ -123,17 +126,18 @@ export const make = (
   }
 
   /** What follows on the first answer: edits, deletions and more messages. */
-  const follow = (entry: Entry, method: string, id: string | undefined, body: Json): RestResponse => {
+  const follow = (entry: Entry, method: string, id: string | undefined, sent: Sent.Sent): RestResponse => {
     const isAnswered = entry.progress === "deferred" || entry.progress === "answered"
     if (!isAnswered || entry.type === InteractionEntry.types.typing) return unknownWebhook
-    if (Message.isTooLong(body)) return invalidBody
+    const problem = Sent.problemOf(sent)
+    if (problem !== undefined) return problem
     if (id === undefined) {
       if (method !== "POST") return wrongMethod
-      if (!Message.saysSomething(body)) return emptyMessage
+      if (!Sent.saysSomething(sent)) return emptyMessage
       const { original } = entry
       // what a bot says first is what it has thought of: no new message (Discord docs, Create Followup Message)
-      if (original?.isThinking === true && !original.isDeleted) return edit(entry, original, body)
-      return ok(messages.json(say(entry, body), entry.bot.id))
+      if (original?.isThinking === true && !original.isDeleted) return edit(entry, original, sent)
+      return ok(messages.json(say(entry, sent), entry.bot.id))
     }
     const message = id === "@original" ? entry.original : entry.messages.find((one) => one.id === id)
     if (message === undefined || message.isDeleted) return unknownMessage
@@ -141,7 +145,7 @@ export const make = (
       case "GET":
         return ok(messages.json(message, message.author.id))
       case "PATCH":
-        return edit(entry, message, body)
+        return edit(entry, message, sent)
       case "DELETE":
         messages.remove(message)
         return nothing
@@ -150,22 +154,21 @@ export const make = (
     }
   }
 
-  return (method, path, query, text) => {
-    // discord.js writes %40original
-    const [, root, owner, token, what, id] = path.replaceAll("%40", "@").split("/")
+  return (method, path, query, body) => {
+    const [, root, owner, token, what, id] = path.split("/")
     const isCallback = root === "interactions" && what === "callback"
     const isMessage = root === "webhooks" && (what === undefined || (what === "messages" && id !== undefined))
     if (token === undefined || (!isCallback && !isMessage)) return undefined
     const entry = find(token)
-    const body = Message.parse(text)
-    if (body === undefined) return invalidJson
+    const sent = Sent.parse(body)
+    if (sent === undefined) return invalidJson
     if (isCallback) {
       if (method !== "POST") return wrongMethod
       const wantsResponse = new URLSearchParams(query).get("with_response") === "true"
       if (entry === undefined || entry.id !== owner) return unknownInteraction
-      return isThere(entry.where) ? answer(entry, body, wantsResponse) : unknownChannel
+      return isThere(entry.where) ? answer(entry, sent, wantsResponse) : unknownChannel
     }
     if (entry === undefined || entry.bot.id !== owner) return invalidToken
-    return isThere(entry.where) ? follow(entry, method, id, body) : unknownChannel
+    return isThere(entry.where) ? follow(entry, method, id, sent) : unknownChannel
   }
 }

@@ -4,8 +4,10 @@
  * @since 0.1.0
  */
 import type * as Choices from "./Choices.ts"
+import type * as ContextMenu from "./ContextMenu.ts"
 import type * as Message from "./Message.ts"
 import type * as Modal from "./Modal.ts"
+import type * as Places from "./Places.ts"
 import type * as World from "./World.ts"
 
 /**
@@ -42,9 +44,11 @@ export interface Entry {
   readonly bot: World.User
   readonly begunMs: number
   readonly type: Type
+  /** On what it was chosen in a context menu. */
+  readonly on: ContextMenu.On | undefined
   /** What the component belongs to, or the one that opened the form. */
   readonly pressed: Message.Message | undefined
-  readonly where: Message.Where
+  readonly where: Places.Where
   /** Who began it. */
   readonly user: World.User
   readonly messages: Array<Message.Message>

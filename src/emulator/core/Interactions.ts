@@ -8,15 +8,18 @@ import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type * as Choices from "./Choices.ts"
 import * as CommandOptions from "./CommandOptions.ts"
 import type { Commands } from "./Commands.ts"
+import * as ContextMenu from "./ContextMenu.ts"
 import type { CoreContext } from "./CoreContext.ts"
-import * as DiscordObject from "./DiscordObject.ts"
+import type * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import { sees } from "./GatewaySession.ts"
 import * as InteractionAnswers from "./InteractionAnswers.ts"
 import * as InteractionEntry from "./InteractionEntry.ts"
+import * as InteractionEvent from "./InteractionEvent.ts"
 import * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as Modal from "./Modal.ts"
+import * as Places from "./Places.ts"
 import * as Random from "./Random.ts"
 import * as Resolved from "./Resolved.ts"
 import type * as World from "./World.ts"
@@ -45,6 +48,20 @@ export interface Typed {
  */
 export interface Typing extends Typed {
   readonly focused: string
+}
+
+/**
+ * A command that somebody chooses in a context menu.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Chosen {
+  readonly userId: UserId
+  readonly botId: UserId
+  readonly channelId: ChannelId
+  readonly name: string
+  readonly on: ContextMenu.On
 }
 
 /**
@@ -88,6 +105,7 @@ export type Begun = Interaction | { readonly problem: string }
  */
 export interface Interactions {
   readonly type: (command: Typed) => Begun
+  readonly choose: (command: Chosen) => Begun
   /** Asks the bot what it suggests. */
   readonly suggest: (command: Typing) => Begun
   /** Somebody presses a button of the last message in a channel that has it, or chooses in its menu. */
@@ -120,39 +138,52 @@ export const make = (
 ): Interactions => {
   const byToken = new Map<string, InteractionEntry.Entry>()
 
-  const isThere = ({ channel }: Pick<Message.Where, "channel">) => world.channels.has(channel.id)
-
-  const registeredOf = (botId: UserId, guildId: string, name: string | undefined): Json | undefined => {
+  /** A command as the bot has registered it, if it has; or that it has not. */
+  const registeredOf = (
+    botId: UserId,
+    guildId: string,
+    name: string | undefined,
+    type: number
+  ): { readonly registered: Json | undefined } | { readonly problem: string } => {
     const all = [undefined, guildId].flatMap((scope) => commands.list({ applicationId: botId, guildId: scope }))
-    return all.findLast((command) => command["name"] === name && command["type"] === 1)
+    const registered = all.findLast((command) => command["name"] === name && command["type"] === type)
+    // a bot that has registered nothing here has done it elsewhere, once
+    if (registered === undefined && all.length > 0) return { problem: "the bot has registered no such command" }
+    return { registered }
   }
 
-  const hasAny = (botId: UserId, guildId: string) =>
-    [undefined, guildId].some((scope) => commands.list({ applicationId: botId, guildId: scope }).length > 0)
+  /** What all commands have in their data. */
+  const commandData = (registered: Json | undefined, guild: World.Guild, name: string | undefined, type: number) => ({
+    id: registered?.["id"] ?? world.nextId(),
+    name,
+    type,
+    ...(registered?.["guild_id"] === undefined ? {} : { guild_id: guild.id })
+  })
 
-  /** The session of a bot that is told of what happens in a guild. */
-  const sessionOf = (botId: UserId, guild: World.Guild) =>
-    gateway.sessions().find((session) => session.user.id === botId && sees(world, session, guild.id))
+  /** The session of a bot that is told of what happens there, whether the bot itself sees the channel or not. */
+  const sessionOf = (botId: UserId, where: Places.Where) =>
+    gateway.sessions().find((session) =>
+      session.user.id === botId &&
+      (where.guild === undefined ? Places.hears(world, session, where) : sees(world, session, where.guild.id))
+    )
 
   const begin = (
     options: {
       readonly userId: UserId
       readonly bot: World.User
-      readonly channel: World.Channel
-      readonly guild: World.Guild
+      readonly where: Places.Where
       readonly type: InteractionEntry.Type
       readonly data: Json
+      readonly on?: ContextMenu.On
       readonly pressed?: Message.Message
     }
   ): Begun => {
-    const { bot, channel, data, guild, pressed, type, userId } = options
+    const { bot, data, on, pressed, type, userId, where } = options
     const user = world.users.get(userId)
-    const member = guild.members.get(userId)
-    if (!isThere({ channel })) return { problem: "its channel is gone" }
-    if (!guild.available) return { problem: "the guild cannot be reached" }
-    if (channel.denials.get(userId)?.view === true) return { problem: "who begins it does not see the channel" }
-    const session = sessionOf(bot.id, guild)
-    if (user === undefined || member === undefined) return { problem: "who begins it is no member of the guild" }
+    if (!Places.isThere(world, where)) return { problem: "its channel is gone" }
+    const problem = Places.problemOf(where, userId, "begins it")
+    if (user === undefined || problem !== undefined) return { problem: problem ?? "who begins it is nobody" }
+    const session = sessionOf(bot.id, where)
     if (session === undefined) return { problem: `"${bot.name}" is not logged in` }
     const entry: InteractionEntry.Entry = {
       id: nextId(),
@@ -160,8 +191,9 @@ export const make = (
       bot,
       begunMs: context.now(),
       type,
+      on,
       pressed,
-      where: { guild, channel },
+      where,
       user,
       messages: [],
       watchers: new Set(),
@@ -176,25 +208,16 @@ export const make = (
       if (entry.progress === "waiting") InteractionEntry.become(entry, "expired")
     })
     context.timers.at(entry.begunMs + tokenMs, () => byToken.delete(entry.token))
-    const mine = guild.members.get(bot.id)
     gateway.dispatch(session, "INTERACTION_CREATE", {
       id: entry.id,
       application_id: bot.id,
       type,
       data,
-      guild_id: guild.id,
-      guild: { id: guild.id, locale: "en-US", features: [] },
-      channel_id: channel.id,
-      channel: { ...DiscordObject.channel(channel), permissions: DiscordObject.permissions(member) },
-      member: { ...DiscordObject.member(world, member), permissions: DiscordObject.permissions(member) },
+      ...InteractionEvent.place(world, where, user, bot),
       token: entry.token,
       version: 1,
       locale: "en-US",
-      guild_locale: "en-US",
-      app_permissions: mine === undefined ? "0" : DiscordObject.permissions(mine),
       entitlements: [],
-      authorizing_integration_owners: { 0: guild.id },
-      context: 0,
       attachment_size_limit: 10_485_760,
       ...(pressed === undefined ? {} : { message: messages.json(pressed, bot.id) })
     })
@@ -216,8 +239,8 @@ export const make = (
       return { problem: `no message of the bot has a component "${customId}"${toThem}` }
     }
     if (component["disabled"] === true) return { problem: `the component "${customId}" is disabled` }
-    const { author: bot, where: { channel, guild } } = message
-    const resolved = Resolved.make(world, guild)
+    const { author: bot, where } = message
+    const resolved = Resolved.make(world, where.guild)
     const isButton = component["type"] === button
     const problem = isButton ? undefined : Modal.problemOfChoice(component, resolved, values)
     if (problem !== undefined) return { problem: `its component "${customId}" ${problem}` }
@@ -225,8 +248,7 @@ export const make = (
     return begin({
       userId,
       bot,
-      channel,
-      guild,
+      where,
       type: InteractionEntry.types.component,
       data: {
         id: component["id"] ?? 1,
@@ -255,17 +277,16 @@ export const make = (
     },
     press: (userId, customId, values) => press(entry.messages, userId, customId, values),
     submit: (values) => {
-      const { bot, modal, pressed, user, where: { channel, guild } } = entry
+      const { bot, modal, pressed, user, where } = entry
       if (modal === undefined) return { problem: "the bot has opened no form" }
       if (entry.isSubmitted) return { problem: "the form was sent before" }
-      const filled = Modal.fill(world, guild, modal, values)
+      const filled = Modal.fill(world, where.guild, modal, values)
       if ("problem" in filled) return filled
       const { components, resolved } = filled
       const begun = begin({
         userId: user.id,
         bot,
-        channel,
-        guild,
+        where,
         type: InteractionEntry.types.modal,
         data: { custom_id: modal.customId, components, ...(resolved === undefined ? {} : { resolved }) },
         ...(pressed === undefined ? {} : { pressed })
@@ -280,35 +301,61 @@ export const make = (
     const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
     const bot = world.users.get(botId)
     if (channel === undefined || guild === undefined || bot === undefined) return { problem: "its channel is gone" }
-    const registered = registeredOf(botId, guild.id, path[0])
-    // a bot that has registered nothing here has done it elsewhere, once
-    if (registered === undefined && hasAny(botId, guild.id)) {
-      return { problem: "the bot has registered no such command" }
-    }
+    const known = registeredOf(botId, guild.id, path[0], 1)
+    if ("problem" in known) return known
+    const { registered } = known
     const filled = CommandOptions.fill(world, guild, path, values, registered, focused)
     if ("problem" in filled) return filled
     const { options, resolved } = filled
     return begin({
       userId,
       bot,
-      channel,
-      guild,
+      where: { guild, channel },
       type: focused === undefined ? InteractionEntry.types.command : InteractionEntry.types.typing,
       data: {
-        id: registered?.["id"] ?? world.nextId(),
-        name: path[0],
-        type: 1,
+        ...commandData(registered, guild, path[0], 1),
         ...(options.length === 0 ? {} : { options }),
-        ...(resolved === undefined ? {} : { resolved }),
-        ...(registered?.["guild_id"] === undefined ? {} : { guild_id: guild.id })
+        ...(resolved === undefined ? {} : { resolved })
+      }
+    })
+  }
+
+  const choose = ({ botId, channelId, name, on, userId }: Chosen): Begun => {
+    const channel = world.channels.get(channelId)
+    const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
+    const bot = world.users.get(botId)
+    if (channel === undefined || guild === undefined || bot === undefined) return { problem: "its channel is gone" }
+    const type = ContextMenu.typeOf(on)
+    const known = registeredOf(botId, guild.id, name, type)
+    if ("problem" in known) return known
+    const target = ContextMenu.target(world, guild, on, (id) => {
+      const message = messages.of(channelId).find((one) => one.id === id)
+      return message && messages.json(message, botId)
+    })
+    if ("problem" in target) return target
+    return begin({
+      userId,
+      bot,
+      where: { guild, channel },
+      type: InteractionEntry.types.command,
+      on,
+      data: {
+        ...commandData(known.registered, guild, name, type),
+        target_id: target.id,
+        ...(target.resolved === undefined ? {} : { resolved: target.resolved })
       }
     })
   }
 
   return {
     type: (command) => typed(command),
+    choose,
     pressIn: (channelId, userId, customId, values) => press(messages.of(channelId), userId, customId, values),
     suggest: ({ focused, ...command }) => typed({ ...command, values: { [focused]: "", ...command.values } }, focused),
-    rest: InteractionAnswers.make(messages, (token) => byToken.get(token), isThere)
+    rest: InteractionAnswers.make(
+      messages,
+      (token) => byToken.get(token),
+      (where) => Places.isThere(world, where)
+    )
   }
 }

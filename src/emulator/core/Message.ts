@@ -3,21 +3,16 @@
  *
  * @since 0.1.0
  */
+import * as Attachments from "./Attachments.ts"
 import * as Body from "./Body.ts"
+import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
-import { timeOf } from "./Snowflakes.ts"
+import type * as Places from "./Places.ts"
+import * as Sent from "./Sent.ts"
+import { msOf, timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
-
-/**
- * @category models
- * @since 0.1.0
- */
-export interface Where {
-  readonly guild: World.Guild
-  readonly channel: World.Channel
-}
 
 /**
  * The interaction that a message answers: of what type it is, and who began it.
@@ -29,6 +24,8 @@ export interface Answered {
   readonly id: string
   readonly type: number
   readonly user: World.User
+  /** On what it was chosen in a context menu. */
+  readonly on?: ContextMenu.On | undefined
 }
 
 /**
@@ -37,8 +34,10 @@ export interface Answered {
  */
 export interface Message {
   readonly id: string
+  /** When it was written, in the core's time. */
+  readonly writtenMs: number
   readonly author: World.User
-  readonly where: Where
+  readonly where: Places.Where
   readonly interaction: Answered | undefined
   readonly replyTo: Message | undefined
   /** Whether nobody but who began the interaction sees it. */
@@ -50,54 +49,22 @@ export interface Message {
   content: string
   embeds: ReadonlyArray<unknown>
   components: ReadonlyArray<unknown>
+  attachments: ReadonlyArray<Attachments.Attachment>
+  /** Whether there is something in it that is not kept: a sticker, a poll. */
+  hasMore: boolean
   /** "... is thinking". */
   isThinking: boolean
-  isEdited: boolean
+  /** When it was edited last, in the core's time. */
+  editedMs: number | undefined
+  /** When it was pinned, in milliseconds of Unix time; `undefined` unless it is. */
+  pinnedMs: number | undefined
   isDeleted: boolean
 }
-
-/**
- * So many characters has a message at most (Discord docs, Create Message).
- *
- * @category constants
- * @since 0.1.0
- */
-export const longest = 2_000
 
 /** SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS and IS_COMPONENTS_V2 (Discord docs, Message Flags). */
 const [withoutEmbeds, quiet, ofComponents] = [1 << 2, 1 << 12, 1 << 15]
 const ephemeral = 1 << 6
 const loading = 1 << 7
-
-/**
- * The body of a request: JSON, or the part `payload_json` of a form with files. `undefined` for anything else.
- *
- * @category codecs
- * @since 0.1.0
- */
-export const parse = (text: string | undefined): Json | undefined => {
-  if (text === undefined || text === "") return {}
-  const json = text.startsWith("--") ? /name="payload_json"[^]*?\r\n\r\n([^]*?)\r\n--/.exec(text)?.[1] : text
-  const value = Body.parse(json ?? "")
-  return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : undefined
-}
-
-/**
- * Whether there is anything in a message. Files count, though nobody keeps them.
- *
- * @category guards
- * @since 0.1.0
- */
-export const saysSomething = (body: Json): boolean =>
-  (typeof body["content"] === "string" && body["content"] !== "") ||
-  ["embeds", "components", "attachments", "sticker_ids"].some((field) => Body.itemsOf(body[field]).length > 0) ||
-  body["poll"] !== undefined
-
-/**
- * @category guards
- * @since 0.1.0
- */
-export const isTooLong = ({ content }: Json): boolean => typeof content === "string" && content.length > longest
 
 const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags : 0
 
@@ -106,10 +73,13 @@ const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags :
  * @since 0.1.0
  */
 export const make = (
-  of: Pick<Message, "id" | "author" | "where"> & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking">>,
+  of:
+    & Pick<Message, "id" | "writtenMs" | "author" | "where">
+    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments">>,
   body: Json
 ): Message => ({
   id: of.id,
+  writtenMs: of.writtenMs,
   author: of.author,
   where: of.where,
   interaction: of.interaction,
@@ -121,26 +91,45 @@ export const make = (
   content: typeof body["content"] === "string" ? body["content"] : "",
   embeds: Body.itemsOf(body["embeds"]),
   components: Body.itemsOf(body["components"]),
+  attachments: of.attachments ?? [],
+  hasMore: Sent.hasMore(body),
   isThinking: of.isThinking ?? false,
-  isEdited: false,
+  editedMs: undefined,
+  pinnedMs: undefined,
   isDeleted: false
 })
 
 /**
- * Changes what is named. The answer that was waited for is no edit.
+ * Changes what is named, and adds files, which `keep` keeps; unless nothing would be left. Whether it did. The answer that was waited for
+ * is no edit.
  *
  * @category combinators
  * @since 0.1.0
  */
-export const edit = (message: Message, body: Json): void => {
-  if (typeof body["content"] === "string" || body["content"] === null) message.content = body["content"] ?? ""
-  if (body["embeds"] !== undefined) message.embeds = Body.itemsOf(body["embeds"])
-  if (body["components"] !== undefined) message.components = Body.itemsOf(body["components"])
+export const edit = (
+  message: Message,
+  { body, files }: Sent.Sent,
+  keep: (files: ReadonlyArray<Sent.SentFile>) => ReadonlyArray<Attachments.Attachment>,
+  nowMs: number
+): boolean => {
+  const content = typeof body["content"] === "string" || body["content"] === null ? body["content"] : message.content
+  const embeds = body["embeds"] === undefined ? message.embeds : Body.itemsOf(body["embeds"])
+  const components = body["components"] === undefined ? message.components : Body.itemsOf(body["components"])
+  const left = Attachments.left(message.attachments, body)
+  const more = Sent.hasMore(body) || message.hasMore
+  const isEmpty = [embeds, components, left, files].every(({ length }) => length === 0)
+  if (isEmpty && !Sent.hasText(content) && !more) return false
+  message.content = content ?? ""
+  message.embeds = embeds
+  message.components = components
+  message.attachments = [...left, ...keep(files)]
+  message.hasMore = more
   if (typeof body["flags"] === "number") {
     message.flags = (message.flags & ~withoutEmbeds) | (flagsOf(body) & (withoutEmbeds | ofComponents))
   }
-  message.isEdited = !message.isThinking
+  if (!message.isThinking) message.editedMs = nowMs
   message.isThinking = false
+  return true
 }
 
 /**
@@ -173,9 +162,18 @@ export const mentions = (world: World.World, message: Message): ReadonlyArray<Wo
   return Array.from(world.users.values()).filter(({ id }) => ids.has(id) || id === message.replyTo?.author.id)
 }
 
-const types = { plain: 0, reply: 19, command: 20 } as const
+/**
+ * A moment of the core's time in milliseconds of Unix time, as the id of a message tells when it was written.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const wallMs = ({ id, writtenMs }: Message, ms: number): number => msOf(id) + ms - writtenMs
+
+const types = { plain: 0, reply: 19, command: 20, menu: 23 } as const
 
 const typeOf = ({ interaction, replyTo }: Message) => {
+  if (interaction?.on !== undefined) return types.menu
   if (interaction !== undefined) return interaction.type === 2 ? types.command : types.plain
   return replyTo === undefined ? types.plain : types.reply
 }
@@ -202,6 +200,13 @@ const reactionsOf = ({ reactions }: Message, viewer: string | undefined) =>
     burst_colors: []
   }))
 
+const chosenOn = (world: World.World, { on }: Answered): Json => {
+  if (on === undefined) return {}
+  if ("message" in on) return { target_message_id: on.message }
+  const user = world.users.get(on.user)
+  return user === undefined ? {} : { target_user: DiscordObject.user(user) }
+}
+
 /**
  * As REST and the gateway give it to the user `viewer`; `referenced` is what it is as the one that another one replies to.
  *
@@ -210,23 +215,25 @@ const reactionsOf = ({ reactions }: Message, viewer: string | undefined) =>
  */
 export const json = (world: World.World, message: Message, viewer?: string, referenced = false): Json => {
   const { author, interaction, replyTo, where } = message
-  const owners = { 0: where.guild.id }
+  const { components, embeds, loose } = Attachments.shown(message)
+  const guildId = where.guild?.id
+  const owners = { 0: guildId ?? "0" }
   return {
     id: message.id,
     type: typeOf(message),
     channel_id: where.channel.id,
     author: DiscordObject.user(author),
     content: message.content,
-    embeds: message.embeds,
-    components: message.components,
-    attachments: [],
+    embeds,
+    components,
+    attachments: loose.map(Attachments.json),
     mentions: mentions(world, message).map(DiscordObject.user),
     mention_roles: [],
     mention_everyone: false,
-    pinned: false,
+    pinned: message.pinnedMs !== undefined,
     tts: false,
     timestamp: timeOf(message.id),
-    edited_timestamp: message.isEdited ? timeOf(message.id) : null,
+    edited_timestamp: message.editedMs === undefined ? null : new Date(wallMs(message, message.editedMs)).toISOString(),
     flags: message.flags | (message.isEphemeral ? ephemeral : 0) | (message.isThinking ? loading : 0),
     ...(message.reactions.size === 0 ? {} : { reactions: reactionsOf(message, viewer) }),
     ...(interaction === undefined ? {} : {
@@ -236,11 +243,17 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
         id: interaction.id,
         type: interaction.type,
         user: DiscordObject.user(interaction.user),
-        authorizing_integration_owners: owners
+        authorizing_integration_owners: owners,
+        ...chosenOn(world, interaction)
       }
     }),
     ...(replyTo === undefined ? {} : {
-      message_reference: { type: 0, message_id: replyTo.id, channel_id: where.channel.id, guild_id: where.guild.id },
+      message_reference: {
+        type: 0,
+        message_id: replyTo.id,
+        channel_id: where.channel.id,
+        ...(guildId === undefined ? {} : { guild_id: guildId })
+      },
       // that of a reply to a reply is left out there
       ...(referenced ? {} : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
     })

@@ -4,22 +4,27 @@
  * @since 0.1.0
  */
 import * as Body from "./Body.ts"
-import * as Message from "./Message.ts"
+import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
+import * as PinRoutes from "./PinRoutes.ts"
+import { forbidden, type InMessage, type InPlace } from "./PlaceRoutes.ts"
+import * as Places from "./Places.ts"
+import * as ReactionRoutes from "./ReactionRoutes.ts"
 import {
   emptyMessage,
   error,
   invalidBody,
-  missingPermissions,
   nothing,
   ok,
   type RestResponse,
+  unknownChannel,
   unknownMessage
 } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
+import * as Sent from "./Sent.ts"
 import type * as World from "./World.ts"
 
-const unknownEmoji = error(400, 10014, "Unknown Emoji")
+const notToThem = error(403, 50007, "Cannot send messages to this user")
 const notYours = error(403, 50005, "Cannot edit a message authored by another user")
 
 /** Discord gives so many messages where nothing else is asked for, and so many at most. */
@@ -39,36 +44,39 @@ export const make = (
     f: (channel: World.Channel, me: World.Member) => RestResponse
   ) => RestResponse
 ): ReadonlyArray<RestRoute.Route> => {
-  const inMessage = (
-    call: RestRoute.Call,
-    f: (message: Message.Message, me: World.Member) => RestResponse
-  ): RestResponse =>
-    inChannel(call, (channel, me) => {
-      const message = messages.of(channel.id).find(({ id }) => id === call.ids[1])
-      return message === undefined ? unknownMessage : f(message, me)
+  const inPlace: InPlace = (call, f) => {
+    const direct = Places.directOf(world, call.ids[0], call.user)
+    if (direct !== undefined) return f({ guild: undefined, channel: direct }, false)
+    return inChannel(call, (channel, me) => {
+      const guild = world.guilds.get(channel.guildId)
+      return guild === undefined ? unknownChannel : f({ guild, channel }, me.moderator)
     })
-
-  const problemOf = (body: RestRoute.Call["body"]): RestResponse | undefined => {
-    if (Message.isTooLong(body)) return invalidBody
-    return Message.saysSomething(body) ? undefined : emptyMessage
   }
 
+  const inMessage: InMessage = (call, f) =>
+    inPlace(call, ({ channel }, moderates) => {
+      const message = messages.of(channel.id).find(({ id }) => id === call.ids[1])
+      return message === undefined ? unknownMessage : f(message, moderates)
+    })
+
   const create = (call: RestRoute.Call) =>
-    inChannel(call, (channel) => {
-      const guild = world.guilds.get(channel.guildId)
-      const problem = problemOf(call.body)
-      if (guild === undefined || problem !== undefined) return problem ?? invalidBody
+    inPlace(call, (where) => {
+      const problem = Sent.problemOf(call) ?? (Sent.saysSomething(call) ? undefined : emptyMessage)
+      if (problem !== undefined) return problem
+      const { channel, guild } = where
+      // bots have nothing to say to each other
+      if (guild === undefined && channel.from.bot && channel.to.bot) return notToThem
       const reference = call.body["message_reference"]
       const replied = Body.isObject(reference) ? reference : undefined
       const replyTo = messages.of(channel.id).find(({ id }) => id === replied?.["message_id"])
       if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return invalidBody
-      const message = messages.make({ author: call.user, where: { guild, channel }, replyTo }, call.body)
+      const message = messages.make({ author: call.user, where, replyTo }, call)
       messages.add(message)
       return ok(messages.json(message, call.user.id))
     })
 
   const list = (call: RestRoute.Call) =>
-    inChannel(call, (channel) => {
+    inPlace(call, ({ channel }) => {
       const limit = Number(call.query.get("limit") ?? usual)
       if (!Number.isInteger(limit) || limit < 1 || limit > most) return invalidBody
       const [after, around, before] = ["after", "around", "before"].map((side) => call.query.get(side))
@@ -82,39 +90,32 @@ export const make = (
   const edit = (call: RestRoute.Call) =>
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
-      if (Message.isTooLong(call.body)) return invalidBody
-      Message.edit(message, call.body)
-      messages.changed(message)
-      return ok(messages.json(message, call.user.id))
+      const problem = Sent.problemOf(call)
+      if (problem !== undefined) return problem
+      return messages.edit(message, call) ? ok(messages.json(message, call.user.id)) : emptyMessage
     })
 
   const remove = (call: RestRoute.Call) =>
-    inMessage(call, (message, me) => {
-      if (message.author !== call.user && !me.moderator) return missingPermissions
+    inMessage(call, (message, moderates) => {
+      if (message.author !== call.user && !moderates) return forbidden(message.where)
       messages.remove(message)
       return nothing
     })
 
   const removeAll = (call: RestRoute.Call) =>
-    inChannel(call, (channel, me) => {
-      if (!me.moderator) return missingPermissions
+    inPlace(call, (where, moderates) => {
+      if (!moderates) return forbidden(where)
+      const { channel } = where
       const ids = new Set(Body.itemsOf(call.body["messages"]))
       if (ids.size < 2 || ids.size > most) return invalidBody
       messages.removeAll(channel.id, messages.of(channel.id).filter(({ id }) => ids.has(id)))
       return nothing
     })
 
-  const react = (isOn: boolean) => (call: RestRoute.Call) =>
-    inMessage(call, (message) => {
-      const emoji = decoded(call.ids[2] ?? "")
-      if (emoji === undefined) return unknownEmoji
-      messages.react(message, emoji, call.user, isOn)
-      return nothing
-    })
-
   const path = "/channels/:/messages"
-  const own = `${path}/:/reactions/:/@me`
   return [
+    ...PinRoutes.make(messages, inPlace, inMessage),
+    ...ReactionRoutes.make(world, messages, inMessage),
     RestRoute.make("POST", path, create, "message"),
     RestRoute.make("GET", path, list),
     RestRoute.make(
@@ -125,18 +126,8 @@ export const make = (
     RestRoute.make("PATCH", `${path}/:`, edit, "message"),
     RestRoute.make("DELETE", `${path}/:`, remove),
     RestRoute.make("POST", `${path}/bulk-delete`, removeAll),
-    RestRoute.make("PUT", own, react(true)),
-    RestRoute.make("DELETE", own, react(false)),
-    RestRoute.make("POST", "/channels/:/typing", (call) => inChannel(call, () => nothing))
+    RestRoute.make("POST", "/channels/:/typing", (call) => inPlace(call, () => nothing))
   ]
-}
-
-const decoded = (part: string): string | undefined => {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    return undefined
-  }
 }
 
 /** As many as fit on both sides of an id, and the message that has it. */

@@ -7,43 +7,32 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import type * as Attachments from "./Attachments.ts"
 import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
-import { type GatewaySession, sees } from "./GatewaySession.ts"
+import type { GatewaySession } from "./GatewaySession.ts"
 import * as Message from "./Message.ts"
+import * as Places from "./Places.ts"
+import type { Sent } from "./Sent.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
-
-/**
- * What somebody writes.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Written {
-  readonly userId: UserId
-  readonly channelId: ChannelId
-  readonly content: string
-  /** The id of a message in that channel. */
-  readonly replyTo?: string | undefined
-}
 
 /**
  * @category models
  * @since 0.1.0
  */
 export interface Messages {
-  readonly write: (written: Written) => Message.Message | { readonly problem: string }
   /** Makes a message out of what a bot sends. */
   readonly make: (
-    of: Omit<Parameters<typeof Message.make>[0], "id">,
-    body: Json
+    of: Omit<Parameters<typeof Message.make>[0], "id" | "writtenMs" | "attachments">,
+    sent: Sent
   ) => Message.Message
   /** Puts a message into its channel; one that only one user sees stands nowhere. */
   readonly add: (message: Message.Message) => void
-  readonly changed: (message: Message.Message) => void
+  /** Changes what is named; `false`, and nothing is changed, where nothing would be left of it. */
+  readonly edit: (message: Message.Message, sent: Sent) => boolean
   readonly remove: (message: Message.Message) => void
   /** Removes several of one channel, which is told at once. */
   readonly removeAll: (channelId: ChannelId, messages: ReadonlyArray<Message.Message>) => void
@@ -51,6 +40,9 @@ export interface Messages {
   readonly forget: (channelId: ChannelId) => void
   /** `isOn`: the user reacts, or takes it back. */
   readonly react: (message: Message.Message, emoji: string, user: World.User, isOn: boolean) => void
+  /** All reactions to a message are gone, or those with one emoji. */
+  readonly clearReactions: (message: Message.Message, emoji?: string) => void
+  readonly pin: (message: Message.Message, isOn: boolean) => void
   /** In the order in which they were written, without those that are gone. The last thousand of a channel are kept. */
   readonly of: (channelId: ChannelId) => ReadonlyArray<Message.Message>
   readonly json: (message: Message.Message, viewer: string) => Json
@@ -60,6 +52,13 @@ export interface Messages {
 
 const kept = 1_000
 
+/** What a bot asks for to hear of what is said in guilds, and in direct messages (Discord docs, Gateway, List of Intents). */
+const intents = {
+  messages: { inGuild: Intents.GuildMessages, direct: Intents.DirectMessages },
+  reactions: { inGuild: Intents.GuildMessageReactions, direct: Intents.DirectMessageReactions },
+  pins: { inGuild: Intents.Guilds, direct: Intents.DirectMessages }
+} as const
+
 /**
  * @category constructors
  * @since 0.1.0
@@ -67,7 +66,9 @@ const kept = 1_000
 export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
-  nextId: () => string
+  files: Pick<Attachments.Attachments, "keep" | "forget">,
+  nextId: () => string,
+  now: () => number
 ): Messages => {
   const channels = new Map<ChannelId, Array<Message.Message>>()
   const watchers = new Map<ChannelId, Set<() => void>>()
@@ -76,30 +77,33 @@ export const make = (
 
   const drop = (message: Message.Message) => {
     message.isDeleted = true
+    files.forget(message.attachments)
     const messages = channels.get(message.where.channel.id) ?? []
     const at = messages.indexOf(message)
     if (at >= 0) messages.splice(at, 1)
   }
 
   const tell = (
-    { channel, guild }: Message.Where,
-    intent: number,
+    where: Places.Where,
+    intent: keyof typeof intents,
     t: string,
     d: (session: GatewaySession) => Json
   ) => {
-    if (!guild.available) return
+    const { channel, guild } = where
+    if (guild?.available === false) return
+    const wanted = intents[intent][guild === undefined ? "direct" : "inGuild"]
     for (const session of gateway.sessions()) {
-      const isDenied = channel.denials.get(session.user.id)?.view === true
-      if ((session.intents & intent) === 0 || isDenied || !sees(world, session, guild.id)) continue
-      gateway.dispatch(session, t, { ...d(session), channel_id: channel.id, guild_id: guild.id })
+      if ((session.intents & wanted) === 0 || !Places.hears(world, session, where)) continue
+      const of = guild === undefined ? {} : { guild_id: guild.id }
+      gateway.dispatch(session, t, { ...d(session), channel_id: channel.id, ...of })
     }
   }
 
   const withoutUser = ({ user: _, ...member }: Json): Json => member
 
   /** As the gateway shows it beside a user. */
-  const memberOf = (guild: World.Guild, userId: UserId): Json => {
-    const member = guild.members.get(userId)
+  const memberOf = (guild: World.Guild | undefined, userId: UserId): Json => {
+    const member = guild?.members.get(userId)
     return member === undefined ? {} : { member: withoutUser(DiscordObject.member(world, member)) }
   }
 
@@ -107,14 +111,16 @@ export const make = (
   const shown = (message: Message.Message) => (session: GatewaySession): Json => {
     const { author, replyTo, where: { guild } } = message
     const read = (one: Message.Message, json: Json): Json => {
-      const isReadable = (session.intents & Intents.MessageContent) !== 0 || one.author.id === session.user.id ||
+      const isReadable = guild === undefined || (session.intents & Intents.MessageContent) !== 0 ||
+        one.author.id === session.user.id ||
         Message.mentions(world, one).some(({ id }) => id === session.user.id)
-      return isReadable ? json : { ...json, content: "", embeds: [], components: [] }
+      return isReadable ? json : { ...json, content: "", embeds: [], components: [], attachments: [] }
     }
     const json = read(message, Message.json(world, message, session.user.id))
     const referenced = json["referenced_message"]
     return {
       ...json,
+      ...(guild === undefined ? { channel_type: 1 } : {}),
       ...(replyTo === undefined || !Body.isObject(referenced) ? {} : { referenced_message: read(replyTo, referenced) }),
       mentions: Message.mentions(world, message).map((user) =>
         Object.assign({}, DiscordObject.user(user), memberOf(guild, user.id))
@@ -127,45 +133,40 @@ export const make = (
     for (const f of Array.from(watchers.get(channelId) ?? [])) f()
   }
 
+  const changed = (message: Message.Message) => {
+    if (!message.isEphemeral) tell(message.where, "messages", "MESSAGE_UPDATE", shown(message))
+    changedIn(message.where.channel.id)
+  }
+
   const add = (message: Message.Message) => {
     if (message.isEphemeral) return
     const { where } = message
     const messages = channels.get(where.channel.id) ?? []
     channels.set(where.channel.id, messages)
     messages.push(message)
-    if (messages.length > kept) messages.shift()
-    tell(where, Intents.GuildMessages, "MESSAGE_CREATE", shown(message))
+    if (messages.length > kept) files.forget(messages.shift()?.attachments ?? [])
+    tell(where, "messages", "MESSAGE_CREATE", shown(message))
     changedIn(where.channel.id)
   }
 
   return {
     of,
     add,
-    write: ({ channelId, content, replyTo: repliedId, userId }) => {
-      const channel = world.channels.get(channelId)
-      const guild = channel === undefined ? undefined : world.guilds.get(channel.guildId)
-      const author = world.users.get(userId)
-      if (channel === undefined || guild === undefined) return { problem: "the channel is gone" }
-      if (!guild.available) return { problem: "the guild cannot be reached" }
-      if (author === undefined || !guild.members.has(userId)) return { problem: "who writes is no member of the guild" }
-      if (channel.denials.get(userId)?.view === true) return { problem: "who writes does not see the channel" }
-      if (content.trim() === "") return { problem: "there is nothing in the message" }
-      if (Message.isTooLong({ content })) return { problem: `a message has ${Message.longest} characters at most` }
-      const replyTo = of(channelId).find(({ id }) => id === repliedId)
-      if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
-      const message = Message.make({ id: nextId(), author, where: { guild, channel }, replyTo }, { content })
-      add(message)
-      return message
+    make: (of, sent) => {
+      const attachments = files.keep(of.where.channel.id, sent.files)
+      return Message.make({ ...of, id: nextId(), writtenMs: now(), attachments }, sent.body)
     },
-    make: (of, body) => Message.make({ ...of, id: nextId() }, body),
-    changed: (message) => {
-      if (!message.isEphemeral) tell(message.where, Intents.GuildMessages, "MESSAGE_UPDATE", shown(message))
-      changedIn(message.where.channel.id)
+    edit: (message, sent) => {
+      const { attachments: before } = message
+      if (!Message.edit(message, sent, (added) => files.keep(message.where.channel.id, added), now())) return false
+      files.forget(before.filter(({ id }) => message.attachments.every((one) => one.id !== id)))
+      changed(message)
+      return true
     },
     remove: (message) => {
       drop(message)
       if (!message.isEphemeral) {
-        tell(message.where, Intents.GuildMessages, "MESSAGE_DELETE", () => ({ id: message.id }))
+        tell(message.where, "messages", "MESSAGE_DELETE", () => ({ id: message.id }))
       }
       changedIn(message.where.channel.id)
     },
@@ -174,11 +175,11 @@ export const make = (
       if (first === undefined) return
       for (const message of messages) drop(message)
       const ids = messages.map(({ id }) => id)
-      tell(first.where, Intents.GuildMessages, "MESSAGE_DELETE_BULK", () => ({ ids }))
+      tell(first.where, "messages", "MESSAGE_DELETE_BULK", () => ({ ids }))
       changedIn(channelId)
     },
     forget: (channelId) => {
-      for (const message of of(channelId)) message.isDeleted = true
+      for (const message of of(channelId)) drop(message)
       channels.delete(channelId)
       changedIn(channelId)
     },
@@ -187,10 +188,10 @@ export const make = (
       if (users.has(user.id) === isOn) return
       if (isOn) message.reactions.set(emoji, users.add(user.id))
       else if (users.delete(user.id) && users.size === 0) message.reactions.delete(emoji)
-      const member = message.where.guild.members.get(user.id)
+      const member = message.where.guild?.members.get(user.id)
       tell(
         message.where,
-        Intents.GuildMessageReactions,
+        "reactions",
         isOn ? "MESSAGE_REACTION_ADD" : "MESSAGE_REACTION_REMOVE",
         () => ({
           user_id: user.id,
@@ -203,6 +204,24 @@ export const make = (
         })
       )
       changedIn(message.where.channel.id)
+    },
+    clearReactions: (message, emoji) => {
+      if (emoji === undefined) message.reactions.clear()
+      else message.reactions.delete(emoji)
+      const t = emoji === undefined ? "MESSAGE_REACTION_REMOVE_ALL" : "MESSAGE_REACTION_REMOVE_EMOJI"
+      const named = emoji === undefined ? {} : { emoji: Message.emojiOf(emoji) }
+      tell(message.where, "reactions", t, () => ({ message_id: message.id, ...named }))
+      changedIn(message.where.channel.id)
+    },
+    pin: (message, isOn) => {
+      message.pinnedMs = undefined
+      const before = Math.max(...of(message.where.channel.id).map(({ pinnedMs = 0 }) => pinnedMs), 0)
+      // behind all others, so that they have an order
+      if (isOn) message.pinnedMs = Math.max(Math.floor(Message.wallMs(message, now())), before + 1)
+      const last = message.pinnedMs ?? before
+      const at = last === 0 ? null : new Date(last).toISOString()
+      tell(message.where, "pins", "CHANNEL_PINS_UPDATE", () => ({ last_pin_timestamp: at }))
+      changed(message)
     },
     json: (message, viewer) => Message.json(world, message, viewer),
     watch: (channelId, f) => {

@@ -186,7 +186,7 @@ const answerOf = (input: Json, resolved: Resolved.Resolved, value: Value): Answe
  * @category constructors
  * @since 0.1.0
  */
-export const fill = (world: World.World, guild: World.Guild, modal: Modal, values: Values): Filled => {
+export const fill = (world: World.World, guild: World.Guild | undefined, modal: Modal, values: Values): Filled => {
   const resolved = Resolved.make(world, guild)
   const components: Array<Json> = []
   const known = new Set<string>()

@@ -40,7 +40,7 @@ export interface Resolved {
  * @category constructors
  * @since 0.1.0
  */
-export const make = (world: World.World, guild: World.Guild): Resolved => {
+export const make = (world: World.World, guild: World.Guild | undefined): Resolved => {
   const users: Record<string, unknown> = {}
   const members: Record<string, unknown> = {}
   const channels: Record<string, unknown> = {}
@@ -48,7 +48,7 @@ export const make = (world: World.World, guild: World.Guild): Resolved => {
     add: (kind, id) => {
       if (kind === "role") return `no role has the id ${id}`
       if (kind === "channel") {
-        const channel = Array.from(guild.channels.values()).find((one) => one.id === id)
+        const channel = Array.from(guild?.channels.values() ?? []).find((one) => one.id === id)
         if (channel === undefined) return `no channel has the id ${id}`
         channels[id] = DiscordObject.channel(channel)
         return undefined
@@ -56,7 +56,7 @@ export const make = (world: World.World, guild: World.Guild): Resolved => {
       const user = Array.from(world.users.values()).find((one) => one.id === id)
       if (user === undefined) return `no user has the id ${id}`
       users[id] = DiscordObject.user(user)
-      const member = guild.members.get(user.id)
+      const member = guild?.members.get(user.id)
       if (member !== undefined) members[id] = DiscordObject.member(world, member)
       return undefined
     },

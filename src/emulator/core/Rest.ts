@@ -6,6 +6,7 @@
  */
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
+import type { Attachments } from "./Attachments.ts"
 import type * as Commands from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
@@ -13,8 +14,11 @@ import type { Decision, Faults } from "./Faults.ts"
 import { identifyLimit } from "./GatewayLogin.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { Interactions } from "./Interactions.ts"
+import * as MemberRoutes from "./MemberRoutes.ts"
+import type { Memberships } from "./Memberships.ts"
 import * as MessageRoutes from "./MessageRoutes.ts"
 import type { Messages } from "./Messages.ts"
+import * as Places from "./Places.ts"
 import {
   error,
   invalidBody,
@@ -40,7 +44,8 @@ export interface RestRequest {
   readonly path: string
   /** The value of the header. */
   readonly authorization: string | undefined
-  readonly body: string | undefined
+  /** Text, or the bytes of a form with files (`multipart/form-data`). */
+  readonly body: string | Uint8Array | undefined
 }
 
 export type { RestResponse } from "./RestAnswer.ts"
@@ -55,20 +60,20 @@ export interface Options {
   readonly gateway: GatewayServer
   readonly voiceStates: VoiceStates
   readonly actions: Actions
+  readonly memberships: Pick<Memberships, "setNick">
   readonly faults: Faults
   readonly commands: Commands.Commands
   readonly interactions: Pick<Interactions, "rest">
   readonly messages: Messages
+  readonly attachments: Pick<Attachments, "rest">
 }
 
 const notFound = error(404, 0, "404: Not Found")
 const unauthorized = error(401, 0, "401: Unauthorized")
 const unknownGuild = error(404, 10004, "Unknown Guild")
-const unknownMember = error(404, 10007, "Unknown Member")
-const unknownVoiceState = error(404, 10065, "Unknown Voice State")
 const notAuthorized = error(403, 20012, "You are not authorized to perform this action on this application")
+const invalidRecipient = error(400, 50033, "Invalid Recipient(s)")
 const unknownCommand = error(404, 10063, "Unknown application command")
-const notInVoice = error(400, 40032, "Target user is not connected to voice.")
 
 /**
  * Makes the answerer. Requests without a route are answered 404 and counted as `rest-unknown:METHOD path`, with ids
@@ -78,7 +83,8 @@ const notInVoice = error(400, 40032, "Target user is not connected to voice.")
  * @since 0.1.0
  */
 export const make = (options: Options): (request: RestRequest) => RestResponse => {
-  const { actions, commands, context, faults, gateway, interactions, messages, voiceStates, world } = options
+  const { actions, commands, context, faults, gateway, interactions, memberships, messages, voiceStates, world } =
+    options
 
   const find = <A extends { readonly id: string }>(things: Iterable<A>, id: string | undefined): A | undefined => {
     for (const thing of things) if (thing.id === id) return thing
@@ -103,58 +109,6 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     if (channel === undefined || me === undefined) return unknownChannel
     return channel.denials.get(user.id)?.view === true ? error(403, 50001, "Missing Access") : f(channel, me)
   }
-
-  const memberOf = (guild: World.Guild, id: string | undefined, f: (member: World.Member) => RestResponse) => {
-    for (const member of guild.members.values()) if (member.userId === id) return f(member)
-    return unknownMember
-  }
-
-  const modifyMember = (call: RestRoute.Call) =>
-    inGuild(call, (guild, me) =>
-      memberOf(guild, call.ids[1], (member) => {
-        const { channel_id: channelId, deaf, mute } = call.body
-        if (!me.moderator) return missingPermissions
-        const state = World.voiceState(world, guild.id, member.userId)
-        if (channelId !== undefined || mute !== undefined || deaf !== undefined) {
-          if (state === undefined) return notInVoice
-        }
-        if ((mute !== undefined && typeof mute !== "boolean") || (deaf !== undefined && typeof deaf !== "boolean")) {
-          return invalidBody
-        }
-        if (channelId === null) actions.kick(member.userId, guild.id)
-        else if (channelId !== undefined) {
-          const channel = Array.from(guild.channels.values()).find((c) => c.id === channelId)
-          if (channel === undefined) return unknownChannel
-          actions.moveUser(member.userId, channel.id)
-        }
-        if (mute !== undefined || deaf !== undefined) actions.muteUser(member.userId, { mute, deaf }, guild.id)
-        return ok(DiscordObject.member(world, member))
-      }))
-
-  const modifyVoiceState = (call: RestRoute.Call, own: boolean) =>
-    inGuild(call, (guild, me) =>
-      memberOf(guild, own ? call.user.id : call.ids[1], (member) => {
-        const { channel_id: channelId, request_to_speak_timestamp: request, suppress } = call.body
-        const state = World.voiceState(world, guild.id, member.userId)
-        if (state === undefined) return unknownVoiceState
-        const channel = world.channels.get(state.channelId)
-        if (channel?.kind !== "stage" || (channelId !== undefined && channelId !== channel.id)) return invalidBody
-        // Only stage moderators let somebody speak; anyone may go back to the audience.
-        if ((!own || suppress === false) && !me.moderator) return missingPermissions
-        if (typeof suppress === "boolean") state.suppress = suppress
-        if (request === null || typeof request === "string") state.requestToSpeak = request ?? undefined
-        if (suppress === true) state.requestToSpeak = undefined
-        voiceStates.changed(state)
-        return nothing
-      }))
-
-  const getVoiceState = (call: RestRoute.Call, own: boolean) =>
-    inGuild(call, (guild) => {
-      const id = own ? call.user.id : call.ids[1]
-      const states = world.voiceStates.get(guild.id)?.values() ?? []
-      for (const state of states) if (state.userId === id) return ok(DiscordObject.voiceState(world, state))
-      return unknownVoiceState
-    })
 
   const modifyChannel = (call: RestRoute.Call) =>
     inChannel(call, (channel, me) => {
@@ -228,6 +182,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
 
   const routes = [
     ...MessageRoutes.make(world, messages, inChannel),
+    ...MemberRoutes.make({ world, actions, memberships, voiceStates }, inGuild),
     RestRoute.make("GET", "/gateway/bot", gatewayBot),
     RestRoute.make("GET", "/users/@me", ({ user }) => ok(DiscordObject.self(user))),
     RestRoute.make("GET", "/users/:", ({ ids }) => {
@@ -253,34 +208,35 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
       (call) => inGuild(call, (guild) => ok(Array.from(guild.channels.values(), DiscordObject.channel)))
     ),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
-    RestRoute.make(
-      "GET",
-      "/guilds/:/members/:",
-      (call) =>
-        inGuild(
-          call,
-          (guild) => memberOf(guild, call.ids[1], (member) => ok(DiscordObject.member(world, member)))
-        )
-    ),
-    RestRoute.make("PATCH", "/guilds/:/members/:", modifyMember),
-    RestRoute.make("GET", "/guilds/:/voice-states/@me", (call) => getVoiceState(call, true)),
-    RestRoute.make("GET", "/guilds/:/voice-states/:", (call) => getVoiceState(call, false)),
-    RestRoute.make("PATCH", "/guilds/:/voice-states/@me", (call) => modifyVoiceState(call, true)),
-    RestRoute.make("PATCH", "/guilds/:/voice-states/:", (call) => modifyVoiceState(call, false)),
-    RestRoute.make("GET", "/channels/:", (call) => inChannel(call, (channel) => ok(DiscordObject.channel(channel)))),
+    RestRoute.make("POST", "/users/@me/channels", (call) => {
+      const recipient = find(world.users.values(), String(call.body["recipient_id"]))
+      if (recipient === undefined || recipient === call.user) return invalidRecipient
+      return ok(DiscordObject.direct(World.openDirect(world, call.user, recipient), call.user))
+    }),
+    RestRoute.make("GET", "/channels/:", (call) => {
+      const direct = Places.directOf(world, call.ids[0], call.user)
+      if (direct !== undefined) return ok(DiscordObject.direct(direct, call.user))
+      return inChannel(call, (channel) => ok(DiscordObject.channel(channel)))
+    }),
     RestRoute.make("PATCH", "/channels/:", modifyChannel),
-    RestRoute.make("DELETE", "/channels/:", (call) =>
-      inChannel(call, (channel, me) => {
+    RestRoute.make("DELETE", "/channels/:", (call) => {
+      // whoever closes direct messages deletes nothing of them
+      const direct = Places.directOf(world, call.ids[0], call.user)
+      if (direct !== undefined) return ok(DiscordObject.direct(direct, call.user))
+      return inChannel(call, (channel, me) => {
         if (!me.moderator) return missingPermissions
         const json = DiscordObject.channel(channel)
         actions.deleteChannel(channel.id)
         return ok(json)
-      }))
+      })
+    })
   ]
 
   const answer = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
-    // needs no token of a bot
+    // need no token of a bot
+    const file = options.attachments.rest(request.method, path)
+    if (file !== undefined) return file
     const query = request.path.split("?", 2)[1] ?? ""
     const interaction = interactions.rest(request.method, path, query, request.body)
     if (interaction !== undefined) return interaction
@@ -308,7 +264,9 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
 
   return (request) => {
     context.count("rest")
+    // discord.js writes %40me
     const path = (request.path.split("?", 1)[0] ?? "").replace(/^\/api(\/v\d+)?(?=\/)/, "").replace(/(?<=.)\/$/, "")
+      .replaceAll("%40", "@")
     const user = world.tokens.get((request.authorization ?? "").replace(/^(Bot|Bearer) /, ""))
     const decision = faults.decide({
       point: "rest",

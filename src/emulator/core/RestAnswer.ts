@@ -15,6 +15,8 @@ export interface RestResponse {
   readonly body: unknown
   /** To be written as it is, in place of `body`. */
   readonly text?: string
+  /** The same, with a `content-type` among the `headers`. */
+  readonly bytes?: Uint8Array
   readonly headers?: { readonly [name: string]: string }
   /** Milliseconds to wait before answering, if a fault says so. */
   readonly delayMs?: number

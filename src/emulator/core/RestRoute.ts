@@ -5,8 +5,8 @@
  */
 import * as Body from "./Body.ts"
 import type * as DiscordObject from "./DiscordObject.ts"
-import * as Message from "./Message.ts"
 import type { RestResponse } from "./RestAnswer.ts"
+import * as Sent from "./Sent.ts"
 import type * as World from "./World.ts"
 
 /**
@@ -20,6 +20,8 @@ export interface Call {
   readonly body: DiscordObject.Json
   /** The body of a route that takes an array. */
   readonly items: ReadonlyArray<unknown>
+  /** The files of a route that takes a message. */
+  readonly files: ReadonlyArray<Sent.SentFile>
 }
 
 /**
@@ -55,17 +57,21 @@ export const make = (method: string, path: string, run: Route["run"], takes: Rou
  * @since 0.1.0
  */
 export const parseBody = (
-  text: string | undefined,
+  sent: string | Uint8Array | undefined,
   takes: Route["takes"]
-): Pick<Call, "body" | "items"> | undefined => {
-  if (text === undefined || text === "") return { body: {}, items: [] }
-  if (takes === "array") {
-    const items = Body.parse(text)
-    return Array.isArray(items) ? { body: {}, items } : undefined
+): Pick<Call, "body" | "items" | "files"> | undefined => {
+  const nothing = { body: {}, items: [], files: [] }
+  if (sent === undefined || sent.length === 0) return nothing
+  if (takes === "message") {
+    const message = Sent.parse(sent)
+    return message && { ...nothing, ...message }
   }
-  const body = takes === "message" ? Message.parse(text) : Body.parse(text)
-  return Body.isObject(body) ? { body, items: [] } : undefined
+  const body = Body.parse(typeof sent === "string" ? sent : utf8.decode(sent))
+  if (takes === "array") return Array.isArray(body) ? { ...nothing, items: body } : undefined
+  return Body.isObject(body) ? { ...nothing, body } : undefined
 }
+
+const utf8 = new TextDecoder()
 
 /**
  * The ids in a path; `undefined` for a path of another pattern.

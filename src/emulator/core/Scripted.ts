@@ -46,6 +46,8 @@ export interface Participant extends Omit<ParticipantHandle, "move" | "onUndecry
    * Whether there is such a channel.
    */
   readonly move: (channelId: ChannelId) => boolean
+  /** Calls `listener` once it has left or was removed: it does not come back, and hears nothing any more. */
+  readonly onGone: (listener: () => void) => void
 }
 
 /**
@@ -62,6 +64,8 @@ export interface Scripted {
   readonly attach: (channelId: ChannelId, server: VoiceServerId) => void
   /** Takes it off its voice server; it can be attached again. */
   readonly detach: () => void
+  /** It is in no channel any more, for good. */
+  readonly end: () => void
 }
 
 /**
@@ -84,11 +88,17 @@ export const make = (options: {
   const undecryptable = new Map<Undecryptable, number>()
   const listeners: Array<(frame: HeardFrame) => void> = []
   const reportListeners: Array<(report: HeardReport) => void> = []
+  const goneListeners: Array<() => void> = []
   let { misbehave, shown } = options.encryption
   let handle: ParticipantHandle | undefined
   const show = (change: Partial<Shown.Shown>) => {
     shown = { ...Shown.usual, ...shown, ...change }
     handle?.show(shown)
+  }
+  const detach = () => {
+    const leaving = handle
+    handle = undefined
+    leaving?.leave()
   }
   return {
     participant: {
@@ -119,6 +129,9 @@ export const make = (options: {
       onReport: (listener) => {
         reportListeners.push(listener)
       },
+      onGone: (listener) => {
+        goneListeners.push(listener)
+      },
       undecryptable: () => new Map(undecryptable),
       membership: () => handle?.membership(),
       verificationCode: (other) => handle?.verificationCode(other) ?? Promise.resolve(undefined),
@@ -146,10 +159,10 @@ export const make = (options: {
       })
       handle.onUndecryptable((cause) => void undecryptable.set(cause, (undecryptable.get(cause) ?? 0) + 1))
     },
-    detach: () => {
-      const leaving = handle
-      handle = undefined
-      leaving?.leave()
+    detach,
+    end: () => {
+      detach()
+      for (const listener of goneListeners) listener()
     }
   }
 }

@@ -26,9 +26,17 @@ export const make = (nowMs: () => number, otherwise: () => string): () => string
 }
 
 /**
+ * When something happened, by its id, in milliseconds of Unix time.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const msOf = (id: string): number => Number(BigInt(id) >> 22n) + epochMs
+
+/**
  * When something happened, by its id, as Discord writes times.
  *
  * @category getters
  * @since 0.1.0
  */
-export const timeOf = (id: string): string => new Date(Number(BigInt(id) >> 22n) + epochMs).toISOString()
+export const timeOf = (id: string): string => new Date(msOf(id)).toISOString()

@@ -137,7 +137,7 @@ export const make = (options: Options): VoiceStates => {
     tellLeft(state)
     events.around(
       () => {
-        if (member !== undefined) member.detach()
+        if (member !== undefined) member.end()
         else if (only !== "event") revoke(code, reason, voluntary)
       },
       () => events.state(state, json, only === "close" ? state.userId : undefined)
@@ -179,7 +179,7 @@ export const make = (options: Options): VoiceStates => {
     leaveChannel(current)
     tellLeft(current)
     if (member === undefined) connections.revocation(current)(4014, "Disconnected.", false)
-    else member.detach()
+    else member.end()
   }
 
   const leave = (state: World.VoiceState) => remove(state, { code: 1000, reason: "Left.", voluntary: true })
@@ -271,7 +271,7 @@ export const make = (options: Options): VoiceStates => {
       where: () => present() ? state.channelId : undefined,
       move: (channelId) => {
         const to = world.channels.get(channelId)
-        if (to === undefined || to.guildId !== state.guildId || !present()) return false
+        if (to === undefined || to.kind === "text" || to.guildId !== state.guildId || !present()) return false
         move(state, to)
         return true
       },

@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import type { ChannelId, GuildId, UserId } from "../../protocol/Identifier.ts"
+import { ChannelId, type GuildId, type UserId } from "../../protocol/Identifier.ts"
 import type { Address, Random, VoiceGrant, VoiceServerId } from "./CoreContext.ts"
 import { base64 } from "./Random.ts"
 
@@ -37,7 +37,7 @@ export interface Member {
   nick: string | undefined
   mute: boolean
   deaf: boolean
-  /** Whether the member holds MOVE_MEMBERS, MUTE_MEMBERS and MANAGE_CHANNELS. */
+  /** Whether the member holds MOVE_MEMBERS, MUTE_MEMBERS, MANAGE_CHANNELS, MANAGE_MESSAGES and MANAGE_NICKNAMES. */
   moderator: boolean
 }
 
@@ -61,7 +61,8 @@ export interface Channel {
   readonly id: ChannelId
   readonly guildId: GuildId
   name: string
-  readonly kind: "voice" | "stage"
+  /** In a text channel people write and nobody speaks. */
+  readonly kind: "voice" | "stage" | "text"
   readonly e2ee: VoiceGrant["e2ee"]
   /** 0: no limit. */
   userLimit: number
@@ -74,6 +75,19 @@ export interface Channel {
   /** Where the call is, once there has been one. */
   server: VoiceServerId | undefined
   readonly denials: Map<UserId, Denial>
+}
+
+/**
+ * The direct messages between two users, of whom at least one is a bot.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DirectChannel {
+  readonly id: ChannelId
+  /** Who opened them. */
+  readonly from: User
+  readonly to: User
 }
 
 /**
@@ -138,6 +152,7 @@ export interface VoiceState {
 export interface World {
   readonly guilds: Map<GuildId, Guild>
   readonly channels: Map<ChannelId, Channel>
+  readonly directs: Map<ChannelId, DirectChannel>
   readonly users: Map<UserId, User>
   readonly tokens: Map<string, User>
   readonly servers: Map<VoiceServerId, VoiceServer>
@@ -162,6 +177,7 @@ export const make = (random: Random): World => {
   return {
     guilds: new Map(),
     channels: new Map(),
+    directs: new Map(),
     users: new Map(),
     tokens: new Map(),
     servers: new Map(),
@@ -224,6 +240,22 @@ export const addChannel = (
   world.channels.set(channel.id, channel)
   guild.channels.set(channel.id, channel)
   return channel
+}
+
+/**
+ * The direct messages between two users, which are opened if they are not yet.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const openDirect = (world: World, from: User, to: User): DirectChannel => {
+  for (const direct of world.directs.values()) {
+    if ((direct.from === from && direct.to === to) || (direct.from === to && direct.to === from)) return direct
+  }
+  // Ids from the counter are decimal, as the brand wants.
+  const direct: DirectChannel = { id: ChannelId.make(world.nextId()), from, to }
+  world.directs.set(direct.id, direct)
+  return direct
 }
 
 /**
@@ -313,7 +345,7 @@ export const occupants = (world: World, channel: Channel): Array<VoiceState> => 
  * @category models
  * @since 0.1.0
  */
-export type Refusal = "not-a-member" | "no-permission" | "channel-full"
+export type Refusal = "text-channel" | "not-a-member" | "no-permission" | "channel-full"
 
 /**
  * Why a user may not enter a channel, if so. Needs VIEW_CHANNEL and CONNECT; a full channel takes only members who hold
@@ -323,6 +355,7 @@ export type Refusal = "not-a-member" | "no-permission" | "channel-full"
  * @since 0.1.0
  */
 export const refusal = (world: World, channel: Channel, userId: UserId): Refusal | undefined => {
+  if (channel.kind === "text") return "text-channel"
   const member = world.guilds.get(channel.guildId)?.members.get(userId)
   if (member === undefined) return "not-a-member"
   const denial = channel.denials.get(userId)

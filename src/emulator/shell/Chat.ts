@@ -1,13 +1,14 @@
 /**
- * The text of a voice channel: somebody writes there, and sees what bots write.
+ * The text of a channel, and direct messages: somebody writes there, and sees what bots write.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import type { Attachment } from "../core/Attachments.ts"
 import type * as Core from "../core/Core.ts"
 import type * as Message from "../core/Message.ts"
-import type { Command, Keyboard } from "./Command.ts"
+import { type Command, type Keyboard, looks } from "./Command.ts"
 import { type EmulatorError, make as makeError, MessageFailed } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
@@ -25,14 +26,43 @@ export interface ChatMessage {
   readonly user: string
   readonly userId: UserId
   readonly content: string
+  /** All its files, those that its embeds show among them. */
+  readonly attachments: ReadonlyArray<Attachment>
   /** Objects of Discord. */
   readonly embeds: ReadonlyArray<unknown>
   readonly components: ReadonlyArray<unknown>
   readonly edited: boolean
   /** The id of the message that it replies to. */
   readonly replyTo: string | undefined
-  /** Emoji that bots have reacted with. */
+  /** Emoji that users and bots have reacted with. */
   readonly reactions: ReadonlyArray<string>
+  readonly pinned: boolean
+}
+
+/**
+ * Whose direct messages: a user's with a bot.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface DirectOptions {
+  /** A name or id. One who is not known is created. Default "guest". */
+  readonly user?: string | undefined
+  /** A name or id. Default "bot". */
+  readonly bot?: string | undefined
+}
+
+/**
+ * A file that somebody sends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FileOptions {
+  readonly name: string
+  readonly data: Uint8Array
+  readonly contentType?: string | undefined
+  readonly description?: string | undefined
 }
 
 /**
@@ -50,11 +80,23 @@ export interface Chat {
    * (`<@id>`). Fails with `MessageFailed` for what Discord would not take, and for who does not see the channel.
    */
   readonly write: (content: string, options?: {
-    /** A name or id. One who is not known is created. Default "guest". */
+    /** A name or id. One who is not known is created. Default "guest", in direct messages the user whose they are. */
     readonly user?: string | undefined
     /** The id of a message. */
     readonly replyTo?: string | undefined
+    /** With files, the message may be empty. Where no content type is given, the ending of the name tells it. */
+    readonly files?: ReadonlyArray<FileOptions> | undefined
   }) => Effect.Effect<ChatMessage, EmulatorError>
+  /**
+   * Somebody reacts to a message, by its id, with an emoji: itself, or `name:id` for one of a guild. Bots hear of it with the intent for
+   * reactions. Fails with `MessageFailed` where there is no such message, and for who does not see the channel.
+   */
+  readonly react: (message: string, emoji: string, options?: {
+    /** Default as in `write`. */
+    readonly user?: string | undefined
+    /** Whether a reaction is taken back. Default false. */
+    readonly takeBack?: boolean | undefined
+  }) => Effect.Effect<void, EmulatorError>
   /**
    * Waits for what `find` looks for in the messages, without end. Fails with `MessageFailed` when the channel is deleted or the emulator
    * closes; dies of what `find` throws.
@@ -65,10 +107,19 @@ export interface Chat {
    * `CommandFailed` where there is none, or it is disabled.
    */
   readonly press: (customId: string, options?: {
-    /** Who presses it. Default "guest". */
+    /** Who presses it. Default as in `write`. */
     readonly user?: string | undefined
     readonly values?: ReadonlyArray<string> | undefined
   }) => Effect.Effect<Command, EmulatorError>
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Chats {
+  readonly chat: (channel?: string) => Effect.Effect<Chat, EmulatorError>
+  readonly direct: (options?: DirectOptions) => Effect.Effect<Chat, EmulatorError>
 }
 
 /**
@@ -79,11 +130,11 @@ export const make = (
   shell: Pick<Shell, "driver" | "settle">,
   names: {
     readonly userOrNew: (options: { readonly name: string }) => Effect.Effect<{ readonly id: UserId }, EmulatorError>
-    readonly users: Pick<Names<{ readonly id: UserId }>, "nameOf">
+    readonly users: Pick<Names<{ readonly id: UserId }>, "nameOf" | "find">
     readonly channels: Pick<Names<{ readonly id: ChannelId }>, "find">
   },
   follow: Keyboard["follow"]
-): (channel?: string) => Effect.Effect<Chat, EmulatorError> => {
+): Chats => {
   const { driver } = shell
 
   const view = (message: Message.Message): ChatMessage => ({
@@ -91,28 +142,36 @@ export const make = (
     user: names.users.nameOf(message.author.id),
     userId: message.author.id,
     content: message.content,
-    embeds: message.embeds,
-    components: message.components,
-    edited: message.isEdited,
+    attachments: message.attachments,
+    ...looks(message),
+    edited: message.editedMs !== undefined,
     replyTo: message.replyTo?.id,
-    reactions: Array.from(message.reactions.keys())
+    reactions: Array.from(message.reactions.keys()),
+    pinned: message.pinnedMs !== undefined
   })
 
   /** "Is thinking" says nothing. */
   const read = (core: Core.Core, channelId: ChannelId) =>
     core.messagesOf(channelId).filter(({ isThinking }) => !isThinking).map(view)
 
-  return Effect.fnUntraced(function*(channel = "lobby") {
-    const { id: channelId } = yield* names.channels.find(channel)
+  /** `usual` is who acts where nobody is named. */
+  const open = (channel: string, channelId: ChannelId, usual: string): Chat => {
     const failed = (detail: string) => makeError(new MessageFailed({ channel, detail }))
     return {
       messages: driver.call((core) => read(core, channelId)),
-      write: Effect.fnUntraced(function*(content, { replyTo, user = "guest" } = {}) {
+      write: Effect.fnUntraced(function*(content, { files = [], replyTo, user = usual } = {}) {
         const { id: userId } = yield* names.userOrNew({ name: user })
-        const written = yield* driver.call((core) => core.write({ userId, channelId, content, replyTo }))
+        const sent = files.map((file) => ({ contentType: undefined, description: undefined, ...file }))
+        const written = yield* driver.call((core) => core.write({ userId, channelId, content, replyTo, files: sent }))
         if ("problem" in written) return yield* failed(written.problem)
         yield* shell.settle("first")
         return view(written)
+      }),
+      react: Effect.fnUntraced(function*(messageId, emoji, { takeBack = false, user = usual } = {}) {
+        const { id: userId } = yield* names.userOrNew({ name: user })
+        const done = yield* driver.call((core) => core.react({ userId, channelId, messageId, emoji, isOn: !takeBack }))
+        if ("problem" in done) return yield* failed(done.problem)
+        yield* shell.settle("first")
       }),
       until: (find) =>
         Waiting.until(
@@ -125,10 +184,24 @@ export const make = (
           },
           () => failed("the emulator has closed")
         ),
-      press: Effect.fnUntraced(function*(customId, { user = "guest", values = [] } = {}) {
+      press: Effect.fnUntraced(function*(customId, { user = usual, values = [] } = {}) {
         const { id: userId } = yield* names.userOrNew({ name: user })
         return yield* follow(customId, userId, (core) => core.pressIn(channelId, userId, customId, values))
       })
     }
-  })
+  }
+
+  return {
+    chat: (channel = "lobby") => Effect.map(names.channels.find(channel), ({ id }) => open(channel, id, "guest")),
+    direct: Effect.fnUntraced(function*({ bot = "bot", user = "guest" } = {}) {
+      const { id: botId } = yield* names.users.find(bot)
+      const { id: userId } = yield* names.userOrNew({ name: user })
+      const id = yield* driver.call((core) => userId === botId ? undefined : core.direct(userId, botId))
+      const named = `the direct messages of ${user} and ${bot}`
+      if (id === undefined) {
+        return yield* makeError(new MessageFailed({ channel: named, detail: "nobody writes to itself" }))
+      }
+      return open(named, id, user)
+    })
+  }
 }

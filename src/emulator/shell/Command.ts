@@ -1,13 +1,16 @@
 /**
- * Somebody types a slash command, and sees what the bot says to it: suggestions, messages with buttons, and forms.
+ * Somebody types a slash command or chooses one in a context menu, and sees what the bot says to it: suggestions, messages with buttons,
+ * and forms.
  *
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import * as Attachments from "../core/Attachments.ts"
 import type { Choice } from "../core/Choices.ts"
 import type * as Core from "../core/Core.ts"
 import type * as Interactions from "../core/Interactions.ts"
+import type * as Message from "../core/Message.ts"
 import type { Modal, Values } from "../core/Modal.ts"
 import { CommandFailed, type EmulatorError, make as makeError } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
@@ -27,7 +30,26 @@ export interface CommandOptions {
   readonly user?: string | undefined
   /** Whose command it is. Default "bot". */
   readonly bot?: string | undefined
-  /** Where it is typed: in the text of a voice channel. Default "lobby". */
+  /** Where it is typed: in a text channel, or in the text of a voice channel. Default "lobby". */
+  readonly channel?: string | undefined
+}
+
+/**
+ * A command of a context menu.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface MenuOptions {
+  /** As it was registered, with its capitals and spaces. */
+  readonly name: string
+  /** On whom or on what it is chosen: a user by name or id, or a message of the channel by its id. */
+  readonly on: { readonly user: string } | { readonly message: string }
+  /** Who chooses it: a name or id. One who is not known is created. Default "guest". */
+  readonly user?: string | undefined
+  /** Whose command it is. Default "bot". */
+  readonly bot?: string | undefined
+  /** Where it is chosen. Default "lobby". */
   readonly channel?: string | undefined
 }
 
@@ -50,6 +72,8 @@ export interface SuggestOptions extends CommandOptions {
  */
 export interface Reply {
   readonly content: string
+  /** All its files, those that its embeds show among them. */
+  readonly attachments: ReadonlyArray<Attachments.Attachment>
   /** Objects of Discord. */
   readonly embeds: ReadonlyArray<unknown>
   readonly components: ReadonlyArray<unknown>
@@ -95,6 +119,25 @@ export interface Command {
   readonly submit: (values: Values) => Effect.Effect<Command, EmulatorError>
 }
 
+/**
+ * What a message shows besides its text, with the addresses of files that it names.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const looks = (message: Message.Message): Pick<Reply, "embeds" | "components"> => {
+  const { components, embeds } = Attachments.shown(message)
+  return { embeds, components }
+}
+
+const view = (message: Message.Message): Reply => ({
+  content: message.content,
+  attachments: message.attachments,
+  ...looks(message),
+  ephemeral: message.isEphemeral,
+  edited: message.editedMs !== undefined
+})
+
 const thinkingMs = 15 * 60_000
 
 /**
@@ -105,6 +148,7 @@ const thinkingMs = 15 * 60_000
  */
 export interface Keyboard {
   readonly command: (options: CommandOptions) => Effect.Effect<Command, EmulatorError>
+  readonly menu: (options: MenuOptions) => Effect.Effect<Command, EmulatorError>
   readonly suggest: (options: SuggestOptions) => Effect.Effect<ReadonlyArray<Choice>, EmulatorError>
   /** Begins an interaction in another way; `name` is what errors call it. */
   readonly follow: (
@@ -158,10 +202,7 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
     interaction.progress() === "deferred" || interaction.progress() === "answered"
 
   const watch = (command: string, userId: UserId, interaction: Interactions.Interaction): Command => {
-    const read = (): ReadonlyArray<Reply> =>
-      interaction.messages().filter(({ isThinking }) => !isThinking).map((
-        { components, content, embeds, isEdited, isEphemeral }
-      ) => ({ content, embeds, components, ephemeral: isEphemeral, edited: isEdited }))
+    const read = (): ReadonlyArray<Reply> => interaction.messages().filter(({ isThinking }) => !isThinking).map(view)
 
     const until: Command["until"] = (find) =>
       wait(command, interaction, () => {
@@ -200,20 +241,32 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
     return watch(name, userId, yield* begin(name, f))
   })
 
-  const read = Effect.fnUntraced(
-    function*({ bot = "bot", channel = "lobby", name, options = {}, user = "guest" }: CommandOptions) {
+  /** Who asks which bot, and where. */
+  const find = Effect.fnUntraced(
+    function*({ bot = "bot", channel = "lobby", user = "guest" }: Omit<MenuOptions, "name" | "on">) {
       const { id: userId } = yield* names.userOrNew({ name: user })
       const { id: botId } = yield* names.users.find(bot)
       const { id: channelId } = yield* names.channels.find(channel)
-      const path = name.replace(/^\//, "").split(" ").filter((part) => part !== "")
-      return { userId, botId, channelId, path, values: options }
+      return { userId, botId, channelId }
     }
   )
+
+  const read = Effect.fnUntraced(function*(command: CommandOptions) {
+    const { name, options: values = {} } = command
+    const path = name.replace(/^\//, "").split(" ").filter((part) => part !== "")
+    return { ...yield* find(command), path, values }
+  })
 
   return {
     command: Effect.fnUntraced(function*(options) {
       const typed = yield* read(options)
       return yield* follow(options.name, typed.userId, (core) => core.type(typed))
+    }),
+    menu: Effect.fnUntraced(function*(options) {
+      const { name, on } = options
+      const where = yield* find(options)
+      const target = "user" in on ? { user: (yield* names.users.find(on.user)).id } : on
+      return yield* follow(name, where.userId, (core) => core.choose({ ...where, name, on: target }))
     }),
     follow,
     suggest: Effect.fnUntraced(function*({ focused, ...options }) {

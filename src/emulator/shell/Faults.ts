@@ -143,6 +143,8 @@ export interface Faults extends LastingFaults.LastingFaults {
 }
 
 const notInVoice = "it is not in voice"
+
+const noVoice = "it is gone, or there is no voice in it"
 const notConnectedToVoice = "it has no connection to a voice gateway"
 const notConnected = "it has no connection to the main gateway"
 
@@ -198,8 +200,8 @@ export const make = (shell: Shell, names: {
         ({ id }) => driver.call((core) => core.healNat(id))
       ),
     fillChannel: (channel, full = true) =>
-      actOnChannel("fillChannel", channel, "it is gone", (core, id) => core.fillChannel(id, full)),
-    parkChannel: (channel) => actOnChannel("parkChannel", channel, "it is gone", (core, id) => core.parkChannel(id)),
+      actOnChannel("fillChannel", channel, noVoice, (core, id) => core.fillChannel(id, full)),
+    parkChannel: (channel) => actOnChannel("parkChannel", channel, noVoice, (core, id) => core.parkChannel(id)),
     suspendGatewaySession: (user) =>
       actOnUser("suspendGatewaySession", user, notConnected, (core, id) => core.suspendGatewaySession(id)),
     rekeyVoice: (user) =>
@@ -233,7 +235,7 @@ export const make = (shell: Shell, names: {
       yield* act(
         "moveServer",
         channel,
-        "it is gone",
+        noVoice,
         (core) => core.moveServer(id, { ...options, server: server?.id })
       )
     }),
@@ -242,7 +244,9 @@ export const make = (shell: Shell, names: {
     moveUser: (user, channel) =>
       Effect.flatMap(
         channels.find(channel),
-        (to) => actOnUser("moveUser", user, notInVoice, (core, id) => core.moveUser(id, to.id))
+        (to) =>
+          actOnUser("moveUser", user, `${notInVoice}, or there is no voice in "${channel}"`, (core, id) =>
+            core.moveUser(id, to.id))
       ),
     removeFromGuild: (user, { guild } = {}) =>
       actInGuild(

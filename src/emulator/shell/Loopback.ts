@@ -21,7 +21,7 @@ import * as Certificate from "./Certificate.ts"
 import { ClientSocket } from "./ClientSocket.ts"
 import * as Driver from "./Driver.ts"
 import { type EmulatorError, ListenFailed, make as makeError } from "./EmulatorError.ts"
-import { makeCounters, type Shell, type ShellOptions, type VoiceServer } from "./Shell.ts"
+import { isForm, makeCounters, type Shell, type ShellOptions, type VoiceServer } from "./Shell.ts"
 import * as Standstill from "./Standstill.ts"
 
 /**
@@ -56,12 +56,15 @@ const host = "127.0.0.1"
 /** Larger than what Discord takes, so that the core can judge what is too large; the rest is closed with 1009. */
 const maxMessageBytes = 256 * 1024
 const maxBodyBytes = 64 * 1024
+/** The same of a form with files, and room for what is around them. */
+const maxFormBytes = 25 * 1024 * 1024 + maxBodyBytes
 /** What may wait for a client that does not read, in bytes, before it is dropped. */
 const maxWaitingBytes = 16 * 1024 * 1024
 const maxConnections = 4096
 const receiveBufferBytes = 4 * 1024 * 1024
 
-const restPrefix = /^\/api(?:\/v\d+)?(?=\/|\?|$)/
+/** REST, and the files of messages. */
+const restPrefix = /^\/(?:api(?:\/v\d+)?(?=\/|\?|$)|attachments\/)/
 
 const codeOf = (error: Error): string => "code" in error && typeof error.code === "string" ? error.code : "unknown"
 
@@ -230,7 +233,7 @@ export const make = Effect.fnUntraced(
       })
     }
 
-    const answerRest = (request: Http.IncomingMessage, response: Http.ServerResponse, body: string) => {
+    const answerRest = (request: Http.IncomingMessage, response: Http.ServerResponse, body: string | Uint8Array) => {
       driver.run((core) => {
         let answered = false
         try {
@@ -238,7 +241,7 @@ export const make = Effect.fnUntraced(
             method: request.method ?? "GET",
             path: request.url ?? "/",
             authorization: request.headers.authorization,
-            body: body === "" ? undefined : body
+            body: body.length === 0 ? undefined : body
           })
           const finish = () => {
             if (answer.status === 0) return request.socket.destroy()
@@ -246,7 +249,7 @@ export const make = Effect.fnUntraced(
             // libraries read what says that it is JSON
             const kind = text === undefined ? {} : { "content-type": "application/json" }
             response.writeHead(answer.status, { ...kind, ...answer.headers })
-            response.end(text)
+            response.end(answer.bytes ?? text)
           }
           if (answer.delayMs === undefined) finish()
           else runLater(Effect.delay(Effect.sync(finish), answer.delayMs))
@@ -264,15 +267,18 @@ export const make = Effect.fnUntraced(
     const rest = (request: Http.IncomingMessage, response: Http.ServerResponse) => {
       if (!restPrefix.test(request.url ?? "/")) return plain(response, 404, "404: Not Found")
       const parts: Array<Buffer> = []
+      const isOfFiles = isForm(request.headers["content-type"])
+      const most = isOfFiles ? maxFormBytes : maxBodyBytes
       let length = 0
       request.on("error", () => counters.add("http-request-error"))
       request.on("data", (part: Buffer) => {
         length += part.length
-        if (length <= maxBodyBytes) parts.push(part)
+        if (length <= most) parts.push(part)
         else if (!response.headersSent) plain(response, 413, "Request entity too large")
       })
       request.on("end", () => {
-        if (!response.headersSent) answerRest(request, response, Buffer.concat(parts).toString())
+        const body = Buffer.concat(parts)
+        if (!response.headersSent) answerRest(request, response, isOfFiles ? body : body.toString())
       })
     }
 

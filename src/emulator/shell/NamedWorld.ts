@@ -27,11 +27,11 @@ export interface ChannelOptions {
   readonly name: string
   /** Default: a fresh id. */
   readonly id?: string | undefined
-  /** Default "voice". */
-  readonly kind?: "voice" | "stage" | undefined
+  /** In a "text" channel people and bots write, and nobody joins. Default "voice". */
+  readonly kind?: "voice" | "stage" | "text" | undefined
   /**
    * Whether end-to-end encryption is demanded, so that clients without it are closed with 4017, or only allowed. Default: what
-   * the profile says, "required" in that of today. A stage never has it.
+   * the profile says, "required" in that of today. A stage never has it, and a text channel has no voice.
    */
   readonly e2ee?: "required" | "optional" | undefined
   /** The greatest number of members; 0 is no limit. Default 0. */
@@ -55,8 +55,8 @@ export interface UserOptions {
   /** What Identify has to say: not empty, and nobody else's. Default: a fresh token. */
   readonly token?: string | undefined
   /**
-   * Whether it may move, mute and disconnect others and change channels over REST, and enter full channels. Default false: such
-   * requests are answered with 403.
+   * Whether it may move, mute and disconnect others, give them nicknames, change channels and delete what others write over REST, and
+   * enter full channels. Default false: such requests are answered with 403.
    */
   readonly moderator?: boolean | undefined
   /**
@@ -154,6 +154,7 @@ const override = <A extends { readonly name: string }>(
 ]
 
 const refusals: { readonly [reason in Core.JoinRefusal]: string } = {
+  "text-channel": "it is a text channel, in which there is no voice",
   "not-a-member": "it is not a member of the guild",
   "no-permission": "it has no permission to connect there",
   "channel-full": "the channel is full",

@@ -47,9 +47,10 @@ export interface Participant {
   readonly senderReports: Effect.Effect<ReadonlyArray<HeardReport>>
   /**
    * Waits until `count` frames have been heard that are not silence, counted from the join on, and gives these. It has no
-   * deadline of its own; it can be interrupted. Dies when the scope closes in which it joined, or the emulator.
+   * deadline of its own; it can be interrupted. Fails with `NotInVoice` when it has left or was removed before; dies when the scope
+   * closes in which it joined, or the emulator.
    */
-  readonly awaitFrames: (count: number) => Effect.Effect<ReadonlyArray<HeardFrame>>
+  readonly awaitFrames: (count: number) => Effect.Effect<ReadonlyArray<HeardFrame>, EmulatorError>
   /**
    * Sends Opus packets at their media time, after what it is still saying, and returns when the last one was sent. Fails
    * with `NotInVoice` if it is on no voice server, and as soon as it leaves, is removed or (unless `throughMoves`) is moved, or its
@@ -114,12 +115,14 @@ export const make = Effect.fnUntraced(
     /** Gives how many frames were said where it is to go on, and nothing at its end. */
     const speeches = new Set<Deferred.Deferred<number | undefined, EmulatorError>>()
     const frames = Tally.make(driver)
+    const gone = yield* Deferred.make<never, EmulatorError>()
     const scripted = yield* Effect.acquireRelease(
       enter,
       (participant) =>
         Effect.sync(() => {
-          driver.run(() => participant.leave())
+          // ahead of the leaving, so that this is what whoever waits hears of
           frames.end(() => `"${user}" has left, and hears nothing any more.`)
+          driver.run(() => participant.leave())
           // The emulator may have ended before, and everyone in it.
           for (const speech of speeches) Deferred.doneUnsafe(speech, cut)
         })
@@ -135,6 +138,11 @@ export const make = Effect.fnUntraced(
         voiced.push(frame)
         frames.add()
       })
+    )
+    yield* driver.call(() =>
+      scripted.onGone(() =>
+        void Deferred.doneUnsafe(gone, Effect.fail(notInVoice("it left or was removed, and hears nothing any more")))
+      )
     )
     yield* driver.call(() => scripted.onReport((report) => void reports.push(report)))
 
@@ -162,7 +170,8 @@ export const make = Effect.fnUntraced(
       ssrc: driver.call(() => scripted.ssrc),
       heard: Effect.sync(() => heard.slice()),
       senderReports: Effect.sync(() => reports.slice()),
-      awaitFrames: (count) => Effect.map(frames.reach(count), () => voiced.slice(0, count)),
+      awaitFrames: (count) =>
+        Effect.map(Effect.raceFirst(frames.reach(count), Deferred.await(gone)), () => voiced.slice(0, count)),
       speak: Effect.fnUntraced(function*(frames: ReadonlyArray<SpokenFrame>, options: SpeakOptions = {}) {
         let rest = frames
         while (true) {

@@ -5,6 +5,13 @@
  */
 import * as Effect from "effect/Effect"
 import type { Driver } from "./Driver.ts"
+import { isForm } from "./Shell.ts"
+
+/** Files are bytes, and all else is text. */
+const bodyOf = async (request: Request): Promise<string | Uint8Array> =>
+  isForm(request.headers.get("content-type") ?? undefined)
+    ? new Uint8Array(await request.arrayBuffer())
+    : request.text()
 
 /** What `fetch` rejects with where a connection ends without an answer. */
 const cutOff = Effect.suspend(() => Effect.die(new TypeError("fetch failed")))
@@ -21,19 +28,20 @@ export const make = (driver: Pick<Driver, "call">): Effect.Effect<typeof globalT
       const request = new Request(input, init)
       const { pathname, search } = new URL(request.url)
       const answered = Effect.gen(function*() {
-        const body = yield* Effect.promise(() => request.text())
+        const body = yield* Effect.promise(() => bodyOf(request))
         const answer = yield* driver.call((core) =>
           core.rest({
             method: request.method,
             path: pathname + search,
             authorization: request.headers.get("authorization") ?? undefined,
-            body: body === "" ? undefined : body
+            body: body.length === 0 ? undefined : body
           })
         )
         if (answer.delayMs !== undefined) yield* Effect.sleep(answer.delayMs)
         if (answer.status === 0) return yield* cutOff
+        const { bytes } = answer
         const text = answer.text ?? (answer.body === undefined ? null : JSON.stringify(answer.body))
-        return new Response(text, {
+        return new Response(bytes === undefined ? text : new Uint8Array(bytes), {
           status: answer.status,
           headers: { ...(text === null ? {} : { "content-type": "application/json" }), ...answer.headers }
         })

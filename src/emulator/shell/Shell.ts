@@ -58,6 +58,15 @@ export interface ShellOptions {
 }
 
 /**
+ * Whether a request has a form with files as its body, by its `content-type`.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isForm = (contentType: string | undefined): boolean =>
+  contentType?.toLowerCase().startsWith("multipart/form-data") === true
+
+/**
  * Counters by name.
  *
  * @category constructors

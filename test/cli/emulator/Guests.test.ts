@@ -24,6 +24,33 @@ describe("Guests", () => {
       assert.deepStrictEqual((yield* discord.snapshot).voiceStates, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
+  it.effect("stay where they are when they cannot come to where they are called", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guests = yield* Guests.make()
+      yield* discord.createChannel({ name: "full", userLimit: 1 })
+      yield* guests.join({ user: "bob", channel: "full" })
+      const { participant } = yield* guests.join({ user: "ann", channel: "lobby" })
+      const states = Effect.map(discord.snapshot, ({ voiceStates }) => voiceStates)
+      const before = yield* states
+      for (const channel of ["full", "nowhere"]) yield* Effect.flip(guests.join({ user: "ann", channel }))
+      assert.deepStrictEqual(yield* states, before)
+      assert.strictEqual((yield* guests.get("ann"))?.participant, participant)
+      assert.notStrictEqual(yield* participant.ssrc, 0)
+      assert.isTrue(yield* guests.leave("ann"))
+      assert.lengthOf(yield* states, 1)
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("wait for nothing more when they are removed", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const guests = yield* Guests.make()
+      const { hears, participant } = yield* guests.join({ user: "ann", channel: "lobby" })
+      const waiting = yield* Effect.forkScoped(hears(participant.userId, 1, 10_000), { startImmediately: true })
+      yield* discord.faults.kick("ann")
+      assert.isTrue(Option.isNone(yield* Fiber.join(waiting)))
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
   it.effect("wait for nothing more when they leave", () =>
     Effect.gen(function*() {
       const guests = yield* Guests.make()

@@ -8,7 +8,7 @@ const form: Emulator.Modal = { customId: "form", title: "Ask", components: [] }
 
 /** Says its own name, and has buttons; "ask" says nothing, and opens a form. */
 const command = (name: string): Emulator.Command => {
-  const reply = { content: name, embeds: [], components: [], ephemeral: false, edited: false }
+  const reply = { content: name, attachments: [], embeds: [], components: [], ephemeral: false, edited: false }
   return {
     replies: Effect.succeed([reply]),
     reply: name === "ask" ? Effect.never : Effect.succeed(reply),
@@ -21,7 +21,11 @@ const command = (name: string): Emulator.Command => {
   }
 }
 
-const make = () => Typist.make({ command: ({ name }) => Effect.sync(() => command(name)) })
+const make = () =>
+  Typist.make({
+    command: ({ name }) => Effect.sync(() => command(name)),
+    menu: ({ name }) => Effect.sync(() => command(`${name} of a menu`))
+  })
 
 const contents = (typed: Typist.Typed | undefined) => typed?.replies.map(({ content }) => content)
 
@@ -32,10 +36,12 @@ describe("Typist", () => {
       const play = yield* typist.type({ name: "play" }, 1000)
       const skip = yield* typist.type({ name: "skip" }, 1000)
       assert.deepStrictEqual([play.command, skip.command], [1, 2])
+      const chosen = yield* typist.choose({ name: "Greet", on: { user: "guest" } }, 1000)
+      assert.deepStrictEqual([chosen.command, contents(chosen)], [3, ["Greet of a menu"]])
       const pressed = yield* typist.press(1, "pause", {}, 1000)
-      assert.deepStrictEqual([pressed?.command, contents(pressed)], [3, ["play pause"]])
+      assert.deepStrictEqual([pressed?.command, contents(pressed)], [4, ["play pause"]])
       assert.deepStrictEqual(contents(yield* typist.read(2, undefined, 1000)), ["skip"])
-      assert.isUndefined(yield* typist.read(4, undefined, 1000))
+      assert.isUndefined(yield* typist.read(5, undefined, 1000))
       assert.isUndefined(yield* typist.press(0, "pause", {}, 1000))
     }))
 

@@ -89,9 +89,32 @@ describe("Interactions", () => {
     assert.isTrue(begun.messages()[0]?.isThinking)
     call("PATCH", `${webhook}/messages/@original`, { content: "done" })
     assert.deepStrictEqual(contents(), ["done"])
-    assert.isFalse(begun.messages()[0]?.isEdited)
+    assert.isUndefined(begun.messages()[0]?.editedMs)
     call("PATCH", `${webhook}/messages/@original`, { content: "done!" })
-    assert.isTrue(begun.messages()[0]?.isEdited)
+    assert.isDefined(begun.messages()[0]?.editedMs)
+  })
+
+  it("an answer is not edited to nothing, neither by itself nor by a button", () => {
+    const { call, client, guest, typed } = setup()
+    const thinking = typed()
+    thinking.answer({ type: 5 })
+    assert.strictEqual(call("PATCH", `${thinking.webhook}/messages/@original`, {}).json["code"], 50006)
+    assert.strictEqual(thinking.begun.progress(), "deferred")
+    const { answer, begun, contents, webhook } = typed()
+    const components = [{ type: 1, components: [{ type: 2, custom_id: "clear" }] }]
+    answer({ type: 4, data: { content: "x", components } })
+    assert.strictEqual(
+      call("PATCH", `${webhook}/messages/@original`, { content: "", components: [] }).json["code"],
+      50006
+    )
+    const pressed = begun.press(guest.id, "clear", [])
+    assert(!("problem" in pressed))
+    const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    const update = (data: Json) => call("POST", `/interactions/${id}/${token}/callback`, { type: 7, data })
+    assert.strictEqual(update({ content: "", components: [] }).json["code"], 50006)
+    assert.strictEqual(pressed.progress(), "waiting")
+    assert.strictEqual(update({ content: "cleared", components: [] }).status, 204)
+    assert.deepStrictEqual(contents(), ["cleared"])
   })
 
   it("what a bot says first after it was thinking is what it has thought of", () => {
@@ -100,7 +123,7 @@ describe("Interactions", () => {
     answer({ type: 5, data: { flags: 64 } })
     const { json } = call("POST", webhook, { content: "done" })
     assert.deepInclude(json, { id: begun.messages()[0]?.id, content: "done", flags: 64 })
-    assert.isFalse(begun.messages()[0]?.isEdited)
+    assert.isUndefined(begun.messages()[0]?.editedMs)
     call("POST", webhook, { content: "and more" })
     assert.deepStrictEqual(contents(), ["done", "and more"])
   })

@@ -148,6 +148,31 @@ describe("Messages", () => {
     assert.notProperty(call("POST", path, { content: "x", flags: 64 }).json, "code")
   })
 
+  it("say when they were edited last, and are not edited to nothing", () => {
+    const { call, client, h, path } = setup()
+    const { json } = call("POST", path, { content: "x" })
+    const one = `${path}/${json["id"]}`
+    const since = (message: Json | undefined) =>
+      Date.parse(String(message?.["edited_timestamp"])) - Date.parse(String(json["timestamp"]))
+    assert.isNull(json["edited_timestamp"])
+    h.core.advance(1_500)
+    assert.strictEqual(since(call("PATCH", one, { content: "y" }).json), 1_500)
+    h.core.advance(4_000)
+    for (const body of [{ content: "" }, { content: null }, { content: " \n", embeds: [] }]) {
+      assert.strictEqual(call("PATCH", one, body).json["code"], 50006)
+    }
+    assert.deepInclude(call("GET", one).json, { content: "y" })
+    assert.strictEqual(since(call("GET", one).json), 1_500)
+    assert.strictEqual(call("PATCH", one, { content: "", embeds: [{ title: "z" }] }).status, 200)
+    assert.strictEqual(since(client.events("MESSAGE_UPDATE").at(-1)), 4_000)
+    assert.strictEqual(call("PATCH", one, { embeds: [] }).json["code"], 50006)
+    const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "skip" }] }]
+    assert.strictEqual(call("PATCH", one, { embeds: [], components }).status, 200)
+    assert.strictEqual(call("PATCH", one, { components: [] }).json["code"], 50006)
+    assert.lengthOf(client.events("MESSAGE_UPDATE"), 3)
+    assert.strictEqual(call("POST", path, { content: " " }).json["code"], 50006)
+  })
+
   it("are listed from the newest on, and deleted together by a moderator", () => {
     const { call, contents, h, path, write } = setup()
     const ids = Array.from({ length: 60 }, (_, i) => write(String(i)).id)

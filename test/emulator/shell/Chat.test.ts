@@ -25,6 +25,8 @@ describe("Chat", () => {
       const chat = yield* discord.chat()
       const written = yield* chat.write("!play", { user: "somebody" })
       assert.deepInclude(written, { user: "somebody", content: "!play", replyTo: undefined, reactions: [] })
+      yield* chat.react(written.id, "no", { user: "somebody" })
+      yield* chat.react(written.id, "no", { user: "somebody", takeBack: true })
       const waiting = yield* Effect.forkChild(
         chat.until((messages) => messages.find(({ edited, user }) => user === "bot" && edited)),
         { startImmediately: true }

@@ -74,6 +74,45 @@ describe("RestFetch", () => {
       yield* registered(ask, "https://discord.test/api/v10", bot)
     }))
 
+  /** Sends a file, and reads it where it is served. */
+  const kept = Effect.fnUntraced(function*(ask: typeof globalThis.fetch) {
+    const discord = yield* Emulator.Emulator
+    const { token } = yield* discord.user("bot")
+    const channel = yield* discord.channel("lobby")
+    const data = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251)
+    const send = (name: string, size: number) => {
+      const form = new FormData()
+      form.set("files[0]", new Blob([new Uint8Array(size), data]), name)
+      return Effect.promise(() =>
+        ask(`${discord.urls.rest}/channels/${channel}/messages`, {
+          method: "POST",
+          headers: { authorization: `Bot ${Redacted.value(token)}` },
+          body: form
+        })
+      )
+    }
+    assert.strictEqual((yield* send("cover.png", 0)).status, 200)
+    assert.strictEqual((yield* send("cover.png", 11_000_000)).status, 413)
+    const [message, ...others] = yield* (yield* discord.chat()).messages
+    assert.lengthOf(others, 0)
+    const url = message?.attachments[0]?.url ?? ""
+    const read = yield* Effect.promise(async () => {
+      const answer = await ask(url)
+      return [answer.headers.get("content-type"), new Uint8Array(await answer.arrayBuffer())]
+    })
+    assert.deepStrictEqual(read, ["image/png", data])
+    const none = yield* Effect.promise(async () => (await ask(`${new URL(url).origin}/attachments/1/2/x.png`)).status)
+    assert.strictEqual(none, 404)
+  })
+
+  it.effect("takes files, and gives them", () =>
+    Effect.gen(function*() {
+      const { fetch: ask } = yield* Emulator.Emulator
+      yield* kept(ask)
+    }).pipe(Effect.provide(Emulator.layerMemory())))
+
+  it.live("takes files and gives them on loopback, too", () => kept(fetch).pipe(Effect.provide(Emulator.layer())))
+
   it.live("says so on loopback, too", () =>
     Effect.gen(function*() {
       const discord = yield* Emulator.Emulator

@@ -1,0 +1,198 @@
+/**
+ * The files of messages, kept and served as Discord's content delivery network does (Discord docs, Resources, Message, Attachment
+ * Object).
+ *
+ * @since 0.1.0
+ */
+import * as Body from "./Body.ts"
+import type { Json } from "./DiscordObject.ts"
+import type { RestResponse } from "./RestAnswer.ts"
+import type { SentFile } from "./Sent.ts"
+
+/**
+ * A file of a message.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Attachment {
+  readonly id: string
+  readonly name: string
+  readonly description: string | undefined
+  readonly contentType: string
+  /** In bytes. */
+  readonly size: number
+  /** Where the emulator serves it: to any client on loopback, and by `discord.fetch`. */
+  readonly url: string
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface Attachments {
+  readonly keep: (channelId: string, files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachment>
+  readonly forget: (attachments: ReadonlyArray<Attachment>) => void
+  /** Answers what is under `/attachments`; `undefined` for all else. */
+  readonly rest: (method: string, path: string) => RestResponse | undefined
+}
+
+/** What is kept of files, in bytes: beyond that, those that came first are forgotten. */
+const mostKept = 256 * 1024 * 1024
+
+/** Content types by the ending of a name, where none is given. */
+const known: ReadonlyMap<string, string> = new Map([
+  ["png", "image/png"],
+  ["jpg", "image/jpeg"],
+  ["jpeg", "image/jpeg"],
+  ["gif", "image/gif"],
+  ["webp", "image/webp"],
+  ["svg", "image/svg+xml"],
+  ["txt", "text/plain; charset=utf-8"],
+  ["lrc", "text/plain; charset=utf-8"],
+  ["md", "text/markdown; charset=utf-8"],
+  ["json", "application/json"],
+  ["mp3", "audio/mpeg"],
+  ["ogg", "audio/ogg"],
+  ["opus", "audio/ogg"],
+  ["wav", "audio/wav"],
+  ["flac", "audio/flac"],
+  ["m4a", "audio/mp4"],
+  ["webm", "video/webm"],
+  ["mp4", "video/mp4"]
+])
+
+const unknownType = "application/octet-stream"
+
+const contentTypeOf = ({ contentType, name }: SentFile): string =>
+  contentType === undefined || contentType === "" || contentType === unknownType
+    ? known.get(/\.([^.]+)$/.exec(name)?.[1]?.toLowerCase() ?? "") ?? unknownType
+    : contentType
+
+/** As Discord names a file: with nothing that a path could not have. */
+const plain = (name: string): string => name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "_")
+
+/** What no server may say in a header. */
+const isHeader = (text: string): boolean => /^[\x20-\x7e]*$/.test(text)
+
+const notFound: RestResponse = { status: 404, body: undefined }
+
+/**
+ * `origin` is where they are served, without a path.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (nextId: () => string, origin: () => string): Attachments => {
+  const files = new Map<
+    string,
+    { readonly channelId: string; readonly contentType: string; readonly data: Uint8Array }
+  >()
+  let total = 0
+
+  const drop = (id: string) => {
+    total -= files.get(id)?.data.length ?? 0
+    files.delete(id)
+  }
+
+  return {
+    keep: (channelId, sent) =>
+      sent.map((file) => {
+        const id = nextId()
+        const name = plain(file.name)
+        const type = contentTypeOf(file)
+        const contentType = isHeader(type) ? type : unknownType
+        // what it was cut out of need not be kept
+        const data = new Uint8Array(file.data)
+        files.set(id, { channelId, contentType, data })
+        total += data.length
+        for (const oldest of files.keys()) {
+          if (total <= mostKept) break
+          drop(oldest)
+        }
+        const url = `${origin()}/attachments/${channelId}/${id}/${encodeURIComponent(name)}`
+        return { id, name, description: file.description, contentType, size: data.length, url }
+      }),
+    forget: (attachments) => {
+      for (const { id } of attachments) drop(id)
+    },
+    rest: (method, path) => {
+      const [, root, channelId, id, name] = path.split("/")
+      if (root !== "attachments" || name === undefined) return undefined
+      const file = id === undefined ? undefined : files.get(id)
+      if (file === undefined || file.channelId !== channelId) return notFound
+      if (method !== "GET" && method !== "HEAD") return { status: 405, body: undefined }
+      return { status: 200, body: undefined, bytes: file.data, headers: { "content-type": file.contentType } }
+    }
+  }
+}
+
+/**
+ * Those that an edit leaves: all, or those that it names, as it describes them.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const left = (attachments: ReadonlyArray<Attachment>, body: Json): ReadonlyArray<Attachment> => {
+  const { attachments: named } = body
+  if (!Array.isArray(named)) return attachments
+  const said = Body.objectsOf(named)
+  return attachments.flatMap((attachment) => {
+    const one = said.find(({ id }) => String(id) === attachment.id)
+    if (one === undefined) return []
+    const { description } = one
+    return [typeof description === "string" ? { ...attachment, description } : attachment]
+  })
+}
+
+/**
+ * As Discord shows one.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const json = ({ contentType, description, id, name, size, url }: Attachment): Json => ({
+  id,
+  filename: name,
+  size,
+  url,
+  proxy_url: url,
+  content_type: contentType,
+  ...(description === undefined ? {} : { description })
+})
+
+const scheme = "attachment://"
+
+/**
+ * What a message shows: where embeds and components name files (`attachment://name`) it has their addresses, and `loose` are those that
+ * none of them shows (Discord docs, Resources, Message, Message Object).
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const shown = (
+  { attachments, components, embeds }: {
+    readonly attachments: ReadonlyArray<Attachment>
+    readonly components: ReadonlyArray<unknown>
+    readonly embeds: ReadonlyArray<unknown>
+  }
+): {
+  readonly loose: ReadonlyArray<Attachment>
+  readonly components: ReadonlyArray<unknown>
+  readonly embeds: ReadonlyArray<unknown>
+} => {
+  if (attachments.length === 0) return { loose: attachments, components, embeds }
+  const used = new Set<Attachment>()
+  const resolve = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(resolve)
+    if (Body.isObject(value)) return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, resolve(one)]))
+    if (typeof value !== "string") return value
+    const name = value.startsWith(scheme) ? plain(value.slice(scheme.length)) : undefined
+    const found = attachments.find((one) => one.name === name || one.url === value)
+    if (found === undefined) return value
+    used.add(found)
+    return found.url
+  }
+  const resolved = { components: components.map(resolve), embeds: embeds.map(resolve) }
+  return { loose: attachments.filter((one) => !used.has(one)), ...resolved }
+}

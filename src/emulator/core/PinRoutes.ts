@@ -1,0 +1,76 @@
+/**
+ * Pinned messages, over REST, at the paths of today and at those of before 2025, which libraries use still (Discord docs, Resources,
+ * Message).
+ *
+ * @since 0.1.0
+ */
+import type { Messages } from "./Messages.ts"
+import type { InMessage, InPlace } from "./PlaceRoutes.ts"
+import type * as Places from "./Places.ts"
+import { error, invalidBody, missingPermissions, nothing, ok } from "./RestAnswer.ts"
+import * as RestRoute from "./RestRoute.ts"
+
+/** So many pins has a channel at most, and so many are given at once. */
+const [most, mostListed] = [250, 50]
+
+const tooMany = error(400, 30003, `Maximum number of pins reached for the channel (${most})`)
+
+/**
+ * The routes for pins. `inPlace` and `inMessage` find what they are about.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  messages: Messages,
+  inPlace: InPlace,
+  inMessage: InMessage
+): ReadonlyArray<RestRoute.Route> => {
+  /** Who was pinned last is first. */
+  const pinsOf = ({ channel }: Places.Where) =>
+    messages.of(channel.id)
+      .flatMap((message) => message.pinnedMs === undefined ? [] : [{ message, ms: message.pinnedMs }])
+      .toSorted((one, other) => other.ms - one.ms)
+
+  const pin = (isOn: boolean) => (call: RestRoute.Call) =>
+    inMessage(call, (message, moderates) => {
+      // in direct messages both may
+      if (!moderates && message.where.guild !== undefined) return missingPermissions
+      const isPinned = message.pinnedMs !== undefined
+      if (isOn && !isPinned && pinsOf(message.where).length >= most) return tooMany
+      if (isOn !== isPinned) messages.pin(message, isOn)
+      return nothing
+    })
+
+  const list = (call: RestRoute.Call) =>
+    inPlace(call, (where) => {
+      const limit = Number(call.query.get("limit") ?? mostListed)
+      const before = call.query.get("before")
+      const beforeMs = before === null ? Number.POSITIVE_INFINITY : Date.parse(before)
+      if (!Number.isInteger(limit) || limit < 1 || limit > mostListed || Number.isNaN(beforeMs)) return invalidBody
+      const pins = pinsOf(where).filter(({ ms }) => ms < beforeMs)
+      return ok({
+        items: pins.slice(0, limit).map(({ message, ms }) => ({
+          pinned_at: new Date(ms).toISOString(),
+          message: messages.json(message, call.user.id)
+        })),
+        has_more: pins.length > limit
+      })
+    })
+
+  const listAll = (call: RestRoute.Call) =>
+    inPlace(
+      call,
+      (where) => ok(pinsOf(where).slice(0, mostListed).map(({ message }) => messages.json(message, call.user.id)))
+    )
+
+  const [today, before] = ["/channels/:/messages/pins", "/channels/:/pins"]
+  return [
+    RestRoute.make("GET", today, list),
+    RestRoute.make("GET", before, listAll),
+    ...[today, before].flatMap((path) => [
+      RestRoute.make("PUT", `${path}/:`, pin(true)),
+      RestRoute.make("DELETE", `${path}/:`, pin(false))
+    ])
+  ]
+}

@@ -1,0 +1,202 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Intents } from "../../../src/protocol/GatewayPayload.ts"
+import * as Harness from "./Harness.ts"
+
+type Json = { readonly [key: string]: unknown }
+
+const boundary = "----form"
+
+const part = (head: string, data: string | Uint8Array) => [`--${boundary}\r\n${head}\r\n\r\n`, data, "\r\n"]
+
+/** A form as discord.js sends it. */
+const form = (payload: unknown, ...files: ReadonlyArray<readonly [name: string, type: string, data: Uint8Array]>) =>
+  new Uint8Array(Buffer.concat(
+    [
+      ...files.flatMap(([name, type, data], i) =>
+        part(
+          `Content-Disposition: form-data; name="files[${i}]"; filename="${name}"\r\nContent-Type: ${type}`,
+          data
+        )
+      ),
+      ...part("Content-Disposition: form-data; name=\"payload_json\"", JSON.stringify(payload)),
+      `--${boundary}--\r\n`
+    ].map((piece) => Buffer.from(piece))
+  ))
+
+const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 13, 10, 13, 10, 0, 255)
+const lyrics = Buffer.from("la la")
+
+const setup = (intents: number = Intents.Guilds | Intents.GuildMessages | Intents.MessageContent) => {
+  const h = Harness.make()
+  h.core.setGatewayUrl("ws://127.0.0.1:8080")
+  const guest = h.core.createUser({ name: "guest" })
+  const dj = h.core.createUser({ name: "dj", bot: true, privilegedIntents: true })
+  const client = h.login({ token: dj.token, intents })
+  const call = (method: string, path: string, body?: unknown) => {
+    const answer = h.core.rest({
+      method,
+      path,
+      authorization: dj.token,
+      body: body instanceof Uint8Array || body === undefined ? body : JSON.stringify(body)
+    })
+    return { ...answer, json: answer.body as Json }
+  }
+  const messages = `/channels/${h.lobby}/messages`
+  const post = (payload: Json, ...files: ReadonlyArray<readonly [string, string, Uint8Array]>) =>
+    call("POST", messages, form(payload, ...files))
+  const filesOf = (message: Json | undefined) => message?.["attachments"] as ReadonlyArray<Json>
+  const get = (url: unknown) =>
+    h.core.rest({
+      method: "GET",
+      path: new URL(String(url)).pathname,
+      authorization: undefined,
+      body: undefined
+    })
+  return { h, guest, dj, client, call, messages, post, filesOf, get }
+}
+
+describe("files of messages", () => {
+  it("are in the message, and served byte by byte to everybody", () => {
+    const { client, filesOf, get, h, post } = setup()
+    const { json, status } = post(
+      { attachments: [{ id: 1, description: "words" }, { id: "0", filename: "front cover.png" }] },
+      ["cover.png", "image/png", png],
+      ["lyrics.txt", "application/octet-stream", lyrics]
+    )
+    assert.strictEqual(status, 200)
+    const [cover, text] = filesOf(json)
+    const at = `http://127.0.0.1:8080/attachments/${h.lobby}/${cover?.["id"]}/front_cover.png`
+    assert.deepStrictEqual(cover, {
+      id: cover?.["id"],
+      filename: "front_cover.png",
+      size: 10,
+      url: at,
+      proxy_url: at,
+      content_type: "image/png"
+    })
+    assert.deepInclude(text, {
+      filename: "lyrics.txt",
+      description: "words",
+      content_type: "text/plain; charset=utf-8"
+    })
+    assert.deepStrictEqual(filesOf(client.events("MESSAGE_CREATE")[0]), filesOf(json))
+    assert.deepStrictEqual(get(at).bytes, png)
+    assert.deepStrictEqual(get(at).headers, { "content-type": "image/png" })
+    assert.strictEqual(String(Buffer.from(get(text?.["url"]).bytes ?? [])), "la la")
+    assert.strictEqual(get(at.replace(String(cover?.["id"]), "1")).status, 404)
+    assert.strictEqual(get(at.replace(h.lobby, h.other)).status, 404)
+    assert.strictEqual(
+      h.core.rest({ method: "PUT", path: new URL(at).pathname, authorization: "", body: "" }).status,
+      405
+    )
+    assert.deepStrictEqual(h.violations(), [])
+  })
+
+  it("stay, go and come when the message is edited, and go with it", () => {
+    const { call, filesOf, get, messages, post } = setup()
+    const { json } = post({}, ["a.txt", "text/plain", lyrics], ["b.txt", "text/plain", lyrics])
+    const one = `${messages}/${json["id"]}`
+    const names = (message: Json) => filesOf(message).map(({ filename }) => filename)
+    const [a, b] = filesOf(json)
+    assert.deepStrictEqual(names(call("PATCH", one, { content: "x" }).json), ["a.txt", "b.txt"])
+    const edited = call(
+      "PATCH",
+      one,
+      form({ attachments: [{ id: b?.["id"], description: "B" }, { id: 0 }] }, [
+        "c.txt",
+        "text/plain",
+        lyrics
+      ])
+    )
+    assert.deepStrictEqual(names(edited.json), ["b.txt", "c.txt"])
+    assert.strictEqual(filesOf(edited.json)[0]?.["description"], "B")
+    assert.strictEqual(get(a?.["url"]).status, 404)
+    assert.strictEqual(get(b?.["url"]).status, 200)
+    // without text and files nothing is left
+    assert.strictEqual(call("PATCH", one, { content: "", attachments: [] }).json["code"], 50006)
+    assert.strictEqual(call("PATCH", one, { content: "" }).status, 200)
+    assert.strictEqual(call("PATCH", one, { attachments: [] }).json["code"], 50006)
+    assert.strictEqual(get(b?.["url"]).status, 200)
+    call("DELETE", one)
+    assert.strictEqual(get(b?.["url"]).status, 404)
+  })
+
+  it("that embeds and components show are shown there alone", () => {
+    const { call, filesOf, get, h, messages, post } = setup()
+    const gallery = { type: 12, items: [{ media: { url: "attachment://b.png" } }] }
+    const { json } = post(
+      { embeds: [{ title: "x", thumbnail: { url: "attachment://my cover.png" } }], components: [gallery] },
+      ["my cover.png", "image/png", png],
+      ["b.png", "image/png", png],
+      ["c.txt", "text/plain", lyrics]
+    )
+    assert.deepStrictEqual(filesOf(json).map(({ filename }) => filename), ["c.txt"])
+    const [kept] = h.core.messagesOf(h.lobby)
+    const [cover, picture] = kept?.attachments ?? []
+    assert.deepStrictEqual(json["embeds"], [{ title: "x", thumbnail: { url: cover?.url } }])
+    assert.deepStrictEqual(json["components"], [{ type: 12, items: [{ media: { url: picture?.url } }] }])
+    assert.deepStrictEqual(get(cover?.url).bytes, png)
+    // as a bot edits the embed that it was given
+    const one = `${messages}/${json["id"]}`
+    const again = call("PATCH", one, { embeds: json["embeds"] }).json
+    assert.deepStrictEqual(filesOf(again).map(({ filename }) => filename), ["c.txt"])
+    const without = call("PATCH", one, { embeds: [] }).json
+    assert.deepStrictEqual(filesOf(without).map(({ filename }) => filename), ["my_cover.png", "c.txt"])
+  })
+
+  it("are no more and no larger than Discord takes", () => {
+    const { guest, h, post } = setup()
+    const largest = 10 * 1024 * 1024
+    const file = ["a.txt", "text/plain", lyrics] as const
+    assert.strictEqual(post({}, ["a", "b/c", new Uint8Array(largest + 1)]).json["code"], 40005)
+    assert.strictEqual(post({}, ["a", "b/c", new Uint8Array(largest)]).status, 200)
+    assert.strictEqual(post({}, ...Array.from({ length: 11 }, () => file)).json["code"], 50035)
+    const write = (...files: ReadonlyArray<Uint8Array>) =>
+      h.core.write({
+        userId: guest.id,
+        channelId: h.lobby,
+        content: "",
+        files: files.map((data) => ({ name: "a.mp3", description: undefined, contentType: undefined, data }))
+      })
+    assert.deepStrictEqual(write(), { problem: "there is nothing in the message" })
+    assert.deepStrictEqual(write(new Uint8Array(largest + 1)), { problem: `a file has ${largest} bytes at most` })
+    assert.deepStrictEqual(write(...Array.from({ length: 11 }, () => png)), {
+      problem: "a message has 10 files at most"
+    })
+    const written = write(png)
+    assert.deepInclude("problem" in written ? {} : written.attachments[0], { name: "a.mp3", contentType: "audio/mpeg" })
+  })
+
+  it("are forgotten from the oldest on, where they are too much", () => {
+    const { filesOf, get, post } = setup()
+    const data = new Uint8Array(10 * 1024 * 1024)
+    const urls = Array.from({ length: 26 }, () => filesOf(post({}, ["a", "b/c", data]).json)[0]?.["url"])
+    assert.deepStrictEqual(urls.map((url) => get(url).status), [404, ...urls.slice(1).map(() => 200)])
+  })
+
+  it("are read by bots that may read what is written", () => {
+    const { client, filesOf, guest, h } = setup(Intents.Guilds | Intents.GuildMessages)
+    const file = { name: "a.mp3", description: undefined, contentType: undefined, data: png }
+    h.core.write({ userId: guest.id, channelId: h.lobby, content: "x", files: [file] })
+    assert.deepStrictEqual(filesOf(client.events("MESSAGE_CREATE")[0]), [])
+  })
+
+  it("come with answers to interactions, and with what follows on them", () => {
+    const { call, client, dj, filesOf, guest, h } = setup()
+    const begun = h.core.type({ userId: guest.id, botId: dj.id, channelId: h.lobby, path: ["lyrics"], values: {} })
+    assert(!("problem" in begun))
+    const { id, token }: Json = { ...client.events("INTERACTION_CREATE")[0] }
+    const body = form({ type: 4, data: { attachments: [{ id: 0, description: "words" }] } }, [
+      "lyrics.txt",
+      "text/plain",
+      lyrics
+    ])
+    assert.strictEqual(call("POST", `/interactions/${id}/${token}/callback`, body).status, 204)
+    assert.deepInclude(begun.messages()[0]?.attachments[0], { name: "lyrics.txt", description: "words" })
+    const webhook = `/webhooks/${dj.id}/${token}`
+    const more = call("POST", webhook, form({}, ["cover.png", "image/png", png])).json
+    assert.deepInclude(filesOf(more)[0], { filename: "cover.png" })
+    const edited = call("PATCH", `${webhook}/messages/@original`, form({}, ["cover.png", "image/png", png])).json
+    assert.lengthOf(filesOf(edited), 2)
+  })
+})

@@ -1,0 +1,143 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Intents } from "../../../src/protocol/GatewayPayload.ts"
+import * as Harness from "./Harness.ts"
+
+type Json = { readonly [key: string]: unknown }
+
+const setup = () => {
+  const h = Harness.make()
+  const guest = h.core.createUser({ name: "guest" })
+  const friend = h.core.createUser({ name: "friend" })
+  const dj = h.core.createUser({ name: "dj", bot: true, moderator: true })
+  const client = h.login({
+    token: dj.token,
+    intents: Intents.Guilds | Intents.GuildMessages | Intents.GuildMessageReactions
+  })
+  const call = (method: string, path: string, as: { readonly token: string } = dj) => {
+    const answer = h.core.rest({
+      method,
+      path,
+      authorization: as.token,
+      body: undefined
+    })
+    return { status: answer.status, json: answer.body as Json }
+  }
+  const messages = `/channels/${h.lobby}/messages`
+  const write = (content = "x") => {
+    const written = h.core.write({ userId: guest.id, channelId: h.lobby, content })
+    return "problem" in written ? assert.fail(written.problem) : written
+  }
+  return { h, guest, friend, dj, client, call, messages, write }
+}
+
+describe("reactions", () => {
+  it("of people are heard, listed and taken back", () => {
+    const { call, client, dj, friend, guest, h, messages, write } = setup()
+    const { id } = write()
+    const react = (userId: typeof guest.id, isOn = true, emoji = "⏭") =>
+      h.core.react({ userId, channelId: h.lobby, messageId: id, emoji, isOn })
+    assert.notProperty(react(guest.id), "problem")
+    react(friend.id)
+    assert.deepInclude(client.events("MESSAGE_REACTION_ADD")[0], { user_id: guest.id, message_id: id })
+    assert.deepInclude(client.events("MESSAGE_REACTION_ADD")[0]?.["member"], { nick: null })
+    const path = `${messages}/${id}/reactions/${encodeURIComponent("⏭")}`
+    const users = (query = "") => (call("GET", path + query).json as unknown as ReadonlyArray<Json>).map(({ id }) => id)
+    assert.deepStrictEqual(users(), [guest.id, friend.id])
+    assert.deepStrictEqual(users("?limit=1"), [guest.id])
+    assert.deepStrictEqual(users(`?after=${guest.id}`), [friend.id])
+    assert.strictEqual(call("GET", `${path}?limit=101`).json["code"], 50035)
+    react(guest.id, false)
+    assert.deepStrictEqual(users(), [friend.id])
+    assert.lengthOf(client.events("MESSAGE_REACTION_REMOVE"), 1)
+    assert.deepStrictEqual(react(guest.id, true, ""), { problem: "there is no emoji" })
+    h.core.deny({ userId: friend.id, channelId: h.lobby, view: true })
+    assert.deepStrictEqual(react(friend.id), { problem: "who reacts does not see the channel" })
+    const missing = h.core.react({ userId: guest.id, channelId: h.lobby, messageId: dj.id, emoji: "x", isOn: true })
+    assert.deepStrictEqual(missing, { problem: `no message there has the id ${dj.id}` })
+  })
+
+  it("are removed by moderators: one, those with an emoji, or all", () => {
+    const { call, client, dj, guest, h, messages, write } = setup()
+    const { id } = write()
+    const shown = () => h.core.messagesOf(h.lobby)[0]?.reactions.size
+    const react = (emoji: string) =>
+      h.core.react({ userId: guest.id, channelId: h.lobby, messageId: id, emoji, isOn: true })
+    for (const emoji of ["a", "b", "c"]) react(emoji)
+    const path = `${messages}/${id}/reactions`
+    for (const what of [`/a/${guest.id}`, "/a", ""]) {
+      assert.strictEqual(call("DELETE", path + what, h.bot).json["code"], 50013)
+    }
+    call("PUT", `${path}/a/@me`, h.bot)
+    // its own, whoever it is
+    assert.strictEqual(call("DELETE", `${path}/a/${h.bot.id}`, h.bot).status, 204)
+    assert.strictEqual(call("DELETE", `${path}/a/1`).json["code"], 10013)
+    assert.strictEqual(call("DELETE", `${path}/a/${guest.id}`).status, 204)
+    assert.deepInclude(client.events("MESSAGE_REACTION_REMOVE").at(-1), { user_id: guest.id })
+    assert.strictEqual(shown(), 2)
+    let changes = 0
+    h.core.watchMessages(h.lobby, () => changes++)
+    const where = { message_id: id, channel_id: h.lobby, guild_id: h.guildId }
+    assert.strictEqual(call("DELETE", `${path}/b`, dj).status, 204)
+    assert.deepStrictEqual(client.events("MESSAGE_REACTION_REMOVE_EMOJI"), [{
+      ...where,
+      emoji: { id: null, name: "b" }
+    }])
+    assert.strictEqual(call("DELETE", path).status, 204)
+    assert.deepStrictEqual(client.events("MESSAGE_REACTION_REMOVE_ALL"), [where])
+    assert.strictEqual(shown(), 0)
+    assert.strictEqual(changes, 2)
+    assert.strictEqual(call("DELETE", `${messages}/1/reactions`).json["code"], 10008)
+  })
+})
+
+describe("pins", () => {
+  it("are set and taken away by moderators, told and listed, at the paths of today and at those of before", () => {
+    const { call, client, h, messages, write } = setup()
+    const [first, second] = [write("first"), write("second")]
+    const old = `/channels/${h.lobby}/pins`
+    assert.strictEqual(call("PUT", `${messages}/pins/${first.id}`, h.bot).json["code"], 50013)
+    assert.strictEqual(call("PUT", `${messages}/pins/1`).json["code"], 10008)
+    assert.strictEqual(call("PUT", `${messages}/pins/${second.id}`).status, 204)
+    h.core.advance(1_000)
+    assert.strictEqual(call("PUT", `${old}/${first.id}`).status, 204)
+    const update = client.events("MESSAGE_UPDATE").at(-1)
+    assert.deepInclude(update, { id: first.id, pinned: true, edited_timestamp: null })
+    const { items } = call("GET", `${messages}/pins`).json as { readonly items: ReadonlyArray<Json> }
+    assert.deepStrictEqual(items.map(({ message }) => (message as Json)["content"]), ["first", "second"])
+    const told = client.events("CHANNEL_PINS_UPDATE")
+    assert.deepStrictEqual(told.at(-1), {
+      channel_id: h.lobby,
+      guild_id: h.guildId,
+      last_pin_timestamp: items[0]?.["pinned_at"]
+    })
+    // once is enough
+    call("PUT", `${old}/${first.id}`)
+    assert.lengthOf(client.events("CHANNEL_PINS_UPDATE"), 2)
+    const listed = call("GET", old).json as unknown as ReadonlyArray<Json>
+    assert.deepStrictEqual(listed.map(({ content, pinned }) => [content, pinned]), [["first", true], ["second", true]])
+    assert.deepInclude(call("GET", `${messages}/pins?limit=1`).json, { items: items.slice(0, 1), has_more: true })
+    const before = encodeURIComponent(String(items[0]?.["pinned_at"]))
+    assert.deepInclude(call("GET", `${messages}/pins?before=${before}`).json, {
+      items: items.slice(1),
+      has_more: false
+    })
+    for (const query of ["limit=0", "limit=51", "before=x"]) {
+      assert.strictEqual(call("GET", `${messages}/pins?${query}`).json["code"], 50035)
+    }
+    assert.strictEqual(call("DELETE", `${messages}/pins/${first.id}`).status, 204)
+    assert.strictEqual(call("DELETE", `${old}/${second.id}`).status, 204)
+    assert.deepInclude(client.events("CHANNEL_PINS_UPDATE").at(-1), { last_pin_timestamp: null })
+    assert.deepStrictEqual(call("GET", old).json, [] as unknown as Json)
+    assert.deepStrictEqual(h.violations(), [])
+  })
+
+  it("are 250 at most", () => {
+    const { call, h, messages, write } = setup()
+    for (let i = 0; i < 250; i++) call("PUT", `${messages}/pins/${write().id}`)
+    const { id } = write()
+    assert.strictEqual(call("PUT", `${messages}/pins/${id}`).json["code"], 30003)
+    call("DELETE", `${messages}/${h.core.messagesOf(h.lobby)[0]?.id}`)
+    assert.strictEqual(call("PUT", `${messages}/pins/${id}`).status, 204)
+    assert.lengthOf((call("GET", `${messages}/pins`).json as { readonly items: ReadonlyArray<Json> }).items, 50)
+  })
+})
