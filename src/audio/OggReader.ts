@@ -50,7 +50,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   let state: "streams" | "tags" | "audio" | "ended" = "streams"
   let links = 0
   let selected = false
-  let header: Header | undefined
+  let header: { -readonly [key in keyof Header]: Header[key] } | undefined
   /** Whether all headers of the first stream were read. */
   let described = false
   let preSkip = 0
@@ -117,6 +117,11 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     vorbis = stream.vorbis
     counter = undefined
     setup = [packet.slice()]
+    // what its first samples are that are not to be heard lies over what comes before it, and so is left out
+    if (links > 1 && header !== undefined) {
+      heard = Math.max(heard, next, header.delay)
+      if (stream.codec === "vorbis") next = heard
+    }
     // that of Vorbis needs another packet
     if (stream.codec === "opus") {
       header ??= {
@@ -134,8 +139,6 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       decoding = header.opus && (stream.decoding ?? OpusHead.plain)
       if (decoding !== undefined && links > 1) {
         isTold = false
-        // it lies over what comes before it, and so is left out
-        heard = Math.max(heard, next, header.delay)
         next = heard - preSkip
       }
     }
@@ -262,11 +265,26 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         // The last page may say less than its packets hold: the rest is to be cut off.
         linkStart = (page.flags & OggPage.flagLast) === 0 ? page.granule - samples : 0
         if (links === 1) startSamples ??= linkStart
+        if (vorbis !== undefined && linkStart < 0) trimStart(-linkStart, before)
       }
     }
     if (searching && page.granule >= 0 && frames.length > before) onFound(page, before)
     const isDecoded = vorbis !== undefined || decoding !== undefined
     if (isDecoded && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
+  }
+
+  /** The granule of the first page of Vorbis says how much of its packets comes before the sound (Vorbis I, A.2). */
+  const trimStart = (samples: number, from: number): void => {
+    if (links === 1) {
+      if (header !== undefined) header.delay = samples
+      return
+    }
+    for (let i = from; i < frames.length; i++) {
+      const frame = frames[i]
+      if (frame !== undefined) frames[i] = { ...frame, start: frame.start - samples }
+    }
+    next -= samples
+    linkAt -= samples
   }
 
   /** The granule of the last page says how much of its packets is sound, for those that are decoded and not sent as they are. */
@@ -380,7 +398,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     // Only one stream can be measured by the end of the file: a chained file ends in another.
     durationByTail: (tail) => {
       const last = links === 1 ? OggPage.lastGranule(tail, serial) : undefined
-      const samples = last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - preSkip)
+      const samples = last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - (header?.delay ?? 0))
       return samples === undefined || header === undefined ? undefined : samples / header.rate * 1000
     },
     tailBytes: OggPage.maxPageBytes,
