@@ -93,6 +93,49 @@ describe("audio oddities", () => {
       }))
   })
 
+  it.live("a tag behind AAC, or between files of AAC that were joined, is no sound", () =>
+    Effect.gen(function*() {
+      const aac = bytesOf("chirp.aac")
+      const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
+      const ape = Buffer.alloc(32 + 300)
+      ape.write("APETAGEX")
+      ape.writeUInt32LE(300, 12)
+      ape.writeUInt32LE(0xa0000000, 20)
+      const one = yield* played(aac)
+      const cases: ReadonlyArray<readonly [files: number, ...parts: ReadonlyArray<Uint8Array>]> = [
+        [1, aac, id3v1],
+        [1, aac, ape],
+        [1, aac, ape.subarray(0, 20)],
+        [1, aac, ape, id3v1],
+        [1, aac, id3v1.subarray(0, 5)],
+        [1, aac, new Uint8Array(1_000)],
+        [2, aac, id3v1, aac, ape]
+      ]
+      for (const [files, ...parts] of cases) {
+        const result = yield* played(concat(...parts))
+        assert.deepStrictEqual([result.end, result.pcm.length / one.pcm.length], ["Done", files])
+      }
+      const { end } = yield* played(concat(aac, Buffer.from("something else")))
+      assert.strictEqual(end, "Corrupt")
+    }))
+
+  it.live("a tag between frames of MP3 and AAC is skipped in pieces of any size", () =>
+    Effect.gen(function*() {
+      const id3 = Buffer.concat([Buffer.from("ID3\x04\0\0\0\0\0\x20"), Buffer.alloc(32)])
+      for (const name of ["chirp.mp3", "chirp.aac"]) {
+        const bytes = bytesOf(name)
+        const one = yield* played(bytes)
+        const file = concat(bytes, id3, bytes)
+        for (let cut = 0; cut < 12; cut++) {
+          const at = bytes.length + cut
+          const pieces = Stream.make(file.slice(0, at), file.slice(at))
+          const result = yield* collect(AudioSource.fromStream(pieces, { ffmpeg: false }))
+          assert.strictEqual(result.end, "Done", `${name}, ${cut}`)
+          assert.closeTo(lengthMs(result), 2 * lengthMs(one), 120, `${name}, ${cut}`)
+        }
+      }
+    }))
+
   it.live("frames of MP3 and AAC are found in the middle, whatever is in front", () =>
     Effect.gen(function*() {
       for (const name of ["chirp.mp3", "chirp.aac"]) {
