@@ -191,7 +191,7 @@ const openFormat = (
 const openPackets = (packets: PacketSource.PacketSource): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const { codec, opus } = packets.header
-    if (codec === "opus" && opus === undefined) return OpusSource.make(packets)
+    if (codec === "opus" && opus === undefined) return yield* OpusSource.make(packets)
     if (!(yield* Decoders.isAvailable(codec))) return yield* ByteSource.failure(packets.name, "Unsupported", noAac)
     return yield* DecodedSource.open(packets)
   })

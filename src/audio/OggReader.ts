@@ -32,6 +32,9 @@ const maxHeaderBytes = 256 * 1024
 /** Milliseconds that a decoder of Opus needs to be right again (RFC 7845, 4.6). */
 const opusWarmUp = 80 * 48
 
+/** Whether packets are sent as they are, so that nothing is left out before them. */
+const isPassed = ({ codec, opus }: Header): boolean => codec === "opus" && opus === undefined
+
 /**
  * A reader at the start of a file. `onTags` is told what the streams behind the first one say of themselves, where a station has
  * its titles.
@@ -119,7 +122,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     setup = [packet.slice()]
     // what its first samples are that are not to be heard lies over what comes before it, and so is left out
     if (links > 1 && header !== undefined) {
-      heard = Math.max(heard, next, header.delay)
+      heard = Math.max(heard, next, isPassed(header) ? 0 : header.delay)
       if (stream.codec === "vorbis") next = heard
     }
     // that of Vorbis needs another packet
@@ -136,7 +139,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         warmUp: opusWarmUp,
         tags
       }
-      decoding = header.opus && (stream.decoding ?? OpusHead.plain)
+      // who decodes one stream decodes all behind it, too
+      const wanted = decoding ?? header.opus ?? stream.decoding
+      decoding = wanted && (stream.decoding ?? OpusHead.plain)
       if (decoding !== undefined && links > 1) {
         isTold = false
         next = heard - preSkip

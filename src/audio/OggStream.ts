@@ -73,10 +73,6 @@ const refusal = (first: Header, stream: OggStream): Problem | undefined => {
   if (first.codec !== stream.codec || first.rate !== stream.rate) {
     return { kind: "Unsupported", detail: "another codec or rate follows in the same file" }
   }
-  if (first.opus === undefined && stream.decoding !== undefined) {
-    const detail = "Opus of an output gain or channel mapping follows in the same file on what needs no decoder"
-    return { kind: "Unsupported", detail }
-  }
   return undefined
 }
 

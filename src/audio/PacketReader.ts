@@ -33,7 +33,10 @@ export interface Packet {
   readonly start: number
   /** Where in the file it begins, if reading can begin there; else -1. */
   readonly offset: number
-  /** With it a stream of Opus begins behind another one: how it has to be decoded, with nothing of what came before. */
+  /**
+   * With it a stream of Opus begins behind another one: how it has to be decoded, with nothing of what came before. What was passed
+   * through so far cannot be from here on.
+   */
   readonly opus?: Decoding | undefined
 }
 

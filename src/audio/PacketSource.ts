@@ -195,7 +195,10 @@ export const open = (
             return
           }
           const packets = [...last, ...pulled]
-          const index = packets.findIndex((packet) => packet.start + packet.samples > sample)
+          // a stream that has to be decoded in its own way is read from its beginning
+          const index = packets.findIndex((packet) =>
+            packet.opus !== undefined || packet.start + packet.samples > sample
+          )
           if (index >= 0) {
             // without one that gives nothing the next would give nothing either
             held = packets.slice(packets[index - 1]?.samples === 0 ? index - 1 : index)

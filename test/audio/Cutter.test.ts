@@ -255,7 +255,9 @@ describe("Cutter.surroundings", () => {
   })
 
   it("are the end where a tag does not say its length, where zeros come, and behind a tag", () => {
-    for (const bytes of [Buffer.from("LYRICSBEGIN"), Buffer.from("APEX").fill(0, 4), Buffer.alloc(40), Buffer.from("TAG+")]) {
+    for (
+      const bytes of [Buffer.from("LYRICSBEGIN"), Buffer.from("APEX").fill(0, 4), Buffer.alloc(40), Buffer.from("TAG+")]
+    ) {
       const { isEnded, isTrailer, pass, problem, push } = make()
       push(concat(bytes, new Uint8Array(40)))
       assert.isTrue(isTrailer())

@@ -70,7 +70,9 @@ describe("Ogg Vorbis that is trimmed at its start", () => {
     Effect.gen(function*() {
       const first = yield* play(whole)
       const second = yield* play(trimmed(14_700))
-      const chain = yield* play(concat(whole, trimmed(14_700, 7), fileOf(vorbis.map((page) => ({ ...page, serial: 8 })))))
+      const chain = yield* play(
+        concat(whole, trimmed(14_700, 7), fileOf(vorbis.map((page) => ({ ...page, serial: 8 }))))
+      )
       assert.strictEqual(chain.end, "Done")
       assert.closeTo(chain.pcm.length, 2 * first.pcm.length + second.pcm.length, 4)
       assert.isAbove(signalToNoise(chain.pcm.subarray(first.pcm.length), 3, 16_000), 35)
