@@ -183,7 +183,7 @@ const id3v1Bytes = 128
 const id3HeaderBytes = 10
 
 /** What begins a tag behind the sound. */
-const trailers = ["TAG", "APE", "LYR", "ID3"]
+const trailers = new Set(["TAG", "APE", "LYR", "ID3"])
 
 /** Of a tag of APE: its header, and the bit of its flags that says that it is none of an end. */
 const apeHeaderBytes = 32
@@ -239,7 +239,7 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
 
   const isTrailer = (): boolean => {
     const magic = text(3)
-    return trailers.includes(magic) || (available() > 0 && input.bytes[input.start] === 0)
+    return trailers.has(magic) || (available() > 0 && input.bytes[input.start] === 0)
   }
 
   /** The length of a tag that begins here and says it, or 0, or `undefined` if more bytes are needed; sound may follow. */

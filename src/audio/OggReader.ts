@@ -15,6 +15,7 @@
  *
  * @since 0.1.0
  */
+import * as OggChain from "./OggChain.ts"
 import * as OggPage from "./OggPage.ts"
 import * as OggStream from "./OggStream.ts"
 import * as OpusHead from "./OpusHead.ts"
@@ -78,6 +79,10 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   let serial = -1
   let sequence = -1
   let firstAudioPage = true
+  /** The first page of sound in the file, and the last one that was read. */
+  let firstPage: OggChain.Point | undefined
+  let lastPage: OggChain.Point = { offset: 0, sequence: 0 }
+  let chain: OggChain.OggChain | undefined
   let startSamples: number | undefined
   /** The same of the link that is read, and the sample that it begins with. */
   let linkStart: number | undefined
@@ -236,6 +241,8 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       return fail("Corrupt", `page ${(sequence + 1) >>> 0} is missing, page ${page.sequence} comes instead`)
     }
     sequence = page.sequence
+    lastPage = { offset: position, sequence }
+    if (state === "audio") firstPage ??= lastPage
     let skipping = continued && !inPacket
     if (skipping && !first) return fail("Corrupt", "a packet has no beginning")
     if (!continued && inPacket) return fail("Corrupt", "a packet has no end")
@@ -401,12 +408,19 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     header: () => (described ? header : undefined),
     durationMs: () => undefined,
     // Only one stream can be measured by the end of the file: a chained file ends in another.
-    durationByTail: (tail) => {
-      const last = links === 1 ? OggPage.lastGranule(tail, serial) : undefined
+    durationByTail: (tail, size) => {
+      if (chain === undefined && firstPage !== undefined) {
+        chain = OggChain.make(serial, firstPage, lastPage)
+        chain.look(tail, size - tail.length)
+      }
+      const isOne = links === 1 && chain?.isChained() !== true
+      const last = isOne ? OggPage.lastGranule(tail, serial) : undefined
       const samples = last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - (header?.delay ?? 0))
       return samples === undefined || header === undefined ? undefined : samples / header.rate * 1000
     },
     tailBytes: OggPage.maxPageBytes,
+    doubt: () => chain?.doubt(),
+    look: (bytes, offset) => chain?.look(bytes, offset),
     problem: () => problem,
     restart: (place) => {
       input.start = 0

@@ -98,6 +98,9 @@ export interface PacketReader {
   readonly durationByTail: (tail: Uint8Array, size: number) => number | undefined
   /** How many bytes `durationByTail` wants, 0 if it is of no use. */
   readonly tailBytes: number
+  /** Where to look, with as many bytes, before what `durationByTail` says is believed; it is asked again then. */
+  readonly doubt?: (() => number | undefined) | undefined
+  readonly look?: ((bytes: Uint8Array, offset: number) => void) | undefined
   /** Where it ended, if not well. The packets before it are still to be taken. */
   readonly problem: () => Problem | undefined
   /**

@@ -229,16 +229,19 @@ export const open = (
     return { name, header, durationMs, live: source.live, pull, seek }
   })
 
-const duration = (
+const duration = Effect.fnUntraced(function*(
   source: ByteSource.ByteSource,
   reader: PacketReader
-): Effect.Effect<number | undefined, VoiceError> => {
+): Effect.fn.Return<number | undefined, VoiceError> {
   if (source.random !== undefined) reader.onSize?.(source.random.size)
   const known = reader.durationMs()
-  if (known !== undefined || source.random === undefined || reader.tailBytes === 0) return Effect.succeed(known)
+  if (known !== undefined || source.random === undefined || reader.tailBytes === 0) return known
   const { read, size } = source.random
-  return Effect.map(
-    read(Math.max(0, size - reader.tailBytes), size),
-    (tail) => reader.durationByTail(tail, size)
-  )
-}
+  const tail = yield* read(Math.max(0, size - reader.tailBytes), size)
+  const told = reader.durationByTail(tail, size)
+  if (told === undefined || reader.doubt === undefined) return told
+  for (let at = reader.doubt(); at !== undefined; at = reader.doubt()) {
+    reader.look?.(yield* read(at, Math.min(size, at + reader.tailBytes)), at)
+  }
+  return reader.durationByTail(tail, size)
+})

@@ -180,8 +180,8 @@ describe("Opus with an output gain", () => {
       for (const [second, factor] of seconds) {
         const lengthMs = (yield* collect(fromBytes(second))).pcm.length / 96
         const chain = fromBytes(concat(chirp, chirp, second, chirp))
-        const { end, frames, message } = yield* collect(chain)
-        assert.deepStrictEqual([end, message], ["Done", ""])
+        const { durationMs, end, frames, message } = yield* collect(chain)
+        assert.deepStrictEqual([end, message, durationMs], ["Done", "", undefined])
         assert.deepStrictEqual(shown(frames.slice(0, 302)), shown([...one.frames, ...one.frames]))
         const rest = frames.slice(302)
         assert.closeTo(rest.reduce((sum, { samples }) => sum + samples, 0) / 48, lengthMs + 3_000, 2.5)
