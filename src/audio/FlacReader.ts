@@ -113,7 +113,33 @@ const frameAt = (bytes: Uint8Array, at: number, end: number, info: StreamInfo): 
     ? ((bytes[sized] ?? 0) << 8) + (bytes[sized + 1] ?? 0) + 1
     : blockSizes[sizeCode] ?? 0
   if (samples === 0 || samples > 65_535) return undefined
-  return { samples, start: (second & 1) === 1 ? number : number * info.minBlock }
+  // where all blocks are of one size, only the last one is shorter; the smallest that is told may be that one
+  return { samples, start: (second & 1) === 1 ? number : number * info.maxBlock }
+}
+
+/** No coding makes a frame much longer than its samples are as they are. */
+const limitOf = ({ samples }: Frame, { bits, channels }: StreamInfo): number =>
+  64 + Math.ceil(samples * channels * (bits + 1) / 8)
+
+/** Zero for a frame that is whole, its own checksum included. */
+const crc16 = (bytes: Uint8Array, from: number, to: number): number => {
+  let sum = 0
+  for (let i = from; i < to; i++) sum = ((sum << 8) & 0xffff) ^ (crc16Table[(sum >> 8) ^ (bytes[i] ?? 0)] ?? 0)
+  return sum
+}
+
+const isTagAt = (bytes: Uint8Array, at: number): boolean =>
+  bytes[at] === 0x54 && bytes[at + 1] === 0x41 && bytes[at + 2] === 0x47
+
+/** The last frame of a file, if it is whole. */
+const lastFrame = (tail: Uint8Array, info: StreamInfo): Frame | undefined => {
+  const end = isTagAt(tail, tail.length - 128) ? tail.length - 128 : tail.length
+  for (let at = end - 1; at >= 0; at--) {
+    const frame = frameAt(tail, at, end, info)
+    if (typeof frame !== "object" || end - at > limitOf(frame, info)) continue
+    if (crc16(tail, at, end) === 0) return frame
+  }
+  return undefined
 }
 
 /**
@@ -130,6 +156,8 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   let header: Header | undefined
   let frame: Frame | undefined
   let expected = 0
+  /** The number of the first sample, as the first frame has it: a part of a stream may keep those of the whole. */
+  let origin: number | undefined
   /** After a restart, what looks like a frame need not be one. */
   let searching = false
   let scanned = 0
@@ -209,10 +237,20 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     frame = undefined
   }
 
+  /** A frame, counted from the first one of the file. */
+  const frameIn = (bytes: Uint8Array, at: number, end: number, stream: StreamInfo): Frame | "short" | undefined => {
+    const found = frameAt(bytes, at, end, stream)
+    return typeof found === "object" ? { ...found, start: found.start - (origin ?? 0) } : found
+  }
+
   /** Looks for the first frame after a restart, or takes the one that must be here. */
   const beginFrame = (stream: StreamInfo): boolean => {
     while (input.start < input.end) {
-      const found = frameAt(input.bytes, input.start, input.end, stream)
+      if (origin === undefined) {
+        const first = frameAt(input.bytes, input.start, input.end, stream)
+        if (typeof first === "object") origin = first.start
+      }
+      const found = frameIn(input.bytes, input.start, input.end, stream)
       if (found === "short") return false
       if (found !== undefined && (searching || found.start === expected)) {
         frame = found
@@ -229,8 +267,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     return false
   }
 
-  const isTag = (at: number): boolean =>
-    input.bytes[at] === 0x54 && input.bytes[at + 1] === 0x41 && input.bytes[at + 2] === 0x47
+  const isTag = (at: number): boolean => isTagAt(input.bytes, at)
 
   /** Whether a tag of any kind begins here, or nothing but zeros come for a while. */
   const isTrailer = (at: number): boolean => {
@@ -250,8 +287,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     if (frame === undefined && !beginFrame(stream)) return false
     const current = frame
     if (current === undefined) return false
-    // no coding makes a frame much longer than its samples are as they are
-    const limit = 64 + Math.ceil(current.samples * stream.channels * (stream.bits + 1) / 8)
+    const limit = limitOf(current, stream)
     const isLast = stream.total !== undefined && current.start + current.samples >= stream.total
     while (input.start + scanned < input.end) {
       const at = input.start + scanned
@@ -265,7 +301,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       }
       const byte = input.bytes[at] ?? 0
       if (byte === 0xff && scanned > 8) {
-        const next = frameAt(input.bytes, at, input.end, stream)
+        const next = frameIn(input.bytes, at, input.end, stream)
         if (next === "short") return false
         if (next !== undefined) {
           if (crc === 0) {
@@ -314,11 +350,9 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       return
     }
     const length = isTag(input.end - 128) && held > 128 ? held - 128 : held
-    let sum = 0
-    for (let i = input.start; i < input.start + length; i++) {
-      sum = ((sum << 8) & 0xffff) ^ (crc16Table[(sum >> 8) ^ (input.bytes[i] ?? 0)] ?? 0)
+    if (crc16(input.bytes, input.start, input.start + length) !== 0) {
+      return fail("Truncated", "it ends inside a FLAC frame")
     }
-    if (sum !== 0) return fail("Truncated", "it ends inside a FLAC frame")
     giveFrame(current, length)
     if (info?.total !== undefined && expected < info.total) fail("Truncated", "it is shorter than it says")
   }
@@ -332,8 +366,14 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       else endFrame()
     },
     header: () => header,
-    durationByTail: () => undefined,
-    tailBytes: 0,
+    // who could not go back to the header has told no length
+    durationByTail: (tail) => {
+      const last = info === undefined ? undefined : lastFrame(tail, info)
+      return info === undefined || last === undefined
+        ? undefined
+        : (last.start + last.samples - (origin ?? 0)) / info.rate * 1000
+    },
+    tailBytes: 256 * 1024,
     restart: (place) => {
       state = "frames"
       frame = undefined
@@ -343,7 +383,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     placeIn: (bytes, offset) => {
       if (info === undefined) return undefined
       for (let at = 0; at < bytes.length; at++) {
-        const found = frameAt(bytes, at, bytes.length, info)
+        const found = frameIn(bytes, at, bytes.length, info)
         if (typeof found === "object") return { offset: offset + at, start: found.start }
       }
       return undefined

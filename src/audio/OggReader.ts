@@ -83,6 +83,8 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   let firstPage: OggChain.Point | undefined
   let lastPage: OggChain.Point = { offset: 0, sequence: 0 }
   let chain: OggChain.OggChain | undefined
+  /** Whether the end of the file is known to be that of its first stream: of another one that follows, nothing is known before. */
+  let isOne = false
   let startSamples: number | undefined
   /** The same of the link that is read, and the sample that it begins with. */
   let linkStart: number | undefined
@@ -413,12 +415,14 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         chain = OggChain.make(serial, firstPage, lastPage)
         chain.look(tail, size - tail.length)
       }
-      const isOne = links === 1 && chain?.isChained() !== true
+      isOne = links === 1 && chain?.isChained() !== true
       const last = isOne ? OggPage.lastGranule(tail, serial) : undefined
+      isOne &&= last !== undefined
       const samples = last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - (header?.delay ?? 0))
       return samples === undefined || header === undefined ? undefined : samples / header.rate * 1000
     },
     tailBytes: OggPage.maxPageBytes,
+    canSeek: () => isOne,
     doubt: () => chain?.doubt(),
     look: (bytes, offset) => chain?.look(bytes, offset),
     problem: () => problem,

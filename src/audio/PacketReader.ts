@@ -98,6 +98,8 @@ export interface PacketReader {
   readonly durationByTail: (tail: Uint8Array, size: number) => number | undefined
   /** How many bytes `durationByTail` wants, 0 if it is of no use. */
   readonly tailBytes: number
+  /** Whether it can go on at another place, once `durationByTail` was asked. It can if this is left out. */
+  readonly canSeek?: (() => boolean) | undefined
   /** Where to look, with as many bytes, before what `durationByTail` says is believed; it is asked again then. */
   readonly doubt?: (() => number | undefined) | undefined
   readonly look?: ((bytes: Uint8Array, offset: number) => void) | undefined

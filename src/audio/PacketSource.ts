@@ -182,8 +182,7 @@ export const open = (
     remember(held)
 
     const durationMs = yield* duration(source, reader)
-    // an Ogg file whose end does not tell how long it is ends in another stream, of which nothing is known here
-    const seekable = source.seek !== undefined && (reader.tailBytes === 0 || durationMs !== undefined)
+    const seekable = source.seek !== undefined && reader.canSeek?.() !== false
     /** Leaves out what lies before a sample, but for the last of it where it ends there. How it ends, the next pull says again. */
     const skipTo = (sample: number) =>
       Effect.gen(function*() {
