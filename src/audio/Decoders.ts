@@ -94,6 +94,12 @@ const each = async (
   return { blocks, problem: undefined }
 }
 
+/** Two channels as one, which are the same where a frame has one. */
+const inOne = ({ channelData, ...output }: Output): Output => {
+  const [left = new Float32Array(0), right = left] = channelData
+  return { ...output, channelData: [left.map((sample, i) => (sample + (right[i] ?? 0)) / 2)] }
+}
+
 const mp3 = async (header: Header): Promise<Handle> => {
   const { MPEGDecoder } = await import("mpg123-decoder")
   const decoder = new MPEGDecoder({ enableGapless: false })
@@ -103,7 +109,9 @@ const mp3 = async (header: Header): Promise<Handle> => {
       each(packets, (packet) => {
         const output = quietly(() => decoder.decodeFrame(packet.data))
         const [error] = output.errors
-        return error === undefined ? blockOf(packet, output, header.channels) : error.message
+        if (error !== undefined) return error.message
+        // one channel may be followed by two, where files were joined
+        return blockOf(packet, header.channels === 1 ? inOne(output) : output, header.channels)
       }),
     reset: () => decoder.reset(),
     free: () => decoder.free()

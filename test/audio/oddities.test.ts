@@ -14,7 +14,7 @@ import * as Resampler from "../../src/audio/Resampler.ts"
 import * as WebmReader from "../../src/audio/WebmReader.ts"
 import { collect } from "./listen.ts"
 import { concat, element, readPages, writePage } from "./samples.ts"
-import { signal, signalToNoise, wav16 } from "./signal.ts"
+import { levelOf, signal, signalToNoise, wav16 } from "./signal.ts"
 
 const path = (name: string) => fileURLToPath(new URL(`files/${name}`, import.meta.url))
 const bytesOf = (name: string) => new Uint8Array(readFileSync(path(name)))
@@ -84,11 +84,34 @@ describe("audio oddities", () => {
         assert.closeTo(lengthMs(result), 3_000, 60)
       }))
 
+    it.live("of one channel goes on in two where another follows, and the other way round", () =>
+      Effect.gen(function*() {
+        const { left, right } = signal(44_100, 3)
+        const onRight = wav16({ left: new Float32Array(left.length), right }, 44_100)
+        const args = ["-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "-f", "mp3"]
+        const stereo = made(onRight, ...args)
+        const mono = made(chirp, "-ac", "1", ...args)
+        const level = ({ pcm }: { readonly pcm: Float32Array }, from: number, to: number) =>
+          levelOf(pcm.subarray(96 * from, 96 * to))
+        for (const [first, second] of [[mono, stereo], [stereo, mono]] as const) {
+          const both = yield* played(concat(first, second))
+          assert.strictEqual(both.end, "Done")
+          const [one, other] = [yield* played(first), yield* played(second)]
+          assert.closeTo(level(both, 500, 2_500) / level(one, 500, 2_500), 1, 0.01)
+          // the two sides of what was silent on one are one now, each half as loud
+          const expected = first === mono ? Math.SQRT1_2 : 1
+          assert.closeTo(level(both, 3_500, 5_500) / level(other, 500, 2_500), expected, 0.03)
+        }
+      }))
+
     it.live("without a count says no duration if its frames are not all alike", () =>
       Effect.gen(function*() {
         const vbr = made(chirp, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0", "-f", "mp3")
         const cbr = made(chirp, "-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "-f", "mp3")
         assert.isUndefined((yield* played(vbr)).durationMs)
+        const sought = yield* collect(AudioSource.fromBytes(vbr, { ffmpeg: false }), { seekMs: 2_000 })
+        assert.strictEqual(sought.soughtMs, 2_000)
+        assert.closeTo(lengthMs(sought), 1_000, 80)
         assert.closeTo((yield* played(cbr)).durationMs ?? 0, 3_000, 80)
       }))
   })
