@@ -349,6 +349,31 @@ describe("audio oddities", () => {
       }
     }))
 
+  it.live("a tag of ID3v2 before what has tags of its own is passed over, wherever it is read", () =>
+    Effect.gen(function*() {
+      const size = 20_000
+      const id3 = Buffer.concat([Buffer.from([0x49, 0x44, 0x33, 4, 0, 0, 0, 1, 28, 32]), Buffer.alloc(size)])
+      assert.strictEqual((1 << 14) + (28 << 7) + 32, size)
+      for (const name of ["chirp.vorbis.ogg", "chirp.vorbis.webm", "chirp.m4a", "chirp.flac", "wav"]) {
+        const bytes = name === "wav" ? chirp : bytesOf(name)
+        const file = concat(id3, bytes)
+        const plain = yield* played(bytes)
+        const pieces = [file.slice(0, 7_000), file.slice(7_000, 30_000), file.slice(30_000)]
+        for (
+          const source of [
+            AudioSource.fromBytes(file, { ffmpeg: false }),
+            AudioSource.fromStream(Stream.fromIterable(pieces), { ffmpeg: false })
+          ]
+        ) {
+          const whole = yield* collect(source)
+          assert.deepStrictEqual([whole.end, whole.pcm.length], ["Done", plain.pcm.length], name)
+        }
+        const { durationMs, pcm } = yield* collect(AudioSource.fromBytes(file, { ffmpeg: false }), { seekMs: 700 })
+        assert.strictEqual(durationMs, plain.durationMs)
+        assert.strictEqual(pcm.length, plain.pcm.length - 96 * 700)
+      }
+    }))
+
   it.live("FLAC with a tag or zeros behind it is whole", () =>
     Effect.gen(function*() {
       const bytes = bytesOf("chirp.flac")
