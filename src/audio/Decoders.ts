@@ -153,7 +153,7 @@ const vorbis = async (header: Header): Promise<Handle> => {
   ])
   const decoder = new OggVorbisDecoder()
   await decoder.ready
-  const [identification, , setup] = header.setup
+  let [identification, , setup] = header.setup
   let fresh = true
   /** The page of Ogg that the decoder wants to see, of which it looks at this only. */
   const page = (packet: Packet) => ({
@@ -161,7 +161,7 @@ const vorbis = async (header: Header): Promise<Handle> => {
     [parser.codecFrames]: [{ [parser.header]: { [parser.vorbisSetup]: setup }, [parser.data]: packet.data }],
     [parser.isLastPage]: false
   })
-  const reset = async () => {
+  const begin = async () => {
     if (fresh) return
     fresh = true
     await decoder.reset()
@@ -169,16 +169,23 @@ const vorbis = async (header: Header): Promise<Handle> => {
   return {
     decode: (packets) =>
       each(packets, async (packet) => {
+        if (packet.vorbis !== undefined) [identification, , setup] = packet.vorbis
         // the first packet of a stream overlaps with nothing
-        if (packet.samples === 0 && packet.data.length > 0) await reset()
+        if (packet.samples === 0 && packet.data.length > 0) await begin()
         fresh = false
         // the type asks for all of a page, the decoder for what is above
         const pages = [page(packet)] as unknown as Parameters<typeof decoder.decodeOggPages>[0]
         const output: Output = await quietly(() => decoder.decodeOggPages(pages))
         const [error] = output.errors
-        return error === undefined ? blockOf(packet, output, header.channels) : error.message
+        if (error !== undefined) return error.message
+        // a stream of other channels may follow
+        const heard = header.channels === 1 ? inOne(output) : output
+        return blockOf(packet, heard, heard.channelData.length)
       }),
-    reset,
+    reset: () => {
+      ;[identification, , setup] = header.setup
+      return begin()
+    },
     free: () => decoder.free()
   }
 }

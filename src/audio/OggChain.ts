@@ -53,16 +53,20 @@ export const make = (serial: number, first: Point, last: Point): OggChain => {
   /** The most bytes that a page has taken where each was seen. */
   let seen = first.offset < last.offset ? bytesPerPage(first, last) : 0
   let chained = false
+  /** Pages of another stream stand between, such as those of a video: how many bytes there are for a page says nothing then. */
+  let isShared = false
   let looks = 0
 
   return {
     look: (bytes, offset) => {
       looks++
-      const found = OggPage.all(bytes, serial)
+      const pages = OggPage.all(bytes)
+      const found = pages.filter((page) => page.serial === serial)
+      isShared ||= found.length < pages.length
       chained ||= found.some(({ flags, start }) => (flags & OggPage.flagFirst) !== 0 && offset + start > first.offset)
-      const pages = found.map(({ sequence, start }) => ({ offset: offset + start, sequence }))
-      const from = pages.at(0)
-      const to = pages.at(-1)
+      const seenPoints = found.map(({ sequence, start }) => ({ offset: offset + start, sequence }))
+      const from = seenPoints.at(0)
+      const to = seenPoints.at(-1)
       if (from === undefined || to === undefined) return
       // the last one of all is shorter than others as a rule
       for (const { end, start } of found.slice(-1)) seen = Math.max(seen, end - start)
@@ -76,7 +80,7 @@ export const make = (serial: number, first: Point, last: Point): OggChain => {
     },
     isChained: () => chained,
     doubt: () => {
-      if (chained || looks > maxLooks) return undefined
+      if (chained || isShared || looks > maxLooks) return undefined
       let most = seen * tolerance
       let middle: number | undefined
       for (const [i, to] of points.entries()) {

@@ -241,16 +241,16 @@ export const firstComplete = (bytes: Uint8Array, serial: number): OggPage | unde
 }
 
 /**
- * All whole pages of the logical stream `serial` in `bytes`.
+ * All whole pages in `bytes`.
  *
  * @category codecs
  * @since 0.1.0
  */
-export const all = (bytes: Uint8Array, serial: number): ReadonlyArray<OggPage> => {
+export const all = (bytes: Uint8Array): ReadonlyArray<OggPage> => {
   const pages: Array<OggPage> = []
   for (let start = 0; start + headerBytes <= bytes.length;) {
     const page = bytes[start] === 0x4f ? decode(bytes, start, bytes.length) : undefined
-    if (typeof page === "object" && page.serial === serial) pages.push(page)
+    if (typeof page === "object") pages.push(page)
     start = typeof page === "object" ? page.end : start + 1
   }
   return pages

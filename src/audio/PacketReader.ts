@@ -38,6 +38,8 @@ export interface Packet {
    * through so far cannot be from here on.
    */
   readonly opus?: Decoding | undefined
+  /** The same of Vorbis: its headers, where they are others than those before. */
+  readonly vorbis?: Header["setup"] | undefined
 }
 
 /**

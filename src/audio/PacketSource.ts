@@ -196,7 +196,7 @@ export const open = (
           const packets = [...last, ...pulled]
           // a stream that has to be decoded in its own way is read from its beginning
           const index = packets.findIndex((packet) =>
-            packet.opus !== undefined || packet.start + packet.samples > sample
+            packet.opus !== undefined || packet.vorbis !== undefined || packet.start + packet.samples > sample
           )
           if (index >= 0) {
             // without one that gives nothing the next would give nothing either

@@ -1,11 +1,19 @@
-/** Ogg Vorbis whose first page says that it ends sooner than its packets do: what lies before is not to be heard. */
+/** What is heard of Ogg Vorbis whose first page says that it ends sooner than its packets do, and of one stream behind another. */
 import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect, Stream } from "effect"
+import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as ByteSource from "../../src/audio/ByteSource.ts"
+import * as Decoders from "../../src/audio/Decoders.ts"
+import * as OggReader from "../../src/audio/OggReader.ts"
+import type { Packet } from "../../src/audio/PacketReader.ts"
+import * as PacketSource from "../../src/audio/PacketSource.ts"
 import { collect } from "./listen.ts"
 import { concat, type Page, readPages, writePage } from "./samples.ts"
-import { signalToNoise } from "./signal.ts"
+import { levelOf, signalToNoise } from "./signal.ts"
 
 const whole = new Uint8Array(readFileSync(new URL("files/chirp.vorbis.ogg", import.meta.url)))
 
@@ -93,4 +101,69 @@ describe("Ogg Vorbis that is trimmed at its start", () => {
       const length = cut.pcm.length - 100
       assert.isTrue(isSame(cut.pcm.subarray(0, length), all.pcm.subarray(0, length)))
     }))
+})
+
+describe("Ogg Vorbis behind Ogg Vorbis", () => {
+  const path = fileURLToPath(new URL("files/chirp.vorbis.ogg", import.meta.url))
+  /** The same sound, encoded in another way, under a serial number of its own. */
+  const encoded = (serial: number, ...args: ReadonlyArray<string>): Uint8Array => {
+    const all = [
+      "-v",
+      "error",
+      "-i",
+      path,
+      "-af",
+      "atrim=end_sample=132300",
+      ...args,
+      "-c:a",
+      "libvorbis",
+      "-f",
+      "ogg",
+      "pipe:1"
+    ]
+    const pages = readPages(new Uint8Array(spawnSync(ffmpeg, all).stdout))
+    return concat(...pages.map((page) => writePage({ ...page, serial })))
+  }
+
+  it.live("is played with its own headers, whatever its quality and its channels", () =>
+    Effect.gen(function*() {
+      const low = encoded(7, "-q:a", "1")
+      const high = encoded(8, "-q:a", "9")
+      const mono = encoded(9, "-q:a", "3", "-ac", "1")
+      for (const links of [[whole, low, high], [low, whole, low], [whole, mono, high], [mono, high, mono]]) {
+        const each = yield* Effect.forEach(links, (link) => play(link))
+        const chain = yield* play(concat(...links))
+        assert.deepStrictEqual([chain.end, chain.message], ["Done", ""])
+        let at = 0
+        for (const [i, { pcm }] of each.entries()) {
+          const heard = chain.pcm.subarray(at + 9_600, at + pcm.length - 9_600)
+          const expected = pcm.subarray(9_600, pcm.length - 9_600)
+          // behind one channel, two are heard as one
+          const isMixed = links[0] === mono && links[i] !== mono
+          const same = isMixed
+            ? expected.map((_, k) => ((expected[k & ~1] ?? 0) + (expected[k | 1] ?? 0)) / 2)
+            : expected
+          const difference = heard.map((sample, k) => sample - (same[k] ?? 0))
+          assert.isBelow(levelOf(difference), 0.002, `${i} of ${links.map(({ length }) => length)}`)
+          at += pcm.length
+        }
+        assert.closeTo(chain.pcm.length, at, 8)
+      }
+    }), 30_000)
+
+  it.live("is decoded as it was at first behind a seek back to the first", () =>
+    Effect.gen(function*() {
+      const reader = OggReader.make()
+      const source = yield* PacketSource.open(ByteSource.memory(concat(whole, encoded(7, "-q:a", "1")), "it"), reader)
+      const decoder = yield* Decoders.make(source.header, "it")
+      const packets: Array<Packet> = []
+      yield* Effect.ignore(Effect.forever(Effect.map(source.pull, (pulled) => void packets.push(...pulled))))
+      const decode = (list: ReadonlyArray<Packet>) => Effect.promise(() => decoder.decode(list))
+      const before = yield* decode(packets)
+      assert.isUndefined(before.problem)
+      yield* Effect.promise(() => decoder.reset())
+      const again = yield* decode(packets.slice(0, 20))
+      assert.isUndefined(again.problem)
+      assert.deepStrictEqual(again.blocks, before.blocks.slice(0, again.blocks.length))
+    }).pipe(Effect.scoped))
 })
