@@ -11,10 +11,35 @@ import * as Cutter from "./Cutter.ts"
 import type { Header, PacketReader } from "./PacketReader.ts"
 import type * as Tags from "./Tags.ts"
 
-/** Samples of an access unit, before a decoder may double them (SBR). */
-const unitSamples = 1024
+/**
+ * Samples of an access unit, before a decoder may double them (SBR).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const unitSamples = 1024
 
-const rates = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350]
+/**
+ * Samples a second, by their index in a header or a configuration.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const rates: ReadonlyArray<number> = [
+  96_000,
+  88_200,
+  64_000,
+  48_000,
+  44_100,
+  32_000,
+  24_000,
+  22_050,
+  16_000,
+  12_000,
+  11_025,
+  8000,
+  7350
+]
 
 interface Frame {
   readonly bytes: number
