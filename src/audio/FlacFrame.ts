@@ -150,3 +150,17 @@ export const crc16 = (bytes: Uint8Array, from: number, to: number): number => {
   for (let i = from; i < to; i++) sum = nextCrc16(sum, bytes[i] ?? 0)
   return sum
 }
+
+/**
+ * Says of packets that are a frame each what they decode to; -1 for one that is none.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const counter = (info: StreamInfo) => ({
+  samples: (packet: Uint8Array): number => {
+    const frame = frameAt(packet, 0, packet.length, info)
+    return typeof frame === "object" ? frame.samples : -1
+  },
+  reset: (): void => undefined
+})

@@ -23,12 +23,14 @@ export interface Point {
  * @since 0.1.0
  */
 export interface OggChain {
-  /** Takes note of the pages in bytes that stand at `offset` of the file. */
-  readonly look: (bytes: Uint8Array, offset: number) => void
-  /** Whether another stream of the same serial number begins between the pages that were seen. */
-  readonly isChained: () => boolean
+  /** Takes note of a page of sound that was read. Those that were read before the first look count. */
+  readonly pass: (page: Point, serial: number) => void
+  /** Whether it is one, as far as can be told with the end of the file, which stands at `offset` of it. */
+  readonly isOne: (tail: Uint8Array, offset: number) => boolean
   /** Where to look next, as long as there is a doubt. */
   readonly doubt: () => number | undefined
+  /** Takes note of the pages in bytes that stand at `offset` of the file. */
+  readonly look: (bytes: Uint8Array, offset: number) => void
 }
 
 /** More bytes a page than where pages were counted: as where the first of two streams has a tenth of the other's pages. */
@@ -43,42 +45,65 @@ const nearBytes = 2 * OggPage.maxPageBytes
 const bytesPerPage = (from: Point, to: Point): number => (to.offset - from.offset) / (to.sequence - from.sequence)
 
 /**
- * Between the first page of sound and the last one that was read with it.
+ * Of the stream whose first page of sound is passed first.
  *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (serial: number, first: Point, last: Point): OggChain => {
-  const points = first.offset < last.offset ? [first, last] : [first]
+export const make = (): OggChain => {
+  let serial = -1
+  let first: Point | undefined
+  let last: Point | undefined
+  const points: Array<Point> = []
   /** The most bytes that a page has taken where each was seen. */
-  let seen = first.offset < last.offset ? bytesPerPage(first, last) : 0
+  let seen = 0
   let chained = false
   /** Pages of another stream stand between, such as those of a video: how many bytes there are for a page says nothing then. */
   let isShared = false
   let looks = 0
 
+  const begin = (): void => {
+    if (first === undefined || last === undefined) return
+    points.push(first)
+    if (first.offset === last.offset) return
+    points.push(last)
+    seen = bytesPerPage(first, last)
+  }
+
+  const look: OggChain["look"] = (bytes, offset) => {
+    if (looks++ === 0) begin()
+    const pages = OggPage.all(bytes)
+    const found = pages.filter((page) => page.serial === serial)
+    isShared ||= found.length < pages.length
+    const start = points[0]?.offset ?? 0
+    chained ||= found.some((page) => (page.flags & OggPage.flagFirst) !== 0 && offset + page.start > start)
+    const [from] = found
+    const to = found.at(-1)
+    if (from === undefined || to === undefined) return
+    // the last one of all is shorter than others as a rule
+    seen = Math.max(seen, to.end - to.start)
+    const ends = [from, to].map(({ sequence, start }) => ({ offset: offset + start, sequence }))
+    if (from.sequence < to.sequence) seen = Math.max(seen, (to.start - from.start) / (to.sequence - from.sequence))
+    points.push(...ends)
+    points.sort((a, b) => a.offset - b.offset)
+    chained ||= points.some((point, i) => {
+      const before = points[i - 1]
+      return before !== undefined && point.offset > before.offset && point.sequence <= before.sequence
+    })
+  }
+
   return {
-    look: (bytes, offset) => {
-      looks++
-      const pages = OggPage.all(bytes)
-      const found = pages.filter((page) => page.serial === serial)
-      isShared ||= found.length < pages.length
-      chained ||= found.some(({ flags, start }) => (flags & OggPage.flagFirst) !== 0 && offset + start > first.offset)
-      const seenPoints = found.map(({ sequence, start }) => ({ offset: offset + start, sequence }))
-      const from = seenPoints.at(0)
-      const to = seenPoints.at(-1)
-      if (from === undefined || to === undefined) return
-      // the last one of all is shorter than others as a rule
-      for (const { end, start } of found.slice(-1)) seen = Math.max(seen, end - start)
-      if (from.sequence < to.sequence) seen = Math.max(seen, bytesPerPage(from, to))
-      points.push(from, to)
-      points.sort((a, b) => a.offset - b.offset)
-      chained ||= points.some((point, i) => {
-        const before = points[i - 1]
-        return before !== undefined && point.offset > before.offset && point.sequence <= before.sequence
-      })
+    pass: (page, of) => {
+      if (looks > 0) return
+      first ??= page
+      last = page
+      serial = of
     },
-    isChained: () => chained,
+    isOne: (tail, offset) => {
+      if (looks === 0) look(tail, offset)
+      return !chained
+    },
+    look,
     doubt: () => {
       if (chained || isShared || looks > maxLooks) return undefined
       let most = seen * tolerance

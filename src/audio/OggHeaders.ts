@@ -1,9 +1,10 @@
 /**
- * The headers of a stream of Opus or Vorbis in an Ogg file, behind the first packet: comments, and for Vorbis what its decoder
- * needs. They end with what is known of the stream.
+ * The headers of a stream in an Ogg file, behind the first packet: comments, for Vorbis what its decoder needs, and for FLAC what
+ * else its files have, such as pictures. They end with what is known of the stream.
  *
  * @since 0.1.0
  */
+import * as FlacFrame from "./FlacFrame.ts"
 import type { OggStream } from "./OggStream.ts"
 import * as OpusHead from "./OpusHead.ts"
 import type { Header, Problem } from "./PacketReader.ts"
@@ -29,7 +30,7 @@ export type MutableHeader = { -readonly [key in keyof Header]: Header[key] }
  */
 export interface Described {
   readonly header: MutableHeader
-  /** Counts the samples of packets of Vorbis. */
+  /** Counts the samples of packets of Vorbis and FLAC. */
   readonly counter: Vorbis.Counter | undefined
 }
 
@@ -93,6 +94,32 @@ const vorbis = (
   }
 }
 
+/** Blocks of metadata (RFC 9639, 8), of which one says that it is the last. */
+const flac = (
+  info: FlacFrame.StreamInfo,
+  tags: MutableTags,
+  onComments: (comments: Uint8Array) => void
+): OggHeaders =>
+(packet) => {
+  const [first = 0xff] = packet
+  const type = first & 127
+  if (type === 127) return corrupt("the FLAC comment header is missing")
+  if (type === 4) onComments(packet.subarray(4))
+  if ((first & 128) === 0) return "more"
+  const header: MutableHeader = {
+    codec: "flac",
+    rate: info.rate,
+    channels: info.channels,
+    setup: [],
+    sampleFormat: undefined,
+    delay: 0,
+    total: undefined,
+    warmUp: 0,
+    tags
+  }
+  return { header, counter: FlacFrame.counter(info) }
+}
+
 /**
  * For the stream that the packet `first` has told of. `onComments` is told of the comments, as they stand behind their magic;
  * `tags` are those of the header.
@@ -105,10 +132,12 @@ export const make = (
   first: Uint8Array,
   tags: MutableTags,
   onComments: (comments: Uint8Array) => void
-): OggHeaders =>
-  stream.vorbis === undefined
+): OggHeaders => {
+  if (stream.flac !== undefined) return flac(stream.flac, tags, onComments)
+  return stream.vorbis === undefined
     ? opus(stream, tags, onComments)
     : vorbis(stream.vorbis, first.slice(), tags, onComments)
+}
 
 /**
  * Whether two streams of Vorbis have the same headers, so that a decoder may go on from one to the other.

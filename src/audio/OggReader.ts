@@ -1,6 +1,6 @@
 /**
- * Ogg (RFC 3533) with Opus (RFC 7845) or Vorbis to packets, bit for bit and in order. Bytes are pushed in as they come, in
- * pieces of any size, and packets come out as soon as they are whole; nothing is kept but one page and one packet.
+ * Ogg (RFC 3533) with Opus (RFC 7845), Vorbis or FLAC (RFC 9639, 10.1) to packets, bit for bit and in order. Bytes are pushed in
+ * as they come, in pieces of any size, and packets come out as soon as they are whole; nothing is kept but one page and one packet.
  *
  * The reader is our own, because mediabunny (1.61) does not tell apart what this library must: it checks no checksum and
  * gives damaged bytes as sound, ends without a word at a last page whose header is damaged and at an empty packet, and
@@ -26,8 +26,13 @@ import { append, concat, type Header, type Packet, type PacketReader, pending, t
 import * as Tags from "./Tags.ts"
 import type * as Vorbis from "./Vorbis.ts"
 
-/** RFC 6716, 3.4: 48 frames of 1275 bytes with their lengths; padding is the only thing that could make it longer. */
-const maxPacketBytes = 65_536
+/**
+ * RFC 6716, 3.4: 48 frames of 1275 bytes with their lengths; padding is the only thing that could make it longer. A frame of FLAC has
+ * 65,535 samples at most.
+ */
+const maxPacketBytes = { opus: 65_536, vorbis: 65_536, flac: 2 * 1024 * 1024 }
+
+const names = { opus: "Opus", vorbis: "Vorbis", flac: "FLAC" }
 
 /** Comments are kept up to this size: what is longer holds a picture, and names stand before it as a rule. */
 const maxHeaderBytes = 256 * 1024
@@ -63,7 +68,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   let news: Pick<Packet, "opus" | "vorbis"> | undefined
   /** Where the sound of the links before it ends. */
   let heard = 0
-  let codec: Header["codec"] = "opus"
+  let codec: OggStream.OggStream["codec"] = "opus"
   let counter: Vorbis.Counter | undefined
   const tags: Tags.MutableTags = {}
   /** Where in the file `input.start` is. */
@@ -78,10 +83,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   let serial = -1
   let sequence = -1
   let firstAudioPage = true
-  /** The first page of sound in the file, and the last one that was read. */
-  let firstPage: OggChain.Point | undefined
-  let lastPage: OggChain.Point = { offset: 0, sequence: 0 }
-  let chain: OggChain.OggChain | undefined
+  const chain = OggChain.make()
   /** Whether the end of the file is known to be that of its first stream: of another one that follows, nothing is known before. */
   let isOne = false
   let startSamples: number | undefined
@@ -163,8 +165,8 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   const keep = (from: number, to: number): void => {
     if (state === "tags" && partBytes >= maxHeaderBytes) return
     partBytes += to - from
-    if (partBytes > maxPacketBytes && state !== "tags") {
-      return fail("Corrupt", "a packet is longer than any Opus packet")
+    if (partBytes > maxPacketBytes[codec] && state !== "tags") {
+      return fail("Corrupt", `a packet is longer than any ${names[codec]} packet`)
     }
     parts.push(input.bytes.slice(from, to))
   }
@@ -175,10 +177,11 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     partBytes = 0
     inPacket = false
     if (state === "tags") return onHeader(packet)
+    // some end a stream of FLAC with one
+    if (codec === "flac" && packet.length === 0) return
     const samples = counter === undefined ? OpusStreams.samples(packet, decoding) : counter.samples(packet)
     if (samples < 0) {
-      const name = counter === undefined ? "Opus" : "Vorbis"
-      return fail("Corrupt", `${packet.length} bytes are not a valid ${name} packet`)
+      return fail("Corrupt", `${packet.length} bytes are not a valid ${names[codec]} packet`)
     }
     frames.push({ data: packet, samples, start: next, offset: pageAt, ...news })
     news = undefined
@@ -194,8 +197,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       return fail("Corrupt", `page ${(sequence + 1) >>> 0} is missing, page ${page.sequence} comes instead`)
     }
     sequence = page.sequence
-    lastPage = { offset: position, sequence }
-    if (state === "audio") firstPage ??= lastPage
+    if (state === "audio") chain.pass({ offset: position, sequence }, serial)
     let skipping = continued && !inPacket
     if (skipping && !first) return fail("Corrupt", "a packet has no beginning")
     if (!continued && inPacket) return fail("Corrupt", "a packet has no end")
@@ -269,13 +271,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     if ((page.flags & OggPage.flagFirst) !== 0) return onStream(page)
     if (state === "streams") {
       if (!selected) {
-        return fail(
-          refused?.kind ?? "Unsupported",
-          refused?.detail ??
-            (others.size === 0
-              ? "no stream begins in this Ogg file"
-              : `the Ogg file holds ${[...others].join(", ")}, neither Opus nor Vorbis`)
-        )
+        const held = `the Ogg file holds ${[...others].join(", ")}, neither Opus, Vorbis nor FLAC`
+        const none = others.size === 0 ? "no stream begins in this Ogg file" : held
+        return fail(refused?.kind ?? "Unsupported", refused?.detail ?? none)
       }
       state = "tags"
     }
@@ -345,20 +343,18 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     durationMs: () => undefined,
     // Only one stream can be measured by the end of the file: a chained file ends in another.
     durationByTail: (tail, size) => {
-      if (chain === undefined && firstPage !== undefined) {
-        chain = OggChain.make(serial, firstPage, lastPage)
-        chain.look(tail, size - tail.length)
-      }
-      isOne = links === 1 && chain?.isChained() !== true
-      const last = isOne ? OggPage.lastGranule(tail, serial) : undefined
-      isOne &&= last !== undefined
+      const last = links === 1 && chain.isOne(tail, size - tail.length) ? OggPage.lastGranule(tail, serial) : undefined
+      isOne = last !== undefined
       const samples = last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - (header?.delay ?? 0))
       return samples === undefined || header === undefined ? undefined : samples / header.rate * 1000
     },
-    tailBytes: OggPage.maxPageBytes,
+    // pages of FLAC are so long that there would be no whole one
+    get tailBytes() {
+      return codec === "flac" ? 2 * OggPage.maxPageBytes : OggPage.maxPageBytes
+    },
     canSeek: () => isOne,
-    doubt: () => chain?.doubt(),
-    look: (bytes, offset) => chain?.look(bytes, offset),
+    doubt: chain.doubt,
+    look: chain.look,
     problem: () => problem,
     restart: (place) => {
       input.start = 0

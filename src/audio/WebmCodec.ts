@@ -149,11 +149,7 @@ const flac = ({ head = new Uint8Array(0) }: Entry): Sound | Problem => {
     sampleFormat: undefined,
     delay: 0,
     warmUp: 0,
-    samples: (packet) => {
-      const frame = FlacFrame.frameAt(packet, 0, packet.length, info)
-      return typeof frame === "object" ? frame.samples : -1
-    },
-    reset: none
+    ...FlacFrame.counter(info)
   }
 }
 
