@@ -185,9 +185,30 @@ const id3HeaderBytes = 10
 /** What begins a tag behind the sound. */
 const trailers = new Set(["TAG", "APE", "LYR", "ID3"])
 
-/** Of a tag of APE: its header, and the bit of its flags that says that it is none of an end. */
+/** Of a tag of APE: its header, and the bits of its flags that say that it is none of an end, and that there is one. */
 const apeHeaderBytes = 32
 const apeIsHeader = 0x20000000
+const apeHasHeader = 0x80000000
+
+/** How long a tag of APE is by its header or its end: the one is not counted in what they say. */
+const apeBytes = (bytes: Uint8Array, at: number, isHeader: boolean): number => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, apeHeaderBytes)
+  const hasHeader = isHeader || (view.getUint32(20, true) & apeHasHeader) !== 0
+  return view.getUint32(12, true) + (hasHeader ? apeHeaderBytes : 0)
+}
+
+/**
+ * How many of the last bytes of a file are tags of ID3v1 and APE.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const trailingBytes = (tail: Uint8Array): number => {
+  const has = (magic: string, at: number) => at >= 0 && Buffer.from(magic).equals(tail.subarray(at, at + magic.length))
+  const id3v1 = has("TAG", tail.length - id3v1Bytes) ? id3v1Bytes : 0
+  const ape = tail.length - id3v1 - apeHeaderBytes
+  return id3v1 + (has("APETAGEX", ape) ? apeBytes(tail, ape, false) : 0)
+}
 
 /**
  * What stands before the first frame of a stream that is nothing but frames, between them, and behind the last one: tags of
@@ -251,7 +272,9 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
     if (magic !== "APETAGEX") return 0
     const view = new DataView(input.bytes.buffer, input.bytes.byteOffset + input.start, apeHeaderBytes)
     // what is no header is the end of one
-    return apeHeaderBytes + ((view.getUint32(20, true) & apeIsHeader) === 0 ? 0 : view.getUint32(12, true))
+    return (view.getUint32(20, true) & apeIsHeader) === 0
+      ? apeHeaderBytes
+      : apeBytes(input.bytes, input.start, true)
   }
 
   return {

@@ -235,7 +235,8 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     // without a count there is one answer only if all frames are of one size
     durationByTail: (tail, size) => {
       const bitrate = model === undefined ? undefined : oneBitrate(model, tail)
-      return bitrate === undefined ? undefined : (size - soundAt) * 8 / bitrate
+      const bytes = size - soundAt - Cutter.trailingBytes(tail)
+      return bitrate === undefined ? undefined : Math.max(0, bytes) * 8 / bitrate
     },
     tailBytes: 16_384,
     restart: (place) => {

@@ -72,6 +72,47 @@ describe("MP3 and AAC", () => {
         assert.closeTo(lengthMs(result), 3_000, 60)
       }))
 
+    it.live("of one bitrate is as long as its frames, whatever tags stand behind them", () =>
+      Effect.gen(function*() {
+        const cbr = made(
+          chirp,
+          "-c:a",
+          "libmp3lame",
+          "-b:a",
+          "128k",
+          "-write_xing",
+          "0",
+          "-id3v2_version",
+          "0",
+          "-f",
+          "mp3"
+        )
+        const { durationMs } = yield* played(cbr)
+        assert.closeTo(durationMs ?? 0, 3_000, 80)
+        const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
+        const part = (flags: number) => {
+          const bytes = Buffer.alloc(32)
+          bytes.write("APETAGEX")
+          bytes.writeUInt32LE(9_032, 12)
+          bytes.writeUInt32LE(flags, 20)
+          return bytes
+        }
+        const body = new Uint8Array(9_000)
+        const whole = concat(part(0xa0000000), body, part(0x80000000))
+        for (
+          const tags of [
+            id3v1,
+            whole,
+            concat(whole, id3v1),
+            concat(body, part(0)),
+            concat(body, part(0), id3v1)
+          ]
+        ) {
+          const tagged = yield* played(concat(cbr, tags))
+          assert.deepStrictEqual([tagged.end, tagged.durationMs], ["Done", durationMs])
+        }
+      }))
+
     it.live("of one channel goes on in two where another follows, and the other way round", () =>
       Effect.gen(function*() {
         const { left, right } = signal(44_100, 3)
