@@ -193,6 +193,37 @@ describe("audio oddities", () => {
       assert.isTrue(result.pcm.subarray(96 * 3_200).some((sample) => Math.abs(sample) > 0.1))
     }))
 
+  it.live("MP3 and FLAC are played from MP4, and sought in to the sample", () =>
+    Effect.gen(function*() {
+      const fragmented = ["-strict", "-2", "-f", "mp4", "-movflags", "frag_keyframe+empty_moov+delay_moov"]
+      const cases = [
+        [["-c:a", "libmp3lame", "-b:a", "128k"], 1105, 25],
+        [["-c:a", "libmp3lame", "-b:a", "64k", "-ar", "22050"], 1105 * 2, 25],
+        [["-c:a", "flac"], 0, 80],
+        [["-c:a", "flac", "-sample_fmt", "s32"], 0, 80]
+      ] as const
+      for (const [args, late, decibels] of cases) {
+        const bytes = made(chirp, ...args, ...fragmented)
+        const whole = yield* played(bytes)
+        assert.deepStrictEqual([whole.end, whole.message], ["Done", ""])
+        // fragments come before it is known that the first samples are none of the sound
+        const at = lengthMs(whole) > 3_010 ? -late * 48_000 / 44_100 : 0
+        assert.closeTo(lengthMs(whole), 3_000 - at / 48, 60)
+        assert.isAbove(signalToNoise(whole.pcm, 3, at, 4_800), decibels, args.join(" "))
+        for (const seekMs of [10, 1_234.5]) {
+          const { pcm } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }), { seekMs })
+          const rest = whole.pcm.subarray(2 * Math.round(48 * seekMs))
+          assert.strictEqual(pcm.length, rest.length)
+          assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 2e-3), `${seekMs} ms`)
+        }
+      }
+      // of the description of FLAC, how many bits a sample has
+      const wide = made(chirp, "-c:a", "flac", ...fragmented)
+      const info = Buffer.from(wide).indexOf("dfLa") + 4 + 8
+      wide.set([(wide[info + 12] ?? 0) | 1, (wide[info + 13] ?? 0) | 0xf0], info + 12)
+      assert.strictEqual((yield* played(wide)).end, "Unsupported")
+    }), 20_000)
+
   it.live("an MP4 that is edited to begin behind its end has none of its sound, and no duration below none", () =>
     Effect.gen(function*() {
       for (const name of ["chirp-fast.m4a", "chirp.m4a", "chirp.opus.mp4"]) {
