@@ -25,13 +25,18 @@ const trailerBytes = 8
 const isTagAt = (bytes: Uint8Array, at: number): boolean =>
   bytes[at] === 0x54 && bytes[at + 1] === 0x41 && bytes[at + 2] === 0x47
 
+/** A frame header is found by chance once in many megabytes. More than this is made to cost time. */
+const maxStray = 16
+
 /** The last frame of a file, if it is whole. */
 const lastFrame = (tail: Uint8Array, info: FlacFrame.StreamInfo): FlacFrame.Frame | undefined => {
   const end = isTagAt(tail, tail.length - 128) ? tail.length - 128 : tail.length
-  for (let at = end - 1; at >= 0; at--) {
+  let strays = 0
+  for (let at = end - 1; at >= 0 && strays < maxStray; at--) {
     const frame = FlacFrame.frameAt(tail, at, end, info)
     if (typeof frame !== "object" || end - at > FlacFrame.limitOf(frame, info)) continue
     if (FlacFrame.crc16(tail, at, end) === 0) return frame
+    strays++
   }
   return undefined
 }
@@ -54,6 +59,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   let origin: number | undefined
   /** After a restart, what looks like a frame need not be one. */
   let searching = false
+  let strays = 0
   let scanned = 0
   let crc = 0
   const tags: Tags.MutableTags = {}
@@ -216,7 +222,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       crc = FlacFrame.nextCrc16(crc, byte)
       scanned++
       if (scanned > limit) {
-        if (searching) {
+        if (searching && ++strays < maxStray) {
           frame = undefined
           consume(1)
           return true
@@ -278,6 +284,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       frame = undefined
       expected = place.start
       searching = true
+      strays = 0
     },
     placeIn: (bytes, offset) => {
       if (info === undefined) return undefined

@@ -137,4 +137,18 @@ describe("FLAC", () => {
       const cut = yield* play(file.subarray(0, -50), 1_000)
       assert.deepStrictEqual([cut.end, cut.durationMs, cut.soughtMs], ["Truncated", undefined, 1_000])
     }))
+
+  it("that is full of headers without frames is Corrupt, and costs no time", () => {
+    const header = Uint8Array.of(0xff, 0xf8, 0x79, 0x18, 0, 0xff, 0xfe)
+    const fake = concat(header, Uint8Array.of(crc(header, 8, 0x07), 1, 2))
+    const reader = FlacReader.make()
+    const file = fileOf(withInfo(info, 1152, 1152, false), frames.map(({ data }) => data))
+    reader.push(file)
+    const many = new Uint8Array(Buffer.alloc(2_000_000, fake))
+    assert.isUndefined(reader.durationByTail(many.subarray(0, reader.tailBytes), many.length))
+    reader.restart({ offset: file.length, start: 0 })
+    for (let at = 0; at < many.length; at += 16_384) reader.push(many.subarray(at, at + 16_384))
+    assert.strictEqual(reader.problem()?.kind, "Corrupt")
+    assert.deepStrictEqual(reader.take(), [])
+  })
 })
