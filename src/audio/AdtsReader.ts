@@ -1,8 +1,9 @@
 /**
- * AAC in ADTS (ISO 14496-3, 1.A.3) to access units, with an ID3v2 tag before them, as stations and HLS have it.
+ * AAC in ADTS (ISO 14496-3, 1.A.3) to access units, with an ID3v2 tag before them, as stations and HLS have it, and tags of
+ * ID3v1 and APE behind.
  *
- * What ends how: the bytes end inside a frame: `Truncated`; something that is no frame between two frames: `Corrupt`, and
- * before the first one up to 64 KiB of it are skipped.
+ * What ends how: the bytes end inside a frame: `Truncated`; something that is no frame between two frames: `Corrupt`. Before the
+ * first one up to 64 KiB of it are skipped, and behind the last one zeros and tags are.
  *
  * @since 0.1.0
  */
@@ -10,10 +11,35 @@ import * as Cutter from "./Cutter.ts"
 import type { Header, PacketReader } from "./PacketReader.ts"
 import type * as Tags from "./Tags.ts"
 
-/** Samples of an access unit, before a decoder may double them (SBR). */
-const unitSamples = 1024
+/**
+ * Samples of an access unit, before a decoder may double them (SBR).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const unitSamples = 1024
 
-const rates = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350]
+/**
+ * Samples a second, by their index in a header or a configuration.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const rates: ReadonlyArray<number> = [
+  96_000,
+  88_200,
+  64_000,
+  48_000,
+  44_100,
+  32_000,
+  24_000,
+  22_050,
+  16_000,
+  12_000,
+  11_025,
+  8000,
+  7350
+]
 
 interface Frame {
   readonly bytes: number
@@ -94,25 +120,24 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     }
   }
 
-  const onForeign = (): boolean =>
-    around.pass(
-      model === undefined,
-      () => fail("Corrupt", "something that is no frame stands between the AAC frames")
-    )
-
   const step = (): boolean => {
+    if (around.isEnded()) {
+      around.passEnd()
+      return false
+    }
     if (!around.isTagRead()) return around.readTag()
     if (available() < 7) return false
     const frame = frameAt(input.bytes, input.start)
-    if (frame === undefined || (model !== undefined && !alike(frame, model))) return onForeign()
+    if (frame === undefined || (model !== undefined && !alike(frame, model))) return around.pass(model === undefined)
     if (model === undefined) {
       if (available() < frame.bytes + 7) return false
       const second = frameAt(input.bytes, input.start + frame.bytes)
-      if (second === undefined || !alike(frame, second)) return onForeign()
+      if (second === undefined || !alike(frame, second)) return around.pass(model === undefined)
       onFirst(frame)
     }
     if (available() < frame.bytes) return false
     const data = input.bytes.slice(input.start + frame.headerBytes, input.start + frame.bytes)
+    around.onFrame()
     give({ data, samples: frame.blocks * unitSamples, start, offset: position() })
     start += frame.blocks * unitSamples
     consume(frame.bytes)
@@ -125,7 +150,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       if (header === undefined) {
         if (around.isTagRead()) fail("UnknownFormat", "there is no AAC in it")
         else fail("Truncated", "it ends in the headers")
-      } else if (available() > 0) {
+      } else if (!around.isEnded() && available() > 0 && !around.isTrailer()) {
         fail("Truncated", "it ends inside an AAC frame")
       }
     },
@@ -133,6 +158,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     durationByTail: () => undefined,
     tailBytes: 0,
     restart: (place) => {
+      around.restart()
       start = place.start
     }
   }

@@ -306,6 +306,38 @@ export const peek = (
   })
 
 /**
+ * A source without its first bytes, of which nothing was taken yet: what stands behind them is at 0.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const behind = (source: ByteSource, count: number): ByteSource => {
+  const { random, seek } = source
+  let left = count
+  const next: ByteSource["next"] = Effect.gen(function*() {
+    while (true) {
+      const bytes = yield* source.next
+      if (bytes === undefined || left === 0) return bytes
+      const skipped = Math.min(left, bytes.length)
+      left -= skipped
+      if (skipped < bytes.length) return bytes.subarray(skipped)
+    }
+  })
+  return {
+    ...source,
+    next,
+    random: random === undefined
+      ? undefined
+      : { size: Math.max(0, random.size - count), read: (start, end) => random.read(start + count, end + count) },
+    seek: seek === undefined ? undefined : (offset) =>
+      Effect.suspend(() => {
+        left = 0
+        return seek(offset + count)
+      })
+  }
+}
+
+/**
  * Keeps what is read, so that somebody else can begin anew: `replay` gives a source that begins with the first byte, which takes
  * the place of the other one, and `stop` forgets what was kept.
  *

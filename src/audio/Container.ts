@@ -35,6 +35,9 @@ const readers = {
   dca: DcaReader.make
 }
 
+/** Those that have a tag of ID3v2 as their own. Before others, some programs put one nevertheless. */
+const tagged = new Set<Probe.Format>(["mp3", "adts", "flac"])
+
 /** A tag larger than this is not read to see what stands behind it: it is that of an MP3 then. */
 const maxLeadingBytes = 1024 * 1024
 
@@ -160,8 +163,9 @@ export const open = (
         )
       )
     }
+    const tagBytes = behind === undefined || tagged.has(found.format) ? 0 : first.length - behind.length
     // a reader may have taken bytes before it finds that it holds something else
-    const recording = ByteSource.record(source)
+    const recording = ByteSource.record(tagBytes === 0 ? source : ByteSource.behind(source, tagBytes))
     return yield* openFormat(found.format, recording.source).pipe(
       Effect.catch((error) => {
         const { reason } = error
@@ -191,7 +195,7 @@ const openFormat = (
 const openPackets = (packets: PacketSource.PacketSource): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const { codec, opus } = packets.header
-    if (codec === "opus" && opus === undefined) return OpusSource.make(packets)
+    if (codec === "opus" && opus === undefined) return yield* OpusSource.make(packets)
     if (!(yield* Decoders.isAvailable(codec))) return yield* ByteSource.failure(packets.name, "Unsupported", noAac)
     return yield* DecodedSource.open(packets)
   })

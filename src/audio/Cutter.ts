@@ -179,8 +179,40 @@ const maxTagBytes = 256 * 1024
 /** What is looked over for the first frame: a station is joined in the middle of one. */
 const maxJoinBytes = 65_536
 
+const id3v1Bytes = 128
+const id3HeaderBytes = 10
+
+/** What begins a tag behind the sound. */
+const trailers = new Set(["TAG", "APE", "LYR", "ID3"])
+
+/** Of a tag of APE: its header, and the bits of its flags that say that it is none of an end, and that there is one. */
+const apeHeaderBytes = 32
+const apeIsHeader = 0x20000000
+const apeHasHeader = 0x80000000
+
+/** How long a tag of APE is by its header or its end: the one is not counted in what they say. */
+const apeBytes = (bytes: Uint8Array, at: number, isHeader: boolean): number => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, apeHeaderBytes)
+  const hasHeader = isHeader || (view.getUint32(20, true) & apeHasHeader) !== 0
+  return view.getUint32(12, true) + (hasHeader ? apeHeaderBytes : 0)
+}
+
 /**
- * What stands before the first frame of a stream that is nothing but frames, and between them.
+ * How many of the last bytes of a file are tags of ID3v1 and APE.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const trailingBytes = (tail: Uint8Array): number => {
+  const has = (magic: string, at: number) => at >= 0 && Buffer.from(magic).equals(tail.subarray(at, at + magic.length))
+  const id3v1 = has("TAG", tail.length - id3v1Bytes) ? id3v1Bytes : 0
+  const ape = tail.length - id3v1 - apeHeaderBytes
+  return id3v1 + (has("APETAGEX", ape) ? apeBytes(tail, ape, false) : 0)
+}
+
+/**
+ * What stands before the first frame of a stream that is nothing but frames, between them, and behind the last one: tags of
+ * ID3 and APE, and zeros.
  *
  * @category models
  * @since 0.1.0
@@ -191,10 +223,18 @@ export interface Surroundings {
   /** Looks for it; `false` if more bytes are needed. */
   readonly readTag: () => boolean
   /**
-   * Something that is no frame. `isJoining`: there was none yet. It is skipped then, or if it is a tag; `onOther` is told of
-   * anything else.
+   * Something that is no frame. `isJoining`: there was none yet. It is skipped then, or if it is a tag. A tag that does not say
+   * its length is the end, and so are zeros, and anything behind a tag; anything else is `Corrupt`.
    */
-  readonly pass: (isJoining: boolean, onOther: () => void) => boolean
+  readonly pass: (isJoining: boolean) => boolean
+  /** A frame has come. */
+  readonly onFrame: () => void
+  /** Whether the sound has ended. What comes then is taken by {@link Surroundings.passEnd}. */
+  readonly isEnded: () => boolean
+  readonly passEnd: () => void
+  /** Whether what waits is the beginning of a tag, or zeros, and no frame that was cut. */
+  readonly isTrailer: () => boolean
+  readonly restart: () => void
 }
 
 /**
@@ -207,10 +247,40 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
   const { available, consume, fail, input, skip } = cutter
   let isTagRead = false
   let joined = 0
+  let ended = false
+  /** A tag was the last that came. */
+  let isBehindTag = false
+
+  const text = (length: number): string =>
+    String.fromCharCode(...input.bytes.subarray(input.start, input.start + Math.min(length, available())))
+
+  /** The length of an ID3v2 tag that begins here, or 0, or `undefined` if more bytes are needed. */
+  const id3Bytes = (): number | undefined =>
+    text(3) === "ID3" && available() < id3HeaderBytes ? undefined : Tags.id3Bytes(input.bytes, input.start)
+
+  const isTrailer = (): boolean => {
+    const magic = text(3)
+    return trailers.has(magic) || (available() > 0 && input.bytes[input.start] === 0)
+  }
+
+  /** The length of a tag that begins here and says it, or 0, or `undefined` if more bytes are needed; sound may follow. */
+  const tagBytes = (): number | undefined => {
+    const magic = text(8)
+    if (magic.startsWith("TAG") && magic[3] !== "+") return id3v1Bytes
+    if (!magic.startsWith("APE")) return 0
+    if (available() < apeHeaderBytes) return undefined
+    if (magic !== "APETAGEX") return 0
+    const view = new DataView(input.bytes.buffer, input.bytes.byteOffset + input.start, apeHeaderBytes)
+    // what is no header is the end of one
+    return (view.getUint32(20, true) & apeIsHeader) === 0
+      ? apeHeaderBytes
+      : apeBytes(input.bytes, input.start, true)
+  }
+
   return {
     isTagRead: () => isTagRead,
     readTag: () => {
-      if (available() < 10) return false
+      if (available() < id3HeaderBytes) return false
       const bytes = Tags.id3Bytes(input.bytes, input.start)
       if (bytes === 0) {
         isTagRead = true
@@ -222,7 +292,7 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
       skip(bytes)
       return true
     },
-    pass: (isJoining, onOther) => {
+    pass: (isJoining) => {
       if (isJoining) {
         if (++joined > maxJoinBytes) {
           fail("UnknownFormat", `there is no ${name} in it`)
@@ -231,13 +301,35 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
         consume(1)
         return true
       }
-      const id3 = available() >= 10 ? Tags.id3Bytes(input.bytes, input.start) : 0
-      if (id3 === 0) {
-        onOther()
-        return false
+      const id3 = id3Bytes()
+      const bytes = id3 === 0 ? tagBytes() : id3
+      if (bytes === undefined) return false
+      if (bytes > 0) {
+        // what follows on one of ID3v2 is sound, since it says for itself where it ends
+        isBehindTag ||= id3 === 0
+        skip(bytes)
+        return true
       }
-      skip(id3)
-      return true
+      if (isBehindTag || isTrailer()) ended = true
+      else fail("Corrupt", `something that is no frame stands between the ${name} frames`)
+      return ended
+    },
+    onFrame: () => {
+      isBehindTag = false
+    },
+    isEnded: () => ended,
+    passEnd: () => {
+      // what has looked like padding is none if sound follows
+      while (available() > 0 && input.bytes[input.start] === 0) consume(1)
+      if (available() > 0 && input.bytes[input.start] === 0xff) {
+        fail("Corrupt", `a part of the ${name} frames was overwritten with zeros`)
+      }
+      consume(available())
+    },
+    isTrailer,
+    restart: () => {
+      ended = false
+      isBehindTag = false
     }
   }
 }

@@ -94,6 +94,12 @@ const each = async (
   return { blocks, problem: undefined }
 }
 
+/** Two channels as one, which are the same where a frame has one. */
+const inOne = ({ channelData, ...output }: Output): Output => {
+  const [left = new Float32Array(0), right = left] = channelData
+  return { ...output, channelData: [left.map((sample, i) => (sample + (right[i] ?? 0)) / 2)] }
+}
+
 const mp3 = async (header: Header): Promise<Handle> => {
   const { MPEGDecoder } = await import("mpg123-decoder")
   const decoder = new MPEGDecoder({ enableGapless: false })
@@ -103,7 +109,9 @@ const mp3 = async (header: Header): Promise<Handle> => {
       each(packets, (packet) => {
         const output = quietly(() => decoder.decodeFrame(packet.data))
         const [error] = output.errors
-        return error === undefined ? blockOf(packet, output, header.channels) : error.message
+        if (error !== undefined) return error.message
+        // one channel may be followed by two, where files were joined
+        return blockOf(packet, header.channels === 1 ? inOne(output) : output, header.channels)
       }),
     reset: () => decoder.reset(),
     free: () => decoder.free()
@@ -145,7 +153,7 @@ const vorbis = async (header: Header): Promise<Handle> => {
   ])
   const decoder = new OggVorbisDecoder()
   await decoder.ready
-  const [identification, , setup] = header.setup
+  let [identification, , setup] = header.setup
   let fresh = true
   /** The page of Ogg that the decoder wants to see, of which it looks at this only. */
   const page = (packet: Packet) => ({
@@ -153,7 +161,7 @@ const vorbis = async (header: Header): Promise<Handle> => {
     [parser.codecFrames]: [{ [parser.header]: { [parser.vorbisSetup]: setup }, [parser.data]: packet.data }],
     [parser.isLastPage]: false
   })
-  const reset = async () => {
+  const begin = async () => {
     if (fresh) return
     fresh = true
     await decoder.reset()
@@ -161,16 +169,23 @@ const vorbis = async (header: Header): Promise<Handle> => {
   return {
     decode: (packets) =>
       each(packets, async (packet) => {
+        if (packet.vorbis !== undefined) [identification, , setup] = packet.vorbis
         // the first packet of a stream overlaps with nothing
-        if (packet.samples === 0 && packet.data.length > 0) await reset()
+        if (packet.samples === 0 && packet.data.length > 0) await begin()
         fresh = false
         // the type asks for all of a page, the decoder for what is above
         const pages = [page(packet)] as unknown as Parameters<typeof decoder.decodeOggPages>[0]
         const output: Output = await quietly(() => decoder.decodeOggPages(pages))
         const [error] = output.errors
-        return error === undefined ? blockOf(packet, output, header.channels) : error.message
+        if (error !== undefined) return error.message
+        // a stream of other channels may follow
+        const heard = header.channels === 1 ? inOne(output) : output
+        return blockOf(packet, heard, heard.channelData.length)
       }),
-    reset,
+    reset: () => {
+      ;[identification, , setup] = header.setup
+      return begin()
+    },
     free: () => decoder.free()
   }
 }

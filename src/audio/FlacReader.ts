@@ -10,6 +10,7 @@
  * @since 0.1.0
  */
 import * as Cutter from "./Cutter.ts"
+import * as FlacFrame from "./FlacFrame.ts"
 import type { Header, PacketReader } from "./PacketReader.ts"
 import * as Samples from "./Samples.ts"
 import * as Tags from "./Tags.ts"
@@ -17,103 +18,27 @@ import * as Tags from "./Tags.ts"
 /** Comments are read as a whole up to this size; pictures are skipped. */
 const maxCommentBytes = 4 * 1024 * 1024
 
-const crc8Table = new Uint8Array(256)
-const crc16Table = new Uint16Array(256)
-for (let i = 0; i < 256; i++) {
-  let crc8 = i
-  let crc16 = i << 8
-  for (let bit = 0; bit < 8; bit++) {
-    crc8 = (crc8 & 0x80) === 0 ? crc8 << 1 : (crc8 << 1) ^ 0x07
-    crc16 = (crc16 & 0x8000) === 0 ? crc16 << 1 : (crc16 << 1) ^ 0x8005
-  }
-  crc8Table[i] = crc8
-  crc16Table[i] = crc16
-}
-
 /** What a trailer begins with, in as many bytes as are needed to tell. */
 const trailers = ["TAG", "APETAGEX", "ID3", "LYRICS", "\0\0\0\0\0\0\0\0"]
 const trailerBytes = 8
 
-interface StreamInfo {
-  readonly minBlock: number
-  readonly maxBlock: number
-  readonly rate: number
-  readonly channels: number
-  readonly bits: number
-  readonly total: number | undefined
-}
+const isTagAt = (bytes: Uint8Array, at: number): boolean =>
+  bytes[at] === 0x54 && bytes[at + 1] === 0x41 && bytes[at + 2] === 0x47
 
-interface Frame {
-  /** Samples in each channel, and the first of them. */
-  readonly samples: number
-  readonly start: number
-}
+/** A frame header is found by chance once in many megabytes. More than this is made to cost time. */
+const maxStray = 16
 
-const decodeInfo = (bytes: Uint8Array): StreamInfo | undefined => {
-  if (bytes.length < 34) return undefined
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const packed = view.getUint32(10)
-  const total = (view.getUint8(13) & 15) * 0x1_0000_0000 + view.getUint32(14)
-  const info = {
-    minBlock: view.getUint16(0),
-    maxBlock: view.getUint16(2),
-    rate: packed >>> 12,
-    channels: ((packed >>> 9) & 7) + 1,
-    bits: ((packed >>> 4) & 31) + 1,
-    total: total === 0 ? undefined : total
+/** The last frame of a file, if it is whole. */
+const lastFrame = (tail: Uint8Array, info: FlacFrame.StreamInfo): FlacFrame.Frame | undefined => {
+  const end = isTagAt(tail, tail.length - 128) ? tail.length - 128 : tail.length
+  let strays = 0
+  for (let at = end - 1; at >= 0 && strays < maxStray; at--) {
+    const frame = FlacFrame.frameAt(tail, at, end, info)
+    if (typeof frame !== "object" || end - at > FlacFrame.limitOf(frame, info)) continue
+    if (FlacFrame.crc16(tail, at, end) === 0) return frame
+    strays++
   }
-  return info.rate === 0 || info.maxBlock < 16 || info.minBlock > info.maxBlock ? undefined : info
-}
-
-const blockSizes = [0, 192, 576, 1152, 2304, 4608, 0, 0, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768]
-const bitDepths = [0, 8, 12, 0, 16, 20, 24, 32]
-const rates = [0, 88_200, 176_400, 192_000, 8000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000]
-
-/**
- * The frame header at `at` (RFC 9639, 9.1); `undefined` if there is none, "short" if more bytes are needed to tell.
- */
-const frameAt = (bytes: Uint8Array, at: number, end: number, info: StreamInfo): Frame | "short" | undefined => {
-  if (bytes[at] !== 0xff) return undefined
-  if (at + 1 >= end) return "short"
-  const second = bytes[at + 1] ?? 0
-  if ((second & 0xfe) !== 0xf8) return undefined
-  if (at + 6 > end) return "short"
-  const third = bytes[at + 2] ?? 0
-  const fourth = bytes[at + 3] ?? 0
-  const channelCode = fourth >> 4
-  const channels = channelCode < 8 ? channelCode + 1 : channelCode < 11 ? 2 : 0
-  const depthCode = (fourth >> 1) & 7
-  if (channels !== info.channels || (fourth & 1) !== 0) return undefined
-  if (depthCode !== 0 && bitDepths[depthCode] !== info.bits) return undefined
-  const sizeCode = third >> 4
-  const rateCode = third & 15
-  if (sizeCode === 0 || rateCode === 15) return undefined
-  if (rateCode > 0 && rateCode < 12 && rates[rateCode] !== info.rate) return undefined
-
-  // the number of the frame, or of its first sample, is written like a character of UTF-8, of up to seven bytes
-  const lead = bytes[at + 4] ?? 0
-  const extra = lead < 0x80 ? 0 : Math.clz32(~(lead << 24)) - 1
-  if (extra < 0 || extra > 6 || (lead >= 0x80 && extra === 0)) return undefined
-  const length = 5 + extra + (sizeCode === 6 ? 1 : sizeCode === 7 ? 2 : 0) +
-    (rateCode === 12 ? 1 : rateCode === 13 || rateCode === 14 ? 2 : 0)
-  if (at + length >= end) return "short"
-  let number = extra === 0 ? lead : lead & (0x3f >> extra)
-  for (let i = 1; i <= extra; i++) {
-    const byte = bytes[at + 4 + i] ?? 0
-    if ((byte & 0xc0) !== 0x80) return undefined
-    number = number * 64 + (byte & 0x3f)
-  }
-  let crc = 0
-  for (let i = at; i < at + length; i++) crc = crc8Table[crc ^ (bytes[i] ?? 0)] ?? 0
-  if (crc !== bytes[at + length]) return undefined
-  const sized = at + 5 + extra
-  const samples = sizeCode === 6
-    ? (bytes[sized] ?? 0) + 1
-    : sizeCode === 7
-    ? ((bytes[sized] ?? 0) << 8) + (bytes[sized + 1] ?? 0) + 1
-    : blockSizes[sizeCode] ?? 0
-  if (samples === 0 || samples > 65_535) return undefined
-  return { samples, start: (second & 1) === 1 ? number : number * info.minBlock }
+  return undefined
 }
 
 /**
@@ -126,12 +51,15 @@ export const make = (): PacketReader => Cutter.make(formatOf)
 
 const formatOf = ({ available, consume, fail, give, input, position, skip }: Cutter.Cutter): Cutter.Format => {
   let state: "start" | "blocks" | "frames" | "ended" = "start"
-  let info: StreamInfo | undefined
+  let info: FlacFrame.StreamInfo | undefined
   let header: Header | undefined
-  let frame: Frame | undefined
+  let frame: FlacFrame.Frame | undefined
   let expected = 0
+  /** The number of the first sample, as the first frame has it: a part of a stream may keep those of the whole. */
+  let origin: number | undefined
   /** After a restart, what looks like a frame need not be one. */
   let searching = false
+  let strays = 0
   let scanned = 0
   let crc = 0
   const tags: Tags.MutableTags = {}
@@ -161,7 +89,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     if (wanted && available() < 4 + size) return false
     const block = input.bytes.subarray(input.start + 4, input.start + 4 + size)
     if (type === 0) {
-      info = decodeInfo(block)
+      info = FlacFrame.decodeInfo(block)
       if (info === undefined) fail("Corrupt", "the FLAC stream information is malformed")
     } else if (type === 4 && wanted) {
       Tags.vorbisComments(block, tags)
@@ -196,7 +124,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     }
   }
 
-  const giveFrame = (current: Frame, length: number): void => {
+  const giveFrame = (current: FlacFrame.Frame, length: number): void => {
     give({
       data: input.bytes.slice(input.start, input.start + length),
       samples: current.samples,
@@ -209,15 +137,30 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     frame = undefined
   }
 
+  /** A frame, counted from the first one of the file. */
+  const frameIn = (
+    bytes: Uint8Array,
+    at: number,
+    end: number,
+    stream: FlacFrame.StreamInfo
+  ): FlacFrame.Frame | "short" | undefined => {
+    const found = FlacFrame.frameAt(bytes, at, end, stream)
+    return typeof found === "object" ? { ...found, start: found.start - (origin ?? 0) } : found
+  }
+
   /** Looks for the first frame after a restart, or takes the one that must be here. */
-  const beginFrame = (stream: StreamInfo): boolean => {
+  const beginFrame = (stream: FlacFrame.StreamInfo): boolean => {
     while (input.start < input.end) {
-      const found = frameAt(input.bytes, input.start, input.end, stream)
+      if (origin === undefined) {
+        const first = FlacFrame.frameAt(input.bytes, input.start, input.end, stream)
+        if (typeof first === "object") origin = first.start
+      }
+      const found = frameIn(input.bytes, input.start, input.end, stream)
       if (found === "short") return false
       if (found !== undefined && (searching || found.start === expected)) {
         frame = found
         scanned = 1
-        crc = crc16Table[input.bytes[input.start] ?? 0] ?? 0
+        crc = FlacFrame.nextCrc16(0, input.bytes[input.start] ?? 0)
         return true
       }
       if (!searching) {
@@ -229,8 +172,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     return false
   }
 
-  const isTag = (at: number): boolean =>
-    input.bytes[at] === 0x54 && input.bytes[at + 1] === 0x41 && input.bytes[at + 2] === 0x47
+  const isTag = (at: number): boolean => isTagAt(input.bytes, at)
 
   /** Whether a tag of any kind begins here, or nothing but zeros come for a while. */
   const isTrailer = (at: number): boolean => {
@@ -246,12 +188,11 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     else fail("Corrupt", "something that is no frame stands between the FLAC frames")
   }
 
-  const onFrame = (stream: StreamInfo): boolean => {
+  const onFrame = (stream: FlacFrame.StreamInfo): boolean => {
     if (frame === undefined && !beginFrame(stream)) return false
     const current = frame
     if (current === undefined) return false
-    // no coding makes a frame much longer than its samples are as they are
-    const limit = 64 + Math.ceil(current.samples * stream.channels * (stream.bits + 1) / 8)
+    const limit = FlacFrame.limitOf(current, stream)
     const isLast = stream.total !== undefined && current.start + current.samples >= stream.total
     while (input.start + scanned < input.end) {
       const at = input.start + scanned
@@ -265,7 +206,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       }
       const byte = input.bytes[at] ?? 0
       if (byte === 0xff && scanned > 8) {
-        const next = frameAt(input.bytes, at, input.end, stream)
+        const next = frameIn(input.bytes, at, input.end, stream)
         if (next === "short") return false
         if (next !== undefined) {
           if (crc === 0) {
@@ -278,10 +219,10 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
           }
         }
       }
-      crc = ((crc << 8) & 0xffff) ^ (crc16Table[(crc >> 8) ^ byte] ?? 0)
+      crc = FlacFrame.nextCrc16(crc, byte)
       scanned++
       if (scanned > limit) {
-        if (searching) {
+        if (searching && ++strays < maxStray) {
           frame = undefined
           consume(1)
           return true
@@ -314,11 +255,9 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       return
     }
     const length = isTag(input.end - 128) && held > 128 ? held - 128 : held
-    let sum = 0
-    for (let i = input.start; i < input.start + length; i++) {
-      sum = ((sum << 8) & 0xffff) ^ (crc16Table[(sum >> 8) ^ (input.bytes[i] ?? 0)] ?? 0)
+    if (FlacFrame.crc16(input.bytes, input.start, input.start + length) !== 0) {
+      return fail("Truncated", "it ends inside a FLAC frame")
     }
-    if (sum !== 0) return fail("Truncated", "it ends inside a FLAC frame")
     giveFrame(current, length)
     if (info?.total !== undefined && expected < info.total) fail("Truncated", "it is shorter than it says")
   }
@@ -332,18 +271,25 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
       else endFrame()
     },
     header: () => header,
-    durationByTail: () => undefined,
-    tailBytes: 0,
+    // who could not go back to the header has told no length
+    durationByTail: (tail) => {
+      const last = info === undefined ? undefined : lastFrame(tail, info)
+      return info === undefined || last === undefined
+        ? undefined
+        : (last.start + last.samples - (origin ?? 0)) / info.rate * 1000
+    },
+    tailBytes: 256 * 1024,
     restart: (place) => {
       state = "frames"
       frame = undefined
       expected = place.start
       searching = true
+      strays = 0
     },
     placeIn: (bytes, offset) => {
       if (info === undefined) return undefined
       for (let at = 0; at < bytes.length; at++) {
-        const found = frameAt(bytes, at, bytes.length, info)
+        const found = frameIn(bytes, at, bytes.length, info)
         if (typeof found === "object") return { offset: offset + at, start: found.start }
       }
       return undefined

@@ -108,12 +108,6 @@ const infoOf = (data: Uint8Array, frame: Frame): Info | undefined => {
 /** Tags may stand behind the sound, and pictures in them. What is longer is sound. */
 const maxTrailerBytes = 1024 * 1024
 
-const id3v1Bytes = 128
-
-/** Of a tag of APE: its header, and the bit of its flags that says that it is none of an end. */
-const apeHeaderBytes = 32
-const apeIsHeader = 0x20000000
-
 /** Frames that an encoder may have counted wrong. */
 const strayFrames = 2
 
@@ -137,7 +131,7 @@ export const hasFrames = (bytes: Uint8Array): boolean => Cutter.follow(bytes, fr
 export const make = (): PacketReader => Cutter.make(formatOf)
 
 const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
-  const { available, consume, fail, give, input, position, skip } = cutter
+  const { available, consume, fail, give, input, position } = cutter
   const tags: Tags.MutableTags = {}
   const around = Cutter.surroundings(cutter, "MP3", tags)
   let model: Frame | undefined
@@ -145,9 +139,6 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   let info: Info | undefined
   let start = 0
   let soundAt = 0
-  let ended = false
-  /** A tag was the last that came. */
-  let isBehindTag = false
   /** Of all frames so far. */
   const rates = new Set<number>()
 
@@ -180,62 +171,20 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     return info !== undefined
   }
 
-  /** Whether a tag begins here, or nothing but zeros comes; "short" if that cannot be told yet. */
-  const isTrailer = (): boolean => {
-    const magic = ascii(input.bytes, input.start, Math.min(4, available()))
-    return magic.startsWith("TAG") || magic.startsWith("APE") || magic.startsWith("LYR") || magic.startsWith("ID3") ||
-      input.bytes[input.start] === 0
-  }
-
-  /** The length of a tag that begins here and says it, or 0; sound may follow, where files were joined. */
-  const tagBytes = (): number | undefined => {
-    const magic = ascii(input.bytes, input.start, Math.min(8, available()))
-    if (magic.startsWith("TAG") && magic[3] !== "+") return id3v1Bytes
-    if (!magic.startsWith("APE")) return 0
-    if (available() < apeHeaderBytes) return undefined
-    if (magic !== "APETAGEX") return 0
-    const view = new DataView(input.bytes.buffer, input.bytes.byteOffset + input.start, apeHeaderBytes)
-    // what is no header is the end of one
-    return apeHeaderBytes + ((view.getUint32(20, true) & apeIsHeader) === 0 ? 0 : view.getUint32(12, true))
-  }
-
-  const onForeign = (): boolean => {
-    const bytes = model === undefined ? 0 : tagBytes()
-    if (bytes === undefined) return false
-    if (bytes > 0) {
-      isBehindTag = true
-      skip(bytes)
-      return true
-    }
-    return around.pass(model === undefined, () => {
-      if (isBehindTag || isTrailer()) ended = true
-      else fail("Corrupt", "something that is no frame stands between the MP3 frames")
-    })
-  }
-
-  const onTrailer = (): void => {
-    // what has looked like padding is none if sound follows
-    while (available() > 0 && input.bytes[input.start] === 0) consume(1)
-    if (available() > 0 && input.bytes[input.start] === 0xff) {
-      fail("Corrupt", "a part of the MP3 frames was overwritten with zeros")
-    }
-    consume(available())
-  }
-
   const step = (): boolean => {
-    if (ended) {
-      onTrailer()
+    if (around.isEnded()) {
+      around.passEnd()
       return false
     }
     if (!around.isTagRead()) return around.readTag()
     if (available() < 4) return false
     const frame = frameAt(input.bytes, input.start)
-    if (frame === undefined || (model !== undefined && !alike(frame, model))) return onForeign()
+    if (frame === undefined || (model !== undefined && !alike(frame, model))) return around.pass(model === undefined)
     // a header is too easily found by chance: the first one counts only if a second one follows
     if (model === undefined && available() < frame.bytes + 4) return false
     if (model === undefined) {
       const second = frameAt(input.bytes, input.start + frame.bytes)
-      if (second === undefined || !alike(frame, second)) return onForeign()
+      if (second === undefined || !alike(frame, second)) return around.pass(model === undefined)
     }
     if (available() < frame.bytes) return false
     const data = input.bytes.slice(input.start, input.start + frame.bytes)
@@ -243,7 +192,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       consume(frame.bytes)
       return true
     }
-    isBehindTag = false
+    around.onFrame()
     rates.add(frame.bitrate)
     give({ data, samples: frame.samples, start, offset: position() })
     start += frame.samples
@@ -273,7 +222,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
         else fail("Truncated", "it ends in the headers")
         return
       }
-      if (!ended && available() >= 4 && !isTrailer()) {
+      if (!around.isEnded() && available() >= 4 && !around.isTrailer()) {
         return fail("Truncated", "it ends inside an MP3 frame")
       }
       const whole = info?.frames === undefined || model === undefined ? undefined : info.frames * model.samples
@@ -286,12 +235,12 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     // without a count there is one answer only if all frames are of one size
     durationByTail: (tail, size) => {
       const bitrate = model === undefined ? undefined : oneBitrate(model, tail)
-      return bitrate === undefined ? undefined : (size - soundAt) * 8 / bitrate
+      const bytes = size - soundAt - Cutter.trailingBytes(tail)
+      return bitrate === undefined ? undefined : Math.max(0, bytes) * 8 / bitrate
     },
     tailBytes: 16_384,
     restart: (place) => {
-      ended = false
-      isBehindTag = false
+      around.restart()
       start = place.start
     }
   }

@@ -1,5 +1,5 @@
 /**
- * MP4 (ISO 14496-12) with Opus or AAC to packets, by mediabunny: it knows plain and fragmented files, edit lists, and the tags
+ * MP4 (ISO 14496-12) with Opus, AAC, MP3 or FLAC to packets, by mediabunny: it knows plain and fragmented files, edit lists, and the tags
  * of iTunes. The file has to be read at any place, because its index often stands at its end.
  *
  * What ends how:
@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import type * as Mediabunny from "mediabunny"
 import { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
+import * as FlacFrame from "./FlacFrame.ts"
 import * as OpusHead from "./OpusHead.ts"
 import * as OpusStreams from "./OpusStreams.ts"
 import type { Header, Packet, Problem } from "./PacketReader.ts"
@@ -24,6 +25,12 @@ import * as Tags from "./Tags.ts"
 
 /** Packets that one pull asks for: some hundred milliseconds. */
 const packetsAtOnce = 16
+
+/** Samples to decode before a place: what a frame of MP3 takes bits from can lie twelve before it. */
+const warmUps = { opus: 80 * 48, aac: 2048, mp3: 12 * 1152, flac: 0 }
+
+/** What describes a track of FLAC is the beginning of a file of it. */
+const flacInfoAt = 8
 
 /** A file that cannot be read at any place is read as a whole up to this size. */
 const maxSpoolBytes = 256 * 1024 * 1024
@@ -150,7 +157,7 @@ const spool = (source: ByteSource.ByteSource): Effect.Effect<ByteSource.RandomAc
   })
 
 /**
- * Opens the first track of Opus or AAC; the scope ends it.
+ * Opens the first track, if it can be decoded; the scope ends it.
  *
  * @category constructors
  * @since 0.1.0
@@ -205,10 +212,10 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       )
     }
     const codec = track.codec
-    if (codec !== "opus" && codec !== "aac") {
+    if (codec !== "opus" && codec !== "aac" && codec !== "mp3" && codec !== "flac") {
       return yield* failure({
         kind: "Unsupported",
-        detail: `the MP4 holds ${codec ?? "an unknown codec"}, neither Opus nor AAC`
+        detail: `the MP4 holds ${codec ?? "an unknown codec"}, neither Opus, AAC, MP3 nor FLAC`
       })
     }
     const config = yield* attempt(() => track.getDecoderConfig())
@@ -225,6 +232,10 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     const head = codec === "opus" && first !== undefined && OpusHead.isHead(first) ? OpusHead.decode(first) : undefined
     if (head !== undefined && "kind" in head) return yield* failure(head)
     const opus = head?.decoding
+    const bits = codec === "flac" && first !== undefined
+      ? FlacFrame.decodeInfo(first.subarray(flacInfoAt))?.bits ?? 0
+      : 0
+    if (bits > 24) return yield* failure({ kind: "Unsupported", detail: `the MP4 holds FLAC of ${bits} bits a sample` })
     const maxChannels = codec === "opus" && opus === undefined ? 2 : Samples.maxChannels
     if (channels < 1 || channels > maxChannels || rate < 1000 || rate > 768_000) {
       return yield* failure({ kind: "Unsupported", detail: `the MP4 holds ${channels} channels at ${rate} Hz` })
@@ -242,7 +253,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       opus,
       delay,
       total,
-      warmUp: codec === "opus" ? 80 * 48 : 2048,
+      warmUp: warmUps[codec],
       tags: tagsOf(found)
     }
     /** Packets count from the first sample that a decoder gives. */
@@ -273,7 +284,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       if (data.length === 0) return { kind: "Truncated", detail: "it is shorter than it says" }
       const samples = codec === "opus"
         ? OpusStreams.samples(data, opus)
-        : Math.max(1024, Math.round(packet.duration * rate))
+        : Math.max(codec === "aac" ? 1024 : 0, Math.round(packet.duration * rate))
       if (samples < 0) return { kind: "Corrupt", detail: `${data.length} bytes are not a valid Opus packet` }
       return { data, samples, start: Math.round(packet.timestamp * rate) + shift, offset: -1 }
     }

@@ -205,6 +205,22 @@ export const encode = (page: {
   return bytes
 }
 
+/** A look for pages gives up behind so many that are damaged: bytes that are full of their beginnings are made to cost time. */
+const maxDamaged = 64
+
+/** Reads what may be pages, one after another, until too many are none. */
+const scanner = (bytes: Uint8Array) => {
+  let damaged = 0
+  return {
+    goesOn: () => damaged < maxDamaged,
+    pageAt: (start: number): OggPage | undefined => {
+      const page = bytes[start] === 0x4f ? decode(bytes, start, bytes.length) : undefined
+      if (page === "BadChecksum") damaged++
+      return typeof page === "object" ? page : undefined
+    }
+  }
+}
+
 /**
  * The granule position of the last whole page of the logical stream `serial` in `bytes`, or `undefined` if there is none or
  * a page of another stream comes after it.
@@ -213,10 +229,10 @@ export const encode = (page: {
  * @since 0.1.0
  */
 export const lastGranule = (bytes: Uint8Array, serial: number): number | undefined => {
-  for (let start = bytes.length - headerBytes; start >= 0; start--) {
-    if (bytes[start] !== 0x4f) continue
-    const page = decode(bytes, start, bytes.length)
-    if (typeof page !== "object") continue
+  const { goesOn, pageAt } = scanner(bytes)
+  for (let start = bytes.length - headerBytes; start >= 0 && goesOn(); start--) {
+    const page = pageAt(start)
+    if (page === undefined) continue
     if (page.serial !== serial) return undefined
     if (page.granule !== noGranule) return page.granule
   }
@@ -231,11 +247,28 @@ export const lastGranule = (bytes: Uint8Array, serial: number): number | undefin
  * @since 0.1.0
  */
 export const firstComplete = (bytes: Uint8Array, serial: number): OggPage | undefined => {
-  for (let start = 0; start + headerBytes <= bytes.length; start++) {
-    if (bytes[start] !== 0x4f) continue
-    const page = decode(bytes, start, bytes.length)
-    if (typeof page !== "object" || page.serial !== serial || page.granule < 0) continue
+  const { goesOn, pageAt } = scanner(bytes)
+  for (let start = 0; start + headerBytes <= bytes.length && goesOn(); start++) {
+    const page = pageAt(start)
+    if (page === undefined || page.serial !== serial || page.granule < 0) continue
     if (bytes[page.body - 1] !== 255) return page
   }
   return undefined
+}
+
+/**
+ * All whole pages in `bytes`.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const all = (bytes: Uint8Array): ReadonlyArray<OggPage> => {
+  const pages: Array<OggPage> = []
+  const { goesOn, pageAt } = scanner(bytes)
+  for (let start = 0; start + headerBytes <= bytes.length && goesOn();) {
+    const page = pageAt(start)
+    if (page !== undefined) pages.push(page)
+    start = page?.end ?? start + 1
+  }
+  return pages
 }

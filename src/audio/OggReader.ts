@@ -1,6 +1,6 @@
 /**
- * Ogg (RFC 3533) with Opus (RFC 7845) or Vorbis to packets, bit for bit and in order. Bytes are pushed in as they come, in
- * pieces of any size, and packets come out as soon as they are whole; nothing is kept but one page and one packet.
+ * Ogg (RFC 3533) with Opus (RFC 7845), Vorbis or FLAC (RFC 9639, 10.1) to packets, bit for bit and in order. Bytes are pushed in
+ * as they come, in pieces of any size, and packets come out as soon as they are whole; nothing is kept but one page and one packet.
  *
  * The reader is our own, because mediabunny (1.61) does not tell apart what this library must: it checks no checksum and
  * gives damaged bytes as sound, ends without a word at a last page whose header is damaged and at an empty packet, and
@@ -15,22 +15,30 @@
  *
  * @since 0.1.0
  */
+import * as OggChain from "./OggChain.ts"
+import * as OggHeaders from "./OggHeaders.ts"
 import * as OggPage from "./OggPage.ts"
 import * as OggStream from "./OggStream.ts"
+import * as OggTrim from "./OggTrim.ts"
 import * as OpusHead from "./OpusHead.ts"
 import * as OpusStreams from "./OpusStreams.ts"
 import { append, concat, type Header, type Packet, type PacketReader, pending, type Problem } from "./PacketReader.ts"
 import * as Tags from "./Tags.ts"
-import * as Vorbis from "./Vorbis.ts"
+import type * as Vorbis from "./Vorbis.ts"
 
-/** RFC 6716, 3.4: 48 frames of 1275 bytes with their lengths; padding is the only thing that could make it longer. */
-const maxPacketBytes = 65_536
+/**
+ * RFC 6716, 3.4: 48 frames of 1275 bytes with their lengths; padding is the only thing that could make it longer. A frame of FLAC has
+ * 65,535 samples at most.
+ */
+const maxPacketBytes = { opus: 65_536, vorbis: 65_536, flac: 2 * 1024 * 1024 }
+
+const names = { opus: "Opus", vorbis: "Vorbis", flac: "FLAC" }
 
 /** Comments are kept up to this size: what is longer holds a picture, and names stand before it as a rule. */
 const maxHeaderBytes = 256 * 1024
 
-/** Milliseconds that a decoder of Opus needs to be right again (RFC 7845, 4.6). */
-const opusWarmUp = 80 * 48
+/** Whether packets are sent as they are, so that nothing is left out before them. */
+const isPassed = ({ codec, opus }: Header): boolean => codec === "opus" && opus === undefined
 
 /**
  * A reader at the start of a file. `onTags` is told what the streams behind the first one say of themselves, where a station has
@@ -50,18 +58,18 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   let state: "streams" | "tags" | "audio" | "ended" = "streams"
   let links = 0
   let selected = false
-  let header: Header | undefined
-  /** Whether all headers of the first stream were read. */
-  let described = false
-  let preSkip = 0
-  /** How Opus of the link that is read is decoded, if it is, and whether its first packet has yet to tell. */
+  /** Of the first stream, once all of its headers were read. */
+  let header: OggHeaders.MutableHeader | undefined
+  let headers: OggHeaders.OggHeaders | undefined
+  /** How Opus of the link that is read is decoded, if it is; the headers of Vorbis before it. */
   let decoding: OpusHead.Decoding | undefined
-  let isTold = true
+  let setup: Header["setup"] = []
+  /** What the first packet of a link has yet to tell. */
+  let news: Pick<Packet, "opus" | "vorbis"> | undefined
   /** Where the sound of the links before it ends. */
   let heard = 0
-  let vorbis: Vorbis.Identification | undefined
+  let codec: OggStream.OggStream["codec"] = "opus"
   let counter: Vorbis.Counter | undefined
-  let setup: Array<Uint8Array> = []
   const tags: Tags.MutableTags = {}
   /** Where in the file `input.start` is. */
   let position = 0
@@ -75,6 +83,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   let serial = -1
   let sequence = -1
   let firstAudioPage = true
+  const chain = OggChain.make()
+  /** Whether the end of the file is known to be that of its first stream: of another one that follows, nothing is known before. */
+  let isOne = false
   let startSamples: number | undefined
   /** The same of the link that is read, and the sample that it begins with. */
   let linkStart: number | undefined
@@ -113,30 +124,18 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     selected = true
     links++
     linkStart = undefined
-    preSkip = stream.preSkip
-    vorbis = stream.vorbis
+    codec = stream.codec
     counter = undefined
-    setup = [packet.slice()]
-    // that of Vorbis needs another packet
-    if (stream.codec === "opus") {
-      header ??= {
-        codec: "opus",
-        rate: stream.rate,
-        channels: stream.channels,
-        setup: [],
-        sampleFormat: undefined,
-        opus: stream.decoding,
-        delay: preSkip,
-        total: undefined,
-        warmUp: opusWarmUp,
-        tags
-      }
-      decoding = header.opus && (stream.decoding ?? OpusHead.plain)
-      if (decoding !== undefined && links > 1) {
-        isTold = false
-        // it lies over what comes before it, and so is left out
-        heard = Math.max(heard, next, header.delay)
-        next = heard - preSkip
+    headers = OggHeaders.make(stream, packet, tags, onComments)
+    // who decodes one stream of Opus decodes all behind it, too
+    decoding = decoding === undefined ? stream.decoding : stream.decoding ?? OpusHead.plain
+    // what its first samples are that are not to be heard lies over what comes before it, and so is left out
+    if (header !== undefined) {
+      heard = Math.max(heard, next, isPassed(header) ? 0 : header.delay)
+      if (codec === "vorbis") next = heard
+      if (decoding !== undefined) {
+        news = { opus: decoding }
+        next = heard - stream.preSkip
       }
     }
     linkAt = next
@@ -146,47 +145,19 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     inPacket = false
   }
 
-  const onTagsPacket = (packet: Uint8Array): void => {
-    if (vorbis !== undefined) return onVorbisHeader(vorbis, packet)
-    if (!OpusHead.isTags(packet)) return fail("Corrupt", "the Opus comment header is missing")
-    onComments(packet.subarray(8))
-    described = true
-    state = "audio"
-  }
-
   const onComments = (comments: Uint8Array): void => {
     if (links === 1) Tags.vorbisComments(comments, tags)
     else onTags(Tags.vorbisComments(comments))
   }
 
-  /** Comments first, then what the decoder needs. */
-  const onVorbisHeader = (found: Vorbis.Identification, packet: Uint8Array): void => {
-    if (setup.length === 1) {
-      if (!Vorbis.isHeader(packet, "comment")) return fail("Corrupt", "the Vorbis comment header is missing")
-      onComments(packet.subarray(7))
-      setup.push(new Uint8Array(0))
-      return
-    }
-    const long = Vorbis.modes(packet)
-    if (long === undefined) return fail("Corrupt", "the Vorbis setup header is malformed")
-    const first = header?.setup[2]
-    if (first !== undefined && Buffer.compare(first, packet) !== 0) {
-      return fail("Unsupported", "a Vorbis stream of another setup follows in the same file")
-    }
-    setup.push(packet)
-    counter = Vorbis.counter(found.blocks, long)
-    header ??= {
-      codec: "vorbis",
-      rate: found.rate,
-      channels: found.channels,
-      setup,
-      sampleFormat: undefined,
-      delay: 0,
-      total: undefined,
-      warmUp: found.blocks[1],
-      tags
-    }
-    described = true
+  const onHeader = (packet: Uint8Array): void => {
+    const read = headers?.(packet) ?? "more"
+    if (read === "more") return
+    if ("kind" in read) return fail(read.kind, read.detail)
+    counter = read.counter
+    if (header !== undefined && !OggHeaders.isSameSetup(setup, read.header.setup)) news = { vorbis: read.header.setup }
+    setup = read.header.setup
+    header ??= read.header
     state = "audio"
   }
 
@@ -194,8 +165,8 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   const keep = (from: number, to: number): void => {
     if (state === "tags" && partBytes >= maxHeaderBytes) return
     partBytes += to - from
-    if (partBytes > maxPacketBytes && state !== "tags") {
-      return fail("Corrupt", "a packet is longer than any Opus packet")
+    if (partBytes > maxPacketBytes[codec] && state !== "tags") {
+      return fail("Corrupt", `a packet is longer than any ${names[codec]} packet`)
     }
     parts.push(input.bytes.slice(from, to))
   }
@@ -205,17 +176,15 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     parts = []
     partBytes = 0
     inPacket = false
-    if (state === "tags") return onTagsPacket(packet)
+    if (state === "tags") return onHeader(packet)
+    // some end a stream of FLAC with one
+    if (codec === "flac" && packet.length === 0) return
     const samples = counter === undefined ? OpusStreams.samples(packet, decoding) : counter.samples(packet)
     if (samples < 0) {
-      return fail(
-        "Corrupt",
-        `${packet.length} bytes are not a valid ${counter === undefined ? "Opus" : "Vorbis"} packet`
-      )
+      return fail("Corrupt", `${packet.length} bytes are not a valid ${names[codec]} packet`)
     }
-    const frame = { data: packet, samples, start: next, offset: pageAt }
-    frames.push(isTold ? frame : { ...frame, opus: decoding })
-    isTold = true
+    frames.push({ data: packet, samples, start: next, offset: pageAt, ...news })
+    news = undefined
     pageAt = -1
     next += samples
   }
@@ -228,6 +197,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       return fail("Corrupt", `page ${(sequence + 1) >>> 0} is missing, page ${page.sequence} comes instead`)
     }
     sequence = page.sequence
+    if (state === "audio") chain.pass({ offset: position, sequence }, serial)
     let skipping = continued && !inPacket
     if (skipping && !first) return fail("Corrupt", "a packet has no beginning")
     if (!continued && inPacket) return fail("Corrupt", "a packet has no end")
@@ -262,26 +232,28 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
         // The last page may say less than its packets hold: the rest is to be cut off.
         linkStart = (page.flags & OggPage.flagLast) === 0 ? page.granule - samples : 0
         if (links === 1) startSamples ??= linkStart
+        if (codec === "vorbis" && linkStart < 0) trimStart(-linkStart, before)
       }
     }
     if (searching && page.granule >= 0 && frames.length > before) onFound(page, before)
-    const isDecoded = vorbis !== undefined || decoding !== undefined
+    const isDecoded = codec === "vorbis" || decoding !== undefined
     if (isDecoded && page.granule >= 0 && (page.flags & OggPage.flagLast) !== 0) trim(page.granule)
+  }
+
+  /** The granule of the first page of Vorbis says how much of its packets comes before the sound (Vorbis I, A.2). */
+  const trimStart = (samples: number, from: number): void => {
+    if (links === 1) {
+      if (header !== undefined) header.delay = samples
+      return
+    }
+    OggTrim.shift(frames, from, -samples)
+    next -= samples
+    linkAt -= samples
   }
 
   /** The granule of the last page says how much of its packets is sound, for those that are decoded and not sent as they are. */
   const trim = (granule: number): void => {
-    let excess = next - linkAt - (granule - (linkStart ?? 0))
-    for (let i = frames.length - 1; i >= 0 && excess > 0; i--) {
-      const frame = frames[i]
-      if (frame === undefined) break
-      const cut = Math.min(excess, frame.samples)
-      if (cut < frame.samples) frames[i] = { ...frame, samples: frame.samples - cut }
-      // the one that gives nothing by itself is needed for the next
-      else if (cut > 0) frames.splice(i, 1)
-      excess -= cut
-      next -= cut
-    }
+    next -= OggTrim.cut(frames, next - linkAt - (granule - (linkStart ?? 0)))
   }
 
   /** The granule of the first page after a restart says where its packets are. */
@@ -290,10 +262,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     const said = granule - (startSamples ?? 0) - next
     // the last page may say less than its packets hold: there the place counts from which they are read
     const shift = (flags & OggPage.flagLast) === 0 ? said : Math.max(0, said)
-    for (let i = before; i < frames.length; i++) {
-      const frame = frames[i]
-      if (frame !== undefined) frames[i] = { ...frame, start: frame.start + shift }
-    }
+    OggTrim.shift(frames, before, shift)
     next += shift
   }
 
@@ -302,13 +271,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     if ((page.flags & OggPage.flagFirst) !== 0) return onStream(page)
     if (state === "streams") {
       if (!selected) {
-        return fail(
-          refused?.kind ?? "Unsupported",
-          refused?.detail ??
-            (others.size === 0
-              ? "no stream begins in this Ogg file"
-              : `the Ogg file holds ${[...others].join(", ")}, neither Opus nor Vorbis`)
-        )
+        const held = `the Ogg file holds ${[...others].join(", ")}, neither Opus, Vorbis nor FLAC`
+        const none = others.size === 0 ? "no stream begins in this Ogg file" : held
+        return fail(refused?.kind ?? "Unsupported", refused?.detail ?? none)
       }
       state = "tags"
     }
@@ -374,16 +339,22 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       frames = []
       return taken
     },
-    // the comments come behind what tells the rest
-    header: () => (described ? header : undefined),
+    header: () => header,
     durationMs: () => undefined,
     // Only one stream can be measured by the end of the file: a chained file ends in another.
-    durationByTail: (tail) => {
-      const last = links === 1 ? OggPage.lastGranule(tail, serial) : undefined
-      const samples = last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - preSkip)
+    durationByTail: (tail, size) => {
+      const last = links === 1 && chain.isOne(tail, size - tail.length) ? OggPage.lastGranule(tail, serial) : undefined
+      isOne = last !== undefined
+      const samples = last === undefined ? undefined : Math.max(0, last - (startSamples ?? 0) - (header?.delay ?? 0))
       return samples === undefined || header === undefined ? undefined : samples / header.rate * 1000
     },
-    tailBytes: OggPage.maxPageBytes,
+    // pages of FLAC are so long that there would be no whole one
+    get tailBytes() {
+      return codec === "flac" ? 2 * OggPage.maxPageBytes : OggPage.maxPageBytes
+    },
+    canSeek: () => isOne,
+    doubt: chain.doubt,
+    look: chain.look,
     problem: () => problem,
     restart: (place) => {
       input.start = 0
@@ -401,7 +372,8 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       linkStart = startSamples
       linkAt = 0
       decoding = header?.opus
-      isTold = true
+      setup = header?.setup ?? []
+      news = undefined
       heard = 0
       position = place.offset
       next = place.start
@@ -413,9 +385,9 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       if (page === undefined) return undefined
       // what the first packet of Vorbis gives depends on the one before it: only the granule behind it tells where it is, and that of
       // the last page may not
-      if (vorbis !== undefined && (page.flags & OggPage.flagLast) !== 0) return undefined
+      if (codec === "vorbis" && (page.flags & OggPage.flagLast) !== 0) return undefined
       return {
-        offset: offset + (vorbis === undefined ? page.end : page.start),
+        offset: offset + (codec === "vorbis" ? page.start : page.end),
         start: page.granule - (startSamples ?? 0)
       }
     }

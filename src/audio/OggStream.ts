@@ -4,19 +4,20 @@
  *
  * @since 0.1.0
  */
+import * as FlacFrame from "./FlacFrame.ts"
 import * as OpusHead from "./OpusHead.ts"
 import type { Header, Problem } from "./PacketReader.ts"
 import * as Samples from "./Samples.ts"
 import * as Vorbis from "./Vorbis.ts"
 
 /**
- * A stream of Opus or Vorbis.
+ * A stream of Opus, Vorbis or FLAC.
  *
  * @category models
  * @since 0.1.0
  */
 export interface OggStream {
-  readonly codec: "opus" | "vorbis"
+  readonly codec: "opus" | "vorbis" | "flac"
   readonly channels: number
   /** Samples a second in each channel. */
   readonly rate: number
@@ -26,19 +27,21 @@ export interface OggStream {
   readonly decoding: OpusHead.Decoding | undefined
   /** All that Vorbis says. */
   readonly vorbis: Vorbis.Identification | undefined
+  /** All that FLAC says. */
+  readonly flac: FlacFrame.StreamInfo | undefined
 }
 
 const opusRate = 48_000
 
 const others: ReadonlyArray<readonly [magic: string, name: string]> = [
-  ["\x7FFLAC", "FLAC"],
+  ["\x7FFLAC", "FLAC of another version"],
   ["Speex   ", "Speex"],
   ["\x80theora", "Theora"],
   ["fishead\0", "Skeleton"]
 ]
 
 /**
- * Names a codec that is neither Opus nor Vorbis.
+ * Names another codec.
  *
  * @category getters
  * @since 0.1.0
@@ -52,7 +55,7 @@ const opus = (packet: Uint8Array): OggStream | Problem => {
   const head = OpusHead.decode(packet)
   if ("kind" in head) return head
   const { channels, decoding, preSkip } = head
-  return { codec: "opus", channels, rate: opusRate, preSkip, decoding, vorbis: undefined }
+  return { codec: "opus", channels, rate: opusRate, preSkip, decoding, vorbis: undefined, flac: undefined }
 }
 
 const vorbis = (packet: Uint8Array): OggStream | Problem => {
@@ -65,7 +68,23 @@ const vorbis = (packet: Uint8Array): OggStream | Problem => {
       detail: `Vorbis of ${channels} channels; ${Samples.maxChannels} at most can be played`
     }
   }
-  return { codec: "vorbis", channels, rate, preSkip: 0, decoding: undefined, vorbis: found }
+  return { codec: "vorbis", channels, rate, preSkip: 0, decoding: undefined, vorbis: found, flac: undefined }
+}
+
+const flacMagic = "\x7FFLAC\x01"
+
+const isFlac = (packet: Uint8Array): boolean =>
+  String.fromCharCode(...packet.subarray(0, flacMagic.length)) === flacMagic
+
+/** What stands before the stream information: the magic, a version, a count, and the beginning of a file of FLAC (RFC 9639, 10.1). */
+const flacInfoAt = 17
+
+const flac = (packet: Uint8Array): OggStream | Problem => {
+  const found = FlacFrame.decodeInfo(packet.subarray(flacInfoAt))
+  if (found === undefined) return { kind: "Corrupt", detail: "the FLAC stream information is malformed" }
+  const { bits, channels, rate } = found
+  if (bits > 24) return { kind: "Unsupported", detail: `FLAC of ${bits} bits a sample; 24 at most can be played` }
+  return { codec: "flac", channels, rate, preSkip: 0, decoding: undefined, vorbis: undefined, flac: found }
 }
 
 /** Why a stream cannot be played behind the first one of its file, if it cannot. */
@@ -73,24 +92,25 @@ const refusal = (first: Header, stream: OggStream): Problem | undefined => {
   if (first.codec !== stream.codec || first.rate !== stream.rate) {
     return { kind: "Unsupported", detail: "another codec or rate follows in the same file" }
   }
-  if (first.opus === undefined && stream.decoding !== undefined) {
-    const detail = "Opus of an output gain or channel mapping follows in the same file on what needs no decoder"
-    return { kind: "Unsupported", detail }
-  }
   return undefined
 }
 
 /**
- * Reads the first packet of a stream; `undefined` if it is neither Opus nor Vorbis. `first` is what the file began with, where this is
+ * Reads the first packet of a stream; `undefined` if it is neither Opus, Vorbis nor FLAC. `first` is what the file began with, where this is
  * not its first stream.
  *
  * @category codecs
  * @since 0.1.0
  */
 export const identify = (packet: Uint8Array, first?: Header): OggStream | Problem | undefined => {
-  const isOpus = OpusHead.isHead(packet)
-  if (!isOpus && !Vorbis.isHeader(packet, "identification")) return undefined
-  const stream = isOpus ? opus(packet) : vorbis(packet)
+  const stream = OpusHead.isHead(packet)
+    ? opus(packet)
+    : Vorbis.isHeader(packet, "identification")
+    ? vorbis(packet)
+    : isFlac(packet)
+    ? flac(packet)
+    : undefined
+  if (stream === undefined) return undefined
   if ("kind" in stream || first === undefined) return stream
   return refusal(first, stream) ?? stream
 }

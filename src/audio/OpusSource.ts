@@ -2,28 +2,83 @@
  * Packets of Opus as they are: a source that is passed through untouched. Pre-skip and end trimming, which are for a decoder,
  * are not applied, so that a position is that of a packet.
  *
+ * A stream may follow in the same file that has to be decoded. It is, then, with all that comes behind it, and encoded again,
+ * because what is open as Opus stays Opus.
+ *
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
+import * as OpusEncoder from "../OpusEncoder.ts"
+import type { VoiceError } from "../VoiceError.ts"
+import * as DecodedSource from "./DecodedSource.ts"
+import * as Encoded from "./Encoded.ts"
 import type { OpenOpus, OpusFrame } from "./OpenSource.ts"
 import type { Packet } from "./PacketReader.ts"
 import type { PacketSource } from "./PacketSource.ts"
 
 const frameOf = ({ data, samples }: Packet): OpusFrame => ({ data, samples })
 
+const endOf = ({ samples, start }: Packet): number => start + samples
+
 /**
+ * A source of what was opened; the scope frees a decoder and an encoder, if they come to be needed.
+ *
  * @category constructors
  * @since 0.1.0
  */
-export const make = (packets: PacketSource): OpenOpus => {
+export const make = Effect.fnUntraced(function*(packets: PacketSource): Effect.fn.Return<OpenOpus, never, Scope.Scope> {
+  const outer = yield* Effect.scope
   let held: ReadonlyArray<Packet> = []
+  /** The sample that the next packet begins with, or is heard from. */
+  let reached = 0
+  /** What follows on the packets that are passed through. */
+  let encoded: { readonly pull: OpenOpus["pull"]; readonly scope: Scope.Closeable } | undefined
 
-  const pull: OpenOpus["pull"] = Effect.suspend(() => {
-    if (held.length === 0) return Effect.map(packets.pull, (pulled) => pulled.map(frameOf))
-    const given = held
-    held = []
-    return Effect.succeed(given.map(frameOf))
+  /** Decodes and encodes from a packet on that says how it has to be decoded. */
+  const encode = Effect.fnUntraced(function*(
+    first: ReadonlyArray<Packet>,
+    opus: Packet["opus"]
+  ): Effect.fn.Return<void, VoiceError> {
+    let waiting = first
+    const rest: PacketSource = {
+      ...packets,
+      header: { ...packets.header, opus, delay: reached, total: undefined },
+      seek: undefined,
+      pull: Effect.suspend(() => {
+        if (waiting.length === 0) return packets.pull
+        const given = waiting
+        waiting = []
+        return Effect.succeed(given)
+      })
+    }
+    const scope = yield* Scope.fork(outer)
+    const { pull } = yield* DecodedSource.open(rest).pipe(
+      Effect.flatMap((decoded) => Encoded.open(decoded, {})),
+      Effect.provide(OpusEncoder.layer),
+      Scope.provide(scope)
+    )
+    encoded = { pull, scope }
+  })
+
+  const pull: OpenOpus["pull"] = Effect.gen(function*() {
+    while (true) {
+      if (encoded !== undefined) return yield* encoded.pull
+      const pulled = held.length > 0 ? held : yield* packets.pull
+      held = []
+      const index = pulled.findIndex(({ opus }) => opus !== undefined)
+      const passed = index < 0 ? pulled : pulled.slice(0, index)
+      const last = passed.at(-1)
+      if (last === undefined) {
+        yield* encode(pulled, pulled[0]?.opus)
+      } else {
+        if (index > 0) held = pulled.slice(index)
+        reached = endOf(last)
+        return passed.map(frameOf)
+      }
+    }
   })
 
   const seekPackets = packets.seek
@@ -32,19 +87,21 @@ export const make = (packets: PacketSource): OpenOpus => {
     Effect.fnUntraced(function*(positionMs: number) {
       const sample = Math.max(0, Math.round(positionMs * 48))
       held = []
+      reached = 0
+      if (encoded !== undefined) yield* Scope.close(encoded.scope, Exit.void)
+      encoded = undefined
       yield* seekPackets(sample)
-      let reached = 0
       while (true) {
         const pulled = yield* Effect.catchIf(packets.pull, Cause.isDone, () => Effect.undefined)
         // behind the end there is nothing, and what is pulled next says so again
         if (pulled === undefined) return reached / 48
-        const index = pulled.findIndex((packet) => packet.start + packet.samples > sample)
+        const index = pulled.findIndex((packet) => packet.opus !== undefined || endOf(packet) > sample)
+        const passed = pulled.slice(0, index < 0 ? undefined : index).at(-1)
+        if (passed !== undefined) reached = endOf(passed)
         if (index >= 0) {
           held = pulled.slice(index)
-          return (held[0]?.start ?? 0) / 48
+          return (held[0]?.opus === undefined ? held[0]?.start ?? 0 : reached) / 48
         }
-        const last = pulled.at(-1)
-        if (last !== undefined) reached = last.start + last.samples
       }
     })
 
@@ -57,4 +114,4 @@ export const make = (packets: PacketSource): OpenOpus => {
     pull,
     seek
   }
-}
+})

@@ -33,8 +33,13 @@ export interface Packet {
   readonly start: number
   /** Where in the file it begins, if reading can begin there; else -1. */
   readonly offset: number
-  /** With it a stream of Opus begins behind another one: how it has to be decoded, with nothing of what came before. */
+  /**
+   * With it a stream of Opus begins behind another one: how it has to be decoded, with nothing of what came before. What was passed
+   * through so far cannot be from here on.
+   */
   readonly opus?: Decoding | undefined
+  /** The same of Vorbis: its headers, where they are others than those before. */
+  readonly vorbis?: Header["setup"] | undefined
 }
 
 /**
@@ -95,6 +100,11 @@ export interface PacketReader {
   readonly durationByTail: (tail: Uint8Array, size: number) => number | undefined
   /** How many bytes `durationByTail` wants, 0 if it is of no use. */
   readonly tailBytes: number
+  /** Whether it can go on at another place, once `durationByTail` was asked. It can if this is left out. */
+  readonly canSeek?: (() => boolean) | undefined
+  /** Where to look, with as many bytes, before what `durationByTail` says is believed; it is asked again then. */
+  readonly doubt?: (() => number | undefined) | undefined
+  readonly look?: ((bytes: Uint8Array, offset: number) => void) | undefined
   /** Where it ended, if not well. The packets before it are still to be taken. */
   readonly problem: () => Problem | undefined
   /**

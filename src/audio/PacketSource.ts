@@ -182,8 +182,7 @@ export const open = (
     remember(held)
 
     const durationMs = yield* duration(source, reader)
-    // an Ogg file whose end does not tell how long it is ends in another stream, of which nothing is known here
-    const seekable = source.seek !== undefined && (reader.tailBytes === 0 || durationMs !== undefined)
+    const seekable = source.seek !== undefined && reader.canSeek?.() !== false
     /** Leaves out what lies before a sample, but for the last of it where it ends there. How it ends, the next pull says again. */
     const skipTo = (sample: number) =>
       Effect.gen(function*() {
@@ -195,7 +194,10 @@ export const open = (
             return
           }
           const packets = [...last, ...pulled]
-          const index = packets.findIndex((packet) => packet.start + packet.samples > sample)
+          // a stream that has to be decoded in its own way is read from its beginning
+          const index = packets.findIndex((packet) =>
+            packet.opus !== undefined || packet.vorbis !== undefined || packet.start + packet.samples > sample
+          )
           if (index >= 0) {
             // without one that gives nothing the next would give nothing either
             held = packets.slice(packets[index - 1]?.samples === 0 ? index - 1 : index)
@@ -226,16 +228,19 @@ export const open = (
     return { name, header, durationMs, live: source.live, pull, seek }
   })
 
-const duration = (
+const duration = Effect.fnUntraced(function*(
   source: ByteSource.ByteSource,
   reader: PacketReader
-): Effect.Effect<number | undefined, VoiceError> => {
+): Effect.fn.Return<number | undefined, VoiceError> {
   if (source.random !== undefined) reader.onSize?.(source.random.size)
   const known = reader.durationMs()
-  if (known !== undefined || source.random === undefined || reader.tailBytes === 0) return Effect.succeed(known)
+  if (known !== undefined || source.random === undefined || reader.tailBytes === 0) return known
   const { read, size } = source.random
-  return Effect.map(
-    read(Math.max(0, size - reader.tailBytes), size),
-    (tail) => reader.durationByTail(tail, size)
-  )
-}
+  const tail = yield* read(Math.max(0, size - reader.tailBytes), size)
+  const told = reader.durationByTail(tail, size)
+  if (told === undefined || reader.doubt === undefined) return told
+  for (let at = reader.doubt(); at !== undefined; at = reader.doubt()) {
+    reader.look?.(yield* read(at, Math.min(size, at + reader.tailBytes)), at)
+  }
+  return reader.durationByTail(tail, size)
+})

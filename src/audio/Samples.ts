@@ -6,7 +6,8 @@
 
 /**
  * How a sample is written: unsigned or signed integers or floating point, of so many bits, little-endian (`le`) or
- * big-endian (`be`). Full scale is 1.0 for floating point, and the smallest number for integers.
+ * big-endian (`be`). Full scale is 1.0 for floating point, and the smallest number for integers. `alaw` and `mulaw` are the bytes
+ * of telephones (ITU-T G.711).
  *
  * @category models
  * @since 0.1.0
@@ -24,6 +25,8 @@ export type SampleFormat =
   | "f32be"
   | "f64le"
   | "f64be"
+  | "alaw"
+  | "mulaw"
 
 type Read = (view: DataView, offset: number) => number
 
@@ -31,6 +34,22 @@ const s24 = (view: DataView, offset: number, little: boolean): number =>
   little
     ? view.getUint16(offset, true) | (view.getInt8(offset + 2) << 16)
     : view.getUint16(offset + 1, false) | (view.getInt8(offset) << 16)
+
+/** The linear value of a byte of 16 bits (G.711, table 1a): a sign, three bits of the segment, four of the place in it. */
+const alaw = (byte: number): number => {
+  const bits = byte ^ 0x55
+  const segment = (bits >> 4) & 7
+  const place = ((bits & 15) << 4) + 8
+  const value = segment === 0 ? place : (place + 256) << (segment - 1)
+  return (bits & 128) === 0 ? -value : value
+}
+
+/** The same of table 2a. */
+const mulaw = (byte: number): number => {
+  const bits = ~byte
+  const value = (((bits & 15) << 3) + 132) << ((bits >> 4) & 7)
+  return (bits & 128) === 0 ? value - 132 : 132 - value
+}
 
 const formats: { readonly [format in SampleFormat]: readonly [bytes: number, read: Read] } = {
   u8: [1, (view, offset) => (view.getUint8(offset) - 128) / 128],
@@ -44,7 +63,9 @@ const formats: { readonly [format in SampleFormat]: readonly [bytes: number, rea
   f32le: [4, (view, offset) => view.getFloat32(offset, true)],
   f32be: [4, (view, offset) => view.getFloat32(offset, false)],
   f64le: [8, (view, offset) => view.getFloat64(offset, true)],
-  f64be: [8, (view, offset) => view.getFloat64(offset, false)]
+  f64be: [8, (view, offset) => view.getFloat64(offset, false)],
+  alaw: [1, (view, offset) => alaw(view.getUint8(offset)) / 32_768],
+  mulaw: [1, (view, offset) => mulaw(view.getUint8(offset)) / 32_768]
 }
 
 /**

@@ -144,6 +144,28 @@ const unsynchronised = (bytes: Uint8Array): Uint8Array => {
   return out.subarray(0, size)
 }
 
+/** Whether a frame begins here, or nothing more comes. */
+const isFrameOrEnd = (body: Uint8Array, at: number): boolean =>
+  at >= body.length || body[at] === 0 || /^[A-Z][A-Z0-9]{3}$/.test(latin1.decode(body.subarray(at, at + 4)))
+
+/** The size of a frame. iTunes has written those of version 4 like those of version 3, which tells where the next one begins. */
+const frameSize = (body: Uint8Array, offset: number, version: number): number => {
+  if (version === 2) return u32(body, offset + 2) & 0xffffff
+  const plain = u32(body, offset + 4)
+  if (version === 3) return plain
+  const safe = syncsafe(body, offset + 4)
+  const isPlain = !isFrameOrEnd(body, offset + 10 + safe) && isFrameOrEnd(body, offset + 10 + plain)
+  return isPlain ? plain : safe
+}
+
+/** Of version 4, each frame says for itself whether it is unsynchronised, and whether its length stands before it once more. */
+const frameData = (body: Uint8Array, offset: number, data: Uint8Array, version: number): Uint8Array => {
+  if (version < 4) return data
+  const flags = body[offset + 9] ?? 0
+  const rest = (flags & 1) === 0 ? data : data.subarray(4)
+  return (flags & 2) === 0 ? rest : unsynchronised(rest)
+}
+
 /**
  * An ID3v2 tag of version 2, 3 or 4 with its header (id3.org). Its text frames are read, and TXXX by their own names.
  *
@@ -161,15 +183,12 @@ export const id3 = (tag: Uint8Array, tags: MutableTags = {}): MutableTags => {
   const header = version === 2 ? 6 : 10
   while (offset + header < body.length && body[offset] !== 0) {
     const id = latin1.decode(body.subarray(offset, offset + (version === 2 ? 3 : 4)))
-    const size = version === 2
-      ? u32(body, offset + 2) & 0xffffff
-      : version === 3
-      ? u32(body, offset + 4)
-      : syncsafe(body, offset + 4)
+    const size = frameSize(body, offset, version)
     const start = offset + header
     if (size === 0 || start + size > body.length) break
     if (id.startsWith("T") && size <= 2 * maxValue) {
-      const text = id3Text(body[start] ?? 0, body.subarray(start + 1, start + size))
+      const data = frameData(body, offset, body.subarray(start, start + size), version)
+      const text = id3Text(data[0] ?? 0, data.subarray(1))
       const known = id3Names[id]
       if (known !== undefined) add(tags, known, firstOf(text))
       else if (id === "TXXX" || id === "TXX") {
@@ -180,6 +199,12 @@ export const id3 = (tag: Uint8Array, tags: MutableTags = {}): MutableTags => {
     offset = start + size
   }
   return tags
+}
+
+/** Text of an encoding that is not told: what is no UTF-8 was written on Windows. */
+const untold = (bytes: Uint8Array): string => {
+  const text = utf8.decode(bytes)
+  return text.includes("\uFFFD") ? latin1.decode(bytes) : text
 }
 
 const riffNames: { readonly [id: string]: string } = {
@@ -210,7 +235,7 @@ export const riffInfo = (bytes: Uint8Array, tags: MutableTags = {}): MutableTags
     const size = u32le(bytes, offset + 4)
     const value = bytes.subarray(offset + 8, Math.min(bytes.length, offset + 8 + size))
     const name = riffNames[id]
-    if (name !== undefined && size <= maxValue) add(tags, name, firstOf(utf8.decode(value)))
+    if (name !== undefined && size <= maxValue) add(tags, name, firstOf(untold(value)))
     offset += 8 + size + (size & 1)
   }
   return tags

@@ -1,5 +1,5 @@
 /**
- * WAV: RIFF, RF64 and BW64 with PCM of integers or floating point, to pieces of PCM.
+ * WAV: RIFF, RF64 and BW64 with PCM of integers, floating point or G.711, to pieces of PCM.
  *
  * What ends how:
  * - The sound ends before the size that it has by its header: `Truncated`, after all that is there. A size of zero or of all
@@ -23,6 +23,9 @@ const maxChunkBytes = 1024 * 1024
 
 const unknownSize = 0xffffffff
 
+/** No file is as long: it is the size of who did not know, in 64 bits. */
+const unknownWideSize = 2 ** 53
+
 /** From here on sizes are those of programs that did not know: espeak writes 0x7ffff000, others a little more. */
 const doubtfulSize = 0x7ffff000
 
@@ -33,7 +36,8 @@ const sampleFormatOf = (code: number, bits: number): Samples.SampleFormat | unde
     return bits === 8 ? "u8" : bits === 16 ? "s16le" : bits === 24 ? "s24le" : bits === 32 ? "s32le" : undefined
   }
   if (code === 3) return bits === 32 ? "f32le" : bits === 64 ? "f64le" : undefined
-  return undefined
+  if (bits !== 8) return undefined
+  return code === 6 ? "alaw" : code === 7 ? "mulaw" : undefined
 }
 
 interface Format {
@@ -53,7 +57,7 @@ const decodeFormat = (chunk: Uint8Array): Format | Problem => {
   const extensible = tag === 0xfffe && chunk.length >= 26
   const code = extensible ? view.getUint16(24, true) : tag
   // the bits that count can be fewer than those that a sample takes
-  const bits = channels > 0 && block % channels === 0 ? 8 * block / channels : view.getUint16(14, true)
+  const bits = channels > 0 && block > 0 && block % channels === 0 ? 8 * block / channels : view.getUint16(14, true)
   const format = sampleFormatOf(code, bits)
   if (format === undefined) {
     return { kind: "Unsupported", detail: `WAV of the encoding ${code} with ${bits} bits a sample` }
@@ -141,7 +145,7 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     soundAt = position()
     frameBytes = Samples.bytesOf(format.format) * format.channels
     const bytes = size === unknownSize && wide !== undefined ? wide : size
-    const unknown = bytes === 0 || bytes === unknownSize
+    const unknown = bytes === 0 || bytes === unknownSize || bytes >= unknownWideSize
     doubtful = !unknown && wide === undefined && bytes >= doubtfulSize
     // a size that is no whole number of samples is that of a program that padded it
     const frames = unknown ? undefined : Math.floor(bytes / frameBytes)

@@ -1,5 +1,5 @@
 /**
- * Opus or Vorbis from WebM and Matroska (RFC 9559, on EBML, RFC 8794) to packets, bit for bit and in order. Of all the format
+ * Sound from WebM and Matroska (RFC 9559, on EBML, RFC 8794) to packets, bit for bit and in order. Of all the format
  * holds, it reads the tags and what leads to the blocks of the first track that can be played; the rest is skipped without
  * being kept.
  *
@@ -17,7 +17,6 @@
  */
 import { isDeepStrictEqual } from "node:util"
 import { children, float, text, u8, uint, unknownSize, unlace, vint, vintLength } from "./Ebml.ts"
-import * as OpusStreams from "./OpusStreams.ts"
 import {
   append,
   concat,
@@ -147,19 +146,11 @@ export const make = (): PacketReader => {
       if (header !== undefined && !isDeepStrictEqual(header.opus, chosen.opus)) {
         return fail("Unsupported", "Opus of another output gain or channel mapping follows in the same file")
       }
-      track = chosen
-      header ??= {
-        codec: chosen.codec,
-        rate: chosen.rate,
-        channels: chosen.channels,
-        setup: chosen.setup,
-        sampleFormat: undefined,
-        opus: chosen.opus,
-        delay: chosen.delay,
-        total: undefined,
-        warmUp: chosen.codec === "opus" ? 80 * 48 : 8192,
-        tags
+      if (header !== undefined && !isDeepStrictEqual(header.setup, chosen.setup)) {
+        return fail("Unsupported", "a track of other headers follows in the same file")
       }
+      track = chosen
+      header ??= WebmTrack.headerOf(chosen, tags)
     }
   }
 
@@ -191,12 +182,11 @@ export const make = (): PacketReader => {
     const timeMs = (clusterTime + relative) * timestampScale / 1_000_000
     firstTime ??= timeMs
     if (searching) onFound(timeMs)
-    const stripped = track?.stripped
+    if (track === undefined) return
+    const { samples: samplesOf, stripped } = track
     for (const packet of packets) {
       const data = stripped === undefined ? packet.slice() : concat([stripped, packet])
-      const samples = track?.counter === undefined
-        ? OpusStreams.samples(data, track?.opus)
-        : track.counter.samples(data)
+      const samples = samplesOf(data)
       if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid ${header?.codec ?? ""} packet`)
       frames.push({ data, samples, start: next, offset: clusterAt })
       clusterAt = -1
@@ -224,7 +214,7 @@ export const make = (): PacketReader => {
       return true
     }
     if (size > maxBlockBytes) {
-      fail("Corrupt", "a block of the Opus track is too large")
+      fail("Corrupt", "a block of the track is too large")
       return true
     }
     if (available < size) return false
@@ -398,8 +388,8 @@ export const make = (): PacketReader => {
       problem = undefined
       position = place.offset
       next = place.start
-      track?.counter?.reset()
-      // Vorbis packets are no whole number of milliseconds long: their place is known by counting them only
+      track?.reset()
+      // those of others are no whole number of milliseconds long: their place is known by counting them only
       searching = header?.codec === "opus"
     },
     get placeIn() {

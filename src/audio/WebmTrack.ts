@@ -3,11 +3,9 @@
  *
  * @since 0.1.0
  */
-import { children, text, u8, uint, unlace } from "./Ebml.ts"
-import * as OpusHead from "./OpusHead.ts"
-import type { Problem } from "./PacketReader.ts"
-import * as Samples from "./Samples.ts"
-import * as Vorbis from "./Vorbis.ts"
+import { children, float, text, uint } from "./Ebml.ts"
+import type { Header, Problem } from "./PacketReader.ts"
+import * as WebmCodec from "./WebmCodec.ts"
 
 const idTrackEntry = 0xae
 const idTrackNumber = 0xd7
@@ -16,6 +14,9 @@ const idCodec = 0x86
 const idCodecPrivate = 0x63a2
 const idAudio = 0xe1
 const idChannels = 0x9f
+const idRate = 0xb5
+const idBits = 0x6264
+const idCodecDelay = 0x56aa
 const idEncodings = 0x6d80
 const idEncoding = 0x6240
 const idEncodingScope = 0x5032
@@ -27,17 +28,8 @@ const idCompressionSettings = 0x4255
  * @category models
  * @since 0.1.0
  */
-export interface Track {
+export interface Track extends WebmCodec.Sound {
   readonly number: number
-  readonly codec: "opus" | "vorbis"
-  readonly rate: number
-  readonly channels: number
-  /** The three headers of Vorbis. */
-  readonly setup: ReadonlyArray<Uint8Array>
-  readonly counter: Vorbis.Counter | undefined
-  readonly opus?: OpusHead.Decoding | undefined
-  /** Samples that a decoder drops at the start. */
-  readonly delay: number
   /** Bytes that every packet begins with, and that were left out of the blocks. */
   readonly stripped: Uint8Array | undefined
 }
@@ -57,42 +49,31 @@ const strippedBytes = (encodings: Uint8Array): Uint8Array | Problem | undefined 
     const settings = compression === undefined ? undefined : children(compression[1])
     const algorithm = settings?.find(([id]) => id === idCompressionAlgorithm)
     if (settings === undefined || algorithm === undefined || uint(algorithm[1]) !== 3 || stripped !== undefined) {
-      return { kind: "Unsupported", detail: "the Opus track is compressed or encrypted by the container" }
+      return { kind: "Unsupported", detail: "the track is compressed or encrypted by the container" }
     }
     stripped = settings.find(([id]) => id === idCompressionSettings)?.[1]?.slice()
   }
   return stripped
 }
 
-/** The headers of Vorbis, put together with the lengths of the first two before them (RFC 9559, 5.1.4.1.22; Xiph lacing). */
-const vorbisTrack = (bytes: Uint8Array): Pick<Track, "channels" | "counter" | "delay" | "rate" | "setup"> | Problem => {
-  const malformed: Problem = { kind: "Corrupt", detail: "the headers of the Vorbis track are malformed" }
-  if (u8(bytes, 0) !== 2) return malformed
-  const [first, comment, setup] = unlace(bytes, 1) ?? []
-  if (first === undefined || comment === undefined || setup === undefined) return malformed
-  const found = Vorbis.identification(first)
-  const long = Vorbis.modes(setup)
-  if (found === undefined || long === undefined || found.channels > Samples.maxChannels) return malformed
+const none = new Uint8Array(0)
+
+/** What the description of a track says, with the values that it may leave out (RFC 9559, 5.1.4.1.29). */
+const entryOf = (fields: ReadonlyMap<number, Uint8Array>): WebmCodec.Entry => {
+  const audio = new Map(children(fields.get(idAudio) ?? none))
+  const rate = audio.get(idRate)
   return {
-    channels: found.channels,
-    rate: found.rate,
-    setup: [first.slice(), new Uint8Array(0), setup.slice()],
-    counter: Vorbis.counter(found.blocks, long),
-    delay: 0
+    codec: text(fields.get(idCodec) ?? none),
+    head: fields.get(idCodecPrivate),
+    rate: rate === undefined ? 8000 : float(rate),
+    channels: uint(audio.get(idChannels) ?? Uint8Array.of(1)),
+    bits: uint(audio.get(idBits) ?? none),
+    delayNs: uint(fields.get(idCodecDelay) ?? none)
   }
 }
 
-const opusTrack = (head: Uint8Array | undefined, channels: number) => {
-  const decoded = head === undefined
-    ? { channels: channels === 1 ? 1 : 2, preSkip: 0, decoding: undefined }
-    : OpusHead.decode(head)
-  if ("kind" in decoded) return decoded
-  const { decoding, preSkip } = decoded
-  return { channels: decoded.channels, rate: 48_000, setup: [], counter: undefined, opus: decoding, delay: preSkip }
-}
-
 /**
- * The first track of Opus or Vorbis, or why there is none to play.
+ * The first track of Opus or Vorbis, else the first that can be decoded, or why there is none to play.
  *
  * @category codecs
  * @since 0.1.0
@@ -101,39 +82,50 @@ export const choose = (tracks: Uint8Array): Track | Problem => {
   const entries = children(tracks)?.filter(([id]) => id === idTrackEntry)
   if (entries === undefined) return malformedTracks
   const others: Array<string> = []
+  const found: Array<Track> = []
   let refused: Problem | undefined
   for (const [, data] of entries) {
     const list = children(data)
     if (list === undefined) return malformedTracks
     const fields = new Map(list)
-    if (uint(fields.get(idTrackType) ?? new Uint8Array(0)) !== 2) continue
-    const codec = text(fields.get(idCodec) ?? new Uint8Array(0))
-    if (codec !== "A_OPUS" && codec !== "A_VORBIS") {
-      others.push(codec.replace(/^A_/, ""))
+    if (uint(fields.get(idTrackType) ?? none) !== 2) continue
+    const entry = entryOf(fields)
+    const sound = WebmCodec.soundOf(entry)
+    if (sound === undefined) {
+      others.push(entry.codec.replace(/^A_/, ""))
       continue
     }
-    const head = fields.get(idCodecPrivate)
-    const audio = new Map(children(fields.get(idAudio) ?? new Uint8Array(0)))
-    const decoded = codec === "A_VORBIS"
-      ? vorbisTrack(head ?? new Uint8Array(0))
-      : opusTrack(head, uint(audio.get(idChannels) ?? Uint8Array.of(1)))
     const encodings = fields.get(idEncodings)
     const stripped = encodings === undefined ? undefined : strippedBytes(encodings)
-    if ("kind" in decoded) refused ??= decoded
+    if ("kind" in sound) refused ??= sound
     else if (stripped !== undefined && "kind" in stripped) refused ??= stripped
-    else {
-      return {
-        ...decoded,
-        number: uint(fields.get(idTrackNumber) ?? new Uint8Array(0)),
-        codec: codec === "A_VORBIS" ? "vorbis" : "opus",
-        stripped
-      }
-    }
+    else found.push({ ...sound, number: uint(fields.get(idTrackNumber) ?? none), stripped })
   }
+  const track = found.find(({ codec }) => codec === "opus" || codec === "vorbis") ?? found[0]
+  if (track !== undefined) return track
   return refused ?? {
     kind: "Unsupported",
     detail: others.length === 0
       ? "it holds no audio track"
-      : `its audio is ${others.join(", ")}, neither Opus nor Vorbis`
+      : `its audio is ${others.join(", ")}, which nothing here decodes`
   }
 }
+
+/**
+ * What has to be known before the packets of a track are decoded.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const headerOf = (track: Track, tags: Header["tags"]): Header => ({
+  codec: track.codec,
+  rate: track.rate,
+  channels: track.channels,
+  setup: track.setup,
+  sampleFormat: track.sampleFormat,
+  opus: track.opus,
+  delay: track.delay,
+  total: undefined,
+  warmUp: track.warmUp,
+  tags
+})

@@ -150,7 +150,7 @@ describe("AudioSource", () => {
         const damaged = yield* play(AudioSource.fromBytes(file))
         assert.deepStrictEqual([damaged.end, damaged.frames.length, damaged.positionMs], ["Corrupt", 90, 1800])
         const joined = yield* play(
-          AudioSource.fromBytes(concat(ogg(packets), ogg([], { head: opusHead({ gain: 1 }) })))
+          AudioSource.fromBytes(concat(ogg(packets), ogg([], { head: opusHead({ family: 2 }) })))
         )
         assert.deepStrictEqual([joined.end, joined.positionMs], ["Unsupported", 2000])
       }))

@@ -221,28 +221,87 @@ describe("Cutter.surroundings", () => {
 
   it("are passed byte by byte up to the first frame, for 64 KiB", () => {
     const { cutter, pass, problem, push } = make()
-    const onOther = () => assert.fail("it is joining")
     push(new Uint8Array(70_000))
-    for (let i = 0; i < 65_536; i++) if (!pass(true, onOther)) assert.fail(`it gave up at ${i}`)
+    for (let i = 0; i < 65_536; i++) if (!pass(true)) assert.fail(`it gave up at ${i}`)
     assert.strictEqual(cutter.position(), 65_536)
     assert.isUndefined(problem())
-    assert.isFalse(pass(true, onOther))
+    assert.isFalse(pass(true))
     assert.deepStrictEqual(problem(), { kind: "UnknownFormat", detail: "there is no MP3 in it" })
   })
 
-  it("are tags between the frames, and nothing else is", () => {
-    const { cutter, pass, push, skipped } = make()
-    let others = 0
-    const onOther = () => void others++
-    push(concat(Uint8Array.of(1), tag("one", 50).subarray(0, 9)))
-    assert.isFalse(pass(false, onOther))
-    cutter.consume(1)
-    // the tenth byte is missing
-    assert.isFalse(pass(false, onOther))
-    assert.strictEqual(others, 2)
-    push(tag("one", 50).subarray(9, 10))
-    assert.isTrue(pass(false, onOther))
-    assert.strictEqual(others, 2)
-    assert.deepStrictEqual(skipped, [50])
+  it("are tags between the frames, which are skipped when it can be told how long they are", () => {
+    const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
+    const ape = Buffer.alloc(32)
+    ape.write("APETAGEX")
+    ape.writeUInt32LE(20_000, 12)
+    const apeHeader = Buffer.from(ape)
+    apeHeader.writeUInt32LE(0xa0000000, 20)
+    for (
+      const [bytes, needed, length] of [
+        [tag("one", 50), 10, 50],
+        [id3v1, 4, 128],
+        [ape, 32, 32],
+        [apeHeader, 32, 20_032]
+      ] as const
+    ) {
+      const { isEnded, pass, problem, push, skipped } = make()
+      push(bytes.subarray(0, needed - 1))
+      if (needed > 4) assert.isFalse(pass(false))
+      assert.deepStrictEqual(skipped, [])
+      push(bytes.subarray(needed - 1, needed))
+      assert.isTrue(pass(false))
+      assert.deepStrictEqual([skipped, isEnded(), problem()], [[length], false, undefined])
+    }
+  })
+
+  it("are the end where a tag does not say its length, where zeros come, and behind a tag", () => {
+    for (
+      const bytes of [Buffer.from("LYRICSBEGIN"), Buffer.from("APEX").fill(0, 4), Buffer.alloc(40), Buffer.from("TAG+")]
+    ) {
+      const { isEnded, isTrailer, pass, problem, push } = make()
+      push(concat(bytes, new Uint8Array(40)))
+      assert.isTrue(isTrailer())
+      assert.isTrue(pass(false))
+      assert.isTrue(isEnded())
+      assert.isUndefined(problem())
+    }
+    const { cutter, problem, push, skipped, ...around } = make()
+    push(concat(Buffer.from("TAG"), new Uint8Array(125), Buffer.from("whatever")))
+    assert.isTrue(around.pass(false))
+    assert.deepStrictEqual(skipped, [128])
+    cutter.consume(128)
+    assert.isTrue(around.pass(false))
+    assert.isTrue(around.isEnded())
+    around.restart()
+    assert.isFalse(around.isEnded())
+    assert.isFalse(around.pass(false))
+    assert.strictEqual(problem()?.kind, "Corrupt")
+  })
+
+  it("are Corrupt where they are anything else, also behind a frame that follows a tag", () => {
+    const { cutter, onFrame, pass, problem, push } = make()
+    push(concat(Buffer.from("TAG"), new Uint8Array(125), Buffer.from("whatever")))
+    assert.isTrue(pass(false))
+    cutter.consume(128)
+    onFrame()
+    assert.isFalse(pass(false))
+    assert.deepStrictEqual(problem(), {
+      kind: "Corrupt",
+      detail: "something that is no frame stands between the MP3 frames"
+    })
+  })
+
+  it("are Corrupt where sound goes on behind zeros", () => {
+    const { isEnded, pass, passEnd, problem, push } = make()
+    push(concat(new Uint8Array(40)))
+    assert.isTrue(pass(false))
+    assert.isTrue(isEnded())
+    passEnd()
+    push(concat(new Uint8Array(40)))
+    passEnd()
+    assert.isUndefined(problem())
+    push(concat(new Uint8Array(4), Uint8Array.of(0xff, 0xfb)))
+    passEnd()
+    assert.strictEqual(problem()?.kind, "Corrupt")
   })
 })

@@ -236,7 +236,7 @@ describe("OggReader", () => {
     const { detail, kind } = outcome(concat(...streams, page(ascii("x"), 0, 0)))
     assert.deepStrictEqual(
       [kind, detail],
-      ["Unsupported", "the Ogg file holds Speex, an unknown codec, neither Opus nor Vorbis"]
+      ["Unsupported", "the Ogg file holds Speex, an unknown codec, neither Opus, Vorbis nor FLAC"]
     )
   })
 

@@ -1,8 +1,9 @@
 /** Opus that has to be decoded to be what its header says: with an output gain, or of channels that are mapped. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import { readFileSync } from "node:fs"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Decoders from "../../src/audio/Decoders.ts"
 import * as OpusStreams from "../../src/audio/OpusStreams.ts"
 import * as OpusDecoder from "../../src/OpusDecoder.ts"
 import * as OpusEncoder from "../../src/OpusEncoder.ts"
@@ -166,12 +167,57 @@ describe("Opus with an output gain", () => {
       assert.isAbove(signalToNoise(plain.pcm, 3, 0, 4_800), 15)
     }))
 
-  it.live("fails behind what is passed through", () =>
+  it.live("is encoded again behind what is passed through, with all that follows", () =>
     Effect.gen(function*() {
       const quieter = withHead(chirp, opusHead({ gain: -256 }))
-      const { end, frames, message } = yield* collect(fromBytes(concat(chirp, quieter)))
-      assert.deepStrictEqual([end, frames.length], ["Unsupported", 151])
-      assert.match(message, /an output gain/)
+      const one = yield* collect(fromBytes(chirp))
+      const seconds = [
+        [quieter, 10 ** (-1 / 20)],
+        [withHead(chirp, family1(1, 1, [0, 1], -256)), 10 ** (-1 / 20)],
+        // nothing of the sound is left here but its length
+        [file("surround.opus.ogg"), 0]
+      ] as const
+      for (const [second, factor] of seconds) {
+        const lengthMs = (yield* collect(fromBytes(second))).pcm.length / 96
+        const chain = fromBytes(concat(chirp, chirp, second, chirp))
+        const { durationMs, end, frames, message } = yield* collect(chain)
+        assert.deepStrictEqual([end, message, durationMs], ["Done", "", undefined])
+        assert.deepStrictEqual(shown(frames.slice(0, 302)), shown([...one.frames, ...one.frames]))
+        const rest = frames.slice(302)
+        assert.closeTo(rest.reduce((sum, { samples }) => sum + samples, 0) / 48, lengthMs + 3_000, 2.5)
+        const { pcm } = yield* collect(AudioSource.decoded(chain))
+        const heard = (fromMs: number) => pcm.subarray(2 * (302 * 960 + 48 * fromMs))
+        const loud = heard(0).map((sample) => sample / factor)
+        if (factor > 0) assert.isAbove(signalToNoise(loud, 3, 0, 4_800), 12)
+        assert.isAbove(signalToNoise(heard(lengthMs), 3, 0, 4_800), 12)
+      }
+    }).pipe(Effect.provide(OpusDecoder.layer)), 20_000)
+
+  it.live("is encoded again in pieces as they come, and frees what it takes", () =>
+    Effect.gen(function*() {
+      const quieter = withHead(chirp, opusHead({ gain: -256 }))
+      const bytes = concat(chirp, quieter, quieter)
+      const pieces = Array.from({ length: Math.ceil(bytes.length / 5_000) }, (_, i) =>
+        bytes.slice(5_000 * i, 5_000 * (i + 1)))
+      const before = Decoders.open()
+      const { end, frames } = yield* collect(AudioSource.fromStream(Stream.fromIterable(pieces), { ffmpeg: false }))
+      assert.strictEqual(end, "Done")
+      assert.closeTo(
+        frames.reduce((sum, { samples }) =>
+          sum + samples, 0) / 48,
+        3 * 3_000,
+        25
+      )
+      assert.strictEqual(Decoders.open(), before)
+    }))
+
+  it.live("tells what is wrong with it behind what was passed through", () =>
+    Effect.gen(function*() {
+      const quieter = withHead(chirp, opusHead({ gain: -256 }))
+      const { end, frames, positionMs } = yield* collect(fromBytes(concat(chirp, quieter.subarray(0, -100))))
+      assert.strictEqual(end, "Truncated")
+      assert.isAbove(frames.reduce((sum, { samples }) => sum + samples, 0) / 48, 5_500)
+      assert.isAbove(positionMs ?? 0, 5_500)
     }))
 })
 

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Tags from "../../src/audio/Tags.ts"
+import { concat } from "./samples.ts"
 
 const ascii = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "latin1"))
 
@@ -67,6 +68,39 @@ describe("Tags", () => {
     })
     assert.strictEqual(Tags.id3Bytes(id3(3, []), 0), 30)
     assert.strictEqual(Tags.id3Bytes(ascii("TAG"), 0), 0)
+  })
+
+  it("reads ID3v2.4 whose sizes are those of version 3, as iTunes has written them", () => {
+    const long = ascii(`\x00${"x".repeat(200)}`)
+    const plain = (id: string, body: Uint8Array) => frame(id, body, 3)
+    const tag = id3(4, [
+      plain("TIT2", long),
+      plain("APIC", new Uint8Array(70_000).fill(7)),
+      plain("TPE1", ascii("\x00me"))
+    ])
+    assert.deepStrictEqual(Tags.id3(tag), { title: "x".repeat(200), artist: "me" })
+  })
+
+  it("reads frames of ID3v2.4 that are unsynchronised, or have their length before them", () => {
+    const flagged = (id: string, body: Uint8Array, flags: number) => {
+      const bytes = frame(id, body, 4)
+      bytes[9] = flags
+      return bytes
+    }
+    const wide = Buffer.concat([Uint8Array.of(1, 0xff, 0x00, 0xfe), Buffer.from("wide", "utf16le")])
+    const tag = id3(4, [
+      flagged("TIT2", wide, 2),
+      flagged("TPE1", concat(Uint8Array.of(0, 0, 0, 3), ascii("\x00me")), 1),
+      flagged("TALB", concat(Uint8Array.of(0, 0, 0, 11), wide), 3)
+    ], 0x80)
+    assert.deepStrictEqual(Tags.id3(tag), { title: "wide", artist: "me", album: "wide" })
+  })
+
+  it("reads RIFF in UTF-8, and in Latin-1 where it is none", () => {
+    const chunk = (id: string, value: Uint8Array) =>
+      concat(ascii(id), Uint8Array.of(value.length, 0, 0, 0), value, new Uint8Array(value.length & 1))
+    const bytes = concat(chunk("INAM", new Uint8Array(Buffer.from("Café"))), chunk("IART", ascii("Caf\xe9")))
+    assert.deepStrictEqual(Tags.riffInfo(bytes), { title: "Café", artist: "Café" })
   })
 
   it("keeps the first of each name, in lower case, and never more than it should", () => {

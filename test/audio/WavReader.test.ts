@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
 import { Effect, Stream } from "effect"
+import { spawnSync } from "node:child_process"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { collect } from "./listen.ts"
 import { signal, signalToNoise, type Stereo } from "./signal.ts"
@@ -144,6 +146,44 @@ describe("WAV", () => {
       })
       const played = yield* collect(AudioSource.fromBytes(wide))
       assert.deepStrictEqual([played.end, played.durationMs, played.pcm.length], ["Done", 100, 9600])
+    }))
+
+  it.live("takes RF64 whose writer did not know its size", () =>
+    Effect.gen(function*() {
+      for (const fill of [0, 0xff]) {
+        const wide = wav(signal(44_100, 0.1), {
+          riff: "RF64",
+          size: 0xffffffff,
+          before: chunk("ds64", new Uint8Array(28).fill(fill))
+        })
+        const played = yield* collect(AudioSource.fromBytes(wide))
+        assert.deepStrictEqual([played.end, played.durationMs, played.pcm.length], ["Done", 100, 9600])
+      }
+    }))
+
+  it.live("plays G.711 as ffmpeg does, to the sample", () =>
+    Effect.gen(function*() {
+      for (const codec of ["pcm_alaw", "pcm_mulaw"]) {
+        // every byte there is
+        const every = Uint8Array.from({ length: 4_800 }, (_, i) => i & 255)
+        const run = (input: Uint8Array, ...args: ReadonlyArray<string>) =>
+          new Uint8Array(spawnSync(ffmpeg, ["-v", "error", ...args], { input }).stdout)
+        const raw = ["-f", codec.slice(4), "-ar", "48000", "-ac", "1", "-i", "pipe:0"]
+        const file = run(every, ...raw, "-c:a", "copy", "-f", "wav", "pipe:1")
+        const theirs = run(every, ...raw, "-f", "s16le", "pipe:1")
+        const played = yield* collect(AudioSource.fromBytes(file, { ffmpeg: false }))
+        assert.deepStrictEqual([played.end, played.pcm.length], ["Done", 2 * every.length])
+        const ours = played.pcm.filter((_, i) => i % 2 === 0).map((sample) => sample * 32_768)
+        assert.deepStrictEqual([...ours], [...new Int16Array(theirs.buffer, theirs.byteOffset, theirs.length / 2)])
+      }
+    }))
+
+  it.live("goes by the bits of a sample where the bytes of all channels are not told", () =>
+    Effect.gen(function*() {
+      const bytes = wav(signal(44_100, 0.1))
+      new DataView(bytes.buffer).setUint16(32, 0, true)
+      const played = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
+      assert.deepStrictEqual([played.end, played.pcm.length], ["Done", 9600])
     }))
 
   it.live("reads the tags, and skips what it does not know", () =>

@@ -30,7 +30,6 @@ const made = (input: Uint8Array, ...args: ReadonlyArray<string>): Uint8Array => 
   return new Uint8Array(stdout)
 }
 
-const mp3 = bytesOf("chirp.mp3")
 const vorbis = bytesOf("chirp.vorbis.ogg")
 /** The same Ogg stream under another serial number, whose pages have other checksums. */
 const renumbered = (bytes: Uint8Array, serial: number): Uint8Array =>
@@ -41,72 +40,6 @@ const chirp = wav16(signal(44_100, 3), 44_100)
 const played = (bytes: Uint8Array) => collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
 
 describe("audio oddities", () => {
-  describe("MP3", () => {
-    it.live("of two files that were joined is played to its end", () =>
-      Effect.gen(function*() {
-        const both = yield* played(concat(mp3, mp3))
-        assert.strictEqual(both.end, "Done")
-        assert.closeTo(lengthMs(both), 6_000, 120)
-      }))
-
-    it.live("of files that were joined with the tags at their ends is played to its end", () =>
-      Effect.gen(function*() {
-        const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
-        const ape = Buffer.alloc(32 + 20_000, 0xff)
-        ape.write("APETAGEX")
-        ape.writeUInt32LE(20_000, 12)
-        ape.writeUInt32LE(0xa0000000, 20)
-        const one = yield* played(mp3)
-        const cases: ReadonlyArray<readonly [files: number, ...parts: ReadonlyArray<Uint8Array>]> = [
-          [2, mp3, id3v1, mp3],
-          [2, mp3, ape, id3v1, mp3, ape, id3v1],
-          [1, mp3, id3v1, Buffer.from("something else, of any length")],
-          [1, mp3, ape.subarray(0, 9_000)],
-          [1, mp3, ape.subarray(0, 12)],
-          [1, mp3, id3v1.subarray(0, 60)]
-        ]
-        for (const [files, ...parts] of cases) {
-          const result = yield* played(concat(...parts))
-          assert.strictEqual(result.end, "Done")
-          assert.closeTo(lengthMs(result), files * lengthMs(one), 120)
-        }
-      }))
-
-    it.live("whose first frame counts no frames is played to its end", () =>
-      Effect.gen(function*() {
-        const bytes = mp3.slice()
-        const at = Buffer.from(bytes).indexOf("Info") === -1
-          ? Buffer.from(bytes).indexOf("Xing")
-          : Buffer.from(bytes).indexOf("Info")
-        bytes.fill(0, at + 8, at + 12)
-        const result = yield* played(bytes)
-        assert.strictEqual(result.end, "Done")
-        assert.closeTo(lengthMs(result), 3_000, 60)
-      }))
-
-    it.live("without a count says no duration if its frames are not all alike", () =>
-      Effect.gen(function*() {
-        const vbr = made(chirp, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0", "-f", "mp3")
-        const cbr = made(chirp, "-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "-f", "mp3")
-        assert.isUndefined((yield* played(vbr)).durationMs)
-        assert.closeTo((yield* played(cbr)).durationMs ?? 0, 3_000, 80)
-      }))
-  })
-
-  it.live("frames of MP3 and AAC are found in the middle, whatever is in front", () =>
-    Effect.gen(function*() {
-      for (const name of ["chirp.mp3", "chirp.aac"]) {
-        const bytes = bytesOf(name)
-        for (const at of [1_001, 1_500, 2_777]) {
-          for (const front of ["", "<", "{", "\0\0\0\0"]) {
-            const result = yield* played(concat(Buffer.from(front), bytes.subarray(at)))
-            assert.strictEqual(result.end, "Done", `${name} from ${at} behind ${JSON.stringify(front)}`)
-            assert.isAbove(lengthMs(result), 2_700)
-          }
-        }
-      }
-    }))
-
   it.live(
     "what nothing here knows is given to ffmpeg, and is of an unknown format if it does not know it either",
     () =>
@@ -260,6 +193,37 @@ describe("audio oddities", () => {
       assert.isTrue(result.pcm.subarray(96 * 3_200).some((sample) => Math.abs(sample) > 0.1))
     }))
 
+  it.live("MP3 and FLAC are played from MP4, and sought in to the sample", () =>
+    Effect.gen(function*() {
+      const fragmented = ["-strict", "-2", "-f", "mp4", "-movflags", "frag_keyframe+empty_moov+delay_moov"]
+      const cases = [
+        [["-c:a", "libmp3lame", "-b:a", "128k"], 1105, 25],
+        [["-c:a", "libmp3lame", "-b:a", "64k", "-ar", "22050"], 1105 * 2, 25],
+        [["-c:a", "flac"], 0, 80],
+        [["-c:a", "flac", "-sample_fmt", "s32"], 0, 80]
+      ] as const
+      for (const [args, late, decibels] of cases) {
+        const bytes = made(chirp, ...args, ...fragmented)
+        const whole = yield* played(bytes)
+        assert.deepStrictEqual([whole.end, whole.message], ["Done", ""])
+        // fragments come before it is known that the first samples are none of the sound
+        const at = lengthMs(whole) > 3_010 ? -late * 48_000 / 44_100 : 0
+        assert.closeTo(lengthMs(whole), 3_000 - at / 48, 60)
+        assert.isAbove(signalToNoise(whole.pcm, 3, at, 4_800), decibels, args.join(" "))
+        for (const seekMs of [10, 1_234.5]) {
+          const { pcm } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }), { seekMs })
+          const rest = whole.pcm.subarray(2 * Math.round(48 * seekMs))
+          assert.strictEqual(pcm.length, rest.length)
+          assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 2e-3), `${seekMs} ms`)
+        }
+      }
+      // of the description of FLAC, how many bits a sample has
+      const wide = made(chirp, "-c:a", "flac", ...fragmented)
+      const info = Buffer.from(wide).indexOf("dfLa") + 4 + 8
+      wide.set([(wide[info + 12] ?? 0) | 1, (wide[info + 13] ?? 0) | 0xf0], info + 12)
+      assert.strictEqual((yield* played(wide)).end, "Unsupported")
+    }), 20_000)
+
   it.live("an MP4 that is edited to begin behind its end has none of its sound, and no duration below none", () =>
     Effect.gen(function*() {
       for (const name of ["chirp-fast.m4a", "chirp.m4a", "chirp.opus.mp4"]) {
@@ -280,6 +244,31 @@ describe("audio oddities", () => {
         assert.strictEqual(result.end, "Done")
         assert.closeTo(lengthMs(result), 1_000, 1)
         assert.closeTo(result.durationMs ?? 0, 1_000, 1)
+      }
+    }))
+
+  it.live("a tag of ID3v2 before what has tags of its own is passed over, wherever it is read", () =>
+    Effect.gen(function*() {
+      const size = 20_000
+      const id3 = Buffer.concat([Buffer.from([0x49, 0x44, 0x33, 4, 0, 0, 0, 1, 28, 32]), Buffer.alloc(size)])
+      assert.strictEqual((1 << 14) + (28 << 7) + 32, size)
+      for (const name of ["chirp.vorbis.ogg", "chirp.vorbis.webm", "chirp.m4a", "chirp.flac", "wav"]) {
+        const bytes = name === "wav" ? chirp : bytesOf(name)
+        const file = concat(id3, bytes)
+        const plain = yield* played(bytes)
+        const pieces = [file.slice(0, 7_000), file.slice(7_000, 30_000), file.slice(30_000)]
+        for (
+          const source of [
+            AudioSource.fromBytes(file, { ffmpeg: false }),
+            AudioSource.fromStream(Stream.fromIterable(pieces), { ffmpeg: false })
+          ]
+        ) {
+          const whole = yield* collect(source)
+          assert.deepStrictEqual([whole.end, whole.pcm.length], ["Done", plain.pcm.length], name)
+        }
+        const { durationMs, pcm } = yield* collect(AudioSource.fromBytes(file, { ffmpeg: false }), { seekMs: 700 })
+        assert.strictEqual(durationMs, plain.durationMs)
+        assert.strictEqual(pcm.length, plain.pcm.length - 96 * 700)
       }
     }))
 

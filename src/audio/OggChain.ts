@@ -1,0 +1,120 @@
+/**
+ * Whether an Ogg file is one stream from its first page to its last, or a chained file whose streams have one serial number, where
+ * the last page tells of the last stream only. What is told between the ends is the numbers of pages: they are counted anew in each
+ * stream. A few places are looked at, and only where there are fewer pages than there are bytes for.
+ *
+ * @since 0.1.0
+ */
+import * as OggPage from "./OggPage.ts"
+
+/**
+ * A page: where it begins, and its number.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Point {
+  readonly offset: number
+  readonly sequence: number
+}
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
+export interface OggChain {
+  /** Takes note of a page of sound that was read. Those that were read before the first look count. */
+  readonly pass: (page: Point, serial: number) => void
+  /** Whether it is one, as far as can be told with the end of the file, which stands at `offset` of it. */
+  readonly isOne: (tail: Uint8Array, offset: number) => boolean
+  /** Where to look next, as long as there is a doubt. */
+  readonly doubt: () => number | undefined
+  /** Takes note of the pages in bytes that stand at `offset` of the file. */
+  readonly look: (bytes: Uint8Array, offset: number) => void
+}
+
+/** More bytes a page than where pages were counted: as where the first of two streams has a tenth of the other's pages. */
+const tolerance = 1.1
+
+/** Each is a request, where the file is behind a URL. */
+const maxLooks = 8
+
+/** What lies closer together is not looked into. */
+const nearBytes = 2 * OggPage.maxPageBytes
+
+const bytesPerPage = (from: Point, to: Point): number => (to.offset - from.offset) / (to.sequence - from.sequence)
+
+/**
+ * Of the stream whose first page of sound is passed first.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (): OggChain => {
+  let serial = -1
+  let first: Point | undefined
+  let last: Point | undefined
+  const points: Array<Point> = []
+  /** The most bytes that a page has taken where each was seen. */
+  let seen = 0
+  let chained = false
+  /** Pages of another stream stand between, such as those of a video: how many bytes there are for a page says nothing then. */
+  let isShared = false
+  let looks = 0
+
+  const begin = (): void => {
+    if (first === undefined || last === undefined) return
+    points.push(first)
+    if (first.offset === last.offset) return
+    points.push(last)
+    seen = bytesPerPage(first, last)
+  }
+
+  const look: OggChain["look"] = (bytes, offset) => {
+    if (looks++ === 0) begin()
+    const pages = OggPage.all(bytes)
+    const found = pages.filter((page) => page.serial === serial)
+    isShared ||= found.length < pages.length
+    const start = points[0]?.offset ?? 0
+    chained ||= found.some((page) => (page.flags & OggPage.flagFirst) !== 0 && offset + page.start > start)
+    const [from] = found
+    const to = found.at(-1)
+    if (from === undefined || to === undefined) return
+    // the last one of all is shorter than others as a rule
+    seen = Math.max(seen, to.end - to.start)
+    const ends = [from, to].map(({ sequence, start }) => ({ offset: offset + start, sequence }))
+    if (from.sequence < to.sequence) seen = Math.max(seen, (to.start - from.start) / (to.sequence - from.sequence))
+    points.push(...ends)
+    points.sort((a, b) => a.offset - b.offset)
+    chained ||= points.some((point, i) => {
+      const before = points[i - 1]
+      return before !== undefined && point.offset > before.offset && point.sequence <= before.sequence
+    })
+  }
+
+  return {
+    pass: (page, of) => {
+      if (looks > 0) return
+      first ??= page
+      last = page
+      serial = of
+    },
+    isOne: (tail, offset) => {
+      if (looks === 0) look(tail, offset)
+      return !chained
+    },
+    look,
+    doubt: () => {
+      if (chained || isShared || looks > maxLooks) return undefined
+      let most = seen * tolerance
+      let middle: number | undefined
+      for (const [i, to] of points.entries()) {
+        const from = points[i - 1]
+        if (from === undefined || to.offset - from.offset < nearBytes || bytesPerPage(from, to) <= most) continue
+        most = bytesPerPage(from, to)
+        middle = Math.floor((from.offset + to.offset - OggPage.maxPageBytes) / 2)
+      }
+      return middle
+    }
+  }
+}

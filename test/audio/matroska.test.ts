@@ -1,0 +1,135 @@
+/** Matroska of what is neither Opus nor Vorbis, as ffmpeg writes it. */
+import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
+import { Effect, Stream } from "effect"
+import { spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { collect } from "./listen.ts"
+import { ascii, cluster, concat, ebml, element, packet, segment, simpleBlock, trackEntry, tracks } from "./samples.ts"
+import { signal, signalToNoise, wav16 } from "./signal.ts"
+
+const seconds = 3
+
+const run = (input: Uint8Array, ...args: ReadonlyArray<string>): Uint8Array => {
+  const all = ["-v", "error", "-i", "pipe:0", "-f", "matroska", ...args, "pipe:1"]
+  const { status, stderr, stdout } = spawnSync(ffmpeg, all, { input, maxBuffer: 64 * 1024 * 1024 })
+  assert.strictEqual(status, 0, stderr.toString())
+  return new Uint8Array(stdout)
+}
+
+const made = (rate: number, ...args: ReadonlyArray<string>) => run(wav16(signal(rate, seconds), rate), ...args)
+
+/** What of the sound is left, and by how many samples at its rate it is late, which the container does not tell. */
+const cases: ReadonlyArray<
+  readonly [name: string, rate: number, decibels: number, late: number, args: ReadonlyArray<string>]
+> = [
+  ["AAC", 44_100, 40, 1024, ["-c:a", "aac", "-b:a", "128k", "-aac_pns", "0"]],
+  ["MP3", 44_100, 25, 1105, ["-c:a", "libmp3lame", "-b:a", "128k"]],
+  ["MP3", 22_050, 25, 1105, ["-c:a", "libmp3lame", "-b:a", "64k"]],
+  ["MP2", 48_000, 25, 481, ["-c:a", "mp2", "-b:a", "256k"]],
+  ["FLAC", 44_100, 80, 0, ["-c:a", "flac"]],
+  ["FLAC", 48_000, 80, 0, ["-c:a", "flac", "-sample_fmt", "s32"]],
+  ["u8", 48_000, 30, 0, ["-c:a", "pcm_u8"]],
+  ["s16le", 44_100, 80, 0, ["-c:a", "pcm_s16le"]],
+  ["s24le", 48_000, 80, 0, ["-c:a", "pcm_s24le"]],
+  ["s16be", 48_000, 80, 0, ["-c:a", "pcm_s16be"]],
+  ["f32le", 48_000, 80, 0, ["-c:a", "pcm_f32le"]]
+]
+
+const play = (bytes: Uint8Array, seekMs?: number) =>
+  collect(AudioSource.fromBytes(bytes, { ffmpeg: false }), seekMs === undefined ? {} : { seekMs })
+
+describe("Matroska", () => {
+  for (const [name, rate, decibels, late, args] of cases) {
+    it.live(`of ${name} at ${rate} Hz is the sound that was encoded, and sought in to the sample`, () =>
+      Effect.gen(function*() {
+        const bytes = made(rate, ...args)
+        const at = -late * 48_000 / rate
+        const whole = yield* play(bytes)
+        assert.deepStrictEqual([whole.end, whole.message, whole.seekable], ["Done", "", true])
+        assert.closeTo(whole.pcm.length / 96, 1_000 * seconds, 60)
+        assert.isAbove(signalToNoise(whole.pcm, seconds, at, 4_000), decibels)
+        for (const seekMs of [0, 1_234.5, 2_500]) {
+          const { pcm } = yield* play(bytes, seekMs)
+          const rest = whole.pcm.subarray(2 * Math.round(48 * seekMs))
+          assert.strictEqual(pcm.length, rest.length)
+          assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 2e-3), `${seekMs} ms`)
+        }
+        const pieces = Array.from(
+          { length: Math.ceil(bytes.length / 3_001) },
+          (_, i) => bytes.slice(3_001 * i, 3_001 * (i + 1))
+        )
+        const streamed = yield* collect(AudioSource.fromStream(Stream.fromIterable(pieces), { ffmpeg: false }))
+        assert.strictEqual(streamed.pcm.length, whole.pcm.length)
+      }))
+  }
+
+  it.live("of HE-AAC is as long as it is, at twice the rate of its units", () =>
+    Effect.gen(function*() {
+      const file = new Uint8Array(readFileSync(fileURLToPath(new URL("files/tone.he2.aac", import.meta.url))))
+      const plain = yield* play(file)
+      const copied = ["-c", "copy", "-bsf:a", "aac_adtstoasc"]
+      // only a file in between has the configuration that this one wants
+      const mp4 = run(file, ...copied, "-movflags", "frag_keyframe+empty_moov+delay_moov", "-f", "mp4")
+      const boxed = yield* play(run(mp4, "-c", "copy"))
+      assert.strictEqual(boxed.end, "Done")
+      assert.closeTo(boxed.pcm.length, plain.pcm.length, 96 * 50)
+    }))
+
+  const file = (codec: string, head: Uint8Array | null, ...blocks: ReadonlyArray<Uint8Array>) =>
+    concat(ebml(), segment([tracks(trackEntry({ codec, head })), cluster(blocks.map((data) => simpleBlock(1, data)))]))
+
+  it.live("is refused where its headers are missing or malformed, or of what nothing here decodes", () =>
+    Effect.gen(function*() {
+      const refused: ReadonlyArray<readonly [kind: string, file: Uint8Array]> = [
+        ["Unsupported", file("A_AAC", null)],
+        ["Unsupported", file("A_AAC", Uint8Array.of(0x12))],
+        ["Unsupported", file("A_AAC", Uint8Array.of(0x17, 0xff, 0xff, 0xff))],
+        ["Unsupported", file("A_AAC", Uint8Array.of(0xff, 0xff))],
+        ["Corrupt", file("A_FLAC", null)],
+        ["Corrupt", file("A_FLAC", new Uint8Array(42))],
+        ["Unsupported", file("A_PCM/INT/LIT", null)],
+        ["Unsupported", file("A_AC3", null)],
+        ["Unsupported", file("constructor", null)]
+      ]
+      for (const [kind, bytes] of refused) {
+        const { end, message } = yield* play(bytes)
+        assert.strictEqual(end, kind, message)
+      }
+    }))
+
+  it.live("is Corrupt where a packet is none of its codec", () =>
+    Effect.gen(function*() {
+      const bytes = made(44_100, "-c:a", "flac")
+      // of a block in the middle, the first byte of the frame
+      const text = Buffer.from(bytes)
+      const at = text.indexOf(Buffer.from([0xff, 0xf8]), text.indexOf(Buffer.from([0xff, 0xf8]), 2_000) + 2_000)
+      bytes[at] = 0
+      const { end, pcm } = yield* play(bytes)
+      assert.strictEqual(end, "Corrupt")
+      assert.isAbove(pcm.length, 0)
+    }))
+
+  it.live("is played by its track of Opus, whatever stands before that", () =>
+    Effect.gen(function*() {
+      const entries = [trackEntry({ number: 1, codec: "A_FLAC", head: ascii("fLaC") }), trackEntry({ number: 2 })]
+      const blocks = [simpleBlock(1, Uint8Array.of(1, 2, 3)), simpleBlock(2, packet(1).data)]
+      const first = made(44_100, "-c:a", "pcm_s16le")
+      assert.strictEqual((yield* play(first)).frames.length, 0)
+      const { end, frames } = yield* play(concat(ebml(), segment([tracks(...entries), cluster(blocks)])))
+      assert.deepStrictEqual([end, frames.length], ["Done", 1])
+    }))
+
+  it.live("of a track that says no rate is taken at 8 kHz, as it is meant", () =>
+    Effect.gen(function*() {
+      const entry = trackEntry({ codec: "A_PCM/INT/LIT", head: null })
+      const bits = element("e1", concat(element("9f", Uint8Array.of(2)), element("6264", Uint8Array.of(16))))
+      // the description of the track with the sound's own in place of the one that there is
+      const changed = element("ae", concat(entry.subarray(9, -19), bits))
+      const bytes = concat(ebml(), segment([tracks(changed), cluster([simpleBlock(1, new Uint8Array(4 * 800))])]))
+      const { end, message, pcm } = yield* play(bytes)
+      assert.deepStrictEqual([end, message, pcm.length], ["Done", "", 9_600])
+    }))
+})

@@ -1,0 +1,204 @@
+/** Frames of MP3 and AAC as others have put them together: files that were joined, with tags between them, and parts of them. */
+import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
+import { Effect, Stream } from "effect"
+import { spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { collect } from "./listen.ts"
+import { concat } from "./samples.ts"
+import { levelOf, signal, wav16 } from "./signal.ts"
+
+const bytesOf = (name: string) => new Uint8Array(readFileSync(fileURLToPath(new URL(`files/${name}`, import.meta.url))))
+const lengthMs = ({ pcm }: { readonly pcm: Float32Array }) => pcm.length / 96
+
+/** What ffmpeg makes of an input. */
+const made = (input: Uint8Array, ...args: ReadonlyArray<string>): Uint8Array => {
+  const { status, stderr, stdout } = spawnSync(ffmpeg, ["-v", "error", "-i", "pipe:0", ...args, "pipe:1"], {
+    input,
+    maxBuffer: 64 * 1024 * 1024
+  })
+  assert.strictEqual(status, 0, stderr.toString())
+  return new Uint8Array(stdout)
+}
+
+const mp3 = bytesOf("chirp.mp3")
+const chirp = wav16(signal(44_100, 3), 44_100)
+
+const played = (bytes: Uint8Array) => collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
+
+describe("MP3 and AAC", () => {
+  describe("MP3", () => {
+    it.live("of two files that were joined is played to its end", () =>
+      Effect.gen(function*() {
+        const both = yield* played(concat(mp3, mp3))
+        assert.strictEqual(both.end, "Done")
+        assert.closeTo(lengthMs(both), 6_000, 120)
+      }))
+
+    it.live("of files that were joined with the tags at their ends is played to its end", () =>
+      Effect.gen(function*() {
+        const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
+        const ape = Buffer.alloc(32 + 20_000, 0xff)
+        ape.write("APETAGEX")
+        ape.writeUInt32LE(20_000, 12)
+        ape.writeUInt32LE(0xa0000000, 20)
+        const one = yield* played(mp3)
+        const cases: ReadonlyArray<readonly [files: number, ...parts: ReadonlyArray<Uint8Array>]> = [
+          [2, mp3, id3v1, mp3],
+          [2, mp3, ape, id3v1, mp3, ape, id3v1],
+          [1, mp3, id3v1, Buffer.from("something else, of any length")],
+          [1, mp3, ape.subarray(0, 9_000)],
+          [1, mp3, ape.subarray(0, 12)],
+          [1, mp3, id3v1.subarray(0, 60)]
+        ]
+        for (const [files, ...parts] of cases) {
+          const result = yield* played(concat(...parts))
+          assert.strictEqual(result.end, "Done")
+          assert.closeTo(lengthMs(result), files * lengthMs(one), 120)
+        }
+      }))
+
+    it.live("whose first frame counts no frames is played to its end", () =>
+      Effect.gen(function*() {
+        const bytes = mp3.slice()
+        const at = Buffer.from(bytes).indexOf("Info") === -1
+          ? Buffer.from(bytes).indexOf("Xing")
+          : Buffer.from(bytes).indexOf("Info")
+        bytes.fill(0, at + 8, at + 12)
+        const result = yield* played(bytes)
+        assert.strictEqual(result.end, "Done")
+        assert.closeTo(lengthMs(result), 3_000, 60)
+      }))
+
+    it.live("of one bitrate is as long as its frames, whatever tags stand behind them", () =>
+      Effect.gen(function*() {
+        const cbr = made(
+          chirp,
+          "-c:a",
+          "libmp3lame",
+          "-b:a",
+          "128k",
+          "-write_xing",
+          "0",
+          "-id3v2_version",
+          "0",
+          "-f",
+          "mp3"
+        )
+        const { durationMs } = yield* played(cbr)
+        assert.closeTo(durationMs ?? 0, 3_000, 80)
+        const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
+        const part = (flags: number) => {
+          const bytes = Buffer.alloc(32)
+          bytes.write("APETAGEX")
+          bytes.writeUInt32LE(9_032, 12)
+          bytes.writeUInt32LE(flags, 20)
+          return bytes
+        }
+        const body = new Uint8Array(9_000)
+        const whole = concat(part(0xa0000000), body, part(0x80000000))
+        for (
+          const tags of [
+            id3v1,
+            whole,
+            concat(whole, id3v1),
+            concat(body, part(0)),
+            concat(body, part(0), id3v1)
+          ]
+        ) {
+          const tagged = yield* played(concat(cbr, tags))
+          assert.deepStrictEqual([tagged.end, tagged.durationMs], ["Done", durationMs])
+        }
+      }))
+
+    it.live("of one channel goes on in two where another follows, and the other way round", () =>
+      Effect.gen(function*() {
+        const { left, right } = signal(44_100, 3)
+        const onRight = wav16({ left: new Float32Array(left.length), right }, 44_100)
+        const args = ["-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "-f", "mp3"]
+        const stereo = made(onRight, ...args)
+        const mono = made(chirp, "-ac", "1", ...args)
+        const level = ({ pcm }: { readonly pcm: Float32Array }, from: number, to: number) =>
+          levelOf(pcm.subarray(96 * from, 96 * to))
+        for (const [first, second] of [[mono, stereo], [stereo, mono]] as const) {
+          const both = yield* played(concat(first, second))
+          assert.strictEqual(both.end, "Done")
+          const [one, other] = [yield* played(first), yield* played(second)]
+          assert.closeTo(level(both, 500, 2_500) / level(one, 500, 2_500), 1, 0.01)
+          // the two sides of what was silent on one are one now, each half as loud
+          const expected = first === mono ? Math.SQRT1_2 : 1
+          assert.closeTo(level(both, 3_500, 5_500) / level(other, 500, 2_500), expected, 0.03)
+        }
+      }))
+
+    it.live("without a count says no duration if its frames are not all alike", () =>
+      Effect.gen(function*() {
+        const vbr = made(chirp, "-c:a", "libmp3lame", "-q:a", "2", "-write_xing", "0", "-f", "mp3")
+        const cbr = made(chirp, "-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "-f", "mp3")
+        assert.isUndefined((yield* played(vbr)).durationMs)
+        const sought = yield* collect(AudioSource.fromBytes(vbr, { ffmpeg: false }), { seekMs: 2_000 })
+        assert.strictEqual(sought.soughtMs, 2_000)
+        assert.closeTo(lengthMs(sought), 1_000, 80)
+        assert.closeTo((yield* played(cbr)).durationMs ?? 0, 3_000, 80)
+      }))
+  })
+
+  it.live("a tag behind AAC, or between files of AAC that were joined, is no sound", () =>
+    Effect.gen(function*() {
+      const aac = bytesOf("chirp.aac")
+      const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
+      const ape = Buffer.alloc(32 + 300)
+      ape.write("APETAGEX")
+      ape.writeUInt32LE(300, 12)
+      ape.writeUInt32LE(0xa0000000, 20)
+      const one = yield* played(aac)
+      const cases: ReadonlyArray<readonly [files: number, ...parts: ReadonlyArray<Uint8Array>]> = [
+        [1, aac, id3v1],
+        [1, aac, ape],
+        [1, aac, ape.subarray(0, 20)],
+        [1, aac, ape, id3v1],
+        [1, aac, id3v1.subarray(0, 5)],
+        [1, aac, new Uint8Array(1_000)],
+        [2, aac, id3v1, aac, ape]
+      ]
+      for (const [files, ...parts] of cases) {
+        const result = yield* played(concat(...parts))
+        assert.deepStrictEqual([result.end, result.pcm.length / one.pcm.length], ["Done", files])
+      }
+      const { end } = yield* played(concat(aac, Buffer.from("something else")))
+      assert.strictEqual(end, "Corrupt")
+    }))
+
+  it.live("a tag between frames of MP3 and AAC is skipped in pieces of any size", () =>
+    Effect.gen(function*() {
+      const id3 = Buffer.concat([Buffer.from("ID3\x04\0\0\0\0\0\x20"), Buffer.alloc(32)])
+      for (const name of ["chirp.mp3", "chirp.aac"]) {
+        const bytes = bytesOf(name)
+        const one = yield* played(bytes)
+        const file = concat(bytes, id3, bytes)
+        for (let cut = 0; cut < 12; cut++) {
+          const at = bytes.length + cut
+          const pieces = Stream.make(file.slice(0, at), file.slice(at))
+          const result = yield* collect(AudioSource.fromStream(pieces, { ffmpeg: false }))
+          assert.strictEqual(result.end, "Done", `${name}, ${cut}`)
+          assert.closeTo(lengthMs(result), 2 * lengthMs(one), 120, `${name}, ${cut}`)
+        }
+      }
+    }))
+
+  it.live("frames of MP3 and AAC are found in the middle, whatever is in front", () =>
+    Effect.gen(function*() {
+      for (const name of ["chirp.mp3", "chirp.aac"]) {
+        const bytes = bytesOf(name)
+        for (const at of [1_001, 1_500, 2_777]) {
+          for (const front of ["", "<", "{", "\0\0\0\0"]) {
+            const result = yield* played(concat(Buffer.from(front), bytes.subarray(at)))
+            assert.strictEqual(result.end, "Done", `${name} from ${at} behind ${JSON.stringify(front)}`)
+            assert.isAbove(lengthMs(result), 2_700)
+          }
+        }
+      }
+    }))
+})

@@ -1,0 +1,98 @@
+/** FLAC in Ogg, as ffmpeg writes it. */
+import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
+import { Effect, Stream } from "effect"
+import { spawnSync } from "node:child_process"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { collect } from "./listen.ts"
+import { ascii, concat, readPages, writePage } from "./samples.ts"
+import { signal, signalToNoise, wav16 } from "./signal.ts"
+
+const made = (rate: number, seconds: number, ...args: ReadonlyArray<string>): Uint8Array => {
+  const tags = ["-metadata", "title=A Chirp"]
+  const all = ["-v", "error", "-i", "pipe:0", "-c:a", "flac", ...args, ...tags, "-f", "ogg", "pipe:1"]
+  return new Uint8Array(spawnSync(ffmpeg, all, { input: wav16(signal(rate, seconds), rate) }).stdout)
+}
+
+const play = (bytes: Uint8Array, seekMs?: number) =>
+  collect(AudioSource.fromBytes(bytes, { ffmpeg: false }), seekMs === undefined ? {} : { seekMs })
+
+const pages = readPages(made(44_100, 3))
+
+const fileOf = (list: typeof pages) => concat(...list.map(writePage))
+
+describe("FLAC in Ogg", () => {
+  it.live("is the sound that was encoded, with its tags and its length", () =>
+    Effect.gen(function*() {
+      for (
+        const [rate, ...args] of [[44_100], [48_000, "-sample_fmt", "s32"], [96_000], [
+          22_050,
+          "-frame_size",
+          "65535"
+        ]] as const
+      ) {
+        const bytes = made(rate, 3, ...args)
+        const whole = yield* play(bytes)
+        assert.deepStrictEqual([whole.end, whole.message, whole.durationMs], ["Done", "", 3_000])
+        assert.strictEqual(whole.tags["title"], "A Chirp")
+        assert.strictEqual(whole.pcm.length, 3 * 96_000)
+        assert.isAbove(signalToNoise(whole.pcm, 3), 75, `${rate}`)
+        const pieces = Array.from({ length: Math.ceil(bytes.length / 3_001) }, (_, i) =>
+          bytes.slice(3_001 * i, 3_001 * (i + 1)))
+        const streamed = yield* collect(AudioSource.fromStream(Stream.fromIterable(pieces), { ffmpeg: false }))
+        assert.deepStrictEqual([streamed.end, streamed.pcm.length], ["Done", whole.pcm.length])
+      }
+    }))
+
+  it.live("is sought in, to the sample", () =>
+    Effect.gen(function*() {
+      const bytes = made(44_100, 12)
+      assert.isAbove(bytes.length, 5 * 65_536)
+      for (const seekMs of [0, 1, 2_345.6, 7_000, 11_900]) {
+        const { pcm, soughtMs } = yield* play(bytes, seekMs)
+        const at = Math.round(48 * seekMs)
+        assert.closeTo(soughtMs ?? -1, seekMs, 0.02)
+        assert.strictEqual(pcm.length, 2 * (12 * 48_000 - at))
+        assert.isAbove(signalToNoise(pcm, 12, at, 48), 75, `${seekMs} ms`)
+      }
+    }))
+
+  it.live("plays on where another one follows", () =>
+    Effect.gen(function*() {
+      const { durationMs, end, pcm } = yield* play(
+        concat(fileOf(pages), fileOf(pages.map((page) => ({ ...page, serial: 7 }))))
+      )
+      assert.deepStrictEqual([end, durationMs, pcm.length], ["Done", undefined, 6 * 96_000])
+      assert.isAbove(signalToNoise(pcm.subarray(3 * 96_000), 3), 75)
+    }))
+
+  it.live("is refused where its headers are malformed, and Corrupt where a frame is", () =>
+    Effect.gen(function*() {
+      const [head, comments, ...audio] = pages
+      assert.isDefined(head)
+      assert.isDefined(comments)
+      const withHead = (change: (body: Uint8Array) => void) => {
+        const body = head.body.slice()
+        change(body)
+        return fileOf([{ ...head, body }, comments, ...audio])
+      }
+      const refused: ReadonlyArray<readonly [kind: string, file: Uint8Array]> = [
+        ["Unsupported", withHead((body) => body.set([2], 5))],
+        ["Corrupt", withHead((body) => body.fill(0, 17))],
+        // 32 bits a sample
+        ["Unsupported", withHead((body) => body.set([0x43, 0xf0], 29))],
+        ["Corrupt", fileOf([head, ...audio.map((page) => ({ ...page, sequence: page.sequence - 1 }))])]
+      ]
+      for (const [kind, file] of refused) {
+        const { end, message } = yield* play(file)
+        assert.strictEqual(end, kind, message)
+      }
+      const [first, second, ...rest] = audio
+      assert.isDefined(first)
+      assert.isDefined(second)
+      const broken = { ...second, body: concat(ascii("no frame"), second.body.subarray(8)) }
+      const { end, pcm } = yield* play(fileOf([head, comments, first, broken, ...rest]))
+      assert.strictEqual(end, "Corrupt")
+      assert.isAbove(pcm.length, 0)
+    }))
+})
