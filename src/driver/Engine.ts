@@ -187,7 +187,7 @@ export const connect = Effect.fnUntraced(function*(
     now: clock.now,
     unixMs: yield* Clock.currentTimeMillis,
     reports: options.reports ?? "sender",
-    send: udp.sendReport
+    send: (packet, length) => udp.sendReport(packet, length)
   })
   const connected = new Connected.Connected({
     emit,

@@ -134,7 +134,7 @@ interface Waiting {
 
 const closingFrames = 5
 
-/** What is late by less is sent nevertheless: three frames of 20 ms at once at most. */
+/** What is late by less is sent nevertheless: 60 ms of audio at once at most. */
 const catchUpMs = 3 * frameMs
 
 const silence = OpusPacket.silenceFrame()
@@ -180,6 +180,8 @@ class Sender implements MediaSender, Outlet {
   #track: TrackNumber = -1
   #gate: Gate = { _tag: "open" }
   #isEncrypting = false
+  /** Whether a frame was sent late in this turn, and the next one is due as well. */
+  #isCatchingUp = false
   #idle = true
   #silencePackets = 0
   #withheld = 0
@@ -208,19 +210,25 @@ class Sender implements MediaSender, Outlet {
 
   onDue(nowMs: number): number {
     if (this.#closed) return Infinity
-    const late = nowMs - this.#dueMs
-    if (late >= frameMs && (late >= catchUpMs || !this.#isReady(nowMs))) {
-      this.#reanchored++
-      this.#anchor(nowMs)
-      return this.#dueMs
-    }
     if (this.#waiting !== undefined) this.#changeOver(this.#waiting)
+    const late = nowMs - this.#dueMs
+    if (late >= frameMs || this.#isCatchingUp) {
+      this.#isCatchingUp = false
+      if (late >= catchUpMs || !this.#isReady(nowMs)) {
+        this.#reanchored++
+        this.#anchor(nowMs)
+        return this.#dueMs
+      }
+    }
     const frames = this.#frames
     if (frames !== undefined && !this.#paused && (this.#isOpen || !this.#isHeld(nowMs))) {
       const samples = this.#takeFrame(frames)
       if (samples > 0) {
         this.#lateness.record(late)
-        return this.#advance(samples)
+        const next = this.#advance(samples)
+        // what is due by now, too, is not to starve because of the same stall
+        if (late >= frameMs) this.#isCatchingUp = next <= nowMs
+        return next
       }
       if (frames.isDrained()) this.#drained()
       else if (!this.#starving && this.#started) {
@@ -452,7 +460,9 @@ class Sender implements MediaSender, Outlet {
   /** Whether a frame can be taken at once. */
   #isReady(nowMs: number): boolean {
     const frames = this.#frames
-    return frames !== undefined && !this.#paused && (this.#isOpen || !this.#isHeld(nowMs)) && frames.next() >= 0
+    if (frames === undefined || this.#paused || (!this.#isOpen && this.#isHeld(nowMs))) return false
+    if (this.#owed > 0) this.#payOff(frames)
+    return frames.next() >= 0
   }
 
   #isHeld(nowMs: number): boolean {

@@ -12,6 +12,7 @@ import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Redacted from "effect/Redacted"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
@@ -196,6 +197,7 @@ class Conversation implements Signalling {
   /** What is to be sent, while that is being done. */
   #waiting: Array<Outgoing> | undefined
   #isReplacing = false
+  #replacing: Fiber.Fiber<void> | undefined
   /** When the link of the moment came to be. */
   #sinceMs: number
   /** Sockets in a row that were lost soon after they were resumed. */
@@ -228,7 +230,7 @@ class Conversation implements Signalling {
   /** In order, one at a time. What fails is lost with its socket; what still matters is said again on the next. */
   post(message: Outgoing): void {
     const waiting = this.#waiting
-    if (waiting === undefined) this.#fork(this.#sendAll(this.#waiting = [message]), false)
+    if (waiting === undefined) this.#fork(this.#sendAll(this.#waiting = [message]))
     else {
       if (message.op === 5 && waiting.at(-1)?.op === 5) waiting.pop()
       waiting.push(message)
@@ -253,9 +255,9 @@ class Conversation implements Signalling {
     return Number(this.#clock.monotonicTimeNanosUnsafe()) / 1_000_000
   }
 
-  #fork(effect: Effect.Effect<void>, startImmediately: boolean): void {
+  #fork(effect: Effect.Effect<void>): void {
     const { context, scope } = this.#lasting
-    Effect.runForkWith(context)(Effect.forkIn(effect, scope, { startImmediately }))
+    Effect.runForkWith(context)(Effect.forkIn(effect, scope))
   }
 
   #sendAll(waiting: Array<Outgoing>): Effect.Effect<void> {
@@ -272,7 +274,15 @@ class Conversation implements Signalling {
   #onEnded(): void {
     if (this.#isReplacing || !Deferred.isDoneUnsafe(this.#current.link.ended)) return
     this.#isReplacing = true
-    this.#fork(this.#replace(), true)
+    this.#replacing = Effect.runForkWith(this.#lasting.context)(this.#replace())
+  }
+
+  /** No socket is replaced any more. */
+  stop(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.#isReplacing = true
+      return this.#replacing === undefined ? Effect.void : Effect.asVoid(Fiber.interrupt(this.#replacing))
+    })
   }
 
   /** Replaces lost sockets until one is alive; tells if one cannot be. */
@@ -359,5 +369,10 @@ export const make = Effect.fnUntraced(function*(
     context: yield* Effect.context<never>()
   }
   const clock = yield* Clock.Clock
-  return new Conversation(lasting, clock, yield* identify(lasting))
+  const first = yield* identify(lasting)
+  // behind the last packets, as the sockets
+  return yield* Effect.uninterruptible(Effect.suspend(() => {
+    const conversation = new Conversation(lasting, clock, first)
+    return Effect.as(Scope.addFinalizerExit(scope, () => conversation.stop()), conversation)
+  }))
 })

@@ -287,6 +287,47 @@ describe("MediaSender", () => {
       assert.strictEqual(sender.statistics().reanchored, 1)
     }))
 
+  test("does not starve because of the stall behind which it has sent all that was ready", () =>
+    Effect.gen(function*() {
+      for (const [ready, late] of [[1, 25], [2, 45]] as const) {
+        const { events, run, sender, sent, stall } = yield* rig()
+        const ring = filled(5 + ready)
+        sender.attach(1, ring, false)
+        while (sent.length < 5) run((sent.at(-1)?.atMs ?? 1_000) + 20)
+        const due = (sent.at(-1)?.atMs ?? 0) + 20
+        stall(due + late)
+        run(due + late)
+        assert.lengthOf(sent, 5 + ready)
+        ring.write(Uint8Array.of(9, 9), 960)
+        run(due + 20 + ready * 20)
+        assert.lengthOf(sent, 6 + ready)
+        assert.strictEqual(sent.at(-1)?.atMs, due + 20 + ready * 20)
+        assert.notInclude(sent.map(({ payload }) => payload), silence)
+        assert.notInclude(events, "TrackStarving 1")
+      }
+    }))
+
+  test("catches up over a change to the ring that follows", () =>
+    Effect.gen(function*() {
+      for (const after of [6, "drained"] as const) {
+        const { run, sender, sent, stall } = yield* rig()
+        const former = filled(6)
+        former.end()
+        sender.attach(1, former, false)
+        sender.attachAfter(2, filled(50), false, after)
+        while (sent.length < 5) run((sent.at(-1)?.atMs ?? 1_000) + 20)
+        const due = (sent.at(-1)?.atMs ?? 0) + 20
+        stall(due + 45)
+        run(due + 45)
+        assert.lengthOf(sent, 8)
+        run(due + 100)
+        sent.forEach(({ timestamp }, i) =>
+          assert.strictEqual(RtpPacket.timestampDelta(timestamp, sent[0]?.timestamp ?? 0), i * 960)
+        )
+        assert.strictEqual(sender.statistics().reanchored, 0)
+      }
+    }))
+
   test("has no hurry with silence behind a stall", () =>
     Effect.gen(function*() {
       const { run, sender, sent, stall } = yield* rig()

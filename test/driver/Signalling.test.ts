@@ -644,6 +644,36 @@ describe("Signalling", () => {
   )
 
   test(
+    "says nothing of leaving on a socket that it was resuming on before what came up later is closed, such as audio",
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const order: Array<string> = []
+      const { first, gateway, network } = yield* Scope.provide(
+        rig({
+          wrap: (socket) => ({
+            ...socket,
+            close: (code, reason) => {
+              order.push(`closed with ${code}`)
+              return socket.close(code, reason)
+            }
+          })
+        }),
+        scope
+      )
+      yield* Scope.addFinalizer(scope, Effect.sync(() => order.push("silence")))
+      yield* gateway.established
+      yield* first.terminate
+      const peer = yield* network.accept
+      yield* peer.push(hello)
+      assert.strictEqual((yield* take(peer)).op, 7)
+      const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(closing)
+      assert.deepStrictEqual(order, ["silence", "closed with 1000"])
+    })
+  )
+
+  test(
     "waits a second for the other side's close frame when it leaves",
     Effect.gen(function*() {
       const scope = yield* Scope.make()
