@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it, vi } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Latch, Layer, Option, PubSub, Redacted, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../src/audio/AudioSource.ts"
@@ -458,6 +458,26 @@ describe("VoiceSession", () => {
       yield* setSelf({ mute: true })
       yield* copy.setSelf({ mute: false })
       assert.deepStrictEqual(it.requests.map(({ self_mute }) => self_mute), [false, true, false])
+      assert.strictEqual(session.play, play, "the same whenever it is asked for")
+    }))
+
+  it.effect("can be changed for a test, whole or in part", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both))
+      const nothing = Effect.succeed([])
+      const mine = Object.assign(Object.create(session), { tracks: nothing })
+      assert.strictEqual(mine.tracks, nothing)
+      assert.notStrictEqual(session.tracks, nothing)
+      assert.notStrictEqual(yield* session.tracks, yield* session.tracks, "nobody's array is another's")
+      Object.assign(session, { tracks: nothing })
+      assert.strictEqual(session.tracks, nothing)
+      const spy = vi.spyOn(session, "play")
+      const track = yield* session.play(source)
+      assert.strictEqual(spy.mock.calls.length, 1)
+      const seek = vi.spyOn(track, "seek")
+      yield* Effect.ignore(track.seek("1 second"))
+      assert.strictEqual(seek.mock.calls.length, 1)
     }))
 
   it.effect("announces speaking flags and changes its own mute and deaf flags", () =>

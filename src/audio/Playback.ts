@@ -316,7 +316,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
       const close = Scope.close(scope, exit)
       // what has no frame at all is over at once, also while it is paused
       const isEmpty = Exit.isSuccess(exit) && ring.isDrained() && ring.positionMs() === 0
-      return isEmpty ? Effect.andThen(this.#finish(stretch), close) : close
+      return isEmpty ? Effect.ensuring(this.#finish(stretch), close) : close
     })
   }
 

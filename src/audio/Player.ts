@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
+import { during } from "../driver/During.ts"
 import type { Mixer } from "../Mixer.ts"
 import type { EncoderOptions, EncoderSettings } from "../OpusEncoder.ts"
 import type { Observer, VoiceConnection } from "../VoiceDriver.ts"
@@ -219,19 +220,15 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
   }
 
   observe(seat: Seat.Seat, observer: Observer<Seat.Happening>): Effect.Effect<void, never, Scope.Scope> {
-    return Effect.flatMap(Effect.scope, (scope) =>
-      Effect.andThen(
-        Scope.addFinalizerExit(scope, () =>
-          Effect.sync(() => {
-            seat.observers.delete(observer)
-            if (seat.observers.size === 0) this.#taken.delete(seat)
-          })),
-        Effect.sync(() => {
-          seat.observers.add(observer)
-          this.#taken.add(seat)
-          if (this.#over !== undefined) observer.onOver(this.#over)
-        })
-      ))
+    return during(() => {
+      seat.observers.add(observer)
+      this.#taken.add(seat)
+      if (this.#over !== undefined) observer.onOver(this.#over)
+      return () => {
+        seat.observers.delete(observer)
+        if (seat.observers.size === 0) this.#taken.delete(seat)
+      }
+    })
   }
 
   silences(): number {

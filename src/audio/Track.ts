@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SoundEffect from "../SoundEffect.ts"
 import * as VoiceError from "../VoiceError.ts"
+import * as Accessors from "./Accessors.ts"
 import * as Bounds from "./Bounds.ts"
 import type { AudioSource } from "./OpenSource.ts"
 import type { Place } from "./Place.ts"
@@ -133,30 +134,18 @@ const seek = (playback: Played, position: Duration.Input) =>
 /** What is known of a track from its start on. */
 type Known = Pick<Track, "name" | "durationMs" | "untilMs" | "tags">
 
-/** All else, which is made when it is asked for: most of it never is. */
-const properties: { readonly [Key in Exclude<keyof Track, keyof Known>]: (playback: Played) => Track[Key] } = {
-  speed: (playback) => playback.speed(),
-  gain: ({ options: { place } }) => Effect.sync(() => place.gain()),
-  effects: ({ options: { place } }) => Effect.sync(() => place.effects()),
-  loopsLeft: (playback) => Effect.sync(() => playback.loopsLeft),
-  state: ({ broadcast }) => Effect.sync(() => broadcast.state()),
-  changes: ({ broadcast }) => broadcast.changes,
-  events: ({ broadcast }) => broadcast.events,
-  position: (playback) => Effect.sync(() => playback.positionMs()),
-  reached: ({ marks }) => (position) => Effect.flatMap(Bounds.place(position), (place) => marks.reached(place)),
-  every: ({ marks }) => (interval) => Stream.unwrap(Effect.map(Bounds.interval(interval), (ms) => marks.every(ms))),
-  pause: (playback) => playback.setPaused(true),
-  resume: (playback) => playback.setPaused(false),
-  stop: (playback) => playback.end({ _tag: "Stopped" }),
-  seek: (playback) => (position) => seek(playback, position),
-  loop: (playback) => (times) => Effect.flatMap(Bounds.times(times), (left) => playback.loop(left)),
-  volume: (playback) => (gain, options) => setGain(playback, gain, options?.ramp),
-  fade: (playback) => (gain, duration) => setGain(playback, gain, duration),
-  setEffects: (playback) => (effects) =>
-    Effect.flatMap(SoundEffect.complete(effects), (complete) => playback.setEffects(complete)),
-  metrics: ({ options: { place } }) => Effect.sync(() => place.metrics()),
-  awaitEnd: ({ ended }) => Deferred.await(ended)
-}
+/** The functions are values, so that each is the same whenever it is asked for. */
+type Functions = Pick<Track, "reached" | "every" | "seek" | "loop" | "volume" | "fade" | "setEffects">
+
+const functionsOf = (playback: Played): Functions => ({
+  reached: (position) => Effect.flatMap(Bounds.place(position), (place) => playback.marks.reached(place)),
+  every: (interval) => Stream.unwrap(Effect.map(Bounds.interval(interval), (ms) => playback.marks.every(ms))),
+  seek: (position) => seek(playback, position),
+  loop: (times) => Effect.flatMap(Bounds.times(times), (left) => playback.loop(left)),
+  volume: (gain, options) => setGain(playback, gain, options?.ramp),
+  fade: (gain, duration) => setGain(playback, gain, duration),
+  setEffects: (effects) => Effect.flatMap(SoundEffect.complete(effects), (complete) => playback.setEffects(complete))
+})
 
 const played = Symbol("played")
 
@@ -164,21 +153,27 @@ interface Handle {
   readonly [played]: Played
 }
 
-/** Properties of the handle itself, so that it can be taken apart and spread; the functions are those of all handles. */
-const accessors: PropertyDescriptorMap = Object.fromEntries(
-  Object.entries(properties).map(([key, propertyOf]) => [key, {
-    get(this: Handle) {
-      return propertyOf(this[played])
-    },
-    enumerable: true,
-    configurable: true
-  }])
-)
+/** All else, which is made when it is asked for: most of it never is. */
+const accessors = Accessors.make<Handle, Omit<Track, keyof Known | keyof Functions>>({
+  speed: ({ [played]: playback }) => playback.speed(),
+  gain: ({ [played]: { options: { place } } }) => Effect.sync(() => place.gain()),
+  effects: ({ [played]: { options: { place } } }) => Effect.sync(() => place.effects()),
+  loopsLeft: ({ [played]: playback }) => Effect.sync(() => playback.loopsLeft),
+  state: ({ [played]: { broadcast } }) => Effect.sync(() => broadcast.state()),
+  changes: ({ [played]: { broadcast } }) => broadcast.changes,
+  events: ({ [played]: { broadcast } }) => broadcast.events,
+  position: ({ [played]: playback }) => Effect.sync(() => playback.positionMs()),
+  pause: ({ [played]: playback }) => playback.setPaused(true),
+  resume: ({ [played]: playback }) => playback.setPaused(false),
+  stop: ({ [played]: playback }) => playback.end({ _tag: "Stopped" }),
+  metrics: ({ [played]: { options: { place } } }) => Effect.sync(() => place.metrics()),
+  awaitEnd: ({ [played]: { ended } }) => Deferred.await(ended)
+})
 
 const handleOf = (playback: Played, known: Known): Track => {
-  Object.defineProperty(known, played, { value: playback })
+  const handle = Object.defineProperty({ ...known, ...functionsOf(playback) }, played, { value: playback })
   // the compiler does not see what the descriptors add
-  return Object.defineProperties(known, accessors) as Track
+  return Object.defineProperties(handle, accessors) as Track
 }
 
 /**

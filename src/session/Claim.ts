@@ -4,8 +4,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
-import { during } from "../driver/During.ts"
+import * as Scope from "effect/Scope"
 import type * as Gateway from "../Gateway.ts"
 import type { ChannelId, GuildId } from "../protocol/Identifier.ts"
 import * as VoiceError from "../VoiceError.ts"
@@ -30,14 +29,15 @@ export const claim = (
   guildId: GuildId,
   target: Target
 ): Effect.Effect<void, VoiceError.VoiceError, Scope.Scope> =>
-  Effect.suspend(() => {
-    const taken = claims.get(gateway) ?? new Map<GuildId, Target>()
-    claims.set(gateway, taken)
-    const other = taken.get(guildId)
-    return other === undefined
-      ? during(() => {
-        taken.set(guildId, target)
-        return () => taken.delete(guildId)
-      })
-      : VoiceError.fail(new VoiceError.AlreadyJoined({ guildId, channelId: other.channelId }))
-  })
+  Effect.uninterruptible(Effect.flatMap(Effect.scope, (scope) =>
+    // in one step: of two who ask at the same time one gets it
+    Effect.suspend(() => {
+      const taken = claims.get(gateway) ?? new Map<GuildId, Target>()
+      claims.set(gateway, taken)
+      const other = taken.get(guildId)
+      if (other !== undefined) {
+        return VoiceError.fail(new VoiceError.AlreadyJoined({ guildId, channelId: other.channelId }))
+      }
+      taken.set(guildId, target)
+      return Scope.addFinalizer(scope, Effect.sync(() => taken.delete(guildId)))
+    })))

@@ -167,8 +167,8 @@ class StandIn implements Conduit {
   }
 
   /** Listens to the connection of the moment while somebody reads: a connection that nobody listens to opens no packet. */
-  #listen() {
-    return Effect.suspend(() => {
+  #listen(): Effect.Effect<void> {
+    return Effect.flatMap(Effect.context<never>(), (context) => {
       const connection = this.#current
       const readers = this.#readers
       if (connection === undefined || readers === undefined || readers.size === 0 || this.#deaf) {
@@ -182,20 +182,18 @@ class StandIn implements Conduit {
         () => Audience.union(Array.from(readers, (reader) => () => reader.only()))
       )
       const former = this.#listening
-      return Effect.map(
-        Effect.forkDetach(Effect.scoped(Effect.andThen(hear, Effect.never)), { startImmediately: true }),
-        (fiber) => {
-          this.#listening = fiber
-          former?.interruptUnsafe()
-        }
-      )
+      // it is begun and known in one step, as it is stopped: between two, whoever else wants to hear or be deaf may come
+      this.#listening = Effect.runForkWith(context)(Effect.scoped(Effect.andThen(hear, Effect.never)))
+      former?.interruptUnsafe()
+      return Effect.void
     })
   }
 
-  #stopListening() {
+  #stopListening(): Effect.Effect<void> {
     const former = this.#listening
     this.#listening = undefined
-    return former === undefined ? Effect.void : Fiber.interrupt(former)
+    former?.interruptUnsafe()
+    return former === undefined ? Effect.void : Effect.asVoid(Fiber.await(former))
   }
 
   /** The connection is over, unless another one is used by now. */

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Accessors from "../audio/Accessors.ts"
 import type { AudioSource } from "../audio/AudioSource.ts"
 import type * as Track from "../audio/Track.ts"
 import type { SentFrame } from "../driver/Tap.ts"
@@ -134,7 +135,7 @@ export interface VoiceSession {
   readonly awaitClosed: Effect.Effect<void, VoiceError.VoiceError>
 }
 
-const none = Effect.succeed([])
+const none = Effect.sync(() => [])
 
 /**
  * @category models
@@ -150,171 +151,92 @@ export interface Options {
   readonly parts: Parts.Parts
 }
 
-/** What can be asked of a session. Each answer is made when somebody asks: few sessions are asked for much. */
-class Answers implements VoiceSession {
-  readonly #options: Options
-  readonly #receive: Lazy<Receive.Receive>
-  readonly #members: Lazy<Members.Members>
+/** The functions are values, so that each is the same whenever it is asked for. */
+type Known = Pick<
+  VoiceSession,
+  | "guildId"
+  | "userId"
+  | "play"
+  | "cut"
+  | "setEncoder"
+  | "move"
+  | "setSpeaking"
+  | "setSelf"
+  | "setStage"
+  | "packetsDropped"
+  | "verificationCode"
+>
 
-  constructor(options: Options) {
-    const { parts: { conduit, listening, presence }, receive } = options
-    this.#options = options
-    this.#receive = new Lazy(() => Effect.runSyncWith(listening)(Receive.make(presence, receive)))
-    this.#members = new Lazy(() => Members.make({ presence, conduit }))
-  }
-
-  #live<A, E, R>(operation: string, effect: () => Effect.Effect<A, E, R>) {
-    return this.#options.lifetime.live(operation, Effect.suspend(effect))
-  }
-
-  get guildId(): GuildId {
-    return this.#options.guildId
-  }
-
-  get channelId(): VoiceSession["channelId"] {
-    return Effect.sync(() => this.#options.target.channelId)
-  }
-
-  get userId(): UserId {
-    return this.#options.parts.userId
-  }
-
-  get state(): VoiceSession["state"] {
-    return Effect.sync(() => this.#options.lifetime.state())
-  }
-
-  get changes(): VoiceSession["changes"] {
-    return this.#options.lifetime.changes
-  }
-
-  get play(): VoiceSession["play"] {
-    return (source, options) =>
-      this.#live("Playing", () =>
-        this.#options.parts.playing.get().play(source, options).pipe(
+const knownOf = ({ gateway, guildId, lifetime, parts, target }: Options): Known => {
+  const { conduit, moving, playing, self, userId } = parts
+  const live = <A, E, R>(operation: string, effect: () => Effect.Effect<A, E, R>) =>
+    lifetime.live(operation, Effect.suspend(effect))
+  return {
+    guildId,
+    userId,
+    play: (source, options) =>
+      live("Playing", () =>
+        playing.get().play(source, options).pipe(
           // the session may have ended while the source was being opened
-          Effect.tap(this.#live("Playing", () => Effect.void))
-        ))
-  }
-
-  get tracks(): VoiceSession["tracks"] {
-    return Effect.suspend(() => this.#options.parts.playing.made?.tracks ?? none)
-  }
-
-  get interrupt(): VoiceSession["interrupt"] {
-    return Effect.suspend(() => this.#options.parts.playing.made?.interrupt ?? none)
-  }
-
-  get cut(): VoiceSession["cut"] {
-    return (tracks) => Effect.suspend(() => this.#options.parts.playing.made?.cut(tracks) ?? none)
-  }
-
-  get setEncoder(): VoiceSession["setEncoder"] {
-    return (settings) =>
-      this.#live("Changing the encoder", () => this.#options.parts.playing.get().setEncoder(settings))
-  }
-
-  get move(): VoiceSession["move"] {
-    return (channelId) =>
-      this.#live("Moving", () =>
-        Effect.andThen(
-          this.#options.parts.moving.get().move(channelId),
-          this.#live("Moving", () => Effect.void)
-        ))
-  }
-
-  get setSpeaking(): VoiceSession["setSpeaking"] {
-    return ({ microphone = true, priority = false, soundshare = false }) =>
-      this.#live(
-        "Speaking",
-        () => this.#options.parts.conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))
-      )
-  }
-
-  get setSelf(): VoiceSession["setSelf"] {
-    return (change) => this.#live("Muting", () => this.#options.parts.self.set(change))
-  }
-
-  get restrictions(): VoiceSession["restrictions"] {
-    return Effect.sync(() => this.#options.parts.whereabouts.now().restrictions)
-  }
-
-  get setStage(): VoiceSession["setStage"] {
-    return (part) =>
-      this.#live("Changing our part in a stage", () => {
-        const { gateway, guildId, target } = this.#options
-        return gateway.setStage?.({ guildId, channelId: target.channelId, part }) ?? VoiceError.fail(
-          new VoiceError.Unsupported({
-            feature: "a part in a stage",
-            detail: "the gateway stands on another Discord library, which can be asked for it itself"
-          })
-        )
-      })
-  }
-
-  get packets(): VoiceSession["packets"] {
-    return this.#options.parts.conduit.packets
-  }
-
-  get sent(): VoiceSession["sent"] {
-    return this.#options.parts.conduit.sent
-  }
-
-  get receive(): Receive.Receive {
-    return this.#receive.get()
-  }
-
-  get packetsDropped(): VoiceSession["packetsDropped"] {
-    return () => this.#options.parts.conduit.packetsDropped()
-  }
-
-  get members(): VoiceSession["members"] {
-    return Effect.suspend(() => this.#members.get().now)
-  }
-
-  get memberChanges(): VoiceSession["memberChanges"] {
-    return Stream.suspend(() => this.#members.get().changes)
-  }
-
-  get events(): VoiceSession["events"] {
-    return Effect.suspend(() => this.#members.get().events)
-  }
-
-  get statistics(): VoiceSession["statistics"] {
-    const { gateway, parts } = this.#options
-    return Effect.zipWith(
-      parts.conduit.statistics,
-      gateway.roundTripMs ?? Effect.undefined,
-      (statistics, ms) => ms === undefined ? statistics : { ...statistics, gatewayRoundTripMs: ms }
-    )
-  }
-
-  get e2ee(): VoiceSession["e2ee"] {
-    return this.#options.parts.conduit.e2ee
-  }
-
-  get verificationCode(): VoiceSession["verificationCode"] {
-    return (userId) => this.#options.parts.conduit.verificationCode(userId)
-  }
-
-  get awaitClosed(): VoiceSession["awaitClosed"] {
-    return this.#options.lifetime.awaitClosed
+          Effect.tap(live("Playing", () => Effect.void))
+        )),
+    cut: (tracks) => Effect.suspend(() => playing.made?.cut(tracks) ?? none),
+    setEncoder: (settings) => live("Changing the encoder", () => playing.get().setEncoder(settings)),
+    move: (channelId) =>
+      live("Moving", () => Effect.andThen(moving.get().move(channelId), live("Moving", () => Effect.void))),
+    setSpeaking: ({ microphone = true, priority = false, soundshare = false }) =>
+      live("Speaking", () => conduit.setSpeaking((microphone ? 1 : 0) | (soundshare ? 2 : 0) | (priority ? 4 : 0))),
+    setSelf: (change) => live("Muting", () => self.set(change)),
+    setStage: (part) =>
+      live(
+        "Changing our part in a stage",
+        () =>
+          gateway.setStage?.({ guildId, channelId: target.channelId, part }) ?? VoiceError.fail(
+            new VoiceError.Unsupported({
+              feature: "a part in a stage",
+              detail: "the gateway stands on another Discord library, which can be asked for it itself"
+            })
+          )
+      ),
+    packetsDropped: () => conduit.packetsDropped(),
+    verificationCode: (userId) => conduit.verificationCode(userId)
   }
 }
 
-const answers = Symbol("answers")
+const asked = Symbol("asked")
 
-/**
- * The properties of a session, which are its own as in any record, so that it can be taken apart and copied. All sessions have the
- * same getters: one of its own would cost each of them a shape and a dictionary.
- */
-const properties: PropertyDescriptorMap = Object.fromEntries(
-  Object.getOwnPropertyNames(Answers.prototype).filter((name) => name !== "constructor").map((name) => [name, {
-    enumerable: true,
-    get(this: { readonly [answers]: Answers }) {
-      return Reflect.get(this[answers], name)
-    }
-  }])
-)
+/** Whom the accessors ask. */
+interface Asked {
+  readonly [asked]: {
+    readonly options: Options
+    readonly receive: Lazy<Receive.Receive>
+    readonly members: Lazy<Members.Members>
+  }
+}
+
+/** All else, which is made when it is asked for: few sessions are asked for much. */
+const accessors = Accessors.make<Asked, Omit<VoiceSession, keyof Known>>({
+  channelId: ({ [asked]: { options: { target } } }) => Effect.sync(() => target.channelId),
+  state: ({ [asked]: { options: { lifetime } } }) => Effect.sync(() => lifetime.state()),
+  changes: ({ [asked]: { options: { lifetime } } }) => lifetime.changes,
+  tracks: ({ [asked]: { options: { parts } } }) => Effect.suspend(() => parts.playing.made?.tracks ?? none),
+  interrupt: ({ [asked]: { options: { parts } } }) => Effect.suspend(() => parts.playing.made?.interrupt ?? none),
+  restrictions: ({ [asked]: { options: { parts } } }) => Effect.sync(() => parts.whereabouts.now().restrictions),
+  packets: ({ [asked]: { options: { parts } } }) => parts.conduit.packets,
+  sent: ({ [asked]: { options: { parts } } }) => parts.conduit.sent,
+  receive: ({ [asked]: { receive } }) => receive.get(),
+  members: ({ [asked]: { members } }) => Effect.suspend(() => members.get().now),
+  memberChanges: ({ [asked]: { members } }) => Stream.suspend(() => members.get().changes),
+  events: ({ [asked]: { members } }) => Effect.suspend(() => members.get().events),
+  statistics: ({ [asked]: { options: { gateway, parts } } }) =>
+    Effect.zipWith(
+      parts.conduit.statistics,
+      gateway.roundTripMs ?? Effect.undefined,
+      (statistics, ms) => ms === undefined ? statistics : { ...statistics, gatewayRoundTripMs: ms }
+    ),
+  e2ee: ({ [asked]: { options: { parts } } }) => parts.conduit.e2ee,
+  awaitClosed: ({ [asked]: { options: { lifetime } } }) => lifetime.awaitClosed
+})
 
 /**
  * The session of these parts. Its functions fail with `NotConnected` when it is over; what it shows stays.
@@ -323,8 +245,14 @@ const properties: PropertyDescriptorMap = Object.fromEntries(
  * @since 0.1.0
  * @internal
  */
-export const make = (options: Options): VoiceSession =>
-  Object.defineProperties(
-    Object.defineProperty({}, answers, { value: new Answers(options) }),
-    properties
-  ) as VoiceSession // the answers are one, and have all of its properties
+export const make = (options: Options): VoiceSession => {
+  const { parts: { conduit, listening, presence }, receive } = options
+  const value: Asked[typeof asked] = {
+    options,
+    receive: new Lazy(() => Effect.runSyncWith(listening)(Receive.make(presence, receive))),
+    members: new Lazy(() => Members.make({ presence, conduit }))
+  }
+  const session = Object.defineProperty(knownOf(options), asked, { value })
+  // the compiler does not see what the descriptors add
+  return Object.defineProperties(session, accessors) as VoiceSession
+}

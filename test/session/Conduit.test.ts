@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Scheduler, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as FrameRing from "../../src/driver/FrameRing.ts"
 import { ChannelId, Ssrc, UserId } from "../../src/protocol/Identifier.ts"
@@ -189,6 +189,23 @@ describe("Conduit", () => {
       assert.deepStrictEqual(log, ["listen", "relisten", "relisten"])
       yield* conduit.setDeaf(true)
       assert.deepStrictEqual(log.slice(3), ["stop"])
+    }))
+
+  it.effect("listens to nothing once it is deaf, wherever fibers take turns", () =>
+    Effect.gen(function*() {
+      for (let ops = 3; ops < 12; ops++) {
+        const conduit = yield* Conduit.make(16)
+        let listening = 0
+        const listen: VoiceDriver.VoiceConnection["listen"] = () =>
+          Effect.acquireRelease(Effect.sync(() => listening++), () => Effect.sync(() => listening--))
+        yield* using(conduit, { listen })
+        const reader = { onPacket: () => {}, only: () => undefined, onOver: () => {} }
+        yield* Effect.all([conduit.read(reader), conduit.setDeaf(true)], { concurrency: "unbounded" }).pipe(
+          Effect.provideService(Scheduler.MaxOpsBeforeYield, ops)
+        )
+        yield* turns
+        assert.strictEqual(listening, 0, `${ops} steps`)
+      }
     }))
 
   it.effect("leaves the connection of the moment alone when a former one ends late", () =>
