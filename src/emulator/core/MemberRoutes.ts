@@ -67,7 +67,8 @@ export const make = (
     }
     if (nick !== undefined && nick !== null && !Body.isText(nick, 0, longestNick)) return invalidBody
     if (channelId === undefined || channelId === null) return { channel: channelId, mute, deaf, nick }
-    const channel = Array.from(guild.channels.values()).find((one) => one.id === channelId)
+    const id = Body.idOf(channelId)
+    const channel = Array.from(guild.channels.values()).find((one) => one.id === id)
     if (channel === undefined) return unknownChannel
     return channel.kind === "text" ? wrongKind : { channel, mute, deaf, nick }
   }
@@ -110,7 +111,8 @@ export const make = (
         const state = World.voiceState(world, guild.id, member.userId)
         if (state === undefined) return unknownVoiceState
         const channel = world.channels.get(state.channelId)
-        if (channel?.kind !== "stage" || (channelId !== undefined && channelId !== channel.id)) return invalidBody
+        const isThere = channelId === undefined || Body.idOf(channelId) === channel?.id
+        if (channel?.kind !== "stage" || !isThere) return invalidBody
         // Only stage moderators let somebody speak; anyone may go back to the audience.
         if ((!own || suppress === false) && !me.moderator) return missingPermissions
         if (typeof suppress === "boolean") state.suppress = suppress

@@ -68,7 +68,8 @@ export const make = (
       if (guild === undefined && channel.from.bot && channel.to.bot) return notToThem
       const reference = call.body["message_reference"]
       const replied = Body.isObject(reference) ? reference : undefined
-      const replyTo = messages.of(channel.id).find(({ id }) => id === replied?.["message_id"])
+      const repliedId = Body.idOf(replied?.["message_id"])
+      const replyTo = messages.of(channel.id).find(({ id }) => id === repliedId)
       if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return invalidBody
       const message = messages.make({ author: call.user, where, replyTo }, call)
       messages.add(message)
@@ -106,7 +107,7 @@ export const make = (
     inPlace(call, (where, moderates) => {
       if (!moderates) return forbidden(where)
       const { channel } = where
-      const ids = new Set(Body.itemsOf(call.body["messages"]))
+      const ids = new Set(Body.itemsOf(call.body["messages"]).map(Body.idOf))
       if (ids.size < 2 || ids.size > most) return invalidBody
       messages.removeAll(channel.id, messages.of(channel.id).filter(({ id }) => ids.has(id)))
       return nothing

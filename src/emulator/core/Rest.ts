@@ -7,6 +7,7 @@
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
 import type { Attachments } from "./Attachments.ts"
+import * as Body from "./Body.ts"
 import type * as Commands from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
@@ -209,7 +210,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     ),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
     RestRoute.make("POST", "/users/@me/channels", (call) => {
-      const recipient = find(world.users.values(), String(call.body["recipient_id"]))
+      const recipient = find(world.users.values(), Body.idOf(call.body["recipient_id"]))
       if (recipient === undefined || recipient === call.user) return invalidRecipient
       return ok(DiscordObject.direct(World.openDirect(world, call.user, recipient), call.user))
     }),
