@@ -88,12 +88,12 @@ export const make = (
       }))
 
   /** Everybody may call itself as it likes. */
-  const modifySelf = (call: RestRoute.Call) =>
+  const modifySelf = (answer: (me: World.Member) => DiscordObject.Json) => (call: RestRoute.Call) =>
     inGuild(call, (guild, me) => {
       const change = read(guild, me, { nick: call.body["nick"] })
       if ("status" in change) return change
       if (change.nick !== undefined) memberships.setNick(me.userId, change.nick || undefined, guild.id)
-      return ok(DiscordObject.member(world, me))
+      return ok(answer(me))
     })
 
   const getVoiceState = (call: RestRoute.Call, own: boolean) =>
@@ -125,7 +125,9 @@ export const make = (
   const one = "/guilds/:/members/:"
   const [own, others] = ["/guilds/:/voice-states/@me", "/guilds/:/voice-states/:"]
   return [
-    RestRoute.make("PATCH", "/guilds/:/members/@me", modifySelf),
+    RestRoute.make("PATCH", "/guilds/:/members/@me", modifySelf((me) => DiscordObject.member(world, me))),
+    // what was before it, which discord.py uses
+    RestRoute.make("PATCH", "/guilds/:/members/@me/nick", modifySelf(({ nick = null }) => ({ nick }))),
     RestRoute.make("GET", one, get),
     RestRoute.make("PATCH", one, modify),
     RestRoute.make("GET", own, (call) => getVoiceState(call, true)),

@@ -45,6 +45,14 @@ describe("a member", () => {
     assert.deepInclude(patch("%40me", { nick: null }, h.bot).json, { nick: null })
   })
 
+  it("gives one to itself at the path of discord.py, too", () => {
+    const { client, h, patch } = setup()
+    assert.deepStrictEqual(patch("@me/nick", { nick: "DJ" }, h.bot), { status: 200, json: { nick: "DJ" } })
+    assert.deepInclude(client.events("GUILD_MEMBER_UPDATE").at(-1), { nick: "DJ" })
+    assert.strictEqual(patch("@me/nick", { nick: "x".repeat(33) }, h.bot).json["code"], 50035)
+    assert.deepStrictEqual(patch("@me/nick", { nick: "" }, h.bot).json, { nick: null })
+  })
+
   it("is moved to a channel whose id is a number", () => {
     const { guest, h, patch } = setup()
     const joined = h.core.participants.join({ userId: guest.id, channelId: h.lobby })
