@@ -37,7 +37,7 @@ export interface Attachments {
   readonly rest: (method: string, path: string) => RestResponse | undefined
 }
 
-/** What is kept of files, in bytes: beyond that, those that came first are forgotten. */
+/** What is kept of files and said of them, in bytes: beyond that, those that came first are forgotten. */
 const mostKept = 256 * 1024 * 1024
 
 /** Content types by the ending of a name, where none is given. */
@@ -86,12 +86,18 @@ const notFound: RestResponse = { status: 404, body: undefined }
 export const make = (nextId: () => string, origin: () => string): Attachments => {
   const files = new Map<
     string,
-    { readonly channelId: string; readonly contentType: string; readonly data: Uint8Array }
+    {
+      readonly channelId: string
+      readonly contentType: string
+      readonly data: Uint8Array
+      /** What is kept of it, in bytes. */
+      readonly weight: number
+    }
   >()
   let total = 0
 
   const drop = (id: string) => {
-    total -= files.get(id)?.data.length ?? 0
+    total -= files.get(id)?.weight ?? 0
     files.delete(id)
   }
 
@@ -104,8 +110,10 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
         const contentType = isHeader(type) ? type : unknownType
         // what it was cut out of need not be kept
         const data = new Uint8Array(file.data)
-        files.set(id, { channelId, contentType, data })
-        total += data.length
+        const said = [name, name, file.description ?? "", contentType].join("").length
+        const weight = data.length + 2 * said
+        files.set(id, { channelId, contentType, data, weight })
+        total += weight
         for (const oldest of files.keys()) {
           if (total <= mostKept) break
           drop(oldest)
@@ -136,9 +144,10 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
 export const left = (attachments: ReadonlyArray<Attachment>, body: Json): ReadonlyArray<Attachment> => {
   const { attachments: named } = body
   if (!Array.isArray(named)) return attachments
-  const said = Body.objectsOf(named)
+  // of several with one id the first counts
+  const said = new Map(Body.objectsOf(named).toReversed().map((one) => [Body.idOf(one["id"]), one]))
   return attachments.flatMap((attachment) => {
-    const one = said.find(({ id }) => String(id) === attachment.id)
+    const one = said.get(attachment.id)
     if (one === undefined) return []
     const { description } = one
     return [typeof description === "string" ? { ...attachment, description } : attachment]

@@ -23,7 +23,6 @@ import * as Places from "./Places.ts"
 import {
   error,
   invalidBody,
-  invalidJson,
   missingPermissions,
   nothing,
   ok,
@@ -32,6 +31,7 @@ import {
   wrongMethod
 } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
+import * as Sent from "./Sent.ts"
 import type { VoiceStates } from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
@@ -238,6 +238,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     // need no token of a bot
     const file = options.attachments.rest(request.method, path)
     if (file !== undefined) return file
+    if (request.body !== undefined && Sent.isTooLarge(request.body)) return Sent.tooLarge
     const query = request.path.split("?", 2)[1] ?? ""
     const interaction = interactions.rest(request.method, path, query, request.body)
     if (interaction !== undefined) return interaction
@@ -255,9 +256,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         return unauthorized
       }
       const parsed = RestRoute.parseBody(request.body, entry.takes)
-      return parsed === undefined
-        ? invalidJson
-        : entry.run({ user, ids, query: new URLSearchParams(query), ...parsed })
+      return "status" in parsed ? parsed : entry.run({ user, ids, query: new URLSearchParams(query), ...parsed })
     }
     context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
     return other ? wrongMethod : notFound

@@ -150,7 +150,12 @@ describe("files of messages", () => {
     const file = ["a.txt", "text/plain", lyrics] as const
     assert.strictEqual(post({}, ["a", "b/c", new Uint8Array(largest + 1)]).json["code"], 40005)
     assert.strictEqual(post({}, ["a", "b/c", new Uint8Array(largest)]).status, 200)
-    assert.strictEqual(post({}, ...Array.from({ length: 11 }, () => file)).json["code"], 50035)
+    for (const length of [11, 30]) {
+      assert.strictEqual(post({}, ...Array.from({ length }, () => file)).json["code"], 50035)
+    }
+    const half = new Uint8Array(9 * 1024 * 1024)
+    const three = Array.from({ length: 3 }, () => ["a", "b/c", half] as const)
+    assert.deepInclude(post({}, ...three), { status: 413, json: { code: 40005, message: "Request entity too large" } })
     const write = (...files: ReadonlyArray<Uint8Array>) =>
       h.core.write({
         userId: guest.id,
@@ -163,8 +168,54 @@ describe("files of messages", () => {
     assert.deepStrictEqual(write(...Array.from({ length: 11 }, () => png)), {
       problem: "a message has 10 files at most"
     })
+    assert.deepStrictEqual(write(half, half, half), { problem: `all files have ${25 * 1024 * 1024} bytes at most` })
     const written = write(png)
     assert.deepInclude("problem" in written ? {} : written.attachments[0], { name: "a.mp3", contentType: "audio/mpeg" })
+  })
+
+  it("come from libraries that call their fields as the files, or name none", () => {
+    const { call, filesOf, messages } = setup()
+    const part = (head: string, data: string) =>
+      `\r\n----------------Eris\r\nContent-Disposition: form-data; ${head}\r\n\r\n${data}`
+    const body = part("name=\"cover.png\"; filename=\"cover.png\"", "x") +
+      part("name=\"b.txt\"; filename=\"b.txt\"", "y") +
+      part("name=\"payload_json\"", "{\"content\":\"both\"}")
+    const { json } = call("POST", messages, new Uint8Array(Buffer.from(`${body}\r\n----------------Eris--`)))
+    assert.deepInclude(json, { content: "both" })
+    assert.deepStrictEqual(filesOf(json).map(({ filename }) => filename), ["cover.png", "b.txt"])
+  })
+
+  it("have no more said of them than there is room for beside JSON", () => {
+    const { call, filesOf, messages, post } = setup()
+    const file = ["a.txt", "text/plain", lyrics] as const
+    const described = (length: number) => post({ attachments: [{ id: 0, description: "x".repeat(length) }] }, file).json
+    assert.lengthOf(String(filesOf(described(1_024))[0]?.["description"]), 1_024)
+    assert.strictEqual(described(1_025)["code"], 50035)
+    assert.strictEqual(post({ content: "x", nonce: "x".repeat(64 * 1024) }, file).json["code"], 40005)
+    assert.strictEqual(call("POST", messages, { content: "x", nonce: "x".repeat(64 * 1024) }).json["code"], 40005)
+    const text = (length: number) => {
+      const parts = [...part("Content-Disposition: form-data; name=\"content\"", "x".repeat(length)), `--${boundary}--`]
+      return call("POST", messages, new Uint8Array(Buffer.concat(parts.map((piece) => Buffer.from(piece)))))
+    }
+    assert.deepInclude(text(2_000).json, { content: "x".repeat(2_000) })
+    assert.strictEqual(text(64 * 1024 + 1).json["code"], 40005)
+    const { json } = post({}, file)
+    const [{ id }] = filesOf(json) as readonly [Json]
+    const edited = call("PATCH", `${messages}/${json["id"]}`, { attachments: [{ id, description: "x".repeat(1_025) }] })
+    assert.strictEqual(edited.json["code"], 50035)
+  })
+
+  it("are not looked at where nobody may send them", () => {
+    const { call, client, dj, guest, h } = setup()
+    h.core.type({ userId: guest.id, botId: dj.id, channelId: h.lobby, path: ["x"], values: {} })
+    const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    const answers = (id: unknown, owner: unknown, token: unknown) => [
+      call("POST", `/interactions/${id}/${token}/callback`, new Uint8Array(Buffer.from("--no form"))).json["code"],
+      call("POST", `/webhooks/${owner}/${token}`, new Uint8Array(Buffer.from("--no form"))).json["code"]
+    ]
+    assert.deepStrictEqual(answers(id, dj.id, "nobody's"), [10062, 50027])
+    assert.deepStrictEqual(answers("1", "1", token), [10062, 50027])
+    assert.deepStrictEqual(answers(id, dj.id, token), [50109, 50109])
   })
 
   it("are forgotten from the oldest on, where they are too much", () => {
