@@ -69,7 +69,8 @@ export const make = (
   }
 
   const edit = (entry: Entry, message: Message.Message, sent: Sent.Sent): RestResponse => {
-    if (!messages.edit(message, sent)) return emptyMessage
+    const problem = messages.edit(message, sent)
+    if (problem !== undefined) return problem
     InteractionEntry.become(entry, "answered")
     return ok(messages.json(message, message.author.id))
   }

@@ -8,6 +8,7 @@ import * as Body from "./Body.ts"
 import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type * as Places from "./Places.ts"
+import { emptyMessage, invalidBody, type RestResponse } from "./RestAnswer.ts"
 import * as Sent from "./Sent.ts"
 import { msOf, timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
@@ -100,8 +101,8 @@ export const make = (
 })
 
 /**
- * Changes what is named, and adds files, which `keep` keeps; unless nothing would be left. Whether it did. The answer that was waited for
- * is no edit.
+ * Changes what is named, and adds files, which `keep` keeps; or says what is wrong, as that nothing would be left, and changes nothing. The
+ * answer that was waited for is no edit.
  *
  * @category combinators
  * @since 0.1.0
@@ -111,14 +112,15 @@ export const edit = (
   { body, files }: Sent.Sent,
   keep: (files: ReadonlyArray<Sent.SentFile>) => ReadonlyArray<Attachments.Attachment>,
   nowMs: number
-): boolean => {
+): RestResponse | undefined => {
   const content = typeof body["content"] === "string" || body["content"] === null ? body["content"] : message.content
   const embeds = body["embeds"] === undefined ? message.embeds : Body.itemsOf(body["embeds"])
   const components = body["components"] === undefined ? message.components : Body.itemsOf(body["components"])
   const left = Attachments.left(message.attachments, body)
   const more = Sent.hasMore(body) || message.hasMore
   const isEmpty = [embeds, components, left, files].every(({ length }) => length === 0)
-  if (isEmpty && !Sent.hasText(content) && !more) return false
+  if (isEmpty && !Sent.hasText(content) && !more) return emptyMessage
+  if (left.length + files.length > Sent.mostFiles) return invalidBody
   message.content = content ?? ""
   message.embeds = embeds
   message.components = components
@@ -129,7 +131,7 @@ export const edit = (
   }
   if (!message.isThinking) message.editedMs = nowMs
   message.isThinking = false
-  return true
+  return undefined
 }
 
 /**

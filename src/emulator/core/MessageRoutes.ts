@@ -91,9 +91,7 @@ export const make = (
   const edit = (call: RestRoute.Call) =>
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
-      const problem = Sent.problemOf(call)
-      if (problem !== undefined) return problem
-      return messages.edit(message, call) ? ok(messages.json(message, call.user.id)) : emptyMessage
+      return Sent.problemOf(call) ?? messages.edit(message, call) ?? ok(messages.json(message, call.user.id))
     })
 
   const remove = (call: RestRoute.Call) =>

@@ -14,6 +14,7 @@ import type { GatewayServer } from "./GatewayServer.ts"
 import type { GatewaySession } from "./GatewaySession.ts"
 import * as Message from "./Message.ts"
 import * as Places from "./Places.ts"
+import type { RestResponse } from "./RestAnswer.ts"
 import type { Sent } from "./Sent.ts"
 import type * as World from "./World.ts"
 
@@ -31,8 +32,8 @@ export interface Messages {
   ) => Message.Message
   /** Puts a message into its channel; one that only one user sees stands nowhere. */
   readonly add: (message: Message.Message) => void
-  /** Changes what is named; `false`, and nothing is changed, where nothing would be left of it. */
-  readonly edit: (message: Message.Message, sent: Sent) => boolean
+  /** Changes what is named; or says what is wrong, as that nothing would be left of it, and nothing is changed. */
+  readonly edit: (message: Message.Message, sent: Sent) => RestResponse | undefined
   readonly remove: (message: Message.Message) => void
   /** Removes several of one channel, which is told at once. */
   readonly removeAll: (channelId: ChannelId, messages: ReadonlyArray<Message.Message>) => void
@@ -158,10 +159,11 @@ export const make = (
     },
     edit: (message, sent) => {
       const { attachments: before } = message
-      if (!Message.edit(message, sent, (added) => files.keep(message.where.channel.id, added), now())) return false
+      const problem = Message.edit(message, sent, (added) => files.keep(message.where.channel.id, added), now())
+      if (problem !== undefined) return problem
       files.forget(before.filter(({ id }) => message.attachments.every((one) => one.id !== id)))
       changed(message)
-      return true
+      return undefined
     },
     remove: (message) => {
       drop(message)

@@ -173,6 +173,32 @@ describe("files of messages", () => {
     assert.deepInclude("problem" in written ? {} : written.attachments[0], { name: "a.mp3", contentType: "audio/mpeg" })
   })
 
+  it("are no more than ten after an edit, those that stay among them", () => {
+    const { call, dj, filesOf, get, guest, h, client, messages, post } = setup()
+    const file = ["a.txt", "text/plain", lyrics] as const
+    const filesTimes = (n: number) => Array.from({ length: n }, () => file)
+    const { json } = post({}, ...filesTimes(8))
+    const one = `${messages}/${json["id"]}`
+    const edit = (payload: Json, n: number) => call("PATCH", one, form(payload, ...filesTimes(n))).json
+    assert.strictEqual(edit({}, 3)["code"], 50035)
+    assert.lengthOf(filesOf(call("GET", one).json), 8)
+    assert.lengthOf(filesOf(edit({}, 2)), 10)
+    const [first] = filesOf(json)
+    assert.strictEqual(edit({ attachments: [{ id: first?.["id"] }] }, 10)["code"], 50035)
+    assert.strictEqual(get(first?.["url"]).status, 200)
+    assert.lengthOf(filesOf(edit({ attachments: [{ id: first?.["id"] }] }, 9)), 10)
+    // so it is with what is said to a command
+    assert.notProperty(
+      h.core.type({ userId: guest.id, botId: dj.id, channelId: h.lobby, path: ["x"], values: {} }),
+      "problem"
+    )
+    const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    call("POST", `/interactions/${id}/${token}/callback`, form({ type: 4, data: {} }, ...filesTimes(10)))
+    const original = `/webhooks/${dj.id}/${token}/messages/@original`
+    assert.strictEqual(call("PATCH", original, form({}, file)).json["code"], 50035)
+    assert.lengthOf(filesOf(call("GET", original).json), 10)
+  })
+
   it("come from libraries that call their fields as the files, or name none", () => {
     const { call, filesOf, messages } = setup()
     const part = (head: string, data: string) =>
