@@ -45,6 +45,8 @@ export interface RestRequest {
   readonly path: string
   /** The value of the header. */
   readonly authorization: string | undefined
+  /** The value of the header, by which a part of a file is asked for. */
+  readonly range?: string | undefined
   /** Text, or the bytes of a form with files (`multipart/form-data`). */
   readonly body: string | Uint8Array | undefined
 }
@@ -236,7 +238,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
   const answer = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
     // need no token of a bot
-    const file = options.attachments.rest(request.method, path)
+    const file = options.attachments.rest(request.method, path, request.range)
     if (file !== undefined) return file
     if (request.body !== undefined && Sent.isTooLarge(request.body)) return Sent.tooLarge
     const query = request.path.split("?", 2)[1] ?? ""

@@ -239,6 +239,7 @@ export const make = Effect.fnUntraced(
             method: request.method ?? "GET",
             path: request.url ?? "/",
             authorization: request.headers.authorization,
+            range: request.headers.range,
             body: body.length === 0 ? undefined : body
           })
           const finish = () => {

@@ -45,11 +45,12 @@ const setup = (intents: number = Intents.Guilds | Intents.GuildMessages | Intent
   const post = (payload: Json, ...files: ReadonlyArray<readonly [string, string, Uint8Array]>) =>
     call("POST", messages, form(payload, ...files))
   const filesOf = (message: Json | undefined) => message?.["attachments"] as ReadonlyArray<Json>
-  const get = (url: unknown) =>
+  const get = (url: unknown, range?: string) =>
     h.core.rest({
       method: "GET",
       path: new URL(String(url)).pathname,
       authorization: undefined,
+      range,
       body: undefined
     })
   return { h, guest, dj, client, call, messages, post, filesOf, get }
@@ -81,7 +82,10 @@ describe("files of messages", () => {
     })
     assert.deepStrictEqual(filesOf(client.events("MESSAGE_CREATE")[0]), filesOf(json))
     assert.deepStrictEqual(get(at).bytes, png)
-    assert.deepStrictEqual(get(at).headers, { "content-type": "image/png" })
+    const headers = { "content-type": "image/png", "content-length": "10", "accept-ranges": "bytes" }
+    assert.deepStrictEqual(get(at).headers, headers)
+    const head = h.core.rest({ method: "HEAD", path: new URL(at).pathname, authorization: undefined, body: undefined })
+    assert.deepStrictEqual(head, { status: 200, body: undefined, headers })
     assert.strictEqual(String(Buffer.from(get(text?.["url"]).bytes ?? [])), "la la")
     assert.strictEqual(get(at.replace(String(cover?.["id"]), "1")).status, 404)
     assert.strictEqual(get(at.replace(h.lobby, h.other)).status, 404)
@@ -197,6 +201,39 @@ describe("files of messages", () => {
     const original = `/webhooks/${dj.id}/${token}/messages/@original`
     assert.strictEqual(call("PATCH", original, form({}, file)).json["code"], 50035)
     assert.lengthOf(filesOf(call("GET", original).json), 10)
+  })
+
+  it("are served in parts", () => {
+    const { filesOf, get, post } = setup()
+    const url = filesOf(post({}, ["a.mp3", "audio/mpeg", png]).json)[0]?.["url"]
+    const part = (range: string) => {
+      const { bytes, headers, status } = get(url, range)
+      return [status, headers?.["content-range"], bytes === undefined ? undefined : Array.from(bytes)]
+    }
+    assert.deepStrictEqual(part("bytes=1-3"), [206, "bytes 1-3/10", [0x50, 0x4e, 0x47]])
+    assert.strictEqual(get(url, "bytes=1-3").headers?.["content-length"], "3")
+    assert.deepStrictEqual(part("bytes=8-"), [206, "bytes 8-9/10", [0, 255]])
+    assert.deepStrictEqual(part("bytes=9-99"), [206, "bytes 9-9/10", [255]])
+    assert.deepStrictEqual(part("bytes=-2"), [206, "bytes 8-9/10", [0, 255]])
+    assert.deepStrictEqual(part("bytes=10-"), [416, "bytes */10", undefined])
+    // all that is no single part gets all
+    for (const range of ["bytes=0-1,3-4", "bytes=3-1", "bytes=-", "lines=1-2", ""]) {
+      assert.deepStrictEqual(part(range), [200, undefined, Array.from(png)], range)
+    }
+  })
+
+  it("have names under which they can be fetched", () => {
+    const { filesOf, get, post } = setup()
+    const names = (...sent: ReadonlyArray<string>) => {
+      const files = filesOf(post({}, ...sent.map((name) => [name, "text/plain", lyrics] as const)).json)
+      for (const { url } of files) {
+        assert.strictEqual(get(url).status, 200, String(url))
+        assert.strictEqual(new URL(String(url)).href, url)
+      }
+      return files.map(({ filename }) => filename)
+    }
+    assert.deepStrictEqual(names("", ".", "..", "..."), ["unknown", "unknown", "unknown", "..."])
+    assert.deepStrictEqual(names(`${"x".repeat(300)}.txt`), [`${"x".repeat(196)}.txt`])
   })
 
   it("come from libraries that call their fields as the files, or name none", () => {

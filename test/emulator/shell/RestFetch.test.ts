@@ -109,11 +109,24 @@ describe("RestFetch", () => {
     const [message, ...others] = yield* chat.messages
     assert.lengthOf(others, 0)
     const url = message?.attachments[0]?.url ?? ""
-    const read = yield* Effect.promise(async () => {
-      const answer = await ask(url)
-      return [answer.headers.get("content-type"), new Uint8Array(await answer.arrayBuffer())]
-    })
-    assert.deepStrictEqual(read, ["image/png", data])
+    const read = (init?: RequestInit) =>
+      Effect.promise(async () => {
+        const answer = await ask(url, init)
+        const header = ["content-type", "content-length", "content-range"].map((name) => answer.headers.get(name))
+        return [answer.status, header, new Uint8Array(await answer.arrayBuffer())]
+      })
+    assert.deepStrictEqual(yield* read(), [200, ["image/png", "300000", null], data])
+    assert.deepStrictEqual(yield* read({ method: "HEAD" }), [200, ["image/png", "300000", null], new Uint8Array()])
+    assert.deepStrictEqual(yield* read({ headers: { range: "bytes=10-19" } }), [
+      206,
+      ["image/png", "10", "bytes 10-19/300000"],
+      data.slice(10, 20)
+    ])
+    assert.deepStrictEqual(yield* read({ headers: { range: "bytes=300000-" } }), [
+      416,
+      [null, "0", "bytes */300000"],
+      new Uint8Array()
+    ])
     const none = yield* Effect.promise(async () => (await ask(`${new URL(url).origin}/attachments/1/2/x.png`)).status)
     assert.strictEqual(none, 404)
   })
