@@ -34,6 +34,8 @@ export interface Attachment {
 export interface Attachments {
   readonly keep: (channelId: string, files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachment>
   readonly forget: (attachments: ReadonlyArray<Attachment>) => void
+  /** Forgets all of a channel. */
+  readonly forgetIn: (channelId: string) => void
   /** Answers what is under `/attachments`; `undefined` for all else. `range` is the header of that name. */
   readonly rest: (method: string, path: string, range: string | undefined) => RestResponse | undefined
 }
@@ -159,6 +161,9 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
       }),
     forget: (attachments) => {
       for (const { id } of attachments) drop(id)
+    },
+    forgetIn: (channelId) => {
+      for (const [id, file] of files) if (file.channelId === channelId) drop(id)
     },
     rest: (method, path, range) => {
       const [, root, channelId, id, name] = path.split("/")

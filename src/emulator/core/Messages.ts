@@ -39,6 +39,8 @@ export interface Messages {
   readonly removeAll: (channelId: ChannelId, messages: ReadonlyArray<Message.Message>) => void
   /** A channel is gone, and all that stands in it with it: nobody is told of each. */
   readonly forget: (channelId: ChannelId) => void
+  /** The files of a message are gone: of one that only one user sees, when nobody can change it any more. */
+  readonly forgetFiles: (message: Message.Message) => void
   /** `isOn`: the user reacts, or takes it back. */
   readonly react: (message: Message.Message, emoji: string, user: World.User, isOn: boolean) => void
   /** All reactions to a message are gone, or those with one emoji. */
@@ -67,7 +69,7 @@ const intents = {
 export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
-  files: Pick<Attachments.Attachments, "keep" | "forget">,
+  files: Pick<Attachments.Attachments, "keep" | "forget" | "forgetIn">,
   nextId: () => string,
   now: () => number
 ): Messages => {
@@ -182,9 +184,12 @@ export const make = (
     },
     forget: (channelId) => {
       for (const message of of(channelId)) drop(message)
+      // also those of what only one user sees
+      files.forgetIn(channelId)
       channels.delete(channelId)
       changedIn(channelId)
     },
+    forgetFiles: ({ attachments }) => files.forget(attachments),
     react: (message, emoji, user, isOn) => {
       const users = message.reactions.get(emoji) ?? new Set()
       if (users.has(user.id) === isOn) return

@@ -281,6 +281,41 @@ describe("files of messages", () => {
     assert.deepStrictEqual(answers(id, dj.id, token), [50109, 50109])
   })
 
+  it("that only one user sees are forgotten when the bot cannot change them any more, or with the channel", () => {
+    const { call, client, dj, get, guest, h } = setup()
+    let now = 0
+    const minutes = (n: number) => {
+      for (let i = 0; i < 2 * n; i++) {
+        h.core.advance(now += 30_000)
+        client.send(Harness.heartbeat)
+      }
+    }
+    const answered = (data: Json = { flags: 64 }) => {
+      const begun = h.core.type({ userId: guest.id, botId: dj.id, channelId: h.lobby, path: ["x"], values: {} })
+      assert(!("problem" in begun))
+      const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+      const path = `/interactions/${id}/${token}/callback`
+      call("POST", path, form({ type: 4, data }, ["a.txt", "text/plain", lyrics]))
+      return { begun, urls: () => begun.messages()[0]?.attachments.map(({ url }) => url) ?? [] }
+    }
+    const statuses = ({ urls }: ReturnType<typeof answered>) => urls().map((url) => get(url).status)
+    const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "more" }] }]
+    const [secret, open, pressed] = [answered(), answered({}), answered({ flags: 64, components })]
+    minutes(14)
+    assert.deepStrictEqual([secret, open, pressed].map(statuses), [[200], [200], [200]])
+    assert.notProperty(pressed.begun.press(guest.id, "more", []), "problem")
+    const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    const update = form({ type: 7, data: {} }, ["b.txt", "text/plain", lyrics])
+    assert.strictEqual(call("POST", `/interactions/${id}/${token}/callback`, update).status, 204)
+    minutes(2)
+    assert.deepStrictEqual([secret, open, pressed].map(statuses), [[404], [200], [200, 200]])
+    minutes(14)
+    assert.deepStrictEqual([secret, open, pressed].map(statuses), [[404], [200], [404, 404]])
+    const last = answered()
+    h.core.deleteChannel(h.lobby)
+    assert.deepStrictEqual(statuses(last), [404])
+  })
+
   it("are forgotten from the oldest on, where they are too much", () => {
     const { filesOf, get, post } = setup()
     const data = new Uint8Array(10 * 1024 * 1024)
