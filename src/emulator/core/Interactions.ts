@@ -230,7 +230,7 @@ export const make = (
       locale: "en-US",
       entitlements: [],
       attachment_size_limit: 10_485_760,
-      ...(pressed === undefined ? {} : { message: messages.json(pressed, bot.id) })
+      ...(pressed === undefined ? {} : { message: messages.shown(pressed, bot) })
     })
     return view(entry)
   }

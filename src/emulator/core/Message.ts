@@ -210,7 +210,7 @@ const chosenOn = (world: World.World, { on }: Answered): Json => {
 }
 
 /**
- * As REST and the gateway give it to the user `viewer`; `referenced` is what it is as the one that another one replies to.
+ * All of it, as REST and the gateway give it to the user `viewer`; `referenced` is what it is as the one that another one replies to.
  *
  * @category codecs
  * @since 0.1.0
@@ -260,4 +260,23 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
       ...(referenced ? {} : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
     })
   }
+}
+
+/**
+ * As it is given to a user: one who `reads` reads all, others no more than direct messages, their own, and what names them.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const shown = (world: World.World, message: Message, { id }: World.User, reads: boolean): Json => {
+  const readable = (one: Message, whole: Json): Json => {
+    const isOpen = reads || one.where.guild === undefined || one.author.id === id ||
+      mentions(world, one).some((user) => user.id === id)
+    return isOpen ? whole : { ...whole, content: "", embeds: [], components: [], attachments: [] }
+  }
+  const { replyTo } = message
+  const own = readable(message, json(world, message, id))
+  const { referenced_message: referenced } = own
+  if (replyTo === undefined || !Body.isObject(referenced)) return own
+  return { ...own, referenced_message: readable(replyTo, referenced) }
 }

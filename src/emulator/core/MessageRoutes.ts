@@ -73,7 +73,7 @@ export const make = (
       if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return invalidBody
       const message = messages.make({ author: call.user, where, replyTo }, call)
       messages.add(message)
-      return ok(messages.json(message, call.user.id))
+      return ok(messages.shown(message, call.user))
     })
 
   const list = (call: RestRoute.Call) =>
@@ -85,13 +85,13 @@ export const make = (
       const all = messages.of(channel.id).filter(({ id }) => isWanted(id))
       // the newest first, and with `after` those that follow next
       const wanted = after ? all.slice(0, limit) : around ? about(all, around, limit) : all.slice(-limit)
-      return ok(wanted.toReversed().map((message) => messages.json(message, call.user.id)))
+      return ok(wanted.toReversed().map((message) => messages.shown(message, call.user)))
     })
 
   const edit = (call: RestRoute.Call) =>
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
-      return Sent.problemOf(call) ?? messages.edit(message, call) ?? ok(messages.json(message, call.user.id))
+      return Sent.problemOf(call) ?? messages.edit(message, call) ?? ok(messages.shown(message, call.user))
     })
 
   const remove = (call: RestRoute.Call) =>
@@ -120,7 +120,7 @@ export const make = (
     RestRoute.make(
       "GET",
       `${path}/:`,
-      (call) => inMessage(call, (message) => ok(messages.json(message, call.user.id)))
+      (call) => inMessage(call, (message) => ok(messages.shown(message, call.user)))
     ),
     RestRoute.make("PATCH", `${path}/:`, edit, "message"),
     RestRoute.make("DELETE", `${path}/:`, remove),

@@ -8,7 +8,6 @@
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type * as Attachments from "./Attachments.ts"
-import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { GatewaySession } from "./GatewaySession.ts"
@@ -48,7 +47,10 @@ export interface Messages {
   readonly pin: (message: Message.Message, isOn: boolean) => void
   /** In the order in which they were written, without those that are gone. The last thousand of a channel are kept. */
   readonly of: (channelId: ChannelId) => ReadonlyArray<Message.Message>
+  /** All of it, as a bot is given what is its own. */
   readonly json: (message: Message.Message, viewer: string) => Json
+  /** As REST gives it to whoever asks: a bot that may not have the privileged intents reads no more than without them. */
+  readonly shown: (message: Message.Message, viewer: World.User) => Json
   /** Calls `f` after each change in a channel, also of what only one user sees, until the function that it returns is called. */
   readonly watch: (channelId: ChannelId, f: () => void) => () => void
 }
@@ -112,19 +114,10 @@ export const make = (
 
   /** What a session may read of it. */
   const shown = (message: Message.Message) => (session: GatewaySession): Json => {
-    const { author, replyTo, where: { guild } } = message
-    const read = (one: Message.Message, json: Json): Json => {
-      const isReadable = guild === undefined || (session.intents & Intents.MessageContent) !== 0 ||
-        one.author.id === session.user.id ||
-        Message.mentions(world, one).some(({ id }) => id === session.user.id)
-      return isReadable ? json : { ...json, content: "", embeds: [], components: [], attachments: [] }
-    }
-    const json = read(message, Message.json(world, message, session.user.id))
-    const referenced = json["referenced_message"]
+    const { author, where: { guild } } = message
     return {
-      ...json,
+      ...Message.shown(world, message, session.user, (session.intents & Intents.MessageContent) !== 0),
       ...(guild === undefined ? { channel_type: 1 } : {}),
-      ...(replyTo === undefined || !Body.isObject(referenced) ? {} : { referenced_message: read(replyTo, referenced) }),
       mentions: Message.mentions(world, message).map((user) =>
         Object.assign({}, DiscordObject.user(user), memberOf(guild, user.id))
       ),
@@ -231,6 +224,7 @@ export const make = (
       changed(message)
     },
     json: (message, viewer) => Message.json(world, message, viewer),
+    shown: (message, viewer) => Message.shown(world, message, viewer, viewer.privilegedIntents || !viewer.bot),
     watch: (channelId, f) => {
       const all = watchers.get(channelId) ?? new Set()
       watchers.set(channelId, all.add(f))

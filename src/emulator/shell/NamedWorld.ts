@@ -61,7 +61,7 @@ export interface UserOptions {
   readonly moderator?: boolean | undefined
   /**
    * Whether it may ask for the privileged intents (members, presences, message content), as if they were enabled in the
-   * developer portal. Default true; false closes with 4014 where they are asked for.
+   * developer portal. Default true; false closes with 4014 where they are asked for, and hides over REST what others write.
    */
   readonly privilegedIntents?: boolean | undefined
 }
