@@ -7,6 +7,7 @@ import * as Attachments from "./Attachments.ts"
 import * as Body from "./Body.ts"
 import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
+import * as Emoji from "./Emoji.ts"
 import type * as Places from "./Places.ts"
 import { emptyMessage, invalidBody, type RestResponse } from "./RestAnswer.ts"
 import * as Sent from "./Sent.ts"
@@ -180,21 +181,9 @@ const typeOf = ({ interaction, replyTo }: Message) => {
   return replyTo === undefined ? types.plain : types.reply
 }
 
-/**
- * An emoji as REST writes it: itself, or `name:id` for one of a guild, which moves with `a:` before it.
- *
- * @category getters
- * @since 0.1.0
- */
-export const emojiOf = (text: string): Json => {
-  const [, moves, name, id] = /^(a:)?([^:]+):(\d+)$/.exec(text) ?? []
-  if (name === undefined) return { id: null, name: text }
-  return { id, name, ...(moves === undefined ? {} : { animated: true }) }
-}
-
 const reactionsOf = ({ reactions }: Message, viewer: string | undefined) =>
   Array.from(reactions, ([name, users]) => ({
-    emoji: emojiOf(name),
+    emoji: Emoji.json(name),
     count: users.size,
     count_details: { burst: 0, normal: users.size },
     me: viewer !== undefined && users.has(viewer),

@@ -9,6 +9,7 @@ import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type * as Attachments from "./Attachments.ts"
 import * as DiscordObject from "./DiscordObject.ts"
+import * as Emoji from "./Emoji.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { GatewaySession } from "./GatewaySession.ts"
 import * as Message from "./Message.ts"
@@ -183,7 +184,8 @@ export const make = (
       changedIn(channelId)
     },
     forgetFiles: ({ attachments }) => files.forget(attachments),
-    react: (message, emoji, user, isOn) => {
+    react: (message, written, user, isOn) => {
+      const emoji = Emoji.among(message.reactions.keys(), written)
       const users = message.reactions.get(emoji) ?? new Set()
       if (users.has(user.id) === isOn) return
       if (isOn) message.reactions.set(emoji, users.add(user.id))
@@ -197,7 +199,7 @@ export const make = (
           user_id: user.id,
           message_id: message.id,
           message_author_id: message.author.id,
-          emoji: Message.emojiOf(emoji),
+          emoji: Emoji.json(emoji),
           burst: false,
           type: 0,
           ...(isOn && member !== undefined ? { member: DiscordObject.member(world, member) } : {})
@@ -205,11 +207,12 @@ export const make = (
       )
       changedIn(message.where.channel.id)
     },
-    clearReactions: (message, emoji) => {
+    clearReactions: (message, written) => {
+      const emoji = written === undefined ? undefined : Emoji.among(message.reactions.keys(), written)
       if (emoji === undefined) message.reactions.clear()
       else message.reactions.delete(emoji)
       const t = emoji === undefined ? "MESSAGE_REACTION_REMOVE_ALL" : "MESSAGE_REACTION_REMOVE_EMOJI"
-      const named = emoji === undefined ? {} : { emoji: Message.emojiOf(emoji) }
+      const named = emoji === undefined ? {} : { emoji: Emoji.json(emoji) }
       tell(message.where, "reactions", t, () => ({ message_id: message.id, ...named }))
       changedIn(message.where.channel.id)
     },

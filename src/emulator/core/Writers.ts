@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import * as Emoji from "./Emoji.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as Places from "./Places.ts"
@@ -100,6 +101,10 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
       const message = messages.of(channelId).find(({ id }) => id === messageId)
       if (message === undefined) return { problem: `no message there has the id ${messageId}` }
       if (emoji === "") return { problem: "there is no emoji" }
+      if (!Emoji.isEmoji(emoji)) return { problem: `"${emoji}" is no emoji` }
+      if (isOn && !Emoji.fits(message.reactions, emoji)) {
+        return { problem: `a message has ${Emoji.most} different reactions at most` }
+      }
       messages.react(message, emoji, found.author, isOn)
       return message
     }
