@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Body from "./Body.ts"
+import * as ByteRange from "./ByteRange.ts"
 import type { Json } from "./DiscordObject.ts"
 import type { RestResponse } from "./RestAnswer.ts"
 import type { SentFile } from "./Sent.ts"
@@ -33,11 +34,13 @@ export interface Attachment {
 export interface Attachments {
   readonly keep: (channelId: string, files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachment>
   readonly forget: (attachments: ReadonlyArray<Attachment>) => void
-  /** Answers what is under `/attachments`; `undefined` for all else. */
-  readonly rest: (method: string, path: string) => RestResponse | undefined
+  /** Forgets all of a channel. */
+  readonly forgetIn: (channelId: string) => void
+  /** Answers what is under `/attachments`; `undefined` for all else. `range` is the header of that name. */
+  readonly rest: (method: string, path: string, range: string | undefined) => RestResponse | undefined
 }
 
-/** What is kept of files, in bytes: beyond that, those that came first are forgotten. */
+/** What is kept of files and said of them, in bytes: beyond that, those that came first are forgotten. */
 const mostKept = 256 * 1024 * 1024
 
 /** Content types by the ending of a name, where none is given. */
@@ -69,13 +72,48 @@ const contentTypeOf = ({ contentType, name }: SentFile): string =>
     ? known.get(/\.([^.]+)$/.exec(name)?.[1]?.toLowerCase() ?? "") ?? unknownType
     : contentType
 
-/** As Discord names a file: with nothing that a path could not have. */
-const plain = (name: string): string => name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "_")
+/** So many characters of a name are left: its last ones, among which is its ending. */
+const longestName = 200
 
-/** What no server may say in a header. */
-const isHeader = (text: string): boolean => /^[\x20-\x7e]*$/.test(text)
+/** As Discord names a file: with nothing that a path could not have. What means a folder there, or nothing, has another name. */
+const plain = (name: string): string => {
+  const some = Array.from(name.replaceAll(/[^\p{L}\p{N}._-]+/gu, "_")).slice(-longestName).join("")
+  return /^\.{0,2}$/.test(some) ? "unknown" : some
+}
+
+/** What a server may say in a header, in as many words. */
+const isHeader = (text: string): boolean => /^[\x20-\x7e]{0,200}$/.test(text)
 
 const notFound: RestResponse = { status: 404, body: undefined }
+
+/** A file, or the part of it that is asked for. */
+const served = (
+  { contentType, data }: { readonly contentType: string; readonly data: Uint8Array },
+  method: "GET" | "HEAD",
+  range: string | undefined
+): RestResponse => {
+  const headers = { "content-type": contentType, "accept-ranges": "bytes" }
+  const size = data.length
+  // of parts only GET knows
+  if (method === "HEAD") {
+    return { status: 200, body: undefined, headers: { ...headers, "content-length": String(size) } }
+  }
+  const wanted = ByteRange.read(range, size)
+  if (wanted === "outside") {
+    return { status: 416, body: undefined, headers: { "content-range": `bytes */${size}`, "content-length": "0" } }
+  }
+  const { end, from } = wanted ?? { from: 0, end: size }
+  return {
+    status: wanted === undefined ? 200 : 206,
+    body: undefined,
+    bytes: data.subarray(from, end),
+    headers: {
+      ...headers,
+      "content-length": String(end - from),
+      ...(wanted === undefined ? {} : { "content-range": `bytes ${from}-${end - 1}/${size}` })
+    }
+  }
+}
 
 /**
  * `origin` is where they are served, without a path.
@@ -86,12 +124,18 @@ const notFound: RestResponse = { status: 404, body: undefined }
 export const make = (nextId: () => string, origin: () => string): Attachments => {
   const files = new Map<
     string,
-    { readonly channelId: string; readonly contentType: string; readonly data: Uint8Array }
+    {
+      readonly channelId: string
+      readonly contentType: string
+      readonly data: Uint8Array
+      /** What is kept of it, in bytes. */
+      readonly weight: number
+    }
   >()
   let total = 0
 
   const drop = (id: string) => {
-    total -= files.get(id)?.data.length ?? 0
+    total -= files.get(id)?.weight ?? 0
     files.delete(id)
   }
 
@@ -104,8 +148,10 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
         const contentType = isHeader(type) ? type : unknownType
         // what it was cut out of need not be kept
         const data = new Uint8Array(file.data)
-        files.set(id, { channelId, contentType, data })
-        total += data.length
+        const said = [name, name, file.description ?? "", contentType].join("").length
+        const weight = data.length + 2 * said
+        files.set(id, { channelId, contentType, data, weight })
+        total += weight
         for (const oldest of files.keys()) {
           if (total <= mostKept) break
           drop(oldest)
@@ -116,13 +162,15 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
     forget: (attachments) => {
       for (const { id } of attachments) drop(id)
     },
-    rest: (method, path) => {
+    forgetIn: (channelId) => {
+      for (const [id, file] of files) if (file.channelId === channelId) drop(id)
+    },
+    rest: (method, path, range) => {
       const [, root, channelId, id, name] = path.split("/")
       if (root !== "attachments" || name === undefined) return undefined
       const file = id === undefined ? undefined : files.get(id)
       if (file === undefined || file.channelId !== channelId) return notFound
-      if (method !== "GET" && method !== "HEAD") return { status: 405, body: undefined }
-      return { status: 200, body: undefined, bytes: file.data, headers: { "content-type": file.contentType } }
+      return method === "GET" || method === "HEAD" ? served(file, method, range) : { status: 405, body: undefined }
     }
   }
 }
@@ -136,9 +184,10 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
 export const left = (attachments: ReadonlyArray<Attachment>, body: Json): ReadonlyArray<Attachment> => {
   const { attachments: named } = body
   if (!Array.isArray(named)) return attachments
-  const said = Body.objectsOf(named)
+  // of several with one id the first counts
+  const said = new Map(Body.objectsOf(named).toReversed().map((one) => [Body.idOf(one["id"]), one]))
   return attachments.flatMap((attachment) => {
-    const one = said.find(({ id }) => String(id) === attachment.id)
+    const one = said.get(attachment.id)
     if (one === undefined) return []
     const { description } = one
     return [typeof description === "string" ? { ...attachment, description } : attachment]

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { integerIds } from "../../protocol/internal/PayloadError.ts"
 import type { Json } from "./DiscordObject.ts"
 
 /** Discord's own objects are nested a dozen deep. */
@@ -24,8 +25,11 @@ const isTooDeep = (text: string): boolean => {
   return false
 }
 
+/** Some libraries write ids as numbers, of more digits than a number has. */
+const withIds = integerIds(new Set())
+
 /**
- * `undefined` for what is no JSON, or nested deeper than a hundred times.
+ * `undefined` for what is no JSON, or nested deeper than a hundred times. Integers that no number can hold are texts of their digits.
  *
  * @category codecs
  * @since 0.1.0
@@ -33,7 +37,7 @@ const isTooDeep = (text: string): boolean => {
 export const parse = (text: string): unknown => {
   if (isTooDeep(text)) return undefined
   try {
-    return JSON.parse(text)
+    return JSON.parse(text, withIds)
   } catch {
     return undefined
   }
@@ -61,6 +65,17 @@ export const itemsOf = (value: unknown): ReadonlyArray<unknown> => Array.isArray
  * @since 0.1.0
  */
 export const objectsOf = (value: unknown): ReadonlyArray<Json> => itemsOf(value).filter(isObject)
+
+/**
+ * An id, be it written as a text or as a number; `undefined` for what is none.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const idOf = (value: unknown): string | undefined => {
+  if (typeof value === "string") return value
+  return Number.isSafeInteger(value) ? String(value) : undefined
+}
 
 /**
  * Whether it is a text of so many characters.

@@ -23,10 +23,21 @@ export interface File {
  * @since 0.1.0
  */
 export interface Form {
-  /** What is no file, by the name of the field. */
-  readonly texts: ReadonlyMap<string, string>
+  /** What is no file, by the name of the field, in UTF-8. */
+  readonly texts: ReadonlyMap<string, Uint8Array>
   readonly files: ReadonlyArray<File>
+  /** Whether there are more parts than are read. */
+  readonly hasMore: boolean
 }
+
+/** So many parts are read: twice as many as a message has files. */
+const mostParts = 20
+
+/** So many characters has a boundary at most (RFC 2046, 5.1.1). */
+const longestBoundary = 70
+
+/** So many bytes has what stands before the data of a part at most. */
+const longestHead = 8 * 1024
 
 const parameter = (header: string, name: string): string | undefined =>
   new RegExp(`[;\\s]${name}="([^"]*)"`, "i").exec(header)?.[1] ??
@@ -50,32 +61,36 @@ const fileName = (header: string): string | undefined => {
 }
 
 /**
- * Whether a body begins as a form does: with a boundary.
+ * Whether a body begins as a form does: with a boundary, or with the line break before one, as those of eris and dysnomia do (RFC 2046,
+ * 5.1.1).
  *
  * @category guards
  * @since 0.1.0
  */
 export const isForm = (body: string | Uint8Array): boolean =>
-  typeof body === "string" ? body.startsWith("--") : body[0] === 45 && body[1] === 45
+  /^(?:\r\n)?--/.test(typeof body === "string" ? body.slice(0, 4) : String.fromCharCode(...body.subarray(0, 4)))
 
 /**
- * Reads a form, whose first line is its boundary; `undefined` for what is none. The data of its files are those of `bytes`.
+ * Reads a form, which begins with its boundary; `undefined` for what is none. The data of its texts and files are those of `bytes`.
  *
  * @category codecs
  * @since 0.1.0
  */
 export const parse = (bytes: Uint8Array): Form | undefined => {
+  if (!isForm(bytes)) return undefined
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const firstLine = buffer.indexOf("\r\n")
-  if (!isForm(bytes) || firstLine <= 2) return undefined
-  const delimiter = `\r\n${buffer.toString("latin1", 0, firstLine)}`
-  const texts = new Map<string, string>()
+  const first = buffer.indexOf("--")
+  const firstLine = buffer.subarray(0, first + 2 + longestBoundary + 2).indexOf("\r\n", first)
+  if (firstLine <= first + 2) return undefined
+  const delimiter = `\r\n${buffer.toString("latin1", first, firstLine)}`
+  const texts = new Map<string, Uint8Array>()
   const files: Array<File> = []
   let at = firstLine + 2
-  while (true) {
+  for (let parts = 0; parts < mostParts; parts++) {
     const end = buffer.indexOf(delimiter, at, "latin1")
     if (end < 0) return undefined
-    const headersEnd = buffer.subarray(at, end).indexOf("\r\n\r\n")
+    const headersEnd = buffer.subarray(at, Math.min(end, at + longestHead)).indexOf("\r\n\r\n")
+    if (headersEnd < 0 && end - at > longestHead) return undefined
     // what has no empty line behind its headers has none
     const start = headersEnd < 0 ? at : at + headersEnd + 4
     const headers = buffer.toString("utf8", at, start).split("\r\n")
@@ -83,12 +98,15 @@ export const parse = (bytes: Uint8Array): Form | undefined => {
     const disposition = header("content-disposition") ?? ""
     const field = parameter(disposition, "name")
     const name = fileName(disposition)
-    if (field !== undefined && name !== undefined) {
+    const data = buffer.subarray(start, end)
+    // what has the name of a file is one, whatever its field is called: eris calls those of several files as the files
+    if (name !== undefined) {
       const contentType = header("content-type")?.slice("content-type:".length).trim()
-      files.push({ field, name, contentType, data: buffer.subarray(start, end) })
-    } else if (field !== undefined) texts.set(field, buffer.toString("utf8", start, end))
+      files.push({ field: field ?? "", name, contentType, data })
+    } else if (field !== undefined) texts.set(field, data)
     at = end + delimiter.length + 2
     // the last delimiter has two hyphens behind it, all others a line break
-    if (buffer.toString("latin1", at - 2, at) !== "\r\n") return { texts, files }
+    if (buffer.toString("latin1", at - 2, at) !== "\r\n") return { texts, files, hasMore: false }
   }
+  return { texts, files, hasMore: true }
 }

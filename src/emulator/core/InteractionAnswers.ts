@@ -15,7 +15,6 @@ import {
   emptyMessage,
   error,
   invalidBody,
-  invalidJson,
   nothing,
   ok,
   type RestResponse,
@@ -70,7 +69,8 @@ export const make = (
   }
 
   const edit = (entry: Entry, message: Message.Message, sent: Sent.Sent): RestResponse => {
-    if (!messages.edit(message, sent)) return emptyMessage
+    const problem = messages.edit(message, sent)
+    if (problem !== undefined) return problem
     InteractionEntry.become(entry, "answered")
     return ok(messages.json(message, message.author.id))
   }
@@ -159,16 +159,16 @@ export const make = (
     const isCallback = root === "interactions" && what === "callback"
     const isMessage = root === "webhooks" && (what === undefined || (what === "messages" && id !== undefined))
     if (token === undefined || (!isCallback && !isMessage)) return undefined
+    if (isCallback && method !== "POST") return wrongMethod
     const entry = find(token)
-    const sent = Sent.parse(body)
-    if (sent === undefined) return invalidJson
-    if (isCallback) {
-      if (method !== "POST") return wrongMethod
-      const wantsResponse = new URLSearchParams(query).get("with_response") === "true"
-      if (entry === undefined || entry.id !== owner) return unknownInteraction
-      return isThere(entry.where) ? answer(entry, sent, wantsResponse) : unknownChannel
+    if (entry === undefined || (isCallback ? entry.id : entry.bot.id) !== owner) {
+      return isCallback ? unknownInteraction : invalidToken
     }
-    if (entry === undefined || entry.bot.id !== owner) return invalidToken
-    return isThere(entry.where) ? follow(entry, method, id, sent) : unknownChannel
+    if (!isThere(entry.where)) return unknownChannel
+    // nothing of it is read before it is known that somebody may send it
+    const sent = Sent.parse(body)
+    if ("status" in sent) return sent
+    if (!isCallback) return follow(entry, method, id, sent)
+    return answer(entry, sent, new URLSearchParams(query).get("with_response") === "true")
   }
 }

@@ -167,6 +167,17 @@ export const make = (
       (where.guild === undefined ? Places.hears(world, session, where) : sees(world, session, where.guild.id))
     )
 
+  /** Files of what only one user sees go with the last token by which it can be changed: nobody deletes it. */
+  const forget = (entry: InteractionEntry.Entry) => {
+    byToken.delete(entry.token)
+    for (const message of [entry.pressed, ...entry.messages]) {
+      if (message?.isEphemeral !== true || message.attachments.length === 0) continue
+      const others = Array.from(byToken.values())
+      if (others.some((one) => one.pressed === message || one.messages.includes(message))) continue
+      messages.forgetFiles(message)
+    }
+  }
+
   const begin = (
     options: {
       readonly userId: UserId
@@ -207,7 +218,7 @@ export const make = (
     context.timers.at(entry.begunMs + answerMs, () => {
       if (entry.progress === "waiting") InteractionEntry.become(entry, "expired")
     })
-    context.timers.at(entry.begunMs + tokenMs, () => byToken.delete(entry.token))
+    context.timers.at(entry.begunMs + tokenMs, () => forget(entry))
     gateway.dispatch(session, "INTERACTION_CREATE", {
       id: entry.id,
       application_id: bot.id,
@@ -219,7 +230,7 @@ export const make = (
       locale: "en-US",
       entitlements: [],
       attachment_size_limit: 10_485_760,
-      ...(pressed === undefined ? {} : { message: messages.json(pressed, bot.id) })
+      ...(pressed === undefined ? {} : { message: messages.shown(pressed, bot) })
     })
     return view(entry)
   }

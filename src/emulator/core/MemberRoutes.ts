@@ -67,7 +67,8 @@ export const make = (
     }
     if (nick !== undefined && nick !== null && !Body.isText(nick, 0, longestNick)) return invalidBody
     if (channelId === undefined || channelId === null) return { channel: channelId, mute, deaf, nick }
-    const channel = Array.from(guild.channels.values()).find((one) => one.id === channelId)
+    const id = Body.idOf(channelId)
+    const channel = Array.from(guild.channels.values()).find((one) => one.id === id)
     if (channel === undefined) return unknownChannel
     return channel.kind === "text" ? wrongKind : { channel, mute, deaf, nick }
   }
@@ -87,12 +88,12 @@ export const make = (
       }))
 
   /** Everybody may call itself as it likes. */
-  const modifySelf = (call: RestRoute.Call) =>
+  const modifySelf = (answer: (me: World.Member) => DiscordObject.Json) => (call: RestRoute.Call) =>
     inGuild(call, (guild, me) => {
       const change = read(guild, me, { nick: call.body["nick"] })
       if ("status" in change) return change
       if (change.nick !== undefined) memberships.setNick(me.userId, change.nick || undefined, guild.id)
-      return ok(DiscordObject.member(world, me))
+      return ok(answer(me))
     })
 
   const getVoiceState = (call: RestRoute.Call, own: boolean) =>
@@ -110,7 +111,8 @@ export const make = (
         const state = World.voiceState(world, guild.id, member.userId)
         if (state === undefined) return unknownVoiceState
         const channel = world.channels.get(state.channelId)
-        if (channel?.kind !== "stage" || (channelId !== undefined && channelId !== channel.id)) return invalidBody
+        const isThere = channelId === undefined || Body.idOf(channelId) === channel?.id
+        if (channel?.kind !== "stage" || !isThere) return invalidBody
         // Only stage moderators let somebody speak; anyone may go back to the audience.
         if ((!own || suppress === false) && !me.moderator) return missingPermissions
         if (typeof suppress === "boolean") state.suppress = suppress
@@ -123,7 +125,9 @@ export const make = (
   const one = "/guilds/:/members/:"
   const [own, others] = ["/guilds/:/voice-states/@me", "/guilds/:/voice-states/:"]
   return [
-    RestRoute.make("PATCH", "/guilds/:/members/@me", modifySelf),
+    RestRoute.make("PATCH", "/guilds/:/members/@me", modifySelf((me) => DiscordObject.member(world, me))),
+    // what was before it, which discord.py uses
+    RestRoute.make("PATCH", "/guilds/:/members/@me/nick", modifySelf(({ nick = null }) => ({ nick }))),
     RestRoute.make("GET", one, get),
     RestRoute.make("PATCH", one, modify),
     RestRoute.make("GET", own, (call) => getVoiceState(call, true)),

@@ -7,7 +7,9 @@ import * as Attachments from "./Attachments.ts"
 import * as Body from "./Body.ts"
 import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
+import * as Emoji from "./Emoji.ts"
 import type * as Places from "./Places.ts"
+import { emptyMessage, invalidBody, type RestResponse } from "./RestAnswer.ts"
 import * as Sent from "./Sent.ts"
 import { msOf, timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
@@ -100,8 +102,8 @@ export const make = (
 })
 
 /**
- * Changes what is named, and adds files, which `keep` keeps; unless nothing would be left. Whether it did. The answer that was waited for
- * is no edit.
+ * Changes what is named, and adds files, which `keep` keeps; or says what is wrong, as that nothing would be left, and changes nothing. The
+ * answer that was waited for is no edit.
  *
  * @category combinators
  * @since 0.1.0
@@ -111,14 +113,15 @@ export const edit = (
   { body, files }: Sent.Sent,
   keep: (files: ReadonlyArray<Sent.SentFile>) => ReadonlyArray<Attachments.Attachment>,
   nowMs: number
-): boolean => {
+): RestResponse | undefined => {
   const content = typeof body["content"] === "string" || body["content"] === null ? body["content"] : message.content
   const embeds = body["embeds"] === undefined ? message.embeds : Body.itemsOf(body["embeds"])
   const components = body["components"] === undefined ? message.components : Body.itemsOf(body["components"])
   const left = Attachments.left(message.attachments, body)
   const more = Sent.hasMore(body) || message.hasMore
   const isEmpty = [embeds, components, left, files].every(({ length }) => length === 0)
-  if (isEmpty && !Sent.hasText(content) && !more) return false
+  if (isEmpty && !Sent.hasText(content) && !more) return emptyMessage
+  if (left.length + files.length > Sent.mostFiles) return invalidBody
   message.content = content ?? ""
   message.embeds = embeds
   message.components = components
@@ -129,7 +132,7 @@ export const edit = (
   }
   if (!message.isThinking) message.editedMs = nowMs
   message.isThinking = false
-  return true
+  return undefined
 }
 
 /**
@@ -178,21 +181,9 @@ const typeOf = ({ interaction, replyTo }: Message) => {
   return replyTo === undefined ? types.plain : types.reply
 }
 
-/**
- * An emoji as REST writes it: itself, or `name:id` for one of a guild, which moves with `a:` before it.
- *
- * @category getters
- * @since 0.1.0
- */
-export const emojiOf = (text: string): Json => {
-  const [, moves, name, id] = /^(a:)?([^:]+):(\d+)$/.exec(text) ?? []
-  if (name === undefined) return { id: null, name: text }
-  return { id, name, ...(moves === undefined ? {} : { animated: true }) }
-}
-
 const reactionsOf = ({ reactions }: Message, viewer: string | undefined) =>
   Array.from(reactions, ([name, users]) => ({
-    emoji: emojiOf(name),
+    emoji: Emoji.json(name),
     count: users.size,
     count_details: { burst: 0, normal: users.size },
     me: viewer !== undefined && users.has(viewer),
@@ -208,7 +199,7 @@ const chosenOn = (world: World.World, { on }: Answered): Json => {
 }
 
 /**
- * As REST and the gateway give it to the user `viewer`; `referenced` is what it is as the one that another one replies to.
+ * All of it, as REST and the gateway give it to the user `viewer`; `referenced` is what it is as the one that another one replies to.
  *
  * @category codecs
  * @since 0.1.0
@@ -258,4 +249,23 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
       ...(referenced ? {} : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
     })
   }
+}
+
+/**
+ * As it is given to a user: one who `reads` reads all, others no more than direct messages, their own, and what names them.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const shown = (world: World.World, message: Message, { id }: World.User, reads: boolean): Json => {
+  const readable = (one: Message, whole: Json): Json => {
+    const isOpen = reads || one.where.guild === undefined || one.author.id === id ||
+      mentions(world, one).some((user) => user.id === id)
+    return isOpen ? whole : { ...whole, content: "", embeds: [], components: [], attachments: [] }
+  }
+  const { replyTo } = message
+  const own = readable(message, json(world, message, id))
+  const { referenced_message: referenced } = own
+  if (replyTo === undefined || !Body.isObject(referenced)) return own
+  return { ...own, referenced_message: readable(replyTo, referenced) }
 }

@@ -68,11 +68,12 @@ export const make = (
       if (guild === undefined && channel.from.bot && channel.to.bot) return notToThem
       const reference = call.body["message_reference"]
       const replied = Body.isObject(reference) ? reference : undefined
-      const replyTo = messages.of(channel.id).find(({ id }) => id === replied?.["message_id"])
+      const repliedId = Body.idOf(replied?.["message_id"])
+      const replyTo = messages.of(channel.id).find(({ id }) => id === repliedId)
       if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return invalidBody
       const message = messages.make({ author: call.user, where, replyTo }, call)
       messages.add(message)
-      return ok(messages.json(message, call.user.id))
+      return ok(messages.shown(message, call.user))
     })
 
   const list = (call: RestRoute.Call) =>
@@ -84,15 +85,13 @@ export const make = (
       const all = messages.of(channel.id).filter(({ id }) => isWanted(id))
       // the newest first, and with `after` those that follow next
       const wanted = after ? all.slice(0, limit) : around ? about(all, around, limit) : all.slice(-limit)
-      return ok(wanted.toReversed().map((message) => messages.json(message, call.user.id)))
+      return ok(wanted.toReversed().map((message) => messages.shown(message, call.user)))
     })
 
   const edit = (call: RestRoute.Call) =>
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
-      const problem = Sent.problemOf(call)
-      if (problem !== undefined) return problem
-      return messages.edit(message, call) ? ok(messages.json(message, call.user.id)) : emptyMessage
+      return Sent.problemOf(call) ?? messages.edit(message, call) ?? ok(messages.shown(message, call.user))
     })
 
   const remove = (call: RestRoute.Call) =>
@@ -106,7 +105,7 @@ export const make = (
     inPlace(call, (where, moderates) => {
       if (!moderates) return forbidden(where)
       const { channel } = where
-      const ids = new Set(Body.itemsOf(call.body["messages"]))
+      const ids = new Set(Body.itemsOf(call.body["messages"]).map(Body.idOf))
       if (ids.size < 2 || ids.size > most) return invalidBody
       messages.removeAll(channel.id, messages.of(channel.id).filter(({ id }) => ids.has(id)))
       return nothing
@@ -121,7 +120,7 @@ export const make = (
     RestRoute.make(
       "GET",
       `${path}/:`,
-      (call) => inMessage(call, (message) => ok(messages.json(message, call.user.id)))
+      (call) => inMessage(call, (message) => ok(messages.shown(message, call.user)))
     ),
     RestRoute.make("PATCH", `${path}/:`, edit, "message"),
     RestRoute.make("DELETE", `${path}/:`, remove),

@@ -8,12 +8,13 @@
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type * as Attachments from "./Attachments.ts"
-import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
+import * as Emoji from "./Emoji.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { GatewaySession } from "./GatewaySession.ts"
 import * as Message from "./Message.ts"
 import * as Places from "./Places.ts"
+import type { RestResponse } from "./RestAnswer.ts"
 import type { Sent } from "./Sent.ts"
 import type * as World from "./World.ts"
 
@@ -31,13 +32,15 @@ export interface Messages {
   ) => Message.Message
   /** Puts a message into its channel; one that only one user sees stands nowhere. */
   readonly add: (message: Message.Message) => void
-  /** Changes what is named; `false`, and nothing is changed, where nothing would be left of it. */
-  readonly edit: (message: Message.Message, sent: Sent) => boolean
+  /** Changes what is named; or says what is wrong, as that nothing would be left of it, and nothing is changed. */
+  readonly edit: (message: Message.Message, sent: Sent) => RestResponse | undefined
   readonly remove: (message: Message.Message) => void
   /** Removes several of one channel, which is told at once. */
   readonly removeAll: (channelId: ChannelId, messages: ReadonlyArray<Message.Message>) => void
   /** A channel is gone, and all that stands in it with it: nobody is told of each. */
   readonly forget: (channelId: ChannelId) => void
+  /** The files of a message are gone: of one that only one user sees, when nobody can change it any more. */
+  readonly forgetFiles: (message: Message.Message) => void
   /** `isOn`: the user reacts, or takes it back. */
   readonly react: (message: Message.Message, emoji: string, user: World.User, isOn: boolean) => void
   /** All reactions to a message are gone, or those with one emoji. */
@@ -45,7 +48,10 @@ export interface Messages {
   readonly pin: (message: Message.Message, isOn: boolean) => void
   /** In the order in which they were written, without those that are gone. The last thousand of a channel are kept. */
   readonly of: (channelId: ChannelId) => ReadonlyArray<Message.Message>
+  /** All of it, as a bot is given what is its own. */
   readonly json: (message: Message.Message, viewer: string) => Json
+  /** As REST gives it to whoever asks: a bot that may not have the privileged intents reads no more than without them. */
+  readonly shown: (message: Message.Message, viewer: World.User) => Json
   /** Calls `f` after each change in a channel, also of what only one user sees, until the function that it returns is called. */
   readonly watch: (channelId: ChannelId, f: () => void) => () => void
 }
@@ -66,7 +72,7 @@ const intents = {
 export const make = (
   world: World.World,
   gateway: Pick<GatewayServer, "sessions" | "dispatch">,
-  files: Pick<Attachments.Attachments, "keep" | "forget">,
+  files: Pick<Attachments.Attachments, "keep" | "forget" | "forgetIn">,
   nextId: () => string,
   now: () => number
 ): Messages => {
@@ -109,19 +115,10 @@ export const make = (
 
   /** What a session may read of it. */
   const shown = (message: Message.Message) => (session: GatewaySession): Json => {
-    const { author, replyTo, where: { guild } } = message
-    const read = (one: Message.Message, json: Json): Json => {
-      const isReadable = guild === undefined || (session.intents & Intents.MessageContent) !== 0 ||
-        one.author.id === session.user.id ||
-        Message.mentions(world, one).some(({ id }) => id === session.user.id)
-      return isReadable ? json : { ...json, content: "", embeds: [], components: [], attachments: [] }
-    }
-    const json = read(message, Message.json(world, message, session.user.id))
-    const referenced = json["referenced_message"]
+    const { author, where: { guild } } = message
     return {
-      ...json,
+      ...Message.shown(world, message, session.user, (session.intents & Intents.MessageContent) !== 0),
       ...(guild === undefined ? { channel_type: 1 } : {}),
-      ...(replyTo === undefined || !Body.isObject(referenced) ? {} : { referenced_message: read(replyTo, referenced) }),
       mentions: Message.mentions(world, message).map((user) =>
         Object.assign({}, DiscordObject.user(user), memberOf(guild, user.id))
       ),
@@ -158,10 +155,11 @@ export const make = (
     },
     edit: (message, sent) => {
       const { attachments: before } = message
-      if (!Message.edit(message, sent, (added) => files.keep(message.where.channel.id, added), now())) return false
+      const problem = Message.edit(message, sent, (added) => files.keep(message.where.channel.id, added), now())
+      if (problem !== undefined) return problem
       files.forget(before.filter(({ id }) => message.attachments.every((one) => one.id !== id)))
       changed(message)
-      return true
+      return undefined
     },
     remove: (message) => {
       drop(message)
@@ -180,10 +178,14 @@ export const make = (
     },
     forget: (channelId) => {
       for (const message of of(channelId)) drop(message)
+      // also those of what only one user sees
+      files.forgetIn(channelId)
       channels.delete(channelId)
       changedIn(channelId)
     },
-    react: (message, emoji, user, isOn) => {
+    forgetFiles: ({ attachments }) => files.forget(attachments),
+    react: (message, written, user, isOn) => {
+      const emoji = Emoji.among(message.reactions.keys(), written)
       const users = message.reactions.get(emoji) ?? new Set()
       if (users.has(user.id) === isOn) return
       if (isOn) message.reactions.set(emoji, users.add(user.id))
@@ -197,7 +199,7 @@ export const make = (
           user_id: user.id,
           message_id: message.id,
           message_author_id: message.author.id,
-          emoji: Message.emojiOf(emoji),
+          emoji: Emoji.json(emoji),
           burst: false,
           type: 0,
           ...(isOn && member !== undefined ? { member: DiscordObject.member(world, member) } : {})
@@ -205,11 +207,12 @@ export const make = (
       )
       changedIn(message.where.channel.id)
     },
-    clearReactions: (message, emoji) => {
+    clearReactions: (message, written) => {
+      const emoji = written === undefined ? undefined : Emoji.among(message.reactions.keys(), written)
       if (emoji === undefined) message.reactions.clear()
       else message.reactions.delete(emoji)
       const t = emoji === undefined ? "MESSAGE_REACTION_REMOVE_ALL" : "MESSAGE_REACTION_REMOVE_EMOJI"
-      const named = emoji === undefined ? {} : { emoji: Message.emojiOf(emoji) }
+      const named = emoji === undefined ? {} : { emoji: Emoji.json(emoji) }
       tell(message.where, "reactions", t, () => ({ message_id: message.id, ...named }))
       changedIn(message.where.channel.id)
     },
@@ -224,6 +227,7 @@ export const make = (
       changed(message)
     },
     json: (message, viewer) => Message.json(world, message, viewer),
+    shown: (message, viewer) => Message.shown(world, message, viewer, viewer.privilegedIntents || !viewer.bot),
     watch: (channelId, f) => {
       const all = watchers.get(channelId) ?? new Set()
       watchers.set(channelId, all.add(f))

@@ -52,7 +52,7 @@ export const make = (
       return ok({
         items: pins.slice(0, limit).map(({ message, ms }) => ({
           pinned_at: new Date(ms).toISOString(),
-          message: messages.json(message, call.user.id)
+          message: messages.shown(message, call.user)
         })),
         has_more: pins.length > limit
       })
@@ -61,7 +61,7 @@ export const make = (
   const listAll = (call: RestRoute.Call) =>
     inPlace(
       call,
-      (where) => ok(pinsOf(where).slice(0, mostListed).map(({ message }) => messages.json(message, call.user.id)))
+      (where) => ok(pinsOf(where).slice(0, mostListed).map(({ message }) => messages.shown(message, call.user)))
     )
 
   const [today, before] = ["/channels/:/messages/pins", "/channels/:/pins"]

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as DiscordObject from "./DiscordObject.ts"
+import * as Emoji from "./Emoji.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import { forbidden, type InMessage } from "./PlaceRoutes.ts"
@@ -12,6 +13,7 @@ import * as RestRoute from "./RestRoute.ts"
 import type * as World from "./World.ts"
 
 const unknownEmoji = error(400, 10014, "Unknown Emoji")
+const tooMany = error(400, 30010, `Maximum number of reactions reached (${Emoji.most})`)
 const unknownUser = error(404, 10013, "Unknown User")
 
 /** Discord gives so many users where nothing else is asked for, and so many at most. */
@@ -34,11 +36,12 @@ export const make = (
   ) =>
     inMessage(call, (message, moderates) => {
       const emoji = decoded(call.ids[2] ?? "")
-      return emoji === undefined ? unknownEmoji : f(message, emoji, moderates)
+      return emoji === undefined || !Emoji.isEmoji(emoji) ? unknownEmoji : f(message, emoji, moderates)
     })
 
   const react = (isOn: boolean) => (call: RestRoute.Call) =>
     inReaction(call, (message, emoji) => {
+      if (isOn && !Emoji.fits(message.reactions, emoji)) return tooMany
       messages.react(message, emoji, call.user, isOn)
       return nothing
     })
@@ -71,7 +74,7 @@ export const make = (
       const limit = Number(call.query.get("limit") ?? usual)
       if (!Number.isInteger(limit) || limit < 1 || limit > most) return invalidBody
       const after = call.query.get("after")
-      const ids = Array.from(message.reactions.get(emoji) ?? [])
+      const ids = Array.from(message.reactions.get(Emoji.among(message.reactions.keys(), emoji)) ?? [])
       const from = after === null ? 0 : ids.indexOf(after) + 1
       const users = Array.from(world.users.values())
       return ok(

@@ -7,6 +7,7 @@
 import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
 import type { Attachments } from "./Attachments.ts"
+import * as Body from "./Body.ts"
 import type * as Commands from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
@@ -22,7 +23,6 @@ import * as Places from "./Places.ts"
 import {
   error,
   invalidBody,
-  invalidJson,
   missingPermissions,
   nothing,
   ok,
@@ -31,6 +31,7 @@ import {
   wrongMethod
 } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
+import * as Sent from "./Sent.ts"
 import type { VoiceStates } from "./VoiceStates.ts"
 import * as World from "./World.ts"
 
@@ -44,6 +45,8 @@ export interface RestRequest {
   readonly path: string
   /** The value of the header. */
   readonly authorization: string | undefined
+  /** The value of the header, by which a part of a file is asked for. */
+  readonly range?: string | undefined
   /** Text, or the bytes of a form with files (`multipart/form-data`). */
   readonly body: string | Uint8Array | undefined
 }
@@ -209,7 +212,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     ),
     RestRoute.make("GET", "/guilds/:/regions", (call) => inGuild(call, regions)),
     RestRoute.make("POST", "/users/@me/channels", (call) => {
-      const recipient = find(world.users.values(), String(call.body["recipient_id"]))
+      const recipient = find(world.users.values(), Body.idOf(call.body["recipient_id"]))
       if (recipient === undefined || recipient === call.user) return invalidRecipient
       return ok(DiscordObject.direct(World.openDirect(world, call.user, recipient), call.user))
     }),
@@ -235,8 +238,9 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
   const answer = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
     // need no token of a bot
-    const file = options.attachments.rest(request.method, path)
+    const file = options.attachments.rest(request.method, path, request.range)
     if (file !== undefined) return file
+    if (request.body !== undefined && Sent.isTooLarge(request.body)) return Sent.tooLarge
     const query = request.path.split("?", 2)[1] ?? ""
     const interaction = interactions.rest(request.method, path, query, request.body)
     if (interaction !== undefined) return interaction
@@ -254,9 +258,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
         return unauthorized
       }
       const parsed = RestRoute.parseBody(request.body, entry.takes)
-      return parsed === undefined
-        ? invalidJson
-        : entry.run({ user, ids, query: new URLSearchParams(query), ...parsed })
+      return "status" in parsed ? parsed : entry.run({ user, ids, query: new URLSearchParams(query), ...parsed })
     }
     context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
     return other ? wrongMethod : notFound

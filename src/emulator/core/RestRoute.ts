@@ -5,7 +5,8 @@
  */
 import * as Body from "./Body.ts"
 import type * as DiscordObject from "./DiscordObject.ts"
-import type { RestResponse } from "./RestAnswer.ts"
+import * as Form from "./Form.ts"
+import { invalidJson, type RestResponse } from "./RestAnswer.ts"
 import * as Sent from "./Sent.ts"
 import type * as World from "./World.ts"
 
@@ -51,7 +52,7 @@ export const make = (method: string, path: string, run: Route["run"], takes: Rou
 })
 
 /**
- * The body of a request, as a route takes it; `undefined` for another one.
+ * The body of a request, as a route takes it; or what is wrong with it.
  *
  * @category codecs
  * @since 0.1.0
@@ -59,16 +60,18 @@ export const make = (method: string, path: string, run: Route["run"], takes: Rou
 export const parseBody = (
   sent: string | Uint8Array | undefined,
   takes: Route["takes"]
-): Pick<Call, "body" | "items" | "files"> | undefined => {
+): Pick<Call, "body" | "items" | "files"> | RestResponse => {
   const nothing = { body: {}, items: [], files: [] }
   if (sent === undefined || sent.length === 0) return nothing
   if (takes === "message") {
     const message = Sent.parse(sent)
-    return message && { ...nothing, ...message }
+    return "status" in message ? message : { ...nothing, ...message }
   }
+  // nobody need read to its end what can be no JSON
+  if (Form.isForm(sent)) return invalidJson
   const body = Body.parse(typeof sent === "string" ? sent : utf8.decode(sent))
-  if (takes === "array") return Array.isArray(body) ? { ...nothing, items: body } : undefined
-  return Body.isObject(body) ? { ...nothing, body } : undefined
+  if (takes === "array") return Array.isArray(body) ? { ...nothing, items: body } : invalidJson
+  return Body.isObject(body) ? { ...nothing, body } : invalidJson
 }
 
 const utf8 = new TextDecoder()

@@ -6,7 +6,7 @@
 import * as Body from "./Body.ts"
 import type { Json } from "./DiscordObject.ts"
 import * as Form from "./Form.ts"
-import { error, invalidBody, type RestResponse } from "./RestAnswer.ts"
+import { error, invalidBody, invalidJson, type RestResponse } from "./RestAnswer.ts"
 
 /**
  * A file of a message.
@@ -54,7 +54,49 @@ export const mostFiles = 10
  */
 export const largestFile = 10 * 1024 * 1024
 
-const tooLarge = error(413, 40005, "Request entity too large")
+/**
+ * So many bytes have all files of a message at most.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const largestInAll = 25 * 1024 * 1024
+
+/**
+ * So many characters has the description of a file at most (Discord docs, Attachment Object).
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const longestDescription = 1_024
+
+/** So many bytes has the JSON of a request at most, be it all of it or beside files. */
+const largestJson = 64 * 1024
+
+/**
+ * So many bytes has a request at most: JSON, or a form with files, which has room for what is around them.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const largestBody = { json: largestJson, form: largestInAll + largestJson } as const
+
+/**
+ * What is answered to a request that is too large, or has a file that is.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const tooLarge: RestResponse = error(413, 40005, "Request entity too large")
+
+/**
+ * Whether a request is larger than any.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isTooLarge = (body: string | Uint8Array): boolean =>
+  Buffer.byteLength(body) > largestBody[Form.isForm(body) ? "form" : "json"]
 
 const utf8 = new TextDecoder()
 
@@ -64,17 +106,20 @@ const numberOf = (field: string): string | undefined => {
   return found === null ? undefined : found[1] ?? (found[2] || "0")
 }
 
-/** What is said of a file in the JSON, where its `id` is the number of its field. */
-const describe = (body: Json, file: Form.File): SentFile => {
-  const id = numberOf(file.field)
-  const said = Body.objectsOf(body["attachments"]).find((one) => String(one["id"]) === id)
-  const { description, filename } = said ?? {}
-  return {
-    name: typeof filename === "string" && filename !== "" ? filename : file.name,
-    description: typeof description === "string" ? description : undefined,
-    contentType: file.contentType,
-    data: file.data
-  }
+/** With what is said of the files in the JSON, where an `id` is the number of a field. */
+const described = (body: Json, files: ReadonlyArray<Form.File>): ReadonlyArray<SentFile> => {
+  // of several with one id the first counts
+  const said = new Map(Body.objectsOf(body["attachments"]).toReversed().map((one) => [Body.idOf(one["id"]), one]))
+  return files.map((file) => {
+    const id = numberOf(file.field)
+    const { description, filename } = (id === undefined ? undefined : said.get(id)) ?? {}
+    return {
+      name: typeof filename === "string" && filename !== "" ? filename : file.name,
+      description: typeof description === "string" ? description : undefined,
+      contentType: file.contentType,
+      data: file.data
+    }
+  })
 }
 
 const object = (text: string): Json | undefined => {
@@ -82,27 +127,30 @@ const object = (text: string): Json | undefined => {
   return Body.isObject(value) ? value : undefined
 }
 
+const textsOf = ({ texts }: Form.Form): Json =>
+  Object.fromEntries(Array.from(texts, ([field, bytes]) => [field, utf8.decode(bytes)]))
+
 /**
- * Reads the body of a request: an empty one, JSON, or a form with the part `payload_json`. `undefined` for anything else. What is
+ * Reads the body of a request: an empty one, JSON, or a form with the part `payload_json`; or says what is wrong with it. What is
  * answered to an interaction has the message in its `data`.
  *
  * @category codecs
  * @since 0.1.0
  */
-export const parse = (body: string | Uint8Array | undefined): Sent | undefined => {
+export const parse = (body: string | Uint8Array | undefined): Sent | RestResponse => {
   if (body === undefined || body.length === 0) return { body: {}, files: [] }
   if (!Form.isForm(body)) {
     const json = object(typeof body === "string" ? body : utf8.decode(body))
-    return json && { body: json, files: [] }
+    return json === undefined ? invalidJson : { body: json, files: [] }
   }
   const form = Form.parse(typeof body === "string" ? Buffer.from(body) : body)
-  if (form === undefined) return undefined
+  if (form === undefined) return invalidJson
+  if (form.hasMore || form.files.length > mostFiles) return invalidBody
+  if (Array.from(form.texts.values()).reduce((sum, { length }) => sum + length, 0) > largestJson) return tooLarge
   const payload = form.texts.get("payload_json")
-  const json = payload === undefined ? Object.fromEntries(form.texts) : object(payload)
-  if (json === undefined) return undefined
-  const message = Body.isObject(json["data"]) ? json["data"] : json
-  const files = form.files.filter(({ field }) => numberOf(field) !== undefined)
-  return { body: json, files: files.map((file) => describe(message, file)) }
+  const json = payload === undefined ? textsOf(form) : object(utf8.decode(payload))
+  if (json === undefined) return invalidJson
+  return { body: json, files: described(Body.isObject(json["data"]) ? json["data"] : json, form.files) }
 }
 
 /**
@@ -138,7 +186,15 @@ export const saysSomething = ({ body, files }: Sent): boolean =>
  * @category guards
  * @since 0.1.0
  */
-export const problemOf = ({ body: { content }, files }: Sent): RestResponse | undefined => {
+export const problemOf = ({ body: { attachments, content }, files }: Sent): RestResponse | undefined => {
   if ((typeof content === "string" && content.length > longest) || files.length > mostFiles) return invalidBody
-  return files.some(({ data }) => data.length > largestFile) ? tooLarge : undefined
+  const described = [...files, ...Body.objectsOf(attachments)]
+  if (described.some(({ description }) => isLonger(description, longestDescription))) return invalidBody
+  return isLarger(files) ? tooLarge : undefined
 }
+
+const isLonger = (text: unknown, most: number): boolean => typeof text === "string" && text.length > most
+
+const isLarger = (files: ReadonlyArray<SentFile>): boolean =>
+  files.some(({ data }) => data.length > largestFile) ||
+  files.reduce((sum, { data }) => sum + data.length, 0) > largestInAll

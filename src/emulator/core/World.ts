@@ -20,7 +20,10 @@ export interface User {
   readonly token: string
   /** Whether it is a moderator in guilds that it becomes a member of. */
   readonly moderator: boolean
-  /** Whether the privileged intents (members, presences, message content) may be asked for; otherwise 4014. */
+  /**
+   * Whether the privileged intents (members, presences, message content) may be asked for; otherwise 4014, and a bot does not read what
+   * others write over REST either.
+   */
   readonly privilegedIntents: boolean
 }
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import * as Emoji from "./Emoji.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as Places from "./Places.ts"
@@ -84,7 +85,9 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
       if (!Sent.saysSomething(sent)) return { problem: "there is nothing in the message" }
       if (content.length > Sent.longest) return { problem: `a message has ${Sent.longest} characters at most` }
       if (files.length > Sent.mostFiles) return { problem: `a message has ${Sent.mostFiles} files at most` }
-      if (Sent.problemOf(sent) !== undefined) return { problem: `a file has ${Sent.largestFile} bytes at most` }
+      const problem = files.map(problemOf).find((one) => one !== undefined)
+      if (problem !== undefined) return { problem }
+      if (Sent.problemOf(sent) !== undefined) return { problem: `all files have ${Sent.largestInAll} bytes at most` }
       const replyTo = messages.of(channelId).find(({ id }) => id === repliedId)
       if (repliedId !== undefined && replyTo === undefined) return { problem: "what it replies to is not there" }
       const message = messages.make({ ...found, replyTo }, sent)
@@ -98,8 +101,18 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
       const message = messages.of(channelId).find(({ id }) => id === messageId)
       if (message === undefined) return { problem: `no message there has the id ${messageId}` }
       if (emoji === "") return { problem: "there is no emoji" }
+      if (!Emoji.isEmoji(emoji)) return { problem: `"${emoji}" is no emoji` }
+      if (isOn && !Emoji.fits(message.reactions, emoji)) {
+        return { problem: `a message has ${Emoji.most} different reactions at most` }
+      }
       messages.react(message, emoji, found.author, isOn)
       return message
     }
   }
+}
+
+const problemOf = ({ data, description }: Sent.SentFile): string | undefined => {
+  if (data.length > Sent.largestFile) return `a file has ${Sent.largestFile} bytes at most`
+  if (description === undefined || description.length <= Sent.longestDescription) return undefined
+  return `the description of a file has ${Sent.longestDescription} characters at most`
 }

@@ -89,7 +89,8 @@ export interface Chat {
   }) => Effect.Effect<ChatMessage, EmulatorError>
   /**
    * Somebody reacts to a message, by its id, with an emoji: itself, or `name:id` for one of a guild. Bots hear of it with the intent for
-   * reactions. Fails with `MessageFailed` where there is no such message, and for who does not see the channel.
+   * reactions. Fails with `MessageFailed` where there is no such message, for who does not see the channel, for what is no emoji, and
+   * beyond 20 different ones.
    */
   readonly react: (message: string, emoji: string, options?: {
     /** Default as in `write`. */

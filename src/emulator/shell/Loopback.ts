@@ -16,6 +16,7 @@ import type * as Net from "node:net"
 import { WebSocketServer } from "ws"
 import * as Core from "../core/Core.ts"
 import type { ConnectionId, Output, VoiceServerId } from "../core/CoreContext.ts"
+import * as Sent from "../core/Sent.ts"
 import * as Backlog from "./Backlog.ts"
 import * as Certificate from "./Certificate.ts"
 import { ClientSocket } from "./ClientSocket.ts"
@@ -55,9 +56,6 @@ const host = "127.0.0.1"
 
 /** Larger than what Discord takes, so that the core can judge what is too large; the rest is closed with 1009. */
 const maxMessageBytes = 256 * 1024
-const maxBodyBytes = 64 * 1024
-/** The same of a form with files, and room for what is around them. */
-const maxFormBytes = 25 * 1024 * 1024 + maxBodyBytes
 /** What may wait for a client that does not read, in bytes, before it is dropped. */
 const maxWaitingBytes = 16 * 1024 * 1024
 const maxConnections = 4096
@@ -241,6 +239,7 @@ export const make = Effect.fnUntraced(
             method: request.method ?? "GET",
             path: request.url ?? "/",
             authorization: request.headers.authorization,
+            range: request.headers.range,
             body: body.length === 0 ? undefined : body
           })
           const finish = () => {
@@ -259,26 +258,29 @@ export const make = Effect.fnUntraced(
         }
       })
     }
-    const plain = (response: Http.ServerResponse, status: number, message: string) => {
+    const refuse = (response: Http.ServerResponse, status: number, body: unknown) => {
       counters.add(`http-${status}`)
       response.writeHead(status, { "content-type": "application/json", connection: "close" })
-      response.end(JSON.stringify({ code: 0, message }))
+      response.end(JSON.stringify(body))
     }
+    const plain = (response: Http.ServerResponse, status: number, message: string) =>
+      refuse(response, status, { code: 0, message })
     const rest = (request: Http.IncomingMessage, response: Http.ServerResponse) => {
       if (!restPrefix.test(request.url ?? "/")) return plain(response, 404, "404: Not Found")
       const parts: Array<Buffer> = []
       const isOfFiles = isForm(request.headers["content-type"])
-      const most = isOfFiles ? maxFormBytes : maxBodyBytes
+      const most = Sent.largestBody[isOfFiles ? "form" : "json"]
       let length = 0
       request.on("error", () => counters.add("http-request-error"))
       request.on("data", (part: Buffer) => {
         length += part.length
         if (length <= most) parts.push(part)
-        else if (!response.headersSent) plain(response, 413, "Request entity too large")
+        else parts.length = 0
       })
       request.on("end", () => {
-        const body = Buffer.concat(parts)
-        if (!response.headersSent) answerRest(request, response, isOfFiles ? body : body.toString())
+        // not before: who is still sending would not read it
+        if (length > most) return refuse(response, Sent.tooLarge.status, Sent.tooLarge.body)
+        answerRest(request, response, isOfFiles ? Buffer.concat(parts) : Buffer.concat(parts).toString())
       })
     }
 

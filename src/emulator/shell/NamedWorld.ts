@@ -55,13 +55,13 @@ export interface UserOptions {
   /** What Identify has to say: not empty, and nobody else's. Default: a fresh token. */
   readonly token?: string | undefined
   /**
-   * Whether it may move, mute and disconnect others, give them nicknames, change channels and delete what others write over REST, and
-   * enter full channels. Default false: such requests are answered with 403.
+   * Whether it may move, mute and disconnect others, give them nicknames, change channels, delete what others write, remove their
+   * reactions, and pin messages over REST, and enter full channels. Default false: such requests are answered with 403.
    */
   readonly moderator?: boolean | undefined
   /**
    * Whether it may ask for the privileged intents (members, presences, message content), as if they were enabled in the
-   * developer portal. Default true; false closes with 4014 where they are asked for.
+   * developer portal. Default true; false closes with 4014 where they are asked for, and hides over REST what others write.
    */
   readonly privilegedIntents?: boolean | undefined
 }

@@ -34,6 +34,7 @@ export const make = (driver: Pick<Driver, "call">): Effect.Effect<typeof globalT
             method: request.method,
             path: pathname + search,
             authorization: request.headers.get("authorization") ?? undefined,
+            range: request.headers.get("range") ?? undefined,
             body: body.length === 0 ? undefined : body
           })
         )

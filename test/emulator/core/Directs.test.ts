@@ -65,7 +65,7 @@ describe("direct messages", () => {
       userId: guest.id,
       channelId: written.where.channel.id,
       messageId: written.id,
-      emoji: "a",
+      emoji: "⏭",
       isOn: true
     })
     assert.deepInclude(client.events("MESSAGE_REACTION_ADD")[0], { user_id: guest.id })
@@ -103,7 +103,7 @@ describe("direct messages", () => {
       const [method, of, body] of [
         ["DELETE", one],
         ["DELETE", `${one}/reactions`],
-        ["DELETE", `${one}/reactions/a`],
+        ["DELETE", `${one}/reactions/a:1`],
         ["POST", `${path}/messages/bulk-delete`, { messages: [written.id, other.id] }]
       ] as const
     ) {

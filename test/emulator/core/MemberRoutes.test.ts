@@ -12,7 +12,8 @@ const setup = () => {
   const client = h.login({ token: moderator.token, intents: Intents.Guilds | Intents.GuildMembers })
   const patch = (id: string, body: unknown, as: { readonly token: string } = moderator) => {
     const path = `/guilds/${h.guildId}/members/${id}`
-    const answer = h.core.rest({ method: "PATCH", path, authorization: as.token, body: JSON.stringify(body) })
+    const text = typeof body === "string" ? body : JSON.stringify(body)
+    const answer = h.core.rest({ method: "PATCH", path, authorization: as.token, body: text })
     return { status: answer.status, json: answer.body as Json }
   }
   return { h, guest, moderator, client, patch }
@@ -42,6 +43,23 @@ describe("a member", () => {
     assert.deepInclude(patch("@me", {}, h.bot).json, { nick: "DJ" })
     // as discord.js writes it
     assert.deepInclude(patch("%40me", { nick: null }, h.bot).json, { nick: null })
+  })
+
+  it("gives one to itself at the path of discord.py, too", () => {
+    const { client, h, patch } = setup()
+    assert.deepStrictEqual(patch("@me/nick", { nick: "DJ" }, h.bot), { status: 200, json: { nick: "DJ" } })
+    assert.deepInclude(client.events("GUILD_MEMBER_UPDATE").at(-1), { nick: "DJ" })
+    assert.strictEqual(patch("@me/nick", { nick: "x".repeat(33) }, h.bot).json["code"], 50035)
+    assert.deepStrictEqual(patch("@me/nick", { nick: "" }, h.bot).json, { nick: null })
+  })
+
+  it("is moved to a channel whose id is a number", () => {
+    const { guest, h, patch } = setup()
+    const joined = h.core.participants.join({ userId: guest.id, channelId: h.lobby })
+    assert(Result.isSuccess(joined))
+    assert.strictEqual(patch(guest.id, `{"channel_id":${h.other}}`).status, 200)
+    assert.strictEqual(joined.success.channelId, h.other)
+    assert.strictEqual(patch(guest.id, "{\"channel_id\":1}").json["code"], 10003)
   })
 
   it("is changed in all that was asked for, or in nothing", () => {

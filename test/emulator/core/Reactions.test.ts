@@ -8,7 +8,7 @@ const setup = () => {
   const h = Harness.make()
   const guest = h.core.createUser({ name: "guest" })
   const friend = h.core.createUser({ name: "friend" })
-  const dj = h.core.createUser({ name: "dj", bot: true, moderator: true })
+  const dj = h.core.createUser({ name: "dj", bot: true, moderator: true, privilegedIntents: true })
   const client = h.login({
     token: dj.token,
     intents: Intents.Guilds | Intents.GuildMessages | Intents.GuildMessageReactions
@@ -52,7 +52,8 @@ describe("reactions", () => {
     assert.deepStrictEqual(react(guest.id, true, ""), { problem: "there is no emoji" })
     h.core.deny({ userId: friend.id, channelId: h.lobby, view: true })
     assert.deepStrictEqual(react(friend.id), { problem: "who reacts does not see the channel" })
-    const missing = h.core.react({ userId: guest.id, channelId: h.lobby, messageId: dj.id, emoji: "x", isOn: true })
+    assert.deepStrictEqual(react(guest.id, true, "ok"), { problem: "\"ok\" is no emoji" })
+    const missing = h.core.react({ userId: guest.id, channelId: h.lobby, messageId: dj.id, emoji: "⏭", isOn: true })
     assert.deepStrictEqual(missing, { problem: `no message there has the id ${dj.id}` })
   })
 
@@ -62,31 +63,89 @@ describe("reactions", () => {
     const shown = () => h.core.messagesOf(h.lobby)[0]?.reactions.size
     const react = (emoji: string) =>
       h.core.react({ userId: guest.id, channelId: h.lobby, messageId: id, emoji, isOn: true })
-    for (const emoji of ["a", "b", "c"]) react(emoji)
+    for (const emoji of ["a:1", "b:2", "c:3"]) react(emoji)
     const path = `${messages}/${id}/reactions`
-    for (const what of [`/a/${guest.id}`, "/a", ""]) {
+    for (const what of [`/a:1/${guest.id}`, "/a:1", ""]) {
       assert.strictEqual(call("DELETE", path + what, h.bot).json["code"], 50013)
     }
-    call("PUT", `${path}/a/@me`, h.bot)
+    call("PUT", `${path}/a:1/@me`, h.bot)
     // its own, whoever it is
-    assert.strictEqual(call("DELETE", `${path}/a/${h.bot.id}`, h.bot).status, 204)
-    assert.strictEqual(call("DELETE", `${path}/a/1`).json["code"], 10013)
-    assert.strictEqual(call("DELETE", `${path}/a/${guest.id}`).status, 204)
+    assert.strictEqual(call("DELETE", `${path}/a:1/${h.bot.id}`, h.bot).status, 204)
+    assert.strictEqual(call("DELETE", `${path}/a:1/1`).json["code"], 10013)
+    assert.strictEqual(call("DELETE", `${path}/a:1/${guest.id}`).status, 204)
     assert.deepInclude(client.events("MESSAGE_REACTION_REMOVE").at(-1), { user_id: guest.id })
     assert.strictEqual(shown(), 2)
     let changes = 0
     h.core.watchMessages(h.lobby, () => changes++)
     const where = { message_id: id, channel_id: h.lobby, guild_id: h.guildId }
-    assert.strictEqual(call("DELETE", `${path}/b`, dj).status, 204)
+    assert.strictEqual(call("DELETE", `${path}/b:2`, dj).status, 204)
     assert.deepStrictEqual(client.events("MESSAGE_REACTION_REMOVE_EMOJI"), [{
       ...where,
-      emoji: { id: null, name: "b" }
+      emoji: { id: "2", name: "b" }
     }])
     assert.strictEqual(call("DELETE", path).status, 204)
     assert.deepStrictEqual(client.events("MESSAGE_REACTION_REMOVE_ALL"), [where])
     assert.strictEqual(shown(), 0)
     assert.strictEqual(changes, 2)
     assert.strictEqual(call("DELETE", `${messages}/1/reactions`).json["code"], 10008)
+  })
+})
+
+describe("emoji", () => {
+  it("are those of Unicode and those of guilds, and nothing else", () => {
+    const { call, messages, write } = setup()
+    const path = `${messages}/${write().id}/reactions`
+    const put = (emoji: string) => call("PUT", `${path}/${encodeURIComponent(emoji)}/@me`)
+    for (const emoji of ["⏭", "❤️", "👩🏽‍🚀", "🇩🇪", "3️⃣", "#⃣", "dance:1", "a:jump:2"]) {
+      assert.strictEqual(put(emoji).status, 204, emoji)
+    }
+    for (const none of ["ok", "3", " ", ":1", "dance:", "dance:x", "\ufe0f"]) {
+      assert.deepInclude(put(none), { status: 400 }, none)
+      assert.strictEqual(put(none).json["code"], 10014, none)
+      assert.strictEqual(call("GET", `${path}/${encodeURIComponent(none)}`).json["code"], 10014, none)
+    }
+  })
+
+  it("are one, however they are written", () => {
+    const { call, client, guest, h, messages, write } = setup()
+    const { id } = write()
+    const react = (emoji: string, isOn = true) =>
+      h.core.react({ userId: guest.id, channelId: h.lobby, messageId: id, emoji, isOn })
+    const shown = () => Array.from(h.core.messagesOf(h.lobby)[0]?.reactions ?? [], ([name, { size }]) => [name, size])
+    const path = (emoji: string) => `${messages}/${id}/reactions/${encodeURIComponent(emoji)}`
+    for (
+      const [one, other] of [["⏭", "⏭\ufe0f"], ["⏭\ufe0f", "⏭"], ["a:dance:1", "dance:1"], ["dance:1", "a:dance:1"]]
+    ) {
+      assert(one !== undefined && other !== undefined)
+      react(one)
+      call("PUT", `${path(other)}/@me`)
+      react(other)
+      assert.deepStrictEqual(shown(), [[one, 2]])
+      assert.lengthOf(call("GET", path(other)).json as unknown as ReadonlyArray<Json>, 2)
+      assert.deepStrictEqual(
+        client.events("MESSAGE_REACTION_ADD").at(-1)?.["emoji"],
+        client.events("MESSAGE_REACTION_ADD").at(-2)?.["emoji"]
+      )
+      react(other, false)
+      assert.deepStrictEqual(shown(), [[one, 1]])
+      call("DELETE", path(other))
+      assert.deepStrictEqual(shown(), [])
+    }
+  })
+
+  it("are twenty different ones at most", () => {
+    const { call, guest, h, messages, write } = setup()
+    const { id } = write()
+    const path = `${messages}/${id}/reactions`
+    for (let i = 1; i <= 20; i++) assert.strictEqual(call("PUT", `${path}/e:${i}/@me`).status, 204)
+    assert.deepInclude(call("PUT", `${path}/e:21/@me`), { status: 400 })
+    assert.strictEqual(call("PUT", `${path}/e:21/@me`).json["code"], 30010)
+    const react = (emoji: string) =>
+      h.core.react({ userId: guest.id, channelId: h.lobby, messageId: id, emoji, isOn: true })
+    assert.deepStrictEqual(react("⏭"), { problem: "a message has 20 different reactions at most" })
+    assert.notProperty(react("a:e:20"), "problem")
+    call("DELETE", `${path}/e:1`)
+    assert.notProperty(react("⏭"), "problem")
   })
 })
 

@@ -25,8 +25,8 @@ describe("Chat", () => {
       const chat = yield* discord.chat()
       const written = yield* chat.write("!play", { user: "somebody" })
       assert.deepInclude(written, { user: "somebody", content: "!play", replyTo: undefined, reactions: [] })
-      yield* chat.react(written.id, "no", { user: "somebody" })
-      yield* chat.react(written.id, "no", { user: "somebody", takeBack: true })
+      yield* chat.react(written.id, "👎", { user: "somebody" })
+      yield* chat.react(written.id, "👎", { user: "somebody", takeBack: true })
       const waiting = yield* Effect.forkChild(
         chat.until((messages) => messages.find(({ edited, user }) => user === "bot" && edited)),
         { startImmediately: true }
@@ -35,11 +35,11 @@ describe("Chat", () => {
         content: "Playing",
         message_reference: { message_id: written.id }
       })
-      yield* say("PUT", `/messages/${written.id}/reactions/ok/@me`, {})
+      yield* say("PUT", `/messages/${written.id}/reactions/${encodeURIComponent("✅")}/@me`, {})
       yield* say("PATCH", `/messages/${id}`, { content: "Paused" })
       assert.deepInclude(yield* Fiber.join(waiting), { content: "Paused", replyTo: written.id })
       assert.deepStrictEqual((yield* chat.messages).map(({ content, reactions }) => [content, reactions]), [
-        ["!play", ["ok"]],
+        ["!play", ["✅"]],
         ["Paused", []]
       ])
       assert.deepStrictEqual(yield* (yield* discord.chat("secure")).messages, [])

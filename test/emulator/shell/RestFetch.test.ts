@@ -80,27 +80,53 @@ describe("RestFetch", () => {
     const { token } = yield* discord.user("bot")
     const channel = yield* discord.channel("lobby")
     const data = Uint8Array.from({ length: 300_000 }, (_, i) => i % 251)
-    const send = (name: string, size: number) => {
-      const form = new FormData()
-      form.set("files[0]", new Blob([new Uint8Array(size), data]), name)
-      return Effect.promise(() =>
-        ask(`${discord.urls.rest}/channels/${channel}/messages`, {
+    const send = (body: FormData | string) =>
+      Effect.promise(async () => {
+        const answer = await ask(`${discord.urls.rest}/channels/${channel}/messages`, {
           method: "POST",
           headers: { authorization: `Bot ${Redacted.value(token)}` },
-          body: form
+          body
         })
-      )
+        return [answer.status, answer.headers.get("content-type"), await answer.json()] as const
+      })
+    const sendFiles = (...sizes: ReadonlyArray<number>) => {
+      const form = new FormData()
+      for (const [i, size] of sizes.entries()) {
+        form.set(`files[${i}]`, new Blob([new Uint8Array(size), data]), "cover.png")
+      }
+      return send(form)
     }
-    assert.strictEqual((yield* send("cover.png", 0)).status, 200)
-    assert.strictEqual((yield* send("cover.png", 11_000_000)).status, 413)
-    const [message, ...others] = yield* (yield* discord.chat()).messages
+    assert.strictEqual((yield* sendFiles(0))[0], 200)
+    // one file, all files, and JSON
+    const tooLarge = [413, "application/json", { code: 40005, message: "Request entity too large" }] as const
+    assert.deepStrictEqual(yield* sendFiles(11_000_000), tooLarge)
+    assert.deepStrictEqual(yield* sendFiles(9_000_000, 9_000_000, 9_000_000), tooLarge)
+    assert.deepStrictEqual(yield* send(JSON.stringify({ content: "x", nonce: "x".repeat(65_536) })), tooLarge)
+    const chat = yield* discord.chat()
+    const part = new Uint8Array(9_000_000)
+    const refused = yield* Effect.flip(chat.write("", { files: [1, 2, 3].map((i) => ({ name: `${i}`, data: part })) }))
+    assert.include(refused.message, "all files have 26214400 bytes at most")
+    const [message, ...others] = yield* chat.messages
     assert.lengthOf(others, 0)
     const url = message?.attachments[0]?.url ?? ""
-    const read = yield* Effect.promise(async () => {
-      const answer = await ask(url)
-      return [answer.headers.get("content-type"), new Uint8Array(await answer.arrayBuffer())]
-    })
-    assert.deepStrictEqual(read, ["image/png", data])
+    const read = (init?: RequestInit) =>
+      Effect.promise(async () => {
+        const answer = await ask(url, init)
+        const header = ["content-type", "content-length", "content-range"].map((name) => answer.headers.get(name))
+        return [answer.status, header, new Uint8Array(await answer.arrayBuffer())]
+      })
+    assert.deepStrictEqual(yield* read(), [200, ["image/png", "300000", null], data])
+    assert.deepStrictEqual(yield* read({ method: "HEAD" }), [200, ["image/png", "300000", null], new Uint8Array()])
+    assert.deepStrictEqual(yield* read({ headers: { range: "bytes=10-19" } }), [
+      206,
+      ["image/png", "10", "bytes 10-19/300000"],
+      data.slice(10, 20)
+    ])
+    assert.deepStrictEqual(yield* read({ headers: { range: "bytes=300000-" } }), [
+      416,
+      [null, "0", "bytes */300000"],
+      new Uint8Array()
+    ])
     const none = yield* Effect.promise(async () => (await ask(`${new URL(url).origin}/attachments/1/2/x.png`)).status)
     assert.strictEqual(none, 404)
   })
