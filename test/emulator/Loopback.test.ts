@@ -106,9 +106,31 @@ describe("Loopback", () => {
       const tooLarge = yield* get(`${discord.urls.rest}/gateway/bot`, {
         method: "POST",
         headers,
-        body: "x".repeat(100_000)
+        body: "x".repeat(1_100_000)
       })
       assert.strictEqual(tooLarge.status, 413)
+    }).pipe(Effect.provide(Emulator.layer())))
+
+  it.live("takes a hundred commands with all that belongs to them at once", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const bot = yield* discord.user("bot")
+      const description = "d".repeat(100)
+      const commands = Array.from({ length: 100 }, (_, i) => ({
+        name: `command-${i}`,
+        description,
+        description_localizations: Object.fromEntries(["de", "fr", "ja", "ko"].map((locale) => [locale, description])),
+        options: Array.from({ length: 5 }, (_, n) => ({ type: 3, name: `option-${n}`, description }))
+      }))
+      const registered = yield* Effect.promise(() =>
+        fetch(`${discord.urls.rest}/applications/${bot.id}/commands`, {
+          method: "PUT",
+          headers: { authorization: `Bot ${Redacted.value(bot.token)}`, "content-type": "application/json" },
+          body: JSON.stringify(commands)
+        })
+      )
+      assert.strictEqual(registered.status, 200)
+      assert.lengthOf(yield* Effect.promise(async () => Array.from(Object(await registered.json()))), 100)
     }).pipe(Effect.provide(Emulator.layer())))
 
   it.live("delays an answer of REST when a fault says so", () =>

@@ -70,8 +70,11 @@ export const largestInAll = 25 * 1024 * 1024
  */
 export const longestDescription = 1_024
 
-/** So many bytes has the JSON of a request at most, be it all of it or beside files. */
-const largestJson = 64 * 1024
+/** So many bytes has the JSON of a message at most, be it all of it or beside files: a thousand of a channel are kept. */
+const largestMessage = 64 * 1024
+
+/** What all commands of an application take, with their options, their choices and the translations of those. */
+const largestJson = 1024 * 1024
 
 /**
  * So many bytes has a request at most: JSON, or a form with files, which has room for what is around them.
@@ -79,7 +82,7 @@ const largestJson = 64 * 1024
  * @category constants
  * @since 0.1.0
  */
-export const largestBody = { json: largestJson, form: largestInAll + largestJson } as const
+export const largestBody = { json: largestJson, form: largestInAll + largestMessage } as const
 
 /**
  * What is answered to a request that is too large, or has a file that is.
@@ -140,13 +143,14 @@ const textsOf = ({ texts }: Form.Form): Json =>
 export const parse = (body: string | Uint8Array | undefined): Sent | RestResponse => {
   if (body === undefined || body.length === 0) return { body: {}, files: [] }
   if (!Form.isForm(body)) {
+    if (Buffer.byteLength(body) > largestMessage) return tooLarge
     const json = object(typeof body === "string" ? body : utf8.decode(body))
     return json === undefined ? invalidJson : { body: json, files: [] }
   }
   const form = Form.parse(typeof body === "string" ? Buffer.from(body) : body)
   if (form === undefined) return invalidJson
   if (form.hasMore || form.files.length > mostFiles) return invalidBody
-  if (Array.from(form.texts.values()).reduce((sum, { length }) => sum + length, 0) > largestJson) return tooLarge
+  if (Array.from(form.texts.values()).reduce((sum, { length }) => sum + length, 0) > largestMessage) return tooLarge
   const payload = form.texts.get("payload_json")
   const json = payload === undefined ? textsOf(form) : object(utf8.decode(payload))
   if (json === undefined) return invalidJson
