@@ -66,6 +66,23 @@ describe("Matroska", () => {
       }))
   }
 
+  it.live("of FLAC is played on where FLAC of other channels was joined to it", () =>
+    Effect.gen(function*() {
+      const stereo = made(44_100, "-c:a", "flac")
+      const mono = made(44_100, "-c:a", "flac", "-af", "pan=mono|c0=c0")
+      for (const [first, second] of [[mono, stereo], [stereo, mono]] as const) {
+        const both = yield* play(concat(first, second))
+        const other = yield* play(second)
+        assert.deepStrictEqual([both.end, both.pcm.length], ["Done", 2 * 96_000 * seconds])
+        const rest = both.pcm.subarray(96_000 * seconds)
+        const sideOf = (pcm: Float32Array, i: number) =>
+          first === mono ? ((pcm[i] ?? 0) + (pcm[i ^ 1] ?? 0)) / 2 : pcm[i] ?? 0
+        // where they meet, the one sounds into the other
+        const heard = rest.subarray(96 * 10)
+        assert.isTrue(heard.every((sample, i) => Math.abs(sample - sideOf(other.pcm, i + 96 * 10)) < 2e-3))
+      }
+    }))
+
   it.live("of HE-AAC is as long as it is, at twice the rate of its units", () =>
     Effect.gen(function*() {
       const file = new Uint8Array(readFileSync(fileURLToPath(new URL("files/tone.he2.aac", import.meta.url))))

@@ -66,6 +66,28 @@ describe("FLAC in Ogg", () => {
       assert.isAbove(signalToNoise(pcm.subarray(3 * 96_000), 3), 75)
     }))
 
+  it.live("plays on in as many channels as it has where one of others follows", () =>
+    Effect.gen(function*() {
+      const mono = made(44_100, 3, "-af", "pan=mono|c0=c0")
+      const left = made(44_100, 3, "-af", "pan=5.1|c0=c0|c4=c0")
+      const centre = made(44_100, 3, "-af", "pan=5.1|c2=c0")
+      const files = [mono, fileOf(pages), left, centre]
+      for (const [i, first] of files.entries()) {
+        for (const second of files) {
+          const other = yield* play(second)
+          const chained = concat(first, ...readPages(second).map((page) => writePage({ ...page, serial: 77 })))
+          const both = yield* play(chained)
+          assert.deepStrictEqual([both.end, both.pcm.length], ["Done", 6 * 96_000])
+          const rest = both.pcm.subarray(3 * 96_000)
+          const expected = (k: number) =>
+            first === mono ? ((other.pcm[k] ?? 0) + (other.pcm[k ^ 1] ?? 0)) / 2 : other.pcm[k] ?? 0
+          for (let k = 96 * 10; k < rest.length; k++) {
+            if (Math.abs((rest[k] ?? 0) - expected(k)) > 2e-3) assert.fail(`${i}: sample ${k} is ${rest[k]}`)
+          }
+        }
+      }
+    }), 30_000)
+
   it.live("is refused where its headers are malformed, and Corrupt where a frame is", () =>
     Effect.gen(function*() {
       const [head, comments, ...audio] = pages
