@@ -112,7 +112,7 @@ const aac = (entry: Entry): Sound | Problem => {
     sampleFormat: undefined,
     delay: delayOf(entry, rate),
     warmUp: 2 * AdtsReader.unitSamples,
-    samples: () => AdtsReader.unitSamples,
+    samples: ({ length }) => length === 0 ? -1 : AdtsReader.unitSamples,
     reset: none
   }
 }
@@ -129,7 +129,7 @@ const mpeg = (frameSamples: (rate: number) => number) => (entry: Entry): Sound =
     delay: delayOf(entry, entry.rate),
     // what a frame takes bits from can lie so many before it
     warmUp: 12 * samples,
-    samples: () => samples,
+    samples: ({ length }) => length === 0 ? -1 : samples,
     reset: none
   }
 }
@@ -165,7 +165,7 @@ const pcm = (formatOf: (bits: number) => string) => ({ bits, channels, rate }: E
     sampleFormat: format,
     delay: 0,
     warmUp: 0,
-    samples: (packet) => packet.length % bytes === 0 ? packet.length / bytes : -1,
+    samples: ({ length }) => length > 0 && length % bytes === 0 ? length / bytes : -1,
     reset: none
   }
 }

@@ -10,12 +10,12 @@
  * What ends how:
  * - The bytes end inside an element, or before the end that the segment or the cluster has by its size: `Truncated`.
  * - The bytes end between the elements of a segment of unknown size, as live recordings have it: the end.
- * - Something that is no element, an element that is larger than the one it is in, a malformed Opus packet: `Corrupt`.
+ * - Something that is no element, an element that is larger than the one it is in, a malformed packet, also one of no bytes:
+ *   `Corrupt`.
  * - After the end of the segment: another file that was joined to it is played on, anything else is ignored.
  *
  * @since 0.1.0
  */
-import { isDeepStrictEqual } from "node:util"
 import { children, float, text, u8, uint, unknownSize, unlace, vint, vintLength } from "./Ebml.ts"
 import {
   append,
@@ -140,15 +140,8 @@ export const make = (): PacketReader => {
     } else {
       const chosen = WebmTrack.choose(data)
       if ("kind" in chosen) return fail(chosen.kind, chosen.detail)
-      if (header !== undefined && (header.codec !== chosen.codec || header.rate !== chosen.rate)) {
-        return fail("Unsupported", "another codec or rate follows in the same file")
-      }
-      if (header !== undefined && !isDeepStrictEqual(header.opus, chosen.opus)) {
-        return fail("Unsupported", "Opus of another output gain or channel mapping follows in the same file")
-      }
-      if (header !== undefined && !isDeepStrictEqual(header.setup, chosen.setup)) {
-        return fail("Unsupported", "a track of other headers follows in the same file")
-      }
+      const refusal = header === undefined ? undefined : WebmTrack.refusal(header, chosen)
+      if (refusal !== undefined) return fail("Unsupported", refusal)
       track = chosen
       header ??= WebmTrack.headerOf(chosen, tags)
     }
@@ -177,7 +170,10 @@ export const make = (): PacketReader => {
 
   const onBlock = (block: Uint8Array, headerBytes: number): void => {
     const packets = unlace(block.subarray(headerBytes), (u8(block, headerBytes - 1) >> 1) & 3)
-    if (packets === undefined) return fail("Corrupt", "a block is malformed")
+    // a few bytes could hold hundreds of frames without any
+    if (packets === undefined || (packets.length > 1 && packets.some(({ length }) => length === 0))) {
+      return fail("Corrupt", "a block is malformed")
+    }
     const relative = ((u8(block, headerBytes - 3) << 8 | u8(block, headerBytes - 2)) << 16) >> 16
     const timeMs = (clusterTime + relative) * timestampScale / 1_000_000
     firstTime ??= timeMs
