@@ -256,6 +256,22 @@ describe("WebmReader", () => {
     assert.deepStrictEqual(joined(pcm(1, { rate: 44_100 })), [1, "Unsupported"])
   })
 
+  it("goes back to its first segment from one that was joined to it", () => {
+    const data = Uint8Array.of(1, 2, 3, 4)
+    const first = file([cluster([simpleBlock(1, data)])], [pcm(1)])
+    const bytes = concat(first, file([cluster([simpleBlock(2, data)])], [pcm(2)]))
+    const { frames, reader } = run(bytes)
+    assert.deepStrictEqual(frames.map(({ samples }) => samples), [1, 1])
+    const place = reader.placeIn?.(bytes, 0)
+    assert.isDefined(place)
+    assert.isUndefined(reader.placeIn?.(bytes.subarray(first.length), first.length))
+    reader.restart(place)
+    reader.push(bytes.subarray(place.offset))
+    reader.end()
+    assert.isUndefined(reader.problem())
+    assert.deepStrictEqual(reader.take().map(({ start }) => start), [0, 1])
+  })
+
   it("says Truncated for every cut, and gives exactly the packets that are whole", () => {
     const packets = mixed(2, 8).filter(({ data }) => data.length < 1000)
     const bytes = webm(packets, { inCluster: 3 })

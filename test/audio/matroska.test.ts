@@ -6,6 +6,8 @@ import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as ByteSource from "../../src/audio/ByteSource.ts"
+import * as Container from "../../src/audio/Container.ts"
 import { collect } from "./listen.ts"
 import { ascii, cluster, concat, ebml, element, packet, segment, simpleBlock, trackEntry, tracks } from "./samples.ts"
 import { signal, signalToNoise, wav16 } from "./signal.ts"
@@ -64,6 +66,52 @@ describe("Matroska", () => {
         const streamed = yield* collect(AudioSource.fromStream(Stream.fromIterable(pieces), { ffmpeg: false }))
         assert.strictEqual(streamed.pcm.length, whole.pcm.length)
       }))
+  }
+
+  /** With so many bytes behind each cluster, as if a video were in it. ffmpeg has written no size of the segment into a pipe. */
+  const padded = (bytes: Uint8Array, padding: number): Uint8Array => {
+    const id = Buffer.from([0x1f, 0x43, 0xb6, 0x75])
+    const parts: Array<Uint8Array> = []
+    let from = 0
+    for (let at = Buffer.from(bytes).indexOf(id); at >= 0; at = Buffer.from(bytes).indexOf(id, at + 4)) {
+      parts.push(bytes.subarray(from, at), element("ec", new Uint8Array(padding)))
+      from = at
+    }
+    return concat(...parts, bytes.subarray(from))
+  }
+
+  for (const [name, rate, , , args] of cases) {
+    it.live(`of ${name} at ${rate} Hz is sought in to the sample without reading all before the place`, () =>
+      Effect.gen(function*() {
+        const length = 8
+        const file = run(wav16(signal(rate, length), rate), ...args, "-cluster_time_limit", "200")
+        const bytes = padded(file, 200_000)
+        assert.isAbove(bytes.length, 30 * 200_000)
+        const whole = yield* play(bytes)
+        assert.deepStrictEqual([whole.end, whole.message], ["Done", ""])
+        let bytesRead = 0
+        const source = ByteSource.ofRandomAccess("counted", {
+          size: bytes.length,
+          read: (start, end) =>
+            Effect.sync(() => {
+              const part = bytes.subarray(start, end)
+              bytesRead += part.length
+              return part
+            })
+        })
+        const opened = yield* Container.open(source, () => assert.fail("it is known"))
+        assert(opened.format === "pcm" && opened.seek !== undefined)
+        for (const seekMs of [6_543, 20, 3_210.5, 7_500, 900]) {
+          bytesRead = 0
+          const at = 2 * Math.round(48 * (yield* opened.seek(seekMs)))
+          const samples = yield* opened.pull
+          assert.isTrue(
+            samples.every((sample, i) => Math.abs(sample - (whole.pcm[at + i] ?? 0)) < 2e-3),
+            `${seekMs} ms`
+          )
+          assert.isBelow(bytesRead, 0.4 * bytes.length, `${seekMs} ms`)
+        }
+      }).pipe(Effect.scoped))
   }
 
   it.live("of FLAC is played on where FLAC of other channels was joined to it", () =>
