@@ -174,7 +174,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   const step = (): boolean => {
     if (around.isEnded()) {
       around.passEnd()
-      return false
+      return !around.isEnded()
     }
     if (!around.isTagRead()) return around.readTag()
     if (available() < 4) return false
