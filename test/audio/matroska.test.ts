@@ -9,7 +9,20 @@ import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as ByteSource from "../../src/audio/ByteSource.ts"
 import * as Container from "../../src/audio/Container.ts"
 import { collect } from "./listen.ts"
-import { ascii, cluster, concat, ebml, element, packet, segment, simpleBlock, trackEntry, tracks } from "./samples.ts"
+import {
+  ascii,
+  blockBody,
+  cluster,
+  concat,
+  ebml,
+  element,
+  noise,
+  packet,
+  segment,
+  simpleBlock,
+  trackEntry,
+  tracks
+} from "./samples.ts"
 import { signal, signalToNoise, wav16 } from "./signal.ts"
 
 const seconds = 3
@@ -113,6 +126,35 @@ describe("Matroska", () => {
         }
       }).pipe(Effect.scoped))
   }
+
+  it.live("is sought in to the sample where the sound of a cluster begins later than its picture", () =>
+    Effect.gen(function*() {
+      const rate = 8_000
+      const u16 = (value: number) => Uint8Array.of(value >> 8, value & 255)
+      // packets of 100 ms; from the second cluster on, the sound begins 600 ms after the cluster
+      const clusters = Array.from({ length: 20 }, (_, i) => {
+        const blocks = Array.from({ length: 20 }, (_, k) => {
+          const data = Uint8Array.from({ length: rate / 10 }, (_, n) => (7 * i + 31 * k + (n >> 4)) & 255)
+          const lateMs = (i === 0 ? 0 : 600) + 100 * k
+          return element("a3", concat(Uint8Array.of(0x81), u16(lateMs), Uint8Array.of(0x80), data))
+        })
+        const parts = [
+          element("e7", u16(2_000 * i - (i === 0 ? 0 : 600))),
+          element("a3", blockBody(2, 0, noise(i, 200_000)))
+        ]
+        return element("1f43b675", concat(...parts, ...blocks))
+      })
+      const entry = trackEntry({ codec: "A_PCM/INT/LIT", head: null, channels: 1, rate, bits: 8 })
+      const bytes = concat(ebml(), segment([tracks(entry), ...clusters]))
+      const whole = yield* play(bytes)
+      assert.deepStrictEqual([whole.end, whole.pcm.length], ["Done", 40 * 96_000])
+      for (const seekMs of [1_000, 11_500, 11_900, 12_000, 37_700]) {
+        const { pcm } = yield* play(bytes, seekMs)
+        const rest = whole.pcm.subarray(96 * seekMs)
+        assert.strictEqual(pcm.length, rest.length)
+        assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 2e-3), `${seekMs} ms`)
+      }
+    }))
 
   it.live("of FLAC is played on where FLAC of other channels was joined to it", () =>
     Effect.gen(function*() {
