@@ -123,7 +123,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   const step = (): boolean => {
     if (around.isEnded()) {
       around.passEnd()
-      return false
+      return !around.isEnded()
     }
     if (!around.isTagRead()) return around.readTag()
     if (available() < 7) return false

@@ -224,15 +224,19 @@ export interface Surroundings {
   readonly readTag: () => boolean
   /**
    * Something that is no frame. `isJoining`: there was none yet. It is skipped then, or if it is a tag. A tag that does not say
-   * its length is the end, and so are zeros, and anything behind a tag; anything else is `Corrupt`.
+   * its length is the end, and so is anything behind a tag, and zeros as long as nothing but a tag follows; anything else is
+   * `Corrupt`.
    */
   readonly pass: (isJoining: boolean) => boolean
   /** A frame has come. */
   readonly onFrame: () => void
-  /** Whether the sound has ended. What comes then is taken by {@link Surroundings.passEnd}. */
+  /**
+   * Whether the sound has ended. What comes then is taken by {@link Surroundings.passEnd}, but for a tag behind zeros: with that it has
+   * not.
+   */
   readonly isEnded: () => boolean
   readonly passEnd: () => void
-  /** Whether what waits is the beginning of a tag, or zeros, and no frame that was cut. */
+  /** Whether what waits is zeros, the beginning of a tag, or both, and no frame that was cut. */
   readonly isTrailer: () => boolean
   readonly restart: () => void
 }
@@ -248,19 +252,40 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
   let isTagRead = false
   let joined = 0
   let ended = false
+  /** It has ended with zeros. */
+  let isPadding = false
   /** A tag was the last that came. */
   let isBehindTag = false
 
-  const text = (length: number): string =>
-    String.fromCharCode(...input.bytes.subarray(input.start, input.start + Math.min(length, available())))
+  const ascii = (at: number, length: number): string =>
+    String.fromCharCode(...input.bytes.subarray(at, Math.min(at + length, input.end)))
+  const text = (length: number): string => ascii(input.start, length)
 
   /** The length of an ID3v2 tag that begins here, or 0, or `undefined` if more bytes are needed. */
   const id3Bytes = (): number | undefined =>
     text(3) === "ID3" && available() < id3HeaderBytes ? undefined : Tags.id3Bytes(input.bytes, input.start)
 
+  const isZero = (): boolean => available() > 0 && input.bytes[input.start] === 0
+
   const isTrailer = (): boolean => {
+    let at = input.start
+    while (at < input.end && input.bytes[at] === 0) at++
+    return (at > input.start && at === input.end) || trailers.has(ascii(at, 3))
+  }
+
+  const foreign = () => fail("Corrupt", `something that is no frame stands between the ${name} frames`)
+
+  /** Passes over zeros, up to a tag or something that should not be there. */
+  const passZeros = (): void => {
+    while (isZero()) consume(1)
     const magic = text(3)
-    return trailers.has(magic) || (available() > 0 && input.bytes[input.start] === 0)
+    if (trailers.has(magic)) {
+      ended = isPadding = false
+    } else if (magic.startsWith("\xff")) {
+      fail("Corrupt", `a part of the ${name} frames was overwritten with zeros`)
+    } else if (![...trailers].some((trailer) => trailer.startsWith(magic))) {
+      foreign()
+    }
   }
 
   /** The length of a tag that begins here and says it, or 0, or `undefined` if more bytes are needed; sound may follow. */
@@ -310,8 +335,9 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
         skip(bytes)
         return true
       }
-      if (isBehindTag || isTrailer()) ended = true
-      else fail("Corrupt", `something that is no frame stands between the ${name} frames`)
+      isPadding = !isBehindTag && isZero()
+      ended = isBehindTag || isPadding || trailers.has(text(3))
+      if (!ended) foreign()
       return ended
     },
     onFrame: () => {
@@ -319,17 +345,12 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
     },
     isEnded: () => ended,
     passEnd: () => {
-      // what has looked like padding is none if sound follows
-      while (available() > 0 && input.bytes[input.start] === 0) consume(1)
-      if (available() > 0 && input.bytes[input.start] === 0xff) {
-        fail("Corrupt", `a part of the ${name} frames was overwritten with zeros`)
-      }
-      consume(available())
+      if (isPadding) passZeros()
+      else consume(available())
     },
     isTrailer,
     restart: () => {
-      ended = false
-      isBehindTag = false
+      ended = isPadding = isBehindTag = false
     }
   }
 }

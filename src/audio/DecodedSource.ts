@@ -24,8 +24,9 @@ import * as Samples from "./Samples.ts"
  */
 export const pullSamples = 4800
 
-/** What is decoded in one go: some milliseconds of work. */
+/** What is decoded in one go: some milliseconds of work, however little sound a packet has. */
 const decodeMs = 100
+const decodePackets = 256
 
 /** The longest silence that a file may have between two of its packets, in minutes: more is a file that is malformed. */
 const maxGapMinutes = 60
@@ -55,9 +56,12 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
     let resampler = Resampler.make(header.rate, channels)
     /** The sample of the sound that the resampler takes next. */
     let wanted = 0
+    /** What was pulled, and how much of it was decoded. */
     let waiting: ReadonlyArray<Packet> = []
-    /** What was decoded and has not gone on, and why nothing comes behind it. */
+    let taken = 0
+    /** What was decoded, how much of it has gone on, and why nothing comes behind it. */
     let blocks: ReadonlyArray<Decoders.Block> = []
+    let passed = 0
     let problem: string | undefined
     let ended = false
     let failure: VoiceError | undefined
@@ -101,23 +105,20 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
 
     /** Gives on what was decoded, up to the end of a second of silence. */
     const passOn = (): void => {
-      for (let [block] = blocks; block !== undefined; [block] = blocks) {
+      for (let block = blocks[passed]; block !== undefined; block = blocks[passed]) {
         if (!onBlock(block)) return
-        blocks = blocks.slice(1)
+        passed++
       }
       if (problem !== undefined) end(corrupt(problem))
     }
 
     /** A part of what waits, so that other work is not held up. */
     const nextPackets = (): ReadonlyArray<Packet> => {
+      const from = taken
+      const most = Math.min(waiting.length, from + decodePackets)
       let samples = 0
-      let count = 0
-      while (count < waiting.length && samples < header.rate * decodeMs / 1000) {
-        samples += waiting[count++]?.samples ?? 0
-      }
-      const taken = waiting.slice(0, count)
-      waiting = waiting.slice(count)
-      return taken
+      while (taken < most && samples < header.rate * decodeMs / 1000) samples += waiting[taken++]?.samples ?? 0
+      return waiting.slice(from, taken)
     }
 
     const end = (error?: VoiceError): void => {
@@ -131,8 +132,8 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
     const corruptOf = (cause: unknown): VoiceError => corrupt(ByteSource.describe(cause), cause)
 
     const advance: Effect.Effect<void, VoiceError> = Effect.gen(function*() {
-      if (blocks.length > 0) return passOn()
-      if (waiting.length === 0) {
+      if (passed < blocks.length) return passOn()
+      if (taken >= waiting.length) {
         const pulled = yield* Effect.catch(packets.pull, (error) =>
           Effect.sync(() => {
             end(Cause.isDone(error) ? undefined : error)
@@ -140,6 +141,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
           }))
         if (pulled === undefined) return
         waiting = pulled
+        taken = 0
       }
       const decoded = yield* Effect.tryPromise({
         try: () => decoder.decode(nextPackets()),
@@ -147,6 +149,7 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
       }).pipe(Effect.catch((error) => Effect.succeed(error)))
       if (!("blocks" in decoded)) return end(decoded)
       blocks = decoded.blocks
+      passed = 0
       problem = decoded.problem
       passOn()
     })
@@ -171,7 +174,9 @@ export const open = (packets: PacketSource): Effect.Effect<OpenPcm, VoiceError, 
         startSample = Math.max(0, Math.round(positionMs * 48))
         playedSamples = startSample
         waiting = []
+        taken = 0
         blocks = []
+        passed = 0
         problem = undefined
         ended = false
         failure = undefined

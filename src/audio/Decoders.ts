@@ -73,13 +73,6 @@ const quietly = <A>(run: () => A): A => {
   }
 }
 
-const blockOf = (packet: Packet, output: Output, channels: number): Block => ({
-  channels: output.channelData.slice(0, channels),
-  start: packet.start,
-  count: Math.min(packet.samples, output.samplesDecoded),
-  scale: 1
-})
-
 /** Decodes one packet after another until one cannot be. */
 const each = async (
   packets: ReadonlyArray<Packet>,
@@ -94,11 +87,19 @@ const each = async (
   return { blocks, problem: undefined }
 }
 
-/** Two channels as one, which are the same where a frame has one. */
-const inOne = ({ channelData, ...output }: Output): Output => {
-  const [left = new Float32Array(0), right = left] = channelData
-  return { ...output, channelData: [left.map((sample, i) => (sample + (right[i] ?? 0)) / 2)] }
+/** All channels as one. Two are the same where a frame has one. */
+const inOne = ({ channelData, samplesDecoded }: Output, order?: Samples.ChannelOrder): Float32Array => {
+  const [left = new Float32Array(0), right = left] = Samples.downmix(channelData, samplesDecoded, order)
+  return left.map((sample, i) => (sample + (right[i] ?? 0)) / 2)
 }
+
+/** One channel may be followed by more, and more by one, where streams were joined. */
+const blockOf = (packet: Packet, output: Output, header: Header, order?: Samples.ChannelOrder): Block => ({
+  channels: header.channels === 1 ? [inOne(output, order)] : output.channelData,
+  start: packet.start,
+  count: Math.min(packet.samples, output.samplesDecoded),
+  scale: 1
+})
 
 const mp3 = async (header: Header): Promise<Handle> => {
   const { MPEGDecoder } = await import("mpg123-decoder")
@@ -110,8 +111,7 @@ const mp3 = async (header: Header): Promise<Handle> => {
         const output = quietly(() => decoder.decodeFrame(packet.data))
         const [error] = output.errors
         if (error !== undefined) return error.message
-        // one channel may be followed by two, where files were joined
-        return blockOf(packet, header.channels === 1 ? inOne(output) : output, header.channels)
+        return blockOf(packet, output, header)
       }),
     reset: () => decoder.reset(),
     free: () => decoder.free()
@@ -138,7 +138,7 @@ const flac = async (header: Header): Promise<Handle> => {
         const [error] = output.errors
         if (error !== undefined) return error.message
         for (const samples of output.channelData) rescale(samples, output.bitDepth)
-        return blockOf(packet, output, header.channels)
+        return blockOf(packet, output, header)
       }),
     // frames do not depend on each other, but one that does not follow the last is a missing one
     reset: () => decoder.reset(),
@@ -178,9 +178,7 @@ const vorbis = async (header: Header): Promise<Handle> => {
         const output: Output = await quietly(() => decoder.decodeOggPages(pages))
         const [error] = output.errors
         if (error !== undefined) return error.message
-        // a stream of other channels may follow
-        const heard = header.channels === 1 ? inOne(output) : output
-        return blockOf(packet, heard, heard.channelData.length)
+        return blockOf(packet, output, header, "vorbis")
       }),
     reset: () => {
       ;[identification, , setup] = header.setup

@@ -282,6 +282,8 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
     restart: (place) => {
       state = "frames"
       frame = undefined
+      // where the first frame cannot be read, the numbers that others have are taken for those of the file
+      origin ??= 0
       expected = place.start
       searching = true
       strays = 0

@@ -123,6 +123,14 @@ const framesInRow = 4
 export const hasFrames = (bytes: Uint8Array): boolean => Cutter.follow(bytes, frameAt, alike, framesInRow)
 
 /**
+ * Samples of the frame that these bytes begin with; `undefined` if it is none.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const samplesOf = (bytes: Uint8Array): number | undefined => frameAt(bytes, 0)?.samples
+
+/**
  * A reader at the start of a file.
  *
  * @category constructors
@@ -174,7 +182,7 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
   const step = (): boolean => {
     if (around.isEnded()) {
       around.passEnd()
-      return false
+      return !around.isEnded()
     }
     if (!around.isTagRead()) return around.readTag()
     if (available() < 4) return false

@@ -16,6 +16,7 @@ import type * as Mediabunny from "mediabunny"
 import { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as FlacFrame from "./FlacFrame.ts"
+import * as Mp3Reader from "./Mp3Reader.ts"
 import * as OpusHead from "./OpusHead.ts"
 import * as OpusStreams from "./OpusStreams.ts"
 import type { Header, Packet, Problem } from "./PacketReader.ts"
@@ -220,6 +221,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     }
     const config = yield* attempt(() => track.getDecoderConfig())
     const found = yield* attempt(() => input.getMetadataTags())
+    const resolution = yield* attempt(() => track.getTimeResolution())
     const firstTime = yield* attempt(() => track.getFirstTimestamp())
     const duration = yield* attempt(() => track.computeDuration())
     const rate = codec === "opus" ? 48_000 : track.sampleRate
@@ -232,9 +234,8 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     const head = codec === "opus" && first !== undefined && OpusHead.isHead(first) ? OpusHead.decode(first) : undefined
     if (head !== undefined && "kind" in head) return yield* failure(head)
     const opus = head?.decoding
-    const bits = codec === "flac" && first !== undefined
-      ? FlacFrame.decodeInfo(first.subarray(flacInfoAt))?.bits ?? 0
-      : 0
+    const flac = codec === "flac" && first !== undefined ? FlacFrame.decodeInfo(first.subarray(flacInfoAt)) : undefined
+    const bits = flac?.bits ?? 0
     if (bits > 24) return yield* failure({ kind: "Unsupported", detail: `the MP4 holds FLAC of ${bits} bits a sample` })
     const maxChannels = codec === "opus" && opus === undefined ? 2 : Samples.maxChannels
     if (channels < 1 || channels > maxChannels || rate < 1000 || rate > 768_000) {
@@ -266,6 +267,8 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
     let sought: Mediabunny.EncodedPacket | undefined
     let problem: Problem | undefined
     let reached = 0
+    /** The sample behind the packet before, if there was one. */
+    let following: number | undefined
 
     const nextPacket = async (): Promise<Mediabunny.EncodedPacket | undefined> => {
       const next = sought ?? (current !== undefined
@@ -279,14 +282,34 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       return current
     }
 
+    /** Samples that two times of the index may be wrong by together, where it counts in a unit that is none of the rate. */
+    const slack = resolution % rate === 0 ? 0 : 1 + Math.ceil(rate / resolution)
+
+    /** How many samples a packet holds, whatever the index says of it. */
+    const samplesOf = (data: Uint8Array, told: number): number => {
+      switch (codec) {
+        case "opus":
+          return OpusStreams.samples(data, opus)
+        case "aac":
+          return Math.max(1024, slack === 0 ? told : 1024 * Math.round(told / 1024))
+        case "mp3":
+          return Mp3Reader.samplesOf(data) ?? told
+        case "flac": {
+          const frame = flac === undefined ? undefined : FlacFrame.frameAt(data, 0, data.length, flac)
+          return typeof frame === "object" ? frame.samples : told
+        }
+      }
+    }
+
     const packetOf = (packet: Mediabunny.EncodedPacket): Packet | Problem => {
       const data = packet.data
       if (data.length === 0) return { kind: "Truncated", detail: "it is shorter than it says" }
-      const samples = codec === "opus"
-        ? OpusStreams.samples(data, opus)
-        : Math.max(codec === "aac" ? 1024 : 0, Math.round(packet.duration * rate))
+      const samples = samplesOf(data, Math.round(packet.duration * rate))
       if (samples < 0) return { kind: "Corrupt", detail: `${data.length} bytes are not a valid Opus packet` }
-      return { data, samples, start: Math.round(packet.timestamp * rate) + shift, offset: -1 }
+      const told = Math.round(packet.timestamp * rate) + shift
+      const start = following !== undefined && Math.abs(told - following) <= slack ? following : told
+      following = start + samples
+      return { data, samples, start, offset: -1 }
     }
 
     const pull: PacketSource["pull"] = Effect.gen(function*() {
@@ -320,6 +343,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
         problem = undefined
         begun = false
         current = undefined
+        following = undefined
         // before the first packet there is none: it is the first one then
         sought = packet ?? undefined
       })

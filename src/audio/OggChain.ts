@@ -61,6 +61,11 @@ export const make = (): OggChain => {
   /** Pages of another stream stand between, such as those of a video: how many bytes there are for a page says nothing then. */
   let isShared = false
   let looks = 0
+  /** Where a page begins of which the last look has seen a part. */
+  let cut: number | undefined
+  /** Where the pages begin before which no look has found one that is whole. */
+  const blind = new Set<number>()
+  let lookedBefore = -1
 
   const begin = (): void => {
     if (first === undefined || last === undefined) return
@@ -79,7 +84,14 @@ export const make = (): OggChain => {
     chained ||= found.some((page) => (page.flags & OggPage.flagFirst) !== 0 && offset + page.start > start)
     const [from] = found
     const to = found.at(-1)
-    if (from === undefined || to === undefined) return
+    const isCutBefore = cut !== undefined
+    cut = undefined
+    if (from === undefined || to === undefined) {
+      const at = isCutBefore || lookedBefore < 0 ? 0 : OggPage.lastCut(bytes)
+      if (at > 0) cut = offset + at
+      else blind.add(lookedBefore)
+      return
+    }
     // the last one of all is shorter than others as a rule
     seen = Math.max(seen, to.end - to.start)
     const ends = [from, to].map(({ sequence, start }) => ({ offset: offset + start, sequence }))
@@ -106,11 +118,14 @@ export const make = (): OggChain => {
     look,
     doubt: () => {
       if (chained || isShared || looks > maxLooks) return undefined
+      if (cut !== undefined) return cut
       let most = seen * tolerance
       let middle: number | undefined
       for (const [i, to] of points.entries()) {
         const from = points[i - 1]
         if (from === undefined || to.offset - from.offset < nearBytes || bytesPerPage(from, to) <= most) continue
+        if (blind.has(to.offset)) continue
+        lookedBefore = to.offset
         most = bytesPerPage(from, to)
         middle = Math.floor((from.offset + to.offset - OggPage.maxPageBytes) / 2)
       }

@@ -35,7 +35,8 @@ export interface Described {
 }
 
 /**
- * Takes the packets of the headers one after another, behind the first: `"more"` if another one follows.
+ * Takes the packets of the headers one after another, behind the first: `"more"` if another one follows. A first frame of FLAC ends them,
+ * too, see {@link isFrame}.
  *
  * @category models
  * @since 0.1.0
@@ -94,30 +95,46 @@ const vorbis = (
   }
 }
 
-/** Blocks of metadata (RFC 9639, 8), of which one says that it is the last. */
+/** The last of the types of blocks that FLAC has (RFC 9639, 8.1): a picture. */
+const lastFlacType = 6
+
+/**
+ * Whether a packet of FLAC that begins with this byte is a frame; `undefined` if it is neither that nor a block of metadata.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const isFrame = (first: number | undefined): boolean | undefined => {
+  if (first === 0xff) return true
+  return first !== undefined && (first & 127) <= lastFlacType ? false : undefined
+}
+
+/** Blocks of metadata (RFC 9639, 8). One says that it is the last, but some writers say it of none, or of another one. */
 const flac = (
   info: FlacFrame.StreamInfo,
   tags: MutableTags,
   onComments: (comments: Uint8Array) => void
-): OggHeaders =>
-(packet) => {
-  const [first = 0xff] = packet
-  const type = first & 127
-  if (type === 127) return corrupt("the FLAC comment header is missing")
-  if (type === 4) onComments(packet.subarray(4))
-  if ((first & 128) === 0) return "more"
-  const header: MutableHeader = {
-    codec: "flac",
-    rate: info.rate,
-    channels: info.channels,
-    setup: [],
-    sampleFormat: undefined,
-    delay: 0,
-    total: undefined,
-    warmUp: 0,
-    tags
+): OggHeaders => {
+  let isCommented = false
+  return (packet) => {
+    const [first = 0] = packet
+    if (isFrame(first) === true && !isCommented) return corrupt("the FLAC comment header is missing")
+    isCommented = true
+    if ((first & 127) === 4) onComments(packet.subarray(4))
+    if ((first & 128) === 0) return "more"
+    const header: MutableHeader = {
+      codec: "flac",
+      rate: info.rate,
+      channels: info.channels,
+      setup: [],
+      sampleFormat: undefined,
+      delay: 0,
+      total: undefined,
+      warmUp: 0,
+      tags
+    }
+    return { header, counter: FlacFrame.counter(info) }
   }
-  return { header, counter: FlacFrame.counter(info) }
 }
 
 /**

@@ -257,6 +257,21 @@ export const firstComplete = (bytes: Uint8Array, serial: number): OggPage | unde
 }
 
 /**
+ * Where the last page begins in `bytes` of which they hold no more than a part; 0 if there is none behind their beginning.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const lastCut = (bytes: Uint8Array): number => {
+  for (let start = bytes.length - 4; start > 0; start--) {
+    if (bytes[start] === 0x4f && isCapture(bytes, start, bytes.length)) {
+      return decode(bytes, start, bytes.length) === undefined ? start : 0
+    }
+  }
+  return 0
+}
+
+/**
  * All whole pages in `bytes`.
  *
  * @category codecs

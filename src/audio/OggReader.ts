@@ -26,14 +26,6 @@ import { append, concat, type Header, type Packet, type PacketReader, pending, t
 import * as Tags from "./Tags.ts"
 import type * as Vorbis from "./Vorbis.ts"
 
-/**
- * RFC 6716, 3.4: 48 frames of 1275 bytes with their lengths; padding is the only thing that could make it longer. A frame of FLAC has
- * 65,535 samples at most.
- */
-const maxPacketBytes = { opus: 65_536, vorbis: 65_536, flac: 2 * 1024 * 1024 }
-
-const names = { opus: "Opus", vorbis: "Vorbis", flac: "FLAC" }
-
 /** Comments are kept up to this size: what is longer holds a picture, and names stand before it as a rule. */
 const maxHeaderBytes = 256 * 1024
 
@@ -81,7 +73,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
   let refused: Problem | undefined
   const others = new Set<string>()
   let serial = -1
-  let sequence = -1
+  let sequence: number | undefined
   let firstAudioPage = true
   const chain = OggChain.make()
   /** Whether the end of the file is known to be that of its first stream: of another one that follows, nothing is known before. */
@@ -150,23 +142,27 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     else onTags(Tags.vorbisComments(comments))
   }
 
-  const onHeader = (packet: Uint8Array): void => {
+  /** Whether that is none, but the first frame of FLAC. */
+  const onHeader = (packet: Uint8Array): boolean => {
     const read = headers?.(packet) ?? "more"
-    if (read === "more") return
-    if ("kind" in read) return fail(read.kind, read.detail)
+    if (read === "more" || "kind" in read) {
+      if (read !== "more") fail(read.kind, read.detail)
+      return false
+    }
     counter = read.counter
     if (header !== undefined && !OggHeaders.isSameSetup(setup, read.header.setup)) news = { vorbis: read.header.setup }
     setup = read.header.setup
     header ??= read.header
     state = "audio"
+    return codec === "flac" && OggHeaders.isFrame(packet[0]) === true
   }
 
   /** The comment header can hold pictures of megabytes, so only its start is kept. */
   const keep = (from: number, to: number): void => {
     if (state === "tags" && partBytes >= maxHeaderBytes) return
     partBytes += to - from
-    if (partBytes > maxPacketBytes[codec] && state !== "tags") {
-      return fail("Corrupt", `a packet is longer than any ${names[codec]} packet`)
+    if (partBytes > OggStream.maxPacketBytes[codec] && state !== "tags") {
+      return fail("Corrupt", `a packet is longer than any ${OggStream.names[codec]} packet`)
     }
     parts.push(input.bytes.slice(from, to))
   }
@@ -176,12 +172,13 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     parts = []
     partBytes = 0
     inPacket = false
-    if (state === "tags") return onHeader(packet)
+    const isMore = codec === "flac" && next === linkAt && OggHeaders.isFrame(packet[0]) === false
+    if ((state === "tags" || isMore) && !onHeader(packet)) return
     // some end a stream of FLAC with one
     if (codec === "flac" && packet.length === 0) return
     const samples = counter === undefined ? OpusStreams.samples(packet, decoding) : counter.samples(packet)
     if (samples < 0) {
-      return fail("Corrupt", `${packet.length} bytes are not a valid ${names[codec]} packet`)
+      return fail("Corrupt", `${packet.length} bytes are not a valid ${OggStream.names[codec]} packet`)
     }
     frames.push({ data: packet, samples, start: next, offset: pageAt, ...news })
     news = undefined
@@ -191,9 +188,16 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
 
   const onSegments = (page: OggPage.OggPage): void => {
     const continued = (page.flags & OggPage.flagContinued) !== 0
+    // before the sound, what a page begins with tells whether the headers of FLAC are over: not all writers do
+    const isFrame = codec === "flac" && firstAudioPage && !continued && !inPacket
+      ? OggHeaders.isFrame(input.bytes[page.body])
+      : undefined
+    if (isFrame === false) state = "tags"
+    else if (isFrame === true && state === "tags") onHeader(input.bytes.subarray(page.body, page.end))
+    if (problem !== undefined) return
     const first = state === "audio" && firstAudioPage
     // Whoever joins a live stream gets its headers, and then the page that is next: the first one can have any number.
-    if (!first && page.sequence !== ((sequence + 1) >>> 0)) {
+    if (!first && sequence !== undefined && page.sequence !== ((sequence + 1) >>> 0)) {
       return fail("Corrupt", `page ${(sequence + 1) >>> 0} is missing, page ${page.sequence} comes instead`)
     }
     sequence = page.sequence
@@ -224,11 +228,11 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     if (problem !== undefined) return
     if (from < to && !skipping) keep(from, to)
     // what has begun before may go on through more pages than this
-    if (first && page.segments > 0 && !skipping) {
+    const begins = first || (state === "audio" && firstAudioPage && frames.length > before)
+    if (begins && page.segments > 0 && !skipping) {
       firstAudioPage = false
       if (linkStart === undefined && page.granule >= 0) {
-        let samples = 0
-        for (let i = before; i < frames.length; i++) samples += frames[i]?.samples ?? 0
+        const samples = frames.slice(before).reduce((sum, packet) => sum + packet.samples, 0)
         // The last page may say less than its packets hold: the rest is to be cut off.
         linkStart = (page.flags & OggPage.flagLast) === 0 ? page.granule - samples : 0
         if (links === 1) startSamples ??= linkStart
@@ -357,8 +361,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
     look: chain.look,
     problem: () => problem,
     restart: (place) => {
-      input.start = 0
-      input.end = 0
+      input.start = input.end = 0
       parts = []
       partBytes = 0
       inPacket = false
@@ -378,6 +381,7 @@ export const make = (onTags: (tags: Tags.MutableTags) => void = () => undefined)
       position = place.offset
       next = place.start
       searching = true
+      sequence = undefined
       counter?.reset()
     },
     placeIn: (bytes, offset) => {

@@ -31,6 +31,23 @@ export interface OggStream {
   readonly flac: FlacFrame.StreamInfo | undefined
 }
 
+/**
+ * The most bytes of a packet. RFC 6716, 3.4: 48 frames of 1275 bytes with their lengths; padding is the only thing that could make it
+ * longer. A frame of FLAC has 65,535 samples at most.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const maxPacketBytes = { opus: 65_536, vorbis: 65_536, flac: 2 * 1024 * 1024 }
+
+/**
+ * For messages.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const names = { opus: "Opus", vorbis: "Vorbis", flac: "FLAC" }
+
 const opusRate = 48_000
 
 const others: ReadonlyArray<readonly [magic: string, name: string]> = [

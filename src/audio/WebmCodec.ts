@@ -41,6 +41,11 @@ export interface Sound
 {
   /** What a packet decodes to; negative where it is none. */
   readonly samples: (packet: Uint8Array) => number
+  /**
+   * Where a packet begins of which it is known to the millisecond, `sample` being the next to it; left out where that is not enough
+   * to know it.
+   */
+  readonly placeOf?: ((packet: Uint8Array, sample: number) => number) | undefined
   /** The packets of another place follow. */
   readonly reset: () => void
 }
@@ -50,6 +55,9 @@ const corrupt = (detail: string): Problem => ({ kind: "Corrupt", detail })
 const unsupported = (detail: string): Problem => ({ kind: "Unsupported", detail })
 
 const none = () => undefined
+
+/** For packets that are as long as each other. */
+const onGrid = (samples: number, sample: number): number => Math.round(sample / samples) * samples
 
 const delayOf = ({ delayNs }: Entry, rate: number): number => Math.round(delayNs * rate / 1_000_000_000)
 
@@ -69,6 +77,7 @@ const opus = ({ channels, head }: Entry): Sound | Problem => {
     delay: preSkip,
     warmUp: 80 * 48,
     samples: (packet) => OpusStreams.samples(packet, decoding),
+    placeOf: (_, sample) => onGrid(120, sample),
     reset: none
   }
 }
@@ -112,7 +121,8 @@ const aac = (entry: Entry): Sound | Problem => {
     sampleFormat: undefined,
     delay: delayOf(entry, rate),
     warmUp: 2 * AdtsReader.unitSamples,
-    samples: () => AdtsReader.unitSamples,
+    samples: ({ length }) => length === 0 ? -1 : AdtsReader.unitSamples,
+    placeOf: (_, sample) => onGrid(AdtsReader.unitSamples, sample),
     reset: none
   }
 }
@@ -129,7 +139,8 @@ const mpeg = (frameSamples: (rate: number) => number) => (entry: Entry): Sound =
     delay: delayOf(entry, entry.rate),
     // what a frame takes bits from can lie so many before it
     warmUp: 12 * samples,
-    samples: () => samples,
+    samples: ({ length }) => length === 0 ? -1 : samples,
+    placeOf: (_, sample) => onGrid(samples, sample),
     reset: none
   }
 }
@@ -141,6 +152,12 @@ const flac = ({ head = new Uint8Array(0) }: Entry): Sound | Problem => {
   const info = FlacFrame.decodeInfo(head.subarray(streamInfoAt))
   if (info === undefined) return corrupt("the stream information of the FLAC track is malformed")
   if (info.channels > Samples.maxChannels || info.bits > 24) return unsupported(`FLAC of ${info.bits} bits a sample`)
+  /** The number of the first sample, as the first frame has it. */
+  let origin: number | undefined
+  const frameOf = (packet: Uint8Array): FlacFrame.Frame | undefined => {
+    const frame = FlacFrame.frameAt(packet, 0, packet.length, info)
+    return typeof frame === "object" ? frame : undefined
+  }
   return {
     codec: "flac",
     rate: info.rate,
@@ -149,7 +166,17 @@ const flac = ({ head = new Uint8Array(0) }: Entry): Sound | Problem => {
     sampleFormat: undefined,
     delay: 0,
     warmUp: 0,
-    ...FlacFrame.counter(info)
+    samples: (packet) => {
+      const frame = frameOf(packet)
+      origin ??= frame?.start
+      return frame?.samples ?? -1
+    },
+    placeOf: (packet, sample) => {
+      const told = (frameOf(packet)?.start ?? 0) - (origin ?? 0)
+      // where files were joined within the track, they are counted anew
+      return Math.abs(told - sample) < info.rate / 100 ? told : Math.round(sample)
+    },
+    reset: none
   }
 }
 
@@ -165,7 +192,12 @@ const pcm = (formatOf: (bits: number) => string) => ({ bits, channels, rate }: E
     sampleFormat: format,
     delay: 0,
     warmUp: 0,
-    samples: (packet) => packet.length % bytes === 0 ? packet.length / bytes : -1,
+    samples: ({ length }) => length > 0 && length % bytes === 0 ? length / bytes : -1,
+    // as a rule they are as long as each other
+    placeOf: ({ length }, sample) => {
+      const told = onGrid(length / bytes, sample)
+      return Math.abs(told - sample) <= rate / 1000 ? told : Math.round(sample)
+    },
     reset: none
   }
 }

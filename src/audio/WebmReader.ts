@@ -10,12 +10,12 @@
  * What ends how:
  * - The bytes end inside an element, or before the end that the segment or the cluster has by its size: `Truncated`.
  * - The bytes end between the elements of a segment of unknown size, as live recordings have it: the end.
- * - Something that is no element, an element that is larger than the one it is in, a malformed Opus packet: `Corrupt`.
+ * - Something that is no element, an element that is larger than the one it is in, a malformed packet, also one of no bytes:
+ *   `Corrupt`.
  * - After the end of the segment: another file that was joined to it is played on, anything else is ignored.
  *
  * @since 0.1.0
  */
-import { isDeepStrictEqual } from "node:util"
 import { children, float, text, u8, uint, unknownSize, unlace, vint, vintLength } from "./Ebml.ts"
 import {
   append,
@@ -28,6 +28,7 @@ import {
   type Problem
 } from "./PacketReader.ts"
 import * as Tags from "./Tags.ts"
+import * as WebmCluster from "./WebmCluster.ts"
 import * as WebmTrack from "./WebmTrack.ts"
 
 const idEbml = 0x1a45dfa3
@@ -43,11 +44,10 @@ const idTag = 0x7373
 const idSimpleTag = 0x67c8
 const idTagName = 0x45a3
 const idTagString = 0x4487
-const idTimestamp = 0xe7
-const idCluster = 0x1f43b675
 const idBlockGroup = 0xa0
 const idBlock = 0xa1
 const idSimpleBlock = 0xa3
+const { idCluster, idTimestamp } = WebmCluster
 
 /** Elements that can only stand in the segment itself, and so end a cluster of unknown size. */
 const levelOne = new Set([idInfo, idTracks, idCluster, 0x114d9b74, 0x1c53bb6b, 0x1254c367, 0x1941a469, 0x1043a770])
@@ -60,22 +60,10 @@ const maxHeaderBytes = 4 * 1024 * 1024
 
 const maxBlockBytes = 1024 * 1024
 
-const utf8 = new TextDecoder()
+/** The first sound of a cluster begins by so much later than the cluster at most. */
+const maxLateMs = 1000
 
-/** The time of a cluster that begins at `at`, which is the first thing in it (RFC 9559, 5.1.3.1). */
-const clusterIn = (bytes: Uint8Array, at: number): number | undefined => {
-  if (uint(bytes.subarray(at, at + 4)) !== idCluster) return undefined
-  const sizeLength = vintLength(u8(bytes, at + 4))
-  let body = at + 4 + sizeLength
-  if (sizeLength > 8) return undefined
-  // a checksum can stand before it
-  if (u8(bytes, body) === 0xbf) body += 6
-  const length = vintLength(u8(bytes, body + 1))
-  const size = vint(bytes, body + 1, length)
-  if (u8(bytes, body) !== idTimestamp || length > 8 || size > 8) return undefined
-  const from = body + 1 + length
-  return from + size > bytes.length ? undefined : uint(bytes.subarray(from, from + size))
-}
+const utf8 = new TextDecoder()
 
 /**
  * A reader at the start of a file.
@@ -94,13 +82,15 @@ export const make = (): PacketReader => {
   let ended = false
 
   let track: WebmTrack.Track | undefined
+  /** That of the first segment, where the places are that a search finds, and where the segment ends. */
+  let firstTrack: WebmTrack.Track | undefined
+  let firstEnd: number | undefined
   let header: Header | undefined
   /** Milliseconds of the cluster, and of the first block of all. */
   let clusterTime = 0
   let firstTime: number | undefined
   /** Where the cluster begins that we are in, until its first packet has taken that with it. */
   let clusterAt = -1
-  let segmentEnd = unknownSize
   let next = 0
   let searching = false
   const tags: Tags.MutableTags = {}
@@ -140,16 +130,10 @@ export const make = (): PacketReader => {
     } else {
       const chosen = WebmTrack.choose(data)
       if ("kind" in chosen) return fail(chosen.kind, chosen.detail)
-      if (header !== undefined && (header.codec !== chosen.codec || header.rate !== chosen.rate)) {
-        return fail("Unsupported", "another codec or rate follows in the same file")
-      }
-      if (header !== undefined && !isDeepStrictEqual(header.opus, chosen.opus)) {
-        return fail("Unsupported", "Opus of another output gain or channel mapping follows in the same file")
-      }
-      if (header !== undefined && !isDeepStrictEqual(header.setup, chosen.setup)) {
-        return fail("Unsupported", "a track of other headers follows in the same file")
-      }
+      const refusal = header === undefined ? undefined : WebmTrack.refusal(header, chosen)
+      if (refusal !== undefined) return fail("Unsupported", refusal)
       track = chosen
+      firstTrack ??= chosen
       header ??= WebmTrack.headerOf(chosen, tags)
     }
   }
@@ -169,25 +153,27 @@ export const make = (): PacketReader => {
     }
   }
 
-  /** After a restart the first block says where it is, to the millisecond; Opus packets begin on a grid of 2.5 ms. */
-  const onFound = (timeMs: number): void => {
-    searching = false
-    next = Math.max(0, Math.round((timeMs - (firstTime ?? 0)) / 2.5) * 120)
-  }
+  /** The sample that is heard so many milliseconds from the first block on. */
+  const sampleAt = (timeMs: number): number => (timeMs - (firstTime ?? 0)) * (header?.rate ?? 0) / 1000
 
   const onBlock = (block: Uint8Array, headerBytes: number): void => {
     const packets = unlace(block.subarray(headerBytes), (u8(block, headerBytes - 1) >> 1) & 3)
-    if (packets === undefined) return fail("Corrupt", "a block is malformed")
+    // a few bytes could hold hundreds of frames without any
+    if (packets === undefined || (packets.length > 1 && packets.some(({ length }) => length === 0))) {
+      return fail("Corrupt", "a block is malformed")
+    }
     const relative = ((u8(block, headerBytes - 3) << 8 | u8(block, headerBytes - 2)) << 16) >> 16
     const timeMs = (clusterTime + relative) * timestampScale / 1_000_000
     firstTime ??= timeMs
-    if (searching) onFound(timeMs)
     if (track === undefined) return
-    const { samples: samplesOf, stripped } = track
+    const { placeOf, samples: samplesOf, stripped } = track
     for (const packet of packets) {
       const data = stripped === undefined ? packet.slice() : concat([stripped, packet])
       const samples = samplesOf(data)
       if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid ${header?.codec ?? ""} packet`)
+      // after a restart the first block says where it is, to the millisecond
+      if (searching) next = Math.max(0, placeOf?.(data, sampleAt(timeMs)) ?? next)
+      searching = false
       frames.push({ data, samples, start: next, offset: clusterAt })
       clusterAt = -1
       next += samples
@@ -286,7 +272,7 @@ export const make = (): PacketReader => {
       consume(headerBytes)
       ends.push(size === unknownSize ? unknownSize : position + size)
       within.push(id)
-      if (id === idSegment) segmentEnd = ends.at(-1) ?? unknownSize
+      if (id === idSegment) firstEnd ??= ends.at(-1)
       return true
     }
     const body = input.start + headerBytes
@@ -344,13 +330,12 @@ export const make = (): PacketReader => {
   }
 
   const placeIn = (bytes: Uint8Array, offset: number): Place | undefined => {
-    for (let at = 0; at + 16 <= bytes.length; at++) {
-      const place = bytes[at] === 0x1f ? clusterIn(bytes, at) : undefined
-      if (place === undefined) continue
-      const timeMs = place * timestampScale / 1_000_000
-      return { offset: offset + at, start: Math.max(0, Math.round((timeMs - (firstTime ?? 0)) * 48)) }
-    }
-    return undefined
+    const cluster = WebmCluster.first(bytes)
+    // the times of another segment begin anew
+    if (cluster === undefined || offset + cluster.at >= (firstEnd ?? unknownSize)) return undefined
+    // its first block may be late, behind those of a picture
+    const timeMs = cluster.time * timestampScale / 1_000_000 + maxLateMs
+    return { offset: offset + cluster.at, start: Math.max(0, Math.round(sampleAt(timeMs))) }
   }
 
   return {
@@ -382,18 +367,18 @@ export const make = (): PacketReader => {
       input.end = 0
       skipping = 0
       ended = false
-      ends.splice(0, ends.length, segmentEnd)
+      ends.splice(0, ends.length, firstEnd ?? unknownSize)
       within.splice(0, within.length, idSegment)
       frames = []
       problem = undefined
       position = place.offset
       next = place.start
+      if (position < (firstEnd ?? unknownSize)) track = firstTrack
       track?.reset()
-      // those of others are no whole number of milliseconds long: their place is known by counting them only
-      searching = header?.codec === "opus"
+      searching = true
     },
     get placeIn() {
-      return header?.codec === "opus" ? placeIn : undefined
+      return track?.placeOf === undefined ? undefined : placeIn
     }
   }
 }

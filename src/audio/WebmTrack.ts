@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { isDeepStrictEqual } from "node:util"
 import { children, float, text, uint } from "./Ebml.ts"
 import type { Header, Problem } from "./PacketReader.ts"
 import * as WebmCodec from "./WebmCodec.ts"
@@ -73,7 +74,7 @@ const entryOf = (fields: ReadonlyMap<number, Uint8Array>): WebmCodec.Entry => {
 }
 
 /**
- * The first track of Opus or Vorbis, else the first that can be decoded, or why there is none to play.
+ * The first track of Opus or Vorbis, else the first of all that is not malformed, or why that cannot be played.
  *
  * @category codecs
  * @since 0.1.0
@@ -81,34 +82,48 @@ const entryOf = (fields: ReadonlyMap<number, Uint8Array>): WebmCodec.Entry => {
 export const choose = (tracks: Uint8Array): Track | Problem => {
   const entries = children(tracks)?.filter(([id]) => id === idTrackEntry)
   if (entries === undefined) return malformedTracks
-  const others: Array<string> = []
-  const found: Array<Track> = []
-  let refused: Problem | undefined
+  const found: Array<Track | Problem> = []
   for (const [, data] of entries) {
     const list = children(data)
-    if (list === undefined) return malformedTracks
-    const fields = new Map(list)
-    if (uint(fields.get(idTrackType) ?? none) !== 2) continue
-    const entry = entryOf(fields)
-    const sound = WebmCodec.soundOf(entry)
-    if (sound === undefined) {
-      others.push(entry.codec.replace(/^A_/, ""))
+    if (list === undefined) {
+      found.push(malformedTracks)
       continue
     }
+    const fields = new Map(list)
+    if (uint(fields.get(idTrackType) ?? none) !== 2) continue
+    const sound = soundOf(entryOf(fields))
     const encodings = fields.get(idEncodings)
     const stripped = encodings === undefined ? undefined : strippedBytes(encodings)
-    if ("kind" in sound) refused ??= sound
-    else if (stripped !== undefined && "kind" in stripped) refused ??= stripped
+    if ("kind" in sound) found.push(sound)
+    else if (stripped !== undefined && "kind" in stripped) found.push(stripped)
     else found.push({ ...sound, number: uint(fields.get(idTrackNumber) ?? none), stripped })
   }
-  const track = found.find(({ codec }) => codec === "opus" || codec === "vorbis") ?? found[0]
-  if (track !== undefined) return track
-  return refused ?? {
+  return found.find((track) => "codec" in track && (track.codec === "opus" || track.codec === "vorbis")) ??
+    // what nothing here decodes is still the one that is to be played, by others
+    found.find((track) => !("kind" in track) || track.kind !== "Corrupt") ??
+    found[0] ?? { kind: "Unsupported", detail: "it holds no audio track" }
+}
+
+const soundOf = (entry: WebmCodec.Entry): WebmCodec.Sound | Problem =>
+  WebmCodec.soundOf(entry) ?? {
     kind: "Unsupported",
-    detail: others.length === 0
-      ? "it holds no audio track"
-      : `its audio is ${others.join(", ")}, which nothing here decodes`
+    detail: `its audio is ${entry.codec.replace(/^A_/, "")}, which nothing here decodes`
   }
+
+/**
+ * Why a track cannot be played behind another one of the same file, if it cannot.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const refusal = (first: Header, track: Track): string | undefined => {
+  if (first.codec !== track.codec || first.rate !== track.rate) return "another codec or rate follows in the same file"
+  if (!isDeepStrictEqual(first.opus, track.opus)) {
+    return "Opus of another output gain or channel mapping follows in the same file"
+  }
+  const isLike = first.sampleFormat === track.sampleFormat && first.channels === track.channels
+  if (first.codec === "pcm" && !isLike) return "PCM of another format or of other channels follows in the same file"
+  return isDeepStrictEqual(first.setup, track.setup) ? undefined : "a track of other headers follows in the same file"
 }
 
 /**

@@ -291,6 +291,41 @@ describe("Cutter.surroundings", () => {
     })
   })
 
+  it("go on where a tag stands behind zeros, and are Corrupt where anything else does", () => {
+    for (const magic of ["ID3", "TAG", "APE"]) {
+      const { cutter, isEnded, isTrailer, pass, passEnd, problem, push } = make()
+      push(Uint8Array.of(0, 0))
+      assert.isTrue(isTrailer())
+      assert.isTrue(pass(false))
+      push(Buffer.from(magic.slice(0, 2)))
+      passEnd()
+      assert.deepStrictEqual([isEnded(), problem()], [true, undefined])
+      push(Buffer.from(magic.slice(2)))
+      passEnd()
+      assert.deepStrictEqual([isEnded(), isTrailer(), problem(), cutter.available()], [false, true, undefined, 3])
+    }
+    const { isTrailer, pass, passEnd, problem, push } = make()
+    push(Uint8Array.of(0, 0x55))
+    assert.isFalse(isTrailer())
+    assert.isTrue(pass(false))
+    passEnd()
+    assert.deepStrictEqual(problem(), {
+      kind: "Corrupt",
+      detail: "something that is no frame stands between the MP3 frames"
+    })
+  })
+
+  it("are anything behind an end, in pieces that begin with anything", () => {
+    const { cutter, isEnded, pass, passEnd, problem, push } = make()
+    push(Buffer.from("LYRICSBEGIN"))
+    assert.isTrue(pass(false))
+    for (const piece of [Buffer.from("words"), Uint8Array.of(0xff, 0xfb, 0x90, 0x44), Uint8Array.of(0, 0xff, 0xf1)]) {
+      push(piece)
+      passEnd()
+      assert.deepStrictEqual([isEnded(), problem(), cutter.available()], [true, undefined, 0])
+    }
+  })
+
   it("are Corrupt where sound goes on behind zeros", () => {
     const { isEnded, pass, passEnd, problem, push } = make()
     push(concat(new Uint8Array(40)))

@@ -138,6 +138,19 @@ describe("FLAC", () => {
       assert.deepStrictEqual([cut.end, cut.durationMs, cut.soughtMs], ["Truncated", undefined, 1_000])
     }))
 
+  it.live("whose first frame is damaged is sought in to the sample", () =>
+    Effect.gen(function*() {
+      const damaged = fileOf(info, frames.map(({ data }) => data))
+      assert.isAbove(damaged.length, 65_536)
+      damaged[42 + 1] = 0
+      assert.strictEqual((yield* play(damaged)).end, "Corrupt")
+      for (const seekMs of [1_700, 2_500]) {
+        const { end, pcm } = yield* play(damaged, seekMs)
+        assert.deepStrictEqual([end, pcm.length], ["Done", 96 * (1_000 * seconds - seekMs)])
+        assert.isAbove(signalToNoise(pcm, seconds, 48 * seekMs, 48), 80)
+      }
+    }))
+
   it("that is full of headers without frames is Corrupt, and costs no time", () => {
     const header = Uint8Array.of(0xff, 0xf8, 0x79, 0x18, 0, 0xff, 0xfe)
     const fake = concat(header, Uint8Array.of(crc(header, 8, 0x07), 1, 2))

@@ -14,17 +14,17 @@ const steady = (count: number) => seconds(count, () => 160)
 /** What is said of a file, how many times it was read at another place than its ends, and whether it can be sought in. */
 const opened = (bytes: Uint8Array) =>
   Effect.gen(function*() {
-    let reads = 0
+    const places: Array<number> = []
     const source = ByteSource.ofRandomAccess("it", {
       size: bytes.length,
       read: (start, end) =>
         Effect.sync(() => {
-          if (start > 65_536 && end < bytes.length) reads++
+          if (start > 65_536 && end < bytes.length) places.push(start)
           return bytes.subarray(start, end)
         })
     })
     const { durationMs, seek } = yield* PacketSource.open(source, OggReader.make())
-    return { durationMs, reads, seekable: seek !== undefined }
+    return { durationMs, places, reads: places.length, seekable: seek !== undefined }
   })
 
 const preSkipMs = 312 / 48
@@ -51,6 +51,18 @@ describe("the length of an Ogg file", () => {
           assert.deepStrictEqual([reads, seekable], [0, true], `${count} seconds, ${segments} segments`)
         }
       }
+    }))
+
+  it.effect("is looked for at another place where there was no whole page", () =>
+    Effect.gen(function*() {
+      // pages of nearly as many bytes as one can have, but for the first and the last ones
+      const file = ogg(seconds(14, (i) => i < 100 || i > 600 ? 3 : 1_018), { segments: 255 })
+      const { durationMs, places } = yield* opened(file)
+      assert.closeTo(durationMs ?? 0, 14_000 - preSkipMs, 0.001)
+      assert.isAbove(places.length, 0)
+      assert.isAtMost(places.length, 8)
+      assert.deepStrictEqual(places, [...new Set(places)])
+      assert.deepInclude(yield* opened(concat(file, file)), { durationMs: undefined, seekable: false })
     }))
 
   it.effect("is known however loud its parts are", () =>

@@ -197,6 +197,81 @@ describe("WebmReader", () => {
     }
   })
 
+  const pcm = (number: number, options: Parameters<typeof trackEntry>[0] = {}) =>
+    trackEntry({ number, codec: "A_PCM/INT/LIT", head: null, bits: 16, rate: 48_000, ...options })
+  const mp3 = (number: number) => trackEntry({ number, codec: "A_MPEG/L3", head: null, rate: 48_000 })
+  const malformed = element("ae", Uint8Array.of(0, 0, 0))
+
+  it("plays the first track that is not malformed, if it is no other one, and leaves it to others if it cannot", () => {
+    const ac3 = trackEntry({ number: 1, codec: "A_AC3", head: null })
+    const packed = trackEntry({ number: 1, codec: "A_MPEG/L3", head: null, stripped: Uint8Array.of(0), algorithm: 0 })
+    const data = Uint8Array.of(1, 2, 3, 4)
+    const chosen = (...entries: ReadonlyArray<Uint8Array>) => {
+      const blocks = cluster([simpleBlock(1, data), simpleBlock(2, packet(1).data), simpleBlock(3, data)])
+      const { reader } = run(file([blocks], entries))
+      return reader.problem()?.kind ?? reader.header()?.codec
+    }
+    assert.strictEqual(chosen(ac3, trackEntry({ number: 2 })), "opus")
+    assert.strictEqual(chosen(pcm(1), trackEntry({ number: 2 })), "opus")
+    for (const first of [ac3, packed, trackEntry({ number: 1, codec: "A_AAC", head: null })]) {
+      assert.strictEqual(chosen(first, pcm(3)), "Unsupported")
+      assert.strictEqual(chosen(malformed, first, pcm(3)), "Unsupported")
+    }
+    assert.strictEqual(chosen(pcm(1), mp3(3)), "pcm")
+    assert.strictEqual(chosen(mp3(1), pcm(3)), "mp3")
+    assert.strictEqual(chosen(pcm(1), malformed), "pcm")
+    assert.strictEqual(chosen(malformed, pcm(1)), "pcm")
+    assert.strictEqual(chosen(trackEntry({ codec: "A_FLAC", head: null }), pcm(3)), "pcm")
+    assert.strictEqual(chosen(trackEntry({ type: 1, codec: "V_VP9", head: null }), pcm(3)), "pcm")
+    assert.strictEqual(chosen(malformed), "Corrupt")
+  })
+
+  it("says Corrupt for frames of no bytes, of which a block of seven bytes could hold hundreds", () => {
+    const many = element("a3", blockBody(1, 2, Uint8Array.of(255)))
+    const one = simpleBlock(1, new Uint8Array(0))
+    const data = Uint8Array.of(1, 2, 3, 4)
+    const aac = trackEntry({ codec: "A_AAC", head: Uint8Array.of(0x12, 0x10) })
+    for (const entry of [pcm(1), mp3(1), aac]) {
+      for (const block of [many, one]) {
+        const { frames, kind } = outcome(file([cluster([simpleBlock(1, data), block])], [entry]))
+        assert.deepStrictEqual([frames.length, kind], [1, "Corrupt"])
+      }
+    }
+    const stripped = pcm(1, { stripped: data })
+    const laced = outcome(file([cluster([one, many])], [stripped]))
+    assert.deepStrictEqual([laced.frames.length, laced.kind], [1, "Corrupt"])
+  })
+
+  it("plays PCM on in a file that was joined to it, if it is written alike", () => {
+    const data = Uint8Array.of(1, 2, 3, 4)
+    const part = (entry: Uint8Array) => file([cluster([simpleBlock(1, data)])], [entry])
+    const joined = (second: Uint8Array) => {
+      const { frames, kind } = outcome(concat(part(pcm(1)), part(second)))
+      return [frames.length, kind]
+    }
+    assert.deepStrictEqual(joined(pcm(1)), [2, undefined])
+    assert.deepStrictEqual(joined(pcm(1, { codec: "A_PCM/INT/BIG" })), [1, "Unsupported"])
+    assert.deepStrictEqual(joined(pcm(1, { bits: 8 })), [1, "Unsupported"])
+    assert.deepStrictEqual(joined(pcm(1, { channels: 1 })), [1, "Unsupported"])
+    assert.deepStrictEqual(joined(pcm(1, { rate: 44_100 })), [1, "Unsupported"])
+  })
+
+  it("goes back to its first segment from one that was joined to it", () => {
+    const data = Uint8Array.of(1, 2, 3, 4)
+    const first = file([cluster([simpleBlock(1, data)])], [pcm(1)])
+    const bytes = concat(first, file([cluster([simpleBlock(2, data)])], [pcm(2)]))
+    const { frames, reader } = run(bytes)
+    assert.deepStrictEqual(frames.map(({ samples }) => samples), [1, 1])
+    const place = reader.placeIn?.(bytes, 0)
+    assert.isDefined(place)
+    assert.isUndefined(reader.placeIn?.(bytes.subarray(first.length), first.length))
+    reader.restart(place)
+    reader.push(bytes.subarray(place.offset))
+    reader.end()
+    assert.isUndefined(reader.problem())
+    assert.deepStrictEqual(reader.take().map(({ start }) => start), [0, 1])
+  })
+
   it("says Truncated for every cut, and gives exactly the packets that are whole", () => {
     const packets = mixed(2, 8).filter(({ data }) => data.length < 1000)
     const bytes = webm(packets, { inCluster: 3 })

@@ -6,8 +6,23 @@ import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as ByteSource from "../../src/audio/ByteSource.ts"
+import * as Container from "../../src/audio/Container.ts"
 import { collect } from "./listen.ts"
-import { ascii, cluster, concat, ebml, element, packet, segment, simpleBlock, trackEntry, tracks } from "./samples.ts"
+import {
+  ascii,
+  blockBody,
+  cluster,
+  concat,
+  ebml,
+  element,
+  noise,
+  packet,
+  segment,
+  simpleBlock,
+  trackEntry,
+  tracks
+} from "./samples.ts"
 import { signal, signalToNoise, wav16 } from "./signal.ts"
 
 const seconds = 3
@@ -65,6 +80,98 @@ describe("Matroska", () => {
         assert.strictEqual(streamed.pcm.length, whole.pcm.length)
       }))
   }
+
+  /** With so many bytes behind each cluster, as if a video were in it. ffmpeg has written no size of the segment into a pipe. */
+  const padded = (bytes: Uint8Array, padding: number): Uint8Array => {
+    const id = Buffer.from([0x1f, 0x43, 0xb6, 0x75])
+    const parts: Array<Uint8Array> = []
+    let from = 0
+    for (let at = Buffer.from(bytes).indexOf(id); at >= 0; at = Buffer.from(bytes).indexOf(id, at + 4)) {
+      parts.push(bytes.subarray(from, at), element("ec", new Uint8Array(padding)))
+      from = at
+    }
+    return concat(...parts, bytes.subarray(from))
+  }
+
+  for (const [name, rate, , , args] of cases) {
+    it.live(`of ${name} at ${rate} Hz is sought in to the sample without reading all before the place`, () =>
+      Effect.gen(function*() {
+        const length = 8
+        const file = run(wav16(signal(rate, length), rate), ...args, "-cluster_time_limit", "200")
+        const bytes = padded(file, 200_000)
+        assert.isAbove(bytes.length, 30 * 200_000)
+        const whole = yield* play(bytes)
+        assert.deepStrictEqual([whole.end, whole.message], ["Done", ""])
+        let bytesRead = 0
+        const source = ByteSource.ofRandomAccess("counted", {
+          size: bytes.length,
+          read: (start, end) =>
+            Effect.sync(() => {
+              const part = bytes.subarray(start, end)
+              bytesRead += part.length
+              return part
+            })
+        })
+        const opened = yield* Container.open(source, () => assert.fail("it is known"))
+        assert(opened.format === "pcm" && opened.seek !== undefined)
+        for (const seekMs of [6_543, 20, 3_210.5, 7_500, 900]) {
+          bytesRead = 0
+          const at = 2 * Math.round(48 * (yield* opened.seek(seekMs)))
+          const samples = yield* opened.pull
+          assert.isTrue(
+            samples.every((sample, i) => Math.abs(sample - (whole.pcm[at + i] ?? 0)) < 2e-3),
+            `${seekMs} ms`
+          )
+          assert.isBelow(bytesRead, 0.4 * bytes.length, `${seekMs} ms`)
+        }
+      }).pipe(Effect.scoped))
+  }
+
+  it.live("is sought in to the sample where the sound of a cluster begins later than its picture", () =>
+    Effect.gen(function*() {
+      const rate = 8_000
+      const u16 = (value: number) => Uint8Array.of(value >> 8, value & 255)
+      // packets of 100 ms; from the second cluster on, the sound begins 600 ms after the cluster
+      const clusters = Array.from({ length: 20 }, (_, i) => {
+        const blocks = Array.from({ length: 20 }, (_, k) => {
+          const data = Uint8Array.from({ length: rate / 10 }, (_, n) => (7 * i + 31 * k + (n >> 4)) & 255)
+          const lateMs = (i === 0 ? 0 : 600) + 100 * k
+          return element("a3", concat(Uint8Array.of(0x81), u16(lateMs), Uint8Array.of(0x80), data))
+        })
+        const parts = [
+          element("e7", u16(2_000 * i - (i === 0 ? 0 : 600))),
+          element("a3", blockBody(2, 0, noise(i, 200_000)))
+        ]
+        return element("1f43b675", concat(...parts, ...blocks))
+      })
+      const entry = trackEntry({ codec: "A_PCM/INT/LIT", head: null, channels: 1, rate, bits: 8 })
+      const bytes = concat(ebml(), segment([tracks(entry), ...clusters]))
+      const whole = yield* play(bytes)
+      assert.deepStrictEqual([whole.end, whole.pcm.length], ["Done", 40 * 96_000])
+      for (const seekMs of [1_000, 11_500, 11_900, 12_000, 37_700]) {
+        const { pcm } = yield* play(bytes, seekMs)
+        const rest = whole.pcm.subarray(96 * seekMs)
+        assert.strictEqual(pcm.length, rest.length)
+        assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 2e-3), `${seekMs} ms`)
+      }
+    }))
+
+  it.live("of FLAC is played on where FLAC of other channels was joined to it", () =>
+    Effect.gen(function*() {
+      const stereo = made(44_100, "-c:a", "flac")
+      const mono = made(44_100, "-c:a", "flac", "-af", "pan=mono|c0=c0")
+      for (const [first, second] of [[mono, stereo], [stereo, mono]] as const) {
+        const both = yield* play(concat(first, second))
+        const other = yield* play(second)
+        assert.deepStrictEqual([both.end, both.pcm.length], ["Done", 2 * 96_000 * seconds])
+        const rest = both.pcm.subarray(96_000 * seconds)
+        const sideOf = (pcm: Float32Array, i: number) =>
+          first === mono ? ((pcm[i] ?? 0) + (pcm[i ^ 1] ?? 0)) / 2 : pcm[i] ?? 0
+        // where they meet, the one sounds into the other
+        const heard = rest.subarray(96 * 10)
+        assert.isTrue(heard.every((sample, i) => Math.abs(sample - sideOf(other.pcm, i + 96 * 10)) < 2e-3))
+      }
+    }))
 
   it.live("of HE-AAC is as long as it is, at twice the rate of its units", () =>
     Effect.gen(function*() {

@@ -5,7 +5,9 @@ import { Effect, Stream } from "effect"
 import { spawnSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import * as AdtsReader from "../../src/audio/AdtsReader.ts"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as Mp3Reader from "../../src/audio/Mp3Reader.ts"
 import { collect } from "./listen.ts"
 import { concat } from "./samples.ts"
 import { levelOf, signal, wav16 } from "./signal.ts"
@@ -170,6 +172,56 @@ describe("MP3 and AAC", () => {
       const { end } = yield* played(concat(aac, Buffer.from("something else")))
       assert.strictEqual(end, "Corrupt")
     }))
+
+  for (const [name, make] of [["chirp.mp3", Mp3Reader.make], ["chirp.aac", AdtsReader.make]] as const) {
+    it(`zeros are the end of ${name} only where nothing but a tag follows`, () => {
+      const read = (...pieces: ReadonlyArray<Uint8Array>) => {
+        const reader = make()
+        for (const piece of pieces) reader.push(piece)
+        reader.end()
+        return { packets: reader.take(), end: reader.problem()?.kind }
+      }
+      const bytes = bytesOf(name)
+      const whole = read(bytes)
+      assert.isUndefined(whole.end)
+      const at = whole.packets[60]?.offset ?? 0
+      for (const count of [1, 2, 300]) {
+        const damaged = bytes.slice()
+        damaged.fill(0, at, at + count)
+        const { end, packets } = read(damaged)
+        assert.deepStrictEqual([packets.length, end], [60, "Corrupt"])
+      }
+      const sound = bytes.subarray(at)
+      const zeros = new Uint8Array(400)
+      const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
+      const id3 = Buffer.concat([Buffer.from("ID3\x04\0\0\0\0\0\x20"), Buffer.alloc(32)])
+      const lyrics = concat(Buffer.from("LYRICSBEGIN"), new Uint8Array(200))
+      const one = whole.packets.length
+      const cases: ReadonlyArray<
+        readonly [end: string | undefined, count: number, ...parts: ReadonlyArray<Uint8Array>]
+      > = [
+        [undefined, one, zeros],
+        [undefined, one, zeros, id3v1],
+        [undefined, one, zeros, lyrics],
+        [undefined, 2 * one - 60, zeros, id3, sound],
+        [undefined, 2 * one - 60, zeros, id3v1, sound, zeros],
+        ["Corrupt", one, zeros, sound],
+        ["Corrupt", one, zeros, Buffer.from("something else")],
+        // behind the real end, a piece may begin with anything
+        [undefined, one, lyrics, Uint8Array.of(0xff, 0xfb, 0x90, 0x44), new Uint8Array(9)]
+      ]
+      for (const [index, [end, count, ...parts]] of cases.entries()) {
+        const file = concat(bytes, ...parts)
+        const pieces = Array.from(
+          { length: Math.ceil(file.length / 977) },
+          (_, i) => file.slice(977 * i, 977 * (i + 1))
+        )
+        for (const result of [read(file), read(bytes, ...parts), read(...pieces)]) {
+          assert.deepStrictEqual([result.packets.length, result.end], [count, end], `${index}`)
+        }
+      }
+    })
+  }
 
   it.live("a tag between frames of MP3 and AAC is skipped in pieces of any size", () =>
     Effect.gen(function*() {

@@ -66,6 +66,78 @@ describe("FLAC in Ogg", () => {
       assert.isAbove(signalToNoise(pcm.subarray(3 * 96_000), 3), 75)
     }))
 
+  it.live("plays on in as many channels as it has where one of others follows", () =>
+    Effect.gen(function*() {
+      const mono = made(44_100, 3, "-af", "pan=mono|c0=c0")
+      const left = made(44_100, 3, "-af", "pan=5.1|c0=c0|c4=c0")
+      const centre = made(44_100, 3, "-af", "pan=5.1|c2=c0")
+      const files = [mono, fileOf(pages), left, centre]
+      for (const [i, first] of files.entries()) {
+        for (const second of files) {
+          const other = yield* play(second)
+          const chained = concat(first, ...readPages(second).map((page) => writePage({ ...page, serial: 77 })))
+          const both = yield* play(chained)
+          assert.deepStrictEqual([both.end, both.pcm.length], ["Done", 6 * 96_000])
+          const rest = both.pcm.subarray(3 * 96_000)
+          const expected = (k: number) =>
+            first === mono ? ((other.pcm[k] ?? 0) + (other.pcm[k ^ 1] ?? 0)) / 2 : other.pcm[k] ?? 0
+          for (let k = 96 * 10; k < rest.length; k++) {
+            if (Math.abs((rest[k] ?? 0) - expected(k)) > 2e-3) assert.fail(`${i}: sample ${k} is ${rest[k]}`)
+          }
+        }
+      }
+    }), 30_000)
+
+  it.live("is played where its metadata does not say which block is the last, or says it too early", () =>
+    Effect.gen(function*() {
+      const [head, comments, ...audio] = pages
+      assert.isDefined(head)
+      assert.isDefined(comments)
+      assert.deepStrictEqual([comments.body[0], audio[0]?.body[0]], [0x84, 0xff])
+      const whole = yield* play(fileOf(pages))
+      const renumbered = (list: typeof pages) => fileOf(list.map((page, sequence) => ({ ...page, sequence })))
+      const open = { ...comments, body: concat(Uint8Array.of(4), comments.body.subarray(1)) }
+      const block = (first: number) => ({
+        ...comments,
+        lacing: [50],
+        body: concat(Uint8Array.of(first), new Uint8Array(49))
+      })
+      const onOnePage = {
+        ...comments,
+        lacing: [...comments.lacing, 50],
+        body: concat(comments.body, Uint8Array.of(6), new Uint8Array(49))
+      }
+      const [first, ...rest] = audio
+      assert.isDefined(first)
+      const withSound = {
+        ...first,
+        lacing: [...open.lacing, ...first.lacing],
+        body: concat(open.body, first.body)
+      }
+      const cases = [
+        [head, open, ...audio],
+        [head, open, block(1), ...audio],
+        [head, comments, block(6), ...audio],
+        [head, comments, block(0x86), block(1), ...audio],
+        [head, onOnePage, ...audio],
+        ...(withSound.lacing.length > 255 ? [] : [[head, withSound, ...rest]])
+      ]
+      for (const [index, list] of cases.entries()) {
+        const file = renumbered(list)
+        const heard = yield* play(file)
+        assert.deepStrictEqual([heard.end, heard.message, heard.durationMs], ["Done", "", 3_000], `${index}`)
+        assert.strictEqual(heard.tags["title"], "A Chirp")
+        assert.isTrue(Buffer.from(heard.pcm.buffer).equals(Buffer.from(whole.pcm.buffer)), `${index}`)
+        const { pcm } = yield* play(file, 1_234)
+        assert.isAbove(signalToNoise(pcm, 3, 1_234 * 48, 48), 75, `${index}`)
+      }
+      // what is no frame in the middle is none for that
+      const [, second, ...others] = audio
+      assert.isDefined(second)
+      const broken = { ...second, body: concat(Uint8Array.of(4), second.body.subarray(1)) }
+      assert.strictEqual((yield* play(fileOf([head, open, first, broken, ...others]))).end, "Corrupt")
+    }))
+
   it.live("is refused where its headers are malformed, and Corrupt where a frame is", () =>
     Effect.gen(function*() {
       const [head, comments, ...audio] = pages

@@ -247,12 +247,18 @@ export const trackEntry = (options?: {
   readonly head?: Uint8Array | null
   readonly stripped?: Uint8Array
   readonly algorithm?: number
+  readonly channels?: number
+  readonly rate?: number
+  readonly bits?: number
 }): Uint8Array => {
+  const audio = [element("9f", Uint8Array.of(options?.channels ?? 2))]
+  if (options?.rate !== undefined) audio.push(element("b5", float64(options.rate)))
+  if (options?.bits !== undefined) audio.push(element("6264", Uint8Array.of(options.bits)))
   const parts = [
     element("d7", Uint8Array.of(options?.number ?? 1)),
     element("83", Uint8Array.of(options?.type ?? 2)),
     element("86", ascii(options?.codec ?? "A_OPUS")),
-    element("e1", element("9f", Uint8Array.of(2)))
+    element("e1", concat(...audio))
   ]
   if (options?.head !== null) parts.push(element("63a2", options?.head ?? opusHead()))
   if (options?.stripped !== undefined) {

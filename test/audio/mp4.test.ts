@@ -1,0 +1,103 @@
+/** MP4 whose index counts time in other units than samples. */
+import { assert, describe, it } from "@effect/vitest"
+import { path as ffmpeg } from "@ffmpeg-installer/ffmpeg"
+import { Effect } from "effect"
+import * as Mediabunny from "mediabunny"
+import { spawnSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import { collect } from "./listen.ts"
+import { concat } from "./samples.ts"
+import { signal, wav16 } from "./signal.ts"
+
+const rate = 44_100
+
+const made = (...args: ReadonlyArray<string>): Uint8Array => {
+  const all = ["-v", "error", "-i", "pipe:0", ...args, "pipe:1"]
+  return new Uint8Array(spawnSync(ffmpeg, all, { input: wav16(signal(rate, 3), rate) }).stdout)
+}
+
+const played = (bytes: Uint8Array) => collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
+const lengthMs = ({ pcm }: { readonly pcm: Float32Array }) => pcm.length / 96
+
+const boxes = new Set(["moov", "trak", "mdia", "minf", "stbl"])
+/** The same boxes with times in milliseconds, each packet of so many samples being rounded. What they hold stands before them. */
+const inMilliseconds = (bytes: Uint8Array, samples: number): Uint8Array => {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const parts: Array<Uint8Array> = []
+  for (let at = 0; at < bytes.length;) {
+    const size = view.getUint32(at)
+    const type = Buffer.from(bytes.subarray(at + 4, at + 8)).toString("latin1")
+    let body = bytes.slice(at + 8, at + size)
+    if (boxes.has(type)) body = new Uint8Array(inMilliseconds(body, samples))
+    if (type === "mdhd") {
+      const count = Math.round(view.getUint32(at + 24) / samples)
+      new DataView(body.buffer).setUint32(12, 1_000)
+      new DataView(body.buffer).setUint32(16, Math.round(count * samples / rate * 1_000))
+    }
+    if (type === "stts") {
+      let count = 0
+      for (let i = 0; i < view.getUint32(at + 12); i++) count += view.getUint32(at + 16 + 8 * i)
+      body = new Uint8Array(8 + 8 * count)
+      const times = new DataView(body.buffer)
+      times.setUint32(4, count)
+      const timeOf = (i: number) => Math.round(i * samples / rate * 1_000)
+      for (let i = 0; i < count; i++) {
+        times.setUint32(8 + 8 * i, 1)
+        times.setUint32(12 + 8 * i, timeOf(i + 1) - timeOf(i))
+      }
+    }
+    const head = new Uint8Array(8)
+    new DataView(head.buffer).setUint32(0, 8 + body.length)
+    head.set(Buffer.from(type, "latin1"), 4)
+    parts.push(head, body)
+    at += size
+  }
+  return concat(...parts)
+}
+
+const pack = (codec: "mp3" | "aac" | "flac", file: Uint8Array, samples: number) =>
+  Effect.promise(async () => {
+    const input = new Mediabunny.Input({
+      formats: Mediabunny.ALL_FORMATS,
+      source: new Mediabunny.BufferSource(file)
+    })
+    const track = await input.getPrimaryAudioTrack()
+    if (track === null) return assert.fail("there is a track")
+    const config = await track.getDecoderConfig()
+    const target = new Mediabunny.BufferTarget()
+    const output = new Mediabunny.Output({ format: new Mediabunny.Mp4OutputFormat({ fastStart: false }), target })
+    const source = new Mediabunny.EncodedAudioPacketSource(codec)
+    output.addAudioTrack(source)
+    await output.start()
+    let count = 0
+    for await (const { data } of new Mediabunny.EncodedPacketSink(track).packets()) {
+      const packet = new Mediabunny.EncodedPacket(data, "key", count++ * samples / rate, samples / rate)
+      await source.add(packet, config === null ? {} : { decoderConfig: config })
+    }
+    await output.finalize()
+    return new Uint8Array(target.buffer ?? new ArrayBuffer(0))
+  })
+
+describe("MP4", () => {
+  it.live("MP3, FLAC and AAC in an MP4 whose times are not counted in samples are played without gaps", () =>
+    Effect.gen(function*() {
+      const cases = [
+        ["mp3", made("-c:a", "libmp3lame", "-b:a", "128k", "-write_xing", "0", "-f", "mp3"), 1152],
+        ["aac", new Uint8Array(readFileSync(new URL("files/chirp.m4a", import.meta.url))), 1024],
+        ["flac", made("-c:a", "flac", "-frame_size", "1152", "-f", "flac"), 1152]
+      ] as const
+      for (const [codec, file, samples] of cases) {
+        const bytes = yield* pack(codec, file, samples)
+        const whole = yield* played(bytes)
+        assert.deepStrictEqual([whole.end, whole.message], ["Done", ""], codec)
+        const rounded = yield* played(inMilliseconds(bytes, samples))
+        assert.deepStrictEqual([rounded.end, rounded.message], ["Done", ""], codec)
+        assert.closeTo(lengthMs(rounded), lengthMs(whole), 1)
+        const length = Math.min(rounded.pcm.length, whole.pcm.length) - 96 * 5
+        for (let i = 0; i < length; i++) {
+          if (Math.abs((rounded.pcm[i] ?? 0) - (whole.pcm[i] ?? 0)) > 1e-4) assert.fail(`${codec}: ${i / 96} ms`)
+        }
+      }
+    }))
+})
