@@ -56,10 +56,13 @@ export interface Performer {
   ) => Effect.Effect<Answer, Emulator.EmulatorError | OrderFailed | PlatformError | VoiceError, FileSystem.FileSystem>
 }
 
-/** How long `heard` waits for frames unless it is told, in milliseconds. */
+/** How long an order waits for what it wants unless it is told, in milliseconds. */
 const patienceMs = 10_000
 
 const nothing: Answer = {}
+
+const saysIn = (messages: ReadonlyArray<{ readonly content: string }>, text: string): boolean =>
+  messages.some(({ content }) => content.includes(text))
 
 /**
  * Makes a performer in the emulator of the context. The order `stop` is left to whoever asked for it. Times are told since
@@ -198,14 +201,23 @@ export const make = Effect.fnUntraced(function*(
     const chat = yield* chatOf(order)
     const isWanted = (message: Emulator.ChatMessage) =>
       user === undefined || message.user === user || message.userId === user
-    if (text !== undefined) {
-      const written = chat.until((messages) =>
-        messages.some((message) => isWanted(message) && message.content.includes(text)) ? true : undefined
-      )
-      yield* Effect.timeoutOption(written, timeoutMs)
-    }
-    return (yield* chat.messages).filter(isWanted)
+    if (text === undefined) return (yield* chat.messages).filter(isWanted)
+    const isThere = (messages: ReadonlyArray<Emulator.ChatMessage>) => saysIn(messages.filter(isWanted), text)
+    yield* Effect.timeoutOption(chat.until((messages) => isThere(messages) ? true : undefined), timeoutMs)
+    const written = yield* chat.messages
+    if (isThere(written)) return written.filter(isWanted)
+    return yield* new OrderFailed({ detail: `None of the ${written.length} messages there has the text "${text}".` })
   })
+
+  const replies = (order: Extract<Order, { readonly do: "replies" }>) =>
+    ofCommand(
+      order.command,
+      Effect.tap(typist.read(order.command, order.text, order.timeoutMs ?? patienceMs), (found) => {
+        if (found === undefined || order.text === undefined || saysIn(found.replies, order.text)) return Effect.void
+        const { length } = found.replies
+        return Effect.fail(new OrderFailed({ detail: `None of the ${length} replies has the text "${order.text}".` }))
+      })
+    )
 
   const leave = Effect.fnUntraced(function*(user: string) {
     yield* guest(user)
@@ -267,7 +279,7 @@ export const make = Effect.fnUntraced(function*(
           typist.submit(order.command, order.values ?? {}, order.timeoutMs ?? patienceMs)
         )
       case "replies":
-        return ofCommand(order.command, typist.read(order.command, order.text, order.timeoutMs ?? patienceMs))
+        return replies(order)
       case "createUser":
         return Effect.map(
           discord.createUser({
