@@ -67,7 +67,8 @@ interface Life<A, E> {
   /** From when it has begun until it ends. */
   current: { readonly session: VoiceSession.VoiceSession; readonly value: A } | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
-  isLeaving: boolean
+  /** How often it was told to leave. */
+  leaves: number
 }
 
 const notConnected = () => VoiceError.make(new VoiceError.NotConnected({ operation: "VoiceSessions.join" }))
@@ -152,7 +153,7 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
       over: Deferred.makeUnsafe(),
       current: undefined,
       fiber: undefined,
-      isLeaving: false
+      leaves: 0
     }
     lives.set(where.guildId, life)
     life.fiber = run(live(where, life))
@@ -169,12 +170,17 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
     life: Life<A, E>,
     where: VoiceSession.JoinOptions
   ): Effect.fn.Return<A, VoiceError.VoiceError | E> {
-    const again = Effect.andThen(Deferred.await(life.over), join(where))
-    if (life.isLeaving) return yield* again
+    const { leaves } = life
+    const again = Effect.andThen(
+      Deferred.await(life.over),
+      // who leaves while somebody waits for another one to have left means whoever waits
+      Effect.suspend(() => life.leaves > leaves ? Effect.fail(notConnected()) : join(where))
+    )
+    if (leaves > 0) return yield* again
     // another channel may take us where that one does not
     const isElsewhere = life.channelId !== where.channelId
     yield* Deferred.await(life.begun).pipe(
-      Effect.catch((error) => isElsewhere && !life.isLeaving ? Effect.void : Effect.fail(error))
+      Effect.catch((error) => isElsewhere && life.leaves === 0 ? Effect.void : Effect.fail(error))
     )
     const { current } = life
     if (current === undefined) return yield* again
@@ -188,7 +194,7 @@ export const make = Effect.fnUntraced(function*<A, E = never, R = never>(
     Effect.suspend(() => {
       const life = lives.get(guildId)
       if (life?.fiber === undefined) return Effect.void
-      life.isLeaving = true
+      life.leaves++
       return Effect.andThen(Fiber.interrupt(life.fiber), Deferred.await(life.over))
     })
 

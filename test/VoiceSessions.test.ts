@@ -123,6 +123,27 @@ describe("VoiceSessions", () => {
       yield* Fiber.join(leaving)
     })))
 
+  it.effect("has nobody come back of those who waited for it to leave, when it is told to leave once more", () =>
+    run(Effect.gen(function*() {
+      const { hall, room, where } = yield* world
+      const calls = yield* VoiceSessions.make(itself)
+      yield* calls.join(room)
+      const leaving = yield* Effect.forkChild(calls.leave(room.guildId), { startImmediately: true })
+      const waiting = yield* Effect.forEach(
+        [room, hall],
+        (place) => Effect.forkChild(calls.join(place), { startImmediately: true })
+      )
+      yield* calls.leave(room.guildId)
+      yield* Fiber.join(leaving)
+      for (const join of waiting) {
+        assert.strictEqual(reasonOf(yield* Fiber.await(join)), "NotConnected")
+      }
+      assert.deepStrictEqual([...yield* where], [])
+      assert.deepStrictEqual(yield* calls.all, new Map())
+      const session = yield* calls.join(room)
+      assert.strictEqual(yield* calls.get(room.guildId), session)
+    })))
+
   it.effect("has a new one for whoever comes while one ends by itself", () =>
     run(Effect.gen(function*() {
       const { discord, hall, room, where } = yield* world
