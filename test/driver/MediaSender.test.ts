@@ -328,6 +328,36 @@ describe("MediaSender", () => {
       }
     }))
 
+  test("gives a ring time behind a stall that has nothing left once what was sent in its place is left out", () =>
+    Effect.gen(function*() {
+      const { run, sender, sent, stall } = yield* rig()
+      sender.attach(1, filled(50), false)
+      while (sent.length < 6) run((sent.at(-1)?.atMs ?? 1_000) + 20)
+      const due = (sent.at(-1)?.atMs ?? 0) + 20
+      stall(due + 45)
+      const next = filled(1)
+      sender.attachAfter(2, next, false, 5)
+      run(due + 45)
+      assert.lengthOf(sent, 6)
+      next.write(Uint8Array.of(9, 9), 960)
+      run(due + 60)
+      assert.deepStrictEqual([sent[6]?.payload, sent[6]?.atMs], ["0909", due + 60])
+    }))
+
+  test("has no hurry with what is paused behind a stall", () =>
+    Effect.gen(function*() {
+      const { run, sender, sent, stall } = yield* rig()
+      sender.attach(1, filled(50), false)
+      while (sent.length < 6) run((sent.at(-1)?.atMs ?? 1_000) + 20)
+      const due = (sent.at(-1)?.atMs ?? 0) + 20
+      stall(due + 45)
+      sender.setPaused(1, true)
+      run(due + 45)
+      assert.lengthOf(sent, 6)
+      run(due + 60)
+      assert.deepStrictEqual([sent[6]?.payload, sent[6]?.atMs], [silence, due + 60])
+    }))
+
   test("has no hurry with silence behind a stall", () =>
     Effect.gen(function*() {
       const { run, sender, sent, stall } = yield* rig()

@@ -674,6 +674,25 @@ describe("Signalling", () => {
   )
 
   test(
+    "resumes nothing that is lost while it leaves",
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const { first, gateway, network, tags } = yield* Scope.provide(
+        rig({ wrap: (socket) => ({ ...socket, close: () => Effect.void }) }),
+        scope
+      )
+      yield* gateway.established
+      const closing = yield* Effect.forkScoped(Scope.close(scope, Exit.void), { startImmediately: true })
+      yield* TestClock.adjust("500 millis")
+      yield* first.terminate
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(closing)
+      assert.strictEqual(yield* network.waiting, 0)
+      assert.deepStrictEqual(tags(), [])
+    })
+  )
+
+  test(
     "waits a second for the other side's close frame when it leaves",
     Effect.gen(function*() {
       const scope = yield* Scope.make()
