@@ -92,7 +92,7 @@ const told = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
       check()
       return Effect.sync(() => waiting.delete(check))
     }).pipe(Effect.timeoutOrElse({
-      duration: "20 seconds",
+      duration: "60 seconds",
       orElse: () => Effect.die(new Error(`not said: ${fits} in ${JSON.stringify(lines.slice(-5))}`))
     }))
   yield* until(({ event }) => event === "listening")

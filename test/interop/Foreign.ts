@@ -23,7 +23,7 @@ export interface Foreign {
   readonly told: () => ReadonlyArray<Told>
   /**
    * The first thing told that fits, from `after` (a number of things told) on. Fails when the script ends before, or when it
-   * takes longer than 20 seconds, or what `Script` says.
+   * takes longer than a minute, or what `Script` says.
    */
   readonly until: <A extends Told>(
     fits: (told: Told) => told is A,
@@ -61,7 +61,7 @@ export const start = Effect.fnUntraced(function*(program: Script, options: {
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
   )
   const { interpreter, patienceMs, script } = typeof program === "string"
-    ? { script: program, interpreter: process.execPath, patienceMs: 20_000 }
+    ? { script: program, interpreter: process.execPath, patienceMs: 60_000 }
     : program
   const flags = typeof program === "string" ? ["--disable-warning=ExperimentalWarning", ...options.execArgv ?? []] : []
   const caFile = join(folder, "ca.pem")

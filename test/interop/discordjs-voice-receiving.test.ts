@@ -104,7 +104,6 @@ describe("@discordjs/voice 0.19.2 and ours, side by side", () => {
             profile: { ...Rig.open, modes: ["aead_aes256_gcm_rtpsize"], maxPadding: 200, paddingRate: 1 }
           })
         )
-      ),
-    60_000
+      )
   )
 })
