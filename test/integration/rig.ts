@@ -223,9 +223,9 @@ export const visit = Effect.gen(function*() {
       Stream.runCollect,
       Effect.forkChild({ startImmediately: true })
     )
-    // the other side has to hear that somebody listens
-    yield* Effect.sleep("100 millis")
     yield* encrypted(session)
+    // the driver answers behind the word that somebody listens
+    yield* session.statistics
     yield* Effect.forkChild(Effect.orDie(host.speak(spoken)), { startImmediately: true })
     const track = yield* session.play(source(25))
     assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
