@@ -374,6 +374,10 @@ describe("Recorder", () => {
       yield* Rig.settled(Effect.sync(() => {
         for (const name of names) assert.isAbove(secondsOf(name), 4)
       }))
+      // whoever is heard late has silence before it, however long that is
+      yield* Rig.settled(Effect.gen(function*() {
+        for (const name of names) assert.isNotEmpty(Kit.clicksIn((yield* Kit.decode(file(name))).left))
+      }))
       yield* bot.signal("SIGKILL")
       yield* bot.ended
 
