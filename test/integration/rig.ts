@@ -191,7 +191,12 @@ export const blameless = Effect.gen(function*() {
 })
 
 /** What a client can do nothing about that the machine keeps from running while the emulator goes on. */
-const ofTime = new Set(["dave-key-package-missing", "missing-closing-silence", "timestamp-off-clock"])
+const ofTime = new Set([
+  "acknowledgement-behind",
+  "dave-key-package-missing",
+  "missing-closing-silence",
+  "timestamp-off-clock"
+])
 
 /** The same, as far as it does not depend on when the threads of a client run. */
 export const blamelessAtAnyTime = Effect.gen(function*() {
