@@ -36,6 +36,7 @@ export default defineConfig({
     maxWorkers: Math.max(3, availableParallelism()),
     // for what hangs: of a machine that is busy, a test may get a tenth
     testTimeout: 120_000,
+    hookTimeout: 120_000,
     sequence: { sequencer: LongestFirst },
     projects: [
       { extends: true, test: { name: "alone", include: alone, exclude: never } },

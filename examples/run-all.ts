@@ -21,7 +21,7 @@ const parts = new Set([
   "tone.ts"
 ])
 
-const timeoutMs = 60_000
+const timeoutMs = 120_000
 
 const atOnce = 3
 

@@ -93,7 +93,7 @@ const drain = (client: Transport.WebSocketConnection) =>
   })
 
 const poll = (condition: () => boolean) =>
-  Effect.sleep("2 millis").pipe(Effect.repeat({ until: () => Effect.sync(condition) }), Effect.timeout("10 seconds"))
+  Effect.sleep("2 millis").pipe(Effect.repeat({ until: () => Effect.sync(condition) }), Effect.timeout("60 seconds"))
 
 const sockets = () => process.getActiveResourcesInfo().filter((name) => /TCP|TLS|UDP/.test(name)).length
 

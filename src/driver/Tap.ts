@@ -29,8 +29,11 @@ export interface SentFrame {
  * @since 0.1.0
  */
 export interface Tap {
-  /** The driver is given a ring, in place of those before it unless it waits for them. */
-  readonly attach: (ring: FrameRing.FrameRing, isWaiting: boolean) => void
+  /**
+   * The driver is given a ring: in place of those before it, or to go over to when `after` frames of the one before have been read, or
+   * all there are.
+   */
+  readonly attach: (ring: FrameRing.FrameRing, after: number | "drained" | undefined) => void
   /** The driver takes nothing more of it. */
   readonly detach: (ring: FrameRing.FrameRing) => void
   /** While it is so, frames are taken and not sent. */
@@ -62,6 +65,8 @@ interface Taken extends Ready {
 
 interface Followed {
   readonly ring: FrameRing.FrameRing
+  /** Frames of the ring before it, as it was attached. */
+  readonly after: number | "drained" | undefined
   readonly follower: FrameRing.Follower
   /** Frames that lie ready. */
   readonly ready: Array<Ready>
@@ -80,6 +85,10 @@ export const make = (): Tap => {
   let muted = false
   /** Where what was sent last has ended. */
   let endMs = -Infinity
+  /** The duration of the frame that was taken last, in samples. */
+  let lastSamples = 0
+  /** What the driver passes over of the ring that it is at, because others were sent in its place, in samples. */
+  let owed = 0
 
   const readAhead = ({ follower, ready }: Followed): void => {
     for (let length = follower.take(scratch); length >= 0; length = follower.take(scratch)) {
@@ -100,24 +109,42 @@ export const make = (): Tap => {
       readAhead(followed)
       const before = takenOf(followed)
       if (before.length === 0) continue
-      for (const frame of before) taken.push({ ...frame, isSent: !muted })
+      if (i > first) changeOver(rings[first]?.ring, followed.after)
+      for (const frame of before) {
+        lastSamples = frame.samples
+        if (owed <= 0) taken.push({ ...frame, isSent: !muted })
+        else owed -= frame.samples
+      }
       first = i
     }
     // it was the turn of what waited
     if (first > 0) rings = rings.slice(first)
   }
 
+  /** As a sender does: what it read of the former ring beyond where it was to change is left out of what follows. */
+  const changeOver = (former: FrameRing.FrameRing | undefined, after: Followed["after"]): void => {
+    const beyond = former === undefined || typeof after !== "number" ? -1 : (former.framesRead() - after) | 0
+    owed = beyond < 0 ? 0 : beyond * lastSamples + Math.max(0, owed)
+  }
+
   return {
-    attach: (ring, isWaiting) => {
+    attach: (ring, after) => {
       gather()
-      if (!isWaiting) rings = []
-      const followed: Followed = { ring, follower: FrameRing.follow(ring.buffer, true), ready: [] }
+      if (after === undefined) {
+        rings = []
+        owed = 0
+      }
+      const followed: Followed = { ring, after, follower: FrameRing.follow(ring.buffer, true), ready: [] }
       readAhead(followed)
       rings.push(followed)
     },
     detach: (ring) => {
       gather()
-      rings = rings.filter((followed) => followed.ring !== ring)
+      // what waits for it begins at once, with all that it has
+      if (rings[0]?.ring === ring) {
+        owed = 0
+        rings = rings.slice(1).map((followed, i) => i === 0 ? { ...followed, after: undefined } : followed)
+      } else rings = rings.filter((followed) => followed.ring !== ring)
     },
     setMuted: (value) => {
       gather()
@@ -125,20 +152,15 @@ export const make = (): Tap => {
     },
     look: (nowMs) => {
       gather()
-      let frames = taken
+      const frames = taken
       taken = []
       const last = frames.at(-1)
       if (last === undefined) return []
       const totalMs = frames.reduce((sum, { samples }) => sum + samples / 48, 0)
       // the last one was taken since the last look
       const fromMs = nowMs - intervalMs / 2 - (totalMs - last.samples / 48)
-      let atMs = Math.abs(fromMs - endMs) <= toleranceMs ? endMs : fromMs
-      // the driver has passed frames over that others had been sent in place of
-      while (atMs < endMs - intervalMs && frames.length > 0) {
-        atMs += (frames[0]?.samples ?? 0) / 48
-        frames = frames.slice(1)
-      }
-      atMs = Math.max(atMs, endMs)
+      // none begins before the end of another one, however late that was
+      let atMs = Math.abs(fromMs - endMs) <= toleranceMs ? endMs : Math.max(fromMs, endMs)
       const sent: Array<SentFrame> = []
       for (const { data, isSent, samples } of frames) {
         if (isSent) sent.push({ data, samples, atMs })

@@ -290,7 +290,7 @@ class StandIn implements Conduit {
   get sent(): Conduit["sent"] {
     const begin = (tap: Tap.Tap): void => {
       tap.setMuted(this.#muted)
-      for (const { after, ring } of this.#lineup.all()) tap.attach(ring, after !== undefined)
+      for (const { after, ring } of this.#lineup.all()) tap.attach(ring, after)
     }
     return Sent.stream(() => this.#taps ??= new Set(), () => this.#over !== undefined, begin)
   }
@@ -299,7 +299,7 @@ class StandIn implements Conduit {
     return Effect.gen({ self: this }, function*() {
       yield* this.#live("Playing")
       const next = this.#lineup.add(ring, options)
-      this.#taps?.forEach((tap) => tap.attach(ring, next.after !== undefined))
+      this.#taps?.forEach((tap) => tap.attach(ring, next.after))
       if (this.#current !== undefined) yield* this.#lineup.attachTo(this.#current, next)
       return next.number
     })

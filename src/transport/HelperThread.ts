@@ -48,14 +48,21 @@ export interface Options<To, From> {
   readonly onEnded: (detail: string) => void
   /** It could not be started: why, and what to do about it. The work is done in this thread from here on. */
   readonly onUnavailable: (detail: string) => void
-  /** How long it may take to start, in milliseconds. Default 10 000. */
+  /** How long it may take to start, in milliseconds. Default 30 000. */
   readonly deadlineMs?: number | undefined
 }
 
 /** What a thread says when it has loaded everything and listens. */
 const started = "effect-discord-voice: started"
 
-const defaultDeadlineMs = 10_000
+/**
+ * What cannot be started says so at once, so that this is for what hangs: on a machine that is busy, where a thread matters most, one
+ * takes ten times what it takes otherwise to load everything.
+ */
+const defaultDeadlineMs = 30_000
+
+/** Whoever asks for a trial wants to know what is wrong, before the trial itself is given up. */
+const trialDeadlineMs = 10_000
 
 /**
  * Nothing but this library makes garbage there, and what matters is how long each collection takes: a frame is late by it. V8
@@ -196,7 +203,8 @@ export const trial = (name: string, url: URL, signal?: AbortSignal): Promise<str
         void thread.close()
       },
       onEnded: resolve,
-      onUnavailable: resolve
+      onUnavailable: resolve,
+      deadlineMs: trialDeadlineMs
     })
     thread.hold(true)
     signal?.addEventListener("abort", () => void thread.close(), { once: true })

@@ -36,6 +36,10 @@ interface Server {
   readonly open: () => number
 }
 
+/** Whoever reads in this process has read by then what was written: sockets are read in each turn of the loop. */
+const afterTurns = (turns: number, run: () => void): void =>
+  void setImmediate(() => turns === 0 ? run() : afterTurns(turns - 1, run))
+
 export const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, Scope.Scope> =>
   Effect.gen(function*() {
     const state: Conduct = {
@@ -81,7 +85,7 @@ export const serve = (conduct: Partial<Conduct>): Effect.Effect<Server, never, S
       const cut = state.cuts.shift()
       if (cut === undefined || cut >= part.length) return response.end(part)
       response.write(part.subarray(0, cut), () => {
-        if (state.atCut === "drop") setTimeout(() => response.destroy(), 20)
+        if (state.atCut === "drop") afterTurns(20, () => response.destroy())
       })
     })
     const answers = new Set<unknown>()

@@ -86,7 +86,7 @@ describe("FLAC in Ogg", () => {
           }
         }
       }
-    }), 30_000)
+    }))
 
   it.live("is played where its metadata does not say which block is the last, or says it too early", () =>
     Effect.gen(function*() {

@@ -149,7 +149,7 @@ describe("Ogg Vorbis behind Ogg Vorbis", () => {
         }
         assert.closeTo(chain.pcm.length, at, 8)
       }
-    }), 30_000)
+    }))
 
   it.live("is decoded as it was at first behind a seek back to the first", () =>
     Effect.gen(function*() {

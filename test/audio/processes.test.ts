@@ -149,9 +149,16 @@ describe("fromNodeStream", () => {
       ))
       assert.deepStrictEqual([failing.end, failing.frames.length > 60], ["Failed", true])
       assert.match(failing.message, /the cable is out/)
-      const closed = new Readable({ read: () => undefined })
-      closed.push(bytes.subarray(0, 30_000))
-      setTimeout(() => closed.destroy(), 20)
+      const parts = [bytes.subarray(0, 30_000)]
+      // asked for more when all of that has been read
+      const closed = new Readable({
+        highWaterMark: 1,
+        read: () => {
+          const part = parts.shift()
+          if (part === undefined) closed.destroy()
+          else closed.push(part)
+        }
+      })
       assert.match((yield* collect(AudioSource.fromNodeStream(closed))).message, /closed before its end/)
       const text = yield* collect(AudioSource.fromNodeStream(() => Readable.from(["text"])))
       assert.match(text.message, /something else than bytes/)

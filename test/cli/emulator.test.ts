@@ -92,7 +92,7 @@ const told = Effect.fnUntraced(function*(args: ReadonlyArray<string>) {
       check()
       return Effect.sync(() => waiting.delete(check))
     }).pipe(Effect.timeoutOrElse({
-      duration: "20 seconds",
+      duration: "60 seconds",
       orElse: () => Effect.die(new Error(`not said: ${fits} in ${JSON.stringify(lines.slice(-5))}`))
     }))
   yield* until(({ event }) => event === "listening")
@@ -271,47 +271,45 @@ describe("emulator", () => {
       }
     }).pipe(Effect.scoped))
 
-  it.live("ends cleanly on SIGTERM, SIGINT and the order to stop, in a process of its own", () =>
-    // 130 is what runMain gives an interrupted program
-    Effect.forEach(
-      [["SIGTERM", 130, []], ["SIGINT", 0, ["--strict"]], ["stop", 0, []]] as const,
-      ([how, code, flags]) =>
-        Effect.gen(function*() {
-          const child = yield* Effect.acquireRelease(
-            Effect.sync(() =>
-              spawn(process.execPath, [bin, "emulator", "--json", ...flags], { stdio: ["pipe", "pipe", "pipe"] })
-            ),
-            (child) => Effect.sync(() => child.kill("SIGKILL"))
-          )
-          const out: Array<string> = []
-          const ended = new Promise<number | null>((resolve) => child.on("close", resolve))
-          const line = yield* Effect.promise(() =>
-            new Promise<string>((resolve) => {
-              child.stderr.on("data", (part) => out.push(String(part)))
-              child.stdout.on("data", (part) => {
-                out.push(String(part))
-                const text = out.join("")
-                if (text.includes("\n")) resolve(text.slice(0, text.indexOf("\n")))
-              })
-              child.on("close", () => resolve(out.join("")))
+  // 130 is what runMain gives an interrupted program
+  it.live.each([["SIGTERM", 130, []], ["SIGINT", 0, ["--strict"]], ["stop", 0, []]] as const)(
+    "ends cleanly on %s, in a process of its own",
+    ([how, code, flags]) =>
+      Effect.gen(function*() {
+        const child = yield* Effect.acquireRelease(
+          Effect.sync(() =>
+            spawn(process.execPath, [bin, "emulator", "--json", ...flags], { stdio: ["pipe", "pipe", "pipe"] })
+          ),
+          (child) => Effect.sync(() => child.kill("SIGKILL"))
+        )
+        const out: Array<string> = []
+        const ended = new Promise<number | null>((resolve) => child.on("close", resolve))
+        const line = yield* Effect.promise(() =>
+          new Promise<string>((resolve) => {
+            child.stderr.on("data", (part) => out.push(String(part)))
+            child.stdout.on("data", (part) => {
+              out.push(String(part))
+              const text = out.join("")
+              if (text.includes("\n")) resolve(text.slice(0, text.indexOf("\n")))
             })
-          )
-          const said = yield* decode(line)
-          const { socket } = yield* Foreign.login(Foreign.realWire(), said.gateway, said.token)
-          if (how === "stop") child.stdin.write("{\"do\":\"stop\"}\n")
-          else child.kill(how)
-          assert.strictEqual((yield* Foreign.expectClose(socket)).closed, 1006)
-          assert.strictEqual(yield* Effect.promise(() => ended), code)
-          const lines = out.join("").trim().split("\n").map((line) => JSON.parse(line))
-          assert.deepStrictEqual(lines.map(({ event }) => event), [
-            "listening",
-            "login",
-            ...how === "stop" ? ["answer"] : [],
-            "end"
-          ])
-        }).pipe(Effect.scoped),
-      { discard: true }
-    ))
+            child.on("close", () => resolve(out.join("")))
+          })
+        )
+        const said = yield* decode(line)
+        const { socket } = yield* Foreign.login(Foreign.realWire(), said.gateway, said.token)
+        if (how === "stop") child.stdin.write("{\"do\":\"stop\"}\n")
+        else child.kill(how)
+        assert.strictEqual((yield* Foreign.expectClose(socket)).closed, 1006)
+        assert.strictEqual(yield* Effect.promise(() => ended), code)
+        const lines = out.join("").trim().split("\n").map((line) => JSON.parse(line))
+        assert.deepStrictEqual(lines.map(({ event }) => event), [
+          "listening",
+          "login",
+          ...how === "stop" ? ["answer"] : [],
+          "end"
+        ])
+      }).pipe(Effect.scoped)
+  )
 
   it.live("with --attached ends when its standard input does", () =>
     Effect.gen(function*() {
@@ -383,11 +381,14 @@ describe("emulator", () => {
       assert.deepInclude(yield* order({ do: "kick", user: "bot" }), { ok: true })
       yield* until(({ channel, event, user }) => event === "leave" && user === "bot" && channel === "other")
 
-      const heard = yield* order({ do: "heard", user: "guest", from: "player", frames: 150, file: song })
-      assert.deepNestedInclude(heard, { ok: true, frames: 150, "file.heard": 150, "file.intact": true })
+      // it plays over and over
+      const played = yield* order({ do: "heard", user: "guest", from: "player", frames: 150, file: song })
+      assert.deepNestedInclude(played, { ok: true, "file.heard": 150 })
+      assert.isAtLeast(Number(played["frames"]), 150)
       assert.deepInclude(yield* order({ do: "join", user: "late" }), { ok: true })
       assert.deepInclude(yield* order({ do: "speak", user: "late", file: song }), { ok: true, frames: 150 })
-      assert.deepInclude(yield* order({ do: "heard", user: "guest", from: "late", frames: 150 }), { ok: true })
+      const heard = yield* order({ do: "heard", user: "guest", from: "late", frames: 150, file: song })
+      assert.deepNestedInclude(heard, { ok: true, frames: 150, "file.heard": 150, "file.intact": true })
       const chirp = Path.resolve(import.meta.dirname, "../audio/files/chirp.mp3")
       const spoken = yield* order({ do: "speak", user: "late", file: chirp })
       assert.isTrue(Number(spoken["frames"]) > 0, JSON.stringify(spoken))

@@ -89,7 +89,7 @@ describe("Memory", () => {
         first.received.map(({ arrivalMs }) => arrivalMs - (first.received[0]?.arrivalMs ?? 0)),
         other.received.map(({ arrivalMs }) => arrivalMs - (other.received[0]?.arrivalMs ?? 0))
       )
-    }), 60_000)
+    }))
 
   it.effect("refuses what a real transport could not open", () =>
     Effect.gen(function*() {
@@ -281,13 +281,13 @@ describe("Memory", () => {
       Effect.gen(function*() {
         assert.deepStrictEqual(yield* echoes({}), inOrder)
         assert.deepStrictEqual(yield* echoes({ latencyMs: 10, jitterMs: 100 }), inOrder)
-      }), 60_000)
+      }))
 
     it.effect("arrive twice, if the network says so", () =>
       Effect.gen(function*() {
         const seen = yield* echoes({ duplicate: 1 })
         assert.deepStrictEqual(seen, inOrder.flatMap((index) => [index, index, index, index]))
-      }), 60_000)
+      }))
 
     it.effect("are overtaken, lost and repeated by the dice of the seed", () =>
       Effect.gen(function*() {
@@ -296,7 +296,7 @@ describe("Memory", () => {
         assert.notDeepEqual(reordered, inOrder)
         assert.deepStrictEqual(yield* echoes({ reorder: 0.1 }), reordered)
         assert.notDeepEqual(yield* echoes({ reorder: 0.1 }, 2), reordered)
-      }), 60_000)
+      }))
   })
 
   it.effect("loses every datagram if told so, and the sender does not notice", () =>

@@ -136,8 +136,7 @@ describe("a driver in a thread of its own", () => {
         yield* Effect.promise(async () => first?.terminate())
         yield* guest.awaitFrames(before + 50)
         assert.lengthOf(threads, 2)
-      }).pipe(Effect.scoped, Effect.provide(live)),
-    60_000
+      }).pipe(Effect.scoped, Effect.provide(live))
   )
 
   it.live("ends its connections with a reason that says why it has ended", () =>

@@ -29,7 +29,14 @@ describe("groups in a thread of their own", () => {
       const talking = yield* Effect.forkChild(guest.speak(spoken), { startImmediately: true })
       const track = yield* session.play(Rig.source(200))
       for (const user of ["a", "b", "c"]) {
-        yield* Effect.scoped(Effect.andThen(Rig.guest("secure", user), Effect.sleep("600 millis")))
+        const { userId } = yield* Effect.scoped(
+          Effect.tap(Rig.guest("secure", user), (other) => Rig.encrypted(session, other.userId))
+        )
+        yield* Rig.settled(Effect.gen(function*() {
+          const { membership, transitioning } = yield* session.e2ee
+          assert.isFalse(transitioning)
+          assert.notInclude(membership?.members, userId)
+        }))
       }
       assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
       yield* Fiber.join(talking)

@@ -22,7 +22,7 @@ describe("every step, every fault", () => {
           if (outcome !== expected) wrong.push({ fault, outcome, expected })
         }
         assert.deepStrictEqual(wrong, [])
-      }), 120_000)
+      }))
   }
 
   it("docs/faults.md says what came of it; WRITE=1 writes it anew", () => {

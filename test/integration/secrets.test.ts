@@ -124,7 +124,7 @@ describe("secrets", () => {
         assert.isAbove(auditor.spans.length, 0)
         assert.deepStrictEqual(auditor.findings(), [], `seed ${seed}`)
       }
-    }), 120_000)
+    }))
 
   it.effect("are not in the record that a driver connects with, nor in its connection", () => {
     const auditor = makeAuditor()
@@ -202,7 +202,7 @@ describe("secrets", () => {
       ),
       auditor.around
     )
-  }, 120_000)
+  })
 
   it("would be found", () => {
     const auditor = makeAuditor()

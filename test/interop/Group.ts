@@ -28,7 +28,7 @@ type Where = ReturnType<typeof discordOf>
 const on = <A, E>(trial: Effect.Effect<A, E, Emulator.Emulator>, _: Foreign.Script, where: Where = discord) =>
   Effect.provide(trial, where)
 
-const patienceMs = 30_000
+const patienceMs = 60_000
 
 /** As that of the trials, but asks seldom: there is much to compare. */
 const until = <R>(check: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>

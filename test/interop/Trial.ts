@@ -124,9 +124,9 @@ export type Ours = Effect.Success<ReturnType<typeof ours>>
 export const packetsOf = (path: string) =>
   AudioSource.readFrames(AudioSource.fromFile(path)).pipe(Effect.map(Rig.payloads), Effect.orDie)
 
-const patienceMs = 15_000
+const patienceMs = 60_000
 
-/** Asks again until it holds; after 15 seconds it has to. */
+/** Asks again until it holds; after a minute it has to. */
 export const until = <R>(check: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.timeoutOrElse(Rig.settled(check), { duration: patienceMs, orElse: () => check })
 

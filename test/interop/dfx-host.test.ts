@@ -65,5 +65,5 @@ describe("beside a bot on dfx", () => {
         Effect.provide(Layer.merge(GatewayLive, Voice.layer))
       )
       assert.deepStrictEqual(yield* discord.violations, [])
-    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 })

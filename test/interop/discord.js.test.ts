@@ -95,7 +95,6 @@ describe.concurrent("discord.js 14", () => {
         yield* client.leave
         yield* Trial.gone(client)
         yield* Trial.blameless
-      }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord)),
-    120_000
+      }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord))
   )
 })

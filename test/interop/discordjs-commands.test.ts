@@ -96,8 +96,7 @@ describe("a bot on discord.js with slash commands", () => {
         yield* chat.until((messages) => messages.some(({ content }) => content === "Now playing") ? undefined : true)
         assert.deepStrictEqual(failures, [])
         assert.deepStrictEqual(yield* discord.violations, [])
-      }).pipe(Effect.scoped, Effect.provide(Emulator.layer())),
-    60_000
+      }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
   )
 
   it.live("has commands in the context menus of users and messages", () =>
@@ -135,7 +134,7 @@ describe("a bot on discord.js with slash commands", () => {
       assert.strictEqual(nobody.reason._tag, "UnknownName")
       assert.deepStrictEqual(failures, [])
       assert.deepStrictEqual(yield* discord.violations, [])
-    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
   it.live("suggests while somebody types, and asks in a form", () =>
     Effect.gen(function*() {
@@ -155,7 +154,7 @@ describe("a bot on discord.js with slash commands", () => {
       const sent = yield* leave.submit({ why: "late" })
       assert.strictEqual((yield* sent.reply).content, "because: late")
       assert.deepStrictEqual(failures, [])
-    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
 
   it.live(
     "is called, answers, thinks, has buttons, and joins the channel that it is told",
@@ -217,7 +216,6 @@ describe("a bot on discord.js with slash commands", () => {
         assert.deepStrictEqual(failures, [])
         assert.deepStrictEqual(yield* discord.violations, [])
         yield* Rig.settled(Rig.left)
-      }).pipe(Effect.scoped, Effect.provide(Emulator.layer())),
-    60_000
+      }).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
   )
 })

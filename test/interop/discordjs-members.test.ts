@@ -32,7 +32,7 @@ const until = (changes: Stream.Stream<Members>, ...wanted: ReadonlyArray<VoiceSe
         return isDeepStrictEqual(newest, byId(wanted))
       }),
       Stream.runHead,
-      Effect.timeoutOption("40 seconds"),
+      Effect.timeoutOption("60 seconds"),
       Effect.map((found) => {
         if (Option.isNone(found)) assert.deepStrictEqual(newest, byId(wanted))
       })

@@ -63,7 +63,7 @@ describe("a bot on discord.js in text channels", () => {
       const reply = yield* chat.until((messages) => messages.find(({ user }) => user === "bot"))
       assert.deepInclude(reply, { content: "Playing in music", replyTo: asked })
       assert.deepStrictEqual(yield* discord.violations, [])
-    }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(withText())))
 
   it.live("gives nicknames, to itself and as a moderator to others, and hears of them", () =>
     Effect.gen(function*() {
@@ -82,7 +82,7 @@ describe("a bot on discord.js in text channels", () => {
       yield* chat.write("!nick", { user: "somebody" })
       const reply = yield* chat.until((messages) => messages.find(({ user }) => user === "bot"))
       assert.strictEqual(reply.content, "bot DJ, somebody Listener, somebody null")
-    }).pipe(Effect.scoped, Effect.provide(withText(true))), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(withText(true))))
 
   it.live("has controls that people react with, clears them, and pins what is playing", () =>
     Effect.gen(function*() {
@@ -118,7 +118,7 @@ describe("a bot on discord.js in text channels", () => {
       assert.deepInclude(panel, { content: "Skipped by bot,somebody: 1 1", reactions: [], pinned: false })
       assert.strictEqual((yield* Effect.flip(chat.react("1", "⏭"))).reason._tag, "MessageFailed")
       assert.deepStrictEqual(yield* discord.violations, [])
-    }).pipe(Effect.scoped, Effect.provide(withText(true))), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(withText(true))))
 
   it.live("sends cover art and lyrics, and reads the files that people send", () =>
     Effect.gen(function*() {
@@ -148,7 +148,7 @@ describe("a bot on discord.js in text channels", () => {
       assert.deepStrictEqual(reply?.embeds.map((embed) => (embed as Json)["thumbnail"]), [{ url: cover?.url }])
       assert.deepStrictEqual(yield* read(cover?.url), png)
       assert.deepStrictEqual(yield* discord.violations, [])
-    }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(withText())))
 
   it.live("writes to people directly, and reads what they write to it", () =>
     Effect.gen(function*() {
@@ -185,7 +185,7 @@ describe("a bot on discord.js in text channels", () => {
       assert.include((yield* Effect.flip(discord.direct({ user: "bot" }))).message, "nobody writes to itself")
       assert.strictEqual((yield* Effect.flip(discord.direct({ bot: "nobody" }))).reason._tag, "UnknownName")
       assert.deepStrictEqual(yield* discord.violations, [])
-    }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(withText())))
 
   it.live("hears of who writes to it first", () =>
     Effect.gen(function*() {
@@ -204,7 +204,7 @@ describe("a bot on discord.js in text channels", () => {
       const reply = yield* direct.until(([, message]) => message)
       assert.deepInclude(reply, { user: "bot", content: "Hello, stranger", replyTo: id })
       assert.deepStrictEqual(yield* (yield* discord.direct()).messages, [])
-    }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(withText())))
 
   it.live("edits what it has said, at a time of its own, but not to nothing", () =>
     Effect.gen(function*() {
@@ -227,5 +227,5 @@ describe("a bot on discord.js in text channels", () => {
         ["Found", true],
         ["50006", false]
       ])
-    }).pipe(Effect.scoped, Effect.provide(withText())), 60_000)
+    }).pipe(Effect.scoped, Effect.provide(withText())))
 })

@@ -14,14 +14,12 @@ describe("@discordjs/voice 0.19.2, encrypted end to end", () => {
 
   it.live(
     "shows the privacy code and the verification codes that the others show",
-    () => Group.showsCodes(script),
-    120_000
+    () => Group.showsCodes(script)
   )
 
   it.live(
     "goes without while somebody is there who cannot, and is encrypted afterwards",
-    () => Group.goesWithout(script),
-    120_000
+    () => Group.goesWithout(script)
   )
 
   it.live("makes a call plain with its encryption off, until it leaves", () => Group.makesPlain(script), 120_000)
@@ -75,8 +73,7 @@ describe("@discordjs/voice 0.19.2, encrypted end to end", () => {
         for (const { userId } of [guest, us]) yield* client.listen(userId)
         yield* together(11)
         yield* Trial.blameless
-      }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord)),
-    120_000
+      }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord))
   )
 
   /** A newcomer changes the group, and the client's socket is cut before it hears of the commit. */
@@ -122,8 +119,7 @@ describe("@discordjs/voice 0.19.2, encrypted end to end", () => {
         yield* Trial.listens(client, guest, 4, us)
         yield* Trial.speaks(client, newcomer, 5, us)
         yield* Trial.blameless
-      }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord)),
-    120_000
+      }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord))
   )
 
   it.live(
@@ -144,13 +140,11 @@ describe("@discordjs/voice 0.19.2, encrypted end to end", () => {
         assert.match(String(error), /^Error: Failed to decrypt/)
         assert.isUndefined((yield* discord.counters).get("dave-invalid-commit"))
         yield* Trial.blameless
-      }).pipe(Effect.scoped, Effect.provide(Group.discord)),
-    120_000
+      }).pipe(Effect.scoped, Effect.provide(Group.discord))
   )
 
   it.live(
     "speaks in the clear until it is in the group (no thread is known)",
-    () => Group.speaksTooEarly(script),
-    120_000
+    () => Group.speaksTooEarly(script)
   )
 })

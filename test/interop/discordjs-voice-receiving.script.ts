@@ -13,6 +13,12 @@ serve({
     const stream = connection.receiver.subscribe(user, { end: { behavior: EndBehaviorType.Manual } })
     stream.on("data", (packet: Buffer) => heard(user, packet))
     stream.on("error", (error) => tell({ _tag: "StreamDied", error: error.message }))
-    tell({ _tag: "Listening", user })
+    // audio of somebody of whose SSRC it has not heard is lost
+    const { ssrcMap } = connection.receiver
+    const told = () => {
+      if (ssrcMap.get(user) !== undefined) tell({ _tag: "Known", user })
+    }
+    ssrcMap.on("create", told)
+    told()
   }
 })

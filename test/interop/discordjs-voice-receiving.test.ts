@@ -55,7 +55,7 @@ describe("@discordjs/voice 0.19.2 and ours, side by side", () => {
           numbersOf(heard.filter(({ kind }) => kind === "audio").map(({ data }) => data), run)
         const theirs = (run: number) => numbersOf(client.heard(guest.userId), run)
         yield* guest.setSpeaking(1)
-        yield* Effect.sleep("200 millis")
+        yield* client.foreign.untilTag("Known")
 
         let spoils = false
         yield* discord.faults.add(({ frame, op, point }) => {
@@ -104,7 +104,6 @@ describe("@discordjs/voice 0.19.2 and ours, side by side", () => {
             profile: { ...Rig.open, modes: ["aead_aes256_gcm_rtpsize"], maxPadding: 200, paddingRate: 1 }
           })
         )
-      ),
-    60_000
+      )
   )
 })

@@ -28,7 +28,7 @@ export const client = Effect.fnUntraced(function*(
   yield* Effect.callback<void>((resume) => {
     made.once(Events.ClientReady, () => resume(Effect.void))
     made.login(Redacted.value(token)).catch((error: unknown) => resume(Effect.die(error)))
-  }).pipe(Effect.timeout("20 seconds"))
+  }).pipe(Effect.timeout("60 seconds"))
   return made
 })
 

@@ -19,7 +19,7 @@ import { Readable } from "node:stream"
 import { type Bot, heard, type Place, state } from "./bot.ts"
 import { fail, tell } from "./script.ts"
 
-const patienceMs = 18_000
+const patienceMs = 50_000
 
 export const make = (place: Place, adapterCreator: DiscordGatewayAdapterCreator): Bot => {
   // on a machine that is busy with other things a source may be slow for a while

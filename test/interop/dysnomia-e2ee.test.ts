@@ -13,14 +13,12 @@ describe("dysnomia 0.2, encrypted end to end", () => {
 
   it.live(
     "shows the privacy code and the verification codes that the others show",
-    () => Group.showsCodes(script),
-    120_000
+    () => Group.showsCodes(script)
   )
 
   it.live(
     "goes without while somebody is there who cannot, and is encrypted afterwards",
-    () => Group.goesWithout(script),
-    120_000
+    () => Group.goesWithout(script)
   )
 
   it.live("makes a call plain with its encryption off, until it leaves", () => Group.makesPlain(script), 120_000)
@@ -73,8 +71,7 @@ describe("dysnomia 0.2, encrypted end to end", () => {
         for (const { userId } of [guest, us]) yield* client.listen(userId)
         yield* together(11)
         yield* Trial.blameless
-      }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord)),
-    120_000
+      }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord))
   )
 
   it.live("takes the commit that it is replayed when its socket was cut before it", () =>
@@ -96,11 +93,10 @@ describe("dysnomia 0.2, encrypted end to end", () => {
       yield* Trial.listens(client, guest, 2, us)
       assert.isUndefined((yield* discord.counters).get("dave-invalid-commit"))
       yield* Trial.blameless
-    }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord)), 120_000)
+    }).pipe(Effect.provide(Trial.us), Effect.scoped, Effect.provide(Group.discord)))
 
   it.live(
     "speaks in the clear until it is in the group (no thread is known)",
-    () => Group.speaksTooEarly(script),
-    120_000
+    () => Group.speaksTooEarly(script)
   )
 })

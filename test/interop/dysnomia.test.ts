@@ -79,15 +79,13 @@ describe.concurrent("dysnomia 0.2", () => {
         const client = yield* Trial.start(script)
         assert.deepStrictEqual(yield* Trial.acknowledgements(client), [-1, 3])
         yield* Trial.blameless
-      }).pipe(Effect.scoped, Effect.provide(discordOf("aead_aes256_gcm_rtpsize"))),
-    60_000
+      }).pipe(Effect.scoped, Effect.provide(discordOf("aead_aes256_gcm_rtpsize")))
   )
 
   for (const mode of ["aead_aes256_gcm_rtpsize", "aead_xchacha20_poly1305_rtpsize"] as const) {
     it.live(
       `logs in, plays and listens, is moved, cut off, kicked and comes back (${mode})`,
-      () => Effect.provide(visit, Trial.us).pipe(Effect.scoped, Effect.provide(discordOf(mode))),
-      60_000
+      () => Effect.provide(visit, Trial.us).pipe(Effect.scoped, Effect.provide(discordOf(mode)))
     )
   }
 })

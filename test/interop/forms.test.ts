@@ -52,7 +52,7 @@ describe("files as libraries send them", () => {
         content: "ä",
         files: [["cover.png", "the cover", cover], ["lyrics.txt", undefined, lyrics]]
       }])
-    }).pipe(Effect.provide(Emulator.layer())), 30_000)
+    }).pipe(Effect.provide(Emulator.layer())))
 
   it.live("come from eris: one, or several", () =>
     Effect.gen(function*() {
@@ -66,5 +66,5 @@ describe("files as libraries send them", () => {
       yield* Effect.promise(() => client.createMessage(channel, "both", [one, other]))
       const files = [["cover.png", undefined, cover], ["lyrics.txt", undefined, lyrics]]
       assert.deepStrictEqual(yield* seen, [{ content: "one", files: files.slice(0, 1) }, { content: "both", files }])
-    }).pipe(Effect.provide(Emulator.layer({ tls: true }))), 30_000)
+    }).pipe(Effect.provide(Emulator.layer({ tls: true }))))
 })

@@ -48,8 +48,7 @@ describe("Recorder, files of users", () => {
           if (Math.abs(sum) < 0.8) worst = Math.max(worst, Math.abs(value - sum))
         })
         assert.isBelow(worst, 3 / 32_768)
-      })).pipe(Effect.provide(layer)),
-    60_000
+      })).pipe(Effect.provide(layer))
   )
 
   it.effect("have the same in WAV as in Ogg Opus, also without a mixed file", () =>
@@ -71,7 +70,7 @@ describe("Recorder, files of users", () => {
       ofWav?.forEach((at, i) =>
         assert.closeTo(at, (ofOgg?.[i] ?? 0) - later, 125)
       )
-    })).pipe(Effect.provide(layer)), 60_000)
+    })).pipe(Effect.provide(layer)))
 
   it.effect("are not there where only the mixed one is wanted", () =>
     Rig.run(Effect.gen(function*() {
@@ -85,7 +84,7 @@ describe("Recorder, files of users", () => {
       assert.isUndefined(user?.file)
       assert.isAtLeast(user?.packets.written ?? 0, 99)
       assert.lengthOf(Kit.clicksIn((yield* Kit.decode(disk.file("mixed.ogg"))).left), 1)
-    })).pipe(Effect.provide(layer)), 60_000)
+    })).pipe(Effect.provide(layer)))
 
   it.effect("come to the time line of a WAV as a hole, however late somebody speaks first", () =>
     Rig.run(
@@ -159,7 +158,7 @@ describe("Recorder, files of users", () => {
         yield* Effect.provideService(Recorder.repair("/recording"), Recorder.Storage, disk),
         manifest
       )
-    })).pipe(Effect.provide(layer)), 60_000)
+    })).pipe(Effect.provide(layer)))
 })
 
 describe("Recorder, in WAV", () => {
@@ -227,5 +226,5 @@ describe("memoryStorage", () => {
       }
       const again = yield* Effect.flip(start(session, memory, { folder: "call", maximum: { duration: "1 second" } }))
       assert.deepInclude(again.reason, { _tag: "RecordingFailed", kind: "Exists" })
-    })).pipe(Effect.provide(layer)), 60_000)
+    })).pipe(Effect.provide(layer)))
 })

@@ -20,7 +20,7 @@ describe("Recorder, its maximum", () => {
       assert.strictEqual((yield* Kit.decode(disk.file("mixed.ogg"))).samples, 2_050 * 48)
       assert.strictEqual((yield* session.state)._tag, "Ready")
       assert.deepStrictEqual(yield* recording.stop, manifest)
-    })).pipe(Effect.provide(layer)), 60_000)
+    })).pipe(Effect.provide(layer)))
 
   const formats = (["opus", "wav", "none"] as const).flatMap((files) =>
     (["opus", "wav", "none"] as const).map((mixed) => ({ files, mixed }))
@@ -55,8 +55,7 @@ describe("Recorder, its maximum", () => {
           assert.strictEqual((yield* recording.statistics).bytes, total)
           // no more is left than what was set aside
           assert.isAbove(total, bytes - 120_000)
-        })).pipe(Effect.provide(layer)),
-      60_000
+        })).pipe(Effect.provide(layer))
     )
   }
 
@@ -78,8 +77,7 @@ describe("Recorder, its maximum", () => {
           `/recording/${ada.userId}.wav`,
           "/recording/recording.json"
         ])
-      })).pipe(Effect.provide(layer)),
-    60_000
+      })).pipe(Effect.provide(layer))
   )
 
   for (const seed of [1, 2, 3, 4]) {
@@ -137,8 +135,7 @@ describe("Recorder, its maximum", () => {
           assert.isAtMost(total, bytes)
         })).pipe(Effect.provide(
           layerMemory({ network: { latencyMs: 20, jitterMs: 40 }, seed })
-        )),
-      120_000
+        ))
     )
   }
 
@@ -154,5 +151,5 @@ describe("Recorder, its maximum", () => {
       const last = yield* start(session, Kit.disk(), { self: true })
       yield* discord.faults.kick("bot")
       assert.strictEqual((yield* last.awaitEnd).endedBy, "session")
-    })).pipe(Effect.provide(layer)), 60_000)
+    })).pipe(Effect.provide(layer)))
 })

@@ -60,8 +60,7 @@ describe("Recorder, pauses", () => {
         const left = leftOf(disk.file("mixed.wav"))
         assert.isTrue(left.subarray(3_250 * 48, 5_090 * 48).every((value) => value === 0))
         assert.deepStrictEqual(yield* discord.violations, [])
-      })).pipe(Effect.provide(layer)),
-    60_000
+      })).pipe(Effect.provide(layer))
   )
 
   it.effect("may last until the end, and change nothing behind it", () =>
@@ -81,7 +80,7 @@ describe("Recorder, pauses", () => {
       const bytes = disk.file(`${ada.userId}.ogg`)
       assert.isAtMost((yield* soundsIn(bytes)).length, 20)
       assert.closeTo((yield* Kit.decode(bytes)).samples, manifest.durationMs * 48, 5)
-    })).pipe(Effect.provide(layer)), 60_000)
+    })).pipe(Effect.provide(layer)))
 })
 
 describe("Recorder, options", () => {
@@ -113,8 +112,7 @@ describe("Recorder, options", () => {
         assert.strictEqual(disk.files.size, 0)
         const unbounded = yield* Effect.flip(start(session, Recorder.memoryStorage()))
         assert.strictEqual(unbounded.reason._tag, "Unsupported")
-      })).pipe(Effect.provide(layer)),
-    60_000
+      })).pipe(Effect.provide(layer))
   )
 })
 
@@ -126,7 +124,7 @@ describe("Recorder, a session", () => {
       const late = yield* Effect.flip(start(over, disk, { onStart: Effect.die("told") }))
       assert.deepInclude(late.reason, { _tag: "NotConnected", operation: "Recording" })
       assert.strictEqual(disk.files.size, 0)
-    })).pipe(Effect.provide(layer)), 60_000)
+    })).pipe(Effect.provide(layer)))
 
   it.effect(
     "is not recorded at all where the choice throws for somebody who is there, and the folder is free again",
@@ -152,8 +150,7 @@ describe("Recorder, a session", () => {
         assert.deepStrictEqual([...disk.files.keys()], [])
         const again = yield* start(session, storage, { mixed: "wav" })
         assert.strictEqual((yield* again.stop).state, "complete")
-      })).pipe(Effect.provide(layer)),
-    60_000
+      })).pipe(Effect.provide(layer))
   )
 
   it.effect("is not said to have ended where the choice of users throws", () =>
@@ -177,7 +174,7 @@ describe("Recorder, a session", () => {
       const { durationMs } = yield* recording.manifest
       assert.closeTo((yield* Kit.demux(disk.file(`${ada.userId}.ogg`))).seconds, durationMs / 1000, 0.02)
       assert.strictEqual((yield* session.state)._tag, "Ready")
-    })).pipe(Effect.provide(layer)), 60_000)
+    })).pipe(Effect.provide(layer)))
 })
 
 describe("Recorder, its manifest", () => {
@@ -192,5 +189,5 @@ describe("Recorder, its manifest", () => {
       assert.deepStrictEqual(pauses, [])
       const read = yield* Schema.decodeEffect(Recorder.Manifest)(older)
       assert.deepStrictEqual(read, { ...older, pauses })
-    }).pipe(Effect.provide(layer)), 60_000)
+    }).pipe(Effect.provide(layer)))
 })

@@ -53,8 +53,7 @@ describe("Recorder, ourselves", () => {
           }))
         }
         yield* Rig.blameless
-      })).pipe(Effect.provide(layer)),
-    60_000
+      })).pipe(Effect.provide(layer))
   )
 
   it.effect(
@@ -94,8 +93,7 @@ describe("Recorder, ourselves", () => {
         assert.isAtMost(unheard.length, 2)
         assert.deepStrictEqual(unheard.filter((data) => !data.startsWith("fc00") || data.slice(6, 8) !== "02"), [])
         assert.isAtMost([...there].filter((data) => !sounds.includes(data)).length, 2)
-      })).pipe(Effect.provide(layer)),
-    60_000
+      })).pipe(Effect.provide(layer))
   )
 
   it.effect("are in the mixed file, and heard as mixed: two tracks at once", () =>
@@ -115,5 +113,5 @@ describe("Recorder, ourselves", () => {
       const own = leftOf(disk.file(`${session.userId}.wav`))
       assert.lengthOf(Kit.clicksIn(own), 3)
       assert.lengthOf(Kit.clicksIn(leftOf(disk.file("mixed.wav"))), 4)
-    })).pipe(Effect.provide(layer)), 60_000)
+    })).pipe(Effect.provide(layer)))
 })

@@ -87,8 +87,7 @@ describe("Utterances", () => {
           })
           assert.lengthOf(discarded(), 0)
           started().forEach(({ atMs }, i) => assert.isAtMost(atMs - (truths[i]?.[0] ?? 0), 100))
-        })).pipe(Effect.provide(memory())),
-      60_000
+        })).pipe(Effect.provide(memory()))
     )
   }
 
@@ -118,8 +117,7 @@ describe("Utterances", () => {
         const last = ended().at(-1)
         assert.isTrue(last?.confirmed)
         assert.strictEqual(first?.event._tag === "Confirmed" ? first.event.startMs : undefined, last?.startMs)
-      })).pipe(Effect.provide(memory())),
-    60_000
+      })).pipe(Effect.provide(memory()))
   )
 
   it.effect(
@@ -151,8 +149,7 @@ describe("Utterances", () => {
         const { errors, samples } = yield* Kit.decode(Utterances.toOgg(first))
         assert.deepStrictEqual(errors, [])
         assert.strictEqual(samples, first.opus.length * 960 - 312)
-      })).pipe(Effect.provide(memory())),
-    60_000
+      })).pipe(Effect.provide(memory()))
   )
 
   it.effect(
@@ -178,8 +175,7 @@ describe("Utterances", () => {
         assert.closeTo(other?.endMs ?? 0, startMs + 500, 60)
         assert.closeTo(second?.startMs ?? 0, startMs + 2_500, 60)
         assert.closeTo(second?.endMs ?? 0, startMs + 3_000, 60)
-      })).pipe(Effect.provide(memory())),
-    60_000
+      })).pipe(Effect.provide(memory()))
   )
 
   it.effect(
@@ -203,8 +199,7 @@ describe("Utterances", () => {
         const [first, second] = found
         assert.closeTo((second?.audioStartMs ?? 0) - (first?.audioStartMs ?? 0), (first?.pcm.length ?? 0) / 16, 1)
         assert.strictEqual(started().length, 4)
-      })).pipe(Effect.provide(memory())),
-    60_000
+      })).pipe(Effect.provide(memory()))
   )
 
   it.effect(
@@ -226,8 +221,7 @@ describe("Utterances", () => {
         const error = yield* Effect.flip(Fiber.join(listening))
         assert.strictEqual(error.reason._tag, "Kicked")
         assert.deepStrictEqual(utterances.map(({ reason }) => reason), ["left"])
-      })).pipe(Effect.provide(memory())),
-    60_000
+      })).pipe(Effect.provide(memory()))
   )
 
   it.effect("is not torn by what the network loses", () =>
@@ -290,5 +284,5 @@ describe("Utterances", () => {
         // it says late that speech has ended
         assert.closeTo(utterance.endMs, startMs + end / 48, 150)
       })
-    })).pipe(Effect.provide(Layer.merge(memory(), VoiceActivity.layerWebRtc()))), 60_000)
+    })).pipe(Effect.provide(Layer.merge(memory(), VoiceActivity.layerWebRtc()))))
 })

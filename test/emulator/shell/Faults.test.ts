@@ -114,8 +114,7 @@ describe("faults.when", () => {
                 assert.strictEqual(yield* rule.hits, 1)
                 yield* blameless
               }).pipe(Effect.scoped, Effect.provide(layer, { local: true })))
-        ),
-      120_000
+        )
     )
   }
 

@@ -72,10 +72,10 @@ export const ours = Effect.fnUntraced(function*(mode: EncryptionMode) {
 export type Ours = Effect.Success<ReturnType<typeof ours>>
 
 /** How long anything may take before it counts as not happening. Nothing takes that long by itself. */
-const patience = "20 seconds"
+const patience = "60 seconds"
 
 /** The limit of a test in milliseconds, which several such waits may fill on a busy machine. */
-export const limit = 60_000
+export const limit = 120_000
 
 /** Asks until it holds, and fails with `what` if it never does. */
 export const until = <R>(what: string, holds: Effect.Effect<boolean, never, R>): Effect.Effect<void, never, R> =>

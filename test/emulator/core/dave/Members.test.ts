@@ -91,7 +91,7 @@ describe("Members", () => {
   // Members come and go while others are on their way; what they cause takes as long as a network takes.
   const schedules = Array.from({ length: 50 }, (_, seed) => seed)
 
-  it.each(schedules)("have one code after every change: schedule %i", { timeout: 60_000 }, (seed) => {
+  it.each(schedules)("have one code after every change: schedule %i", (seed) => {
     const dice = Random.make(seed)
     const channel = makeChannel({
       seed,
@@ -221,21 +221,17 @@ describe("Members, misbehaving", () => {
     assert.deepStrictEqual(channel.talk(...names).toSorted(), channel.everybody(...names).toSorted())
   })
 
-  it(
-    "are heard with the keys of an old epoch for ten seconds of the engine's own clock",
-    { timeout: 30_000 },
-    async () => {
-      const channel = trio()
-      channel.of("b").misbehave({ epoch: "stale" })
-      channel.join("d")
-      channel.wait(60_000)
-      assert.deepStrictEqual(channel.talk("b"), ["b>a", "b>c"])
-      await new Promise((resolve) => setTimeout(resolve, 10_500))
-      assert.deepStrictEqual(channel.talk("b"), [])
-      assert.strictEqual(channel.of("a").undecryptable().get("no-key"), 2)
-      assert.deepStrictEqual(channel.talk("a"), ["a>c", "a>d"])
-    }
-  )
+  it("are heard with the keys of an old epoch for ten seconds of the engine's own clock", async () => {
+    const channel = trio()
+    channel.of("b").misbehave({ epoch: "stale" })
+    channel.join("d")
+    channel.wait(60_000)
+    assert.deepStrictEqual(channel.talk("b"), ["b>a", "b>c"])
+    await new Promise((resolve) => setTimeout(resolve, 10_500))
+    assert.deepStrictEqual(channel.talk("b"), [])
+    assert.strictEqual(channel.of("a").undecryptable().get("no-key"), 2)
+    assert.deepStrictEqual(channel.talk("a"), ["a>c", "a>d"])
+  })
 
   it("speak garbage or in the clear: nobody hears them, and everybody again afterwards", () => {
     const channel = trio()

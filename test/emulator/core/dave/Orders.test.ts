@@ -84,7 +84,7 @@ const play = (seed: number) => {
 }
 
 describe("Orders", () => {
-  it("bring all members together, whatever happens in which order", { timeout: 120_000 }, () => {
+  it("bring all members together, whatever happens in which order", () => {
     for (let seed = 0; seed < 100; seed++) play(seed)
   })
 })
