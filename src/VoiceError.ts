@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { NodeInspectSymbol } from "effect/Inspectable"
 import * as Schema from "effect/Schema"
 import * as Admission from "./reason/AdmissionReason.ts"
 import * as Audio from "./reason/AudioReason.ts"
@@ -132,7 +133,8 @@ export const Reason = Schema.Union([
 export type Reason = typeof Reason.Type
 
 /**
- * The one public error. `message` is the reason's.
+ * The one public error. `message` is the reason's, and `name` says which: `effect-discord-voice/VoiceError/Kicked`. Printed, it is both,
+ * with the place where it was made and what the reason has.
  *
  * @example
  * ```ts
@@ -152,6 +154,23 @@ export type Reason = typeof Reason.Type
 export class VoiceError extends Schema.TaggedError<VoiceError>(key)("VoiceError", { reason: Reason }) {
   override get message(): string {
     return this.reason.message
+  }
+
+  override get name(): string {
+    return this.reason.name
+  }
+
+  override toJSON(): unknown {
+    return { _tag: this._tag, message: this.message, reason: this.reason }
+  }
+
+  // what Node gives to it: how deep it may still go, how to print, and what prints
+  override [NodeInspectSymbol](
+    depth = 0,
+    options?: object,
+    inspect: (value: unknown, options?: object) => string = (value) => JSON.stringify(value)
+  ): string {
+    return depth < 0 ? `[${this}]` : `${this.stack ?? this} ${inspect(this.reason, options)}`
   }
 }
 

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Redacted, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
 import * as FrameRing from "../src/driver/FrameRing.ts"
 import type * as Line from "../src/driver/Line.ts"
 import { Ssrc, UserId } from "../src/protocol/Identifier.ts"
@@ -59,6 +60,29 @@ describe("VoiceConnection", () => {
         { _tag: "SetSpeaking", flags: 5 },
         { _tag: "Detach", track: second }
       ])
+    }))
+
+  it.effect("is printed as where it leads, and without what is secret", () =>
+    Effect.gen(function*() {
+      const { connection, emit } = yield* make()
+      const { channelId, endpoint, serverId, userId } = Mock.info
+      const shown = {
+        _id: "VoiceConnection",
+        endpoint,
+        serverId,
+        channelId,
+        userId,
+        ssrc: Mock.ssrc,
+        mode: Mock.mode,
+        version: 8,
+        e2eeVersion: 0
+      }
+      assert.deepStrictEqual(JSON.parse(JSON.stringify(connection)), shown)
+      assert.strictEqual(inspect(connection), inspect(shown))
+      const everything = inspect(connection, { depth: Infinity, showHidden: true })
+      assert.notInclude(everything, Redacted.value(Mock.info.token))
+      emit({ _tag: "Ended", error: crash })
+      assert.include(inspect(connection), "ServerCrashed")
     }))
 
   it.effect("takes only rings that can cross", () =>

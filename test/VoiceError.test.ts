@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Cause, Effect, Schema } from "effect"
+import { inspect } from "node:util"
 import * as CloseCode from "../src/protocol/CloseCode.ts"
 import { ChannelId, GuildId } from "../src/protocol/Identifier.ts"
 import * as VoiceError from "../src/VoiceError.ts"
@@ -20,6 +21,45 @@ describe("VoiceError", () => {
       assert.include(made.message, remedy)
       assert.include(made.message, `${code}: why`)
     }
+  })
+
+  it("says reason, message and place wherever it is printed", () => {
+    const error = VoiceError.make(
+      new VoiceError.SourceFailed({
+        source: "song.ogg",
+        kind: "NotFound",
+        positionMs: 0,
+        detail: "there is no such file"
+      })
+    )
+    const { message } = error
+    const shown = `effect-discord-voice/VoiceError/SourceFailed: ${message}`
+    assert.strictEqual(String(error), shown)
+    assert.include(Cause.pretty(Cause.fail(error)), shown)
+    assert.deepStrictEqual(JSON.parse(JSON.stringify(error)), {
+      _tag: "VoiceError",
+      message,
+      reason: {
+        _tag: "SourceFailed",
+        source: "song.ogg",
+        kind: "NotFound",
+        positionMs: 0,
+        detail: "there is no such file"
+      }
+    })
+    const inspected = inspect({ error })
+    assert.include(inspected, shown)
+    assert.include(inspected, "VoiceError.test.ts")
+    assert.include(inspected, "kind: 'NotFound'")
+    assert.include(inspect({ a: { b: { c: { error } } } }, { depth: 3 }), `[${shown}]`)
+  })
+
+  it("shows what is beneath a reason", () => {
+    const cause = new Error("the disk is gone")
+    const error = VoiceError.make(
+      new VoiceError.SourceFailed({ source: "a", kind: "Failed", positionMs: 0, detail: "it failed", cause })
+    )
+    assert.include(inspect(error), "the disk is gone")
   })
 
   it.effect.prop("crosses a border and comes back the same", [VoiceError.Reason], ([reason]) =>

@@ -1,6 +1,7 @@
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Latch, Layer, Option, PubSub, Redacted, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
 import * as AudioSource from "../src/audio/AudioSource.ts"
 import * as Gateway from "../src/Gateway.ts"
 import * as Mixer from "../src/Mixer.ts"
@@ -132,6 +133,29 @@ const joined = (
 const both = [voiceState(me, channelId, "session"), voiceServer("voice.example:2048")]
 
 describe("VoiceSession", () => {
+  it.effect("is printed as what it is doing, and without what is secret", () =>
+    Effect.gen(function*() {
+      const it = yield* rig
+      const session = yield* Fiber.join(yield* joined(it, both))
+      yield* session.play({ ...source, name: "a song" })
+      const shown = {
+        _id: "VoiceSession",
+        guildId,
+        channelId,
+        userId: me,
+        state: yield* session.state,
+        restrictions: { serverMute: false, serverDeaf: false, suppress: false },
+        tracks: ["a song"]
+      }
+      assert.strictEqual(shown.state._tag, "Ready")
+      assert.deepStrictEqual(JSON.parse(JSON.stringify(session)), shown)
+      assert.strictEqual(inspect(session), inspect(shown))
+      assert.strictEqual(`${session}`, JSON.stringify(shown))
+      assert.notInclude(inspect(session, { depth: Infinity, showHidden: true }), "secret-token")
+      // what it can do is what it has
+      assert.notIncludeMembers(Object.keys(session), ["toJSON", "toString"])
+    }))
+
   for (const order of ["state first", "server first"]) {
     it.effect(`joins, ${order}`, () =>
       Effect.gen(function*() {

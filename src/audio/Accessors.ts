@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Inspectable from "effect/Inspectable"
 
 /**
  * Descriptors of properties that are a record's own, as those of a literal are: it can be taken apart, spread and copied, and they can
@@ -32,3 +33,20 @@ export const make = <Self, Properties>(
   }
   return descriptors
 }
+
+/**
+ * The prototype of records that are printed as what they are doing, by `console.log`, `JSON.stringify` and as a text: what they can do
+ * says nothing. It must show no secrets. A record of its own functions costs nothing more with it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ * @internal
+ */
+export const printedAs = <Self>(json: (self: Self) => unknown): object =>
+  Object.create(Inspectable.Class.prototype, {
+    toJSON: {
+      value(this: Self) {
+        return json(this)
+      }
+    }
+  })

@@ -176,7 +176,7 @@ export const fromFfmpeg = (
   input: string,
   options?: FfmpegOptions & { readonly name?: string | undefined }
 ): AudioSource => {
-  const name = options?.name ?? Path.basename(input.split("?")[0] ?? input)
+  const name = options?.name ?? Path.basename(ByteSource.withoutSecrets(input))
   return { name, open: Ffmpeg.open(input, name, options) }
 }
 

@@ -3,7 +3,10 @@
  *
  * @since 0.1.0
  */
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
 import * as Broadcast from "./Broadcast.ts"
@@ -103,6 +106,29 @@ const failuresKept = 100
  */
 export const entryOf = <A>({ data, id, name }: Entry<A>): Entry<A> =>
   data === undefined ? { id, name } : { id, name, data }
+
+/**
+ * What plays, to be printed: as far as its track tells that at once, since it may be of a player that is not ours.
+ *
+ * @category conversions
+ * @since 0.1.0
+ */
+export const printed = <R, A>(playing: Playing<R, A> | undefined, context: Context.Context<never>): object => {
+  if (playing === undefined) return {}
+  const { item: { id, name }, track } = playing
+  const look = Effect.runSyncExitWith(context)
+  const state = look(track.state)
+  const position = look(track.position)
+  return {
+    current: {
+      id,
+      name,
+      ...(Exit.isSuccess(state) ? { state: state.value } : {}),
+      ...(Exit.isSuccess(position) ? { positionMs: position.value } : {}),
+      ...(track.durationMs === undefined ? {} : { durationMs: track.durationMs })
+    }
+  }
+}
 
 /**
  * @category constructors

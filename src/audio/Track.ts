@@ -170,8 +170,28 @@ const accessors = Accessors.make<Handle, Omit<Track, keyof Known | keyof Functio
   awaitEnd: ({ [played]: { ended } }) => Deferred.await(ended)
 })
 
+const prototype = Accessors.printedAs<Handle & Known>(({ durationMs, name, untilMs, [played]: playback }) => {
+  const { broadcast, loopsLeft, options: { place } } = playback
+  const effects = place.effects()
+  const speed = playback.speed()
+  return {
+    _id: "Track",
+    name,
+    state: broadcast.state(),
+    positionMs: playback.positionMs(),
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(untilMs === undefined ? {} : { untilMs }),
+    gain: place.gain(),
+    ...(speed === 1 ? {} : { speed }),
+    ...(loopsLeft === 0 ? {} : { loopsLeft: loopsLeft === Infinity ? "forever" : loopsLeft }),
+    ...(effects.length === 0 ? {} : { effects: effects.map(({ _tag }) => _tag) })
+  }
+})
+
 const handleOf = (playback: Played, known: Known): Track => {
-  const handle = Object.defineProperty({ ...known, ...functionsOf(playback) }, played, { value: playback })
+  const functions = { ...known, ...functionsOf(playback) }
+  Object.setPrototypeOf(functions, prototype)
+  const handle = Object.defineProperty(functions, played, { value: playback })
   // the compiler does not see what the descriptors add
   return Object.defineProperties(handle, accessors) as Track
 }

@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import * as SoundEffect from "../SoundEffect.ts"
 import type * as VoiceError from "../VoiceError.ts"
+import * as Accessors from "./Accessors.ts"
 import * as Bounds from "./Bounds.ts"
 import * as LineUp from "./LineUp.ts"
 import type { AudioSource } from "./OpenSource.ts"
@@ -288,7 +289,17 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
 
   const waiting = (id: number) => line.upcoming().find((one) => one.id === id)
 
-  return {
+  const prototype = Accessors.printedAs(() => ({
+    _id: "TrackQueue",
+    ...QueueJournal.printed(order.current(), context),
+    upcoming: line.upcoming().length,
+    history: line.history().length,
+    failures: journal.failures().length,
+    repeat: line.repeat(),
+    gain
+  }))
+
+  const queue: TrackQueue<R, A> = {
     add: (source, { at, data, gain: own = 1, ...options } = {}) =>
       Effect.suspend(() => {
         const item: Item<R, A> = { ...options, id: ++numbers, name: source.name, source, gain: own, data }
@@ -383,4 +394,6 @@ export const make = Effect.fnUntraced(function*<R = never, A = unknown>(
     // who watches the events hears the last of them before who waits
     awaitIdle: Effect.ensuring(order.awaitIdle, Effect.yieldNow)
   }
+  Object.setPrototypeOf(queue, prototype)
+  return queue
 })

@@ -7,6 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Inspectable from "effect/Inspectable"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -160,7 +161,7 @@ class Told {
   }
 }
 
-class Connection implements VoiceConnection {
+class Connection extends Inspectable.Class implements VoiceConnection {
   readonly info: Line.ConnectionInfo
   readonly #told: Told
   readonly #engine: Engine.Engine
@@ -172,10 +173,30 @@ class Connection implements VoiceConnection {
   #dropped = 0
 
   constructor(info: Line.ConnectionInfo, told: Told, engine: Engine.Engine, capacity: number) {
+    super()
     this.info = info
     this.#told = told
     this.#engine = engine
     this.#capacity = capacity
+  }
+
+  /** Neither the address that others see us at, nor what the voice gateway knows us by. */
+  override toJSON(): unknown {
+    const { channelId, endpoint, serverId, userId } = this.info
+    const { mode, ssrc, version } = this.established
+    const { e2ee, end } = this.#told
+    return {
+      _id: "VoiceConnection",
+      endpoint,
+      serverId,
+      channelId,
+      userId,
+      ssrc,
+      mode,
+      version,
+      e2eeVersion: e2ee.version,
+      ...(end === undefined ? {} : { end })
+    }
   }
 
   get established(): Line.Established {

@@ -238,6 +238,21 @@ const accessors = Accessors.make<Asked, Omit<VoiceSession, keyof Known>>({
   awaitClosed: ({ [asked]: { options: { lifetime } } }) => lifetime.awaitClosed
 })
 
+const prototype = Accessors.printedAs<Asked & Known>(({ guildId, userId, [asked]: { options } }) => {
+  const { lifetime, parts, target: { channelId } } = options
+  const playing = parts.playing.made
+  const tracks = playing === undefined ? [] : Effect.runSync(playing.tracks)
+  return {
+    _id: "VoiceSession",
+    guildId,
+    channelId,
+    userId,
+    state: lifetime.state(),
+    restrictions: parts.whereabouts.now().restrictions,
+    tracks: tracks.map(({ name }) => name)
+  }
+})
+
 /**
  * The session of these parts. Its functions fail with `NotConnected` when it is over; what it shows stays.
  *
@@ -252,7 +267,9 @@ export const make = (options: Options): VoiceSession => {
     receive: new Lazy(() => Effect.runSyncWith(listening)(Receive.make(presence, receive))),
     members: new Lazy(() => Members.make({ presence, conduit }))
   }
-  const session = Object.defineProperty(knownOf(options), asked, { value })
+  const known = knownOf(options)
+  Object.setPrototypeOf(known, prototype)
+  const session = Object.defineProperty(known, asked, { value })
   // the compiler does not see what the descriptors add
   return Object.defineProperties(session, accessors) as VoiceSession
 }

@@ -138,6 +138,19 @@ describe("AudioSource", () => {
       }))
   })
 
+  describe("fromFfmpeg", () => {
+    it("has no name that tells a secret", () => {
+      const names = [
+        "songs/a song.mp3",
+        "https://user:secret@example.com/radio.mp3?token=secret",
+        "rtsp://user:secret@camera",
+        "rtsp://user:secret@camera/#secret",
+        "why?.flac"
+      ].map((input) => AudioSource.fromFfmpeg(input).name)
+      assert.deepStrictEqual(names, ["a song.mp3", "radio.mp3", "camera", "camera", "why?.flac"])
+    })
+  })
+
   describe("fromBytes", () => {
     it.effect("plays, and gives what it has before it says how it ended", () =>
       Effect.gen(function*() {

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
 import { type AudioSource, fromFrames, type OpusFrame } from "../../src/audio/AudioSource.ts"
 import * as Track from "../../src/audio/Track.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
@@ -49,6 +50,27 @@ describe("Track", () => {
       assert.deepStrictEqual(fake.taken.map(indexOf), Array.from({ length: 200 }, (_, i) => i))
       assert.deepStrictEqual(yield* Fiber.join(events), ["Started", "Ended"])
       assert.isTrue(Track.isFinished(yield* track.awaitEnd))
+    }))
+
+  it.effect("is printed as what it is doing", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      const track = yield* fake.play(sourceOf(200))
+      yield* play(fake, 100)
+      const shown = {
+        _id: "Track",
+        name: track.name,
+        state: { _tag: "Playing" },
+        positionMs: yield* track.position,
+        durationMs: 4_000,
+        gain: 1
+      }
+      assert.isAbove(shown.positionMs, 0)
+      assert.deepStrictEqual(JSON.parse(JSON.stringify(track)), shown)
+      assert.strictEqual(inspect(track), inspect(shown))
+      assert.strictEqual(`${track}`, JSON.stringify(shown))
+      yield* track.stop
+      assert.include(inspect(track), "state: { _tag: 'Ended', end: { _tag: 'Stopped' } }")
     }))
 
   it.effect("reads ahead no further than its buffer", () =>

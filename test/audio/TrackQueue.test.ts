@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
+import { inspect } from "node:util"
 import * as TrackQueue from "../../src/audio/TrackQueue.ts"
 import * as VoiceError from "../../src/VoiceError.ts"
 import { makePlayer, minute, names, setup, shown, source } from "./FakePlayer.ts"
@@ -31,6 +32,25 @@ describe("TrackQueue", () => {
         "play c at 120000",
         "Finished c"
       ])
+    }))
+
+  it.effect("is printed as what plays and how much waits", () =>
+    Effect.gen(function*() {
+      const { queue } = yield* setup({ a: minute, b: minute, c: minute })
+      yield* TestClock.adjust("65 seconds")
+      const shown = {
+        _id: "TrackQueue",
+        current: { id: 2, name: "b", state: { _tag: "Playing" }, positionMs: 5_000, durationMs: 60_000 },
+        upcoming: 1,
+        history: 1,
+        failures: 0,
+        repeat: "off",
+        gain: 1
+      }
+      assert.deepStrictEqual(JSON.parse(JSON.stringify(queue)), shown)
+      assert.strictEqual(inspect(queue), inspect(shown))
+      yield* queue.stop
+      assert.include(`${queue}`, `"upcoming":0`)
     }))
 
   it.effect("opens ahead by what is heard, however fast that goes through its source", () =>
