@@ -413,6 +413,34 @@ describe("VoiceSession", () => {
       assert.strictEqual((yield* Effect.flip(session.awaitClosed)).reason._tag, "SessionInvalid")
     }))
 
+  for (const [how, interrupted] of [["an interruption", true], ["the end of the session", false]] as const) {
+    it.effect(`gives up a source that is being opened with ${how}`, () =>
+      Effect.gen(function*() {
+        const it = yield* rig
+        const scope = yield* Scope.make()
+        const session = yield* Fiber.join(yield* joined(it, both).pipe(Effect.provideService(Scope.Scope, scope)))
+        let closed = 0
+        const hanging: AudioSource.AudioSource = {
+          name: "hanging",
+          open: Effect.andThen(Effect.addFinalizer(() => Effect.sync(() => void closed++)), Effect.never)
+        }
+        const playing = yield* Effect.forkScoped(Effect.exit(session.play(hanging)), { startImmediately: true })
+        if (interrupted) assert.deepStrictEqual(yield* session.interrupt, [])
+        else yield* Scope.close(scope, Exit.void)
+        const exit = yield* Fiber.join(playing)
+        assert.strictEqual(closed, 1)
+        assert.deepStrictEqual(yield* session.tracks, [])
+        if (!interrupted) {
+          return assert.strictEqual((yield* Effect.flip(exit)).reason._tag, "NotConnected")
+        }
+        const track = yield* exit
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Stopped" })
+        assert.deepStrictEqual(yield* track.state, { _tag: "Ended", end: { _tag: "Stopped" } })
+        assert.strictEqual(yield* track.position, 0)
+        assert.isUndefined(track.durationMs)
+      }))
+  }
+
   it.effect("plays beside a source that is being opened", () =>
     Effect.gen(function*() {
       const it = yield* rig

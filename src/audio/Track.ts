@@ -20,6 +20,7 @@ import * as Bounds from "./Bounds.ts"
 import type { AudioSource } from "./OpenSource.ts"
 import type { Place } from "./Place.ts"
 import { type Options, Playback } from "./Playback.ts"
+import * as SourceAt from "./SourceAt.ts"
 import type { TrackEnd } from "./TrackEvent.ts"
 import type { Track, TrackOptions } from "./TrackHandle.ts"
 
@@ -65,17 +66,29 @@ export type {
 const defaultRampMs = 20
 
 /**
- * Opens a source and plays it at a place of a player. Fails with `SourceFailed` when the source cannot be opened. The track ends
- * `Stopped` when the scope closes.
+ * A track that has not begun.
+ *
+ * @internal
+ */
+export interface Prepared {
+  /** Opens the source and plays it; once. Fails as {@link make}. */
+  readonly begin: Effect.Effect<Track, VoiceError.VoiceError>
+  /** Ends it as `Stopped`, also while its source is being opened: `begin` gives it back at once then, ended. */
+  readonly stop: Effect.Effect<void>
+}
+
+/**
+ * Looks at the options, and does nothing else yet.
  *
  * @category constructors
  * @since 0.1.0
+ * @internal
  */
-export const make = Effect.fnUntraced(function*<R>(
+export const prepare = Effect.fnUntraced(function*<R>(
   source: AudioSource<R>,
   place: Place,
   options: TrackOptions = {}
-): Effect.fn.Return<Track, VoiceError.VoiceError, R | Scope.Scope> {
+): Effect.fn.Return<Prepared, VoiceError.VoiceError, R | Scope.Scope> {
   const context = yield* Effect.context<R | Scope.Scope>()
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
@@ -102,14 +115,31 @@ export const make = Effect.fnUntraced(function*<R>(
     loops,
     paused
   })
-  yield* playback.run
-  return handleOf(playback, {
-    name: source.name,
-    durationMs: playback.durationMs,
-    untilMs: range.untilMs === Infinity ? undefined : range.untilMs,
-    tags: playback.tags
-  })
+  return {
+    begin: Effect.map(playback.run, () =>
+      handleOf(playback, {
+        name: source.name,
+        durationMs: playback.durationMs,
+        untilMs: range.untilMs === Infinity ? undefined : range.untilMs,
+        tags: playback.tags
+      })),
+    stop: playback.end({ _tag: "Stopped" })
+  }
 })
+
+/**
+ * Opens a source and plays it at a place of a player. Fails with `SourceFailed` when the source cannot be opened. The track ends
+ * `Stopped` when the scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <R>(
+  source: AudioSource<R>,
+  place: Place,
+  options?: TrackOptions
+): Effect.Effect<Track, VoiceError.VoiceError, R | Scope.Scope> =>
+  Effect.flatMap(prepare(source, place, options), ({ begin }) => begin)
 
 /** A playback, whatever its source requires. */
 type Played = Omit<Playback<never>, "options"> & { readonly options: Pick<Options<never>, "place"> }
@@ -123,11 +153,7 @@ const setGain = (playback: Played, gain: number, ramp: Duration.Input | undefine
 
 const seek = (playback: Played, position: Duration.Input) =>
   Effect.gen(function*() {
-    if (playback.isOver()) {
-      return yield* VoiceError.fail(
-        new VoiceError.Unsupported({ feature: "seeking", detail: "the track has ended" })
-      )
-    }
+    if (playback.isOver()) return yield* SourceAt.hasEnded()
     yield* playback.seek(yield* Bounds.place(position))
   })
 

@@ -100,7 +100,7 @@ export interface Track {
    * Goes on at a position, to the frame that holds it. What plays goes on until the source is open there; where that fails,
    * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another. Behind the end of
    * the source, or `until`, this pass ends; it may go before `from`. Fails with `Unsupported` for what is no place in a source: a
-   * negative time, infinity, or no number.
+   * negative time, infinity, or no number; and where the track has ended, or does before the source is open.
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /**

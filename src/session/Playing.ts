@@ -149,7 +149,18 @@ export const make = Effect.fnUntraced(function*(
   )
   const places = new Map<Track.Track, Place>()
   /** Tracks whose sources are being opened. */
-  const opening = new Set<{ isInterrupted: boolean }>()
+  const opening = new Set<Track.Prepared>()
+
+  const begin = <R>(
+    source: AudioSource<R>,
+    place: Place,
+    options: PlayOptions,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  ) =>
+    Effect.flatMap(Track.prepare(source, place, options), (track) => {
+      opening.add(track)
+      return Effect.ensuring(restore(track.begin), Effect.sync(() => opening.delete(track)))
+    })
 
   const play = <R>(source: AudioSource<R>, options: PlayOptions = {}) =>
     Effect.gen(function*() {
@@ -166,12 +177,11 @@ export const make = Effect.fnUntraced(function*(
         after: options.after === undefined ? undefined : places.get(options.after),
         crossfadeMs
       })
-      const own = { isInterrupted: false }
-      opening.add(own)
       return yield* Effect.uninterruptibleMask((restore) =>
         Effect.gen(function*() {
           const trackScope = yield* Scope.fork(scope)
-          const track = yield* restore(Scope.provide(Track.make(source, place, options), trackScope)).pipe(
+          const track = yield* begin(source, place, options, restore).pipe(
+            Scope.provide(trackScope),
             Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
           )
           places.set(track, place)
@@ -182,10 +192,9 @@ export const make = Effect.fnUntraced(function*(
             Effect.interruptible,
             Effect.forkIn(scope, { startImmediately: true })
           )
-          if (own.isInterrupted) yield* track.stop
           return track
         })
-      ).pipe(Effect.ensuring(Effect.sync(() => opening.delete(own))))
+      )
     })
 
   const tracks = Effect.sync(() => Array.from(places.keys()))
@@ -204,7 +213,8 @@ export const make = Effect.fnUntraced(function*(
   const interrupt = Effect.gen(function*() {
     if (player === undefined) return []
     yield* player.silence
-    for (const track of opening) track.isInterrupted = true
+    // one whose source is open by the time that the others have ended would be heard
+    yield* Effect.forEach(Array.from(opening), ({ stop }) => stop, { discard: true })
     return yield* stopAll(yield* tracks)
   }).pipe(Effect.uninterruptible)
 
