@@ -2,6 +2,7 @@ import { assert, describe, it, vi } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Latch, Layer, Option, PubSub, Redacted, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import * as AudioSource from "../src/audio/AudioSource.ts"
+import type * as Track from "../src/audio/Track.ts"
 import * as Gateway from "../src/Gateway.ts"
 import * as Mixer from "../src/Mixer.ts"
 import { ChannelId, GuildId, Ssrc, UserId } from "../src/protocol/Identifier.ts"
@@ -465,6 +466,38 @@ describe("VoiceSession", () => {
         Effect.andThen(it.fake.steps(1), TestClock.adjust("20 millis")))
       assert.deepStrictEqual(yield* second.awaitEnd, { _tag: "Finished" })
     }))
+
+  for (
+    const [how, copied] of [
+      ["a copy", (track: Track.Track): Track.Track => ({ ...track, name: "copy" })],
+      ["a copy of a copy", (track: Track.Track): Track.Track => Object.assign({}, { ...track })],
+      ["an heir", (track: Track.Track): Track.Track => Object.create(track)],
+      ["what stands before it", (track: Track.Track): Track.Track => new Proxy(track, {})]
+    ] as const
+  ) {
+    it.effect(`knows a track by ${how}`, () =>
+      Effect.gen(function*() {
+        const it = yield* rig
+        const session = yield* Fiber.join(yield* joined(it, both))
+        const track = yield* session.play(source)
+        const next = yield* session.play(source, { after: copied(track), gain: 0.5 })
+        yield* Effect.forEach(Array.from({ length: 20 }), () =>
+          Effect.andThen(it.fake.steps(1), TestClock.adjust("20 millis")))
+        assert.strictEqual(yield* track.position, 400)
+        assert.strictEqual((yield* next.state)._tag, "Buffering", "it waits")
+        assert.deepStrictEqual(
+          (yield* session.cut([copied(next)])).map((one) =>
+            one.track
+          ),
+          [next]
+        )
+        assert.deepStrictEqual(yield* session.cut([copied(next)]), [], "it has ended")
+        assert.deepStrictEqual(yield* session.tracks, [track])
+        const [heard] = yield* session.cut([copied(track), track])
+        assert.deepStrictEqual([heard?.track, heard?.positionMs], [track, 400])
+        assert.deepStrictEqual(yield* session.tracks, [])
+      }))
+  }
 
   it.effect("can be taken apart, copied, and looked at through another object", () =>
     Effect.gen(function*() {

@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SoundEffect from "../SoundEffect.ts"
-import * as VoiceError from "../VoiceError.ts"
+import type * as VoiceError from "../VoiceError.ts"
 import * as Accessors from "./Accessors.ts"
 import * as Bounds from "./Bounds.ts"
 import type { AudioSource } from "./OpenSource.ts"
@@ -175,9 +175,15 @@ const functionsOf = (playback: Played): Functions => ({
 
 const played = Symbol("played")
 
+/** Unlike what it was made of, copies have it, too. */
+const numbered = Symbol("number")
+
 interface Handle {
   readonly [played]: Played
 }
+
+/** Of this process. */
+let tracks = 0
 
 /** All else, which is made when it is asked for: most of it never is. */
 const accessors = Accessors.make<Handle, Omit<Track, keyof Known | keyof Functions>>({
@@ -197,9 +203,23 @@ const accessors = Accessors.make<Handle, Omit<Track, keyof Known | keyof Functio
 })
 
 const handleOf = (playback: Played, known: Known): Track => {
-  const handle = Object.defineProperty({ ...known, ...functionsOf(playback) }, played, { value: playback })
+  const handle = Object.defineProperties({ ...known, ...functionsOf(playback) }, {
+    [played]: { value: playback },
+    [numbered]: { value: ++tracks, enumerable: true }
+  })
   // the compiler does not see what the descriptors add
   return Object.defineProperties(handle, accessors) as Track
+}
+
+/**
+ * Names a track among all of this process, by itself or by what was copied from it or stands on it; nothing for what is no track of
+ * ours.
+ *
+ * @internal
+ */
+export const numberOf = (track: Track): number | undefined => {
+  const number: unknown = Reflect.get(track, numbered)
+  return typeof number === "number" ? number : undefined
 }
 
 /**

@@ -147,7 +147,8 @@ export const make = Effect.fnUntraced(function*(
       Effect.uninterruptible
     )
   )
-  const places = new Map<Track.Track, Place>()
+  /** Those that have not ended, by their numbers: whoever asks for one may hold a copy. */
+  const playing = new Map<number | undefined, { readonly track: Track.Track; readonly place: Place }>()
   /** Tracks whose sources are being opened. */
   const opening = new Set<Track.Prepared>()
 
@@ -174,7 +175,7 @@ export const make = Effect.fnUntraced(function*(
         effects,
         fadeInMs,
         duck,
-        after: options.after === undefined ? undefined : places.get(options.after),
+        after: options.after === undefined ? undefined : playing.get(Track.numberOf(options.after))?.place,
         crossfadeMs
       })
       return yield* Effect.uninterruptibleMask((restore) =>
@@ -184,10 +185,11 @@ export const make = Effect.fnUntraced(function*(
             Scope.provide(trackScope),
             Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
           )
-          places.set(track, place)
+          const number = Track.numberOf(track)
+          playing.set(number, { track, place })
           yield* Traces.track(source.name, track.awaitEnd).pipe(
             // also where the end of the session is the end of this fiber
-            Effect.ensuring(Effect.sync(() => places.delete(track))),
+            Effect.ensuring(Effect.sync(() => playing.delete(number))),
             Effect.andThen(Scope.close(trackScope, Exit.void)),
             Effect.interruptible,
             Effect.forkIn(scope, { startImmediately: true })
@@ -197,7 +199,7 @@ export const make = Effect.fnUntraced(function*(
       )
     })
 
-  const tracks = Effect.sync(() => Array.from(places.keys()))
+  const tracks = Effect.sync(() => Array.from(playing.values(), ({ track }) => track))
 
   /** Ends tracks that are not heard any more, and says how much of them was. */
   const stopAll = Effect.fnUntraced(function*(all: ReadonlyArray<Track.Track>) {
@@ -220,10 +222,10 @@ export const make = Effect.fnUntraced(function*(
 
   const cut: Playing["cut"] = (wanted) =>
     Effect.uninterruptible(Effect.suspend(() => {
-      const those = new Set(wanted)
-      const all = Array.from(places).filter(([track]) => those.has(track))
+      const those = new Set(Array.from(wanted, Track.numberOf))
+      const all = Array.from(playing.values()).filter(({ track }) => those.has(Track.numberOf(track)))
       if (player === undefined || all.length === 0) return Effect.succeed([])
-      return Effect.andThen(player.cut(all.map(([, place]) => place)), stopAll(all.map(([track]) => track)))
+      return Effect.andThen(player.cut(all.map(({ place }) => place)), stopAll(all.map(({ track }) => track)))
     }))
 
   const setEncoder: Playing["setEncoder"] = (
