@@ -3,6 +3,7 @@ import { Deferred, Effect, Exit, Fiber, Latch, Layer, Option, PubSub, Redacted, 
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import * as AudioSource from "../src/audio/AudioSource.ts"
+import type * as Track from "../src/audio/Track.ts"
 import * as Gateway from "../src/Gateway.ts"
 import * as Mixer from "../src/Mixer.ts"
 import { ChannelId, GuildId, Ssrc, UserId } from "../src/protocol/Identifier.ts"
@@ -437,6 +438,34 @@ describe("VoiceSession", () => {
       assert.strictEqual((yield* Effect.flip(session.awaitClosed)).reason._tag, "SessionInvalid")
     }))
 
+  for (const [how, interrupted] of [["an interruption", true], ["the end of the session", false]] as const) {
+    it.effect(`gives up a source that is being opened with ${how}`, () =>
+      Effect.gen(function*() {
+        const it = yield* rig
+        const scope = yield* Scope.make()
+        const session = yield* Fiber.join(yield* joined(it, both).pipe(Effect.provideService(Scope.Scope, scope)))
+        let closed = 0
+        const hanging: AudioSource.AudioSource = {
+          name: "hanging",
+          open: Effect.andThen(Effect.addFinalizer(() => Effect.sync(() => void closed++)), Effect.never)
+        }
+        const playing = yield* Effect.forkScoped(Effect.exit(session.play(hanging)), { startImmediately: true })
+        if (interrupted) assert.deepStrictEqual(yield* session.interrupt, [])
+        else yield* Scope.close(scope, Exit.void)
+        const exit = yield* Fiber.join(playing)
+        assert.strictEqual(closed, 1)
+        assert.deepStrictEqual(yield* session.tracks, [])
+        if (!interrupted) {
+          return assert.strictEqual((yield* Effect.flip(exit)).reason._tag, "NotConnected")
+        }
+        const track = yield* exit
+        assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Stopped" })
+        assert.deepStrictEqual(yield* track.state, { _tag: "Ended", end: { _tag: "Stopped" } })
+        assert.strictEqual(yield* track.position, 0)
+        assert.isUndefined(track.durationMs)
+      }))
+  }
+
   it.effect("plays beside a source that is being opened", () =>
     Effect.gen(function*() {
       const it = yield* rig
@@ -461,6 +490,38 @@ describe("VoiceSession", () => {
         Effect.andThen(it.fake.steps(1), TestClock.adjust("20 millis")))
       assert.deepStrictEqual(yield* second.awaitEnd, { _tag: "Finished" })
     }))
+
+  for (
+    const [how, copied] of [
+      ["a copy", (track: Track.Track): Track.Track => ({ ...track, name: "copy" })],
+      ["a copy of a copy", (track: Track.Track): Track.Track => Object.assign({}, { ...track })],
+      ["an heir", (track: Track.Track): Track.Track => Object.create(track)],
+      ["what stands before it", (track: Track.Track): Track.Track => new Proxy(track, {})]
+    ] as const
+  ) {
+    it.effect(`knows a track by ${how}`, () =>
+      Effect.gen(function*() {
+        const it = yield* rig
+        const session = yield* Fiber.join(yield* joined(it, both))
+        const track = yield* session.play(source)
+        const next = yield* session.play(source, { after: copied(track), gain: 0.5 })
+        yield* Effect.forEach(Array.from({ length: 20 }), () =>
+          Effect.andThen(it.fake.steps(1), TestClock.adjust("20 millis")))
+        assert.strictEqual(yield* track.position, 400)
+        assert.strictEqual((yield* next.state)._tag, "Buffering", "it waits")
+        assert.deepStrictEqual(
+          (yield* session.cut([copied(next)])).map((one) =>
+            one.track
+          ),
+          [next]
+        )
+        assert.deepStrictEqual(yield* session.cut([copied(next)]), [], "it has ended")
+        assert.deepStrictEqual(yield* session.tracks, [track])
+        const [heard] = yield* session.cut([copied(track), track])
+        assert.deepStrictEqual([heard?.track, heard?.positionMs], [track, 400])
+        assert.deepStrictEqual(yield* session.tracks, [])
+      }))
+  }
 
   it.effect("can be taken apart, copied, and looked at through another object", () =>
     Effect.gen(function*() {

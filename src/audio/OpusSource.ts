@@ -7,7 +7,6 @@
  *
  * @since 0.1.0
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
@@ -92,8 +91,8 @@ export const make = Effect.fnUntraced(function*(packets: PacketSource): Effect.f
       encoded = undefined
       yield* seekPackets(sample)
       while (true) {
-        const pulled = yield* Effect.catchIf(packets.pull, Cause.isDone, () => Effect.undefined)
-        // behind the end there is nothing, and what is pulled next says so again
+        const pulled = yield* Effect.catch(packets.pull, () => Effect.undefined)
+        // behind the end there is nothing, whole or cut, and what is pulled next says so again
         if (pulled === undefined) return reached / 48
         const index = pulled.findIndex((packet) => packet.opus !== undefined || endOf(packet) > sample)
         const passed = pulled.slice(0, index < 0 ? undefined : index).at(-1)

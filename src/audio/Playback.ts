@@ -89,14 +89,14 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
     this.#hunger = Hunger.make(this)
   }
 
-  /** Begins to play, and to take notice of what happens. */
+  /** Begins to play, and to take notice of what happens. Succeeds also where the track is stopped before its source is open. */
   get run(): Effect.Effect<void, VoiceError.VoiceError> {
     const { place, range } = this.options
     return Effect.gen({ self: this }, function*() {
       yield* Scope.provide(place.observe(this), this.scope)
       yield* Scope.addFinalizerExit(this.scope, () => this.end({ _tag: "Stopped" }))
       if (this.#paused) yield* place.setPaused(true)
-      yield* this.#begin(range.fromMs)
+      yield* Effect.catchIf(this.#begin(range.fromMs), () => this.#isStopped(), () => Effect.void)
     })
   }
 
@@ -182,13 +182,19 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
 
   /** Opens the source at a place, as near before it as the source can by itself. */
   openAt(fromMs: number): Effect.Effect<Landed, VoiceError.VoiceError, Scope.Scope> {
-    const { context, place: { awaitEnd }, source, starveMs } = this.options
+    const { context, place, source, starveMs } = this.options
     // in the scope of one reading, which is not that of the track
     const open = Effect.flatMap(
       Effect.scope,
       (scope) => Effect.provideContext(source.open, Context.add(context, Scope.Scope, scope))
     )
-    return SourceAt.make(open, { name: source.name, limitMs: starveMs, awaitEnd })(fromMs)
+    const ended = SourceAt.awaitEnd(this.ended, this.scope)
+    const awaitEnd = Effect.raceFirst(place.awaitEnd, ended)
+    return Effect.flatMap(
+      SourceAt.make(open, { name: source.name, limitMs: starveMs, awaitEnd })(fromMs),
+      // the end may have come with it
+      (landed) => this.#isEnding ? ended : Effect.succeed(landed)
+    )
   }
 
   /** Whether another pass follows. */
@@ -258,6 +264,11 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
   #finish({ reading }: Stretch): Effect.Effect<void> {
     const error = reading.failure()
     return this.end(error === undefined ? { _tag: "Finished" } : { _tag: "Failed", error })
+  }
+
+  #isStopped(): boolean {
+    const state = this.broadcast.state()
+    return state._tag === "Ended" && state.end._tag === "Stopped" && !SourceAt.isClosed(this.scope)
   }
 
   #alone<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
@@ -343,7 +354,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
           { startImmediately: true }
         )
       })
-    ))
+    )).pipe(Effect.catchIf(() => this.isOver(), () => Effect.void))
   }
 
   #handle(): Effect.Effect<void> {

@@ -102,7 +102,10 @@ export interface Reading {
   readonly heardMs: () => number
   /** The pass that is heard. */
   readonly pass: () => Pass
-  /** The place in the source, in milliseconds, of what is heard next. */
+  /**
+   * The place in the source, in milliseconds, of what is heard next: not behind the duration that the source tells, unless more than a
+   * packet is heard there.
+   */
   readonly positionMs: () => number
   /** Whether the source was read to its end, and no other pass follows. */
   readonly isComplete: () => boolean
@@ -112,6 +115,8 @@ const leastRefillMs = 20
 
 /** Bytes of the ring for each millisecond that is read ahead: 128 kbit/s. What is denser is read ahead for a shorter time. */
 const ringBytesPerMs = 16
+
+const longestPacketMs = 120
 
 /** Multiples of it spread evenly between 0 and 1, however many there are. */
 const goldenRatio = (Math.sqrt(5) - 1) / 2
@@ -198,8 +203,12 @@ class OneReading implements Reading {
   }
 
   positionMs(): number {
-    this.pass()
-    return this.#placeOf(this.heardMs())
+    const { atMs } = this.pass()
+    const heardMs = this.heardMs()
+    const place = this.#placeOf(heardMs)
+    const { durationMs = Infinity } = this.#options.opened
+    // the last packet may hold more than counts, and not every source knows that a seek has led behind its end
+    return heardMs > atMs && place > durationMs + longestPacketMs ? place : Math.min(place, durationMs)
   }
 
   isComplete(): boolean {

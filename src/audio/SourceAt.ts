@@ -3,14 +3,16 @@
  *
  * @since 0.1.0
  */
+import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type * as VoiceError from "../VoiceError.ts"
+import * as VoiceError from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as HttpTrouble from "./HttpTrouble.ts"
 import type { OpenSource } from "./OpenSource.ts"
 import type { Landed } from "./Reading.ts"
+import type { TrackEnd } from "./TrackEvent.ts"
 
 /**
  * @category models
@@ -24,6 +26,36 @@ export interface Options {
   /** Nobody wants it any more, and why. */
   readonly awaitEnd: Effect.Effect<never, VoiceError.VoiceError>
 }
+
+/**
+ * There is nowhere to seek any more.
+ *
+ * @internal
+ */
+export const hasEnded = (): VoiceError.VoiceError =>
+  VoiceError.make(new VoiceError.Unsupported({ feature: "seeking", detail: "the track has ended" }))
+
+/**
+ * Whether what a track was to be played in is over.
+ *
+ * @internal
+ */
+export const isClosed = (scope: Scope.Scope): boolean => scope.state._tag === "Closed"
+
+/**
+ * Waits for the end of a track, and fails then.
+ *
+ * @internal
+ */
+export const awaitEnd = (
+  ended: Deferred.Deferred<TrackEnd>,
+  scope: Scope.Scope
+): Effect.Effect<never, VoiceError.VoiceError> =>
+  Effect.flatMap(Deferred.await(ended), (how) => {
+    if (how._tag === "Failed") return Effect.fail(how.error)
+    if (!isClosed(scope)) return Effect.fail(hasEnded())
+    return VoiceError.fail(new VoiceError.NotConnected({ operation: "Playing" }))
+  })
 
 /**
  * Opens it and goes to a place, as far as the source can by itself. Fails with `SourceFailed` where either takes too long, or

@@ -14,12 +14,13 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as SoundEffect from "../SoundEffect.ts"
-import * as VoiceError from "../VoiceError.ts"
+import type * as VoiceError from "../VoiceError.ts"
 import * as Accessors from "./Accessors.ts"
 import * as Bounds from "./Bounds.ts"
 import type { AudioSource } from "./OpenSource.ts"
 import type { Place } from "./Place.ts"
 import { type Options, Playback } from "./Playback.ts"
+import * as SourceAt from "./SourceAt.ts"
 import type { TrackEnd } from "./TrackEvent.ts"
 import type { Track, TrackOptions } from "./TrackHandle.ts"
 
@@ -65,17 +66,29 @@ export type {
 const defaultRampMs = 20
 
 /**
- * Opens a source and plays it at a place of a player. Fails with `SourceFailed` when the source cannot be opened. The track ends
- * `Stopped` when the scope closes.
+ * A track that has not begun.
+ *
+ * @internal
+ */
+export interface Prepared {
+  /** Opens the source and plays it; once. Fails as {@link make}. */
+  readonly begin: Effect.Effect<Track, VoiceError.VoiceError>
+  /** Ends it as `Stopped`, also while its source is being opened: `begin` gives it back at once then, ended. */
+  readonly stop: Effect.Effect<void>
+}
+
+/**
+ * Looks at the options, and does nothing else yet.
  *
  * @category constructors
  * @since 0.1.0
+ * @internal
  */
-export const make = Effect.fnUntraced(function*<R>(
+export const prepare = Effect.fnUntraced(function*<R>(
   source: AudioSource<R>,
   place: Place,
   options: TrackOptions = {}
-): Effect.fn.Return<Track, VoiceError.VoiceError, R | Scope.Scope> {
+): Effect.fn.Return<Prepared, VoiceError.VoiceError, R | Scope.Scope> {
   const context = yield* Effect.context<R | Scope.Scope>()
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
@@ -102,14 +115,31 @@ export const make = Effect.fnUntraced(function*<R>(
     loops,
     paused
   })
-  yield* playback.run
-  return handleOf(playback, {
-    name: source.name,
-    durationMs: playback.durationMs,
-    untilMs: range.untilMs === Infinity ? undefined : range.untilMs,
-    tags: playback.tags
-  })
+  return {
+    begin: Effect.map(playback.run, () =>
+      handleOf(playback, {
+        name: source.name,
+        durationMs: playback.durationMs,
+        untilMs: range.untilMs === Infinity ? undefined : range.untilMs,
+        tags: playback.tags
+      })),
+    stop: playback.end({ _tag: "Stopped" })
+  }
 })
+
+/**
+ * Opens a source and plays it at a place of a player. Fails with `SourceFailed` when the source cannot be opened. The track ends
+ * `Stopped` when the scope closes.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = <R>(
+  source: AudioSource<R>,
+  place: Place,
+  options?: TrackOptions
+): Effect.Effect<Track, VoiceError.VoiceError, R | Scope.Scope> =>
+  Effect.flatMap(prepare(source, place, options), ({ begin }) => begin)
 
 /** A playback, whatever its source requires. */
 type Played = Omit<Playback<never>, "options"> & { readonly options: Pick<Options<never>, "place"> }
@@ -123,11 +153,7 @@ const setGain = (playback: Played, gain: number, ramp: Duration.Input | undefine
 
 const seek = (playback: Played, position: Duration.Input) =>
   Effect.gen(function*() {
-    if (playback.isOver()) {
-      return yield* VoiceError.fail(
-        new VoiceError.Unsupported({ feature: "seeking", detail: "the track has ended" })
-      )
-    }
+    if (playback.isOver()) return yield* SourceAt.hasEnded()
     yield* playback.seek(yield* Bounds.place(position))
   })
 
@@ -149,9 +175,15 @@ const functionsOf = (playback: Played): Functions => ({
 
 const played = Symbol("played")
 
+/** Unlike what it was made of, copies have it, too. */
+const numbered = Symbol("number")
+
 interface Handle {
   readonly [played]: Played
 }
+
+/** Of this process. */
+let tracks = 0
 
 /** All else, which is made when it is asked for: most of it never is. */
 const accessors = Accessors.make<Handle, Omit<Track, keyof Known | keyof Functions>>({
@@ -191,9 +223,23 @@ const prototype = Accessors.printedAs<Handle & Known>(({ durationMs, name, until
 const handleOf = (playback: Played, known: Known): Track => {
   const functions = { ...known, ...functionsOf(playback) }
   Object.setPrototypeOf(functions, prototype)
-  const handle = Object.defineProperty(functions, played, { value: playback })
+  const handle = Object.defineProperties(functions, {
+    [played]: { value: playback },
+    [numbered]: { value: ++tracks, enumerable: true }
+  })
   // the compiler does not see what the descriptors add
   return Object.defineProperties(handle, accessors) as Track
+}
+
+/**
+ * Names a track among all of this process, by itself or by what was copied from it or stands on it; nothing for what is no track of
+ * ours.
+ *
+ * @internal
+ */
+export const numberOf = (track: Track): number | undefined => {
+  const number: unknown = Reflect.get(track, numbered)
+  return typeof number === "number" ? number : undefined
 }
 
 /**

@@ -78,7 +78,10 @@ export interface Track {
   readonly changes: Stream.Stream<TrackState>
   /** All events from the start on (the last 64), up to and including the end. */
   readonly events: Stream.Stream<TrackEvent>
-  /** How much of the source was sent, in milliseconds of the source, at whatever speed it is played. */
+  /**
+   * How much of the source was sent, in milliseconds of the source, at whatever speed it is played; not beyond `durationMs`, unless
+   * more than a packet follows there.
+   */
   readonly position: Effect.Effect<number>
   /**
    * Waits until `position` is here or further on: true when it is, within 20 ms, at once where it was already; false when the track
@@ -99,8 +102,9 @@ export interface Track {
   /**
    * Goes on at a position, to the frame that holds it. What plays goes on until the source is open there; where that fails,
    * with `SourceFailed`, or is interrupted, nothing changes. Seeks that overlap happen one after another. Behind the end of
-   * the source, or `until`, this pass ends; it may go before `from`. Fails with `Unsupported` for what is no place in a source: a
-   * negative time, infinity, or no number.
+   * the source, or `until`, this pass ends as it would have there: with `Truncated`, say, where a file is cut. It may go before
+   * `from`. Fails with `Unsupported` for what is no place in a source (a negative time, infinity, or no number), and where the track
+   * has ended, or does before the source is open.
    */
   readonly seek: (position: Duration.Input) => Effect.Effect<void, VoiceError.VoiceError>
   /**

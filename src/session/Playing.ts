@@ -147,9 +147,21 @@ export const make = Effect.fnUntraced(function*(
       Effect.uninterruptible
     )
   )
-  const places = new Map<Track.Track, Place>()
+  /** Those that have not ended, by their numbers: whoever asks for one may hold a copy. */
+  const playing = new Map<number | undefined, { readonly track: Track.Track; readonly place: Place }>()
   /** Tracks whose sources are being opened. */
-  const opening = new Set<{ isInterrupted: boolean }>()
+  const opening = new Set<Track.Prepared>()
+
+  const begin = <R>(
+    source: AudioSource<R>,
+    place: Place,
+    options: PlayOptions,
+    restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  ) =>
+    Effect.flatMap(Track.prepare(source, place, options), (track) => {
+      opening.add(track)
+      return Effect.ensuring(restore(track.begin), Effect.sync(() => opening.delete(track)))
+    })
 
   const play = <R>(source: AudioSource<R>, options: PlayOptions = {}) =>
     Effect.gen(function*() {
@@ -163,32 +175,31 @@ export const make = Effect.fnUntraced(function*(
         effects,
         fadeInMs,
         duck,
-        after: options.after === undefined ? undefined : places.get(options.after),
+        after: options.after === undefined ? undefined : playing.get(Track.numberOf(options.after))?.place,
         crossfadeMs
       })
-      const own = { isInterrupted: false }
-      opening.add(own)
       return yield* Effect.uninterruptibleMask((restore) =>
         Effect.gen(function*() {
           const trackScope = yield* Scope.fork(scope)
-          const track = yield* restore(Scope.provide(Track.make(source, place, options), trackScope)).pipe(
+          const track = yield* begin(source, place, options, restore).pipe(
+            Scope.provide(trackScope),
             Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(trackScope, exit) : Effect.void)
           )
-          places.set(track, place)
+          const number = Track.numberOf(track)
+          playing.set(number, { track, place })
           yield* Traces.track(source.name, track.awaitEnd).pipe(
             // also where the end of the session is the end of this fiber
-            Effect.ensuring(Effect.sync(() => places.delete(track))),
+            Effect.ensuring(Effect.sync(() => playing.delete(number))),
             Effect.andThen(Scope.close(trackScope, Exit.void)),
             Effect.interruptible,
             Effect.forkIn(scope, { startImmediately: true })
           )
-          if (own.isInterrupted) yield* track.stop
           return track
         })
-      ).pipe(Effect.ensuring(Effect.sync(() => opening.delete(own))))
+      )
     })
 
-  const tracks = Effect.sync(() => Array.from(places.keys()))
+  const tracks = Effect.sync(() => Array.from(playing.values(), ({ track }) => track))
 
   /** Ends tracks that are not heard any more, and says how much of them was. */
   const stopAll = Effect.fnUntraced(function*(all: ReadonlyArray<Track.Track>) {
@@ -204,16 +215,17 @@ export const make = Effect.fnUntraced(function*(
   const interrupt = Effect.gen(function*() {
     if (player === undefined) return []
     yield* player.silence
-    for (const track of opening) track.isInterrupted = true
+    // one whose source is open by the time that the others have ended would be heard
+    yield* Effect.forEach(Array.from(opening), ({ stop }) => stop, { discard: true })
     return yield* stopAll(yield* tracks)
   }).pipe(Effect.uninterruptible)
 
   const cut: Playing["cut"] = (wanted) =>
     Effect.uninterruptible(Effect.suspend(() => {
-      const those = new Set(wanted)
-      const all = Array.from(places).filter(([track]) => those.has(track))
+      const those = new Set(Array.from(wanted, Track.numberOf))
+      const all = Array.from(playing.values()).filter(({ track }) => those.has(Track.numberOf(track)))
       if (player === undefined || all.length === 0) return Effect.succeed([])
-      return Effect.andThen(player.cut(all.map(([, place]) => place)), stopAll(all.map(([track]) => track)))
+      return Effect.andThen(player.cut(all.map(({ place }) => place)), stopAll(all.map(({ track }) => track)))
     }))
 
   const setEncoder: Playing["setEncoder"] = (

@@ -54,7 +54,7 @@ export interface VoiceSession {
   readonly tracks: Effect.Effect<ReadonlyArray<Track.Track>>
   /**
    * Stops all tracks within one frame, and tells how much of each was heard: for agents that are spoken over. They end
-   * `Stopped`, also those that wait for others.
+   * `Stopped`, also those that wait for others, and those whose sources are being opened: `play` gives these back at once.
    */
   readonly interrupt: Effect.Effect<ReadonlyArray<Playing.Interrupted>>
   /**

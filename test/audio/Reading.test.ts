@@ -42,6 +42,46 @@ describe("Reading", () => {
       }
     }).pipe(Effect.scoped))
 
+  it.effect("is at no place behind the end of its source", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      const frame = { data: Uint8Array.of(0xfc, 1), samples: 960 }
+      /** The places where it is, from frame to frame, in a source that says that it is so long. */
+      const places = Effect.fnUntraced(function*(durationMs: number, frames: number, fromMs: number, landedMs: number) {
+        const open = FrameSource.open<never, never>(Array.from({ length: frames }, () => frame), "frames")
+        const opened = { ...yield* open, durationMs }
+        const reading = Reading.make({
+          clock,
+          name: "frames",
+          opened,
+          openAgain: Effect.succeed({ opened, landedMs: 0 }),
+          fromMs,
+          landedMs,
+          untilMs: Infinity,
+          againMs: 0,
+          bufferMs: 1_000,
+          leadMs: undefined,
+          heardMs: () => undefined,
+          onReady: Effect.void,
+          again: Effect.succeed(false)
+        })
+        const before = reading.positionMs()
+        yield* reading.run
+        const at = [before, reading.positionMs()]
+        for (let i = 0; i < frames; i++) {
+          if (reading.media.format === "opus") reading.media.ring.discard()
+          at.push(reading.positionMs())
+        }
+        return at
+      })
+      // the last frame is sent whole, of which the source counts 5 ms
+      assert.deepStrictEqual(yield* places(45, 3, 0, 0), [0, 0, 20, 40, 45])
+      // a seek behind the end, by a source that cannot tell
+      assert.deepStrictEqual(yield* places(45, 0, 1_000, 1_000), [45, 45])
+      // there is more than was said
+      assert.deepStrictEqual(yield* places(20, 3, 1_000, 1_000), [20, 20, 1_020, 1_040, 1_060])
+    }).pipe(Effect.scoped))
+
   it.effect("is ready when as much is there as is wanted, or as the source wants", () =>
     Effect.gen(function*() {
       const clock = yield* Clock.Clock

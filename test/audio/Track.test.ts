@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Queue, Scope, Stream } from "effect"
+import { Deferred, Effect, Fiber, Queue, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import { type AudioSource, fromFrames, type OpusFrame } from "../../src/audio/AudioSource.ts"
@@ -267,6 +267,62 @@ describe("Track", () => {
       yield* play(fake, 60)
       assert.deepStrictEqual(yield* track.awaitEnd, { _tag: "Finished" })
       assert.deepStrictEqual(fake.taken.map(indexOf), Array.from({ length: 100 }, (_, i) => i))
+    }))
+
+  for (const how of ["is", "comes to be"] as const) {
+    it.effect(`does not seek any more when it ends before the source ${how} open there`, () =>
+      Effect.gen(function*() {
+        const fake = yield* FakeConnection.make
+        let opened = 0
+        let open = 0
+        const opening = yield* Deferred.make<void>()
+        const slow: AudioSource = {
+          name: "slow",
+          open: Effect.gen(function*() {
+            yield* Effect.acquireRelease(Effect.sync(() => open++), () => Effect.sync(() => open--))
+            if (opened++ > 0) yield* Deferred.await(opening)
+            return yield* sourceOf(100).open
+          })
+        }
+        const track = yield* fake.play(slow)
+        const events = yield* track.events.pipe(
+          Stream.map(({ _tag }) => _tag),
+          Stream.runCollect,
+          Effect.forkScoped({ startImmediately: true })
+        )
+        yield* play(fake, 10)
+        const seeking = yield* Effect.forkScoped(Effect.flip(track.seek("1 second")), { startImmediately: true })
+        const looping = yield* Effect.forkScoped(track.loop(1), { startImmediately: true })
+        const detached = yield* Deferred.make<void>()
+        if (how === "comes to be") Object.assign(fake.connection, { detach: () => Deferred.await(detached) })
+        const stopping = yield* Effect.forkScoped(track.stop, { startImmediately: true })
+        yield* Deferred.succeed(opening, undefined)
+        yield* Deferred.succeed(detached, undefined)
+        yield* Fiber.join(stopping)
+        const { reason } = yield* Fiber.join(seeking)
+        assert.strictEqual(reason._tag, "Unsupported")
+        yield* Fiber.join(looping)
+        assert.strictEqual(open, 0)
+        assert.strictEqual(yield* track.position, 200)
+        assert.deepStrictEqual(yield* Fiber.join(events), ["Started", "Ended"])
+      }))
+  }
+
+  it.effect("does not wait for another pass when it ends before the source is open", () =>
+    Effect.gen(function*() {
+      const fake = yield* FakeConnection.make
+      let opened = 0
+      const slow: AudioSource = {
+        name: "slow",
+        open: Effect.suspend(() => opened++ === 0 ? sourceOf(20).open : Effect.never)
+      }
+      const track = yield* fake.play(slow)
+      yield* play(fake, 10)
+      const looping = yield* Effect.forkScoped(track.loop(1), { startImmediately: true })
+      yield* Effect.yieldNow
+      assert.strictEqual(opened, 2)
+      yield* track.stop
+      yield* Fiber.join(looping)
     }))
 
   it.effect("tells the place of the frame that holds the position it sought", () =>

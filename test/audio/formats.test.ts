@@ -158,6 +158,23 @@ describe("formats", () => {
         }
       }))
 
+    it.live.each(names)(
+      "%s: behind its end there is nothing, and it ends as where it is played to there",
+      (name) =>
+        Effect.gen(function*() {
+          const bytes = bytesOf(name)
+          const whole = yield* collect(AudioSource.fromBytes(bytes), { seekMs: 100_000 })
+          assert.deepStrictEqual([whole.end, whole.pcm.length, whole.frames.length], ["Done", 0, 0])
+          const cut = AudioSource.fromBytes(bytes.subarray(0, bytes.length * 0.6))
+          const played = yield* collect(cut)
+          const sought = yield* collect(cut, { seekMs: 100_000 })
+          assert.deepStrictEqual([sought.end, sought.pcm.length, sought.frames.length], ["Truncated", 0, 0])
+          assert.strictEqual(sought.positionMs, played.positionMs)
+          // where it can be opened at all
+          assert.strictEqual(sought.soughtMs === undefined, played.frames.length + played.pcm.length === 0)
+        })
+    )
+
     it.live.each(names)("%s with a part overwritten ends in a typed error, or plays", (name) =>
       Effect.gen(function*() {
         const ends = new Set<string>()
