@@ -2,8 +2,8 @@
  * AAC in ADTS (ISO 14496-3, 1.A.3) to access units, with an ID3v2 tag before them, as stations and HLS have it, and tags of
  * ID3v1 and APE behind.
  *
- * What ends how: the bytes end inside a frame: `Truncated`; something that is no frame between two frames: `Corrupt`. Before the
- * first one up to 64 KiB of it are skipped, and behind the last one zeros and tags are.
+ * What ends how: the bytes end inside a frame: `Truncated`. Of what is no frame, up to 64 KiB are skipped before the first one and
+ * between two of them, where a file is damaged; more is `Corrupt`, and so is anything behind the last one but zeros and tags.
  *
  * @since 0.1.0
  */
@@ -129,11 +129,12 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     if (available() < 7) return false
     const frame = frameAt(input.bytes, input.start)
     if (frame === undefined || (model !== undefined && !alike(frame, model))) return around.pass(model === undefined)
-    if (model === undefined) {
+    if (model === undefined || around.isLost()) {
       if (available() < frame.bytes + 7) return false
       const second = frameAt(input.bytes, input.start + frame.bytes)
-      if (second === undefined || !alike(frame, second)) return around.pass(model === undefined)
-      onFirst(frame)
+      const follows = second === undefined ? model !== undefined && around.isTagAt(frame.bytes) : alike(frame, second)
+      if (!follows) return around.pass(model === undefined)
+      if (model === undefined) onFirst(frame)
     }
     if (available() < frame.bytes) return false
     const data = input.bytes.slice(input.start + frame.headerBytes, input.start + frame.bytes)
@@ -150,6 +151,8 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
       if (header === undefined) {
         if (around.isTagRead()) fail("UnknownFormat", "there is no AAC in it")
         else fail("Truncated", "it ends in the headers")
+      } else if (!around.isEnded() && around.isLost()) {
+        around.failLost()
       } else if (!around.isEnded() && available() > 0 && !around.isTrailer()) {
         fail("Truncated", "it ends inside an AAC frame")
       }

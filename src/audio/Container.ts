@@ -38,7 +38,7 @@ const readers = {
 /** Those that have a tag of ID3v2 as their own. Before others, some programs put one nevertheless. */
 const tagged = new Set<Probe.Format>(["mp3", "adts", "flac"])
 
-/** A tag larger than this is not read to see what stands behind it: it is that of an MP3 then. */
+/** A tag larger than this is not kept to see what stands behind it: where no other place can be read, it is that of an MP3 then. */
 const maxLeadingBytes = 1024 * 1024
 
 /**
@@ -106,15 +106,18 @@ const refusePlaylist = (bytes: ByteSource.ByteSource) =>
     return yield* ByteSource.failure(bytes.name, "Unsupported", `${what}: AudioSource.fromUrl plays it from its URL`)
   })
 
-/** Looks at the bytes behind a tag, without losing any. */
+/** Looks at the bytes behind a tag, without losing any, and says how long that is. */
 const peek = (bytes: ByteSource.ByteSource) =>
   Effect.gen(function*() {
     const [first, source] = yield* ByteSource.peek(bytes, Probe.probeBytes)
     const leading = Probe.leading(first)
-    if (leading === 0) return [first, first, source] as const
-    if (leading > maxLeadingBytes) return [first, undefined, source] as const
+    if (leading === 0) return { first, leading, behind: first, source }
+    if (leading > maxLeadingBytes) {
+      const behind = yield* source.random?.read(leading, leading + Probe.probeBytes) ?? Effect.undefined
+      return { first, leading, behind, source }
+    }
     const [more, again] = yield* ByteSource.peek(source, leading + Probe.probeBytes)
-    return [more, more.subarray(leading), again] as const
+    return { first: more, leading, behind: more.subarray(leading), source: again }
   })
 
 /**
@@ -128,12 +131,12 @@ export const open = (
   fallback: Fallback
 ): Effect.Effect<OpenSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
-    const [first, behind, peeked] = yield* peek(bytes)
+    const { behind, first, leading, source: peeked } = yield* peek(bytes)
     if (first.length === 0) return yield* ByteSource.failure(peeked.name, "Empty", "it holds no bytes")
     if (Playlist.isPlaylist(first)) return yield* refusePlaylist(peeked)
     const probed: Probe.Found = behind === undefined
       ? { format: "mp3" }
-      : Probe.probe(behind) ?? (behind.length < first.length ? { format: "mp3" } : undefined)
+      : Probe.probe(behind) ?? (leading > 0 ? { format: "mp3" } : undefined)
     // what a station sends first can be anything, and look like something else
     const isInMiddle = probed === undefined || ("known" in probed && (probed.isDoubtful || peeked.live))
     const [format, source] = isInMiddle ? yield* search(peeked) : [undefined, peeked]
@@ -163,7 +166,7 @@ export const open = (
         )
       )
     }
-    const tagBytes = behind === undefined || tagged.has(found.format) ? 0 : first.length - behind.length
+    const tagBytes = behind === undefined || tagged.has(found.format) ? 0 : leading
     // a reader may have taken bytes before it finds that it holds something else
     const recording = ByteSource.record(tagBytes === 0 ? source : ByteSource.behind(source, tagBytes))
     return yield* openFormat(found.format, recording.source).pipe(

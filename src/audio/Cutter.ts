@@ -176,7 +176,7 @@ export const follow = <F extends Sized>(
 /** Tags are read up to this size: what is larger is a picture. */
 const maxTagBytes = 256 * 1024
 
-/** What is looked over for the first frame: a station is joined in the middle of one. */
+/** What is looked over for a frame: for the first one, since a station is joined in the middle of one, and behind one that is damaged. */
 const maxJoinBytes = 65_536
 
 const id3v1Bytes = 128
@@ -184,6 +184,9 @@ const id3HeaderBytes = 10
 
 /** What begins a tag behind the sound. */
 const trailers = new Set(["TAG", "APE", "LYR", "ID3"])
+
+/** What a frame begins with, and a tag that says how long it is. */
+const beginnings = new Set([0xff, ...["T", "A", "I"].map((letter) => letter.charCodeAt(0))])
 
 /** Of a tag of APE: its header, and the bits of its flags that say that it is none of an end, and that there is one. */
 const apeHeaderBytes = 32
@@ -223,21 +226,29 @@ export interface Surroundings {
   /** Looks for it; `false` if more bytes are needed. */
   readonly readTag: () => boolean
   /**
-   * Something that is no frame. `isJoining`: there was none yet. It is skipped then, or if it is a tag. A tag that does not say
-   * its length is the end, and so is anything behind a tag, and zeros as long as nothing but a tag follows; anything else is
-   * `Corrupt`.
+   * Something that is no frame. `isJoining`: there was none yet. A tag is skipped. One that does not say its length is the end, and so
+   * is anything behind a tag, and zeros as long as nothing but a tag follows. Anything else is passed byte by byte until a frame comes,
+   * and `Corrupt` from 64 KiB on.
    */
   readonly pass: (isJoining: boolean) => boolean
   /** A frame has come. */
   readonly onFrame: () => void
+  /** Whether something was passed since the last frame that is no tag: what looks like a frame may be none. */
+  readonly isLost: () => boolean
+  /** Whether that was so between two frames, so that there may be fewer than there were. */
+  readonly isDamaged: () => boolean
+  /** Says what the bytes end with, where no frame has come behind what was passed. */
+  readonly failLost: () => void
   /**
-   * Whether the sound has ended. What comes then is taken by {@link Surroundings.passEnd}, but for a tag behind zeros: with that it has
-   * not.
+   * Whether the sound has ended. What comes then is taken by {@link Surroundings.passEnd}, but for a tag or sound behind zeros: with
+   * that it has not.
    */
   readonly isEnded: () => boolean
   readonly passEnd: () => void
   /** Whether what waits is zeros, the beginning of a tag, or both, and no frame that was cut. */
   readonly isTrailer: () => boolean
+  /** Whether a tag begins so many bytes behind what waits first. */
+  readonly isTagAt: (offset: number) => boolean
   readonly restart: () => void
 }
 
@@ -250,7 +261,10 @@ export interface Surroundings {
 export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTags): Surroundings => {
   const { available, consume, fail, input, skip } = cutter
   let isTagRead = false
-  let joined = 0
+  /** Bytes that were passed since the last frame and are no tag. */
+  let passed = 0
+  let isDamaged = false
+  let hasFrame = false
   let ended = false
   /** It has ended with zeros. */
   let isPadding = false
@@ -275,16 +289,20 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
 
   const foreign = () => fail("Corrupt", `something that is no frame stands between the ${name} frames`)
 
-  /** Passes over zeros, up to a tag or something that should not be there. */
+  /** Passes over zeros, up to a tag or something else, behind which the sound may go on. */
   const passZeros = (): void => {
-    while (isZero()) consume(1)
+    while (isZero()) {
+      consume(1)
+      passed++
+    }
     const magic = text(3)
     if (trailers.has(magic)) {
       ended = isPadding = false
-    } else if (magic.startsWith("\xff")) {
+      passed = 0
+    } else if (passed > maxJoinBytes && magic.startsWith("\xff")) {
       fail("Corrupt", `a part of the ${name} frames was overwritten with zeros`)
     } else if (![...trailers].some((trailer) => trailer.startsWith(magic))) {
-      foreign()
+      ended = isPadding = false
     }
   }
 
@@ -300,6 +318,13 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
     return (view.getUint32(20, true) & apeIsHeader) === 0
       ? apeHeaderBytes
       : apeBytes(input.bytes, input.start, true)
+  }
+
+  /** How many bytes lie before the next one that a frame or a tag can begin with, or the end of what waits. */
+  const toNext = (): number => {
+    let at = input.start + 1
+    while (at < input.end && !beginnings.has(input.bytes[at] ?? 0)) at++
+    return at - input.start
   }
 
   return {
@@ -319,7 +344,7 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
     },
     pass: (isJoining) => {
       if (isJoining) {
-        if (++joined > maxJoinBytes) {
+        if (++passed > maxJoinBytes) {
           fail("UnknownFormat", `there is no ${name} in it`)
           return false
         }
@@ -327,30 +352,50 @@ export const surroundings = (cutter: Cutter, name: string, tags: Tags.MutableTag
         return true
       }
       const id3 = id3Bytes()
-      const bytes = id3 === 0 ? tagBytes() : id3
-      if (bytes === undefined) return false
-      if (bytes > 0) {
+      const tag = id3 === 0 ? tagBytes() : id3
+      if (tag === undefined) return false
+      if (tag > 0) {
         // what follows on one of ID3v2 is sound, since it says for itself where it ends
         isBehindTag ||= id3 === 0
-        skip(bytes)
+        skip(tag)
         return true
       }
-      isPadding = !isBehindTag && isZero()
-      ended = isBehindTag || isPadding || trailers.has(text(3))
-      if (!ended) foreign()
-      return ended
+      const isLost = passed > 0
+      isPadding = !isLost && !isBehindTag && isZero()
+      ended = isBehindTag || isPadding || (!isLost && trailers.has(text(3)))
+      if (ended) return true
+      const bytes = toNext()
+      passed += bytes
+      if (passed > maxJoinBytes) {
+        foreign()
+        return false
+      }
+      consume(bytes)
+      return true
     },
     onFrame: () => {
+      isDamaged ||= passed > 0 && hasFrame
+      hasFrame = true
+      passed = 0
       isBehindTag = false
     },
+    isLost: () => passed > 0,
+    isDamaged: () => isDamaged,
+    failLost: foreign,
     isEnded: () => ended,
     passEnd: () => {
       if (isPadding) passZeros()
       else consume(available())
     },
     isTrailer,
+    isTagAt: (offset) => trailers.has(ascii(input.start + offset, 3)),
     restart: () => {
-      ended = isPadding = isBehindTag = false
+      ended =
+        isPadding =
+        isBehindTag =
+        hasFrame =
+          false
+      passed = 0
     }
   }
 }

@@ -101,6 +101,19 @@ const blockOf = (packet: Packet, output: Output, header: Header, order?: Samples
   scale: 1
 })
 
+/** Full scale is 1, and what was made too loud by its encoder reaches twice that. */
+const loudest = 8
+
+const isTooLoud = (samples: Float32Array): boolean => !samples.every((sample) => Math.abs(sample) <= loudest)
+
+/**
+ * A moment of silence in place of a bang. mpg123 gives damaged frames hundreds of times too loud, and FAAD2 single units of HE-AAC, where
+ * a tone stands at the edge of the replicated band.
+ */
+const silenceLoud = (channels: ReadonlyArray<Float32Array>): void => {
+  if (channels.some(isTooLoud)) { for (const samples of channels) samples.fill(0) }
+}
+
 const mp3 = async (header: Header): Promise<Handle> => {
   const { MPEGDecoder } = await import("mpg123-decoder")
   const decoder = new MPEGDecoder({ enableGapless: false })
@@ -111,6 +124,7 @@ const mp3 = async (header: Header): Promise<Handle> => {
         const output = quietly(() => decoder.decodeFrame(packet.data))
         const [error] = output.errors
         if (error !== undefined) return error.message
+        silenceLoud(output.channelData)
         return blockOf(packet, output, header)
       }),
     reset: () => decoder.reset(),
@@ -188,12 +202,6 @@ const vorbis = async (header: Header): Promise<Handle> => {
   }
 }
 
-/** Full scale is 1, and what was made too loud by its encoder reaches twice that. */
-const loudestAac = 8
-
-/** FAAD2 gives single units of HE-AAC hundreds of times too loud, where a tone stands at the edge of the replicated band. */
-const isTooLoud = (samples: Float32Array): boolean => !samples.every((sample) => Math.abs(sample) <= loudestAac)
-
 const aac = async (header: Header): Promise<Handle> => {
   // esbuild takes a package that is not installed for an error, unless what fails is caught where it is imported
   const { decoder: makeDecoder } = await import("@audio/decode-aac").catch((cause: unknown) => Promise.reject(cause))
@@ -207,8 +215,7 @@ const aac = async (header: Header): Promise<Handle> => {
           const { channelData, sampleRate } = quietly(() => decoder.decode(packet.data))
           const scale = sampleRate > header.rate ? Math.round(sampleRate / header.rate) : 1
           const [first] = channelData
-          // a moment of silence in place of a bang
-          if (channelData.some(isTooLoud)) { for (const samples of channelData) samples.fill(0) }
+          silenceLoud(channelData)
           return {
             channels: channelData,
             start: packet.start * scale,

@@ -5,8 +5,9 @@
  * What ends how:
  * - The bytes end inside a frame, or before the number of frames that the first one says: `Truncated`.
  * - More frames than the first one says, as where files were joined: they are played, and the number counts no more.
- * - Something that is no frame between two frames: `Corrupt`. Before the first frame, up to 64 KiB of it are skipped, since a
- *   station is joined in the middle; behind the last frame, zeros and tags are.
+ * - Something that is no frame: up to 64 KiB of it are skipped, before the first frame, since a station is joined in the middle, and
+ *   between two frames, where a file is damaged. More is `Corrupt`, and so is anything behind the last frame but zeros and tags.
+ * - Frames of a free bitrate, which do not say how long they are: `Unsupported`.
  *
  * @since 0.1.0
  */
@@ -62,6 +63,29 @@ const frameAt = (bytes: Uint8Array, at: number): Frame | undefined => {
     ? 4 * (Math.floor(12_000 * bitrate / rate) + padding)
     : Math.floor(samples / 8 * 1000 * bitrate / rate) + padding
   return { bytes: size, samples, rate, channels: (fourth >> 6) === 3 ? 1 : 2, layer, lowRate, bitrate }
+}
+
+/** Of a frame of a free bitrate: LAME goes up to 640 kbit/s. */
+const maxFreeBytes = 4096
+
+/** Whether a header of a free bitrate begins here: that of a frame with none of the bitrates. */
+const isFreeAt = (bytes: Uint8Array, at: number): boolean => {
+  const header = bytes.slice(at, at + 4)
+  const third = header[2] ?? 0
+  header[2] = third | 0x10
+  return third >> 4 === 0 && frameAt(header, 0) !== undefined
+}
+
+/** Whether frames of a free bitrate begin here: two more that are alike follow, as far apart as each other, but for the padding. */
+const areFreeAt = (bytes: Uint8Array, at: number): boolean => {
+  const isLike = (other: number): boolean =>
+    bytes[other] === 0xff && bytes[other + 1] === bytes[at + 1] &&
+    ((bytes[other + 2] ?? 0) | 2) === ((bytes[at + 2] ?? 0) | 2)
+  for (let length = 24; length <= maxFreeBytes; length++) {
+    const second = at + length
+    if (isLike(second) && [0, 1, -1].some((padding) => isLike(second + length + padding))) return true
+  }
+  return false
 }
 
 const alike = (a: Frame, b: Frame): boolean => a.rate === b.rate && a.layer === b.layer && a.lowRate === b.lowRate
@@ -179,6 +203,15 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     return info !== undefined
   }
 
+  /** Whether it may be MP3 of a free bitrate, of which more has to be seen to tell. */
+  const isFree = (): boolean => model === undefined && !around.isLost() && isFreeAt(input.bytes, input.start)
+
+  const refuseFree = (): boolean => {
+    if (!areFreeAt(input.bytes.subarray(0, input.end), input.start)) return false
+    fail("Unsupported", "it is MP3 of a free bitrate")
+    return true
+  }
+
   const step = (): boolean => {
     if (around.isEnded()) {
       around.passEnd()
@@ -187,12 +220,17 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
     if (!around.isTagRead()) return around.readTag()
     if (available() < 4) return false
     const frame = frameAt(input.bytes, input.start)
+    if (isFree()) {
+      if (available() < 2 * maxFreeBytes + 4) return false
+      if (refuseFree()) return false
+    }
     if (frame === undefined || (model !== undefined && !alike(frame, model))) return around.pass(model === undefined)
-    // a header is too easily found by chance: the first one counts only if a second one follows
-    if (model === undefined && available() < frame.bytes + 4) return false
-    if (model === undefined) {
+    // a header is too easily found by chance: the first one counts only if a second one follows, or a tag does
+    if (model === undefined || around.isLost()) {
+      if (available() < frame.bytes + 4) return false
       const second = frameAt(input.bytes, input.start + frame.bytes)
-      if (second === undefined || !alike(frame, second)) return around.pass(model === undefined)
+      const follows = second === undefined ? model !== undefined && around.isTagAt(frame.bytes) : alike(frame, second)
+      if (!follows) return around.pass(model === undefined)
     }
     if (available() < frame.bytes) return false
     const data = input.bytes.slice(input.start, input.start + frame.bytes)
@@ -226,15 +264,25 @@ const formatOf = (cutter: Cutter.Cutter): Cutter.Format => {
         consume(frame.bytes)
       }
       if (header === undefined) {
+        if (isFree() && refuseFree()) return
         if (around.isTagRead()) fail("UnknownFormat", "there is no MP3 in it")
         else fail("Truncated", "it ends in the headers")
+        return
+      }
+      const whole = info?.frames === undefined || model === undefined ? undefined : info.frames * model.samples
+      const missing = whole === undefined ? undefined : whole - start
+      if (!around.isEnded() && around.isLost()) {
+        // what stands behind all the frames that were told is none of the sound
+        if (missing === undefined || missing > 0) around.failLost()
         return
       }
       if (!around.isEnded() && available() >= 4 && !around.isTrailer()) {
         return fail("Truncated", "it ends inside an MP3 frame")
       }
-      const whole = info?.frames === undefined || model === undefined ? undefined : info.frames * model.samples
-      if (whole !== undefined && start < whole - (model?.samples ?? 0)) fail("Truncated", "it is shorter than it says")
+      // of a part that is damaged, nobody knows how many frames it held
+      if (missing !== undefined && !around.isDamaged() && missing > (model?.samples ?? 0)) {
+        fail("Truncated", "it is shorter than it says")
+      }
     },
     header: () => header,
     onSize: (size) => {

@@ -146,7 +146,8 @@ export const open = (
     /** The last place before a sample that halving the file finds. */
     const search = (random: ByteSource.RandomAccess, sample: number) =>
       Effect.gen(function*() {
-        let low = 0
+        // before it there may be pictures of megabytes
+        let low = index[0]?.offset ?? 0
         let high = random.size
         let best: Place | undefined
         while (high - low > nearBytes) {

@@ -274,16 +274,21 @@ describe("Cutter.surroundings", () => {
     assert.isTrue(around.isEnded())
     around.restart()
     assert.isFalse(around.isEnded())
-    assert.isFalse(around.pass(false))
-    assert.strictEqual(problem()?.kind, "Corrupt")
+    assert.isTrue(around.pass(false))
+    assert.isFalse(around.isEnded())
+    assert.isTrue(around.isLost())
+    assert.isUndefined(problem())
   })
 
-  it("are Corrupt where they are anything else, also behind a frame that follows a tag", () => {
-    const { cutter, onFrame, pass, problem, push } = make()
-    push(concat(Buffer.from("TAG"), new Uint8Array(125), Buffer.from("whatever")))
+  it("are passed for 64 KiB where they are anything else, also behind a frame that follows a tag", () => {
+    const { cutter, isDamaged, isEnded, isLost, onFrame, pass, problem, push } = make()
+    push(concat(Buffer.from("TAG"), new Uint8Array(125), new Uint8Array(70_000).fill(0xff)))
     assert.isTrue(pass(false))
     cutter.consume(128)
     onFrame()
+    for (let i = 0; i < 65_536; i++) if (!pass(false)) assert.fail(`it gave up at ${i}`)
+    assert.strictEqual(cutter.position(), 128 + 65_536)
+    assert.deepStrictEqual([isLost(), isEnded(), isDamaged(), problem()], [true, false, false, undefined])
     assert.isFalse(pass(false))
     assert.deepStrictEqual(problem(), {
       kind: "Corrupt",
@@ -291,7 +296,23 @@ describe("Cutter.surroundings", () => {
     })
   })
 
-  it("go on where a tag stands behind zeros, and are Corrupt where anything else does", () => {
+  it("are passed up to the next byte that a frame or a tag can begin with", () => {
+    const { cutter, isDamaged, isLost, isTagAt, onFrame, pass, problem, push, skipped } = make()
+    onFrame()
+    push(concat(Buffer.from("what else 0.5"), Uint8Array.of(0xff, 0, 0, 0), tag("one", 50)))
+    assert.isTrue(isTagAt(17))
+    assert.isFalse(isTagAt(16))
+    for (const at of [13, 17]) {
+      assert.isTrue(pass(false))
+      assert.deepStrictEqual([cutter.position(), skipped.length], [at, 0])
+    }
+    assert.isTrue(pass(false))
+    assert.deepStrictEqual([skipped, isLost(), isDamaged()], [[50], true, false])
+    onFrame()
+    assert.deepStrictEqual([isLost(), isDamaged(), problem()], [false, true, undefined])
+  })
+
+  it("go on where a tag stands behind zeros, and are passed where anything else does", () => {
     for (const magic of ["ID3", "TAG", "APE"]) {
       const { cutter, isEnded, isTrailer, pass, passEnd, problem, push } = make()
       push(Uint8Array.of(0, 0))
@@ -304,11 +325,13 @@ describe("Cutter.surroundings", () => {
       passEnd()
       assert.deepStrictEqual([isEnded(), isTrailer(), problem(), cutter.available()], [false, true, undefined, 3])
     }
-    const { isTrailer, pass, passEnd, problem, push } = make()
+    const { failLost, isEnded, isLost, isTrailer, pass, passEnd, problem, push } = make()
     push(Uint8Array.of(0, 0x55))
     assert.isFalse(isTrailer())
     assert.isTrue(pass(false))
     passEnd()
+    assert.deepStrictEqual([isEnded(), isLost(), problem()], [false, true, undefined])
+    failLost()
     assert.deepStrictEqual(problem(), {
       kind: "Corrupt",
       detail: "something that is no frame stands between the MP3 frames"
@@ -326,17 +349,20 @@ describe("Cutter.surroundings", () => {
     }
   })
 
-  it("are Corrupt where sound goes on behind zeros", () => {
-    const { isEnded, pass, passEnd, problem, push } = make()
-    push(concat(new Uint8Array(40)))
-    assert.isTrue(pass(false))
-    assert.isTrue(isEnded())
-    passEnd()
-    push(concat(new Uint8Array(40)))
-    passEnd()
-    assert.isUndefined(problem())
-    push(concat(new Uint8Array(4), Uint8Array.of(0xff, 0xfb)))
-    passEnd()
-    assert.strictEqual(problem()?.kind, "Corrupt")
+  it("are no end where sound goes on behind zeros, and Corrupt where those are more than 64 KiB", () => {
+    for (const count of [40, 65_488, 65_489]) {
+      const { isEnded, isLost, pass, passEnd, problem, push } = make()
+      push(concat(new Uint8Array(40)))
+      assert.isTrue(pass(false))
+      assert.isTrue(isEnded())
+      passEnd()
+      push(concat(new Uint8Array(count)))
+      passEnd()
+      assert.deepStrictEqual([isEnded(), problem()], [true, undefined])
+      push(concat(new Uint8Array(8), Uint8Array.of(0xff, 0xfb)))
+      passEnd()
+      if (count === 65_489) assert.strictEqual(problem()?.kind, "Corrupt")
+      else assert.deepStrictEqual([isEnded(), isLost(), problem()], [false, true, undefined])
+    }
   })
 })

@@ -9,7 +9,7 @@ import * as AdtsReader from "../../src/audio/AdtsReader.ts"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Mp3Reader from "../../src/audio/Mp3Reader.ts"
 import { collect } from "./listen.ts"
-import { concat } from "./samples.ts"
+import { concat, noise } from "./samples.ts"
 import { levelOf, signal, wav16 } from "./signal.ts"
 
 const bytesOf = (name: string) => new Uint8Array(readFileSync(fileURLToPath(new URL(`files/${name}`, import.meta.url))))
@@ -189,7 +189,7 @@ describe("MP3 and AAC", () => {
         const damaged = bytes.slice()
         damaged.fill(0, at, at + count)
         const { end, packets } = read(damaged)
-        assert.deepStrictEqual([packets.length, end], [60, "Corrupt"])
+        assert.deepStrictEqual([packets.length, end], [whole.packets.length - 1, undefined])
       }
       const sound = bytes.subarray(at)
       const zeros = new Uint8Array(400)
@@ -205,8 +205,10 @@ describe("MP3 and AAC", () => {
         [undefined, one, zeros, lyrics],
         [undefined, 2 * one - 60, zeros, id3, sound],
         [undefined, 2 * one - 60, zeros, id3v1, sound, zeros],
-        ["Corrupt", one, zeros, sound],
-        ["Corrupt", one, zeros, Buffer.from("something else")],
+        [undefined, 2 * one - 60, zeros, sound],
+        ["Corrupt", one, new Uint8Array(70_000), sound],
+        // the first frame of MP3 tells how many there are
+        [name === "chirp.mp3" ? undefined : "Corrupt", one, zeros, Buffer.from("something else")],
         // behind the real end, a piece may begin with anything
         [undefined, one, lyrics, Uint8Array.of(0xff, 0xfb, 0x90, 0x44), new Uint8Array(9)]
       ]
@@ -222,6 +224,118 @@ describe("MP3 and AAC", () => {
       }
     })
   }
+
+  for (const [name, make] of [["chirp.mp3", Mp3Reader.make], ["chirp.aac", AdtsReader.make]] as const) {
+    it(`what is no frame in ${name} is passed up to the next one that another follows`, () => {
+      const bytes = bytesOf(name)
+      const read = (file: Uint8Array, piece: number) => {
+        const reader = make()
+        for (let at = 0; at < file.length; at += piece) reader.push(file.slice(at, at + piece))
+        reader.end()
+        const packets = reader.take()
+        return {
+          packets,
+          data: packets.map(({ data }) => Buffer.from(data).toString("hex")),
+          end: reader.problem()?.kind
+        }
+      }
+      const whole = read(bytes, bytes.length)
+      const offset = (index: number) => whole.packets[index]?.offset ?? 0
+      // headers that are alike, of frames that nothing follows
+      const header = Buffer.from(bytes.subarray(offset(60), offset(60) + 7))
+      const headers = Buffer.alloc(3_000, Buffer.concat([Buffer.alloc(5, 0x55), header]))
+      const junk = [noise(1, 1), noise(2, 700), noise(3, 60_000), headers, Buffer.from("TAX and what else is in it")]
+      const expected = (lost: number) => whole.data.filter((_, i) => i < 60 || i >= 60 + lost)
+      for (const piece of [bytes.length + 100_000, 997, 13]) {
+        for (const [index, between] of junk.entries()) {
+          const put = read(concat(bytes.subarray(0, offset(60)), between, bytes.subarray(offset(60))), piece)
+          assert.isUndefined(put.end, `${index}`)
+          assert.deepStrictEqual(put.data, expected(0), `${index}`)
+          const over = bytes.slice()
+          over.set(between.subarray(0, 900), offset(60))
+          const lost = whole.packets.filter((packet) =>
+            packet.offset >= offset(60) && packet.offset < offset(60) + Math.min(900, between.length)
+          ).length
+          const overwritten = read(over, piece)
+          assert.deepStrictEqual([overwritten.data, overwritten.end], [expected(lost), undefined], `${index}`)
+          assert.isTrue(
+            overwritten.packets.every(({ samples, start }, i, all) =>
+              all[i + 1]?.start === undefined ||
+              all[i + 1]?.start === start + samples
+            )
+          )
+        }
+        const cut = read(concat(bytes.subarray(0, offset(60) + 100), bytes.subarray(offset(63) + 50)), piece)
+        // the frame that is cut takes what comes next for its own
+        assert.deepStrictEqual([cut.data.length, cut.data.slice(61), cut.end], [
+          whole.data.length - 3,
+          whole.data.slice(64),
+          undefined
+        ])
+        const far = read(concat(bytes.subarray(0, offset(60)), noise(4, 66_000), bytes.subarray(offset(60))), piece)
+        assert.deepStrictEqual([far.data, far.end], [whole.data.slice(0, 60), "Corrupt"])
+      }
+    })
+  }
+
+  it("the last frame of MP3 and AAC is known behind what is none by the tag that follows", () => {
+    const id3v1 = concat(Buffer.from("TAG"), new Uint8Array(125))
+    for (const [name, make] of [["chirp.mp3", Mp3Reader.make], ["chirp.aac", AdtsReader.make]] as const) {
+      const reader = make()
+      reader.push(bytesOf(name))
+      reader.end()
+      const packets = reader.take()
+      const last = packets.at(-1)?.offset ?? 0
+      const bytes = bytesOf(name)
+      const damaged = make()
+      damaged.push(concat(bytes.subarray(0, last), noise(1, 300), bytes.subarray(last), id3v1))
+      damaged.end()
+      assert.deepStrictEqual([damaged.take().length, damaged.problem()], [packets.length, undefined])
+    }
+  })
+
+  it.live("MP3 of a free bitrate is said to be that", () =>
+    Effect.gen(function*() {
+      const { packets } = (() => {
+        const reader = Mp3Reader.make()
+        reader.push(mp3)
+        return { packets: reader.take() }
+      })()
+      const free = concat(...packets.map(({ data }) => {
+        const frame = data.slice()
+        frame[2] = (frame[2] ?? 0) & 0x0f
+        return frame
+      }))
+      for (
+        const bytes of [
+          free,
+          free.subarray(0, 3_000),
+          concat(Buffer.from("ID3\x04\0\0\0\0\0\x20"), new Uint8Array(32), free)
+        ]
+      ) {
+        const { end, message } = yield* played(bytes)
+        assert.strictEqual(end, "Unsupported")
+        assert.match(message, /it is MP3 of a free bitrate/)
+      }
+      const alone = packets[9]?.data.slice() ?? new Uint8Array(0)
+      alone[2] = (alone[2] ?? 0) & 0x0f
+      // one such header is found by chance
+      assert.strictEqual((yield* played(concat(alone, mp3.subarray(packets[10]?.offset)))).end, "Done")
+    }))
+
+  it.live("MP3 and AAC that are damaged are played on, no louder than they are", () =>
+    Effect.gen(function*() {
+      for (const name of ["chirp.mp3", "chirp-vbr.mp3", "chirp.aac"]) {
+        for (let seed = 0; seed < 4; seed++) {
+          const bytes = bytesOf(name)
+          bytes.set(noise(seed, [3, 30, 400, 1_000][seed % 4] ?? 0), Math.floor(bytes.length * (0.1 + 0.2 * seed)))
+          const result = yield* played(bytes)
+          assert.strictEqual(result.end, "Done", result.message)
+          assert.closeTo(lengthMs(result), 3_000, 500)
+          assert.isTrue(result.pcm.every((sample) => Math.abs(sample) < 8))
+        }
+      }
+    }), 30_000)
 
   it.live("a tag between frames of MP3 and AAC is skipped in pieces of any size", () =>
     Effect.gen(function*() {

@@ -1,0 +1,111 @@
+/** Files with megabytes of pictures before their sound, as music that is bought or tagged has them. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as ByteSource from "../../src/audio/ByteSource.ts"
+import * as Container from "../../src/audio/Container.ts"
+import { collect } from "./listen.ts"
+import { ascii, concat, noise, ogg, packet } from "./samples.ts"
+
+const bytesOf = (name: string) => new Uint8Array(readFileSync(fileURLToPath(new URL(`files/${name}`, import.meta.url))))
+
+const megabytes = 3
+const picture = new Uint8Array(Buffer.alloc(megabytes * 1_000_000, noise(1, 4_096)))
+
+const syncsafe = (size: number) => Uint8Array.of((size >> 21) & 127, (size >> 14) & 127, (size >> 7) & 127, size & 127)
+
+/** A frame of ID3v2.4. */
+const frame = (id: string, data: Uint8Array) => concat(ascii(id), syncsafe(data.length), Uint8Array.of(0, 0), data)
+
+/** A tag of ID3v2.4 with a footer, that says that it is unsynchronised. */
+const id3 = (...frames: ReadonlyArray<Uint8Array>) => {
+  const body = concat(...frames)
+  const head = concat(Uint8Array.of(4, 0, 0x90), syncsafe(body.length))
+  return concat(ascii("ID3"), head, body, ascii("3DI"), head)
+}
+
+const tag = id3(frame("TIT2", ascii("\x03A Picture")), frame("APIC", concat(ascii("\0image/jpeg\0\x03\0"), picture)))
+
+const played = (bytes: Uint8Array, seekMs?: number) =>
+  collect(AudioSource.fromBytes(bytes, { ffmpeg: false }), seekMs === undefined ? {} : { seekMs })
+
+const block = (type: number, data: Uint8Array) =>
+  concat(Uint8Array.of(type, data.length >> 16, (data.length >> 8) & 255, data.length & 255), data)
+
+/** FLAC with pictures and padding between its headers and its frames. */
+const flacWith = (...blocks: ReadonlyArray<Uint8Array>) => {
+  const flac = bytesOf("chirp.flac")
+  // the stream information has 34 bytes
+  const headers = 4 + 4 + 34
+  return concat(flac.subarray(0, headers), ...blocks, flac.subarray(headers))
+}
+
+describe("large headers", () => {
+  it.live("a tag of ID3v2 of megabytes stands before anything that is read at any place, and is passed over", () =>
+    Effect.gen(function*() {
+      for (const name of ["chirp.mp3", "chirp.aac", "chirp.flac", "chirp.opus.ogg", "chirp.m4a"]) {
+        const bytes = bytesOf(name)
+        const plain = yield* played(bytes)
+        const whole = yield* played(concat(tag, bytes))
+        assert.deepStrictEqual([whole.end, whole.message], ["Done", ""], name)
+        assert.deepStrictEqual(
+          [whole.pcm.length, whole.frames.length, whole.durationMs],
+          [plain.pcm.length, plain.frames.length, plain.durationMs],
+          name
+        )
+        if (name === "chirp.mp3" || name === "chirp.aac") assert.strictEqual(whole.tags["title"], "A Picture")
+        const sought = yield* played(concat(tag, bytes), 700)
+        const expected = yield* played(bytes, 700)
+        assert.deepStrictEqual([sought.pcm.length, sought.frames.length], [
+          expected.pcm.length,
+          expected.frames.length
+        ], name)
+      }
+      const pieces = Stream.make(tag.slice(0, 1_000_000), tag.slice(1_000_000), bytesOf("chirp.mp3"))
+      const streamed = yield* collect(AudioSource.fromStream(pieces, { ffmpeg: false }))
+      assert.deepStrictEqual([streamed.end, streamed.tags["title"]], ["Done", "A Picture"])
+    }))
+
+  it.live("a seek in FLAC looks for no frames in its pictures and its padding", () =>
+    Effect.gen(function*() {
+      const bytes = flacWith(block(6, picture), block(1, new Uint8Array(4_000_000)))
+      const plain = yield* played(bytesOf("chirp.flac"), 700)
+      const whole = yield* played(bytes, 700)
+      assert.deepStrictEqual([whole.end, whole.pcm.length], ["Done", plain.pcm.length])
+      let bytesRead = 0
+      const source = ByteSource.ofRandomAccess("counted", {
+        size: bytes.length,
+        read: (start, end) =>
+          Effect.sync(() => {
+            const part = bytes.subarray(start, end)
+            bytesRead += part.length
+            return part
+          })
+      })
+      const opened = yield* Container.open(source, () => assert.fail("it is known"))
+      assert(opened.seek !== undefined)
+      bytesRead = 0
+      yield* opened.seek(700)
+      assert.isBelow(bytesRead, 300_000)
+    }).pipe(Effect.scoped))
+
+  it.live("comments of megabytes are passed over in Opus, which is played with the tags before the picture", () =>
+    Effect.gen(function*() {
+      const comment = (text: Uint8Array) => {
+        const length = Buffer.alloc(4)
+        length.writeUInt32LE(text.length)
+        return concat(length, text)
+      }
+      const comments = [ascii("TITLE=A Picture"), concat(ascii("METADATA_BLOCK_PICTURE="), picture)]
+      const count = Uint8Array.of(comments.length, 0, 0, 0)
+      const tags = concat(ascii("OpusTags"), comment(ascii("us")), count, ...comments.map(comment))
+      const packets = Array.from({ length: 100 }, (_, i) => packet(i))
+      const { durationMs, end, frames, tags: told } = yield* played(ogg(packets, { tags, segments: 200 }))
+      assert.deepStrictEqual([end, frames.length, told["title"]], ["Done", 100, "A Picture"])
+      assert.closeTo(durationMs ?? 0, 2_000, 10)
+      const { frames: rest } = yield* played(ogg(packets, { tags, segments: 200 }), 1_000)
+      assert.strictEqual(rest.length, 50)
+    }))
+})
