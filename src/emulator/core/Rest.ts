@@ -20,6 +20,7 @@ import type { Memberships } from "./Memberships.ts"
 import * as MessageRoutes from "./MessageRoutes.ts"
 import type { Messages } from "./Messages.ts"
 import * as Places from "./Places.ts"
+import type { Refusals } from "./Refusals.ts"
 import {
   error,
   invalidBody,
@@ -69,6 +70,7 @@ export interface Options {
   readonly interactions: Pick<Interactions, "rest">
   readonly messages: Messages
   readonly attachments: Pick<Attachments, "rest">
+  readonly refusals: Pick<Refusals, "add">
 }
 
 const notFound = error(404, 0, "404: Not Found")
@@ -235,7 +237,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     })
   ]
 
-  const answer = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
+  const respond = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
     // need no token of a bot
     const file = options.attachments.rest(request.method, path, request.range)
@@ -262,6 +264,12 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     }
     context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
     return other ? wrongMethod : notFound
+  }
+
+  const answer: typeof respond = (request, path, user) => {
+    const response = respond(request, path, user)
+    options.refusals.add({ method: request.method, path }, user, response)
+    return response
   }
 
   return (request) => {
