@@ -9,7 +9,7 @@ import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import * as Emoji from "./Emoji.ts"
 import type * as Places from "./Places.ts"
-import { emptyMessage, invalidBody, type RestResponse } from "./RestAnswer.ts"
+import { emptyMessage, type RestResponse } from "./RestAnswer.ts"
 import * as Sent from "./Sent.ts"
 import { msOf, timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
@@ -121,7 +121,7 @@ export const edit = (
   const more = Sent.hasMore(body) || message.hasMore
   const isEmpty = [embeds, components, left, files].every(({ length }) => length === 0)
   if (isEmpty && !Sent.hasText(content) && !more) return emptyMessage
-  if (left.length + files.length > Sent.mostFiles) return invalidBody
+  if (left.length + files.length > Sent.mostFiles) return Sent.tooManyFiles
   message.content = content ?? ""
   message.embeds = embeds
   message.components = components

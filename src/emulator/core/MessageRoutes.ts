@@ -4,28 +4,26 @@
  * @since 0.1.0
  */
 import * as Body from "./Body.ts"
+import { badLength, invalidForm, ofInteger } from "./FormProblems.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as PinRoutes from "./PinRoutes.ts"
 import { forbidden, type InMessage, type InPlace } from "./PlaceRoutes.ts"
 import * as Places from "./Places.ts"
 import * as ReactionRoutes from "./ReactionRoutes.ts"
-import {
-  emptyMessage,
-  error,
-  invalidBody,
-  nothing,
-  ok,
-  type RestResponse,
-  unknownChannel,
-  unknownMessage
-} from "./RestAnswer.ts"
+import { emptyMessage, error, nothing, ok, type RestResponse, unknownChannel, unknownMessage } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 import * as Sent from "./Sent.ts"
 import type * as World from "./World.ts"
 
 const notToThem = error(403, 50007, "Cannot send messages to this user")
 const notYours = error(403, 50005, "Cannot edit a message authored by another user")
+
+const unknownReply = invalidForm({
+  path: "message_reference",
+  code: "REPLIES_UNKNOWN_MESSAGE",
+  message: "Unknown message"
+})
 
 /** Discord gives so many messages where nothing else is asked for, and so many at most. */
 const [usual, most] = [50, 100]
@@ -70,7 +68,7 @@ export const make = (
       const replied = Body.isObject(reference) ? reference : undefined
       const repliedId = Body.idOf(replied?.["message_id"])
       const replyTo = messages.of(channel.id).find(({ id }) => id === repliedId)
-      if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return invalidBody
+      if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return unknownReply
       const message = messages.make({ author: call.user, where, replyTo }, call)
       messages.add(message)
       return ok(messages.shown(message, call.user))
@@ -79,7 +77,8 @@ export const make = (
   const list = (call: RestRoute.Call) =>
     inPlace(call, ({ channel }) => {
       const limit = Number(call.query.get("limit") ?? usual)
-      if (!Number.isInteger(limit) || limit < 1 || limit > most) return invalidBody
+      const problems = ofInteger("limit", limit, 1, most)
+      if (problems.length > 0) return invalidForm(...problems)
       const [after, around, before] = ["after", "around", "before"].map((side) => call.query.get(side))
       const isWanted = (id: string) => (!before || compare(id, before) < 0) && (!after || compare(id, after) > 0)
       const all = messages.of(channel.id).filter(({ id }) => isWanted(id))
@@ -91,7 +90,7 @@ export const make = (
   const edit = (call: RestRoute.Call) =>
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
-      return Sent.problemOf(call) ?? messages.edit(message, call) ?? ok(messages.shown(message, call.user))
+      return Sent.problemOf(call, message) ?? messages.edit(message, call) ?? ok(messages.shown(message, call.user))
     })
 
   const remove = (call: RestRoute.Call) =>
@@ -106,7 +105,7 @@ export const make = (
       if (!moderates) return forbidden(where)
       const { channel } = where
       const ids = new Set(Body.itemsOf(call.body["messages"]).map(Body.idOf))
-      if (ids.size < 2 || ids.size > most) return invalidBody
+      if (ids.size < 2 || ids.size > most) return invalidForm(badLength("messages", most, 2))
       messages.removeAll(channel.id, messages.of(channel.id).filter(({ id }) => ids.has(id)))
       return nothing
     })

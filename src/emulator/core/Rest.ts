@@ -8,10 +8,11 @@ import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
 import type { Attachments } from "./Attachments.ts"
 import * as Body from "./Body.ts"
-import type * as Commands from "./Commands.ts"
+import * as Commands from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { Decision, Faults } from "./Faults.ts"
+import { invalidForm } from "./FormProblems.ts"
 import { identifyLimit } from "./GatewayLogin.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { Interactions } from "./Interactions.ts"
@@ -21,16 +22,7 @@ import * as MessageRoutes from "./MessageRoutes.ts"
 import type { Messages } from "./Messages.ts"
 import * as Places from "./Places.ts"
 import type { Refusals } from "./Refusals.ts"
-import {
-  error,
-  invalidBody,
-  missingPermissions,
-  nothing,
-  ok,
-  type RestResponse,
-  unknownChannel,
-  wrongMethod
-} from "./RestAnswer.ts"
+import { error, missingPermissions, nothing, ok, type RestResponse, unknownChannel, wrongMethod } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 import * as Sent from "./Sent.ts"
 import type { VoiceStates } from "./VoiceStates.ts"
@@ -167,12 +159,13 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     RestRoute.make("PUT", path, (call) =>
       inScope(call, (scope) => {
         const all = commands.replace(scope, call.items)
-        return all === undefined ? invalidBody : ok(all)
+        if (all !== undefined) return ok(all)
+        return invalidForm(...call.items.flatMap((one, i) => Commands.problemsOf(`${i}.`, one)))
       }), "array"),
     RestRoute.make("POST", path, (call) =>
       inScope(call, (scope) => {
         const one = commands.put(scope, call.body)
-        return one === undefined ? invalidBody : { status: 201, body: one }
+        return one === undefined ? invalidForm(...Commands.problemsOf("", call.body)) : { status: 201, body: one }
       })),
     RestRoute.make(
       "DELETE",

@@ -49,12 +49,6 @@ export const nothing: RestResponse = { status: 204, body: undefined }
  * @category constants
  * @since 0.1.0
  */
-export const invalidBody: RestResponse = error(400, 50035, "Invalid Form Body")
-
-/**
- * @category constants
- * @since 0.1.0
- */
 export const invalidJson: RestResponse = error(400, 50109, "The request body contains invalid JSON.")
 
 /**
