@@ -34,6 +34,12 @@ export interface Answered {
  * @category models
  * @since 0.1.0
  */
+export type Nonce = string | number
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface Message {
   readonly id: string
   /** When it was written, in the core's time. */
@@ -46,6 +52,8 @@ export interface Message {
   readonly isEphemeral: boolean
   /** Emoji by the name that REST has for them, with the users who reacted with them. */
   readonly reactions: Map<string, Set<string>>
+  /** By which who has written it knows it again, as it was sent. */
+  readonly nonce: Nonce | undefined
   /** What the bot has said in flags that stay, as bits. */
   flags: number
   content: string
@@ -77,7 +85,7 @@ const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags :
 export const make = (
   of:
     & Pick<Message, "id" | "writtenMs" | "author" | "where">
-    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments">>,
+    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments" | "nonce">>,
   body: Json
 ): Message => ({
   id: of.id,
@@ -89,6 +97,7 @@ export const make = (
   // nobody but who has begun an interaction can be spoken to alone
   isEphemeral: of.interaction !== undefined && (flagsOf(body) & ephemeral) !== 0,
   flags: flagsOf(body) & (withoutEmbeds | quiet | ofComponents),
+  nonce: of.nonce,
   reactions: new Map(),
   content: typeof body["content"] === "string" ? body["content"] : "",
   embeds: Body.itemsOf(body["embeds"]),

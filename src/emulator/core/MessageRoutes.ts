@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import * as Body from "./Body.ts"
-import { badLength, invalidForm, ofInteger } from "./FormProblems.ts"
+import type { Json } from "./DiscordObject.ts"
+import { badLength, invalidForm, ofInteger, type Problem } from "./FormProblems.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as PinRoutes from "./PinRoutes.ts"
@@ -28,8 +29,25 @@ const unknownReply = invalidForm({
 /** Discord gives so many messages where nothing else is asked for, and so many at most. */
 const [usual, most] = [50, 100]
 
+/** So many characters has a nonce at most (Discord docs, Create Message). */
+const longestNonce = 25
+
+const longNonce: Problem = {
+  path: "nonce",
+  code: "NONCE_TYPE_TOO_LONG",
+  message: `Nonce must be ${longestNonce} characters or fewer.`
+}
+
+/** A nonce is not used twice for some minutes, where it is enforced: nobody documents for how many. */
+const enforcedMs = 5 * 60_000
+
+const isText = (value: unknown): value is string => typeof value === "string"
+
+const nonceOf = ({ nonce }: Json): Message.Nonce | undefined =>
+  isText(nonce) || typeof nonce === "number" ? nonce : undefined
+
 /**
- * The routes under `/channels/:`. `inChannel` finds the channel and our member in it, or says what is wrong.
+ * The routes under `/channels/:`. `inChannel` finds the channel and our member in it, or says what is wrong; `now` is the core's time.
  *
  * @category constructors
  * @since 0.1.0
@@ -37,6 +55,7 @@ const [usual, most] = [50, 100]
 export const make = (
   world: World.World,
   messages: Messages,
+  now: () => number,
   inChannel: (
     call: RestRoute.Call,
     f: (channel: World.Channel, me: World.Member) => RestResponse
@@ -61,6 +80,7 @@ export const make = (
     inPlace(call, (where) => {
       const problem = Sent.problemOf(call) ?? (Sent.saysSomething(call) ? undefined : emptyMessage)
       if (problem !== undefined) return problem
+      if (isText(call.body["nonce"]) && call.body["nonce"].length > longestNonce) return invalidForm(longNonce)
       const { channel, guild } = where
       // bots have nothing to say to each other
       if (guild === undefined && channel.from.bot && channel.to.bot) return notToThem
@@ -69,9 +89,15 @@ export const make = (
       const repliedId = Body.idOf(replied?.["message_id"])
       const replyTo = messages.of(channel.id).find(({ id }) => id === repliedId)
       if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return unknownReply
-      const message = messages.make({ author: call.user, where, replyTo }, call)
+      const nonce = nonceOf(call.body)
+      const isOfNonce = (one: Message.Message) => one.author === call.user && String(one.nonce) === String(nonce)
+      const before = nonce !== undefined && call.body["enforce_nonce"] === true
+        ? messages.of(channel.id).findLast((one) => isOfNonce(one) && now() - one.writtenMs < enforcedMs)
+        : undefined
+      if (before !== undefined) return ok({ ...messages.shown(before, call.user), nonce: before.nonce })
+      const message = messages.make({ author: call.user, where, replyTo, nonce }, call)
       messages.add(message)
-      return ok(messages.shown(message, call.user))
+      return ok({ ...messages.shown(message, call.user), ...(nonce === undefined ? {} : { nonce }) })
     })
 
   const list = (call: RestRoute.Call) =>

@@ -142,7 +142,9 @@ export const make = (
     channels.set(where.channel.id, messages)
     messages.push(message)
     if (messages.length > kept) files.forget(messages.shift()?.attachments ?? [])
-    tell(where, "messages", "MESSAGE_CREATE", shown(message))
+    // nobody is told of it again
+    const nonce = message.nonce === undefined ? {} : { nonce: message.nonce }
+    tell(where, "messages", "MESSAGE_CREATE", (session) => ({ ...shown(message)(session), ...nonce }))
     changedIn(where.channel.id)
   }
 

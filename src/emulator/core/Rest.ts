@@ -179,7 +179,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
   ]
 
   const routes = [
-    ...MessageRoutes.make(world, messages, inChannel),
+    ...MessageRoutes.make(world, messages, context.now, inChannel),
     ...MemberRoutes.make({ world, actions, memberships, voiceStates }, inGuild),
     RestRoute.make("GET", "/gateway/bot", gatewayBot),
     RestRoute.make("GET", "/users/@me", ({ user }) => ok(DiscordObject.self(user))),
