@@ -48,6 +48,8 @@ export interface Message {
   readonly where: Places.Where
   readonly interaction: Answered | undefined
   readonly replyTo: Message | undefined
+  /** Whether it says that `replyTo` was pinned, which nobody has written. */
+  readonly isOfPin: boolean
   /** Whether nobody but who began the interaction sees it. */
   readonly isEphemeral: boolean
   /** Emoji by the name that REST has for them, with the users who reacted with them. */
@@ -85,7 +87,7 @@ const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags :
 export const make = (
   of:
     & Pick<Message, "id" | "writtenMs" | "author" | "where">
-    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments" | "nonce">>,
+    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments" | "nonce" | "isOfPin">>,
   body: Json
 ): Message => ({
   id: of.id,
@@ -94,6 +96,7 @@ export const make = (
   where: of.where,
   interaction: of.interaction,
   replyTo: of.replyTo,
+  isOfPin: of.isOfPin ?? false,
   // nobody but who has begun an interaction can be spoken to alone
   isEphemeral: of.interaction !== undefined && (flagsOf(body) & ephemeral) !== 0,
   flags: flagsOf(body) & (withoutEmbeds | quiet | ofComponents),
@@ -171,7 +174,8 @@ export const componentOf = ({ components }: Message, customId: string): Json | u
  */
 export const mentions = (world: World.World, message: Message): ReadonlyArray<World.User> => {
   const ids = new Set(Array.from(message.content.matchAll(/<@!?(\d+)>/g), ([, id]) => id))
-  return Array.from(world.users.values()).filter(({ id }) => ids.has(id) || id === message.replyTo?.author.id)
+  const repliedTo = message.isOfPin ? undefined : message.replyTo?.author.id
+  return Array.from(world.users.values()).filter(({ id }) => ids.has(id) || id === repliedTo)
 }
 
 /**
@@ -182,9 +186,16 @@ export const mentions = (world: World.World, message: Message): ReadonlyArray<Wo
  */
 export const wallMs = ({ id, writtenMs }: Message, ms: number): number => msOf(id) + ms - writtenMs
 
-const types = { plain: 0, reply: 19, command: 20, menu: 23 } as const
+const types = { plain: 0, pinned: 6, reply: 19, command: 20, menu: 23 } as const
 
-const typeOf = ({ interaction, replyTo }: Message) => {
+/**
+ * Of what type it is (Discord docs, Message Types).
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const typeOf = ({ interaction, isOfPin, replyTo }: Message): number => {
+  if (isOfPin) return types.pinned
   if (interaction?.on !== undefined) return types.menu
   if (interaction !== undefined) return interaction.type === 2 ? types.command : types.plain
   return replyTo === undefined ? types.plain : types.reply
@@ -254,8 +265,10 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
         channel_id: where.channel.id,
         ...(guildId === undefined ? {} : { guild_id: guildId })
       },
-      // that of a reply to a reply is left out there
-      ...(referenced ? {} : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
+      // that of a reply to a reply is left out there, and of what was pinned only that it is there is told
+      ...(referenced || message.isOfPin
+        ? {}
+        : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
     })
   }
 }

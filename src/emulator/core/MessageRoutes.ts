@@ -12,7 +12,16 @@ import * as PinRoutes from "./PinRoutes.ts"
 import { forbidden, type InMessage, type InPlace } from "./PlaceRoutes.ts"
 import * as Places from "./Places.ts"
 import * as ReactionRoutes from "./ReactionRoutes.ts"
-import { emptyMessage, error, nothing, ok, type RestResponse, unknownChannel, unknownMessage } from "./RestAnswer.ts"
+import {
+  emptyMessage,
+  error,
+  nothing,
+  ofSystem,
+  ok,
+  type RestResponse,
+  unknownChannel,
+  unknownMessage
+} from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 import * as Sent from "./Sent.ts"
 import type * as World from "./World.ts"
@@ -116,6 +125,7 @@ export const make = (
   const edit = (call: RestRoute.Call) =>
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
+      if (message.isOfPin) return ofSystem
       return Sent.problemOf(call, message) ?? messages.edit(message, call) ?? ok(messages.shown(message, call.user))
     })
 

@@ -8,7 +8,7 @@ import { invalidForm, ofInteger, type Problem } from "./FormProblems.ts"
 import type { Messages } from "./Messages.ts"
 import type { InMessage, InPlace } from "./PlaceRoutes.ts"
 import type * as Places from "./Places.ts"
-import { error, missingPermissions, nothing, ok } from "./RestAnswer.ts"
+import { error, missingPermissions, nothing, ofSystem, ok } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 
 /** So many pins has a channel at most, and so many are given at once. */
@@ -45,7 +45,8 @@ export const make = (
       if (!moderates && message.where.guild !== undefined) return missingPermissions
       const isPinned = message.pinnedMs !== undefined
       if (isOn && !isPinned && pinsOf(message.where).length >= most) return tooMany
-      if (isOn !== isPinned) messages.pin(message, isOn)
+      if (message.isOfPin) return ofSystem
+      if (isOn !== isPinned) messages.pin(message, call.user, isOn)
       return nothing
     })
 

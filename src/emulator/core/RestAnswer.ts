@@ -70,6 +70,14 @@ export const unknownMessage: RestResponse = error(404, 10008, "Unknown Message")
 export const emptyMessage: RestResponse = error(400, 50006, "Cannot send an empty message")
 
 /**
+ * What is answered to who changes a message that nobody has written.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const ofSystem: RestResponse = error(403, 50021, "Cannot execute action on a system message")
+
+/**
  * @category constants
  * @since 0.1.0
  */

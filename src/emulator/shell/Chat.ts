@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type { Attachment } from "../core/Attachments.ts"
 import type * as Core from "../core/Core.ts"
-import type * as Message from "../core/Message.ts"
+import * as Message from "../core/Message.ts"
 import { type Command, type Keyboard, looks } from "./Command.ts"
 import { type EmulatorError, make as makeError, MessageFailed } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
@@ -24,7 +24,9 @@ import * as Waiting from "./Waiting.ts"
  */
 export interface ChatMessage {
   readonly id: string
-  /** The name of who has written it. */
+  /** Discord's type: 0 for what is written, 19 for a reply, 20 and 23 for answers to commands, 6 for "X pinned a message". */
+  readonly type: number
+  /** The name of who has written it, or done what it tells of. */
   readonly user: string
   readonly userId: UserId
   readonly content: string
@@ -34,10 +36,12 @@ export interface ChatMessage {
   readonly embeds: ReadonlyArray<unknown>
   readonly components: ReadonlyArray<unknown>
   readonly edited: boolean
-  /** The id of the message that it replies to. */
+  /** The id of the message that it replies to, or of the one that was pinned. */
   readonly replyTo: string | undefined
   /** Emoji that users and bots have reacted with. */
   readonly reactions: ReadonlyArray<string>
+  /** The names of those who have reacted with each of them. */
+  readonly reactors: Readonly<Record<string, ReadonlyArray<string>>>
   readonly pinned: boolean
 }
 
@@ -145,6 +149,7 @@ export const make = (
 
   const view = (message: Message.Message): ChatMessage => ({
     id: message.id,
+    type: Message.typeOf(message),
     user: names.users.nameOf(message.author.id),
     userId: message.author.id,
     content: message.content,
@@ -153,6 +158,9 @@ export const make = (
     edited: message.editedMs !== undefined,
     replyTo: message.replyTo?.id,
     reactions: Array.from(message.reactions.keys()),
+    reactors: Object.fromEntries(
+      Array.from(message.reactions, ([emoji, ids]) => [emoji, Array.from(ids, names.users.nameOf)])
+    ),
     pinned: message.pinnedMs !== undefined
   })
 

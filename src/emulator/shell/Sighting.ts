@@ -22,9 +22,10 @@ const textOf = (value: unknown, ...keys: ReadonlyArray<string>): string => {
 }
 
 const described = (message: Message.Message, nameOf: (id: string) => string): string => {
-  const { attachments, author, components, content, editedMs, embeds, isEphemeral, isThinking } = message
+  const { attachments, author, components, content, editedMs, embeds, isEphemeral, isOfPin, isThinking } = message
   return [
     nameOf(author.id),
+    ...(isOfPin ? ["has pinned a message"] : []),
     ...(isThinking ? ["is thinking"] : []),
     ...(content === "" ? [] : [quoted(content)]),
     ...embeds.map((embed) => `an embed${textOf(embed, "title", "description")}`),

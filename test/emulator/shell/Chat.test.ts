@@ -25,7 +25,14 @@ describe("Chat", () => {
       const discord = yield* Emulator.Emulator
       const chat = yield* discord.chat()
       const written = yield* chat.write("!play", { user: "somebody" })
-      assert.deepInclude(written, { user: "somebody", content: "!play", replyTo: undefined, reactions: [] })
+      assert.deepInclude(written, {
+        user: "somebody",
+        content: "!play",
+        replyTo: undefined,
+        reactions: [],
+        reactors: {},
+        type: 0
+      })
       yield* chat.react(written.id, "👎", { user: "somebody" })
       yield* chat.react(written.id, "👎", { user: "somebody", takeBack: true })
       const waiting = yield* Effect.forkChild(
@@ -38,11 +45,14 @@ describe("Chat", () => {
       })
       yield* say("PUT", `/messages/${written.id}/reactions/${encodeURIComponent("✅")}/@me`, {})
       yield* say("PATCH", `/messages/${id}`, { content: "Paused" })
+      yield* chat.react(written.id, "✅")
       assert.deepInclude(yield* Fiber.join(waiting), { content: "Paused", replyTo: written.id })
       assert.deepStrictEqual((yield* chat.messages).map(({ content, reactions }) => [content, reactions]), [
         ["!play", ["✅"]],
         ["Paused", []]
       ])
+      const reactors = (yield* chat.messages).map((message) => [message.type, message.reactors])
+      assert.deepStrictEqual(reactors, [[0, { "✅": ["bot", "guest"] }], [19, {}]])
       assert.deepStrictEqual(yield* (yield* discord.chat("secure")).messages, [])
       const failure = yield* Effect.flip(chat.write(""))
       assert.strictEqual(failure.message, "The message in \"lobby\" came to nothing: there is nothing in the message.")
