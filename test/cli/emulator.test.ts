@@ -548,7 +548,12 @@ describe("emulator", () => {
       const read = yield* order({ do: "replies", command: 1, text: "Stopped" })
       assert.deepNestedInclude(read, { ok: true, "replies[0].edited": true })
       const late = yield* order({ do: "replies", command: 1, text: "again", timeoutMs: 1 })
-      assert.deepInclude(late, { ok: false, message: "None of the 1 replies has the text \"again\"." })
+      assert.deepInclude(late, {
+        ok: false,
+        message:
+          "Nothing has the text \"again\". The command \"play\" came to nothing: the bot has not said it within 1ms; " +
+          "there was: bot \"Stopped\" edited."
+      })
       assert.include(String((yield* order({ do: "press", command: 1, customId: "stop" }))["message"]), "\"stop\"")
       assert.include(String((yield* order({ do: "press", command: 9, customId: "x" }))["message"]), "has the number 9")
       assert.include(String((yield* order({ do: "replies", command: 9 }))["message"]), "has the number 9")

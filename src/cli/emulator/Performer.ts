@@ -195,6 +195,13 @@ export const make = Effect.fnUntraced(function*(
     return { message: id }
   })
 
+  const withText = <A>(text: string | undefined, wait: Effect.Effect<A, Emulator.EmulatorError>) =>
+    Effect.mapError(
+      wait,
+      (error) =>
+        text === undefined ? error : new OrderFailed({ detail: `Nothing has the text "${text}". ${error.message}` })
+    )
+
   /** Those in a channel, by now or when one of them has a text. */
   const messages = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "messages" }>) {
     const { text, timeoutMs = patienceMs, user } = order
@@ -202,21 +209,19 @@ export const make = Effect.fnUntraced(function*(
     const isWanted = (message: Emulator.ChatMessage) =>
       user === undefined || message.user === user || message.userId === user
     if (text === undefined) return (yield* chat.messages).filter(isWanted)
-    const isThere = (messages: ReadonlyArray<Emulator.ChatMessage>) => saysIn(messages.filter(isWanted), text)
-    yield* Effect.timeoutOption(chat.until((messages) => isThere(messages) ? true : undefined), timeoutMs)
-    const written = yield* chat.messages
-    if (isThere(written)) return written.filter(isWanted)
-    return yield* new OrderFailed({ detail: `None of the ${written.length} messages there has the text "${text}".` })
+    return yield* withText(
+      text,
+      chat.until((all) => {
+        const wanted = all.filter(isWanted)
+        return saysIn(wanted, text) ? wanted : undefined
+      }, { timeout: timeoutMs })
+    )
   })
 
   const replies = (order: Extract<Order, { readonly do: "replies" }>) =>
     ofCommand(
       order.command,
-      Effect.tap(typist.read(order.command, order.text, order.timeoutMs ?? patienceMs), (found) => {
-        if (found === undefined || order.text === undefined || saysIn(found.replies, order.text)) return Effect.void
-        const { length } = found.replies
-        return Effect.fail(new OrderFailed({ detail: `None of the ${length} replies has the text "${order.text}".` }))
-      })
+      withText(order.text, typist.read(order.command, order.text, order.timeoutMs ?? patienceMs))
     )
 
   const leave = Effect.fnUntraced(function*(user: string) {

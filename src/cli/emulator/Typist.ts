@@ -45,7 +45,7 @@ export interface Typist {
     values: Emulator.ModalValues,
     timeoutMs: number
   ) => Effect.Effect<Typed | undefined, Emulator.EmulatorError>
-  /** With `text`, waits until one of the replies has it. */
+  /** With `text`, waits until one of the replies has it, and fails where none has it in time. */
   readonly read: (
     command: number,
     text: string | undefined,
@@ -139,9 +139,9 @@ export const make = (discord: Pick<Emulator.Emulator["Service"], "command" | "me
       const command = yield* find(number)
       if (command === undefined) return undefined
       if (text !== undefined) {
-        yield* within(
-          command.until((replies) => replies.some(({ content }) => content.includes(text)) ? true : undefined),
-          timeoutMs
+        yield* command.until(
+          (replies) => replies.some(({ content }) => content.includes(text)) ? true : undefined,
+          { timeout: timeoutMs }
         )
       }
       return yield* found(number, command)

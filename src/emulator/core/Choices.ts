@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Body from "./Body.ts"
+import { badLength, ofText, type Problem, required } from "./FormProblems.ts"
 
 /**
  * @category models
@@ -32,4 +33,27 @@ export const read = (data: unknown): ReadonlyArray<Choice> | undefined => {
     choices.push({ name, value })
   }
   return choices.length === data["choices"].length ? choices : undefined
+}
+
+/**
+ * What is wrong with an answer that `read` does not take.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const problemsOf = (data: unknown): ReadonlyArray<Problem> => {
+  const path = "data.choices"
+  const choices = Body.isObject(data) ? data["choices"] : undefined
+  if (!Array.isArray(choices)) return [required(path)]
+  if (choices.length > most) return [badLength(path, most)]
+  return choices.flatMap((choice: unknown, i) => {
+    const { name, value } = Body.isObject(choice) ? choice : {}
+    const length = { least: 1, most: 100, isRequired: true }
+    return [
+      ...ofText(`${path}.${i}.name`, name, length),
+      ...(typeof value === "number"
+        ? []
+        : ofText(`${path}.${i}.value`, typeof value === "string" ? value : null, length))
+    ]
+  })
 }

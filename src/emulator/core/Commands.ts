@@ -5,6 +5,7 @@
  */
 import * as Body from "./Body.ts"
 import type { Json } from "./DiscordObject.ts"
+import { badLength, noChoice, type Problem, required } from "./FormProblems.ts"
 
 /**
  * Where commands are registered: everywhere, or in one guild.
@@ -48,6 +49,23 @@ const withoutNulls = (command: unknown): Json =>
     : {}
 
 /**
+ * What is wrong with a command; `path` stands before the names of its fields, with a dot.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const problemsOf = (path: string, command: unknown): ReadonlyArray<Problem> => {
+  const { description = "", name, options, type = 1 } = withoutNulls(command)
+  const isMenu = menus.has(type)
+  return [
+    ...(typeof name !== "string" || name === "" ? [required(`${path}name`)] : []),
+    ...(types.has(type) ? [] : [noChoice(`${path}type`, types)]),
+    ...(isMenu && description !== "" ? [badLength(`${path}description`, 0)] : []),
+    ...(isMenu && Body.itemsOf(options).length > 0 ? [badLength(`${path}options`, 0)] : [])
+  ]
+}
+
+/**
  * @category constructors
  * @since 0.1.0
  */
@@ -62,10 +80,7 @@ export const make = (nextId: () => string): Commands => {
 
   const read = ({ applicationId, guildId }: Scope, command: unknown, known: Map<string, Json>): Json | undefined => {
     const given = withoutNulls(command)
-    const { name, type = 1 } = given
-    if (typeof name !== "string" || name === "" || !types.has(type)) return undefined
-    const { description = "", options } = given
-    if (menus.has(type) && (description !== "" || Body.itemsOf(options).length > 0)) return undefined
+    if (problemsOf("", command).length > 0) return undefined
     return {
       type: 1,
       description: "",

@@ -22,6 +22,7 @@ import * as Nat from "./Nat.ts"
 import * as Observers from "./Observers.ts"
 import { demandsE2ee, type Profile } from "./Profile.ts"
 import * as Random from "./Random.ts"
+import * as Refusals from "./Refusals.ts"
 import * as Rest from "./Rest.ts"
 import type { Participant } from "./Scripted.ts"
 import * as Snapshot from "./Snapshot.ts"
@@ -122,6 +123,7 @@ export interface Core
   /** The bytes may be changed in place, and only during the call. */
   readonly datagram: (server: VoiceServerId, from: Address, bytes: Uint8Array) => void
   readonly rest: (request: Rest.RestRequest) => Rest.RestResponse
+  readonly lastRefusal: Refusals.Refusals["last"]
 
   /** Moves the clock, running everything due in order of due time. Call it before handing in what has just arrived. */
   readonly advance: (nowMs: number) => void
@@ -249,6 +251,7 @@ export const make = (options: CoreOptions): Core => {
   const commands = Commands.make(world.nextId)
   const interactions = Interactions.make(context, world, gateway, commands, messages, nextId)
   const memberships = Memberships.make(world, gateway, voiceStates)
+  const refusals = Refusals.make(context)
   const rest = Rest.make({
     context,
     world,
@@ -260,7 +263,8 @@ export const make = (options: CoreOptions): Core => {
     commands,
     interactions,
     messages,
-    attachments
+    attachments,
+    refusals
   })
 
   const lost = (connection: ConnectionId, code: number) => {
@@ -311,6 +315,7 @@ export const make = (options: CoreOptions): Core => {
     },
     datagram: (server, from, bytes) => voice.datagram(server, nat.inbound(from), bytes),
     rest,
+    lastRefusal: refusals.last,
 
     advance: timers.advance,
     nextDueMs: timers.nextDueMs,

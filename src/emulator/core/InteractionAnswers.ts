@@ -5,6 +5,7 @@
  */
 import * as Choices from "./Choices.ts"
 import type { Json } from "./DiscordObject.ts"
+import { invalidForm, noChoice } from "./FormProblems.ts"
 import * as InteractionEntry from "./InteractionEntry.ts"
 import type { Entry } from "./InteractionEntry.ts"
 import type * as Message from "./Message.ts"
@@ -14,7 +15,6 @@ import type * as Places from "./Places.ts"
 import {
   emptyMessage,
   error,
-  invalidBody,
   nothing,
   ok,
   type RestResponse,
@@ -27,6 +27,7 @@ import * as Sent from "./Sent.ts"
 /** The kinds of callback (Discord docs, Interaction Callback Type). */
 const callback = { message: 4, thinking: 5, silently: 6, update: 7, choices: 8, modal: 9 } as const
 
+const wrongKind = invalidForm(noChoice("type", Object.values(callback)))
 const unknownInteraction = error(404, 10062, "Unknown interaction")
 const acknowledged = error(400, 40060, "Interaction has already been acknowledged.")
 const unknownWebhook = error(404, 10015, "Unknown Webhook")
@@ -87,9 +88,14 @@ export const make = (
     if (entry.progress === "expired") return unknownInteraction
     if (entry.progress !== "waiting") return acknowledged
     const { data, type: kind } = body
-    if (entry.type === InteractionEntry.types.typing) return answerTyping(entry, body) ? nothing : invalidBody
+    if (entry.type === InteractionEntry.types.typing) {
+      if (answerTyping(entry, body)) return nothing
+      return kind === callback.choices ? invalidForm(...Choices.problemsOf(data)) : wrongKind
+    }
     const content: Sent.Sent = { body: typeof data === "object" ? { ...data } : {}, files }
-    const problem = Sent.problemOf(content)
+    const flags = kind === callback.update ? entry.pressed?.flags ?? 0 : 0
+    // what a form has in it is no part of a message
+    const problem = kind === callback.modal ? undefined : Sent.problemOf(content, { path: "data.", flags })
     if (problem !== undefined) return problem
     let message: Message.Message | undefined
     if (kind === callback.message) {
@@ -106,10 +112,10 @@ export const make = (
       message = entry.original = entry.pressed
     } else if (kind === callback.modal && entry.type !== InteractionEntry.types.modal) {
       const modal = Modal.read(data)
-      if (modal === undefined) return invalidBody
+      if (modal === undefined) return invalidForm(...Modal.problemsOf(data))
       entry.modal = modal
       InteractionEntry.become(entry, "answered")
-    } else return invalidBody
+    } else return wrongKind
     if (!wantsResponse) return nothing
     return ok({
       interaction: {
@@ -129,7 +135,8 @@ export const make = (
   const follow = (entry: Entry, method: string, id: string | undefined, sent: Sent.Sent): RestResponse => {
     const isAnswered = entry.progress === "deferred" || entry.progress === "answered"
     if (!isAnswered || entry.type === InteractionEntry.types.typing) return unknownWebhook
-    const problem = Sent.problemOf(sent)
+    const message = id === "@original" ? entry.original : entry.messages.find((one) => one.id === id)
+    const problem = Sent.problemOf(sent, { flags: method === "PATCH" ? message?.flags ?? 0 : 0 })
     if (problem !== undefined) return problem
     if (id === undefined) {
       if (method !== "POST") return wrongMethod
@@ -139,7 +146,6 @@ export const make = (
       if (original?.isThinking === true && !original.isDeleted) return edit(entry, original, sent)
       return ok(messages.json(say(entry, sent), entry.bot.id))
     }
-    const message = id === "@original" ? entry.original : entry.messages.find((one) => one.id === id)
     if (message === undefined || message.isDeleted) return unknownMessage
     switch (method) {
       case "GET":

@@ -7,8 +7,9 @@
 import type { Actions } from "./Actions.ts"
 import * as Body from "./Body.ts"
 import * as DiscordObject from "./DiscordObject.ts"
+import { badLength, invalidForm, type Problem } from "./FormProblems.ts"
 import type { Memberships } from "./Memberships.ts"
-import { error, invalidBody, missingPermissions, nothing, ok, type RestResponse, unknownChannel } from "./RestAnswer.ts"
+import { error, missingPermissions, nothing, ok, type RestResponse, unknownChannel } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 import type { VoiceStates } from "./VoiceStates.ts"
 import * as World from "./World.ts"
@@ -28,6 +29,18 @@ interface Change {
   readonly deaf: boolean | undefined
   /** `null` or empty: none. */
   readonly nick: string | null | undefined
+}
+
+const noFlag = (path: string): Problem => ({
+  path,
+  code: "BOOLEAN_TYPE_CONVERT",
+  message: "Must be either true or false."
+})
+
+const notThere: Problem = {
+  path: "channel_id",
+  code: "GUILD_VOICE_STATE_CHANNEL_INVALID",
+  message: "The channel has to be the stage that the member is in."
 }
 
 /**
@@ -62,10 +75,11 @@ export const make = (
     const { channel_id: channelId, deaf, mute, nick } = body
     const isOfVoice = channelId !== undefined || mute !== undefined || deaf !== undefined
     if (isOfVoice && World.voiceState(world, guild.id, member.userId) === undefined) return notInVoice
-    if ((mute !== undefined && typeof mute !== "boolean") || (deaf !== undefined && typeof deaf !== "boolean")) {
-      return invalidBody
+    if (mute !== undefined && typeof mute !== "boolean") return invalidForm(noFlag("mute"))
+    if (deaf !== undefined && typeof deaf !== "boolean") return invalidForm(noFlag("deaf"))
+    if (nick !== undefined && nick !== null && !Body.isText(nick, 0, longestNick)) {
+      return invalidForm(badLength("nick", longestNick))
     }
-    if (nick !== undefined && nick !== null && !Body.isText(nick, 0, longestNick)) return invalidBody
     if (channelId === undefined || channelId === null) return { channel: channelId, mute, deaf, nick }
     const id = Body.idOf(channelId)
     const channel = Array.from(guild.channels.values()).find((one) => one.id === id)
@@ -112,7 +126,7 @@ export const make = (
         if (state === undefined) return unknownVoiceState
         const channel = world.channels.get(state.channelId)
         const isThere = channelId === undefined || Body.idOf(channelId) === channel?.id
-        if (channel?.kind !== "stage" || !isThere) return invalidBody
+        if (channel?.kind !== "stage" || !isThere) return invalidForm(notThere)
         // Only stage moderators let somebody speak; anyone may go back to the audience.
         if ((!own || suppress === false) && !me.moderator) return missingPermissions
         if (typeof suppress === "boolean") state.suppress = suppress

@@ -9,7 +9,7 @@ import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import * as Emoji from "./Emoji.ts"
 import type * as Places from "./Places.ts"
-import { emptyMessage, invalidBody, type RestResponse } from "./RestAnswer.ts"
+import { emptyMessage, type RestResponse } from "./RestAnswer.ts"
 import * as Sent from "./Sent.ts"
 import { msOf, timeOf } from "./Snowflakes.ts"
 import type * as World from "./World.ts"
@@ -34,6 +34,12 @@ export interface Answered {
  * @category models
  * @since 0.1.0
  */
+export type Nonce = string | number
+
+/**
+ * @category models
+ * @since 0.1.0
+ */
 export interface Message {
   readonly id: string
   /** When it was written, in the core's time. */
@@ -42,10 +48,14 @@ export interface Message {
   readonly where: Places.Where
   readonly interaction: Answered | undefined
   readonly replyTo: Message | undefined
+  /** Whether it says that `replyTo` was pinned, which nobody has written. */
+  readonly isOfPin: boolean
   /** Whether nobody but who began the interaction sees it. */
   readonly isEphemeral: boolean
   /** Emoji by the name that REST has for them, with the users who reacted with them. */
   readonly reactions: Map<string, Set<string>>
+  /** By which who has written it knows it again, as it was sent. */
+  readonly nonce: Nonce | undefined
   /** What the bot has said in flags that stay, as bits. */
   flags: number
   content: string
@@ -77,7 +87,7 @@ const flagsOf = ({ flags }: Json): number => typeof flags === "number" ? flags :
 export const make = (
   of:
     & Pick<Message, "id" | "writtenMs" | "author" | "where">
-    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments">>,
+    & Partial<Pick<Message, "interaction" | "replyTo" | "isThinking" | "attachments" | "nonce" | "isOfPin">>,
   body: Json
 ): Message => ({
   id: of.id,
@@ -86,9 +96,11 @@ export const make = (
   where: of.where,
   interaction: of.interaction,
   replyTo: of.replyTo,
+  isOfPin: of.isOfPin ?? false,
   // nobody but who has begun an interaction can be spoken to alone
   isEphemeral: of.interaction !== undefined && (flagsOf(body) & ephemeral) !== 0,
   flags: flagsOf(body) & (withoutEmbeds | quiet | ofComponents),
+  nonce: of.nonce,
   reactions: new Map(),
   content: typeof body["content"] === "string" ? body["content"] : "",
   embeds: Body.itemsOf(body["embeds"]),
@@ -121,7 +133,7 @@ export const edit = (
   const more = Sent.hasMore(body) || message.hasMore
   const isEmpty = [embeds, components, left, files].every(({ length }) => length === 0)
   if (isEmpty && !Sent.hasText(content) && !more) return emptyMessage
-  if (left.length + files.length > Sent.mostFiles) return invalidBody
+  if (left.length + files.length > Sent.mostFiles) return Sent.tooManyFiles
   message.content = content ?? ""
   message.embeds = embeds
   message.components = components
@@ -162,7 +174,8 @@ export const componentOf = ({ components }: Message, customId: string): Json | u
  */
 export const mentions = (world: World.World, message: Message): ReadonlyArray<World.User> => {
   const ids = new Set(Array.from(message.content.matchAll(/<@!?(\d+)>/g), ([, id]) => id))
-  return Array.from(world.users.values()).filter(({ id }) => ids.has(id) || id === message.replyTo?.author.id)
+  const repliedTo = message.isOfPin ? undefined : message.replyTo?.author.id
+  return Array.from(world.users.values()).filter(({ id }) => ids.has(id) || id === repliedTo)
 }
 
 /**
@@ -173,9 +186,16 @@ export const mentions = (world: World.World, message: Message): ReadonlyArray<Wo
  */
 export const wallMs = ({ id, writtenMs }: Message, ms: number): number => msOf(id) + ms - writtenMs
 
-const types = { plain: 0, reply: 19, command: 20, menu: 23 } as const
+const types = { plain: 0, pinned: 6, reply: 19, command: 20, menu: 23 } as const
 
-const typeOf = ({ interaction, replyTo }: Message) => {
+/**
+ * Of what type it is (Discord docs, Message Types).
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const typeOf = ({ interaction, isOfPin, replyTo }: Message): number => {
+  if (isOfPin) return types.pinned
   if (interaction?.on !== undefined) return types.menu
   if (interaction !== undefined) return interaction.type === 2 ? types.command : types.plain
   return replyTo === undefined ? types.plain : types.reply
@@ -245,8 +265,10 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
         channel_id: where.channel.id,
         ...(guildId === undefined ? {} : { guild_id: guildId })
       },
-      // that of a reply to a reply is left out there
-      ...(referenced ? {} : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
+      // that of a reply to a reply is left out there, and of what was pinned only that it is there is told
+      ...(referenced || message.isOfPin
+        ? {}
+        : { referenced_message: replyTo.isDeleted ? null : json(world, replyTo, viewer, true) })
     })
   }
 }

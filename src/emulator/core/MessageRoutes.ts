@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import * as Body from "./Body.ts"
+import type { Json } from "./DiscordObject.ts"
+import { badLength, invalidForm, ofInteger, type Problem } from "./FormProblems.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import * as PinRoutes from "./PinRoutes.ts"
@@ -13,8 +15,8 @@ import * as ReactionRoutes from "./ReactionRoutes.ts"
 import {
   emptyMessage,
   error,
-  invalidBody,
   nothing,
+  ofSystem,
   ok,
   type RestResponse,
   unknownChannel,
@@ -27,11 +29,34 @@ import type * as World from "./World.ts"
 const notToThem = error(403, 50007, "Cannot send messages to this user")
 const notYours = error(403, 50005, "Cannot edit a message authored by another user")
 
+const unknownReply = invalidForm({
+  path: "message_reference",
+  code: "REPLIES_UNKNOWN_MESSAGE",
+  message: "Unknown message"
+})
+
 /** Discord gives so many messages where nothing else is asked for, and so many at most. */
 const [usual, most] = [50, 100]
 
+/** So many characters has a nonce at most (Discord docs, Create Message). */
+const longestNonce = 25
+
+const longNonce: Problem = {
+  path: "nonce",
+  code: "NONCE_TYPE_TOO_LONG",
+  message: `Nonce must be ${longestNonce} characters or fewer.`
+}
+
+/** A nonce is not used twice for some minutes, where it is enforced: nobody documents for how many. */
+const enforcedMs = 5 * 60_000
+
+const isText = (value: unknown): value is string => typeof value === "string"
+
+const nonceOf = ({ nonce }: Json): Message.Nonce | undefined =>
+  isText(nonce) || typeof nonce === "number" ? nonce : undefined
+
 /**
- * The routes under `/channels/:`. `inChannel` finds the channel and our member in it, or says what is wrong.
+ * The routes under `/channels/:`. `inChannel` finds the channel and our member in it, or says what is wrong; `now` is the core's time.
  *
  * @category constructors
  * @since 0.1.0
@@ -39,6 +64,7 @@ const [usual, most] = [50, 100]
 export const make = (
   world: World.World,
   messages: Messages,
+  now: () => number,
   inChannel: (
     call: RestRoute.Call,
     f: (channel: World.Channel, me: World.Member) => RestResponse
@@ -63,6 +89,7 @@ export const make = (
     inPlace(call, (where) => {
       const problem = Sent.problemOf(call) ?? (Sent.saysSomething(call) ? undefined : emptyMessage)
       if (problem !== undefined) return problem
+      if (isText(call.body["nonce"]) && call.body["nonce"].length > longestNonce) return invalidForm(longNonce)
       const { channel, guild } = where
       // bots have nothing to say to each other
       if (guild === undefined && channel.from.bot && channel.to.bot) return notToThem
@@ -70,16 +97,23 @@ export const make = (
       const replied = Body.isObject(reference) ? reference : undefined
       const repliedId = Body.idOf(replied?.["message_id"])
       const replyTo = messages.of(channel.id).find(({ id }) => id === repliedId)
-      if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return invalidBody
-      const message = messages.make({ author: call.user, where, replyTo }, call)
+      if (replied !== undefined && replyTo === undefined && replied["fail_if_not_exists"] !== false) return unknownReply
+      const nonce = nonceOf(call.body)
+      const isOfNonce = (one: Message.Message) => one.author === call.user && String(one.nonce) === String(nonce)
+      const before = nonce !== undefined && call.body["enforce_nonce"] === true
+        ? messages.of(channel.id).findLast((one) => isOfNonce(one) && now() - one.writtenMs < enforcedMs)
+        : undefined
+      if (before !== undefined) return ok({ ...messages.shown(before, call.user), nonce: before.nonce })
+      const message = messages.make({ author: call.user, where, replyTo, nonce }, call)
       messages.add(message)
-      return ok(messages.shown(message, call.user))
+      return ok({ ...messages.shown(message, call.user), ...(nonce === undefined ? {} : { nonce }) })
     })
 
   const list = (call: RestRoute.Call) =>
     inPlace(call, ({ channel }) => {
       const limit = Number(call.query.get("limit") ?? usual)
-      if (!Number.isInteger(limit) || limit < 1 || limit > most) return invalidBody
+      const problems = ofInteger("limit", limit, 1, most)
+      if (problems.length > 0) return invalidForm(...problems)
       const [after, around, before] = ["after", "around", "before"].map((side) => call.query.get(side))
       const isWanted = (id: string) => (!before || compare(id, before) < 0) && (!after || compare(id, after) > 0)
       const all = messages.of(channel.id).filter(({ id }) => isWanted(id))
@@ -91,7 +125,8 @@ export const make = (
   const edit = (call: RestRoute.Call) =>
     inMessage(call, (message) => {
       if (message.author !== call.user) return notYours
-      return Sent.problemOf(call) ?? messages.edit(message, call) ?? ok(messages.shown(message, call.user))
+      if (message.isOfPin) return ofSystem
+      return Sent.problemOf(call, message) ?? messages.edit(message, call) ?? ok(messages.shown(message, call.user))
     })
 
   const remove = (call: RestRoute.Call) =>
@@ -106,7 +141,7 @@ export const make = (
       if (!moderates) return forbidden(where)
       const { channel } = where
       const ids = new Set(Body.itemsOf(call.body["messages"]).map(Body.idOf))
-      if (ids.size < 2 || ids.size > most) return invalidBody
+      if (ids.size < 2 || ids.size > most) return invalidForm(badLength("messages", most, 2))
       messages.removeAll(channel.id, messages.of(channel.id).filter(({ id }) => ids.has(id)))
       return nothing
     })

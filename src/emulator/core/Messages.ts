@@ -45,7 +45,8 @@ export interface Messages {
   readonly react: (message: Message.Message, emoji: string, user: World.User, isOn: boolean) => void
   /** All reactions to a message are gone, or those with one emoji. */
   readonly clearReactions: (message: Message.Message, emoji?: string) => void
-  readonly pin: (message: Message.Message, isOn: boolean) => void
+  /** A user pins a message, which everybody is told of in the channel, or takes it down again. */
+  readonly pin: (message: Message.Message, user: World.User, isOn: boolean) => void
   /** In the order in which they were written, without those that are gone. The last thousand of a channel are kept. */
   readonly of: (channelId: ChannelId) => ReadonlyArray<Message.Message>
   /** All of it, as a bot is given what is its own. */
@@ -142,7 +143,9 @@ export const make = (
     channels.set(where.channel.id, messages)
     messages.push(message)
     if (messages.length > kept) files.forget(messages.shift()?.attachments ?? [])
-    tell(where, "messages", "MESSAGE_CREATE", shown(message))
+    // nobody is told of it again
+    const nonce = message.nonce === undefined ? {} : { nonce: message.nonce }
+    tell(where, "messages", "MESSAGE_CREATE", (session) => ({ ...shown(message)(session), ...nonce }))
     changedIn(where.channel.id)
   }
 
@@ -216,7 +219,7 @@ export const make = (
       tell(message.where, "reactions", t, () => ({ message_id: message.id, ...named }))
       changedIn(message.where.channel.id)
     },
-    pin: (message, isOn) => {
+    pin: (message, user, isOn) => {
       message.pinnedMs = undefined
       const before = Math.max(...of(message.where.channel.id).map(({ pinnedMs = 0 }) => pinnedMs), 0)
       // behind all others, so that they have an order
@@ -225,6 +228,9 @@ export const make = (
       const at = last === 0 ? null : new Date(last).toISOString()
       tell(message.where, "pins", "CHANNEL_PINS_UPDATE", () => ({ last_pin_timestamp: at }))
       changed(message)
+      if (!isOn) return
+      const told = { author: user, where: message.where, replyTo: message, isOfPin: true }
+      add(Message.make({ ...told, id: nextId(), writtenMs: now() }, {}))
     },
     json: (message, viewer) => Message.json(world, message, viewer),
     shown: (message, viewer) => Message.shown(world, message, viewer, viewer.privilegedIntents || !viewer.bot),

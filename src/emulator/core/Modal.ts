@@ -6,6 +6,7 @@
  */
 import * as Body from "./Body.ts"
 import type { Json } from "./DiscordObject.ts"
+import { badLength, noObject, ofText, type Problem, wrongType } from "./FormProblems.ts"
 import * as Resolved from "./Resolved.ts"
 import type * as World from "./World.ts"
 
@@ -208,3 +209,37 @@ export const fill = (world: World.World, guild: World.Guild | undefined, modal: 
   if (unknown !== undefined) return { problem: `it has no input "${unknown}"` }
   return { components, resolved: resolved.json() }
 }
+
+/**
+ * What is wrong with a form that `read` does not take.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const problemsOf = (data: unknown): ReadonlyArray<Problem> => {
+  const given: Json = Body.isObject(data) ? data : {}
+  const components = Body.itemsOf(given["components"])
+  const path = "data.components"
+  const ids = new Set<unknown>()
+  return [
+    ...ofText("data.custom_id", given["custom_id"], { least: 1, most: 100, isRequired: true }),
+    ...ofText("data.title", given["title"], { least: 1, most: 45, isRequired: true }),
+    ...(components.length < 1 || components.length > 5 ? [badLength(path, 5, 1)] : []),
+    ...components.slice(0, 5).flatMap((component, i): ReadonlyArray<Problem> => {
+      if (!Body.isObject(component)) return [noObject(`${path}.${i}`)]
+      if (component["type"] === types.paragraph) return []
+      const input = inputOf(component)
+      if (input === undefined) return [wrongType(`${path}.${i}`, [types.row, types.paragraph, types.label])]
+      const id = input["custom_id"]
+      if (ids.has(id)) return [duplicated(`${path}.${i}`)]
+      ids.add(id)
+      return []
+    })
+  ]
+}
+
+const duplicated = (path: string): Problem => ({
+  path: `${path}.custom_id`,
+  code: "COMPONENT_CUSTOM_ID_DUPLICATED",
+  message: "Component custom id cannot be duplicated"
+})

@@ -4,16 +4,23 @@
  *
  * @since 0.1.0
  */
+import { invalidForm, ofInteger, type Problem } from "./FormProblems.ts"
 import type { Messages } from "./Messages.ts"
 import type { InMessage, InPlace } from "./PlaceRoutes.ts"
 import type * as Places from "./Places.ts"
-import { error, invalidBody, missingPermissions, nothing, ok } from "./RestAnswer.ts"
+import { error, missingPermissions, nothing, ofSystem, ok } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 
 /** So many pins has a channel at most, and so many are given at once. */
 const [most, mostListed] = [250, 50]
 
 const tooMany = error(400, 30003, `Maximum number of pins reached for the channel (${most})`)
+
+const noTime = (path: string, value: string): Problem => ({
+  path,
+  code: "DATE_TIME_TYPE_PARSE",
+  message: `Could not parse ${value.slice(0, 100)}. Should be ISO8601.`
+})
 
 /**
  * The routes for pins. `inPlace` and `inMessage` find what they are about.
@@ -38,7 +45,8 @@ export const make = (
       if (!moderates && message.where.guild !== undefined) return missingPermissions
       const isPinned = message.pinnedMs !== undefined
       if (isOn && !isPinned && pinsOf(message.where).length >= most) return tooMany
-      if (isOn !== isPinned) messages.pin(message, isOn)
+      if (message.isOfPin) return ofSystem
+      if (isOn !== isPinned) messages.pin(message, call.user, isOn)
       return nothing
     })
 
@@ -47,7 +55,9 @@ export const make = (
       const limit = Number(call.query.get("limit") ?? mostListed)
       const before = call.query.get("before")
       const beforeMs = before === null ? Number.POSITIVE_INFINITY : Date.parse(before)
-      if (!Number.isInteger(limit) || limit < 1 || limit > mostListed || Number.isNaN(beforeMs)) return invalidBody
+      const problems = ofInteger("limit", limit, 1, mostListed)
+      if (problems.length > 0) return invalidForm(...problems)
+      if (Number.isNaN(beforeMs)) return invalidForm(noTime("before", String(before)))
       const pins = pinsOf(where).filter(({ ms }) => ms < beforeMs)
       return ok({
         items: pins.slice(0, limit).map(({ message, ms }) => ({

@@ -5,10 +5,11 @@
  */
 import * as DiscordObject from "./DiscordObject.ts"
 import * as Emoji from "./Emoji.ts"
+import { invalidForm, ofInteger } from "./FormProblems.ts"
 import type * as Message from "./Message.ts"
 import type { Messages } from "./Messages.ts"
 import { forbidden, type InMessage } from "./PlaceRoutes.ts"
-import { error, invalidBody, nothing, ok, type RestResponse } from "./RestAnswer.ts"
+import { error, nothing, ok, type RestResponse } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 import type * as World from "./World.ts"
 
@@ -72,7 +73,8 @@ export const make = (
   const list = (call: RestRoute.Call) =>
     inReaction(call, (message, emoji) => {
       const limit = Number(call.query.get("limit") ?? usual)
-      if (!Number.isInteger(limit) || limit < 1 || limit > most) return invalidBody
+      const problems = ofInteger("limit", limit, 1, most)
+      if (problems.length > 0) return invalidForm(...problems)
       const after = call.query.get("after")
       const ids = Array.from(message.reactions.get(Emoji.among(message.reactions.keys(), emoji)) ?? [])
       const from = after === null ? 0 : ids.indexOf(after) + 1

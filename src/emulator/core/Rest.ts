@@ -8,10 +8,11 @@ import { Intents } from "../../protocol/GatewayPayload.ts"
 import type { Actions } from "./Actions.ts"
 import type { Attachments } from "./Attachments.ts"
 import * as Body from "./Body.ts"
-import type * as Commands from "./Commands.ts"
+import * as Commands from "./Commands.ts"
 import type { CoreContext } from "./CoreContext.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type { Decision, Faults } from "./Faults.ts"
+import { invalidForm } from "./FormProblems.ts"
 import { identifyLimit } from "./GatewayLogin.ts"
 import type { GatewayServer } from "./GatewayServer.ts"
 import type { Interactions } from "./Interactions.ts"
@@ -20,16 +21,8 @@ import type { Memberships } from "./Memberships.ts"
 import * as MessageRoutes from "./MessageRoutes.ts"
 import type { Messages } from "./Messages.ts"
 import * as Places from "./Places.ts"
-import {
-  error,
-  invalidBody,
-  missingPermissions,
-  nothing,
-  ok,
-  type RestResponse,
-  unknownChannel,
-  wrongMethod
-} from "./RestAnswer.ts"
+import type { Refusals } from "./Refusals.ts"
+import { error, missingPermissions, nothing, ok, type RestResponse, unknownChannel, wrongMethod } from "./RestAnswer.ts"
 import * as RestRoute from "./RestRoute.ts"
 import * as Sent from "./Sent.ts"
 import type { VoiceStates } from "./VoiceStates.ts"
@@ -69,6 +62,7 @@ export interface Options {
   readonly interactions: Pick<Interactions, "rest">
   readonly messages: Messages
   readonly attachments: Pick<Attachments, "rest">
+  readonly refusals: Pick<Refusals, "add">
 }
 
 const notFound = error(404, 0, "404: Not Found")
@@ -165,12 +159,13 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     RestRoute.make("PUT", path, (call) =>
       inScope(call, (scope) => {
         const all = commands.replace(scope, call.items)
-        return all === undefined ? invalidBody : ok(all)
+        if (all !== undefined) return ok(all)
+        return invalidForm(...call.items.flatMap((one, i) => Commands.problemsOf(`${i}.`, one)))
       }), "array"),
     RestRoute.make("POST", path, (call) =>
       inScope(call, (scope) => {
         const one = commands.put(scope, call.body)
-        return one === undefined ? invalidBody : { status: 201, body: one }
+        return one === undefined ? invalidForm(...Commands.problemsOf("", call.body)) : { status: 201, body: one }
       })),
     RestRoute.make(
       "DELETE",
@@ -184,7 +179,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
   ]
 
   const routes = [
-    ...MessageRoutes.make(world, messages, inChannel),
+    ...MessageRoutes.make(world, messages, context.now, inChannel),
     ...MemberRoutes.make({ world, actions, memberships, voiceStates }, inGuild),
     RestRoute.make("GET", "/gateway/bot", gatewayBot),
     RestRoute.make("GET", "/users/@me", ({ user }) => ok(DiscordObject.self(user))),
@@ -235,7 +230,7 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     })
   ]
 
-  const answer = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
+  const respond = (request: RestRequest, path: string, user: World.User | undefined): RestResponse => {
     if (path === "/gateway" && request.method === "GET") return ok({ url: gateway.url() })
     // need no token of a bot
     const file = options.attachments.rest(request.method, path, request.range)
@@ -262,6 +257,12 @@ export const make = (options: Options): (request: RestRequest) => RestResponse =
     }
     context.count(`rest-unknown:${request.method} ${path.slice(0, 200).replace(/\d{15,}/g, ":")}`)
     return other ? wrongMethod : notFound
+  }
+
+  const answer: typeof respond = (request, path, user) => {
+    const response = respond(request, path, user)
+    options.refusals.add({ method: request.method, path }, user, response)
+    return response
   }
 
   return (request) => {

@@ -49,12 +49,6 @@ export const nothing: RestResponse = { status: 204, body: undefined }
  * @category constants
  * @since 0.1.0
  */
-export const invalidBody: RestResponse = error(400, 50035, "Invalid Form Body")
-
-/**
- * @category constants
- * @since 0.1.0
- */
 export const invalidJson: RestResponse = error(400, 50109, "The request body contains invalid JSON.")
 
 /**
@@ -74,6 +68,14 @@ export const unknownMessage: RestResponse = error(404, 10008, "Unknown Message")
  * @since 0.1.0
  */
 export const emptyMessage: RestResponse = error(400, 50006, "Cannot send an empty message")
+
+/**
+ * What is answered to who changes a message that nobody has written.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const ofSystem: RestResponse = error(403, 50021, "Cannot execute action on a system message")
 
 /**
  * @category constants

@@ -4,9 +4,12 @@
  * @since 0.1.0
  */
 import * as Body from "./Body.ts"
+import * as Components from "./Components.ts"
 import type { Json } from "./DiscordObject.ts"
+import * as Embeds from "./Embeds.ts"
 import * as Form from "./Form.ts"
-import { error, invalidBody, invalidJson, type RestResponse } from "./RestAnswer.ts"
+import { badLength, invalidForm, ofText, type Problem } from "./FormProblems.ts"
+import { error, invalidJson, type RestResponse } from "./RestAnswer.ts"
 
 /**
  * A file of a message.
@@ -101,6 +104,14 @@ export const tooLarge: RestResponse = error(413, 40005, "Request entity too larg
 export const isTooLarge = (body: string | Uint8Array): boolean =>
   Buffer.byteLength(body) > largestBody[Form.isForm(body) ? "form" : "json"]
 
+/**
+ * What is answered to a message with more files than one has.
+ *
+ * @category constants
+ * @since 0.1.0
+ */
+export const tooManyFiles: RestResponse = invalidForm(badLength("attachments", mostFiles))
+
 const utf8 = new TextDecoder()
 
 /** `files[n]`, and in older libraries `file`, `filen`. */
@@ -149,7 +160,7 @@ export const parse = (body: string | Uint8Array | undefined): Sent | RestRespons
   }
   const form = Form.parse(typeof body === "string" ? Buffer.from(body) : body)
   if (form === undefined) return invalidJson
-  if (form.hasMore || form.files.length > mostFiles) return invalidBody
+  if (form.hasMore || form.files.length > mostFiles) return tooManyFiles
   if (Array.from(form.texts.values()).reduce((sum, { length }) => sum + length, 0) > largestMessage) return tooLarge
   const payload = form.texts.get("payload_json")
   const json = payload === undefined ? textsOf(form) : object(utf8.decode(payload))
@@ -185,19 +196,55 @@ export const saysSomething = ({ body, files }: Sent): boolean =>
   ["embeds", "components"].some((field) => Body.itemsOf(body[field]).length > 0)
 
 /**
- * What is too long, too large or too much, as Discord says it.
+ * Where a message stands in the body of a request, with a dot behind it; and the flags that it has already.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Place {
+  readonly path?: string
+  readonly flags?: number
+}
+
+/** IS_COMPONENTS_V2: the message consists of its components (Discord docs, Message Flags). */
+const ofComponents = 1 << 15
+
+/** What a message of components cannot have beside them. */
+const legacy = ["content", "embeds", "sticker_ids", "poll"] as const
+
+const isGiven = (value: unknown): boolean => Array.isArray(value) ? value.length > 0 : Boolean(value)
+
+const legacyIn = (path: string, body: Json): ReadonlyArray<Problem> =>
+  legacy.filter((field) => isGiven(body[field])).map((field) => ({
+    path: `${path}${field}`,
+    code: "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
+    message: `The '${field}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2`
+  }))
+
+const inAttachments = (path: string, value: unknown): ReadonlyArray<Problem> =>
+  Body.itemsOf(value).flatMap((one, i) =>
+    Body.isObject(one) ? ofText(`${path}.${i}.description`, one["description"], { most: longestDescription }) : []
+  )
+
+/**
+ * What is too long, too large, too much or cannot be, as Discord says it.
  *
  * @category guards
  * @since 0.1.0
  */
-export const problemOf = ({ body: { attachments, content }, files }: Sent): RestResponse | undefined => {
-  if ((typeof content === "string" && content.length > longest) || files.length > mostFiles) return invalidBody
-  const described = [...files, ...Body.objectsOf(attachments)]
-  if (described.some(({ description }) => isLonger(description, longestDescription))) return invalidBody
+export const problemOf = ({ body, files }: Sent, { flags = 0, path = "" }: Place = {}): RestResponse | undefined => {
+  if (files.length > mostFiles) return tooManyFiles
+  const isAlone = ((typeof body["flags"] === "number" ? body["flags"] : 0) | flags) & ofComponents
+  const problems = [
+    ...ofText(`${path}content`, body["content"], { most: longest }),
+    ...(isAlone ? legacyIn(path, body) : []),
+    ...Embeds.problemsOf(`${path}embeds`, body["embeds"]),
+    ...Components.problemsOf(`${path}components`, body["components"], isAlone !== 0),
+    ...inAttachments(`${path}attachments`, body["attachments"])
+  ]
+  if (problems.length > 0) return invalidForm(...problems)
   return isLarger(files) ? tooLarge : undefined
 }
-
-const isLonger = (text: unknown, most: number): boolean => typeof text === "string" && text.length > most
 
 const isLarger = (files: ReadonlyArray<SentFile>): boolean =>
   files.some(({ data }) => data.length > largestFile) ||

@@ -3,15 +3,17 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type { Attachment } from "../core/Attachments.ts"
 import type * as Core from "../core/Core.ts"
-import type * as Message from "../core/Message.ts"
+import * as Message from "../core/Message.ts"
 import { type Command, type Keyboard, looks } from "./Command.ts"
 import { type EmulatorError, make as makeError, MessageFailed } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
+import * as Sighting from "./Sighting.ts"
 import * as Waiting from "./Waiting.ts"
 
 /**
@@ -22,7 +24,9 @@ import * as Waiting from "./Waiting.ts"
  */
 export interface ChatMessage {
   readonly id: string
-  /** The name of who has written it. */
+  /** Discord's type: 0 for what is written, 19 for a reply, 20 and 23 for answers to commands, 6 for "X pinned a message". */
+  readonly type: number
+  /** The name of who has written it, or done what it tells of. */
   readonly user: string
   readonly userId: UserId
   readonly content: string
@@ -32,10 +36,12 @@ export interface ChatMessage {
   readonly embeds: ReadonlyArray<unknown>
   readonly components: ReadonlyArray<unknown>
   readonly edited: boolean
-  /** The id of the message that it replies to. */
+  /** The id of the message that it replies to, or of the one that was pinned. */
   readonly replyTo: string | undefined
   /** Emoji that users and bots have reacted with. */
   readonly reactions: ReadonlyArray<string>
+  /** The names of those who have reacted with each of them. */
+  readonly reactors: Readonly<Record<string, ReadonlyArray<string>>>
   readonly pinned: boolean
 }
 
@@ -99,10 +105,13 @@ export interface Chat {
     readonly takeBack?: boolean | undefined
   }) => Effect.Effect<void, EmulatorError>
   /**
-   * Waits for what `find` looks for in the messages, without end. Fails with `MessageFailed` when the channel is deleted or the emulator
-   * closes; dies of what `find` throws.
+   * Waits for what `find` looks for in the messages. Fails with `MessageFailed` when it has not come in time, the channel is deleted or the
+   * emulator closes, and says what was there last; dies of what `find` throws.
    */
-  readonly until: <A>(find: (messages: ReadonlyArray<ChatMessage>) => A | undefined) => Effect.Effect<A, EmulatorError>
+  readonly until: <A>(find: (messages: ReadonlyArray<ChatMessage>) => A | undefined, options?: {
+    /** How long to wait at most, on Effect's `Clock`. Default: without end. */
+    readonly timeout?: Duration.Input | undefined
+  }) => Effect.Effect<A, EmulatorError>
   /**
    * Presses the button with this `custom_id` in the last message that has it, or chooses `values` in such a menu. Fails with
    * `CommandFailed` where there is none, or it is disabled.
@@ -140,6 +149,7 @@ export const make = (
 
   const view = (message: Message.Message): ChatMessage => ({
     id: message.id,
+    type: Message.typeOf(message),
     user: names.users.nameOf(message.author.id),
     userId: message.author.id,
     content: message.content,
@@ -148,18 +158,21 @@ export const make = (
     edited: message.editedMs !== undefined,
     replyTo: message.replyTo?.id,
     reactions: Array.from(message.reactions.keys()),
+    reactors: Object.fromEntries(
+      Array.from(message.reactions, ([emoji, ids]) => [emoji, Array.from(ids, names.users.nameOf)])
+    ),
     pinned: message.pinnedMs !== undefined
   })
 
   /** "Is thinking" says nothing. */
-  const read = (core: Core.Core, channelId: ChannelId) =>
-    core.messagesOf(channelId).filter(({ isThinking }) => !isThinking).map(view)
+  const viewAll = (messages: ReadonlyArray<Message.Message>) =>
+    messages.filter(({ isThinking }) => !isThinking).map(view)
 
   /** `usual` is who acts where nobody is named. */
   const open = (channel: string, channelId: ChannelId, usual: string): Chat => {
     const failed = (detail: string) => makeError(new MessageFailed({ channel, detail }))
     return {
-      messages: driver.call((core) => read(core, channelId)),
+      messages: driver.call((core) => viewAll(core.messagesOf(channelId))),
       write: Effect.fnUntraced(function*(content, { files = [], replyTo, user = usual } = {}) {
         const { id: userId } = yield* names.userOrNew({ name: user })
         const sent = files.map((file) => ({ contentType: undefined, description: undefined, ...file }))
@@ -174,17 +187,29 @@ export const make = (
         if ("problem" in done) return yield* failed(done.problem)
         yield* shell.settle("first")
       }),
-      until: (find) =>
-        Waiting.until(
+      until: (find, { timeout = Duration.infinity } = {}) => {
+        let there: ReadonlyArray<Message.Message> = []
+        const inVain = (core: Core.Core, detail: string) =>
+          failed(`${detail}; ${Sighting.told(there, core.lastRefusal(), names.users.nameOf)}`)
+        const wait = Waiting.until(
           driver,
           (core) => (f) => core.watchMessages(channelId, f),
           (core) => {
-            const found = find(read(core, channelId))
-            if (found !== undefined) return { found }
-            return core.hasChannel(channelId) ? undefined : { failure: failed("the channel is gone") }
+            // what stood in a channel that is gone was the last that there was
+            if (!core.hasChannel(channelId)) return { failure: inVain(core, "the channel is gone") }
+            there = core.messagesOf(channelId)
+            const found = find(viewAll(there))
+            return found === undefined ? undefined : { found }
           },
           () => failed("the emulator has closed")
-        ),
+        )
+        return Waiting.within(
+          driver,
+          wait,
+          timeout,
+          (core, time) => inVain(core, `what was waited for has not come within ${time}`)
+        )
+      },
       press: Effect.fnUntraced(function*(customId, { user = usual, values = [] } = {}) {
         const { id: userId } = yield* names.userOrNew({ name: user })
         return yield* follow(customId, userId, (core) => core.pressIn(channelId, userId, customId, values))

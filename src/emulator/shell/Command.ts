@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import * as Attachments from "../core/Attachments.ts"
@@ -15,6 +16,7 @@ import type { Modal, Values } from "../core/Modal.ts"
 import { CommandFailed, type EmulatorError, make as makeError } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
+import * as Sighting from "./Sighting.ts"
 import * as Waiting from "./Waiting.ts"
 
 /**
@@ -100,8 +102,14 @@ export interface Command {
   readonly modal: Effect.Effect<Modal, EmulatorError>
   /** Waits until the bot has answered in any way, also that it is thinking, by changing a message or with a form. Fails as `reply`. */
   readonly acknowledged: Effect.Effect<void, EmulatorError>
-  /** Waits for what `find` looks for in the replies: for what a bot says later, or changes. Fails as `reply`; dies of what `find` throws. */
-  readonly until: <A>(find: (replies: ReadonlyArray<Reply>) => A | undefined) => Effect.Effect<A, EmulatorError>
+  /**
+   * Waits for what `find` looks for in the replies: for what a bot says later, or changes. Fails as `reply` and when it has not come in
+   * time, and says what was there last; dies of what `find` throws.
+   */
+  readonly until: <A>(find: (replies: ReadonlyArray<Reply>) => A | undefined, options?: {
+    /** How long to wait at most, on Effect's `Clock`. Default, and what Discord has: a quarter of an hour. */
+    readonly timeout?: Duration.Input | undefined
+  }) => Effect.Effect<A, EmulatorError>
   /**
    * Presses the button with this `custom_id`, or chooses `values` in such a menu. Fails with `CommandFailed` where there is none that
    * the user sees, or it is disabled.
@@ -138,7 +146,7 @@ const view = (message: Message.Message): Reply => ({
   edited: message.editedMs !== undefined
 })
 
-const thinkingMs = 15 * 60_000
+const thinking = Duration.minutes(15)
 
 /**
  * What somebody at the keyboard of a client can do.
@@ -164,7 +172,7 @@ export interface Keyboard {
  */
 export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
   readonly userOrNew: (options: { readonly name: string }) => Effect.Effect<{ readonly id: UserId }, EmulatorError>
-  readonly users: Pick<Names<{ readonly id: UserId }>, "find">
+  readonly users: Pick<Names<{ readonly id: UserId }>, "find" | "nameOf">
   readonly channels: Pick<Names<{ readonly id: ChannelId }>, "find">
 }): Keyboard => {
   const { driver } = shell
@@ -182,21 +190,30 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
   const wait = <A>(
     command: string,
     interaction: Interactions.Interaction,
-    find: () => { readonly found: A } | string | undefined
-  ): Effect.Effect<A, EmulatorError> =>
-    Waiting.until(driver, () => interaction.watch, () => {
+    find: () => { readonly found: A } | string | undefined,
+    timeout: Duration.Input = thinking
+  ): Effect.Effect<A, EmulatorError> => {
+    const inVain = (core: Core.Core, detail: string) => {
+      const modal = interaction.modal()
+      const opened = modal === undefined ? "" : `; it has opened the form "${modal.customId}"`
+      const seen = Sighting.told(interaction.messages(), core.lastRefusal(), names.users.nameOf)
+      return failed(command, `${detail}${opened}; ${seen}`)
+    }
+    const waiting = Waiting.until(driver, () => interaction.watch, (core) => {
       const result = find()
-      if (typeof result === "string") return { failure: failed(command, result) }
+      if (typeof result === "string") return { failure: inVain(core, result) }
       if (result === undefined && interaction.progress() === "expired") {
-        return { failure: failed(command, "the bot has not answered within three seconds") }
+        return { failure: inVain(core, "the bot has not answered within three seconds") }
       }
       return result
-    }, () => failed(command, "the emulator has closed")).pipe(
-      Effect.timeoutOrElse({
-        duration: thinkingMs,
-        orElse: () => Effect.fail(failed(command, "the bot has not said it within a quarter of an hour"))
-      })
+    }, () => failed(command, "the emulator has closed"))
+    return Waiting.within(
+      driver,
+      waiting,
+      timeout,
+      (core, time) => inVain(core, `the bot has not said it within ${time}`)
     )
+  }
 
   const isAnswered = (interaction: Interactions.Interaction) =>
     interaction.progress() === "deferred" || interaction.progress() === "answered"
@@ -204,11 +221,11 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
   const watch = (command: string, userId: UserId, interaction: Interactions.Interaction): Command => {
     const read = (): ReadonlyArray<Reply> => interaction.messages().filter(({ isThinking }) => !isThinking).map(view)
 
-    const until: Command["until"] = (find) =>
+    const until: Command["until"] = (find, { timeout } = {}) =>
       wait(command, interaction, () => {
         const found = find(read())
         return found === undefined ? undefined : { found }
-      })
+      }, timeout)
 
     const next = (what: string, userId: UserId, f: () => Interactions.Begun) =>
       follow(`${command} (${what})`, userId, f)

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Core from "../core/Core.ts"
 import type { Driver } from "./Driver.ts"
@@ -46,3 +47,21 @@ export const until = <A>(
   }).pipe(
     Effect.raceFirst(Effect.flatMap(driver.closed, () => Effect.fail(closed())))
   )
+
+/**
+ * The same for `timeout` at most: then `late` says what is wrong, told how long that was.
+ *
+ * @category combinators
+ * @since 0.1.0
+ */
+export const within = <A>(
+  driver: Pick<Driver, "call">,
+  wait: Effect.Effect<A, EmulatorError>,
+  timeout: Duration.Input,
+  late: (core: Core.Core, time: string) => EmulatorError
+): Effect.Effect<A, EmulatorError> =>
+  Effect.suspend(() => {
+    const duration = Duration.fromInputUnsafe(timeout)
+    const tooLate = driver.call((core) => late(core, Duration.format(duration)))
+    return Effect.timeoutOrElse(wait, { duration, orElse: () => Effect.flatMap(tooLate, Effect.fail) })
+  })

@@ -129,16 +129,16 @@ describe("files of messages", () => {
     const { call, filesOf, get, h, messages, post } = setup()
     const gallery = { type: 12, items: [{ media: { url: "attachment://b.png" } }] }
     const { json } = post(
-      { embeds: [{ title: "x", thumbnail: { url: "attachment://my cover.png" } }], components: [gallery] },
+      { embeds: [{ title: "x", thumbnail: { url: "attachment://my cover.png" } }] },
       ["my cover.png", "image/png", png],
-      ["b.png", "image/png", png],
       ["c.txt", "text/plain", lyrics]
     )
+    const alone = post({ flags: 1 << 15, components: [gallery] }, ["b.png", "image/png", png]).json
+    assert.deepStrictEqual(filesOf(alone), [])
     assert.deepStrictEqual(filesOf(json).map(({ filename }) => filename), ["c.txt"])
-    const [kept] = h.core.messagesOf(h.lobby)
-    const [cover, picture] = kept?.attachments ?? []
+    const [cover, picture] = h.core.messagesOf(h.lobby).map(({ attachments }) => attachments[0])
     assert.deepStrictEqual(json["embeds"], [{ title: "x", thumbnail: { url: cover?.url } }])
-    assert.deepStrictEqual(json["components"], [{ type: 12, items: [{ media: { url: picture?.url } }] }])
+    assert.deepStrictEqual(alone["components"], [{ type: 12, items: [{ media: { url: picture?.url } }] }])
     assert.deepStrictEqual(get(cover?.url).bytes, png)
     // as a bot edits the embed that it was given
     const one = `${messages}/${json["id"]}`

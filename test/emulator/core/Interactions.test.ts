@@ -101,7 +101,7 @@ describe("Interactions", () => {
     assert.strictEqual(call("PATCH", `${thinking.webhook}/messages/@original`, {}).json["code"], 50006)
     assert.strictEqual(thinking.begun.progress(), "deferred")
     const { answer, begun, contents, webhook } = typed()
-    const components = [{ type: 1, components: [{ type: 2, custom_id: "clear" }] }]
+    const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "clear" }] }]
     answer({ type: 4, data: { content: "x", components } })
     assert.strictEqual(
       call("PATCH", `${webhook}/messages/@original`, { content: "", components: [] }).json["code"],
@@ -142,7 +142,7 @@ describe("Interactions", () => {
 
   it("nothing is begun or said in a channel that is gone, or by who does not see it", () => {
     const { call, client, guest, h, problem, typed } = setup()
-    const components = [{ type: 1, components: [{ type: 2, custom_id: "go" }] }]
+    const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }]
     const { answer, begun, webhook } = typed()
     answer({ type: 4, data: { content: "x", flags: 64, components } })
     h.core.deny({ userId: guest.id, channelId: h.lobby, view: true })
@@ -307,7 +307,7 @@ describe("Interactions", () => {
     const { call, guest, h, problem, register, typed } = setup()
     const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`
     const rows = (depth: number) =>
-      `${"{\"type\":1,\"components\":[".repeat(depth)}{"type":2,"custom_id":"go"}${"]}".repeat(depth)}`
+      `${"{\"type\":1,\"components\":[".repeat(depth)}{"type":2,"style":1,"custom_id":"go"}${"]}".repeat(depth)}`
     const { answer, begun, webhook } = typed()
     const asJson = (response: { readonly json: unknown }) => JSON.stringify(response.json)
     // it could be read, and neither answered nor shown to the bot again
@@ -318,8 +318,11 @@ describe("Interactions", () => {
     assert.strictEqual(begun.progress(), "waiting")
     const brackets = nested(400).replaceAll("[", "[\\\"")
     const many = Array.from({ length: 30_000 }, () => 0)
-    answer({ type: 4, data: { content: brackets, components: [null, { type: 1, components: many }] } })
-    call("POST", webhook, `{"content":"y","components":[${rows(40)}]}`)
+    const refused = answer({ type: 4, data: { content: brackets, components: [null, { type: 1, components: many }] } })
+    assert.strictEqual(refused.json["code"], 50035)
+    answer({ type: 4, data: { content: brackets, embeds: [] } })
+    assert.strictEqual(call("POST", webhook, `{"content":"y","components":[${rows(40)}]}`).json["code"], 50035)
+    call("POST", webhook, `{"content":"y","components":[${rows(1)}]}`)
     assert.strictEqual(begun.messages()[0]?.content, brackets)
     assert.notProperty(begun.press(guest.id, "go", []), "problem")
     assert.property(begun.press(guest.id, "stop", []), "problem")
@@ -334,7 +337,10 @@ describe("Interactions", () => {
   it("a message that is gone cannot be changed by its button", () => {
     const { call, client, guest, typed } = setup()
     const { answer, begun, contents, webhook } = typed()
-    answer({ type: 4, data: { content: "x", components: [{ type: 1, components: [{ type: 2, custom_id: "go" }] }] } })
+    answer({
+      type: 4,
+      data: { content: "x", components: [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }] }
+    })
     assert.notProperty(begun.press(guest.id, "go", []), "problem")
     const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
     call("DELETE", `${webhook}/messages/@original`)
@@ -346,7 +352,7 @@ describe("Interactions", () => {
     const { guest, h, typed } = setup()
     const { answer, begun } = typed()
     const other = h.core.createUser({ name: "other" })
-    const components = [{ type: 1, components: [{ type: 2, custom_id: "go" }] }]
+    const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }]
     answer({ type: 4, data: { content: "x", flags: 64, components } })
     assert.deepStrictEqual(begun.press(other.id, "go", []), {
       problem: "no message of the bot has a component \"go\" that this user sees"
@@ -357,7 +363,10 @@ describe("Interactions", () => {
   it("nothing is typed or pressed while the guild cannot be reached", () => {
     const { client, guest, h, problem, typed } = setup()
     const { answer, begun } = typed()
-    answer({ type: 4, data: { content: "x", components: [{ type: 1, components: [{ type: 2, custom_id: "go" }] }] } })
+    answer({
+      type: 4,
+      data: { content: "x", components: [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }] }
+    })
     h.core.setAvailable(h.guildId, false)
     const before = client.events("INTERACTION_CREATE").length
     assert.strictEqual(problem(["play"]), "the guild cannot be reached")
@@ -489,7 +498,7 @@ describe("Interactions", () => {
   it("a form that a button opens can change the message of the button", () => {
     const { following, guest, typed } = setup()
     const { answer, begun, contents } = typed()
-    const components = [{ type: 1, components: [{ type: 2, custom_id: "ask" }] }]
+    const components = [{ type: 1, components: [{ type: 2, style: 1, custom_id: "ask" }] }]
     answer({ type: 4, data: { content: "x", components } })
     const button = following(begun.press(guest.id, "ask", []))
     button.answer({
@@ -509,7 +518,10 @@ describe("Interactions", () => {
   it("the original answer to a button is the bot's message, or the one that it changes", () => {
     const { call, following, guest, typed } = setup()
     const { answer, begun, contents } = typed()
-    answer({ type: 4, data: { content: "x", components: [{ type: 1, components: [{ type: 2, custom_id: "go" }] }] } })
+    answer({
+      type: 4,
+      data: { content: "x", components: [{ type: 1, components: [{ type: 2, style: 1, custom_id: "go" }] }] }
+    })
     const edited = (type: number, content: string) => {
       const press = following(begun.press(guest.id, "go", []))
       press.answer({ type, data: { content: "first" } })

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Intents } from "../../../src/protocol/GatewayPayload.ts"
 import * as Harness from "./Harness.ts"
 
 type Json = { readonly [key: string]: unknown }
@@ -54,6 +55,32 @@ describe("messages over REST", () => {
     assert(direct !== undefined)
     h.core.write({ userId: other.id, channelId: direct, content: "directly" })
     assert.deepStrictEqual(contents(`/channels/${direct}/messages`, bot), ["directly"])
+  })
+
+  it("are known again by their nonce, and written once where that is enforced", () => {
+    const { bot, call, contents, h, path } = setup()
+    const client = h.login({ token: bot.token, intents: Intents.Guilds | Intents.GuildMessages })
+    const { json } = call("POST", path, { content: "a", nonce: "one" })
+    assert.strictEqual(json["nonce"], "one")
+    assert.strictEqual(call("POST", path, { content: "b", nonce: 2 }).json["nonce"], 2)
+    assert.deepStrictEqual(client.events("MESSAGE_CREATE").map(({ nonce }) => nonce), ["one", 2])
+    assert.notProperty(call("GET", `${path}/${json["id"]}`).json, "nonce")
+    call("PATCH", `${path}/${json["id"]}`, { content: "c" })
+    assert.notProperty(client.events("MESSAGE_UPDATE")[0], "nonce")
+
+    call("POST", path, { content: "d", nonce: "one" })
+    const enforced = { content: "e", nonce: "one", enforce_nonce: true }
+    const [, , again] = client.events("MESSAGE_CREATE")
+    assert.deepInclude(call("POST", path, enforced).json, { id: again?.["id"], content: "d", nonce: "one" })
+    const other = h.core.createUser({ name: "other", bot: true })
+    assert.deepInclude(call("POST", path, { ...enforced, content: "f" }, other).json, { content: "f" })
+    h.core.advance(5 * 60_000)
+    assert.deepInclude(call("POST", path, enforced).json, { content: "e" })
+    assert.deepStrictEqual(contents(), ["c", "b", "d", "f", "e"])
+
+    assert.deepStrictEqual(call("POST", path, { content: "x", nonce: "x".repeat(26) }).json["errors"], {
+      nonce: { _errors: [{ code: "NONCE_TYPE_TOO_LONG", message: "Nonce must be 25 characters or fewer." }] }
+    })
   })
 
   it("are named by numbers as well as by texts", () => {

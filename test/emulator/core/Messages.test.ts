@@ -252,11 +252,12 @@ describe("Messages", () => {
 
   it("keep what their flags say, and can be told to show no embeds", () => {
     const { call, path } = setup()
-    const { json } = call("POST", path, { content: "x", flags: (1 << 12) | (1 << 15) | 1 })
+    const text = (content: string) => ({ type: 10, content })
+    const { json } = call("POST", path, { components: [text("x")], flags: (1 << 12) | (1 << 15) | 1 })
     assert.strictEqual(json["flags"], (1 << 12) | (1 << 15))
     const one = `${path}/${json["id"]}`
     assert.strictEqual(call("PATCH", one, { flags: 1 << 2 }).json["flags"], (1 << 2) | (1 << 12) | (1 << 15))
-    assert.strictEqual(call("PATCH", one, { content: "y" }).json["flags"], (1 << 2) | (1 << 12) | (1 << 15))
+    assert.strictEqual(call("PATCH", one, { components: [text("y")] }).json["flags"], (1 << 2) | (1 << 12) | (1 << 15))
     assert.strictEqual(call("PATCH", one, { flags: 0 }).json["flags"], (1 << 12) | (1 << 15))
   })
 

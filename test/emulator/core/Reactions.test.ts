@@ -190,6 +190,22 @@ describe("pins", () => {
     assert.deepStrictEqual(h.violations(), [])
   })
 
+  it("are told by a message that nobody has written, and that is neither changed nor pinned", () => {
+    const { call, client, dj, h, messages, write } = setup()
+    const { id } = write("first")
+    call("PUT", `${messages}/pins/${id}`)
+    const told = client.events("MESSAGE_CREATE").at(-1)
+    assert.deepInclude(told, { type: 6, content: "", pinned: false, mentions: [] })
+    assert.deepInclude(told?.["message_reference"], { message_id: id, channel_id: h.lobby })
+    assert.notProperty(told, "referenced_message")
+    assert.deepInclude(told?.["author"], { id: dj.id })
+    assert.strictEqual(call("PATCH", `${messages}/${told?.["id"]}`, undefined).json["code"], 50021)
+    assert.strictEqual(call("PUT", `${messages}/pins/${told?.["id"]}`).json["code"], 50021)
+    assert.strictEqual(call("DELETE", `${messages}/pins/${id}`).status, 204)
+    assert.strictEqual(call("DELETE", `${messages}/${told?.["id"]}`).status, 204)
+    assert.lengthOf(h.core.messagesOf(h.lobby), 1)
+  })
+
   it("are 250 at most", () => {
     const { call, h, messages, write } = setup()
     for (let i = 0; i < 250; i++) call("PUT", `${messages}/pins/${write().id}`)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Redacted, Schema, Scope, Stream } from "effect"
+import { TestClock } from "effect/testing"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
 import * as Gateway from "../../../src/Gateway.ts"
 
@@ -24,7 +25,14 @@ describe("Chat", () => {
       const discord = yield* Emulator.Emulator
       const chat = yield* discord.chat()
       const written = yield* chat.write("!play", { user: "somebody" })
-      assert.deepInclude(written, { user: "somebody", content: "!play", replyTo: undefined, reactions: [] })
+      assert.deepInclude(written, {
+        user: "somebody",
+        content: "!play",
+        replyTo: undefined,
+        reactions: [],
+        reactors: {},
+        type: 0
+      })
       yield* chat.react(written.id, "👎", { user: "somebody" })
       yield* chat.react(written.id, "👎", { user: "somebody", takeBack: true })
       const waiting = yield* Effect.forkChild(
@@ -37,11 +45,14 @@ describe("Chat", () => {
       })
       yield* say("PUT", `/messages/${written.id}/reactions/${encodeURIComponent("✅")}/@me`, {})
       yield* say("PATCH", `/messages/${id}`, { content: "Paused" })
+      yield* chat.react(written.id, "✅")
       assert.deepInclude(yield* Fiber.join(waiting), { content: "Paused", replyTo: written.id })
       assert.deepStrictEqual((yield* chat.messages).map(({ content, reactions }) => [content, reactions]), [
         ["!play", ["✅"]],
         ["Paused", []]
       ])
+      const reactors = (yield* chat.messages).map((message) => [message.type, message.reactors])
+      assert.deepStrictEqual(reactors, [[0, { "✅": ["bot", "guest"] }], [19, {}]])
       assert.deepStrictEqual(yield* (yield* discord.chat("secure")).messages, [])
       const failure = yield* Effect.flip(chat.write(""))
       assert.strictEqual(failure.message, "The message in \"lobby\" came to nothing: there is nothing in the message.")
@@ -82,8 +93,44 @@ describe("Chat", () => {
       yield* chat.write("x")
       const waiting = yield* Effect.forkChild(Effect.flip(chat.until(() => undefined)), { startImmediately: true })
       yield* discord.faults.deleteChannel("lobby")
-      assert.include((yield* Fiber.join(waiting)).message, "the channel is gone")
+      assert.include((yield* Fiber.join(waiting)).message, "the channel is gone; there was: guest \"x\".")
       assert.deepStrictEqual(yield* chat.messages, [])
+    }).pipe(Effect.provide(memory)))
+
+  it.effect("says what was there, and what was refused, where nothing comes in time", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const chat = yield* discord.chat()
+      const late = yield* Effect.forkChild(Effect.flip(chat.until(() => undefined, { timeout: "5 seconds" })), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("4 seconds")
+      const waiting = yield* Effect.forkChild(Effect.flip(chat.until(() => undefined, { timeout: "2 minutes" })), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust("1 second")
+      const failure = yield* Fiber.join(late)
+      assert.strictEqual(failure.reason._tag, "MessageFailed")
+      assert.strictEqual(
+        failure.message,
+        "The message in \"lobby\" came to nothing: what was waited for has not come within 5s; no message was there."
+      )
+      for (const content of ["one", "two"]) yield* chat.write(content, { user: "somebody" })
+      const { id } = yield* say("POST", "/messages", { content: "Looking", embeds: [{ title: "A song" }] })
+      yield* say("PATCH", `/messages/${id}`, { content: "x".repeat(90) })
+      yield* chat.write("", { files: [{ name: "a.mp3", data: Uint8Array.of(1) }] })
+      yield* say("PUT", `/pins/${id}`, {})
+      yield* TestClock.adjust("1 second")
+      yield* TestClock.adjust("2 minutes")
+      assert.strictEqual(
+        (yield* Fiber.join(waiting)).message,
+        "The message in \"lobby\" came to nothing: what was waited for has not come within 2m; there was: 4 messages, the last " +
+          `of them: somebody "two"; bot "${
+            "x".repeat(80)
+          }…" an embed "A song" edited; guest the file "a.mp3". The last ` +
+          "request that was refused, 119000 ms before, is PUT /channels/:/pins/: of \"bot\": 403 50013 Missing Permissions."
+      )
+      assert.strictEqual((yield* discord.counters).get("rest-refused:50013"), 1)
     }).pipe(Effect.provide(memory)))
 
   it.effect("waits for nothing in an emulator that closes, and dies of what throws while it looks", () =>

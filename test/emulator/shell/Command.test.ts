@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
+import { TestClock } from "effect/testing"
 import * as Command from "../../../src/emulator/shell/Command.ts"
 import * as Driver from "../../../src/emulator/shell/Driver.ts"
 import type * as EmulatorError from "../../../src/emulator/shell/EmulatorError.ts"
@@ -15,7 +16,7 @@ const typed = Effect.gen(function*() {
     settle: () => Effect.void
   }, {
     userOrNew: () => Effect.succeed(guest),
-    users: { find: () => Effect.succeed(h.bot) },
+    users: { find: () => Effect.succeed(h.bot), nameOf: (id) => id === h.bot.id ? "bot" : id },
     channels: { find: () => Effect.succeed({ id: h.lobby }) }
   })
   const command = yield* keyboard.command({ name: "play" })
@@ -92,6 +93,34 @@ describe("Command", () => {
       const waiting = yield* Effect.forkChild(Effect.flip(command.modal), { startImmediately: true })
       answer("one")
       assert.include((yield* Fiber.join(waiting)).message, "answered without a form")
+    }))
+
+  it.effect("says what the bot has said and opened where nothing else comes in time", () =>
+    Effect.gen(function*() {
+      const { answer, command, edit } = yield* typed
+      assert.strictEqual(answer(""), 400)
+      assert.strictEqual(answer("one"), 204)
+      const late = yield* Effect.forkChild(Effect.flip(command.until(([, reply]) => reply, { timeout: 5 })), {
+        startImmediately: true
+      })
+      yield* TestClock.adjust(5)
+      assert.strictEqual(
+        (yield* Fiber.join(late)).message,
+        "The command \"play\" came to nothing: the bot has not said it within 5ms; there was: bot \"one\". The last request that " +
+          "was refused, 5 ms before, is POST /interactions/:/:/callback: 400 50006 Cannot send an empty message."
+      )
+      edit("two")
+      assert.include((yield* Effect.flip(command.modal)).message, "without a form; there was: bot \"two\" edited.")
+    }))
+
+  it.effect("says that the bot has opened a form where it says nothing", () =>
+    Effect.gen(function*() {
+      const { command, open } = yield* typed
+      open()
+      const late = yield* Effect.forkChild(Effect.flip(command.reply), { startImmediately: true })
+      yield* TestClock.adjust("15 minutes")
+      const { message } = yield* Fiber.join(late)
+      assert.include(message, "within 15m; it has opened the form \"form\"; no message was there")
     }))
 
   it.effect("of an emulator that has closed, or closes, waits for nothing", () =>

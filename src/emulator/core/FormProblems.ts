@@ -1,0 +1,174 @@
+/**
+ * What is wrong with the body of a request, field by field, as Discord says it (Discord docs, Reference, Error Messages; the codes as public
+ * clients have seen them).
+ *
+ * @since 0.1.0
+ */
+import type { RestResponse } from "./RestAnswer.ts"
+
+/**
+ * One thing that is wrong. `path` names the field, with dots: `embeds.0.title`; an empty one is all of the body.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Problem {
+  readonly path: string
+  readonly code: string
+  readonly message: string
+}
+
+interface Nested {
+  [key: string]: Nested | Array<Omit<Problem, "path">>
+}
+
+/** Discord itself says no more of a body than anybody reads. */
+const mostTold = 100
+
+/**
+ * The answer to a body with something wrong in it.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const invalidForm = (...problems: ReadonlyArray<Problem>): RestResponse => {
+  const errors: Nested = {}
+  for (const { code, message, path } of problems.slice(0, mostTold)) {
+    let at = errors
+    for (const part of path.split(".").filter((one) => one !== "")) {
+      const inner = at[part] ?? {}
+      if (Array.isArray(inner)) break
+      at[part] = inner
+      at = inner
+    }
+    const before = at["_errors"]
+    at["_errors"] = [...(Array.isArray(before) ? before : []), { code, message }]
+  }
+  return { status: 400, body: { message: "Invalid Form Body", code: 50035, errors } }
+}
+
+/**
+ * @category constructors
+ * @since 0.1.0
+ */
+export const required = (path: string): Problem => ({
+  path,
+  code: "BASE_TYPE_REQUIRED",
+  message: "This field is required"
+})
+
+/**
+ * Of a text or a list that has more than `most`, or less than `least` where so many are needed.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const badLength = (path: string, most: number, least = 0): Problem =>
+  least === 0
+    ? { path, code: "BASE_TYPE_MAX_LENGTH", message: `Must be ${most} or fewer in length.` }
+    : { path, code: "BASE_TYPE_BAD_LENGTH", message: `Must be between ${least} and ${most} in length.` }
+
+/**
+ * Of what is none of a few values.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const noChoice = (path: string, choices: Iterable<unknown>): Problem => ({
+  path,
+  code: "BASE_TYPE_CHOICES",
+  message: `Value must be one of {${Array.from(choices).join(", ")}}.`
+})
+
+/**
+ * Of an object of a type that cannot be there.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const wrongType = (path: string, types: Iterable<unknown>): Problem => ({
+  path: `${path}.type`,
+  code: "UNION_TYPE_CHOICES",
+  message: `Value of field "type" must be one of (${Array.from(types).join(", ")}).`
+})
+
+/**
+ * Of what is no object where one has to be.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const noObject = (path: string): Problem => ({
+  path,
+  code: "DICT_TYPE_CONVERT",
+  message: "Only dictionaries may be used in a DictType"
+})
+
+/** In characters as people count them: what takes two places in a text is one. */
+const lengthOf = (text: string): number => Array.from(text).length
+
+/**
+ * What is wrong with a text; a value of another kind is left to the rest. One that is needed has more than spaces in it.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const ofText = (
+  path: string,
+  value: unknown,
+  { isRequired = false, least = 0, most }: {
+    readonly most: number
+    readonly least?: number
+    readonly isRequired?: boolean
+  }
+): ReadonlyArray<Problem> => {
+  if (isRequired && (value === undefined || value === null || (typeof value === "string" && value.trim() === ""))) {
+    return [required(path)]
+  }
+  if (typeof value !== "string" || (value.length <= most && value.length >= least)) return []
+  const length = lengthOf(value)
+  return length > most || length < least ? [badLength(path, most, least)] : []
+}
+
+/**
+ * What is wrong with a whole number, of which one may be missing.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const ofInteger = (path: string, value: unknown, least: number, most: number): ReadonlyArray<Problem> => {
+  if (value === undefined || value === null) return []
+  if (typeof value !== "number" || !Number.isInteger(value)) {
+    const shown = typeof value === "string" || typeof value === "number" ? String(value).slice(0, 100) : typeof value
+    return [{ path, code: "NUMBER_TYPE_COERCE", message: `Value "${shown}" is not int.` }]
+  }
+  if (value < least) {
+    return [{ path, code: "NUMBER_TYPE_MIN", message: `int value should be greater than or equal to ${least}.` }]
+  }
+  return value > most
+    ? [{ path, code: "NUMBER_TYPE_MAX", message: `int value should be less than or equal to ${most}.` }]
+    : []
+}
+
+const webSchemes = ["http", "https"]
+
+/**
+ * What is wrong with an address, of which one may be missing or empty. `more` are schemes besides those of the web.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const ofUrl = (path: string, value: unknown, more: ReadonlyArray<string> = []): ReadonlyArray<Problem> => {
+  if (typeof value !== "string" || value === "") return []
+  // the name of a file need be no host
+  if (more.some((scheme) => value.startsWith(`${scheme}://`))) return []
+  if (!URL.canParse(value)) return [{ path, code: "URL_TYPE_INVALID_URL", message: "Not a well formed URL." }]
+  const scheme = new URL(value).protocol.slice(0, -1)
+  if (webSchemes.includes(scheme)) return []
+  const schemes = webSchemes.map((one) => `'${one}'`).join(", ")
+  return [{
+    path,
+    code: "URL_TYPE_INVALID_SCHEME",
+    message: `Scheme "${scheme}" is not supported. Scheme must be one of (${schemes}).`
+  }]
+}

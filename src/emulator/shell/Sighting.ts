@@ -1,0 +1,55 @@
+/**
+ * What was seen last of what a bot says, for whoever has waited in vain.
+ *
+ * @since 0.1.0
+ */
+import type * as Core from "../core/Core.ts"
+import type * as Message from "../core/Message.ts"
+
+/** So many messages are told, and so many characters of a text. */
+const [mostTold, longestText] = [3, 80]
+
+const quoted = (text: string): string =>
+  JSON.stringify(text.length > longestText ? `${text.slice(0, longestText)}…` : text)
+
+const textOf = (value: unknown, ...keys: ReadonlyArray<string>): string => {
+  const object: { readonly [key: string]: unknown } = typeof value === "object" ? { ...value } : {}
+  for (const key of keys) {
+    const text = object[key]
+    if (typeof text === "string" && text !== "") return ` ${quoted(text)}`
+  }
+  return ""
+}
+
+const described = (message: Message.Message, nameOf: (id: string) => string): string => {
+  const { attachments, author, components, content, editedMs, embeds, isEphemeral, isOfPin, isThinking } = message
+  return [
+    nameOf(author.id),
+    ...(isOfPin ? ["has pinned a message"] : []),
+    ...(isThinking ? ["is thinking"] : []),
+    ...(content === "" ? [] : [quoted(content)]),
+    ...embeds.map((embed) => `an embed${textOf(embed, "title", "description")}`),
+    ...(components.length === 0 ? [] : ["components"]),
+    ...attachments.map(({ name }) => `the file ${quoted(name)}`),
+    ...(isEphemeral ? ["seen by one user alone"] : []),
+    ...(editedMs === undefined ? [] : ["edited"])
+  ].join(" ")
+}
+
+/**
+ * The last messages in words, and the last request that was refused, which may be why they are not others.
+ *
+ * @category getters
+ * @since 0.1.0
+ */
+export const told = (
+  messages: ReadonlyArray<Message.Message>,
+  refusal: ReturnType<Core.Core["lastRefusal"]>,
+  nameOf: (id: string) => string
+): string => {
+  const last = messages.slice(-mostTold).map((message) => described(message, nameOf))
+  const count = messages.length > mostTold ? `${messages.length} messages, the last of them: ` : ""
+  const seen = last.length === 0 ? "no message was there" : `there was: ${count}${last.join("; ")}`
+  if (refusal === undefined) return seen
+  return `${seen}. The last request that was refused, ${Math.round(refusal.agoMs)} ms before, is ${refusal.detail}`
+}

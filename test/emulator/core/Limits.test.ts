@@ -1,0 +1,242 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Harness from "./Harness.ts"
+
+type Json = { readonly [key: string]: unknown }
+
+const setup = () => {
+  const h = Harness.make()
+  const guest = h.core.createUser({ name: "guest" })
+  const client = h.login()
+  const call = (method: string, path: string, body: unknown) => {
+    const { body: answer, status } = h.core.rest({
+      method,
+      path: `/api/v10${path}`,
+      authorization: `Bot ${h.bot.token}`,
+      body: JSON.stringify(body)
+    })
+    return { status, json: { ...(typeof answer === "object" ? answer : {}) } as Json }
+  }
+  const path = `/channels/${h.lobby}/messages`
+  const post = (body: unknown) => call("POST", path, body)
+  /** What is wrong, as libraries print it. */
+  const wrong = (body: unknown) => said(post(body).json)
+  const answer = (body: unknown) => {
+    const begun = h.core.type({ userId: guest.id, botId: h.bot.id, channelId: h.lobby, path: ["play"], values: {} })
+    assert(!("problem" in begun))
+    const { id, token }: Json = { ...client.events("INTERACTION_CREATE").at(-1) }
+    return call("POST", `/interactions/${id}/${token}/callback`, body)
+  }
+  return { h, call, path, post, wrong, answer }
+}
+
+const said = ({ code, errors }: Json): ReadonlyArray<string> => {
+  if (code !== 50035) return [`no errors but ${String(code)}`]
+  const within = (value: unknown, path: string): ReadonlyArray<string> =>
+    Object.entries({ ...(typeof value === "object" ? value : {}) } as Json).flatMap(([key, inner]) =>
+      key === "_errors" && Array.isArray(inner)
+        ? inner.map((error: Json) => `${path}[${error["code"]}]: ${error["message"]}`)
+        : within(inner, path === "" ? key : `${path}.${key}`)
+    )
+  return within(errors, "")
+}
+
+const x = (length: number) => "x".repeat(length)
+const tooLong = (path: string, most: number) => `${path}[BASE_TYPE_MAX_LENGTH]: Must be ${most} or fewer in length.`
+const badLength = (path: string, least: number, most: number) =>
+  `${path}[BASE_TYPE_BAD_LENGTH]: Must be between ${least} and ${most} in length.`
+const missing = (path: string) => `${path}[BASE_TYPE_REQUIRED]: This field is required`
+const button = (more: Json = {}) => ({ type: 2, style: 1, label: "Skip", custom_id: "skip", ...more })
+const row = (...components: ReadonlyArray<unknown>) => ({ type: 1, components })
+const menu = (more: Json = {}) => ({ type: 3, custom_id: "menu", options: [{ label: "a", value: "a" }], ...more })
+
+describe("limits of messages", () => {
+  it("are told field by field", () => {
+    const { call, h, path, post, wrong } = setup()
+    assert.deepStrictEqual(post({ content: "x", embeds: [{ title: x(257) }] }), {
+      status: 400,
+      json: {
+        message: "Invalid Form Body",
+        code: 50035,
+        errors: {
+          embeds: {
+            0: { title: { _errors: [{ code: "BASE_TYPE_MAX_LENGTH", message: "Must be 256 or fewer in length." }] } }
+          }
+        }
+      }
+    })
+    assert.deepStrictEqual(wrong({ content: x(2_001), embeds: [{}] }), [
+      tooLong("content", 2_000),
+      missing("embeds.0.description")
+    ])
+    // two places in a text are one character
+    assert.strictEqual(post({ content: "🎵".repeat(2_000) }).status, 200)
+    const { id } = post({ content: "x" }).json
+    assert.deepStrictEqual(said(call("PATCH", `${path}/${id}`, { embeds: [{ title: x(257) }] }).json), [
+      tooLong("embeds.0.title", 256)
+    ])
+    assert.deepStrictEqual(wrong({ content: "x", message_reference: { message_id: "1" } }), [
+      "message_reference[REPLIES_UNKNOWN_MESSAGE]: Unknown message"
+    ])
+    assert.deepStrictEqual(said(call("GET", `${path}?limit=101`, undefined).json), [
+      "limit[NUMBER_TYPE_MAX]: int value should be less than or equal to 100."
+    ])
+    assert.deepStrictEqual(said(call("GET", `${path}?limit=x`, undefined).json), [
+      "limit[NUMBER_TYPE_COERCE]: Value \"NaN\" is not int."
+    ])
+    assert.strictEqual(h.core.counters().get("rest-refused:50035"), 6)
+  })
+
+  it("hold for embeds", () => {
+    const { post, wrong } = setup()
+    const embed = (more: Json) => wrong({ embeds: [{ title: "x", ...more }] })
+    assert.deepStrictEqual(wrong({ embeds: Array.from({ length: 11 }, () => ({ title: "x" })) }), [
+      tooLong("embeds", 10)
+    ])
+    assert.deepStrictEqual(wrong({ embeds: [{ color: 1 }] }), [missing("embeds.0.description")])
+    assert.deepStrictEqual(wrong({ embeds: ["x"] }), [
+      "embeds.0[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"
+    ])
+    assert.deepStrictEqual(embed({ description: x(4_097) }), [tooLong("embeds.0.description", 4_096)])
+    assert.deepStrictEqual(embed({ footer: { text: x(2_049) } }), [tooLong("embeds.0.footer.text", 2_048)])
+    assert.deepStrictEqual(embed({ author: { name: x(257) } }), [tooLong("embeds.0.author.name", 256)])
+    assert.deepStrictEqual(embed({ author: {} }), [missing("embeds.0.author.name")])
+    const fields = [{ name: x(257), value: "x" }, { name: " ", value: x(1_025) }, { name: "x" }]
+    assert.deepStrictEqual(embed({ fields }), [
+      tooLong("embeds.0.fields.0.name", 256),
+      missing("embeds.0.fields.1.name"),
+      tooLong("embeds.0.fields.1.value", 1_024),
+      missing("embeds.0.fields.2.value")
+    ])
+    const many = Array.from({ length: 26 }, () => ({ name: "x", value: "x" }))
+    assert.deepStrictEqual(embed({ fields: many }), [tooLong("embeds.0.fields", 25)])
+    assert.deepStrictEqual(embed({ color: 0x100_0000 }), [
+      "embeds.0.color[NUMBER_TYPE_MAX]: int value should be less than or equal to 16777215."
+    ])
+    assert.deepStrictEqual(embed({ url: "nowhere", image: { url: "file:///x" } }), [
+      "embeds.0.url[URL_TYPE_INVALID_URL]: Not a well formed URL.",
+      "embeds.0.image.url[URL_TYPE_INVALID_SCHEME]: Scheme \"file\" is not supported. Scheme must be one of ('http', 'https')."
+    ])
+    const whole = { description: x(3_000), image: { url: "attachment://x.png" }, fields: [{ name: x(2), value: x(3) }] }
+    assert.deepStrictEqual(wrong({ embeds: [whole, { ...whole, author: { name: "x" } }] }), [
+      "embeds[MAX_EMBED_SIZE_EXCEEDED]: Embed size exceeds maximum size of 6000"
+    ])
+    assert.strictEqual(post({ embeds: [whole, { description: x(2_995) }] }).status, 200)
+  })
+
+  it("hold for rows of buttons and menus", () => {
+    const { post, wrong } = setup()
+    const inRow = (...components: ReadonlyArray<unknown>) => wrong({ content: "x", components: [row(...components)] })
+    const at = "components.0.components.0"
+    const buttons = (length: number, start = 0) =>
+      Array.from({ length }, (_, i) => button({ custom_id: String(start + i) }))
+    const rows = (length: number) => Array.from({ length }, (_, i) => row(...buttons(5, 5 * i)))
+    assert.strictEqual(post({ components: rows(5) }).status, 200)
+    assert.deepStrictEqual(wrong({ components: rows(6) }), [tooLong("components", 5)])
+    assert.deepStrictEqual(inRow(...buttons(6)), [badLength("components.0.components", 1, 5)])
+    assert.deepStrictEqual(inRow(), [badLength("components.0.components", 1, 5)])
+    assert.deepStrictEqual(wrong({ components: [button()] }), [
+      "components.0.type[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1)."
+    ])
+    assert.deepStrictEqual(inRow({ type: 4, custom_id: "x" }), [
+      `${at}.type[UNION_TYPE_CHOICES]: Value of field "type" must be one of (2, 3, 5, 6, 7, 8).`
+    ])
+    assert.deepStrictEqual(inRow(button(), button()), [
+      "components.0.components.1.custom_id[COMPONENT_CUSTOM_ID_DUPLICATED]: Component custom id cannot be duplicated"
+    ])
+    assert.deepStrictEqual(inRow(button({ label: x(81), custom_id: x(101) })), [
+      tooLong(`${at}.label`, 80),
+      badLength(`${at}.custom_id`, 1, 100)
+    ])
+    assert.deepStrictEqual(inRow(button({ custom_id: undefined })), [missing(`${at}.custom_id`)])
+    assert.deepStrictEqual(inRow(button({ style: 5 })), [missing(`${at}.url`)])
+    assert.deepStrictEqual(inRow(button({ style: 6 })), [missing(`${at}.sku_id`)])
+    assert.deepStrictEqual(inRow(button({ style: 7 })), [
+      `${at}.style[BASE_TYPE_CHOICES]: Value must be one of {1, 2, 3, 4, 5, 6}.`
+    ])
+    assert.deepStrictEqual(inRow(menu(), button()), [
+      "components.0.components.1[COMPONENT_LAYOUT_WIDTH_EXCEEDED]: The specified component exceeds the maximum width"
+    ])
+    assert.deepStrictEqual(inRow(menu({ options: [], placeholder: x(151), max_values: 26 })), [
+      tooLong(`${at}.placeholder`, 150),
+      `${at}.max_values[NUMBER_TYPE_MAX]: int value should be less than or equal to 25.`,
+      badLength(`${at}.options`, 1, 25)
+    ])
+    const option = { label: "a", value: "a" }
+    assert.deepStrictEqual(inRow(menu({ options: [option, option, { label: x(101), description: x(101) }] })), [
+      `${at}.options.1[SELECT_COMPONENT_OPTION_VALUE_DUPLICATED]: The specified option value is already used`,
+      badLength(`${at}.options.2.label`, 1, 100),
+      missing(`${at}.options.2.value`),
+      tooLong(`${at}.options.2.description`, 100)
+    ])
+    assert.strictEqual(post({ components: [row({ type: 5, custom_id: "who" })] }).status, 200)
+  })
+
+  it("hold for messages of components", () => {
+    const { call, path, post, wrong } = setup()
+    const flags = 1 << 15
+    const text = (content: string) => ({ type: 10, content })
+    const thumbnail = { type: 11, media: { url: "https://emulator/x.png" } }
+    const section = { type: 9, components: [text("x")], accessory: thumbnail }
+    const gallery = { type: 12, items: [{ media: { url: "attachment://x.png" } }] }
+    const container = { type: 17, components: [section, gallery, { type: 14 }, row(button())] }
+    const { json, status } = post({ flags, components: [text("x"), container] })
+    assert.strictEqual(status, 200)
+    const legacy = "cannot be used when using MessageFlags.IS_COMPONENTS_V2"
+    const code = "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2"
+    assert.deepStrictEqual(said(call("PATCH", `${path}/${json["id"]}`, { content: "x" }).json), [
+      `content[${code}]: The 'content' field ${legacy}`
+    ])
+    assert.strictEqual(call("PATCH", `${path}/${json["id"]}`, { components: [text("y")] }).status, 200)
+    const of = (...components: ReadonlyArray<unknown>) => wrong({ flags, components })
+    assert.deepStrictEqual(of({ ...container, components: [container] }), [
+      "components.0.components.0.type[UNION_TYPE_CHOICES]: Value of field \"type\" must be one of (1, 9, 10, 12, 13, 14)."
+    ])
+    assert.deepStrictEqual(of({ ...section, components: [], accessory: undefined }), [
+      badLength("components.0.components", 1, 3),
+      missing("components.0.accessory")
+    ])
+    assert.deepStrictEqual(of({ type: 12, items: [] }, { type: 12, items: [{}, 1] }), [
+      badLength("components.0.items", 1, 10),
+      missing("components.1.items.0.media"),
+      "components.1.items.1[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"
+    ])
+    assert.deepStrictEqual(of(text(x(2_001)), text(x(2_000))), [
+      "components[COMPONENT_DISPLAYABLE_TEXT_SIZE_EXCEEDED]: Displayable text size exceeds maximum size of 4000"
+    ])
+    assert.lengthOf(of(...Array.from({ length: 41 }, () => text("x"))), 1)
+    assert.lengthOf(wrong({ components: [text("x")] }), 1)
+  })
+
+  it("hold for answers to interactions, with forms and suggestions among them", () => {
+    const { answer } = setup()
+    assert.deepStrictEqual(said(answer({ type: 4, data: { embeds: [{ title: x(257) }] } }).json), [
+      tooLong("data.embeds.0.title", 256)
+    ])
+    assert.deepStrictEqual(said(answer({ type: 4, data: { components: [row(button({ label: x(81) }))] } }).json), [
+      tooLong("data.components.0.components.0.label", 80)
+    ])
+    const input = row({ type: 4, custom_id: "it", label: "It", style: 1 })
+    assert.deepStrictEqual(
+      said(answer({ type: 9, data: { custom_id: x(101), title: "", components: [input, input, 1] } }).json),
+      [
+        badLength("data.custom_id", 1, 100),
+        missing("data.title"),
+        "data.components.1.custom_id[COMPONENT_CUSTOM_ID_DUPLICATED]: Component custom id cannot be duplicated",
+        "data.components.2[DICT_TYPE_CONVERT]: Only dictionaries may be used in a DictType"
+      ]
+    )
+    assert.deepStrictEqual(said(answer({ type: 1 }).json), [
+      "type[BASE_TYPE_CHOICES]: Value must be one of {4, 5, 6, 7, 8, 9}."
+    ])
+    assert.strictEqual(answer({ type: 9, data: { custom_id: "form", title: "Form", components: [input] } }).status, 204)
+  })
+
+  it("hold for commands", () => {
+    const { call, h } = setup()
+    const path = `/applications/${h.bot.id}/commands`
+    assert.deepStrictEqual(said(call("POST", path, { name: "x", type: 5 }).json), [
+      "type[BASE_TYPE_CHOICES]: Value must be one of {1, 2, 3, 4}."
+    ])
+    assert.deepStrictEqual(said(call("PUT", path, [{ name: "x" }, {}]).json), [missing("1.name")])
+  })
+})
