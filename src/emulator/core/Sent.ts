@@ -239,16 +239,17 @@ const legacyIn = (path: string, body: Json): ReadonlyArray<Problem> =>
     message: `The '${field}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2`
   }))
 
+const inAttachment = (path: string, one: unknown): ReadonlyArray<Problem> =>
+  Body.isObject(one)
+    ? [
+      ...ofText(`${path}.description`, one["description"], { most: longestDescription }),
+      ...ofText(`${path}.title`, one["title"], { most: longestTitle }),
+      ...ofText(`${path}.waveform`, one["waveform"], { most: longestWaveform })
+    ]
+    : []
+
 const inAttachments = (path: string, value: unknown): ReadonlyArray<Problem> =>
-  Body.itemsOf(value).flatMap((one, i) =>
-    Body.isObject(one)
-      ? [
-        ...ofText(`${path}.${i}.description`, one["description"], { most: longestDescription }),
-        ...ofText(`${path}.${i}.title`, one["title"], { most: longestTitle }),
-        ...ofText(`${path}.${i}.waveform`, one["waveform"], { most: longestWaveform })
-      ]
-      : []
-  )
+  Body.itemsOf(value).flatMap((one, i) => inAttachment(`${path}.${i}`, one))
 
 /**
  * What is too long, too large, too much or cannot be, as Discord says it.

@@ -215,7 +215,7 @@ describe("limits of messages", () => {
     const { expiry, ...poll } = { ...(json["poll"] as Json) }
     assert.deepStrictEqual(poll, {
       question: { text: "Again?" },
-      answers: answers.map((answer, i) => ({ answer_id: i + 1, ...answer })),
+      answers: [{ answer_id: 1, poll_media: { text: "Yes" } }, { answer_id: 2, poll_media: { text: "No" } }],
       allow_multiselect: false,
       layout_type: 1,
       results: { is_finalized: false, answer_counts: [] }
