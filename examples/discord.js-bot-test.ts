@@ -5,10 +5,12 @@
 import assert from "node:assert/strict"
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { get } from "node:https"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { buffer } from "node:stream/consumers"
 import { test, type TestContext } from "node:test"
 import { fileURLToPath } from "node:url"
 
@@ -29,6 +31,7 @@ interface Line {
   readonly rest?: string
   readonly channel?: string
   readonly token?: string
+  readonly messages?: ReadonlyArray<{ readonly attachments: ReadonlyArray<{ readonly url: string }> }>
 }
 
 /** Starts the emulator, and gives all that it says, a way to tell it something, and its exit code at the end. */
@@ -68,6 +71,12 @@ const startEmulator = async (t: TestContext, ...flags: Array<string>) => {
   return { said, tell, exitCode }
 }
 
+/** The bytes of an attachment: a process that is running already trusts the emulator's certificate for a request alone. */
+const download = async (url: string, ca: string): Promise<Buffer> => {
+  const [response] = await once(get(url, { ca }), "response")
+  return buffer(response)
+}
+
 const exitOf = async (child: ChildProcess): Promise<number> => {
   const [code] = await once(child, "close")
   return code
@@ -105,4 +114,13 @@ test("the bot plays the whole song to whoever is in the channel, and leaves", { 
   const happened = new Set(emulator.said.map(({ event, user }) => `${event} ${user}`))
   assert.ok(happened.has("join bot"))
   assert.ok(happened.has("leave bot"))
+})
+
+test("a file of a message is fetched over TLS", { timeout: 60_000 }, async (t) => {
+  const emulator = await startEmulator(t, "--tls")
+  const { cert = "" } = emulator.said[0] ?? {}
+  await emulator.tell({ do: "write", content: "my song", files: [file("song.ogg")] })
+  const { messages = [] } = await emulator.tell({ do: "messages", text: "my song" })
+  const url = messages[0]?.attachments[0]?.url ?? ""
+  assert.deepEqual(await download(url, cert), readFileSync(file("song.ogg")))
 })

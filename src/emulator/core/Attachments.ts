@@ -8,7 +8,7 @@ import * as Body from "./Body.ts"
 import * as ByteRange from "./ByteRange.ts"
 import type { Json } from "./DiscordObject.ts"
 import type { RestResponse } from "./RestAnswer.ts"
-import type { SentFile } from "./Sent.ts"
+import type { Said, SentFile } from "./Sent.ts"
 
 /**
  * A file of a message.
@@ -20,6 +20,8 @@ export interface Attachment {
   readonly id: string
   readonly name: string
   readonly description: string | undefined
+  /** What else was said of it, by Discord's names. */
+  readonly more: Said
   readonly contentType: string
   /** In bytes. */
   readonly size: number
@@ -148,7 +150,8 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
         const contentType = isHeader(type) ? type : unknownType
         // what it was cut out of need not be kept
         const data = new Uint8Array(file.data)
-        const said = [name, name, file.description ?? "", contentType].join("").length
+        const { description, more = {} } = file
+        const said = [name, name, description ?? "", contentType, ...Object.values(more)].join("").length
         const weight = data.length + 2 * said
         files.set(id, { channelId, contentType, data, weight })
         total += weight
@@ -157,7 +160,7 @@ export const make = (nextId: () => string, origin: () => string): Attachments =>
           drop(oldest)
         }
         const url = `${origin()}/attachments/${channelId}/${id}/${encodeURIComponent(name)}`
-        return { id, name, description: file.description, contentType, size: data.length, url }
+        return { id, name, description, more, contentType, size: data.length, url }
       }),
     forget: (attachments) => {
       for (const { id } of attachments) drop(id)
@@ -200,14 +203,15 @@ export const left = (attachments: ReadonlyArray<Attachment>, body: Json): Readon
  * @category codecs
  * @since 0.1.0
  */
-export const json = ({ contentType, description, id, name, size, url }: Attachment): Json => ({
+export const json = ({ contentType, description, id, more, name, size, url }: Attachment): Json => ({
   id,
   filename: name,
   size,
   url,
   proxy_url: url,
   content_type: contentType,
-  ...(description === undefined ? {} : { description })
+  ...(description === undefined ? {} : { description }),
+  ...more
 })
 
 const scheme = "attachment://"

@@ -46,14 +46,14 @@ export const problemsOf = (data: unknown): ReadonlyArray<Problem> => {
   const choices = Body.isObject(data) ? data["choices"] : undefined
   if (!Array.isArray(choices)) return [required(path)]
   if (choices.length > most) return [badLength(path, most)]
-  return choices.flatMap((choice: unknown, i) => {
-    const { name, value } = Body.isObject(choice) ? choice : {}
-    const length = { least: 1, most: 100, isRequired: true }
-    return [
-      ...ofText(`${path}.${i}.name`, name, length),
-      ...(typeof value === "number"
-        ? []
-        : ofText(`${path}.${i}.value`, typeof value === "string" ? value : null, length))
-    ]
-  })
+  return choices.flatMap((choice: unknown, i) => problemsOfOne(`${path}.${i}`, choice))
+}
+
+const problemsOfOne = (path: string, choice: unknown): ReadonlyArray<Problem> => {
+  const { name, value } = Body.isObject(choice) ? choice : {}
+  const length = { least: 1, most: 100, isRequired: true }
+  return [
+    ...ofText(`${path}.name`, name, length),
+    ...(typeof value === "number" ? [] : ofText(`${path}.value`, typeof value === "string" ? value : null, length))
+  ]
 }

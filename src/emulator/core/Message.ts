@@ -9,6 +9,7 @@ import type * as ContextMenu from "./ContextMenu.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import * as Emoji from "./Emoji.ts"
 import type * as Places from "./Places.ts"
+import * as Poll from "./Poll.ts"
 import { emptyMessage, type RestResponse } from "./RestAnswer.ts"
 import * as Sent from "./Sent.ts"
 import { msOf, timeOf } from "./Snowflakes.ts"
@@ -62,8 +63,8 @@ export interface Message {
   embeds: ReadonlyArray<unknown>
   components: ReadonlyArray<unknown>
   attachments: ReadonlyArray<Attachments.Attachment>
-  /** Whether there is something in it that is not kept: a sticker, a poll. */
-  hasMore: boolean
+  /** As Discord shows it; nobody votes. */
+  readonly poll: Json | undefined
   /** "... is thinking". */
   isThinking: boolean
   /** When it was edited last, in the core's time. */
@@ -73,8 +74,8 @@ export interface Message {
   isDeleted: boolean
 }
 
-/** SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS and IS_COMPONENTS_V2 (Discord docs, Message Flags). */
-const [withoutEmbeds, quiet, ofComponents] = [1 << 2, 1 << 12, 1 << 15]
+/** SUPPRESS_EMBEDS, SUPPRESS_NOTIFICATIONS, IS_VOICE_MESSAGE and IS_COMPONENTS_V2 (Discord docs, Message Flags). */
+const [withoutEmbeds, quiet, ofVoice, ofComponents] = [1 << 2, 1 << 12, 1 << 13, 1 << 15]
 const ephemeral = 1 << 6
 const loading = 1 << 7
 
@@ -99,14 +100,14 @@ export const make = (
   isOfPin: of.isOfPin ?? false,
   // nobody but who has begun an interaction can be spoken to alone
   isEphemeral: of.interaction !== undefined && (flagsOf(body) & ephemeral) !== 0,
-  flags: flagsOf(body) & (withoutEmbeds | quiet | ofComponents),
+  flags: flagsOf(body) & (withoutEmbeds | quiet | ofVoice | ofComponents),
   nonce: of.nonce,
   reactions: new Map(),
   content: typeof body["content"] === "string" ? body["content"] : "",
   embeds: Body.itemsOf(body["embeds"]),
   components: Body.itemsOf(body["components"]),
   attachments: of.attachments ?? [],
-  hasMore: Sent.hasMore(body),
+  poll: Body.isObject(body["poll"]) ? Poll.make(body["poll"], msOf(of.id)) : undefined,
   isThinking: of.isThinking ?? false,
   editedMs: undefined,
   pinnedMs: undefined,
@@ -130,15 +131,13 @@ export const edit = (
   const embeds = body["embeds"] === undefined ? message.embeds : Body.itemsOf(body["embeds"])
   const components = body["components"] === undefined ? message.components : Body.itemsOf(body["components"])
   const left = Attachments.left(message.attachments, body)
-  const more = Sent.hasMore(body) || message.hasMore
   const isEmpty = [embeds, components, left, files].every(({ length }) => length === 0)
-  if (isEmpty && !Sent.hasText(content) && !more) return emptyMessage
+  if (isEmpty && !Sent.hasText(content) && message.poll === undefined) return emptyMessage
   if (left.length + files.length > Sent.mostFiles) return Sent.tooManyFiles
   message.content = content ?? ""
   message.embeds = embeds
   message.components = components
   message.attachments = [...left, ...keep(files)]
-  message.hasMore = more
   if (typeof body["flags"] === "number") {
     message.flags = (message.flags & ~withoutEmbeds) | (flagsOf(body) & (withoutEmbeds | ofComponents))
   }
@@ -247,6 +246,7 @@ export const json = (world: World.World, message: Message, viewer?: string, refe
     edited_timestamp: message.editedMs === undefined ? null : new Date(wallMs(message, message.editedMs)).toISOString(),
     flags: message.flags | (message.isEphemeral ? ephemeral : 0) | (message.isThinking ? loading : 0),
     ...(message.reactions.size === 0 ? {} : { reactions: reactionsOf(message, viewer) }),
+    ...(message.poll === undefined ? {} : { poll: message.poll }),
     ...(interaction === undefined ? {} : {
       application_id: author.id,
       webhook_id: author.id,
@@ -283,7 +283,9 @@ export const shown = (world: World.World, message: Message, { id }: World.User, 
   const readable = (one: Message, whole: Json): Json => {
     const isOpen = reads || one.where.guild === undefined || one.author.id === id ||
       mentions(world, one).some((user) => user.id === id)
-    return isOpen ? whole : { ...whole, content: "", embeds: [], components: [], attachments: [] }
+    if (isOpen) return whole
+    const { poll: _, ...rest } = whole
+    return { ...rest, content: "", embeds: [], components: [], attachments: [] }
   }
   const { replyTo } = message
   const own = readable(message, json(world, message, id))

@@ -9,7 +9,26 @@ import type { Json } from "./DiscordObject.ts"
 import * as Embeds from "./Embeds.ts"
 import * as Form from "./Form.ts"
 import { badLength, invalidForm, ofText, type Problem } from "./FormProblems.ts"
+import * as Poll from "./Poll.ts"
 import { error, invalidJson, type RestResponse } from "./RestAnswer.ts"
+
+/**
+ * What else is said of a file, by Discord's names: its title, and of a voice message its length in seconds and its waveform, in base64.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface Said {
+  readonly title?: string
+  readonly duration_secs?: number
+  readonly waveform?: string
+}
+
+const saidOf = ({ duration_secs: seconds, title, waveform }: Json): Said => ({
+  ...(typeof title === "string" ? { title } : {}),
+  ...(typeof seconds === "number" ? { duration_secs: seconds } : {}),
+  ...(typeof waveform === "string" ? { waveform } : {})
+})
 
 /**
  * A file of a message.
@@ -20,6 +39,7 @@ import { error, invalidJson, type RestResponse } from "./RestAnswer.ts"
 export interface SentFile {
   readonly name: string
   readonly description: string | undefined
+  readonly more?: Said | undefined
   readonly contentType: string | undefined
   readonly data: Uint8Array
 }
@@ -72,6 +92,9 @@ export const largestInAll = 25 * 1024 * 1024
  * @since 0.1.0
  */
 export const longestDescription = 1_024
+
+/** So many characters has the title of a file at most, and its waveform: 256 bytes in base64 (Discord docs, Attachment Object). */
+const [longestTitle, longestWaveform] = [1_024, 400]
 
 /** So many bytes has the JSON of a message at most, be it all of it or beside files: a thousand of a channel are kept. */
 const largestMessage = 64 * 1024
@@ -126,10 +149,12 @@ const described = (body: Json, files: ReadonlyArray<Form.File>): ReadonlyArray<S
   const said = new Map(Body.objectsOf(body["attachments"]).toReversed().map((one) => [Body.idOf(one["id"]), one]))
   return files.map((file) => {
     const id = numberOf(file.field)
-    const { description, filename } = (id === undefined ? undefined : said.get(id)) ?? {}
+    const of = (id === undefined ? undefined : said.get(id)) ?? {}
+    const { description, filename } = of
     return {
       name: typeof filename === "string" && filename !== "" ? filename : file.name,
       description: typeof description === "string" ? description : undefined,
+      more: saidOf(of),
       contentType: file.contentType,
       data: file.data
     }
@@ -177,22 +202,13 @@ export const parse = (body: string | Uint8Array | undefined): Sent | RestRespons
 export const hasText = (content: unknown): boolean => typeof content === "string" && content.trim() !== ""
 
 /**
- * Whether there is something that is not kept: a sticker or a poll.
- *
- * @category guards
- * @since 0.1.0
- */
-export const hasMore = (body: Json): boolean =>
-  Body.itemsOf(body["sticker_ids"]).length > 0 || Body.isObject(body["poll"])
-
-/**
  * Whether there is anything in a message.
  *
  * @category guards
  * @since 0.1.0
  */
 export const saysSomething = ({ body, files }: Sent): boolean =>
-  hasText(body["content"]) || hasMore(body) || files.length > 0 ||
+  hasText(body["content"]) || Body.isObject(body["poll"]) || files.length > 0 ||
   ["embeds", "components"].some((field) => Body.itemsOf(body[field]).length > 0)
 
 /**
@@ -209,6 +225,8 @@ export interface Place {
 /** IS_COMPONENTS_V2: the message consists of its components (Discord docs, Message Flags). */
 const ofComponents = 1 << 15
 
+const noSticker = error(400, 50081, "Invalid sticker sent")
+
 /** What a message of components cannot have beside them. */
 const legacy = ["content", "embeds", "sticker_ids", "poll"] as const
 
@@ -221,10 +239,17 @@ const legacyIn = (path: string, body: Json): ReadonlyArray<Problem> =>
     message: `The '${field}' field cannot be used when using MessageFlags.IS_COMPONENTS_V2`
   }))
 
+const inAttachment = (path: string, one: unknown): ReadonlyArray<Problem> =>
+  Body.isObject(one)
+    ? [
+      ...ofText(`${path}.description`, one["description"], { most: longestDescription }),
+      ...ofText(`${path}.title`, one["title"], { most: longestTitle }),
+      ...ofText(`${path}.waveform`, one["waveform"], { most: longestWaveform })
+    ]
+    : []
+
 const inAttachments = (path: string, value: unknown): ReadonlyArray<Problem> =>
-  Body.itemsOf(value).flatMap((one, i) =>
-    Body.isObject(one) ? ofText(`${path}.${i}.description`, one["description"], { most: longestDescription }) : []
-  )
+  Body.itemsOf(value).flatMap((one, i) => inAttachment(`${path}.${i}`, one))
 
 /**
  * What is too long, too large, too much or cannot be, as Discord says it.
@@ -240,9 +265,12 @@ export const problemOf = ({ body, files }: Sent, { flags = 0, path = "" }: Place
     ...(isAlone ? legacyIn(path, body) : []),
     ...Embeds.problemsOf(`${path}embeds`, body["embeds"]),
     ...Components.problemsOf(`${path}components`, body["components"], isAlone !== 0),
-    ...inAttachments(`${path}attachments`, body["attachments"])
+    ...inAttachments(`${path}attachments`, body["attachments"]),
+    ...Poll.problemsOf(`${path}poll`, body["poll"])
   ]
   if (problems.length > 0) return invalidForm(...problems)
+  // the guilds have none
+  if (Body.itemsOf(body["sticker_ids"]).length > 0) return noSticker
   return isLarger(files) ? tooLarge : undefined
 }
 

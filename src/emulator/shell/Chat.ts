@@ -35,6 +35,8 @@ export interface ChatMessage {
   /** Objects of Discord. */
   readonly embeds: ReadonlyArray<unknown>
   readonly components: ReadonlyArray<unknown>
+  /** An object of Discord, where there is one. Nobody votes. */
+  readonly poll?: unknown
   readonly edited: boolean
   /** The id of the message that it replies to, or of the one that was pinned. */
   readonly replyTo: string | undefined

@@ -79,6 +79,8 @@ export interface Reply {
   /** Objects of Discord. */
   readonly embeds: ReadonlyArray<unknown>
   readonly components: ReadonlyArray<unknown>
+  /** An object of Discord, where there is one. Nobody votes. */
+  readonly poll?: unknown
   /** Whether nobody but who typed the command sees it. */
   readonly ephemeral: boolean
   readonly edited: boolean
@@ -133,9 +135,9 @@ export interface Command {
  * @category getters
  * @since 0.1.0
  */
-export const looks = (message: Message.Message): Pick<Reply, "embeds" | "components"> => {
+export const looks = (message: Message.Message): Pick<Reply, "embeds" | "components" | "poll"> => {
   const { components, embeds } = Attachments.shown(message)
-  return { embeds, components }
+  return { embeds, components, ...(message.poll === undefined ? {} : { poll: message.poll }) }
 }
 
 const view = (message: Message.Message): Reply => ({

@@ -22,7 +22,7 @@ const textOf = (value: unknown, ...keys: ReadonlyArray<string>): string => {
 }
 
 const described = (message: Message.Message, nameOf: (id: string) => string): string => {
-  const { attachments, author, components, content, editedMs, embeds, isEphemeral, isOfPin, isThinking } = message
+  const { attachments, author, components, content, editedMs, embeds, isEphemeral, isOfPin, isThinking, poll } = message
   return [
     nameOf(author.id),
     ...(isOfPin ? ["has pinned a message"] : []),
@@ -30,6 +30,7 @@ const described = (message: Message.Message, nameOf: (id: string) => string): st
     ...(content === "" ? [] : [quoted(content)]),
     ...embeds.map((embed) => `an embed${textOf(embed, "title", "description")}`),
     ...(components.length === 0 ? [] : ["components"]),
+    ...(poll === undefined ? [] : ["a poll"]),
     ...attachments.map(({ name }) => `the file ${quoted(name)}`),
     ...(isEphemeral ? ["seen by one user alone"] : []),
     ...(editedMs === undefined ? [] : ["edited"])

@@ -268,6 +268,17 @@ describe("files of messages", () => {
     assert.strictEqual(edited.json["code"], 50035)
   })
 
+  it("keep what is said of a voice message", () => {
+    const { filesOf, post } = setup()
+    const said = { title: "A song", duration_secs: 1.5, waveform: "AAD/" }
+    const { json } = post({ flags: 1 << 13, attachments: [{ id: 0, ...said }] }, ["a.ogg", "audio/ogg", lyrics])
+    assert.strictEqual(json["flags"], 1 << 13)
+    assert.deepInclude(filesOf(json)[0], { ...said, filename: "a.ogg" })
+    const long = post({ attachments: [{ id: 0, title: "x".repeat(1_025) }] }, ["a.ogg", "audio/ogg", lyrics]).json
+    assert.nestedProperty(long, "errors.attachments.0.title")
+    assert.doesNotHaveAnyKeys(filesOf(post({}, ["a.ogg", "audio/ogg", lyrics]).json)[0], ["title", "waveform"])
+  })
+
   it("are not looked at where nobody may send them", () => {
     const { call, client, dj, guest, h } = setup()
     h.core.type({ userId: guest.id, botId: dj.id, channelId: h.lobby, path: ["x"], values: {} })

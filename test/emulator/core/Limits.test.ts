@@ -207,6 +207,32 @@ describe("limits of messages", () => {
     assert.lengthOf(wrong({ components: [text("x")] }), 1)
   })
 
+  it("hold for polls, which are shown as they were sent, and no sticker is there", () => {
+    const { h, post, wrong } = setup()
+    const answers = ["Yes", "No"].map((text) => ({ poll_media: { text } }))
+    const { json, status } = post({ poll: { question: { text: "Again?" }, answers, duration: 1, emoji: "x" } })
+    assert.strictEqual(status, 200)
+    const { expiry, ...poll } = { ...(json["poll"] as Json) }
+    assert.deepStrictEqual(poll, {
+      question: { text: "Again?" },
+      answers: [{ answer_id: 1, poll_media: { text: "Yes" } }, { answer_id: 2, poll_media: { text: "No" } }],
+      allow_multiselect: false,
+      layout_type: 1,
+      results: { is_finalized: false, answer_counts: [] }
+    })
+    assert.strictEqual(Date.parse(String(expiry)) - Date.parse(String(json["timestamp"])), 3_600_000)
+    assert.deepInclude(h.core.messagesOf(h.lobby)[0]?.poll, { question: { text: "Again?" } })
+    assert.deepStrictEqual(wrong({ poll: { question: {}, answers: [{}], duration: 769 } }), [
+      missing("poll.question.text"),
+      "poll.duration[NUMBER_TYPE_MAX]: int value should be less than or equal to 768.",
+      missing("poll.answers.0.poll_media")
+    ])
+    assert.deepStrictEqual(post({ content: "x", sticker_ids: ["1"] }), {
+      status: 400,
+      json: { message: "Invalid sticker sent", code: 50081 }
+    })
+  })
+
   it("hold for answers to interactions, with forms and suggestions among them", () => {
     const { answer } = setup()
     assert.deepStrictEqual(said(answer({ type: 4, data: { embeds: [{ title: x(257) }] } }).json), [
