@@ -38,10 +38,11 @@ const over = <R>(
   dave: Layer.Layer<Dave.Dave>,
   mixer: Layer.Layer<Mixer.Mixer>
 ) =>
-  driver.pipe(
+  // built for themselves: who puts the same layer over something else, and all of this beneath it, would be given these again
+  Layer.fresh(driver).pipe(
     Layer.provideMerge(Layer.mergeAll(
-      VoiceSocket.layer,
-      VoiceUdp.layer,
+      Layer.fresh(VoiceSocket.layer),
+      Layer.fresh(VoiceUdp.layer),
       VoiceCrypto.layer,
       dave,
       mixer,
@@ -66,6 +67,20 @@ export const layerNoDeps: Layer.Layer<
 /**
  * Voice for Node: `ws`, `node:dgram`, the system's monotonic clock, libopus in WebAssembly, a thread for end-to-end
  * encryption, and threads for mixing when there is more than one mix.
+ *
+ * Its driver has its parts: a `VoiceUdp` or another one of them that is provided to this layer, or merged with it, is not used by it.
+ * What takes the place of the driver is another one, over a part of your own and the rest of this layer; sockets of your own alone are
+ * for {@link layerNoDeps}.
+ *
+ * ```ts
+ * import { Voice, VoiceDriver } from "effect-discord-voice"
+ * import { Layer } from "effect"
+ *
+ * const VoiceLive = VoiceDriver.layer.pipe(
+ *   Layer.provide(MyVoiceUdp),
+ *   Layer.provideMerge(Voice.layer)
+ * )
+ * ```
  *
  * @category layers
  * @since 0.1.0

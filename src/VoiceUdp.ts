@@ -98,7 +98,8 @@ export const keepaliveMs = 5_000
 const receiverReport = 201
 
 class Udp implements Socket {
-  readonly media: Transport.DatagramSocket
+  readonly media: Socket["media"]
+  readonly #socket: Transport.DatagramSocket
   readonly #remote: Discovery.Address
   readonly #discovery: Discovery.Discovery
   readonly #pings: Pings
@@ -111,6 +112,7 @@ class Udp implements Socket {
 
   constructor(socket: Transport.DatagramSocket, clock: Clock.Clock, remote: Discovery.Address, ssrc: Ssrc) {
     this.media = socket
+    this.#socket = socket
     this.#remote = remote
     this.#discovery = Discovery.make({ socket, clock, remote, ssrc })
     this.#pings = new Pings(socket, clock)
@@ -140,7 +142,7 @@ class Udp implements Socket {
 
   readonly sendReport = (packet: Uint8Array, length: number): boolean => {
     this.#reportsSent++
-    return this.media.send(packet, length)
+    return this.#socket.send(packet, length)
   }
 
   get discover(): Socket["discover"] {
@@ -159,7 +161,7 @@ class Udp implements Socket {
   }
 
   statistics(): Statistics {
-    const { received, sendErrors, sent } = this.media.statistics()
+    const { received, sendErrors, sent } = this.#socket.statistics()
     return {
       sent,
       sendErrors,
@@ -174,13 +176,13 @@ class Udp implements Socket {
 
   /** Keepalives and reports are reported by nobody. */
   #mediaSent(): number {
-    return this.media.statistics().sent - this.#pings.sent() - this.#reportsSent
+    return this.#socket.statistics().sent - this.#pings.sent() - this.#reportsSent
   }
 
   #signOfLoss(): VoiceError.UdpLost["sign"] | undefined {
     const isUnanswered = this.#pings.look()
-    if (!this.media.hasAddress()) return "address-gone"
-    if (this.#sendErrors.look(this.media.statistics())) return "send-errors"
+    if (!this.#socket.hasAddress()) return "address-gone"
+    if (this.#sendErrors.look(this.#socket.statistics())) return "send-errors"
     return this.#missingReports.look(this.#mediaSent()) || isUnanswered ? "no-replies" : undefined
   }
 }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Redacted, Scope, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Logger, Redacted, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { inspect } from "node:util"
 import * as FrameRing from "../src/driver/FrameRing.ts"
@@ -83,6 +83,51 @@ describe("VoiceConnection", () => {
       assert.notInclude(everything, Redacted.value(Mock.info.token))
       emit({ _tag: "Ended", error: crash })
       assert.include(inspect(connection), "ServerCrashed")
+    }))
+
+  it.effect("logs what plain code throws, once for each that listens, and goes on", () =>
+    Effect.gen(function*() {
+      const log: Array<string> = []
+      const logger = Logger.make<unknown, void>(({ cause, logLevel }) =>
+        void log.push(`${logLevel} ${Cause.pretty(cause)}`)
+      )
+      yield* Effect.gen(function*() {
+        const { commands, connection, emit } = yield* make()
+        const thrower = (what: string) => () => {
+          throw new Error(what)
+        }
+        const heard: Array<string> = []
+        yield* connection.observe({ onEvent: thrower("an event"), onOver: thrower("an end") })
+        yield* connection.observe({
+          onEvent: ({ _tag }) => heard.push(_tag),
+          onOver: ({ reason }) => heard.push(reason._tag)
+        })
+        yield* connection.listen(thrower("a packet"), thrower("a choice"))
+        yield* connection.listen(({ sequence }) => heard.push(`packet ${sequence}`))
+        // who cannot say whom it wants to hear is given all
+        assert.deepStrictEqual(commands, [{ _tag: "Listen", on: true }])
+        for (const sequence of [1, 2]) {
+          emit(packet(sequence))
+          emit({ _tag: "TrackDrained", track: sequence })
+        }
+        emit({ _tag: "Ended", error: crash })
+        assert.deepStrictEqual(heard, [
+          "packet 1",
+          "TrackDrained",
+          "packet 2",
+          "TrackDrained",
+          "Ended",
+          "ServerCrashed"
+        ])
+        yield* connection.observe({ onEvent: () => {}, onOver: thrower("an end that had come") })
+        assert.strictEqual(yield* reasonOf(connection.awaitEnd), "ServerCrashed")
+      }).pipe(Effect.provide(Logger.layer([logger])))
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(log.map((line) => line.split("\n")[0]), [
+        "Error Error: a choice",
+        "Error Error: an event",
+        "Error Error: an end that had come"
+      ])
     }))
 
   it.effect("takes only rings that can cross", () =>

@@ -174,6 +174,27 @@ describe("VoiceUdp", () => {
       assert.deepStrictEqual(asked, [true])
     }).pipe(Effect.provide(TestLayer)))
 
+  it.effect("looks after its own socket where packets go another way", () =>
+    Effect.gen(function*() {
+      const { peer, socket } = yield* pair
+      const { media } = socket
+      const sent: Array<number> = []
+      Object.assign(socket, {
+        media: {
+          send: (packet: Uint8Array, length: number) => {
+            sent.push(length)
+            return media.send(packet, length)
+          }
+        }
+      })
+      assert.isUndefined(socket.keepAlive())
+      socket.media.send(Uint8Array.of(0x80, 0x78, 0, 0), 4)
+      socket.sendReport(Uint8Array.of(0x80, 200, 0, 0), 4)
+      assert.deepStrictEqual(sent, [4])
+      assert.strictEqual(socket.statistics().sent, 3)
+      assert.strictEqual(yield* peer.waiting, 3)
+    }).pipe(Effect.provide(TestLayer)))
+
   it.effect("measures the round trip of a ping; strange replies count as unknown", () =>
     Effect.gen(function*() {
       const { peer, socket } = yield* pair

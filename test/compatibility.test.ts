@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readdirSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { modes } from "../src/protocol/EncryptionMode.ts"
 
@@ -19,11 +19,11 @@ interface Claim {
   readonly test: string
 }
 
-/** A link to a test file and, in quotes behind it, the name of a test. */
+/** A test file, which is not packed and so no link, and, in quotes behind it, the name of a test. */
 const claimsOf = (text: string): ReadonlyArray<Claim> =>
-  [...text.matchAll(/^.*\]\(([^)]+\.test\.ts)\) "([^"]+)".*$/gm)].map(([line, target = "", test = ""]) => ({
+  [...text.matchAll(/^.*`(test\/[^`]+\.test\.ts)` "([^"]+)".*$/gm)].map(([line, file = "", test = ""]) => ({
     line,
-    file: join(dirname(page), target),
+    file,
     test
   }))
 

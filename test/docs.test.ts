@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
 import type * as Doctor from "../src/Doctor.ts"
@@ -70,6 +70,24 @@ const contains = (file: string, code: string): boolean => {
   return false
 }
 
+/** What `npm pack` takes of what lies in the repository. */
+const packed = new Set([
+  "package.json",
+  "README.md",
+  "LICENSE",
+  ...globSync(JSON.parse(read("package.json")).files, { cwd: root })
+])
+
+/** The files of this package that a document leads to, with their anchors. */
+const linksOf = (document: string): ReadonlyArray<{ readonly file: string; readonly fragment: string | undefined }> =>
+  [...read(document).replaceAll(/```[\s\S]*?```/g, "").matchAll(/\]\(([^)\s]+)\)/g)]
+    .map(([, target = ""]) => target)
+    .filter((target) => !/^[a-z]+:/.test(target))
+    .map((target) => {
+      const [path = "", fragment] = target.split("#")
+      return { file: path === "" ? document : relative(root, join(root, dirname(document), path)), fragment }
+    })
+
 /** The anchor that GitHub gives a heading. */
 const anchor = (heading: string) =>
   heading.trim().toLowerCase().replaceAll(/[^\p{L}\p{N}\s_-]/gu, "").replaceAll(" ", "-")
@@ -104,16 +122,17 @@ describe("documents", () => {
     })
 
     it(`${document} has no dead links`, () => {
-      const text = read(document)
-      const dead: Array<string> = []
-      for (const [, target = ""] of text.replaceAll(/```[\s\S]*?```/g, "").matchAll(/\]\(([^)\s]+)\)/g)) {
-        if (/^[a-z]+:/.test(target)) continue
-        const [path = "", fragment] = target.split("#")
-        const file = path === "" ? document : relative(root, join(root, dirname(document), path))
-        if (!existsSync(join(root, file))) dead.push(target)
-        else if (fragment !== undefined && !anchorsOf(read(file)).includes(fragment)) dead.push(target)
-      }
+      const dead = linksOf(document).filter(({ file, fragment }) =>
+        !existsSync(join(root, file)) || (fragment !== undefined && !anchorsOf(read(file)).includes(fragment))
+      )
       assert.deepStrictEqual(dead, [])
+    })
+
+    it(`${document} leads to nothing that is not packed, where it is`, () => {
+      const links = packed.has(document) ? linksOf(document) : []
+      const isPacked = ({ file }: { readonly file: string }) =>
+        packed.has(file) || [...packed].some((one) => one.startsWith(`${file}/`))
+      assert.deepStrictEqual(links.filter((link) => !isPacked(link)), [])
     })
 
     it(`${document} names only scripts that exist`, () => {

@@ -17,24 +17,21 @@ import type { UserId } from "../protocol/Identifier.ts"
 import { fromSchema } from "../protocol/internal/PayloadError.ts"
 import * as VoiceError from "../VoiceError.ts"
 import * as Audience from "./Audience.ts"
-import * as Clients from "./Clients.ts"
+import type * as Clients from "./Clients.ts"
 import { during } from "./During.ts"
 import type * as Engine from "./Engine.ts"
 import type * as FrameRing from "./FrameRing.ts"
 import * as Line from "./Line.ts"
-import { Questions } from "./Questions.ts"
+import type { Questions } from "./Questions.ts"
+import { type Observer, Told } from "./Told.ts"
 
-/**
- * Hears of what happens on a connection as it happens, be it in the middle of the beat: it must be short and not throw.
- *
- * @category models
- * @since 0.1.0
- */
-export interface Observer<Event = Line.Happening> {
-  readonly onEvent: (event: Event) => void
-  /** The last that is told, whether the connection was lost or closed here. */
-  readonly onOver: (error: VoiceError.VoiceError) => void
-}
+export type {
+  /**
+   * @category models
+   * @since 0.1.0
+   */
+  Observer
+} from "./Told.ts"
 
 /**
  * A live connection to a voice server. It ends with its scope: audio is closed with silence, and the WebSocket with 1000. Its
@@ -76,7 +73,8 @@ export interface VoiceConnection {
    */
   readonly packets: Stream.Stream<Line.AudioPacket, VoiceError.VoiceError>
   /**
-   * The same for plain code, until the scope closes: called for every packet as it comes, it must be short and not throw.
+   * The same for plain code, until the scope closes: called for every packet as it comes, it must be short. What it throws is logged
+   * as an error, the first time, and it is called on; an `only` that throws wants everybody.
    * `only` says who is wanted: while that is so of all who listen, packets of others are not opened. It is asked when somebody
    * begins or ends to listen, and by {@link VoiceConnection.relisten}. Packets of others may come nevertheless.
    */
@@ -111,55 +109,6 @@ const eventCapacity = 4_096
 const checkOptions = Schema.encodeUnknownResult(Line.ConnectOptions)
 
 const everybody = () => undefined
-
-/** What the driver has told, and who hears it. */
-class Told {
-  readonly ended = Deferred.makeUnsafe<never, VoiceError.VoiceError>()
-  readonly listeners = new Set<Observer<Line.Event>>()
-  readonly clients: Clients.Clients
-  readonly statistics = new Questions<Line.Statistics>()
-  readonly codes = new Questions<string>()
-  e2ee: Line.E2ee = { version: 0, transitioning: false }
-  end: VoiceError.VoiceError | undefined
-
-  constructor(self: UserId) {
-    this.clients = Clients.make(self)
-  }
-
-  onEvent(event: Line.Event): void {
-    if (this.end !== undefined) return
-    if (event._tag !== "Packet") this.clients.onEvent(event)
-    if (event._tag === "E2eeChanged") this.e2ee = event.e2ee
-    for (const { onEvent } of this.listeners) onEvent(event)
-    switch (event._tag) {
-      case "Statistics":
-        return this.statistics.answer(event.request, Exit.succeed(event.value))
-      case "VerificationCode": {
-        const { code, failure, request } = event
-        const failed = () => VoiceError.make(new VoiceError.E2eeFailed({ kind: "Verification", detail: failure }))
-        return this.codes.answer(request, code === undefined ? Exit.fail(failed()) : Exit.succeed(code))
-      }
-      case "Ended":
-        return this.over(event.error)
-    }
-  }
-
-  over(error: VoiceError.VoiceError): void {
-    if (this.end !== undefined) return
-    this.end = error
-    Deferred.doneUnsafe(this.ended, Exit.fail(error))
-    for (const { onOver } of this.listeners) onOver(error)
-    this.statistics.fail(error)
-    this.codes.fail(error)
-  }
-
-  listen(listener: Observer<Line.Event>): Effect.Effect<void, never, Scope.Scope> {
-    return during(() => {
-      this.listeners.add(listener)
-      return () => this.listeners.delete(listener)
-    })
-  }
-}
 
 class Connection extends Inspectable.Class implements VoiceConnection {
   readonly info: Line.ConnectionInfo
@@ -301,7 +250,7 @@ class Connection extends Inspectable.Class implements VoiceConnection {
     return Effect.andThen(
       this.#told.listen(listener),
       Effect.sync(() => {
-        if (this.#told.end !== undefined) onOver(this.#told.end)
+        if (this.#told.end !== undefined) this.#told.tellEnd(listener, this.#told.end)
       })
     )
   }
@@ -359,7 +308,14 @@ class Connection extends Inspectable.Class implements VoiceConnection {
       this.#told.listen(listener),
       during(() => {
         this.#audience ??= Audience.make((command) => this.#engine.command(command))
-        return this.#audience.join(only)
+        return this.#audience.join(() => {
+          try {
+            return only()
+          } catch (thrown) {
+            this.#told.threw(listener, thrown)
+            return undefined
+          }
+        })
       })
     )
   }
@@ -387,7 +343,7 @@ export const makeConnection = Effect.fnUntraced(function*<R>(
   }
   const outer = yield* Effect.scope
   const scope = yield* Scope.fork(outer)
-  const told = new Told(info.userId)
+  const told = new Told(info.userId, yield* Effect.context<never>())
   const engine = yield* open((event) => told.onEvent(event)).pipe(
     Scope.provide(scope),
     Effect.onExit((exit) => Exit.isFailure(exit) ? Scope.close(scope, exit) : Effect.void)

@@ -1,0 +1,107 @@
+/**
+ * A `VoiceUdp` of your own beneath everything else: one that counts the datagrams of media in both directions. It is given to the driver
+ * twice: over `Voice.layer`, and in a voice that is put together by hand.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect, Fiber, Layer, Stream } from "effect"
+import {
+  AudioClock,
+  AudioSource,
+  Dave,
+  Mixer,
+  OpusDecoder,
+  OpusEncoder,
+  Transport,
+  Voice,
+  VoiceCrypto,
+  VoiceDriver,
+  VoiceSession,
+  VoiceSocket,
+  VoiceUdp
+} from "effect-discord-voice"
+import { Emulator } from "effect-discord-voice/emulator"
+import assert from "node:assert/strict"
+import * as tone from "./tone.ts"
+
+const counts = { sent: 0, received: 0 }
+
+/** Another socket around one: what is called in the beat must not throw. */
+const counted = (socket: VoiceUdp.Socket): VoiceUdp.Socket => ({
+  discover: socket.discover,
+  media: {
+    send: (packet, length, isAsked) => {
+      counts.sent++
+      return socket.media.send(packet, length, isAsked)
+    },
+    prefetch: socket.media.prefetch === undefined ? undefined : (step) => socket.media.prefetch?.(step) ?? 0
+  },
+  sendReport: (packet, length) => socket.sendReport(packet, length),
+  onMedia: (handler) =>
+    socket.onMedia((kind, datagram) => {
+      counts.received++
+      handler(kind, datagram)
+    }),
+  keepAlive: () => socket.keepAlive(),
+  ping: () => socket.ping(),
+  statistics: () => socket.statistics()
+})
+
+/** Over another one: it asks for a `VoiceUdp` and is one. */
+const CountedUdp = Layer.effect(
+  VoiceUdp.VoiceUdp,
+  Effect.map(
+    VoiceUdp.VoiceUdp,
+    ({ open }) => VoiceUdp.VoiceUdp.of({ open: (options) => Effect.map(open(options), counted) })
+  )
+)
+
+/** All else as it is: a driver over the parts of `Voice.layer`, one of which is ours. */
+const OverVoice = VoiceDriver.layer.pipe(
+  Layer.provide(CountedUdp),
+  Layer.provideMerge(Voice.layer)
+)
+
+/** What `Voice.layer` is made of, from above to below. */
+const ByHand = VoiceDriver.layer.pipe(
+  Layer.provide(CountedUdp),
+  Layer.provideMerge([
+    VoiceSocket.layer,
+    VoiceUdp.layer,
+    VoiceCrypto.layer,
+    Dave.layerThread,
+    Mixer.layerThread,
+    OpusEncoder.layer,
+    OpusDecoder.layer
+  ]),
+  Layer.provide(Transport.layer),
+  Layer.provideMerge(AudioClock.layer)
+)
+
+const talk = Effect.fnUntraced(function*(where: VoiceSession.JoinOptions) {
+  const session = yield* VoiceSession.join(where)
+  const hearing = yield* session.packets.pipe(Stream.take(25), Stream.runDrain, Effect.forkScoped)
+  const track = yield* session.play(AudioSource.fromPcm(tone.pcm(1), { channels: 2, rate: 48_000 }))
+  yield* track.awaitEnd
+  yield* Fiber.join(hearing)
+  return yield* session.statistics
+}, Effect.scoped)
+
+const program = Effect.gen(function*() {
+  const discord = yield* Emulator.Emulator
+  const where = { guildId: yield* discord.guild("guild"), channelId: yield* discord.channel("lobby") }
+  const speech = yield* Effect.provide(tone.frames(1), OpusEncoder.layer)
+  for (const [name, voice] of Object.entries({ "over Voice.layer": OverVoice, "by hand": ByHand })) {
+    Object.assign(counts, { sent: 0, received: 0 })
+    const guest = yield* discord.join({ user: `guest ${name}`, channel: "lobby" })
+    yield* Effect.forkScoped(Effect.andThen(guest.awaitFrames(1), guest.speak(speech)))
+    const bot = discord.layerGateway(`bot ${name}`)
+    const { packetsSent } = yield* talk(where).pipe(Effect.provide(Layer.merge(bot, voice)))
+    yield* Effect.log(`${name}: ${counts.sent} datagrams sent, ${counts.received} received`)
+    assert.ok(counts.sent >= packetsSent && packetsSent >= 50, "a second in frames of 20 ms")
+    assert.ok(counts.received >= 25)
+    yield* guest.leave
+  }
+  assert.deepEqual(yield* discord.violations, [])
+}).pipe(Effect.scoped, Effect.provide(Emulator.layer()))
+
+NodeRuntime.runMain(program)
