@@ -81,6 +81,17 @@ export const uint = (bytes: Uint8Array): number => {
 }
 
 /**
+ * A signed integer of up to eight bytes.
+ *
+ * @category codecs
+ * @since 0.1.0
+ */
+export const int = (bytes: Uint8Array): number => {
+  const value = uint(bytes)
+  return u8(bytes, 0) < 0x80 ? value : value - 256 ** bytes.length
+}
+
+/**
  * A floating point number of four or eight bytes; else zero.
  *
  * @category codecs

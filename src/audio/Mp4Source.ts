@@ -1,5 +1,5 @@
 /**
- * MP4 (ISO 14496-12) with Opus, AAC, MP3 or FLAC to packets, by mediabunny: it knows plain and fragmented files, edit lists, and the tags
+ * MP4 and QuickTime (ISO 14496-12) with Opus, AAC, MP3, FLAC or PCM to packets, by mediabunny: it knows plain and fragmented files, edit lists, and the tags
  * of iTunes. The file has to be read at any place, because its index often stands at its end.
  *
  * What ends how:
@@ -17,6 +17,8 @@ import { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import * as FlacFrame from "./FlacFrame.ts"
 import * as Mp3Reader from "./Mp3Reader.ts"
+import * as Mp4Codec from "./Mp4Codec.ts"
+import * as Mp4Fragments from "./Mp4Fragments.ts"
 import * as OpusHead from "./OpusHead.ts"
 import * as OpusStreams from "./OpusStreams.ts"
 import type { Header, Packet, Problem } from "./PacketReader.ts"
@@ -28,7 +30,7 @@ import * as Tags from "./Tags.ts"
 const packetsAtOnce = 16
 
 /** Samples to decode before a place: what a frame of MP3 takes bits from can lie twelve before it. */
-const warmUps = { opus: 80 * 48, aac: 2048, mp3: 12 * 1152, flac: 0 }
+const warmUps = { opus: 80 * 48, aac: 2048, mp3: 12 * 1152, flac: 0, pcm: 0 }
 
 /** What describes a track of FLAC is the beginning of a file of it. */
 const flacInfoAt = 8
@@ -166,7 +168,7 @@ const spool = (source: ByteSource.ByteSource): Effect.Effect<ByteSource.RandomAc
 export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource, VoiceError, Scope.Scope> =>
   Effect.gen(function*() {
     const { name } = source
-    const random = yield* spool(source)
+    const random = yield* spool(yield* Mp4Fragments.indexed(source))
     const patience = makePatience()
     let positionMs = 0
     const failure = (problem: Problem, cause?: unknown): VoiceError =>
@@ -212,13 +214,15 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
           : { kind: "Unsupported", detail: "there is no sound in the MP4" }
       )
     }
-    const codec = track.codec
-    if (codec !== "opus" && codec !== "aac" && codec !== "mp3" && codec !== "flac") {
+    const codec = Mp4Codec.codecOf(track.codec)
+    if (codec === undefined) {
+      const held = Mp4Codec.nameOf(track.codec, track.internalCodecId)
       return yield* failure({
         kind: "Unsupported",
-        detail: `the MP4 holds ${codec ?? "an unknown codec"}, neither Opus, AAC, MP3 nor FLAC`
+        detail: `the MP4 holds ${held}, neither Opus, AAC, MP3, FLAC nor PCM`
       })
     }
+    const sampleFormat = Mp4Codec.sampleFormatOf(track.codec)
     const config = yield* attempt(() => track.getDecoderConfig())
     const found = yield* attempt(() => input.getMetadataTags())
     const resolution = yield* attempt(() => track.getTimeResolution())
@@ -250,7 +254,7 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
       rate,
       channels,
       setup,
-      sampleFormat: undefined,
+      sampleFormat,
       opus,
       delay,
       total,
@@ -294,6 +298,8 @@ export const open = (source: ByteSource.ByteSource): Effect.Effect<PacketSource,
           return Math.max(1024, slack === 0 ? told : 1024 * Math.round(told / 1024))
         case "mp3":
           return Mp3Reader.samplesOf(data) ?? told
+        case "pcm":
+          return sampleFormat === undefined ? told : Math.floor(data.length / Samples.bytesOf(sampleFormat) / channels)
         case "flac": {
           const frame = flac === undefined ? undefined : FlacFrame.frameAt(data, 0, data.length, flac)
           return typeof frame === "object" ? frame.samples : told

@@ -29,6 +29,23 @@ const unknownWideSize = 2 ** 53
 /** From here on sizes are those of programs that did not know: espeak writes 0x7ffff000, others a little more. */
 const doubtfulSize = 0x7ffff000
 
+/** Chunks that follow one of an odd size at once, where a program has left out the byte between them. */
+const known = new Set([
+  "data",
+  "fmt ",
+  "LIST",
+  "fact",
+  "bext",
+  "id3 ",
+  "ID3 ",
+  "JUNK",
+  "junk",
+  "cue ",
+  "smpl",
+  "PEAK",
+  "iXML"
+])
+
 const text = (bytes: Uint8Array, offset: number): string => String.fromCharCode(...bytes.subarray(offset, offset + 4))
 
 const sampleFormatOf = (code: number, bits: number): Samples.SampleFormat | undefined => {
@@ -88,6 +105,8 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
   /** Whether the size may be none. */
   let doubtful = false
   let frame = 0
+  /** A chunk of an odd size has ended. */
+  let isOdd = false
   const tags: MutableTags = {}
 
   const u32 = (offset: number): number => {
@@ -109,20 +128,27 @@ const formatOf = ({ available, consume, fail, give, input, position, skip }: Cut
 
   const onChunk = (): boolean => {
     if (available() < 8) return false
+    if (isOdd) {
+      isOdd = false
+      if (!known.has(text(input.bytes, input.start))) consume(1)
+      return true
+    }
     const id = text(input.bytes, input.start)
     const size = u32(4)
     if (id === "data") return onSound(size)
     const wanted = id === "fmt " || id === "ds64" || id === "LIST"
-    const padded = size + (size & 1)
+    const odd = (size & 1) === 1
     if (!wanted || size > maxChunkBytes) {
       if (id === "fmt ") fail("Corrupt", "the WAV format chunk is too large")
-      skip(padded)
+      skip(size)
       consume(8)
+      isOdd = odd
       return true
     }
-    if (available() < 8 + padded) return false
+    if (available() < 8 + size) return false
+    isOdd = odd
     const chunk = input.bytes.slice(input.start + 8, input.start + 8 + size)
-    consume(8 + padded)
+    consume(8 + size)
     if (id === "LIST" && size >= 4 && text(chunk, 0) === "INFO") Tags.riffInfo(chunk.subarray(4), tags)
     if (id === "ds64" && size >= 16) {
       const view = new DataView(chunk.buffer)

@@ -7,6 +7,9 @@
  * sound, leaves out damaged parts without a word, holds back what a live stream sends until the cluster is whole, and never
  * comes back from a file that goes on with zeros, as broken downloads do.
  *
+ * Where times tell of a part that is missing, packets are counted on behind it; where a block says how much of its end is no sound, what
+ * is decoded ends there.
+ *
  * What ends how:
  * - The bytes end inside an element, or before the end that the segment or the cluster has by its size: `Truncated`.
  * - The bytes end between the elements of a segment of unknown size, as live recordings have it: the end.
@@ -16,7 +19,8 @@
  *
  * @since 0.1.0
  */
-import { children, float, text, u8, uint, unknownSize, unlace, vint, vintLength } from "./Ebml.ts"
+import { children, float, int, text, u8, uint, unknownSize, unlace, vint, vintLength } from "./Ebml.ts"
+import * as OggTrim from "./OggTrim.ts"
 import {
   append,
   concat,
@@ -29,6 +33,8 @@ import {
 } from "./PacketReader.ts"
 import * as Tags from "./Tags.ts"
 import * as WebmCluster from "./WebmCluster.ts"
+import * as WebmTags from "./WebmTags.ts"
+import * as WebmTimeline from "./WebmTimeline.ts"
 import * as WebmTrack from "./WebmTrack.ts"
 
 const idEbml = 0x1a45dfa3
@@ -40,12 +46,9 @@ const idDuration = 0x4489
 const idTracks = 0x1654ae6b
 const idTitle = 0x7ba9
 const idTags = 0x1254c367
-const idTag = 0x7373
-const idSimpleTag = 0x67c8
-const idTagName = 0x45a3
-const idTagString = 0x4487
 const idBlockGroup = 0xa0
 const idBlock = 0xa1
+const idDiscardPadding = 0x75a2
 const idSimpleBlock = 0xa3
 const { idCluster, idTimestamp } = WebmCluster
 
@@ -86,22 +89,23 @@ export const make = (): PacketReader => {
   let firstTrack: WebmTrack.Track | undefined
   let firstEnd: number | undefined
   let header: Header | undefined
-  /** Milliseconds of the cluster, and of the first block of all. */
+  /** Of the cluster, in the units of the segment. */
   let clusterTime = 0
-  let firstTime: number | undefined
   /** Where the cluster begins that we are in, until its first packet has taken that with it. */
   let clusterAt = -1
-  let next = 0
-  let searching = false
+  const line = WebmTimeline.make()
   const tags: Tags.MutableTags = {}
   let timestampScale = 1_000_000
   let duration: number | undefined
 
   let frames: Array<Packet> = []
+  /** Those of the block group that is read, whose last ones may have an end that is cut off. */
+  let group: Array<Packet> = []
   let problem: Problem | undefined
 
   const fail = (kind: Problem["kind"], detail: string): void => {
     problem ??= { kind, detail }
+    endGroup()
   }
 
   const consume = (bytes: number): void => {
@@ -126,7 +130,7 @@ export const make = (): PacketReader => {
       const title = fields.find(([id]) => id === idTitle)
       if (title !== undefined) Tags.add(tags, "title", utf8.decode(title[1]))
     } else if (id === idTags) {
-      onTags(fields)
+      WebmTags.read(fields, tags)
     } else {
       const chosen = WebmTrack.choose(data)
       if ("kind" in chosen) return fail(chosen.kind, chosen.detail)
@@ -138,23 +142,17 @@ export const make = (): PacketReader => {
     }
   }
 
-  /** Of the tags, those of the whole file and of the track (RFC 9559, 5.1.8). */
-  const onTags = (list: ReadonlyArray<readonly [number, Uint8Array]>): void => {
-    for (const [id, data] of list) {
-      for (const [inner, simple] of id === idTag ? children(data) ?? [] : []) {
-        if (inner !== idSimpleTag) continue
-        const fields = new Map(children(simple))
-        Tags.add(
-          tags,
-          utf8.decode(fields.get(idTagName) ?? new Uint8Array(0)),
-          utf8.decode(fields.get(idTagString) ?? new Uint8Array(0))
-        )
-      }
-    }
+  const endGroup = (): void => {
+    frames.push(...group)
+    group = []
   }
 
-  /** The sample that is heard so many milliseconds from the first block on. */
-  const sampleAt = (timeMs: number): number => (timeMs - (firstTime ?? 0)) * (header?.rate ?? 0) / 1000
+  /** Nanoseconds at the end of a block that are no sound (RFC 9559, 5.1.3.5.5). Packets that are sent as they are stay as they are. */
+  const onDiscard = (ns: number): void => {
+    const isPassed = header?.codec === "opus" && header.opus === undefined
+    if (header === undefined || isPassed || ns <= 0) return
+    line.pass(-OggTrim.cut(group, Math.round(ns * header.rate / 1_000_000_000)))
+  }
 
   const onBlock = (block: Uint8Array, headerBytes: number): void => {
     const packets = unlace(block.subarray(headerBytes), (u8(block, headerBytes - 1) >> 1) & 3)
@@ -164,19 +162,17 @@ export const make = (): PacketReader => {
     }
     const relative = ((u8(block, headerBytes - 3) << 8 | u8(block, headerBytes - 2)) << 16) >> 16
     const timeMs = (clusterTime + relative) * timestampScale / 1_000_000
-    firstTime ??= timeMs
-    if (track === undefined) return
+    if (track === undefined || header === undefined) return
+    endGroup()
     const { placeOf, samples: samplesOf, stripped } = track
-    for (const packet of packets) {
+    for (const [i, packet] of packets.entries()) {
       const data = stripped === undefined ? packet.slice() : concat([stripped, packet])
       const samples = samplesOf(data)
-      if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid ${header?.codec ?? ""} packet`)
-      // after a restart the first block says where it is, to the millisecond
-      if (searching) next = Math.max(0, placeOf?.(data, sampleAt(timeMs)) ?? next)
-      searching = false
-      frames.push({ data, samples, start: next, offset: clusterAt })
+      if (samples < 0) return fail("Corrupt", `${data.length} bytes are not a valid ${header.codec} packet`)
+      if (i === 0) line.onBlock(timeMs, header.rate, placeOf === undefined ? undefined : (at) => placeOf(data, at))
+      group.push({ data, samples, start: line.next(), offset: clusterAt })
       clusterAt = -1
-      next += samples
+      line.pass(samples)
     }
   }
 
@@ -213,6 +209,7 @@ export const make = (): PacketReader => {
   const leave = (): void => {
     const outermost = ends.findIndex((end) => position >= end)
     if (outermost >= 0) ends.length = within.length = outermost
+    if (within.at(-1) !== idBlockGroup) endGroup()
   }
 
   const fits = (id: number): boolean => {
@@ -272,7 +269,10 @@ export const make = (): PacketReader => {
       consume(headerBytes)
       ends.push(size === unknownSize ? unknownSize : position + size)
       within.push(id)
-      if (id === idSegment) firstEnd ??= ends.at(-1)
+      if (id === idSegment) {
+        line.onSegment()
+        firstEnd ??= ends.at(-1)
+      }
       return true
     }
     const body = input.start + headerBytes
@@ -305,6 +305,16 @@ export const make = (): PacketReader => {
         consume(headerBytes + size)
         return true
       }
+      case idDiscardPadding: {
+        if (size > 8) {
+          fail("Corrupt", "the padding of a block is malformed")
+          return true
+        }
+        if (input.end - body < size) return false
+        onDiscard(int(input.bytes.subarray(body, body + size)))
+        consume(headerBytes + size)
+        return true
+      }
       case idSimpleBlock:
       case idBlock:
         return block(body, size)
@@ -322,11 +332,10 @@ export const make = (): PacketReader => {
         const bytes = Math.min(skipping, input.end - input.start)
         skipping -= bytes
         consume(bytes)
-      } else if (!element()) {
-        return
-      }
+      } else if (!element()) break
     }
     if (ended) input.start = input.end
+    leave()
   }
 
   const placeIn = (bytes: Uint8Array, offset: number): Place | undefined => {
@@ -335,7 +344,7 @@ export const make = (): PacketReader => {
     if (cluster === undefined || offset + cluster.at >= (firstEnd ?? unknownSize)) return undefined
     // its first block may be late, behind those of a picture
     const timeMs = cluster.time * timestampScale / 1_000_000 + maxLateMs
-    return { offset: offset + cluster.at, start: Math.max(0, Math.round(sampleAt(timeMs))) }
+    return { offset: offset + cluster.at, start: Math.max(0, Math.round(line.sampleAt(timeMs, header?.rate ?? 0))) }
   }
 
   return {
@@ -347,6 +356,7 @@ export const make = (): PacketReader => {
     end: () => {
       if (problem !== undefined || ended) return
       leave()
+      endGroup()
       if (header === undefined) fail("Truncated", "it ends in the headers")
       else if (skipping > 0 || input.start < input.end || ends.some((end) => end !== unknownSize)) {
         fail("Truncated", "it is shorter than it says")
@@ -370,12 +380,12 @@ export const make = (): PacketReader => {
       ends.splice(0, ends.length, firstEnd ?? unknownSize)
       within.splice(0, within.length, idSegment)
       frames = []
+      group = []
       problem = undefined
       position = place.offset
-      next = place.start
+      line.restart(place.start)
       if (position < (firstEnd ?? unknownSize)) track = firstTrack
       track?.reset()
-      searching = true
     },
     get placeIn() {
       return track?.placeOf === undefined ? undefined : placeIn

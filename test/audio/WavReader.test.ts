@@ -186,6 +186,37 @@ describe("WAV", () => {
       assert.deepStrictEqual([played.end, played.pcm.length], ["Done", 9600])
     }))
 
+  it.live("is played whether or not a byte follows on a chunk of an odd size", () =>
+    Effect.gen(function*() {
+      const sound = signal(44_100, 0.1)
+      const info = Buffer.concat([Buffer.from("INFO"), chunk("INAM", Buffer.from("odd")).subarray(0, 11)])
+      const list = chunk("LIST", info)
+      const padded = chunk("bext", new Uint8Array(603))
+      const plain = yield* collect(AudioSource.fromBytes(wav(sound)))
+      for (const pad of [0, 7]) {
+        const other = list.slice()
+        other[other.length - 1] = pad
+        for (
+          const before of [
+            other,
+            list.subarray(0, -1),
+            padded.subarray(0, -1),
+            Buffer.concat([padded.subarray(0, -1), list.subarray(0, -1)]),
+            Buffer.concat([padded, list.subarray(0, -1)])
+          ]
+        ) {
+          const bytes = wav(sound, { before })
+          const { end, pcm, tags } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
+          assert.deepStrictEqual([end, pcm], ["Done", plain.pcm])
+          assert.strictEqual(tags["title"], before.includes(0x4c) ? "odd" : undefined)
+          const pieces = Array.from({ length: bytes.length / 5 }, (_, i) => bytes.slice(5 * i, 5 * (i + 1)))
+          const last = bytes.slice(5 * pieces.length)
+          const streamed = yield* collect(AudioSource.fromStream(Stream.fromIterable([...pieces, last])))
+          assert.strictEqual(streamed.pcm.length, pcm.length)
+        }
+      }
+    }))
+
   it.live("reads the tags, and skips what it does not know", () =>
     Effect.gen(function*() {
       const info = Buffer.from("INFOINAM\x05\0\0\0Title\0IART\x06\0\0\0Artist", "latin1")

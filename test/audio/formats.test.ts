@@ -230,7 +230,7 @@ describe("formats", () => {
         const played = yield* collect(AudioSource.fromFile(path("chirp.alac.m4a"), options))
         assert.strictEqual(
           played.message,
-          "The audio source chirp.alac.m4a failed (Unsupported): the MP4 holds an unknown codec, neither Opus, AAC, MP3 nor FLAC; " +
+          "The audio source chirp.alac.m4a failed (Unsupported): the MP4 holds ALAC, neither Opus, AAC, MP3, FLAC nor PCM; " +
             "ffmpeg could decode it, but no-such-ffmpeg is not there, nor on the PATH."
         )
         const page = yield* collect(AudioSource.fromBytes(Buffer.from("<!DOCTYPE html><title>x</title>"), options))

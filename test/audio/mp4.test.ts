@@ -8,13 +8,14 @@ import { readFileSync } from "node:fs"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import { collect } from "./listen.ts"
 import { concat } from "./samples.ts"
-import { signal, wav16 } from "./signal.ts"
+import { signal, signalToNoise, wav16 } from "./signal.ts"
 
 const rate = 44_100
 
 const made = (...args: ReadonlyArray<string>): Uint8Array => {
   const all = ["-v", "error", "-i", "pipe:0", ...args, "pipe:1"]
-  return new Uint8Array(spawnSync(ffmpeg, all, { input: wav16(signal(rate, 3), rate) }).stdout)
+  const options = { input: wav16(signal(rate, 3), rate), maxBuffer: 64 * 1024 * 1024 }
+  return new Uint8Array(spawnSync(ffmpeg, all, options).stdout)
 }
 
 const played = (bytes: Uint8Array) => collect(AudioSource.fromBytes(bytes, { ffmpeg: false }))
@@ -99,5 +100,48 @@ describe("MP4", () => {
           if (Math.abs((rounded.pcm[i] ?? 0) - (whole.pcm[i] ?? 0)) > 1e-4) assert.fail(`${codec}: ${i / 96} ms`)
         }
       }
+    }))
+})
+
+describe("QuickTime", () => {
+  it.live(
+    "with PCM of any kind is the sound that was put into it, and sought in to the sample",
+    () =>
+      Effect.gen(function*() {
+        const kinds = [
+          ["pcm_s16le", 80],
+          ["pcm_s16be", 80],
+          ["pcm_s24le", 80],
+          ["pcm_s24be", 80],
+          ["pcm_s32be", 80],
+          ["pcm_f32le", 80],
+          ["pcm_u8", 30],
+          ["pcm_s8", 30],
+          ["pcm_alaw", 25],
+          ["pcm_mulaw", 25]
+        ] as const
+        for (const [kind, decibels] of kinds) {
+          const bytes = made("-c:a", kind, "-f", "mov", "-movflags", "frag_keyframe+empty_moov+delay_moov")
+          const whole = yield* played(bytes)
+          assert.deepStrictEqual([whole.end, whole.message, lengthMs(whole)], ["Done", "", 3_000], kind)
+          assert.isAbove(signalToNoise(whole.pcm, 3), decibels, kind)
+          const { pcm } = yield* collect(AudioSource.fromBytes(bytes, { ffmpeg: false }), { seekMs: 1_234.5 })
+          const rest = whole.pcm.subarray(2 * Math.round(48 * 1_234.5))
+          assert.strictEqual(pcm.length, rest.length, kind)
+          assert.isTrue(pcm.every((sample, i) => Math.abs(sample - (rest[i] ?? 0)) < 2e-3), kind)
+        }
+      }),
+    60_000
+  )
+
+  it.live("names what it holds that is not decoded here", () =>
+    Effect.gen(function*() {
+      const fragmented = ["-f", "mov", "-movflags", "frag_keyframe+empty_moov+delay_moov"]
+      const alac = made("-c:a", "alac", ...fragmented)
+      assert.match((yield* played(alac)).message, /holds ALAC, neither/)
+      assert.match((yield* played(made("-c:a", "ac3", ...fragmented))).message, /holds AC-3, neither/)
+      const other = Uint8Array.from(alac)
+      for (let at = 0; (at = Buffer.from(other).indexOf("alac", at)) >= 0;) other.set(Buffer.from("x\"yz"), at)
+      assert.include((yield* played(other)).message, `holds an unknown codec ("x\\"yz"), neither`)
     }))
 })
