@@ -48,6 +48,8 @@ export interface Place {
   readonly metrics: () => Seat.TrackMetrics
   readonly observe: (observer: Observer<Seat.Happening>) => Effect.Effect<void, never, Scope.Scope>
   readonly awaitEnd: Effect.Effect<never, VoiceError>
+  /** Whether what waited for the end of this track is heard: nothing more of it is then. */
+  readonly isFollowed: () => boolean
   /** The track has ended: whoever waits for it begins. */
   readonly leave: Effect.Effect<void>
 }
@@ -59,7 +61,7 @@ export interface Place {
  */
 export interface Host {
   readonly awaitEnd: Effect.Effect<never, VoiceError>
-  /** Plays an entry, in place of the seat's former one, unless the seat's track has ended meanwhile. */
+  /** Plays an entry, in place of the seat's former one, unless its track has ended meanwhile, or is followed. */
   readonly enter: (entry: Seat.Entry) => Effect.Effect<void, VoiceError>
   readonly remove: (entry: Seat.Entry) => Effect.Effect<void>
   /** The entry's pause has changed. */
@@ -106,6 +108,7 @@ export const make = (host: Host, options: PlaceOptions): Place => {
     after: options.after === undefined ? undefined : seatOf(options.after),
     crossfadeMs: options.crossfadeMs,
     isOver: false,
+    isFollowed: false,
     isPaused: false,
     entry: undefined,
     observers: new Set(),
@@ -225,6 +228,10 @@ class Taken implements Place {
 
   get awaitEnd(): Effect.Effect<never, VoiceError> {
     return this.#host.awaitEnd
+  }
+
+  isFollowed(): boolean {
+    return this.#seat.isFollowed
   }
 
   get leave(): Effect.Effect<void> {

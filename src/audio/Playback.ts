@@ -216,7 +216,9 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
           (number) => {
             stretch.number = number
             // it can take a while, in which another reading may have taken its place
-            return this.#current === stretch ? Effect.void : place.detach(number)
+            if (this.#current !== stretch) return place.detach(number)
+            if (place.isFollowed()) this.fork(this.#finish(stretch))
+            return Effect.void
           }
         ).pipe(
           Effect.uninterruptible,
@@ -397,7 +399,7 @@ export class Playback<R> implements Hunger.Options, Marks.Options, Host, Observe
 
   #onDrained(stretch: Stretch): Effect.Effect<void> {
     return Effect.gen({ self: this }, function*() {
-      const isAgain = this.#isLate && this.again()
+      const isAgain = this.#isLate && !this.options.place.isFollowed() && this.again()
       this.#isLate = false
       if (!isAgain) return yield* this.#finish(stretch)
       yield* this.#alone(this.#begin(this.options.range.fromMs)).pipe(

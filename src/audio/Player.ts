@@ -153,7 +153,8 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     const { air, outlet } = this
     return this.#alone(Effect.gen({ self: this }, function*() {
       const { seat } = entry
-      if (seat.isOver) {
+      // or it is too late, and its track finds that out
+      if (seat.isOver || seat.isFollowed) {
         entry.place = "out"
         return
       }
@@ -362,7 +363,7 @@ class OnePlayer implements Player, Place.Host, ChangeOver.Options {
     if (next === undefined) this.air.lane = { _tag: "nothing" }
     else {
       next.entry.place = "direct"
-      next.entry.seat.after = undefined
+      Seat.follow(next.entry.seat)
       this.air.lane = { _tag: "direct", ...next, next: undefined }
     }
     this.#drained(entry)

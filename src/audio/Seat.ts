@@ -107,6 +107,8 @@ export interface Seat {
   readonly crossfadeMs: number
   /** Its track has ended: nothing of it plays any more. */
   isOver: boolean
+  /** What waited for its end is heard. */
+  isFollowed: boolean
   isPaused: boolean
   entry: Entry | undefined
   readonly observers: Set<Observer<Happening>>
@@ -137,6 +139,17 @@ export const isFed = ({ format, ring }: Media): boolean =>
   format === "opus" || ring.isEnded() ? ring.bufferedMs() > 0 : ring.bufferedMs() >= frameMs
 
 /**
+ * It waits for no other one any more, whose end has come.
+ *
+ * @internal
+ */
+export const follow = (seat: Seat): void => {
+  if (seat.after !== undefined) seat.after.isFollowed = true
+  // each would keep the one before it, and that its own
+  seat.after = undefined
+}
+
+/**
  * Its ring has begun to give frames, or does so again.
  *
  * @internal
@@ -144,8 +157,7 @@ export const isFed = ({ format, ring }: Media): boolean =>
 export const flowing = (entry: Entry, nowMs: number): void => {
   if (!entry.isStarted) {
     entry.isStarted = true
-    // each would keep the one before it, and that its own
-    entry.seat.after = undefined
+    follow(entry.seat)
     tell(entry, "TrackStarted")
   }
   const { starvingMs } = entry

@@ -46,8 +46,10 @@ export class Input {
   readonly duck: Ducking | undefined
   /** Waits for the end of this input. */
   after: number | undefined
+  /** It waited for the end of this one, and has begun. */
+  behind: number | undefined
   paused: boolean
-  isOver = false
+  isOver: boolean
   isStarving = false
   /** What it did in the unit that was made last. */
   flags = 0
@@ -75,13 +77,14 @@ export class Input {
   #lastLeft = 0
   #lastRight = 0
 
-  constructor(input: NewInput, feed: Feed.Feed) {
+  constructor(input: NewInput, feed: Feed.Feed, isOver = false) {
     this.id = input.input
     this.slot = input.slot
     this.feed = feed
     this.duck = input.duck
     this.after = input.after
     this.paused = input.paused
+    this.isOver = isOver
     this.#isHeard = input.from !== undefined
     this.#isCutIn = input.fadeInMs > 0
     this.#source = new Timescale(feed, this.#isHeard)
@@ -106,6 +109,12 @@ export class Input {
   /** Whether its effects sound on behind its end. */
   get isRinging(): boolean {
     return this.#tail > 0
+  }
+
+  /** The input that it waited for is over. */
+  begin(): void {
+    this.behind = this.after
+    this.after = undefined
   }
 
   setEffects(effects: ReadonlyArray<Complete>): void {

@@ -191,18 +191,25 @@ class Mixing implements Mix {
     if (this.#isEnded) return feed.free()
     this.#plain = 0
     this.#replace(input)
-    const after = input.after
-    this.#inputs.set(
-      input.input,
-      new Input({ ...input, after: after !== undefined && this.#inputs.has(after) ? after : undefined }, feed)
-    )
+    const after = input.after !== undefined && this.#inputs.has(input.after) ? input.after : undefined
+    this.#inputs.set(input.input, new Input({ ...input, after }, feed, this.#isFollowed(input)))
   }
 
   #replace({ input, replaces }: NewInput): void {
     const former = replaces === undefined ? undefined : this.#inputs.get(replaces)
     if (former === undefined) return
-    for (const other of this.#inputs.values()) if (other.after === replaces) other.after = input
+    for (const other of this.#inputs.values()) {
+      if (other.after === replaces) other.after = input
+      if (other.behind === replaces) other.behind = input
+    }
     former.remove()
+  }
+
+  /** What waited for the end of the one before it has begun: it is too late for another one. */
+  #isFollowed({ replaces }: NewInput): boolean {
+    if (replaces === undefined || this.#inputs.has(replaces)) return false
+    for (const { behind } of this.#inputs.values()) if (behind === replaces) return true
+    return false
   }
 
   /** Makes the frames from `from` on anew, for a ring that follows the one before at that frame. */
@@ -266,7 +273,7 @@ class Mixing implements Mix {
     let silent = 0
     let isShort = false
     for (const input of this.#inputs.values()) {
-      if (input.after !== undefined && !this.#inputs.has(input.after)) input.after = undefined
+      if (input.after !== undefined && !this.#inputs.has(input.after)) input.begin()
       if (input.isOver) return true
       if (!input.isActive) {
         // ready for the end of what it waits for
@@ -325,7 +332,7 @@ class Mixing implements Mix {
         from = former?.endedAt ?? 0
         // it begins with the next unit
         if (from >= unit) return
-        input.after = undefined
+        input.begin()
       }
       if (input.paused || input.isOver) {
         input.flags = input.isOver ? Heard.Flag.Over : Heard.Flag.Paused

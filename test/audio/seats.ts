@@ -19,6 +19,7 @@ export const seatOf = (seat: Partial<Seat.Seat> = {}): Seat.Seat => ({
   after: undefined,
   crossfadeMs: 0,
   isOver: false,
+  isFollowed: false,
   isPaused: false,
   entry: undefined,
   observers: new Set(),

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
-import type * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as Hearing from "../mixer/hearing.ts"
 import { playing } from "./playingTo.ts"
 
@@ -12,6 +12,19 @@ const slow = (source: AudioSource.AudioSource, pullMs: number): AudioSource.Audi
     (opened) => opened.format === "opus" ? opened : { ...opened, pull: Effect.delay(opened.pull, pullMs) }
   )
 })
+
+/** A source that takes some time to open, and for each piece, but for the first time. */
+const slowAgain = (source: AudioSource.AudioSource, opensMs: number, pullMs: number): AudioSource.AudioSource => {
+  let isFirst = true
+  return {
+    name: source.name,
+    open: Effect.suspend(() => {
+      if (!isFirst) return Effect.delay(slow(source, pullMs).open, opensMs)
+      isFirst = false
+      return source.open
+    })
+  }
+}
 
 describe("a track behind another one, both of them mixed", () => {
   it.effect("begins with the next sample where it is a voice and the other is none", () =>
@@ -99,4 +112,44 @@ describe("a track behind another one, both of them mixed", () => {
       for (let ms = 2_050; ms < 2_900; ms += 50) assert.isAbove(at(1_000, ms), 0.28, `at ${ms} ms`)
       assert.isBelow(at(1_000, 3_050), 0.01)
     }))
+
+  for (const what of ["sought in", "looped"] as const) {
+    it.effect(`is never heard together with it, however late that one is ${what}`, () =>
+      Effect.gen(function*() {
+        const opus = AudioSource.fromFrames(yield* Hearing.encode(Hearing.sine(1_000), 1_000))
+        for (const [opensMs, pullMs] of [[0, 0], [30, 0], [0, 30], [0, 400]] as const) {
+          // a mix gives way to one of Opus behind a whole frame
+          const isLate = pullMs > 100
+          const [behind, ms] = isLate
+            ? [opus, 1_000] as const
+            : [Hearing.pcm(Hearing.sine(1_000), 1_000), 1_010] as const
+          for (const atMs of isLate ? [940, 980, 1_010] : [880, 940, 980, 1_010, 1_030]) {
+            const { sound, value } = yield* playing((session) =>
+              Effect.gen(function*() {
+                const first = yield* session.play(slowAgain(Hearing.pcm(Hearing.sine(440), ms), opensMs, pullMs))
+                const second = yield* session.play(behind, { after: first })
+                yield* Effect.sleep(atMs)
+                if (what === "looped") yield* first.loop(1)
+                else yield* Effect.ignore(first.seek("200 millis"))
+                const ends = [yield* first.awaitEnd, yield* second.awaitEnd]
+                return { ends: ends.map(({ _tag }) => _tag), tracks: yield* session.tracks }
+              })
+            )
+            const when = `at ${atMs} ms, each piece in ${pullMs} ms, opened in ${opensMs}`
+            assert.deepStrictEqual(value, { ends: ["Finished", "Finished"], tracks: [] }, when)
+            const levels = Array.from(
+              { length: Math.floor(sound.left.length / 960) },
+              (_, frame) => [440, 1_000].map((hz) => Hearing.levelOf(sound.left, hz, 960 * frame, 960))
+            )
+            const begun = levels.findIndex(([, second = 0]) => second > 0.1)
+            // the other tone is in the first of these frames as well
+            const together = levels.slice(begun + 1).findIndex(([first = 0]) => first > 0.05)
+            assert.strictEqual(together, -1, when)
+            // nothing of it is missing
+            const heard = levels.filter(([, second = 0]) => second > 0.28).length
+            assert.closeTo(heard, 50, 2, when)
+          }
+        }
+      }))
+  }
 })
