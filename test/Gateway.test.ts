@@ -1073,7 +1073,7 @@ describe("Gateway", () => {
       const server = new WebSocketServer({ server: http })
       const encode = (message: GatewayPayload.ServerMessage) => Result.getOrThrow(GatewayPayload.encodeServer(message))
       server.on("connection", (socket) => {
-        socket.send(encode({ op: 10, d: { heartbeat_interval: 20 } }))
+        socket.send(encode({ op: 10, d: { heartbeat_interval: 10_000 } }))
         socket.on("close", (code) => void Queue.offerUnsafe(closed, code))
         socket.on("message", (data: Buffer) => {
           const message = Result.getOrThrow(GatewayPayload.decodeClient(data.toString()))

@@ -141,10 +141,8 @@ export const make = (): Tap => {
     detach: (ring) => {
       gather()
       // what waits for it begins at once, with all that it has
-      if (rings[0]?.ring === ring) {
-        owed = 0
-        rings = rings.slice(1).map((followed, i) => i === 0 ? { ...followed, after: undefined } : followed)
-      } else rings = rings.filter((followed) => followed.ring !== ring)
+      if (rings[0]?.ring === ring) owed = 0
+      rings = rings.filter((followed) => followed.ring !== ring)
     },
     setMuted: (value) => {
       gather()

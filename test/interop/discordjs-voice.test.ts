@@ -14,7 +14,15 @@ const script = "discordjs-voice.script.ts"
 const discordOf = (mode: EncryptionMode) =>
   Emulator.layer({
     tls: true,
-    profile: { ...Rig.open, modes: [mode], maxPadding: 200, paddingRate: 1, voiceHeartbeatIntervalMs: 1_000 },
+    profile: {
+      ...Rig.open,
+      modes: [mode],
+      maxPadding: 200,
+      paddingRate: 1,
+      voiceHeartbeatIntervalMs: 1_000,
+      // a process of its own may stand still for some of them
+      heartbeatTolerance: 30
+    },
     world: { channels: [{ name: "other" }] }
   })
 

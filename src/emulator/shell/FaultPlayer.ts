@@ -58,22 +58,20 @@ export const make = Effect.fnUntraced(function*(
     })
   )
 
-  const perform = ({ step, userId }: (typeof steps)[number]) =>
-    Effect.gen(function*() {
+  const fiber = yield* Effect.gen(function*() {
+    const lasting: Array<Fiber.Fiber<void>> = []
+    // one after another: behind a stall several are due at once, and clocks do not say in which order
+    for (const { step, userId } of steps.toSorted((a, b) => a.step.atMs - b.step.atMs)) {
       yield* Effect.sleep(Math.max(0, startMs + step.atMs - driver.nowMs()))
       const { forMs, found, heal } = yield* driver.call((core) => FaultPlay.start(core, step.incident, userId))
       played.push({ ...step, found })
       broken.add(heal)
-      if (forMs === undefined) return
-      yield* Effect.sleep(forMs)
-      mend(heal)
-    })
-
-  const fiber = yield* Effect.forEach(
-    steps.toSorted((a, b) => a.step.atMs - b.step.atMs),
-    perform,
-    { concurrency: "unbounded", discard: true }
-  ).pipe(Effect.forkScoped({ startImmediately: true }))
+      if (forMs === undefined) continue
+      const over = Effect.andThen(Effect.sleep(forMs), Effect.sync(() => mend(heal)))
+      lasting.push(yield* Effect.forkChild(over, { startImmediately: true }))
+    }
+    yield* Fiber.joinAll(lasting)
+  }).pipe(Effect.forkScoped({ startImmediately: true }))
   return {
     schedule: steps.map(({ step }) => step),
     played: Effect.sync(() => played.slice()),

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Queue, type Scope } from "effect"
+import { Clock, Duration, Effect, Exit, Fiber, Layer, Queue, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as FaultSchedule from "../../../src/emulator/core/FaultSchedule.ts"
 import * as Emulator from "../../../src/emulator/Emulator.ts"
@@ -14,7 +14,8 @@ const profile = {
   ...Foreign.profile,
   voiceHeartbeatIntervalMs: 100,
   heartbeatTolerance: 100,
-  gatewayHeartbeatIntervalMs: 200
+  gatewayHeartbeatIntervalMs: 200,
+  gatewayHeartbeatTolerance: 100
 }
 
 const reach = <E>(emulator: Layer.Layer<Emulator.Emulator, E>) =>
@@ -589,6 +590,24 @@ describe("faults.play and faults.random", () => {
       const options = { seed: 1, users: "bot", meanIntervalMs: 1_000, durationMs: 1_000 }
       assert.deepInclude(yield* reason(faults.random({ ...options, meanIntervalMs: 0 })), { option: "meanIntervalMs" })
       assert.deepInclude(yield* reason(faults.random({ ...options, durationMs: -1 })), { option: "durationMs" })
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
+
+  it.effect("keeps the order of its steps where a clock wakes the later one first", () =>
+    Effect.gen(function*() {
+      const { faults } = yield* Emulator.Emulator
+      const clock = yield* Clock.Clock
+      const odd: Clock.Clock = Object.assign(Object.create(clock), {
+        sleep: (duration: Duration.Duration) => clock.sleep(Duration.millis(100 - Duration.toMillis(duration)))
+      })
+      const incident = { _tag: "RekeyVoice", user: "bot" } as const
+      const playing = yield* Effect.provideService(
+        faults.play([20, 10, 30].map((atMs) => ({ atMs, incident }))),
+        Clock.Clock,
+        odd
+      )
+      yield* TestClock.adjust("1 second")
+      yield* playing.awaitEnd
+      assert.deepStrictEqual((yield* playing.played).map(({ atMs }) => atMs), [10, 20, 30])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layerMemory())))
 
   both(
