@@ -60,7 +60,9 @@ export const make = (): WebmTimeline => {
       origin ??= { timeMs, sample: next }
       first ??= origin
       const told = toldBy(origin, timeMs, rate)
-      const isMissing = timeMs - endMs >= gapMs && told - next >= gapMs * samplesPerMs
+      // a time that cannot be counted in samples is none
+      const isMissing = timeMs - endMs >= gapMs && told - next >= gapMs * samplesPerMs &&
+        told <= Number.MAX_SAFE_INTEGER / 2
       // after a restart the first block says where it is, to the millisecond
       if (searching) next = Math.max(0, placeOf?.(told) ?? next)
       else if (isMissing) next = Math.max(next, placeOf?.(told) ?? next)

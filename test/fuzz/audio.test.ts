@@ -7,11 +7,13 @@ import { Effect } from "effect"
 import { readFileSync } from "node:fs"
 import * as AdtsReader from "../../src/audio/AdtsReader.ts"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
+import * as ByteSource from "../../src/audio/ByteSource.ts"
 import * as DcaReader from "../../src/audio/DcaReader.ts"
 import * as Ffprobe from "../../src/audio/Ffprobe.ts"
 import * as FlacReader from "../../src/audio/FlacReader.ts"
 import * as Icy from "../../src/audio/Icy.ts"
 import * as Mp3Reader from "../../src/audio/Mp3Reader.ts"
+import * as Mp4Fragments from "../../src/audio/Mp4Fragments.ts"
 import * as OggPage from "../../src/audio/OggPage.ts"
 import * as OggReader from "../../src/audio/OggReader.ts"
 import * as OpusHead from "../../src/audio/OpusHead.ts"
@@ -23,6 +25,7 @@ import * as Vorbis from "../../src/audio/Vorbis.ts"
 import * as WavReader from "../../src/audio/WavReader.ts"
 import * as WebmReader from "../../src/audio/WebmReader.ts"
 import { collect } from "../audio/listen.ts"
+import { blockBody, ebml, element, noise, opusHead, packet, segment, trackEntry, tracks } from "../audio/samples.ts"
 import { signal, wav16 } from "../audio/signal.ts"
 import { fuzz, type Parser } from "./engine.ts"
 
@@ -94,6 +97,31 @@ const sealed = (bytes: Uint8Array): Uint8Array => {
 
 const surround = file("surround.opus.ogg")
 
+/** With zeros and with junk between frames. */
+const damaged = (bytes: Uint8Array): Uint8Array =>
+  concat(bytes.subarray(0, 3000), new Uint8Array(50), bytes.subarray(3000, 6000), noise(1, 200), bytes.subarray(6000))
+
+/** Blocks in groups, with ends that are cut off and a part that is missing between them. */
+const silent = concat(
+  ebml(),
+  segment([
+    tracks(trackEntry({ head: opusHead({ gain: 256 }) })),
+    ...[0, 1, 9].map((time) => {
+      const group = element(
+        "a0",
+        concat(element("a1", blockBody(1, 0, packet(time).data)), element("75a2", ascii("\x0f\0")))
+      )
+      return element("1f43b675", concat(element("e7", Uint8Array.of(time, 0)), group, group))
+    })
+  ])
+)
+
+/** The index of two fragments. */
+const fragmented = concat(
+  ascii("\0\0\0\x0cftypM4A \0\0\0\x08moov\0\0\0\x38sidx\0\0\0\0\0\0\0\x01\0\0\xac\x44\0\0\0\0\0\0\0\0\0\0\0\x02"),
+  ascii("\0\0\0\x08\0\0\x04\0\x90\0\0\0\0\0\0\x08\0\0\x04\0\x90\0\0\0\0\0\0\x08moof\0\0\0\x08mdat")
+)
+
 const wav = wav16(signal(8000, 0.1), 8000)
 
 const readers: ReadonlyArray<Parser> = [
@@ -102,8 +130,12 @@ const readers: ReadonlyArray<Parser> = [
     concat(wav.subarray(0, 36), ascii("LIST\x10\0\0\0INFOINAM\x04\0\0\0name"), wav.subarray(36))
   ]),
   parser("FlacReader", FlacReader.make, [file("chirp-24.flac").slice(0, 12_000)]),
-  parser("Mp3Reader", Mp3Reader.make, [file("chirp.mp3").slice(0, 3000), file("chirp-vbr.mp3").slice(0, 3000)]),
-  parser("AdtsReader", AdtsReader.make, [file("chirp.aac").slice(0, 3000)]),
+  parser("Mp3Reader", Mp3Reader.make, [
+    file("chirp.mp3").slice(0, 3000),
+    file("chirp-vbr.mp3").slice(0, 3000),
+    damaged(file("chirp.mp3").slice(0, 9000))
+  ]),
+  parser("AdtsReader", AdtsReader.make, [file("chirp.aac").slice(0, 3000), damaged(file("chirp.aac").slice(0, 9000))]),
   parser("DcaReader", DcaReader.make, [
     concat(
       ascii("DCA1\x1f\0\0\0{\"info\":{\"title\":\"A\"},\"opus\":1}\x03\0\xf8\x01\x02"),
@@ -125,8 +157,23 @@ const readers: ReadonlyArray<Parser> = [
   },
   parser("WebmReader", WebmReader.make, [
     file("chirp.vorbis.webm").slice(0, 7000),
-    file("chirp.opus.webm").slice(0, 9000)
-  ])
+    file("chirp.opus.webm").slice(0, 9000),
+    silent
+  ]),
+  {
+    name: "Mp4Fragments.indexed",
+    covers: [],
+    input: "bytes",
+    seeds: [fragmented],
+    run: (bytes) => {
+      const source = ByteSource.memory(bytes, "bytes")
+      const { random } = Effect.runSync(Mp4Fragments.indexed(source))
+      assert.isDefined(random)
+      const tail = Effect.runSync(random.read(bytes.length, random.size))
+      assert.strictEqual(tail.length, random.size - bytes.length)
+      return tail.length > 0
+    }
+  }
 ]
 
 const id3 = concat(
