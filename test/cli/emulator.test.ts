@@ -609,6 +609,11 @@ describe("emulator", () => {
       const size = yield* Effect.promise(async () => (await (await fetch(file.url)).bytes()).length)
       assert.strictEqual(size, (yield* Effect.promise(() => Fs.stat(song))).size)
       assert.isFalse((yield* order({ do: "write", content: "x", files: ["/nowhere"] }))["ok"])
+      const bringing = yield* Effect.forkChild(order({ do: "command", name: "file", files: { song } }))
+      const withFile = yield* interaction
+      assert.deepNestedInclude(withFile.data, { "options[0].name": "song", "options[0].type": 11 })
+      yield* answer(withFile, 4, { content: "got it" })
+      assert.deepInclude(yield* Fiber.join(bringing), { ok: true })
       assert.deepInclude(yield* order({ do: "write", direct: "ann", content: "for you" }), { ok: true })
       assert.deepNestedInclude(yield* order({ do: "messages", direct: "ann" }), {
         "messages[0].content": "for you",

@@ -46,6 +46,11 @@ const bot = Effect.fnUntraced(function*(handlers: { readonly [name: string]: Han
     client.application?.commands.set([
       { name: "join", description: "joins", options: [{ type: 7, name: "where", description: "it", required: true }] },
       { name: "slow", description: "takes its time" },
+      {
+        name: "file",
+        description: "plays a file",
+        options: [{ type: 11, name: "song", description: "it", required: true }]
+      },
       { name: "say", description: "says", options: [{ type: 3, name: "what", description: "it", required: true }] },
       { name: "mute", description: "says nothing" },
       { name: "leave", description: "asks why" },
@@ -135,6 +140,41 @@ describe("a bot on discord.js with slash commands", () => {
       assert.deepStrictEqual(failures, [])
       assert.deepStrictEqual(yield* discord.violations, [])
     }).pipe(Effect.scoped, Effect.provide(Emulator.layer())))
+
+  it.live("takes files, is refused for what Discord would not take, and asks in a poll", () =>
+    Effect.gen(function*() {
+      const discord = yield* Emulator.Emulator
+      const { failures } = yield* bot({
+        file: async (interaction) => {
+          const { contentType, name, size, url } = interaction.options.getAttachment("song", true)
+          const text = await (await fetch(url)).text()
+          await interaction.reply(`${name} ${contentType} ${size} ${text}`)
+          const long = interaction.followUp({ embeds: [{ title: "x".repeat(257) }] })
+          await interaction.followUp(await long.then(() => "taken", (error: unknown) => String(error)))
+          const poll = {
+            question: { text: "Again?" },
+            answers: [{ text: "Yes" }],
+            duration: 1,
+            allowMultiselect: false
+          }
+          const asked = await interaction.followUp({ poll })
+          await interaction.followUp(`${asked.poll?.question.text} ${asked.poll?.answers.first()?.text}`)
+        }
+      })
+      const song = { name: "song.txt", data: new TextEncoder().encode("la la") }
+      const command = yield* discord.command({ name: "file", options: { song } })
+      const replies = yield* command.until((all) => all.length === 4 ? all : undefined, { timeout: "20 seconds" })
+      assert.deepStrictEqual(replies.map(({ content }) => content), [
+        "song.txt text/plain; charset=utf-8 5 la la",
+        "DiscordAPIError[50035]: Invalid Form Body\n" +
+        "embeds[0].title[BASE_TYPE_MAX_LENGTH]: Must be 256 or fewer in length.",
+        "",
+        "Again? Yes"
+      ])
+      assert.deepNestedInclude(replies[2], { "poll.question.text": "Again?" })
+      assert.deepStrictEqual(failures, [])
+      assert.deepStrictEqual(yield* discord.violations, [])
+    }).pipe(Effect.scoped, Effect.provide(Emulator.layer())), 60_000)
 
   it.live("suggests while somebody types, and asks in a form", () =>
     Effect.gen(function*() {

@@ -91,6 +91,7 @@ export const Order = Schema.Union([
   order("command", {
     name: Schema.String,
     options: Schema.optionalKey(values),
+    files: Schema.optionalKey(Schema.Record(Schema.String, file)),
     user: Schema.optionalKey(user),
     bot: Schema.optionalKey(user),
     channel: Schema.optionalKey(channel),

@@ -10,7 +10,6 @@ import type { PlatformError } from "effect/PlatformError"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import * as Path from "node:path"
 import * as AudioSource from "../../audio/AudioSource.ts"
 import * as Emulator from "../../emulator/Emulator.ts"
 import type { VoiceError } from "../../VoiceError.ts"
@@ -21,6 +20,7 @@ import * as Lasting from "./Lasting.ts"
 import type { Order } from "./Order.ts"
 import * as Speech from "./Speech.ts"
 import * as Typist from "./Typist.ts"
+import * as Upload from "./Upload.ts"
 
 /**
  * An order could not be carried out.
@@ -183,14 +183,20 @@ export const make = Effect.fnUntraced(function*(
     return yield* ofCommand(command ?? 0, typist.press(where, customId, order, timeoutMs))
   })
 
+  const command = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "command" }>) {
+    // an `options` of the order is that of the command
+    const { files = {}, options, timeoutMs = patienceMs, ...named } = order
+    const read = yield* Effect.forEach(
+      Object.entries(files),
+      ([option, path]) => Effect.map(Upload.read(path), (file) => [option, file] as const)
+    )
+    return yield* typist.type({ ...named, options: { ...options, ...Object.fromEntries(read) } }, timeoutMs)
+  })
+
   const write = Effect.fnUntraced(function*(order: Extract<Order, { readonly do: "write" }>) {
     const { content, files: paths = [], replyTo, user } = order
     const chat = yield* chatOf(order)
-    const { readFile } = yield* FileSystem.FileSystem
-    const files = yield* Effect.forEach(
-      paths,
-      (path) => Effect.map(readFile(path), (data) => ({ name: Path.basename(path), data }))
-    )
+    const files = yield* Effect.forEach(paths, Upload.read)
     const { id } = yield* chat.write(content, { files, replyTo, user })
     return { message: id }
   })
@@ -261,11 +267,8 @@ export const make = Effect.fnUntraced(function*(
       }
       case "misbehave":
         return done(Effect.flatMap(guest(order.user), ({ participant }) => participant.misbehave(order.how)))
-      case "command": {
-        // an `options` of the order is that of the command
-        const { timeoutMs = patienceMs, ...command } = order
-        return typist.type(command, timeoutMs)
-      }
+      case "command":
+        return command(order)
       case "menu":
         return typist.choose(order, order.timeoutMs ?? patienceMs)
       case "press":

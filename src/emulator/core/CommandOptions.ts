@@ -4,10 +4,13 @@
  *
  * @since 0.1.0
  */
+import type * as Attachments from "./Attachments.ts"
 import * as Body from "./Body.ts"
 import type { Json } from "./DiscordObject.ts"
 import * as Resolved from "./Resolved.ts"
+import type { SentFile } from "./Sent.ts"
 import type * as World from "./World.ts"
+import * as Writers from "./Writers.ts"
 
 /**
  * What somebody types: values by name. Users and channels are their ids.
@@ -15,7 +18,9 @@ import type * as World from "./World.ts"
  * @category models
  * @since 0.1.0
  */
-export type Values = Readonly<Record<string, string | number | boolean>>
+export type Values = Readonly<Record<string, Value>>
+
+type Value = string | number | boolean | SentFile
 
 /**
  * The options of an interaction, with the users and channels that they name; or what Discord's client would not let anybody send.
@@ -27,20 +32,33 @@ export type Filled =
   | { readonly options: ReadonlyArray<Json>; readonly resolved: Json | undefined }
   | { readonly problem: string }
 
-const types = { subcommand: 1, group: 2, string: 3, integer: 4, boolean: 5, user: 6, channel: 7, number: 10 } as const
+const types = {
+  subcommand: 1,
+  group: 2,
+  string: 3,
+  integer: 4,
+  boolean: 5,
+  user: 6,
+  channel: 7,
+  number: 10,
+  file: 11
+} as const
 
-const guessed = (value: string | number | boolean): number => {
+const guessed = (value: Value): number => {
+  if (typeof value === "object") return types.file
   if (typeof value === "string") return types.string
   if (typeof value === "boolean") return types.boolean
   return Number.isInteger(value) ? types.integer : types.number
 }
 
-const fits = (type: unknown, value: string | number | boolean): boolean => {
+const fits = (type: unknown, value: Value): boolean => {
   switch (type) {
     case types.integer:
       return typeof value === "number" && Number.isInteger(value)
     case types.number:
       return Number.isFinite(value)
+    case types.file:
+      return typeof value === "object"
     case types.boolean:
       return typeof value === "boolean"
     default:
@@ -51,7 +69,8 @@ const fits = (type: unknown, value: string | number | boolean): boolean => {
 const typeNames = new Map<unknown, string>([
   [types.integer, "a whole number"],
   [types.number, "a number"],
-  [types.boolean, "true or false"]
+  [types.boolean, "true or false"],
+  [types.file, "a file"]
 ])
 
 const resolvedAs = new Map<unknown, Resolved.Kind>([[types.user, "user"], [types.channel, "channel"]])
@@ -70,7 +89,7 @@ const outsideOf = (option: Json, value: unknown): string | undefined => {
 /**
  * Fills in a command. `path` is its name with those of group and subcommand, if it has such; `registered` is the command as the
  * bot has registered it, if it has. With `focused`, the option that is being typed, it is filled in so far: that option is the text that
- * was typed, of whatever type it will be, and others may be missing.
+ * was typed, of whatever type it will be, and others may be missing. `keep` keeps files that are sent.
  *
  * @category constructors
  * @since 0.1.0
@@ -81,6 +100,7 @@ export const fill = (
   path: ReadonlyArray<string>,
   values: Values,
   registered: Json | undefined,
+  keep: (files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachments.Attachment>,
   focused?: string
 ): Filled => {
   const resolved = Resolved.make(world, guild)
@@ -111,7 +131,7 @@ export const fill = (
     const option = known?.find((one) => one["name"] === name)
     if (known !== undefined && option === undefined) return { problem: `it has no option "${name}"` }
     const type = option?.["type"] ?? guessed(value)
-    if (name === focused) {
+    if (name === focused && typeof value !== "object") {
       if (option !== undefined && option["autocomplete"] !== true) {
         return { problem: `its option "${name}" was registered without autocompletion` }
       }
@@ -128,7 +148,14 @@ export const fill = (
     const kind = resolvedAs.get(type)
     const problem = kind === undefined ? undefined : resolved.add(kind, String(value))
     if (problem !== undefined) return { problem }
-    given.push({ name, type, value })
+    if (typeof value === "object") {
+      const tooLarge = Writers.problemOfFile(value)
+      if (tooLarge !== undefined) return { problem: tooLarge }
+      for (const file of keep([value])) {
+        resolved.addFile(file)
+        given.push({ name, type, value: file.id })
+      }
+    } else given.push({ name, type, value })
   }
 
   let options: ReadonlyArray<Json> = given

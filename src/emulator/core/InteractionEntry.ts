@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import type * as Attachments from "./Attachments.ts"
 import type * as Choices from "./Choices.ts"
 import type * as ContextMenu from "./ContextMenu.ts"
 import type * as Message from "./Message.ts"
@@ -51,6 +52,8 @@ export interface Entry {
   readonly where: Places.Where
   /** Who began it. */
   readonly user: World.User
+  /** What was sent to the bot with it. */
+  readonly files: ReadonlyArray<Attachments.Attachment>
   readonly messages: Array<Message.Message>
   readonly watchers: Set<() => void>
   progress: Progress

@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
+import type * as Attachments from "./Attachments.ts"
 import type * as Choices from "./Choices.ts"
 import * as CommandOptions from "./CommandOptions.ts"
 import type { Commands } from "./Commands.ts"
@@ -22,6 +23,7 @@ import * as Modal from "./Modal.ts"
 import * as Places from "./Places.ts"
 import * as Random from "./Random.ts"
 import * as Resolved from "./Resolved.ts"
+import type { SentFile } from "./Sent.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
@@ -170,6 +172,7 @@ export const make = (
   /** Files of what only one user sees go with the last token by which it can be changed: nobody deletes it. */
   const forget = (entry: InteractionEntry.Entry) => {
     byToken.delete(entry.token)
+    messages.forgetFiles({ attachments: entry.files })
     for (const message of [entry.pressed, ...entry.messages]) {
       if (message?.isEphemeral !== true || message.attachments.length === 0) continue
       const others = Array.from(byToken.values())
@@ -187,9 +190,10 @@ export const make = (
       readonly data: Json
       readonly on?: ContextMenu.On
       readonly pressed?: Message.Message
+      readonly files?: ReadonlyArray<Attachments.Attachment>
     }
   ): Begun => {
-    const { bot, data, on, pressed, type, userId, where } = options
+    const { bot, data, files = [], on, pressed, type, userId, where } = options
     const user = world.users.get(userId)
     if (!Places.isThere(world, where)) return { problem: "its channel is gone" }
     const problem = Places.problemOf(where, userId, "begins it")
@@ -206,6 +210,7 @@ export const make = (
       pressed,
       where,
       user,
+      files,
       messages: [],
       watchers: new Set(),
       progress: "waiting",
@@ -315,20 +320,28 @@ export const make = (
     const known = registeredOf(botId, guild.id, path[0], 1)
     if ("problem" in known) return known
     const { registered } = known
-    const filled = CommandOptions.fill(world, guild, path, values, registered, focused)
-    if ("problem" in filled) return filled
-    const { options, resolved } = filled
-    return begin({
+    const files: Array<Attachments.Attachment> = []
+    const keep = (sent: ReadonlyArray<SentFile>) => {
+      const kept = messages.keepFiles(channelId, sent)
+      files.push(...kept)
+      return kept
+    }
+    const filled = CommandOptions.fill(world, guild, path, values, registered, keep, focused)
+    const begun = "problem" in filled ? filled : begin({
       userId,
       bot,
       where: { guild, channel },
       type: focused === undefined ? InteractionEntry.types.command : InteractionEntry.types.typing,
       data: {
         ...commandData(registered, guild, path[0], 1),
-        ...(options.length === 0 ? {} : { options }),
-        ...(resolved === undefined ? {} : { resolved })
-      }
+        ...(filled.options.length === 0 ? {} : { options: filled.options }),
+        ...(filled.resolved === undefined ? {} : { resolved: filled.resolved })
+      },
+      files
     })
+    // nobody was sent them
+    if ("problem" in begun) messages.forgetFiles({ attachments: files })
+    return begun
   }
 
   const choose = ({ botId, channelId, name, on, userId }: Chosen): Begun => {

@@ -15,7 +15,7 @@ import type { GatewaySession } from "./GatewaySession.ts"
 import * as Message from "./Message.ts"
 import * as Places from "./Places.ts"
 import type { RestResponse } from "./RestAnswer.ts"
-import type { Sent } from "./Sent.ts"
+import type { Sent, SentFile } from "./Sent.ts"
 import type * as World from "./World.ts"
 
 type Json = DiscordObject.Json
@@ -39,8 +39,10 @@ export interface Messages {
   readonly removeAll: (channelId: ChannelId, messages: ReadonlyArray<Message.Message>) => void
   /** A channel is gone, and all that stands in it with it: nobody is told of each. */
   readonly forget: (channelId: ChannelId) => void
+  /** Keeps files that somebody sends to a bot alone. */
+  readonly keepFiles: (channelId: ChannelId, files: ReadonlyArray<SentFile>) => ReadonlyArray<Attachments.Attachment>
   /** The files of a message are gone: of one that only one user sees, when nobody can change it any more. */
-  readonly forgetFiles: (message: Message.Message) => void
+  readonly forgetFiles: (message: Pick<Message.Message, "attachments">) => void
   /** `isOn`: the user reacts, or takes it back. */
   readonly react: (message: Message.Message, emoji: string, user: World.User, isOn: boolean) => void
   /** All reactions to a message are gone, or those with one emoji. */
@@ -186,6 +188,7 @@ export const make = (
       channels.delete(channelId)
       changedIn(channelId)
     },
+    keepFiles: files.keep,
     forgetFiles: ({ attachments }) => files.forget(attachments),
     react: (message, written, user, isOn) => {
       const emoji = Emoji.among(message.reactions.keys(), written)

@@ -1,9 +1,10 @@
 /**
- * The users and channels that an interaction names, as Discord sends them beside it (Discord docs, Receiving and Responding, Resolved
+ * The users, channels and files that an interaction names, as Discord sends them beside it (Discord docs, Receiving and Responding, Resolved
  * Data Structure).
  *
  * @since 0.1.0
  */
+import * as Attachments from "./Attachments.ts"
 import * as DiscordObject from "./DiscordObject.ts"
 import type * as World from "./World.ts"
 
@@ -32,6 +33,7 @@ export const menus: ReadonlyMap<unknown, Kind> = new Map([[5, "user"], [6, "role
 export interface Resolved {
   /** Adds what an id names, or says that it names nothing of that kind. */
   readonly add: (kind: Kind, id: string) => string | undefined
+  readonly addFile: (file: Attachments.Attachment) => void
   /** `undefined` while there is nothing in it. */
   readonly json: () => Json | undefined
 }
@@ -44,6 +46,7 @@ export const make = (world: World.World, guild: World.Guild | undefined): Resolv
   const users: Record<string, unknown> = {}
   const members: Record<string, unknown> = {}
   const channels: Record<string, unknown> = {}
+  const attachments: Record<string, unknown> = {}
   return {
     add: (kind, id) => {
       if (kind === "role") return `no role has the id ${id}`
@@ -60,10 +63,14 @@ export const make = (world: World.World, guild: World.Guild | undefined): Resolv
       if (member !== undefined) members[id] = DiscordObject.member(world, member)
       return undefined
     },
+    addFile: (file) => {
+      attachments[file.id] = { ...Attachments.json(file), ephemeral: true }
+    },
     json: () => {
       const resolved = {
         ...(Object.keys(users).length === 0 ? {} : { users, members }),
-        ...(Object.keys(channels).length === 0 ? {} : { channels })
+        ...(Object.keys(channels).length === 0 ? {} : { channels }),
+        ...(Object.keys(attachments).length === 0 ? {} : { attachments })
       }
       return Object.keys(resolved).length === 0 ? undefined : resolved
     }

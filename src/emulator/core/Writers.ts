@@ -85,7 +85,7 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
       if (!Sent.saysSomething(sent)) return { problem: "there is nothing in the message" }
       if (content.length > Sent.longest) return { problem: `a message has ${Sent.longest} characters at most` }
       if (files.length > Sent.mostFiles) return { problem: `a message has ${Sent.mostFiles} files at most` }
-      const problem = files.map(problemOf).find((one) => one !== undefined)
+      const problem = files.map(problemOfFile).find((one) => one !== undefined)
       if (problem !== undefined) return { problem }
       if (Sent.problemOf(sent) !== undefined) return { problem: `all files have ${Sent.largestInAll} bytes at most` }
       const replyTo = messages.of(channelId).find(({ id }) => id === repliedId)
@@ -111,7 +111,15 @@ export const make = (world: World.World, messages: Pick<Messages, "of" | "make" 
   }
 }
 
-const problemOf = ({ data, description }: Sent.SentFile): string | undefined => {
+/**
+ * Why Discord's client would not let anybody send a file, if so.
+ *
+ * @category guards
+ * @since 0.1.0
+ */
+export const problemOfFile = (
+  { data, description }: Pick<Sent.SentFile, "data" | "description">
+): string | undefined => {
   if (data.length > Sent.largestFile) return `a file has ${Sent.largestFile} bytes at most`
   if (description === undefined || description.length <= Sent.longestDescription) return undefined
   return `the description of a file has ${Sent.longestDescription} characters at most`

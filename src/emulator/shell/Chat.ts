@@ -9,7 +9,7 @@ import type { ChannelId, UserId } from "../../protocol/Identifier.ts"
 import type { Attachment } from "../core/Attachments.ts"
 import type * as Core from "../core/Core.ts"
 import * as Message from "../core/Message.ts"
-import { type Command, type Keyboard, looks } from "./Command.ts"
+import { type Command, type FileOptions, type Keyboard, looks, sent as sentOf } from "./Command.ts"
 import { type EmulatorError, make as makeError, MessageFailed } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
@@ -58,19 +58,6 @@ export interface DirectOptions {
   readonly user?: string | undefined
   /** A name or id. Default "bot". */
   readonly bot?: string | undefined
-}
-
-/**
- * A file that somebody sends.
- *
- * @category models
- * @since 0.1.0
- */
-export interface FileOptions {
-  readonly name: string
-  readonly data: Uint8Array
-  readonly contentType?: string | undefined
-  readonly description?: string | undefined
 }
 
 /**
@@ -177,7 +164,7 @@ export const make = (
       messages: driver.call((core) => viewAll(core.messagesOf(channelId))),
       write: Effect.fnUntraced(function*(content, { files = [], replyTo, user = usual } = {}) {
         const { id: userId } = yield* names.userOrNew({ name: user })
-        const sent = files.map((file) => ({ contentType: undefined, description: undefined, ...file }))
+        const sent = files.map(sentOf)
         const written = yield* driver.call((core) => core.write({ userId, channelId, content, replyTo, files: sent }))
         if ("problem" in written) return yield* failed(written.problem)
         yield* shell.settle("first")

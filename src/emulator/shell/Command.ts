@@ -13,11 +13,33 @@ import type * as Core from "../core/Core.ts"
 import type * as Interactions from "../core/Interactions.ts"
 import type * as Message from "../core/Message.ts"
 import type { Modal, Values } from "../core/Modal.ts"
+import type { SentFile } from "../core/Sent.ts"
 import { CommandFailed, type EmulatorError, make as makeError } from "./EmulatorError.ts"
 import type { Names } from "./Names.ts"
 import type { Shell } from "./Shell.ts"
 import * as Sighting from "./Sighting.ts"
 import * as Waiting from "./Waiting.ts"
+
+/**
+ * A file that somebody sends.
+ *
+ * @category models
+ * @since 0.1.0
+ */
+export interface FileOptions {
+  readonly name: string
+  readonly data: Uint8Array
+  readonly contentType?: string | undefined
+  readonly description?: string | undefined
+}
+
+/**
+ * With what is left out of a file.
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const sent = (file: FileOptions): SentFile => ({ contentType: undefined, description: undefined, ...file })
 
 /**
  * @category models
@@ -26,8 +48,8 @@ import * as Waiting from "./Waiting.ts"
 export interface CommandOptions {
   /** With those of a group and a subcommand, with spaces between them: "queue clear". */
   readonly name: string
-  /** By name; a user or a channel is its id. */
-  readonly options?: Readonly<Record<string, string | number | boolean>> | undefined
+  /** By name; a user or a channel is its id. A file is served as those of messages are, for as long as the bot can answer. */
+  readonly options?: Readonly<Record<string, string | number | boolean | FileOptions>> | undefined
   /** Who types it: a name or id. One who is not known is created. Default "guest". */
   readonly user?: string | undefined
   /** Whose command it is. Default "bot". */
@@ -273,7 +295,10 @@ export const make = (shell: Pick<Shell, "driver" | "settle">, names: {
   const read = Effect.fnUntraced(function*(command: CommandOptions) {
     const { name, options: values = {} } = command
     const path = name.replace(/^\//, "").split(" ").filter((part) => part !== "")
-    return { ...yield* find(command), path, values }
+    const given = Object.fromEntries(
+      Object.entries(values).map(([option, value]) => [option, typeof value === "object" ? sent(value) : value])
+    )
+    return { ...yield* find(command), path, values: given }
   })
 
   return {

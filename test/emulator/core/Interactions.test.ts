@@ -303,6 +303,35 @@ describe("Interactions", () => {
     assert.include(problem(["play"]), "is not logged in")
   })
 
+  it("a command can have a file, which is there for as long as the bot can answer", () => {
+    const { call, h, problem, register, typed } = setup()
+    register({ name: "play", options: [{ name: "song", type: 11, required: true }] })
+    const song = { name: "song.ogg", description: "It", contentType: undefined, data: Uint8Array.of(1, 2, 3) }
+    assert.strictEqual(problem(["play"], { song: "song.ogg" }), "its option \"song\" has to be a file")
+    const large = { ...song, data: new Uint8Array(10 * 1024 * 1024 + 1) }
+    assert.strictEqual(problem(["play"], { song: large }), "a file has 10485760 bytes at most")
+    const { data } = typed(["play"], { song })
+    const [option] = data["options"] as ReadonlyArray<Json>
+    const { attachments } = data["resolved"] as { readonly attachments: { readonly [id: string]: Json } }
+    const file = attachments[String(option?.["value"])]
+    assert.deepInclude(option, { name: "song", type: 11, value: file?.["id"] })
+    assert.deepInclude(file, { filename: "song.ogg", description: "It", size: 3, ephemeral: true })
+    const { pathname } = new URL(String(file?.["url"]))
+    assert.strictEqual(call("GET", pathname, undefined).status, 200)
+    h.core.advance(15 * 60_000)
+    assert.strictEqual(call("GET", pathname, undefined).status, 404)
+  })
+
+  it("a file needs no option that was registered, and is not kept where nobody is sent it", () => {
+    const { h, problem, typed } = setup()
+    const song = { name: "song.ogg", description: undefined, contentType: undefined, data: Uint8Array.of(1) }
+    const { data } = typed(["play"], { song })
+    assert.deepInclude((data["options"] as ReadonlyArray<Json>)[0], { name: "song", type: 11 })
+    h.core.closeGateway(h.bot.id, 1000, "")
+    h.core.removeFromGuild(h.bot.id)
+    assert.include(problem(["play"], { song }), "is not logged in")
+  })
+
   it("never throws because of what a bot sends", () => {
     const { call, guest, h, problem, register, typed } = setup()
     const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`
