@@ -15,7 +15,16 @@ import type * as Stream from "effect/Stream"
 import type { VoiceError } from "../VoiceError.ts"
 import * as ByteSource from "./ByteSource.ts"
 import { type Answer, answerOf } from "./HttpAnswer.ts"
-import { causeOf, isOfRequest, passing, reasonOf, statusFailure, type Trouble, Witness } from "./HttpTrouble.ts"
+import {
+  causeOf,
+  isNobody,
+  isOfRequest,
+  passing,
+  reasonOf,
+  statusFailure,
+  type Trouble,
+  Witness
+} from "./HttpTrouble.ts"
 import * as HttpUrl from "./HttpUrl.ts"
 import type { Tags } from "./OpenSource.ts"
 import * as TagChanges from "./TagChanges.ts"
@@ -30,7 +39,8 @@ export interface UrlOptions {
   readonly headers?: Readonly<Record<string, string>> | undefined
   /**
    * When to try again after a connection has failed, was cut, or has stalled, and after an answer of 408, 425, 429 or 5xx. It
-   * begins anew once bytes have come. Default: after 200 ms, then twice as long each time up to 5 seconds, 8 times.
+   * begins anew once bytes have come. Default: after 200 ms, then twice as long each time up to 5 seconds, 8 times; but 3 times where
+   * nothing has come yet and nobody is at the address, which is most likely a wrong one.
    */
   readonly reconnect?: Schedule.Schedule<unknown, unknown> | undefined
   /** How long an answer, or the next bytes, may take before the connection is replaced. Default 10 seconds. */
@@ -53,6 +63,9 @@ export const defaultReconnect: Schedule.Schedule<unknown> = Schedule.min([
   Schedule.exponential("200 millis", 2),
   Schedule.spaced("5 seconds")
 ]).pipe(Schedule.upTo({ times: 8 }))
+
+/** How often an address where nobody is, and nobody was, is tried again by {@link defaultReconnect}: within a second and a half. */
+const triesOfNobody = 3
 
 /**
  * Bytes of a URL, where they came from after all redirects, and what the server says they are.
@@ -126,7 +139,10 @@ export const open = (
     const patiently = <A>(run: (signal: AbortSignal) => Promise<A>, what: string): Effect.Effect<A, Trouble> =>
       Effect.tryPromise({
         try: run,
-        catch: (cause) => (isOfRequest(cause) ? fatal : trouble)(`${what}: ${reasonOf(cause)}`, causeOf(cause))
+        catch: (cause): Trouble => ({
+          ...(isOfRequest(cause) ? fatal : trouble)(`${what}: ${reasonOf(cause)}`, causeOf(cause)),
+          isNobody: isNobody(cause)
+        })
       }).pipe(
         Effect.timeoutOrElse({
           duration: stallMs,
@@ -259,10 +275,17 @@ export const open = (
       witness(error)
     })
 
+    let refusals = 0
+    const isVain = ({ isNobody }: Trouble): boolean =>
+      isNobody === true && known === undefined && refusals++ >= triesOfNobody
+
     const patient = <A>(effect: Effect.Effect<A, Trouble>, by = schedule): Effect.Effect<A, VoiceError> =>
       Effect.tapError(effect, tell).pipe(
-        // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
-        Effect.retry({ schedule: by, while: (failure: Trouble) => failure.retry && !isLive }),
+        Effect.retry({
+          schedule: by,
+          // what a station sent meanwhile is gone: who wants to hear what it sends now opens it anew
+          while: (failure: Trouble) => failure.retry && !isLive && !(by === defaultReconnect && isVain(failure))
+        }),
         Effect.mapError(({ error, retry }) => {
           if (retry) passing.add(error)
           return error

@@ -15,6 +15,8 @@ import * as ByteSource from "./ByteSource.ts"
  */
 export interface Trouble {
   readonly retry: boolean
+  /** Nobody is at the address: it has no host, or nobody listens there. */
+  readonly isNobody?: boolean
   readonly error: VoiceError
 }
 
@@ -64,6 +66,19 @@ export const reasonOf = (cause: unknown): string => {
 export const causeOf = (cause: unknown): Error | undefined => {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : undefined
   return inner !== undefined && "code" in inner && !("input" in inner) ? inner : undefined
+}
+
+const nobody = new Set(["ECONNREFUSED", "ENOTFOUND"])
+
+/**
+ * Whether a request has failed because nobody is at the address, which is a wrong one more often than not.
+ *
+ * @category errors
+ * @since 0.1.0
+ */
+export const isNobody = (cause: unknown): boolean => {
+  const inner = causeOf(cause)
+  return inner !== undefined && "code" in inner && typeof inner.code === "string" && nobody.has(inner.code)
 }
 
 /**

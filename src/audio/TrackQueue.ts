@@ -154,7 +154,7 @@ export interface Player {
 export interface TrackQueue<in R = never, in out A = unknown> {
   /**
    * Adds a source at the end, or so that it is the one at place `at` of those that wait. Where nothing plays, it is opened
-   * before this returns.
+   * before this returns, or has failed, or its `starveTimeout` is over: who has something else to do does not wait for it.
    */
   readonly add: (source: AudioSource<R>, options?: AddOptions<A>) => Effect.Effect<Entry<A>>
   /** Takes an entry out that waits; says whether there was one. */

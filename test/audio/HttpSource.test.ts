@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schedule } from "effect"
+import { Effect, Fiber, Queue, Schedule } from "effect"
+import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
 import * as Net from "node:net"
 import type { AddressInfo } from "node:net"
 import * as AudioSource from "../../src/audio/AudioSource.ts"
 import * as HttpSource from "../../src/audio/HttpSource.ts"
+import * as HttpTrouble from "../../src/audio/HttpTrouble.ts"
+import type { VoiceError } from "../../src/VoiceError.ts"
 import { serve, song } from "./httpServer.ts"
 import { collect } from "./listen.ts"
 import { site } from "./sites.ts"
@@ -94,6 +97,39 @@ describe("fromUrl", () => {
         assert.match(played.message, /changed on the server/)
       }
     }))
+
+  describe("tries an address where nobody is", () => {
+    /** Where a server was a moment ago. */
+    const nowhere = Effect.map(Effect.scoped(serve({})), ({ url }) => url)
+
+    /** How often it is tried until it fails; each delay is over at once. */
+    const triesOf = Effect.fnUntraced(function*(options: HttpSource.UrlOptions) {
+      const failures: Array<VoiceError> = []
+      const failed = yield* Queue.unbounded<void>()
+      const opening = yield* HttpSource.open(yield* nowhere, options).pipe(
+        Effect.provideService(HttpTrouble.Witness, (error) => {
+          failures.push(error)
+          Queue.offerUnsafe(failed, undefined)
+        }),
+        Effect.flip,
+        Effect.forkScoped({ startImmediately: true })
+      )
+      const passTime = Effect.forever(Effect.andThen(Queue.take(failed), TestClock.adjust("5 seconds")))
+      const { message } = yield* Effect.raceFirst(Fiber.join(opening), passTime)
+      assert.include(message, "ECONNREFUSED")
+      return failures.length
+    })
+
+    it.effect("for a second and a half by default: whoever waits for it is to hear of it", () =>
+      Effect.gen(function*() {
+        assert.strictEqual(yield* triesOf({}), 4)
+      }))
+
+    it.effect("as often as it is told", () =>
+      Effect.gen(function*() {
+        assert.strictEqual(yield* triesOf({ reconnect: Schedule.recurs(6) }), 7)
+      }))
+  })
 
   it.live("names what the server answers, and tries again only where that can help", () =>
     Effect.gen(function*() {
