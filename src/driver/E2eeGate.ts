@@ -52,10 +52,14 @@ export class E2eeGate {
   }
 
   gate({ isAlone, isMember, version }: Call, nowMs: number): Gate {
-    const isWaiting = version > 0 && (isMember ? this.#isOpening : !isAlone)
-    if (!isWaiting) {
+    if (version === 0 || (isMember && !this.#isOpening)) {
       this.#heldSinceMs = undefined
-      return version === 0 || isMember ? { _tag: "open" } : { _tag: "drop" }
+      return { _tag: "open" }
+    }
+    if (isAlone) {
+      this.#heldSinceMs = undefined
+      // not even encrypted: who comes now could not read it
+      return { _tag: "drop" }
     }
     this.#heldSinceMs ??= nowMs
     return isMember

@@ -53,6 +53,8 @@ export interface Intake {
     observer: Observer<Happening> & {
       /** The packets that follow come by another connection, whose driver may have another clock. */
       readonly onConnection?: (() => void) | undefined
+      /** We are deaf from now on, by ourselves or by a moderator, or not any more. */
+      readonly onDeaf?: ((deaf: boolean) => void) | undefined
     }
   ) => Effect.Effect<void, never, Scope.Scope>
   /** Who else is in the channel, as the gateways have told. */
@@ -312,6 +314,9 @@ export const make = Effect.fnUntraced(function*(
       leaveAllBut(new Set(intake.members()))
       nameless.regain(now())
       nameless.forget()
+    },
+    onDeaf: (deaf) => {
+      for (const { buffer } of sources.values()) buffer.setDeaf(deaf)
     },
     onOver: () => {}
   })

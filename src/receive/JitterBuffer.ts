@@ -75,6 +75,8 @@ export interface Statistics {
  */
 export interface JitterBuffer {
   readonly push: (packet: Input, arrivalMs: number) => void
+  /** What does not come while we are deaf is not lost. */
+  readonly setDeaf: (deaf: boolean) => void
   /** The next frame that is due, if there is one. To be asked until there is none. */
   readonly pop: (nowMs: number) => ReceivedFrame | undefined
   /** When `pop` has something next, as far as is known; `Infinity` while nothing waits. */
@@ -257,6 +259,7 @@ export const make = (userId: UserId, options: Partial<Options> = {}): JitterBuff
       const packet = { ssrc, sequence, timestamp, data: payload, samples, isSilence, arrivalMs, index: 0, position: 0 }
       for (const placed of unwrap.place(packet)) insert(placed)
     },
+    setDeaf: unwrap.setDeaf,
     pop,
     nextDueMs,
     jitterMs: transit.spread,

@@ -42,6 +42,11 @@ export interface Packet {
 export interface Unwrap {
   /** Gives the packets that have found their place with this one: none while a restart is in doubt. */
   readonly place: (packet: Packet) => ReadonlyArray<Packet>
+  /**
+   * Nothing is sent to us while we are deaf: what is missing meanwhile, and behind it, is a pause, and no restart. What comes next goes on
+   * at the next number, and at the time that its arrival says.
+   */
+  readonly setDeaf: (deaf: boolean) => void
   readonly statistics: () => { readonly resyncs: number; readonly strays: number; readonly doubtful: 0 | 1 }
 }
 
@@ -84,6 +89,9 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
   let lastOld = 0
   let resyncs = 0
   let strays = 0
+  let isDeaf = false
+  /** Something may be missing in front of the next packet that was never sent. */
+  let wasDeaf = false
 
   const put = (packet: Packet, index: number, position: number): Packet => {
     packet.index = index
@@ -133,6 +141,14 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
       return [restart(packet, after)]
     }
     const step = sequenceDelta(packet.sequence, after.sequence)
+    const isBehind = wasDeaf && step !== 1
+    wasDeaf = isDeaf
+    if (isBehind) {
+      if (suspect !== undefined) strays++
+      suspect = undefined
+      oldRun = 0
+      return [anew(packet, after)]
+    }
     if (step > maxDropout || step < -maxMisorder) return onJump(packet, after)
     const position = after.position + timestampDelta(packet.timestamp, after.timestamp)
     // an older packet is never of a later time: the numbers were taken before, as those of silence that a server adds
@@ -156,5 +172,10 @@ export const make = (usualTransitMs: () => number | undefined): Unwrap => {
     return [rested ? anew(packet, after) : put(packet, after.index + step, position)]
   }
 
-  return { place, statistics: () => ({ resyncs, strays, doubtful: suspect === undefined ? 0 : 1 }) }
+  const setDeaf = (deaf: boolean): void => {
+    isDeaf = deaf
+    wasDeaf = true
+  }
+
+  return { place, setDeaf, statistics: () => ({ resyncs, strays, doubtful: suspect === undefined ? 0 : 1 }) }
 }

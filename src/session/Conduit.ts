@@ -62,6 +62,8 @@ export interface Conduit extends
   readonly clients: (channelId?: ChannelId) => ReadonlyMap<UserId, Client>
   /** While we are deaf nothing is received, whoever reads. */
   readonly setDeaf: (deaf: boolean) => Effect.Effect<void>
+  /** A moderator has deafened us, or has us hear again: Discord sends nothing in between, and nothing of it is lost. */
+  readonly setServerDeaf: (deaf: boolean) => Effect.Effect<void>
   /**
    * Sends nothing on the connection of the moment any more, until it is released or another one comes: what is sent while we are
    * moved is heard by nobody. Gives after the silence that closes what plays, if anything does.
@@ -113,6 +115,7 @@ class StandIn implements Conduit {
   #e2ee = unencrypted
   #muted = false
   #deaf = false
+  #serverDeaf = false
   #speaking: number | undefined
   #dropped = 0
 
@@ -352,8 +355,24 @@ class StandIn implements Conduit {
     return Effect.suspend(() => {
       if (this.#deaf === value) return Effect.void
       this.#deaf = value
+      this.#tellDeaf()
       return this.#listen()
     })
+  }
+
+  setServerDeaf(value: boolean): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      if (this.#serverDeaf === value) return Effect.void
+      this.#serverDeaf = value
+      this.#tellDeaf()
+      // who begins to listen does not miss what came before
+      return Effect.andThen(this.#stopListening(), this.#listen())
+    })
+  }
+
+  #tellDeaf(): void {
+    const deaf = this.#deaf || this.#serverDeaf
+    this.#inTurn(() => this.#listeners.forEach((listener) => listener.onDeaf?.(deaf)))
   }
 
   get statistics(): Conduit["statistics"] {

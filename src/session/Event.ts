@@ -33,4 +33,6 @@ export type Event =
 export interface Observer extends VoiceDriver.Observer<Event> {
   /** There is another connection than before. */
   readonly onConnection?: (() => void) | undefined
+  /** We are deaf from now on, by ourselves or by a moderator, or not any more. */
+  readonly onDeaf?: ((deaf: boolean) => void) | undefined
 }

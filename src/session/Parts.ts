@@ -107,7 +107,11 @@ export const make = Effect.fnUntraced(function*(
   const whereabouts = yield* findWhereabouts(gateway, join, joinTimeout)
   yield* Effect.addFinalizer(() => whereabouts.leave)
   const conduit = yield* Conduit.make(join.receiveCapacity ?? defaultReceiveCapacity)
-  yield* Restrictions.follow(whereabouts, (restrictions) => conduit.publish({ _tag: "Restricted", restrictions }))
+  const fork = Effect.runForkWith(yield* Effect.context<never>())
+  yield* Restrictions.follow(whereabouts, (restrictions) => {
+    fork(conduit.setServerDeaf(restrictions.serverDeaf))
+    conduit.publish({ _tag: "Restricted", restrictions })
+  })
   const channelId = () => whereabouts.now().channelId
   const self: Self.Self = yield* Self.make({
     mute: join.selfMute ?? false,

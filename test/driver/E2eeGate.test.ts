@@ -34,4 +34,14 @@ describe("E2eeGate", () => {
     gate.executed()
     assert.deepStrictEqual(gate.gate(member, 1_200), { _tag: "open" })
   })
+
+  it("drops what plays for nobody also in a new group, and holds it for whoever comes before all are ready", () => {
+    const gate = new E2eeGate()
+    gate.joined(true, 1_000)
+    assert.deepStrictEqual(gate.gate({ ...member, isAlone: true }, 1_100), { _tag: "drop" })
+    assert.deepStrictEqual(gate.gate(member, 1_200), { _tag: "hold", untilMs: 3_500, afterwards: "open" })
+    assert.deepStrictEqual(gate.gate({ ...member, isAlone: true }, 1_300), { _tag: "drop" })
+    gate.executed()
+    assert.deepStrictEqual(gate.gate({ ...member, isAlone: true }, 1_400), { _tag: "open" })
+  })
 })

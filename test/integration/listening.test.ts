@@ -369,6 +369,35 @@ describe("listening", () => {
       assert.deepInclude(yield* session.statistics, { packetsOpened, otherMedia: 0 })
     })).pipe(Effect.provide(Rig.memory())))
 
+  for (const whose of ["ourselves", "a moderator"] as const) {
+    it.effect(`has not lost what was said while we were deaf by ${whose}`, () =>
+      Rig.run(Effect.gen(function*() {
+        const discord = yield* Emulator.Emulator
+        const guest = yield* Rig.guest()
+        const session = yield* Rig.join("lobby")
+        const setDeaf = (deaf: boolean) =>
+          whose === "ourselves"
+            ? session.setSelf({ deaf })
+            : Effect.ignore(discord.faults.muteUser(session.userId, { deaf }))
+        const frames = yield* Rig.keep(session.receive.user(guest.userId))
+        const fromMs = yield* nowMs
+        for (const heard of [true, false, true, false, true]) {
+          yield* setDeaf(!heard)
+          yield* Effect.sleep("100 millis")
+          yield* guest.speak(Rig.frames(heard ? 20 : 100))
+          yield* Effect.sleep(heard ? "600 millis" : "2200 millis")
+        }
+        yield* setDeaf(false)
+        assert.lengthOf(dataOf(frames), 75)
+        assert.deepInclude(session.receive.statistics(), { lost: 0, resyncs: 0, received: 75, delivered: 75 })
+        assert.deepInclude(yield* session.statistics, { packetsOpened: 75, packetsLost: 0 })
+        // the time passes in silence
+        continuous(frames)
+        const samples = frames.reduce((sum, frame) => sum + frame.samples, 0)
+        assert.closeTo(samples / 48, (yield* nowMs) - fromMs - 700, 100)
+      })).pipe(Effect.provide(Layer.merge(Rig.memory(), MockOpusDecoder.layer))))
+  }
+
   it.effect("is one and the same whenever it is asked for, and tells of an end that has come before", () =>
     Rig.run(Effect.gen(function*() {
       const scope = yield* Scope.make()

@@ -18,10 +18,25 @@ const make = (usualTransitMs: () => number | undefined = () => 0) => {
       position: 0,
       ...more
     }).map(({ index, position }) => [index, position])
-  return { place, statistics: unwrap.statistics }
+  return { place, setDeaf: unwrap.setDeaf, statistics: unwrap.statistics }
 }
 
 describe("Unwrap", () => {
+  it("goes on at the next number behind what was not sent while we were deaf, and misses what is lost behind it", () => {
+    for (const sequence of [30, 5_000, 40_000]) {
+      const { place, setDeaf, statistics } = make()
+      const at = (index: number, back: number) => [[index, (sequence + back) * 960]]
+      assert.deepStrictEqual(place(10), [[10, 9_600]])
+      setDeaf(true)
+      assert.deepStrictEqual(place(11), [[11, 11 * 960]], "one that was under way")
+      assert.deepStrictEqual(place(sequence), at(12, 0), "before we hear that we are not")
+      setDeaf(false)
+      assert.deepStrictEqual(place(sequence + 1), at(13, 1))
+      assert.deepStrictEqual(place(sequence + 3), at(15, 3))
+      assert.deepStrictEqual(statistics(), { resyncs: 0, strays: 0, doubtful: 0 })
+    }
+  })
+
   it("does not believe a timestamp that runs ahead of the clock, or stands still", () => {
     const { place, statistics } = make()
     place(10)
